@@ -2,14 +2,16 @@
 VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
+NODE_STAMP := static/node_modules/.installed
 JOBS ?= 3
 .DEFAULT_GOAL := run
-.PHONY: run setup geo tracker test test-services test-browser test-heavy check lock bench bench-ingest bench-query bench-redirect bench-pages bench-uptime clean
+.PHONY: run setup geo build-static format-static check-static test test-services test-browser test-heavy check lock bench bench-ingest bench-query bench-redirect bench-pages bench-uptime clean
 
-run: setup                  ## migrate both stores, make a demo account on the first start, serve
+run: $(STAMP) geo           ## migrate both stores, make a demo account on the first start, serve
 	$(PY) manage.py serve
 
-setup: $(STAMP) geo         ## virtual environment, locked dependencies, geography databases when npm is there
+setup: $(STAMP) geo         ## what `run` needs (environment, dependencies, geography), and static/'s tools when npm is there
+	-if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(NODE_STAMP); fi
 
 $(STAMP): requirements.lock
 	test -x $(PY) || python3 -m venv $(VENV)
@@ -19,8 +21,21 @@ $(STAMP): requirements.lock
 geo: $(STAMP)
 	-$(PY) -m tracking.data.fetch
 
-tracker: $(STAMP)           ## minify static/tracker/src
-	cd static/tracker && npm ci --silent --no-audit --no-fund && npm run --silent build
+$(NODE_STAMP): static/package-lock.json
+	cd static && npm ci --silent --no-audit --no-fund --ignore-scripts
+	touch $@
+
+build-static: $(NODE_STAMP) ## tracker, world map and vendored files, from their sources
+	cd static && npm run --silent build
+
+format-static: $(NODE_STAMP) ## format the scripts, mend what the linter can mend
+	cd static && npm run --silent format
+
+check-static:               ## format and lint of scripts; every built file is what its sources make
+	@if command -v npm >/dev/null; then \
+		$(MAKE) --no-print-directory $(NODE_STAMP) && cd static && npm run --silent check; \
+	elif [ -n "$(REQUIRE_NPM)" ]; then echo "check-static: npm is missing"; exit 1; \
+	else echo "check-static: skipped, because npm is missing"; fi
 
 test: $(STAMP)              ## the whole suite on the embedded defaults
 	$(PY) -m pytest -n $(JOBS) --dist loadfile -q
@@ -33,15 +48,15 @@ test-browser: $(STAMP)      ## real Chromium
 	$(PY) -m pytest -q -m browser tests/browser
 
 test-heavy: $(STAMP)        ## floods, kill -9, stores taken away, full disks; many more random questions
-	$(PY) -m pytest -q --hypothesis-profile thorough tests/test_engine_naive.py
+	$(PY) -m pytest -q --hypothesis-profile thorough tests/reports/query/test_random_queries.py
 	$(PY) -m pytest -q -m heavy --timeout 1200 tests
 
-check: $(STAMP)             ## style, types, the house, migrations, deploy checks
+check: $(STAMP) check-static ## style, types, architecture, migrations, deploy checks
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	find templates -type f -exec $(VENV)/bin/djade --check {} +
 	$(PY) -m mypy .
-	$(PY) -m pytest -q tests/test_house.py
+	$(PY) -m pytest -q tests/test_architecture.py
 	$(PY) manage.py makemigrations --check --dry-run
 	SECRET_KEY=$$($(PY) -c "import secrets; print(secrets.token_urlsafe(60))") BASE_URL=https://footfall.example ALLOWED_HOSTS=footfall.example $(PY) manage.py check --deploy --fail-level ERROR
 
@@ -55,4 +70,4 @@ bench-ingest bench-query bench-redirect bench-pages bench-uptime: bench-%: $(STA
 	$(PY) -m tests.bench.$*
 
 clean:
-	rm -rf $(VENV) var node_modules .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) var static/node_modules .mypy_cache .ruff_cache .pytest_cache

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from typing import Any
-from zoneinfo import available_timezones
 
 from django import forms
 from django.core.exceptions import ValidationError
 
 from accounts.models import Role
+from accounts.validators import list_zone_names
 
-TIMEZONE_CHOICES = [(name, name) for name in sorted(available_timezones())]
+TIMEZONE_CHOICES = [(name, name) for name in sorted(list_zone_names())]
 NEW_PASSWORD_INPUT = forms.PasswordInput(attrs={"autocomplete": "new-password"})
 LENGTH_HINT = "At least ten characters."
 

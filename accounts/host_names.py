@@ -18,7 +18,7 @@ FINAL_DOTS = ".\u3002\uff0e\uff61"  # the dot, and the characters that IDNA trea
 def normalize_host(text: str) -> str:
     """Normalize a host name: lower case, ASCII (IDNA 2008, as browsers send it), no port, no final dot.
 
-    Accepts a bare name, a name with port, or a whole URL; returns "" for what is no host name.
+    Accepts a bare name, a name with port, or a whole URL; returns "" for what is not a host name.
     """
     text = text.strip().lower()
     text = text.split("//", 1)[-1] if "//" in text else text
@@ -34,7 +34,7 @@ def normalize_host(text: str) -> str:
 
 
 def encode_host(host: str) -> str:
-    """Encode a lower-case host name of any script in ASCII; returns "" for what is no host name."""
+    """Encode a lower-case host name of any script in ASCII; returns "" for what is not a host name."""
     try:
         return idna.encode(host, uts46=True).decode()
     except (idna.IDNAError, UnicodeError):

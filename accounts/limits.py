@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.core.exceptions import ValidationError
-from django.db import transaction
 
 from accounts.models import Account
 
@@ -43,9 +42,21 @@ PLAN_NAME = "plan"  # no limit, but the name of the account's plan, which client
 
 def get_account_limit(account: Account, name: str) -> int:
     """Return the account's own limit of that name, else the default. Raises KeyError for an unknown name."""
-    value = account.limits.get(name)
-    is_valid = isinstance(value, int) and not isinstance(value, bool) and value >= 0
-    return value if is_valid else DEFAULT_LIMITS[name]
+    return choose_limit(account.limits, name)
+
+
+def load_account_limit(account_id: int, name: str) -> int:
+    """Load the limit of an account of which only the id is known, such as a cached site's."""
+    own_limits = Account.objects.filter(pk=account_id).values_list("limits", flat=True).first()
+    return choose_limit(own_limits or {}, name)
+
+
+def choose_limit(own_limits: Mapping[str, Any], name: str) -> int:
+    """Choose the account's own limit if it is a valid one, else the default."""
+    value = own_limits.get(name)
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    return DEFAULT_LIMITS[name]
 
 
 def check_limit(account: Account, name: str, *, used: int, field: str, what: str) -> None:
@@ -55,23 +66,10 @@ def check_limit(account: Account, name: str, *, used: int, field: str, what: str
         raise ValidationError({field: f"This account may have {limit} {what}. Ask the operator for more."})
 
 
-@transaction.atomic
-def account_limits_set(*, account: Account, changes: Mapping[str, int | str | None]) -> None:
-    """Change the account's own limits; None restores a default. Raises ValidationError without a change."""
-    row = Account.objects.select_for_update().get(pk=account.pk)
-    for name, value in changes.items():
-        validate_change(name, value)
-        row.limits = {key: old_value for key, old_value in row.limits.items() if key != name}
-        if value is not None:
-            row.limits[name] = value
-    row.save(update_fields=["limits"])
-    account.limits = row.limits
-
-
 def validate_change(name: str, value: int | str | None) -> None:
     """Raise ValidationError for an unknown limit and for an invalid value."""
     if name != PLAN_NAME and name not in LIMITS:
-        raise ValidationError(f"“{name}” is no limit. Use one of: {', '.join([*LIMITS, PLAN_NAME])}.")
+        raise ValidationError(f"“{name}” is not a limit. Use one of: {', '.join([*LIMITS, PLAN_NAME])}.")
     if name == PLAN_NAME:
         if value is not None and not 0 < len(str(value)) <= MAX_PLAN_NAME:
             raise ValidationError(f"The name of a plan has 1 to {MAX_PLAN_NAME} characters.")

@@ -2,14 +2,17 @@
 
 import dataclasses
 import re
+from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.mail import EmailMessage
 from django.template.loader import render_to_string
 
 from accounts.branding import DEFAULT_BRAND, Brand, load_brand
 from accounts.models import Membership, User
 
+FILE_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
 UNSAFE_CHARACTERS = re.compile(r"[^\w\s&'’+-]")
 MAX_NAME_LENGTH = 60  # characters
 
@@ -27,6 +30,13 @@ def simplify_name(text: str) -> str:
 def simplify_brand_name(brand: Brand) -> Brand:
     """Return the brand with a simplified name."""
     return dataclasses.replace(brand, name=simplify_name(brand.name) or "Web analytics")
+
+
+def get_mail_folder() -> Path | None:
+    """Return the directory that mail is written to; None if it is sent by a server."""
+    if settings.EMAIL_BACKEND != FILE_BACKEND:
+        return None
+    return Path(str(getattr(settings, "EMAIL_FILE_PATH", settings.DATA_DIR / "mail")))
 
 
 def send(*, to: str, template: str, brand: Brand, **context: Any) -> None:

@@ -30,7 +30,7 @@ def build_account_navigation(request: HttpRequest, current: str = "") -> list[Na
     if getattr(request.user, "is_operator", False):
         rows += [
             {"label": "Installation"},
-            build_link("operations", reverse("accounts:operations"), "Operations", current),
+            build_link("operations", reverse("operations:task-runs"), "Operations", current),
         ]
     return rows
 

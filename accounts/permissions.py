@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth import SESSION_KEY
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.http import Http404, HttpRequest
 
 from accounts.keys import hash_key
@@ -76,7 +76,7 @@ def get_acting_user(actor: Any) -> User | None:
     return actor if isinstance(actor, User) else None
 
 
-Actor = Any  # User | AnonymousUser | Bearer | None; Any, because the type of request.user is no narrower
+Actor = Any  # User | AnonymousUser | Bearer | None; Any, because request.user has no narrower type
 
 
 def list_memberships(actor: Actor) -> list[Membership]:
@@ -107,11 +107,6 @@ def membership_may(membership: Membership | None, permission: str) -> bool:
     return permission in ROLE_PERMISSIONS[membership.role]
 
 
-def may_in_account(actor: Actor, account: Account, permission: str) -> bool:
-    """Whether the actor has a permission for everything in the account."""
-    return membership_may(find_membership(actor, account), permission)
-
-
 def load_grants(membership: Membership, kind: str) -> dict[int, str]:
     """Load the grants of a guest for one kind: {object id: right}. Other members have none: their role decides."""
     if membership.pk is None or membership.role != Role.GUEST:
@@ -128,14 +123,6 @@ def may_on_object(actor: Actor, account: Account, kind: str, object_id: int, may
         return True
     right = load_grants(membership, kind).get(object_id)
     return right is not None and may in RIGHT_PERMISSIONS[right]
-
-
-def get_account(request: HttpRequest, account_id: int, may: str = "view") -> Account:
-    """Return the account. Raises Http404 unless the user has the permission `may` for all of it."""
-    account = Account.objects.filter(pk=account_id).first()
-    if account is None or not membership_may(find_membership(request.user, account), may):
-        raise Http404("No such account.")
-    return account
 
 
 def get_current_membership(request: HttpRequest) -> Membership:
@@ -181,19 +168,6 @@ def get_current_account(request: HttpRequest, may: str = "view") -> Account:
     if not membership_may(membership, may):
         raise Http404("No such account.")
     return membership.account
-
-
-def list_members(account: Account) -> QuerySet[Membership]:
-    """Select the accepted members of the account, oldest first."""
-    rows: QuerySet[Membership] = account.memberships.accepted()
-    return rows.select_related("user", "account").prefetch_related("grants").order_by("created", "pk")
-
-
-def find_owner(account: Account) -> User | None:
-    """Find the account's first owner."""
-    owners = account.memberships.accepted().filter(role=Role.OWNER)
-    membership = owners.select_related("user").order_by("pk").first()
-    return membership.user if membership else None
 
 
 def find_bearer(authkey: str) -> Bearer | None:

@@ -2,8 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from accounts import api
-from accounts.operations.views import list_sent_mails, show_operations, show_sent_letter, show_sent_mail
+from accounts.api import views as api
 from accounts.views import account, one_time_links, sign_in, team
 
 app_name = "accounts"
@@ -19,10 +18,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("settings", account.redirect_to_settings, name="settings"),
     path("me", account.edit_profile, name="me"),
     path("me/password", account.change_password, name="password"),
-    path("operations", show_operations, name="operations"),
-    path("operations/mail", list_sent_mails, name="sent-mails"),
-    path("operations/mail/<str:name>/<int:place>", show_sent_mail, name="sent-mail"),
-    path("operations/mail/<str:name>/<int:place>/letter", show_sent_letter, name="sent-letter"),
     path("account", account.edit_account, name="account"),
     path("account/key", account.show_account_key, name="account-key"),
     path("account/own-key", account.show_own_key, name="own-key"),

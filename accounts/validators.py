@@ -1,7 +1,8 @@
-"""Validation of an account's fields, the same for forms, API and commands."""
+"""Validation of an account's fields and of time zones, the same for forms, APIs and commands."""
 
 import re
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
@@ -21,11 +22,17 @@ def clean_name(value: Any) -> str:
     return name
 
 
+@cache
+def list_zone_names() -> frozenset[str]:
+    """Return the IANA names of all time zones, without the two that are not places; they are read from disk once."""
+    return frozenset(available_timezones() - {"localtime", "Factory"})
+
+
 def clean_timezone(value: Any) -> str:
-    """Validate a name of the IANA time zone database. Raises ValidationError."""
-    if value not in available_timezones():
+    """Validate the name of a time zone. Raises ValidationError."""
+    if not isinstance(value, str) or value not in list_zone_names():
         raise ValidationError({"timezone": f"{value!r} is not a time zone such as Europe/Tallinn."})
-    return str(value)
+    return value
 
 
 NORMALIZERS: dict[str, Callable[[str], str]] = {"host": normalize_host, "accent": str.lower}

@@ -30,35 +30,35 @@ ALLOWED_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "O
 
 
 class FastApplication(NamedTuple):
-    """An application in front of Django. `at_once` builds the responses that need no waiting
+    """An application in front of Django. `respond_immediately` builds the responses that need no waiting
     (`config.serving.response_batcher`).
     """
 
     matches: Callable[[Scope], bool]
     app: App
-    at_once: Callable[[Scope], ImmediateResponse | None] = respond_never
+    respond_immediately: Callable[[Scope], ImmediateResponse | None] = respond_never
 
 
 FAST_APPLICATIONS: tuple[FastApplication, ...] = (
-    FastApplication(collector.claims, collector.app, collector.answer_immediately),
+    FastApplication(collector.matches, collector.app, collector.respond_immediately),
     FastApplication(health.matches, health.serve_health),
     FastApplication(static_files.matches, static_files.serve_file),
     # Last, because on a link domain every other path is an alias
-    FastApplication(redirector.claims, redirector.app, redirector.at_once),
+    FastApplication(redirector.matches, redirector.app, redirector.respond_immediately),
 )
 
 
-def find_immediate_response(scope: Scope) -> ImmediateResponse | None:
-    """Find the response to a request that our own server may send without a task (`config.serving.server`)."""
+def respond_immediately(scope: Scope) -> ImmediateResponse | None:
+    """Build the response to a request that our own server may send without a task (`config.serving.server`)."""
     if scope["method"] == "GET":
         for fast in FAST_APPLICATIONS:
             if fast.matches(scope):
-                return fast.at_once(scope)
+                return fast.respond_immediately(scope)
     return None
 
 
 immediate_responder = ImmediateResponder(
-    find_immediate_response, write_batch.begin, write_batch.pause, ingestion.commit_batch
+    respond_immediately, write_batch.begin, write_batch.pause, ingestion.commit_batch
 )
 
 

@@ -60,7 +60,7 @@ def check_networks() -> Iterator[CheckMessage]:
     for number, (name, texts) in zip(("E002", "E003"), named.items(), strict=True):
         for text in texts:
             if not is_network(text):
-                yield build_message(number, f"{name}: {text!r} is no address and no network.", NETWORK_HINT)
+                yield build_message(number, f"{name}: {text!r} is neither an address nor a network.", NETWORK_HINT)
     if any(is_network(text) and ip_network(text, strict=False).prefixlen == 0 for text in named["TRUSTED_PROXIES"]):
         yield build_message(
             "W001",
@@ -87,7 +87,7 @@ def check_dns_servers() -> Iterator[CheckMessage]:
         except ValueError:
             yield build_message(
                 "E011",
-                f"DNS_SERVERS: {text!r} is no address of a DNS server.",
+                f"DNS_SERVERS: {text!r} is not an address of a DNS server.",
                 "Use 192.0.2.1, 192.0.2.1:5353 or [2001:db8::1]:5353, separated by commas; empty = the system's own.",
             )
 

@@ -54,12 +54,12 @@ class Env:
 
 
 def parse_query_limits(text: str) -> dict[str, int]:
-    """Parse `max_execution_time=60,max_threads=4`. Raises ValueError for an unknown limit or what is no number."""
+    """Parse `max_execution_time=60,max_threads=4`. Raises ValueError for an unknown limit or what is not a number."""
     limits = {}
     for word in split_words(text):
         name, _, value = (part.strip() for part in word.partition("="))
         if name not in QUERY_LIMIT_NAMES:
-            raise ValueError(f"{name!r} is no limit of a query; use {', '.join(QUERY_LIMIT_NAMES)}.")
+            raise ValueError(f"{name!r} is not a limit of a query; use {', '.join(QUERY_LIMIT_NAMES)}.")
         if not (value.isascii() and value.isdigit() and int(value) > 0):
             raise ValueError(f"{name} is a whole number above 0, such as {name}=60, not {value!r}.")
         limits[name] = int(value)

@@ -25,7 +25,7 @@ from accounts.operations.task_runs import summarize_runs
 from accounts.security.client_ip import normalize_address
 from config.schedule import PERIODIC_TASKS
 from tracking import geo, live, spool, store
-from tracking.web import Header, security_headers
+from tracking.web import Header, build_security_headers
 
 BEAT_KEY = "footfall:last-beat"
 MAX_SILENCE_SECONDS = 60
@@ -124,7 +124,7 @@ async def serve_health(scope: MutableMapping[str, Any], receive: Any, send: Any)
 async def send_response(scope: MutableMapping[str, Any], send: Any, status: int, body: bytes, header: Header) -> None:
     """Send a response that must not be cached."""
     length = (b"content-length", str(len(body)).encode())
-    headers = [header, length, (b"cache-control", b"no-store"), *security_headers()]
+    headers = [header, length, (b"cache-control", b"no-store"), *build_security_headers()]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 

@@ -25,7 +25,7 @@ class PeriodicTask(NamedTuple):
     def beat_seconds(self) -> float:
         """Seconds between starts by beat, at most MAX_BEAT_SECONDS. Rarer tasks run only if `min_interval` has passed.
 
-        Beat forgets at a restart when it started a task, so a daily task would never run if there is a restart a day.
+        Beat loses the time of the last start at a restart, so with a restart a day a daily task would never run.
         """
         return min(self.seconds, MAX_BEAT_SECONDS)
 
@@ -41,7 +41,7 @@ PERIODIC_TASKS: tuple[PeriodicTask, ...] = (
     PeriodicTask("heartbeat", "config.health.record_beat", 10, is_guarded=False),
     # `uptime` and `deliveries` claim work for a while, then only wait for slow servers while the next run begins
     PeriodicTask("uptime", "sites.uptime.services.monitors_check", 5, max_seconds=50),
-    PeriodicTask("incidents told late", "sites.uptime.services.incidents_notify_late", MINUTE),
+    PeriodicTask("incidents notified late", "sites.uptime.services.incidents_notify_late", MINUTE),
     PeriodicTask(
         "incidents priced", "reports.incident_costs.services.incident_costs_estimate", 5 * MINUTE, max_seconds=HOUR
     ),
@@ -51,14 +51,14 @@ PERIODIC_TASKS: tuple[PeriodicTask, ...] = (
     PeriodicTask("link destinations", "links.monitoring.destination_checks.destinations_check", 5 * MINUTE),
     PeriodicTask("alerts", "sites.alerts.services.alerts_evaluate", MINUTE),
     PeriodicTask("deliveries", "sites.alerts.deliveries.deliver_due", 5, max_seconds=25),
-    PeriodicTask("goals named", "goals.discovery.discover", MINUTE),
-    PeriodicTask("goals named lately", "goals.discovery.discover_lately", 3),
-    PeriodicTask("rollups", "reports.query.rollups.schedule.catch_up", 10 * MINUTE, max_seconds=2 * HOUR),
+    PeriodicTask("goals named", "goals.discovery.create_named_goals", MINUTE),
+    PeriodicTask("goals named lately", "goals.discovery.create_recently_named_goals", 3),
+    PeriodicTask("rollups", "reports.query.rollups.schedule.build_outdated_days", 10 * MINUTE, max_seconds=2 * HOUR),
     PeriodicTask("quotas counted", "reports.quotas.count_quotas", 5 * MINUTE, max_seconds=HOUR),
     PeriodicTask("salts", "tracking.state.salts.rotate", HOUR),
-    PeriodicTask("retention", "tracking.maintenance.retention", 6 * HOUR, max_seconds=6 * HOUR),
-    PeriodicTask("corrections finished", "tracking.maintenance.finish", HOUR, max_seconds=6 * HOUR),
+    PeriodicTask("retention", "tracking.maintenance.delete_expired_events", 6 * HOUR, max_seconds=6 * HOUR),
+    PeriodicTask("corrections finished", "tracking.maintenance.finish_corrections", HOUR, max_seconds=6 * HOUR),
     PeriodicTask("sessions cleared", "accounts.operations.cleanup.sessions_clear", 24 * HOUR),
     PeriodicTask("mail files cleared", "accounts.operations.cleanup.mails_clear", 24 * HOUR),
-    PeriodicTask("digests", "reports.digest.send.digests_send", 10 * MINUTE, max_seconds=2 * HOUR),
+    PeriodicTask("digests", "reports.digests.services.digests_send", 10 * MINUTE, max_seconds=2 * HOUR),
 )

@@ -26,10 +26,17 @@ CSRF_TRUSTED_ORIGINS = [BASE_URL]
 
 INSTALLED_APPS = [
     "accounts",
+    "accounts.operations",
     "sites",
+    "sites.alerts",
+    "sites.uptime",
     "tracking",
     "goals",
     "reports",
+    "reports.incident_costs",
+    "reports.annotations",
+    "reports.sharing",
+    "reports.digests",
     "links",
     "config.apps.ConfigConfig",
     "rest_framework",
@@ -44,7 +51,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "links.middleware.ServedLinksMiddleware",
-    "links.clickmeter.hosts.ClickmeterHosts",
+    "links.middleware.ClickmeterHostsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.gzip.GZipMiddleware",  # before WhiteNoise, so that scripts and the map are compressed too
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -73,9 +80,9 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "accounts.branding.add_brand",
-                "tracking.context.geography",
+                "tracking.geo.add_geography",
             ],
-            "libraries": {},
+            "libraries": {"script_modules": "config.serving.module_tags"},
         },
     }
 ]
@@ -196,7 +203,7 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Statistics and events of one site, by its key. Below /api/v1/: management.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
-    "PREPROCESSING_HOOKS": ["reports.openapi.public_endpoints"],
+    "PREPROCESSING_HOOKS": ["reports.openapi.select_public_endpoints"],
 }
 
 LOGGING = {

@@ -2,24 +2,24 @@
 
 from django.urls import include, path, re_path
 
-from reports.clickport.errors import not_found
+from reports.clickport.errors import handle_not_found
 
 urlpatterns = [
     path("", include("accounts.urls")),
+    path("", include("accounts.operations.urls")),
     path("", include("sites.urls")),
     path("", include("sites.uptime.urls")),
     path("", include("sites.alerts.urls")),
     path("", include("tracking.urls")),
-    path("", include("goals.urls")),
     path("", include("reports.clickport.urls")),
+    path("", include("reports.sharing.urls")),  # before the addresses of Clicky, one of which it answers
     path("", include("reports.clicky.urls")),
     path("", include("reports.dashboard.urls")),
-    path("", include("reports.sharing.urls")),
     path("", include("reports.annotations.urls")),
+    path("", include("reports.digests.urls")),
     path("", include("reports.urls")),
-    path("", include("reports.digest.urls")),
     path("", include("links.urls")),
-    re_path(r"^api/(?P<rest>.*)$", not_found),
+    re_path(r"^api/(?P<rest>.*)$", handle_not_found),
 ]
 
 handler403 = "config.serving.error_responses.handle_forbidden"

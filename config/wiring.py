@@ -2,39 +2,41 @@
 
 from accounts.custom_domains.reserved import register_reserved_hosts
 from accounts.custom_domains.services import register_claim_listener
-from accounts.invitations import OPEN_INVITATIONS
 from accounts.limits import LIMITS
 from accounts.permissions import register_grant_kind
 from accounts.revocation import register_dependent_access, register_shared_keys
 from accounts.services import ACCOUNT_KEY, GUEST_KEYS
+from accounts.services.invitations import OPEN_INVITATIONS
 from config.schedule import PERIODIC_TASKS
 from goals.discovery import register_named_goals_reader
 from goals.services import register_filter_check
-from links import docs as links_docs
 from links.addresses import is_former_link_domain
 from links.conversions.attribution import build_click_columns as click_columns
-from links.guests import DATAPOINT_KIND, GROUP_KIND
-from links.link_names import list_visible_links
+from links.conversions.endpoints import CONVERSION_ENDPOINTS
 from links.monitoring.alert_conditions import CONDITIONS as LINK_CONDITIONS
-from links.routing import link_cache as known_links
+from links.redirect.endpoints import register_endpoints
+from links.routing import link_cache
+from links.selectors import DATAPOINT_KIND, GROUP_KIND, list_visible_links
+from links.web import docs as links_docs
 from links.web.layout import list_link_pages
 from reports.alert_conditions import TRAFFIC_CONDITIONS
 from reports.dashboard.link_labels import register_link_labels
 from reports.dashboard.navigation import register_navigation
-from reports.docs import DocPage
+from reports.docs import DocPage, list_documentation_links
 from reports.docs import pages as docs_pages
 from reports.docs import register_pages as register_docs
 from reports.filter_access import check_segment_filter
-from reports.incident_costs.services import describe_costs
+from reports.incident_costs.selectors import describe_costs
 from reports.latest_traffic import find_traffic
 from reports.manual_goals import list_named_goals
 from reports.sharing.revocation import SHARED_LINKS, SHARES
 from sites.access import SITE_KIND
 from sites.alerts.conditions import register_conditions
 from sites.alerts.quota import CONDITIONS as ACCOUNT_CONDITIONS
+from sites.alerts.revocation import MAIL_CHANNELS, WEBHOOK_SECRETS
 from sites.latest_traffic import register_traffic_provider
 from sites.navigation import register_settings_page
-from sites.revocation import API_KEYS, MAIL_CHANNELS, PROXY_SECRETS, SITE_KEYS, WEBHOOK_SECRETS
+from sites.revocation import API_KEYS, PROXY_SECRETS, SITE_KEYS
 from sites.services import claim_changed
 from sites.uptime.certificates import CONDITIONS as UPTIME_CONDITIONS
 from sites.uptime.incident_costs import register_cost_estimator
@@ -60,7 +62,7 @@ register_shared_keys(SHARED_LINKS)
 # Hosts of accounts: further reserved hosts, and caches that depend on claims
 register_reserved_hosts(is_former_link_domain)
 register_claim_listener(claim_changed)
-register_claim_listener(known_links.reload_after_claim_change)
+register_claim_listener(link_cache.reload_after_claim_change)
 
 # Tracking code: the latest traffic
 register_traffic_provider(find_traffic)
@@ -75,12 +77,13 @@ register_conditions(*UPTIME_CONDITIONS, *TRAFFIC_CONDITIONS, *ACCOUNT_CONDITIONS
 # Uptime: what incidents cost
 register_cost_estimator(describe_costs)
 
-# Links: the click that led to a view, and the names of links
+# Links: the endpoints of conversions, the click that led to a view, and the names of links
+register_endpoints(CONVERSION_ENDPOINTS)
 register_joiner(click_columns)
 register_link_labels(list_visible_links)
 
 # Links of “Go anywhere”
-register_navigation(list_link_pages)
+register_navigation(list_documentation_links, list_link_pages)
 
 # Settings pages of higher apps
 register_settings_page("personal-data", "Personal data")

@@ -1,4 +1,4 @@
-"""The goals room."""
+"""The app of goals, funnels and segments."""
 
 from django.apps import AppConfig
 

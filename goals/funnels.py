@@ -1,4 +1,4 @@
-"""Funnels: what their steps are, and making, changing and forgetting them."""
+"""Funnels: writes, and the filter of each step."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from goals.models import Funnel, PatternKind
-from goals.predicates import Filter, is_one_of, matching
+from goals.predicates import Filter, is_one_of, match_pattern
 from sites.models import Site
 from sites.page_paths import normalize_typed_path
 
@@ -17,18 +17,18 @@ MAX_PATTERN_LENGTH = 500  # characters of a page pattern
 
 
 def build_step_filter(step: dict[str, Any]) -> Filter:
-    """A step as a filter over events."""
+    """Build the filter of the events that satisfy a step."""
     if "goal" in step:
         return {"goal": step["goal"]}
-    return {"and": [is_one_of("kind", "view"), matching("page", PatternKind.WILDCARD, step["page"])]}
+    return {"and": [is_one_of("kind", "view"), match_pattern("page", PatternKind.WILDCARD, step["page"])]}
 
 
 @transaction.atomic
 def funnel_save(*, site: Site, name: str, steps: list[dict[str, Any]], strict: bool = False,
                 funnel: Funnel | None = None) -> Funnel:  # fmt: skip
-    """Make a funnel, or change `funnel`. Raises ValidationError, a dict by field."""
+    """Create a funnel, or change `funnel`. Raises ValidationError, a dict by field."""
     funnel = funnel or Funnel(site=site)
-    funnel.name, funnel.steps, funnel.strict = name.strip(), [checked(site, step) for step in steps], strict
+    funnel.name, funnel.steps, funnel.strict = name.strip(), [validate_step(site, step) for step in steps], strict
     if not MIN_STEPS <= len(steps) <= MAX_STEPS:
         raise ValidationError({"steps": f"A funnel has {MIN_STEPS} to {MAX_STEPS} steps."})
     funnel.full_clean()
@@ -38,18 +38,19 @@ def funnel_save(*, site: Site, name: str, steps: list[dict[str, Any]], strict: b
 
 @transaction.atomic
 def funnel_delete(*, funnel: Funnel) -> None:
-    """Forget a funnel; what happened stays."""
+    """Delete a funnel; the events stay."""
     funnel.delete()
 
 
-def checked(site: Site, step: dict[str, Any]) -> dict[str, Any]:
-    """The step, if it names a goal of the site or a page."""
+def validate_step(site: Site, step: dict[str, Any]) -> dict[str, Any]:
+    """Return the step with its page normalized. Raises ValidationError unless it is a goal of the site or a page."""
     if set(step) == {"goal"} and site.goals.filter(pk=step["goal"], active=True).exists():
         return {"goal": int(step["goal"])}
     page = step.get("page")
     if set(step) == {"page"} and isinstance(page, str) and 0 < len(page.strip()) <= MAX_PATTERN_LENGTH:
         page = normalize_typed_path(page.strip())
         if page[0] not in "/*":
-            raise ValidationError({"steps": f"A page begins with /, or with * for anything: {page[:60]}"})
+            sentence = f"“{page[:60]}” is not a page: write a path such as /cart, or begin with * for anything."
+            raise ValidationError({"steps": sentence})
         return {"page": page}
-    raise ValidationError({"steps": "A step is a goal of this site or a page."})
+    raise ValidationError({"steps": "Choose an active goal of this site or write a page for each step."})

@@ -1,4 +1,4 @@
-"""What counts: goals (a predicate over events, matched when asked) and segments (a kept filter)."""
+"""Goals (a predicate over events, evaluated by each query), segments (a stored filter) and funnels."""
 
 from __future__ import annotations
 
@@ -7,23 +7,24 @@ from decimal import Decimal
 from django.core.exceptions import ValidationError
 from django.db import models
 
+from accounts.constraints import is_one_of
 from accounts.models import User
-from sites.amounts import currency_decimals, round_amount
+from sites.amounts import count_currency_decimals, round_amount
 from sites.models import Site
 
 
 class GoalKind(models.TextChoices):
-    """What an event must be to reach a goal; `goals.predicates` says how each is matched."""
+    """The kind of event that reaches a goal; `goals.predicates` builds the filter of each."""
 
-    PAGE = "page", "Page is viewed"
-    EVENT = "event", "Event happens"
-    OUTBOUND = "outbound", "Outbound link is followed"
-    DOWNLOAD = "download", "File is downloaded"
-    FORM = "form", "Form is sent"
-    CLICK = "click", "Something is clicked"
-    SCROLL = "scroll", "Page is scrolled down to"
-    DURATION = "duration", "Visit lasts"
-    MANUAL = "manual", "Named by a script or a server"
+    PAGE = "page", "Page view"
+    EVENT = "event", "Custom event"
+    OUTBOUND = "outbound", "Outbound click"
+    DOWNLOAD = "download", "File download"
+    FORM = "form", "Form submission"
+    CLICK = "click", "Click on an element"
+    SCROLL = "scroll", "Scroll depth"
+    DURATION = "duration", "Duration of the visit"
+    MANUAL = "manual", "Sent by a script or a server"
 
 
 class PatternKind(models.TextChoices):
@@ -34,11 +35,14 @@ class PatternKind(models.TextChoices):
     REGEX = "regex", "matches the regular expression"
 
 
-class Goal(models.Model):
-    """One goal of a site. Its `id` is public: scripts name it (`clicky.goal(12345)`), APIs show it.
+MAX_THRESHOLDS = {GoalKind.SCROLL: 100, GoalKind.DURATION: 86_400}  # of the kinds that need a threshold
 
-    `pattern` is a path, a name, a URL or a text, by kind; empty means any. `threshold` is percent (scroll) or
-    seconds (duration). A goal with `fixed_revenue` is worth that much each time, else what its events carry.
+
+class Goal(models.Model):
+    """A goal of a site. Its `id` is public: scripts send it (`clicky.goal(12345)`), APIs return it.
+
+    `pattern` is a path, a name, a URL or a text, depending on the kind; empty means any. `threshold` is in percent
+    (scroll) or seconds (duration). A conversion is worth `fixed_revenue`, or else the amount that its event carries.
     """
 
     site = models.ForeignKey(Site, models.CASCADE, related_name="goals")
@@ -46,43 +50,57 @@ class Goal(models.Model):
     kind = models.CharField(max_length=10, choices=GoalKind.choices, default=GoalKind.PAGE)
     pattern = models.CharField(max_length=500, blank=True)
     pattern_kind = models.CharField(max_length=10, choices=PatternKind.choices, default=PatternKind.EXACT)
-    page = models.CharField(max_length=500, blank=True, help_text="Only on pages like this; * for anything")
-    text = models.CharField(max_length=200, blank=True, help_text="Clicks: only on what says this")
+    page = models.CharField(max_length=500, blank=True, help_text="Only on pages that match this path; * for anything")
+    text = models.CharField(max_length=200, blank=True, help_text="Clicks: only on elements with this text")
     threshold = models.PositiveIntegerField(default=0)
-    conversion = models.BooleanField(default=True, help_text="Counts in the headline conversions")
+    conversion = models.BooleanField(default=True, help_text="Counts in the key figure “Conversions”")
     fixed_revenue = models.DecimalField(max_digits=16, decimal_places=4, null=True, blank=True)
     currency = models.CharField(max_length=3, blank=True)
     active = models.BooleanField(default=True)
     created = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["site", "name"], name="one_goal_per_name_and_site")]
+        constraints = [
+            models.UniqueConstraint(fields=["site", "name"], name="one_goal_per_name_and_site"),
+            is_one_of("kind", GoalKind, "goal_kind_is_known"),
+            is_one_of("pattern_kind", PatternKind, "goal_pattern_kind_is_known"),
+            models.CheckConstraint(
+                condition=~models.Q(kind=GoalKind.PAGE) | ~models.Q(pattern=""), name="goal_of_a_page_names_it"
+            ),
+            *(
+                models.CheckConstraint(
+                    condition=~models.Q(kind=kind) | models.Q(threshold__range=(1, limit)),
+                    name=f"goal_of_{kind}_has_a_threshold",
+                )
+                for kind, limit in MAX_THRESHOLDS.items()
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name
 
     def clean(self) -> None:
-        """Refuse a fixed revenue that its currency cannot express, such as half a yen."""
+        """Reject a fixed revenue that its currency cannot express, such as half a yen."""
         if not isinstance(self.fixed_revenue, Decimal) or not self.currency:
             return
-        decimals = currency_decimals(self.currency)
+        decimals = count_currency_decimals(self.currency)
         if self.fixed_revenue != round_amount(self.fixed_revenue, self.currency):
             allowed = f"at most {decimals} decimals" if decimals else "no decimals"
             raise ValidationError({"fixed_revenue": f"An amount of {self.currency} has {allowed}."})
 
     def find_revenue_currency(self, currency: str) -> str:
-        """The currency of what it earned, where its events carried amounts in `currency`."""
+        """Return the currency of the goal's revenue, if its events carried amounts in `currency`."""
         return self.currency or currency if self.fixed_revenue is not None else currency
 
     def compute_revenue(self, times: int, carried: object) -> Decimal:
-        """What the goal earned when it was reached so often: its fixed worth each time, else what events carried."""
+        """Compute the revenue of `times` conversions: the fixed revenue of each, or else the sum the events carried."""
         if self.fixed_revenue is not None:
             return Decimal(self.fixed_revenue) * times
         return Decimal(str(carried or 0))
 
 
 class Segment(models.Model):
-    """A filter under a name. Private to its owner unless shared with everybody who may see the site."""
+    """A filter with a name. Private to its owner unless shared with everybody who may see the site."""
 
     site = models.ForeignKey(Site, models.CASCADE, related_name="segments")
     name = models.CharField(max_length=120)
@@ -99,7 +117,10 @@ class Segment(models.Model):
 
 
 class Funnel(models.Model):
-    """Steps people should take in order. A step is `{"goal": number}` or `{"page": pattern}`, * for anything."""
+    """Steps that visits are expected to take in order.
+
+    A step is `{"goal": id}` or `{"page": pattern}`, in which * stands for anything.
+    """
 
     site = models.ForeignKey(Site, models.CASCADE, related_name="funnels")
     name = models.CharField(max_length=120)

@@ -1,6 +1,6 @@
-"""A goal as a filter over the dimensions of an event: matched when asked, so a new goal counts last year too.
+"""Builds the filter of the events that reach a goal. Each query applies it, so a new goal also counts past events.
 
-Shapes are those of the query engine: `{"dimension", "operator", "value"}`, `{"and": […]}`, `{"or": […]}`.
+Filters have the query engine's form: `{"dimension", "operator", "value"}`, `{"and": […]}`, `{"or": […]}`.
 """
 
 from __future__ import annotations
@@ -12,13 +12,11 @@ from goals.models import Goal, GoalKind, PatternKind
 from sites.page_paths import decode_path, normalize_typed_path, normalize_typed_url
 
 Filter = dict[str, Any]
-STORED = {
-    "page": normalize_typed_path,
-    "target": normalize_typed_url,
-}  # how addresses that people type become what is stored
+# Turns an address as people type it into the form in which the dimension is stored
+NORMALIZERS = {"page": normalize_typed_path, "target": normalize_typed_url}
 
-# What of an event a goal's pattern is held against, and which kinds of events it may be.
-SUBJECTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+# By kind of goal: the dimensions that its pattern is compared with, and the kinds of events that can reach it
+PATTERN_DIMENSIONS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     GoalKind.PAGE: (("page",), ("view",)),
     GoalKind.EVENT: (("name", "target"), ("event",)),  # `clicky.log("/export", "Export")` has both
     GoalKind.OUTBOUND: (("target",), ("outbound",)),
@@ -29,53 +27,51 @@ SUBJECTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 
 
 def build_predicate(goal: Goal) -> Filter:
-    """The filter of the events that reach `goal`: what its kind says, or a script that named it."""
+    """Build the filter of the events that reach `goal`: by its kind, or because a script sent it by name or id."""
     named = {"and": [is_one_of("kind", "goal"), is_one_of("name", goal.name, str(goal.pk))]}
     if goal.kind == GoalKind.MANUAL:
         return named
-    return {"or": [by_kind(goal), named]}
+    return {"or": [build_kind_filter(goal), named]}
 
 
-def by_kind(goal: Goal) -> Filter:
-    """The filter that the goal's kind, pattern, page and text make."""
+def build_kind_filter(goal: Goal) -> Filter:
+    """Build the filter of the goal's kind, pattern, page and text."""
     if goal.kind == GoalKind.DURATION:
-        return at_least("duration", goal.threshold)
+        return is_at_least("duration", goal.threshold)
     if goal.kind == GoalKind.SCROLL:
-        return joined([at_least("scroll", goal.threshold), *page_filter(goal)])
-    subjects, kinds = SUBJECTS[goal.kind]
+        return combine("and", [is_at_least("scroll", goal.threshold), *build_page_filters(goal)])
+    dimensions, kinds = PATTERN_DIMENSIONS[goal.kind]
     parts = [is_one_of("kind", *kinds)]
     if goal.pattern:
-        parts.append(any_of([matching(subject, goal.pattern_kind, goal.pattern) for subject in subjects]))
+        patterns = [match_pattern(dimension, goal.pattern_kind, goal.pattern) for dimension in dimensions]
+        parts.append(combine("or", patterns))
     if goal.text:
         parts.append({"dimension": "text", "operator": "contains", "value": [goal.text]})
-    return joined([*parts, *page_filter(goal)])
+    return combine("and", [*parts, *build_page_filters(goal)])
 
 
-def page_filter(goal: Goal) -> list[Filter]:
-    """Only on the pages the goal names; the kind "page" has its own pattern."""
+def build_page_filters(goal: Goal) -> list[Filter]:
+    """Build the filter that restricts a goal to some pages, if it has one; the kind "page" has its own pattern."""
     if not goal.page or goal.kind == GoalKind.PAGE:
         return []
-    return [matching("page", PatternKind.WILDCARD, goal.page)]
+    return [match_pattern("page", PatternKind.WILDCARD, goal.page)]
 
 
-def matching(subject: str, pattern_kind: str, pattern: str) -> Filter:
-    """`pattern` held against a dimension, addresses as they are stored.
-
-    `*` alone at the end needs no regular expression.
-    """
+def match_pattern(dimension: str, pattern_kind: str, pattern: str) -> Filter:
+    """Build the filter that compares a dimension with `pattern`; addresses are normalized as when they are stored."""
     if pattern_kind == PatternKind.REGEX:
-        pattern = decode_path(pattern) if subject in STORED else pattern
-        return {"dimension": subject, "operator": "matches", "value": [pattern]}
-    pattern = STORED[subject](pattern) if subject in STORED else pattern
+        pattern = decode_path(pattern) if dimension in NORMALIZERS else pattern
+        return {"dimension": dimension, "operator": "matches", "value": [pattern]}
+    pattern = NORMALIZERS[dimension](pattern) if dimension in NORMALIZERS else pattern
     if pattern_kind == PatternKind.EXACT or "*" not in pattern:
-        return is_one_of(subject, pattern)
-    if pattern.find("*") == len(pattern) - 1:
-        return {"dimension": subject, "operator": "starts_with", "value": [pattern[:-1]]}
-    return {"dimension": subject, "operator": "matches", "value": [wildcard_expression(pattern)]}
+        return is_one_of(dimension, pattern)
+    if pattern.find("*") == len(pattern) - 1:  # cheaper than a regular expression
+        return {"dimension": dimension, "operator": "starts_with", "value": [pattern[:-1]]}
+    return {"dimension": dimension, "operator": "matches", "value": [build_wildcard_regex(pattern)]}
 
 
-def wildcard_expression(pattern: str) -> str:
-    """`/blog/*/end` as an anchored regular expression in which only `*` is special."""
+def build_wildcard_regex(pattern: str) -> str:
+    """Turn a pattern such as `/blog/*/end` into an anchored regular expression in which only `*` is special."""
     return "^" + ".*".join(re.escape(piece) for piece in pattern.split("*")) + "$"
 
 
@@ -83,13 +79,9 @@ def is_one_of(dimension: str, *values: str) -> Filter:
     return {"dimension": dimension, "operator": "is", "value": list(values)}
 
 
-def any_of(parts: list[Filter]) -> Filter:
-    return parts[0] if len(parts) == 1 else {"or": parts}
+def combine(operator: str, parts: list[Filter]) -> Filter:
+    return parts[0] if len(parts) == 1 else {operator: parts}
 
 
-def joined(parts: list[Filter]) -> Filter:
-    return parts[0] if len(parts) == 1 else {"and": parts}
-
-
-def at_least(dimension: str, threshold: int) -> Filter:
+def is_at_least(dimension: str, threshold: int) -> Filter:
     return {"dimension": dimension, "operator": "at_least", "value": [threshold]}

@@ -1,4 +1,4 @@
-"""The middleware that makes a written link work at once."""
+"""Middlewares: a written link works at once, and some hosts serve only the ClickMeter API."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 
+from accounts.custom_domains.reserved import is_api_host
+from accounts.host_names import normalize_host
 from links.routing import link_cache
 
 
@@ -20,3 +22,15 @@ class ServedLinksMiddleware:
         response = self.get_response(request)
         link_cache.wait_for_writes()
         return response
+
+
+class ClickmeterHostsMiddleware:
+    """Serves only the ClickMeter API on hosts named `apiv2.*` and on those that the operator listed."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if is_api_host(normalize_host(request.META.get("HTTP_HOST", ""))):
+            request.urlconf = "links.clickmeter.urls"
+        return self.get_response(request)

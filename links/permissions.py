@@ -11,12 +11,17 @@ from zoneinfo import ZoneInfo
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest
 
-from accounts.models import Account, Grant, Membership, Right, Role
-from accounts.permissions import get_current_membership, load_grants, membership_may
+from accounts.models import Account, Grant, Membership, Role
+from accounts.permissions import RIGHT_PERMISSIONS, get_current_membership, load_grants, membership_may
 from links.models import Attached, Conversion, Datapoint, Domain, Entry, Group, Script, Tag
 
 GROUP, DATAPOINT = "group", "datapoint"
 ALL_LINKS_OPTION = "all_things"  # a guest's option: may see and edit all links and groups (the key in stored options)
+# Permission -> the rights that include it
+SUFFICIENT_RIGHTS = {
+    may: frozenset(right for right, permissions in RIGHT_PERMISSIONS.items() if may in permissions)
+    for may in ("view", "edit")
+}
 LATEST_TIME = datetime(2098, 12, 30)
 
 
@@ -56,21 +61,49 @@ class LinkScope:
     def is_guest(self) -> bool:
         return self.membership.role == Role.GUEST
 
-    def datapoints(self, write: bool = False) -> QuerySet[Datapoint]:
-        """Select the links and pixels it may see (or edit), deleted ones included."""
-        rows = Datapoint.objects.filter(account=self.account).select_related("group", "domain")
-        if self.edits_all or (self.sees_all and not write):
-            return rows
-        return rows.filter(
-            Q(group_id__in=self.granted_ids(GROUP, write)) | Q(pk__in=self.granted_ids(DATAPOINT, write))
-        )
+    def may_anything(self, may: str) -> bool:
+        """Return whether it has the permission `may` ("view", "edit" or "manage") for any link or group."""
+        if may == "manage":
+            return self.can_manage
+        rights = {*self.group_rights.values(), *self.link_rights.values()}
+        return self.may_everything(may) or not rights.isdisjoint(SUFFICIENT_RIGHTS[may])
 
-    def all_groups(self, write: bool = False) -> QuerySet[Group]:
-        """Select the groups it may see (or edit), deleted ones included; a right on a link gives none on its group."""
-        rows = Group.objects.filter(account=self.account)
-        if self.edits_all or (self.sees_all and not write):
+    def may_everything(self, may: str) -> bool:
+        return self.edits_all if may == "edit" else self.sees_all
+
+    def datapoints(self, may: str = "view") -> QuerySet[Datapoint]:
+        """Select the links and pixels it may see (or "edit"), deleted ones included."""
+        rows = Datapoint.objects.filter(account=self.account).select_related("group", "domain")
+        if self.may_everything(may):
             return rows
-        return rows.filter(pk__in=self.granted_ids(GROUP, write))
+        return rows.filter(Q(group_id__in=self.granted_ids(GROUP, may)) | Q(pk__in=self.granted_ids(DATAPOINT, may)))
+
+    def groups(self, may: str = "view") -> QuerySet[Group]:
+        """Select the groups it may see (or "edit"), deleted ones too; a right on a link gives none on its group."""
+        rows = Group.objects.filter(account=self.account)
+        return rows if self.may_everything(may) else rows.filter(pk__in=self.granted_ids(GROUP, may))
+
+    def granted_ids(self, kind: str, may: str) -> QuerySet[Grant, int]:
+        """Select the ids of granted groups or links, as a subquery, since there may be many."""
+        grants = Grant.objects.filter(membership=self.membership, kind=kind, right__in=SUFFICIENT_RIGHTS[may])
+        if not self.is_guest:  # grants of an earlier role do not count
+            grants = grants.none()
+        return grants.values_list("object_id", flat=True)
+
+    def may_on_link(self, link_id: int, group_id: int, may: str = "view") -> bool:
+        """Return whether a link of the account is one of `datapoints(may)`, without a query: for rows and events that
+        are in memory. A test holds the two together."""
+        return self.may_on_group(group_id, may) or self.link_rights.get(link_id) in SUFFICIENT_RIGHTS[may]
+
+    def may_on_group(self, group_id: int, may: str = "view") -> bool:
+        """Return whether a group of the account is one of `groups(may)`, without a query."""
+        return self.may_everything(may) or self.group_rights.get(group_id) in SUFFICIENT_RIGHTS[may]
+
+    def may_edit(self, row: Datapoint | Group) -> bool:
+        """Return whether it may edit this group or link of the account."""
+        if isinstance(row, Group):
+            return self.may_on_group(row.pk, "edit")
+        return self.may_on_link(row.pk, row.group_id, "edit")
 
     def conversions(self) -> QuerySet[Conversion]:
         """Select the conversions it may see and attach, deleted ones included: a guest's are those of their links."""
@@ -93,7 +126,7 @@ class LinkScope:
         if self.sees_all:
             return rows
         on_links = Datapoint.tags.through.objects.filter(datapoint__in=self.datapoints())
-        on_groups = Group.tags.through.objects.filter(group__in=self.all_groups())
+        on_groups = Group.tags.through.objects.filter(group__in=self.groups())
         return rows.filter(Q(pk__in=on_links.values("tag_id")) | Q(pk__in=on_groups.values("tag_id")))
 
     def domains(self) -> QuerySet[Domain]:
@@ -108,24 +141,6 @@ class LinkScope:
         """Select the entries of the account's two lists, which only the team sees."""
         rows = Entry.objects.filter(account=self.account)
         return rows if self.can_manage else rows.none()
-
-    def may_write(self, row: Datapoint | Group) -> bool:
-        """Return whether it may edit this group or link."""
-        if self.edits_all:
-            return True
-        if isinstance(row, Group):
-            return self.group_rights.get(row.pk) == Right.WRITE
-        return self.link_rights.get(row.pk) == Right.WRITE or self.group_rights.get(row.group_id) == Right.WRITE
-
-    def granted_ids(self, kind: str, write: bool) -> QuerySet[Grant, int]:
-        """Select the ids of granted groups or links (`write`: with the right to write), as a subquery, since there may
-        be many."""
-        grants = Grant.objects.filter(membership=self.membership, kind=kind)
-        if self.sees_all:  # needs no grants to view, and those of an earlier role do not count
-            grants = grants.none()
-        elif write:
-            grants = grants.filter(right=Right.WRITE)
-        return grants.values_list("object_id", flat=True)
 
     @property
     def visible_since(self) -> datetime | None:
@@ -143,6 +158,10 @@ class LinkScope:
     def sees_conversions(self) -> bool:
         """Return whether it may see conversions (a guest's option hideCount)."""
         return not self.get_option("conversionOptions", "hideCount")
+
+    def get_factor(self, name: str) -> float:
+        """Return the factor of the amounts that a guest sees (an option in percent, such as percentValue)."""
+        return float(self.get_option("conversionOptions", name) or 100) / 100
 
     def get_option(self, group: str, name: str) -> Any:
         """Return a guest's option such as ("hitOptions", "hideReferrer"); None for everybody else."""
@@ -165,28 +184,6 @@ def build_link_scope(membership: Membership) -> LinkScope:
 def link_scope_for(request: HttpRequest, may: str = "view") -> LinkScope:
     """Build the scope of the logged-in person. Raises Http404 if they may not `may` anything of links here."""
     scope = build_link_scope(get_current_membership(request))
-    if may == "manage" and not scope.can_manage:
-        raise Http404("No such page.")
-    if may == "edit" and not (
-        scope.edits_all or Right.WRITE in {*scope.group_rights.values(), *scope.link_rights.values()}
-    ):
-        raise Http404("No such page.")
-    if not (scope.sees_all or scope.group_rights or scope.link_rights):
+    if not scope.may_anything(may):
         raise Http404("No such page.")
     return scope
-
-
-def datapoint_for(request: HttpRequest, datapoint_id: int, may: str = "view") -> Datapoint:
-    """Find a link or pixel that the person may `may`. Raises Http404."""
-    row = link_scope_for(request).datapoints(write=may != "view").filter(pk=datapoint_id).first()
-    if row is None:
-        raise Http404("No such link.")
-    return row
-
-
-def group_for(request: HttpRequest, group_id: int, may: str = "view") -> Group:
-    """Find a group that the person may `may`. Raises Http404."""
-    row = link_scope_for(request).all_groups(write=may != "view").filter(pk=group_id).first()
-    if row is None:
-        raise Http404("No such group.")
-    return row

@@ -1,26 +1,45 @@
-"""Selectors: find rows within the caller's scope by the ids and names that a caller sends.
+"""Selectors: find rows within the caller's scope by the ids and names that a caller sends, and what other apps ask of
+links.
 
 Ids outside the scope and ids that do not exist get the same error, so that callers cannot distinguish them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from functools import reduce
+from operator import or_
 from typing import Any, TypeVar
 
-from django.core.exceptions import ValidationError
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet
 
-from links.models import Tag
-from links.permissions import LinkScope
+from accounts.models import Account
+from accounts.permissions import GrantKind, find_membership
+from links.models import Datapoint, Group, Status, Tag
+from links.permissions import DATAPOINT, GROUP, LinkScope, build_link_scope
+from links.validators import build_missing_error
+from reports.dashboard.link_labels import LinkLabel
 
 Row = TypeVar("Row", bound=Model)
 MAX_ID = 2**63
+MAX_SEARCH = 500  # characters; databases reject longer patterns
 MAX_NAME = 200  # characters that are compared; names of tags are shorter
 
 
-def build_missing_error(what: str, field: str) -> ValidationError:
-    return ValidationError({field: f"Specified {what} does not exist."})
+def parse_id(text: str | None) -> int:
+    """Parse an id from a form or URL; 0, which no row has, for anything else."""
+    return int(text) if text and text.isascii() and text.isdecimal() and len(text) < 19 else 0
+
+
+def split_names(text: str) -> list[str]:
+    """Split names separated by commas, as people write tags."""
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def search_links(rows: QuerySet[Datapoint], text: str) -> QuerySet[Datapoint]:
+    """Filter links and pixels by a text in their alias, title, destination or notes."""
+    columns = ("alias", "title", "url", "notes")
+    return rows.filter(reduce(or_, (Q(**{f"{column}__icontains": text}) for column in columns)))
 
 
 def find_row(rows: QuerySet[Row], number: Any, what: str, field: str) -> Row:
@@ -60,3 +79,45 @@ def find_tags(scope: LinkScope, tags: Sequence[int | str], field: str = "tags") 
                 raise build_missing_error("tag", field)
             result.append(tag)
     return result
+
+
+# -- what other apps ask ------------------------------------------------------------------------------------------
+
+
+def list_visible_links(user: Any, account: Account, numbers: Iterable[int]) -> dict[int, LinkLabel]:
+    """Return id -> name and page of those links of the account that this user may see."""
+    member = find_membership(user, account)
+    if member is None:
+        return {}
+    rows = build_link_scope(member).datapoints().filter(pk__in=list(numbers))
+    return {row.pk: LinkLabel(row.title or row.alias, f"/links/{row.pk}") for row in rows}
+
+
+def find_groups(account: Account, search: str, limit: int) -> list[tuple[int, str]]:
+    """Find the first groups whose name contains `search`, as (id, name)."""
+    rows = Group.objects.filter(account=account, deleted=None, name__icontains=search).order_by("name", "pk")
+    return [(group.pk, group.name) for group in rows[:limit]]
+
+
+def existing_groups(account: Account, ids: Collection[int]) -> list[tuple[int, str]]:
+    """Find the groups of the account among these ids, as (id, name)."""
+    rows = Group.objects.filter(account=account, deleted=None, pk__in=list(ids)).order_by("name", "pk")
+    return [(group.pk, group.name) for group in rows]
+
+
+def find_datapoints(account: Account, search: str, limit: int) -> list[tuple[int, str]]:
+    """Find the first links and pixels whose alias or title contains `search`, as (id, name)."""
+    rows = Datapoint.objects.filter(account=account).exclude(status=Status.DELETED).order_by("alias", "pk")
+    if search:
+        rows = rows.filter(Q(alias__icontains=search) | Q(title__icontains=search))
+    return [(row.pk, str(row)) for row in rows[:limit]]
+
+
+def existing_datapoints(account: Account, ids: Collection[int]) -> list[tuple[int, str]]:
+    """Find the links and pixels of the account among these ids, as (id, name)."""
+    rows = Datapoint.objects.filter(account=account, pk__in=list(ids)).exclude(status=Status.DELETED)
+    return [(row.pk, str(row)) for row in rows.order_by("alias", "pk")]
+
+
+GROUP_KIND = GrantKind(GROUP, "Link group", find_groups, existing_groups)
+DATAPOINT_KIND = GrantKind(DATAPOINT, "Link or pixel", find_datapoints, existing_datapoints)

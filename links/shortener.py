@@ -17,7 +17,7 @@ from accounts.permissions import choose_membership, membership_may
 from accounts.security.hashers import RETRY_SECONDS, HashingBusy
 from accounts.security.password_login import TooManyAttempts
 from links.addresses import tracking_url
-from links.services import datapoint_create
+from links.services.links import datapoint_create
 from reports.clicky.account import authenticate
 from reports.clicky.errors import ClickyError
 from reports.clicky.stats_request import is_site_id

@@ -13,8 +13,8 @@ from urllib.parse import SplitResult, quote, unquote_plus, urlsplit
 from django.core.exceptions import ValidationError
 
 from accounts.host_names import normalize_host
+from links.models import MAX_URL
 
-MAX_URL = 4000
 # Characters that a Location header may contain unencoded.
 PRINTABLE = r"!$%&'()*+,\-./0-9:;=@A-Z\[\]_a-z|~"
 HEADER_SAFE = re.compile(rf"[{PRINTABLE}?#]*\Z")

@@ -1,18 +1,37 @@
-"""Validators of the fields of groups, domains and conversions. Errors are ValidationError {field: sentence}.
+"""Validators of what services write. Errors are ValidationError {field: sentence}.
 
-Each `clean_…_fields` takes the named fields and returns their values for storing.
+Each `clean_…_fields` takes the named fields of a group, domain or conversion and returns their values for storing.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 from django.core.exceptions import ValidationError
 
+from accounts.models import Account
+from links.models import MAX_WINDOW_DAYS, MIN_WINDOW_DAYS, Conversion, Group, Script, Tag
 from links.url_policy import clean_optional_url
 from sites.amounts import parse_amount
+
+OwnedRow = TypeVar("OwnedRow", Tag, Conversion, Script, Group)
+DOES_NOT_EXIST = "does_not_exist"  # the code of the errors that `build_missing_error` builds
+
+
+def build_missing_error(what: str, field: str) -> ValidationError:
+    """Build the error for a row that does not exist or is outside the caller's scope; nobody can tell which."""
+    return ValidationError({field: ValidationError(f"Specified {what} does not exist.", code=DOES_NOT_EXIST)})
+
+
+def check_owned(account: Account, rows: Sequence[OwnedRow], field: str, what: str) -> Sequence[OwnedRow]:
+    """Raise ValidationError unless all rows belong to the account and are not deleted; return them."""
+    for row in rows:
+        if row.account_id != account.pk or getattr(row, "deleted", None):
+            raise build_missing_error(what, field)
+    return rows
 
 
 def clean_name(value: Any, field: str = "name", max_length: int = 200) -> str:
@@ -23,6 +42,24 @@ def clean_name(value: Any, field: str = "name", max_length: int = 200) -> str:
     return text
 
 
+MAX_NUMBER = 2**63  # first value that the databases' columns cannot hold
+
+
+def clean_integer(value: Any, field: str, allowed: Iterable[int] | None = None) -> int:
+    """Parse a non-negative integer that is one of `allowed` if that is given. Raises ValidationError {field: …}."""
+    try:
+        number = int(value)
+    except (TypeError, ValueError, OverflowError):
+        raise ValidationError({field: "This must be an integer."}) from None
+    if allowed is not None and number not in allowed:
+        raise ValidationError({field: f"{number} must be one of {', '.join(str(choice) for choice in allowed)}."})
+    if number < 0:
+        raise ValidationError({field: "This cannot be negative."})
+    if number >= MAX_NUMBER:
+        raise ValidationError({field: "This number is too large."})
+    return number
+
+
 def clean_amount(value: Any, field: str) -> Decimal:
     """Parse an amount as people write it: `12.50`, `12,50`, `1,299.00`."""
     parsed = parse_amount(str(value or 0))
@@ -31,6 +68,14 @@ def clean_amount(value: Any, field: str) -> Decimal:
     amount = Decimal(str(parsed.value))
     if not amount.is_finite() or abs(amount) >= Decimal(10) ** 10:
         raise ValidationError({field: "This amount is too large."})
+    return amount
+
+
+def clean_cost(value: Any, field: str) -> Decimal:
+    """Parse an amount that is not negative."""
+    amount = clean_amount(value, field)
+    if amount < 0:
+        raise ValidationError({field: "This cannot be negative."})
     return amount
 
 
@@ -63,7 +108,7 @@ def clean_text(value: Any, max_length: int = 10_000) -> str:
 
 
 def clean_group_fields(fields: dict[str, Any]) -> dict[str, Any]:
-    """Clean the named fields of a group. Raises TypeError for a name that is no field."""
+    """Clean the named fields of a group. Raises TypeError for a name that is not a field."""
     cleaned: dict[str, Any] = {}
     for field, value in fields.items():
         if field == "name":
@@ -78,7 +123,7 @@ def clean_group_fields(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def clean_domain_fields(fields: dict[str, Any]) -> dict[str, Any]:
-    """Clean the named fields of a domain. Raises TypeError for a name that is no field."""
+    """Clean the named fields of a domain. Raises TypeError for a name that is not a field."""
     cleaned = {}
     for field, value in fields.items():
         if field not in ("custom_404", "custom_homepage"):
@@ -88,7 +133,7 @@ def clean_domain_fields(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def clean_conversion_fields(fields: dict[str, Any]) -> dict[str, Any]:
-    """Clean the named fields of a conversion. Raises TypeError for a name that is no field."""
+    """Clean the named fields of a conversion. Raises TypeError for a name that is not a field."""
     cleaned: dict[str, Any] = {}
     for field, value in fields.items():
         if field == "name":
@@ -102,8 +147,8 @@ def clean_conversion_fields(fields: dict[str, Any]) -> dict[str, Any]:
         elif field == "protocol":
             cleaned[field] = 1 if value else 0
         elif field == "window_days":
-            if not isinstance(value, int) or not 1 <= value <= 90:
-                raise ValidationError({field: "A click counts for 1 to 90 days."})
+            if not isinstance(value, int) or not MIN_WINDOW_DAYS <= value <= MAX_WINDOW_DAYS:
+                raise ValidationError({field: f"A click counts for {MIN_WINDOW_DAYS} to {MAX_WINDOW_DAYS} days."})
             cleaned[field] = value
         else:
             raise TypeError(f"a conversion has no field {field}")

@@ -22,7 +22,7 @@ def measure(alert: Alert, metric: str, start: datetime, end: datetime, now: date
     return baseline.query_metric(alert.site_id, alert.site.timezone, metric, start, end, now, where)
 
 
-def last_full_hour(now: datetime) -> tuple[datetime, datetime]:
+def find_last_full_hour(now: datetime) -> tuple[datetime, datetime]:
     end = now.replace(minute=0, second=0, microsecond=0)
     return end - HOUR, end
 
@@ -40,7 +40,7 @@ def link_to_visit(alert: Alert, visit: str) -> str:
 
 
 def watch_goal(alert: Alert, now: datetime) -> Sequence[AlertNotification]:
-    """Fire when a goal is reached: each time, or each so many times within the running hour."""
+    """Fire when a goal is reached: each time, or each `per_hour` times within the running hour."""
     goal = alert.site.goals.filter(name=alert.parameters["goal"]).first()
     if goal is None:
         return []
@@ -48,11 +48,11 @@ def watch_goal(alert: Alert, now: datetime) -> Sequence[AlertNotification]:
     count = int(measure(alert, "conversions", start, start + HOUR, now, {"goal": goal.pk}))
     needed = int(alert.parameters.get("per_hour") or 1)
     memory = alert.memory if alert.memory.get("hour") == start.isoformat() else {}
-    notified = int(memory.get("told", 0))  # the count of which the last notification was sent
-    alert.memory = {"hour": start.isoformat(), "told": notified}
+    notified = int(memory.get("notified", 0))  # the count of which the last notification was sent
+    alert.memory = {"hour": start.isoformat(), "notified": notified}
     if count // needed <= notified // needed:
         return []
-    alert.memory["told"] = count
+    alert.memory["notified"] = count
     visit = find_newest_visit(alert, {"goal": goal.pk}, now)
     times = f"{count} time{'s' if count > 1 else ''}"
     text = f"“{goal.name}” was reached {times} since {start:%H:%M} UTC on {alert.site}.{link_to_visit(alert, visit)}"
@@ -79,7 +79,7 @@ def watch_online(alert: Alert, now: datetime) -> Sequence[AlertNotification]:
 
 def watch_unusual(alert: Alert, now: datetime) -> Sequence[AlertNotification]:
     """Fire when the last full hour had far more or fewer visits than this hour of the weekday usually has."""
-    start, end = last_full_hour(now)
+    start, end = find_last_full_hour(now)
     usual = baseline.find_usual(alert.site_id, alert.site.timezone, "visits", start, end, now)
     if usual < float(alert.parameters["least"]):
         return []  # too few visits to call anything unusual
@@ -98,7 +98,7 @@ def watch_unusual(alert: Alert, now: datetime) -> Sequence[AlertNotification]:
 
 
 def watch_silence(alert: Alert, now: datetime) -> Sequence[AlertNotification]:
-    """Fire once when nothing was tracked for so many hours, though something was in the two weeks before."""
+    """Fire once when nothing was tracked for `hours` hours, though something was in the two weeks before."""
     hours = float(alert.parameters["hours"])
     since = now - timedelta(hours=hours)
     if measure(alert, "actions", since, now, now):
@@ -130,7 +130,7 @@ TRAFFIC_CONDITIONS = (
     AlertCondition(
         "goal",
         "A goal is reached",
-        "Each time, or when it was reached so many times within an hour.",
+        "Each time, or each time it was reached this often within an hour.",
         (ConditionParameter("goal", "Goal", "", "Its name"), ConditionParameter("per_hour", "Times per hour", 1)),
         watch_goal,
     ),

@@ -1,4 +1,4 @@
-"""The reports room."""
+"""The app of queries, reports, the dashboard and the analytics APIs."""
 
 from django.apps import AppConfig
 

@@ -1,4 +1,4 @@
-"""What a stretch of time usually has: the median of the same local times on the same weekdays before."""
+"""The usual value of a metric in a stretch of time: the median of the same local times on the same weekdays before."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ def compare_visitors(queries: Sequence[Query], candidates: Sequence[Difference],
 
 
 def ask_all(queries: Sequence[Query], now: datetime) -> list[Result]:
-    """Return the results of all queries. Raises the first refusal."""
+    """Return the results of all queries. Raises the first QueryRefused among them."""
     results = []
     for result in ask_many(queries, now=now):
         if isinstance(result, QueryRefused):

@@ -11,8 +11,8 @@ from sites.latest_traffic import SiteTraffic
 from tracking.event import REASONS
 from tracking.store import StoreError
 
-LATELY = timedelta(minutes=30)
-SEARCHED = (LATELY, timedelta(days=30))  # a site with traffic is answered by the first, short search
+RECENT = timedelta(minutes=30)
+SEARCH_LENGTHS = (RECENT, timedelta(days=30))  # for a site with traffic the first, short search is enough
 MAX_REASONS = 3
 
 
@@ -23,11 +23,11 @@ def find_traffic(site_id: int, now: datetime) -> SiteTraffic | None:
     """
     end = now + timedelta(seconds=1)
     try:
-        rejected = sum_entries(fetch_audit(site_id, Period(end - LATELY, end), "minute")).refused
+        rejected = sum_entries(fetch_audit(site_id, Period(end - RECENT, end), "minute")).rejected
         reasons = {REASONS.get(reason, reason): hits for reason, hits in rejected.most_common(MAX_REASONS)}
-        for length in SEARCHED:
+        for length in SEARCH_LENGTHS:
             if rows := list_actions((site_id,), Period(end - length, end), limit=1, now=now):
                 return SiteTraffic(rows[0]["ts"], rows[0]["path"], reasons)
     except StoreError:
         return None
-    return SiteTraffic(refused=reasons)
+    return SiteTraffic(rejections=reasons)

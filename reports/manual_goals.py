@@ -23,5 +23,5 @@ def list_named_goals(since: datetime, until: datetime) -> Iterator[tuple[int, st
 
     at_limit = Goal.objects.values("site").annotate(count=Count("pk")).filter(count__gte=MAX_GOALS)
     excluded = set(at_limit.values_list("site_id", flat=True))
-    sites = [site.site_id for site in site_cache.all_sites() if site.site_id not in excluded]
+    sites = [site.site_id for site in site_cache.list_sites() if site.site_id not in excluded]
     yield from find_named_goals(sites, since, until, MAX_NAMES_PER_SITE)

@@ -20,7 +20,7 @@ class KeyScheme(OpenApiAuthenticationExtension):
         return {"type": "apiKey", "in": "header", "name": HEADER, "description": "A key of one site: ck_…"}
 
 
-def public_endpoints(endpoints: list[Any], **_: Any) -> list[Any]:
+def select_public_endpoints(endpoints: list[Any], **_: Any) -> list[Any]:
     """Keep the endpoints below `/api/`; other dialects have descriptions of their own."""
     return [
         endpoint

@@ -17,7 +17,7 @@ from sites.services import quota_flag_set
 CHUNK = 1_000  # accounts that are counted together, so that no statement names too many
 
 
-def current_month(now: datetime) -> tuple[datetime, datetime]:
+def find_current_month(now: datetime) -> tuple[datetime, datetime]:
     """Return start and end of the running month of UTC."""
     start = now.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     return start, (start + timedelta(days=32)).replace(day=1)
@@ -28,7 +28,7 @@ def count_usage(accounts: list[Account], now: datetime) -> dict[int, int]:
     owners = dict(Site.objects.filter(account__in=accounts).values_list("pk", "account_id"))
     owners.update({account.pk: account.pk for account in accounts})
     used = dict.fromkeys((account.pk for account in accounts), 0)
-    for number, count in count_events(owners, *current_month(now)).items():
+    for number, count in count_events(owners, *find_current_month(now)).items():
         used[owners[number]] += count
     return used
 

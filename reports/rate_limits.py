@@ -12,8 +12,6 @@ from datetime import datetime
 
 from django.core.cache import cache
 
-from accounts.models import Account
-
 WINDOW = 60  # seconds
 
 
@@ -30,13 +28,13 @@ class RateLimitResult:
         return self.retry_after > 0
 
 
-def count_and_check(name: str, who: str, most: int, now: datetime) -> RateLimitResult:
-    """Count one request of `who` (a key's id, or a `get_client_key`) and return the allowance. `most` 0 = no limit."""
-    if most <= 0:
+def count_and_check(name: str, who: str, maximum: int, now: datetime) -> RateLimitResult:
+    """Count one request of `who` (a key's id, or a `get_client_key`) and return the result. `maximum` 0 = no limit."""
+    if maximum <= 0:
         return RateLimitResult(0, 0, 0)
     unix = int(now.timestamp())
     number = count_request(name, who, unix // WINDOW, WINDOW * 2)
-    return RateLimitResult(most, max(0, most - number), WINDOW - unix % WINDOW if number > most else 0)
+    return RateLimitResult(maximum, max(0, maximum - number), WINDOW - unix % WINDOW if number > maximum else 0)
 
 
 def count_request(name: str, who: str, window: int, seconds: int) -> int:
@@ -47,10 +45,3 @@ def count_request(name: str, who: str, window: int, seconds: int) -> int:
         return int(cache.incr(key))
     except ValueError:  # evicted from a full cache between the two calls
         return 1
-
-
-def find_limit_per_minute(account_id: int, name: str, default: int) -> int:
-    """Return the account's own limit of that name (`Account.limits`), else the default."""
-    limits = Account.objects.filter(pk=account_id).values_list("limits", flat=True).first() or {}
-    limit = limits.get(name)
-    return limit if isinstance(limit, int) and not isinstance(limit, bool) and limit >= 0 else default

@@ -1,4 +1,4 @@
-"""Addresses of the reports room; `config.urls` includes them at the root."""
+"""The URLs of this app; `config.urls` includes them at the root."""
 
 from django.urls import URLPattern, URLResolver, path
 

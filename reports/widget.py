@@ -19,11 +19,11 @@ from django.views.decorators.http import require_safe
 from accounts.keys import is_same_key
 from accounts.models import User
 from accounts.security.client_ip import get_client_key
-from reports.dashboard.presenters.labels import label_value
 from reports.dashboard.presenters.visits import build_visitor, parse_instant
 from reports.dashboard.state import parse_conditions
 from reports.dashboard.views.heatmaps import parse_outcome
 from reports.filter_access import check_goals_and_segments
+from reports.labels import label_value
 from reports.query import Period, Query, ask
 from reports.query.analyses import heatmaps, visit_lists
 from reports.query.dimensions import get_dimension
@@ -32,7 +32,7 @@ from reports.rate_limits import count_and_check
 from sites import onsite_tokens, site_cache
 from sites.access import site_for_actor
 from sites.site_config import SiteConfig
-from tracking.endpoints.common import page_url
+from tracking.endpoints.common import build_page_url
 from tracking.pipeline.page import parse_page_address
 from tracking.store import StoreError
 
@@ -103,7 +103,7 @@ def authorize(params: QueryDict) -> tuple[SiteConfig, int | None] | None:
 
 def parse_path(site: SiteConfig, params: QueryDict) -> str:
     """Return the path of the page in `href`, written as in events and clicks."""
-    address = page_url(params.get("href", "/")[:8000], params.get("domain", "")[:255] or site.domain, "")
+    address = build_page_url(params.get("href", "/")[:8000], params.get("domain", "")[:255] or site.domain, "")
     options = site.tracker
     return (
         parse_page_address(address, bool(options.get("internal_search")), bool(options.get("hash_routes"))).path or "/"
@@ -178,7 +178,7 @@ def build_heatmap(site: SiteConfig, params: QueryDict, now: datetime) -> dict[st
 
 def parse_filter(params: QueryDict) -> list[Any]:
     """Return the filter of the visits: the dashboard's filters, segment and outcome, Clicky's `sub` and `subitem`."""
-    where: list[Any] = [condition.json() for condition in parse_conditions(params)]
+    where: list[Any] = [condition.to_json() for condition in parse_conditions(params)]
     segment = parse_number(params.get("segment", ""), 15, -1)
     if segment >= 0:
         where.append({"segment": segment})

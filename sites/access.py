@@ -28,9 +28,14 @@ def site_for(request: HttpRequest, site_id: int, may: str = "view") -> Site:
 def site_for_actor(actor: Any, site_id: int, may: str = "view") -> Site:
     """Fetch a site as `site_for` does, for a user or a key's bearer outside a Django request. Raises Http404."""
     site = Site.objects.filter(pk=site_id, deleted=None).select_related("account").first()
-    if site is None or not may_on_object(actor, site.account, KIND, site.pk, may):
+    if site is None or not may_on_site(actor, site, may):
         raise Http404("No such site.")
     return site
+
+
+def may_on_site(actor: Any, site: Site, may: str) -> bool:
+    """Whether the actor may do `may` with a site that was fetched for less."""
+    return may_on_object(actor, site.account, KIND, site.pk, may)
 
 
 def sites_for_actor(actor: Any, may: str = "view") -> QuerySet[Site]:
@@ -56,11 +61,11 @@ def find_sites(account: Account, search: str, limit: int) -> list[tuple[int, str
     return [(site.pk, str(site)) for site in rows[:limit]]
 
 
-def existing_sites(account: Account, ids: Collection[int]) -> list[tuple[int, str]]:
+def list_existing_sites(account: Account, ids: Collection[int]) -> list[tuple[int, str]]:
     """Return (id, name) of the sites of the account among these ids."""
     rows = Site.objects.filter(account=account, deleted=None, pk__in=list(ids)).order_by("domain", "pk")
     return [(site.pk, str(site)) for site in rows]
 
 
 # Registered as a kind of object that guests can be granted
-SITE_KIND = GrantKind(KIND, "Site", find_sites, existing_sites)
+SITE_KIND = GrantKind(KIND, "Site", find_sites, list_existing_sites)

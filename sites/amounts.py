@@ -72,11 +72,11 @@ def normalize_number(number: str) -> str:
     return number.replace(thousands_mark, "").replace(decimal_mark, ".")
 
 
-def currency_decimals(currency: str) -> int:
+def count_currency_decimals(currency: str) -> int:
     """Return how many decimals amounts of a currency have: JPY 0, EUR 2, KWD 3; 2 without a currency."""
     return get_currency_precision(currency) if currency else 2
 
 
 def round_amount(value: Any, currency: str = "") -> Decimal:
     """Round an amount to the decimals of its currency, half up; None is 0."""
-    return Decimal(str(value or 0)).quantize(Decimal(1).scaleb(-currency_decimals(currency)), "ROUND_HALF_UP")
+    return Decimal(str(value or 0)).quantize(Decimal(1).scaleb(-count_currency_decimals(currency)), "ROUND_HALF_UP")

@@ -10,9 +10,9 @@ from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.api import ManagementView, paginate, validate_data
-from accounts.permissions import get_acting_user, may_on_object
-from sites.access import KIND, site_for_actor, sites_for_actor
+from accounts.api.base import ManagementView, paginate, validate_data
+from accounts.permissions import get_acting_user
+from sites.access import may_on_site, site_for_actor, sites_for_actor
 from sites.models import ApiKey, Site
 from sites.services import api_key_create, api_key_revoke, site_create, site_delete, site_keys_rotate, site_update
 
@@ -61,7 +61,7 @@ class NewKeySerializer(KeySerializer):
 
 def serialize_site(request: Request, site: Site) -> dict[str, Any]:
     """Serialize a site as the caller may see it: with its keys only if they may edit it."""
-    may_edit = may_on_object(request.user, site.account, KIND, site.pk, "edit")
+    may_edit = may_on_site(request.user, site, "edit")
     return (SiteKeysSerializer if may_edit else SiteSerializer)(site).data
 
 
@@ -74,7 +74,7 @@ class SiteListView(ManagementView):
 
     @extend_schema(request=SiteKeysSerializer, responses={201: SiteKeysSerializer})
     def post(self, request: Request) -> Response:
-        account = self.membership("manage").account
+        account = self.get_membership("manage").account
         values = validate_data(SiteKeysSerializer(data=request.data))
         site = site_create(account=account, **{"timezone": account.timezone, **values})
         return Response(SiteKeysSerializer(site).data, status=status.HTTP_201_CREATED)

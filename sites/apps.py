@@ -1,4 +1,4 @@
-"""The app of sites, uptime and alerts."""
+"""The app of sites, their settings and their keys."""
 
 from django.apps import AppConfig
 

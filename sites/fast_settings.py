@@ -1,4 +1,4 @@
-"""Fast access to Django settings on the hot path: a tenth of the microsecond that `django.conf.settings` takes.
+"""Fast access to Django settings on the hot path: in 0.1 µs instead of the 1 µs of `django.conf.settings`.
 
 Django caches the settings it has returned in the `__dict__` of its settings object and removes them when a setting
 changes (also in tests), so that dictionary is read first.

@@ -9,7 +9,7 @@ from django import forms
 from accounts.forms import TIMEZONE_CHOICES
 from accounts.models import Account, Right
 from accounts.security.masking import mask, unmask
-from sites.models import AddressPolicy, CookiePolicy, Site
+from sites.models import MAX_RETENTION_MONTHS, AddressPolicy, CookiePolicy, Site
 from sites.settings_fields import UNTYPED_CLICK, UNTYPED_VIEW
 
 
@@ -30,11 +30,11 @@ class SiteForm(forms.Form):
     """A form whose fields have the names of fields of Site."""
 
     @classmethod
-    def of(cls, site: Site, data: Any = None) -> SiteForm:
+    def from_site(cls, site: Site, data: Any = None) -> SiteForm:
         """Build the form with the site's present values."""
         return cls(data, initial={name: getattr(site, name) for name in cls.base_fields})
 
-    def changes(self, site: Site) -> dict[str, Any]:
+    def build_changes(self, site: Site) -> dict[str, Any]:
         """Return the values to store, by the names of the site's fields."""
         return self.cleaned_data
 
@@ -61,7 +61,7 @@ class PrivacyForm(SiteForm):
     cookies = forms.ChoiceField(label="Cookies", choices=CookiePolicy.choices)
     respect_dnt = forms.BooleanField(label="Honour Do Not Track and Global Privacy Control", required=False)
     retention_months = forms.IntegerField(
-        label="Months that events are kept", min_value=0, max_value=1200, help_text="0 = for ever"
+        label="Months that events are kept", min_value=0, max_value=MAX_RETENTION_MONTHS, help_text="0 = for ever"
     )
 
 
@@ -79,7 +79,7 @@ class CountingForm(SiteForm):
     data_centres = forms.BooleanField(
         label="Count visits from data centres",
         required=False,
-        help_text="Usually they are programs and set apart as bots. Tick it if people reach you through a VPN, "
+        help_text="Usually they are programs and are quarantined as bots. Tick it if people reach you through a VPN, "
         "a remote desktop or a company network in a data centre",
     )
     internal_search = forms.BooleanField(
@@ -90,7 +90,7 @@ class CountingForm(SiteForm):
     )
 
     @classmethod
-    def of(cls, site: Site, data: Any = None) -> CountingForm:
+    def from_site(cls, site: Site, data: Any = None) -> CountingForm:
         """Build the form with the site's present values."""
         tracker = site.tracker
         return cls(data, initial={
@@ -98,7 +98,7 @@ class CountingForm(SiteForm):
             "internal_search": bool(tracker.get("internal_search")),
         })  # fmt: skip
 
-    def changes(self, site: Site) -> dict[str, Any]:
+    def build_changes(self, site: Site) -> dict[str, Any]:
         """Return the site's tracker settings with these two changed."""
         changed = {
             "data_centres": "count" if self.cleaned_data["data_centres"] else "refuse",
@@ -155,10 +155,10 @@ class TrackerForm(SiteForm):
     )
 
     @classmethod
-    def of(cls, site: Site, data: Any = None) -> TrackerForm:
+    def from_site(cls, site: Site, data: Any = None) -> TrackerForm:
         return cls(data, initial={"untyped_log": UNTYPED_CLICK, **site.tracker})
 
-    def changes(self, site: Site) -> dict[str, Any]:
+    def build_changes(self, site: Site) -> dict[str, Any]:
         return {"tracker": {**site.tracker, **self.cleaned_data}}
 
 

@@ -12,7 +12,7 @@ MAX_CACHED_LENGTH = 255
 Key = TypeVar("Key", bound=Hashable)
 
 
-def host_pattern(text: str) -> str:
+def normalize_host_pattern(text: str) -> str:
     """Normalize an allowed host: `example.org`, or `*example.org` for it and all its subdomains."""
     text = text.strip()
     star = text.startswith("*")
@@ -27,10 +27,10 @@ class HostMatcher:
 
     def __init__(self, domain: str, patterns: tuple[str, ...], any_host: bool) -> None:
         own_domain = normalize_host(domain).removeprefix("www.")
-        wildcards = [host_pattern(text)[1:] for text in patterns if text.strip().startswith("*")]
+        wildcards = [normalize_host_pattern(text)[1:] for text in patterns if text.strip().startswith("*")]
         self.any_host = any_host
         self.has_list = bool(patterns)  # hosts are listed in addition to the domain
-        self.exact = frozenset(host_pattern(text) for text in patterns if not text.strip().startswith("*"))
+        self.exact = frozenset(normalize_host_pattern(text) for text in patterns if not text.strip().startswith("*"))
         self.suffixes = tuple(suffix for suffix in (own_domain, *wildcards) if suffix)
         self._decisions: dict[str, bool] = {}  # cache, by spelling of the host
 

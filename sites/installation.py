@@ -34,7 +34,7 @@ def check_installation(site: Site, url: str, our_host: str) -> Finding:
     if not HostMatcher(site.domain, tuple(site.allowed_hosts), site.any_host).accepts_host(url):
         return Finding(False, f"This page is not on {site.domain}.", "Add its host under General → More hosts.")
     try:
-        answer = fetch(url, headers={"User-Agent": USER_AGENT}, timeout=10, most_bytes=MAX_BYTES)
+        answer = fetch(url, headers={"User-Agent": USER_AGENT}, timeout=10, max_bytes=MAX_BYTES)
     except OutboundError as error:
         return Finding(False, str(error), "If the page is not public, watch for the first hit below instead.")
     return evaluate_page(site, answer, our_host)
@@ -54,7 +54,9 @@ def evaluate_page(site: Site, answer: OutboundResponse, our_host: str) -> Findin
     own_id = str(site.pk)
     if own_id not in ids and not re.search(OTHER_FORMS.format(id=own_id), html):
         if ids:
-            return Finding(False, f"The page carries the code of site {', '.join(sorted(ids))}, not of {own_id}.")
+            return Finding(
+                False, f"The page has the tracking code of site {', '.join(sorted(ids))}, not of site {own_id}."
+            )
         return Finding(
             False, "The tracking code is not in the page.", "A tag manager may add it later: watch for the first hit."
         )

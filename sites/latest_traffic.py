@@ -9,11 +9,11 @@ from datetime import datetime
 
 @dataclass(frozen=True)
 class SiteTraffic:
-    """The newest stored event of a site (time and page), and the hits rejected lately: {sentence: number of hits}."""
+    """The newest stored event of a site (time and page), and its recent rejections: {reason in words: hits}."""
 
     last_event: datetime | None = None
     page: str = ""
-    refused: dict[str, int] = field(default_factory=dict)
+    rejections: dict[str, int] = field(default_factory=dict)
 
 
 TrafficProvider = Callable[[int, datetime], SiteTraffic | None]

@@ -6,11 +6,13 @@ from typing import Any
 
 from django.db import models, transaction
 
+from accounts.constraints import is_one_of
 from accounts.keys import derive_key
 from accounts.models import Account, User
 from accounts.security.encrypted_fields import EncryptedCharField
 
 FIRST_SITE_ID = 101_000_001
+MAX_RETENTION_MONTHS = 1200
 
 
 class AddressPolicy(models.TextChoices):
@@ -38,6 +40,9 @@ class Change(models.Model):
 
     number = models.BigIntegerField(default=0)
 
+    class Meta:
+        constraints = [models.CheckConstraint(condition=models.Q(id=1), name="change_is_a_single_row")]
+
     def __str__(self) -> str:
         return str(self.number)
 
@@ -47,6 +52,11 @@ def take_change_number() -> int:
     Change.objects.get_or_create(pk=1)
     Change.objects.filter(pk=1).update(number=models.F("number") + 1)
     return Change.objects.values_list("number", flat=True).get(pk=1)
+
+
+def get_newest_change_number() -> int:
+    """Return the number of the newest change, 0 before the first."""
+    return Change.objects.filter(pk=1).values_list("number", flat=True).first() or 0
 
 
 class VersionedModel(models.Model):
@@ -106,6 +116,19 @@ class Site(VersionedModel):
     people = models.JSONField(default=list, blank=True, editable=False)
     robots = models.JSONField(default=list, blank=True, editable=False)
 
+    class Meta:
+        constraints = [
+            is_one_of("addresses", AddressPolicy, "site_addresses_is_known"),
+            is_one_of("cookies", CookiePolicy, "site_cookies_is_known"),
+            models.CheckConstraint(
+                condition=models.Q(retention_months__lte=MAX_RETENTION_MONTHS), name="site_retention_has_a_limit"
+            ),
+        ]
+        # Lists and searches are of the sites of one account that are not deleted, by domain
+        indexes = [
+            models.Index(fields=["account", "domain"], condition=models.Q(deleted=None), name="site_by_account_domain")
+        ]
+
     def __str__(self) -> str:
         return self.nickname or self.domain
 
@@ -138,8 +161,3 @@ class ApiKey(VersionedModel):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"
-
-
-# Models of the packages in this app; Django finds them only if this module imports them
-from sites.alerts.models import Alert, Channel, Delivery  # noqa: E402, F401
-from sites.uptime.models import Incident, Monitor, UptimeHour  # noqa: E402, F401

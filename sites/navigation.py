@@ -8,7 +8,7 @@ from typing import Any
 from django.http import HttpRequest
 
 from accounts.navigation import build_account_navigation, build_link
-from accounts.permissions import may_on_object
+from sites.access import may_on_site
 from sites.models import Site
 
 
@@ -39,10 +39,10 @@ def register_settings_page(slug: str, label: str, may: str = "edit") -> None:
     PAGES.append(SettingsPage(slug, label, may))
 
 
-def settings_context(request: HttpRequest, site: Site, current: str) -> dict[str, Any]:
+def build_settings_context(request: HttpRequest, site: Site, current: str) -> dict[str, Any]:
     """Build the template context of every settings page: the site, the section and the navigation links."""
     rows: list[dict[str, Any]] = [{"label": str(site)}]
     for page in PAGES:
-        if may_on_object(request.user, site.account, "site", site.pk, page.may):
+        if may_on_site(request.user, site, page.may):
             rows.append(build_link(page.slug, f"/sites/{site.pk}/settings/{page.slug}", page.label, current))
     return {"site": site, "section": "settings", "settings_nav": [*rows, *build_account_navigation(request)]}

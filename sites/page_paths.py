@@ -1,8 +1,12 @@
-"""Paths and URLs of pages in the form in which they are stored, displayed and compared: with readable letters."""
+"""Paths and URLs of pages in the form in which they are stored, displayed and compared: with readable letters.
+
+And patterns of paths with `*` as a wildcard, by which a site excludes pages.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 
 from accounts.host_names import format_host, normalize_host
@@ -78,3 +82,34 @@ def normalize_typed_url(text: str) -> str:
 def normalize_typed_source(text: str) -> str:
     """Normalize a source or referring domain that somebody typed to the stored form."""
     return format_host(text.lower()) if "xn--" in text.lower() else text
+
+
+class PagePatterns:
+    """Compiled patterns that paths are matched against.
+
+    Patterns are matched piece by piece, because as regular expressions a few wildcards could take hours to match.
+    """
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        self._patterns = tuple(tuple(decode_path(text.strip()).split("*")) for text in texts if text.strip())
+
+    def match(self, path: str) -> bool:
+        """Return whether one of the patterns matches the entire path."""
+        return any(match_pieces(pieces, path) for pieces in self._patterns)
+
+
+def match_pieces(pieces: tuple[str, ...], path: str) -> bool:
+    """Return whether the path consists of these pieces in this order with anything between them."""
+    first, *middle = pieces
+    if not middle:
+        return path == first
+    last = middle.pop()
+    position, end = len(first), len(path) - len(last)
+    if position > end or not path.startswith(first) or not path.endswith(last):
+        return False
+    for piece in middle:
+        index = path.find(piece, position, end)
+        if index < 0:
+            return False
+        position = index + len(piece)
+    return True

@@ -10,13 +10,12 @@ from django.db import transaction
 from django.utils import timezone as clock
 from django.utils.crypto import get_random_string
 
-from accounts.custom_domains.models import HostClaim, Purpose
 from accounts.custom_domains.reserved import is_reserved_host
 from accounts.custom_domains.services import host_claim, host_provision, host_release
 from accounts.host_names import is_public_host, normalize_host
 from accounts.keys import derive_key, generate_key, hash_key
 from accounts.limits import check_limit
-from accounts.models import Account, User
+from accounts.models import Account, HostClaim, Purpose, User
 from accounts.revocation import exposed_keys_clear
 from accounts.services import account_lock
 from sites import site_cache
@@ -169,14 +168,14 @@ def api_key_provision(*, site: Site) -> str:
     It is derived from SECRET_KEY, so that a script can run again without creating more keys, and no plain text is
     stored.
     """
-    plain = provisioned_key(site)
+    plain = derive_provisioned_key(site)
     if not ApiKey.objects.filter(site=site, name=PROVISIONED, hash=hash_key(plain)).exists():
         ApiKey(site=site, name=PROVISIONED, prefix=plain[:PREFIX_LENGTH], hash=hash_key(plain)).save()
         transaction.on_commit(site_cache.refresh_soon)
     return plain
 
 
-def provisioned_key(site: Site) -> str:
+def derive_provisioned_key(site: Site) -> str:
     """Return the plain text of `api_key_provision`'s key; it changes when the key is revoked or SECRET_KEY changes."""
     generation = ApiKey.objects.filter(site=site, name=PROVISIONED).exclude(revoked=None).count() + 1
     return "ck_" + derive_key("provision", site.pk, generation, 32)

@@ -7,18 +7,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import cache
 from typing import Any
-from zoneinfo import available_timezones
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_ipv46_address
 
 from accounts.host_names import normalize_host
+from accounts.security.client_ip import parse_network
 from accounts.security.encrypted_fields import Unreadable
-from sites.hosts import host_pattern
-from sites.models import AddressPolicy, CookiePolicy
-from sites.site_config import parse_network
+from accounts.validators import clean_timezone
+from sites.hosts import normalize_host_pattern
+from sites.models import MAX_RETENTION_MONTHS, AddressPolicy, CookiePolicy
 
 MAX_ENTRIES = 500
 MAX_PAGE_LENGTH = 500
@@ -40,20 +39,7 @@ def clean_domain(value: Any) -> str:
     return name
 
 
-@cache
-def zone_names() -> frozenset[str]:
-    """Return the names of all IANA time zones; cached, because reading them from disk takes 60 ms."""
-    return frozenset(available_timezones())
-
-
-def clean_time_zone(value: Any) -> str:
-    """Check a name of the IANA time zone database."""
-    if value not in zone_names():
-        raise ValidationError(f"{value!r} is not a time zone such as Europe/Tallinn.")
-    return str(value)
-
-
-def line_cleaner(max_length: int) -> Callable[[Any], str]:
+def build_line_cleaner(max_length: int) -> Callable[[Any], str]:
     """Build a function for a line of text; white space is collapsed."""
 
     def clean(value: Any) -> str:
@@ -72,7 +58,7 @@ def clean_boolean(value: Any) -> bool:
     return value
 
 
-def choice_cleaner(choices: list[str]) -> Callable[[Any], str]:
+def build_choice_cleaner(choices: list[str]) -> Callable[[Any], str]:
     """Build a function for one of several words."""
 
     def clean(value: Any) -> str:
@@ -83,7 +69,7 @@ def choice_cleaner(choices: list[str]) -> Callable[[Any], str]:
     return clean
 
 
-def integer_cleaner(minimum: int, maximum: int) -> Callable[[Any], int]:
+def build_integer_cleaner(minimum: int, maximum: int) -> Callable[[Any], int]:
     """Build a function for an integer within bounds, both included."""
 
     def clean(value: Any) -> int:
@@ -94,7 +80,7 @@ def integer_cleaner(minimum: int, maximum: int) -> Callable[[Any], int]:
     return clean
 
 
-def list_cleaner(clean_entry: Callable[[str], str]) -> Callable[[Any], list[str]]:
+def build_list_cleaner(clean_entry: Callable[[str], str]) -> Callable[[Any], list[str]]:
     """Build a function for a list of entries; blank ones and repetitions are dropped."""
 
     def clean(value: Any) -> list[str]:
@@ -115,7 +101,7 @@ def clean_network(value: str) -> str:
 
 def clean_host_pattern(value: str) -> str:
     """Read an allowed host: `example.org`, or `*example.org` for it and its subdomains."""
-    pattern = host_pattern(value)
+    pattern = normalize_host_pattern(value)
     clean_domain(pattern.lstrip("*"))
     return pattern
 
@@ -148,13 +134,13 @@ def clean_proxy_secret(value: Any) -> str:
 
 UNTYPED_CLICK, UNTYPED_VIEW = "click", "pageview"  # what a call of `clicky.log` without a type records
 TRACKER_CLEANERS: dict[str, Callable[[Any], Any]] = {
-    "data_centres": choice_cleaner(["count", "refuse"]),
+    "data_centres": build_choice_cleaner(["count", "refuse"]),
     "hash_routes": clean_boolean,
     "internal_search": clean_boolean,
     "navigation_api": clean_boolean,
     "replace_state": clean_boolean,
-    "timeout": integer_cleaner(5, 240),
-    "untyped_log": choice_cleaner([UNTYPED_CLICK, UNTYPED_VIEW]),
+    "timeout": build_integer_cleaner(5, 240),
+    "untyped_log": build_choice_cleaner([UNTYPED_CLICK, UNTYPED_VIEW]),
 }
 TRACKER_SETTINGS = (
     "data_centres", "forms", "hash_routes", "heatmap", "heatmap_off", "internal_search", "media", "navigation_api",
@@ -192,18 +178,18 @@ def _is_address(name: str) -> bool:
 
 FIELD_CLEANERS: dict[str, Callable[[Any], Any]] = {
     "domain": clean_domain,
-    "nickname": line_cleaner(120),
-    "timezone": clean_time_zone,
-    "allowed_hosts": list_cleaner(clean_host_pattern),
+    "nickname": build_line_cleaner(120),
+    "timezone": clean_timezone,
+    "allowed_hosts": build_list_cleaner(clean_host_pattern),
     "any_host": clean_boolean,
-    "addresses": choice_cleaner(list(AddressPolicy.values)),
-    "cookies": choice_cleaner(list(CookiePolicy.values)),
+    "addresses": build_choice_cleaner(list(AddressPolicy.values)),
+    "cookies": build_choice_cleaner(list(CookiePolicy.values)),
     "respect_dnt": clean_boolean,
-    "retention_months": integer_cleaner(0, 1200),
-    "excluded_ips": list_cleaner(clean_network),
-    "excluded_pages": list_cleaner(clean_page_pattern),
-    "excluded_countries": list_cleaner(clean_country),
-    "proxy_addresses": list_cleaner(clean_network),
+    "retention_months": build_integer_cleaner(0, MAX_RETENTION_MONTHS),
+    "excluded_ips": build_list_cleaner(clean_network),
+    "excluded_pages": build_list_cleaner(clean_page_pattern),
+    "excluded_countries": build_list_cleaner(clean_country),
+    "proxy_addresses": build_list_cleaner(clean_network),
     "proxy_secret": clean_proxy_secret,
     "tracker": clean_tracker,
 }

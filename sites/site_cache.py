@@ -14,19 +14,20 @@ from typing import Any
 from django.db.models import OuterRef, QuerySet, Subquery
 
 from accounts.branding import build_tracker_names
-from accounts.custom_domains.models import Purpose, VerificationMethod
 from accounts.custom_domains.reserved import is_installation_host
-from accounts.custom_domains.selectors import list_verified_claims
 from accounts.host_names import normalize_host, toggle_www
 from accounts.keys import hash_key
+from accounts.models import Purpose, VerificationMethod
+from accounts.selectors import list_verified_claims
 from sites.cache_refresher import DATABASE_ERRORS, CacheRefresher
 from sites.hosts import HostIndex
-from sites.models import ApiKey, Change, Site
+from sites.models import ApiKey, Site, get_newest_change_number
 from sites.site_config import KeyConfig, SiteConfig, build_key_config, build_site_config
 
 FULL_RELOAD_SECONDS = 300.0
 LAST_USED_SECONDS = 30.0
 BRANDS_SECONDS = 2.0
+MAX_CACHED_RESULTS = 50_000  # of `find_account_site`
 
 
 @dataclass
@@ -38,6 +39,8 @@ class SiteCache:
     verified_domains: HostIndex[str] = field(default_factory=HostIndex)
     account_hosts: HostIndex[tuple[int, str]] = field(default_factory=HostIndex)  # (account, host or `*` + suffix)
     keys: dict[str, KeyConfig] = field(default_factory=dict)  # by hash
+    # Results of `find_account_site`. Replaced when sites change, so that a result found meanwhile is not kept
+    account_site_ids: dict[tuple[int, str], int | None] = field(default_factory=dict)
     brands: dict[str, str] = field(default_factory=dict)  # white-labelled host -> name of the tracker's globals
 
 
@@ -63,12 +66,23 @@ def find_site_by_host(host: str) -> SiteConfig | None:
 
 def find_account_site(account_id: int, host: str) -> SiteConfig | None:
     """Find the account's oldest site whose pages may be on `host`: its domain, a subdomain, or an allowed host."""
-    cache, name = _loaded_cache(), normalize_host(host)
-    site_id = cache.account_hosts.find((account_id, name))
+    cache = _loaded_cache()
+    results, key = cache.account_site_ids, (account_id, host)
+    try:
+        site_id = results[key]
+    except KeyError:
+        if len(results) >= MAX_CACHED_RESULTS:
+            results.clear()
+        site_id = results[key] = _find_account_site_id(cache, account_id, normalize_host(host))
+    return cache.sites.get(site_id) if site_id else None
+
+
+def _find_account_site_id(cache: SiteCache, account_id: int, host: str) -> int | None:
+    site_id, name = cache.account_hosts.find((account_id, host)), host
     while site_id is None and name:
         site_id = cache.account_hosts.find((account_id, f"*{name}"))
         name = name.partition(".")[2]
-    return cache.sites.get(site_id) if site_id else None
+    return site_id
 
 
 def find_key(api_key: str, now: datetime | None = None) -> KeyConfig | None:
@@ -86,7 +100,7 @@ def find_brand_word(host: str) -> str:
     return _loaded_cache().brands.get(normalize_host(host), "")
 
 
-def all_sites() -> list[SiteConfig]:
+def list_sites() -> list[SiteConfig]:
     """Return all sites, for tasks that process every one of them (rollups, retention, quota)."""
     return list(_loaded_cache().sites.values())
 
@@ -95,7 +109,7 @@ def refresh() -> None:
     """Load everything now. Raises Django's DatabaseError while the database is away."""
     global _cache
     with _loading:
-        loaded = SiteCache(change=_newest_change())
+        loaded = SiteCache(change=get_newest_change_number())
         for site_row in _sites_with_proof(deleted=None):
             _add_site(loaded, build_site_config(site_row))
         for key_row in ApiKey.objects.filter(revoked=None):
@@ -111,7 +125,7 @@ def refresh_brands() -> None:
 
 def catch_up() -> bool:
     """Load the rows that changed since the last load; returns whether there were any. Raises DatabaseError."""
-    newest, cached = _newest_change(), _cache.change
+    newest, cached = get_newest_change_number(), _cache.change
     if newest == cached:
         return False
     if cached < 0 or newest < cached:  # nothing was loaded yet, or the database was replaced by an older one
@@ -149,10 +163,6 @@ def forget() -> None:
     _last_used.clear()
 
 
-def _newest_change() -> int:
-    return Change.objects.filter(pk=1).values_list("number", flat=True).first() or 0
-
-
 def _sites_with_proof(**conditions: Any) -> QuerySet[Site]:
     """Select sites annotated with `domain_proof`, for `build_site_config`."""
     claims = list_verified_claims(Purpose.SITE).filter(account=OuterRef("account"), host=OuterRef("domain"))
@@ -163,6 +173,7 @@ def _sites_with_proof(**conditions: Any) -> QuerySet[Site]:
 def _add_site(cache: SiteCache, config: SiteConfig) -> None:
     cache.sites[config.site_id] = config
     cache.account_hosts.add(_account_hosts(config), config.site_id)
+    cache.account_site_ids = {}
     if _receives_keyless_hits(config):
         cache.verified_domains.add([config.domain], config.site_id)
 
@@ -171,6 +182,7 @@ def _remove_site(cache: SiteCache, site_id: int) -> None:
     config = cache.sites.pop(site_id, None)
     if config is not None:
         cache.account_hosts.remove(_account_hosts(config), site_id)
+        cache.account_site_ids = {}
         cache.verified_domains.remove([config.domain], site_id)
 
 

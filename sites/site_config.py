@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
 
 from accounts.host_names import normalize_host
+from accounts.security.client_ip import Networks, parse_networks
 from sites.hosts import HostMatcher
 from sites.models import ApiKey, Site
-from sites.page_patterns import PagePatterns
-
-Network = IPv4Network | IPv6Network
-
-
-def parse_networks(texts: Iterable[str]) -> tuple[Network, ...]:
-    """Parse addresses and CIDR networks; invalid ones are left out, since the forms reject them."""
-    return tuple(parsed for text in texts if (parsed := parse_network(text)) is not None)
-
-
-def parse_network(text: str) -> Network | None:
-    """Parse one address or CIDR network (host bits may be set); returns None for other text."""
-    try:
-        return ip_network(text.strip(), strict=False)
-    except ValueError:
-        return None
+from sites.page_paths import PagePatterns
 
 
 @dataclass(frozen=True)
@@ -42,10 +26,10 @@ class SiteConfig:
     addresses: str
     cookies: str
     respect_dnt: bool
-    excluded_networks: tuple[Network, ...]
+    excluded_networks: Networks
     excluded_pages: tuple[str, ...]
     excluded_countries: frozenset[str]  # ISO codes in upper case; A1 = data-centre network
-    proxy_networks: tuple[Network, ...]
+    proxy_networks: Networks
     proxy_secret: str = field(repr=False)
     sitekey: str = field(repr=False)
     sitekey_admin: str = field(repr=False)
@@ -92,10 +76,10 @@ def build_site_config(site: Site) -> SiteConfig:
         addresses=site.addresses,
         cookies=site.cookies,
         respect_dnt=site.respect_dnt,
-        excluded_networks=parse_networks(site.excluded_ips),
+        excluded_networks=parse_networks(tuple(site.excluded_ips)),
         excluded_pages=tuple(site.excluded_pages),
         excluded_countries=frozenset(code.upper() for code in site.excluded_countries),
-        proxy_networks=parse_networks(site.proxy_addresses),
+        proxy_networks=parse_networks(tuple(site.proxy_addresses)),
         proxy_secret=site.proxy_secret,
         sitekey=site.sitekey,
         sitekey_admin=site.sitekey_admin,

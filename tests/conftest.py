@@ -14,6 +14,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 # Keep compiled code, which every worker and server would otherwise spend seconds on
@@ -38,6 +39,7 @@ import pytest
 from django.conf import settings
 from django.core.cache import caches
 from django.core.signals import request_started
+from django.db import transaction
 
 # The same examples in every run, so that a change fails for what it did; "search" looks for new ones.
 hypothesis.settings.register_profile("quick", max_examples=40, derandomize=True)
@@ -91,6 +93,29 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     shutil.rmtree(DATA_DIR, ignore_errors=True)
 
 
+migrating = ExitStack()
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb(request: pytest.FixtureRequest, django_db_modify_db_settings: None) -> bool:
+    """Begin with the migrated database of an earlier run, where it is SQLite's and its migrations are today's."""
+    from tests.support.migrated_database import borrow_database
+
+    cache = getattr(request.config, "cache", None)
+    if os.environ["DATABASE_URL"] or cache is None:
+        return bool(request.config.option.reuse_db)
+    migrating.enter_context(
+        borrow_database(cache.mkdir("migrated_database"), settings.DATABASES["default"]["TEST"]["NAME"])
+    )
+    return True
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None) -> None:
+    """Migrate as pytest-django does, and keep the result."""
+    migrating.close()
+
+
 @pytest.fixture(scope="session")
 def migrated_store() -> None:
     """The migrated event store, once per process. What tests record is inserted before every query."""
@@ -100,16 +125,18 @@ def migrated_store() -> None:
 
     def settled(function: Any) -> Any:
         def first_settle(*args: Any) -> Any:
-            if not insert.write_lock.mine():  # settling itself queries the store
+            if not insert.write_lock.is_held_here():  # settling itself queries the store
                 settle()
             return function(*args)
 
         return first_settle
 
     client._take = settled(client._take)
-    corrections.nodes = settled(corrections.nodes)
-    move.nodes = settled(move.nodes)
-    insert.write_lock.times = settled(insert.write_lock.times)  # called before a cached response is used
+    corrections.list_nodes = settled(corrections.list_nodes)
+    move.list_nodes = settled(move.list_nodes)
+    insert.write_lock.get_change_counts = settled(
+        insert.write_lock.get_change_counts
+    )  # called before a cached response is used
     request_started.connect(settle)
 
 
@@ -126,11 +153,54 @@ def store(migrated_store: None) -> Iterator[Any]:
 @pytest.fixture
 def fresh_links(store: Any) -> Iterator[None]:
     """An empty store, and a redirector with empty caches."""
-    from tests.links_support import forget
+    from tests.support.links import forget
 
     forget()
     yield
     forget()
+
+
+@pytest.fixture(scope="module")
+def module_database(migrated_store: None, django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """What fixtures of a module write stays until its last test; what a test changes of it is rolled back.
+
+    For a module whose tests all begin with the same rows, which would otherwise be made for each of them. Its tests
+    take `module_caches` too. None of them may be transactional: a transaction is open around all of them.
+    """
+    from tests.support import forget_traffic
+    from tests.support.links import forget
+
+    forget_traffic()
+    forget()
+    with django_db_blocker.unblock(), transaction.atomic():
+        yield
+        transaction.set_rollback(True)
+    site_cache.forget()
+    forget()
+    forget_traffic()
+
+
+@pytest.fixture
+def module_caches(module_database: None, db: None) -> None:
+    """The caches of sites and links hold what the module's fixtures wrote, and nothing of earlier tests."""
+    from tests.support.links import forget, learn
+
+    forget()
+    learn()
+
+
+@pytest.fixture(scope="module")
+def module_account(module_database: None) -> Account:
+    """Alice's account and alice, who owns it, for all tests of a module."""
+    account = Account.objects.create(name="Alice & Co")
+    member(account, "alice", Role.OWNER)
+    return account
+
+
+@pytest.fixture(scope="module")
+def module_stranger(module_database: None) -> Membership:
+    """Charlie in his own account, for all tests of a module."""
+    return make_stranger().memberships.get()
 
 
 @pytest.fixture
@@ -167,14 +237,19 @@ def bob(account: Account, site: Site) -> User:
     return user
 
 
-@pytest.fixture
-def charlie(db: None) -> User:
-    """A stranger, who owns another account and site."""
+def make_stranger() -> User:
+    """Charlie, with an account and a site of his own."""
     other = Account.objects.create(name="Charlie's")
     user = member(other, "charlie", Role.OWNER)
     site_create(account=other, domain="charlie.example")
     site_cache.refresh()
     return user
+
+
+@pytest.fixture
+def charlie(db: None) -> User:
+    """A stranger, who owns another account and site."""
+    return make_stranger()
 
 
 @pytest.fixture

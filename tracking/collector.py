@@ -1,8 +1,8 @@
 """The ASGI application of the hot endpoints: no Django request, no database, and a response to every request.
 
-`claims(scope)` returns whether a request is for one of the endpoints; `config.asgi` calls it before Django. An endpoint
-is a row of ENDPOINTS (exact paths) or NUMBERED_ENDPOINTS (patterns) with the function that answers. `app` also answers
-the same paths behind `/p/<word>/`, the prefix of a first-party proxy.
+`matches(scope)` returns whether a request is for an endpoint; `config.asgi` calls it before Django. An endpoint is a
+row of ENDPOINTS (exact paths) or NUMBERED_ENDPOINTS (patterns) with the function that answers. `app` also answers the
+same paths behind `/p/<word>/`, the prefix of a first-party proxy.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from tracking import ingestion, static_js
 from tracking.endpoints import clickport, clicky
-from tracking.web import EndpointRequest, Header, Reply, format_header, gif
+from tracking.web import EndpointRequest, Header, Reply, build_gif_reply, format_header
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -37,11 +37,11 @@ class Endpoint(NamedTuple):
     cors: str
 
 
-BEACON = Endpoint(clicky.beacon, ("GET", "POST", "HEAD"), "page")
-IMAGE = Endpoint(clicky.image, ("GET", "HEAD"), "page")
-EVENT = Endpoint(clickport.event, ("POST",), "any")
-SCRIPT = Endpoint(static_js.script, ("GET", "HEAD"), "any")
-BADGE = Endpoint(static_js.badge, ("GET", "HEAD"), "any")
+BEACON = Endpoint(clicky.receive_beacon, ("GET", "POST", "HEAD"), "page")
+IMAGE = Endpoint(clicky.receive_image, ("GET", "HEAD"), "page")
+EVENT = Endpoint(clickport.answer_event, ("POST",), "any")
+SCRIPT = Endpoint(static_js.serve_script, ("GET", "HEAD"), "any")
+BADGE = Endpoint(static_js.serve_badge, ("GET", "HEAD"), "any")
 
 ENDPOINTS: dict[str, Endpoint] = {
     "/in.php": BEACON,
@@ -68,7 +68,7 @@ def find_endpoint(path: str) -> Endpoint | None:
     return endpoint
 
 
-def claims(scope: Scope) -> bool:
+def matches(scope: Scope) -> bool:
     """Return whether a request is for a hot endpoint."""
     path = scope["path"]
     if path in ENDPOINTS:
@@ -93,7 +93,7 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
     return await send_reply(send, request, endpoint.cors, reply or run_endpoint(endpoint, request))
 
 
-def answer_immediately(scope: Scope) -> tuple[int, bytes, bytes] | None:
+def respond_immediately(scope: Scope) -> tuple[int, bytes, bytes] | None:
     """Return status, header lines and body for a request that needs no waiting; None leaves it to `app`.
 
     The server calls this before it creates a task, which saves a third of a beacon's time.
@@ -156,7 +156,7 @@ def answer_without_endpoint(request: EndpointRequest, endpoint: Endpoint) -> Rep
     if len(request.query) > MAX_BYTES:
         return reject_too_large(request, endpoint)
     if method == "HEAD" and endpoint in (BEACON, IMAGE):
-        return gif()  # nothing happened on a page
+        return build_gif_reply()  # nothing happened on a page
     return None
 
 
@@ -165,7 +165,7 @@ def reject_too_large(request: EndpointRequest, endpoint: Endpoint) -> Reply:
     reason = ingestion.reject_request(0, "too_large", request.now).reason
     if endpoint is EVENT:
         return clickport.build_error(413, "Payload Too Large", f"At most {MAX_BYTES // 1024} KB are read here", reason)
-    reply = gif(reason)
+    reply = build_gif_reply(reason)
     reply.status = 413
     return reply
 
@@ -176,7 +176,7 @@ def run_endpoint(endpoint: Endpoint, request: EndpointRequest) -> Reply:
         return endpoint.function(request)
     except Exception:
         log.exception("an endpoint failed on %s", request.path)
-        reply = gif(ingestion.reject_request(0, "bad_request", request.now).reason)
+        reply = build_gif_reply(ingestion.reject_request(0, "bad_request", request.now).reason)
         reply.status = 400
         return reply
 
@@ -194,7 +194,7 @@ async def read_body(receive: Receive) -> bytes | None:
 
 
 def build_preflight_headers(endpoint: Endpoint) -> list[Header]:
-    """Return the headers that say what a page may send."""
+    """Return the headers that tell browsers which requests a page may send."""
     return [
         (b"access-control-allow-methods", ", ".join((*endpoint.methods, "OPTIONS")).encode()),
         (b"access-control-allow-headers", b"content-type, authorization, x-api-key, x-requested-with"),
@@ -209,7 +209,7 @@ def get_origin(request: EndpointRequest) -> bytes:
 
 
 def build_cors_headers(page: bytes, rule: str) -> list[Header]:
-    """Allow every page. Browsers demand that one which sends credentials is named."""
+    """Allow every page. If a page sends credentials, browsers accept only its own origin, not `*`."""
     exposed = (b"access-control-expose-headers", b"x-event-dropped")
     if rule == "page" and page:
         return [

@@ -7,7 +7,7 @@ from typing import Any
 
 from tracking import spool
 from tracking.store import subjects
-from tracking.store.corrections import Selection, erase
+from tracking.store.corrections import Selection, erase_events
 
 MAX_VISITS_PER_CORRECTION = 1000
 
@@ -34,5 +34,5 @@ def erase_person(site_id: int, by: str, value: str) -> int:
     """
     visits = find_visits(site_id, by, value)
     for start in range(0, len(visits), MAX_VISITS_PER_CORRECTION):
-        erase(Selection(site_id, {"visit": visits[start : start + MAX_VISITS_PER_CORRECTION]}))
+        erase_events(Selection(site_id, {"visit": visits[start : start + MAX_VISITS_PER_CORRECTION]}))
     return len(visits)

@@ -58,8 +58,8 @@ class Hit:
     timezone: str = ""
     split: tuple[str, str] | None = None  # (experiment, variant)
     timeout: int = 0  # idle minutes that end the visit, set by the page (5-240); 0 = the site's setting
-    brief_id: bool = False  # event_id only deduplicates a beacon that is repeated within minutes
-    keyed: bool = False  # sent by a program with a key of the site: its network, headers and rate are no bot signs
+    brief_id: bool = False  # event_id is only used to deduplicate a beacon that is repeated within minutes
+    keyed: bool = False  # sent by a program with a key of the site: its network, headers and rate are not bot signs
     trusted: bool = False  # sent with an admin or trusted key: no host check, its own user agent is not judged
     headers: dict[str, str] = field(default_factory=dict)  # lower-case; for bot checks
     http_version: str = "1.1"
@@ -95,7 +95,7 @@ REASONS = {
     "unknown_link": "No link has this alias.",
     "paused": "The link is paused.",
     "no_conversion": "No conversion has this code.",
-    "no_click": "No click on a link with this conversion led to it.",
+    "no_click": "No click on a link with this conversion came before.",
     "unknown_visit": "Only a new visit with an IP address can start without a known session.",
     "no_user_agent": "The request has no User-Agent header.",
     "spool_full": "The event spool is full.",

@@ -15,6 +15,7 @@ from typing import Any
 
 import maxminddb
 from django.conf import settings
+from django.http import HttpRequest
 
 from tracking.network_table import Networks
 
@@ -31,20 +32,22 @@ class GeoDatabases:
     networks: Networks | None = None
 
 
-def geo_dir() -> Path:
+def get_geo_directory() -> Path:
     """Return the directory in which `make geo` installs the files."""
     return Path(settings.DATA_DIR) / "geo"
 
 
 @lru_cache(maxsize=1)
-def atlas() -> GeoDatabases:
+def load_databases() -> GeoDatabases:
     """Open the installed files, once."""
     result = GeoDatabases()
     for path in _list_files(settings.GEOIP_CITY, "*city*.mmdb"):
         _open_file(path, result.city)
     for path in _list_files(settings.GEOIP_ASN, "*asn*.mmdb"):
         _open_file(path, result.asn)
-    table = Path(settings.GEOIP_ASN) if settings.GEOIP_ASN.endswith(".table") else geo_dir() / "networks.table"
+    table = (
+        Path(settings.GEOIP_ASN) if settings.GEOIP_ASN.endswith(".table") else get_geo_directory() / "networks.table"
+    )
     if table.exists():
         try:
             result.networks = Networks.load(table)
@@ -60,13 +63,13 @@ def from_dbip() -> bool:
 
 def reload() -> None:
     """Close the files and clear the cache, to open changed ones."""
-    atlas.cache_clear()
+    load_databases.cache_clear()
     look_up.cache_clear()
 
 
 def list_available() -> dict[str, bool]:
     """Return which databases are installed: {"places": …, "networks": …}."""
-    databases = atlas()
+    databases = load_databases()
     return {"places": bool(databases.city), "networks": bool(databases.asn or databases.networks)}
 
 
@@ -74,7 +77,7 @@ def list_available() -> dict[str, bool]:
 def look_up(address: str) -> Columns:
     """Look up the columns of an address: country, region, city, latitude, longitude, asn, organization."""
     version = 6 if ":" in address else 4
-    databases = atlas()
+    databases = load_databases()
     result = _parse_place(_read_record(databases.city.get(version), address))
     network = _read_record(databases.asn.get(version), address)
     if network:
@@ -91,7 +94,7 @@ def _list_files(configured: str, pattern: str) -> list[Path]:
     if configured:
         path = Path(configured)
         return sorted(path.glob("*.mmdb")) if path.is_dir() else [path] if configured.endswith(".mmdb") else []
-    return sorted(geo_dir().glob(pattern))
+    return sorted(get_geo_directory().glob(pattern))
 
 
 def _open_file(path: Path, readers: dict[int, maxminddb.Reader]) -> None:
@@ -148,3 +151,8 @@ def _flatten_record(record: dict[str, Any]) -> dict[str, Any]:
         "latitude": location.get("latitude"),
         "longitude": location.get("longitude"),
     }
+
+
+def add_geography(request: HttpRequest) -> dict[str, bool]:
+    """Add `dbip` to the context of every template: whether places come from DB-IP, which its licence wants named."""
+    return {"dbip": from_dbip()}

@@ -45,7 +45,7 @@ def receive(hit: Hit, site: SiteConfig) -> Event | Rejection:
 
 def store_event(event: Event, now: datetime) -> Event | Rejection:
     """Write an event and publish it, at the end of the write batch where there is one."""
-    return event if write_batch.keep(event, now) else write_event(event, now)
+    return event if write_batch.add_event(event, now) else write_event(event, now)
 
 
 def write_event(event: Event, now: datetime) -> Event | Rejection:
@@ -60,7 +60,7 @@ def write_event(event: Event, now: datetime) -> Event | Rejection:
 
 def commit_batch() -> dict[int, bytes]:
     """Write the events and counts of the batch. Return the header to add to responses whose event found no space."""
-    events_by_response, counts = write_batch.take()
+    events_by_response, counts = write_batch.take_all()
     for (site_id, reason, _), (hits, now) in counts.items():
         if reason:
             spool.count_rejected(site_id, reason, now, hits)
@@ -90,7 +90,7 @@ def write_events_at_once(events: list[Event]) -> bool:
 
 def count_received(site_id: int, now: datetime) -> None:
     """Count a received hit."""
-    if not write_batch.count(site_id, "", now):
+    if not write_batch.add_hit(site_id, "", now):
         spool.count_received(site_id, now)
 
 
@@ -102,7 +102,7 @@ def reject_request(site_id: int, reason: str, now: datetime) -> Rejection:
 
 def count_rejection(site_id: int, reason: str, now: datetime) -> Rejection:
     """Count the rejection of a hit that was already counted as received."""
-    if not write_batch.count(site_id, reason, now):
+    if not write_batch.add_hit(site_id, reason, now):
         spool.count_rejected(site_id, reason, now)
     return Rejection(reason)
 

@@ -29,8 +29,8 @@ from django.utils.crypto import constant_time_compare
 from accounts.limits import get_account_limit
 from accounts.models import Account, Membership, User
 from accounts.permissions import Bearer
-from accounts.security.connections import release_connections
 from accounts.security.sessions import hash_session_key
+from accounts.threads import release_connections
 from tracking import live
 from tracking.event import Event
 
@@ -177,7 +177,7 @@ def refresh_scopes(streams: list[LiveStream[Any]], now: float) -> None:
     """Set every stream's scope to what its viewer may see: two queries for all, and those of each `read_scope`."""
     if not streams:
         return
-    session_keys, members = valid_session_keys(streams), memberships_by_viewer(streams)
+    session_keys, members = find_valid_session_keys(streams), load_memberships_by_viewer(streams)
     for stream in streams:
         member = members.get((stream.viewer.user_id, stream.viewer.account.pk))
         stream.scope = (
@@ -196,14 +196,14 @@ def read_scope_of_member(stream: LiveStream[Scope], member: Membership) -> Scope
         return None
 
 
-def valid_session_keys(streams: list[LiveStream[Any]]) -> set[str]:
+def find_valid_session_keys(streams: list[LiveStream[Any]]) -> set[str]:
     """Return the session keys (as stored) of viewers whose session has neither ended nor expired."""
     keys = {stream.viewer.session_key for stream in streams}
     rows = Session.objects.filter(session_key__in=keys, expire_date__gt=timezone.now())
     return set(rows.values_list("session_key", flat=True))
 
 
-def memberships_by_viewer(streams: list[LiveStream[Any]]) -> dict[tuple[int, int], Membership]:
+def load_memberships_by_viewer(streams: list[LiveStream[Any]]) -> dict[tuple[int, int], Membership]:
     """Return the memberships of active viewers in the streams' accounts, by (user id, account id)."""
     users = {stream.viewer.user_id for stream in streams}
     accounts = {stream.viewer.account.pk for stream in streams}

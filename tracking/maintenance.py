@@ -9,27 +9,27 @@ from datetime import UTC, datetime
 
 from sites import site_cache
 from tracking import spool, store
-from tracking.store.target import target
+from tracking.store.target import get_target
 
 log = logging.getLogger(__name__)
 
 
-def migrate() -> str:
+def migrate_store() -> str:
     """Bring the store's tables up to date."""
     names = store.migrate()
     return f"Migrated: {', '.join(names)}." if names else "The event store is up to date."
 
 
-def retention(now: datetime | None = None) -> str:
+def delete_expired_events(now: datetime | None = None) -> str:
     """Delete events that are older than the site's setting in months."""
-    months = {site.site_id: site.retention_months for site in site_cache.all_sites() if site.retention_months}
+    months = {site.site_id: site.retention_months for site in site_cache.list_sites() if site.retention_months}
     cleaned = store.keep_months(months, now or datetime.now(UTC))
     return f"{len(months)} sites keep their events for a limited time; {cleaned} months were cleaned."
 
 
-def finish() -> str:
+def finish_corrections() -> str:
     """Finish corrections that were interrupted."""
-    return f"{store.finish()} interrupted corrections were finished."
+    return f"{store.finish_corrections()} interrupted corrections were finished."
 
 
 def finish_at_start() -> None:
@@ -40,21 +40,21 @@ def finish_at_start() -> None:
 
     def job() -> None:
         try:
-            store.finish()
+            store.finish_corrections()
         except store.StoreError as error:
             log.warning("interrupted corrections wait for the periodic task: %s", error)
 
-    if target().embedded:
+    if get_target().embedded:
         threading.Thread(target=job, name="corrections", daemon=True).start()
 
 
-def flush() -> str:
+def flush_spool() -> str:
     """Insert everything that waits in the spool of this process."""
     spool.flush()
     return "The spool is empty."
 
 
-def status() -> str:
+def report_status() -> str:
     """Report how much is stored and how much waits in the spool."""
     sizes = ", ".join(f"{name} {size / 1e6:.1f} MB" for name, size in sorted(store.size().items()))
     health = spool.health()
@@ -62,9 +62,9 @@ def status() -> str:
 
 
 JOBS: dict[str, Callable[[], str]] = {
-    "migrate": migrate,
-    "retention": retention,
-    "finish": finish,
-    "flush": flush,
-    "status": status,
+    "migrate": migrate_store,
+    "retention": delete_expired_events,
+    "finish": finish_corrections,
+    "flush": flush_spool,
+    "status": report_status,
 }

@@ -31,7 +31,7 @@ class Family:
     def __post_init__(self) -> None:
         self.starts, self.ends, self.owners = array(self.code), array(self.code), array("I")
 
-    def owner(self, address: int) -> int:
+    def find_owner(self, address: int) -> int:
         """Return the index of the address's network; -1 when nobody announces it."""
         index = bisect_right(self.starts, address) - 1
         return self.owners[index] if index >= 0 and address <= self.ends[index] else -1
@@ -52,7 +52,7 @@ class Networks:
             parsed = ip_address(address)
         except ValueError:
             return 0, ""
-        owner = self.v4.owner(int(parsed)) if parsed.version == 4 else self.v6.owner(int(parsed) >> 64)
+        owner = self.v4.find_owner(int(parsed)) if parsed.version == 4 else self.v6.find_owner(int(parsed) >> 64)
         return (self.numbers[owner], self.names[owner]) if owner >= 0 else (0, "")
 
     def save(self, path: Path) -> None:
@@ -87,7 +87,7 @@ class Networks:
         return parsed
 
 
-def from_csv(v4: Iterable[str], v6: Iterable[str]) -> Networks:
+def build_from_csv(v4: Iterable[str], v6: Iterable[str]) -> Networks:
     """Build a table from lines `start,end,number,name`, sorted by start, with addresses as integers."""
     parsed, index = Networks(), {}  # type: ignore[var-annotated]
     for family, lines, shift in ((parsed.v4, v4, 0), (parsed.v6, v6, 64)):

@@ -1,4 +1,5 @@
-"""The columns of an event: one row each, from which the table, the spool and the checks are derived.
+"""The columns of an event: one row each, from which the spool and the checks are derived. The table is created by the
+migrations of the event store; a test compares them.
 
 Ids are integers below 2**53, because Clickport sends them as JSON numbers. `device` never changes; a `person` may be
 added later. Texts from visitors are LowCardinality where their number is bounded in practice, which makes reports fast
@@ -29,7 +30,7 @@ EVENT_COLUMNS: tuple[EventColumn, ...] = (
     EventColumn("visit", "UInt64", "the visit's number"),
     EventColumn("visit_start", "DateTime64(3, 'UTC')", "when the visit began", "Delta, ZSTD(1)"),
     EventColumn("view_id", "UInt64", "the page view this belongs to; 0 = none"),
-    EventColumn("person", TEXT, "username, where the visitor is known"),
+    EventColumn("person", TEXT, "username, where the site sent one"),
     EventColumn("host", WORD, "host name of the page"),
     EventColumn("path", WORD, "path of the page with the meaningful part of its query"),
     EventColumn("title", WORD, "title of the page"),
@@ -52,7 +53,7 @@ EVENT_COLUMNS: tuple[EventColumn, ...] = (
     EventColumn("latitude", "Float32", ""),
     EventColumn("longitude", "Float32", ""),
     EventColumn("language", WORD, "BCP 47 as sent, e.g. en-US"),
-    EventColumn("ip", TEXT, "as the site's privacy choice left it"),
+    EventColumn("ip", TEXT, "complete, shortened or empty, as the site chose"),
     EventColumn("asn", "UInt32", "number of the network"),
     EventColumn("organization", WORD, "name of the network"),
     EventColumn("device_type", WORD, "Desktop, Mobile, Tablet, TV, Console, Other"),
@@ -64,7 +65,7 @@ EVENT_COLUMNS: tuple[EventColumn, ...] = (
     EventColumn("screen", WORD, "1920x1080"),
     EventColumn("user_agent", TEXT, "", "ZSTD(3)"),
     EventColumn("engaged", "UInt32", "milliseconds of attention since the last beacon of this view"),
-    EventColumn("scroll", "UInt8", "deepest reach of this view, percent"),
+    EventColumn("scroll", "UInt8", "scroll depth of this view, percent"),
     EventColumn("revenue", "Decimal(18, 4)", "of a goal, event or conversion; negative for a refund"),
     EventColumn("currency", WORD, "ISO 4217"),
     EventColumn("props", "Map(LowCardinality(String), String)", "the event's own data"),
@@ -77,10 +78,16 @@ EVENT_COLUMNS: tuple[EventColumn, ...] = (
     EventColumn("group_id", "UInt64", "links: its group"),
     EventColumn("click_id", "UInt64", "links: this click; on a visit or conversion: the click that led to it"),
     EventColumn("conversion_id", "UInt64", "links: which conversion"),
-    EventColumn("destination", WORD, "links: where this click really went"),
+    EventColumn("destination", WORD, "links: where this click was redirected to"),
     EventColumn("is_unique", "UInt8", "links: first of its IP on this link in 30 minutes"),
     EventColumn("commission", "Decimal(18, 4)", "links: of a conversion"),
     EventColumn("cost", "Decimal(18, 4)", "links: of a click"),
 )
 
 COLUMN_NAMES = frozenset(column.name for column in EVENT_COLUMNS)
+# The columns of a visit's source and of the link that led to it: all its events have those of the first one
+ORIGIN_COLUMNS = (
+    "referrer", "referrer_domain", "source", "channel", "search_term",
+    "utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term",
+)  # fmt: skip
+LINK_COLUMNS = ("link_id", "group_id", "click_id")

@@ -16,8 +16,7 @@ from urllib.parse import parse_qs
 
 from accounts.branding import build_script_name
 from sites import site_cache
-from tracking.endpoints.common import parse_site_id
-from tracking.web import GIF, EndpointRequest, Reply
+from tracking.web import GIF, EndpointRequest, Reply, parse_site_id
 
 STATIC_DIRECTORY = Path(__file__).resolve().parent.parent / "static"
 PART_FILES = {name: f"{name}.min.js" for name in ("form", "heat", "keep", "media", "widget")}
@@ -35,7 +34,7 @@ class PackedFile:
     etag: bytes
 
 
-def pack(plain: bytes) -> PackedFile:
+def compress_file(plain: bytes) -> PackedFile:
     """Compress a file; without the brotli library only with gzip."""
     try:
         import brotli
@@ -51,7 +50,7 @@ def pack(plain: bytes) -> PackedFile:
 @lru_cache(maxsize=64)
 def load_file(name: str, build_time: int) -> PackedFile:
     """Load a built file; `build_time` is part of the cache key, so that a new build is loaded."""
-    return pack((STATIC_DIRECTORY / "tracker" / name).read_bytes())
+    return compress_file((STATIC_DIRECTORY / "tracker" / name).read_bytes())
 
 
 @lru_cache(maxsize=2000)
@@ -59,7 +58,7 @@ def build_core(beacon: str, host: str, brand: str, site_id: int, build_time: int
     """Build the tracker with its line of configuration."""
     line = json.dumps({"b": beacon, "h": host, "n": brand, "id": site_id}, separators=(",", ":"))
     line = line.replace("<", "\\u003c").replace("\u2028", "").replace("\u2029", "")
-    return pack(f"var _ff={line};\n".encode() + (STATIC_DIRECTORY / "tracker" / "core.min.js").read_bytes())
+    return compress_file(f"var _ff={line};\n".encode() + (STATIC_DIRECTORY / "tracker" / "core.min.js").read_bytes())
 
 
 @lru_cache(maxsize=64)
@@ -81,11 +80,11 @@ def clean_beacon_path(text: str) -> str:
     return "/" + clean.lstrip("/") if clean.strip("/") else ""
 
 
-def script(request: EndpointRequest) -> Reply:
+def serve_script(request: EndpointRequest) -> Reply:
     """Answer `/js`, `/<site_id>.js`, `/js?in=%2Fpath`, `/tracker.js` and `/w/<brand>.js`."""
     query = parse_qs(request.query.decode("utf-8", "replace")[:2000])
     if part_name := query.get("part", [""])[0]:
-        return part(request, part_name)
+        return serve_part(request, part_name)
     file_name = request.path.rpartition("/")[2]
     proxy_path = clean_beacon_path(query.get("in", [""])[0])
     beacon, host = (proxy_path, "") if proxy_path else ("/in.php", request.headers.get("host", "")[:255])
@@ -108,7 +107,7 @@ def find_brand(request: EndpointRequest, file_name: str) -> str:
     return site_cache.find_brand_word(request.headers.get("host", "")) or "clicky"
 
 
-def part(request: EndpointRequest, name: str) -> Reply:
+def serve_part(request: EndpointRequest, name: str) -> Reply:
     """Answer with a lazily loaded part; it is requested through the script's or the beacon's path."""
     name = PART_FILES.get({"heatmap": "heat"}.get(name, name), "")
     build_time = get_build_time(request, name) if name else 0
@@ -117,7 +116,7 @@ def part(request: EndpointRequest, name: str) -> Reply:
     return send_packed(request, load_file(name, build_time), PART_CACHE_SECONDS)
 
 
-def badge(request: EndpointRequest) -> Reply:
+def serve_badge(request: EndpointRequest) -> Reply:
     """Answer `/media/links/badge.gif`."""
     path = STATIC_DIRECTORY / "img" / "badge.gif"
     body = path.read_bytes() if path.exists() else GIF

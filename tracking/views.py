@@ -17,10 +17,10 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.api import ManagementView
+from accounts.api.base import ManagementView
 from sites.access import site_for, site_for_actor
 from sites.models import Site
-from sites.navigation import settings_context
+from sites.navigation import build_settings_context
 from tracking import data_requests
 
 PERSON_CHOICES = [
@@ -60,11 +60,11 @@ def personal_data(request: HttpRequest, site_id: int) -> HttpResponseBase:
             if action == "export":
                 return download(site, by, value)
             if action == "erase":
-                form.add_error("sure", "Tick this first; there is no way back.")
+                form.add_error("sure", "Tick this to confirm: erased data cannot be restored.")
             visit_count = len(data_requests.find_visits(site.pk, by, value))
         except ValueError as error:
             form.add_error("value", str(error))
-    context = {**settings_context(request, site, "personal-data"), "form": form, "found": visit_count}
+    context = {**build_settings_context(request, site, "personal-data"), "form": form, "found": visit_count}
     return render(request, "tracking/personal_data.html", context)
 
 
@@ -83,22 +83,22 @@ class PersonalData(ManagementView):
         site = site_for_actor(request.user, site_id, may="edit")
         by, value = request.query_params.get("by", ""), request.query_params.get("value", "")
         if not value:
-            raise serializers.ValidationError({"value": ["Say whose data: ?by=ip&value=203.0.113.7"]})
+            raise serializers.ValidationError({"value": ["Name the person, such as ?by=ip&value=203.0.113.7."]})
         return site.pk, by, value
 
     @extend_schema(parameters=PARAMETERS, responses=OpenApiTypes.OBJECT)
     def get(self, request: Request, site_id: int) -> Response:
         """Return everything that is stored about the person."""
         return Response(
-            {"rows": self.run_or_refuse(lambda *who: list(data_requests.export_person(*who)), request, site_id)}
+            {"rows": self.run_or_reject(lambda *who: list(data_requests.export_person(*who)), request, site_id)}
         )
 
     @extend_schema(parameters=PARAMETERS, responses=OpenApiTypes.OBJECT)
     def delete(self, request: Request, site_id: int) -> Response:
         """Erase the person's visits everywhere."""
-        return Response({"erased_visits": self.run_or_refuse(data_requests.erase_person, request, site_id)})
+        return Response({"erased_visits": self.run_or_reject(data_requests.erase_person, request, site_id)})
 
-    def run_or_refuse(self, operation: Any, request: Request, site_id: int) -> Any:
+    def run_or_reject(self, operation: Any, request: Request, site_id: int) -> Any:
         """Run an operation for the requested person; a ValueError becomes a validation error of `by`."""
         try:
             return operation(*self.parse_person(request, site_id))

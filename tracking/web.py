@@ -26,7 +26,7 @@ MAX_NAME_LENGTH = 200
 
 
 class Fields(dict[str, str]):
-    """Parsed parameters: each name with its first value; `every` returns all values of a name, in order.
+    """Parsed parameters: each name with its first value; `get_all` returns all values of a name, in order.
 
     `groups` has `custom[plan]=pro` as {"custom": {"plan": "pro"}}.
     """
@@ -37,7 +37,7 @@ class Fields(dict[str, str]):
         self.groups: dict[str, dict[str, str]] = {}
         self.repeated: dict[str, list[str]] = {}  # only names that were sent more than once
 
-    def every(self, name: str) -> list[str]:
+    def get_all(self, name: str) -> list[str]:
         """Return all values of a parameter; [] without it."""
         return self.repeated.get(name) or ([self[name]] if name in self else [])
 
@@ -127,7 +127,7 @@ class Reply:
             (b"content-type", self.content_type),
             (b"content-length", str(len(self.body) if length is None else length).encode()),
             *self.headers,
-            *security_headers(),
+            *build_security_headers(),
         ]
         if not self.cached:
             headers.append(NO_STORE)
@@ -137,7 +137,7 @@ class Reply:
 
 
 @lru_cache(maxsize=1)
-def security_headers() -> tuple[Header, ...]:
+def build_security_headers() -> tuple[Header, ...]:
     """Return the security headers of hot endpoints and static files: no sniffing, loading by any site, HSTS."""
     always: tuple[Header, ...] = (NOSNIFF, (b"cross-origin-resource-policy", b"cross-origin"))
     return (*always, (b"strict-transport-security", settings.HSTS.encode())) if settings.SECURE else always
@@ -149,7 +149,7 @@ def format_header(name: bytes, value: bytes) -> bytes:
     return b"%b: %b\r\n" % (name, value)
 
 
-def gif(dropped: str = "") -> Reply:
+def build_gif_reply(dropped: str = "") -> Reply:
     """Build the reply with the transparent pixel."""
     return Reply(GIF, b"image/gif", 200, [], dropped)
 
@@ -157,3 +157,8 @@ def gif(dropped: str = "") -> Reply:
 def build_script_reply(text: str, dropped: str = "") -> Reply:
     """Build a reply that a page runs as JavaScript."""
     return Reply(text.encode(), b"application/javascript; charset=utf-8", dropped=dropped)
+
+
+def parse_site_id(text: str) -> int:
+    """Parse a site's number; 0 for anything else."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else 0

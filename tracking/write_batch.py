@@ -35,14 +35,14 @@ class WriteBatch:
         """Stop batching until the next `begin`."""
         self.thread = 0
 
-    def keep(self, event: Event, now: datetime) -> bool:
+    def add_event(self, event: Event, now: datetime) -> bool:
         """Add an event to the batch; return False if the caller must write it itself."""
         if not self.thread or self.thread != get_ident():
             return False
         self.events.append((self.response_id, event, now))
         return True
 
-    def count(self, site_id: int, reason: str, now: datetime) -> bool:
+    def add_hit(self, site_id: int, reason: str, now: datetime) -> bool:
         """Count a hit in the batch; return False if the caller must count it itself."""
         if not self.thread or self.thread != get_ident():
             return False
@@ -54,7 +54,7 @@ class WriteBatch:
             entry[0] += 1
         return True
 
-    def take(self) -> tuple[list[tuple[int, Event, datetime]], BatchCounts]:
+    def take_all(self) -> tuple[list[tuple[int, Event, datetime]], BatchCounts]:
         """Return events and counts to write, and begin an empty batch."""
         batch = self.events, self.counts
         self.events, self.counts = [], {}

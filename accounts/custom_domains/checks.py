@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone as clock
 
-from accounts.custom_domains.models import HostClaim, VerificationMethod
 from accounts.custom_domains.services import claim_record_lookup, claim_record_unavailable
 from accounts.custom_domains.txt_records import DnsUnavailable, look_up_named_accounts
-from accounts.operations.fair_order import rank_by_account
+from accounts.fair_order import rank_by_account
+from accounts.models import HostClaim, VerificationMethod
 from accounts.security import rate_limits
 
 MAX_CLAIMS_PER_ROUND = 200

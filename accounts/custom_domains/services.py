@@ -12,10 +12,9 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone as clock
 
-from accounts.custom_domains.models import EXCLUSIVE_PURPOSES, HostClaim, HostOwner, Purpose, VerificationMethod
 from accounts.custom_domains.reserved import is_installation_host, is_reserved_host
 from accounts.host_names import is_public_host, normalize_host
-from accounts.models import Account
+from accounts.models import EXCLUSIVE_PURPOSES, Account, HostClaim, HostOwner, Purpose, VerificationMethod
 
 EXAMPLE_HOSTS = {Purpose.LINKS: "go.example.com", Purpose.BRAND: "stats.example.org", Purpose.SITE: "example.org"}
 EXCLUSION_MESSAGES = {
@@ -44,7 +43,7 @@ def format_reserved_message(host: str) -> str:
 def host_claim(*, account: Account, host: str, purpose: str, field: str = "host") -> HostClaim:
     """Claim a host for a purpose, or return the account's existing claim. A new claim is pending until it is verified.
 
-    Raises ValidationError (for `field`) if it is no public host name, is reserved, or is used by the account for a
+    Raises ValidationError (for `field`) if it is not a public host name, is reserved, or is used by the account for a
     purpose that excludes this one.
     """
     name = normalize_host(host)

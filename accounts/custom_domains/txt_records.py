@@ -35,7 +35,7 @@ def parse_dns_server(text: str) -> tuple[str, int]:
     if text.startswith("["):
         address, _, rest = text[1:].partition("]")
         if rest and not rest.startswith(":"):
-            raise ValueError(f"{text!r} is no address of a DNS server.")
+            raise ValueError(f"{text!r} is not an address of a DNS server.")
         port = rest[1:] or ("53" if not rest else "")
     elif text.count(":") == 1:
         address, _, port = text.partition(":")

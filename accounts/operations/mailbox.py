@@ -12,9 +12,8 @@ from email import policy
 from email.message import EmailMessage
 from pathlib import Path
 
-from django.conf import settings
+from accounts.mail import get_mail_folder
 
-FILE_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
 FILE_NAME_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,80}\.log\Z")
 MAIL_SEPARATOR = b"\n" + b"-" * 79 + b"\n"  # written by Django's file backend after every mail
 CONTENT_ID_PATTERN = re.compile(r'"cid:([^"]{1,200})"')
@@ -74,16 +73,9 @@ def encode_payload(part: EmailMessage) -> str:
     return base64.b64encode(payload if isinstance(payload, bytes) else b"").decode()
 
 
-def get_folder() -> Path | None:
-    """Return the directory that mail is written to; None if it is sent by a server."""
-    if settings.EMAIL_BACKEND != FILE_BACKEND:
-        return None
-    return Path(str(getattr(settings, "EMAIL_FILE_PATH", settings.DATA_DIR / "mail")))
-
-
 def list_files() -> list[Path]:
     """List the files that contain mail; none if it is sent by a server."""
-    folder = get_folder()
+    folder = get_mail_folder()
     return [path for path in folder.glob("*.log") if FILE_NAME_PATTERN.match(path.name)] if folder else []
 
 
@@ -100,7 +92,7 @@ def list_mails() -> list[StoredMail]:
 
 def find_mail(name: str, place: int) -> StoredMail | None:
     """Find the mail at a place of a file; None if there is none."""
-    folder = get_folder()
+    folder = get_mail_folder()
     if folder is None or not FILE_NAME_PATTERN.match(name) or not (folder / name).is_file():
         return None
     return next((sent for sent in read_mails(folder / name) if sent.place == place), None)

@@ -10,6 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 
+from accounts.mail import get_mail_folder
 from accounts.navigation import build_account_navigation
 from accounts.operations import mailbox
 from accounts.operations.models import TaskRun
@@ -37,7 +38,7 @@ def show_operations(request: HttpRequest) -> HttpResponse:
     """Show every periodic task with its last run."""
     context = {
         "runs": TaskRun.objects.order_by("name"),
-        "mailbox": mailbox.get_folder(),
+        "mailbox": get_mail_folder(),
         "settings_nav": build_account_navigation(request, "operations"),
     }
     return render(request, "operations/task_runs.html", context)
@@ -46,11 +47,11 @@ def show_operations(request: HttpRequest) -> HttpResponse:
 @require_operator
 def list_sent_mails(request: HttpRequest) -> HttpResponse:
     """List the latest mails, newest first; 404 if mail is sent by a server."""
-    if mailbox.get_folder() is None:
+    if get_mail_folder() is None:
         raise Http404("Mail is sent by a server here.")
     context = {
         "mails": mailbox.list_mails(),
-        "folder": mailbox.get_folder(),
+        "folder": get_mail_folder(),
         "settings_nav": build_account_navigation(request, "operations"),
     }
     return render(request, "operations/sent_mails.html", context)

@@ -14,16 +14,17 @@ from django.http import HttpRequest
 
 IPV6_PREFIX_LENGTH = 64  # one customer's smallest network: every host in it may choose among 2**64 addresses
 MAX_HOPS = 20  # of X-Forwarded-For, from the right
-MAX_ADDRESS_LENGTH = 100  # characters; longer text is no address and is not cached
+MAX_ADDRESS_LENGTH = 100  # characters; longer text is not an address and is not cached
 UNKNOWN_ADDRESS = "0.0.0.0"  # noqa: S104 - a client whose connection has no address
-Networks = tuple[IPv4Network | IPv6Network, ...]
+Network = IPv4Network | IPv6Network
+Networks = tuple[Network, ...]
 
 
 @lru_cache(maxsize=50_000)
 def get_rate_limit_key(address: str) -> str:
     """Return what a limit per client counts: an IPv4 address as it is, an IPv6 address by its /64.
 
-    An IPv4-mapped address (`::ffff:192.0.2.7`) counts as the IPv4 address. Text that is no address is its own key.
+    An IPv4-mapped address (`::ffff:192.0.2.7`) counts as the IPv4 address. Text that is not an address is its own key.
     """
     try:
         parsed = ip_address(address.strip().partition("%")[0])
@@ -38,19 +39,21 @@ def get_rate_limit_key(address: str) -> str:
 
 @lru_cache(maxsize=64)
 def parse_networks(texts: tuple[str, ...]) -> Networks:
-    """Parse addresses and CIDR networks; text that is neither is left out (the system checks report it)."""
-    networks: list[IPv4Network | IPv6Network] = []
-    for text in texts:
-        try:
-            networks.append(ip_network(str(text).strip(), strict=False))
-        except ValueError:
-            continue
-    return tuple(networks)
+    """Parse addresses and CIDR networks; text that is neither is left out (forms and system checks report it)."""
+    return tuple(network for text in texts if (network := parse_network(text)) is not None)
+
+
+def parse_network(text: str) -> Network | None:
+    """Parse one address or CIDR network (host bits may be set); returns None for other text."""
+    try:
+        return ip_network(text.strip(), strict=False)
+    except ValueError:
+        return None
 
 
 @lru_cache(maxsize=50_000)
 def is_in_networks(address: str, networks: Networks) -> bool:
-    """Whether an address lies in one of the networks; False for text that is no address."""
+    """Whether an address lies in one of the networks; False for text that is not an address."""
     try:
         parsed = ip_address(address)
     except ValueError:
@@ -84,7 +87,7 @@ def find_client_address(
     """Find the first address that is not a proxy's: `peer`, then X-Forwarded-For (`forwarded`) from right to left.
 
     Proxies are the addresses in `trusted`, those for which `is_trusted` returns True, and the first `skip` others.
-    Entries that are no addresses are ignored.
+    Entries that are not addresses are ignored.
     """
     address = normalize_address(peer) or UNKNOWN_ADDRESS
     hops: Iterable[str] = reversed(forwarded.split(",")[-MAX_HOPS:]) if forwarded else ()

@@ -178,12 +178,6 @@ def parse_decrypted(model: type[models.Model], field: str, text: str) -> Any:
     return json.loads(text) if isinstance(model._meta.get_field(field), EncryptedDictField) else text
 
 
-def encrypt_stored(model: type[models.Model], field: str, using: str) -> None:
-    """Encrypt the plain texts of a column, in the migration that turns it into an encrypted one."""
-    for pk, text in list(list_stored_texts(model, field, using)):
-        model._default_manager.using(using).filter(pk=pk).update(**{field: parse_decrypted(model, field, text)})
-
-
 def find_unreadable_columns() -> list[str]:
     """Find the encrypted columns (`app.Model.field`) with a value, among the newest, that no key decrypts."""
     columns = []

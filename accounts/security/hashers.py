@@ -18,8 +18,7 @@ from typing import Any, TypeVar
 
 from django.contrib.auth.hashers import Argon2PasswordHasher, PBKDF2PasswordHasher
 
-from accounts.security.connections import release_connections
-from accounts.thread_priority import lower_thread_priority
+from accounts.threads import lower_thread_priority, release_connections
 
 MAX_HASHES_AT_ONCE = min(4, max(2, os.cpu_count() or 1))
 MAX_WAITING = 64  # callers; at some 40 ms a hash the last of them waits about a second

@@ -45,7 +45,7 @@ def check_credentials(request: HttpRequest, email: str, password: str) -> User |
 
 
 def choose_login_limits(request: HttpRequest, email: str) -> tuple[rate_limits.RateLimitKey, ...]:
-    """Choose the limits of an attempt: known devices and networks (`recognized_devices`) have limits of their own.
+    """Choose the limits of an attempt: recognized devices and networks (`recognized_devices`) have their own.
 
     LOGIN_EMAIL counts the attempts of all strangers together, so it must not stop a device or network of the person.
     """
@@ -62,7 +62,7 @@ def _find_narrowest_limit(limits: tuple[rate_limits.RateLimitKey, ...]) -> rate_
 
 
 def remember_login(request: HttpRequest, response: HttpResponseBase, user: User) -> None:
-    """Make this device known for the user, by a cookie in the response to a successful log-in."""
+    """Recognize this device as the user's from now on, by a cookie in the response to a successful log-in."""
     LOGIN_DEVICES.remember(request, response, user.email, COOKIE_PATH)
 
 

@@ -32,12 +32,12 @@ class DeviceCookie:
     name: str
 
     def device(self, request: HttpRequest, subject: str) -> str:
-        """Return the id of the request's device if it is known for `subject` (an e-mail, a link's id), else ""."""
+        """Return the id of the request's device if it is recognized for `subject` (an e-mail, a link's id), else ""."""
         device, subjects = self._read(request)
         return device if _hash_subject(subject) in subjects else ""
 
     def remember(self, request: HttpRequest, response: HttpResponseBase, subject: str, path: str) -> None:
-        """Set the cookie that makes the device known for `subject`; browsers send it below `path`."""
+        """Set the cookie that recognizes the device for `subject`; browsers send it below `path`."""
         device, subjects = self._read(request)
         digest = _hash_subject(subject)
         newest = [digest, *(other for other in subjects if other != digest)][:MAX_SUBJECTS]

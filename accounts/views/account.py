@@ -13,13 +13,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts.custom_domains.models import Purpose
-from accounts.custom_domains.selectors import find_claim
 from accounts.forms import AccountForm, BrandForm, ChangePasswordForm, ProfileForm, add_errors
-from accounts.models import Role
+from accounts.models import Purpose, Role
 from accounts.navigation import build_account_navigation
 from accounts.permissions import get_current_account, get_current_membership, list_memberships, switch_account
 from accounts.security import rate_limits
+from accounts.selectors import find_claim
 from accounts.services import (
     account_brand_set,
     account_key_rotate,

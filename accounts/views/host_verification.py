@@ -6,7 +6,7 @@ from django.contrib import messages
 from django.http import HttpRequest
 
 from accounts.custom_domains.checks import claim_check_now
-from accounts.custom_domains.models import HostClaim
+from accounts.models import HostClaim
 from accounts.security import rate_limits
 
 

@@ -14,12 +14,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 
 from accounts.forms import JoinForm, SetupForm, add_errors
-from accounts.invitations import SETUP_HOURS, find_open_invitation, installation_setup, invitation_accept
 from accounts.models import Invitation, User
 from accounts.security import rate_limits
 from accounts.security.client_ip import get_client_key
 from accounts.security.password_login import remember_login
 from accounts.services import is_placeholder, user_create
+from accounts.services.invitations import SETUP_HOURS, find_open_invitation, installation_setup, invitation_accept
 
 
 def count_link_attempt(request: HttpRequest, form: Form) -> bool:

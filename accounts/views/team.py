@@ -16,7 +16,13 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from accounts.forms import InviteForm, RoleForm, add_errors
-from accounts.invitations import (
+from accounts.models import Account, ExposedKey, Invitation, Membership, Right, Role
+from accounts.navigation import build_account_navigation
+from accounts.permissions import GRANT_KINDS, get_current_account, get_current_membership
+from accounts.revocation import exposed_key_dismiss, exposed_key_replace, format_exposed_keys, list_ending_access
+from accounts.selectors import list_members
+from accounts.services import member_access_set, member_remove
+from accounts.services.invitations import (
     InvitationMail,
     get_link_lifetime,
     invitation_create,
@@ -25,11 +31,6 @@ from accounts.invitations import (
     mail_invitation,
     pending_member_invite,
 )
-from accounts.models import Account, ExposedKey, Invitation, Membership, Right, Role
-from accounts.navigation import build_account_navigation
-from accounts.permissions import GRANT_KINDS, get_current_account, get_current_membership, list_members
-from accounts.revocation import exposed_key_dismiss, exposed_key_replace, format_exposed_keys, list_ending_access
-from accounts.services import member_access_set, member_remove
 
 MAX_CHOICES = 200  # objects of one kind on a page
 MAX_EXPOSED_KEYS = 100  # exposed keys on a page

@@ -61,4 +61,4 @@ def send_heatmap_beacon(
     }  # fmt: skip
     fields.repeated["heatmap[]"] = build_rows(page, width, scroll_depth, dice)
     headers = {"user-agent": person.user_agent, "accept-language": person.language}
-    heatmap.receive(EndpointRequest("POST", "/in.php", b"", headers, person.ip, now), fields, site)
+    heatmap.receive_heatmap(EndpointRequest("POST", "/in.php", b"", headers, person.ip, now), fields, site)

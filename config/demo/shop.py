@@ -8,17 +8,19 @@ from zoneinfo import ZoneInfo
 
 from django.db import transaction
 
-from accounts.custom_domains.models import Purpose
 from accounts.custom_domains.services import host_provision
-from accounts.models import Account, Right
+from accounts.models import Account, Purpose, Right
 from accounts.services import account_create, grant_set
 from config.demo.world import load_world
 from goals.funnels import funnel_save
 from goals.services import goal_create, segment_create
-from links import resource_services
-from links.guests import guest_create
 from links.models import Datapoint, DatapointKind, Group, Listing, Status
-from links.services import datapoint_create, datapoint_update
+from links.services.account import entry_create, script_write
+from links.services.conversions import conversion_create
+from links.services.domains import domain_create
+from links.services.groups import group_create
+from links.services.guests import guest_create
+from links.services.links import datapoint_create, datapoint_update
 from reports.annotations.services import note_add
 from reports.sharing.services import share_create
 from sites.alerts.models import Alert, Channel, ChannelKind
@@ -74,19 +76,16 @@ def replace_goal_names(tree: Any, goals: dict[str, int]) -> Any:
 def create_links(account: Account, now: datetime) -> None:
     """Create links and pixels with their groups, conversions, scripts, domains, exclusions and guests."""
     data = load_world()
-    groups = {row["name"]: resource_services.group_create(account=account, **row) for row in data["groups"]}
-    conversions = {
-        row["name"]: resource_services.conversion_create(account=account, **row) for row in data["conversions"]
-    }
+    groups = {row["name"]: group_create(account=account, **row) for row in data["groups"]}
+    conversions = {row["name"]: conversion_create(account=account, **row) for row in data["conversions"]}
     scripts = {
-        row["name"]: resource_services.script_write(account=account, name=row["name"], text=row["script"])
-        for row in data["scripts"]
+        row["name"]: script_write(account=account, name=row["name"], text=row["script"]) for row in data["scripts"]
     }
     for row in data["domains"]:
-        resource_services.domain_create(account=account, **row)
+        domain_create(account=account, **row)
         host_provision(account=account, host=row["name"], purpose=Purpose.LINKS)
     for row in data["exclusions"]:
-        resource_services.entry_create(account=account, listing=Listing.BLACKLIST, value=row["value"])
+        entry_create(account=account, listing=Listing.BLACKLIST, value=row["value"])
     for row in reversed(data["links"]):  # the list shows the newest first
         fields = {name: value for name, value in row.items() if name not in DEMO_FIELDS}
         datapoint_create(account=account, **{

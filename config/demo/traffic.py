@@ -91,15 +91,15 @@ class DemoVisit:
 
     def get_experiment(self) -> tuple[dict[str, Any], int] | None:
         """Return the running experiment and the index of this visitor's variant; None without one."""
-        for experiment in load_world()["splits"]:
+        for experiment in load_world()["experiments"]:
             if self.clock > self.now - timedelta(days=experiment["days"]):
-                return experiment, int(self.person.cookie or 0) // 7 % len(experiment["arms"])
+                return experiment, int(self.person.cookie or 0) // 7 % len(experiment["variants"])
         return None
 
     def get_variant(self) -> tuple[str, str] | None:
         """Return the names of experiment and variant if the current page has variants."""
         experiment, index = self.get_experiment() or ({}, 0)
-        return (experiment["name"], experiment["arms"][index]) if experiment.get("page") == self.page else None
+        return (experiment["name"], experiment["variants"][index]) if experiment.get("page") == self.page else None
 
     @property
     def purchase_factor(self) -> float:

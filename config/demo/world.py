@@ -78,7 +78,7 @@ PERSON_NAMES = (
     "mia",
     "noah",
 )
-REGULAR_INTERVAL = 14  # one in so many visitors has an account
+REGULAR_INTERVAL = 14  # one visitor in this many has an account
 
 
 def create_people(dice: random.Random, count: int) -> list[DemoPerson]:

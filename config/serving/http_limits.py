@@ -156,7 +156,7 @@ class LimitedProtocol(HttpToolsProtocol):
         if self.hosts != 1 and (self.hosts or self.parser.get_http_version() == "1.1"):
             self.reject(400, "A request needs exactly one Host header.")
         if self.parser.get_method() == b"CONNECT":
-            self.reject(405, "This server is no proxy.")
+            self.reject(405, "This server is not a proxy.")
 
     def check_headers(self) -> None:
         """Raise RejectedRequest if there are too many or too large headers and trailers."""

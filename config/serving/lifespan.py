@@ -17,7 +17,7 @@ from accounts.security.secret_key import check_secret_key
 from links.addresses import update_system_domain
 from links.redirect import pausing
 from links.redirect import state_rebuild as rebuild_links
-from links.routing import link_cache as known_links
+from links.routing import link_cache
 from sites import site_cache
 from tracking import geo, live, maintenance, remote_commands, spool
 from tracking.state import first_seen, restore
@@ -53,9 +53,9 @@ COMPONENTS: tuple[ServerComponent, ...] = (
     ServerComponent("secret key", require_installation_key, do_nothing),
     ServerComponent("sites in memory", site_cache.start, site_cache.stop),
     ServerComponent("address of links", update_system_domain, do_nothing),
-    ServerComponent("links in memory", known_links.start, known_links.stop),
+    ServerComponent("links in memory", link_cache.start, link_cache.stop),
     ServerComponent("links that pause", pausing.start, pausing.stop),
-    ServerComponent("geography", geo.atlas, do_nothing),
+    ServerComponent("geography", geo.load_databases, do_nothing),
     ServerComponent("known devices", first_seen.get_filter, first_seen.save),
     ServerComponent("spool writer", spool.start, spool.stop),
     ServerComponent("open visits", restore.rebuild, do_nothing),

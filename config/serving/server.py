@@ -7,6 +7,7 @@ import contextlib
 import gc
 import resource
 import signal
+import sys
 from collections.abc import Generator
 from typing import Any
 
@@ -18,6 +19,7 @@ from config.serving.response_batcher import ImmediateResponder, ResponseBatch
 
 MAX_OPEN_FILES = 65_536
 SHUTDOWN_SECONDS = 4
+SWITCH_SECONDS = 0.001  # a hit waits so long for a page that another thread computes; Python's own value is 5 ms
 GC_THRESHOLDS = (50_000, 20, 50)  # new objects before a collection; collections before one of the next older generation
 
 
@@ -133,6 +135,7 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: Any = None) -> None:
         await super().startup(sockets)
         freeze_loaded_objects()
+        sys.setswitchinterval(SWITCH_SECONDS)
         self.sweeper = asyncio.create_task(watch_connections(self.server_state.connections))
 
 

@@ -1,7 +1,9 @@
 """Static files served from memory, without Django: read, compressed and versioned once.
 
 An address from `{% static %}` has the parameter `v`, a hash of the content, so browsers may cache it forever; an
-address without it is cached for a minute. While DEBUG is on, files may change, so Django serves them.
+address without it is cached for a minute. A script's imports of other modules are served with the parameter, too; so
+a change of a module changes the addresses of all that import it, and a page never runs modules of two versions. While
+DEBUG is on, files may change, so Django serves them.
 """
 
 from __future__ import annotations
@@ -9,6 +11,10 @@ from __future__ import annotations
 import gzip
 import hashlib
 import mimetypes
+import os
+import posixpath
+import re
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,12 +22,13 @@ from typing import Any, NamedTuple
 from django.conf import settings
 from django.contrib.staticfiles.storage import StaticFilesStorage
 
-from tracking.web import security_headers
+from tracking.web import build_security_headers
 
 Headers = list[tuple[bytes, bytes]]
 SERVED_SUFFIXES = {".css", ".js", ".svg", ".png", ".ico", ".txt", ".woff2"}
 COMPRESSED_SUFFIXES = {".css", ".js", ".svg", ".txt"}
-EXCLUDED_PREFIXES = ("tracker/src", "tracker/node_modules")
+EXCLUDED_DIRECTORIES = {"tracker/src", "node_modules"}
+IMPORT_FROM = re.compile(rb"""^((?:import|export)\s+(?:[\w*{},\s]+\sfrom\s+)?["'])(\.\.?/[^"'?]+\.js)(?=["'])""", re.M)
 CACHE_FOREVER, CACHE_BRIEFLY = b"public, max-age=31536000, immutable", b"public, max-age=60"
 
 
@@ -56,7 +63,7 @@ async def serve_file(scope: dict[str, Any], receive: Any, send: Any) -> None:
     headers: Headers = [
         (b"content-type", file.content_type), (b"etag", etag),
         (b"cache-control", CACHE_FOREVER if is_versioned else CACHE_BRIEFLY),
-        (b"vary", b"Accept-Encoding"), (b"access-control-allow-origin", b"*"), *security_headers(),
+        (b"vary", b"Accept-Encoding"), (b"access-control-allow-origin", b"*"), *build_security_headers(),
     ]  # fmt: skip
     is_unchanged = request_headers.get(b"if-none-match") == etag
     body = b"" if is_unchanged else file.compressed if use_gzip else file.body
@@ -72,12 +79,21 @@ async def serve_file(scope: dict[str, Any], receive: Any, send: Any) -> None:
 def list_files() -> dict[str, Path]:
     """List every file that is served, by its name below STATIC_URL."""
     files: dict[str, Path] = {}
-    for directory in map(Path, settings.STATICFILES_DIRS):
-        for path in sorted(directory.rglob("*")):
-            name = path.relative_to(directory).as_posix()
-            if path.suffix in SERVED_SUFFIXES and not name.startswith(EXCLUDED_PREFIXES) and path.is_file():
-                files.setdefault(name, path)
+    for root in map(Path, settings.STATICFILES_DIRS):
+        for path in walk_directory(root):
+            if path.suffix in SERVED_SUFFIXES:
+                files.setdefault(path.relative_to(root).as_posix(), path)
     return files
+
+
+def walk_directory(root: Path) -> Iterator[Path]:
+    """Walk through the files below `root`, without those of the tracker's sources and of npm's packages."""
+    for directory, subdirectories, names in os.walk(root):
+        here = Path(directory)
+        subdirectories[:] = [
+            name for name in subdirectories if (here / name).relative_to(root).as_posix() not in EXCLUDED_DIRECTORIES
+        ]
+        yield from (here / name for name in names)
 
 
 @lru_cache(maxsize=1024)
@@ -87,6 +103,8 @@ def load_file(name: str) -> StaticFile | None:
     if path is None:
         return None
     body = path.read_bytes()
+    if path.suffix == ".js":
+        body = add_versions_to_imports(name, body)
     is_text = path.suffix in COMPRESSED_SUFFIXES
     compressed = gzip.compress(body, 9, mtime=0) if is_text else b""
     if len(compressed) >= len(body):
@@ -94,6 +112,32 @@ def load_file(name: str) -> StaticFile | None:
     content_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     content_type += "; charset=utf-8" if is_text else ""
     return StaticFile(body, compressed, content_type.encode(), compute_version(body))
+
+
+def add_versions_to_imports(name: str, body: bytes) -> bytes:
+    """Add the parameter `v` to the relative imports of a module. Modules must not import each other in a circle."""
+
+    def add_version(match: re.Match[bytes]) -> bytes:
+        file = load_file(resolve_import(name, match))
+        return match[0] + (f"?v={file.version}".encode() if file else b"")
+
+    return IMPORT_FROM.sub(add_version, body)
+
+
+@lru_cache(maxsize=64)
+def list_imports(name: str) -> list[str]:
+    """List the modules that a module imports, also through others."""
+    path = list_files().get(name)
+    imports: dict[str, None] = {}  # a set that keeps the order
+    for match in IMPORT_FROM.finditer(path.read_bytes() if path else b""):
+        imported = resolve_import(name, match)
+        imports |= dict.fromkeys([imported, *list_imports(imported)])
+    return list(imports)
+
+
+def resolve_import(name: str, match: re.Match[bytes]) -> str:
+    """Return the name of the file that the module `name` imports by a relative path."""
+    return posixpath.normpath(posixpath.join(posixpath.dirname(name), match[2].decode()))
 
 
 def compute_version(body: bytes) -> str:

@@ -10,16 +10,16 @@ from urllib.parse import quote
 from tzlocal.windows_tz import tz_win
 
 from accounts.limits import get_account_limit
-from accounts.permissions import find_owner
-from links import resource_services, stats
+from accounts.selectors import find_owner
+from links import stats
 from links.clickmeter import parsers, serializers
 from links.clickmeter.api_request import ApiRequest, parse_boolean
 from links.clickmeter.errors import invalid, not_found
 from links.clickmeter.guests import format_guest_name
 from links.clickmeter.parsers import parse_optional_time
-from links.clickmeter.time_frames import format_time
-from links.clickmeter.time_zones import ZONE_NUMBERS, parse_zone
+from links.clickmeter.times import ZONE_NUMBERS, format_time, parse_zone
 from links.models import Datapoint, Domain, Listing, Status
+from links.services import account as account_services
 from reports.query import Period
 
 Json = dict[str, Any]
@@ -57,7 +57,7 @@ def account_update(request: ApiRequest) -> Json:
         if name in body
     }
     zone = parse_zone(request, body) if "timezone" in body or "timezonename" in body else None
-    resource_services.profile_update(account=request.account, profile=profile, timezone=zone)
+    account_services.profile_update(account=request.account, profile=profile, timezone=zone)
     return account_get(request)
 
 
@@ -121,7 +121,7 @@ def entry_create(listing: str) -> Any:
         request.require_manager()
         value = request.body.get("ip" if listing == Listing.BLACKLIST else "name")
         return serializers.serialize_entry(
-            resource_services.entry_create(account=request.account, listing=listing, value=parsers.parse_text(value))
+            account_services.entry_create(account=request.account, listing=listing, value=parsers.parse_text(value))
         )
 
     return handler
@@ -137,7 +137,7 @@ def entry_delete(listing: str) -> Any:
         if row is None:
             raise not_found("entry")
         answer = serializers.serialize_entry(row)
-        resource_services.entry_delete(entry=row)
+        account_services.entry_delete(entry=row)
         return answer
 
     return handler

@@ -13,7 +13,7 @@ from links import stats
 from links.clickmeter import selectors, serializers
 from links.clickmeter.api_request import ApiRequest
 from links.clickmeter.errors import Failure
-from links.clickmeter.time_frames import format_time, parse_period
+from links.clickmeter.times import format_time, parse_period
 from reports.query import Period
 
 Json = dict[str, Any]
@@ -65,13 +65,13 @@ def serialize_counts(request: ApiRequest, row: stats.Row) -> Json:
     if not hidden("conversionOptions", "hideCount"):
         result |= {"convertedClicks": row["converted_clicks"], "uniqueConversions": row["unique_link_conversions"]}
     if not hidden("conversionOptions", "hideValue"):
-        scale = (hidden("conversionOptions", "percentValue") or 100) / 100
-        result["conversionsValue"] = round(float(row["conversion_value"]) * scale, 4)
+        result["conversionsValue"] = round(float(row["conversion_value"]) * request.scope.get_factor("percentValue"), 4)
     if not hidden("conversionOptions", "hideCost"):
         result["conversionsCost"] = round(float(row["click_cost"]), 4)
     if not hidden("conversionOptions", "hideComCost"):
-        scale = (hidden("conversionOptions", "percentCommission") or 100) / 100
-        result["commissionsCost"] = round(float(row["commission_cost"]) * scale, 4)
+        result["commissionsCost"] = round(
+            float(row["commission_cost"]) * request.scope.get_factor("percentCommission"), 4
+        )
     if row["last_hit"]:
         result["lastHitDate"] = format_time(datetime.fromtimestamp(row["last_hit"], UTC))
     return serializers.omit_empty(**result)

@@ -6,11 +6,11 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from links import resource_services as services
 from links.clickmeter import parsers, selectors, serializers
 from links.clickmeter.api_request import ApiRequest, parse_integer
 from links.clickmeter.errors import invalid
 from links.models import Datapoint
+from links.services import conversions as services
 
 Json = dict[str, Any]
 MAX_PATCHES = 100
@@ -40,18 +40,18 @@ def conversion_get(request: ApiRequest, conversionId: int) -> Json:
 
 
 def conversion_update(request: ApiRequest, conversionId: int) -> Json:
-    row = selectors.find_conversion(request, conversionId, write=True)
+    row = selectors.find_conversion(request, conversionId, may="edit")
     services.conversion_update(conversion=row, **parsers.parse_conversion_fields(request.body))
     return serializers.build_reference("conversions", conversionId)
 
 
 def conversion_delete(request: ApiRequest, conversionId: int) -> Json:
-    services.conversion_delete(conversion=selectors.find_conversion(request, conversionId, write=True), now=request.now)
+    services.conversion_delete(conversion=selectors.find_conversion(request, conversionId, may="edit"), now=request.now)
     return serializers.build_reference("conversions", conversionId)
 
 
 def conversion_notes(request: ApiRequest, conversionId: int) -> Json:
-    row = selectors.find_conversion(request, conversionId, write=True)
+    row = selectors.find_conversion(request, conversionId, may="edit")
     services.conversion_update(conversion=row, description=parsers.require_text(request.body, "text"))
     return serializers.build_reference("conversions", conversionId)
 
@@ -63,9 +63,7 @@ def filter_conversion_datapoints(request: ApiRequest, number: int) -> QuerySet[D
 
 def conversion_datapoints(request: ApiRequest, conversionId: int) -> Json:
     rows = filter_conversion_datapoints(request, conversionId)
-    return selectors.list_page(
-        request, rows, "datapoints", lambda rows: serializers.serialize_datapoints(rows, request.scope)
-    )
+    return selectors.list_datapoints(request, rows)
 
 
 def conversion_datapoints_count(request: ApiRequest, conversionId: int) -> Json:
@@ -74,8 +72,8 @@ def conversion_datapoints_count(request: ApiRequest, conversionId: int) -> Json:
 
 def conversion_patch(request: ApiRequest, conversionId: int) -> Json:
     """Attach the conversion to a link, detach or replace it. The response names the conversion."""
-    row = selectors.find_conversion(request, conversionId, write=True)
-    link = selectors.find_datapoint(request, parse_integer(request.body.get("id")), write=True)
+    row = selectors.find_conversion(request, conversionId, may="edit")
+    link = selectors.find_datapoint(request, parse_integer(request.body.get("id")), may="edit")
     replaced = parse_integer(request.body.get("replaceid"))
     old = selectors.find_conversion(request, replaced) if replaced else None
     if parsers.parse_action(request.body, ("add", "remove", "replace")) == "remove":
@@ -87,7 +85,7 @@ def conversion_patch(request: ApiRequest, conversionId: int) -> Json:
 
 def conversion_patch_batch(request: ApiRequest, conversionId: int) -> Json:
     """Attach the conversion to several links or detach it: all or nothing."""
-    row = selectors.find_conversion(request, conversionId, write=True)
+    row = selectors.find_conversion(request, conversionId, may="edit")
     items = [parsers.as_object(item) for item in parsers.as_list(request.body.get("patchrequests"))]
     if not items:
         raise invalid("PatchRequests", "The batch is empty.")
@@ -95,7 +93,7 @@ def conversion_patch_batch(request: ApiRequest, conversionId: int) -> Json:
         raise invalid("PatchRequests", f"A batch has at most {MAX_PATCHES} items, not {len(items):,}.")
     changes = [
         (
-            selectors.find_datapoint(request, parse_integer(item.get("id")), write=True),
+            selectors.find_datapoint(request, parse_integer(item.get("id")), may="edit"),
             parsers.parse_action(item) == "add",
         )
         for item in items

@@ -6,7 +6,6 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 
-from links import services
 from links.addresses import system_domain
 from links.clickmeter import parsers, selectors, serializers
 from links.clickmeter.api_request import ApiRequest, parse_integer
@@ -14,6 +13,7 @@ from links.clickmeter.errors import Failure, forbidden, invalid, list_errors, no
 from links.models import Datapoint, DatapointKind, Domain
 from links.models import Group as GroupRow
 from links.selectors import find_row, find_rows, find_tags
+from links.services import links as services
 
 Json = dict[str, Any]
 MAX_BATCH = 100
@@ -21,10 +21,7 @@ CLICKMETER_DOMAINS = frozenset({1501, 1597, 1921})  # ids of ClickMeter's own do
 
 
 def datapoint_list(request: ApiRequest) -> Json:
-    rows = selectors.order_datapoints(request, selectors.filter_datapoints(request))
-    return selectors.list_page(
-        request, rows, "datapoints", lambda rows: serializers.serialize_datapoints(rows, request.scope), ()
-    )
+    return selectors.list_datapoints(request, selectors.order_datapoints(request, selectors.filter_datapoints(request)))
 
 
 def datapoint_count(request: ApiRequest) -> Json:
@@ -80,7 +77,7 @@ def create_datapoint(request: ApiRequest, body: Json, group: GroupRow | None) ->
     fields = parsers.parse_datapoint_fields(body)
     number = group.pk if group else fields.pop("group", 0)
     fields.pop("group", None)
-    target_group: GroupRow | None = selectors.find_group(request, number, write=True) if number else None
+    target_group: GroupRow | None = selectors.find_group(request, number, may="edit") if number else None
     if target_group is None and not request.scope.edits_all:
         raise forbidden()
     if target_group is not None and target_group.deleted:
@@ -104,12 +101,12 @@ def datapoint_update(request: ApiRequest, id: int) -> Json:
 
 def update_datapoint(request: ApiRequest, number: int, body: Json) -> Datapoint:
     """Change the named members; the alias and the domain never change."""
-    row = selectors.find_datapoint(request, number, write=True)
+    row = selectors.find_datapoint(request, number, may="edit")
     fields = parsers.parse_datapoint_fields(body)
     if fields.get("group") == row.group_id:
         fields.pop("group")
     if "group" in fields:
-        fields["group"] = selectors.find_group(request, fields["group"], write=True)
+        fields["group"] = selectors.find_group(request, fields["group"], may="edit")
     fields = replace_ids_with_rows(request, fields, row)
     if fields.pop("domain", row.domain) != row.domain:
         raise invalid("DomainId", "A link stays on its domain; make another link on the other domain.")
@@ -117,18 +114,18 @@ def update_datapoint(request: ApiRequest, number: int, body: Json) -> Datapoint:
 
 
 def datapoint_delete(request: ApiRequest, id: int) -> Json:
-    services.datapoint_delete(datapoint=selectors.find_datapoint(request, id, write=True))
+    services.datapoint_delete(datapoint=selectors.find_datapoint(request, id, may="edit"))
     return serializers.build_reference("datapoints", id)
 
 
 def datapoint_notes(request: ApiRequest, id: int) -> Json:
-    row = selectors.find_datapoint(request, id, write=True)
+    row = selectors.find_datapoint(request, id, may="edit")
     services.datapoint_update(datapoint=row, notes=parsers.require_text(request.body, "text"))
     return serializers.build_reference("datapoints", id)
 
 
 def datapoint_favourite(request: ApiRequest, id: int) -> Json:
-    row = selectors.find_datapoint(request, id, write=True)
+    row = selectors.find_datapoint(request, id, may="edit")
     services.datapoint_update(datapoint=row, favourite=not row.favourite)
     return serializers.build_reference("datapoints", id)
 
@@ -182,7 +179,7 @@ def batch_update(request: ApiRequest) -> Json:
 
 def batch_delete(request: ApiRequest) -> Json:
     def delete(item: Json) -> Any:
-        row = selectors.find_datapoint(request, parse_integer(item.get("id")), write=True)
+        row = selectors.find_datapoint(request, parse_integer(item.get("id")), may="edit")
         services.datapoint_delete(datapoint=row)
         return row
 

@@ -6,18 +6,13 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from links import resource_services as services
 from links.clickmeter import parsers, selectors, serializers
 from links.clickmeter.api_request import ApiRequest
 from links.models import Domain, DomainKind
+from links.services import domains as services
 
 Json = dict[str, Any]
-DOMAIN_KINDS = {
-    "system": DomainKind.SYSTEM,
-    "go": DomainKind.GO,
-    "personal": DomainKind.PERSONAL,
-    "dedicated": DomainKind.DEDICATED,
-}
+DOMAIN_KINDS = parsers.ENUM_NAMES["domaintype"]
 
 
 def filter_domains(request: ApiRequest) -> QuerySet[Domain]:
@@ -59,10 +54,10 @@ def domain_get(request: ApiRequest, id: int) -> Json:
 
 
 def domain_update(request: ApiRequest, id: int) -> Json:
-    services.domain_update(domain=selectors.find_domain(request, id, write=True), **parse_domain_fields(request.body))
+    services.domain_update(domain=selectors.find_domain(request, id, may="edit"), **parse_domain_fields(request.body))
     return serializers.build_reference("domains", id)
 
 
 def domain_delete(request: ApiRequest, id: int) -> Json:
-    services.domain_delete(domain=selectors.find_domain(request, id, write=True), now=request.now)
+    services.domain_delete(domain=selectors.find_domain(request, id, may="edit"), now=request.now)
     return serializers.build_reference("domains", id)

@@ -6,6 +6,8 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 
+from links.validators import DOES_NOT_EXIST
+
 # Our fields -> the names of ClickMeter's members in errors
 PROPERTY_NAMES = {
     "alias": "Name", "name": "Name", "url": "Url", "first_url": "FirstUrl", "group": "GroupId", "domain": "DomainId",
@@ -58,10 +60,10 @@ def list_errors(error: ValidationError) -> list[dict[str, Any]]:
     if not hasattr(error, "error_dict"):
         return [{"property": "", "errorMessage": " ".join(error.messages), "code": "0010"}]
     rows = []
-    for field, messages in error.message_dict.items():
-        for message in messages:
-            code = "0013" if "does not exist" in message else "0010"
-            rows.append({"property": PROPERTY_NAMES.get(field, field), "errorMessage": message, "code": code})
+    for field, errors in error.error_dict.items():
+        for one in errors:
+            code = "0013" if one.code == DOES_NOT_EXIST else "0010"
+            rows.append({"property": PROPERTY_NAMES.get(field, field), "errorMessage": one.messages[0], "code": code})
     return rows
 
 

@@ -6,20 +6,18 @@ from typing import Any
 
 from django.db.models.functions import Lower
 
-from links import resource_services
 from links.clickmeter import datapoints, parsers, selectors, serializers
 from links.clickmeter.api_request import ApiRequest
 from links.clickmeter.errors import forbidden
 from links.selectors import find_tags
+from links.services import groups as group_services
 
 Json = dict[str, Any]
 
 
 def group_list(request: ApiRequest) -> Json:
     rows = selectors.filter_groups(request).order_by(Lower("name"), "pk")
-    return selectors.list_page(
-        request, rows, "groups", lambda rows: serializers.serialize_groups(rows, request.scope), ()
-    )
+    return selectors.list_groups(request, rows)
 
 
 def group_count(request: ApiRequest) -> Json:
@@ -44,38 +42,36 @@ def group_create(request: ApiRequest) -> Json:
         raise forbidden()
     fields = {"name": "", **parse_group_fields(request)}
     guest = None if request.scope.edits_all else request.scope.membership
-    group = resource_services.group_create(account=request.account, shared_with=guest, **fields)
+    group = group_services.group_create(account=request.account, shared_with=guest, **fields)
     return serializers.build_reference("groups", group.pk)
 
 
 def group_update(request: ApiRequest, id: int) -> Json:
-    resource_services.group_update(group=selectors.find_group(request, id, write=True), **parse_group_fields(request))
+    group_services.group_update(group=selectors.find_group(request, id, may="edit"), **parse_group_fields(request))
     return serializers.build_reference("groups", id)
 
 
 def group_delete(request: ApiRequest, id: int) -> Json:
-    resource_services.group_delete(group=selectors.find_group(request, id, write=True), now=request.now)
+    group_services.group_delete(group=selectors.find_group(request, id, may="edit"), now=request.now)
     return serializers.build_reference("groups", id)
 
 
 def group_notes(request: ApiRequest, id: int) -> Json:
-    row = selectors.find_group(request, id, write=True)
-    resource_services.group_update(group=row, notes=parsers.require_text(request.body, "text"))
+    row = selectors.find_group(request, id, may="edit")
+    group_services.group_update(group=row, notes=parsers.require_text(request.body, "text"))
     return serializers.build_reference("groups", id)
 
 
 def group_favourite(request: ApiRequest, id: int) -> Json:
-    row = selectors.find_group(request, id, write=True)
-    resource_services.group_update(group=row, favourite=not row.favourite)
+    row = selectors.find_group(request, id, may="edit")
+    group_services.group_update(group=row, favourite=not row.favourite)
     return serializers.build_reference("groups", id)
 
 
 def group_datapoints(request: ApiRequest, id: int) -> Json:
     rows = request.scope.datapoints().filter(group=selectors.find_group(request, id))
     ordered = selectors.order_datapoints(request, selectors.filter_datapoints(request, rows))
-    return selectors.list_page(
-        request, ordered, "datapoints", lambda rows: serializers.serialize_datapoints(rows, request.scope), ()
-    )
+    return selectors.list_datapoints(request, ordered)
 
 
 def group_datapoints_count(request: ApiRequest, id: int) -> Json:
@@ -84,5 +80,5 @@ def group_datapoints_count(request: ApiRequest, id: int) -> Json:
 
 
 def group_datapoint_create(request: ApiRequest, id: int) -> Json:
-    group = selectors.find_group(request, id, write=True)
+    group = selectors.find_group(request, id, may="edit")
     return serializers.build_reference("datapoints", datapoints.create_datapoint(request, request.body, group).pk)

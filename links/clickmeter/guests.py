@@ -11,17 +11,16 @@ from django.db.models import Case, F, Q, QuerySet, TextField, Value, When, prefe
 from django.db.models.fields.json import KT
 from django.db.models.functions import Coalesce, NullIf
 
-from accounts.invitations import mail_invitation
 from accounts.models import Grant, Membership, Right, Role
 from accounts.services import grant_set
-from links import guests
+from accounts.services.invitations import mail_invitation
 from links.clickmeter import parsers, selectors, serializers
 from links.clickmeter.api_request import ApiRequest, parse_integer
 from links.clickmeter.errors import invalid, not_found
 from links.clickmeter.parsers import parse_optional_time
-from links.clickmeter.time_frames import format_time
-from links.clickmeter.time_zones import ZONE_NUMBERS
+from links.clickmeter.times import ZONE_NUMBERS, format_time
 from links.models import Datapoint, DatapointKind
+from links.services import guests as guest_services
 
 Json = dict[str, Any]
 
@@ -101,16 +100,19 @@ def serialize_guest_row(row: Membership, kinds: dict[int, int]) -> Json:
 
 
 def guest_list(request: ApiRequest) -> Json:
-    return selectors.list_page(request, filter_guests(request), "account/guests", serialize_guests, ())
+    return selectors.list_page(request, filter_guests(request), "account/guests", serialize_guests)
 
 
 def guest_count(request: ApiRequest) -> Json:
     return selectors.count_rows(filter_guests(request))
 
 
-OPTION_NAMES = {name.lower(): name for name in (*guests.TEXT_OPTIONS, *guests.NUMBER_OPTIONS, *guests.FLAG_OPTIONS)}
-INNER_OPTION_NAMES = {name.lower(): name for names in guests.FLAG_OPTIONS.values() for name in names} | {
-    name.lower(): name for name in guests.PERCENT_OPTIONS
+OPTION_NAMES = {
+    name.lower(): name
+    for name in (*guest_services.TEXT_OPTIONS, *guest_services.NUMBER_OPTIONS, *guest_services.FLAG_OPTIONS)
+}
+INNER_OPTION_NAMES = {name.lower(): name for names in guest_services.FLAG_OPTIONS.values() for name in names} | {
+    name.lower(): name for name in guest_services.PERCENT_OPTIONS
 }
 
 
@@ -119,18 +121,18 @@ def parse_guest_options(body: Json) -> Json:
     options: Json = {}
     for name, value in body.items():
         option = OPTION_NAMES.get(name)
-        if option in guests.FLAG_OPTIONS:
+        if option in guest_services.FLAG_OPTIONS:
             inner = parsers.as_object(value)
             options[option] = {
                 INNER_OPTION_NAMES[member]: parse_integer(setting)
-                if INNER_OPTION_NAMES[member] in guests.PERCENT_OPTIONS
+                if INNER_OPTION_NAMES[member] in guest_services.PERCENT_OPTIONS
                 else str(setting).lower() in ("true", "1")
                 for member, setting in inner.items()
                 if member in INNER_OPTION_NAMES
             }
         elif option == "timeFormat":
             options[option] = 0 if str(value).lower() in ("ampm", "0") else 1
-        elif option in guests.NUMBER_OPTIONS:
+        elif option in guest_services.NUMBER_OPTIONS:
             options[option] = parse_integer(value)
         elif option == "timeframeMinDate":
             options[option] = (
@@ -145,7 +147,7 @@ def guest_create(request: ApiRequest) -> Json:
     """Invite a guest by mail. A password in the body is ignored, since only the person may choose one."""
     request.require_manager()
     body, by = request.body, request.scope.membership
-    guest, invitation = guests.guest_invite(
+    guest, invitation = guest_services.guest_invite(
         account=request.account, by=by, email=parsers.parse_text(body.get("email") or body.get("username")),
         name=parsers.parse_text(body.get("name")), options=parse_guest_options(body),
     )  # fmt: skip
@@ -161,11 +163,11 @@ def guest_get(request: ApiRequest, guestId: int) -> Json:
 def guest_update(request: ApiRequest, guestId: int) -> Json:
     row = find_guest(request, guestId)
     name = parsers.parse_text(request.body["name"]) if "name" in request.body else None
-    return serialize_guest(guests.guest_update(guest=row, name=name, options=parse_guest_options(request.body)))
+    return serialize_guest(guest_services.guest_update(guest=row, name=name, options=parse_guest_options(request.body)))
 
 
 def guest_delete(request: ApiRequest, guestId: int) -> Json:
-    guests.guest_delete(guest=find_guest(request, guestId), by=request.scope.membership)
+    guest_services.guest_delete(guest=find_guest(request, guestId), by=request.scope.membership)
     return serializers.build_reference("account/guests", guestId)
 
 
@@ -185,7 +187,7 @@ def filter_grants(request: ApiRequest, guest: Membership) -> QuerySet[Grant]:
 
 def serialize_grants(request: ApiRequest, rows: list[Grant]) -> list[Json]:
     """Serialize grants with the names of their objects, which are read in one query per kind."""
-    groups = request.scope.all_groups().in_bulk([row.object_id for row in rows if row.kind == "group"])
+    groups = request.scope.groups().in_bulk([row.object_id for row in rows if row.kind == "group"])
     links = request.scope.datapoints().in_bulk([row.object_id for row in rows if row.kind == "datapoint"])
     objects: dict[str, Any] = {"group": groups, "datapoint": links}
     return [serialize_grant(row, objects[row.kind].get(row.object_id)) for row in rows]

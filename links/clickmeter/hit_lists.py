@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qsl
 
 from links import stats
 from links.clickmeter import selectors, serializers
 from links.clickmeter.aggregates import parse_entity_filter
 from links.clickmeter.api_request import ApiRequest
 from links.clickmeter.errors import invalid
-from links.clickmeter.time_frames import format_time, parse_period
+from links.clickmeter.times import format_time, parse_period
 from links.models import Conversion
 from reports.query import Period
 from reports.query.analyses import link_hits
@@ -146,11 +147,9 @@ def serialize_sale(request: ApiRequest, sale: link_hits.Row, names: dict[int, st
         "accessTime": format_time(sale["ts"]),
     }  # fmt: skip
     if not hidden("conversionOptions", "hideValue"):
-        scale = (hidden("conversionOptions", "percentValue") or 100) / 100
-        result["value"] = round(float(sale["revenue"]) * scale, 4)
+        result["value"] = round(float(sale["revenue"]) * request.scope.get_factor("percentValue"), 4)
     if not hidden("conversionOptions", "hideComCost"):
-        scale = (hidden("conversionOptions", "percentCommission") or 100) / 100
-        result["comcost"] = round(float(sale["commission"]) * scale, 4)
+        result["comcost"] = round(float(sale["commission"]) * request.scope.get_factor("percentCommission"), 4)
     if not hidden("conversionOptions", "hideParams") and sale["name"]:
         result["parameter"] = sale["name"]
     return result
@@ -158,6 +157,4 @@ def serialize_sale(request: ApiRequest, sale: link_hits.Row, names: dict[int, st
 
 def parse_parameters(query: str) -> dict[str, str]:
     """Parse a query string into its parameters."""
-    from urllib.parse import parse_qsl
-
     return dict(parse_qsl(query[:2000])) if query else {}

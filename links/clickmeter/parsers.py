@@ -100,7 +100,7 @@ def require_text(body: Fields, name: str) -> str:
 
 
 def parse_ids(value: Any) -> list[int]:
-    """Parse `[1, "2", {"id": 3}]` or `"1,2"` into ids; 0 for what is no number."""
+    """Parse `[1, "2", {"id": 3}]` or `"1,2"` into ids; 0 for what is not a number."""
     items = value.split(",") if isinstance(value, str) else as_list(value)
     return [
         parse_integer(item.get("id") if isinstance(item, dict) else item) for item in items if item not in ("", None)
@@ -153,7 +153,7 @@ LINK_MEMBERS = {
 
 
 def parse_datapoint_fields(body: Fields) -> Fields:
-    """Parse a Datapoint's members into fields of `links.services`, alias, domain and kind included."""
+    """Parse a Datapoint's members into fields of `links.services.links`, alias, domain and kind included."""
     fields = {field: read(body[name]) for name, (field, read) in COMMON_MEMBERS.items() if name in body}
     if "status" in body:
         fields["status"] = parse_enum(body["status"], "status", "Status")
@@ -171,7 +171,7 @@ def parse_datapoint_fields(body: Fields) -> Fields:
 
 
 def parse_link_fields(link: Fields, domain: int = 0) -> Fields:
-    """Parse the members of typeTL into fields of `links.services`."""
+    """Parse the members of typeTL into fields of `links.services.links`."""
     fields = {field: read(link[name]) for name, (field, read) in LINK_MEMBERS.items() if name in link}
     if "destinationmode" in link:
         fields["mode"] = parse_enum(link["destinationmode"], "destinationmode", "DestinationMode")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from links import resource_services as services
 from links.clickmeter import parsers, selectors, serializers
 from links.clickmeter.api_request import ApiRequest
 from links.models import Script
+from links.services import account as services
 
 Json = dict[str, Any]
 
@@ -39,12 +39,12 @@ def script_get(request: ApiRequest, id: int) -> Json:
 
 def script_update(request: ApiRequest, id: int) -> Json:
     return serializers.build_reference(
-        "retargeting", write_script(request, selectors.find_script(request, id, write=True)).pk
+        "retargeting", write_script(request, selectors.find_script(request, id, may="edit")).pk
     )
 
 
 def script_delete(request: ApiRequest, id: int) -> Json:
-    services.script_delete(script=selectors.find_script(request, id, write=True))
+    services.script_delete(script=selectors.find_script(request, id, may="edit"))
     return serializers.build_reference("retargeting", id)
 
 
@@ -53,9 +53,7 @@ def script_datapoints(request: ApiRequest, id: int) -> Json:
         request, request.scope.datapoints().filter(scripts=selectors.find_script(request, id))
     )
     ordered = selectors.order_datapoints(request, rows)
-    return selectors.list_page(
-        request, ordered, "datapoints", lambda rows: serializers.serialize_datapoints(rows, request.scope), ()
-    )
+    return selectors.list_datapoints(request, ordered)
 
 
 def script_datapoints_count(request: ApiRequest, id: int) -> Json:

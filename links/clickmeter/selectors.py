@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
-from django.db.models import Q, QuerySet
+from django.db.models import Model, Q, QuerySet
 
 from links.clickmeter import serializers
 from links.clickmeter.api_request import ApiRequest
 from links.clickmeter.errors import forbidden, invalid, not_found
 from links.models import Conversion, Datapoint, DatapointKind, Domain, Group, Script, Status, Tag
+from links.selectors import MAX_SEARCH, parse_id, search_links, split_names
 
 Json = dict[str, Any]
-MAX_SEARCH = 500  # characters; databases reject longer patterns
+Row = TypeVar("Row", bound=Model)
 MAX_STARS, MAX_WORDS = 20, 100
 STATUSES = ("", "all", "deleted", "active", "paused", "spam", "abuse")
 DATAPOINT_STATUS = {
@@ -58,7 +59,7 @@ def filter_by_pattern(rows: QuerySet[Any], text: str, field: str = "name") -> Qu
 
 def filter_by_tags(rows: QuerySet[Any], request: ApiRequest) -> QuerySet[Any]:
     """Filter by `tags=` (or `tag=`), ids or names separated by commas: rows that carry one of them."""
-    words = [word.strip() for word in (request.get_text("tags") or request.get_text("tag")).split(",") if word.strip()]
+    words = split_names(request.get_text("tags") or request.get_text("tag"))
     if not words:
         return rows
     if len(words) > MAX_WORDS or max(map(len, words)) > MAX_SEARCH:
@@ -66,8 +67,8 @@ def filter_by_tags(rows: QuerySet[Any], request: ApiRequest) -> QuerySet[Any]:
     wanted = Q(name__in=[])
     for word in words:
         wanted |= Q(name__iexact=word)
-        if word.isdecimal() and len(word) < 19:
-            wanted |= Q(pk=int(word))
+        if number := parse_id(word):
+            wanted |= Q(pk=number)
     return rows.filter(tags__in=request.scope.tags().filter(wanted)).distinct()
 
 
@@ -83,12 +84,7 @@ def filter_datapoints(request: ApiRequest, rows: QuerySet[Datapoint] | None = No
     if request.get_flag("onlyFavorites") or request.get_flag("favourite"):
         rows = rows.filter(favourite=True)
     if search := parse_search(request):
-        rows = rows.filter(
-            Q(alias__icontains=search)
-            | Q(title__icontains=search)
-            | Q(url__icontains=search)
-            | Q(notes__icontains=search)
-        )
+        rows = search_links(rows, search)
     return filter_by_creation(
         filter_by_tags(filter_by_pattern(rows, request.get_text("name"), "alias"), request), request
     )
@@ -101,7 +97,7 @@ def order_datapoints(request: ApiRequest, rows: QuerySet[Datapoint]) -> QuerySet
 
 
 def filter_groups(request: ApiRequest, rows: QuerySet[Group] | None = None) -> QuerySet[Group]:
-    rows = request.scope.all_groups(write=request.get_flag("write")) if rows is None else rows
+    rows = request.scope.groups(may="edit" if request.get_flag("write") else "view") if rows is None else rows
     rows = filter_by_deletion(request, rows)
     if request.get_flag("onlyFavorites") or request.get_flag("favourite"):
         rows = rows.filter(favourite=True)
@@ -135,14 +131,13 @@ def list_page(
     rows: QuerySet[Any],
     kind: str,
     serialize: Callable[[list[Any]], list[Json]],
-    order: tuple[str, ...] = ("pk",),
 ) -> Json:
-    """Return {entities: […]} of one page: references, or complete objects with `_expand=true`.
+    """Return {entities: […]} of one page: references, or complete objects with `_expand=true`; by id if not ordered.
 
     `serialize` gets all rows of the page, so that the number of queries does not grow with the rows.
     """
     offset, limit = request.get_page()
-    rows = rows.order_by(*order) if order else rows
+    rows = rows if rows.ordered else rows.order_by("pk")
     page = list(rows[offset : offset + limit])
     if request.get_flag("_expand"):
         described = zip(page, serialize(page), strict=True)
@@ -150,62 +145,65 @@ def list_page(
     return {"entities": [serializers.build_reference(kind, row.pk) for row in page]}
 
 
+def list_datapoints(request: ApiRequest, rows: QuerySet[Datapoint]) -> Json:
+    return list_page(request, rows, "datapoints", lambda page: serializers.serialize_datapoints(page, request.scope))
+
+
+def list_groups(request: ApiRequest, rows: QuerySet[Group]) -> Json:
+    return list_page(request, rows, "groups", lambda page: serializers.serialize_groups(page, request.scope))
+
+
 def count_rows(rows: QuerySet[Any]) -> Json:
     return {"count": rows.count()}
 
 
-def find_datapoint(request: ApiRequest, number: int, write: bool = False) -> Datapoint:
-    """Find a link or pixel. Raises Failure: 404 outside the caller's scope, 403 without the right to write."""
-    row = request.scope.datapoints().filter(pk=number).first()
+# -- single rows: 404 outside the caller's scope, 403 without the right to edit ----------------------------------------
+
+
+def find_row(rows: QuerySet[Row], number: int, what: str) -> Row:
+    """Find a row of the caller's scope. Raises Failure (404)."""
+    row = rows.filter(pk=number).first()
     if row is None:
-        raise not_found("datapoint")
-    if write and not request.scope.may_write(row):
+        raise not_found(what)
+    return row
+
+
+def find_datapoint(request: ApiRequest, number: int, may: str = "view") -> Datapoint:
+    row = find_row(request.scope.datapoints(), number, "datapoint")
+    if may == "edit" and not request.scope.may_edit(row):
         raise forbidden()
     return row
 
 
-def find_group(request: ApiRequest, number: int, write: bool = False) -> Group:
-    row = request.scope.all_groups().filter(pk=number).first()
-    if row is None:
-        raise not_found("group")
-    if write and not request.scope.may_write(row):
+def find_group(request: ApiRequest, number: int, may: str = "view") -> Group:
+    row = find_row(request.scope.groups(), number, "group")
+    if may == "edit" and not request.scope.may_edit(row):
         raise forbidden()
     return row
 
 
-def find_conversion(request: ApiRequest, number: int, write: bool = False) -> Conversion:
-    row = request.scope.conversions().filter(pk=number).first()
-    if row is None:
-        raise not_found("conversion")
-    if write:
+def find_managed_row(request: ApiRequest, rows: QuerySet[Row], number: int, what: str, may: str) -> Row:
+    """Find a row that only the team may edit. Raises Failure (403, 404)."""
+    row = find_row(rows, number, what)
+    if may == "edit":
         request.require_manager()
     return row
 
 
-def find_tag(request: ApiRequest, number: int, write: bool = False) -> Tag:
-    row = request.scope.tags().filter(pk=number).first()
-    if row is None:
-        raise not_found("tag")
-    if write:
-        request.require_manager()
-    return row
+def find_conversion(request: ApiRequest, number: int, may: str = "view") -> Conversion:
+    return find_managed_row(request, request.scope.conversions(), number, "conversion", may)
 
 
-def find_domain(request: ApiRequest, number: int, write: bool = False) -> Domain:
-    row = request.scope.domains().filter(pk=number).first()
-    if row is None:
-        raise not_found("domain")
-    if write:
-        request.require_manager()
-        if row.account_id is None:
-            raise forbidden()
-    return row
+def find_tag(request: ApiRequest, number: int, may: str = "view") -> Tag:
+    return find_managed_row(request, request.scope.tags(), number, "tag", may)
 
 
-def find_script(request: ApiRequest, number: int, write: bool = False) -> Script:
-    row = request.scope.scripts().filter(pk=number).first()
-    if row is None:
-        raise not_found("retargeting script")
-    if write:
-        request.require_manager()
+def find_script(request: ApiRequest, number: int, may: str = "view") -> Script:
+    return find_managed_row(request, request.scope.scripts(), number, "retargeting script", may)
+
+
+def find_domain(request: ApiRequest, number: int, may: str = "view") -> Domain:
+    row = find_managed_row(request, request.scope.domains(), number, "domain", may)
+    if may == "edit" and row.account_id is None:
+        raise forbidden()
     return row

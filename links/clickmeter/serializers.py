@@ -10,7 +10,8 @@ from django.db.models import Count, Prefetch, prefetch_related_objects
 
 from accounts.models import Grant
 from links.addresses import tracking_url
-from links.clickmeter.time_frames import format_time
+from links.clickmeter.parsers import POSITION_NAMES
+from links.clickmeter.times import format_time
 from links.models import (
     Attached,
     Conversion,
@@ -27,7 +28,6 @@ from links.models import (
 from links.permissions import DATAPOINT, GROUP, LinkScope
 
 Json = dict[str, Any]
-POSITION_NAMES = ("first", "second", "third", "fourth", "fifth")
 TYPE_NAMES = {DatapointKind.LINK: "TrackingLink", DatapointKind.PIXEL: "TrackingPixel"}
 
 
@@ -64,7 +64,7 @@ def serialize_datapoint(row: Datapoint, scope: LinkScope) -> Json:
         notes=row.notes, preferred=row.favourite, encodeIp=row.encode_ip, isPublic=row.is_public,
         isSecured=row.is_secured or bool(row.password), lightTracking=row.light_tracking,
         redirectOnly=row.redirect_only,
-        writePermited=scope.may_write(row),
+        writePermited=scope.may_edit(row),
     )  # fmt: skip
     for link_conversion in row.attached.all():
         name = POSITION_NAMES[link_conversion.position - 1]
@@ -123,7 +123,7 @@ def serialize_group(row: Group, scope: LinkScope) -> Json:
     }
     return result | omit_empty(
         notes=row.notes, preferred=row.favourite, redirectOnly=row.redirect_only, isPublic=row.is_public,
-        deleted=row.deleted is not None, writePermited=scope.may_write(row),
+        deleted=row.deleted is not None, writePermited=scope.may_edit(row),
     )  # fmt: skip
 
 
@@ -136,7 +136,7 @@ def serialize_conversion(row: Conversion) -> Json:
 def serialize_tags(rows: list[Tag], scope: LinkScope) -> list[Json]:
     """Serialize tags with the ids of their links and groups in the caller's scope."""
     on_links = Datapoint.tags.through.objects.filter(tag__in=rows, datapoint__in=scope.datapoints())
-    on_groups = Group.tags.through.objects.filter(tag__in=rows, group__in=scope.all_groups())
+    on_groups = Group.tags.through.objects.filter(tag__in=rows, group__in=scope.groups())
     links: dict[int, list[int]] = {}
     campaigns: dict[int, list[int]] = {}
     for tag_id, number in on_links.order_by("datapoint_id").values_list("tag_id", "datapoint_id"):

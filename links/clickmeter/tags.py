@@ -6,27 +6,22 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from links import resource_services
 from links.clickmeter import parsers, selectors, serializers
 from links.clickmeter.api_request import ApiRequest, parse_integer
 from links.models import Datapoint, DatapointKind, Group, Tag
 from links.selectors import find_rows
+from links.services import groups as group_services
 
 Json = dict[str, Any]
 
 
-def parse_ids(request: ApiRequest, name: str) -> list[int]:
-    """Parse a parameter such as `1,2,3` into ids."""
-    return [parse_integer(part) for part in request.get_text(name).split(",") if part.strip()]
-
-
 def filter_tags(request: ApiRequest) -> QuerySet[Tag]:
     """Filter the tags of a list or count. Filters by links and groups consider only those that the caller may see."""
-    links, groups = request.scope.datapoints(), request.scope.all_groups()
+    links, groups = request.scope.datapoints(), request.scope.groups()
     rows = selectors.filter_by_pattern(request.scope.tags(), request.get_text("name"))
-    if numbers := parse_ids(request, "datapoints"):
+    if numbers := parsers.parse_ids(request.get_text("datapoints")):
         rows = rows.filter(datapoints__in=links.filter(pk__in=numbers))
-    if numbers := parse_ids(request, "groups"):
+    if numbers := parsers.parse_ids(request.get_text("groups")):
         rows = rows.filter(groups__in=groups.filter(pk__in=numbers))
     kind = request.get_choice("type", ("", "tp", "tl", "dp", "gr"))
     if kind == "gr":
@@ -56,9 +51,9 @@ def tag_create(request: ApiRequest) -> Json:
     links = find_rows(
         request.scope.datapoints(), parsers.parse_ids(request.body.get("datapoints")), "datapoint", "datapoints"
     )
-    groups = find_rows(request.scope.all_groups(), parsers.parse_ids(request.body.get("groups")), "group", "groups")
+    groups = find_rows(request.scope.groups(), parsers.parse_ids(request.body.get("groups")), "group", "groups")
     name = parsers.parse_text(request.body.get("name"))
-    tag = resource_services.tag_create(account=request.account, name=name, links=links, groups=groups)
+    tag = group_services.tag_create(account=request.account, name=name, links=links, groups=groups)
     return serializers.build_reference("tags", tag.pk)
 
 
@@ -67,13 +62,13 @@ def tag_get(request: ApiRequest, tagId: int) -> Json:
 
 
 def tag_delete(request: ApiRequest, tagId: int) -> Json:
-    resource_services.tag_delete(tag=selectors.find_tag(request, tagId, write=True))
+    group_services.tag_delete(tag=selectors.find_tag(request, tagId, may="edit"))
     return serializers.build_reference("tags", tagId)
 
 
 def tag_rename(request: ApiRequest, tagId: int) -> Json:
-    row = selectors.find_tag(request, tagId, write=True)
-    resource_services.tag_rename(tag=row, name=parsers.parse_text(request.body.get("text")))
+    row = selectors.find_tag(request, tagId, may="edit")
+    group_services.tag_rename(tag=row, name=parsers.parse_text(request.body.get("text")))
     return serializers.build_reference("tags", tagId)
 
 
@@ -84,14 +79,12 @@ def filter_tagged_datapoints(request: ApiRequest, tagId: int) -> QuerySet[Datapo
 
 def filter_tagged_groups(request: ApiRequest, tagId: int) -> QuerySet[Group]:
     tag = selectors.find_tag(request, tagId)
-    return selectors.filter_groups(request, request.scope.all_groups().filter(tags=tag))
+    return selectors.filter_groups(request, request.scope.groups().filter(tags=tag))
 
 
 def tag_datapoints(request: ApiRequest, tagId: int) -> Json:
     rows = filter_tagged_datapoints(request, tagId)
-    return selectors.list_page(
-        request, rows, "datapoints", lambda rows: serializers.serialize_datapoints(rows, request.scope)
-    )
+    return selectors.list_datapoints(request, rows)
 
 
 def tag_datapoints_count(request: ApiRequest, tagId: int) -> Json:
@@ -99,13 +92,13 @@ def tag_datapoints_count(request: ApiRequest, tagId: int) -> Json:
 
 
 def tag_datapoints_clear(request: ApiRequest, tagId: int) -> Json:
-    resource_services.tag_clear(tag=selectors.find_tag(request, tagId, write=True), links=True)
+    group_services.tag_clear(tag=selectors.find_tag(request, tagId, may="edit"), links=True)
     return serializers.build_reference("tags", tagId)
 
 
 def tag_groups(request: ApiRequest, tagId: int) -> Json:
     rows = filter_tagged_groups(request, tagId)
-    return selectors.list_page(request, rows, "groups", lambda rows: serializers.serialize_groups(rows, request.scope))
+    return selectors.list_groups(request, rows)
 
 
 def tag_groups_count(request: ApiRequest, tagId: int) -> Json:
@@ -113,25 +106,25 @@ def tag_groups_count(request: ApiRequest, tagId: int) -> Json:
 
 
 def tag_groups_clear(request: ApiRequest, tagId: int) -> Json:
-    resource_services.tag_clear(tag=selectors.find_tag(request, tagId, write=True), groups=True)
+    group_services.tag_clear(tag=selectors.find_tag(request, tagId, may="edit"), groups=True)
     return serializers.build_reference("tags", tagId)
 
 
 def tag_datapoints_patch(request: ApiRequest, tagId: int) -> Json:
     """Add the tag to a link or remove it. The response names the link, not the tag."""
-    tag = selectors.find_tag(request, tagId, write=True)
-    row = selectors.find_datapoint(request, parse_integer(request.body.get("id")), write=True)
+    tag = selectors.find_tag(request, tagId, may="edit")
+    row = selectors.find_datapoint(request, parse_integer(request.body.get("id")), may="edit")
     return patch_tag(request, tag, row, "datapoints")
 
 
 def tag_groups_patch(request: ApiRequest, tagId: int) -> Json:
-    tag = selectors.find_tag(request, tagId, write=True)
-    row = selectors.find_group(request, parse_integer(request.body.get("id")), write=True)
+    tag = selectors.find_tag(request, tagId, may="edit")
+    row = selectors.find_group(request, parse_integer(request.body.get("id")), may="edit")
     return patch_tag(request, tag, row, "groups")
 
 
 def patch_tag(request: ApiRequest, tag: Tag, row: Datapoint | Group, kind: str) -> Json:
     """Add the tag to a row or remove it; return a reference to the row."""
-    change = resource_services.tag_add if parsers.parse_action(request.body) == "add" else resource_services.tag_remove
+    change = group_services.tag_add if parsers.parse_action(request.body) == "add" else group_services.tag_remove
     change(tag=tag, row=row)
     return serializers.build_reference(kind, row.pk)

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from links import stats
 from links.clickmeter import aggregates, selectors, serializers
 from links.clickmeter.api_request import ApiRequest
-from links.clickmeter.time_frames import format_time, parse_period
+from links.clickmeter.times import format_time, parse_period
 from links.models import Conversion
 from reports.query import Query, ask
 
@@ -56,7 +56,7 @@ def add_entity_data(request: ApiRequest, kind: str, items: list[Json]) -> None:
     if kind not in ("datapoints", "groups"):
         return
     numbers = [int(item["id"] or 0) for item in items]
-    visible_rows: QuerySet[Any] = request.scope.datapoints() if kind == "datapoints" else request.scope.all_groups()
+    visible_rows: QuerySet[Any] = request.scope.datapoints() if kind == "datapoints" else request.scope.groups()
     describe: Any = serializers.summarize_datapoints if kind == "datapoints" else serializers.summarize_groups
     rows = list(visible_rows.filter(pk__in=numbers))
     described = dict(zip([str(row.pk) for row in rows], describe(rows), strict=True))

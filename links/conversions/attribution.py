@@ -1,95 +1,38 @@
-"""Attribution of visits to the click that started them.
+"""Attribution of visits and conversions to the click that led to them.
 
-There are two ways, both in bounded memory (shared through Redis if several processes serve):
+A visit is joined in one of two ways:
 - by parameter: the destination's URL carries the click's token (`ffclid`). The first view with it within half an hour
   is joined, so passing the URL on to somebody else joins nothing.
 - by client, for pages that drop unknown parameters: the first view on the destination's host from the same address
   and user agent within two minutes.
+
+A conversion is attributed, in this order, within its window (by default 30 days):
+1. to the click's token (`clickId` or `ffclid`; the only way for server-to-server calls);
+2. to the newest click in the browser's cookie on a link that has this conversion;
+3. to a click from the same address and user agent in the last half hour.
 """
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
-from typing import Any
+from datetime import datetime
 from urllib.parse import parse_qs
 
-import orjson
-
 from links.redirect import tokens
-from links.redirect.click_deduplication import DeduplicationWindow, hash_to_integer
+from links.redirect.click_deduplication import DeduplicationWindow
+from links.redirect.click_traces import click_traces, find_recent_click, hash_client
+from links.redirect.cookies import LinkCookies
 from links.routing import link_cache
+from links.routing.snapshot import ConversionSnapshot, LinkSnapshot
 from links.url_policy import CLICK_PARAMETER
 from sites.site_config import SiteConfig
 from tracking.event import Event, Hit
-from tracking.state import shared_redis
 
 PARAMETER_SECONDS = 1800
 MATCH_SECONDS = 120
-CONVERSION_SECONDS = 1800
-MAX_TRACES = 200_000
-
-ClickTrace = dict[str, Any]  # click_id, link_id, account_id, host, at, landed
-
-
-class ClickTraceCache:
-    """The last click of each client (address and user agent), at most `max_traces` of them."""
-
-    def __init__(self, max_traces: int = MAX_TRACES) -> None:
-        self.max_traces = max_traces
-        self._last: OrderedDict[int, ClickTrace] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def remember(self, key: int, trace: ClickTrace) -> None:
-        with self._lock:
-            self._last[key] = trace
-            self._last.move_to_end(key)
-            while len(self._last) > self.max_traces:
-                self._last.popitem(last=False)
-        shared_redis.run_or_none(
-            lambda client: client.set(f"footfall:trace:{key}", orjson.dumps(trace), ex=CONVERSION_SECONDS)
-        )
-
-    def get(self, key: int) -> ClickTrace | None:
-        raw = shared_redis.run_or_none(lambda client: client.get(f"footfall:trace:{key}"))
-        return dict(orjson.loads(raw)) if raw else self._last.get(key)
-
-    def forget(self) -> None:
-        with self._lock:
-            self._last.clear()
-
-    def __bool__(self) -> bool:
-        """Return whether there may be traces. Most installations have none, which saves hashing every view."""
-        return bool(self._last) or shared_redis.redis() is not None
-
-
-click_traces = ClickTraceCache()
 landings = DeduplicationWindow("landed", PARAMETER_SECONDS, 200_000)
 
 
-def hash_client(ip: str, user_agent: str) -> int:
-    """Hash an address and user agent into the key of a client; it is never stored on disk."""
-    return hash_to_integer(b"trace", f"{ip}|{user_agent}")
-
-
-def remember_click(click: tokens.ClickToken, account_id: int, host: str, ip: str, user_agent: str) -> None:
-    """Remember that a click was redirected to `host`."""
-    trace = {
-        "click_id": click.click_id,
-        "link_id": click.link_id,
-        "account_id": account_id,
-        "host": host,
-        "at": click.at,
-    }
-    click_traces.remember(hash_client(ip, user_agent), trace)
-
-
-def find_recent_click(ip: str, user_agent: str, at: float) -> tokens.ClickToken | None:
-    """Find the last click of this address and user agent in the last half hour."""
-    trace = click_traces.get(hash_client(ip, user_agent))
-    if trace is None or not 0 <= at - trace["at"] + 1 <= CONVERSION_SECONDS:
-        return None
-    return tokens.ClickToken(trace["click_id"], trace["link_id"], trace["at"])
+# -- visits ---------------------------------------------------------------------------------------------------------
 
 
 def build_click_columns(hit: Hit, site: SiteConfig, event: Event) -> Event:
@@ -129,3 +72,34 @@ def build_join_columns(link_id: int, click_id: int) -> Event:
     """Build the columns that join a view to a click."""
     link = link_cache.find_link(link_id)
     return {"link_id": link_id, "click_id": click_id, "group_id": link.group_id if link else 0}
+
+
+# -- conversions ----------------------------------------------------------------------------------------------------
+
+
+def find_attributed_click(
+    conversion: ConversionSnapshot, hit: Hit, fields: dict[str, str], browser: bool
+) -> tuple[tokens.ClickToken, LinkSnapshot] | None:
+    """Find the click that a conversion is attributed to, and its link."""
+    explicit = [
+        token for name in ("clickid", "ffclid") if (token := tokens.decode_token(fields.get(name, ""))) is not None
+    ]
+    candidates = list(explicit)
+    if browser:
+        candidates += LinkCookies(hit.headers.get("cookie", "")).decode_tokens()
+        recent = find_recent_click(hit.ip, hit.user_agent, hit.now.timestamp())
+        candidates += [recent] if recent else []
+    for click in candidates:
+        link = link_cache.find_link(click.link_id)
+        if (
+            link is not None
+            and conversion.conversion_id in link.conversions
+            and is_in_window(click, conversion, hit.now)
+        ):
+            return click, link
+    return None
+
+
+def is_in_window(click: tokens.ClickToken, conversion: ConversionSnapshot, now: datetime) -> bool:
+    """Return whether the click is recent enough; a minute in the future allows for clocks that differ."""
+    return -60 <= now.timestamp() - click.at <= conversion.window_days * 86_400

@@ -1,27 +1,19 @@
-"""Recording conversions: attribute them to a click, value and deduplicate them.
+"""Recording conversions: attribute them to a click (`links.conversions.attribution`), value and deduplicate them.
 
-Attribution, in this order, within the conversion's window (by default 30 days):
-1. the click's token (`clickId` or `ffclid`; the only way for server-to-server calls);
-2. the newest click in the browser's cookie on a link that has this conversion;
-3. a click from the same address and user agent in the last half hour.
 A parameter (order number) counts once per conversion. Without one every call counts, and the first of a click is
 unique. A refund (`refund=1` or a negative value) subtracts the value.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from accounts.security.client_ip import is_in_networks
 from links.conversions import attribution
 from links.redirect import click_deduplication, click_pipeline, tokens
-from links.redirect.cookies import LinkCookies
-from links.redirect.link_request import LinkRequest
+from links.redirect.link_request import LinkRequest, build_conversion_hit
 from links.routing import link_cache
 from links.routing.snapshot import AccountLinkConfig, ConversionSnapshot, LinkSnapshot
 from sites.amounts import parse_amount
 from tracking import ingestion
-from tracking.client_address import resolve_visitor_address
 from tracking.event import Event, Hit, Rejection
 from tracking.pipeline.page import clip_text, limit_amount
 from tracking.pipeline.privacy import shorten_address
@@ -43,60 +35,17 @@ def record_conversion(request: LinkRequest, *, browser: bool) -> Event | Rejecti
     if conversion is None:
         return ingestion.count_rejection(0, "no_conversion", request.now)
     account = link_cache.find_account(conversion.account_id)
-    hit = build_conversion_hit(request, conversion, fields)
+    hit = build_conversion_hit(request, conversion)
     if account is None or account.site.over_quota:
         return ingestion.count_rejection(conversion.account_id, "over_quota", request.now)
     if account.blacklist and is_in_networks(hit.ip, account.blacklist):
         return ingestion.count_rejection(conversion.account_id, "excluded_ip", request.now)
     if browser and click_pipeline.find_bot_reason(hit, request.method):
         return ingestion.count_rejection(conversion.account_id, "bot", request.now)
-    attributed = find_attributed_click(conversion, hit, fields, browser)
+    attributed = attribution.find_attributed_click(conversion, hit, fields, browser)
     if attributed is None:
         return ingestion.count_rejection(conversion.account_id, "no_click", request.now)
     return store_conversion(conversion, account, hit, fields, *attributed)
-
-
-def build_conversion_hit(request: LinkRequest, conversion: ConversionSnapshot, fields: dict[str, str]) -> Hit:
-    """Translate a request into the hit of a conversion."""
-    headers = request.headers
-    return Hit(
-        site_id=conversion.account_id,
-        kind="conversion",
-        ip=resolve_visitor_address(request.peer, headers.get("x-forwarded-for", "")),
-        user_agent=headers.get("user-agent", ""),
-        now=request.now,
-        url=headers.get("referer", ""),
-        language=headers.get("accept-language", "").partition(",")[0].partition(";")[0].strip(),
-        headers=headers,
-    )
-
-
-def find_attributed_click(
-    conversion: ConversionSnapshot, hit: Hit, fields: dict[str, str], browser: bool
-) -> tuple[tokens.ClickToken, LinkSnapshot] | None:
-    """Find the click that a conversion is attributed to, and its link."""
-    explicit = [
-        token for name in ("clickid", "ffclid") if (token := tokens.decode_token(fields.get(name, ""))) is not None
-    ]
-    candidates = list(explicit)
-    if browser:
-        candidates += LinkCookies(hit.headers.get("cookie", "")).decode_tokens()
-        recent = attribution.find_recent_click(hit.ip, hit.user_agent, hit.now.timestamp())
-        candidates += [recent] if recent else []
-    for click in candidates:
-        link = link_cache.find_link(click.link_id)
-        if (
-            link is not None
-            and conversion.conversion_id in link.conversions
-            and is_in_window(click, conversion, hit.now)
-        ):
-            return click, link
-    return None
-
-
-def is_in_window(click: tokens.ClickToken, conversion: ConversionSnapshot, now: datetime) -> bool:
-    """Return whether the click is recent enough; a minute in the future allows for clocks that differ."""
-    return -60 <= now.timestamp() - click.at <= conversion.window_days * 86_400
 
 
 def store_conversion(
@@ -115,11 +64,11 @@ def store_conversion(
     parameter = "" if parameter.lower() in EMPTY_PARAMETERS else parameter
     at = hit.now.timestamp()
     if parameter and not click_deduplication.counted_conversions.is_first(
-        deduplication_key(kind, conversion.conversion_id, parameter), at
+        click_deduplication.build_conversion_key(kind, conversion.conversion_id, parameter), at
     ):
         return ingestion.count_rejection(link.account_id, "duplicate", hit.now)
     first = not refund and click_deduplication.counted_conversions.is_first(
-        deduplication_key("first", conversion.conversion_id, str(click.click_id)), at
+        click_deduplication.build_conversion_key("first", conversion.conversion_id, str(click.click_id)), at
     )
     commission = (
         parse_amount_or_zero(fields.get("com", ""))
@@ -138,8 +87,3 @@ def store_conversion(
     }  # fmt: skip
     shorten_address(hit, account.truncated_site if link.encode_ip else account.site, event)
     return ingestion.write_event(event, hit.now)
-
-
-def deduplication_key(kind: str, conversion_id: int, value: str) -> str:
-    """Build the key under which a parameter, or the first conversion of a click, is deduplicated."""
-    return f"{kind}:{conversion_id}:{value}"

@@ -9,12 +9,12 @@ from hashlib import sha256
 from links.addresses import tracking_url
 from links.models import Destination
 from links.monitoring.destination_checks import CONDITION
+from links.selectors import MAX_SEARCH
 from sites.alerts.conditions import AlertCondition, AlertNotification, ConditionParameter
 from sites.alerts.models import Alert
 from sites.alerts.services import is_throttled
 
 MAX_LISTED = 20
-MAX_SEARCH = 500  # characters
 
 
 def evaluate_dead_destinations(alert: Alert, now: datetime) -> Sequence[AlertNotification]:

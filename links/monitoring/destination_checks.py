@@ -1,7 +1,7 @@
 """Checks of destinations, for accounts with an alert on dead destinations.
 
 Each round first updates which destinations are watched. A destination is checked every six hours, and ten minutes
-after a failure; after two failures in a row it is dead. Statuses by which servers reject bots (401, 403, 429) are no
+after a failure; after two failures in a row it is dead. Statuses by which servers reject bots (401, 403, 429) are not
 failures.
 """
 
@@ -129,7 +129,7 @@ async def check_destination(row: Destination) -> str | None:
 async def find_problem(url: str) -> str:
     """Find why a URL does not work, as a sentence; "" if it does. Raises OutboundNotMade."""
     try:
-        answer = await fetch_async(url, headers={"User-Agent": USER_AGENT}, timeout=TIMEOUT, most_bytes=MAX_BYTES)
+        answer = await fetch_async(url, headers={"User-Agent": USER_AGENT}, timeout=TIMEOUT, max_bytes=MAX_BYTES)
     except OutboundNotMade:
         raise
     except OutboundError as error:

@@ -14,14 +14,13 @@ from typing import Any
 
 from accounts.host_names import normalize_host
 from accounts.security.client_ip import is_in_networks
-from links.conversions import attribution
-from links.redirect import click_deduplication, tokens
+from links.redirect import click_deduplication, click_traces, tokens
 from links.redirect.pausing import note_click
 from links.routing import link_cache
 from links.routing.engine import ClickContext, RoutingDecision, route_click
 from links.routing.snapshot import AccountLinkConfig, LinkSnapshot
 from links.url_policy import CLICK_PARAMETER, S2S_PLACEHOLDER, add_parameters, add_query, extract_host
-from sites import site_cache as known_sites
+from sites import site_cache
 from sites.site_config import SiteConfig
 from tracking import ingestion
 from tracking.event import Event, Hit, Rejection
@@ -51,7 +50,8 @@ PREVIEWS = (
     "viber", "snapchat", "mattermost", "microsoftpreview", "google-pagerenderer", "bitlybot", "mastodon",
 )  # fmt: skip
 EMAIL_CLIENTS = ("thunderbird", "outlook", "ms-office", "mailbird", "postbox", "lotus-notes", "emclient", "airmail")
-PURPOSES = ("sec-purpose", "purpose", "x-purpose", "x-moz")  # headers of browsers that fetch ahead
+PURPOSES = frozenset({"sec-purpose", "purpose", "x-purpose", "x-moz"})  # headers of browsers that fetch ahead
+CLICK_CHECKS = tuple(check for check in quarantine.BOT_CHECKS if check is not quarantine.check_automation_signs)
 MAX_USER_AGENT = 600
 secure_random = random.SystemRandom()
 
@@ -64,8 +64,8 @@ class LinkClick:
     hit: Hit
     account: AccountLinkConfig
     event: Event
-    bot_reason: str = ""  # why the click is a bot's; "" for a person
-    decision: RoutingDecision = field(default_factory=RoutingDecision)
+    bot_reason: str  # why the click is a bot's; "" for a person
+    decision: RoutingDecision
     destination_host: str = ""  # only of a plain link, which needs no routing
     token: tokens.ClickToken = tokens.NO_CLICK
     encoded_token: str = ""
@@ -80,7 +80,7 @@ class LinkClick:
             return False
         if link.link_id not in self.unique_links:
             self.unique_links[link.link_id] = click_deduplication.is_unique_click(
-                link.link_id, self.address_hashes, self.hit.now
+                link.link_id, self.address_hashes, self.token.at
             )
         return self.unique_links[link.link_id]
 
@@ -101,16 +101,16 @@ def find_bot_reason(hit: Hit, method: str) -> str:
     """
     if method == "HEAD":
         return "preview: head"
-    headers = hit.headers
-    for name in PURPOSES:
-        if name in headers and ("prefetch" in headers[name] or "preview" in headers[name]):
+    if not PURPOSES.isdisjoint(hit.headers):
+        purposes = [hit.headers[name] for name in PURPOSES.intersection(hit.headers)]
+        if any("prefetch" in purpose or "preview" in purpose for purpose in purposes):
             return "preview: prefetch"
     return find_agent_bot_reason(hit.user_agent[:MAX_USER_AGENT])
 
 
 def find_click_bot_reason(hit: Hit, method: str, site: SiteConfig, event: Event) -> str:
     """Find why a click is a bot's: by `find_bot_reason`, else by the checks that page views pass too."""
-    return find_bot_reason(hit, method) or quarantine.find_bot_reason(hit, site, event)
+    return find_bot_reason(hit, method) or quarantine.find_bot_reason(hit, site, event, CLICK_CHECKS)
 
 
 @lru_cache(maxsize=20_000)
@@ -145,13 +145,14 @@ def start_click(
     bot_reason = (
         find_click_bot_reason(hit, method, account.site, event) if hit.kind == "link" else find_bot_reason(hit, method)
     )
-    click = LinkClick(link, hit, account, event, bot_reason, spillover_steps=spillover_steps)
+    plain = bool(link.destination_host) and not link_cache.is_link_domain(link.destination_host)
+    decision = RoutingDecision([(link, link.url)] if plain else [])
+    click = LinkClick(link, hit, account, event, bot_reason, decision)
     click.token = tokens.ClickToken(tokens.new_click_id(), link.link_id, int(now.timestamp()))
     click.address_hashes = click_deduplication.hash_address_for_window(hit.ip, now)
-    if link.destination_host and not link_cache.is_link_domain(
-        link.destination_host
-    ):  # one URL, no link of this server
-        click.decision, click.destination_host = RoutingDecision([(link, link.url)]), link.destination_host
+    click.spillover_steps = spillover_steps
+    if plain:  # one URL, which is no link of this installation
+        click.destination_host = link.destination_host
     else:
         click.decision = route_click(link, build_click_context(click, requested_url), link_cache.find_link_by_path)
         for number, click_number in click.click_numbers.items():
@@ -216,7 +217,7 @@ def add_click_token(click: LinkClick, url: str) -> str:
         url = url.replace(S2S_PLACEHOLDER, get_encoded_token(click))
     if click.bot_reason or click.link.redirect_only:
         return url
-    if known_sites.find_account_site(click.link.account_id, click.destination_host or extract_host(url)) is not None:
+    if site_cache.find_account_site(click.link.account_id, click.destination_host or extract_host(url)) is not None:
         url = add_parameters(url, [(CLICK_PARAMETER, get_encoded_token(click))], replace=True)
     return url
 
@@ -247,7 +248,7 @@ def record_click(click: LinkClick, url: str) -> Event | Rejection | None:
         if nested.account_id == link.account_id and not nested.redirect_only:
             ingestion.store_event(nested_event, hit.now)
     if not click.bot_reason and url:
-        attribution.remember_click(
+        click_traces.remember_click(
             click.token, link.account_id, click.destination_host or extract_host(url), hit.ip, hit.user_agent
         )
     return written

@@ -1,4 +1,4 @@
-"""The endpoints of pixels and conversions: scripts, pixel image, conversion page, server-to-server calls."""
+"""The endpoints of pixels and of scripts for customers' pages; those of conversions are registered with them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pathlib import Path
 
 from django.conf import settings
 
-from links.conversions import recording
 from links.models import Status
 from links.redirect import click_pipeline
 from links.redirect.cookies import LinkCookies
@@ -17,7 +16,7 @@ from links.redirect.link_request import LinkRequest, build_hit
 from links.routing import link_cache
 from links.routing.snapshot import LinkSnapshot
 from tracking.event import Rejection
-from tracking.web import Reply, gif
+from tracking.web import Reply, build_gif_reply
 
 SCRIPTS = Path(__file__).resolve().parent.parent.parent / "static" / "links"
 JAVASCRIPT = b"application/javascript; charset=utf-8"
@@ -60,26 +59,7 @@ def build_empty_reply(request: LinkRequest, dropped: str) -> Reply:
     """Build a reply that displays nothing: an empty page in a frame, else an image."""
     if wants_page(request):
         return Reply(EMPTY_PAGE, b"text/html; charset=utf-8", dropped=dropped)
-    return gif(dropped)
-
-
-def serve_conversion(request: LinkRequest) -> Reply:
-    """Serve `/conversion.aspx`: an image (`pixel=true`) or a frame of the page after a sale."""
-    outcome = recording.record_conversion(request, browser=True)
-    dropped = outcome.reason if isinstance(outcome, Rejection) else ""
-    fields = request.fields()
-    if fields.get("pixel", "").lower() == "true" or not wants_page(request):
-        return gif(dropped)
-    return Reply(EMPTY_PAGE, b"text/html; charset=utf-8", dropped=dropped)
-
-
-def serve_server_to_server(request: LinkRequest) -> Reply:
-    """Serve `/s2s`, where another server reports a conversion by click token; the JSON says whether it was accepted."""
-    outcome = recording.record_conversion(request, browser=False)
-    if isinstance(outcome, Rejection):
-        body = b'{"status":"error","reason":"%s"}' % outcome.reason.encode()
-        return Reply(body, b"application/json", 200 if outcome.reason == "duplicate" else 404, dropped=outcome.reason)
-    return Reply(b'{"status":"ok"}', b"application/json")
+    return build_gif_reply(dropped)
 
 
 @lru_cache(maxsize=4)
@@ -102,9 +82,12 @@ ENDPOINTS: dict[str, Callable[[LinkRequest], Reply]] = {
     "/js/pixel.js": build_script_endpoint("pixel.js"),
     "/js/pixelNew.js": build_script_endpoint("pixel.js"),
     "/js/conversion.js": build_script_endpoint("conversion.js"),
-    "/conversion.aspx": serve_conversion,
-    "/s2s": serve_server_to_server,
 }
+
+
+def register_endpoints(endpoints: dict[str, Callable[[LinkRequest], Reply]]) -> None:
+    """Register further endpoints by their paths; called from `config.wiring`."""
+    ENDPOINTS.update(endpoints)
 
 
 def call_endpoint(endpoint: Callable[[LinkRequest], Reply], request: LinkRequest) -> Reply:

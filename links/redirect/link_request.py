@@ -1,10 +1,10 @@
-"""Requests for links and pixels, and their translation into hits."""
+"""Requests for links, pixels and conversions, and their translation into hits."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from links.routing.snapshot import LinkSnapshot
+from links.routing.snapshot import ConversionSnapshot, LinkSnapshot
 from tracking.client_address import resolve_visitor_address
 from tracking.event import Hit
 from tracking.web import EndpointRequest as AnyRequest
@@ -30,3 +30,18 @@ def build_hit(link: LinkSnapshot, request: LinkRequest, kind: str) -> Hit:
     hit.language = headers.get("accept-language", "").partition(",")[0].partition(";")[0].strip()
     hit.headers, hit.http_version = headers, request.http_version
     return hit
+
+
+def build_conversion_hit(request: LinkRequest, conversion: ConversionSnapshot) -> Hit:
+    """Translate a request into the hit of a conversion."""
+    headers = request.headers
+    return Hit(
+        site_id=conversion.account_id,
+        kind="conversion",
+        ip=resolve_visitor_address(request.peer, headers.get("x-forwarded-for", "")),
+        user_agent=headers.get("user-agent", ""),
+        now=request.now,
+        url=headers.get("referer", ""),
+        language=headers.get("accept-language", "").partition(",")[0].partition(";")[0].strip(),
+        headers=headers,
+    )

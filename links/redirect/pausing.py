@@ -11,7 +11,7 @@ from datetime import datetime
 
 from links.models import Datapoint, Status
 from links.routing.snapshot import LinkSnapshot
-from links.services import datapoints_pause
+from links.services.links import datapoints_pause
 from sites.cache_refresher import CacheRefresher
 
 _last_clicks: dict[int, int] = {}  # link id -> number of the click that reached its limit

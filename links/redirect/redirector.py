@@ -1,6 +1,6 @@
 """The redirector: a plain ASGI application in front of Django that answers from the link cache.
 
-`claims(scope)` decides whether a request belongs to it: every path of a link domain, `/l/<alias>` on every host, and
+`matches(scope)` decides whether a request belongs to it: every path of a link domain, `/l/<alias>` on every host, and
 the endpoints of pixels and conversions. A click is written to the spool before the browser is redirected.
 """
 
@@ -51,7 +51,7 @@ def find_host(scope: Scope) -> str:
     return ""
 
 
-def claims(scope: Scope) -> bool:
+def matches(scope: Scope) -> bool:
     """Return whether a request is for a link, a pixel or a conversion."""
     path = scope["path"]
     if path.startswith("/l/") or path in endpoints.ENDPOINTS:
@@ -74,12 +74,10 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else reply.body})
 
 
-def at_once(scope: Scope) -> tuple[int, bytes, bytes] | None:
+def respond_immediately(scope: Scope) -> tuple[int, bytes, bytes] | None:
     """Return status, header lines and body of a request that needs no waiting, as
-    `tracking.collector.answer_immediately`.
+    `tracking.collector.respond_immediately`.
     """
-    if scope["method"] != "GET" or not claims(scope):
-        return None
     try:
         reply = answer_get(build_request(scope))
     except Exception:
@@ -149,9 +147,9 @@ def answer_get(request: LinkRequest) -> Reply:
 
 def resolve_request(request: LinkRequest) -> Reply | tuple[LinkSnapshot, DomainSnapshot]:
     """Resolve a request to a link and its domain, or to the final reply (endpoint, pixel, home page, error)."""
-    door = endpoints.ENDPOINTS.get(request.path)
-    if door is not None:
-        return endpoints.call_endpoint(door, request)
+    endpoint = endpoints.ENDPOINTS.get(request.path)
+    if endpoint is not None:
+        return endpoints.call_endpoint(endpoint, request)
     if request.method not in ("GET", "HEAD", "POST"):
         return Reply(b"Method not allowed", status=405, headers=[(b"allow", b"GET, HEAD, POST")])
     host = request.headers.get("host", "")
@@ -207,7 +205,7 @@ def follow_link(link: LinkSnapshot, link_domain: DomainSnapshot, request: LinkRe
         return responses.render_not_found()
     hit = build_hit(link, request, "link")
     query = parse_qsl(hit.text, keep_blank_values=True) if hit.text else []
-    requested_url = next((value for name, value in query if name.lower() == "ddu"), "")
+    requested_url = next((value for name, value in query if name.lower() == "ddu"), "") if query else ""
     cookies = LinkCookies(request.headers.get("cookie", ""))
     click = click_pipeline.start_click(link, hit, account, request.method, requested_url, cookies.spillover_steps)
     if click.decision.stop_reason:

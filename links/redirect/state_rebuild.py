@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from datetime import UTC, datetime, timedelta
 
-from links.conversions.recording import deduplication_key
 from links.models import Mode
 from links.redirect import click_deduplication
 from links.routing import link_cache
@@ -33,11 +32,11 @@ def load_state(now: datetime) -> int:
         at = to_timestamp(row["ts"])
         if row["name"]:
             click_deduplication.counted_conversions.remember(
-                deduplication_key(row["kind"], row["conversion_id"], row["name"]), at
+                click_deduplication.build_conversion_key(row["kind"], row["conversion_id"], row["name"]), at
             )
         if row["is_unique"]:
             click_deduplication.counted_conversions.remember(
-                deduplication_key("first", row["conversion_id"], str(row["click_id"])), at
+                click_deduplication.build_conversion_key("first", row["conversion_id"], str(row["click_id"])), at
             )
     recent_clicks = link_hits.list_unique_hits_of_all(now - timedelta(seconds=click_deduplication.UNIQUE_SECONDS))
     for row in recent_clicks:

@@ -16,11 +16,11 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
-from accounts.custom_domains.models import HostClaim, Purpose
 from accounts.custom_domains.reserved import is_api_host, is_dashboard_host, is_installation_host
-from accounts.custom_domains.selectors import list_verified_claims
 from accounts.host_names import normalize_host
-from accounts.models import Account
+from accounts.models import Account, HostClaim, Purpose
+from accounts.security.client_ip import parse_networks
+from accounts.selectors import list_verified_claims
 from links.models import Attached, Conversion, Datapoint, Domain, Entry, Listing, Script, Status
 from links.routing.snapshot import (
     AccountLinkConfig,
@@ -30,11 +30,10 @@ from links.routing.snapshot import (
     build_account_site,
     build_link_snapshot,
 )
-from sites import site_cache as known_sites
+from sites import site_cache
 from sites.cache_refresher import CacheRefresher
 from sites.fast_settings import get_setting
-from sites.models import Change
-from sites.site_config import parse_networks
+from sites.models import get_newest_change_number
 
 FULL_RELOAD_SECONDS = 3600.0
 MAX_WAIT_SECONDS = 2.0  # seconds that a request which wrote about links waits for them to be served
@@ -92,7 +91,7 @@ def _installation_hosts(link_domain: str, base_url: str) -> tuple[str, str]:
 def load_domains_by_name(account_id: int | None = None) -> dict[str, Domain]:
     """Load every link domain that is served, by name; former names of the installation's own domain map to that one.
 
-    An account's domain is served if the account has verified it and it is no host of the installation. With
+    An account's domain is served if the account has verified it and it is not a host of the installation. With
     `account_id`, domains of that account are included even if they are not verified yet.
     """
     domains = _load_account_domains(account_id)
@@ -137,7 +136,7 @@ def find_link_by_path(host: str, path: str) -> LinkSnapshot | None:
     if not path.startswith("/l/") and not is_link_domain(host):
         return None  # the case of nearly all destinations, so it is decided first
     own = find_domain(host) is not None or is_installation_link_host(host)
-    if not own and not known_sites.find_brand_word(host):
+    if not own and not site_cache.find_brand_word(host):
         return None  # another site may have a page /l/sale too
     domain_snapshot, alias = resolve_address(host, path)
     return find_link_by_alias(domain_snapshot.domain_id, alias) if domain_snapshot and alias else None
@@ -149,7 +148,7 @@ def is_link_domain(host: str) -> bool:
 
 
 def resolve_address(host: str, path: str) -> tuple[DomainSnapshot | None, str]:
-    """Split an address into (link domain, alias); (None, "") if it is no link address."""
+    """Split an address into (link domain, alias); (None, "") if it is not the address of a link."""
     own = find_domain(host)
     if path.startswith("/l/"):
         return own or find_domain(system_host()), path[3:].strip("/")
@@ -197,7 +196,7 @@ def refresh() -> None:
     """Reload everything. Raises DatabaseError while the database is unavailable."""
     global _cache
     with _reload_lock:
-        new_cache = LinkCache(change=_newest_change())
+        new_cache = LinkCache(change=get_newest_change_number())
         _load_small_tables(new_cache)
         _load_links(new_cache, Datapoint.objects.exclude(status=Status.DELETED))
         _cache = new_cache
@@ -205,7 +204,7 @@ def refresh() -> None:
 
 def catch_up() -> bool:
     """Load what changed since the last call; return whether something did. Raises DatabaseError."""
-    newest, loaded = _newest_change(), _cache.change
+    newest, loaded = get_newest_change_number(), _cache.change
     if newest == loaded:
         return False
     if loaded < 0 or newest < loaded:
@@ -222,10 +221,6 @@ def forget() -> None:
     """Empty the cache, as in a new process (for tests)."""
     global _cache
     _cache = LinkCache()
-
-
-def _newest_change() -> int:
-    return Change.objects.filter(pk=1).values_list("number", flat=True).first() or 0
 
 
 def _load_small_tables(cache: LinkCache) -> None:
@@ -253,7 +248,7 @@ def _load_accounts() -> dict[int, AccountLinkConfig]:
         pk: AccountLinkConfig(
             build_account_site(pk, zone, over, "keep"),
             build_account_site(pk, zone, over, "truncate"),
-            parse_networks(entries.get((pk, Listing.BLACKLIST), ())),
+            parse_networks(tuple(entries.get((pk, Listing.BLACKLIST), ()))),
             frozenset(entries.get((pk, Listing.WHITELIST), ())),
         )
         for pk, zone, over in Account.objects.values_list("pk", "timezone", "over_quota")

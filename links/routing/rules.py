@@ -20,11 +20,11 @@ from django.core.exceptions import ValidationError
 from links.models import Mode
 from links.url_policy import clean_optional_url, clean_url
 from links.validators import clean_text
+from tracking.pipeline.page import UTM_NAMES
 
 Rules = dict[str, Any]
 MAX_ITEMS = 100
 DEVICES = ("Desktop", "Mobile", "Tablet", "TV", "Console", "Other")
-UTM = ("utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term")
 REQUIRED_RULES = {
     Mode.RANDOM: "random",
     Mode.SEQUENTIAL: "sequential",
@@ -42,9 +42,9 @@ CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d\Z")
 def clean_list(value: Any, field: str) -> list[Any]:
     """Return the value as a list of at most MAX_ITEMS. Raises ValidationError."""
     if not isinstance(value, list | tuple):
-        raise ValidationError({field: "This is a list."})
+        raise ValidationError({field: "This must be a list of destinations."})
     if len(value) > MAX_ITEMS:
-        raise ValidationError({field: f"At most {MAX_ITEMS} destinations."})
+        raise ValidationError({field: f"These are {len(value)} destinations; there may be at most {MAX_ITEMS}."})
     return list(value)
 
 
@@ -67,12 +67,15 @@ def clean_weighted(value: Any, field: str) -> list[list[Any]]:
             url, weight = row
             weight = int(weight)
         except (TypeError, ValueError):
-            raise ValidationError({field: "Each destination has a weight, an integer percentage."}) from None
+            raise ValidationError(
+                {field: "Each destination must be a URL and its weight, a whole number of percent from 0 to 100."}
+            ) from None
         if not 0 <= weight <= 100:
-            raise ValidationError({field: "A weight is a number of percent from 0 to 100."})
+            raise ValidationError({field: "A weight must be a whole number of percent from 0 to 100."})
         destinations.append([clean_url(url, field), weight])
-    if destinations and sum(weight for _, weight in destinations) != 100:
-        raise ValidationError({field: f"The weights must make 100; these make {sum(w for _, w in destinations)}."})
+    total = sum(weight for _, weight in destinations)
+    if destinations and total != 100:
+        raise ValidationError({field: f"The weights must add up to 100; these add up to {total}."})
     return destinations
 
 
@@ -95,7 +98,7 @@ def build_code_cleaner(pattern: str, change: Callable[[str], str], what: str) ->
 def clean_browser(value: Any, field: str) -> dict[str, str]:
     """Clean the destinations by kind of browser."""
     if not isinstance(value, dict):
-        raise ValidationError({field: "This has the members mobile, email and spiders."})
+        raise ValidationError({field: "This must be an object with the members mobile, email and spiders."})
     return {
         name: clean_optional_url(value.get(name), field) for name in ("mobile", "email", "spiders") if value.get(name)
     }
@@ -107,7 +110,7 @@ def clean_devices(value: Any, field: str) -> list[list[str]]:
     for row in clean_list(value, field):
         device, url = split_pair(row)
         if device not in DEVICES:
-            raise ValidationError({field: f"A device is one of {', '.join(DEVICES)}."})
+            raise ValidationError({field: f"“{str(device)[:20]}” is not a device; use one of {', '.join(DEVICES)}."})
         destinations.append([device, clean_url(url, field)])
     return destinations
 
@@ -117,12 +120,14 @@ def clean_schedule(value: Any, field: str) -> list[Rules]:
     times = []
     for row in clean_list(value, field):
         if not isinstance(row, dict):
-            raise ValidationError({field: "Each time has days, from, until and url."})
+            raise ValidationError({field: "Each row must be an object with the members days, from, until and url."})
         begin, end = str(row.get("from") or "00:00"), str(row.get("until") or "23:59")
         named = row.get("days") or range(1, 8)
         days = sorted({int(day) for day in named if str(day) in WEEKDAYS}) if isinstance(named, list | range) else []
         if not CLOCK.match(begin) or not CLOCK.match(end) or not days:
-            raise ValidationError({field: "Times are written 09:00, days 1 (Monday) to 7."})
+            raise ValidationError(
+                {field: "Write times such as 09:00, and days as numbers from 1 (Monday) to 7 (Sunday)."}
+            )
         times.append({"days": days, "from": begin, "until": end, "url": clean_url(row.get("url"), field)})
     return times
 
@@ -130,8 +135,8 @@ def clean_schedule(value: Any, field: str) -> list[Rules]:
 def clean_utm(value: Any, field: str) -> dict[str, str]:
     """Clean the UTM parameters, dropping empty ones."""
     if not isinstance(value, dict):
-        raise ValidationError({field: "This has members such as utm_source."})
-    return {name: clean_text(value[name], 200) for name in UTM if clean_text(value.get(name), 200)}
+        raise ValidationError({field: "This must be an object with members such as utm_source."})
+    return {name: clean_text(value[name], 200) for name in UTM_NAMES if clean_text(value.get(name), 200)}
 
 
 def clean_zone(value: Any, field: str) -> str:
@@ -139,7 +144,9 @@ def clean_zone(value: Any, field: str) -> str:
     try:
         return ZoneInfo(str(value)).key
     except (KeyError, ValueError, OSError):
-        raise ValidationError({field: f"There is no time zone “{str(value)[:60]}”."}) from None
+        raise ValidationError(
+            {field: f"“{str(value)[:60]}” is not a time zone; use a name such as Europe/Tallinn."}
+        ) from None
 
 
 def normalize_country(code: str) -> str:

@@ -7,9 +7,10 @@ from datetime import datetime
 from sys import intern
 from typing import Any
 
+from accounts.security.client_ip import Networks
 from links.url_policy import split_standard_url
 from sites.hosts import HostMatcher
-from sites.site_config import Network, SiteConfig
+from sites.site_config import SiteConfig
 
 NO_RULES: dict[str, Any] = {}
 
@@ -88,7 +89,7 @@ class AccountLinkConfig:
 
     site: SiteConfig
     truncated_site: SiteConfig
-    blacklist: tuple[Network, ...] = ()
+    blacklist: Networks = ()
     whitelist: frozenset[str] = field(default_factory=frozenset)
 
 

@@ -15,7 +15,7 @@ from django.db.models import QuerySet
 from accounts.host_names import normalize_host
 from links.models import Conversion, Datapoint, DatapointKind, Domain, Mode, ReferrerClean, Script, Status
 from links.permissions import LinkScope
-from links.selectors import find_tags
+from links.selectors import find_tags, split_names
 
 MODES = {mode.name.lower(): mode.value for mode in Mode}
 STATUSES = {status.label.lower(): status.value for status in Status if status != Status.DELETED}
@@ -28,7 +28,7 @@ NamedRow = TypeVar("NamedRow", Conversion, Script)
 
 @dataclass(frozen=True)
 class CsvColumn:
-    """One column. `field` is the argument of `links.services.datapoint_create` that `read` gives for a cell that is not
+    """One column. `field` is the argument of `datapoint_create` that `read` gives for a cell that is not
     empty; without `field` the import ignores the column. `read` raises ValidationError."""
 
     name: str
@@ -111,7 +111,7 @@ def find_domain(scope: LinkScope, cell: str) -> Domain:
     domain = scope.domains().filter(name=normalize_host(cell)).order_by("account").last()
     if domain is None:
         raise ValidationError(
-            {"domain": f"“{cell[:100]}” is none of your link domains; add it under Links → Domains, or leave it empty."}
+            {"domain": f"“{cell[:100]}” is not one of your link domains; add it there, or leave it empty."}
         )
     return domain
 
@@ -119,9 +119,9 @@ def find_domain(scope: LinkScope, cell: str) -> Domain:
 def find_rows_by_name(rows: QuerySet[NamedRow], cell: str, what: str) -> list[NamedRow]:
     """Find rows by their names, separated by commas. Raises ValidationError for a missing one."""
     by_name = {row.name.lower(): row for row in rows}
-    names = [cell] if cell.lower() in by_name else [part.strip() for part in cell.split(",") if part.strip()]
+    names = [cell] if cell.lower() in by_name else split_names(cell)
     if missing := [name for name in names if name.lower() not in by_name]:
-        raise ValidationError({what: f"There is no {what} “{missing[0][:100]}”; make it first."})
+        raise ValidationError({what: f"The {what} “{missing[0][:100]}” does not exist; create it first."})
     return [by_name[name.lower()] for name in names]
 
 
@@ -129,7 +129,7 @@ COLUMNS: tuple[CsvColumn, ...] = (
     text_column("alias"), text_column("title"), text_column("url"),
     CsvColumn("group", lambda row: row.group.name),  # read by the import itself, which creates missing groups
     CsvColumn("tags", lambda row: ",".join(tag.name for tag in row.tags.all()), "tags",
-           lambda scope, cell: find_tags(scope, [one.strip() for one in cell.split(",") if one.strip()])),
+           lambda scope, cell: find_tags(scope, split_names(cell))),
     CsvColumn("domain", lambda row: row.domain.name, "domain", find_domain),
     choice_column("status", STATUSES), choice_column("kind", KINDS),
     CsvColumn("redirect_type", lambda row: row.redirect_type, "redirect_type",
@@ -157,10 +157,10 @@ COLUMNS: tuple[CsvColumn, ...] = (
 
 
 def read_fields(scope: LinkScope, line: dict[str, str]) -> dict[str, Any]:
-    """Read a line into the arguments of `links.services.datapoint_create`. Raises ValidationError."""
+    """Read a line into the arguments of `datapoint_create`. Raises ValidationError."""
     if line.get("protected", "").lower() in YES and not line.get("password"):
         raise ValidationError(
-            {"password": "This link has a password, which no file tells; write one into the column password."}
+            {"password": "This link has a password, which the export leaves out; write one into the column password."}
         )
     cells = ((column, line.get(column.name, "")) for column in COLUMNS if column.field)
     return {column.field: column.read(scope, cell) for column, cell in cells if cell}

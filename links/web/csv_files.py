@@ -15,10 +15,11 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_safe
 
-from links import resource_services, services
 from links.addresses import tracking_url
 from links.models import Group
 from links.permissions import LinkScope
+from links.services import links as services
+from links.services.groups import group_create
 from links.web.csv_columns import COLUMNS, read_fields
 from links.web.layout import links_page, render_page
 from links.web.listing import filter_links, query_recent_counts
@@ -142,9 +143,9 @@ def import_line(scope: LinkScope, line: dict[str, str]) -> None:
     """
     group: Group | None = None
     if name := line.get("group", "")[:MAX_GROUP_NAME]:
-        group = scope.all_groups(write=True).filter(name__iexact=name, deleted=None).first()
+        group = scope.groups(may="edit").filter(name__iexact=name, deleted=None).first()
         if group is None and scope.edits_all:
-            group = resource_services.group_create(account=scope.account, name=name)
+            group = group_create(account=scope.account, name=name)
     if group is None and not scope.edits_all:
         raise ValidationError({"group": "Name a group you may write to."})
     services.datapoint_create(account=scope.account, group=group, **read_fields(scope, line))

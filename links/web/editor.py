@@ -8,18 +8,18 @@ from typing import Any
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from links import services
 from links.addresses import tracking_url
 from links.models import Datapoint, DatapointKind, Status
-from links.permissions import LinkScope, datapoint_for
+from links.permissions import LinkScope
 from links.redirect.tenant_content import build_content_messages
 from links.routing import link_cache
 from links.routing.engine import ClickContext, route_click
 from links.routing.snapshot import LinkSnapshot, build_link_snapshot
+from links.services import links as services
 from links.web.forms import LinkForm, build_initial
 from links.web.layout import add_errors, links_page, render_page
 
@@ -103,7 +103,7 @@ def new(request: HttpRequest, scope: LinkScope) -> HttpResponse:
 @links_page("list", may="edit")
 def edit(request: HttpRequest, scope: LinkScope, datapoint_id: int) -> HttpResponse:
     """Change a link; its alias and domain never change."""
-    row = datapoint_for(request, datapoint_id, may="edit")
+    row = get_object_or_404(scope.datapoints("edit"), pk=datapoint_id)
     form = LinkForm(request.POST or None, scope=scope, row=row, initial=build_initial(row))
     for name in ("kind", "alias", "domain"):
         form.fields[name].disabled = True
@@ -132,6 +132,6 @@ def edit(request: HttpRequest, scope: LinkScope, datapoint_id: int) -> HttpRespo
 @links_page("list", may="edit")
 def delete(request: HttpRequest, scope: LinkScope, datapoint_id: int) -> HttpResponse:
     """Delete a link for good; its statistics stay."""
-    services.datapoint_delete(datapoint=datapoint_for(request, datapoint_id, may="edit"))
+    services.datapoint_delete(datapoint=get_object_or_404(scope.datapoints("edit"), pk=datapoint_id))
     messages.success(request, "Deleted. Its numbers stay readable, its alias stays taken.")
     return redirect("links:list")

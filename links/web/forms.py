@@ -9,6 +9,9 @@ from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
 
 from links.models import (
+    MAX_URL,
+    MAX_WINDOW_DAYS,
+    MIN_WINDOW_DAYS,
     Conversion,
     Datapoint,
     DatapointKind,
@@ -16,15 +19,17 @@ from links.models import (
     DomainKind,
     Group,
     Mode,
+    RedirectType,
     ReferrerClean,
     Script,
     Status,
     Tag,
 )
 from links.permissions import LinkScope
-from links.routing.rules import DEVICES, UTM
-from links.selectors import find_tags
+from links.routing.rules import DEVICES
+from links.selectors import find_tags, split_names
 from links.validators import check_year
+from tracking.pipeline.page import UTM_NAMES
 
 LINES = {
     "random": "One address per line.",
@@ -74,7 +79,7 @@ class LinkForm(forms.Form):
     kind = forms.TypedChoiceField(choices=DatapointKind.choices, coerce=int, initial=DatapointKind.LINK, label="What")
     title = forms.CharField(max_length=200, required=False, label="Name")
     url = forms.CharField(
-        max_length=4000,
+        max_length=MAX_URL,
         required=False,
         label="Destination",
         help_text="[s2sidentifier] stands for the click’s token. Blanks and braces are escaped, nothing else.",
@@ -82,20 +87,20 @@ class LinkForm(forms.Form):
     alias = forms.CharField(
         max_length=100,
         required=False,
-        help_text="Letters, digits and - _ . ~ without a dot at the end. Empty = one is made. It can never be changed.",
+        help_text="Letters, digits and - _ . ~ without a dot at the end; generated if empty. It can never be changed.",
     )
     domain = forms.ModelChoiceField(Domain.objects.none(), empty_label=None, label="Domain")
     group = forms.ModelChoiceField(Group.objects.none(), empty_label=None, required=False, label="Group")
     tags = forms.CharField(max_length=500, required=False, help_text="Words with commas between them.")
     status = forms.TypedChoiceField(choices=Status.choices[:3], coerce=int, initial=Status.ACTIVE)
     redirect_type = forms.TypedChoiceField(
-        choices=((301, "301 permanent"), (307, "307 temporary")), coerce=int, initial=301, label="Redirect"
+        choices=RedirectType.choices, coerce=int, initial=RedirectType.PERMANENT, label="Redirect"
     )
     mode = forms.TypedChoiceField(choices=Mode.choices, coerce=int, initial=Mode.SIMPLE, label="Way")
-    first_url = forms.CharField(max_length=4000, required=False, label="First click goes to")
-    browser_mobile = forms.CharField(max_length=4000, required=False, label="Phones and tablets")
-    browser_email = forms.CharField(max_length=4000, required=False, label="E-mail programs")
-    browser_spiders = forms.CharField(max_length=4000, required=False, label="Robots")
+    first_url = forms.CharField(max_length=MAX_URL, required=False, label="First click goes to")
+    browser_mobile = forms.CharField(max_length=MAX_URL, required=False, label="Phones and tablets")
+    browser_email = forms.CharField(max_length=MAX_URL, required=False, label="E-mail programs")
+    browser_spiders = forms.CharField(max_length=MAX_URL, required=False, label="Robots")
     append_query = forms.BooleanField(required=False, label="Pass the visitor’s parameters on")
     hide_url = forms.BooleanField(required=False, label="Keep the link’s own address in the browser")
     hide_url_title = forms.CharField(max_length=200, required=False, label="Title of that page")
@@ -111,10 +116,10 @@ class LinkForm(forms.Form):
         validators=[check_year],
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
     )
-    url_after_date = forms.CharField(max_length=4000, required=False, label="Afterwards to")
+    url_after_date = forms.CharField(max_length=MAX_URL, required=False, label="Afterwards to")
     pause_after_date = forms.BooleanField(required=False, label="Pause the link then")
     expiration_clicks = forms.IntegerField(min_value=0, required=False, label="Ends after so many clicks")
-    url_after_clicks = forms.CharField(max_length=4000, required=False, label="Afterwards to")
+    url_after_clicks = forms.CharField(max_length=MAX_URL, required=False, label="Afterwards to")
     pause_after_clicks = forms.BooleanField(required=False, label="Pause the link after its last click")
     encode_ip = forms.BooleanField(required=False, label="Keep only a part of visitors’ addresses")
     redirect_only = forms.BooleanField(required=False, label="Redirect without counting")
@@ -134,10 +139,10 @@ class LinkForm(forms.Form):
             self.fields[name] = forms.CharField(
                 required=False, label=LABELS[name], help_text=help_text, widget=forms.Textarea(attrs={"rows": 4})
             )
-        for name in UTM:
+        for name in UTM_NAMES:
             self.fields[name] = forms.CharField(max_length=200, required=False, label=name)
         own = scope.domains().exclude(kind=DomainKind.GO)
-        groups = Q(pk__in=scope.all_groups(write=True).filter(deleted=None).values("pk"))
+        groups = Q(pk__in=scope.groups(may="edit").filter(deleted=None).values("pk"))
         if row is not None:  # its present domain and group may stay
             own, groups = Domain.objects.filter(pk=row.domain_id), groups | Q(pk=row.group_id)
         self.offer_rows("domain", own.order_by("kind", "name"))
@@ -151,9 +156,8 @@ class LinkForm(forms.Form):
 
     def clean_tags(self) -> list[Tag | str]:
         """Clean tag names. New ones stay names, to be created by the service, if the user may create tags."""
-        words = [word.strip() for word in self.cleaned_data["tags"].split(",") if word.strip()]
         try:
-            return find_tags(self.scope, words)
+            return find_tags(self.scope, split_names(self.cleaned_data["tags"]))
         except ValidationError as error:
             raise ValidationError(error.message_dict["tags"]) from None
 
@@ -165,7 +169,7 @@ class LinkForm(forms.Form):
         """Build the arguments of `datapoint_create` and `datapoint_update`, with rules in their JSON shape."""
         data = dict(self.cleaned_data)
         rules: dict[str, Any] = {name: parse_lines(name, data.pop(name)) for name in LINES}
-        rules["utm"] = {name: data.pop(name) for name in UTM}
+        rules["utm"] = {name: data.pop(name) for name in UTM_NAMES}
         rules["browser"] = {name: data.pop(f"browser_{name}") for name in ("mobile", "email", "spiders")}
         rules["first"] = data["first_url"] if data["mode"] == Mode.UNIQUE else ""
         data["conversions"], data["scripts"] = list(data["conversions"]), list(data["scripts"])
@@ -205,13 +209,15 @@ class ConversionForm(forms.Form):
     description = forms.CharField(required=False, widget=forms.Textarea(attrs={"rows": 2}))
     value = forms.DecimalField(required=False, max_digits=14, decimal_places=2, label="Value, when the page says none")
     currency = forms.CharField(required=False, max_length=3)
-    window_days = forms.IntegerField(min_value=1, max_value=90, initial=30, label="Days after the click")
+    window_days = forms.IntegerField(
+        min_value=MIN_WINDOW_DAYS, max_value=MAX_WINDOW_DAYS, initial=30, label="Days after the click"
+    )
 
 
 class DomainForm(forms.Form):
     name = forms.CharField(max_length=253, label="Host name", help_text="Such as go.example.com.")
-    custom_404 = forms.CharField(max_length=2000, required=False, label="Unknown links go to")
-    custom_homepage = forms.CharField(max_length=2000, required=False, label="The bare host goes to")
+    custom_404 = forms.CharField(max_length=MAX_URL, required=False, label="Unknown links go to")
+    custom_homepage = forms.CharField(max_length=MAX_URL, required=False, label="The bare host goes to")
 
 
 class ScriptForm(forms.Form):

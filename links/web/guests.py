@@ -13,14 +13,14 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from accounts.invitations import InvitationMail, mail_invitation, pending_member_invite
 from accounts.models import Membership, Right, Role
 from accounts.services import grant_set
+from accounts.services.invitations import InvitationMail, mail_invitation, pending_member_invite
 from accounts.views.secrets import render_secrets
-from links import guests as services
 from links.clickmeter.operations import group_by_tag
-from links.models import Datapoint, Status
+from links.models import Status
 from links.permissions import DATAPOINT, GROUP, LinkScope, load_rights_by_guest
+from links.services import guests as services
 from links.web.layout import links_page, render_page
 
 RIGHTS = {"none": None, "read": Right.READ, "write": Right.WRITE}
@@ -32,14 +32,14 @@ GUEST_OPTIONS = (
     ("conversionOptions", "hideComCost", "Hide commissions"),
     ("conversionOptions", "hideParams", "Hide parameters"),
     ("extendedGrants", "allowAllGrants", "Sees and edits all links"),
-    ("extendedGrants", "allowGroupCreation", "May make groups"),
+    ("extendedGrants", "allowGroupCreation", "May create groups"),
 )
 
 
 def list_grantable_objects(scope: LinkScope, search: str) -> list[tuple[str, int, str, str]]:
     """List what can be granted, as (kind, id, name, alias): groups first, then links; at most 200 that match."""
-    groups = scope.all_groups().filter(deleted=None).order_by("name")
-    links = Datapoint.objects.filter(account=scope.account).exclude(status=Status.DELETED).order_by("alias")
+    groups = scope.groups().filter(deleted=None).order_by("name")
+    links = scope.datapoints().exclude(status=Status.DELETED).order_by("alias")
     if search:
         groups, links = (
             groups.filter(name__icontains=search),

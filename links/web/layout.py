@@ -74,11 +74,6 @@ def render_page(
     return render(request, f"links/{template}.html", {**base, **context}, status=status)
 
 
-def parse_number(text: str | None) -> int:
-    """Parse an id from a form or URL; 0, which no row has, for anything else."""
-    return int(text) if text and text.isascii() and text.isdecimal() and len(text) < 19 else 0
-
-
 def add_errors(form: forms.Form, error: ValidationError, names: dict[str, str] | None = None) -> None:
     """Add a service's errors to the fields of a form they are about."""
     if not hasattr(error, "error_dict"):

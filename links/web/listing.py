@@ -10,23 +10,23 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from links import services, stats
+from links import stats
 from links.addresses import tracking_url
 from links.models import Datapoint, DatapointKind, Status
 from links.permissions import LinkScope
-from links.selectors import find_row, find_tags
-from links.web.layout import links_page, parse_number, render_page
-from reports.dashboard.presenters.labels import detect_locale
+from links.selectors import MAX_SEARCH, find_row, find_tags, parse_id, search_links, split_names
+from links.services import links as services
+from links.web.layout import links_page, render_page
+from reports.labels import detect_locale
 from reports.query import Period
 
 PER_PAGE = 50
-MAX_SEARCH = 500  # characters
 STATUS_WORDS = {"active": Status.ACTIVE, "paused": Status.PAUSED, "blocked": Status.BLOCKED, "deleted": Status.DELETED}
 
 
@@ -39,10 +39,8 @@ def filter_links(request: HttpRequest, scope: LinkScope) -> QuerySet[Datapoint]:
     if data.get("kind") in ("link", "pixel"):
         rows = rows.filter(kind=DatapointKind.PIXEL if data["kind"] == "pixel" else DatapointKind.LINK)
     if text := data.get("q", "").strip()[:MAX_SEARCH]:
-        rows = rows.filter(
-            Q(alias__icontains=text) | Q(title__icontains=text) | Q(url__icontains=text) | Q(notes__icontains=text)
-        )
-    if group := parse_number(data.get("group")):
+        rows = search_links(rows, text)
+    if group := parse_id(data.get("group")):
         rows = rows.filter(group_id=group)
     if tag := data.get("tag", "").strip()[:MAX_SEARCH]:
         rows = rows.filter(tags__name__iexact=tag)
@@ -75,7 +73,7 @@ def listing(request: HttpRequest, scope: LinkScope) -> HttpResponse:
     )
     lines = [
         {
-            "row": row, "address": tracking_url(row), "may": scope.may_write(row),
+            "row": row, "address": tracking_url(row), "may": scope.may_edit(row),
             "hits": format_count(count.get("clicks", 0) + count.get("pixel_views", 0)),
             "unique": format_count(count.get("unique_clicks", 0) + count.get("unique_pixel_views", 0)),
             "sales": format_count(count.get("link_conversions", 0)) if scope.sees_conversions else "",
@@ -87,7 +85,7 @@ def listing(request: HttpRequest, scope: LinkScope) -> HttpResponse:
     other_parameters.pop("page", None)
     return render_page(
         request, scope, "list", lines=lines, page=page, list_query=other_parameters.urlencode(), query=request.GET,
-        groups=scope.all_groups().filter(deleted=None).order_by("name"),
+        groups=scope.groups().filter(deleted=None).order_by("name"),
         tags=scope.tags().order_by("name")[:200], statuses=STATUS_WORDS,
     )  # fmt: skip
 
@@ -96,8 +94,8 @@ def listing(request: HttpRequest, scope: LinkScope) -> HttpResponse:
 @links_page("list", may="edit")
 def bulk(request: HttpRequest, scope: LinkScope) -> HttpResponse:
     """Apply one change to many links: all or nothing."""
-    link_ids = [parse_number(link_id) for link_id in request.POST.getlist("link")]
-    rows = list(scope.datapoints(write=True).filter(pk__in=link_ids).exclude(status=Status.DELETED))
+    link_ids = [parse_id(link_id) for link_id in request.POST.getlist("link")]
+    rows = list(scope.datapoints(may="edit").filter(pk__in=link_ids).exclude(status=Status.DELETED))
     try:
         with transaction.atomic():
             for row in rows:
@@ -115,18 +113,15 @@ def change_link(row: Datapoint, scope: LinkScope, action: str, data: Any) -> Non
     elif action == "delete":
         services.datapoint_delete(datapoint=row)
     elif action == "group":
-        groups = scope.all_groups(write=True).filter(deleted=None)
-        group = find_row(groups, parse_number(data.get("group")), "group", "group")
+        groups = scope.groups(may="edit").filter(deleted=None)
+        group = find_row(groups, parse_id(data.get("group")), "group", "group")
         services.datapoint_update(datapoint=row, group=group)
     elif action == "tag":
-        services.datapoint_update(datapoint=row, tags=[*row.tags.all(), *find_tags(scope, parse_tag_names(data))])
+        services.datapoint_update(
+            datapoint=row, tags=[*row.tags.all(), *find_tags(scope, split_names(data.get("word", "")))]
+        )
     elif action == "untag":
-        low = {word.lower() for word in parse_tag_names(data)}
+        low = {word.lower() for word in split_names(data.get("word", ""))}
         services.datapoint_update(datapoint=row, tags=[tag for tag in row.tags.all() if tag.name.lower() not in low])
     else:
         raise ValidationError("Choose what to do with them.")
-
-
-def parse_tag_names(data: Any) -> list[str]:
-    """Parse the tag names in the field beside the actions."""
-    return [word.strip() for word in data.get("word", "").split(",") if word.strip()]

@@ -15,8 +15,8 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_safe
 
 from accounts.permissions import Bearer
-from links import permissions, stats
-from links.permissions import LinkScope, link_scope_for
+from links import stats
+from links.permissions import LinkScope, build_link_scope, link_scope_for
 from links.routing import link_cache
 from links.web.layout import links_page, render_page
 from reports.query import Period
@@ -65,7 +65,7 @@ def is_visible(scope: LinkScope, event: dict[str, Any]) -> bool:
     """Return whether a membership may see a stored event."""
     if event.get("kind") not in KIND_NAMES or (event["kind"] in link_hits.SALE_KINDS and not scope.sees_conversions):
         return False
-    return scope.sees_all or event.get("link_id") in scope.link_rights or event.get("group_id") in scope.group_rights
+    return scope.may_on_link(event.get("link_id", 0), event.get("group_id", 0))
 
 
 @require_GET
@@ -84,8 +84,8 @@ async def stream(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
 
 def read_current_scope(bearer: Bearer) -> LinkScope:
     """Read the present scope of an open stream's viewer. Raises Http404 if it is empty."""
-    scope = permissions.build_link_scope(bearer.membership)
-    if not (scope.sees_all or scope.group_rights or scope.link_rights):
+    scope = build_link_scope(bearer.membership)
+    if not scope.may_anything("view"):
         raise Http404("No such page.")
     return scope
 

@@ -11,7 +11,7 @@ from babel.numbers import format_decimal
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
@@ -19,11 +19,11 @@ from accounts.models import Account
 from links import stats
 from links.addresses import tracking_url
 from links.models import Conversion, Datapoint, DatapointKind
-from links.permissions import LinkScope, datapoint_for
+from links.permissions import LinkScope
 from links.web.layout import links_page, render_page
-from reports.dashboard.presenters.formatting import format_money
 from reports.dashboard.presenters.graph import GraphSeries, draw_graph
-from reports.dashboard.presenters.labels import detect_locale, label_value
+from reports.formatting import format_money
+from reports.labels import detect_locale, label_value
 from reports.query import Period, QueryRefused
 from reports.query.registry import DIMENSIONS
 from sites.hosts import normalize_host
@@ -98,7 +98,7 @@ def build_web_figures(scope: LinkScope, row: Datapoint, period: Period, locale: 
 @links_page("list")
 def report(request: HttpRequest, scope: LinkScope, datapoint_id: int) -> HttpResponse:
     """Render the report of one link in a period."""
-    row = datapoint_for(request, datapoint_id)
+    row = get_object_or_404(scope.datapoints(), pk=datapoint_id)
     text, period = parse_period(request, scope.account.timezone)
     period = stats.limit_period(scope, period)
     now, where = timezone.now(), [stats.is_any_of("link", row.pk)]
@@ -121,7 +121,7 @@ def report(request: HttpRequest, scope: LinkScope, datapoint_id: int) -> HttpRes
         converted=format_decimal(counts["converted_clicks"], locale=locale),
         web=build_web_figures(scope, row, period, locale),
         joined=stats.count_joined_clicks(scope.account, period, now, row.pk) if scope.can_manage else (0, 0),
-        may=scope.may_write(row),
+        may=scope.may_edit(row),
         dead=row.watched_destinations.exclude(dead_since=None).order_by("dead_since"),
         monitor=Monitor.objects.filter(link_id=row.pk).first() if scope.can_manage else None,
     )  # fmt: skip
@@ -131,7 +131,7 @@ def report(request: HttpRequest, scope: LinkScope, datapoint_id: int) -> HttpRes
 @links_page("list", may="manage")
 def watch(request: HttpRequest, scope: LinkScope, datapoint_id: int) -> HttpResponse:
     """Create a monitor of the link's destination, at the site on its host or the account's first."""
-    row = datapoint_for(request, datapoint_id, may="edit")
+    row = get_object_or_404(scope.datapoints("edit"), pk=datapoint_id)
     site = find_site_for_url(scope.account, row.url)
     if site is None or not row.url:
         messages.error(request, "A monitor belongs to a site. Add a site first.")
@@ -164,7 +164,7 @@ def build_sales(scope: LinkScope, row: Datapoint, period: Period, locale: Locale
         ("link_conversions", "unique_link_conversions", "conversion_value", "commission_cost"),
     )  # fmt: skip
     conversions = Conversion.objects.filter(account=scope.account).in_bulk(list(counts))
-    scale, part = (hidden("percentValue") or 100) / 100, (hidden("percentCommission") or 100) / 100
+    scale, part = scope.get_factor("percentValue"), scope.get_factor("percentCommission")
     return [
         {
             "name": str(conversions.get(number, number)), "count": counts_of_conversion["link_conversions"],

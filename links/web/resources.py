@@ -7,26 +7,29 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.db.models import Count, Q, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import redirect
+from django.db.models import Count, Q
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from accounts.custom_domains.models import Purpose
-from accounts.custom_domains.selectors import load_claims_by_host
 from accounts.custom_domains.services import host_claim
 from accounts.custom_domains.txt_records import DnsUnavailable, look_up_addresses
-from accounts.models import Account
+from accounts.models import Account, Purpose
+from accounts.selectors import load_claims_by_host
 from accounts.views.host_verification import check_host_now
-from links import resource_services
 from links.addresses import get_links_base_url
 from links.models import Domain, Listing, Status
-from links.permissions import LinkScope, group_for
+from links.permissions import LinkScope
 from links.routing import link_cache
+from links.selectors import parse_id
+from links.services import account as account_services
+from links.services import conversions as conversion_services
+from links.services import domains as domain_services
+from links.services import groups as group_services
 from links.web.forms import ConversionForm, DomainForm, GroupForm, ScriptForm
-from links.web.layout import add_errors, links_page, parse_number, render_page
+from links.web.layout import add_errors, links_page, render_page
 
 
 def save_form(request: HttpRequest, form: forms.Form, write: Any, href: str) -> HttpResponse | None:
@@ -52,42 +55,34 @@ def delete_row(request: HttpRequest, remove: Any, href: str) -> HttpResponse:
     return HttpResponseRedirect(href)
 
 
-def find_own_row(rows: QuerySet[Any], number: int) -> Any:
-    """Find a row by id in the caller's scope. Raises Http404."""
-    row = rows.filter(pk=number).first()
-    if row is None or getattr(row, "deleted", None):
-        raise Http404("Nothing here.")
-    return row
-
-
 @links_page("groups")
 def groups(request: HttpRequest, scope: LinkScope, group_id: int = 0) -> HttpResponse:
     """Render all groups with their numbers of links, and a form for a new or the selected one."""
-    row = group_for(request, group_id, may="edit") if group_id else None
+    row = get_object_or_404(scope.groups("edit"), pk=group_id) if group_id else None
     initial = {"name": row.name, "notes": row.notes, "redirect_only": row.redirect_only} if row else None
     form = GroupForm(request.POST or None, initial=initial)
 
     def write(data: dict[str, Any]) -> None:
         if row:
-            resource_services.group_update(group=row, **data)
+            group_services.group_update(group=row, **data)
         elif scope.edits_all:
-            resource_services.group_create(account=scope.account, **data)
+            group_services.group_create(account=scope.account, **data)
         else:
-            raise ValidationError("Only the team makes groups.")
+            raise ValidationError("Only the team may create groups.")
 
     if (done := save_form(request, form, write, reverse("links:groups"))) is not None:
         return done
-    rows = scope.all_groups().filter(deleted=None).order_by("name")
+    rows = scope.groups().filter(deleted=None).order_by("name")
     rows = rows.annotate(links=Count("datapoints", filter=~Q(datapoints__status=Status.DELETED)))
-    lines = [{"row": group, "may": scope.may_write(group)} for group in rows]
+    lines = [{"row": group, "may": scope.may_edit(group)} for group in rows]
     return render_page(request, scope, "groups", lines=lines, form=form, row=row)
 
 
 @require_POST
 @links_page("groups", may="edit")
 def group_delete(request: HttpRequest, scope: LinkScope, group_id: int) -> HttpResponse:
-    row = group_for(request, group_id, may="edit")
-    return delete_row(request, lambda: resource_services.group_delete(group=row), reverse("links:groups"))
+    row = get_object_or_404(scope.groups("edit"), pk=group_id)
+    return delete_row(request, lambda: group_services.group_delete(group=row), reverse("links:groups"))
 
 
 @links_page("tags", may="manage")
@@ -96,13 +91,13 @@ def tags(request: HttpRequest, scope: LinkScope) -> HttpResponse:
     if request.method == "POST":
         try:
             if number := request.POST.get("tag", ""):
-                row = find_own_row(scope.tags(), parse_number(number))
+                row = get_object_or_404(scope.tags(), pk=parse_id(number))
                 if "delete" in request.POST:
-                    resource_services.tag_delete(tag=row)
+                    group_services.tag_delete(tag=row)
                 else:
-                    resource_services.tag_rename(tag=row, name=request.POST.get("name", ""))
+                    group_services.tag_rename(tag=row, name=request.POST.get("name", ""))
             else:
-                resource_services.tag_create(account=scope.account, name=request.POST.get("name", ""))
+                group_services.tag_create(account=scope.account, name=request.POST.get("name", ""))
         except ValidationError as error:
             messages.error(request, " ".join(error.messages))
         return redirect("links:tags")
@@ -114,16 +109,16 @@ def tags(request: HttpRequest, scope: LinkScope) -> HttpResponse:
 @links_page("conversions", may="manage")
 def conversions(request: HttpRequest, scope: LinkScope, conversion_id: int = 0) -> HttpResponse:
     """Render all conversions; for the selected one also the code for pages and servers."""
-    row = find_own_row(scope.conversions(), conversion_id) if conversion_id else None
+    row = get_object_or_404(scope.conversions().filter(deleted=None), pk=conversion_id) if conversion_id else None
     names = ("name", "description", "value", "currency", "window_days")
     form = ConversionForm(request.POST or None, initial={name: getattr(row, name) for name in names} if row else None)
 
     def write(data: dict[str, Any]) -> None:
         data["value"] = data["value"] or 0
         if row:
-            resource_services.conversion_update(conversion=row, **data)
+            conversion_services.conversion_update(conversion=row, **data)
         else:
-            resource_services.conversion_create(account=scope.account, **data)
+            conversion_services.conversion_create(account=scope.account, **data)
 
     if (done := save_form(request, form, write, f"/links/conversions{f'/{row.pk}' if row else ''}")) is not None:
         return done
@@ -138,9 +133,9 @@ def conversions(request: HttpRequest, scope: LinkScope, conversion_id: int = 0) 
 @require_POST
 @links_page("conversions", may="manage")
 def conversion_delete(request: HttpRequest, scope: LinkScope, conversion_id: int) -> HttpResponse:
-    row = find_own_row(scope.conversions(), conversion_id)
+    row = get_object_or_404(scope.conversions().filter(deleted=None), pk=conversion_id)
     return delete_row(
-        request, lambda: resource_services.conversion_delete(conversion=row), reverse("links:conversions")
+        request, lambda: conversion_services.conversion_delete(conversion=row), reverse("links:conversions")
     )
 
 
@@ -166,14 +161,13 @@ def check_domain(request: HttpRequest, account: Account, row: Domain) -> None:
         return
     if not check_host_now(request, claim):
         return
-    row.check_result, row.checked = describe_dns(row.name)[:200], timezone.now()
-    Domain.objects.filter(pk=row.pk).update(check_result=row.check_result, checked=row.checked)
+    domain_services.domain_check_store(domain=row, result=describe_dns(row.name), now=timezone.now())
 
 
 @links_page("domains", may="manage")
 def domains(request: HttpRequest, scope: LinkScope, domain_id: int = 0) -> HttpResponse:
     """Render the account's link domains; check one on request."""
-    row = find_own_row(scope.domains().exclude(account=None), domain_id) if domain_id else None
+    row = get_object_or_404(scope.domains().exclude(account=None), pk=domain_id) if domain_id else None
     if row and request.method == "POST" and "check" in request.POST:
         check_domain(request, scope.account, row)
         return redirect("links:domains")
@@ -184,9 +178,9 @@ def domains(request: HttpRequest, scope: LinkScope, domain_id: int = 0) -> HttpR
     def write(data: dict[str, Any]) -> None:
         name = data.pop("name")
         if row:
-            resource_services.domain_update(domain=row, **data)
+            domain_services.domain_update(domain=row, **data)
         else:
-            resource_services.domain_create(account=scope.account, name=name, **data)
+            domain_services.domain_create(account=scope.account, name=name, **data)
 
     if (done := save_form(request, form, write, reverse("links:domains"))) is not None:
         return done
@@ -199,18 +193,18 @@ def domains(request: HttpRequest, scope: LinkScope, domain_id: int = 0) -> HttpR
 @require_POST
 @links_page("domains", may="manage")
 def domain_delete(request: HttpRequest, scope: LinkScope, domain_id: int) -> HttpResponse:
-    row = find_own_row(scope.domains().exclude(account=None), domain_id)
-    return delete_row(request, lambda: resource_services.domain_delete(domain=row), reverse("links:domains"))
+    row = get_object_or_404(scope.domains().exclude(account=None), pk=domain_id)
+    return delete_row(request, lambda: domain_services.domain_delete(domain=row), reverse("links:domains"))
 
 
 @links_page("scripts", may="manage")
 def scripts(request: HttpRequest, scope: LinkScope, script_id: int = 0) -> HttpResponse:
     """Render all retargeting scripts, and a form for a new or the selected one."""
-    row = find_own_row(scope.scripts(), script_id) if script_id else None
+    row = get_object_or_404(scope.scripts(), pk=script_id) if script_id else None
     form = ScriptForm(request.POST or None, initial={"name": row.name, "text": row.script} if row else None)
 
     def write(data: dict[str, Any]) -> None:
-        resource_services.script_write(account=scope.account, script=row, **data)
+        account_services.script_write(account=scope.account, script=row, **data)
 
     if (done := save_form(request, form, write, reverse("links:scripts"))) is not None:
         return done
@@ -221,8 +215,8 @@ def scripts(request: HttpRequest, scope: LinkScope, script_id: int = 0) -> HttpR
 @require_POST
 @links_page("scripts", may="manage")
 def script_delete(request: HttpRequest, scope: LinkScope, script_id: int) -> HttpResponse:
-    row = find_own_row(scope.scripts(), script_id)
-    return delete_row(request, lambda: resource_services.script_delete(script=row), reverse("links:scripts"))
+    row = get_object_or_404(scope.scripts(), pk=script_id)
+    return delete_row(request, lambda: account_services.script_delete(script=row), reverse("links:scripts"))
 
 
 @links_page("lists", may="manage")
@@ -231,10 +225,10 @@ def lists(request: HttpRequest, scope: LinkScope) -> HttpResponse:
     if request.method == "POST":
         try:
             if number := request.POST.get("entry", ""):
-                resource_services.entry_delete(entry=find_own_row(scope.entries(), parse_number(number)))
+                account_services.entry_delete(entry=get_object_or_404(scope.entries(), pk=parse_id(number)))
             else:
                 listing = Listing.BLACKLIST if request.POST.get("listing") == "blacklist" else Listing.WHITELIST
-                resource_services.entry_create(
+                account_services.entry_create(
                     account=scope.account, listing=listing, value=request.POST.get("value", "")
                 )
         except ValidationError as error:

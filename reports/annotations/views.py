@@ -17,8 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.models import User
 from reports.annotations.services import note_add, note_delete
-from reports.dashboard.base_view import may_edit
-from sites.access import site_for
+from sites.access import may_on_site, site_for
 
 MAX_ROWS = 200
 
@@ -52,7 +51,7 @@ def notes(request: HttpRequest, site_id: int) -> HttpResponse:
         return redirect("annotations:list", site_id)
     rows = site.notes.select_related("created_by").order_by("-at", "-pk")[:MAX_ROWS]
     context = {
-        "site": site, "section": "overview", "form": form, "may_edit": may_edit(request, site_id),
+        "site": site, "section": "overview", "form": form, "may_edit": may_on_site(request.user, site, "edit"),
         "notes": [(note, note.at.astimezone(zone)) for note in rows],
     }  # fmt: skip
     return render(request, "annotations/notes.html", context)

@@ -13,7 +13,7 @@ from typing import Any
 from django.http import QueryDict
 
 from reports.clickport.query_request import DAY, DEFAULT_ROWS, MAX_OFFSET, MAX_ROWS, build_period, read_date
-from reports.clickport.vocabulary import OUR_DIMENSION, OUR_METRIC, build_formatter, get_dimension_value
+from reports.clickport.vocabulary import DIMENSION_NAMES, METRIC_NAMES, build_formatter, get_dimension_value
 from reports.query import Period, Query
 from reports.query.errors import QueryRefused, join_names, quote_value
 from reports.query.periods import parse_zone
@@ -30,7 +30,7 @@ class BreakdownEndpoint:
     metrics: dict[str, str]
     doc: str
 
-    def columns(self) -> dict[str, str]:
+    def list_columns(self) -> dict[str, str]:
         """Return all columns of metrics in order: first the documented names, then those of `/api/query`."""
         return self.metrics | {metric: metric for metric in self.metrics.values()}
 
@@ -80,9 +80,9 @@ def parse_query(breakdown: BreakdownEndpoint, site_id: int, params: QueryDict, n
     return Query(
         sites=(site_id,),
         period=parse_period(params, now),
-        metrics=tuple(OUR_METRIC[name] for name in dict.fromkeys(breakdown.metrics.values())),
-        dimensions=tuple(OUR_DIMENSION[name] for name in breakdown.dimensions.values()),
-        order=((OUR_METRIC[first], "desc"),),
+        metrics=tuple(METRIC_NAMES[name] for name in dict.fromkeys(breakdown.metrics.values())),
+        dimensions=tuple(DIMENSION_NAMES[name] for name in breakdown.dimensions.values()),
+        order=((METRIC_NAMES[first], "desc"),),
         limit=read_number(params, "limit", DEFAULT_ROWS, 1, MAX_ROWS),
         offset=read_number(params, "offset", 0, 0, MAX_OFFSET),
     )
@@ -112,5 +112,5 @@ def read_number(params: QueryDict, name: str, default: int, minimum: int, maximu
 def build_breakdown_row(breakdown: BreakdownEndpoint, row: dict[str, Any]) -> dict[str, Any]:
     """Build one row of the response."""
     values = {column: get_dimension_value(name, row) for column, name in breakdown.dimensions.items()}
-    columns = breakdown.columns().items()
-    return values | {column: build_formatter(name)(row[OUR_METRIC[name]]) for column, name in columns}
+    columns = breakdown.list_columns().items()
+    return values | {column: build_formatter(name)(row[METRIC_NAMES[name]]) for column, name in columns}

@@ -13,7 +13,7 @@ from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 from rest_framework.response import Response
 
-from accounts.api import BodyTooLarge
+from accounts.api.base import BodyTooLarge
 from reports.query.errors import QueryRefused
 from tracking.store import StoreError
 
@@ -35,7 +35,7 @@ def build_error_body(status: int, message: str) -> dict[str, str]:
 def handle_error(error: Exception, context: dict[str, Any]) -> Response | None:
     """Build the response of an exception, as DRF's exception handler; None, for a bug, becomes a 500."""
     if isinstance(error, QueryRefused):
-        return Response(build_error_body(400, format_refusal(error)), status=400)
+        return Response(build_error_body(400, format_query_error(error)), status=400)
     if isinstance(error, StoreError):
         log.warning("a query of the Clickport API failed in the store: %s", error)
         return Response(
@@ -66,13 +66,13 @@ def build_headers(error: exceptions.APIException) -> dict[str, str]:
     return headers
 
 
-def format_refusal(error: QueryRefused) -> str:
+def format_query_error(error: QueryRefused) -> str:
     """Return the sentence, preceded by the part of the request that it is about."""
     where = re.sub(r"^where(\.and(?=\[))?", "filters", error.where)
     return f"{where}: {error.sentence}" if where else error.sentence
 
 
 @csrf_exempt
-def not_found(request: HttpRequest, rest: str = "") -> JsonResponse:
+def handle_not_found(request: HttpRequest, rest: str = "") -> JsonResponse:
     """Answer every address below `/api/` that has no endpoint."""
     return JsonResponse(build_error_body(404, "Endpoint not found"), status=404)

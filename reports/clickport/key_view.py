@@ -18,10 +18,10 @@ from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
-from accounts.api import BoundedJSONParser
-from accounts.limits import DEFAULT_LIMITS
+from accounts.api.base import BoundedJSONParser
+from accounts.limits import DEFAULT_LIMITS, load_account_limit
 from reports.clickport.errors import MAX_BODY_BYTES, KeyForbidden, build_error_body, handle_error
-from reports.rate_limits import count_and_check, find_limit_per_minute
+from reports.rate_limits import count_and_check
 from sites import site_cache
 from sites.site_config import KeyConfig
 
@@ -70,11 +70,7 @@ class KeyRateThrottle(BaseThrottle):
 
     def allow_request(self, request: Any, view: Any) -> bool:
         site = site_cache.get_site(request.auth.site_id)
-        limit = (
-            find_limit_per_minute(site.account_id, "clickport_per_minute", DEFAULT_PER_MINUTE)
-            if site
-            else DEFAULT_PER_MINUTE
-        )
+        limit = load_account_limit(site.account_id, "clickport_per_minute") if site else DEFAULT_PER_MINUTE
         self.retry_after = count_and_check("clickport", str(request.auth.key_id), limit, clock.now()).retry_after
         return self.retry_after == 0
 

@@ -88,6 +88,6 @@ def build_ingestion_audit(site_id: int, params: QueryDict, now: datetime) -> dic
     Clickport itself has no such endpoint.
     """
     entries = fetch_audit(site_id, parse_period(params, now), params.get("interval") or "day")
-    totals = sum_entries(entries).plain()
+    totals = sum_entries(entries).to_json()
     del totals["time"]
-    return {"results": [entry.plain() for entry in entries], "totals": totals}
+    return {"results": [entry.to_json() for entry in entries], "totals": totals}

@@ -15,7 +15,7 @@ from rest_framework import serializers as s
 
 from reports.clickport.breakdowns import TECH, BreakdownEndpoint
 from reports.clickport.query_request import COMPARISONS, DEFAULT_ROWS, MAX_OFFSET, MAX_ROWS, PERIODS
-from reports.clickport.vocabulary import OUR_DIMENSION, OUR_METRIC, has_decimals
+from reports.clickport.vocabulary import DIMENSION_NAMES, METRIC_NAMES, has_decimals
 from reports.query.filters import OPERATORS
 
 DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
@@ -41,8 +41,8 @@ class FilterBody(s.Serializer):
 
 
 class QueryBody(s.Serializer):
-    metrics = s.ListField(child=s.ChoiceField(list(OUR_METRIC)), default=["visitors"], min_length=1, max_length=30)
-    dimensions = s.ListField(child=s.CharField(help_text=", ".join(OUR_DIMENSION)), default=[], max_length=4)
+    metrics = s.ListField(child=s.ChoiceField(list(METRIC_NAMES)), default=["visitors"], min_length=1, max_length=30)
+    dimensions = s.ListField(child=s.CharField(help_text=", ".join(DIMENSION_NAMES)), default=[], max_length=4)
     period = s.ChoiceField(PERIODS, default="today")
     date_range = DateRange(required=False, help_text="Instead of a period; the end is exclusive")
     filters = s.ListField(child=FilterBody(), default=[], help_text="All of them must hold")
@@ -79,18 +79,18 @@ META = {
             "object", "Totals of amounts in other currencies, which are not in those shown",
             additionalProperties={"type": "number"},
         ),
-        "ignored": describe("array", "Fields of the body nobody knows", items={"type": "string"}),
+        "ignored": describe("array", "Unknown fields of the body, which were ignored", items={"type": "string"}),
     },
 }  # fmt: skip
 ROW = {"type": "object", "additionalProperties": {"oneOf": [{"type": "string"}, {"type": "number"}]}}
-ROWS = {"oneOf": [ROW, {"type": "array", "items": ROW}]}
+ROW_OR_LIST = {"oneOf": [ROW, {"type": "array", "items": ROW}]}
 CHANGE_ROW = {"type": "object", "additionalProperties": {"type": ["string", "number", "null"]}}
 QUERY_RESPONSE = {
     "type": "object",
     "required": ["results", "meta"],
     "properties": {
-        "results": ROWS,
-        "comparison": ROWS,
+        "results": ROW_OR_LIST,
+        "comparison": ROW_OR_LIST,
         "change": {"oneOf": [CHANGE_ROW, {"type": "array", "items": CHANGE_ROW}]},
         "totals": ROW,
         "meta": META,
@@ -132,20 +132,20 @@ class GoalsBody(s.Serializer):
     goals = GoalRow(many=True)
 
 
-class LedgerTotals(s.Serializer):
+class AuditTotals(s.Serializer):
     received = s.IntegerField()
     stored = s.IntegerField()
     duplicates = s.IntegerField()
     refused = s.DictField(child=s.IntegerField(), help_text="By reason")
 
 
-class LedgerRow(LedgerTotals):
+class AuditRow(AuditTotals):
     time = s.CharField(help_text="Beginning of the minute, hour or day")
 
 
-class LedgerBody(s.Serializer):
-    results = LedgerRow(many=True)
-    totals = LedgerTotals()
+class AuditBody(s.Serializer):
+    results = AuditRow(many=True)
+    totals = AuditTotals()
 
 
 RANGE_PARAMETERS = [
@@ -160,7 +160,7 @@ PAGING_PARAMETERS = [
 ERROR_RESPONSES: dict[int, Any] = {
     status: OpenApiResponse(ErrorBody, description=text)
     for status, text in {
-        400: "The question cannot be understood",
+        400: "The query cannot be understood",
         401: "Invalid or missing API key",
         403: "The key may not read",
         413: "The body is too large",
@@ -174,7 +174,7 @@ ERROR_RESPONSES: dict[int, Any] = {
 def build_breakdown_serializer(breakdown: BreakdownEndpoint) -> Any:
     """Build the serializer of one breakdown's response from its columns."""
     fields: dict[str, Any] = {name: s.CharField(allow_blank=True) for name in breakdown.dimensions}
-    for column, metric in breakdown.columns().items():
+    for column, metric in breakdown.list_columns().items():
         fields[column] = s.FloatField() if has_decimals(metric) else s.IntegerField()
     name = "".join(part.title() for part in breakdown.address.split("-"))
     return inline_serializer(f"{name}Body", {"results": inline_serializer(f"{name}Row", fields, many=True)})

@@ -66,16 +66,16 @@ class GoalsView(ApiKeyView):
 
 
 class IngestionAuditView(ApiKeyView):
-    """What became of every hit: stored, refused and why, or a duplicate."""
+    """The ingestion audit: how many hits were stored, rejected by reason, or duplicates."""
 
     @extend_schema(
         operation_id="ledger",
-        summary="Received = stored + refused + duplicates",
+        summary="Received = stored + rejected + duplicates",
         parameters=[
             *serializers.RANGE_PARAMETERS,
             OpenApiParameter("interval", {"type": "string", "enum": ["minute", "hour", "day"], "default": "day"}),
         ],
-        responses={200: serializers.LedgerBody, **ERROR_RESPONSES},
+        responses={200: serializers.AuditBody, **ERROR_RESPONSES},
         tags=["Ledger"],
     )
     def get(self, request: Request) -> Response:

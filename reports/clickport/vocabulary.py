@@ -26,7 +26,7 @@ def round_hundredth(value: Any) -> float:
     return float(Decimal(str(value or 0)).quantize(Decimal("0.01"), "ROUND_HALF_UP"))
 
 
-OUR_METRIC = {
+METRIC_NAMES = {
     "visitors": "visitors",
     "sessions": "visits",
     "pageviews": "views",
@@ -40,11 +40,11 @@ OUR_METRIC = {
 LINK_NAMES = {row.name for row in METRICS.values() if row.audience == "link"}
 LINK_NAMES |= {row.name for row in DIMENSIONS.values() if row.audience == "link"}
 OTHER_METRICS = tuple(
-    name for name in METRICS if name not in {*OUR_METRIC, *OUR_METRIC.values(), "bounce_rate", *LINK_NAMES}
+    name for name in METRICS if name not in {*METRIC_NAMES, *METRIC_NAMES.values(), "bounce_rate", *LINK_NAMES}
 )
-OUR_METRIC |= {name: name for name in OTHER_METRICS}
+METRIC_NAMES |= {name: name for name in OTHER_METRICS}
 
-OUR_DIMENSION = {
+DIMENSION_NAMES = {
     "source": "source",
     "channel": "channel",
     "referrer_url": "referrer",
@@ -70,9 +70,11 @@ OUR_DIMENSION = {
     "week": "week",
     "month": "month",
 }
-CLICKPORT_DIMENSIONS = tuple(OUR_DIMENSION)
+CLICKPORT_DIMENSIONS = tuple(DIMENSION_NAMES)
 EXCLUDED_DIMENSIONS = {"referrer", "day", "site"}  # named differently above, or pointless: a key opens one site
-OUR_DIMENSION |= {name: name for name in DIMENSIONS if name not in {*OUR_DIMENSION, *EXCLUDED_DIMENSIONS, *LINK_NAMES}}
+DIMENSION_NAMES |= {
+    name: name for name in DIMENSIONS if name not in {*DIMENSION_NAMES, *EXCLUDED_DIMENSIONS, *LINK_NAMES}
+}
 PREFIXES = ("prop:", "tag:")
 
 # Integers in Clickport, although our registry formats them as percentages
@@ -89,9 +91,9 @@ def get_display_value(dimension: str, value: Any) -> Any:
 
 def find_metric(name: object, where: str) -> str:
     """Return the engine's name of a Clickport metric. Raises QueryRefused, which lists the metrics."""
-    if isinstance(name, str) and name in OUR_METRIC:
-        return OUR_METRIC[name]
-    raise QueryRefused(f"There is no metric {quote_value(name)}; use one of {join_names(OUR_METRIC)}.", where)
+    if isinstance(name, str) and name in METRIC_NAMES:
+        return METRIC_NAMES[name]
+    raise QueryRefused(f"There is no metric {quote_value(name)}; use one of {join_names(METRIC_NAMES)}.", where)
 
 
 def find_dimension(name: object, where: str) -> str:
@@ -100,11 +102,11 @@ def find_dimension(name: object, where: str) -> str:
     Raises QueryRefused, which lists the dimensions.
     """
     if isinstance(name, str):
-        if name in OUR_DIMENSION:
-            return OUR_DIMENSION[name]
+        if name in DIMENSION_NAMES:
+            return DIMENSION_NAMES[name]
         if name.startswith(PREFIXES):
             return name
-    allowed = join_names([*OUR_DIMENSION, "prop:<key>", "tag:<key>"])
+    allowed = join_names([*DIMENSION_NAMES, "prop:<key>", "tag:<key>"])
     raise QueryRefused(f"There is no dimension {quote_value(name)}; use one of {allowed}.", where)
 
 
@@ -117,12 +119,12 @@ def build_formatter(metric: str, currency: str = "") -> Callable[[Any], JsonValu
 
 def is_money(metric: str) -> bool:
     """Return whether the values of a Clickport metric are amounts of money."""
-    return METRICS[OUR_METRIC[metric]].money
+    return METRICS[METRIC_NAMES[metric]].money
 
 
 def has_decimals(metric: str) -> bool:
     """Return whether the values of a Clickport metric have decimals, which the registry's format decides."""
-    return metric not in INTEGER_METRICS and METRICS[OUR_METRIC[metric]].format in DECIMAL_FORMATS
+    return metric not in INTEGER_METRICS and METRICS[METRIC_NAMES[metric]].format in DECIMAL_FORMATS
 
 
 def build_row(
@@ -134,10 +136,10 @@ def build_row(
     """
     currency = row.get("currency") or currency
     values = {name: get_dimension_value(name, row) for name in dimensions}
-    return values | {name: build_formatter(name, currency)(row[OUR_METRIC[name]]) for name in metrics}
+    return values | {name: build_formatter(name, currency)(row[METRIC_NAMES[name]]) for name in metrics}
 
 
 def get_dimension_value(name: str, row: dict[str, Any]) -> Any:
     """Return the row's value of a Clickport dimension."""
-    our_name = OUR_DIMENSION.get(name, name)
+    our_name = DIMENSION_NAMES.get(name, name)
     return get_display_value(our_name, row[our_name])

@@ -10,15 +10,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from goals.predicates import is_one_of
 from goals.selectors import list_active_goals
 from reports.clicky.dates import Dates
-from reports.clicky.filters import Filter, build_is
+from reports.clicky.filters import Filter
 from reports.clicky.outputs import DateEntry, Item, TypeBlock, encode_html
 from reports.clicky.popular import has_value
 from reports.clicky.stats_request import StatsRequest
 from reports.clicky.terms import format_integer, format_tenth, map_channel
-from reports.dashboard.presenters.visits import build_nickname
-from reports.query.analyses.tags import list_tags
+from reports.labels import build_nickname
+from reports.query.analyses.visit_lists import list_tags
 from sites.amounts import round_amount
 
 MAX_ROWS = 10_000
@@ -120,7 +121,7 @@ def compute_most_active(request: StatsRequest, dates: Dates) -> list[ComputedIte
         ComputedItem(str(row["person"]), int(row["actions"]), filters={"person": str(row["person"])})
         for row in by_person.rows
     ]
-    anonymous = [build_is("person", "")]
+    anonymous = [is_one_of("person", "")]
     by_device = request.ask(dates, ("actions",), anonymous, dimensions=("visitor_id",), limit=MAX_ROWS)
     by_address = request.ask(dates, ("actions",), anonymous, dimensions=("visitor_id", "ip"), limit=MAX_ROWS)
     addresses = {str(row["visitor_id"]): str(row["ip"]) for row in by_address.rows}
@@ -135,7 +136,7 @@ def compute_custom(request: StatsRequest, dates: Dates) -> list[ComputedItem]:
     """Return visits by their tags: `plan: pro`."""
     where = list(request.visitor_filters) if request.is_segmentation else None
     items = []
-    for row in list_tags(request.site.site_id, dates.period(), where, MAX_ROWS):
+    for row in list_tags(request.site.site_id, dates.to_period(), where, MAX_ROWS):
         dimension = "person" if row["key"] == "username" else f"tag:{row['key']}"
         title = f"{row['key']}: {row['value']}"
         items.append(ComputedItem(title, int(row["visits"]), filters={dimension: str(row["value"])}))

@@ -32,7 +32,7 @@ class Dates:
     def day_count(self) -> int:
         return (self.last - self.first).days + 1
 
-    def period(self) -> Period:
+    def to_period(self) -> Period:
         """Return the days as a period of instants."""
         return Period.days(self.first, self.last + DAY, self.zone)
 

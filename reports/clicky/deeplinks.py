@@ -11,19 +11,17 @@ from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
-from django.shortcuts import redirect, render
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect
 from django.utils import timezone as clock
 from django.views.decorators.http import require_safe
 
+from accounts.validators import list_zone_names
 from reports.clicky.dates import parse_dates
 from reports.clicky.errors import ClickyError
 from reports.clicky.filters import extract_path
-from reports.clicky.stats_request import find_site, is_site_id
+from reports.clicky.stats_request import is_site_id
 from reports.clicky.terms import is_unknown, parse_browser, parse_country, parse_place
-from reports.query.periods import list_zone_names
-from reports.sharing import views as share_views
-from reports.sharing.services import key_token
 from sites.access import site_for
 from sites.models import Site
 
@@ -76,25 +74,6 @@ FILTER_MAPPINGS: dict[str, Callable[[str], FilterParameters]] = {
     "os": map_os, "campaign": map_text("utm_campaign"), "domain": map_text("referrer_domain"),
     "search": map_text("search_term"),
 }  # fmt: skip
-
-
-@require_safe
-def framed_overview(request: HttpRequest) -> HttpResponse:
-    """Answer `/stats/wp-iframe?site_id=&sitekey=`: the overview for a frame in another site, such as WordPress.
-
-    Only the key in the address is needed; no cookie is read. Without a key it is a link like the others. A wrong key is
-    answered with 403 by a page that may be framed too, so that the reader sees the reason.
-    """
-    if "sitekey" not in request.GET and "sitekey_admin" not in request.GET:
-        return stats(request)
-    try:
-        site = Site.objects.get(pk=find_site(request.GET).site_id, deleted=None)
-    except (ClickyError, Site.DoesNotExist):
-        response = share_views.answered(render(request, "sharing/wrong_key.html", {"framed": True}, status=403))
-        response.xframe_options_exempt = True
-        return response
-    request.GET = QueryDict(urlencode(build_period_parameter(request.GET.get("date", ""), site)))
-    return share_views.embed(request, key_token(site))
 
 
 @require_safe

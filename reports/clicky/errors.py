@@ -2,4 +2,4 @@
 
 
 class ClickyError(Exception):
-    """A request that is refused; the text is Clicky's own where it is documented ("Invalid sitekey.")."""
+    """A request that is rejected; the text is Clicky's own where it is documented ("Invalid sitekey.")."""

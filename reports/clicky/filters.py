@@ -14,7 +14,7 @@ from ipaddress import IPv4Address, IPv4Network, summarize_address_range
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from goals.predicates import wildcard_expression
+from goals.predicates import build_wildcard_regex, is_one_of
 from goals.selectors import list_active_goals
 from reports.clicky.errors import ClickyError
 from reports.clicky.terms import (
@@ -48,10 +48,6 @@ MAX_RANGES = 20
 HOST_BITS = 8  # of an IPv4 address, which sites that truncate addresses drop
 
 
-def build_is(dimension: str, *values: str) -> Filter:
-    return {"dimension": dimension, "operator": "is", "value": list(values)}
-
-
 def build_match(dimension: str, *values: str) -> Filter:
     """Match exactly one of the values; a `*` stands for anything, and alone for any value that is not empty.
 
@@ -61,20 +57,20 @@ def build_match(dimension: str, *values: str) -> Filter:
     if "*" in texts:
         return {"dimension": dimension, "operator": "is_not", "value": [""]}
     if not any("*" in value for value in texts):
-        return build_is(dimension, *texts)
-    return {"dimension": dimension, "operator": "matches", "value": [wildcard_expression(value) for value in texts]}
+        return is_one_of(dimension, *texts)
+    return {"dimension": dimension, "operator": "matches", "value": [build_wildcard_regex(value) for value in texts]}
 
 
 def build_match_or_unknown(dimension: str, value: str) -> Filter:
     """Match a value of a dimension whose missing value is titled Unknown."""
-    return build_is(dimension, "", value) if is_unknown(value) else build_match(dimension, value)
+    return is_one_of(dimension, "", value) if is_unknown(value) else build_match(dimension, value)
 
 
-def all_of(*parts: Filter) -> Filter:
+def combine_all(*parts: Filter) -> Filter:
     return parts[0] if len(parts) == 1 else {"and": list(parts)}
 
 
-def any_of(parts: list[Filter]) -> Filter:
+def combine_any(parts: list[Filter]) -> Filter:
     return parts[0] if len(parts) == 1 else {"or": parts} if parts else NO_VISITS
 
 
@@ -92,19 +88,19 @@ def build_page_filter(dimension: str, address: str) -> Filter:
     return build_match(dimension, path, unquote(path))
 
 
-def page_filter(dimension: str) -> FilterBuilder:
+def make_page_filter(dimension: str) -> FilterBuilder:
     return lambda site, value: build_page_filter(dimension, value)
 
 
-def text_filter(dimension: str) -> FilterBuilder:
+def make_text_filter(dimension: str) -> FilterBuilder:
     return lambda site, value: build_match(dimension, value)
 
 
-def optional_text_filter(dimension: str) -> FilterBuilder:
+def make_optional_text_filter(dimension: str) -> FilterBuilder:
     return lambda site, value: build_match_or_unknown(dimension, value)
 
 
-def visited(build: FilterBuilder) -> FilterBuilder:
+def match_visits_with(build: FilterBuilder) -> FilterBuilder:
     return lambda site, value: {"visited": build(site, value)}
 
 
@@ -133,15 +129,15 @@ def filter_href(site: SiteConfig, value: str) -> Filter:
     on_page = [build_page_filter("page", value), {"not": HAS_ADDRESS}]
     if "://" in value[:12] and not is_own_address(site, value):
         on_page.append(build_match("host", urlsplit(value).netloc.partition(":")[0].lower()))
-    return any_of([build_target_filter("target", site, value), all_of(*on_page)])
+    return combine_any([build_target_filter("target", site, value), combine_all(*on_page)])
 
 
 def filter_title(site: SiteConfig, value: str) -> Filter:
     """Match views by their page's title, and other actions by the text, else the name, they were logged with."""
-    view = build_is("kind", "view")
-    by_name = all_of(build_is("text", ""), build_match("name", value))
-    by_text = any_of([build_match("text", value), by_name])
-    return any_of([all_of(view, build_match("title", value)), all_of({"not": view}, by_text)])
+    view = is_one_of("kind", "view")
+    by_name = combine_all(is_one_of("text", ""), build_match("name", value))
+    by_text = combine_any([build_match("text", value), by_name])
+    return combine_any([combine_all(view, build_match("title", value)), combine_all({"not": view}, by_text)])
 
 
 def filter_link(site: SiteConfig, value: str) -> Filter:
@@ -160,14 +156,14 @@ def filter_ip_address(site: SiteConfig, value: str) -> Filter:
     ranges = re.findall(r"(\d{1,10}),(\d{1,10})", value, re.ASCII)
     if ranges and re.fullmatch(r"\d+,\d+(\|\d+,\d+)*", value, re.ASCII):
         mask_bits = HOST_BITS if truncates else 0
-        return any_of(
+        return combine_any(
             [filter_ip_range(int(first) >> mask_bits << mask_bits, int(last)) for first, last in ranges[:MAX_RANGES]]
         )
     if not truncates:
         return build_match("ip", value)
     if "*" in value:
         return build_match("ip", value, *([f"{value.rpartition('.')[0]}.0"] if value.count(".") == 3 else []))
-    return build_is("ip", *filter(None, dict.fromkeys([value, truncate_address(value)])))
+    return is_one_of("ip", *filter(None, dict.fromkeys([value, truncate_address(value)])))
 
 
 def filter_ip_range(first: int, last: int) -> Filter:
@@ -175,7 +171,7 @@ def filter_ip_range(first: int, last: int) -> Filter:
     if not 0 <= first <= last < 2**32:
         raise ClickyError("Invalid ip_address range.")
     networks = list(summarize_address_range(IPv4Address(first), IPv4Address(last)))
-    return any_of(
+    return combine_any(
         [
             {"dimension": "ip", "operator": "matches", "value": ["^(?:" + "|".join(part) + ")$"]}
             for part in split_chunks([build_address_pattern(network) for network in networks], 16)
@@ -203,37 +199,37 @@ def filter_browser(value: str) -> Filter:
     if is_unknown(value):
         return build_match_or_unknown("browser", value)
     name, version = parse_browser(value)
-    with_version = all_of(build_is("browser", name), build_is("browser_version", version))
-    return any_of([build_match("browser", parse_browser(value + " ")[0]), *([with_version] if version else [])])
+    with_version = combine_all(is_one_of("browser", name), is_one_of("browser_version", version))
+    return combine_any([build_match("browser", parse_browser(value + " ")[0]), *([with_version] if version else [])])
 
 
 def filter_os(value: str) -> Filter:
     if is_unknown(value):
         return build_match_or_unknown("os", value)
     name, _, version = value.rpartition(" ")
-    with_version = all_of(build_is("os", name), build_is("os_version", version))
-    return any_of([build_match("os", value), *([with_version] if name else [])])
+    with_version = combine_all(is_one_of("os", name), is_one_of("os_version", version))
+    return combine_any([build_match("os", value), *([with_version] if name else [])])
 
 
 def filter_city(value: str) -> Filter:
     """Match `Tallinn`, `Tallinn, Estonia` or `Austin, Texas, USA`; a country alone for visits of an unknown city."""
     name, state, code = parse_place(value)
-    parts = [build_match_or_unknown("city", name), *([build_is("region", state)] if state else [])]
-    in_city = all_of(*parts, *([build_is("country", code)] if code else []))
+    parts = [build_match_or_unknown("city", name), *([is_one_of("region", state)] if state else [])]
+    in_city = combine_all(*parts, *([is_one_of("country", code)] if code else []))
     if code or state or not is_country(name):
         return in_city
-    return any_of([in_city, all_of(build_is("city", ""), build_is("country", parse_country(name)))])
+    return combine_any([in_city, combine_all(is_one_of("city", ""), is_one_of("country", parse_country(name)))])
 
 
 def filter_region(value: str) -> Filter:
     """Match `Texas, United States`, or a country alone for visits of an unknown region."""
     name, comma, country = value.rpartition(",")
     if comma:
-        return all_of(build_is("region", name.strip()), build_is("country", parse_country(country)))
+        return combine_all(is_one_of("region", name.strip()), is_one_of("country", parse_country(country)))
     in_region = build_match_or_unknown("region", value.strip())
     if not is_country(value):
         return in_region
-    return any_of([in_region, all_of(build_is("region", ""), build_is("country", parse_country(value)))])
+    return combine_any([in_region, combine_all(is_one_of("region", ""), is_one_of("country", parse_country(value)))])
 
 
 def filter_language(value: str) -> Filter:
@@ -242,7 +238,7 @@ def filter_language(value: str) -> Filter:
         return build_match("language", value)
     tag = parse_language(value)
     if not tag:
-        return build_is("language", "")
+        return is_one_of("language", "")
     main, _, rest = tag.replace("_", "-").partition("-")
     end = f"[-_]{re.escape(rest)}" if rest else "([-_].*)?"
     return {"dimension": "language", "operator": "matches", "value": [f"^(?i:{re.escape(main)}{end})$"]}
@@ -254,11 +250,11 @@ def filter_split_test(value: str) -> Filter:
     experiment = build_match("split_test", value)
     if not colon:
         return experiment
-    return any_of([experiment, all_of(build_match("split_test", name), build_match("split_arm", variant))])
+    return combine_any([experiment, combine_all(build_match("split_test", name), build_match("split_arm", variant))])
 
 
 def filter_action_count(value: str) -> Filter:
-    """Match visits of exactly so many actions; `3,` is at least, `,3` at most, `2,5` between."""
+    """Match visits by their number of actions: `3` is exactly, `3,` is at least, `,3` at most, `2,5` between."""
     match = re.fullmatch(r"(\d{0,9})(,?)(\d{0,9})", value, re.ASCII)
     if not match or not (match[1] or match[3]):
         raise ClickyError("Invalid num_actions.")
@@ -266,7 +262,7 @@ def filter_action_count(value: str) -> Filter:
     if not comma:
         return {"dimension": "visit_actions", "operator": "is", "value": [int(minimum)]}
     bounds = [("at_least", minimum), ("at_most", maximum)]
-    return all_of(
+    return combine_all(
         *({"dimension": "visit_actions", "operator": word, "value": [int(text)]} for word, text in bounds if text)
     )
 
@@ -274,14 +270,14 @@ def filter_action_count(value: str) -> Filter:
 def filter_source(value: str) -> Filter:
     """Match one of Clicky's traffic sources (`searches`, `advertising` …), or a source by its name."""
     channels = list_channels(value)
-    return build_is("channel", *channels) if channels else build_is("source", value)
+    return is_one_of("channel", *channels) if channels else is_one_of("source", value)
 
 
 def filter_action_type(value: str) -> Filter:
     kinds = ACTION_KINDS.get(value.strip().lower())
     if not kinds:
         raise ClickyError("Invalid action_type.")
-    return build_is("kind", *kinds)
+    return is_one_of("kind", *kinds)
 
 
 def filter_hostname(site: SiteConfig, value: str) -> Filter:
@@ -293,33 +289,33 @@ def filter_country(value: str) -> Filter:
     return build_match("country", value if "*" in value else parse_country(value))
 
 
-def ignoring_site(build: Callable[[str], Filter]) -> FilterBuilder:
+def ignore_site(build: Callable[[str], Filter]) -> FilterBuilder:
     return lambda site, value: build(value)
 
 
 FILTERS: dict[str, FilterBuilder] = {
     "ip_address": filter_ip_address,
-    "uid": text_filter("visitor_id"),
-    "session_id": text_filter("visit"),
-    "href": visited(filter_href),
-    "landing": page_filter("entry_page"),
-    "exit": page_filter("exit_page"),
-    "num_actions": ignoring_site(filter_action_count),
-    "search": text_filter("search_term"),
-    "domain": text_filter("referrer_domain"),
+    "uid": make_text_filter("visitor_id"),
+    "session_id": make_text_filter("visit"),
+    "href": match_visits_with(filter_href),
+    "landing": make_page_filter("entry_page"),
+    "exit": make_page_filter("exit_page"),
+    "num_actions": ignore_site(filter_action_count),
+    "search": make_text_filter("search_term"),
+    "domain": make_text_filter("referrer_domain"),
     "link": filter_link,
-    "browser": ignoring_site(filter_browser),
-    "os": ignoring_site(filter_os),
-    "resolution": optional_text_filter("screen"),
-    "country": ignoring_site(filter_country),
-    "city": ignoring_site(filter_city),
-    "language": ignoring_site(filter_language),
-    "org": optional_text_filter("organization"),
-    "source": ignoring_site(filter_source),
-    "title": visited(filter_title),
-    "action_type": visited(ignoring_site(filter_action_type)),
-    "campaign": text_filter("utm_campaign"),
-    "split": visited(ignoring_site(filter_split_test)),
+    "browser": ignore_site(filter_browser),
+    "os": ignore_site(filter_os),
+    "resolution": make_optional_text_filter("screen"),
+    "country": ignore_site(filter_country),
+    "city": ignore_site(filter_city),
+    "language": ignore_site(filter_language),
+    "org": make_optional_text_filter("organization"),
+    "source": ignore_site(filter_source),
+    "title": match_visits_with(filter_title),
+    "action_type": match_visits_with(ignore_site(filter_action_type)),
+    "campaign": make_text_filter("utm_campaign"),
+    "split": match_visits_with(ignore_site(filter_split_test)),
     "hostname": filter_hostname,
     "shorturl": lambda site, value: NO_VISITS,
 }
@@ -365,7 +361,7 @@ def filter_goal(site: SiteConfig, value: str) -> Filter:
     goals = list_active_goals([site.site_id])
     if value != "*":
         goals = [goal for goal in goals if unescape(value) in (str(goal.pk), goal.name)]
-    return {"visited": any_of([{"goal": goal.pk} for goal in goals])} if goals else NO_VISITS
+    return {"visited": combine_any([{"goal": goal.pk} for goal in goals])} if goals else NO_VISITS
 
 
 def filter_custom(name: str, value: str) -> Filter:

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from goals.predicates import is_one_of
 from reports.clicky.dates import Dates
 from reports.clicky.filters import (
     Filter,
-    build_is,
     build_match_or_unknown,
     build_page_filter,
     build_target_filter,
@@ -79,7 +79,7 @@ class PopularType:
 
 
 def of_kind(*kinds: str) -> tuple[Filter, ...]:
-    return (build_is("kind", *kinds),)
+    return (is_one_of("kind", *kinds),)
 
 
 def has_value(dimension: str) -> tuple[Filter, ...]:
@@ -107,7 +107,7 @@ PAGE_DIMENSIONS = ("page", "entry_page", "exit_page")
 # Percentages are shares of what has a value in these dimensions, of everything in the others
 SHARE_OF_VALUES = ("utm_campaign", "referrer", "referrer_domain", "host", *PAGE_DIMENSIONS)
 
-ROWS: tuple[PopularType, ...] = (
+POPULAR_TYPES: tuple[PopularType, ...] = (
     PopularType("pages", ("page",), "views", build_url=link_page("page"), build_filter=match_page("page"),
                 section="content"),
     PopularType("pages-entrance", ("entry_page",), build_url=link_page("entry_page"),
@@ -123,18 +123,18 @@ ROWS: tuple[PopularType, ...] = (
     PopularType("links-outbound", ("outbound",), "actions", of_kind("outbound"), build_url=link_target("outbound"),
                 of_targets=True),
     PopularType("searches", ("search_term",), where=has_value("search_term")),
-    PopularType("searches-engines", ("source",), where=(build_is("channel", *SEARCH_CHANNELS),)),
+    PopularType("searches-engines", ("source",), where=(is_one_of("channel", *SEARCH_CHANNELS),)),
     PopularType("split-tests", ("split_test", "split_arm"), where=has_value("split_test"),
                 build_title=lambda row: f"{row['split_test']}: {row['split_arm']}", build_filter=filter_split_test),
     PopularType("campaigns", ("utm_campaign",)),
     PopularType("countries", ("country",), build_title=lambda row: get_country_title(row["country"]),
-                build_filter=lambda title: build_is("country", parse_country(title))),
+                build_filter=lambda title: is_one_of("country", parse_country(title))),
     PopularType("regions", ("region", "country"),
                 build_title=lambda row: format_place(row["region"], row["country"]), build_filter=filter_region),
     PopularType("cities", ("city", "country"),
                 build_title=lambda row: format_place(row["city"], row["country"]), build_filter=filter_city),
     PopularType("languages", ("language",), build_title=lambda row: get_language_title(row["language"]),
-                build_filter=lambda title: build_is("language", title)),
+                build_filter=lambda title: is_one_of("language", title)),
     PopularType("web-browsers", ("browser", "browser_version"), build_filter=filter_browser,
                 build_title=lambda row: format_browser(row["browser"], row["browser_version"])),
     PopularType("operating-systems", ("os", "os_version"), build_filter=filter_os,
@@ -143,7 +143,7 @@ ROWS: tuple[PopularType, ...] = (
     PopularType("hardware", ("device",)),
     PopularType("organizations", ("organization",)),
 )  # fmt: skip
-POPULAR = {row.name: row for row in ROWS}
+POPULAR = {row.name: row for row in POPULAR_TYPES}
 
 
 def build_popular(popular: PopularType, request: StatsRequest) -> TypeBlock:
@@ -228,7 +228,7 @@ def load_event_addresses(popular: PopularType, request: StatsRequest, dates: Dat
     """Return, for each name of an event, the address that most events of that name were logged with."""
     if popular.name != "events" or not rows:
         return {}
-    conditions = [*popular.where, build_is("name", *(str(row["name"]) for row in rows)), *has_value("target")]
+    conditions = [*popular.where, is_one_of("name", *(str(row["name"]) for row in rows)), *has_value("target")]
     result = request.ask(dates, ("actions",), conditions, dimensions=("name", "target"), limit=len(rows) * 20)
     addresses: dict[str, str] = {}
     for row in result.rows:
@@ -242,7 +242,7 @@ def load_page_titles(popular: PopularType, request: StatsRequest, dates: Dates, 
     if not popular.name.startswith("pages") or not rows:
         return {}
     paths = [str(row[popular.dimensions[0]]) for row in rows]
-    conditions = [build_is("kind", "view"), build_is("page", *paths)]
+    conditions = [is_one_of("kind", "view"), is_one_of("page", *paths)]
     result = request.ask(dates, ("views",), conditions, dimensions=("page", "title"), limit=len(paths) * 5)
     titles: dict[str, str] = {}
     for row in result.rows:

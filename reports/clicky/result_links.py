@@ -34,7 +34,7 @@ class ResultLinks:
         return f"http://{host or self.site.domain}{quote(path, safe=SAFE_PATH) if path else '/'}"
 
     def build_target_url(self, target: str, path: str = "", host: str = "") -> str:
-        """Return the absolute address of an action's target, or of the page it happened on if that is no address."""
+        """Return the absolute address of an action's target; if that is not an address, that of the action's page."""
         if target.startswith("//"):
             return f"http:{target}"
         if target.startswith("/"):

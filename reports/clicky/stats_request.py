@@ -9,12 +9,12 @@ from typing import Any
 from uuid import UUID
 
 from accounts.keys import is_same_key
+from accounts.validators import list_zone_names
 from reports.clicky.dates import Dates, parse_dates
 from reports.clicky.errors import ClickyError
 from reports.clicky.filters import FILTERS, is_filter, parse_filters
 from reports.clicky.result_links import ResultLinks
 from reports.query import Period, Query, Result, ask
-from reports.query.periods import list_zone_names
 from sites import site_cache
 from sites.alerts.models import Delivery
 from sites.site_config import SiteConfig
@@ -54,7 +54,7 @@ class StatsRequest:
     types: tuple[str, ...]
     dates: Dates
     links: ResultLinks
-    last_seconds: int = 0  # lists cover only so many seconds up to now; 0 = the full dates
+    last_seconds: int = 0  # lists cover only the last N seconds; 0 = the full dates
     limit: int = DEFAULT_LIMIT
     page: int = 1
     daily: bool = False
@@ -86,12 +86,12 @@ class StatsRequest:
     def build_list_period(self, dates: Dates) -> Period:
         """Return the period that a list covers: the dates, or only the last seconds up to now."""
         if not self.last_seconds:
-            return dates.period()
+            return dates.to_period()
         return Period(self.now - timedelta(seconds=self.last_seconds), self.now + timedelta(seconds=1), dates.zone)
 
     def ask(self, dates: Dates, metrics: tuple[str, ...], where: Any = (), **options: Any) -> Result:
         """Ask the engine about the site in these dates; a segmentation is narrowed by the visitor filters."""
-        return self.ask_period(dates.period(), metrics, where, **options)
+        return self.ask_period(dates.to_period(), metrics, where, **options)
 
     def ask_period(self, period: Period, metrics: tuple[str, ...], where: Any = (), **options: Any) -> Result:
         """Ask the engine about the site in a period that need not consist of whole days."""
@@ -155,7 +155,7 @@ def parse_request(site: SiteConfig, params: Mapping[str, str], now: datetime, li
 def resolve_alert(site: SiteConfig, params: Mapping[str, str]) -> Mapping[str, str]:
     """Replace `alert_id` by the parameters of a list of the one visit that the alert was about.
 
-    Raises ClickyError for an id that is no alert of the site.
+    Raises ClickyError for an id that is not an alert of the site.
     """
     alert_id = params.get("alert_id", "").strip()
     if not alert_id:
@@ -172,7 +172,7 @@ def resolve_alert(site: SiteConfig, params: Mapping[str, str]) -> Mapping[str, s
 
 
 def check_parameter_names(params: Mapping[str, str], types: tuple[str, ...]) -> None:
-    """Refuse unknown parameters where filters apply: a misspelt filter would silently choose everybody.
+    """Reject unknown parameters where filters apply: a misspelt filter would silently select all visitors.
 
     Raises ClickyError.
     """

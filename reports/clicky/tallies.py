@@ -50,7 +50,7 @@ class TallyType:
         return {"value": self.format(value)}
 
 
-ROWS = (
+TALLY_TYPES = (
     TallyType("visitors", "visits", title="Visitors"),  # Clicky's visitors are our visits
     TallyType("visitors-unique", "visitors", summed=True, title="Unique visitors"),
     TallyType("visitors-new", "new_visitors", summed=True),
@@ -67,8 +67,8 @@ ROWS = (
     TallyType("time-average-pretty", "avg_duration", lambda value: format_seconds(value or 0)),
     TallyType("bounce-rate", "bounce_rate", format_tenth, title="Bounce rate"),
 )
-TALLIES = {row.name: row for row in ROWS}
-SUMMARY = tuple(row for row in ROWS if row.title)
+TALLIES = {row.name: row for row in TALLY_TYPES}
+SUMMARY = tuple(row for row in TALLY_TYPES if row.title)
 
 
 def build_tally(tally: TallyType, request: StatsRequest) -> TypeBlock:
@@ -117,6 +117,6 @@ def list_hours(day: Dates) -> list[str]:
 
 
 def build_summary(request: StatsRequest) -> TypeBlock:
-    """Build `segments=summary`: the headline numbers, each with its title."""
+    """Build `segments=summary`: the key figures, each with its title."""
     items = [{"title": row.title, "value": row.format(count(row, request, request.dates))} for row in SUMMARY]
     return TypeBlock("summary", [DateEntry(request.dates.label, items)])

@@ -95,7 +95,7 @@ def build_type_error(name: str) -> str:
 
 
 def check_length(request: StatsRequest, names: tuple[str, ...]) -> None:
-    """Refuse a request that covers too many days. Raises ClickyError."""
+    """Reject a request that covers too many days. Raises ClickyError."""
     days = request.dates.day_count
     lists = [name for name in names if name in LISTS]
     for applies, maximum, what in (

@@ -10,7 +10,7 @@ from reports.clicky.dates import Dates
 from reports.clicky.outputs import DateEntry, Item, TypeBlock, encode_html
 from reports.clicky.stats_request import StatsRequest
 from reports.clicky.visit_lists import format_time
-from reports.dashboard.presenters.formatting import format_duration
+from reports.formatting import format_duration
 from sites.uptime.history import compute_uptime
 from sites.uptime.models import Incident, Monitor
 from sites.uptime.watched_time import annotate_recovery
@@ -26,7 +26,7 @@ def build_uptime(name: str, request: StatsRequest) -> TypeBlock:
 
 def find_edges(request: StatsRequest, dates: Dates) -> tuple[datetime, datetime]:
     """Return the start and end of the dates, which end now at the latest."""
-    period = dates.period()
+    period = dates.to_period()
     return period.start, min(period.end, request.now)
 
 

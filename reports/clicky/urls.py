@@ -13,7 +13,6 @@ urlpatterns = [
     path("api/whitelabel/<path:operation>", whitelabel.whitelabel, name="whitelabel"),
     re_path(r"^media/flags/(?P<country>[A-Za-z]{2})\.gif$", deeplinks.flag, name="flag"),
     path("stats/", deeplinks.stats, name="link-home"),
-    path("stats/wp-iframe", deeplinks.framed_overview, name="frame"),
     path("stats/<slug:page>", deeplinks.stats, name="link"),
     re_path(r"^user/?$", RedirectView.as_view(pattern_name="accounts:me"), name="link-user"),
     re_path(

@@ -12,14 +12,14 @@ from django.utils import timezone as clock
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
-from accounts.limits import DEFAULT_LIMITS
+from accounts.limits import DEFAULT_LIMITS, load_account_limit
 from accounts.security.client_ip import get_client_key
 from reports.clicky import outputs
 from reports.clicky.errors import ClickyError
 from reports.clicky.result_links import ResultLinks
 from reports.clicky.stats_request import find_site, parse_request
 from reports.clicky.types import build_result
-from reports.rate_limits import RateLimitResult, count_and_check, find_limit_per_minute
+from reports.rate_limits import RateLimitResult, count_and_check
 from tracking.store import StoreError
 
 PER_MINUTE = DEFAULT_LIMITS["clicky_per_minute"]  # requests of one address
@@ -39,9 +39,7 @@ def stats(request: HttpRequest, version: int = 4) -> HttpResponse:
     allowance: RateLimitResult | None = None
     try:
         site = find_site(params)
-        allowance = take_allowance(
-            request, now, find_limit_per_minute(site.account_id, "clicky_per_minute", PER_MINUTE)
-        )
+        allowance = take_allowance(request, now, load_account_limit(site.account_id, "clicky_per_minute"))
         if allowance.spent:
             return build_limit_response(output, params, allowance)
         links = ResultLinks(f"{request.scheme}://{request.get_host()}", site)
@@ -103,7 +101,7 @@ def build_response(
 def wrap_script(body: bytes, params: Mapping[str, str], content_type: str) -> tuple[bytes, str]:
     """Return the body as `callback([…]);` or `var name = […];`, and its content type.
 
-    A name that is no JavaScript name is ignored, so that nobody can inject a script.
+    A name that is not a JavaScript name is ignored, so that nobody can inject a script.
     """
     callback, variable = params.get("json_callback", ""), params.get("json_var", "")
     script = "application/javascript; charset=utf-8"

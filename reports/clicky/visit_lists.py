@@ -124,7 +124,7 @@ def build_visitor_item(request: StatsRequest, row: Row, details: VisitDetails) -
 
 def format_time(instant: datetime, request: StatsRequest) -> Item:
     """Return `time` (Unix seconds) and `time_pretty` in the site's zone."""
-    local = instant.astimezone(request.dates.period().info)
+    local = instant.astimezone(request.dates.to_period().info)
     hour = local.strftime("%I:%M%p").lstrip("0").lower()
     return {"time": str(int(instant.timestamp())), "time_pretty": f"{local:%a %b} {local.day} {local.year}, {hour}"}
 

@@ -34,14 +34,14 @@ def whitelabel(request: HttpRequest, operation: str) -> HttpResponse:
     params, attempt = read_parameters(request), (WRONG_KEY, get_client_key(request))
     account = None if rate_limits.count_attempt(attempt) else find_account(params.get("auth", ""))
     if account is None:
-        return build_refusal(*INVALID_KEY)
+        return build_error(*INVALID_KEY)
     rate_limits.undo_attempt(attempt)
     name = operation.strip("/").lower()
     if name == "sites":
         return list_sites(account)
     if name == "usage":
         return count_usage(account, params.get("site_id", ""))
-    return build_refusal(*UNKNOWN_OPERATION)
+    return build_error(*UNKNOWN_OPERATION)
 
 
 def find_account(key: str) -> Account | None:
@@ -52,7 +52,7 @@ def build_lines(*parts: object) -> HttpResponse:
     return HttpResponse("\n".join(map(str, parts)) + "\n", content_type="text/plain; charset=utf-8")
 
 
-def build_refusal(code: int, sentence: str) -> HttpResponse:
+def build_error(code: int, sentence: str) -> HttpResponse:
     return build_lines("NOK", code, sentence)
 
 
@@ -80,7 +80,7 @@ def count_usage(account: Account, site_id: str) -> HttpResponse:
     if site_id:
         ids = [pk for pk in ids if str(pk) == site_id]
         if not ids:
-            return build_refusal(*UNKNOWN_SITE)
+            return build_error(*UNKNOWN_SITE)
     now = clock.now()
     month = Period.parse("this-month", "UTC", now)
     chunks = [tuple(ids[start : start + MAX_SITES]) for start in range(0, len(ids), MAX_SITES)]

@@ -1,4 +1,4 @@
-"""What all pages of a site share: access, the state of the URL, caching headers, and htmx requests."""
+"""What all pages of a report share: the scope and the state of the URL, caching headers, and htmx requests."""
 
 from __future__ import annotations
 
@@ -7,60 +7,62 @@ from functools import wraps
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
-from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
 
 from accounts.permissions import switch_account
+from reports.dashboard.scope import ReportScope
 from reports.dashboard.state import read_state
 from reports.query.errors import QueryRefused
-from sites.access import site_for, site_for_actor
+from sites.access import site_for
 
 View = Callable[..., HttpResponse]
 
 
-def site_page(view: View) -> View:
-    """Make `view(request, state, …)` a page of one site for members who may view it.
+def report_page(read_scope: Callable[..., ReportScope], *url_names: str, login: bool = True) -> Callable[[View], View]:
+    """Return the decorator that makes `view(request, state, …)` a page of the scope that `read_scope` finds.
 
-    A URL that makes no sense is answered with 400 and the reason.
+    `url_names`: the parts of the address that `read_scope` takes; the view takes the others.
     """
 
-    @require_safe
-    @login_required
-    @wraps(view)
-    def page(request: HttpRequest, site_id: int, *args: Any, **kwargs: Any) -> HttpResponse:
-        site = site_for(request, site_id)
-        if not htmx_target(request):
-            switch_account(request, site.account)
-        try:
-            state = read_state(request, site, timezone.now(), request.path)
-            response = view(request, state, *args, **kwargs)
-        except QueryRefused as error:
-            context = {"site": site, "sentence": error.sentence, "clean": request.path}
-            response = render(request, "reports/refused.html", context, status=400)
-        return set_private(response)
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def page(request: HttpRequest, **kwargs: Any) -> HttpResponse:
+            scope = read_scope(request, *(kwargs.pop(name) for name in url_names))
+            return serve_page(request, scope, view, request.path, **kwargs)
 
-    return page
+        return require_safe(login_required(page) if login else page)
+
+    return decorate
 
 
-def set_private(response: HttpResponse) -> HttpResponse:
-    """Set the headers of a page that depends on the reader and on what htmx requests."""
-    patch_vary_headers(response, ["HX-Request", "HX-Target", "Cookie"])
-    response.headers.setdefault("Cache-Control", "private, no-store")
-    return response
+def serve_page(request: HttpRequest, scope: ReportScope, view: View, path: str, **kwargs: Any) -> HttpResponse:
+    """Return the response of `view` to the state of the URL; 400 and the reason for a URL that makes no sense.
+
+    `path`: the address that the page's links to itself have.
+    """
+    try:
+        response = view(request, read_state(request, scope, timezone.now(), path), **kwargs)
+    except QueryRefused as error:
+        context = {**scope.build_context(), "sentence": error.sentence, "clean": path}
+        response = render(request, scope.templates["refused"], context, status=400)
+    return scope.set_headers(response)
+
+
+def read_site_scope(request: HttpRequest, site_id: int) -> ReportScope:
+    """Return the scope of one site for those who may view it; a page of it makes its account the current one."""
+    site = site_for(request, site_id)
+    if not htmx_target(request):
+        switch_account(request, site.account)
+    return ReportScope(site=site)
+
+
+site_page = report_page(read_site_scope, "site_id")
 
 
 def htmx_target(request: HttpRequest) -> str:
     """Return the id of the element that htmx replaces with the response; empty where a complete page is requested."""
     htmx = getattr(request, "htmx", None)
     return str(htmx.target or "") if htmx and not htmx.history_restore_request else ""
-
-
-def may_edit(request: HttpRequest, site_id: int) -> bool:
-    """Whether the reader may edit the site."""
-    try:
-        return site_for_actor(request.user, site_id, "edit") is not None
-    except Http404:
-        return False

@@ -26,7 +26,7 @@ def register_link_labels(reader: LinkReader) -> None:
 
 
 def find_links(user: Any, account: Account, ids: Iterable[int]) -> dict[int, LinkLabel]:
-    """Return the links that the user may see, by id. The id 0 is no link."""
+    """Return the links that the user may see, by id. The id 0 is not a link."""
     link_ids = {link_id for link_id in ids if link_id}
     links: dict[int, LinkLabel] = {}
     for reader in _readers if link_ids else ():

@@ -1,6 +1,7 @@
 """All pages that a reader can go to: of sites, of the account, of the documentation. ⌘K searches them.
 
-A page of a site is one row here; other apps register theirs, settings and documentation are read from their own lists.
+A page of a site is one row here; the documentation and other apps register theirs, settings are read from their own
+list.
 A test checks that every address that is a page of its own is among them.
 """
 
@@ -15,7 +16,6 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from accounts.navigation import build_account_navigation
-from reports.docs import CHAPTERS
 from sites.access import sites_for_actor
 from sites.models import Site
 from sites.navigation import PAGES as SETTINGS
@@ -52,7 +52,7 @@ SITE_PAGES: tuple[SitePage, ...] = (
     SitePage("uptime/new", "New monitor", "uptime", may="edit"),
     SitePage("alerts", "Alerts", "notify webhook", may="edit"),
     SitePage("notes", "Notes", "annotations graph"),
-    SitePage("ledger", "Received and refused", "ledger dropped hits"),
+    SitePage("ledger", "Received and rejected", "ledger dropped hits"),
     SitePage("bots", "Bots", "crawlers robots ai"),
 )
 COMMON_PAGES = (  # labels and the names of their URLs
@@ -107,11 +107,7 @@ def list_entries(request: HttpRequest, search: str = "") -> list[SearchEntry]:
     rights = {may: set(sites_for_actor(request.user, may).values_list("pk", flat=True)) for may in ("edit", "manage")}
     current = [entry for site in sites if site.pk == current_id for entry in list_site_entries(site, rights)]
     others = [entry for site in sites if site.pk != current_id for entry in list_site_entries(site, rights)]
-    common = [
-        *((label, reverse(name)) for label, name in COMMON_PAGES),
-        *list_account_entries(request),
-        *list_documentation_entries(),
-    ]
+    common = [*((label, reverse(name)) for label, name in COMMON_PAGES), *list_account_entries(request)]
     registered = [entry for reader in _readers for entry in reader(request)]
     return [*current, *((label, href, label) for label, href in [*common, *registered]), *others]
 
@@ -129,12 +125,3 @@ def list_site_entries(site: Site, rights: dict[str, set[int]]) -> list[SearchEnt
 def list_account_entries(request: HttpRequest) -> list[NavigationEntry]:
     """Return the settings of the account and of the reader, as the settings' navigation lists them."""
     return [(row["label"], row["href"]) for row in build_account_navigation(request) if "href" in row]
-
-
-def list_documentation_entries() -> list[NavigationEntry]:
-    """Return the pages of the documentation."""
-    return [
-        (f"Documentation · {page.title}", reverse("reports:docs-page", args=[page.slug]))
-        for pages in CHAPTERS.values()
-        for page in pages
-    ]

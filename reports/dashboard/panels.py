@@ -33,7 +33,7 @@ class Panel:
     tabs: tuple[Tab, ...]
     visible_tabs: int = 4  # further ones are under "More"
 
-    def tab(self, name: str) -> Tab:
+    def find_tab(self, name: str) -> Tab:
         """Return the tab of that name, or the first."""
         return next((tab for tab in self.tabs if tab.name == name), self.tabs[0])
 
@@ -43,7 +43,7 @@ CAMPAIGN_TEACH = (
     "Add ?utm_source=newsletter&utm_medium=email&utm_campaign=spring to links you share; they are counted here."
 )
 LINK_TEACH = "Pages that link to you appear here once somebody follows a link."
-TERM_TEACH = "Few search engines still tell what was searched for; those that do are shown."
+TERM_TEACH = "Few search engines still send the search term; the terms of those appear here."
 OUT_TEACH = "Links your visitors follow to other sites appear here by themselves."
 FILE_TEACH = "Files your visitors download (pdf, zip, …) appear here by themselves."
 EVENT_TEACH = "Send an event from your page when something happens that is not a page view, and it is counted here."

@@ -18,8 +18,9 @@ from babel import Locale
 from babel.dates import format_date
 from django.http import HttpRequest, QueryDict
 
-from reports.dashboard.presenters.labels import detect_locale
+from reports.dashboard.scope import ReportScope
 from reports.filter_access import check_goals_and_segments
+from reports.labels import detect_locale
 from reports.query import Period, Query
 from reports.query.dimensions import DIMENSIONS, get_dimension
 from reports.query.errors import QueryRefused
@@ -62,7 +63,7 @@ class FilterCondition:
         """The name of the URL parameter."""
         return self.dimension if self.operator == "is" else f"{self.dimension}~{self.operator}"
 
-    def json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """Return the condition as the query engine's filter JSON."""
         return {"dimension": self.dimension, "operator": self.operator, "value": list(self.values)}
 
@@ -71,7 +72,7 @@ class FilterCondition:
 class ReportState:
     """What a page displays. `period` is the query engine's period; `period_name` is its name in the URL."""
 
-    site: Site
+    scope: ReportScope
     now: datetime
     locale: Locale
     path: str
@@ -81,37 +82,37 @@ class ReportState:
     conditions: tuple[FilterCondition, ...] = ()
     segment: int = 0
     view_options: tuple[tuple[str, str], ...] = ()  # metric, by, tab.sources …: presentation only
-    base_filter: tuple[Any, ...] = ()  # filter JSON that no link of the page can remove
-    root_path: str = ""  # base of the URLs of shared links and the roll-up; empty = the site's own pages
-    portfolio_ids: tuple[int, ...] = ()  # ids of the sites, where a report is of several
-    has_selection: bool = False  # the reader chose these sites, so links carry their ids
+
+    @property
+    def site(self) -> Site:
+        """The site of the report, or the one whose settings hold for all of them."""
+        return self.scope.site
 
     @property
     def site_ids(self) -> tuple[int, ...]:
         """The ids of the sites that are queried."""
-        return self.portfolio_ids or (self.site.pk,)
+        return self.scope.site_ids
 
     @property
     def has_goal_filter(self) -> bool:
         """Whether the filter selects a goal, so that rates are of the visitors who reached it."""
         return any(condition.dimension == "goal" and condition.operator == "is" for condition in self.conditions)
 
-    @property
-    def home_path(self) -> str:
-        """The base path of the report's pages."""
-        return self.root_path or f"/sites/{self.site.pk}"
-
     def explain_href(self, metric: str, of: str = "") -> str:
-        """Return the address that explains a number. Empty for readers of a shared link: it has no such page."""
-        if self.root_path and not self.portfolio_ids:
+        """Return the address that explains a number; empty where the scope has no such page."""
+        if not self.scope.has_explanations:
             return ""
         explained = self.with_view({"metric": metric, "of": of, "second": "", "by": ""})
-        return explained.href(f"{self.home_path}/explain")
+        return explained.href(f"{self.scope.root_path}/explain")
+
+    def build_requested_filter(self) -> list[Any]:
+        """Return the filters that the URL asks for as the query engine's JSON."""
+        segments = [{"segment": self.segment}] if self.segment else []
+        return [*(condition.to_json() for condition in self.conditions), *segments]
 
     def build_filter(self, *more: Any) -> list[Any]:
         """Return all filters of the state, and `more`, as the query engine's JSON."""
-        segments = [{"segment": self.segment}] if self.segment else []
-        return [*self.base_filter, *(condition.json() for condition in self.conditions), *segments, *more]
+        return [*self.scope.base_filter, *self.build_requested_filter(), *more]
 
     def build_query(
         self, metrics: tuple[str, ...], dimensions: tuple[str, ...] = (), also: tuple[Any, ...] = (), **options: Any
@@ -136,8 +137,8 @@ class ReportState:
         parameters += [(condition.key, value) for condition in self.conditions for value in condition.values]
         if self.segment:
             parameters.append(("segment", str(self.segment)))
-        if self.has_selection:
-            parameters += [("only", str(site_id)) for site_id in self.portfolio_ids]
+        if self.scope.has_selection:
+            parameters += [("only", str(site_id)) for site_id in self.site_ids]
         return parameters + list(self.view_options)
 
     def parameters_without(self, *names: str) -> list[tuple[str, str]]:
@@ -205,12 +206,11 @@ class ReportState:
         return " – ".join(format_date(day, "medium", locale=self.locale) for day in days)
 
 
-def read_state(
-    request: HttpRequest, site: Site, now: datetime, path: str, portfolio_ids: tuple[int, ...] = ()
-) -> ReportState:
-    """Return the state that a URL describes. `portfolio_ids`: the ids of the sites of a report of several.
+def read_state(request: HttpRequest, scope: ReportScope, now: datetime, path: str) -> ReportState:
+    """Return the state that a URL describes.
 
-    Raises QueryRefused for a URL that makes no sense or refers to a goal or segment that the user may not see.
+    Raises QueryRefused for a URL that makes no sense, filters by what the scope does not allow, or refers to a goal or
+    segment that the user may not see.
     """
     params = request.GET
     period_name = params.get("period") or DEFAULT_PERIOD
@@ -220,17 +220,19 @@ def read_state(
     if params.get("compare_since"):
         comparison = f"{params['compare_since']}..{params.get('compare_until') or params['compare_since']}"
     segment = params.get("segment", "")
+    period = Period.parse(period_name, scope.site.timezone, now)
     state = ReportState(
-        site, now, detect_locale(request), path, period_name, Period.parse(period_name, site.timezone, now), comparison,
-        parse_site_conditions(params, site), int(segment) if segment.isdecimal() and len(segment) < 16 else 0,
-        parse_view_options(params), portfolio_ids=portfolio_ids,
+        scope, now, detect_locale(request), path, period_name, period, comparison,
+        parse_site_conditions(params, scope.site), int(segment) if segment.isdecimal() and len(segment) < 16 else 0,
+        parse_view_options(params),
     )  # fmt: skip
     if comparison != "none" and state.period_name == "all" and not params.get("compare"):
         state = replace(state, comparison="none")
     _ = state.compare, state.build_query(("visitors",))  # raise QueryRefused here for what cannot be queried
     reader = getattr(request, "user", None)
-    check_goals_and_segments(state.build_filter(), state.site_ids, getattr(reader, "pk", None))
-    return state
+    check_goals_and_segments(state.build_requested_filter(), state.site_ids, getattr(reader, "pk", None))
+    scope.check_dimensions(condition.dimension for condition in state.conditions)
+    return state if scope.has_site_pages else replace(state, segment=0)
 
 
 def parse_conditions(params: QueryDict) -> tuple[FilterCondition, ...]:

@@ -1,49 +1,40 @@
-"""Addresses of the dashboard; `reports.urls` includes them."""
+"""Addresses of the dashboard; `reports.urls` includes them.
 
-from django.urls import path
+Views that several scopes have are made pages of a scope here, the others where they are defined.
+"""
 
+from django.urls import include, path
+
+from reports.dashboard.base_view import site_page
 from reports.dashboard.views.bot_overrides import quarantine_visit, quarantine_visitor, restore_people
 from reports.dashboard.views.details import details
 from reports.dashboard.views.experiments import experiment_list
 from reports.dashboard.views.explain import explain
-from reports.dashboard.views.funnels import funnel_edit, funnel_list, funnel_remove, funnel_report
-from reports.dashboard.views.goal_report import goal_report
-from reports.dashboard.views.goals import goal_edit, goal_list, goal_remove
 from reports.dashboard.views.graph_image import graph_svg
 from reports.dashboard.views.heatmaps import heatmap, heatmap_list, heatmap_settings
 from reports.dashboard.views.ingestion_audit import bots, ingestion_audit
 from reports.dashboard.views.journeys import journey_report
-from reports.dashboard.views.portfolio import portfolio_explain, portfolio_graph_svg, portfolio_panel, portfolio_report
+from reports.dashboard.views.portfolio import portfolio_page, portfolio_report
 from reports.dashboard.views.preferences import go, keys, theme
 from reports.dashboard.views.reports import content, overview, panel, sources
 from reports.dashboard.views.retention import retention_report
-from reports.dashboard.views.segments import segment_remove, segment_save
 from reports.dashboard.views.site_list import site_list
 from reports.dashboard.views.spy import spy, stream
 from reports.dashboard.views.visitors import single_visit, visitor, visitors
 
 app_name = "dashboard"
 urlpatterns = [
+    path("", include("reports.dashboard.goals.urls")),
     path("sites", site_list, name="sites"),
     path("sites/all", portfolio_report, name="rollup"),
-    path("sites/all/explain", portfolio_explain, name="rollup-explain"),
-    path("sites/all/graph.svg", portfolio_graph_svg, name="rollup-graph-svg"),
-    path("sites/all/panel/<slug:name>/<slug:tab>", portfolio_panel, name="rollup-panel"),
+    path("sites/all/explain", portfolio_page(explain), name="rollup-explain"),
+    path("sites/all/graph.svg", portfolio_page(graph_svg), name="rollup-graph-svg"),
+    path("sites/all/panel/<slug:name>/<slug:tab>", portfolio_page(panel), name="rollup-panel"),
     path("sites/<int:site_id>/ledger", ingestion_audit, name="ledger"),
     path("sites/<int:site_id>/bots", bots, name="bots"),
     path("sites/<int:site_id>/bots/people", restore_people, name="bots-people"),
     path("sites/<int:site_id>/visitors/<int:device>/bot", quarantine_visitor, name="visitor-bot"),
     path("sites/<int:site_id>/visits/<int:visit>/bot", quarantine_visit, name="visit-bot"),
-    path("sites/<int:site_id>/goals", goal_list, name="goals"),
-    path("sites/<int:site_id>/goals/new", goal_edit, name="goal-new"),
-    path("sites/<int:site_id>/goals/<int:goal_id>", goal_edit, name="goal"),
-    path("sites/<int:site_id>/goals/<int:goal_id>/report", goal_report, name="goal-report"),
-    path("sites/<int:site_id>/goals/<int:goal_id>/remove", goal_remove, name="goal-remove"),
-    path("sites/<int:site_id>/funnels", funnel_list, name="funnels"),
-    path("sites/<int:site_id>/funnels/new", funnel_edit, name="funnel-new"),
-    path("sites/<int:site_id>/funnels/<int:funnel_id>", funnel_report, name="funnel"),
-    path("sites/<int:site_id>/funnels/<int:funnel_id>/edit", funnel_edit, name="funnel-edit"),
-    path("sites/<int:site_id>/funnels/<int:funnel_id>/remove", funnel_remove, name="funnel-remove"),
     path("sites/<int:site_id>/journeys", journey_report, name="journeys"),
     path("sites/<int:site_id>/retention", retention_report, name="retention"),
     path("sites/<int:site_id>/splits", experiment_list, name="splits"),
@@ -58,13 +49,11 @@ urlpatterns = [
     path("theme", theme, name="theme"),
     path("keys", keys, name="keys"),
     path("go", go, name="go"),
-    path("sites/<int:site_id>/", overview, name="overview"),
-    path("sites/<int:site_id>/graph.svg", graph_svg, name="graph-svg"),
-    path("sites/<int:site_id>/explain", explain, name="explain"),
-    path("sites/<int:site_id>/content", content, name="content"),
-    path("sites/<int:site_id>/sources", sources, name="sources"),
-    path("sites/<int:site_id>/panel/<slug:name>/<slug:tab>", panel, name="panel"),
-    path("sites/<int:site_id>/details/<path:name>", details, name="details"),
-    path("sites/<int:site_id>/segments", segment_save, name="segment-save"),
-    path("sites/<int:site_id>/segments/<int:segment_id>/forget", segment_remove, name="segment-forget"),
+    path("sites/<int:site_id>/", site_page(overview), name="overview"),
+    path("sites/<int:site_id>/graph.svg", site_page(graph_svg), name="graph-svg"),
+    path("sites/<int:site_id>/explain", site_page(explain), name="explain"),
+    path("sites/<int:site_id>/content", site_page(content), name="content"),
+    path("sites/<int:site_id>/sources", site_page(sources), name="sources"),
+    path("sites/<int:site_id>/panel/<slug:name>/<slug:tab>", site_page(panel), name="panel"),
+    path("sites/<int:site_id>/details/<path:name>", site_page(details), name="details"),
 ]

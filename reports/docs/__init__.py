@@ -1,7 +1,6 @@
-"""The documentation the product serves: a list of pages, each a template and the facts its lists are made of.
+"""The documentation that the product serves: pages by chapter, each a template and a function that builds its context.
 
-A room that has something to explain registers its page; the words in a page come from that room's registries, so they
-cannot go stale.
+Apps register their pages (`config.wiring`). Lists in a page come from the registries of its app, so they are complete.
 """
 
 from __future__ import annotations
@@ -12,28 +11,33 @@ from typing import Any, NamedTuple
 from django.http import HttpRequest
 
 
-def nothing(request: HttpRequest) -> dict[str, Any]:
-    """A page that needs no facts."""
+def build_empty_context(request: HttpRequest) -> dict[str, Any]:
+    """Build the context of a page without lists."""
     return {}
 
 
 class DocPage(NamedTuple):
-    """`slug` is its address under /docs/ and its template's name; `facts(request)` gives what fills the template."""
+    """A page: `slug` is its address under /docs/ and the name of its template."""
 
     slug: str
     title: str
     summary: str
-    facts: Callable[[HttpRequest], dict[str, Any]] = nothing
+    build_context: Callable[[HttpRequest], dict[str, Any]] = build_empty_context
 
 
 CHAPTERS: dict[str, list[DocPage]] = {"Collect": [], "Look": [], "Programs": [], "Run": []}
 
 
 def register_pages(chapter: str, *pages: DocPage) -> None:
-    """Add pages to a chapter, in their order; a page that is there already stays where it is."""
+    """Append pages to a chapter; a page that is registered already is left where it is."""
     CHAPTERS[chapter].extend(page for page in pages if find_page(page.slug) is None)
 
 
 def find_page(slug: str) -> DocPage | None:
-    """The page of this address."""
+    """Return the page with this slug, or None."""
     return next((page for pages in CHAPTERS.values() for page in pages if page.slug == slug), None)
+
+
+def list_documentation_links(request: HttpRequest) -> list[tuple[str, str]]:
+    """Return (label, address) of all pages, for “Go anywhere”."""
+    return [(f"Documentation · {page.title}", f"/docs/{page.slug}") for pages in CHAPTERS.values() for page in pages]

@@ -1,4 +1,4 @@
-"""The pages about collecting and looking, filled from the rooms' registries."""
+"""The documentation's pages about collection, reports and the APIs, and the contexts of some of them."""
 
 from __future__ import annotations
 
@@ -6,12 +6,23 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from accounts.invitations import INVITATION_DAYS
 from accounts.limits import DEFAULT_LIMITS
 from accounts.revocation import DEPENDENT_ACCESS
+from accounts.services.invitations import INVITATION_DAYS
 from goals.models import GoalKind, PatternKind
+from reports.clickport.breakdowns import BREAKDOWNS, TECH
+from reports.clickport.query_request import PERIODS
+from reports.clickport.vocabulary import CLICKPORT_DIMENSIONS, DIMENSION_NAMES, METRIC_NAMES
+from reports.clicky.computed import COMPUTED
+from reports.clicky.filters import FILTERS
+from reports.clicky.popular import POPULAR
+from reports.clicky.tallies import TALLIES
+from reports.clicky.types import ALIASES, EMPTY
+from reports.clicky.views import PER_MINUTE
+from reports.clicky.visit_lists import LISTS
 from reports.dashboard.views.preferences import KEYBOARD_SHORTCUTS
-from reports.docs import DocPage, apis
+from reports.docs import DocPage
+from reports.query.filters import OPERATORS
 from reports.query.registry import DIMENSIONS, METRICS
 from sites.alerts.conditions import CONDITIONS
 from sites.models import AddressPolicy, CookiePolicy
@@ -19,13 +30,13 @@ from tracking.event import REASONS
 from tracking.state.salts import RETENTION_DAYS
 
 
-def server(request: HttpRequest) -> dict[str, Any]:
-    """Why a hit is not stored."""
+def build_server_context(request: HttpRequest) -> dict[str, Any]:
+    """Build the context of the page about server-side tracking: the reasons of rejections."""
     return {"reasons": REASONS.items()}
 
 
-def dashboard(request: HttpRequest) -> dict[str, Any]:
-    """Keys, kinds of goals and of patterns."""
+def build_dashboard_context(request: HttpRequest) -> dict[str, Any]:
+    """Build the context of the page about the dashboard: keyboard shortcuts, kinds of goals and of patterns."""
     return {
         "keys": KEYBOARD_SHORTCUTS,
         "kinds": GoalKind.choices,
@@ -33,18 +44,18 @@ def dashboard(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def numbers(request: HttpRequest) -> dict[str, Any]:
-    """Every metric and dimension as its row in the registry says."""
+def build_numbers_context(request: HttpRequest) -> dict[str, Any]:
+    """Build the context of the page about metrics and dimensions: their rows in the registries."""
     return {"metrics": METRICS.values(), "dimensions": DIMENSIONS.values()}
 
 
-def watching(request: HttpRequest) -> dict[str, Any]:
-    """What can be alerted of."""
+def build_watching_context(request: HttpRequest) -> dict[str, Any]:
+    """Build the context of the page about uptime and alerts: the conditions of alerts."""
     return {"conditions": CONDITIONS.values()}
 
 
-def privacy(request: HttpRequest) -> dict[str, Any]:
-    """A site's choices."""
+def build_privacy_context(request: HttpRequest) -> dict[str, Any]:
+    """Build the context of the page about privacy: the settings of a site."""
     return {
         "addresses": [label for _, label in AddressPolicy.choices],
         "cookies": [label for _, label in CookiePolicy.choices],
@@ -52,8 +63,8 @@ def privacy(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def people(request: HttpRequest) -> dict[str, Any]:
-    """Context of the page about people: lifetime and limits of invitations, and what ends with a membership."""
+def build_people_context(request: HttpRequest) -> dict[str, Any]:
+    """Build the context of the page about people: limits of invitations, and what ends with a membership."""
     return {
         "days": INVITATION_DAYS,
         "invitations": DEFAULT_LIMITS["invitations_per_day"],
@@ -62,20 +73,67 @@ def people(request: HttpRequest) -> dict[str, Any]:
     }
 
 
+def build_clickport_context(request: HttpRequest) -> dict[str, Any]:
+    """Build the context of the page about the query API."""
+    return {
+        "metrics": [(name, METRICS[ours].doc) for name, ours in METRIC_NAMES.items()],
+        "dimensions": [(name, DIMENSIONS[DIMENSION_NAMES[name]].doc) for name in CLICKPORT_DIMENSIONS],
+        "more": [(name, DIMENSIONS[name].doc) for name in DIMENSION_NAMES if name not in CLICKPORT_DIMENSIONS],
+        "periods": PERIODS,
+        "operators": OPERATORS,
+        "breakdowns": [(row.address, row.doc, [*row.dimensions, *row.list_columns()]) for row in BREAKDOWNS.values()],
+        "tech": list(TECH),
+    }
+
+
+def build_clicky_context(request: HttpRequest) -> dict[str, Any]:
+    """Build the context of the page about the Stats API."""
+    return {
+        "tallies": list(TALLIES),
+        "popular": sorted([*POPULAR, *COMPUTED]),
+        "lists": LISTS,
+        "empty": EMPTY,
+        "aliases": ALIASES.items(),
+        "filters": [*FILTERS, "goal", "custom[key]"],
+        "per_minute": PER_MINUTE,
+    }
+
+
 COLLECT = (
     DocPage("start", "Put it into a page", "The snippet, its other forms, and how to see that it works."),
-    DocPage("tracker", "The tracker", "What it records by itself, what a page can tell it, and every setting."),
-    DocPage("server", "From a server or an app", "Views, goals and events without a browser; what is refused.", server),
-    DocPage("privacy", "Privacy", "What is kept, for how long, and how a person is forgotten.", privacy),
+    DocPage("tracker", "The tracker", "What it records by itself, what a page can send, and every setting."),
+    DocPage(
+        "server",
+        "From a server or an app",
+        "Views, goals and events without a browser; which hits are rejected.",
+        build_server_context,
+    ),
+    DocPage("privacy", "Privacy", "What is stored, for how long, and how to erase a person.", build_privacy_context),
 )
 LOOK = (
     DocPage(
-        "dashboard", "The dashboard", "Filter, compare, save, share; goals, funnels, heatmaps, keyboard.", dashboard
+        "dashboard",
+        "The dashboard",
+        "Filter, compare, save, share; goals, funnels, heatmaps, keyboard.",
+        build_dashboard_context,
     ),
-    DocPage("numbers", "Every number", "What each metric and dimension means, and when it is an estimate.", numbers),
-    DocPage("people", "People and keys", "Invite, share one site, and what ends when somebody leaves.", people),
     DocPage(
-        "watching", "Uptime, alerts and mails", "It pings your site, notices what is unusual, and writes.", watching
+        "numbers",
+        "Every number",
+        "What each metric and dimension means, and when it is an estimate.",
+        build_numbers_context,
+    ),
+    DocPage(
+        "people",
+        "People and keys",
+        "Invite, share one site, and what ends when somebody leaves.",
+        build_people_context,
+    ),
+    DocPage(
+        "watching",
+        "Uptime, alerts and mails",
+        "It pings your site, notices what is unusual, and writes.",
+        build_watching_context,
     ),
 )
 PROGRAMS = (
@@ -83,10 +141,13 @@ PROGRAMS = (
         "clickport",
         "Query API",
         "Any metrics by any dimensions as JSON; Clickport's scripts work here.",
-        apis.clickport,
+        build_clickport_context,
     ),
     DocPage(
-        "clicky", "Stats API", "A report per word as XML, JSON, PHP or CSV; Clicky's scripts work here.", apis.clicky
+        "clicky",
+        "Stats API",
+        "A report per type as XML, JSON, PHP or CSV; Clicky's scripts work here.",
+        build_clicky_context,
     ),
 )
 RUN = (DocPage("moving", "Moving here", "From Clicky, Clickport or ClickMeter by changing a host name."),)

@@ -1,4 +1,4 @@
-"""The documentation's addresses."""
+"""The pages of the documentation."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from reports.docs import CHAPTERS, find_page
 
 @require_safe
 def index(request: HttpRequest) -> HttpResponse:
-    """All pages by chapter."""
+    """List all pages by chapter."""
     return render(request, "docs/index.html", {"chapters": CHAPTERS})
 
 
 @require_safe
 def page(request: HttpRequest, slug: str) -> HttpResponse:
-    """One page; its calls name the host it was asked at."""
-    found = find_page(slug)
-    if found is None:
+    """Display a page, with the host of the request in its example calls."""
+    doc_page = find_page(slug)
+    if doc_page is None:
         raise Http404("There is no such page in the documentation.")
     host = f"{request.scheme}://{request.get_host()}"
-    said = {"host": host, "name": request.get_host(), "chapters": CHAPTERS, "page": found}
-    return render(request, f"docs/{found.slug}.html", {**said, **found.facts(request)})
+    context = {"host": host, "name": request.get_host(), "chapters": CHAPTERS, "page": doc_page}
+    return render(request, f"docs/{doc_page.slug}.html", {**context, **doc_page.build_context(request)})

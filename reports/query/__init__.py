@@ -4,7 +4,6 @@
 """
 
 from reports.query.batch import ask_many
-from reports.query.comparison import change
 from reports.query.errors import QueryRefused, QueryStopped
 from reports.query.executor import ask
 from reports.query.model import Meta, Query, Result
@@ -20,5 +19,4 @@ __all__ = [
     "Result",
     "ask",
     "ask_many",
-    "change",
 ]

@@ -22,7 +22,7 @@ from reports.query.model import Query, Result
 from reports.query.references import GoalSource
 from reports.query.resolve import ResolvedQuery, resolve_query
 from sites import site_cache
-from tracking.store.target import target
+from tracking.store.target import get_target
 
 EXTRA_THREADS = 1  # beside the calling one: the store itself uses every core for large statements
 Job = Callable[[], None]
@@ -52,7 +52,7 @@ def ask_many(
             pending.setdefault(key, resolved)
         keys.append(key)
     if pending:
-        site_cache.all_sites()  # loaded into memory here, so that no other thread reads Django's database
+        site_cache.list_sites()  # loaded into memory here, so that no other thread reads Django's database
         run_jobs(build_jobs(pending, results, cache))
     return [copy_result(results[key]) for key in keys]
 
@@ -132,7 +132,7 @@ def run_jobs(jobs: Sequence[Job]) -> None:
 
 
 def divide_cores(threads: int) -> int:
-    """Return how many cores each of so many statements may use; 0 = all. A server divides its own cores itself."""
-    if threads == 1 or not target().embedded:
+    """Return how many cores each of `threads` parallel statements may use; 0 = all, since servers share them out."""
+    if threads == 1 or not get_target().embedded:
         return 0
     return max(1, (os.cpu_count() or 1) // threads)

@@ -1,10 +1,9 @@
-"""The period that a query is compared with, and changes in percent."""
+"""The period that a query is compared with."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
 
 from reports.query.errors import QueryRefused
 from reports.query.periods import DAY, Period, shift_months_back
@@ -54,10 +53,3 @@ def build_period(period: Period, start: datetime, end: datetime) -> Period:
     if start.year < 1970:
         raise QueryRefused("The period to compare with lies before 1970.", "compare")
     return Period(start, end, period.zone)
-
-
-def change(new: float | Decimal | None, old: float | Decimal | None) -> float | None:
-    """Return by how many percent `new` is more than `old`; None if one is unknown or `old` is zero."""
-    if new is None or not old:
-        return None
-    return round(float((new - old) / abs(old) * 100), 1)  # type: ignore[operator]

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from reports.query.filters import Node, leaves
+from reports.query.filters import Node, iterate_leaves
 from reports.query.periods import Period
 from reports.query.sql import tables
 from reports.query.timezones import Clock
@@ -37,7 +37,7 @@ class QueryGoal:
     @property
     def once_per_visit(self) -> bool:
         """Whether a visit converts once: of goals by duration or scroll depth, which many of its events satisfy."""
-        return any(leaf.dimension.number for leaf in leaves(self.tree))
+        return any(leaf.dimension.number for leaf in iterate_leaves(self.tree))
 
 
 @dataclass
@@ -119,16 +119,16 @@ class QueryContext:
 
     def tenant_condition(self) -> str:
         """Write the condition that a row belongs to the sites."""
-        return tables.tenant_condition(self.sites)
+        return tables.write_tenant_condition(self.sites)
 
     def period_condition(self, column: str, before: timedelta = timedelta()) -> str:
         """Write the condition that a column lies in the period, or up to `before` earlier."""
-        start, end = period_bounds(self, before)
-        return f"{column} >= {instant(start)} AND {column} < {instant(end)}"
+        start, end = compute_period_bounds(self, before)
+        return f"{column} >= {write_instant(start)} AND {column} < {write_instant(end)}"
 
     def from_events(self, *conditions: str, join: str = "") -> str:
         """Write FROM … WHERE of the tenant's events in the period. `join`: further joins, before that of persons."""
-        join += join_persons(self) if self.has_persons else ""
+        join += write_persons_join(self) if self.has_persons else ""
         return tables.rows_of_sites("events", self.sites, self.period_condition("ts"), *conditions, join=join)
 
     def visits_table(self, before: timedelta = timedelta()) -> str:
@@ -154,26 +154,28 @@ def to_milliseconds(when: datetime) -> int:
     return round(when.timestamp() * 1000)
 
 
-def instant(milliseconds: int) -> str:
+def write_instant(milliseconds: int) -> str:
     """Write an instant, from milliseconds since 1970."""
     return f"fromUnixTimestamp64Milli({milliseconds}, 'UTC')"
 
 
-def period_bounds(context: QueryContext, before: timedelta) -> tuple[int, int]:
+def compute_period_bounds(context: QueryContext, before: timedelta) -> tuple[int, int]:
     """Return start and end of the period in milliseconds; with `before`, when the visits of its events began."""
     after = MAX_START_DELAY if before else timedelta()
     return to_milliseconds(context.period.start - before), to_milliseconds(context.period.end + after)
 
 
-def hour_condition(context: QueryContext, before: timedelta) -> str:
+def write_hour_condition(context: QueryContext, before: timedelta) -> str:
     """Write the condition on `hour`, by which the tables of visits are sorted, for visits that began in the period."""
-    start, end = period_bounds(context, before)
-    return f"hour >= toStartOfHour({instant(start)}) AND hour < {instant(end)}"
+    start, end = compute_period_bounds(context, before)
+    return f"hour >= toStartOfHour({write_instant(start)}) AND hour < {write_instant(end)}"
 
 
-def join_persons(context: QueryContext) -> str:
+def write_persons_join(context: QueryContext) -> str:
     """Write the join that adds `person_id` to events."""
-    identities = tables.rows_of_sites("identities FINAL", context.sites, hour_condition(context, MAX_VISIT_LENGTH))
+    identities = tables.rows_of_sites(
+        "identities FINAL", context.sites, write_hour_condition(context, MAX_VISIT_LENGTH)
+    )
     return f" LEFT ANY JOIN (SELECT visit, person_id {identities}) AS persons USING (visit)"
 
 
@@ -182,12 +184,12 @@ PERSON_SQL = "if(person = '', device, bitAnd(sipHash64(site_id, person), 9007199
 
 def select_visits(context: QueryContext, before: timedelta) -> str:
     """Write SELECT of a row per visit with all that metrics need. Unused columns cost nothing but planning."""
-    columns = f"*, entry_page, exit_page, tags, {', '.join(VISIT_ALIASES)}, {visit_expressions(context)}"
-    return f"SELECT {columns} {from_visits(context, before)}"
+    columns = f"*, entry_page, exit_page, tags, {', '.join(VISIT_ALIASES)}, {write_visit_expressions(context)}"
+    return f"SELECT {columns} {write_from_visits(context, before)}"
 
 
-def visit_expressions(context: QueryContext) -> str:
-    """Write what metrics need of a visit beside its columns. `points`: engagement, 0 to 120,000."""
+def write_visit_expressions(context: QueryContext) -> str:
+    """Write the expressions that metrics need beside the columns of a visit. `points`: engagement, 0 to 120,000."""
     lasted = "toUInt64(greatest(dateDiff('millisecond', first, last), 0))"
     return (
         f"if(engaged > 0, engaged, {lasted}) AS ms, ms / 1000 AS seconds, "
@@ -197,10 +199,10 @@ def visit_expressions(context: QueryContext) -> str:
     )
 
 
-def from_visits(context: QueryContext, before: timedelta = timedelta()) -> str:
+def write_from_visits(context: QueryContext, before: timedelta = timedelta()) -> str:
     """Write FROM … WHERE of the tenant's visits that began in the period, or `before` earlier."""
     began = context.period_condition("visit_start", before)
-    return tables.rows_of_sites("visits FINAL", context.sites, hour_condition(context, before), began)
+    return tables.rows_of_sites("visits FINAL", context.sites, write_hour_condition(context, before), began)
 
 
 VISIT_ALIASES = (

@@ -3,8 +3,8 @@
 The table `touched` counts, per site and quarter of an hour, the rows that arrived for it. An event counts for its own
 time and for the start of its visit, whose numbers it changes; corrections count too. So equal sums mean equal data.
 
-What was read of `touched` is kept until this process changes the store, so that a query costs one statement. A server
-may be changed by other processes too, so there it is kept for a moment only.
+What was read from `touched` is cached until this process changes the store, so that a query costs one statement. A
+server may be changed by other processes too, so there it is cached for a moment only.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from reports.query.context import MAX_VISIT_LENGTH, QueryContext, instant, to_milliseconds
+from reports.query.context import MAX_VISIT_LENGTH, QueryContext, to_milliseconds, write_instant
 from reports.query.sql.tables import rows_of_sites
 from tracking import store
-from tracking.store.target import target
+from tracking.store.target import get_target
 from tracking.store.write_lock import ChangeCounts, write_lock
 
-MAX_AGE_ON_SERVER = 0.3  # seconds that arrivals are kept where other processes may change the store
+MAX_AGE_ON_SERVER = 0.3  # seconds that arrivals are cached where other processes may change the store
 MAX_INSERT_DURATION = timedelta(seconds=2)  # from the first table that an insert fills to the last
 FINE_GRAINED = timedelta(days=3)  # arrivals are read by quarters of an hour this far back, before that by days
 MAX_TENANTS_CACHED = 1_000
@@ -45,7 +45,7 @@ class DataVersion:
 
 @dataclass(frozen=True)
 class ArrivalBucket:
-    """What arrived for a stretch of time, from `start` to before `end` (unix seconds). `at`: when it last did."""
+    """The rows that arrived for the time from `start` to before `end` (unix seconds). `at`: when the last one did."""
 
     start: int
     end: int
@@ -56,7 +56,7 @@ class ArrivalBucket:
 
 @dataclass(frozen=True)
 class Arrivals:
-    """What one read of `touched` returned, and when."""
+    """The result of one read of `touched`, and when it was read."""
 
     buckets: list[ArrivalBucket]
     identities: int
@@ -66,14 +66,14 @@ class Arrivals:
 
     def is_current(self) -> bool:
         """Return whether nothing can have arrived since."""
-        recent = target().embedded or time.monotonic() - self.read_at_monotonic < MAX_AGE_ON_SERVER
-        return recent and write_lock.times() == self.changes
+        recent = get_target().embedded or time.monotonic() - self.read_at_monotonic < MAX_AGE_ON_SERVER
+        return recent and write_lock.get_change_counts() == self.changes
 
     def is_complete(self, changed: datetime | None) -> bool:
         """Return whether no insert was half done: none of this process, nor a recent one of others."""
         if self.changes[0] != self.changes[1]:
             return False
-        return target().embedded or changed is None or changed < self.read_at - MAX_INSERT_DURATION
+        return get_target().embedded or changed is None or changed < self.read_at - MAX_INSERT_DURATION
 
 
 _arrivals: dict[Any, Arrivals] = {}
@@ -113,15 +113,15 @@ def read_arrivals(context: QueryContext) -> Arrivals:
     Of one site everything is read, since queries about many periods will follow; of several sites the period only,
     as one bucket.
     """
-    changes, started = write_lock.times(), time.monotonic()
+    changes, started = write_lock.get_change_counts(), time.monotonic()
     where, bucket = "", "tuple()"
     if len(context.sites) == 1:
         fine_since = int((context.now - FINE_GRAINED).timestamp()) // DAY * DAY
         unix = "toUnixTimestamp(slot)"
         bucket = f"if({unix} < {fine_since}, intDiv({unix}, {DAY}), {unix})"
     else:
-        start = instant(to_milliseconds(context.period.start - MAX_VISIT_LENGTH))
-        where = f"slot >= {start} AND slot < {instant(to_milliseconds(context.period.end))}"
+        start = write_instant(to_milliseconds(context.period.start - MAX_VISIT_LENGTH))
+        where = f"slot >= {start} AND slot < {write_instant(to_milliseconds(context.period.end))}"
     sql = (
         f"SELECT toUnixTimestamp(min(slot)), toUnixTimestamp(max(slot)) + {QUARTER}, sum(rows) AS arrived, "
         f"sum(events), max(at) {rows_of_sites('touched', context.sites, where)} GROUP BY {bucket} UNION ALL "

@@ -61,7 +61,7 @@ class Dimension:
         return tuple(table for table, sql in (("events", self.event), ("visits", self.visit)) if sql)
 
 
-def kinds_condition(kinds: tuple[str, ...]) -> str:
+def write_kinds_condition(kinds: tuple[str, ...]) -> str:
     """Write the condition that an event is of one of these kinds."""
     if len(kinds) == 1:
         return f"kind = '{kinds[0]}'"
@@ -95,7 +95,7 @@ def measure_dimension(name: str, label: str, doc: str, event: str = "", visit: s
     )
 
 
-ROWS: tuple[Dimension, ...] = (
+ALL_DIMENSIONS: tuple[Dimension, ...] = (
     visit_dimension("source", "Source", "Where the visit came from: a search engine, a network, a site, a campaign.",
                     empty="Direct", in_rollups=True),
     visit_dimension("channel", "Channel", "The kind of source: organic search, social, email, direct …",
@@ -152,14 +152,14 @@ ROWS: tuple[Dimension, ...] = (
                     skip_empty=True),
     event_dimension("text", "Clicked text", "text", "The text of what was clicked.", skip_empty=True),
     Dimension("person", "Person", "entry", visit="person", skip_empty=True,
-              doc="The username, where the visitor is known."),
+              doc="The username, where the site sent one."),
     Dimension("any_tag", "Any tag", "entry", visit="arrayStringConcat(mapValues(tags), '\\n')", groupable=False,
               doc="All values of the visit's custom data, to search in; for one of them use tag:<key>."),
     Dimension("ip", "IP address", "visit", event="ip", visit="ip", skip_empty=True,
-              doc="The address, as the site's privacy choice left it."),
-    event_dimension("split_test", "Split test", "split_test", "The name of a split test.", skip_empty=True,
+              doc="The address: complete, shortened or empty, as the site chose."),
+    event_dimension("split_test", "Split test", "split_test", "The name of an experiment (A/B test).", skip_empty=True,
                     exposed_by=""),
-    event_dimension("split_arm", "Split test version", "split_arm", "The version that was shown.", skip_empty=True,
+    event_dimension("split_arm", "Split test version", "split_arm", "The variant the visitor saw.", skip_empty=True,
                     exposed_by=""),
     Dimension("visitor_id", "Visitor number", "visit", event="toString(device)", visit="toString(device)",
               doc="The number of a visitor's device."),
@@ -169,17 +169,17 @@ ROWS: tuple[Dimension, ...] = (
     id_dimension("click", "Click", "click_id", "The click; of a visit or a conversion, the one that led to it."),
     event_dimension("link_conversion", "Link conversion", "if(conversion_id = 0, '', toString(conversion_id))",
                     "The number of a conversion.", kinds=("conversion", "refund"), skip_empty=True, audience="link"),
-    event_dimension("destination", "Destination", "destination", "Where a click really went.", skip_empty=True,
+    event_dimension("destination", "Destination", "destination", "Where a click was redirected to.", skip_empty=True,
                     format="url",
                     audience="link"),
     event_dimension("unique", "First in 30 minutes", "toString(is_unique)",
                     "1 for a unique hit on a link or pixel, else 0.",
                     kinds=("link", "pixel"), audience="link"),
-    measure_dimension("scroll", "Scroll depth", "Deepest reach of a page, percent.", event="scroll"),
+    measure_dimension("scroll", "Scroll depth", "The deepest visible part of the page, percent.", event="scroll"),
     measure_dimension("amount", "Amount", "Revenue of an event.", event="toFloat64(revenue)"),
-    measure_dimension("duration", "Duration", "Seconds of the whole visit.", visit="seconds"),
-    measure_dimension("visit_views", "Views of the visit", "How many pages the visit saw.", visit="views"),
-    measure_dimension("visit_actions", "Actions of the visit", "How much the visit did.", visit="actions"),
+    measure_dimension("duration", "Duration", "Seconds of the complete visit.", visit="seconds"),
+    measure_dimension("visit_views", "Views of the visit", "How many page views the visit has.", visit="views"),
+    measure_dimension("visit_actions", "Actions of the visit", "How many actions the visit has.", visit="actions"),
     time_dimension("minute", "Minute", "A minute of an hour, in periods of up to a day.", "hour"),
     time_dimension("hour", "Hour", "An hour of a day.", "hour"),
     time_dimension("hour_of_day", "Hour of day", "0 to 23.", "number"),
@@ -189,13 +189,13 @@ ROWS: tuple[Dimension, ...] = (
     time_dimension("month", "Month", "2026-03.", "month"),
 )  # fmt: skip
 
-DIMENSIONS: dict[str, Dimension] = {dimension.name: dimension for dimension in ROWS}
+DIMENSIONS: dict[str, Dimension] = {dimension.name: dimension for dimension in ALL_DIMENSIONS}
 KEYED: dict[str, Dimension] = {
     "prop": event_dimension("prop", "Property", "props[{key}]", "The event's own property.", skip_empty=True),
     "tag": Dimension("tag", "Visitor tag", "entry", visit="tags[{key}]", skip_empty=True,
                      doc="Custom data of the visit; the latest value counts."),
 }  # fmt: skip
-TIMES = tuple(dimension.name for dimension in ROWS if dimension.family == "time")
+TIMES = tuple(dimension.name for dimension in ALL_DIMENSIONS if dimension.family == "time")
 # Each of their buckets happens once, so that empty ones can be filled in
 ORDERED_TIMES = ("minute", "hour", "day", "week", "month")
 

@@ -25,7 +25,7 @@ def quote_value(value: object, length: int = 60) -> str:
     return f"“{text[:length]}{'…' if len(text) > length else ''}”"
 
 
-def join_names(names: object, most: int = 60) -> str:
-    """Join the names that an error sentence offers instead, at most `most` of them."""
+def join_names(names: object, maximum: int = 60) -> str:
+    """Join the names that an error sentence offers instead, at maximum `maximum` of them."""
     listed = [str(name) for name in names]  # type: ignore[attr-defined]
-    return ", ".join(listed[:most]) + (" …" if len(listed) > most else "")
+    return ", ".join(listed[:maximum]) + (" …" if len(listed) > maximum else "")

@@ -1,7 +1,7 @@
 """Evaluating a filter's tree on one event in memory, for live views: the same trees and meanings as in SQL.
 
 A single event does not have everything: on which page its visit began, how long it lasted, what else it contained. A
-filter about such things is refused beforehand, and so are regular expressions, which only the store evaluates safely.
+filter about such things is rejected beforehand, and so are regular expressions, which only the store evaluates safely.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from zoneinfo import ZoneInfo
 
 from reports.query.dimensions import Dimension
 from reports.query.errors import QueryRefused
-from reports.query.filters import NEGATED_OPERATORS, FilterGroup, Leaf, Node, Not, Reference, Visited, children
+from reports.query.filters import NEGATED_OPERATORS, FilterGroup, Leaf, Node, Not, Reference, Visited, list_children
 from reports.query.periods import find_monday
-from reports.query.sql.conditions import bucket
+from reports.query.sql.conditions import parse_bucket
 from reports.query.timezones import EPOCH
 from tracking.schema import COLUMN_NAMES
 
@@ -42,12 +42,14 @@ def check_evaluable(tree: Node | None) -> None:
     if tree is None:
         return
     if isinstance(tree, Visited):
-        raise QueryRefused("Live lines cannot be chosen by what else their visit contains.", "where")
+        raise QueryRefused(
+            "A filter on other actions of the same visit does not work live; remove it to watch live.", "where"
+        )
     if isinstance(tree, Reference) and tree.part is None:
         raise QueryRefused(f"There is no {tree.kind} {tree.number} on this site.", "where")
     if isinstance(tree, Leaf):
         check_leaf(tree)
-    for part in children(tree):
+    for part in list_children(tree):
         check_evaluable(part)
 
 
@@ -55,13 +57,16 @@ def check_leaf(leaf: Leaf) -> None:
     dimension = leaf.dimension
     if dimension.family != "time" and not dimension.event and dimension.name not in LIVE_VISIT_DIMENSIONS:
         raise QueryRefused(
-            f"“{dimension.label}” is known of whole visits only, so live lines cannot be chosen by it.", "where"
+            f"“{dimension.label}” describes complete visits, not single actions; remove this filter to watch live.",
+            "where",
         )
     if leaf.operator == "matches":
-        raise QueryRefused("Live lines cannot be chosen by a pattern with * in it or a regular expression.", "where")
+        raise QueryRefused(
+            "Patterns with * and regular expressions do not work live; filter by an exact value or “contains”.", "where"
+        )
     if dimension.family == "time":
         for text in leaf.values:
-            bucket(dimension.name, text)  # raises QueryRefused for a time that does not exist
+            parse_bucket(dimension.name, text)  # raises QueryRefused for a time that does not exist
 
 
 def satisfies(tree: Node | None, event: Event, zone: ZoneInfo) -> bool:
@@ -82,8 +87,8 @@ def satisfies_leaf(leaf: Leaf, event: Event, zone: ZoneInfo) -> bool:
         return not satisfies_leaf(Leaf(leaf.dimension, positive, leaf.values), event, zone)
     dimension = leaf.dimension
     if dimension.family == "time":
-        number = bucket_of_time(dimension.name, event["ts"].astimezone(zone))
-        return number in {bucket(dimension.name, text) for text in leaf.values}
+        number = compute_bucket(dimension.name, event["ts"].astimezone(zone))
+        return number in {parse_bucket(dimension.name, text) for text in leaf.values}
     if dimension.number:
         measured = float(event.get(find_event_column(dimension)) or 0)
         return any(NUMBER_COMPARISONS[leaf.operator](measured, operand) for operand in leaf.values)
@@ -108,8 +113,8 @@ def find_text(dimension: Dimension, event: Event) -> str:
     return "" if value == 0 and dimension.event.startswith("if(") else str(value)
 
 
-def bucket_of_time(name: str, local: datetime) -> int:
-    """Return the number of the bucket that a local time lies in, as `bucket` numbers them."""
+def compute_bucket(name: str, local: datetime) -> int:
+    """Return the number of the bucket that a local time lies in, as `parse_bucket` numbers them."""
     day = local.date()
     if name == "minute":
         return int(local.replace(second=0, microsecond=0).timestamp())

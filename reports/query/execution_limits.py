@@ -22,7 +22,7 @@ DEFAULTS: dict[str, Any] = {
     "join_use_nulls": 0,
     "transform_null_in": 0,
 }
-REFUSALS_BY_ERROR: tuple[tuple[str, type[QueryRefused], str], ...] = (
+EXPLANATIONS_BY_ERROR: tuple[tuple[str, type[QueryRefused], str], ...] = (
     ("TIMEOUT_EXCEEDED", QueryStopped,
      "The query took longer than {max_execution_time} seconds and was stopped; ask about a shorter period."),
     ("MEMORY_LIMIT_EXCEEDED", QueryStopped,
@@ -47,7 +47,7 @@ _max_cores: ContextVar[int] = ContextVar("max_cores", default=0)  # of one state
 
 @contextmanager
 def limit_cores(count: int) -> Iterator[None]:
-    """Let the statements of this thread use so many cores meanwhile, because others run at the same time."""
+    """Limit the cores that statements of this thread may use meanwhile, because others run at the same time."""
     token = _max_cores.set(count)
     try:
         yield
@@ -62,11 +62,11 @@ def query_settings() -> dict[str, Any]:
 
 
 def explain_error(error: Exception) -> QueryRefused | None:
-    """Return the refusal that a store's error means; None if the error is not about the query."""
+    """Return a store's error as a QueryRefused; None if the error is not about the query."""
     text = f"{error} {error.__cause__ or ''}"
     names = {ERROR_NAMES.get(code, "") for code in ERROR_CODE.findall(text)}
     limits = query_settings()
-    for name, refusal, template in REFUSALS_BY_ERROR:
+    for name, refusal, template in EXPLANATIONS_BY_ERROR:
         if name in text or name in names:
             sentence = template.format(megabytes=limits["max_memory_usage"] // 1_000_000, **limits)
             return refusal(sentence, "where" if refusal is QueryRefused else "")

@@ -149,7 +149,7 @@ def fetch_rows(
     query: Query, context: QueryContext, version: DataVersion, execution: Execution, keys: Iterable[Row] = ()
 ) -> list[Row]:
     """Read the rows of one period; with `keys`, only those with the same dimension values."""
-    if not keys and top_pages.applies(query, context, version):
+    if not keys and top_pages.is_applicable(query, context, version):
 
         def fetch_candidates(query: Query, context: QueryContext) -> list[Row]:
             return fetch_planned_rows(query, context, version, execution)

@@ -91,7 +91,7 @@ def parse(value: object, where: str = "where") -> Node | None:
     if isinstance(value, list | tuple):
         value = {"and": list(value)}
     tree = parse_node(value, where, 1)
-    if sum(1 for _ in leaves(tree)) > MAX_LEAVES:
+    if sum(1 for _ in iterate_leaves(tree)) > MAX_LEAVES:
         raise QueryRefused(f"The filter has more than {MAX_LEAVES} conditions; put values into lists.", where)
     return tree
 
@@ -175,7 +175,7 @@ def parse_condition(value: dict[str, Any], where: str) -> Leaf:
         raise QueryRefused(f"A condition has no {quote_value(sorted(map(str, extra))[0])}.", where)
     definition = get_dimension(check_text(value["dimension"], f"{where}.dimension"), f"{where}.dimension")
     operator = value.get("operator", "is")
-    allowed = allowed_operators(definition)
+    allowed = list_operators(definition)
     if not isinstance(operator, str) or operator not in OPERATORS:
         raise QueryRefused(
             f"There is no operator {quote_value(operator)}; use one of {join_names(allowed)}.", f"{where}.operator"
@@ -188,7 +188,7 @@ def parse_condition(value: dict[str, Any], where: str) -> Leaf:
     return Leaf(definition, operator, parse_values(definition, operator, value.get("value"), f"{where}.value"))
 
 
-def allowed_operators(definition: Dimension) -> tuple[str, ...]:
+def list_operators(definition: Dimension) -> tuple[str, ...]:
     """Return the operators that make sense for a dimension."""
     if definition.family in ("time", "goal"):
         return TIME_OPERATORS
@@ -271,7 +271,7 @@ def check_text(value: Any, where: str) -> Any:
 # -- walking ----------------------------------------------------------------------------------------------------------
 
 
-def children(tree: Node) -> tuple[Node, ...]:
+def list_children(tree: Node) -> tuple[Node, ...]:
     """Return the parts of a node; of a reference the filter it stands for, once looked up."""
     if isinstance(tree, FilterGroup):
         return tree.parts
@@ -280,14 +280,14 @@ def children(tree: Node) -> tuple[Node, ...]:
     return (tree.part,) if isinstance(tree, Reference) and tree.part else ()
 
 
-def leaves(tree: Node | None, inside_visited: bool = True) -> Iterator[Leaf]:
+def iterate_leaves(tree: Node | None, inside_visited: bool = True) -> Iterator[Leaf]:
     """Yield all conditions of a tree; `inside_visited=False` leaves out those about other events of the visit."""
     if tree is None or (isinstance(tree, Visited) and not inside_visited):
         return
     if isinstance(tree, Leaf):
         yield tree
-    for part in children(tree):
-        yield from leaves(part, inside_visited)
+    for part in list_children(tree):
+        yield from iterate_leaves(part, inside_visited)
 
 
 def find_references(tree: Node | None) -> Iterator[Reference]:
@@ -295,7 +295,7 @@ def find_references(tree: Node | None) -> Iterator[Reference]:
     if isinstance(tree, Reference):
         yield tree
     elif tree is not None:
-        for part in children(tree):
+        for part in list_children(tree):
             yield from find_references(part)
 
 
@@ -307,7 +307,7 @@ def combine(*trees: Node | None) -> Node | None:
 
 def needs_events(tree: Node | None) -> bool:
     """Return whether the tree is about something that only events have."""
-    return any(leaf.dimension.side == "event" for leaf in leaves(tree, inside_visited=False))
+    return any(leaf.dimension.side == "event" for leaf in iterate_leaves(tree, inside_visited=False))
 
 
 # -- goals that a filter requires -------------------------------------------------------------------------------------
@@ -316,49 +316,49 @@ def needs_events(tree: Node | None) -> bool:
 # of the events that reach it, everything else is of all that happened in those visits.
 
 
-def required_parts(tree: Node | None) -> tuple[Node, ...]:
+def list_required_parts(tree: Node | None) -> tuple[Node, ...]:
     """Return the parts that must all hold, including those of segments. References must be looked up already."""
     if tree is None:
         return ()
     if isinstance(tree, Reference) and tree.kind == "segment":
-        return required_parts(tree.part)
+        return list_required_parts(tree.part)
     if not isinstance(tree, FilterGroup) or tree.operator != "and":
         return (tree,)
-    return tuple(inner for part in tree.parts for inner in required_parts(part))
+    return tuple(inner for part in tree.parts for inner in list_required_parts(part))
 
 
-def goal_ids(part: Node) -> tuple[int, ...]:
+def extract_goal_ids(part: Node) -> tuple[int, ...]:
     """Return the ids of a part that is a goal, or an OR of goals only; nothing for any other part."""
     if isinstance(part, Reference) and part.kind == "goal":
         return (part.number,)
     if not isinstance(part, FilterGroup) or part.operator != "or":
         return ()
-    alternatives = [goal_ids(inner) for inner in part.parts]
+    alternatives = [extract_goal_ids(inner) for inner in part.parts]
     return tuple(number for numbers in alternatives for number in numbers) if all(alternatives) else ()
 
 
 def split_goals(tree: Node | None) -> tuple[list[Node], list[Node]]:
     """Return the required parts that are goals, and the others."""
-    parts = required_parts(tree)
-    return [part for part in parts if goal_ids(part)], [part for part in parts if not goal_ids(part)]
+    parts = list_required_parts(tree)
+    return [part for part in parts if extract_goal_ids(part)], [part for part in parts if not extract_goal_ids(part)]
 
 
 def remove_goals(tree: Node | None) -> tuple[Node | None, tuple[int, ...]]:
     """Return the filter without the goals it requires at its top level, and the ids of those goals."""
     goals, others = split_goals(tree)
-    numbers = tuple(dict.fromkeys(number for part in goals for number in goal_ids(part)))
+    numbers = tuple(dict.fromkeys(number for part in goals for number in extract_goal_ids(part)))
     return (combine(*others), numbers) if numbers else (tree, ())
 
 
 def is_about_views(part: Node) -> bool:
     """Return whether a part is about viewed pages, and about nothing else that only events have."""
-    leaves_of_events = [leaf for leaf in leaves(part, inside_visited=False) if leaf.dimension.side == "event"]
+    leaves_of_events = [leaf for leaf in iterate_leaves(part, inside_visited=False) if leaf.dimension.side == "event"]
     return bool(leaves_of_events) and all(leaf.dimension.exposed_by == "view" for leaf in leaves_of_events)
 
 
 def is_about_goal_event(part: Node) -> bool:
     """Return whether a part is about the very event that reaches a goal, such as its amount or a property."""
-    has_time = any(leaf.dimension.family == "time" for leaf in leaves(part, inside_visited=False))
+    has_time = any(leaf.dimension.family == "time" for leaf in iterate_leaves(part, inside_visited=False))
     return has_time or (needs_events(part) and not is_about_views(part))
 
 

@@ -86,7 +86,7 @@ def check_mergeable(query: Query, context: QueryContext, version: DataVersion) -
     """Return the query with its choice of tables; None if it is of no form that can be merged."""
     if len(query.dimensions) > 1 or query.offset + query.limit > MAX_ROWS_OF_QUERY:
         return None
-    if top_pages.applies(query, context, version):
+    if top_pages.is_applicable(query, context, version):
         return None
     if query.values or any(metric.money for metric in query.metric_definitions()):
         return None

@@ -21,7 +21,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from reports.query.dimensions import kinds_condition
+from reports.query.dimensions import write_kinds_condition
 from reports.query.errors import QueryRefused, join_names, quote_value
 from tracking.event import ACTIONS
 
@@ -74,9 +74,11 @@ AGGREGATES: dict[str, Aggregate] = {
         count_distinct("visitors", "events", "visitor", exposure_only=True, over_visits="uniqExact(visitor)"),
         count_distinct("exposed_visits", "events", "visit", exposure_only=True),
         count_distinct("new_visitors", "events", "visitor", FIRST_VISIT, exposure_only=True),
-        count_distinct("clicking_visits", "events", "visit", kinds_condition(CLICK_KINDS)),
+        count_distinct("clicking_visits", "events", "visit", write_kinds_condition(CLICK_KINDS)),
         count_rows("views", "events", "kind = 'view'", over_visits="sum(views)", rollup_column="views"),
-        count_rows("actions", "events", kinds_condition(ACTIONS), over_visits="sum(actions)", rollup_column="actions"),
+        count_rows(
+            "actions", "events", write_kinds_condition(ACTIONS), over_visits="sum(actions)", rollup_column="actions"
+        ),
         count_rows("events", "events", "kind = 'event'", rollup_column="events"),
         count_rows("entries", "visits", rollup_column="entries"),
         count_rows("bounces", "visits", "bounce", rollup_column="bounces"),
@@ -108,8 +110,8 @@ AGGREGATES: dict[str, Aggregate] = {
         count_rows("link_conversions", "events", "kind = 'conversion'"),
         count_rows("unique_link_conversions", "events", "kind = 'conversion' AND is_unique = 1"),
         count_distinct("converted_clicks", "events", "click_id", "kind = 'conversion'"),
-        sum_values("conversion_value", "events", "revenue", kinds_condition(SALES), zero=ZERO_AMOUNT),
-        sum_values("commissions", "events", "commission", kinds_condition(SALES), zero=ZERO_AMOUNT),
+        sum_values("conversion_value", "events", "revenue", write_kinds_condition(SALES), zero=ZERO_AMOUNT),
+        sum_values("commissions", "events", "commission", write_kinds_condition(SALES), zero=ZERO_AMOUNT),
         sum_values("click_cost", "events", "cost", "kind = 'link'", zero=ZERO_AMOUNT),
         Aggregate("last_hit", "events", "max", "toUnixTimestamp(ts)"),
         count_distinct("joined_clicks", "events", "click_id", "click_id != 0 AND kind = 'view'"),
@@ -159,7 +161,7 @@ def for_links(*metrics: Metric) -> tuple[Metric, ...]:
     return tuple(replace(metric, audience="link") for metric in metrics)
 
 
-ROWS: tuple[Metric, ...] = (
+ALL_METRICS: tuple[Metric, ...] = (
     Metric("visitors", "Visitors", "{visitors}",
            "Distinct visitors with anything happening in the period: the person where the visit has one, else the "
            "device. By page: those that saw it."),
@@ -180,24 +182,24 @@ ROWS: tuple[Metric, ...] = (
     Metric("avg_duration", "Visit duration", average("ms", "entries", 1000),
            "Engaged time of a visit where its browser reports it, else from its first to its last event. By page: time "
            "on that page.", format="seconds", empty=None, by_page=average("dwell_ms", "dwells", 1000)),
-    Metric("total_duration", "Total duration", "{ms} / 1000", "Durations of all visits together.", format="seconds",
+    Metric("total_duration", "Total duration", "{ms} / 1000", "Sum of the durations of all visits.", format="seconds",
            by_page="{dwell_ms} / 1000"),
     Metric("avg_scroll", "Scroll depth", average("scroll", "scrolled_visits"),
-           "Deepest reach of the visits that report one, percent. By page: on that page.", format="percent", empty=None,
-           by_page=average("dwell_scroll", "scrolled_dwells")),
+           "Average scroll depth of the visits that report one, percent. By page: on that page.", format="percent",
+           empty=None, by_page=average("dwell_scroll", "scrolled_dwells")),
     Metric("engagement", "Engagement", average("points", "entries", 1200),
-           "0 to 100 per visit: half for scroll reach, half for engaged time up to 60 seconds.", format="score",
+           "0 to 100 per visit: half for scroll depth, half for engaged time up to 60 seconds.", format="score",
            empty=None),
     Metric("clickers", "Clickers", "{clicking_visits}", "Visits with at least one click, outbound link or download."),
     Metric("events", "Events", "{events}", "Custom events."),
     Metric("conversions", "Conversions", "{conversions}",
-           "How often goals were reached; goals of a visit's duration or scroll depth once per visit. A goal in the "
-           "filter counts that goal."),
+           "How often goals were reached; goals of a visit's duration or scroll depth once per visit. With a goal in "
+           "the filter, only that goal counts."),
     Metric("conversion_rate", "Conversion rate", percent("converting_visitors", "eligible_visitors"),
            "Visitors that reached a goal, of all visitors under the same filter.", format="percent", empty=None),
     Metric("revenue", "Revenue", "{revenue} + {goal_value}",
            "Amounts of orders less refunds, in one currency; events without an amount are worth what the goals they "
-           "reach are. Of a goal with a fixed worth: that, each time.", format="money"),
+           "reach are. A goal with a fixed value adds that value each time.", format="money"),
     Metric("avg_order", "Average order", "{paid_amount} / nullIf({orders}, 0)", "Paid amounts divided by their number.",
            format="money", empty=None),
     Metric("refunds", "Refunds", "{refunded_amount}", "Amounts paid back.", format="money", better="down"),
@@ -222,14 +224,14 @@ ROWS: tuple[Metric, ...] = (
                "Values of conversions less refunds, whatever their currency.", format="decimal"),
         Metric("commission_cost", "Commissions", "{commissions}", "Commissions of conversions less refunds.",
                format="decimal", better="none"),
-        Metric("click_cost", "Cost of clicks", "{click_cost}", "What the clicks cost.", format="decimal",
+        Metric("click_cost", "Cost of clicks", "{click_cost}", "The cost of the clicks.", format="decimal",
                better="none"),
     ),
     Metric("last_hit", "Last hit", "{last_hit}", "Unix time of the latest event; 0 without one.", better="none"),
-    Metric("joined_clicks", "Joined clicks", "{joined_clicks}", "Clicks whose visit to a tracked site is known."),
+    Metric("joined_clicks", "Joined clicks", "{joined_clicks}", "Clicks that led to a visit of a tracked site."),
 )  # fmt: skip
 
-METRICS: dict[str, Metric] = {metric.name: metric for metric in ROWS}
+METRICS: dict[str, Metric] = {metric.name: metric for metric in ALL_METRICS}
 
 
 def get_metric(name: object, where: str) -> Metric:

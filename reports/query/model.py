@@ -1,4 +1,4 @@
-"""The query and the result. A query says whose data, when, what, by what, which and in what order.
+"""The query and the result. A query has sites, a period, metrics, dimensions, a filter and an order.
 
     Query(sites=(101000001,), period=Period.parse("7d", "Asia/Kolkata", now), metrics=("visitors", "views"),
           dimensions=("country",), where=[{"dimension": "source", "operator": "is", "value": "Google"}])
@@ -114,13 +114,13 @@ class Query:
             raise QueryRefused(f"The search is text, not {quote_value(type(self.search).__name__)}.", "search")
         if self.search and not self.dimensions:
             raise QueryRefused("A search looks into the first dimension; name one.", "search")
-        if self.search and "contains" not in filters.allowed_operators(self.dimension_definitions()[0]):
+        if self.search and "contains" not in filters.list_operators(self.dimension_definitions()[0]):
             raise QueryRefused(f"“{self.dimensions[0]}” cannot be searched for text.", "search")
 
     def check_values(self) -> None:
         definitions = self.dimension_definitions()
         if self.values and (len(definitions) != 1 or definitions[0].family in ("time", "goal")):
-            raise QueryRefused("Values are chosen of one dimension that is no time and no goal.", "values")
+            raise QueryRefused("“values” needs exactly one dimension, which is not of time or goals.", "values")
         object.__setattr__(self, "values", parse_names(self.values, "values", MAX_VALUES))
         for index, value in enumerate(self.values):
             filters.check_text(value, f"values[{index}]")
@@ -190,7 +190,7 @@ def parse_sites(value: object) -> tuple[int, ...]:
         raise QueryRefused(f"A query covers at most {MAX_SITES:,} sites.", "sites")
     for site in sites:
         if isinstance(site, bool) or not isinstance(site, int) or not 0 < site < 2**63:
-            raise QueryRefused(f"A site is named by its number, not {quote_value(site)}.", "sites")
+            raise QueryRefused(f"A site is given by its number, not {quote_value(site)}.", "sites")
     return tuple(sorted(set(sites)))
 
 
@@ -246,7 +246,9 @@ def check_minutes(period: Period, dimensions: tuple[Dimension, ...]) -> None:
     """Raise QueryRefused for rows by minute of a long period."""
     by_minute = any(dimension.name == "minute" for dimension in dimensions)
     if by_minute and period.end - period.start > MAX_PERIOD_BY_MINUTE:
-        raise QueryRefused("A breakdown by minute is of at most a day; use a shorter period, or hour.", "dimensions")
+        raise QueryRefused(
+            "Rows by minute are limited to a period of one day; choose a shorter period, or rows by hour.", "dimensions"
+        )
 
 
 def check_online(metrics: tuple[str, ...], dimensions: tuple[Dimension, ...]) -> None:

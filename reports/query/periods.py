@@ -11,9 +11,9 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cache
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
+from accounts.validators import list_zone_names
 from reports.query.errors import QueryRefused, join_names, quote_value
 
 MIN_INSTANT = datetime(1970, 1, 2, tzinfo=UTC)
@@ -22,12 +22,6 @@ ALL_TIME_START = date(2000, 1, 1)  # the start of "all"
 REALTIME = timedelta(minutes=30)  # the running minute and the 29 before it
 
 RANGE = re.compile(r"(\d{4}-\d{2}-\d{2})(?:\.\.(\d{4}-\d{2}-\d{2}))?", re.ASCII)
-
-
-@cache
-def list_zone_names() -> frozenset[str]:
-    """Return the names of all zones, without the two that are no places."""
-    return frozenset(available_timezones() - {"localtime", "Factory"})
 
 
 def parse_zone(name: str) -> ZoneInfo:
@@ -45,7 +39,7 @@ def find_day_start(day: date, zone: ZoneInfo) -> datetime:
 
 
 def shift_months_back(day: date, months: int) -> date:
-    """Return the same day so many months earlier; the month's last day if it has no such day."""
+    """Return the same day that many months earlier, or the last day of a month that has no such day."""
     index = day.year * 12 + day.month - 1 - months
     year, month = divmod(index, 12)
     for last in (day.day, 30, 29, 28):
@@ -57,7 +51,7 @@ def shift_months_back(day: date, months: int) -> date:
 
 
 def find_month_start(day: date, months: int) -> date:
-    """Return the first day of the month that is so many months before that of `day`."""
+    """Return the first day of the month that many months before that of `day`."""
     return shift_months_back(day.replace(day=1), months)
 
 

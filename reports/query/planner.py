@@ -25,16 +25,16 @@ from reports.query.timezones import EPOCH
 from sites import site_cache
 
 MAX_GAPS = 6
-MIN_ROW_RATIO = 4  # rollups by a dimension are read only where events are at least so many times more rows
+MIN_ROW_RATIO = 4  # rollups by a dimension are read only if the events have at least this many times their rows
 TIMES_OF_DAYS = {"day", "week", "month", "weekday"}
 
 
-def min_rows_for_rollups() -> int:
+def get_min_rows_for_rollups() -> int:
     """Return from how many rows in a period on rollups are used; fewer are read from events as fast."""
     return int(getattr(settings, "ROLLUPS_ABOVE_ROWS", 100_000))
 
 
-def min_rows_for_estimates() -> int:
+def get_min_rows_for_estimates() -> int:
     """Return from how many rows in a period on distinct counts may be estimates."""
     return int(getattr(settings, "ESTIMATES_ABOVE_ROWS", 20_000_000))
 
@@ -109,7 +109,7 @@ def write_plan(context: QueryContext, group_by: GroupBy, choice: TableChoice) ->
         subqueries.append(select_rollups(context, group_by, coverage, choice.summed))
         for gap in coverage.gaps:
             subqueries += SubqueryBuilder(context.for_period(gap), group_by).build(choice.summed)
-    days = read.days_condition(coverage.days)
+    days = read.write_days_condition(coverage.days)
     subqueries += [
         estimates.estimate_visitors(context, group_by, days, coverage.gaps, each, write_day_time) for each in estimated
     ]
@@ -154,7 +154,7 @@ def find_coverage(context: QueryContext, group_by: GroupBy, version: DataVersion
     times = group_by.times
     if len(context.sites) != 1 or context.tree is not None or len(values) > 1:
         return None
-    if version.rows < min_rows_for_rollups() or "minute" in times:
+    if version.rows < get_min_rows_for_rollups() or "minute" in times:
         return None
     zone = find_rollup_zone(context.sites[0])
     if zone is None or any(not each.in_rollups and each.name not in devices.EXPOSURES for each in values):
@@ -185,7 +185,12 @@ def may_estimate(
     query: Query, context: QueryContext, group_by: GroupBy, version: DataVersion, aggregate: Aggregate
 ) -> bool:
     """Return whether the states of days contain this distinct count, and whether it is large enough to estimate."""
-    if query.exact or context.has_persons or aggregate.name != "visitors" or version.rows < min_rows_for_estimates():
+    if (
+        query.exact
+        or context.has_persons
+        or aggregate.name != "visitors"
+        or version.rows < get_min_rows_for_estimates()
+    ):
         return False
     in_site_zone = find_rollup_zone(context.sites[0]) == context.period.zone
     return in_site_zone and all(dimension.name in TIMES_OF_DAYS for dimension in group_by.dimensions)
@@ -217,7 +222,7 @@ def select_rollups(
     if dimension is not None:
         table, unix = "rollup_days", ""
         conditions += [f"dimension = '{dimension.name}'", builder.value_condition("value", dimension)]
-    conditions.append(read.days_condition(coverage.days))
+    conditions.append(read.write_days_condition(coverage.days))
     keys = []
     for index, each in enumerate(group_by.dimensions):
         if each is dimension:
@@ -241,7 +246,7 @@ def count_by_devices(
 ) -> list[Subquery]:
     """Write distinct counts over the devices of the covered days and the events of the gaps."""
     if [dimension.name for dimension in group_by.dimensions] != ["day"]:
-        days = read.days_condition(coverage.days)
+        days = read.write_days_condition(coverage.days)
         return [devices.count_devices(context, group_by, days, coverage.gaps, aggregates)]
     counts = {(day.day - EPOCH).days: day.sizes[devices.DAILY_VISITORS] for day in coverage.days}
     subqueries = [devices.select_daily_visitors(counts)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Protocol
 
@@ -19,59 +19,38 @@ GoalValue = tuple[Decimal, str]  # value of one conversion and its currency ("" 
 
 
 class GoalSource(Protocol):
-    """Where goals and segments come from, as filter JSON by id."""
+    """Loads the goals and segments of sites, as filter JSON by id."""
 
-    def goals(self, sites: tuple[int, ...]) -> Mapping[int, Any]: ...
+    def load_goal_filters(self, sites: tuple[int, ...]) -> Mapping[int, Any]: ...
 
-    def counted_goals(self, sites: tuple[int, ...]) -> frozenset[int]: ...
+    def load_counted_goals(self, sites: tuple[int, ...]) -> frozenset[int]: ...
 
-    def goal_values(self, sites: tuple[int, ...]) -> Mapping[int, GoalValue]: ...
+    def load_goal_values(self, sites: tuple[int, ...]) -> Mapping[int, GoalValue]: ...
 
-    def segment(self, sites: tuple[int, ...], number: int) -> Any: ...
+    def load_segment_filter(self, sites: tuple[int, ...], number: int) -> Any: ...
 
 
 @dataclass(frozen=True)
 class StoredGoals:
     """The goals and segments that are stored for the sites."""
 
-    def goals(self, sites: tuple[int, ...]) -> Mapping[int, Any]:
+    def load_goal_filters(self, sites: tuple[int, ...]) -> Mapping[int, Any]:
         return {goal.pk: build_predicate(goal) for goal in Goal.objects.filter(site_id__in=sites, active=True)}
 
-    def counted_goals(self, sites: tuple[int, ...]) -> frozenset[int]:
+    def load_counted_goals(self, sites: tuple[int, ...]) -> frozenset[int]:
         """Return the ids of the goals that the metric `conversions` counts unless the filter requires others."""
         goals = Goal.objects.filter(site_id__in=sites, active=True, conversion=True)
         return frozenset(goals.values_list("pk", flat=True))
 
-    def goal_values(self, sites: tuple[int, ...]) -> Mapping[int, GoalValue]:
-        """Return what one conversion is worth, of the goals with a fixed value."""
+    def load_goal_values(self, sites: tuple[int, ...]) -> Mapping[int, GoalValue]:
+        """Return the value of one conversion, of the goals with a fixed value."""
         goals = Goal.objects.filter(site_id__in=sites, active=True, fixed_revenue__isnull=False)
         columns = goals.values_list("pk", "fixed_revenue", "currency")
         return {number: (value, currency) for number, value, currency in columns if value is not None}
 
-    def segment(self, sites: tuple[int, ...], number: int) -> Any:
+    def load_segment_filter(self, sites: tuple[int, ...], number: int) -> Any:
         segment = Segment.objects.filter(site_id__in=sites, pk=number).first()
         return segment.filter if segment else None
-
-
-@dataclass(frozen=True)
-class MappedGoals:
-    """Goals and segments from mappings of id to filter JSON; every goal is counted."""
-
-    goal_filters: Mapping[int, Any]
-    segment_filters: Mapping[int, Any]
-    values: Mapping[int, GoalValue] = field(default_factory=dict)
-
-    def goals(self, sites: tuple[int, ...]) -> Mapping[int, Any]:
-        return self.goal_filters
-
-    def counted_goals(self, sites: tuple[int, ...]) -> frozenset[int]:
-        return frozenset(self.goal_filters)
-
-    def goal_values(self, sites: tuple[int, ...]) -> Mapping[int, GoalValue]:
-        return self.values
-
-    def segment(self, sites: tuple[int, ...], number: int) -> Any:
-        return self.segment_filters.get(number)
 
 
 class ReferenceResolver:
@@ -85,8 +64,8 @@ class ReferenceResolver:
         """Return the sites' goals by id."""
         if self._goals is None:
             self._goals = {}
-            values = self.source.goal_values(self.sites)
-            for number, goal_filter in self.source.goals(self.sites).items():
+            values = self.source.load_goal_values(self.sites)
+            for number, goal_filter in self.source.load_goal_filters(self.sites).items():
                 tree = filters.parse(goal_filter, f"goal {number}")
                 if tree is not None:
                     value = values.get(number, ())
@@ -115,7 +94,7 @@ class ReferenceResolver:
             if goal is None:
                 raise missing
             return goal.tree
-        segment_filter = self.source.segment(self.sites, reference.number)
+        segment_filter = self.source.load_segment_filter(self.sites, reference.number)
         tree = filters.parse(segment_filter, f"segment {reference.number}") if segment_filter is not None else None
         if tree is None:
             raise missing

@@ -1,4 +1,4 @@
-"""The two registries that every dialect and page reads: metrics, and the dimensions they can be broken down by."""
+"""The registries of metrics and dimensions in one place, for the dialects and pages that list them."""
 
 from reports.query.dimensions import DIMENSIONS, KEYED, TIMES, Dimension, get_dimension
 from reports.query.metrics import AGGREGATES, METRICS, Aggregate, Metric, get_metric

@@ -61,7 +61,7 @@ def build_context(query: Query, now: datetime, source: GoalSource) -> QueryConte
     by_goal = "goal" in query.dimensions
     goals = lookup.all_goals() if has_goal_metrics or by_goal or required else {}
     if has_goal_metrics and not by_goal and not required:
-        counted = source.counted_goals(query.sites)
+        counted = source.load_counted_goals(query.sites)
         goals = {number: goal for number, goal in goals.items() if number in counted}
     visit_tree = None
     if required:

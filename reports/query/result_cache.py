@@ -1,7 +1,7 @@
 """Results of queries, cached until the data behind them changes.
 
-The key of a result holds the version of the data it was made from, so an outdated one is never returned; outdated ones
-are dropped as the least recently used. Each process has a cache of its own.
+The key of a result contains the version of the data it was computed from, so an outdated one is never returned;
+outdated ones are dropped as the least recently used. Each process has a cache of its own.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class ResultCache:
             return self._results[key][0]
 
     def put(self, key: Hashable, result: Any, cells: int) -> None:
-        """Store a result of so many values, unless it alone is too large."""
+        """Store a result, whose size is its number of values, unless it alone is too large."""
         if cells > MAX_CELLS_OF_RESULT:
             return
         with self._lock:

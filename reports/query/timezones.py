@@ -27,7 +27,7 @@ class OffsetSpan:
     offset: int
 
 
-def offset_at(unix: int, zone: ZoneInfo) -> int:
+def find_offset(unix: int, zone: ZoneInfo) -> int:
     """Return the offset from UTC in seconds at an instant."""
     delta = datetime.fromtimestamp(unix, UTC).astimezone(zone).utcoffset()
     return int(delta.total_seconds()) if delta is not None else 0
@@ -37,15 +37,15 @@ def offset_at(unix: int, zone: ZoneInfo) -> int:
 def find_spans(zone_name: str, start: int, end: int) -> tuple[OffsetSpan, ...]:
     """Return the spans of constant offset between two instants (unix seconds), the first beginning at `start`."""
     zone = ZoneInfo(zone_name)
-    spans = [OffsetSpan(start, offset_at(start, zone))]
+    spans = [OffsetSpan(start, find_offset(start, zone))]
     step = int(SEARCH_STEP.total_seconds())
     position = start
     while position < end:
         following = min(position + step, end)
-        if offset_at(following, zone) != spans[-1].offset:
+        if find_offset(following, zone) != spans[-1].offset:
             following = find_change(position, following, spans[-1].offset, zone)
             if following < end:
-                spans.append(OffsetSpan(following, offset_at(following, zone)))
+                spans.append(OffsetSpan(following, find_offset(following, zone)))
         position = following
     return tuple(spans)
 
@@ -54,7 +54,7 @@ def find_change(low: int, high: int, offset: int, zone: ZoneInfo) -> int:
     """Return the first second in (low, high] whose offset differs from `offset`."""
     while high - low > 1:
         middle = (low + high) // 2
-        if offset_at(middle, zone) == offset:
+        if find_offset(middle, zone) == offset:
             low = middle
         else:
             high = middle
@@ -67,7 +67,7 @@ class Clock:
     def __init__(self, period: Period) -> None:
         self.period = period
         self.zone = period.info
-        self.start, self.end = int(period.start.timestamp()), ceil_second(period.end)
+        self.start, self.end = int(period.start.timestamp()), round_up_to_second(period.end)
         self.spans = find_spans(period.zone, self.start, self.end)
 
     def fits_quarters(self) -> bool:
@@ -143,7 +143,7 @@ class Clock:
         return hours
 
 
-def ceil_second(instant: datetime) -> int:
+def round_up_to_second(instant: datetime) -> int:
     """Return the instant in unix seconds, rounded up."""
     unix = instant.timestamp()
     return int(unix) + (unix > int(unix))

@@ -2,8 +2,8 @@
 
 A page has no more visitors than views, and views add up, so they are read from rollups at little cost. Visitors are
 counted only for the candidates, the pages with most views. If the last page of the answer has more visitors than the
-first page that is no candidate has views, that page cannot belong into the answer: it is proven exact. Otherwise there
-are more candidates in the next round.
+first page that is not a candidate has views, that page cannot belong into the answer, which is proven exact. Otherwise
+there are more candidates in the next round.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ WIDENING = 6  # how many times more candidates the next round has
 MAX_ROUNDS = 3
 
 
-def applies(query: Query, context: QueryContext, version: DataVersion) -> bool:
+def is_applicable(query: Query, context: QueryContext, version: DataVersion) -> bool:
     """Return whether a query is for the first pages by visitors, and rollups have the views."""
     if query.dimensions != ("page",) or context.tree is not None or query.offset + query.limit > MAX_PAGES:
         return False

@@ -1,6 +1,6 @@
 """Values that have a code and a name: `Germany`, `de` and `DE` are one country in every API and on every page.
 
-A closed vocabulary has all its values, so that any other value is refused with a sentence. An open one (browsers,
+A closed vocabulary lists all its values, so that any other one is rejected with a sentence. An open one (browsers,
 systems) only has other spellings of some: any other value is accepted as it was written.
 
 The names are English (Unicode CLDR, from babel), as all pages show them.
@@ -34,7 +34,7 @@ NO_TERRITORIES = {
     "XA",
     "XB",
     "ZZ",
-}  # codes of two letters with a name in CLDR that are no countries
+}  # codes of two letters with a name in CLDR that are not countries
 COUNTRY_ALIASES = {
     "burma": "MM", "cape verde": "CV", "czech republic": "CZ", "england": "GB", "great britain": "GB", "holland": "NL",
     "hong kong": "HK", "ivory coast": "CI", "macao": "MO", "macau": "MO", "palestine": "PS", "swaziland": "SZ",
@@ -75,7 +75,7 @@ class Vocabulary:
 
 
 @cache
-def country_names() -> Mapping[str, str]:
+def load_country_names() -> Mapping[str, str]:
     """Return ISO 3166 code -> English name."""
     return {
         code: str(name)
@@ -85,19 +85,19 @@ def country_names() -> Mapping[str, str]:
 
 
 @cache
-def country_codes() -> Mapping[str, str]:
+def load_country_codes() -> Mapping[str, str]:
     """Return folded name or other code (alpha-3, numeric, UK) -> ISO 3166 code."""
     aliases = {code: to[0] for code, to in get_global("territory_aliases").items() if len(to) == 1}
-    codes = {fold(code): to for code, to in aliases.items() if to in country_names()}
+    codes = {fold(code): to for code, to in aliases.items() if to in load_country_names()}
     codes |= COUNTRY_ALIASES
-    codes |= {fold(name): code for code, name in country_names().items()}
-    codes |= {fold(name).removeprefix("the "): code for code, name in country_names().items()}
-    return codes | {fold(code): code for code in country_names()}
+    codes |= {fold(name): code for code, name in load_country_names().items()}
+    codes |= {fold(name).removeprefix("the "): code for code, name in load_country_names().items()}
+    return codes | {fold(code): code for code in load_country_names()}
 
 
 def find_country(text: str) -> str | None:
     """Return the ISO 3166 code for a country's code or English name, in whatever case."""
-    return country_codes().get(fold(text).removeprefix("the "))
+    return load_country_codes().get(fold(text).removeprefix("the "))
 
 
 def format_country(code: str) -> str:
@@ -106,39 +106,41 @@ def format_country(code: str) -> str:
 
 
 @cache
-def region_codes() -> Mapping[str, str]:
+def load_region_codes() -> Mapping[str, str]:
     """Return folded English name -> UN M49 code of regions with several countries: 419 for Latin America."""
     return {fold(str(name)): code for code, name in ENGLISH.territories.items() if code.isdigit()}
 
 
 @cache
-def language_names() -> Mapping[str, str]:
+def load_language_names() -> Mapping[str, str]:
     """Return language code -> English name, without territories."""
     return {code: str(name) for code, name in ENGLISH.languages.items() if "_" not in code and code != "und"}
 
 
 @cache
-def language_codes() -> Mapping[str, str]:
+def load_language_codes() -> Mapping[str, str]:
     """Return folded English name -> language code."""
-    return {fold(name): code for code, name in language_names().items()}
+    return {fold(name): code for code, name in load_language_names().items()}
 
 
 def find_language_tag(text: str) -> str | None:
-    """Return the BCP 47 tag in its usual case (`de-at` -> `de-AT`); None if it is no tag of an existing language."""
+    """Return the BCP 47 tag in its usual case (`de-at` -> `de-AT`); None if it is not a tag of an existing language."""
     tag = normalize_language_tag(text)
     match = LANGUAGE_TAG.fullmatch(tag)
-    return tag if match and match[1] in language_names() else None
+    return tag if match and match[1] in load_language_names() else None
 
 
 def find_language(text: str) -> str | None:
     """Return the tag for a language's tag or English name: `de-AT`, `German`, `German (Austria)`."""
-    if (tag := find_language_tag(text)) and text not in language_names().values():  # Ga is a language, but ga is Irish
+    if (
+        tag := find_language_tag(text)
+    ) and text not in load_language_names().values():  # Ga is a language, but ga is Irish
         return tag
     name, _, rest = text.strip().removesuffix(")").partition("(")
-    code = language_codes().get(fold(name)) or language_codes().get(fold(text))
+    code = load_language_codes().get(fold(name)) or load_language_codes().get(fold(text))
     if code is None or not rest:
         return code
-    place = find_country(rest) or region_codes().get(fold(rest))
+    place = find_country(rest) or load_region_codes().get(fold(rest))
     return f"{code}-{place}" if place else None
 
 
@@ -156,7 +158,7 @@ def format_language(tag: str) -> str:
 
 
 @cache
-def currency_codes() -> Mapping[str, str]:
+def load_currency_codes() -> Mapping[str, str]:
     """Return folded English name -> ISO 4217 code."""
     return {fold(name): code for code, name in ENGLISH.currencies.items()}
 
@@ -165,7 +167,7 @@ def find_currency(text: str) -> str | None:
     """Return the ISO 4217 code for a currency's code or English name. Any three letters are a code."""
     if re.fullmatch(r"[A-Za-z]{3}", text.strip()):
         return text.strip().upper()
-    return currency_codes().get(fold(text))
+    return load_currency_codes().get(fold(text))
 
 
 def find_weekday(text: str) -> str | None:
@@ -189,9 +191,10 @@ def build_search(values: tuple[str, ...], aliases: Mapping[str, str] | None = No
 
 
 VOCABULARIES: dict[str, Vocabulary] = {
-    "country": Vocabulary("country", "a code such as DE or a name such as Germany", find_country, names=country_names),
+    "country": Vocabulary("country", "a code such as DE or a name such as Germany", find_country,
+                          names=load_country_names),
     "language": Vocabulary("language", "a tag such as de or de-AT or a name such as German", find_language,
-                           names=language_names),
+                           names=load_language_names),
     "channel": Vocabulary("channel", ", ".join(CHANNELS), build_search(CHANNELS)),
     "device": Vocabulary("device", ", ".join(DEVICES), build_search(
         DEVICES, {"phone": "Mobile", "computer": "Desktop"})),

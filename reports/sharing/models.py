@@ -6,15 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from django.db import models
-from django.utils.crypto import get_random_string
 
 from accounts.keys import hash_key
 from accounts.security.encrypted_fields import EncryptedCharField
-
-
-def share_token() -> str:
-    """Return a random secret; whoever knows it may read the report."""
-    return get_random_string(32)
 
 
 class ShareQuerySet(models.QuerySet["Share"]):
@@ -38,7 +32,7 @@ class Share(models.Model):
 
     site = models.ForeignKey("sites.Site", models.CASCADE, related_name="shares")
     name = models.CharField(max_length=120)
-    token = EncryptedCharField(max_length=40, default=share_token)
+    token = EncryptedCharField(max_length=40)
     token_hash = models.CharField(max_length=64, unique=True, editable=False)
     segment = models.ForeignKey("goals.Segment", models.CASCADE, null=True, blank=True, related_name="shares")
     password = models.CharField(max_length=200, blank=True, help_text="Hashed; empty = none")
@@ -49,6 +43,13 @@ class Share(models.Model):
     created = models.DateTimeField(auto_now_add=True)
 
     objects: Any = ShareQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(embed=False) | models.Q(password=""), name="share_in_a_frame_has_no_password"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name

@@ -10,7 +10,7 @@ from django.contrib.auth.hashers import check_password, make_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
-from django.utils.crypto import constant_time_compare, salted_hmac
+from django.utils.crypto import constant_time_compare, get_random_string, salted_hmac
 
 from accounts.limits import check_limit
 from accounts.models import User
@@ -21,6 +21,7 @@ from reports.sharing.models import Share
 from sites.models import Site
 
 SHARED_LINK_KIND = "share"  # kind of exposed key in `accounts.revocation`
+TOKEN_LENGTH = 32  # characters of a random secret: whoever knows it may read the report
 KEY_TOKEN = re.compile(r"site-([1-9]\d{0,17})-[0-9a-f]{40}", re.ASCII)
 
 
@@ -44,6 +45,7 @@ def share_create(
     used = Share.objects.open(timezone.now()).filter(site=site).count()
     check_limit(site.account, "shares_per_site", used=used, field="name", what="open links on one site")
     share = Share(site=site, name=name.strip(), segment=segment, embed=embed, expires=expires, created_by=user)
+    share.token = get_random_string(TOKEN_LENGTH)
     share.password = make_password(password) if password else ""
     share.full_clean()
     share.save()

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
-from functools import wraps
 from typing import Any, cast
 
 from django.contrib import messages
@@ -16,22 +13,18 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.forms import add_errors
 from accounts.models import User
 from accounts.security import rate_limits
 from accounts.security.client_ip import get_client_key
 from accounts.security.recognized_devices import SHARE_DEVICES
-from reports.dashboard.base_view import htmx_target, set_private
-from reports.dashboard.presenters.exports import FORMATS
-from reports.dashboard.state import ReportState
-from reports.dashboard.views.details import build_page, choose_columns, export_table, find_dimension
-from reports.dashboard.views.graph_image import render_image
-from reports.dashboard.views.reports import build_report, load_named_panel, render_fragment
-from reports.query.errors import QueryRefused
+from reports.dashboard.base_view import report_page, serve_page
+from reports.dashboard.views.reports import overview
 from reports.sharing.forms import PasswordForm, SharedLinkForm
 from reports.sharing.models import Share
+from reports.sharing.scope import ShareScope
 from reports.sharing.services import (
     build_password_proof,
     check_share_password,
@@ -39,9 +32,8 @@ from reports.sharing.services import (
     share_create,
     share_revoke,
 )
-from reports.sharing.state import build_shared_toolbar, read_shared_state, share_path, shared_dimensions, shared_panels
 from sites.access import site_for
-from sites.navigation import settings_context
+from sites.navigation import build_settings_context
 
 SHARE_CLIENT = rate_limits.RateLimit("share-client", 10, 60)  # attempts at one link's password by one client
 SHARE_DEVICE = rate_limits.RateLimit("share-device", 10, 60)  # by a device that has opened the link before
@@ -65,127 +57,35 @@ def is_unlocked(request: HttpRequest, share: Share) -> bool:
     return not share.password or request.session.get(f"share:{share.pk}") == build_password_proof(share)
 
 
-def answered(response: HttpResponse) -> HttpResponse:
-    """Set the headers that keep a secret link's pages out of caches and search engines."""
-    response.headers["Cache-Control"] = "private, no-store"
-    response.headers["X-Robots-Tag"] = "noindex, nofollow"
-    return set_private(response)
+def read_share_scope(request: HttpRequest, token: str) -> ShareScope:
+    """Return the scope of a link that needs no password, or whose password was entered. Otherwise Http404."""
+    share = find_share(token)
+    if not is_unlocked(request, share):
+        raise Http404("No such link.")
+    return ShareScope(site=share.site, share=share)
+
+
+def read_framed_scope(request: HttpRequest, token: str) -> ShareScope:
+    """Return the scope of a link's pages for frames on other sites. Http404 where the link does not allow frames."""
+    share = find_share(token)
+    if not share.embed or share.password:
+        raise Http404("No such link.")
+    return ShareScope(site=share.site, share=share, framed=True)
+
+
+share_page = report_page(read_share_scope, "token", login=False)
+framed_page = report_page(read_framed_scope, "token", login=False)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @sensitive_post_parameters("password")
-def overview(request: HttpRequest, token: str) -> HttpResponse:
+def shared_report(request: HttpRequest, token: str) -> HttpResponse:
     """Display the overview; a protected link requests its password first."""
     share = find_share(token)
+    scope = ShareScope(site=share.site, share=share)
     if request.method == "POST" or not is_unlocked(request, share):
-        return answered(render_password_form(request, share))
-    return render_shared_report(request, share, framed=False)
-
-
-ShareView = Callable[..., HttpResponse]
-
-
-def shared_page(view: Callable[..., HttpResponse]) -> ShareView:
-    """Make `view(request, share, state, …)` a page of shared links, with a state that the link allows."""
-
-    @require_safe
-    @wraps(view)
-    def page(request: HttpRequest, token: str, *args: Any, framed: bool = False, **kwargs: Any) -> HttpResponse:
-        share = find_share(token)
-        if not is_unlocked(request, share):
-            raise Http404("No such link.")
-        try:
-            response = view(request, share, read_shared_state(request, share, request.path, framed), *args, **kwargs)
-        except QueryRefused as error:
-            response = render_query_error(request, share, error)
-        return answered(response)
-
-    return page
-
-
-def embedded(view: ShareView) -> ShareView:
-    """Make a page of shared links a page for frames on other sites, if the link allows that."""
-
-    @wraps(view)
-    def framed_page(request: HttpRequest, token: str, *args: Any, **kwargs: Any) -> HttpResponse:
-        share = find_share(token)
-        if not share.embed or share.password:
-            raise Http404("No such link.")
-        response = view(request, token, *args, framed=True, **kwargs)
-        response.xframe_options_exempt = True
-        return response
-
-    return framed_page
-
-
-@require_safe
-def framed_overview(request: HttpRequest, token: str, framed: bool = True) -> HttpResponse:
-    """Display the overview in a frame."""
-    return render_shared_report(request, find_share(token), framed)
-
-
-embed = embedded(framed_overview)
-
-
-@shared_page
-def panel(request: HttpRequest, share: Share, state: ReportState, name: str, tab: str) -> HttpResponse:
-    """Display one panel of the overview."""
-    report, target = replace(state, path=f"{state.root_path}/"), htmx_target(request)
-    content = load_named_panel(report, name, tab, target, shared_panels())
-    if target:
-        return render(request, "reports/_panel.html", {"panel": content, "site": share.site})
-    context = {**build_shared_toolbar(report, share), "panel": content, "framed": is_framed(state)}
-    return render(request, "sharing/panel.html", context)
-
-
-@shared_page
-def details(request: HttpRequest, share: Share, state: ReportState, name: str) -> HttpResponse:
-    """Display the full table of one of the panels, or send it as a file."""
-    if name not in shared_dimensions():
-        raise Http404("No such table.")
-    row = find_dimension(name)
-    if (file_format := request.GET.get("format", "")) in FORMATS:
-        return export_table(state, row, file_format)
-    context = {**build_shared_toolbar(state, share), **build_page(state, row, choose_columns(row, state))}
-    context |= {"framed": is_framed(state), "no_compare": True}
-    is_fragment = htmx_target(request) == "sheet"
-    return render(request, "reports/_details.html" if is_fragment else "sharing/details.html", context)
-
-
-@shared_page
-def graph_svg(request: HttpRequest, share: Share, state: ReportState) -> HttpResponse:
-    """Send the graph of the overview as a file."""
-    return render_image(request, state, str(share.site))
-
-
-framed_details, framed_graph_svg = embedded(details), embedded(graph_svg)
-
-
-def is_framed(state: ReportState) -> bool:
-    """Whether the page is one for frames."""
-    return state.root_path.endswith("/embed")
-
-
-def render_shared_report(request: HttpRequest, share: Share, framed: bool) -> HttpResponse:
-    """Render the overview, or only the report or a fragment of it where htmx requests that."""
-    path, panels = share_path(share, framed), shared_panels()
-    try:
-        state = read_shared_state(request, share, path if framed else f"{path}/", framed)
-        if (fragment := render_fragment(request, state, "overview", panels, shared=True)) is not None:
-            return answered(fragment)
-        toolbar = build_shared_toolbar(state, share, live=False)
-        context = {**toolbar, **build_report(request, state, "overview", panels)}
-    except QueryRefused as error:
-        return answered(render_query_error(request, share, error))
-    context |= {"title": share.name, "framed": framed}
-    is_page = htmx_target(request) != "sheet"
-    return answered(render(request, "sharing/view.html" if is_page else "reports/_sheet.html", context))
-
-
-def render_query_error(request: HttpRequest, share: Share, error: QueryRefused) -> HttpResponse:
-    """Render why the state of the URL cannot be displayed."""
-    context = {"share": share, "sentence": error.sentence, "clean": reverse("sharing:overview", args=[share.token])}
-    return render(request, "sharing/refused.html", context, status=400)
+        return scope.set_headers(render_password_form(request, share))
+    return serve_page(request, scope, overview, request.path)
 
 
 def render_password_form(request: HttpRequest, share: Share) -> HttpResponse:
@@ -239,7 +139,7 @@ def sharing(request: HttpRequest, site_id: int) -> HttpResponse:
         "form": form, "now": now,
         "shares": [(row, request.build_absolute_uri(reverse("sharing:overview", args=[row.token]))) for row in shares],
     }  # fmt: skip
-    return render(request, "sharing/settings.html", {**context, **settings_context(request, site, "sharing")})
+    return render(request, "share/settings.html", {**context, **build_settings_context(request, site, "sharing")})
 
 
 @login_required

@@ -56,7 +56,7 @@ def confirmation_send(*, channel: Channel) -> None:
     ):
         raise ValidationError(f"This account may have {maximum} addresses confirmed a day. Try again tomorrow.")
     if rate_limits.count_attempt((CONFIRM_ADDRESS, channel.target.strip().lower())):
-        raise ValidationError("This address was asked several times today. Try again tomorrow.")
+        raise ValidationError("This address was sent several confirmation mails today. Try again tomorrow.")
     brand = simplify_brand_name(load_brand(channel.account))
     mail.send(
         to=channel.target,

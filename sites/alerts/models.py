@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from django.db import models
 
+from accounts.constraints import is_one_of
 from accounts.security.encrypted_fields import EncryptedCharField
 
 
@@ -19,11 +20,6 @@ class ChannelKind(models.TextChoices):
 
 
 USABLE = ~models.Q(kind=ChannelKind.EMAIL) | models.Q(confirmed__isnull=False)
-
-
-def webhook_secret() -> str:
-    """Create a secret that webhooks are signed with."""
-    return secrets.token_urlsafe(32)
 
 
 class ChannelQuerySet(models.QuerySet["Channel"]):
@@ -43,7 +39,7 @@ class Channel(models.Model):
     kind = models.CharField(max_length=10, choices=ChannelKind.choices)
     name = models.CharField(max_length=120)
     target = EncryptedCharField(max_length=2000, help_text="An e-mail address, or the https:// address of a hook")
-    secret = EncryptedCharField(max_length=64, default=webhook_secret)
+    secret = EncryptedCharField(max_length=64, default=secrets.token_urlsafe, help_text="Webhooks are signed with it")
     enabled = models.BooleanField(default=True)
     quiet_from = models.TimeField(null=True, blank=True, help_text="Messages wait from here …")
     quiet_until = models.TimeField(null=True, blank=True, help_text="… until here, in the account's zone")
@@ -53,6 +49,9 @@ class Channel(models.Model):
     created = models.DateTimeField(auto_now_add=True)
 
     objects: Any = ChannelQuerySet.as_manager()
+
+    class Meta:
+        constraints = [is_one_of("kind", ChannelKind, "channel_kind_is_known")]
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()}: {self.name}"
@@ -79,10 +78,10 @@ class Alert(models.Model):
     condition = models.CharField(max_length=30)
     parameters = models.JSONField(default=dict, blank=True)
     channels = models.ManyToManyField(Channel, related_name="alerts", blank=True)
-    throttle_minutes = models.PositiveIntegerField(default=60, help_text="Tell at most once in so many minutes")
+    throttle_minutes = models.PositiveIntegerField(default=60, help_text="Minutes between two messages, at least")
     enabled = models.BooleanField(default=True)
     last_fired = models.DateTimeField(null=True, blank=True)
-    memory = models.JSONField(default=dict, blank=True, help_text="What the condition saw last time")
+    memory = models.JSONField(default=dict, blank=True, help_text="State of the condition since its last evaluation")
     created = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:
@@ -108,14 +107,25 @@ class Delivery(models.Model):
     payload = models.JSONField(default=dict, blank=True)
     state = models.CharField(max_length=10, choices=DeliveryState.choices, default=DeliveryState.WAITING)
     attempts = models.PositiveIntegerField(default=0)
-    next_try = models.DateTimeField(db_index=True)
+    next_try = models.DateTimeField()
     created = models.DateTimeField(auto_now_add=True)
     sent = models.DateTimeField(null=True, blank=True)
     error = models.CharField(max_length=300, blank=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["channel", "key"], name="one_delivery_per_channel_and_key")]
-        indexes = [models.Index(fields=["state", "next_try"])]
+        constraints = [
+            models.UniqueConstraint(fields=["channel", "key"], name="one_delivery_per_channel_and_key"),
+            is_one_of("state", DeliveryState, "delivery_state_is_known"),
+            models.CheckConstraint(
+                condition=models.Q(state=DeliveryState.SENT, sent__isnull=False)
+                | (~models.Q(state=DeliveryState.SENT) & models.Q(sent=None)),
+                name="sent_delivery_says_when",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["state", "next_try"]),
+            models.Index(fields=["alert", "-created"], name="delivery_log_of_alert"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.subject} to {self.channel}"

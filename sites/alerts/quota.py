@@ -18,8 +18,8 @@ def evaluate_quota(alert: Alert, now: datetime) -> Sequence[AlertNotification]:
         return []
     share = account.quota_share
     level = 100 if share >= 100 else int(alert.parameters["percent"])
-    notified_level = alert.memory.get("told", 0) if alert.memory.get("month") == month else 0
-    alert.memory = {"month": month, "told": max(notified_level, level if share >= level else 0)}
+    notified_level = alert.memory.get("notified", 0) if alert.memory.get("month") == month else 0
+    alert.memory = {"month": month, "notified": max(notified_level, level if share >= level else 0)}
     if share < level or notified_level >= level:
         return []
     return [build_quota_notification(alert, account, level, month)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,7 +18,7 @@ from accounts.revocation import exposed_keys_clear
 from accounts.services import account_lock
 from sites.alerts.conditions import CONDITIONS, AlertNotification
 from sites.alerts.confirmation import is_member_address
-from sites.alerts.models import Alert, Channel, ChannelKind, Delivery, webhook_secret
+from sites.alerts.models import Alert, Channel, ChannelKind, Delivery
 from sites.outbound import OutboundError, check_host
 
 WEBHOOK_KIND = "webhook-secret"  # of exposed keys (`accounts.revocation`)
@@ -25,7 +26,7 @@ WEBHOOK_KIND = "webhook-secret"  # of exposed keys (`accounts.revocation`)
 
 @transaction.atomic
 def channel_save(*, channel: Channel, now: datetime | None = None) -> Channel:
-    """Store a channel; switching it on again forgets why it was switched off.
+    """Store a channel; switching it on again deletes the reason why it was switched off.
 
     An e-mail channel stays confirmed while its address does not change; a new address is confirmed if it is a member's.
     Raises ValidationError for a hook that may not be reached from here, and above the limit of channels.
@@ -50,7 +51,7 @@ def channel_save(*, channel: Channel, now: datetime | None = None) -> Channel:
 
 def channel_secret_replace(*, channel: Channel) -> None:
     """Replace the secret that webhooks are signed with; receivers with the old one will reject them."""
-    channel.secret = webhook_secret()
+    channel.secret = secrets.token_urlsafe()
     channel.save(update_fields=["secret"])
     exposed_keys_clear(kind=WEBHOOK_KIND, object_id=channel.pk)
 
@@ -63,7 +64,7 @@ def channel_delete(*, channel: Channel) -> None:
 
 
 def check_hook(channel: Channel) -> None:
-    """Raise ValidationError for a hook that may not be reached, as far as this is known without a DNS lookup."""
+    """Raise ValidationError for a hook that may not be reached, as far as can be checked without a DNS lookup."""
     try:
         check_host(channel.target)
     except OutboundError as error:
@@ -84,18 +85,23 @@ def alert_save(*, alert: Alert, parameters: Mapping[str, Any], channels: Iterabl
     return alert
 
 
+def alert_delete(*, alert: Alert) -> None:
+    """Delete an alert; the log of its deliveries stays."""
+    alert.delete()
+
+
 def delivery_queue(
-    *, channel: Channel, firing: AlertNotification, now: datetime, alert: Alert | None = None
+    *, channel: Channel, notification: AlertNotification, now: datetime, alert: Alert | None = None
 ) -> Delivery | None:
     """Queue a notification for a channel; returns None if its key was queued before."""
     delivery, created = Delivery.objects.get_or_create(
         channel=channel,
-        key=firing.key[:120],
+        key=notification.key[:120],
         defaults={
             "alert": alert,
-            "subject": join_lines(firing.subject)[:200],
-            "text": firing.text,
-            "payload": dict(firing.payload),
+            "subject": join_lines(notification.subject)[:200],
+            "text": notification.text,
+            "payload": dict(notification.payload),
             "next_try": now,
         },
     )
@@ -112,7 +118,7 @@ def is_throttled(alert: Alert, now: datetime) -> bool:
 
 
 @transaction.atomic
-def alert_fire(*, alert: Alert, firing: AlertNotification, now: datetime) -> int:
+def alert_fire(*, alert: Alert, notification: AlertNotification, now: datetime) -> int:
     """Queue a notification for the alert's channels unless its last one is too recent.
 
     Uptime alerts are never held back: the end of an incident may follow its start. Returns the queued deliveries.
@@ -120,7 +126,7 @@ def alert_fire(*, alert: Alert, firing: AlertNotification, now: datetime) -> int
     if is_throttled(alert, now) and alert.condition != "uptime":
         return 0
     channels = alert.channels.usable()
-    queued = [delivery_queue(channel=channel, firing=firing, now=now, alert=alert) for channel in channels]
+    queued = [delivery_queue(channel=channel, notification=notification, now=now, alert=alert) for channel in channels]
     count = sum(delivery is not None for delivery in queued)
     if count:
         alert.last_fired = now
@@ -144,4 +150,4 @@ def evaluate_alert(alert: Alert, now: datetime) -> int:
     notifications = evaluate(alert, now) if evaluate else ()
     with transaction.atomic():  # both or nothing, if the worker dies here
         alert.save(update_fields=["memory"])
-        return sum(alert_fire(alert=alert, firing=notification, now=now) for notification in notifications)
+        return sum(alert_fire(alert=alert, notification=notification, now=now) for notification in notifications)

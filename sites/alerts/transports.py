@@ -111,7 +111,7 @@ async def post_to_hook(delivery: Delivery, body: dict[str, Any], headers: dict[s
     try:
         response = await fetch_async(
             delivery.channel.target, method="POST", headers=all_headers, content=content, timeout=HOOK_SECONDS,
-            follow=False, most_bytes=MAX_RESPONSE_BYTES,
+            follow=False, max_bytes=MAX_RESPONSE_BYTES,
         )  # fmt: skip
     except OutboundError as error:
         raise DeliveryFailed(str(error), internal=isinstance(error, OutboundNotMade)) from error

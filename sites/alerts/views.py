@@ -13,7 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.forms import add_errors
-from accounts.permissions import get_account
+from accounts.permissions import find_membership, membership_may
 from accounts.views.secrets import render_secrets
 from sites.access import site_for
 from sites.alerts.conditions import CONDITIONS, AlertNotification
@@ -21,14 +21,22 @@ from sites.alerts.confirmation import confirmation_send, count_test_message
 from sites.alerts.deliveries import deliver
 from sites.alerts.forms import AlertForm, ChannelForm
 from sites.alerts.models import Alert, Channel, ChannelKind, Delivery
-from sites.alerts.services import alert_save, channel_delete, channel_save, channel_secret_replace, delivery_queue
+from sites.alerts.services import (
+    alert_delete,
+    alert_save,
+    channel_delete,
+    channel_save,
+    channel_secret_replace,
+    delivery_queue,
+)
 from sites.models import Site
 
 
 def site_for_staff(request: HttpRequest, site_id: int) -> Site:
     """Fetch a site for users who may edit its account, since channels belong to the account. Guests get Http404."""
     site = site_for(request, site_id, may="edit")
-    get_account(request, site.account_id, may="edit")
+    if not membership_may(find_membership(request.user, site.account), "edit"):
+        raise Http404("No such account.")
     return site
 
 
@@ -74,8 +82,8 @@ def edit_alert(request: HttpRequest, site_id: int, condition: str = "", alert_id
 def delete_alert(request: HttpRequest, site_id: int, alert_id: int) -> HttpResponse:
     """Delete an alert."""
     site = site_for_staff(request, site_id)
-    get_object_or_404(Alert, pk=alert_id, site=site).delete()
-    return redirect("alerts:list", site.pk)
+    alert_delete(alert=get_object_or_404(Alert, pk=alert_id, site=site))
+    return redirect("alerts", site.pk)
 
 
 @login_required
@@ -138,7 +146,7 @@ def send_test(site: Site, channel: Channel) -> tuple[str, bool]:
     now = timezone.now()
     text = f"This is a test of “{channel.name}” for {site}."
     delivery = delivery_queue(
-        channel=channel, firing=AlertNotification(f"test-{now.timestamp()}", "Test message", text), now=now
+        channel=channel, notification=AlertNotification(f"test-{now.timestamp()}", "Test message", text), now=now
     )
     if delivery is None:
         return "It was not sent: another test message was sent at the same moment.", False

@@ -9,7 +9,7 @@ from sites.outbound.addresses import is_allowed_address
 from sites.outbound.client import OutboundResponse, fetch, fetch_async
 from sites.outbound.errors import OutboundError, OutboundForbidden, OutboundNotMade
 from sites.outbound.reachable import check_host, check_reachable
-from sites.outbound.redirects import origin_of
+from sites.outbound.redirects import extract_origin
 
 __all__ = [
     "OutboundError",
@@ -18,8 +18,8 @@ __all__ = [
     "OutboundResponse",
     "check_host",
     "check_reachable",
+    "extract_origin",
     "fetch",
     "fetch_async",
     "is_allowed_address",
-    "origin_of",
 ]

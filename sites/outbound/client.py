@@ -68,17 +68,17 @@ async def fetch_async(
     content: bytes | None = None,
     timeout: float = 15,
     follow: bool = True,
-    most_bytes: int = MAX_BYTES,
+    max_bytes: int = MAX_BYTES,
 ) -> OutboundResponse:
     """Send one request and follow redirects, within `timeout` seconds altogether.
 
     Raises OutboundError with a sentence for the user; OutboundNotMade if the cause is not the remote address.
     """
-    backend, hops = GuardedBackend(ByteLimit(2 * most_bytes + MAX_OVERHEAD)), [url]
+    backend, hops = GuardedBackend(ByteLimit(2 * max_bytes + MAX_OVERHEAD)), [url]
     try:
         async with asyncio.timeout(timeout):
             first = build_first_hop(url, method, add_default_headers(headers or {}), content)
-            return await follow_hops(first, backend, hops, timeout, follow, most_bytes)
+            return await follow_hops(first, backend, hops, timeout, follow, max_bytes)
     except OutboundError:
         raise
     except Exception as error:
@@ -196,7 +196,7 @@ def describe_error(error: Exception, url: str, resolving: bool = False) -> str:
     if isinstance(error, zlib.error):
         return f"{host} sent a compressed answer that is broken."
     if isinstance(error, httpx.InvalidURL):
-        return f"{host} redirects to something that is no address."
+        return f"{host} redirects to something that is not an address."
     if "certificate" in text.lower() or isinstance(error.__cause__ or error.__context__ or error, ssl.SSLError):
         return f"{host} has a certificate problem: {text}"
     if isinstance(error, httpx.ConnectError):

@@ -75,7 +75,7 @@ def read_hosts_file(path: Path, changed: int) -> dict[str, list[str]]:
 
 async def query_name_servers(host: str, seconds: float) -> list[str]:
     """Query the A and AAAA records of `host` concurrently. Raises DNSException if both queries fail."""
-    resolver = name_resolver(int(time.monotonic()) // CONFIGURATION_CACHE_SECONDS)
+    resolver = build_resolver(int(time.monotonic()) // CONFIGURATION_CACHE_SECONDS)
     queries = (
         resolver.resolve(host, kind, search=True, lifetime=seconds, raise_on_no_answer=False) for kind in ("A", "AAAA")
     )
@@ -89,7 +89,7 @@ async def query_name_servers(host: str, seconds: float) -> list[str]:
 
 
 @lru_cache(maxsize=1)
-def name_resolver(period: int) -> dns.asyncresolver.Resolver:
+def build_resolver(period: int) -> dns.asyncresolver.Resolver:
     """Create a resolver with the machine's name servers; they are read again in every `period`."""
     return dns.asyncresolver.Resolver()
 
@@ -107,7 +107,7 @@ async def check_name_servers() -> None:
 
 async def probe_name_servers() -> bool:
     try:
-        resolver = name_resolver(int(time.monotonic()) // CONFIGURATION_CACHE_SECONDS)
+        resolver = build_resolver(int(time.monotonic()) // CONFIGURATION_CACHE_SECONDS)
         await resolver.resolve(".", "NS", lifetime=PROBE_SECONDS, raise_on_no_answer=False)
     except dns.resolver.NXDOMAIN:
         return True

@@ -19,7 +19,7 @@ def check_host(url: str) -> str:
 
     Raises OutboundForbidden for an IP address or a local name that may not be reached, and for a name without a dot
     (`intranet`) unless the operator allows a private network, since only those have such names; OutboundError for text
-    that is no http(s) URL.
+    that is not an http(s) URL.
     """
     try:
         parsed = httpx.URL(url)

@@ -19,8 +19,8 @@ CLIENT_HEADERS = frozenset((
 ))  # fmt: skip
 
 
-def origin_of(url: httpx.URL | str) -> tuple[str, str, int | None]:
-    """Return scheme, host and port (by default the scheme's own). Text that is no URL is an origin of its own."""
+def extract_origin(url: httpx.URL | str) -> tuple[str, str, int | None]:
+    """Return scheme, host and port (by default the scheme's own). Text that is not a URL is an origin of its own."""
     try:
         parsed = httpx.URL(url)
     except Exception:  # the parser raises more than it documents
@@ -55,7 +55,7 @@ def build_next_hop(hop: Hop, status: int, location: str | None) -> Hop | None:
     following = replace(hop, url=hop.url.join(location))
     if (status == 303 and hop.method != "HEAD") or (status in {301, 302} and hop.method == "POST"):
         following = replace(following, method="GET", content=None, headers=remove_headers(hop.headers, CONTENT_HEADERS))
-    if origin_of(following.url) != origin_of(hop.url):
+    if extract_origin(following.url) != extract_origin(hop.url):
         headers = {name: value for name, value in following.headers.items() if name.lower() in CROSS_ORIGIN_HEADERS}
         following = replace(following, content=None, headers=headers)
     return following

@@ -6,8 +6,7 @@ from typing import Any
 
 from django import template
 
-from accounts.permissions import may_on_object
-from sites.access import KIND
+from sites.access import may_on_site
 from sites.models import Site
 
 register = template.Library()
@@ -19,4 +18,4 @@ def may_with_site(context: Any, what: str, site: Any) -> bool:
     request = context.get("request")
     if not isinstance(site, Site) or request is None:
         return False
-    return may_on_object(request.user, site.account, KIND, site.pk, what)
+    return may_on_site(request.user, site, what)

@@ -82,7 +82,7 @@ CONDITIONS = (
         (
             ConditionParameter(
                 DAYS_PARAMETER,
-                "Warn so many days before a certificate expires",
+                "Days before a certificate expires",
                 DEFAULT_DAYS,
                 f"Numbers with commas. Empty stands for {DEFAULT_DAYS}; 0 for no warning.",
                 required=False,

@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 
 from accounts.security.masking import DOTS
-from sites.outbound import OutboundError, check_reachable, origin_of
+from sites.outbound import OutboundError, check_reachable, extract_origin
 from sites.uptime.headers import fill_stored_values, mask_headers, parse_header_lines
 from sites.uptime.models import Monitor, MonitorURLValidator
 from sites.uptime.services import EDITABLE
@@ -23,7 +23,7 @@ class MonitorForm(forms.ModelForm):
     """Which address is checked how often, and what a good response is. Headers are entered one per line."""
 
     url = MonitorURLFormField(
-        label="Address", assume_scheme="https", help_text="What to ask, such as https://example.com/"
+        label="Address", assume_scheme="https", help_text="The address to check, such as https://example.com/"
     )
     interval = forms.TypedChoiceField(label="Every", choices=INTERVALS, coerce=int, initial=60)
     headers = forms.CharField(
@@ -65,7 +65,7 @@ class MonitorForm(forms.ModelForm):
     def clean_headers(self) -> dict[str, str]:
         """Parse lines `Name: value`; values that were left as dots are the stored ones."""
         headers = parse_header_lines(self.cleaned_data["headers"])
-        same_origin = origin_of(self.cleaned_data.get("url", self.stored_url)) == origin_of(self.stored_url)
+        same_origin = extract_origin(self.cleaned_data.get("url", self.stored_url)) == extract_origin(self.stored_url)
         return fill_stored_values(headers, self.stored_headers, same_origin)
 
     def clean_interval(self) -> int:

@@ -5,13 +5,21 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from django.core.validators import URLValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, URLValidator
 from django.db import models
 
+from accounts.constraints import is_one_of
 from accounts.security.encrypted_fields import EncryptedDictField
 
 METHODS = [("GET", "GET"), ("HEAD", "HEAD"), ("POST", "POST")]
 MIN_INTERVAL, MAX_INTERVAL = 30, 3600  # seconds between two checks
+MAX_TIMEOUT = 30  # seconds
+
+
+def accept_seconds(shortest: int, longest: int) -> list[Any]:
+    """Return the validators of a number of seconds."""
+    sentence = f"Choose {shortest} to {longest} seconds."
+    return [MinValueValidator(shortest, sentence), MaxValueValidator(longest, sentence)]
 
 
 class MonitorURLValidator(URLValidator):
@@ -53,8 +61,14 @@ class Monitor(models.Model):
     name = models.CharField(max_length=120, blank=True)
     url = MonitorURLField(max_length=2000)
     method = models.CharField(max_length=4, choices=METHODS, default="GET")
-    interval = models.PositiveIntegerField(default=60, help_text="Seconds between checks, 30 to 3600")
-    timeout = models.PositiveIntegerField(default=15, help_text="Seconds until an answer counts as missing")
+    interval = models.PositiveIntegerField(
+        default=60,
+        validators=accept_seconds(MIN_INTERVAL, MAX_INTERVAL),
+        help_text="Seconds between checks, 30 to 3600",
+    )
+    timeout = models.PositiveIntegerField(
+        default=15, validators=accept_seconds(1, MAX_TIMEOUT), help_text="Seconds until an answer counts as missing"
+    )
     expected_status = models.CharField(max_length=60, default="200-399", help_text="Such as 200-299, 401")
     must_contain = models.CharField(max_length=200, blank=True)
     must_not_contain = models.CharField(max_length=200, blank=True)
@@ -64,7 +78,7 @@ class Monitor(models.Model):
     public = models.BooleanField(default=False, help_text="Shown on the public status page")
     link_id = models.BigIntegerField(null=True, blank=True, help_text="The tracked link whose destination this is")
 
-    next_due = models.DateTimeField(db_index=True)
+    next_due = models.DateTimeField()
     claim = models.CharField(max_length=32, blank=True, db_index=True)
     state = models.CharField(max_length=10, choices=MonitorState.choices, default=MonitorState.UNKNOWN)
     state_since = models.DateTimeField(null=True, blank=True)
@@ -77,7 +91,22 @@ class Monitor(models.Model):
     created = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        indexes = [models.Index(fields=["enabled", "next_due"])]
+        constraints = [
+            is_one_of("state", MonitorState, "monitor_state_is_known"),
+            models.CheckConstraint(
+                condition=models.Q(method__in=[name for name, _ in METHODS]), name="monitor_method_is_known"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(interval__range=(MIN_INTERVAL, MAX_INTERVAL)), name="monitor_interval_in_range"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(timeout__range=(1, MAX_TIMEOUT)), name="monitor_timeout_in_range"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["enabled", "next_due"]),
+            models.Index(fields=["link_id"], condition=models.Q(link_id__isnull=False), name="monitor_of_link"),
+        ]
 
     def __str__(self) -> str:
         return self.name or self.url
@@ -86,15 +115,15 @@ class Monitor(models.Model):
 class Incident(models.Model):
     """An outage, from the first failed check to the first successful one.
 
-    `told` and `told_end` are the times when the notifications of its start and end were queued.
+    `start_notified` and `end_notified` are the times when the notifications of its start and end were queued.
     """
 
     monitor = models.ForeignKey(Monitor, models.CASCADE, related_name="incidents")
     start = models.DateTimeField(db_index=True)
     end = models.DateTimeField(null=True, blank=True)
     cause = models.CharField(max_length=200)
-    told = models.DateTimeField(null=True, blank=True)
-    told_end = models.DateTimeField(null=True, blank=True)
+    start_notified = models.DateTimeField(null=True, blank=True)
+    end_notified = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [
@@ -102,6 +131,7 @@ class Incident(models.Model):
                 fields=["monitor"], condition=models.Q(end__isnull=True), name="one_open_incident_per_monitor"
             )
         ]
+        indexes = [models.Index(fields=["monitor", "-start"], name="incident_by_monitor_start")]
 
     def __str__(self) -> str:
         return f"{self.monitor} down since {self.start:%Y-%m-%d %H:%M}"
@@ -115,7 +145,10 @@ class WatchedPeriod(models.Model):
     end = models.DateTimeField()
 
     class Meta:
-        indexes = [models.Index(fields=["monitor", "end"], name="sites_watch_monitor_end")]
+        indexes = [
+            models.Index(fields=["monitor", "end"]),
+            models.Index(fields=["end"]),  # for the deletion of old ones
+        ]
         constraints = [models.CheckConstraint(condition=models.Q(end__gt=models.F("start")), name="watched_for_a_time")]
 
     def __str__(self) -> str:
@@ -132,7 +165,11 @@ class UptimeHour(models.Model):
     histogram = models.JSONField(default=dict)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["monitor", "hour"], name="one_row_per_monitor_and_hour")]
+        constraints = [
+            models.UniqueConstraint(fields=["monitor", "hour"], name="one_row_per_monitor_and_hour"),
+            models.CheckConstraint(condition=models.Q(failures__lte=models.F("checks")), name="failures_are_checks"),
+        ]
+        indexes = [models.Index(fields=["hour"], name="uptime_hour")]  # for the deletion of old ones
 
     def __str__(self) -> str:
         return f"{self.monitor} at {self.hour:%Y-%m-%d %H}:00"

@@ -80,7 +80,7 @@ def load_claimed_monitors(claim_id: str) -> list[Monitor]:
 
 
 async def run_check(monitor: Monitor, check: Check) -> CheckResult:
-    """Run one check. If it raises, its result is not `conclusive`: that is no failure of the monitored address."""
+    """Run one check. If it raises, its result is not `conclusive`: that is not a failure of the monitored address."""
     try:
         return await check(monitor)
     except Exception as error:

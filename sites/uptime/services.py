@@ -12,19 +12,18 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from accounts.fair_order import rank_by_account
 from accounts.limits import check_limit
 from accounts.models import Account
-from accounts.operations.fair_order import rank_by_account
 from accounts.operations.task_runs import run_each
 from accounts.services import account_lock
 from sites.alerts.conditions import AlertNotification
 from sites.alerts.models import Alert
 from sites.alerts.services import alert_fire
 from sites.models import Site
-from sites.outbound import OutboundError, check_host, origin_of
-from sites.uptime.checks import check_monitor
-from sites.uptime.expectations import find_expectation_errors
-from sites.uptime.models import MAX_INTERVAL, MIN_INTERVAL, Incident, Monitor, MonitorState, UptimeHour, WatchedPeriod
+from sites.outbound import OutboundError, check_host, extract_origin
+from sites.uptime.checks import check_monitor, find_expectation_errors
+from sites.uptime.models import Incident, Monitor, MonitorState, UptimeHour, WatchedPeriod
 from sites.uptime.scheduler import STATE_FIELDS, apply_all, build_hours, run_round, write_incident
 from sites.uptime.state_machine import CheckResult, find_next_check
 from sites.uptime.watched_time import end_watching
@@ -70,7 +69,7 @@ def monitor_update(*, monitor: Monitor, changes: Mapping[str, Any], now: datetim
         end_watched_period(before, now)  # its last check covers the longer interval
     for name in STATE_FIELDS:
         setattr(monitor, name, getattr(before, name))  # a round may have written them since the caller read the row
-    if origin_of(monitor.url) != origin_of(before.url):
+    if extract_origin(monitor.url) != extract_origin(before.url):
         monitor.tls_expires = None
     monitor.next_due = find_next_check(monitor.pk, monitor.interval, now)
     monitor.save()
@@ -87,10 +86,10 @@ def end_watched_period(monitor: Monitor, now: datetime) -> None:
 def stop_monitoring(monitor: Monitor, now: datetime) -> None:
     """Reset the state of a monitor that is paused (unsaved), and end its open incident without a notification.
 
-    It is not known any longer whether the address is down.
+    From now on nobody knows whether the address is down.
     """
     end_watched_period(monitor, now)
-    monitor.incidents.filter(end=None).update(end=now, told_end=now)
+    monitor.incidents.filter(end=None).update(end=now, end_notified=now)
     if monitor.state != MonitorState.UNKNOWN:
         monitor.state, monitor.state_since = MonitorState.UNKNOWN, now
     monitor.first_failure, monitor.cause = None, ""
@@ -100,12 +99,17 @@ def stop_monitoring(monitor: Monitor, now: datetime) -> None:
 def monitor_url_set(*, monitor: Monitor, url: str, enabled: bool) -> None:
     """Change a monitor's URL. Its headers are deleted if the origin changes, since they were meant for the old one."""
     row = Monitor.objects.select_for_update().get(pk=monitor.pk)
-    if origin_of(url) != origin_of(row.url):
+    if extract_origin(url) != extract_origin(row.url):
         row.headers, row.tls_expires = {}, None
     if not enabled:
         stop_monitoring(row, timezone.now())
     row.url, row.enabled = url, enabled
     row.save(update_fields=["url", "enabled", "headers", *STATE_FIELDS])
+
+
+def monitor_delete(*, monitor: Monitor) -> None:
+    """Delete a monitor with its incidents and response times."""
+    monitor.delete()
 
 
 def monitors_of(account: Account) -> QuerySet[Monitor]:
@@ -116,10 +120,6 @@ def monitors_of(account: Account) -> QuerySet[Monitor]:
 def validate_monitor(monitor: Monitor) -> None:
     """Raise ValidationError for an invalid monitor. Only the form resolves its host name (`check_reachable`)."""
     monitor.full_clean(exclude=["next_due"])
-    if not MIN_INTERVAL <= monitor.interval <= MAX_INTERVAL:
-        raise ValidationError({"interval": f"Choose {MIN_INTERVAL} to {MAX_INTERVAL} seconds."})
-    if not 1 <= monitor.timeout <= 30:
-        raise ValidationError({"timeout": "Choose 1 to 30 seconds."})
     if errors := find_expectation_errors(monitor):
         raise ValidationError(errors)
     if not monitor.url.startswith(("http://", "https://")):
@@ -144,8 +144,8 @@ def checks_replay(*, monitor: Monitor, verdicts: Sequence[tuple[CheckResult, dat
     for row in applied:
         incident = write_incident(*row)
         if incident is not None:
-            incident.told, incident.told_end = incident.start, incident.end
-            incident.save(update_fields=["told", "told_end"])
+            incident.start_notified, incident.end_notified = incident.start, incident.end
+            incident.save(update_fields=["start_notified", "end_notified"])
             incidents[incident.pk] = incident
     WatchedPeriod.objects.bulk_create(ended_periods, batch_size=500)
     UptimeHour.objects.bulk_create(build_hours(monitor, verdicts), batch_size=500)
@@ -157,12 +157,12 @@ def checks_replay(*, monitor: Monitor, verdicts: Sequence[tuple[CheckResult, dat
 def incident_notify(incident: Incident, *, now: datetime | None = None) -> int:
     """Notify the site's uptime alerts of the start or end of an incident, each once; returns the queued deliveries."""
     now = now or timezone.now()
-    field = "told_end" if incident.end else "told"
+    field = "end_notified" if incident.end else "start_notified"
     if not Incident.objects.filter(Q(**{field: None}), pk=incident.pk).update(**{field: now}):
         return 0
     notification = build_incident_notification(incident)
     alerts = Alert.objects.filter(site=incident.monitor.site, condition="uptime", enabled=True)
-    return sum(alert_fire(alert=alert, firing=notification, now=now) for alert in alerts)
+    return sum(alert_fire(alert=alert, notification=notification, now=now) for alert in alerts)
 
 
 def build_incident_notification(incident: Incident) -> AlertNotification:
@@ -200,7 +200,7 @@ def monitors_check(*, now: datetime | None = None) -> int:
 
 def incidents_notify_late(*, now: datetime) -> int:
     """Send notifications that a worker stored no deliveries for before it died; returns the queued deliveries."""
-    pending = Incident.objects.filter(Q(told=None, end=None) | Q(told_end=None, end__isnull=False))
+    pending = Incident.objects.filter(Q(start_notified=None, end=None) | Q(end_notified=None, end__isnull=False))
     rows = rank_by_account(pending.select_related("monitor__site"), "monitor__site__account_id", "start")[
         :MAX_LATE_NOTIFICATIONS
     ]

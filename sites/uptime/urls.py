@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from sites.uptime import views
+from sites.uptime import status_page, views
 
 app_name = "uptime"
 urlpatterns = [
@@ -11,5 +11,5 @@ urlpatterns = [
     path("sites/<int:site_id>/uptime/<int:monitor_id>", views.show_monitor, name="monitor"),
     path("sites/<int:site_id>/uptime/<int:monitor_id>/edit", views.edit_monitor, name="edit"),
     path("sites/<int:site_id>/uptime/<int:monitor_id>/delete", views.delete_monitor, name="delete"),
-    path("status/<int:site_id>", views.show_status_page, name="status"),
+    path("status/<int:site_id>", status_page.show_status_page, name="status"),
 ]

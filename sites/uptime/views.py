@@ -1,13 +1,11 @@
-"""Pages of uptime: the monitors of a site, one monitor, its form, and the public status page."""
+"""Pages of uptime: the monitors of a site, one monitor, and its form."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST
@@ -15,47 +13,12 @@ from django.views.decorators.http import require_POST
 from accounts.forms import add_errors
 from sites.access import site_for
 from sites.models import Site
-from sites.uptime.certificates import count_days_left
 from sites.uptime.forms import MonitorForm
-from sites.uptime.history import UptimeFigures, compute_availability, compute_daily_uptime
+from sites.uptime.history import compute_daily_uptime
 from sites.uptime.incident_costs import add_costs
 from sites.uptime.models import Monitor
-from sites.uptime.services import EDITABLE, monitor_create, monitor_update
-
-LEVELS = ((100.0, "good"), (99.0, "dented"), (0.0, "bad"))  # (minimum availability, CSS class)
-CERTIFICATE_WARNING_DAYS = 30
-BAR_PITCH = 6  # in units of the drawing; the bar itself is 4 wide
-
-
-def build_bar(index: int, span: UptimeFigures) -> dict[str, Any]:
-    """Build the bar of one of the ninety days: its position, colour and text."""
-    position = {"x": index * BAR_PITCH, "span": span}
-    availability = span.availability
-    if availability is None:
-        return {**position, "level": "none", "text": "not checked"}
-    level = next(level for minimum, level in LEVELS if availability >= minimum)
-    return {**position, "level": level, "text": f"{availability:.2f} %, typically {span.p50 or 0} ms"}
-
-
-def describe_certificate(monitor: Monitor) -> dict[str, Any] | None:
-    """Return when the certificate of the monitor's address expires and how many days are left; None without one."""
-    if monitor.tls_expires is None:
-        return None
-    days = count_days_left(monitor.tls_expires, timezone.now())
-    return {"expires": monitor.tls_expires, "days": days, "soon": days <= CERTIFICATE_WARNING_DAYS}
-
-
-def summarize(monitor: Monitor, zone: str) -> dict[str, Any]:
-    """Build the context of a monitor with its ninety days and their availability in percent."""
-    spans = compute_daily_uptime(monitor, now=timezone.now(), zone=zone)
-    checked = [span for span in spans if span.checks]
-    return {
-        "monitor": monitor,
-        "bars": [build_bar(index, span) for index, span in enumerate(spans)],
-        "availability": compute_availability(spans),
-        "certificate": describe_certificate(monitor),
-        "latest": checked[-1] if checked else None,
-    }
+from sites.uptime.services import EDITABLE, monitor_create, monitor_delete, monitor_update
+from sites.uptime.status_page import summarize
 
 
 @login_required
@@ -120,24 +83,6 @@ def save_monitor(site: Site, existing: Monitor | None, form: MonitorForm) -> Mon
 def delete_monitor(request: HttpRequest, site_id: int, monitor_id: int) -> HttpResponse:
     """Delete the monitor with its incidents and response times."""
     site = site_for(request, site_id, may="edit")
-    get_object_or_404(Monitor, pk=monitor_id, site=site).delete()
+    monitor_delete(monitor=get_object_or_404(Monitor, pk=monitor_id, site=site))
     messages.success(request, "The monitor was deleted.")
     return redirect("uptime:list", site.pk)
-
-
-def show_status_page(request: HttpRequest, site_id: int) -> HttpResponse:
-    """Show the public status page with the monitors that are public. Raises Http404 if there are none."""
-    site = Site.objects.filter(pk=site_id, deleted=None).first()
-    monitors = list(site.monitors.filter(public=True).order_by("name", "pk")) if site else []
-    if not site or not monitors:
-        raise Http404("No status page here.")
-    incidents = [incident for monitor in monitors for incident in monitor.incidents.order_by("-start")[:10]]
-    context = {
-        "page_site": site,
-        "rows": [summarize(monitor, site.timezone) for monitor in monitors],
-        "down": [monitor for monitor in monitors if monitor.enabled and monitor.state == "down"],
-        "watched": any(monitor.enabled and monitor.state != "unknown" for monitor in monitors),
-        "unchecked": any(monitor.enabled and monitor.state == "unknown" for monitor in monitors),
-        "incidents": sorted(incidents, key=lambda incident: incident.start, reverse=True)[:10],
-    }
-    return render(request, "uptime/status_page.html", context)

@@ -41,7 +41,7 @@ def find_covered_until(monitor: Monitor) -> datetime:
 
 
 def find_decided_until(monitor: Monitor) -> datetime:
-    """Return until when it is known whether the monitor was up; the time after an unconfirmed failure is not known."""
+    """Return the time up to which the monitor was certainly up or down; after an unconfirmed failure it is unknown."""
     covered = find_covered_until(monitor)
     if monitor.state == MonitorState.UNSURE and monitor.first_failure:
         return min(covered, monitor.first_failure)

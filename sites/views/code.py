@@ -15,7 +15,7 @@ from sites.access import site_for
 from sites.installation import Finding, check_installation
 from sites.latest_traffic import read_latest_traffic
 from sites.models import Site
-from sites.navigation import settings_context
+from sites.navigation import build_settings_context
 from sites.views.settings import snippet_host
 
 
@@ -41,7 +41,9 @@ def show_tracking_code(request: HttpRequest, site_id: int) -> HttpResponse:
         "url": url or f"https://{site.domain}/",
     }
     context["traffic"] = read_latest_traffic(site.pk, clock.now())
-    return render(request, "sites/tracking_code.html", {**context, **settings_context(request, site, "tracking-code")})
+    return render(
+        request, "sites/tracking_code.html", {**context, **build_settings_context(request, site, "tracking-code")}
+    )
 
 
 def check_page(request: HttpRequest, site: Site, url: str, host: str) -> Finding:
@@ -57,6 +59,9 @@ def check_page(request: HttpRequest, site: Site, url: str, host: str) -> Finding
 def show_first_hit(request: HttpRequest, site_id: int) -> HttpResponse:
     """Show whether the first hit has arrived: the part of the page that is polled, or a full page without scripts."""
     site = site_for(request, site_id, may="edit")
-    context = {"traffic": read_latest_traffic(site.pk, clock.now()), **settings_context(request, site, "tracking-code")}
+    context = {
+        "traffic": read_latest_traffic(site.pk, clock.now()),
+        **build_settings_context(request, site, "tracking-code"),
+    }
     template = "sites/_first_hit.html" if request.headers.get("HX-Request") else "sites/first_hit.html"
     return render(request, template, context)

@@ -21,7 +21,7 @@ from accounts.views.secrets import render_secrets
 from sites.access import site_for
 from sites.forms import KeyForm
 from sites.models import Site
-from sites.navigation import settings_context
+from sites.navigation import build_settings_context
 from sites.services import api_key_create, api_key_revoke, site_keys_rotate
 
 
@@ -40,7 +40,7 @@ def list_keys(request: HttpRequest, site_id: int) -> HttpResponse:
             add_errors(form, error)
     rows = site.api_keys.filter(revoked=None).select_related("created_by").order_by("-created")
     context = {"form": form, "plain": plain, "keys": rows, "now": clock.now()}
-    return render(request, "sites/api_keys.html", {**context, **settings_context(request, site, "api-keys")})
+    return render(request, "sites/api_keys.html", {**context, **build_settings_context(request, site, "api-keys")})
 
 
 def read_key_fields(form: KeyForm, site: Site) -> dict[str, Any]:

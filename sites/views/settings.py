@@ -10,15 +10,14 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
 from accounts.branding import load_brand
-from accounts.custom_domains.models import HostClaim, Purpose
-from accounts.custom_domains.selectors import find_claim
 from accounts.forms import add_errors
-from accounts.permissions import may_on_object
+from accounts.models import HostClaim, Purpose
+from accounts.selectors import find_claim
 from accounts.views.host_verification import check_host_now
-from sites.access import site_for
+from sites.access import may_on_site, site_for
 from sites.forms import CountingForm, ExclusionsForm, GeneralForm, PrivacyForm, ProxyForm, SiteForm, TrackerForm
 from sites.models import Site
-from sites.navigation import settings_context
+from sites.navigation import build_settings_context
 from sites.services import site_delete, site_update
 
 FORMS: dict[str, type[SiteForm]] = {
@@ -42,24 +41,23 @@ def redirect_to_first_page(request: HttpRequest, site_id: int) -> HttpResponse:
 def edit_settings(request: HttpRequest, site_id: int, slug: str) -> HttpResponse:
     """Show or save one of the forms."""
     site = site_for(request, site_id, may="edit")
-    form = FORMS[slug].of(site, request.POST or None)
+    form = FORMS[slug].from_site(site, request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
-            site_update(site=site, **form.changes(site))
+            site_update(site=site, **form.build_changes(site))
         except ValidationError as error:
             site.refresh_from_db()
             add_errors(form, error)
         else:
             messages.success(request, "Saved. Changes take effect within two seconds.")
             return redirect(request.path)
-    may_manage = may_on_object(request.user, site.account, "site", site.pk, "manage")
     context = {
         "form": form,
-        "manages": may_manage,
+        "manages": may_on_site(request.user, site, "manage"),
         "our_host": snippet_host(request, site),
         "claim": find_domain_claim(site),
     }
-    return render(request, f"sites/{slug}.html", {**context, **settings_context(request, site, slug)})
+    return render(request, f"sites/{slug}.html", {**context, **build_settings_context(request, site, slug)})
 
 
 def snippet_host(request: HttpRequest, site: Site) -> str:

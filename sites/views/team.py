@@ -11,14 +11,20 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from accounts.forms import add_errors
-from accounts.invitations import InvitationMail, invitation_create, load_open_invitation_grants, mail_invitation
 from accounts.models import Membership, Right, Role
-from accounts.permissions import find_membership, list_members
+from accounts.permissions import find_membership
+from accounts.selectors import list_members
 from accounts.services import grant_set
+from accounts.services.invitations import (
+    InvitationMail,
+    invitation_create,
+    load_open_invitation_grants,
+    mail_invitation,
+)
 from sites.access import KIND, site_for
 from sites.forms import SiteShareForm
 from sites.models import Site
-from sites.navigation import settings_context
+from sites.navigation import build_settings_context
 
 
 @login_required
@@ -39,7 +45,7 @@ def list_team(request: HttpRequest, site_id: int) -> HttpResponse:
                 return redirect("sites:team", site_id)
             form = SiteShareForm()
     context = {"form": form, "people": list_users(site), "rights": Right.choices, "sent": sent}
-    return render(request, "sites/team.html", {**context, **settings_context(request, site, "team")})
+    return render(request, "sites/team.html", {**context, **build_settings_context(request, site, "team")})
 
 
 def list_users(site: Site) -> list[dict[str, object]]:

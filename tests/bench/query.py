@@ -93,14 +93,14 @@ class Bench:
         from tests.bench.questions import NOW
 
         schedule.MAX_ROUND_SECONDS = 3600
-        schedule.catch_up(NOW)  # today is not over: what of it is asked comes from events
+        schedule.build_outdated_days(NOW)  # today is not over: what of it is asked comes from events
 
     def ask(self, query: Any, rolled: int = NEVER, estimates: int = NEVER) -> Any:
         from django.conf import settings
 
         from reports.query import ask
-        from reports.query.references import MappedGoals
         from tests.bench.questions import GOALS, NOW
+        from tests.support.mapped_goals import MappedGoals
 
         settings.ROLLUPS_ABOVE_ROWS, settings.ESTIMATES_ABOVE_ROWS = rolled, estimates
         return ask(query, now=NOW, source=MappedGoals(GOALS, {}), cache=False)
@@ -158,8 +158,8 @@ class Bench:
         from django.conf import settings
 
         from reports.query import ask_many
-        from reports.query.references import MappedGoals
         from tests.bench.questions import GOALS, NOW, dashboard
+        from tests.support.mapped_goals import MappedGoals
 
         settings.ROLLUPS_ABOVE_ROWS, settings.ESTIMATES_ABOVE_ROWS = AS_INSTALLED
         source = MappedGoals(GOALS, {})

@@ -37,7 +37,7 @@ from links.models import Datapoint, Group
 account = Account.objects.create(name="Clicks")
 group, domain = Group.objects.create(account=account, name="All"), system_domain()
 rows = (
-    Datapoint(account=account, group=group, domain=domain, alias=f"b{n}", alias_key=f"b{n}", redirect_type=307,
+    Datapoint(account=account, group=group, domain=domain, alias=f"b{n}", redirect_type=307,
               url=f"https://shop{n % 500}.example/page/{n}?s=[s2sidentifier]")
     for n in range(int(sys.argv[1]))
 )

@@ -84,7 +84,7 @@ def pages() -> Iterator[Pages]:
 
 @pytest.fixture
 def recorder() -> Iterator[Recorder]:
-    """The beacon door of wire tests."""
-    door = Recorder()
-    with listening(door.reply) as door.port:
-        yield door
+    """The beacon endpoint of wire tests."""
+    endpoint = Recorder()
+    with listening(endpoint.reply) as endpoint.port:
+        yield endpoint

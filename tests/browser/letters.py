@@ -63,9 +63,9 @@ def traffic(site: Any) -> list[Any]:
 
 def letters() -> dict[str, Any]:
     """The daily and the weekly report, and an alert."""
-    from reports.digest.content import build_digest, find_closed_period
-    from reports.digest.models import DigestSubscription
-    from reports.digest.send import build_message
+    from reports.digests.content import build_digest, find_closed_period
+    from reports.digests.message import build_message
+    from reports.digests.models import DigestSubscription
     from sites.alerts.conditions import AlertNotification
     from sites.alerts.models import Alert, Channel
     from sites.alerts.services import delivery_queue
@@ -74,7 +74,7 @@ def letters() -> dict[str, Any]:
     alice, site = world()
     found = {}
     for every in ("day", "week"):
-        subscription = DigestSubscription.objects.create(user=alice, every=every, attach_csv=True)
+        subscription = DigestSubscription.objects.create(user=alice, frequency=every, attach_csv=True)
         digest = build_digest(site, find_closed_period(every, site.timezone, MONDAY), MONDAY)
         found[f"digest-{every}"] = build_message(subscription, [digest])
     channel = Channel.objects.create(
@@ -82,8 +82,8 @@ def letters() -> dict[str, Any]:
     )
     alert = Alert.objects.create(site=site, name="Down", condition="uptime")
     text = f"https://example.com{LONG} has not answered properly since 2026-03-09 04:12 UTC.\nAnswered 503."
-    firing = AlertNotification("shown", "Home page is down", text)
-    delivery = delivery_queue(channel=channel, firing=firing, now=MONDAY, alert=alert)
+    notification = AlertNotification("shown", "Home page is down", text)
+    delivery = delivery_queue(channel=channel, notification=notification, now=MONDAY, alert=alert)
     assert delivery is not None
     return {**found, "alert": build_email(delivery)}
 

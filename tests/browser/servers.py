@@ -1,4 +1,4 @@
-"""Real HTTP servers for browser tests: a site's pages, and a recorder that stands where the beacon door stands."""
+"""Real HTTP servers for browser tests: a site's pages, and a recorder in place of the beacon endpoint."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ class Beacon:
 
 @dataclass
 class Recorder:
-    """Stands where the product's script and beacon doors stand; keeps every beacon."""
+    """Stands in place of the product's scripts and beacon endpoints; keeps every beacon."""
 
     beacons: list[Beacon] = field(default_factory=list)
     switches: dict[str, object] = field(default_factory=lambda: dict(SWITCHES))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.browser.furnish import MORE, gone_to
+from tests.browser.product_pages import OTHER_PAGES, find_offered_pages
 from tests.browser.walk import walk
 
 OUT = Path(__file__).resolve().parent.parent.parent / "screenshots"
@@ -46,8 +46,10 @@ def shoot(base: str, email: str, password: str, words: list[str]) -> None:
         entry = browser.new_page()
         site = log_in(entry, base, email, password).removeprefix(base)
         context = browser.new_context(storage_state=entry.context.storage_state(), bypass_csp=True)
-        offered = gone_to(lambda path: context.request.get(base + path, headers={"Referer": base + site}).text(), site)
-        pages = {**offered, **{name: site + path for name, path in MORE.items()}}
+        offered = find_offered_pages(
+            lambda path: context.request.get(base + path, headers={"Referer": base + site}).text(), site
+        )
+        pages = {**offered, **{name: site + path for name, path in OTHER_PAGES.items()}}
         chosen = {name: path for name, path in pages.items() if not words or any(word in name for word in words)}
         found = walk(context, base, chosen, picture)
         browser.close()

@@ -18,8 +18,8 @@ import json, sys, django
 django.setup()
 from accounts.models import Account
 from links.addresses import tracking_url
-from links.resource_services import conversion_create
-from links.services import datapoint_create
+from links.services.conversions import conversion_create
+from links.services.links import datapoint_create
 wanted = json.loads(sys.argv[1])
 account = Account.objects.get()
 sale = conversion_create(account=account, name="Sale " + wanted["alias"], value="20.00")

@@ -17,7 +17,7 @@ import json, sys, django
 django.setup()
 from accounts.models import Account
 from links.addresses import tracking_url
-from links.services import datapoint_create
+from links.services.links import datapoint_create
 destination, wanted = json.loads(sys.argv[1])
 account = Account.objects.get()
 common = {"account": account, "url": destination, "password": "s3cret"}

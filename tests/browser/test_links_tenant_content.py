@@ -16,9 +16,10 @@ import json, sys, django
 django.setup()
 from accounts.custom_domains.services import host_provision
 from accounts.models import Account
-from links.resource_services import domain_create, script_write
+from links.services.domains import domain_create
+from links.services.account import script_write
 from links.models import Domain
-from links.services import datapoint_create
+from links.services.links import datapoint_create
 before, destination, script = json.loads(sys.argv[1])
 account = Account.objects.get()
 own = Domain.objects.filter(name="own.localhost").first()

@@ -11,8 +11,8 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route
 
-from tests.browser.furnish import FURNISH, MORE, gone_to
 from tests.browser.product import EMAIL, PASSWORD, Product
+from tests.browser.product_pages import CREATE_ONE_OF_EACH, OTHER_PAGES, find_offered_pages
 from tests.browser.shots import log_in
 from tests.browser.walk import Found, settled, walk
 
@@ -34,14 +34,14 @@ def served() -> Iterator[tuple[str, str, dict[str, str]]]:
     try:
         number = product.sites(garden={"cookies": "on"})["garden"]
         beacon(product, number)
-        more = json.loads(product.command("-c", FURNISH, str(number)))
+        more = json.loads(product.command("-c", CREATE_ONE_OF_EACH, str(number)))
         yield product.url, f"/sites/{number}/", more
     finally:
         product.remove()
 
 
 def beacon(product: Product, site_id: int) -> None:
-    """A few page views through the door."""
+    """Record a few page views."""
     agent = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/138.0.0.0 Safari/537.36"
     with httpx.Client(headers={"User-Agent": agent, "Accept-Language": "en-GB", "Accept": "*/*"}) as client:
         for path, referrer in VISITS:
@@ -74,8 +74,10 @@ def walked(served, state, chromium: Browser) -> Found:
     """What a look at every page found."""
     base, site, more = served
     context = opened(chromium, state, bypass_csp=True)
-    offered = gone_to(lambda path: context.request.get(base + path, headers={"Referer": base + site}).text(), site)
-    pages = {**offered, **{name: site + path for name, path in MORE.items()}, **more}
+    offered = find_offered_pages(
+        lambda path: context.request.get(base + path, headers={"Referer": base + site}).text(), site
+    )
+    pages = {**offered, **{name: site + path for name, path in OTHER_PAGES.items()}, **more}
     found = walk(context, base, pages)
     context.close()
     return found
@@ -121,15 +123,15 @@ def test_what_stood_there_stays_until_the_new_numbers_come_or_fail(served, state
 
     page.route("**/*", hold)
     page.click(".period a[aria-label='The period before']")
-    page.wait_for_selector("#panel-pages.waiting.stands[inert] >> text=/pricing")
-    assert page.locator("#headline.stands .value").first.inner_text().startswith("1")
+    page.wait_for_selector("#panel-pages.waiting.previous-numbers[inert] >> text=/pricing")
+    assert page.locator("#headline.previous-numbers .value").first.inner_text().startswith("1")
     while len(held) < 2:
         page.wait_for_timeout(20)
     for route in held:
         route.abort() if route.request.headers["hx-target"] == "panels" else route.continue_()
     page.wait_for_selector("#headline:not(.waiting)")
     page.wait_for_selector("#panel-pages:not([inert]) >> text=This part did not arrive")
-    assert page.locator(".waiting, .stands, [inert]").count() == 0
+    assert page.locator(".waiting, .previous-numbers, [inert]").count() == 0
     page.unroute("**/*")
     page.click("#panel-pages >> text=Try again")
     page.wait_for_selector("#panel-pages >> text=Nothing here yet")

@@ -75,9 +75,9 @@ def test_a_country_is_filtered_by_its_name(sheet: Page) -> None:
 
 def test_the_list_of_keys_stands_beside_its_meanings_on_every_page(sheet: Page) -> None:
     sheet.keyboard.press("?")
-    sheet.wait_for_selector("dialog.over .keys")
-    assert sheet.locator("dialog.over h2").inner_text() == "Keyboard shortcuts"
-    rows = sheet.locator("dialog.over .keys > div")
+    sheet.wait_for_selector("dialog.page-dialog .keys")
+    assert sheet.locator("dialog.page-dialog h2").inner_text() == "Keyboard shortcuts"
+    rows = sheet.locator("dialog.page-dialog .keys > div")
     for row in (rows.first, rows.last):
         row.scroll_into_view_if_needed()
         key, text = row.locator("dt").bounding_box(), row.locator("dd").bounding_box()

@@ -8,15 +8,15 @@ from typing import Any, NamedTuple
 
 from links.clickmeter.operations import Operation
 from links.clickmeter.top_reports import CONVERSION_REPORTS
-from tests.clickmeter_members import queries
 from tests.contract.clickmeter_world import FULL, fill_body
-from tests.test_clickmeter_operations import filled
+from tests.links.clickmeter.test_operations import filled
+from tests.support.clickmeter_fields import queries
 
 NOWHERE, NO_CODE, NONSENSE = 987_654_321, "0" * 32, "nonsense"
 NUMBERS = ("{id}", "{tagId}", "{conversionId}", "{guestId}")
 
 
-class Asked(NamedTuple):
+class ClickMeterCall(NamedTuple):
     """One call: `who` is "master", "stranger" or "unknown key"."""
 
     who: str
@@ -24,18 +24,18 @@ class Asked(NamedTuple):
     body: Any = None
 
 
-def list_calls(operation: Operation, world: dict[str, Any]) -> Iterator[tuple[str, Asked]]:
+def list_calls(operation: Operation, world: dict[str, Any]) -> Iterator[tuple[str, ClickMeterCall]]:
     """The calls of an operation by name; `world` has the rows that good calls name."""
     path, text = filled(operation, world)
     body = json.loads(text) if text else None
-    yield "good", Asked("master", path, body)
+    yield "good", ClickMeterCall("master", path, body)
     for name, other in more_good(operation, path):
-        yield f"good, {name}", Asked("master", other)
+        yield f"good, {name}", ClickMeterCall("master", other)
     for name, full in FULL.get((operation.method, operation.path), {}).items():
-        yield f"good, {name}", Asked("master", path, fill_body(full, world))
+        yield f"good, {name}", ClickMeterCall("master", path, fill_body(full, world))
     yield from bad_calls(operation, path, body)
-    yield "stranger", Asked("stranger", path, body)
-    yield "unknown key", Asked("unknown key", path, body)
+    yield "stranger", ClickMeterCall("stranger", path, body)
+    yield "unknown key", ClickMeterCall("unknown key", path, body)
 
 
 def more_good(operation: Operation, path: str) -> Iterator[tuple[str, str]]:
@@ -66,18 +66,18 @@ def lists_objects(operation: Operation) -> bool:
     return last in ("datapoints", "groups", "tags", "conversions", "domains", "retargeting", "guests", "permissions")
 
 
-def bad_calls(operation: Operation, path: str, body: Any) -> Iterator[tuple[str, Asked]]:
+def bad_calls(operation: Operation, path: str, body: Any) -> Iterator[tuple[str, ClickMeterCall]]:
     """An address that names nothing, an empty body, a body of wrong types, and parameters that make no sense."""
     if "{" in operation.path:
-        yield "bad, names nothing", Asked("master", name_nothing(operation, path), body)
-        yield "bad, no number", Asked("master", name_nothing(operation, path, NONSENSE), body)
+        yield "bad, names nothing", ClickMeterCall("master", name_nothing(operation, path), body)
+        yield "bad, no number", ClickMeterCall("master", name_nothing(operation, path, NONSENSE), body)
     if body is not None:
-        yield "bad, empty body", Asked("master", path, {})
-        yield "bad, wrong types", Asked("master", path, spoil(body))
-        yield "bad, broken JSON", Asked("master", path, '{"name": ')
+        yield "bad, empty body", ClickMeterCall("master", path, {})
+        yield "bad, wrong types", ClickMeterCall("master", path, swap_types(body))
+        yield "bad, broken JSON", ClickMeterCall("master", path, '{"name": ')
     if operation.method == "GET" and (names := queries(operation)):
         told = "&".join(f"{name}={NONSENSE}" for name in dict.fromkeys(names))
-        yield "bad, parameters", Asked("master", f"{path.partition('?')[0]}?{told}")
+        yield "bad, parameters", ClickMeterCall("master", f"{path.partition('?')[0]}?{told}")
 
 
 def name_nothing(operation: Operation, path: str, number: object = NOWHERE) -> str:
@@ -94,7 +94,7 @@ def name_nothing(operation: Operation, path: str, number: object = NOWHERE) -> s
     return "/".join(words) + parts[1] + parts[2]
 
 
-def spoil(value: Any) -> Any:
+def swap_types(value: Any) -> Any:
     """The body with objects instead of texts and numbers, and texts instead of objects and lists."""
     if isinstance(value, dict):
         return {name: {"a": 1} if isinstance(one, str | int) else NONSENSE for name, one in value.items()}

@@ -12,17 +12,17 @@ from django.utils import timezone as clock
 from accounts.models import Account, Right
 from accounts.services import grant_set
 from links.models import Entry
-from links.services import datapoint_update
-from tests.clickmeter_support import furnished
-from tests.links_support import IPHONE, Browser, learn, store_now
+from links.services.links import datapoint_update
+from tests.support.clickmeter_client import create_one_of_each
+from tests.support.links import IPHONE, Browser, learn, store_now
 
 CODES = {"white": "A" * 32, "black": "B" * 32}
 NEW, OTHER = "https://new.test/p?a=1", "https://other.test/"
 
 
-def furnish(account: Account) -> dict[str, Any]:
+def create_recorded_world(account: Account) -> dict[str, Any]:
     """One of everything; a click with a sale, more clicks, a view of the pixel, a robot; a guest with two grants."""
-    world = furnished(account)
+    world = create_one_of_each(account)
     click_more(world)
     for name, code in CODES.items():
         Entry.objects.filter(pk=world[name].pk).update(code=code)

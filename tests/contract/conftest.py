@@ -21,12 +21,12 @@ from links.models import Domain
 from sites import site_cache
 from sites.services import site_create
 from tests.conftest import member
-from tests.contract.numbers import draw_alike, number_rows
-from tests.hits import forget as forget_visitors
-from tests.links_support import forget as forget_links
+from tests.contract.numbers import number_rows, seed_choices
 from tests.support import forget_traffic
+from tests.support.hits import forget as forget_visitors
+from tests.support.links import forget as forget_links
 
-NOW = datetime(2026, 3, 30, 12, tzinfo=UTC)  # a Monday, on which `tests.test_contracts.traffic` ends
+NOW = datetime(2026, 3, 30, 12, tzinfo=UTC)  # a Monday, on which `tests.contract.test_documented_calls.traffic` ends
 WORLD = 7  # what is drawn while the world is made
 SECRET = "only for tests, and long enough that no check complains about it"
 
@@ -40,9 +40,9 @@ def forget_all() -> None:
 
 
 @pytest.fixture(scope="module")
-def still(migrated_store: None, django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+def fixed_conditions(migrated_store: None, django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     """The clock stands at NOW, keys are derived from one secret, and what is drawn is always the same."""
-    with django_db_blocker.unblock(), override_settings(SECRET_KEY=SECRET), draw_alike(WORLD):
+    with django_db_blocker.unblock(), override_settings(SECRET_KEY=SECRET), seed_choices(WORLD):
         with time_machine.travel(NOW, tick=False), transaction.atomic():
             Domain.objects.filter(pk=system_domain().pk).update(id=1)  # it is made anew by some tests
             forget_all()
@@ -53,7 +53,7 @@ def still(migrated_store: None, django_db_setup: None, django_db_blocker: Any) -
 
 
 @pytest.fixture(scope="module")
-def people(still: None) -> Any:
+def people(fixed_conditions: None) -> Any:
     """alice with her account and site, yoursite.com, and charlie, a stranger, with his."""
     mine, other = Account.objects.create(name="Alice & Co"), Account.objects.create(name="Charlie's")
     alice, charlie = member(mine, "alice", Role.OWNER), member(other, "charlie", Role.OWNER)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from tests.hits import CHROME
+from tests.support.hits import CHROME
 from tracking.endpoints.clickport_fields import KINDS
 
 URL = "https://example.com/pricing"

@@ -18,7 +18,7 @@ from typing import Any
 
 FOLDER = Path(__file__).parent / "golden"
 UPDATE = "UPDATE_GOLDEN=1 pytest tests/contract"
-MOST_LINES = 60  # of a difference in a failure
+MAX_DIFF_LINES = 60  # of a difference in a failure
 # Where the text of each kind of answer may be broken into lines; nothing is lost, lines are joined without anything
 BREAKS = {
     "text/xml": re.compile(r"(?<=>)(?=<(?:/?type|/?date|item|/response|site|error)\b)"),
@@ -104,7 +104,7 @@ def check_golden(name: str, about: str, calls: dict[str, Any]) -> None:
         raise AssertionError(f"{about} has no golden file. Run `{UPDATE}`, read golden/{name}.json, and commit it.")
     if new != old:
         lines = difflib.unified_diff(old.splitlines(), new.splitlines(), "recorded", "answered", lineterm="", n=4)
-        shown = "\n".join(list(lines)[:MOST_LINES])
+        shown = "\n".join(list(lines)[:MAX_DIFF_LINES])
         raise AssertionError(
             f"{about} answers differently from golden/{name}.json. If that is meant, run `{UPDATE}`.\n{shown}"
         )

@@ -20,11 +20,11 @@ FIRST: dict[type[models.Model], int] = {
     Goal: 9000,
 }  # fmt: skip
 OTHERS = 1000
-APPS = ("accounts", "sites", "goals", "links")
+APPS = ("accounts", "sites", "alerts", "uptime", "goals", "links")
 
 
-def draw_alike(seed: int) -> AbstractContextManager[Any]:
-    """Inside, choices are those of this seed."""
+def seed_choices(seed: int) -> AbstractContextManager[Any]:
+    """Draw the same choices inside: those of this seed."""
     return mock.patch.object(secrets, "choice", random.Random(seed).choice)
 
 

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from links.clickmeter.operations import OPERATIONS, Operation
-from tests.clickmeter_support import Program, guest, master
-from tests.contract.clickmeter_calls import Asked, list_calls
-from tests.contract.clickmeter_world import furnish
+from tests.contract.clickmeter_calls import ClickMeterCall, list_calls
+from tests.contract.clickmeter_world import create_recorded_world
 from tests.contract.golden_files import check_golden, check_names, describe_response
-from tests.contract.numbers import draw_alike, number_rows
-from tests.test_clickmeter_operations import named
-from tests.test_clickmeter_scope import undone
+from tests.contract.numbers import number_rows, seed_choices
+from tests.links.clickmeter.test_operations import named
+from tests.support.clickmeter_client import Program, guest, master
+from tests.support.database import rolled_back
 
 pytestmark = pytest.mark.django_db
 LATER = 500  # rows that a recorded call makes are numbered from here
@@ -30,7 +30,7 @@ def name_file(operation: Operation) -> str:
 @pytest.fixture(scope="module")
 def world(people: Any) -> dict[str, Any]:
     """One of everything, with numbers."""
-    return furnish(people.account)
+    return create_recorded_world(people.account)
 
 
 @pytest.fixture(scope="module")
@@ -40,12 +40,12 @@ def callers(people: Any) -> dict[str, Program]:
     return {"master": master(people.account), "stranger": guest(stranger), "unknown key": Program(UNKNOWN)}
 
 
-def record_call(operation: Operation, callers: dict[str, Program], asked: Asked) -> dict[str, Any]:
+def record_call(operation: Operation, callers: dict[str, Program], asked: ClickMeterCall) -> dict[str, Any]:
     """One call, its answer, and how what it wrote reads afterwards; what the call changed is taken back."""
     request = {"key": asked.who, "address": f"{operation.method} {asked.path}"}
     found = {"request": request | ({} if asked.body is None else {"body": asked.body})}
     program = callers[asked.who]
-    with undone(), draw_alike(LATER):
+    with rolled_back(), seed_choices(LATER):
         number_rows(LATER)
         found["answer"] = describe_response(program.call(operation.method, asked.path, asked.body))
         if address := find_written(operation, found["answer"], asked):
@@ -53,7 +53,7 @@ def record_call(operation: Operation, callers: dict[str, Program], asked: Asked)
     return found
 
 
-def find_written(operation: Operation, answer: dict[str, Any], asked: Asked) -> str:
+def find_written(operation: Operation, answer: dict[str, Any], asked: ClickMeterCall) -> str:
     """The address of what a call of the master has written; "" if it wrote nothing that has one."""
     if operation.method == "GET" or answer["status"] != 200 or asked.who != "master":
         return ""

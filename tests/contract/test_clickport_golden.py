@@ -12,15 +12,15 @@ from goals.services import goal_create
 from reports.clickport.urls import urlpatterns
 from sites import site_cache
 from sites.services import api_key_create, site_create
-from tests.clickport import Api
 from tests.contract import clickport_calls as calls
-from tests.contract.clickport_calls import Asked
+from tests.contract.clickport_calls import ClickportCall
 from tests.contract.event_calls import list_events
 from tests.contract.golden_files import check_golden, check_names, describe_answer, describe_response
-from tests.doors import post_event
-from tests.hits import forget as forget_visitors
+from tests.contract.test_documented_calls import traffic
 from tests.support import settle
-from tests.test_contracts import traffic
+from tests.support.clickport_client import Api
+from tests.support.endpoints import post_event
+from tests.support.hits import forget as forget_visitors
 from tracking.endpoints import clickport
 
 pytestmark = pytest.mark.django_db
@@ -66,12 +66,12 @@ def fresh(keys: Any) -> Iterator[None]:
     forget_visitors()
 
 
-def record_calls(address: str, keys: dict[str, str], asked: Iterable[tuple[str, Asked]]) -> dict[str, Any]:
+def record_calls(address: str, keys: dict[str, str], asked: Iterable[tuple[str, ClickportCall]]) -> dict[str, Any]:
     """The answers to all these calls."""
     return {name: record_call(address, keys, one) for name, one in asked}
 
 
-def record_call(address: str, keys: dict[str, str], asked: Asked) -> dict[str, Any]:
+def record_call(address: str, keys: dict[str, str], asked: ClickportCall) -> dict[str, Any]:
     """One call and its answer."""
     cache.clear()
     api, path = Api(keys[asked.who]), f"/{address}"
@@ -111,7 +111,7 @@ def test_addresses_that_nobody_answers_answer_as_they_were_recorded(keys: dict[s
     found = {}
     for path in ("api/nothing", "api/", "api/query/x", "api/pages/"):
         for method in ("get", "post"):
-            found[f"{method} {path}"] = record_call(path, keys, Asked("reader", method, {}))
+            found[f"{method} {path}"] = record_call(path, keys, ClickportCall("reader", method, {}))
     check_golden("clickport/nothing", "Clickport's addresses that nobody answers", found)
 
 

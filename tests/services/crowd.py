@@ -22,7 +22,7 @@ django.setup()
 from accounts.security import rate_limits  # noqa: E402
 from links.models import Mode  # noqa: E402
 from links.redirect import click_deduplication  # noqa: E402
-from tests.hits import NOW, event, facts  # noqa: E402
+from tests.support.hits import NOW, event, facts  # noqa: E402
 from tracking.endpoints.rate_limit import PerMinute  # noqa: E402
 from tracking.state import deduplication  # noqa: E402
 
@@ -37,7 +37,7 @@ def turns() -> list[int]:
 def rotated() -> list[str]:
     """Where a rotator of three sent this process's clicks, with a cap of a hundred clicks for all."""
     from links.routing.engine import ClickContext, route_click
-    from tests.test_links_rules import link
+    from tests.links.test_rules import link
 
     row = link(
         pk=2, mode=Mode.SEQUENTIAL, rules={"sequential": [f"https://{name}.test/" for name in "abc"]},
@@ -52,7 +52,11 @@ def rotated() -> list[str]:
 def uniques() -> list[bool]:
     """Whether this process's click of each address was the first; then again when half an hour is over."""
     moments = (NOW, NOW + timedelta(seconds=1799), NOW + timedelta(seconds=1800))
-    return [click_deduplication.is_unique_click(3, (number,), at) for at in moments for number in range(1, ROUNDS)]
+    return [
+        click_deduplication.is_unique_click(3, (number,), at.timestamp())
+        for at in moments
+        for number in range(1, ROUNDS)
+    ]
 
 
 def limited() -> int:

@@ -58,7 +58,7 @@ def main() -> None:
     for name, (metrics, more) in QUESTIONS.items():
         answer = ask(SITE, *metrics, period="30d", **more)
         found[name] = sorted(map(str, answer.items() if isinstance(answer, dict) else answer))
-    found["again"] = store.erase(store.Selection(SITE, {"country": ["EE"]})) > 0
+    found["again"] = store.erase_events(store.Selection(SITE, {"country": ["EE"]})) > 0
     found["after an erasure"] = str(ask(SITE, "visitors", "visits", "views", period="30d"))
     spool.stop()
     store.close()

@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from tests.hits import event, forget
 from tests.services import servers
 from tests.services.crowd import ROUNDS
+from tests.support.hits import event, forget
 from tracking import live
 from tracking.state import shared_redis
 
@@ -100,7 +100,7 @@ def test_an_id_sent_to_two_processes_counts_once(crowd: Crowd) -> None:
 
 PUBLISH = """
 import django; django.setup()
-from tests.hits import event
+from tests.support.hits import event
 from tracking import live
 for path in ("/a", "/b"):
     live.publish(event(path))

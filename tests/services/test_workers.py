@@ -58,7 +58,7 @@ while not run_guarded("held", lambda: None, now=datetime.now(UTC)):
 def how_often(env: dict[str, str]) -> dict[str, tuple[int, int, str]]:
     """Of each task: runs, failures, the last one's error."""
     with psycopg.connect(env["DATABASE_URL"]) as database:
-        found = database.execute("SELECT name, runs, failures, error FROM accounts_taskrun").fetchall()
+        found = database.execute("SELECT name, runs, failures, error FROM operations_taskrun").fetchall()
     return {name: (runs, failures, error) for name, runs, failures, error in found}
 
 

@@ -30,27 +30,37 @@ class RequestRates:
 
     def count_view(self, site_id: int, device: int, ip: str, minute: int) -> str:
         """Count a page view; return `behaviour: …` once a limit is exceeded, else ""."""
-        self.begin_minute(minute)
+        address_count = self.count_address(ip, minute)
         key = (site_id, device)
-        count = self.views[key] = self.views.get(key, 0) + 1
-        network = get_rate_limit_key(ip)
-        address_count = self.addresses[network] = self.addresses.get(network, 0) + 1
+        count = self.views.get(key, 0) + 1
+        if count == 1:
+            self.begin_minute(minute)  # if there are too many
+        self.views[key] = count
         if count > MAX_PER_DEVICE:
             return "behaviour: more pages than anyone reads"
         if count > MAX_WITHOUT_ATTENTION and key not in self.attentive:
             return "behaviour: many pages, no attention"
         return "behaviour: more pages than an office reads" if address_count > MAX_PER_ADDRESS else ""
 
-    def click(self, ip: str, minute: int) -> str:
+    def count_click(self, ip: str, minute: int) -> str:
         """Count a click on a link; return `behaviour: …` once its address exceeds the limit, else "".
 
         There is no limit per device: many people open a link once each, and those behind one address with the same
         browser are one device here.
         """
-        self.begin_minute(minute)
-        network = get_rate_limit_key(ip)
-        address_count = self.addresses[network] = self.addresses.get(network, 0) + 1
-        return "behaviour: more clicks than an office makes" if address_count > MAX_PER_ADDRESS else ""
+        return "behaviour: more clicks than an office makes" if self.count_address(ip, minute) > MAX_PER_ADDRESS else ""
+
+    def count_address(self, ip: str, minute: int) -> int:
+        """Count a view or click of an address; return how many it has in this minute."""
+        if minute != self.minute:
+            self.begin_minute(minute)
+        network = get_rate_limit_key(ip) if ":" in ip else ip  # an IPv4 address is its own key
+        try:
+            self.addresses[network] += 1
+        except KeyError:
+            self.begin_minute(minute)  # if there are too many
+            self.addresses[network] = 1
+        return self.addresses[network]
 
     def note_attention(self, site_id: int, device: int, minute: int) -> None:
         """Note that the device engaged, scrolled or clicked."""

@@ -8,7 +8,7 @@ from functools import lru_cache
 from crawlerdetect import CrawlerDetect
 
 from tracking.bots.lists import BOT_LISTS, compile_words, read_added_lines
-from tracking.pipeline.user_agent import parse_agent
+from tracking.user_agent import parse_agent
 
 MAX_USER_AGENT_LENGTH = 1000
 _crawler_detect = CrawlerDetect()

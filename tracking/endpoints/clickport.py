@@ -26,7 +26,7 @@ JSON = b"application/json"
 limit = PerMinute("event", MAX_PER_MINUTE)
 
 
-def event(request: EndpointRequest) -> Reply:
+def answer_event(request: EndpointRequest) -> Reply:
     """Answer `POST /api/event`."""
     plain_key = get_api_key(request)
     key = site_cache.find_key(plain_key) if plain_key else None

@@ -12,7 +12,7 @@ import orjson
 from accounts.host_names import normalize_host
 from accounts.security.client_ip import normalize_address
 from sites.site_config import SiteConfig
-from tracking.endpoints.common import new_hit, parse_json_amount, parse_number
+from tracking.endpoints.common import create_hit, parse_json_amount, parse_number
 from tracking.event import Hit
 from tracking.pipeline.page import split_address
 from tracking.web import EndpointRequest
@@ -124,7 +124,7 @@ def parse_event(request: EndpointRequest, site: SiteConfig, data: dict[str, Any]
         kind = "view" if short_name == "pageview" else "event"
     if kind is None:
         raise BadEvent("type is none of pageview, custom, click, form")
-    hit = new_hit(request, site, kind)
+    hit = create_hit(request, site, kind)
     hit.keyed = keyed
     hit.url = build_page_address(data, site, site.domain if keyed else find_page_host(request, data))
     hit.referrer, hit.name = get_text(data, "referrer"), get_text(data, "name")

@@ -8,44 +8,45 @@ from dataclasses import replace
 from accounts.keys import is_same_key
 from sites import site_cache
 from sites.site_config import SiteConfig
-from tracking import ingestion, static_js, tracker_settings
-from tracking.endpoints import heatmap
+from tracking import ingestion, static_js
+from tracking.endpoints import heatmap, tracker_settings
 from tracking.endpoints.clicky_fields import KINDS, fill_hit, fill_trusted_hit, find_kind
-from tracking.endpoints.common import NO_AMOUNT, get_group, new_hit, parse_json_amount, parse_site_id
+from tracking.endpoints.common import NO_AMOUNT, create_hit, get_group, parse_json_amount
 from tracking.event import Event, Hit, Rejection
-from tracking.web import EndpointRequest, Fields, Reply, build_script_reply, gif
+from tracking.web import EndpointRequest, Fields, Reply, build_gif_reply, build_script_reply, parse_site_id
 
 AMP_CACHE = re.compile(
     r"https?://([a-z0-9-]{1,63})\.cdn\.ampproject\.org(?=/|$)(?:/[a-z]{1,2}/(s/)?([^/?#]+)([^#]*))?", re.IGNORECASE
 )
 
 
-def beacon(request: EndpointRequest) -> Reply:
+def receive_beacon(request: EndpointRequest) -> Reply:
     """Answer `/in.php`."""
     fields = request.fields()
     if fields.get("part", "") and not fields.get("site_id", ""):
-        return static_js.part(request, fields.get("part", ""))
+        return static_js.serve_part(request, fields.get("part", ""))
     site = find_site(fields)
     if site is None:
         return build_reply(request, fields, None, ingestion.reject_request(0, "unknown_site", request.now))
     if "sitekey_admin" in fields:
         return receive_from_server(request, fields, site)
     if fields.get("type", "") == "heatmap":
-        return build_reply(request, fields, site, heatmap.receive(request, fields, site))
-    hit = new_hit(request, site, find_kind(fields, site))
+        return build_reply(request, fields, site, heatmap.receive_heatmap(request, fields, site))
+    hit = create_hit(request, site, find_kind(fields, site))
     fill_hit(hit, fields, request.headers.get("referer") or request.headers.get("origin", ""))
     return build_reply(request, fields, site, receive_with_goal(hit, fields, site))
 
 
-def image(request: EndpointRequest) -> Reply:
+def receive_image(request: EndpointRequest) -> Reply:
     """Answer `/<site_id>ns.gif` and `/<site_id>-db.gif`: a page view of a browser without scripts."""
-    site = site_cache.get_site(parse_site_id(request.path.rpartition("/")[2].split(".")[0].rstrip("-dbns")))
+    file_name = request.path.rpartition("/")[2]
+    site = site_cache.get_site(parse_site_id(file_name.removesuffix("ns.gif").removesuffix("-db.gif")))
     if site is None:
-        return gif(ingestion.reject_request(0, "unknown_site", request.now).reason)
-    hit = new_hit(request, site, "view")
+        return build_gif_reply(ingestion.reject_request(0, "unknown_site", request.now).reason)
+    hit = create_hit(request, site, "view")
     fill_hit(hit, Fields(), undo_amp_cache(request.headers.get("referer", "")))
     outcome = ingestion.receive(hit, site)
-    return gif(outcome.reason if isinstance(outcome, Rejection) else "")
+    return build_gif_reply(outcome.reason if isinstance(outcome, Rejection) else "")
 
 
 def undo_amp_cache(address: str) -> str:
@@ -76,7 +77,7 @@ def receive_from_server(request: EndpointRequest, fields: Fields, site: SiteConf
         return Reply(
             b"NOK bad sitekey_admin\n", dropped=ingestion.reject_request(site.site_id, "bad_key", request.now).reason
         )
-    hit = new_hit(request, site, KINDS.get(fields.get("type", ""), "view"))
+    hit = create_hit(request, site, KINDS.get(fields.get("type", ""), "view"))
     if not fill_trusted_hit(hit, fields):
         return Reply(
             b"NOK bad href\n", dropped=ingestion.reject_request(site.site_id, "bad_request", request.now).reason
@@ -125,5 +126,7 @@ def build_reply(
     if fields.get("mime", "") == "js":
         event = None if isinstance(outcome, Rejection) else outcome
         consent, osa_token = fields.get("consent", "") == "1", fields.get("osa", "")
-        return build_script_reply(tracker_settings.answer(site, dropped, event, consent, osa_token), dropped)
-    return gif(dropped)
+        return build_script_reply(
+            tracker_settings.build_settings_script(site, dropped, event, consent, osa_token), dropped
+        )
+    return build_gif_reply(dropped)

@@ -5,7 +5,14 @@ from __future__ import annotations
 from accounts.security.client_ip import normalize_address
 from sites.settings_fields import UNTYPED_VIEW
 from sites.site_config import SiteConfig
-from tracking.endpoints.common import NO_AMOUNT, get_group, page_url, parse_campaign, parse_json_amount, parse_number
+from tracking.endpoints.common import (
+    NO_AMOUNT,
+    build_page_url,
+    get_group,
+    parse_campaign,
+    parse_json_amount,
+    parse_number,
+)
 from tracking.event import Hit
 from tracking.pipeline.page import is_absolute, is_route
 from tracking.web import Fields
@@ -32,10 +39,10 @@ def fill_hit(hit: Hit, fields: Fields, referer: str) -> None:
     get = fields.get
     href, host = get("href", ""), get("host", "")
     if hit.kind == "view":
-        hit.url = page_url(href, host, referer) if href else referer
+        hit.url = build_page_url(href, host, referer) if href else referer
     else:
         page = get("page", "")
-        hit.url = page_url(page, host, referer) if page or host else referer
+        hit.url = build_page_url(page, host, referer) if page or host else referer
     fill_shared_fields(hit, fields, href)
     hit.language, hit.screen = get("lang", "").replace("xx", ""), get("res", "")
     hit.timezone = get("tz", "")
@@ -91,7 +98,7 @@ def fill_groups(hit: Hit, fields: Fields) -> None:
     experiment = get_group(fields, "split")
     if experiment.get("name"):
         hit.split = (experiment["name"], experiment.get("version", ""))
-        goals = fields.every("split[goal][]") or fields.every("split[goal]")
+        goals = fields.get_all("split[goal][]") or fields.get_all("split[goal]")
         hit.props = {**hit.props, "split_goal": ",".join(goals)} if goals else hit.props
 
 

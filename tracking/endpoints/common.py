@@ -44,11 +44,6 @@ def parse_json_amount(value: object) -> Amount | None:
     return Amount(parse_number(value)) if math.isfinite(value) else None
 
 
-def parse_site_id(text: str) -> int:
-    """Parse a site's number; 0 for anything else."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else 0
-
-
 def find_visitor_address(request: EndpointRequest, site: SiteConfig | None) -> str:
     """Return the visitor's IP address, from X-Forwarded-For where the operator's or this site's proxies sent it."""
     forwarded = request.headers.get("x-forwarded-for", "")
@@ -60,7 +55,7 @@ def find_visitor_address(request: EndpointRequest, site: SiteConfig | None) -> s
     return resolve_visitor_address(request.peer, forwarded, is_trusted, int(secret))
 
 
-def page_url(href: str, host: str, referer: str) -> str:
+def build_page_url(href: str, host: str, referer: str) -> str:
     """Build the page's absolute address from a path and its host, or the host of `referer`."""
     if is_absolute(href):
         return href
@@ -78,7 +73,7 @@ def parse_campaign(text: str) -> dict[str, str]:
     return {name: value for name, value in parse_qsl(text) if name.startswith("utm_")}
 
 
-def new_hit(request: EndpointRequest, site: SiteConfig, kind: str) -> Hit:
+def create_hit(request: EndpointRequest, site: SiteConfig, kind: str) -> Hit:
     """Create a hit with everything that the request itself contains."""
     headers = request.headers
     hit = Hit(site.site_id, kind, find_visitor_address(request, site), headers.get("user-agent", ""), request.now)

@@ -13,11 +13,11 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from sites.page_patterns import PagePatterns
+from sites.page_paths import PagePatterns
 from sites.site_config import SiteConfig
 from tracking import ingestion, spool
 from tracking.endpoints.clicky_fields import fill_hit
-from tracking.endpoints.common import Fields, new_hit, page_url, parse_number
+from tracking.endpoints.common import Fields, build_page_url, create_hit, parse_number
 from tracking.event import Event, Hit, Rejection
 from tracking.pipeline.page import clip_text, parse_page_address
 from tracking.pipeline.processing import Quarantine, process
@@ -47,7 +47,7 @@ def _compile_patterns(patterns: tuple[str, ...]) -> PagePatterns:
     return PagePatterns(patterns)
 
 
-def page_is_off(site: SiteConfig, path: str) -> bool:
+def is_page_off(site: SiteConfig, path: str) -> bool:
     """Return whether the site records nothing on this page."""
     setting = site.tracker.get("heatmap_off") or ()
     return isinstance(setting, list | tuple) and _compile_patterns(tuple(map(str, setting))).match(path)
@@ -55,12 +55,12 @@ def page_is_off(site: SiteConfig, path: str) -> bool:
 
 def records_clicks(site: SiteConfig, event: Event) -> bool:
     """Return whether clicks of this event's device on this event's page are recorded."""
-    return is_sampled(site, event.get("device", 0)) and not page_is_off(site, event.get("path", ""))
+    return is_sampled(site, event.get("device", 0)) and not is_page_off(site, event.get("path", ""))
 
 
-def receive(request: EndpointRequest, fields: Fields, site: SiteConfig) -> Rejection | None:
+def receive_heatmap(request: EndpointRequest, fields: Fields, site: SiteConfig) -> Rejection | None:
     """Store a heatmap beacon's rows; return the counted rejection if they are not stored."""
-    hit = new_hit(request, site, "ping")
+    hit = create_hit(request, site, "ping")
     fill_hit(hit, fields, request.headers.get("referer") or request.headers.get("origin", ""))
     reason = _store_rows(hit, fields, site)
     return ingestion.reject_request(site.site_id, reason, request.now) if reason else None
@@ -78,7 +78,7 @@ def _store_rows(hit: Hit, fields: Fields, site: SiteConfig) -> str:
     if not records_clicks(site, event):
         return "no_heatmap"
     page = {"host": fields.get("host", ""), "layout": fields.get("lw", ""), "height": fields.get("lh", "")}
-    texts = fields.every("heatmap[]")[:MAX_ROWS]
+    texts = fields.get_all("heatmap[]")[:MAX_ROWS]
     rows = [row for text in texts if (row := parse_row(text, event, site, page)) is not None]
     if not rows:
         return "bad_request"
@@ -95,12 +95,12 @@ def parse_row(text: str, event: Event, site: SiteConfig, page: dict[str, str]) -
     if len(parts) not in (4, 8) or not all(_is_number(part) for part in parts[1:4]):
         return None
     kind, offset_x, offset_y, element = parts[4:] if len(parts) == 8 else ("click", "0", "0", "")
-    address = page_url(parts[0].replace("%7C", "|"), page["host"] or event["host"], "")
+    address = build_page_url(parts[0].replace("%7C", "|"), page["host"] or event["host"], "")
     setting = site.tracker
     path = parse_page_address(
         clip_text(address, 8000), bool(setting.get("internal_search")), bool(setting.get("hash_routes"))
     ).path
-    if kind not in KINDS or page_is_off(site, path):
+    if kind not in KINDS or is_page_off(site, path):
         return None
     return {
         **{name: event[name] for name in ("site_id", "ts", "device", "visit", "view_id", "host")},

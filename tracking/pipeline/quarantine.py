@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sites.site_config import SiteConfig
-from tracking.bots import hosting, user_agents
+from tracking.bots import lists, user_agents
 from tracking.bots.headers import find_header_fault
 from tracking.bots.request_rate import request_rates
 from tracking.event import Event, Hit, Rejection
@@ -82,7 +82,7 @@ def check_network(hit: Hit, site: SiteConfig, event: Event) -> str:
     if not number or hit.trusted or hit.keyed or site.tracker.get("data_centres") == "count":
         return ""
     name = event.get("organization", "")
-    return f"data_centre: {name}" if hosting.is_hosting(number, name) else ""
+    return f"data_centre: {name}" if lists.is_hosting(number, name) else ""
 
 
 def check_pace(hit: Hit, site: SiteConfig, event: Event) -> str:
@@ -90,7 +90,7 @@ def check_pace(hit: Hit, site: SiteConfig, event: Event) -> str:
     if hit.trusted or hit.keyed:
         return ""
     if hit.kind == "link":
-        return request_rates.click(hit.ip, int(hit.now.timestamp()) // 60)
+        return request_rates.count_click(hit.ip, int(hit.now.timestamp()) // 60)
     if hit.kind == "view":
         return request_rates.count_view(site.site_id, event["device"], hit.ip, int(hit.now.timestamp()) // 60)
     if hit.kind != "ping" or hit.engaged:
@@ -113,13 +113,13 @@ def is_marked(site: SiteConfig, event: Event, marks: frozenset[str]) -> bool:
     return f"device:{event.get('device', 0)}" in marks or f"agent:{event.get('user_agent', '')}" in marks
 
 
-def find_bot_reason(hit: Hit, site: SiteConfig, event: Event) -> str:
-    """Return why this hit is a bot's; "" for a person."""
+def find_bot_reason(hit: Hit, site: SiteConfig, event: Event, checks: tuple[BotCheck, ...] = BOT_CHECKS) -> str:
+    """Return why this hit is a bot's by the first of the checks that finds something; "" for a person."""
     if site.people and is_marked(site, event, site.people):
         return ""
     if site.robots and is_marked(site, event, site.robots):
         return BY_HAND
-    for check in BOT_CHECKS:
+    for check in checks:
         reason = check(hit, site, event)
         if reason:
             return reason

@@ -6,8 +6,7 @@ from functools import lru_cache
 
 from accounts.security.client_ip import is_in_networks
 from sites.site_config import SiteConfig
-from tracking.bots.hosting import COUNTRY, is_hosting
-from tracking.bots.lists import load_spam_hosts
+from tracking.bots.lists import HOSTING_COUNTRY, is_hosting, load_spam_hosts
 from tracking.event import Event, Hit, Rejection
 from tracking.pipeline.page import split_address
 
@@ -59,5 +58,7 @@ def reject_excluded_country(hit: Hit, site: SiteConfig, event: Event) -> Rejecti
     excluded = site.excluded_countries
     if not excluded:
         return None
-    hosted = COUNTRY in excluded and not hit.keyed and is_hosting(event.get("asn", 0), event.get("organization", ""))
+    hosted = (
+        HOSTING_COUNTRY in excluded and not hit.keyed and is_hosting(event.get("asn", 0), event.get("organization", ""))
+    )
     return Rejection("excluded_country") if hosted or event.get("country") in excluded else None

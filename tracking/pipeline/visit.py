@@ -3,39 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from datetime import timedelta
 from typing import Any
 
 from sites.site_config import SiteConfig
 from tracking.event import Event, Hit, Rejection
 from tracking.pipeline.device import hash_device, parse_cookie_device
 from tracking.pipeline.source import fill_source
+from tracking.schema import LINK_COLUMNS, ORIGIN_COLUMNS
 from tracking.state import first_seen
 from tracking.state.deduplication import derive_event_id
-from tracking.state.visits import OpenVisit, VisitKey, VisitStore, bot_visits, generate_id, get_visit_store
+from tracking.state.visits import (
+    CARRIED_COLUMNS,
+    VISITOR_COLUMNS,
+    OpenVisit,
+    VisitKey,
+    VisitStore,
+    bot_visits,
+    from_milliseconds,
+    generate_id,
+    get_visit_store,
+    to_milliseconds,
+)
 
 DEFAULT_IDLE_MINUTES = 30
 BACKDATED_AFTER = timedelta(hours=1)
-ORIGIN_COLUMNS = (
-    "referrer", "referrer_domain", "source", "channel", "search_term",
-    "utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term",
-)  # fmt: skip
-LINK_COLUMNS = ("link_id", "group_id", "click_id")
-CARRIED_COLUMNS = (*ORIGIN_COLUMNS, *LINK_COLUMNS)
-VISITOR_COLUMNS = ("screen", "language")  # the same in a whole visit, but not sent with every event
 KINDS_WITHIN_VISITS = frozenset({"ping"})  # never begin a visit
-
-
-def to_milliseconds(at: datetime) -> int:
-    """Return the Unix time in milliseconds."""
-    return int(at.timestamp() * 1000)
-
-
-@lru_cache(maxsize=50_000)
-def from_milliseconds(unix_ms: int) -> datetime:
-    """Return the time of a Unix time in milliseconds. Cached, since all events of a visit need the same one."""
-    return datetime.fromtimestamp(unix_ms / 1000, UTC)
 
 
 def get_idle_ms(hit: Hit, site: SiteConfig) -> int:
@@ -86,7 +79,7 @@ def find_visit_before_consent(hit: Hit, site: SiteConfig, event: Event, at: int,
 
     An existing cookie belongs to a returning visitor, not to somebody behind the same address who just consented.
     """
-    if site.cookies != "consent" or first_seen.is_known(site.site_id, event["device"]):
+    if site.cookies != "consent" or first_seen.was_seen(site.site_id, event["device"]):
         return None
     visit = get_visit_store().get((site.site_id, hash_device(hit, site, event["ts"].date()), 0))
     if not is_open(visit, at, idle):
@@ -175,7 +168,7 @@ def join_bot_visit(hit: Hit, site: SiteConfig, event: Event) -> Rejection | None
     elif hit.kind in KINDS_WITHIN_VISITS or not hit.ip:
         return Rejection("unknown_visit")
     else:
-        visit = open_visit(hit, site, event, at, not first_seen.is_known(site.site_id, event["device"]))
+        visit = open_visit(hit, site, event, at, not first_seen.was_seen(site.site_id, event["device"]))
     fill_visit_columns(hit, site, event, visit)
     bot_visits.put(key, visit)
     return None

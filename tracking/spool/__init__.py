@@ -118,12 +118,12 @@ def waiting(since: datetime | None = None) -> Iterator[Event]:
     With `since`, only events from then on. Callers that also query the store read the spool first: an event may move to
     the store in between, but never back.
     """
-    for path, modified in sorted(_event_files(), key=lambda item: item[1]):
+    for path, modified in sorted(_list_event_files(), key=lambda item: item[1]):
         if since is None or modified >= since.timestamp():
             yield from (event for event in read_events(path) if since is None or event["ts"] >= since)
 
 
-def _event_files() -> Iterator[tuple[Path, float]]:
+def _list_event_files() -> Iterator[tuple[Path, float]]:
     for path in Path(settings.SPOOL_DIR).glob("*/events-*"):
         try:
             yield path, path.stat().st_mtime

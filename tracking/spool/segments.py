@@ -68,7 +68,7 @@ class Segments:
                 segment = self.open.get(key) or self._open_segment(key)
                 segment.append(line, rows)
             except OSError as error:
-                self.fullness.refuse(error.strerror or str(error))
+                self.fullness.record_failure(error.strerror or str(error))
                 raise SpoolFull(f"The event spool at {self.root} cannot be written: {error.strerror}.") from error
             self.waiting_rows += rows
             self.waiting_bytes += len(line)
@@ -88,7 +88,7 @@ class Segments:
             counts = self.open.get(key) or self._open_segment(key)
             added = counts.add(head, minute, hits)  # type: ignore[attr-defined]
         except OSError as error:
-            self.fullness.refuse(error.strerror or str(error))
+            self.fullness.record_failure(error.strerror or str(error))
             self.pending_counts[table, month, minute, head] += hits
             return
         if added:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from accounts.thread_priority import lower_thread_priority
+from accounts.threads import lower_thread_priority
 from tracking import store
 from tracking.spool.files import token
 from tracking.spool.quarantine import BadLines
@@ -80,7 +80,7 @@ class Writer:
             "last_insert": self.last_insert.isoformat() if self.last_insert else None,
             "inserted": self.inserted_rows,
             "full": self.segments.fullness.full,
-            "refused": self.segments.fullness.refused,
+            "refused": self.segments.fullness.failed_writes,
         }
         health["warning"] = self._warning(health)
         return health

@@ -111,7 +111,7 @@ _daily: DailyIds | None = None
 recent_event_ids: set[int] = set()  # events of the last half hour before the start
 
 
-def daily_ids() -> DailyIds:
+def get_daily_ids() -> DailyIds:
     """Return the ids of this process, loaded on first use."""
     global _daily
     if _daily is None:
@@ -128,7 +128,7 @@ def is_duplicate(site_id: int, event_id: str, brief: bool, now: datetime) -> boo
         return True
     if derive_event_id(site_id, event_id) in recent_event_ids:
         return True
-    return not _brief.add(number, now.timestamp()) if brief else daily_ids().contains(number, now.astimezone(UTC))
+    return not _brief.add(number, now.timestamp()) if brief else get_daily_ids().contains(number, now.astimezone(UTC))
 
 
 def remember_id(site_id: int, event_id: str, now: datetime) -> None:
@@ -138,7 +138,7 @@ def remember_id(site_id: int, event_id: str, now: datetime) -> None:
     if not shared_redis.run_or_none(
         lambda client: client.set(f"footfall:seen:{number}", until, ex=RETENTION_HOURS * 3600)
     ):
-        daily_ids().add(number, now.astimezone(UTC))
+        get_daily_ids().add(number, now.astimezone(UTC))
 
 
 def forget() -> None:

@@ -2,11 +2,11 @@
 
 A filter of 16 MB takes CAPACITY devices; then a new one is begun, and of more than MAX_FILTERS the oldest is dropped.
 So none ever fills up: at most one device in 80 is wrongly reported as seen, one in 500 with a single filter. A
-returning device is added to the newest filter, so regular visitors stay known; a device that was away while 48 million
-others came counts as new. Devices without a cookie have a new number every day.
+returning device is added to the newest filter, so that regular visitors are recognised; a device that stayed away
+while 48 million others came counts as new. Devices without a cookie have a new number every day.
 
-The filters are saved to DATA_DIR regularly and at shutdown; what came after that is restored from the event store at
-the start. In Redis the bits are shared; each process also has its own, for the time when Redis is away.
+The filters are saved to DATA_DIR regularly and at shutdown; later devices are restored from the event store at the
+start. In Redis the bits are shared; each process also has its own, for the time when Redis is away.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def hash_bits(site_id: int, device: int) -> list[int]:
     return [mixed >> (BITS * probe + 8) & ((1 << BITS) - 1) for probe in range(PROBES)]
 
 
-def max_set_bits() -> int:
+def compute_max_set_bits() -> int:
     """Return how many bits are set in a filter with twice its CAPACITY; from there on it is useless."""
     return round((1 - math.exp(-PROBES * 2 * CAPACITY / (1 << BITS))) * (1 << BITS))
 
@@ -157,7 +157,7 @@ def read_filters() -> list[BloomFilter]:
         number = path.stem.removeprefix("devices").removeprefix("-") or "0"
         bits = bytearray(path.read_bytes()) if number.isdigit() else bytearray()
         bloom = BloomFilter(int(number), bits) if len(bits) == SIZE else None
-        if bloom is not None and (set_bits := bloom.set_bits()) <= max_set_bits():
+        if bloom is not None and (set_bits := bloom.set_bits()) <= compute_max_set_bits():
             bloom.count = bloom.saved = round(-(1 << BITS) / PROBES * math.log(1 - set_bits / (1 << BITS)))
             loaded.append(bloom)
     return sorted(loaded, key=lambda bloom: bloom.number)[-MAX_FILTERS:]
@@ -171,7 +171,7 @@ def register_device(site_id: int, device: int) -> bool:
     return local_result if shared_result is None else not shared_result
 
 
-def is_known(site_id: int, device: int) -> bool:
+def was_seen(site_id: int, device: int) -> bool:
     """Return whether the device was seen on this site before, without adding it."""
     bits = hash_bits(site_id, device)
     shared_result = _ask_redis(bits, add=False)
@@ -180,7 +180,7 @@ def is_known(site_id: int, device: int) -> bool:
 
 def _ask_redis(bits: list[int], add: bool) -> bool | None:
     """Return whether any process has seen the device with these bits; None without Redis or while it is away."""
-    args = (int(add), CAPACITY, MAX_FILTERS, max_set_bits(), *bits)
+    args = (int(add), CAPACITY, MAX_FILTERS, compute_max_set_bits(), *bits)
     return shared_redis.run_or_none(lambda client: bool(_get_script(client)(keys=[NAME], args=args)))
 
 

@@ -9,11 +9,10 @@ from typing import Any
 
 from tracking import spool
 from tracking.event import Event
-from tracking.pipeline.visit import CARRIED_COLUMNS, VISITOR_COLUMNS, to_milliseconds
 from tracking.state import deduplication, first_seen, shared_redis
-from tracking.state.visits import OpenVisit, get_visit_store
+from tracking.state.visits import CARRIED_COLUMNS, VISITOR_COLUMNS, OpenVisit, get_visit_store, to_milliseconds
 from tracking.store import StoreError
-from tracking.store.recent import event_numbers, open_visits
+from tracking.store.recent import read_event_ids, read_open_visits
 
 RESTORE_PERIOD = timedelta(minutes=30)
 RESTORED_KEY = "footfall:open-visits-restored"  # in Redis; missing after Redis lost its memory
@@ -29,9 +28,9 @@ def rebuild(now: datetime | None = None) -> int:
     since = (now or datetime.now(UTC)) - RESTORE_PERIOD
     spooled_events = list(spool.waiting(since))  # read first, because events move from the spool to the store meanwhile
     try:
-        for row in open_visits(since):
+        for row in read_open_visits(since):
             restore_visit(row)
-        deduplication.recent_event_ids.update(event_numbers(since))
+        deduplication.recent_event_ids.update(read_event_ids(since))
     except StoreError as error:
         log.warning("open visits are restored from the spool only: %s", error)
     for event in spooled_events:

@@ -10,10 +10,13 @@ from __future__ import annotations
 import random
 from collections import OrderedDict
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import orjson
 
+from tracking.schema import LINK_COLUMNS, ORIGIN_COLUMNS
 from tracking.state import shared_redis
 
 MAX_OPEN_VISITS = 400_000
@@ -21,6 +24,8 @@ MAX_BOT_VISITS = 20_000
 RETENTION_SECONDS = 4 * 3600 + 600  # the longest idle time a site may choose, and ten minutes
 REORDER_AFTER_MS = 60_000  # moving a visit to the end of the order more often is not worth its time
 OPENING_CLAIM_MS = 3_000  # processes that receive a new visitor within this time share one visit
+CARRIED_COLUMNS = (*ORIGIN_COLUMNS, *LINK_COLUMNS)
+VISITOR_COLUMNS = ("screen", "language")  # constant during a visit, but not sent with every event
 VisitKey = tuple[int, int, int]  # site, device, 1 for backdated events
 
 
@@ -41,6 +46,17 @@ class OpenVisit:
     origin: dict[str, Any] = field(default_factory=dict)
     reordered_at: int = 0  # `last` when the visit was last moved to the end of the order
     reported: dict[str, str] = field(default_factory=dict)  # screen and language, as first reported
+
+
+def to_milliseconds(at: datetime) -> int:
+    """Return the Unix time in milliseconds."""
+    return int(at.timestamp() * 1000)
+
+
+@lru_cache(maxsize=50_000)
+def from_milliseconds(unix_ms: int) -> datetime:
+    """Return the time of a Unix time in milliseconds. Cached, since all events of a visit need the same one."""
+    return datetime.fromtimestamp(unix_ms / 1000, UTC)
 
 
 def generate_id() -> int:
@@ -162,21 +178,21 @@ class RedisVisits:
 
 VisitStore = MemoryVisits | RedisVisits
 bot_visits = MemoryVisits(MAX_BOT_VISITS)  # not shared: they only matter if somebody restores a bot
-_windows: VisitStore | None = None
+_visit_store: VisitStore | None = None
 
 
 def get_visit_store() -> VisitStore:
     """Return the store of open visits."""
-    global _windows
-    if _windows is None:
-        _windows = RedisVisits() if shared_redis.redis() is not None else MemoryVisits()
-    return _windows
+    global _visit_store
+    if _visit_store is None:
+        _visit_store = RedisVisits() if shared_redis.redis() is not None else MemoryVisits()
+    return _visit_store
 
 
 def forget() -> None:
     """Delete all visits, as in a new process (tests)."""
-    global _windows
+    global _visit_store
     bot_visits.clear()
-    if _windows is not None:
-        _windows.clear()
-    _windows = None
+    if _visit_store is not None:
+        _visit_store.clear()
+    _visit_store = None

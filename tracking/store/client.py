@@ -19,7 +19,7 @@ from typing import Any
 
 from tracking.store.directory import release_directory, take_directory
 from tracking.store.errors import FORKED_MESSAGE, StoreAway, StoreError, explain_error
-from tracking.store.target import Host, Target, target
+from tracking.store.target import Host, Target, get_target
 from tracking.store.write_lock import write_lock
 
 MAX_IDLE_CLIENTS = 8
@@ -139,7 +139,7 @@ def create_database(destination: Target, host: Host) -> None:
 @contextmanager
 def client(host: Host | None = None, destination: Target | None = None) -> Iterator[Any]:
     """Borrow a client from the pool. Errors are raised as StoreError; a client that failed is not reused."""
-    destination = destination or target()
+    destination = destination or get_target()
     connection = _take(destination, host)
     try:
         yield connection

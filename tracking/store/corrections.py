@@ -2,7 +2,7 @@
 
 Columns of a sort key cannot be updated, and rows that a materialized view derived stay when their events are deleted.
 So a correction notes the visits it touches, changes the events, deletes the touched rows of `visits`, `identities` and
-`firsts`, and rebuilds them from the remaining events. An interrupted correction is finished later by `move.finish`.
+`firsts`, and rebuilds them from the remaining events. `move.finish_corrections` finishes interrupted ones later.
 The change log `touched` is written before and after, so that a rollup built in the middle is recognised as stale.
 All events of a visit are on one node, so every node corrects itself.
 """
@@ -17,8 +17,8 @@ from typing import Any
 
 from tracking.schema import COLUMN_NAMES, EVENT_COLUMNS
 from tracking.store import client, materialized_views
-from tracking.store.migrate import nodes
-from tracking.store.target import Host, target
+from tracking.store.migrate import list_nodes
+from tracking.store.target import Host, get_target
 from tracking.store.write_lock import write_lock
 
 WAIT_FOR_MUTATION = {"mutations_sync": 2, "alter_sync": 2}
@@ -52,34 +52,34 @@ class Selection:
         return " AND ".join(conditions), params
 
 
-def erase(selection: Selection, *, complete_visits: bool = True) -> int:
+def erase_events(selection: Selection, *, complete_visits: bool = True) -> int:
     """Delete the selected events and (by default) everything else of their visits; return how many events.
 
     Bots' events and heatmap rows of those visits are deleted too. Raises StoreError; repeating it finishes the job.
     """
     where, params = selection.sql()
-    return sum(_erase(host, selection.site_id, where, params, complete_visits) for host in nodes())
+    return sum(_erase(host, selection.site_id, where, params, complete_visits) for host in list_nodes())
 
 
 def get_local_table(table: str) -> str:
     """Return the name of the table that holds a node's own rows."""
-    return f"{table}_local" if target().cluster else table
+    return f"{table}_local" if get_target().cluster else table
 
 
 def _erase(host: Host | None, site_id: int, where: str, params: dict[str, Any], complete_visits: bool) -> int:
     with write_lock:
         started = read_clock(host)
-        job = note_corrections(host, where, params, complete_visits=complete_visits)
+        job = record_corrections(host, where, params, complete_visits=complete_visits)
         if complete_visits:
             where = f"({where}) OR {_in_corrections(job)}"
         erased = count_rows(host, "events", where, params)
-        delete(host, "events", where, params)
-        delete(host, "bots", where, params)
+        delete_rows(host, "events", where, params)
+        delete_rows(host, "bots", where, params)
         for table in TABLES_OF_VISITS if complete_visits else ():
-            delete(host, table, _in_corrections(job), {})
-        make_anew(host, job)
+            delete_rows(host, table, _in_corrections(job), {})
+        rebuild_derived_rows(host, job)
         confirm_touched(host, site_id, started)
-        forget_job(host, job)
+        delete_job(host, job)
         return erased
 
 
@@ -87,7 +87,7 @@ def _in_corrections(job: int, columns: str = "site_id, visit") -> str:
     return f"({columns}) IN (SELECT {columns} FROM {get_local_table('corrections')} WHERE job = {job})"
 
 
-def note_corrections(
+def record_corrections(
     host: Host | None, where: str, params: dict[str, Any], *, complete_visits: bool, source: str = "events"
 ) -> int:
     """Note which visits are touched, before anything changes, and that rollups of those times are stale; return the
@@ -140,12 +140,12 @@ def touch_following_day(host: Host | None, job: int) -> None:
     )
 
 
-def make_anew(host: Host | None, job: int) -> None:
+def rebuild_derived_rows(host: Host | None, job: int) -> None:
     """Delete the rows derived from the touched visits and rebuild them from the events."""
     for table in REBUILT_TABLES:
-        delete(host, table, _in_corrections(job), {})
+        delete_rows(host, table, _in_corrections(job), {})
         _rebuild_table(host, table, f" AND (e.site_id, e.visit) IN (SELECT site_id, visit {_from_corrections(job)})")
-    delete(
+    delete_rows(
         host,
         "firsts",
         f"(site_id, device, first) IN (SELECT site_id, device, visit_start {_from_corrections(job)})",
@@ -154,8 +154,8 @@ def make_anew(host: Host | None, job: int) -> None:
     _rebuild_table(host, "firsts", f" AND (e.site_id, e.device) IN (SELECT site_id, device {_from_corrections(job)})")
 
 
-def forget_job(host: Host | None, job: int) -> None:
-    delete(host, "corrections", f"job = {job}", {})
+def delete_job(host: Host | None, job: int) -> None:
+    delete_rows(host, "corrections", f"job = {job}", {})
 
 
 def _from_corrections(job: int) -> str:
@@ -175,7 +175,7 @@ def count_rows(host: Host | None, table: str, where: str, params: dict[str, Any]
         return int(result.result_rows[0][0])
 
 
-def delete(host: Host | None, table: str, where: str, params: dict[str, Any]) -> None:
+def delete_rows(host: Host | None, table: str, where: str, params: dict[str, Any]) -> None:
     client.execute(
         f"ALTER TABLE {get_local_table(table)} DELETE WHERE {where}", params, settings=WAIT_FOR_MUTATION, host=host
     )

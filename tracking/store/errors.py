@@ -34,13 +34,13 @@ EXPLANATIONS: tuple[tuple[str, str, bool], ...] = (
     (r"Permission denied|Read-only file system|READONLY|Code: 1001\b.*filesystem",
      "The directory {where} cannot be written; the event store needs it.", True),
     (r"No space left|NOT_ENOUGH_SPACE|Code: 243\b",
-     "There is no room left on the disk of the event store at {where}.", True),
+     "There is no space left on the disk of the event store at {where}.", True),
     (r"MEMORY_LIMIT_EXCEEDED|Code: 241\b",
-     "The question needs more memory than the event store may use; ask for a shorter period.", False),
+     "The query needs more memory than the event store may use; ask for a shorter period.", False),
     (r"TIMEOUT_EXCEEDED|Code: 159\b", "The event store took too long to answer; ask for a shorter period.", False),
-    (r"TOO_MANY_ROWS|Code: 158\b", "The question reads more rows than it may; ask for a shorter period.", False),
+    (r"TOO_MANY_ROWS|Code: 158\b", "The query reads more rows than it may; ask for a shorter period.", False),
     (r"AUTHENTICATION_FAILED|Code: 516\b|REQUIRED_PASSWORD|Code: 194\b",
-     "The event store at {where} refuses the user name or password of EVENTS_URL.", True),
+     "The event store at {where} rejects the user name or password of EVENTS_URL.", True),
     (r"Connection refused|Max retries exceeded|NewConnectionError|timed out|Name or service not known|"
      r"ALL_CONNECTION_TRIES_FAILED|Code: 279\b|Connection (?:reset|aborted)|RemoteDisconnected|NETWORK_ERROR|"
      r"Code: 210\b|HTTP driver received HTTP status 50[234]",
@@ -53,13 +53,15 @@ def explain_error(error: BaseException, where: str) -> StoreError:
     message = f"{error} {error.__cause__ or ''}"
     for pattern, explanation, away in EXPLANATIONS:
         if re.search(pattern, message, re.S):
-            return (StoreAway if away else StoreError)(explanation.format(where=where, detail=first_line(message)))
+            return (StoreAway if away else StoreError)(
+                explanation.format(where=where, detail=extract_first_line(message))
+            )
     if BAD_ROWS_PATTERN.search(message):
-        return BadRows(f"The event store cannot read a row: {first_line(message)}")
-    return StoreError(f"The event store says: {first_line(message)}")
+        return BadRows(f"The event store cannot read a row: {extract_first_line(message)}")
+    return StoreError(f"The event store says: {extract_first_line(message)}")
 
 
-def first_line(text: str) -> str:
+def extract_first_line(text: str) -> str:
     """Return ClickHouse's message without its stack, at most 300 characters."""
     line = text.strip().partition("\n")[0].partition(" Stack trace")[0]
     return line.removeprefix("Received ClickHouse exception, ").strip()[:300]

@@ -1,4 +1,6 @@
-"""The SELECT of each table that is derived from events, used by its materialized view and by a rebuild.
+"""The SELECT of each table that is derived from events, for a rebuild after a correction.
+
+The materialized views are created by the migrations; a test compares them with these.
 
 Column names are qualified with `e`, because an alias of the same name would take precedence otherwise.
 """
@@ -6,19 +8,15 @@ Column names are qualified with `e`, because an alias of the same name would tak
 from __future__ import annotations
 
 from tracking.event import ACTIONS
+from tracking.schema import ORIGIN_COLUMNS
 
 IS_VIEW = "e.kind = 'view'"
-ORIGIN_COLUMNS = (
-    "referrer", "referrer_domain", "source", "channel", "search_term",
-    "utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term",
-)  # fmt: skip
 PLACE_COLUMNS = ("country", "region", "city")
 CONSTANT_COLUMNS = (
     "host", "language", "ip", "asn", "organization", "device_type", "device_model", "browser", "browser_version",
     "os", "os_version", "screen",
 )  # fmt: skip
 CLICK_KINDS = ("click", "outbound", "download")
-WORD = "LowCardinality(String)"
 FIRST_EVENT_RANK = "if(e.ts = e.visit_start, '0', '1')"
 PLACE_RANK = f"if(e.country = '', '2', {FIRST_EVENT_RANK})"
 SORTABLE_TIME = "leftPad(hex(toUInt64(greatest(0, toUnixTimestamp64Milli(e.ts)))), 12, '0')"
@@ -33,7 +31,7 @@ def build_first_value(name: str, rank: str) -> str:
     return f"min(toLowCardinality(concat({rank}, e.{name})))"
 
 
-def visit_columns() -> dict[str, str]:
+def build_visit_columns() -> dict[str, str]:
     """Return every column of `visits` except its key, with the aggregate over the visit's events."""
     return {
         "device": "max(e.device)",
@@ -61,20 +59,9 @@ def visit_columns() -> dict[str, str]:
     }
 
 
-def visit_aliases() -> dict[str, tuple[str, str]]:
-    """Return the alias columns of `visits`: name -> (type, SQL)."""
-    return {
-        "entry_page": ("String", "substring(entry, 13)"),
-        "exit_page": ("String", "substring(exit, 13)"),
-        **{name: (WORD, f"substring({name}_, 2)") for name in ORIGIN_COLUMNS + PLACE_COLUMNS if name != "referrer"},
-        "referrer": ("String", "substring(referrer_, 2)"),
-        "tags": ("Map(String, String)", "mapApply((key, told) -> (key, told.2), tagged)"),
-    }
-
-
 def visits_select(events: str, where: str = "") -> str:
     """Return the SELECT that derives `visits` from `events`."""
-    columns = ",\n    ".join(f"{sql} AS {name}" for name, sql in visit_columns().items())
+    columns = ",\n    ".join(f"{sql} AS {name}" for name, sql in build_visit_columns().items())
     return (
         f"SELECT e.site_id AS site_id, toStartOfHour(e.visit_start) AS hour, e.visit AS visit,\n    {columns}\n"
         f"FROM {events} AS e WHERE e.visit != 0{where}\nGROUP BY site_id, hour, visit"
@@ -104,5 +91,5 @@ SELECTS = {"visits": visits_select, "identities": identities_select, "firsts": f
 def list_insert_columns(table: str) -> str:
     """Return the columns of an INSERT … SELECT into the table, in the order of its SELECT."""
     if table == "visits":
-        return "site_id, hour, visit, " + ", ".join(visit_columns())
+        return "site_id, hour, visit, " + ", ".join(build_visit_columns())
     return {"identities": "site_id, hour, visit, device, person", "firsts": "site_id, device, first"}[table]

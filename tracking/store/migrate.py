@@ -1,10 +1,9 @@
 """Migrations of the event store: numbered SQL files `migrations/NNNN_what_it_does.sql.tmpl`, run once per node.
 
 A file is statements that end in `;` at a line's end, and may be run again (IF NOT EXISTS). In it
-    {local}                   `` on one node, `_local` on a cluster
-    {distributed:NAME}        nothing on one node; on a cluster the Distributed table over NAME_local
-    {event_columns}           the columns of an event (also {event_names}, {visit_aliases})
-    {visits_select:SOURCE}    what a view selects (also identities_select, firsts_select)
+    {local}                      nothing on one node, `_local` on a cluster
+    {distributed:NAME:COLUMN}    nothing on one node; the Distributed table over NAME_local on a cluster, by COLUMN
+Everything else is literal: a file that has run somewhere never changes, so it may not be filled from code that does.
 A cluster needs no Keeper: every node is migrated over its own connection.
 """
 
@@ -16,15 +15,15 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tracking.store import client, materialized_views, tables
+from tracking.store import client
 from tracking.store.errors import StoreError
 from tracking.store.insert import insert_rows
-from tracking.store.target import Host, Target, target
+from tracking.store.target import Host, Target, get_target
 
 MIGRATIONS_DIRECTORY = Path(__file__).parent / "migrations"
 log = logging.getLogger(__name__)
 MIGRATIONS_TABLE = "schema_migrations"
-PLACEHOLDER = re.compile(r"\{(\w+)(?::([\w{}]+?))?\}(?!\})")
+DISTRIBUTED = re.compile(r"\{distributed:(\w+):(\w+)\}")
 
 
 def list_files() -> list[Path]:
@@ -32,9 +31,9 @@ def list_files() -> list[Path]:
     return sorted(MIGRATIONS_DIRECTORY.glob("[0-9]*.sql.tmpl"))
 
 
-def nodes(destination: Target | None = None) -> list[Host | None]:
+def list_nodes(destination: Target | None = None) -> list[Host | None]:
     """Return every node that holds data; [None] for chDB in this process."""
-    destination = destination or target()
+    destination = destination or get_target()
     if destination.embedded:
         return [None]
     if len(destination.hosts) > 1 or not destination.cluster:
@@ -51,8 +50,8 @@ def nodes(destination: Target | None = None) -> list[Host | None]:
 
 def migrate() -> list[str]:
     """Migrate every node; return the names of the migrations that ran on any."""
-    destination, names = target(), []
-    for host in nodes(destination):
+    destination, names = get_target(), []
+    for host in list_nodes(destination):
         _create_database(destination, host)
         applied = _list_applied(host)
         for file in list_files():
@@ -69,7 +68,7 @@ def is_migrated() -> bool:
     """Return whether every node has every migration. Raises StoreAway."""
     names = {file.name.partition(".")[0] for file in list_files()}
     try:
-        return all(names <= _list_applied(host) for host in nodes())
+        return all(names <= _list_applied(host) for host in list_nodes())
     except StoreError as error:
         if "lacks a table" in str(error):
             return False
@@ -78,7 +77,7 @@ def is_migrated() -> bool:
 
 def truncate() -> None:
     """Empty every table on every node (tests)."""
-    for host in nodes():
+    for host in list_nodes():
         for name in _list_filled_tables(host):
             client.execute(f"TRUNCATE TABLE {name}", host=host)
 
@@ -92,26 +91,16 @@ def split_statements(text: str, destination: Target) -> Iterator[str]:
 def render(text: str, destination: Target) -> str:
     """Fill the placeholders of a migration's text."""
     text = text.replace("{local}", "_local" if destination.cluster else "")
-    return PLACEHOLDER.sub(lambda match: _fill_placeholder(match[1], match[2] or "", destination), text)
+    return DISTRIBUTED.sub(
+        lambda match: build_distributed_table(match[1], match[2], destination) if destination.cluster else "", text
+    )
 
 
-def _fill_placeholder(placeholder: str, argument: str, destination: Target) -> str:
-    if placeholder == "distributed":
-        return build_distributed_table(argument, destination) + ";\n" if destination.cluster else ""
-    if placeholder.removesuffix("_select") in materialized_views.SELECTS:
-        return materialized_views.SELECTS[placeholder.removesuffix("_select")](argument)
-    if placeholder == "visit_aliases":
-        result = materialized_views.visit_aliases().items()
-        return ",\n    ".join(f"`{name}` {type} ALIAS {sql}" for name, (type, sql) in result)
-    return {"event_columns": tables.format_event_columns, "event_names": tables.format_event_names}[placeholder]()
-
-
-def build_distributed_table(name: str, destination: Target) -> str:
-    """Return the CREATE TABLE of the Distributed table over `<name>_local`."""
-    shard = next((table.shard for table in tables.TABLES if table.name == name), "site_id")
+def build_distributed_table(name: str, column: str, destination: Target) -> str:
+    """Return the statement that creates the Distributed table over `<name>_local`, sharded by `column`."""
     return (
         f"CREATE TABLE IF NOT EXISTS {name} AS {name}_local"
-        f" ENGINE = Distributed('{destination.cluster}', currentDatabase(), '{name}_local', cityHash64({shard}))"
+        f" ENGINE = Distributed('{destination.cluster}', currentDatabase(), '{name}_local', cityHash64({column}));\n"
     )
 
 

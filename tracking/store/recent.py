@@ -10,7 +10,7 @@ from tracking.store.client import rows
 MAX_ROWS = 400_000
 
 
-def open_visits(since: datetime) -> list[dict[str, Any]]:
+def read_open_visits(since: datetime) -> list[dict[str, Any]]:
     """Return a row per visit with an event since then, the longest idle first, for `tracking.state.visits`."""
     return rows(
         "SELECT site_id, device, visit, min(visit_start) AS start, max(ts) AS last, max(is_new) AS is_new,"
@@ -24,7 +24,7 @@ def open_visits(since: datetime) -> list[dict[str, Any]]:
     )
 
 
-def event_numbers(since: datetime) -> list[int]:
+def read_event_ids(since: datetime) -> list[int]:
     """Return the ids of the events since then."""
     result = rows(
         "SELECT groupArray({most:UInt32})(id) AS ids FROM events WHERE ts >= {since:DateTime64(3, 'UTC')}",

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from tracking.store import client
 from tracking.store.corrections import WAIT_FOR_MUTATION, get_local_table
-from tracking.store.migrate import nodes
+from tracking.store.migrate import list_nodes
 from tracking.store.target import Host
 
 # Tables in monthly partitions with rows of sites
@@ -29,7 +29,7 @@ def keep_months(months: Mapping[int, int], now: datetime) -> int:
     """Delete what is older than each site's months (site -> months, 0 = no limit); return how many were cleaned."""
     oldest_months = {site: find_oldest_month(count, now) for site, count in months.items() if count > 0}
     cleaned = 0
-    for host in nodes() if oldest_months else []:
+    for host in list_nodes() if oldest_months else []:
         for table in MONTHLY_TABLES:
             cleaned += sum(
                 _clean_partition(host, table, month, oldest_months)

@@ -21,14 +21,14 @@ MAX_VISITS_PER_QUERY = 50_000
 def build_condition(by: str, value: str) -> tuple[str, dict[str, Any]]:
     """Return the condition of a person and its parameters. `by`: "ip", "visitor", "username" or "tag:<key>".
 
-    Raises ValueError with a sentence for any other `by`, and for a visitor that is no number.
+    Raises ValueError with a sentence for any other `by`, and for a visitor that is not a number.
     """
     if by.startswith("tag:") and len(by) > 4:
         return TAG_CONDITION, {"key": by[4:], "value": value}
     if by not in CONDITIONS:
-        raise ValueError("Look by ip, visitor, username, or tag:<key>.")
+        raise ValueError("“by” is ip, visitor, username or tag:<key>.")
     if by == "visitor" and not (value.isascii() and value.isdigit() and int(value) < 2**63):
-        raise ValueError("A visitor is named by a number.")
+        raise ValueError("“value” is the visitor's number.")
     return CONDITIONS[by], {"number": int(value)} if by == "visitor" else {"value": value}
 
 

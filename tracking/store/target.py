@@ -56,7 +56,7 @@ def parse_events_url(url: str) -> Target:
         raise StoreError(f"EVENTS_URL starts with {parts.scheme!r}; use chdb:/// or clickhouse://.")
     login, _, hosts = parts.netloc.rpartition("@")
     user, _, password = login.partition(":")
-    host_list = tuple(_host(text, PORTS[parts.scheme]) for text in hosts.split(",") if text)
+    host_list = tuple(_parse_host(text, PORTS[parts.scheme]) for text in hosts.split(",") if text)
     cluster = dict(parse_qsl(parts.query)).get("cluster", "")
     if not host_list:
         raise StoreError("EVENTS_URL names no host.")
@@ -69,12 +69,12 @@ def parse_events_url(url: str) -> Target:
     )  # fmt: skip
 
 
-def _host(text: str, port: int) -> Host:
+def _parse_host(text: str, port: int) -> Host:
     name, colon, number = text.rpartition(":")
     if not colon or text.endswith("]"):
         return Host(text.strip("[]"), port)
     if not number.isdigit():
-        raise StoreError(f"EVENTS_URL has a port that is no number: {number!r}.")
+        raise StoreError(f"EVENTS_URL has a port that is not a number: {number!r}.")
     return Host(name.strip("[]"), int(number))
 
 
@@ -83,6 +83,6 @@ def _parse_cached(url: str) -> Target:
     return parse_events_url(url)
 
 
-def target() -> Target:
+def get_target() -> Target:
     """Return the event store of this process, by EVENTS_URL."""
     return _parse_cached(settings.EVENTS_URL)

@@ -1,7 +1,7 @@
 """The lock for changes of the event store in this process; it counts them, so that caches notice each one.
 
-`gate` is held while rows are inserted and while a correction rebuilds visits: an event inserted in between would count
-twice.
+The lock is held while rows are inserted and while a correction rebuilds visits, since an event that is inserted in
+between would count twice.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ ChangeCounts = tuple[int, int]
 
 
 class WriteLock:
-    """A reentrant lock that counts changes: `with gate` is one change, from its beginning to its end."""
+    """A reentrant lock that counts changes: `with write_lock` is one change, from its beginning to its end."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
@@ -49,11 +49,11 @@ class WriteLock:
         with self._lock:
             yield
 
-    def mine(self) -> bool:
+    def is_held_here(self) -> bool:
         """Return whether this thread holds the lock for a change."""
         return self._owner == threading.get_ident()
 
-    def times(self) -> ChangeCounts:
+    def get_change_counts(self) -> ChangeCounts:
         """Return how many changes have begun and ended: equal while none is running, and a new pair after each."""
         with self._counter_lock:
             return self._begun, self._ended

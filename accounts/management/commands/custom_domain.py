@@ -8,10 +8,10 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError, CommandParser
 from django.db.models import QuerySet
 
-from accounts.custom_domains.models import HostClaim, Purpose, VerificationMethod
 from accounts.custom_domains.services import claim_approve, claim_revoke
 from accounts.host_names import normalize_host
 from accounts.management.installation import InstallationCommand
+from accounts.models import HostClaim, Purpose, VerificationMethod
 
 
 class Command(InstallationCommand):

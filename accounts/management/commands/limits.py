@@ -5,9 +5,10 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError, CommandParser
 
-from accounts.limits import LIMITS, PLAN_NAME, account_limits_set, get_account_limit
+from accounts.limits import LIMITS, PLAN_NAME, get_account_limit
 from accounts.management.installation import InstallationCommand, find_account
 from accounts.models import Account
+from accounts.services import account_limits_set
 
 
 class Command(InstallationCommand):

@@ -15,7 +15,7 @@ from config.demo.shop import ZONE, create_demo_site, pause_ended_links
 from config.demo.traffic import CROWD_SIZE, estimate_visits, generate_starts, run_visit
 from config.demo.uptime import create_monitors
 from config.demo.world import create_people, load_world
-from links.routing import link_cache as known_links
+from links.routing import link_cache
 from reports.incident_costs.services import incident_costs_estimate
 from sites import site_cache
 from sites.models import Site
@@ -37,7 +37,7 @@ class Command(InstallationCommand):
         began, now = time.monotonic(), datetime.now(UTC)
         site = create_demo_site(now)
         site_cache.refresh()
-        known_links.refresh()
+        link_cache.refresh()
         create_monitors(site, now, options["days"], random.Random(options["seed"]))
         count = self.generate_traffic(site, now, options["days"], random.Random(options["seed"]))
         pause_ended_links(site)

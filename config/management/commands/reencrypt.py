@@ -13,13 +13,13 @@ from accounts.models import Account, Membership
 from accounts.security.encrypted_fields import list_encrypted_columns, reencrypt_column
 from accounts.security.secret_key import remember_secret_key
 from sites.models import ApiKey
-from sites.services import PROVISIONED, api_key_revoke, provisioned_key
+from sites.services import PROVISIONED, api_key_revoke, derive_provisioned_key
 
 
 def list_stale_provisioned_keys() -> list[ApiKey]:
     """List the provisioned keys that are valid and were not derived from the present SECRET_KEY."""
     valid = ApiKey.objects.filter(name=PROVISIONED, revoked=None).select_related("site")
-    return [key for key in valid if key.hash != hash_key(provisioned_key(key.site))]
+    return [key for key in valid if key.hash != hash_key(derive_provisioned_key(key.site))]
 
 
 class Command(InstallationCommand):

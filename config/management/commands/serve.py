@@ -17,6 +17,8 @@ from config.file_permissions import remove_others_access
 from config.serving.lock import AlreadyServing, hold_serving_lock
 from config.serving.server import Server, build_server_config, raise_file_limit
 
+LOCAL_HOSTS = {"127.0.0.1", "0.0.0.0"}  # noqa: S104 - this machine alone, and every interface
+
 
 class Command(BaseCommand):
     help = "Serve everything in this process: pages, beacons, the spool's writer, periodic work."
@@ -30,19 +32,21 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         raise_file_limit()
+        url = settings.BASE_URL
         if not os.environ.get("BASE_URL"):
+            url = build_local_url(options["host"], options["port"])
             settings.BASE_URL = f"http://{options['host']}:{options['port']}"
             settings.CSRF_TRUSTED_ORIGINS = [settings.BASE_URL]
         try:
             with hold_serving_lock(settings.DATA_DIR), open_socket(options["host"], options["port"]) as sock:
-                self.prepare(demo=not options["no_demo"])
+                self.prepare(url, demo=not options["no_demo"])
                 self.serve(sock, options)
         except AlreadyServing as error:
             raise CommandError(str(error)) from error
 
-    def prepare(self, demo: bool) -> None:
-        """Migrate both databases, create the demo in an empty installation, print the set-up link."""
-        from accounts.invitations import SETUP_HOURS, create_setup_link
+    def prepare(self, url: str, demo: bool) -> None:
+        """Migrate both databases, create the demo in an empty installation, print the set-up link at `url`."""
+        from accounts.services.invitations import SETUP_HOURS, create_setup_link
         from sites.models import Site
         from tracking import store
 
@@ -60,7 +64,7 @@ class Command(BaseCommand):
         self.warn_of_unreadable_secrets()
         if demo and not Site.objects.exists():
             call_command("demo", stdout=self.stdout, stderr=self.stderr)
-        if link := create_setup_link(settings.BASE_URL):
+        if link := create_setup_link(url):
             self.stdout.write(f"\nSet your password (this link works once, for {SETUP_HOURS} hours): {link}\n")
 
     def warn_of_unreadable_secrets(self) -> None:
@@ -83,7 +87,7 @@ class Command(BaseCommand):
             before_end=live.close,
         )
         background.start()
-        self.stdout.write(f"Serving on http://{options['host']}:{options['port']}")
+        self.stdout.write(f"Serving on {build_local_url(options['host'], options['port'])}")
         self.stdout.flush()
         try:
             with asyncio.Runner(loop_factory=get_loop_factory()) as runner:
@@ -92,6 +96,11 @@ class Command(BaseCommand):
             background.stop()
         if not server.started:
             raise CommandError("The server could not start; the reason is in the lines above.")
+
+
+def build_local_url(host: str, port: int) -> str:
+    """Build the address to open in a browser on this machine."""
+    return f"http://{'localhost' if host in LOCAL_HOSTS else host}:{port}"
 
 
 def get_loop_factory() -> Any:

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 from reports import change_drivers
 from reports.dashboard.fragments import Fragment
-from reports.dashboard.presenters.formatting import format_short
-from reports.dashboard.presenters.labels import label_value
 from reports.dashboard.state import ReportState
+from reports.formatting import format_short
+from reports.labels import label_value
 from reports.query import Query, Result
 from reports.query.dimensions import get_dimension
 from reports.query.registry import METRICS
@@ -45,11 +45,11 @@ def change_drivers_fragment(state: ReportState) -> Fragment[ChangeDrivers]:
             state.site_ids, state.period, state.compare, state.now, state.build_filter()
         )
 
-    def build(results: list[Result]) -> ChangeDrivers:
+    def build_change_drivers(results: list[Result]) -> ChangeDrivers:
         differences = change_drivers.build_differences(build_queries(), results, state.now)
         return ChangeDrivers([build_driver(state, difference) for difference in differences[:MAX_DRIVERS]])
 
-    return Fragment(build_queries, build, lambda reason: ChangeDrivers(failed=reason))
+    return Fragment(build_queries, build_change_drivers, lambda reason: ChangeDrivers(failed=reason))
 
 
 def build_driver(state: ReportState, difference: change_drivers.Difference) -> ChangeDriver:

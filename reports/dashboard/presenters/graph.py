@@ -15,7 +15,7 @@ from typing import Any
 from babel import Locale
 from babel.dates import format_date, format_time
 
-from reports.dashboard.presenters.formatting import ValueChange, compare_values, format_exact, format_short
+from reports.formatting import ValueChange, compare_values, format_exact, format_short
 from reports.query.registry import METRICS, Metric
 
 WIDTH, HEIGHT = 1000, 100
@@ -74,7 +74,7 @@ class GraphSeries:
     unfinished: bool = False
     marks: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)  # by the bucket's key
 
-    def values(self, metric: str, rows: list[dict[str, Any]]) -> list[float | None]:
+    def extract_values(self, metric: str, rows: list[dict[str, Any]]) -> list[float | None]:
         """Return the metric's value in each row."""
         return [None if row.get(metric) is None else float(row[metric]) for row in rows]
 
@@ -155,12 +155,12 @@ def format_tick(by: str, key: str, locale: Locale, single_day: bool) -> str:
 def draw_graph(series: GraphSeries, locale: Locale, link: Callable[[str], str]) -> Graph:
     """Draw a series. `link(key)` returns the address that a bucket leads to."""
     metric = METRICS[series.metric]
-    values = series.values(series.metric, series.rows)
-    earlier = series.values(series.metric, series.before)[: len(values)]
+    values = series.extract_values(series.metric, series.rows)
+    earlier = series.extract_values(series.metric, series.before)[: len(values)]
     top = scale_for([*values, *earlier])
     points = place_points(values, top)
     has_tail = series.unfinished and len(points) > 1
-    second = series.values(series.second, series.rows) if series.second else []
+    second = series.extract_values(series.second, series.rows) if series.second else []
     second_top = scale_for(second)
     bucket_width = WIDTH / max(len(values), 1)
     return Graph(

@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from goals.selectors import list_active_goals
-from reports.annotations.services import GraphMark, list_graph_marks
+from reports.annotations.selectors import GraphMark, list_graph_marks
 from reports.dashboard.fragments import Fragment, load_fragments
-from reports.dashboard.presenters.formatting import FormattedValue, format_metric
 from reports.dashboard.presenters.graph import Graph, GraphSeries, draw_graph, draw_sparkline
 from reports.dashboard.presenters.tables import format_error
 from reports.dashboard.state import ReportState
+from reports.formatting import FormattedValue, format_metric
 from reports.query import Meta, Query, Result
 from reports.query.registry import METRICS
 
@@ -109,14 +109,14 @@ def key_figures_fragment(state: ReportState) -> Fragment[KeyFigureRow]:
         total = tuple(name for name in key_metrics(state) if name not in summable)
         return [state.build_query(total, compare=state.compare), series]
 
-    def build(results: list[Result]) -> KeyFigureRow:
+    def build_key_figures(results: list[Result]) -> KeyFigureRow:
         total, series = add_sums(key_metrics(state), *results), results[1]
         rows = drop_empty_ends(series.rows, by, state)
         numbers = [build_figure(name, total, rows, state, metric) for name in key_metrics(state)]
-        picture = state.href(f"{state.home_path}/graph.svg")
+        picture = state.href(f"{state.scope.root_path}/graph.svg")
         return KeyFigureRow(numbers, build_graph(state, by, metric, rows, series), by, total.meta, picture=picture)
 
-    return Fragment(build_queries, build, lambda reason: KeyFigureRow(by=by, failed=reason))
+    return Fragment(build_queries, build_key_figures, lambda reason: KeyFigureRow(by=by, failed=reason))
 
 
 def load_key_figures(state: ReportState) -> KeyFigureRow:
@@ -209,7 +209,7 @@ def build_graph(state: ReportState, by: str, metric: str, rows: list[dict[str, A
     unfinished = state.period.end > state.now
     second = next(iter(second_metric(state, metric)), "")
     # Annotations belong to the site's own members: not on shared links
-    marks = {} if state.root_path else marks_by_bucket(state, by, [str(row[by]) for row in rows])
+    marks = marks_by_bucket(state, by, [str(row[by]) for row in rows]) if state.scope.has_site_pages else {}
     series = GraphSeries(by, metric, second, rows, before, result.meta.currency, unfinished, marks)
     return draw_graph(series, state.locale, lambda key: zoom_to_bucket(state, by, key).href())
 

@@ -12,9 +12,9 @@ from goals.selectors import list_active_goals
 from reports.change_drivers import MAX_VALUES
 from reports.dashboard.fragments import Fragment, fetch_or_none
 from reports.dashboard.panels import Panel, Tab
-from reports.dashboard.presenters.formatting import FormattedValue, format_metric
-from reports.dashboard.presenters.labels import label_value
 from reports.dashboard.state import ReportState
+from reports.formatting import FormattedValue, format_metric
+from reports.labels import label_value
 from reports.query import Meta, Query, Result, ask
 from reports.query.dimensions import get_dimension
 from reports.query.registry import METRICS
@@ -103,9 +103,9 @@ def build_empty_table(state: ReportState, panel: Panel, tab: Tab) -> PanelTable:
     table = PanelTable(panel, tab, label=get_dimension(tab.dimension, "").label, metric=METRICS[tab.metric].label)
     table.second = "".join(METRICS[name].label for name in list_metrics(state, tab)[1:])
     table.filtered = bool(state.conditions or state.segment)
-    if not state.portfolio_ids:
+    if state.scope.has_details:
         plain = state.with_view({"from": "", "q": "", "order": ""})
-        table.details = plain.href(f"{state.home_path}/details/{tab.dimension}")
+        table.details = plain.href(f"{state.scope.root_path}/details/{tab.dimension}")
     links = [(other, state.with_view({f"tab.{panel.name}": other.name}).href()) for other in panel.tabs]
     table.tabs, table.folded = links[: panel.visible_tabs], links[panel.visible_tabs :]
     return table

@@ -8,9 +8,9 @@ from typing import Any
 from django.http import HttpRequest
 
 from goals.selectors import filter_segments_visible_to, list_active_goals
-from reports.dashboard.presenters.labels import label_value
 from reports.dashboard.presenters.tables import count_online
 from reports.dashboard.state import COMPARISONS, PERIODS, FilterCondition, ReportState
+from reports.labels import label_value
 from reports.query.dimensions import get_dimension
 from reports.query.registry import DIMENSIONS
 
@@ -31,20 +31,13 @@ class FilterTag:
 
 def build_toolbar(request: HttpRequest, state: ReportState, live: bool = True) -> dict[str, Any]:
     """Return the context of the toolbar. Without `live`, the number of visitors online is left to be loaded later."""
+    allowed = state.scope.dimensions
     return {
-        **build_common_toolbar(state, live),
-        "chips": build_filter_tags(state, request.user),
-        "segments": build_segment_choices(request, state),
-    }
-
-
-def build_common_toolbar(state: ReportState, live: bool = True) -> dict[str, Any]:
-    """Return the part of the toolbar's context that does not depend on the reader."""
-    return {
-        "site": state.site,
+        **state.scope.build_context(),
         "state": state,
         "online": count_online(state) if live else None,
-        "chips": build_filter_tags(state, None),
+        "chips": build_filter_tags(state, request.user),
+        "segments": build_segment_choices(request, state) if state.scope.has_site_pages else [],
         "clear": state.without_filters().href(),
         "periods": [
             (label, state.with_period(name).href(), name == state.period_name, key) for name, label, key in PERIODS
@@ -55,13 +48,17 @@ def build_common_toolbar(state: ReportState, live: bool = True) -> dict[str, Any
         "filters": [
             row
             for row in DIMENSIONS.values()
-            if row.audience == "site" and row.family in ("visit", "entry", "event") and row.groupable
+            if row.audience == "site"
+            and row.family in ("visit", "entry", "event")
+            and row.groupable
+            and (allowed is None or row.name in allowed)
         ],
         "operators": OPERATOR_LABELS.items(),
         "hidden": state.parameters_without("period", "from"),
         "hidden_comparison": state.parameters_without("compare"),
         "earlier": state.shift_period(-1).href() if state.period_name != "all" else "",
         "later": state.shift_period(1).href() if state.period.end <= state.now else "",
+        **state.scope.build_toolbar_context(state),
     }
 
 

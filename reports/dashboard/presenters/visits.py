@@ -13,8 +13,8 @@ from babel.dates import format_date, format_time
 from django.urls import reverse
 
 from reports.dashboard.link_labels import LinkLabel
-from reports.dashboard.presenters.formatting import format_duration, format_money
-from reports.dashboard.presenters.labels import label_value
+from reports.formatting import format_duration, format_money
+from reports.labels import build_nickname, label_value
 from reports.query.dimensions import DIMENSIONS
 from reports.query.vocabulary import format_country
 
@@ -80,11 +80,6 @@ def format_place(row: EngineRow) -> str:
     """Return the city and country of a row."""
     country = format_country(str(row.get("country") or ""))
     return ", ".join(part for part in (str(row.get("city") or ""), country) if part) or "Somewhere"
-
-
-def build_nickname(device: int) -> str:
-    """Return the name for a visitor whom the site has not named; it is the same on every page."""
-    return f"Visitor {int(device) % 0x10000:04x}"
 
 
 def build_visitor(row: EngineRow, site_id: int) -> VisitorSummary:

@@ -17,8 +17,8 @@ from sites.access import site_for
 from sites.models import Site
 from tracking import bot_overrides
 
-QUARANTINED = "{} set apart as a bot's, and what comes from there will be."
-RESTORED = "{} brought back, and what comes from there counts again."
+QUARANTINED = "{} moved to the quarantine; later hits from there follow."
+RESTORED = "{} restored; later hits from there count again."
 
 
 def override_action(message: str) -> Callable[[Callable[..., int]], Callable[..., HttpResponse]]:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass, replace
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from reports.dashboard.base_view import htmx_target, site_page
+from reports.dashboard.base_view import htmx_target
 from reports.dashboard.fragments import QUERY_ERRORS, describe_error
 from reports.dashboard.presenters.exports import FORMATS, build_export
-from reports.dashboard.presenters.formatting import FormattedValue, format_metric
 from reports.dashboard.presenters.tables import TableRow, build_rows
 from reports.dashboard.presenters.toolbar import build_toolbar
 from reports.dashboard.state import ReportState
+from reports.formatting import FormattedValue, format_metric
 from reports.query import Query, Result, ask
 from reports.query.dimensions import Dimension, get_dimension
 from reports.query.errors import QueryRefused
@@ -62,10 +63,9 @@ def choose_columns(row: Dimension, state: ReportState) -> tuple[str, ...]:
     return ("visitors", "conversion_rate", *conversions, *others)
 
 
-@site_page
 def details(request: HttpRequest, state: ReportState, name: str) -> HttpResponse:
     """Display the table as a page, as a fragment for htmx, or send it as a file (`?format=csv|json|xml`)."""
-    row = find_dimension(name)
+    row = find_dimension(name, state.scope.dimensions)
     if (file_format := request.GET.get("format", "")) in FORMATS:
         return export_table(state, row, file_format)
     context = {
@@ -76,16 +76,16 @@ def details(request: HttpRequest, state: ReportState, name: str) -> HttpResponse
         "dimension": row,
     }
     is_fragment = htmx_target(request) == "sheet"
-    return render(request, "reports/_details.html" if is_fragment else "reports/details.html", context)
+    return render(request, "reports/_details.html" if is_fragment else state.scope.templates["details"], context)
 
 
-def find_dimension(name: str) -> Dimension:
-    """Return the dimension of that name. Http404 for one that has no table."""
+def find_dimension(name: str, allowed: Container[str] | None) -> Dimension:
+    """Return the dimension of that name. Raises Http404 for one that has no table or is not among those allowed."""
     try:
         row = get_dimension(name, "")
     except QueryRefused as error:
         raise Http404("No such table.") from error
-    if not row.groupable:
+    if not row.groupable or (allowed is not None and row.name not in allowed):
         raise Http404("No such table.")
     return row
 
@@ -122,7 +122,7 @@ def build_page(state: ReportState, row: Dimension, columns: tuple[str, ...]) -> 
     base = {
         "heads": build_headers(state, row, columns), "search": state.option("q"), "formats": list_exports(state),
         "label": row.label,
-        "back": state.with_view({"q": "", "order": "", "from": ""}).href(f"{state.home_path}/"),
+        "back": state.with_view({"q": "", "order": "", "from": ""}).href(state.scope.home_path),
         "hidden_search": state.parameters_without("q", "from"),
     }  # fmt: skip
     try:

@@ -12,9 +12,9 @@ from goals.models import Goal
 from goals.selectors import list_active_goals
 from reports.dashboard.base_view import site_page
 from reports.dashboard.fragments import QUERY_ERRORS, describe_error
-from reports.dashboard.presenters.formatting import FormattedValue, format_metric
 from reports.dashboard.presenters.toolbar import build_toolbar
 from reports.dashboard.state import ReportState
+from reports.formatting import FormattedValue, format_metric
 from reports.query.analyses import experiments
 from reports.query.errors import QueryRefused, quote_value
 
@@ -80,7 +80,7 @@ def build_experiment(state: ReportState, name: str, goals: list[Goal]) -> Experi
     highest = max((variant.interval[1] for variant in variants if variant.visitors), default=1.0)
     scale = next((step for step in SCALES if highest <= step), 1.0)
     rows = [build_variant(state, variant, scale) for variant in variants]
-    return ExperimentResult(name, rows, mixed, conclude(variants), f"{scale * 100:g}%")
+    return ExperimentResult(name, rows, mixed, describe_outcome(variants), f"{scale * 100:g}%")
 
 
 def build_variant(state: ReportState, variant: experiments.Variant, scale: float) -> VariantRow:
@@ -96,10 +96,10 @@ def build_variant(state: ReportState, variant: experiments.Variant, scale: float
     )  # fmt: skip
 
 
-def conclude(variants: list[experiments.Variant]) -> str:
+def describe_outcome(variants: list[experiments.Variant]) -> str:
     """Return the conclusion: a variant is better only if its interval lies above that of all others."""
     if len(variants) < 2:
-        return "Only one version was seen, so there is nothing to compare."
+        return "Visitors saw only one version, so there is nothing to compare."
     if any(variant.visitors < MIN_VISITORS for variant in variants):
         return f"Too early to say: a version has fewer than {MIN_VISITORS} visitors."
     best = max(variants, key=lambda variant: variant.rate)

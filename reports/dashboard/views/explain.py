@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 from babel.dates import format_datetime
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from goals.selectors import list_active_goals
-from reports.dashboard.base_view import site_page
 from reports.dashboard.fragments import QUERY_ERRORS, describe_error
-from reports.dashboard.presenters.formatting import FormattedValue, format_metric
 from reports.dashboard.presenters.tables import format_error
 from reports.dashboard.presenters.toolbar import build_filter_tags
 from reports.dashboard.state import FilterCondition, ReportState
+from reports.formatting import FormattedValue, format_metric
 from reports.query import ask
 from reports.query.dimensions import Dimension, get_dimension
 from reports.query.errors import QueryRefused
@@ -59,20 +57,16 @@ class NumberExplanation:
     only_some: bool
 
 
-@site_page
 def explain(request: HttpRequest, state: ReportState) -> HttpResponse:
-    """Explain a number. `?metric=`: its name in the registry; `?of=`: the dimension of its panel."""
-    return render_explanation(request, state)
+    """Explain a number. `?metric=`: its name in the registry; `?of=`: the dimension of its panel.
 
-
-def render_explanation(request: HttpRequest, state: ReportState) -> HttpResponse:
-    """Render the explanation as a page, or for htmx as the dialog over a page."""
+    It is a page, or for htmx the dialog over a page.
+    """
     name = state.option("metric", "visitors")
     if name not in METRICS:
         raise Http404("No such number.")
-    site = None if state.root_path else state.site
-    context: dict[str, Any] = {"site": site, "state": state, "label": METRICS[name].label}
-    context["back"] = state.with_view({"of": ""}).href(f"{state.home_path}/")
+    context = {**state.scope.build_context(), "state": state, "label": METRICS[name].label}
+    context["back"] = state.with_view({"of": ""}).href(state.scope.home_path)
     try:
         context["explanation"] = build_explanation(request, state, name)
     except QUERY_ERRORS as error:
@@ -99,7 +93,7 @@ def build_explanation(request: HttpRequest, state: ReportState, name: str) -> Nu
 
 
 def parse_dimension(state: ReportState) -> Dimension | None:
-    """Return the dimension of the panel in which the number stands. Http404 for an unknown one."""
+    """Return the dimension of the panel that displays the number. Raises Http404 for an unknown one."""
     try:
         return get_dimension(state.option("of"), "") if state.option("of") else None
     except QueryRefused as error:
@@ -113,7 +107,7 @@ def format_instant(at: datetime, state: ReportState) -> str:
 
 def visits_href(state: ReportState, name: str) -> str:
     """Return the address of the visits that the number counts, with the same filters. Empty for several sites."""
-    if state.root_path:
+    if not state.scope.has_site_pages:
         return ""
     conditions = COUNTED_VISITS.get(name, ())
     if name == "conversions" and not any(condition.dimension == "goal" for condition in state.conditions):
@@ -122,4 +116,4 @@ def visits_href(state: ReportState, name: str) -> str:
     existing = {condition.key for condition in state.conditions}
     added = tuple(condition for condition in conditions if condition.key not in existing)
     visits = replace(state, conditions=(*state.conditions, *added), comparison="previous")
-    return visits.with_view(NO_VIEW_OPTIONS).href(f"{state.home_path}/visitors")
+    return visits.with_view(NO_VIEW_OPTIONS).href(f"{state.scope.root_path}/visitors")

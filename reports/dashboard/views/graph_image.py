@@ -12,7 +12,6 @@ from typing import Any
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from reports.dashboard.base_view import site_page
 from reports.dashboard.presenters.exports import set_download
 from reports.dashboard.presenters.graph import HEIGHT as GRAPH_HEIGHT
 from reports.dashboard.presenters.graph import WIDTH as GRAPH_WIDTH
@@ -82,15 +81,9 @@ def build_image(drawn: Graph) -> dict[str, Any]:
     }  # fmt: skip
 
 
-@site_page
 def graph_svg(request: HttpRequest, state: ReportState) -> HttpResponse:
-    """Send the graph of the state as a file."""
-    return render_image(request, state, str(state.site))
-
-
-def render_image(request: HttpRequest, state: ReportState, name: str) -> HttpResponse:
-    """Return the graph as an SVG file titled `name`. Http404 where there is nothing to draw."""
-    figures = load_key_figures(state)
+    """Send the graph of the state as an SVG file. Raises Http404 where there is nothing to draw."""
+    figures, name = load_key_figures(state), state.scope.name
     if figures.graph is None:
         raise Http404(figures.failed or "There is nothing to draw.")
     label = figures.graph.label

@@ -6,6 +6,7 @@ import re
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
@@ -14,20 +15,21 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from goals.selectors import list_active_goals
-from reports.dashboard.base_view import may_edit, site_page
-from reports.dashboard.forms import HeatmapSettingsForm
+from reports.dashboard.base_view import site_page
 from reports.dashboard.fragments import QUERY_ERRORS, describe_error
 from reports.dashboard.presenters.heatmap_drawing import draw_heatmap
 from reports.dashboard.presenters.toolbar import build_toolbar
-from reports.dashboard.presenters.visits import build_nickname, parse_instant
+from reports.dashboard.presenters.visits import parse_instant
 from reports.dashboard.state import ReportState
+from reports.labels import build_nickname
 from reports.query.analyses import heatmaps
 from reports.query.errors import QueryRefused
 from sites import onsite_tokens
-from sites.access import site_for
+from sites.access import may_on_site, site_for
+from sites.forms import LinesField
 from sites.hosts import HostMatcher
 from sites.models import Site
-from sites.navigation import settings_context
+from sites.navigation import build_settings_context
 from sites.services import site_update
 
 HOST = re.compile(r"[A-Za-z0-9.-]+(:[0-9]{1,5})?")
@@ -36,6 +38,41 @@ MAX_OFFSET = 100_000
 MAX_ELEMENTS = 25
 WIDTHS = (("", "Every width"), ("phone", "Phones"), ("tablet", "Tablets"), ("desktop", "Desktops"))
 PROBLEMS = {"rage": "Rage: clicked again and again", "dead": "Dead: nothing happened"}
+MAX_PATH_LENGTH = 500  # of a page that records no heatmap
+MAX_PATHS_LENGTH = 6_000  # of all of them, as a Python list
+
+
+class HeatmapSettingsForm(forms.Form):
+    """What a site records for its heatmaps (`Site.tracker`, applied by `tracking.endpoints.heatmap`)."""
+
+    share = forms.IntegerField(
+        label="Visitors whose clicks are recorded, in percent", min_value=0, max_value=100,
+        help_text="100 = everybody, 0 = nobody. All clicks of a visitor are recorded, or none.",
+    )  # fmt: skip
+    off = LinesField(label="Pages that record nothing", help_text="One path per line, * as a wildcard: /account/*")
+
+    @classmethod
+    def from_site(cls, site: Site, data: Any = None) -> HeatmapSettingsForm:
+        """Return the form with the site's current settings."""
+        share = site.tracker.get("heatmap", True)
+        percent = round(min(1.0, max(0.0, float(share))) * 100) if isinstance(share, int | float) else 0
+        pages = site.tracker.get("heatmap_off") or []
+        return cls(data, initial={"share": percent, "off": pages if isinstance(pages, list) else []})
+
+    def clean_off(self) -> list[str]:
+        """Return the paths, each of which begins with a slash or a star."""
+        lines: list[str] = self.cleaned_data["off"]
+        if any(len(line) > MAX_PATH_LENGTH for line in lines) or len(repr(lines)) > MAX_PATHS_LENGTH:
+            raise forms.ValidationError(
+                f"Use lines of at most {MAX_PATH_LENGTH} characters, {MAX_PATHS_LENGTH:,} together."
+            )
+        if invalid := [line for line in lines if line[0] not in "/*"]:
+            raise forms.ValidationError(f"A path begins with /, or with * for anything: {invalid[0]!r} does not.")
+        return lines
+
+    def build_settings(self) -> dict[str, Any]:
+        """Return the settings for `Site.tracker`."""
+        return {"heatmap": self.cleaned_data["share"] / 100, "heatmap_off": self.cleaned_data["off"]}
 
 
 @site_page
@@ -45,7 +82,7 @@ def heatmap_list(request: HttpRequest, state: ReportState) -> HttpResponse:
     context: dict[str, Any] = {
         **build_toolbar(request, state), "no_compare": True,
         "section": "heatmaps", "search": state.option("q"),
-        "may_edit": may_edit(request, state.site.pk),
+        "may_edit": may_on_site(request.user, state.site, "edit"),
         "hidden_search": state.parameters_without("q", "from"),
     }  # fmt: skip
     try:
@@ -158,10 +195,10 @@ def overlay_href(request: HttpRequest, state: ReportState, host: str) -> str:
 def heatmap_settings(request: HttpRequest, site_id: int) -> HttpResponse:
     """Edit the share of visitors that is recorded, and the pages that record nothing."""
     site = site_for(request, site_id, may="edit")
-    form = HeatmapSettingsForm.of(site, request.POST if request.method == "POST" else None)
+    form = HeatmapSettingsForm.from_site(site, request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         site_update(site=site, tracker={**site.tracker, **form.build_settings()})
         messages.success(request, "Saved. Pages learn it with the next view.")
         return redirect("dashboard:heatmap-settings", site.pk)
-    context = {**settings_context(request, site, "heatmaps"), "form": form}
+    context = {**build_settings_context(request, site, "heatmaps"), "form": form}
     return render(request, "reports/heat_settings.html", context)

@@ -10,24 +10,23 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from reports.dashboard.base_view import may_edit, site_page
+from reports.dashboard.base_view import site_page
 from reports.dashboard.fragments import QUERY_ERRORS, describe_error
 from reports.dashboard.presenters.graph import format_bucket
 from reports.dashboard.presenters.toolbar import build_toolbar
 from reports.dashboard.state import ReportState
-from reports.query.analyses import bot_report
-from reports.query.analyses.ingestion_audit import fetch_audit as read_ledger
-from reports.query.analyses.ingestion_audit import sum_entries
+from reports.query.analyses.ingestion_audit import count_bot_reasons, fetch_audit, list_bots, sum_entries
+from sites.access import may_on_site
 from tracking.event import REASONS
 
 MAX_ENTRIES = 500
 BOT_LABELS = {
-    "signature": "Says that it is a bot", "form": "Has a name no browser has",
-    "pattern": "Asks like a program", "behaviour": "Behaves like a program", "spam": "Referrer spam",
+    "signature": "Says that it is a bot", "form": "User agent of no browser",
+    "pattern": "Headers of no browser", "behaviour": "Behaves like a program", "spam": "Referrer spam",
     "data_centre": "Comes from a data centre",
-    "automation": "A driven browser", "by hand": "Set apart by hand",
-    "ai_live": "Reads for an AI, as somebody asks it",
-    "ai_search": "Reads for an AI, for its search", "ai_training": "Reads for an AI, to train it",
+    "automation": "Automated browser", "by hand": "Quarantined by hand",
+    "ai_live": "AI, live retrieval",
+    "ai_search": "AI, search index", "ai_training": "AI, training",
 }  # fmt: skip
 AI_PURPOSES = {"ai_live": "Live retrieval", "ai_search": "Search index", "ai_training": "Training"}
 
@@ -58,18 +57,18 @@ def ingestion_audit(request: HttpRequest, state: ReportState) -> HttpResponse:
     step = choose_step(state)
     context = {**build_plain_toolbar(request, state), "section": "ledger", "step": step}
     try:
-        entries = read_ledger(state.site.pk, state.period, step)[::-1]
+        entries = fetch_audit(state.site.pk, state.period, step)[::-1]
     except QUERY_ERRORS as error:
         return render(request, "reports/ledger.html", {**context, "failed": describe_error(error)})
     total = sum_entries(entries)
     context |= {
         "entries": [
-            (format_entry_time(step, entry.time, state), entry, sum(entry.refused.values()))
+            (format_entry_time(step, entry.time, state), entry, sum(entry.rejected.values()))
             for entry in entries[:MAX_ENTRIES]
         ],
         "total": total,
-        "refusals": sum(total.refused.values()),
-        "reasons": [ReasonCount(word, REASONS.get(word, word), hits) for word, hits in total.refused.most_common()],
+        "refusals": sum(total.rejected.values()),
+        "reasons": [ReasonCount(word, REASONS.get(word, word), hits) for word, hits in total.rejected.most_common()],
         "more": len(entries) > MAX_ENTRIES,
     }
     return render(request, "reports/ledger.html", context)
@@ -85,15 +84,15 @@ def bots(request: HttpRequest, state: ReportState) -> HttpResponse:
     """Display what was quarantined as a bot, and why."""
     context = {**build_plain_toolbar(request, state), "section": "bots"}
     try:
-        rows = bot_report.list_bots(state.site.pk, state.period)
-        reasons = bot_report.count_bot_reasons(state.site.pk, state.period)
+        rows = list_bots(state.site.pk, state.period)
+        reasons = count_bot_reasons(state.site.pk, state.period)
     except QUERY_ERRORS as error:
         return render(request, "reports/bots.html", {**context, "failed": describe_error(error)})
     context |= {
         "rows": [{**row, "words": format_bot_reason(row["reason"])} for row in rows],
         "reasons": count_by_kind(reasons),
         "readers": group_ai_crawlers(reasons),
-        "may_edit": may_edit(request, state.site.pk),
+        "may_edit": may_on_site(request.user, state.site, "edit"),
     }
     return render(request, "reports/bots.html", context)
 

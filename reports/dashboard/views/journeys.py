@@ -10,12 +10,13 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 
-from reports.dashboard.base_view import may_edit, site_page
+from reports.dashboard.base_view import site_page
 from reports.dashboard.fragments import QUERY_ERRORS, describe_error
-from reports.dashboard.presenters.formatting import FormattedValue, format_metric
 from reports.dashboard.presenters.toolbar import build_toolbar
 from reports.dashboard.state import ReportState
+from reports.formatting import FormattedValue, format_metric
 from reports.query.analyses.journeys import LEVELS, MAX_PAGES, Neighbour, find_journeys
+from sites.access import may_on_site
 
 LABELS = {-2: "Two before", -1: "Before", 1: "After", 2: "Two after", 3: "Three after"}
 PAGE_SEPARATOR = "\n"  # between the pages of a path in the URL
@@ -38,7 +39,7 @@ def journey_report(request: HttpRequest, state: ReportState) -> HttpResponse:
     path = [page for page in pages if page][:MAX_PAGES] or ["/"]
     context: dict[str, Any] = {
         **build_toolbar(request, state), "no_compare": True, "section": "goals", "sub": "journeys", "path": path,
-        "may_edit": may_edit(request, state.site.pk),
+        "may_edit": may_on_site(request.user, state.site, "edit"),
         "hidden_at": state.parameters_without("at"),
         "funnel": reverse("dashboard:funnel-new", args=[state.site.pk])
         + "?" + urlencode([("page", page) for page in path]),

@@ -10,9 +10,9 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from reports.change_drivers import DIMENSIONS_OF_MANY_VALUES, DRIVER_DIMENSIONS, MAX_VALUES
-from reports.dashboard.base_view import htmx_target, site_page
+from reports.dashboard.base_view import htmx_target
 from reports.dashboard.fragments import Fragment, load_fragments
-from reports.dashboard.panels import LAYOUTS, PANELS, SPREAD_LAYOUTS, Panel, Tab
+from reports.dashboard.panels import LAYOUTS, SPREAD_LAYOUTS, Panel, Tab
 from reports.dashboard.presenters.change_drivers import ChangeDrivers, change_drivers_fragment
 from reports.dashboard.presenters.key_figures import build_placeholder, key_figures_fragment, second_metric_choices
 from reports.dashboard.presenters.tables import PANEL_ROWS, PanelTable, online_fragment, table_fragment
@@ -24,19 +24,16 @@ NO_FRAGMENTS: Mapping[str, Fragment[Any]] = {}
 TITLES = {"overview": "Overview", "content": "Content", "sources": "Sources"}
 
 
-@site_page
 def overview(request: HttpRequest, state: ReportState) -> HttpResponse:
-    """Display the first page of a site."""
+    """Display the first page of a scope."""
     return render_report(request, state, "overview")
 
 
-@site_page
 def content(request: HttpRequest, state: ReportState) -> HttpResponse:
     """Display everything about pages, side by side."""
     return render_report(request, state, "content")
 
 
-@site_page
 def sources(request: HttpRequest, state: ReportState) -> HttpResponse:
     """Display everything about where visits come from, side by side."""
     return render_report(request, state, "sources")
@@ -46,10 +43,10 @@ def render_report(request: HttpRequest, state: ReportState, layout: str) -> Http
     """Render the page, or only the report or a fragment of it where htmx requests that."""
     if (fragment := render_fragment(request, state, layout)) is not None:
         return fragment
-    context = {**build_toolbar(request, state, live=False), **build_report(request, state, layout)}
-    context |= {"section": layout, "title": TITLES[layout]}
-    is_page = htmx_target(request) != "sheet"
-    return render(request, "reports/sheet.html" if is_page else "reports/_sheet.html", context)
+    context = {"section": layout, "title": TITLES[layout], **build_toolbar(request, state, live=False)}
+    context |= build_report(request, state, layout)
+    template = "report_fragment" if htmx_target(request) == "sheet" else "report"
+    return render(request, state.scope.templates[template], context)
 
 
 def runs_scripts(request: HttpRequest) -> bool:
@@ -57,61 +54,45 @@ def runs_scripts(request: HttpRequest) -> bool:
     return request.COOKIES.get("js") == "1"
 
 
-def render_fragment(
-    request: HttpRequest,
-    state: ReportState,
-    layout: str,
-    registry: Mapping[str, Panel] = PANELS,
-    extra: Mapping[str, Fragment[Any]] = NO_FRAGMENTS,
-    **more: Any,
-) -> HttpResponse | None:
+def render_fragment(request: HttpRequest, state: ReportState, layout: str) -> HttpResponse | None:
     """Render the fragment that htmx requests: the key figures, all panels or one. None for the report or the page."""
     target = htmx_target(request)
-    base = {"state": state, "site": state.site}
+    base = {**state.scope.build_context(), "state": state}
     if target == "headline":
         row, online = load_fragments([key_figures_fragment(state), online_fragment(state)], state.now)
-        context = {**base, "headline": row, "choices": second_metric_choices(state), "online": online, **more}
+        context = {**base, "headline": row, "choices": second_metric_choices(state), "online": online}
         return render(request, "reports/_headline_part.html", context)
     if target == "panels":
-        context = {**base, **build_panels(state, layout, registry, extra), **more}
+        context = {**base, **build_panels(state, layout)}
         return render(request, "reports/_panels.html", context)
     if target == "panel-moved":
         (drivers,) = load_fragments([change_drivers_fragment(state)], state.now)
         return render(request, "reports/_moved.html", {"moves": drivers, "state": state})
-    for panel, tab, slot in list_slots(state, layout, registry):
+    for panel, tab, slot in list_slots(state, layout):
         if target == f"panel-{slot}":
-            context = {"panel": load_panel(state, panel, tab, slot), "site": state.site}
-            return render(request, "reports/_panel.html", context)
+            return render(request, "reports/_panel.html", {**base, "panel": load_panel(state, panel, tab, slot)})
     return None
 
 
-def build_report(
-    request: HttpRequest,
-    state: ReportState,
-    layout: str,
-    registry: Mapping[str, Panel] = PANELS,
-    extra: Mapping[str, Fragment[Any]] = NO_FRAGMENTS,
-) -> dict[str, Any]:
-    """Return the context of a report: visitors online, key figures, graph, panels, drivers of change, and `extra`.
+def build_report(request: HttpRequest, state: ReportState, layout: str) -> dict[str, Any]:
+    """Return the context of a report: visitors online, key figures, graph, panels, and drivers of change.
 
     All of it is queried in one batch. A browser that runs scripts gets placeholders instead, which it loads itself.
     """
     context: dict[str, Any] = {"choices": second_metric_choices(state)}
     if runs_scripts(request):
-        panels = [fill_slot(state, *slot) for slot in list_slots(state, layout, registry)]
+        panels = [fill_slot(state, *slot) for slot in list_slots(state, layout)]
         context |= {"waits": True, "headline": build_placeholder(state), "panels": panels, "online": None}
         return context | ({"moves": ChangeDrivers(waits=True)} if has_change_drivers(state, layout) else {})
     first: dict[str, Fragment[Any]] = {"headline": key_figures_fragment(state), "online": online_fragment(state)}
-    return context | build_panels(state, layout, registry, {**first, **extra})
+    return context | build_panels(state, layout, first)
 
 
-def build_panels(
-    state: ReportState, layout: str, registry: Mapping[str, Panel], extra: Mapping[str, Fragment[Any]]
-) -> dict[str, Any]:
-    """Return the context of the panels, of the drivers of change and of `extra`, all queried in one batch."""
-    slots = list_slots(state, layout, registry)
+def build_panels(state: ReportState, layout: str, first: Mapping[str, Fragment[Any]] = NO_FRAGMENTS) -> dict[str, Any]:
+    """Return the context of the panels, of what accompanies them, and of `first`, all queried in one batch."""
+    slots = list_slots(state, layout)
     drivers = {"moves": change_drivers_fragment(state)} if has_change_drivers(state, layout) else {}
-    named = {**extra, **drivers}
+    named = {**first, **state.scope.build_extra_fragments(state), **drivers}
     # A panel that displays a dimension of the drivers takes as many rows, so that both need one query
     shared = set(DRIVER_DIMENSIONS) - set(DIMENSIONS_OF_MANY_VALUES) if drivers else ()
     tables = [
@@ -128,12 +109,15 @@ def has_change_drivers(state: ReportState, layout: str) -> bool:
     return layout == "overview" and state.compare is not None
 
 
-def list_slots(state: ReportState, layout: str, registry: Mapping[str, Panel] = PANELS) -> list[PanelSlot]:
+def list_slots(state: ReportState, layout: str) -> list[PanelSlot]:
     """Return the slots of a report in their order."""
+    registry = state.scope.panels
     if layout in SPREAD_LAYOUTS:
-        return [(registry[panel], registry[panel].tab(tab), f"{panel}-{tab}") for panel, tab in SPREAD_LAYOUTS[layout]]
+        return [
+            (registry[panel], registry[panel].find_tab(tab), f"{panel}-{tab}") for panel, tab in SPREAD_LAYOUTS[layout]
+        ]
     panels = [registry[panel] for panel in LAYOUTS[layout]]
-    return [(panel, panel.tab(state.option(f"tab.{panel.name}")), panel.name) for panel in panels]
+    return [(panel, panel.find_tab(state.option(f"tab.{panel.name}")), panel.name) for panel in panels]
 
 
 def load_panel(state: ReportState, panel: Panel, tab: Tab, slot: str) -> dict[str, Any]:
@@ -156,31 +140,29 @@ def panel_href(state: ReportState, panel: Panel, tab: Tab) -> str:
     """Return the address of one panel; `on` names the report it is part of."""
     layout = state.path.rsplit("/", 1)[-1]
     return state.with_view({"on": layout if layout in SPREAD_LAYOUTS else ""}).href(
-        f"{state.home_path}/panel/{panel.name}/{tab.name}"
+        f"{state.scope.root_path}/panel/{panel.name}/{tab.name}"
     )
 
 
-@site_page
 def panel(request: HttpRequest, state: ReportState, name: str, tab: str) -> HttpResponse:
     """Display one panel: alone for htmx, else in a page."""
-    target = htmx_target(request)
-    layout = request.GET.get("on", "")
-    report = replace(state, path=f"/sites/{state.site.pk}/{layout if layout in SPREAD_LAYOUTS else ''}")
-    context = {"panel": load_named_panel(report, name, tab, target), "site": state.site}
-    if target:
-        return render(request, "reports/_panel.html", context)
-    return render(request, "reports/panel.html", {**build_toolbar(request, report), **context, "section": "overview"})
+    scope, layout = state.scope, request.GET.get("on", "")
+    report = replace(state, path=scope.report_path(layout if layout in SPREAD_LAYOUTS else "overview"))
+    loaded = load_named_panel(report, name, tab, htmx_target(request))
+    if htmx_target(request):
+        return render(request, "reports/_panel.html", {**scope.build_context(), "panel": loaded})
+    context = {"section": "overview", **build_toolbar(request, report), "panel": loaded}
+    return render(request, scope.templates["panel"], context)
 
 
-def load_named_panel(
-    state: ReportState, name: str, tab: str, target: str, registry: Mapping[str, Panel] = PANELS
-) -> dict[str, Any]:
+def load_named_panel(state: ReportState, name: str, tab: str, target: str) -> dict[str, Any]:
     """Return the context of the panel `name` at the tab `tab`, in the slot that htmx replaces (`target`).
 
-    Raises Http404 where `registry` has no such panel.
+    Raises Http404 where the scope has no such panel.
     """
-    if name not in registry or tab not in {other.name for other in registry[name].tabs}:
+    panel = state.scope.panels.get(name)
+    if panel is None or tab not in {other.name for other in panel.tabs}:
         raise Http404("No such panel.")
     slot = target.removeprefix("panel-") if target.startswith("panel-") else name
     slot = slot if slot in (name, f"{name}-{tab}") else name
-    return load_panel(state, registry[name], registry[name].tab(tab), slot)
+    return load_panel(state, panel, panel.find_tab(tab), slot)

@@ -11,13 +11,13 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 
-from reports.dashboard.base_view import may_edit, site_page
+from reports.dashboard.base_view import site_page
 from reports.dashboard.fragments import QUERY_ERRORS, describe_error
 from reports.dashboard.presenters.exports import FORMATS, build_export
-from reports.dashboard.presenters.formatting import FormattedValue, format_metric
 from reports.dashboard.presenters.toolbar import build_toolbar
 from reports.dashboard.state import ReportState
 from reports.dashboard.views.details import list_exports
+from reports.formatting import FormattedValue, format_metric
 from reports.query.analyses.retention import (
     MAX_COHORTS,
     STEPS,
@@ -27,6 +27,7 @@ from reports.query.analyses.retention import (
     identifies_people,
     shift_step,
 )
+from sites.access import may_on_site
 
 MIN_COHORTS = {"day": 14, "week": 12, "month": 12}  # displayed even for the shortest period
 SHADES = 7
@@ -98,7 +99,7 @@ def retention_report(request: HttpRequest, state: ReportState) -> HttpResponse:
         **build_toolbar(request, state), "section": "goals", "sub": "retention", "level": level, "by": by,
         "no_compare": True,
         "steps": [(step.capitalize(), state.with_view({"by": step}).href(), step == by) for step in STEPS],
-        "whose": build_level_choices(state, has_names), "may_edit": may_edit(request, state.site.pk),
+        "whose": build_level_choices(state, has_names), "may_edit": may_on_site(request.user, state.site, "edit"),
     }  # fmt: skip
     file_format = request.GET.get("format", "")
     if not level.drawn:

@@ -13,9 +13,9 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from reports.dashboard.fragments import fetch_or_none
-from reports.dashboard.presenters.formatting import FormattedValue, format_metric
 from reports.dashboard.presenters.graph import draw_sparkline
-from reports.dashboard.presenters.labels import detect_locale
+from reports.formatting import FormattedValue, format_metric
+from reports.labels import detect_locale
 from reports.query import Period, Query, Result, ask
 from sites.access import sites_for_actor
 from sites.models import Site

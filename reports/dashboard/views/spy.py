@@ -19,11 +19,12 @@ from django.views.decorators.http import require_GET
 
 from reports.dashboard.base_view import htmx_target, site_page
 from reports.dashboard.fragments import QUERY_ERRORS, describe_error
-from reports.dashboard.presenters.labels import detect_locale
 from reports.dashboard.presenters.tables import count_online
 from reports.dashboard.presenters.toolbar import build_toolbar
 from reports.dashboard.presenters.visits import EngineRow, build_action, merge_pings, parse_instant
+from reports.dashboard.scope import ReportScope
 from reports.dashboard.state import ReportState, read_state
+from reports.labels import detect_locale
 from reports.query import Period, QueryRefused, filters
 from reports.query.analyses import visit_lists
 from reports.query.evaluate import check_evaluable, satisfies
@@ -127,7 +128,7 @@ async def stream(request: HttpRequest, site_id: int) -> HttpResponse | Streaming
 
 def prepare_stream(request: HttpRequest, site: Site) -> Node | None:
     """Return the filter of a stream, and cache the names of recent visitors. Raises QueryRefused."""
-    state = read_state(request, site, timezone.now(), request.path)
+    state = read_state(request, ReportScope(site=site), timezone.now(), request.path)
     tree = build_live_filter(state)
     recent = Period(state.now - MAX_VISIT_PAUSE, state.now + timedelta(seconds=1), site.timezone)
     try:

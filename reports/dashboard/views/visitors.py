@@ -9,7 +9,7 @@ from typing import Any
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from reports.dashboard.base_view import htmx_target, may_edit, site_page
+from reports.dashboard.base_view import htmx_target, site_page
 from reports.dashboard.fragments import QUERY_ERRORS, describe_error
 from reports.dashboard.link_labels import find_links
 from reports.dashboard.presenters.toolbar import build_toolbar
@@ -27,6 +27,7 @@ from reports.dashboard.state import ReportState
 from reports.dashboard.views.spy import KINDS
 from reports.query import Period
 from reports.query.analyses import visit_lists
+from sites.access import may_on_site
 
 PAGE_ROWS = 40
 MAX_OFFSET = 100_000
@@ -110,7 +111,7 @@ def visitor(request: HttpRequest, state: ReportState, device: int) -> HttpRespon
         raise Http404("No such visitor.")
     visits = build_history(request, state, rows, actions)
     context |= {
-        "may_edit": may_edit(request, state.site.pk), "bot": f"{request.path}/bot",
+        "may_edit": may_on_site(request.user, state.site, "edit"), "bot": f"{request.path}/bot",
         "visits": visits, "person": visits[0].person, "first": visits[-1], "count": len(visits),
         "views": sum(visit.views for visit in visits), "actions": sum(visit.actions for visit in visits),
         "tags": sorted({tag for visit in visits for tag in visit.tags}), "capped": len(rows) == MAX_VISITS,
@@ -131,7 +132,7 @@ def single_visit(request: HttpRequest, state: ReportState, visit: int) -> HttpRe
         raise Http404("No such visit.")
     visits = build_history(request, state, [row], actions)
     context |= {
-        "may_edit": may_edit(request, state.site.pk), "bot": f"{request.path}/bot",
+        "may_edit": may_on_site(request.user, state.site, "edit"), "bot": f"{request.path}/bot",
         "visits": visits, "person": visits[0].person, "tags": visits[0].tags,
     }  # fmt: skip
     return render(request, "reports/visitor.html", context)

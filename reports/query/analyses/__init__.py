@@ -1,1 +1,1 @@
-"""Analyses that are no table of metrics by dimensions: visits one by one, funnels, journeys, retention, heatmaps …"""
+"""Analyses that are not tables of metrics by dimensions: lists of visits, funnels, journeys, retention, heatmaps …"""

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from reports.query.analyses.base import build_context, fetch_page, parse_event_filters, visit_condition
+from reports.query.analyses.base import build_context, fetch_page, parse_event_filters, write_visit_condition
 from reports.query.context import QueryContext, QueryGoal
 from reports.query.periods import Period
 from reports.query.references import GoalSource
@@ -56,7 +56,7 @@ def attribute_conversions(
     """Attribute the conversions of a goal (filter JSON of events) in the period. `where` filters their visits."""
     context = build_context((site_id,), period, where, now, source)
     (goal_tree,) = parse_event_filters(context.sites, [goal], source, "goal")
-    events = context.from_events(visit_condition(context), ConditionBuilder(context).for_events(goal_tree))
+    events = context.from_events(write_visit_condition(context), ConditionBuilder(context).for_events(goal_tree))
     once_per_visit = QueryGoal(0, goal_tree).once_per_visit
     conversions = select_touches(context, select_conversions(context, events, once_per_visit))
     sums_by_currency = f"SELECT currency, sum(revenue) AS total {events} GROUP BY currency"

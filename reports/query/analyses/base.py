@@ -58,7 +58,7 @@ def to_utc(value: Any) -> Any:
     return value
 
 
-def visit_condition(context: QueryContext) -> str:
+def write_visit_condition(context: QueryContext) -> str:
     """Write the condition that an event's visit satisfies the filter; empty for no filter."""
     if context.tree is None:
         return ""

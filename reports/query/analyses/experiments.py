@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from reports.query.analyses.base import build_context, fetch_page, parse_event_filters, visit_condition
+from reports.query.analyses.base import build_context, fetch_page, parse_event_filters, write_visit_condition
 from reports.query.periods import Period
 from reports.query.references import GoalSource
 from reports.query.sql.conditions import ConditionBuilder
@@ -37,10 +37,10 @@ class Variant:
     @property
     def interval(self) -> tuple[float, float]:
         """The confidence interval of the rate, 0 to 1."""
-        return wilson_interval(self.converted, self.visitors)
+        return compute_wilson_interval(self.converted, self.visitors)
 
 
-def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
+def compute_wilson_interval(successes: int, trials: int) -> tuple[float, float]:
     """Return Wilson's score interval at 95 percent; 0 to 1 without any trial."""
     if not trials:
         return 0.0, 1.0
@@ -57,8 +57,9 @@ def list_experiments(
 ) -> list[str]:
     """Return the names of the experiments that ran in the period, those with most visitors first."""
     context = build_context((site_id,), period, where, now, source)
+    source_sql = context.from_events(write_visit_condition(context), IN_EXPERIMENT)
     sql = (
-        f"SELECT split_test, uniq(device) AS visitors {context.from_events(visit_condition(context), IN_EXPERIMENT)} "
+        f"SELECT split_test, uniq(device) AS visitors {source_sql} "
         "GROUP BY split_test ORDER BY visitors DESC, split_test"
     )
     return [str(row["split_test"]) for row in fetch_page(context, sql, MAX_EXPERIMENTS)]
@@ -89,7 +90,7 @@ def count_variants(
     visitors = (
         f"SELECT {context.visitor_sql} AS who, groupUniqArrayIf(2)(split_arm, {in_experiment}) AS variants, "
         f"minIf(ts, {in_experiment}) AS since, maxIf(ts, {reached}) AS reached, countIf({reached}) > 0 AS converts "
-        f"{context.from_events(visit_condition(context))} GROUP BY who HAVING notEmpty(variants)"
+        f"{context.from_events(write_visit_condition(context))} GROUP BY who HAVING notEmpty(variants)"
     )
     sql = (
         "SELECT if(length(variants) = 1, variants[1], '') AS variant, length(variants) > 1 AS mixed, "

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from reports.query.analyses.base import build_context, fetch_page, parse_event_filters, visit_condition
+from reports.query.analyses.base import build_context, fetch_page, parse_event_filters, write_visit_condition
 from reports.query.errors import QueryRefused
 from reports.query.periods import Period
 from reports.query.references import GoalSource
@@ -51,7 +51,7 @@ def count_funnel(
     step_conditions = [conditions.for_events(tree) for tree in parse_event_filters((site_id,), steps, source, "steps")]
     bits = " + ".join(f"if({condition}, {1 << index}, 0)" for index, condition in enumerate(step_conditions))
     columns = f"{context.visitor_sql} AS who, ts, id, kind, toUInt16({bits}) AS bits"
-    events = f"SELECT {columns} {context.from_events(visit_condition(context))}"
+    events = f"SELECT {columns} {context.from_events(write_visit_condition(context))}"
     relevant = "(bits != 0 OR kind = 'view')" if strict else "bits != 0"
     ordered_bits = "arrayMap(item -> item.3, arraySort(groupArray((ts, id, bits))))"
     furthest = (STRICT if strict else LOOSE).format(bits=ordered_bits)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from reports.query.analyses.base import Row, build_context, fetch_page, visit_condition
+from reports.query.analyses.base import Row, build_context, fetch_page, write_visit_condition
 from reports.query.context import QueryContext
 from reports.query.periods import Period
 from reports.query.references import GoalSource
@@ -42,7 +42,7 @@ class HeatmapTotals:
 
 @dataclass(frozen=True)
 class Heatmap:
-    """What the functions below are about: a page ("" = all pages), a class of widths ("" = all), and the visits."""
+    """A query of clicks: a page ("" = all pages), a class of widths ("" = all), and the context of the visits."""
 
     context: QueryContext
     path: str
@@ -57,7 +57,7 @@ class Heatmap:
         if self.width in WIDTHS:
             narrowest, wider = WIDTHS[self.width]
             wheres.append(f"viewport >= {narrowest} AND viewport < {wider}")
-        wheres.append(visit_condition(context))
+        wheres.append(write_visit_condition(context))
         return rows_of_sites("heat", context.sites, *wheres)
 
     def fetch(self, sql: str, limit: int, offset: int = 0) -> list[Row]:
@@ -74,7 +74,7 @@ def build_heatmap(
     now: datetime | None = None,
     source: GoalSource | None = None,
 ) -> Heatmap:
-    """Return what the functions below take. Raises QueryRefused for a wrong filter."""
+    """Build the query that the functions below execute. Raises QueryRefused for a wrong filter."""
     return Heatmap(build_context((site_id,), period, where, now, source), path, width)
 
 
@@ -133,7 +133,7 @@ def fetch_points(heatmap: Heatmap, limit: int = MAX_POINTS) -> list[Row]:
 
 
 def fetch_cells(heatmap: Heatmap, limit: int = MAX_CELLS) -> list[Row]:
-    """Return the cells of a grid over the page: col (of COLUMNS), line (of ROW_PIXELS each), clicks, rage, dead."""
+    """Return the cells of a grid: col (of GRID_COLUMNS), line (of ROW_PIXELS each), clicks, rage, dead."""
     return heatmap.fetch(
         f"SELECT toUInt32(least(intDiv(x * {GRID_COLUMNS}, {PAGE_WIDTH}), {GRID_COLUMNS - 1})) AS col, "
         f"intDiv(y, {ROW_PIXELS}) AS line, {CLICK_COUNTS} {heatmap.from_clicks(CLICKS)} "
@@ -143,7 +143,7 @@ def fetch_cells(heatmap: Heatmap, limit: int = MAX_CELLS) -> list[Row]:
 
 
 def fetch_scroll_depths(heatmap: Heatmap) -> list[float]:
-    """Return the share of views (0 to 1) that saw each step of the page: REACH_STEPS + 1 numbers, from 1.0 downwards.
+    """Return the share of views (0 to 1) that saw each step of the page: SCROLL_STEPS + 1 numbers, from 1.0 downwards.
 
     Empty if no view has a scroll depth. The deepest one of a view counts.
     """

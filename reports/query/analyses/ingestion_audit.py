@@ -2,7 +2,8 @@
 
 `received` is counted by the endpoints, on its own. `stored` are the events, at the time when they happened: what a
 trusted sender reports about the past is stored in the past. Hits on their way into the store count as received only.
-Bots are counted in the quarantine, so that the sum holds when some are restored and others moved there.
+Bots are counted in the quarantine, so that the sum holds when some are restored and others moved there. The page about
+bots lists what is in the quarantine, and why.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from reports.query.timezones import Clock, format_day, format_hour
 
 MAX_DAYS: dict[str, int] = {"minute": 2, "hour": 62, "day": 3_660}  # of a period, by bucket
 DUPLICATE = "duplicate"
+BOTS_IN_PERIOD = "ts >= {start:DateTime} AND ts < {end:DateTime}"
 COUNTS = {  # name -> table, column of time, reason, number of hits
     "received": ("received", "minute", "'received'", "sum(hits)"),
     "rejected": ("refusals", "minute", "reason", "sumIf(hits, reason NOT IN ('bot', 'spam'))"),
@@ -36,7 +38,7 @@ class AuditEntry:
     received: int = 0
     stored: int = 0
     duplicates: int = 0
-    refused: Counter[str] = field(default_factory=Counter)
+    rejected: Counter[str] = field(default_factory=Counter)
 
     def add(self, name: str, reason: str, hits: int) -> None:
         """Add hits of one of COUNTS. Duplicates are recorded as a reason of rejection, but counted on their own."""
@@ -45,18 +47,18 @@ class AuditEntry:
         if name == "rejected" and reason == DUPLICATE:
             self.duplicates += hits
         elif name in ("rejected", "quarantined"):
-            self.refused[reason] += hits
+            self.rejected[reason] += hits
         else:
             setattr(self, name, getattr(self, name) + hits)
 
-    def plain(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """Return the entry as JSON of the APIs."""
         return {
             "time": self.time,
             "received": self.received,
             "stored": self.stored,
             "duplicates": self.duplicates,
-            "refused": dict(self.refused.most_common()),
+            "refused": dict(self.rejected.most_common()),
         }
 
 
@@ -69,7 +71,7 @@ def fetch_audit(site_id: int, period: Period, bucket: str = "day") -> list[Audit
         raise QueryRefused(f"“interval” is one of {join_names(MAX_DAYS)}, not {quote_value(bucket)}.", "interval")
     days = (period.end - period.start).days
     if days > MAX_DAYS[bucket]:
-        raise QueryRefused(f"By {bucket}, the ledger shows at most {MAX_DAYS[bucket]:,} days.", "interval")
+        raise QueryRefused(f"By {bucket}, the period is at most {MAX_DAYS[bucket]:,} days.", "interval")
     entries: dict[int, AuditEntry] = {}
     for name in COUNTS:
         for at, reason, hits in fetch_counts(name, site_id, period, bucket):
@@ -85,7 +87,7 @@ def sum_entries(entries: list[AuditEntry]) -> AuditEntry:
         totals.received += entry.received
         totals.stored += entry.stored
         totals.duplicates += entry.duplicates
-        totals.refused.update(entry.refused)
+        totals.rejected.update(entry.rejected)
     return totals
 
 
@@ -113,3 +115,24 @@ def format_utc(instant: datetime) -> str:
 
 def format_bucket(bucket: str, number: int, period: Period) -> str:
     return format_day(number) if bucket == "day" else format_hour(number, period.info)
+
+
+def list_bots(site_id: int, period: Period, limit: int = 200) -> list[dict[str, Any]]:
+    """Return bots by user agent, network and reason: reason, user_agent, organization, hits, pages, latest (UTC)."""
+    columns = "reason, user_agent, organization, count() AS hits, uniqExact(path) AS pages, max(ts) AS latest"
+    rest = "GROUP BY reason, user_agent, organization ORDER BY hits DESC, user_agent LIMIT {limit:UInt32}"
+    return fetch_bot_rows(columns, rest, site_id, period, limit=limit)
+
+
+def count_bot_reasons(site_id: int, period: Period) -> list[dict[str, Any]]:
+    """Return how many hits were quarantined for each reason: reason, hits."""
+    return fetch_bot_rows("reason, count() AS hits", "GROUP BY reason ORDER BY hits DESC, reason", site_id, period)
+
+
+def fetch_bot_rows(columns: str, rest: str, site_id: int, period: Period, **params: Any) -> list[dict[str, Any]]:
+    """Return the rows of SELECT `columns` of a site's bots in the period. `rest` is what follows WHERE."""
+    from tracking import store
+
+    sql = f"SELECT {columns} {rows_of_sites('bots', [site_id], BOTS_IN_PERIOD)} {rest}"
+    params |= {"start": format_utc(period.start), "end": format_utc(period.end)}
+    return store.rows(sql, params, settings=query_settings())

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from reports.query.analyses.base import build_context, fetch_page, visit_condition
+from reports.query.analyses.base import build_context, fetch_page, write_visit_condition
 from reports.query.errors import QueryRefused
 from reports.query.periods import Period
 from reports.query.references import GoalSource
@@ -40,16 +40,17 @@ def find_journeys(
 ) -> tuple[int, dict[int, list[Neighbour]]]:
     """Return how many visits contain the path, and by level the pages there, the most visited first."""
     if not 1 <= len(path) <= MAX_PAGES or not all(path):
-        raise QueryRefused(f"A way has 1 to {MAX_PAGES} pages.", "at")
+        raise QueryRefused(f"A path has 1 to {MAX_PAGES} pages.", "at")
     context = build_context((site_id,), period, where, now, source)
     pages, length = context.params.bind_texts(tuple(path)), len(path)
-    views = context.from_events("kind = 'view'", "path != ''", visit_condition(context))
+    views = context.from_events("kind = 'view'", "path != ''", write_visit_condition(context))
     ordered = "arrayCompact(arrayMap(item -> item.3, arraySort(groupArray((ts, id, toString(path))))))"
     place = f"arrayFirstIndex(i -> arraySlice(pages, i, {length}) = {pages}, arrayEnumerate(pages))"
     visits = f"SELECT pages, {place} AS place FROM (SELECT {ordered} AS pages {views} GROUP BY visit) WHERE place > 0"
     (total,) = fetch_page(context, f"SELECT count() AS visits FROM ({visits})", 1)
     neighbours = ", ".join(
-        f"({level}, {neighbour_page(level, length)}, {neighbour_condition(level, length)})" for level in LEVELS
+        f"({level}, {write_neighbour_page(level, length)}, {write_neighbour_condition(level, length)})"
+        for level in LEVELS
     )
     sql = (
         "SELECT item.1 AS level, item.2 AS page, count() AS visits "
@@ -62,14 +63,14 @@ def find_journeys(
     return int(total["visits"]), by_level
 
 
-def neighbour_page(level: int, length: int) -> str:
+def write_neighbour_page(level: int, length: int) -> str:
     """Write the page at a level; empty beyond the visit's ends."""
     if level < 0:
         return f"if(place > {-level}, pages[toInt64(place) - {-level}], '')"
     return f"pages[toInt64(place) + {length - 1 + level}]"
 
 
-def neighbour_condition(level: int, length: int) -> str:
+def write_neighbour_condition(level: int, length: int) -> str:
     """Write the condition that the visit reached the level, or began or ended just before it."""
     if level < 0:
         return f"place >= {-level}"

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from reports.query import filters
-from reports.query.context import QueryContext, instant
-from reports.query.dimensions import kinds_condition
+from reports.query.context import QueryContext, write_instant
+from reports.query.dimensions import write_kinds_condition
 from reports.query.execution_limits import query_settings
 from reports.query.periods import Period
 from reports.query.sql.conditions import ConditionBuilder
@@ -50,17 +50,17 @@ def fetch_hits(
     period of its calls. Raises QueryRefused for a wrong filter.
     """
     context = QueryContext((account_id,), period, period.end, filters.parse(where))
-    conditions = [kinds_condition(kinds), ConditionBuilder(context).for_events(context.tree)]
+    conditions = [write_kinds_condition(kinds), ConditionBuilder(context).for_events(context.tree)]
     if before is not None:
-        conditions.append(f"(ts, id) < ({instant(int(before[0]))}, {int(before[1])})")
+        conditions.append(f"(ts, id) < ({write_instant(int(before[0]))}, {int(before[1])})")
     if converted:
         conditions.append(
-            f"id IN (SELECT click_id {rows_of_sites('events', context.sites, kinds_condition(SALE_KINDS))})"
+            f"id IN (SELECT click_id {rows_of_sites('events', context.sites, write_kinds_condition(SALE_KINDS))})"
         )
     if conversion is not None:
         conversion_id, conversion_period = conversion
         of_sales = QueryContext((account_id,), conversion_period, conversion_period.end)
-        sales = of_sales.from_events(kinds_condition(SALE_KINDS), f"conversion_id = {int(conversion_id)}")
+        sales = of_sales.from_events(write_kinds_condition(SALE_KINDS), f"conversion_id = {int(conversion_id)}")
         conditions.append(f"id IN (SELECT click_id {sales})")
     sql = (
         f"SELECT {', '.join(COLUMNS)} {context.from_events(*conditions)} "
@@ -77,7 +77,7 @@ def fetch_sales(account_id: int, clicks: Iterable[int]) -> dict[int, list[Row]]:
     period = Period(datetime(2000, 1, 1, tzinfo=UTC), datetime(2099, 1, 1, tzinfo=UTC))
     context = QueryContext((account_id,), period, period.end)
     of_clicks = f"click_id IN ({', '.join(map(str, numbers))})"
-    source = context.from_events(kinds_condition(SALE_KINDS), of_clicks)
+    source = context.from_events(write_kinds_condition(SALE_KINDS), of_clicks)
     sales: dict[int, list[Row]] = {}
     for row in fetch_events(f"SELECT {', '.join(COLUMNS)} {source} ORDER BY ts, id LIMIT {MAX_SALES}", context):
         sales.setdefault(row["click_id"], []).append(row)
@@ -100,19 +100,21 @@ def build_hit_key(row: Row) -> HitKey:
 
 def list_unique_hits_of_all(since: datetime) -> list[Row]:
     """Return the unique hits of all accounts since an instant, oldest first, from which a redirector starts."""
-    unique_hits = rows_of_all_tenants("events", "kind IN ('link', 'pixel')", "is_unique = 1", since_condition(since))
+    unique_hits = rows_of_all_tenants(
+        "events", "kind IN ('link', 'pixel')", "is_unique = 1", write_since_condition(since)
+    )
     return store.rows(f"SELECT link_id, view_id, ts {unique_hits} ORDER BY ts LIMIT 1000000")
 
 
 def list_sales_of_all(since: datetime) -> list[Row]:
     """Return the conversions and refunds of all accounts since an instant, oldest first, for the same use."""
     columns = "kind, conversion_id, name, click_id, is_unique, ts"
-    sales = rows_of_all_tenants("events", kinds_condition(SALE_KINDS), since_condition(since))
+    sales = rows_of_all_tenants("events", write_kinds_condition(SALE_KINDS), write_since_condition(since))
     return store.rows(f"SELECT {columns} {sales} ORDER BY ts LIMIT 500000")
 
 
-def since_condition(since: datetime) -> str:
-    return f"ts >= {instant(int(since.timestamp() * 1000))}"
+def write_since_condition(since: datetime) -> str:
+    return f"ts >= {write_instant(int(since.timestamp() * 1000))}"
 
 
 def count_clicks(accounts: Iterable[int], links: Iterable[int]) -> dict[int, int]:

@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from reports.query.analyses.base import build_context, fetch_page
-from reports.query.context import QueryContext, instant, to_milliseconds
+from reports.query.context import QueryContext, to_milliseconds, write_instant
 from reports.query.errors import QueryRefused
 from reports.query.periods import Period, find_day_start
 from reports.query.references import GoalSource
@@ -89,7 +89,7 @@ def number_step(day: date, by: str) -> int:
     return day.year * 12 + day.month if by == "month" else (days + 3) // 7 if by == "week" else days
 
 
-def number_step_sql(day: str, by: str) -> str:
+def write_step_number(day: str, by: str) -> str:
     """Write the number of the step that a day (SQL of days since 1970) lies in."""
     if by == "month":
         return f"toYear(toDate({day})) * 12 + toMonth(toDate({day}))"
@@ -98,13 +98,13 @@ def number_step_sql(day: str, by: str) -> str:
 
 def select_cohorts(context: QueryContext, by: str, named: bool) -> str:
     """Write SELECT of cohort, step and visitors. Steps are numbered by the local time of the site."""
-    step = number_step_sql(Clock(context.period).day("toUnixTimestamp(visit_start)"), by)
+    step = write_step_number(Clock(context.period).day("toUnixTimestamp(visit_start)"), by)
     fits = ConditionBuilder(context).for_visits(context.tree) or "1"
-    begin = instant(to_milliseconds(context.period.start))
+    begin = write_instant(to_milliseconds(context.period.start))
     visitors = (
         f"SELECT min(visit_start) AS since, argMin({fits}, (visit_start, visit)) AS fits, "
         f"argMin({step}, visit_start) AS cohort, groupUniqArrayIf({step}, visit_start >= {begin}) AS steps "
-        f"FROM {visits_to_search(context, named)} GROUP BY visitor HAVING since >= {begin} AND fits"
+        f"FROM {write_visits_to_search(context, named)} GROUP BY visitor HAVING since >= {begin} AND fits"
     )
     return (
         "SELECT cohort, arrayJoin(steps) AS step, count() AS visitors "
@@ -112,7 +112,7 @@ def select_cohorts(context: QueryContext, by: str, named: bool) -> str:
     )
 
 
-def visits_to_search(context: QueryContext, named: bool) -> str:
+def write_visits_to_search(context: QueryContext, named: bool) -> str:
     """Write a table expression: the visits among which first ones are searched.
 
     The first visit of a device is stored, so visits before the period need not be read. A person may have come before
@@ -122,7 +122,7 @@ def visits_to_search(context: QueryContext, named: bool) -> str:
     if context.has_persons:
         context = context.for_period(Period(BEGIN_OF_TIME, context.period.end, context.period.zone))
     else:
-        begin = instant(to_milliseconds(context.period.start))
+        begin = write_instant(to_milliseconds(context.period.start))
         first_visits = rows_of_sites("firsts", context.sites)
         conditions.append(f"device IN (SELECT device {first_visits} GROUP BY device HAVING min(first) >= {begin})")
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""

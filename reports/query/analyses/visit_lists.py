@@ -14,7 +14,7 @@ from typing import Any
 
 from reports.query import filters
 from reports.query.analyses.base import Row, build_context, fetch_page
-from reports.query.context import MAX_VISIT_LENGTH, QueryContext, instant, to_milliseconds
+from reports.query.context import MAX_VISIT_LENGTH, QueryContext, to_milliseconds, write_instant
 from reports.query.model import MAX_ROWS
 from reports.query.periods import MAX_INSTANT, Period
 from reports.query.references import GoalSource
@@ -97,7 +97,7 @@ def needs_full_visits(tree: filters.Node | None) -> bool:
     """Return whether a filter of events is about what else their visits contain, which may lie further back."""
     if tree is None:
         return False
-    return isinstance(tree, filters.Visited) or any(map(needs_full_visits, filters.children(tree)))
+    return isinstance(tree, filters.Visited) or any(map(needs_full_visits, filters.list_children(tree)))
 
 
 def fetch_visit(site_id: int, number: int, *, now: datetime | None = None) -> Row | None:
@@ -120,7 +120,7 @@ def list_online_visits(site_id: int, now: datetime, minutes: int = 5, limit: int
     end = now + timedelta(seconds=1)
     since = end - timedelta(minutes=minutes)
     context = build_context((site_id,), Period(since, end), None, now, None)
-    active = f"last >= {instant(to_milliseconds(since))}"
+    active = f"last >= {write_instant(to_milliseconds(since))}"
     return fetch_page(context, select_visits(context, active, "last", before=MAX_VISIT_LENGTH), limit)
 
 
@@ -141,7 +141,7 @@ def fetch_visit_persons(
     condition = ConditionBuilder(context).for_visits(context.tree)
     sql = (
         f"SELECT visit, person FROM {context.visits_table(MAX_VISIT_LENGTH)} WHERE person != '' "
-        f"AND last >= {instant(to_milliseconds(period.start))} {'AND ' + condition if condition else ''} "
+        f"AND last >= {write_instant(to_milliseconds(period.start))} {'AND ' + condition if condition else ''} "
         "ORDER BY last DESC, visit DESC"
     )
     return {int(row["visit"]): str(row["person"]) for row in fetch_page(context, sql, limit)}
@@ -160,3 +160,21 @@ def fetch_visit_coordinates(
     )
     rows = fetch_page(context, sql, max(1, len(visits)))
     return {int(row["visit"]): (float(row["north"]), float(row["east"])) for row in rows}
+
+
+def list_tags(site_id: int, period: Period, where: Any = None, limit: int = 100, offset: int = 0) -> list[Row]:
+    """Return key, value and the number of visits in the period that have it, most frequent first.
+
+    A person's name is the tag "username", which a site may also have sent among the tags: it counts once.
+    """
+    context = build_context((site_id,), period, where, None, None)
+    condition = ConditionBuilder(context).for_visits(context.tree)
+    with_username = "if(person = '', tags, mapUpdate(CAST(tags, 'Map(String, String)'), map('username', person)))"
+    pairs = f"CAST({with_username}, 'Array(Tuple(String, String))')"
+    sql = (
+        "SELECT tag.1 AS key, tag.2 AS value, count() AS visits "
+        f"FROM {context.visits_table()} ARRAY JOIN {pairs} AS tag "
+        f"WHERE tag.2 != '' {'AND ' + condition if condition else ''} "
+        "GROUP BY key, value ORDER BY visits DESC, key, value"
+    )
+    return fetch_page(context, sql, limit, offset)

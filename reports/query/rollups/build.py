@@ -18,8 +18,8 @@ from reports.query.sql.statement import select_all
 from reports.query.sql.subqueries import SubqueryBuilder
 from reports.query.timezones import QUARTER, Clock
 from tracking import store
-from tracking.store.migrate import nodes
-from tracking.store.target import target
+from tracking.store.migrate import list_nodes
+from tracking.store.target import get_target
 from tracking.store.write_lock import write_lock
 
 QUARTER_DIMENSION = Dimension(
@@ -82,7 +82,7 @@ def publish(
          "built_at": built_at, "sizes": {**dict.fromkeys(devices.SIZE_NAMES, 0), **sizes.get(day, {})}}
         for day in days
     ]  # fmt: skip
-    store.insert_rows("rollup_ledger", rows)
+    store.insert_rows("rollup_builds", rows)
     forget_published_days()
 
 
@@ -161,9 +161,9 @@ def insert_states(context: QueryContext, build: int) -> str:
 def delete_superseded(before: datetime) -> None:
     """Delete the rows of builds that are no longer current and were superseded before an instant."""
     newest = to_milliseconds(before) * 1000
-    current = "SELECT site_id, day, max(build) FROM rollup_ledger GROUP BY site_id, day"
-    local = "_local" if target().cluster else ""
+    current = "SELECT site_id, day, max(build) FROM rollup_builds GROUP BY site_id, day"
+    local = "_local" if get_target().cluster else ""
     for table in ("rollup_days", "rollup_quarters", "rollup_visitors", "rollup_devices", "rollup_seen"):
         condition = f"build < {newest} AND (site_id, day, build) NOT IN ({current})"
-        for host in nodes():
+        for host in list_nodes():
             store.execute(f"ALTER TABLE {table}{local} DELETE WHERE {condition}", host=host)

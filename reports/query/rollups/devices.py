@@ -26,9 +26,9 @@ DEVICE_COLUMNS: dict[str, str] = {  # dimension -> column of rollup_devices
     )
 }  # fmt: skip
 EXPOSURES = {"page": "views", "event": "events"}  # dimension of rollup_seen -> the aggregate that `times` adds up to
-DAILY_VISITORS = "visitors"  # the size by which the ledger counts a day's devices; the other sizes count rows
+DAILY_VISITORS = "visitors"  # the size that counts a day's distinct devices; the other sizes count rows
 SIZE_NAMES = ("devices", *(f"{name} seen" for name in EXPOSURES), DAILY_VISITORS)
-MIN_ROW_RATIO = 1.25  # devices are read only where events are at least so many times more rows
+MIN_ROW_RATIO = 1.25  # devices are read only if the events have at least this many times their rows
 
 
 def can_count(aggregate: Aggregate, context: QueryContext, group_by: GroupBy) -> bool:
@@ -42,7 +42,7 @@ def can_count(aggregate: Aggregate, context: QueryContext, group_by: GroupBy) ->
 
 
 def is_cheaper(sizes: Sequence[Mapping[str, int]], context: QueryContext, group_by: GroupBy, rows: int) -> bool:
-    """Return whether reading days of these sizes costs less than reading so many events."""
+    """Return whether reading days of these sizes costs less than reading that number of events."""
     dimension = group_by.value_dimension
     if dimension is None or dimension.name not in EXPOSURES:
         return sum(size.get("devices", 0) for size in sizes) * MIN_ROW_RATIO <= rows
@@ -76,7 +76,7 @@ def write_ungrouped_columns(group_by: GroupBy, values: Iterable[str], columns: l
 
 
 def select_daily_visitors(days: Mapping[int, int]) -> Subquery:
-    """Write the distinct visitors of each closed day (its number since 1970), which the ledger has counted."""
+    """Write the distinct visitors of each closed day (its number since 1970), which its build has counted."""
     pairs = ", ".join(f"({day}, {count})" for day, count in days.items())
     rows = f"SELECT arrayJoin([{pairs}]) AS pair"
     return Subquery(
@@ -146,7 +146,7 @@ def insert_devices(context: QueryContext, build: int) -> list[str]:
 
 
 def select_sizes(where: str) -> str:
-    """Write SELECT of day, size name and number, for the ledger's sizes."""
+    """Write SELECT of day, size name and number, for the sizes in `rollup_builds`."""
     return (
         f"SELECT day, size.1, size.2 FROM (SELECT day, arrayJoin([('{SIZE_NAMES[0]}', count()), ('{DAILY_VISITORS}', "
         f"uniqExact(device))]) AS size FROM rollup_devices WHERE {where} GROUP BY day) UNION ALL "

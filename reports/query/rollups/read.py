@@ -4,12 +4,12 @@ rollup_days      one site, day (in its zone), dimension and value: additive aggr
 rollup_quarters  one site and UTC quarter-hour: additive aggregates, for every zone whose offset is a multiple of it
 rollup_visitors  one site and day: a state of its distinct visitors, for estimates
 rollup_devices, rollup_seen   devices of a day, for exact distinct counts (see `devices`)
-rollup_ledger    one row per build of a site's day: its zone, how many rows had arrived for the day when it was built,
+rollup_builds    one row per build of a site's day: its zone, how many rows had arrived for the day when it was built,
                  and how many rows each dimension has
 
-The rows of a build carry its number; its row in the ledger publishes all of them at once, so that readers get either
-the old sums or the new ones. A day for which more rows have arrived since is outdated; until it is built again, it is
-answered from events.
+The rows of a build have its number; its row in `rollup_builds` publishes all of them at once, so that readers get
+either the old sums or the new ones. A day for which more rows have arrived since is outdated; until it is built again,
+it is answered from events.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from reports.query.context import instant, to_milliseconds
+from reports.query.context import to_milliseconds, write_instant
 from reports.query.data_version import MAX_INSERT_DURATION
 from reports.query.dimensions import DIMENSIONS, Dimension
 from reports.query.metrics import AGGREGATES, Aggregate
@@ -29,7 +29,7 @@ from reports.query.rollups.devices import SIZE_NAMES
 from reports.query.sql.tables import rows_of_all_tenants, rows_of_sites
 from reports.query.timezones import EPOCH, Clock
 from tracking import store
-from tracking.store.target import target
+from tracking.store.target import get_target
 
 ROLLUP_AGGREGATES: tuple[Aggregate, ...] = tuple(each for each in AGGREGATES.values() if each.rollup_column)
 VALUE_DIMENSIONS: tuple[Dimension, ...] = tuple(
@@ -81,7 +81,7 @@ def read_published_days(site_id: int, zone: str, period: Period) -> list[Publish
     first, last = period.first_day - DAY, period.last_day + DAY
     entries = store.query(
         "SELECT day, argMax(build, build), argMax(zone, build), argMax(touched, build), argMax(sizes, build) "
-        "FROM rollup_ledger "
+        "FROM rollup_builds "
         f"WHERE site_id = {site_id} AND day >= '{first}' AND day <= '{last}' GROUP BY day"
     ).rows
     builds = {day: (build, arrived, sizes) for day, build, built_in, arrived, sizes in entries if built_in == zone}
@@ -105,10 +105,10 @@ def count_arrived_rows(
     `settled_only`: leave out days that another process may be inserting into at this moment.
     """
     period = Period.days(first, last + DAY, zone)
-    start, end = instant(to_milliseconds(period.start)), instant(to_milliseconds(period.end))
+    start, end = write_instant(to_milliseconds(period.start)), write_instant(to_milliseconds(period.end))
     day = Clock(period).day("toUnixTimestamp(slot)")
     having = ""
-    if settled_only and not target().embedded:
+    if settled_only and not get_target().embedded:
         having = f" HAVING max(at) < now64(3) - {MAX_INSERT_DURATION.seconds}"
     result = store.query(
         f"SELECT toInt64({day}) AS day, sum(rows) "
@@ -128,7 +128,7 @@ def list_sites_with_events() -> list[tuple[int, datetime, int]]:
 
 def read_built_days(site_id: int) -> set[date]:
     """Return the days of a site that were ever published, in whatever zone."""
-    return {row[0] for row in store.query(f"SELECT DISTINCT day FROM rollup_ledger WHERE site_id = {site_id}").rows}
+    return {row[0] for row in store.query(f"SELECT DISTINCT day FROM rollup_builds WHERE site_id = {site_id}").rows}
 
 
 def has_rollup(aggregate: Aggregate, dimension: Dimension | None) -> bool:
@@ -142,12 +142,12 @@ def has_rollup(aggregate: Aggregate, dimension: Dimension | None) -> bool:
     return not by_entry or aggregate.scope == "visits" or bool(aggregate.over_visits)
 
 
-def days_condition(days: Sequence[PublishedDay]) -> str:
+def write_days_condition(days: Sequence[PublishedDay]) -> str:
     """Write the condition that a row is of one of these days, in its current build."""
-    return f"day >= '{days[0].day}' AND day <= '{days[-1].day}' AND {build_condition(days)}"
+    return f"day >= '{days[0].day}' AND day <= '{days[-1].day}' AND {write_build_condition(days)}"
 
 
-def build_condition(days: Sequence[PublishedDay]) -> str:
+def write_build_condition(days: Sequence[PublishedDay]) -> str:
     """Write the condition on `build`. It is short because consecutive days are mostly of the same build."""
     cases: list[str] = []
     for day, following in zip(days, [*days[1:], None], strict=True):

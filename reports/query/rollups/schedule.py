@@ -1,6 +1,6 @@
 """When rollups are built: each day once it is over, and again when its data has changed since.
 
-All of it may run twice and at the same time: each build has a number of its own, and the highest one in the ledger is
+All of it may run twice and at the same time: each build has a number of its own, and the highest published one is
 current. Nothing reports changes to this module; it compares how many rows have arrived for a day with how many had when
 the day was built.
 """
@@ -15,7 +15,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from accounts.operations.task_runs import run_each
 from reports.query.periods import DAY, Period, find_day_start, parse_zone
-from reports.query.planner import min_rows_for_rollups
+from reports.query.planner import get_min_rows_for_rollups
 from reports.query.rollups.build import build_days, delete_superseded
 from reports.query.rollups.read import count_arrived_rows, list_sites_with_events, read_built_days, read_published_days
 from sites import site_cache
@@ -28,22 +28,16 @@ MAX_ROUND_SECONDS = 300.0  # seconds of one round; the next one continues
 SUPERSEDED_BUILD_LIFETIME = timedelta(hours=1)  # for queries that began before
 
 
-def build_day(site_id: int, day: date, now: datetime) -> None:
-    """Build and publish one closed day of a site, in the site's zone. Does nothing for an unknown site."""
-    if site := site_cache.get_site(site_id):
-        build_days(site_id, site.timezone, day, day, next_build_number(), now)
-
-
 def next_build_number() -> int:
     """Return a number above every earlier one: microseconds of the clock."""
     return time.time_ns() // 1000
 
 
-def catch_up(now: datetime | None = None) -> int:
+def build_outdated_days(now: datetime | None = None) -> int:
     """Build every closed day whose data has changed since it was built; returns how many days were built."""
     now = now or datetime.now(UTC)
     started = time.monotonic()
-    minimum = min_rows_for_rollups()
+    minimum = get_min_rows_for_rollups()
     first_events = {site_id: first for site_id, first, events in list_sites_with_events() if events >= minimum}
     # In random order, so that a site with much to build does not come first in every round
     order = random.sample(sorted(first_events), len(first_events))

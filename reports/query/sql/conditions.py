@@ -8,7 +8,7 @@ from datetime import date, datetime
 
 from reports.query import filters
 from reports.query.context import MAX_VISIT_LENGTH, QueryContext
-from reports.query.dimensions import Dimension, kinds_condition
+from reports.query.dimensions import Dimension, write_kinds_condition
 from reports.query.errors import QueryRefused, quote_value
 from reports.query.filters import NEGATED_OPERATORS, FilterGroup, Leaf, Node, Not, Visited
 from reports.query.periods import find_monday
@@ -116,11 +116,11 @@ class ConditionBuilder:
         if leaf.dimension.number:
             return f"({compare_numbers(value, leaf)})"
         if leaf.dimension.family == "time":
-            buckets = ", ".join(str(bucket(leaf.dimension.name, text)) for text in leaf.values)
+            buckets = ", ".join(str(parse_bucket(leaf.dimension.name, text)) for text in leaf.values)
             return f"({value} IN ({buckets}))"
         if not kinds:
             return f"({self.compare_texts(value, leaf)})"
-        of_kind = kinds_condition(kinds)
+        of_kind = write_kinds_condition(kinds)
         if "" in leaf.values:  # events of other kinds have the empty value, too
             return f"({self.compare_texts(f'if({of_kind}, {value}, {EMPTY})', leaf)})"
         return f"({of_kind} AND ({self.compare_texts(value, leaf)}))"
@@ -173,7 +173,7 @@ BUCKET_EXAMPLES = {
 }
 
 
-def bucket(name: str, text: str) -> int:
+def parse_bucket(name: str, text: str) -> int:
     """Parse a bucket of time to its number (see `time_value`). Raises QueryRefused for text that names none."""
     try:
         if name in ("hour_of_day", "weekday"):

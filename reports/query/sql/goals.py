@@ -7,7 +7,7 @@ from reports.query.metrics import ZERO_AMOUNT, Aggregate
 from reports.query.sql.conditions import ConditionBuilder
 
 
-def goal_numbers(context: QueryContext, conditions: ConditionBuilder) -> str:
+def write_goal_numbers(context: QueryContext, conditions: ConditionBuilder) -> str:
     """Write an expression that multiplies an event's row: one for each goal that it reaches, with the goal's id."""
     goals = context.counted_goals()
     reached = ", ".join(f"if({conditions.for_events(goal.tree)}, {goal.number}, 0)" for goal in goals)
@@ -56,7 +56,7 @@ def count_conversions(goal: QueryGoal, condition: str = "") -> str:
 # -- value ------------------------------------------------------------------------------------------------------------
 
 
-def value_per_conversion(goal: QueryGoal, context: QueryContext) -> str:
+def write_value_per_conversion(goal: QueryGoal, context: QueryContext) -> str:
     """Write what one conversion adds to the amounts; zero if the goal's value is in another currency."""
     counts = context.currency is None or goal.currency in ("", context.currency)
     return f"toDecimal128('{goal.value:f}', 4)" if counts and goal.value is not None else ZERO_AMOUNT
@@ -86,7 +86,7 @@ def correct_amounts(context: QueryContext, conditions: ConditionBuilder, goals: 
 
     def sum_values(template: str) -> str:
         return " + ".join(
-            f"{value_per_conversion(goal, context)} * "
+            f"{write_value_per_conversion(goal, context)} * "
             f"toInt64({count_conversions(goal, template.format(condition=condition))})"
             for goal, condition in valued
         )
@@ -103,7 +103,7 @@ def correct_amounts_by_goal(context: QueryContext, goals: list[QueryGoal], goal_
     """Write the same where each row is of one goal: its value per conversion, in place of what its events carry."""
     carried = f"sumIf(toDecimal128(revenue, 4), {context.currency_condition()})"
     cases = [
-        f"{goal_column} = {goal.number}, {value_per_conversion(goal, context)} * "
+        f"{goal_column} = {goal.number}, {write_value_per_conversion(goal, context)} * "
         f"toInt64({count_conversions(goal, restrict_to_own_currency(goal, context))}) - {carried}"
         for goal in goals
         if goal.value is not None

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from reports.query import filters
-from reports.query.context import MAX_VISIT_LENGTH, QueryContext, from_visits, visit_expressions
-from reports.query.dimensions import Dimension, kinds_condition
+from reports.query.context import MAX_VISIT_LENGTH, QueryContext, write_from_visits, write_visit_expressions
+from reports.query.dimensions import Dimension, write_kinds_condition
 from reports.query.metrics import FIRST_VISIT, IN_CURRENCY, Aggregate
 from reports.query.sql import goals
 from reports.query.sql.conditions import ConditionBuilder
@@ -37,7 +37,7 @@ class SubqueryBuilder:
 
     def mentioned_dimensions(self) -> list[Dimension]:
         """Return the dimensions of the rows and of the filter."""
-        leaves = filters.leaves(self.context.tree, inside_visited=False)
+        leaves = filters.iterate_leaves(self.context.tree, inside_visited=False)
         return [*self.group_by.dimensions, *(leaf.dimension for leaf in leaves)]
 
     def needs_only_visits(self) -> bool:
@@ -110,9 +110,9 @@ class SubqueryBuilder:
     def value(self, dimension: Dimension) -> str:
         """Write the dimension's value for a row of events."""
         if dimension.family == "goal":
-            return goals.goal_numbers(self.context, self.conditions)
+            return goals.write_goal_numbers(self.context, self.conditions)
         if dimension.family != "time" and not dimension.event:
-            return entry_alias(dimension)
+            return name_entry_column(dimension)
         return self.conditions.event_value(dimension)
 
     def presence_conditions(self, dimensions: Iterable[Dimension]) -> list[str]:
@@ -120,7 +120,7 @@ class SubqueryBuilder:
         conditions: list[str] = []
         for dimension in dimensions:
             if dimension.kinds:
-                conditions.append(kinds_condition(dimension.kinds))
+                conditions.append(write_kinds_condition(dimension.kinds))
             if dimension.skip_empty and dimension.family != "goal":
                 conditions.append(f"{self.value(dimension)} != ''")
             conditions.append(self.value_condition(self.value(dimension), dimension))
@@ -143,7 +143,7 @@ class SubqueryBuilder:
         entries = [dimension for dimension in self.group_by.dimensions if dimension.side == "entry"]
         if not entries:
             return ""
-        columns = ", ".join(f"{self.conditions.visit_value(entry)} AS {entry_alias(entry)}" for entry in entries)
+        columns = ", ".join(f"{self.conditions.visit_value(entry)} AS {name_entry_column(entry)}" for entry in entries)
         visits = self.context.visits_table(before=MAX_VISIT_LENGTH)
         return f" INNER JOIN (SELECT visit, {columns} FROM {visits}) AS entered USING (visit)"
 
@@ -234,7 +234,7 @@ class SubqueryBuilder:
         where = " AND ".join(filter(None, conditions))
         columns = self.group_by.write_columns(values, [self.write_visit_aggregate(each) for each in aggregates])
         if not contained:  # planning is cheaper without a table expression in between
-            select = f"WITH {visit_expressions(self.context)} SELECT {columns} {from_visits(self.context)}"
+            select = f"WITH {write_visit_expressions(self.context)} SELECT {columns} {write_from_visits(self.context)}"
             return f"{select}{' AND ' + where if where else ''}{self.group_by.sql}"
         return (
             f"SELECT {columns} FROM {self.context.visits_table()} AS visited{self.join_contained()}"
@@ -299,7 +299,7 @@ def count_visitors_instead(aggregate: Aggregate) -> Aggregate:
     return replace(aggregate, scope="events", function="uniqExact", argument="visitor", exposure_only=True)
 
 
-def entry_alias(dimension: Dimension) -> str:
+def name_entry_column(dimension: Dimension) -> str:
     """Name the column of a dimension that only visits have, where it is joined to events."""
     return "entered_" + re.sub(r"\W", "_", f"tag_{dimension.key.encode().hex()}" if dimension.key else dimension.name)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 
-def tenant_condition(sites: Iterable[int]) -> str:
+def write_tenant_condition(sites: Iterable[int]) -> str:
     """Write the condition that a row belongs to one of the sites. Raises ValueError for no site."""
     numbers = sorted({int(site) for site in sites})
     if not numbers:
@@ -20,7 +20,7 @@ def tenant_condition(sites: Iterable[int]) -> str:
 
 def rows_of_sites(table: str, sites: Iterable[int], *conditions: str, join: str = "") -> str:
     """Write FROM … WHERE of these sites' rows. `join`: SQL of joins, placed after the table's name."""
-    return f"FROM {table}{join} WHERE {' AND '.join([tenant_condition(sites), *filter(None, conditions)])}"
+    return f"FROM {table}{join} WHERE {' AND '.join([write_tenant_condition(sites), *filter(None, conditions)])}"
 
 
 def rows_of_all_tenants(table: str, *conditions: str) -> str:

@@ -1,77 +1,92 @@
 /** How long and how deep: visible time of a view, its scroll reach, and when the next ping is due. */
-import {custom, d, listen, random, w} from './settings.js';
+import { createId, custom, d, listen, w } from "./settings.js";
 
-const LONGEST = 15e4; // a gap beyond the longest ping pause is a machine that slept
-let since = 0, unsent = 0, total = 0, deepest = 0, timer = 0, due = 0;
-export const view = {id: random()};
+const MAX_GAP_MS = 15e4; // a gap beyond the longest pause between pings is a machine that slept
+const MIN_PING_WAIT_MS = 9;
+let visibleSince = 0;
+let unsentMs = 0;
+let totalMs = 0;
+let deepestPixel = 0;
+let timer = 0;
+let nextPingMs = 0;
+export const view = { id: createId() };
 
-const tick = () => {
+const countTime = () => {
   const now = performance.now();
-  if (since) {
-    const gone = Math.min(now - since, LONGEST);
-    unsent += gone;
-    total += gone;
+  if (visibleSince) {
+    const gap = Math.min(now - visibleSince, MAX_GAP_MS);
+    unsentMs += gap;
+    totalMs += gap;
   }
-  since = d.hidden ? 0 : now;
+  visibleSince = d.hidden ? 0 : now;
 };
 
-const look = () => { deepest = Math.max(deepest, w.pageYOffset + w.innerHeight); };
-const height = () => Math.max(d.documentElement.scrollHeight, d.body ? d.body.scrollHeight : 1);
+const measureReach = () => {
+  deepestPixel = Math.max(deepestPixel, w.pageYOffset + w.innerHeight);
+};
+const getPageHeight = () => Math.max(d.documentElement.scrollHeight, d.body ? d.body.scrollHeight : 1);
 
-/** The deepest pixel seen in this view. */
-export const reach = () => { look(); return deepest; };
-
-/** Milliseconds of visible time not told yet. */
-export const waiting = () => { tick(); return unsent; };
-
-/** `vid`, `et`, `sc` for a beacon; the time counts as told. */
-export const told = () => {
-  const et = Math.round(waiting());
-  unsent = 0;
-  return {vid: view.id, et, sc: Math.min(100, Math.round(100 * reach() / height()))};
+/** Returns the deepest pixel seen in this view. */
+export const getReach = () => {
+  measureReach();
+  return deepestPixel;
 };
 
-/** Minutes of the visit's limit, where the page sets one between 5 and 240; else nothing. */
-export const limit = () => {
+/** Returns the milliseconds of visible time that no beacon reported yet. */
+export const getUnsentMs = () => {
+  countTime();
+  return unsentMs;
+};
+
+/** Takes `vid`, `et`, `sc` for a beacon; the time then counts as reported. */
+export const takeAttention = () => {
+  const et = Math.round(getUnsentMs());
+  unsentMs = 0;
+  return { vid: view.id, et, sc: Math.min(100, Math.round((100 * getReach()) / getPageHeight())) };
+};
+
+/** Returns the minutes of idleness that end a visit, where the page sets them between 5 and 240; else nothing. */
+export const getTimeout = () => {
   const minutes = custom().timeout;
-  return minutes >= 5 && minutes <= 240 ? minutes : '';
+  return minutes >= 5 && minutes <= 240 ? minutes : "";
 };
 
-// Pings at 30, 60 and 120 seconds of visible time, then every 120, until the visit's limit.
-const arm = ping => {
+// Pings at 30, 60 and 120 seconds of visible time, then every 120, until the visit would have ended.
+const schedulePing = ping => {
   clearTimeout(timer);
-  if (d.hidden || due > (limit() || 30) * 6e4) return;
+  if (d.hidden || nextPingMs > (getTimeout() || 30) * 6e4) return;
+  const wait = Math.max(nextPingMs - totalMs, MIN_PING_WAIT_MS);
   timer = setTimeout(() => {
-    tick();
-    if (total >= due) {
-      due = due < 12e4 ? due * 2 : due + 12e4;
+    countTime();
+    if (totalMs >= nextPingMs) {
+      nextPingMs = nextPingMs < 12e4 ? nextPingMs * 2 : nextPingMs + 12e4;
       ping();
     }
-    arm(ping);
-  }, Math.max(due - total, 9));
+    schedulePing(ping);
+  }, wait);
 };
 
-/** A new view begins: new number, clock and depth from zero. */
-export const renew = () => {
-  view.id = random();
-  tick();
-  unsent = total = deepest = 0;
+/** Begins a new view: new number, clock and depth from zero. */
+export const beginView = () => {
+  view.id = createId();
+  countTime();
+  unsentMs = totalMs = deepestPixel = 0;
 };
 
 /** Starts the clock of the current view; `ping` is called whenever one is due. */
-export const watch = ping => {
-  due = 3e4;
-  tick();
-  arm(ping);
+export const startClock = ping => {
+  nextPingMs = 3e4;
+  countTime();
+  schedulePing(ping);
 };
 
-/** Calls `left` when the page goes out of sight, and keeps clock and pings to what is seen. */
-export const follow = (left, ping) => {
-  listen(w, 'scroll resize', look);
-  listen(d, 'visibilitychange', () => {
-    tick();
-    arm(ping);
-    if (d.hidden) left();
+/** Calls `leave` when the page is hidden or left, and counts only while it is visible. */
+export const watchAttention = (leave, ping) => {
+  listen(w, "scroll resize", measureReach);
+  listen(d, "visibilitychange", () => {
+    countTime();
+    schedulePing(ping);
+    if (d.hidden) leave();
   });
-  listen(w, 'pagehide', left);
+  listen(w, "pagehide", leave);
 };

@@ -1,262 +1,373 @@
-/** The tracker: takes the page's snippet in whatever form, tells the views, and answers to `clicky` and `clickport`. */
-import {base, brand, custom, d, listen, names, nav, number, off, old, on, place, setting, switchOn, tag, text, told, w} from './settings.js';
-import {declined, getCookie, identity, lasting, mayStore, origin, sticky, tags, uid} from './people.js';
-import {address, campaign, href, machine, pageHref, pageTitle, referrer, signs} from './page.js';
-import * as attention from './attention.js';
-import {api, inject, resume, send, sites, words} from './wire.js';
-import {local, watchLinks} from './links.js';
-import {watchForms} from './forms.js';
+/** The tracker: takes the page's snippet in whatever form, reports views and actions, and is `clicky` and `clickport`. */
+import {
+  beginView,
+  getReach,
+  getTimeout,
+  getUnsentMs,
+  startClock,
+  takeAttention,
+  view,
+  watchAttention,
+} from "./attention.js";
+import { api, convertProperties, resendUnfinished, sendToSites, sites } from "./beacons.js";
+import { watchForms } from "./forms.js";
+import { watchHistory } from "./history.js";
+import { stripOrigin, watchLinks } from "./links.js";
+import {
+  describeMachine,
+  findAutomationSigns,
+  getCampaign,
+  getHref,
+  getPageHref,
+  getPageTitle,
+  getReferrer,
+  getViewAddress,
+} from "./page.js";
+import { loadPart, tracker } from "./parts.js";
+import {
+  beaconUrl,
+  brand,
+  cleanText,
+  config,
+  custom,
+  d,
+  getGlobal,
+  getSetting,
+  isNumber,
+  isOff,
+  listen,
+  nav,
+  place,
+  prefixes,
+  script,
+  setSwitches,
+  switches,
+  w,
+} from "./settings.js";
+import {
+  getCookie,
+  getFirstSource,
+  getIdentity,
+  getStoredTagNames,
+  getTags,
+  isDeclined,
+  mayStore,
+  mayStoreTags,
+  uid,
+} from "./visitor.js";
 
-const known = {};
-const queue = []; // asked for before the first view was told
-const leavers = []; // called when the page goes out of sight
-let started = 0, starting = 0, silent = 0, viewed = 0, lastAddress = '', pendingView = 0, hints;
+const START_MS = 100; // the page may go on with its settings meanwhile
+const MIN_PING_MS = 250;
+const sitesById = {};
+const earlyBeacons = []; // asked for before the first view was sent
+const leaveListeners = []; // called when the page is hidden or left
+let isStarted = 0;
+let isScheduled = 0;
+let isSilent = 0;
+let hasView = 0;
+let clientHints;
 
-// Cookies by which a browser is set to be ignored, or to tell views only.
-const marked = (...names) => names.some(name => sites.some(site => getCookie(name + site.site_id)));
+// The view of a new address, not sent yet, and the address of the view that was sent.
+let sendPendingView = 0;
+let lastAddress = "";
 
-/** Goal and split of the page's settings go out once, with the next action. */
-const once = () => {
-  const c = custom(), goal = c.goal || old('goal'), split = c.split;
-  c.goal = c.split = null;
-  names.forEach(name => { w[name + '_goal'] = null; });
-  return {goal: goal && typeof goal == 'object' ? named(goal) : goal, split};
+/** Whether a cookie of one of the sites is there, by which a browser is set to be ignored or to send views only. */
+const hasSiteCookie = (...names) => names.some(name => sites.some(site => getCookie(name + site.site_id)));
+
+const isReportable = feature => !isOff(feature) && switches[feature];
+
+/** Takes goal and split of the page's settings, which go out once, with the next action. */
+const takeGoalAndSplit = () => {
+  const settings = custom();
+  const goal = settings.goal || getGlobal("goal");
+  const split = settings.split;
+  settings.goal = settings.split = null;
+  prefixes.forEach(prefix => {
+    w[prefix + "_goal"] = null;
+  });
+  return { goal: goal && typeof goal == "object" ? nameGoal(goal) : goal, split };
 };
-const named = goal => number(goal.id) || !goal.id ? goal : {name: goal.id, revenue: goal.revenue};
+const nameGoal = goal => (isNumber(goal.id) || !goal.id ? goal : { name: goal.id, revenue: goal.revenue });
 
-/** Sends one beacon of `type`; the ones that are actions carry tags, machine and the page's pending goal. */
-const beacon = (type, data, only) => {
-  if (silent || marked('unpoco_') && type != 'pageview') return;
-  if (!started) return queue.push([type, data, only]);
-  const c = identity(), quiet = type == 'ping' || type == 'heatmap';
-  if (pendingView && !quiet) pendingView();
-  send({
-    type, ...data, ...(data.untyped ? arrival() : 0), page: type == 'pageview' && !data.untyped ? '' : pageHref(), host: place.host, ...c, timeout: attention.limit(),
-    wd: signs(), ...(type == 'heatmap' ? {vid: attention.view.id} : attention.told()),
-    ...(quiet ? 0 : {custom: words(tags()), ...machine(), ...hints, ...once(), ...(data.goal ? {goal: data.goal} : 0)}),
-  }, only);
-  if (inside.keep) inside.keep();
+/** What only actions carry, as opposed to pings and heatmaps. */
+const getActionData = data => ({
+  custom: convertProperties(getTags()),
+  ...describeMachine(),
+  ...clientHints,
+  ...takeGoalAndSplit(),
+  ...(data.goal ? { goal: data.goal } : 0),
+});
+
+/** Sends a beacon of `type` to every site, or to `only` one; before the first view was sent, it waits for that. */
+const sendBeacon = (type, data, only) => {
+  const isView = type == "pageview";
+  if (isSilent || (hasSiteCookie("unpoco_") && !isView)) return;
+  if (!isStarted) return earlyBeacons.push([type, data, only]);
+  const identity = getIdentity();
+  const isAction = type != "ping" && type != "heatmap";
+  if (sendPendingView && isAction) sendPendingView();
+  const beacon = {
+    type,
+    ...data,
+    ...(data.untyped ? takeSource() : 0),
+    page: isView && !data.untyped ? "" : getPageHref(),
+    host: place.host,
+    ...identity,
+    timeout: getTimeout(),
+    wd: findAutomationSigns(),
+    ...(type == "heatmap" ? { vid: view.id } : takeAttention()),
+    ...(isAction ? getActionData(data) : 0),
+  };
+  sendToSites(beacon, only);
+  tracker.updateCookies?.();
 };
 
-/** Referrer and campaign, with the first view only; or with what the server may make the first view. */
-const arrival = only => {
-  if (viewed && !only) return {};
-  viewed = 1;
-  return inside.first = origin(referrer(), campaign());
+/** Takes referrer and campaign, which go with the first view, or with what the server may make the first view. */
+const takeSource = only => {
+  if (hasView && !only) return {};
+  hasView = 1;
+  tracker.firstSource = getFirstSource(getReferrer(), getCampaign());
+  return tracker.firstSource;
 };
 
-const ping = () => { if (on.ping && !off('ping')) beacon('ping', {}); };
-const leave = () => {
-  begin();
-  if (pendingView) pendingView();
-  leavers.forEach(act => act());
-  if (attention.waiting() > 250) ping();
+const sendPing = () => {
+  if (isReportable("ping")) sendBeacon("ping", {});
 };
 
-/** A page view: the time of the one before is told first. */
-const look = (path, title, type, only, untyped) => {
-  pendingView = 0;
-  if (viewed && !only) {
-    leave();
-    attention.renew();
+const handleLeave = () => {
+  start();
+  if (sendPendingView) sendPendingView();
+  leaveListeners.forEach(listener => listener());
+  if (getUnsentMs() > MIN_PING_MS) sendPing();
+};
+
+/** Sends a page view: the time of the one before is sent first. */
+const sendView = (path, title, type, only, untyped) => {
+  sendPendingView = 0;
+  if (hasView && !only) {
+    handleLeave();
+    beginView();
   }
-  const first = arrival(only);
-  lastAddress = address(); // where the browser was, whatever the page calls it
-  if (!only) attention.watch(ping);
-  beacon(type || 'pageview', {href: local(path), title, untyped, ...first, osa: getCookie('_cky_osa')}, only);
+  const source = takeSource(only);
+  lastAddress = getViewAddress(); // where the browser is, whatever the page calls it
+  if (!only) startClock(sendPing);
+  sendBeacon(
+    type || "pageview",
+    { href: stripOrigin(path), title, untyped, ...source, osa: getCookie("_cky_osa") },
+    only,
+  );
 };
 
-const pageview = (onlyOnce, only) => {
-  if (onlyOnce && viewed) return;
-  look(pageHref(), pageTitle(), setting('type', 'pageview', 'type'), only);
-};
+const sendPageView = only => sendView(getPageHref(), getPageTitle(), getSetting("type", "pageview", "type"), only);
 
-/** Without a type it is a click, or a view where the site said so; which of them, the server decides for each site. */
+/**
+ * Reports an action of the page. Without a type it is a click, or a view where the site said so; which of them, the
+ * server decides for each site.
+ */
 const log = (path, title, type) => {
   if (!path) return;
   path = String(path);
-  const untyped = type ? '' : 1;
-  type = type || (on.log && !/^#(?![/!])/.test(path) ? 'pageview' : 'click');
-  if (type == 'pageview') look(path.replace(/^[a-z]+:\/\/[^/]+/i, ''), text(title || pageTitle()), type, 0, untyped);
-  else beacon(type, {href: type == 'outbound' ? path : local(path), title: text(title), untyped});
+  const untyped = type ? "" : 1;
+  type = type || (switches.log && !/^#(?![/!])/.test(path) ? "pageview" : "click");
+  if (type == "pageview") {
+    sendView(path.replace(/^[a-z]+:\/\/[^/]+/i, ""), cleanText(title || getPageTitle()), type, 0, untyped);
+  } else sendBeacon(type, { href: type == "outbound" ? path : stripOrigin(path), title: cleanText(title), untyped });
 };
 
 const goal = (id, revenue) => {
-  if (id || id === 0) beacon('goal', {goal: {[number(id) ? 'id' : 'name']: id, revenue}});
+  if (id || id === 0) sendBeacon("goal", { goal: { [isNumber(id) ? "id" : "name"]: id, revenue } });
 };
 
-const track = (name, props, money) => {
-  if (name) beacon('event', {
-    name: text(name), prop: words(props), revenue: money?.amount, currency: money && (money.currency || 'USD'),
+const track = (name, properties, money) => {
+  if (!name) return;
+  sendBeacon("event", {
+    name: cleanText(name),
+    prop: convertProperties(properties),
+    revenue: money?.amount,
+    currency: money && (money.currency || "USD"),
   });
 };
 
-const form = (name, id, plugin) => {
-  if (on.form && !off('form')) beacon('form', {name: text(name), prop: {id, plugin}});
-};
-
-// What the lazy parts work with, and what they add.
-const inside = {beacon, form, leavers, href: pageHref, reach: attention.reach, sites, view: attention.view, getCookie, lasting, mayStore, on, sticky, tags, uid};
-
-/** Fetches a lazy part once and calls `then(inside)` when it is there; the part calls `_cgen.use(setup, name)`. */
-const parts = {};
-const part = (name, then) => {
-  if (!parts[name]) {
-    parts[name] = [];
-    api.inject(base + '?part=' + name);
-  }
-  if (then) parts[name].push(then);
-};
-const use = (setup, name) => {
-  setup(inside);
-  const waiting = parts[name] || [];
-  parts[name] = {push: then => then(inside)};
-  waiting.forEach(parts[name].push);
+const sendForm = (name, id, plugin) => {
+  if (isReportable("form")) sendBeacon("form", { name: cleanText(name), prop: { id, plugin } });
 };
 
 /**
- * A new address without a new document; the page may tell it itself within the quarter of a second. A title that has
- * not changed by then is waited for, 400 milliseconds at most and no longer than until something else is told.
- * `kind` is the switch of a change that counts only where the site said so; an address that was `replaced` and does not
- * count is from then on the one of the view that is told.
+ * Reports a new address without a new document; the page may report it itself within the quarter of a second. A title
+ * that has not changed by then is waited for, 400 milliseconds at most and no longer than until something else is sent.
+ * An address that was replaced and does not count is from then on the one of the view that was sent.
  */
-const moved = (kind, replaced) => {
-  if (pendingView) pendingView();
-  const title = pageTitle();
+const handleAddressChange = (kind, isReplaced) => {
+  if (sendPendingView) sendPendingView();
+  const title = getPageTitle();
   let rounds = 5;
   const settle = () => {
-    const at = address(), path = pageHref();
-    if (!started || at == lastAddress || custom().history_disable || off('pageview')) return;
-    if (kind && !on[kind]) {
-      if (replaced && !pendingView) lastAddress = at;
+    const address = getViewAddress();
+    const path = getPageHref();
+    if (!isStarted || address == lastAddress || custom().history_disable || isOff("pageview")) return;
+    if (kind && !switches[kind]) {
+      if (isReplaced && !sendPendingView) lastAddress = address;
       return;
     }
-    pendingView = () => {
-      look(path, pageTitle(), setting('type', 'pageview', 'type'));
-      lastAddress = at;
+    sendPendingView = () => {
+      sendView(path, getPageTitle(), getSetting("type", "pageview", "type"));
+      lastAddress = address;
     };
-    if (--rounds && pageTitle() == title) setTimeout(settle, 100);
-    else pendingView();
+    if (--rounds && getPageTitle() == title) setTimeout(settle, 100);
+    else sendPendingView();
   };
   setTimeout(settle, 250);
 };
-const followHistory = () => {
-  for (const [name, kind] of [['pushState', ''], ['replaceState', 'replace']]) {
-    const change = history[name];
-    history[name] = function () {
-      const result = change.apply(history, arguments);
-      moved(kind, kind);
-      return result;
-    };
-  }
-  listen(w, 'popstate', () => moved());
-  // navigation.navigate() changes the address without the two above.
-  w.navigation?.addEventListener('currententrychange', event => {
-    if (event.navigationType) moved(event.navigationType == 'replace' ? 'replace' : 'navigate');
-  });
+
+/** Takes the site's answer, which decides on cookies and on the parts. */
+const handleAnswer = answer => {
+  setSwitches(answer);
+  if (switches.cookie || getCookie("_jsuid")) loadPart("keep");
+  if (answer.stop) isSilent = 1;
+  if (switches.heat && !isOff("heatmap")) loadPart("heat");
+  if (switches.media || custom().html_media_track) loadPart("media");
+  if (isReportable("osa")) loadPart("widget");
 };
 
-/** The site's answer: cookies settle, lazy parts come. */
-const answer = news => {
-  switchOn(news);
-  if (on.cookie || getCookie('_jsuid')) part('keep');
-  if (news.stop) silent = 1;
-  if (on.heat && !off('heatmap')) part('heat');
-  if (on.media || custom().html_media_track) part('media');
-  if (on.osa && !off('osa')) part('widget');
+/** Sends the first view, and what waited for it; at once when the page is left before its time. */
+const start = () => {
+  if (isStarted || d.prerendering || !sites.length) return;
+  isSilent = isDeclined() || getCookie("_cky_ignore") || hasSiteCookie("_no_tracky_", "no_trackyy_");
+  isStarted = 1;
+  if (/^#_(osa|heatmap)/.test(place.hash)) loadPart("widget");
+  if (isSilent) return;
+  const beacons = earlyBeacons.splice(0);
+  resendUnfinished();
+  if (!isOff("pageview")) sendPageView();
+  beacons.forEach(beacon => sendBeacon(...beacon));
 };
 
-/** The first view and everything that watches; at once when the page leaves before its time. */
-const begin = () => {
-  if (started || d.prerendering || !sites.length) return;
-  silent = declined() || getCookie('_cky_ignore') || marked('_no_tracky_', 'no_trackyy_');
-  started = 1;
-  if (/^#_(osa|heatmap)/.test(place.hash)) part('widget');
-  if (silent) return;
-  const early = queue.splice(0);
-  resume();
-  if (!off('pageview')) pageview();
-  early.forEach(args => beacon(...args));
-};
-
-/** A page that is rendered ahead begins when it is shown, which may be before the tenth of a second is over. */
-const schedule = () => {
-  if (!starting) {
-    starting = 1;
-    listen(d, 'prerenderingchange', begin);
-    setTimeout(begin, 100);
-  }
+/** Starts soon; a page that is rendered ahead starts when it is shown, which may be before the time is over. */
+const scheduleStart = () => {
+  if (isScheduled) return;
+  isScheduled = 1;
+  listen(d, "prerenderingchange", start);
+  setTimeout(start, START_MS);
 };
 
 /** Adds a site by number, or by domain where that is all the page knows. */
 const init = id => {
-  id = String(id || '').trim();
-  if (!id || id == '0' || known[id]) return;
-  const site = known[id] = number(id) ? {site_id: id} : {domain: id};
+  id = String(id || "").trim();
+  if (!id || id == "0" || sitesById[id]) return;
+  const site = isNumber(id) ? { site_id: id } : { domain: id };
+  sitesById[id] = site;
   sites.push(site);
-  if (started && !off('pageview')) pageview(0, site);
-  schedule();
+  if (isStarted && !isOff("pageview")) sendPageView(site);
+  scheduleStart();
 };
 
-const attribute = (element, name) => element?.getAttribute('data-' + name);
-const gather = (from, id) => {
-  [attribute(from, 'id'), id, attribute(from, 'site') || attribute(from, 'domain'),
-    old('site_id'), w.async_site_id].forEach(init);
-  names.forEach(name => {
-    const list = [].concat(w[name + '_site_ids'] || []);
-    list.forEach(init);
-    list.push = (...ids) => ids.forEach(init);
-    w[name + '_site_ids'] = list;
+const getDataAttribute = (element, name) => element?.getAttribute("data-" + name);
+
+/** Adds the sites that the page names in any form, and those that it adds to its list later. */
+const addSites = (element, id) => {
+  [
+    getDataAttribute(element, "id"),
+    id,
+    getDataAttribute(element, "site") || getDataAttribute(element, "domain"),
+    getGlobal("site_id"),
+    w.async_site_id,
+  ].forEach(init);
+  prefixes.forEach(prefix => {
+    const ids = [].concat(w[prefix + "_site_ids"] || []);
+    ids.forEach(init);
+    ids.push = (...more) => more.forEach(init);
+    w[prefix + "_site_ids"] = ids;
   });
 };
 
 /**
- * Takes the names by which the page speaks, also from a stub in their place. Under a brand, `clicky` is taken unless
- * another tracker has it.
+ * Sets the globals by which the page speaks, also in the place of a stub. Under a brand, `clicky` is set unless another
+ * tracker has it.
  */
-const claim = () => {
-  names.forEach(name => { if (name == brand || !w[name]?.init) w[name] = w[name + '_obj'] = api; });
+const setGlobals = () => {
+  prefixes.forEach(prefix => {
+    if (prefix == brand || !w[prefix]?.init) w[prefix] = w[prefix + "_obj"] = api;
+  });
   w._cgen = api;
-  if (brand != 'clicky') w._genericStats = api;
+  if (brand != "clicky") w._genericStats = api;
   else if (w.clickport?.track != track) {
-    const early = w.clickport?.q || [];
-    w.clickport = {track};
-    early.forEach(call => track(...call));
+    const calls = w.clickport?.q || [];
+    w.clickport = { track };
+    calls.forEach(call => track(...call));
   }
 };
 
-Object.assign(api, {
-  init, log, goal, track, pageview: onlyOnce => pageview(onlyOnce), inject, on: answer, use,
-  pause() {}, get_href: href, get_cookie: getCookie, set_cookie: (...args) => part('keep', () => inside.setCookie(...args)), sitekey: () => on.osa,
-  video: (action, time, url, title) => beacon('video', {video: {action, time}, href: local(url || href()), title: text(title)}),
-  custom_data(data) {
-    if (data) custom().visitor = Object.assign({}, custom().visitor, data), beacon('custom', {});
-    return tags();
-  },
-  heatmap: (...args) => part('widget', () => inside.overlay(...args)),
-  onsitestats: () => part('widget', () => inside.show()),
-});
-
-if (w._cgen && w._cgen.own == brand + base) w._cgen.again(tag, told.id); // loaded before: only its names and sites are new
-else {
-  api.own = brand + base;
-  api.again = (from, id) => {
-    claim();
-    gather(from, id);
-  };
-  claim();
-  w._cgen_custom = custom();
+const watchPage = () => {
   if (custom().getHighEntropyValues) {
-    nav.userAgentData?.getHighEntropyValues(['platformVersion', 'model']).then(found => {
-      hints = {hep: found.platformVersion, hem: found.model};
+    nav.userAgentData?.getHighEntropyValues(["platformVersion", "model"]).then(({ platformVersion, model }) => {
+      clientHints = { hep: platformVersion, hem: model };
     });
   }
-  attention.follow(leave, ping);
-  followHistory();
+  watchAttention(handleLeave, sendPing);
+  watchHistory(handleAddressChange);
   watchLinks(log);
-  watchForms(part);
-  listen(w, 'pageshow', event => {
-    if (event.persisted && started && !off('pageview')) pageview();
+  watchForms(loadPart);
+  listen(w, "pageshow", event => {
+    if (event.persisted && isStarted && !isOff("pageview")) sendPageView();
   });
-  gather(tag, told.id);
+};
+
+// What pages call. `on` is called by answers that come as scripts.
+Object.assign(api, {
+  init,
+  log,
+  goal,
+  track,
+  on: handleAnswer,
+  pageview(onlyFirst) {
+    if (!onlyFirst || !hasView) sendPageView();
+  },
+  pause() {},
+  get_href: getHref,
+  get_cookie: getCookie,
+  set_cookie: (...args) => loadPart("keep", () => tracker.setCookie(...args)),
+  sitekey: () => switches.osa,
+  video: (action, time, url, title) =>
+    sendBeacon("video", { video: { action, time }, href: stripOrigin(url || getHref()), title: cleanText(title) }),
+  custom_data(data) {
+    if (data) {
+      custom().visitor = { ...custom().visitor, ...data };
+      sendBeacon("custom", {});
+    }
+    return getTags();
+  },
+  heatmap: (...args) => loadPart("widget", () => tracker.requestHeatmap(...args)),
+  onsitestats: () => loadPart("widget", () => tracker.showWidget()),
+});
+
+Object.assign(tracker, {
+  sendBeacon,
+  sendForm,
+  leaveListeners,
+  getPageHref,
+  getReach,
+  sites,
+  view,
+  getCookie,
+  getStoredTagNames,
+  mayStore,
+  switches,
+  mayStoreTags,
+  getTags,
+  uid,
+});
+
+const loaded = w._cgen;
+if (loaded?.own == brand + beaconUrl)
+  loaded.again(script, config.id); // then only its globals and sites are new
+else {
+  api.own = brand + beaconUrl;
+  api.again = (element, id) => {
+    setGlobals();
+    addSites(element, id);
+  };
+  setGlobals();
+  w._cgen_custom = custom();
+  watchPage();
+  addSites(script, config.id);
 }

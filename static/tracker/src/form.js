@@ -1,18 +1,18 @@
-/** Lazy part: forms that were sent, with name, id and plugin, never a value. */
-import {d, listen, w} from './settings.js';
+/** Lazy part: submitted forms, with name, id and plugin, never a value. */
+import { d, listen, w } from "./settings.js";
 
-// These tell themselves once the server took them; their submit event alone is not yet a submission.
-const BY_PLUGIN = '.wpcf7-form,.wpforms-ajax-form,[target^="gform_ajax"]';
+// These report themselves once the server took them; their submit event alone is not yet a submission.
+const REPORTED_BY_PLUGIN = '.wpcf7-form,.wpforms-ajax-form,[target^="gform_ajax"]';
 
-const name = form => form.getAttribute('name') || form.getAttribute('aria-label') || form.id;
+const getName = form => form.getAttribute("name") || form.getAttribute("aria-label") || form.id;
 
-w._cgen.use(({form}) => {
-  listen(d, 'submit', event => {
-    const sent = event.target;
-    if (!sent.matches(BY_PLUGIN)) form(name(sent), sent.id, 'native');
+w._cgen.use(({ sendForm }) => {
+  listen(d, "submit", ({ target }) => {
+    if (!target.matches(REPORTED_BY_PLUGIN)) sendForm(getName(target), target.id, "native");
   });
-  listen(d, 'wpcf7mailsent', event => form('', event.detail.contactFormId, 'Contact Form 7'));
+  listen(d, "wpcf7mailsent", event => sendForm("", event.detail.contactFormId, "Contact Form 7"));
   if (!w.jQuery) return;
-  w.jQuery(d).on('wpformsAjaxSubmitSuccess', event => form(name(event.target), event.target.id, 'WPForms'))
-    .on('gform_confirmation_loaded', (event, id) => form('', id, 'Gravity Forms'));
-}, 'form');
+  w.jQuery(d)
+    .on("wpformsAjaxSubmitSuccess", ({ target }) => sendForm(getName(target), target.id, "WPForms"))
+    .on("gform_confirmation_loaded", (_event, id) => sendForm("", id, "Gravity Forms"));
+}, "form");

@@ -1,8 +1,10 @@
-/** Where a page has forms, fetches the part that knows when one was sent. */
-import {d, listen} from './settings.js';
+/** Where a page has forms, loads the part that reports their submissions. */
+import { d, listen } from "./settings.js";
 
-export const watchForms = part => {
-  const look = () => { if (d.forms[0]) part('form'); };
-  look();
-  listen(d, 'focusin pointerdown', look);
+export const watchForms = loadPart => {
+  const loadIfNeeded = () => {
+    if (d.forms[0]) loadPart("form");
+  };
+  loadIfNeeded();
+  listen(d, "focusin pointerdown", loadIfNeeded);
 };

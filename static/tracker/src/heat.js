@@ -1,85 +1,133 @@
 /** Lazy part: where on the page people click, how deep they look, and which clicks go wrong. Rows as in WIRE.md, 4. */
-import {d, listen, off, setting, w} from './settings.js';
+import { d, getSetting, isOff, listen, w } from "./settings.js";
 
-const FLUSH = 5000, MOST = 10, RAGE_MS = 1000, RAGE_PX = 30, DEAD_MS = 600;
+const FLUSH_MS = 5000;
+const MAX_ROWS = 10;
+const RAGE_CLICKS = 3;
+const RAGE_MS = 1000;
+const RAGE_PX = 30;
+const DEAD_MS = 600;
+const KIND = 4; // the column of a row
+const NEVER_DEAD = "input,select,textarea,label,video,audio,option,[contenteditable]";
 
-// An id that looks generated would not be there on the next page load.
-const stable = id => /^[a-z][\w-]{0,60}$/i.test(id) && !/\d{3,}|^(ember|radix|react|headlessui)/i.test(id);
+const page = d.documentElement;
+const recentClicks = [];
+let tracker;
+let rows = [];
+let lastEvent;
+let reportedReach = 0;
+let reportedView = "";
 
-const step = element => {
-  let nth = 1, other = element;
-  while ((other = other.previousElementSibling)) if (other.localName == element.localName) nth++;
-  return element.localName + ':nth-of-type(' + nth + ')';
-};
+/** Whether an id looks written by hand: a generated one would not be there on the next page load. */
+const isStableId = id => /^[a-z][\w-]{0,60}$/i.test(id) && !/\d{3,}|^(ember|radix|react|headlessui)/i.test(id);
 
-/** A selector that finds the element again at every width: from the nearest stable id down by type and number. */
-const path = element => {
-  const steps = [];
-  for (; element && element != d.documentElement && element != d.body; element = element.parentElement) {
-    if (stable(element.id) && d.querySelectorAll('#' + element.id).length == 1) return ['#' + element.id].concat(steps).join('>');
-    steps.unshift(step(element));
+const buildStep = element => {
+  let position = 1;
+  for (let other = element.previousElementSibling; other; other = other.previousElementSibling) {
+    if (other.localName == element.localName) position++;
   }
-  return ['body'].concat(steps).join('>');
+  return element.localName + ":nth-of-type(" + position + ")";
 };
 
-w._cgen.use(({beacon, href, leavers, reach, view}) => {
-  const page = d.documentElement, recent = [], escape = text => String(text).replace(/\|/g, '%7C');
-  let rows = [], last, deepest = 0, told = '';
+/** Builds a selector that finds the element at every width: from the nearest stable id down by type and position. */
+const buildSelector = element => {
+  const steps = [];
+  for (; element && element != page && element != d.body; element = element.parentElement) {
+    const byId = "#" + element.id;
+    if (isStableId(element.id) && d.querySelectorAll(byId).length == 1) return [byId, ...steps].join(">");
+    steps.unshift(buildStep(element));
+  }
+  return ["body", ...steps].join(">");
+};
 
-  const flush = () => {
-    if (!rows.length || off('heatmap')) return;
-    beacon('heatmap', {heatmap: rows.map(row => row.join('|')), vw: w.innerWidth, lw: page.scrollWidth, lh: page.scrollHeight});
-    rows = [];
-  };
+const escapeBars = text => String(text).replace(/\|/g, "%7C");
+const getPerMille = (part, length) => Math.round((1000 * part) / (length || 1));
 
-  /** The third of three quick clicks on one spot is one of rage. */
-  const rage = (x, y, now) => {
-    recent.push([x, y, now]);
-    while (now - recent[0][2] > RAGE_MS || Math.hypot(x - recent[0][0], y - recent[0][1]) > RAGE_PX) recent.shift();
-    if (recent.length < 3) return false;
-    recent.length = 0;
-    return true;
-  };
-
-  /** A click after which nothing moves, changes or is chosen is a dead one. */
-  const watchDeath = (row, target) => {
-    if (row[4] != 'click' || target.closest('input,select,textarea,label,video,audio,option,[contenteditable]')) return;
-    let alive = String(w.getSelection()) != '';
-    const live = () => { alive = true; }, sight = new MutationObserver(live), at = place();
-    [d, target.getRootNode()].forEach(root =>
-      sight.observe(root, {subtree: true, childList: true, attributes: true, characterData: true}));
-    setTimeout(() => {
-      sight.disconnect();
-      if (!alive && at == place()) row[4] = 'dead';
-    }, DEAD_MS);
-  };
-  const place = () => [location.href, w.pageXOffset, w.pageYOffset, d.activeElement && path(d.activeElement)].join();
-
-  const click = event => {
-    // What lies within a component is kept on the component: no selector of the page finds it.
-    const within = event.composedPath()[0], target = event.composedPath().find(one => one.getRootNode?.() == d);
-    if (event == last || !target?.getBoundingClientRect || off('heatmap')) return;
-    last = event;
-    const box = target.getBoundingClientRect(), mille = (part, whole) => Math.round(1000 * part / (whole || 1));
-    const row = [
-      escape(href()), Math.round(event.pageX), Math.round(event.pageY), w.innerWidth,
-      rage(event.pageX, event.pageY, event.timeStamp) ? 'rage' : 'click',
-      mille(event.clientX - box.left, box.width), mille(event.clientY - box.top, box.height), escape(path(target)),
-    ];
-    rows.push(row);
-    watchDeath(row, within);
-    if (rows.length >= MOST) flush();
-  };
-
-  listen(d, 'click', click);
-  [].concat(setting('heatmap_objects', 'heatmap', 'objects') || []).forEach(found =>
-    [].concat(typeof found == 'string' ? [...d.querySelectorAll(found)] : found).forEach(one => listen(one, 'click', click)));
-  setInterval(flush, FLUSH);
-  leavers.push(() => {
-    const seen = Math.round(reach());
-    if (seen > deepest || told != view.id) rows.push([escape(href()), 0, seen, w.innerWidth, 'reach', 0, 0, '']);
-    deepest = seen;
-    told = view.id;
-    flush();
+const sendRows = () => {
+  if (!rows.length || isOff("heatmap")) return;
+  tracker.sendBeacon("heatmap", {
+    heatmap: rows.map(row => row.join("|")),
+    vw: w.innerWidth,
+    lw: page.scrollWidth,
+    lh: page.scrollHeight,
   });
-}, 'heat');
+  rows = [];
+};
+
+/** Whether this is the third of three quick clicks on one spot, which is one of rage. */
+const isRageClick = (x, y, time) => {
+  recentClicks.push([x, y, time]);
+  const isOld = click => time - click[2] > RAGE_MS || Math.hypot(x - click[0], y - click[1]) > RAGE_PX;
+  while (isOld(recentClicks[0])) recentClicks.shift();
+  if (recentClicks.length < RAGE_CLICKS) return false;
+  recentClicks.length = 0;
+  return true;
+};
+
+const describePosition = () =>
+  [location.href, w.pageXOffset, w.pageYOffset, d.activeElement && buildSelector(d.activeElement)].join();
+
+/** Makes a click after which nothing moves, changes or is selected a dead one. */
+const markIfDead = (row, target) => {
+  if (row[KIND] != "click" || target.closest(NEVER_DEAD)) return;
+  let isAlive = String(w.getSelection()) != "";
+  const position = describePosition();
+  const observer = new MutationObserver(() => {
+    isAlive = true;
+  });
+  [d, target.getRootNode()].forEach(root => {
+    observer.observe(root, { subtree: true, childList: true, attributes: true, characterData: true });
+  });
+  setTimeout(() => {
+    observer.disconnect();
+    if (!isAlive && position == describePosition()) row[KIND] = "dead";
+  }, DEAD_MS);
+};
+
+const recordClick = event => {
+  // What lies within a component is recorded at the component: no selector of the page finds it.
+  const nodes = event.composedPath();
+  const target = nodes.find(node => node.getRootNode?.() == d);
+  if (event == lastEvent || !target?.getBoundingClientRect || isOff("heatmap")) return;
+  lastEvent = event;
+  const box = target.getBoundingClientRect();
+  const row = [
+    escapeBars(tracker.getPageHref()),
+    Math.round(event.pageX),
+    Math.round(event.pageY),
+    w.innerWidth,
+    isRageClick(event.pageX, event.pageY, event.timeStamp) ? "rage" : "click",
+    getPerMille(event.clientX - box.left, box.width),
+    getPerMille(event.clientY - box.top, box.height),
+    escapeBars(buildSelector(target)),
+  ];
+  rows.push(row);
+  markIfDead(row, nodes[0]);
+  if (rows.length >= MAX_ROWS) sendRows();
+};
+
+const recordReach = () => {
+  const reach = Math.round(tracker.getReach());
+  if (reach > reportedReach || reportedView != tracker.view.id) {
+    rows.push([escapeBars(tracker.getPageHref()), 0, reach, w.innerWidth, "reach", 0, 0, ""]);
+  }
+  reportedReach = reach;
+  reportedView = tracker.view.id;
+  sendRows();
+};
+
+/** Listens to the elements, or selectors, whose clicks the page stops before they reach the document. */
+const watchObjects = () => {
+  for (const object of [].concat(getSetting("heatmap_objects", "heatmap", "objects") || [])) {
+    const elements = typeof object == "string" ? [...d.querySelectorAll(object)] : [].concat(object);
+    for (const element of elements) listen(element, "click", recordClick);
+  }
+};
+
+w._cgen.use(core => {
+  tracker = core;
+  listen(d, "click", recordClick);
+  watchObjects();
+  setInterval(sendRows, FLUSH_MS);
+  tracker.leaveListeners.push(recordReach);
+}, "heat");

@@ -1,50 +1,65 @@
 /**
- * What the page and the script door say.
+ * What the server and the page say.
  *
- * The script door puts one line in front of this file (WIRE.md, 1):
+ * The server puts one line in front of the built file (WIRE.md, 1):
  *     var _ff={b:"/in.php",h:"stats.example.com",n:"clicky",id:123};
  * b beacon path, h host of the beacon ("" = the page's own), n name of the globals, id site number or 0.
  */
-export const w = window, d = document, nav = navigator, place = location;
-export const told = w._ff || {b: '/in.php'};
-export const brand = !told.n || told.n == 'clickport' ? 'clicky' : told.n;
+
+/** The browser's objects under short names: the minifier does not shorten those of the browser. */
+export const w = window;
+export const d = document;
+export const nav = navigator;
+export const place = location;
+
+export const config = w._ff || { b: "/in.php" };
+export const brand = !config.n || config.n == "clickport" ? "clicky" : config.n;
 /** What the page's globals begin with. Clicky's own names hold under every brand, so that no page has to change. */
-export const names = brand == 'clicky' ? [brand] : [brand, 'clicky'];
-export const tag = d.currentScript || d.querySelector('script[data-id],script[data-site],script[data-domain]');
+export const prefixes = brand == "clicky" ? [brand] : [brand, "clicky"];
+export const script = d.currentScript || d.querySelector("script[data-id],script[data-site],script[data-domain]");
 
-const scheme = (/^https?:/.exec(tag && tag.src) || /^http:/.exec(place.protocol) || ['https:'])[0];
-export const base = (told.h ? scheme + '//' + told.h : '') + told.b;
+const scheme = (/^https?:/.exec(script?.src) || /^http:/.exec(place.protocol) || ["https:"])[0];
+export const beaconUrl = (config.h ? scheme + "//" + config.h : "") + config.b;
 
-const empty = {}; // where the page has no settings
+const noSettings = {};
 
-/** The page's settings object, read again each time because pages change it as they go. */
+/** Returns the page's settings object, read again each time because pages change it as they go. */
 export const custom = () =>
-  names.map(name => w[name + '_custom']).find(found => found && found != empty) || (w[brand + '_custom'] = empty);
+  prefixes.map(prefix => w[prefix + "_custom"]).find(settings => settings && settings != noSettings) ||
+  (w[brand + "_custom"] = noSettings);
 
-/** A setting in its flat form (`cookie_domain`) or its nested one (`cookies: {domain}`). */
-export const setting = (flat, group, key) => {
-  const c = custom();
-  return flat in c ? c[flat] : c[group]?.[key];
+/** Returns a setting in its flat form (`cookie_domain`) or its nested one (`cookies: {domain}`). */
+export const getSetting = (flat, group, key) => {
+  const settings = custom();
+  return flat in settings ? settings[flat] : settings[group]?.[key];
 };
 
-/** True where the page turned a feature off: `heatmap_disable: 1` or `heatmap: {disabled: true}`. */
-export const off = (feature, group) => setting(feature + '_disable', group || feature, 'disabled');
+/** Whether the page turned a feature off: `heatmap_disable: 1` or `heatmap: {disabled: true}`. */
+export const isOff = (feature, group) => getSetting(feature + "_disable", group || feature, "disabled");
 
-/** An old global such as `clicky_goal`. */
-export const old = key => names.map(name => w[name + '_' + key]).find(Boolean);
+/** Returns an older form of a setting, a global such as `clicky_goal`. */
+export const getGlobal = key => prefixes.map(prefix => w[prefix + "_" + key]).find(Boolean);
 
-/** Switches the site set in its answer; until then these hold. */
-export const on = {ping: 1, link: 1, form: 1};
+/** Switches that the site sets in its answer; until then these hold. */
+export const switches = { ping: 1, link: 1, form: 1 };
 const answered = {};
-export const switchOn = news => {
-  for (const key in news) {
-    on[key] = answered[key] ? on[key] || news[key] : news[key];
-    answered[key] = 1;
+
+/** Takes the switches of an answer. With several sites a switch is on if any of them turns it on. */
+export const setSwitches = answer => {
+  for (const name in answer) {
+    switches[name] = answered[name] ? switches[name] || answer[name] : answer[name];
+    answered[name] = 1;
   }
 };
 
-export const number = value => /^\d+$/.test(value);
-export const listen = (target, names, act) =>
-  names.split(' ').forEach(name => target.addEventListener(name, act, true));
-export const text = value => String(value || '').trim().replace(/\s+/g, ' ').slice(0, 200);
-export const random = () => Math.random().toString(16).slice(2).padEnd(13, '0').slice(0, 13);
+export const isNumber = value => /^\d+$/.test(value);
+export const cleanText = value =>
+  String(value || "")
+    .trim()
+    .replace(/\s+/g, " ")
+    .slice(0, 200);
+export const createId = () => Math.random().toString(16).slice(2).padEnd(13, "0").slice(0, 13);
+
+/** Listens to several events, separated by spaces, before the page's own listeners. */
+export const listen = (target, names, listener) =>
+  names.split(" ").forEach(name => target.addEventListener(name, listener, true));

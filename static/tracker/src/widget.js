@@ -1,138 +1,138 @@
 /** Lazy part: who is here, and the heatmap over the page, for the site's owner. The numbers come as scripts (WIRE.md, 5). */
-import {base, d, listen, place, told, w} from './settings.js';
+import { getColours, hideOverlay, showOverlay, watchScrolling } from "./overlay.js";
+import { beaconUrl, config, d, place, w } from "./settings.js";
 
-const MINUTE = 60000, SIZE = 24, LEVELS = 7, api = w._cgen;
+const MINUTE_MS = 60000;
+const HOST_STYLE = "all:initial;position:fixed;right:12px;bottom:12px;z-index:2147483647";
+const PANEL_STYLE =
+  "font:13px/1.5 system-ui,sans-serif;color:#222;background:#fff;border:1px solid #999;border-radius:8px;padding:8px 12px;max-width:300px";
 
-w._cgen.use(inside => {
-  const root = (told.h ? base.slice(0, base.indexOf(told.h) + told.h.length) : place.origin) + '/ajax/onsitestats';
-  // The word the dashboard put behind `#` is kept for this site and taken out of the address.
-  const handed = /^#_(osa|heatmap)(?:=([\w.-]+))?&?(.*)/.exec(place.hash) || [];
-  if (handed[2]) {
-    d.cookie = '_cky_osa=' + handed[2] + ';path=/;max-age=3600;samesite=lax' + (place.protocol == 'https:' ? ';secure' : '');
-    history.replaceState(history.state, '', place.pathname + place.search);
-  }
-  const page = d.documentElement, {on} = inside; // a part's own copy of the switches knows no answer
-  let opened = 0, board, canvas, heat;
+const api = w._cgen;
+const server = config.h ? beaconUrl.slice(0, beaconUrl.indexOf(config.h) + config.h.length) : place.origin;
+// What the dashboard put behind `#`: what to show, the owner's token, and the dashboard's filters.
+const [, shown, token, filters] = /^#_(osa|heatmap)(?:=([\w.-]+))?&?(.*)/.exec(place.hash) || [];
+let tracker;
+let openedAt = 0;
+let panel;
 
-  const ask = (what, words) => {
-    const site = inside.sites[0] || {};
-    const all = Object.assign({site_id: site.site_id, sitekey: handed[2] || on.osa || inside.getCookie('_cky_osa'), href: inside.href(),
-      domain: place.hostname, w: w.innerWidth, h: w.innerHeight, x: Math.random()}, words);
-    const query = Object.keys(all).filter(key => all[key] != null).map(key => key + '=' + encodeURIComponent(all[key])).join('&');
-    api.inject(root + what + '?' + query + (handed[3] && what == '/heatmap' ? '&' + handed[3] : ''));
+/** Stores the token for this site and takes it out of the address. */
+const storeToken = () => {
+  const secure = place.protocol == "https:" ? ";secure" : "";
+  d.cookie = "_cky_osa=" + token + ";path=/;max-age=3600;samesite=lax" + secure;
+  history.replaceState(history.state, "", place.pathname + place.search);
+};
+
+/** Requests numbers; the answer is a script that calls `api.onsite`. */
+const requestNumbers = (path, parameters) => {
+  const all = {
+    site_id: tracker.sites[0]?.site_id,
+    sitekey: token || tracker.switches.osa || tracker.getCookie("_cky_osa"),
+    href: tracker.getPageHref(),
+    domain: place.hostname,
+    w: w.innerWidth,
+    h: w.innerHeight,
+    x: Math.random(),
+    ...parameters,
   };
+  const pairs = Object.entries(all).filter(([, value]) => value != null);
+  const query = pairs.map(([key, value]) => key + "=" + encodeURIComponent(value)).join("&");
+  const more = filters && path == "/heatmap" ? "&" + filters : "";
+  api.inject(server + "/ajax/onsitestats" + path + "?" + query + more);
+};
 
-  /** Every minute for five minutes, then every five for an hour, while the page is seen. */
-  const refresh = () => {
-    const age = Date.now() - opened;
-    if (age > 65 * MINUTE) return;
-    setTimeout(() => {
-      if (!d.hidden) ask('/', {refresh: 1});
-      refresh();
-    }, age < 5 * MINUTE ? MINUTE : 5 * MINUTE);
-  };
+/** Requests the numbers every minute for five minutes, then every five for an hour, while the page is visible. */
+const refresh = () => {
+  const age = Date.now() - openedAt;
+  if (age > 65 * MINUTE_MS) return;
+  const wait = age < 5 * MINUTE_MS ? MINUTE_MS : 5 * MINUTE_MS;
+  setTimeout(() => {
+    if (!d.hidden) requestNumbers("/", { refresh: 1 });
+    refresh();
+  }, wait);
+};
 
-  const add = (to, name, text, css) => {
-    const made = d.createElement(name);
-    made.style.cssText = css || '';
-    made.textContent = text || '';
-    return to.appendChild(made);
+const addElement = (parent, name, text, style) => {
+  const element = d.createElement(name);
+  element.style.cssText = style || "";
+  element.textContent = text || "";
+  return parent.appendChild(element);
+};
+
+const addButton = (parent, text, listener) => {
+  addElement(parent, "button", text, "margin:2px").onclick = listener;
+};
+
+/** Opens the panel, in a shadow tree so that the page's styles do not reach it. */
+const openPanel = () => {
+  const host = addElement(d.documentElement, "div", "", HOST_STYLE);
+  panel = addElement(host.attachShadow({ mode: "open" }), "div", "", PANEL_STYLE);
+  const button = addElement(panel, "button", "\u00d7", "float:right");
+  button.ariaLabel = "Close";
+  button.onclick = () => {
+    host.remove();
+    hideOverlay();
+    panel = 0;
   };
-  /** The board's line of this name, emptied. */
-  const line = name => {
-    if (!board) {
-      const host = add(page, 'div', '', 'all:initial;position:fixed;right:12px;bottom:12px;z-index:2147483647');
-      board = add(host.attachShadow({mode: 'open'}), 'div', '', 'font:13px/1.5 system-ui,sans-serif;color:#222;background:#fff;border:1px solid #999;border-radius:8px;padding:8px 12px;max-width:300px');
-      const close = add(board, 'button', '\u00d7', 'float:right');
-      close.ariaLabel = 'Close';
-      close.onclick = () => { host.remove(); if (canvas) canvas.remove(); heat = board = canvas = 0; };
+};
+
+/** Returns the panel's section of this name, emptied. */
+const clearSection = name => {
+  if (!panel) openPanel();
+  const section = [...panel.children].find(({ id }) => id == name) || addElement(panel, "div");
+  section.id = name;
+  section.textContent = "";
+  return section;
+};
+
+const requestVisitors = (page, sub) => requestNumbers("/visitors", { page, sub });
+const requestHeatmap = (date, sub, subitem) => requestNumbers("/heatmap", { date, sub, subitem });
+
+/** Shows an answer, by its kind. */
+const show = {
+  stats(answer) {
+    const section = clearSection("now");
+    addElement(section, "b", answer.site + " on site, " + answer.page + " on page");
+    addElement(section, "div", answer.visitors + " visitors, " + answer.views + " views of this page today");
+    answer.sources.forEach(([name, count]) => addElement(section, "div", count + " " + name));
+    addButton(section, "Visitors", () => requestVisitors(1));
+    addButton(section, "Heatmap", () => requestHeatmap());
+  },
+  visitors(answer) {
+    const section = clearSection("people");
+    answer.visits.forEach(visit => addElement(section, "div", visit.name + ", " + visit.place + ": " + visit.page));
+    if (answer.more) addButton(section, "More", () => requestVisitors(answer.number + 1));
+  },
+  heatmap(answer) {
+    const section = clearSection("heat");
+    const halfReach = answer.reach.filter(share => share >= 0.5).length - 1; // in twentieths of the page
+    const maxClicks = showOverlay(answer);
+    addElement(section, "b", answer.clicks + " clicks in " + answer.visits + " visits");
+    addElement(section, "div", answer.rage + " of rage, " + answer.dead + " dead");
+    if (answer.views) {
+      addElement(section, "div", "Half of " + answer.views + " views saw " + 5 * halfReach + "% of the page");
     }
-    const found = [...board.children].find(one => one.id == name) || add(board, 'div');
-    found.id = name;
-    found.textContent = '';
-    return found;
-  };
-  const link = (to, text, act) => { add(to, 'button', text, 'margin:2px').onclick = act; };
+    const legend = addElement(section, "div", "One spot: 1 ");
+    getColours().forEach(colour =>
+      addElement(legend, "span", "", "display:inline-block;width:16px;height:10px;background:" + colour),
+    );
+    addElement(legend, "span", " " + maxClicks);
+  },
+};
 
-  const colour = level => 'oklch(' + (.99 - .08 * level) + ' ' + Math.min(.16, .01 + .035 * level) + ' 35)';
-  const find = selector => { try { return selector && d.querySelector(selector); } catch (e) { return null; } };
-
-  /** The spots that are in sight: shade by shade onto a canvas, then each shade becomes its step of the one hue. */
-  const paint = () => {
-    if (!heat) return;
-    const pen = canvas.getContext('2d', {willReadFrequently: true});
-    const wide = canvas.width = w.innerWidth, high = canvas.height = w.innerHeight, boxes = heat.elements.map(name => find(name)?.getBoundingClientRect());
-    heat.points.forEach(([element, ox, oy, across, down, clicks]) => {
-      const box = boxes[element];
-      if (box && !box.width) return;
-      const x = box ? box.left + ox * box.width / 1000 : across * page.scrollWidth / 1000 - w.pageXOffset;
-      const y = box ? box.top + oy * box.height / 1000 : down - w.pageYOffset;
-      if (y < -SIZE || y > high + SIZE) return;
-      const spot = pen.fillStyle = pen.createRadialGradient(x, y, 0, x, y, SIZE);
-      spot.addColorStop(0, 'rgba(0,0,0,' + Math.max(.15, clicks / heat.most) + ')');
-      spot.addColorStop(1, 'rgba(0,0,0,0)');
-      pen.fillRect(x - SIZE, y - SIZE, 2 * SIZE, 2 * SIZE);
-    });
-    const image = pen.getImageData(0, 0, wide, high), bytes = image.data;
-    for (let i = 0; i < bytes.length; i += 4) if (bytes[i + 3]) {
-      const at = 4 * bytes[i + 3];
-      for (let part = 0; part < 3; part++) bytes[i + part] = heat.colours[at + part];
-      bytes[i + 3] = Math.min(215, 60 + bytes[i + 3]);
-    }
-    pen.putImageData(image, 0, 0);
-  };
-
-  const palette = () => {
-    const strip = d.createElement('canvas'), pen = strip.getContext('2d'), run = pen.createLinearGradient(0, 0, 256, 0);
-    strip.width = 256;
-    for (let level = 1; level <= LEVELS; level++) run.addColorStop((level - 1) / (LEVELS - 1), colour(level));
-    pen.fillStyle = run;
-    pen.fillRect(0, 0, 256, 1);
-    return pen.getImageData(0, 0, 256, 1).data;
-  };
-
-  const show = {
-    stats(news) {
-      const to = line('now');
-      add(to, 'b', news.site + ' on site, ' + news.page + ' on page');
-      add(to, 'div', news.visitors + ' visitors, ' + news.views + ' views of this page today');
-      news.sources.forEach(([name, count]) => add(to, 'div', count + ' ' + name));
-      link(to, 'Visitors', () => inside.visitors(1));
-      link(to, 'Heatmap', () => inside.overlay());
-    },
-    visitors(news) {
-      const to = line('people');
-      news.visits.forEach(one => add(to, 'div', one.name + ', ' + one.place + ': ' + one.page));
-      if (news.more) link(to, 'More', () => inside.visitors(news.number + 1));
-    },
-    heatmap(news) {
-      const to = line('heat'), half = news.reach.filter(share => share >= .5).length - 1;
-      heat = news;
-      heat.most = Math.max(1, ...news.points.map(one => one[5]));
-      heat.colours = palette();
-      if (!canvas) canvas = add(page, 'canvas', '', 'position:fixed;inset:0;z-index:2147483646;pointer-events:none');
-      add(to, 'b', news.clicks + ' clicks in ' + news.visits + ' visits');
-      add(to, 'div', news.rage + ' of rage, ' + news.dead + ' dead');
-      if (news.views) add(to, 'div', 'Half of ' + news.views + ' views saw ' + 5 * half + '% of the page');
-      const key = add(to, 'div', 'One spot: 1 ');
-      for (let level = 1; level <= LEVELS; level++) add(key, 'span', '', 'display:inline-block;width:16px;height:10px;background:' + colour(level));
-      add(key, 'span', ' ' + heat.most);
-      paint();
-    },
-  };
-  api.onsite = (what, news) => news.failed ? add(line('now'), 'div', news.failed) : show[what](news);
-  let due = 0;
-  listen(w, 'scroll resize', () => { due = due || requestAnimationFrame(() => { due = 0; paint(); }); });
-
-  inside.show = () => {
-    if (opened) return;
-    opened = Date.now();
-    ask('/');
+w._cgen.use(core => {
+  tracker = core;
+  if (token) storeToken();
+  api.onsite = (kind, answer) =>
+    answer.failed ? addElement(clearSection("now"), "div", answer.failed) : show[kind](answer);
+  watchScrolling();
+  tracker.showWidget = () => {
+    if (openedAt) return;
+    openedAt = Date.now();
+    requestNumbers("/");
     refresh();
   };
-  inside.visitors = (page, sub) => ask('/visitors', {page, sub});
-  inside.overlay = (date, sub, subitem) => ask('/heatmap', {date, sub, subitem});
-  api.visitors = inside.visitors;
-  if (handed[1] == 'heatmap') inside.overlay();
-  if (handed[1] == 'osa' || on.osa) inside.show();
-}, 'widget');
+  api.visitors = requestVisitors;
+  tracker.requestHeatmap = requestHeatmap;
+  if (shown == "heatmap") requestHeatmap();
+  if (shown == "osa" || tracker.switches.osa) tracker.showWidget();
+}, "widget");

@@ -1,0 +1,1 @@
+"""The management API: what all endpoints share, and those of accounts."""

@@ -1,0 +1,45 @@
+"""Reads of members and of host claims, whose hosts are normalized names."""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+
+from accounts.models import Account, HostClaim, Membership, Role, User
+
+
+def list_members(account: Account) -> QuerySet[Membership]:
+    """Select the accepted members of the account, oldest first."""
+    rows: QuerySet[Membership] = account.memberships.accepted()
+    return rows.select_related("user", "account").prefetch_related("grants").order_by("created", "pk")
+
+
+def find_owner(account: Account) -> User | None:
+    """Find the account's first owner."""
+    owners = account.memberships.accepted().filter(role=Role.OWNER)
+    membership = owners.select_related("user").order_by("pk").first()
+    return membership.user if membership else None
+
+
+def list_verified_claims(purpose: str) -> QuerySet[HostClaim]:
+    """Select all verified claims for a purpose."""
+    return HostClaim.objects.filter(purpose=purpose, proved__isnull=False)
+
+
+def find_verified_claim(host: str, purpose: str) -> HostClaim | None:
+    """Find the verified claim on a host, with its account; there is at most one."""
+    return list_verified_claims(purpose).filter(host=host).select_related("account").first() if host else None
+
+
+def has_verified(account: Account, host: str, purpose: str) -> bool:
+    """Whether the account has verified the host for the purpose."""
+    return bool(host) and list_verified_claims(purpose).filter(account=account, host=host).exists()
+
+
+def load_claims_by_host(account: Account, purpose: str) -> dict[str, HostClaim]:
+    """Load the account's claims for a purpose by host, pending and verified."""
+    return {claim.host: claim for claim in HostClaim.objects.filter(account=account, purpose=purpose)}
+
+
+def find_claim(account: Account, host: str, purpose: str) -> HostClaim | None:
+    """Find the account's claim on a host, pending or verified."""
+    return HostClaim.objects.filter(account=account, host=host, purpose=purpose).first()

@@ -1,0 +1,103 @@
+"""Writes of accounts: their fields, white label, limits, quota and key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from django.db import transaction
+from django.utils import timezone as clock
+
+from accounts.custom_domains.services import host_claim, host_release
+from accounts.limits import validate_change
+from accounts.models import Account, Membership, Purpose, Role, User
+from accounts.revocation import SharedKeys, exposed_keys_clear
+from accounts.validators import clean_brand, clean_name, clean_timezone
+
+
+@transaction.atomic
+def account_create(*, name: str, owner: User | None = None, timezone: str = "UTC") -> Account:
+    """Create an account, owned by `owner` if there is one. Raises ValidationError."""
+    account = Account.objects.create(name=clean_name(name), timezone=clean_timezone(timezone))
+    if owner is not None:
+        Membership.objects.create(user=owner, account=account, role=Role.OWNER)
+    return account
+
+
+def account_update(*, account: Account, name: str | None = None, timezone: str | None = None) -> Account:
+    """Change an account's name or time zone. Raises ValidationError."""
+    if name is not None:
+        account.name = clean_name(name)
+    if timezone is not None:
+        account.timezone = clean_timezone(timezone)
+    account.save(update_fields=["name", "timezone"])
+    return account
+
+
+@transaction.atomic
+def account_brand_set(*, account: Account, **brand: str) -> Account:
+    """Set the white label (host, name, logo, accent; an empty host switches it off). Raises ValidationError.
+
+    A new host is claimed: the white label appears on it once the account has verified the host.
+    """
+    changes = clean_brand(brand)
+    account_lock(account)
+    old_host, host = account.brand.get("host", ""), changes.get("host", "")
+    if "host" in brand and host != old_host:
+        if host:
+            host_claim(account=account, host=host, purpose=Purpose.BRAND)
+        if old_host:
+            host_release(account=account, host=old_host, purpose=Purpose.BRAND)
+    account.brand = {**{key: value for key, value in account.brand.items() if key not in brand}, **changes}
+    account.save(update_fields=["brand"])
+    return account
+
+
+def account_quota_set(*, account: Account, monthly_events: int) -> None:
+    """Set how many events the account may record in a month; 0 = unlimited. It takes effect at the next count."""
+    account.monthly_events = monthly_events
+    account.save(update_fields=["monthly_events"])
+
+
+def account_usage_set(*, account: Account, used: int, now: datetime | None) -> None:
+    """Store how many events of the month are used; `now` is None if the account no longer has a quota."""
+    account.events_used, account.events_counted = used, now
+    account.save(update_fields=["events_used", "events_counted"])
+
+
+@transaction.atomic
+def account_key_rotate(*, account: Account) -> None:
+    """Replace the authkey; the old one stops working. Open invitations that were sent with it are revoked."""
+    account.key_generation += 1
+    account.save()
+    account.invitations.open().filter(invited_by=None).update(revoked=clock.now())
+    exposed_keys_clear(kind="account", object_id=account.pk)
+
+
+# Only owners can read the account's key, so it is exposed when one of them leaves
+ACCOUNT_KEY = SharedKeys(
+    "account",
+    "Authkey",
+    lambda membership: {(membership.account_id, "authkey")} if membership.role == Role.OWNER else set(),
+    lambda account, ids: {account.pk: account.name},
+    lambda account, object_id: account_key_rotate(account=account),
+    owners_only=True,
+)
+
+
+@transaction.atomic
+def account_limits_set(*, account: Account, changes: Mapping[str, int | str | None]) -> None:
+    """Change the account's own limits; None restores a default. Raises ValidationError without a change."""
+    row = Account.objects.select_for_update().get(pk=account.pk)
+    for name, value in changes.items():
+        validate_change(name, value)
+        row.limits = {key: old_value for key, old_value in row.limits.items() if key != name}
+        if value is not None:
+            row.limits[name] = value
+    row.save(update_fields=["limits"])
+    account.limits = row.limits
+
+
+def account_lock(account: Account) -> None:
+    """Lock the account, so that its members are not counted or changed elsewhere until the transaction ends."""
+    Account.objects.select_for_update(no_key=True).values_list("pk").get(pk=account.pk)

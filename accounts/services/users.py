@@ -1,0 +1,77 @@
+"""Writes of users."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.hashers import make_password
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+
+from accounts.models import User
+
+
+def user_create(*, email: str, password: str, name: str = "", operator: bool = False) -> User:
+    """Create a user who can log in, or turn a placeholder (`is_placeholder`) into one.
+
+    The caller has made sure that the address is the person's. Raises ValidationError for an address that is used or
+    invalid, and for a weak password.
+    """
+    address, full_name = email.strip().lower(), " ".join(name.split())[:120]
+    _run_validator("email", validate_email, address)
+    user = User.objects.filter(email=address).first() or User(email=address)
+    if user.pk is not None and not is_placeholder(user):
+        raise ValidationError({"email": "There is already a user with this address."})
+    user.name, user.is_operator = full_name, operator
+    _run_validator("password", validate_password, password, user)
+    user.set_password(password)
+    user.save()
+    return user
+
+
+def user_update(*, user: User, name: str) -> User:
+    """Change a user's name."""
+    user.name = " ".join(name.split())[:120]
+    user.save(update_fields=["name"])
+    return user
+
+
+def user_password_set(*, user: User, password: str) -> None:
+    """Set a new password; every other session of the user ends. Raises ValidationError for a weak one."""
+    _run_validator("password", validate_password, password, user)
+    user.set_password(password)
+    user.save(update_fields=["password"])
+
+
+def placeholder_user_get_or_create(*, email: str) -> User:
+    """Return the user with this address; for a new address, a placeholder: a user without password.
+
+    Raises ValidationError for an invalid address.
+    """
+    address = email.strip().lower()
+    try:
+        validate_email(address)
+    except ValidationError:
+        raise ValidationError({"email": "This is not an e-mail address."}) from None
+    return User.objects.get_or_create(email=address, defaults={"password": make_password(None)})[0]
+
+
+def is_placeholder(user: User) -> bool:
+    """Whether the user was only invited so far: no password, never logged in, and no accepted membership."""
+    has_log_in = user.last_login is not None or user.has_usable_password()
+    return user.is_active and not has_log_in and not user.memberships.accepted().exists()
+
+
+def placeholder_user_delete(*, user: User) -> None:
+    """Delete a placeholder that has no membership left; does nothing for other users."""
+    if is_placeholder(user) and not user.memberships.exists():
+        user.delete()
+
+
+def _run_validator(field: str, validator: Any, *args: Any) -> None:
+    """Run one of Django's validators; its error is raised for `field`."""
+    try:
+        validator(*args)
+    except ValidationError as error:
+        raise ValidationError({field: error.messages}) from error

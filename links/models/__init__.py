@@ -1,0 +1,51 @@
+"""Models of tracked links and pixels and of what they use.
+
+Enumerations have the numbers that programs written for ClickMeter send and expect, so one model serves the pages, the
+redirector and the dialect.
+"""
+
+from links.models.account import MAX_LIST_ENTRIES, Entry, Listing, Script
+from links.models.conversions import MAX_CONVERSIONS, MAX_WINDOW_DAYS, MIN_WINDOW_DAYS, Attached, Conversion, Protocol
+from links.models.domains import ACCOUNT_KINDS, Domain, DomainKind
+from links.models.fields import MAX_URL
+from links.models.links import (
+    MAX_SCRIPTS,
+    ROTATORS,
+    Datapoint,
+    DatapointKind,
+    Destination,
+    Group,
+    Mode,
+    RedirectType,
+    ReferrerClean,
+    Status,
+    Tag,
+)
+
+__all__ = [
+    "ACCOUNT_KINDS",
+    "MAX_CONVERSIONS",
+    "MAX_LIST_ENTRIES",
+    "MAX_SCRIPTS",
+    "MAX_URL",
+    "MAX_WINDOW_DAYS",
+    "MIN_WINDOW_DAYS",
+    "ROTATORS",
+    "Attached",
+    "Conversion",
+    "Datapoint",
+    "DatapointKind",
+    "Destination",
+    "Domain",
+    "DomainKind",
+    "Entry",
+    "Group",
+    "Listing",
+    "Mode",
+    "Protocol",
+    "RedirectType",
+    "ReferrerClean",
+    "Script",
+    "Status",
+    "Tag",
+]

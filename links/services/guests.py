@@ -1,0 +1,84 @@
+"""Services for guests: people outside the team who see what they were granted, with a key of their own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from accounts.models import Account, Invitation, Membership, Role
+from accounts.services import member_remove, placeholder_user_get_or_create
+from accounts.services.invitations import check_guest_limit, pending_member_invite
+from links.permissions import ALL_LINKS_OPTION
+
+TEXT_OPTIONS = (
+    "notes", "language", "dateFormat", "decimalSeparator", "numberGroupSeparator", "userName", "timeframeMinDate",
+)  # fmt: skip
+NUMBER_OPTIONS = ("timeZone", "timeFormat")
+FLAG_OPTIONS = {
+    "hitOptions": ("hideReferrer",),
+    "conversionOptions": ("hideCount", "hideValue", "hideCost", "hideComCost", "hideParams"),
+    "extendedGrants": ("allowAllGrants", "allowGroupCreation"),
+}
+PERCENT_OPTIONS = ("percentValue", "percentCommission")
+
+
+def merge_options(current: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Merge changes into a guest's options; unknown members are ignored, each value gets its own type."""
+    options = dict(current)
+    for name in TEXT_OPTIONS:
+        if name in changes:
+            options[name] = str(changes[name] or "").replace("\x00", "")[:2000]
+    for name in NUMBER_OPTIONS:
+        if name in changes:
+            options[name] = int(changes[name] or 0)
+    for section, names in FLAG_OPTIONS.items():
+        if isinstance(changes.get(section), dict):
+            allowed = {name: bool(value) for name, value in changes[section].items() if name in names}
+            options[section] = {**options.get(section, {}), **allowed}
+    conversion_options = changes.get("conversionOptions")
+    percents: dict[str, Any] = conversion_options if isinstance(conversion_options, dict) else {}
+    for name in PERCENT_OPTIONS:
+        if name in percents:
+            options["conversionOptions"][name] = min(100, max(0, int(percents[name] or 0)))
+    options[ALL_LINKS_OPTION] = bool(options.get("extendedGrants", {}).get("allowAllGrants"))
+    return options
+
+
+@transaction.atomic
+def guest_create(*, account: Account, email: str, name: str = "", options: dict[str, Any] | None = None) -> Membership:
+    """Create a pending guest of the account. Until they accept an invitation, only the guest's own key works.
+
+    There is no parameter for a password, since only the owner of the address may choose one. Raises ValidationError.
+    """
+    user = placeholder_user_get_or_create(email=email)
+    if account.memberships.filter(user=user).exists():
+        raise ValidationError({"email": f"{user.email} is in this account already."})
+    check_guest_limit(account, user.email)
+    chosen = merge_options({"guestName": name[:120]}, options or {})
+    return Membership.objects.create(user=user, account=account, role=Role.GUEST, options=chosen, accepted=None)
+
+
+@transaction.atomic
+def guest_invite(
+    *, account: Account, by: Membership, email: str, name: str = "", options: dict[str, Any] | None = None
+) -> tuple[Membership, Invitation]:
+    """Create a pending guest and the invitation to mail. Raises ValidationError, also above a limit."""
+    guest = guest_create(account=account, email=email, name=name, options=options)
+    return guest, pending_member_invite(membership=guest, by=by)
+
+
+@transaction.atomic
+def guest_update(*, guest: Membership, name: str | None = None, options: dict[str, Any] | None = None) -> Membership:
+    """Change the name the account gives a guest, and their options. E-mail and password are the person's own."""
+    if name is not None:
+        guest.options = {**guest.options, "guestName": name[:120]}
+    guest.options = merge_options(guest.options, options or {})
+    guest.save(update_fields=["options"])
+    return guest
+
+
+def guest_delete(*, guest: Membership, by: Membership) -> None:
+    """Remove a guest from the account; the person's log-in stays."""
+    member_remove(membership=guest, by=by)

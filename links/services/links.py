@@ -1,0 +1,276 @@
+"""Services that write links and pixels."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import string
+from collections.abc import Sequence
+from typing import Any
+
+from django.contrib.auth.hashers import make_password
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.db.models import Max, QuerySet
+
+from accounts.limits import check_limit, get_account_limit
+from accounts.models import Account
+from accounts.services import account_lock
+from links.addresses import system_domain
+from links.models import (
+    MAX_CONVERSIONS,
+    MAX_SCRIPTS,
+    ROTATORS,
+    Attached,
+    Conversion,
+    Datapoint,
+    DatapointKind,
+    Domain,
+    Group,
+    Mode,
+    RedirectType,
+    ReferrerClean,
+    Script,
+    Status,
+    Tag,
+)
+from links.routing import link_cache
+from links.routing.loop_check import check_loops
+from links.routing.rules import clean_rules
+from links.services.groups import get_or_create_default_group, get_or_create_tags
+from links.url_policy import clean_optional_url, clean_url
+from links.validators import build_missing_error, check_owned, clean_cost, clean_integer, clean_time
+from sites.models import take_change_number
+
+ALIAS = re.compile(r"[A-Za-z0-9_~-]([A-Za-z0-9_.~-]{0,98}[A-Za-z0-9_~-])?\Z")
+RESERVED_ALIASES = frozenset(
+    {"l", "js", "s2s", "conversion.aspx", "api", "static", "healthz", "robots.txt", "favicon.ico"}
+)
+ALIAS_LETTERS = string.ascii_lowercase + string.digits
+URL_FIELDS = ("first_url", "url_after_date", "url_after_clicks")
+FLAG_FIELDS = (
+    "append_query", "encode_url", "hide_url", "is_ab_test", "pause_after_date", "pause_after_clicks", "encode_ip",
+    "is_public", "is_secured", "light_tracking", "redirect_only", "favourite",
+)  # fmt: skip
+MAX_TEXTS = {"title": 200, "notes": 10_000, "hide_url_title": 200, "parameter_note": 500}
+TIME_FIELDS = ("starts", "expiration_date")
+
+
+FIELDS = frozenset(
+    {*URL_FIELDS, *FLAG_FIELDS, *MAX_TEXTS, *TIME_FIELDS, "url", "mode", "rules", "redirect_type",
+     "referrer_clean", "password", "expiration_clicks", "cost", "status", "group", "go_domain"}
+)  # fmt: skip
+
+
+def generate_alias(length: int = 7) -> str:
+    """Generate an unguessable alias."""
+    return "".join(secrets.choice(ALIAS_LETTERS) for _ in range(length))
+
+
+def clean_alias(alias: str, domain: Domain) -> str:
+    """Check a new alias on a domain; aliases of deleted links stay reserved. Raises ValidationError."""
+    alias = alias.strip()
+    if not ALIAS.match(alias):
+        raise ValidationError(
+            {"alias": "An alias has 1 to 100 letters, digits and - _ . ~ and does not end with a dot."}
+        )
+    if alias.lower() in RESERVED_ALIASES or alias.lower().endswith(".qr"):
+        raise ValidationError({"alias": f"“{alias}” is reserved; choose another alias."})
+    if Datapoint.objects.filter(domain=domain, alias_key=alias.lower()).exists():
+        raise ValidationError(
+            {"alias": f"“{alias}” is used on {domain.name}; an alias is never reused, not even after deletion."}
+        )
+    return alias
+
+
+def clean_fields(changes: dict[str, Any], account: Account) -> dict[str, Any]:
+    """Clean a link's fields for storing. Raises ValidationError; TypeError for a field that does not exist."""
+    if unknown := changes.keys() - FIELDS:
+        raise TypeError(f"a link has no field {sorted(unknown)}")
+    cleaned: dict[str, Any] = {}
+    for name, value in changes.items():
+        if name in URL_FIELDS:
+            cleaned[name] = clean_optional_url(value, name)
+        elif name in FLAG_FIELDS:
+            cleaned[name] = bool(value)
+        elif name in MAX_TEXTS:
+            cleaned[name] = str(value or "").replace("\x00", "").strip()[: MAX_TEXTS[name]]
+        elif name in TIME_FIELDS:
+            cleaned[name] = clean_time(value, name)
+        elif name == "group":
+            cleaned[name] = check_owned(account, [value], "group", "group")[0]
+        elif name == "go_domain":
+            cleaned[name] = check_domain(account, value, name) if value else None
+        else:
+            cleaned[name] = clean_field(name, value)
+    return cleaned
+
+
+def clean_field(name: str, value: Any) -> Any:
+    """Clean one field that needs a check of its own. Raises ValidationError."""
+    if name == "mode":
+        return clean_integer(value, name, Mode.values)
+    if name == "status":
+        return clean_integer(value, name, Status.values)
+    if name == "redirect_type":
+        return clean_integer(value, name, RedirectType.values)
+    if name == "referrer_clean":
+        return clean_integer(value, name, ReferrerClean.values)
+    if name == "expiration_clicks":
+        return clean_integer(value or 0, name)
+    if name == "cost":
+        return clean_cost(value, name)
+    if name == "password":
+        return make_password(str(value)) if value else ""
+    return value  # url and rules are checked together with the mode
+
+
+def check_domain(account: Account, domain: Domain, field: str = "domain") -> Domain:
+    """Raise ValidationError unless the account may use the domain; returns it."""
+    if domain.deleted or domain.account_id not in (None, account.pk):
+        raise build_missing_error("domain", field)
+    return domain
+
+
+def domain_for_new_link(account: Account, domain: Domain | None) -> Domain:
+    """Choose the domain of a new link. None and former domains of the installation mean its present one."""
+    return system_domain() if domain is None or domain.is_former else check_domain(account, domain)
+
+
+def check_consistency(row: Datapoint) -> None:
+    """Clean and check what depends on several fields of a link. Raises ValidationError."""
+    if row.kind == DatapointKind.PIXEL:
+        return
+    row.url = clean_url(row.url)
+    row.rules = clean_rules(row.rules or {}, row.mode)
+    if row.mode in ROTATORS and row.redirect_type == RedirectType.PERMANENT:
+        row.redirect_type = (
+            RedirectType.TEMPORARY
+        )  # browsers cache a permanent redirect, and a cached one would never rotate
+    check_loops(row)
+
+
+def check_link_limit(account: Account) -> None:
+    """Raise ValidationError if the account may have no further link."""
+    newest = Datapoint.objects.aggregate(Max("pk"))["pk__max"] or 0
+    if newest < get_account_limit(account, "datapoints"):
+        return  # all accounts together have fewer links than this one may have: no need to count
+    account_lock(account)
+    used = Datapoint.objects.filter(account=account).exclude(status=Status.DELETED).count()
+    check_limit(account, "datapoints", used=used, field="id", what="links and pixels")
+
+
+@transaction.atomic
+def datapoint_create(
+    *,
+    account: Account,
+    group: Group | None = None,
+    kind: int = DatapointKind.LINK,
+    alias: str = "",
+    domain: Domain | None = None,
+    tags: Sequence[Tag | str] | None = None,
+    conversions: Sequence[Conversion] | None = None,
+    scripts: Sequence[Script] | None = None,
+    **fields: Any,
+) -> Datapoint:
+    """Create a link or pixel. Without an alias one is generated; without a group the account's first is used."""
+    check_link_limit(account)
+    link_domain = domain_for_new_link(account, domain)
+    row = Datapoint(account=account, kind=clean_integer(kind, "kind", DatapointKind.values), domain=link_domain)
+    row.group = check_owned(account, [group], "group", "group")[0] if group else get_or_create_default_group(account)
+    if row.kind == DatapointKind.PIXEL:
+        row.alias = f"pixel{generate_alias(6)}"
+    else:
+        row.alias = clean_alias(alias, link_domain) if alias else find_free_alias(link_domain)
+    for name, value in clean_fields(fields, account).items():
+        setattr(row, name, value)
+    if row.status == Status.DELETED:
+        raise ValidationError({"status": "A new link cannot be deleted; its status must be active, paused or blocked."})
+    check_consistency(row)
+    try:
+        with transaction.atomic():
+            row.save()
+    except IntegrityError:
+        raise ValidationError({"alias": f"“{row.alias}” is used on {link_domain.name}."}) from None
+    set_related_rows(row, tags=tags, conversions=conversions, scripts=scripts)
+    transaction.on_commit(link_cache.refresh_soon)
+    return row
+
+
+def find_free_alias(domain: Domain) -> str:
+    """Generate an alias that is free on the domain, longer ones after collisions."""
+    for length in (7, 8, 10, 16):
+        alias = generate_alias(length)
+        if not Datapoint.objects.filter(domain=domain, alias_key=alias).exists():
+            return alias
+    return generate_alias(32)
+
+
+@transaction.atomic
+def datapoint_update(
+    *,
+    datapoint: Datapoint,
+    tags: Sequence[Tag | str] | None = None,
+    conversions: Sequence[Conversion] | None = None,
+    scripts: Sequence[Script] | None = None,
+    **changes: Any,
+) -> Datapoint:
+    """Change the named fields. The alias and the domain never change."""
+    # Locked and read again, so that a concurrent change is not lost
+    datapoint.refresh_from_db(from_queryset=Datapoint.objects.select_for_update())
+    if datapoint.status == Status.DELETED:
+        raise ValidationError({"id": "A deleted link cannot be changed."})
+    if changes.get("status") == Status.DELETED:
+        raise ValidationError(
+            {"status": "A link is not deleted by its status, since that cannot be undone; delete the link."}
+        )
+    for name, value in clean_fields(changes, datapoint.account).items():
+        setattr(datapoint, name, value)
+    check_consistency(datapoint)
+    set_related_rows(datapoint, tags=tags, conversions=conversions, scripts=scripts)
+    datapoint.save()
+    transaction.on_commit(link_cache.refresh_soon)
+    return datapoint
+
+
+@transaction.atomic
+def datapoint_delete(*, datapoint: Datapoint) -> None:
+    """Delete a link for good; its statistics stay and its alias stays reserved."""
+    datapoint.status = Status.DELETED
+    datapoint.save(update_fields=["status"])
+    transaction.on_commit(link_cache.refresh_soon)
+
+
+def datapoints_pause(*, rows: QuerySet[Datapoint]) -> int:
+    """Pause the active links among `rows`; return how many."""
+    active = rows.filter(status=Status.ACTIVE)
+    if not active.exists():
+        return 0
+    with transaction.atomic():
+        paused = active.update(status=Status.PAUSED, change=take_change_number())
+        transaction.on_commit(link_cache.refresh_soon)
+    return paused
+
+
+def set_related_rows(
+    row: Datapoint,
+    *,
+    tags: Sequence[Tag | str] | None,
+    conversions: Sequence[Conversion] | None,
+    scripts: Sequence[Script] | None,
+) -> None:
+    """Set tags (rows, or names to create), conversions in their positions, and scripts; None leaves them unchanged."""
+    if tags is not None:
+        row.tags.set(get_or_create_tags(row.account, tags))
+    if scripts is not None:
+        if len(scripts) > MAX_SCRIPTS:
+            raise ValidationError({"scripts": f"A link has at most {MAX_SCRIPTS} retargeting scripts."})
+        row.scripts.set(check_owned(row.account, scripts, "scripts", "retargeting script"))
+    if conversions is not None:
+        wanted = list(dict.fromkeys(check_owned(row.account, conversions, "conversions", "conversion")))
+        if len(wanted) > MAX_CONVERSIONS:
+            raise ValidationError({"conversions": f"A link has at most {MAX_CONVERSIONS} conversions."})
+        row.attached.all().delete()
+        Attached.objects.bulk_create(
+            Attached(datapoint=row, conversion=conversion, position=place) for place, conversion in enumerate(wanted, 1)
+        )

@@ -1,0 +1,1 @@
+"""Digests: reports by mail, with the numbers of the dashboard."""

@@ -1,0 +1,13 @@
+"""URLs of digests."""
+
+from django.urls import path
+
+from reports.digests import views
+
+app_name = "digests"
+urlpatterns = [
+    path("digests", views.digests, name="list"),
+    path("digests/<int:subscription_id>/delete", views.digest_delete, name="delete"),
+    path("digests/stop/<str:token>", views.unsubscribe, name="stop"),
+    path("sites/<int:site_id>/digest/<str:frequency>", views.preview, name="preview"),
+]

@@ -1,0 +1,52 @@
+"""Labels of values: countries, languages, empty values, visitors without a name. And the locale of a reader."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from babel import Locale, UnknownLocaleError
+from django.http import HttpRequest
+
+from accounts.host_names import format_host
+from reports.query.registry import Dimension
+from reports.query.vocabulary import ENGLISH, WEEKDAYS, format_country, format_language
+
+MAX_HEADER_LENGTH = 100
+
+
+@lru_cache(maxsize=256)
+def parse_locale(tag: str) -> Locale:
+    """Return the locale of a language tag such as `de-CH`; English for an unknown one."""
+    try:
+        return Locale.parse(tag.strip().replace("-", "_"))
+    except (UnknownLocaleError, ValueError, TypeError):
+        return ENGLISH
+
+
+def detect_locale(request: HttpRequest) -> Locale:
+    """Return the locale for the reader's numbers and dates: the browser's first language."""
+    header = str(request.headers.get("Accept-Language", "en"))[:MAX_HEADER_LENGTH]
+    return parse_locale(header.split(",")[0].split(";")[0] or "en")
+
+
+def label_value(row: Dimension, value: object) -> str:
+    """Return the label of a dimension's value: a name for a code, a placeholder for an empty value."""
+    text = str(value)
+    if text == "":
+        return row.empty
+    if row.name == "host":
+        return format_host(text)
+    if row.format == "country":
+        return format_country(text)
+    if row.format == "language":
+        return format_language(text)
+    if row.name == "hour_of_day" and text.isdigit():
+        return f"{int(text):02d}:00"
+    if row.format == "weekday" and text.isdigit() and 1 <= int(text) <= 7:
+        return WEEKDAYS[int(text) - 1]
+    return text
+
+
+def build_nickname(device: int) -> str:
+    """Return the name for a visitor whom the site has not named; it is the same on every page."""
+    return f"Visitor {int(device) % 0x10000:04x}"

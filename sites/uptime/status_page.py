@@ -1,0 +1,67 @@
+"""The public status page, and the ninety days of a monitor, which the pages of uptime show as well."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+
+from sites.models import Site
+from sites.uptime.certificates import count_days_left
+from sites.uptime.history import UptimeFigures, compute_availability, compute_daily_uptime
+from sites.uptime.models import Monitor
+
+LEVELS = ((100.0, "good"), (99.0, "dented"), (0.0, "bad"))  # (minimum availability, CSS class)
+CERTIFICATE_WARNING_DAYS = 30
+BAR_PITCH = 6  # in units of the drawing; the bar itself is 4 wide
+
+
+def build_bar(index: int, span: UptimeFigures) -> dict[str, Any]:
+    """Build the bar of one of the ninety days: its position, colour and text."""
+    position = {"x": index * BAR_PITCH, "span": span}
+    availability = span.availability
+    if availability is None:
+        return {**position, "level": "none", "text": "not checked"}
+    level = next(level for minimum, level in LEVELS if availability >= minimum)
+    return {**position, "level": level, "text": f"{availability:.2f} %, typically {span.p50 or 0} ms"}
+
+
+def describe_certificate(monitor: Monitor) -> dict[str, Any] | None:
+    """Return when the certificate of the monitor's address expires and how many days are left; None without one."""
+    if monitor.tls_expires is None:
+        return None
+    days = count_days_left(monitor.tls_expires, timezone.now())
+    return {"expires": monitor.tls_expires, "days": days, "soon": days <= CERTIFICATE_WARNING_DAYS}
+
+
+def summarize(monitor: Monitor, zone: str) -> dict[str, Any]:
+    """Build the context of a monitor with its ninety days and their availability in percent."""
+    spans = compute_daily_uptime(monitor, now=timezone.now(), zone=zone)
+    checked = [span for span in spans if span.checks]
+    return {
+        "monitor": monitor,
+        "bars": [build_bar(index, span) for index, span in enumerate(spans)],
+        "availability": compute_availability(spans),
+        "certificate": describe_certificate(monitor),
+        "latest": checked[-1] if checked else None,
+    }
+
+
+def show_status_page(request: HttpRequest, site_id: int) -> HttpResponse:
+    """Show the public status page with the monitors that are public. Raises Http404 if there are none."""
+    site = Site.objects.filter(pk=site_id, deleted=None).first()
+    monitors = list(site.monitors.filter(public=True).order_by("name", "pk")) if site else []
+    if not site or not monitors:
+        raise Http404("No status page here.")
+    incidents = [incident for monitor in monitors for incident in monitor.incidents.order_by("-start")[:10]]
+    context = {
+        "page_site": site,
+        "rows": [summarize(monitor, site.timezone) for monitor in monitors],
+        "down": [monitor for monitor in monitors if monitor.enabled and monitor.state == "down"],
+        "watched": any(monitor.enabled and monitor.state != "unknown" for monitor in monitors),
+        "unchecked": any(monitor.enabled and monitor.state == "unknown" for monitor in monitors),
+        "incidents": sorted(incidents, key=lambda incident: incident.start, reverse=True)[:10],
+    }
+    return render(request, "uptime/status_page.html", context)

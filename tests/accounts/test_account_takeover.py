@@ -1,0 +1,217 @@
+"""What one tenant, guest or former member cannot do to another person: log-ins, memberships, roles and keys."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+from django.core import mail
+from django.core.cache import cache
+from django.test import Client
+
+from accounts.models import Account, Grant, Membership, Right, Role, User
+from accounts.services import account_brand_set
+from links.services.links import datapoint_create
+from sites import site_cache
+from sites.models import Site
+from tests.conftest import PASSWORD, member
+from tests.support import logged_in
+from tests.support.clickmeter_client import Program, master
+
+pytestmark = pytest.mark.django_db
+EVIL = "evil-charlie.example"
+VICTIM = "bigclient@corp.example"
+CHOSEN = "attackers-password-1"
+
+
+@pytest.fixture(autouse=True)
+def no_attempts_yet() -> None:
+    cache.clear()
+
+
+@pytest.fixture
+def charlies(charlie: User) -> Account:
+    return Account.objects.get(memberships__user=charlie)
+
+
+def bearer(key: str) -> Client:
+    return Client(headers={"Authorization": f"Bearer {key}"})
+
+
+def send(client: Client, method: str, path: str, data: Any = None) -> Any:
+    return getattr(client, method)(f"/api/v1/{path}", data, content_type="application/json")
+
+
+# -- reset links --------------------------------------------------------------------------------------------------
+
+
+def test_a_reset_asked_for_at_a_strangers_host_leads_to_the_installation(alice, charlies, settings) -> None:
+    settings.BASE_URL = "https://stats.example.net"
+    account_brand_set(account=charlies, host=EVIL, name="Footfall")
+    Client().post("/password/reset", {"email": alice.email}, headers={"host": EVIL})
+    (letter,) = mail.outbox
+    assert "https://stats.example.net/password/reset/" in letter.body
+    assert EVIL not in str(letter.message()) and EVIL not in letter.from_email
+
+
+def test_a_guest_who_did_not_accept_is_no_member_whose_mails_a_host_may_carry(alice, charlies) -> None:
+    account_brand_set(account=charlies, host=EVIL)
+    master(charlies).post("/account/guests", {"email": alice.email})
+    mail.outbox.clear()
+    Client().post("/password/reset", {"email": alice.email}, headers={"host": EVIL})
+    assert EVIL not in str(mail.outbox[0].message())
+
+
+def test_one_account_of_somebody_who_has_others_does_not_carry_their_reset_link(alice, charlies) -> None:
+    """Who controls the host reads the token, and with it would open every account of that person."""
+    account_brand_set(account=charlies, host=EVIL)
+    Membership.objects.create(user=alice, account=charlies, role=Role.GUEST)
+    Client().post("/password/reset", {"email": alice.email}, headers={"host": EVIL})
+    assert EVIL not in str(mail.outbox[0].message())
+
+
+# -- people who did not accept ------------------------------------------------------------------------------------
+
+
+def test_nobody_logs_in_with_a_password_that_a_tenant_chose_for_them(account, alice, charlies, link) -> None:
+    assert "id" in master(charlies).post("/account/guests", {"email": VICTIM, "password": CHOSEN})
+    master(account).post("/account/guests", {"email": VICTIM, "extendedGrants": {"allowAllGrants": True}})
+    attacker = Client()
+    attacker.post("/login", {"email": VICTIM, "password": CHOSEN})
+    assert attacker.get("/me").status_code == 302
+    assert attacker.get(f"/links/{link}/edit").status_code == 302
+
+
+@pytest.fixture
+def link(account) -> int:
+    return datapoint_create(account=account, alias="offer", url="https://shop.test/").pk
+
+
+PLACES = ("/account", "/account/team", "/account/brand", "/links")
+
+
+@pytest.mark.parametrize("way", ["guests", "team"])
+def test_a_strangers_invitation_changes_nothing_for_a_person_who_has_an_account(alice, charlie, charlies, way) -> None:
+    client, charlies.name = logged_in(alice), "AAA stranger"
+    charlies.save()
+    before = {place: client.get(place).status_code for place in PLACES}
+    if way == "guests":
+        master(charlies).post("/account/guests", {"email": alice.email})
+    else:
+        logged_in(charlie).post("/account/team", {"email": alice.email, "role": "viewer"})
+    assert {place: client.get(place).status_code for place in PLACES} == before == dict.fromkeys(PLACES, 200)
+    assert {place: logged_in(alice).get(place).status_code for place in PLACES} == before
+    assert "AAA stranger" not in client.get("/me").content.decode()
+
+
+def test_a_guests_answers_say_nothing_of_the_person_before_they_accept(alice, charlies) -> None:
+    """Whether the address has a log-in here, and what that person is called, is theirs to say."""
+    alice.name = "Alice Adams"
+    alice.save()
+    theirs = master(charlies)
+    registered, unregistered = (theirs.post("/account/guests", {"email": e}) for e in (alice.email, "who@example.org"))
+    for row in (registered, unregistered):
+        assert row.pop("email") == row.pop("userName")
+        for name in ("id", "apiKey", "key", "creationDate"):
+            row.pop(name)
+    assert registered == unregistered
+    assert theirs.get("/account/guests/count?textSearch=Adams") == {"count": 0}
+    guest = Membership.objects.get(account=charlies, user=alice)
+    responses = json.dumps(Program(guest.authkey).get("/account")) + json.dumps(
+        theirs.get(f"/account/guests/{guest.pk}")
+    )
+    responses += send(bearer(guest.authkey), "get", "me").content.decode()
+    responses += logged_in(charlies.memberships.get(role="owner").user).get("/links/guests").content.decode()
+    assert "Adams" not in responses
+
+
+# -- roles --------------------------------------------------------------------------------------------------------
+
+
+def test_an_account_key_makes_no_owner_and_changes_none(account, alice, bob) -> None:
+    client, guest, owner = bearer(account.authkey), bob.memberships.get(), alice.memberships.get()
+    assert send(client, "get", "me").json()["role"] == "admin"
+    for answer in (
+        send(client, "patch", f"members/{guest.pk}", {"role": "owner"}),
+        send(client, "patch", f"members/{owner.pk}", {"role": "viewer"}),
+        send(client, "delete", f"members/{owner.pk}"),
+        send(client, "post", "members", {"email": "eve@example.org", "role": "owner"}),
+    ):
+        assert answer.status_code == 400 and "Only an owner" in answer.content.decode()
+    assert send(client, "patch", f"members/{guest.pk}", {"role": "editor"}).json()["role"] == "editor"
+
+
+@pytest.mark.parametrize("role", ["admin", "editor", "viewer"])
+def test_only_owners_see_and_replace_the_account_key(account, alice, site, role: str) -> None:
+    client = logged_in(member(account, "erin", role))
+    for page in ("/account", "/links/toolbox", "/account/team", f"/sites/{site.pk}/settings/api-keys", "/links/guests"):
+        assert account.authkey not in client.get(page).content.decode(), page
+    for answer in (client.get("/account/key"), client.post("/account/key")):
+        assert answer.status_code == 404 and account.authkey not in answer.content.decode()
+    assert Account.objects.get().key_generation == 1
+    assert account.authkey in logged_in(alice).get("/account/key").content.decode()
+
+
+# -- a guest of links ---------------------------------------------------------------------------------------------
+
+
+def test_a_guest_of_all_links_sees_no_site(account, alice, bob, site, link) -> None:
+    guest = bob.memberships.get()
+    guest.grants.all().delete()
+    master(account).post(f"/account/guests/{guest.pk}", {"extendedGrants": {"allowAllGrants": True}})
+    client = logged_in(bob)
+    assert client.get(f"/links/{link}/edit").status_code == 200
+    for page in ("", "settings/api-keys", "alerts", "alerts/channels/new", "settings/personal-data", "uptime/new"):
+        assert client.get(f"/sites/{site.pk}/{page}").status_code == 404, page
+    assert send(client, "get", "sites").json()["results"] == []
+    assert send(bearer(guest.authkey), "get", f"sites/{site.pk}").status_code == 404
+    listed = {"username": bob.email, "password": PASSWORD, "output": "json"}
+    assert Client().get("/api/account/sites", listed).json() == []
+
+
+# -- people who left ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def writer(account: Account, site: Site) -> User:
+    """Dave, a guest who may change alice's site."""
+    user = member(account, "dave", Role.GUEST)
+    Grant.objects.create(membership=user.memberships.get(), kind="site", object_id=site.pk, right=Right.WRITE)
+    return user
+
+
+def reads(key: str, site: Site) -> bool:
+    answer = Client().get("/api/stats/4", {"site_id": site.pk, "sitekey": key, "type": "visitors", "output": "json"})
+    return "error" not in answer.content.decode()
+
+
+def test_keys_and_shares_of_a_guest_end_with_their_removal(alice, writer, site, store) -> None:
+    guest, client = writer.memberships.get(), logged_in(writer)
+    fields = {"name": "mine", "trusted": "on", "can_track": "on", "can_read": "on"}
+    page = client.post(f"/sites/{site.pk}/settings/api-keys", fields).content.decode()
+    mine = re.search(r"ck_\w+", page)[0]
+    by_key = send(bearer(guest.authkey), "post", f"sites/{site.pk}/keys", {"name": "by key"}).json()["api_key"]
+    page = client.post(f"/sites/{site.pk}/settings/sharing", {"name": "Mine"}, follow=True).content.decode()
+    share = re.search(r"/share/\w+/", page)[0]
+    site_cache.refresh()
+    assert site_cache.find_key(mine) and site_cache.find_key(by_key)
+    assert Client().get(share).status_code == 200
+    logged_in(alice).post(f"/account/team/{guest.pk}/remove")
+    site_cache.catch_up()
+    assert site_cache.find_key(mine) is None and site_cache.find_key(by_key) is None
+    assert Client().get(share).status_code == 404
+    assert bearer(guest.authkey).get("/api/v1/me").status_code == 401
+
+
+def test_the_site_keys_a_removed_guest_knew_are_named_and_replaced_by_a_press(alice, bob, site, store) -> None:
+    old, client = site.sitekey, logged_in(alice)
+    client.post(f"/account/team/{bob.memberships.get().pk}/remove")
+    page = client.get("/account/team").content.decode()
+    assert "may know" in page and "Bob" in page and str(site) in page
+    (row,) = send(client, "get", "exposed-keys").json()["results"]
+    assert (row["kind"], row["object_id"], row["person"]) == ("site", site.pk, "Bob (bob@example.com)")
+    assert reads(old, site)
+    client.post(f"/account/team/keys/{row['id']}/replace")
+    site_cache.catch_up()
+    assert not reads(old, site)
+    assert send(client, "get", "exposed-keys").json()["results"] == []

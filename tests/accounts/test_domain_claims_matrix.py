@@ -1,0 +1,199 @@
+"""Nobody gets a host that serves the installation, or that another account has verified: in no way to claim one, and in
+no way in which a host is served, whatever rows there are."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.utils import timezone as clock
+
+from accounts.branding import find_brand_by_host
+from accounts.models import Account, HostClaim, HostOwner, Purpose, User, VerificationMethod
+from accounts.services import account_brand_set
+from links.addresses import system_domain
+from links.clickmeter.operations import OPERATIONS
+from links.services.domains import domain_create
+from sites.models import Site
+from sites.services import site_create
+from tests.accounts.domain_claim_cases import (
+    API,
+    BASE,
+    BRAND,
+    FREE,
+    HELD,
+    LINKS,
+    RESERVED,
+    SERVED,
+    SHARED,
+    SITE,
+    WAYS,
+    Claimant,
+    create_unrefused_rows,
+    served,
+)
+from tests.support import asgi, prove_host
+from tests.support.dns_server import dns_server
+from tests.support.links import learn, make
+from tests.test_architecture import ROOT, sources
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def world(settings: Any, fresh_links: None, account: Account) -> Iterator[None]:
+    """The installation with hosts of its own, and alice with one verified host for each purpose."""
+    cache.clear()
+    with dns_server() as dns:
+        settings.DNS_SERVERS = (dns.address,)
+        set_up_installation(settings, account)
+        yield
+
+
+def set_up_installation(settings: Any, account: Account) -> None:
+    settings.BASE_URL, settings.LINK_DOMAIN, settings.CLICKMETER_HOSTS = f"http://{BASE}", SHARED, (API,)
+    system_domain()
+    account_brand_set(account=account, host=BRAND, name="Alice Numbers")
+    domain = domain_create(account=account, name=LINKS)
+    site_create(account=account, domain=SITE)
+    for host, purpose in HELD.items():
+        prove_host(account, host, purpose)
+    make(account, "hers", domain=domain, url="https://x.test/from-alice")
+
+
+@pytest.fixture
+def claimant(charlie: User, charlies_site: Site) -> Claimant:
+    return Claimant(charlie, charlies_site.account, charlies_site)
+
+
+def still_serves_whom_it_should(host: str) -> bool:
+    """The installation's own pages, links and API, or what alice has there."""
+    if host == LINKS:
+        return "from-alice" in asgi.browser_request("/hers", host=host).headers["location"]
+    if host in (SITE, SHARED):
+        return True
+    if host == API or host.startswith("apiv2."):
+        return asgi.browser_request("/datapoints", host=host).headers["content-type"].startswith("application/json")
+    page = asgi.browser_request("/login", host=host)
+    return page.status in (200, 302) and (host != BRAND or "Alice Numbers" in page.text)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_host_of_the_installation_cannot_be_claimed(claimant: Claimant, way: str) -> None:
+    for host in RESERVED:
+        response = WAYS[way].claim(claimant, host)
+        assert "belongs to this installation itself" in response, (host, response[:300])
+        assert not HostClaim.objects.filter(account=claimant.account, host=host).exists(), host
+        assert not Site.objects.filter(account=claimant.account, domain=host).exists(), host
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("dot", ["\u3002", "\uff0e.", ".\uff61"])
+def test_a_final_dot_of_any_script_makes_no_other_host(claimant: Claimant, way: str, dot: str) -> None:
+    response = WAYS[way].claim(claimant, f"{BASE.replace('.', dot[-1])}{dot}")
+    assert "belongs to this installation itself" in response, response[:300]
+    assert not Site.objects.filter(account=claimant.account, domain__startswith=BASE).exists()
+
+
+@pytest.mark.parametrize("purpose", SERVED)
+def test_a_host_of_the_installation_is_never_served_as_an_accounts(claimant: Claimant, purpose: Purpose) -> None:
+    proved = {"account": claimant.account, "purpose": purpose, "proved": clock.now(), "proof": VerificationMethod.DNS}
+    for host in RESERVED:
+        HostClaim.objects.create(host=host, **proved)
+        HostOwner.objects.create(account=claimant.account, host=host)
+        create_unrefused_rows(claimant, host, purpose)
+        assert served(claimant, host) == [], host
+        assert still_serves_whom_it_should(host), host
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_anothers_host_can_be_claimed_and_is_not_served(claimant: Claimant, way: str) -> None:
+    purpose = WAYS[way].purpose
+    for host in HELD:
+        WAYS[way].claim(claimant, host)
+        claim = HostClaim.objects.get(account=claimant.account, host=host, purpose=purpose)
+        assert claim.proved is None, host
+        create_unrefused_rows(claimant, host, purpose)
+        assert served(claimant, host) == [], host
+        assert still_serves_whom_it_should(host), host
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_nobody_has_is_served_once_it_is_proved_and_not_before(claimant: Claimant, way: str) -> None:
+    purpose = WAYS[way].purpose
+    WAYS[way].claim(claimant, FREE)
+    create_unrefused_rows(claimant, FREE, purpose)
+    assert served(claimant, FREE) == []
+    prove_host(claimant.account, FREE, purpose)
+    assert served(claimant, FREE, purpose) == [function.__name__ for function in SERVED[purpose]]
+
+
+@pytest.mark.parametrize("host", ["blog.alice.example", "example", "alice.example.evil.example"])
+def test_a_name_above_or_below_a_proved_site_is_nobodys(host: str, account: Account) -> None:
+    learn()
+    body = b'{"url":"https://%s/x"}' % host.encode()
+    answer = asgi.browser_request("/api/event", host=BASE, method="POST", body=body, content_type="application/json")
+    assert answer.status == 401
+
+
+def test_a_former_link_domain_stays_the_installations(claimant: Claimant, settings: Any) -> None:
+    settings.LINK_DOMAIN = "new.saas.example"
+    system_domain()
+    learn()
+    for way in WAYS.values():
+        assert "belongs to this installation itself" in way.claim(claimant, SHARED)
+
+
+# -- nothing is missing here --------------------------------------------------------------------------------------
+
+
+def callers_of(name: str) -> set[str]:
+    """Functions of the product that call `name`."""
+    callers = set()
+    for text in (text for file_name in sources() if name in (text := (ROOT / file_name).read_text())):
+        for function in ast.walk(ast.parse(text)):
+            if isinstance(function, ast.FunctionDef):
+                calls = (node.func for node in ast.walk(function) if isinstance(node, ast.Call))
+                if any(isinstance(call, ast.Name) and call.id == name for call in calls):
+                    callers.add(function.name)
+    return callers
+
+
+def test_every_purpose_has_ways_to_claim_and_to_serve() -> None:
+    assert {way.purpose for way in WAYS.values()} == set(SERVED) == set(Purpose)
+
+
+def test_every_function_that_claims_a_host_is_a_way() -> None:
+    assert callers_of("host_claim") == {way.function for way in WAYS.values()}
+
+
+def test_only_the_operator_proves_without_dns() -> None:
+    assert callers_of("host_provision") == {"_claim_domain", "site_provision", "create_links"}
+    assert callers_of("claim_approve") == {"approve", "host_provision"}
+    files = {name for name in sources() if "by_operator=True" in (ROOT / name).read_text()}
+    assert files == {"sites/services.py", "config/demo/shop.py"}
+
+
+def test_the_operations_on_domains_are_the_ones_that_were_judged() -> None:
+    writes = {(row.method, row.path) for row in OPERATIONS if row.path.startswith("/domains") and row.method != "GET"}
+    assert writes == {("POST", "/domains"), ("POST", "/domains/{id}"), ("DELETE", "/domains/{id}")}
+
+
+def test_a_domain_is_not_renamed(claimant: Claimant) -> None:
+    domain = domain_create(account=claimant.account, name=FREE)
+    claimant.call("POST", f"/clickmeter/domains/{domain.pk}", {"name": BASE, "custom404": "https://x.test/"})
+    claimant.client.post(f"/links/domains/{domain.pk}", {"name": BASE})
+    domain.refresh_from_db()
+    assert domain.name == FREE
+
+
+@pytest.mark.parametrize("operation", ["sites", "usage", "add_site", "site_add", "sites/add", "edit_site", "domain"])
+def test_clickys_apis_name_no_hosts(claimant: Claimant, operation: str) -> None:
+    query = f"auth={claimant.account.authkey}&hostname={BASE}&domain={BASE}&server={BASE}"
+    claimant.client.get(f"/api/whitelabel/{operation}?{query}")
+    claimant.client.get(f"/api/account/sites?{query}&username=charlie@example.com&password=correct+horse+battery")
+    assert not Site.objects.filter(domain=BASE).exists() and not HostClaim.objects.filter(host=BASE).exists()
+    assert not find_brand_by_host(BASE).white_label

@@ -1,0 +1,383 @@
+"""One way into an account: a mailed link, opened by the person. What stands before, and what comes after."""
+
+import re
+from datetime import timedelta
+from io import StringIO
+from smtplib import SMTPRecipientsRefused
+from typing import Any
+
+import pytest
+from django.core import mail
+from django.core.cache import cache
+from django.core.mail.backends.locmem import EmailBackend
+from django.core.management import call_command
+from django.test import Client
+from django.utils import timezone
+
+from accounts.keys import hash_key
+from accounts.models import Account, Invitation, Membership, Role, User
+from accounts.permissions import may_on_object
+from accounts.services import grant_set
+from links.services.groups import group_create
+from sites.models import Site
+from sites.services import site_create
+from tests.conftest import PASSWORD
+from tests.support import logged_in
+from tests.support.clickmeter_client import Program, master
+from tests.support.clickmeter_client import guest as program_of
+from tests.support.members import may_in_account
+
+pytestmark = pytest.mark.django_db
+NEW = {"name": "Zoe", "password": "a long enough password"}
+ZOE = "zoe@example.org"
+FILES = "django.core.mail.backends.filebased.EmailBackend"
+
+
+@pytest.fixture(autouse=True)
+def no_attempts_yet() -> None:
+    cache.clear()
+
+
+@pytest.fixture
+def inside(alice: User) -> Client:
+    return logged_in(alice)
+
+
+@pytest.fixture
+def on_commit(django_capture_on_commit_callbacks: Any) -> Any:
+    """What waits for the end of a transaction happens at the end of the block."""
+    return lambda: django_capture_on_commit_callbacks(execute=True)
+
+
+def mailed() -> str:
+    """The path of the link in the latest mail."""
+    return re.search(r"(/join/\w+)", str(mail.outbox[-1].body))[1]
+
+
+# -- every way in ends in the same link ---------------------------------------------------------------------------
+
+
+def by_team(client: Client, account: Account, site: Site) -> None:
+    client.post("/account/team", {"email": ZOE, "role": "guest", f"grant-site-{site.pk}": "read"})
+
+
+def by_site(client: Client, account: Account, site: Site) -> None:
+    client.post(f"/sites/{site.pk}/settings/team", {"email": ZOE, "right": "read"})
+
+
+def by_api(client: Client, account: Account, site: Site) -> None:
+    grants = [{"kind": "site", "id": site.pk, "right": "read"}]
+    body = {"email": ZOE, "role": "guest", "grants": grants}
+    client.post("/api/v1/members", body, content_type="application/json")
+
+
+def by_guests_page(client: Client, account: Account, site: Site) -> None:
+    client.post("/links/guests", {"email": ZOE, "name": "Z"})
+    grant_set(membership=account.memberships.pending().get(), kind="site", object_id=site.pk, right="read")
+
+
+def by_clickmeter(client: Client, account: Account, site: Site) -> None:
+    master(account).post("/account/guests", {"email": ZOE, "name": "Z", "password": "chosen by somebody else"})
+    grant_set(membership=account.memberships.pending().get(), kind="site", object_id=site.pk, right="read")
+
+
+WAYS = [by_team, by_site, by_api, by_guests_page, by_clickmeter]
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("known", [False, True], ids=["stranger", "known person"])
+def test_whoever_is_invited_sees_something_once_they_opened_the_link(
+    way: Any, known: bool, inside: Client, account: Account, site: Site, on_commit: Any
+) -> None:
+    if known:
+        User.objects.create_user(ZOE, PASSWORD, name="Zoe Known")
+    with on_commit():
+        way(inside, account, site)
+    assert mail.outbox[-1].to == [ZOE]
+    link, visitor = mailed(), Client()
+    zoe = User.objects.filter(email=ZOE).first()
+    assert zoe is None or not may_on_object(zoe, account, "site", site.pk, "view")
+    if known:
+        assert visitor.get(link)["Location"] == f"/login?next={link}"
+        assert 'href="/password/reset"' in visitor.get(visitor.get(link)["Location"]).content.decode()
+        visitor.post("/login", {"email": ZOE, "password": PASSWORD})
+        assert visitor.post(link).status_code == 302
+    else:
+        assert visitor.post(link, NEW).status_code == 302
+    zoe = User.objects.get(email=ZOE)
+    assert zoe.name == ("Zoe Known" if known else "Zoe")
+    assert may_on_object(zoe, account, "site", site.pk, "view")
+    assert visitor.get("/")["Location"] == f"/sites/{site.pk}/"
+    assert account.memberships.filter(user=zoe).count() == 1
+    assert Client().post(link, NEW).status_code == 404, "it works once"
+
+
+def test_the_link_is_stored_as_a_hash_and_stands_on_no_page(inside: Client, account, site) -> None:
+    by_team(inside, account, site)
+    token = mailed().rpartition("/")[2]
+    row = Invitation.objects.get()
+    assert row.token_hash == hash_key(token)
+    assert token not in str(list(Invitation.objects.values()))
+    for page in ("/account/team", f"/sites/{site.pk}/settings/team", "/links/guests", "/api/v1/members"):
+        assert token not in inside.get(page).content.decode()
+
+
+# -- who is shown the link ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("way", [by_team, by_site, by_guests_page])
+def test_where_mail_is_only_written_down_the_inviter_is_shown_the_link_once(
+    way: Any, inside: Client, account, site, settings, tmp_path, monkeypatch
+) -> None:
+    settings.EMAIL_BACKEND, settings.EMAIL_FILE_PATH = FILES, str(tmp_path)
+    answers = []
+    post = inside.post
+    monkeypatch.setattr(inside, "post", lambda *args, **more: answers.append(post(*args, **more)) or answers[-1])
+    way(inside, account, site)
+    link = re.search(r"/join/\w+", answers[-1].content.decode())[0]
+    assert "no-store" in answers[-1]["Cache-Control"] or "no-cache" in answers[-1]["Cache-Control"]
+    assert Client().get(link).status_code == 200
+    for page in ("/account/team", f"/sites/{site.pk}/settings/team", "/links/guests"):
+        assert "/join/" not in inside.get(page).content.decode()
+
+
+class NoServer(EmailBackend):
+    """A mail server that is away."""
+
+    def send_messages(self, messages: Any) -> int:
+        raise ConnectionRefusedError("away")
+
+
+class NoSuchMailbox(EmailBackend):
+    """A mail server that knows no such address."""
+
+    def send_messages(self, messages: Any) -> int:
+        raise SMTPRecipientsRefused({ZOE: (550, b"unknown")})
+
+
+def invited_by_api(client: Client) -> dict[str, Any]:
+    body = {"email": ZOE, "role": "viewer"}
+    return client.post("/api/v1/members", body, content_type="application/json").json()
+
+
+def test_the_api_gives_the_link_only_if_no_mail_could_be_sent(inside: Client, settings, tmp_path) -> None:
+    expected = {"email": ZOE, "role": "viewer"}
+    assert invited_by_api(inside) == {**expected, "link": "", "mailed": True}
+    settings.EMAIL_BACKEND = f"{__name__}.NoServer"
+    away = invited_by_api(inside)
+    assert away["mailed"] is False and "/join/" in away["link"]
+    settings.EMAIL_BACKEND = f"{__name__}.NoSuchMailbox"
+    assert invited_by_api(inside) == {**expected, "link": "", "mailed": False}, "else the inviter could be that address"
+    settings.EMAIL_BACKEND, settings.EMAIL_FILE_PATH = FILES, str(tmp_path)
+    written = invited_by_api(inside)
+    assert written["mailed"] is False and "/join/" in written["link"]
+
+
+# -- waiting ------------------------------------------------------------------------------------------------------
+
+
+def test_an_invitation_is_sent_again_with_a_new_link_and_taken_back(inside: Client, account, site) -> None:
+    by_team(inside, account, site)
+    first = mailed()
+    Invitation.objects.update(created=timezone.now() - timedelta(days=20))
+    assert "the link has expired" in inside.get("/account/team").content.decode()
+    inside.post(f"/account/invitations/{Invitation.objects.open().get().pk}/renew")
+    second = mailed()
+    assert Client().get(first).status_code == 404 and Client().get(second).status_code == 200
+    inside.post(f"/account/invitations/{Invitation.objects.open().get().pk}/revoke")
+    assert Client().post(second, NEW).status_code == 404
+    assert ZOE not in inside.get("/account/team").content.decode()
+
+
+def test_a_guest_who_did_not_accept_is_invited_again_or_forgotten(inside: Client, account, on_commit) -> None:
+    with on_commit():
+        guest = master(account).post("/account/guests", {"email": ZOE, "name": "Zoe's blog"})
+    first = mailed()
+    page = inside.get("/account/team").content.decode()
+    assert page.count(ZOE) == 1, "among those invited, not among the members"
+    inside.post("/links/guests", {"again": guest["id"]})
+    assert Client().get(first).status_code == 404 and Client().get(mailed()).status_code == 200
+    Invitation.objects.update(revoked=timezone.now())
+    assert ZOE in inside.get("/account/team").content.decode(), "also without an open link"
+    inside.post(f"/account/team/{guest['id']}/invite")
+    assert Client().get(mailed()).status_code == 200
+    inside.post(f"/account/invitations/{Invitation.objects.open().get().pk}/revoke")
+    assert Program(guest["apiKey"]).call("GET", "/account").status_code == 401
+    assert not User.objects.filter(email=ZOE).exists(), "nobody is kept who was only invited"
+
+
+def test_only_so_many_people_are_invited_in_a_day_however(inside: Client, account, site) -> None:
+    account.limits = {"invitations_per_day": 4}
+    account.save()
+    inside.post("/account/team", {"email": "one@example.org", "role": "viewer"})
+    inside.post(f"/account/invitations/{Invitation.objects.get().pk}/revoke")
+    inside.post(f"/sites/{site.pk}/settings/team", {"email": "two@example.org", "right": "read"})
+    inside.post(f"/account/invitations/{Invitation.objects.open().get().pk}/renew")
+    guest = master(account).post("/account/guests", {"email": "three@example.org"})
+    master(account).delete(f"/account/guests/{guest['id']}")
+    assert len(mail.outbox) == 3  # the fourth waits for its transaction
+    refused = inside.post("/account/team", {"email": "four@example.org", "role": "viewer"})
+    assert "4 invitations in 24 hours" in refused.content.decode()
+    inside.post("/links/guests", {"email": "four@example.org"})
+    inside.post(f"/account/invitations/{Invitation.objects.open().get().pk}/renew")
+    body = {"email": "four@example.org", "role": "viewer"}
+    assert inside.post("/api/v1/members", body, content_type="application/json").status_code == 400
+    assert master(account).call("POST", "/account/guests", {"email": "four@example.org"}).status_code == 400
+    assert len(mail.outbox) == 3 and not User.objects.filter(email="four@example.org").exists()
+    Invitation.objects.update(created=timezone.now() - timedelta(hours=25))
+    inside.post("/account/team", {"email": "four@example.org", "role": "viewer"})
+    assert len(mail.outbox) == 4
+
+
+def test_an_account_has_so_many_guests_and_those_invited_count(inside: Client, account, site, store) -> None:
+    account.limits = {"guests": 2}
+    account.save()
+    inside.post("/links/guests", {"email": "one@example.org"})
+    by_site(inside, account, site)
+    assert "2 guests" in inside.post("/account/team", {"email": "x@example.org", "role": "guest"}).content.decode()
+    assert master(account).call("POST", "/account/guests", {"email": "x@example.org"}).status_code == 400
+    assert master(account).get("/account/plan")["maximumGuests"] == 2
+
+
+# -- the guest's key ----------------------------------------------------------------------------------------------
+
+
+def test_a_guests_own_key_reads_the_accounts_links_before_they_accept(account, alice, site) -> None:
+    group = group_create(account=account, name="Partners")
+    guest = master(account).post("/account/guests", {"email": "bob@example.org", "name": "Bob's blog"})
+    body = {"action": "add", "id": group.pk, "verb": "r"}
+    master(account).post(f"/account/guests/{guest['id']}/group/permissions/patch", body)
+    theirs = program_of(Membership.objects.get(pk=guest["id"]))
+    assert theirs.get(f"/groups/{group.pk}")["name"] == "Partners"
+    assert theirs.get("/account")["firstName"] == "Bob's blog"
+    master(account).delete(f"/account/guests/{guest['id']}")
+    assert theirs.call("GET", "/account").status_code == 401
+
+
+# -- accepting ----------------------------------------------------------------------------------------------------
+
+
+def test_a_pending_guest_who_is_made_viewer_accepts_both_at_once(inside: Client, account, site, on_commit) -> None:
+    with on_commit():
+        guest = master(account).post("/account/guests", {"email": ZOE})
+    key = guest["apiKey"]
+    inside.post("/account/team", {"email": ZOE, "role": "viewer"})
+    Client().post(mailed(), NEW)
+    zoe = Membership.objects.get(user__email=ZOE)
+    assert (zoe.pk, zoe.role) == (guest["id"], Role.VIEWER)
+    assert may_in_account(zoe.user, account, "view")
+    assert Program(key).call("GET", "/account").status_code == 401, "editors saw the guest's key; a viewer's is theirs"
+
+
+def test_somebody_else_who_opens_the_link_is_warned_and_then_joins_as_themselves(
+    inside: Client, account, site, charlie, on_commit
+) -> None:
+    with on_commit():
+        by_clickmeter(inside, account, site)
+    link, visitor = mailed(), logged_in(charlie)
+    page = visitor.get(link).content.decode()
+    assert ZOE in page and charlie.email in page
+    visitor.post(link)
+    assert may_on_object(charlie, account, "site", site.pk, "view")
+    assert not User.objects.filter(email=ZOE).exists()
+
+
+def test_a_member_who_opens_somebody_elses_link_loses_nothing_and_uses_nothing(inside: Client, account, site) -> None:
+    inside.post("/account/team", {"email": ZOE, "role": "viewer"})
+    link = mailed()
+    refused = inside.post(link)
+    assert "already, as owner" in refused.content.decode()
+    assert account.memberships.get(user__email="alice@example.com").role == Role.OWNER
+    assert Client().post(link, NEW).status_code == 302
+    assert account.memberships.get(user__email=ZOE).role == Role.VIEWER
+
+
+def test_a_guest_invited_under_another_address_has_both_rights(inside: Client, account, site, bob) -> None:
+    more = site_create(account=account, domain="more.example")
+    inside.post(f"/sites/{more.pk}/settings/team", {"email": "bob@work.example", "right": "read"})
+    logged_in(bob).post(mailed())
+    for row in (site, more):
+        assert may_on_object(bob, account, "site", row.pk, "view")
+    assert bob.memberships.count() == 1
+
+
+def test_a_guest_gets_one_site_more_without_a_mail(inside: Client, account, site, bob) -> None:
+    more = site_create(account=account, domain="more.example")
+    answer = inside.post(f"/sites/{more.pk}/settings/team", {"email": bob.email, "right": "write"}, follow=True)
+    assert "may open more.example now" in answer.content.decode()
+    assert may_on_object(bob, account, "site", more.pk, "edit") and may_on_object(bob, account, "site", site.pk, "view")
+    assert mail.outbox == []
+
+
+def test_sites_shared_before_the_guest_accepts_are_all_there(inside: Client, account, site) -> None:
+    more, gone = (site_create(account=account, domain=name) for name in ("more.example", "gone.example"))
+    for row in (site, gone, more):
+        inside.post(f"/sites/{row.pk}/settings/team", {"email": ZOE, "right": "read"})
+        if row == gone:
+            inside.delete(f"/api/v1/sites/{gone.pk}")
+    inside.post(f"/sites/{site.pk}/settings/team", {"email": ZOE, "right": "write"})
+    assert Invitation.objects.open().count() == 1
+    Client().post(mailed(), NEW)
+    zoe = account.memberships.get(user__email=ZOE)
+    assert set(zoe.grants.values_list("object_id", "right")) == {(site.pk, "write"), (more.pk, "read")}
+
+
+def test_a_site_is_not_shared_with_somebody_who_is_invited_to_all(inside: Client, account, site) -> None:
+    inside.post("/account/team", {"email": ZOE, "role": "viewer"})
+    answer = inside.post(f"/sites/{site.pk}/settings/team", {"email": ZOE, "right": "read"})
+    assert "invited to the whole account already" in answer.content.decode()
+    assert Invitation.objects.open().get().role == "viewer"
+
+
+def test_a_password_is_set_by_a_link_only_for_somebody_who_never_came(inside: Client, account) -> None:
+    """A person whose log-in was locked, or who logs in another way, has accounts that an inviter must not open."""
+    zoe = User.objects.create_user(ZOE, None, name="Zoe")
+    Membership.objects.create(user=zoe, account=Account.objects.create(name="Hers"), role=Role.OWNER)
+    inside.post("/account/team", {"email": ZOE, "role": "viewer"})
+    visitor = Client()
+    assert visitor.post(mailed(), NEW)["Location"].startswith("/login?next=")
+    zoe.refresh_from_db()
+    assert not zoe.has_usable_password()
+
+
+def test_a_disabled_person_does_not_come_back_by_an_invitation(inside: Client, account) -> None:
+    User.objects.create_user(ZOE, None, is_active=False)
+    inside.post("/account/team", {"email": ZOE, "role": "viewer"})
+    assert Client().post(mailed(), NEW)["Location"].startswith("/login?next=")
+
+
+def test_somebody_who_was_only_invited_may_choose_a_password_by_mail_and_still_sees_nothing(account, alice) -> None:
+    master(account).post("/account/guests", {"email": ZOE, "extendedGrants": {"allowAllGrants": True}})
+    visitor = Client()
+    visitor.post("/password/reset", {"email": ZOE})
+    path = re.search(r"/password/reset/\S+", str(mail.outbox[-1].body))[0]
+    visitor.post(visitor.get(path)["Location"], NEW)
+    assert visitor.get("/me").status_code == 200
+    assert visitor.get("/links").status_code == 404 and visitor.get("/account").status_code == 404
+    assert account.name not in visitor.get("/me").content.decode()
+
+
+def test_an_address_that_was_only_invited_can_be_made_a_user_by_the_operator(account, alice) -> None:
+    for email in (ZOE, "yan@example.org"):
+        master(account).post("/account/guests", {"email": email})
+    call_command("createuser", ZOE, password=NEW["password"], stdout=StringIO())
+    call_command(
+        "provision", email="yan@example.org", password=NEW["password"], account="Yan's", domain="yan.example",
+        stdout=StringIO(),
+    )  # fmt: skip
+    for email in (ZOE, "yan@example.org"):
+        client = Client()
+        client.post("/login", {"email": email, "password": NEW["password"]})
+        assert client.get("/account").status_code == 200
+        assert account.name not in client.get("/account").content.decode()
+
+
+def test_another_person_s_browser_logs_out_and_comes_back_to_the_invitation(inside: Client, bob, account) -> None:
+    inside.post("/account/team", {"email": ZOE, "role": "viewer"})
+    link, browser = mailed(), Client()
+    browser.force_login(bob)
+    page = browser.get(link).content.decode()
+    assert f"Log out to join as {ZOE}" in page
+    assert browser.post("/logout", {"next": link})["Location"] == link
+    assert "choose a password" in browser.get(link).content.decode()
+    assert browser.post("/logout", {"next": "https://evil.example/"})["Location"] == "/", "pages of this host only"

@@ -1,0 +1,110 @@
+"""Every limit per client counts an IPv6 network as one client: one customer has 2**64 addresses to ask from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.test import Client
+
+from accounts.models import Account
+from reports.clicky.views import PER_MINUTE as CLICKY_PER_MINUTE
+from reports.clicky.whitelabel import WRONG_KEY
+from reports.widget import MAX_REQUESTS_PER_MINUTE as ONSITE_PER_MINUTE
+from sites.models import Site
+from tests.support.endpoints import post_event
+from tests.support.links import Browser, forget, make
+from tracking.bots import request_rate
+from tracking.endpoints import clickport
+
+pytestmark = pytest.mark.usefixtures("store")
+
+
+def neighbour(number: int) -> str:
+    """One of the addresses of one IPv6 customer."""
+    return f"2001:db8:1:2::{number + 1:x}"
+
+
+STRANGER = "2001:db8:1:3::1"
+
+
+@pytest.fixture(autouse=True)
+def fresh(time_machine: Any) -> Iterator[None]:
+    """Nothing was asked yet, and no minute ends in the middle of a test."""
+    time_machine.move_to("2026-03-02T12:00:05Z", tick=False)
+    cache.clear()
+    clickport.limit.forget()
+    request_rate.request_rates.forget()
+    yield
+    forget()
+    cache.clear()
+    clickport.limit.forget()
+    request_rate.request_rates.forget()
+
+
+def clicky(site: Site, address: str) -> int:
+    asked = {"site_id": site.pk, "sitekey": site.sitekey, "type": "visitors"}
+    return Client().get("/api/stats/4", asked, REMOTE_ADDR=address).status_code
+
+
+def onsite(site: Site, address: str) -> int:
+    return Client().get("/ajax/onsitestats/", {"site_id": site.pk}, REMOTE_ADDR=address).status_code
+
+
+@pytest.mark.parametrize(("ask", "most", "fine"), [(clicky, CLICKY_PER_MINUTE, 200), (onsite, ONSITE_PER_MINUTE, 403)])
+def test_requests_a_minute(ask: Callable[[Site, str], int], most: int, fine: int, site: Site) -> None:
+    statuses = Counter(ask(site, neighbour(number)) for number in range(most + 2))
+    assert statuses == {fine: most, 429: 2}
+    assert ask(site, STRANGER) == fine
+
+
+def test_clickmeters_requests_a_second(account: Account) -> None:
+    def ask(address: str) -> int:
+        key = {"HTTP_X_CLICKMETER_AUTHKEY": account.authkey}
+        return Client().get("/clickmeter/account/plan", **key, REMOTE_ADDR=address).status_code
+
+    assert Counter(ask(neighbour(number)) for number in range(12)) == {200: 10, 429: 2}
+    assert ask(STRANGER) == 200
+
+
+def test_events_a_minute(site: Site, api_key: str) -> None:
+    event = {"type": "custom", "name": "a", "url": "https://example.com/"}
+    told = [post_event(event, api_key, peer=neighbour(number)).dropped for number in range(62)]
+    assert told == [""] * 60 + ["rate_limit"] * 2
+    assert post_event(event, api_key, peer=STRANGER).dropped == ""
+
+
+@pytest.mark.django_db
+def test_guesses_at_the_password_of_a_link(account: Account) -> None:
+    make(account, password="open sesame")
+
+    def guess(address: str, word: bytes = b"no") -> int:
+        return Browser(ip=address).open("/l/offer", method="POST", body=b"password=" + word).status
+
+    assert [guess(neighbour(number)) for number in range(12)] == [403] * 10 + [429] * 2
+    assert guess(neighbour(99), b"open+sesame") == 429
+    assert guess(STRANGER, b"open+sesame") == 303
+
+
+def test_guesses_at_an_accounts_key(account: Account) -> None:
+    def ask(key: str, address: str) -> bytes:
+        return Client().get("/api/whitelabel/usage", {"auth": key}, REMOTE_ADDR=address).content
+
+    for _ in range(WRONG_KEY.max_attempts + 1):
+        assert ask(account.authkey, neighbour(0)).startswith(b"OK"), "the right key is no guess"
+    for number in range(WRONG_KEY.max_attempts):
+        assert ask("wrong", neighbour(number)).startswith(b"NOK")
+    assert ask(account.authkey, neighbour(99)).startswith(b"NOK")
+    assert ask(account.authkey, STRANGER).startswith(b"OK")
+
+
+def test_pages_a_minute_that_no_office_reads() -> None:
+    said = [
+        request_rate.request_rates.count_view(1, device, neighbour(device), 5)
+        for device in range(request_rate.MAX_PER_ADDRESS + 1)
+    ]
+    assert said == [""] * request_rate.MAX_PER_ADDRESS + ["behaviour: more pages than an office reads"]
+    assert request_rate.request_rates.count_view(1, 10**6, STRANGER, 5) == ""

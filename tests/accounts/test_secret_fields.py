@@ -1,0 +1,64 @@
+"""Every column that may hold a secret is named here, with how it is kept. A column that is missing here fails."""
+
+from __future__ import annotations
+
+import re
+
+from django.apps import apps
+
+from accounts.security.encrypted_fields import list_encrypted_columns
+
+SUSPICIOUS = re.compile(
+    r"token|secret|key|password|hash|headers|target|authori|credential|cookie|salt|code|proof", re.I
+)
+# hashed: only looked up or compared. encrypted: needed again, in clear. derived: worked out from SECRET_KEY and numbers
+# that open nothing. public: no secret, although it sounds like one.
+KEPT = {
+    "accounts.User.password": "hashed",
+    "accounts.Account.authkey_hash": "hashed",
+    "accounts.Account.key_generation": "derived",
+    "accounts.Membership.authkey_hash": "hashed",
+    "accounts.Membership.key_generation": "derived",
+    "accounts.Invitation.token_hash": "hashed",
+    "accounts.HostClaim.proof": "public",  # by whom a host was proved
+    "accounts.SecretKeyFingerprint.salt": "public",  # of a slow hash
+    "sites.Site.key_generation": "derived",
+    "sites.Site.proxy_secret": "encrypted",
+    "sites.Site.cookies": "public",  # whether the tracker may set one
+    "sites.Site.excluded_countries": "public",
+    "sites.ApiKey.hash": "hashed",
+    "alerts.Channel.target": "encrypted",
+    "alerts.Channel.secret": "encrypted",
+    "alerts.Delivery.key": "public",  # which occasion it is about
+    "uptime.Monitor.headers": "encrypted",
+    "sharing.Share.token": "encrypted",
+    "sharing.Share.token_hash": "hashed",
+    "sharing.Share.password": "hashed",
+    "goals.Goal.conversion": "public",  # counts in a key figure
+    "links.Conversion.code": "public",  # stands in the pages that report it
+    "links.Datapoint.alias_key": "public",  # the alias in lower case
+    "links.Datapoint.password": "hashed",
+    "links.Datapoint.encode_url": "public",
+    "links.Datapoint.encode_ip": "public",
+    "links.Entry.code": "public",  # a number in another form
+    "auth.Permission.codename": "public",
+    "sessions.Session.session_key": "hashed",
+}
+
+
+def suspicious_columns() -> set[str]:
+    found = set()
+    for model in apps.get_models(include_auto_created=True):
+        for field in model._meta.local_concrete_fields:
+            if SUSPICIOUS.search(f"{field.name} {field.help_text}"):
+                found.add(f"{model._meta.label}.{field.name}")
+    return found
+
+
+def test_of_every_column_that_sounds_like_a_secret_it_is_said_how_it_is_kept() -> None:
+    assert suspicious_columns() - set(KEPT) == set(), "say in KEPT how they are kept"
+
+
+def test_what_is_said_to_be_encrypted_is_and_nothing_else() -> None:
+    encrypted = {f"{model._meta.label}.{field}" for model, field in list_encrypted_columns()}
+    assert encrypted == {name for name, kept in KEPT.items() if kept == "encrypted"}

@@ -1,0 +1,273 @@
+"""How many requests of one client are under way at the same time, and what becomes of the others."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+
+from accounts.models import User
+from config import asgi as config_asgi
+from config.serving import client_concurrency
+from config.serving.client_concurrency import (
+    CLIENT_BUSY_MESSAGE,
+    MAX_AT_ONCE,
+    MAX_RUNNING,
+    MAX_WAITING,
+    MAX_WAITING_BEFORE_FLOOD,
+    queues,
+)
+from sites.models import Site
+from tests.reports.dashboard.test_live_streams import cookie
+from tests.support import asgi
+
+CLIENT, OTHER = "198.51.100.1", "198.51.100.2"
+
+
+class Application:
+    """Stands behind the limit: notes which requests begin, and answers each when it may."""
+
+    def __init__(self) -> None:
+        self.begun: list[str] = []
+        self.may_end: dict[str, asyncio.Event] = {}
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        path = scope["path"]
+        while (message := await receive()).get("more_body"):
+            pass
+        if message["type"] == "http.disconnect":
+            return
+        self.begun.append(path)
+        await self.may_end.setdefault(path, asyncio.Event()).wait()
+        if path == "/fails":
+            raise ValueError(path)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": path.encode()})
+
+    def end(self, *paths: str) -> None:
+        for path in paths:
+            self.may_end.setdefault(path, asyncio.Event()).set()
+
+
+@pytest.fixture
+def behind(monkeypatch: pytest.MonkeyPatch) -> Application:
+    made = Application()
+    monkeypatch.setattr(config_asgi, "django_app", made)
+    return made
+
+
+@pytest.fixture(autouse=True)
+def nothing_left() -> Iterator[None]:
+    """No request leaves anything behind, however it ends."""
+    yield
+    assert not queues.by_client
+    assert not queues.all.size()
+
+
+def ask(path: str, address: str = CLIENT) -> asyncio.Task[asgi.Answer]:
+    return asyncio.create_task(asgi.send("GET", path, address=address))
+
+
+async def all_wait() -> None:
+    """Let every task go on until it waits."""
+    for _ in range(50):
+        await asyncio.sleep(0)
+
+
+def numbered(count: int) -> list[str]:
+    return [f"/pages/{number}" for number in range(count)]
+
+
+async def test_the_rest_of_a_clients_requests_wait_for_their_turn_in_order(behind: Application) -> None:
+    paths = numbered(MAX_AT_ONCE + 3)
+    tasks = [ask(path) for path in paths]
+    await all_wait()
+    assert behind.begun == paths[:MAX_AT_ONCE]
+    for ended in range(3):
+        behind.end(paths[ended])
+        await all_wait()
+        assert behind.begun == paths[: MAX_AT_ONCE + ended + 1]
+    behind.end(*paths)
+    assert [(answer.status, answer.text) for answer in await asyncio.gather(*tasks)] == [(200, path) for path in paths]
+
+
+async def test_a_flood_is_handled_one_by_one_and_others_are_not_held_up(behind: Application) -> None:
+    paths = numbered(MAX_AT_ONCE + MAX_WAITING_BEFORE_FLOOD + 2)
+    tasks = [ask(path) for path in paths]
+    await all_wait()
+    behind.end(*paths[:MAX_AT_ONCE])
+    await all_wait()
+    assert behind.begun == paths[: MAX_AT_ONCE + 1]
+    behind.end(*paths[MAX_AT_ONCE:-2])
+    await all_wait()
+    assert behind.begun == paths[:-1], "also the last of it"
+    tasks.append(ask("/other", OTHER))
+    await all_wait()
+    assert behind.begun[-1] == "/other"
+    behind.end(*paths, "/other")
+    assert {answer.status for answer in await asyncio.gather(*tasks)} == {200}
+    again = [ask(f"{path}/again") for path in paths[:MAX_AT_ONCE]]
+    await all_wait()
+    assert behind.begun[-MAX_AT_ONCE:] == [f"{path}/again" for path in paths[:MAX_AT_ONCE]], "in parallel as before"
+    behind.end(*behind.begun)
+    await asyncio.gather(*again)
+
+
+async def test_many_clients_together_run_a_bounded_number_of_requests_first_come_first_served(
+    behind: Application,
+) -> None:
+    paths = numbered(MAX_RUNNING + 2)
+    tasks = [ask(path, f"198.51.100.{number}") for number, path in enumerate(paths, 1)]
+    await all_wait()
+    assert behind.begun == paths[:MAX_RUNNING]
+    behind.end(paths[3])
+    await all_wait()
+    assert behind.begun == paths[: MAX_RUNNING + 1]
+    behind.end(*paths)
+    assert {answer.status for answer in await asyncio.gather(*tasks)} == {200}
+
+
+async def test_who_waits_too_long_for_the_others_is_told_so_and_keeps_no_place(
+    behind: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = numbered(MAX_RUNNING)
+    tasks = [ask(path, f"198.51.100.{number}") for number, path in enumerate(paths, 1)]
+    await all_wait()
+    monkeypatch.setattr(client_concurrency, "MAX_WAIT_SECONDS", 0.01)
+    late = await ask("/login", "192.0.2.1")
+    assert late.status == 503 and client_concurrency.BUSY_MESSAGE in late.text
+    assert "192.0.2.1" not in queues.by_client
+    behind.end(*paths)
+    await asyncio.gather(*tasks)
+
+
+@pytest.mark.parametrize(("one", "other", "together"), [
+    (CLIENT, OTHER, False),
+    (CLIENT, f"::ffff:{CLIENT}", True),
+    ("2001:db8:1:2::7", "2001:db8:1:2:ffff::8", True),
+    ("2001:db8:1:2::7", "2001:db8:1:3::7", False),
+])  # fmt: skip
+async def test_only_the_same_client_waits(behind: Application, one: str, other: str, together: bool) -> None:
+    paths = numbered(MAX_AT_ONCE + 1)
+    tasks = [ask(path, one) for path in paths]
+    tasks.append(ask("/other", other))
+    await all_wait()
+    assert ("/other" in behind.begun) is not together
+    behind.end(*paths, "/other")
+    assert {answer.status for answer in await asyncio.gather(*tasks)} == {200}
+
+
+@pytest.mark.parametrize(("path", "sentence"), [
+    ("/login", lambda answer: f"<p>{CLIENT_BUSY_MESSAGE}</p>" in answer.text),
+    ("/api/v1/sites", lambda answer: json.loads(answer.body)["error"]["message"] == CLIENT_BUSY_MESSAGE),
+    ("/api/stats/4?output=json", lambda answer: json.loads(answer.body)[0]["error"] == CLIENT_BUSY_MESSAGE),
+    ("/clickmeter/datapoints", lambda answer: json.loads(answer.body)["message"] == CLIENT_BUSY_MESSAGE),
+])  # fmt: skip
+async def test_one_request_too_many_is_refused_in_the_form_of_its_address(
+    path: str, sentence: Any, behind: Application
+) -> None:
+    paths = numbered(MAX_AT_ONCE + MAX_WAITING)
+    tasks = [ask(path) for path in paths]
+    await all_wait()
+    answer = await ask(path)
+    assert answer.status == 503 and int(answer.headers["retry-after"]) > 0, answer
+    assert sentence(answer), answer.text
+    behind.end(*paths)
+    assert {answer.status for answer in await asyncio.gather(*tasks)} == {200}
+
+
+async def test_nobody_waits_for_ever(behind: Application, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = numbered(MAX_AT_ONCE)
+    tasks = [ask(path) for path in paths]
+    await all_wait()
+    monkeypatch.setattr(client_concurrency, "MAX_WAIT_SECONDS", 0)
+    assert (await ask("/late")).status == 503
+    behind.end(*paths)
+    await asyncio.gather(*tasks)
+    assert behind.begun == paths
+
+
+async def test_requests_that_fail_or_are_given_up_free_their_place(behind: Application) -> None:
+    tasks = [ask("/fails"), *(ask(path) for path in numbered(MAX_AT_ONCE - 1)), ask("/waits"), ask("/last")]
+    await all_wait()
+    tasks[-2].cancel()
+    behind.end("/fails")
+    await all_wait()
+    assert behind.begun[-1] == "/last"
+    for task in tasks[1:-2]:
+        task.cancel()
+    behind.end("/last")
+    ended = await asyncio.gather(*tasks, return_exceptions=True)
+    assert isinstance(ended[0], ValueError) and ended[-1].status == 200  # type: ignore[union-attr]
+
+
+async def test_a_turn_that_comes_as_its_request_is_given_up_goes_to_the_next() -> None:
+    for _ in range(MAX_AT_ONCE):
+        await queues.enter(CLIENT)
+    given_up, following = (asyncio.create_task(queues.enter(CLIENT)) for _ in range(2))
+    await all_wait()
+    queues.leave(CLIENT)
+    given_up.cancel()  # before it could go on
+    await following
+    for _ in range(MAX_AT_ONCE):
+        queues.leave(CLIENT)
+
+
+async def test_a_body_that_comes_slowly_keeps_nobody_waiting(behind: Application) -> None:
+    async def stays_open() -> Any:
+        return first.pop() if first else await asyncio.Event().wait()
+
+    async def slow() -> None:
+        await config_asgi.application(asgi.scope("POST", "/slow", CLIENT, {}), stays_open, None)
+
+    first = [{"type": "http.request", "body": b"a", "more_body": True} for _ in range(MAX_AT_ONCE)]
+    tasks = [asyncio.create_task(slow()) for _ in range(MAX_AT_ONCE)]
+    await all_wait()
+    behind.end("/page")
+    assert (await ask("/page")).status == 200
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def forwarded(path: str, peer: str, client: str) -> asgi.Answer:
+    return await asgi.exchange(asgi.make_scope("GET", path, {"x-forwarded-for": client}, client=peer), b"")
+
+
+async def test_clients_behind_a_trusted_proxy_are_told_apart_and_a_silent_one_is_not_limited(
+    behind: Application, settings: Any
+) -> None:
+    settings.TRUSTED_PROXIES = ("10.0.0.0/8",)
+    paths = numbered(MAX_AT_ONCE + 1)
+    for client, begun in ((CLIENT, MAX_AT_ONCE), ("", MAX_AT_ONCE + 1)):
+        behind.begun.clear()
+        behind.may_end.clear()
+        tasks = [asyncio.create_task(forwarded(path, "10.0.0.1", client)) for path in paths]
+        other = asyncio.create_task(forwarded("/other", "10.0.0.1", OTHER))
+        await all_wait()
+        assert behind.begun == [*paths[:begun], "/other"]
+        behind.end(*paths, "/other")
+        await asyncio.gather(*tasks, other)
+
+
+async def test_streamed_responses_take_no_place(site: Site, alice: User, transactional_db: None) -> None:
+    session = await cookie(alice)
+    async with AsyncExitStack() as streams:
+        for _ in range(MAX_AT_ONCE + 1):
+            open_one = asgi.connected(f"/sites/{site.pk}/spy/stream", cookie=session, address=CLIENT)
+            stream = await streams.enter_async_context(open_one)
+            assert stream.answer.status == 200
+        assert not queues.by_client
+        assert (await ask("/login")).status == 200
+
+
+async def test_a_browser_that_leaves_frees_its_place(site: Site, alice: User, transactional_db: None) -> None:
+    session = await cookie(alice)
+    for _ in range(MAX_AT_ONCE + 1):
+        async with asgi.connected(f"/sites/{site.pk}/", cookie=session, address=CLIENT) as page:
+            page.closed.set()
+    assert (await ask("/login")).status == 200

@@ -1,0 +1,117 @@
+"""Reading waits for no writer: what only reads opens no transaction and sends no statement that writes.
+
+With SQLite every transaction takes the one lock of all writers, so a page that opened one would wait for whoever
+writes, and a report that is computed inside one would hold up every writer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from accounts.models import Account, Invitation, Role, User
+from goals.funnels import funnel_save
+from goals.services import goal_create, segment_create
+from links.clickmeter.operations import OPERATIONS, Operation
+from reports.annotations.services import note_add
+from reports.sharing.services import share_create
+from sites.services import api_key_create, site_create
+from sites.uptime.services import monitor_create
+from tests.links.clickmeter.test_operations import filled
+from tests.support import NOW, browse, number
+from tests.support.clickmeter_client import create_one_of_each, master
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("module_caches")]
+WRITES = re.compile(r"^\s*(?:INSERT|UPDATE|DELETE|REPLACE|BEGIN|SAVEPOINT|.*FOR UPDATE)", re.I | re.S)
+READS = [operation for operation in OPERATIONS if operation.method == "GET"]
+
+
+def named(operation: Operation) -> str:
+    return f"{operation.method} {operation.path}"
+
+
+def writing(queries: Iterable[dict[str, str]]) -> list[str]:
+    """The statements that would take SQLite's lock."""
+    return [query["sql"][:200] for query in queries if WRITES.match(query["sql"])]
+
+
+@pytest.fixture(scope="module")
+def world(module_account: Account) -> dict[str, Any]:
+    """One of everything that the ClickMeter API knows."""
+    return create_one_of_each(module_account, clicked=False)
+
+
+@pytest.mark.parametrize("operation", READS, ids=named)
+def test_no_operation_that_reads_writes(operation: Operation, module_account: Account, world: dict[str, Any]) -> None:
+    path, _ = filled(operation, world)
+    with CaptureQueriesContext(connection) as asked:
+        master(module_account).get(path)
+    assert len(asked) > 0 and writing(asked.captured_queries) == []
+
+
+STREAMS = {"sites/<int:site_id>/spy/stream", "links/live/stream"}  # they never end
+LEAVES = {"logout", "setup/<str:token>", "digests/stop/<str:token>"}  # of somebody else, or there to be followed once
+
+
+def addresses(patterns: Any, before: str = "") -> list[str]:
+    """Every address of the installation's pages and programs; ClickMeter's are asked above."""
+    found: list[str] = []
+    for one in patterns:
+        route = before + str(one.pattern)
+        if isinstance(one, URLResolver):
+            found += [] if "clickmeter" in route else addresses(one.url_patterns, route)
+        elif isinstance(one, URLPattern) and "^" not in route:
+            found.append(route)
+    return found
+
+
+ADDRESSES = [route for route in addresses(get_resolver().url_patterns) if route not in STREAMS | LEAVES]
+
+
+@pytest.fixture(scope="module")
+def place(module_account: Account, world: dict[str, Any]) -> dict[str, Any]:
+    """A value for every name in an address."""
+    membership = module_account.memberships.get(role=Role.OWNER)
+    site, alice = site_create(account=module_account, domain="example.com", by_operator=True), membership.user
+    browse(site, "/a", visitor="one", visit=77)
+    goal = goal_create(site=site, name="A", kind="page", pattern="/a")
+    segment = segment_create(
+        site=site, name="S", filter=[{"dimension": "page", "operator": "is", "value": ["/a"]}], owner=alice, shared=True
+    )
+    funnel = funnel_save(site=site, name="F", steps=[{"page": "/a"}, {"goal": goal.pk}])
+    invitation = Invitation.objects.create(account=module_account, email="new@example.org")
+    return {
+        "site_id": site.pk, "goal_id": goal.pk, "segment_id": segment.pk, "funnel_id": funnel.pk, "visit": 77,
+        "device": number("device", site.pk, "one"), "name": "pages", "tab": "top", "page": "site", "slug": "clickmeter",
+        "key_id": api_key_create(site=site, name="k")[0].pk, "share_id": share_create(site=site, name="s").pk,
+        "monitor_id": monitor_create(site=site, url="https://example.com/", name="m").pk, "frequency": "week",
+        "note_id": note_add(site=site, at=NOW, text="n").pk, "member_id": membership.pk,
+        "token": invitation.token, "uid": "MQ",
+        "datapoint_id": world["link"].pk, "group_id": world["group"].pk, "conversion_id": world["sale"].pk,
+        "domain_id": world["domain"].pk, "script_id": world["script"].pk, "operation": "list", "condition": "traffic",
+        "invitation_id": 1, "alert_id": 1, "channel_id": 1, "place": 1, "subscription_id": 1, "what": "x",
+        "exposed_id": 1, "pending_id": 1,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("route", ADDRESSES)
+def test_no_page_that_is_only_looked_at_writes(route: str, place: dict[str, Any]) -> None:
+    alice = User.objects.get(email="alice@example.com")
+    address = "/" + re.sub(r"<(?:\w+:)?(\w+)>", lambda found: str(place[found[1]]), route)
+    if "details/" in address:
+        address = address.replace("details/pages", "details/page")
+    client = Client()
+    client.force_login(alice)
+    alice.is_operator = True
+    alice.save()
+    with CaptureQueriesContext(connection) as asked:
+        response = client.get(address)
+    assert response.status_code in (200, 302, 400, 401, 403, 404, 405), response.status_code
+    assert writing(asked.captured_queries) == []

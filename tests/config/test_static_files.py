@@ -1,0 +1,116 @@
+"""Styles and scripts come from memory, compressed once, and may be kept for ever under the word of their content."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import re
+from pathlib import Path
+from typing import Any
+from urllib.parse import urljoin
+
+import pytest
+from django.conf import settings
+from django.template import Context, Template
+from django.templatetags.static import static
+from django.test import Client
+
+from config.serving import static_files
+
+STATIC = Path(settings.STATICFILES_DIRS[0])
+
+
+def scope_of(path: str, query: str = "", method: str = "GET", **headers: str) -> dict[str, Any]:
+    sent = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+    return {"type": "http", "method": method, "path": path, "query_string": query.encode(), "headers": sent}
+
+
+def asked(scope: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
+    sent: list[dict[str, Any]] = []
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    assert static_files.matches(scope)
+    asyncio.run(static_files.serve_file(scope, None, send))
+    headers = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
+    return sent[0]["status"], headers, sent[1]["body"]
+
+
+def test_a_style_is_what_lies_on_the_disk_packed_or_not() -> None:
+    body = (STATIC / "css" / "sheet.css").read_bytes()
+    assert asked(scope_of("/static/css/sheet.css"))[2] == body
+    status, headers, packed = asked(scope_of("/static/css/sheet.css", accept_encoding="gzip, br"))
+    assert status == 200 and headers["content-encoding"] == "gzip" and gzip.decompress(packed) == body
+    assert headers["content-type"] == "text/css; charset=utf-8" and int(headers["content-length"]) == len(packed)
+    assert asked(scope_of("/static/css/sheet.css", method="HEAD"))[2] == b""
+
+
+def test_it_is_kept_for_ever_only_under_the_word_of_its_content() -> None:
+    address = static("css/sheet.css")
+    path, _, query = address.partition("?")
+    assert re.fullmatch(r"v=[0-9a-f]{12}", query)
+    assert "immutable" in asked(scope_of(path, query))[1]["cache-control"]
+    for other in ("", "v=000000000000"):
+        assert "immutable" not in asked(scope_of(path, other))[1]["cache-control"]
+    etag = asked(scope_of(path))[1]["etag"]
+    status, headers, body = asked(scope_of(path, if_none_match=etag))
+    assert (status, body) == (304, b"") and headers["etag"] == etag
+
+
+def test_nothing_but_the_named_files_is_given(client: Client, db: None) -> None:
+    for path in ("/static/", "/static/nothing.css", "/static/../manage.py", "/static/css/../../config/settings.py",
+                 "/static/tracker/src/core.js", "/static/package.json", "/static/node_modules/jquery/dist/jquery.js",
+                 "/static//etc/passwd", "/sites", "/static/css"):  # fmt: skip
+        assert not static_files.matches(scope_of(path)), path
+    assert not static_files.matches(scope_of("/static/css/sheet.css", method="POST"))
+
+
+def test_pages_name_their_styles_by_content(client: Client, db: None) -> None:
+    html = client.get("/login").content.decode()
+    for address in re.findall(r'(?:href|src)="(/static/[^"]+)"', html):
+        path, _, query = address.partition("?")
+        assert asked(scope_of(path, query))[0] == 200 and query, address
+
+
+# `import … from`, `import "…"` and `export … from`
+IMPORT = re.compile(rb"""^(?:import|export) (?:[\w*{},\s]+ from )?["']([^"']+)["']""", re.M)
+TEMPLATES = "".join(path.read_text() for path in Path("templates").rglob("*.html"))
+ENTRY_MODULES = sorted(set(re.findall(r"""\{% script_module ['"]([^'"]+)['"] %\}""", TEMPLATES)))
+
+
+@pytest.mark.parametrize("entry", ENTRY_MODULES)
+def test_a_module_imports_others_by_the_version_of_their_content(entry: str) -> None:
+    waiting, seen = [static(entry)], set()
+    while waiting:
+        address = waiting.pop()
+        path, _, query = address.partition("?")
+        status, headers, body = asked(scope_of(path, query))
+        assert status == 200 and "immutable" in headers["cache-control"], address
+        assert headers["content-type"] == "text/javascript; charset=utf-8"
+        seen.add(address)
+        waiting += [urljoin(address, name.decode()) for name in IMPORT.findall(body)]
+    assert len({address.partition("?")[0] for address in seen}) == len(seen), "a module is loaded in two versions"
+    html = Template(f"{{% load script_modules %}}{{% script_module '{entry}' %}}").render(Context())
+    preloaded = re.findall(r'<link rel="modulepreload" href="([^"]+)">', html)
+    assert sorted([static(entry), *preloaded]) == sorted(seen)
+    assert f'<script type="module" src="{static(entry)}"></script>' in html
+
+
+def test_a_change_of_a_module_changes_the_version_of_those_that_import_it(settings: Any, tmp_path: Path) -> None:
+    settings.STATICFILES_DIRS = [tmp_path]
+    versions = []
+    for text in ("export const a = 1;\n", "export const a = 2;\n"):
+        (tmp_path / "lower.js").write_text(text)
+        (tmp_path / "upper.js").write_text('import {\n  a,\n} from "./lower.js";\nimport "./absent.js";\n')
+        static_files.list_files.cache_clear()
+        static_files.load_file.cache_clear()
+        lower, upper = static_files.load_file("lower.js"), static_files.load_file("upper.js")
+        assert lower and upper
+        assert upper.body.decode() == (
+            f'import {{\n  a,\n}} from "./lower.js?v={lower.version}";\nimport "./absent.js";\n'
+        )
+        versions.append(upper.version)
+    assert versions[0] != versions[1]
+    static_files.list_files.cache_clear()
+    static_files.load_file.cache_clear()

@@ -1,0 +1,90 @@
+"""Mistakes in the configuration are told with an id and a hint, before anything starts."""
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from django.core.checks import run_checks
+
+from config.env import read_env
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def found(deploy: bool = False) -> dict[str, str]:
+    return {
+        str(problem.id).removeprefix("footfall."): problem.msg
+        for problem in run_checks(tags=["footfall"], include_deployment_checks=deploy)
+        if problem.hint
+    }
+
+
+def test_the_defaults_are_without_fault() -> None:
+    assert found() == {}
+
+
+@pytest.mark.parametrize(
+    ("number", "change"),
+    [
+        ("E002", {"trusted_proxies": ("10.0.0.0/8", "proxy.example")}),
+        ("E003", {"allowed_outbound": ("10.0.0.0/40",)}),
+        ("E011", {"dns_servers": ("192.0.2.1:5353", "dns.example")}),
+        ("W001", {"trusted_proxies": ("0.0.0.0/0",)}),
+        ("E006", {"redis_url": "http://127.0.0.1:6379"}),
+        ("E007", {"email_url": "mail.example:25"}),
+        ("W002", {"geoip_city": "/nowhere/city.mmdb"}),
+    ],
+)
+def test_a_mistake_is_told_by_its_number(settings, number: str, change: dict) -> None:
+    settings.ENV = replace(settings.ENV, **change)
+    assert set(found()) == {number}
+
+
+@pytest.mark.parametrize(
+    "url", ["stats.example.org", "ftp://x.example", "https://", "https://x.example/stats", "http://[", "http://x:0"]
+)
+def test_a_base_url_that_is_no_plain_address_is_told(settings, url: str) -> None:
+    settings.BASE_URL = url
+    assert set(found()) == {"E004"}
+
+
+@pytest.mark.parametrize(
+    "url", ["mysql://x", "chdb://relative/path", "clickhouse://", "clickhouse://a,b/db", "http://["]
+)
+def test_an_events_url_nobody_can_open_is_told(settings, url: str) -> None:
+    settings.EVENTS_URL = url
+    assert set(found()) == {"E005"}
+
+
+def test_what_only_matters_in_public_is_told_with_deploy(settings) -> None:
+    settings.EVENTS_URL = "clickhouse://events:8123/db"
+    settings.ENV = replace(settings.ENV, redis_url="")
+    settings.ALLOWED_HOSTS = ["*"]
+    assert found() == {}
+    assert {"W003", "W004"} <= set(found(deploy=True))
+    settings.ALLOWED_HOSTS = ["stats.example.org"]
+    settings.ENV = replace(settings.ENV, redis_url="redis://cache:6379/0")
+    assert not {"W003", "W004", "W005"} & set(found(deploy=True))
+    settings.EVENTS_URL = ""
+    assert "W005" in found(deploy=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("PORT", "eighty"), ("DATABASE_URL", "mysql://u@h/d"), ("EMAIL_URL", "smtp://h:x"), ("BASE_URL", "http://[::1")],
+)
+def test_even_what_cannot_be_read_at_all_ends_in_a_sentence_and_no_traceback(tmp_path, name: str, value: str) -> None:
+    env = {**os.environ, "DATA_DIR": str(tmp_path), name: value}
+    done = subprocess.run([sys.executable, "manage.py", "check"], cwd=ROOT, env=env, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "footfall.E001" in done.stderr and f"Correct {name}" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_port_that_is_no_number_leaves_the_default(tmp_path) -> None:
+    env = read_env({"DATA_DIR": str(tmp_path), "PORT": "eighty"})
+    assert env.port == 8000
+    assert [name for name, _ in env.mistakes] == ["PORT"]

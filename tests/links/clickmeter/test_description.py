@@ -1,0 +1,113 @@
+"""The ClickMeter API keeps to its corrected description; each correction names the fact it rests on."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import schemathesis
+import yaml
+from django.core.signals import request_finished, request_started
+from django.core.wsgi import get_wsgi_application
+from django.db import close_old_connections
+from django.test import Client
+from hypothesis import HealthCheck, Phase, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from accounts.models import Account
+from links.clickmeter import views
+from links.clickmeter.operations import OPERATIONS
+from links.services.conversions import conversion_create
+from links.services.groups import group_create
+from links.services.links import datapoint_create
+from tests.support.clickmeter_client import master
+from tests.support.links import Browser, forget, learn, store_now
+
+GOLDEN = Path(__file__).resolve().parents[2] / "contract" / "reference" / "clickmeter"
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+QUICK = settings(
+    max_examples=2, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), database=None,
+    phases=[Phase.generate],
+)  # fmt: skip
+described = schemathesis.openapi.from_wsgi("/clickmeter/openapi.json", get_wsgi_application())
+described.config.phases.coverage.enabled = False
+
+
+def differences(old: Any, new: Any, place: str = "") -> Iterator[str]:
+    """JSON pointers of everything that is not the same."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for name in old.keys() | new.keys():
+            inner = f"{place}/{str(name).replace('~', '~0').replace('/', '~1')}"
+            if name in old and name in new:
+                yield from differences(old[name], new[name], inner)
+            else:
+                yield inner
+    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        for at, (one, other) in enumerate(zip(old, new, strict=True)):
+            yield from differences(one, other, f"{place}/{at}")
+    elif old != new:
+        yield place
+
+
+def test_every_correction_of_the_published_description_rests_on_a_fact() -> None:
+    old = yaml.safe_load((GOLDEN / "openapi.yaml").read_text())
+    rows = tomllib.loads((GOLDEN / "corrections.toml").read_text())["correction"]
+    changed = sorted(differences(old, views.load_description()))
+    unexplained = [place for place in changed if not any(re.fullmatch(row["place"], place) for row in rows)]
+    assert not unexplained, unexplained[:20]
+    idle = [row["fact"] for row in rows if not any(re.fullmatch(row["place"], place) for place in changed)]
+    assert not idle and all(row["fact"] for row in rows)
+
+
+def test_the_description_has_exactly_the_operations_of_the_table() -> None:
+    methods = {"get", "post", "put", "delete"}
+    told = {
+        (method.upper(), path)
+        for path, item in views.load_description()["paths"].items()
+        for method in item.keys() & methods
+    }
+    assert told == {(row.method, row.path) for row in OPERATIONS}
+
+
+@pytest.mark.django_db
+def test_the_description_names_the_address_it_was_asked_at(client: Client) -> None:
+    below = json.loads(client.get("/clickmeter/openapi.json").content)
+    alone = json.loads(client.get("/openapi.json", headers={"host": "apiv2.example.org"}).content)
+    assert below["servers"] == [{"url": "http://testserver/clickmeter"}]
+    assert alone["servers"] == [{"url": "http://apiv2.example.org/"}]
+
+
+@pytest.fixture
+def key(account: Account, store: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The master key of an account with one of everything; no limit of requests."""
+    monkeypatch.setattr(views, "MAX_PER_SECOND", 10**9)
+    forget()
+    group = group_create(account=account, name="One", tags=["red"])
+    sale = conversion_create(account=account, name="Sale", value="5")
+    datapoint_create(account=account, alias="one", url="https://shop.test/", group=group, conversions=[sale])
+    learn()
+    Browser().open("/l/one?a=b")
+    store_now()
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    yield master(account).key
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)
+    forget()
+
+
+@pytest.mark.django_db
+@described.parametrize()
+@QUICK
+def test_every_operation_keeps_to_the_description(case: Any, key: str) -> None:
+    case.call_and_validate(headers={"X-Clickmeter-Authkey": key, "accept-encoding": "identity"}, checks=CHECKS)

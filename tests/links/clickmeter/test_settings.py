@@ -1,0 +1,160 @@
+"""What a program may set has an effect, or is refused, or is named in the documentation as kept for its own sake."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from accounts.models import Account, Membership, Right, User
+from accounts.services import grant_set
+from links.models import Datapoint, Status
+from links.services.guests import guest_create
+from tests.support.clickmeter_client import Program, create_one_of_each, guest, master
+from tests.support.links import Browser, store_now
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
+# Kept and given back, and named on the page of the API: (where it is written and read, member, value)
+KEPT: dict[str, tuple[str, Any]] = {
+    "isPublic": ("/datapoints/{link}", True), "isSecured": ("/datapoints/{link}", True),
+    "goDomainId": ("/datapoints/{link} typeTL", "domain"), "isABTest": ("/datapoints/{link} typeTL", True),
+    "parameterNote": ("/datapoints/{pixel} typeTP", "order"), "protocol": ("/conversions/{sale}", 1),
+    "language": ("/account/guests/{guest}", "et-EE"), "dateFormat": ("/account/guests/{guest}", "yyyy-MM-dd"),
+    "timeFormat": ("/account/guests/{guest}", 1), "timeZone": ("/account/guests/{guest}", 82),
+    "decimalSeparator": ("/account/guests/{guest}", ","), "numberGroupSeparator": ("/account/guests/{guest}", " "),
+    "userName": ("/account/guests/{guest}", "guest one"), "notes": ("/account/guests/{guest}", "pays late"),
+}  # fmt: skip
+
+
+@pytest.fixture
+def owner(account: Account, alice: User) -> Program:
+    return master(account)
+
+
+@pytest.fixture
+def world(account: Account, alice: User) -> dict[str, Any]:
+    return create_one_of_each(account)
+
+
+@pytest.mark.parametrize("member", KEPT)
+def test_what_is_only_kept_is_given_back_and_named_in_the_documentation(
+    member: str, owner: Program, world: dict[str, Any]
+) -> None:
+    place, value = KEPT[member]
+    address, _, inside = place.partition(" ")
+    for name in ("link", "pixel", "sale", "guest"):
+        address = address.replace(f"{{{name}}}", str(world[name].pk))
+    value = world["domain"].pk if value == "domain" else value
+    owner.post(address, {inside: {member: value}} if inside else {member: value})
+    found = owner.get(address)
+    assert (found[inside] if inside else found)[member] == value
+    page = Client().get("/docs/clickmeter").content.decode()
+    assert f"<code>{member}</code>" in page[page.index("Some members are stored") : page.index("To protect a link")]
+
+
+def test_a_whole_link_group_conversion_and_account_may_be_sent_back(owner: Program, world: dict[str, Any]) -> None:
+    for address in (
+        f"/datapoints/{world['link'].pk}", f"/datapoints/{world['pixel'].pk}", f"/groups/{world['group'].pk}",
+        f"/conversions/{world['sale'].pk}", f"/account/guests/{world['guest'].pk}", f"/domains/{world['domain'].pk}",
+        f"/retargeting/{world['script'].pk}", "/account",
+    ):  # fmt: skip
+        before = owner.get(address)
+        owner.post(address, before)
+        assert owner.get(address) == before, address
+
+
+def test_what_cannot_be_set_is_refused_with_its_name(owner: Program, world: dict[str, Any]) -> None:
+    link = f"/datapoints/{world['link'].pk}"
+    for address, body, said in (
+        (link, {"status": "deleted"}, "Status"), (link, {"typeTL": {"domainId": world["domain"].pk}}, "DomainId"),
+        ("/datapoints", {"name": "n", "status": 3, "typeTL": {"url": "https://a.test"}}, "Status"),
+        ("/account", {"email": "other@example.com"}, "Email"), ("/account", {"redirectOnly": "true"}, "RedirectOnly"),
+        ("/account", {"timeframeMinDate": "20260101000000"}, "TimeframeMinDate"),
+        (f"/account/guests/{world['guest'].pk}", {"timeframeMinDate": "yesterday"}, "TimeframeMinDate"),
+    ):  # fmt: skip
+        assert owner.post(address, body, status=400)["errors"][0]["property"] == said
+    assert Datapoint.objects.get(pk=world["link"].pk).status == Status.ACTIVE
+
+
+def test_an_account_has_at_most_as_many_links_as_its_plan_says(owner: Program, account: Account) -> None:
+    account.limits = {"datapoints": 2}
+    account.save()
+    for number in range(2):
+        owner.post("/datapoints", {"name": f"n{number}", "typeTL": {"url": "https://a.test"}})
+    told = owner.post("/datapoints", {"name": "n3", "typeTL": {"url": "https://a.test"}}, status=400)
+    assert "This account may have 2 links and pixels" in told["errors"][0]["errorMessage"]
+    assert owner.get("/account/plan")["maximumDatapoints"] == owner.get("/account/plan")["usedDatapoints"] == 2
+    owner.delete(f"/datapoints/{Datapoint.objects.earliest('pk').pk}")
+    assert owner.post("/datapoints", {"name": "n3", "typeTL": {"url": "https://a.test"}})
+
+
+def invited(account: Account, email: str, options: dict[str, Any] | None = None) -> Membership:
+    """A guest who has accepted the invitation."""
+    member = guest_create(account=account, email=email, options=options)
+    Membership.objects.filter(pk=member.pk).update(accepted=datetime.now(UTC))
+    return member
+
+
+def guest_with(account: Account, world: dict[str, Any], **options: Any) -> tuple[Program, Client]:
+    """A guest who reads the world's group, as a program and at the pages."""
+    member = invited(account, "narrow@example.org", options)
+    grant_set(membership=member, kind="group", object_id=world["group"].pk, right=Right.READ)
+    client = Client()
+    client.force_login(member.user)
+    return guest(member), client
+
+
+def test_a_guest_sees_no_numbers_from_before_the_day_he_may_see_from(account: Account, world: dict[str, Any]) -> None:
+    now = datetime.now(UTC)
+    Browser(ip="198.51.100.1").open("/l/one", at=now - timedelta(days=5))
+    store_now()
+    every, _ = guest_with(account, world)
+    program, page = guest_with_date(account, world, now - timedelta(days=2))
+    for address, member in (("/clickstream?pageSize=100", "rows"), ("/hits?timeframe=last30", "hits")):
+        assert (len(every.get(address)[member]), len(program.get(address)[member])) == (2, 1), address
+    assert every.get("/aggregated?timeFrame=last30")["totalClicks"] == 2
+    assert program.get("/aggregated?timeFrame=last30")["totalClicks"] == 1
+    assert b'<td class="number">1</td>' in page.get("/links").content
+    report = page.get(f"/links/{world['link'].pk}").content
+    assert b"<dt>Clicks</dt><dd>1</dd>" in report
+    assert page.get("/links/live").content.count(b">click</span>") == 1
+
+
+def guest_with_date(account: Account, world: dict[str, Any], since: datetime) -> tuple[Program, Client]:
+    member = invited(account, "late@example.org")
+    grant_set(membership=member, kind="group", object_id=world["group"].pk, right=Right.READ)
+    master(account).post(f"/account/guests/{member.pk}", {"timeframeMinDate": f"{since:%Y%m%d%H%M%S}"})
+    client = Client()
+    client.force_login(member.user)
+    member.refresh_from_db()
+    return guest(member), client
+
+
+def test_a_guest_from_whom_conversions_are_hidden_sees_none_anywhere(account: Account, world: dict[str, Any]) -> None:
+    program, page = guest_with(account, world, conversionOptions={"hideCount": True, "hideValue": True})
+    assert program.get("/hits?timeframe=last7&filter=conversions")["hits"] == []
+    assert program.get("/clickstream?filter=conversions")["rows"] == []
+    assert program.get(f"/conversions/{world['sale'].pk}/hits?timeframe=last7")["hits"] == []
+    assert program.get("/reports?type=countries&timeframe=last7&hittype=conversions")["data"] == []
+    assert not any("conversion1" in row for row in program.get("/clickstream")["rows"])
+    assert b">conversion</span>" not in page.get("/links/live").content
+    owner = Client()
+    owner.force_login(User.objects.get(email="alice@example.com"))
+    assert b">conversion</span>" in owner.get("/links/live").content
+    assert b'<td class="number soft roomy-only"></td>' in page.get("/links").content
+    assert b"Converted clicks" not in page.get(f"/links/{world['link'].pk}").content
+
+
+def test_a_date_nobody_can_read_shows_a_guest_nothing(account: Account, world: dict[str, Any]) -> None:
+    program, page = guest_with(account, world, timeframeMinDate="soon")
+    assert program.get("/clickstream")["rows"] == [] and program.get("/aggregated?timeFrame=last30") == {}
+    assert page.get("/links").status_code == page.get("/links/live").status_code == 200
+
+
+def test_a_guest_is_shown_a_part_of_commissions_on_the_page_too(account: Account, world: dict[str, Any]) -> None:
+    _, page = guest_with(account, world, conversionOptions={"percentCommission": 50})
+    assert b'data-label="Commission">1.00' in page.get(f"/links/{world['link'].pk}").content.replace(
+        "\u00a0".encode(), b""
+    )

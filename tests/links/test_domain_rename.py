@@ -1,0 +1,70 @@
+"""The installation gets another name: its links move there, and what was printed before still leads to them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from accounts.models import Account
+from links.addresses import tracking_url, update_system_domain
+from links.models import Datapoint, Domain, DomainKind
+from links.routing import link_cache
+from tests.support import asgi
+from tests.support.links import Browser, learn, make
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
+
+
+def started(settings: Any, base: str, domain: str = "") -> None:
+    settings.BASE_URL, settings.LINK_DOMAIN = base, domain
+    update_system_domain()
+    learn()
+
+
+def where(link: Datapoint) -> str:
+    return tracking_url(Datapoint.objects.select_related("domain").get(pk=link.pk))
+
+
+def leads(url: str) -> str:
+    host, _, path = url.split("//", 1)[1].partition("/")
+    return str(Browser().open(f"/{path}", host=host).location)
+
+
+def test_links_follow_the_installations_name(account: Account, settings: Any) -> None:
+    link = make(account)
+    assert where(link) == "http://127.0.0.1:8000/l/offer"
+    started(settings, "https://numbers.example.com")
+    assert where(link) == "https://numbers.example.com/l/offer" and leads(where(link)) == "https://shop.test/p"
+    assert not link_cache.is_link_domain("127.0.0.1")  # whose pages and /healthz are nobody's links
+    started(settings, "https://numbers.example.com", "go.example.com")
+    assert where(link) == "https://go.example.com/offer" and leads(where(link)) == "https://shop.test/p"
+    assert leads("https://numbers.example.com/l/offer") == "https://shop.test/p"
+
+
+def test_a_link_domain_that_was_replaced_still_leads_to_its_links(account: Account, settings: Any) -> None:
+    started(settings, "https://numbers.example.com", "old.example.com")
+    link = make(account)
+    started(settings, "https://numbers.example.com", "new.example.com")
+    assert where(link) == "https://new.example.com/offer"
+    assert [leads(f"https://{name}.example.com/offer") for name in ("old", "new")] == ["https://shop.test/p"] * 2
+    assert Domain.objects.get(name="old.example.com").is_former
+    started(settings, "https://numbers.example.com", "old.example.com")
+    assert where(link) == "https://old.example.com/offer"
+    names = Domain.objects.filter(kind=DomainKind.SYSTEM).values_list("name", flat=True)
+    assert list(names) == ["old.example.com"] and leads("https://new.example.com/offer") == "https://shop.test/p"
+
+
+def test_a_link_domain_that_is_the_dashboards_host_leaves_the_dashboard_its_pages(
+    account: Account, settings: Any
+) -> None:
+    link = make(account)
+    settings.CLICKMETER_HOSTS = ("api.example.com",)
+    for host in ("numbers.example.com", "api.example.com"):
+        started(settings, "https://numbers.example.com", host)
+        assert asgi.browser_request("/login", host=host).status in (
+            302,
+            404,
+        )  # Django's answers: to the set-up page, or the API's
+        assert asgi.browser_request("/login", host=host).headers.get("x-robots-tag") is None
+        assert where(link) == "https://numbers.example.com/l/offer" and leads(where(link)) == "https://shop.test/p"

@@ -1,0 +1,51 @@
+"""The world of these tests: built once; what a test changes in the database is rolled back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.test import Client
+
+from sites import site_cache
+from tests.permissions import tenants
+from tests.permissions.callers import client_of, picture
+from tests.support import forget_traffic, settle
+from tests.support.links import forget, learn
+
+
+@pytest.fixture(scope="package")
+def world(migrated_store: None, django_db_setup: None, django_db_blocker: Any) -> Iterator[tenants.World]:
+    """Everybody and everything, for all tests of this folder."""
+    forget_traffic()
+    forget()
+    with django_db_blocker.unblock(), transaction.atomic():
+        made = tenants.build()
+        settle()
+        learn()
+        yield made
+        transaction.set_rollback(True)
+    site_cache.forget()
+    forget()
+    forget_traffic()
+
+
+@pytest.fixture(autouse=True)
+def in_a_savepoint(world: tenants.World, db: None) -> Iterator[None]:
+    """What a test changes in the database is gone afterwards; the sites are known again before it begins."""
+    site_cache.refresh()
+    yield
+
+
+@pytest.fixture(scope="package")
+def clients(world: tenants.World) -> dict[str, Client]:
+    """Everybody's browser, logged in."""
+    return {name: client_of(world, name) for name in [*world.people, "nobody"]}
+
+
+@pytest.fixture(scope="package")
+def before(clients: dict[str, Client]) -> dict[str, list[Any]]:
+    """The whole database, before anybody asked for anything."""
+    return picture()

@@ -1,0 +1,211 @@
+"""Every field of forms and addresses that carries an id: where it is sent, what it names, who may send it.
+
+A field is found in the source (`tests.permissions.source_search`) and called `<file> <name>` or `<Form>.<name>`. The
+tests fail on one that is neither in FIELDS nor in NO_IDS, and on one here that is there no more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tests.permissions.routes import SET, S
+
+Put = Callable[[dict[str, Any], Any], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field at one address. `says_no`: an id of others is refused with words; else it is passed over in silence,
+    exactly as an id that nobody has. `by`: who may send the request when every id in it is their own."""
+
+    source: str
+    call: str
+    kind: str
+    put: Put
+    by: tuple[str, ...] = ("charlie",)
+    says_no: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.call} {self.source} {self.kind}"
+
+
+def value(name: str) -> Put:
+    return lambda data, number: {**data, name: number}
+
+
+def alone(name: str) -> Put:
+    return lambda data, number: {name: number}
+
+
+def several(name: str) -> Put:
+    return lambda data, number: {**data, name: [number]}
+
+
+def outcome(word: str) -> Put:
+    return lambda data, number: {"outcome": f"{word}:{number}"}
+
+
+def granting(kind: str) -> Put:
+    """The form of a guest, with one thing granted."""
+    return lambda data, number: {
+        **{key: one for key, one in data.items() if not key.startswith("grant-")}, f"grant-{kind}-{number}": "read"
+    }  # fmt: skip
+
+
+def cell(kind: str) -> Put:
+    """A cell of the matrix of guests, which is called `<guest>-<kind>-<thing>`, with one of its numbers another."""
+
+    def put(data: dict[str, Any], number: Any) -> dict[str, Any]:
+        (guest, _, thing) = next(iter(data)).split("-")
+        if kind == "member":
+            return {f"{number}-group-{thing}": "write"}
+        return {f"{guest}-{'datapoint' if kind == 'link' else kind}-{number}": "write"}
+
+    return put
+
+
+ALL, GUESTS, WRITERS = ("charlie", "bob", "dave"), ("bob", "dave"), ("charlie", "dave")
+TEAM, LISTING, BELONGINGS = "accounts/views/team.py", "links/web/listing.py", "links/web/resources.py"
+MEMBER = "POST account/team/<int:member_id>"
+NEW_LINK, OLD_LINK = "POST links/new", "POST links/<int:datapoint_id>/edit"
+FIELDS: list[Field] = [
+    # Who manages one account has no choice: the field is hidden, and so is what is wrong with it
+    Field("NewSiteForm.account", "POST sites/new", "account", value("account"), says_no=False),
+    Field("AlertForm.channels", f"POST {S}/alerts/new/<slug:condition>", "channel", several("channels")),
+    Field("AlertForm.channels", f"POST {S}/alerts/<int:alert_id>", "channel", several("channels")),
+    Field("SubscriptionForm.sites", "POST digests", "site", several("sites"), ALL),
+    Field("SharedLinkForm.segment", f"POST {SET}/sharing", "segment", value("segment"), WRITERS),
+    Field("SharedLinkForm.segment", f"POST {SET}/sharing", "private_segment", value("segment"), WRITERS),
+    *(
+        Field(f"FunnelForm.goal_{step}", call, "goal", value(f"goal_{step}"), WRITERS)
+        for step in range(1, 9)
+        for call in (f"POST {S}/funnels/new", f"POST {S}/funnels/<int:funnel_id>/edit")
+    ),
+    Field("LinkForm.domain", NEW_LINK, "domain", value("domain")),
+    *(
+        row
+        for call in (NEW_LINK, OLD_LINK)
+        for row in (
+            Field("LinkForm.group", call, "group", value("group"), WRITERS),
+            Field("LinkForm.conversions", call, "conversion", several("conversions")),
+            Field("LinkForm.scripts", call, "script", several("scripts")),
+        )
+    ),
+    *(
+        Field(f"{TEAM}:parse_posted_grants", call, kind, granting(named))
+        for call in ("POST account/team", MEMBER)
+        for kind, named in (("site", "site"), ("group", "group"), ("link", "datapoint"))
+    ),
+    Field("accounts/views/account.py account", "POST account/switch", "account", value("account"), ALL),
+    Field(f"{BELONGINGS} tag", "POST links/tags", "tag", value("tag")),
+    Field(f"{BELONGINGS} entry", "POST links/lists", "entry", value("entry")),
+    Field("links/web/guests.py remove", "POST links/guests", "member", alone("remove"), says_no=False),
+    Field("links/web/guests.py options", "POST links/guests", "member", alone("options"), says_no=False),
+    *(
+        Field("links/web/guests.py:apply_form", "POST links/guests", kind, cell(kind), says_no=False)
+        for kind in ("member", "group", "link")
+    ),
+    Field(f"{LISTING} link", "POST links/bulk", "link", several("link"), WRITERS, says_no=False),
+    Field(f"{LISTING} group", "POST links/bulk", "group", value("group"), WRITERS, says_no=False),
+    Field(f"{LISTING} group", "GET links", "group", value("group"), WRITERS, says_no=False),
+    Field(f"{LISTING} group", "GET links/export.csv", "group", value("group"), WRITERS, says_no=False),
+    Field("links/web/editor.py group", "GET links/new", "group", value("group"), WRITERS, says_no=False),
+    Field(
+        "reports/dashboard/goals/segments.py next",
+        f"POST {S}/segments",
+        "goal",
+        lambda data, number: {**data, "next": f"{data['next'].partition('?')[0]}?goal={number}"},
+        ALL,
+    ),
+    Field(
+        "reports/clicky/deeplinks.py site_id",
+        "GET stats/<slug:page>",
+        "site",
+        lambda data, number: {"site_id": number, "date": "today"},
+        ALL,
+    ),
+    Field("reports/dashboard/views/portfolio.py only", "GET sites/all", "site", value("only"), ALL),
+    Field("reports/dashboard/views/portfolio.py only", "GET sites/all/explain", "site", value("only"), ALL),
+    Field("reports/dashboard/views/portfolio.py only", "GET sites/all/graph.svg", "site", value("only"), ALL),
+    Field(
+        "reports/dashboard/views/portfolio.py only",
+        "GET sites/all/panel/<slug:name>/<slug:tab>",
+        "site",
+        value("only"),
+        ALL,
+    ),
+    Field("reports/dashboard/state.py:parse_view_options reach", f"GET {S}/splits", "goal", value("reach"), ALL),
+    *(
+        Field("reports/dashboard/state.py:parse_view_options outcome", f"GET {address}", "goal", outcome(word), ALL)
+        for address in (f"{S}/heatmaps", f"{S}/heatmaps/page")
+        for word in ("reached", "missed")
+    ),
+]
+# What every sheet's address may name; `test_sheets.py` sends them to all addresses that read the state of a sheet
+SHEETS = {"reports/dashboard/state.py segment", "reports/dashboard/state.py:read_state"}
+# Names of options of a sheet that name goals: they are read by `state.option(…)`, of a fixed tuple of names
+OPTIONS = {
+    "reports/dashboard/state.py:parse_view_options reach",
+    "reports/dashboard/state.py:parse_view_options outcome",
+}
+# Fields that keys open: `test_keys.py`
+KEYED = {
+    "reports/clicky/stats_request.py site_id",
+    "reports/clicky/stats_request.py alert_id",
+    "reports/clicky/whitelabel.py site_id",
+    "reports/widget.py site_id",
+    "reports/widget.py segment",
+    "reports/widget.py:render_widget_data",
+    "reports/clicky/views.py:read_parameters",
+    "tracking/endpoints/clicky.py site_id",
+    "tracking/endpoints/clicky.py goal",
+    "tracking/endpoints/clicky_fields.py session_id",
+    "tracking/endpoints/clickport_fields.py session_id",
+    "links/conversions/recording.py id",
+    "links/shortener.py site_id",
+    "reports/clickport/views.py:get",
+}
+DESCRIBED = {"accounts/api/views.py:patch", "accounts/api/views.py:post", "sites/api.py:patch", "sites/api.py:post"}
+# What looks like an id and names no row of a tenant, or is only compared with what the caller may see anyway
+NO_IDS: dict[str, str] = {
+    "sites/views/settings.py domain": "typed in to confirm that the site is to be deleted",
+    "tracking/endpoints/clickport_fields.py event_id": "the sender's own, by which a repeated event is known",
+    "tracking/endpoints/clickport_fields.py meta_keys": "names of properties",
+    "tracking/endpoints/clickport_fields.py page_visit_id": "of a view in the visitor's own visit",
+    "tracking/endpoints/clickport_fields.py visitor": "custom data of the visitor",
+    "tracking/endpoints/clicky.py domain": "whose page it is: anybody may send hits to any site",
+    "tracking/endpoints/clicky_fields.py jsuid": "the visitor's own cookie, worth nothing at another site",
+    "tracking/endpoints/clicky_fields.py vid": "of a view in the visitor's own visit",
+    "reports/clicky/stats_request.py segments": "types of the Stats API",
+    "reports/widget.py domain": "the host of the page the widget stands in",
+    "reports/dashboard/views/preferences.py site": "a place in the reader's own list of sites, 0 to 9",
+    "links/web/listing.py tag": "a tag's name, looked for among the links one sees",
+    "links/web/listing.py:filter_links": "filters over the links one sees; its names are found one by one",
+    "links/web/listing.py:listing": "the filters, to show them again",
+    "links/web/listing.py:bulk": "handed on to `change_link`, whose names are found one by one",
+    "reports/dashboard/views/heatmaps.py:heatmap_settings": "into a form",
+    "reports/sharing/clicky_frame.py:framed_overview": "handed on to `find_site`, which needs the site's own key",
+    "links/web/forms.py expiration_clicks": "a number of clicks",
+    "GroupForm.notes": "text",
+    "LinkForm.kind": "link or pixel",
+    "LinkForm.tags": "names",
+    "LinkForm.status": "active, paused, blocked",
+    "LinkForm.redirect_type": "301 or 307",
+    "LinkForm.mode": "a way to choose a destination",
+    "LinkForm.referrer_clean": "a way to clean the referrer",
+    "LinkForm.expiration_clicks": "a number of clicks",
+    "LinkForm.pause_after_clicks": "yes or no",
+    "links/web/forms.py conversions": "rows that the form found within what the person may use",
+    "links/web/forms.py scripts": "rows that the form found within what the person may use",
+    "LinkForm.url_after_clicks": "an address",
+    "LinkForm.notes": "text",
+    "AlertForm.p_goal": "a goal's name, looked for on the alert's own site",
+    "LinkForm.devices": "lines of a device and an address",
+    "GoalForm.conversion": "yes or no",
+    "HeatmapSettingsForm.share": "percent",
+    "GeneralForm.domain": "a host name",
+    "NewSiteForm.domain": "a host name",
+    "MonitorForm.interval": "seconds",
+}

@@ -1,0 +1,195 @@
+"""Every address of the product: who may open it, and of what kind each of its parameters is.
+
+What may be needed: "open" nothing; "secret" the word in the address; "self" a log-in; "hers" to be its owner;
+"view", "edit", "manage" that right on the site; "team" to be of the site's account and no guest; "account" to manage
+the account one works in, "account-view" to see all of it; "links" to see links there, "links+" to change some, "links!"
+to be of its team; "operator"; "key" a key of the dialect.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from django.urls import URLPattern, URLResolver, get_resolver
+
+# Parameters of addresses: their kind among `world.Things.ids`
+IDS = {
+    "site_id": "site", "member_id": "member", "invitation_id": "invitation", "key_id": "key", "monitor_id": "monitor",
+    "alert_id": "alert", "channel_id": "channel", "share_id": "share", "note_id": "note", "goal_id": "goal",
+    "segment_id": "segment", "funnel_id": "funnel", "device": "device", "visit": "visit", "subscription_id": "digest",
+    "group_id": "group", "conversion_id": "conversion", "domain_id": "domain", "script_id": "script",
+    "datapoint_id": "link", "exposed_id": "exposed_key", "pending_id": "pending_member",
+}  # fmt: skip
+# Parameters that name no row of a tenant: a value, and why
+WORDS: dict[str, tuple[Any, str]] = {
+    "token": ("nobodys-word", "a secret: whoever holds it may"),
+    "uid": ("MQ", "worth nothing without the secret beside it"),
+    "name": ("page", "a panel, a table or a file of the operator's mailbox"),
+    "tab": ("top", "a tab of a panel"),
+    "place": (0, "a mail's place in a file of the operator's mailbox"),
+    "condition": ("uptime", "a word of the registry of conditions"),
+    "frequency": ("week", "day, week or month"),
+    "slug": ("start", "a page of the documentation"),
+    "page": ("visitors", "a page of Clicky's"),
+    "what": ("visitors", "a part of the widget"),
+    "version": (4, "of the API"),
+    "country": ("de", "a flag"),
+    "operation": ("sites", "of the white-label API"),
+    "rest": ("nowhere", "an address that is none"),
+}
+# A site's number stands in them, and they say the same of every number: where to look, for those who may
+FOR_EVERY_NUMBER = {r"^(?P<site_id>[1-9]\d{4,17})$"}
+S, V1 = "sites/<int:site_id>", "api/v1/"
+SET = f"{S}/settings"
+NEEDS: dict[str, str] = {
+    **dict.fromkeys((
+        "login", "password/reset", "setup", "theme", "brand.css", "docs/", "docs/<slug:slug>", "stats/",
+        "stats/wp-iframe", r"^user/?$", r"^help/(?:api/?)?$", "stats/<slug:page>", "user/preferences/<slug:page>",
+        r"^media/flags/(?P<country>[A-Za-z]{2})\.gif$",
+        r"^(?P<site_id>[1-9]\d{4,17})$", "api/schema/", "logout",
+        "status/<int:site_id>", r"^api/(?P<rest>.*)$", "clickmeter/^openapi\\.json$", "clickmeter/^.*$",
+    ), "open"),
+    **dict.fromkeys((
+        "password/reset/<str:uid>/<str:token>", "setup/<str:token>", "join/<str:token>", "digests/stop/<str:token>",
+        "share/<slug:token>/", "share/<slug:token>/embed", "share/<slug:token>/embed/",
+        "share/<slug:token>/panel/<slug:name>/<slug:tab>", "share/<slug:token>/embed/panel/<slug:name>/<slug:tab>",
+        "share/<slug:token>/details/<path:name>", "share/<slug:token>/embed/details/<path:name>",
+        "share/<slug:token>/graph.svg", "share/<slug:token>/embed/graph.svg", "channels/confirm/<str:token>",
+        "channels/stop/<str:token>",
+    ), "secret"),
+    **dict.fromkeys((
+        "settings", "me", "me/password", "account/switch", "", "sites", "sites/all", "sites/all/explain",
+        "sites/all/graph.svg", "sites/all/panel/<slug:name>/<slug:tab>", "keys", "go", "digests", f"{V1}me",
+        f"{V1}sites", "account/own-key",
+    ), "self"),
+    "digests/<int:subscription_id>/delete": "hers",
+    **dict.fromkeys((
+        "account", "account/key", "account/brand", "account/team", "account/team/<int:member_id>",
+        "account/team/<int:member_id>/remove", "account/invitations/<int:invitation_id>/revoke", "sites/new",
+        f"{V1}members", f"{V1}members/<int:member_id>", "account/brand/check",
+        "account/invitations/<int:invitation_id>/renew", "account/team/<int:pending_id>/invite",
+        "account/team/keys/<int:exposed_id>/dismiss", "account/team/keys/<int:exposed_id>/replace",
+        f"{V1}exposed-keys", f"{V1}exposed-keys/<int:exposed_id>",
+    ), "account"),
+    f"{V1}account": "account-view",
+    **dict.fromkeys((
+        f"{S}/", f"{S}/graph.svg", f"{S}/explain", f"{S}/content", f"{S}/sources",
+        f"{S}/panel/<slug:name>/<slug:tab>", f"{S}/details/<path:name>", f"{S}/segments", f"{S}/ledger",
+        f"{S}/bots", f"{S}/goals",
+        f"{S}/goals/<int:goal_id>/report", f"{S}/funnels", f"{S}/funnels/<int:funnel_id>", f"{S}/journeys",
+        f"{S}/retention", f"{S}/splits", f"{S}/spy", f"{S}/spy/stream", f"{S}/visitors", f"{S}/visitors/<int:device>",
+        f"{S}/visits/<int:visit>", f"{S}/heatmaps", f"{S}/heatmaps/page", f"{S}/notes", f"{S}/digest/<str:frequency>",
+        f"{S}/uptime", f"{S}/uptime/<int:monitor_id>", f"{V1}{S}",
+    ), "view"),
+    **dict.fromkeys((
+        SET, f"{SET}/tracking-code", f"{SET}/tracking-code/first-hit", f"{SET}/api-keys", f"{SET}/api-keys/rotate",
+        f"{SET}/api-keys/<int:key_id>/revoke", f"{SET}/general", f"{SET}/privacy", f"{SET}/exclusions",
+        f"{SET}/counting", f"{SET}/tracker",
+        f"{SET}/proxy", f"{SET}/personal-data", f"{SET}/heatmaps", f"{SET}/sharing",
+        f"{SET}/sharing/<int:share_id>/revoke", f"{S}/notes/<int:note_id>/remove", f"{S}/bots/people",
+        f"{S}/visitors/<int:device>/bot", f"{S}/visits/<int:visit>/bot", f"{S}/goals/new", f"{S}/goals/<int:goal_id>",
+        f"{S}/goals/<int:goal_id>/remove", f"{S}/funnels/new", f"{S}/funnels/<int:funnel_id>/edit",
+        f"{S}/funnels/<int:funnel_id>/remove", f"{S}/uptime/new", f"{S}/uptime/<int:monitor_id>/edit",
+        f"{S}/uptime/<int:monitor_id>/delete", f"{V1}{S}/keys", f"{V1}{S}/keys/rotate", f"{V1}{S}/keys/<int:key_id>",
+        f"{V1}{S}/personal-data", f"{S}/segments/<int:segment_id>/forget", f"{SET}/api-keys/show",
+        f"{SET}/domain-check",
+    ), "edit"),
+    **dict.fromkeys((f"{SET}/team", f"{SET}/team/<int:member_id>/remove", f"{SET}/delete"), "manage"),
+    **dict.fromkeys((
+        f"{S}/alerts", f"{S}/alerts/new/<slug:condition>", f"{S}/alerts/<int:alert_id>",
+        f"{S}/alerts/<int:alert_id>/delete", f"{S}/alerts/channels/new", f"{S}/alerts/channels/<int:channel_id>",
+        f"{S}/alerts/channels/<int:channel_id>/test", f"{S}/alerts/channels/<int:channel_id>/delete",
+        f"{S}/alerts/channels/<int:channel_id>/ask", f"{S}/alerts/channels/<int:channel_id>/secret",
+    ), "team"),
+    **dict.fromkeys((
+        "operations", "operations/mail", "operations/mail/<str:name>/<int:place>",
+        "operations/mail/<str:name>/<int:place>/letter",
+    ), "operator"),
+    **dict.fromkeys((
+        "links", "links/export.csv", "links/live", "links/live/stream", "links/groups", "links/toolbox",
+        "links/<int:datapoint_id>",
+    ), "links"),
+    **dict.fromkeys((
+        "links/bulk", "links/import", "links/new", "links/groups/<int:group_id>",
+        "links/groups/<int:group_id>/delete", "links/<int:datapoint_id>/edit", "links/<int:datapoint_id>/delete",
+    ), "links+"),
+    **dict.fromkeys((
+        "links/tags", "links/conversions", "links/conversions/<int:conversion_id>",
+        "links/conversions/<int:conversion_id>/delete", "links/domains", "links/domains/<int:domain_id>",
+        "links/domains/<int:domain_id>/delete", "links/scripts", "links/scripts/<int:script_id>",
+        "links/scripts/<int:script_id>/delete", "links/lists", "links/guests", "links/<int:datapoint_id>/watch",
+        "links/guests/<int:member_id>/key",
+    ), "links!"),
+    **dict.fromkeys((
+        "api/query", "api/realtime", "api/goals", "api/ledger", "api/tech", "api/pages", "api/sources",
+        "api/referrers", "api/countries", "api/campaigns", "api/utm-sources", "api/utm-mediums", "api/utm-content",
+        "api/utm-term", "api/entry-pages", "api/exit-pages", r"^api/stats/(?P<version>[1-4])/?$",
+        r"^stats/api(?P<version>[1-4])/?$", r"^api/account/sites/?$", "app/api", "api/whitelabel/<path:operation>",
+        "ajax/onsitestats/", "ajax/onsitestats/<slug:what>",
+    ), "key"),
+}  # fmt: skip
+# Where a method needs more than a GET does
+ALSO_NEEDS = {
+    f"POST {S}/notes": "edit", f"PATCH {V1}{S}": "edit", f"DELETE {V1}{S}": "manage", f"POST {V1}sites": "account",
+    f"PATCH {V1}account": "account", "POST links/groups": "links!",
+}  # fmt: skip
+# What each person may do beside "open": charlie with what is his, everybody else with the open set of alice's account
+MAY = {
+    "nobody": set[str](),
+    "bob": {"self", "view", "links"},
+    "dave": {"self", "view", "edit", "links", "links+"},
+    "victor": {"self", "view", "links", "account-view"},
+    "charlie": {
+        "hers",
+        "self",
+        "view",
+        "edit",
+        "manage",
+        "team",
+        "account",
+        "account-view",
+        "links",
+        "links+",
+        "links!",
+    },
+    "alice": {"hers", "self", "view", "edit", "manage", "team", "account", "account-view", "links", "links+", "links!"},
+}
+PARAMETER = re.compile(r"<(?:(?P<converter>\w+):)?(?P<name>\w+)>|\(\?P<(?P<group>\w+)>[^)]*\)")
+
+
+def patterns(listed: list[Any] | None = None, before: str = "") -> Iterator[tuple[str, URLPattern]]:
+    """Every address of the URL configuration, with its pattern."""
+    for pattern in get_resolver().url_patterns if listed is None else listed:
+        route = before + str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            yield from patterns(pattern.url_patterns, route)
+        else:
+            yield route, pattern
+
+
+OPERATIONS = "clickmeter/^"  # those of the ClickMeter API, which has a matrix of its own
+ROUTES = sorted({route for route, _ in patterns() if not route.startswith(OPERATIONS) or route in NEEDS})
+
+
+def parameters(route: str) -> list[str]:
+    """The names in an address."""
+    return [found["name"] or found["group"] for found in PARAMETER.finditer(route)]
+
+
+def ids_in(route: str) -> list[str]:
+    """Those of them that name a row of a tenant."""
+    return [name for name in parameters(route) if name in IDS]
+
+
+def path_of(route: str, values: dict[str, Any]) -> str:
+    """The address with values in place of its parameters."""
+    filled = PARAMETER.sub(lambda found: str(values[found["name"] or found["group"]]), route)
+    return "/" + re.sub(r"[\^$]|/\?|\\(?=\.)", "", filled).replace(".*", "nowhere")
+
+
+def words(route: str) -> dict[str, Any]:
+    """A value of every parameter that is no id."""
+    panels = {"name": "pages"} if "/panel/" in route else {}
+    return {name: value for name, (value, _) in WORDS.items()} | panels

@@ -1,0 +1,176 @@
+"""Three sets of things that know nothing of each other, and the people who may fetch one set each.
+
+Alice's account has two sites. Bob (read) and dave (write) are guests of the site `open` and of nothing else; what
+belongs to her other site, and to the account itself, is the set `hidden`. Charlie owns another account, the set
+`other`. Everything of a set is named with the set's word, so that a leak shows in any answer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from accounts.models import Account, ExposedKey, Membership, Right, Role, User
+from accounts.services import account_create, user_create
+from accounts.services.invitations import invitation_accept, invitation_create
+from goals.funnels import funnel_save
+from goals.services import goal_create, segment_create
+from links.models import Listing, Status
+from links.services.account import entry_create, script_write
+from links.services.conversions import conversion_create
+from links.services.domains import domain_create
+from links.services.groups import group_create
+from links.services.guests import guest_create
+from links.services.links import datapoint_create
+from reports.annotations.services import note_add
+from reports.digests.services import subscription_save
+from reports.sharing.services import share_create
+from sites.alerts.conditions import AlertNotification
+from sites.alerts.models import Alert, Channel
+from sites.alerts.services import alert_save, delivery_queue
+from sites.models import Site
+from sites.services import api_key_create, site_create
+from sites.uptime.services import monitor_create
+from tests.conftest import PASSWORD
+from tests.support import browse, number
+
+OPEN, HIDDEN, OTHER = "quokka", "narwhal", "axolotl"
+NOBODYS = 987_654_321  # no row of any table has this number
+NOBODYS_GUID = "6f1c1c3e-0000-4000-8000-00000000dead"
+
+
+@dataclass
+class Things:
+    """One of every kind, by the kind's name: numbers, words and keys as a request sends them."""
+
+    word: str
+    site: Site
+    ids: dict[str, Any] = field(default_factory=dict)
+
+    def __getitem__(self, kind: str) -> Any:
+        return self.ids[kind]
+
+
+@dataclass
+class World:
+    """The three sets and everybody who asks."""
+
+    open: Things
+    hidden: Things
+    other: Things
+    people: dict[str, User]
+
+    def own(self, name: str) -> Things:
+        """What the person called `name` may fetch."""
+        return self.other if name == "charlie" else self.open
+
+    def foreign_words(self, name: str) -> tuple[str, ...]:
+        """Words that no answer to that person may contain."""
+        told = {"charlie": {OTHER}, "nobody": set[str](), "bob": {OPEN}, "dave": {OPEN}}.get(name, {OPEN, HIDDEN})
+        return tuple(sorted({OPEN, HIDDEN, OTHER} - told))
+
+
+def build() -> World:
+    """The world, made through the services that pages and APIs use, with traffic on every site."""
+    alice = user_create(email="alice@example.com", password=PASSWORD, name="Alice")
+    charlie = user_create(email="charlie@example.com", password=PASSWORD, name="Charlie")
+    hers = account_create(name="Marsupials", owner=alice)
+    his = account_create(name=f"{OTHER} account", owner=charlie)
+    open_things = site_things(hers, alice, OPEN)
+    hidden = site_things(hers, alice, HIDDEN)
+    other = site_things(his, charlie, OTHER)
+    people = {"alice": alice, "charlie": charlie}
+    for name, right in (("bob", Right.READ), ("dave", Right.WRITE)):
+        grants = [("site", open_things.site.pk, right), ("group", open_things["group"], right)]
+        people[name] = joined(hers, alice, name, Role.GUEST, grants)
+    people["victor"] = joined(hers, alice, "victor", Role.VIEWER)
+    open_things.ids |= account_things(hers, alice, OPEN, people["dave"])
+    hidden.ids |= account_things(hers, alice, HIDDEN)
+    other.ids |= account_things(his, charlie, OTHER)
+    return World(open_things, hidden, other, people)
+
+
+def joined(account: Account, owner: User, name: str, role: str, grants: Any = ()) -> User:
+    """A person who was invited into the account, and accepted."""
+    address = f"{name}@example.com"
+    by = Membership.objects.get(account=account, user=owner)
+    invitation = invitation_create(account=account, email=address, role=role, by=by, grants=grants)
+    user = user_create(email=address, password=PASSWORD, name=name.capitalize())
+    invitation_accept(invitation=invitation, user=user, now=timezone.now())
+    return user
+
+
+def site_things(account: Account, owner: User, word: str) -> Things:
+    """A site with one of everything that belongs to a site or to its links, visited a minute ago."""
+    site = site_create(account=account, domain=f"{word}.example", nickname=f"{word} site")
+    goal = goal_create(site=site, name=f"{word} goal", kind="page", pattern="/")
+    where = [{"dimension": "page", "operator": "is", "value": [f"/{word}"]}]
+    shared = segment_create(site=site, name=f"{word} segment", filter=where, owner=owner, shared=True)
+    private = segment_create(site=site, name=f"{word} private", filter=where, owner=owner)
+    funnel = funnel_save(site=site, name=f"{word} funnel", steps=[{"page": f"/{word}"}, {"goal": goal.pk}])
+    monitor = monitor_create(site=site, url=f"https://{word}.example/", name=f"{word} monitor")
+    share = share_create(site=site, name=f"{word} share", segment=shared, user=owner)
+    key, plain = api_key_create(site=site, name=f"{word} key", user=owner)
+    visit = browse(
+        site, "/", f"/{word}", at=timezone.now() - timedelta(minutes=1), visitor=word, title=word, person=word
+    )
+    since = timezone.now()
+    exposed = ExposedKey.objects.create(account=account, kind="site", object_id=site.pk, person=word, since=since)
+    found = Things(word, site)
+    found.ids = {
+        "site": site.pk, "goal": goal.pk, "segment": shared.pk, "private_segment": private.pk, "funnel": funnel.pk,
+        "monitor": monitor.pk, "note": note_add(site=site, at=timezone.now(), text=f"{word} note").pk,
+        "share": share.pk, "share_token": share.token, "key": key.pk, "api_key": plain, "account": account.pk,
+        "device": number("device", site.pk, word), "visit": visit[0]["visit"],
+        "exposed_key": exposed.pk, "sitekey": site.sitekey, "sitekey_admin": site.sitekey_admin,
+    } | link_things(account, word)  # fmt: skip
+    return found
+
+
+def link_things(account: Account, word: str) -> dict[str, Any]:
+    """A group, a link in it, and what links name."""
+    group = group_create(account=account, name=f"{word} group", tags=[f"{word}-tag"])
+    conversion = conversion_create(account=account, name=f"{word} conversion", value="5")
+    script = script_write(account=account, name=f"{word} script", text=f"var {word}=1")
+    link = datapoint_create(
+        account=account, alias=f"{word}-link", url=f"https://{word}.example/?s=[s2sidentifier]", title=f"{word} link",
+        group=group, conversions=[conversion],
+    )  # fmt: skip
+    domain = domain_create(account=account, name=f"go.{word}.example")
+    datapoint_create(
+        account=account, alias=f"{word}-own", url=f"https://{word}.example/", group=group, domain=domain,
+        scripts=[script], status=Status.PAUSED,
+    )  # fmt: skip
+    entry = entry_create(account=account, listing=Listing.WHITELIST, value=f"{word}.test")
+    return {
+        "group": group.pk, "conversion": conversion.pk, "conversion_code": conversion.code, "script": script.pk,
+        "link": link.pk, "link_alias": link.alias, "tag": group.tags.get().pk, "entry": entry.pk,
+        "domain": domain.pk,
+    }  # fmt: skip
+
+
+def account_things(account: Account, owner: User, word: str, guest: User | None = None) -> dict[str, Any]:
+    """A guest, an invitation, a channel, an alert that tells it, and what was told."""
+    site = Site.objects.get(account=account, domain=f"{word}.example")
+    guest = guest or joined(account, owner, f"{word}-guest", Role.GUEST)
+    by = Membership.objects.get(account=account, user=owner)
+    invitation = invitation_create(account=account, email=f"{word}-invited@example.org", role=Role.VIEWER, by=by)
+    channel = Channel.objects.create(
+        account=account, kind="webhook", name=f"{word} channel", target="http://127.0.0.1:1/"
+    )
+    pending = guest_create(account=account, email=f"{word}-pending@example.org")
+    alert = Alert(site=site, name=f"{word} alert", condition="uptime")
+    alert_save(alert=alert, parameters={}, channels=[channel])
+    notification = AlertNotification(f"{word}-1", f"{word} is down", f"{word} is down", {"session_id": ""})
+    told = delivery_queue(channel=channel, notification=notification, now=timezone.now(), alert=alert)
+    assert told is not None
+    digest = subscription_save(user=owner, frequency="week", sites=[site], attach_csv=False)
+    return {
+        "member": Membership.objects.get(account=account, user=guest).pk, "invitation": invitation.pk,
+        "pending_member": pending.pk,
+        "channel": channel.pk, "alert": alert.pk, "delivery": str(told.pk), "digest": digest.pk,
+        "authkey": account.authkey,
+    }  # fmt: skip

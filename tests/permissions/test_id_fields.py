@@ -1,0 +1,102 @@
+"""Every id in a form, a body or the query of a page × everybody who may not fetch what it names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django import forms
+
+from accounts.models import Membership
+from links.permissions import build_link_scope
+from links.web.forms import LinkForm
+from reports.dashboard.goals.forms import FunnelForm
+from reports.digests.views import SubscriptionForm
+from reports.sharing.forms import SharedLinkForm
+from sites.alerts.conditions import CONDITIONS
+from sites.alerts.forms import AlertForm
+from sites.forms import NewSiteForm, ProxyForm
+from tests.permissions import callers, source_search
+from tests.permissions.id_fields import DESCRIBED, FIELDS, KEYED, NO_IDS, OPTIONS, SHEETS, Field
+from tests.permissions.request_bodies import BODIES, READS
+from tests.permissions.routes import IDS, path_of, words
+from tests.permissions.tenants import NOBODYS, Things, World
+from tests.support.database import rolled_back
+
+# Forms that add fields when they are made
+MADE: dict[type[forms.BaseForm], Callable[[World], forms.BaseForm]] = {
+    AlertForm: lambda world: AlertForm(site=world.other.site, condition=CONDITIONS["goal"]),
+    FunnelForm: lambda world: FunnelForm(None, world.other.site),
+    LinkForm: lambda world: LinkForm(scope=build_link_scope(Membership.objects.get(user=world.people["charlie"]))),
+    NewSiteForm: lambda world: NewSiteForm(accounts=[world.other.site.account]),
+    ProxyForm: lambda world: ProxyForm.from_site(world.other.site),
+    SharedLinkForm: lambda world: SharedLinkForm(None, world.other.site, world.people["charlie"]),
+    SubscriptionForm: lambda world: SubscriptionForm(world.people["charlie"]),
+}
+KNOWN = {field.source for field in FIELDS} | SHEETS | KEYED | DESCRIBED | {*NO_IDS}
+
+
+def test_every_field_of_a_form_that_carries_ids_is_known(world: World) -> None:
+    there: set[str] = set()
+    for made in source_search.form_classes():
+        fields = MADE.get(made, lambda world, form=made: form())(
+            world
+        ).fields  # a TypeError: say in MADE how it is made
+        found = {f"{made.__name__}.{name}" for name, field in fields.items() if source_search.carries_ids(name, field)}
+        assert found <= KNOWN, f"say in FIELDS what {sorted(found - KNOWN)} name"
+        there |= {f"{made.__name__}.{name}" for name in fields}
+    assert {one for one in KNOWN if ".py" not in one} <= there, "gone"
+
+
+def test_every_name_that_a_view_reads_and_that_looks_like_an_id_is_known() -> None:
+    read = {f"{file} {name}" for file, names in source_search.names_read().items() for name in names}
+    ids = {one for one in read if source_search.looks_like_an_id(one.rpartition(" ")[2])}
+    assert ids <= KNOWN, f"say in FIELDS what {sorted(ids - KNOWN)} name"
+    assert {one for one in KNOWN - OPTIONS if ".py " in one} <= read, "gone"
+
+
+def test_every_place_where_a_request_leaves_a_view_as_a_whole_is_known() -> None:
+    known = {one for one in KNOWN if ".py:" in one and " " not in one}
+    assert source_search.whole_reads() == known
+
+
+@pytest.mark.parametrize("field", FIELDS, ids=str)
+def test_an_id_of_others_in_a_field_is_an_id_of_nothing(field: Field, world: World, clients: Any, before: Any) -> None:
+    for name in field.by:
+        own = world.own(name)
+        if field.kind != "private_segment":
+            answer, text, changes = asked(clients, name, field, own, own[field.kind])
+            assert callers.allowed(answer) and not callers.refused(answer, text), (
+                name,
+                answer.status_code,
+                text[-3000:],
+            )
+            assert changes.tables or field.call not in BODIES, f"{name}: {field.call} was to write"
+        nothing, text_of_nothing, _ = asked(clients, name, field, own, NOBODYS)
+        for number in foreign(field.kind, name, world):
+            answer, text, changes = asked(clients, name, field, own, number)
+            assert answer.status_code == nothing.status_code, (name, number)
+            assert callers.without_numbers(text) == callers.without_numbers(text_of_nothing), (name, number)
+            callers.assert_tells_nothing(field.call.partition(" ")[2], text, world.foreign_words(name), (name, number))
+            assert not changes.events and (not changes.tables or changes.after == before), (name, changes.tables)
+            assert not field.says_no or callers.refused(answer, text), (name, answer.status_code, text[-3000:])
+
+
+def foreign(kind: str, name: str, world: World) -> list[Any]:
+    """Things of that kind which the caller may not fetch. A private segment is its owner's, also at a site one sees."""
+    hers = [world.open[kind]] if kind == "private_segment" and name != "charlie" else []
+    others = [world.hidden[kind], *hers, *([world.other[kind]] if name != "charlie" else [])]
+    return [number for number in others if number != world.own(name)[kind] or kind == "private_segment"]
+
+
+def asked(clients: Any, name: str, field: Field, own: Things, number: Any) -> Any:
+    """The answer to the request with that id in the field and everything else the caller's own."""
+    method, _, route = field.call.partition(" ")
+    made = (BODIES | READS).get(field.call)
+    data = field.put(made(own) if made else {}, number)
+    path = path_of(route, {**words(route), **{key: own[kind] for key, kind in IDS.items()}})
+    with rolled_back(), callers.watched() as changes:
+        answer = callers.send(callers.copy_of(clients[name]), method, path, data)
+        changes.look(answer)
+    return answer, callers.text_of(answer), changes

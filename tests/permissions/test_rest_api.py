@@ -1,0 +1,205 @@
+"""The described APIs: every id in a parameter or a body × everybody who may not fetch it, by session and by key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.test import Client
+from drf_spectacular.generators import SchemaGenerator
+
+from accounts.models import Membership
+from reports.query import filters
+from reports.query.errors import QueryRefused
+from sites import site_cache
+from sites.services import api_key_create
+from tests.permissions import callers, source_search
+from tests.permissions.request_bodies import BODIES
+from tests.permissions.routes import IDS, ROUTES, V1, S, ids_in, path_of, words
+from tests.permissions.tenants import NOBODYS, Things, World
+from tests.permissions.test_id_fields import foreign
+from tests.permissions.test_paths import assert_refused, methods, own_values
+from tests.support.database import rolled_back
+
+MEMBERS, MEMBER, SITE = f"POST {V1}members", f"PATCH {V1}members/<int:member_id>", f"{V1}{S}"
+# Members of bodies and parameters that carry ids, as the description calls them
+GRANTS = {f"{MEMBERS} grants.id": MEMBERS, f"{MEMBER} grants.id": MEMBER}
+QUESTION = "POST api/query filters.value"  # and what else a filter may be: NAMING
+PERSON = {f"GET {SITE}/personal-data value", f"DELETE {SITE}/personal-data value"}
+# Described as read-only: whatever is sent there is passed over
+READ_ONLY = {
+    f"PATCH {V1}account id", f"{MEMBER} id", f"POST {V1}sites id", f"POST {V1}sites account", f"PATCH {SITE} id",
+    f"PATCH {SITE} account", f"POST {SITE}/keys id",
+}  # fmt: skip
+NO_IDS = {
+    f"POST {V1}sites domain": "a host name", f"PATCH {SITE} domain": "a host name",
+    f"{MEMBERS} grants": "a list, whose members are known", f"{MEMBER} grants": "a list, whose members are known",
+}  # fmt: skip
+# A filter that names a goal or segment, by whatever it is wrapped into
+NAMING: dict[str, Callable[[Any], Any]] = {
+    "goal": lambda number: {"goal": number},
+    "goal in and": lambda number: {"and": [{"goal": number}]},
+    "goal in or": lambda number: {"or": [{"goal": number}, {"dimension": "page", "operator": "is", "value": "/"}]},
+    "goal in not": lambda number: {"not": {"goal": number}},
+    "goal in visited": lambda number: {"visited": {"goal": number}},
+    "goal as a dimension": lambda number: {"dimension": "goal", "operator": "is", "value": [number]},
+    "goal is not": lambda number: {"dimension": "goal", "operator": "is_not", "value": [number]},
+    "segment": lambda number: {"segment": number},
+    "segment in not": lambda number: {"and": [{"not": {"segment": number}}]},
+}
+
+
+@pytest.fixture(scope="module")
+def schema() -> Any:
+    return SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+
+
+def members(schema: Any, given: Any, above: str = "") -> Iterator[tuple[str, bool]]:
+    """(name, read-only) of everything in a body, nested members with a dot."""
+    if "$ref" in given:
+        yield from members(schema, schema["components"]["schemas"][given["$ref"].rpartition("/")[2]], above)
+    for part in (one for word in ("allOf", "oneOf", "anyOf") for one in given.get(word, [])):
+        yield from members(schema, part, above)
+    if "items" in given:
+        yield from members(schema, given["items"], above)
+    for name, inside in given.get("properties", {}).items():
+        yield f"{above}{name}", bool(inside.get("readOnly"))
+        yield from members(schema, inside, f"{above}{name}.")
+
+
+def described(schema: Any) -> Iterator[tuple[str, str, bool]]:
+    """(`METHOD route`, name, read-only) of every parameter and member of a body."""
+    written = {name: f"{{{name}}}" for name in IDS}
+    converted = {path_of(route, {**words(route), **written}): route for route in ROUTES if route.startswith("api/")}
+    for path, operations in schema["paths"].items():
+        for method, operation in operations.items():
+            call = f"{method.upper()} {converted[path]}"
+            yield from ((call, one["name"], False) for one in operation.get("parameters", []) if one["in"] != "path")
+            assert {one["name"] for one in operation.get("parameters", []) if one["in"] == "path"} <= {*IDS}
+            for content in operation.get("requestBody", {}).get("content", {}).values():
+                yield from ((call, name, read_only) for name, read_only in members(schema, content["schema"]))
+
+
+def test_every_id_in_the_description_is_known(schema: Any) -> None:
+    found = {(f"{call} {name}", read_only) for call, name, read_only in described(schema)}
+    ids = {
+        (name, read_only)
+        for name, read_only in found
+        if source_search.looks_like_an_id(name.rpartition(".")[2].rpartition(" ")[2])
+    }
+    assert {name for name, read_only in ids if read_only} == READ_ONLY
+    assert {name for name, read_only in ids if not read_only} == {*GRANTS, *NO_IDS}
+    assert {QUESTION, *PERSON} <= {name for name, _ in found}
+
+
+def test_a_filter_names_nothing_but_goals_and_segments() -> None:
+    kinds = {*IDS.values(), "goal", "segment", "account", "user", "tag"}
+    assert {kind for kind in kinds if parses({kind: 1})} == {"goal", "segment"}
+
+
+def parses(given: Any) -> bool:
+    try:
+        return filters.parse(given) is not None
+    except QueryRefused:
+        return False
+
+
+def key_of(world: World, name: str) -> str:
+    """The person's own authkey: the owner's is the account's."""
+    if name == "charlie":
+        return str(world.other["authkey"])
+    return Membership.objects.get(user=world.people[name]).authkey
+
+
+@pytest.mark.parametrize("route", [route for route in ROUTES if route.startswith(V1) and ids_in(route)])
+def test_a_key_opens_no_more_than_a_session(route: str, world: World, before: Any) -> None:
+    for method in methods(route):
+        for name in ("charlie", "bob", "dave"):
+            own, key = own_values(route, world.own(name)), key_of(world, name)
+            if name == "charlie":
+                assert callers.allowed(by_key(key, method, route, own, world.other)[0]), method
+            for field in ids_in(route):
+                foreign_id, nothing = {**own, field: world.hidden[IDS[field]]}, {**own, field: NOBODYS}
+                answer, text, changes = by_key(key, method, route, foreign_id, world.own(name))
+                as_nothing = by_key(key, method, route, nothing, world.own(name))[1]
+                assert callers.without_numbers(text) == callers.without_numbers(as_nothing)
+                assert answer.status_code in (404, 405)
+                assert callers.words_in(text, world.foreign_words(name)) == []
+                assert answer.status_code == 405 or not assert_refused(answer, text, changes, before, (name, method))
+
+
+def by_key(key: str, method: str, route: str, values: dict[str, Any], things: Things, data: Any = None) -> Any:
+    """The answer to somebody who shows a key, its text, and what it changed."""
+    made = BODIES.get(f"{method} {route}")
+    sent = data if data is not None else made(things) if made else {}
+    query = "?by=ip&value=203.0.113.250" if "personal" in route else ""
+    with rolled_back(), callers.watched() as changes:
+        path = path_of(route, values) + query
+        answer = callers.send(Client(), method, path, sent, {"authorization": f"Bearer {key}"})
+        changes.look(answer)
+    return answer, callers.text_of(answer), changes
+
+
+@pytest.mark.parametrize("call", GRANTS.values())
+@pytest.mark.parametrize("kind", ["site", "group", "link"])
+def test_nothing_of_others_is_granted(call: str, kind: str, world: World, before: Any) -> None:
+    method, _, route = call.partition(" ")
+    own, key = own_values(route, world.other), key_of(world, "charlie")
+    word = {"link": "datapoint"}.get(kind, kind)
+
+    def granting(number: Any) -> dict[str, Any]:
+        grant = {"kind": word, "id": number, "right": "read"}
+        return {**BODIES[call](world.other), "role": "viewer" if method == "PATCH" else "guest", "grants": [grant]}
+
+    assert by_key(key, method, route, own, world.other, granting(world.other[kind]))[2].tables
+    answer, text, changes = by_key(key, method, route, own, world.other, granting(world.hidden[kind]))
+    nothing = by_key(key, method, route, own, world.other, granting(NOBODYS))[1]
+    assert answer.status_code == 400 and callers.without_numbers(text) == callers.without_numbers(nothing)
+    assert_refused(answer, text, changes, before, call)
+
+
+def test_grants_of_others_are_refused_whatever_the_role(world: World, before: Any) -> None:
+    grants = [{"kind": "site", "id": world.hidden["site"], "right": "read"}]
+    sent = {"email": "new@example.org", "role": "viewer", "grants": grants}
+    answer, text, changes = by_key(key_of(world, "charlie"), "POST", f"{V1}members", {}, world.other, sent)
+    assert_refused(answer, text, changes, before, "viewer")
+
+
+@pytest.mark.parametrize("call", sorted(READ_ONLY))
+def test_an_id_that_is_read_only_is_passed_over(call: str, world: World) -> None:
+    method, route, field = call.split(" ")
+    kind = "account" if field == "account" or route.endswith("account") else "key" if "keys" in route else "site"
+    number = world.hidden["member"] if "members" in route else world.hidden[kind]
+    sent = {**BODIES[f"{method} {route}"](world.other), field: number}
+    answer, text, _ = by_key(key_of(world, "charlie"), method, route, own_values(route, world.other), world.other, sent)
+    assert answer.status_code in (200, 201) and answer.json()[field] != number
+    assert callers.words_in(text, world.foreign_words("charlie")) == []
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_a_visitor_of_another_site_has_no_personal_data_here(method: str, world: World) -> None:
+    path = f"/{SITE}/personal-data".replace("<int:site_id>", str(world.other["site"]))
+    sent = [f"{path}?by=visitor&value={number}" for number in (world.hidden["device"], NOBODYS)]
+    headers = {"authorization": f"Bearer {key_of(world, 'charlie')}"}
+    answers = [callers.send(Client(), method, address, {}, headers) for address in sent]
+    assert answers[0].json() == answers[1].json() == ({"rows": []} if method == "GET" else {"erased_visits": 0})
+
+
+@pytest.mark.parametrize("name", NAMING)
+def test_a_filter_names_only_goals_and_segments_that_the_keys_maker_may_see(name: str, world: World) -> None:
+    site_cache.refresh()
+    assert query(world.open["api_key"], NAMING[name](world.open[name.split()[0]])).status_code == 200
+    kinds = ("segment", "private_segment") if name.startswith("segment") else ("goal",)
+    for who in ("charlie", "dave"):
+        _, key = api_key_create(site=world.own(who).site, name="k", user=world.people[who])
+        site_cache.refresh()
+        for number in [number for kind in kinds for number in foreign(kind, who, world)]:
+            answer, nothing = (query(key, NAMING[name](one)) for one in (number, NOBODYS))
+            text = callers.text_of(answer)
+            assert answer.status_code == 400 and f"There is no {name.split()[0]} {number} on this site" in text
+            assert callers.without_numbers(text) == callers.without_numbers(callers.text_of(nothing))
+
+
+def query(key: str, one: Any) -> Any:
+    return callers.send(Client(), "POST", "/api/query", {"filters": [one], "period": "today"}, {"x-api-key": key})

@@ -1,0 +1,149 @@
+"""Every number explains itself: what it means, what it rests on, and the visits behind it."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from html import unescape
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from goals.services import goal_create
+from reports.dashboard.panels import PANELS
+from reports.dashboard.presenters.key_figures import KEY_METRICS
+from reports.dashboard.views.explain import COUNTED_VISITS
+from reports.query.registry import DIMENSIONS, METRICS
+from reports.sharing.services import share_create
+from tests.support import ask, browse, event, read_html, record
+
+
+@pytest.fixture
+def inside(client: Client, alice) -> Client:
+    client.force_login(alice)
+    return client
+
+
+@pytest.fixture
+def busy(site, store):
+    """Yesterday: one that bounced, one with a long single view, one with an order, one with an event."""
+    at = timezone.now().replace(hour=10, minute=0, second=0, microsecond=0) - timedelta(days=1)
+    browse(site, "/bounced", at=at, visitor="a", country="EE")
+    browse(site, "/read", at=at, visitor="b", country="EE", visit=5)
+    record(event(site, "/read", at=at + timedelta(seconds=90), visitor="b", kind="ping", visit=5, visit_start=at))
+    browse(site, "/cart", "/thanks", at=at, visitor="c", country="DE", visit=6)
+    record(event(site, "/thanks", at=at + timedelta(seconds=20), visitor="c", kind="event", name="order", visit=6,
+                 visit_start=at, revenue=12.5, currency="EUR"))  # fmt: skip
+    browse(site, "/a", "/b", at=at, visitor="d", visit=7)
+    return site
+
+
+def page(client: Client, path: str, **headers: str) -> str:
+    response = client.get(path, headers=headers)
+    assert response.status_code == 200, (path, response.status_code)
+    return unescape(read_html(response))
+
+
+def whys(html: str) -> list[str]:
+    return re.findall(r'class="why" href="([^"]+)"', html)
+
+
+def visits_listed(html: str) -> int:
+    return html.count("/visits/")
+
+
+def test_every_headline_number_and_panel_leads_to_its_explanation(inside: Client, busy) -> None:
+    html = page(inside, f"/sites/{busy.pk}/?period=yesterday")
+    told = whys(html)
+    assert len(told) >= len(KEY_METRICS) + 4
+    for href in told:
+        assert "<dt>Zone</dt>" in page(inside, href), href
+    assert {re.search(r"metric=(\w+)", href)[1] for href in told} >= set(KEY_METRICS)  # type: ignore[index]
+
+
+@pytest.mark.parametrize("name", sorted(METRICS))
+def test_the_explanation_says_what_the_registry_and_the_engine_say(inside: Client, busy, name: str) -> None:
+    html = page(inside, f"/sites/{busy.pk}/explain?metric={name}&period=yesterday")
+    assert METRICS[name].doc in html and f"<h1>{METRICS[name].label}</h1>" in html
+    assert "<dt>Zone</dt><dd>UTC</dd>" in html and "Yes, every one was counted" in html
+
+
+def test_the_filter_is_told_in_words_and_kept_on_the_way_to_the_visits(inside: Client, busy) -> None:
+    html = page(inside, f"/sites/{busy.pk}/explain?metric=visitors&period=yesterday&country=EE&page~contains=r")
+    assert "Country is Estonia" in html and "Page contains r" in html
+    behind = re.search(r'class="button" href="([^"]+)"', html)[1]  # type: ignore[index]
+    assert behind.startswith(f"/sites/{busy.pk}/visitors?") and "country=EE" in behind and "period=yesterday" in behind
+    listed = page(inside, behind)
+    assert "/read" in listed and "/cart" not in listed and "/a<" not in listed
+
+
+@pytest.mark.parametrize(
+    ("name", "sees", "hides"),
+    [
+        ("bounce_rate", {"/bounced"}, {"/read", "/cart", "/a"}),
+        ("single_page_rate", {"/bounced", "/read"}, {"/cart", "/a"}),
+        ("revenue", {"/cart"}, {"/bounced", "/read", "/a"}),
+        ("events", {"/cart"}, {"/bounced", "/read", "/a"}),
+        ("visits", {"/bounced", "/read", "/cart", "/a"}, set()),
+    ],
+)  # fmt: skip
+def test_behind_a_number_stand_the_visits_that_count(inside: Client, busy, name: str, sees: set, hides: set) -> None:
+    html = page(inside, f"/sites/{busy.pk}/explain?metric={name}&period=yesterday")
+    listed = page(inside, re.search(r'class="button" href="([^"]+)"', html)[1])  # type: ignore[index]
+    entered = set(re.findall(r'<td title="([^"]*)"><span dir="auto">', listed))
+    assert sees <= entered and not hides & entered
+
+
+def test_behind_conversions_stand_the_visits_that_reached_a_goal(inside: Client, busy) -> None:
+    goal_create(site=busy, name="Thanks", kind="page", pattern="/thanks")
+    html = page(inside, f"/sites/{busy.pk}/explain?metric=conversions&period=yesterday")
+    listed = page(inside, re.search(r'class="button" href="([^"]+)"', html)[1])  # type: ignore[index]
+    assert "/cart" in listed and "/bounced" not in listed
+
+
+def test_an_estimated_number_is_dotted_and_tells_its_error(inside: Client, busy, settings) -> None:
+    from reports.query.rollups import schedule
+
+    settings.ROLLUPS_ABOVE_ROWS = settings.ESTIMATES_ABOVE_ROWS = 0
+    schedule.build_outdated_days(timezone.now())
+    assert 'class="value estimated"' in page(inside, f"/sites/{busy.pk}/?period=yesterday")
+    html = page(inside, f"/sites/{busy.pk}/explain?metric=visitors&period=yesterday")
+    assert re.search(r"No: estimated, error about \d", html)
+    assert "Yes, every one was counted" in page(inside, f"/sites/{busy.pk}/explain?metric=views&period=yesterday")
+
+
+def test_a_panel_tells_what_it_is_by(inside: Client, busy) -> None:
+    html = page(inside, f"/sites/{busy.pk}/explain?metric=visitors&of=channel&period=yesterday")
+    assert "Visitors by channel" in html and DIMENSIONS["channel"].doc in html
+
+
+@pytest.mark.parametrize("query", ["metric=nonsense", "metric=visitors&of=nonsense", "metric=%3Cscript%3E"])
+def test_what_does_not_exist_is_not_explained(inside: Client, busy, query: str) -> None:
+    assert inside.get(f"/sites/{busy.pk}/explain?{query}").status_code == 404
+
+
+def test_a_sheet_over_the_page_gets_only_the_part(inside: Client, busy) -> None:
+    part = page(inside, f"/sites/{busy.pk}/explain?metric=visits", **{"HX-Request": "true"})
+    assert "<html" not in part and "<dt>Filter</dt>" in part
+
+
+def test_strangers_words_in_a_filter_stay_words(inside: Client, busy) -> None:
+    response = inside.get(f"/sites/{busy.pk}/explain", {"metric": "visits", "page": "<script>alert(1)</script>"})
+    assert "<script>alert" not in read_html(response) and "&lt;script&gt;alert" in read_html(response)
+
+
+def test_a_shared_link_offers_no_way_into_the_site(busy, alice, client: Client) -> None:
+    share = share_create(site=busy, user=alice, name="For all")
+    assert not whys(page(client, f"/share/{share.token}/?period=yesterday"))
+
+
+def test_every_panel_has_words_for_its_metric_and_dimension() -> None:
+    for panel in PANELS.values():
+        for tab in panel.tabs:
+            assert METRICS[tab.metric].doc and DIMENSIONS[tab.dimension].label
+    assert set(COUNTED_VISITS) <= set(METRICS)
+
+
+def test_conversions_alone_and_without_goals_are_nothing_however_many_events_there_are(busy) -> None:
+    assert ask(busy, "conversions", period="yesterday", now=timezone.now(), compare="previous") == 0

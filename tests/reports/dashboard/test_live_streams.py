@@ -1,0 +1,368 @@
+"""Live views: who may open one, when it ends, how many there may be, and what they cost."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.sessions.models import Session
+from django.db import connection
+from django.http import StreamingHttpResponse
+from django.template.loader import render_to_string
+from django.test import Client
+from django.utils import timezone
+
+from accounts.models import Account, Grant, Right, User
+from accounts.services import user_password_set
+from links.permissions import DATAPOINT
+from links.routing import link_cache
+from reports.dashboard.views import spy
+from sites.models import Site
+from tests.conftest import member
+from tests.support import asgi, event
+from tests.support import links as links_support
+from tracking import live, live_streams
+from tracking.live_streams import LiveStream, create_viewer, open_streams
+
+LINKS = "/links/live/stream"
+
+
+@pytest.fixture(autouse=True)
+def nothing_open() -> None:
+    assert len(open_streams) == 0
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rights are asked for again before every event, and every 20 ms of silence."""
+    monkeypatch.setattr(live_streams, "CHECK_SECONDS", 0.02)
+
+
+@pytest.fixture
+def spied(site: Site, transactional_db: None) -> str:
+    return f"/sites/{site.pk}/spy/stream"
+
+
+async def database(function: Callable[..., Any], *args: Any) -> Any:
+    """What the function gives, on a thread that keeps no connection."""
+
+    def done() -> Any:
+        try:
+            return function(*args)
+        finally:
+            connection.close()
+
+    return await asyncio.to_thread(done)
+
+
+async def cookie(user: User) -> str:
+    """The cookie of a new log-in."""
+    client = Client()
+    await database(client.force_login, user)
+    return f"sessionid={client.cookies['sessionid'].value}"
+
+
+def time_passes() -> None:
+    """All streams were checked so long ago that they have to be checked again."""
+    for stream in list(open_streams._streams):
+        stream.checked_at -= live_streams.CHECK_SECONDS
+
+
+def happens(site: Site, path: str) -> None:
+    live.publish(event(site, path, at=timezone.now()))
+
+
+async def test_an_event_is_shown_the_moment_it_is_stored(site: Site, spied: str, alice: User) -> None:
+    async with asgi.connected(f"{spied}?country=EE", cookie=await cookie(alice)) as browser:
+        assert browser.answer.status == 200 and browser.answer.headers["content-type"] == "text/event-stream"
+        assert await browser.piece() == b"retry: 3000\n\n: here\n\n"
+        live.publish(event(site, "/hidden", at=timezone.now(), country="DE"))
+        live.publish(event(site, "/<b>live</b>", at=timezone.now(), country="EE"))
+        told = (await browser.piece()).decode()
+    assert told.startswith("event: action\ndata: ") and told.count("\n") == 3
+    assert "/&lt;b&gt;live&lt;/b&gt;" in told
+
+
+async def test_an_event_is_written_once_for_all_who_watch_in_one_zone_and_language(
+    site: Site, spied: str, alice: User, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+    monkeypatch.setattr(spy, "render_to_string", lambda *args: made.append("one") or render_to_string(*args))
+    hers, his = await cookie(alice), await cookie(bob)
+    async with (
+        asgi.connected(spied, cookie=hers) as one,
+        asgi.connected(spied, cookie=his) as two,
+        asgi.connected(f"{spied}?country=DE", cookie=his) as elsewhere,
+    ):
+        for browser in (one, two, elsewhere):
+            await browser.piece()
+        for path, country in (("/first", "EE"), ("/second", "DE")):
+            live.publish(event(site, path, at=timezone.now(), country=country))
+        for browser, paths in (
+            (one, (b"/first", b"/second")),
+            (two, (b"/first", b"/second")),
+            (elsewhere, (b"/second",)),
+        ):
+            for path in paths:
+                assert path in (await browser.piece())
+    assert len(made) == 2
+
+
+def logged_out(bob: User, site: Site, session_key: str) -> None:
+    client = Client()
+    client.cookies["sessionid"] = session_key
+    assert client.post("/logout").status_code == 302
+
+
+def password_changed(bob: User, site: Site, session_key: str) -> None:
+    user_password_set(user=bob, password="quite another password")
+
+
+def deactivated(bob: User, site: Site, session_key: str) -> None:
+    User.objects.filter(pk=bob.pk).update(is_active=False)
+
+
+def right_taken(bob: User, site: Site, session_key: str) -> None:
+    Grant.objects.all().delete()
+
+
+def removed_from_the_account(bob: User, site: Site, session_key: str) -> None:
+    bob.memberships.all().delete()
+
+
+def site_deleted(bob: User, site: Site, session_key: str) -> None:
+    Site.objects.update(deleted=timezone.now())
+
+
+def session_expired(bob: User, site: Site, session_key: str) -> None:
+    Session.objects.update(expire_date=timezone.now() - timedelta(seconds=1))
+
+
+ENDS = [
+    logged_out, password_changed, deactivated, right_taken, removed_from_the_account, site_deleted, session_expired
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("end", ENDS)
+async def test_nothing_is_shown_to_somebody_who_may_not_see_it_any_more(
+    end: Callable[..., None], spied: str, site: Site, bob: User
+) -> None:
+    session = await cookie(bob)
+    async with asgi.connected(spied, cookie=session) as browser:
+        await browser.piece()
+        happens(site, "/before")
+        assert b"/before" in await browser.piece()
+        await database(end, bob, site, session.removeprefix("sessionid="))
+        time_passes()
+        happens(site, "/after")
+        assert await browser.piece() is None, "the response has ended"
+    assert len(open_streams) == 0
+
+
+async def test_a_stream_ends_in_silence_too(at_once: None, spied: str, site: Site, bob: User) -> None:
+    async with asgi.connected(spied, cookie=await cookie(bob)) as browser:
+        assert await browser.piece(b"still here")
+        await database(right_taken, bob, site, "")
+        assert await browser.piece(b"action") is None
+
+
+async def test_who_keeps_the_right_goes_on_watching(at_once: None, spied: str, site: Site, alice: User, bob: User):
+    cookies = await cookie(alice), await cookie(bob)
+    async with asgi.connected(spied, cookie=cookies[0]) as hers, asgi.connected(spied, cookie=cookies[1]) as his:
+        await hers.piece(b"still here")
+        await database(right_taken, bob, site, "")
+        assert await his.piece(b"action") is None
+        happens(site, "/after")
+        assert b"/after" in await hers.piece(b"action")
+
+
+async def test_a_stream_ends_when_rights_cannot_be_read(spied: str, site: Site, bob: User, monkeypatch) -> None:
+    from django.db import OperationalError
+
+    def away(*_: Any) -> None:
+        raise OperationalError("the database is away")
+
+    async with asgi.connected(spied, cookie=await cookie(bob)) as browser:
+        await browser.piece()
+        monkeypatch.setattr(live_streams, "find_valid_session_keys", away)
+        time_passes()
+        happens(site, "/after")
+        assert await browser.piece() is None
+
+
+# Links
+
+
+@pytest.fixture
+def two_links(account: Account, bob: User, transactional_db: None) -> tuple[int, int]:
+    """Links that bob was given."""
+    made = tuple(links_support.make(account, alias).pk for alias in ("one", "two"))
+    for pk in made:
+        Grant.objects.create(membership=bob.memberships.get(), kind=DATAPOINT, object_id=pk, right=Right.READ)
+    yield made
+    link_cache.forget()
+
+
+def clicked(account: Account, link: int) -> None:
+    live.publish({"site_id": account.pk, "kind": "link", "link_id": link, "ts": timezone.now(), "group_id": 0})
+
+
+async def test_a_guest_of_links_sees_what_was_left_to_them(account: Account, bob: User, two_links: Any) -> None:
+    one, two = two_links
+    async with asgi.connected(LINKS, cookie=await cookie(bob)) as browser:
+        assert browser.answer.status == 200 and await browser.piece(b"here")
+        clicked(account, one)
+        assert b"/links/%d" % one in await browser.piece(b"data")
+        await database(Grant.objects.filter(kind=DATAPOINT, object_id=one).delete)
+        time_passes()
+        clicked(account, one)
+        clicked(account, two)
+        assert b"/links/%d" % two in await browser.piece(b"data")
+        await database(Grant.objects.all().delete)
+        time_passes()
+        clicked(account, two)
+        assert await browser.piece(b"data") is None
+
+
+async def test_links_are_streamed_to_nobody_and_strangers_never(
+    charlie: User, two_links: Any, account: Account
+) -> None:
+    assert (await asgi.send("GET", LINKS)).status == 302
+    async with asgi.connected(LINKS, cookie=await cookie(charlie)) as browser:
+        await browser.piece(b"here")
+        clicked(account, two_links[0])
+        clicked(await database(theirs, charlie), 7)
+        assert b"/links/7" in await browser.piece(b"data")
+
+
+def theirs(user: User) -> Account:
+    return user.memberships.get().account
+
+
+# How many
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "HEAD", "DELETE"])
+async def test_only_a_get_opens_a_stream(method: str, spied: str, alice: User) -> None:
+    for path in (spied, LINKS):
+        answer = await asgi.send(method, path, {} if method != "HEAD" else None, cookie=await cookie(alice))
+        assert answer.status == 405 and answer.headers["allow"] == "GET"
+
+
+async def test_a_person_may_open_some_and_closing_one_makes_room(spied: str, account: Account, alice: User) -> None:
+    account.limits = {"streams_per_user": 2}
+    await database(account.save)
+    hers = await cookie(alice)
+    async with asgi.connected(spied, cookie=hers):
+        async with asgi.connected(LINKS, cookie=hers) as second:
+            assert second.answer.status == 200
+            refused = await asgi.send("GET", spied, cookie=hers)
+            assert (refused.status, refused.headers["retry-after"]) == (429, "30")
+            assert refused.text == "You have 2 live views open, which is the limit for one person. Close one.\n"
+        async with asgi.connected(spied, cookie=hers) as third:
+            assert third.answer.status == 200
+    assert len(open_streams) == 0
+
+
+async def test_an_account_may_open_some_and_others_as_many(
+    spied: str, account: Account, alice: User, bob: User, charlies_site: Site, charlie: User
+) -> None:
+    account.limits = {"streams": 1}
+    await database(account.save)
+    async with asgi.connected(spied, cookie=await cookie(alice)):
+        refused = await asgi.send("GET", spied, cookie=await cookie(bob))
+        assert refused.status == 429 and "1 live views of this account" in refused.text
+        async with asgi.connected(f"/sites/{charlies_site.pk}/spy/stream", cookie=await cookie(charlie)) as other:
+            assert other.answer.status == 200
+
+
+async def test_a_process_carries_so_many(spied: str, alice: User, bob: User, monkeypatch) -> None:
+    monkeypatch.setattr(live_streams, "MAX_STREAMS", 1)
+    async with asgi.connected(spied, cookie=await cookie(alice)):
+        assert (await asgi.send("GET", spied, cookie=await cookie(bob))).status == 429
+
+
+@pytest.fixture
+def stream(rf: Any, alice: User, site: Site) -> Callable[[User], LiveStream[Site]]:
+    """A stream of a user's, as the view makes it."""
+
+    def made(user: User) -> LiveStream[Site]:
+        client = Client()
+        client.force_login(user)
+        request = rf.get("/")
+        request.session = client.session
+        viewer = create_viewer(request, user, site.account)
+        found: LiveStream[Site] = LiveStream(
+            viewer,
+            site.pk,
+            site,
+            read_scope=lambda bearer: spy.site_for_actor(bearer, site.pk),
+            format_event=lambda *_: b"",
+        )
+        open_streams.add(found)
+        return found
+
+    return made
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_stream_that_was_never_read_is_counted_no_more(stream: Callable[[User], Any], alice: User) -> None:
+    response = StreamingHttpResponse(stream(alice))
+    assert len(open_streams) == 1
+    response.close()
+    assert len(open_streams) == 0
+    stream(alice)
+    gc.collect()
+    assert len(open_streams) == 0, "nor one that was dropped on the way"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_stream_whose_browser_left_before_it_began_makes_room_by_itself(
+    stream: Callable[[User], Any], account: Account, alice: User
+) -> None:
+    account.limits = {"streams_per_user": 1}
+    account.save()
+    lost = stream(alice)  # nothing closes it, and something may hold it for long
+    with pytest.raises(live_streams.TooManyStreams):
+        stream(alice)
+    lost.created_at -= live_streams.START_SECONDS + 1
+    stream(alice)
+
+
+@pytest.mark.parametrize("count", [1, 8])
+def test_one_check_asks_for_all_streams(
+    count: int, stream: Callable[[User], Any], account: Account, django_assert_num_queries: Any
+) -> None:
+    kept = [stream(member(account, f"viewer{number}", "viewer")) for number in range(count)]
+    with django_assert_num_queries(0):
+        open_streams.check()
+    time_passes()
+    with django_assert_num_queries(2 + count):
+        open_streams.check()
+    with django_assert_num_queries(0):
+        open_streams.check()
+    assert all(one.scope is not None for one in kept)
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="looks for open files")
+async def test_an_open_stream_holds_no_database_connection(spied: str, site: Site, alice: User) -> None:
+    def connected() -> int:
+        name = os.path.realpath(connection.settings_dict["NAME"])
+        links = (f"/proc/self/fd/{number}" for number in os.listdir("/proc/self/fd"))
+        return sum(os.path.realpath(link) == name for link in links)
+
+    hers = await cookie(alice)
+    before = connected()
+    async with asgi.connected(spied, cookie=hers) as one, asgi.connected(spied, cookie=hers) as two:
+        await one.piece()
+        await two.piece()
+        assert connected() == before
+        time_passes()
+        happens(site, "/more")
+        assert await one.piece(b"/more") and await two.piece(b"/more")
+        assert connected() == before

@@ -1,0 +1,269 @@
+"""Sheets without JavaScript: what stands on them is what the engine answers, and every state is a link."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from html import unescape
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from goals.models import Segment
+from goals.services import goal_create, segment_create
+from reports.dashboard.panels import LAYOUTS, PANELS, SPREAD_LAYOUTS
+from reports.dashboard.scope import ReportScope
+from reports.dashboard.state import read_state
+from reports.query import Period, Query, QueryRefused, ask_many
+from reports.query import ask as answer
+from tests.support import browse, event, read_html, record
+from tracking.store import StoreError
+
+NOTHING = "cannot be shown"
+
+
+@pytest.fixture
+def inside(client: Client, alice) -> Client:
+    client.force_login(alice)
+    return client
+
+
+@pytest.fixture
+def busy(site, store):
+    """Today: three visitors from two countries on three pages."""
+    now = timezone.now()
+    browse(site, "/pricing", "/about", at=now - timedelta(minutes=2), visitor="a", country="EE", source="Google",
+           channel="Organic Search", browser="Firefox", city="Tallinn")  # fmt: skip
+    browse(site, "/pricing", at=now - timedelta(minutes=3), visitor="b", country="EE", source="Google")
+    browse(site, "/blog", at=now - timedelta(minutes=4), visitor="c", country="DE", referrer="https://x.example/a?b=1")
+    return site
+
+
+def page(client: Client, path: str) -> str:
+    response = client.get(path)
+    assert response.status_code == 200, (path, response.status_code)
+    return unescape(read_html(response))
+
+
+def row_of(html: str, name: str) -> str:
+    """The table row whose first link says `name`."""
+    return next(row for row in re.findall(r"<tr>.*?</tr>", html, re.S) if f">{name}</a>" in row)
+
+
+def test_the_headline_says_what_the_engine_says(inside: Client, busy) -> None:
+    html = page(inside, f"/sites/{busy.pk}/?period=today")
+    now = timezone.now()
+    query = Query((busy.pk,), Period.parse("today", busy.timezone, now), ("visitors", "views"))
+    row = answer(query, now=now).rows[0]
+    assert (row["visitors"], row["views"]) == (3, 4)
+    assert "Visitors: 3" in html and "Views: 4" in html
+
+
+def test_a_panel_row_has_the_engines_number_and_its_share(inside: Client, busy) -> None:
+    row = row_of(page(inside, f"/sites/{busy.pk}/?period=today"), "/pricing")
+    assert 'title="2"' in row and "67%" in row
+
+
+def test_a_row_is_a_link_that_narrows_everything_and_a_chip_takes_it_away(inside: Client, busy) -> None:
+    html = page(inside, f"/sites/{busy.pk}/?period=today&tab.places=countries")
+    href = re.search(r'href="([^"]*country=EE[^"]*)"', html)[1]
+    narrowed = page(inside, href)
+    assert "Visitors: 2" in narrowed and "Country is Estonia" in narrowed
+    away = re.search(r'<a href="([^"]*)" aria-label="Take away: Country is Estonia"', narrowed)[1]
+    assert "Visitors: 3" in page(inside, away)
+
+
+def test_everything_but_a_row_leaves_the_others(inside: Client, busy) -> None:
+    html = page(inside, f"/sites/{busy.pk}/?period=today&country~is_not=EE")
+    assert "Visitors: 1" in html and "Country is not Estonia" in html
+
+
+def test_the_filter_form_needs_no_script(inside: Client, busy) -> None:
+    html = page(inside, f"/sites/{busy.pk}/?period=today&add=page&how=contains&what=pric")
+    assert "Page contains pric" in html and "Visitors: 2" in html
+
+
+@pytest.mark.parametrize("panel,tab", [(p.name, t.name) for p in PANELS.values() for t in p.tabs])
+def test_every_tab_of_every_panel_answers(inside: Client, busy, panel: str, tab: str) -> None:
+    html = page(inside, f"/sites/{busy.pk}/panel/{panel}/{tab}?period=today")
+    assert NOTHING not in html and f'id="panel-{panel}"' in html
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_every_layout_names_panels_that_exist(name: str) -> None:
+    assert set(LAYOUTS[name]) <= set(PANELS)
+    assert all(PANELS[panel].find_tab(tab).name == tab for panel, tab in SPREAD_LAYOUTS.get(name, ()))
+
+
+@pytest.mark.parametrize("period", ["realtime", "today", "yesterday", "7d", "30d", "90d", "12m", "all", "last-week",
+                                    "this-year", "2026-03-01..2026-03-31"])  # fmt: skip
+def test_every_period_is_answered_and_its_form_leads_to_it(inside: Client, busy, period: str) -> None:
+    assert NOTHING not in page(inside, f"/sites/{busy.pk}/?period={period}")
+
+
+@pytest.mark.parametrize("compare", ["previous", "year", "weekday", "none", "2026-01-01..2026-01-07"])
+def test_every_comparison_is_answered(inside: Client, busy, compare: str) -> None:
+    assert NOTHING not in page(inside, f"/sites/{busy.pk}/?period=7d&compare={compare}")
+
+
+@pytest.mark.parametrize("query", ["period=soon", "since=2026-13-01", "compare=never", "page~matches=(", "country~is="])
+def test_nonsense_in_the_url_is_told_and_never_an_error(inside: Client, busy, query: str) -> None:
+    response = inside.get(f"/sites/{busy.pk}/?{query}")
+    assert response.status_code in (200, 400)
+    if response.status_code == 400:
+        assert "Show the page without it" in read_html(response)
+
+
+@pytest.mark.parametrize("path", ["details/page", "visitors", "heatmaps"])
+def test_an_offset_that_is_no_number_is_the_first_page(inside: Client, busy, path: str) -> None:
+    assert inside.get(f"/sites/{busy.pk}/{path}?from=²").status_code == 200
+
+
+def test_a_dead_store_leaves_the_page_alive(inside: Client, busy, monkeypatch) -> None:
+    def dead(*_: object, **__: object) -> None:
+        raise StoreError("The event store does not answer.")
+
+    monkeypatch.setattr("reports.dashboard.fragments.ask_many", dead)
+    html = page(inside, f"/sites/{busy.pk}/")
+    assert "The event store does not answer." in html and "Try again" in html and "Last 7 days" in html
+
+
+PARTS = ("headline", "panels", "panel-moved")
+
+
+def part_of(client: Client, path: str, name: str) -> str:
+    return read_html(client.get(path, headers={"HX-Request": "true", "HX-Target": name}))
+
+
+def test_a_browser_with_scripts_gets_places_that_two_requests_fill(inside: Client, busy) -> None:
+    inside.cookies["js"] = "1"
+    path = f"/sites/{busy.pk}/?period=today"
+    html = page(inside, path)
+    assert re.findall(r'hx-get="([^"]+)" hx-trigger="load delay:20ms" hx-target="([^"]+)"', html) == [
+        (path, "this"),
+        (path, "#panels"),
+    ]
+    waiting = re.findall(r'<section class="panel data waiting" id="([^"]+)"', html)
+    filled = part_of(inside, path, "panels")
+    assert re.findall(r'<section class="panel data[^"]*" id="([^"]+)"', filled) == waiting
+    assert waiting == [*(f"panel-{name}" for name in LAYOUTS["overview"]), "panel-moved"]
+    assert "/pricing" in filled and "waiting" not in filled and "<html" not in filled
+
+
+@pytest.mark.parametrize("target", ["", "sheet"])
+def test_a_page_goes_out_before_any_question_is_answered(inside: Client, busy, monkeypatch, target: str) -> None:
+    def asked(*_: object, **__: object) -> None:
+        raise AssertionError("the page waits for the store")
+
+    inside.cookies["js"] = "1"
+    path = f"/sites/{busy.pk}/?period=today"
+    with monkeypatch.context() as patched:
+        patched.setattr("tracking.store.query", asked)
+        html = part_of(inside, path, target) if target else page(inside, path)
+    assert "Visitors" in html and html.count(" waiting") == len(LAYOUTS["overview"]) + 2
+    told = {name: part_of(inside, path, name) for name in PARTS}
+    assert 'id="live" hx-swap-oob="true"' in told["headline"] and "<svg" in told["headline"]
+    assert "data until" in told["headline"] and "waiting" not in told["headline"]
+    assert 'id="panel-moved"' in told["panel-moved"] and "<html" not in told["panel-moved"]
+
+
+def test_no_question_is_asked_twice_for_a_sheet(inside: Client, busy, monkeypatch) -> None:
+    asked: list[Query] = []
+
+    def noted(queries, **more):
+        asked.extend(queries)
+        return ask_many(queries, **more)
+
+    monkeypatch.setattr("reports.dashboard.fragments.ask_many", noted)
+    page(inside, f"/sites/{busy.pk}/?period=today")
+    assert len(asked) > len(LAYOUTS["overview"])
+    assert all(query not in asked[:index] for index, query in enumerate(asked))
+    assert not any(query.totals for query in asked)  # shares are of one whole, asked for once
+
+
+def test_one_refused_part_leaves_the_others(inside: Client, busy, monkeypatch) -> None:
+    def some(queries, **more):
+        refused = QueryRefused("This took too long.")
+        return [refused if one.dimensions == ("browser",) else answer(one, **more) for one in queries]
+
+    monkeypatch.setattr("reports.dashboard.fragments.ask_many", some)
+    html = part_of(inside, f"/sites/{busy.pk}/?period=today", "panels")
+    assert html.count("This took too long.") == 1 and "/pricing" in html
+    assert "This took too long." in html[html.index('id="panel-technology"') : html.index('id="panel-goals"')]
+
+
+def test_a_part_asks_the_database_a_few_times_only(inside: Client, busy, django_assert_max_num_queries) -> None:
+    path = f"/sites/{busy.pk}/?period=today"
+    inside.cookies["js"] = "1"
+    for name, most in {"sheet": 6, "headline": 17, "panels": 12}.items():
+        with django_assert_max_num_queries(most):
+            part_of(inside, path, name)
+
+
+def test_links_of_many_values_are_those_of_each(site, rf) -> None:
+    where = {"dimension": "country", "operator": "is", "value": ["EE"]}
+    kept = segment_create(site=site, name="Kept", filter=where, shared=True).pk
+    asked = rf.get(
+        f"/?period=30d&country=EE&page~contains=/blog&segment={kept}&tab.sources=campaigns&from=50&compare=year"
+    )
+    state = read_state(asked, ReportScope(site=site), timezone.now(), "/sites/1/")
+    for name, operator in (("country", "is"), ("page", "is_not"), ("prop:plan", "is")):
+        link = state.build_filter_link(name, operator)
+        for value in ("EE", "", "/a b&c=ü?%20~x#y", "<script>", "a+b"):
+            assert link(value) == state.with_filter(name, value, operator).href()
+
+
+def test_every_hx_get_has_the_same_href(inside: Client, busy) -> None:
+    inside.cookies["js"] = "1"
+    html = page(inside, f"/sites/{busy.pk}/")
+    for address in re.findall(r'hx-get="([^"]+)"', html):
+        assert f'href="{address}"' in html
+
+
+def test_htmx_gets_only_the_part_it_asks_for(inside: Client, busy) -> None:
+    headers = {"HX-Request": "true", "HX-Target": "panel-pages"}
+    part = read_html(inside.get(f"/sites/{busy.pk}/?period=today&tab.pages=entry", headers=headers))
+    assert part.lstrip().startswith("<section") and "<html" not in part and "/blog" in part
+
+
+def test_a_segment_is_saved_from_the_filters_and_used(inside: Client, busy, alice) -> None:
+    back = f"/sites/{busy.pk}/?period=today&country=EE"
+    inside.post(f"/sites/{busy.pk}/segments", {"name": "Estonians", "next": back, "shared": "1"})
+    segment = Segment.objects.get()
+    assert segment.shared and segment.filter == [{"dimension": "country", "operator": "is", "value": ["EE"]}]
+    html = page(inside, f"/sites/{busy.pk}/?period=today&segment={segment.pk}")
+    assert "Segment: Estonians" in html and "Visitors: 2" in html
+
+
+def test_what_moved_names_the_page_that_grew(inside: Client, busy) -> None:
+    html = page(inside, f"/sites/{busy.pk}/?period=today")
+    moved = html[html.index("What moved") :]
+    assert "/pricing" in moved and "+2" in moved
+
+
+def test_a_goal_row_shows_its_name_and_visitors(inside: Client, busy) -> None:
+    goal_create(site=busy, name="Looked at prices", kind="page", pattern="/pricing")
+    row = row_of(page(inside, f"/sites/{busy.pk}/?period=today"), "Looked at prices")
+    assert 'title="2"' in row
+
+
+def test_the_graph_has_a_table_and_words_behind_it(inside: Client, busy) -> None:
+    html = page(inside, f"/sites/{busy.pk}/?period=7d")
+    assert "As a table" in html and "the highest is" in html and html.count("<svg") > 7
+
+
+def test_the_list_of_sites_counts_who_is_there(inside: Client, busy) -> None:
+    html = page(inside, "/sites")
+    assert "3 now" in html and 'title="3"' in html
+
+
+def test_an_empty_panel_says_how_to_fill_it(inside: Client, site, store) -> None:
+    record(event(site, "/"))
+    assert "utm_campaign=spring" in page(inside, f"/sites/{site.pk}/?tab.sources=campaigns")
+
+
+def test_the_theme_is_chosen_without_script(inside: Client) -> None:
+    response = inside.post("/theme", {"next": "https://evil.example/"})
+    assert response["Location"] == "/" and response.cookies["theme"].value == "dark"
+    assert 'data-theme="dark"' in read_html(inside.get("/keys"))

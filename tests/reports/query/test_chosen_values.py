@@ -1,0 +1,50 @@
+"""Rows of a few chosen values are the rows that a whole breakdown has of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from reports.query import Query, QueryRefused, ask
+from reports.query.registry import DIMENSIONS
+from tests.reports.query.test_grouped_queries import BY, GOALS, NOW, question, rolled, world  # noqa: F401
+
+CHOSEN = [name for name in BY if name not in DIMENSIONS or DIMENSIONS[name].family not in ("time", "goal")]
+METRICS = ("visitors", "visits", "views", "bounce_rate", "events", "conversions")
+TRAVELLED = {"page", "entry_page", "country", "source", "browser", "city", "prop:plan"}  # what the world tells much of
+FILTER = {"dimension": "country", "operator": "is", "value": "DE"}
+
+
+def rows(query: Query, count: str) -> list[dict[str, Any]]:
+    return ask(replace(query, metrics=(count,), limit=1000), now=NOW, source=GOALS, cache=False).rows
+
+
+@pytest.mark.parametrize("where", [None, FILTER], ids=["everything", "one country"])
+@pytest.mark.parametrize("name", CHOSEN)
+def test_chosen_values_have_the_numbers_of_the_whole(rolled: Any, name: str, where: Any) -> None:  # noqa: F811
+    query = question(name, where=where)
+    answered = 0
+    for count in METRICS:
+        try:
+            whole = rows(query, count)
+        except QueryRefused:
+            continue
+        if chosen := whole[1::2] or whole:
+            values = tuple(str(row[name]) for row in chosen)
+            assert rows(replace(query, values=values), count) == chosen, count
+            answered += 1
+    assert answered > 1 or name not in TRAVELLED
+
+
+def test_values_of_time_or_of_two_dimensions_are_refused() -> None:
+    for dimensions in (("day",), ("country", "city"), ()):
+        with pytest.raises(QueryRefused, match="“values” needs exactly one dimension"):
+            question(*dimensions, values=("EE",))
+    with pytest.raises(QueryRefused, match="A name is text"):
+        question("country", values=(7,))  # type: ignore[arg-type]
+
+
+def test_a_value_nobody_has_is_no_row(rolled: Any) -> None:  # noqa: F811
+    assert rows(question("page", values=("/nowhere",)), "visitors") == []

@@ -1,0 +1,188 @@
+"""Nothing is sent to an address before whoever reads it agreed, nor after they said no."""
+
+import re
+
+import pytest
+from django.core import mail
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.mail import simplify_name
+from accounts.models import Account, Membership, User
+from sites.alerts.conditions import AlertNotification
+from sites.alerts.deliveries import deliver_due
+from sites.alerts.models import Alert, Channel, Delivery
+from sites.alerts.services import alert_fire
+from tests.support import read_html
+
+STRANGER = "stranger@victim.example"
+SPAM = "BUY CHEAP PILLS http://spam.example"
+
+
+@pytest.fixture
+def inside(client, alice):
+    client.force_login(alice)
+    return client
+
+
+def save_channel(client, site, target=STRANGER, name=SPAM, channel=None):
+    form = {"kind": "email", "name": name, "target": target, "enabled": "on"}
+    url = (
+        reverse("alerts:channel-edit", args=[site.pk, channel.pk])
+        if channel
+        else reverse("alerts:channel-new", args=[site.pk])
+    )
+    return read_html(client.post(url, form, follow=True))
+
+
+def link_in(letter, word):
+    return re.search(rf"http://[^/\s]+(/channels/{word}/\S+)", letter.body)[1]
+
+
+def fire(site, key="k"):
+    alert, _ = Alert.objects.get_or_create(site=site, name="Down", condition="uptime")
+    alert.channels.set(Channel.objects.filter(account=site.account))
+    queued = alert_fire(alert=alert, notification=AlertNotification(key, "It is down", "Really."), now=timezone.now())
+    deliver_due(now=timezone.now())
+    return queued
+
+
+def confirm(site):
+    anybody = Client()
+    return anybody.post(link_in(mail.outbox[-1], "confirm"))
+
+
+def test_a_stranger_s_address_gets_one_mail_that_asks_and_nothing_else(inside, site):
+    page = save_channel(inside, site)
+    assert "Waiting for confirmation" in page and "Send again" in page and "Send a test" not in page
+    assert [letter.to for letter in mail.outbox] == [[STRANGER]]
+    channel = Channel.objects.get()
+    for _ in range(3):
+        inside.post(reverse("alerts:channel-test", args=[site.pk, channel.pk]))
+    assert fire(site) == 0
+    assert len(mail.outbox) == 1 and not Delivery.objects.exists()
+
+
+def test_the_mail_that_asks_carries_nothing_a_spammer_would_want(inside, site, account):
+    Account.objects.filter(pk=account.pk).update(name=f"{SPAM} www.spam.example\r\nBcc: x@spam.example" + "y" * 20)
+    save_channel(inside, site)
+    [letter] = mail.outbox
+    text = f"{letter.subject}\n{letter.body}"
+    assert re.findall(r"https?://\S+", text) == [f"http://127.0.0.1:8000{link_in(letter, 'confirm')}"]
+    assert "spam.example" not in text and "@" not in text and SPAM not in text
+    assert letter.message()["Bcc"] is None
+
+
+@pytest.mark.parametrize(
+    ("name", "displayed"),
+    [
+        ("Alice & Co", "Alice & Co"), ("a" * 300, "a" * 60), ("http://spam.example/x", "http spam example x"),
+        ("win@spam.example\nnow", "win spam example now"), ("//", ""), ("Büro 24 (Süd)", "Büro 24 Süd"),
+    ],
+)  # fmt: skip
+def test_a_name_in_that_mail_is_plain(name, displayed):
+    assert simplify_name(name) == displayed
+
+
+def test_whoever_reads_the_address_agrees_by_one_button(inside, site):
+    save_channel(inside, site)
+    path, anybody = link_in(mail.outbox[0], "confirm"), Client(enforce_csrf_checks=True)
+    page = read_html(anybody.get(path))
+    assert STRANGER in page and Channel.objects.get().confirmed is None, "a look is no consent"
+    assert anybody.post(path).status_code == 403, "nor is another site's form"
+    token = re.search(r'csrfmiddlewaretoken" value="([^"]+)', page)[1]
+    assert "Confirmed" in read_html(anybody.post(path, {"csrfmiddlewaretoken": token}))
+    assert fire(site) == 1
+    assert [letter.subject for letter in mail.outbox[1:]] == ["It is down"]
+
+
+def test_every_alert_can_be_ended_by_its_reader_who_must_then_agree_anew(inside, site):
+    save_channel(inside, site)
+    confirm(site)
+    fire(site)
+    letter = mail.outbox[-1]
+    stop = link_in(letter, "stop")
+    assert letter.extra_headers["List-Unsubscribe"] == f"<http://127.0.0.1:8000{stop}>"
+    assert letter.extra_headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert "Stop these messages?" in read_html(Client().get(stop))
+    assert "The messages are stopped" in read_html(
+        Client(enforce_csrf_checks=True).post(stop)
+    )  # one click: no form of ours
+    channel, count = Channel.objects.get(), len(mail.outbox)
+    assert not channel.enabled and "stopped the messages" in channel.switched_off
+    save_channel(inside, site, channel=channel)
+    assert fire(site, "again") == 0
+    assert [letter.subject for letter in mail.outbox[count:]] == ["Confirm that this address may get alerts"]
+
+
+def test_a_member_s_own_address_needs_no_confirmation_and_a_guest_s_of_another_account_does(inside, site, charlie):
+    save_channel(inside, site, target="Alice@example.com")
+    save_channel(inside, site, target="charlie@example.com")
+    confirmed = {channel.target: channel.confirmed is not None for channel in Channel.objects.all()}
+    assert confirmed == {"Alice@example.com": True, "charlie@example.com": False}
+
+
+def test_somebody_who_never_logged_in_is_no_member_for_this(inside, site, account):
+    Membership.objects.create(user=User.objects.create_user(STRANGER), account=account, role="viewer")
+    save_channel(inside, site)
+    assert Channel.objects.get().waits_for_confirmation
+
+
+def test_another_address_is_another_consent(inside, site):
+    save_channel(inside, site)
+    old = link_in(mail.outbox[0], "confirm")
+    confirm(site)
+    save_channel(inside, site, target="other@victim.example", channel=Channel.objects.get())
+    assert Channel.objects.get().waits_for_confirmation
+    assert Client().post(old).status_code == 404
+    assert Channel.objects.get().waits_for_confirmation
+
+
+def test_a_wrong_or_old_link_opens_nothing(inside, site, monkeypatch):
+    save_channel(inside, site)
+    path = link_in(mail.outbox[0], "confirm")
+    assert Client().post(path[:-1] + ("a" if path[-1] != "a" else "b")).status_code == 404
+    assert Client().post(path.replace("confirm", "stop")).status_code == 404
+    real = timezone.now().timestamp()
+    monkeypatch.setattr("django.core.signing.time.time", lambda: real + 8 * 86_400)
+    assert Client().post(path).status_code == 404
+    assert Channel.objects.get().waits_for_confirmation
+
+
+def test_an_address_is_asked_a_few_times_a_day_whoever_asks(inside, site, charlie, charlies_site):
+    save_channel(inside, site)
+    channel = Channel.objects.get()
+    for _ in range(5):
+        inside.post(reverse("alerts:channel-ask", args=[site.pk, channel.pk]))
+    other = Client()
+    other.force_login(charlie)
+    page = save_channel(other, charlies_site, target=STRANGER.upper())
+    assert "several confirmation mails today" in page
+    assert len(mail.outbox) == 3
+
+
+def test_one_account_cannot_have_any_number_of_strangers_asked(inside, site, account):
+    account.limits = {"invitations_per_day": 4}
+    account.save()
+    for number in range(8):
+        page = save_channel(inside, site, target=f"victim{number}@victim.example")
+    assert len(mail.outbox) == 4 and "may have 4 addresses confirmed a day" in page
+
+
+def test_test_messages_are_limited_by_the_account_over_all_its_channels(inside, site, account):
+    account.limits = {"test_messages_per_hour": 3}
+    account.save()
+    for name in ("one", "two"):
+        save_channel(inside, site, target="alice@example.com", name=name)
+    for channel in Channel.objects.all():
+        for _ in range(3):
+            page = read_html(inside.post(reverse("alerts:channel-test", args=[site.pk, channel.pk]), follow=True))
+        channel.delete()  # nor does making it anew help
+    assert len(mail.outbox) == 3 and "may send 3 test messages an hour" in page
+
+
+def test_a_mail_server_that_is_away_is_said(inside, site, settings):
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
+    assert "could not be sent" in save_channel(inside, site)

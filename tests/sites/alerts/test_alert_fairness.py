@@ -1,0 +1,225 @@
+"""Messages of one account, however broken or slow, hold up nobody else's, and each is given up some day."""
+
+import dataclasses
+import json
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.core import mail
+from django.urls import reverse
+
+from accounts.models import Account
+from goals.models import Goal
+from sites.alerts import deliveries as out
+from sites.alerts.conditions import AlertNotification
+from sites.alerts.models import Alert, Channel, Delivery
+from sites.alerts.services import alert_fire, delivery_queue
+from tests.support.misbehaving_server import misbehaving
+
+NOW = datetime(2026, 3, 2, 12, 30, tzinfo=UTC)
+POISON = "https://0177.0.0.1/"  # the parser of addresses refuses it in a way of its own
+
+
+@pytest.fixture
+def server(settings, monkeypatch):
+    """The misbehaving server; its /wait answers once its /ok was asked, at the latest after ten seconds."""
+    settings.ENV = dataclasses.replace(settings.ENV, allowed_outbound=("127.0.0.1/32",))
+    with misbehaving() as running:
+        arrived, waited = threading.Event(), []
+
+        def say_wait(handler, rest):
+            waited.append(arrived.wait(10))
+            handler.reply(200)
+
+        def say_ok(handler, rest):
+            arrived.set()
+            handler.reply(200)
+
+        monkeypatch.setattr("tests.support.misbehaving_server.Misbehaving.say_wait", say_wait, raising=False)
+        monkeypatch.setattr("tests.support.misbehaving_server.Misbehaving.say_ok", say_ok)
+        running.waited = waited
+        running.socket.listen(200)
+        yield running
+
+
+def hook(account, target, kind="webhook"):
+    return Channel.objects.create(account=account, kind=kind, name="ops", target=target, confirmed=NOW)
+
+
+def queue(channel, count=1, now=NOW):
+    notification = AlertNotification("", "Something happened", "It did.", {"event": "test"})
+    return [
+        delivery_queue(channel=channel, notification=dataclasses.replace(notification, key=f"k{n}"), now=now)
+        for n in range(count)
+    ]
+
+
+def state(delivery):
+    delivery.refresh_from_db()
+    return delivery.state
+
+
+def test_a_message_that_nobody_can_send_holds_up_no_other(charlie, site, server):
+    poisoned = queue(hook(charlie.memberships.get().account, POISON), 25, NOW - timedelta(minutes=5))
+    [good] = queue(hook(site.account, f"{server.base}/ok"))
+    assert out.deliver_due(now=NOW) == 1
+    assert state(good) == "sent"
+    assert {state(delivery) for delivery in poisoned} == {"waiting"}
+    assert all("not an address that can be requested" in delivery.error for delivery in poisoned)
+
+
+def test_a_test_message_to_such_an_address_is_answered_by_a_sentence(client, alice, site):
+    client.force_login(alice)
+    channel = hook(site.account, POISON)
+    page = client.post(reverse("alerts:channel-test", args=[site.pk, channel.pk]), follow=True)
+    assert "not an address that can be requested" in page.content.decode()
+
+
+def test_a_message_that_cannot_even_be_prepared_is_tried_again_and_given_up_after_a_day(site, server, monkeypatch):
+    monkeypatch.delitem(out.SENDERS, "slack")
+    [bad] = queue(hook(site.account, f"{server.base}/ok", kind="slack"))
+    [good] = queue(hook(site.account, f"{server.base}/ok"))
+    assert out.deliver_due(now=NOW) == 1
+    assert (state(bad), state(good)) == ("waiting", "sent")
+    assert "could not be prepared" in bad.error and bad.next_try > NOW
+    Delivery.objects.filter(pk=bad.pk).update(created=NOW - timedelta(hours=25))
+    out.deliver_due(now=bad.next_try)
+    assert state(bad) == "failed"
+
+
+def test_a_message_whose_sending_raises_anything_is_a_failed_try(site, server, monkeypatch):
+    [bad] = queue(hook(site.account, f"{server.base}/ok"))
+
+    def broken(delivery, now):
+        async def send():
+            raise RecursionError("again and again")
+
+        return send
+
+    monkeypatch.setitem(out.SENDERS, "webhook", broken)
+    assert out.deliver_due(now=NOW) == 0
+    assert (state(bad), bad.error) == ("waiting", "It could not be sent: RecursionError.")
+
+
+def test_slow_hooks_of_several_accounts_do_not_delay_an_alert(site, server):
+    slow = []
+    for number in range(3):
+        other = Account.objects.create(name=f"Slow {number}")
+        slow += queue(hook(other, f"{server.base}/wait"), 20, NOW - timedelta(minutes=number + 1))
+    [alert] = queue(hook(site.account, f"{server.base}/ok"))
+    assert out.deliver_due(now=NOW) == 61
+    assert state(alert) == "sent" and {state(delivery) for delivery in slow} == {"sent"}
+    assert all(server.waited), "the alert was sent while the slow hooks were being waited for"
+    before = [path for _, path, _, _ in server.seen].index("/ok")
+    assert before <= 3 * out.MAX_PER_ACCOUNT
+
+
+def test_an_alert_that_becomes_due_while_slow_hooks_are_under_way_is_sent_by_the_same_round(site, server, monkeypatch):
+    queue(hook(Account.objects.create(name="Slow"), f"{server.base}/wait"), 3)
+    late, claim = hook(site.account, f"{server.base}/ok"), out.claim_due
+
+    def claim_and_fire(slots, mails, now):
+        claimed = claim(slots, mails, now)
+        if claimed and not Delivery.objects.filter(channel=late).exists():
+            queue(late, now=now)
+        return claimed
+
+    monkeypatch.setattr(out, "claim_due", claim_and_fire)
+    assert out.deliver_due(now=NOW) == 4
+    assert all(server.waited)
+
+
+def test_what_ends_its_worker_is_tried_less_and_less_often_and_given_up_after_a_day(site, server, monkeypatch):
+    [killer] = queue(hook(site.account, f"{server.base}/ok"))
+
+    def die(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(out, "record_success", die)
+    now, pauses = NOW, []
+    for _ in range(7):
+        with pytest.raises(KeyboardInterrupt):
+            out.deliver_due(now=now)
+        assert state(killer) == "sending"
+        pauses.append(round((killer.next_try - now).total_seconds()))
+        now = killer.next_try
+    assert pauses == [120, 120, 120, 600, 1800, 3600, 3600]
+    Delivery.objects.update(created=NOW - timedelta(hours=25))
+    assert out.deliver_due(now=now) == 0
+    assert state(killer) == "failed" and "ended each time" in killer.error
+
+
+def test_what_waits_for_a_channel_that_is_off_is_given_up_after_a_day_and_not_sent_weeks_later(site, server):
+    channel = hook(site.account, f"{server.base}/ok")
+    [old] = queue(channel)
+    Channel.objects.update(enabled=False)
+    Delivery.objects.update(created=NOW - timedelta(hours=25))
+    out.deliver_due(now=NOW)
+    Channel.objects.update(enabled=True)
+    assert out.deliver_due(now=NOW) == 0
+    assert state(old) == "failed" and "off" in old.error and server.seen == []
+
+
+def test_a_worker_that_dies_takes_one_mail_of_an_account_with_it_and_not_all(site, monkeypatch):
+    mails = queue(hook(site.account, "ops@example.com", kind="email"), 5)
+
+    def die(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as dying:
+        dying.setattr(out, "record_success", die)
+        with pytest.raises(KeyboardInterrupt):
+            out.deliver_due(now=NOW)
+    out.deliver_due(now=NOW + timedelta(minutes=5))
+    assert sorted(state(delivery) for delivery in mails) == ["failed", "sent", "sent", "sent", "sent"]
+    assert len(mail.outbox) == 5
+
+
+def test_a_mail_server_that_is_away_for_days_switches_no_channel_off(alice, site, settings):
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
+    channel = hook(site.account, "ops@example.com", kind="email")
+    for day in range(4):
+        queue(channel, 1, NOW)
+        Delivery.objects.update(state="waiting", next_try=NOW + timedelta(days=day))
+        out.deliver_due(now=NOW + timedelta(days=day))
+    channel.refresh_from_db()
+    assert channel.enabled and channel.failing_since is None
+
+
+def test_a_hook_is_not_followed_elsewhere_and_nothing_signed_is_sent_there(site, server):
+    with misbehaving() as other:
+        there = f"{other.base}/ok".replace("/", "|")
+        [sent] = queue(hook(site.account, f"{server.base}/to/{there}"))
+        assert out.deliver_due(now=NOW) == 0
+        assert other.seen == []
+    assert state(sent) == "waiting" and "redirects to" in sent.error
+
+
+@pytest.mark.parametrize("name", ["<!channel>", "<https://evil.example|Open dashboard>", "<@U123> & <#C1>"])
+def test_a_name_from_a_page_calls_nobody_and_hides_no_link_in_slack(site, server, name):
+    goal = Goal.objects.create(site=site, name=name, kind="manual")
+    alert = Alert.objects.create(site=site, name="Goal", condition="goal", throttle_minutes=0)
+    alert.channels.add(hook(site.account, f"{server.base}/ok", kind="slack"))
+    notification = AlertNotification("k", f"Goal “{goal.name}” reached", f"“{goal.name}” was reached 1 time.")
+    alert_fire(alert=alert, notification=notification, now=NOW)
+    out.deliver_due(now=NOW)
+    text = json.loads(server.seen[0][3])["text"]
+    escaped = name.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    assert text == f"*Goal “{escaped}” reached*\n“{escaped}” was reached 1 time."
+
+
+def test_a_line_break_in_a_name_makes_no_header_of_a_mail(alice, site):
+    channel = hook(site.account, "ops@example.com", kind="email")
+    notification = AlertNotification("k", "Goal “a\r\nBcc: victim@example.org\nb” reached", "It was.")
+    delivery = delivery_queue(channel=channel, notification=notification, now=NOW)
+    Delivery.objects.filter(pk=delivery.pk).update(subject="Stored before:\r\nBcc: victim@example.org")
+    assert out.deliver_due(now=NOW) == 1
+    Channel.objects.update(name="a\r\nBcc: victim@example.org")
+    channel.refresh_from_db()
+    out.switch_off(channel, "It broke.")
+    assert [letter.subject for letter in mail.outbox] == [
+        "Stored before: Bcc: victim@example.org", "Channel “a Bcc: victim@example.org” was switched off",
+    ]  # fmt: skip
+    assert all(letter.message()["Bcc"] is None for letter in mail.outbox)

@@ -1,0 +1,304 @@
+"""Servers and addresses that mean harm: nothing but OutboundError comes of them, and no answer costs much memory."""
+
+import contextlib
+import dataclasses
+import gzip
+import socket
+import struct
+import threading
+import tracemalloc
+import zlib
+
+import brotli
+import httpcore
+import pytest
+from backports import zstd
+from hypothesis import HealthCheck, example, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from sites.outbound import OutboundError, OutboundForbidden, OutboundNotMade, OutboundResponse, check_host, fetch
+from sites.outbound.client import describe_error
+from tests.support.misbehaving_server import misbehaving
+
+GIB = 1 << 30
+SHARED = [HealthCheck.function_scoped_fixture]
+
+
+@pytest.fixture
+def server(settings):
+    settings.ENV = dataclasses.replace(settings.ENV, allowed_outbound=("127.0.0.1/32",))
+    with misbehaving() as running:
+        yield running
+
+
+@contextlib.contextmanager
+def raw_server():
+    """A server that answers every connection with the bytes of `say`, as often as `times`."""
+
+    class Raw:
+        say, times = b"", 1
+
+    listener = socket.create_server(("127.0.0.1", 0))
+    raw = Raw()
+    raw.base = f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+    def serve():
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                with contextlib.suppress(OSError), connection:
+                    connection.recv(65536)
+                    for _ in range(raw.times):
+                        connection.sendall(raw.say)
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        yield raw
+    finally:
+        listener.close()
+
+
+@pytest.fixture(scope="module")
+def raw():
+    with raw_server() as running:
+        yield running
+
+
+def repeated(compressor, flush, block=bytes(1 << 24)):
+    """The body of a deflate stream of 1 GiB of zeros: after a full flush every piece is the same."""
+    first = compressor.compress(block) + compressor.flush(flush)
+    return first + (compressor.compress(block) + compressor.flush(flush)) * (GIB // len(block) - 1)
+
+
+@pytest.fixture(scope="module")
+def packed():
+    """1 GiB of zeros (brotli: a quarter of it) as each encoding has it, a megabyte or less on the wire."""
+    return {
+        "gzip": repeated(zlib.compressobj(1, wbits=31), zlib.Z_FULL_FLUSH),
+        "deflate": repeated(zlib.compressobj(1, wbits=-15), zlib.Z_FULL_FLUSH),
+        "br": brotli.compress(bytes(GIB // 4), quality=1),
+        "zstd": zstd.compress(bytes(1 << 24)) * 64,
+        "gzip, gzip": gzip.compress(repeated(zlib.compressobj(1, wbits=31), zlib.Z_FULL_FLUSH)),
+    }
+
+
+def peak_of(call):
+    """What `call` gives, and the most memory it had at once, in MB."""
+    tracemalloc.start()
+    try:
+        return call(), tracemalloc.get_traced_memory()[1] / 1e6
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd", "gzip, gzip"])
+def test_a_gigabyte_of_nothing_costs_a_few_megabytes(server, raw, packed, encoding):
+    body = packed[encoding]
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: {encoding}\r\nContent-Length: {len(body)}\r\n\r\n"
+    raw.say, raw.times = head.encode() + body, 1
+    answer, megabytes = peak_of(lambda: fetch(raw.base, max_bytes=1_000_000))
+    assert isinstance(answer, OutboundResponse) and answer.status == 200
+    assert megabytes < 12
+    read = encoding in ("gzip", "deflate")
+    assert (answer.truncated, len(answer.body), answer.encoding) == (
+        (True, 10**6, "") if read else (False, 0, encoding)
+    )
+
+
+@pytest.mark.parametrize(
+    ("start", "more"),
+    [
+        ("HTTP/1.1 200 OK\r\n", "X-More: " + "y" * 1000 + "\r\n"),  # headers without end
+        ("HTTP/1.1 200 OK\r\nX: ", "y" * 1000),  # one header without end
+        ("", "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"),  # answers before the answer, without end
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", "X-Trailer: " + "y" * 1000 + "\r\n"),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "1;" + "y" * 1000 + "\r\nx\r\n"),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;", "y" * 1000),
+    ],
+)
+def test_what_is_no_body_has_a_limit_too(server, raw, start, more):
+    raw.say, raw.times = start.encode() + more.encode() * 500, 50
+
+    def failure():
+        with pytest.raises(OutboundError) as failed:
+            fetch(raw.base, max_bytes=50_000, timeout=20)
+        return failed.value
+
+    error, megabytes = peak_of(failure)
+    assert not isinstance(error, OutboundNotMade)
+    assert megabytes < 12
+
+
+def test_compressed_answers_are_read_and_broken_ones_told(server, raw):
+    for encoding, body in (
+        ("gzip", gzip.compress(b"Welcome")), ("deflate", zlib.compress(b"Welcome")), ("identity", b"Welcome"),
+        ("deflate", zlib.compress(b"Welcome")[2:-4]), ("", b"Welcome"),
+    ):  # fmt: skip
+        raw.say, raw.times = answer_of(body, encoding), 1
+        assert fetch(raw.base).body == b"Welcome"
+    raw.say = answer_of(b"\x1f\x8b not at all", "gzip")
+    with pytest.raises(OutboundError, match="compressed answer that is broken"):
+        fetch(raw.base)
+
+
+def answer_of(body, encoding):
+    return f"HTTP/1.1 200 OK\r\nContent-Encoding: {encoding}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+def test_no_compression_is_asked_for_whatever_headers_are_given(server):
+    given = {"accept-encoding": "br", "Content-Length": "7", "Transfer-Encoding": "chunked", "X-Own": "1"}
+    fetch(f"{server.base}/ok", headers=given)
+    received = {name.lower(): value for name, value in server.seen[0][2].items()}
+    assert (received["accept-encoding"], received["x-own"]) == ("identity", "1")
+    assert not {"content-length", "transfer-encoding"} & set(received)
+
+
+PRIVATE = {
+    "Authorization": "Bearer SECRET", "Cookie": "session=1", "X-Api-Key": "SECRET", "X-Signature": "sha256=00",
+    "Proxy-Authorization": "Basic SECRET",
+}  # fmt: skip
+
+
+def names_sent(server, index=-1):
+    return {name.lower() for name in server.seen[index][2]}
+
+
+def test_nothing_private_follows_a_redirect_to_another_origin(server):
+    with misbehaving() as other:
+        back = f"{server.base}/ok".replace("/", "|")
+        there = f"{other.base}/to/{back}".replace("/", "|")
+        fetch(f"{server.base}/to/{there}", headers={**PRIVATE, "User-Agent": "check"})
+    private = {name.lower() for name in PRIVATE}
+    assert private <= names_sent(server, 0)
+    assert names_sent(other) & private == set() and "user-agent" in names_sent(other)
+    assert names_sent(server, -1) & private == set()  # also not when it leads back
+
+
+def test_everything_follows_a_redirect_to_the_same_origin(server):
+    fetch(f"{server.base}/to/|ok", headers=PRIVATE)
+    assert {name.lower() for name in PRIVATE} <= names_sent(server)
+
+
+@pytest.mark.parametrize(
+    ("status", "method", "then"),
+    [
+        (301, "POST", "GET"), (302, "POST", "GET"), (303, "POST", "GET"), (307, "POST", "POST"), (308, "POST", "POST"),
+        (301, "HEAD", "HEAD"), (303, "HEAD", "HEAD"), (302, "GET", "GET"),
+    ],
+)  # fmt: skip
+def test_the_method_after_a_redirect_is_a_browser_s(server, monkeypatch, status, method, then):
+    monkeypatch.setattr(
+        "tests.support.misbehaving_server.Misbehaving.say_moved",
+        lambda self, rest: self.reply(status, Location="/ok"),
+        raising=False,
+    )
+    content = b"body" if method == "POST" else None
+    fetch(f"{server.base}/moved", method=method, content=content, headers={"Content-Type": "text/plain"})
+    asked, _, headers, body = server.seen[-1]
+    assert asked == then
+    assert (body, "Content-Type" in headers) == ((b"body", True) if then == "POST" else (b"", then == method))
+
+
+def test_a_redirect_to_something_that_is_no_address_matters_only_to_those_who_follow(server, raw):
+    raw.say, raw.times = b"HTTP/1.1 302 Found\r\nLocation: http://x:port/\r\nContent-Length: 0\r\n\r\n", 1
+    assert fetch(raw.base, follow=False).status == 302
+    with pytest.raises(OutboundError, match="not an address"):
+        fetch(raw.base)
+
+
+def test_a_name_and_password_in_an_address_are_sent_there_and_nowhere_else(server):
+    with misbehaving() as other:
+        there = f"{other.base}/ok".replace("/", "|")
+        fetch(f"{server.base}/to/{there}".replace("//", "//me:secret@"))
+    assert "authorization" in names_sent(server, 0) and "authorization" not in names_sent(other)
+
+
+ODD = ["http://[", "https://0177.0.0.1/", "http://a..b/", "http://xn--/", "http://exa\u2100mple.com/", "http://\ud800/"]
+
+
+@pytest.mark.parametrize("url", [*ODD, "http://" + "a" * 64 + ".example/", "http://a" * 9, "http://256.1.1.1/"])
+def test_an_odd_address_is_told_in_a_sentence(url):
+    with pytest.raises(OutboundError) as error:
+        fetch(url)
+    assert 10 < len(str(error.value)) < 200
+
+
+URLS = st.one_of(
+    st.text(max_size=60),
+    st.builds(
+        "{}://{}{}".format, st.sampled_from(["http", "https", "ftp", ""]), st.text(max_size=30), st.text(max_size=9)
+    ),
+    st.builds("http://{}:{}/".format, st.text("0123456789.xX:[]%", max_size=20), st.text("0123456789-", max_size=6)),
+)
+
+
+@pytest.fixture
+def no_wire(monkeypatch):
+    """Nobody can be reached."""
+
+    async def connect(*_):
+        raise httpcore.ConnectError("the wire is cut here")
+
+    monkeypatch.setattr("httpcore.AnyIOBackend.connect_tcp", connect)
+
+
+@given(URLS)
+@hypothesis_settings(suppress_health_check=SHARED, deadline=None)
+@example("http://1.2.3")
+@example("http://user@:80/")
+def test_no_address_raises_anything_else(no_wire, url):
+    with contextlib.suppress(OutboundError):
+        check_host(url)
+    with pytest.raises(OutboundError):
+        fetch(url, timeout=0.2)
+
+
+class Unspeakable(Exception):
+    def __str__(self):
+        raise RecursionError("again")
+
+
+@given(URLS, st.sampled_from([ValueError("x"), Unspeakable(), ExceptionGroup("g", [OSError("x")]), RecursionError()]))
+def test_words_are_found_for_every_error(url, error):
+    assert describe_error(error, url)
+
+
+@given(
+    st.one_of(
+        st.binary(max_size=200),
+        st.builds(b"HTTP/1.1 %d X\r\n%s".__mod__, st.tuples(st.integers(0, 999), st.binary(max_size=80))),
+    )
+)
+@hypothesis_settings(suppress_health_check=SHARED, deadline=None)
+@example(b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n")
+@example(b"HTTP/1.1 301 X\r\nLocation: //[\r\n\r\n")
+@example(b"HTTP/1.1 301 X\r\nLocation: http://\xe2\x84\x80/\r\n\r\n")
+@example(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n")
+@example(b"HTTP/1.1 200 OK\r\nSet-Cookie: \xff=;;;=\r\nContent-Encoding: gzip\r\n\r\nx")
+def test_no_answer_raises_anything_else(server, raw, said):
+    raw.say, raw.times = said, 1
+    with contextlib.suppress(OutboundError):
+        assert fetch(raw.base, timeout=2).status
+
+
+def test_an_address_that_may_not_be_asked_is_refused_by_name_and_says_who_can_allow_it():
+    for url in ("http://127.1/", "http://2130706433/", "http://[::1]/", "http://localhost/", "http://a.localhost:80/"):
+        with pytest.raises(OutboundForbidden, match="ALLOWED_OUTBOUND"):
+            check_host(url)
+
+
+def test_a_connection_that_is_reset_at_once_is_theirs(server):
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def slam():
+        connection, _ = listener.accept()
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.close()
+
+    threading.Thread(target=slam, daemon=True).start()
+    with pytest.raises(OutboundError) as error:
+        fetch(f"http://127.0.0.1:{listener.getsockname()[1]}/")
+    assert not isinstance(error.value, OutboundNotMade)
+    listener.close()

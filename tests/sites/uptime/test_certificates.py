@@ -1,0 +1,188 @@
+"""Certificates: their end is on the monitor's page, and uptime alerts warn before it, once for each number of days."""
+
+import dataclasses
+import json
+import ssl
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import time_machine
+import trustme
+from django.core import mail
+from django.urls import reverse
+from django.utils import timezone
+
+from sites.alerts.deliveries import deliver_due
+from sites.alerts.models import Alert, Channel, Delivery
+from sites.alerts.services import alerts_evaluate
+from sites.outbound import connection
+from sites.uptime.certificates import parse_days
+from sites.uptime.checks import check_monitor
+from sites.uptime.history import compute_uptime
+from sites.uptime.models import Monitor
+from sites.uptime.scheduler import run_round, write_results
+from sites.uptime.services import incident_notify, monitor_create, monitor_update
+from sites.uptime.state_machine import CheckResult
+from tests.support import read_html
+from tests.support.misbehaving_server import misbehaving
+
+NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def alert(site):
+    channel = Channel.objects.create(
+        account=site.account, kind="email", name="me", target="a@example.com", confirmed=NOW
+    )
+    alert = Alert.objects.create(site=site, name="down", condition="uptime")
+    alert.channels.add(channel)
+    return alert
+
+
+def monitor_with(site, expires, **fields):
+    monitor = monitor_create(site=site, url="https://shop.example/", name="Shop", now=NOW, **fields)
+    write_results([(monitor, CheckResult(True, 80, tls_expires=expires), NOW)])
+    return monitor
+
+
+def subjects():
+    return list(Delivery.objects.order_by("next_try").values_list("subject", flat=True))
+
+
+def watch_daily(days, hours=12):
+    for half_days in range(days * 24 // hours):
+        alerts_evaluate(now=NOW + half_days * timedelta(hours=hours))
+
+
+def test_a_warning_is_sent_30_14_and_7_days_before_and_no_other(site, alert):
+    monitor_with(site, NOW + 40 * DAY)
+    watch_daily(45)
+    expected = [f"The certificate of Shop expires in {days} days" for days in (30, 14, 7)]
+    assert subjects() == expected
+    delivery = Delivery.objects.order_by("next_try").first()
+    assert "https://shop.example/" in delivery.text and "2026-04-11 12:00 UTC" in delivery.text
+    assert (delivery.payload["event"], delivery.payload["days"]) == ("certificate", 30)
+
+
+def test_the_warning_arrives_by_mail(site, alert):
+    monitor_with(site, NOW + 10 * DAY)
+    alerts_evaluate(now=NOW)
+    deliver_due(now=NOW)
+    assert [message.subject for message in mail.outbox] == ["The certificate of Shop expires in 10 days"]
+
+
+def test_what_is_renewed_in_time_is_warned_of_again_only_before_its_new_end(site, alert):
+    monitor = monitor_with(site, NOW + 29 * DAY)
+    alerts_evaluate(now=NOW)
+    write_results([(monitor, CheckResult(True, 80, tls_expires=NOW + 90 * DAY), NOW + DAY)])
+    alerts_evaluate(now=NOW + 25 * DAY)
+    assert len(subjects()) == 1
+    alerts_evaluate(now=NOW + 61 * DAY)
+    assert subjects()[1:] == ["The certificate of Shop expires in 29 days"]
+
+
+def test_an_alert_has_days_of_its_own(client, alice, site, alert):
+    client.force_login(alice)
+    url = reverse("alerts:edit", args=[site.pk, alert.pk])
+    form = {"name": "down", "channels": alert.channels.get().pk, "throttle_minutes": "5", "enabled": "on"}
+    page = read_html(client.post(url, form | {"p_certificate_days": "two weeks"}))
+    assert "Write whole numbers of days up to 365 with commas, such as 30, 14, 7." in page
+    assert client.post(url, form | {"p_certificate_days": "3, 1"}).status_code == 302
+    monitor_with(site, NOW + 10 * DAY)
+    watch_daily(12)
+    assert subjects() == [f"The certificate of Shop expires {when}" for when in ("in 3 days", "within a day")]
+
+
+@pytest.mark.parametrize(("text", "days"), [("", [7, 14, 30]), ("0", []), ("21", [21]), (" 5,60, 5", [5, 60])])
+def test_days_are_read(text, days):
+    assert parse_days(text) == days
+
+
+def test_nobody_is_warned_of_a_paused_monitor_or_of_another_account(site, charlies_site, alert):
+    monitor_update(monitor=monitor_with(site, NOW + 10 * DAY), changes={"enabled": False})
+    monitor_with(charlies_site, NOW + 10 * DAY)
+    alerts_evaluate(now=NOW)
+    assert subjects() == []
+
+
+def test_a_channel_that_is_confirmed_later_is_still_warned(site, alert):
+    monitor_with(site, NOW + 10 * DAY)
+    Channel.objects.update(confirmed=None)
+    alerts_evaluate(now=NOW)
+    Channel.objects.update(confirmed=NOW)
+    alerts_evaluate(now=NOW + timedelta(minutes=1))
+    assert len(subjects()) == 1
+
+
+def test_the_end_of_the_certificate_is_on_the_pages(client, alice, site, settings):
+    monitor = monitor_with(site, datetime(2026, 3, 27, 12, tzinfo=UTC))
+    client.force_login(alice)
+    with time_machine.travel(NOW, tick=False):
+        client.force_login(alice)
+        pages = [
+            read_html(client.get(reverse(name, args=where)))
+            for name, where in (("uptime:monitor", [site.pk, monitor.pk]), ("uptime:list", [site.pk]))
+        ]
+    for page in pages:
+        assert "chip-warn" in page and ">27 Mar 2026</time> (25 days left)" in page
+
+
+def test_an_address_that_has_no_certificate_any_more_shows_none(site):
+    monitor = monitor_with(site, NOW + 10 * DAY)
+    write_results([(monitor, CheckResult(False, cause="It did not answer in time."), NOW)])
+    assert Monitor.objects.get().tls_expires == NOW + 10 * DAY
+    monitor_update(monitor=Monitor.objects.get(), changes={"url": "http://shop.example/"})
+    assert Monitor.objects.get().tls_expires is None
+
+
+@pytest.fixture
+def authority(settings, monkeypatch, tmp_path):
+    """A certificate authority that outbound requests trust."""
+    settings.ENV = dataclasses.replace(settings.ENV, allowed_outbound=("127.0.0.1/32",))
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    monkeypatch.setattr(connection, "_context", None)
+    return authority
+
+
+def certificate(authority, expires):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1", not_after=expires).configure_cert(context)
+    return context
+
+
+def test_the_first_certificate_to_expire_of_all_redirects_counts(client, alice, site, alert, authority):
+    now = timezone.now().replace(microsecond=0)
+    with (
+        misbehaving(tls=certificate(authority, now + 12 * DAY)) as first,
+        misbehaving(tls=certificate(authority, now + 80 * DAY)) as second,
+    ):
+        there = f"{second.base}/ok".replace("/", "|")
+        monitor = monitor_create(site=site, url=f"{first.base}/to/{there}", name="Shop", now=now)
+        run_round(check_monitor, incident_notify, now)
+    monitor.refresh_from_db()
+    assert (monitor.state, monitor.tls_expires) == ("up", now + 12 * DAY)
+    alerts_evaluate(now=now)
+    assert subjects() == ["The certificate of Shop expires in 12 days"]
+
+
+def test_a_certificate_that_is_valid_for_less_than_an_hour_is_no_down_time(site, authority):
+    now = timezone.now().replace(microsecond=0)
+    with misbehaving(tls=certificate(authority, now + timedelta(minutes=30))) as server:
+        monitor = monitor_create(site=site, url=f"{server.base}/ok", now=now - timedelta(minutes=1))
+        run_round(check_monitor, incident_notify, now - timedelta(minutes=1))
+    monitor.refresh_from_db()
+    assert (monitor.state, monitor.cause, monitor.tls_expires) == ("up", "", now + timedelta(minutes=30))
+    assert compute_uptime(monitor, [now - timedelta(minutes=1), now])[0].seconds_down == 0
+
+
+def test_a_webhook_gets_the_date(site, alert):
+    alert.channels.set([
+        Channel.objects.create(account=site.account, kind="webhook", name="ops", target="https://example.com/"),
+    ])  # fmt: skip
+    monitor_with(site, NOW + 10 * DAY)
+    alerts_evaluate(now=NOW)
+    payload = json.loads(json.dumps(Delivery.objects.get().payload))
+    assert payload["expires"] == "2026-03-12T12:00:00+00:00"

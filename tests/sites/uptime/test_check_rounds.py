@@ -1,0 +1,217 @@
+"""A round of checks: claimed once, judged right, incidents told once, hours counted."""
+
+import dataclasses
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.db import connection
+from django.urls import reverse
+
+from sites.alerts.models import Alert, Channel, Delivery
+from sites.uptime.checks import check_monitor
+from sites.uptime.history import compute_daily_uptime, compute_percentile
+from sites.uptime.models import Incident, Monitor, UptimeHour
+from sites.uptime.scheduler import claim_due, run_round, write_results
+from sites.uptime.services import incident_notify, incidents_notify_late, monitor_create
+from sites.uptime.state_machine import CheckResult
+from tests.support import read_html
+from tests.support.misbehaving_server import misbehaving, wrong_certificate
+
+NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+BAD = CheckResult(False, cause="It did not answer in time.")
+
+
+@pytest.fixture
+def server(settings):
+    settings.ENV = dataclasses.replace(settings.ENV, allowed_outbound=("127.0.0.1/32",))
+    with misbehaving() as running:
+        yield running
+
+
+@pytest.fixture
+def monitor(site):
+    return monitor_create(site=site, url="https://example.com/", now=NOW)
+
+
+@pytest.fixture
+def alert(site):
+    channel = Channel.objects.create(
+        account=site.account, kind="email", name="me", target="a@example.com", confirmed=NOW
+    )
+    alert = Alert.objects.create(site=site, name="down", condition="uptime")
+    alert.channels.add(channel)
+    return alert
+
+
+def play(monitor, *verdicts, start=NOW):
+    """Write verdicts a minute apart, telling as a round would; the moments."""
+    for index, verdict in enumerate(verdicts):
+        at = start + timedelta(minutes=index)
+        for incident in write_results([(Monitor.objects.get(pk=monitor.pk), verdict, at)]):
+            incident_notify(incident, now=at)
+
+
+async def run_check(site, server, path, **fields):
+    return await check_monitor(
+        Monitor(site=site, url=f"{server.base}/{path}", next_due=NOW, **{"timeout": 1, **fields})
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "fields", "cause"),
+    [
+        ("ok", {}, ""),
+        ("ok", {"must_contain": "Welcome"}, ""),
+        ("ok", {"must_contain": "Bienvenue"}, "does not contain"),
+        ("ok", {"must_not_contain": "Welcome"}, "contains"),
+        ("status/503", {}, "Answered 503"),
+        ("status/503", {"expected_status": "200, 500-599"}, ""),
+        ("status/302", {"follow_redirects": False}, ""),
+        ("slow/3", {}, "in time"),
+        ("reset", {}, "broke"),
+        ("half", {}, "broke"),
+        ("endless", {"timeout": 10}, ""),
+        ("to/http:||169.254.169.254|", {}, "may not be reached"),
+        ("loop", {}, "redirects"),
+    ],
+)
+async def test_the_verdict_on(server, path, fields, cause):
+    verdict = await run_check(None, server, path, **fields)
+    assert verdict.ok == (not cause)
+    assert cause in verdict.cause
+
+
+async def test_a_wrong_certificate_is_a_failure(settings):
+    settings.ENV = dataclasses.replace(settings.ENV, allowed_outbound=("127.0.0.1/32",))
+    with misbehaving(tls=wrong_certificate()) as server:
+        assert "certificate" in (await run_check(None, server, "ok")).cause
+
+
+def test_two_claimers_never_have_the_same_monitor(site):
+    for index in range(30):
+        monitor_create(site=site, url=f"https://example.com/{index}", now=NOW)
+    first, second = claim_due(NOW), claim_due(NOW)
+    assert len(first) == 30 and second == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_claimers_side_by_side_share_the_work(site):
+    for index in range(40):
+        monitor_create(site=site, url=f"https://example.com/{index}", now=NOW)
+
+    def claim(_):
+        try:
+            return [monitor.pk for monitor in claim_due(NOW)]
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        claimed = [pk for part in pool.map(claim, range(4)) for pk in part]
+    assert len(claimed) == len(set(claimed)) == 40
+
+
+def test_a_killed_workers_monitors_come_up_again_at_their_next_moment(monitor):
+    assert claim_due(NOW)
+    assert claim_due(NOW + timedelta(seconds=60)) != []
+
+
+def test_a_failure_is_checked_again_within_seconds_and_then_told_once(monitor, alert):
+    play(monitor, CheckResult(True, 80), BAD)
+    assert not Incident.objects.exists()
+    soon = Monitor.objects.get(pk=monitor.pk).next_due
+    assert soon == NOW + timedelta(minutes=1, seconds=10)
+    play(monitor, BAD, BAD, BAD, start=soon)
+    incident = Incident.objects.get()
+    assert incident.start == NOW + timedelta(minutes=1)
+    assert [delivery.subject for delivery in Delivery.objects.all()] == ["https://example.com/ is down"]
+
+
+def test_the_end_is_told_with_the_duration(monitor, alert):
+    play(monitor, BAD, BAD, CheckResult(True, 90))
+    subjects = {delivery.subject for delivery in Delivery.objects.all()}
+    assert "https://example.com/ is up again after 2 min" in subjects
+
+
+def test_what_a_dead_worker_left_untold_is_told_later_and_once(monitor, alert):
+    for index in range(2):
+        write_results([(Monitor.objects.get(), BAD, NOW + timedelta(minutes=index))])
+    assert not Delivery.objects.exists()
+    assert incidents_notify_late(now=NOW) == 1
+    assert incidents_notify_late(now=NOW) == 0
+
+
+def test_a_round_checks_only_what_is_due_and_enabled(site):
+    due = monitor_create(site=site, url="https://example.com/a", now=NOW)
+    monitor_create(site=site, url="https://example.com/b", now=NOW + timedelta(minutes=1))
+    monitor_create(site=site, url="https://example.com/c", now=NOW, enabled=False)
+    checked = []
+
+    async def fine(monitor):
+        checked.append(monitor.pk)
+        return CheckResult(True, 50)
+
+    assert run_round(fine, lambda incident: None, NOW) == 1
+    assert checked == [due.pk]
+
+
+def test_a_check_that_breaks_is_no_failure_of_what_it_was_to_ask(site):
+    broken = monitor_create(site=site, url="https://example.com/a", now=NOW)
+    fine = monitor_create(site=site, url="https://example.com/b", now=NOW)
+
+    async def check_some(monitor):
+        if monitor.pk == broken.pk:
+            raise RuntimeError("boom")
+        return CheckResult(True, 50)
+
+    run_round(check_some, lambda incident: None, NOW)
+    broken.refresh_from_db(), fine.refresh_from_db()
+    assert (broken.state, broken.cause, fine.state) == ("unknown", "The check itself failed: RuntimeError", "up")
+
+
+def test_hours_count_checks_and_keep_percentiles(monitor):
+    play(monitor, *[CheckResult(True, 100)] * 9, CheckResult(True, 2000))
+    hour = UptimeHour.objects.get()
+    assert (hour.checks, hour.failures) == (10, 0)
+    assert compute_percentile(hour.histogram, 0.5) == pytest.approx(100, rel=0.05)
+    assert compute_percentile(hour.histogram, 0.99) == pytest.approx(2000, rel=0.05)
+
+
+def test_the_days_page_counts_seconds_down(monitor):
+    play(monitor, CheckResult(True, 50), BAD, BAD, CheckResult(True, 50))
+    today = compute_daily_uptime(monitor, now=NOW + timedelta(hours=1), zone="Europe/Tallinn", count=3)[-1]
+    assert today.seconds_down == 120
+    assert today.checks == 4
+
+
+@pytest.mark.parametrize("name", ["uptime:list", "uptime:new", "alerts:list", "alerts:channel-new"])
+def test_pages_are_for_those_who_may_see_the_site(client, alice, charlie, site, monitor, name):
+    url = reverse(name, args=[site.pk])
+    client.force_login(alice)
+    assert client.get(url).status_code == 200
+    client.force_login(charlie)
+    assert client.get(url).status_code == 404
+
+
+def test_a_monitor_is_made_and_changed_by_form(client, alice, site):
+    client.force_login(alice)
+    form = {
+        "url": "https://example.com/", "name": "Home", "method": "GET", "interval": "60", "timeout": "10",
+        "expected_status": "200", "headers": "X-Test: yes", "follow_redirects": "on", "enabled": "on", "public": "on",
+    }  # fmt: skip
+    client.post(reverse("uptime:new", args=[site.pk]), form)
+    monitor = Monitor.objects.get()
+    assert monitor.headers == {"X-Test": "yes"}
+    client.post(reverse("uptime:edit", args=[site.pk, monitor.pk]), form | {"headers": "no colon"})
+    page = client.post(reverse("uptime:edit", args=[site.pk, monitor.pk]), form | {"timeout": "99"})
+    assert b"Choose 1 to 30 seconds" in page.content
+    assert Monitor.objects.get().timeout == 10
+    assert client.get(reverse("uptime:monitor", args=[site.pk, monitor.pk])).status_code == 200
+
+
+def test_the_status_page_is_public_and_shows_public_monitors_only(client, site, monitor):
+    url = reverse("uptime:status", args=[site.pk])
+    assert client.get(url).status_code == 404
+    monitor_create(site=site, url="https://example.com/shop", name="Shop", public=True, now=NOW)
+    page = read_html(client.get(url))
+    assert "Shop" in page and "https://example.com/" not in page.replace("https://example.com/shop", "")

@@ -1,0 +1,69 @@
+"""Hits for tests of the pipeline: a site's configuration and a visitor, all ordinary unless said otherwise."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from accounts.security.client_ip import parse_networks
+from sites.hosts import HostMatcher
+from sites.site_config import SiteConfig
+from tracking.bots.request_rate import request_rates
+from tracking.event import Event, Hit, Rejection
+from tracking.pipeline.processing import process
+from tracking.state import deduplication, first_seen, salts, visits
+
+NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+CHROME = (
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36"
+)
+IPHONE = (
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "
+    "Version/18.6 Mobile/15E148 Safari/604.1"
+)
+BROWSER = {"accept": "*/*", "accept-language": "en-GB,en;q=0.8", "accept-encoding": "gzip, br"}
+
+
+def facts(**changes: Any) -> SiteConfig:
+    """A site example.com. `excluded_ips` and `proxies` are texts."""
+    ips, proxies = changes.pop("excluded_ips", ()), changes.pop("proxies", ())
+    plain = SiteConfig(
+        site_id=7, account_id=1, domain="example.com", timezone="UTC",
+        hosts=HostMatcher("example.com", (), False), addresses="keep", cookies="off", respect_dnt=True,
+        excluded_networks=parse_networks(tuple(ips)), excluded_pages=(), excluded_countries=frozenset(),
+        proxy_networks=parse_networks(tuple(proxies)), proxy_secret="", sitekey="read", sitekey_admin="admin",
+        tracker={}, over_quota=False, retention_months=0, change=1,
+    )  # fmt: skip
+    return replace(plain, **changes)
+
+
+def hit(path: str = "/", **changes: Any) -> Hit:
+    """A page view of a person with Chrome."""
+    plain: dict[str, Any] = {
+        "site_id": 7, "kind": "view", "ip": "203.0.113.7", "user_agent": CHROME, "now": NOW,
+        "url": f"https://example.com{path}", "headers": dict(BROWSER),
+    }  # fmt: skip
+    return Hit(**{**plain, **changes})
+
+
+def event(path: str = "/", site: SiteConfig | None = None, **changes: Any) -> Event:
+    """The event of a hit that must not be refused."""
+    made = process(hit(path, **changes), site or facts())
+    assert not isinstance(made, Rejection), made
+    return made
+
+
+def reason(path: str = "/", site: SiteConfig | None = None, **changes: Any) -> str:
+    """Why a hit is refused; "" if it is not."""
+    made = process(hit(path, **changes), site or facts())
+    return made.reason if isinstance(made, Rejection) else ""
+
+
+def forget() -> None:
+    """No open visits, salts, ids, known devices, no pace."""
+    visits.forget()
+    salts.forget()
+    deduplication.forget()
+    first_seen.forget()
+    request_rates.forget()

@@ -1,0 +1,1 @@
+"""The query engine once more in plain Python, to compare its answers with."""

@@ -1,0 +1,155 @@
+"""Traffic for tests, and questions about it: `browse` records a visit, `ask` asks the query engine."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import zlib
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpResponse
+from django.test import Client
+
+from accounts.custom_domains.services import host_provision
+from accounts.models import Account, User
+from links.routing import link_cache
+from sites import site_cache
+from sites.models import Site
+from tracking import spool, store
+from tracking.event import Event
+from tracking.schema import COLUMN_NAMES
+from tracking.store.target import get_target
+from tracking.store.write_lock import write_lock
+
+NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)  # a Monday
+STEP = timedelta(seconds=10)  # between two pages of a visit
+
+
+def logged_in(user: User) -> Client:
+    """A client with a session of the user."""
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def read_html(answer: HttpResponse) -> str:
+    """The page with single spaces, and none between two tags: how its template is broken into lines does not matter."""
+    return re.sub(r">\s+<", "><", re.sub(r"\s+", " ", answer.content.decode()))
+
+
+def number(*parts: object) -> int:
+    """A number below 2**53, the same for the same parts."""
+    return zlib.crc32(repr(parts).encode()) << 20 | zlib.adler32(repr(parts[::-1]).encode()) & 0xFFFFF
+
+
+def event(site: Site | int, path: str = "/", *, at: datetime = NOW, visitor: object = "one", **fields: Any) -> Event:
+    """One event as the pipeline would make it. `visitor` is any word: the same one is the same device.
+
+    A visit is the visitor's of that day unless `visit` is given. Raises KeyError for a name that is no column.
+    """
+    unknown = set(fields) - COLUMN_NAMES
+    if unknown:
+        raise KeyError(f"no columns of an event: {sorted(unknown)}")
+    site_id = site if isinstance(site, int) else site.pk
+    made: Event = {
+        "site_id": site_id, "ts": at, "kind": "view", "path": path, "host": "example.com",
+        "id": number("event", site_id, at, path, sorted(map(str, fields.items())), visitor),
+        "device": number("device", site_id, visitor),
+        "visit": number("visit", site_id, visitor, at.date()),
+        "visit_start": at, **fields,
+    }  # fmt: skip
+    made.setdefault("view_id", made["id"] if made["kind"] == "view" else 0)
+    return made
+
+
+def visit(
+    site: Site | int, *pages: str, at: datetime = NOW, visitor: object = "one", step: timedelta = STEP, **fields: Any
+) -> list[Event]:
+    """The events of one visit: a view of each page, `step` apart."""
+    fields.setdefault("visit", number("visit", site if isinstance(site, int) else site.pk, visitor, at))
+    return [
+        event(site, page, at=at + step * index, visitor=visitor, **{"visit_start": at, **fields})
+        for index, page in enumerate(pages or ("/",))
+    ]
+
+
+def browse(
+    site: Site | int, *pages: str, at: datetime = NOW, visitor: object = "one", step: timedelta = STEP, **fields: Any
+) -> list[Event]:
+    """One visit of the pages, in the store when this returns. `fields` are columns of its events (country="EE")."""
+    events = visit(site, *pages, at=at, visitor=visitor, step=step, **fields)
+    record(*events)
+    return events
+
+
+_unsettled = False
+_emptied: tuple[int, int] | None = None  # the store's changes when it was emptied last
+
+
+def record(*events: Event) -> None:
+    """Put events into the store, the way they go: through the spool, in one insert before the next question."""
+    global _unsettled
+    for each in events:
+        spool.write_event(each)
+    _unsettled = True
+
+
+def settle(**_: Any) -> None:
+    """Let what was recorded arrive. Whoever asks the store in a test comes through here first."""
+    global _unsettled
+    if _unsettled:
+        _unsettled = False
+        spool.flush()
+
+
+def ask(
+    site: Site | int, *metrics: str, by: str | tuple[str, ...] = (), period: Any = "today", now: datetime = NOW,
+    **more: Any,
+) -> Any:  # fmt: skip
+    """Ask the engine. One metric alone gives its value, or {dimension: value}; several give rows as dictionaries.
+
+    `period` is the engine's text, read in the site's zone at `now`.
+    """
+    from reports.query import Period, Query
+    from reports.query import ask as answer
+
+    settle()
+    dimensions = (by,) if isinstance(by, str) else by
+    zone = "UTC" if isinstance(site, int) else site.timezone
+    asked = Period.parse(period, zone, now) if isinstance(period, str) else period
+    site_id = site if isinstance(site, int) else site.pk
+    more.setdefault("order", ((metrics[0], "desc"),))
+    result = answer(Query(sites=(site_id,), period=asked, metrics=metrics, dimensions=dimensions, **more), now=now)
+    if len(metrics) > 1:
+        return result.rows if dimensions else result.rows[0]
+    if not dimensions:
+        return result.rows[0][metrics[0]]
+    keys = [tuple(row[name] for name in dimensions) for row in result.rows]
+    values = [row[metrics[0]] for row in result.rows]
+    return {key if len(key) > 1 else key[0]: value for key, value in zip(keys, values, strict=True)}
+
+
+def prove_host(account: Account, host: str, purpose: str) -> None:
+    """The host is the account's for this purpose, by the operator's word, and everybody who remembers hosts knows."""
+    assert host_provision(account=account, host=host, purpose=purpose)
+    site_cache.refresh()
+    link_cache.refresh()
+
+
+def forget_spool() -> None:
+    """An empty spool."""
+    global _unsettled
+    _unsettled = False
+    spool.stop(0)
+    shutil.rmtree(settings.SPOOL_DIR, ignore_errors=True)
+
+
+def forget_traffic() -> None:
+    """An empty spool and store. A store of this process alone, in which nothing changed since, is empty."""
+    global _emptied
+    forget_spool()
+    if _emptied != write_lock.get_change_counts() or not get_target().embedded:
+        store.truncate()
+        _emptied = write_lock.get_change_counts()

@@ -1,0 +1,296 @@
+"""The architecture: imports go down only, two places write SQL on events, files and functions stay readable."""
+
+import ast
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.apps import apps
+from django.db.migrations.autodetector import MigrationAutodetector
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.state import ProjectState
+
+ROOT = Path(__file__).resolve().parent.parent
+BELOW: dict[str, set[str]] = {
+    "accounts": set(),
+    "sites": {"accounts"},
+    "tracking": {"accounts", "sites"},
+    "goals": {"accounts", "sites"},
+    "reports": {"accounts", "sites", "tracking", "goals"},
+    "links": {"accounts", "sites", "tracking", "goals", "reports"},
+    "config": {"accounts", "sites", "tracking", "goals", "reports", "links"},
+}
+# Inside an app: a module or folder imports itself and what stands before it, nothing after it. So the apps inside
+# `accounts` and `sites`, which stand last, are imported by neither
+ORDER: dict[str, tuple[str, ...]] = {
+    "accounts": (
+        "host_names", "fair_order", "threads", "keys", "constraints", "validators", "models", "limits", "permissions",
+        "revocation", "selectors", "forms", "security", "custom_domains", "branding", "mail", "services", "navigation",
+        "api", "views", "management", "apps", "urls", "operations",
+    ),
+    "sites": (
+        "amounts", "fast_settings", "hosts", "latest_traffic", "onsite_tokens", "page_paths",
+        "cache_refresher", "fair_rounds", "outbound", "models", "access", "navigation", "settings_fields", "forms",
+        "site_config", "site_cache", "installation", "services", "revocation", "templatetags", "api", "views",
+        "management", "apps", "urls", "alerts", "uptime",
+    ),
+    "tracking": (
+        "event", "schema", "network_table", "client_address", "web", "geo", "user_agent", "data", "store", "spool",
+        "state", "bots", "live", "live_streams", "write_batch", "pipeline", "ingestion", "static_js", "endpoints",
+        "collector", "context", "bot_overrides", "data_requests", "maintenance", "remote_commands", "management",
+        "views", "apps", "urls",
+    ),
+    "reports": (
+        "query", "csv_cells", "rate_limits", "templatetags", "baseline", "change_drivers", "filter_access",
+        "formatting", "labels", "alert_conditions", "latest_traffic", "manual_goals", "quotas", "incident_costs",
+        "annotations", "clickport", "clicky", "digests", "dashboard", "sharing", "docs", "openapi", "widget",
+        "apps", "urls",
+    ),
+    "links": (
+        "models", "url_policy", "validators", "permissions", "routing", "selectors", "addresses", "services", "stats",
+        "redirect", "conversions", "monitoring", "clickmeter", "shortener", "web", "templatetags", "middleware",
+        "apps", "urls",
+    ),
+}  # fmt: skip
+TOP_LEVEL = {
+    "manage.py", "pyproject.toml", "README.md", "config", "sites", "tracking", "goals", "reports", "links",
+    "accounts", "templates", "static", "tests", "Makefile", "requirements.lock", ".ci", ".gitignore",
+    ".dockerignore", "Dockerfile", "compose.yaml", "LICENSE", "docs", "deploy", "CONTRIBUTING.md", "CHANGELOG.md",
+    "SECURITY.md", ".env.example", ".editorconfig", ".pre-commit-config.yaml",
+}  # fmt: skip
+TABLES = "events|visits|bots|refusals|firsts|identities"
+EVENT_SQL = re.compile(rf"\b(?:from|into|update|join|table)\s+(?:\w+\.)?(?:{TABLES})\b", re.I)
+SQL_WRITERS = ("tracking/store/", "reports/query/")
+# Labels of the apps inside an app, as in ForeignKey("uptime.Incident")
+LABELS = {
+    "accounts": ("operations",), "sites": ("alerts", "uptime"),
+    "reports": ("annotations", "digests", "incident_costs", "sharing"),
+}  # fmt: skip
+PACKAGES = {name: name for name in BELOW} | {label: name for name, labels in LABELS.items() for label in labels}
+REFERENCE = re.compile(rf"^({'|'.join(PACKAGES)})\.(\w+)")
+MAX_FILE_LINES = 400
+MAX_FUNCTION_LINES = 40
+
+
+def tracked() -> list[str]:
+    listing = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return [name for name in listing.stdout.splitlines() if (ROOT / name).exists()]
+
+
+def sources() -> list[str]:
+    return [name for name in tracked() if name.endswith(".py") and name.split("/")[0] in BELOW]
+
+
+def app_of(name: str) -> str:
+    return name.split("/")[0]
+
+
+def references(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Every app a syntax tree names: imports anywhere, and strings such as ForeignKey("links.Link")."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name.split(".")[0]) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.lineno, node.module.split(".")[0]
+        elif isinstance(node, ast.Call):
+            for arg in node.args:
+                text = arg.value if isinstance(arg, ast.Constant) and isinstance(arg.value, str) else ""
+                if found := REFERENCE.match(text):
+                    yield node.lineno, PACKAGES[found[1]]
+
+
+def upward(name: str) -> list[str]:
+    tree = ast.parse((ROOT / name).read_text())
+    allowed = BELOW[app_of(name)] | {app_of(name)}
+    return [f"{name}:{line}: {other}" for line, other in references(tree) if other in BELOW and other not in allowed]
+
+
+def test_imports_go_down_only() -> None:
+    assert [found for name in sources() for found in upward(name)] == []
+
+
+def test_an_upward_import_inside_a_function_would_be_found() -> None:
+    tree = ast.parse(
+        "def late():\n    from links import models\n    ForeignKey('reports.Report')\n    f('uptime.Monitor')"
+    )
+    assert {other for _, other in references(tree)} == {"links", "reports", "sites"}
+
+
+def modules(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Every module a syntax tree imports, by its dotted name, and what is imported from it."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield from ((node.lineno, f"{node.module}.{alias.name}") for alias in node.names)
+
+
+def out_of_order(name: str, tree: ast.AST) -> list[str]:
+    """What a file imports of its own app that stands after it in the app's order."""
+    app, _, rest = name.partition("/")
+    order = ORDER[app]
+    place = rest.split("/")[0].removesuffix(".py")
+    if place in ("migrations", "__init__"):
+        return []
+    allowed = order[: order.index(place) + 1]
+    parts = ((line, module.split(".")) for line, module in modules(tree))
+    return [f"{name}:{line}: {part[1]}" for line, part in parts if part[0] == app and part[1] not in allowed]
+
+
+@pytest.mark.parametrize("app", ORDER)
+def test_folders_inside_an_app_import_what_stands_before_them(app: str) -> None:
+    files = [name for name in sources() if name.startswith(f"{app}/")]
+    assert [found for name in files for found in out_of_order(name, ast.parse((ROOT / name).read_text()))] == []
+
+
+APIS = ("reports/clicky/", "reports/clickport/", "links/clickmeter/")
+
+
+def test_no_api_imports_code_of_pages() -> None:
+    pages = re.compile(r"^\s*(?:from|import) (?:reports\.dashboard|links\.web)\b", re.M)
+    assert [name for name in sources() if name.startswith(APIS) and pages.search((ROOT / name).read_text())] == []
+
+
+def test_imports_stand_before_functions_and_classes() -> None:
+    late = []
+    for name in sources():
+        defined = False
+        for node in ast.parse((ROOT / name).read_text()).body:
+            defined = defined or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+            if defined and isinstance(node, ast.Import | ast.ImportFrom):
+                late.append(f"{name}:{node.lineno}")
+    assert late == []
+
+
+def sql_strings(name: str) -> Iterator[str]:
+    for node in ast.walk(ast.parse((ROOT / name).read_text())):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and EVENT_SQL.search(node.value):
+            words = node.value.lower()
+            if "select" in words or "insert" in words or "alter" in words or "delete" in words:
+                yield f"{name}:{node.lineno}"
+
+
+def test_sql_on_events_is_written_by_the_store_and_the_query_engine_only() -> None:
+    strays = [name for name in sources() if not name.startswith(SQL_WRITERS)]
+    assert [found for name in strays for found in sql_strings(name)] == []
+
+
+READS_ALL_TENANTS = {
+    ("reports/query/analyses/link_hits.py", "list_unique_hits_of_all"),
+    ("reports/query/analyses/link_hits.py", "list_sales_of_all"),
+    ("reports/query/rollups/read.py", "list_sites_with_events"),
+}
+RECORDED = re.compile(r"\b(?:FROM|JOIN)\s+(?:events|visits|bots|refusals|received|firsts|identities|touched|heat)\b")
+
+
+def test_no_module_of_the_engine_names_a_table_of_what_was_recorded_in_from() -> None:
+    """FROM is written by `reports/query/sql/tables.py`, which puts the tenant into it."""
+    found = []
+    for name in sources():
+        if name.startswith("reports/query/"):
+            strings = (
+                node for node in ast.walk(ast.parse((ROOT / name).read_text())) if isinstance(node, ast.Constant)
+            )
+            found += [f"{name}:{one.lineno}" for one in strings if RECORDED.search(str(one.value))]
+    assert found == []
+
+
+def test_only_upkeep_reads_the_rows_of_all_tenants() -> None:
+    found = set()
+    for name in sources():
+        for function in ast.walk(ast.parse((ROOT / name).read_text())):
+            if isinstance(function, ast.FunctionDef):
+                calls = (node.func for node in ast.walk(function) if isinstance(node, ast.Call))
+                if any(isinstance(one, ast.Name) and one.id == "rows_of_all_tenants" for one in calls):
+                    found.add((name, function.name))
+    assert found == READS_ALL_TENANTS
+
+
+def test_only_the_store_imports_the_database_driver_and_never_at_module_level() -> None:
+    for name in sources():
+        text = (ROOT / name).read_text()
+        if re.search(r"\b(?:import|from)\s+(?:clickhouse_connect|chdb)\b", text):
+            assert name.startswith("tracking/store/"), name
+            assert not re.search(r"^(?:import|from)\s+(?:clickhouse_connect|chdb)\b", text, re.M), name
+
+
+@pytest.mark.parametrize("ending", [".py", ".html", ".css", ".js"])
+def test_no_file_is_too_long_to_read(ending: str) -> None:
+    long = {}
+    for name in tracked():
+        if not name.endswith(ending) or name.endswith(".min.js") or "/migrations/" in name or "/vendor/" in name:
+            continue
+        lines = (ROOT / name).read_text().count("\n")
+        if lines > MAX_FILE_LINES:
+            long[name] = lines
+    assert long == {}
+
+
+def test_no_function_is_too_long_to_read() -> None:
+    long = {}
+    for name in sources():
+        for node in ast.walk(ast.parse((ROOT / name).read_text())):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno:
+                lines = node.end_lineno - node.lineno + 1
+                if lines > MAX_FUNCTION_LINES:
+                    long[f"{name}:{node.lineno} {node.name}"] = lines
+    assert long == {}
+
+
+def test_the_top_level_is_the_agreed_one() -> None:
+    assert {name.split("/")[0] for name in tracked()} <= TOP_LEVEL
+
+
+FIELD_MODULES = {"accounts.security.encrypted_fields", "links.models.fields"}
+
+
+def find_product_code(name: str) -> Iterator[str]:
+    """Find what a migration uses of the product, classes of fields excepted."""
+    for node in ast.walk(ast.parse((ROOT / name).read_text())):
+        if isinstance(node, ast.ImportFrom):
+            used = [node.module or "relative"]
+        elif isinstance(node, ast.Import):
+            used = [alias.name for alias in node.names if alias.name not in FIELD_MODULES]
+        elif isinstance(node, ast.Attribute) and ast.unparse(node.value) in FIELD_MODULES:
+            used = [] if node.attr.endswith("Field") else [ast.unparse(node)]
+        else:
+            continue
+        yield from (
+            f"{name}:{node.lineno}: {module}" for module in used if module.split(".")[0] in {*BELOW, "relative"}
+        )
+
+
+def test_migrations_are_literal_so_that_moving_code_never_breaks_them() -> None:
+    migrations = [name for name in sources() if "/migrations/" in name]
+    assert [found for name in migrations for found in find_product_code(name)] == []
+
+
+def test_models_and_migrations_agree() -> None:
+    loader = MigrationLoader(None, ignore_no_migrations=True)
+    changes = MigrationAutodetector(loader.project_state(), ProjectState.from_apps(apps)).changes(graph=loader.graph)
+    assert changes == {}
+
+
+WRITES = {"save", "create", "delete", "bulk_create", "bulk_update", "get_or_create", "update_or_create"}
+INTERFACES = re.compile(r"(?:^|/)(?:views|api|web|clickmeter|clicky|clickport)(?:/|\.py$)")
+
+
+def model_writes(name: str) -> list[str]:
+    """Return the calls that write a model; `form.save(commit=False)` does not."""
+    found = []
+    for node in ast.walk(ast.parse((ROOT / name).read_text())):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            keywords = {keyword.arg for keyword in node.keywords}
+            of_queryset = node.func.attr == "update" and "objects" in ast.unparse(node.func.value)
+            if of_queryset or (node.func.attr in WRITES and "commit" not in keywords):
+                found.append(f"{name}:{node.lineno}: {ast.unparse(node.func)}")
+    return found
+
+
+def test_views_and_apis_leave_the_writing_of_models_to_services() -> None:
+    assert [found for name in sources() if INTERFACES.search(name) for found in model_writes(name)] == []

@@ -1,0 +1,118 @@
+"""Hits of one turn of the loop are written in one go before any of them is answered; what finds no room is told."""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+from typing import Any
+
+import pytest
+from django.conf import settings
+
+from config.asgi import immediate_responder
+from config.serving.response_batcher import MAX_BATCH, ResponseBatch
+from sites import site_cache
+from sites.models import Site
+from tests.support.endpoints import ledger
+from tests.support.hits import hit
+from tests.tracking.test_immediate_answers import scope
+from tracking import ingestion, spool
+
+pytestmark = pytest.mark.django_db
+
+
+class Wire:
+    """The end of a connection; notes how many lines lie in the spool whenever an answer goes out."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[bytes, int]] = []
+
+    def is_closing(self) -> bool:
+        return False
+
+    def write(self, data: bytes) -> None:
+        self.sent.append((data, lines()))
+
+    def abort(self) -> None:
+        raise AssertionError("the turn could not be ended")
+
+
+class Loop:
+    """Calls nothing: the test says when a turn ends."""
+
+    def call_soon(self, job: Any) -> None:
+        pass
+
+
+def lines() -> int:
+    return sum(path.read_bytes().count(b"\n") for path in settings.SPOOL_DIR.glob("*/events-*"))
+
+
+def ask(together: ResponseBatch, wire: Wire, site: Site, path: str) -> None:
+    found = together.respond(scope("/in.php", f"site_id={site.pk}&type=pageview&href={path}&host=example.com"))
+    assert found is not None
+    together.add(Loop(), wire, b"", found[1], found[2])  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def together(site: Site, store: Any) -> ResponseBatch:
+    site_cache.refresh()
+    return ResponseBatch(immediate_responder)
+
+
+def test_nobody_is_answered_before_everything_is_written(together: ResponseBatch, site: Site) -> None:
+    wire = Wire()
+    for number in range(3):
+        ask(together, wire, site, f"/{number}")
+    assert (wire.sent, lines()) == ([], 0)
+    together.commit()
+    assert [there for _, there in wire.sent] == [3, 3, 3]
+    assert not any(b"x-event-dropped: " in answer for answer, _ in wire.sent)
+    assert ledger(site.pk) == {"received": 3, "stored": 3}
+
+
+def test_many_do_not_wait_for_the_end_of_the_turn(together: ResponseBatch, site: Site) -> None:
+    wire = Wire()
+    for number in range(MAX_BATCH + 1):
+        ask(together, wire, site, f"/{number}")
+    assert len(wire.sent) == lines() == MAX_BATCH
+    together.commit()
+    assert len(wire.sent) == lines() == MAX_BATCH + 1
+
+
+def test_a_hit_that_finds_no_room_is_told_and_counted(
+    together: ResponseBatch, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wire, real = Wire(), os.write
+    ask(together, wire, site, "/before")
+    together.commit()
+
+    def nearly_full(fd: int, data: bytes) -> int:
+        if data.count(b"\n") > 1 or b'"path":"/b"' in data:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(fd, data)
+
+    for path in ("/a", "/b", "/c"):
+        ask(together, wire, site, path)
+    monkeypatch.setattr(os, "write", nearly_full)
+    together.commit()
+    monkeypatch.setattr(os, "write", real)
+    assert [b"x-event-dropped: spool_full\r\n" in answer for answer, _ in wire.sent] == [False, False, True, False]
+    spool.flush()
+    assert ledger(site.pk) == {"received": 4, "stored": 3, "spool_full": 1}
+
+
+def test_another_thread_writes_by_itself_while_a_turn_is_open(together: ResponseBatch, site: Site) -> None:
+    facts = site_cache.get_site(site.pk)
+    assert facts is not None
+    wire = Wire()
+    together.responder.begin(0)
+    other = threading.Thread(target=lambda: ingestion.receive(hit("/other"), facts))
+    other.start()
+    other.join()
+    assert lines() == 1
+    together.responder.pause()
+    ask(together, wire, site, "/mine")
+    together.commit()
+    assert lines() == 2

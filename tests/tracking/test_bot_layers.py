@@ -1,0 +1,195 @@
+"""Who is set apart, by which sign; and who is not."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.hits import BROWSER, CHROME, NOW, facts, forget, hit
+from tracking.bots import user_agents
+from tracking.bots.request_rate import MAX_PER_ADDRESS, MAX_PER_DEVICE, MAX_WITHOUT_ATTENTION, request_rates
+from tracking.event import Rejection
+from tracking.pipeline.processing import Quarantine, process
+from tracking.state import first_seen, visits
+
+LISTS = Path(__file__).resolve().parent / "user_agents"
+HINTS = {"sec-ch-ua": '"Chromium";v="141", "Google Chrome";v="141"', "sec-ch-ua-platform": '"Windows"'}
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+
+
+@pytest.fixture(autouse=True)
+def fresh() -> Iterator[None]:
+    forget()
+    request_rates.forget()
+    yield
+    forget()
+    request_rates.forget()
+
+
+def sign(path: str = "/", **changes: Any) -> str:
+    site = changes.pop("site", None)
+    made = process(hit(path, **changes), site or facts())
+    return made.bot_reason if isinstance(made, Quarantine) else ""
+
+
+def asked(**changes: str) -> dict[str, str]:
+    return {name: value for name, value in {**BROWSER, **changes}.items() if value}
+
+
+@pytest.mark.parametrize(
+    ("agent", "told"),
+    [
+        ("Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko); compatible; ChatGPT-User/1.0", "ai_live: chatgpt-user"),
+        ("Mozilla/5.0 AppleWebKit/537.36 (compatible; OAI-SearchBot/1.0)", "ai_search: oai-searchbot"),
+        ("Mozilla/5.0 AppleWebKit/537.36 (compatible; GPTBot/1.2)", "ai_training: gptbot"),
+        ("CCBot/2.0 (https://commoncrawl.org/faq/)", "ai_training: ccbot"),
+        (CHROME.replace("Chrome/", "HeadlessChrome/"), "signature: headless"),
+        ("Scrapy/2.19 (+https://scrapy.org)", "signature: scrapy"),
+        ("Mozilla/5.0 (compatible; Qwerty; +https://qwerty.example)", "form: contact"),
+        ("Mozilla/5.0", "form: no system"),
+        ("Qwerty", "form: no browser"),
+        (CHROME, ""),
+        (FIREFOX, ""),
+    ],
+)
+def test_a_user_agent_tells_who_it_is_and_what_it_reads_for(agent: str, told: str) -> None:
+    assert sign(user_agent=agent) == told
+
+
+@pytest.mark.parametrize(
+    ("headers", "agent", "told"),
+    [
+        (asked(**{"accept-language": ""}), CHROME, "pattern: no Accept-Language"),
+        (asked(**HINTS), CHROME, ""),
+        (asked(**HINTS), FIREFOX, "pattern: client hints of another browser"),
+        (asked(**HINTS), CHROME.replace("141", "120"), "pattern: client hints of another version"),
+        (asked(**{**HINTS, "sec-ch-ua-platform": '"Linux"'}), CHROME, "pattern: client hints of another system"),
+        (asked(**{**HINTS, "sec-ch-ua": '"HeadlessChrome";v="141"'}), CHROME, "pattern: headless browser"),
+    ],
+)
+def test_a_request_that_no_browser_makes_gives_itself_away(headers: dict[str, str], agent: str, told: str) -> None:
+    assert sign(headers=headers, user_agent=agent) == told
+
+
+def test_http_1_0_is_no_browser_unless_a_proxy_speaks_it() -> None:
+    assert sign(http_version="1.0") == "pattern: HTTP/1.0"
+    assert sign(http_version="1.0", headers=asked(via="1.1 proxy")) == ""
+
+
+@pytest.mark.parametrize(("signs", "told"), [("webdriver", "webdriver"), ("x,nolang", "no languages"), ("touch", "")])
+def test_what_the_tracker_saw_of_automation_counts(signs: str, told: str) -> None:
+    assert sign(signs=signs) == (f"automation: {told}" if told else "")
+
+
+def test_a_network_that_rents_out_machines_is_set_apart_by_number_or_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    networks = {"1": (24940, "Hetzner Online GmbH"), "2": (64500, "Acme Web Hosting"), "3": (3249, "Telia Eesti AS")}
+    monkeypatch.setattr(
+        "tracking.geo.look_up", lambda ip: dict(zip(("asn", "organization"), networks[ip[-1]], strict=True))
+    )
+    assert sign(ip="203.0.113.1") == "data_centre: Hetzner Online GmbH"
+    assert sign(ip="203.0.113.2") == "data_centre: Acme Web Hosting"
+    assert sign(ip="203.0.113.3") == ""
+    assert sign(ip="203.0.113.1", trusted=True) == ""
+    assert sign(ip="203.0.113.1", site=facts(tracker={"data_centres": "count"})) == ""
+    refused = process(hit(ip="203.0.113.1"), facts(excluded_countries=frozenset({"A1"})))
+    assert refused.reason == "excluded_country"  # type: ignore[union-attr]
+    for site in (facts(), facts(excluded_countries=frozenset({"A1"}))):
+        assert sign(ip="203.0.113.1", keyed=True, site=site) == ""
+
+
+def test_referrer_spam_is_kept_apart_with_its_host() -> None:
+    assert sign(referrer="http://www.semalt.com/x") == "spam: www.semalt.com"
+
+
+def test_nobody_opens_so_many_pages_without_looking_at_one() -> None:
+    assert [sign(f"/{n}") for n in range(MAX_WITHOUT_ATTENTION + 1)] == [""] * MAX_WITHOUT_ATTENTION + [
+        "behaviour: many pages, no attention"
+    ]
+
+
+def test_who_looks_may_go_faster_yet_not_without_end() -> None:
+    assert sign() == "" and sign(kind="ping", engaged=4.0) == ""
+    told = [sign(f"/{n}") for n in range(MAX_PER_DEVICE)]
+    assert told == [""] * (MAX_PER_DEVICE - 1) + ["behaviour: more pages than anyone reads"]
+
+
+def test_an_address_has_its_limit_as_well_and_the_next_minute_begins_anew() -> None:
+    for device in range(MAX_PER_ADDRESS):
+        assert request_rates.count_view(7, device, "203.0.113.7", 5) == ""
+    assert (
+        request_rates.count_view(7, MAX_PER_ADDRESS, "203.0.113.7", 5) == "behaviour: more pages than an office reads"
+    )
+    assert request_rates.count_view(7, MAX_PER_ADDRESS, "203.0.113.7", 6) == ""
+
+
+def test_pace_remembers_no_more_than_it_may() -> None:
+    for device in range(250_000):
+        request_rates.count_view(7, device, str(device), 5)
+    assert len(request_rates.views) <= 100_001 and len(request_rates.addresses) <= 100_001
+
+
+def test_a_bot_opens_no_visit_of_people_and_makes_no_device_known() -> None:
+    bot = {"user_agent": "CCBot/2.0 (https://commoncrawl.org/faq/)", "ip": "203.0.113.99"}
+    first, second = process(hit("/a", **bot), facts()), process(hit("/b", **bot), facts())
+    assert isinstance(first, Quarantine) and isinstance(second, Quarantine)
+    assert first.event["visit"] == second.event["visit"] > 0 and first.event["is_new"] == 1  # may be moved back whole
+    assert first.event["view_id"] != second.event["view_id"] and first.event["id"] != second.event["id"]
+    assert visits.get_visit_store().count() == 0 and not first_seen.was_seen(7, first.event["device"])
+
+
+def test_what_is_set_apart_in_the_visit_of_a_person_belongs_to_it_and_does_not_prolong_it() -> None:
+    begun = process(hit("/a"), facts())
+    later = process(hit("/b", signs="webdriver", now=NOW + timedelta(minutes=20)), facts())
+    assert isinstance(begun, dict) and isinstance(later, Quarantine)
+    assert later.event["visit"] == begun["visit"]
+    back = process(hit("/c", now=NOW + timedelta(minutes=40)), facts())
+    assert isinstance(back, dict) and back["visit"] != begun["visit"]
+
+
+def test_a_ping_of_a_bot_that_nobody_knows_is_no_visit() -> None:
+    made = process(hit(kind="ping", user_agent="CCBot/2.0"), facts())
+    assert isinstance(made, Rejection) and made.reason == "unknown_visit"
+
+
+def test_a_trusted_sender_is_judged_by_the_agent_it_states_only() -> None:
+    own = {"user_agent": "python-requests/2.32", "headers": {"accept": "*/*"}}
+    assert sign(trusted=True, keyed=True, **own) == ""
+    assert sign(trusted=True, user_agent="curl/8", headers={}) == "signature: curl"
+    assert sign(trusted=True, user_agent=CHROME, headers={}) == ""
+
+
+def test_a_program_with_a_key_may_call_itself_as_it_likes_and_sends_no_languages() -> None:
+    assert sign(user_agent="AcmeApp/3.2", headers={"accept": "*/*"}, keyed=True) == ""
+    assert sign(user_agent="curl/8.5", headers={"accept": "*/*"}, keyed=True) == "signature: curl"
+
+
+def test_what_people_of_the_site_said_goes_before_every_layer() -> None:
+    assert sign(user_agent="curl/8", site=facts(people=frozenset({"agent:curl/8"}))) == ""
+    assert sign(site=facts(robots=frozenset({f"agent:{CHROME}"}))) == "by hand"
+    device = process(hit(), facts())["device"]  # type: ignore[index]
+    assert sign(site=facts(robots=frozenset({f"device:{device}"}))) == "by hand"
+
+
+def lines(name: str) -> list[str]:
+    return (LISTS / f"{name}.txt").read_text().splitlines()
+
+
+def judged(user_agent: str) -> str:
+    return user_agents.find_name(user_agent) or user_agents.find_form(user_agent)
+
+
+def test_on_lists_of_others_nearly_all_bots_are_caught_and_hardly_any_person(capsys: pytest.CaptureFixture) -> None:
+    table = []
+    for name in ("crawler-user-agents", "device-detector-bots", "device-detector-browsers", "user-agents-browsers"):
+        found = lines(name)
+        caught = sum(1 for agent in found if judged(agent))
+        table.append((name, len(found), caught, 100 * caught / len(found)))
+    with capsys.disabled():
+        print("\nlist                         user agents   set apart    share")
+        for row in table:
+            print("{:<28} {:>11} {:>11} {:>7.2f}%".format(*row))
+    bots, people = table[:2], table[2:]
+    assert all(share >= 95 for *_, share in bots), bots
+    assert 100 * sum(row[2] for row in people) / sum(row[1] for row in people) <= 0.5, people

@@ -1,0 +1,66 @@
+"""A person's data is given out whole and erased everywhere."""
+
+from datetime import timedelta
+
+import orjson
+import pytest
+from django.urls import reverse
+
+from tests.support import NOW, ask, browse, event
+from tracking import data_requests, spool, store
+
+
+@pytest.fixture
+def traffic(site, store):
+    browse(site, "/", "/secret", ip="203.0.113.7", visitor="jane", person="jane", tags={"email": "jane@example.com"})
+    browse(site, "/", ip="203.0.113.8", visitor="other", at=NOW + timedelta(minutes=1))
+
+
+FOUND_BY = [("ip", "203.0.113.7"), ("username", "jane"), ("tag:email", "jane@example.com")]
+
+
+@pytest.mark.parametrize(("by", "value"), FOUND_BY)
+def test_erasing_a_person_takes_their_whole_visits_from_every_report_and_nobody_elses(site, traffic, by, value):
+    assert data_requests.erase_person(site.pk, by, value) == 1
+    assert ask(site, "views", by="page") == {"/": 1}
+    assert ask(site, "visits") == 1
+    assert list(data_requests.export_person(site.pk, by, value)) == []
+
+
+def test_what_is_still_in_the_spool_is_erased_too(site, traffic):
+    spool.write_event(event(site, "/late", ip="203.0.113.7", visitor="jane", at=NOW + timedelta(hours=3)))
+    data_requests.erase_person(site.pk, "ip", "203.0.113.7")
+    assert ask(site, "views", by="page") == {"/": 1}
+
+
+def test_rows_set_apart_as_bots_are_a_persons_data_too(site, traffic):
+    store.insert_rows("bots", [{**event(site, "/b", ip="203.0.113.7", visitor="bot"), "reason": "signature"}])
+    assert {row["table"] for row in data_requests.export_person(site.pk, "ip", "203.0.113.7")} == {"events", "bots"}
+    data_requests.erase_person(site.pk, "ip", "203.0.113.7")
+    assert list(data_requests.export_person(site.pk, "ip", "203.0.113.7")) == []
+
+
+def test_the_page_finds_downloads_and_erases_only_when_sure(client, alice, site, traffic):
+    client.force_login(alice)
+    url, person = reverse("tracking:personal-data", args=[site.pk]), {"by": "username", "value": "jane"}
+    assert "1 visit found" in client.post(url, {**person, "action": "find"}).content.decode()
+    lines = b"".join(client.post(url, {**person, "action": "export"}).streaming_content).splitlines()
+    assert {orjson.loads(line)["path"] for line in lines} == {"/", "/secret"}
+    assert "Tick this to confirm" in client.post(url, {**person, "action": "erase"}).content.decode()
+    assert ask(site, "visits") == 2
+    client.post(url, {**person, "action": "erase", "sure": "on"})
+    assert ask(site, "visits") == 1
+
+
+def test_the_api_refuses_with_sentences_and_strangers_get_404(client, account, charlie, site, traffic):
+    url = f"/api/v1/sites/{site.pk}/personal-data"
+    mine = {"Authorization": f"Bearer {account.authkey}"}
+    theirs = {"Authorization": f"Bearer {charlie.memberships.get().account.authkey}"}
+    assert client.get(url, {"by": "ip", "value": "203.0.113.7"}, headers=theirs).status_code == 404
+    assert client.get(url, {"by": "ip", "value": "203.0.113.7"}).status_code in (401, 403)
+    for query in ({}, {"by": "ip"}, {"by": "x", "value": "y"}, {"by": "visitor", "value": "1; DROP"}):
+        assert client.get(url, query, headers=mine).status_code == 400
+    rows = client.get(url, {"by": "ip", "value": "203.0.113.7"}, headers=mine).json()["rows"]
+    assert len(rows) == 2
+    gone = client.delete(f"{url}?by=ip&value=203.0.113.7", headers=mine).json()
+    assert gone == {"erased_visits": 1}

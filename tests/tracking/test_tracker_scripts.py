@@ -1,0 +1,155 @@
+"""The tracker script and its parts: configured by one line, small on the wire, kept by caches."""
+
+import gzip
+import json
+import re
+from typing import Any
+
+import brotli
+import pytest
+
+from accounts.models import Purpose
+from accounts.services import account_brand_set
+from sites import site_cache
+from sites.models import Site
+from tests.support import prove_host
+from tests.support.endpoints import Answer, send_request
+from tracking import collector
+from tracking.static_js import STATIC_DIRECTORY
+
+pytestmark = pytest.mark.usefixtures("site")  # a serving process has read its sites
+
+
+def configuration(answer: Answer) -> dict[str, Any]:
+    found = re.match(rb"var _ff=(\{.*?\});\n", answer.body)
+    assert found, answer.body[:200]
+    return dict(json.loads(found[1]))
+
+
+def plain(path: str, query: str = "", **headers: str) -> Answer:
+    return send_request(path, query, **{"accept_encoding": "", "host": "stats.example.net", **headers})
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "expected"),
+    [
+        ("/js", "", {"b": "/in.php", "h": "stats.example.net", "n": "clicky", "id": 0}),
+        ("/123.js", "", {"b": "/in.php", "h": "stats.example.net", "n": "clicky", "id": 123}),
+        ("/js", "in=%2Fabc123", {"b": "/abc123", "h": "", "n": "clicky", "id": 0}),
+        ("/w/hello.js", "", {"b": "/in.php", "h": "stats.example.net", "n": "hello", "id": 0}),
+        ("/w/Acme-2.js", "", {"b": "/in.php", "h": "stats.example.net", "n": "acme2", "id": 0}),
+        ("/w/window.js", "", {"b": "/in.php", "h": "stats.example.net", "n": "stats", "id": 0}),
+        ("/tracker.js", "", {"b": "/in.php", "h": "stats.example.net", "n": "clickport", "id": 0}),
+        (
+            "/p/secret-word-123/js",
+            "",
+            {"b": "/p/secret-word-123/in.php", "h": "stats.example.net", "n": "clicky", "id": 0},
+        ),
+    ],
+)
+def test_one_line_of_configuration_and_then_the_file(path: str, query: str, expected: dict[str, Any]) -> None:
+    answer = plain(path, query)
+    assert answer.status == 200 and answer.headers["content-type"].startswith("application/javascript")
+    assert configuration(answer) == expected
+    assert answer.body.endswith((STATIC_DIRECTORY / "tracker" / "core.min.js").read_bytes())
+
+
+@pytest.mark.parametrize(
+    "text", ["%2F%3C/script%3E%3Cscript%3E", "//evil.example/x", "%22;alert(1)//", "%E2%80%A8", "%5C%5Cevil"]
+)
+def test_a_path_cannot_break_out_of_the_script_nor_lead_to_another_host(text: str) -> None:
+    answer = plain("/js", f"in={text}")
+    assert b"</script>" not in answer.body.split(b"\n")[0].lower()
+    told = configuration(answer)
+    assert not told["b"].startswith("//") and "\\" not in told["b"] and '"' not in told["b"]
+
+
+def test_it_comes_compressed_as_the_browser_likes_it() -> None:
+    whole = plain("/js").body
+    small, middle = plain("/js", accept_encoding="gzip, br"), plain("/js", accept_encoding="gzip")
+    assert (small.headers["content-encoding"], middle.headers["content-encoding"]) == ("br", "gzip")
+    assert brotli.decompress(small.body) == gzip.decompress(middle.body) == whole
+    assert len(small.body) < len(middle.body) < len(whole)
+
+
+def test_caches_keep_it_and_ask_again_by_tag() -> None:
+    first = plain("/js")
+    assert "max-age" in first.headers["cache-control"] and first.headers["vary"] == "accept-encoding"
+    again = plain("/js", if_none_match=first.headers["etag"])
+    assert (again.status, again.body) == (304, b"")
+    assert plain("/js", "in=%2Fother", if_none_match=first.headers["etag"]).status == 200
+
+
+@pytest.mark.parametrize("name", ["heat", "media", "widget"])
+@pytest.mark.parametrize("path", ["/in.php", "/js", "/123.js"])
+def test_lazy_parts_come_through_the_same_paths(path: str, name: str) -> None:
+    answer = plain(path, f"part={name}")
+    assert answer.body == (STATIC_DIRECTORY / "tracker" / f"{name}.min.js").read_bytes()
+    assert "max-age=86400" in answer.headers["cache-control"]
+
+
+@pytest.mark.parametrize("name", ["nothing", "../settings", "core", "%00"])
+def test_other_files_are_not_given(name: str) -> None:
+    assert plain("/in.php", f"part={name}").status == 404
+
+
+def test_the_badge_is_an_image_that_can_be_seen_and_names_nobody() -> None:
+    answer = send_request("/media/links/badge.gif")
+    assert answer.status == 200 and answer.headers["content-type"] == "image/gif"
+    assert answer.body[:6] in (b"GIF87a", b"GIF89a") and answer.body[6:10] == b"\x14\x00\x14\x00"  # 20 x 20 pixels
+    assert b"ootfall" not in answer.body
+
+
+@pytest.mark.parametrize("path", ["/w/", "/w/.js", "/w/a/b.js", "/w/a.css", "/w/<b>.js", f"/w/{'a' * 31}.js"])
+def test_only_a_brand_s_word_is_a_script_below_w(path: str) -> None:
+    assert not collector.matches({"path": path})
+
+
+def branded(site: Site, **brand: str) -> None:
+    account_brand_set(account=site.account, host="stats.agency.example", **brand)
+    prove_host(site.account, "stats.agency.example", Purpose.BRAND)
+
+
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [
+        ("Pixel & Söhne 7", "pixelsohne7"),
+        ("7up", "stats"),
+        ("Window", "stats"),
+        ("</script>", "script"),
+        ("数", "stats"),
+    ],
+)
+def test_a_white_labelled_host_has_globals_of_its_own_name(site: Site, name: str, word: str) -> None:
+    branded(site, name=name)
+    for host in ("stats.agency.example", "stats.agency.example:8000", "STATS.agency.example"):
+        assert configuration(plain("/js", host=host))["n"] == word
+        assert configuration(plain(f"/{site.pk}.js", host=host))["n"] == word
+    assert configuration(plain("/js"))["n"] == "clicky"
+    assert configuration(plain("/tracker.js", host="stats.agency.example"))["n"] == "clickport"
+
+
+def test_a_white_labelled_host_has_its_script_under_its_own_name(site: Site) -> None:
+    branded(site, name="Hello")
+    told = configuration(plain("/w/hello.js", host="stats.agency.example"))
+    assert told == {"b": "/in.php", "h": "stats.agency.example", "n": "hello", "id": 0}
+    assert configuration(plain("/w/other.js", host="stats.agency.example"))["n"] == "other", "pages of another brand"
+
+
+def test_a_host_that_is_no_longer_branded_has_the_common_globals_again(site: Site) -> None:
+    branded(site, name="Agency")
+    account_brand_set(account=site.account, host="", name="")
+    site_cache.refresh_brands()
+    assert configuration(plain("/js", host="stats.agency.example"))["n"] == "clicky"
+
+
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [("/js", ""), ("/in.php", "part=widget"), ("/in.php", "part=heat"), ("/tracker.js", ""), ("/1ns.gif", ""),
+     ("/in.php", "type=pageview&href=/&mime=js&site_id=SITE"), ("/in.php", "type=pageview&site_id=999")],
+)  # fmt: skip
+def test_no_hot_door_of_a_white_labelled_host_says_our_name(site: Site, path: str, query: str) -> None:
+    branded(site, name="Agency")
+    answer = plain(path, query.replace("SITE", str(site.pk)), host="stats.agency.example")
+    told = answer.body.decode("latin-1") + repr(answer.headers)
+    assert answer.status == 200 and "footfall" not in told.lower()
