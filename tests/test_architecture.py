@@ -72,6 +72,7 @@ PACKAGES = {name: name for name in BELOW} | {label: name for name, labels in LAB
 REFERENCE = re.compile(rf"^({'|'.join(PACKAGES)})\.(\w+)")
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 40
+MAX_TEMPLATE_LINE = 160
 
 
 def tracked() -> list[str]:
@@ -294,3 +295,13 @@ def model_writes(name: str) -> list[str]:
 
 def test_views_and_apis_leave_the_writing_of_models_to_services() -> None:
     assert [found for name in sources() if INTERFACES.search(name) for found in model_writes(name)] == []
+
+
+def test_no_line_of_a_template_is_longer_than_a_screen() -> None:
+    templates = [name for name in tracked() if name.startswith("templates/")]
+    assert templates
+    long = []
+    for name in templates:
+        lines = (ROOT / name).read_text().splitlines()
+        long += [f"{name}:{number}" for number, line in enumerate(lines, 1) if len(line) > MAX_TEMPLATE_LINE]
+    assert long == []

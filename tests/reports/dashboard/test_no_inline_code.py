@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from django.test import Client
-from django.urls import reverse
+from django.urls import URLPattern, reverse
 from django.utils import timezone
 
 from accounts.models import User
@@ -22,7 +22,8 @@ POSTS = {
     "segment-save", "segment-forget", "goal-remove", "funnel-remove", "bots-people", "visitor-bot", "visit-bot",
 }  # fmt: skip
 OPEN = {"theme"}
-NAMES = [pattern.name for pattern in [*urls.urlpatterns, *goals_urls.urlpatterns]]
+PATTERNS = [row for row in [*urls.urlpatterns, *goals_urls.urlpatterns] if isinstance(row, URLPattern)]
+NAMES = [pattern.name for pattern in PATTERNS]
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def places(site: Site, store, alice: User) -> dict[str, str]:
         "device": number("device", site.pk, "one"),
     }  # fmt: skip
     found = {}
-    for pattern in urls.urlpatterns:
+    for pattern in PATTERNS:
         named = {key: given[key] for key in pattern.pattern.converters}
         if pattern.name == "details":
             named["name"] = "page"
