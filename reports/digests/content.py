@@ -87,7 +87,8 @@ class SiteDigest:
     @property
     def summary(self) -> str:
         """The first key figures in a line, such as "1,204 visitors, 1,530 visits, 4,001 views"."""
-        return ", ".join(f"{line.formatted.short} {line.label.lower()}" for line in self.key_figures[:MAX_SUMMARY_FIGURES])
+        lines = self.key_figures[:MAX_SUMMARY_FIGURES]
+        return ", ".join(f"{line.formatted.short} {line.label.lower()}" for line in lines)
 
     @property
     def report_url(self) -> str:

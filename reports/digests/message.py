@@ -41,12 +41,12 @@ def build_message(subscription: DigestSubscription, digests: list[SiteDigest]) -
     names = ", ".join(str(digest.site) for digest in digests[:2]) + (" …" if len(digests) > 2 else "")
     mail = DigestEmail(
         subject=join_lines(f"{names}: {digests[0].span}"),
-        body=render_to_string("digest/digest.txt", context),
+        body=render_to_string("digests/digest.txt", context),
         from_email=brand.sender,
         to=[subscription.user.email],
         headers={"List-Unsubscribe": f"<{stop}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"},
     )
-    mail.attach_alternative(render_to_string("digest/digest.html", context), "text/html")
+    mail.attach_alternative(render_to_string("digests/digest.html", context), "text/html")
     for digest in digests[:MAX_FULL_SITES]:
         mail.attach(build_chart_attachment(digest, brand))
     if subscription.attach_csv:

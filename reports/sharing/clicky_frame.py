@@ -32,7 +32,7 @@ def framed_overview(request: HttpRequest) -> HttpResponse:
     try:
         site = Site.objects.get(pk=find_site(request.GET).site_id, deleted=None)
     except (ClickyError, Site.DoesNotExist):
-        return set_share_headers(render(request, "share/wrong_key.html", {"framed": True}, status=403), framed=True)
+        return set_share_headers(render(request, "sharing/wrong_key.html", {"framed": True}, status=403), framed=True)
     request.GET = QueryDict(urlencode(build_period_parameter(request.GET.get("date", ""), site)))
     scope = read_framed_scope(request, key_token(site))
     return serve_page(request, scope, overview, scope.root_path)

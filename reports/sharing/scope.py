@@ -38,11 +38,11 @@ class ShareScope(ReportScope):
     panels = SHARED_PANELS
     dimensions = SHARED_DIMENSIONS
     templates: ClassVar[Mapping[str, str]] = {
-        "report": "share/view.html",
+        "report": "sharing/view.html",
         "report_fragment": "reports/_sheet.html",
-        "panel": "share/panel.html",
-        "details": "share/details.html",
-        "refused": "share/refused.html",
+        "panel": "sharing/panel.html",
+        "details": "sharing/details.html",
+        "refused": "sharing/refused.html",
     }
 
     share: Share

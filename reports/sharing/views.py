@@ -140,7 +140,7 @@ def sharing(request: HttpRequest, site_id: int) -> HttpResponse:
         # Not reverse(): the token is empty where SECRET_KEY does not decrypt it, and the page is shown all the same
         "shares": [(row, request.build_absolute_uri(f"/share/{row.token}/")) for row in shares],
     }  # fmt: skip
-    return render(request, "share/settings.html", {**context, **build_settings_context(request, site, "sharing")})
+    return render(request, "sharing/settings.html", {**context, **build_settings_context(request, site, "sharing")})
 
 
 @login_required
