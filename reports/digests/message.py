@@ -8,6 +8,7 @@ from email.mime.image import MIMEImage
 
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
+from django.urls import reverse
 from PIL import Image, ImageDraw
 
 from accounts.branding import DEFAULT_BRAND, Brand, load_brand
@@ -36,7 +37,7 @@ class DigestEmail(EmailMultiAlternatives):
 def build_message(subscription: DigestSubscription, digests: list[SiteDigest]) -> DigestEmail:
     """Build the mail: plain text, HTML with its chart inline, one-click unsubscription, and CSV if wanted."""
     brand = choose_brand(digests)
-    stop = f"{brand.base_url}/digests/stop/{subscription.unsubscribe_token}"
+    stop = brand.base_url + reverse("digests:stop", args=[subscription.unsubscribe_token])
     context = {"digests": digests[:MAX_FULL_SITES], "others": digests[MAX_FULL_SITES:], "brand": brand, "stop": stop}
     names = ", ".join(str(digest.site) for digest in digests[:2]) + (" …" if len(digests) > 2 else "")
     mail = DigestEmail(
