@@ -45,7 +45,7 @@ def test_ids_clicks_turns_and_limits_are_counted_in_memory() -> None:
     deduplication.remember_id(7, "y", NOW)
     assert deduplication.is_duplicate(7, "y", False, NOW)
     moments = [NOW + timedelta(seconds=seconds) for seconds in (0, 1799, 1800)]
-    assert [click_deduplication.is_unique_click(5, (9,), at) for at in moments] == [True, False, True]
+    assert [click_deduplication.is_unique_click(5, (9,), at.timestamp()) for at in moments] == [True, False, True]
     assert [click_deduplication.click_counters.next(5) for _ in range(3)] == [1, 2, 3]
     limit = PerMinute("away", 2)
     assert [limit.allows("203.0.113.7", NOW) for _ in range(3)] == [True, True, False]
