@@ -1,6 +1,7 @@
 """One tenant's broken row stops no periodic task from doing its work for the others: every row of the table."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
