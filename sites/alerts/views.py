@@ -83,7 +83,7 @@ def delete_alert(request: HttpRequest, site_id: int, alert_id: int) -> HttpRespo
     """Delete an alert."""
     site = site_for_staff(request, site_id)
     alert_delete(alert=get_object_or_404(Alert, pk=alert_id, site=site))
-    return redirect("alerts", site.pk)
+    return redirect("alerts:list", site.pk)
 
 
 @login_required

@@ -12,7 +12,7 @@ from sites import site_cache
 from sites.alerts.models import Alert, Channel, Delivery
 from sites.alerts.services import alerts_evaluate
 from sites.services import site_create
-from tests.support import browse, event, record
+from tests.support import browse, event, read_html, record
 from tracking.state import salts
 
 NOW = datetime(2026, 3, 20, 12, tzinfo=UTC)
@@ -105,7 +105,7 @@ def test_the_account_page_shows_what_is_used(limited, site, client, alice):
     browse(site, "/a", "/b", at=NOW)
     count_quotas(now=NOW)
     client.force_login(alice)
-    page = client.get("/account").content.decode()
+    page = read_html(client.get("/account"))
     assert "2 of 10 (20 %)" in page
 
 

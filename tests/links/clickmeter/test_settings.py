@@ -12,6 +12,7 @@ from accounts.models import Account, Membership, Right, User
 from accounts.services import grant_set
 from links.models import Datapoint, Status
 from links.services.guests import guest_create
+from tests.support import read_html
 from tests.support.clickmeter_client import Program, create_one_of_each, guest, master
 from tests.support.links import Browser, store_now
 
@@ -50,7 +51,7 @@ def test_what_is_only_kept_is_given_back_and_named_in_the_documentation(
     owner.post(address, {inside: {member: value}} if inside else {member: value})
     found = owner.get(address)
     assert (found[inside] if inside else found)[member] == value
-    page = Client().get("/docs/clickmeter").content.decode()
+    page = read_html(Client().get("/docs/clickmeter"))
     assert f"<code>{member}</code>" in page[page.index("Some members are stored") : page.index("To protect a link")]
 
 
@@ -117,8 +118,8 @@ def test_a_guest_sees_no_numbers_from_before_the_day_he_may_see_from(account: Ac
     assert every.get("/aggregated?timeFrame=last30")["totalClicks"] == 2
     assert program.get("/aggregated?timeFrame=last30")["totalClicks"] == 1
     assert b'<td class="number">1</td>' in page.get("/links").content
-    report = page.get(f"/links/{world['link'].pk}").content
-    assert b"<dt>Clicks</dt><dd>1</dd>" in report
+    report = read_html(page.get(f"/links/{world['link'].pk}"))
+    assert "<dt>Clicks</dt><dd>1</dd>" in report
     assert page.get("/links/live").content.count(b">click</span>") == 1
 
 
