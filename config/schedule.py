@@ -58,7 +58,7 @@ PERIODIC_TASKS: tuple[PeriodicTask, ...] = (
     PeriodicTask("salts", "tracking.state.salts.rotate", HOUR),
     PeriodicTask("retention", "tracking.maintenance.delete_expired_events", 6 * HOUR, max_seconds=6 * HOUR),
     PeriodicTask("corrections finished", "tracking.maintenance.finish_corrections", HOUR, max_seconds=6 * HOUR),
-    PeriodicTask("sessions cleared", "accounts.operations.cleanup.sessions_clear", 24 * HOUR),
-    PeriodicTask("mail files cleared", "accounts.operations.cleanup.mails_clear", 24 * HOUR),
+    PeriodicTask("sessions cleared", "accounts.security.sessions.sessions_clear", 24 * HOUR),
+    PeriodicTask("mail files cleared", "accounts.operations.mailbox.mails_clear", 24 * HOUR),
     PeriodicTask("digests", "reports.digests.services.digests_send", 10 * MINUTE, max_seconds=2 * HOUR),
 )

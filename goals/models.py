@@ -7,8 +7,8 @@ from decimal import Decimal
 from django.core.exceptions import ValidationError
 from django.db import models
 
-from accounts.constraints import is_one_of
 from accounts.models import User
+from accounts.validators import is_one_of
 from sites.amounts import count_currency_decimals, round_amount
 from sites.models import Site
 

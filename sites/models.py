@@ -6,10 +6,10 @@ from typing import Any
 
 from django.db import models, transaction
 
-from accounts.constraints import is_one_of
 from accounts.keys import derive_key
 from accounts.models import Account, User
 from accounts.security.encrypted_fields import EncryptedCharField
+from accounts.validators import is_one_of
 
 FIRST_SITE_ID = 101_000_001
 MAX_RETENTION_MONTHS = 1200

@@ -26,7 +26,7 @@ BELOW: dict[str, set[str]] = {
 # `accounts` and `sites`, which stand last, are imported by neither
 ORDER: dict[str, tuple[str, ...]] = {
     "accounts": (
-        "host_names", "fair_order", "threads", "keys", "constraints", "validators", "models", "limits", "permissions",
+        "host_names", "threads", "keys", "validators", "models", "limits", "permissions",
         "revocation", "selectors", "forms", "security", "custom_domains", "branding", "mail", "services", "navigation",
         "api", "views", "management", "apps", "urls", "operations",
     ),

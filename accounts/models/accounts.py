@@ -10,8 +10,8 @@ from django.db import models
 from django.utils import timezone
 from django.utils.crypto import get_random_string
 
-from accounts.constraints import is_one_of
 from accounts.keys import derive_guid, hash_key
+from accounts.validators import is_one_of
 
 
 class UserManager(BaseUserManager["User"]):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Q
 
-from accounts.constraints import is_one_of
+from accounts.validators import is_one_of
 
 
 class Purpose(models.TextChoices):

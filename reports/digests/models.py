@@ -7,7 +7,7 @@ from typing import Any
 from django.core.signing import BadSignature, Signer
 from django.db import models
 
-from accounts.constraints import is_one_of
+from accounts.validators import is_one_of
 
 
 def unsubscribe_signer() -> Signer:

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 from django.db import models
 
-from accounts.constraints import is_one_of
 from accounts.security.encrypted_fields import EncryptedCharField
+from accounts.validators import is_one_of
 
 
 class ChannelKind(models.TextChoices):

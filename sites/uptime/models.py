@@ -8,8 +8,8 @@ from typing import Any
 from django.core.validators import MaxValueValidator, MinValueValidator, URLValidator
 from django.db import models
 
-from accounts.constraints import is_one_of
 from accounts.security.encrypted_fields import EncryptedDictField
+from accounts.validators import is_one_of
 
 METHODS = [("GET", "GET"), ("HEAD", "HEAD"), ("POST", "POST")]
 MIN_INTERVAL, MAX_INTERVAL = 30, 3600  # seconds between two checks
