@@ -3,8 +3,7 @@
 from email.utils import parseaddr
 from urllib.parse import unquote, urlsplit
 
-from config.databases import build_database_settings
-from config.env import BASE_DIR, read_env, read_or_default
+from config.env import BASE_DIR, build_database_settings, read_env, read_or_default
 from config.file_permissions import restrict_new_files
 
 restrict_new_files()  # every process imports this; the next line already creates files
@@ -82,7 +81,7 @@ TEMPLATES = [
                 "accounts.branding.add_brand",
                 "tracking.geo.add_geography",
             ],
-            "libraries": {"script_modules": "config.serving.module_tags"},
+            "libraries": {"script_modules": "config.serving.static_files"},
         },
     }
 ]
@@ -117,7 +116,7 @@ SECURE_HSTS_SECONDS = 31536000 if SECURE else 0
 HSTS = f"max-age={SECURE_HSTS_SECONDS}"
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W008"]  # `config.middleware` does both, depending on the host
 X_FRAME_OPTIONS = "DENY"
-DEFAULT_EXCEPTION_REPORTER_FILTER = "config.debug_pages.ExceptionFilter"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "config.serving.error_responses.ExceptionFilter"
 MAX_BODY_BYTES = 2_621_440  # of a request; `config.serving.body_limits` answers 413 for more
 MAX_IMPORT_BYTES = 6 * 1024 * 1024  # where a file is imported
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES

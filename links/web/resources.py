@@ -18,7 +18,7 @@ from accounts.custom_domains.services import host_claim
 from accounts.custom_domains.txt_records import DnsUnavailable, look_up_addresses
 from accounts.models import Account, Purpose
 from accounts.selectors import load_claims_by_host
-from accounts.views.host_verification import check_host_now
+from accounts.views.button_responses import check_host_now
 from links.addresses import get_links_base_url
 from links.models import Domain, Listing, Status
 from links.permissions import LinkScope

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.forms import add_errors
 from accounts.permissions import find_membership, membership_may
-from accounts.views.secrets import render_secrets
+from accounts.views.button_responses import render_secrets
 from sites.access import site_for
 from sites.alerts.conditions import CONDITIONS, AlertNotification
 from sites.alerts.confirmation import confirmation_send, count_test_message

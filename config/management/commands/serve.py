@@ -14,8 +14,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from accounts.management.installation import require_secret_key
 from accounts.security.encrypted_fields import find_unreadable_columns
 from config.file_permissions import remove_others_access
-from config.serving.lock import AlreadyServing, hold_serving_lock
-from config.serving.server import Server, build_server_config, raise_file_limit
+from config.serving.server import AlreadyServing, Server, build_server_config, hold_serving_lock, raise_file_limit
 
 LOCAL_HOSTS = {"127.0.0.1", "0.0.0.0"}  # noqa: S104 - this machine alone, and every interface
 
