@@ -12,7 +12,7 @@ from goals.discovery import register_named_goals_reader
 from goals.services import register_filter_check
 from links.addresses import is_former_link_domain
 from links.conversions.attribution import build_click_columns as click_columns
-from links.conversions.endpoints import CONVERSION_ENDPOINTS
+from links.conversions.recording import CONVERSION_ENDPOINTS
 from links.monitoring.alert_conditions import CONDITIONS as LINK_CONDITIONS
 from links.redirect.endpoints import register_endpoints
 from links.routing import link_cache
