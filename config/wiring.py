@@ -28,8 +28,8 @@ from reports.docs import register_pages as register_docs
 from reports.filter_access import check_segment_filter
 from reports.incident_costs.selectors import describe_costs
 from reports.latest_traffic import find_traffic
-from reports.manual_goals import list_named_goals
-from reports.sharing.revocation import SHARED_LINKS, SHARES
+from reports.query.analyses.usage import list_named_goals
+from reports.sharing.services import SHARED_LINKS, SHARES
 from sites.access import SITE_KIND
 from sites.alerts.conditions import register_conditions
 from sites.alerts.quota import CONDITIONS as ACCOUNT_CONDITIONS

@@ -1,4 +1,4 @@
-"""Formatted metric values: short, exact, and compared with the value of another period."""
+"""Formatted metric values: short, exact, and compared with the value of another period; and cells of CSV files."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from reports.query.registry import METRICS, Metric
 
 MIN_COMPACT_VALUE = 10_000  # smaller numbers are written in full, which is as short
 NO_VALUE = "–"
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True)
@@ -124,3 +125,8 @@ def format_metric(name: str, value: Any, locale: Locale, before: Any = None, cur
 def format_percent(part: float, total: float, digits: int = 1) -> str:
     """Format a share in percent, such as "12.5%"; a dash where the total is zero."""
     return f"{100 * part / total:.{digits}f}%" if total else NO_VALUE
+
+
+def escape_cell(value: object) -> object:
+    """Return the value for a CSV file. Text that a spreadsheet would run gets an apostrophe in front."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value

@@ -43,8 +43,8 @@ ORDER: dict[str, tuple[str, ...]] = {
         "views", "apps", "urls",
     ),
     "reports": (
-        "query", "csv_cells", "rate_limits", "templatetags", "baseline", "change_drivers", "filter_access",
-        "formatting", "labels", "alert_conditions", "latest_traffic", "manual_goals", "quotas", "incident_costs",
+        "query", "rate_limits", "templatetags", "baseline", "change_drivers", "filter_access",
+        "formatting", "labels", "alert_conditions", "latest_traffic", "quotas", "incident_costs",
         "annotations", "clickport", "clicky", "digests", "dashboard", "sharing", "docs", "openapi", "widget",
         "apps", "urls",
     ),

@@ -30,6 +30,7 @@ from encrypted_fields.fields import EncryptedTextField as LibraryTextField
 
 log = logging.getLogger(__name__)
 MAX_CHECKED_ROWS = 100  # of each column, when we check whether SECRET_KEY decrypts them
+DOTS = "••••••••"
 
 
 class Unreadable:
@@ -206,9 +207,6 @@ def reencrypt_column(model: type[models.Model], field: str) -> tuple[int, int]:
         )
         succeeded += unchanged_row.update(**{field: parse_decrypted(model, field, text)})
     return succeeded, failed
-
-
-DOTS = "••••••••"
 
 
 def mask(secret: str) -> str:

@@ -17,6 +17,8 @@ from sites.outbound import OutboundError, check_reachable, extract_origin
 from sites.uptime.models import Monitor, MonitorURLValidator
 from sites.uptime.services import EDITABLE
 
+INTERVALS = [(30, "30 seconds"), (60, "Minute"), (300, "5 minutes"), (900, "15 minutes"), (3600, "Hour")]
+
 
 def mask_headers(headers: Mapping[str, str]) -> str:
     """Write headers as lines `Name: ••••••••`."""
@@ -52,9 +54,6 @@ def fill_stored_values(headers: Mapping[str, str], stored: Mapping[str, str], sa
     if missing:
         raise ValidationError(f"Enter the values of these headers: {', '.join(missing)}.")
     return {name: stored_values[name.lower()] if value == DOTS else value for name, value in headers.items()}
-
-
-INTERVALS = [(30, "30 seconds"), (60, "Minute"), (300, "5 minutes"), (900, "15 minutes"), (3600, "Hour")]
 
 
 class MonitorURLFormField(forms.URLField):

@@ -186,7 +186,7 @@ NO_IDS: dict[str, str] = {
     "links/web/listing.py:listing": "the filters, to show them again",
     "links/web/listing.py:bulk": "handed on to `change_link`, whose names are found one by one",
     "reports/dashboard/views/heatmaps.py:heatmap_settings": "into a form",
-    "reports/sharing/clicky_frame.py:framed_overview": "handed on to `find_site`, which needs the site's own key",
+    "reports/sharing/views.py:framed_overview": "handed on to `find_site`, which needs the site's own key",
     "links/web/forms.py expiration_clicks": "a number of clicks",
     "GroupForm.notes": "text",
     "LinkForm.kind": "link or pixel",

@@ -11,8 +11,13 @@ from reports.query.dimensions import DIMENSIONS, Dimension
 from reports.query.metrics import Aggregate
 from reports.query.periods import DAY, Period
 from reports.query.rollups import devices
-from reports.query.rollups.estimates import STATE_FUNCTION
-from reports.query.rollups.read import ROLLUP_AGGREGATES, VALUE_DIMENSIONS, count_arrived_rows, forget_published_days
+from reports.query.rollups.read import (
+    ROLLUP_AGGREGATES,
+    STATE_FUNCTION,
+    VALUE_DIMENSIONS,
+    count_arrived_rows,
+    forget_published_days,
+)
 from reports.query.sql.grouping import GroupBy
 from reports.query.sql.statement import select_all
 from reports.query.sql.subqueries import SubqueryBuilder
