@@ -9,7 +9,7 @@ from typing import Any
 from babel import Locale
 from babel.numbers import format_compact_currency, format_compact_decimal, format_currency, format_decimal
 
-from reports.query.registry import METRICS, Metric
+from reports.query.metrics import METRICS, Metric
 
 MIN_COMPACT_VALUE = 10_000  # smaller numbers are written in full, which is as short
 NO_VALUE = "–"

@@ -8,7 +8,7 @@ from babel import Locale, UnknownLocaleError
 from django.http import HttpRequest
 
 from accounts.host_names import format_host
-from reports.query.registry import Dimension
+from reports.query.dimensions import Dimension
 from reports.query.vocabulary import ENGLISH, WEEKDAYS, format_country, format_language
 
 MAX_HEADER_LENGTH = 100

@@ -25,7 +25,7 @@ from reports.dashboard.presenters.graph import GraphSeries, draw_graph
 from reports.formatting import format_money
 from reports.labels import detect_locale, label_value
 from reports.query import Period, QueryRefused
-from reports.query.registry import DIMENSIONS
+from reports.query.dimensions import DIMENSIONS
 from sites.hosts import normalize_host
 from sites.models import Site
 from sites.outbound import OutboundError, check_reachable

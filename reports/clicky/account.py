@@ -16,7 +16,7 @@ from accounts.security.hashers import RETRY_SECONDS, HashingBusy
 from accounts.security.password_login import TooManyAttempts, check_credentials
 from accounts.validators import list_zone_names
 from reports.clicky import outputs
-from reports.clicky.errors import ClickyError
+from reports.clicky.outputs import ClickyError
 from reports.clicky.views import build_response, choose_output, read_parameters
 from reports.query import Period, Query, QueryRefused, ask
 from sites.access import sites_for_actor

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from reports.clicky.errors import ClickyError
+from reports.clicky.outputs import ClickyError
 from reports.query import Period, QueryRefused
 from reports.query.periods import MAX_INSTANT, MIN_INSTANT, find_monday, find_month_start, parse_zone
 

@@ -18,8 +18,8 @@ from django.views.decorators.http import require_safe
 
 from accounts.validators import list_zone_names
 from reports.clicky.dates import parse_dates
-from reports.clicky.errors import ClickyError
 from reports.clicky.filters import extract_path
+from reports.clicky.outputs import ClickyError
 from reports.clicky.stats_request import is_site_id
 from reports.clicky.terms import is_unknown, parse_browser, parse_country, parse_place
 from sites.access import site_for

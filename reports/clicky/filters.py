@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 from goals.predicates import build_wildcard_regex, is_one_of
 from goals.selectors import list_active_goals
-from reports.clicky.errors import ClickyError
+from reports.clicky.outputs import ClickyError
 from reports.clicky.terms import (
     ACTION_KINDS,
     is_country,

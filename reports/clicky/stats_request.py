@@ -11,8 +11,8 @@ from uuid import UUID
 from accounts.keys import is_same_key
 from accounts.validators import list_zone_names
 from reports.clicky.dates import Dates, parse_dates
-from reports.clicky.errors import ClickyError
 from reports.clicky.filters import FILTERS, is_filter, parse_filters
+from reports.clicky.outputs import ClickyError
 from reports.clicky.result_links import ResultLinks
 from reports.query import Period, Query, Result, ask
 from sites import site_cache

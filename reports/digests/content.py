@@ -15,7 +15,8 @@ from reports.change_drivers import find_differences
 from reports.formatting import FormattedValue, format_metric
 from reports.labels import label_value
 from reports.query import Period, Query, ask
-from reports.query.registry import DIMENSIONS, METRICS
+from reports.query.dimensions import DIMENSIONS
+from reports.query.metrics import METRICS
 from sites.models import Site
 from sites.uptime.incident_costs import add_costs
 from sites.uptime.models import Incident
