@@ -31,15 +31,14 @@ from reports.latest_traffic import find_traffic
 from reports.query.analyses.usage import list_named_goals
 from reports.sharing.services import SHARED_LINKS, SHARES
 from sites.access import SITE_KIND
-from sites.alerts.conditions import register_conditions
-from sites.alerts.quota import CONDITIONS as ACCOUNT_CONDITIONS
-from sites.alerts.revocation import MAIL_CHANNELS, WEBHOOK_SECRETS
-from sites.latest_traffic import register_traffic_provider
+from sites.alerts.conditions import ACCOUNT_CONDITIONS, register_conditions
+from sites.alerts.services import MAIL_CHANNELS, WEBHOOK_SECRETS
+from sites.installation import register_traffic_provider
 from sites.navigation import register_settings_page
 from sites.revocation import API_KEYS, PROXY_SECRETS, SITE_KEYS
 from sites.services import claim_changed
 from sites.uptime.certificates import CONDITIONS as UPTIME_CONDITIONS
-from sites.uptime.incident_costs import register_cost_estimator
+from sites.uptime.history import register_cost_estimator
 from tracking.pipeline.click import register_joiner
 
 # Kinds of objects that guests can be granted

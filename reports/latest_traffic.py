@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from reports.query import Period
 from reports.query.analyses.ingestion_audit import fetch_audit, sum_entries
 from reports.query.analyses.visit_lists import list_actions
-from sites.latest_traffic import SiteTraffic
+from sites.installation import SiteTraffic
 from tracking.event import REASONS
 from tracking.store import StoreError
 

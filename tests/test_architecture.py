@@ -31,7 +31,7 @@ ORDER: dict[str, tuple[str, ...]] = {
         "api", "views", "management", "apps", "urls", "operations",
     ),
     "sites": (
-        "amounts", "fast_settings", "hosts", "latest_traffic", "onsite_tokens", "page_paths",
+        "amounts", "fast_settings", "hosts", "onsite_tokens", "page_paths",
         "cache_refresher", "fair_rounds", "outbound", "models", "access", "navigation", "settings_fields", "forms",
         "site_config", "site_cache", "installation", "services", "revocation", "templatetags", "api", "views",
         "management", "apps", "urls", "alerts", "uptime",

@@ -18,7 +18,7 @@ from reports.query import Period, Query, ask
 from reports.query.dimensions import DIMENSIONS
 from reports.query.metrics import METRICS
 from sites.models import Site
-from sites.uptime.incident_costs import add_costs
+from sites.uptime.history import add_costs
 from sites.uptime.models import Incident
 
 KEY_FIGURES = ("visitors", "visits", "views", "bounce_rate", "avg_duration", "conversions", "revenue")
