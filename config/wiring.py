@@ -39,7 +39,7 @@ from sites.revocation import API_KEYS, PROXY_SECRETS, SITE_KEYS
 from sites.services import claim_changed
 from sites.uptime.certificates import CONDITIONS as UPTIME_CONDITIONS
 from sites.uptime.history import register_cost_estimator
-from tracking.pipeline.click import register_joiner
+from tracking.pipeline.source import register_joiner
 
 # Kinds of objects that guests can be granted
 register_grant_kind(SITE_KIND)
