@@ -81,7 +81,11 @@ TEMPLATES = [
                 "accounts.branding.add_brand",
                 "tracking.geo.add_geography",
             ],
-            "libraries": {"script_modules": "config.serving.static_files"},
+            "libraries": {
+                "links_access": "links.web.layout",
+                "script_modules": "config.serving.static_files",
+                "sites_access": "sites.access",
+            },
         },
     }
 ]

@@ -20,14 +20,14 @@ from links.selectors import DATAPOINT_KIND, GROUP_KIND, list_visible_links
 from links.web import docs as links_docs
 from links.web.layout import list_link_pages
 from reports.alert_conditions import TRAFFIC_CONDITIONS
-from reports.dashboard.link_labels import register_link_labels
 from reports.dashboard.navigation import register_navigation
 from reports.docs import DocPage, list_documentation_links
 from reports.docs import pages as docs_pages
 from reports.docs import register_pages as register_docs
 from reports.filter_access import check_segment_filter
 from reports.incident_costs.selectors import describe_costs
-from reports.latest_traffic import find_traffic
+from reports.labels import register_link_labels
+from reports.query.analyses.ingestion_audit import find_traffic
 from reports.query.analyses.usage import list_named_goals
 from reports.sharing.services import SHARED_LINKS, SHARES
 from sites.access import SITE_KIND

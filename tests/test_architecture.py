@@ -33,7 +33,7 @@ ORDER: dict[str, tuple[str, ...]] = {
     "sites": (
         "amounts", "fast_settings", "hosts", "onsite_tokens", "page_paths",
         "cache_refresher", "fair_rounds", "outbound", "models", "access", "navigation", "settings_fields", "forms",
-        "site_config", "site_cache", "installation", "services", "revocation", "templatetags", "api", "views",
+        "site_config", "site_cache", "installation", "services", "revocation", "api", "views",
         "management", "apps", "urls", "alerts", "uptime",
     ),
     "tracking": (
@@ -44,13 +44,13 @@ ORDER: dict[str, tuple[str, ...]] = {
     ),
     "reports": (
         "query", "rate_limits", "templatetags", "baseline", "change_drivers", "filter_access",
-        "formatting", "labels", "alert_conditions", "latest_traffic", "quotas", "incident_costs",
+        "formatting", "labels", "alert_conditions", "quotas", "incident_costs",
         "annotations", "clickport", "clicky", "digests", "dashboard", "sharing", "docs", "openapi", "widget",
         "apps", "urls",
     ),
     "links": (
         "models", "url_policy", "validators", "permissions", "routing", "selectors", "addresses", "services", "stats",
-        "redirect", "conversions", "monitoring", "clickmeter", "shortener", "web", "templatetags", "middleware",
+        "redirect", "conversions", "monitoring", "clickmeter", "shortener", "web", "middleware",
         "apps", "urls",
     ),
 }  # fmt: skip

@@ -45,7 +45,7 @@ def find_closed_period(frequency: str, zone: str, now: datetime) -> Period:
 
 
 @dataclass(frozen=True)
-class KeyFigure:
+class DigestFigure:
     """A key figure of a mail: its label, and its formatted value and change."""
 
     label: str
@@ -67,7 +67,7 @@ class SiteDigest:
 
     site: Site
     period: Period
-    key_figures: list[KeyFigure]
+    key_figures: list[DigestFigure]
     changes: list[VisitorChange]
     panels: list[tuple[str, list[dict[str, Any]]]]
     bars: list[tuple[str, int]]  # days, or the hours of a single day
@@ -98,7 +98,7 @@ class SiteDigest:
         return f"{reverse('dashboard:overview', args=[self.site.pk])}?period={period}"
 
 
-def fetch_key_figures(site: Site, period: Period, now: datetime) -> list[KeyFigure]:
+def fetch_key_figures(site: Site, period: Period, now: datetime) -> list[DigestFigure]:
     """Return the key figures with their change; revenue only if there was any."""
     query = Query(sites=(site.pk,), period=period, metrics=KEY_FIGURES, compare="weekday")
     result = ask(query, now=now)
@@ -106,7 +106,7 @@ def fetch_key_figures(site: Site, period: Period, now: datetime) -> list[KeyFigu
     names = [name for name in KEY_FIGURES if name != "revenue" or new[name] or old.get(name)]
     currency = result.meta.currency
     return [
-        KeyFigure(METRICS[name].label, format_metric(name, new[name], LOCALE, old.get(name), currency))
+        DigestFigure(METRICS[name].label, format_metric(name, new[name], LOCALE, old.get(name), currency))
         for name in names
     ]
 

@@ -26,7 +26,7 @@ OPTIONS = orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z
 MAX_INTEGER = 2**63 - 1
 
 
-class Segment:
+class SegmentFile:
     """One open file. Its first `size` bytes are complete lines."""
 
     FLAGS = os.O_APPEND
@@ -66,7 +66,7 @@ class Segment:
         return ready
 
 
-class CountSegment(Segment):
+class CountSegment(SegmentFile):
     """An open file of counts. A line's number is overwritten in place, in eight bytes, so it is never incomplete."""
 
     FLAGS = 0

@@ -27,7 +27,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from tracking.spool.files import COUNT_TABLES, CountSegment, Segment, cut_incomplete_line, measure_file, token
+from tracking.spool.files import COUNT_TABLES, CountSegment, SegmentFile, cut_incomplete_line, measure_file, token
 
 LOG_SECONDS = 60.0  # between two log lines while the spool stays full
 RECOVERY_SECONDS = 5.0  # without a failed write, before the recovery is logged
@@ -84,7 +84,7 @@ class Segments:
     def _begin(self) -> None:
         self.directory = self.root / uuid.uuid4().hex
         self.lock_fd = -1
-        self.open: dict[tuple[str, int], Segment] = {}
+        self.open: dict[tuple[str, int], SegmentFile] = {}
         self.sealed: dict[Path, float] = {}  # sealed files -> when they were opened
         self.counter = 0
         self.waiting_bytes = self.waiting_rows = 0
@@ -129,7 +129,7 @@ class Segments:
             self.waiting_rows += 1
             self.waiting_bytes += added
 
-    def _open_segment(self, key: tuple[str, int]) -> Segment:
+    def _open_segment(self, key: tuple[str, int]) -> SegmentFile:
         if not self.has_space or self.waiting_bytes > getattr(settings, "SPOOL_MOST_BYTES", MAX_WAITING_BYTES):
             raise OSError(errno.ENOSPC, "it has reached its limit")
         if self.lock_fd < 0:
@@ -138,7 +138,7 @@ class Segments:
             self._seal(min(self.open, key=lambda key: self.open[key].began))
         self.counter += 1
         path = self.directory / f"{key[0]}-{key[1]}-{self.counter}.open"
-        self.open[key] = (CountSegment if key[0] in COUNT_TABLES else Segment)(path, key[0])
+        self.open[key] = (CountSegment if key[0] in COUNT_TABLES else SegmentFile)(path, key[0])
         return self.open[key]
 
     def _create_directory(self) -> None:
@@ -171,7 +171,7 @@ class Segments:
         segment = self.open.pop(key)
         self.sealed[segment.seal()] = segment.began
 
-    def _is_due(self, segment: Segment, now: float, seconds: float) -> bool:
+    def _is_due(self, segment: SegmentFile, now: float, seconds: float) -> bool:
         """Return whether to seal a segment: for its age or size, or because the disk is nearly full."""
         return segment.is_due(now, seconds) or segment.size > self.free_bytes * MAX_DISK_SHARE
 

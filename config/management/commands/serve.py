@@ -77,7 +77,7 @@ class Command(BaseCommand):
     def serve(self, sock: socket.socket, options: dict[str, Any]) -> None:
         """Serve until a signal: requests on the event loop; Celery's worker and beat in threads."""
         from config.asgi import application, immediate_responder
-        from config.serving.background import BackgroundThreads
+        from config.celery import BackgroundThreads
         from tracking import live
 
         background = BackgroundThreads(trickle=options["trickle"])

@@ -11,7 +11,6 @@ from django.shortcuts import render
 
 from reports.dashboard.base_view import htmx_target, site_page
 from reports.dashboard.fragments import QUERY_ERRORS, describe_error
-from reports.dashboard.link_labels import find_links
 from reports.dashboard.presenters.toolbar import build_toolbar
 from reports.dashboard.presenters.visits import (
     ActionRow,
@@ -25,6 +24,7 @@ from reports.dashboard.presenters.visits import (
 )
 from reports.dashboard.state import ReportState
 from reports.dashboard.views.spy import KINDS
+from reports.labels import find_links
 from reports.query import Period
 from reports.query.analyses import visit_lists
 from sites.access import may_on_site
