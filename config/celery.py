@@ -115,8 +115,8 @@ class CeleryThreads:
 
 
 class BackgroundThreads:
-    """Threads beside the event loop: Celery's worker and beat, unless REDIS_URL is set and they run elsewhere; on request
-    a trickle of demo visits.
+    """Threads beside the event loop: Celery's worker and beat, unless REDIS_URL is set and they run elsewhere; on
+    request a trickle of demo visits.
     """
 
     def __init__(self, trickle: float = 0.0) -> None:

@@ -34,9 +34,9 @@ from sites.access import SITE_KIND
 from sites.alerts.conditions import ACCOUNT_CONDITIONS, register_conditions
 from sites.alerts.services import MAIL_CHANNELS, WEBHOOK_SECRETS
 from sites.installation import register_traffic_provider
-from sites.navigation import register_settings_page
-from sites.revocation import API_KEYS, PROXY_SECRETS, SITE_KEYS
+from sites.key_revocation import API_KEYS, PROXY_SECRETS, SITE_KEYS
 from sites.services import claim_changed
+from sites.settings_pages import register_settings_page
 from sites.uptime.certificates import CONDITIONS as UPTIME_CONDITIONS
 from sites.uptime.history import register_cost_estimator
 from tracking.pipeline.source import register_joiner

@@ -28,7 +28,7 @@ from reports.query import Period, Query, ask
 from reports.query.analyses import heatmaps, visit_lists
 from reports.query.dimensions import get_dimension
 from reports.query.errors import QueryRefused
-from reports.rate_limits import count_and_check
+from reports.request_limits import count_and_check
 from sites import onsite_tokens, site_cache
 from sites.access import site_for_actor
 from sites.site_config import SiteConfig

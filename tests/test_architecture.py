@@ -32,8 +32,8 @@ ORDER: dict[str, tuple[str, ...]] = {
     ),
     "sites": (
         "amounts", "fast_settings", "hosts", "onsite_tokens", "page_paths",
-        "cache_refresher", "fair_rounds", "outbound", "models", "access", "navigation", "settings_fields", "forms",
-        "site_config", "site_cache", "installation", "services", "revocation", "api", "views",
+        "cache_refresher", "fair_rounds", "outbound", "models", "access", "settings_pages", "settings_fields", "forms",
+        "site_config", "site_cache", "installation", "services", "key_revocation", "api", "views",
         "management", "apps", "urls", "alerts", "uptime",
     ),
     "tracking": (
@@ -43,7 +43,7 @@ ORDER: dict[str, tuple[str, ...]] = {
         "views", "apps", "urls",
     ),
     "reports": (
-        "query", "rate_limits", "templatetags", "baseline", "change_drivers", "filter_access",
+        "query", "request_limits", "templatetags", "baseline", "change_drivers", "filter_access",
         "formatting", "labels", "alert_conditions", "quotas", "incident_costs",
         "annotations", "clickport", "clicky", "digests", "dashboard", "sharing", "docs", "openapi", "widget",
         "apps", "urls",

@@ -20,7 +20,7 @@ from sites.amounts import parse_amount
 from tracking import ingestion
 from tracking.event import Event, Hit, Rejection
 from tracking.pipeline.page import clip_text, limit_amount
-from tracking.pipeline.privacy import shorten_address
+from tracking.pipeline.visitor_address import shorten_address
 from tracking.web import Reply, build_gif_reply
 
 EMPTY_PARAMETERS = {"", "empty"}

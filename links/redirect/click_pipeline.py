@@ -27,8 +27,8 @@ from tracking.event import Event, Hit, Rejection
 from tracking.pipeline import quarantine
 from tracking.pipeline.device import fill_device, fill_user_agent
 from tracking.pipeline.page import MAX_PATH_LENGTH, fill_details, fill_page
-from tracking.pipeline.privacy import fill_location, shorten_address
 from tracking.pipeline.source import fill_source
+from tracking.pipeline.visitor_address import fill_location, shorten_address
 
 
 def read_click_address(hit: Hit, site: SiteConfig, event: Event) -> Rejection | None:

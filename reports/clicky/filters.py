@@ -31,7 +31,7 @@ from reports.query.errors import QueryRefused
 from reports.query.filters import parse
 from sites.models import AddressPolicy
 from sites.site_config import SiteConfig
-from tracking.pipeline.privacy import truncate_address
+from tracking.pipeline.visitor_address import truncate_address
 
 Filter = dict[str, Any]
 FilterBuilder = Callable[[SiteConfig, str], Filter]

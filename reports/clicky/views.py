@@ -19,7 +19,7 @@ from reports.clicky.outputs import ClickyError
 from reports.clicky.result_links import ResultLinks
 from reports.clicky.stats_request import find_site, parse_request
 from reports.clicky.types import build_result
-from reports.rate_limits import RateLimitResult, count_and_check
+from reports.request_limits import RateLimitResult, count_and_check
 from tracking.store import StoreError
 
 PER_MINUTE = DEFAULT_LIMITS["clicky_per_minute"]  # requests of one address

@@ -42,7 +42,7 @@ from reports.sharing.services import (
 )
 from sites.access import site_for
 from sites.models import Site
-from sites.navigation import build_settings_context
+from sites.settings_pages import build_settings_context
 
 SHARE_CLIENT = rate_limits.RateLimit("share-client", 10, 60)  # attempts at one link's password by one client
 SHARE_DEVICE = rate_limits.RateLimit("share-device", 10, 60)  # by a device that has opened the link before

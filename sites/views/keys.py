@@ -21,8 +21,8 @@ from accounts.views.button_responses import render_secrets
 from sites.access import site_for
 from sites.forms import KeyForm
 from sites.models import Site
-from sites.navigation import build_settings_context
 from sites.services import api_key_create, api_key_revoke, site_keys_rotate
+from sites.settings_pages import build_settings_context
 
 
 @login_required

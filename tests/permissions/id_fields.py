@@ -113,7 +113,7 @@ FIELDS: list[Field] = [
     Field(f"{LISTING} group", "GET links/export.csv", "group", value("group"), WRITERS, says_no=False),
     Field("links/web/editor.py group", "GET links/new", "group", value("group"), WRITERS, says_no=False),
     Field(
-        "reports/dashboard/goals/segments.py next",
+        "reports/dashboard/goals/segment_pages.py next",
         f"POST {S}/segments",
         "goal",
         lambda data, number: {**data, "next": f"{data['next'].partition('?')[0]}?goal={number}"},

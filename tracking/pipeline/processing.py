@@ -13,7 +13,6 @@ from sites.site_config import SiteConfig
 from tracking.event import Event, Hit, Rejection
 from tracking.pipeline.device import fill_device, fill_user_agent
 from tracking.pipeline.page import fill_details, fill_page
-from tracking.pipeline.privacy import fill_location, shorten_address
 from tracking.pipeline.quarantine import Quarantine, quarantine_bots
 from tracking.pipeline.rejections import (
     reject_excluded,
@@ -24,6 +23,7 @@ from tracking.pipeline.rejections import (
 )
 from tracking.pipeline.source import join_click
 from tracking.pipeline.visit import join_visit
+from tracking.pipeline.visitor_address import fill_location, shorten_address
 
 PipelineStep = Callable[[Hit, SiteConfig, Event], Rejection | None]
 

@@ -23,9 +23,9 @@ from reports.query.sql.statement import select_all
 from reports.query.sql.subqueries import SubqueryBuilder
 from reports.query.timezones import QUARTER, Clock
 from tracking import store
+from tracking.store.locks import write_lock
 from tracking.store.migrate import list_nodes
 from tracking.store.target import get_target
-from tracking.store.write_lock import write_lock
 
 QUARTER_DIMENSION = Dimension(
     "quarter", "Quarter of an hour", "time", in_rollups=True, doc=f"{QUARTER} seconds of UTC."
