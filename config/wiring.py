@@ -10,10 +10,10 @@ from accounts.services.invitations import OPEN_INVITATIONS
 from config.schedule import PERIODIC_TASKS
 from goals.discovery import register_named_goals_reader
 from goals.services import register_filter_check
-from links.addresses import is_former_link_domain
 from links.conversions.attribution import build_click_columns as click_columns
 from links.conversions.recording import CONVERSION_ENDPOINTS
 from links.monitoring.alert_conditions import CONDITIONS as LINK_CONDITIONS
+from links.public_urls import is_former_link_domain
 from links.redirect.endpoints import register_endpoints
 from links.routing import link_cache
 from links.selectors import DATAPOINT_KIND, GROUP_KIND, list_visible_links
@@ -33,7 +33,7 @@ from reports.sharing.services import SHARED_LINKS, SHARES
 from sites.access import SITE_KIND
 from sites.alerts.conditions import ACCOUNT_CONDITIONS, register_conditions
 from sites.alerts.services import MAIL_CHANNELS, WEBHOOK_SECRETS
-from sites.installation import register_traffic_provider
+from sites.installation_check import register_traffic_provider
 from sites.key_revocation import API_KEYS, PROXY_SECRETS, SITE_KEYS
 from sites.services import claim_changed
 from sites.settings_pages import register_settings_page

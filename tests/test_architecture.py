@@ -33,7 +33,7 @@ ORDER: dict[str, tuple[str, ...]] = {
     "sites": (
         "amounts", "fast_settings", "hosts", "onsite_tokens", "page_paths",
         "cache_refresher", "fair_rounds", "outbound", "models", "access", "settings_pages", "settings_fields", "forms",
-        "site_config", "site_cache", "installation", "services", "key_revocation", "api", "views",
+        "site_config", "site_cache", "installation_check", "services", "key_revocation", "api", "views",
         "management", "apps", "urls", "alerts", "uptime",
     ),
     "tracking": (
@@ -49,7 +49,7 @@ ORDER: dict[str, tuple[str, ...]] = {
         "apps", "urls",
     ),
     "links": (
-        "models", "url_policy", "validators", "permissions", "routing", "selectors", "addresses", "services", "stats",
+        "models", "url_policy", "validators", "permissions", "routing", "selectors", "public_urls", "services", "stats",
         "redirect", "conversions", "monitoring", "clickmeter", "shortener", "web", "middleware",
         "apps", "urls",
     ),

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from django.db import DatabaseError, connection
 
 from accounts.security.secret_key import check_secret_key
-from links.addresses import update_system_domain
+from links.public_urls import update_system_domain
 from links.redirect import pausing
 from links.redirect import state_rebuild as rebuild_links
 from links.routing import link_cache

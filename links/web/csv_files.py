@@ -15,9 +15,9 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_safe
 
-from links.addresses import tracking_url
 from links.models import Group
 from links.permissions import LinkScope
+from links.public_urls import tracking_url
 from links.services import links as services
 from links.services.groups import group_create
 from links.web.csv_columns import COLUMNS, read_fields

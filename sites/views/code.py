@@ -12,7 +12,7 @@ from django.views.decorators.cache import never_cache
 
 from accounts.security import rate_limits
 from sites.access import site_for
-from sites.installation import Finding, check_installation, read_latest_traffic
+from sites.installation_check import Finding, check_installation, read_latest_traffic
 from sites.models import Site
 from sites.settings_pages import build_settings_context
 from sites.views.settings import snippet_host

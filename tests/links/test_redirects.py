@@ -12,7 +12,7 @@ from accounts.models import Account, Purpose
 from links.models import Datapoint, DatapointKind, Group, Listing, Mode, Status
 from links.redirect import click_deduplication, state_rebuild
 from links.routing import link_cache
-from links.services.account import entry_create
+from links.services.account_settings import entry_create
 from links.services.domains import domain_create
 from links.services.groups import group_delete
 from links.services.links import datapoint_delete, datapoint_update

@@ -11,9 +11,9 @@ from collections.abc import Callable
 
 from sites.site_config import SiteConfig
 from tracking.event import Event, Hit, Rejection
+from tracking.pipeline.bot_quarantine import Quarantine, quarantine_bots
 from tracking.pipeline.device import fill_device, fill_user_agent
 from tracking.pipeline.page import fill_details, fill_page
-from tracking.pipeline.quarantine import Quarantine, quarantine_bots
 from tracking.pipeline.rejections import (
     reject_excluded,
     reject_excluded_country,

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from accounts.management.installation import require_secret_key
+from accounts.management.installation_command import require_secret_key
 from accounts.security.encrypted_fields import find_unreadable_columns
 from config.file_permissions import remove_others_access
 from config.serving.server import AlreadyServing, Server, build_server_config, hold_serving_lock, raise_file_limit

@@ -19,7 +19,7 @@ from reports.query.execution_limits import query_settings
 from reports.query.periods import Period
 from reports.query.sql.tables import rows_of_sites
 from reports.query.timezones import Clock, format_day, format_hour
-from sites.installation import SiteTraffic
+from sites.installation_check import SiteTraffic
 from tracking.event import REASONS
 from tracking.store import StoreError
 
