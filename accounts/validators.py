@@ -83,6 +83,6 @@ def _find_accent_error(text: str) -> str:
     return "" if not text or ACCENT_PATTERN.fullmatch(text) else "Enter a colour such as #0a7f5a."
 
 
-def is_one_of(field: str, choices: type[Choices], name: str) -> CheckConstraint:
+def build_choice_check(field: str, choices: type[Choices], name: str) -> CheckConstraint:
     """Return the constraint that a field has one of its choices; the database does not know of `choices` otherwise."""
     return CheckConstraint(condition=Q(**{f"{field}__in": choices.values}), name=name)

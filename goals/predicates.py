@@ -75,7 +75,8 @@ def build_wildcard_regex(pattern: str) -> str:
     return "^" + ".*".join(re.escape(piece) for piece in pattern.split("*")) + "$"
 
 
-def is_one_of(dimension: str, *values: str) -> Filter:
+def is_one_of(dimension: str, *values: object) -> Filter:
+    """Build the filter that a dimension has one of the values."""
     return {"dimension": dimension, "operator": "is", "value": list(values)}
 
 

@@ -37,7 +37,7 @@ Filter = dict[str, Any]
 FilterBuilder = Callable[[SiteConfig, str], Filter]
 CUSTOM_PARAMETER = re.compile(r"custom\[([^\]]{1,100})\]", re.DOTALL)
 MAX_LENGTH = 1_000
-NO_VISITS: Filter = {"dimension": "visit", "operator": "is", "value": ["0"]}  # no visit has this number
+NO_VISITS: Filter = is_one_of("visit", "0")  # no visit has this number
 USERNAME_KEYS = ("username", "user")
 HAS_ADDRESS: Filter = {
     "dimension": "target",
