@@ -19,8 +19,8 @@ from accounts.host_names import format_host
 from sites.hosts import HostMatcher
 from sites.page_paths import decode_path, truncate_path
 from sites.site_config import SiteConfig
-from tracking.event import Event, Hit, Rejection
-from tracking.pipeline.page import CLICK_IDS, SESSION_IDS, UTM_NAMES, clip_text, split_address
+from tracking.event import UTM_NAMES, Event, Hit, Rejection
+from tracking.pipeline.page import CLICK_IDS, SESSION_IDS, clip_text, split_address
 
 MAX_REFERRER_LENGTH = 4100  # characters that are parsed, with some room for blanks
 DATA_DIRECTORY = Path(__file__).resolve().parent.parent / "data"

@@ -21,14 +21,14 @@ from reports.query.periods import MAX_INSTANT, Period
 from reports.query.references import GoalSource
 from reports.query.sql.conditions import ConditionBuilder
 from tracking.event import ACTIONS
+from tracking.schema import ORIGIN_COLUMNS
 
 RECENT = (timedelta(days=2), timedelta(days=9))  # how far back the newest rows are looked for first
 COLUMN_EXPRESSIONS = {"duration": "seconds"}  # columns of VISIT that have another name in the store
 VISIT = (
     "site_id", "visit", "device", "visitor", "person", "visit_start", "first", "last", "duration", "views", "actions",
-    "events", "clicks", "scroll", "revenue", "is_new", "bounce", "entry_page", "exit_page", "host", "referrer",
-    "referrer_domain", "source", "channel", "search_term", "utm_source", "utm_medium", "utm_campaign", "utm_content",
-    "utm_term", "country", "region", "city", "language", "ip", "organization", "device_type", "device_model", "browser",
+    "events", "clicks", "scroll", "revenue", "is_new", "bounce", "entry_page", "exit_page", "host", *ORIGIN_COLUMNS,
+    "country", "region", "city", "language", "ip", "organization", "device_type", "device_model", "browser",
     "browser_version", "os", "os_version", "screen", "tags", "link_id",
 )  # fmt: skip
 ACTION = (
