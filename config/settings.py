@@ -84,6 +84,7 @@ TEMPLATES = [
             "libraries": {
                 "links_access": "links.web.layout",
                 "script_modules": "config.serving.static_files",
+                "show": "reports.formatting",
                 "sites_access": "sites.access",
             },
         },

@@ -43,7 +43,7 @@ ORDER: dict[str, tuple[str, ...]] = {
         "views", "apps", "urls",
     ),
     "reports": (
-        "query", "request_limits", "templatetags", "baseline", "change_drivers", "filter_access",
+        "query", "request_limits", "baseline", "change_drivers", "filter_access",
         "formatting", "labels", "alert_conditions", "quotas", "incident_costs",
         "annotations", "clickport", "clicky", "digests", "dashboard", "sharing", "docs", "openapi", "widget",
         "apps", "urls",
