@@ -179,8 +179,9 @@ def parse_filter(params: QueryDict) -> list[Any]:
     segment = parse_number(params.get("segment", ""), -1, 15)
     if segment >= 0:
         where.append({"segment": segment})
-    if params.get("sub") and params.get("subitem"):
-        where.append(is_one_of(params["sub"], params["subitem"]))
+    dimension, value = params.get("sub", ""), params.get("subitem", "")
+    if dimension and value:
+        where.append(is_one_of(dimension, value))
     return where + parse_outcome(params.get("outcome", ""))
 
 
