@@ -253,8 +253,9 @@ def record_click(click: LinkClick, url: str) -> Event | Rejection | None:
 
 
 def complete_event(click: LinkClick, url: str) -> Event:
-    """Complete the event of a click. `view_id` is the hash of its address, from which `links.redirect.state_rebuild`
-    restores unique clicks."""
+    """Complete the event of a click. `view_id` is the hash of its address, from which
+    `links.redirect.click_deduplication` restores unique clicks.
+    """
     link, hit, event = click.link, click.hit, click.event
     event["id"] = event["click_id"] = click.token.click_id
     event["view_id"] = click.address_hashes[0]

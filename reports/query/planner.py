@@ -19,7 +19,7 @@ from reports.query.metrics import Aggregate
 from reports.query.model import Query
 from reports.query.periods import Period
 from reports.query.rollups import devices, read
-from reports.query.sql.grouping import GroupBy, Subquery
+from reports.query.sql.statement import GroupBy, Subquery
 from reports.query.sql.subqueries import SubqueryBuilder
 from reports.query.timezones import EPOCH
 from sites import site_cache

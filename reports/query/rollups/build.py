@@ -18,8 +18,7 @@ from reports.query.rollups.read import (
     count_arrived_rows,
     forget_published_days,
 )
-from reports.query.sql.grouping import GroupBy
-from reports.query.sql.statement import select_all
+from reports.query.sql.statement import GroupBy, select_all
 from reports.query.sql.subqueries import SubqueryBuilder
 from reports.query.timezones import QUARTER, Clock
 from tracking import store

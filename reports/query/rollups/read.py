@@ -26,7 +26,7 @@ from reports.query.dimensions import DIMENSIONS, Dimension
 from reports.query.metrics import AGGREGATES, Aggregate
 from reports.query.periods import DAY, Period, find_day_start, parse_zone
 from reports.query.rollups.devices import SIZE_NAMES
-from reports.query.sql.grouping import GroupBy, Subquery
+from reports.query.sql.statement import GroupBy, Subquery
 from reports.query.sql.subqueries import SubqueryBuilder
 from reports.query.sql.tables import rows_of_all_tenants, rows_of_sites
 from reports.query.timezones import EPOCH, Clock
