@@ -1,7 +1,7 @@
 """Configuration: read once from the environment and typed. The only side effect is the creation of DATA_DIR.
 
 Every name here is part of the public contract (README, "Configuration"). Mistakes in combinations of settings, such as
-workers without Redis, are found by the system checks in `config/checks.py`.
+workers without Redis, are found by the system checks in `config/system_checks.py`.
 """
 
 import os

@@ -46,7 +46,7 @@ PERIODIC_TASKS: tuple[PeriodicTask, ...] = (
         "incidents priced", "reports.incident_costs.services.incident_costs_estimate", 5 * MINUTE, max_seconds=HOUR
     ),
     PeriodicTask("uptime forgets", "sites.uptime.scheduler.delete_old_history", 24 * HOUR),
-    PeriodicTask("custom domains", "accounts.custom_domains.checks.claims_check", MINUTE),
+    PeriodicTask("custom domains", "accounts.custom_domains.claim_checks.claims_check", MINUTE),
     PeriodicTask("links paused", "links.redirect.pausing.pause_expired", MINUTE),
     PeriodicTask("link destinations", "links.monitoring.destination_checks.destinations_check", 5 * MINUTE),
     PeriodicTask("alerts", "sites.alerts.services.alerts_evaluate", MINUTE),

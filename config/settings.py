@@ -8,7 +8,7 @@ from config.file_permissions import restrict_new_files
 
 restrict_new_files()  # every process imports this; the next line already creates files
 ENV = read_env()
-MISTAKES = list(ENV.mistakes)  # settings that could not be read; `config.checks` reports them
+MISTAKES = list(ENV.mistakes)  # settings that could not be read; `config.system_checks` reports them
 DATA_DIR = ENV.data_dir
 SECRET_KEY = ENV.secret_key
 SECRET_KEY_FALLBACKS = list(ENV.secret_key_fallbacks)

@@ -10,7 +10,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from accounts.custom_domains.checks import claim_check_now
+from accounts.custom_domains.claim_checks import claim_check_now
 from accounts.models import HostClaim
 from accounts.security import rate_limits
 
