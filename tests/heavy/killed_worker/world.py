@@ -127,7 +127,11 @@ def picture(now: datetime) -> dict[str, Any]:
         "incidents": listed(Incident.objects.values_list("monitor__url", "start", "end", "cause")),
         "untold": Incident.objects.filter(start_notified=None, end=None).count(),
         "old hours": UptimeHour.objects.filter(hour__lt=now - 401 * DAY).count(),
-        "prices": listed(IncidentPrice.objects.values_list("incident__monitor__url", "usual", "came", "worth")),
+        "prices": listed(
+            IncidentPrice.objects.values_list(
+                "incident__monitor__url", "usual_visits", "actual_visits", "value_per_visit"
+            )
+        ),
         "destinations": listed(Destination.objects.values_list("url", "cause")),
         "dead": Destination.objects.exclude(dead_since=None).count(),
         "digests": listed(DigestMail.objects.values_list("subscription__user__email", "period")),
