@@ -16,6 +16,7 @@ from accounts.models import Account, Purpose
 from accounts.selectors import find_verified_claim, has_verified, list_verified_claims
 
 PRODUCT_NAME = "Footfall"
+DEFAULT_COLOR = "#4f6bed"
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,11 @@ class Brand:
     def white_label(self) -> bool:
         """Whether the product's own name must not appear."""
         return bool(self.host)
+
+    @property
+    def color(self) -> str:
+        """The color of links and bars in mails, which no stylesheet of ours reaches."""
+        return self.accent or DEFAULT_COLOR
 
     @property
     def base_url(self) -> str:

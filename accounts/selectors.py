@@ -1,8 +1,11 @@
-"""Reads of members and of host claims, whose hosts are normalized names."""
+"""Reads of members and of host claims, whose hosts are normalized names; and the fair order of many accounts' rows."""
 
 from __future__ import annotations
 
-from django.db.models import QuerySet
+from typing import Any
+
+from django.db.models import F, QuerySet, Window
+from django.db.models.functions import RowNumber
 
 from accounts.models import Account, HostClaim, Membership, Role, User
 
@@ -43,3 +46,14 @@ def load_claims_by_host(account: Account, purpose: str) -> dict[str, HostClaim]:
 def find_claim(account: Account, host: str, purpose: str) -> HostClaim | None:
     """Find the account's claim on a host, pending or verified."""
     return HostClaim.objects.filter(account=account, host=host, purpose=purpose).first()
+
+
+def rank_by_account(rows: QuerySet[Any], account: str, order: str) -> QuerySet[Any]:
+    """Annotate rows with their `rank` within their account (1 = first by `order`) and sort by it: every account's
+    first row, then every account's second, …
+
+    `account` is the lookup of the account's id, such as "site__account_id"; `order` is one column, "-" for descending.
+    """
+    column = F(order[1:]).desc() if order.startswith("-") else F(order).asc()
+    rank = Window(RowNumber(), partition_by=F(account), order_by=[column, F("pk").asc()])
+    return rows.annotate(rank=rank).order_by("rank", order)

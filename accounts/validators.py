@@ -1,4 +1,8 @@
-"""Validation of an account's fields and of time zones, the same for forms, APIs and commands."""
+"""Validation of an account's fields and of time zones, the same for forms, APIs and commands; and the check that the
+database makes of a choice.
+"""
+
+from __future__ import annotations
 
 import re
 from collections.abc import Callable
@@ -8,6 +12,7 @@ from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 from django.core.exceptions import ValidationError
+from django.db.models import CheckConstraint, Choices, Q
 
 from accounts.host_names import is_public_host, normalize_host
 
@@ -76,3 +81,8 @@ def _find_logo_error(text: str) -> str:
 
 def _find_accent_error(text: str) -> str:
     return "" if not text or ACCENT_PATTERN.fullmatch(text) else "Enter a colour such as #0a7f5a."
+
+
+def build_choice_check(field: str, choices: type[Choices], name: str) -> CheckConstraint:
+    """Return the constraint that a field has one of its choices; the database does not know of `choices` otherwise."""
+    return CheckConstraint(condition=Q(**{f"{field}__in": choices.values}), name=name)

@@ -8,4 +8,4 @@ class ConfigConfig(AppConfig):
     verbose_name = "Footfall"
 
     def ready(self) -> None:
-        from config import checks, wiring  # noqa: F401
+        from config import system_checks, wiring  # noqa: F401

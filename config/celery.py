@@ -1,7 +1,8 @@
 """Celery: the worker's tasks and beat's schedule, both built from PERIODIC_TASKS.
 
 The default install runs worker and beat as threads of the serving process with a broker in memory; with REDIS_URL
-they run as processes of their own (`celery -A config worker`, `celery -A config beat`).
+they run as processes of their own (`celery -A config worker`, `celery -A config beat`). Another thread of the serving
+process simulates visits to the demo site, if asked to.
 """
 
 from __future__ import annotations
@@ -111,3 +112,38 @@ class CeleryThreads:
         self.worker.stop()
         for thread in self.threads:
             thread.join(timeout=seconds / 2)
+
+
+class BackgroundThreads:
+    """Threads beside the event loop: Celery's worker and beat, unless REDIS_URL is set and they run elsewhere; on
+    request a trickle of demo visits.
+    """
+
+    def __init__(self, trickle: float = 0.0) -> None:
+        self.celery = None if settings.REDIS_URL else CeleryThreads()
+        self.trickle = trickle
+        self.ending = threading.Event()
+
+    def start(self) -> None:
+        """Start all threads."""
+        if self.celery is not None:
+            self.celery.start()
+        if self.trickle > 0:
+            threading.Thread(target=self.run_trickle, name="trickle", daemon=True).start()
+
+    def stop(self) -> None:
+        """Stop all threads, within seconds."""
+        self.ending.set()
+        if self.celery is not None:
+            self.celery.stop()
+
+    def run_trickle(self) -> None:
+        """Simulate visits to the demo site, `trickle` a minute, until `stop`."""
+        from config.demo.traffic import run_visit_now
+
+        while not self.ending.wait(60 / self.trickle):
+            try:
+                run_visit_now(datetime.now(UTC))
+            except Exception:
+                log.exception("A demo visit failed; the trickle of demo visits has ended")
+                return

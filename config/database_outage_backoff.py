@@ -7,7 +7,9 @@ import threading
 import time
 from collections.abc import Callable
 
-from django.db import InterfaceError, OperationalError, connections
+from django.db import InterfaceError, OperationalError
+
+from accounts.threads import release_connections
 
 MIN_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 5.0, 60.0  # seconds
 log = logging.getLogger(__name__)
@@ -44,9 +46,7 @@ class DatabaseOutageBackoff:
                     str(error).strip().partition("\n")[0],
                 )
             self.pauses[name] = (self.clock() + pause, pause)
-        for connection in connections.all(initialized_only=True):
-            if not connection.in_atomic_block:
-                connection.close()
+        release_connections()
 
     def _end_pauses(self) -> None:
         """End all pauses, because a job has reached the database."""

@@ -46,7 +46,7 @@ PERIODIC_TASKS: tuple[PeriodicTask, ...] = (
         "incidents priced", "reports.incident_costs.services.incident_costs_estimate", 5 * MINUTE, max_seconds=HOUR
     ),
     PeriodicTask("uptime forgets", "sites.uptime.scheduler.delete_old_history", 24 * HOUR),
-    PeriodicTask("custom domains", "accounts.custom_domains.checks.claims_check", MINUTE),
+    PeriodicTask("custom domains", "accounts.custom_domains.claim_checks.claims_check", MINUTE),
     PeriodicTask("links paused", "links.redirect.pausing.pause_expired", MINUTE),
     PeriodicTask("link destinations", "links.monitoring.destination_checks.destinations_check", 5 * MINUTE),
     PeriodicTask("alerts", "sites.alerts.services.alerts_evaluate", MINUTE),
@@ -58,7 +58,7 @@ PERIODIC_TASKS: tuple[PeriodicTask, ...] = (
     PeriodicTask("salts", "tracking.state.salts.rotate", HOUR),
     PeriodicTask("retention", "tracking.maintenance.delete_expired_events", 6 * HOUR, max_seconds=6 * HOUR),
     PeriodicTask("corrections finished", "tracking.maintenance.finish_corrections", HOUR, max_seconds=6 * HOUR),
-    PeriodicTask("sessions cleared", "accounts.operations.cleanup.sessions_clear", 24 * HOUR),
-    PeriodicTask("mail files cleared", "accounts.operations.cleanup.mails_clear", 24 * HOUR),
+    PeriodicTask("sessions cleared", "accounts.security.sessions.sessions_clear", 24 * HOUR),
+    PeriodicTask("mail files cleared", "accounts.operations.mailbox.mails_clear", 24 * HOUR),
     PeriodicTask("digests", "reports.digests.services.digests_send", 10 * MINUTE, max_seconds=2 * HOUR),
 )

@@ -3,13 +3,12 @@
 from email.utils import parseaddr
 from urllib.parse import unquote, urlsplit
 
-from config.databases import build_database_settings
-from config.env import BASE_DIR, read_env, read_or_default
+from config.env import BASE_DIR, build_database_settings, read_env, read_or_default
 from config.file_permissions import restrict_new_files
 
 restrict_new_files()  # every process imports this; the next line already creates files
 ENV = read_env()
-MISTAKES = list(ENV.mistakes)  # settings that could not be read; `config.checks` reports them
+MISTAKES = list(ENV.mistakes)  # settings that could not be read; `config.system_checks` reports them
 DATA_DIR = ENV.data_dir
 SECRET_KEY = ENV.secret_key
 SECRET_KEY_FALLBACKS = list(ENV.secret_key_fallbacks)
@@ -82,7 +81,12 @@ TEMPLATES = [
                 "accounts.branding.add_brand",
                 "tracking.geo.add_geography",
             ],
-            "libraries": {"script_modules": "config.serving.module_tags"},
+            "libraries": {
+                "links_access": "links.web.layout",
+                "script_modules": "config.serving.static_files",
+                "show": "reports.formatting",
+                "sites_access": "sites.access",
+            },
         },
     }
 ]
@@ -117,7 +121,7 @@ SECURE_HSTS_SECONDS = 31536000 if SECURE else 0
 HSTS = f"max-age={SECURE_HSTS_SECONDS}"
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W008"]  # `config.middleware` does both, depending on the host
 X_FRAME_OPTIONS = "DENY"
-DEFAULT_EXCEPTION_REPORTER_FILTER = "config.debug_pages.ExceptionFilter"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "config.serving.error_responses.ExceptionFilter"
 MAX_BODY_BYTES = 2_621_440  # of a request; `config.serving.body_limits` answers 413 for more
 MAX_IMPORT_BYTES = 6 * 1024 * 1024  # where a file is imported
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
@@ -143,7 +147,7 @@ def build_cache_settings(redis_url: str, name: str, max_entries: int) -> dict[st
     """Build the settings of a cache: in Redis if there is one, else (and while Redis is down) in this process."""
     if redis_url:
         options = {"FALLBACK": name, "MAX_ENTRIES": max_entries}
-        return {"BACKEND": "config.cache.FallbackRedisCache", "LOCATION": redis_url, "OPTIONS": options}
+        return {"BACKEND": "config.fallback_cache.FallbackRedisCache", "LOCATION": redis_url, "OPTIONS": options}
     memory = "django.core.cache.backends.locmem.LocMemCache"
     return {"BACKEND": memory, "LOCATION": name, "OPTIONS": {"MAX_ENTRIES": max_entries}}
 

@@ -10,37 +10,36 @@ from accounts.services.invitations import OPEN_INVITATIONS
 from config.schedule import PERIODIC_TASKS
 from goals.discovery import register_named_goals_reader
 from goals.services import register_filter_check
-from links.addresses import is_former_link_domain
 from links.conversions.attribution import build_click_columns as click_columns
-from links.conversions.endpoints import CONVERSION_ENDPOINTS
+from links.conversions.recording import CONVERSION_ENDPOINTS
 from links.monitoring.alert_conditions import CONDITIONS as LINK_CONDITIONS
+from links.public_urls import is_former_link_domain
 from links.redirect.endpoints import register_endpoints
 from links.routing import link_cache
 from links.selectors import DATAPOINT_KIND, GROUP_KIND, list_visible_links
 from links.web import docs as links_docs
 from links.web.layout import list_link_pages
 from reports.alert_conditions import TRAFFIC_CONDITIONS
-from reports.dashboard.link_labels import register_link_labels
 from reports.dashboard.navigation import register_navigation
 from reports.docs import DocPage, list_documentation_links
 from reports.docs import pages as docs_pages
 from reports.docs import register_pages as register_docs
 from reports.filter_access import check_segment_filter
 from reports.incident_costs.selectors import describe_costs
-from reports.latest_traffic import find_traffic
-from reports.manual_goals import list_named_goals
-from reports.sharing.revocation import SHARED_LINKS, SHARES
+from reports.labels import register_link_labels
+from reports.query.analyses.ingestion_audit import find_traffic
+from reports.query.analyses.usage import list_named_goals
+from reports.sharing.services import SHARED_LINKS, SHARES
 from sites.access import SITE_KIND
-from sites.alerts.conditions import register_conditions
-from sites.alerts.quota import CONDITIONS as ACCOUNT_CONDITIONS
-from sites.alerts.revocation import MAIL_CHANNELS, WEBHOOK_SECRETS
-from sites.latest_traffic import register_traffic_provider
-from sites.navigation import register_settings_page
-from sites.revocation import API_KEYS, PROXY_SECRETS, SITE_KEYS
+from sites.alerts.conditions import ACCOUNT_CONDITIONS, register_conditions
+from sites.alerts.services import MAIL_CHANNELS, WEBHOOK_SECRETS
+from sites.installation_check import register_traffic_provider
+from sites.key_revocation import API_KEYS, PROXY_SECRETS, SITE_KEYS
 from sites.services import claim_changed
+from sites.settings_pages import register_settings_page
 from sites.uptime.certificates import CONDITIONS as UPTIME_CONDITIONS
-from sites.uptime.incident_costs import register_cost_estimator
-from tracking.pipeline.click import register_joiner
+from sites.uptime.history import register_cost_estimator
+from tracking.pipeline.source import register_joiner
 
 # Kinds of objects that guests can be granted
 register_grant_kind(SITE_KIND)

@@ -7,8 +7,8 @@ from decimal import Decimal
 from django.core.exceptions import ValidationError
 from django.db import models
 
-from accounts.constraints import is_one_of
 from accounts.models import User
+from accounts.validators import build_choice_check
 from sites.amounts import count_currency_decimals, round_amount
 from sites.models import Site
 
@@ -62,8 +62,8 @@ class Goal(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["site", "name"], name="one_goal_per_name_and_site"),
-            is_one_of("kind", GoalKind, "goal_kind_is_known"),
-            is_one_of("pattern_kind", PatternKind, "goal_pattern_kind_is_known"),
+            build_choice_check("kind", GoalKind, "goal_kind_is_known"),
+            build_choice_check("pattern_kind", PatternKind, "goal_pattern_kind_is_known"),
             models.CheckConstraint(
                 condition=~models.Q(kind=GoalKind.PAGE) | ~models.Q(pattern=""), name="goal_of_a_page_names_it"
             ),

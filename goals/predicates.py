@@ -1,4 +1,5 @@
-"""Builds the filter of the events that reach a goal. Each query applies it, so a new goal also counts past events.
+"""Builds the filter of the events that reach a goal or a step of a funnel. Each query applies it, so a new goal also
+counts past events.
 
 Filters have the query engine's form: `{"dimension", "operator", "value"}`, `{"and": […]}`, `{"or": […]}`.
 """
@@ -32,6 +33,13 @@ def build_predicate(goal: Goal) -> Filter:
     if goal.kind == GoalKind.MANUAL:
         return named
     return {"or": [build_kind_filter(goal), named]}
+
+
+def build_step_filter(step: dict[str, Any]) -> Filter:
+    """Build the filter of the events that satisfy a step."""
+    if "goal" in step:
+        return {"goal": step["goal"]}
+    return {"and": [is_one_of("kind", "view"), match_pattern("page", PatternKind.WILDCARD, step["page"])]}
 
 
 def build_kind_filter(goal: Goal) -> Filter:
@@ -75,7 +83,8 @@ def build_wildcard_regex(pattern: str) -> str:
     return "^" + ".*".join(re.escape(piece) for piece in pattern.split("*")) + "$"
 
 
-def is_one_of(dimension: str, *values: str) -> Filter:
+def is_one_of(dimension: str, *values: object) -> Filter:
+    """Build the filter that a dimension has one of the values."""
     return {"dimension": dimension, "operator": "is", "value": list(values)}
 
 

@@ -1,4 +1,4 @@
-"""Writes of goals and segments."""
+"""Writes of goals, segments and funnels."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from accounts.models import User
-from goals.models import MAX_THRESHOLDS, Goal, GoalKind, PatternKind, Segment
+from goals.models import MAX_THRESHOLDS, Funnel, Goal, GoalKind, PatternKind, Segment
 from sites.models import Site
+from sites.page_paths import normalize_typed_path
 
 MAX_FILTER_LENGTH = 20_000  # characters of a segment's JSON
 # The query engine, in a higher app, checks filters: check(filter, site id, owner's id) raises ValueError
 FilterCheck = Callable[[Any, int, int | None], object]
 _filter_checks: list[FilterCheck] = []
+MIN_STEPS, MAX_STEPS = 2, 8  # of a funnel
+MAX_PATTERN_LENGTH = 500  # characters of a page pattern
 
 
 def register_filter_check(check: FilterCheck) -> None:
@@ -113,3 +116,36 @@ def _validate_and_save_segment(segment: Segment) -> Segment:
     segment.full_clean()
     segment.save()
     return segment
+
+
+@transaction.atomic
+def funnel_save(*, site: Site, name: str, steps: list[dict[str, Any]], strict: bool = False,
+                funnel: Funnel | None = None) -> Funnel:  # fmt: skip
+    """Create a funnel, or change `funnel`. Raises ValidationError, a dict by field."""
+    funnel = funnel or Funnel(site=site)
+    funnel.name, funnel.steps, funnel.strict = name.strip(), [validate_step(site, step) for step in steps], strict
+    if not MIN_STEPS <= len(steps) <= MAX_STEPS:
+        raise ValidationError({"steps": f"A funnel has {MIN_STEPS} to {MAX_STEPS} steps."})
+    funnel.full_clean()
+    funnel.save()
+    return funnel
+
+
+@transaction.atomic
+def funnel_delete(*, funnel: Funnel) -> None:
+    """Delete a funnel; the events stay."""
+    funnel.delete()
+
+
+def validate_step(site: Site, step: dict[str, Any]) -> dict[str, Any]:
+    """Return the step with its page normalized. Raises ValidationError unless it is a goal of the site or a page."""
+    if set(step) == {"goal"} and site.goals.filter(pk=step["goal"], active=True).exists():
+        return {"goal": int(step["goal"])}
+    page = step.get("page")
+    if set(step) == {"page"} and isinstance(page, str) and 0 < len(page.strip()) <= MAX_PATTERN_LENGTH:
+        page = normalize_typed_path(page.strip())
+        if page[0] not in "/*":
+            sentence = f"“{page[:60]}” is not a page: write a path such as /cart, or begin with * for anything."
+            raise ValidationError({"steps": sentence})
+        return {"page": page}
+    raise ValidationError({"steps": "Choose an active goal of this site or write a page for each step."})

@@ -8,7 +8,7 @@ from django.db.models.signals import post_migrate
 
 def create_system_domain(**_: Any) -> None:
     """Create the row of the installation's own link domain after migrations, so that no page has to."""
-    from links.addresses import update_system_domain
+    from links.public_urls import update_system_domain
 
     update_system_domain()
 

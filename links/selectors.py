@@ -18,7 +18,7 @@ from accounts.permissions import GrantKind, find_membership
 from links.models import Datapoint, Group, Status, Tag
 from links.permissions import DATAPOINT, GROUP, LinkScope, build_link_scope
 from links.validators import build_missing_error
-from reports.dashboard.link_labels import LinkLabel
+from reports.labels import LinkLabel
 
 Row = TypeVar("Row", bound=Model)
 MAX_ID = 2**63

@@ -16,10 +16,10 @@ from accounts.models import Account, Role, User
 from accounts.permissions import choose_membership, membership_may
 from accounts.security.hashers import RETRY_SECONDS, HashingBusy
 from accounts.security.password_login import TooManyAttempts
-from links.addresses import tracking_url
+from links.public_urls import tracking_url
 from links.services.links import datapoint_create
-from reports.clicky.account import authenticate
-from reports.clicky.errors import ClickyError
+from reports.clicky.account_sites import authenticate
+from reports.clicky.outputs import ClickyError
 from reports.clicky.stats_request import is_site_id
 from reports.clicky.views import read_parameters
 from sites.access import sites_for_actor

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from accounts.models import Account
+from goals.predicates import is_one_of
 from links.permissions import LinkScope
 from reports.query import Period, Query, ask
 from reports.query.filters import MAX_VALUES
@@ -26,10 +27,7 @@ def is_any_of(dimension: str, *values: object) -> Row:
     """Build a filter: the dimension is one of the values; split into conditions of as many values as the engine
     accepts."""
     texts = [str(value) for value in values]
-    parts = [
-        {"dimension": dimension, "operator": "is", "value": texts[first : first + MAX_VALUES]}
-        for first in range(0, len(texts), MAX_VALUES)
-    ]
+    parts = [is_one_of(dimension, *texts[first : first + MAX_VALUES]) for first in range(0, len(texts), MAX_VALUES)]
     return parts[0] if len(parts) == 1 else {"or": parts}
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.conf import settings
 
+from goals.predicates import is_one_of
 from reports import baseline
 from reports.query import Period
 from reports.query.analyses import visit_lists
@@ -115,7 +116,7 @@ def watch_silence(alert: Alert, now: datetime) -> Sequence[AlertNotification]:
 def watch_tag(alert: Alert, now: datetime) -> Sequence[AlertNotification]:
     """Fire when a visitor with a tag, such as a username, has arrived within the last quarter of an hour."""
     key, value = alert.parameters["key"], alert.parameters["value"]
-    where = {"dimension": f"tag:{key}", "operator": "is", "value": [value]}
+    where = is_one_of(f"tag:{key}", value)
     visits = int(measure(alert, "visits", now - timedelta(minutes=15), now, now, where))
     was_here, alert.memory = alert.memory.get("here"), {"here": bool(visits)}
     if not visits or was_here:

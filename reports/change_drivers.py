@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from reports.query import Period, Query, QueryRefused, Result, ask_many
-from reports.query.comparison import find_comparison_period
+from reports.query.periods import find_comparison_period
 
 DRIVER_DIMENSIONS = ("source", "page", "country")
 MAX_VALUES = 500  # values compared on each side

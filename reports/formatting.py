@@ -1,18 +1,25 @@
-"""Formatted metric values: short, exact, and compared with the value of another period."""
+"""Formatted metric values: short, exact, and compared with the value of another period; cells of CSV files; and
+the template filters for text and addresses of strangers, which are shortened, and linked to only if they are safe.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlsplit
 
 from babel import Locale
 from babel.numbers import format_compact_currency, format_compact_decimal, format_currency, format_decimal
+from django import template
 
-from reports.query.registry import METRICS, Metric
+from reports.query.metrics import METRICS, Metric
 
+register = template.Library()
 MIN_COMPACT_VALUE = 10_000  # smaller numbers are written in full, which is as short
 NO_VALUE = "–"
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+SAFE_SCHEMES = ("http", "https")
 
 
 @dataclass(frozen=True)
@@ -124,3 +131,29 @@ def format_metric(name: str, value: Any, locale: Locale, before: Any = None, cur
 def format_percent(part: float, total: float, digits: int = 1) -> str:
     """Format a share in percent, such as "12.5%"; a dash where the total is zero."""
     return f"{100 * part / total:.{digits}f}%" if total else NO_VALUE
+
+
+def escape_cell(value: object) -> object:
+    """Return the value for a CSV file. Text that a spreadsheet would run gets an apostrophe in front."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value
+
+
+@register.filter
+def cut_middle(value: object, length: int = 60) -> str:
+    """Return the text, with an ellipsis in its middle where it is longer than `length`."""
+    text = str(value)
+    if len(text) <= length:
+        return text
+    head = (length - 1) * 2 // 3
+    return f"{text[:head]}…{text[-(length - 1 - head) :]}"
+
+
+@register.filter
+def safe_link(url: object) -> str:
+    """Return the address if it is one of http or https; else an empty string."""
+    text = str(url).strip()
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return ""
+    return text if parts.scheme.lower() in SAFE_SCHEMES and parts.netloc else ""

@@ -1,14 +1,19 @@
-"""Labels of values: countries, languages, empty values, visitors without a name. And the locale of a reader."""
+"""Labels of values: countries, languages, empty values, visitors without a name, and the tracked links that started
+visits, which the app that stores them reads. And the locale of a reader.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from functools import lru_cache
+from typing import Any, NamedTuple
 
 from babel import Locale, UnknownLocaleError
 from django.http import HttpRequest
 
 from accounts.host_names import format_host
-from reports.query.registry import Dimension
+from accounts.models import Account
+from reports.query.dimensions import Dimension
 from reports.query.vocabulary import ENGLISH, WEEKDAYS, format_country, format_language
 
 MAX_HEADER_LENGTH = 100
@@ -50,3 +55,29 @@ def label_value(row: Dimension, value: object) -> str:
 def build_nickname(device: int) -> str:
     """Return the name for a visitor whom the site has not named; it is the same on every page."""
     return f"Visitor {int(device) % 0x10000:04x}"
+
+
+class LinkLabel(NamedTuple):
+    """The label of a tracked link, and its page."""
+
+    name: str
+    href: str
+
+
+LinkReader = Callable[[Any, Account, Iterable[int]], dict[int, LinkLabel]]
+_readers: list[LinkReader] = []
+
+
+def register_link_labels(reader: LinkReader) -> None:
+    """Register `reader(user, account, ids)`, which returns those of the links that the user may see, by id."""
+    if reader not in _readers:
+        _readers.append(reader)
+
+
+def find_links(user: Any, account: Account, ids: Iterable[int]) -> dict[int, LinkLabel]:
+    """Return the links that the user may see, by id. The id 0 is not a link."""
+    link_ids = {link_id for link_id in ids if link_id}
+    links: dict[int, LinkLabel] = {}
+    for reader in _readers if link_ids else ():
+        links |= reader(user, account, link_ids)
+    return links

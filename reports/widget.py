@@ -19,6 +19,8 @@ from django.views.decorators.http import require_safe
 from accounts.keys import is_same_key
 from accounts.models import User
 from accounts.security.client_ip import get_client_key
+from goals.predicates import is_one_of
+from reports.clicky.stats_request import parse_number
 from reports.dashboard.presenters.visits import build_visitor, parse_instant
 from reports.dashboard.state import parse_conditions
 from reports.dashboard.views.heatmaps import parse_outcome
@@ -28,7 +30,7 @@ from reports.query import Period, Query, ask
 from reports.query.analyses import heatmaps, visit_lists
 from reports.query.dimensions import get_dimension
 from reports.query.errors import QueryRefused
-from reports.rate_limits import count_and_check
+from reports.request_limits import count_and_check
 from sites import onsite_tokens, site_cache
 from sites.access import site_for_actor
 from sites.site_config import SiteConfig
@@ -41,11 +43,6 @@ PAGE_ROWS, MAX_SOURCES = 8, 5
 MAX_PAGE = 100
 DEFAULT_HEATMAP_PERIOD = "30d"
 WidgetData = Callable[[SiteConfig, QueryDict, datetime], dict[str, Any]]
-
-
-def parse_number(text: str, max_digits: int, default: int = 0) -> int:
-    """Return a whole number of at most `max_digits` ASCII digits, or the default."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= max_digits else default
 
 
 @require_safe
@@ -84,7 +81,7 @@ def build_script(text: str, status: int = 200) -> HttpResponse:
 
 def authorize(params: QueryDict) -> tuple[SiteConfig, int | None] | None:
     """Return (site, user id) for a site's key or a user's token; the user id is None for a key. None: no access."""
-    site_id, key = parse_number(params.get("site_id", ""), 18, -1), params.get("sitekey", "")
+    site_id, key = parse_number(params.get("site_id", ""), -1, 18), params.get("sitekey", "")
     site = site_cache.get_site(site_id) if site_id >= 0 else None
     if site is None or not key:
         return None
@@ -113,7 +110,7 @@ def parse_path(site: SiteConfig, params: QueryDict) -> str:
 def build_stats(site: SiteConfig, params: QueryDict, now: datetime) -> dict[str, Any]:
     """Return the visitors online on the site and the page, and today's numbers and sources of the page."""
     sites, today = (site.site_id,), Period.parse("today", site.timezone, now)
-    page = [{"dimension": "page", "operator": "is", "value": [parse_path(site, params)]}]
+    page = [is_one_of("page", parse_path(site, params))]
     on_site = ask(Query(sites, today, ("online",)), now=now).rows[0]
     on_page = ask(Query(sites, today, ("online",), where=page), now=now).rows[0]
     numbers = ask(Query(sites, today, ("visitors", "views"), where=page), now=now).rows[0]
@@ -129,7 +126,7 @@ def build_stats(site: SiteConfig, params: QueryDict, now: datetime) -> dict[str,
 
 def build_visitors(site: SiteConfig, params: QueryDict, now: datetime) -> dict[str, Any]:
     """Return the visitors online, PAGE_ROWS at a time (`page`); with `sub=page` only those on this page."""
-    page = min(MAX_PAGE, max(1, parse_number(params.get("page", "1"), 3, 1)))
+    page = min(MAX_PAGE, max(1, parse_number(params.get("page", "1"), 1, 3)))
     rows = visit_lists.list_online_visits(site.site_id, now)
     if params.get("sub") == "page":
         path = parse_path(site, params)
@@ -152,7 +149,7 @@ def build_visit(row: dict[str, Any], site: SiteConfig, now: datetime) -> dict[st
 def build_heatmap(site: SiteConfig, params: QueryDict, now: datetime) -> dict[str, Any]:
     """Return the clicks on the page for the overlay, of windows as wide as this one (`w`) and the filtered visits."""
     period = params.get("date") or params.get("period") or DEFAULT_HEATMAP_PERIOD
-    pixels = parse_number(params.get("w", ""), 5, -1)
+    pixels = parse_number(params.get("w", ""), -1, 5)
     width = heatmaps.find_width_name(pixels) if pixels >= 0 else ""
     query = heatmaps.build_heatmap(
         site.site_id, Period.parse(period, site.timezone, now), parse_path(site, params),
@@ -179,11 +176,12 @@ def build_heatmap(site: SiteConfig, params: QueryDict, now: datetime) -> dict[st
 def parse_filter(params: QueryDict) -> list[Any]:
     """Return the filter of the visits: the dashboard's filters, segment and outcome, Clicky's `sub` and `subitem`."""
     where: list[Any] = [condition.to_json() for condition in parse_conditions(params)]
-    segment = parse_number(params.get("segment", ""), 15, -1)
+    segment = parse_number(params.get("segment", ""), -1, 15)
     if segment >= 0:
         where.append({"segment": segment})
-    if params.get("sub") and params.get("subitem"):
-        where.append({"dimension": params["sub"], "operator": "is", "value": [params["subitem"]]})
+    dimension, value = params.get("sub", ""), params.get("subitem", "")
+    if dimension and value:
+        where.append(is_one_of(dimension, value))
     return where + parse_outcome(params.get("outcome", ""))
 
 

@@ -1,8 +1,13 @@
-"""Fetching sites with permission: views and APIs get a site only through `site_for` or `site_for_actor`."""
+"""Fetching sites with permission: views and APIs get a site only through `site_for` or `site_for_actor`,
+and templates link only to pages that the reader may open (`may_with_site`).
+"""
+
+from __future__ import annotations
 
 from collections.abc import Collection
 from typing import Any
 
+from django import template
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest
 
@@ -17,6 +22,7 @@ from accounts.permissions import (
 )
 from sites.models import Site
 
+register = template.Library()
 KIND = "site"
 
 
@@ -69,3 +75,12 @@ def list_existing_sites(account: Account, ids: Collection[int]) -> list[tuple[in
 
 # Registered as a kind of object that guests can be granted
 SITE_KIND = GrantKind(KIND, "Site", find_sites, list_existing_sites)
+
+
+@register.simple_tag(takes_context=True)
+def may_with_site(context: Any, what: str, site: Any) -> bool:
+    """Return whether the reader may do `what` ("view", "edit", "manage") with the site; False for any other object."""
+    request = context.get("request")
+    if not isinstance(site, Site) or request is None:
+        return False
+    return may_on_site(request.user, site, what)

@@ -22,7 +22,7 @@ from typing import Any, Generic, TypeVar
 
 from django.db.models import QuerySet
 
-from accounts.fair_order import rank_by_account
+from accounts.selectors import rank_by_account
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")  # what a job works on

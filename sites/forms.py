@@ -8,7 +8,7 @@ from django import forms
 
 from accounts.forms import TIMEZONE_CHOICES
 from accounts.models import Account, Right
-from accounts.security.masking import mask, unmask
+from accounts.security.encrypted_fields import mask, unmask
 from sites.models import MAX_RETENTION_MONTHS, AddressPolicy, CookiePolicy, Site
 from sites.settings_fields import UNTYPED_CLICK, UNTYPED_VIEW
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from django.db import models, transaction
 
-from accounts.constraints import is_one_of
 from accounts.keys import derive_key
 from accounts.models import Account, User
 from accounts.security.encrypted_fields import EncryptedCharField
+from accounts.validators import build_choice_check
 
 FIRST_SITE_ID = 101_000_001
 MAX_RETENTION_MONTHS = 1200
@@ -118,8 +118,8 @@ class Site(VersionedModel):
 
     class Meta:
         constraints = [
-            is_one_of("addresses", AddressPolicy, "site_addresses_is_known"),
-            is_one_of("cookies", CookiePolicy, "site_cookies_is_known"),
+            build_choice_check("addresses", AddressPolicy, "site_addresses_is_known"),
+            build_choice_check("cookies", CookiePolicy, "site_cookies_is_known"),
             models.CheckConstraint(
                 condition=models.Q(retention_months__lte=MAX_RETENTION_MONTHS), name="site_retention_has_a_limit"
             ),

@@ -26,14 +26,14 @@ BELOW: dict[str, set[str]] = {
 # `accounts` and `sites`, which stand last, are imported by neither
 ORDER: dict[str, tuple[str, ...]] = {
     "accounts": (
-        "host_names", "fair_order", "threads", "keys", "constraints", "validators", "models", "limits", "permissions",
+        "host_names", "threads", "keys", "validators", "models", "limits", "permissions",
         "revocation", "selectors", "forms", "security", "custom_domains", "branding", "mail", "services", "navigation",
         "api", "views", "management", "apps", "urls", "operations",
     ),
     "sites": (
-        "amounts", "fast_settings", "hosts", "latest_traffic", "onsite_tokens", "page_paths",
-        "cache_refresher", "fair_rounds", "outbound", "models", "access", "navigation", "settings_fields", "forms",
-        "site_config", "site_cache", "installation", "services", "revocation", "templatetags", "api", "views",
+        "amounts", "fast_settings", "hosts", "onsite_tokens", "page_paths",
+        "cache_refresher", "fair_rounds", "outbound", "models", "access", "settings_pages", "settings_fields", "forms",
+        "site_config", "site_cache", "installation_check", "services", "key_revocation", "api", "views",
         "management", "apps", "urls", "alerts", "uptime",
     ),
     "tracking": (
@@ -43,14 +43,14 @@ ORDER: dict[str, tuple[str, ...]] = {
         "views", "apps", "urls",
     ),
     "reports": (
-        "query", "csv_cells", "rate_limits", "templatetags", "baseline", "change_drivers", "filter_access",
-        "formatting", "labels", "alert_conditions", "latest_traffic", "manual_goals", "quotas", "incident_costs",
+        "query", "request_limits", "baseline", "change_drivers", "filter_access",
+        "formatting", "labels", "alert_conditions", "quotas", "incident_costs",
         "annotations", "clickport", "clicky", "digests", "dashboard", "sharing", "docs", "openapi", "widget",
         "apps", "urls",
     ),
     "links": (
-        "models", "url_policy", "validators", "permissions", "routing", "selectors", "addresses", "services", "stats",
-        "redirect", "conversions", "monitoring", "clickmeter", "shortener", "web", "templatetags", "middleware",
+        "models", "url_policy", "validators", "permissions", "routing", "selectors", "public_urls", "services", "stats",
+        "redirect", "conversions", "monitoring", "clickmeter", "shortener", "web", "middleware",
         "apps", "urls",
     ),
 }  # fmt: skip

@@ -9,7 +9,7 @@ from __future__ import annotations
 from sites.models import Site
 from sites.services import visitors_mark
 from tracking import spool
-from tracking.pipeline.quarantine import BY_HAND
+from tracking.pipeline.bot_quarantine import BY_HAND
 from tracking.store.corrections import Selection
 from tracking.store.move import quarantine_events, restore_events
 from tracking.store.subjects import has_events, list_devices_of_visit, list_quarantined_devices

@@ -9,18 +9,25 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from tracking import ingestion, static_js
 from tracking.endpoints import clickport, clicky
-from tracking.web import EndpointRequest, Header, Reply, build_gif_reply, format_header
+from tracking.web import (
+    EndpointRequest,
+    Header,
+    Receive,
+    Reply,
+    Scope,
+    Send,
+    build_gif_reply,
+    format_header,
+    read_body,
+)
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 EndpointFunction = Callable[[EndpointRequest], Reply]
 
 MAX_BYTES = 64 * 1024
@@ -84,7 +91,7 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
         return await send_reply(send, request, ANY_ORIGIN, Reply(b"Not found", status=404))
     reply = answer_without_endpoint(request, endpoint)
     if reply is None and request.method == "POST":
-        body = await read_body(receive)
+        body = await read_body(receive, MAX_BYTES)
         if body is None:
             return None  # the client disconnected
         request.body = body
@@ -179,18 +186,6 @@ def run_endpoint(endpoint: Endpoint, request: EndpointRequest) -> Reply:
         reply = build_gif_reply(ingestion.reject_request(0, "bad_request", request.now).reason)
         reply.status = 400
         return reply
-
-
-async def read_body(receive: Receive) -> bytes | None:
-    """Read the body, or a little more than the limit; None when the client disconnected before its end."""
-    body = b""
-    while True:
-        message = await receive()
-        if message["type"] != "http.request":
-            return None
-        body += message.get("body", b"")
-        if not message.get("more_body") or len(body) > MAX_BYTES:
-            return body
 
 
 def build_preflight_headers(endpoint: Endpoint) -> list[Header]:

@@ -19,6 +19,7 @@ KINDS = (
     "link", "pixel", "spider", "conversion", "refund",
 )  # fmt: skip
 ACTIONS = ("view", "event", "click", "outbound", "download", "form", "video")
+UTM_NAMES = ("utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term")  # parameters, and columns
 
 
 @dataclass(slots=True)

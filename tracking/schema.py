@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from tracking.event import UTM_NAMES
+
 
 class EventColumn(NamedTuple):
     name: str
@@ -86,8 +88,5 @@ EVENT_COLUMNS: tuple[EventColumn, ...] = (
 
 COLUMN_NAMES = frozenset(column.name for column in EVENT_COLUMNS)
 # The columns of a visit's source and of the link that led to it: all its events have those of the first one
-ORIGIN_COLUMNS = (
-    "referrer", "referrer_domain", "source", "channel", "search_term",
-    "utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term",
-)  # fmt: skip
+ORIGIN_COLUMNS = ("referrer", "referrer_domain", "source", "channel", "search_term", *UTM_NAMES)
 LINK_COLUMNS = ("link_id", "group_id", "click_id")

@@ -20,7 +20,7 @@ from rest_framework.response import Response
 from accounts.api.base import ManagementView
 from sites.access import site_for, site_for_actor
 from sites.models import Site
-from sites.navigation import build_settings_context
+from sites.settings_pages import build_settings_context
 from tracking import data_requests
 
 PERSON_CHOICES = [

@@ -6,14 +6,19 @@ anything expensive only when it is needed.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
+from typing import Any
 from urllib.parse import unquote_plus
 
 from django.conf import settings
 
 Header = tuple[bytes, bytes]
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 GIF = (
     b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff!\xf9\x04\x01\x00\x00\x00\x00,"
@@ -147,6 +152,18 @@ def build_security_headers() -> tuple[Header, ...]:
 def format_header(name: bytes, value: bytes) -> bytes:
     """Format a header as it is sent."""
     return b"%b: %b\r\n" % (name, value)
+
+
+async def read_body(receive: Receive, max_bytes: int) -> bytes | None:
+    """Read the body, or a little more than `max_bytes`; None when the client disconnected before its end."""
+    body = b""
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            return None
+        body += message.get("body", b"")
+        if not message.get("more_body") or len(body) > max_bytes:
+            return body
 
 
 def build_gif_reply(dropped: str = "") -> Reply:

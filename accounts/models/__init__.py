@@ -2,7 +2,7 @@
 
 from accounts.models.accounts import Account, ExposedKey, Grant, Invitation, Membership, Right, Role, User
 from accounts.models.host_claims import EXCLUSIVE_PURPOSES, HostClaim, HostOwner, Purpose, VerificationMethod
-from accounts.models.secret_key import SecretKeyFingerprint, compute_fingerprint
+from accounts.models.secret_key_fingerprint import SecretKeyFingerprint, compute_fingerprint
 
 __all__ = [
     "EXCLUSIVE_PURPOSES",

@@ -10,8 +10,8 @@ from django.db import models
 from django.utils import timezone
 from django.utils.crypto import get_random_string
 
-from accounts.constraints import is_one_of
 from accounts.keys import derive_guid, hash_key
+from accounts.validators import build_choice_check
 
 
 class UserManager(BaseUserManager["User"]):
@@ -136,7 +136,7 @@ class Membership(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["user", "account"], name="one_membership_per_account"),
-            is_one_of("role", Role, "membership_role_is_known"),
+            build_choice_check("role", Role, "membership_role_is_known"),
         ]
 
     def __str__(self) -> str:
@@ -185,7 +185,7 @@ class Grant(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["membership", "kind", "object_id"], name="one_grant_per_thing"),
-            is_one_of("right", Right, "grant_right_is_known"),
+            build_choice_check("right", Right, "grant_right_is_known"),
         ]
         indexes = [models.Index(fields=["kind", "object_id"])]
 
@@ -230,7 +230,7 @@ class Invitation(models.Model):
 
     class Meta:
         constraints = [
-            is_one_of("role", Role, "invitation_role_is_known"),
+            build_choice_check("role", Role, "invitation_role_is_known"),
             models.CheckConstraint(
                 condition=models.Q(account__isnull=False) | models.Q(email="", role=Role.OWNER),
                 name="invitation_without_account_is_set_up",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Q
 
-from accounts.constraints import is_one_of
+from accounts.validators import build_choice_check
 
 
 class Purpose(models.TextChoices):
@@ -61,7 +61,7 @@ class HostClaim(models.Model):
                 | Q(proved__isnull=False, proof__in=VerificationMethod.values),
                 name="a_proved_claim_says_how",
             ),
-            is_one_of("purpose", Purpose, "claim_purpose_is_known"),
+            build_choice_check("purpose", Purpose, "claim_purpose_is_known"),
         ]
         indexes = [models.Index(fields=["host", "purpose"])]
 

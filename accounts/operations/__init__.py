@@ -1,1 +1,1 @@
-"""Operation of the installation: runs of periodic tasks, mail in files, cleanup, and the operator's pages."""
+"""Operation of the installation: runs of periodic tasks, mail in files, and the operator's pages."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 import email
+import logging
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email import policy
 from email.message import EmailMessage
 from pathlib import Path
@@ -18,6 +19,8 @@ FILE_NAME_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,80}\.log\Z")
 MAIL_SEPARATOR = b"\n" + b"-" * 79 + b"\n"  # written by Django's file backend after every mail
 CONTENT_ID_PATTERN = re.compile(r'"cid:([^"]{1,200})"')
 MAX_MAILS = 200
+MAIL_RETENTION = timedelta(days=30)
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -106,3 +109,16 @@ def read_mails(path: Path) -> Iterator[StoredMail]:
             yield StoredMail(
                 path.name, place, at, email.message_from_bytes(text, _class=EmailMessage, policy=policy.default)
             )
+
+
+def mails_clear(now: datetime) -> int:
+    """Delete mail files that are older than MAIL_RETENTION; returns how many."""
+    oldest, deleted = (now - MAIL_RETENTION).timestamp(), 0
+    for path in list_files():
+        try:
+            if path.stat().st_mtime < oldest:
+                path.unlink()
+                deleted += 1
+        except OSError as error:  # such as one that another process has deleted
+            log.warning("%s could not be deleted: %s", path, error.strerror)
+    return deleted

@@ -1,4 +1,5 @@
-"""Model fields whose values are encrypted in the database, with keys made from SECRET_KEY.
+"""Secrets that are stored: model fields whose values are encrypted in the database, with keys made from SECRET_KEY, and
+their display in forms, where dots stand for a stored secret and leave it unchanged when they are submitted.
 
 Only this module uses the library (django-fernet-encrypted-fields). The library derives the keys: PBKDF2 over
 SECRET_KEY, and over each of SECRET_KEY_FALLBACKS for values that were encrypted before the key was changed. Its own
@@ -20,6 +21,7 @@ from typing import Any
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.apps import apps
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models.functions import Cast
 from encrypted_fields.fields import EncryptedCharField as LibraryCharField
@@ -28,6 +30,7 @@ from encrypted_fields.fields import EncryptedTextField as LibraryTextField
 
 log = logging.getLogger(__name__)
 MAX_CHECKED_ROWS = 100  # of each column, when we check whether SECRET_KEY decrypts them
+DOTS = "••••••••"
 
 
 class Unreadable:
@@ -204,3 +207,22 @@ def reencrypt_column(model: type[models.Model], field: str) -> tuple[int, int]:
         )
         succeeded += unchanged_row.update(**{field: parse_decrypted(model, field, text)})
     return succeeded, failed
+
+
+def mask(secret: str) -> str:
+    """Return dots for a secret, "" for none."""
+    return DOTS if secret else ""
+
+
+def unmask(entered: str, stored: str) -> str:
+    """Return the stored secret if its dots were submitted, else the entered text.
+
+    Raises ValidationError for dots without a stored secret, or within other text.
+    """
+    if entered == DOTS and stored:
+        return stored
+    if not entered and isinstance(stored, Unreadable):
+        return stored  # unchanged: the key that decrypts it may be added to SECRET_KEY_FALLBACKS later
+    if "•" in entered:
+        raise ValidationError("Enter this again. The dots only stand for the stored value.")
+    return entered

@@ -79,3 +79,8 @@ class SessionStore(DatabaseStore):
         key = session_key or self.session_key
         if key is not None:
             await super().adelete(hash_session_key(key))
+
+
+def sessions_clear() -> None:
+    """Delete the sessions that have expired, as Django's `clearsessions` does."""
+    SessionStore.clear_expired()

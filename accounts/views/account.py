@@ -27,8 +27,7 @@ from accounts.services import (
     user_password_set,
     user_update,
 )
-from accounts.views.host_verification import check_host_now
-from accounts.views.secrets import render_secrets
+from accounts.views.button_responses import check_host_now, render_secrets
 from accounts.views.sign_in import get_next_page
 
 

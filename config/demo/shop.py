@@ -12,10 +12,9 @@ from accounts.custom_domains.services import host_provision
 from accounts.models import Account, Purpose, Right
 from accounts.services import account_create, grant_set
 from config.demo.world import load_world
-from goals.funnels import funnel_save
-from goals.services import goal_create, segment_create
+from goals.services import funnel_save, goal_create, segment_create
 from links.models import Datapoint, DatapointKind, Group, Listing, Status
-from links.services.account import entry_create, script_write
+from links.services.account_settings import entry_create, script_write
 from links.services.conversions import conversion_create
 from links.services.domains import domain_create
 from links.services.groups import group_create

@@ -1,8 +1,11 @@
-"""Error responses outside of views, in the format of the API or page at the requested address."""
+"""Error responses outside of views, in the format of the API or page at the requested address; and what the debug pages
+of DEBUG=1 hide.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any, NamedTuple
@@ -12,6 +15,7 @@ from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.http import HttpRequest, HttpResponse
 from django.http.multipartparser import MultiPartParserError
 from django.utils.html import escape
+from django.views.debug import SafeExceptionReporterFilter
 from django.views.defaults import page_not_found, permission_denied
 
 from accounts.api.base import ERROR_CODES
@@ -23,6 +27,7 @@ from reports.clickport import errors as clickport
 from reports.clicky import outputs
 
 CLICKY_PREFIXES = ("/api/stats", "/api/account/", "/api/whitelabel/", "/stats/api")
+HIDDEN_SETTINGS = r"|(EVENTS|REDIS|DATABASE|EMAIL)_URL|^LOCATION$"  # may hold a password; LOCATION is a cache's
 RETRY_SECONDS = 5  # Retry-After of a 503
 JSON_CONTENT_TYPE = "application/json; charset=utf-8"
 TOO_LARGE_MESSAGE = "The body is too large."
@@ -105,3 +110,9 @@ def call_error_view(handler: Callable[..., HttpResponse], request: HttpRequest, 
         return handler(request, exception)
     except (SuspiciousOperation, MultiPartParserError) as error:
         return handle_bad_request(request, error)
+
+
+class ExceptionFilter(SafeExceptionReporterFilter):
+    """Django's own filter, which also hides the addresses of stores, caches and mail servers. It goes by names."""
+
+    hidden_settings = re.compile(SafeExceptionReporterFilter.hidden_settings.pattern + HIDDEN_SETTINGS, re.IGNORECASE)

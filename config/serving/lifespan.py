@@ -14,9 +14,8 @@ from typing import Any, NamedTuple
 from django.db import DatabaseError, connection
 
 from accounts.security.secret_key import check_secret_key
-from links.addresses import update_system_domain
-from links.redirect import pausing
-from links.redirect import state_rebuild as rebuild_links
+from links.public_urls import update_system_domain
+from links.redirect import click_deduplication, pausing
 from links.routing import link_cache
 from sites import site_cache
 from tracking import geo, live, maintenance, remote_commands, spool
@@ -60,7 +59,7 @@ COMPONENTS: tuple[ServerComponent, ...] = (
     ServerComponent("spool writer", spool.start, spool.stop),
     ServerComponent("open visits", restore.rebuild, do_nothing),
     ServerComponent("interrupted corrections", maintenance.finish_at_start, do_nothing),
-    ServerComponent("windows of links", rebuild_links.rebuild, do_nothing),
+    ServerComponent("windows of links", click_deduplication.rebuild_state, do_nothing),
     ServerComponent("commands", remote_commands.serve, remote_commands.stop),
     ServerComponent("live streams", live.reopen, live.close),
 )

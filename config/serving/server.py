@@ -1,14 +1,20 @@
-"""The web server: uvicorn in this process, with limits on connections and immediate responses."""
+"""The web server: uvicorn in this process, with limits on connections and immediate responses; and the lock that allows
+one per DATA_DIR.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import gc
+import os
 import resource
 import signal
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -167,3 +173,29 @@ def build_server_config(
         "timeout_keep_alive": 15, "timeout_graceful_shutdown": SHUTDOWN_SECONDS,
     }  # fmt: skip
     return uvicorn.Config(app, host=host, port=port, **{**settings, **more})
+
+
+class AlreadyServing(RuntimeError):
+    """Another process serves from this directory. The message is shown to the user."""
+
+
+@contextmanager
+def hold_serving_lock(data_dir: Path) -> Iterator[None]:
+    """Hold the lock on the directory, which the kernel releases when the process ends, however it ends.
+
+    Raises AlreadyServing.
+    """
+    path = data_dir / "serve.lock"
+    with path.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            file.seek(0)
+            other = file.read().strip() or "unknown"
+            raise AlreadyServing(
+                f"Footfall already serves from {data_dir} (process {other}); stop it, or set another DATA_DIR."
+            ) from error
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield

@@ -3,7 +3,7 @@
 An address from `{% static %}` has the parameter `v`, a hash of the content, so browsers may cache it forever; an
 address without it is cached for a minute. A script's imports of other modules are served with the parameter, too; so
 a change of a module changes the addresses of all that import it, and a page never runs modules of two versions. While
-DEBUG is on, files may change, so Django serves them.
+DEBUG is on, files may change, so Django serves them. `{% script_module %}` is the template tag of a page's modules.
 """
 
 from __future__ import annotations
@@ -19,11 +19,16 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from django import template
 from django.conf import settings
 from django.contrib.staticfiles.storage import StaticFilesStorage
+from django.templatetags.static import static
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 
 from tracking.web import build_security_headers
 
+register = template.Library()
 Headers = list[tuple[bytes, bytes]]
 SERVED_SUFFIXES = {".css", ".js", ".svg", ".png", ".ico", ".txt", ".woff2"}
 COMPRESSED_SUFFIXES = {".css", ".js", ".svg", ".txt"}
@@ -152,3 +157,14 @@ class VersionedStorage(StaticFilesStorage):
         address = super().url(name)
         file = None if settings.DEBUG or name is None else load_file(name)
         return f"{address}?v={file.version}" if file else address
+
+
+@register.simple_tag
+def script_module(name: str) -> SafeString:
+    """Render the script element of a module, and links that preload what it imports.
+
+    Without the links a browser would learn of each import only once the module above it had arrived.
+    """
+    imports = [] if settings.DEBUG else list_imports(name)
+    preloads = format_html_join("\n", '<link rel="modulepreload" href="{}">', ([static(each)] for each in imports))
+    return format_html('{}\n<script type="module" src="{}"></script>', preloads, static(name))

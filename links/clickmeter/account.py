@@ -19,7 +19,7 @@ from links.clickmeter.guests import format_guest_name
 from links.clickmeter.parsers import parse_optional_time
 from links.clickmeter.times import ZONE_NUMBERS, format_time, parse_zone
 from links.models import Datapoint, Domain, Listing, Status
-from links.services import account as account_services
+from links.services import account_settings as account_services
 from reports.query import Period
 
 Json = dict[str, Any]

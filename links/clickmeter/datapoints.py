@@ -6,12 +6,12 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 
-from links.addresses import system_domain
 from links.clickmeter import parsers, selectors, serializers
 from links.clickmeter.api_request import ApiRequest, parse_integer
 from links.clickmeter.errors import Failure, forbidden, invalid, list_errors, not_found
 from links.models import Datapoint, DatapointKind, Domain
 from links.models import Group as GroupRow
+from links.public_urls import system_domain
 from links.selectors import find_row, find_rows, find_tags
 from links.services import links as services
 

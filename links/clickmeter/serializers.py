@@ -9,7 +9,6 @@ from typing import Any
 from django.db.models import Count, Prefetch, prefetch_related_objects
 
 from accounts.models import Grant
-from links.addresses import tracking_url
 from links.clickmeter.parsers import POSITION_NAMES
 from links.clickmeter.times import format_time
 from links.models import (
@@ -26,6 +25,7 @@ from links.models import (
     Tag,
 )
 from links.permissions import DATAPOINT, GROUP, LinkScope
+from links.public_urls import tracking_url
 
 Json = dict[str, Any]
 TYPE_NAMES = {DatapointKind.LINK: "TrackingLink", DatapointKind.PIXEL: "TrackingPixel"}

@@ -21,7 +21,7 @@ from links.clickmeter.api_request import parse_request
 from links.clickmeter.errors import Failure, build_validation_failure
 from links.clickmeter.operations import Operation
 from reports.query import QueryRefused
-from reports.rate_limits import count_request
+from reports.request_limits import count_request
 
 MAX_PER_SECOND = 10
 JSON = "application/json; charset=utf-8"

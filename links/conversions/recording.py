@@ -1,4 +1,5 @@
-"""Recording conversions: attribute them to a click (`links.conversions.attribution`), value and deduplicate them.
+"""Recording conversions, which the page after a sale or another server reports: attribute them to a click
+(`links.conversions.attribution`), value and deduplicate them.
 
 A parameter (order number) counts once per conversion. Without one every call counts, and the first of a click is
 unique. A refund (`refund=1` or a negative value) subtracts the value.
@@ -6,9 +7,12 @@ unique. A refund (`refund=1` or a negative value) subtracts the value.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from accounts.security.client_ip import is_in_networks
 from links.conversions import attribution
 from links.redirect import click_deduplication, click_pipeline, tokens
+from links.redirect.endpoints import EMPTY_PAGE, wants_page
 from links.redirect.link_request import LinkRequest, build_conversion_hit
 from links.routing import link_cache
 from links.routing.snapshot import AccountLinkConfig, ConversionSnapshot, LinkSnapshot
@@ -16,7 +20,8 @@ from sites.amounts import parse_amount
 from tracking import ingestion
 from tracking.event import Event, Hit, Rejection
 from tracking.pipeline.page import clip_text, limit_amount
-from tracking.pipeline.privacy import shorten_address
+from tracking.pipeline.visitor_address import shorten_address
+from tracking.web import Reply, build_gif_reply
 
 EMPTY_PARAMETERS = {"", "empty"}
 
@@ -87,3 +92,28 @@ def store_conversion(
     }  # fmt: skip
     shorten_address(hit, account.truncated_site if link.encode_ip else account.site, event)
     return ingestion.write_event(event, hit.now)
+
+
+def serve_conversion(request: LinkRequest) -> Reply:
+    """Serve `/conversion.aspx`: an image (`pixel=true`) or a frame of the page after a sale."""
+    outcome = record_conversion(request, browser=True)
+    dropped = outcome.reason if isinstance(outcome, Rejection) else ""
+    fields = request.fields()
+    if fields.get("pixel", "").lower() == "true" or not wants_page(request):
+        return build_gif_reply(dropped)
+    return Reply(EMPTY_PAGE, b"text/html; charset=utf-8", dropped=dropped)
+
+
+def serve_server_to_server(request: LinkRequest) -> Reply:
+    """Serve `/s2s`, where another server reports a conversion by click token; the JSON says whether it was accepted."""
+    outcome = record_conversion(request, browser=False)
+    if isinstance(outcome, Rejection):
+        body = b'{"status":"error","reason":"%s"}' % outcome.reason.encode()
+        return Reply(body, b"application/json", 200 if outcome.reason == "duplicate" else 404, dropped=outcome.reason)
+    return Reply(b'{"status":"ok"}', b"application/json")
+
+
+CONVERSION_ENDPOINTS: dict[str, Callable[[LinkRequest], Reply]] = {
+    "/conversion.aspx": serve_conversion,
+    "/s2s": serve_server_to_server,
+}

@@ -4,9 +4,8 @@ Enumerations have the numbers that programs written for ClickMeter send and expe
 redirector and the dialect.
 """
 
-from links.models.account import MAX_LIST_ENTRIES, Entry, Listing, Script
+from links.models.account_settings import ACCOUNT_KINDS, MAX_LIST_ENTRIES, Domain, DomainKind, Entry, Listing, Script
 from links.models.conversions import MAX_CONVERSIONS, MAX_WINDOW_DAYS, MIN_WINDOW_DAYS, Attached, Conversion, Protocol
-from links.models.domains import ACCOUNT_KINDS, Domain, DomainKind
 from links.models.fields import MAX_URL
 from links.models.links import (
     MAX_SCRIPTS,

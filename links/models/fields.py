@@ -7,6 +7,8 @@ from typing import Any
 
 from django.db import models
 
+from accounts.validators import build_choice_check
+
 MAX_URL = 4000  # characters of a destination
 
 
@@ -31,9 +33,4 @@ class CodeField(models.CharField):
 
 def build_choice_checks(model: str, **choices: type[models.Choices]) -> list[models.CheckConstraint]:
     """Build a constraint per field: its value is one of its choices."""
-    return [
-        models.CheckConstraint(
-            condition=models.Q(**{f"{field}__in": allowed.values}), name=f"{model}_{field}_is_a_choice"
-        )
-        for field, allowed in choices.items()
-    ]
+    return [build_choice_check(field, allowed, f"{model}_{field}_is_a_choice") for field, allowed in choices.items()]

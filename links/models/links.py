@@ -7,9 +7,8 @@ from django.db.models import F, Q
 from django.db.models.functions import Lower
 
 from accounts.models import Account
-from links.models.account import Script
+from links.models.account_settings import Domain, Script
 from links.models.conversions import Conversion
-from links.models.domains import Domain
 from links.models.fields import MAX_URL, build_choice_checks
 from sites.models import VersionedModel
 

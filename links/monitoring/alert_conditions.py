@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from hashlib import sha256
 
-from links.addresses import tracking_url
 from links.models import Destination
 from links.monitoring.destination_checks import CONDITION
+from links.public_urls import tracking_url
 from links.selectors import MAX_SEARCH
 from sites.alerts.conditions import AlertCondition, AlertNotification, ConditionParameter
 from sites.alerts.models import Alert

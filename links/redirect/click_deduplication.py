@@ -1,20 +1,27 @@
 """Deduplication of clicks and conversions within a time window, and the click numbers of links.
 
 One process keeps them in memory. With several (REDIS_URL) Redis decides, and memory is the fallback while Redis is
-unavailable. All memory is bounded, and restored from the store at the start (`links.redirect.state_rebuild`).
+unavailable. All memory is bounded, and restored from the store at the start (`rebuild_state`), so that a restart loses
+nothing.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import OrderedDict
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache, partial
 from hashlib import blake2b
 from typing import Any
 
+from links.models import Mode
+from links.routing import link_cache
+from reports.query.analyses import link_hits
+from tracking import spool
 from tracking.state import shared_redis
 from tracking.state.salts import get_salt
+from tracking.store import StoreError
 
 UNIQUE_SECONDS = 1800
 MAX_KEYS = 1_000_000
@@ -24,6 +31,7 @@ local next = math.max(tonumber(redis.call('GET', KEYS[1]) or 0), tonumber(ARGV[1
 redis.call('SET', KEYS[1], next)
 return next
 """
+log = logging.getLogger(__name__)
 
 
 def hash_address(ip: str, day: date) -> int:
@@ -174,3 +182,40 @@ def forget() -> None:
     unique_clicks.forget()
     counted_conversions.forget()
     click_counters.forget()
+
+
+def rebuild_state(now: datetime | None = None) -> int:
+    """Restore the state; return the number of recent clicks that were read, 0 if the store is unavailable."""
+    now = now or datetime.now(UTC)
+    try:
+        spool.flush()  # first store what a killed process left in the spool
+        return load_state(now)
+    except StoreError as error:
+        log.warning("unique clicks and conversions could not be restored from the store: %s", error)
+        return 0
+
+
+def load_state(now: datetime) -> int:
+    """Load conversions, recent clicks and click counts from the store; return the number of recent clicks."""
+    for row in link_hits.list_sales_of_all(now - timedelta(seconds=counted_conversions.seconds)):
+        at = to_timestamp(row["ts"])
+        if row["name"]:
+            counted_conversions.remember(build_conversion_key(row["kind"], row["conversion_id"], row["name"]), at)
+        if row["is_unique"]:
+            counted_conversions.remember(build_conversion_key("first", row["conversion_id"], str(row["click_id"])), at)
+    recent_clicks = link_hits.list_unique_hits_of_all(now - timedelta(seconds=UNIQUE_SECONDS))
+    for row in recent_clicks:
+        unique_clicks.remember(f"{row['link_id']}:{row['view_id']}", to_timestamp(row["ts"]))
+    # Only these links need the exact number of a click
+    strict = [link for link in link_cache.list_links() if link.mode == Mode.SEQUENTIAL or link.expiration_clicks]
+    for number, count in link_hits.count_clicks(
+        {link.account_id for link in strict}, {link.link_id for link in strict}
+    ).items():
+        click_counters.seed(number, count)
+    for window in (unique_clicks, counted_conversions):
+        window.publish(now.timestamp())
+    return len(recent_clicks)
+
+
+def to_timestamp(ts: datetime) -> float:
+    return (ts if ts.tzinfo else ts.replace(tzinfo=UTC)).timestamp()

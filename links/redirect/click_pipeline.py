@@ -24,13 +24,11 @@ from sites import site_cache
 from sites.site_config import SiteConfig
 from tracking import ingestion
 from tracking.event import Event, Hit, Rejection
-from tracking.pipeline import quarantine
-from tracking.pipeline.device import fill_device
-from tracking.pipeline.location import fill_location
+from tracking.pipeline import bot_quarantine
+from tracking.pipeline.device import fill_device, fill_user_agent
 from tracking.pipeline.page import MAX_PATH_LENGTH, fill_details, fill_page
-from tracking.pipeline.privacy import shorten_address
 from tracking.pipeline.source import fill_source
-from tracking.pipeline.user_agent import fill_user_agent
+from tracking.pipeline.visitor_address import fill_location, shorten_address
 
 
 def read_click_address(hit: Hit, site: SiteConfig, event: Event) -> Rejection | None:
@@ -51,7 +49,7 @@ PREVIEWS = (
 )  # fmt: skip
 EMAIL_CLIENTS = ("thunderbird", "outlook", "ms-office", "mailbird", "postbox", "lotus-notes", "emclient", "airmail")
 PURPOSES = frozenset({"sec-purpose", "purpose", "x-purpose", "x-moz"})  # headers of browsers that fetch ahead
-CLICK_CHECKS = tuple(check for check in quarantine.BOT_CHECKS if check is not quarantine.check_automation_signs)
+CLICK_CHECKS = tuple(check for check in bot_quarantine.BOT_CHECKS if check is not bot_quarantine.check_automation_signs)
 MAX_USER_AGENT = 600
 secure_random = random.SystemRandom()
 
@@ -110,7 +108,7 @@ def find_bot_reason(hit: Hit, method: str) -> str:
 
 def find_click_bot_reason(hit: Hit, method: str, site: SiteConfig, event: Event) -> str:
     """Find why a click is a bot's: by `find_bot_reason`, else by the checks that page views pass too."""
-    return find_bot_reason(hit, method) or quarantine.find_bot_reason(hit, site, event, CLICK_CHECKS)
+    return find_bot_reason(hit, method) or bot_quarantine.find_bot_reason(hit, site, event, CLICK_CHECKS)
 
 
 @lru_cache(maxsize=20_000)
@@ -122,7 +120,7 @@ def find_agent_bot_reason(user_agent: str) -> str:
     for word in PREVIEWS:
         if word in lowered:
             return f"preview: {word}"
-    name = quarantine.get_crawler_name(user_agent)
+    name = bot_quarantine.get_crawler_name(user_agent)
     return f"signature: {name}" if name else ""
 
 
@@ -255,8 +253,9 @@ def record_click(click: LinkClick, url: str) -> Event | Rejection | None:
 
 
 def complete_event(click: LinkClick, url: str) -> Event:
-    """Complete the event of a click. `view_id` is the hash of its address, from which `links.redirect.state_rebuild`
-    restores unique clicks."""
+    """Complete the event of a click. `view_id` is the hash of its address, from which
+    `links.redirect.click_deduplication` restores unique clicks.
+    """
     link, hit, event = click.link, click.hit, click.event
     event["id"] = event["click_id"] = click.token.click_id
     event["view_id"] = click.address_hashes[0]

@@ -27,9 +27,14 @@ def build_hit(link: LinkSnapshot, request: LinkRequest, kind: str) -> Hit:
     hit = Hit(link.account_id, kind, ip, headers.get("user-agent", ""), request.now)
     hit.url = f"{request.scheme}://{headers.get('host', '')}{request.path}{'?' + query if query else ''}"
     hit.referrer, hit.text = headers.get("referer", ""), query
-    hit.language = headers.get("accept-language", "").partition(",")[0].partition(";")[0].strip()
+    hit.language = get_first_language(headers)
     hit.headers, hit.http_version = headers, request.http_version
     return hit
+
+
+def get_first_language(headers: dict[str, str]) -> str:
+    """Return the browser's first language, such as "de-CH"; "" if it names none."""
+    return headers.get("accept-language", "").partition(",")[0].partition(";")[0].strip()
 
 
 def build_conversion_hit(request: LinkRequest, conversion: ConversionSnapshot) -> Hit:
@@ -42,6 +47,6 @@ def build_conversion_hit(request: LinkRequest, conversion: ConversionSnapshot) -
         user_agent=headers.get("user-agent", ""),
         now=request.now,
         url=headers.get("referer", ""),
-        language=headers.get("accept-language", "").partition(",")[0].partition(";")[0].strip(),
+        language=get_first_language(headers),
         headers=headers,
     )

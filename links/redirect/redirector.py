@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
 from urllib.parse import parse_qsl
 
 from django.contrib.auth.hashers import check_password
@@ -28,11 +26,8 @@ from links.routing import link_cache
 from links.routing.snapshot import DomainSnapshot, LinkSnapshot
 from tracking.client_address import is_trusted_proxy, resolve_visitor_address
 from tracking.collector import HEADER_NAMES, decode_header_name
-from tracking.web import Reply
+from tracking.web import Receive, Reply, Scope, Send, read_body
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 MAX_BODY_BYTES = 64 * 1024
 MAX_QR_ADDRESS = 300  # characters; clients choose the host, and a code of 2,000 characters takes two seconds to draw
 # No alias ends with these, but mail programs take punctuation after an address for a part of it
@@ -65,7 +60,7 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
     request = build_request(scope)
     try:
         if request.method == "POST":
-            request.body = await read_body(receive)
+            request.body = (await read_body(receive, MAX_BODY_BYTES) or b"")[:MAX_BODY_BYTES]
         reply = await answer_request(request)
     except Exception:
         log.exception("a link failed on %s", request.path)
@@ -115,17 +110,6 @@ def find_scheme(scope: Scope, headers: dict[str, str]) -> str:
     if forwarded and is_trusted_proxy((scope.get("client") or ("",))[0]):
         return "https" if forwarded.partition(",")[0].strip() == "https" else "http"
     return str(scope.get("scheme", "http"))
-
-
-async def read_body(receive: Receive) -> bytes:
-    """Read the body, cut at MAX_BODY_BYTES."""
-    body = b""
-    while len(body) <= MAX_BODY_BYTES:
-        message = await receive()
-        body += message.get("body", b"")
-        if not message.get("more_body"):
-            break
-    return body[:MAX_BODY_BYTES]
 
 
 async def answer_request(request: LinkRequest) -> Reply:

@@ -20,7 +20,7 @@ from django.core.exceptions import ValidationError
 from links.models import Mode
 from links.url_policy import clean_optional_url, clean_url
 from links.validators import clean_text
-from tracking.pipeline.page import UTM_NAMES
+from tracking.event import UTM_NAMES
 
 Rules = dict[str, Any]
 MAX_ITEMS = 100

@@ -16,7 +16,6 @@ from django.db.models import Max, QuerySet
 from accounts.limits import check_limit, get_account_limit
 from accounts.models import Account
 from accounts.services import account_lock
-from links.addresses import system_domain
 from links.models import (
     MAX_CONVERSIONS,
     MAX_SCRIPTS,
@@ -34,6 +33,7 @@ from links.models import (
     Status,
     Tag,
 )
+from links.public_urls import system_domain
 from links.routing import link_cache
 from links.routing.loop_check import check_loops
 from links.routing.rules import clean_rules

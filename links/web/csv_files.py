@@ -15,15 +15,15 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_safe
 
-from links.addresses import tracking_url
 from links.models import Group
 from links.permissions import LinkScope
+from links.public_urls import tracking_url
 from links.services import links as services
 from links.services.groups import group_create
 from links.web.csv_columns import COLUMNS, read_fields
 from links.web.layout import links_page, render_page
 from links.web.listing import filter_links, query_recent_counts
-from reports.csv_cells import FORMULA_STARTS, escape_cell
+from reports.formatting import FORMULA_STARTS, escape_cell
 
 MAX_GROUP_NAME = 200
 EXPORT_ROWS = 1000  # links per part: as many as one condition of a query may name

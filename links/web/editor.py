@@ -12,9 +12,9 @@ from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from links.addresses import tracking_url
 from links.models import Datapoint, DatapointKind, Status
 from links.permissions import LinkScope
+from links.public_urls import tracking_url
 from links.redirect.tenant_content import build_content_messages
 from links.routing import link_cache
 from links.routing.engine import ClickContext, route_click

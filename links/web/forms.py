@@ -29,7 +29,7 @@ from links.permissions import LinkScope
 from links.routing.rules import DEVICES
 from links.selectors import find_tags, split_names
 from links.validators import check_year
-from tracking.pipeline.page import UTM_NAMES
+from tracking.event import UTM_NAMES
 
 LINES = {
     "random": "One address per line.",

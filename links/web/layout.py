@@ -1,4 +1,6 @@
-"""The layout that the pages of links share: permissions, navigation, and errors of services in forms."""
+"""The layout that the pages of links share: permissions, navigation, and errors of services in forms. By the tag
+`may_open_links` templates of any page learn whether the reader may open these.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from django import forms
+from django import forms, template
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
@@ -14,6 +16,7 @@ from django.shortcuts import render
 
 from links.permissions import LinkScope, link_scope_for
 
+register = template.Library()
 LinksView = Callable[..., HttpResponseBase]
 NAVIGATION = (
     ("list", "/links", "Links"),
@@ -83,3 +86,10 @@ def add_errors(form: forms.Form, error: ValidationError, names: dict[str, str] |
         name = (names or {}).get(field, field)
         for message in messages:
             form.add_error(name if name in form.fields else None, message)
+
+
+@register.simple_tag(takes_context=True)
+def may_open_links(context: Any) -> bool:
+    """Return whether the reader may open the pages of tracked links."""
+    request = context.get("request")
+    return request is not None and request.user.is_authenticated and bool(list_link_pages(request))

@@ -17,9 +17,9 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from links import stats
-from links.addresses import tracking_url
 from links.models import Datapoint, DatapointKind, Status
 from links.permissions import LinkScope
+from links.public_urls import tracking_url
 from links.selectors import MAX_SEARCH, find_row, find_tags, parse_id, search_links, split_names
 from links.services import links as services
 from links.web.layout import links_page, render_page

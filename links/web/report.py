@@ -17,15 +17,15 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.models import Account
 from links import stats
-from links.addresses import tracking_url
 from links.models import Conversion, Datapoint, DatapointKind
 from links.permissions import LinkScope
+from links.public_urls import tracking_url
 from links.web.layout import links_page, render_page
 from reports.dashboard.presenters.graph import GraphSeries, draw_graph
 from reports.formatting import format_money
 from reports.labels import detect_locale, label_value
 from reports.query import Period, QueryRefused
-from reports.query.registry import DIMENSIONS
+from reports.query.dimensions import DIMENSIONS
 from sites.hosts import normalize_host
 from sites.models import Site
 from sites.outbound import OutboundError, check_reachable

@@ -18,13 +18,13 @@ from accounts.custom_domains.services import host_claim
 from accounts.custom_domains.txt_records import DnsUnavailable, look_up_addresses
 from accounts.models import Account, Purpose
 from accounts.selectors import load_claims_by_host
-from accounts.views.host_verification import check_host_now
-from links.addresses import get_links_base_url
+from accounts.views.button_responses import check_host_now
 from links.models import Domain, Listing, Status
 from links.permissions import LinkScope
+from links.public_urls import get_links_base_url
 from links.routing import link_cache
 from links.selectors import parse_id
-from links.services import account as account_services
+from links.services import account_settings as account_services
 from links.services import conversions as conversion_services
 from links.services import domains as domain_services
 from links.services import groups as group_services

@@ -12,7 +12,15 @@ from typing import Any
 
 from django.http import QueryDict
 
-from reports.clickport.query_request import DAY, DEFAULT_ROWS, MAX_OFFSET, MAX_ROWS, build_period, read_date
+from reports.clickport.query_request import (
+    DAY,
+    DEFAULT_ROWS,
+    MAX_OFFSET,
+    MAX_ROWS,
+    build_period,
+    check_number,
+    read_date,
+)
 from reports.clickport.vocabulary import DIMENSION_NAMES, METRIC_NAMES, build_formatter, get_dimension_value
 from reports.query import Period, Query
 from reports.query.errors import QueryRefused, join_names, quote_value
@@ -102,11 +110,8 @@ def parse_period(params: QueryDict, now: datetime) -> Period:
 
 def read_number(params: QueryDict, name: str, default: int, minimum: int, maximum: int) -> int:
     text = params.get(name) or str(default)
-    if not (text.isascii() and text.isdigit() and len(text) < 12 and minimum <= int(text) <= maximum):
-        raise QueryRefused(
-            f"“{name}” is a whole number from {minimum:,} to {maximum:,}, not {quote_value(text)}.", name
-        )
-    return int(text)
+    is_number = text.isascii() and text.isdigit() and len(text) < 12
+    return check_number(int(text) if is_number else text, name, minimum, maximum)
 
 
 def build_breakdown_row(breakdown: BreakdownEndpoint, row: dict[str, Any]) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from rest_framework.views import APIView
 from accounts.api.base import BoundedJSONParser
 from accounts.limits import DEFAULT_LIMITS, load_account_limit
 from reports.clickport.errors import MAX_BODY_BYTES, KeyForbidden, build_error_body, handle_error
-from reports.rate_limits import count_and_check
+from reports.request_limits import count_and_check
 from sites import site_cache
 from sites.site_config import KeyConfig
 

@@ -109,6 +109,11 @@ def read_flag(body: dict[str, Any], name: str) -> bool:
 
 def read_number(body: dict[str, Any], name: str, default: int, minimum: int, maximum: int) -> int:
     value = read_value(body, name, default)
+    return check_number(value, name, minimum, maximum)
+
+
+def check_number(value: object, name: str, minimum: int, maximum: int) -> int:
+    """Return the value of a field if it is a whole number in this range. Raises QueryRefused."""
     if isinstance(value, bool) or not isinstance(value, int) or not minimum <= value <= maximum:
         raise QueryRefused(
             f"“{name}” is a whole number from {minimum:,} to {maximum:,}, not {quote_value(value)}.", name

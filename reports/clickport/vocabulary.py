@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Any
 
+from reports.query.dimensions import DIMENSIONS
 from reports.query.errors import QueryRefused, join_names, quote_value
-from reports.query.registry import DIMENSIONS, METRICS
+from reports.query.metrics import METRICS
 from sites.amounts import round_amount
 
 JsonValue = int | float | str | None

@@ -7,12 +7,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from reports.clicky.errors import ClickyError
+from accounts.validators import list_zone_names
+from reports.clicky.outputs import ClickyError
 from reports.query import Period, QueryRefused
 from reports.query.periods import MAX_INSTANT, MIN_INSTANT, find_monday, find_month_start, parse_zone
 
 DAY = timedelta(days=1)
 MAX_DIGITS = 4  # of N in last-N-days
+
+
+def find_known_zone(name: str) -> str:
+    """Return the time zone's name, or UTC for one that this machine does not know."""
+    return name if name in list_zone_names() else "UTC"
 
 
 @dataclass(frozen=True)

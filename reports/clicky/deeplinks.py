@@ -16,10 +16,9 @@ from django.shortcuts import redirect
 from django.utils import timezone as clock
 from django.views.decorators.http import require_safe
 
-from accounts.validators import list_zone_names
-from reports.clicky.dates import parse_dates
-from reports.clicky.errors import ClickyError
+from reports.clicky.dates import find_known_zone, parse_dates
 from reports.clicky.filters import extract_path
+from reports.clicky.outputs import ClickyError
 from reports.clicky.stats_request import is_site_id
 from reports.clicky.terms import is_unknown, parse_browser, parse_country, parse_place
 from sites.access import site_for
@@ -101,9 +100,8 @@ def build_period_parameter(date: str, site: Site) -> list[tuple[str, str]]:
     """Return the dashboard's parameter for a Clicky date; none for an empty or invalid date."""
     if not date:
         return []
-    zone = site.timezone
     try:
-        days = parse_dates(date, zone if zone in list_zone_names() else "UTC", clock.now())
+        days = parse_dates(date, find_known_zone(site.timezone), clock.now())
     except ClickyError:
         return []
     return [("period", f"{days.first}..{days.last}")]

@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 from goals.predicates import build_wildcard_regex, is_one_of
 from goals.selectors import list_active_goals
-from reports.clicky.errors import ClickyError
+from reports.clicky.outputs import ClickyError
 from reports.clicky.terms import (
     ACTION_KINDS,
     is_country,
@@ -31,13 +31,13 @@ from reports.query.errors import QueryRefused
 from reports.query.filters import parse
 from sites.models import AddressPolicy
 from sites.site_config import SiteConfig
-from tracking.pipeline.privacy import truncate_address
+from tracking.pipeline.visitor_address import truncate_address
 
 Filter = dict[str, Any]
 FilterBuilder = Callable[[SiteConfig, str], Filter]
 CUSTOM_PARAMETER = re.compile(r"custom\[([^\]]{1,100})\]", re.DOTALL)
 MAX_LENGTH = 1_000
-NO_VISITS: Filter = {"dimension": "visit", "operator": "is", "value": ["0"]}  # no visit has this number
+NO_VISITS: Filter = is_one_of("visit", "0")  # no visit has this number
 USERNAME_KEYS = ("username", "user")
 HAS_ADDRESS: Filter = {
     "dimension": "target",

@@ -2,7 +2,7 @@
 
 A result is a list of blocks, one per requested type. A block has date entries, newest first; a date entry has items;
 an item is a dict of text, or of nested dicts for visitors. In an hourly block each value is a list with one number per
-hour, midnight first.
+hour, midnight first. A rejected request is one sentence (`ClickyError`), mostly with HTTP status 200.
 """
 
 from __future__ import annotations
@@ -197,6 +197,10 @@ CONTENT_TYPES = {
     "php": "text/plain; charset=utf-8",
     "csv": "text/csv; charset=utf-8",
 }
+
+
+class ClickyError(Exception):
+    """A request that is rejected; the text is Clicky's own where it is documented ("Invalid sitekey.")."""
 
 
 def render_error(sentence: str, output: str) -> bytes:

@@ -9,10 +9,9 @@ from typing import Any
 from uuid import UUID
 
 from accounts.keys import is_same_key
-from accounts.validators import list_zone_names
-from reports.clicky.dates import Dates, parse_dates
-from reports.clicky.errors import ClickyError
+from reports.clicky.dates import Dates, find_known_zone, parse_dates
 from reports.clicky.filters import FILTERS, is_filter, parse_filters
+from reports.clicky.outputs import ClickyError
 from reports.clicky.result_links import ResultLinks
 from reports.query import Period, Query, Result, ask
 from sites import site_cache
@@ -127,7 +126,7 @@ def parse_request(site: SiteConfig, params: Mapping[str, str], now: datetime, li
     if len(types) > MAX_TYPES:
         raise ClickyError(f"At most {MAX_TYPES} types per request.")
     check_parameter_names(params, types)
-    zone = site.timezone if site.timezone in list_zone_names() else "UTC"
+    zone = find_known_zone(site.timezone)
     limit = params.get("limit", "")
     return StatsRequest(
         site=site,
@@ -190,9 +189,9 @@ def split_words(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(word.strip().lower() for word in text.split(",") if word.strip()))
 
 
-def parse_number(text: str, default: int) -> int:
-    """Parse a non-negative integer of at most eleven digits; anything else is the default."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 12 else default
+def parse_number(text: str, default: int, max_digits: int = 11) -> int:
+    """Parse a non-negative integer of at most `max_digits` ASCII digits; anything else is the default."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= max_digits else default
 
 
 def parse_flag(params: Mapping[str, str], name: str) -> bool:

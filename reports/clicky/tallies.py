@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from goals.predicates import is_one_of
 from reports.clicky.dates import DAY, Dates
 from reports.clicky.outputs import DateEntry, TypeBlock
 from reports.clicky.stats_request import StatsRequest
@@ -38,7 +39,7 @@ class TallyType:
         return (self.metric,) if self.metric else ("actions", "visits")
 
     def build_where(self) -> list[Any]:
-        return [{"dimension": "kind", "operator": "is", "value": list(self.kinds)}] if self.kinds else []
+        return [is_one_of("kind", *self.kinds)] if self.kinds else []
 
     def compute(self, row: dict[str, Any]) -> Any:
         """Return the number of one row of the engine."""

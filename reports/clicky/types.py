@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from reports.clicky.computed import COMPUTED, build_computed
-from reports.clicky.errors import ClickyError
-from reports.clicky.outputs import DateEntry, StatsResult, TypeBlock
+from reports.clicky.outputs import ClickyError, DateEntry, StatsResult, TypeBlock
 from reports.clicky.popular import MAX_DAILY_DAYS, POPULAR, build_popular
 from reports.clicky.stats_request import MAX_DAYS, MAX_LIST_DAYS, StatsRequest
 from reports.clicky.tallies import TALLIES, build_summary, build_tally

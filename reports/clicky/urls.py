@@ -3,13 +3,13 @@
 from django.urls import path, re_path, reverse_lazy
 from django.views.generic import RedirectView
 
-from reports.clicky import account, deeplinks, views, whitelabel
+from reports.clicky import account_sites, deeplinks, views, whitelabel
 
 app_name = "clicky"
 urlpatterns = [
     re_path(r"^api/stats/(?P<version>[1-4])/?$", views.stats, name="stats"),
     re_path(r"^stats/api(?P<version>[1-4])/?$", views.stats, name="stats-old"),
-    re_path(r"^api/account/sites/?$", account.account_sites, name="sites"),
+    re_path(r"^api/account/sites/?$", account_sites.account_sites, name="sites"),
     path("api/whitelabel/<path:operation>", whitelabel.whitelabel, name="whitelabel"),
     re_path(r"^media/flags/(?P<country>[A-Za-z]{2})\.gif$", deeplinks.flag, name="flag"),
     path("stats/", deeplinks.stats, name="link-home"),

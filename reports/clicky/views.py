@@ -15,11 +15,11 @@ from django.views.decorators.http import require_http_methods
 from accounts.limits import DEFAULT_LIMITS, load_account_limit
 from accounts.security.client_ip import get_client_key
 from reports.clicky import outputs
-from reports.clicky.errors import ClickyError
+from reports.clicky.outputs import ClickyError
 from reports.clicky.result_links import ResultLinks
 from reports.clicky.stats_request import find_site, parse_request
 from reports.clicky.types import build_result
-from reports.rate_limits import RateLimitResult, count_and_check
+from reports.request_limits import RateLimitResult, count_and_check
 from tracking.store import StoreError
 
 PER_MINUTE = DEFAULT_LIMITS["clicky_per_minute"]  # requests of one address

@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from goals.predicates import is_one_of
 from goals.selectors import list_active_goals
 from reports.clicky.dates import Dates
 from reports.clicky.filters import Filter, parse_filters
@@ -225,13 +226,13 @@ def load_total_visits(request: StatsRequest, rows: list[Row]) -> dict[str, Any]:
 def build_ids_filter(dimension: str, rows: list[Row], column: str = "") -> Filter:
     """Return the filter of the values that a column of the rows has; `column` defaults to the dimension's name."""
     values = list(dict.fromkeys(str(row[column or dimension]) for row in rows))
-    return {"dimension": dimension, "operator": "is", "value": values}
+    return is_one_of(dimension, *values)
 
 
 def build_action_items(request: StatsRequest, dates: Dates) -> list[Item]:
     """Build one page of actions; `href`, `title` and `action_type` choose actions, the other filters visits."""
     where = [
-        {"dimension": "kind", "operator": "is", "value": list(LISTED_KINDS)},
+        is_one_of("kind", *LISTED_KINDS),
         *parse_filters(request.site, request.params, of_actions=True),
     ]
     sites, period = (request.site.site_id,), request.build_list_period(dates)

@@ -18,7 +18,7 @@ from django.urls import reverse
 from accounts.navigation import build_account_navigation
 from sites.access import sites_for_actor
 from sites.models import Site
-from sites.navigation import PAGES as SETTINGS
+from sites.settings_pages import PAGES as SETTINGS
 
 NavigationEntry = tuple[str, str]  # label, address
 SearchEntry = tuple[str, str, str]  # label, address, text to search in

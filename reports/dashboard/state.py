@@ -27,7 +27,7 @@ from reports.query.errors import QueryRefused
 from reports.query.filters import OPERATORS, is_empty_name
 from reports.query.vocabulary import find_canonical_value
 from sites.models import AddressPolicy, Site
-from tracking.pipeline.privacy import truncate_address
+from tracking.pipeline.visitor_address import truncate_address
 
 DEFAULT_PERIOD = "7d"
 PERIODS = (

@@ -15,9 +15,10 @@ from reports.change_drivers import find_differences
 from reports.formatting import FormattedValue, format_metric
 from reports.labels import label_value
 from reports.query import Period, Query, ask
-from reports.query.registry import DIMENSIONS, METRICS
+from reports.query.dimensions import DIMENSIONS
+from reports.query.metrics import METRICS
 from sites.models import Site
-from sites.uptime.incident_costs import add_costs
+from sites.uptime.history import add_costs
 from sites.uptime.models import Incident
 
 KEY_FIGURES = ("visitors", "visits", "views", "bounce_rate", "avg_duration", "conversions", "revenue")
@@ -44,7 +45,7 @@ def find_closed_period(frequency: str, zone: str, now: datetime) -> Period:
 
 
 @dataclass(frozen=True)
-class KeyFigure:
+class DigestFigure:
     """A key figure of a mail: its label, and its formatted value and change."""
 
     label: str
@@ -66,7 +67,7 @@ class SiteDigest:
 
     site: Site
     period: Period
-    key_figures: list[KeyFigure]
+    key_figures: list[DigestFigure]
     changes: list[VisitorChange]
     panels: list[tuple[str, list[dict[str, Any]]]]
     bars: list[tuple[str, int]]  # days, or the hours of a single day
@@ -97,7 +98,7 @@ class SiteDigest:
         return f"{reverse('dashboard:overview', args=[self.site.pk])}?period={period}"
 
 
-def fetch_key_figures(site: Site, period: Period, now: datetime) -> list[KeyFigure]:
+def fetch_key_figures(site: Site, period: Period, now: datetime) -> list[DigestFigure]:
     """Return the key figures with their change; revenue only if there was any."""
     query = Query(sites=(site.pk,), period=period, metrics=KEY_FIGURES, compare="weekday")
     result = ask(query, now=now)
@@ -105,7 +106,7 @@ def fetch_key_figures(site: Site, period: Period, now: datetime) -> list[KeyFigu
     names = [name for name in KEY_FIGURES if name != "revenue" or new[name] or old.get(name)]
     currency = result.meta.currency
     return [
-        KeyFigure(METRICS[name].label, format_metric(name, new[name], LOCALE, old.get(name), currency))
+        DigestFigure(METRICS[name].label, format_metric(name, new[name], LOCALE, old.get(name), currency))
         for name in names
     ]
 

@@ -13,13 +13,12 @@ from PIL import Image, ImageDraw
 
 from accounts.branding import DEFAULT_BRAND, Brand, load_brand
 from accounts.mail import join_lines
-from reports.csv_cells import escape_cell
 from reports.digests.content import SiteDigest
 from reports.digests.models import DigestSubscription
+from reports.formatting import escape_cell
 
 MAX_FULL_SITES = 3  # sites that are reported in full; the others get one line each
 CHART_WIDTH, CHART_HEIGHT, CHART_GAP = 1120, 240, 8  # pixels: twice the size in the mail, for sharp screens
-DEFAULT_BAR_COLOR = "#4f6bed"
 
 
 def choose_brand(digests: list[SiteDigest]) -> Brand:
@@ -64,11 +63,10 @@ def draw_chart(digest: SiteDigest, brand: Brand) -> bytes:
     draw = ImageDraw.Draw(image)
     highest = max((count for _, count in digest.bars), default=0) or 1
     pitch = CHART_WIDTH / max(1, len(digest.bars))
-    color = brand.accent or DEFAULT_BAR_COLOR
     for index, (_, count) in enumerate(digest.bars):
         top = CHART_HEIGHT - max(3, round(count / highest * CHART_HEIGHT))
         right = max(index * pitch + 1, (index + 1) * pitch - CHART_GAP)
-        draw.rounded_rectangle((index * pitch, top, right, CHART_HEIGHT), radius=4, fill=color)
+        draw.rounded_rectangle((index * pitch, top, right, CHART_HEIGHT), radius=4, fill=brand.color)
     out = io.BytesIO()
     image.save(out, "PNG", optimize=True)
     return out.getvalue()

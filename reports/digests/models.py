@@ -7,7 +7,7 @@ from typing import Any
 from django.core.signing import BadSignature, Signer
 from django.db import models
 
-from accounts.constraints import is_one_of
+from accounts.validators import build_choice_check
 
 
 def unsubscribe_signer() -> Signer:
@@ -43,7 +43,7 @@ class DigestSubscription(models.Model):
     objects: Any = DigestSubscriptionQuerySet.as_manager()
 
     class Meta:
-        constraints = [is_one_of("frequency", Frequency, "digest_frequency_is_known")]
+        constraints = [build_choice_check("frequency", Frequency, "digest_frequency_is_known")]
 
     def __str__(self) -> str:
         return f"{self.get_frequency_display()} to {self.user}"

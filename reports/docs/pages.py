@@ -22,8 +22,9 @@ from reports.clicky.views import PER_MINUTE
 from reports.clicky.visit_lists import LISTS
 from reports.dashboard.views.preferences import KEYBOARD_SHORTCUTS
 from reports.docs import DocPage
+from reports.query.dimensions import DIMENSIONS
 from reports.query.filters import OPERATORS
-from reports.query.registry import DIMENSIONS, METRICS
+from reports.query.metrics import METRICS
 from sites.alerts.conditions import CONDITIONS
 from sites.models import AddressPolicy, CookiePolicy
 from tracking.event import REASONS

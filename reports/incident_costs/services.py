@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from django.db.models import OuterRef, Subquery, Value
 from django.db.models.functions import Coalesce
 
-from accounts.fair_order import rank_by_account
 from accounts.operations.task_runs import run_each
+from accounts.selectors import rank_by_account
 from reports.baseline import WEEK, WEEKS, find_earlier_stretches, find_usual, query_metric
 from reports.incident_costs.models import IncidentPrice
 from reports.query import Period, Query, ask

@@ -17,8 +17,8 @@ from typing import Any
 from reports.query.context import MAX_VISIT_LENGTH, QueryContext, to_milliseconds, write_instant
 from reports.query.sql.tables import rows_of_sites
 from tracking import store
+from tracking.store.locks import ChangeCounts, write_lock
 from tracking.store.target import get_target
-from tracking.store.write_lock import ChangeCounts, write_lock
 
 MAX_AGE_ON_SERVER = 0.3  # seconds that arrivals are cached where other processes may change the store
 MAX_INSERT_DURATION = timedelta(seconds=2)  # from the first table that an insert fills to the last

@@ -8,7 +8,7 @@ from typing import Any
 from reports.query.context import QueryContext
 from reports.query.dimensions import Dimension
 from reports.query.periods import find_monday
-from reports.query.sql.grouping import GroupBy
+from reports.query.sql.statement import GroupBy
 from reports.query.timezones import EPOCH, format_day, format_hour
 
 Row = dict[str, Any]

@@ -21,8 +21,7 @@ from reports.query.references import GoalSource
 from reports.query.resolve import ResolvedQuery, resolve_query
 from reports.query.result_cache import RESULTS
 from reports.query.sql.conditions import ConditionBuilder
-from reports.query.sql.grouping import GroupBy
-from reports.query.sql.statement import write_order, write_statement
+from reports.query.sql.statement import GroupBy, write_order, write_statement
 from tracking import store
 
 Row = dict[str, Any]

@@ -18,8 +18,7 @@ from reports.query.metrics import Aggregate, Metric
 from reports.query.model import Query
 from reports.query.planner import Plan, TableChoice
 from reports.query.rollups.devices import DEVICE_COLUMNS
-from reports.query.sql.grouping import GroupBy, GroupingSets
-from reports.query.sql.statement import add_up, write_formula
+from reports.query.sql.statement import GroupBy, GroupingSets, add_up, write_formula
 from reports.query.sql.subqueries import SubqueryBuilder
 
 MAX_ROWS_OF_QUERY = 1_000

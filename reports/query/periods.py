@@ -2,7 +2,8 @@
 
 A period is two instants, start inclusive and end exclusive, and the zone in which its days are days. A day begins
 at the first instant that is 00:00 there (or at the transition that skipped it), so days have 23, 24 or 25 hours,
-sometimes half an hour more or less, and a few never happened at all.
+sometimes half an hour more or less, and a few never happened at all. A period is compared with the one before it or a
+year before it (`find_comparison_period`).
 """
 
 from __future__ import annotations
@@ -22,6 +23,10 @@ ALL_TIME_START = date(2000, 1, 1)  # the start of "all"
 REALTIME = timedelta(minutes=30)  # the running minute and the 29 before it
 
 RANGE = re.compile(r"(\d{4}-\d{2}-\d{2})(?:\.\.(\d{4}-\d{2}-\d{2}))?", re.ASCII)
+Days = tuple[date, date]  # first day, and the day after the last
+DAY = timedelta(days=1)
+ShiftDay = Callable[[date], date]
+WEEK = timedelta(days=7)
 
 
 def parse_zone(name: str) -> ZoneInfo:
@@ -59,9 +64,6 @@ def find_monday(day: date) -> date:
     """Return the Monday of a day's week."""
     return day - timedelta(days=day.weekday())
 
-
-Days = tuple[date, date]  # first day, and the day after the last
-DAY = timedelta(days=1)
 
 NAMED_PERIODS: dict[str, Callable[[date], Days]] = {
     "today": lambda today: (today, today + DAY),
@@ -179,3 +181,46 @@ def parse_date(text: str) -> date:
 
 def build_range_error(day: date) -> QueryRefused:
     return QueryRefused(f"{day.isoformat()} is outside the years 1970 to 2099.", "period")
+
+
+def find_comparison_period(period: Period, comparison: str | Period, now: datetime) -> Period:
+    """Return the period to compare with.
+
+    "previous": as many days, just before. "year": the same dates a year earlier. "weekday": whole weeks earlier, as
+    few as do not overlap, so that Mondays meet Mondays. A period that is still running is compared with as much of the
+    other as has passed of it.
+    """
+    if isinstance(comparison, Period):
+        return comparison
+    if comparison == "year":
+        return shift_days(period, lambda day: shift_months_back(day, 12), now)
+    if not period.is_days():
+        length = period.end - period.start
+        shift = length if comparison == "previous" else WEEK * -(-length // WEEK)
+        return build_period(period, period.start - shift, period.end - shift)
+    days = (period.last_day - period.first_day).days + 1
+    if comparison == "weekday":
+        days = -(-days // 7) * 7
+    return shift_days(period, lambda day: day - days * DAY, now)
+
+
+def shift_days(period: Period, shift: ShiftDay, now: datetime) -> Period:
+    """Shift both ends by days of the calendar, keeping the time of day."""
+    start, end = shift_instant(period.start, period, shift), shift_instant(period.end, period, shift)
+    now = now.replace(second=0, microsecond=0)  # so that the result can be cached for a minute
+    if period.start < now < period.end:
+        end = min(end, shift_instant(now, period, shift))
+    return build_period(period, start, max(end, start + timedelta(seconds=1)))
+
+
+def shift_instant(when: datetime, period: Period, shift: ShiftDay) -> datetime:
+    local = when.astimezone(period.info)
+    day: date = shift(local.date())
+    return datetime.combine(day, local.timetz().replace(tzinfo=None), tzinfo=period.info).astimezone(UTC)
+
+
+def build_period(period: Period, start: datetime, end: datetime) -> Period:
+    """Return a period in the same zone. Raises QueryRefused before 1970."""
+    if start.year < 1970:
+        raise QueryRefused("The period to compare with lies before 1970.", "compare")
+    return Period(start, end, period.zone)

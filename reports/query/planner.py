@@ -18,8 +18,8 @@ from reports.query.dimensions import Dimension
 from reports.query.metrics import Aggregate
 from reports.query.model import Query
 from reports.query.periods import Period
-from reports.query.rollups import devices, estimates, read
-from reports.query.sql.grouping import GroupBy, Subquery
+from reports.query.rollups import devices, read
+from reports.query.sql.statement import GroupBy, Subquery
 from reports.query.sql.subqueries import SubqueryBuilder
 from reports.query.timezones import EPOCH
 from sites import site_cache
@@ -111,13 +111,13 @@ def write_plan(context: QueryContext, group_by: GroupBy, choice: TableChoice) ->
             subqueries += SubqueryBuilder(context.for_period(gap), group_by).build(choice.summed)
     days = read.write_days_condition(coverage.days)
     subqueries += [
-        estimates.estimate_visitors(context, group_by, days, coverage.gaps, each, write_day_time) for each in estimated
+        read.estimate_visitors(context, group_by, days, coverage.gaps, each, write_day_time) for each in estimated
     ]
     if choice.by_devices:
         subqueries += count_by_devices(context, group_by, coverage, choice.by_devices)
     placeholders = [f"{{{aggregate.name}}}" for aggregate in estimated]
     metrics = {metric.name for metric in group_by.metrics if any(each in metric.formula for each in placeholders)}
-    return Plan(subqueries, frozenset(metrics), estimates.ERROR if estimated else 0.0)
+    return Plan(subqueries, frozenset(metrics), read.ESTIMATION_ERROR if estimated else 0.0)
 
 
 def keep_cheaper_sums(

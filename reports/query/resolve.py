@@ -8,11 +8,10 @@ from datetime import datetime
 from typing import Any
 
 from reports.query import filters
-from reports.query.comparison import find_comparison_period
 from reports.query.context import QueryContext
 from reports.query.data_version import DataVersion, read_version
 from reports.query.model import Query
-from reports.query.periods import Period
+from reports.query.periods import Period, find_comparison_period
 from reports.query.references import GoalSource, ReferenceResolver, StoredGoals
 
 GOAL_METRICS = {"conversions", "conversion_rate", "revenue"}

@@ -18,8 +18,7 @@ from reports.query.metrics import METRICS
 from reports.query.model import Query
 from reports.query.planner import MIN_ROW_RATIO, Plan, build_plan, find_coverage
 from reports.query.rollups.read import count_rows_of
-from reports.query.sql.grouping import GroupBy
-from reports.query.sql.statement import write_order, write_statement
+from reports.query.sql.statement import GroupBy, write_order, write_statement
 
 Row = dict[str, Any]
 FetchRows = Callable[[Query, QueryContext], list[Row]]

@@ -5,8 +5,7 @@ from django.urls import path
 from reports.dashboard.views.details import details
 from reports.dashboard.views.graph_image import graph_svg
 from reports.dashboard.views.reports import overview, panel
-from reports.sharing.clicky_frame import framed_overview
-from reports.sharing.views import framed_page, revoke, share_page, shared_report, sharing
+from reports.sharing.views import framed_overview, framed_page, revoke, share_page, shared_report, sharing
 
 app_name = "sharing"
 urlpatterns = [

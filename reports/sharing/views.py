@@ -1,39 +1,48 @@
-"""The shared overview for everybody who has its link, and the page where members create and revoke links."""
+"""The shared overview for everybody who has its link, the page where members create and revoke links, and
+the overview in a frame at Clicky's address, for its WordPress plugin and others that hold a site's key.
+"""
 
 from __future__ import annotations
 
 from typing import Any, cast
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.forms import add_errors
 from accounts.models import User
 from accounts.security import rate_limits
 from accounts.security.client_ip import get_client_key
 from accounts.security.recognized_devices import SHARE_DEVICES
+from reports.clicky.deeplinks import build_period_parameter
+from reports.clicky.deeplinks import stats as redirect_to_page
+from reports.clicky.outputs import ClickyError
+from reports.clicky.stats_request import find_site
 from reports.dashboard.base_view import report_page, serve_page
 from reports.dashboard.views.reports import overview
 from reports.sharing.forms import PasswordForm, SharedLinkForm
 from reports.sharing.models import Share
-from reports.sharing.scope import ShareScope
+from reports.sharing.scope import ShareScope, set_share_headers
 from reports.sharing.services import (
     build_password_proof,
     check_share_password,
     find_share_by_key_token,
+    key_token,
     share_create,
     share_revoke,
 )
 from sites.access import site_for
-from sites.navigation import build_settings_context
+from sites.models import Site
+from sites.settings_pages import build_settings_context
 
 SHARE_CLIENT = rate_limits.RateLimit("share-client", 10, 60)  # attempts at one link's password by one client
 SHARE_DEVICE = rate_limits.RateLimit("share-device", 10, 60)  # by a device that has opened the link before
@@ -153,3 +162,21 @@ def revoke(request: HttpRequest, site_id: int, share_id: int) -> HttpResponse:
     share_revoke(share=share, now=timezone.now())
     messages.success(request, f"“{share}” no longer opens.")
     return redirect("sharing:settings", site_id)
+
+
+@require_safe
+def framed_overview(request: HttpRequest) -> HttpResponse:
+    """Answer `/stats/wp-iframe?site_id=&sitekey=`: the overview for a frame in another site, such as WordPress.
+
+    Only the key in the address is needed; no cookie is read. Without a key it is a link like the others. A wrong key is
+    answered with 403 by a page that may be framed too, so that the reader sees the reason.
+    """
+    if "sitekey" not in request.GET and "sitekey_admin" not in request.GET:
+        return redirect_to_page(request)
+    try:
+        site = Site.objects.get(pk=find_site(request.GET).site_id, deleted=None)
+    except (ClickyError, Site.DoesNotExist):
+        return set_share_headers(render(request, "sharing/wrong_key.html", {"framed": True}, status=403), framed=True)
+    request.GET = QueryDict(urlencode(build_period_parameter(request.GET.get("date", ""), site)))
+    scope = read_framed_scope(request, key_token(site))
+    return serve_page(request, scope, overview, scope.root_path)

@@ -1,4 +1,6 @@
-"""Registry of the conditions that alerts can have. Higher apps register theirs in `config.wiring`."""
+"""Registry of the conditions that alerts can have, and the one that an account's quota runs low. Higher apps register
+theirs in `config.wiring`.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from accounts.models import Account
 from sites.alerts.models import Alert
 
 
@@ -56,3 +59,43 @@ CONDITIONS: dict[str, AlertCondition] = {}
 def register_conditions(*conditions: AlertCondition) -> None:
     """Add conditions to the registry; called once at start."""
     CONDITIONS.update({condition.name: condition for condition in conditions})
+
+
+def evaluate_quota(alert: Alert, now: datetime) -> Sequence[AlertNotification]:
+    """Return a notification if the used part of the month's quota has reached the alert's percentage, or 100 %."""
+    account = Account.objects.get(pk=alert.site.account_id)
+    month = f"{now:%Y-%m}"
+    if not account.monthly_events or not account.events_counted or f"{account.events_counted:%Y-%m}" != month:
+        return []
+    share = account.quota_share
+    level = 100 if share >= 100 else int(alert.parameters["percent"])
+    notified_level = alert.memory.get("notified", 0) if alert.memory.get("month") == month else 0
+    alert.memory = {"month": month, "notified": max(notified_level, level if share >= level else 0)}
+    if share < level or notified_level >= level:
+        return []
+    return [build_quota_notification(alert, account, level, month)]
+
+
+def build_quota_notification(alert: Alert, account: Account, level: int, month: str) -> AlertNotification:
+    """Build the notification that `level` percent of the quota are used."""
+    used, quota = account.events_used, account.monthly_events
+    payload = {
+        "event": "quota", "site_id": alert.site_id, "account_id": account.pk, "used": used, "quota": quota,
+        "percent": account.quota_share,
+    }  # fmt: skip
+    text = f"{account} has recorded {used:,} of its {quota:,} events of this month."
+    if level >= 100:
+        text += " Nothing more is recorded until the month ends (UTC)."
+        return AlertNotification(f"quota-{alert.pk}-{month}-100", f"{account}: the quota is used up", text, payload)
+    subject = f"{account}: {account.quota_share} % of the quota is used"
+    return AlertNotification(
+        f"quota-{alert.pk}-{month}-{level}", subject, text + " Events above the quota are rejected.", payload
+    )
+
+
+ACCOUNT_CONDITIONS = (
+    AlertCondition(
+        "quota", "The quota runs low", "Of the account's events this month; notifies again when it is used up.",
+        (ConditionParameter("percent", "Used by percent", 80.0),), evaluate_quota,
+    ),
+)  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.core.validators import validate_email
 
-from accounts.security.masking import mask, unmask
+from accounts.security.encrypted_fields import mask, unmask
 from sites.alerts.conditions import AlertCondition, ConditionParameter
 from sites.alerts.models import Alert, Channel, ChannelKind
 from sites.models import Site

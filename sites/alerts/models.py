@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 from django.db import models
 
-from accounts.constraints import is_one_of
 from accounts.security.encrypted_fields import EncryptedCharField
+from accounts.validators import build_choice_check
 
 
 class ChannelKind(models.TextChoices):
@@ -51,7 +51,7 @@ class Channel(models.Model):
     objects: Any = ChannelQuerySet.as_manager()
 
     class Meta:
-        constraints = [is_one_of("kind", ChannelKind, "channel_kind_is_known")]
+        constraints = [build_choice_check("kind", ChannelKind, "channel_kind_is_known")]
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()}: {self.name}"
@@ -115,7 +115,7 @@ class Delivery(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["channel", "key"], name="one_delivery_per_channel_and_key"),
-            is_one_of("state", DeliveryState, "delivery_state_is_known"),
+            build_choice_check("state", DeliveryState, "delivery_state_is_known"),
             models.CheckConstraint(
                 condition=models.Q(state=DeliveryState.SENT, sent__isnull=False)
                 | (~models.Q(state=DeliveryState.SENT) & models.Q(sent=None)),

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from sites.alerts import consent, views
+from sites.alerts import views
 
 app_name = "alerts"
 SITE = "sites/<int:site_id>/alerts"
@@ -17,6 +17,6 @@ urlpatterns = [
     path(f"{SITE}/channels/<int:channel_id>/test", views.send_test_message, name="channel-test"),
     path(f"{SITE}/channels/<int:channel_id>/ask", views.repeat_confirmation, name="channel-ask"),
     path(f"{SITE}/channels/<int:channel_id>/delete", views.delete_channel, name="channel-delete"),
-    path("channels/confirm/<str:token>", consent.confirm_channel, name="channel-confirm"),
-    path("channels/stop/<str:token>", consent.stop_channel, name="channel-stop"),
+    path("channels/confirm/<str:token>", views.confirm_channel, name="channel-confirm"),
+    path("channels/stop/<str:token>", views.stop_channel, name="channel-stop"),
 ]

@@ -1,4 +1,6 @@
-"""Pages of alerts: the alerts of a site, the channels of its account, and what was sent."""
+"""Pages of alerts: the alerts of a site, the channels of its account, and what was sent; and those
+without log-in for the recipients of e-mail channels, who confirm their address and stop its messages.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +12,24 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.forms import add_errors
 from accounts.permissions import find_membership, membership_may
-from accounts.views.secrets import render_secrets
+from accounts.views.button_responses import render_secrets
 from sites.access import site_for
 from sites.alerts.conditions import CONDITIONS, AlertNotification
-from sites.alerts.confirmation import confirmation_send, count_test_message
+from sites.alerts.confirmation import (
+    CONFIRM_LINK_LIFETIME,
+    CONFIRM_SALT,
+    STOP_SALT,
+    channel_confirm,
+    channel_stop,
+    confirmation_send,
+    count_test_message,
+    find_channel_by_token,
+)
 from sites.alerts.deliveries import deliver
 from sites.alerts.forms import AlertForm, ChannelForm
 from sites.alerts.models import Alert, Channel, ChannelKind, Delivery
@@ -189,3 +201,24 @@ def delete_channel(request: HttpRequest, site_id: int, channel_id: int) -> HttpR
     site = site_for_staff(request, site_id)
     channel_delete(channel=get_object_or_404(Channel, pk=channel_id, account=site.account))
     return redirect("alerts:list", site.pk)
+
+
+@never_cache
+def confirm_channel(request: HttpRequest, token: str) -> HttpResponse:
+    """Show the page of the confirmation mail's link; POST confirms the address."""
+    channel = find_channel_by_token(token, CONFIRM_SALT, CONFIRM_LINK_LIFETIME)
+    if channel is not None and request.method == "POST":
+        channel_confirm(channel=channel, now=timezone.now())
+        channel.refresh_from_db()
+    return render(request, "alerts/channel_confirm.html", {"channel": channel}, status=200 if channel else 404)
+
+
+@csrf_exempt
+@never_cache
+def stop_channel(request: HttpRequest, token: str) -> HttpResponse:
+    """Show the page of every message's stop link; POST stops the messages at once, as RFC 8058 requires."""
+    channel = find_channel_by_token(token, STOP_SALT)
+    if channel is not None and request.method == "POST":
+        channel_stop(channel=channel)
+        channel.refresh_from_db()
+    return render(request, "alerts/channel_stop.html", {"channel": channel}, status=200 if channel else 404)

@@ -8,7 +8,7 @@ does not work. Every redirect is checked again. An operator can allow networks (
 from sites.outbound.addresses import is_allowed_address
 from sites.outbound.client import OutboundResponse, fetch, fetch_async
 from sites.outbound.errors import OutboundError, OutboundForbidden, OutboundNotMade
-from sites.outbound.reachable import check_host, check_reachable
+from sites.outbound.names import check_host, check_reachable
 from sites.outbound.redirects import extract_origin
 
 __all__ = [

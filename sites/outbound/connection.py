@@ -1,33 +1,82 @@
-"""Connections to checked IP addresses only, with a limit on the bytes that are received."""
+"""Connections to checked IP addresses only, with a limit on the bytes that are received.
+
+A name with several addresses is connected to as described in RFC 8305 ("Happy Eyeballs"): an address that does not
+answer delays the others only a little.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import ssl
 import sys
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from importlib.util import find_spec
 from typing import Any
 
 import httpcore
 import httpx
+from httpcore import AsyncNetworkStream
 
 from sites.outbound import names
 from sites.outbound.addresses import is_allowed_address
 from sites.outbound.errors import OutboundError, OutboundForbidden
-from sites.outbound.happy_eyeballs import connect_to_first
 
-# httpcore tries to import sniffio seven times per request. Where it is missing, every try searches the entire path,
-# which is a fifth of the cost of a check; None makes the import fail at once.
-if find_spec("sniffio") is None:
-    sys.modules["sniffio"] = None  # type: ignore[assignment]
-
+ATTEMPT_DELAY = 0.25  # seconds without a connection, after which the next address is tried as well
+Connect = Callable[[str], Awaitable[AsyncNetworkStream]]
+Attempts = set["asyncio.Task[AsyncNetworkStream]"]
 MAX_ADDRESSES_TRIED = 20  # addresses of one name
 # Errors of this machine, such as no route, as opposed to those of the remote one
 LOCAL_ERRNOS = frozenset((
     errno.ENETUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL, errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM,
     errno.EACCES, errno.EPERM,
 ))  # fmt: skip
+_context: ssl.SSLContext | None = None
+
+
+async def connect_to_first(addresses: Sequence[str], connect: Connect) -> AsyncNetworkStream:
+    """Connect to the address that answers first. They are tried in order, the next one at once when one has failed.
+
+    Raises ExceptionGroup with the error of every address if none answers.
+    """
+    waiting, running, failures = list(addresses), Attempts(), list[Exception]()
+    try:
+        while waiting or running:
+            if waiting:
+                running.add(asyncio.create_task(attempt_connection(connect, waiting.pop(0))))
+            timeout = ATTEMPT_DELAY if waiting else None
+            done, running = await asyncio.wait(running, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+            connected = [task.result() for task in done if not task.exception()]
+            failures += [error for task in done if isinstance(error := task.exception(), Exception)]
+            if connected:
+                await close_all(connected[1:])
+                return connected[0]
+    finally:
+        await cancel_attempts(running)
+    raise ExceptionGroup("No address answers", failures)
+
+
+async def attempt_connection(connect: Connect, address: str) -> AsyncNetworkStream:
+    return await connect(address)
+
+
+async def cancel_attempts(running: Attempts) -> None:
+    """Cancel attempts, and close those that have connected meanwhile."""
+    for task in running:
+        task.cancel()
+    await close_all(await asyncio.gather(*running, return_exceptions=True))
+
+
+async def close_all(results: Iterable[Any]) -> None:
+    for stream in results:
+        if isinstance(stream, AsyncNetworkStream):
+            await stream.aclose()
+
+
+# httpcore tries to import sniffio seven times per request. Where it is missing, every try searches the entire path,
+# which is a fifth of the cost of a check; None makes the import fail at once.
+if find_spec("sniffio") is None:
+    sys.modules["sniffio"] = None  # type: ignore[assignment]
 
 
 def is_local_error(error: BaseException) -> bool:
@@ -125,9 +174,6 @@ class GuardedTransport(httpx.AsyncHTTPTransport):
         context = load_tls_context()
         super().__init__(verify=context)  # a context of its own would load the certificates for every request
         self._pool = httpcore.AsyncConnectionPool(ssl_context=context, network_backend=backend)
-
-
-_context: ssl.SSLContext | None = None
 
 
 def load_tls_context() -> ssl.SSLContext:

@@ -1,7 +1,8 @@
 """Resolution of host names: by the machine's hosts file, else by its name servers.
 
 The name servers are queried directly and not through the C library, which blocks a thread for every name: a few hundred
-names whose servers never answer would delay all other lookups.
+names whose servers never answer would delay all other lookups. When a URL is saved, its host is checked: whether this
+installation may request it at all.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ from pathlib import Path
 import dns.asyncresolver
 import dns.exception
 import dns.resolver
+import httpx
+from django.conf import settings
 
-from sites.outbound.addresses import parse_ip_host
-from sites.outbound.errors import OutboundError, OutboundNotMade
+from sites.outbound.addresses import is_allowed_address, parse_ip_host
+from sites.outbound.errors import OutboundError, OutboundForbidden, OutboundNotMade
 
 RESOLVE_SECONDS = 5.0
 PROBE_SECONDS = 2.0
@@ -25,6 +28,7 @@ CONFIGURATION_CACHE_SECONDS = 30
 HOSTS_FILE = Path("/etc/hosts")
 LOCAL_NAMES = frozenset({"localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback"})
 _probe: tuple[float, bool] = (-PROBE_CACHE_SECONDS, True)  # (monotonic time, whether they answered)
+CHECK_SECONDS = 3.0  # when a URL is saved
 
 
 async def resolve(host: str, seconds: float = RESOLVE_SECONDS) -> list[str]:
@@ -114,3 +118,40 @@ async def probe_name_servers() -> bool:
     except (dns.exception.DNSException, OSError):
         return False
     return True
+
+
+def check_host(url: str) -> str:
+    """Check a URL as far as possible without a DNS lookup; returns its host.
+
+    Raises OutboundForbidden for an IP address or a local name that may not be reached, and for a name without a dot
+    (`intranet`) unless the operator allows a private network, since only those have such names; OutboundError for text
+    that is not an http(s) URL.
+    """
+    try:
+        parsed = httpx.URL(url)
+        host, is_http = parsed.raw_host.decode("ascii"), parsed.scheme in {"http", "https"}
+    except Exception as error:  # the parser raises more than it documents
+        raise OutboundError(
+            "This is not an address that can be requested. Write it as https://example.com/."
+        ) from error
+    if not host or not is_http:
+        raise OutboundError("Only http:// and https:// addresses can be requested.")
+    local = find_local_addresses(host)
+    is_private_name = not local and "." not in host.rstrip(".")
+    if (local and not any(map(is_allowed_address, local))) or (is_private_name and not settings.ENV.allowed_outbound):
+        raise OutboundForbidden(host)
+    return host
+
+
+def check_reachable(url: str) -> None:
+    """Check a URL with a DNS lookup of its host. A name that cannot be resolved is accepted: it may exist later.
+
+    Raises OutboundError with a sentence.
+    """
+    host = check_host(url)
+    try:
+        addresses = asyncio.run(resolve(host, CHECK_SECONDS))
+    except OutboundError:
+        return
+    if not any(map(is_allowed_address, addresses)):
+        raise OutboundForbidden(host)

@@ -8,8 +8,8 @@ from typing import Any
 from django.core.validators import MaxValueValidator, MinValueValidator, URLValidator
 from django.db import models
 
-from accounts.constraints import is_one_of
 from accounts.security.encrypted_fields import EncryptedDictField
+from accounts.validators import build_choice_check
 
 METHODS = [("GET", "GET"), ("HEAD", "HEAD"), ("POST", "POST")]
 MIN_INTERVAL, MAX_INTERVAL = 30, 3600  # seconds between two checks
@@ -92,7 +92,7 @@ class Monitor(models.Model):
 
     class Meta:
         constraints = [
-            is_one_of("state", MonitorState, "monitor_state_is_known"),
+            build_choice_check("state", MonitorState, "monitor_state_is_known"),
             models.CheckConstraint(
                 condition=models.Q(method__in=[name for name, _ in METHODS]), name="monitor_method_is_known"
             ),

@@ -12,10 +12,10 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from accounts.fair_order import rank_by_account
 from accounts.limits import check_limit
 from accounts.models import Account
 from accounts.operations.task_runs import run_each
+from accounts.selectors import rank_by_account
 from accounts.services import account_lock
 from sites.alerts.conditions import AlertNotification
 from sites.alerts.models import Alert

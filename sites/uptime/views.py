@@ -14,8 +14,7 @@ from accounts.forms import add_errors
 from sites.access import site_for
 from sites.models import Site
 from sites.uptime.forms import MonitorForm
-from sites.uptime.history import compute_daily_uptime
-from sites.uptime.incident_costs import add_costs
+from sites.uptime.history import add_costs, compute_daily_uptime
 from sites.uptime.models import Monitor
 from sites.uptime.services import EDITABLE, monitor_create, monitor_delete, monitor_update
 from sites.uptime.status_page import summarize

@@ -12,10 +12,9 @@ from django.views.decorators.cache import never_cache
 
 from accounts.security import rate_limits
 from sites.access import site_for
-from sites.installation import Finding, check_installation
-from sites.latest_traffic import read_latest_traffic
+from sites.installation_check import Finding, check_installation, read_latest_traffic
 from sites.models import Site
-from sites.navigation import build_settings_context
+from sites.settings_pages import build_settings_context
 from sites.views.settings import snippet_host
 
 

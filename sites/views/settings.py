@@ -13,12 +13,12 @@ from accounts.branding import load_brand
 from accounts.forms import add_errors
 from accounts.models import HostClaim, Purpose
 from accounts.selectors import find_claim
-from accounts.views.host_verification import check_host_now
+from accounts.views.button_responses import check_host_now
 from sites.access import may_on_site, site_for
 from sites.forms import CountingForm, ExclusionsForm, GeneralForm, PrivacyForm, ProxyForm, SiteForm, TrackerForm
 from sites.models import Site
-from sites.navigation import build_settings_context
 from sites.services import site_delete, site_update
+from sites.settings_pages import build_settings_context
 
 FORMS: dict[str, type[SiteForm]] = {
     "general": GeneralForm,

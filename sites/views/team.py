@@ -24,7 +24,7 @@ from accounts.services.invitations import (
 from sites.access import KIND, site_for
 from sites.forms import SiteShareForm
 from sites.models import Site
-from sites.navigation import build_settings_context
+from sites.settings_pages import build_settings_context
 
 
 @login_required

@@ -15,7 +15,7 @@ from django.test import Client
 from django.utils import timezone as clock
 
 from accounts.branding import DEFAULT_BRAND, find_brand_by_host, load_brand
-from accounts.custom_domains.checks import claims_check
+from accounts.custom_domains.claim_checks import claims_check
 from accounts.custom_domains.services import claim_record_lookup, host_claim, host_provision, host_release
 from accounts.custom_domains.txt_records import DnsUnavailable, look_up_named_accounts, parse_dns_server
 from accounts.models import Account, HostClaim, HostOwner, Purpose, User, VerificationMethod
@@ -293,7 +293,7 @@ def test_pauses_grow_and_verified_claims_are_looked_at_daily(account: Account, d
 
 
 def test_nobodys_claims_hold_up_the_others(account: Account, other: Account, dns: DnsServer, monkeypatch: Any) -> None:
-    monkeypatch.setattr("accounts.custom_domains.checks.MAX_CLAIMS_PER_ROUND", 6)
+    monkeypatch.setattr("accounts.custom_domains.claim_checks.MAX_CLAIMS_PER_ROUND", 6)
     for number in range(10):
         host_claim(account=other, host=f"{number}.flood.test", purpose=Purpose.LINKS)
     host_claim(account=account, host=HOST, purpose=Purpose.LINKS)
@@ -314,7 +314,7 @@ def test_one_failure_does_not_stop_the_round(
             raise RuntimeError("a mistake")
         return look_up_named_accounts(host)
 
-    monkeypatch.setattr("accounts.custom_domains.checks.look_up_named_accounts", failing)
+    monkeypatch.setattr("accounts.custom_domains.claim_checks.look_up_named_accounts", failing)
     claims_check(now=clock.now())
     assert (state(account), state(other, "bad.test")) == ("dns", "pending")
     assert claims_check(now=clock.now()) == 0  # and it does not come back at once

@@ -14,8 +14,8 @@ from django.utils import timezone as clock
 from accounts.branding import find_brand_by_host
 from accounts.models import Account, HostClaim, HostOwner, Purpose, User, VerificationMethod
 from accounts.services import account_brand_set
-from links.addresses import system_domain
 from links.clickmeter.operations import OPERATIONS
+from links.public_urls import system_domain
 from links.services.domains import domain_create
 from sites.models import Site
 from sites.services import site_create

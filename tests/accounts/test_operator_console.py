@@ -13,9 +13,10 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.mail import FILE_BACKEND
-from accounts.operations import cleanup, task_runs
+from accounts.operations import mailbox, task_runs
 from accounts.operations.models import TaskRun
 from accounts.operations.task_runs import claim_task, run_guarded
+from accounts.security import sessions
 from config import celery, health
 from config.schedule import PERIODIC_TASKS
 from reports.digests.services import digests_send
@@ -166,7 +167,7 @@ def test_a_task_keeps_its_claim_while_it_runs_and_no_longer_than_it_may(monkeypa
 
 def test_a_task_of_a_day_runs_once_a_day_however_often_beat_starts_it(db, monkeypatch):
     ran = []
-    monkeypatch.setattr("accounts.operations.cleanup.sessions_clear", lambda: ran.append(datetime.now(UTC)))
+    monkeypatch.setattr("accounts.security.sessions.sessions_clear", lambda: ran.append(datetime.now(UTC)))
     row = next(row for row in PERIODIC_TASKS if row.name == "sessions cleared")
     assert row.beat_seconds == 600
     assert not any(task.min_interval for task in PERIODIC_TASKS if task.seconds <= 600)
@@ -189,7 +190,7 @@ def test_expired_sessions_are_deleted(db, client, alice):
     with time_machine.travel(NOW - timedelta(days=90), tick=False):
         Client().force_login(alice)
     assert Session.objects.count() == 2
-    cleanup.sessions_clear()
+    sessions.sessions_clear()
     assert Session.objects.count() == 1 and client.get("/me").status_code == 200
 
 
@@ -199,7 +200,7 @@ def test_mail_in_files_is_kept_for_thirty_days(written):
         (path,) = [path for path in written.glob("*.log") if path.name not in ("old.log", "young.log")]
         at = (NOW - timedelta(days=days)).timestamp()
         os.utime(path.rename(written / name), (at, at))
-    assert cleanup.mails_clear(NOW) == 1
+    assert mailbox.mails_clear(NOW) == 1
     assert sorted(path.name for path in written.iterdir()) == ["notes.txt", "young.log"]
 
 
@@ -207,7 +208,7 @@ def test_where_mail_is_really_sent_no_file_is_deleted(settings, tmp_path):
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_FILE_PATH = tmp_path
     (tmp_path / "old.log").touch()
-    assert cleanup.mails_clear(NOW + timedelta(days=36_500)) == 0
+    assert mailbox.mails_clear(NOW + timedelta(days=36_500)) == 0
 
 
 def test_the_page_marks_a_task_that_fails(operator):

@@ -32,7 +32,7 @@ django.setup()
 from django.core.management import call_command
 call_command("migrate", verbosity=0)
 from accounts.models import Account
-from links.addresses import system_domain
+from links.public_urls import system_domain
 from links.models import Datapoint, Group
 account = Account.objects.create(name="Clicks")
 group, domain = Group.objects.create(account=account, name="All"), system_domain()

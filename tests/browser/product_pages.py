@@ -22,7 +22,7 @@ import json, sys, django
 django.setup()
 from datetime import timedelta
 from django.utils import timezone
-from goals.funnels import funnel_save
+from goals.services import funnel_save
 from goals.services import goal_create, segment_create
 from links.services.links import datapoint_create
 from reports.annotations.services import note_add

@@ -17,7 +17,7 @@ MAKE = """
 import json, sys, django
 django.setup()
 from accounts.models import Account
-from links.addresses import tracking_url
+from links.public_urls import tracking_url
 from links.services.conversions import conversion_create
 from links.services.links import datapoint_create
 wanted = json.loads(sys.argv[1])

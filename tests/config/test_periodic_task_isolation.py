@@ -11,7 +11,7 @@ from django.core import mail
 from django.db import OperationalError
 from django.utils.module_loading import import_string
 
-from accounts.custom_domains import checks
+from accounts.custom_domains import claim_checks
 from accounts.models import Account, HostClaim
 from accounts.operations.task_runs import run_each
 from config.schedule import PERIODIC_TASKS
@@ -86,15 +86,15 @@ def custom_domains(world: Any) -> Callable[[], bool]:
     """Charlie's name server says what breaks the writing down."""
     for site in (world.other, world.site):
         HostClaim.objects.create(account=site.account, host=f"go.{site.domain}", purpose="links", next_check=NOW)
-    world.monkeypatch.setattr(checks, "look_up_named_accounts", lambda host: frozenset({world.site.account_id}))
-    write = checks.claim_record_lookup
+    world.monkeypatch.setattr(claim_checks, "look_up_named_accounts", lambda host: frozenset({world.site.account_id}))
+    write = claim_checks.claim_record_lookup
 
     def broken(*args: Any, claim: HostClaim, **more: Any) -> Any:
         if claim.account_id == world.other.account_id:
             raise ValueError("no such row")
         return write(*args, claim=claim, **more)
 
-    world.monkeypatch.setattr(checks, "claim_record_lookup", broken)
+    world.monkeypatch.setattr(claim_checks, "claim_record_lookup", broken)
     return lambda: HostClaim.objects.get(account=world.site.account, purpose="links").proved is not None
 
 

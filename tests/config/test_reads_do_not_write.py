@@ -17,8 +17,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from accounts.models import Account, Invitation, Role, User
-from goals.funnels import funnel_save
-from goals.services import goal_create, segment_create
+from goals.services import funnel_save, goal_create, segment_create
 from links.clickmeter.operations import OPERATIONS, Operation
 from reports.annotations.services import note_add
 from reports.sharing.services import share_create

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from config.cache import FallbackRedisCache
+from config.fallback_cache import FallbackRedisCache
 from links.redirect import click_deduplication
 from tests.support.hits import NOW, event, forget
-from tracking.endpoints.rate_limit import PerMinute
+from tracking.endpoints.clickport import PerMinute
 from tracking.state import deduplication, shared_redis, visits
 
 NOBODY = "redis://127.0.0.1:1/0"

@@ -13,7 +13,7 @@ from django.core.management import CommandError, call_command
 
 from accounts.models import SecretKeyFingerprint
 from accounts.security.secret_key import WrongSecretKey, check_secret_key
-from config import checks
+from config import system_checks
 
 ROOT = Path(__file__).resolve().parents[2]
 OTHER = "another key of the installation, long enough that no check complains"
@@ -68,10 +68,10 @@ def test_a_database_server_without_a_key_of_the_environment_is_told(settings: An
     from dataclasses import replace
 
     settings.ENV = replace(settings.ENV, database_url="postgres://db.example/footfall")
-    assert list(checks.check_key_is_shared()) == []
+    assert list(system_checks.check_key_is_shared()) == []
     settings.DATA_DIR = tmp_path
     (tmp_path / "secret.key").write_text(settings.SECRET_KEY)
-    assert [str(found.id) for found in checks.check_key_is_shared()] == ["footfall.W006"]
+    assert [str(found.id) for found in system_checks.check_key_is_shared()] == ["footfall.W006"]
 
 
 def run(data_dir: Path, *words: str, **environment: str) -> tuple[int, str]:

@@ -16,8 +16,8 @@ from django.db import transaction
 from django.test import override_settings
 
 from accounts.models import Account, Role
-from links.addresses import system_domain
 from links.models import Domain
+from links.public_urls import system_domain
 from sites import site_cache
 from sites.services import site_create
 from tests.conftest import member

@@ -13,8 +13,8 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import User
-from goals.funnels import build_step_filter, funnel_save
-from goals.services import goal_create
+from goals.predicates import build_step_filter
+from goals.services import funnel_save, goal_create
 from reports.query import Period
 from reports.query.analyses import experiments
 from reports.query.analyses.funnels import count_funnel

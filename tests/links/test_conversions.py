@@ -12,7 +12,7 @@ from django.test import Client
 from accounts.models import Account, User
 from links import stats
 from links.models import Conversion, Datapoint
-from links.redirect import click_deduplication, state_rebuild
+from links.redirect import click_deduplication
 from links.services.conversions import conversion_create
 from links.services.links import datapoint_create
 from reports.query import Period
@@ -93,7 +93,7 @@ def test_an_order_number_counts_once_also_after_a_restart(account: Account, link
     assert Browser().open(path, at=NOON).headers["x-event-dropped"] == "duplicate"
     store_now()
     click_deduplication.forget()
-    state_rebuild.rebuild(NOON + timedelta(hours=1))
+    click_deduplication.rebuild_state(NOON + timedelta(hours=1))
     assert Browser().open(path, at=NOON + timedelta(hours=1)).headers["x-event-dropped"] == "duplicate"
     assert Browser().open(path.replace("A-1", "A-2"), at=NOON).status == 200
     assert numbers(account) == (2, 1, 1, 20, 0)

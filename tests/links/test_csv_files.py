@@ -14,7 +14,7 @@ from django.test import Client
 
 from accounts.models import Account, Purpose, User
 from links.models import Datapoint, Domain, Mode, Status
-from links.services.account import script_write
+from links.services.account_settings import script_write
 from links.services.conversions import conversion_create
 from links.services.domains import domain_create
 from links.services.groups import group_create

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from accounts.models import Account
-from links.addresses import tracking_url, update_system_domain
 from links.models import Datapoint, Domain, DomainKind
+from links.public_urls import tracking_url, update_system_domain
 from links.routing import link_cache
 from tests.support import asgi
 from tests.support.links import Browser, learn, make

@@ -10,10 +10,10 @@ from django.test import Client
 
 from accounts.models import Account, Grant, Membership, Right, Role, User
 from accounts.services import grant_set
-from links.addresses import system_domain
 from links.models import Conversion, Datapoint, Group, Script, Tag
 from links.permissions import ALL_LINKS_OPTION, build_link_scope
-from links.services.account import script_write
+from links.public_urls import system_domain
+from links.services.account_settings import script_write
 from links.services.conversions import conversion_create
 from links.services.domains import domain_create
 from links.services.groups import group_create

@@ -12,8 +12,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import AsyncClient, Client
 
 from accounts.models import Account, Grant, Membership, Right, Role, User
-from links.addresses import system_domain
 from links.models import Datapoint, Group, Mode, Status
+from links.public_urls import system_domain
 from links.services.conversions import conversion_create
 from links.services.links import datapoint_create
 from sites.models import Site
@@ -86,7 +86,7 @@ def test_a_guest_sees_what_was_granted_and_changes_what_may_be_changed(
 
 
 def form(account: Account, **fields: Any) -> dict[str, Any]:
-    from links.addresses import system_domain
+    from links.public_urls import system_domain
 
     return {
         "kind": 0, "domain": system_domain().pk, "status": 0, "redirect_type": 301, "mode": 0, "referrer_clean": 0,

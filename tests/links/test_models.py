@@ -10,9 +10,9 @@ from django.db.models import Model
 from django.utils import timezone
 
 from accounts.models import Account
-from links.addresses import system_domain
 from links.models import Attached, Conversion, Datapoint, Domain, DomainKind, Entry, Group, Script
-from links.services.account import entry_create, script_write
+from links.public_urls import system_domain
+from links.services.account_settings import entry_create, script_write
 from links.services.conversions import conversion_create
 from links.services.domains import domain_create
 from links.services.links import datapoint_create

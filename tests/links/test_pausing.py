@@ -114,7 +114,7 @@ def test_the_thread_beside_the_redirector_writes_it_down_and_monitors_rest(
 
 
 def test_the_editor_offers_both(alice: User, account: Account) -> None:
-    from links.addresses import system_domain
+    from links.public_urls import system_domain
 
     client = Client()
     client.force_login(alice)

@@ -13,7 +13,7 @@ from config.asgi import respond_immediately
 from links.models import DatapointKind
 from links.redirect import redirector, responses
 from links.redirect.link_request import LinkRequest
-from links.services.account import script_write
+from links.services.account_settings import script_write
 from links.services.links import datapoint_create
 from tests.support.links import CHROME, NOON, Browser, counts, learn, make
 

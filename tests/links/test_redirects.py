@@ -10,9 +10,9 @@ from django.core.exceptions import ValidationError
 
 from accounts.models import Account, Purpose
 from links.models import Datapoint, DatapointKind, Group, Listing, Mode, Status
-from links.redirect import click_deduplication, state_rebuild
+from links.redirect import click_deduplication
 from links.routing import link_cache
-from links.services.account import entry_create
+from links.services.account_settings import entry_create
 from links.services.domains import domain_create
 from links.services.groups import group_delete
 from links.services.links import datapoint_delete, datapoint_update
@@ -57,7 +57,7 @@ def test_a_restart_cuts_no_half_hour(account: Account) -> None:
     Browser().open("/l/offer", at=NOON)
     store_now()
     click_deduplication.forget()
-    assert state_rebuild.rebuild(NOON + timedelta(minutes=20)) == 1
+    assert click_deduplication.rebuild_state(NOON + timedelta(minutes=20)) == 1
     Browser().open("/l/offer", at=NOON + timedelta(minutes=29, seconds=59))
     Browser().open("/l/offer", at=NOON + timedelta(minutes=30))
     assert counts(account, "clicks", "unique_clicks") == {"clicks": 3, "unique_clicks": 2}
@@ -77,7 +77,7 @@ def test_a_cap_and_a_turn_go_on_after_a_restart(account: Account) -> None:
     went = [Browser(ip=f"203.0.113.{n}").open("/l/offer", at=NOON).location for n in range(4)]
     store_now()
     click_deduplication.forget()
-    state_rebuild.rebuild(NOON)
+    click_deduplication.rebuild_state(NOON)
     went += [Browser(ip=f"203.0.113.{n}").open("/l/offer", at=NOON).location for n in range(4, 6)]
     assert went == [f"http://{name}.test" for name in "abcabc"]
 

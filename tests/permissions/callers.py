@@ -16,7 +16,7 @@ from django.db import connection
 from django.test import Client
 
 from tests.permissions.tenants import World
-from tracking.store.write_lock import write_lock
+from tracking.store.locks import write_lock
 
 WRITE = re.compile(r"\s*(?:INSERT(?: OR \w+)? INTO|UPDATE|DELETE FROM)\s+[\"`]?(\w+)", re.I)
 FREE = {"django_session"}  # of the caller alone: the open account, messages

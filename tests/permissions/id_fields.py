@@ -113,7 +113,7 @@ FIELDS: list[Field] = [
     Field(f"{LISTING} group", "GET links/export.csv", "group", value("group"), WRITERS, says_no=False),
     Field("links/web/editor.py group", "GET links/new", "group", value("group"), WRITERS, says_no=False),
     Field(
-        "reports/dashboard/goals/segments.py next",
+        "reports/dashboard/goals/segment_pages.py next",
         f"POST {S}/segments",
         "goal",
         lambda data, number: {**data, "next": f"{data['next'].partition('?')[0]}?goal={number}"},
@@ -186,7 +186,7 @@ NO_IDS: dict[str, str] = {
     "links/web/listing.py:listing": "the filters, to show them again",
     "links/web/listing.py:bulk": "handed on to `change_link`, whose names are found one by one",
     "reports/dashboard/views/heatmaps.py:heatmap_settings": "into a form",
-    "reports/sharing/clicky_frame.py:framed_overview": "handed on to `find_site`, which needs the site's own key",
+    "reports/sharing/views.py:framed_overview": "handed on to `find_site`, which needs the site's own key",
     "links/web/forms.py expiration_clicks": "a number of clicks",
     "GroupForm.notes": "text",
     "LinkForm.kind": "link or pixel",

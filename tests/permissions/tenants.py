@@ -16,10 +16,9 @@ from django.utils import timezone
 from accounts.models import Account, ExposedKey, Membership, Right, Role, User
 from accounts.services import account_create, user_create
 from accounts.services.invitations import invitation_accept, invitation_create
-from goals.funnels import funnel_save
-from goals.services import goal_create, segment_create
+from goals.services import funnel_save, goal_create, segment_create
 from links.models import Listing, Status
-from links.services.account import entry_create, script_write
+from links.services.account_settings import entry_create, script_write
 from links.services.conversions import conversion_create
 from links.services.domains import domain_create
 from links.services.groups import group_create

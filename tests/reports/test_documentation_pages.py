@@ -21,7 +21,8 @@ from reports.clickport.breakdowns import BREAKDOWNS
 from reports.clickport.vocabulary import DIMENSION_NAMES, METRIC_NAMES
 from reports.clicky.tallies import TALLIES
 from reports.docs import CHAPTERS
-from reports.query.registry import DIMENSIONS, METRICS
+from reports.query.dimensions import DIMENSIONS
+from reports.query.metrics import METRICS
 from sites import site_cache
 from sites.alerts.conditions import CONDITIONS
 from sites.models import AddressPolicy, CookiePolicy, Site

@@ -23,7 +23,7 @@ from accounts.security import rate_limits  # noqa: E402
 from links.models import Mode  # noqa: E402
 from links.redirect import click_deduplication  # noqa: E402
 from tests.support.hits import NOW, event, facts  # noqa: E402
-from tracking.endpoints.rate_limit import PerMinute  # noqa: E402
+from tracking.endpoints.clickport import PerMinute  # noqa: E402
 from tracking.state import deduplication  # noqa: E402
 
 ROUNDS = 200

@@ -155,7 +155,7 @@ def test_a_store_that_is_away_is_no_broken_page(inside: Client, site: Site, monk
     def away(*args: object, **kwargs: object) -> None:
         raise StoreError("away")
 
-    monkeypatch.setattr("reports.latest_traffic.fetch_audit", away)
+    monkeypatch.setattr("reports.query.analyses.ingestion_audit.fetch_audit", away)
     page = inside.get(path(site))
     assert page.status_code == 200
     assert "does not answer at the moment" in page.content.decode()

@@ -11,7 +11,7 @@ from django.test import Client
 
 from accounts.models import Account, Membership
 from links.models import DatapointKind, Listing
-from links.services.account import entry_create, script_write
+from links.services.account_settings import entry_create, script_write
 from links.services.conversions import conversion_create
 from links.services.domains import domain_create
 from links.services.groups import group_create

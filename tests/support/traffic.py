@@ -20,8 +20,8 @@ from sites.models import Site
 from tracking import spool, store
 from tracking.event import Event
 from tracking.schema import COLUMN_NAMES
+from tracking.store.locks import write_lock
 from tracking.store.target import get_target
-from tracking.store.write_lock import write_lock
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)  # a Monday
 STEP = timedelta(seconds=10)  # between two pages of a visit

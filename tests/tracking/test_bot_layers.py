@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support.hits import BROWSER, CHROME, NOW, facts, forget, hit
-from tracking.bots import user_agents
+from tracking.bots import headers
 from tracking.bots.request_rate import MAX_PER_ADDRESS, MAX_PER_DEVICE, MAX_WITHOUT_ATTENTION, request_rates
 from tracking.event import Rejection
 from tracking.pipeline.processing import Quarantine, process
@@ -177,7 +177,7 @@ def lines(name: str) -> list[str]:
 
 
 def judged(user_agent: str) -> str:
-    return user_agents.find_name(user_agent) or user_agents.find_form(user_agent)
+    return headers.find_name(user_agent) or headers.find_form(user_agent)
 
 
 def test_on_lists_of_others_nearly_all_bots_are_caught_and_hardly_any_person(capsys: pytest.CaptureFixture) -> None:

@@ -13,7 +13,7 @@ from django.conf import settings
 
 from tests.support import NOW, event
 from tracking import spool
-from tracking.spool import fullness
+from tracking.spool import segments
 from tracking.spool.files import token
 from tracking.spool.segments import Segments
 
@@ -300,7 +300,7 @@ def test_a_full_spool_is_logged_once_a_minute_and_when_there_is_room_again(
     assert "cannot be written" in caplog.text and str(settings.SPOOL_DIR) in caplog.text
     assert spool.health()["full"] and spool.health()["refused"] == 50
     monkeypatch.setattr(settings, "SPOOL_MOST_BYTES", 1 << 30)
-    monkeypatch.setattr(fullness, "RECOVERY_SECONDS", 0)
+    monkeypatch.setattr(segments, "RECOVERY_SECONDS", 0)
     spool.write_event(event(SITE, "/a"))
     spool._segments.check_disk()
     assert "has space again; 50 writes failed" in caplog.text

@@ -136,7 +136,7 @@ def test_devices_of_many_sites_are_forgotten_by_one_statement_and_by_none_where_
 
 
 def test_a_site_keeps_whole_months(store: Any) -> None:
-    from tracking.store.retention import find_oldest_month
+    from tracking.store.data_retention import find_oldest_month
 
     assert [find_oldest_month(count, NOW) for count in (1, 2, 3, 14)] == [202602, 202601, 202512, 202501]
 

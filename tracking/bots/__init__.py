@@ -1,1 +1,1 @@
-"""Data and functions that recognise bots; `tracking.pipeline.quarantine` calls them in order of cost."""
+"""Data and functions that recognise bots; `tracking.pipeline.bot_quarantine` calls them in order of cost."""

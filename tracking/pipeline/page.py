@@ -22,12 +22,11 @@ from urllib.parse import parse_qsl, urlencode
 from sites.hosts import normalize_host
 from sites.page_paths import decode_path, decode_url, truncate_path
 from sites.site_config import SiteConfig
-from tracking.event import Event, Hit, Rejection
+from tracking.event import UTM_NAMES, Event, Hit, Rejection
 
 PARAMETERS = tomllib.loads((Path(__file__).resolve().parent.parent / "data" / "parameters.toml").read_text())
 CLICK_IDS = frozenset(PARAMETERS["click_ids"])
 SESSION_IDS = frozenset(PARAMETERS["session_ids"])
-UTM_NAMES = ("utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term")
 MAX_URL_LENGTH = 8000
 CAMPAIGN_PREFIXES = ("utm_", "hsa_")
 SOURCE_PARAMETERS = ("ref", "source", "via")  # name the source, where there is no utm_source

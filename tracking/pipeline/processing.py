@@ -11,12 +11,9 @@ from collections.abc import Callable
 
 from sites.site_config import SiteConfig
 from tracking.event import Event, Hit, Rejection
-from tracking.pipeline.click import join_click
-from tracking.pipeline.device import fill_device
-from tracking.pipeline.location import fill_location
+from tracking.pipeline.bot_quarantine import Quarantine, quarantine_bots
+from tracking.pipeline.device import fill_device, fill_user_agent
 from tracking.pipeline.page import fill_details, fill_page
-from tracking.pipeline.privacy import shorten_address
-from tracking.pipeline.quarantine import Quarantine, quarantine_bots
 from tracking.pipeline.rejections import (
     reject_excluded,
     reject_excluded_country,
@@ -24,8 +21,9 @@ from tracking.pipeline.rejections import (
     reject_over_quota,
     reject_wrong_host,
 )
-from tracking.pipeline.user_agent import fill_user_agent
+from tracking.pipeline.source import join_click
 from tracking.pipeline.visit import join_visit
+from tracking.pipeline.visitor_address import fill_location, shorten_address
 
 PipelineStep = Callable[[Hit, SiteConfig, Event], Rejection | None]
 

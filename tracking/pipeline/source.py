@@ -1,13 +1,15 @@
 """Find the source and the channel of a visit by referrer, campaign and click ids.
 
 Names and rules are data (`tracking/data/sources.toml`, `channels.toml`); this module holds their precedence. Campaign
-parameters win over the referrer, and a paid click over an unpaid one.
+parameters win over the referrer, and a paid click over an unpaid one. A click on a tracked link that led to a view is
+found by the app `links`, which is above this one and registers a function (`config.wiring`).
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -17,8 +19,8 @@ from accounts.host_names import format_host
 from sites.hosts import HostMatcher
 from sites.page_paths import decode_path, truncate_path
 from sites.site_config import SiteConfig
-from tracking.event import Event, Hit, Rejection
-from tracking.pipeline.page import CLICK_IDS, SESSION_IDS, UTM_NAMES, clip_text, split_address
+from tracking.event import UTM_NAMES, Event, Hit, Rejection
+from tracking.pipeline.page import CLICK_IDS, SESSION_IDS, clip_text, split_address
 
 MAX_REFERRER_LENGTH = 4100  # characters that are parsed, with some room for blanks
 DATA_DIRECTORY = Path(__file__).resolve().parent.parent / "data"
@@ -50,6 +52,8 @@ CHANNELS_BY_MEDIUM = {
     "referral": "Referral", "search": "Organic Search", "shopping": "Organic Shopping",
     "assistant": "AI Assistants",
 }  # fmt: skip
+ClickFinder = Callable[[Hit, SiteConfig, Event], Event]
+_finders: list[ClickFinder] = []
 
 
 class Campaign(NamedTuple):
@@ -195,4 +199,17 @@ def fill_source(hit: Hit, site: SiteConfig, event: Event) -> Rejection | None:
         source, event["channel"] = classify_source(host, Campaign("", "", "", click_ids) if click_ids else NO_CAMPAIGN)
     if source:
         event["source"] = source
+    return None
+
+
+def register_joiner(finder: ClickFinder) -> None:
+    """Register `finder(hit, site, event)`: it returns the columns link_id, group_id and click_id, or {}, at once."""
+    if finder not in _finders:
+        _finders.append(finder)
+
+
+def join_click(hit: Hit, site: SiteConfig, event: Event) -> Rejection | None:
+    """Fill the link and the click that led to this view, if any."""
+    for finder in _finders:
+        event.update(finder(hit, site, event))
     return None

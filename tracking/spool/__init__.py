@@ -21,7 +21,7 @@ from typing import Any
 from django.conf import settings
 
 from tracking.event import Event
-from tracking.spool.lines import format_line, read_events
+from tracking.spool.files import format_line, read_events
 from tracking.spool.segments import Segments, SpoolFull
 from tracking.spool.writer import Writer
 

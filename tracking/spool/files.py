@@ -1,22 +1,32 @@
-"""One segment file of the spool: lines that are appended, or counts that are overwritten in place."""
+"""One segment file of the spool: lines that are appended, or counts that are overwritten in place; and an event as a
+line of JSON.
+"""
 
 from __future__ import annotations
 
 import errno
 import os
 import time
+from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
+
+import orjson
+
+from tracking.event import Event
 
 MAX_ROWS = 20_000
 MAX_BYTES = 16 << 20
 COUNT_TABLES = ("received", "refusals")  # tables of counts: a line per minute, site and reason instead of one per hit
-LARGE_SEGMENT_ROWS, LARGE_SEGMENT_SECONDS = (
-    500,
-    2.5,
-)  # a segment with more rows stays open longer: fewer, larger inserts
+# A segment with more rows stays open longer: fewer, larger inserts
+LARGE_SEGMENT_ROWS, LARGE_SEGMENT_SECONDS = 500, 2.5
+OPTIONS = orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z
+MAX_INTEGER = 2**63 - 1
 
 
-class Segment:
+class SegmentFile:
     """One open file. Its first `size` bytes are complete lines."""
 
     FLAGS = os.O_APPEND
@@ -56,7 +66,7 @@ class Segment:
         return ready
 
 
-class CountSegment(Segment):
+class CountSegment(SegmentFile):
     """An open file of counts. A line's number is overwritten in place, in eight bytes, so it is never incomplete."""
 
     FLAGS = 0
@@ -102,3 +112,43 @@ def cut_incomplete_line(path: Path) -> None:
     complete = content.rfind(b"\n") + 1
     if complete != len(content):
         os.truncate(path, complete)
+
+
+def format_line(event: Event) -> bytes:
+    """Format one line. Values that JSON or the store cannot hold (a lone surrogate, a giant number) are replaced."""
+    try:
+        return orjson.dumps(event, default=_convert, option=OPTIONS)
+    except orjson.JSONEncodeError:
+        return orjson.dumps(_make_storable(event), default=_convert, option=OPTIONS | orjson.OPT_NON_STR_KEYS)
+
+
+def read_events(path: Path) -> Iterator[Event]:
+    """Yield the events of a segment, with aware times; incomplete or invalid lines are skipped."""
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except FileNotFoundError:  # inserted meanwhile
+        return
+    for line in lines:
+        try:
+            event = orjson.loads(line)
+            for name in ("ts", "visit_start"):
+                event[name] = datetime.fromisoformat(event[name]) if name in event else event["ts"]
+        except (ValueError, TypeError, KeyError, AttributeError):
+            continue
+        yield event
+
+
+def _convert(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} cannot be stored in an event")
+
+
+def _make_storable(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {_make_storable(key): _make_storable(item) for key, item in value.items()}
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, int) and abs(value) > MAX_INTEGER:
+        return 0
+    return value

@@ -7,12 +7,15 @@
 
 <process> is a UUID and n a counter, so a name is never used again: the store remembers names and would silently drop
 other rows under a used one. A segment holds one month, because an insert may touch at most 100 partitions.
+
+A lack of space is logged at once, once a minute, and when there is space again.
 """
 
 from __future__ import annotations
 
 import errno
 import fcntl
+import logging
 import os
 import shutil
 import threading
@@ -24,13 +27,44 @@ from pathlib import Path
 
 from django.conf import settings
 
-from tracking.spool.files import COUNT_TABLES, CountSegment, Segment, cut_incomplete_line, measure_file, token
-from tracking.spool.fullness import Fullness
+from tracking.spool.files import COUNT_TABLES, CountSegment, SegmentFile, cut_incomplete_line, measure_file, token
 
+LOG_SECONDS = 60.0  # between two log lines while the spool stays full
+RECOVERY_SECONDS = 5.0  # without a failed write, before the recovery is logged
+log = logging.getLogger(__name__)
 MAX_OPEN_SEGMENTS = 24
 MAX_WAITING_BYTES = 16 << 30  # of all segments together; settings.SPOOL_MOST_BYTES overrides
 MIN_FREE_BYTES = 32 << 20  # that stay free on the disk for the databases
 MAX_DISK_SHARE = 0.25  # of the free bytes: a larger segment is sealed at once, since inserting it frees the space
+
+
+class Fullness:
+    """Writes that failed for lack of space. Times are those of the monotonic clock."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.full = False
+        self.failed_writes = 0  # since this process started
+        self._failures_since_log = 0  # since the last recovery was logged
+        self._last_failure = self._last_log = float("-inf")
+
+    def record_failure(self, reason: str) -> None:
+        """Count a write that failed for this reason, and log it at most once a minute."""
+        self.full, self._last_failure = True, time.monotonic()
+        self.failed_writes += 1
+        self._failures_since_log += 1
+        if self._last_failure - self._last_log >= LOG_SECONDS:
+            self._last_log = self._last_failure
+            log.error(
+                "the event spool at %s cannot be written (%s); events are rejected until there is space, %d so far",
+                self.root, reason, self._failures_since_log,
+            )  # fmt: skip
+
+    def check_end(self) -> None:
+        """Log that there is space again, if no write failed for a while."""
+        if self._failures_since_log and not self.full and time.monotonic() - self._last_failure >= RECOVERY_SECONDS:
+            log.warning("the event spool at %s has space again; %d writes failed", self.root, self._failures_since_log)
+            self._failures_since_log, self._last_log = 0, float("-inf")
 
 
 class SpoolFull(Exception):
@@ -50,7 +84,7 @@ class Segments:
     def _begin(self) -> None:
         self.directory = self.root / uuid.uuid4().hex
         self.lock_fd = -1
-        self.open: dict[tuple[str, int], Segment] = {}
+        self.open: dict[tuple[str, int], SegmentFile] = {}
         self.sealed: dict[Path, float] = {}  # sealed files -> when they were opened
         self.counter = 0
         self.waiting_bytes = self.waiting_rows = 0
@@ -95,7 +129,7 @@ class Segments:
             self.waiting_rows += 1
             self.waiting_bytes += added
 
-    def _open_segment(self, key: tuple[str, int]) -> Segment:
+    def _open_segment(self, key: tuple[str, int]) -> SegmentFile:
         if not self.has_space or self.waiting_bytes > getattr(settings, "SPOOL_MOST_BYTES", MAX_WAITING_BYTES):
             raise OSError(errno.ENOSPC, "it has reached its limit")
         if self.lock_fd < 0:
@@ -104,7 +138,7 @@ class Segments:
             self._seal(min(self.open, key=lambda key: self.open[key].began))
         self.counter += 1
         path = self.directory / f"{key[0]}-{key[1]}-{self.counter}.open"
-        self.open[key] = (CountSegment if key[0] in COUNT_TABLES else Segment)(path, key[0])
+        self.open[key] = (CountSegment if key[0] in COUNT_TABLES else SegmentFile)(path, key[0])
         return self.open[key]
 
     def _create_directory(self) -> None:
@@ -137,7 +171,7 @@ class Segments:
         segment = self.open.pop(key)
         self.sealed[segment.seal()] = segment.began
 
-    def _is_due(self, segment: Segment, now: float, seconds: float) -> bool:
+    def _is_due(self, segment: SegmentFile, now: float, seconds: float) -> bool:
         """Return whether to seal a segment: for its age or size, or because the disk is nearly full."""
         return segment.is_due(now, seconds) or segment.size > self.free_bytes * MAX_DISK_SHARE
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from accounts.threads import lower_thread_priority
 from tracking import store
+from tracking.spool.bad_lines import BadLines
 from tracking.spool.files import token
-from tracking.spool.quarantine import BadLines
 from tracking.spool.segments import Segments
 
 # How long a segment stays open. Counts may reach the store a little later than events.

@@ -17,10 +17,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tracking.store.directory import release_directory, take_directory
 from tracking.store.errors import FORKED_MESSAGE, StoreAway, StoreError, explain_error
+from tracking.store.locks import release_directory, take_directory, write_lock
 from tracking.store.target import Host, Target, get_target
-from tracking.store.write_lock import write_lock
 
 MAX_IDLE_CLIENTS = 8
 log = logging.getLogger(__name__)

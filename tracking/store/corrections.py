@@ -17,9 +17,9 @@ from typing import Any
 
 from tracking.schema import COLUMN_NAMES, EVENT_COLUMNS
 from tracking.store import client, materialized_views
+from tracking.store.locks import write_lock
 from tracking.store.migrate import list_nodes
 from tracking.store.target import Host, get_target
-from tracking.store.write_lock import write_lock
 
 WAIT_FOR_MUTATION = {"mutations_sync": 2, "alter_sync": 2}
 COLUMN_TYPES = {column.name: column.type for column in EVENT_COLUMNS}

@@ -10,8 +10,8 @@ from typing import IO, Any
 import orjson
 
 from tracking.store import client
+from tracking.store.locks import write_lock
 from tracking.store.target import Host
-from tracking.store.write_lock import write_lock
 
 SETTINGS: dict[str, Any] = {
     "date_time_input_format": "best_effort",

@@ -14,9 +14,9 @@ from tracking.schema import EVENT_COLUMNS
 from tracking.store import client, corrections
 from tracking.store.corrections import Selection, get_local_table
 from tracking.store.errors import StoreAway
+from tracking.store.locks import write_lock
 from tracking.store.migrate import list_nodes
 from tracking.store.target import Host, get_target
-from tracking.store.write_lock import write_lock
 
 ROW_KEY = "site_id, visit, ts, id"
 EVENT_COLUMN_LIST = ", ".join(f"`{column.name}`" for column in EVENT_COLUMNS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from tracking.schema import LINK_COLUMNS, ORIGIN_COLUMNS
 from tracking.store.client import rows
 
 MAX_ROWS = 400_000
@@ -16,8 +17,7 @@ def read_open_visits(since: datetime) -> list[dict[str, Any]]:
         "SELECT site_id, device, visit, min(visit_start) AS start, max(ts) AS last, max(is_new) AS is_new,"
         " argMax(view_id, (kind = 'view', ts)) AS view_id,"
         " argMinIf(screen, ts, screen != '') AS screen, argMinIf(language, ts, language != '') AS language,"
-        " argMin((referrer, referrer_domain, source, channel, search_term, utm_source, utm_medium, utm_campaign,"
-        " utm_content, utm_term, link_id, group_id, click_id), ts) AS origin"
+        f" argMin(({', '.join((*ORIGIN_COLUMNS, *LINK_COLUMNS))}), ts) AS origin"
         " FROM events WHERE ts >= {since:DateTime64(3, 'UTC')} AND site_id > 0 AND visit > 0"
         " GROUP BY site_id, device, visit ORDER BY last LIMIT {most:UInt32}",
         {"since": since, "most": MAX_ROWS},

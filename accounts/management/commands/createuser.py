@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError, CommandParser
 from django.db import transaction
 
-from accounts.management.installation import InstallationCommand
+from accounts.management.installation_command import InstallationCommand
 from accounts.models import User
 from accounts.services import account_create, user_create
 from accounts.services.invitations import accounts_adopt

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 
 from accounts.custom_domains.services import claim_approve, claim_revoke
 from accounts.host_names import normalize_host
-from accounts.management.installation import InstallationCommand
+from accounts.management.installation_command import InstallationCommand
 from accounts.models import HostClaim, Purpose, VerificationMethod
 
 

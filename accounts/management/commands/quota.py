@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from accounts.management.installation import InstallationCommand, find_account
+from accounts.management.installation_command import InstallationCommand, find_account
 from accounts.services import account_quota_set
 
 

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 
-from accounts.management.installation import InstallationCommand
+from accounts.management.installation_command import InstallationCommand
 from accounts.models import User
 from accounts.services.invitations import create_setup_link
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from django.core.management.base import CommandError, CommandParser
 
-from accounts.management.installation import InstallationCommand
+from accounts.management.installation_command import InstallationCommand
 from config.demo.shop import ZONE, create_demo_site, pause_ended_links
 from config.demo.traffic import CROWD_SIZE, estimate_visits, generate_starts, run_visit
 from config.demo.uptime import create_monitors

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from accounts.keys import hash_key
-from accounts.management.installation import InstallationCommand, require_secret_key
+from accounts.management.installation_command import InstallationCommand, require_secret_key
 from accounts.models import Account, Membership
 from accounts.security.encrypted_fields import list_encrypted_columns, reencrypt_column
 from accounts.security.secret_key import remember_secret_key

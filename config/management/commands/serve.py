@@ -11,11 +11,10 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from accounts.management.installation import require_secret_key
+from accounts.management.installation_command import require_secret_key
 from accounts.security.encrypted_fields import find_unreadable_columns
 from config.file_permissions import remove_others_access
-from config.serving.lock import AlreadyServing, hold_serving_lock
-from config.serving.server import Server, build_server_config, raise_file_limit
+from config.serving.server import AlreadyServing, Server, build_server_config, hold_serving_lock, raise_file_limit
 
 LOCAL_HOSTS = {"127.0.0.1", "0.0.0.0"}  # noqa: S104 - this machine alone, and every interface
 
@@ -78,7 +77,7 @@ class Command(BaseCommand):
     def serve(self, sock: socket.socket, options: dict[str, Any]) -> None:
         """Serve until a signal: requests on the event loop; Celery's worker and beat in threads."""
         from config.asgi import application, immediate_responder
-        from config.serving.background import BackgroundThreads
+        from config.celery import BackgroundThreads
         from tracking import live
 
         background = BackgroundThreads(trickle=options["trickle"])

@@ -6,9 +6,9 @@ from typing import Any
 
 from django import forms
 
-from goals.funnels import MAX_PATTERN_LENGTH, MAX_STEPS
 from goals.models import Funnel, Goal, PatternKind
 from goals.selectors import list_active_goals
+from goals.services import MAX_PATTERN_LENGTH, MAX_STEPS
 from sites.amounts import count_currency_decimals
 from sites.models import Site
 

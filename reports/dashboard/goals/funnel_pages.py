@@ -14,8 +14,9 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.forms import add_errors
-from goals.funnels import MAX_STEPS, build_step_filter, funnel_delete, funnel_save
 from goals.models import Funnel
+from goals.predicates import build_step_filter
+from goals.services import MAX_STEPS, funnel_delete, funnel_save
 from reports.dashboard.base_view import site_page
 from reports.dashboard.fragments import QUERY_ERRORS, describe_error
 from reports.dashboard.goals.forms import FunnelForm

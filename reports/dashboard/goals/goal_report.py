@@ -20,7 +20,7 @@ from reports.dashboard.state import ReportState
 from reports.formatting import format_duration, format_metric, format_money
 from reports.query import ask
 from reports.query.analyses.attribution import LOOKBACK, AttributionReport, SourceCredit, attribute_conversions
-from reports.query.registry import METRICS
+from reports.query.metrics import METRICS
 from sites.access import may_on_site
 
 GOAL_METRICS = ("visitors", "conversions", "conversion_rate")

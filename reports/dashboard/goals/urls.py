@@ -5,7 +5,7 @@ from django.urls import path
 from reports.dashboard.goals.funnel_pages import funnel_edit, funnel_list, funnel_remove, funnel_report
 from reports.dashboard.goals.goal_pages import goal_edit, goal_list, goal_remove
 from reports.dashboard.goals.goal_report import goal_report
-from reports.dashboard.goals.segments import segment_remove, segment_save
+from reports.dashboard.goals.segment_pages import segment_remove, segment_save
 
 SITE = "sites/<int:site_id>"
 urlpatterns = [

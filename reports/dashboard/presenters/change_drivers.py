@@ -11,7 +11,7 @@ from reports.formatting import format_short
 from reports.labels import label_value
 from reports.query import Query, Result
 from reports.query.dimensions import get_dimension
-from reports.query.registry import METRICS
+from reports.query.metrics import METRICS
 
 MAX_DRIVERS = 6
 

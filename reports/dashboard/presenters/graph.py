@@ -16,7 +16,7 @@ from babel import Locale
 from babel.dates import format_date, format_time
 
 from reports.formatting import ValueChange, compare_values, format_exact, format_short
-from reports.query.registry import METRICS, Metric
+from reports.query.metrics import METRICS, Metric
 
 WIDTH, HEIGHT = 1000, 100
 TICKS = 4

@@ -15,7 +15,7 @@ from reports.dashboard.presenters.tables import format_error
 from reports.dashboard.state import ReportState
 from reports.formatting import FormattedValue, format_metric
 from reports.query import Meta, Query, Result
-from reports.query.registry import METRICS
+from reports.query.metrics import METRICS
 
 KEY_METRICS = ("visitors", "visits", "views", "bounce_rate", "avg_duration", "conversions", "revenue")
 # Where the filter selects a goal: who reached it, how often, at what rate, and what those visits did

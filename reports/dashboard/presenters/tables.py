@@ -17,7 +17,7 @@ from reports.formatting import FormattedValue, format_metric
 from reports.labels import label_value
 from reports.query import Meta, Query, Result, ask
 from reports.query.dimensions import get_dimension
-from reports.query.registry import METRICS
+from reports.query.metrics import METRICS
 
 PANEL_ROWS = 9
 ONLINE_METRICS = ("online",)

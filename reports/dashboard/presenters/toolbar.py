@@ -11,8 +11,7 @@ from goals.selectors import filter_segments_visible_to, list_active_goals
 from reports.dashboard.presenters.tables import count_online
 from reports.dashboard.state import COMPARISONS, PERIODS, FilterCondition, ReportState
 from reports.labels import label_value
-from reports.query.dimensions import get_dimension
-from reports.query.registry import DIMENSIONS
+from reports.query.dimensions import DIMENSIONS, get_dimension
 
 OPERATOR_LABELS = {
     "is": "is", "is_not": "is not", "contains": "contains", "not_contains": "does not contain",

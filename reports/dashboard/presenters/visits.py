@@ -12,9 +12,8 @@ from babel import Locale
 from babel.dates import format_date, format_time
 from django.urls import reverse
 
-from reports.dashboard.link_labels import LinkLabel
 from reports.formatting import format_duration, format_money
-from reports.labels import build_nickname, label_value
+from reports.labels import LinkLabel, build_nickname, label_value
 from reports.query.dimensions import DIMENSIONS
 from reports.query.vocabulary import format_country
 

@@ -19,7 +19,7 @@ from reports.formatting import FormattedValue, format_metric
 from reports.query import Query, Result, ask
 from reports.query.dimensions import Dimension, get_dimension
 from reports.query.errors import QueryRefused
-from reports.query.registry import METRICS
+from reports.query.metrics import METRICS
 
 PAGE_ROWS = 50
 MAX_OFFSET = 1_000_000

@@ -18,8 +18,7 @@ from reports.formatting import FormattedValue, format_metric
 from reports.query import ask
 from reports.query.dimensions import Dimension, get_dimension
 from reports.query.errors import QueryRefused
-from reports.query.metrics import CLICK_KINDS
-from reports.query.registry import METRICS
+from reports.query.metrics import CLICK_KINDS, METRICS
 
 # The filter that finds the visits of a metric, where it counts only some of them
 COUNTED_VISITS: dict[str, tuple[FilterCondition, ...]] = {

@@ -19,7 +19,7 @@ from reports.dashboard.presenters.graph import Graph
 from reports.dashboard.presenters.key_figures import load_key_figures
 from reports.dashboard.presenters.toolbar import build_filter_tags
 from reports.dashboard.state import ReportState
-from reports.templatetags.show import cut_middle
+from reports.formatting import cut_middle
 
 WIDTH, HEIGHT = 1200, 460
 LEFT, TOP, RIGHT, BOTTOM = 72, 92, 72, 44

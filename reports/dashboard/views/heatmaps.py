@@ -29,8 +29,8 @@ from sites.access import may_on_site, site_for
 from sites.forms import LinesField
 from sites.hosts import HostMatcher
 from sites.models import Site
-from sites.navigation import build_settings_context
 from sites.services import site_update
+from sites.settings_pages import build_settings_context
 
 HOST = re.compile(r"[A-Za-z0-9.-]+(:[0-9]{1,5})?")
 PAGE_ROWS = 50

@@ -17,6 +17,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
+from goals.predicates import is_one_of
 from reports.dashboard.base_view import htmx_target, site_page
 from reports.dashboard.fragments import QUERY_ERRORS, describe_error
 from reports.dashboard.presenters.tables import count_online
@@ -77,7 +78,7 @@ def add_names(rows: list[EngineRow], site_id: int, period: Period, now: datetime
     nameless = {str(row["visit"]) for row in rows if not row["person"]}
     if not nameless:
         return rows
-    where = {"dimension": "visit", "operator": "is", "value": sorted(nameless)}
+    where = is_one_of("visit", *sorted(nameless))
     persons = visit_lists.fetch_visit_persons(site_id, period, where, now=now)
     return [{**row, "person": row["person"] or persons.get(int(row["visit"]), "")} for row in rows]
 

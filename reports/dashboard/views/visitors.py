@@ -9,9 +9,9 @@ from typing import Any
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from goals.predicates import is_one_of
 from reports.dashboard.base_view import htmx_target, site_page
 from reports.dashboard.fragments import QUERY_ERRORS, describe_error
-from reports.dashboard.link_labels import find_links
 from reports.dashboard.presenters.toolbar import build_toolbar
 from reports.dashboard.presenters.visits import (
     ActionRow,
@@ -25,6 +25,7 @@ from reports.dashboard.presenters.visits import (
 )
 from reports.dashboard.state import ReportState
 from reports.dashboard.views.spy import KINDS
+from reports.labels import find_links
 from reports.query import Period
 from reports.query.analyses import visit_lists
 from sites.access import may_on_site
@@ -79,7 +80,7 @@ def all_time(state: ReportState) -> Period:
 
 def fetch_actions(state: ReportState, visits: list[EngineRow]) -> list[EngineRow]:
     """Return the actions of these visits, oldest first."""
-    where = [{"dimension": "visit", "operator": "is", "value": [str(row["visit"]) for row in visits]}]
+    where = [is_one_of("visit", *(str(row["visit"]) for row in visits))]
     kinds = (*KINDS, "ping")
     rows = visit_lists.list_actions((state.site.pk,), all_time(state), where, MAX_ACTIONS, now=state.now, kinds=kinds)
     return merge_pings(rows[::-1])
@@ -92,10 +93,10 @@ def fetch_visits(state: ReportState, device: int) -> list[EngineRow]:
         where = [{"or": [*alternatives]}]
         return visit_lists.list_visits((state.site.pk,), all_time(state), where, MAX_VISITS, 0, now=state.now)
 
-    same_device = {"dimension": "visitor_id", "operator": "is", "value": [str(device)]}
+    same_device = is_one_of("visitor_id", str(device))
     rows = fetch(same_device)
     persons = sorted({str(row["person"]) for row in rows if row.get("person")})
-    return fetch(same_device, {"dimension": "person", "operator": "is", "value": persons}) if persons else rows
+    return fetch(same_device, is_one_of("person", *persons)) if persons else rows
 
 
 @site_page

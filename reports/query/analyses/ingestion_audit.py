@@ -3,21 +3,25 @@
 `received` is counted by the endpoints, on its own. `stored` are the events, at the time when they happened: what a
 trusted sender reports about the past is stored in the past. Hits on their way into the store count as received only.
 Bots are counted in the quarantine, so that the sum holds when some are restored and others moved there. The page about
-bots lists what is in the quarantine, and why.
+bots lists what is in the quarantine, and why. The page of the tracking code shows the latest traffic (`find_traffic`).
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from reports.query.analyses.visit_lists import list_actions
 from reports.query.errors import QueryRefused, join_names, quote_value
 from reports.query.execution_limits import query_settings
 from reports.query.periods import Period
 from reports.query.sql.tables import rows_of_sites
 from reports.query.timezones import Clock, format_day, format_hour
+from sites.installation_check import SiteTraffic
+from tracking.event import REASONS
+from tracking.store import StoreError
 
 MAX_DAYS: dict[str, int] = {"minute": 2, "hour": 62, "day": 3_660}  # of a period, by bucket
 DUPLICATE = "duplicate"
@@ -28,6 +32,9 @@ COUNTS = {  # name -> table, column of time, reason, number of hits
     "quarantined": ("bots", "ts", "if(startsWith(reason, 'spam'), 'spam', 'bot')", "count()"),
     "stored": ("events", "ts", "'stored'", "count()"),
 }
+RECENT = timedelta(minutes=30)
+SEARCH_LENGTHS = (RECENT, timedelta(days=30))  # for a site with traffic the first, short search is enough
+MAX_REASONS = 3
 
 
 @dataclass
@@ -136,3 +143,20 @@ def fetch_bot_rows(columns: str, rest: str, site_id: int, period: Period, **para
     sql = f"SELECT {columns} {rows_of_sites('bots', [site_id], BOTS_IN_PERIOD)} {rest}"
     params |= {"start": format_utc(period.start), "end": format_utc(period.end)}
     return store.rows(sql, params, settings=query_settings())
+
+
+def find_traffic(site_id: int, now: datetime) -> SiteTraffic | None:
+    """Return the newest action of the last 30 days, and the most frequent reasons of rejections in the last half hour.
+
+    None if the store fails.
+    """
+    end = now + timedelta(seconds=1)
+    try:
+        rejected = sum_entries(fetch_audit(site_id, Period(end - RECENT, end), "minute")).rejected
+        reasons = {REASONS.get(reason, reason): hits for reason, hits in rejected.most_common(MAX_REASONS)}
+        for length in SEARCH_LENGTHS:
+            if rows := list_actions((site_id,), Period(end - length, end), limit=1, now=now):
+                return SiteTraffic(rows[0]["ts"], rows[0]["path"], reasons)
+    except StoreError:
+        return None
+    return SiteTraffic(rejections=reasons)

@@ -6,13 +6,19 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Count
+
+from goals.discovery import MAX_GOALS
+from goals.models import Goal
 from reports.query.analyses.ingestion_audit import format_utc
 from reports.query.execution_limits import query_settings
 from reports.query.sql.tables import rows_of_sites
+from sites import site_cache
 
 UNCOUNTED_KINDS = ("ping", "set")  # they add to an event that is counted already
 IN_PERIOD = "ts >= {start:DateTime} AND ts < {end:DateTime}"
 MAX_SITES_PER_QUERY = 5_000
+MAX_NAMES_PER_SITE = 2 * MAX_GOALS  # as many as it may have, beside those that exist already
 
 
 def count_events(site_ids: Iterable[int], start: datetime, end: datetime) -> dict[int, int]:
@@ -54,3 +60,14 @@ def _fetch_by_chunk(
     for first in range(0, len(numbers), MAX_SITES_PER_QUERY):
         rows = rows_of_sites("events", numbers[first : first + MAX_SITES_PER_QUERY], IN_PERIOD, condition)
         yield from store.query(f"SELECT {columns} {rows} {rest}", params, settings=query_settings()).rows
+
+
+def list_named_goals(since: datetime, until: datetime) -> Iterator[tuple[int, str]]:
+    """Yield (site id, name) of the goals that events named between two instants, on any site.
+
+    Sites that have reached the limit of goals are left out, since no goal could be created for them.
+    """
+    at_limit = Goal.objects.values("site").annotate(count=Count("pk")).filter(count__gte=MAX_GOALS)
+    excluded = set(at_limit.values_list("site_id", flat=True))
+    sites = [site.site_id for site in site_cache.list_sites() if site.site_id not in excluded]
+    yield from find_named_goals(sites, since, until, MAX_NAMES_PER_SITE)

@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from goals.predicates import is_one_of
 from reports.query import filters
 from reports.query.analyses.base import Row, build_context, fetch_page
 from reports.query.context import MAX_VISIT_LENGTH, QueryContext, to_milliseconds, write_instant
@@ -20,14 +21,14 @@ from reports.query.periods import MAX_INSTANT, Period
 from reports.query.references import GoalSource
 from reports.query.sql.conditions import ConditionBuilder
 from tracking.event import ACTIONS
+from tracking.schema import ORIGIN_COLUMNS
 
 RECENT = (timedelta(days=2), timedelta(days=9))  # how far back the newest rows are looked for first
 COLUMN_EXPRESSIONS = {"duration": "seconds"}  # columns of VISIT that have another name in the store
 VISIT = (
     "site_id", "visit", "device", "visitor", "person", "visit_start", "first", "last", "duration", "views", "actions",
-    "events", "clicks", "scroll", "revenue", "is_new", "bounce", "entry_page", "exit_page", "host", "referrer",
-    "referrer_domain", "source", "channel", "search_term", "utm_source", "utm_medium", "utm_campaign", "utm_content",
-    "utm_term", "country", "region", "city", "language", "ip", "organization", "device_type", "device_model", "browser",
+    "events", "clicks", "scroll", "revenue", "is_new", "bounce", "entry_page", "exit_page", "host", *ORIGIN_COLUMNS,
+    "country", "region", "city", "language", "ip", "organization", "device_type", "device_model", "browser",
     "browser_version", "os", "os_version", "screen", "tags", "link_id",
 )  # fmt: skip
 ACTION = (
@@ -110,7 +111,7 @@ def fetch_visit(site_id: int, number: int, *, now: datetime | None = None) -> Ro
     start, last = rows[0]["visit_start"], rows[0]["last"]
     # `last` lies before `start` if a clock was set back
     period = Period(min(start, last) - MAX_VISIT_LENGTH, last + timedelta(seconds=1))
-    of_visit = [{"dimension": "visit", "operator": "is", "value": [str(number)]}]
+    of_visit = [is_one_of("visit", str(number))]
     newest_first = list_actions((site_id,), period, of_visit, MAX_ROWS, now=now)
     return {**rows[0], "actions_list": newest_first[::-1]}
 
@@ -151,7 +152,7 @@ def fetch_visit_coordinates(
     site_id: int, period: Period, visits: Sequence[int], *, now: datetime | None = None
 ) -> dict[int, tuple[float, float]]:
     """Return visit -> latitude and longitude of its first event in the period that has any, of these visits."""
-    where = {"dimension": "visit", "operator": "is", "value": [str(number) for number in visits]}
+    where = is_one_of("visit", *map(str, visits))
     context = build_context((site_id,), period, where, now, None)
     condition = ConditionBuilder(context).for_events(context.tree)
     sql = (

@@ -11,16 +11,20 @@ from reports.query.dimensions import DIMENSIONS, Dimension
 from reports.query.metrics import Aggregate
 from reports.query.periods import DAY, Period
 from reports.query.rollups import devices
-from reports.query.rollups.estimates import STATE_FUNCTION
-from reports.query.rollups.read import ROLLUP_AGGREGATES, VALUE_DIMENSIONS, count_arrived_rows, forget_published_days
-from reports.query.sql.grouping import GroupBy
-from reports.query.sql.statement import select_all
+from reports.query.rollups.read import (
+    ROLLUP_AGGREGATES,
+    STATE_FUNCTION,
+    VALUE_DIMENSIONS,
+    count_arrived_rows,
+    forget_published_days,
+)
+from reports.query.sql.statement import GroupBy, select_all
 from reports.query.sql.subqueries import SubqueryBuilder
 from reports.query.timezones import QUARTER, Clock
 from tracking import store
+from tracking.store.locks import write_lock
 from tracking.store.migrate import list_nodes
 from tracking.store.target import get_target
-from tracking.store.write_lock import write_lock
 
 QUARTER_DIMENSION = Dimension(
     "quarter", "Quarter of an hour", "time", in_rollups=True, doc=f"{QUARTER} seconds of UTC."

@@ -15,7 +15,7 @@ from reports.query.context import QueryContext
 from reports.query.dimensions import DIMENSIONS, Dimension
 from reports.query.metrics import METRICS, Aggregate
 from reports.query.periods import Period
-from reports.query.sql.grouping import GroupBy, GroupingSets, Subquery, name_column
+from reports.query.sql.statement import GroupBy, GroupingSets, Subquery, name_column
 from reports.query.sql.subqueries import SubqueryBuilder
 
 DEVICE_COLUMNS: dict[str, str] = {  # dimension -> column of rollup_devices

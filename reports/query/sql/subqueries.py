@@ -17,7 +17,7 @@ from reports.query.dimensions import Dimension, write_kinds_condition
 from reports.query.metrics import FIRST_VISIT, IN_CURRENCY, Aggregate
 from reports.query.sql import goals
 from reports.query.sql.conditions import ConditionBuilder
-from reports.query.sql.grouping import GroupBy, Subquery
+from reports.query.sql.statement import GroupBy, Subquery
 
 OVER_EVENTS = ("events", "goals", "eligible")  # scopes that are counted in one pass where they have the same filter
 

@@ -12,7 +12,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError, CommandParser
 from django.db import transaction
 
-from accounts.management.installation import InstallationCommand
+from accounts.management.installation_command import InstallationCommand
 from accounts.models import Account, Membership, Role, User
 from accounts.services import account_create, is_placeholder, user_create
 from sites.models import Site

@@ -17,7 +17,7 @@ from accounts.models import Account, Grant, Membership, Right
 from accounts.services import grant_set
 from links.clickmeter.operations import OPERATIONS, Operation
 from links.models import Listing
-from links.services.account import entry_create, script_write
+from links.services.account_settings import entry_create, script_write
 from links.services.conversions import conversion_create
 from links.services.domains import domain_create
 from links.services.groups import group_create

@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from accounts.models import Account, Grant, Membership, Right, Role, User
 from links.clickmeter.operations import OPERATIONS, Operation
 from links.models import Listing
-from links.services.account import entry_create, script_write
+from links.services.account_settings import entry_create, script_write
 from links.services.conversions import conversion_create
 from links.services.domains import domain_create
 from links.services.groups import group_create, tag_create

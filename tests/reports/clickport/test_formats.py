@@ -12,7 +12,8 @@ import time_machine
 from goals.services import goal_create
 from reports.clickport.serializers import META
 from reports.clickport.vocabulary import DIMENSION_NAMES, INTEGER_METRICS, METRIC_NAMES, build_formatter
-from reports.query.registry import DIMENSIONS, METRICS
+from reports.query.dimensions import DIMENSIONS
+from reports.query.metrics import METRICS
 from sites.models import Site
 from tests.support import NOW, browse
 from tests.support.clickport_client import Api

@@ -11,8 +11,8 @@ from django.core.cache import cache
 from django.test import Client
 
 from accounts.models import Account, Membership, Role, User
-from links.addresses import tracking_url
 from links.models import Datapoint
+from links.public_urls import tracking_url
 from reports.sharing.services import key_token
 from sites import site_cache
 from sites.models import Site

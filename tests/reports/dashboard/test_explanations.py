@@ -14,7 +14,8 @@ from goals.services import goal_create
 from reports.dashboard.panels import PANELS
 from reports.dashboard.presenters.key_figures import KEY_METRICS
 from reports.dashboard.views.explain import COUNTED_VISITS
-from reports.query.registry import DIMENSIONS, METRICS
+from reports.query.dimensions import DIMENSIONS
+from reports.query.metrics import METRICS
 from reports.sharing.services import share_create
 from tests.support import ask, browse, event, read_html, record
 

@@ -10,8 +10,7 @@ from django.urls import URLPattern, reverse
 from django.utils import timezone
 
 from accounts.models import User
-from goals.funnels import funnel_save
-from goals.services import goal_create, segment_create
+from goals.services import funnel_save, goal_create, segment_create
 from reports.dashboard import urls
 from reports.dashboard.goals import urls as goals_urls
 from sites.models import Site

@@ -15,8 +15,8 @@ from django.utils import timezone
 
 from reports.dashboard.panels import PANELS
 from reports.dashboard.presenters.exports import escape_formula, write_csv, write_xml
+from reports.formatting import cut_middle, safe_link
 from reports.query.dimensions import DIMENSIONS
-from reports.templatetags.show import cut_middle, safe_link
 from tests.support import event, record
 
 EVIL = "<script>alert(1)</script>\"'>"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from reports.query import Query, QueryRefused, ask
-from reports.query.registry import DIMENSIONS
+from reports.query.dimensions import DIMENSIONS
 from tests.reports.query.test_grouped_queries import BY, GOALS, NOW, question, rolled, world  # noqa: F401
 
 CHOSEN = [name for name in BY if name not in DIMENSIONS or DIMENSIONS[name].family not in ("time", "goal")]

@@ -17,7 +17,7 @@ from tests.support import event, record
 from tests.support.mapped_goals import MappedGoals
 from tracking import spool
 from tracking.store import Selection, client, insert
-from tracking.store.write_lock import write_lock
+from tracking.store.locks import write_lock
 
 SITE = 1000
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)

@@ -14,7 +14,8 @@ from django.db.backends.utils import CursorWrapper
 
 from goals.models import Goal
 from reports.query import Period, Query, QueryRefused, Result, ask, ask_many
-from reports.query.registry import DIMENSIONS, METRICS
+from reports.query.dimensions import DIMENSIONS
+from reports.query.metrics import METRICS
 from reports.query.result_cache import RESULTS
 from reports.query.rollups.build import build_days
 from sites.models import Site

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from reports.query import Period, Query, QueryRefused, QueryStopped, ask
+from reports.query.dimensions import DIMENSIONS
 from reports.query.filters import OPERATORS
-from reports.query.registry import DIMENSIONS, METRICS
+from reports.query.metrics import METRICS
 from tests.support import event, forget_traffic
 from tests.support.mapped_goals import MappedGoals
 from tracking import store

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from reports.query import Period, Query, ask
-from reports.query.registry import METRICS
+from reports.query.metrics import METRICS
 from tests.support import NOW, event
 from tests.support.naive_engine import metrics as naive_metrics
 from tests.support.naive_engine.link_metrics import LINK_METRICS

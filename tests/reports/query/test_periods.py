@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from reports.query import Period, Query, QueryRefused, ask
-from reports.query.comparison import find_comparison_period
+from reports.query.periods import find_comparison_period
 from reports.query.timezones import Clock
 from tests.support import event
 from tests.support.mapped_goals import MappedGoals

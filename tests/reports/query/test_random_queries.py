@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from reports.query import Period, Query, ask
-from reports.query.registry import METRICS
+from reports.query.metrics import METRICS
 from tests.support.mapped_goals import MappedGoals
 from tests.support.naive_engine import events as naive
 from tests.support.naive_engine import metrics as naive_metrics

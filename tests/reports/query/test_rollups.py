@@ -12,7 +12,7 @@ import pytest
 from django.conf import LazySettings
 
 from reports.query import Period, Query, Result, ask
-from reports.query.registry import DIMENSIONS
+from reports.query.dimensions import DIMENSIONS
 from reports.query.rollups import read, schedule
 from reports.query.rollups.build import build_days, delete_superseded
 from reports.query.rollups.read import ROLLUP_AGGREGATES, VALUE_DIMENSIONS

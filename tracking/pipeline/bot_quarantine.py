@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sites.site_config import SiteConfig
-from tracking.bots import lists, user_agents
+from tracking.bots import headers, lists
 from tracking.bots.headers import find_header_fault
 from tracking.bots.request_rate import request_rates
 from tracking.event import Event, Hit, Rejection
@@ -36,7 +36,7 @@ class Quarantine(Rejection):
 
 def get_crawler_name(user_agent: str) -> str:
     """Return the crawler's name in a user agent, in lower case; "" for a browser."""
-    return user_agents.find_name(user_agent).partition(": ")[2]
+    return headers.find_name(user_agent).partition(": ")[2]
 
 
 def has_visitor_headers(hit: Hit) -> bool:
@@ -51,7 +51,7 @@ def check_user_agent(hit: Hit, site: SiteConfig, event: Event) -> str:
     """
     if not hit.user_agent or (hit.trusted and not has_visitor_headers(hit)):
         return ""
-    return user_agents.find_name(hit.user_agent) if hit.keyed else user_agents.find_name_or_form(hit.user_agent)
+    return headers.find_name(hit.user_agent) if hit.keyed else headers.find_name_or_form(hit.user_agent)
 
 
 def check_automation_signs(hit: Hit, site: SiteConfig, event: Event) -> str:

@@ -1,4 +1,6 @@
-"""Store as much of the IP address as the site chose, after every step that needs the full address."""
+"""The visitor's IP address: its place and network are looked up first; after every step that needs the full address, as
+much of it is kept as the site chose.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +8,18 @@ from functools import lru_cache
 from ipaddress import ip_address, ip_network
 
 from sites.site_config import SiteConfig
+from tracking import geo
 from tracking.event import Event, Hit, Rejection
 
 STORED_BITS = {4: 24, 6: 48}
+
+
+def fill_location(hit: Hit, site: SiteConfig, event: Event) -> Rejection | None:
+    """Fill country, region, city, coordinates and network."""
+    if hit.ip:
+        event["ip"] = hit.ip
+        event.update(geo.look_up(hit.ip))
+    return None
 
 
 @lru_cache(maxsize=50_000)

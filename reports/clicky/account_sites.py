@@ -14,9 +14,9 @@ from django.views.decorators.http import require_http_methods
 from accounts.models import User
 from accounts.security.hashers import RETRY_SECONDS, HashingBusy
 from accounts.security.password_login import TooManyAttempts, check_credentials
-from accounts.validators import list_zone_names
 from reports.clicky import outputs
-from reports.clicky.errors import ClickyError
+from reports.clicky.dates import find_known_zone
+from reports.clicky.outputs import ClickyError
 from reports.clicky.views import build_response, choose_output, read_parameters
 from reports.query import Period, Query, QueryRefused, ask
 from sites.access import sites_for_actor
@@ -85,7 +85,7 @@ def build_site_row(site: Site, may_edit: bool) -> dict[str, str]:
 
 def load_visit_numbers(site: Site) -> dict[str, str]:
     """Return the visitors online and the visits of today, which Clicky calls visitors; {} if they cannot be read."""
-    now, zone = clock.now(), site.timezone if site.timezone in list_zone_names() else "UTC"
+    now, zone = clock.now(), find_known_zone(site.timezone)
     today = Period.parse("today", zone, now)
     try:
         row = ask(Query(sites=(site.pk,), period=today, metrics=("visits", "online")), now=now).rows[0]

@@ -1,14 +1,20 @@
-"""The lock for changes of the event store in this process; it counts them, so that caches notice each one.
+"""The locks of the event store: one for changes in this process, and one on the directory of chDB.
 
-The lock is held while rows are inserted and while a correction rebuilds visits, since an event that is inserted in
-between would count twice.
+The first counts changes, so that caches notice each one. It is held while rows are inserted and while a correction
+rebuilds visits, since an event that is inserted in between would count twice. The second is there because chDB allows
+one process, but reports another one late and unclearly.
 """
 
 from __future__ import annotations
 
+import fcntl
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+
+from tracking.store.errors import StoreAway
 
 ChangeCounts = tuple[int, int]
 
@@ -65,3 +71,35 @@ class WriteLock:
 
 
 write_lock = WriteLock()
+
+
+_locked: tuple[Path, int] | None = None
+
+
+def take_directory(directory: Path) -> None:
+    """Lock the directory for this process. Raises StoreAway when another one has it or it cannot be written."""
+    global _locked
+    if _locked is not None and _locked[0] == directory:
+        return
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        lock = os.open(directory.with_name(directory.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise StoreAway(f"The directory {directory} cannot be written; the event store needs it.") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(lock)
+        raise StoreAway(
+            f"The events at {directory} are open in another process; stop it, or set EVENTS_URL to a ClickHouse server."
+        ) from error
+    release_directory()
+    _locked = (directory, lock)
+
+
+def release_directory() -> None:
+    """Release the lock. A forked child only closes its copy; the parent keeps the lock."""
+    global _locked
+    if _locked is not None:
+        os.close(_locked[1])
+    _locked = None

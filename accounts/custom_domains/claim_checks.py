@@ -10,9 +10,9 @@ from django.utils import timezone as clock
 
 from accounts.custom_domains.services import claim_record_lookup, claim_record_unavailable
 from accounts.custom_domains.txt_records import DnsUnavailable, look_up_named_accounts
-from accounts.fair_order import rank_by_account
 from accounts.models import HostClaim, VerificationMethod
 from accounts.security import rate_limits
+from accounts.selectors import rank_by_account
 
 MAX_CLAIMS_PER_ROUND = 200
 MAX_CLAIMS_PER_ACCOUNT = 20  # per round, so that slow name servers of one account do not delay the others
