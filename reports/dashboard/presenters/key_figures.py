@@ -42,7 +42,7 @@ class KeyFigure:
     href: str
     chosen: bool
     estimated: str  # the error in words, empty where it is exact
-    why: str
+    explain_url: str
 
     @property
     def summary(self) -> str:

@@ -46,7 +46,7 @@ def page(client: Client, path: str, **headers: str) -> str:
 
 
 def whys(html: str) -> list[str]:
-    return re.findall(r'class="why" href="([^"]+)"', html)
+    return re.findall(r'class="explain-link" href="([^"]+)"', html)
 
 
 def visits_listed(html: str) -> int:

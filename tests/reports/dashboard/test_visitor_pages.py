@@ -82,7 +82,7 @@ def test_time_on_a_page_is_the_sum_of_its_pings(inside: Client, site, store) -> 
     pings = [event(site, "/read", at=at + timedelta(seconds=s), visitor="r", visit=5, kind="ping", engaged=10_000,
                    view_id=view["id"]) for s in (10, 20)]  # fmt: skip
     record(view, *pings)
-    assert '<span class="stay soft" dir="auto">20s</span>' in read_html(inside.get(f"/sites/{site.pk}/visits/5"))
+    assert '<span class="duration soft" dir="auto">20s</span>' in read_html(inside.get(f"/sites/{site.pk}/visits/5"))
 
 
 def test_spy_lists_actions_newest_first_without_script(inside: Client, site, mary) -> None:

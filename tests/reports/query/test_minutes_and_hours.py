@@ -34,7 +34,7 @@ def test_the_last_thirty_minutes_have_thirty_bars(site: Site, alice: User) -> No
     told = [(bucket.key[11:16], bucket.value) for bucket in found.graph.buckets if bucket.value != "0"]
     assert told == [("11:31", "1"), ("11:50", "1"), ("11:57", "2"), ("12:00", "1")]
     assert {one.name: one.formatted.exact for one in found.numbers}["visitors"] == "5"
-    assert found.graph.buckets[-1].ghost and found.graph.buckets[0].tick == "11:31\u202fAM"
+    assert found.graph.buckets[-1].unfinished and found.graph.buckets[0].tick == "11:31\u202fAM"
     assert logged_in(alice).get(f"/sites/{site.pk}/graph.svg?period=realtime").status_code == 200
 
 
