@@ -100,7 +100,7 @@ def test_only_who_may_edit_moves_anything(client: Client, site: Site, bob, charl
             assert client.post(f"/sites/{site.pk}/{path}").status_code == 404
     client.force_login(bob)
     assert "This is a bot" not in client.get(f"/sites/{site.pk}/visitors/{device}").content.decode()
-    assert "Bring back<" not in client.get(f"/sites/{site.pk}/bots").content.decode()
+    assert "Restore<" not in client.get(f"/sites/{site.pk}/bots").content.decode()
     assert visitors(site) == 1
 
 

@@ -70,7 +70,7 @@ def test_a_row_is_a_link_that_narrows_everything_and_a_chip_takes_it_away(inside
     href = re.search(r'href="([^"]*country=EE[^"]*)"', html)[1]
     narrowed = page(inside, href)
     assert "Visitors: 2" in narrowed and "Country is Estonia" in narrowed
-    away = re.search(r'<a href="([^"]*)" aria-label="Take away: Country is Estonia"', narrowed)[1]
+    away = re.search(r'<a href="([^"]*)" aria-label="Remove: Country is Estonia"', narrowed)[1]
     assert "Visitors: 3" in page(inside, away)
 
 

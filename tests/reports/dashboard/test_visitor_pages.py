@@ -37,7 +37,7 @@ def test_the_list_of_visits_finds_by_name_place_and_page(inside: Client, site, m
         html = read_html(inside.get(f"/sites/{site.pk}/visitors", {"q": words, "period": "7d"}))
         assert f">{found}</a>" in html
         assert f">{'tom' if found == 'mary' else 'mary'}</a>" not in html
-    assert "Nobody found" in read_html(inside.get(f"/sites/{site.pk}/visitors", {"q": "zzz"}))
+    assert "No visits found" in read_html(inside.get(f"/sites/{site.pk}/visitors", {"q": "zzz"}))
 
 
 def test_a_visitors_page_holds_every_visit_and_what_was_seen(inside: Client, site, mary) -> None:
