@@ -107,7 +107,7 @@ def build_pending_rows(account: Account, now: datetime) -> list[dict[str, Any]]:
             "note": "the link has expired" if invitation.created < now - get_link_lifetime(invitation) else "",
             "send_label": "Send again",
             "send_again_url": reverse("accounts:invitation-renew", args=[invitation.pk]),
-            "take_back_url": reverse("accounts:invitation-revoke", args=[invitation.pk]),
+            "revoke_url": reverse("accounts:invitation-revoke", args=[invitation.pk]),
         }
         for invitation in account.invitations.open().order_by("-created")
     ]
@@ -120,7 +120,7 @@ def build_pending_rows(account: Account, now: datetime) -> list[dict[str, Any]]:
             "note": "no invitation sent yet",
             "send_label": "Send an invitation",
             "send_again_url": reverse("accounts:member-invite", args=[membership.pk]),
-            "take_back_url": reverse("accounts:member-remove", args=[membership.pk]),
+            "revoke_url": reverse("accounts:member-remove", args=[membership.pk]),
         }
         for membership in without_invitation.select_related("user").order_by("pk")
     ]
@@ -212,7 +212,7 @@ def remove_member(request: HttpRequest, member_id: int) -> HttpResponse:
     try:
         membership = get_member(request, member_id)
         member_remove(membership=membership, by=get_current_membership(request))
-        message = f"{membership.user.email} is removed." if membership.accepted else "The invitation is taken back."
+        message = f"{membership.user.email} is removed." if membership.accepted else "The invitation was revoked."
         messages.success(request, message)
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))
@@ -272,7 +272,7 @@ def revoke_invitation(request: HttpRequest, invitation_id: int) -> HttpResponse:
         member_remove(membership=invitation.membership, by=get_current_membership(request))
     else:
         invitation_revoke(invitation=invitation, now=clock.now())
-    messages.success(request, "The invitation is taken back.")
+    messages.success(request, "The invitation was revoked.")
     return redirect("accounts:team")
 
 
