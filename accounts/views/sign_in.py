@@ -79,7 +79,7 @@ def _try_login(request: HttpRequest, form: LoginForm) -> FormStatus:
         form.add_error(None, str(error))
         return FormStatus(503, RETRY_SECONDS)
     if user is None:
-        form.add_error(None, "This e-mail and password do not belong together.")
+        form.add_error(None, "This e-mail and password do not match.")
     else:
         login(request, user)
     return OK_STATUS

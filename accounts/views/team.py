@@ -302,5 +302,5 @@ def replace_exposed_key(request: HttpRequest, exposed_id: int) -> HttpResponse:
 def dismiss_exposed_key(request: HttpRequest, exposed_id: int) -> HttpResponse:
     """Remove an exposed key from the list without replacing it."""
     exposed_key_dismiss(exposed=get_exposed_key(request, exposed_id))
-    messages.success(request, "The key stays as it is.")
+    messages.success(request, "The key was not replaced.")
     return redirect("accounts:team")

@@ -124,4 +124,4 @@ def change_link(row: Datapoint, scope: LinkScope, action: str, data: Any) -> Non
         low = {word.lower() for word in split_names(data.get("word", ""))}
         services.datapoint_update(datapoint=row, tags=[tag for tag in row.tags.all() if tag.name.lower() not in low])
     else:
-        raise ValidationError("Choose what to do with them.")
+        raise ValidationError("Choose an action.")

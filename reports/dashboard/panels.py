@@ -38,14 +38,14 @@ class Panel:
         return next((tab for tab in self.tabs if tab.name == name), self.tabs[0])
 
 
-VISITS_TEACH = "Nothing came in during this period. Choose a longer one, or check that the snippet is on your pages."
+VISITS_TEACH = "Nothing was recorded in this period. Choose a longer one, or check that the snippet is on your pages."
 CAMPAIGN_TEACH = (
     "Add ?utm_source=newsletter&utm_medium=email&utm_campaign=spring to links you share; they are counted here."
 )
 LINK_TEACH = "Pages that link to you appear here once somebody follows a link."
 TERM_TEACH = "Few search engines still send the search term; the terms of those appear here."
-OUT_TEACH = "Links your visitors follow to other sites appear here by themselves."
-FILE_TEACH = "Files your visitors download (pdf, zip, …) appear here by themselves."
+OUT_TEACH = "Links your visitors follow to other sites appear here automatically."
+FILE_TEACH = "Files your visitors download (pdf, zip, …) appear here automatically."
 EVENT_TEACH = "Send an event from your page when something happens that is not a page view, and it is counted here."
 
 ALL_PANELS: tuple[Panel, ...] = (
@@ -88,17 +88,17 @@ ALL_PANELS: tuple[Panel, ...] = (
     )),
     Panel("goals", "Goals", (
         Tab("goals", "Goals", "goal", metric="visitors", second="conversions",
-            teach="Say what counts, such as a page or an event, under Goals. Last year's visits count too."),
+            teach="Define what counts, such as a page or an event, under Goals. Past visits count too."),
     )),
     Panel("events", "Events", (
         Tab("events", "Events", "event", metric="visitors", second="events", teach=EVENT_TEACH),
-        Tab("forms", "Forms", "form", teach="Forms that visitors send appear here by themselves."),
+        Tab("forms", "Forms", "form", teach="Forms that visitors submit appear here automatically."),
         Tab("videos", "Videos", "video", teach="Videos that visitors watch appear here."),
         Tab("clicks", "Clicked text", "text", teach="What visitors click appears here."),
     )),
     Panel("visitors", "Visitors", (
         Tab("people", "People", "person", metric="visits", second="views",
-            teach="When your pages tell who is logged in (clicky_custom.visitor), people appear here by name."),
+            teach="When your pages send who is logged in (clicky_custom.visitor), people appear here by name."),
         Tab("hours", "Hour of day", "hour_of_day", teach=VISITS_TEACH, all_values=tuple(range(24))),
         Tab("weekdays", "Weekday", "weekday", teach=VISITS_TEACH, all_values=tuple(range(1, 8))),
     )),

@@ -52,7 +52,7 @@ def find_funnel(site: Site, funnel_id: int) -> Funnel:
 def step_names(funnel: Funnel) -> list[str]:
     """Return the names of the steps: of goals their name, of pages their path."""
     goals = dict(funnel.site.goals.values_list("pk", "name"))
-    return [goals.get(step["goal"], "a goal that is gone") if "goal" in step else step["page"] for step in funnel.steps]
+    return [goals.get(step["goal"], "a deleted goal") if "goal" in step else step["page"] for step in funnel.steps]
 
 
 def count_visitors(state: ReportState, funnel: Funnel) -> list[int]:
@@ -158,5 +158,5 @@ def funnel_remove(request: HttpRequest, site_id: int, funnel_id: int) -> HttpRes
     """Delete a funnel; its events are not changed."""
     funnel = find_funnel(site_for(request, site_id, "edit"), funnel_id)
     funnel_delete(funnel=funnel)
-    messages.success(request, f"Funnel “{funnel}” was deleted; its events stay.", extra_tags="good")
+    messages.success(request, f"Funnel “{funnel}” was deleted; its events were kept.", extra_tags="good")
     return redirect("dashboard:funnels", site_id)

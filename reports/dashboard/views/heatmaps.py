@@ -198,7 +198,7 @@ def heatmap_settings(request: HttpRequest, site_id: int) -> HttpResponse:
     form = HeatmapSettingsForm.from_site(site, request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         site_update(site=site, tracker={**site.tracker, **form.build_settings()})
-        messages.success(request, "Saved. Pages learn it with the next view.")
+        messages.success(request, "Saved. Pages apply it from their next view on.")
         return redirect("dashboard:heatmap-settings", site.pk)
     context = {**build_settings_context(request, site, "heatmaps"), "form": form}
     return render(request, "reports/heat_settings.html", context)

@@ -21,8 +21,8 @@ from tracking.event import REASONS
 
 MAX_ENTRIES = 500
 BOT_LABELS = {
-    "signature": "Says that it is a bot", "form": "User agent of no browser",
-    "pattern": "Headers of no browser", "behaviour": "Behaves like a program", "spam": "Referrer spam",
+    "signature": "Says that it is a bot", "form": "User agent is not that of a browser",
+    "pattern": "Headers are not those of a browser", "behaviour": "Behaves like a program", "spam": "Referrer spam",
     "data_centre": "Comes from a data centre",
     "automation": "Automated browser", "by hand": "Quarantined by hand",
     "ai_live": "AI, live retrieval",

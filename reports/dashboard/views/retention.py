@@ -64,7 +64,7 @@ NAMED = IdentityLevel(
 DAILY = IdentityLevel(
     "Anonymous by day",
     "Without cookies a visitor gets a new number every day, on purpose: nobody can be recognised tomorrow. Every "
-    "return would be counted as a first visit, so there is nothing true to draw.",
+    "return would be counted as a first visit, so retention cannot be shown.",
     drawn=False,
 )
 

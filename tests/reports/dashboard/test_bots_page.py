@@ -76,7 +76,7 @@ def test_a_name_that_was_brought_back_is_believed_on_every_device(inside: Client
     assert send_request("/in.php", seen, user_agent="curl/8.6", peer="198.51.100.9").dropped == "bot"
     assert ledger(site.pk) == {"received": 3, "stored": 2, "bot": 1}
     html = inside.get(f"/sites/{site.pk}/ledger?period=today").content.decode()
-    assert "A bot; quarantined." in html
+    assert "Sent by a bot; quarantined." in html
 
 
 def test_the_page_tells_ai_crawlers_by_what_they_read_for(inside: Client, site: Site, store) -> None:
