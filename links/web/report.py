@@ -120,9 +120,9 @@ def report(request: HttpRequest, scope: LinkScope, datapoint_id: int) -> HttpRes
         figures=build_figures(counts, metrics, locale), sales=build_sales(scope, row, period, locale),
         converted=format_decimal(counts["converted_clicks"], locale=locale),
         web=build_web_figures(scope, row, period, locale),
-        joined=stats.count_joined_clicks(scope.account, period, now, row.pk) if scope.can_manage else (0, 0),
+        joined_clicks=stats.count_joined_clicks(scope.account, period, now, row.pk) if scope.can_manage else (0, 0),
         may=scope.may_edit(row),
-        dead=row.watched_destinations.exclude(dead_since=None).order_by("dead_since"),
+        dead_destinations=row.watched_destinations.exclude(dead_since=None).order_by("dead_since"),
         monitor=Monitor.objects.filter(link_id=row.pk).first() if scope.can_manage else None,
     )  # fmt: skip
 

@@ -235,5 +235,5 @@ def lists(request: HttpRequest, scope: LinkScope) -> HttpResponse:
             messages.error(request, " ".join(error.messages))
         return redirect("links:lists")
     rows = scope.entries().order_by("value")
-    both = [(listing, [row for row in rows if row.listing == listing]) for listing in Listing]
-    return render_page(request, scope, "lists", both=both)
+    listings = [(listing, [row for row in rows if row.listing == listing]) for listing in Listing]
+    return render_page(request, scope, "lists", listings=listings)

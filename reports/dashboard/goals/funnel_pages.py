@@ -103,7 +103,7 @@ def build_row(state: ReportState, funnel: Funnel) -> dict[str, Any]:
     except QUERY_ERRORS as error:
         return {**row, "failed": describe_error(error)}
     row["began"] = format_metric("visitors", counts[0], state.locale)
-    row["through"] = format_metric("visitors", counts[-1], state.locale)
+    row["completed"] = format_metric("visitors", counts[-1], state.locale)
     return {**row, "rate": format_percent(counts[-1], counts[0])}
 
 
@@ -118,8 +118,8 @@ def funnel_report(request: HttpRequest, state: ReportState, funnel_id: int) -> H
     }  # fmt: skip
     try:
         context["steps"] = steps = build_steps(state, funnel)
-        context["through"] = steps[-1].share
-        context["worst"] = find_worst_step(steps)
+        context["completion_rate"] = steps[-1].share
+        context["largest_drop_off"] = find_worst_step(steps)
     except QUERY_ERRORS as error:
         context["failed"] = describe_error(error)
     return render(request, "goals/funnel.html", context)

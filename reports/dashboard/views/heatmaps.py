@@ -128,7 +128,7 @@ def build_heatmap(request: HttpRequest, state: ReportState, query: heatmaps.Heat
         "totals": totals,
         "drawing": draw_heatmap(totals, heatmaps.fetch_cells(query), heatmaps.fetch_scroll_depths(query), query.width),
         "elements": [{**row, "share": f"{100 * row['clicks'] / most_clicks:.1f}"} for row in elements[:MAX_ELEMENTS]],
-        "wrong": [
+        "problem_clicks": [
             {**row, "words": PROBLEMS[row["kind"]], "name": build_nickname(row["visitor"]),
              "when": parse_instant(row["at"]).astimezone(zone)}
             for row in heatmaps.fetch_wrong_clicks(query)

@@ -91,7 +91,7 @@ def bots(request: HttpRequest, state: ReportState) -> HttpResponse:
     context |= {
         "rows": [{**row, "words": format_bot_reason(row["reason"])} for row in rows],
         "reasons": count_by_kind(reasons),
-        "readers": group_ai_crawlers(reasons),
+        "ai_crawlers": group_ai_crawlers(reasons),
         "may_edit": may_on_site(request.user, state.site, "edit"),
     }
     return render(request, "reports/bots.html", context)

@@ -70,8 +70,8 @@ class PortfolioScope(ReportScope):
         chosen = set(self.site_ids) if self.has_selection else set()
         return {
             "section": "sites", "title": "All sites", "portfolio_sites": self.sites,
-            "choice": [(site, site.pk in chosen) for site in self.choices],
-            "most": MAX_SITES * (len(self.choices) >= MAX_SITES),
+            "site_choices": [(site, site.pk in chosen) for site in self.choices],
+            "max_sites": MAX_SITES * (len(self.choices) >= MAX_SITES),
             "other_zones": len({site.timezone for site in self.sites}) - 1,
             "hidden_choice": state.parameters_without("only"),
         }  # fmt: skip

@@ -99,7 +99,8 @@ def retention_report(request: HttpRequest, state: ReportState) -> HttpResponse:
         **build_toolbar(request, state), "section": "goals", "sub": "retention", "level": level, "by": by,
         "no_compare": True,
         "steps": [(step.capitalize(), state.with_view({"by": step}).href(), step == by) for step in STEPS],
-        "whose": build_level_choices(state, has_names), "may_edit": may_on_site(request.user, state.site, "edit"),
+        "level_choices": build_level_choices(state, has_names),
+        "may_edit": may_on_site(request.user, state.site, "edit"),
     }  # fmt: skip
     file_format = request.GET.get("format", "")
     if not level.drawn:
@@ -160,7 +161,7 @@ def build_table(state: ReportState, by: str, cohorts: list[Cohort]) -> dict[str,
         "lines": [build_row(state, by, cohort, highest, unfinished) for cohort in cohorts],
         "overall": build_overall_row(state, by, cohorts, highest, unfinished) if has_overall else None,
         "columns": range(1, max((len(cohort.visitors) for cohort in cohorts), default=1)), "unfinished": unfinished,
-        "most": format_share(highest), "shades": range(1, SHADES + 1), "formats": list_exports(state),
+        "highest_share": format_share(highest), "shades": range(1, SHADES + 1), "formats": list_exports(state),
     }  # fmt: skip
 
 

@@ -114,7 +114,7 @@ def visitor(request: HttpRequest, state: ReportState, device: int) -> HttpRespon
         "may_edit": may_on_site(request.user, state.site, "edit"), "bot": f"{request.path}/bot",
         "visits": visits, "person": visits[0].person, "first": visits[-1], "count": len(visits),
         "views": sum(visit.views for visit in visits), "actions": sum(visit.actions for visit in visits),
-        "tags": sorted({tag for visit in visits for tag in visit.tags}), "capped": len(rows) == MAX_VISITS,
+        "tags": sorted({tag for visit in visits for tag in visit.tags}), "has_more_visits": len(rows) == MAX_VISITS,
     }  # fmt: skip
     return render(request, "reports/visitor.html", context)
 
