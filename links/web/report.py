@@ -75,7 +75,7 @@ def build_tables(
 
 
 def build_figures(counts: stats.Row, metrics: tuple[str, str], locale: Locale) -> list[tuple[str, str]]:
-    """Build the headline figures: (label, number)."""
+    """Build the key figures: (label, number)."""
     hits, unique = counts[metrics[0]], counts[metrics[1]]
     rows = [
         ("Clicks" if metrics[0] == "clicks" else "Views", hits), ("Unique", unique), ("Again", hits - unique),

@@ -119,17 +119,17 @@ def test_what_stood_there_stays_until_the_new_numbers_come_or_fail(served, state
     held: list[Route] = []
 
     def hold(route: Route) -> None:
-        held.append(route) if route.request.headers.get("hx-target") in ("headline", "panels") else route.continue_()
+        held.append(route) if route.request.headers.get("hx-target") in ("key-figures", "panels") else route.continue_()
 
     page.route("**/*", hold)
     page.click(".period a[aria-label='The period before']")
     page.wait_for_selector("#panel-pages.waiting.previous-numbers[inert] >> text=/pricing")
-    assert page.locator("#headline.previous-numbers .value").first.inner_text().startswith("1")
+    assert page.locator("#key-figures.previous-numbers .value").first.inner_text().startswith("1")
     while len(held) < 2:
         page.wait_for_timeout(20)
     for route in held:
         route.abort() if route.request.headers["hx-target"] == "panels" else route.continue_()
-    page.wait_for_selector("#headline:not(.waiting)")
+    page.wait_for_selector("#key-figures:not(.waiting)")
     page.wait_for_selector("#panel-pages:not([inert]) >> text=This part did not arrive")
     assert page.locator(".waiting, .previous-numbers, [inert]").count() == 0
     page.unroute("**/*")

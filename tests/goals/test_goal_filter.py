@@ -43,7 +43,7 @@ def purchase(site: Site, store: Any) -> Any:
 def headline(user: User, site: Site, query: str) -> dict[str, str]:
     answer = logged_in(user).get(f"/sites/{site.pk}/?period=today&{query}", headers={"accept-language": "en"})
     assert answer.status_code == 200
-    return {one.name: one.formatted.exact for one in answer.context["headline"].numbers}
+    return {one.name: one.formatted.exact for one in answer.context["key_figures"].numbers}
 
 
 def rows(user: User, site: Site, query: str, panel: str) -> dict[str, tuple[str, str]]:

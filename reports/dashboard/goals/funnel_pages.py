@@ -84,7 +84,7 @@ def funnel_list(request: HttpRequest, state: ReportState) -> HttpResponse:
     rows = list(state.site.funnels.select_related("site").order_by("name"))
     context = {
         **build_toolbar(request, state),
-        "no_compare": True,
+        "without_comparison": True,
         "section": "goals",
         "sub": "funnels",
         "may_edit": may_on_site(request.user, state.site, "edit"),
@@ -112,7 +112,8 @@ def funnel_report(request: HttpRequest, state: ReportState, funnel_id: int) -> H
     """Display one funnel, step by step."""
     funnel = find_funnel(state.site, funnel_id)
     context = {
-        **build_toolbar(request, state), "no_compare": True, "section": "goals", "sub": "funnels", "funnel": funnel,
+        **build_toolbar(request, state), "without_comparison": True, "section": "goals", "sub": "funnels",
+        "funnel": funnel,
         "may_edit": may_on_site(request.user, state.site, "edit"),
         "back": state.href(reverse("dashboard:funnels", args=[state.site.pk])),
     }  # fmt: skip

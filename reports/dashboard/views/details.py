@@ -70,12 +70,12 @@ def details(request: HttpRequest, state: ReportState, name: str) -> HttpResponse
         return export_table(state, row, file_format)
     context = {
         **build_toolbar(request, state),
-        "no_compare": True,
+        "without_comparison": True,
         **build_page(state, row, choose_columns(row, state)),
         "section": "details",
         "dimension": row,
     }
-    is_fragment = htmx_target(request) == "sheet"
+    is_fragment = htmx_target(request) == "report"
     return render(request, "reports/_details.html" if is_fragment else state.scope.templates["details"], context)
 
 

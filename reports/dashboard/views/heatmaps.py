@@ -80,7 +80,7 @@ def heatmap_list(request: HttpRequest, state: ReportState) -> HttpResponse:
     """Display the pages with clicks in the period, the most clicked first."""
     offset = state.offset
     context: dict[str, Any] = {
-        **build_toolbar(request, state), "no_compare": True,
+        **build_toolbar(request, state), "without_comparison": True,
         "section": "heatmaps", "search": state.option("q"),
         "may_edit": may_on_site(request.user, state.site, "edit"),
         "hidden_search": state.parameters_without("q", "from"),
@@ -102,7 +102,7 @@ def heatmap(request: HttpRequest, state: ReportState) -> HttpResponse:
     """Display one page: its picture, its elements, and the visits with rage or dead clicks."""
     path = state.option("at", "/")
     context: dict[str, Any] = {
-        **build_toolbar(request, state), "no_compare": True,
+        **build_toolbar(request, state), "without_comparison": True,
         "section": "heatmaps", "page": path, "outcome": state.option("outcome"),
         "back": state.with_view({"at": "", "width": "", "outcome": ""}).href(
             reverse("dashboard:heatmaps", args=[state.site.pk])

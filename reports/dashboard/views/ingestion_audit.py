@@ -48,7 +48,7 @@ def choose_step(state: ReportState) -> str:
 
 def build_plain_toolbar(request: HttpRequest, state: ReportState) -> dict[str, Any]:
     """Return the toolbar's context without filters, segments and comparison, which do not apply to these pages."""
-    return {**build_toolbar(request, state), "plain_bar": True}
+    return {**build_toolbar(request, state), "plain_toolbar": True}
 
 
 @site_page
@@ -59,7 +59,7 @@ def ingestion_audit(request: HttpRequest, state: ReportState) -> HttpResponse:
     try:
         entries = fetch_audit(state.site.pk, state.period, step)[::-1]
     except QUERY_ERRORS as error:
-        return render(request, "reports/ledger.html", {**context, "failed": describe_error(error)})
+        return render(request, "reports/ingestion_audit.html", {**context, "failed": describe_error(error)})
     total = sum_entries(entries)
     context |= {
         "entries": [
@@ -71,7 +71,7 @@ def ingestion_audit(request: HttpRequest, state: ReportState) -> HttpResponse:
         "reasons": [ReasonCount(word, REASONS.get(word, word), hits) for word, hits in total.rejected.most_common()],
         "more": len(entries) > MAX_ENTRIES,
     }
-    return render(request, "reports/ledger.html", context)
+    return render(request, "reports/ingestion_audit.html", context)
 
 
 def format_entry_time(step: str, key: str, state: ReportState) -> str:

@@ -45,7 +45,7 @@ class PortfolioScope(ReportScope):
     is_portfolio = True
     panels = build_portfolio_panels()
     templates: ClassVar[Mapping[str, str]] = {
-        **ReportScope.templates, "report": "reports/rollup.html", "report_fragment": "reports/_rollup.html",
+        **ReportScope.templates, "report": "reports/portfolio.html", "report_fragment": "reports/_portfolio.html",
     }  # fmt: skip
     root_path = home_path = "/sites/all"
 

@@ -45,7 +45,7 @@ def render_report(request: HttpRequest, state: ReportState, layout: str) -> Http
         return fragment
     context = {"section": layout, "title": TITLES[layout], **build_toolbar(request, state, live=False)}
     context |= build_report(request, state, layout)
-    template = "report_fragment" if htmx_target(request) == "sheet" else "report"
+    template = "report_fragment" if htmx_target(request) == "report" else "report"
     return render(request, state.scope.templates[template], context)
 
 
@@ -58,10 +58,10 @@ def render_fragment(request: HttpRequest, state: ReportState, layout: str) -> Ht
     """Render the fragment that htmx requests: the key figures, all panels or one. None for the report or the page."""
     target = htmx_target(request)
     base = {**state.scope.build_context(), "state": state}
-    if target == "headline":
+    if target == "key-figures":
         row, online = load_fragments([key_figures_fragment(state), online_fragment(state)], state.now)
-        context = {**base, "headline": row, "choices": second_metric_choices(state), "online": online}
-        return render(request, "reports/_headline_part.html", context)
+        context = {**base, "key_figures": row, "choices": second_metric_choices(state), "online": online}
+        return render(request, "reports/_key_figures_part.html", context)
     if target == "panels":
         context = {**base, **build_panels(state, layout)}
         return render(request, "reports/_panels.html", context)
@@ -82,9 +82,9 @@ def build_report(request: HttpRequest, state: ReportState, layout: str) -> dict[
     context: dict[str, Any] = {"choices": second_metric_choices(state)}
     if runs_scripts(request):
         panels = [fill_slot(state, *slot) for slot in list_slots(state, layout)]
-        context |= {"waits": True, "headline": build_placeholder(state), "panels": panels, "online": None}
+        context |= {"waits": True, "key_figures": build_placeholder(state), "panels": panels, "online": None}
         return context | ({"change_drivers": ChangeDrivers(waits=True)} if has_change_drivers(state, layout) else {})
-    first: dict[str, Fragment[Any]] = {"headline": key_figures_fragment(state), "online": online_fragment(state)}
+    first: dict[str, Fragment[Any]] = {"key_figures": key_figures_fragment(state), "online": online_fragment(state)}
     return context | build_panels(state, layout, first)
 
 

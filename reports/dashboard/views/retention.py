@@ -97,7 +97,7 @@ def retention_report(request: HttpRequest, state: ReportState) -> HttpResponse:
     level = choose_level(state, has_names)
     context: dict[str, Any] = {
         **build_toolbar(request, state), "section": "goals", "sub": "retention", "level": level, "by": by,
-        "no_compare": True,
+        "without_comparison": True,
         "steps": [(step.capitalize(), state.with_view({"by": step}).href(), step == by) for step in STEPS],
         "level_choices": build_level_choices(state, has_names),
         "may_edit": may_on_site(request.user, state.site, "edit"),

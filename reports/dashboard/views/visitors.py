@@ -43,7 +43,7 @@ def visitors(request: HttpRequest, state: ReportState) -> HttpResponse:
     """Display the visits of the period, newest first. The search looks into all of SEARCHED_DIMENSIONS."""
     offset, search = state.offset, state.option("q")
     context = {
-        **build_toolbar(request, state), "no_compare": True, "section": "visitors", "search": search,
+        **build_toolbar(request, state), "without_comparison": True, "section": "visitors", "search": search,
         "hidden_search": state.parameters_without("q", "from"),
     }  # fmt: skip
     try:
@@ -61,7 +61,7 @@ def visitors(request: HttpRequest, state: ReportState) -> HttpResponse:
         if offset:
             before = str(offset - PAGE_ROWS) if offset > PAGE_ROWS else ""
             context["previous"] = state.with_view({"from": before}).href()
-    is_fragment = htmx_target(request) == "sheet"
+    is_fragment = htmx_target(request) == "report"
     return render(request, "reports/_visitors.html" if is_fragment else "reports/visitors.html", context)
 
 

@@ -129,7 +129,7 @@ def test_a_dead_store_leaves_the_page_alive(inside: Client, busy, monkeypatch) -
     assert "The event store does not answer." in html and "Try again" in html and "Last 7 days" in html
 
 
-PARTS = ("headline", "panels", "panel-change-drivers")
+PARTS = ("key-figures", "panels", "panel-change-drivers")
 
 
 def part_of(client: Client, path: str, name: str) -> str:
@@ -151,7 +151,7 @@ def test_a_browser_with_scripts_gets_places_that_two_requests_fill(inside: Clien
     assert "/pricing" in filled and "waiting" not in filled and "<html" not in filled
 
 
-@pytest.mark.parametrize("target", ["", "sheet"])
+@pytest.mark.parametrize("target", ["", "report"])
 def test_a_page_goes_out_before_any_question_is_answered(inside: Client, busy, monkeypatch, target: str) -> None:
     def asked(*_: object, **__: object) -> None:
         raise AssertionError("the page waits for the store")
@@ -163,8 +163,8 @@ def test_a_page_goes_out_before_any_question_is_answered(inside: Client, busy, m
         html = part_of(inside, path, target) if target else page(inside, path)
     assert "Visitors" in html and html.count(" waiting") == len(LAYOUTS["overview"]) + 2
     told = {name: part_of(inside, path, name) for name in PARTS}
-    assert 'id="live" hx-swap-oob="true"' in told["headline"] and "<svg" in told["headline"]
-    assert "data until" in told["headline"] and "waiting" not in told["headline"]
+    assert 'id="live" hx-swap-oob="true"' in told["key-figures"] and "<svg" in told["key-figures"]
+    assert "data until" in told["key-figures"] and "waiting" not in told["key-figures"]
     assert 'id="panel-change-drivers"' in told["panel-change-drivers"] and "<html" not in told["panel-change-drivers"]
 
 
@@ -196,7 +196,7 @@ def test_one_refused_part_leaves_the_others(inside: Client, busy, monkeypatch) -
 def test_a_part_asks_the_database_a_few_times_only(inside: Client, busy, django_assert_max_num_queries) -> None:
     path = f"/sites/{busy.pk}/?period=today"
     inside.cookies["js"] = "1"
-    for name, most in {"sheet": 6, "headline": 17, "panels": 12}.items():
+    for name, most in {"report": 6, "key-figures": 17, "panels": 12}.items():
         with django_assert_max_num_queries(most):
             part_of(inside, path, name)
 
