@@ -130,7 +130,7 @@ def test_what_stood_there_stays_until_the_new_numbers_come_or_fail(served, state
     for route in held:
         route.abort() if route.request.headers["hx-target"] == "panels" else route.continue_()
     page.wait_for_selector("#key-figures:not(.waiting)")
-    page.wait_for_selector("#panel-pages:not([inert]) >> text=This part did not arrive")
+    page.wait_for_selector("#panel-pages:not([inert]) >> text=This part could not be loaded")
     assert page.locator(".waiting, .previous-numbers, [inert]").count() == 0
     page.unroute("**/*")
     page.click("#panel-pages >> text=Try again")
