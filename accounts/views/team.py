@@ -86,11 +86,11 @@ def render_team_page(
     context = {
         "account": account,
         "form": form or InviteForm(may_own=acting.role == Role.OWNER),
-        "sent": sent,
+        "invitation_mail": sent,
         "members": list_members(account),
         "pending": build_pending_rows(account, clock.now()),
-        "exposed": build_exposed_rows(account, acting),
-        "exposed_more": max(0, account.exposed_keys.count() - MAX_EXPOSED_KEYS),
+        "exposed_keys": build_exposed_rows(account, acting),
+        "more_exposed_keys": max(0, account.exposed_keys.count() - MAX_EXPOSED_KEYS),
         **build_choices_context(request, account, {}),
         "settings_nav": build_account_navigation(request, "team"),
         "section": "settings",
@@ -197,7 +197,7 @@ def edit_member(request: HttpRequest, member_id: int) -> HttpResponse:
     context = {
         "member": membership,
         "form": form,
-        "ending": list_ending_access(membership),
+        "ending_access": list_ending_access(membership),
         **build_choices_context(request, membership.account, rights),
         "settings_nav": build_account_navigation(request, "team"),
         "section": "settings",

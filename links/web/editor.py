@@ -96,7 +96,7 @@ def new(request: HttpRequest, scope: LinkScope) -> HttpResponse:
         form=form,
         row=None,
         status=400 if form.errors else 200,
-        content=build_domain_notes(form),
+        domain_notes=build_domain_notes(form),
     )
 
 
@@ -122,7 +122,7 @@ def edit(request: HttpRequest, scope: LinkScope, datapoint_id: int) -> HttpRespo
             row.refresh_from_db()
     return render_page(
         request, scope, "edit", form=form, row=row, address=tracking_url(row), status=400 if form.errors else 200,
-        content=build_content_messages([row.domain]),
+        domain_notes=build_content_messages([row.domain]),
         preview=preview_destinations(row, timezone.now())
         if row.kind == DatapointKind.LINK and row.status != Status.DELETED else [],
     )  # fmt: skip

@@ -69,7 +69,7 @@ def build_people_context(request: HttpRequest) -> dict[str, Any]:
         "days": INVITATION_DAYS,
         "invitations": DEFAULT_LIMITS["invitations_per_day"],
         "guests": DEFAULT_LIMITS["guests"],
-        "ending": [access.label for access in DEPENDENT_ACCESS],
+        "ending_access": [access.label for access in DEPENDENT_ACCESS],
     }
 
 
