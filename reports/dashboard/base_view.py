@@ -46,7 +46,7 @@ def serve_page(request: HttpRequest, scope: ReportScope, view: View, path: str, 
     try:
         response = view(request, read_state(request, scope, timezone.now(), path), **kwargs)
     except QueryRefused as error:
-        context = {**scope.build_context(), "sentence": error.sentence, "clean": path}
+        context = {**scope.build_context(), "sentence": error.sentence, "reset_url": path}
         response = render(request, scope.templates["invalid_query"], context, status=400)
     return scope.set_headers(response)
 

@@ -71,7 +71,7 @@ def test_every_panel_shows_the_rate_of_the_goal(site: Site, alice: User, purchas
 
 def test_the_details_of_pages_under_a_goal_have_no_false_zeros(site: Site, alice: User, purchase: Goal) -> None:
     page = logged_in(alice).get(f"/sites/{site.pk}/details/page?period=today&goal={purchase.pk}")
-    assert [head.label for head in page.context["heads"]] == [
+    assert [head.label for head in page.context["headers"]] == [
         "Page", "Visitors", "Conversion rate", "Visits", "Views", "Bounce rate", "Visit duration",
     ]  # fmt: skip
     assert [cell.exact for cell in page.context["lines"][0].cells[:4]] == ["2", "66.7%", "2", "2"]

@@ -60,7 +60,7 @@ class PanelTable:
     estimated: str = ""  # the error in words, empty where the numbers are exact
     explain_url: str = ""
     tabs: list[tuple[Tab, str]] = field(default_factory=list)
-    folded: list[tuple[Tab, str]] = field(default_factory=list)
+    more_tabs: list[tuple[Tab, str]] = field(default_factory=list)
 
 
 def table_fragment(state: ReportState, panel: Panel, tab: Tab, max_rows: int = PANEL_ROWS) -> Fragment[PanelTable]:
@@ -107,7 +107,7 @@ def build_empty_table(state: ReportState, panel: Panel, tab: Tab) -> PanelTable:
         plain = state.with_view({"from": "", "q": "", "order": ""})
         table.details = plain.href(f"{state.scope.root_path}/details/{tab.dimension}")
     links = [(other, state.with_view({f"tab.{panel.name}": other.name}).href()) for other in panel.tabs]
-    table.tabs, table.folded = links[: panel.visible_tabs], links[panel.visible_tabs :]
+    table.tabs, table.more_tabs = links[: panel.visible_tabs], links[panel.visible_tabs :]
     return table
 
 

@@ -120,7 +120,7 @@ def build_page(state: ReportState, row: Dimension, columns: tuple[str, ...]) -> 
     """Return the context of one page of the table, or of the reason why it cannot be displayed."""
     offset = state.offset
     base = {
-        "heads": build_headers(state, row, columns), "search": state.option("q"), "formats": list_exports(state),
+        "headers": build_headers(state, row, columns), "search": state.option("q"), "formats": list_exports(state),
         "label": row.label,
         "back": state.with_view({"q": "", "order": "", "from": ""}).href(state.scope.home_path),
         "hidden_search": state.parameters_without("q", "from"),

@@ -64,7 +64,7 @@ def build_image(drawn: Graph) -> dict[str, Any]:
     )
     return {
         "width": WIDTH, "height": HEIGHT, "left": LEFT, "right": WIDTH - RIGHT, "top": TOP,
-        "deep": HEIGHT - TOP - BOTTOM,
+        "plot_height": HEIGHT - TOP - BOTTOM,
         "area": scale_path(drawn.area), "line": scale_path(drawn.line), "tail": scale_path(drawn.tail),
         "before": scale_path(drawn.before), "second": scale_path(drawn.second), "unfinished": unfinished,
         "dots": [(f"{scale_x(float(x)):.1f}", f"{scale_y(float(y)):.1f}") for x, y in drawn.dots],

@@ -67,7 +67,7 @@ def ingestion_audit(request: HttpRequest, state: ReportState) -> HttpResponse:
             for entry in entries[:MAX_ENTRIES]
         ],
         "total": total,
-        "refusals": sum(total.rejected.values()),
+        "rejected": sum(total.rejected.values()),
         "reasons": [ReasonCount(word, REASONS.get(word, word), hits) for word, hits in total.rejected.most_common()],
         "more": len(entries) > MAX_ENTRIES,
     }

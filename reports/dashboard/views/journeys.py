@@ -44,7 +44,7 @@ def journey_report(request: HttpRequest, state: ReportState) -> HttpResponse:
         "hidden_at": state.parameters_without("at"),
         "funnel": reverse("dashboard:funnel-new", args=[state.site.pk])
         + "?" + urlencode([("page", page) for page in path]),
-        "shorter": path_href(state, path[:-1]) if len(path) > 1 else "",
+        "shorter_path_url": path_href(state, path[:-1]) if len(path) > 1 else "",
     }  # fmt: skip
     try:
         visits, neighbours = find_journeys(state.site.pk, state.period, path, state.build_filter(), now=state.now)

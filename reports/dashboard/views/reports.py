@@ -82,8 +82,10 @@ def build_report(request: HttpRequest, state: ReportState, layout: str) -> dict[
     context: dict[str, Any] = {"choices": second_metric_choices(state)}
     if runs_scripts(request):
         panels = [fill_slot(state, *slot) for slot in list_slots(state, layout)]
-        context |= {"waits": True, "key_figures": build_placeholder(state), "panels": panels, "online": None}
-        return context | ({"change_drivers": ChangeDrivers(waits=True)} if has_change_drivers(state, layout) else {})
+        context |= {"is_placeholder": True, "key_figures": build_placeholder(state), "panels": panels, "online": None}
+        return context | (
+            {"change_drivers": ChangeDrivers(is_placeholder=True)} if has_change_drivers(state, layout) else {}
+        )
     first: dict[str, Fragment[Any]] = {"key_figures": key_figures_fragment(state), "online": online_fragment(state)}
     return context | build_panels(state, layout, first)
 

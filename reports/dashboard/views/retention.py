@@ -39,7 +39,7 @@ class IdentityLevel:
     """How a site recognises visitors, and so what retention can mean there. `named`: only visitors with a name."""
 
     label: str
-    says: str
+    explanation: str
     named: bool = False
     drawn: bool = True
 
