@@ -99,7 +99,7 @@ register_docs(
     DocPage(
         "running",
         "Running it yourself",
-        "One process or many, behind a proxy, backed up.",
+        "One process or several, behind a proxy, with limits, backups and updates.",
         lambda _: {"periods": PERIODIC_TASKS, "limits": LIMITS},
     ),
 )

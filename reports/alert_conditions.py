@@ -145,7 +145,7 @@ TRAFFIC_CONDITIONS = (
     AlertCondition(
         "unusual",
         "Traffic is unusual",
-        "The last hour against the same hour of this weekday in the last four weeks.",
+        "The last hour, compared with the same hour of this weekday in the last four weeks.",
         (
             ConditionParameter("percent", "Differs by percent", 100.0),
             ConditionParameter("least", "If usually at least … visits", 20.0),
@@ -155,7 +155,7 @@ TRAFFIC_CONDITIONS = (
     AlertCondition(
         "silence",
         "No data arrives",
-        "Nothing was tracked, though something was in the two weeks before.",
+        "Nothing was tracked, although there was traffic in the two weeks before.",
         (ConditionParameter("hours", "For hours", 6.0),),
         watch_silence,
     ),

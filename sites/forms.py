@@ -49,9 +49,9 @@ class GeneralForm(SiteForm):
     )
     allowed_hosts = LinesField(
         label="More hosts",
-        help_text="One per line; *example.org means it and its subdomains. The domain always may. Apps made of web "
-        "pages often run on localhost; ports do not matter. Without a list, events that programs send with a key of "
-        "the site may name any host.",
+        help_text="One per line; *example.org means it and its subdomains. The site's domain is always accepted. Apps "
+        "made of web pages often run on localhost; ports do not matter. Without a list, events that programs send "
+        "with a key of the site may name any host.",
     )
     any_host = forms.BooleanField(label="Accept hits from every host", required=False)
 
@@ -109,10 +109,10 @@ class CountingForm(SiteForm):
 
 class ProxyForm(SiteForm):
     proxy_addresses = LinesField(
-        label="Addresses of your proxy", help_text="Only these may say who the visitor is (X-Forwarded-For)"
+        label="Addresses of your proxy", help_text="Only these may pass on the visitor's address (X-Forwarded-For)"
     )
     proxy_secret = forms.CharField(
-        label="Secret word",
+        label="Secret",
         required=False,
         max_length=40,
         help_text="Instead of addresses: 12 to 40 letters and digits. Leave the dots to keep the stored one",

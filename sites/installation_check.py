@@ -50,7 +50,7 @@ def evaluate_page(site: Site, answer: OutboundResponse, our_host: str) -> Findin
         return Finding(False, f"The page answered {answer.status}.", "Check the address.")
     if answer.encoding:
         return Finding(
-            False, f"The page cannot be read: it is compressed ({answer.encoding}), which we did not ask for.",
+            False, f"The page cannot be read: it is compressed ({answer.encoding}), which was not requested.",
             "Watch for the first hit below instead.",
         )  # fmt: skip
     html = answer.text

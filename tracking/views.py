@@ -64,7 +64,7 @@ def personal_data(request: HttpRequest, site_id: int) -> HttpResponseBase:
             visit_count = len(data_requests.find_visits(site.pk, by, value))
         except ValueError as error:
             form.add_error("value", str(error))
-    context = {**build_settings_context(request, site, "personal-data"), "form": form, "found": visit_count}
+    context = {**build_settings_context(request, site, "personal-data"), "form": form, "visit_count": visit_count}
     return render(request, "tracking/personal_data.html", context)
 
 

@@ -89,7 +89,7 @@ def claim_approve(*, claim: HostClaim, now: datetime | None = None) -> None:
         raise ValidationError({"host": format_reserved_message(claim.host)})
     owner = _lock_owner(claim.host, claim.account_id)
     if owner.account_id != claim.account_id:
-        hint = f"Take it away first: manage.py custom_domain revoke {claim.host} --account {owner.account_id}"
+        hint = f"Revoke it first: manage.py custom_domain revoke {claim.host} --account {owner.account_id}"
         raise ValidationError({"host": f"Account {owner.account_id} has verified {claim.host}. {hint}"})
     _verify(claim, VerificationMethod.OPERATOR, now or clock.now())
 

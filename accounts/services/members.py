@@ -104,7 +104,7 @@ def _set_role(membership: Membership, role: str, by: Membership) -> None:
         raise ValidationError({"role": f"Must be one of: {', '.join(Role.values)}."})
     if membership.accepted is None and role != membership.role:
         raise ValidationError(
-            {"role": "This person has not accepted yet. Take the invitation back, then invite them again."}
+            {"role": "This person has not accepted yet. Revoke the invitation, then invite them again."}
         )
     if Role.OWNER in {membership.role, role} and by.role != Role.OWNER:
         raise ValidationError({"role": "Only an owner can make or change an owner."})

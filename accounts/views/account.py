@@ -178,7 +178,7 @@ def change_password(request: HttpRequest) -> HttpResponse:
             add_errors(form, error)
         else:
             update_session_auth_hash(request, request.user)  # type: ignore[arg-type]
-            messages.success(request, "Your password is changed. You were logged out everywhere else.")
+            messages.success(request, "Your password was changed. You were logged out everywhere else.")
             return redirect("accounts:me")
     context = {"form": form, "settings_nav": build_account_navigation(request, "me"), "section": "settings"}
     return render(request, "accounts/password.html", context, status=429 if status == 429 else 200)

@@ -49,7 +49,7 @@ def set_up_installation(request: HttpRequest, token: str) -> HttpResponse:
     invitation = find_open_invitation(token, clock.now())
     is_setup = invitation is not None and invitation.account_id is None
     if not is_setup and not User.objects.has_login_user():
-        return render(request, "accounts/setup_hint.html", {"hours": SETUP_HOURS, "dead": True}, status=404)
+        return render(request, "accounts/setup_hint.html", {"hours": SETUP_HOURS, "is_invalid": True}, status=404)
     if invitation is None or not is_setup or User.objects.has_login_user():
         return render(request, "accounts/link_dead.html", status=404)
     form = SetupForm(request.POST or None)
@@ -104,13 +104,13 @@ def _join_new(request: HttpRequest, form: JoinForm, invitation: Invitation) -> U
 
 def _join_logged_in(request: HttpRequest, invitation: Invitation) -> HttpResponse:
     """Join as the user who is logged in, after a confirmation that says if another address was invited."""
-    mistakes: list[str] = []
+    errors: list[str] = []
     if request.method == "POST":
         try:
             invitation_accept(invitation=invitation, user=request.user, now=clock.now())  # type: ignore[arg-type]
         except ValidationError as error:
-            mistakes = error.messages
+            errors = error.messages
         else:
             request.session["account"] = invitation.account_id
             return redirect("/")
-    return render(request, "accounts/join.html", {"form": None, "invitation": invitation, "mistakes": mistakes})
+    return render(request, "accounts/join.html", {"form": None, "invitation": invitation, "errors": errors})

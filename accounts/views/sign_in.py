@@ -79,7 +79,7 @@ def _try_login(request: HttpRequest, form: LoginForm) -> FormStatus:
         form.add_error(None, str(error))
         return FormStatus(503, RETRY_SECONDS)
     if user is None:
-        form.add_error(None, "This e-mail and password do not belong together.")
+        form.add_error(None, "This e-mail and password do not match.")
     else:
         login(request, user)
     return OK_STATUS
@@ -113,7 +113,7 @@ def request_password_reset(request: HttpRequest) -> HttpResponse:
         email = form.cleaned_data["email"].lower()
         if _mail_reset_unless_limited(request, form, email):
             return render(
-                request, "accounts/reset_sent.html", {"email": email, "most": rate_limits.RESET_EMAIL.max_attempts}
+                request, "accounts/reset_sent.html", {"email": email, "max_mails": rate_limits.RESET_EMAIL.max_attempts}
             )
     return _render_form(request, "accounts/reset.html", form)
 

@@ -86,11 +86,11 @@ def render_team_page(
     context = {
         "account": account,
         "form": form or InviteForm(may_own=acting.role == Role.OWNER),
-        "sent": sent,
+        "invitation_mail": sent,
         "members": list_members(account),
         "pending": build_pending_rows(account, clock.now()),
-        "exposed": build_exposed_rows(account, acting),
-        "exposed_more": max(0, account.exposed_keys.count() - MAX_EXPOSED_KEYS),
+        "exposed_keys": build_exposed_rows(account, acting),
+        "more_exposed_keys": max(0, account.exposed_keys.count() - MAX_EXPOSED_KEYS),
         **build_choices_context(request, account, {}),
         "settings_nav": build_account_navigation(request, "team"),
         "section": "settings",
@@ -107,7 +107,7 @@ def build_pending_rows(account: Account, now: datetime) -> list[dict[str, Any]]:
             "note": "the link has expired" if invitation.created < now - get_link_lifetime(invitation) else "",
             "send_label": "Send again",
             "send_again_url": reverse("accounts:invitation-renew", args=[invitation.pk]),
-            "take_back_url": reverse("accounts:invitation-revoke", args=[invitation.pk]),
+            "revoke_url": reverse("accounts:invitation-revoke", args=[invitation.pk]),
         }
         for invitation in account.invitations.open().order_by("-created")
     ]
@@ -120,7 +120,7 @@ def build_pending_rows(account: Account, now: datetime) -> list[dict[str, Any]]:
             "note": "no invitation sent yet",
             "send_label": "Send an invitation",
             "send_again_url": reverse("accounts:member-invite", args=[membership.pk]),
-            "take_back_url": reverse("accounts:member-remove", args=[membership.pk]),
+            "revoke_url": reverse("accounts:member-remove", args=[membership.pk]),
         }
         for membership in without_invitation.select_related("user").order_by("pk")
     ]
@@ -197,7 +197,7 @@ def edit_member(request: HttpRequest, member_id: int) -> HttpResponse:
     context = {
         "member": membership,
         "form": form,
-        "ending": list_ending_access(membership),
+        "ending_access": list_ending_access(membership),
         **build_choices_context(request, membership.account, rights),
         "settings_nav": build_account_navigation(request, "team"),
         "section": "settings",
@@ -212,7 +212,7 @@ def remove_member(request: HttpRequest, member_id: int) -> HttpResponse:
     try:
         membership = get_member(request, member_id)
         member_remove(membership=membership, by=get_current_membership(request))
-        message = f"{membership.user.email} is removed." if membership.accepted else "The invitation is taken back."
+        message = f"{membership.user.email} is removed." if membership.accepted else "The invitation was revoked."
         messages.success(request, message)
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))
@@ -272,7 +272,7 @@ def revoke_invitation(request: HttpRequest, invitation_id: int) -> HttpResponse:
         member_remove(membership=invitation.membership, by=get_current_membership(request))
     else:
         invitation_revoke(invitation=invitation, now=clock.now())
-    messages.success(request, "The invitation is taken back.")
+    messages.success(request, "The invitation was revoked.")
     return redirect("accounts:team")
 
 
@@ -302,5 +302,5 @@ def replace_exposed_key(request: HttpRequest, exposed_id: int) -> HttpResponse:
 def dismiss_exposed_key(request: HttpRequest, exposed_id: int) -> HttpResponse:
     """Remove an exposed key from the list without replacing it."""
     exposed_key_dismiss(exposed=get_exposed_key(request, exposed_id))
-    messages.success(request, "The key stays as it is.")
+    messages.success(request, "The key was not replaced.")
     return redirect("accounts:team")

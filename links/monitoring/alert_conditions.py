@@ -59,20 +59,20 @@ def serialize_destinations(rows: list[Destination]) -> list[dict[str, object]]:
 
 def format_subject(died: list[Destination], alive: list[Destination]) -> str:
     """Format the subject: one destination by its link's name, several by their number."""
-    what = "leads nowhere" if died else "works again"
+    what = "is broken" if died else "works again"
     rows = died or alive
     if len(rows) == 1:
         return f"The link {str(rows[0].datapoint)[:80]} {what}"
-    return f"{len(rows)} destinations of links " + ("are dead" if died else "work again")
+    return f"{len(rows)} destinations of links " + ("are broken" if died else "work again")
 
 
 CONDITIONS = (
     AlertCondition(
-        CONDITION, "A link leads nowhere",
+        CONDITION, "A link is broken",
         "A destination of one of the account's active links fails twice in ten minutes: its name does not resolve, "
         "its certificate is wrong, nothing answers, or an error (4xx, 5xx; not 401, 403 and 429, by which servers "
         "reject programs) does. Checked every six hours; you are also notified when it works again.",
-        (ConditionParameter("contains", "Only destinations with", "", "A word of the address; empty: all"),),
+        (ConditionParameter("contains", "Only destinations with", "", "Contained in the address; empty: all"),),
         evaluate_dead_destinations,
     ),
 )  # fmt: skip

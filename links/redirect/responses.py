@@ -92,10 +92,10 @@ def render_not_found() -> Reply:
 
 
 STOP_PAGES = {
-    "paused": ("This link is paused", "Whoever made it may switch it on again later.", 404),
-    "blocked": ("This link is blocked", "It was reported as harmful. It does not lead anywhere any more.", 403),
-    "expired": ("This link has ended", "Its time or its number of clicks is used up.", 410),
-    "nowhere": ("This link leads nowhere", "Its destination cannot be opened.", 404),
+    "paused": ("This link is paused", "Its owner may activate it again later.", 404),
+    "blocked": ("This link is blocked", "It was reported as harmful and no longer works.", 403),
+    "expired": ("This link has ended", "Its end date has passed, or it has had all its clicks.", 410),
+    "nowhere": ("This link does not work", "Its destination cannot be opened.", 404),
 }
 
 
@@ -117,7 +117,7 @@ def render_password_form(wrong: bool = False) -> Reply:
     sentence = '<p role="alert">That is not the password.</p>' if wrong else ""
     return render_html_page(
         "Password",
-        f'<main><h1>This link asks for a password</h1>{sentence}<form method="post">'
+        f'<main><h1>This link is protected by a password</h1>{sentence}<form method="post">'
         '<label for="p">Password</label><input id="p" name="password" type="password" required '
         'autocomplete="off" autofocus><button>Go on</button></form></main>',
         status=403 if wrong else 200,

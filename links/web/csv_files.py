@@ -91,9 +91,9 @@ def import_csv(request: HttpRequest, scope: LinkScope) -> HttpResponse:
         except ValidationError as error:
             errors = [(1, " ".join(error.messages))]
         if not errors:
-            messages.success(request, f"{imported} links made.")
+            messages.success(request, f"{imported} links were imported.")
             return redirect("links:list")
-    return render_page(request, scope, "import", made=imported, wrong=errors)
+    return render_page(request, scope, "import", imported=imported, errors=errors)
 
 
 def read_upload(request: HttpRequest) -> str:

@@ -24,7 +24,7 @@ from links.web.forms import LinkForm, build_initial
 from links.web.layout import add_errors, links_page, render_page
 
 PREVIEW_VISITORS: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("Somebody at a desk", {"device": "Desktop", "languages": ("en",)}),
+    ("A person at a computer", {"device": "Desktop", "languages": ("en",)}),
     ("The same person again", {"device": "Desktop", "languages": ("en",), "again": True}),
     ("A phone in Estonia, in Estonian", {"device": "Mobile", "languages": ("et",), "country": "EE"}),
     ("A phone in Germany, in German", {"device": "Mobile", "languages": ("de",), "country": "DE"}),
@@ -96,7 +96,7 @@ def new(request: HttpRequest, scope: LinkScope) -> HttpResponse:
         form=form,
         row=None,
         status=400 if form.errors else 200,
-        content=build_domain_notes(form),
+        domain_notes=build_domain_notes(form),
     )
 
 
@@ -122,7 +122,7 @@ def edit(request: HttpRequest, scope: LinkScope, datapoint_id: int) -> HttpRespo
             row.refresh_from_db()
     return render_page(
         request, scope, "edit", form=form, row=row, address=tracking_url(row), status=400 if form.errors else 200,
-        content=build_content_messages([row.domain]),
+        domain_notes=build_content_messages([row.domain]),
         preview=preview_destinations(row, timezone.now())
         if row.kind == DatapointKind.LINK and row.status != Status.DELETED else [],
     )  # fmt: skip
@@ -133,5 +133,5 @@ def edit(request: HttpRequest, scope: LinkScope, datapoint_id: int) -> HttpRespo
 def delete(request: HttpRequest, scope: LinkScope, datapoint_id: int) -> HttpResponse:
     """Delete a link for good; its statistics stay."""
     services.datapoint_delete(datapoint=get_object_or_404(scope.datapoints("edit"), pk=datapoint_id))
-    messages.success(request, "Deleted. Its numbers stay readable, its alias stays taken.")
+    messages.success(request, "The link was deleted. Its numbers remain readable, and its alias cannot be used again.")
     return redirect("links:list")

@@ -34,7 +34,7 @@ from tracking.event import UTM_NAMES
 LINES = {
     "random": "One address per line.",
     "sequential": "One address per line, in their order.",
-    "spillover": "One address per line; each visitor walks down the list.",
+    "spillover": "One address per line; each click takes a visitor to the next one.",
     "weighted": "A percentage and an address per line: 70 https://example.com/a. Together 100.",
     "languages": "A language and an address per line: de https://example.com/de.",
     "nations": "A country and an address per line: EE https://example.com/ee.",
@@ -82,7 +82,7 @@ class LinkForm(forms.Form):
         max_length=MAX_URL,
         required=False,
         label="Destination",
-        help_text="[s2sidentifier] stands for the click’s token. Blanks and braces are escaped, nothing else.",
+        help_text="[s2sidentifier] is replaced with the click token. Only spaces and braces are escaped.",
     )
     alias = forms.CharField(
         max_length=100,
@@ -91,7 +91,7 @@ class LinkForm(forms.Form):
     )
     domain = forms.ModelChoiceField(Domain.objects.none(), empty_label=None, label="Domain")
     group = forms.ModelChoiceField(Group.objects.none(), empty_label=None, required=False, label="Group")
-    tags = forms.CharField(max_length=500, required=False, help_text="Words with commas between them.")
+    tags = forms.CharField(max_length=500, required=False, help_text="Separated by commas.")
     status = forms.TypedChoiceField(choices=Status.choices[:3], coerce=int, initial=Status.ACTIVE)
     redirect_type = forms.TypedChoiceField(
         choices=RedirectType.choices, coerce=int, initial=RedirectType.PERMANENT, label="Redirect"
@@ -104,7 +104,7 @@ class LinkForm(forms.Form):
     append_query = forms.BooleanField(required=False, label="Pass the visitor’s parameters on")
     hide_url = forms.BooleanField(required=False, label="Keep the link’s own address in the browser")
     hide_url_title = forms.CharField(max_length=200, required=False, label="Title of that page")
-    encode_url = forms.BooleanField(required=False, label="Do not write the destination into that page readably")
+    encode_url = forms.BooleanField(required=False, label="Encode the destination in that page")
     referrer_clean = forms.TypedChoiceField(choices=ReferrerClean.choices, coerce=int, initial=0, label="Referrer")
     password = forms.CharField(max_length=100, required=False, label="Password", help_text="Empty = as it is.")
     starts = forms.DateTimeField(
@@ -117,8 +117,8 @@ class LinkForm(forms.Form):
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
     )
     url_after_date = forms.CharField(max_length=MAX_URL, required=False, label="Afterwards to")
-    pause_after_date = forms.BooleanField(required=False, label="Pause the link then")
-    expiration_clicks = forms.IntegerField(min_value=0, required=False, label="Ends after so many clicks")
+    pause_after_date = forms.BooleanField(required=False, label="Pause the link after that")
+    expiration_clicks = forms.IntegerField(min_value=0, required=False, label="Ends after this many clicks")
     url_after_clicks = forms.CharField(max_length=MAX_URL, required=False, label="Afterwards to")
     pause_after_clicks = forms.BooleanField(required=False, label="Pause the link after its last click")
     encode_ip = forms.BooleanField(required=False, label="Keep only a part of visitors’ addresses")
@@ -207,7 +207,7 @@ class GroupForm(forms.Form):
 class ConversionForm(forms.Form):
     name = forms.CharField(max_length=200)
     description = forms.CharField(required=False, widget=forms.Textarea(attrs={"rows": 2}))
-    value = forms.DecimalField(required=False, max_digits=14, decimal_places=2, label="Value, when the page says none")
+    value = forms.DecimalField(required=False, max_digits=14, decimal_places=2, label="Value if the page sends none")
     currency = forms.CharField(required=False, max_length=3)
     window_days = forms.IntegerField(
         min_value=MIN_WINDOW_DAYS, max_value=MAX_WINDOW_DAYS, initial=30, label="Days after the click"
@@ -217,7 +217,7 @@ class ConversionForm(forms.Form):
 class DomainForm(forms.Form):
     name = forms.CharField(max_length=253, label="Host name", help_text="Such as go.example.com.")
     custom_404 = forms.CharField(max_length=MAX_URL, required=False, label="Unknown links go to")
-    custom_homepage = forms.CharField(max_length=MAX_URL, required=False, label="The bare host goes to")
+    custom_homepage = forms.CharField(max_length=MAX_URL, required=False, label="The host without a path goes to")
 
 
 class ScriptForm(forms.Form):

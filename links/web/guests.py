@@ -92,7 +92,9 @@ def matrix(request: HttpRequest, scope: LinkScope) -> HttpResponse:
         )
         for guest in guests
     ]
-    return render_page(request, scope, "guests", guests=guests, rows=rows, options=options, rights=RIGHTS, sent=sent)
+    return render_page(
+        request, scope, "guests", guests=guests, rows=rows, options=options, rights=RIGHTS, invitation_mail=sent
+    )
 
 
 def apply_form(

@@ -73,10 +73,10 @@ def listing(request: HttpRequest, scope: LinkScope) -> HttpResponse:
     )
     lines = [
         {
-            "row": row, "address": tracking_url(row), "may": scope.may_edit(row),
+            "row": row, "address": tracking_url(row), "may_edit": scope.may_edit(row),
             "hits": format_count(count.get("clicks", 0) + count.get("pixel_views", 0)),
             "unique": format_count(count.get("unique_clicks", 0) + count.get("unique_pixel_views", 0)),
-            "sales": format_count(count.get("link_conversions", 0)) if scope.sees_conversions else "",
+            "conversions": format_count(count.get("link_conversions", 0)) if scope.sees_conversions else "",
         }
         for row in rows
         for count in [counts.get(row.pk, {})]
@@ -124,4 +124,4 @@ def change_link(row: Datapoint, scope: LinkScope, action: str, data: Any) -> Non
         low = {word.lower() for word in split_names(data.get("word", ""))}
         services.datapoint_update(datapoint=row, tags=[tag for tag in row.tags.all() if tag.name.lower() not in low])
     else:
-        raise ValidationError("Choose what to do with them.")
+        raise ValidationError("Choose an action.")

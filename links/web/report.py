@@ -75,7 +75,7 @@ def build_tables(
 
 
 def build_figures(counts: stats.Row, metrics: tuple[str, str], locale: Locale) -> list[tuple[str, str]]:
-    """Build the headline figures: (label, number)."""
+    """Build the key figures: (label, number)."""
     hits, unique = counts[metrics[0]], counts[metrics[1]]
     rows = [
         ("Clicks" if metrics[0] == "clicks" else "Views", hits), ("Unique", unique), ("Again", hits - unique),
@@ -117,12 +117,12 @@ def report(request: HttpRequest, scope: LinkScope, datapoint_id: int) -> HttpRes
         periods=[(name, label, name == text) for name, label in PERIODS], period=text,
         graph=draw_graph(series, locale, lambda key: f"?period={key[:10]}") if times else None,
         hits=counts[metrics[0]],
-        figures=build_figures(counts, metrics, locale), sales=build_sales(scope, row, period, locale),
+        figures=build_figures(counts, metrics, locale), conversions=build_sales(scope, row, period, locale),
         converted=format_decimal(counts["converted_clicks"], locale=locale),
-        web=build_web_figures(scope, row, period, locale),
-        joined=stats.count_joined_clicks(scope.account, period, now, row.pk) if scope.can_manage else (0, 0),
-        may=scope.may_edit(row),
-        dead=row.watched_destinations.exclude(dead_since=None).order_by("dead_since"),
+        web_figures=build_web_figures(scope, row, period, locale),
+        joined_clicks=stats.count_joined_clicks(scope.account, period, now, row.pk) if scope.can_manage else (0, 0),
+        may_edit=scope.may_edit(row),
+        dead_destinations=row.watched_destinations.exclude(dead_since=None).order_by("dead_since"),
         monitor=Monitor.objects.filter(link_id=row.pk).first() if scope.can_manage else None,
     )  # fmt: skip
 

@@ -74,7 +74,7 @@ def groups(request: HttpRequest, scope: LinkScope, group_id: int = 0) -> HttpRes
         return done
     rows = scope.groups().filter(deleted=None).order_by("name")
     rows = rows.annotate(links=Count("datapoints", filter=~Q(datapoints__status=Status.DELETED)))
-    lines = [{"row": group, "may": scope.may_edit(group)} for group in rows]
+    lines = [{"row": group, "may_edit": scope.may_edit(group)} for group in rows]
     return render_page(request, scope, "groups", lines=lines, form=form, row=row)
 
 
@@ -235,5 +235,5 @@ def lists(request: HttpRequest, scope: LinkScope) -> HttpResponse:
             messages.error(request, " ".join(error.messages))
         return redirect("links:lists")
     rows = scope.entries().order_by("value")
-    both = [(listing, [row for row in rows if row.listing == listing]) for listing in Listing]
-    return render_page(request, scope, "lists", both=both)
+    listings = [(listing, [row for row in rows if row.listing == listing]) for listing in Listing]
+    return render_page(request, scope, "lists", listings=listings)

@@ -65,5 +65,5 @@ def note_remove(request: HttpRequest, site_id: int, note_id: int) -> HttpRespons
     if note is None:
         raise Http404("No such note.")
     note_delete(note=note)
-    messages.success(request, "The note is gone.")
+    messages.success(request, "The note was deleted.")
     return redirect("annotations:list", site_id)

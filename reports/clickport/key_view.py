@@ -130,4 +130,4 @@ class ApiKeyView(APIView):
             return super().handle_exception(exc)
         except Exception:
             log.exception("a Clickport view failed")
-            return Response(build_error_body(500, "Something failed here; it has been noted."), status=500)
+            return Response(build_error_body(500, "An error occurred on the server; it was logged."), status=500)

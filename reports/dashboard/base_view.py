@@ -46,8 +46,8 @@ def serve_page(request: HttpRequest, scope: ReportScope, view: View, path: str, 
     try:
         response = view(request, read_state(request, scope, timezone.now(), path), **kwargs)
     except QueryRefused as error:
-        context = {**scope.build_context(), "sentence": error.sentence, "clean": path}
-        response = render(request, scope.templates["refused"], context, status=400)
+        context = {**scope.build_context(), "sentence": error.sentence, "reset_url": path}
+        response = render(request, scope.templates["invalid_query"], context, status=400)
     return scope.set_headers(response)
 
 

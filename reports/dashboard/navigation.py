@@ -57,7 +57,7 @@ SITE_PAGES: tuple[SitePage, ...] = (
 )
 COMMON_PAGES = (  # labels and the names of their URLs
     ("All sites", "dashboard:sites"),
-    ("All sites as one · roll-up", "dashboard:rollup"),
+    ("All sites together · roll-up", "dashboard:rollup"),
     ("Keyboard shortcuts", "dashboard:keys"),
     ("Documentation", "reports:docs"),
 )

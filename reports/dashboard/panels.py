@@ -19,7 +19,7 @@ class Tab:
     metric: str = "visitors"
     second: str = ""
     also: tuple[Any, ...] = ()
-    teach: str = ""  # displayed while there is no data: what belongs here and how it is collected
+    hint: str = ""  # displayed while there is no data: what belongs here and how it is collected
     map: bool = False
     all_values: tuple[int, ...] = ()  # values that always have a row, in this order
 
@@ -38,69 +38,69 @@ class Panel:
         return next((tab for tab in self.tabs if tab.name == name), self.tabs[0])
 
 
-VISITS_TEACH = "Nothing came in during this period. Choose a longer one, or check that the snippet is on your pages."
-CAMPAIGN_TEACH = (
+VISITS_HINT = "Nothing was recorded in this period. Choose a longer one, or check that the snippet is on your pages."
+CAMPAIGN_HINT = (
     "Add ?utm_source=newsletter&utm_medium=email&utm_campaign=spring to links you share; they are counted here."
 )
-LINK_TEACH = "Pages that link to you appear here once somebody follows a link."
-TERM_TEACH = "Few search engines still send the search term; the terms of those appear here."
-OUT_TEACH = "Links your visitors follow to other sites appear here by themselves."
-FILE_TEACH = "Files your visitors download (pdf, zip, …) appear here by themselves."
-EVENT_TEACH = "Send an event from your page when something happens that is not a page view, and it is counted here."
+LINK_HINT = "Pages that link to you appear here once somebody follows a link."
+TERM_HINT = "Few search engines still send the search term; the terms of those appear here."
+OUT_HINT = "Links your visitors follow to other sites appear here automatically."
+FILE_HINT = "Files your visitors download (pdf, zip, …) appear here automatically."
+EVENT_HINT = "Send an event from your page when something happens that is not a page view, and it is counted here."
 
 ALL_PANELS: tuple[Panel, ...] = (
     Panel("sources", "Sources", (
-        Tab("channels", "Channels", "channel", teach=VISITS_TEACH),
-        Tab("sources", "Sources", "source", teach=VISITS_TEACH),
-        Tab("campaigns", "Campaigns", "utm_campaign", teach=CAMPAIGN_TEACH),
-        Tab("referrers", "Referrers", "referrer", teach=LINK_TEACH),
-        Tab("domains", "Referring domains", "referrer_domain", teach="Sites that link to you appear here."),
-        Tab("terms", "Search terms", "search_term", teach=TERM_TEACH),
-        Tab("utm_source", "UTM source", "utm_source", teach=CAMPAIGN_TEACH),
-        Tab("utm_medium", "UTM medium", "utm_medium", teach=CAMPAIGN_TEACH),
-        Tab("utm_content", "UTM content", "utm_content", teach=CAMPAIGN_TEACH),
-        Tab("utm_term", "UTM term", "utm_term", teach=CAMPAIGN_TEACH),
+        Tab("channels", "Channels", "channel", hint=VISITS_HINT),
+        Tab("sources", "Sources", "source", hint=VISITS_HINT),
+        Tab("campaigns", "Campaigns", "utm_campaign", hint=CAMPAIGN_HINT),
+        Tab("referrers", "Referrers", "referrer", hint=LINK_HINT),
+        Tab("domains", "Referring domains", "referrer_domain", hint="Sites that link to you appear here."),
+        Tab("terms", "Search terms", "search_term", hint=TERM_HINT),
+        Tab("utm_source", "UTM source", "utm_source", hint=CAMPAIGN_HINT),
+        Tab("utm_medium", "UTM medium", "utm_medium", hint=CAMPAIGN_HINT),
+        Tab("utm_content", "UTM content", "utm_content", hint=CAMPAIGN_HINT),
+        Tab("utm_term", "UTM term", "utm_term", hint=CAMPAIGN_HINT),
     ), visible_tabs=3),
     Panel("pages", "Pages", (
-        Tab("top", "Top", "page", second="views", teach=VISITS_TEACH),
-        Tab("entry", "Entry", "entry_page", teach=VISITS_TEACH),
-        Tab("exit", "Exit", "exit_page", teach=VISITS_TEACH),
-        Tab("titles", "Titles", "title", teach="Titles of your pages appear here."),
-        Tab("outbound", "Outbound", "outbound", teach=OUT_TEACH),
-        Tab("downloads", "Downloads", "download", teach=FILE_TEACH),
-        Tab("hosts", "Hosts", "host", teach=VISITS_TEACH),
+        Tab("top", "Top", "page", second="views", hint=VISITS_HINT),
+        Tab("entry", "Entry", "entry_page", hint=VISITS_HINT),
+        Tab("exit", "Exit", "exit_page", hint=VISITS_HINT),
+        Tab("titles", "Titles", "title", hint="Titles of your pages appear here."),
+        Tab("outbound", "Outbound", "outbound", hint=OUT_HINT),
+        Tab("downloads", "Downloads", "download", hint=FILE_HINT),
+        Tab("hosts", "Hosts", "host", hint=VISITS_HINT),
     )),
     Panel("places", "Places", (
-        Tab("map", "Map", "country", teach=VISITS_TEACH, map=True),
-        Tab("countries", "Countries", "country", teach=VISITS_TEACH),
-        Tab("regions", "Regions", "region", teach=VISITS_TEACH),
-        Tab("cities", "Cities", "city", teach=VISITS_TEACH),
-        Tab("languages", "Languages", "language", teach=VISITS_TEACH),
+        Tab("map", "Map", "country", hint=VISITS_HINT, map=True),
+        Tab("countries", "Countries", "country", hint=VISITS_HINT),
+        Tab("regions", "Regions", "region", hint=VISITS_HINT),
+        Tab("cities", "Cities", "city", hint=VISITS_HINT),
+        Tab("languages", "Languages", "language", hint=VISITS_HINT),
     ), visible_tabs=5),
     Panel("technology", "Technology", (
-        Tab("browsers", "Browser", "browser", teach=VISITS_TEACH),
-        Tab("os", "System", "os", teach=VISITS_TEACH),
-        Tab("devices", "Device", "device", teach=VISITS_TEACH),
-        Tab("screens", "Screen", "screen", teach=VISITS_TEACH),
-        Tab("browser_versions", "Browser versions", "browser_version", teach=VISITS_TEACH),
-        Tab("os_versions", "System versions", "os_version", teach=VISITS_TEACH),
-        Tab("networks", "Networks", "organization", teach=VISITS_TEACH),
+        Tab("browsers", "Browser", "browser", hint=VISITS_HINT),
+        Tab("os", "System", "os", hint=VISITS_HINT),
+        Tab("devices", "Device", "device", hint=VISITS_HINT),
+        Tab("screens", "Screen", "screen", hint=VISITS_HINT),
+        Tab("browser_versions", "Browser versions", "browser_version", hint=VISITS_HINT),
+        Tab("os_versions", "System versions", "os_version", hint=VISITS_HINT),
+        Tab("networks", "Networks", "organization", hint=VISITS_HINT),
     )),
     Panel("goals", "Goals", (
         Tab("goals", "Goals", "goal", metric="visitors", second="conversions",
-            teach="Say what counts, such as a page or an event, under Goals. Last year's visits count too."),
+            hint="Define what counts, such as a page or an event, under Goals. Past visits count too."),
     )),
     Panel("events", "Events", (
-        Tab("events", "Events", "event", metric="visitors", second="events", teach=EVENT_TEACH),
-        Tab("forms", "Forms", "form", teach="Forms that visitors send appear here by themselves."),
-        Tab("videos", "Videos", "video", teach="Videos that visitors watch appear here."),
-        Tab("clicks", "Clicked text", "text", teach="What visitors click appears here."),
+        Tab("events", "Events", "event", metric="visitors", second="events", hint=EVENT_HINT),
+        Tab("forms", "Forms", "form", hint="Forms that visitors submit appear here automatically."),
+        Tab("videos", "Videos", "video", hint="Videos that visitors watch appear here."),
+        Tab("clicks", "Clicked text", "text", hint="What visitors click appears here."),
     )),
     Panel("visitors", "Visitors", (
         Tab("people", "People", "person", metric="visits", second="views",
-            teach="When your pages tell who is logged in (clicky_custom.visitor), people appear here by name."),
-        Tab("hours", "Hour of day", "hour_of_day", teach=VISITS_TEACH, all_values=tuple(range(24))),
-        Tab("weekdays", "Weekday", "weekday", teach=VISITS_TEACH, all_values=tuple(range(1, 8))),
+            hint="When your pages send who is logged in (clicky_custom.visitor), people appear here by name."),
+        Tab("hours", "Hour of day", "hour_of_day", hint=VISITS_HINT, all_values=tuple(range(24))),
+        Tab("weekdays", "Weekday", "weekday", hint=VISITS_HINT, all_values=tuple(range(1, 8))),
     )),
 )  # fmt: skip
 

@@ -32,11 +32,11 @@ class ReportScope:
     panels: ClassVar[Mapping[str, Panel]] = PANELS  # by name
     dimensions: ClassVar[frozenset[str] | None] = None  # that may be filtered by and listed in full; None: all
     templates: ClassVar[Mapping[str, str]] = {
-        "report": "reports/sheet.html",
-        "report_fragment": "reports/_sheet.html",
+        "report": "reports/report.html",
+        "report_fragment": "reports/_report.html",
         "panel": "reports/panel.html",
         "details": "reports/details.html",
-        "refused": "reports/refused.html",
+        "invalid_query": "reports/invalid_query.html",
     }
 
     site: Site  # its time zone and its way of storing addresses hold for the report

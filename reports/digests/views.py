@@ -34,7 +34,7 @@ class SubscriptionForm(forms.Form):
         Site.objects.none(),
         required=False,
         widget=forms.CheckboxSelectMultiple,
-        help_text="None chosen: all",
+        help_text="If none is chosen: all",
     )
     attach_csv = forms.BooleanField(required=False, label="Attach the numbers as CSV")
 
@@ -50,7 +50,7 @@ def digests(request: HttpRequest) -> HttpResponse:
     form = SubscriptionForm(user, request.POST or None)
     if request.method == "POST" and form.is_valid():
         subscription_save(user=user, frequency=form.cleaned_data.pop("every"), **form.cleaned_data)
-        messages.success(request, "The report will come at six in the morning, in the zone of your first site.")
+        messages.success(request, "The report is sent at six in the morning, in the time zone of your first site.")
         return redirect("digests:list")
     context = {
         "form": form,

@@ -70,7 +70,7 @@ def build_people_context(request: HttpRequest) -> dict[str, Any]:
         "days": INVITATION_DAYS,
         "invitations": DEFAULT_LIMITS["invitations_per_day"],
         "guests": DEFAULT_LIMITS["guests"],
-        "ending": [access.label for access in DEPENDENT_ACCESS],
+        "ending_access": [access.label for access in DEPENDENT_ACCESS],
     }
 
 
@@ -101,15 +101,17 @@ def build_clicky_context(request: HttpRequest) -> dict[str, Any]:
 
 
 COLLECT = (
-    DocPage("start", "Put it into a page", "The snippet, its other forms, and how to see that it works."),
-    DocPage("tracker", "The tracker", "What it records by itself, what a page can send, and every setting."),
+    DocPage("start", "Add the tracker to your pages", "The snippet, its other forms, and how to see that it works."),
+    DocPage("tracker", "The tracker", "What it records automatically, what a page can send, and every setting."),
     DocPage(
         "server",
         "From a server or an app",
         "Views, goals and events without a browser; which hits are rejected.",
         build_server_context,
     ),
-    DocPage("privacy", "Privacy", "What is stored, for how long, and how to erase a person.", build_privacy_context),
+    DocPage(
+        "privacy", "Privacy", "What is stored, for how long, and how to erase a person's data.", build_privacy_context
+    ),
 )
 LOOK = (
     DocPage(
@@ -133,7 +135,7 @@ LOOK = (
     DocPage(
         "watching",
         "Uptime, alerts and mails",
-        "It pings your site, notices what is unusual, and writes.",
+        "Monitors, alerts about unusual traffic, and reports by mail.",
         build_watching_context,
     ),
 )

@@ -29,7 +29,7 @@ EXPLANATIONS_BY_ERROR: tuple[tuple[str, type[QueryRefused], str], ...] = (
      "The query needed more than {megabytes:,} MB of memory and was stopped; ask about a shorter period or fewer "
      "dimensions."),
     ("TOO_MANY_ROWS", QueryStopped,
-     "The query would read more than {max_rows_to_read:,} rows and was not begun; ask about a shorter period."),
+     "The query would read more than {max_rows_to_read:,} rows and was not started; ask about a shorter period."),
     ("CANNOT_COMPILE_REGEXP", QueryRefused,
      "A value of “matches” is not a regular expression (RE2 syntax, without look-around and back-references)."),
 )  # fmt: skip

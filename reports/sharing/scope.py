@@ -39,10 +39,10 @@ class ShareScope(ReportScope):
     dimensions = SHARED_DIMENSIONS
     templates: ClassVar[Mapping[str, str]] = {
         "report": "sharing/view.html",
-        "report_fragment": "reports/_sheet.html",
+        "report_fragment": "reports/_report.html",
         "panel": "sharing/panel.html",
         "details": "sharing/details.html",
-        "refused": "sharing/refused.html",
+        "invalid_query": "sharing/invalid_query.html",
     }
 
     share: Share

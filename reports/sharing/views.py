@@ -138,7 +138,7 @@ def sharing(request: HttpRequest, site_id: int) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             share = share_create(site=site, user=cast(User, request.user), **form.cleaned_data)
-            messages.success(request, f"“{share}” can be opened now.", extra_tags="good")
+            messages.success(request, f"“{share}” was created.", extra_tags="good")
             return redirect("sharing:settings", site_id)
         except ValidationError as error:
             add_errors(form, error)
@@ -160,7 +160,7 @@ def revoke(request: HttpRequest, site_id: int, share_id: int) -> HttpResponse:
     if share is None:
         raise Http404("No such link.")
     share_revoke(share=share, now=timezone.now())
-    messages.success(request, f"“{share}” no longer opens.")
+    messages.success(request, f"“{share}” no longer works.")
     return redirect("sharing:settings", site_id)
 
 

@@ -49,7 +49,7 @@ async def send_email(message: EmailMultiAlternatives) -> None:
     except smtplib.SMTPRecipientsRefused as error:
         raise DeliveryFailed(f"The mail server refused the address: {error}") from error
     except OSError as error:  # smtplib's other errors are OSErrors too
-        raise DeliveryFailed(f"The mail server did not take it: {error}", internal=True) from error
+        raise DeliveryFailed(f"The mail server did not accept the mail: {error}", internal=True) from error
 
 
 def build_email(delivery: Delivery) -> EmailMultiAlternatives:

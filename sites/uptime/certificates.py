@@ -62,8 +62,8 @@ def build_warning(monitor: Monitor, days: Sequence[int], now: datetime) -> Alert
     when = "within a day" if number == 1 else f"in {number} days"
     text = (
         f"A certificate that {monitor.url} needs, its own or one of an address it redirects to, is valid until"
-        f" {expires:%Y-%m-%d %H:%M} UTC. Browsers refuse it afterwards. Renew it, or see why that does not happen by"
-        " itself."
+        f" {expires:%Y-%m-%d %H:%M} UTC. Browsers reject it afterwards. Renew it, or find out why it is not"
+        " renewed automatically."
     )
     payload = {
         "event": "certificate", "site_id": monitor.site_id, "monitor": str(monitor), "url": monitor.url,

@@ -65,7 +65,7 @@ def find_content_fault(monitor: Monitor, response: OutboundResponse) -> str:
     if not monitor.must_contain and not monitor.must_not_contain:
         return ""
     if response.encoding:
-        return f"The page cannot be read: it is compressed ({response.encoding}), which we did not ask for."
+        return f"The page cannot be read: it is compressed ({response.encoding}), which was not requested."
     text = response.text
     if monitor.must_contain and monitor.must_contain not in text:
         part = f" in its first {len(response.body):,} bytes" if response.truncated else ""

@@ -13,7 +13,7 @@ from sites.uptime.certificates import count_days_left
 from sites.uptime.history import UptimeFigures, compute_availability, compute_daily_uptime
 from sites.uptime.models import Monitor
 
-LEVELS = ((100.0, "good"), (99.0, "dented"), (0.0, "bad"))  # (minimum availability, CSS class)
+LEVELS = ((100.0, "good"), (99.0, "impaired"), (0.0, "bad"))  # (minimum availability, CSS class)
 CERTIFICATE_WARNING_DAYS = 30
 BAR_PITCH = 6  # in units of the drawing; the bar itself is 4 wide
 

@@ -33,10 +33,10 @@ def show_tracking_code(request: HttpRequest, site_id: int) -> HttpResponse:
     site = site_for(request, site_id, may="edit")
     host = snippet_host(request, site)
     url = request.POST.get("url", "")
-    finding = check_page(request, site, url, host) if request.method == "POST" else None
+    check_result = check_page(request, site, url, host) if request.method == "POST" else None
     context: dict[str, Any] = {
         "snippet": build_snippet(site, host),
-        "finding": finding,
+        "check_result": check_result,
         "url": url or f"https://{site.domain}/",
     }
     context["traffic"] = read_latest_traffic(site.pk, clock.now())

@@ -39,7 +39,7 @@ def list_keys(request: HttpRequest, site_id: int) -> HttpResponse:
         except ValidationError as error:
             add_errors(form, error)
     rows = site.api_keys.filter(revoked=None).select_related("created_by").order_by("-created")
-    context = {"form": form, "plain": plain, "keys": rows, "now": clock.now()}
+    context = {"form": form, "new_key": plain, "keys": rows, "now": clock.now()}
     return render(request, "sites/api_keys.html", {**context, **build_settings_context(request, site, "api-keys")})
 
 

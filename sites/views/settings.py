@@ -53,7 +53,7 @@ def edit_settings(request: HttpRequest, site_id: int, slug: str) -> HttpResponse
             return redirect(request.path)
     context = {
         "form": form,
-        "manages": may_on_site(request.user, site, "manage"),
+        "may_delete": may_on_site(request.user, site, "manage"),
         "our_host": snippet_host(request, site),
         "claim": find_domain_claim(site),
     }

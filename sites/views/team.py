@@ -44,7 +44,7 @@ def list_team(request: HttpRequest, site_id: int) -> HttpResponse:
                 (messages.error if sent and not sent.mailed else messages.success)(request, sentence)
                 return redirect("sites:team", site_id)
             form = SiteShareForm()
-    context = {"form": form, "people": list_users(site), "rights": Right.choices, "sent": sent}
+    context = {"form": form, "people": list_users(site), "rights": Right.choices, "invitation_mail": sent}
     return render(request, "sites/team.html", {**context, **build_settings_context(request, site, "team")})
 
 

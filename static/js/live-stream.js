@@ -60,7 +60,7 @@ async function findRefusalReason(url) {
     const retryAfter = Number(response.headers.get("Retry-After")) || LONG_WAIT_SECONDS;
     if (response.ok) return { seconds: SHORT_WAIT_SECONDS, text: "Connecting again …" };
     if (response.status === 429) {
-      const text = "Too many live views are open. Close another one; this one then starts by itself.";
+      const text = "Too many live views are open. Close another one; this one then starts automatically.";
       return { seconds: retryAfter, text };
     }
     if (response.status >= 500) return { seconds: retryAfter, text: "Connecting again …" };

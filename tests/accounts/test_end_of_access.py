@@ -149,7 +149,7 @@ def test_secrets_that_an_editor_could_read_are_listed_and_can_be_replaced(
     site_keys = {("site", site.pk, person), ("proxy-secret", site.pk, person)}
     assert exposed() == {*site_keys, ("webhook-secret", hook.pk, person), ("share", remaining.pk, person)}
     page = inside.get("/account/team").content.decode()
-    for label in (f"Secret word of the proxy of {site}", "Webhook secret of Pager", f"Shared link of Alice ({site})"):
+    for label in (f"Secret of the proxy of {site}", "Webhook secret of Pager", f"Shared link of Alice ({site})"):
         assert label in page, label
     for row in ExposedKey.objects.exclude(kind="site"):
         inside.post(f"/account/team/keys/{row.pk}/replace")

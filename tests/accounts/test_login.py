@@ -41,7 +41,7 @@ def test_passwords_are_kept_as_argon2(db: None, settings) -> None:
 def test_a_wrong_password_and_an_unknown_address_get_the_same_answer(client: Client, dora: User) -> None:
     wrong = log_in(client, password="not the password")
     unknown = log_in(client, email="nobody@example.org")
-    message = "do not belong together"
+    message = "do not match"
     assert message in wrong.content.decode() and message in unknown.content.decode()
     assert not is_in(client)
 

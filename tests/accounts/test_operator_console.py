@@ -49,7 +49,7 @@ def test_sent_mail_is_listed_and_shown_with_its_pictures(operator, written, week
     (page,) = pages(operator)
     text = operator.get(page).content.decode()
     assert "alice@example.com" in text and "List-Unsubscribe-Post" in text and "report.csv" in text
-    assert f'sandbox title="The letter" src="{page}/letter"' in text and "What moved" in text
+    assert f'sandbox title="The mail" src="{page}/letter"' in text and "What changed" in text
     letter = operator.get(f"{page}/letter")
     assert 'src="data:image/png;base64,' in letter.content.decode() and "cid:" not in letter.content.decode()
     assert "sandbox" in letter["Content-Security-Policy"] and letter["X-Frame-Options"] == "SAMEORIGIN"

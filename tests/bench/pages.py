@@ -53,7 +53,7 @@ new PerformanceObserver((list) => {
 window.painted = (before) => new Promise((done) => {
   let since = 0;
   const look = () => {
-    const sheet = document.querySelector("#sheet");
+    const sheet = document.querySelector("#report");
     const parsed = document.readyState !== "loading" && sheet && sheet !== before;
     if (!parsed || document.querySelector(".waiting, .htmx-request, .htmx-settling")) since = 0;
     else since ||= performance.now();
@@ -64,7 +64,7 @@ window.painted = (before) => new Promise((done) => {
 });
 """
 CLICK = """async (selector) => {
-  const before = document.querySelector("#sheet"), began = performance.now();
+  const before = document.querySelector("#report"), began = performance.now();
   document.querySelector(selector).click();
   return (await window.painted(before)) - began;
 }"""

@@ -79,15 +79,15 @@ def test_lines_keep_the_name_of_their_visitor_and_the_number_of_those_here_is_re
     spy.wait_for_selector("#spy-state:text-is('Live')")
     expect(spy.locator("#live strong")).to_have_text("0")
     visitor.goto(pages.url("/garden", "garden.localhost"))
-    expect(spy.locator("#spy .who a").first).to_contain_text("Visitor ")
+    expect(spy.locator("#spy .visitor a").first).to_contain_text("Visitor ")
     visitor.evaluate("clicky_custom = {visitor: {username: 'zoe'}}; clicky.log('/named', 'Named', 'click')")
-    expect(spy.locator("#spy .who a")).to_have_text(["zoe", "zoe"])
+    expect(spy.locator("#spy .visitor a")).to_have_text(["zoe", "zoe"])
     visitor.evaluate("clicky_custom = {}; clicky.log('/later', 'Later', 'click')")
-    expect(spy.locator("#spy .who a")).to_have_text(["zoe", "zoe", "zoe"])
+    expect(spy.locator("#spy .visitor a")).to_have_text(["zoe", "zoe", "zoe"])
     expect(spy.locator("#spy .ip").first).to_have_text("127.0.0.0")
     expect(spy.locator("#live strong")).to_have_text("1", timeout=25_000)
     spy.reload()
-    expect(spy.locator("#spy .who a")).to_have_text(["zoe", "zoe", "zoe"])
+    expect(spy.locator("#spy .visitor a")).to_have_text(["zoe", "zoe", "zoe"])
 
 
 def test_a_view_says_that_it_ended_once_the_person_was_logged_out(product: Product, alice: BrowserContext) -> None:

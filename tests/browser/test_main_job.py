@@ -80,7 +80,7 @@ def test_a_visit_runs_through_spy_and_stands_on_the_dashboard(launch: Launch, pr
 
     owner.goto(f"{product.url}/sites/{site_id}/")
     for word in (r"Views\s+4\b", r"Visits\s+1\b"):  # the page comes first, its numbers after it
-        expect(owner.locator("#headline")).to_contain_text(re.compile(word), use_inner_text=True)
+        expect(owner.locator("#key-figures")).to_contain_text(re.compile(word), use_inner_text=True)
     expect(owner.locator("main")).to_contain_text("/shoes")
     browser.close()
 

@@ -119,18 +119,18 @@ def test_what_stood_there_stays_until_the_new_numbers_come_or_fail(served, state
     held: list[Route] = []
 
     def hold(route: Route) -> None:
-        held.append(route) if route.request.headers.get("hx-target") in ("headline", "panels") else route.continue_()
+        held.append(route) if route.request.headers.get("hx-target") in ("key-figures", "panels") else route.continue_()
 
     page.route("**/*", hold)
     page.click(".period a[aria-label='The period before']")
     page.wait_for_selector("#panel-pages.waiting.previous-numbers[inert] >> text=/pricing")
-    assert page.locator("#headline.previous-numbers .value").first.inner_text().startswith("1")
+    assert page.locator("#key-figures.previous-numbers .value").first.inner_text().startswith("1")
     while len(held) < 2:
         page.wait_for_timeout(20)
     for route in held:
         route.abort() if route.request.headers["hx-target"] == "panels" else route.continue_()
-    page.wait_for_selector("#headline:not(.waiting)")
-    page.wait_for_selector("#panel-pages:not([inert]) >> text=This part did not arrive")
+    page.wait_for_selector("#key-figures:not(.waiting)")
+    page.wait_for_selector("#panel-pages:not([inert]) >> text=This part could not be loaded")
     assert page.locator(".waiting, .previous-numbers, [inert]").count() == 0
     page.unroute("**/*")
     page.click("#panel-pages >> text=Try again")
@@ -201,7 +201,7 @@ def test_a_number_is_explained_in_a_sheet_over_the_page(served, state, chromium:
     context = opened(chromium, state)
     page = context.new_page()
     arrived(page, served[0] + served[1])
-    page.focus(".numbers li:first-child a.why")
+    page.focus(".numbers li:first-child a.explain-link")
     page.keyboard.press("Enter")
     page.wait_for_selector("dialog[open] >> text=The visits behind it")
     assert page.url == served[0] + served[1]

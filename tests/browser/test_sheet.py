@@ -22,17 +22,17 @@ def sheet(served: tuple[str, str, dict[str, str]], chromium: Browser, state: dic
     context = chromium.new_context(storage_state=state, viewport={"width": 1280, "height": 900})
     page = context.new_page()
     page.goto(f"{served[0]}{served[1]}?period=today")
-    page.wait_for_selector("#headline:not([aria-busy]) .graph .canvas")
+    page.wait_for_selector("#key-figures:not([aria-busy]) .graph .canvas")
     yield page
     context.close()
 
 
 def test_every_metric_of_the_menu_can_be_pressed_and_the_second_line_has_a_scale(sheet: Page) -> None:
     sheet.locator(".graph-head summary", has_text="Add a line").click()
-    links = sheet.locator(".graph-head .menu[open] .sheet-menu a")
+    links = sheet.locator(".graph-head .menu[open] .menu-list a")
     assert links.count() == 12 and links.evaluate_all(SEEN) == 12
     links.filter(has_text="Views per visit").click()
-    sheet.wait_for_selector("#headline:not([aria-busy]) .ticks.second")
+    sheet.wait_for_selector("#key-figures:not([aria-busy]) .ticks.second")
     scale = sheet.locator(".ticks.second span").all_inner_texts()
     assert len(scale) == 5 and scale[-1] == "0" and float(scale[0]) > 0
     assert sheet.locator(".ticks").nth(1).is_visible()
@@ -41,7 +41,7 @@ def test_every_metric_of_the_menu_can_be_pressed_and_the_second_line_has_a_scale
 def test_the_second_scale_fits_a_telephone(sheet: Page) -> None:
     sheet.set_viewport_size({"width": 390, "height": 800})
     sheet.goto(f"{sheet.url}&second=views")
-    sheet.wait_for_selector("#headline:not([aria-busy]) .ticks.second")
+    sheet.wait_for_selector("#key-figures:not([aria-busy]) .ticks.second")
     assert sheet.evaluate("document.documentElement.scrollWidth") <= 390
     right = sheet.locator(".ticks.second").bounding_box()
     assert right is not None and right["x"] + right["width"] <= 390
@@ -58,7 +58,7 @@ def test_keys_lead_into_the_filter_and_the_export(sheet: Page) -> None:
 
 def test_the_last_thirty_minutes_are_thirty_bars(sheet: Page) -> None:
     sheet.goto(sheet.url.replace("period=today", "period=realtime"))
-    sheet.wait_for_selector("#headline:not([aria-busy]) .graph .canvas")
+    sheet.wait_for_selector("#key-figures:not([aria-busy]) .graph .canvas")
     assert sheet.locator(".buckets > li").count() == 30
 
 

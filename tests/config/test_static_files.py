@@ -38,16 +38,16 @@ def asked(scope: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
 
 
 def test_a_style_is_what_lies_on_the_disk_packed_or_not() -> None:
-    body = (STATIC / "css" / "sheet.css").read_bytes()
-    assert asked(scope_of("/static/css/sheet.css"))[2] == body
-    status, headers, packed = asked(scope_of("/static/css/sheet.css", accept_encoding="gzip, br"))
+    body = (STATIC / "css" / "report.css").read_bytes()
+    assert asked(scope_of("/static/css/report.css"))[2] == body
+    status, headers, packed = asked(scope_of("/static/css/report.css", accept_encoding="gzip, br"))
     assert status == 200 and headers["content-encoding"] == "gzip" and gzip.decompress(packed) == body
     assert headers["content-type"] == "text/css; charset=utf-8" and int(headers["content-length"]) == len(packed)
-    assert asked(scope_of("/static/css/sheet.css", method="HEAD"))[2] == b""
+    assert asked(scope_of("/static/css/report.css", method="HEAD"))[2] == b""
 
 
 def test_it_is_kept_for_ever_only_under_the_word_of_its_content() -> None:
-    address = static("css/sheet.css")
+    address = static("css/report.css")
     path, _, query = address.partition("?")
     assert re.fullmatch(r"v=[0-9a-f]{12}", query)
     assert "immutable" in asked(scope_of(path, query))[1]["cache-control"]
@@ -63,7 +63,7 @@ def test_nothing_but_the_named_files_is_given(client: Client, db: None) -> None:
                  "/static/tracker/src/core.js", "/static/package.json", "/static/node_modules/jquery/dist/jquery.js",
                  "/static//etc/passwd", "/sites", "/static/css"):  # fmt: skip
         assert not static_files.matches(scope_of(path)), path
-    assert not static_files.matches(scope_of("/static/css/sheet.css", method="POST"))
+    assert not static_files.matches(scope_of("/static/css/report.css", method="POST"))
 
 
 def test_pages_name_their_styles_by_content(client: Client, db: None) -> None:

@@ -43,7 +43,7 @@ def purchase(site: Site, store: Any) -> Any:
 def headline(user: User, site: Site, query: str) -> dict[str, str]:
     answer = logged_in(user).get(f"/sites/{site.pk}/?period=today&{query}", headers={"accept-language": "en"})
     assert answer.status_code == 200
-    return {one.name: one.formatted.exact for one in answer.context["headline"].numbers}
+    return {one.name: one.formatted.exact for one in answer.context["key_figures"].numbers}
 
 
 def rows(user: User, site: Site, query: str, panel: str) -> dict[str, tuple[str, str]]:
@@ -71,7 +71,7 @@ def test_every_panel_shows_the_rate_of_the_goal(site: Site, alice: User, purchas
 
 def test_the_details_of_pages_under_a_goal_have_no_false_zeros(site: Site, alice: User, purchase: Goal) -> None:
     page = logged_in(alice).get(f"/sites/{site.pk}/details/page?period=today&goal={purchase.pk}")
-    assert [head.label for head in page.context["heads"]] == [
+    assert [head.label for head in page.context["headers"]] == [
         "Page", "Visitors", "Conversion rate", "Visits", "Views", "Bounce rate", "Visit duration",
     ]  # fmt: skip
     assert [cell.exact for cell in page.context["lines"][0].cells[:4]] == ["2", "66.7%", "2", "2"]

@@ -58,7 +58,7 @@ def test_a_dead_destination_is_believed_the_second_time_and_told_once(account, a
     ]
     assert rounds(*later) == [0, 1, 0, 0]
     told = Delivery.objects.get()
-    assert told.subject == "The link Offer leads nowhere"
+    assert told.subject == "The link Offer is broken"
     assert "answers 404" in told.text and "/l/dead" in told.text
     assert len(server.seen) == 4
 
@@ -114,7 +114,7 @@ def test_a_domain_that_dies_is_told_in_one_message_and_a_throttled_rest_later(ac
     for number in range(3):
         link(account, f"dead{number}", f"{server.base}/status/{500 + number}")
     assert rounds(NOW, NOW + RETRY_INTERVAL) == [0, 1]
-    assert "3 destinations of links are dead" in Delivery.objects.get().subject
+    assert "3 destinations of links are broken" in Delivery.objects.get().subject
     link(account, "late", f"{server.base}/status/404")
     asked = NOW + RETRY_INTERVAL + timedelta(minutes=5)
     assert rounds(asked, asked + RETRY_INTERVAL) == [0, 0]  # within the hour of silence

@@ -134,7 +134,7 @@ def test_csv_goes_out_and_comes_in(page: Client, account: Account, link: Datapoi
     assert "'=1+1" in text and "https://shop.test/" in text
     lines = 'alias,url,group,tags\nin1,https://a.test,Autumn,"x,y"\noffer,https://b.test,,\n,javascript:x,,\n'
     answer = page.post("/links/import", {"file": SimpleUploadedFile("l.csv", lines.encode())})
-    assert b"1 links made" in answer.content and b"Line 3" in answer.content and b"Line 4" in answer.content
+    assert b"1 links were imported" in answer.content and b"Line 3" in answer.content and b"Line 4" in answer.content
     made = Datapoint.objects.get(alias="in1")
     assert made.group.name == "Autumn" and made.tags.count() == 2
 

@@ -59,7 +59,7 @@ class Surfaces:
 
     def headline(self, name: str, **given: Any) -> str:
         """A headline number of the overview."""
-        return next(one.formatted.exact for one in self.page(**given)["headline"].numbers if one.name == name)
+        return next(one.formatted.exact for one in self.page(**given)["key_figures"].numbers if one.name == name)
 
     def panel(self, panel: str, tab: str, **given: Any) -> dict[str, str]:
         """Name -> first number of a panel's rows."""
@@ -203,7 +203,7 @@ def test_in_which_hours_they_came(ways: Surfaces) -> None:
     assert {int(hour): int(row["visitors"]) for hour, row in ways.file("hour_of_day").items()} == wanted
     hourly = ways.clicky("visitors-unique", hourly=1)[::-1]  # Clicky's newest hour comes first
     assert {hour: int(one["value"]) for hour, one in enumerate(hourly) if one["value"]} == wanted
-    graph = ways.page()["headline"].graph.buckets
+    graph = ways.page()["key_figures"].graph.buckets
     assert {int(one.key[11:13]): int(one.value) for one in graph if one.value != "0"} == wanted
 
 
@@ -245,7 +245,7 @@ def test_who_was_here_in_the_last_thirty_minutes(ways: Surfaces) -> None:
         browse(ways.site, "/now", at=NOW - timedelta(minutes=minutes), visitor=f"now{number}")
     settle()
     assert ways.headline("visitors", period="realtime") == "5"
-    graph = ways.page(period="realtime")["headline"].graph.buckets
+    graph = ways.page(period="realtime")["key_figures"].graph.buckets
     assert len(graph) == 30 and sum(int(one.value) for one in graph) == 5
     assert ways.query("visitors", period="realtime") == {"visitors": 5}
     rows = ways.query("pageviews", period="realtime", dimensions=["minute"])

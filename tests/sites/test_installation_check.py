@@ -142,11 +142,11 @@ def test_an_old_event_is_found_too_and_a_foreign_one_is_not(inside, site, charli
     assert "/last-week" in inside.get(path(site)).content.decode()
 
 
-def test_a_refused_first_hit_is_told_with_its_reason(inside: Client, site: Site, store) -> None:
+def test_a_rejected_first_hit_is_shown_with_its_reason(inside: Client, site: Site, store) -> None:
     row = {"site_id": site.pk, "reason": "wrong_host", "minute": timezone.now() - timedelta(minutes=2), "hits": 3}
     store.insert_rows("refusals", [row])
     page = inside.get(path(site)).content.decode()
-    assert "3 hits refused in the last half hour" in page and "not one of the site" in page
+    assert "3 hits rejected in the last half hour" in page and "not one of the site" in page
 
 
 def test_a_store_that_is_away_is_no_broken_page(inside: Client, site: Site, monkeypatch) -> None:

@@ -26,7 +26,7 @@ class GoalForm(forms.ModelForm):
             "kind": "Reached by", "pattern_kind": "… and its address or name", "pattern": "Pattern",
             "page": "Only on pages", "text": "Only on text", "threshold": "From",
             "conversion": "Counts as a conversion",
-            "fixed_revenue": "Worth each time", "currency": "Currency", "active": "In use",
+            "fixed_revenue": "Value of each conversion", "currency": "Currency", "active": "In use",
         }  # fmt: skip
         help_texts = {
             "pattern": "A path such as /thanks or /order/*, an event's name, or a link; * stands for anything, except "

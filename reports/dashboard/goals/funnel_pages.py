@@ -53,7 +53,7 @@ def find_funnel(site: Site, funnel_id: int) -> Funnel:
 def step_names(funnel: Funnel) -> list[str]:
     """Return the names of the steps: of goals their name, of pages their path."""
     goals = dict(funnel.site.goals.values_list("pk", "name"))
-    return [goals.get(step["goal"], "a goal that is gone") if "goal" in step else step["page"] for step in funnel.steps]
+    return [goals.get(step["goal"], "a deleted goal") if "goal" in step else step["page"] for step in funnel.steps]
 
 
 def count_visitors(state: ReportState, funnel: Funnel) -> list[int]:
@@ -85,7 +85,7 @@ def funnel_list(request: HttpRequest, state: ReportState) -> HttpResponse:
     rows = list(state.site.funnels.select_related("site").order_by("name"))
     context = {
         **build_toolbar(request, state),
-        "no_compare": True,
+        "without_comparison": True,
         "section": "goals",
         "sub": "funnels",
         "may_edit": may_on_site(request.user, state.site, "edit"),
@@ -104,7 +104,7 @@ def build_row(state: ReportState, funnel: Funnel) -> dict[str, Any]:
     except QUERY_ERRORS as error:
         return {**row, "failed": describe_error(error)}
     row["began"] = format_metric("visitors", counts[0], state.locale)
-    row["through"] = format_metric("visitors", counts[-1], state.locale)
+    row["completed"] = format_metric("visitors", counts[-1], state.locale)
     return {**row, "rate": format_percent(counts[-1], counts[0])}
 
 
@@ -113,14 +113,15 @@ def funnel_report(request: HttpRequest, state: ReportState, funnel_id: int) -> H
     """Display one funnel, step by step."""
     funnel = find_funnel(state.site, funnel_id)
     context = {
-        **build_toolbar(request, state), "no_compare": True, "section": "goals", "sub": "funnels", "funnel": funnel,
+        **build_toolbar(request, state), "without_comparison": True, "section": "goals", "sub": "funnels",
+        "funnel": funnel,
         "may_edit": may_on_site(request.user, state.site, "edit"),
         "back": state.href(reverse("dashboard:funnels", args=[state.site.pk])),
     }  # fmt: skip
     try:
         context["steps"] = steps = build_steps(state, funnel)
-        context["through"] = steps[-1].share
-        context["worst"] = find_worst_step(steps)
+        context["completion_rate"] = steps[-1].share
+        context["largest_drop_off"] = find_worst_step(steps)
     except QUERY_ERRORS as error:
         context["failed"] = describe_error(error)
     return render(request, "goals/funnel.html", context)
@@ -159,5 +160,5 @@ def funnel_remove(request: HttpRequest, site_id: int, funnel_id: int) -> HttpRes
     """Delete a funnel; its events are not changed."""
     funnel = find_funnel(site_for(request, site_id, "edit"), funnel_id)
     funnel_delete(funnel=funnel)
-    messages.success(request, f"Funnel “{funnel}” was deleted; its events stay.", extra_tags="good")
+    messages.success(request, f"Funnel “{funnel}” was deleted; its events were kept.", extra_tags="good")
     return redirect("dashboard:funnels", site_id)

@@ -131,5 +131,5 @@ def goal_remove(request: HttpRequest, site_id: int, goal_id: int) -> HttpRespons
     """Delete a goal; its events are not changed."""
     goal = find_goal(site_for(request, site_id, "edit"), goal_id)
     goal_delete(goal=goal)
-    messages.success(request, f"Goal “{goal.name}” is gone; its events stay.", extra_tags="good")
+    messages.success(request, f"Goal “{goal.name}” was deleted; its events were kept.", extra_tags="good")
     return redirect("dashboard:goals", site_id)

@@ -17,7 +17,7 @@ from reports.dashboard.fragments import QUERY_ERRORS, describe_error
 from reports.dashboard.goals.goal_pages import find_goal
 from reports.dashboard.presenters.toolbar import build_toolbar
 from reports.dashboard.state import ReportState
-from reports.formatting import format_duration, format_metric, format_money
+from reports.formatting import format_duration, format_metric, format_money, format_percent
 from reports.query import ask
 from reports.query.analyses.attribution import LOOKBACK, AttributionReport, SourceCredit, attribute_conversions
 from reports.query.metrics import METRICS
@@ -63,19 +63,21 @@ def build_goal_report(state: ReportState, goal: Goal) -> dict[str, Any]:
     query = state.build_query(GOAL_METRICS, compare=state.compare, also=({"goal": goal.pk},))
     result = ask(query, now=state.now)
     row, before = result.rows[0], result.comparison if isinstance(result.comparison, dict) else {}
-    way = attribute_conversions(state.site.pk, state.period, {"goal": goal.pk}, state.build_filter(), now=state.now)
-    in_days = way.seconds >= MIN_SECONDS_IN_DAYS
+    attribution = attribute_conversions(
+        state.site.pk, state.period, {"goal": goal.pk}, state.build_filter(), now=state.now
+    )
+    in_days = attribution.seconds >= MIN_SECONDS_IN_DAYS
     return {
         "numbers": [
             (METRICS[name].label, format_metric(name, row.get(name), state.locale, before.get(name)))
             for name in GOAL_METRICS
         ],
-        "revenue": format_revenue(state, goal, way),
-        "way": way,
-        "time": f"{way.seconds / 86_400:.1f} days" if in_days else format_duration(way.seconds),
-        "visits": format_number(state, way.visits),
-        "at_once": f"{100 * way.one_visit / way.conversions:.0f}%" if way.conversions else "",
-        "lines": build_attribution(state, way.credits),
+        "revenue": format_revenue(state, goal, attribution),
+        "attribution": attribution,
+        "time": f"{attribution.seconds / 86_400:.1f} days" if in_days else format_duration(attribution.seconds),
+        "visits": format_number(state, attribution.visits),
+        "in_first_visit": format_percent(attribution.one_visit, attribution.conversions, 0),
+        "lines": build_attribution(state, attribution.credits),
     }
 
 
@@ -84,11 +86,11 @@ def format_number(state: ReportState, value: float) -> str:
     return str(format_decimal(round(value, 1), locale=state.locale))
 
 
-def format_revenue(state: ReportState, goal: Goal, way: AttributionReport) -> list[str]:
+def format_revenue(state: ReportState, goal: Goal, attribution: AttributionReport) -> list[str]:
     """Return the revenue by currency: of the goal's fixed value if it has one, else of its events."""
     if goal.fixed_revenue is not None:
-        return [format_money(goal.compute_revenue(way.conversions, 0), state.locale, goal.currency)]
-    by_currency = sorted(way.revenue.items(), key=lambda pair: (-pair[1], pair[0]))
+        return [format_money(goal.compute_revenue(attribution.conversions, 0), state.locale, goal.currency)]
+    by_currency = sorted(attribution.revenue.items(), key=lambda pair: (-pair[1], pair[0]))
     return [format_money(total, state.locale, currency) for currency, total in by_currency] or [
         format_money(Decimal(0), state.locale, goal.currency)
     ]

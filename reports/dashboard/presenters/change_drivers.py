@@ -30,10 +30,10 @@ class ChangeDriver:
 
 @dataclass(frozen=True)
 class ChangeDrivers:
-    """The largest changes. `waits`: a placeholder until they are loaded; `failed`: why they cannot be computed."""
+    """The largest changes. `is_placeholder`: empty until they are loaded; `failed`: why they cannot be computed."""
 
     rows: list[ChangeDriver] = field(default_factory=list)
-    waits: bool = False
+    is_placeholder: bool = False
     failed: str = ""
 
 

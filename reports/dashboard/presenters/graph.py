@@ -26,7 +26,7 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class GraphBucket:
-    """One minute, hour, day, week or month of a graph. `ghost`: it has not ended yet."""
+    """One minute, hour, day, week or month of a graph. `unfinished`: it has not ended yet."""
 
     key: str
     label: str
@@ -35,8 +35,8 @@ class GraphBucket:
     change: ValueChange | None
     second: str
     href: str
-    late: bool  # in the right half, so that its tooltip opens to the left
-    ghost: bool = False
+    tip_left: bool  # it is in the right half, so its tooltip opens to the left
+    unfinished: bool = False
     tick: str = ""
     minor: bool = False  # its tick is left out where there is little room
     marks: tuple[Any, ...] = ()  # annotations and incidents: `text` and `kind`
@@ -56,7 +56,7 @@ class Graph:
     second: str
     ticks: list[str]
     words: str
-    ghost: tuple[str, str] | None  # x and width of the unfinished bucket
+    unfinished: tuple[str, str] | None  # x and width of the unfinished bucket
     dots: list[tuple[str, str]]
     second_ticks: list[str] = field(default_factory=list)  # the scale of the second line, on the other side
 
@@ -176,7 +176,7 @@ def draw_graph(series: GraphSeries, locale: Locale, link: Callable[[str], str]) 
         ticks=format_scale(top, metric, locale, series.currency),
         second_ticks=format_scale(second_top, METRICS[series.second], locale, series.currency) if series.second else [],
         words=describe_trend(series, locale),
-        ghost=(f"{WIDTH - bucket_width:.1f}", f"{bucket_width:.1f}") if series.unfinished else None,
+        unfinished=(f"{WIDTH - bucket_width:.1f}", f"{bucket_width:.1f}") if series.unfinished else None,
         dots=[(f"{x:.1f}", f"{y:.2f}") for x, y in filter(None, points)] if len(values) == 1 else [],
     )
 

@@ -42,7 +42,7 @@ class KeyFigure:
     href: str
     chosen: bool
     estimated: str  # the error in words, empty where it is exact
-    why: str
+    explain_url: str
 
     @property
     def summary(self) -> str:
@@ -62,7 +62,7 @@ class KeyFigureRow:
     meta: Meta | None = None
     failed: str = ""
     picture: str = ""  # the address of the graph as a file
-    waits: bool = False  # a placeholder of the same size, until the browser has loaded the numbers
+    is_placeholder: bool = False  # a placeholder of the same size, until the browser has loaded the numbers
     legend: list[str] = field(default_factory=list)
 
 
@@ -76,7 +76,7 @@ def build_placeholder(state: ReportState) -> KeyFigureRow:
         legend.append("before")
     if state.period.end > state.now:
         legend.append("not over yet")
-    return KeyFigureRow(numbers, by=choose_bucket(state), waits=True, legend=legend, picture=state.path)
+    return KeyFigureRow(numbers, by=choose_bucket(state), is_placeholder=True, legend=legend, picture=state.path)
 
 
 def key_metrics(state: ReportState) -> tuple[str, ...]:

@@ -35,8 +35,8 @@ class TableRow:
     share: str
     percent: str
     href: str
-    without: str
-    away: str = ""  # the external address of a referrer or link
+    exclude_url: str
+    external_url: str = ""  # the external address of a referrer or link
 
     @property
     def level(self) -> str:
@@ -58,9 +58,9 @@ class PanelTable:
     filtered: bool = False
     failed: str = ""
     estimated: str = ""  # the error in words, empty where the numbers are exact
-    why: str = ""
+    explain_url: str = ""
     tabs: list[tuple[Tab, str]] = field(default_factory=list)
-    folded: list[tuple[Tab, str]] = field(default_factory=list)
+    more_tabs: list[tuple[Tab, str]] = field(default_factory=list)
 
 
 def table_fragment(state: ReportState, panel: Panel, tab: Tab, max_rows: int = PANEL_ROWS) -> Fragment[PanelTable]:
@@ -107,7 +107,7 @@ def build_empty_table(state: ReportState, panel: Panel, tab: Tab) -> PanelTable:
         plain = state.with_view({"from": "", "q": "", "order": ""})
         table.details = plain.href(f"{state.scope.root_path}/details/{tab.dimension}")
     links = [(other, state.with_view({f"tab.{panel.name}": other.name}).href()) for other in panel.tabs]
-    table.tabs, table.folded = links[: panel.visible_tabs], links[panel.visible_tabs :]
+    table.tabs, table.more_tabs = links[: panel.visible_tabs], links[panel.visible_tabs :]
     return table
 
 
@@ -122,7 +122,7 @@ def fill_table(state: ReportState, panel: Panel, tab: Tab, results: Sequence[Res
     complete = replace(result, rows=rows, totals=total.rows[0])
     table.rows = build_rows(state, tab.dimension, list_metrics(state, tab), complete)
     table.estimated = format_error(tab.metric, result.meta, state)
-    table.why = state.explain_href(tab.metric, tab.dimension)
+    table.explain_url = state.explain_href(tab.metric, tab.dimension)
     return table
 
 

@@ -35,7 +35,7 @@ def build_toolbar(request: HttpRequest, state: ReportState, live: bool = True) -
         **state.scope.build_context(),
         "state": state,
         "online": count_online(state) if live else None,
-        "chips": build_filter_tags(state, request.user),
+        "filter_tags": build_filter_tags(state, request.user),
         "segments": build_segment_choices(request, state) if state.scope.has_site_pages else [],
         "clear": state.without_filters().href(),
         "periods": [

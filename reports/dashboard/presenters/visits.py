@@ -25,7 +25,7 @@ VERBS = {
     "link": "followed the link", "pixel": "opened", "set": "was named",
 }  # fmt: skip
 DEVICE_ICONS = {"Mobile": "mobile", "Tablet": "tablet", "TV": "tv", "Console": "tv"}
-EDGE_COLOURS = 8  # colours of the edge that tells visits apart in a list
+VISIT_COLORS = 8  # colors by which the visits of a list are distinguished
 # The Equal Earth projection, and the scale and origin of static/map/world.svg
 A1, A2, A3, A4, M = 1.340264, -0.081106, 0.000893, 0.003796, math.sqrt(3) / 2
 MAP_SCALE, MAP_LEFT, MAP_TOP = 179.218, 480.0, 244.968
@@ -69,7 +69,7 @@ class VisitorSummary:
     icon: str
     href: str
     visit_href: str
-    edge: str
+    color_class: str
     dot: tuple[str, str] | None
     ip: str
     is_named: bool  # the site has sent a name for the visitor
@@ -95,7 +95,7 @@ def build_visitor(row: EngineRow, site_id: int) -> VisitorSummary:
         DEVICE_ICONS.get(str(row.get("device_type") or ""), "monitor"),
         reverse("dashboard:visitor", args=[site_id, device]),
         reverse("dashboard:visit", args=[site_id, visit]),
-        f"edge-{visit % EDGE_COLOURS}",
+        f"visit-color-{visit % VISIT_COLORS}",
         project_on_map(float(row.get("latitude") or 0), float(row.get("longitude") or 0)),
         str(row.get("ip") or ""),
         bool(row.get("person")),

@@ -17,8 +17,8 @@ from sites.access import site_for
 from sites.models import Site
 from tracking import bot_overrides
 
-QUARANTINED = "{} moved to the quarantine; later hits from there follow."
-RESTORED = "{} restored; later hits from there count again."
+QUARANTINED = "{} moved to the quarantine; later hits of the same kind will be quarantined too."
+RESTORED = "{} restored; later hits of the same kind count again."
 
 
 def override_action(message: str) -> Callable[[Callable[..., int]], Callable[..., HttpResponse]]:

@@ -70,12 +70,12 @@ def details(request: HttpRequest, state: ReportState, name: str) -> HttpResponse
         return export_table(state, row, file_format)
     context = {
         **build_toolbar(request, state),
-        "no_compare": True,
+        "without_comparison": True,
         **build_page(state, row, choose_columns(row, state)),
         "section": "details",
         "dimension": row,
     }
-    is_fragment = htmx_target(request) == "sheet"
+    is_fragment = htmx_target(request) == "report"
     return render(request, "reports/_details.html" if is_fragment else state.scope.templates["details"], context)
 
 
@@ -120,7 +120,7 @@ def build_page(state: ReportState, row: Dimension, columns: tuple[str, ...]) -> 
     """Return the context of one page of the table, or of the reason why it cannot be displayed."""
     offset = state.offset
     base = {
-        "heads": build_headers(state, row, columns), "search": state.option("q"), "formats": list_exports(state),
+        "headers": build_headers(state, row, columns), "search": state.option("q"), "formats": list_exports(state),
         "label": row.label,
         "back": state.with_view({"q": "", "order": "", "from": ""}).href(state.scope.home_path),
         "hidden_search": state.parameters_without("q", "from"),

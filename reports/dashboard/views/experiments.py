@@ -56,7 +56,7 @@ def experiment_list(request: HttpRequest, state: ReportState) -> HttpResponse:
     if reach and chosen is None:
         raise QueryRefused(f"There is no goal {quote_value(reach)} on this site.", "reach")
     context: dict[str, Any] = {
-        **build_toolbar(request, state), "no_compare": True,
+        **build_toolbar(request, state), "without_comparison": True,
         "section": "goals", "sub": "splits", "goals": goals, "chosen": chosen,
         "hidden_goal": state.parameters_without("reach"),
     }  # fmt: skip
@@ -68,7 +68,7 @@ def experiment_list(request: HttpRequest, state: ReportState) -> HttpResponse:
         context["tests"] = [build_experiment(state, name, reached_goals) for name in names]
     except QUERY_ERRORS as error:
         context["failed"] = describe_error(error)
-    return render(request, "reports/splits.html", context)
+    return render(request, "reports/experiments.html", context)
 
 
 def build_experiment(state: ReportState, name: str, goals: list[Goal]) -> ExperimentResult:

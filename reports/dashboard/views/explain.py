@@ -38,7 +38,7 @@ NO_VIEW_OPTIONS = dict.fromkeys(("metric", "second", "by", "of", "from", "q", "o
 
 @dataclass(frozen=True)
 class NumberExplanation:
-    """One number, explained. `filters`: in words, empty for none; `behind`: the address of the list of its visits."""
+    """One number, explained. `filters`: in words, empty for none; `visits_url`: the list of its visits."""
 
     name: str
     label: str
@@ -52,7 +52,7 @@ class NumberExplanation:
     estimate: str  # the error in words, empty where the number is exact
     source: str
     of: Dimension | None
-    behind: str
+    visits_url: str
     only_some: bool
 
 

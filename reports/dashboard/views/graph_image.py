@@ -58,12 +58,15 @@ def build_image(drawn: Graph) -> dict[str, Any]:
     steps = len(drawn.ticks) - 1
     levels = [scale_y(GRAPH_HEIGHT * index / steps) for index in range(len(drawn.ticks))]
     bucket_width = GRAPH_WIDTH / max(len(drawn.buckets), 1)
-    ghost = drawn.ghost and (f"{scale_x(float(drawn.ghost[0])):.1f}", f"{scale_x(float(drawn.ghost[1])) - LEFT:.1f}")
+    unfinished = drawn.unfinished and (
+        f"{scale_x(float(drawn.unfinished[0])):.1f}",
+        f"{scale_x(float(drawn.unfinished[1])) - LEFT:.1f}",
+    )
     return {
         "width": WIDTH, "height": HEIGHT, "left": LEFT, "right": WIDTH - RIGHT, "top": TOP,
-        "deep": HEIGHT - TOP - BOTTOM,
+        "plot_height": HEIGHT - TOP - BOTTOM,
         "area": scale_path(drawn.area), "line": scale_path(drawn.line), "tail": scale_path(drawn.tail),
-        "before": scale_path(drawn.before), "second": scale_path(drawn.second), "ghost": ghost,
+        "before": scale_path(drawn.before), "second": scale_path(drawn.second), "unfinished": unfinished,
         "dots": [(f"{scale_x(float(x)):.1f}", f"{scale_y(float(y)):.1f}") for x, y in drawn.dots],
         "levels": [f"{level:.1f}" for level in levels],
         "ticks": [

@@ -80,7 +80,7 @@ def heatmap_list(request: HttpRequest, state: ReportState) -> HttpResponse:
     """Display the pages with clicks in the period, the most clicked first."""
     offset = state.offset
     context: dict[str, Any] = {
-        **build_toolbar(request, state), "no_compare": True,
+        **build_toolbar(request, state), "without_comparison": True,
         "section": "heatmaps", "search": state.option("q"),
         "may_edit": may_on_site(request.user, state.site, "edit"),
         "hidden_search": state.parameters_without("q", "from"),
@@ -102,7 +102,7 @@ def heatmap(request: HttpRequest, state: ReportState) -> HttpResponse:
     """Display one page: its picture, its elements, and the visits with rage or dead clicks."""
     path = state.option("at", "/")
     context: dict[str, Any] = {
-        **build_toolbar(request, state), "no_compare": True,
+        **build_toolbar(request, state), "without_comparison": True,
         "section": "heatmaps", "page": path, "outcome": state.option("outcome"),
         "back": state.with_view({"at": "", "width": "", "outcome": ""}).href(
             reverse("dashboard:heatmaps", args=[state.site.pk])
@@ -128,7 +128,7 @@ def build_heatmap(request: HttpRequest, state: ReportState, query: heatmaps.Heat
         "totals": totals,
         "drawing": draw_heatmap(totals, heatmaps.fetch_cells(query), heatmaps.fetch_scroll_depths(query), query.width),
         "elements": [{**row, "share": f"{100 * row['clicks'] / most_clicks:.1f}"} for row in elements[:MAX_ELEMENTS]],
-        "wrong": [
+        "problem_clicks": [
             {**row, "words": PROBLEMS[row["kind"]], "name": build_nickname(row["visitor"]),
              "when": parse_instant(row["at"]).astimezone(zone)}
             for row in heatmaps.fetch_wrong_clicks(query)
@@ -198,7 +198,7 @@ def heatmap_settings(request: HttpRequest, site_id: int) -> HttpResponse:
     form = HeatmapSettingsForm.from_site(site, request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         site_update(site=site, tracker={**site.tracker, **form.build_settings()})
-        messages.success(request, "Saved. Pages learn it with the next view.")
+        messages.success(request, "Saved. Pages apply it from their next view on.")
         return redirect("dashboard:heatmap-settings", site.pk)
     context = {**build_settings_context(request, site, "heatmaps"), "form": form}
     return render(request, "reports/heat_settings.html", context)

@@ -21,8 +21,8 @@ from tracking.event import REASONS
 
 MAX_ENTRIES = 500
 BOT_LABELS = {
-    "signature": "Says that it is a bot", "form": "User agent of no browser",
-    "pattern": "Headers of no browser", "behaviour": "Behaves like a program", "spam": "Referrer spam",
+    "signature": "Says that it is a bot", "form": "User agent is not that of a browser",
+    "pattern": "Headers are not those of a browser", "behaviour": "Behaves like a program", "spam": "Referrer spam",
     "data_centre": "Comes from a data centre",
     "automation": "Automated browser", "by hand": "Quarantined by hand",
     "ai_live": "AI, live retrieval",
@@ -48,7 +48,7 @@ def choose_step(state: ReportState) -> str:
 
 def build_plain_toolbar(request: HttpRequest, state: ReportState) -> dict[str, Any]:
     """Return the toolbar's context without filters, segments and comparison, which do not apply to these pages."""
-    return {**build_toolbar(request, state), "plain_bar": True}
+    return {**build_toolbar(request, state), "plain_toolbar": True}
 
 
 @site_page
@@ -59,7 +59,7 @@ def ingestion_audit(request: HttpRequest, state: ReportState) -> HttpResponse:
     try:
         entries = fetch_audit(state.site.pk, state.period, step)[::-1]
     except QUERY_ERRORS as error:
-        return render(request, "reports/ledger.html", {**context, "failed": describe_error(error)})
+        return render(request, "reports/ingestion_audit.html", {**context, "failed": describe_error(error)})
     total = sum_entries(entries)
     context |= {
         "entries": [
@@ -67,11 +67,11 @@ def ingestion_audit(request: HttpRequest, state: ReportState) -> HttpResponse:
             for entry in entries[:MAX_ENTRIES]
         ],
         "total": total,
-        "refusals": sum(total.rejected.values()),
+        "rejected": sum(total.rejected.values()),
         "reasons": [ReasonCount(word, REASONS.get(word, word), hits) for word, hits in total.rejected.most_common()],
         "more": len(entries) > MAX_ENTRIES,
     }
-    return render(request, "reports/ledger.html", context)
+    return render(request, "reports/ingestion_audit.html", context)
 
 
 def format_entry_time(step: str, key: str, state: ReportState) -> str:
@@ -91,7 +91,7 @@ def bots(request: HttpRequest, state: ReportState) -> HttpResponse:
     context |= {
         "rows": [{**row, "words": format_bot_reason(row["reason"])} for row in rows],
         "reasons": count_by_kind(reasons),
-        "readers": group_ai_crawlers(reasons),
+        "ai_crawlers": group_ai_crawlers(reasons),
         "may_edit": may_on_site(request.user, state.site, "edit"),
     }
     return render(request, "reports/bots.html", context)

@@ -38,12 +38,13 @@ def journey_report(request: HttpRequest, state: ReportState) -> HttpResponse:
     pages = state.option("at", "/").replace("\r", "").split(PAGE_SEPARATOR)
     path = [page for page in pages if page][:MAX_PAGES] or ["/"]
     context: dict[str, Any] = {
-        **build_toolbar(request, state), "no_compare": True, "section": "goals", "sub": "journeys", "path": path,
+        **build_toolbar(request, state), "without_comparison": True, "section": "goals", "sub": "journeys",
+        "path": path,
         "may_edit": may_on_site(request.user, state.site, "edit"),
         "hidden_at": state.parameters_without("at"),
         "funnel": reverse("dashboard:funnel-new", args=[state.site.pk])
         + "?" + urlencode([("page", page) for page in path]),
-        "shorter": path_href(state, path[:-1]) if len(path) > 1 else "",
+        "shorter_path_url": path_href(state, path[:-1]) if len(path) > 1 else "",
     }  # fmt: skip
     try:
         visits, neighbours = find_journeys(state.site.pk, state.period, path, state.build_filter(), now=state.now)

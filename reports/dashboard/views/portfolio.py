@@ -45,7 +45,7 @@ class PortfolioScope(ReportScope):
     is_portfolio = True
     panels = build_portfolio_panels()
     templates: ClassVar[Mapping[str, str]] = {
-        **ReportScope.templates, "report": "reports/rollup.html", "report_fragment": "reports/_rollup.html",
+        **ReportScope.templates, "report": "reports/portfolio.html", "report_fragment": "reports/_portfolio.html",
     }  # fmt: skip
     root_path = home_path = "/sites/all"
 
@@ -70,8 +70,8 @@ class PortfolioScope(ReportScope):
         chosen = set(self.site_ids) if self.has_selection else set()
         return {
             "section": "sites", "title": "All sites", "portfolio_sites": self.sites,
-            "choice": [(site, site.pk in chosen) for site in self.choices],
-            "most": MAX_SITES * (len(self.choices) >= MAX_SITES),
+            "site_choices": [(site, site.pk in chosen) for site in self.choices],
+            "max_sites": MAX_SITES * (len(self.choices) >= MAX_SITES),
             "other_zones": len({site.timezone for site in self.sites}) - 1,
             "hidden_choice": state.parameters_without("only"),
         }  # fmt: skip

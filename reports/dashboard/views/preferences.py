@@ -23,7 +23,7 @@ OTHER_THEME = {"dark": "light", "light": "dark"}
 PERIOD_PARAMETERS = ("period", "compare", "metric", "second")
 KEYBOARD_SHORTCUTS = (
     ("/", "Search, or add a filter"), ("⌘K", "Go anywhere"), *((key, label) for _, label, key in PERIODS if key),
-    ("C", "Compare"), ("S", "Spy"), ("1–9", "The first to ninth site"), ("0", "All sites as one"),
+    ("C", "Compare"), ("S", "Spy"), ("1–9", "The first to ninth site"), ("0", "All sites together"),
     ("X", "Clear filters"), ("E", "Export: the table, or the picture of the graph"),
     ("D", "Light or dark"), ("?", "This list"),
 )  # fmt: skip

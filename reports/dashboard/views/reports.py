@@ -45,7 +45,7 @@ def render_report(request: HttpRequest, state: ReportState, layout: str) -> Http
         return fragment
     context = {"section": layout, "title": TITLES[layout], **build_toolbar(request, state, live=False)}
     context |= build_report(request, state, layout)
-    template = "report_fragment" if htmx_target(request) == "sheet" else "report"
+    template = "report_fragment" if htmx_target(request) == "report" else "report"
     return render(request, state.scope.templates[template], context)
 
 
@@ -58,16 +58,16 @@ def render_fragment(request: HttpRequest, state: ReportState, layout: str) -> Ht
     """Render the fragment that htmx requests: the key figures, all panels or one. None for the report or the page."""
     target = htmx_target(request)
     base = {**state.scope.build_context(), "state": state}
-    if target == "headline":
+    if target == "key-figures":
         row, online = load_fragments([key_figures_fragment(state), online_fragment(state)], state.now)
-        context = {**base, "headline": row, "choices": second_metric_choices(state), "online": online}
-        return render(request, "reports/_headline_part.html", context)
+        context = {**base, "key_figures": row, "choices": second_metric_choices(state), "online": online}
+        return render(request, "reports/_key_figures_part.html", context)
     if target == "panels":
         context = {**base, **build_panels(state, layout)}
         return render(request, "reports/_panels.html", context)
-    if target == "panel-moved":
+    if target == "panel-change-drivers":
         (drivers,) = load_fragments([change_drivers_fragment(state)], state.now)
-        return render(request, "reports/_moved.html", {"moves": drivers, "state": state})
+        return render(request, "reports/_change_drivers.html", {"change_drivers": drivers, "state": state})
     for panel, tab, slot in list_slots(state, layout):
         if target == f"panel-{slot}":
             return render(request, "reports/_panel.html", {**base, "panel": load_panel(state, panel, tab, slot)})
@@ -82,16 +82,18 @@ def build_report(request: HttpRequest, state: ReportState, layout: str) -> dict[
     context: dict[str, Any] = {"choices": second_metric_choices(state)}
     if runs_scripts(request):
         panels = [fill_slot(state, *slot) for slot in list_slots(state, layout)]
-        context |= {"waits": True, "headline": build_placeholder(state), "panels": panels, "online": None}
-        return context | ({"moves": ChangeDrivers(waits=True)} if has_change_drivers(state, layout) else {})
-    first: dict[str, Fragment[Any]] = {"headline": key_figures_fragment(state), "online": online_fragment(state)}
+        context |= {"is_placeholder": True, "key_figures": build_placeholder(state), "panels": panels, "online": None}
+        return context | (
+            {"change_drivers": ChangeDrivers(is_placeholder=True)} if has_change_drivers(state, layout) else {}
+        )
+    first: dict[str, Fragment[Any]] = {"key_figures": key_figures_fragment(state), "online": online_fragment(state)}
     return context | build_panels(state, layout, first)
 
 
 def build_panels(state: ReportState, layout: str, first: Mapping[str, Fragment[Any]] = NO_FRAGMENTS) -> dict[str, Any]:
     """Return the context of the panels, of what accompanies them, and of `first`, all queried in one batch."""
     slots = list_slots(state, layout)
-    drivers = {"moves": change_drivers_fragment(state)} if has_change_drivers(state, layout) else {}
+    drivers = {"change_drivers": change_drivers_fragment(state)} if has_change_drivers(state, layout) else {}
     named = {**first, **state.scope.build_extra_fragments(state), **drivers}
     # A panel that displays a dimension of the drivers takes as many rows, so that both need one query
     shared = set(DRIVER_DIMENSIONS) - set(DIMENSIONS_OF_MANY_VALUES) if drivers else ()

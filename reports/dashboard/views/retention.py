@@ -39,7 +39,7 @@ class IdentityLevel:
     """How a site recognises visitors, and so what retention can mean there. `named`: only visitors with a name."""
 
     label: str
-    says: str
+    explanation: str
     named: bool = False
     drawn: bool = True
 
@@ -64,7 +64,7 @@ NAMED = IdentityLevel(
 DAILY = IdentityLevel(
     "Anonymous by day",
     "Without cookies a visitor gets a new number every day, on purpose: nobody can be recognised tomorrow. Every "
-    "return would be counted as a first visit, so there is nothing true to draw.",
+    "return would be counted as a first visit, so retention cannot be shown.",
     drawn=False,
 )
 
@@ -97,9 +97,10 @@ def retention_report(request: HttpRequest, state: ReportState) -> HttpResponse:
     level = choose_level(state, has_names)
     context: dict[str, Any] = {
         **build_toolbar(request, state), "section": "goals", "sub": "retention", "level": level, "by": by,
-        "no_compare": True,
+        "without_comparison": True,
         "steps": [(step.capitalize(), state.with_view({"by": step}).href(), step == by) for step in STEPS],
-        "whose": build_level_choices(state, has_names), "may_edit": may_on_site(request.user, state.site, "edit"),
+        "level_choices": build_level_choices(state, has_names),
+        "may_edit": may_on_site(request.user, state.site, "edit"),
     }  # fmt: skip
     file_format = request.GET.get("format", "")
     if not level.drawn:
@@ -160,7 +161,7 @@ def build_table(state: ReportState, by: str, cohorts: list[Cohort]) -> dict[str,
         "lines": [build_row(state, by, cohort, highest, unfinished) for cohort in cohorts],
         "overall": build_overall_row(state, by, cohorts, highest, unfinished) if has_overall else None,
         "columns": range(1, max((len(cohort.visitors) for cohort in cohorts), default=1)), "unfinished": unfinished,
-        "most": format_share(highest), "shades": range(1, SHADES + 1), "formats": list_exports(state),
+        "highest_share": format_share(highest), "shades": range(1, SHADES + 1), "formats": list_exports(state),
     }  # fmt: skip
 
 

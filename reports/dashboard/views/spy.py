@@ -52,12 +52,12 @@ def spy(request: HttpRequest, state: ReportState) -> HttpResponse:
     htmx requests the number of visitors who are online, again and again.
     """
     if htmx_target(request) == "live":
-        context: dict[str, Any] = {"site": state.site, "online": count_online(state), "renewed": state.href()}
+        context: dict[str, Any] = {"site": state.site, "online": count_online(state), "online_url": state.href()}
         return render(request, "reports/_live.html", context)
     context = {
         **build_toolbar(request, state), "section": "spy",
         "stream": state.href(reverse("dashboard:spy-stream", args=[state.site.pk])),
-        "renewed": state.href(), "not_live": explain_no_stream(state),
+        "online_url": state.href(), "not_live": explain_no_stream(state),
     }  # fmt: skip
     site_id, period = state.site.pk, Period.parse("7d", state.site.timezone, state.now)
     try:

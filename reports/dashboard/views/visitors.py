@@ -44,7 +44,7 @@ def visitors(request: HttpRequest, state: ReportState) -> HttpResponse:
     """Display the visits of the period, newest first. The search looks into all of SEARCHED_DIMENSIONS."""
     offset, search = state.offset, state.option("q")
     context = {
-        **build_toolbar(request, state), "no_compare": True, "section": "visitors", "search": search,
+        **build_toolbar(request, state), "without_comparison": True, "section": "visitors", "search": search,
         "hidden_search": state.parameters_without("q", "from"),
     }  # fmt: skip
     try:
@@ -62,7 +62,7 @@ def visitors(request: HttpRequest, state: ReportState) -> HttpResponse:
         if offset:
             before = str(offset - PAGE_ROWS) if offset > PAGE_ROWS else ""
             context["previous"] = state.with_view({"from": before}).href()
-    is_fragment = htmx_target(request) == "sheet"
+    is_fragment = htmx_target(request) == "report"
     return render(request, "reports/_visitors.html" if is_fragment else "reports/visitors.html", context)
 
 
@@ -115,7 +115,7 @@ def visitor(request: HttpRequest, state: ReportState, device: int) -> HttpRespon
         "may_edit": may_on_site(request.user, state.site, "edit"), "bot": f"{request.path}/bot",
         "visits": visits, "person": visits[0].person, "first": visits[-1], "count": len(visits),
         "views": sum(visit.views for visit in visits), "actions": sum(visit.actions for visit in visits),
-        "tags": sorted({tag for visit in visits for tag in visit.tags}), "capped": len(rows) == MAX_VISITS,
+        "tags": sorted({tag for visit in visits for tag in visit.tags}), "has_more_visits": len(rows) == MAX_VISITS,
     }  # fmt: skip
     return render(request, "reports/visitor.html", context)
 

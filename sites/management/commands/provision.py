@@ -24,7 +24,7 @@ class Command(InstallationCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--email", required=True)
-        parser.add_argument("--password", required=True, help="of a new user; an existing user's stays")
+        parser.add_argument("--password", required=True, help="of a new user; an existing user keeps theirs")
         parser.add_argument("--account", required=True, metavar="NAME")
         parser.add_argument("--domain", required=True)
         parser.add_argument("--timezone", default="UTC", help="of a new account and site")

@@ -14,18 +14,18 @@ const actions = {
 };
 /** The same for links that open a dialog: with a modifier key they open their page in a new tab or window. */
 const dialogs = {
-  "data-over": link => openDialog(link.getAttribute("href"), link.dataset.over),
+  "data-dialog": link => openDialog(link.getAttribute("href"), link.dataset.dialog),
   "data-keys": openShortcutList,
   "data-palette": openSearch,
   "data-switch": openSearch,
 };
-const selector = ["data-without", ...Object.keys(actions), ...Object.keys(dialogs)].map(name => `[${name}]`).join();
+const selector = ["data-exclude", ...Object.keys(actions), ...Object.keys(dialogs)].map(name => `[${name}]`).join();
 
 /** Does what the clicked element, or the closest one around it, is marked for. */
 export function handleClick(event) {
   const element = event.target.closest(selector);
   if (!element) return;
-  if (element.dataset.without !== undefined) {
+  if (element.dataset.exclude !== undefined) {
     excludeRow(event, element);
     return;
   }
@@ -41,10 +41,10 @@ function findAction(element, table) {
   return table[name];
 }
 
-/** With Alt, the link of a table's row filters the row out; its address is in `data-without`. */
+/** With Alt, the link of a table's row filters the row out; its address is in `data-exclude`. */
 function excludeRow(event, link) {
   if (!event.altKey) return;
   event.preventDefault();
   event.stopPropagation();
-  location.href = link.dataset.without;
+  location.href = link.dataset.exclude;
 }

@@ -32,6 +32,6 @@ function createMessage(part) {
   link.textContent = "Try again";
   const message = document.createElement("p");
   message.className = "empty";
-  message.append("This part did not arrive. ", link);
+  message.append("This part could not be loaded. ", link);
   return message;
 }

@@ -8,10 +8,10 @@ let previousElements = new Map();
 
 /** Remembers the report's numbers, and cancels requests for parts of the report that is about to go. */
 export function rememberNumbers(event) {
-  if (event.detail.target?.id !== "sheet") return;
-  const elements = document.querySelectorAll("#sheet .data[id], #headline, #live");
+  if (event.detail.target?.id !== "report") return;
+  const elements = document.querySelectorAll("#report .data[id], #key-figures, #live");
   previousElements = new Map([...elements].map(element => [element.id, element]));
-  for (const element of document.querySelectorAll("#headline, #panels > [hx-get]")) {
+  for (const element of document.querySelectorAll("#key-figures, #panels > [hx-get]")) {
     window.htmx.trigger(element, "htmx:abort");
   }
 }

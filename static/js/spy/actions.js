@@ -25,14 +25,14 @@ function parseItem(html) {
   return template.content.firstElementChild;
 }
 
-/** Once an action tells the visitor's name, the visit's earlier items get it too. */
+/** Once an action has the visitor's name, the visit's earlier items get it too. */
 function renameVisitor(list, item) {
-  if (!("known" in item.dataset)) return;
-  const name = item.querySelector(".who a").textContent;
+  if (!("named" in item.dataset)) return;
+  const name = item.querySelector(".visitor a").textContent;
   const visit = CSS.escape(item.dataset.visit);
-  for (const other of list.querySelectorAll(`[data-visit="${visit}"]:not([data-known])`)) {
-    other.dataset.known = "";
-    other.querySelector(".who a").textContent = name;
+  for (const other of list.querySelectorAll(`[data-visit="${visit}"]:not([data-named])`)) {
+    other.dataset.named = "";
+    other.querySelector(".visitor a").textContent = name;
   }
 }
 
@@ -62,7 +62,7 @@ export function addEngagedTime(list, { view, seconds }) {
 }
 
 function showDuration(item, seconds) {
-  item.querySelector(".stay").textContent = formatDuration(seconds);
+  item.querySelector(".duration").textContent = formatDuration(seconds);
 }
 
 function formatDuration(seconds) {

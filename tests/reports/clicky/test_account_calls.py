@@ -179,7 +179,7 @@ def test_a_frame_with_a_wrong_key_is_refused_and_says_so_in_the_frame(site: Site
     browse(site, "/in-the-frame", at=datetime.now(UTC))
     answer = framed(site, sitekey=key)
     assert answer.status_code == 403 and "X-Frame-Options" not in answer
-    assert "do not belong together" in answer.content.decode() and "/in-the-frame" not in answer.content.decode()
+    assert "do not match" in answer.content.decode() and "/in-the-frame" not in answer.content.decode()
 
 
 def test_another_site_s_key_opens_no_frame(site: Site, charlies_site: Site, store: Any) -> None:

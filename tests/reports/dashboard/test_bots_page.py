@@ -76,7 +76,7 @@ def test_a_name_that_was_brought_back_is_believed_on_every_device(inside: Client
     assert send_request("/in.php", seen, user_agent="curl/8.6", peer="198.51.100.9").dropped == "bot"
     assert ledger(site.pk) == {"received": 3, "stored": 2, "bot": 1}
     html = inside.get(f"/sites/{site.pk}/ledger?period=today").content.decode()
-    assert "A bot; quarantined." in html
+    assert "Sent by a bot; quarantined." in html
 
 
 def test_the_page_tells_ai_crawlers_by_what_they_read_for(inside: Client, site: Site, store) -> None:
@@ -100,7 +100,7 @@ def test_only_who_may_edit_moves_anything(client: Client, site: Site, bob, charl
             assert client.post(f"/sites/{site.pk}/{path}").status_code == 404
     client.force_login(bob)
     assert "This is a bot" not in client.get(f"/sites/{site.pk}/visitors/{device}").content.decode()
-    assert "Bring back<" not in client.get(f"/sites/{site.pk}/bots").content.decode()
+    assert "Restore<" not in client.get(f"/sites/{site.pk}/bots").content.decode()
     assert visitors(site) == 1
 
 

@@ -47,7 +47,7 @@ def page(client: Client, path: str, **headers: str) -> str:
 
 
 def whys(html: str) -> list[str]:
-    return re.findall(r'class="why" href="([^"]+)"', html)
+    return re.findall(r'class="explain-link" href="([^"]+)"', html)
 
 
 def visits_listed(html: str) -> int:
@@ -59,7 +59,7 @@ def test_every_headline_number_and_panel_leads_to_its_explanation(inside: Client
     told = whys(html)
     assert len(told) >= len(KEY_METRICS) + 4
     for href in told:
-        assert "<dt>Zone</dt>" in page(inside, href), href
+        assert "<dt>Time zone</dt>" in page(inside, href), href
     assert {re.search(r"metric=(\w+)", href)[1] for href in told} >= set(KEY_METRICS)  # type: ignore[index]
 
 
@@ -67,7 +67,7 @@ def test_every_headline_number_and_panel_leads_to_its_explanation(inside: Client
 def test_the_explanation_says_what_the_registry_and_the_engine_say(inside: Client, busy, name: str) -> None:
     html = page(inside, f"/sites/{busy.pk}/explain?metric={name}&period=yesterday")
     assert METRICS[name].doc in html and f"<h1>{METRICS[name].label}</h1>" in html
-    assert "<dt>Zone</dt><dd>UTC</dd>" in html and "Yes, every one was counted" in html
+    assert "<dt>Time zone</dt><dd>UTC</dd>" in html and "Yes, every one was counted" in html
 
 
 def test_the_filter_is_told_in_words_and_kept_on_the_way_to_the_visits(inside: Client, busy) -> None:

@@ -86,7 +86,7 @@ def test_a_guest_sees_the_sites_that_were_given_to_them(busy, bob, client: Clien
 
 def test_a_number_of_many_sites_explains_itself(inside: Client, busy) -> None:
     html = page(inside, "/sites/all/explain?metric=visitors&period=today")
-    assert "<dt>Zone</dt>" in html and "visits behind" not in html
+    assert "<dt>Time zone</dt>" in html and "visits behind" not in html
 
 
 def test_no_link_of_the_sheet_leads_nowhere(inside: Client, busy) -> None:

@@ -70,7 +70,7 @@ def test_a_row_is_a_link_that_narrows_everything_and_a_chip_takes_it_away(inside
     href = re.search(r'href="([^"]*country=EE[^"]*)"', html)[1]
     narrowed = page(inside, href)
     assert "Visitors: 2" in narrowed and "Country is Estonia" in narrowed
-    away = re.search(r'<a href="([^"]*)" aria-label="Take away: Country is Estonia"', narrowed)[1]
+    away = re.search(r'<a href="([^"]*)" aria-label="Remove: Country is Estonia"', narrowed)[1]
     assert "Visitors: 3" in page(inside, away)
 
 
@@ -129,7 +129,7 @@ def test_a_dead_store_leaves_the_page_alive(inside: Client, busy, monkeypatch) -
     assert "The event store does not answer." in html and "Try again" in html and "Last 7 days" in html
 
 
-PARTS = ("headline", "panels", "panel-moved")
+PARTS = ("key-figures", "panels", "panel-change-drivers")
 
 
 def part_of(client: Client, path: str, name: str) -> str:
@@ -147,11 +147,11 @@ def test_a_browser_with_scripts_gets_places_that_two_requests_fill(inside: Clien
     waiting = re.findall(r'<section class="panel data waiting" id="([^"]+)"', html)
     filled = part_of(inside, path, "panels")
     assert re.findall(r'<section class="panel data[^"]*" id="([^"]+)"', filled) == waiting
-    assert waiting == [*(f"panel-{name}" for name in LAYOUTS["overview"]), "panel-moved"]
+    assert waiting == [*(f"panel-{name}" for name in LAYOUTS["overview"]), "panel-change-drivers"]
     assert "/pricing" in filled and "waiting" not in filled and "<html" not in filled
 
 
-@pytest.mark.parametrize("target", ["", "sheet"])
+@pytest.mark.parametrize("target", ["", "report"])
 def test_a_page_goes_out_before_any_question_is_answered(inside: Client, busy, monkeypatch, target: str) -> None:
     def asked(*_: object, **__: object) -> None:
         raise AssertionError("the page waits for the store")
@@ -163,9 +163,9 @@ def test_a_page_goes_out_before_any_question_is_answered(inside: Client, busy, m
         html = part_of(inside, path, target) if target else page(inside, path)
     assert "Visitors" in html and html.count(" waiting") == len(LAYOUTS["overview"]) + 2
     told = {name: part_of(inside, path, name) for name in PARTS}
-    assert 'id="live" hx-swap-oob="true"' in told["headline"] and "<svg" in told["headline"]
-    assert "data until" in told["headline"] and "waiting" not in told["headline"]
-    assert 'id="panel-moved"' in told["panel-moved"] and "<html" not in told["panel-moved"]
+    assert 'id="live" hx-swap-oob="true"' in told["key-figures"] and "<svg" in told["key-figures"]
+    assert "data until" in told["key-figures"] and "waiting" not in told["key-figures"]
+    assert 'id="panel-change-drivers"' in told["panel-change-drivers"] and "<html" not in told["panel-change-drivers"]
 
 
 def test_no_question_is_asked_twice_for_a_sheet(inside: Client, busy, monkeypatch) -> None:
@@ -196,7 +196,7 @@ def test_one_refused_part_leaves_the_others(inside: Client, busy, monkeypatch) -
 def test_a_part_asks_the_database_a_few_times_only(inside: Client, busy, django_assert_max_num_queries) -> None:
     path = f"/sites/{busy.pk}/?period=today"
     inside.cookies["js"] = "1"
-    for name, most in {"sheet": 6, "headline": 17, "panels": 12}.items():
+    for name, most in {"report": 6, "key-figures": 17, "panels": 12}.items():
         with django_assert_max_num_queries(most):
             part_of(inside, path, name)
 
@@ -236,10 +236,10 @@ def test_a_segment_is_saved_from_the_filters_and_used(inside: Client, busy, alic
     assert "Segment: Estonians" in html and "Visitors: 2" in html
 
 
-def test_what_moved_names_the_page_that_grew(inside: Client, busy) -> None:
+def test_what_changed_names_the_page_that_grew(inside: Client, busy) -> None:
     html = page(inside, f"/sites/{busy.pk}/?period=today")
-    moved = html[html.index("What moved") :]
-    assert "/pricing" in moved and "+2" in moved
+    drivers = html[html.index("What changed") :]
+    assert "/pricing" in drivers and "+2" in drivers
 
 
 def test_a_goal_row_shows_its_name_and_visitors(inside: Client, busy) -> None:

@@ -162,4 +162,4 @@ def test_the_table_is_a_file_too(site: Site, store: Any, reader: Client) -> None
 def test_an_empty_site_is_taught_and_strangers_words_stay_words(site: Site, store: Any, reader: Client) -> None:
     Site.objects.filter(pk=site.pk).update(cookies="on")
     html = reader.get(f"/sites/{site.pk}/retention?page={BAD}").content.decode()
-    assert "Nobody came for the first time" in html and BAD not in html
+    assert "No new visitors" in html and BAD not in html

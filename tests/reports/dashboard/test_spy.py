@@ -39,8 +39,8 @@ async def test_a_visitor_keeps_the_name_that_an_earlier_event_of_the_visit_told(
         live.publish(event(site, "/said", at=now, visitor="new", person="u0"))
         live.publish(event(site, "/again", at=now, visitor="new"))
         said, again = (await browser.piece()).decode(), (await browser.piece()).decode()
-    assert ">zoe</a>" in later and "data-known" in later and "73.10.20.0" in later
-    assert ">Visitor " in nameless and "data-known" not in nameless
+    assert ">zoe</a>" in later and "data-named" in later and "73.10.20.0" in later
+    assert ">Visitor " in nameless and "data-named" not in nameless
     assert ">u0</a>" in said and "/again" in again and ">u0</a>" in again
 
 

@@ -43,7 +43,7 @@ def test_bars_are_of_the_column_that_sorts(site: Site, alice: User, order: str, 
 
 def test_the_second_line_has_its_own_scale(site: Site, alice: User) -> None:
     page = logged_in(alice).get(f"/sites/{site.pk}/?period=today&second=revenue", headers={"accept-language": "en"})
-    graph = page.context["headline"].graph
+    graph = page.context["key_figures"].graph
     assert graph.ticks[0] == "6" and graph.second_ticks[0] == "€60.00" and len(graph.second_ticks) == len(graph.ticks)
     assert "€60.00" in page.content.decode()
     picture = logged_in(alice).get(f"/sites/{site.pk}/graph.svg?period=today&second=revenue", headers={

@@ -37,7 +37,7 @@ def test_the_list_of_visits_finds_by_name_place_and_page(inside: Client, site, m
         html = read_html(inside.get(f"/sites/{site.pk}/visitors", {"q": words, "period": "7d"}))
         assert f">{found}</a>" in html
         assert f">{'tom' if found == 'mary' else 'mary'}</a>" not in html
-    assert "Nobody found" in read_html(inside.get(f"/sites/{site.pk}/visitors", {"q": "zzz"}))
+    assert "No visits found" in read_html(inside.get(f"/sites/{site.pk}/visitors", {"q": "zzz"}))
 
 
 def test_a_visitors_page_holds_every_visit_and_what_was_seen(inside: Client, site, mary) -> None:
@@ -82,7 +82,7 @@ def test_time_on_a_page_is_the_sum_of_its_pings(inside: Client, site, store) -> 
     pings = [event(site, "/read", at=at + timedelta(seconds=s), visitor="r", visit=5, kind="ping", engaged=10_000,
                    view_id=view["id"]) for s in (10, 20)]  # fmt: skip
     record(view, *pings)
-    assert '<span class="stay soft" dir="auto">20s</span>' in read_html(inside.get(f"/sites/{site.pk}/visits/5"))
+    assert '<span class="duration soft" dir="auto">20s</span>' in read_html(inside.get(f"/sites/{site.pk}/visits/5"))
 
 
 def test_spy_lists_actions_newest_first_without_script(inside: Client, site, mary) -> None:

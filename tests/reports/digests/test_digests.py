@@ -45,7 +45,7 @@ def test_a_mail_has_text_html_chart_csv_and_a_way_out(weekly, site):
     assert "List-Unsubscribe-Post: List-Unsubscribe=One-Click" in source
     assert f"Content-ID: <chart-{site.pk}>" in source
     html = letter.alternatives[0][0]
-    assert "Google" in html and "What moved" in html
+    assert "Google" in html and "What changed" in html
     assert "Google" in letter.body and "=cmd" in letter.body
     csv = next(part for part in letter.attachments if getattr(part, "filename", None) == "report.csv")
     assert csv.content.startswith("\ufeffsite,")

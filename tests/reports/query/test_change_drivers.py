@@ -1,4 +1,4 @@
-"""What moved between two periods, also where a value is among the first on one side only or one of very many."""
+"""What changed between two periods, also where a value is among the first on one side only or one of very many."""
 
 from __future__ import annotations
 

@@ -29,12 +29,12 @@ def traffic(site: Site, store: Any) -> Any:
 
 def test_the_last_thirty_minutes_have_thirty_bars(site: Site, alice: User) -> None:
     page = logged_in(alice).get(f"/sites/{site.pk}/?period=realtime", headers={"accept-language": "en"})
-    found = page.context["headline"]
+    found = page.context["key_figures"]
     assert found.by == "minute" and len(found.graph.buckets) == 30
     told = [(bucket.key[11:16], bucket.value) for bucket in found.graph.buckets if bucket.value != "0"]
     assert told == [("11:31", "1"), ("11:50", "1"), ("11:57", "2"), ("12:00", "1")]
     assert {one.name: one.formatted.exact for one in found.numbers}["visitors"] == "5"
-    assert found.graph.buckets[-1].ghost and found.graph.buckets[0].tick == "11:31\u202fAM"
+    assert found.graph.buckets[-1].unfinished and found.graph.buckets[0].tick == "11:31\u202fAM"
     assert logged_in(alice).get(f"/sites/{site.pk}/graph.svg?period=realtime").status_code == 200
 
 

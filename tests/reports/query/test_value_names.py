@@ -42,8 +42,8 @@ def dashboard(user: User, site: Site, query: str) -> tuple[int, str]:
     """(visitors, chips) of the overview under a filter."""
     answer = logged_in(user).get(f"/sites/{site.pk}/?period=today&{query}", headers={"accept-language": "en"})
     assert answer.status_code == 200, answer.content
-    (number,) = [one for one in answer.context["headline"].numbers if one.name == "visitors"]
-    return int(number.formatted.exact), ", ".join(chip.label for chip in answer.context["chips"])
+    (number,) = [one for one in answer.context["key_figures"].numbers if one.name == "visitors"]
+    return int(number.formatted.exact), ", ".join(chip.label for chip in answer.context["filter_tags"])
 
 
 def query(dimension: str, value: Any, operator: str = "is") -> dict[str, Any]:
