@@ -28,6 +28,7 @@ from urllib.parse import urlencode
 import pytest
 
 from tests.heavy.abusive_client import KINDS
+from tests.served import reserve_port
 
 pytestmark = pytest.mark.heavy
 SECONDS = float(os.environ.get("ABUSE_SECONDS", "20"))  # of each attack, and of the quiet around it together
@@ -39,7 +40,7 @@ MAX_SLOWER = 3.0
 MAX_SLOWER_IN_CROWD = 15.0  # hits, while 200 clients ask for pages; without a limit on all of them it was 600
 QUIET_FLOOR = 0.01  # seconds: twice as long as one thread may keep the interpreter while another one waits for it
 ROOT = Path(__file__).resolve().parents[2]
-PORT = 9480
+PORT = reserve_port()
 EMAIL, PASSWORD = "a@example.com", "correct horse battery"
 CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36"
 

@@ -22,8 +22,8 @@ from typing import Any
 import pytest
 
 from config.schedule import PERIODIC_TASKS
-from tests.browser.servers import free_port
 from tests.heavy.killed_worker.killers import Servers, running
+from tests.served import reserve_port
 
 pytestmark = [pytest.mark.heavy, pytest.mark.timeout(600)]
 ROOT = Path(__file__).resolve().parents[2]
@@ -128,7 +128,7 @@ def run_killed(worker: Worker, before: list[dict[str, Any]], step: dict[str, Any
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder, found = tmp_path_factory.mktemp("killed"), World()
-    with running(free_port()) as servers:
+    with running(reserve_port()) as servers:
         clean, killed = Worker(folder / "clean", servers), Worker(folder / "killed", servers)
         for worker in (clean, killed):
             assert worker.run(seed=servers.base, at=YESTERDAY.isoformat()) == 0

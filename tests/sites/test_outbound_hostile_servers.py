@@ -22,7 +22,7 @@ from sites.outbound.client import describe_error
 from tests.support.misbehaving_server import misbehaving
 
 GIB = 1 << 30
-SHARED = [HealthCheck.function_scoped_fixture]
+SHARED = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 
 
 @pytest.fixture

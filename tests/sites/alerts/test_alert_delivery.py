@@ -21,6 +21,7 @@ from sites.alerts import deliveries as out
 from sites.alerts.conditions import AlertNotification
 from sites.alerts.models import Alert, Channel, Delivery
 from sites.alerts.services import alert_fire, alerts_evaluate, delivery_queue
+from tests.served import reserve_port
 from tests.support import browse, event, record
 from tests.support.clicky_client import Clicky
 from tests.support.misbehaving_server import misbehaving
@@ -132,12 +133,11 @@ def test_mail_goes_through_a_real_mail_server(site, settings):
             self.letters.append(message)
 
     asyncio.set_event_loop(asyncio.new_event_loop())
-    controller = Controller(Kept(), hostname="127.0.0.1", port=0)
-    controller.port = 9591
+    controller = Controller(Kept(), hostname="127.0.0.1", port=reserve_port())
     controller.start()
     try:
         settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 9591
+        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", controller.port
         queue(channel(site, "email", "ops@example.com"))
         assert out.deliver_due(now=NOW) == 1
     finally:

@@ -23,13 +23,13 @@ POISON = "https://0177.0.0.1/"  # the parser of addresses refuses it in a way of
 
 @pytest.fixture
 def server(settings, monkeypatch):
-    """The misbehaving server; its /wait answers once its /ok was asked, at the latest after ten seconds."""
+    """The misbehaving server; its /wait answers once its /ok was asked, at the latest after half a minute."""
     settings.ENV = dataclasses.replace(settings.ENV, allowed_outbound=("127.0.0.1/32",))
     with misbehaving() as running:
         arrived, waited = threading.Event(), []
 
         def say_wait(handler, rest):
-            waited.append(arrived.wait(10))
+            waited.append(arrived.wait(30))
             handler.reply(200)
 
         def say_ok(handler, rest):

@@ -268,7 +268,7 @@ def share(words):
 @settings(
     max_examples=20,
     deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     phases=[Phase.explicit, Phase.reuse, Phase.generate],  # a month is slow to simplify, and says enough as it is
 )
 @given(month=months(), zone=st.sampled_from(ZONES), data=st.data())
