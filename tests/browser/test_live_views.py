@@ -61,10 +61,10 @@ def test_one_view_too_many_waits_for_a_place_and_asks_slowly(product: Product, a
     second.goto(product.url + path.format(site=product.site))
     second.wait_for_selector("text=Too many live views are open")
     assert len(requests) == 2
-    second.clock.run_for(29_000)
+    second.clock.run_for(20_000)  # of 30, of which a busy machine has used some
     assert len(requests) == 2, "nothing is asked before the time that the server named"
     first.close()
-    second.clock.run_for(15_000)
+    second.clock.run_for(25_000)
     second.wait_for_selector("#spy-state:text-is('Live'), [data-live-state]:text-is('Live')")
 
 
@@ -85,7 +85,8 @@ def test_lines_keep_the_name_of_their_visitor_and_the_number_of_those_here_is_re
     visitor.evaluate("clicky_custom = {}; clicky.log('/later', 'Later', 'click')")
     expect(spy.locator("#spy .visitor a")).to_have_text(["zoe", "zoe", "zoe"])
     expect(spy.locator("#spy .ip").first).to_have_text("127.0.0.0")
-    expect(spy.locator("#live strong")).to_have_text("1", timeout=25_000)
+    expect(spy.locator("#live strong")).to_have_text("1")
+    product.wait_until_stored()
     spy.reload()
     expect(spy.locator("#spy .visitor a")).to_have_text(["zoe", "zoe", "zoe"])
 

@@ -49,11 +49,11 @@ def test_the_second_scale_fits_a_telephone(sheet: Page) -> None:
 
 def test_keys_lead_into_the_filter_and_the_export(sheet: Page) -> None:
     sheet.keyboard.press("/")
-    assert sheet.evaluate("document.activeElement.name") == "add"
+    sheet.wait_for_function("document.activeElement.name == 'add'")
     sheet.keyboard.press("Escape")
     sheet.evaluate("document.activeElement.blur()")
     sheet.keyboard.press("e")
-    assert sheet.evaluate("document.activeElement.textContent") == "SVG"
+    sheet.wait_for_function("document.activeElement.textContent == 'SVG'")
 
 
 def test_the_last_thirty_minutes_are_thirty_bars(sheet: Page) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.browser.conftest import Launch
-from tests.browser.stage import SETTLE, Play, Stage, Stored, play_all
+from tests.browser.stage import Play, Stage, Stored, play_all
+from tests.browser.tracked_page import wait_for_answer, wait_for_part
 
 SCENARIOS: dict[str, Play] = {}
 ROUTED = {"hash_routes": True, "replace_state": True, "navigation_api": True, "untyped_log": "pageview"}
@@ -31,14 +32,18 @@ def stored(launch: Launch) -> Stored:
 @scenario
 def routes(stage: Stage) -> None:
     stage.show(stage.snippet("routed"), "#/first", host="routed.localhost")
-    stage.run("location.hash = '#/second'; document.title = 'Second'")
-    stage.page.wait_for_timeout(SETTLE)
-    stage.run("history.replaceState({}, '', '/routes/replaced'); document.title = 'Third'")
-    stage.page.wait_for_timeout(SETTLE)
-    stage.run("navigation.addEventListener('navigate', e => e.intercept()); navigation.navigate('/routes/api')")
-    stage.page.wait_for_timeout(SETTLE)
-    stage.run("clicky.log('/routes/logged', 'Logged')")
-    stage.page.wait_for_timeout(SETTLE)
+    wait_for_answer(stage.page)
+    for number, code in enumerate(
+        (
+            "location.hash = '#/second'; document.title = 'Second'",
+            "history.replaceState({}, '', '/routes/replaced'); document.title = 'Third'",
+            "navigation.addEventListener('navigate', e => e.intercept()); navigation.navigate('/routes/api')",
+            "clicky.log('/routes/logged', 'Logged')",
+        ),
+        2,
+    ):
+        stage.play(code)
+        stage.wait("pageview", number)
 
 
 def test_routes_of_a_site_that_chose_them_end_as_views(stored: Stored) -> None:
@@ -54,8 +59,8 @@ def test_routes_of_a_site_that_chose_them_end_as_views(stored: Stored) -> None:
 def no_routes(stage: Stage) -> None:
     stage.show("", "#/first")
     stage.run("history.replaceState({}, '', '/no_routes/replaced'); location.hash = '#/second'")
-    stage.run("clicky.log('signup-button', 'Signup', null)")
-    stage.page.wait_for_timeout(SETTLE)
+    stage.play("clicky.log('signup-button', 'Signup', null)", 700)
+    stage.wait("click")
 
 
 def test_routes_of_a_site_that_did_not_choose_them_end_as_one_view(stored: Stored) -> None:
@@ -67,11 +72,13 @@ def test_routes_of_a_site_that_did_not_choose_them_end_as_one_view(stored: Store
 @scenario
 def log_before_anything(stage: Stage) -> None:
     settings = "<script>var clicky_custom = {pageview_disable: 1}</script>"
-    stage.show(settings + stage.snippet("routed"), host="routed.localhost")
+    stage.show(settings + stage.snippet("routed"), host="routed.localhost", views=0)
+    stage.page.wait_for_function("window._cgen")
     stage.run("clicky.log('/log_before_anything/one', 'One')")
-    stage.page.wait_for_timeout(SETTLE)
+    stage.wait("click")  # what it is, the site says in its answer
+    wait_for_answer(stage.page)
     stage.run("clicky.log('/log_before_anything/two', 'Two')")
-    stage.page.wait_for_timeout(SETTLE)
+    stage.wait("pageview")
 
 
 def test_what_was_logged_before_the_site_s_answer_is_what_the_site_chose(stored: Stored) -> None:
@@ -100,7 +107,8 @@ def properties(stage: Stage) -> None:
     stage.show()
     values = "{yes: true, no: false, none: null, list: ['a', 'b'], thing: {a: 1}}"
     stage.run(f"clickport.track('Event', {values}); clicky.custom_data({values})")
-    stage.page.wait_for_timeout(SETTLE)
+    stage.wait("event")
+    stage.wait("custom")
 
 
 def test_properties_and_tags_end_as_text(stored: Stored) -> None:
@@ -119,9 +127,9 @@ def components(stage: Stage) -> None:
         "<script>c.attachShadow({mode: 'open'}).innerHTML = 'Icon';"
         "document.addEventListener('click', e => e.preventDefault())</script>"
     )
-    for name in "scd":
+    for name, kind, number in (("s", "outbound", 1), ("c", "outbound", 2), ("d", "download", 1)):
         stage.page.click(f"#{name}")
-    stage.page.wait_for_timeout(SETTLE)
+        stage.wait(kind, number)
 
 
 def test_links_of_svg_and_components_end_as_outbound_and_saved_files_as_downloads(stored: Stored) -> None:
@@ -134,8 +142,10 @@ def trusted_types(stage: Stage) -> None:
     stage.pages.headers["Content-Security-Policy"] = "require-trusted-types-for 'script'; trusted-types clicky"
     try:
         stage.show(f"{stage.snippet()}<form name=Contact action='/thanks'><button>Send</button></form>")
+        stage.page.focus("button")
+        wait_for_part(stage.page, "form")
         stage.page.click("button")
-        stage.page.wait_for_timeout(SETTLE)
+        stage.page.wait_for_url("**/thanks*")
     finally:
         stage.pages.headers.clear()
 

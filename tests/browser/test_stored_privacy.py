@@ -78,7 +78,7 @@ def test_consent_in_the_middle_keeps_the_visit_whole(stored: Stored) -> None:
 def do_not_track(stage: Stage) -> None:
     stage.page.add_init_script("Object.defineProperty(navigator, 'doNotTrack', {get: () => '1'})")
     stage.show()
-    stage.show(f"<script>var clicky_custom={{dnt:true}}</script>{stage.snippet()}", "/page")
+    stage.show(f"<script>var clicky_custom={{dnt:true}}</script>{stage.snippet()}", "/page", views=0)
 
 
 def test_do_not_track_ends_as_nothing(stored: Stored) -> None:

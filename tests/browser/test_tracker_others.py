@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Frame, Page, Route
 
 from tests.browser.servers import Beacon, Pages, Recorder
-from tests.browser.test_tracker_actions import show
+from tests.browser.tracked_page import show, wait_for_part
 
 JQUERY = (Path(__file__).parent / "vendor" / "jquery.min.js").read_text()
 VIDEO = "https://www.youtube.com/watch?v=dQw4w9WgXcQ"
@@ -87,11 +87,9 @@ def wordpress(page: Page, pages: Pages, recorder: Recorder, form: str) -> None:
     page.route("**/jquery.js", lambda route: answer_jquery(route))
     show(page, pages, recorder, f'<script src="/jquery.js"></script>{form}')
     recorder.wait("pageview")
-    for _ in range(100):
-        if "form" in recorder.scripts:
-            break
-        recorder.settle(0.05)
     page.wait_for_function("window.jQuery")
+    page.focus("button")
+    wait_for_part(page, "form")
 
 
 def answer_jquery(route: Route) -> None:

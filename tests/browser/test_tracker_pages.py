@@ -12,7 +12,7 @@ from playwright.sync_api import Page
 
 from tests.browser.conftest import CHROMIUM, FLAGS, PERSON
 from tests.browser.servers import Pages, Recorder
-from tests.browser.test_tracker_actions import QUIET, SNIPPET, show
+from tests.browser.tracked_page import QUIET, SNIPPET, show, wait_for_part
 
 
 @contextmanager
@@ -43,7 +43,7 @@ def test_a_page_rendered_ahead_is_one_view_however_soon_it_is_opened(
     </script>"""
     pages.html["/two"] = SNIPPET.format(host=recorder.host) + "<title>Two</title>"
     with browser_without_devtools(pages.url("/one")):
-        recorder.wait("pageview", seconds=20)
+        recorder.wait("pageview")
         recorder.settle(1.0)
     assert [view["href"] for view in recorder.of("pageview")] == ["/two"]
 
@@ -55,7 +55,7 @@ def test_a_page_rendered_ahead_and_never_opened_is_no_view(pages: Pages, recorde
     pages.html["/two"] = SNIPPET.format(host=recorder.host) + "<script>clicky.goal('early')</script>"
     pages.html["/three"] = SNIPPET.format(host=recorder.host)
     with browser_without_devtools(pages.url("/one")):
-        recorder.wait("pageview", seconds=20)
+        recorder.wait("pageview")
         recorder.settle(1.0)
     assert {one["href"] for one in recorder.of("pageview")} == {"/three"}
     assert recorder.of("goal") == []
@@ -169,8 +169,13 @@ def test_trusted_types_leave_views_and_goals_and_where_allowed_forms(
     recorder.wait("pageview")
     page.evaluate("clicky.goal('signup')")
     recorder.wait("goal")
-    recorder.settle(0.3)
+    page.focus("button")
+    if parts_load:
+        for part in ("heat", "form"):
+            wait_for_part(page, part)
     page.click("button")
+    if parts_load:
+        recorder.wait("form")
     recorder.settle(0.5)
     assert (len(recorder.of("form")) == 1, "heat" in recorder.scripts) == (parts_load, parts_load)
     assert problems == []
