@@ -16,6 +16,8 @@ from tests.browser.snippets import FORMS, PIXELS
 from tests.browser.stage import Play, Stage, Stored, play_all
 from tests.browser.tracked_page import wait_for_part
 
+pytestmark = pytest.mark.timeout(900)  # the first test waits for all scenarios
+
 SCENARIOS: dict[str, Play] = {}
 
 

@@ -8,6 +8,8 @@ from tests.browser.conftest import Launch
 from tests.browser.stage import Play, Stage, Stored, play_all
 from tests.browser.tracked_page import wait_for_answer, wait_for_part
 
+pytestmark = pytest.mark.timeout(900)  # the first test waits for all scenarios
+
 SCENARIOS: dict[str, Play] = {}
 ROUTED = {"hash_routes": True, "replace_state": True, "navigation_api": True, "untyped_log": "pageview"}
 

@@ -7,6 +7,8 @@ import pytest
 from tests.browser.conftest import Launch
 from tests.browser.stage import Play, Stage, Stored, play_all
 
+pytestmark = pytest.mark.timeout(900)  # the first test waits for all scenarios
+
 SCENARIOS: dict[str, Play] = {}
 
 
