@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 from django.core.cache import cache
+from django.test import override_settings
 from django.utils import timezone as clock
 
 from accounts.branding import find_brand_by_host
-from accounts.models import Account, HostClaim, HostOwner, Purpose, User, VerificationMethod
+from accounts.models import Account, HostClaim, HostOwner, Membership, Purpose, User, VerificationMethod
 from accounts.services import account_brand_set
 from links.clickmeter.operations import OPERATIONS
 from links.public_urls import system_domain
@@ -43,18 +44,21 @@ from tests.test_architecture import ROOT, sources
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture(autouse=True)
-def world(settings: Any, fresh_links: None, account: Account) -> Iterator[None]:
+@pytest.fixture(scope="module")
+def installation(module_account: Account, module_stranger: Membership) -> Iterator[None]:
     """The installation with hosts of its own, and alice with one verified host for each purpose."""
-    cache.clear()
-    with dns_server() as dns:
-        settings.DNS_SERVERS = (dns.address,)
-        set_up_installation(settings, account)
+    hosts = {"BASE_URL": f"http://{BASE}", "LINK_DOMAIN": SHARED, "CLICKMETER_HOSTS": (API,)}
+    with dns_server() as dns, override_settings(DNS_SERVERS=(dns.address,), **hosts):
+        set_up_alices_hosts(module_account)
         yield
 
 
-def set_up_installation(settings: Any, account: Account) -> None:
-    settings.BASE_URL, settings.LINK_DOMAIN, settings.CLICKMETER_HOSTS = f"http://{BASE}", SHARED, (API,)
+@pytest.fixture(autouse=True)
+def world(installation: None, store: Any, module_caches: None) -> None:
+    cache.clear()
+
+
+def set_up_alices_hosts(account: Account) -> None:
     system_domain()
     account_brand_set(account=account, host=BRAND, name="Alice Numbers")
     domain = domain_create(account=account, name=LINKS)
@@ -65,8 +69,9 @@ def set_up_installation(settings: Any, account: Account) -> None:
 
 
 @pytest.fixture
-def claimant(charlie: User, charlies_site: Site) -> Claimant:
-    return Claimant(charlie, charlies_site.account, charlies_site)
+def claimant(world: None) -> Claimant:
+    site = Site.objects.select_related("account").get(domain="charlie.example")
+    return Claimant(User.objects.get(email="charlie@example.com"), site.account, site)
 
 
 def still_serves_whom_it_should(host: str) -> bool:
@@ -132,7 +137,7 @@ def test_what_nobody_has_is_served_once_it_is_proved_and_not_before(claimant: Cl
 
 
 @pytest.mark.parametrize("host", ["blog.alice.example", "example", "alice.example.evil.example"])
-def test_a_name_above_or_below_a_proved_site_is_nobodys(host: str, account: Account) -> None:
+def test_a_name_above_or_below_a_proved_site_is_nobodys(host: str) -> None:
     learn()
     body = b'{"url":"https://%s/x"}' % host.encode()
     answer = asgi.browser_request("/api/event", host=BASE, method="POST", body=body, content_type="application/json")
