@@ -49,9 +49,11 @@ class Change(models.Model):
 
 def take_change_number() -> int:
     """Return the next change number. Must be called inside the transaction that makes the change."""
-    Change.objects.get_or_create(pk=1)
-    Change.objects.filter(pk=1).update(number=models.F("number") + 1)
-    return Change.objects.values_list("number", flat=True).get(pk=1)
+    row = Change.objects.filter(pk=1)
+    if not row.update(number=models.F("number") + 1):
+        Change.objects.get_or_create(pk=1)  # the first change of an installation
+        row.update(number=models.F("number") + 1)
+    return row.values_list("number", flat=True).get()
 
 
 def get_newest_change_number() -> int:

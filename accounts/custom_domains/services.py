@@ -91,7 +91,9 @@ def claim_approve(*, claim: HostClaim, now: datetime | None = None) -> None:
     if owner.account_id != claim.account_id:
         hint = f"Revoke it first: manage.py custom_domain revoke {claim.host} --account {owner.account_id}"
         raise ValidationError({"host": f"Account {owner.account_id} has verified {claim.host}. {hint}"})
+    method_before = claim.proof
     _verify(claim, VerificationMethod.OPERATOR, now or clock.now())
+    _store(claim, method_before)
 
 
 @transaction.atomic
@@ -115,7 +117,9 @@ def host_provision(*, account: Account, host: str, purpose: str) -> bool:
 def claim_revoke(*, claim: HostClaim, reason: str, now: datetime | None = None) -> None:
     """Withdraw the verification: the claim is pending again, and `reason` is shown to the account."""
     owner = _lock_owner(claim.host, claim.account_id)
+    method_before = claim.proof
     _withdraw_verification(claim, reason, now or clock.now())
+    _store(claim, method_before)
     _delete_owner_without_claims(owner)
 
 
@@ -130,13 +134,13 @@ def claim_record_lookup(*, claim: HostClaim, named: frozenset[int], now: datetim
     owner = _lock_owner(claim.host, claim.account_id)
     row = HostClaim.objects.select_for_update().filter(pk=claim.pk).first()
     if row is not None and row.proof != VerificationMethod.OPERATOR:
-        row.checked = now
+        method_before, row.checked = row.proof, now
         if row.account_id not in named:
             _record_missing_record(row, now)
         elif owner.account_id == row.account_id or _transfer_host(owner, row, named, now):
             _verify(row, VerificationMethod.DNS, now)
         row.next_check = _compute_next_check(row, now)
-        row.save()
+        _store(row, method_before)
     _delete_owner_without_claims(owner)
     return row
 
@@ -175,29 +179,34 @@ def _transfer_host(owner: HostOwner, claim: HostClaim, named: frozenset[int], no
         claim.check_result = "The record also names the account that has this host now. Remove that account from it."
         return False
     for other in present_claims:
+        method_before = other.proof
         _withdraw_verification(other, "The record names another account now.", now)
+        _store(other, method_before)
     owner.account_id = claim.account_id
     owner.save(update_fields=["account"])
     return True
 
 
 def _verify(claim: HostClaim, method: VerificationMethod, now: datetime) -> None:
-    changed = claim.proof != method
+    """Mark a claim (unsaved) as verified."""
     claim.proved, claim.proof, claim.failing_since = claim.proved or now, method, None
     claim.check_result = (
         "The record names this account." if method == VerificationMethod.DNS else "Approved by the operator."
     )
     claim.next_check = None
-    claim.save()
-    if changed:
-        _notify_listeners(claim)
 
 
 def _withdraw_verification(claim: HostClaim, reason: str, now: datetime) -> None:
+    """Mark a claim (unsaved) as pending again."""
     claim.proved, claim.proof, claim.failing_since = None, "", None
     claim.check_result, claim.next_check = reason, now + MIN_RECHECK_AFTER
+
+
+def _store(claim: HostClaim, method_before: str) -> None:
+    """Save a claim, and notify the listeners if its verification is not what it was."""
     claim.save()
-    _notify_listeners(claim)
+    if claim.proof != method_before:
+        _notify_listeners(claim)
 
 
 def _lock_owner(host: str, account_id: int) -> HostOwner:

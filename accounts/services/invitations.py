@@ -30,7 +30,7 @@ from accounts.services import (
     account_lock,
     clean_grants,
     find_existing_objects,
-    member_key_rotate,
+    member_role_store,
     placeholder_user_delete,
     user_create,
 )
@@ -307,10 +307,8 @@ def _accept_membership(invitation: Invitation, user: User, existing: Membership 
     if membership is None:
         return Membership.objects.create(user=user, account=invitation.account, role=invitation.role, accepted=now)
     invited_user = membership.user
-    if membership.role == Role.GUEST != invitation.role:
-        member_key_rotate(membership=membership)  # the team could read the guest's key; a member's key is private
-    membership.user, membership.role, membership.accepted = user, invitation.role, now
-    membership.save(update_fields=["user", "role", "accepted"])
+    membership.user, membership.accepted = user, now
+    member_role_store(membership=membership, role=invitation.role, fields=["user", "accepted"])
     membership.invitations.open().update(revoked=now)
     if invited_user != user:
         placeholder_user_delete(user=invited_user)

@@ -75,8 +75,21 @@ def grant_set(*, membership: Membership, kind: str, object_id: int, right: str |
 def member_key_rotate(*, membership: Membership) -> None:
     """Replace the member's own key; the old one stops working."""
     membership.key_generation += 1
-    membership.save(update_fields=["key_generation", "authkey_hash"])
+    membership.save(update_fields=Membership.AUTHKEY_FIELDS)
     exposed_keys_clear(kind=GUEST_KEYS.kind, object_id=membership.pk)
+
+
+def member_role_store(*, membership: Membership, role: str, fields: Collection[str] = ()) -> None:
+    """Store a role, and the other fields that the caller has changed.
+
+    A guest who becomes a member gets a new key: the team could read the guest's, and a member's is private.
+    """
+    has_new_key = membership.role == Role.GUEST != role
+    membership.role = role
+    if has_new_key:
+        membership.key_generation += 1
+        exposed_keys_clear(kind=GUEST_KEYS.kind, object_id=membership.pk)
+    membership.save(update_fields=["role", *fields, *(Membership.AUTHKEY_FIELDS if has_new_key else ())])
 
 
 @transaction.atomic
@@ -110,10 +123,7 @@ def _set_role(membership: Membership, role: str, by: Membership) -> None:
         raise ValidationError({"role": "Only an owner can make or change an owner."})
     if role != Role.OWNER:
         _require_another_owner(membership)
-    if membership.role == Role.GUEST != role:
-        member_key_rotate(membership=membership)  # the team could read the guest's key; a member's key is private
-    membership.role = role
-    membership.save(update_fields=["role"])
+    member_role_store(membership=membership, role=role)
 
 
 @transaction.atomic

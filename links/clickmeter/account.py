@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from tzlocal.windows_tz import tz_win
 
+import accounts.services
 from accounts.limits import get_account_limit
 from accounts.selectors import find_owner
 from links import stats
@@ -57,7 +58,7 @@ def account_update(request: ApiRequest) -> Json:
         if name in body
     }
     zone = parse_zone(request, body) if "timezone" in body or "timezonename" in body else None
-    account_services.profile_update(account=request.account, profile=profile, timezone=zone)
+    accounts.services.account_update(account=request.account, profile=profile, timezone=zone)
     return account_get(request)
 
 

@@ -1,4 +1,4 @@
-"""Services that write what an account sets for all its links: retargeting scripts, the two lists and its profile."""
+"""Services that write what an account sets for all its links: retargeting scripts and the two lists."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from django.db import transaction
 from accounts.host_names import is_public_host, normalize_host
 from accounts.models import Account
 from accounts.security.client_ip import parse_network
-from accounts.services import account_update
 from links.models import MAX_LIST_ENTRIES, Entry, Listing, Script
 from links.routing import link_cache
 from links.validators import clean_name, clean_text
@@ -63,13 +62,3 @@ def entry_delete(*, entry: Entry) -> None:
     entry.delete()
     take_change_number()
     transaction.on_commit(link_cache.refresh_soon)
-
-
-@transaction.atomic
-def profile_update(*, account: Account, profile: dict[str, str], timezone: str | None = None) -> Account:
-    """Change the account's profile (ClickMeter's names and phone) and its time zone."""
-    if timezone is not None:
-        account_update(account=account, timezone=timezone)
-    account.profile = {**account.profile, **profile}
-    account.save(update_fields=["profile"])
-    return account

@@ -14,7 +14,6 @@ from accounts.models import Account
 from links.models import MAX_CONVERSIONS, Attached, Conversion, Datapoint
 from links.routing import link_cache
 from links.validators import check_owned, clean_conversion_fields
-from sites.models import take_change_number
 
 
 @transaction.atomic
@@ -44,7 +43,7 @@ def conversion_delete(*, conversion: Conversion, now: datetime | None = None) ->
     """Delete a conversion: its code counts nothing any more, its statistics stay."""
     conversion.deleted = conversion.deleted or now or clock.now()
     conversion.save(update_fields=["deleted"])
-    conversion.datapoints.update(change=take_change_number())
+    conversion.datapoints.update(change=conversion.change)
     conversion.attached.all().delete()
     transaction.on_commit(link_cache.refresh_soon)
 

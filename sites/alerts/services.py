@@ -122,8 +122,18 @@ def is_throttled(alert: Alert, now: datetime) -> bool:
 
 
 @transaction.atomic
-def alert_fire(*, alert: Alert, notification: AlertNotification, now: datetime) -> int:
-    """Queue a notification for the alert's channels unless its last one is too recent.
+def alert_notify(*, alert: Alert, notifications: Iterable[AlertNotification], now: datetime) -> int:
+    """Queue notifications for the alert's channels, and store the alert's state; returns the queued deliveries.
+
+    All or nothing, if the worker dies here.
+    """
+    count = sum(_queue_deliveries(alert, notification, now) for notification in notifications)
+    alert.save(update_fields=["memory", "last_fired"] if count else ["memory"])
+    return count
+
+
+def _queue_deliveries(alert: Alert, notification: AlertNotification, now: datetime) -> int:
+    """Queue a notification for the alert's channels unless its last one is too recent; the alert is not saved.
 
     Uptime alerts are never held back: the end of an incident may follow its start. Returns the queued deliveries.
     """
@@ -134,7 +144,6 @@ def alert_fire(*, alert: Alert, notification: AlertNotification, now: datetime) 
     count = sum(delivery is not None for delivery in queued)
     if count:
         alert.last_fired = now
-        alert.save(update_fields=["last_fired"])
     return count
 
 
@@ -152,9 +161,7 @@ def evaluate_alert(alert: Alert, now: datetime) -> int:
     """Evaluate an alert and queue its notifications; returns the number of queued deliveries."""
     evaluate = CONDITIONS[alert.condition].evaluate
     notifications = evaluate(alert, now) if evaluate else ()
-    with transaction.atomic():  # both or nothing, if the worker dies here
-        alert.save(update_fields=["memory"])
-        return sum(alert_fire(alert=alert, notification=notification, now=now) for notification in notifications)
+    return alert_notify(alert=alert, notifications=notifications, now=now)
 
 
 def find_readable_webhook_secrets(membership: Membership) -> set[tuple[int, str]]:

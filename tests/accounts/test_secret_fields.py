@@ -17,8 +17,10 @@ KEPT = {
     "accounts.User.password": "hashed",
     "accounts.Account.authkey_hash": "hashed",
     "accounts.Account.key_generation": "derived",
+    "accounts.Account.key_seed": "derived",
     "accounts.Membership.authkey_hash": "hashed",
     "accounts.Membership.key_generation": "derived",
+    "accounts.Membership.key_seed": "derived",
     "accounts.Invitation.token_hash": "hashed",
     "accounts.HostClaim.proof": "public",  # by whom a host was proved
     "accounts.SecretKeyFingerprint.salt": "public",  # of a slow hash

@@ -15,7 +15,7 @@ from django.utils import timezone
 from accounts.models import Membership, Role
 from accounts.services import user_create
 from accounts.services.invitations import accounts_adopt, create_setup_link
-from config.demo.uptime import generate_verdicts
+from config.demo.uptime import generate_checks
 from config.demo.world import load_world
 from links import stats
 from links.models import Datapoint
@@ -131,7 +131,7 @@ def test_checks_told_later_become_what_checks_made_then_would_have(site: Site) -
     now = timezone.now()
     monitor = monitor_create(site=site, url="https://shop.example/", now=now)
     row = {"milliseconds": 200, "incidents": [{"days": 2, "clock": "12:00", "minutes": 30, "cause": "Answered 502."}]}
-    (incident,) = checks_replay(monitor=monitor, verdicts=list(generate_verdicts(row, now, 4, random.Random(1))))
+    (incident,) = checks_replay(monitor=monitor, results=list(generate_checks(row, now, 4, random.Random(1))))
     assert incident.cause == "Answered 502." and incident.end is not None and incident.start_notified is not None
     assert timedelta(minutes=25) <= incident.end - incident.start <= timedelta(minutes=35)
     hours = UptimeHour.objects.filter(monitor=monitor)
@@ -149,6 +149,6 @@ def test_a_monitor_whose_checks_ended_in_a_failure_is_down_and_its_incident_open
         (CheckResult(False, cause="No answer."), now - timedelta(minutes=2)),
         (CheckResult(False, cause="No answer."), now - timedelta(minutes=1)),
     ]
-    (incident,) = checks_replay(monitor=monitor, verdicts=told)
+    (incident,) = checks_replay(monitor=monitor, results=told)
     assert incident.end is None and incident.start == now - timedelta(minutes=2)
     assert Monitor.objects.get(pk=monitor.pk).state == "down"

@@ -20,7 +20,7 @@ from sites import site_cache
 from sites.alerts import deliveries as out
 from sites.alerts.conditions import AlertNotification
 from sites.alerts.models import Alert, Channel, Delivery
-from sites.alerts.services import alert_fire, alerts_evaluate, delivery_queue
+from sites.alerts.services import alert_notify, alerts_evaluate, delivery_queue
 from tests.support import browse, event, record
 from tests.support.clicky_client import Clicky
 from tests.support.misbehaving_server import misbehaving
@@ -174,7 +174,7 @@ def test_an_alert_tells_at_most_once_in_its_pause(site):
 
     def fire(minutes):
         now = NOW + timedelta(minutes=minutes)
-        return alert_fire(alert=alert, notification=AlertNotification(f"k{minutes}", "s", "t"), now=now)
+        return alert_notify(alert=alert, notifications=[AlertNotification(f"k{minutes}", "s", "t")], now=now)
 
     assert [fire(0), fire(30), fire(61)] == [1, 0, 1]
 
