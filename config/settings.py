@@ -85,7 +85,7 @@ TEMPLATES = [
                 "links_access": "links.web.layout",
                 "script_modules": "config.serving.static_files",
                 "show": "reports.formatting",
-                "sites_access": "sites.access",
+                "sites_access": "sites.selectors",
             },
         },
     }

@@ -1,8 +1,8 @@
 """Registrations of higher apps with lower ones, which may not import them."""
 
+from accounts.account_limits import LIMITS
 from accounts.custom_domains.reserved import register_reserved_hosts
 from accounts.custom_domains.services import register_claim_listener
-from accounts.limits import LIMITS
 from accounts.permissions import register_grant_kind
 from accounts.revocation import register_dependent_access, register_shared_keys
 from accounts.services import ACCOUNT_KEY, GUEST_KEYS
@@ -30,11 +30,11 @@ from reports.labels import register_link_labels
 from reports.query.analyses.ingestion_audit import find_traffic
 from reports.query.analyses.usage import list_named_goals
 from reports.sharing.services import SHARED_LINKS, SHARES
-from sites.access import SITE_KIND
 from sites.alerts.conditions import ACCOUNT_CONDITIONS, register_conditions
 from sites.alerts.services import MAIL_CHANNELS, WEBHOOK_SECRETS
 from sites.installation_check import register_traffic_provider
 from sites.key_revocation import API_KEYS, PROXY_SECRETS, SITE_KEYS
+from sites.selectors import SITE_KIND
 from sites.services import claim_changed
 from sites.settings_pages import register_settings_page
 from sites.uptime.certificates import CONDITIONS as UPTIME_CONDITIONS

@@ -22,7 +22,7 @@ from reports.clicky.account_sites import authenticate
 from reports.clicky.outputs import ClickyError
 from reports.clicky.stats_request import is_site_id
 from reports.clicky.views import read_parameters
-from sites.access import sites_for_actor
+from sites.selectors import sites_for_actor
 
 
 @csrf_exempt

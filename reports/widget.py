@@ -32,7 +32,7 @@ from reports.query.dimensions import get_dimension
 from reports.query.errors import QueryRefused
 from reports.request_limits import count_and_check
 from sites import onsite_tokens, site_cache
-from sites.access import site_for_actor
+from sites.selectors import site_for_actor
 from sites.site_config import SiteConfig
 from tracking.endpoints.common import build_page_url
 from tracking.pipeline.page import parse_page_address

@@ -12,8 +12,8 @@ from rest_framework.response import Response
 
 from accounts.api.base import ManagementView, paginate, validate_data
 from accounts.permissions import get_acting_user
-from sites.access import may_on_site, site_for_actor, sites_for_actor
 from sites.models import ApiKey, Site
+from sites.selectors import may_on_site, site_for_actor, sites_for_actor
 from sites.services import api_key_create, api_key_revoke, site_create, site_delete, site_keys_rotate, site_update
 
 

@@ -8,8 +8,8 @@ from datetime import datetime
 from accounts.models import Account, Membership
 from accounts.permissions import Bearer
 from accounts.revocation import DependentAccess, SharedKeys
-from sites.access import KIND, list_existing_sites, sites_for_actor
 from sites.models import ApiKey, Site
+from sites.selectors import KIND, list_existing_sites, sites_for_actor
 from sites.services import PROXY_KIND, api_key_revoke, site_keys_rotate, site_proxy_secret_replace
 
 

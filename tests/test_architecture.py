@@ -26,14 +26,14 @@ BELOW: dict[str, set[str]] = {
 # `accounts` and `sites`, which stand last, are imported by neither
 ORDER: dict[str, tuple[str, ...]] = {
     "accounts": (
-        "host_names", "threads", "keys", "validators", "models", "limits", "permissions",
-        "revocation", "selectors", "forms", "security", "custom_domains", "branding", "mail", "services", "navigation",
-        "api", "views", "management", "apps", "urls", "operations",
+        "host_names", "threads", "keys", "validators", "models", "account_limits", "permissions",
+        "revocation", "selectors", "forms", "security", "custom_domains", "branding", "mail", "services",
+        "settings_navigation", "api", "views", "management", "apps", "urls", "operations",
     ),
     "sites": (
         "amounts", "fast_settings", "hosts", "onsite_tokens", "page_paths",
-        "cache_refresher", "fair_rounds", "outbound", "models", "access", "settings_pages", "settings_fields", "forms",
-        "site_config", "site_cache", "installation_check", "services", "key_revocation", "api", "views",
+        "cache_refresher", "fair_rounds", "outbound", "models", "selectors", "settings_pages", "settings_fields",
+        "forms", "site_config", "site_cache", "installation_check", "services", "key_revocation", "api", "views",
         "management", "apps", "urls", "alerts", "uptime",
     ),
     "tracking": (

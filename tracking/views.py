@@ -18,8 +18,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.base import ManagementView
-from sites.access import site_for, site_for_actor
 from sites.models import Site
+from sites.selectors import site_for, site_for_actor
 from sites.settings_pages import build_settings_context
 from tracking import data_requests
 

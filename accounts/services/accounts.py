@@ -9,8 +9,8 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone as clock
 
+from accounts.account_limits import validate_change
 from accounts.custom_domains.services import host_claim, host_release
-from accounts.limits import validate_change
 from accounts.models import Account, Membership, Purpose, Role, User
 from accounts.revocation import SharedKeys, exposed_keys_clear
 from accounts.validators import clean_brand, clean_name, clean_timezone

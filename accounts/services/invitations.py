@@ -19,9 +19,9 @@ from django.urls import reverse
 from django.utils import timezone as clock
 
 from accounts import mail
+from accounts.account_limits import check_limit
 from accounts.branding import load_brand
 from accounts.keys import hash_key
-from accounts.limits import check_limit
 from accounts.models import Account, Grant, Invitation, Membership, Right, Role, User
 from accounts.permissions import membership_may
 from accounts.revocation import DependentAccess

@@ -15,7 +15,6 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.forms import AccountForm, BrandForm, ChangePasswordForm, ProfileForm, add_errors
 from accounts.models import Purpose, Role
-from accounts.navigation import build_account_navigation
 from accounts.permissions import get_current_account, get_current_membership, list_memberships, switch_account
 from accounts.security import rate_limits
 from accounts.selectors import find_claim
@@ -27,6 +26,7 @@ from accounts.services import (
     user_password_set,
     user_update,
 )
+from accounts.settings_navigation import build_account_navigation
 from accounts.views.button_responses import check_host_now, render_secrets
 from accounts.views.sign_in import get_next_page
 

@@ -17,7 +17,6 @@ from django.views.decorators.http import require_POST
 
 from accounts.forms import InviteForm, RoleForm, add_errors
 from accounts.models import Account, ExposedKey, Invitation, Membership, Right, Role
-from accounts.navigation import build_account_navigation
 from accounts.permissions import GRANT_KINDS, get_current_account, get_current_membership
 from accounts.revocation import exposed_key_dismiss, exposed_key_replace, format_exposed_keys, list_ending_access
 from accounts.selectors import list_members
@@ -31,6 +30,7 @@ from accounts.services.invitations import (
     mail_invitation,
     pending_member_invite,
 )
+from accounts.settings_navigation import build_account_navigation
 
 MAX_CHOICES = 200  # objects of one kind on a page
 MAX_EXPOSED_KEYS = 100  # exposed keys on a page

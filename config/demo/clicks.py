@@ -9,7 +9,7 @@ from config.demo.world import DemoPerson
 from links.conversions import recording
 from links.models import Conversion, Datapoint, DatapointKind
 from links.redirect import endpoints, redirector
-from links.redirect.link_request import LinkRequest
+from links.redirect.click_pipeline import LinkRequest
 from links.routing import link_cache
 from tracking.event import Rejection
 

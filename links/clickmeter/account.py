@@ -10,7 +10,7 @@ from urllib.parse import quote
 from tzlocal.windows_tz import tz_win
 
 import accounts.services
-from accounts.limits import get_account_limit
+from accounts.account_limits import get_account_limit
 from accounts.selectors import find_owner
 from links import stats
 from links.clickmeter import parsers, serializers

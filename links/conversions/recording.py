@@ -12,8 +12,8 @@ from collections.abc import Callable
 from accounts.security.client_ip import is_in_networks
 from links.conversions import attribution
 from links.redirect import click_deduplication, click_pipeline, tokens
+from links.redirect.click_pipeline import LinkRequest, build_conversion_hit
 from links.redirect.endpoints import EMPTY_PAGE, wants_page
-from links.redirect.link_request import LinkRequest, build_conversion_hit
 from links.routing import link_cache
 from links.routing.snapshot import AccountLinkConfig, ConversionSnapshot, LinkSnapshot
 from sites.amounts import parse_amount

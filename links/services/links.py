@@ -13,7 +13,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import Max, QuerySet
 
-from accounts.limits import check_limit, get_account_limit
+from accounts.account_limits import check_limit, get_account_limit
 from accounts.models import Account
 from accounts.services import account_lock
 from links.models import (

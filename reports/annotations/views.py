@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.models import User
 from reports.annotations.services import note_add, note_delete
-from sites.access import may_on_site, site_for
+from sites.selectors import may_on_site, site_for
 
 MAX_ROWS = 200
 

@@ -19,8 +19,8 @@ from reports.clicky.dates import find_known_zone
 from reports.clicky.outputs import ClickyError
 from reports.clicky.views import build_response, choose_output, read_parameters
 from reports.query import Period, Query, QueryRefused, ask
-from sites.access import sites_for_actor
 from sites.models import Site
+from sites.selectors import sites_for_actor
 
 
 @csrf_exempt

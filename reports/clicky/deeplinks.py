@@ -21,8 +21,8 @@ from reports.clicky.filters import extract_path
 from reports.clicky.outputs import ClickyError
 from reports.clicky.stats_request import is_site_id
 from reports.clicky.terms import is_unknown, parse_browser, parse_country, parse_place
-from sites.access import site_for
 from sites.models import Site
+from sites.selectors import site_for
 
 # Clicky's page -> our section; all other pages lead to the overview
 SECTIONS = {

@@ -16,7 +16,7 @@ from accounts.permissions import switch_account
 from reports.dashboard.scope import ReportScope
 from reports.dashboard.state import read_state
 from reports.query.errors import QueryRefused
-from sites.access import site_for
+from sites.selectors import site_for
 
 View = Callable[..., HttpResponse]
 

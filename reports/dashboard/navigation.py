@@ -15,9 +15,9 @@ from django.db.models import Q
 from django.http import HttpRequest
 from django.urls import reverse
 
-from accounts.navigation import build_account_navigation
-from sites.access import sites_for_actor
+from accounts.settings_navigation import build_account_navigation
 from sites.models import Site
+from sites.selectors import sites_for_actor
 from sites.settings_pages import PAGES as SETTINGS
 
 NavigationEntry = tuple[str, str]  # label, address

@@ -14,8 +14,8 @@ from reports.digests.content import build_digest, find_closed_period
 from reports.digests.message import DigestEmail, build_message
 from reports.digests.models import DigestMail, DigestSubscription
 from reports.query import Period
-from sites.access import sites_for_actor
 from sites.models import Site
+from sites.selectors import sites_for_actor
 from tracking.store import StoreAway
 
 SENDING_HOUR = 6

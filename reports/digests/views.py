@@ -17,13 +17,13 @@ from django.views.decorators.http import require_POST
 
 from accounts.branding import get_request_brand
 from accounts.models import User
-from accounts.navigation import build_account_navigation
+from accounts.settings_navigation import build_account_navigation
 from reports.digests.content import build_digest, find_closed_period
 from reports.digests.message import draw_chart
 from reports.digests.models import DigestSubscription, Frequency
 from reports.digests.services import subscription_delete, subscription_save, subscription_stop
-from sites.access import site_for, sites_for_actor
 from sites.models import Site
+from sites.selectors import site_for, sites_for_actor
 
 
 class SubscriptionForm(forms.Form):

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from accounts.limits import DEFAULT_LIMITS
+from accounts.account_limits import DEFAULT_LIMITS
 from accounts.revocation import DEPENDENT_ACCESS
 from accounts.services.invitations import INVITATION_DAYS
 from goals.models import GoalKind, PatternKind

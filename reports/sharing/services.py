@@ -15,15 +15,15 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare, get_random_string, salted_hmac
 
-from accounts.limits import check_limit
+from accounts.account_limits import check_limit
 from accounts.models import Account, Membership, User
 from accounts.permissions import Bearer
 from accounts.revocation import DependentAccess, SharedKeys, exposed_keys_clear
 from accounts.services import account_lock
 from goals.models import Segment
 from reports.sharing.models import Share
-from sites.access import sites_for_actor
 from sites.models import Site
+from sites.selectors import sites_for_actor
 
 SHARED_LINK_KIND = "share"  # kind of exposed key in `accounts.revocation`
 TOKEN_LENGTH = 32  # characters of a random secret: whoever knows it may read the report

@@ -40,8 +40,8 @@ from reports.sharing.services import (
     share_create,
     share_revoke,
 )
-from sites.access import site_for
 from sites.models import Site
+from sites.selectors import site_for
 from sites.settings_pages import build_settings_context
 
 SHARE_CLIENT = rate_limits.RateLimit("share-client", 10, 60)  # attempts at one link's password by one client

@@ -16,8 +16,8 @@ from django.db import transaction
 from django.urls import reverse
 
 from accounts import mail
+from accounts.account_limits import get_account_limit
 from accounts.branding import load_brand
-from accounts.limits import get_account_limit
 from accounts.mail import simplify_brand_name, simplify_name
 from accounts.models import Account
 from accounts.security import rate_limits

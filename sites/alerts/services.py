@@ -13,7 +13,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
-from accounts.limits import check_limit
+from accounts.account_limits import check_limit
 from accounts.mail import join_lines
 from accounts.models import Account, Membership
 from accounts.operations.task_runs import run_each

@@ -23,7 +23,7 @@ from accounts.branding import load_brand
 from accounts.mail import join_lines
 from sites.alerts.confirmation import build_stop_link
 from sites.alerts.models import ChannelKind, Delivery
-from sites.outbound import OutboundError, OutboundNotMade, fetch_async
+from sites.outbound import OutboundError, OutboundNotSent, fetch_async
 
 HOOK_SECONDS = 15
 MAX_RESPONSE_BYTES = 2_000  # of a hook; the body is not used
@@ -114,7 +114,7 @@ async def post_to_hook(delivery: Delivery, body: dict[str, Any], headers: dict[s
             follow=False, max_bytes=MAX_RESPONSE_BYTES,
         )  # fmt: skip
     except OutboundError as error:
-        raise DeliveryFailed(str(error), internal=isinstance(error, OutboundNotMade)) from error
+        raise DeliveryFailed(str(error), internal=isinstance(error, OutboundNotSent)) from error
     if 300 <= response.status < 400:
         raise DeliveryFailed(f"The hook answered {response.status}. Enter the address that it redirects to.")
     if not 200 <= response.status < 300:

@@ -18,7 +18,6 @@ from django.views.decorators.http import require_http_methods, require_POST
 from accounts.forms import add_errors
 from accounts.permissions import find_membership, membership_may
 from accounts.views.button_responses import render_secrets
-from sites.access import site_for
 from sites.alerts.conditions import CONDITIONS, AlertNotification
 from sites.alerts.confirmation import (
     CONFIRM_LINK_LIFETIME,
@@ -42,6 +41,7 @@ from sites.alerts.services import (
     delivery_queue,
 )
 from sites.models import Site
+from sites.selectors import site_for
 
 
 def site_for_staff(request: HttpRequest, site_id: int) -> Site:

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from accounts.limits import check_limit
+from accounts.account_limits import check_limit
 from accounts.models import Account
 from accounts.operations.task_runs import run_each
 from accounts.selectors import rank_by_account

@@ -11,8 +11,8 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from accounts.forms import add_errors
-from sites.access import site_for
 from sites.models import Site
+from sites.selectors import site_for
 from sites.uptime.forms import MonitorForm
 from sites.uptime.history import add_costs, compute_daily_uptime
 from sites.uptime.models import Monitor

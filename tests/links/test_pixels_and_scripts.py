@@ -12,7 +12,7 @@ from accounts.models import Account
 from config.asgi import respond_immediately
 from links.models import DatapointKind
 from links.redirect import redirector, responses
-from links.redirect.link_request import LinkRequest
+from links.redirect.click_pipeline import LinkRequest
 from links.services.account_settings import script_write
 from links.services.links import datapoint_create
 from tests.support.links import CHROME, NOON, Browser, counts, learn, make

@@ -170,7 +170,7 @@ KEYED = {
 DESCRIBED = {"accounts/api/views.py:patch", "accounts/api/views.py:post", "sites/api.py:patch", "sites/api.py:post"}
 # What looks like an id and names no row of a tenant, or is only compared with what the caller may see anyway
 NO_IDS: dict[str, str] = {
-    "sites/views/settings.py domain": "typed in to confirm that the site is to be deleted",
+    "sites/views/site_settings.py domain": "typed in to confirm that the site is to be deleted",
     "tracking/endpoints/clickport_fields.py event_id": "the sender's own, by which a repeated event is known",
     "tracking/endpoints/clickport_fields.py meta_keys": "names of properties",
     "tracking/endpoints/clickport_fields.py page_visit_id": "of a view in the visitor's own visit",

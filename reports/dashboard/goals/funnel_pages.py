@@ -24,8 +24,8 @@ from reports.dashboard.presenters.toolbar import build_toolbar
 from reports.dashboard.state import ReportState
 from reports.formatting import NO_VALUE, FormattedValue, format_metric, format_percent
 from reports.query.analyses.funnels import count_funnel as query_funnel
-from sites.access import may_on_site, site_for
 from sites.models import Site
+from sites.selectors import may_on_site, site_for
 
 
 @dataclass(frozen=True)

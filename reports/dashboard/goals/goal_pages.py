@@ -25,8 +25,8 @@ from reports.dashboard.state import ReportState
 from reports.formatting import FormattedValue, format_metric
 from reports.labels import detect_locale
 from reports.query import Period, Query, ask
-from sites.access import may_on_site, site_for
 from sites.models import Site
+from sites.selectors import may_on_site, site_for
 
 GOAL_METRICS = ("visitors", "conversions", "conversion_rate", "revenue")
 MAX_TRIAL_PAGES = 10

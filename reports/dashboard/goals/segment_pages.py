@@ -17,7 +17,7 @@ from goals.selectors import filter_segments_visible_to
 from goals.services import segment_create, segment_delete
 from reports.dashboard.state import parse_conditions
 from reports.dashboard.views.preferences import parse_next
-from sites.access import may_on_site, site_for
+from sites.selectors import may_on_site, site_for
 
 
 @require_POST

@@ -13,8 +13,8 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 
 from reports.dashboard.fragments import QUERY_ERRORS, describe_error
-from sites.access import site_for
 from sites.models import Site
+from sites.selectors import site_for
 from tracking import bot_overrides
 
 QUARANTINED = "{} moved to the quarantine; later hits of the same kind will be quarantined too."

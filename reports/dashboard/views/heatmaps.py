@@ -25,10 +25,10 @@ from reports.labels import build_nickname
 from reports.query.analyses import heatmaps
 from reports.query.errors import QueryRefused
 from sites import onsite_tokens
-from sites.access import may_on_site, site_for
 from sites.forms import LinesField
 from sites.hosts import HostMatcher
 from sites.models import Site
+from sites.selectors import may_on_site, site_for
 from sites.services import site_update
 from sites.settings_pages import build_settings_context
 

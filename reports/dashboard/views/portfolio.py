@@ -19,8 +19,8 @@ from reports.dashboard.scope import ReportScope
 from reports.dashboard.state import ReportState
 from reports.dashboard.views.reports import overview
 from reports.query.model import MAX_SITES
-from sites.access import sites_for_actor
 from sites.models import Site
+from sites.selectors import sites_for_actor
 
 SITE_ID = re.compile(r"[1-9][0-9]{0,17}")
 

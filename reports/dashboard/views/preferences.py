@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from reports.dashboard.navigation import list_entries, site_paths
 from reports.dashboard.state import PERIODS
-from sites.access import sites_for_actor
+from sites.selectors import sites_for_actor
 
 COOKIE_SECONDS = 31_536_000  # a year
 MAX_ENTRIES = 40

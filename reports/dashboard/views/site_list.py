@@ -17,9 +17,9 @@ from reports.dashboard.presenters.graph import draw_sparkline
 from reports.formatting import FormattedValue, format_metric
 from reports.labels import detect_locale
 from reports.query import Period, Query, Result, ask
-from sites.access import sites_for_actor
 from sites.models import Site
-from sites.views.home import list_managed_accounts
+from sites.selectors import sites_for_actor
+from sites.views.new_site import list_managed_accounts
 
 MAX_CARDS = 60  # sites with numbers on one page; the others are found by search
 

@@ -31,8 +31,8 @@ from reports.query.analyses import visit_lists
 from reports.query.evaluate import check_evaluable, satisfies
 from reports.query.filters import Node
 from reports.query.references import ReferenceResolver, StoredGoals
-from sites.access import site_for_actor
 from sites.models import Site
+from sites.selectors import site_for_actor
 from tracking.event import ACTIONS, Event
 from tracking.live_streams import LiveStream, build_live_response, create_viewer
 

@@ -14,9 +14,9 @@ from accounts.forms import add_errors
 from accounts.models import HostClaim, Purpose
 from accounts.selectors import find_claim
 from accounts.views.button_responses import check_host_now
-from sites.access import may_on_site, site_for
 from sites.forms import CountingForm, ExclusionsForm, GeneralForm, PrivacyForm, ProxyForm, SiteForm, TrackerForm
 from sites.models import Site
+from sites.selectors import may_on_site, site_for
 from sites.services import site_delete, site_update
 from sites.settings_pages import build_settings_context
 

@@ -21,9 +21,9 @@ from accounts.services.invitations import (
     load_open_invitation_grants,
     mail_invitation,
 )
-from sites.access import KIND, site_for
 from sites.forms import SiteShareForm
 from sites.models import Site
+from sites.selectors import KIND, site_for
 from sites.settings_pages import build_settings_context
 
 

@@ -18,9 +18,9 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.forms import add_errors
 from accounts.views.button_responses import render_secrets
-from sites.access import site_for
 from sites.forms import KeyForm
 from sites.models import Site
+from sites.selectors import site_for
 from sites.services import api_key_create, api_key_revoke, site_keys_rotate
 from sites.settings_pages import build_settings_context
 
