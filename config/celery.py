@@ -24,7 +24,7 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 from config.database_outage_backoff import DatabaseOutageBackoff
-from config.schedule import PERIODIC_TASKS, PeriodicTask
+from config.periodic_tasks import PERIODIC_TASKS, PeriodicTask
 
 log = logging.getLogger(__name__)
 app = Celery("footfall")

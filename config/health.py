@@ -23,7 +23,7 @@ from django.http import HttpRequest, parse_cookie
 
 from accounts.operations.task_runs import summarize_runs
 from accounts.security.client_ip import normalize_address
-from config.schedule import PERIODIC_TASKS
+from config.periodic_tasks import PERIODIC_TASKS
 from tracking import geo, live, spool, store
 from tracking.web import Header, build_security_headers
 

@@ -82,7 +82,7 @@ TEMPLATES = [
                 "tracking.geo.add_geography",
             ],
             "libraries": {
-                "links_access": "links.web.layout",
+                "links_access": "links.web.page_layout",
                 "script_modules": "config.serving.static_files",
                 "show": "reports.formatting",
                 "sites_access": "sites.selectors",

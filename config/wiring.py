@@ -7,10 +7,10 @@ from accounts.permissions import register_grant_kind
 from accounts.revocation import register_dependent_access, register_shared_keys
 from accounts.services import ACCOUNT_KEY, GUEST_KEYS
 from accounts.services.invitations import OPEN_INVITATIONS
-from config.schedule import PERIODIC_TASKS
+from config.periodic_tasks import PERIODIC_TASKS
 from goals.discovery import register_named_goals_reader
 from goals.services import register_filter_check
-from links.conversions.attribution import build_click_columns as click_columns
+from links.conversions.click_attribution import build_click_columns as click_columns
 from links.conversions.recording import CONVERSION_ENDPOINTS
 from links.monitoring.alert_conditions import CONDITIONS as LINK_CONDITIONS
 from links.public_urls import is_former_link_domain
@@ -18,7 +18,7 @@ from links.redirect.endpoints import register_endpoints
 from links.routing import link_cache
 from links.selectors import DATAPOINT_KIND, GROUP_KIND, list_visible_links
 from links.web import docs as links_docs
-from links.web.layout import list_link_pages
+from links.web.page_layout import list_link_pages
 from reports.alert_conditions import TRAFFIC_CONDITIONS
 from reports.dashboard.navigation import register_navigation
 from reports.docs import DocPage, list_documentation_links
@@ -30,7 +30,7 @@ from reports.labels import register_link_labels
 from reports.query.analyses.ingestion_audit import find_traffic
 from reports.query.analyses.usage import list_named_goals
 from reports.sharing.services import SHARED_LINKS, SHARES
-from sites.alerts.conditions import ACCOUNT_CONDITIONS, register_conditions
+from sites.alerts.condition_registry import ACCOUNT_CONDITIONS, register_conditions
 from sites.alerts.services import MAIL_CHANNELS, WEBHOOK_SECRETS
 from sites.installation_check import register_traffic_provider
 from sites.key_revocation import API_KEYS, PROXY_SECRETS, SITE_KEYS

@@ -49,8 +49,8 @@ ORDER: dict[str, tuple[str, ...]] = {
         "apps", "urls",
     ),
     "links": (
-        "models", "url_policy", "validators", "permissions", "routing", "selectors", "public_urls", "services", "stats",
-        "redirect", "conversions", "monitoring", "clickmeter", "shortener", "web", "middleware",
+        "models", "url_policy", "validators", "permissions", "routing", "selectors", "public_urls", "services",
+        "link_statistics", "redirect", "conversions", "monitoring", "clickmeter", "shortener", "web", "middleware",
         "apps", "urls",
     ),
 }  # fmt: skip

@@ -17,7 +17,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.api.base import ManagementView
+from accounts.api.base_view import ManagementView
 from sites.models import Site
 from sites.selectors import site_for, site_for_actor
 from sites.settings_pages import build_settings_context

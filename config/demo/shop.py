@@ -14,12 +14,12 @@ from accounts.services import account_create, grant_set
 from config.demo.world import load_world
 from goals.services import funnel_save, goal_create, segment_create
 from links.models import Datapoint, DatapointKind, Group, Listing, Status
-from links.services.account_settings import entry_create, script_write
 from links.services.conversions import conversion_create
 from links.services.domains import domain_create
 from links.services.groups import group_create
 from links.services.guests import guest_create
 from links.services.links import datapoint_create, datapoint_update
+from links.services.scripts_and_lists import entry_create, script_write
 from reports.annotations.services import note_add
 from reports.sharing.services import share_create
 from sites.alerts.models import Alert, Channel, ChannelKind

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from config.demo import clicks, heatmap_beacons
-from config.demo.uptime import list_closures
+from config.demo.monitors import list_closures
 from config.demo.world import (
     HOUR_WEIGHTS,
     REGULAR_INTERVAL,

@@ -12,7 +12,7 @@ from tzlocal.windows_tz import tz_win
 import accounts.services
 from accounts.account_limits import get_account_limit
 from accounts.selectors import find_owner
-from links import stats
+from links import link_statistics
 from links.clickmeter import parsers, serializers
 from links.clickmeter.api_request import ApiRequest, parse_boolean
 from links.clickmeter.errors import invalid, not_found
@@ -20,7 +20,7 @@ from links.clickmeter.guests import format_guest_name
 from links.clickmeter.parsers import parse_optional_time
 from links.clickmeter.times import ZONE_NUMBERS, format_time, parse_zone
 from links.models import Datapoint, Domain, Listing, Status
-from links.services import account_settings as account_services
+from links.services import scripts_and_lists as account_services
 from reports.query import Period
 
 Json = dict[str, Any]
@@ -79,7 +79,7 @@ def plan(request: ApiRequest) -> Json:
     account, limits = request.account, request.account.limits
     start = request.now.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     end = (start + timedelta(days=32)).replace(day=1)
-    row = stats.query_totals(account, Period(start, end), [], request.now, ("clicks", "pixel_views"))
+    row = link_statistics.query_totals(account, Period(start, end), [], request.now, ("clicks", "pixel_views"))
     own = Domain.objects.filter(account=account, deleted=None)
     result: Json = {
         "name": limits.get("plan", "Unlimited"),

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl
 
-from links import stats
+from links import link_statistics
 from links.clickmeter import selectors, serializers
 from links.clickmeter.aggregates import parse_entity_filter
 from links.clickmeter.api_request import ApiRequest
@@ -26,12 +26,14 @@ def clickstream(request: ApiRequest) -> Json:
     """Return {rows}: the latest hits, at most 100."""
     size = max(1, min(100, request.get_number("pageSize", 50)))
     period = Period(datetime(2000, 1, 1, tzinfo=UTC), request.now + timedelta(days=1), request.account.timezone)
-    period = stats.limit_period(request.scope, period)
-    rows = fetch_hits(request, period, [*stats.build_scope_filter(request.scope), *parse_entity_filter(request)], size)
+    period = link_statistics.limit_period(request.scope, period)
+    rows = fetch_hits(
+        request, period, [*link_statistics.build_scope_filter(request.scope), *parse_entity_filter(request)], size
+    )
     return {"rows": serialize_hits(request, rows)}
 
 
-def list_hits(request: ApiRequest, where: stats.Where, conversion: tuple[int, Period] | None = None) -> Json:
+def list_hits(request: ApiRequest, where: link_statistics.Where, conversion: tuple[int, Period] | None = None) -> Json:
     """List hits: {hits, lastKey}; the next page has `offset=<lastKey>`, the last page has no lastKey."""
     period = parse_period(request)
     limit = max(1, min(link_hits.MAX_HITS - 1, request.get_number("limit", 100) or 100))
@@ -43,7 +45,11 @@ def list_hits(request: ApiRequest, where: stats.Where, conversion: tuple[int, Pe
 
 
 def fetch_hits(
-    request: ApiRequest, period: Period, where: stats.Where, limit: int, conversion: tuple[int, Period] | None = None
+    request: ApiRequest,
+    period: Period,
+    where: link_statistics.Where,
+    limit: int,
+    conversion: tuple[int, Period] | None = None,
 ) -> list[link_hits.Row]:
     """Fetch the hits that the request's filter and offset select. Raises Failure (400)."""
     hit_filter = request.get_choice("filter", FILTERS)
@@ -51,7 +57,7 @@ def fetch_hits(
         return []
     kinds = ("spider",) if hit_filter == "spiders" else ("link", "pixel") if hit_filter else link_hits.HIT_KINDS
     if hit_filter in ("uniques", "nonuniques"):
-        where = [*where, stats.is_any_of("unique", "1" if hit_filter == "uniques" else "0")]
+        where = [*where, link_statistics.is_any_of("unique", "1" if hit_filter == "uniques" else "0")]
     offset, before = request.get_text("offset"), None
     if offset and offset != "0":
         match = PAGE_KEY.match(offset)
@@ -67,15 +73,15 @@ def fetch_hits(
 def all_hits(request: ApiRequest) -> Json:
     if request.get_number("conversion"):
         return list_conversion_hits(request, selectors.find_conversion(request, request.get_number("conversion")))
-    return list_hits(request, [*stats.build_scope_filter(request.scope), *parse_entity_filter(request)])
+    return list_hits(request, [*link_statistics.build_scope_filter(request.scope), *parse_entity_filter(request)])
 
 
 def datapoint_hits(request: ApiRequest, id: int) -> Json:
-    return list_hits(request, [stats.is_any_of("link", selectors.find_datapoint(request, id).pk)])
+    return list_hits(request, [link_statistics.is_any_of("link", selectors.find_datapoint(request, id).pk)])
 
 
 def group_hits(request: ApiRequest, id: int) -> Json:
-    return list_hits(request, [stats.is_any_of("link_group", selectors.find_group(request, id).pk)])
+    return list_hits(request, [link_statistics.is_any_of("link_group", selectors.find_group(request, id).pk)])
 
 
 def conversion_hits(request: ApiRequest, conversionId: int) -> Json:
@@ -86,7 +92,7 @@ def list_conversion_hits(request: ApiRequest, row: Conversion) -> Json:
     """List the clicks that led to this conversion in the time frame, whenever they were made."""
     sold = parse_period(request)
     request.query["timeframe"] = "beginning"
-    return list_hits(request, stats.build_scope_filter(request.scope), (row.pk, sold))
+    return list_hits(request, link_statistics.build_scope_filter(request.scope), (row.pk, sold))
 
 
 def serialize_hits(request: ApiRequest, rows: list[link_hits.Row]) -> list[Json]:

@@ -7,7 +7,7 @@ from typing import Any
 from links.clickmeter import parsers, selectors, serializers
 from links.clickmeter.api_request import ApiRequest
 from links.models import Script
-from links.services import account_settings as services
+from links.services import scripts_and_lists as services
 
 Json = dict[str, Any]
 

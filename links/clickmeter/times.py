@@ -15,7 +15,7 @@ from accounts.validators import list_zone_names
 from links.clickmeter import parsers
 from links.clickmeter.api_request import ApiRequest, parse_integer, parse_time
 from links.clickmeter.errors import invalid
-from links.stats import limit_period
+from links.link_statistics import limit_period
 from reports.query import Period
 from reports.query.periods import ALL_TIME_START, find_day_start, find_month_start
 

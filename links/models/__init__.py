@@ -4,15 +4,17 @@ Enumerations have the numbers that programs written for ClickMeter send and expe
 redirector and the dialect.
 """
 
-from links.models.account_settings import ACCOUNT_KINDS, MAX_LIST_ENTRIES, Domain, DomainKind, Entry, Listing, Script
 from links.models.conversions import MAX_CONVERSIONS, MAX_WINDOW_DAYS, MIN_WINDOW_DAYS, Attached, Conversion, Protocol
 from links.models.fields import MAX_URL
 from links.models.links import (
+    ACCOUNT_KINDS,
     MAX_SCRIPTS,
     ROTATORS,
     Datapoint,
     DatapointKind,
     Destination,
+    Domain,
+    DomainKind,
     Group,
     Mode,
     RedirectType,
@@ -20,6 +22,7 @@ from links.models.links import (
     Status,
     Tag,
 )
+from links.models.scripts_and_lists import MAX_LIST_ENTRIES, Entry, Listing, Script
 
 __all__ = [
     "ACCOUNT_KINDS",

@@ -10,7 +10,7 @@ from links.models import Destination
 from links.monitoring.destination_checks import CONDITION
 from links.public_urls import tracking_url
 from links.selectors import MAX_SEARCH
-from sites.alerts.conditions import AlertCondition, AlertNotification, ConditionParameter
+from sites.alerts.condition_registry import AlertCondition, AlertNotification, ConditionParameter
 from sites.alerts.models import Alert
 from sites.alerts.services import is_throttled
 

@@ -21,8 +21,8 @@ from links.public_urls import tracking_url
 from links.services import links as services
 from links.services.groups import group_create
 from links.web.csv_columns import COLUMNS, read_fields
-from links.web.layout import links_page, render_page
-from links.web.listing import filter_links, query_recent_counts
+from links.web.link_list import filter_links, query_recent_counts
+from links.web.page_layout import links_page, render_page
 from reports.formatting import FORMULA_STARTS, escape_cell
 
 MAX_GROUP_NAME = 200

@@ -21,7 +21,7 @@ from links.routing.engine import ClickContext, route_click
 from links.routing.snapshot import LinkSnapshot, build_link_snapshot
 from links.services import links as services
 from links.web.forms import LinkForm, build_initial
-from links.web.layout import add_errors, links_page, render_page
+from links.web.page_layout import add_errors, links_page, render_page
 
 PREVIEW_VISITORS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("A person at a computer", {"device": "Desktop", "languages": ("en",)}),

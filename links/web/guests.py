@@ -21,7 +21,7 @@ from links.clickmeter.operations import group_by_tag
 from links.models import Status
 from links.permissions import DATAPOINT, GROUP, LinkScope, load_rights_by_guest
 from links.services import guests as services
-from links.web.layout import links_page, render_page
+from links.web.page_layout import links_page, render_page
 
 RIGHTS = {"none": None, "read": Right.READ, "write": Right.WRITE}
 MAX_OBJECTS = 200

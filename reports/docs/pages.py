@@ -25,7 +25,7 @@ from reports.docs import DocPage
 from reports.query.dimensions import DIMENSIONS
 from reports.query.filters import OPERATORS
 from reports.query.metrics import METRICS
-from sites.alerts.conditions import CONDITIONS
+from sites.alerts.condition_registry import CONDITIONS
 from sites.models import AddressPolicy, CookiePolicy
 from tracking.event import REASONS
 from tracking.state.salts import RETENTION_DAYS

@@ -8,7 +8,7 @@ from django import forms
 from django.core.validators import validate_email
 
 from accounts.security.encrypted_fields import mask, unmask
-from sites.alerts.conditions import AlertCondition, ConditionParameter
+from sites.alerts.condition_registry import AlertCondition, ConditionParameter
 from sites.alerts.models import Alert, Channel, ChannelKind
 from sites.models import Site
 from sites.outbound import OutboundError, check_reachable

@@ -71,7 +71,7 @@ class Channel(models.Model):
 
 
 class Alert(models.Model):
-    """A condition of a site that is evaluated. `condition` is a key of `sites.alerts.conditions.CONDITIONS`."""
+    """A condition of a site that is evaluated. `condition` is a key of `sites.alerts.condition_registry.CONDITIONS`."""
 
     site = models.ForeignKey("sites.Site", models.CASCADE, related_name="alerts")
     name = models.CharField(max_length=120)

@@ -20,7 +20,7 @@ from accounts.operations.task_runs import run_each
 from accounts.permissions import membership_may
 from accounts.revocation import DependentAccess, SharedKeys, exposed_keys_clear
 from accounts.services import account_lock
-from sites.alerts.conditions import CONDITIONS, AlertNotification
+from sites.alerts.condition_registry import CONDITIONS, AlertNotification
 from sites.alerts.confirmation import is_member_address
 from sites.alerts.models import Alert, Channel, ChannelKind, Delivery
 from sites.outbound import OutboundError, check_host

@@ -17,7 +17,7 @@ from accounts.models import Account
 from accounts.operations.task_runs import run_each
 from accounts.selectors import rank_by_account
 from accounts.services import account_lock
-from sites.alerts.conditions import AlertNotification
+from sites.alerts.condition_registry import AlertNotification
 from sites.alerts.models import Alert
 from sites.alerts.services import alert_notify
 from sites.models import Site

@@ -18,7 +18,7 @@ from accounts.operations.models import TaskRun
 from accounts.operations.task_runs import claim_task, run_guarded
 from accounts.security import sessions
 from config import celery, health
-from config.schedule import PERIODIC_TASKS
+from config.periodic_tasks import PERIODIC_TASKS
 from reports.digests.services import digests_send
 from tests.reports.digests.test_digests import MONDAY, weekly  # noqa: F401
 

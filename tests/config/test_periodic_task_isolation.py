@@ -14,7 +14,7 @@ from django.utils.module_loading import import_string
 from accounts.custom_domains import claim_checks
 from accounts.models import Account, HostClaim
 from accounts.operations.task_runs import run_each
-from config.schedule import PERIODIC_TASKS
+from config.periodic_tasks import PERIODIC_TASKS
 from goals import discovery
 from goals.models import Goal
 from links.models import Datapoint, Destination
@@ -26,7 +26,7 @@ from reports.incident_costs.models import IncidentPrice
 from reports.query import Period
 from reports.query.rollups.read import read_published_days
 from sites import site_cache
-from sites.alerts.conditions import AlertNotification
+from sites.alerts.condition_registry import AlertNotification
 from sites.alerts.models import Alert, Channel, Delivery
 from sites.alerts.services import delivery_queue
 from sites.models import Site

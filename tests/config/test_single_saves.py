@@ -27,7 +27,7 @@ from links.public_urls import system_domain
 from links.services.conversions import conversion_create, conversion_delete
 from links.services.guests import guest_create
 from links.services.links import datapoint_create
-from sites.alerts.conditions import CONDITIONS, AlertCondition, AlertNotification
+from sites.alerts.condition_registry import CONDITIONS, AlertCondition, AlertNotification
 from sites.alerts.models import Alert, Channel, ChannelKind, Delivery
 from sites.alerts.services import alert_save, alerts_evaluate
 from sites.models import Site

@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from config.schedule import PERIODIC_TASKS
+from config.periodic_tasks import PERIODIC_TASKS
 from tests.browser.servers import free_port
 from tests.heavy.killed_worker.killers import Servers, running
 

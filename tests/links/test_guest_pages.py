@@ -13,11 +13,11 @@ from accounts.services import grant_set
 from links.models import Conversion, Datapoint, Group, Script, Tag
 from links.permissions import ALL_LINKS_OPTION, build_link_scope
 from links.public_urls import system_domain
-from links.services.account_settings import script_write
 from links.services.conversions import conversion_create
 from links.services.domains import domain_create
 from links.services.groups import group_create
 from links.services.links import datapoint_create
+from links.services.scripts_and_lists import script_write
 from tests.support.clickmeter_client import guest
 from tests.support.links import Browser, learn
 

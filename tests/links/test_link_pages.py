@@ -226,7 +226,7 @@ def test_the_report_counts_people_robots_and_sales(page: Client, account: Accoun
 @pytest.mark.asyncio
 async def test_the_live_stream_shows_ones_own_clicks_only() -> None:
     from links.permissions import LinkScope
-    from links.web.live import is_visible
+    from links.web.live_clicks import is_visible
 
     whole = LinkScope(Membership(role=Role.OWNER), sees_all=True, edits_all=True, can_manage=True)
     some = LinkScope(Membership(role=Role.GUEST), False, False, False, {3: "read"}, {7: "read"})

@@ -12,10 +12,10 @@ from django.utils import timezone
 from accounts.models import Account
 from links.models import Attached, Conversion, Datapoint, Domain, DomainKind, Entry, Group, Script
 from links.public_urls import system_domain
-from links.services.account_settings import entry_create, script_write
 from links.services.conversions import conversion_create
 from links.services.domains import domain_create
 from links.services.links import datapoint_create
+from links.services.scripts_and_lists import entry_create, script_write
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
 

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import Account, User
-from config.schedule import PERIODIC_TASKS
+from config.periodic_tasks import PERIODIC_TASKS
 from links.models import Datapoint, DatapointKind, Status
 from links.redirect import pausing
 from links.services.links import datapoint_create

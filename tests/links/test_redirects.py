@@ -12,10 +12,10 @@ from accounts.models import Account, Purpose
 from links.models import Datapoint, DatapointKind, Group, Listing, Mode, Status
 from links.redirect import click_deduplication
 from links.routing import link_cache
-from links.services.account_settings import entry_create
 from links.services.domains import domain_create
 from links.services.groups import group_delete
 from links.services.links import datapoint_delete, datapoint_update
+from links.services.scripts_and_lists import entry_create
 from sites.models import Site
 from tests.support import ask, prove_host
 from tests.support.links import IPHONE, NOON, Browser, counts, learn, make, store_now

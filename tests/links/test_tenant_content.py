@@ -11,8 +11,8 @@ from django.test import Client
 from accounts.models import Account, Purpose, User
 from accounts.services import account_brand_set
 from links.public_urls import system_domain, update_system_domain
-from links.services.account_settings import script_write
 from links.services.domains import domain_create
+from links.services.scripts_and_lists import script_write
 from tests.support import prove_host
 from tests.support.links import HOST, NOON, Answer, Browser, counts, learn, make
 

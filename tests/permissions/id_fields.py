@@ -67,7 +67,7 @@ def cell(kind: str) -> Put:
 
 
 ALL, GUESTS, WRITERS = ("charlie", "bob", "dave"), ("bob", "dave"), ("charlie", "dave")
-TEAM, LISTING, BELONGINGS = "accounts/views/team.py", "links/web/listing.py", "links/web/resources.py"
+TEAM, LISTING, BELONGINGS = "accounts/views/team.py", "links/web/link_list.py", "links/web/resource_pages.py"
 MEMBER = "POST account/team/<int:member_id>"
 NEW_LINK, OLD_LINK = "POST links/new", "POST links/<int:datapoint_id>/edit"
 FIELDS: list[Field] = [
@@ -181,10 +181,10 @@ NO_IDS: dict[str, str] = {
     "reports/clicky/stats_request.py segments": "types of the Stats API",
     "reports/widget.py domain": "the host of the page the widget stands in",
     "reports/dashboard/views/preferences.py site": "a place in the reader's own list of sites, 0 to 9",
-    "links/web/listing.py tag": "a tag's name, looked for among the links one sees",
-    "links/web/listing.py:filter_links": "filters over the links one sees; its names are found one by one",
-    "links/web/listing.py:listing": "the filters, to show them again",
-    "links/web/listing.py:bulk": "handed on to `change_link`, whose names are found one by one",
+    "links/web/link_list.py tag": "a tag's name, looked for among the links one sees",
+    "links/web/link_list.py:filter_links": "filters over the links one sees; its names are found one by one",
+    "links/web/link_list.py:listing": "the filters, to show them again",
+    "links/web/link_list.py:bulk": "handed on to `change_link`, whose names are found one by one",
     "reports/dashboard/views/heatmaps.py:heatmap_settings": "into a form",
     "reports/sharing/views.py:framed_overview": "handed on to `find_site`, which needs the site's own key",
     "links/web/forms.py expiration_clicks": "a number of clicks",

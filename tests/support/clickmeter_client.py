@@ -11,12 +11,12 @@ from django.test import Client
 
 from accounts.models import Account, Membership
 from links.models import DatapointKind, Listing
-from links.services.account_settings import entry_create, script_write
 from links.services.conversions import conversion_create
 from links.services.domains import domain_create
 from links.services.groups import group_create
 from links.services.guests import guest_create
 from links.services.links import datapoint_create
+from links.services.scripts_and_lists import entry_create, script_write
 from tests.support.links import Browser, learn, store_now
 
 

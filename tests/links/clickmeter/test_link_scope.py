@@ -17,12 +17,12 @@ from accounts.models import Account, Grant, Membership, Right
 from accounts.services import grant_set
 from links.clickmeter.operations import OPERATIONS, Operation
 from links.models import Listing
-from links.services.account_settings import entry_create, script_write
 from links.services.conversions import conversion_create
 from links.services.domains import domain_create
 from links.services.groups import group_create
 from links.services.guests import guest_create
 from links.services.links import datapoint_create
+from links.services.scripts_and_lists import entry_create, script_write
 from tests.support.clickmeter_client import Program, guest
 from tests.support.clickmeter_fields import (
     ADDRESSES,

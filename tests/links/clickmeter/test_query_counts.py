@@ -14,12 +14,12 @@ from django.test.utils import CaptureQueriesContext
 from accounts.models import Account, Grant, Membership, Right, Role, User
 from links.clickmeter.operations import OPERATIONS, Operation
 from links.models import Listing
-from links.services.account_settings import entry_create, script_write
 from links.services.conversions import conversion_create
 from links.services.domains import domain_create
 from links.services.groups import group_create, tag_create
 from links.services.guests import guest_create
 from links.services.links import datapoint_create
+from links.services.scripts_and_lists import entry_create, script_write
 from sites import site_cache
 from sites.models import Site
 from sites.services import api_key_create, site_create

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts.mail import simplify_name
 from accounts.models import Account, Membership, User
-from sites.alerts.conditions import AlertNotification
+from sites.alerts.condition_registry import AlertNotification
 from sites.alerts.deliveries import deliver_due
 from sites.alerts.models import Alert, Channel, Delivery
 from sites.alerts.services import alert_notify

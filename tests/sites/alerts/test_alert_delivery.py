@@ -18,7 +18,7 @@ from django.utils import timezone
 from goals.services import goal_create
 from sites import site_cache
 from sites.alerts import deliveries as out
-from sites.alerts.conditions import AlertNotification
+from sites.alerts.condition_registry import AlertNotification
 from sites.alerts.models import Alert, Channel, Delivery
 from sites.alerts.services import alert_notify, alerts_evaluate, delivery_queue
 from tests.support import browse, event, record

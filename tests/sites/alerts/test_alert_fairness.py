@@ -12,7 +12,7 @@ from django.urls import reverse
 from accounts.models import Account
 from goals.models import Goal
 from sites.alerts import deliveries as out
-from sites.alerts.conditions import AlertNotification
+from sites.alerts.condition_registry import AlertNotification
 from sites.alerts.models import Alert, Channel, Delivery
 from sites.alerts.services import alert_notify, delivery_queue
 from tests.support.misbehaving_server import misbehaving

@@ -15,10 +15,10 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_safe
 
 from accounts.permissions import Bearer
-from links import stats
+from links import link_statistics
 from links.permissions import LinkScope, build_link_scope, link_scope_for
 from links.routing import link_cache
-from links.web.layout import links_page, render_page
+from links.web.page_layout import links_page, render_page
 from reports.query import Period
 from reports.query.analyses import link_hits
 from tracking.live_streams import LiveStream, build_live_response, create_viewer
@@ -34,9 +34,9 @@ def live(request: HttpRequest, scope: LinkScope) -> HttpResponse:
     now = timezone.now()
     period = Period(now - timedelta(days=30), now + timedelta(minutes=1), scope.account.timezone)
     kinds = (*link_hits.HIT_KINDS, *link_hits.SALE_KINDS) if scope.sees_conversions else link_hits.HIT_KINDS
-    period = stats.limit_period(scope, period)
+    period = link_statistics.limit_period(scope, period)
     rows = link_hits.fetch_hits(
-        scope.account.pk, period, where=stats.build_scope_filter(scope) or None, kinds=kinds, limit=MAX_ROWS
+        scope.account.pk, period, where=link_statistics.build_scope_filter(scope) or None, kinds=kinds, limit=MAX_ROWS
     )
     numbers = {row["link_id"] for row in rows}
     names = {row.pk: str(row) for row in scope.datapoints().filter(pk__in=numbers)}

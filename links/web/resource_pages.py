@@ -24,12 +24,12 @@ from links.permissions import LinkScope
 from links.public_urls import get_links_base_url
 from links.routing import link_cache
 from links.selectors import parse_id
-from links.services import account_settings as account_services
 from links.services import conversions as conversion_services
 from links.services import domains as domain_services
 from links.services import groups as group_services
+from links.services import scripts_and_lists as account_services
 from links.web.forms import ConversionForm, DomainForm, GroupForm, ScriptForm
-from links.web.layout import add_errors, links_page, render_page
+from links.web.page_layout import add_errors, links_page, render_page
 
 
 def save_form(request: HttpRequest, form: forms.Form, write: Any, href: str) -> HttpResponse | None:

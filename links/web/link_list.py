@@ -16,13 +16,13 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from links import stats
+from links import link_statistics
 from links.models import Datapoint, DatapointKind, Status
 from links.permissions import LinkScope
 from links.public_urls import tracking_url
 from links.selectors import MAX_SEARCH, find_row, find_tags, parse_id, search_links, split_names
 from links.services import links as services
-from links.web.layout import links_page, render_page
+from links.web.page_layout import links_page, render_page
 from reports.labels import detect_locale
 from reports.query import Period
 
@@ -49,14 +49,16 @@ def filter_links(request: HttpRequest, scope: LinkScope) -> QuerySet[Datapoint]:
     return rows.order_by("-created", "-pk").distinct()
 
 
-def query_recent_counts(scope: LinkScope, rows: list[Datapoint], metrics: tuple[str, ...]) -> dict[int, stats.Row]:
+def query_recent_counts(
+    scope: LinkScope, rows: list[Datapoint], metrics: tuple[str, ...]
+) -> dict[int, link_statistics.Row]:
     """Query the last 30 days' counts of these links."""
     if not rows:
         return {}
     now = timezone.now()
-    period = stats.limit_period(scope, Period.parse("30d", scope.account.timezone, now))
-    return stats.query_by_id(
-        scope.account, "link", period, [stats.is_any_of("link", *(row.pk for row in rows))], now, metrics
+    period = link_statistics.limit_period(scope, Period.parse("30d", scope.account.timezone, now))
+    return link_statistics.query_by_id(
+        scope.account, "link", period, [link_statistics.is_any_of("link", *(row.pk for row in rows))], now, metrics
     )
 
 
