@@ -51,7 +51,7 @@ _last_used: dict[int, float] = {}  # key id -> Unix time that is not written to 
 
 def get_site(site_id: int) -> SiteConfig | None:
     """Return the site with this id; None if there is none or it is deleted."""
-    return _loaded_cache().sites.get(site_id)
+    return _get_loaded_cache().sites.get(site_id)
 
 
 def find_site_by_host(host: str) -> SiteConfig | None:
@@ -59,14 +59,14 @@ def find_site_by_host(host: str) -> SiteConfig | None:
 
     For hits without a site id and key: only the account that has verified the domain receives them.
     """
-    cache, name = _loaded_cache(), normalize_host(host)
+    cache, name = _get_loaded_cache(), normalize_host(host)
     site_id = cache.verified_domains.find(name) or cache.verified_domains.find(toggle_www(name))
     return cache.sites.get(site_id) if site_id else None
 
 
 def find_account_site(account_id: int, host: str) -> SiteConfig | None:
     """Find the account's oldest site whose pages may be on `host`: its domain, a subdomain, or an allowed host."""
-    cache = _loaded_cache()
+    cache = _get_loaded_cache()
     results, key = cache.account_site_ids, (account_id, host)
     try:
         site_id = results[key]
@@ -87,7 +87,7 @@ def _find_account_site_id(cache: SiteCache, account_id: int, host: str) -> int |
 
 def find_key(api_key: str, now: datetime | None = None) -> KeyConfig | None:
     """Find a plain `ck_` key and record its use; None if it does not exist, is revoked or has expired."""
-    config = _loaded_cache().keys.get(hash_key(api_key))
+    config = _get_loaded_cache().keys.get(hash_key(api_key))
     now = now or datetime.now(UTC)
     if config is None or (config.expires is not None and config.expires <= now):
         return None
@@ -97,12 +97,12 @@ def find_key(api_key: str, now: datetime | None = None) -> KeyConfig | None:
 
 def find_brand_word(host: str) -> str:
     """Return the name of the tracker's globals on a white-labelled host; "" for every other host."""
-    return _loaded_cache().brands.get(normalize_host(host), "")
+    return _get_loaded_cache().brands.get(normalize_host(host), "")
 
 
 def list_sites() -> list[SiteConfig]:
     """Return all sites, for tasks that process every one of them (rollups, retention, quota)."""
-    return list(_loaded_cache().sites.values())
+    return list(_get_loaded_cache().sites.values())
 
 
 def refresh() -> None:
@@ -123,7 +123,7 @@ def refresh_brands() -> None:
     _cache.brands = build_tracker_names()
 
 
-def catch_up() -> bool:
+def load_changes() -> bool:
     """Load the rows that changed since the last load; returns whether there were any. Raises DatabaseError."""
     newest, cached = get_newest_change_number(), _cache.change
     if newest == cached:
@@ -197,7 +197,7 @@ def _receives_keyless_hits(config: SiteConfig) -> bool:
     return by_operator or (config.domain_proof == VerificationMethod.DNS and not is_installation_host(config.domain))
 
 
-def _loaded_cache() -> SiteCache:
+def _get_loaded_cache() -> SiteCache:
     """Return the cache; a process that never started the thread loads it on the first query."""
     if _cache.change < 0:
         refresher.load(refresh)
@@ -208,7 +208,7 @@ refresher = CacheRefresher(
     "sites and keys",
     (
         (refresh, FULL_RELOAD_SECONDS),
-        (catch_up, 0.0),
+        (load_changes, 0.0),
         (refresh_brands, BRANDS_SECONDS),
         (write_last_used, LAST_USED_SECONDS),
     ),

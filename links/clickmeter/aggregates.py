@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 from links import link_statistics
 from links.clickmeter import selectors, serializers
 from links.clickmeter.api_request import ApiRequest
-from links.clickmeter.errors import Failure
+from links.clickmeter.errors import ApiError
 from links.clickmeter.times import format_time, parse_period
 from reports.query import Period
 
@@ -42,12 +42,12 @@ def build_group_filter(request: ApiRequest) -> link_statistics.Where:
 
 
 def build_rows_filter(dimension: str, rows: QuerySet[Any], what: str) -> link_statistics.Row:
-    """Build a filter for exactly these rows. Raises Failure (400) for more rows than one query can name."""
+    """Build a filter for exactly these rows. Raises ApiError (400) for more rows than one query can name."""
     numbers = list(rows.values_list("pk", flat=True)[: link_statistics.MAX_FILTER_VALUES + 1])
     if len(numbers) > link_statistics.MAX_FILTER_VALUES:
         limit = f"{link_statistics.MAX_FILTER_VALUES:,}"
         sentence = f"This selects more than {limit} {what}; narrow it by type, status, tag or favourite."
-        raise Failure(400, sentence, "0010")
+        raise ApiError(400, sentence, "0010")
     return link_statistics.is_any_of(dimension, *(numbers or ["none"]))  # no id equals this text, so nothing matches
 
 
@@ -106,9 +106,11 @@ def serialize_bucket(request: ApiRequest, row: link_statistics.Row, unit: str, p
     """Serialize the counts of one day, week or month."""
     zone = ZoneInfo(request.account.timezone)
     first = date.fromisoformat(row[unit] if unit != "month" else f"{row[unit]}-01")
-    last = {"day": first, "week": first + timedelta(days=6), "month": first_of_next_month(first) - timedelta(days=1)}[
-        unit
-    ]
+    last = {
+        "day": first,
+        "week": first + timedelta(days=6),
+        "month": find_first_of_next_month(first) - timedelta(days=1),
+    }[unit]
     result: Json = {"activityDay": f"{first:%Y%m%d}000000"}
     if unit != "day":
         start = max(first, period.start.astimezone(zone).date())
@@ -116,55 +118,55 @@ def serialize_bucket(request: ApiRequest, row: link_statistics.Row, unit: str, p
     return result | serialize_counts(request, row)
 
 
-def first_of_next_month(day: date) -> date:
+def find_first_of_next_month(day: date) -> date:
     return (day.replace(day=1) + timedelta(days=32)).replace(day=1)
 
 
-def all_by_time(request: ApiRequest) -> Json:
+def account_aggregate_by_time(request: ApiRequest) -> Json:
     return aggregate_by_time(request, link_statistics.build_scope_filter(request.scope))
 
 
-def datapoints_aggregated(request: ApiRequest) -> Json:
+def datapoints_aggregate(request: ApiRequest) -> Json:
     return aggregate(request, build_datapoint_filter(request))
 
 
-def datapoints_by_time(request: ApiRequest) -> Json:
+def datapoints_aggregate_by_time(request: ApiRequest) -> Json:
     return aggregate_by_time(request, build_datapoint_filter(request))
 
 
-def groups_aggregated(request: ApiRequest) -> Json:
+def groups_aggregate(request: ApiRequest) -> Json:
     return aggregate(request, build_group_filter(request))
 
 
-def groups_by_time(request: ApiRequest) -> Json:
+def groups_aggregate_by_time(request: ApiRequest) -> Json:
     return aggregate_by_time(request, build_group_filter(request))
 
 
-def datapoint_aggregated(request: ApiRequest, id: int) -> Json:
+def datapoint_aggregate(request: ApiRequest, id: int) -> Json:
     row = selectors.find_datapoint(request, id)
     return aggregate_entity(
         request, id, serializers.summarize_datapoints([row])[0], [link_statistics.is_any_of("link", id)]
     )
 
 
-def datapoint_by_time(request: ApiRequest, id: int) -> Json:
+def datapoint_aggregate_by_time(request: ApiRequest, id: int) -> Json:
     selectors.find_datapoint(request, id)
     return aggregate_by_time(request, [link_statistics.is_any_of("link", id)])
 
 
-def group_aggregated(request: ApiRequest, id: int) -> Json:
+def group_aggregate(request: ApiRequest, id: int) -> Json:
     row = selectors.find_group(request, id)
     return aggregate_entity(
         request, id, serializers.summarize_groups([row])[0], [link_statistics.is_any_of("link_group", id)]
     )
 
 
-def group_by_time(request: ApiRequest, id: int) -> Json:
+def group_aggregate_by_time(request: ApiRequest, id: int) -> Json:
     selectors.find_group(request, id)
     return aggregate_by_time(request, [link_statistics.is_any_of("link_group", id)])
 
 
-def conversion_aggregated(request: ApiRequest, conversionId: int) -> Json:
+def conversion_aggregate(request: ApiRequest, conversionId: int) -> Json:
     row = selectors.find_conversion(request, conversionId)
     where = [
         *link_statistics.build_scope_filter(request.scope),
@@ -173,7 +175,7 @@ def conversion_aggregated(request: ApiRequest, conversionId: int) -> Json:
     return aggregate_entity(request, conversionId, serializers.summarize_conversion(row), where)
 
 
-def conversion_by_time(request: ApiRequest, conversionId: int) -> Json:
+def conversion_aggregate_by_time(request: ApiRequest, conversionId: int) -> Json:
     selectors.find_conversion(request, conversionId)
     return aggregate_by_time(
         request,
@@ -184,7 +186,7 @@ def conversion_by_time(request: ApiRequest, conversionId: int) -> Json:
     )
 
 
-def conversions_by_time(request: ApiRequest) -> Json:
+def conversions_aggregate_by_time(request: ApiRequest) -> Json:
     chosen = build_rows_filter("link_conversion", selectors.filter_conversions(request), "conversions")
     return aggregate_by_time(request, [*link_statistics.build_scope_filter(request.scope), chosen])
 
@@ -247,24 +249,24 @@ def build_summary(
     return {"count": len(order), "limit": limit, "offset": offset, "result": entries}
 
 
-def summary_datapoints(request: ApiRequest) -> Json:
+def datapoints_summarize(request: ApiRequest) -> Json:
     rows = selectors.filter_datapoints(request)
     if number := request.get_number("groupId"):
         rows = rows.filter(group_id=number)
     return build_summary(request, rows, "link", "title", serializers.summarize_datapoints)
 
 
-def summary_groups(request: ApiRequest) -> Json:
+def groups_summarize(request: ApiRequest) -> Json:
     return build_summary(request, selectors.filter_groups(request), "link_group", "name", serializers.summarize_groups)
 
 
-def summary_conversions(request: ApiRequest) -> Json:
+def conversions_summarize(request: ApiRequest) -> Json:
     return build_summary(
         request, selectors.filter_conversions(request), "link_conversion", "name", serializers.summarize_conversions
     )
 
 
-def group_summary(request: ApiRequest, id: int) -> Json:
+def group_summarize(request: ApiRequest, id: int) -> Json:
     rows = selectors.filter_datapoints(
         request, request.scope.datapoints().filter(group=selectors.find_group(request, id))
     )
@@ -272,7 +274,7 @@ def group_summary(request: ApiRequest, id: int) -> Json:
 
 
 def parse_entity_filter(request: ApiRequest) -> link_statistics.Where:
-    """Parse `datapoint=`, `group=` and `conversion=` into filters within the caller's scope. Raises Failure (404)."""
+    """Parse `datapoint=`, `group=` and `conversion=` into filters within the caller's scope. Raises ApiError (404)."""
     where: link_statistics.Where = []
     if number := request.get_number("datapoint"):
         where.append(link_statistics.is_any_of("link", selectors.find_datapoint(request, number).pk))

@@ -48,7 +48,7 @@ def script_delete(request: ApiRequest, id: int) -> Json:
     return serializers.build_reference("retargeting", id)
 
 
-def script_datapoints(request: ApiRequest, id: int) -> Json:
+def script_datapoint_list(request: ApiRequest, id: int) -> Json:
     rows = selectors.filter_datapoints(
         request, request.scope.datapoints().filter(scripts=selectors.find_script(request, id))
     )

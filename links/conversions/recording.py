@@ -80,7 +80,7 @@ def store_conversion(
         or abs(value) * parse_amount_or_zero(fields.get("comperc", "")) / 100
     )
     event: Event = {
-        "site_id": link.account_id, "kind": kind, "ts": hit.now, "id": tokens.new_click_id(),
+        "site_id": link.account_id, "kind": kind, "ts": hit.now, "id": tokens.generate_click_id(),
         **click_pipeline.build_link_columns(link, click_id=click.click_id, conversion_id=conversion.conversion_id),
     }  # fmt: skip
     for step in click_pipeline.STEPS:

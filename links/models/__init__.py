@@ -4,7 +4,14 @@ Enumerations have the numbers that programs written for ClickMeter send and expe
 redirector and the dialect.
 """
 
-from links.models.conversions import MAX_CONVERSIONS, MAX_WINDOW_DAYS, MIN_WINDOW_DAYS, Attached, Conversion, Protocol
+from links.models.conversions import (
+    MAX_CONVERSIONS,
+    MAX_WINDOW_DAYS,
+    MIN_WINDOW_DAYS,
+    Conversion,
+    LinkConversion,
+    Protocol,
+)
 from links.models.fields import MAX_URL
 from links.models.links import (
     ACCOUNT_KINDS,
@@ -22,7 +29,7 @@ from links.models.links import (
     Status,
     Tag,
 )
-from links.models.scripts_and_lists import MAX_LIST_ENTRIES, Entry, Listing, Script
+from links.models.scripts_and_lists import MAX_LIST_ENTRIES, ListEntry, ListKind, Script
 
 __all__ = [
     "ACCOUNT_KINDS",
@@ -33,16 +40,16 @@ __all__ = [
     "MAX_WINDOW_DAYS",
     "MIN_WINDOW_DAYS",
     "ROTATORS",
-    "Attached",
     "Conversion",
     "Datapoint",
     "DatapointKind",
     "Destination",
     "Domain",
     "DomainKind",
-    "Entry",
     "Group",
-    "Listing",
+    "LinkConversion",
+    "ListEntry",
+    "ListKind",
     "Mode",
     "Protocol",
     "RedirectType",

@@ -162,7 +162,7 @@ class Datapoint(VersionedModel):
     notes = models.TextField(blank=True)
     favourite = models.BooleanField(default=False)
     tags = models.ManyToManyField(Tag, blank=True, related_name="datapoints")
-    conversions = models.ManyToManyField(Conversion, through="Attached", related_name="datapoints")
+    conversions = models.ManyToManyField(Conversion, through="LinkConversion", related_name="datapoints")
     scripts = models.ManyToManyField(Script, blank=True, related_name="datapoints")
 
     url = models.CharField(max_length=MAX_URL, blank=True)

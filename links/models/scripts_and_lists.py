@@ -26,25 +26,25 @@ class Script(VersionedModel):
         return self.name
 
 
-class Listing(models.TextChoices):
+class ListKind(models.TextChoices):
     """The account's two lists."""
 
     BLACKLIST = "blacklist", "Addresses that are not tracked"
     WHITELIST = "whitelist", "Hosts a dynamic address may lead to"
 
 
-class Entry(VersionedModel):
+class ListEntry(VersionedModel):
     """An entry of one of the account's two lists."""
 
     account = models.ForeignKey(Account, models.CASCADE, related_name="link_entries")
-    listing = models.CharField(max_length=10, choices=Listing.choices)
+    listing = models.CharField(max_length=10, choices=ListKind.choices)
     value = models.CharField(max_length=253)
     code = CodeField()
     created = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         constraints = [
-            *build_choice_checks("entry", listing=Listing),
+            *build_choice_checks("entry", listing=ListKind),
             models.UniqueConstraint(fields=["account", "listing", "value"], name="one_entry_per_list"),
         ]
 

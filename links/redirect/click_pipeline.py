@@ -191,7 +191,7 @@ def start_click(
     plain = bool(link.destination_host) and not link_cache.is_link_domain(link.destination_host)
     decision = RoutingDecision([(link, link.url)] if plain else [])
     click = LinkClick(link, hit, account, event, bot_reason, decision)
-    click.token = tokens.ClickToken(tokens.new_click_id(), link.link_id, int(now.timestamp()))
+    click.token = tokens.ClickToken(tokens.generate_click_id(), link.link_id, int(now.timestamp()))
     click.address_hashes = click_deduplication.hash_address_for_window(hit.ip, now)
     click.spillover_steps = spillover_steps
     if plain:  # one URL, which is no link of this installation
@@ -285,7 +285,7 @@ def record_click(click: LinkClick, url: str) -> Event | Rejection | None:
     written = ingestion.store_event(click_event, hit.now)
     for nested, nested_url in click.decision.hops[1:]:
         nested_event = {
-            **click_event, "id": tokens.new_click_id(), "link_id": nested.link_id, "group_id": nested.group_id,
+            **click_event, "id": tokens.generate_click_id(), "link_id": nested.link_id, "group_id": nested.group_id,
             "destination": nested_url[:1000], "is_unique": int(click.is_unique(nested)), "cost": nested.cost,
         }  # fmt: skip
         if nested.account_id == link.account_id and not nested.redirect_only:

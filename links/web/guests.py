@@ -56,7 +56,7 @@ def list_guests(scope: LinkScope) -> list[Membership]:
 
 
 @links_page("guests", may="manage")
-def matrix(request: HttpRequest, scope: LinkScope) -> HttpResponse:
+def show_grants(request: HttpRequest, scope: LinkScope) -> HttpResponse:
     """Render the matrix: guests across, groups and links down, a right in each cell. Also invites and removes
     guests."""
     guests = list_guests(scope)
@@ -137,7 +137,7 @@ def save_rights(data: Any, guests: list[Membership], objects: list[tuple[str, in
 @require_safe
 @never_cache
 @links_page("guests", may="manage")
-def guest_key(request: HttpRequest, scope: LinkScope, member_id: int) -> HttpResponse:
+def show_guest_key(request: HttpRequest, scope: LinkScope, member_id: int) -> HttpResponse:
     """Show the key of one of the account's guests."""
     guest = get_object_or_404(Membership, account=scope.account, role=Role.GUEST, pk=member_id)
     title = f"Key of {guest.display_name}"
@@ -146,7 +146,7 @@ def guest_key(request: HttpRequest, scope: LinkScope, member_id: int) -> HttpRes
 
 @require_safe
 @links_page("toolbox", may="view")
-def toolbox(request: HttpRequest, scope: LinkScope) -> HttpResponse:
+def show_toolbox(request: HttpRequest, scope: LinkScope) -> HttpResponse:
     """Render every operation, to be tried with the account's key (owners) or the member's own; it is fetched when
     needed."""
     owner = scope.membership.role == Role.OWNER

@@ -14,7 +14,7 @@ from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 
-from links.permissions import LinkScope, link_scope_for
+from links.permissions import LinkScope, get_link_scope_or_404
 
 register = template.Library()
 LinksView = Callable[..., HttpResponseBase]
@@ -41,7 +41,7 @@ def links_page(part: str, may: str = "view") -> Callable[[LinksView], LinksView]
         @wraps(view)
         def page(request: HttpRequest, *args: Any, **named: Any) -> HttpResponseBase:
             request.links_part = part  # type: ignore[attr-defined]
-            response = view(request, link_scope_for(request, may), *args, **named)
+            response = view(request, get_link_scope_or_404(request, may), *args, **named)
             response.headers.setdefault("Cache-Control", "private, no-store")
             return response
 
@@ -58,7 +58,7 @@ def list_open_pages(scope: LinkScope) -> list[tuple[str, str, str]]:
 def list_link_pages(request: HttpRequest) -> list[tuple[str, str]]:
     """List the same pages for "go anywhere": (label, URL); none for those who see no links."""
     try:
-        scope = link_scope_for(request, "view")
+        scope = get_link_scope_or_404(request, "view")
     except Http404:
         return []
     pages = [(label if part == "list" else f"Links · {label}", href) for part, href, label in list_open_pages(scope)]

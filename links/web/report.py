@@ -19,7 +19,7 @@ from accounts.models import Account
 from links import link_statistics
 from links.models import Conversion, Datapoint, DatapointKind
 from links.permissions import LinkScope
-from links.public_urls import tracking_url
+from links.public_urls import build_tracking_url
 from links.web.page_layout import links_page, render_page
 from reports.dashboard.presenters.graph import GraphSeries, draw_graph
 from reports.formatting import format_money
@@ -100,7 +100,7 @@ def build_web_figures(scope: LinkScope, row: Datapoint, period: Period, locale: 
 
 @require_safe
 @links_page("list")
-def report(request: HttpRequest, scope: LinkScope, datapoint_id: int) -> HttpResponse:
+def show_report(request: HttpRequest, scope: LinkScope, datapoint_id: int) -> HttpResponse:
     """Render the report of one link in a period."""
     row = get_object_or_404(scope.datapoints(), pk=datapoint_id)
     text, period = parse_period(request, scope.account.timezone)
@@ -117,7 +117,7 @@ def report(request: HttpRequest, scope: LinkScope, datapoint_id: int) -> HttpRes
     if scope.get_option("hitOptions", "hideReferrer"):
         tables = [table for table in tables if table["label"] != "Referrers"]
     return render_page(
-        request, scope, "report", row=row, address=tracking_url(row), counts=counts, pixel=pixel, tables=tables,
+        request, scope, "report", row=row, address=build_tracking_url(row), counts=counts, pixel=pixel, tables=tables,
         periods=[(name, label, name == text) for name, label in PERIODS], period=text,
         graph=draw_graph(series, locale, lambda key: f"?period={key[:10]}") if times else None,
         hits=counts[metrics[0]],
@@ -135,7 +135,7 @@ def report(request: HttpRequest, scope: LinkScope, datapoint_id: int) -> HttpRes
 
 @require_POST
 @links_page("list", may="manage")
-def watch(request: HttpRequest, scope: LinkScope, datapoint_id: int) -> HttpResponse:
+def watch_destination(request: HttpRequest, scope: LinkScope, datapoint_id: int) -> HttpResponse:
     """Create a monitor of the link's destination, at the site on its host or the account's first."""
     row = get_object_or_404(scope.datapoints("edit"), pk=datapoint_id)
     site = find_site_for_url(scope.account, row.url)

@@ -15,7 +15,7 @@ from accounts.branding import find_brand_by_host
 from accounts.models import Account, HostClaim, HostOwner, Purpose, User, VerificationMethod
 from accounts.services import account_brand_set
 from links.clickmeter.operations import OPERATIONS
-from links.public_urls import system_domain
+from links.public_urls import get_system_domain
 from links.services.domains import domain_create
 from sites.models import Site
 from sites.services import site_create
@@ -55,7 +55,7 @@ def world(settings: Any, fresh_links: None, account: Account) -> Iterator[None]:
 
 def set_up_installation(settings: Any, account: Account) -> None:
     settings.BASE_URL, settings.LINK_DOMAIN, settings.CLICKMETER_HOSTS = f"http://{BASE}", SHARED, (API,)
-    system_domain()
+    get_system_domain()
     account_brand_set(account=account, host=BRAND, name="Alice Numbers")
     domain = domain_create(account=account, name=LINKS)
     site_create(account=account, domain=SITE)
@@ -141,7 +141,7 @@ def test_a_name_above_or_below_a_proved_site_is_nobodys(host: str, account: Acco
 
 def test_a_former_link_domain_stays_the_installations(claimant: Claimant, settings: Any) -> None:
     settings.LINK_DOMAIN = "new.saas.example"
-    system_domain()
+    get_system_domain()
     learn()
     for way in WAYS.values():
         assert "belongs to this installation itself" in way.claim(claimant, SHARED)

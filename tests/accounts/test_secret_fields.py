@@ -42,7 +42,7 @@ KEPT = {
     "links.Datapoint.password": "hashed",
     "links.Datapoint.encode_url": "public",
     "links.Datapoint.encode_ip": "public",
-    "links.Entry.code": "public",  # a number in another form
+    "links.ListEntry.code": "public",  # a number in another form
     "auth.Permission.codename": "public",
     "sessions.Session.session_key": "hashed",
 }

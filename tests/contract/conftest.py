@@ -17,7 +17,7 @@ from django.test import override_settings
 
 from accounts.models import Account, Role
 from links.models import Domain
-from links.public_urls import system_domain
+from links.public_urls import get_system_domain
 from sites import site_cache
 from sites.services import site_create
 from tests.conftest import member
@@ -44,7 +44,7 @@ def fixed_conditions(migrated_store: None, django_db_setup: None, django_db_bloc
     """The clock stands at NOW, keys are derived from one secret, and what is drawn is always the same."""
     with django_db_blocker.unblock(), override_settings(SECRET_KEY=SECRET), seed_choices(WORLD):
         with time_machine.travel(NOW, tick=False), transaction.atomic():
-            Domain.objects.filter(pk=system_domain().pk).update(id=1)  # it is made anew by some tests
+            Domain.objects.filter(pk=get_system_domain().pk).update(id=1)  # it is made anew by some tests
             forget_all()
             number_rows()
             yield

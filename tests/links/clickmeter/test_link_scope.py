@@ -16,7 +16,7 @@ from django.apps import apps
 from accounts.models import Account, Grant, Membership, Right
 from accounts.services import grant_set
 from links.clickmeter.operations import OPERATIONS, Operation
-from links.models import Listing
+from links.models import ListKind
 from links.services.conversions import conversion_create
 from links.services.domains import domain_create
 from links.services.groups import group_create
@@ -55,8 +55,8 @@ def belongings_of(account: Account, word: str) -> World:
         "tag": group.tags.get(),
         "domain": domain_create(account=account, name=f"go.{word}.test"),
         "guest": guest_create(account=account, email=f"guest@{word}.test", name=word),
-        "white": entry_create(account=account, listing=Listing.WHITELIST, value=f"{word}.test"),
-        "black": entry_create(account=account, listing=Listing.BLACKLIST, value=f"192.0.2.{len(word)}"),
+        "white": entry_create(account=account, listing=ListKind.WHITELIST, value=f"{word}.test"),
+        "black": entry_create(account=account, listing=ListKind.BLACKLIST, value=f"192.0.2.{len(word)}"),
     }
 
 
