@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from accounts.host_names import normalize_host
 from links.models import Datapoint, Domain, Status
 from links.routing.engine import MAX_HOPS
-from links.routing.link_cache import has_root_aliases, is_installation_link_host, load_domains_by_name, get_system_host
+from links.routing.link_cache import get_system_host, has_root_aliases, is_installation_link_host, load_domains_by_name
 from links.routing.rules import list_destinations
 
 LinkAddress = tuple[int, str]  # domain, alias in lower case
