@@ -22,7 +22,7 @@ from reports.clicky.account_sites import authenticate
 from reports.clicky.outputs import ClickyError
 from reports.clicky.stats_request import is_site_id
 from reports.clicky.views import read_parameters
-from sites.selectors import sites_for_actor
+from sites.selectors import select_sites
 
 
 @csrf_exempt
@@ -49,7 +49,7 @@ def find_account(user: User, site_id: str) -> Account:
     """Return the account that gets the link. Raises ClickyError if the user may create no links there."""
     memberships = user.memberships.accepted().exclude(role=Role.GUEST).select_related("account")
     if site_id:
-        site = sites_for_actor(user).filter(pk=int(site_id)).first() if is_site_id(site_id) else None
+        site = select_sites(user).filter(pk=int(site_id)).first() if is_site_id(site_id) else None
         if site is None:
             raise ClickyError("Invalid site_id.")
         memberships = memberships.filter(account_id=site.account_id)

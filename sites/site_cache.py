@@ -110,7 +110,7 @@ def refresh() -> None:
     global _cache
     with _loading:
         loaded = SiteCache(change=get_newest_change_number())
-        for site_row in _sites_with_proof(deleted=None):
+        for site_row in _select_sites_with_proof(deleted=None):
             _add_site(loaded, build_site_config(site_row))
         for key_row in ApiKey.objects.filter(revoked=None):
             loaded.keys[key_row.hash] = build_key_config(key_row)
@@ -132,7 +132,7 @@ def load_changes() -> bool:
         refresh()
         return True
     with _loading:
-        for site_row in _sites_with_proof(change__gt=cached):
+        for site_row in _select_sites_with_proof(change__gt=cached):
             _remove_site(_cache, site_row.pk)
             if site_row.deleted is None:
                 _add_site(_cache, build_site_config(site_row))
@@ -163,7 +163,7 @@ def forget() -> None:
     _last_used.clear()
 
 
-def _sites_with_proof(**conditions: Any) -> QuerySet[Site]:
+def _select_sites_with_proof(**conditions: Any) -> QuerySet[Site]:
     """Select sites annotated with `domain_proof`, for `build_site_config`."""
     claims = list_verified_claims(Purpose.SITE).filter(account=OuterRef("account"), host=OuterRef("domain"))
     rows = Site.objects.filter(**conditions).select_related("account")
@@ -172,7 +172,7 @@ def _sites_with_proof(**conditions: Any) -> QuerySet[Site]:
 
 def _add_site(cache: SiteCache, config: SiteConfig) -> None:
     cache.sites[config.site_id] = config
-    cache.account_hosts.add(_account_hosts(config), config.site_id)
+    cache.account_hosts.add(_list_account_hosts(config), config.site_id)
     cache.account_site_ids = {}
     if _receives_keyless_hits(config):
         cache.verified_domains.add([config.domain], config.site_id)
@@ -181,12 +181,12 @@ def _add_site(cache: SiteCache, config: SiteConfig) -> None:
 def _remove_site(cache: SiteCache, site_id: int) -> None:
     config = cache.sites.pop(site_id, None)
     if config is not None:
-        cache.account_hosts.remove(_account_hosts(config), site_id)
+        cache.account_hosts.remove(_list_account_hosts(config), site_id)
         cache.account_site_ids = {}
         cache.verified_domains.remove([config.domain], site_id)
 
 
-def _account_hosts(config: SiteConfig) -> list[tuple[int, str]]:
+def _list_account_hosts(config: SiteConfig) -> list[tuple[int, str]]:
     names = [*config.hosts.exact, *(f"*{suffix}" for suffix in config.hosts.suffixes)]
     return [(config.account_id, name) for name in names]
 

@@ -23,7 +23,7 @@ from accounts.services import account_lock
 from goals.models import Segment
 from reports.sharing.models import Share
 from sites.models import Site
-from sites.selectors import sites_for_actor
+from sites.selectors import select_sites
 
 SHARED_LINK_KIND = "share"  # kind of exposed key in `accounts.revocation`
 TOKEN_LENGTH = 32  # characters of a random secret: whoever knows it may read the report
@@ -97,13 +97,13 @@ def list_ending_shares(membership: Membership, leaves: bool) -> list[Share]:
     """Return the member's own links that end: all of them if the member leaves, else of sites they may not edit."""
     rows = Share.objects.filter(site__account=membership.account, created_by=membership.user_id, revoked=None)
     if not leaves:
-        rows = rows.exclude(site__in=sites_for_actor(Bearer(membership), "edit"))
+        rows = rows.exclude(site__in=select_sites(Bearer(membership), "edit"))
     return list(rows)
 
 
 def list_readable_shares(membership: Membership) -> set[tuple[int, str]]:
     """Return (id, name of the secret) of the links the member can read: all open ones of sites they may edit."""
-    edited = sites_for_actor(Bearer(membership), "edit")
+    edited = select_sites(Bearer(membership), "edit")
     rows = Share.objects.open(timezone.now()).filter(site__in=edited)
     return {(share_id, "token") for share_id in rows.values_list("pk", flat=True)}
 

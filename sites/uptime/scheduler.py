@@ -23,7 +23,7 @@ from django.utils import timezone
 
 from accounts.operations.task_runs import run_each
 from sites.fair_rounds import FinishedJob, Job, Slots, choose_rows, run_fair_round
-from sites.uptime.history import bucket_of
+from sites.uptime.history import find_bucket
 from sites.uptime.models import MAX_INTERVAL, Incident, Monitor, UptimeHour, WatchedPeriod
 from sites.uptime.state_machine import CheckResult, MonitorStatus, StateName, Transition, apply_check, find_next_check
 from sites.uptime.watched_time import KEEP_PERIODS, record_check
@@ -192,7 +192,7 @@ def count_results(row: UptimeHour, results: Sequence[CheckResult]) -> None:
     for result in results:
         row.checks += 1
         if result.ok:
-            index = str(bucket_of(result.milliseconds))
+            index = str(find_bucket(result.milliseconds))
             row.histogram[index] = row.histogram.get(index, 0) + 1
         else:
             row.failures += 1

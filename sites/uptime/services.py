@@ -40,7 +40,7 @@ def monitor_create(*, site: Site, url: str, now: datetime | None = None, **field
     """Create a monitor, due at once. Raises ValidationError with a sentence per field."""
     monitor = Monitor(site=site, url=url, next_due=now or timezone.now(), **fields)
     account_lock(site.account)
-    check_limit(site.account, "monitors", used=monitors_of(site.account).count(), field="url", what="monitors")
+    check_limit(site.account, "monitors", used=select_monitors(site.account).count(), field="url", what="monitors")
     validate_monitor(monitor)
     monitor.save()
     return monitor
@@ -55,7 +55,7 @@ def monitor_update(*, monitor: Monitor, changes: Mapping[str, Any], now: datetim
     if changes.get("enabled") and not Monitor.objects.filter(pk=monitor.pk, enabled=True).exists():
         account = monitor.site.account
         account_lock(account)
-        running = monitors_of(account).filter(enabled=True).count()
+        running = select_monitors(account).filter(enabled=True).count()
         check_limit(account, "monitors", used=running, field="enabled", what="monitors that are on")
     for name in EDITABLE:
         if name in changes:
@@ -112,7 +112,7 @@ def monitor_delete(*, monitor: Monitor) -> None:
     monitor.delete()
 
 
-def monitors_of(account: Account) -> QuerySet[Monitor]:
+def select_monitors(account: Account) -> QuerySet[Monitor]:
     """Select the monitors of all sites of the account that are not deleted."""
     return Monitor.objects.filter(site__account=account, site__deleted=None)
 

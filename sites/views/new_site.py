@@ -20,16 +20,16 @@ from accounts.security import rate_limits
 from sites.forms import NewSiteForm
 from sites.installation_check import Finding, check_installation, read_latest_traffic
 from sites.models import Site
-from sites.selectors import site_for, sites_for_actor
+from sites.selectors import get_site_or_404, select_sites
 from sites.services import site_create
 from sites.settings_pages import build_settings_context
-from sites.views.site_settings import snippet_host
+from sites.views.site_settings import get_snippet_host
 
 
 @login_required
 def redirect_home(request: HttpRequest) -> HttpResponse:
     """Redirect to the user's only site, else to the list of sites."""
-    sites = list(sites_for_actor(request.user)[:2])
+    sites = list(select_sites(request.user)[:2])
     return redirect("dashboard:overview", sites[0].pk) if len(sites) == 1 else redirect("dashboard:sites")
 
 
@@ -70,8 +70,8 @@ def build_snippet(site: Site, host: str) -> str:
 @never_cache
 def show_tracking_code(request: HttpRequest, site_id: int) -> HttpResponse:
     """Show the snippet; a POST checks whether a page has it."""
-    site = site_for(request, site_id, may="edit")
-    host = snippet_host(request, site)
+    site = get_site_or_404(request, site_id, may="edit")
+    host = get_snippet_host(request, site)
     url = request.POST.get("url", "")
     check_result = check_page(request, site, url, host) if request.method == "POST" else None
     context: dict[str, Any] = {
@@ -97,7 +97,7 @@ def check_page(request: HttpRequest, site: Site, url: str, host: str) -> Finding
 @never_cache
 def show_first_hit(request: HttpRequest, site_id: int) -> HttpResponse:
     """Show whether the first hit has arrived: the part of the page that is polled, or a full page without scripts."""
-    site = site_for(request, site_id, may="edit")
+    site = get_site_or_404(request, site_id, may="edit")
     context = {
         "traffic": read_latest_traffic(site.pk, clock.now()),
         **build_settings_context(request, site, "tracking-code"),
