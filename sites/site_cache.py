@@ -1,7 +1,7 @@
 """In-memory cache of sites and keys, so that the hot path never waits for the database.
 
 A thread (`start`) polls twice a second for the newest change number and loads only the rows that changed since; every
-five minutes it loads all of them. While the database is away, the cached rows stay in use.
+five minutes it loads all of them. While the database is unavailable, the cached rows stay in use.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def list_sites() -> list[SiteConfig]:
 
 
 def refresh() -> None:
-    """Load everything now. Raises Django's DatabaseError while the database is away."""
+    """Load everything now. Raises Django's DatabaseError while the database is unavailable."""
     global _cache
     with _loading:
         loaded = SiteCache(change=get_newest_change_number())

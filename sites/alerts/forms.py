@@ -96,6 +96,6 @@ class AlertForm(forms.ModelForm):
                 self.add_error(f"p_{row.name}", str(error))
         return data
 
-    def parameters(self) -> dict[str, Any]:
+    def get_parameters(self) -> dict[str, Any]:
         """Return the condition's parameters as entered."""
         return {row.name: self.cleaned_data[f"p_{row.name}"] for row in self.condition.parameters}

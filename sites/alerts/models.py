@@ -29,7 +29,7 @@ class ChannelQuerySet(models.QuerySet["Channel"]):
 
 
 class Channel(models.Model):
-    """Where messages are sent: an e-mail address or a hook.
+    """Where notifications are sent: an e-mail address or a webhook.
 
     Until its recipient has confirmed it (`confirmed`), an e-mail address gets only the mail that asks to confirm.
     `failing_since` is the first of consecutive failures; after a day of them the channel is switched off.
@@ -96,7 +96,7 @@ class DeliveryState(models.TextChoices):
 
 
 class Delivery(models.Model):
-    """A message to a channel. (channel, key) is unique, so that no notification is sent twice."""
+    """One notification to one channel. (channel, key) is unique, so that no notification is sent twice."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     channel = models.ForeignKey(Channel, models.CASCADE, related_name="deliveries")

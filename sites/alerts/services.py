@@ -1,5 +1,6 @@
-"""Writes to channels and alerts: queue each message once, and evaluate the polled conditions. And
-what ends when a member leaves: the channels that mail to them; and which webhooks' secrets they could read.
+"""Writes to channels and alerts: notifications are queued once, and the polled conditions evaluated.
+
+And what ends when a member leaves: the channels that mail to them; and which webhooks' secrets they could read.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def channel_save(*, channel: Channel, now: datetime | None = None) -> Channel:
         used = Channel.objects.filter(account=channel.account).count()
         check_limit(channel.account, "channels", used=used, field="name", what="channels")
     if channel.enabled and channel.kind != ChannelKind.EMAIL:
-        check_hook(channel)
+        check_webhook(channel)
     if before is None or (before.kind, before.target) != (channel.kind, channel.target):
         member = channel.kind == ChannelKind.EMAIL and is_member_address(channel.account, channel.target)
         channel.confirmed = (now or timezone.now()) if member else None
@@ -67,7 +68,7 @@ def channel_delete(*, channel: Channel) -> None:
     channel.delete()
 
 
-def check_hook(channel: Channel) -> None:
+def check_webhook(channel: Channel) -> None:
     """Raise ValidationError for a hook that may not be reached, as far as can be checked without a DNS lookup."""
     try:
         check_host(channel.target)

@@ -1,6 +1,6 @@
-"""Preparing and sending a message, by kind of channel.
+"""How a delivery is prepared and sent, by kind of channel.
 
-`prepare_…` may read the database. It returns a coroutine function that sends the message and may not, because it runs
+`prepare_…` may read the database. It returns a coroutine function that sends it and may not, because it runs
 in an event loop with many others.
 """
 
@@ -25,7 +25,7 @@ from sites.alerts.confirmation import build_stop_link
 from sites.alerts.models import ChannelKind, Delivery
 from sites.outbound import OutboundError, OutboundNotSent, fetch_async
 
-HOOK_SECONDS = 15
+WEBHOOK_SECONDS = 15
 MAX_RESPONSE_BYTES = 2_000  # of a hook; the body is not used
 Send = Callable[[], Awaitable[None]]
 
@@ -71,7 +71,7 @@ def build_email(delivery: Delivery) -> EmailMultiAlternatives:
 
 def prepare_slack(delivery: Delivery, now: datetime) -> Send:
     subject, text = escape_slack(join_lines(delivery.subject)), escape_slack(delivery.text)
-    return partial(post_to_hook, delivery, {"text": f"*{subject}*\n{text}"}, {})
+    return partial(post_to_webhook, delivery, {"text": f"*{subject}*\n{text}"}, {})
 
 
 def escape_slack(text: str) -> str:
@@ -89,7 +89,7 @@ def prepare_webhook(delivery: Delivery, now: datetime) -> Send:
     }
     timestamp = str(int(now.timestamp()))
     signature = sign(delivery.channel.secret, timestamp, json.dumps(body).encode())
-    return partial(post_to_hook, delivery, body, {"X-Timestamp": timestamp, "X-Signature": f"sha256={signature}"})
+    return partial(post_to_webhook, delivery, body, {"X-Timestamp": timestamp, "X-Signature": f"sha256={signature}"})
 
 
 def sign(secret: str, timestamp: str, body: bytes) -> str:
@@ -97,7 +97,7 @@ def sign(secret: str, timestamp: str, body: bytes) -> str:
     return hmac.new(secret.encode(), timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
 
 
-async def post_to_hook(delivery: Delivery, body: dict[str, Any], headers: dict[str, str]) -> None:
+async def post_to_webhook(delivery: Delivery, body: dict[str, Any], headers: dict[str, str]) -> None:
     """POST a JSON body to the channel's hook. Raises DeliveryFailed.
 
     Redirects are not followed, because signature and text are meant for the address that was entered.
@@ -110,7 +110,7 @@ async def post_to_hook(delivery: Delivery, body: dict[str, Any], headers: dict[s
     content = json.dumps(body).encode()
     try:
         response = await fetch_async(
-            delivery.channel.target, method="POST", headers=all_headers, content=content, timeout=HOOK_SECONDS,
+            delivery.channel.target, method="POST", headers=all_headers, content=content, timeout=WEBHOOK_SECONDS,
             follow=False, max_bytes=MAX_RESPONSE_BYTES,
         )  # fmt: skip
     except OutboundError as error:

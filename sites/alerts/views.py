@@ -79,7 +79,7 @@ def edit_alert(request: HttpRequest, site_id: int, condition: str = "", alert_id
     if request.method == "POST" and form.is_valid():
         saved, channels = form.save(commit=False), form.cleaned_data["channels"]
         try:
-            alert_save(alert=saved, parameters=form.parameters(), channels=channels)
+            alert_save(alert=saved, parameters=form.get_parameters(), channels=channels)
         except ValidationError as error:
             add_errors(form, error)
         else:

@@ -31,7 +31,7 @@ from sites.uptime.watched_time import KEEP_PERIODS, record_check
 log = logging.getLogger(__name__)
 MAX_RUNNING = 400  # checks that run at the same time
 MAX_PER_ACCOUNT = 150
-ROUND_SECONDS = 55.0  # then a round claims nothing more; the next one may begin a little earlier
+ROUND_SECONDS = 55.0  # after this a round claims no more rows; the next one may begin a little earlier
 MAX_CAUSE_LENGTH = 200
 CLOCK_TOLERANCE = timedelta(minutes=1)  # by which the clocks of several machines may differ
 Check = Callable[[Monitor], Awaitable[CheckResult]]
