@@ -43,10 +43,10 @@ DAY = timedelta(days=1)
 # Why no tenant can be in the way of others there
 WITHOUT_TENANTS = {
     "heartbeat": "reads and writes one number in the cache",
-    "uptime forgets": "is one DELETE by age, over all rows",
-    "links paused": "is one UPDATE by date, over all links",
-    "sessions cleared": "is one DELETE by age, over all sessions",
-    "mail files cleared": "looks at the age of files alone",
+    "old uptime history": "is one DELETE by age, over all rows",
+    "expired links": "is one UPDATE by date, over all links",
+    "expired sessions": "is one DELETE by age, over all sessions",
+    "old mail files": "looks at the age of files alone",
     "salts": "makes the day's salt, which belongs to nobody",
 }
 
@@ -249,7 +249,7 @@ def test_a_broken_row_of_one_tenant_leaves_the_others_their_work(world, name) ->
     assert not done()
     [row] = [row for row in PERIODIC_TASKS if row.name == name]
     function = import_string(row.path)
-    function() if name == "corrections finished" else function(now=NOW)
+    function() if name == "interrupted corrections" else function(now=NOW)
     assert done()
 
 
