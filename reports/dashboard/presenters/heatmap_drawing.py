@@ -1,7 +1,8 @@
 """A page's clicks as SVG drawn on the server: an outline of the page, cells by clicks, and the curve of scroll depth.
 
 One unit is a thousandth of the page's width. Colours are the classes `heat-level-1` to `heat-level-7`, of one hue and
-evenly decreasing lightness (static/css/heatmaps.css). The levels grow by a factor, because a few spots get most of the clicks.
+evenly decreasing lightness (static/css/heatmaps.css). The levels grow by a factor, because a few spots get most of the
+clicks.
 """
 
 from __future__ import annotations
