@@ -23,7 +23,7 @@ from celery.worker import WorkController
 from django.conf import settings
 from django.utils.module_loading import import_string
 
-from config.database_outage_backoff import DatabaseOutageBackoff
+from config.outages import DatabaseOutageBackoff
 from config.periodic_tasks import PERIODIC_TASKS, PeriodicTask
 
 log = logging.getLogger(__name__)

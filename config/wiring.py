@@ -1,8 +1,8 @@
 """Registrations of higher apps with lower ones, which may not import them."""
 
 from accounts.account_limits import LIMITS
-from accounts.custom_domains.reserved import register_reserved_hosts
 from accounts.custom_domains.services import register_claim_listener
+from accounts.host_names import register_reserved_hosts
 from accounts.permissions import register_grant_kind
 from accounts.revocation import register_dependent_access, register_shared_keys
 from accounts.services import ACCOUNT_KEY, GUEST_KEYS
@@ -17,8 +17,7 @@ from links.public_urls import is_former_link_domain
 from links.redirect.endpoints import register_endpoints
 from links.routing import link_cache
 from links.selectors import DATAPOINT_KIND, GROUP_KIND, list_visible_links
-from links.web import docs as links_docs
-from links.web.page_layout import list_link_pages
+from links.web.page_layout import DOCS_COLLECT, DOCS_PROGRAMS, list_link_pages
 from reports.alert_conditions import TRAFFIC_CONDITIONS
 from reports.dashboard.navigation import register_navigation
 from reports.docs import DocPage, list_documentation_links
@@ -90,9 +89,9 @@ register_settings_page("heatmaps", "Heatmaps")
 register_settings_page("sharing", "Sharing")
 
 # The documentation
-register_docs("Collect", *docs_pages.COLLECT, *links_docs.COLLECT)
+register_docs("Collect", *docs_pages.COLLECT, *DOCS_COLLECT)
 register_docs("Look", *docs_pages.LOOK)
-register_docs("Programs", *docs_pages.PROGRAMS, *links_docs.PROGRAMS)
+register_docs("Programs", *docs_pages.PROGRAMS, *DOCS_PROGRAMS)
 register_docs(
     "Run",
     *docs_pages.RUN,

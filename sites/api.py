@@ -10,7 +10,7 @@ from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.api.base_view import ManagementView, paginate, validate_data
+from accounts.api.management_view import ManagementView, paginate, validate_data
 from accounts.permissions import get_acting_user
 from sites.models import ApiKey, Site
 from sites.selectors import get_site_for_actor, may_on_site, select_sites

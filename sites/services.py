@@ -11,9 +11,8 @@ from django.utils import timezone as clock
 from django.utils.crypto import get_random_string
 
 from accounts.account_limits import check_limit
-from accounts.custom_domains.reserved import is_reserved_host
 from accounts.custom_domains.services import host_claim, host_provision, host_release
-from accounts.host_names import is_public_host, normalize_host
+from accounts.host_names import is_public_host, is_reserved_host, normalize_host
 from accounts.keys import derive_key, generate_key, hash_key
 from accounts.models import Account, HostClaim, Purpose, User
 from accounts.revocation import exposed_keys_clear

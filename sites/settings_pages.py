@@ -7,7 +7,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from accounts.settings_navigation import build_account_navigation, build_link
+from accounts.settings_parts import build_account_navigation, build_link
 from sites.models import Site
 from sites.selectors import may_on_site
 

@@ -14,8 +14,7 @@ from typing import Any
 from django.db.models import OuterRef, QuerySet, Subquery
 
 from accounts.branding import build_tracker_names
-from accounts.custom_domains.reserved import is_installation_host
-from accounts.host_names import normalize_host, toggle_www
+from accounts.host_names import is_installation_host, normalize_host, toggle_www
 from accounts.keys import hash_key
 from accounts.models import Purpose, VerificationMethod
 from accounts.selectors import list_verified_claims

@@ -28,7 +28,7 @@ ORDER: dict[str, tuple[str, ...]] = {
     "accounts": (
         "host_names", "threads", "keys", "validators", "models", "account_limits", "permissions",
         "revocation", "selectors", "forms", "security", "custom_domains", "branding", "mail", "services",
-        "settings_navigation", "api", "views", "management", "apps", "urls", "operations",
+        "settings_parts", "api", "views", "management", "apps", "urls", "operations",
     ),
     "sites": (
         "amounts", "fast_settings", "hosts", "onsite_tokens", "page_paths",

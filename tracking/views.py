@@ -17,7 +17,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.api.base_view import ManagementView
+from accounts.api.management_view import ManagementView
 from sites.models import Site
 from sites.selectors import get_site_for_actor, get_site_or_404
 from sites.settings_pages import build_settings_context

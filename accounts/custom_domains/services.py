@@ -12,8 +12,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone as clock
 
-from accounts.custom_domains.reserved import is_installation_host, is_reserved_host
-from accounts.host_names import is_public_host, normalize_host
+from accounts.host_names import is_installation_host, is_public_host, is_reserved_host, normalize_host
 from accounts.models import EXCLUSIVE_PURPOSES, Account, HostClaim, HostOwner, Purpose, VerificationMethod
 
 EXAMPLE_HOSTS = {Purpose.LINKS: "go.example.com", Purpose.BRAND: "stats.example.org", Purpose.SITE: "example.org"}

@@ -26,8 +26,7 @@ from accounts.services import (
     user_password_set,
     user_update,
 )
-from accounts.settings_navigation import build_account_navigation
-from accounts.views.button_responses import check_host_now, render_secrets
+from accounts.settings_parts import build_account_navigation, check_host_now, render_secrets
 from accounts.views.sign_in import get_next_page
 
 

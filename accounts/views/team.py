@@ -30,7 +30,7 @@ from accounts.services.invitations import (
     mail_invitation,
     pending_member_invite,
 )
-from accounts.settings_navigation import build_account_navigation
+from accounts.settings_parts import build_account_navigation
 
 MAX_CHOICES = 200  # objects of one kind on a page
 MAX_EXPOSED_KEYS = 100  # exposed keys on a page

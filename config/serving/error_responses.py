@@ -18,9 +18,8 @@ from django.utils.html import escape
 from django.views.debug import SafeExceptionReporterFilter
 from django.views.defaults import page_not_found, permission_denied
 
-from accounts.api.base_view import ERROR_CODES
-from accounts.custom_domains.reserved import is_api_host
-from accounts.host_names import normalize_host
+from accounts.api.management_view import ERROR_CODES
+from accounts.host_names import is_api_host, normalize_host
 from links.clickmeter.errors import ApiError
 from links.redirect.responses import render_html_page
 from reports.clickport import errors as clickport

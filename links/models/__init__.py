@@ -15,6 +15,7 @@ from links.models.conversions import (
 from links.models.fields import MAX_URL
 from links.models.links import (
     ACCOUNT_KINDS,
+    MAX_LIST_ENTRIES,
     MAX_SCRIPTS,
     ROTATORS,
     Datapoint,
@@ -23,13 +24,15 @@ from links.models.links import (
     Domain,
     DomainKind,
     Group,
+    ListEntry,
+    ListKind,
     Mode,
     RedirectType,
     ReferrerClean,
+    Script,
     Status,
     Tag,
 )
-from links.models.scripts_and_lists import MAX_LIST_ENTRIES, ListEntry, ListKind, Script
 
 __all__ = [
     "ACCOUNT_KINDS",

@@ -1,4 +1,4 @@
-"""Tracked links and pixels (ClickMeter calls both datapoints), their domains, groups, tags and watched destinations."""
+"""Tracked links and pixels (ClickMeter calls both datapoints), and what they use: domains, groups, scripts, lists …"""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from django.db.models.functions import Lower
 
 from accounts.models import Account
 from links.models.conversions import Conversion
-from links.models.fields import MAX_URL, build_choice_checks
-from links.models.scripts_and_lists import Script
+from links.models.fields import MAX_URL, CodeField, build_choice_checks
 from sites.models import VersionedModel
 
+MAX_LIST_ENTRIES = 50  # of each of an account's lists
 MAX_SCRIPTS = 20  # of one link, since every click sends all of them
 
 
@@ -94,6 +94,47 @@ class Group(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Script(VersionedModel):
+    """A retargeting snippet that runs on an interstitial page before the redirect."""
+
+    account = models.ForeignKey(Account, models.CASCADE, related_name="link_scripts")
+    name = models.CharField(max_length=200)
+    script = models.TextField(max_length=20_000)
+    created = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=~models.Q(script=""), name="script_is_not_empty")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ListKind(models.TextChoices):
+    """The account's two lists."""
+
+    BLACKLIST = "blacklist", "Addresses that are not tracked"
+    WHITELIST = "whitelist", "Hosts a dynamic address may lead to"
+
+
+class ListEntry(VersionedModel):
+    """An entry of one of the account's two lists."""
+
+    account = models.ForeignKey(Account, models.CASCADE, related_name="link_entries")
+    listing = models.CharField(max_length=10, choices=ListKind.choices)
+    value = models.CharField(max_length=253)
+    code = CodeField()
+    created = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            *build_choice_checks("entry", listing=ListKind),
+            models.UniqueConstraint(fields=["account", "listing", "value"], name="one_entry_per_list"),
+        ]
+
+    def __str__(self) -> str:
+        return self.value
 
 
 class DatapointKind(models.IntegerChoices):

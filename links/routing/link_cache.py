@@ -16,8 +16,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
-from accounts.custom_domains.reserved import is_api_host, is_dashboard_host, is_installation_host
-from accounts.host_names import normalize_host
+from accounts.host_names import is_api_host, is_dashboard_host, is_installation_host, normalize_host
 from accounts.models import Account, HostClaim, Purpose
 from accounts.security.client_ip import parse_networks
 from accounts.selectors import list_verified_claims

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_safe
 from accounts.models import Membership, Right, Role
 from accounts.services import grant_set
 from accounts.services.invitations import InvitationMail, mail_invitation, pending_member_invite
-from accounts.views.button_responses import render_secrets
+from accounts.settings_parts import render_secrets
 from links.clickmeter.operations import group_by_tag
 from links.models import Status
 from links.permissions import DATAPOINT, GROUP, LinkScope, load_rights_by_guest

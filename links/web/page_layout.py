@@ -1,5 +1,5 @@
-"""The layout that the pages of links share: permissions, navigation, and errors of services in forms. By the tag
-`may_open_links` templates of any page learn whether the reader may open these.
+"""What the pages of links share: permissions, navigation, and errors of services in forms; and what other pages know of
+them: links for "go anywhere", pages of the documentation, and the tag `may_open_links`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,10 @@ from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 
+from links.clickmeter.operations import OPERATIONS, group_by_tag
+from links.models import MAX_CONVERSIONS, Mode
 from links.permissions import LinkScope, get_link_scope_or_404
+from reports.docs import DocPage
 
 register = template.Library()
 LinksView = Callable[..., HttpResponseBase]
@@ -93,3 +96,25 @@ def may_open_links(context: Any) -> bool:
     """Return whether the reader may open the pages of tracked links."""
     request = context.get("request")
     return request is not None and request.user.is_authenticated and bool(list_link_pages(request))
+
+
+def build_links_context(request: HttpRequest) -> dict[str, Any]:
+    """Build the context of the page about links: the modes by their numbers."""
+    return {"modes": Mode.choices, "most_conversions": MAX_CONVERSIONS}
+
+
+def build_clickmeter_context(request: HttpRequest) -> dict[str, Any]:
+    """Build the context of the page about the API: all operations by tag."""
+    return {"count": len(OPERATIONS), "by_tag": group_by_tag()}
+
+
+DOCS_COLLECT = (
+    DocPage(
+        "links", "Tracked links", "Links, pixels and conversions; from a click to its revenue.", build_links_context
+    ),
+)
+DOCS_PROGRAMS = (
+    DocPage(
+        "clickmeter", "Links API", "Links and their numbers; ClickMeter's programs work here.", build_clickmeter_context
+    ),
+)

@@ -18,7 +18,7 @@ from accounts.custom_domains.services import host_claim
 from accounts.custom_domains.txt_records import DnsUnavailable, look_up_addresses
 from accounts.models import Account, Purpose
 from accounts.selectors import load_claims_by_host
-from accounts.views.button_responses import check_host_now
+from accounts.settings_parts import check_host_now
 from links.models import Domain, ListKind, Status
 from links.permissions import LinkScope
 from links.public_urls import get_links_base_url

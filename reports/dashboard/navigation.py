@@ -15,7 +15,7 @@ from django.db.models import Q
 from django.http import HttpRequest
 from django.urls import reverse
 
-from accounts.settings_navigation import build_account_navigation
+from accounts.settings_parts import build_account_navigation
 from sites.models import Site
 from sites.selectors import select_sites
 from sites.settings_pages import PAGES as SETTINGS

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_POST
 
 from accounts.branding import get_request_brand
 from accounts.models import User
-from accounts.settings_navigation import build_account_navigation
+from accounts.settings_parts import build_account_navigation
 from reports.digests.content import build_digest, find_closed_period
 from reports.digests.message import draw_chart
 from reports.digests.models import DigestSubscription, Frequency

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.forms import add_errors
 from accounts.permissions import find_membership, membership_may
-from accounts.views.button_responses import render_secrets
+from accounts.settings_parts import render_secrets
 from sites.alerts.condition_registry import CONDITIONS, AlertNotification
 from sites.alerts.confirmation import (
     CONFIRM_LINK_LIFETIME,

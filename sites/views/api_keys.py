@@ -17,7 +17,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.forms import add_errors
-from accounts.views.button_responses import render_secrets
+from accounts.settings_parts import render_secrets
 from sites.forms import KeyForm
 from sites.models import Site
 from sites.selectors import get_site_or_404

@@ -13,7 +13,7 @@ from accounts.branding import load_brand
 from accounts.forms import add_errors
 from accounts.models import HostClaim, Purpose
 from accounts.selectors import find_claim
-from accounts.views.button_responses import check_host_now
+from accounts.settings_parts import check_host_now
 from sites.forms import CountingForm, ExclusionsForm, GeneralForm, PrivacyForm, ProxyForm, SiteForm, TrackerForm
 from sites.models import Site
 from sites.selectors import get_site_or_404, may_on_site

@@ -46,7 +46,7 @@ class BearerAuthentication(BaseAuthentication):
 class BearerScheme(OpenApiAuthenticationExtension):
     """The description of BearerAuthentication in the OpenAPI schema."""
 
-    target_class = "accounts.api.base_view.BearerAuthentication"
+    target_class = "accounts.api.management_view.BearerAuthentication"
     name = "authkey"
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
