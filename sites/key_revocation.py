@@ -13,10 +13,10 @@ from sites.selectors import KIND, list_existing_sites, select_sites
 from sites.services import PROXY_KIND, api_key_revoke, site_keys_rotate, site_proxy_secret_replace
 
 
-def find_ending_keys(membership: Membership, leaves: bool) -> list[ApiKey]:
+def find_ending_keys(membership: Membership, is_leaving: bool) -> list[ApiKey]:
     """Find the active API keys that the member created: all if they leave, else those of sites they may not edit."""
     rows = ApiKey.objects.filter(site__account=membership.account, created_by=membership.user_id, revoked=None)
-    if not leaves:
+    if not is_leaving:
         rows = rows.exclude(site__in=select_sites(Bearer(membership), "edit"))
     return list(rows.select_related("site"))
 

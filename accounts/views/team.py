@@ -22,7 +22,7 @@ from accounts.revocation import exposed_key_dismiss, exposed_key_replace, format
 from accounts.selectors import list_members
 from accounts.services import member_access_set, member_remove
 from accounts.services.invitations import (
-    InvitationMail,
+    InvitationMailing,
     get_link_lifetime,
     invitation_create,
     invitation_renew,
@@ -78,7 +78,7 @@ def build_choices_context(request: HttpRequest, account: Account, rights: dict[t
 
 
 def render_team_page(
-    request: HttpRequest, form: InviteForm | None = None, sent: InvitationMail | None = None
+    request: HttpRequest, form: InviteForm | None = None, sent: InvitationMailing | None = None
 ) -> HttpResponse:
     """Render the team's page; `sent` is the outcome of an invitation that was just created."""
     account = get_current_account(request, may="manage")

@@ -12,6 +12,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
+from accounts.forms import add_errors
 from links.models import Datapoint, DatapointKind, Status
 from links.permissions import LinkScope
 from links.public_urls import build_tracking_url
@@ -21,7 +22,7 @@ from links.routing.engine import ClickContext, route_click
 from links.routing.snapshot import LinkSnapshot, build_link_snapshot
 from links.services import links as services
 from links.web.forms import LinkForm, build_initial
-from links.web.page_layout import add_errors, links_page, render_page
+from links.web.page_layout import links_page, render_page
 
 PREVIEW_VISITORS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("A person at a computer", {"device": "Desktop", "languages": ("en",)}),

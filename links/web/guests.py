@@ -15,7 +15,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.models import Membership, Right, Role
 from accounts.services import grant_set
-from accounts.services.invitations import InvitationMail, mail_invitation, pending_member_invite
+from accounts.services.invitations import InvitationMailing, mail_invitation, pending_member_invite
 from accounts.settings_parts import render_secrets
 from links.clickmeter.operations import group_by_tag
 from links.models import Status
@@ -61,7 +61,7 @@ def show_grants(request: HttpRequest, scope: LinkScope) -> HttpResponse:
     guests."""
     guests = list_guests(scope)
     objects = list_grantable_objects(scope, request.GET.get("q", "").strip()[:200])
-    sent: InvitationMail | None = None
+    sent: InvitationMailing | None = None
     if request.method == "POST":
         try:
             sent = apply_form(request, scope, guests, objects)
@@ -99,7 +99,7 @@ def show_grants(request: HttpRequest, scope: LinkScope) -> HttpResponse:
 
 def apply_form(
     request: HttpRequest, scope: LinkScope, guests: list[Membership], objects: list[tuple[str, int, str, str]]
-) -> InvitationMail | None:
+) -> InvitationMailing | None:
     """Do what the form asks: invite a guest, invite one again, remove one, change options, or change rights.
 
     Returns the outcome of an invitation's mail, if one was sent. Raises ValidationError.

@@ -1,4 +1,4 @@
-"""What the pages of links share: permissions, navigation, and errors of services in forms; and what other pages know of
+"""What the pages of links share: permissions and navigation; and what other pages know of
 them: links for "go anywhere", pages of the documentation, and the tag `may_open_links`.
 """
 
@@ -8,9 +8,8 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from django import forms, template
+from django import template
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 
@@ -78,17 +77,6 @@ def render_page(
     ]
     base = {"section": "links", "settings_nav": navigation, "may_manage": scope.can_manage}
     return render(request, f"links/{template}.html", {**base, **context}, status=status)
-
-
-def add_errors(form: forms.Form, error: ValidationError, names: dict[str, str] | None = None) -> None:
-    """Add a service's errors to the fields of a form they are about."""
-    if not hasattr(error, "error_dict"):
-        form.add_error(None, error)
-        return
-    for field, messages in error.message_dict.items():
-        name = (names or {}).get(field, field)
-        for message in messages:
-            form.add_error(name if name in form.fields else None, message)
 
 
 @register.simple_tag(takes_context=True)

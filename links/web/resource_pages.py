@@ -16,6 +16,7 @@ from django.views.decorators.http import require_POST
 
 from accounts.custom_domains.services import host_claim
 from accounts.custom_domains.txt_records import DnsUnavailable, look_up_addresses
+from accounts.forms import add_errors
 from accounts.models import Account, Purpose
 from accounts.selectors import load_claims_by_host
 from accounts.settings_parts import check_host_now
@@ -29,7 +30,7 @@ from links.services import domains as domain_services
 from links.services import groups as group_services
 from links.services import scripts_and_lists as list_services
 from links.web.forms import ConversionForm, DomainForm, GroupForm, ScriptForm
-from links.web.page_layout import add_errors, links_page, render_page
+from links.web.page_layout import links_page, render_page
 
 
 def save_form(request: HttpRequest, form: forms.Form, write: Any, href: str) -> HttpResponse | None:

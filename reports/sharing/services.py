@@ -93,10 +93,10 @@ def find_share_by_key_token(token: str) -> Share | None:
     return Share(site=site, name=str(site), embed=True, token=token)
 
 
-def list_ending_shares(membership: Membership, leaves: bool) -> list[Share]:
+def list_ending_shares(membership: Membership, is_leaving: bool) -> list[Share]:
     """Return the member's own links that end: all of them if the member leaves, else of sites they may not edit."""
     rows = Share.objects.filter(site__account=membership.account, created_by=membership.user_id, revoked=None)
-    if not leaves:
+    if not is_leaving:
         rows = rows.exclude(site__in=select_sites(Bearer(membership), "edit"))
     return list(rows)
 

@@ -19,7 +19,7 @@ from django.db import InterfaceError, OperationalError
 from django.db.models import Q, QuerySet
 
 from accounts.branding import load_brand
-from accounts.mail import join_lines
+from accounts.mail import join_to_line
 from accounts.operations.task_runs import run_each
 from sites.alerts.models import Channel, ChannelKind, Delivery, DeliveryState
 from sites.alerts.transports import SENDERS, DeliveryFailed, Send
@@ -229,5 +229,5 @@ def switch_off(channel: Channel, error: str) -> None:
         return
     owners = channel.account.memberships.accepted().filter(role="owner").values_list("user__email", flat=True)
     text = f"{reason}\n\nNothing more is sent to “{channel.name}” until you switch it on again."
-    subject, sender = join_lines(f"Channel “{channel.name}” was switched off"), load_brand(channel.account).sender
+    subject, sender = join_to_line(f"Channel “{channel.name}” was switched off"), load_brand(channel.account).sender
     EmailMessage(subject, text, sender, list(owners)).send(fail_silently=True)

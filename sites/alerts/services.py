@@ -15,7 +15,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.account_limits import check_limit
-from accounts.mail import join_lines
+from accounts.mail import join_to_line
 from accounts.models import Account, Membership
 from accounts.operations.task_runs import run_each
 from accounts.permissions import membership_may
@@ -104,7 +104,7 @@ def delivery_queue(
         key=notification.key[:120],
         defaults={
             "alert": alert,
-            "subject": join_lines(notification.subject)[:200],
+            "subject": join_to_line(notification.subject)[:200],
             "text": notification.text,
             "payload": dict(notification.payload),
             "next_try": now,
@@ -185,9 +185,9 @@ def replace_webhook_secret(account: Account, channel_id: int) -> None:
         channel_secret_replace(channel=channel)
 
 
-def find_ending_channels(membership: Membership, leaves: bool) -> list[Channel]:
+def find_ending_channels(membership: Membership, is_leaving: bool) -> list[Channel]:
     """Find the channels that mail the account's alerts to a member who leaves it."""
-    if not leaves:
+    if not is_leaving:
         return []
     email = membership.user.email
     mail_channels = Channel.objects.filter(account=membership.account, kind=ChannelKind.EMAIL, enabled=True)

@@ -20,7 +20,7 @@ from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 
 from accounts.branding import load_brand
-from accounts.mail import join_lines
+from accounts.mail import join_to_line
 from sites.alerts.confirmation import build_stop_link
 from sites.alerts.models import ChannelKind, Delivery
 from sites.outbound import OutboundError, OutboundNotSent, fetch_async
@@ -59,7 +59,7 @@ def build_email(delivery: Delivery) -> EmailMultiAlternatives:
     zone = site.timezone if site else "UTC"
     context = {"delivery": delivery, "brand": brand, "site_id": site.pk if site else None, "stop": stop, "zone": zone}
     message = EmailMultiAlternatives(
-        subject=join_lines(delivery.subject),
+        subject=join_to_line(delivery.subject),
         body=render_to_string("alerts/mail.txt", context).strip() + "\n",
         from_email=brand.sender,
         to=[delivery.channel.target],
@@ -70,7 +70,7 @@ def build_email(delivery: Delivery) -> EmailMultiAlternatives:
 
 
 def prepare_slack(delivery: Delivery, now: datetime) -> Send:
-    subject, text = escape_slack(join_lines(delivery.subject)), escape_slack(delivery.text)
+    subject, text = escape_slack(join_to_line(delivery.subject)), escape_slack(delivery.text)
     return partial(post_to_webhook, delivery, {"text": f"*{subject}*\n{text}"}, {})
 
 

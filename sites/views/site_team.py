@@ -16,7 +16,7 @@ from accounts.permissions import find_membership
 from accounts.selectors import list_members
 from accounts.services import grant_set
 from accounts.services.invitations import (
-    InvitationMail,
+    InvitationMailing,
     invitation_create,
     load_open_invitation_grants,
     mail_invitation,
@@ -33,7 +33,7 @@ def list_team(request: HttpRequest, site_id: int) -> HttpResponse:
     """List the users who may open the site; a POST shares it with another person."""
     site = get_site_or_404(request, site_id, may="manage")
     form = SiteShareForm(request.POST or None)
-    sent: InvitationMail | None = None
+    sent: InvitationMailing | None = None
     if request.method == "POST" and form.is_valid():
         try:
             sent, sentence = share(request, site, **form.cleaned_data)
@@ -65,7 +65,7 @@ def list_users(site: Site) -> list[dict[str, object]]:
     return users
 
 
-def share(request: HttpRequest, site: Site, email: str, right: str) -> tuple[InvitationMail | None, str]:
+def share(request: HttpRequest, site: Site, email: str, right: str) -> tuple[InvitationMailing | None, str]:
     """Grant the right to a guest of the account, or invite the person.
 
     Returns the invitation mail, if one was due, and a sentence for the page. Raises ValidationError.
