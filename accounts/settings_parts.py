@@ -58,7 +58,7 @@ def check_host_now(request: HttpRequest, claim: HostClaim) -> bool:
         messages.error(request, rate_limits.format_wait_message(wait, "checks"))
         return False
     checked = HostClaim.objects.filter(pk=claim.pk).first()
-    if checked is not None and checked.proved:
+    if checked is not None and checked.verified:
         messages.success(request, f"{checked.host} is verified.")
     elif checked is not None:
         messages.info(request, f"Checked just now. {checked.check_result}")

@@ -109,7 +109,7 @@ def refresh() -> None:
     global _cache
     with _loading:
         loaded = SiteCache(change=get_newest_change_number())
-        for site_row in _select_sites_with_proof(deleted=None):
+        for site_row in _select_sites_with_verification(deleted=None):
             _add_site(loaded, build_site_config(site_row))
         for key_row in ApiKey.objects.filter(revoked=None):
             loaded.keys[key_row.hash] = build_key_config(key_row)
@@ -131,7 +131,7 @@ def load_changes() -> bool:
         refresh()
         return True
     with _loading:
-        for site_row in _select_sites_with_proof(change__gt=cached):
+        for site_row in _select_sites_with_verification(change__gt=cached):
             _remove_site(_cache, site_row.pk)
             if site_row.deleted is None:
                 _add_site(_cache, build_site_config(site_row))
@@ -162,11 +162,11 @@ def forget() -> None:
     _last_used.clear()
 
 
-def _select_sites_with_proof(**conditions: Any) -> QuerySet[Site]:
-    """Select sites annotated with `domain_proof`, for `build_site_config`."""
+def _select_sites_with_verification(**conditions: Any) -> QuerySet[Site]:
+    """Select sites annotated with `domain_verification`, for `build_site_config`."""
     claims = list_verified_claims(Purpose.SITE).filter(account=OuterRef("account"), host=OuterRef("domain"))
     rows = Site.objects.filter(**conditions).select_related("account")
-    return rows.annotate(domain_proof=Subquery(claims.values("proof")[:1]))
+    return rows.annotate(domain_verification=Subquery(claims.values("verification_method")[:1]))
 
 
 def _add_site(cache: SiteCache, config: SiteConfig) -> None:
@@ -192,8 +192,10 @@ def _list_account_hosts(config: SiteConfig) -> list[tuple[int, str]]:
 
 def _receives_keyless_hits(config: SiteConfig) -> bool:
     """Return whether the site's domain is verified; hosts of the installation itself need the operator's approval."""
-    by_operator = config.domain_proof == VerificationMethod.OPERATOR
-    return by_operator or (config.domain_proof == VerificationMethod.DNS and not is_installation_host(config.domain))
+    by_operator = config.domain_verification == VerificationMethod.OPERATOR
+    return by_operator or (
+        config.domain_verification == VerificationMethod.DNS and not is_installation_host(config.domain)
+    )
 
 
 def _get_loaded_cache() -> SiteCache:

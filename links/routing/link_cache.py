@@ -102,8 +102,8 @@ def load_domains_by_name(account_id: int | None = None) -> dict[str, Domain]:
 def _load_account_domains(account_id: int | None) -> dict[str, Domain]:
     """Load the verified domains of accounts by name; the account's own last, so that they win."""
     claims = list_verified_claims(Purpose.LINKS).filter(account=OuterRef("account"), host=OuterRef("name"))
-    proved = Q(Exists(claims)) if account_id is None else Q(Exists(claims)) | Q(account=account_id)
-    rows = Domain.objects.filter(proved, account__isnull=False, deleted=None).order_by("created", "pk")
+    served = Q(Exists(claims)) if account_id is None else Q(Exists(claims)) | Q(account=account_id)
+    rows = Domain.objects.filter(served, account__isnull=False, deleted=None).order_by("created", "pk")
     mine_last = sorted(rows, key=lambda row: row.account_id == account_id)
     return {row.name: row for row in mine_last if not is_installation_host(row.name)}
 

@@ -127,4 +127,4 @@ def test_provisioning_verifies_the_domain_unless_another_account_has_it(charlies
     first = Site.objects.get(domain="shop.test", account__name="Shop")
     assert site_cache.find_site_by_host("shop.test").site_id == first.pk
     assert Site.objects.filter(domain="shop.test").count() == 2
-    assert HostClaim.objects.get(host="shop.test", account__name="Later").proved is None
+    assert HostClaim.objects.get(host="shop.test", account__name="Later").verified is None

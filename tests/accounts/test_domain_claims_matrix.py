@@ -100,9 +100,14 @@ def test_a_final_dot_of_any_script_makes_no_other_host(claimant: Claimant, way: 
 
 @pytest.mark.parametrize("purpose", SERVED)
 def test_a_host_of_the_installation_is_never_served_as_an_accounts(claimant: Claimant, purpose: Purpose) -> None:
-    proved = {"account": claimant.account, "purpose": purpose, "proved": clock.now(), "proof": VerificationMethod.DNS}
+    verified = {
+        "account": claimant.account,
+        "purpose": purpose,
+        "verified": clock.now(),
+        "verification_method": VerificationMethod.DNS,
+    }
     for host in RESERVED:
-        HostClaim.objects.create(host=host, **proved)
+        HostClaim.objects.create(host=host, **verified)
         HostOwner.objects.create(account=claimant.account, host=host)
         create_unrefused_rows(claimant, host, purpose)
         assert served(claimant, host) == [], host
@@ -115,7 +120,7 @@ def test_anothers_host_can_be_claimed_and_is_not_served(claimant: Claimant, way:
     for host in HELD:
         WAYS[way].claim(claimant, host)
         claim = HostClaim.objects.get(account=claimant.account, host=host, purpose=purpose)
-        assert claim.proved is None, host
+        assert claim.verified is None, host
         create_unrefused_rows(claimant, host, purpose)
         assert served(claimant, host) == [], host
         assert still_serves_whom_it_should(host), host

@@ -22,7 +22,6 @@ KEPT = {
     "accounts.Membership.key_generation": "derived",
     "accounts.Membership.key_seed": "derived",
     "accounts.Invitation.token_hash": "hashed",
-    "accounts.HostClaim.proof": "public",  # by whom a host was proved
     "accounts.SecretKeyFingerprint.salt": "public",  # of a slow hash
     "sites.Site.key_generation": "derived",
     "sites.Site.proxy_secret": "encrypted",

@@ -95,7 +95,7 @@ def custom_domains(world: Any) -> Callable[[], bool]:
         return write(*args, claim=claim, **more)
 
     world.monkeypatch.setattr(claim_checks, "claim_record_lookup", broken)
-    return lambda: HostClaim.objects.get(account=world.site.account, purpose="links").proved is not None
+    return lambda: HostClaim.objects.get(account=world.site.account, purpose="links").verified is not None
 
 
 def incidents_notified_late(world: Any) -> Callable[[], bool]:

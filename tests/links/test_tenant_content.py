@@ -1,5 +1,5 @@
-"""What of an account's own making a link shows: all of it on the account's proved domain, a sandbox on the domain that
-accounts share, nothing where people expect the dashboard."""
+"""What of an account's own making a link shows: all of it on the account's verified domain, a sandbox on the domain
+that accounts share, nothing where people expect the dashboard."""
 
 from __future__ import annotations
 

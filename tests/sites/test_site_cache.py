@@ -53,7 +53,7 @@ def test_a_domain_means_the_site_of_who_proved_it_and_no_other(site: Site, charl
     theirs = site_create(account=charlies_site.account, domain="example.com")
     below = site_create(account=charlies_site.account, domain="www.example.com")
     site_cache.refresh()
-    assert site_cache.find_site_by_host("charlie.example") is None  # nobody has proved it
+    assert site_cache.find_site_by_host("charlie.example") is None  # nobody has verified it
     assert (
         site_cache.find_site_by_host("example.com").site_id
         == site_cache.find_site_by_host("www.example.com").site_id
