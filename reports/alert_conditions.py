@@ -12,7 +12,7 @@ from goals.predicates import is_one_of
 from reports import baseline
 from reports.query import Period
 from reports.query.analyses import visit_lists
-from sites.alerts.conditions import AlertCondition, AlertNotification, ConditionParameter
+from sites.alerts.condition_registry import AlertCondition, AlertNotification, ConditionParameter
 from sites.alerts.models import Alert
 
 HOUR = timedelta(hours=1)

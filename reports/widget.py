@@ -32,7 +32,7 @@ from reports.query.dimensions import get_dimension
 from reports.query.errors import QueryRefused
 from reports.request_limits import count_and_check
 from sites import onsite_tokens, site_cache
-from sites.access import site_for_actor
+from sites.selectors import get_site_for_actor
 from sites.site_config import SiteConfig
 from tracking.endpoints.common import build_page_url
 from tracking.pipeline.page import parse_page_address
@@ -92,7 +92,7 @@ def authorize(params: QueryDict) -> tuple[SiteConfig, int | None] | None:
     if user is None:
         return None
     try:
-        site_for_actor(user, site.site_id)
+        get_site_for_actor(user, site.site_id)
     except Http404:
         return None
     return site, user.pk

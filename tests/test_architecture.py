@@ -26,14 +26,14 @@ BELOW: dict[str, set[str]] = {
 # `accounts` and `sites`, which stand last, are imported by neither
 ORDER: dict[str, tuple[str, ...]] = {
     "accounts": (
-        "host_names", "threads", "keys", "validators", "models", "limits", "permissions",
-        "revocation", "selectors", "forms", "security", "custom_domains", "branding", "mail", "services", "navigation",
-        "api", "views", "management", "apps", "urls", "operations",
+        "host_names", "threads", "keys", "validators", "models", "account_limits", "permissions",
+        "revocation", "selectors", "forms", "security", "custom_domains", "branding", "mail", "services",
+        "settings_parts", "api", "views", "management", "apps", "urls", "operations",
     ),
     "sites": (
         "amounts", "fast_settings", "hosts", "onsite_tokens", "page_paths",
-        "cache_refresher", "fair_rounds", "outbound", "models", "access", "settings_pages", "settings_fields", "forms",
-        "site_config", "site_cache", "installation_check", "services", "key_revocation", "api", "views",
+        "cache_refresher", "fair_rounds", "outbound", "models", "selectors", "settings_pages", "settings_fields",
+        "forms", "site_config", "site_cache", "installation_check", "services", "key_revocation", "api", "views",
         "management", "apps", "urls", "alerts", "uptime",
     ),
     "tracking": (
@@ -49,8 +49,8 @@ ORDER: dict[str, tuple[str, ...]] = {
         "apps", "urls",
     ),
     "links": (
-        "models", "url_policy", "validators", "permissions", "routing", "selectors", "public_urls", "services", "stats",
-        "redirect", "conversions", "monitoring", "clickmeter", "shortener", "web", "middleware",
+        "models", "url_policy", "validators", "permissions", "routing", "selectors", "public_urls", "services",
+        "link_statistics", "redirect", "conversions", "monitoring", "clickmeter", "shortener", "web", "middleware",
         "apps", "urls",
     ),
 }  # fmt: skip

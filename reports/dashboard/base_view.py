@@ -16,7 +16,7 @@ from accounts.permissions import switch_account
 from reports.dashboard.scope import ReportScope
 from reports.dashboard.state import read_state
 from reports.query.errors import QueryRefused
-from sites.access import site_for
+from sites.selectors import get_site_or_404
 
 View = Callable[..., HttpResponse]
 
@@ -53,7 +53,7 @@ def serve_page(request: HttpRequest, scope: ReportScope, view: View, path: str, 
 
 def read_site_scope(request: HttpRequest, site_id: int) -> ReportScope:
     """Return the scope of one site for those who may view it; a page of it makes its account the current one."""
-    site = site_for(request, site_id)
+    site = get_site_or_404(request, site_id)
     if not htmx_target(request):
         switch_account(request, site.account)
     return ReportScope(site=site)

@@ -12,7 +12,7 @@ from django.urls import reverse
 from PIL import Image, ImageDraw
 
 from accounts.branding import DEFAULT_BRAND, Brand, load_brand
-from accounts.mail import join_lines
+from accounts.mail import join_to_line
 from reports.digests.content import SiteDigest
 from reports.digests.models import DigestSubscription
 from reports.formatting import escape_cell
@@ -40,7 +40,7 @@ def build_message(subscription: DigestSubscription, digests: list[SiteDigest]) -
     context = {"digests": digests[:MAX_FULL_SITES], "others": digests[MAX_FULL_SITES:], "brand": brand, "stop": stop}
     names = ", ".join(str(digest.site) for digest in digests[:2]) + (" …" if len(digests) > 2 else "")
     mail = DigestEmail(
-        subject=join_lines(f"{names}: {digests[0].span}"),
+        subject=join_to_line(f"{names}: {digests[0].span}"),
         body=render_to_string("digests/digest.txt", context),
         from_email=brand.sender,
         to=[subscription.user.email],

@@ -14,8 +14,8 @@ from reports.digests.content import build_digest, find_closed_period
 from reports.digests.message import DigestEmail, build_message
 from reports.digests.models import DigestMail, DigestSubscription
 from reports.query import Period
-from sites.access import sites_for_actor
 from sites.models import Site
+from sites.selectors import select_sites
 from tracking.store import StoreAway
 
 SENDING_HOUR = 6
@@ -109,5 +109,5 @@ def format_period(period: Period) -> str:
 
 def list_visible_sites(subscription: DigestSubscription) -> list[Site]:
     """Return the subscription's sites that its reader may still see."""
-    mine = sites_for_actor(subscription.user)
+    mine = select_sites(subscription.user)
     return list(mine.filter(pk__in=subscription.sites) if subscription.sites else mine)

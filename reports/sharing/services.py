@@ -15,15 +15,15 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare, get_random_string, salted_hmac
 
-from accounts.limits import check_limit
+from accounts.account_limits import check_limit
 from accounts.models import Account, Membership, User
 from accounts.permissions import Bearer
 from accounts.revocation import DependentAccess, SharedKeys, exposed_keys_clear
 from accounts.services import account_lock
 from goals.models import Segment
 from reports.sharing.models import Share
-from sites.access import sites_for_actor
 from sites.models import Site
+from sites.selectors import select_sites
 
 SHARED_LINK_KIND = "share"  # kind of exposed key in `accounts.revocation`
 TOKEN_LENGTH = 32  # characters of a random secret: whoever knows it may read the report
@@ -93,17 +93,17 @@ def find_share_by_key_token(token: str) -> Share | None:
     return Share(site=site, name=str(site), embed=True, token=token)
 
 
-def list_ending_shares(membership: Membership, leaves: bool) -> list[Share]:
+def list_ending_shares(membership: Membership, is_leaving: bool) -> list[Share]:
     """Return the member's own links that end: all of them if the member leaves, else of sites they may not edit."""
     rows = Share.objects.filter(site__account=membership.account, created_by=membership.user_id, revoked=None)
-    if not leaves:
-        rows = rows.exclude(site__in=sites_for_actor(Bearer(membership), "edit"))
+    if not is_leaving:
+        rows = rows.exclude(site__in=select_sites(Bearer(membership), "edit"))
     return list(rows)
 
 
 def list_readable_shares(membership: Membership) -> set[tuple[int, str]]:
     """Return (id, name of the secret) of the links the member can read: all open ones of sites they may edit."""
-    edited = sites_for_actor(Bearer(membership), "edit")
+    edited = select_sites(Bearer(membership), "edit")
     rows = Share.objects.open(timezone.now()).filter(site__in=edited)
     return {(share_id, "token") for share_id in rows.values_list("pk", flat=True)}
 

@@ -40,8 +40,8 @@ from reports.sharing.services import (
     share_create,
     share_revoke,
 )
-from sites.access import site_for
 from sites.models import Site
+from sites.selectors import get_site_or_404
 from sites.settings_pages import build_settings_context
 
 SHARE_CLIENT = rate_limits.RateLimit("share-client", 10, 60)  # attempts at one link's password by one client
@@ -133,7 +133,7 @@ def list_attempt_limits(request: HttpRequest, share: Share) -> tuple[rate_limits
 @sensitive_post_parameters("password")
 def sharing(request: HttpRequest, site_id: int) -> HttpResponse:
     """Display the site's links; a POST creates one."""
-    site = site_for(request, site_id, may="edit")
+    site = get_site_or_404(request, site_id, may="edit")
     form = SharedLinkForm(request.POST or None, site, request.user)
     if request.method == "POST" and form.is_valid():
         try:
@@ -156,7 +156,7 @@ def sharing(request: HttpRequest, site_id: int) -> HttpResponse:
 @require_POST
 def revoke(request: HttpRequest, site_id: int, share_id: int) -> HttpResponse:
     """Revoke one link."""
-    share = site_for(request, site_id, may="edit").shares.filter(pk=share_id, revoked=None).first()
+    share = get_site_or_404(request, site_id, may="edit").shares.filter(pk=share_id, revoked=None).first()
     if share is None:
         raise Http404("No such link.")
     share_revoke(share=share, now=timezone.now())

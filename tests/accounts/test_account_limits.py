@@ -8,7 +8,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
 
-from accounts.limits import DEFAULT_LIMITS, check_limit, get_account_limit
+from accounts.account_limits import DEFAULT_LIMITS, check_limit, get_account_limit
 from accounts.models import Account
 from sites.models import Site
 from sites.services import site_create

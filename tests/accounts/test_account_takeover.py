@@ -197,7 +197,7 @@ def test_keys_and_shares_of_a_guest_end_with_their_removal(alice, writer, site, 
     assert site_cache.find_key(mine) and site_cache.find_key(by_key)
     assert Client().get(share).status_code == 200
     logged_in(alice).post(f"/account/team/{guest.pk}/remove")
-    site_cache.catch_up()
+    site_cache.load_changes()
     assert site_cache.find_key(mine) is None and site_cache.find_key(by_key) is None
     assert Client().get(share).status_code == 404
     assert bearer(guest.authkey).get("/api/v1/me").status_code == 401
@@ -212,6 +212,6 @@ def test_the_site_keys_a_removed_guest_knew_are_named_and_replaced_by_a_press(al
     assert (row["kind"], row["object_id"], row["person"]) == ("site", site.pk, "Bob (bob@example.com)")
     assert reads(old, site)
     client.post(f"/account/team/keys/{row['id']}/replace")
-    site_cache.catch_up()
+    site_cache.load_changes()
     assert not reads(old, site)
     assert send(client, "get", "exposed-keys").json()["results"] == []

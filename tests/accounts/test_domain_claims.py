@@ -48,12 +48,14 @@ def other(charlie: User) -> Account:
 def state(account: Account, host: str = HOST, purpose: str = Purpose.LINKS) -> str:
     """`dns`, `operator`, `pending`, or `none` without a claim."""
     claim = HostClaim.objects.filter(account=account, host=host, purpose=purpose).first()
-    return (claim.proof or "pending") if claim else "none"
+    return (claim.verification_method or "pending") if claim else "none"
 
 
 def check_all(now: datetime | None = None) -> None:
     """A round in which every claim that is looked into at all is due."""
-    HostClaim.objects.exclude(proof=VerificationMethod.OPERATOR).update(next_check=clock.now() - timedelta(minutes=1))
+    HostClaim.objects.exclude(verification_method=VerificationMethod.OPERATOR).update(
+        next_check=clock.now() - timedelta(minutes=1)
+    )
     claims_check(now=now or clock.now())
 
 
@@ -177,12 +179,12 @@ def test_a_host_serves_links_or_the_dashboard(account: Account) -> None:
 
 def test_the_database_keeps_a_host_to_one_account_and_one_use(account: Account, other: Account) -> None:
     host_provision(account=account, host=HOST, purpose=Purpose.LINKS)
-    proved = {"host": HOST, "proved": clock.now(), "proof": VerificationMethod.DNS}
+    verified = {"host": HOST, "verified": clock.now(), "verification_method": VerificationMethod.DNS}
     for row in (
         HostOwner(host=HOST, account=other),
-        HostClaim(account=other, purpose=Purpose.LINKS, **proved),
+        HostClaim(account=other, purpose=Purpose.LINKS, **verified),
         HostClaim(account=account, purpose=Purpose.BRAND, host=HOST),
-        HostClaim(account=other, purpose=Purpose.SITE, host="x.test", proved=clock.now()),
+        HostClaim(account=other, purpose=Purpose.SITE, host="x.test", verified=clock.now()),
     ):
         with pytest.raises(IntegrityError), transaction.atomic():
             row.save(force_insert=True)

@@ -92,9 +92,9 @@ def test_a_server_that_runs_learns_of_it_at_its_next_look(account: Account, alic
     learn()
 
     def look() -> list[bool]:
-        site_cache.catch_up()
+        site_cache.load_changes()
         site_cache.refresh_brands()
-        link_cache.catch_up()
+        link_cache.load_changes()
         return [
             asgi.browser_request("/offer", host=HOST).status == 301,
             "Shop Numbers" in asgi.browser_request("/login", host="stats.shop.test").text,
@@ -120,11 +120,11 @@ def test_provisioning_verifies_the_domain_unless_another_account_has_it(charlies
     for domain in ("shop.test", "stats.saas.test", "plain.localhost", "127.0.0.1"):
         provision(domain)
         provision(domain)
-        site_cache.catch_up()
+        site_cache.load_changes()
         assert site_cache.find_site_by_host(domain).domain == domain
     provision("shop.test", name="Later")
-    site_cache.catch_up()
+    site_cache.load_changes()
     first = Site.objects.get(domain="shop.test", account__name="Shop")
     assert site_cache.find_site_by_host("shop.test").site_id == first.pk
     assert Site.objects.filter(domain="shop.test").count() == 2
-    assert HostClaim.objects.get(host="shop.test", account__name="Later").proved is None
+    assert HostClaim.objects.get(host="shop.test", account__name="Later").verified is None

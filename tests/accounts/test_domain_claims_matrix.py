@@ -16,7 +16,7 @@ from accounts.branding import find_brand_by_host
 from accounts.models import Account, HostClaim, HostOwner, Membership, Purpose, User, VerificationMethod
 from accounts.services import account_brand_set
 from links.clickmeter.operations import OPERATIONS
-from links.public_urls import system_domain
+from links.public_urls import get_system_domain
 from links.services.domains import domain_create
 from sites.models import Site
 from sites.services import site_create
@@ -59,7 +59,7 @@ def world(installation: None, store: Any, module_caches: None) -> None:
 
 
 def set_up_alices_hosts(account: Account) -> None:
-    system_domain()
+    get_system_domain()
     account_brand_set(account=account, host=BRAND, name="Alice Numbers")
     domain = domain_create(account=account, name=LINKS)
     site_create(account=account, domain=SITE)
@@ -105,9 +105,14 @@ def test_a_final_dot_of_any_script_makes_no_other_host(claimant: Claimant, way: 
 
 @pytest.mark.parametrize("purpose", SERVED)
 def test_a_host_of_the_installation_is_never_served_as_an_accounts(claimant: Claimant, purpose: Purpose) -> None:
-    proved = {"account": claimant.account, "purpose": purpose, "proved": clock.now(), "proof": VerificationMethod.DNS}
+    verified = {
+        "account": claimant.account,
+        "purpose": purpose,
+        "verified": clock.now(),
+        "verification_method": VerificationMethod.DNS,
+    }
     for host in RESERVED:
-        HostClaim.objects.create(host=host, **proved)
+        HostClaim.objects.create(host=host, **verified)
         HostOwner.objects.create(account=claimant.account, host=host)
         create_unrefused_rows(claimant, host, purpose)
         assert served(claimant, host) == [], host
@@ -120,7 +125,7 @@ def test_anothers_host_can_be_claimed_and_is_not_served(claimant: Claimant, way:
     for host in HELD:
         WAYS[way].claim(claimant, host)
         claim = HostClaim.objects.get(account=claimant.account, host=host, purpose=purpose)
-        assert claim.proved is None, host
+        assert claim.verified is None, host
         create_unrefused_rows(claimant, host, purpose)
         assert served(claimant, host) == [], host
         assert still_serves_whom_it_should(host), host
@@ -146,7 +151,7 @@ def test_a_name_above_or_below_a_proved_site_is_nobodys(host: str) -> None:
 
 def test_a_former_link_domain_stays_the_installations(claimant: Claimant, settings: Any) -> None:
     settings.LINK_DOMAIN = "new.saas.example"
-    system_domain()
+    get_system_domain()
     learn()
     for way in WAYS.values():
         assert "belongs to this installation itself" in way.claim(claimant, SHARED)

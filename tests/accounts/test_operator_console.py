@@ -18,7 +18,7 @@ from accounts.operations.models import TaskRun
 from accounts.operations.task_runs import claim_task, run_guarded
 from accounts.security import sessions
 from config import celery, health
-from config.schedule import PERIODIC_TASKS
+from config.periodic_tasks import PERIODIC_TASKS
 from reports.digests.services import digests_send
 from tests.reports.digests.test_digests import MONDAY, weekly  # noqa: F401
 
@@ -129,12 +129,12 @@ def test_health_tells_of_a_task_that_does_not_end_and_of_one_that_keeps_failing(
     assert warnings(NOW + timedelta(minutes=5)) == []
     assert warnings(NOW + timedelta(minutes=15)) == ["The task “alerts” began 15 minutes ago and has not ended."]
     for _ in range(3):
-        run_guarded("goals named", lambda: 1 / 0, now=NOW)
-    assert "The task “goals named” failed the last 3 times." in warnings(NOW)
-    run_guarded("goals named", lambda: None, now=NOW)
+        run_guarded("named goals", lambda: 1 / 0, now=NOW)
+    assert "The task “named goals” failed the last 3 times." in warnings(NOW)
+    run_guarded("named goals", lambda: None, now=NOW)
     run_guarded("alerts", lambda: None, now=NOW + timedelta(minutes=15))
     assert warnings(NOW + timedelta(minutes=15)) == []
-    assert TaskRun.objects.get(name="goals named").failures == 3
+    assert TaskRun.objects.get(name="named goals").failures == 3
 
 
 def test_the_task_of_a_worker_that_was_killed_begins_again_within_a_minute(db):
@@ -168,7 +168,7 @@ def test_a_task_keeps_its_claim_while_it_runs_and_no_longer_than_it_may(monkeypa
 def test_a_task_of_a_day_runs_once_a_day_however_often_beat_starts_it(db, monkeypatch):
     ran = []
     monkeypatch.setattr("accounts.security.sessions.sessions_clear", lambda: ran.append(datetime.now(UTC)))
-    row = next(row for row in PERIODIC_TASKS if row.name == "sessions cleared")
+    row = next(row for row in PERIODIC_TASKS if row.name == "expired sessions")
     assert row.beat_seconds == 600
     assert not any(task.min_interval for task in PERIODIC_TASKS if task.seconds <= 600)
     for number in range(3 * 144 + 1):  # every ten minutes, as after a restart each time
@@ -179,8 +179,8 @@ def test_a_task_of_a_day_runs_once_a_day_however_often_beat_starts_it(db, monkey
 
 def test_a_task_of_a_day_whose_worker_was_killed_does_not_wait_for_the_next_day(db):
     day = timedelta(days=1)
-    assert claim_task("sessions cleared", NOW, min_interval=day)
-    assert claim_task("sessions cleared", NOW + timedelta(minutes=10), min_interval=day)
+    assert claim_task("expired sessions", NOW, min_interval=day)
+    assert claim_task("expired sessions", NOW + timedelta(minutes=10), min_interval=day)
     assert run_guarded("other", lambda: None, now=NOW, min_interval=day)
     assert not run_guarded("other", lambda: None, now=NOW + timedelta(minutes=10), min_interval=day)
 
@@ -213,8 +213,8 @@ def test_where_mail_is_really_sent_no_file_is_deleted(settings, tmp_path):
 
 def test_the_page_marks_a_task_that_fails(operator):
     for _ in range(2):
-        run_guarded("goals named", lambda: 1 / 0, now=NOW)
+        run_guarded("named goals", lambda: 1 / 0, now=NOW)
     page = operator.get("/operations").content.decode()
     assert 'title="The last 2 runs failed">failing<' in page and "ZeroDivisionError" in page
-    run_guarded("goals named", lambda: None, now=NOW)
+    run_guarded("named goals", lambda: None, now=NOW)
     assert "failing" not in operator.get("/operations").content.decode()

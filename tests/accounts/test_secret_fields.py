@@ -17,10 +17,11 @@ KEPT = {
     "accounts.User.password": "hashed",
     "accounts.Account.authkey_hash": "hashed",
     "accounts.Account.key_generation": "derived",
+    "accounts.Account.key_seed": "derived",
     "accounts.Membership.authkey_hash": "hashed",
     "accounts.Membership.key_generation": "derived",
+    "accounts.Membership.key_seed": "derived",
     "accounts.Invitation.token_hash": "hashed",
-    "accounts.HostClaim.proof": "public",  # by whom a host was proved
     "accounts.SecretKeyFingerprint.salt": "public",  # of a slow hash
     "sites.Site.key_generation": "derived",
     "sites.Site.proxy_secret": "encrypted",
@@ -40,7 +41,7 @@ KEPT = {
     "links.Datapoint.password": "hashed",
     "links.Datapoint.encode_url": "public",
     "links.Datapoint.encode_ip": "public",
-    "links.Entry.code": "public",  # a number in another form
+    "links.ListEntry.code": "public",  # a number in another form
     "auth.Permission.codename": "public",
     "sessions.Session.session_key": "hashed",
 }

@@ -32,10 +32,10 @@ django.setup()
 from django.core.management import call_command
 call_command("migrate", verbosity=0)
 from accounts.models import Account
-from links.public_urls import system_domain
+from links.public_urls import get_system_domain
 from links.models import Datapoint, Group
 account = Account.objects.create(name="Clicks")
-group, domain = Group.objects.create(account=account, name="All"), system_domain()
+group, domain = Group.objects.create(account=account, name="All"), get_system_domain()
 rows = (
     Datapoint(account=account, group=group, domain=domain, alias=f"b{n}", redirect_type=307,
               url=f"https://shop{n % 500}.example/page/{n}?s=[s2sidentifier]")

@@ -18,7 +18,7 @@ django.setup()
 from accounts.custom_domains.services import host_provision
 from accounts.models import Account
 from links.services.domains import domain_create
-from links.services.account_settings import script_write
+from links.services.scripts_and_lists import script_write
 from links.models import Domain
 from links.services.links import datapoint_create
 before, destination, script = json.loads(sys.argv[1])

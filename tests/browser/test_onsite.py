@@ -70,7 +70,7 @@ def test_the_heatmap_opens_on_the_page_and_shows_its_clicks(launch: Launch, prod
         owner.wait_for_timeout(700)
     owner.get_by_role("link", name="/shop").click()
     expect(owner.get_by_text("1 click in 1 visit")).to_be_visible()
-    expect(owner.locator("rect.heat-1")).to_have_count(1)
+    expect(owner.locator("rect.heat-level-1")).to_have_count(1)
     link = owner.get_by_role("link", name="Open on the page").get_attribute("href") or ""
     assert link.startswith("http://shop.localhost") and "#_heatmap=" in link
 

@@ -208,7 +208,7 @@ def test_a_number_is_explained_in_a_sheet_over_the_page(served, state, chromium:
     context = opened(chromium, state)
     page = context.new_page()
     arrived(page, served[0] + served[1])
-    page.focus(".numbers li:first-child a.explain-link")
+    page.focus(".key-figure-list li:first-child a.explain-link")
     page.keyboard.press("Enter")
     page.wait_for_selector("dialog[open] >> text=The visits behind it")
     assert page.url == served[0] + served[1]

@@ -65,7 +65,7 @@ def nothing_left() -> Iterator[None]:
     """No request leaves anything behind, however it ends."""
     yield
     assert not queues.by_client
-    assert not queues.all.size()
+    assert not queues.all.count_requests()
 
 
 def ask(path: str, address: str = CLIENT) -> asyncio.Task[asgi.Answer]:

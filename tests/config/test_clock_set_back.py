@@ -52,9 +52,9 @@ def test_ids_of_beacons_are_forgotten_after_their_minutes() -> None:
 
 
 def test_a_silent_worker_is_noticed(db: Any) -> None:
-    health.record_beat(NOW + timedelta(hours=2))
+    health.record_heartbeat(NOW + timedelta(hours=2))
     assert any("silent" in text for text in health.build_report(NOW)["warnings"])
-    health.record_beat(NOW)
+    health.record_heartbeat(NOW)
     assert not any("silent" in text for text in health.build_report(NOW)["warnings"])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.db import OperationalError
 
-from config.database_outage_backoff import DatabaseOutageBackoff
+from config.outages import DatabaseOutageBackoff
 
 
 def fails() -> None:

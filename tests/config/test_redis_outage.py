@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from config.fallback_cache import FallbackRedisCache
+from config.outages import FallbackRedisCache
 from links.redirect import click_deduplication
 from tests.support.hits import NOW, event, forget
 from tracking.endpoints.clickport import PerMinute

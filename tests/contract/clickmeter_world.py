@@ -11,7 +11,7 @@ from django.utils import timezone as clock
 
 from accounts.models import Account, Right
 from accounts.services import grant_set
-from links.models import Entry
+from links.models import ListEntry
 from links.services.links import datapoint_update
 from tests.support.clickmeter_client import create_one_of_each
 from tests.support.links import IPHONE, Browser, learn, store_now
@@ -25,7 +25,7 @@ def create_recorded_world(account: Account) -> dict[str, Any]:
     world = create_one_of_each(account)
     click_more(world)
     for name, code in CODES.items():
-        Entry.objects.filter(pk=world[name].pk).update(code=code)
+        ListEntry.objects.filter(pk=world[name].pk).update(code=code)
         world[name].refresh_from_db()
     for kind, name, right in (("group", "group", Right.READ), ("datapoint", "link", Right.WRITE)):
         grant_set(membership=world["guest"], kind=kind, object_id=world[name].pk, right=right)

@@ -17,11 +17,11 @@ from django.test import override_settings
 
 from accounts.models import Account, Role
 from links.models import Domain
-from links.public_urls import system_domain
+from links.public_urls import get_system_domain
 from sites import site_cache
 from sites.services import site_create
 from tests.conftest import member
-from tests.contract.numbers import number_rows, seed_choices
+from tests.contract.numbers import number_rows, seed_choices, seed_keys
 from tests.support import forget_traffic
 from tests.support.hits import forget as forget_visitors
 from tests.support.links import forget as forget_links
@@ -42,9 +42,9 @@ def forget_all() -> None:
 @pytest.fixture(scope="module")
 def fixed_conditions(migrated_store: None, django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     """The clock stands at NOW, keys are derived from one secret, and what is drawn is always the same."""
-    with django_db_blocker.unblock(), override_settings(SECRET_KEY=SECRET), seed_choices(WORLD):
+    with django_db_blocker.unblock(), override_settings(SECRET_KEY=SECRET), seed_choices(WORLD), seed_keys():
         with time_machine.travel(NOW, tick=False), transaction.atomic():
-            Domain.objects.filter(pk=system_domain().pk).update(id=1)  # it is made anew by some tests
+            Domain.objects.filter(pk=get_system_domain().pk).update(id=1)  # it is made anew by some tests
             forget_all()
             number_rows()
             yield

@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.test import Client
 
 from accounts.models import Account, User
-from config.schedule import PERIODIC_TASKS
+from config.periodic_tasks import PERIODIC_TASKS
 from goals import discovery
 from goals.models import Goal, GoalKind, PatternKind
 from goals.selectors import filter_segments_visible_to, filter_visible_segments, find_goal, list_active_goals

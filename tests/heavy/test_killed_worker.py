@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from config.schedule import PERIODIC_TASKS
+from config.periodic_tasks import PERIODIC_TASKS
 from tests.heavy.killed_worker.killers import Servers, running
 from tests.served import reserve_port
 
@@ -33,7 +33,7 @@ APART = timedelta(minutes=34)
 # Where tasks talk to somebody, they are killed there as well
 TALKS = {"uptime": ("ping",), "link destinations": ("dest",), "deliveries": ("hook", "mail"), "digests": ("mail",)}
 NAMES = [row.name for row in PERIODIC_TASKS]
-TASKS = [name for name in NAMES if name != "corrections finished"] + ["erasure", "corrections finished"]
+TASKS = [name for name in NAMES if name != "interrupted corrections"] + ["erasure", "interrupted corrections"]
 
 
 @dataclass
@@ -114,7 +114,7 @@ def disturbed(worker: Worker, clean: dict[str, Any], deaths: Counter[str]) -> di
         step = {"task": task, "at": (at - AGAIN).isoformat(), "kill": kill}
         deaths[task] += run_killed(worker, waiting, step, "")
         waiting = [{"task": task, "at": at.isoformat(), "out": str(worker.out(task))}]
-        if task == "corrections finished":  # the person asks again, then the task comes by again
+        if task == "interrupted corrections":  # the person asks again, then the task comes by again
             waiting = [{"task": "erasure", "at": at.isoformat()}, *waiting]
     assert worker.run(steps=waiting) == 0
     return {task: json.loads(worker.out(task).read_text()) for task in TASKS}

@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import Account, User
-from links import stats
+from links import link_statistics
 from links.models import Conversion, Datapoint
 from links.redirect import click_deduplication
 from links.services.conversions import conversion_create
@@ -221,9 +221,9 @@ def test_a_link_shows_the_visits_and_revenue_it_led_to_and_how_many_clicks_joine
                 record({**bought, "kind": "goal", "revenue": 30, "currency": "EUR"})
     store_now()
     period = Period(NOON - timedelta(hours=1), LATER)
-    row = stats.query_web_totals(account, period, home.pk, LATER)
+    row = link_statistics.query_web_totals(account, period, home.pk, LATER)
     assert row is not None and (row["visits"], float(row["revenue"])) == (3, 30.0)
-    assert stats.count_joined_clicks(account, period, LATER) == (3, 4)
+    assert link_statistics.count_joined_clicks(account, period, LATER) == (3, 4)
     assert ask(site, "visits", by="link", now=LATER) == {str(home.pk): 3}
 
 

@@ -14,11 +14,11 @@ from django.test import Client
 
 from accounts.models import Account, Purpose, User
 from links.models import Datapoint, Domain, Mode, Status
-from links.services.account_settings import script_write
 from links.services.conversions import conversion_create
 from links.services.domains import domain_create
 from links.services.groups import group_create
 from links.services.links import datapoint_create
+from links.services.scripts_and_lists import script_write
 from links.web.csv_columns import COLUMNS
 from tests.support import prove_host
 from tests.support.links import Browser, learn

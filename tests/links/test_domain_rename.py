@@ -8,7 +8,7 @@ import pytest
 
 from accounts.models import Account
 from links.models import Datapoint, Domain, DomainKind
-from links.public_urls import tracking_url, update_system_domain
+from links.public_urls import build_tracking_url, update_system_domain
 from links.routing import link_cache
 from tests.support import asgi
 from tests.support.links import Browser, learn, make
@@ -23,7 +23,7 @@ def started(settings: Any, base: str, domain: str = "") -> None:
 
 
 def where(link: Datapoint) -> str:
-    return tracking_url(Datapoint.objects.select_related("domain").get(pk=link.pk))
+    return build_tracking_url(Datapoint.objects.select_related("domain").get(pk=link.pk))
 
 
 def leads(url: str) -> str:

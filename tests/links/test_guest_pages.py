@@ -12,12 +12,12 @@ from accounts.models import Account, Grant, Membership, Right, Role, User
 from accounts.services import grant_set
 from links.models import Conversion, Datapoint, Group, Script, Tag
 from links.permissions import ALL_LINKS_OPTION, build_link_scope
-from links.public_urls import system_domain
-from links.services.account_settings import script_write
+from links.public_urls import get_system_domain
 from links.services.conversions import conversion_create
 from links.services.domains import domain_create
 from links.services.groups import group_create
 from links.services.links import datapoint_create
+from links.services.scripts_and_lists import script_write
 from tests.support.clickmeter_client import guest
 from tests.support.links import Browser, learn
 
@@ -61,7 +61,7 @@ def page(bob: User, mine: dict[str, Any]) -> Client:
 
 def fields(mine: dict[str, Any], **more: Any) -> dict[str, Any]:
     return {
-        "kind": 0, "domain": system_domain().pk, "status": 0, "redirect_type": 301, "mode": 0, "referrer_clean": 0,
+        "kind": 0, "domain": get_system_domain().pk, "status": 0, "redirect_type": 301, "mode": 0, "referrer_clean": 0,
         "url": "https://shop.test/", "group": mine["group"].pk, **more,
     }  # fmt: skip
 

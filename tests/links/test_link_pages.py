@@ -13,7 +13,7 @@ from django.test import AsyncClient, Client
 
 from accounts.models import Account, Grant, Membership, Right, Role, User
 from links.models import Datapoint, Group, Mode, Status
-from links.public_urls import system_domain
+from links.public_urls import get_system_domain
 from links.services.conversions import conversion_create
 from links.services.links import datapoint_create
 from sites.models import Site
@@ -86,10 +86,10 @@ def test_a_guest_sees_what_was_granted_and_changes_what_may_be_changed(
 
 
 def form(account: Account, **fields: Any) -> dict[str, Any]:
-    from links.public_urls import system_domain
+    from links.public_urls import get_system_domain
 
     return {
-        "kind": 0, "domain": system_domain().pk, "status": 0, "redirect_type": 301, "mode": 0, "referrer_clean": 0,
+        "kind": 0, "domain": get_system_domain().pk, "status": 0, "redirect_type": 301, "mode": 0, "referrer_clean": 0,
         "url": "https://shop.test/", **fields,
     }  # fmt: skip
 
@@ -226,7 +226,7 @@ def test_the_report_counts_people_robots_and_sales(page: Client, account: Accoun
 @pytest.mark.asyncio
 async def test_the_live_stream_shows_ones_own_clicks_only() -> None:
     from links.permissions import LinkScope
-    from links.web.live import is_visible
+    from links.web.live_clicks import is_visible
 
     whole = LinkScope(Membership(role=Role.OWNER), sees_all=True, edits_all=True, can_manage=True)
     some = LinkScope(Membership(role=Role.GUEST), False, False, False, {3: "read"}, {7: "read"})
@@ -259,7 +259,7 @@ def test_a_time_that_no_calendar_here_has_is_refused(page: Client, account: Acco
     account.save()
     for moment in ("0001-01-01T00:00", "9999-12-31T23:59", "1970-12-31T00:00", "2099-06-01T00:00"):
         form = {"kind": 0, "url": "https://a.test", "mode": 0, "status": 0, "redirect_type": 301, "referrer_clean": 0,
-                "domain": system_domain().pk, field: moment}  # fmt: skip
+                "domain": get_system_domain().pk, field: moment}  # fmt: skip
         answer = page.post("/links/new", form)
         assert answer.status_code == 400 and b"between the years 1971 and 2098" in answer.content, moment
     form["expiration_clicks"] = 10**30

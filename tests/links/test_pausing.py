@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import Account, User
-from config.schedule import PERIODIC_TASKS
+from config.periodic_tasks import PERIODIC_TASKS
 from links.models import Datapoint, DatapointKind, Status
 from links.redirect import pausing
 from links.services.links import datapoint_create
@@ -114,12 +114,12 @@ def test_the_thread_beside_the_redirector_writes_it_down_and_monitors_rest(
 
 
 def test_the_editor_offers_both(alice: User, account: Account) -> None:
-    from links.public_urls import system_domain
+    from links.public_urls import get_system_domain
 
     client = Client()
     client.force_login(alice)
     sent = {
-        "kind": int(DatapointKind.LINK), "domain": system_domain().pk, "status": 0, "redirect_type": 301, "mode": 0,
+        "kind": int(DatapointKind.LINK), "domain": get_system_domain().pk, "status": 0, "redirect_type": 301, "mode": 0,
         "alias": "e", "referrer_clean": 0, "url": "https://shop.test/", "expiration_clicks": 3,
         "pause_after_clicks": "on",
     }  # fmt: skip

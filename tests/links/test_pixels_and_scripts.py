@@ -12,9 +12,9 @@ from accounts.models import Account
 from config.asgi import respond_immediately
 from links.models import DatapointKind
 from links.redirect import redirector, responses
-from links.redirect.link_request import LinkRequest
-from links.services.account_settings import script_write
+from links.redirect.click_pipeline import LinkRequest
 from links.services.links import datapoint_create
+from links.services.scripts_and_lists import script_write
 from tests.support.links import CHROME, NOON, Browser, counts, learn, make
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]

@@ -9,13 +9,13 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from accounts.models import Account, Purpose
-from links.models import Datapoint, DatapointKind, Group, Listing, Mode, Status
+from links.models import Datapoint, DatapointKind, Group, ListKind, Mode, Status
 from links.redirect import click_deduplication
 from links.routing import link_cache
-from links.services.account_settings import entry_create
 from links.services.domains import domain_create
 from links.services.groups import group_delete
 from links.services.links import datapoint_delete, datapoint_update
+from links.services.scripts_and_lists import entry_create
 from sites.models import Site
 from tests.support import ask, prove_host
 from tests.support.links import IPHONE, NOON, Browser, counts, learn, make, store_now
@@ -122,7 +122,7 @@ def test_an_alias_is_never_given_twice(account: Account) -> None:
 def test_a_change_is_known_without_a_restart(account: Account) -> None:
     link = make(account)
     datapoint_update(datapoint=link, url="https://new.test/")
-    assert link_cache.catch_up()
+    assert link_cache.load_changes()
     assert Browser().open("/l/offer").location == "https://new.test/"
 
 
@@ -245,7 +245,7 @@ def test_the_referrer_can_be_cleaned(account: Account) -> None:
 
 def test_blacklisted_addresses_are_sent_on_and_not_counted(account: Account) -> None:
     make(account)
-    entry_create(account=account, listing=Listing.BLACKLIST, value="203.0.113.7")
+    entry_create(account=account, listing=ListKind.BLACKLIST, value="203.0.113.7")
     learn()
     assert Browser().open("/l/offer", at=NOON).status == 301
     assert counts(account, "clicks") == 0
@@ -253,7 +253,7 @@ def test_blacklisted_addresses_are_sent_on_and_not_counted(account: Account) -> 
 
 def test_dynamic_destinations_need_the_whitelist(account: Account) -> None:
     make(account, mode=Mode.DYNAMIC)
-    entry_create(account=account, listing=Listing.WHITELIST, value="friend.test")
+    entry_create(account=account, listing=ListKind.WHITELIST, value="friend.test")
     learn()
     assert Browser().open("/l/offer?ddu=friend.test/x").location == "http://friend.test/x"
     assert Browser().open("/l/offer?ddu=evil.test/x").location == "https://shop.test/p"

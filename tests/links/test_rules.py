@@ -245,7 +245,7 @@ def test_windows_stay_bounded() -> None:
 
 
 def test_a_clicks_word_reads_back_and_nobody_makes_one_up() -> None:
-    click = tokens.ClickToken(tokens.new_click_id(), 123456789, 1_773_000_000)
+    click = tokens.ClickToken(tokens.generate_click_id(), 123456789, 1_773_000_000)
     word = tokens.encode_token(click)
     assert tokens.decode_token(word) == click and len(word) == tokens.TOKEN_LENGTH
     for at in range(len(word)):
@@ -259,7 +259,7 @@ def test_a_clicks_word_reads_back_and_nobody_makes_one_up() -> None:
 
 
 def test_a_clicks_word_is_read_after_the_key_was_changed_as_long_as_the_old_one_is_named(settings: Any) -> None:
-    click = tokens.ClickToken(tokens.new_click_id(), 7, 1_773_000_000)
+    click = tokens.ClickToken(tokens.generate_click_id(), 7, 1_773_000_000)
     word, old = tokens.encode_token(click), settings.SECRET_KEY
     settings.SECRET_KEY = "another key, long enough for everything"
     assert tokens.decode_token(word) is None and tokens.encode_token(click) != word

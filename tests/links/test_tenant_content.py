@@ -1,5 +1,5 @@
-"""What of an account's own making a link shows: all of it on the account's proved domain, a sandbox on the domain that
-accounts share, nothing where people expect the dashboard."""
+"""What of an account's own making a link shows: all of it on the account's verified domain, a sandbox on the domain
+that accounts share, nothing where people expect the dashboard."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from django.test import Client
 
 from accounts.models import Account, Purpose, User
 from accounts.services import account_brand_set
-from links.public_urls import system_domain, update_system_domain
-from links.services.account_settings import script_write
+from links.public_urls import get_system_domain, update_system_domain
 from links.services.domains import domain_create
+from links.services.scripts_and_lists import script_write
 from tests.support import prove_host
 from tests.support.links import HOST, NOON, Answer, Browser, counts, learn, make
 
@@ -30,7 +30,7 @@ def hosts(account: Account, settings: Any, fresh_links: None) -> None:
     domain = domain_create(account=account, name=OWN)
     prove_host(account, OWN, Purpose.LINKS)
     script = script_write(account=account, name="pixel", text=SCRIPT)
-    for place, prefix in ((domain, "own"), (system_domain(), "shared")):
+    for place, prefix in ((domain, "own"), (get_system_domain(), "shared")):
         make(account, f"{prefix}-script", domain=place, scripts=[script])
         framed: dict[str, Any] = {"hide_url": True, "hide_url_title": "<b>Log in</b>", "url": "https://x.test/?q=%22"}
         make(account, f"{prefix}-frame", domain=place, **framed)
@@ -75,7 +75,7 @@ def test_a_link_of_ones_own_domain_is_no_link_elsewhere(host: str, alias: str) -
 
 def test_without_a_link_domain_of_its_own_the_installation_shows_nothing_of_accounts(settings: Any) -> None:
     settings.LINK_DOMAIN = ""
-    system_domain()
+    get_system_domain()
     learn()
     assert Browser().open("/l/shared-script", host=BASE).status == 301
     assert Browser().open("/l/shared-frame", host=BASE).status == 301

@@ -67,7 +67,7 @@ def cell(kind: str) -> Put:
 
 
 ALL, GUESTS, WRITERS = ("charlie", "bob", "dave"), ("bob", "dave"), ("charlie", "dave")
-TEAM, LISTING, BELONGINGS = "accounts/views/team.py", "links/web/listing.py", "links/web/resources.py"
+TEAM, LISTING, BELONGINGS = "accounts/views/team.py", "links/web/link_list.py", "links/web/resource_pages.py"
 MEMBER = "POST account/team/<int:member_id>"
 NEW_LINK, OLD_LINK = "POST links/new", "POST links/<int:datapoint_id>/edit"
 FIELDS: list[Field] = [
@@ -170,7 +170,7 @@ KEYED = {
 DESCRIBED = {"accounts/api/views.py:patch", "accounts/api/views.py:post", "sites/api.py:patch", "sites/api.py:post"}
 # What looks like an id and names no row of a tenant, or is only compared with what the caller may see anyway
 NO_IDS: dict[str, str] = {
-    "sites/views/settings.py domain": "typed in to confirm that the site is to be deleted",
+    "sites/views/site_settings.py domain": "typed in to confirm that the site is to be deleted",
     "tracking/endpoints/clickport_fields.py event_id": "the sender's own, by which a repeated event is known",
     "tracking/endpoints/clickport_fields.py meta_keys": "names of properties",
     "tracking/endpoints/clickport_fields.py page_visit_id": "of a view in the visitor's own visit",
@@ -181,10 +181,10 @@ NO_IDS: dict[str, str] = {
     "reports/clicky/stats_request.py segments": "types of the Stats API",
     "reports/widget.py domain": "the host of the page the widget stands in",
     "reports/dashboard/views/preferences.py site": "a place in the reader's own list of sites, 0 to 9",
-    "links/web/listing.py tag": "a tag's name, looked for among the links one sees",
-    "links/web/listing.py:filter_links": "filters over the links one sees; its names are found one by one",
-    "links/web/listing.py:listing": "the filters, to show them again",
-    "links/web/listing.py:bulk": "handed on to `change_link`, whose names are found one by one",
+    "links/web/link_list.py tag": "a tag's name, looked for among the links one sees",
+    "links/web/link_list.py:filter_links": "filters over the links one sees; its names are found one by one",
+    "links/web/link_list.py:show_links": "the filters, to show them again",
+    "links/web/link_list.py:change_links": "handed on to `change_link`, whose names are found one by one",
     "reports/dashboard/views/heatmaps.py:heatmap_settings": "into a form",
     "reports/sharing/views.py:framed_overview": "handed on to `find_site`, which needs the site's own key",
     "links/web/forms.py expiration_clicks": "a number of clicks",

@@ -17,17 +17,17 @@ from accounts.models import Account, ExposedKey, Membership, Right, Role, User
 from accounts.services import account_create, user_create
 from accounts.services.invitations import invitation_accept, invitation_create
 from goals.services import funnel_save, goal_create, segment_create
-from links.models import Listing, Status
-from links.services.account_settings import entry_create, script_write
+from links.models import ListKind, Status
 from links.services.conversions import conversion_create
 from links.services.domains import domain_create
 from links.services.groups import group_create
 from links.services.guests import guest_create
 from links.services.links import datapoint_create
+from links.services.scripts_and_lists import entry_create, script_write
 from reports.annotations.services import note_add
 from reports.digests.services import subscription_save
 from reports.sharing.services import share_create
-from sites.alerts.conditions import AlertNotification
+from sites.alerts.condition_registry import AlertNotification
 from sites.alerts.models import Alert, Channel
 from sites.alerts.services import alert_save, delivery_queue
 from sites.models import Site
@@ -143,7 +143,7 @@ def link_things(account: Account, word: str) -> dict[str, Any]:
         account=account, alias=f"{word}-own", url=f"https://{word}.example/", group=group, domain=domain,
         scripts=[script], status=Status.PAUSED,
     )  # fmt: skip
-    entry = entry_create(account=account, listing=Listing.WHITELIST, value=f"{word}.test")
+    entry = entry_create(account=account, listing=ListKind.WHITELIST, value=f"{word}.test")
     return {
         "group": group.pk, "conversion": conversion.pk, "conversion_code": conversion.code, "script": script.pk,
         "link": link.pk, "link_alias": link.alias, "tag": group.tags.get().pk, "entry": entry.pk,

@@ -14,7 +14,7 @@ from links.web.forms import LinkForm
 from reports.dashboard.goals.forms import FunnelForm
 from reports.digests.views import SubscriptionForm
 from reports.sharing.forms import SharedLinkForm
-from sites.alerts.conditions import CONDITIONS
+from sites.alerts.condition_registry import CONDITIONS
 from sites.alerts.forms import AlertForm
 from sites.forms import NewSiteForm, ProxyForm
 from tests.permissions import callers, source_search

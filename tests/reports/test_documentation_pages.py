@@ -13,7 +13,7 @@ from django.core.cache import cache
 from django.test import Client
 from django.urls import resolve
 
-from config.schedule import PERIODIC_TASKS
+from config.periodic_tasks import PERIODIC_TASKS
 from goals.models import GoalKind
 from links.clickmeter.operations import OPERATIONS
 from links.models import Mode
@@ -24,7 +24,7 @@ from reports.docs import CHAPTERS
 from reports.query.dimensions import DIMENSIONS
 from reports.query.metrics import METRICS
 from sites import site_cache
-from sites.alerts.conditions import CONDITIONS
+from sites.alerts.condition_registry import CONDITIONS
 from sites.models import AddressPolicy, CookiePolicy, Site
 from sites.services import site_update
 from tests.support.curl import parsed

@@ -19,7 +19,7 @@ import redis
 from accounts.models import Account
 from accounts.operations.task_runs import LEASE_DURATION
 from config import celery as celery_app
-from config.schedule import PeriodicTask
+from config.periodic_tasks import PeriodicTask
 from sites import site_cache
 from sites.services import site_create
 from tests.services import servers

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from accounts.models import Account
 from accounts.operations.task_runs import run_guarded
-from config.schedule import PERIODIC_TASKS
+from config.periodic_tasks import PERIODIC_TASKS
 from sites.alerts import deliveries
 from sites.fair_rounds import Job, Slots, choose_rows, run_fair_round
 from sites.services import site_create

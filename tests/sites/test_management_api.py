@@ -34,7 +34,7 @@ def test_a_site_is_made_changed_and_deleted(api: Client, account) -> None:
     assert site_cache.get_site(number).addresses == "drop"
     assert send(api, "delete", f"sites/{number}").status_code == 204
     assert send(api, "get", f"sites/{number}").status_code == 404
-    site_cache.catch_up()
+    site_cache.load_changes()
     assert site_cache.get_site(number) is None
 
 
@@ -103,7 +103,7 @@ def test_a_key_is_made_used_listed_without_its_secret_and_revoked(api: Client, s
     listed = send(api, "get", f"sites/{site.pk}/keys").json()
     assert plain not in repr(listed) and listed["results"][0]["prefix"] == plain[:10]
     assert send(api, "delete", f"sites/{site.pk}/keys/{created['id']}").status_code == 204
-    site_cache.catch_up()
+    site_cache.load_changes()
     assert site_cache.find_key(plain) is None
     assert send(api, "delete", f"sites/{site.pk}/keys/{created['id']}").status_code == 404
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts.models import Account, User
 from goals.discovery import create_named_goals
 from goals.models import Goal
-from links import stats
+from links import link_statistics
 from links.services.links import datapoint_create
 from reports.incident_costs import services as prices
 from reports.incident_costs.models import IncidentPrice
@@ -70,10 +70,10 @@ def test_the_visits_of_a_link_are_found_on_every_site_of_a_large_account(account
     for number, site in enumerate((sites[0], sites[-1])):
         browse(site, "/", at=NOW, visitor=number, link_id=link.pk, click_id=number + 1)
     period = Period(NOW - HOUR, NOW + HOUR, "UTC")
-    found = stats.query_web_totals(account, period, link.pk, NOW)
+    found = link_statistics.query_web_totals(account, period, link.pk, NOW)
     assert found is not None
     assert found["visits"] == 2
-    assert stats.count_joined_clicks(account, period, NOW)[0] == 2
+    assert link_statistics.count_joined_clicks(account, period, NOW)[0] == 2
 
 
 def test_the_usage_of_a_large_white_label_account_is_answered(client: Any, account: Account, store: Any) -> None:

@@ -17,8 +17,8 @@ from hypothesis import HealthCheck, example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from sites.outbound import OutboundError, OutboundForbidden, OutboundNotMade, OutboundResponse, check_host, fetch
-from sites.outbound.client import describe_error
+from sites.outbound import OutboundError, OutboundForbidden, OutboundNotSent, OutboundResponse, check_host, fetch
+from sites.outbound.http_client import describe_error
 from tests.support.misbehaving_server import misbehaving
 
 GIB = 1 << 30
@@ -127,7 +127,7 @@ def test_what_is_no_body_has_a_limit_too(server, raw, start, more):
         return failed.value
 
     error, megabytes = peak_of(failure)
-    assert not isinstance(error, OutboundNotMade)
+    assert not isinstance(error, OutboundNotSent)
     assert megabytes < 12
 
 
@@ -300,5 +300,5 @@ def test_a_connection_that_is_reset_at_once_is_theirs(server):
     threading.Thread(target=slam, daemon=True).start()
     with pytest.raises(OutboundError) as error:
         fetch(f"http://127.0.0.1:{listener.getsockname()[1]}/")
-    assert not isinstance(error.value, OutboundNotMade)
+    assert not isinstance(error.value, OutboundNotSent)
     listener.close()

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sites.outbound import OutboundError, OutboundForbidden, OutboundNotMade, fetch, is_allowed_address, names
+from sites.outbound import OutboundError, OutboundForbidden, OutboundNotSent, fetch, host_lookup, is_allowed_address
 from sites.outbound.networks import METADATA, SPECIAL_IPV4, SPECIAL_IPV6
 from tests.support.dns_server import outbound_dns
 from tests.support.misbehaving_server import misbehaving, wrong_certificate
@@ -196,13 +196,13 @@ def test_a_server_of_this_machine_that_listens_on_ipv6_only_is_reached(settings)
 
 
 def test_a_name_that_is_not_there_is_told_from_a_name_server_that_is_not(monkeypatch):
-    monkeypatch.setattr(names, "PROBE_SECONDS", 0.2)
+    monkeypatch.setattr(host_lookup, "PROBE_SECONDS", 0.2)
     with outbound_dns(monkeypatch) as answers:
         with pytest.raises(OutboundError, match="does not exist") as missing:
             fetch("http://missing.example/")
-        assert not isinstance(missing.value, OutboundNotMade)
+        assert not isinstance(missing.value, OutboundNotSent)
         answers.is_down = True
-        with pytest.raises(OutboundNotMade, match="name servers of this installation"):
+        with pytest.raises(OutboundNotSent, match="name servers of this installation"):
             fetch("http://missing.example/", timeout=0.3)
 
 
@@ -210,7 +210,7 @@ def test_a_name_whose_own_servers_are_silent_is_an_error_of_that_name(monkeypatc
     with outbound_dns(monkeypatch) as server, pytest.raises(OutboundError, match="in time") as error:
         server.silent.add("mute.example")
         fetch("http://mute.example/", timeout=0.3)
-    assert not isinstance(error.value, OutboundNotMade)
+    assert not isinstance(error.value, OutboundNotSent)
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ def test_a_domain_means_the_site_of_who_proved_it_and_no_other(site: Site, charl
     theirs = site_create(account=charlies_site.account, domain="example.com")
     below = site_create(account=charlies_site.account, domain="www.example.com")
     site_cache.refresh()
-    assert site_cache.find_site_by_host("charlie.example") is None  # nobody has proved it
+    assert site_cache.find_site_by_host("charlie.example") is None  # nobody has verified it
     assert (
         site_cache.find_site_by_host("example.com").site_id
         == site_cache.find_site_by_host("www.example.com").site_id
@@ -62,7 +62,7 @@ def test_a_domain_means_the_site_of_who_proved_it_and_no_other(site: Site, charl
     prove_host(below.account, "www.example.com", Purpose.SITE)
     assert site_cache.find_site_by_host("www.example.com").site_id == below.pk
     site_update(site=site, domain="moved.example")
-    site_cache.catch_up()
+    site_cache.load_changes()
     assert site_cache.find_site_by_host("example.com").site_id == below.pk
     prove_host(theirs.account, "example.com", Purpose.SITE)
     assert site_cache.find_site_by_host("example.com").site_id == theirs.pk
@@ -82,7 +82,7 @@ def test_an_accounts_own_sites_are_found_by_every_host_of_theirs_proved_or_not(a
         "a.pay.example": None, "x.many.example": old.pk, "other.example": None, "charlie.example": None, "": None,
     }  # fmt: skip
     site_delete(site=old)
-    site_cache.catch_up()
+    site_cache.load_changes()
     assert site_cache.find_account_site(account.pk, "pay.example") is None
 
 
@@ -90,7 +90,7 @@ def test_of_two_sites_of_one_host_the_older_answers_and_then_the_other(account: 
     old, new = (site_create(account=account, domain="twice.example", by_operator=True) for _ in range(2))
     assert site_cache.find_site_by_host("twice.example").site_id == old.pk
     site_delete(site=old)
-    site_cache.catch_up()
+    site_cache.load_changes()
     assert site_cache.find_site_by_host("twice.example").site_id == new.pk
 
 
@@ -100,46 +100,46 @@ def test_what_changes_is_learnt_by_reading_only_that(site: Site, account, django
     assert other is None
     site_update(site=site, addresses="keep", excluded_ips=["192.0.2.0/24"], domain="moved.example")
     with django_assert_num_queries(3):
-        assert site_cache.catch_up()
+        assert site_cache.load_changes()
     assert site_cache.find_site_by_host("moved.example") is None
     host_provision(account=account, host="moved.example", purpose=Purpose.SITE)
     with django_assert_num_queries(3):
-        assert site_cache.catch_up()
+        assert site_cache.load_changes()
     assert site_cache.get_site(site.pk).addresses == "keep"
     assert str(site_cache.get_site(site.pk).excluded_networks[0]) == "192.0.2.0/24"
     assert site_cache.find_site_by_host("example.com") is None
     assert site_cache.find_site_by_host("moved.example").site_id == site.pk
     with django_assert_num_queries(1):
-        assert not site_cache.catch_up()
+        assert not site_cache.load_changes()
 
 
 def test_rotated_keys_and_the_quota_flag_arrive(site: Site, account: Account) -> None:
     old = site_cache.get_site(site.pk).sitekey
     site_keys_rotate(site=site)
     quota_flag_set(account=account, over=True)
-    site_cache.catch_up()
+    site_cache.load_changes()
     assert site_cache.get_site(site.pk).sitekey != old
     assert site_cache.get_site(site.pk).over_quota
     quota_flag_set(account=account, over=False)
-    site_cache.catch_up()
+    site_cache.load_changes()
     assert not site_cache.get_site(site.pk).over_quota
 
 
 def test_a_key_opens_what_it_was_made_for_until_it_is_revoked(site: Site) -> None:
     key, plain = api_key_create(site=site, name="reader", can_track=False)
-    site_cache.catch_up()
+    site_cache.load_changes()
     config = site_cache.find_key(plain)
     assert (config.site_id, config.can_read, config.can_track, config.trusted) == (site.pk, True, False, False)
     assert site_cache.find_key(plain[:-1]) is site_cache.find_key("") is site_cache.find_key("ck_\ud800") is None
     api_key_revoke(key=key)
-    site_cache.catch_up()
+    site_cache.load_changes()
     assert site_cache.find_key(plain) is None
 
 
 def test_a_key_ends_when_it_expires_without_anybody_doing_anything(site: Site) -> None:
     soon = timezone.now() + timedelta(minutes=1)
     _, plain = api_key_create(site=site, name="short", expires=soon)
-    site_cache.catch_up()
+    site_cache.load_changes()
     assert site_cache.find_key(plain, now=soon - timedelta(seconds=1))
     assert site_cache.find_key(plain, now=soon) is None
 
@@ -161,7 +161,7 @@ def test_last_used_is_written_later_and_not_by_the_look_up(site: Site, django_as
     key.refresh_from_db()
     assert timezone.now() - key.last_used < timedelta(seconds=5)
     before = key.change
-    assert not site_cache.catch_up()
+    assert not site_cache.load_changes()
     assert ApiKey.objects.get(pk=key.pk).change == before
 
 
@@ -174,7 +174,7 @@ def test_answers_go_on_while_the_database_is_away(site: Site, monkeypatch) -> No
         raise OperationalError("connection refused")
 
     monkeypatch.setattr("django.db.backends.utils.CursorWrapper.execute", away)
-    assert site_cache.refresher.attempt(site_cache.catch_up) is False
+    assert site_cache.refresher.attempt(site_cache.load_changes) is False
     assert site_cache.get_site(site.pk) and site_cache.find_key(plain)
     assert site_cache.refresher.attempt(site_cache.write_last_used) is False
     monkeypatch.undo()

@@ -246,7 +246,7 @@ def test_a_key_is_shown_once_and_revoked_by_a_press(inside: Client, site: Site) 
     assert site_cache.find_key(plain).can_read and not site_cache.find_key(plain).can_track
     assert plain not in inside.get(path).content.decode()
     inside.post(f"{path}/{site.api_keys.get(name='Script').pk}/revoke")
-    site_cache.catch_up()
+    site_cache.load_changes()
     assert site_cache.find_key(plain) is None
 
 

@@ -10,13 +10,13 @@ from django.core.cache import cache
 from django.test import Client
 
 from accounts.models import Account, Membership
-from links.models import DatapointKind, Listing
-from links.services.account_settings import entry_create, script_write
+from links.models import DatapointKind, ListKind
 from links.services.conversions import conversion_create
 from links.services.domains import domain_create
 from links.services.groups import group_create
 from links.services.guests import guest_create
 from links.services.links import datapoint_create
+from links.services.scripts_and_lists import entry_create, script_write
 from tests.support.links import Browser, learn, store_now
 
 
@@ -84,6 +84,6 @@ def create_one_of_each(account: Account, clicked: bool = True) -> dict[str, Any]
         "group": group, "sale": sale, "script": script, "link": link, "pixel": pixel, "tag": group.tags.get(),
         "domain": domain_create(account=account, name="go.own.test"),
         "guest": guest_create(account=account, email="guest@example.org", name="Guest"),
-        "white": entry_create(account=account, listing=Listing.WHITELIST, value="a.test"),
-        "black": entry_create(account=account, listing=Listing.BLACKLIST, value="192.0.2.1"),
+        "white": entry_create(account=account, listing=ListKind.WHITELIST, value="a.test"),
+        "black": entry_create(account=account, listing=ListKind.BLACKLIST, value="192.0.2.1"),
     }  # fmt: skip

@@ -17,7 +17,7 @@ import dns.rdatatype
 import dns.rrset
 import pytest
 
-from sites.outbound import names
+from sites.outbound import host_lookup
 
 
 class DnsServer:
@@ -112,6 +112,6 @@ def outbound_dns(monkeypatch: pytest.MonkeyPatch, **addresses: Any) -> Iterator[
         server.addresses = {f"{name}.example": found for name, found in addresses.items()}
         resolver = dns.asyncresolver.Resolver(configure=False)
         resolver.nameservers, resolver.port = ["127.0.0.1"], server.socket.getsockname()[1]
-        monkeypatch.setattr(names, "build_resolver", lambda period: resolver)
-        monkeypatch.setattr(names, "_probe", (-names.PROBE_CACHE_SECONDS, True))
+        monkeypatch.setattr(host_lookup, "build_resolver", lambda period: resolver)
+        monkeypatch.setattr(host_lookup, "_probe", (-host_lookup.PROBE_CACHE_SECONDS, True))
         yield server

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import time_machine
 
 from accounts.models import Account
-from links.conversions import attribution
+from links.conversions import click_attribution
 from links.models import Datapoint
 from links.redirect import click_deduplication, click_traces, pausing, redirector
 from links.routing import link_cache
@@ -113,7 +113,7 @@ def forget() -> None:
     pausing.forget()
     request_rates.forget()
     click_traces.click_traces.forget()
-    attribution.landings.forget()
+    click_attribution.landings.forget()
 
 
 def make(account: Account, alias: str = "offer", **fields: Any) -> Datapoint:

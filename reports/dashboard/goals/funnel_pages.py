@@ -24,8 +24,8 @@ from reports.dashboard.presenters.toolbar import build_toolbar
 from reports.dashboard.state import ReportState
 from reports.formatting import NO_VALUE, FormattedValue, format_metric, format_percent
 from reports.query.analyses.funnels import count_funnel as query_funnel
-from sites.access import may_on_site, site_for
 from sites.models import Site
+from sites.selectors import get_site_or_404, may_on_site
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ def find_worst_step(steps: list[FunnelStep]) -> FunnelStep | None:
 @login_required
 def funnel_edit(request: HttpRequest, site_id: int, funnel_id: int = 0) -> HttpResponse:
     """Create or change a funnel. `?page=…` fills in steps, for links from a journey."""
-    site = site_for(request, site_id, "edit")
+    site = get_site_or_404(request, site_id, "edit")
     funnel = find_funnel(site, funnel_id) if funnel_id else None
     form = FunnelForm(request.POST or None, site, funnel, request.GET.getlist("page")[:MAX_STEPS])
     if request.method == "POST" and form.is_valid():
@@ -158,7 +158,7 @@ def funnel_edit(request: HttpRequest, site_id: int, funnel_id: int = 0) -> HttpR
 @login_required
 def funnel_remove(request: HttpRequest, site_id: int, funnel_id: int) -> HttpResponse:
     """Delete a funnel; its events are not changed."""
-    funnel = find_funnel(site_for(request, site_id, "edit"), funnel_id)
+    funnel = find_funnel(get_site_or_404(request, site_id, "edit"), funnel_id)
     funnel_delete(funnel=funnel)
     messages.success(request, f"Funnel “{funnel}” was deleted; its events were kept.", extra_tags="good")
     return redirect("dashboard:funnels", site_id)

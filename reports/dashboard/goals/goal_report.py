@@ -21,7 +21,7 @@ from reports.formatting import format_duration, format_metric, format_money, for
 from reports.query import ask
 from reports.query.analyses.attribution import LOOKBACK, AttributionReport, SourceCredit, attribute_conversions
 from reports.query.metrics import METRICS
-from sites.access import may_on_site
+from sites.selectors import may_on_site
 
 GOAL_METRICS = ("visitors", "conversions", "conversion_rate")
 MAX_SOURCES = 50

@@ -1,7 +1,8 @@
 """A page's clicks as SVG drawn on the server: an outline of the page, cells by clicks, and the curve of scroll depth.
 
-One unit is a thousandth of the page's width. Colours are the classes `heat-1` to `heat-7`, of one hue and evenly
-decreasing lightness (static/css/heat.css). The levels grow by a factor, because a few spots get most of the clicks.
+One unit is a thousandth of the page's width. Colours are the classes `heat-level-1` to `heat-level-7`, of one hue and
+evenly decreasing lightness (static/css/heatmaps.css). The levels grow by a factor, because a few spots get most of the
+clicks.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ def draw_heatmap(
         f"{ROW_PIXELS * unit:.2f}",
         f"{height * unit:.1f}",
         PAGE_WIDTH + (CURVE_WIDTH if depth_shares else 0),
-        [(f"heat-{i + 1}", (bounds[i - 1] if i else 0) + 1, bound) for i, bound in enumerate(bounds)],
+        [(f"heat-level-{i + 1}", (bounds[i - 1] if i else 0) + 1, bound) for i, bound in enumerate(bounds)],
         draw_curve(depth_shares, page_height),
         draw_marks(depth_shares, page_height),
         [ScrollStep(100 * step // SCROLL_STEPS, f"{100 * depth_shares[step]:.0f}%") for step in steps],

@@ -25,10 +25,10 @@ from reports.labels import build_nickname
 from reports.query.analyses import heatmaps
 from reports.query.errors import QueryRefused
 from sites import onsite_tokens
-from sites.access import may_on_site, site_for
 from sites.forms import LinesField
 from sites.hosts import HostMatcher
 from sites.models import Site
+from sites.selectors import get_site_or_404, may_on_site
 from sites.services import site_update
 from sites.settings_pages import build_settings_context
 
@@ -194,7 +194,7 @@ def overlay_href(request: HttpRequest, state: ReportState, host: str) -> str:
 @require_http_methods(["GET", "HEAD", "POST"])
 def heatmap_settings(request: HttpRequest, site_id: int) -> HttpResponse:
     """Edit the share of visitors that is recorded, and the pages that record nothing."""
-    site = site_for(request, site_id, may="edit")
+    site = get_site_or_404(request, site_id, may="edit")
     form = HeatmapSettingsForm.from_site(site, request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         site_update(site=site, tracker={**site.tracker, **form.build_settings()})

@@ -16,7 +16,7 @@ from reports.dashboard.presenters.graph import format_bucket
 from reports.dashboard.presenters.toolbar import build_toolbar
 from reports.dashboard.state import ReportState
 from reports.query.analyses.ingestion_audit import count_bot_reasons, fetch_audit, list_bots, sum_entries
-from sites.access import may_on_site
+from sites.selectors import may_on_site
 from tracking.event import REASONS
 
 MAX_ENTRIES = 500

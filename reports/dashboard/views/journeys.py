@@ -16,7 +16,7 @@ from reports.dashboard.presenters.toolbar import build_toolbar
 from reports.dashboard.state import ReportState
 from reports.formatting import FormattedValue, format_metric
 from reports.query.analyses.journeys import LEVELS, MAX_PAGES, Neighbour, find_journeys
-from sites.access import may_on_site
+from sites.selectors import may_on_site
 
 LABELS = {-2: "Two before", -1: "Before", 1: "After", 2: "Two after", 3: "Three after"}
 PAGE_SEPARATOR = "\n"  # between the pages of a path in the URL

@@ -19,8 +19,8 @@ from reports.dashboard.scope import ReportScope
 from reports.dashboard.state import ReportState
 from reports.dashboard.views.reports import overview
 from reports.query.model import MAX_SITES
-from sites.access import sites_for_actor
 from sites.models import Site
+from sites.selectors import select_sites
 
 SITE_ID = re.compile(r"[1-9][0-9]{0,17}")
 
@@ -83,7 +83,7 @@ def read_portfolio_scope(request: HttpRequest) -> PortfolioScope:
     The choices are the first MAX_SITES by name; a chosen site may also be one of the others. Days are those of the
     time zone that most of the sites use. Raises NoSites for a reader without sites.
     """
-    visible = sites_for_actor(request.user)
+    visible = select_sites(request.user)
     choices, chosen = tuple(visible[:MAX_SITES]), set(request.GET.getlist("only"))
     sites = [site for site in choices if str(site.pk) in chosen]
     others = [text for text in chosen - {str(site.pk) for site in sites} if SITE_ID.fullmatch(text)]

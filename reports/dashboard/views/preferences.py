@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from reports.dashboard.navigation import list_entries, site_paths
 from reports.dashboard.state import PERIODS
-from sites.access import sites_for_actor
+from sites.selectors import select_sites
 
 COOKIE_SECONDS = 31_536_000  # a year
 MAX_ENTRIES = 40
@@ -72,7 +72,7 @@ def go(request: HttpRequest) -> HttpResponse:
 
 def switch_site(request: HttpRequest, number: int) -> str:
     """Return the address of the n-th site (0 = the portfolio), with the page and period of the URL in `from`."""
-    site = sites_for_actor(request.user)[number - 1 : number].first() if number else None
+    site = select_sites(request.user)[number - 1 : number].first() if number else None
     current = urlsplit(request.GET.get("from", ""))
     page = re.sub(r"^/sites/(\d+|all)/?", "", current.path)
     parameters = {name: value for name, value in parse_qsl(current.query) if name in PERIOD_PARAMETERS}

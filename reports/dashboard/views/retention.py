@@ -27,7 +27,7 @@ from reports.query.analyses.retention import (
     identifies_people,
     shift_step,
 )
-from sites.access import may_on_site
+from sites.selectors import may_on_site
 
 MIN_COHORTS = {"day": 14, "week": 12, "month": 12}  # displayed even for the shortest period
 SHADES = 7

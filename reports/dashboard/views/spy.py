@@ -31,8 +31,8 @@ from reports.query.analyses import visit_lists
 from reports.query.evaluate import check_evaluable, satisfies
 from reports.query.filters import Node
 from reports.query.references import ReferenceResolver, StoredGoals
-from sites.access import site_for_actor
 from sites.models import Site
+from sites.selectors import get_site_for_actor
 from tracking.event import ACTIONS, Event
 from tracking.live_streams import LiveStream, build_live_response, create_viewer
 
@@ -109,7 +109,7 @@ async def stream(request: HttpRequest, site_id: int) -> HttpResponse | Streaming
     user = await request.auser()
     if not user.is_authenticated:
         return redirect("accounts:login")
-    site = await sync_to_async(site_for_actor)(user, site_id)
+    site = await sync_to_async(get_site_for_actor)(user, site_id)
     try:
         tree = await sync_to_async(prepare_stream)(request, site)
     except QueryRefused as error:
@@ -122,7 +122,7 @@ async def stream(request: HttpRequest, site_id: int) -> HttpResponse | Streaming
 
     viewer = create_viewer(request, user, site.account)
     stream = LiveStream(
-        viewer, site.pk, site, read_scope=lambda bearer: site_for_actor(bearer, site_id), format_event=format_event
+        viewer, site.pk, site, read_scope=lambda bearer: get_site_for_actor(bearer, site_id), format_event=format_event
     )
     return build_live_response(stream)
 

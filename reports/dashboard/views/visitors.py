@@ -28,7 +28,7 @@ from reports.dashboard.views.spy import KINDS
 from reports.labels import find_links
 from reports.query import Period
 from reports.query.analyses import visit_lists
-from sites.access import may_on_site
+from sites.selectors import may_on_site
 
 PAGE_ROWS = 40
 MAX_OFFSET = 100_000

@@ -69,12 +69,12 @@ def erase_a_person(now: datetime) -> None:
 
 
 def run(task: str, now: datetime) -> None:
-    from config import celery, schedule
+    from config import celery, periodic_tasks
 
     if task == "erasure":
         erase_a_person(now)
     else:
-        celery.run_task(next(row for row in schedule.PERIODIC_TASKS if row.name == task))
+        celery.run_task(next(row for row in periodic_tasks.PERIODIC_TASKS if row.name == task))
 
 
 def main(steps: list[dict[str, Any]]) -> None:

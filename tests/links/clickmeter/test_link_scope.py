@@ -16,13 +16,13 @@ from django.apps import apps
 from accounts.models import Account, Grant, Membership, Right
 from accounts.services import grant_set
 from links.clickmeter.operations import OPERATIONS, Operation
-from links.models import Listing
-from links.services.account_settings import entry_create, script_write
+from links.models import ListKind
 from links.services.conversions import conversion_create
 from links.services.domains import domain_create
 from links.services.groups import group_create
 from links.services.guests import guest_create
 from links.services.links import datapoint_create
+from links.services.scripts_and_lists import entry_create, script_write
 from tests.support.clickmeter_client import Program, guest
 from tests.support.clickmeter_fields import (
     ADDRESSES,
@@ -55,8 +55,8 @@ def belongings_of(account: Account, word: str) -> World:
         "tag": group.tags.get(),
         "domain": domain_create(account=account, name=f"go.{word}.test"),
         "guest": guest_create(account=account, email=f"guest@{word}.test", name=word),
-        "white": entry_create(account=account, listing=Listing.WHITELIST, value=f"{word}.test"),
-        "black": entry_create(account=account, listing=Listing.BLACKLIST, value=f"192.0.2.{len(word)}"),
+        "white": entry_create(account=account, listing=ListKind.WHITELIST, value=f"{word}.test"),
+        "black": entry_create(account=account, listing=ListKind.BLACKLIST, value=f"192.0.2.{len(word)}"),
     }
 
 

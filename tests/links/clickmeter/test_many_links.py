@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import Account, Grant, Membership, Right, User
-from links import stats
+from links import link_statistics
 from links.models import Datapoint
 from links.services.conversions import conversion_create
 from reports.query.analyses import link_hits
@@ -80,7 +80,7 @@ def test_a_guest_of_very_many_links_sees_them_all(account: Account, bob: User, l
 def test_more_links_than_one_question_may_name_are_said_to_be_too_many(
     account: Account, links: list[Datapoint], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stats, "MAX_FILTER_VALUES", 2_000)
+    monkeypatch.setattr(link_statistics, "MAX_FILTER_VALUES", 2_000)
     owner: Any = master(account)
     told = owner.get("/datapoints/aggregated?timeFrame=today&status=active", status=400)
     assert told["message"] == "This selects more than 2,000 links; narrow it by type, status, tag or favourite."
@@ -90,7 +90,7 @@ def test_more_links_than_one_question_may_name_are_said_to_be_too_many(
 def test_counts_are_read_to_their_end(
     account: Account, links: list[Datapoint], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stats, "MAX_ROWS", 2)
+    monkeypatch.setattr(link_statistics, "MAX_ROWS", 2)
     summary = master(account).get(
         "/aggregated/summary/datapoints?timeFrame=today&type=tl&sortBy=totalclicks&limit=1000"
     )

@@ -13,13 +13,13 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Account, Grant, Membership, Right, Role, User
 from links.clickmeter.operations import OPERATIONS, Operation
-from links.models import Listing
-from links.services.account_settings import entry_create, script_write
+from links.models import ListKind
 from links.services.conversions import conversion_create
 from links.services.domains import domain_create
 from links.services.groups import group_create, tag_create
 from links.services.guests import guest_create
 from links.services.links import datapoint_create
+from links.services.scripts_and_lists import entry_create, script_write
 from sites import site_cache
 from sites.models import Site
 from sites.services import api_key_create, site_create
@@ -66,8 +66,8 @@ class World:
         script = script_write(account=account, name=f"s{number}", text="var a=1")
         domain = domain_create(account=account, name=f"go{number}.own.test")
         if number < 50:  # there may be no more
-            entry_create(account=account, listing=Listing.WHITELIST, value=f"w{number}.test")
-            entry_create(account=account, listing=Listing.BLACKLIST, value=f"192.0.2.{number}")
+            entry_create(account=account, listing=ListKind.WHITELIST, value=f"w{number}.test")
+            entry_create(account=account, listing=ListKind.BLACKLIST, value=f"192.0.2.{number}")
         link = datapoint_create(
             account=account, alias=f"l{number}", url="https://shop.test/?s=[s2sidentifier]", group=self.group,
             conversions=[self.sale, sale], tags=[self.tag, f"t{number}"],

@@ -144,7 +144,7 @@ def test_a_guest_from_whom_conversions_are_hidden_sees_none_anywhere(account: Ac
     owner = Client()
     owner.force_login(User.objects.get(email="alice@example.com"))
     assert b">conversion</span>" in owner.get("/links/live").content
-    assert b'<td class="number soft roomy-only"></td>' in page.get("/links").content
+    assert b'<td class="number soft extra-wide-only"></td>' in page.get("/links").content
     assert b"Converted clicks" not in page.get(f"/links/{world['link'].pk}").content
 
 

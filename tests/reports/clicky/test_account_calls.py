@@ -12,7 +12,7 @@ from django.test import Client
 
 from accounts.models import Account, Membership, Role, User
 from links.models import Datapoint
-from links.public_urls import tracking_url
+from links.public_urls import build_tracking_url
 from reports.sharing.services import key_token
 from sites import site_cache
 from sites.models import Site
@@ -216,7 +216,7 @@ def shorten(user: User, **params: str) -> Any:
 def test_the_shortener_makes_a_link_and_answers_its_address_as_text(alice: User, site: Site, store: Any) -> None:
     response = shorten(alice, title="Spring", site_id=str(site.pk))
     link = Datapoint.objects.get(account=site.account)
-    assert (response.status_code, response.content.decode()) == (200, tracking_url(link))
+    assert (response.status_code, response.content.decode()) == (200, build_tracking_url(link))
     assert (link.url, link.title) == ("https://shop.example/spring", "Spring")
 
 

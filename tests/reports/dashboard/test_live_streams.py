@@ -301,7 +301,7 @@ def stream(rf: Any, alice: User, site: Site) -> Callable[[User], LiveStream[Site
             viewer,
             site.pk,
             site,
-            read_scope=lambda bearer: spy.site_for_actor(bearer, site.pk),
+            read_scope=lambda bearer: spy.get_site_for_actor(bearer, site.pk),
             format_event=lambda *_: b"",
         )
         open_streams.add(found)

@@ -10,10 +10,10 @@ from django.utils import timezone
 
 from accounts.mail import simplify_name
 from accounts.models import Account, Membership, User
-from sites.alerts.conditions import AlertNotification
+from sites.alerts.condition_registry import AlertNotification
 from sites.alerts.deliveries import deliver_due
 from sites.alerts.models import Alert, Channel, Delivery
-from sites.alerts.services import alert_fire
+from sites.alerts.services import alert_notify
 from tests.support import read_html
 
 STRANGER = "stranger@victim.example"
@@ -43,7 +43,9 @@ def link_in(letter, word):
 def fire(site, key="k"):
     alert, _ = Alert.objects.get_or_create(site=site, name="Down", condition="uptime")
     alert.channels.set(Channel.objects.filter(account=site.account))
-    queued = alert_fire(alert=alert, notification=AlertNotification(key, "It is down", "Really."), now=timezone.now())
+    queued = alert_notify(
+        alert=alert, notifications=[AlertNotification(key, "It is down", "Really.")], now=timezone.now()
+    )
     deliver_due(now=timezone.now())
     return queued
 

@@ -18,9 +18,9 @@ from django.utils import timezone
 from goals.services import goal_create
 from sites import site_cache
 from sites.alerts import deliveries as out
-from sites.alerts.conditions import AlertNotification
+from sites.alerts.condition_registry import AlertNotification
 from sites.alerts.models import Alert, Channel, Delivery
-from sites.alerts.services import alert_fire, alerts_evaluate, delivery_queue
+from sites.alerts.services import alert_notify, alerts_evaluate, delivery_queue
 from tests.served import reserve_port
 from tests.support import browse, event, record
 from tests.support.clicky_client import Clicky
@@ -174,7 +174,7 @@ def test_an_alert_tells_at_most_once_in_its_pause(site):
 
     def fire(minutes):
         now = NOW + timedelta(minutes=minutes)
-        return alert_fire(alert=alert, notification=AlertNotification(f"k{minutes}", "s", "t"), now=now)
+        return alert_notify(alert=alert, notifications=[AlertNotification(f"k{minutes}", "s", "t")], now=now)
 
     assert [fire(0), fire(30), fire(61)] == [1, 0, 1]
 

@@ -12,9 +12,9 @@ from django.urls import reverse
 from accounts.models import Account
 from goals.models import Goal
 from sites.alerts import deliveries as out
-from sites.alerts.conditions import AlertNotification
+from sites.alerts.condition_registry import AlertNotification
 from sites.alerts.models import Alert, Channel, Delivery
-from sites.alerts.services import alert_fire, delivery_queue
+from sites.alerts.services import alert_notify, delivery_queue
 from tests.support.misbehaving_server import misbehaving
 
 NOW = datetime(2026, 3, 2, 12, 30, tzinfo=UTC)
@@ -203,7 +203,7 @@ def test_a_name_from_a_page_calls_nobody_and_hides_no_link_in_slack(site, server
     alert = Alert.objects.create(site=site, name="Goal", condition="goal", throttle_minutes=0)
     alert.channels.add(hook(site.account, f"{server.base}/ok", kind="slack"))
     notification = AlertNotification("k", f"Goal “{goal.name}” reached", f"“{goal.name}” was reached 1 time.")
-    alert_fire(alert=alert, notification=notification, now=NOW)
+    alert_notify(alert=alert, notifications=[notification], now=NOW)
     out.deliver_due(now=NOW)
     text = json.loads(server.seen[0][3])["text"]
     escaped = name.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -3,7 +3,7 @@
 import pytest
 from django.urls import reverse
 
-from sites.alerts.conditions import CONDITIONS
+from sites.alerts.condition_registry import CONDITIONS
 from sites.alerts.models import Alert, Channel
 
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from sites.uptime.history import compute_availability, compute_daily_uptime, compute_uptime, midnight_of
+from sites.uptime.history import compute_availability, compute_daily_uptime, compute_uptime, find_midnight
 from sites.uptime.models import Incident, Monitor, WatchedPeriod
 from sites.uptime.scheduler import delete_old_history, write_results
 from sites.uptime.services import incident_notify, monitor_create, monitor_update, monitor_url_set
@@ -64,7 +64,7 @@ def test_a_monitor_that_never_answered_is_at_zero_on_every_surface(client, alice
 
 def between_dates(monitor, site, date):
     """Whether the quarter of an hour before now touches the date."""
-    today = midnight_of(timezone.now().astimezone(ZoneInfo(site.timezone)).date(), ZoneInfo(site.timezone))
+    today = find_midnight(timezone.now().astimezone(ZoneInfo(site.timezone)).date(), ZoneInfo(site.timezone))
     return date == "today" or monitor.checked - 14 * MINUTE < today
 
 
@@ -275,7 +275,7 @@ def share(words):
 def test_any_month_is_what_an_evaluation_minute_by_minute_says(site, month, zone, data):
     monitor, words = happen(site, month), evaluate(month)
     tz, end = ZoneInfo(zone), at_minute(month.length)
-    midnights = [midnight_of(FIRST.date() + index * DAY, tz) for index in range(-1, 33)]
+    midnights = [find_midnight(FIRST.date() + index * DAY, tz) for index in range(-1, 33)]
     cuts = [data.draw(st.integers(0, month.length)) for _ in range(4)]
     edges = sorted({FIRST, end, *(at_minute(cut) for cut in cuts), *(one for one in midnights if FIRST < one < end)})
     for span, start, until in zip(compute_uptime(monitor, edges), edges, edges[1:], strict=False):

@@ -14,7 +14,7 @@ from django.db import connection
 
 from accounts.models import Account
 from config import celery
-from config.schedule import PERIODIC_TASKS
+from config.periodic_tasks import PERIODIC_TASKS
 from sites import fair_rounds
 from sites.services import site_create
 from sites.uptime import scheduler

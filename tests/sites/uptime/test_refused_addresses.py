@@ -159,7 +159,7 @@ def test_a_name_that_turned_to_an_inner_address_is_not_checked_which_is_no_outag
 
 
 def test_name_servers_that_are_away_make_no_outage_of_anybody(site, alert, monkeypatch):
-    monkeypatch.setattr("sites.outbound.names.PROBE_SECONDS", 0.2)
+    monkeypatch.setattr("sites.outbound.host_lookup.PROBE_SECONDS", 0.2)
     monitor = monitor_create(site=site, url="https://shop.example/", now=NOW, timeout=1)
     with outbound_dns(monkeypatch) as server:
         server.is_down = True

@@ -1,4 +1,4 @@
-"""Services that write what an account sets for all its links: retargeting scripts, the two lists and its profile."""
+"""Services that write what an account sets for all its links: retargeting scripts and the two lists."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from django.db import transaction
 from accounts.host_names import is_public_host, normalize_host
 from accounts.models import Account
 from accounts.security.client_ip import parse_network
-from accounts.services import account_update
-from links.models import MAX_LIST_ENTRIES, Entry, Listing, Script
+from links.models import MAX_LIST_ENTRIES, ListEntry, ListKind, Script
 from links.routing import link_cache
 from links.validators import clean_name, clean_text
 from sites.models import take_change_number
@@ -36,40 +35,30 @@ def script_delete(*, script: Script) -> None:
 
 
 @transaction.atomic
-def entry_create(*, account: Account, listing: str, value: str) -> Entry:
+def entry_create(*, account: Account, listing: str, value: str) -> ListEntry:
     """Add an address that is not tracked, or an allowed host of dynamic destinations; at most 50 of each."""
     value = clean_text(value, 253)
-    field = "ip" if listing == Listing.BLACKLIST else "name"
-    if listing == Listing.BLACKLIST and parse_network(value) is None:
+    field = "ip" if listing == ListKind.BLACKLIST else "name"
+    if listing == ListKind.BLACKLIST and parse_network(value) is None:
         raise ValidationError({field: f"“{value[:60]}” is not an IP address or network."})
-    if listing == Listing.WHITELIST:
+    if listing == ListKind.WHITELIST:
         value = normalize_host(value)
         if not is_public_host(value):
             raise ValidationError({field: f"“{value[:60]}” is not a host name such as example.com."})
-    entries = Entry.objects.filter(account=account, listing=listing)
+    entries = ListEntry.objects.filter(account=account, listing=listing)
     existing = entries.filter(value=value).first()
     if existing is not None:
         return existing
     if entries.count() >= MAX_LIST_ENTRIES:
         raise ValidationError({field: f"This list holds at most {MAX_LIST_ENTRIES} entries."})
-    row = Entry(account=account, listing=listing, value=value)
+    row = ListEntry(account=account, listing=listing, value=value)
     row.save()
     transaction.on_commit(link_cache.refresh_soon)
     return row
 
 
 @transaction.atomic
-def entry_delete(*, entry: Entry) -> None:
+def entry_delete(*, entry: ListEntry) -> None:
     entry.delete()
     take_change_number()
     transaction.on_commit(link_cache.refresh_soon)
-
-
-@transaction.atomic
-def profile_update(*, account: Account, profile: dict[str, str], timezone: str | None = None) -> Account:
-    """Change the account's profile (ClickMeter's names and phone) and its time zone."""
-    if timezone is not None:
-        account_update(account=account, timezone=timezone)
-    account.profile = {**account.profile, **profile}
-    account.save(update_fields=["profile"])
-    return account

@@ -16,14 +16,14 @@ from accounts.permissions import find_membership
 from accounts.selectors import list_members
 from accounts.services import grant_set
 from accounts.services.invitations import (
-    InvitationMail,
+    InvitationMailing,
     invitation_create,
     load_open_invitation_grants,
     mail_invitation,
 )
-from sites.access import KIND, site_for
 from sites.forms import SiteShareForm
 from sites.models import Site
+from sites.selectors import KIND, get_site_or_404
 from sites.settings_pages import build_settings_context
 
 
@@ -31,9 +31,9 @@ from sites.settings_pages import build_settings_context
 @never_cache
 def list_team(request: HttpRequest, site_id: int) -> HttpResponse:
     """List the users who may open the site; a POST shares it with another person."""
-    site = site_for(request, site_id, may="manage")
+    site = get_site_or_404(request, site_id, may="manage")
     form = SiteShareForm(request.POST or None)
-    sent: InvitationMail | None = None
+    sent: InvitationMailing | None = None
     if request.method == "POST" and form.is_valid():
         try:
             sent, sentence = share(request, site, **form.cleaned_data)
@@ -65,7 +65,7 @@ def list_users(site: Site) -> list[dict[str, object]]:
     return users
 
 
-def share(request: HttpRequest, site: Site, email: str, right: str) -> tuple[InvitationMail | None, str]:
+def share(request: HttpRequest, site: Site, email: str, right: str) -> tuple[InvitationMailing | None, str]:
     """Grant the right to a guest of the account, or invite the person.
 
     Returns the invitation mail, if one was due, and a sentence for the page. Raises ValidationError.
@@ -81,7 +81,7 @@ def share(request: HttpRequest, site: Site, email: str, right: str) -> tuple[Inv
         when = "now" if member.accepted else "once they accept their invitation"
         return None, f"{address} may open {site} {when}."
     inviter = find_membership(request.user, site.account)
-    assert inviter is not None  # `site_for` has checked it
+    assert inviter is not None  # `get_site_or_404` has checked it
     grants = [*load_open_invitation_grants(site.account, address), (KIND, site.pk, right)]  # the last one counts
     invitation = invitation_create(account=site.account, email=address, role=Role.GUEST, by=inviter, grants=grants)
     sent = mail_invitation(invitation, request.user)
@@ -92,7 +92,7 @@ def share(request: HttpRequest, site: Site, email: str, right: str) -> tuple[Inv
 @require_POST
 def remove_guest(request: HttpRequest, site_id: int, member_id: int) -> HttpResponse:
     """Revoke a guest's right on this site."""
-    site = site_for(request, site_id, may="manage")
+    site = get_site_or_404(request, site_id, may="manage")
     member = site.account.memberships.filter(pk=member_id, role=Role.GUEST).first()
     if member is None:
         raise Http404("No such guest.")

@@ -38,27 +38,27 @@ class PeriodicTask(NamedTuple):
 MINUTE, HOUR = 60, 3600
 
 PERIODIC_TASKS: tuple[PeriodicTask, ...] = (
-    PeriodicTask("heartbeat", "config.health.record_beat", 10, is_guarded=False),
+    PeriodicTask("heartbeat", "config.health.record_heartbeat", 10, is_guarded=False),
     # `uptime` and `deliveries` claim work for a while, then only wait for slow servers while the next run begins
     PeriodicTask("uptime", "sites.uptime.services.monitors_check", 5, max_seconds=50),
-    PeriodicTask("incidents notified late", "sites.uptime.services.incidents_notify_late", MINUTE),
+    PeriodicTask("missed incident notifications", "sites.uptime.services.incidents_notify_late", MINUTE),
     PeriodicTask(
-        "incidents priced", "reports.incident_costs.services.incident_costs_estimate", 5 * MINUTE, max_seconds=HOUR
+        "incident costs", "reports.incident_costs.services.incident_costs_estimate", 5 * MINUTE, max_seconds=HOUR
     ),
-    PeriodicTask("uptime forgets", "sites.uptime.scheduler.delete_old_history", 24 * HOUR),
+    PeriodicTask("old uptime history", "sites.uptime.scheduler.delete_old_history", 24 * HOUR),
     PeriodicTask("custom domains", "accounts.custom_domains.claim_checks.claims_check", MINUTE),
-    PeriodicTask("links paused", "links.redirect.pausing.pause_expired", MINUTE),
+    PeriodicTask("expired links", "links.redirect.pausing.pause_expired", MINUTE),
     PeriodicTask("link destinations", "links.monitoring.destination_checks.destinations_check", 5 * MINUTE),
     PeriodicTask("alerts", "sites.alerts.services.alerts_evaluate", MINUTE),
     PeriodicTask("deliveries", "sites.alerts.deliveries.deliver_due", 5, max_seconds=25),
-    PeriodicTask("goals named", "goals.discovery.create_named_goals", MINUTE),
-    PeriodicTask("goals named lately", "goals.discovery.create_recently_named_goals", 3),
+    PeriodicTask("named goals", "goals.discovery.create_named_goals", MINUTE),
+    PeriodicTask("recently named goals", "goals.discovery.create_recently_named_goals", 3),
     PeriodicTask("rollups", "reports.query.rollups.schedule.build_outdated_days", 10 * MINUTE, max_seconds=2 * HOUR),
-    PeriodicTask("quotas counted", "reports.quotas.count_quotas", 5 * MINUTE, max_seconds=HOUR),
+    PeriodicTask("quotas", "reports.quotas.count_quotas", 5 * MINUTE, max_seconds=HOUR),
     PeriodicTask("salts", "tracking.state.salts.rotate", HOUR),
     PeriodicTask("retention", "tracking.maintenance.delete_expired_events", 6 * HOUR, max_seconds=6 * HOUR),
-    PeriodicTask("corrections finished", "tracking.maintenance.finish_corrections", HOUR, max_seconds=6 * HOUR),
-    PeriodicTask("sessions cleared", "accounts.security.sessions.sessions_clear", 24 * HOUR),
-    PeriodicTask("mail files cleared", "accounts.operations.mailbox.mails_clear", 24 * HOUR),
+    PeriodicTask("interrupted corrections", "tracking.maintenance.finish_corrections", HOUR, max_seconds=6 * HOUR),
+    PeriodicTask("expired sessions", "accounts.security.sessions.sessions_clear", 24 * HOUR),
+    PeriodicTask("old mail files", "accounts.operations.mailbox.mails_clear", 24 * HOUR),
     PeriodicTask("digests", "reports.digests.services.digests_send", 10 * MINUTE, max_seconds=2 * HOUR),
 )

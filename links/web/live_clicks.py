@@ -15,10 +15,10 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_safe
 
 from accounts.permissions import Bearer
-from links import stats
-from links.permissions import LinkScope, build_link_scope, link_scope_for
+from links import link_statistics
+from links.permissions import LinkScope, build_link_scope, get_link_scope_or_404
 from links.routing import link_cache
-from links.web.layout import links_page, render_page
+from links.web.page_layout import links_page, render_page
 from reports.query import Period
 from reports.query.analyses import link_hits
 from tracking.live_streams import LiveStream, build_live_response, create_viewer
@@ -29,14 +29,14 @@ KIND_NAMES = {"link": "click", "pixel": "view", "spider": "robot", "conversion":
 
 @require_safe
 @links_page("live")
-def live(request: HttpRequest, scope: LinkScope) -> HttpResponse:
+def show_live_clicks(request: HttpRequest, scope: LinkScope) -> HttpResponse:
     """Render the latest hits and conversions; a script continues the list with the stream."""
     now = timezone.now()
     period = Period(now - timedelta(days=30), now + timedelta(minutes=1), scope.account.timezone)
     kinds = (*link_hits.HIT_KINDS, *link_hits.SALE_KINDS) if scope.sees_conversions else link_hits.HIT_KINDS
-    period = stats.limit_period(scope, period)
+    period = link_statistics.limit_period(scope, period)
     rows = link_hits.fetch_hits(
-        scope.account.pk, period, where=stats.build_scope_filter(scope) or None, kinds=kinds, limit=MAX_ROWS
+        scope.account.pk, period, where=link_statistics.build_scope_filter(scope) or None, kinds=kinds, limit=MAX_ROWS
     )
     numbers = {row["link_id"] for row in rows}
     names = {row.pk: str(row) for row in scope.datapoints().filter(pk__in=numbers)}
@@ -69,13 +69,13 @@ def is_visible(scope: LinkScope, event: dict[str, Any]) -> bool:
 
 
 @require_GET
-async def stream(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
+async def stream_clicks(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
     """Stream every hit from now on as events of JSON."""
     user = await request.auser()
     if not user.is_authenticated:
         return redirect("accounts:login")
     request.user = user
-    scope = await sync_to_async(link_scope_for)(request)
+    scope = await sync_to_async(get_link_scope_or_404)(request)
     viewer = create_viewer(request, user, scope.account)
     return build_live_response(
         LiveStream(viewer, scope.account.pk, scope, read_scope=read_current_scope, format_event=format_message)

@@ -13,10 +13,10 @@ from accounts.branding import load_brand
 from accounts.forms import add_errors
 from accounts.models import HostClaim, Purpose
 from accounts.selectors import find_claim
-from accounts.views.button_responses import check_host_now
-from sites.access import may_on_site, site_for
+from accounts.settings_parts import check_host_now
 from sites.forms import CountingForm, ExclusionsForm, GeneralForm, PrivacyForm, ProxyForm, SiteForm, TrackerForm
 from sites.models import Site
+from sites.selectors import get_site_or_404, may_on_site
 from sites.services import site_delete, site_update
 from sites.settings_pages import build_settings_context
 
@@ -33,14 +33,14 @@ FORMS: dict[str, type[SiteForm]] = {
 @login_required
 def redirect_to_first_page(request: HttpRequest, site_id: int) -> HttpResponse:
     """Redirect to the first of the settings pages."""
-    site_for(request, site_id, may="edit")
+    get_site_or_404(request, site_id, may="edit")
     return redirect("sites:general", site_id)
 
 
 @login_required
 def edit_settings(request: HttpRequest, site_id: int, slug: str) -> HttpResponse:
     """Show or save one of the forms."""
-    site = site_for(request, site_id, may="edit")
+    site = get_site_or_404(request, site_id, may="edit")
     form = FORMS[slug].from_site(site, request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
@@ -54,13 +54,13 @@ def edit_settings(request: HttpRequest, site_id: int, slug: str) -> HttpResponse
     context = {
         "form": form,
         "may_delete": may_on_site(request.user, site, "manage"),
-        "our_host": snippet_host(request, site),
+        "our_host": get_snippet_host(request, site),
         "claim": find_domain_claim(site),
     }
     return render(request, f"sites/{slug}.html", {**context, **build_settings_context(request, site, slug)})
 
 
-def snippet_host(request: HttpRequest, site: Site) -> str:
+def get_snippet_host(request: HttpRequest, site: Site) -> str:
     """Return the host in the site's snippet: the account's own one if it has one, else the host of this request."""
     return load_brand(site.account).host or request.get_host()
 
@@ -74,7 +74,7 @@ def find_domain_claim(site: Site) -> HostClaim | None:
 @require_POST
 def check_domain(request: HttpRequest, site_id: int) -> HttpResponse:
     """Look now for the DNS record that verifies the site's domain."""
-    claim = find_domain_claim(site_for(request, site_id, may="edit"))
+    claim = find_domain_claim(get_site_or_404(request, site_id, may="edit"))
     if claim is not None:
         check_host_now(request, claim)
     return redirect("sites:general", site_id)
@@ -84,7 +84,7 @@ def check_domain(request: HttpRequest, site_id: int) -> HttpResponse:
 @require_POST
 def delete_site(request: HttpRequest, site_id: int) -> HttpResponse:
     """Delete the site if its domain was typed as a confirmation."""
-    site = site_for(request, site_id, may="manage")
+    site = get_site_or_404(request, site_id, may="manage")
     if request.POST.get("domain", "").strip().lower() != site.domain:
         messages.error(request, "Type the site's domain to delete it.")
         return redirect("sites:general", site_id)

@@ -1,16 +1,69 @@
-"""A cache in Redis that works without Redis: meanwhile every process uses a cache in its own memory."""
+"""What keeps the installation working while the database or Redis is unavailable.
+
+Periodic tasks pause ever longer without the database, with one log line per outage and recovery. Without Redis every
+process has a cache in its own memory.
+"""
 
 from __future__ import annotations
 
+import logging
+import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 from django.core.cache.backends.base import DEFAULT_TIMEOUT
 from django.core.cache.backends.locmem import LocMemCache
 from django.core.cache.backends.redis import RedisCache
+from django.db import InterfaceError, OperationalError
 from redis import RedisError
 
-RETRY_SECONDS = 5.0  # before Redis is tried again
+from accounts.threads import release_connections
+
+MIN_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 5.0, 60.0
+REDIS_RETRY_SECONDS = 5.0  # before Redis is tried again
+log = logging.getLogger(__name__)
+
+
+class DatabaseOutageBackoff:
+    """Runs jobs; one that cannot reach the database pauses, twice as long each time up to MAX_PAUSE_SECONDS."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.clock = clock
+        self.pauses: dict[str, tuple[float, float]] = {}  # name -> (end of the pause, its length)
+        self.lock = threading.Lock()
+
+    def run(self, name: str, job: Callable[[], object]) -> bool:
+        """Run the job unless it pauses; returns whether it succeeded. Raises all errors but those of the connection."""
+        until, pause = self.pauses.get(name, (0.0, 0.0))
+        if self.clock() < until:
+            return False
+        try:
+            job()
+        except (OperationalError, InterfaceError) as error:
+            self._pause(name, min(MAX_PAUSE_SECONDS, pause * 2) or MIN_PAUSE_SECONDS, error)
+            return False
+        if pause:
+            self._end_pauses()
+        return True
+
+    def _pause(self, name: str, pause: float, error: Exception) -> None:
+        """Pause a job after an error of the connection."""
+        with self.lock:
+            if not self.pauses:
+                log.warning(
+                    "Periodic tasks pause, because the database is unavailable: %s",
+                    str(error).strip().partition("\n")[0],
+                )
+            self.pauses[name] = (self.clock() + pause, pause)
+        release_connections()
+
+    def _end_pauses(self) -> None:
+        """End all pauses, because a job has reached the database."""
+        with self.lock:
+            if self.pauses:
+                self.pauses.clear()
+                log.warning("The database is available again; periodic tasks continue.")
 
 
 class FallbackRedisCache(RedisCache):
@@ -29,7 +82,7 @@ class FallbackRedisCache(RedisCache):
             try:
                 return getattr(super(), name)(*args, **kwargs)
             except (RedisError, OSError):
-                self.retry_at = time.monotonic() + RETRY_SECONDS
+                self.retry_at = time.monotonic() + REDIS_RETRY_SECONDS
         return getattr(self.fallback, name)(*args, **kwargs)
 
     def get(self, key: Any, default: Any = None, version: int | None = None) -> Any:

@@ -46,7 +46,7 @@ class BearerAuthentication(BaseAuthentication):
 class BearerScheme(OpenApiAuthenticationExtension):
     """The description of BearerAuthentication in the OpenAPI schema."""
 
-    target_class = "accounts.api.base.BearerAuthentication"
+    target_class = "accounts.api.management_view.BearerAuthentication"
     name = "authkey"
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
@@ -103,7 +103,7 @@ def handle_error(error: Exception, context: dict[str, Any]) -> Response | None:
         message = " ".join(f"{name}: {' '.join(texts)}" for name, texts in by_field.items()) or " ".join(error.messages)
         return _build_error(400, message, by_field)
     if isinstance(error, Http404):
-        return _build_error(404, str(error) or "There is nothing here for you.")
+        return _build_error(404, str(error) or "Not found.")
     if isinstance(error, PermissionDenied):
         return _build_error(403, str(error) or "You may not do this.")
     if isinstance(error, RequestDataTooBig):

@@ -35,7 +35,7 @@ def list_closures(now: datetime) -> list[Outage]:
     ]
 
 
-def generate_verdicts(
+def generate_checks(
     row: dict[str, Any], now: datetime, days: int, dice: random.Random
 ) -> Iterator[tuple[CheckResult, datetime]]:
     """Yield every check of the month, oldest first; a first failure is confirmed after CONFIRM_AFTER."""
@@ -62,6 +62,6 @@ def create_monitors(site: Site, now: datetime, days: int, dice: random.Random) -
         monitor = monitor_create(
             site=site, name=row["name"], url=row["url"], interval=CHECK_SECONDS, public=row["public"], now=now
         )
-        checks_replay(monitor=monitor, verdicts=list(generate_verdicts(row, now, days, dice)))
+        checks_replay(monitor=monitor, results=list(generate_checks(row, now, days, dice)))
         monitors.append(monitor_update(monitor=monitor, changes={"enabled": False}))
     return monitors

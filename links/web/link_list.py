@@ -16,13 +16,13 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from links import stats
+from links import link_statistics
 from links.models import Datapoint, DatapointKind, Status
 from links.permissions import LinkScope
-from links.public_urls import tracking_url
+from links.public_urls import build_tracking_url
 from links.selectors import MAX_SEARCH, find_row, find_tags, parse_id, search_links, split_names
 from links.services import links as services
-from links.web.layout import links_page, render_page
+from links.web.page_layout import links_page, render_page
 from reports.labels import detect_locale
 from reports.query import Period
 
@@ -49,20 +49,22 @@ def filter_links(request: HttpRequest, scope: LinkScope) -> QuerySet[Datapoint]:
     return rows.order_by("-created", "-pk").distinct()
 
 
-def query_recent_counts(scope: LinkScope, rows: list[Datapoint], metrics: tuple[str, ...]) -> dict[int, stats.Row]:
+def query_recent_counts(
+    scope: LinkScope, rows: list[Datapoint], metrics: tuple[str, ...]
+) -> dict[int, link_statistics.Row]:
     """Query the last 30 days' counts of these links."""
     if not rows:
         return {}
     now = timezone.now()
-    period = stats.limit_period(scope, Period.parse("30d", scope.account.timezone, now))
-    return stats.query_by_id(
-        scope.account, "link", period, [stats.is_any_of("link", *(row.pk for row in rows))], now, metrics
+    period = link_statistics.limit_period(scope, Period.parse("30d", scope.account.timezone, now))
+    return link_statistics.query_by_id(
+        scope.account, "link", period, [link_statistics.is_any_of("link", *(row.pk for row in rows))], now, metrics
     )
 
 
 @require_safe
 @links_page("list")
-def listing(request: HttpRequest, scope: LinkScope) -> HttpResponse:
+def show_links(request: HttpRequest, scope: LinkScope) -> HttpResponse:
     """Render the links of the caller's scope, newest first, with the last 30 days' clicks."""
     page = Paginator(filter_links(request, scope).prefetch_related("tags"), PER_PAGE).get_page(request.GET.get("page"))
     rows = list(page.object_list)
@@ -73,7 +75,7 @@ def listing(request: HttpRequest, scope: LinkScope) -> HttpResponse:
     )
     lines = [
         {
-            "row": row, "address": tracking_url(row), "may_edit": scope.may_edit(row),
+            "row": row, "address": build_tracking_url(row), "may_edit": scope.may_edit(row),
             "hits": format_count(count.get("clicks", 0) + count.get("pixel_views", 0)),
             "unique": format_count(count.get("unique_clicks", 0) + count.get("unique_pixel_views", 0)),
             "conversions": format_count(count.get("link_conversions", 0)) if scope.sees_conversions else "",
@@ -92,7 +94,7 @@ def listing(request: HttpRequest, scope: LinkScope) -> HttpResponse:
 
 @require_POST
 @links_page("list", may="edit")
-def bulk(request: HttpRequest, scope: LinkScope) -> HttpResponse:
+def change_links(request: HttpRequest, scope: LinkScope) -> HttpResponse:
     """Apply one change to many links: all or nothing."""
     link_ids = [parse_id(link_id) for link_id in request.POST.getlist("link")]
     rows = list(scope.datapoints(may="edit").filter(pk__in=link_ids).exclude(status=Status.DELETED))

@@ -1,4 +1,4 @@
-"""Fetching sites with permission: views and APIs get a site only through `site_for` or `site_for_actor`,
+"""Fetching sites with permission: views and APIs get a site only through `get_site_or_404` or `get_site_for_actor`,
 and templates link only to pages that the reader may open (`may_with_site`).
 """
 
@@ -26,13 +26,13 @@ register = template.Library()
 KIND = "site"
 
 
-def site_for(request: HttpRequest, site_id: int, may: str = "view") -> Site:
+def get_site_or_404(request: HttpRequest, site_id: int, may: str = "view") -> Site:
     """Fetch a site with which the request's user may do `may` ("view", "edit" or "manage"). Raises Http404."""
-    return site_for_actor(request.user, site_id, may)
+    return get_site_for_actor(request.user, site_id, may)
 
 
-def site_for_actor(actor: Any, site_id: int, may: str = "view") -> Site:
-    """Fetch a site as `site_for` does, for a user or a key's bearer outside a Django request. Raises Http404."""
+def get_site_for_actor(actor: Any, site_id: int, may: str = "view") -> Site:
+    """Fetch a site as `get_site_or_404` does, for a user or a key's bearer outside a Django request. Raises Http404."""
     site = Site.objects.filter(pk=site_id, deleted=None).select_related("account").first()
     if site is None or not may_on_site(actor, site, may):
         raise Http404("No such site.")
@@ -44,7 +44,7 @@ def may_on_site(actor: Any, site: Site, may: str) -> bool:
     return may_on_object(actor, site.account, KIND, site.pk, may)
 
 
-def sites_for_actor(actor: Any, may: str = "view") -> QuerySet[Site]:
+def select_sites(actor: Any, may: str = "view") -> QuerySet[Site]:
     """Select the sites of all accounts with which the actor may do `may`, ordered by domain."""
     permitted = Q(pk__in=[])
     for membership in list_memberships(actor):

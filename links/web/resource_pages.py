@@ -16,20 +16,21 @@ from django.views.decorators.http import require_POST
 
 from accounts.custom_domains.services import host_claim
 from accounts.custom_domains.txt_records import DnsUnavailable, look_up_addresses
+from accounts.forms import add_errors
 from accounts.models import Account, Purpose
 from accounts.selectors import load_claims_by_host
-from accounts.views.button_responses import check_host_now
-from links.models import Domain, Listing, Status
+from accounts.settings_parts import check_host_now
+from links.models import Domain, ListKind, Status
 from links.permissions import LinkScope
 from links.public_urls import get_links_base_url
 from links.routing import link_cache
 from links.selectors import parse_id
-from links.services import account_settings as account_services
 from links.services import conversions as conversion_services
 from links.services import domains as domain_services
 from links.services import groups as group_services
+from links.services import scripts_and_lists as list_services
 from links.web.forms import ConversionForm, DomainForm, GroupForm, ScriptForm
-from links.web.layout import add_errors, links_page, render_page
+from links.web.page_layout import links_page, render_page
 
 
 def save_form(request: HttpRequest, form: forms.Form, write: Any, href: str) -> HttpResponse | None:
@@ -56,7 +57,7 @@ def delete_row(request: HttpRequest, remove: Any, href: str) -> HttpResponse:
 
 
 @links_page("groups")
-def groups(request: HttpRequest, scope: LinkScope, group_id: int = 0) -> HttpResponse:
+def manage_groups(request: HttpRequest, scope: LinkScope, group_id: int = 0) -> HttpResponse:
     """Render all groups with their numbers of links, and a form for a new or the selected one."""
     row = get_object_or_404(scope.groups("edit"), pk=group_id) if group_id else None
     initial = {"name": row.name, "notes": row.notes, "redirect_only": row.redirect_only} if row else None
@@ -80,13 +81,13 @@ def groups(request: HttpRequest, scope: LinkScope, group_id: int = 0) -> HttpRes
 
 @require_POST
 @links_page("groups", may="edit")
-def group_delete(request: HttpRequest, scope: LinkScope, group_id: int) -> HttpResponse:
+def delete_group(request: HttpRequest, scope: LinkScope, group_id: int) -> HttpResponse:
     row = get_object_or_404(scope.groups("edit"), pk=group_id)
     return delete_row(request, lambda: group_services.group_delete(group=row), reverse("links:groups"))
 
 
 @links_page("tags", may="manage")
-def tags(request: HttpRequest, scope: LinkScope) -> HttpResponse:
+def manage_tags(request: HttpRequest, scope: LinkScope) -> HttpResponse:
     """Render all tags; create, rename or delete one."""
     if request.method == "POST":
         try:
@@ -107,7 +108,7 @@ def tags(request: HttpRequest, scope: LinkScope) -> HttpResponse:
 
 
 @links_page("conversions", may="manage")
-def conversions(request: HttpRequest, scope: LinkScope, conversion_id: int = 0) -> HttpResponse:
+def manage_conversions(request: HttpRequest, scope: LinkScope, conversion_id: int = 0) -> HttpResponse:
     """Render all conversions; for the selected one also the code for pages and servers."""
     row = get_object_or_404(scope.conversions().filter(deleted=None), pk=conversion_id) if conversion_id else None
     names = ("name", "description", "value", "currency", "window_days")
@@ -132,7 +133,7 @@ def conversions(request: HttpRequest, scope: LinkScope, conversion_id: int = 0) 
 
 @require_POST
 @links_page("conversions", may="manage")
-def conversion_delete(request: HttpRequest, scope: LinkScope, conversion_id: int) -> HttpResponse:
+def delete_conversion(request: HttpRequest, scope: LinkScope, conversion_id: int) -> HttpResponse:
     row = get_object_or_404(scope.conversions().filter(deleted=None), pk=conversion_id)
     return delete_row(
         request, lambda: conversion_services.conversion_delete(conversion=row), reverse("links:conversions")
@@ -142,14 +143,16 @@ def conversion_delete(request: HttpRequest, scope: LinkScope, conversion_id: int
 def describe_dns(name: str) -> str:
     """Describe where a name points in DNS, compared with this installation's name."""
     try:
-        there, here = look_up_addresses(name), look_up_addresses(link_cache.system_host())
+        there, here = look_up_addresses(name), look_up_addresses(link_cache.get_system_host())
     except DnsUnavailable as error:
         return str(error)
     if not there:
-        return f"{name} has no address yet. Make a CNAME record that points to {link_cache.system_host()}."
+        return f"{name} has no address yet. Make a CNAME record that points to {link_cache.get_system_host()}."
     if there & here:
         return f"{name} leads here."
-    return f"{name} leads to {', '.join(sorted(there))[:80]}, not here. Point its CNAME to {link_cache.system_host()}."
+    return (
+        f"{name} leads to {', '.join(sorted(there))[:80]}, not here. Point its CNAME to {link_cache.get_system_host()}."
+    )
 
 
 def check_domain(request: HttpRequest, account: Account, row: Domain) -> None:
@@ -165,7 +168,7 @@ def check_domain(request: HttpRequest, account: Account, row: Domain) -> None:
 
 
 @links_page("domains", may="manage")
-def domains(request: HttpRequest, scope: LinkScope, domain_id: int = 0) -> HttpResponse:
+def manage_domains(request: HttpRequest, scope: LinkScope, domain_id: int = 0) -> HttpResponse:
     """Render the account's link domains; check one on request."""
     row = get_object_or_404(scope.domains().exclude(account=None), pk=domain_id) if domain_id else None
     if row and request.method == "POST" and "check" in request.POST:
@@ -187,24 +190,24 @@ def domains(request: HttpRequest, scope: LinkScope, domain_id: int = 0) -> HttpR
     rows = scope.domains().order_by("kind", "name")
     claims = load_claims_by_host(scope.account, Purpose.LINKS)
     lines = [{"row": domain, "claim": claims.get(domain.name) if domain.account_id else None} for domain in rows]
-    return render_page(request, scope, "domains", lines=lines, form=form, row=row, target=link_cache.system_host())
+    return render_page(request, scope, "domains", lines=lines, form=form, row=row, target=link_cache.get_system_host())
 
 
 @require_POST
 @links_page("domains", may="manage")
-def domain_delete(request: HttpRequest, scope: LinkScope, domain_id: int) -> HttpResponse:
+def delete_domain(request: HttpRequest, scope: LinkScope, domain_id: int) -> HttpResponse:
     row = get_object_or_404(scope.domains().exclude(account=None), pk=domain_id)
     return delete_row(request, lambda: domain_services.domain_delete(domain=row), reverse("links:domains"))
 
 
 @links_page("scripts", may="manage")
-def scripts(request: HttpRequest, scope: LinkScope, script_id: int = 0) -> HttpResponse:
+def manage_scripts(request: HttpRequest, scope: LinkScope, script_id: int = 0) -> HttpResponse:
     """Render all retargeting scripts, and a form for a new or the selected one."""
     row = get_object_or_404(scope.scripts(), pk=script_id) if script_id else None
     form = ScriptForm(request.POST or None, initial={"name": row.name, "text": row.script} if row else None)
 
     def write(data: dict[str, Any]) -> None:
-        account_services.script_write(account=scope.account, script=row, **data)
+        list_services.script_write(account=scope.account, script=row, **data)
 
     if (done := save_form(request, form, write, reverse("links:scripts"))) is not None:
         return done
@@ -214,26 +217,24 @@ def scripts(request: HttpRequest, scope: LinkScope, script_id: int = 0) -> HttpR
 
 @require_POST
 @links_page("scripts", may="manage")
-def script_delete(request: HttpRequest, scope: LinkScope, script_id: int) -> HttpResponse:
+def delete_script(request: HttpRequest, scope: LinkScope, script_id: int) -> HttpResponse:
     row = get_object_or_404(scope.scripts(), pk=script_id)
-    return delete_row(request, lambda: account_services.script_delete(script=row), reverse("links:scripts"))
+    return delete_row(request, lambda: list_services.script_delete(script=row), reverse("links:scripts"))
 
 
 @links_page("lists", may="manage")
-def lists(request: HttpRequest, scope: LinkScope) -> HttpResponse:
+def manage_lists(request: HttpRequest, scope: LinkScope) -> HttpResponse:
     """Render the two lists: addresses that are not counted, and allowed hosts of dynamic destinations."""
     if request.method == "POST":
         try:
             if number := request.POST.get("entry", ""):
-                account_services.entry_delete(entry=get_object_or_404(scope.entries(), pk=parse_id(number)))
+                list_services.entry_delete(entry=get_object_or_404(scope.entries(), pk=parse_id(number)))
             else:
-                listing = Listing.BLACKLIST if request.POST.get("listing") == "blacklist" else Listing.WHITELIST
-                account_services.entry_create(
-                    account=scope.account, listing=listing, value=request.POST.get("value", "")
-                )
+                listing = ListKind.BLACKLIST if request.POST.get("listing") == "blacklist" else ListKind.WHITELIST
+                list_services.entry_create(account=scope.account, listing=listing, value=request.POST.get("value", ""))
         except ValidationError as error:
             messages.error(request, " ".join(error.messages))
         return redirect("links:lists")
     rows = scope.entries().order_by("value")
-    listings = [(listing, [row for row in rows if row.listing == listing]) for listing in Listing]
+    listings = [(listing, [row for row in rows if row.listing == listing]) for listing in ListKind]
     return render_page(request, scope, "lists", listings=listings)

@@ -14,10 +14,10 @@ from typing import Any
 import httpcore
 import httpx
 
+from sites.outbound.addresses import OutboundError, OutboundNotSent
 from sites.outbound.body import INFLATABLE, decode_body, read_body, read_content_encoding
 from sites.outbound.connection import ByteLimit, GuardedBackend, GuardedTransport, is_local_error
-from sites.outbound.errors import OutboundError, OutboundNotMade
-from sites.outbound.names import check_name_servers
+from sites.outbound.host_lookup import check_name_servers
 from sites.outbound.redirects import Hop, build_first_hop, build_next_hop
 
 MAX_HOPS = 5
@@ -72,7 +72,7 @@ async def fetch_async(
 ) -> OutboundResponse:
     """Send one request and follow redirects, within `timeout` seconds altogether.
 
-    Raises OutboundError with a sentence for the user; OutboundNotMade if the cause is not the remote address.
+    Raises OutboundError with a sentence for the user; OutboundNotSent if the cause is not the remote address.
     """
     backend, hops = GuardedBackend(ByteLimit(2 * max_bytes + MAX_OVERHEAD)), [url]
     try:
@@ -130,7 +130,7 @@ async def send_request(transport: GuardedTransport, hop: Hop, cookies: httpx.Coo
 
 
 def build_request(hop: Hop, timeout: float) -> httpx.Request:
-    """Build a hop's request; a name and password in its URL become Basic authentication. Raises OutboundNotMade."""
+    """Build a hop's request; a name and password in its URL become Basic authentication. Raises OutboundNotSent."""
     limits = dict.fromkeys(("connect", "read", "write", "pool"), timeout)
     headers = {**hop.headers, "Accept-Encoding": "identity"}
     try:
@@ -138,7 +138,7 @@ def build_request(hop: Hop, timeout: float) -> httpx.Request:
             hop.method, hop.url, headers=headers, content=hop.content, extensions={"timeout": limits}
         )
     except (ValueError, TypeError) as error:
-        raise OutboundNotMade("The headers of this request contain characters that headers may not have.") from error
+        raise OutboundNotSent("The headers of this request contain characters that headers may not have.") from error
     if hop.url.userinfo and "authorization" not in request.headers:
         next(httpx.BasicAuth(hop.url.username, hop.url.password).auth_flow(request))
     return request
@@ -176,7 +176,7 @@ def to_outbound_error(error: Exception, url: str, resolving: bool = False) -> Ou
     text = describe_error(error, url, resolving)
     is_local = text == INVALID_URL or isinstance(error, LOCAL_ERRORS) or is_local_error(error)
     is_remote = isinstance(error, REMOTE_ERRORS) and not is_local
-    return OutboundError(text) if is_remote else OutboundNotMade(text)
+    return OutboundError(text) if is_remote else OutboundNotSent(text)
 
 
 def describe_error(error: Exception, url: str, resolving: bool = False) -> str:

@@ -1,5 +1,5 @@
-"""The layout that the pages of links share: permissions, navigation, and errors of services in forms. By the tag
-`may_open_links` templates of any page learn whether the reader may open these.
+"""What the pages of links share: permissions and navigation; and what other pages know of
+them: links for "go anywhere", pages of the documentation, and the tag `may_open_links`.
 """
 
 from __future__ import annotations
@@ -8,13 +8,15 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from django import forms, template
+from django import template
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 
-from links.permissions import LinkScope, link_scope_for
+from links.clickmeter.operations import OPERATIONS, group_by_tag
+from links.models import MAX_CONVERSIONS, Mode
+from links.permissions import LinkScope, get_link_scope_or_404
+from reports.docs import DocPage
 
 register = template.Library()
 LinksView = Callable[..., HttpResponseBase]
@@ -41,7 +43,7 @@ def links_page(part: str, may: str = "view") -> Callable[[LinksView], LinksView]
         @wraps(view)
         def page(request: HttpRequest, *args: Any, **named: Any) -> HttpResponseBase:
             request.links_part = part  # type: ignore[attr-defined]
-            response = view(request, link_scope_for(request, may), *args, **named)
+            response = view(request, get_link_scope_or_404(request, may), *args, **named)
             response.headers.setdefault("Cache-Control", "private, no-store")
             return response
 
@@ -58,7 +60,7 @@ def list_open_pages(scope: LinkScope) -> list[tuple[str, str, str]]:
 def list_link_pages(request: HttpRequest) -> list[tuple[str, str]]:
     """List the same pages for "go anywhere": (label, URL); none for those who see no links."""
     try:
-        scope = link_scope_for(request, "view")
+        scope = get_link_scope_or_404(request, "view")
     except Http404:
         return []
     pages = [(label if part == "list" else f"Links · {label}", href) for part, href, label in list_open_pages(scope)]
@@ -77,19 +79,30 @@ def render_page(
     return render(request, f"links/{template}.html", {**base, **context}, status=status)
 
 
-def add_errors(form: forms.Form, error: ValidationError, names: dict[str, str] | None = None) -> None:
-    """Add a service's errors to the fields of a form they are about."""
-    if not hasattr(error, "error_dict"):
-        form.add_error(None, error)
-        return
-    for field, messages in error.message_dict.items():
-        name = (names or {}).get(field, field)
-        for message in messages:
-            form.add_error(name if name in form.fields else None, message)
-
-
 @register.simple_tag(takes_context=True)
 def may_open_links(context: Any) -> bool:
     """Return whether the reader may open the pages of tracked links."""
     request = context.get("request")
     return request is not None and request.user.is_authenticated and bool(list_link_pages(request))
+
+
+def build_links_context(request: HttpRequest) -> dict[str, Any]:
+    """Build the context of the page about links: the modes by their numbers."""
+    return {"modes": Mode.choices, "most_conversions": MAX_CONVERSIONS}
+
+
+def build_clickmeter_context(request: HttpRequest) -> dict[str, Any]:
+    """Build the context of the page about the API: all operations by tag."""
+    return {"count": len(OPERATIONS), "by_tag": group_by_tag()}
+
+
+DOCS_COLLECT = (
+    DocPage(
+        "links", "Tracked links", "Links, pixels and conversions; from a click to its revenue.", build_links_context
+    ),
+)
+DOCS_PROGRAMS = (
+    DocPage(
+        "clickmeter", "Links API", "Links and their numbers; ClickMeter's programs work here.", build_clickmeter_context
+    ),
+)

@@ -18,8 +18,13 @@ import dns.resolver
 import httpx
 from django.conf import settings
 
-from sites.outbound.addresses import is_allowed_address, parse_ip_host
-from sites.outbound.errors import OutboundError, OutboundForbidden, OutboundNotMade
+from sites.outbound.addresses import (
+    OutboundError,
+    OutboundForbidden,
+    OutboundNotSent,
+    is_allowed_address,
+    parse_ip_host,
+)
 
 RESOLVE_SECONDS = 5.0
 PROBE_SECONDS = 2.0
@@ -34,7 +39,7 @@ CHECK_SECONDS = 3.0  # when a URL is saved
 async def resolve(host: str, seconds: float = RESOLVE_SECONDS) -> list[str]:
     """Resolve `host` to all of its addresses, IPv4 first.
 
-    Raises OutboundError if it has none or its name servers fail, OutboundNotMade if our name servers do not answer.
+    Raises OutboundError if it has none or its name servers fail, OutboundNotSent if our name servers do not answer.
     """
     local = find_local_addresses(host)
     if local:
@@ -99,14 +104,14 @@ def build_resolver(period: int) -> dns.asyncresolver.Resolver:
 
 
 async def check_name_servers() -> None:
-    """Raise OutboundNotMade unless this machine's name servers answer a query for the root zone."""
+    """Raise OutboundNotSent unless this machine's name servers answer a query for the root zone."""
     global _probe
     probed_at, are_answering = _probe
     if time.monotonic() - probed_at >= PROBE_CACHE_SECONDS:
         are_answering = await probe_name_servers()
         _probe = (time.monotonic(), are_answering)
     if not are_answering:
-        raise OutboundNotMade("The name servers of this installation do not answer.")
+        raise OutboundNotSent("The name servers of this installation do not answer.")
 
 
 async def probe_name_servers() -> bool:

@@ -17,10 +17,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.forms import add_errors
-from accounts.views.button_responses import render_secrets
-from sites.access import site_for
+from accounts.settings_parts import render_secrets
 from sites.forms import KeyForm
 from sites.models import Site
+from sites.selectors import get_site_or_404
 from sites.services import api_key_create, api_key_revoke, site_keys_rotate
 from sites.settings_pages import build_settings_context
 
@@ -29,7 +29,7 @@ from sites.settings_pages import build_settings_context
 @never_cache
 def list_keys(request: HttpRequest, site_id: int) -> HttpResponse:
     """List the keys; a POST creates one and displays it once."""
-    site = site_for(request, site_id, may="edit")
+    site = get_site_or_404(request, site_id, may="edit")
     form = KeyForm(request.POST or None)
     plain = ""
     if request.method == "POST" and form.is_valid():
@@ -55,7 +55,7 @@ def read_key_fields(form: KeyForm, site: Site) -> dict[str, Any]:
 @require_POST
 def revoke_key(request: HttpRequest, site_id: int, key_id: int) -> HttpResponse:
     """Revoke a `ck_` key."""
-    key = site_for(request, site_id, may="edit").api_keys.filter(pk=key_id).first()
+    key = get_site_or_404(request, site_id, may="edit").api_keys.filter(pk=key_id).first()
     if key is None:
         raise Http404("No such key.")
     api_key_revoke(key=key)
@@ -68,7 +68,7 @@ def revoke_key(request: HttpRequest, site_id: int, key_id: int) -> HttpResponse:
 @require_safe
 def show_site_keys(request: HttpRequest, site_id: int) -> HttpResponse:
     """Show the site's id and its two keys."""
-    site = site_for(request, site_id, may="edit")
+    site = get_site_or_404(request, site_id, may="edit")
     keys = {"site_id": str(site.pk), "sitekey": site.sitekey, "sitekey_admin": site.sitekey_admin}
     return render_secrets(request, f"Site keys of {site}", keys, back=reverse("sites:api-keys", args=[site_id]))
 
@@ -77,6 +77,6 @@ def show_site_keys(request: HttpRequest, site_id: int) -> HttpResponse:
 @require_POST
 def rotate_site_keys(request: HttpRequest, site_id: int) -> HttpResponse:
     """Replace `sitekey` and `sitekey_admin`."""
-    site_keys_rotate(site=site_for(request, site_id, may="edit"))
+    site_keys_rotate(site=get_site_or_404(request, site_id, may="edit"))
     messages.success(request, "The site has new keys. The old ones no longer work.")
     return redirect("sites:api-keys", site_id)
