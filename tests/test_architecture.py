@@ -43,7 +43,7 @@ ORDER: dict[str, tuple[str, ...]] = {
         "views", "apps", "urls",
     ),
     "reports": (
-        "query", "request_limits", "baseline", "change_drivers", "filter_access",
+        "query", "baseline", "change_drivers", "filter_access",
         "formatting", "labels", "alert_conditions", "quotas", "incident_costs",
         "annotations", "clickport", "clicky", "digests", "dashboard", "sharing", "docs", "openapi", "widget",
         "apps", "urls",
@@ -305,3 +305,14 @@ def test_no_line_of_a_template_is_longer_than_a_screen() -> None:
         lines = (ROOT / name).read_text().splitlines()
         long += [f"{name}:{number}" for number, line in enumerate(lines, 1) if len(line) > MAX_TEMPLATE_LINE]
     assert long == []
+
+
+# What the project does in one place only: how it would be written elsewhere, and the module that does it
+DONE_ONCE = {
+    r"\.incr\(": "accounts/security/rate_limits.py",
+}
+
+
+@pytest.mark.parametrize(("pattern", "module"), DONE_ONCE.items())
+def test_what_is_done_in_one_place_is_done_nowhere_else(pattern: str, module: str) -> None:
+    assert [name for name in sources() if re.search(pattern, (ROOT / name).read_text())] == [module]
