@@ -1,5 +1,5 @@
-"""Formatted metric values: short, exact, and compared with the value of another period; cells of CSV files; and
-the template filters for text and addresses of strangers, which are shortened, and linked to only if they are safe.
+"""Formatted metric values: short, exact, and compared with the value of another period; and the template
+filters for text and addresses of strangers, which are shortened, and linked to only if they are safe.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from reports.query.metrics import METRICS, Metric
 register = template.Library()
 MIN_COMPACT_VALUE = 10_000  # smaller numbers are written in full, which is as short
 NO_VALUE = "–"
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 SAFE_SCHEMES = ("http", "https")
 
 
@@ -131,11 +130,6 @@ def format_metric(name: str, value: Any, locale: Locale, before: Any = None, cur
 def format_percent(part: float, total: float, digits: int = 1) -> str:
     """Format a share in percent, such as "12.5%"; a dash where the total is zero."""
     return f"{100 * part / total:.{digits}f}%" if total else NO_VALUE
-
-
-def escape_cell(value: object) -> object:
-    """Return the value for a CSV file. Text that a spreadsheet would run gets an apostrophe in front."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value
 
 
 @register.filter
