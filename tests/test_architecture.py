@@ -317,3 +317,11 @@ DONE_ONCE = {
 @pytest.mark.parametrize(("pattern", "module"), DONE_ONCE.items())
 def test_what_is_done_in_one_place_is_done_nowhere_else(pattern: str, module: str) -> None:
     assert [name for name in sources() if re.search(pattern, (ROOT / name).read_text())] == [module]
+
+
+MONTHS_BY_HAND = re.compile(r"\bdays=3[12]\b|\b3[12] \* DAY\b|(?://|%) 12\b|\bday=28\b|\bmonthrange\b")
+
+
+def test_months_are_counted_by_dateutil() -> None:
+    assert [name for name in sources() if MONTHS_BY_HAND.search((ROOT / name).read_text())] == []
+    assert MONTHS_BY_HAND.search("(day.replace(day=1) + timedelta(days=32)).replace(day=1)")
