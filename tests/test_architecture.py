@@ -309,6 +309,7 @@ def test_no_line_of_a_template_is_longer_than_a_screen() -> None:
 
 # What the project does in one place only: how it would be written elsewhere, and the module that does it
 DONE_ONCE = {
+    r"code:\? \(": "tracking/store/errors.py",
     r"\bcsv\.(?:writer|DictWriter)\b": "reports/spreadsheets.py",
     r"\.incr\(": "accounts/security/rate_limits.py",
 }
