@@ -311,6 +311,7 @@ def test_no_line_of_a_template_is_longer_than_a_screen() -> None:
 DONE_ONCE = {
     r"code:\? \(": "tracking/store/errors.py",
     r"\bcsv\.(?:writer|DictWriter)\b": "reports/spreadsheets.py",
+    r"\bROUND_HALF_UP\b": "sites/amounts.py",
     r"\.incr\(": "accounts/security/rate_limits.py",
 }
 
