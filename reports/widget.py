@@ -7,7 +7,6 @@ no other page can use somebody's session.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -37,6 +36,7 @@ from sites.site_config import SiteConfig
 from tracking.endpoints.common import build_page_url
 from tracking.pipeline.page import parse_page_address
 from tracking.store import StoreError
+from tracking.web import JAVASCRIPT, write_tracker_call
 
 LIMIT = RateLimit("onsite", 120, 60)  # requests of one client
 PAGE_ROWS, MAX_SOURCES = 8, 5
@@ -64,14 +64,12 @@ def render_widget_data(request: HttpRequest, what: str = "") -> HttpResponse:
         data = {"failed": error.sentence}
     except StoreError as error:
         data = {"failed": str(error)}
-    text = json.dumps(data, separators=(",", ":"), ensure_ascii=True).replace("<", "\\u003c")
-    name = json.dumps(what.strip("/") or "stats")
-    return build_script(f"if(window._cgen&&_cgen.onsite){{_cgen.onsite({name},{text})}}")
+    return build_script(write_tracker_call("onsite", what.strip("/") or "stats", data))
 
 
 def build_script(text: str, status: int = 200) -> HttpResponse:
     """Return a script that any site may load."""
-    response = HttpResponse(text, content_type="application/javascript; charset=utf-8", status=status)
+    response = HttpResponse(text, content_type=JAVASCRIPT.decode(), status=status)
     response["Cache-Control"] = "no-store"
     response["X-Content-Type-Options"] = "nosniff"
     response["Cross-Origin-Resource-Policy"] = "cross-origin"

@@ -312,6 +312,8 @@ DONE_ONCE = {
     r"code:\? \(": "tracking/store/errors.py",
     r"\bcsv\.(?:writer|DictWriter)\b": "reports/spreadsheets.py",
     r"\bROUND_HALF_UP\b": "sites/amounts.py",
+    r"u003c": "tracking/web.py",
+    r"application/javascript; charset": "tracking/web.py",
     r"\.incr\(": "accounts/security/rate_limits.py",
 }
 

@@ -21,6 +21,7 @@ from reports.clicky.result_links import ResultLinks
 from reports.clicky.stats_request import find_site, parse_request
 from reports.clicky.types import build_result
 from tracking.store import StoreError
+from tracking.web import JAVASCRIPT
 
 PER_MINUTE = DEFAULT_LIMITS["clicky_per_minute"]  # requests of one address
 SCRIPT_NAME = re.compile(r"[A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*|\[\d+\])*", re.ASCII)
@@ -104,7 +105,7 @@ def wrap_script(body: bytes, params: Mapping[str, str], content_type: str) -> tu
     A name that is not a JavaScript name is ignored, so that nobody can inject a script.
     """
     callback, variable = params.get("json_callback", ""), params.get("json_var", "")
-    script = "application/javascript; charset=utf-8"
+    script = JAVASCRIPT.decode()
     body = body.replace(b"\xe2\x80\xa8", b"\\u2028").replace(b"\xe2\x80\xa9", b"\\u2029")
     if is_script_name(callback):
         return callback.encode() + b"(" + body + b");", script
