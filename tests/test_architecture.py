@@ -26,18 +26,18 @@ BELOW: dict[str, set[str]] = {
 # `accounts` and `sites`, which stand last, are imported by neither
 ORDER: dict[str, tuple[str, ...]] = {
     "accounts": (
-        "host_names", "threads", "keys", "validators", "models", "limits", "permissions",
+        "fast_settings", "host_names", "threads", "keys", "validators", "models", "limits", "permissions",
         "revocation", "selectors", "forms", "security", "custom_domains", "branding", "mail", "services", "navigation",
         "api", "views", "management", "apps", "urls", "operations",
     ),
     "sites": (
-        "amounts", "fast_settings", "hosts", "onsite_tokens", "page_paths",
+        "amounts", "hosts", "onsite_tokens", "page_paths",
         "cache_refresher", "fair_rounds", "outbound", "models", "access", "settings_pages", "settings_fields", "forms",
         "site_config", "site_cache", "installation_check", "services", "key_revocation", "api", "views",
         "management", "apps", "urls", "alerts", "uptime",
     ),
     "tracking": (
-        "event", "schema", "network_table", "client_address", "web", "geo", "user_agent", "data", "store", "spool",
+        "event", "schema", "network_table", "web", "geo", "user_agent", "data", "store", "spool",
         "state", "bots", "live", "live_streams", "write_batch", "pipeline", "ingestion", "static_js", "endpoints",
         "collector", "context", "bot_overrides", "data_requests", "maintenance", "remote_commands", "management",
         "views", "apps", "urls",
@@ -314,6 +314,7 @@ DONE_ONCE = {
     r"\bROUND_HALF_UP\b": "sites/amounts.py",
     r"u003c": "tracking/web.py",
     r"application/javascript; charset": "tracking/web.py",
+    r"\bipv4_mapped\b": "accounts/security/client_ip.py",
     r"\.incr\(": "accounts/security/rate_limits.py",
 }
 

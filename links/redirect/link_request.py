@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from accounts.security.client_ip import find_client_address
 from links.routing.snapshot import ConversionSnapshot, LinkSnapshot
-from tracking.client_address import resolve_visitor_address
 from tracking.event import Hit
 from tracking.web import EndpointRequest as AnyRequest
 
@@ -23,7 +23,7 @@ def build_hit(link: LinkSnapshot, request: LinkRequest, kind: str) -> Hit:
     """Translate a request for a link or pixel into a hit."""
     headers = request.headers
     query = request.query[:MAX_QUERY].decode("utf-8", "replace")
-    ip = resolve_visitor_address(request.peer, headers.get("x-forwarded-for", ""))
+    ip = find_client_address(request.peer, headers.get("x-forwarded-for", ""))
     hit = Hit(link.account_id, kind, ip, headers.get("user-agent", ""), request.now)
     hit.url = f"{request.scheme}://{headers.get('host', '')}{request.path}{'?' + query if query else ''}"
     hit.referrer, hit.text = headers.get("referer", ""), query
@@ -43,7 +43,7 @@ def build_conversion_hit(request: LinkRequest, conversion: ConversionSnapshot) -
     return Hit(
         site_id=conversion.account_id,
         kind="conversion",
-        ip=resolve_visitor_address(request.peer, headers.get("x-forwarded-for", "")),
+        ip=find_client_address(request.peer, headers.get("x-forwarded-for", "")),
         user_agent=headers.get("user-agent", ""),
         now=request.now,
         url=headers.get("referer", ""),
