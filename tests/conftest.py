@@ -270,10 +270,11 @@ def api_key(site: Site) -> str:
 
 @pytest.fixture(autouse=True)
 def forget_sites() -> Iterator[None]:
-    """Clear the caches of sites, keys and open visits, Redis, and the counters of log-in attempts after every test."""
+    """Clear the caches of sites, keys and open visits, Redis, and the counters of rate limits after every test."""
     yield
     site_cache.forget()
-    caches["throttles"].clear()
+    for cache in caches.all():
+        cache.clear()
     visits.get_visit_store().clear()
     shared_redis.forget_outage()
     shared_redis.run_or_none(lambda client: client.flushdb())

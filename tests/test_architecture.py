@@ -26,25 +26,25 @@ BELOW: dict[str, set[str]] = {
 # `accounts` and `sites`, which stand last, are imported by neither
 ORDER: dict[str, tuple[str, ...]] = {
     "accounts": (
-        "host_names", "threads", "keys", "validators", "models", "account_limits", "permissions",
+        "fast_settings", "host_names", "threads", "keys", "validators", "models", "account_limits", "permissions",
         "revocation", "selectors", "forms", "security", "custom_domains", "branding", "mail", "services",
         "settings_parts", "api", "views", "management", "apps", "urls", "operations",
     ),
     "sites": (
-        "amounts", "fast_settings", "hosts", "onsite_tokens", "page_paths",
+        "amounts", "hosts", "onsite_tokens", "page_paths",
         "cache_refresher", "fair_rounds", "outbound", "models", "selectors", "settings_pages", "settings_fields",
         "forms", "site_config", "site_cache", "installation_check", "services", "key_revocation", "api", "views",
         "management", "apps", "urls", "alerts", "uptime",
     ),
     "tracking": (
-        "event", "schema", "network_table", "client_address", "web", "geo", "user_agent", "data", "store", "spool",
+        "event", "schema", "network_table", "web", "geo", "user_agent", "data", "store", "spool",
         "state", "bots", "live", "live_streams", "write_batch", "pipeline", "ingestion", "static_js", "endpoints",
         "collector", "context", "bot_overrides", "data_requests", "maintenance", "remote_commands", "management",
         "views", "apps", "urls",
     ),
     "reports": (
-        "query", "request_limits", "baseline", "change_drivers", "filter_access",
-        "formatting", "labels", "alert_conditions", "quotas", "incident_costs",
+        "query", "baseline", "change_drivers", "filter_access",
+        "formatting", "spreadsheets", "labels", "alert_conditions", "quotas", "incident_costs",
         "annotations", "clickport", "clicky", "digests", "dashboard", "sharing", "docs", "openapi", "widget",
         "apps", "urls",
     ),
@@ -305,3 +305,28 @@ def test_no_line_of_a_template_is_longer_than_a_screen() -> None:
         lines = (ROOT / name).read_text().splitlines()
         long += [f"{name}:{number}" for number, line in enumerate(lines, 1) if len(line) > MAX_TEMPLATE_LINE]
     assert long == []
+
+
+# What the project does in one place only: how it would be written elsewhere, and the module that does it
+DONE_ONCE = {
+    r"code:\? \(": "tracking/store/errors.py",
+    r"\bcsv\.(?:writer|DictWriter)\b": "reports/spreadsheets.py",
+    r"\bROUND_HALF_UP\b": "sites/amounts.py",
+    r"u003c": "tracking/web.py",
+    r"application/javascript; charset": "tracking/web.py",
+    r"\bipv4_mapped\b": "accounts/security/client_ip.py",
+    r"\.incr\(": "accounts/security/rate_limits.py",
+}
+
+
+@pytest.mark.parametrize(("pattern", "module"), DONE_ONCE.items())
+def test_what_is_done_in_one_place_is_done_nowhere_else(pattern: str, module: str) -> None:
+    assert [name for name in sources() if re.search(pattern, (ROOT / name).read_text())] == [module]
+
+
+MONTHS_BY_HAND = re.compile(r"\bdays=3[12]\b|\b3[12] \* DAY\b|(?://|%) 12\b|\bday=28\b|\bmonthrange\b")
+
+
+def test_months_are_counted_by_dateutil() -> None:
+    assert [name for name in sources() if MONTHS_BY_HAND.search((ROOT / name).read_text())] == []
+    assert MONTHS_BY_HAND.search("(day.replace(day=1) + timedelta(days=32)).replace(day=1)")

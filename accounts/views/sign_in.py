@@ -113,7 +113,7 @@ def request_password_reset(request: HttpRequest) -> HttpResponse:
         email = form.cleaned_data["email"].lower()
         if _mail_reset_unless_limited(request, form, email):
             return render(
-                request, "accounts/reset_sent.html", {"email": email, "max_mails": rate_limits.RESET_EMAIL.max_attempts}
+                request, "accounts/reset_sent.html", {"email": email, "max_mails": rate_limits.RESET_EMAIL.maximum}
             )
     return _render_form(request, "accounts/reset.html", form)
 

@@ -20,9 +20,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from accounts.security.client_ip import get_rate_limit_key
+from accounts.security.client_ip import get_rate_limit_key, is_trusted_proxy
 from config.serving.error_responses import send_error_response
-from tracking.client_address import is_trusted_proxy
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[Any]]

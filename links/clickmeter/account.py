@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from datetime import UTC, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -22,6 +21,7 @@ from links.clickmeter.times import ZONE_NUMBERS, format_time, parse_zone
 from links.models import Datapoint, Domain, ListKind, Status
 from links.services import scripts_and_lists as list_services
 from reports.query import Period
+from reports.quotas import find_current_month
 
 Json = dict[str, Any]
 PROFILE_NAMES = {
@@ -83,8 +83,7 @@ def plan_get(request: ApiRequest) -> Json:
     """Return the account's limits and what it has used this month."""
     request.require_manager()
     account, limits = request.account, request.account.limits
-    start = request.now.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    end = (start + timedelta(days=32)).replace(day=1)
+    start, end = find_current_month(request.now)
     row = link_statistics.query_totals(account, Period(start, end), [], request.now, ("clicks", "pixel_views"))
     own = Domain.objects.filter(account=account, deleted=None)
     result: Json = {

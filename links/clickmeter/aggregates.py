@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from dateutil.relativedelta import relativedelta
 from django.db.models import QuerySet
 
 from links import link_statistics
@@ -102,24 +103,19 @@ def aggregate_by_time(request: ApiRequest, where: link_statistics.Where) -> Json
     return {"rows": [serialize_bucket(request, row, unit, period) for row in rows]}
 
 
+LENGTHS = {"day": relativedelta(days=1), "week": relativedelta(weeks=1), "month": relativedelta(months=1)}
+
+
 def serialize_bucket(request: ApiRequest, row: link_statistics.Row, unit: str, period: Period) -> Json:
     """Serialize the counts of one day, week or month."""
     zone = ZoneInfo(request.account.timezone)
     first = date.fromisoformat(row[unit] if unit != "month" else f"{row[unit]}-01")
-    last = {
-        "day": first,
-        "week": first + timedelta(days=6),
-        "month": find_first_of_next_month(first) - timedelta(days=1),
-    }[unit]
+    last = first + LENGTHS[unit] - timedelta(days=1)
     result: Json = {"activityDay": f"{first:%Y%m%d}000000"}
     if unit != "day":
         start = max(first, period.start.astimezone(zone).date())
         result |= {"fromDay": f"{start:%Y%m%d}000000", "toDay": f"{last:%Y%m%d}000000"}
     return result | serialize_counts(request, row)
-
-
-def find_first_of_next_month(day: date) -> date:
-    return (day.replace(day=1) + timedelta(days=32)).replace(day=1)
 
 
 def account_aggregate_by_time(request: ApiRequest) -> Json:

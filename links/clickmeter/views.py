@@ -17,13 +17,13 @@ from rest_framework.views import APIView
 
 from accounts.security.client_ip import get_client_key
 from accounts.security.hashers import HashingBusy
+from accounts.security.rate_limits import RateLimit, RequestCount, count_request
 from links.clickmeter.api_request import parse_request
 from links.clickmeter.errors import ApiError, build_not_found_error, build_validation_error
 from links.clickmeter.operations import Operation
 from reports.query import QueryRefused
-from reports.request_limits import count_request
 
-MAX_PER_SECOND = 10
+LIMIT = RateLimit("clickmeter", 10, 1)  # requests of one client a second
 JSON = "application/json; charset=utf-8"
 HEADERS = {
     "Access-Control-Allow-Origin": "*",
@@ -70,11 +70,12 @@ class OperationView(APIView):
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Handle a request; every response, also of an error, has the API's headers."""
         now = clock.now()
-        second = int(now.timestamp())
-        used = count_request("clickmeter", get_client_key(request), second, 5) if request.method != "OPTIONS" else 0
+        count = RequestCount(LIMIT.maximum, LIMIT.maximum, 0)
+        if request.method != "OPTIONS":
+            count = count_request(LIMIT, get_client_key(request), now)
         try:
-            if used > MAX_PER_SECOND:
-                raise ApiError(429, f"At most {MAX_PER_SECOND} requests per second.", "0429")
+            if count.retry_after:
+                raise ApiError(429, f"At most {count.maximum} requests per second.", "0429")
             response = self.handle_operation(request, now, kwargs)
         except ApiError as error:
             response = build_error_response(error)
@@ -88,9 +89,9 @@ class OperationView(APIView):
             response = build_error_response(ApiError(500, "The operation failed."))
         for name, value in HEADERS.items():
             response[name] = value
-        response["X-Rate-Limit-Limit"] = str(MAX_PER_SECOND)
-        response["X-Rate-Limit-Remaining"] = str(max(0, MAX_PER_SECOND - used))
-        response["X-Rate-Limit-Reset"] = str(second + 1)
+        response["X-Rate-Limit-Limit"] = str(count.maximum)
+        response["X-Rate-Limit-Remaining"] = str(count.remaining)
+        response["X-Rate-Limit-Reset"] = str(int(now.timestamp()) + 1)
         if response.status_code in (429, 503):
             response["Retry-After"] = "1"
         return response

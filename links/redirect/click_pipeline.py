@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 from accounts.host_names import normalize_host
-from accounts.security.client_ip import is_in_networks
+from accounts.security.client_ip import find_client_address, is_in_networks
 from links.redirect import click_deduplication, click_traces, tokens
 from links.redirect.pausing import note_click
 from links.routing import link_cache
@@ -24,7 +24,6 @@ from links.url_policy import CLICK_PARAMETER, S2S_PLACEHOLDER, add_parameters, a
 from sites import site_cache
 from sites.site_config import SiteConfig
 from tracking import ingestion
-from tracking.client_address import resolve_visitor_address
 from tracking.event import Event, Hit, Rejection
 from tracking.pipeline import bot_quarantine
 from tracking.pipeline.device import fill_device, fill_user_agent
@@ -47,7 +46,7 @@ def build_hit(link: LinkSnapshot, request: LinkRequest, kind: str) -> Hit:
     """Translate a request for a link or pixel into a hit."""
     headers = request.headers
     query = request.query[:MAX_QUERY].decode("utf-8", "replace")
-    ip = resolve_visitor_address(request.peer, headers.get("x-forwarded-for", ""))
+    ip = find_client_address(request.peer, headers.get("x-forwarded-for", ""))
     hit = Hit(link.account_id, kind, ip, headers.get("user-agent", ""), request.now)
     hit.url = f"{request.scheme}://{headers.get('host', '')}{request.path}{'?' + query if query else ''}"
     hit.referrer, hit.text = headers.get("referer", ""), query
@@ -67,7 +66,7 @@ def build_conversion_hit(request: LinkRequest, conversion: ConversionSnapshot) -
     return Hit(
         site_id=conversion.account_id,
         kind="conversion",
-        ip=resolve_visitor_address(request.peer, headers.get("x-forwarded-for", "")),
+        ip=find_client_address(request.peer, headers.get("x-forwarded-for", "")),
         user_agent=headers.get("user-agent", ""),
         now=request.now,
         url=headers.get("referer", ""),

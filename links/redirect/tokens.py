@@ -15,7 +15,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple
 
-from sites.fast_settings import get_setting
+from accounts.fast_settings import get_setting
 
 MAC_BYTES = 6
 TOKEN_LENGTH = 30

@@ -16,6 +16,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
+from accounts.fast_settings import get_setting
 from accounts.host_names import is_api_host, is_dashboard_host, is_installation_host, normalize_host
 from accounts.models import Account, HostClaim, Purpose
 from accounts.security.client_ip import parse_networks
@@ -31,7 +32,6 @@ from links.routing.snapshot import (
 )
 from sites import site_cache
 from sites.cache_refresher import CacheRefresher
-from sites.fast_settings import get_setting
 from sites.models import get_newest_change_number
 
 FULL_RELOAD_SECONDS = 3600.0

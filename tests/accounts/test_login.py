@@ -69,7 +69,7 @@ def test_the_person_can_still_log_in_from_another_address_meanwhile(client: Clie
 
 
 def test_one_address_cannot_try_many_people(client: Client, dora: User) -> None:
-    for _ in range(rate_limits.LOGIN_ADDRESS.max_attempts - 2):
+    for _ in range(rate_limits.LOGIN_ADDRESS.maximum - 2):
         rate_limits.count_attempt((rate_limits.LOGIN_ADDRESS, "198.51.100.7"))
     for number in range(2):
         log_in(client, email=f"person{number}@example.org", password="guess", REMOTE_ADDR="198.51.100.7")

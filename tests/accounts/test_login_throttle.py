@@ -139,7 +139,7 @@ async def test_of_thirty_guesses_at_a_shared_overview_at_once_ten_are_tried(argo
 
 def test_whoever_is_too_many_is_told_to_come_back_and_loses_no_attempt(dora: User, everything_busy: None) -> None:
     client = Client()
-    for _ in range(rate_limits.LOGIN_PAIR.max_attempts + 1):
+    for _ in range(rate_limits.LOGIN_PAIR.maximum + 1):
         answer = post_log_in(client, PASSWORD)
         assert answer.status_code == 503 and int(answer["Retry-After"]) == hashers.RETRY_SECONDS
         assert "Try again in a few seconds" in answer.content.decode()
@@ -247,7 +247,7 @@ def test_a_one_time_link_is_not_tried_without_end(client: Client, account: Accou
     from accounts.models import Invitation
 
     invitation = Invitation.objects.create(account=account, email=EMAIL)
-    path, most = f"/join/{invitation.token}", rate_limits.JOIN_ADDRESS.max_attempts
+    path, most = f"/join/{invitation.token}", rate_limits.JOIN_ADDRESS.maximum
     answers = [client.post(path, {"password": "short"}, REMOTE_ADDR=neighbour(n)).status_code for n in range(most + 1)]
     assert answers == [200] * most + [429]
     assert client.post(path, {"password": PASSWORD}, REMOTE_ADDR="203.0.113.5").status_code == 302
@@ -266,16 +266,16 @@ def test_addresses_of_one_ipv6_network_are_one_guesser(db: None) -> None:
 def test_one_ipv6_network_cannot_try_many_people(db: None) -> None:
     guesses = [
         Client().post("/login", {"email": f"p{n}@example.org", "password": "x"}, REMOTE_ADDR=neighbour(n)).status_code
-        for n in range(rate_limits.LOGIN_ADDRESS.max_attempts + 1)
+        for n in range(rate_limits.LOGIN_ADDRESS.maximum + 1)
     ]
-    assert Counter(guesses) == {200: rate_limits.LOGIN_ADDRESS.max_attempts, 429: 1}
+    assert Counter(guesses) == {200: rate_limits.LOGIN_ADDRESS.maximum, 429: 1}
 
 
 @pytest.fixture
 def besieged(db: None) -> User:
     """A person whose e-mail strangers tried from so many networks that the limit of the e-mail is used up."""
     user = User.objects.create_user(EMAIL, PASSWORD)
-    for _ in range(rate_limits.LOGIN_EMAIL.max_attempts):
+    for _ in range(rate_limits.LOGIN_EMAIL.maximum):
         rate_limits.count_attempt((rate_limits.LOGIN_EMAIL, EMAIL))
     return user
 
@@ -287,7 +287,7 @@ def test_a_device_that_logged_in_before_is_let_in_whatever_strangers_try(client:
     assert cookie["httponly"] and cookie["path"] == "/login" and cookie["samesite"] == "Lax" and cookie["max-age"] > 1e7
     assert EMAIL not in cookie.value and not cookie["secure"]
     client.post("/logout")
-    for _ in range(rate_limits.LOGIN_EMAIL.max_attempts):
+    for _ in range(rate_limits.LOGIN_EMAIL.maximum):
         rate_limits.count_attempt((rate_limits.LOGIN_EMAIL, EMAIL))
     assert post_log_in(Client(), PASSWORD, "203.0.113.5").status_code == 429, "an unknown device waits"
     assert post_log_in(client, PASSWORD, "203.0.113.6").status_code == 302, "the known one does not, from anywhere"
@@ -300,7 +300,7 @@ def test_a_known_device_may_not_guess_without_end_and_is_known_for_its_own_peopl
     answers = [post_log_in(client, address=f"203.0.113.{number}").status_code for number in range(7)]
     assert answers == [200] * 5 + [429] * 2
     other = User.objects.create_user("eve@example.org", PASSWORD)
-    for _ in range(rate_limits.LOGIN_EMAIL.max_attempts):
+    for _ in range(rate_limits.LOGIN_EMAIL.maximum):
         rate_limits.count_attempt((rate_limits.LOGIN_EMAIL, other.email))
     form = {"email": other.email, "password": PASSWORD}
     assert client.post("/login", form, REMOTE_ADDR="203.0.113.9").status_code == 429
@@ -313,7 +313,7 @@ def test_two_people_of_one_device_are_both_known(client: Client, besieged: User)
         client.post("/login", {"email": email, "password": PASSWORD})
         client.post("/logout")
     for email in (EMAIL, other.email):
-        for _ in range(rate_limits.LOGIN_EMAIL.max_attempts):
+        for _ in range(rate_limits.LOGIN_EMAIL.maximum):
             rate_limits.count_attempt((rate_limits.LOGIN_EMAIL, email))
         form = {"email": email, "password": PASSWORD}
         assert client.post("/login", form, REMOTE_ADDR="203.0.113.9").status_code == 302
@@ -333,13 +333,11 @@ def test_the_cookie_of_a_device_goes_over_https_only_where_there_is_https(client
 
 
 def test_a_besieged_person_gets_in_by_mail(client: Client, besieged: User) -> None:
-    for number in range(
-        rate_limits.RESET_EMAIL.max_attempts + 3
-    ):  # strangers, who would like no mail to be left for her
+    for number in range(rate_limits.RESET_EMAIL.maximum + 3):  # strangers, who would like no mail to be left for her
         Client().post("/password/reset", {"email": EMAIL}, REMOTE_ADDR=f"203.0.113.{number}")
     answer = client.post("/password/reset", {"email": EMAIL})
     assert answer.status_code == 200 and "Look for an earlier one" in answer.content.decode()
-    assert len(mail.outbox) == rate_limits.RESET_EMAIL.max_attempts
+    assert len(mail.outbox) == rate_limits.RESET_EMAIL.maximum
     path = str(mail.outbox[0].body).split("/password/reset/")[1].split()[0]
     choose = client.get(f"/password/reset/{path}")["Location"]
     chosen = client.post(choose, {"password": "quite another password"})
@@ -353,16 +351,16 @@ def test_a_besieged_person_gets_in_by_mail(client: Client, besieged: User) -> No
 def test_asking_for_mails_is_limited_by_network(client: Client, db: None) -> None:
     answers = [
         client.post("/password/reset", {"email": f"p{n}@example.org"}, REMOTE_ADDR=neighbour(n))
-        for n in range(rate_limits.RESET_ADDRESS.max_attempts + 2)
+        for n in range(rate_limits.RESET_ADDRESS.maximum + 2)
     ]
-    assert [answer.status_code for answer in answers] == [200] * rate_limits.RESET_ADDRESS.max_attempts + [429] * 2
+    assert [answer.status_code for answer in answers] == [200] * rate_limits.RESET_ADDRESS.maximum + [429] * 2
     assert 0 < int(answers[-1]["Retry-After"]) <= rate_limits.RESET_ADDRESS.seconds
 
 
 def test_a_mail_that_could_not_be_sent_does_not_count(client: Client, besieged: User, settings: Any) -> None:
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
-    for _ in range(rate_limits.RESET_EMAIL.max_attempts + 1):
+    for _ in range(rate_limits.RESET_EMAIL.maximum + 1):
         assert "could not be sent" in client.post("/password/reset", {"email": EMAIL}).content.decode()
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
     client.post("/password/reset", {"email": EMAIL})
@@ -380,7 +378,7 @@ def test_a_program_that_logged_in_before_is_let_in_from_its_network(besieged: Us
     assert "Too many attempts" in refused.json()[0]["error"]
     rate_limits.clear_attempts((rate_limits.LOGIN_EMAIL, EMAIL))
     assert listed("203.0.113.5").json() == []
-    for _ in range(rate_limits.LOGIN_EMAIL.max_attempts):
+    for _ in range(rate_limits.LOGIN_EMAIL.maximum):
         rate_limits.count_attempt((rate_limits.LOGIN_EMAIL, EMAIL))
     assert listed("203.0.113.5").json() == [] and listed("203.0.113.6").status_code == 429
 

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 from django.test import Client
 
 from accounts.models import Account
+from accounts.security.rate_limits import RateLimit, RequestCount, count_request
 from reports.clicky.views import PER_MINUTE as CLICKY_PER_MINUTE
 from reports.clicky.whitelabel import WRONG_KEY
-from reports.widget import MAX_REQUESTS_PER_MINUTE as ONSITE_PER_MINUTE
+from reports.widget import LIMIT as ONSITE_LIMIT
 from sites.models import Site
 from tests.support.endpoints import post_event
 from tests.support.links import Browser, forget, make
 from tracking.bots import request_rate
-from tracking.endpoints import clickport
 
 pytestmark = pytest.mark.usefixtures("store")
 
@@ -35,13 +35,9 @@ STRANGER = "2001:db8:1:3::1"
 def fresh(time_machine: Any) -> Iterator[None]:
     """Nothing was asked yet, and no minute ends in the middle of a test."""
     time_machine.move_to("2026-03-02T12:00:05Z", tick=False)
-    cache.clear()
-    clickport.limit.forget()
     request_rate.request_rates.forget()
     yield
     forget()
-    cache.clear()
-    clickport.limit.forget()
     request_rate.request_rates.forget()
 
 
@@ -54,7 +50,16 @@ def onsite(site: Site, address: str) -> int:
     return Client().get("/ajax/onsitestats/", {"site_id": site.pk}, REMOTE_ADDR=address).status_code
 
 
-@pytest.mark.parametrize(("ask", "most", "fine"), [(clicky, CLICKY_PER_MINUTE, 200), (onsite, ONSITE_PER_MINUTE, 403)])
+def test_requests_are_counted_by_the_windows_of_the_clock() -> None:
+    limit, minute = RateLimit("clock", 2, 60), datetime(2026, 3, 2, 12, tzinfo=UTC)
+    counts = [count_request(limit, "a", minute + timedelta(seconds=second)) for second in (50, 50, 50, 60)]
+    assert counts == [RequestCount(2, 1, 0), RequestCount(2, 0, 0), RequestCount(2, 0, 10), RequestCount(2, 1, 0)]
+    assert count_request(RateLimit("any", 0, 60), "a", minute) == RequestCount(0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("ask", "most", "fine"), [(clicky, CLICKY_PER_MINUTE, 200), (onsite, ONSITE_LIMIT.maximum, 403)]
+)
 def test_requests_a_minute(ask: Callable[[Site, str], int], most: int, fine: int, site: Site) -> None:
     statuses = Counter(ask(site, neighbour(number)) for number in range(most + 2))
     assert statuses == {fine: most, 429: 2}
@@ -93,9 +98,9 @@ def test_guesses_at_an_accounts_key(account: Account) -> None:
     def ask(key: str, address: str) -> bytes:
         return Client().get("/api/whitelabel/usage", {"auth": key}, REMOTE_ADDR=address).content
 
-    for _ in range(WRONG_KEY.max_attempts + 1):
+    for _ in range(WRONG_KEY.maximum + 1):
         assert ask(account.authkey, neighbour(0)).startswith(b"OK"), "the right key is no guess"
-    for number in range(WRONG_KEY.max_attempts):
+    for number in range(WRONG_KEY.maximum):
         assert ask("wrong", neighbour(number)).startswith(b"NOK")
     assert ask(account.authkey, neighbour(99)).startswith(b"NOK")
     assert ask(account.authkey, STRANGER).startswith(b"OK")

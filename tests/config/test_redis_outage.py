@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from accounts.security import rate_limits
 from config.outages import FallbackRedisCache
 from links.redirect import click_deduplication
 from tests.support.hits import NOW, event, forget
-from tracking.endpoints.clickport import PerMinute
 from tracking.state import deduplication, shared_redis, visits
 
 NOBODY = "redis://127.0.0.1:1/0"
@@ -39,7 +39,7 @@ def test_a_visit_goes_on_and_a_device_is_known() -> None:
     assert event("/c", session=str(first["visit"]), ip="192.0.2.9")["visit"] == first["visit"]
 
 
-def test_ids_clicks_turns_and_limits_are_counted_in_memory() -> None:
+def test_ids_clicks_and_turns_are_counted_in_memory() -> None:
     assert [deduplication.is_duplicate(7, "x", brief, NOW) for brief in (True, True)] == [False, True]
     assert not deduplication.is_duplicate(7, "y", False, NOW)
     deduplication.remember_id(7, "y", NOW)
@@ -47,8 +47,13 @@ def test_ids_clicks_turns_and_limits_are_counted_in_memory() -> None:
     moments = [NOW + timedelta(seconds=seconds) for seconds in (0, 1799, 1800)]
     assert [click_deduplication.is_unique_click(5, (9,), at.timestamp()) for at in moments] == [True, False, True]
     assert [click_deduplication.click_counters.next(5) for _ in range(3)] == [1, 2, 3]
-    limit = PerMinute("away", 2)
-    assert [limit.allows("203.0.113.7", NOW) for _ in range(3)] == [True, True, False]
+
+
+def test_requests_are_limited_by_each_process_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rate_limits, "cache", FallbackRedisCache(NOBODY, {"OPTIONS": {"FALLBACK": "limits"}}))
+    limit = rate_limits.RateLimit("away", 2, 60)
+    assert [rate_limits.count_request(limit, "203.0.113.7", NOW).remaining for _ in range(3)] == [1, 0, 0]
+    assert rate_limits.count_request(limit, "203.0.113.7", NOW).retry_after == 60 - NOW.second
 
 
 def test_it_is_asked_once_and_then_left_in_peace_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:

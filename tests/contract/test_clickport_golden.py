@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
-from django.core.cache import cache, caches
+from django.core.cache import cache
 
 from goals.services import goal_create
 from reports.clickport.urls import urlpatterns
@@ -21,7 +21,6 @@ from tests.support import settle
 from tests.support.clickport_client import Api
 from tests.support.endpoints import post_event
 from tests.support.hits import forget as forget_visitors
-from tracking.endpoints import clickport
 
 pytestmark = pytest.mark.django_db
 ADDRESSES = sorted(str(row.pattern) for row in urlpatterns)
@@ -59,10 +58,7 @@ def fresh(keys: Any) -> Iterator[None]:
     """Sites and keys are known; nobody has come or asked before."""
     site_cache.refresh()
     forget_visitors()
-    clickport.limit.forget()
     yield
-    caches["throttles"].clear()
-    clickport.limit.forget()
     forget_visitors()
 
 

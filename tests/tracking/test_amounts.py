@@ -9,7 +9,6 @@ from sites.amounts import parse_amount
 from sites.models import Site
 from tests.support.endpoints import post_event, send_request, stored
 from tests.support.hits import forget
-from tracking.endpoints import clickport
 
 WRITTEN = [
     ("19,99", 19.99, ""), ("19.99", 19.99, ""), ("1,299.00", 1299, ""), ("1.299,00", 1299, ""), ("1 299,5", 1299.5, ""),
@@ -36,10 +35,8 @@ def test_what_is_no_amount_is_none(text: str) -> None:
 @pytest.fixture
 def fresh(store: Any) -> Iterator[None]:
     forget()
-    clickport.limit.forget()
     yield
     forget()
-    clickport.limit.forget()
 
 
 @pytest.mark.usefixtures("fresh")

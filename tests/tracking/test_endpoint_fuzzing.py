@@ -16,7 +16,6 @@ from sites.models import Site
 from tests.support.endpoints import balanced, exchange, ledger
 from tests.support.hits import CHROME, forget
 from tracking import collector
-from tracking.endpoints import clickport
 
 pytestmark = pytest.mark.usefixtures("store")
 PROPER = (200, 204, 302, 304, 400, 401, 404, 405, 413)
@@ -54,7 +53,6 @@ TOLD = some.one_of(
 @pytest.fixture(autouse=True)
 def fresh() -> Iterator[None]:
     forget()
-    clickport.limit.forget()
     yield
     forget()
 

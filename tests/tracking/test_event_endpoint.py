@@ -12,7 +12,6 @@ from sites.services import api_key_create, site_update
 from tests.support.endpoints import balanced, ledger, post_event, send_request, stored
 from tests.support.hits import CHROME, forget
 from tracking import spool
-from tracking.endpoints import clickport
 from tracking.state import deduplication, visits
 from tracking.state.restore import rebuild
 
@@ -23,10 +22,8 @@ URL = "https://example.com/pricing"
 @pytest.fixture(autouse=True)
 def fresh() -> Iterator[None]:
     forget()
-    clickport.limit.forget()
     yield
     forget()
-    clickport.limit.forget()
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from reports.formatting import format_duration, format_metric, format_money, for
 from reports.query import ask
 from reports.query.analyses.attribution import LOOKBACK, AttributionReport, SourceCredit, attribute_conversions
 from reports.query.metrics import METRICS
+from sites.amounts import round_half_up
 from sites.selectors import may_on_site
 
 GOAL_METRICS = ("visitors", "conversions", "conversion_rate")
@@ -83,7 +84,7 @@ def build_goal_report(state: ReportState, goal: Goal) -> dict[str, Any]:
 
 def format_number(state: ReportState, value: float) -> str:
     """Format a number with one decimal."""
-    return str(format_decimal(round(value, 1), locale=state.locale))
+    return str(format_decimal(round_half_up(value, 1), locale=state.locale))
 
 
 def format_revenue(state: ReportState, goal: Goal, attribution: AttributionReport) -> list[str]:

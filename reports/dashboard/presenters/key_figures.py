@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from dateutil.relativedelta import relativedelta
+
 from goals.selectors import list_active_goals
 from reports.annotations.selectors import GraphMark, list_graph_marks
 from reports.dashboard.fragments import Fragment, load_fragments
@@ -230,6 +232,5 @@ def zoom_to_bucket(state: ReportState, by: str, key: str) -> ReportState:
     if by == "week":
         return state.with_period(f"{first}..{first + timedelta(days=6)}")
     if by == "month":
-        next_month = (first.replace(day=28) + timedelta(days=4)).replace(day=1)
-        return state.with_period(f"{first}..{next_month - timedelta(days=1)}")
+        return state.with_period(f"{first}..{first + relativedelta(months=1, days=-1)}")
     return state.with_period(f"{first}..{first}")

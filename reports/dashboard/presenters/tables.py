@@ -18,6 +18,7 @@ from reports.labels import label_value
 from reports.query import Meta, Query, Result, ask
 from reports.query.dimensions import get_dimension
 from reports.query.metrics import METRICS
+from sites.amounts import round_half_up
 
 PANEL_ROWS = 9
 ONLINE_METRICS = ("online",)
@@ -175,14 +176,14 @@ def format_share(percent: float | None) -> str:
         return ""
     if 0 < percent < 0.1:
         return "<0.1%"
-    return f"{percent:.1f}%" if percent < 10 else f"{percent:.0f}%"
+    return f"{round_half_up(percent, 1 if percent < 10 else 0)}%"
 
 
 def format_error(name: str, meta: Meta, state: ReportState) -> str:
     """Return the error of an estimated metric, such as "about 1.6%"; empty for an exact one."""
     if meta.exact or name not in meta.estimated:
         return ""
-    return f"about {format_decimal(round(meta.error * 100, 1), locale=state.locale)}%"
+    return f"about {format_decimal(round_half_up(meta.error * 100, 1), locale=state.locale)}%"
 
 
 def count_online(state: ReportState) -> int | None:

@@ -17,7 +17,7 @@ from reports.dashboard.presenters.exports import FORMATS, build_export
 from reports.dashboard.presenters.toolbar import build_toolbar
 from reports.dashboard.state import ReportState
 from reports.dashboard.views.details import list_exports
-from reports.formatting import FormattedValue, format_metric
+from reports.formatting import FormattedValue, format_metric, format_percent
 from reports.query.analyses.retention import (
     MAX_COHORTS,
     STEPS,
@@ -204,7 +204,7 @@ def format_share(share: float) -> str:
     """Format a share from 0 to 1 in percent."""
     if 0 < share < 0.01:
         return "<1%"
-    return f"{share * 100:.0f}%"
+    return format_percent(share, 1, 0)
 
 
 def format_day(day: date, by: str, state: ReportState) -> str:

@@ -14,9 +14,10 @@ from django.test import Client
 from django.utils import timezone
 
 from reports.dashboard.panels import PANELS
-from reports.dashboard.presenters.exports import escape_formula, write_csv, write_xml
+from reports.dashboard.presenters.exports import write_csv, write_xml
 from reports.formatting import cut_middle, safe_link
 from reports.query.dimensions import DIMENSIONS
+from reports.spreadsheets import escape_formula, unescape_formula
 from tests.support import event, record
 
 EVIL = "<script>alert(1)</script>\"'>"
@@ -98,11 +99,19 @@ def test_a_visitors_history_shows_words_as_words(evil) -> None:
         assert "&lt;script&gt;" in harmless_page(client, address)
 
 
-@pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", "\n=2", "=cmd|' /C calc'!A0"])
+@pytest.mark.parametrize(
+    "cell", ["=1+1", "+1", "-1+1", "-A1", "@SUM(A1)", "\t=1", "\r=1", " =1", "\n=2", "=cmd|' /C calc'!A0"]
+)
 def test_a_formula_loses_its_power(cell: str) -> None:
-    assert escape_formula(cell) == "'" + cell
+    assert escape_formula(cell) == "'" + cell and unescape_formula("'" + cell) == cell
     rows = list(csv.reader(io.StringIO(write_csv(("page", "views"), [{"page": cell, "views": -5}]).lstrip("\ufeff"))))
     assert rows[1][0].startswith("'") and rows[1][1] == "-5"
+
+
+@pytest.mark.parametrize("cell", ["-1", "-5.20", "-1,299.00", "-€5.00", "-12.5%", "", "a=b", "'tis", -5, None])
+def test_what_is_no_formula_stays_as_it_is(cell: str | int | None) -> None:
+    assert escape_formula(cell) == cell
+    assert unescape_formula(str(cell)) == str(cell)
 
 
 def test_every_file_says_what_the_table_says(evil) -> None:
