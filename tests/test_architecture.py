@@ -144,7 +144,7 @@ def out_of_order(name: str, tree: ast.AST) -> list[str]:
 
 
 @pytest.mark.parametrize("app", ORDER)
-def test_folders_inside_an_app_import_what_stands_before_them(app: str) -> None:
+def test_folders_inside_an_app_import_only_folders_listed_before_them(app: str) -> None:
     files = [name for name in sources() if name.startswith(f"{app}/")]
     assert [found for name in files for found in out_of_order(name, ast.parse((ROOT / name).read_text()))] == []
 
@@ -157,7 +157,7 @@ def test_no_api_imports_code_of_pages() -> None:
     assert [name for name in sources() if name.startswith(APIS) and pages.search((ROOT / name).read_text())] == []
 
 
-def test_imports_stand_before_functions_and_classes() -> None:
+def test_imports_come_before_functions_and_classes() -> None:
     late = []
     for name in sources():
         defined = False
@@ -189,7 +189,7 @@ READS_ALL_TENANTS = {
 RECORDED = re.compile(r"\b(?:FROM|JOIN)\s+(?:events|visits|bots|refusals|received|firsts|identities|touched|heat)\b")
 
 
-def test_no_module_of_the_engine_names_a_table_of_what_was_recorded_in_from() -> None:
+def test_only_tables_py_of_the_engine_writes_from_clauses_of_recorded_data() -> None:
     """FROM is written by `reports/query/sql/tables.py`, which puts the tenant into it."""
     found = []
     for name in sources():
@@ -201,7 +201,7 @@ def test_no_module_of_the_engine_names_a_table_of_what_was_recorded_in_from() ->
     assert found == []
 
 
-def test_only_upkeep_reads_the_rows_of_all_tenants() -> None:
+def test_only_maintenance_reads_the_rows_of_all_tenants() -> None:
     found = set()
     for name in sources():
         for function in ast.walk(ast.parse((ROOT / name).read_text())):
@@ -243,7 +243,7 @@ def test_no_function_is_too_long_to_read() -> None:
     assert long == {}
 
 
-def test_the_top_level_is_the_agreed_one() -> None:
+def test_the_top_level_has_only_the_known_files_and_folders() -> None:
     assert {name.split("/")[0] for name in tracked()} <= TOP_LEVEL
 
 
@@ -293,11 +293,11 @@ def model_writes(name: str) -> list[str]:
     return found
 
 
-def test_views_and_apis_leave_the_writing_of_models_to_services() -> None:
+def test_views_and_apis_write_models_only_through_services() -> None:
     assert [found for name in sources() if INTERFACES.search(name) for found in model_writes(name)] == []
 
 
-def test_no_line_of_a_template_is_longer_than_a_screen() -> None:
+def test_no_line_of_a_template_is_too_long() -> None:
     templates = [name for name in tracked() if name.startswith("templates/")]
     assert templates
     long = []

@@ -45,7 +45,7 @@ def send(client: Client, method: str, path: str, data: Any = None) -> Any:
 # -- reset links --------------------------------------------------------------------------------------------------
 
 
-def test_a_reset_asked_for_at_a_strangers_host_leads_to_the_installation(alice, charlies, settings) -> None:
+def test_a_reset_link_requested_on_another_accounts_host_points_to_the_installation(alice, charlies, settings) -> None:
     settings.BASE_URL = "https://stats.example.net"
     account_brand_set(account=charlies, host=EVIL, name="Footfall")
     Client().post("/password/reset", {"email": alice.email}, headers={"host": EVIL})
@@ -54,7 +54,7 @@ def test_a_reset_asked_for_at_a_strangers_host_leads_to_the_installation(alice, 
     assert EVIL not in str(letter.message()) and EVIL not in letter.from_email
 
 
-def test_a_guest_who_did_not_accept_is_no_member_whose_mails_a_host_may_carry(alice, charlies) -> None:
+def test_mails_to_a_pending_guest_never_use_the_accounts_host(alice, charlies) -> None:
     account_brand_set(account=charlies, host=EVIL)
     master(charlies).post("/account/guests", {"email": alice.email})
     mail.outbox.clear()
@@ -62,7 +62,7 @@ def test_a_guest_who_did_not_accept_is_no_member_whose_mails_a_host_may_carry(al
     assert EVIL not in str(mail.outbox[0].message())
 
 
-def test_one_account_of_somebody_who_has_others_does_not_carry_their_reset_link(alice, charlies) -> None:
+def test_a_reset_link_for_a_member_of_several_accounts_uses_no_accounts_host(alice, charlies) -> None:
     """Who controls the host reads the token, and with it would open every account of that person."""
     account_brand_set(account=charlies, host=EVIL)
     Membership.objects.create(user=alice, account=charlies, role=Role.GUEST)
@@ -73,7 +73,7 @@ def test_one_account_of_somebody_who_has_others_does_not_carry_their_reset_link(
 # -- people who did not accept ------------------------------------------------------------------------------------
 
 
-def test_nobody_logs_in_with_a_password_that_a_tenant_chose_for_them(account, alice, charlies, link) -> None:
+def test_a_password_chosen_by_another_account_does_not_log_a_person_in(account, alice, charlies, link) -> None:
     assert "id" in master(charlies).post("/account/guests", {"email": VICTIM, "password": CHOSEN})
     master(account).post("/account/guests", {"email": VICTIM, "extendedGrants": {"allowAllGrants": True}})
     attacker = Client()
@@ -91,7 +91,7 @@ PLACES = ("/account", "/account/team", "/account/brand", "/links")
 
 
 @pytest.mark.parametrize("way", ["guests", "team"])
-def test_a_strangers_invitation_changes_nothing_for_a_person_who_has_an_account(alice, charlie, charlies, way) -> None:
+def test_an_invitation_does_not_change_an_existing_user(alice, charlie, charlies, way) -> None:
     client, charlies.name = logged_in(alice), "AAA stranger"
     charlies.save()
     before = {place: client.get(place).status_code for place in PLACES}
@@ -104,7 +104,7 @@ def test_a_strangers_invitation_changes_nothing_for_a_person_who_has_an_account(
     assert "AAA stranger" not in client.get("/me").content.decode()
 
 
-def test_a_guests_answers_say_nothing_of_the_person_before_they_accept(alice, charlies) -> None:
+def test_responses_reveal_nothing_about_a_guest_before_they_accept(alice, charlies) -> None:
     """Whether the address has a log-in here, and what that person is called, is theirs to say."""
     alice.name = "Alice Adams"
     alice.save()
@@ -128,7 +128,7 @@ def test_a_guests_answers_say_nothing_of_the_person_before_they_accept(alice, ch
 # -- roles --------------------------------------------------------------------------------------------------------
 
 
-def test_an_account_key_makes_no_owner_and_changes_none(account, alice, bob) -> None:
+def test_an_account_key_can_neither_create_nor_change_an_owner(account, alice, bob) -> None:
     client, guest, owner = bearer(account.authkey), bob.memberships.get(), alice.memberships.get()
     assert send(client, "get", "me").json()["role"] == "admin"
     for answer in (
@@ -155,7 +155,7 @@ def test_only_owners_see_and_replace_the_account_key(account, alice, site, role:
 # -- a guest of links ---------------------------------------------------------------------------------------------
 
 
-def test_a_guest_of_all_links_sees_no_site(account, alice, bob, site, link) -> None:
+def test_a_guest_of_all_links_cannot_see_any_site(account, alice, bob, site, link) -> None:
     guest = bob.memberships.get()
     guest.grants.all().delete()
     master(account).post(f"/account/guests/{guest.pk}", {"extendedGrants": {"allowAllGrants": True}})
@@ -185,7 +185,7 @@ def reads(key: str, site: Site) -> bool:
     return "error" not in answer.content.decode()
 
 
-def test_keys_and_shares_of_a_guest_end_with_their_removal(alice, writer, site, store) -> None:
+def test_api_keys_and_shared_links_of_a_guest_end_when_the_guest_is_removed(alice, writer, site, store) -> None:
     guest, client = writer.memberships.get(), logged_in(writer)
     fields = {"name": "mine", "trusted": "on", "can_track": "on", "can_read": "on"}
     page = client.post(f"/sites/{site.pk}/settings/api-keys", fields).content.decode()
@@ -203,7 +203,7 @@ def test_keys_and_shares_of_a_guest_end_with_their_removal(alice, writer, site, 
     assert bearer(guest.authkey).get("/api/v1/me").status_code == 401
 
 
-def test_the_site_keys_a_removed_guest_knew_are_named_and_replaced_by_a_press(alice, bob, site, store) -> None:
+def test_site_keys_known_to_a_removed_guest_are_listed_and_can_be_replaced(alice, bob, site, store) -> None:
     old, client = site.sitekey, logged_in(alice)
     client.post(f"/account/team/{bob.memberships.get().pk}/remove")
     page = client.get("/account/team").content.decode()

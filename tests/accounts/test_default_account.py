@@ -29,7 +29,7 @@ def two(alice: User, account: Account) -> Account:
     return other
 
 
-def test_ones_own_account_opens_before_others(alice: User, two: Account) -> None:
+def test_an_owned_account_opens_before_other_accounts(alice: User, two: Account) -> None:
     assert opens(logged_in(alice)) == "Alice &amp; Co"
 
 

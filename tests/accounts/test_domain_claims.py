@@ -72,13 +72,15 @@ def check_all(now: datetime | None = None) -> None:
         ([], set()),
     ],
 )  # fmt: skip
-def test_a_record_names_accounts_exactly(dns: DnsServer, records: list[tuple[str, ...]], named: set[int]) -> None:
+def test_a_txt_record_names_accounts_only_in_the_exact_format(
+    dns: DnsServer, records: list[tuple[str, ...]], named: set[int]
+) -> None:
     dns.texts[f"_footfall.{HOST}"] = records
     assert look_up_named_accounts(HOST) == named
     assert look_up_named_accounts("nothing.test") == frozenset()
 
 
-def test_a_server_that_fails_or_says_nothing_is_no_answer(dns: DnsServer, monkeypatch: Any) -> None:
+def test_a_name_server_that_fails_or_does_not_answer_raises_an_error(dns: DnsServer, monkeypatch: Any) -> None:
     monkeypatch.setattr("accounts.custom_domains.txt_records.LOOKUP_TIMEOUT", 0.2)
     monkeypatch.setattr("accounts.custom_domains.txt_records.QUERY_TIMEOUT", 0.1)
     dns.broken.add(f"_footfall.{HOST}")
@@ -93,12 +95,12 @@ def test_a_server_that_fails_or_says_nothing_is_no_answer(dns: DnsServer, monkey
     [("192.0.2.1", ("192.0.2.1", 53)), ("192.0.2.1:5353", ("192.0.2.1", 5353)), ("2001:db8::1", ("2001:db8::1", 53)),
      ("[2001:db8::1]", ("2001:db8::1", 53)), ("[2001:db8::1]:5353", ("2001:db8::1", 5353))],
 )  # fmt: skip
-def test_a_dns_server_is_an_address_with_or_without_port(text: str, parsed: tuple[str, int]) -> None:
+def test_a_dns_server_is_an_address_with_an_optional_port(text: str, parsed: tuple[str, int]) -> None:
     assert parse_dns_server(text) == parsed
 
 
 @pytest.mark.parametrize("text", ["dns.example", "192.0.2.1:0", "192.0.2.1:x", "[2001:db8::1]x", "[::1]:", "1.2.3", ""])
-def test_anything_else_is_refused(text: str) -> None:
+def test_an_invalid_dns_server_is_rejected(text: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
         parse_dns_server(text)
 
@@ -106,7 +108,7 @@ def test_anything_else_is_refused(text: str) -> None:
 # -- claims -------------------------------------------------------------------------------------------------------
 
 
-def test_a_claim_waits_until_the_record_names_the_account(account: Account, dns: DnsServer) -> None:
+def test_a_claim_is_pending_until_the_record_names_the_account(account: Account, dns: DnsServer) -> None:
     domain_create(account=account, name="GO.shop.test.")
     claims_check(now=clock.now())
     assert state(account) == "pending" and not HostOwner.objects.exists()
@@ -115,7 +117,7 @@ def test_a_claim_waits_until_the_record_names_the_account(account: Account, dns:
     assert state(account) == "dns" and HostOwner.objects.get(host=HOST).account == account
 
 
-def test_several_accounts_may_wait_and_one_gets_the_host(account: Account, other: Account, dns: DnsServer) -> None:
+def test_of_several_pending_claims_on_a_host_one_is_verified(account: Account, other: Account, dns: DnsServer) -> None:
     for each in (account, other):
         domain_create(account=each, name=HOST)
     dns.prove(HOST, other.pk)
@@ -123,7 +125,9 @@ def test_several_accounts_may_wait_and_one_gets_the_host(account: Account, other
     assert (state(account), state(other)) == ("pending", "dns")
 
 
-def test_a_host_named_for_two_stays_with_who_had_it(account: Account, other: Account, dns: DnsServer) -> None:
+def test_a_host_whose_record_names_two_accounts_stays_with_its_owner(
+    account: Account, other: Account, dns: DnsServer
+) -> None:
     domain_create(account=account, name=HOST)
     dns.prove(HOST, account.pk)
     check_all()
@@ -134,7 +138,9 @@ def test_a_host_named_for_two_stays_with_who_had_it(account: Account, other: Acc
     assert "Remove that account" in HostClaim.objects.get(account=other, host=HOST).check_result
 
 
-def test_a_host_moves_when_its_record_names_another_account(account: Account, other: Account, dns: DnsServer) -> None:
+def test_a_host_is_transferred_when_its_record_names_another_account(
+    account: Account, other: Account, dns: DnsServer
+) -> None:
     for purpose in (Purpose.LINKS, Purpose.SITE):
         host_claim(account=account, host=HOST, purpose=purpose)
     dns.prove(HOST, account.pk)
@@ -147,7 +153,9 @@ def test_a_host_moves_when_its_record_names_another_account(account: Account, ot
     assert state(other, purpose=Purpose.BRAND) == "dns" and HostOwner.objects.get().account == other
 
 
-def test_what_the_operator_gave_is_not_taken_by_dns(account: Account, other: Account, dns: DnsServer) -> None:
+def test_a_host_approved_by_the_operator_is_not_transferred_by_dns(
+    account: Account, other: Account, dns: DnsServer
+) -> None:
     assert host_provision(account=account, host=HOST, purpose=Purpose.SITE)
     domain_create(account=other, name=HOST)
     dns.prove(HOST, other.pk)
@@ -157,14 +165,14 @@ def test_what_the_operator_gave_is_not_taken_by_dns(account: Account, other: Acc
     assert not host_provision(account=other, host=HOST, purpose=Purpose.SITE)
 
 
-def test_an_operators_proof_for_one_purpose_is_none_for_another(account: Account, dns: DnsServer) -> None:
+def test_an_approval_for_one_purpose_does_not_verify_another(account: Account, dns: DnsServer) -> None:
     host_provision(account=account, host="shop.test", purpose=Purpose.SITE)
     account_brand_set(account=account, host="shop.test", name="Shop")
     check_all()
     assert state(account, "shop.test", Purpose.BRAND) == "pending" and load_brand(account) == DEFAULT_BRAND
 
 
-def test_a_host_serves_links_or_the_dashboard(account: Account) -> None:
+def test_a_host_serves_either_links_or_the_dashboard(account: Account) -> None:
     domain_create(account=account, name=HOST)
     with pytest.raises(ValidationError, match="white label needs another"):
         account_brand_set(account=account, host=HOST)
@@ -175,7 +183,7 @@ def test_a_host_serves_links_or_the_dashboard(account: Account) -> None:
     assert state(account, purpose=Purpose.SITE) == "pending"
 
 
-def test_the_database_keeps_a_host_to_one_account_and_one_use(account: Account, other: Account) -> None:
+def test_the_database_enforces_one_account_and_one_exclusive_purpose_per_host(account: Account, other: Account) -> None:
     host_provision(account=account, host=HOST, purpose=Purpose.LINKS)
     proved = {"host": HOST, "proved": clock.now(), "proof": VerificationMethod.DNS}
     for row in (
@@ -189,7 +197,7 @@ def test_the_database_keeps_a_host_to_one_account_and_one_use(account: Account, 
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_two_proofs_at_the_same_moment_one_counts(account: Account, other: Account) -> None:
+def test_of_two_simultaneous_verifications_one_succeeds(account: Account, other: Account) -> None:
     claims = [host_claim(account=each, host=HOST, purpose=Purpose.LINKS) for each in (account, other)]
     start, errors = threading.Barrier(2), []
 
@@ -213,7 +221,7 @@ def test_of_two_proofs_at_the_same_moment_one_counts(account: Account, other: Ac
 # -- giving up ----------------------------------------------------------------------------------------------------
 
 
-def test_a_deleted_domain_frees_its_name_and_keeps_its_aliases(account: Account, other: Account, dns: Any) -> None:
+def test_a_deleted_domain_releases_its_host_and_keeps_its_aliases(account: Account, other: Account, dns: Any) -> None:
     theirs = domain_create(account=other, name=HOST)
     dns.prove(HOST, other.pk)
     check_all()
@@ -230,7 +238,7 @@ def test_a_deleted_domain_frees_its_name_and_keeps_its_aliases(account: Account,
     assert Domain.objects.filter(name=HOST).count() == 2
 
 
-def test_a_cleared_brand_a_deleted_site_and_a_changed_domain_free_their_names(account: Account) -> None:
+def test_a_cleared_brand_a_deleted_site_and_a_changed_domain_release_their_hosts(account: Account) -> None:
     account_brand_set(account=account, host="stats.shop.test")
     account_brand_set(account=account, name="Shop")  # says nothing of the host
     assert state(account, "stats.shop.test", Purpose.BRAND) == "pending"
@@ -245,7 +253,7 @@ def test_a_cleared_brand_a_deleted_site_and_a_changed_domain_free_their_names(ac
     assert not HostClaim.objects.exists()
 
 
-def test_a_claim_given_up_during_the_look_up_stays_given_up(account: Account, dns: DnsServer) -> None:
+def test_a_claim_released_during_its_dns_lookup_stays_released(account: Account, dns: DnsServer) -> None:
     claim = host_claim(account=account, host=HOST, purpose=Purpose.LINKS)
     host_release(account=account, host=HOST, purpose=Purpose.LINKS)
     assert claim_record_lookup(claim=claim, named=frozenset({account.pk}), now=clock.now()) is None
@@ -255,7 +263,9 @@ def test_a_claim_given_up_during_the_look_up_stays_given_up(account: Account, dn
 # -- rounds -------------------------------------------------------------------------------------------------------
 
 
-def test_a_proof_is_lost_after_days_without_record_and_not_by_an_outage(account: Account, dns: DnsServer) -> None:
+def test_a_verification_ends_after_days_without_a_record_but_not_by_a_dns_outage(
+    account: Account, dns: DnsServer
+) -> None:
     host_claim(account=account, host=HOST, purpose=Purpose.LINKS)
     dns.prove(HOST, account.pk)
     check_all()
@@ -279,7 +289,9 @@ def test_a_proof_is_lost_after_days_without_record_and_not_by_an_outage(account:
     assert state(account) == "pending" and not HostOwner.objects.exists()
 
 
-def test_pauses_grow_and_verified_claims_are_looked_at_daily(account: Account, dns: DnsServer) -> None:
+def test_pending_claims_are_checked_less_and_less_often_and_verified_ones_daily(
+    account: Account, dns: DnsServer
+) -> None:
     claim = host_claim(account=account, host=HOST, purpose=Purpose.LINKS)
     created = claim.created
     for age, pause in ((0, 1), (60, 15), (60 * 24 * 8, 60 * 24 * 2), (60 * 24 * 365, 60 * 24 * 7)):
@@ -292,7 +304,9 @@ def test_pauses_grow_and_verified_claims_are_looked_at_daily(account: Account, d
     assert claims_check(now=created + timedelta(hours=23)) == 0
 
 
-def test_nobodys_claims_hold_up_the_others(account: Account, other: Account, dns: DnsServer, monkeypatch: Any) -> None:
+def test_claims_of_one_account_do_not_delay_those_of_others(
+    account: Account, other: Account, dns: DnsServer, monkeypatch: Any
+) -> None:
     monkeypatch.setattr("accounts.custom_domains.claim_checks.MAX_CLAIMS_PER_ROUND", 6)
     for number in range(10):
         host_claim(account=other, host=f"{number}.flood.test", purpose=Purpose.LINKS)
@@ -302,7 +316,7 @@ def test_nobodys_claims_hold_up_the_others(account: Account, other: Account, dns
     assert state(account) == "dns"
 
 
-def test_one_failure_does_not_stop_the_round(
+def test_one_failing_lookup_does_not_stop_the_others(
     account: Account, other: Account, dns: DnsServer, monkeypatch: Any
 ) -> None:
     for each, host in ((other, "bad.test"), (account, HOST)):
@@ -320,7 +334,7 @@ def test_one_failure_does_not_stop_the_round(
     assert claims_check(now=clock.now()) == 0  # and it does not come back at once
 
 
-def test_one_look_up_serves_every_claim_on_a_host(account: Account, other: Account, dns: DnsServer) -> None:
+def test_one_lookup_checks_every_claim_on_a_host(account: Account, other: Account, dns: DnsServer) -> None:
     for each in (account, other):
         for purpose in (Purpose.LINKS, Purpose.SITE):
             host_claim(account=each, host=HOST, purpose=purpose)
@@ -346,7 +360,7 @@ def test_the_domains_page_shows_the_record_and_check_now_verifies_it(
     assert "Verified by its DNS record" in page and f"{HOST} leads here" in page and "_footfall" not in page
 
 
-def test_the_white_label_shows_once_it_is_verified(
+def test_the_white_label_is_shown_once_its_host_is_verified(
     client: Client, alice: User, account: Account, dns: DnsServer
 ) -> None:
     client.force_login(alice)
@@ -362,7 +376,7 @@ def test_the_white_label_shows_once_it_is_verified(
     assert load_brand(account).sender == "Shop Numbers <noreply@stats.shop.test>"
 
 
-def test_a_sites_settings_show_the_proof_of_its_domain(
+def test_a_sites_settings_show_the_verification_of_its_domain(
     client: Client, alice: User, account: Account, dns: DnsServer
 ) -> None:
     client.force_login(alice)
@@ -374,7 +388,7 @@ def test_a_sites_settings_show_the_proof_of_its_domain(
     assert "Verified by its DNS record" in client.get(f"{path}/general").content.decode()
 
 
-def test_checks_are_limited_per_account(client: Client, alice: User, account: Account, dns: DnsServer) -> None:
+def test_manual_checks_are_limited_per_account(client: Client, alice: User, account: Account, dns: DnsServer) -> None:
     client.force_login(alice)
     client.post("/account/brand", {"host": "stats.shop.test"})
     for _ in range(21):

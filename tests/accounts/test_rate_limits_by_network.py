@@ -55,13 +55,15 @@ def onsite(site: Site, address: str) -> int:
 
 
 @pytest.mark.parametrize(("ask", "most", "fine"), [(clicky, CLICKY_PER_MINUTE, 200), (onsite, ONSITE_PER_MINUTE, 403)])
-def test_requests_a_minute(ask: Callable[[Site, str], int], most: int, fine: int, site: Site) -> None:
+def test_requests_per_minute_are_limited_by_network(
+    ask: Callable[[Site, str], int], most: int, fine: int, site: Site
+) -> None:
     statuses = Counter(ask(site, neighbour(number)) for number in range(most + 2))
     assert statuses == {fine: most, 429: 2}
     assert ask(site, STRANGER) == fine
 
 
-def test_clickmeters_requests_a_second(account: Account) -> None:
+def test_clickmeter_requests_per_second_are_limited_by_network(account: Account) -> None:
     def ask(address: str) -> int:
         key = {"HTTP_X_CLICKMETER_AUTHKEY": account.authkey}
         return Client().get("/clickmeter/account/plan", **key, REMOTE_ADDR=address).status_code
@@ -70,7 +72,7 @@ def test_clickmeters_requests_a_second(account: Account) -> None:
     assert ask(STRANGER) == 200
 
 
-def test_events_a_minute(site: Site, api_key: str) -> None:
+def test_events_per_minute_are_limited_by_network(site: Site, api_key: str) -> None:
     event = {"type": "custom", "name": "a", "url": "https://example.com/"}
     told = [post_event(event, api_key, peer=neighbour(number)).dropped for number in range(62)]
     assert told == [""] * 60 + ["rate_limit"] * 2
@@ -78,7 +80,7 @@ def test_events_a_minute(site: Site, api_key: str) -> None:
 
 
 @pytest.mark.django_db
-def test_guesses_at_the_password_of_a_link(account: Account) -> None:
+def test_guesses_at_a_links_password_are_limited_by_network(account: Account) -> None:
     make(account, password="open sesame")
 
     def guess(address: str, word: bytes = b"no") -> int:
@@ -89,7 +91,7 @@ def test_guesses_at_the_password_of_a_link(account: Account) -> None:
     assert guess(STRANGER, b"open+sesame") == 303
 
 
-def test_guesses_at_an_accounts_key(account: Account) -> None:
+def test_guesses_at_an_account_key_are_limited_by_network(account: Account) -> None:
     def ask(key: str, address: str) -> bytes:
         return Client().get("/api/whitelabel/usage", {"auth": key}, REMOTE_ADDR=address).content
 
@@ -101,7 +103,7 @@ def test_guesses_at_an_accounts_key(account: Account) -> None:
     assert ask(account.authkey, STRANGER).startswith(b"OK")
 
 
-def test_pages_a_minute_that_no_office_reads() -> None:
+def test_page_views_per_minute_are_counted_by_network() -> None:
     said = [
         request_rate.request_rates.count_view(1, device, neighbour(device), 5)
         for device in range(request_rate.MAX_PER_ADDRESS + 1)

@@ -53,7 +53,9 @@ def letters(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("width", SIZES)
-def test_mails_fit_and_can_be_read(chromium: Browser, letters: dict[str, str], width: int, theme: str) -> None:
+def test_mails_fit_their_width_and_have_enough_contrast(
+    chromium: Browser, letters: dict[str, str], width: int, theme: str
+) -> None:
     OUT.mkdir(exist_ok=True)
     wide, faint = [], []
     context = chromium.new_context(viewport={"width": width, "height": 800}, color_scheme=theme)  # type: ignore[arg-type]

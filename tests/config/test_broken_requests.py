@@ -109,7 +109,7 @@ def known_to_all(alice: User, account: Account, site: Site, api_key: str) -> dic
 
 @pytest.mark.usefixtures("store")
 @pytest.mark.parametrize("kind", in_turn(BROKEN))
-def test_what_is_broken_is_never_an_error_of_ours(kind: str, known_to_all: dict[str, str], site: Site) -> None:
+def test_a_malformed_body_never_causes_a_server_error(kind: str, known_to_all: dict[str, str], site: Site) -> None:
     content_type, body = BROKEN[kind]
     wrong: dict[str, Any] = {}
     for route in ROUTES:
@@ -125,7 +125,9 @@ def test_what_is_broken_is_never_an_error_of_ours(kind: str, known_to_all: dict[
 
 @pytest.mark.usefixtures("store")
 @pytest.mark.parametrize("kind", in_turn(QUERIES))
-def test_a_broken_query_is_never_an_error_of_ours(kind: str, known_to_all: dict[str, str], site: Site) -> None:
+def test_a_malformed_query_string_never_causes_a_server_error(
+    kind: str, known_to_all: dict[str, str], site: Site
+) -> None:
     wrong: dict[str, Any] = {}
     for route in ROUTES:
         path = filled(route, site)

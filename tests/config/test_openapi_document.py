@@ -24,7 +24,7 @@ def test_every_address_of_the_management_api_is_described(schema) -> None:
     assert {"authkey": []} in schema["paths"]["/api/v1/sites"]["get"]["security"]
 
 
-def test_it_does_not_carry_our_name(client: Client, account) -> None:
+def test_the_document_of_a_white_labelled_host_does_not_contain_our_name(client: Client, account) -> None:
     account_brand_set(account=account, host="stats.agency.example", name="Agency Numbers")
     prove_host(account, "stats.agency.example", Purpose.BRAND)
     answer = client.get("/api/schema/?format=json", headers={"host": "stats.agency.example"})

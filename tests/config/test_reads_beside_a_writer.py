@@ -20,7 +20,7 @@ from tests.support.links import learn
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
 
 
-def test_a_program_and_a_page_are_answered_while_somebody_else_writes(
+def test_apis_and_pages_are_answered_while_another_connection_writes(
     account: Account, alice: User, site: Site, transactional_db: None
 ) -> None:
     """Another connection holds SQLite's lock: whoever needed it would fail at once, since nobody waits here."""

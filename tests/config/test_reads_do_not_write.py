@@ -48,7 +48,7 @@ def world(module_account: Account) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("operation", READS, ids=named)
-def test_no_operation_that_reads_writes(operation: Operation, module_account: Account, world: dict[str, Any]) -> None:
+def test_no_reading_api_operation_writes(operation: Operation, module_account: Account, world: dict[str, Any]) -> None:
     path, _ = filled(operation, world)
     with CaptureQueriesContext(connection) as asked:
         master(module_account).get(path)
@@ -101,7 +101,7 @@ def place(module_account: Account, world: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("route", ADDRESSES)
-def test_no_page_that_is_only_looked_at_writes(route: str, place: dict[str, Any]) -> None:
+def test_no_get_request_of_a_page_writes(route: str, place: dict[str, Any]) -> None:
     alice = User.objects.get(email="alice@example.com")
     address = "/" + re.sub(r"<(?:\w+:)?(\w+)>", lambda found: str(place[found[1]]), route)
     if "details/" in address:

@@ -31,7 +31,7 @@ def away(settings: Any) -> Iterator[None]:
     click_deduplication.forget()
 
 
-def test_a_visit_goes_on_and_a_device_is_known() -> None:
+def test_visits_and_known_devices_continue_without_redis() -> None:
     assert isinstance(visits.get_visit_store(), visits.RedisVisits)
     first, second = event("/a"), event("/b", now=NOW + timedelta(minutes=5))
     assert (first["visit"], first["device"]) == (second["visit"], second["device"])
@@ -39,7 +39,7 @@ def test_a_visit_goes_on_and_a_device_is_known() -> None:
     assert event("/c", session=str(first["visit"]), ip="192.0.2.9")["visit"] == first["visit"]
 
 
-def test_ids_clicks_turns_and_limits_are_counted_in_memory() -> None:
+def test_ids_clicks_rotations_and_limits_are_counted_in_memory() -> None:
     assert [deduplication.is_duplicate(7, "x", brief, NOW) for brief in (True, True)] == [False, True]
     assert not deduplication.is_duplicate(7, "y", False, NOW)
     deduplication.remember_id(7, "y", NOW)
@@ -51,7 +51,7 @@ def test_ids_clicks_turns_and_limits_are_counted_in_memory() -> None:
     assert [limit.allows("203.0.113.7", NOW) for _ in range(3)] == [True, True, False]
 
 
-def test_it_is_asked_once_and_then_left_in_peace_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_redis_is_tried_once_and_then_only_after_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
     shared_redis.run_or_none(lambda client: client.ping())
     shared_redis.run_or_none(lambda client: asked.append(1))
@@ -61,7 +61,7 @@ def test_it_is_asked_once_and_then_left_in_peace_for_a_while(monkeypatch: pytest
     assert asked == [1]
 
 
-def test_the_cache_remembers_and_counts_alone() -> None:
+def test_the_cache_works_without_redis() -> None:
     cache = FallbackRedisCache(NOBODY, {})
     assert cache.get("a") is None and cache.add("a", 1) and not cache.add("a", 2)
     assert cache.incr("a") == 2

@@ -91,7 +91,7 @@ def test_an_endpoint_answers_as_it_was_recorded(keys: dict[str, str], address: s
 
 
 @pytest.mark.parametrize("name", QUERIES)
-def test_questions_answer_as_they_were_recorded(keys: dict[str, str], name: str) -> None:
+def test_queries_answer_as_they_were_recorded(keys: dict[str, str], name: str) -> None:
     found = record_calls("api/query", keys, QUERIES[name]())
     check_golden(f"clickport/{name}", f"Clickport's POST /api/query ({name})", found)
 
@@ -107,7 +107,7 @@ def test_events_answer_as_they_were_recorded(keys: dict[str, str]) -> None:
     check_golden("clickport/event", "Clickport's POST /api/event", found)
 
 
-def test_addresses_that_nobody_answers_answer_as_they_were_recorded(keys: dict[str, str]) -> None:
+def test_unknown_addresses_answer_as_they_were_recorded(keys: dict[str, str]) -> None:
     found = {}
     for path in ("api/nothing", "api/", "api/query/x", "api/pages/"):
         for method in ("get", "post"):

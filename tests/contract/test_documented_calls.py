@@ -103,7 +103,7 @@ def golden_json(name: str, source: str, asked: Any, answer: dict[str, Any]) -> N
 
 
 @pytest.mark.parametrize("index", range(len(CLICKPORT_CALLS)))
-def test_the_clickport_calls_of_the_seed_run_unchanged_but_for_the_host(
+def test_the_documented_clickport_calls_run_with_only_the_host_changed(
     yoursite: Site, api_key: str, index: int
 ) -> None:
     call = CLICKPORT_CALLS[index]
@@ -135,7 +135,7 @@ def test_the_clickport_reads_have_the_documented_shape(yoursite: Site, api_key: 
 
 
 @pytest.mark.parametrize("index", range(len(CLICKY_CALLS)))
-def test_the_clicky_calls_of_the_seed_run_unchanged_but_for_the_host(yoursite: Site, index: int) -> None:
+def test_the_documented_clicky_calls_run_with_only_the_host_changed(yoursite: Site, index: int) -> None:
     call = CLICKY_CALLS[index]
     assert call.host == "api.clicky.com"
     for placeholder, value in (("YOUR_SITE_ID", str(yoursite.pk)), ("YOUR_SITE_KEY", yoursite.sitekey)):
@@ -151,7 +151,7 @@ def test_the_clicky_calls_of_the_seed_run_unchanged_but_for_the_host(yoursite: S
 
 
 @pytest.mark.parametrize("output", sorted(RENDERERS))
-def test_every_clicky_type_answers_in_its_attested_shape(yoursite: Site, output: str) -> None:
+def test_every_clicky_type_answers_in_its_documented_shape(yoursite: Site, output: str) -> None:
     clicky, wrong = Clicky(yoursite), []
     for type in sorted(SOURCES["types"]):
         answer = clicky.raw(type, output=output, date="yesterday")
@@ -171,7 +171,7 @@ def test_every_type_has_a_golden_answer_and_a_source() -> None:
 
 
 @pytest.mark.parametrize("output", sorted(RENDERERS))
-def test_days_and_hours_answer_in_their_attested_shape(yoursite: Site, output: str) -> None:
+def test_days_and_hours_answer_in_their_documented_shape(yoursite: Site, output: str) -> None:
     clicky = Clicky(yoursite)
     daily = clicky.raw("visitors", output=output, date="last-3-days", daily=1)
     agree(GOLDEN / "clicky" / f"daily.{output}", daily.content)
@@ -180,6 +180,6 @@ def test_days_and_hours_answer_in_their_attested_shape(yoursite: Site, output: s
 
 
 @pytest.mark.parametrize("output", sorted(RENDERERS))
-def test_errors_answer_in_their_attested_shape(yoursite: Site, output: str) -> None:
+def test_errors_answer_in_their_documented_shape(yoursite: Site, output: str) -> None:
     answer = Clicky(yoursite).raw("visitors", output=output, sitekey="wrong")
     agree(GOLDEN / "clicky" / f"error.{output}", answer.content)

@@ -53,7 +53,7 @@ def rows(user: User, site: Site, query: str, panel: str) -> dict[str, tuple[str,
     return {row.name: (row.formatted.exact, row.second.exact if row.second else "") for row in found.rows}
 
 
-def test_the_headline_of_a_goal_is_what_converting_visits_did(site: Site, alice: User, purchase: Goal) -> None:
+def test_with_a_goal_the_key_figures_are_of_the_converting_visits(site: Site, alice: User, purchase: Goal) -> None:
     assert headline(alice, site, f"goal={purchase.pk}") == {
         "visitors": "2", "conversions": "3", "conversion_rate": "50%", "revenue": "€150.00", "views": "4",
         "bounce_rate": "0%", "avg_duration": "1m 30s",
@@ -77,30 +77,30 @@ def test_the_details_of_pages_under_a_goal_have_no_false_zeros(site: Site, alice
     assert [cell.exact for cell in page.context["lines"][0].cells[:4]] == ["2", "66.7%", "2", "2"]
 
 
-def test_a_page_beside_the_goal_means_visits_that_saw_it(site: Site, alice: User, purchase: Goal) -> None:
+def test_a_page_with_a_goal_means_visits_that_saw_the_page(site: Site, alice: User, purchase: Goal) -> None:
     """The goal is reached on /checkout; nobody wants to hear that no event of /pricing reaches it."""
     found = headline(alice, site, f"goal={purchase.pk}&page=/pricing")
     assert (found["visitors"], found["conversions"], found["conversion_rate"]) == ("2", "3", "66.7%")
     assert found["views"] == "2"  # of /pricing
 
 
-def test_a_property_beside_the_goal_is_of_the_event_that_reaches_it(site: Site, alice: User, purchase: Goal) -> None:
+def test_a_property_with_a_goal_is_that_of_the_event_that_reached_it(site: Site, alice: User, purchase: Goal) -> None:
     found = headline(alice, site, f"goal={purchase.pk}&prop:plan=free")
     assert (found["visitors"], found["conversions"], found["revenue"], found["views"]) == ("1", "1", "€50.00", "2")
 
 
-def test_not_the_goal_are_the_visits_that_did_not_reach_it(site: Site, alice: User, purchase: Goal) -> None:
+def test_goal_is_not_selects_the_visits_that_did_not_reach_it(site: Site, alice: User, purchase: Goal) -> None:
     found = headline(alice, site, f"goal~is_not={purchase.pk}")
     assert (found["visitors"], found["views"]) == ("2", "2")
 
 
-def test_a_segment_that_asks_for_the_goal_is_the_same_question(site: Site, alice: User, purchase: Goal) -> None:
+def test_a_segment_with_the_goal_gives_the_same_numbers(site: Site, alice: User, purchase: Goal) -> None:
     segment = segment_create(site=site, name="Buyers", filter=[{"goal": purchase.pk}], owner=alice, shared=True)
     found = headline(alice, site, f"segment={segment.pk}")
     assert (found["visitors"], found["views"], found["conversions"]) == ("2", "4", "3")
 
 
-def test_the_dialects_tell_the_same_of_a_goal(site: Site, alice: User, api_key: str, purchase: Goal) -> None:
+def test_all_dialects_give_the_same_numbers_for_a_goal(site: Site, alice: User, api_key: str, purchase: Goal) -> None:
     asked = {"metrics": ["visitors", "sessions", "pageviews", "conversions", "conversion_rate", "revenue"],
              "period": "today"}  # fmt: skip
     wanted = {"visitors": 2, "sessions": 2, "pageviews": 4, "conversions": 3, "conversion_rate": 50.0, "revenue": 150.0}

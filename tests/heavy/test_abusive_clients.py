@@ -216,7 +216,7 @@ def figures(measured: Measured, quiet: Measured) -> str:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_strangers_end_nobody_elses_service(kind: str, server: Server) -> None:
+def test_an_abusive_client_does_not_stop_the_service_for_others(kind: str, server: Server) -> None:
     quiet, attacked = [watched(server)], []
     for _ in range(ROUNDS):
         attacked.append(watched(server, kind))

@@ -51,7 +51,7 @@ def exported(page: Client) -> str:
     return b"".join(page.get("/links/export.csv")).decode()
 
 
-def test_a_link_is_made_on_the_domain_that_its_line_names(page: Client, domain: Domain) -> None:
+def test_a_link_is_created_on_the_domain_of_its_line(page: Client, domain: Domain) -> None:
     assert not imported(page, f"alias,url,domain\nold1,https://shop.test/a,{HOST.upper()}\nold2,https://shop.test/b,\n")
     learn()
     assert Browser().open("/old1", host=HOST).location == "https://shop.test/a"
@@ -59,7 +59,7 @@ def test_a_link_is_made_on_the_domain_that_its_line_names(page: Client, domain: 
     assert Browser().open("/l/old2").location == "https://shop.test/b"
 
 
-def test_a_domain_that_is_not_the_accounts_is_refused(page: Client, charlie: User) -> None:
+def test_a_domain_of_another_account_is_rejected(page: Client, charlie: User) -> None:
     domain_create(account=Account.objects.get(memberships__user=charlie), name="charlie.example")
     for name in ("charlie.example", "9nl.es", "nonsense"):
         assert "not one of your link domains" in imported(page, f"alias,url,domain\nold,https://shop.test,{name}\n")
@@ -120,7 +120,7 @@ def values(row: Datapoint) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def test_every_column_of_the_export_is_read_again(page: Client, account: Account, domain: Domain) -> None:
+def test_every_exported_column_can_be_imported(page: Client, account: Account, domain: Domain) -> None:
     link = everything(account, domain)
     pixel = datapoint_create(account=account, kind=1, title="Opened")
     link.refresh_from_db()
@@ -175,7 +175,7 @@ def test_every_column_of_the_export_is_read_again(page: Client, account: Account
         ("cost", "-1", "This cannot be negative"),
     ],
 )
-def test_a_cell_that_cannot_be_read_is_told_with_its_line(page: Client, column: str, cell: str, sentence: str) -> None:
+def test_an_invalid_cell_is_reported_with_its_line(page: Client, column: str, cell: str, sentence: str) -> None:
     said = imported(page, f'url,{column}\nhttps://shop.test,"{cell}"\n')
     assert "Line 2" in said and sentence in said
     assert not Datapoint.objects.exists()

@@ -31,7 +31,7 @@ def leads(url: str) -> str:
     return str(Browser().open(f"/{path}", host=host).location)
 
 
-def test_links_follow_the_installations_name(account: Account, settings: Any) -> None:
+def test_links_follow_a_change_of_the_installations_host(account: Account, settings: Any) -> None:
     link = make(account)
     assert where(link) == "http://127.0.0.1:8000/l/offer"
     started(settings, "https://numbers.example.com")
@@ -42,7 +42,7 @@ def test_links_follow_the_installations_name(account: Account, settings: Any) ->
     assert leads("https://numbers.example.com/l/offer") == "https://shop.test/p"
 
 
-def test_a_link_domain_that_was_replaced_still_leads_to_its_links(account: Account, settings: Any) -> None:
+def test_a_replaced_link_domain_still_serves_its_links(account: Account, settings: Any) -> None:
     started(settings, "https://numbers.example.com", "old.example.com")
     link = make(account)
     started(settings, "https://numbers.example.com", "new.example.com")
@@ -55,9 +55,7 @@ def test_a_link_domain_that_was_replaced_still_leads_to_its_links(account: Accou
     assert list(names) == ["old.example.com"] and leads("https://new.example.com/offer") == "https://shop.test/p"
 
 
-def test_a_link_domain_that_is_the_dashboards_host_leaves_the_dashboard_its_pages(
-    account: Account, settings: Any
-) -> None:
+def test_a_link_domain_on_the_dashboards_host_does_not_hide_its_pages(account: Account, settings: Any) -> None:
     link = make(account)
     settings.CLICKMETER_HOSTS = ("api.example.com",)
     for host in ("numbers.example.com", "api.example.com"):

@@ -66,7 +66,7 @@ def fields(mine: dict[str, Any], **more: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def test_a_guest_cannot_put_what_he_does_not_see_on_his_links(
+def test_a_guest_cannot_attach_hidden_objects_to_links(
     mine: dict[str, Any], hidden: dict[str, Any], account: Account
 ) -> None:
     program = guest(mine["member"])
@@ -86,7 +86,7 @@ def test_a_guest_cannot_put_what_he_does_not_see_on_his_links(
     assert b"hiddenSource" not in Browser().open("/l/guestlink").body
 
 
-def test_a_guest_may_send_back_the_whole_link_he_was_given(mine: dict[str, Any], account: Account) -> None:
+def test_a_guest_can_send_back_a_complete_link(mine: dict[str, Any], account: Account) -> None:
     member, link = mine["member"], mine["link"]
     member.grants.all().delete()
     grant_set(membership=member, kind="datapoint", object_id=link.pk, right=Right.WRITE)
@@ -96,7 +96,7 @@ def test_a_guest_may_send_back_the_whole_link_he_was_given(mine: dict[str, Any],
     assert program.get(f"/datapoints/{link.pk}") == {**whole, "title": "New"}
 
 
-def test_a_guest_makes_no_tags_also_not_by_naming_them(mine: dict[str, Any]) -> None:
+def test_a_guest_cannot_create_tags_not_even_by_naming_them(mine: dict[str, Any]) -> None:
     program = guest(mine["member"])
     number = mine["link"].pk
     for tags in ([{"name": "brand-new"}], ["hidden-tag"], [{"id": Tag.objects.get(name="hidden-tag").pk}]):
@@ -107,7 +107,7 @@ def test_a_guest_makes_no_tags_also_not_by_naming_them(mine: dict[str, Any]) -> 
     assert sorted(Tag.objects.values_list("name", flat=True)) == ["bobs-tag", "hidden-tag"]
 
 
-def test_a_group_that_a_guest_only_reads_takes_none_of_his_links(mine: dict[str, Any], account: Account) -> None:
+def test_a_guest_cannot_move_links_to_a_group_they_can_only_read(mine: dict[str, Any], account: Account) -> None:
     readable = group_create(account=account, name="Readable")
     grant_set(membership=mine["member"], kind="group", object_id=readable.pk, right=Right.READ)
     program = guest(mine["member"])
@@ -123,7 +123,7 @@ PAGES = ("/links", "/links/new", "/links/{link}/edit", "/links/{link}", "/links/
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_no_page_of_a_guest_tells_what_he_was_not_given(
+def test_no_page_shows_a_guest_objects_that_were_not_granted(
     path: str, page: Client, mine: dict[str, Any], hidden: dict[str, Any]
 ) -> None:
     answer = page.get(path.replace("{link}", str(mine["link"].pk)))
@@ -132,7 +132,7 @@ def test_no_page_of_a_guest_tells_what_he_was_not_given(
 
 
 @pytest.mark.parametrize("field", ["conversions", "scripts", "group", "domain"])
-def test_the_editor_takes_only_what_it_offers(
+def test_the_editor_accepts_only_what_it_offers(
     field: str, page: Client, mine: dict[str, Any], hidden: dict[str, Any], charlie: User
 ) -> None:
     theirs = domain_create(account=charlie.memberships.get().account, name="go.charlie.test")
@@ -148,7 +148,9 @@ def test_the_editor_takes_only_what_it_offers(
     assert list(mine["link"].scripts.all()) == [mine["script"]]
 
 
-def test_the_editor_keeps_a_guest_links_conversions_scripts_and_tags(page: Client, mine: dict[str, Any]) -> None:
+def test_the_editor_keeps_conversions_scripts_and_tags_that_a_guest_cannot_see(
+    page: Client, mine: dict[str, Any]
+) -> None:
     sent = fields(mine, conversions=mine["sale"].pk, scripts=mine["script"].pk, tags="bobs-tag", title="Other")
     assert page.post(f"/links/{mine['link'].pk}/edit", sent).status_code == 302
     link = Datapoint.objects.get(pk=mine["link"].pk)
@@ -158,7 +160,7 @@ def test_the_editor_keeps_a_guest_links_conversions_scripts_and_tags(page: Clien
     assert sorted(Tag.objects.values_list("name", flat=True)) == ["bobs-tag", "hidden-tag"]
 
 
-def test_many_at_once_and_a_file_reach_no_further_than_the_editor(
+def test_bulk_actions_and_imports_allow_no_more_than_the_editor(
     page: Client, mine: dict[str, Any], hidden: dict[str, Any]
 ) -> None:
     own, other = mine["link"], hidden["link"]
@@ -179,7 +181,7 @@ def test_many_at_once_and_a_file_reach_no_further_than_the_editor(
     assert own.group == mine["group"] and [tag.name for tag in own.tags.all()] == ["bobs-tag"]
 
 
-def test_tags_are_looked_for_only_on_what_the_guest_sees(mine: dict[str, Any], hidden: dict[str, Any]) -> None:
+def test_tags_are_searched_only_on_links_that_the_guest_sees(mine: dict[str, Any], hidden: dict[str, Any]) -> None:
     """A tag of his that is on a hidden link, too, does not tell that the link is there."""
     program, tag = guest(mine["member"]), Tag.objects.get(name="bobs-tag")
     hidden["link"].tags.add(tag)
@@ -201,9 +203,7 @@ GRANTS = (
 
 @pytest.mark.parametrize("granted", GRANTS, ids=str)
 @pytest.mark.parametrize("role", [*Role.values, "guest of everything"])
-def test_what_may_be_fetched_and_what_is_allowed_in_memory_are_the_same(
-    account: Account, role: str, granted: dict[str, str]
-) -> None:
+def test_permissions_in_sql_and_in_memory_are_the_same(account: Account, role: str, granted: dict[str, str]) -> None:
     """A member of any role, also one with grants from an earlier role, and rows that the grants name or do not."""
     groups = [group_create(account=account, name=name) for name in ("one", "two")]
     links = [

@@ -27,7 +27,7 @@ def serving() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("serving")
-def test_a_link_made_or_changed_by_the_api_works_when_the_answer_is_there(account: Account, alice: User) -> None:
+def test_a_link_created_or_changed_by_the_api_works_once_the_request_is_answered(account: Account, alice: User) -> None:
     owner = master(account)
     for number in range(12):
         body = {"name": f"fresh{number}", "typeTL": {"url": "https://a.test/", "redirectType": 307}}
@@ -43,7 +43,7 @@ def test_a_link_made_or_changed_by_the_api_works_when_the_answer_is_there(accoun
 
 
 @pytest.mark.usefixtures("serving")
-def test_a_link_made_on_the_pages_works_when_the_next_page_is_there(account: Account, alice: User) -> None:
+def test_a_link_created_on_a_page_works_once_the_next_page_is_shown(account: Account, alice: User) -> None:
     client = Client()
     client.force_login(alice)
     for number in range(5):
@@ -52,7 +52,7 @@ def test_a_link_made_on_the_pages_works_when_the_next_page_is_there(account: Acc
 
 
 @pytest.mark.usefixtures("store")
-def test_waiting_ends_when_nobody_looks_or_looking_takes_too_long() -> None:
+def test_waiting_for_a_refresh_ends_without_a_refresher_or_after_a_timeout() -> None:
     assert not CacheRefresher("nothing", ()).wait_until_refreshed(5)
     go_on = threading.Event()
     keeper = CacheRefresher("slow", ((lambda: go_on.wait(5), 0.0),))

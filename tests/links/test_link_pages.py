@@ -64,9 +64,7 @@ def test_every_page_answers_its_owner_and_no_stranger(path: str, page: Client, l
         assert b"offer" not in b"".join(stranger.get(path)).replace(b"/offer", b"") or "toolbox" in path
 
 
-def test_a_guest_sees_what_was_granted_and_changes_what_may_be_changed(
-    link: Datapoint, account: Account, bob: User
-) -> None:
+def test_a_guest_sees_and_changes_only_what_was_granted(link: Datapoint, account: Account, bob: User) -> None:
     secret = datapoint_create(account=account, alias="secret", url="https://x.test/")
     client = Client()
     client.force_login(bob)
@@ -94,7 +92,7 @@ def form(account: Account, **fields: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def test_the_editor_makes_a_link_with_rules_and_shows_where_whom_it_sends(page: Client, account: Account) -> None:
+def test_the_editor_creates_a_link_with_rules_and_previews_its_redirects(page: Client, account: Account) -> None:
     sent = form(account, alias="world", mode=int(Mode.NATION), nations="EE https://ee.test/\nde de.test", tags="a, b")
     answer = page.post("/links/new", sent, follow=True)
     link = Datapoint.objects.get(alias="world")
@@ -106,14 +104,14 @@ def test_the_editor_makes_a_link_with_rules_and_shows_where_whom_it_sends(page: 
     assert again.status_code == 302 and (link.alias, link.title, link.url) == ("world", "T", "https://new.test/")
 
 
-def test_a_refusal_stands_beside_its_field(page: Client, account: Account, link: Datapoint) -> None:
+def test_an_error_is_shown_beside_its_field(page: Client, account: Account, link: Datapoint) -> None:
     answer = page.post("/links/new", form(account, url="javascript:alert(1)"))
     assert answer.status_code == 400 and b"begins with http" in answer.content
     answer = page.post("/links/new", form(account, alias="offer"))
     assert b"is used on" in answer.content
 
 
-def test_many_links_change_at_once(page: Client, account: Account, link: Datapoint) -> None:
+def test_many_links_can_be_changed_at_once(page: Client, account: Account, link: Datapoint) -> None:
     other = datapoint_create(account=account, alias="two", url="https://x.test/")
     both = [link.pk, other.pk]
     page.post("/links/bulk", {"link": both, "action": "paused"})
@@ -127,7 +125,7 @@ def test_many_links_change_at_once(page: Client, account: Account, link: Datapoi
     assert set(Datapoint.objects.values_list("status", flat=True)) == {Status.DELETED}
 
 
-def test_csv_goes_out_and_comes_in(page: Client, account: Account, link: Datapoint) -> None:
+def test_links_are_exported_and_imported_as_csv(page: Client, account: Account, link: Datapoint) -> None:
     datapoint_create(account=account, alias="evil", title="=1+1", url="https://x.test/")
     text = b"".join(page.get("/links/export.csv")).decode()
     assert text.startswith("\ufeffalias,")  # Excel needs the byte order mark to read letters beyond ASCII
@@ -151,7 +149,7 @@ def exported(user: User, address: str) -> list[bytes]:
     return async_to_sync(read)()
 
 
-def test_all_links_go_out_however_many_there_are(alice: User, account: Account, link: Datapoint) -> None:
+def test_all_links_are_exported_however_many_there_are(alice: User, account: Account, link: Datapoint) -> None:
     rows = [
         Datapoint(
             account=account, group=link.group, domain=link.domain, alias=f"many{number}",
@@ -182,7 +180,7 @@ FILES = {
 
 
 @pytest.mark.parametrize("what", FILES)
-def test_a_file_that_is_no_list_of_links_is_told_so(
+def test_a_file_that_is_not_a_list_of_links_is_rejected(
     what: str, page: Client, account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("links.web.csv_files.MAX_IMPORT_LINES", 20)
@@ -192,9 +190,7 @@ def test_a_file_that_is_no_list_of_links_is_told_so(
     assert not Group.objects.filter(name="Fresh").exists()
 
 
-def test_a_conversion_shows_its_code_and_a_guest_is_made_and_given_rights(
-    page: Client, account: Account, link: Datapoint
-) -> None:
+def test_a_conversion_shows_its_code_and_a_guest_gets_rights(page: Client, account: Account, link: Datapoint) -> None:
     sale = conversion_create(account=account, name="Sale", value="7.50")
     code = page.get(f"/links/conversions/{sale.pk}").content.decode()
     assert code.count(sale.code) == 4 and "/js/conversion.js" in code and "7.50" in code
@@ -224,7 +220,7 @@ def test_the_report_counts_people_robots_and_sales(page: Client, account: Accoun
 
 
 @pytest.mark.asyncio
-async def test_the_live_stream_shows_ones_own_clicks_only() -> None:
+async def test_the_live_stream_shows_only_clicks_of_the_account() -> None:
     from links.permissions import LinkScope
     from links.web.live import is_visible
 
@@ -254,7 +250,7 @@ def test_links_are_those_of_the_account_whose_site_was_opened_last(client: Clien
 
 @pytest.mark.parametrize("field", ["starts", "expiration_date"])
 @pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/Denver"])
-def test_a_time_that_no_calendar_here_has_is_refused(page: Client, account: Account, field: str, zone: str) -> None:
+def test_an_impossible_time_is_rejected(page: Client, account: Account, field: str, zone: str) -> None:
     account.timezone = zone
     account.save()
     for moment in ("0001-01-01T00:00", "9999-12-31T23:59", "1970-12-31T00:00", "2099-06-01T00:00"):

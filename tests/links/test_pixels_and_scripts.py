@@ -41,13 +41,13 @@ def test_scripts_are_served(name: str, account: Account) -> None:
 
 @pytest.mark.parametrize("agent", [CHROME, "\x00", "a" * 5000])
 @pytest.mark.parametrize("path", ["/l/", "/l/%00", "/l/offer/../x", "/l/" + "a" * 3000, "/l/offer?" + "x=1&" * 3000])
-def test_nothing_a_stranger_sends_is_an_error(account: Account, path: str, agent: str) -> None:
+def test_no_request_causes_a_server_error(account: Account, path: str, agent: str) -> None:
     make(account)
     assert Browser(agent=agent, cookies={"ff_clicks": "x.y", "ff_walk_x": "1"}).open(path).status < 500
 
 
 @pytest.mark.parametrize("path", ["/l/offer", "/l/offer?a=b", "/l/none", "/l/secret", "/l/offer.qr", "/js/pixel.js"])
-def test_what_is_answered_at_once_is_what_the_application_answers(account: Account, path: str) -> None:
+def test_immediate_responses_equal_those_of_the_application(account: Account, path: str) -> None:
     make(account)
     make(account, "secret", password="let me in")
     bare, _, query = path.partition("?")
@@ -66,7 +66,7 @@ def test_what_is_answered_at_once_is_what_the_application_answers(account: Accou
     assert respond_immediately({**scope, "path": "/links"}) is None
 
 
-def test_somebody_elses_page_below_l_is_no_link_of_ours(account: Account) -> None:
+def test_a_path_below_l_on_another_host_is_not_a_link(account: Account) -> None:
     make(account, "inner", url="https://elsewhere.test/")
     make(account, "outer", url="https://shop.test/l/inner")
     make(account, "nested", url="http://127.0.0.1:8000/l/inner")
@@ -77,7 +77,7 @@ def test_somebody_elses_page_below_l_is_no_link_of_ours(account: Account) -> Non
 @pytest.mark.parametrize(
     "answered", [redirector.answer_get, lambda request: asyncio.run(redirector.answer_request(request))]
 )
-def test_a_code_of_an_address_without_end_is_not_drawn(account: Account, answered: Any) -> None:
+def test_a_qr_code_of_too_long_a_url_is_not_drawn(account: Account, answered: Any) -> None:
     """Whoever asks chooses the host, and drawing 2,000 characters holds up everybody else for seconds."""
     make(account)
     for host, path, status in (
@@ -87,7 +87,7 @@ def test_a_code_of_an_address_without_end_is_not_drawn(account: Account, answere
         assert answered(request).status == status
 
 
-def test_scripts_that_are_slow_to_search_hold_up_nobody() -> None:
+def test_scripts_that_are_slow_to_parse_delay_no_other_request() -> None:
     reply = responses.render_interstitial("https://shop.test/", ["<script " * 300_000], coded=False, sandboxed=True)
     assert reply.body.count(b"<script nonce=") == 300_001
 
@@ -99,7 +99,7 @@ def test_a_script_tag_gets_the_nonce_once_unless_it_names_one() -> None:
     )
 
 
-def test_a_link_has_so_many_scripts(account: Account) -> None:
+def test_the_number_of_scripts_on_a_link_is_limited(account: Account) -> None:
     scripts = [script_write(account=account, name=str(number), text="x()") for number in range(21)]
     make(account, scripts=scripts[:20])
     with pytest.raises(ValidationError, match="at most 20 retargeting scripts"):

@@ -33,18 +33,18 @@ def test_a_click_goes_to_the_destination_and_is_counted(account: Account) -> Non
     assert counts(account, "clicks", by="link") == {str(link.pk): 1}
 
 
-def test_an_alias_means_the_same_in_any_case_and_redirects_temporarily_when_told(account: Account) -> None:
+def test_an_alias_ignores_case_and_redirects_temporarily_if_configured(account: Account) -> None:
     make(account, "Offer", redirect_type=307)
     assert Browser().open("/l/oFFER").status == 307
 
 
-def test_an_unknown_alias_is_a_page_of_our_own(account: Account) -> None:
+def test_an_unknown_alias_gets_our_404_page(account: Account) -> None:
     make(account)
     answer = Browser().open("/l/other")
     assert answer.status == 404 and b"Footfall" not in answer.body
 
 
-def test_unique_is_the_first_of_an_address_in_exactly_half_an_hour(account: Account) -> None:
+def test_the_first_click_of_an_address_in_exactly_half_an_hour_is_unique(account: Account) -> None:
     make(account)
     for seconds in (0, 60, 1799, 1800, 3599):
         Browser().open("/l/offer", at=NOON + timedelta(seconds=seconds))
@@ -52,7 +52,7 @@ def test_unique_is_the_first_of_an_address_in_exactly_half_an_hour(account: Acco
     assert counts(account, "clicks", "unique_clicks") == {"clicks": 6, "unique_clicks": 3}
 
 
-def test_a_restart_cuts_no_half_hour(account: Account) -> None:
+def test_the_half_hour_of_unique_clicks_survives_a_restart(account: Account) -> None:
     make(account)
     Browser().open("/l/offer", at=NOON)
     store_now()
@@ -63,7 +63,7 @@ def test_a_restart_cuts_no_half_hour(account: Account) -> None:
     assert counts(account, "clicks", "unique_clicks") == {"clicks": 3, "unique_clicks": 2}
 
 
-def test_a_half_hour_runs_over_midnight(account: Account) -> None:
+def test_the_half_hour_of_unique_clicks_spans_midnight(account: Account) -> None:
     make(account)
     before = NOON.replace(hour=23, minute=50)
     Browser().open("/l/offer", at=before)
@@ -72,7 +72,7 @@ def test_a_half_hour_runs_over_midnight(account: Account) -> None:
     assert ask(account.pk, "unique_clicks", period="all", now=before + timedelta(hours=1)) == 1
 
 
-def test_a_cap_and_a_turn_go_on_after_a_restart(account: Account) -> None:
+def test_click_limits_and_rotations_survive_a_restart(account: Account) -> None:
     make(account, mode=Mode.SEQUENTIAL, rules={"sequential": ["a.test", "b.test", "c.test"]})
     went = [Browser(ip=f"203.0.113.{n}").open("/l/offer", at=NOON).location for n in range(4)]
     store_now()
@@ -89,7 +89,7 @@ def test_spillover_follows_the_cookie(account: Account) -> None:
     assert other.open("/l/offer").location == "http://a.test"
 
 
-def test_robots_and_previews_are_sent_on_and_counted_apart(account: Account) -> None:
+def test_bots_and_previews_are_redirected_and_counted_separately(account: Account) -> None:
     make(account)
     for agent in ("Googlebot/2.1 (+http://www.google.com/bot.html)", "WhatsApp/2.23.20 A", ""):
         assert Browser(agent=agent).open("/l/offer", at=NOON).location == "https://shop.test/p"
@@ -100,7 +100,7 @@ def test_robots_and_previews_are_sent_on_and_counted_apart(account: Account) -> 
     assert found == {"clicks": 1, "unique_clicks": 1, "spider_hits": 4}
 
 
-def test_statuses_stop_clicks_and_say_so(account: Account) -> None:
+def test_a_status_that_stops_clicks_shows_a_page_that_says_so(account: Account) -> None:
     link = make(account)
     for status, code in ((Status.PAUSED, 404), (Status.BLOCKED, 403)):
         datapoint_update(datapoint=link, status=status)
@@ -112,21 +112,21 @@ def test_statuses_stop_clicks_and_say_so(account: Account) -> None:
     assert counts(account, "clicks", "spider_hits") == {"clicks": 0, "spider_hits": 0}
 
 
-def test_an_alias_is_never_given_twice(account: Account) -> None:
+def test_an_alias_is_never_reused(account: Account) -> None:
     link = make(account)
     datapoint_delete(datapoint=link)
     with pytest.raises(ValidationError, match="never reused"):
         make(account, "OFFER")
 
 
-def test_a_change_is_known_without_a_restart(account: Account) -> None:
+def test_a_change_applies_without_a_restart(account: Account) -> None:
     link = make(account)
     datapoint_update(datapoint=link, url="https://new.test/")
     assert link_cache.catch_up()
     assert Browser().open("/l/offer").location == "https://new.test/"
 
 
-def test_links_work_while_the_database_is_away(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_links_work_during_a_database_outage(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     make(account)
 
     def away(*args: object, **kwargs: object) -> None:
@@ -136,7 +136,7 @@ def test_links_work_while_the_database_is_away(account: Account, monkeypatch: py
     assert Browser().open("/l/offer", at=NOON).location == "https://shop.test/p"
 
 
-def test_parameters_pass_on_and_utm_tags_are_added(account: Account) -> None:
+def test_parameters_are_passed_on_and_utm_parameters_added(account: Account) -> None:
     make(account, url="https://shop.test/p?a=1#top", append_query=True, rules={"utm": {"utm_source": "letter"}})
     location = Browser().open("/l/offer?b=2&a=9&ddu=x").location
     assert location == "https://shop.test/p?a=9&utm_source=letter&b=2#top"
@@ -148,7 +148,7 @@ def test_the_visitors_parameters_are_recorded(account: Account) -> None:
     assert counts(account, "clicks", by="text") == {"ad=7&pos=top": 1}
 
 
-def test_language_device_and_nesting_through_the_door(account: Account) -> None:
+def test_rules_for_language_device_and_nested_links_work_through_the_endpoint(account: Account) -> None:
     make(account, "inner", url="https://inner.test/", rules={"devices": [["Mobile", "https://m.test/"]]})
     make(account, mode=Mode.LANGUAGE, rules={"languages": [["de", "http://127.0.0.1:8000/l/inner"]]})
     assert Browser().open("/l/offer", accept_language="fr").location == "https://shop.test/p"
@@ -159,7 +159,7 @@ def test_language_device_and_nesting_through_the_door(account: Account) -> None:
     )
 
 
-def test_loops_are_refused_at_creation(account: Account) -> None:
+def test_loops_are_rejected_when_a_link_is_saved(account: Account) -> None:
     make(account, "b", url="http://127.0.0.1:8000/l/a")
     with pytest.raises(ValidationError, match="back to itself"):
         make(account, "a", url="http://127.0.0.1:8000/l/b")
@@ -171,7 +171,7 @@ def test_loops_are_refused_at_creation(account: Account) -> None:
             deep = f"http://127.0.0.1:8000/l/{make(account, f'deep{number}', url=deep).alias}"
 
 
-def test_a_domain_of_ones_own_has_its_pages(account: Account) -> None:
+def test_a_domain_of_an_account_has_its_own_error_and_home_pages(account: Account) -> None:
     domain = domain_create(
         account=account, name="go.shop.test", custom_404="https://shop.test/404", custom_homepage="https://shop.test/"
     )
@@ -185,7 +185,7 @@ def test_a_domain_of_ones_own_has_its_pages(account: Account) -> None:
     assert browser.open("/l/offer").status == 404  # another domain, another alias
 
 
-def test_qr_is_a_picture_of_the_links_address(account: Account) -> None:
+def test_a_qr_code_contains_the_links_url(account: Account) -> None:
     make(account)
     png = Browser().open("/l/offer.qr")
     assert png.status == 200 and png.body.startswith(b"\x89PNG")
@@ -193,7 +193,7 @@ def test_qr_is_a_picture_of_the_links_address(account: Account) -> None:
     assert Browser().open("/l/none.qr").status == 404
 
 
-def test_a_password_is_asked_for_and_guessing_is_slowed(account: Account) -> None:
+def test_a_password_is_requested_and_guesses_are_limited(account: Account) -> None:
     link = make(account, password="open sesame")
     assert "open" not in link.password
     browser = Browser()
@@ -205,7 +205,7 @@ def test_a_password_is_asked_for_and_guessing_is_slowed(account: Account) -> Non
 
 
 @pytest.mark.parametrize("redirect_type", [301, 307])
-def test_what_was_posted_to_a_link_never_goes_to_its_destination(account: Account, redirect_type: int) -> None:
+def test_a_body_posted_to_a_link_is_never_sent_to_its_destination(account: Account, redirect_type: int) -> None:
     make(account, redirect_type=redirect_type)
     make(account, "secret", redirect_type=redirect_type, password="open sesame")
     for alias in ("offer", "secret"):
@@ -213,24 +213,24 @@ def test_what_was_posted_to_a_link_never_goes_to_its_destination(account: Accoun
         assert (answer.status, answer.location) == (303, "https://shop.test/p")
 
 
-def test_the_form_for_a_password_may_lead_to_any_destination(account: Account) -> None:
+def test_the_password_form_may_redirect_to_any_destination(account: Account) -> None:
     make(account, password="open sesame")
     assert "form-action" not in Browser().open("/l/offer").headers["content-security-policy"]
 
 
-def test_a_link_to_a_link_with_a_password_leads_to_its_question(account: Account) -> None:
+def test_a_link_to_a_link_with_a_password_redirects_to_its_password_form(account: Account) -> None:
     make(account, "inner", password="open sesame")
     make(account, "outer", url="http://127.0.0.1:8000/l/inner")
     assert Browser().open("/l/outer").location == "http://127.0.0.1:8000/l/inner"
 
 
 @pytest.mark.parametrize("glued", [".", ",", ")", "'", "\u200b", ").", "!?", "…", "»", '">', "*"])
-def test_punctuation_that_mail_programs_glue_to_an_address_is_ignored(account: Account, glued: str) -> None:
+def test_punctuation_that_mail_programs_add_to_a_url_is_ignored(account: Account, glued: str) -> None:
     make(account)
     assert Browser().open(f"/l/offer{glued}").location == "https://shop.test/p"
 
 
-def test_an_alias_with_punctuation_inside_stays_an_alias_of_its_own(account: Account) -> None:
+def test_an_alias_with_punctuation_is_an_alias_of_its_own(account: Account) -> None:
     make(account)
     make(account, "offer.b", url="https://other.test/")
     assert Browser().open("/l/offer.b.").location == "https://other.test/"
@@ -243,7 +243,7 @@ def test_the_referrer_can_be_cleaned(account: Account) -> None:
     assert Browser().open("/l/offer").headers["referrer-policy"] == "no-referrer"
 
 
-def test_blacklisted_addresses_are_sent_on_and_not_counted(account: Account) -> None:
+def test_blacklisted_addresses_are_redirected_and_not_counted(account: Account) -> None:
     make(account)
     entry_create(account=account, listing=Listing.BLACKLIST, value="203.0.113.7")
     learn()
@@ -251,7 +251,7 @@ def test_blacklisted_addresses_are_sent_on_and_not_counted(account: Account) -> 
     assert counts(account, "clicks") == 0
 
 
-def test_dynamic_destinations_need_the_whitelist(account: Account) -> None:
+def test_dynamic_destinations_must_be_on_the_whitelist(account: Account) -> None:
     make(account, mode=Mode.DYNAMIC)
     entry_create(account=account, listing=Listing.WHITELIST, value="friend.test")
     learn()
@@ -265,14 +265,14 @@ def test_a_link_that_only_redirects_records_nothing(account: Account) -> None:
     assert counts(account, "clicks") == 0
 
 
-def test_addresses_are_cut_where_the_link_says_so(account: Account) -> None:
+def test_ip_addresses_are_shortened_if_the_link_is_set_to(account: Account) -> None:
     make(account, encode_ip=True)
     Browser().open("/l/offer", at=NOON)
     store_now()
     assert [row["ip"] for row in event_store.rows("SELECT ip FROM events WHERE kind = 'link'")] == ["203.0.113.0"]
 
 
-def test_no_accounts_clicks_are_anothers(account: Account, charlie: Any) -> None:
+def test_clicks_are_visible_only_to_their_account(account: Account, charlie: Any) -> None:
     make(account)
     other = charlie.memberships.get().account
     make(other, "theirs")
@@ -281,7 +281,7 @@ def test_no_accounts_clicks_are_anothers(account: Account, charlie: Any) -> None
     assert counts(account, "clicks") == 1 and counts(other, "clicks") == 1
 
 
-def test_clicks_never_show_in_a_sites_reports(account: Account, site: Site) -> None:
+def test_clicks_never_appear_in_a_sites_reports(account: Account, site: Site) -> None:
     make(account)
     Browser().open("/l/offer", at=NOON)
     store_now()
@@ -310,14 +310,14 @@ NO_PERSONS: dict[str, dict[str, str]] = {
 
 
 @pytest.mark.parametrize("sign", NO_PERSONS)
-def test_a_click_is_judged_by_the_layers_that_judge_visitors_of_pages(account: Account, sign: str) -> None:
+def test_clicks_pass_the_same_bot_checks_as_page_views(account: Account, sign: str) -> None:
     make(account)
     assert Browser().open("/l/offer", at=NOON, **NO_PERSONS[sign]).status == 301
     assert counts(account, "clicks", "spider_hits") == {"clicks": 0, "spider_hits": 1}
     assert event_store.rows("SELECT name FROM events")[0]["name"] == sign
 
 
-def test_scanners_in_data_centres_are_no_people(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_clicks_from_data_centres_count_as_bots(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tracking.geo.look_up", lambda ip: dict(zip(("asn", "organization"), CLOUDS[ip], strict=True)))
     make(account)
     pixel = make(account, "", kind=DatapointKind.PIXEL)
@@ -328,7 +328,7 @@ def test_scanners_in_data_centres_are_no_people(account: Account, monkeypatch: p
     assert counts(account, *expected) == expected
 
 
-def test_no_office_clicks_so_often_in_a_minute(account: Account) -> None:
+def test_too_many_clicks_of_an_address_per_minute_count_as_bots(account: Account) -> None:
     make(account)
     for _ in range(MAX_PER_ADDRESS - 1):
         request_rates.count_click("203.0.113.7", int(NOON.timestamp()) // 60)

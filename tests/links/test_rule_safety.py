@@ -86,7 +86,7 @@ PIECES = (
 
 
 @given(st.lists(st.sampled_from(PIECES) | st.text(max_size=3), max_size=8).map("".join))
-def test_what_is_taken_at_a_glance_is_what_a_closer_look_finds(url: str) -> None:
+def test_the_fast_path_for_safe_urls_agrees_with_the_full_check(url: str) -> None:
     found = split_standard_url(url)
     if found is not None:
         parts = split_url(url)
@@ -94,6 +94,6 @@ def test_what_is_taken_at_a_glance_is_what_a_closer_look_finds(url: str) -> None
         assert encode_location(url).decode() == url
 
 
-def test_the_usual_address_needs_no_closer_look() -> None:
+def test_ordinary_urls_take_the_fast_path() -> None:
     assert split_standard_url("https://shop.test:8443/a/b?c=[s2sidentifier]#d") == ("shop.test", "/a/b")
     assert split_standard_url("https://me@shop.test/") is None and split_standard_url("https://shop.test/\nx") is None

@@ -40,7 +40,7 @@ def policy(answer: Answer) -> str:
     return answer.headers["content-security-policy"]
 
 
-def test_on_ones_own_proved_domain_scripts_and_frames_are_free() -> None:
+def test_on_a_verified_domain_scripts_and_frames_are_unrestricted() -> None:
     answer = Browser().open("/own-script", host=OWN)
     nonce = policy(answer).split("'nonce-")[1].split("'")[0]
     assert answer.status == 200 and f'<script nonce="{nonce}">document.body'.encode() in answer.body
@@ -50,7 +50,7 @@ def test_on_ones_own_proved_domain_scripts_and_frames_are_free() -> None:
     assert b"<b>Log" not in framed.body and b"&lt;b&gt;Log in" in framed.body
 
 
-def test_on_the_shared_domain_they_run_in_a_sandbox_that_sends_no_form(account: Account) -> None:
+def test_on_the_shared_domain_they_run_in_a_sandbox_without_forms(account: Account) -> None:
     answer = Browser().open("/shared-script", host=SHARED, at=NOON)
     sandbox = policy(answer).split(";")[0].split()
     assert answer.status == 200 and sandbox == ["sandbox", "allow-scripts", "allow-top-navigation"]
@@ -62,18 +62,18 @@ def test_on_the_shared_domain_they_run_in_a_sandbox_that_sends_no_form(account: 
 
 @pytest.mark.parametrize("host", [BASE, BRAND, API, HOST, "unknown.test", f"apiv2.{BASE}"])
 @pytest.mark.parametrize("alias", ["shared-script", "shared-frame"])
-def test_where_people_expect_the_dashboard_a_link_only_redirects(host: str, alias: str) -> None:
+def test_on_the_dashboards_hosts_a_link_only_redirects(host: str, alias: str) -> None:
     answer = Browser().open(f"/l/{alias}", host=host)
     assert answer.status == 301 and answer.location.startswith("https://") and answer.body == b""
 
 
 @pytest.mark.parametrize("host", [BASE, BRAND, API])
 @pytest.mark.parametrize("alias", ["own-script", "own-frame"])
-def test_a_link_of_ones_own_domain_is_no_link_elsewhere(host: str, alias: str) -> None:
+def test_a_link_of_a_verified_domain_does_not_exist_on_other_hosts(host: str, alias: str) -> None:
     assert Browser().open(f"/l/{alias}", host=host).status == 404
 
 
-def test_without_a_link_domain_of_its_own_the_installation_shows_nothing_of_accounts(settings: Any) -> None:
+def test_without_a_shared_link_domain_no_content_of_accounts_is_shown(settings: Any) -> None:
     settings.LINK_DOMAIN = ""
     system_domain()
     learn()
@@ -81,12 +81,12 @@ def test_without_a_link_domain_of_its_own_the_installation_shows_nothing_of_acco
     assert Browser().open("/l/shared-frame", host=BASE).status == 301
 
 
-def test_a_hidden_destination_can_be_written_unreadably(account: Account) -> None:
+def test_a_hidden_destination_can_be_obfuscated(account: Account) -> None:
     make(account, "coded", hide_url=True, encode_url=True)
     assert b"shop.test" not in Browser().open("/coded", host=SHARED).body
 
 
-def test_the_editor_says_what_each_domain_shows(alice: User, client: Client, settings: Any) -> None:
+def test_the_editor_says_what_each_domain_allows(alice: User, client: Client, settings: Any) -> None:
     client.force_login(alice)
     page = client.get("/links/new").content.decode()
     assert f"On {OWN}, retargeting scripts and hidden destinations work without restrictions." in page

@@ -26,12 +26,12 @@ WORDS_ONLY = {
 }  # fmt: skip
 
 
-def test_every_dimension_whose_values_name_things_is_known() -> None:
+def test_every_dimension_whose_values_are_ids_is_declared() -> None:
     ids = {name for name in DIMENSIONS if source_search.looks_like_an_id(name)}
     assert ids == {"goal", *COMPARED, *WORDS_ONLY}
 
 
-def test_every_option_of_a_sheet_is_known() -> None:
+def test_every_option_of_a_report_is_declared() -> None:
     """Those that name goals are in FIELDS; the others say how a sheet is shown."""
     assert {*VIEW_OPTIONS} == {
         "metric", "second", "by", "q", "order", "from", "people", "of", "at", "width", "model", "chain",
@@ -54,7 +54,7 @@ def sheets(world: World, clients: Any) -> set[str]:
     return found
 
 
-def test_nearly_all_addresses_of_a_site_read_the_state_of_a_sheet(sheets: set[str]) -> None:
+def test_most_pages_of_a_site_read_the_state_of_a_report(sheets: set[str]) -> None:
     others = {"notes", "digest/<str:frequency>", "uptime", "uptime/<int:monitor_id>", "segments"}
     read = {route for route in OWN if route.startswith("sites/<int:site_id>/")}
     assert {f"sites/<int:site_id>/{path}" for path in others} == read - sheets
@@ -64,7 +64,7 @@ def test_nearly_all_addresses_of_a_site_read_the_state_of_a_sheet(sheets: set[st
 
 
 @pytest.mark.parametrize("route", OWN)
-def test_a_goal_or_segment_of_others_is_one_that_does_not_exist(
+def test_a_goal_or_segment_of_others_is_treated_as_missing(
     route: str, world: World, clients: Any, sheets: set[str]
 ) -> None:
     if route not in sheets:
@@ -77,14 +77,16 @@ def test_a_goal_or_segment_of_others_is_one_that_does_not_exist(
 
 
 @pytest.mark.parametrize("field", NAMED)
-def test_ones_own_is_there(field: str, world: World, clients: Any) -> None:
+def test_own_goals_and_segments_are_found(field: str, world: World, clients: Any) -> None:
     for name in ("charlie", "bob"):
         path = f"/sites/{world.own(name)['site']}/graph.svg"
         assert callers.send(clients[name], "GET", path, {field: world.own(name)[field]}).status_code == 200
 
 
 @pytest.mark.parametrize("route", SHARED)
-def test_nor_does_it_on_a_shared_link(route: str, world: World, sheets: set[str]) -> None:
+def test_a_goal_or_segment_of_others_is_missing_on_a_shared_link_too(
+    route: str, world: World, sheets: set[str]
+) -> None:
     if route not in sheets:
         return
     path = address(route, world.other)
@@ -107,7 +109,7 @@ def assert_no_such_things(
 
 
 @pytest.mark.parametrize("name", COMPARED)
-def test_a_number_of_others_that_is_only_compared_finds_nothing(name: str, world: World, clients: Any) -> None:
+def test_an_id_of_others_that_is_only_compared_matches_nothing(name: str, world: World, clients: Any) -> None:
     kinds = {"visitor_id": "device", "link_group": "group", "click": "link", "link_conversion": "conversion"}
     number = world.hidden[kinds.get(name, name)]
     for who in ("charlie", "bob"):

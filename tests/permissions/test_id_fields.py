@@ -37,7 +37,7 @@ MADE: dict[type[forms.BaseForm], Callable[[World], forms.BaseForm]] = {
 KNOWN = {field.source for field in FIELDS} | SHEETS | KEYED | DESCRIBED | {*NO_IDS}
 
 
-def test_every_field_of_a_form_that_carries_ids_is_known(world: World) -> None:
+def test_every_form_field_with_ids_is_declared(world: World) -> None:
     there: set[str] = set()
     for made in source_search.form_classes():
         fields = MADE.get(made, lambda world, form=made: form())(
@@ -49,20 +49,22 @@ def test_every_field_of_a_form_that_carries_ids_is_known(world: World) -> None:
     assert {one for one in KNOWN if ".py" not in one} <= there, "gone"
 
 
-def test_every_name_that_a_view_reads_and_that_looks_like_an_id_is_known() -> None:
+def test_every_parameter_of_a_view_that_looks_like_an_id_is_declared() -> None:
     read = {f"{file} {name}" for file, names in source_search.names_read().items() for name in names}
     ids = {one for one in read if source_search.looks_like_an_id(one.rpartition(" ")[2])}
     assert ids <= KNOWN, f"say in FIELDS what {sorted(ids - KNOWN)} name"
     assert {one for one in KNOWN - OPTIONS if ".py " in one} <= read, "gone"
 
 
-def test_every_place_where_a_request_leaves_a_view_as_a_whole_is_known() -> None:
+def test_every_function_that_is_given_a_whole_request_is_declared() -> None:
     known = {one for one in KNOWN if ".py:" in one and " " not in one}
     assert source_search.whole_reads() == known
 
 
 @pytest.mark.parametrize("field", FIELDS, ids=str)
-def test_an_id_of_others_in_a_field_is_an_id_of_nothing(field: Field, world: World, clients: Any, before: Any) -> None:
+def test_an_id_of_others_in_a_form_field_is_treated_as_missing(
+    field: Field, world: World, clients: Any, before: Any
+) -> None:
     for name in field.by:
         own = world.own(name)
         if field.kind != "private_segment":

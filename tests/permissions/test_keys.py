@@ -43,7 +43,7 @@ def stats(path: str = STATS[0], **given: Any) -> str:
     )
 
 
-def test_every_hot_endpoint_and_every_filter_that_names_things_is_known() -> None:
+def test_every_hot_endpoint_and_every_filter_with_ids_is_declared() -> None:
     assert {*collector.ENDPOINTS, *link_doors.ENDPOINTS} == {*HOT}
     assert len(collector.NUMBERED_ENDPOINTS) == 2, "a script and an image: public, they tell nothing of a site"
     ids = {name for name in (*FILTERS, "goal") if source_search.looks_like_an_id(name)}
@@ -51,7 +51,7 @@ def test_every_hot_endpoint_and_every_filter_that_names_things_is_known() -> Non
 
 
 @pytest.mark.parametrize("route", [route for route in ROUTES if NEEDS.get(route) == "key"])
-def test_a_session_is_no_key(route: str, world: World, clients: Any) -> None:
+def test_a_session_does_not_replace_a_key(route: str, world: World, clients: Any) -> None:
     path, asked = path_of(route, words(route)), {"site_id": world.open["site"], "type": "pages"}
     for method in ("GET", "POST"):
         answer = callers.send(callers.copy_of(clients["alice"]), method, path, asked)
@@ -60,7 +60,7 @@ def test_a_session_is_no_key(route: str, world: World, clients: Any) -> None:
 
 @pytest.mark.parametrize("path", STATS)
 @pytest.mark.parametrize("name", ["sitekey", "sitekey_admin"])
-def test_the_key_of_a_site_opens_no_other(path: str, name: str, world: World) -> None:
+def test_the_key_of_a_site_gives_no_access_to_others(path: str, name: str, world: World) -> None:
     assert world.other.word in stats(path, site_id=world.other["site"], **{name: world.other[name]})
     for number in (world.hidden["site"], world.open["site"]):
         answer = stats(path, site_id=number, **{name: world.other[name]})
@@ -71,7 +71,7 @@ def test_the_key_of_a_site_opens_no_other(path: str, name: str, world: World) ->
 
 @pytest.mark.parametrize("name", NAMED)
 @pytest.mark.parametrize("type", ["visitors-list", "actions-list", "segmentation&segments=pages"])
-def test_a_filter_of_the_stats_api_finds_nothing_of_others(name: str, type: str, world: World) -> None:
+def test_filters_of_the_stats_api_match_nothing_of_others(name: str, type: str, world: World) -> None:
     kind, _, segments = type.partition("&segments=")
     opened = {"site_id": world.other["site"], "sitekey": world.other["sitekey"], "type": kind, "segments": segments}
     own = stats(**{**opened, name: world.other[NAMED[name]]})
@@ -81,7 +81,7 @@ def test_a_filter_of_the_stats_api_finds_nothing_of_others(name: str, type: str,
     assert callers.words_in(answer, world.foreign_words("charlie")) == []
 
 
-def test_an_alert_of_another_site_is_none(world: World) -> None:
+def test_an_alert_of_another_site_is_treated_as_missing(world: World) -> None:
     opened = {"site_id": world.other["site"], "sitekey": world.other["sitekey"]}
     assert "Invalid alert_id" not in stats(**opened, alert_id=world.other["delivery"])
     for number in (world.hidden["delivery"], NOBODYS_GUID):
@@ -92,7 +92,7 @@ def whitelabel(operation: str, **given: Any) -> str:
     return callers.text_of(callers.send(Client(), "GET", f"/api/whitelabel/{operation}", given))
 
 
-def test_the_white_label_api_knows_only_sites_of_its_account(world: World) -> None:
+def test_the_white_label_api_returns_only_sites_of_its_account(world: World) -> None:
     key = world.other["authkey"]
     assert whitelabel("usage", auth=key, site_id=world.other["site"]).startswith("OK")
     answers = {whitelabel("usage", auth=key, site_id=one) for one in (world.hidden["site"], NOBODYS)}
@@ -103,7 +103,7 @@ def test_the_white_label_api_knows_only_sites_of_its_account(world: World) -> No
 
 
 @pytest.mark.parametrize("name", ["charlie", "bob", "dave"])
-def test_a_password_opens_the_sites_of_its_owner(name: str, world: World) -> None:
+def test_a_password_gives_access_to_its_users_sites_only(name: str, world: World) -> None:
     text = callers.text_of(
         Client().post("/api/account/sites", {"username": f"{name}@example.com", "password": PASSWORD})
     )
@@ -116,7 +116,7 @@ def widget(part: str, **given: Any) -> Any:
 
 
 @pytest.mark.parametrize("part", ["", "visitors", "heatmap"])
-def test_the_widget_shows_a_site_to_its_own_key_and_word_only(part: str, world: World) -> None:
+def test_the_widget_shows_a_site_only_with_its_key_or_token(part: str, world: World) -> None:
     bob = world.people["bob"].pk
     opened = [("other", world.other["sitekey"]), ("open", onsite_tokens.create_onsite_token(world.open["site"], bob))]
     for name, key in opened:
@@ -128,7 +128,7 @@ def test_the_widget_shows_a_site_to_its_own_key_and_word_only(part: str, world: 
 
 
 @pytest.mark.parametrize("part", ["", "visitors", "heatmap"])
-def test_the_widget_narrows_by_ones_own_goals_and_segments_only(part: str, world: World) -> None:
+def test_the_widget_filters_only_by_visible_goals_and_segments(part: str, world: World) -> None:
     bobs, hers = (
         onsite_tokens.create_onsite_token(world.open["site"], world.people[name].pk) for name in ("bob", "alice")
     )
@@ -155,7 +155,7 @@ def events_of(world: World) -> dict[str, int]:
     return found
 
 
-def test_the_admin_key_of_a_site_logs_for_no_other(world: World) -> None:
+def test_the_admin_key_of_a_site_cannot_log_for_others(world: World) -> None:
     before = events_of(world)
     sent = {"type": "click", "href": "/a", "ip_address": "203.0.113.9", "sitekey_admin": world.other["sitekey_admin"]}
     answer = send_request("/in.php", {**sent, "site_id": world.hidden["site"]})
@@ -168,7 +168,7 @@ def test_the_admin_key_of_a_site_logs_for_no_other(world: World) -> None:
     assert world.hidden["visit"] not in {row["visit"] for row in stored(world.other["site"])}
 
 
-def test_a_key_tracks_its_own_site_whichever_the_event_names(world: World) -> None:
+def test_an_api_key_records_for_its_own_site_whatever_the_event_says(world: World) -> None:
     before = events_of(world)
     _, key = api_key_create(site=world.other.site, name="server", trusted=True, user=world.people["charlie"])
     site_cache.refresh()
@@ -185,7 +185,7 @@ def test_a_key_tracks_its_own_site_whichever_the_event_names(world: World) -> No
 
 
 @pytest.mark.parametrize("path", ["/s2s", "/conversion.aspx"])
-def test_a_click_of_one_account_is_no_sale_of_another(path: str, world: World) -> None:
+def test_a_click_of_one_account_is_not_a_conversion_of_another(path: str, world: World) -> None:
     now = timezone.now()
     clicks = {}
     for name in ("hidden", "other"):

@@ -42,20 +42,20 @@ def body(method: str, route: str, things: Things) -> Any:
     return made(things) if made else {"by": "ip", "value": "203.0.113.250"} if "personal" in route else None
 
 
-def test_the_tables_know_every_address_and_no_other() -> None:
+def test_the_tables_list_exactly_the_existing_urls() -> None:
     assert [route for route in ROUTES if route not in NEEDS] == [], "say in NEEDS who may open these"
     assert [route for route in NEEDS if route not in ROUTES] == [], "these are no addresses any more"
     calls = [call.partition(" ")[2] for call in (*BODIES, *READS, *ALSO_NEEDS)]
     assert [route for route in calls if route not in ROUTES] == []
 
 
-def test_every_parameter_of_an_address_is_known_as_an_id_or_as_none() -> None:
+def test_every_url_parameter_is_declared_as_an_id_or_not() -> None:
     there = {name for route in ROUTES for name in parameters(route)}
     assert there == {*IDS, *WORDS}
     assert not {*IDS} & {*WORDS} and all(why for _, why in WORDS.values())
 
 
-def test_all_of_clickmeter_is_in_the_table_of_its_operations_which_has_a_matrix_of_its_own() -> None:
+def test_every_clickmeter_url_is_an_operation_and_tested_there() -> None:
     served: set[str] = set()
     for route, pattern in routes.patterns():
         if not route.startswith("clickmeter/"):
@@ -76,7 +76,7 @@ def operations_of(pattern: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("route", ASKED)
-def test_everybody_gets_what_is_theirs_and_nothing_else(route: str, world: World, clients: Any, before: Any) -> None:
+def test_every_caller_gets_exactly_the_pages_they_may_open(route: str, world: World, clients: Any, before: Any) -> None:
     for method in methods(route):
         need = ALSO_NEEDS.get(f"{method} {route}", NEEDS[route])
         for name, may in MAY.items():
@@ -101,7 +101,7 @@ def test_everybody_gets_what_is_theirs_and_nothing_else(route: str, world: World
 
 
 @pytest.mark.parametrize("route", [route for route in ASKED if ids_in(route)])
-def test_an_id_of_others_is_an_id_of_nothing(route: str, world: World, clients: Any, before: Any) -> None:
+def test_an_id_of_others_in_a_url_is_treated_as_missing(route: str, world: World, clients: Any, before: Any) -> None:
     """Each id by turns is another's, while all others in the address and the body are the caller's own (with which
     everything works, says the test above). Dave may all that bob may, who asks for another site.
     """
@@ -120,7 +120,7 @@ def test_an_id_of_others_is_an_id_of_nothing(route: str, world: World, clients: 
 
 
 @pytest.mark.parametrize("route", [route for route in ROUTES if NEEDS.get(route) == "secret"])
-def test_a_secret_that_nobody_has_opens_nothing(route: str, world: World, clients: Any) -> None:
+def test_an_unknown_secret_in_a_url_gives_no_access(route: str, world: World, clients: Any) -> None:
     for name in ("nobody", "charlie", "alice"):
         for method in ("GET", "POST"):
             answer, _, changes = asked(clients, name, method, route, routes.words(route), world.other)
@@ -128,7 +128,7 @@ def test_a_secret_that_nobody_has_opens_nothing(route: str, world: World, client
 
 
 @pytest.mark.parametrize("path", ["/sites", "/go", "/sites/all"])
-def test_lists_of_sites_name_those_one_may_see(path: str, world: World, clients: Any) -> None:
+def test_lists_of_sites_contain_only_visible_sites(path: str, world: World, clients: Any) -> None:
     for name in ("bob", "charlie"):
         text = callers.text_of(callers.send(clients[name], "GET", path))
         assert f"/sites/{world.own(name)['site']}/" in text

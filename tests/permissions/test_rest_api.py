@@ -81,7 +81,7 @@ def described(schema: Any) -> Iterator[tuple[str, str, bool]]:
                 yield from ((call, name, read_only) for name, read_only in members(schema, content["schema"]))
 
 
-def test_every_id_in_the_description_is_known(schema: Any) -> None:
+def test_every_id_in_the_openapi_description_is_declared(schema: Any) -> None:
     found = {(f"{call} {name}", read_only) for call, name, read_only in described(schema)}
     ids = {
         (name, read_only)
@@ -93,7 +93,7 @@ def test_every_id_in_the_description_is_known(schema: Any) -> None:
     assert {QUESTION, *PERSON} <= {name for name, _ in found}
 
 
-def test_a_filter_names_nothing_but_goals_and_segments() -> None:
+def test_a_filter_refers_only_to_goals_and_segments() -> None:
     kinds = {*IDS.values(), "goal", "segment", "account", "user", "tag"}
     assert {kind for kind in kinds if parses({kind: 1})} == {"goal", "segment"}
 
@@ -113,7 +113,7 @@ def key_of(world: World, name: str) -> str:
 
 
 @pytest.mark.parametrize("route", [route for route in ROUTES if route.startswith(V1) and ids_in(route)])
-def test_a_key_opens_no_more_than_a_session(route: str, world: World, before: Any) -> None:
+def test_a_key_gives_no_more_access_than_a_session(route: str, world: World, before: Any) -> None:
     for method in methods(route):
         for name in ("charlie", "bob", "dave"):
             own, key = own_values(route, world.own(name)), key_of(world, name)
@@ -143,7 +143,7 @@ def by_key(key: str, method: str, route: str, values: dict[str, Any], things: Th
 
 @pytest.mark.parametrize("call", GRANTS.values())
 @pytest.mark.parametrize("kind", ["site", "group", "link"])
-def test_nothing_of_others_is_granted(call: str, kind: str, world: World, before: Any) -> None:
+def test_objects_of_others_cannot_be_granted(call: str, kind: str, world: World, before: Any) -> None:
     method, _, route = call.partition(" ")
     own, key = own_values(route, world.other), key_of(world, "charlie")
     word = {"link": "datapoint"}.get(kind, kind)
@@ -159,7 +159,7 @@ def test_nothing_of_others_is_granted(call: str, kind: str, world: World, before
     assert_refused(answer, text, changes, before, call)
 
 
-def test_grants_of_others_are_refused_whatever_the_role(world: World, before: Any) -> None:
+def test_grants_on_objects_of_others_are_rejected_whatever_the_role(world: World, before: Any) -> None:
     grants = [{"kind": "site", "id": world.hidden["site"], "right": "read"}]
     sent = {"email": "new@example.org", "role": "viewer", "grants": grants}
     answer, text, changes = by_key(key_of(world, "charlie"), "POST", f"{V1}members", {}, world.other, sent)
@@ -167,7 +167,7 @@ def test_grants_of_others_are_refused_whatever_the_role(world: World, before: An
 
 
 @pytest.mark.parametrize("call", sorted(READ_ONLY))
-def test_an_id_that_is_read_only_is_passed_over(call: str, world: World) -> None:
+def test_a_read_only_id_in_a_body_is_ignored(call: str, world: World) -> None:
     method, route, field = call.split(" ")
     kind = "account" if field == "account" or route.endswith("account") else "key" if "keys" in route else "site"
     number = world.hidden["member"] if "members" in route else world.hidden[kind]
@@ -187,7 +187,7 @@ def test_a_visitor_of_another_site_has_no_personal_data_here(method: str, world:
 
 
 @pytest.mark.parametrize("name", NAMING)
-def test_a_filter_names_only_goals_and_segments_that_the_keys_maker_may_see(name: str, world: World) -> None:
+def test_a_filter_refers_only_to_goals_and_segments_visible_to_the_keys_creator(name: str, world: World) -> None:
     site_cache.refresh()
     assert query(world.open["api_key"], NAMING[name](world.open[name.split()[0]])).status_code == 200
     kinds = ("segment", "private_segment") if name.startswith("segment") else ("goal",)

@@ -121,7 +121,7 @@ def ways(site: Site, store: Any, alice: User, api_key: str, purchase: Goal) -> I
 
 
 @pytest.mark.parametrize("text", ["DE", "de", "Germany"])
-def test_how_many_came_from_germany(ways: Surfaces, text: str) -> None:
+def test_visitors_from_germany_are_one_number_everywhere(ways: Surfaces, text: str) -> None:
     country = {"dimension": "country", "operator": "is", "value": text}
     assert ways.headline("visitors", country=text) == "2"
     assert ways.query("visitors", filters=[country]) == {"visitors": 2}
@@ -132,7 +132,7 @@ def test_how_many_came_from_germany(ways: Surfaces, text: str) -> None:
     assert "Germany: 2" in ways.mail()
 
 
-def test_how_many_read_german(ways: Surfaces) -> None:
+def test_visitors_by_language_are_one_number_everywhere(ways: Surfaces) -> None:
     language = {"dimension": "language", "operator": "is", "value": "German (Austria)"}
     assert ways.headline("visitors", language="de-at") == "1"
     assert ways.query("visitors", filters=[language]) == {"visitors": 1}
@@ -140,7 +140,7 @@ def test_how_many_read_german(ways: Surfaces) -> None:
     assert ways.panel("places", "languages")["German (Austria)"] == ways.file("language")["de-AT"]["visitors"] == "1"
 
 
-def test_how_often_a_goal_was_reached(ways: Surfaces, purchase: Goal) -> None:
+def test_conversions_are_one_number_everywhere(ways: Surfaces, purchase: Goal) -> None:
     goal = {"goal": purchase.pk}
     assert ways.headline("conversions", goal=purchase.pk) == ways.headline("conversions") == "3"
     assert ways.query("conversions", filters=[goal]) == ways.query("conversions") == {"conversions": 3}
@@ -151,7 +151,7 @@ def test_how_often_a_goal_was_reached(ways: Surfaces, purchase: Goal) -> None:
     assert "Conversions: 3" in (text := ways.mail()) and "Goals\n  Purchase: 3" in text
 
 
-def test_who_reached_it_and_what_they_did(ways: Surfaces, purchase: Goal) -> None:
+def test_numbers_of_converting_visits_are_the_same_everywhere(ways: Surfaces, purchase: Goal) -> None:
     goal = {"goal": purchase.pk}
     wanted = {"visitors": 2, "sessions": 2, "pageviews": 4}
     assert ways.query(*wanted, filters=[goal]) == wanted
@@ -163,7 +163,7 @@ def test_who_reached_it_and_what_they_did(ways: Surfaces, purchase: Goal) -> Non
         == {"/": "2", "/pricing": "2"}  # fmt: skip
 
 
-def test_what_share_reached_it(ways: Surfaces, purchase: Goal) -> None:
+def test_conversion_rates_are_one_number_everywhere(ways: Surfaces, purchase: Goal) -> None:
     assert ways.query("conversion_rate", filters=[{"goal": purchase.pk}]) == {"conversion_rate": 40.0}
     assert ways.headline("conversion_rate", goal=purchase.pk) == "40%"
     assert float(ways.file("goal")[str(purchase.pk)]["conversion_rate"]) == 40
@@ -174,7 +174,7 @@ def test_what_share_reached_it(ways: Surfaces, purchase: Goal) -> None:
     assert (by_source["Google"], by_source["News"]) == (33.33, 100.0)
 
 
-def test_what_was_earned_in_which_currency(ways: Surfaces) -> None:
+def test_revenue_by_currency_is_one_number_everywhere(ways: Surfaces) -> None:
     answer = Api(ways.key).post({"period": "yesterday", "metrics": ["revenue"]})
     assert answer["results"] == {"revenue": 50.25}
     assert (answer["meta"]["currency"], answer["meta"]["other_currencies"]) == ("EUR", {"USD": 9.0})
@@ -187,14 +187,14 @@ def test_what_was_earned_in_which_currency(ways: Surfaces) -> None:
     assert "Revenue: €50.25" in ways.mail()
 
 
-def test_what_was_paid_back(ways: Surfaces) -> None:
+def test_refunds_are_one_number_everywhere(ways: Surfaces) -> None:
     assert ways.query("refunds", "avg_order") == {"refunds": 10.25, "avg_order": 30.25}
     assert ways.page("explain", metric="refunds")["explanation"].formatted.exact == "€10.25"
     sold = sum(row["refunds"] for row in ways.query("refunds", dimensions=["country"]))
     assert sold == 10.25
 
 
-def test_in_which_hours_they_came(ways: Surfaces) -> None:
+def test_visitors_by_hour_are_one_number_everywhere(ways: Surfaces) -> None:
     wanted = {0: 1, 9: 2, 17: 1, 23: 1}
     rows = ways.query("visitors", dimensions=["hour_of_day"])
     assert {row["hour_of_day"]: row["visitors"] for row in rows} == wanted
@@ -207,7 +207,7 @@ def test_in_which_hours_they_came(ways: Surfaces) -> None:
     assert {int(one.key[11:13]): int(one.value) for one in graph if one.value != "0"} == wanted
 
 
-def test_what_a_person_with_a_name_did(ways: Surfaces) -> None:
+def test_numbers_of_a_person_are_the_same_everywhere(ways: Surfaces) -> None:
     person = {"dimension": "person", "operator": "is", "value": "jane"}
     assert ways.query("sessions", "pageviews", filters=[person]) == {"sessions": 1, "pageviews": 2}
     (visit,) = ways.clicky("visitors-list", **{"custom[username]": "jane"})
@@ -216,7 +216,7 @@ def test_what_a_person_with_a_name_did(ways: Surfaces) -> None:
     assert ways.headline("views", person="jane") == "2"
 
 
-def test_where_they_came_from(ways: Surfaces) -> None:
+def test_visitors_by_source_are_one_number_everywhere(ways: Surfaces) -> None:
     wanted = {"Google": 3, "News": 1, "Direct": 1}
     assert {row["source"]: row["visitors"] for row in ways.query("visitors", dimensions=["source"])} == wanted
     (found,) = [Api(ways.key).get("/api/sources", start_date="2026-03-02", end_date="2026-03-03")["results"]]
@@ -231,7 +231,7 @@ def test_where_they_came_from(ways: Surfaces) -> None:
     assert "Google: 3" in ways.mail()
 
 
-def test_how_many_bounced(ways: Surfaces) -> None:
+def test_the_bounce_rate_is_one_number_everywhere(ways: Surfaces) -> None:
     browse(ways.site, "/", at=DAY + timedelta(hours=5), visitor="fay", visit=1006, source="Google")
     settle()
     assert ways.headline("bounce_rate") == "16.7%"
@@ -240,7 +240,7 @@ def test_how_many_bounced(ways: Surfaces) -> None:
     assert "Bounce rate: 16.7%" in ways.mail()
 
 
-def test_who_was_here_in_the_last_thirty_minutes(ways: Surfaces) -> None:
+def test_visitors_of_the_last_thirty_minutes_are_one_number_everywhere(ways: Surfaces) -> None:
     for number, minutes in enumerate((29, 10, 3, 3, 0, 30, 45)):
         browse(ways.site, "/now", at=NOW - timedelta(minutes=minutes), visitor=f"now{number}")
     settle()
@@ -278,7 +278,7 @@ def test_a_return_from_a_payment_page_leaves_the_source_as_it_was(
         assert "paypal" not in mail.outbox[-1].body.lower()
 
 
-def test_unique_views_of_a_pixel(store: Any, account: Account, alice: User) -> None:
+def test_unique_views_of_a_pixel_are_one_number_everywhere(store: Any, account: Account, alice: User) -> None:
     forget()
     pixel = datapoint_create(account=account, kind=DatapointKind.PIXEL, title="newsletter")
     learn()

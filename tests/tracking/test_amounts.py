@@ -22,14 +22,14 @@ WRITTEN = [
 
 
 @pytest.mark.parametrize(("text", "value", "currency"), WRITTEN)
-def test_amounts_are_read_as_they_are_written(text: str, value: float, currency: str) -> None:
+def test_amounts_are_parsed_in_every_usual_spelling(text: str, value: float, currency: str) -> None:
     assert parse_amount(text) == (value, currency)
 
 
 @pytest.mark.parametrize(
     "text", ["", "free", "1-2", "12 34 x y", "$", "nan", "inf", "1e999", "€5€", "--5", "9" * 100, "12#3"]
 )
-def test_what_is_no_amount_is_none(text: str) -> None:
+def test_text_that_is_not_an_amount_is_not_parsed(text: str) -> None:
     assert parse_amount(text) is None
 
 
@@ -43,7 +43,7 @@ def fresh(store: Any) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("fresh")
-def test_every_endpoint_stores_them(site: Site, api_key: str) -> None:
+def test_every_endpoint_stores_amounts(site: Site, api_key: str) -> None:
     page = {"type": "custom", "name": "Buy", "url": "https://example.com/"}
     assert post_event({**page, "revenue_amount": "19,99", "revenue_currency": "EUR"}, api_key).json()["success"]
     assert post_event({**page, "revenue_amount": "$1,299.00"}, api_key).json()["success"]
@@ -57,7 +57,7 @@ def test_every_endpoint_stores_them(site: Site, api_key: str) -> None:
 
 @pytest.mark.usefixtures("fresh")
 @pytest.mark.parametrize("amount", ["free", True, ["5"], {"a": 1}])
-def test_what_is_no_amount_is_refused_with_a_sentence(site: Site, api_key: str, amount: object) -> None:
+def test_an_invalid_amount_is_rejected_with_a_message(site: Site, api_key: str, amount: object) -> None:
     answer = post_event(
         {"type": "custom", "name": "Buy", "url": "https://example.com/", "revenue_amount": amount}, api_key
     )
@@ -69,7 +69,7 @@ def test_what_is_no_amount_is_refused_with_a_sentence(site: Site, api_key: str, 
 
 @pytest.mark.usefixtures("fresh")
 @pytest.mark.parametrize("form", ["props", "meta", "visitor"])
-def test_values_of_every_json_type_are_kept(site: Site, api_key: str, form: str) -> None:
+def test_values_of_every_json_type_are_stored(site: Site, api_key: str, form: str) -> None:
     values = {
         "yes": True, "no": False, "list": ["a", "b", 3, True], "empty": [], "object": {"a": [1]}, "nested": [["a"]],
         "null": None,

@@ -61,7 +61,7 @@ def together(site: Site, store: Any) -> ResponseBatch:
     return ResponseBatch(immediate_responder)
 
 
-def test_nobody_is_answered_before_everything_is_written(together: ResponseBatch, site: Site) -> None:
+def test_no_response_is_sent_before_the_batch_is_written(together: ResponseBatch, site: Site) -> None:
     wire = Wire()
     for number in range(3):
         ask(together, wire, site, f"/{number}")
@@ -72,7 +72,7 @@ def test_nobody_is_answered_before_everything_is_written(together: ResponseBatch
     assert ledger(site.pk) == {"received": 3, "stored": 3}
 
 
-def test_many_do_not_wait_for_the_end_of_the_turn(together: ResponseBatch, site: Site) -> None:
+def test_a_full_batch_is_written_before_the_end_of_the_iteration(together: ResponseBatch, site: Site) -> None:
     wire = Wire()
     for number in range(MAX_BATCH + 1):
         ask(together, wire, site, f"/{number}")
@@ -81,7 +81,7 @@ def test_many_do_not_wait_for_the_end_of_the_turn(together: ResponseBatch, site:
     assert len(wire.sent) == lines() == MAX_BATCH + 1
 
 
-def test_a_hit_that_finds_no_room_is_told_and_counted(
+def test_a_hit_without_space_in_the_spool_is_rejected_and_counted(
     together: ResponseBatch, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wire, real = Wire(), os.write
@@ -103,7 +103,7 @@ def test_a_hit_that_finds_no_room_is_told_and_counted(
     assert ledger(site.pk) == {"received": 4, "stored": 3, "spool_full": 1}
 
 
-def test_another_thread_writes_by_itself_while_a_turn_is_open(together: ResponseBatch, site: Site) -> None:
+def test_another_thread_writes_directly_while_a_batch_is_open(together: ResponseBatch, site: Site) -> None:
     facts = site_cache.get_site(site.pk)
     assert facts is not None
     wire = Wire()

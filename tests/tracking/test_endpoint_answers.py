@@ -37,7 +37,7 @@ def test_more_than_64_kilobytes_are_too_large(site: Site, api_key: str) -> None:
     assert ledger() == {"received": 3, "stored": 0, "too_large": 3}
 
 
-def test_a_page_that_sends_credentials_is_named_and_others_get_a_star(site: Site) -> None:
+def test_cors_allows_the_origin_of_a_request_or_any_origin(site: Site) -> None:
     named = send_request("/in.php", {"site_id": site.pk}, origin="https://example.com")
     assert named.headers["access-control-allow-origin"] == "https://example.com"
     assert named.headers["access-control-allow-credentials"] == "true" and named.headers["vary"] == "origin"
@@ -48,12 +48,12 @@ def test_a_page_that_sends_credentials_is_named_and_others_get_a_star(site: Site
 
 @pytest.mark.parametrize("path", ["/in.php", "/api/event", "/js", "/1ns.gif"])
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "BREW", "PATCH"])
-def test_other_methods_are_told_which_are_allowed(path: str, method: str) -> None:
+def test_other_methods_get_405_with_the_allowed_ones(path: str, method: str) -> None:
     answer = send_request(path, method=method)
     assert answer.status == 405 and answer.headers["allow"]
 
 
-def test_beacons_are_never_kept_by_caches(site: Site) -> None:
+def test_responses_to_beacons_are_never_cached(site: Site) -> None:
     assert "no-store" in send_request("/in.php", {"site_id": site.pk}).headers["cache-control"]
 
 
@@ -64,7 +64,7 @@ def test_other_paths_are_left_to_django(path: str) -> None:
     assert not collector.matches({"path": path})
 
 
-def test_an_error_of_ours_is_counted_and_still_answered(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_exception_is_counted_and_still_answered(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*args: Any) -> None:
         raise RuntimeError("a bug")
 
@@ -74,7 +74,7 @@ def test_an_error_of_ours_is_counted_and_still_answered(site: Site, monkeypatch:
     assert balanced(ledger())
 
 
-def test_a_client_that_leaves_in_mid_body_is_no_error() -> None:
+def test_a_client_that_disconnects_during_its_body_is_not_an_error() -> None:
     async def gone() -> dict[str, str]:
         return {"type": "http.disconnect"}
 
@@ -102,7 +102,7 @@ KINDS = some.sampled_from(
 @pytest.mark.parametrize("path", ["/in.php", "/api/event", "/js", "{}ns.gif"])
 @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=some.data())
-def test_no_bytes_in_any_parameter_or_header_break_a_door(site: Site, api_key: str, path: str, data: Any) -> None:
+def test_no_bytes_in_any_parameter_or_header_break_an_endpoint(site: Site, api_key: str, path: str, data: Any) -> None:
     query = b"site_id=%d&type=%s&" % (site.pk, data.draw(KINDS))
     for name in data.draw(some.lists(NAMES, max_size=6)):
         query += name.encode() + b"=" + data.draw(ANY) + b"&"
@@ -135,7 +135,7 @@ FIELDS = some.sampled_from(FIELDS_WORDS.split())
 
 @settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=some.dictionaries(FIELDS, JSON, max_size=8))
-def test_no_json_breaks_the_event_door(site: Site, api_key: str, data: dict[str, Any]) -> None:
+def test_no_json_breaks_the_event_endpoint(site: Site, api_key: str, data: dict[str, Any]) -> None:
     clickport.limit.forget()
     answer = post_event(json.dumps({"url": "https://example.com/", **data}).encode(), api_key)
     assert answer.status in (200, 400, 401), answer
@@ -143,7 +143,7 @@ def test_no_json_breaks_the_event_door(site: Site, api_key: str, data: dict[str,
 
 @settings(max_examples=1, deadline=None, suppress_health_check=list(HealthCheck))
 @given(some.just(None))
-def test_the_ledger_balances_after_a_storm(site: Site, api_key: str, _: None) -> None:
+def test_the_ingestion_audit_balances_after_many_requests(site: Site, api_key: str, _: None) -> None:
     for number in range(120):
         send_request(
             "/in.php",
@@ -166,7 +166,7 @@ def test_the_ledger_balances_after_a_storm(site: Site, api_key: str, _: None) ->
     assert found["received"] > 480 and {"duplicate", "bad_key", "rate_limit", "unknown_site"} <= found.keys()
 
 
-async def test_what_is_stored_is_seen_live_by_who_watches_that_site(site: Site, charlies_site: Site) -> None:
+async def test_stored_events_are_published_to_live_streams_of_their_site(site: Site, charlies_site: Site) -> None:
     live.reopen()
     mine, other = live.subscribe(site.pk, heartbeat=5), live.subscribe(charlies_site.pk, heartbeat=0.3)
     waiting, quiet = asyncio.ensure_future(anext(mine)), asyncio.ensure_future(anext(other))

@@ -62,9 +62,7 @@ def fresh() -> Iterator[None]:
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=some.data())
 @pytest.mark.parametrize("path", PATHS)
-def test_nothing_a_stranger_sends_is_an_error_of_ours(
-    site: Site, path: str, data: Any, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_no_request_causes_a_server_error(site: Site, path: str, data: Any, caplog: pytest.LogCaptureFixture) -> None:
     pairs = data.draw(some.lists(some.tuples(NAMES, VALUES), max_size=8))
     raw = data.draw(some.booleans())
     query = b"&".join([b"site_id=%d" % site.pk, *(
@@ -83,7 +81,7 @@ def test_nothing_a_stranger_sends_is_an_error_of_ours(
     assert errors == [], errors[0].exc_info or errors[0].getMessage()
 
 
-def test_after_a_storm_of_nonsense_the_ledger_balances(site: Site) -> None:
+def test_the_ingestion_audit_balances_after_many_invalid_requests(site: Site) -> None:
     @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
     @given(some.sampled_from(PATHS), some.lists(some.tuples(NAMES, VALUES), max_size=6), some.tuples(HEADERS, TOLD))
     def send_request(path: str, pairs: list[tuple[bytes, bytes]], header: tuple[bytes, bytes]) -> None:

@@ -36,7 +36,7 @@ def trusted(site: Site) -> str:
     return plain
 
 
-def test_a_page_view_answers_with_session_and_view(site: Site, api_key: str) -> None:
+def test_a_page_view_returns_session_and_view(site: Site, api_key: str) -> None:
     answer = post_event({"type": "pageview", "url": URL, "referrer": "https://google.com/"}, api_key)
     row = stored(site.pk)[0]
     assert answer.status == 200 and answer.headers["content-type"] == "application/json"
@@ -44,7 +44,7 @@ def test_a_page_view_answers_with_session_and_view(site: Site, api_key: str) -> 
     assert (row["kind"], row["path"], row["source"], row["browser"]) == ("view", "/pricing", "Google", "Chrome")
 
 
-def test_a_custom_event_has_a_name_money_and_data(site: Site, api_key: str) -> None:
+def test_a_custom_event_has_a_name_an_amount_and_properties(site: Site, api_key: str) -> None:
     # The seed's example (clickport)
     post_event(
         {
@@ -65,7 +65,7 @@ def test_every_type_has_its_kind(site: Site, api_key: str, kind: str | None, sto
     assert stored(site.pk)[0]["kind"] == stored_as
 
 
-def test_explicit_campaign_and_screen_are_taken(site: Site, api_key: str) -> None:
+def test_explicit_campaign_and_screen_are_stored(site: Site, api_key: str) -> None:
     post_event({"url": f"{URL}?utm_source=a", "utm_source": "b", "utm_medium": "email", "screen_width": 1440}, api_key)
     row = stored(site.pk)[0]
     assert (row["utm_source"], row["channel"], row["screen"]) == ("b", "Email", "1440")
@@ -76,7 +76,7 @@ def test_click_ids_are_stripped(site: Site, api_key: str) -> None:
     assert stored(site.pk)[0]["path"] == "/pricing?a=4"
 
 
-def test_one_client_sends_into_one_session(site: Site, api_key: str) -> None:
+def test_events_of_one_client_belong_to_one_session(site: Site, api_key: str) -> None:
     first = post_event({"url": URL}, api_key).json()
     again = post_event({"url": f"{URL}/b"}, api_key).json()
     joined = post_event({"url": f"{URL}/c", "session_id": first["session_id"]}, api_key, peer="192.0.2.44").json()
@@ -90,7 +90,7 @@ def test_a_bad_key_is_401_in_clickports_form(site: Site, key: str) -> None:
     assert answer.dropped == "bad_key" and balanced(ledger())
 
 
-def test_no_key_and_no_known_page_is_401(site: Site) -> None:
+def test_without_a_key_and_a_known_page_the_answer_is_401(site: Site) -> None:
     assert post_event({"url": "https://unknown.org/"}).status == 401
 
 
@@ -101,24 +101,26 @@ def test_a_key_that_may_only_read_cannot_send(site: Site) -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"[1]", b"null", b'"x"', b"\xff\xfe", b'{"url":"\\ud800"}'])
-def test_what_is_no_event_is_400(api_key: str, body: bytes) -> None:
+def test_an_invalid_body_is_400(api_key: str, body: bytes) -> None:
     answer = post_event(body, api_key)
     assert answer.status == 400 and answer.dropped == "bad_request" and set(answer.json()) == {"error", "message"}
     assert balanced(ledger())
 
 
-def test_a_visitor_who_asks_not_to_be_tracked_is_left_out(site: Site, api_key: str) -> None:
+def test_a_visitor_with_do_not_track_is_not_recorded(site: Site, api_key: str) -> None:
     answer = post_event({"url": URL}, api_key, dnt="1")
     assert answer.status == 200 and answer.json() == {"success": False, "dropped": "do_not_track"}
 
 
 @pytest.mark.parametrize(("agent", "reason"), [("", "no_user_agent"), ("curl/8", "bot")])
-def test_missing_and_bot_agents_are_refused(site: Site, api_key: str, agent: str, reason: str) -> None:
+def test_missing_user_agents_and_those_of_bots_are_rejected(site: Site, api_key: str, agent: str, reason: str) -> None:
     answer = post_event({"url": URL}, api_key, user_agent=agent)
     assert answer.json()["dropped"] == reason and answer.dropped == reason
 
 
-def test_above_sixty_a_minute_an_address_is_dropped_with_200(site: Site, api_key: str, time_machine: Any) -> None:
+def test_above_sixty_a_minute_events_of_an_address_are_dropped_with_200(
+    site: Site, api_key: str, time_machine: Any
+) -> None:
     time_machine.move_to("2026-03-02T12:00:00Z", tick=False)
     answers = [post_event({"url": URL}, api_key) for _ in range(62)]
     assert [answer.dropped for answer in answers] == [""] * 60 + ["rate_limit"] * 2
@@ -129,7 +131,7 @@ def test_above_sixty_a_minute_an_address_is_dropped_with_200(site: Site, api_key
     assert balanced(ledger())
 
 
-def test_a_trusted_key_has_no_limit_and_states_time_address_and_agent(site: Site, trusted: str) -> None:
+def test_a_trusted_key_has_no_limit_and_can_set_time_address_and_user_agent(site: Site, trusted: str) -> None:
     at = datetime.now(UTC).replace(microsecond=0) - timedelta(days=3)
     batch = [
         {"url": f"{URL}/{n}", "timestamp": at.isoformat(), "ip": f"198.51.100.{n}", "user_agent": CHROME}
@@ -142,14 +144,14 @@ def test_a_trusted_key_has_no_limit_and_states_time_address_and_agent(site: Site
     assert {row["browser"] for row in rows} == {"Chrome"}
 
 
-def test_an_ordinary_key_cannot_state_them(site: Site, api_key: str) -> None:
+def test_an_ordinary_key_cannot_set_time_address_and_user_agent(site: Site, api_key: str) -> None:
     post_event({"url": URL, "timestamp": "2020-01-01T00:00:00Z", "ip": "198.51.100.1"}, api_key)
     row = stored(site.pk)[0]
     assert row["ts"].year == datetime.now(UTC).year and row["ip"] == "203.0.113.0"
 
 
 @pytest.mark.parametrize("when", ["soon", "2999-01-01", 1e30, "1970-01-01", {}, []])
-def test_an_impossible_time_is_refused(site: Site, trusted: str, when: Any) -> None:
+def test_an_impossible_time_is_rejected(site: Site, trusted: str, when: Any) -> None:
     answer = post_event({"url": URL, "timestamp": when}, trusted)
     assert answer.status == 200 and answer.dropped == "bad_request"
 
@@ -164,7 +166,7 @@ def test_an_event_id_counts_once_also_after_a_restart(site: Site, api_key: str) 
     assert len(stored(site.pk)) == 1 and balanced(ledger())
 
 
-def test_an_event_id_is_free_again_after_a_day(site: Site, api_key: str, time_machine: Any) -> None:
+def test_an_event_id_can_be_used_again_after_a_day(site: Site, api_key: str, time_machine: Any) -> None:
     time_machine.move_to("2026-03-02T12:00:00Z", tick=False)
     post_event({"url": URL, "event_id": "a"}, api_key)
     time_machine.move_to("2026-03-03T11:00:00Z", tick=False)
@@ -219,12 +221,12 @@ def test_an_event_with_a_key_may_come_from_any_network_with_any_headers(
     assert answer.dropped == "" and [row["organization"] for row in stored(site.pk)] == [name]
 
 
-def test_a_wrong_key_is_refused_in_either_header(site: Site) -> None:
+def test_a_wrong_key_is_rejected_in_either_header(site: Site) -> None:
     for header in ({"x_api_key": "ck_wrong"}, {"authorization": "Bearer ck_wrong"}):
         assert post_event({"url": URL}, **header).status == 401
 
 
-def test_a_key_may_name_any_host_until_the_site_lists_its_hosts(site: Site, api_key: str) -> None:
+def test_with_a_key_any_host_is_accepted_unless_the_site_lists_its_hosts(site: Site, api_key: str) -> None:
     elsewhere = {"url": "https://yoursite.com/checkout"}
     assert post_event(elsewhere, api_key).dropped == ""
     site_update(site=site, allowed_hosts=["shop.example"])
@@ -242,7 +244,7 @@ def test_a_key_may_name_any_host_until_the_site_lists_its_hosts(site: Site, api_
         ("notexample.com/x", ("example.com", "/notexample.com/x")),
     ],
 )  # fmt: skip
-def test_a_page_is_an_address_a_path_or_a_host_of_the_site_with_one(
+def test_a_page_can_be_a_url_a_path_or_a_host_with_a_path(
     site: Site, api_key: str, url: str, kept: tuple[str, str]
 ) -> None:
     post_event({"url": url}, api_key)
@@ -250,18 +252,18 @@ def test_a_page_is_an_address_a_path_or_a_host_of_the_site_with_one(
 
 
 @pytest.mark.parametrize("url", [5, True, ["https://example.com"], "javascript:alert(1)", " DATA:text/html,a", ""])
-def test_what_is_no_page_is_told_to_the_sender(site: Site, api_key: str, url: Any) -> None:
+def test_an_invalid_page_is_reported_to_the_sender(site: Site, api_key: str, url: Any) -> None:
     answer = post_event({"url": url}, api_key).json()
     assert answer["dropped"] == "bad_request" and answer["message"].startswith("url is ")
 
 
-def test_a_body_that_is_too_large_is_refused_in_json(site: Site, api_key: str) -> None:
+def test_a_body_that_is_too_large_is_rejected_in_json(site: Site, api_key: str) -> None:
     answer = post_event({"url": URL, "name": "x" * 70_000}, api_key)
     assert answer.status == 413 and answer.dropped == "too_large"
     assert answer.json() == {"error": "Payload Too Large", "message": "At most 64 KB are read here"}
 
 
-def test_a_visit_filled_in_afterwards_survives_midnight(site: Site, trusted: str) -> None:
+def test_a_visit_imported_later_spans_midnight(site: Site, trusted: str) -> None:
     night = (datetime.now(UTC) - timedelta(days=30)).replace(hour=23, minute=59, second=50, microsecond=0)
     person = {"ip": "198.51.100.1", "user_agent": CHROME}
     for seconds in (0, 20, 600):
@@ -271,7 +273,7 @@ def test_a_visit_filled_in_afterwards_survives_midnight(site: Site, trusted: str
     assert len({row["visit"] for row in rows}) == len({row["device"] for row in rows}) == 1 and len(rows) == 3
 
 
-def test_events_without_screen_and_language_have_those_of_their_visit(site: Site, api_key: str) -> None:
+def test_events_without_screen_and_language_get_those_of_their_visit(site: Site, api_key: str) -> None:
     post_event({"url": URL, "screen_width": 1440, "language": "de-AT"}, api_key)
     post_event({"type": "custom", "name": "a", "url": URL}, api_key)
     spool.flush()
@@ -286,7 +288,7 @@ def test_events_without_screen_and_language_have_those_of_their_visit(site: Site
     assert [row["screen"] for row in stored(site.pk)[3:]] == ["", "390", "390"]
 
 
-def test_browsers_may_ask_before_they_post(site: Site) -> None:
+def test_cors_preflight_requests_are_answered(site: Site) -> None:
     answer = send_request(
         "/api/event", method="OPTIONS", origin="https://example.com", access_control_request_method="POST"
     )

@@ -37,7 +37,7 @@ def scope(path: str, query: str = "", method: str = "GET", **more: str) -> dict[
         ("/p/word/in.php", "site_id={}&type=pageview&href=/a&host=example.com", {}),
     ],
 )
-def test_it_is_what_the_application_answers(
+def test_an_immediate_response_equals_that_of_the_application(
     site: Site, store: Any, path: str, query: str, more: dict[str, str]
 ) -> None:
     site_cache.refresh()
@@ -51,18 +51,20 @@ def test_it_is_what_the_application_answers(
     assert (status, body) == (answered.status, answered.body)
 
 
-def test_a_hit_answered_at_once_is_in_the_ledger(site: Site, store: Any) -> None:
+def test_an_immediately_answered_hit_is_in_the_ingestion_audit(site: Site, store: Any) -> None:
     site_cache.refresh()
     collector.respond_immediately(scope("/in.php", f"site_id={site.pk}&type=pageview&href=/a&host=example.com"))
     assert ledger(site.pk) == {"received": 1, "stored": 1}
 
 
 @pytest.mark.parametrize(("path", "method"), [("/in.php", "POST"), ("/in.php", "HEAD"), ("/login", "GET")])
-def test_what_has_a_body_or_belongs_to_others_is_left_to_the_application(site: Site, path: str, method: str) -> None:
+def test_requests_with_a_body_or_for_other_paths_are_left_to_the_application(
+    site: Site, path: str, method: str
+) -> None:
     assert collector.respond_immediately(scope(path, method=method)) is None
 
 
-def test_an_origin_that_could_break_out_of_its_header_is_not_repeated(site: Site, store: Any) -> None:
+def test_an_origin_that_could_inject_a_header_is_not_echoed(site: Site, store: Any) -> None:
     site_cache.refresh()
     found = collector.respond_immediately(scope("/in.php", "site_id=1", origin="https://a\r\nset-cookie: x=1"))
     assert found is not None and b"set-cookie" not in found[1]

@@ -21,16 +21,16 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.parametrize(
     "host", ["example.com", "www.example.com", "shop.example.com", "EXAMPLE.com:8080", "example.com."]
 )
-def test_the_sites_own_hosts_may_send(host: str) -> None:
+def test_hits_from_the_sites_own_hosts_are_accepted(host: str) -> None:
     assert reason(url=f"https://{host}/") == ""
 
 
 @pytest.mark.parametrize("host", ["example.org", "notexample.com", "example.com.evil.org", "127.0.0.1", ""])
-def test_another_page_may_not(host: str) -> None:
+def test_hits_from_other_hosts_are_rejected(host: str) -> None:
     assert reason(url=f"https://{host}/" if host else "/") == "wrong_host"
 
 
-def test_a_trusted_sender_may_state_any_page() -> None:
+def test_a_trusted_sender_may_send_any_page() -> None:
     assert event(url="/path", trusted=True)["host"] == "example.com"
     assert event(url="https://elsewhere.org/", trusted=True)["host"] == "elsewhere.org"
 
@@ -39,14 +39,14 @@ def test_a_site_may_accept_every_host() -> None:
     assert reason(url="https://anything.net/", site=facts(hosts=HostMatcher("example.com", (), True))) == ""
 
 
-def test_who_asks_not_to_be_tracked_is_not_unless_they_consent_or_the_site_does_not_care() -> None:
+def test_do_not_track_is_honoured_unless_there_is_consent_or_the_site_ignores_it() -> None:
     assert reason(do_not_track=True) == "do_not_track"
     assert reason(do_not_track=True, consent=True) == ""
     assert reason(do_not_track=True, site=facts(respect_dnt=False)) == ""
 
 
 @pytest.mark.parametrize("cookie", ["_cky_ignore=1", "a=b; _no_tracky_7=1"])
-def test_a_browser_set_to_be_ignored_is(cookie: str) -> None:
+def test_a_browser_with_the_opt_out_cookie_is_ignored(cookie: str) -> None:
     assert reason(headers={**BROWSER, "cookie": cookie}) == "opted_out"
 
 
@@ -74,11 +74,11 @@ def test_countries_can_be_excluded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert reason(site=site, ip="203.0.113.8") == ""
 
 
-def test_an_account_over_its_quota_is_refused() -> None:
+def test_hits_of_an_account_over_its_quota_are_rejected() -> None:
     assert reason(site=facts(over_quota=True)) == "over_quota"
 
 
-def test_no_user_agent_is_refused_but_not_of_a_trusted_sender() -> None:
+def test_a_missing_user_agent_is_rejected_except_from_a_trusted_sender() -> None:
     assert reason(user_agent="") == "no_user_agent"
     assert reason(user_agent="", trusted=True) == ""
 
@@ -86,7 +86,7 @@ def test_no_user_agent_is_refused_but_not_of_a_trusted_sender() -> None:
 @pytest.mark.parametrize(
     "agent", ["Googlebot/2.1 (+http://www.google.com/bot.html)", "curl/8.5.0", "python-requests/2.32"]
 )
-def test_a_bot_is_set_apart_with_the_sign_and_the_whole_event(agent: str) -> None:
+def test_a_bot_is_quarantined_with_its_reason_and_the_whole_event(agent: str) -> None:
     made = process(hit("/a", user_agent=agent), facts(addresses="truncate"))
     assert isinstance(made, Quarantine) and made.reason == "bot" and made.bot_reason.startswith("signature")
     assert made.event["path"] == "/a" and made.event["visit"] and made.event["ip"] == "203.0.113.0"
@@ -101,11 +101,11 @@ def test_a_bot_is_set_apart_with_the_sign_and_the_whole_event(agent: str) -> Non
         ("drop", "203.0.113.7", None),
     ],
 )
-def test_the_site_decides_what_is_kept_of_an_address(choice: str, ip: str, stored: str | None) -> None:
+def test_the_site_decides_how_ip_addresses_are_stored(choice: str, ip: str, stored: str | None) -> None:
     assert event(site=facts(addresses=choice), ip=ip).get("ip") == stored
 
 
-def test_without_databases_geography_is_off_and_nothing_else_is() -> None:
+def test_without_databases_only_geography_is_disabled() -> None:
     geo.reload()
     stored = event()
     assert "country" not in stored and stored["ts"] == NOW
@@ -115,7 +115,7 @@ def test_without_databases_geography_is_off_and_nothing_else_is() -> None:
 @pytest.mark.parametrize(
     "referrer", ["http://semalt.com/x", "https://www.buttons-for-website.com", "http://a.b.darodar.com/"]
 )
-def test_referrer_spam_is_refused(referrer: str) -> None:
+def test_referrer_spam_is_rejected(referrer: str) -> None:
     assert reason(referrer=referrer) == "spam"
     assert reason(referrer="https://notsemalt.com/") == ""
 
@@ -128,10 +128,10 @@ def test_referrer_spam_is_refused(referrer: str) -> None:
         ("/*/x/*", "/x/", False), ("/*/x/*", "/a/x/b", True), ("*ab*ba", "/aba", False), ("*\n*", "/a\nb", True),
     ],
 )  # fmt: skip
-def test_a_star_stands_for_anything_and_nothing(pattern: str, path: str, matches: bool) -> None:
+def test_an_asterisk_matches_any_text_and_none(pattern: str, path: str, matches: bool) -> None:
     assert facts(excluded_pages=(pattern,)).excludes_page(path) is matches
 
 
-def test_wildcards_that_are_slow_to_search_hold_up_nobody() -> None:
+def test_slow_wildcards_do_not_delay_other_requests() -> None:
     site = facts(excluded_pages=("*a*a*a*a*a*a*a*a*a*a*b",), tracker={"heatmap_off": ["*a*a*a*a*a*a*a*a*a*a*b"]})
     assert reason("/" + "a" * 120, site) == "" and not is_page_off(site, "/" + "a" * 300)

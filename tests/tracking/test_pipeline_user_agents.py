@@ -29,7 +29,7 @@ def seen(user_agent: str, headers: dict[str, str] | None = None, **told: object)
         (CHROME, 10, "1920x1080", ("Desktop", "Windows", "10")),
     ],
 )
-def test_touch_points_tell_a_tablet_that_calls_itself_a_mac(
+def test_touch_points_identify_a_tablet_that_claims_to_be_a_mac(
     agent: str, touch_points: int, screen: str, expected: tuple[str, str, str]
 ) -> None:
     assert seen(agent, touch_points=touch_points, screen=screen) == expected
@@ -47,13 +47,15 @@ def test_touch_points_tell_a_tablet_that_calls_itself_a_mac(
         (MAC_CHROME, "15.6.1", ("Desktop", "macOS", "15.6")),
     ],
 )  # fmt: skip
-def test_exact_versions_win_over_frozen_ones(agent: str, version: str, expected: tuple[str, str, str]) -> None:
+def test_exact_versions_take_precedence_over_frozen_ones(
+    agent: str, version: str, expected: tuple[str, str, str]
+) -> None:
     assert seen(agent, platform_version=version) == expected
     told = {"sec-ch-ua": '"Chromium";v="141"', "sec-ch-ua-platform-version": f'"{version}"'}
     assert seen(agent, told) == expected
 
 
-def test_a_model_that_the_browser_tells_is_the_device_s() -> None:
+def test_the_model_sent_by_the_browser_is_stored() -> None:
     assert event(user_agent=ANDROID, model="Pixel 9 Pro")["device_model"] == "Pixel 9 Pro"
     assert "device_model" not in event(user_agent=ANDROID)
 
@@ -67,7 +69,7 @@ def test_a_model_that_the_browser_tells_is_the_device_s() -> None:
         ("not; a ;;; list", ("Chrome", "141")),
     ],
 )
-def test_a_brand_tells_the_browsers_that_call_themselves_chrome(brands: str, browser: tuple[str, str]) -> None:
+def test_brands_identify_browsers_that_claim_to_be_chrome(brands: str, browser: tuple[str, str]) -> None:
     stored = event(headers={**BROWSER, "sec-ch-ua": brands})
     assert (stored["browser"], stored["browser_version"]) == browser
 
@@ -98,12 +100,12 @@ def test_a_brand_tells_the_browsers_that_call_themselves_chrome(brands: str, bro
         ("Mozilla/5.0 (X11; FreeBSD amd64; rv:140.0) Gecko/20100101 Firefox/140.0", "Desktop", "FreeBSD"),
     ],
 )  # fmt: skip
-def test_kinds_of_devices(agent: str, kind: str, system: str) -> None:
+def test_kinds_of_devices_are_recognized(agent: str, kind: str, system: str) -> None:
     assert seen(agent)[:2] == (kind, system)
 
 
 @pytest.mark.usefixtures("store")
-def test_what_the_tracker_asked_the_browser_arrives_in_the_store(site: Site) -> None:
+def test_values_that_the_tracker_requested_from_the_browser_are_stored(site: Site) -> None:
     forget()
     view = {"site_id": site.pk, "type": "pageview", "href": "/"}
     send_request("/in.php", {**view, "tc": 5, "res": "1180x820"}, user_agent=MAC)

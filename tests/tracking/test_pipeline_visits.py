@@ -28,11 +28,11 @@ def test_pages_within_half_an_hour_are_one_visit() -> None:
     assert first["id"] != second["id"] and first["view_id"] != second["view_id"]
 
 
-def test_half_an_hour_of_silence_ends_a_visit() -> None:
+def test_half_an_hour_of_inactivity_ends_a_visit() -> None:
     assert event("/a")["visit"] != event("/b", now=after(minutes=31))["visit"]
 
 
-def test_every_sign_of_life_keeps_a_visit_open() -> None:
+def test_every_hit_keeps_a_visit_open() -> None:
     first = event("/a")
     assert event(kind="ping", now=after(minutes=25))["visit"] == first["visit"]
     assert event("/b", now=after(minutes=50))["visit"] == first["visit"]
@@ -41,12 +41,12 @@ def test_every_sign_of_life_keeps_a_visit_open() -> None:
 @pytest.mark.parametrize(
     ("minutes", "gap", "same"), [(5, 6, False), (120, 110, True), (120, 121, False), (999, 250, False)]
 )
-def test_a_site_chooses_how_long_a_visit_waits(minutes: int, gap: int, same: bool) -> None:
+def test_a_site_can_set_the_timeout_of_visits(minutes: int, gap: int, same: bool) -> None:
     site = facts(tracker={"timeout": minutes})
     assert (event("/a", site)["visit"] == event("/b", site, now=after(minutes=gap))["visit"]) is same
 
 
-def test_a_page_may_choose_it_too() -> None:
+def test_a_page_can_set_the_timeout_of_visits() -> None:
     first = event("/a", timeout=60)
     assert event("/b", timeout=60, now=after(minutes=55))["visit"] == first["visit"]
 
@@ -56,7 +56,7 @@ def test_another_browser_or_address_is_another_device() -> None:
     assert len(devices) == 3
 
 
-def test_one_person_is_two_devices_on_two_sites() -> None:
+def test_one_browser_is_two_devices_on_two_sites() -> None:
     assert event()["device"] != event(site=facts(site_id=8))["device"]
 
 
@@ -66,7 +66,7 @@ def test_ids_fit_into_a_json_number() -> None:
         assert all(0 < stored[name] < 2**53 for name in ("device", "visit", "id", "view_id"))
 
 
-def test_a_device_is_not_known_again_on_another_day() -> None:
+def test_without_a_cookie_a_device_is_not_recognized_on_another_day() -> None:
     assert event()["device"] != event(now=after(days=1))["device"]
 
 
@@ -108,12 +108,12 @@ def test_the_salt_of_today_survives_a_restart() -> None:
     ("cookies", "consent", "known"),
     [("on", False, True), ("off", True, False), ("consent", False, False), ("consent", True, True)],
 )
-def test_a_cookie_is_believed_only_where_the_site_allows_it(cookies: str, consent: bool, known: bool) -> None:
+def test_a_cookie_is_used_only_where_the_site_allows_it(cookies: str, consent: bool, known: bool) -> None:
     stored = event(site=facts(cookies=cookies), cookie="123456789", consent=consent)
     assert (stored["device"] == 123456789) is known
 
 
-def test_a_cookie_knows_a_device_on_another_day_and_it_is_no_longer_new() -> None:
+def test_with_a_cookie_a_device_is_recognized_on_another_day() -> None:
     site = facts(cookies="on")
     first = event("/a", site, cookie="42")
     again = event("/a", site, cookie="42", now=after(days=3), ip="192.0.2.1")
@@ -131,7 +131,7 @@ def test_consent_in_the_middle_of_a_visit_does_not_split_it() -> None:
     assert (again["device"], again["is_new"]) == (42, 0) and again["visit"] != before["visit"]
 
 
-def test_a_cookie_that_came_before_does_not_join_the_visit_of_another_person_behind_its_address() -> None:
+def test_a_cookie_does_not_join_the_visit_of_another_person_with_the_same_address() -> None:
     site = facts(cookies="consent")
     event("/a", site, cookie="42", consent=True, now=after(days=-2))
     other = event("/a", site)
@@ -139,7 +139,7 @@ def test_a_cookie_that_came_before_does_not_join_the_visit_of_another_person_beh
     assert (back["device"], back["visit"] == other["visit"]) == (42, False)
 
 
-def test_two_who_consent_behind_one_address_are_two() -> None:
+def test_two_visitors_who_consent_with_one_address_are_two() -> None:
     site = facts(cookies="consent")
     first = event("/a", site)
     one = event("/b", site, cookie="42", consent=True, now=after(minutes=1))
@@ -147,7 +147,7 @@ def test_two_who_consent_behind_one_address_are_two() -> None:
     assert one["visit"] == first["visit"] != other["visit"]
 
 
-def test_all_events_of_a_visit_share_where_it_came_from() -> None:
+def test_all_events_of_a_visit_share_its_source() -> None:
     event("/a?utm_source=mag&utm_campaign=c1", referrer="https://www.google.com/search?q=x")
     second = event("/b", referrer="https://example.com/a")
     assert (second["source"], second["utm_campaign"]) == ("mag", "c1")
@@ -157,7 +157,7 @@ def test_all_events_of_a_visit_share_where_it_came_from() -> None:
     "return_from", ["https://checkout.stripe.com/c/pay", "https://www.paypal.com/", "https://www.bing.com/search?q=a"]
 )
 @pytest.mark.parametrize("first", ["https://www.google.com/", ""])
-def test_a_referrer_or_a_campaign_in_the_middle_never_moves_a_visit(first: str, return_from: str) -> None:
+def test_a_later_referrer_or_campaign_never_changes_a_visits_source(first: str, return_from: str) -> None:
     begun = event("/shop", referrer=first)
     back = event("/thanks?utm_source=mag&utm_medium=email&gclid=1", referrer=return_from, now=after(minutes=5))
     later = event("/more", now=after(minutes=6))
@@ -166,7 +166,7 @@ def test_a_referrer_or_a_campaign_in_the_middle_never_moves_a_visit(first: str, 
         assert back.get(name) == begun.get(name) == later.get(name), name
 
 
-def test_a_conversion_after_the_payment_page_belongs_to_what_began_the_visit(store: Any) -> None:
+def test_a_conversion_after_a_payment_page_keeps_the_visits_source(store: Any) -> None:
     from tests.support import ask, record
 
     begun = event("/shop", referrer="https://www.google.com/")
@@ -179,7 +179,7 @@ def test_a_conversion_after_the_payment_page_belongs_to_what_began_the_visit(sto
     assert ask(7, "visits", by="source", where=thanks, now=now) == {"Google": 1}
 
 
-def test_a_ping_belongs_to_the_view_it_names_and_never_begins_a_visit() -> None:
+def test_a_ping_belongs_to_its_view_and_never_begins_a_visit() -> None:
     view = event("/a", view_id="00000000abcde")
     assert event(kind="ping", view_id="00000000abcde", engaged=3.5, scroll=40)["view_id"] == view["view_id"] == 0xABCDE
     assert reason(kind="ping", ip="198.51.100.99") == "unknown_visit"
@@ -190,7 +190,7 @@ def test_an_action_without_a_view_belongs_to_the_last_one() -> None:
     assert event(kind="event", name="Play")["view_id"] == view["view_id"]
 
 
-def test_a_client_that_knows_its_visit_stays_in_it_from_another_address() -> None:
+def test_a_client_that_sends_its_visit_continues_it_from_another_address() -> None:
     first = event("/a")
     other = event("/b", ip="192.0.2.200", session=str(first["visit"]))
     assert (other["visit"], other["device"]) == (first["visit"], first["device"])
@@ -201,12 +201,12 @@ def test_a_visit_of_another_site_cannot_be_joined() -> None:
     assert event("/b", facts(site_id=8), session=str(first["visit"]))["visit"] != first["visit"]
 
 
-def test_a_session_nobody_knows_needs_an_address() -> None:
+def test_an_unknown_session_needs_an_ip_address() -> None:
     assert reason(session="12345", ip="", trusted=True) == "unknown_visit"
     assert reason(session="12345", trusted=True) == ""
 
 
-def test_backdated_events_do_not_disturb_the_visit_of_today() -> None:
+def test_imported_earlier_events_do_not_affect_the_open_visit() -> None:
     now = event("/a")
     past = event("/old", trusted=True, at=NOW - timedelta(days=9))
     assert past["visit"] != now["visit"] and past["ts"] == NOW - timedelta(days=9)
@@ -221,12 +221,12 @@ def test_open_visits_are_bounded() -> None:
     assert known.get((7, 999, 0)) is not None and known.get((7, 1, 0)) is None
 
 
-def test_a_person_is_whoever_logged_in() -> None:
+def test_a_visitors_person_is_the_username_that_was_sent() -> None:
     assert event(tags={"username": "ada", "plan": "pro"})["person"] == "ada"
     assert event("/b")["user_agent"] == CHROME
 
 
-def test_the_start_of_a_visit_stays_when_something_earlier_comes_late() -> None:
+def test_a_late_event_does_not_change_the_start_of_a_visit() -> None:
     noon = NOW.replace(hour=12, minute=5)
     opened = event("/a", now=noon)
     late = event("/before", now=noon + timedelta(minutes=2), at=noon - timedelta(minutes=10))
@@ -234,7 +234,7 @@ def test_the_start_of_a_visit_stays_when_something_earlier_comes_late() -> None:
     assert late["visit_start"] == opened["visit_start"] == noon
 
 
-def test_a_visit_whose_earlier_event_comes_late_across_an_hour_counts_once(store: Any) -> None:
+def test_a_visit_with_a_late_event_of_an_earlier_hour_counts_once(store: Any) -> None:
     from tests.support import ask, record
 
     noon = NOW.replace(hour=12, minute=5)

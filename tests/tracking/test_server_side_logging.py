@@ -37,19 +37,19 @@ def test_a_server_logs_for_its_visitor(site: Site) -> None:
     assert (row["ip"], row["browser"], row["source"], row["path"]) == ("198.51.100.4", "Chrome", "Bing", "/a")
 
 
-def test_a_missing_slash_is_put_in_front(site: Site) -> None:
+def test_a_missing_leading_slash_is_added(site: Site) -> None:
     log(site, type="click", href="button", title="B", ip_address="198.51.100.4")
     row = only(site)
     assert (row["kind"], row["name"], row["target"]) == ("event", "B", "/button")
 
 
-def test_outbound_needs_a_real_address(site: Site) -> None:
+def test_an_outbound_link_needs_a_complete_url(site: Site) -> None:
     answer = log(site, type="outbound", href="/inside", ip_address="198.51.100.4")
     assert answer.dropped == "bad_request" and answer.body and answer.status == 200
     assert log(site, type="outbound", href="https://o.org/", ip_address="198.51.100.4").dropped == ""
 
 
-def test_the_wrong_key_opens_nothing(site: Site) -> None:
+def test_a_wrong_key_is_rejected(site: Site) -> None:
     for key in (site.sitekey, "", "x", "ü"):
         answer = send_request("/in.php", {"site_id": site.pk, "sitekey_admin": key, "ip_address": "198.51.100.4"})
         assert (answer.status, answer.dropped) == (200, "bad_key") and answer.body
@@ -73,6 +73,6 @@ def test_custom_data_from_a_server_logs_no_action(site: Site) -> None:
     assert [row["kind"] for row in rows] == ["view", "set"] and rows[1]["tags"] == {"email": "a@b.c"}
 
 
-def test_a_stated_bot_is_still_a_bot_and_the_servers_own_agent_is_not_judged(site: Site) -> None:
+def test_the_visitors_user_agent_is_checked_for_bots_and_the_servers_own_is_not(site: Site) -> None:
     assert log(site, type="pageview", href="/", ip_address="198.51.100.4", ua="Googlebot/2.1").dropped == "bot"
     assert log(site, type="pageview", href="/", ip_address="198.51.100.4").dropped == ""

@@ -59,7 +59,7 @@ def differences(old: Any, new: Any, place: str = "") -> Iterator[str]:
         yield place
 
 
-def test_every_correction_of_the_published_description_rests_on_a_fact() -> None:
+def test_every_difference_from_clickmeters_description_has_a_reason() -> None:
     old = yaml.safe_load((GOLDEN / "openapi.yaml").read_text())
     rows = tomllib.loads((GOLDEN / "corrections.toml").read_text())["correction"]
     changed = sorted(differences(old, views.load_description()))
@@ -80,7 +80,7 @@ def test_the_description_has_exactly_the_operations_of_the_table() -> None:
 
 
 @pytest.mark.django_db
-def test_the_description_names_the_address_it_was_asked_at(client: Client) -> None:
+def test_the_description_contains_the_host_of_the_request(client: Client) -> None:
     below = json.loads(client.get("/clickmeter/openapi.json").content)
     alone = json.loads(client.get("/openapi.json", headers={"host": "apiv2.example.org"}).content)
     assert below["servers"] == [{"url": "http://testserver/clickmeter"}]
@@ -109,5 +109,5 @@ def key(account: Account, store: Any, monkeypatch: pytest.MonkeyPatch) -> Iterat
 @pytest.mark.django_db
 @described.parametrize()
 @QUICK
-def test_every_operation_keeps_to_the_description(case: Any, key: str) -> None:
+def test_every_operation_conforms_to_the_description(case: Any, key: str) -> None:
     case.call_and_validate(headers={"X-Clickmeter-Authkey": key, "accept-encoding": "identity"}, checks=CHECKS)

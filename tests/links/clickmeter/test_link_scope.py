@@ -218,7 +218,7 @@ def check(
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=named)
-def test_what_is_out_of_scope_is_refused_as_if_it_did_not_exist(
+def test_objects_out_of_scope_are_treated_as_if_they_did_not_exist(
     operation: Operation, callers: dict[str, tuple[Program, World]], hidden: World
 ) -> None:
     before = rows_now()
@@ -230,7 +230,7 @@ def test_what_is_out_of_scope_is_refused_as_if_it_did_not_exist(
 
 
 @pytest.mark.parametrize("operation", [one for one in OPERATIONS if unread_members(one)], ids=named)
-def test_members_that_only_answers_have_do_nothing_when_sent(
+def test_members_of_responses_are_ignored_in_requests(
     operation: Operation, callers: dict[str, tuple[Program, World]], hidden: World
 ) -> None:
     for name, (caller, own) in callers.items():
@@ -246,6 +246,6 @@ def test_members_that_only_answers_have_do_nothing_when_sent(
                 assert "hidden" not in response.content.decode(), (named(operation), name, member)
 
 
-def test_of_every_member_it_is_known_whether_it_names_something() -> None:
+def test_every_member_is_declared_as_naming_an_object_or_not() -> None:
     assert {named(one): unknown_members(one) for one in OPERATIONS if unknown_members(one)} == {}
     assert sum(len(naming_members(one)) for one in OPERATIONS) > 150

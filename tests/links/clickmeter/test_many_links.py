@@ -51,7 +51,7 @@ def clicks(program: Program, address: str) -> int:
     )
 
 
-def test_a_filter_that_leaves_very_many_links_counts_them_all(account: Account, links: list[Datapoint]) -> None:
+def test_a_filter_that_matches_very_many_links_counts_them_all(account: Account, links: list[Datapoint]) -> None:
     owner = master(account)
     assert [clicks(owner, address) for address in ASKED] == [3, 3, 3]
     assert clicks(owner, "/datapoints/aggregated/list?timeFrame=today&type=tl&status=active") == 3
@@ -77,7 +77,7 @@ def test_a_guest_of_very_many_links_sees_them_all(account: Account, bob: User, l
     assert client.get("/links").status_code == client.get("/links/live").status_code == 200
 
 
-def test_more_links_than_one_question_may_name_are_said_to_be_too_many(
+def test_a_selection_of_too_many_links_is_an_error(
     account: Account, links: list[Datapoint], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stats, "MAX_FILTER_VALUES", 2_000)
@@ -87,7 +87,7 @@ def test_more_links_than_one_question_may_name_are_said_to_be_too_many(
     assert clicks(owner, "/aggregated?timeFrame=today") == 3
 
 
-def test_counts_are_read_to_their_end(
+def test_counts_of_very_many_links_are_complete(
     account: Account, links: list[Datapoint], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stats, "MAX_ROWS", 2)
@@ -99,7 +99,7 @@ def test_counts_are_read_to_their_end(
     assert [row.get("totalClicks", 0) for row in down["result"][:4]] == [1, 1, 1, 0]
 
 
-def test_the_clicks_of_a_conversion_are_paged_to_their_end(
+def test_the_clicks_of_a_conversion_are_paged_completely(
     account: Account, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of more sales than one page of hits holds, none is left out."""

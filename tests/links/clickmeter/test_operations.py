@@ -93,12 +93,12 @@ def named(operation: Operation) -> str:
     return f"{operation.method} {operation.path}"
 
 
-def test_there_are_108_operations_at_79_addresses() -> None:
+def test_there_are_108_operations_at_79_paths() -> None:
     assert len(OPERATIONS) == 108 and len({operation.path for operation in OPERATIONS}) == 79
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=named)
-def test_every_operation_answers_its_master(operation: Operation, owner: Program, world: dict[str, Any]) -> None:
+def test_every_operation_answers_the_account_key(operation: Operation, owner: Program, world: dict[str, Any]) -> None:
     path, body = filled(operation, world)
     answer = owner.json(operation.method, path, body)
     assert shape(operation) <= answer.keys(), answer
@@ -156,7 +156,7 @@ def callers(world: dict[str, Any], module_account: Account, module_stranger: Mem
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=named)
-def test_guests_may_what_they_were_granted_and_strangers_nothing(
+def test_guests_can_do_what_is_granted_and_strangers_nothing(
     operation: Operation, callers: dict[str, Program], world: dict[str, Any]
 ) -> None:
     path, body = filled(operation, world)

@@ -134,7 +134,9 @@ def measured(program: Program, world: World) -> dict[str, tuple[int, int]]:
 
 
 @pytest.mark.parametrize("caller", ["master", "guest"])
-def test_every_list_asks_as_often_for_sixty_rows_as_for_ten(caller: str, account: Account, alice: User) -> None:
+def test_every_list_needs_the_same_number_of_queries_for_ten_and_sixty_rows(
+    caller: str, account: Account, alice: User
+) -> None:
     world = World(account)
     world.grow(FEW)
     program = master(account) if caller == "master" else guest(world.guest)
@@ -157,7 +159,7 @@ PAGES = (
 
 
 @pytest.mark.parametrize("caller", ["owner", "guest"])
-def test_every_page_of_links_asks_as_often_for_sixty_rows_as_for_ten(
+def test_every_page_of_links_needs_the_same_number_of_queries_for_ten_and_sixty_rows(
     caller: str, account: Account, alice: User
 ) -> None:
     world, client = World(account), Client()
@@ -170,7 +172,7 @@ def test_every_page_of_links_asks_as_often_for_sixty_rows_as_for_ten(
     assert max(many.values()) < 30
 
 
-def test_lists_of_sites_keys_and_members_ask_as_often_for_sixty_rows_as_for_ten(
+def test_lists_of_sites_keys_and_members_need_the_same_number_of_queries(
     account: Account, alice: User, site: Site
 ) -> None:
     def grow(first: int, last: int) -> None:

@@ -40,9 +40,7 @@ def world(account: Account, alice: User) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("member", KEPT)
-def test_what_is_only_kept_is_given_back_and_named_in_the_documentation(
-    member: str, owner: Program, world: dict[str, Any]
-) -> None:
+def test_members_without_effect_are_returned_and_documented(member: str, owner: Program, world: dict[str, Any]) -> None:
     place, value = KEPT[member]
     address, _, inside = place.partition(" ")
     for name in ("link", "pixel", "sale", "guest"):
@@ -55,7 +53,7 @@ def test_what_is_only_kept_is_given_back_and_named_in_the_documentation(
     assert f"<code>{member}</code>" in page[page.index("Some members are stored") : page.index("To protect a link")]
 
 
-def test_a_whole_link_group_conversion_and_account_may_be_sent_back(owner: Program, world: dict[str, Any]) -> None:
+def test_complete_responses_can_be_sent_back_unchanged(owner: Program, world: dict[str, Any]) -> None:
     for address in (
         f"/datapoints/{world['link'].pk}", f"/datapoints/{world['pixel'].pk}", f"/groups/{world['group'].pk}",
         f"/conversions/{world['sale'].pk}", f"/account/guests/{world['guest'].pk}", f"/domains/{world['domain'].pk}",
@@ -66,7 +64,7 @@ def test_a_whole_link_group_conversion_and_account_may_be_sent_back(owner: Progr
         assert owner.get(address) == before, address
 
 
-def test_what_cannot_be_set_is_refused_with_its_name(owner: Program, world: dict[str, Any]) -> None:
+def test_members_that_cannot_be_changed_are_rejected_by_name(owner: Program, world: dict[str, Any]) -> None:
     link = f"/datapoints/{world['link'].pk}"
     for address, body, said in (
         (link, {"status": "deleted"}, "Status"), (link, {"typeTL": {"domainId": world["domain"].pk}}, "DomainId"),
@@ -79,7 +77,7 @@ def test_what_cannot_be_set_is_refused_with_its_name(owner: Program, world: dict
     assert Datapoint.objects.get(pk=world["link"].pk).status == Status.ACTIVE
 
 
-def test_an_account_has_at_most_as_many_links_as_its_plan_says(owner: Program, account: Account) -> None:
+def test_the_number_of_links_is_limited_by_the_plan(owner: Program, account: Account) -> None:
     account.limits = {"datapoints": 2}
     account.save()
     for number in range(2):
@@ -107,7 +105,7 @@ def guest_with(account: Account, world: dict[str, Any], **options: Any) -> tuple
     return guest(member), client
 
 
-def test_a_guest_sees_no_numbers_from_before_the_day_he_may_see_from(account: Account, world: dict[str, Any]) -> None:
+def test_a_guest_sees_no_numbers_from_before_their_minimum_date(account: Account, world: dict[str, Any]) -> None:
     now = datetime.now(UTC)
     Browser(ip="198.51.100.1").open("/l/one", at=now - timedelta(days=5))
     store_now()
@@ -133,7 +131,7 @@ def guest_with_date(account: Account, world: dict[str, Any], since: datetime) ->
     return guest(member), client
 
 
-def test_a_guest_from_whom_conversions_are_hidden_sees_none_anywhere(account: Account, world: dict[str, Any]) -> None:
+def test_conversions_hidden_from_a_guest_are_hidden_everywhere(account: Account, world: dict[str, Any]) -> None:
     program, page = guest_with(account, world, conversionOptions={"hideCount": True, "hideValue": True})
     assert program.get("/hits?timeframe=last7&filter=conversions")["hits"] == []
     assert program.get("/clickstream?filter=conversions")["rows"] == []
@@ -148,13 +146,13 @@ def test_a_guest_from_whom_conversions_are_hidden_sees_none_anywhere(account: Ac
     assert b"Converted clicks" not in page.get(f"/links/{world['link'].pk}").content
 
 
-def test_a_date_nobody_can_read_shows_a_guest_nothing(account: Account, world: dict[str, Any]) -> None:
+def test_an_unreadable_minimum_date_hides_all_numbers_from_a_guest(account: Account, world: dict[str, Any]) -> None:
     program, page = guest_with(account, world, timeframeMinDate="soon")
     assert program.get("/clickstream")["rows"] == [] and program.get("/aggregated?timeFrame=last30") == {}
     assert page.get("/links").status_code == page.get("/links/live").status_code == 200
 
 
-def test_a_guest_is_shown_a_part_of_commissions_on_the_page_too(account: Account, world: dict[str, Any]) -> None:
+def test_a_guest_sees_their_share_of_commissions_on_pages_too(account: Account, world: dict[str, Any]) -> None:
     _, page = guest_with(account, world, conversionOptions={"percentCommission": 50})
     assert b'data-label="Commission">1.00' in page.get(f"/links/{world['link'].pk}").content.replace(
         "\u00a0".encode(), b""

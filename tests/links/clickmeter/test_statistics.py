@@ -58,9 +58,7 @@ def sell(account: Account, sale: Conversion) -> Datapoint:
     return link
 
 
-def test_a_refund_counts_in_every_question_about_its_conversion(
-    owner: Program, account: Account, sale: Conversion
-) -> None:
+def test_a_refund_counts_in_every_report_of_its_conversion(owner: Program, account: Account, sale: Conversion) -> None:
     link = sell(account, sale)
     answers: dict[str, Any] = {
         "account": owner.get("/aggregated?timeFrame=today"),
@@ -79,7 +77,7 @@ def test_a_refund_counts_in_every_question_about_its_conversion(
     assert [(row["id"], row["totalConversionsValue"]) for row in by_link] == [(str(link.pk), 30.0)]
 
 
-def test_a_report_about_a_pixel_begins_with_the_most_views(owner: Program, pixel: Datapoint) -> None:
+def test_a_report_of_a_pixel_is_sorted_by_views(owner: Program, pixel: Datapoint) -> None:
     for language, views in (("de", 1), ("en", 3), ("fr", 2)):
         for _ in range(views):
             Browser(headers={"accept-language": language}).open(f"/l/{pixel.alias}")

@@ -27,7 +27,7 @@ def visitors(site: Site) -> int:
     return ask(site, "visitors", now=timezone.now())
 
 
-def test_a_visitor_who_is_a_bot_leaves_every_report_and_comes_back(inside: Client, site: Site, store) -> None:
+def test_a_visitor_marked_as_a_bot_leaves_every_report_and_can_be_restored(inside: Client, site: Site, store) -> None:
     now = timezone.now() - timedelta(seconds=30)
     browse(site, "/a", "/b", at=now, visitor="robo", user_agent="Strange/1", source="Bing")
     browse(site, "/c", at=now, visitor="anna", user_agent="Firefox", source="Google")
@@ -45,7 +45,7 @@ def test_a_visitor_who_is_a_bot_leaves_every_report_and_comes_back(inside: Clien
     assert site.people == [f"device:{robo}"] and site.robots == []
 
 
-def test_what_comes_later_goes_where_the_device_was_put(inside: Client, site: Site, store) -> None:
+def test_later_hits_of_a_marked_device_are_treated_alike(inside: Client, site: Site, store) -> None:
     site_cache.refresh()
     send_request("/in.php", {"site_id": site.pk, "type": "pageview", "href": "/1"})
     visit = stored(site.pk)[0]["visit"]
@@ -62,7 +62,7 @@ def test_what_comes_later_goes_where_the_device_was_put(inside: Client, site: Si
     assert {row["visit"] for row in stored(site.pk)} == {visit}
 
 
-def test_a_name_that_was_brought_back_is_believed_on_every_device(inside: Client, site: Site, store) -> None:
+def test_a_restored_user_agent_counts_on_every_device(inside: Client, site: Site, store) -> None:
     site_cache.refresh()
     seen = {"site_id": site.pk, "type": "pageview", "href": "/"}
     assert send_request("/in.php", seen, user_agent="curl/8.5").dropped == "bot"
@@ -79,7 +79,7 @@ def test_a_name_that_was_brought_back_is_believed_on_every_device(inside: Client
     assert "Sent by a bot; quarantined." in html
 
 
-def test_the_page_tells_ai_crawlers_by_what_they_read_for(inside: Client, site: Site, store) -> None:
+def test_the_page_groups_ai_crawlers_by_purpose(inside: Client, site: Site, store) -> None:
     site_cache.refresh()
     for agent in ("GPTBot/1.2", "ChatGPT-User/1.0", "OAI-SearchBot/1.0", "ClaudeBot/1.0"):
         send_request("/in.php", {"site_id": site.pk, "type": "pageview", "href": "/"}, user_agent=agent)
@@ -90,7 +90,7 @@ def test_the_page_tells_ai_crawlers_by_what_they_read_for(inside: Client, site: 
     assert visitors(site) == 0
 
 
-def test_only_who_may_edit_moves_anything(client: Client, site: Site, bob, charlie, store) -> None:
+def test_only_editors_can_mark_or_restore(client: Client, site: Site, bob, charlie, store) -> None:
     browse(site, "/", at=timezone.now() - timedelta(seconds=9), visitor="x")
     device = number("device", site.pk, "x")
     store.insert_rows("bots", [{**event(site, "/", at=timezone.now()), "reason": "by hand"}])
@@ -104,7 +104,7 @@ def test_only_who_may_edit_moves_anything(client: Client, site: Site, bob, charl
     assert visitors(site) == 1
 
 
-def test_the_newest_marks_are_kept_and_one_word_replaces_the_other(site: Site) -> None:
+def test_the_newest_marks_are_kept_and_replace_opposite_ones(site: Site) -> None:
     visitors_mark(site=site, marks=[f"device:{n}" for n in range(MAX_MARKS + 10)], robots=True)
     visitors_mark(site=site, marks=["device:400"], robots=False)
     site.refresh_from_db()

@@ -49,7 +49,7 @@ def places(site: Site, store, alice: User) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", sorted(NAMES))
-def test_no_page_runs_anything_inline(name: str, places, alice: User) -> None:
+def test_no_page_has_inline_scripts_or_styles(name: str, places, alice: User) -> None:
     if name in POSTS | OPEN | {"spy-stream"}:
         return
     client = Client()

@@ -36,7 +36,9 @@ def traffic(site: Site, store: Any) -> Any:
         ("source", {"Google": "100.0", "News": "25.0", "Refunds": "25.0"}),
     ],
 )
-def test_bars_are_of_the_column_that_sorts(site: Site, alice: User, order: str, bars: dict[str, str]) -> None:
+def test_bars_show_the_column_that_the_table_is_sorted_by(
+    site: Site, alice: User, order: str, bars: dict[str, str]
+) -> None:
     page = logged_in(alice).get(f"/sites/{site.pk}/details/source?period=today&order={order}")
     assert {line.row.name: line.row.share for line in page.context["lines"]} == bars
 

@@ -55,7 +55,7 @@ def opened(client: Client, site: Site) -> list[str]:
 
 
 @pytest.mark.parametrize("empty", [False, True], ids=["busy", "empty"])
-def test_a_guest_of_one_site_meets_no_wall(site: Site, bob: User, empty: bool) -> None:
+def test_every_link_shown_to_a_guest_opens(site: Site, bob: User, empty: bool) -> None:
     if empty:
         forget_traffic()
     client = logged_in(bob)
@@ -67,7 +67,7 @@ def test_a_guest_of_one_site_meets_no_wall(site: Site, bob: User, empty: bool) -
     assert walls == {}
 
 
-def test_the_owner_meets_no_wall_either(site: Site, alice: User) -> None:
+def test_every_link_shown_to_the_owner_opens(site: Site, alice: User) -> None:
     client = logged_in(alice)
     led = {link: page for page in (*opened(client, site), "/sites", "/go") for link in addresses(client, page)}
     walls = {link: page for link, page in led.items() if client.get(link, follow=True).status_code in (403, 404)}
@@ -75,7 +75,7 @@ def test_the_owner_meets_no_wall_either(site: Site, alice: User) -> None:
     assert {"/links", f"/sites/{site.pk}/settings", f"/sites/{site.pk}/uptime/new"} <= set(led)
 
 
-def test_a_guest_is_offered_no_form_that_is_refused(site: Site, bob: User) -> None:
+def test_a_guest_is_shown_no_form_that_is_rejected(site: Site, bob: User) -> None:
     client = logged_in(bob)
     monitor = f"/sites/{site.pk}/uptime/{site.monitors.get().pk}"
     pages = (*opened(client, site), monitor, f"/sites/{site.pk}/?country=DE", "/me", "/digests")
@@ -84,7 +84,7 @@ def test_a_guest_is_offered_no_form_that_is_refused(site: Site, bob: User) -> No
     assert refused == {}
 
 
-def test_the_goal_form_takes_the_pattern_its_help_names(site: Site, alice: User) -> None:
+def test_the_goal_form_accepts_the_pattern_in_its_help_text(site: Site, alice: User) -> None:
     client = logged_in(alice)
     page = client.get(f"/sites/{site.pk}/goals/new")
     assert page.context["form"]["pattern_kind"].value() == "wildcard"

@@ -82,7 +82,7 @@ def wanted(row: Dimension, operator: str, events: list[Event]) -> list[Any]:
 
 
 @pytest.mark.parametrize("row", OF_EVENTS, ids=lambda row: row.name)
-def test_every_dimension_means_in_memory_what_it_means_in_the_store(
+def test_every_dimension_is_evaluated_in_memory_as_in_the_store(
     site: Site, events: list[Event], row: Dimension
 ) -> None:
     for operator in list_operators(row):
@@ -109,7 +109,7 @@ def test_groups_goals_and_segments_are_evaluated_too(site: Site, events: list[Ev
 @pytest.mark.parametrize(
     "row", [row for row in ROWS if row not in OF_EVENTS and row.family != "goal"], ids=lambda row: row.name
 )
-def test_what_only_whole_visits_have_is_refused(row: Dimension) -> None:
+def test_dimensions_of_whole_visits_are_rejected(row: Dimension) -> None:
     value = [1] if row.number else ["x"]
     tree = filters.parse({"dimension": row.name, "operator": "is", "value": value})
     if row.name in LIVE_VISIT_DIMENSIONS:
@@ -129,6 +129,6 @@ def test_what_only_whole_visits_have_is_refused(row: Dimension) -> None:
         {"dimension": "day", "operator": "is", "value": ["someday"]},
     ],
 )
-def test_what_one_event_cannot_tell_is_refused(where: Any) -> None:
+def test_filters_that_one_event_cannot_decide_are_rejected(where: Any) -> None:
     with pytest.raises(QueryRefused):
         check_evaluable(filters.parse(where))

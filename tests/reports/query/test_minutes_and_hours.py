@@ -27,7 +27,7 @@ def traffic(site: Site, store: Any) -> Any:
         yield
 
 
-def test_the_last_thirty_minutes_have_thirty_bars(site: Site, alice: User) -> None:
+def test_the_last_thirty_minutes_have_thirty_buckets(site: Site, alice: User) -> None:
     page = logged_in(alice).get(f"/sites/{site.pk}/?period=realtime", headers={"accept-language": "en"})
     found = page.context["key_figures"]
     assert found.by == "minute" and len(found.graph.buckets) == 30
@@ -38,7 +38,7 @@ def test_the_last_thirty_minutes_have_thirty_bars(site: Site, alice: User) -> No
     assert logged_in(alice).get(f"/sites/{site.pk}/graph.svg?period=realtime").status_code == 200
 
 
-def test_programs_may_ask_by_minute_for_a_day_at_most(api_key: str) -> None:
+def test_queries_by_minute_cover_at_most_a_day(api_key: str) -> None:
     rows = Api(api_key).post({"period": "realtime", "dimensions": ["minute"]})["results"]
     assert len(rows) == 30 and rows[-1] == {"minute": "2026-03-02T12:00:00+00:00", "visitors": 1}
     assert len(Api(api_key).post({"period": "yesterday", "dimensions": ["minute"], "limit": 2000})["results"]) == 1440
@@ -46,12 +46,12 @@ def test_programs_may_ask_by_minute_for_a_day_at_most(api_key: str) -> None:
     assert "limited to a period of one day" in refused["message"]
 
 
-def test_a_minute_can_be_filtered_by(api_key: str) -> None:
+def test_minute_can_be_used_as_a_filter(api_key: str) -> None:
     minute = {"dimension": "minute", "operator": "is", "value": "2026-03-02T12:57:00+01:00"}
     assert Api(api_key).post({"period": "today", "filters": [minute]})["results"] == {"visitors": 2}
 
 
-def test_the_hours_of_day_are_twenty_four(site: Site, alice: User) -> None:
+def test_hour_of_day_has_twenty_four_rows(site: Site, alice: User) -> None:
     site_update(site=site, timezone="Asia/Kolkata")
     browse(site, "/", at=datetime.fromisoformat("2026-03-02T00:10:00+05:30"), visitor="night")
     page = logged_in(alice).get(f"/sites/{site.pk}/panel/visitors/hours?period=today")

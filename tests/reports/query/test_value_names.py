@@ -76,7 +76,7 @@ def test_a_language_is_found_by_its_code_or_name_in_every_dialect(
 
 
 @pytest.mark.parametrize("text", AUSTRIAN)
-def test_a_language_of_a_country_is_found_by_its_tag_or_name(site: Site, alice: User, api_key: str, text: str) -> None:
+def test_a_regional_language_is_found_by_its_tag_or_name(site: Site, alice: User, api_key: str, text: str) -> None:
     assert dashboard(alice, site, f"language={text}") == (1, "Language is German (Austria)")
     assert clickport(api_key, "language", text) == 1
 
@@ -91,14 +91,14 @@ def test_a_language_of_a_country_is_found_by_its_tag_or_name(site: Site, alice: 
         ("kind", "View", 4),
     ],
 )  # fmt: skip
-def test_every_dimension_with_names_knows_them(
+def test_every_dimension_with_names_lists_them(
     site: Site, alice: User, api_key: str, dimension: str, text: str, found: int
 ) -> None:
     assert clickport(api_key, dimension, text) == found
     assert dashboard(alice, site, f"{dimension}={text}")[0] == found
 
 
-def test_several_values_are_or_and_not_is_none_of_them(site: Site, alice: User, api_key: str) -> None:
+def test_several_values_are_alternatives_and_is_not_excludes_all(site: Site, alice: User, api_key: str) -> None:
     assert dashboard(alice, site, "country=Germany&country=at") == (3, "Country is Germany or Austria")
     assert dashboard(alice, site, "country~is_not=germany")[0] == 2
     assert clickport(api_key, "country", ["Germany", "AUT"]) == 3
@@ -113,7 +113,7 @@ def test_several_values_are_or_and_not_is_none_of_them(site: Site, alice: User, 
         ("kind", "sale"), ("currency", "Eurodollars"),
     ],
 )  # fmt: skip
-def test_a_value_that_names_nothing_is_refused_with_a_sentence(
+def test_an_unknown_value_is_rejected_with_a_message(
     site: Site, alice: User, api_key: str, dimension: str, text: str
 ) -> None:
     page = logged_in(alice).get(f"/sites/{site.pk}/?{dimension}={text}")
@@ -129,11 +129,11 @@ def test_a_value_that_names_nothing_is_refused_with_a_sentence(
     ("operator", "text", "found"),
     [("contains", "germ", 2), ("starts_with", "Aus", 1), ("ends_with", "ANY", 2), ("not_contains", "germ", 2)],
 )
-def test_patterns_look_into_the_names_of_countries(api_key: str, operator: str, text: str, found: int) -> None:
+def test_patterns_match_the_names_of_countries(api_key: str, operator: str, text: str, found: int) -> None:
     assert clickport(api_key, "country", text, operator) == found
 
 
-def test_the_search_of_a_table_looks_into_names(site: Site, alice: User) -> None:
+def test_the_search_of_a_table_matches_names(site: Site, alice: User) -> None:
     def names(dimension: str, text: str) -> list[str]:
         page = logged_in(alice).get(f"/sites/{site.pk}/details/{dimension}?period=today&q={text}")
         return [line.row.name for line in page.context["lines"]]
