@@ -1,8 +1,8 @@
 """Fixtures of all tests: users, a site, a key, a client, an empty store.
 
 alice owns the account, bob is her guest (he may see her site), charlie is a stranger with an account of his own.
-DATA_DIR is a directory of this process alone, chosen before Django reads its settings; with it the embedded event
-store and SQLite are this process's own, so tests run in parallel and clean tables suffice between them.
+DATA_DIR is a directory of this process alone, chosen before Django reads its settings, so the embedded event store and
+SQLite are this process's own: tests run in parallel, and empty tables suffice between them.
 """
 
 # ruff: noqa: E402 - DATA_DIR comes before Django

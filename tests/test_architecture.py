@@ -1,4 +1,4 @@
-"""The architecture: imports go down only, two places write SQL on events, files and functions stay readable."""
+"""The architecture: imports go down only, two places write SQL on events, files and functions stay short."""
 
 import ast
 import re

@@ -1,4 +1,4 @@
-"""Tests that run side by side have nothing in common."""
+"""Parallel test processes share nothing."""
 
 import os
 

@@ -1,7 +1,7 @@
-"""Every host somebody may not have, every way to claim one, every way in which one is served.
+"""The hosts that an account may not use, every way to claim a host, and every way in which hosts are served.
 
-charlie claims, alice has; the installation is at BASE, its links at SHARED, its link API at API. A new purpose, a new
-caller of `host_claim` or a new operation on domains must be added here: `test_domain_claims_matrix.py`
+charlie claims hosts that alice has; the installation is at BASE, its links at SHARED, its links API at API. A new
+purpose, a new caller of `host_claim` or a new operation on domains must be added here: `test_domain_claims_matrix.py`
 counts them.
 """
 

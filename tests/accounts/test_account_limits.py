@@ -1,4 +1,4 @@
-"""How much one account may have, and who may raise it."""
+"""Limits of an account: defaults, and how an operator changes them."""
 
 from __future__ import annotations
 

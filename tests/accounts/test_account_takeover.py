@@ -1,4 +1,4 @@
-"""What one tenant, guest or former member cannot do to another person: log-ins, memberships, roles and keys."""
+"""One account, guest or former member cannot take over log-ins, memberships, roles or keys of others."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""On a white-labelled host nothing carries our name: pages, headers, mails."""
+"""A white-labelled host shows the brand and nowhere our product's name: pages, headers, mails."""
 
 import pytest
 from django.core import mail

@@ -1,4 +1,4 @@
-"""Whose request it is: addresses behind proxies, and what a limit per client counts as one client."""
+"""Addresses of clients behind proxies, and what counts as one client for a limit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which of a person's accounts opens."""
+"""Which account opens for a person who is a member of several."""
 
 import re
 from typing import Any

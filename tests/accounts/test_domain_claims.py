@@ -1,4 +1,4 @@
-"""A host is an account's once its DNS record names it. Only one account has it; it can be lost and given up."""
+"""Domain claims: verified by a DNS record or the operator, for one account only, lost or released later."""
 
 from __future__ import annotations
 

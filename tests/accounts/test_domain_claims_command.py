@@ -1,4 +1,4 @@
-"""The operator's word on hosts: the command and provisioning; and a server that runs knows at its next look."""
+"""The command custom_domain and provisioning, and how a running server learns of an approval."""
 
 from __future__ import annotations
 

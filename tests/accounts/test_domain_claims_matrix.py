@@ -1,5 +1,5 @@
-"""Nobody gets a host that serves the installation, or that another account has verified: in no way to claim one, and in
-no way in which a host is served, whatever rows there are."""
+"""No account gets a host of the installation or a host that another account has verified, whichever way it claims
+it, and no host is served for an account that has not verified it, whatever rows there are."""
 
 from __future__ import annotations
 

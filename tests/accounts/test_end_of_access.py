@@ -1,4 +1,4 @@
-"""What ends with somebody's access, and which keys they may still know."""
+"""What ends together with a member's access, and which keys are then listed as exposed."""
 
 import re
 from typing import Any

@@ -1,4 +1,4 @@
-"""A fresh installation: one link, once, and never a default password."""
+"""A fresh installation is set up with a one-time link; there is no default password."""
 
 import os
 import subprocess

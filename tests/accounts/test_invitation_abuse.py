@@ -1,4 +1,4 @@
-"""Invitations in the hands of somebody who wants to send advertisements, or to choose other people's passwords."""
+"""Invitations cannot be used to send advertisements or to choose other people's passwords."""
 
 import re
 from smtplib import SMTPDataError, SMTPNotSupportedError, SMTPSenderRefused

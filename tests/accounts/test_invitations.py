@@ -1,4 +1,4 @@
-"""One way into an account: a mailed link, opened by the person. What stands before, and what comes after."""
+"""Invitations: people become members by opening a mailed link, and have no access before."""
 
 import re
 from datetime import timedelta

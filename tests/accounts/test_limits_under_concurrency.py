@@ -1,4 +1,4 @@
-"""Many requests at the same moment get no account past its limits, nor a mail to somebody who did not agree."""
+"""Concurrent requests do not exceed an account's limits, and send no mail to unconfirmed addresses."""
 
 from __future__ import annotations
 

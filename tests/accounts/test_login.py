@@ -1,4 +1,4 @@
-"""Coming in: by e-mail and password, slowly for guessers; out again; a new password by mail."""
+"""Logging in and out, with limits on guessing, and resetting a password by mail."""
 
 import re
 

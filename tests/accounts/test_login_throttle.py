@@ -1,4 +1,4 @@
-"""Guessing passwords: what one guesser can try, how much of the machine it takes, and whom it keeps out."""
+"""Limits on guessing passwords: attempts, memory and processor time, and no lock-out of the right person."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is in an account, what they may, and how they come in."""
+"""Members of an account: roles, permissions, invitations and removal."""
 
 import re
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""One account cannot make any number of things: what is over its limit is refused with a sentence."""
+"""Objects above an account's limits are rejected with a message."""
 
 import pytest
 from django.core.exceptions import ValidationError

@@ -1,4 +1,4 @@
-"""What an operator sees: tasks that ran, and sent mail where it goes into files."""
+"""The operator's console: runs of periodic tasks, and sent mail where it is written to files."""
 
 import os
 import re

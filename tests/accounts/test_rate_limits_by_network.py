@@ -1,4 +1,4 @@
-"""Every limit per client counts an IPv6 network as one client: one customer has 2**64 addresses to ask from."""
+"""Every limit per client counts an IPv6 /64 network as one client, since one customer has 2**64 addresses."""
 
 from __future__ import annotations
 

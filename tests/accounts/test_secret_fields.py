@@ -1,4 +1,4 @@
-"""Every column that may hold a secret is named here, with how it is kept. A column that is missing here fails."""
+"""Every column that may hold a secret is declared here with how it is stored; an undeclared one fails."""
 
 from __future__ import annotations
 

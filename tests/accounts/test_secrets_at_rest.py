@@ -1,4 +1,4 @@
-"""Secrets at rest: what a reader of the database gets to see of them, and what happens when the key changes."""
+"""Stored secrets: what a reader of the database can see, and what happens when SECRET_KEY changes."""
 
 from __future__ import annotations
 

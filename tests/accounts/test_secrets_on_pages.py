@@ -1,4 +1,4 @@
-"""Secrets in view: pages take them and do not give them back; only who may see one gets it, and only when asked for."""
+"""Secrets on pages: entered but not shown again; those that may be shown are fetched on request only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sessions lie in the database under a hash of their key, and behave as Django's own do."""
+"""Sessions are stored under a hash of their key, and otherwise behave as Django's own."""
 
 from __future__ import annotations
 

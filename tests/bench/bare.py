@@ -1,4 +1,4 @@
-"""The measure: an ASGI application that answers 204 and does nothing else, on the same server settings as `serve`."""
+"""The baseline: an ASGI application that answers 204 and does nothing else, on the same server settings as `serve`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The measure for redirects: an ASGI application that answers 302 and does nothing else, on the settings of `serve`."""
+"""The baseline for redirects: an ASGI application that answers 302 and nothing else, on the settings of `serve`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`make bench-ingest`: how many events a second does `serve` take, beside a server that does nothing?
+"""`make bench-ingest`: how many events a second `serve` records, compared with a server that does nothing.
 
     python -m tests.bench.ingest [--seconds 15] [--connections 32] [--events 1000000] [--quick]
 

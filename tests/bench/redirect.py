@@ -1,4 +1,4 @@
-"""`make bench-redirect`: what does a click cost with 100,000 links, beside a server that only answers 302?
+"""`make bench-redirect`: what a click costs with 100,000 links, compared with a server that only answers 302.
 
     python -m tests.bench.redirect [--links 100000] [--seconds 15] [--rate 2000] [--connections 32]
 

@@ -1,4 +1,4 @@
-"""Live views in real Chromium: what they say when there are too many, and when the right to look is gone."""
+"""Live views in Chromium: what they show when there are too many, and when access has ended."""
 
 from __future__ import annotations
 

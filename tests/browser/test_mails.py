@@ -1,6 +1,6 @@
-"""Mails in a real browser at the widths of a desktop's and a phone's mail program, light and dark.
+"""Mails in Chromium at the widths of desktop and phone mail programs, in light and dark.
 
-The pictures lie in `screenshots/mail-*.png` (not kept in git): look at them.
+Screenshots are written to `screenshots/mail-*.png` (not kept in git): look at them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The main job: a fresh installation, a page with the snippet, and its visitor in Spy and on the dashboard."""
+"""The main use: a fresh installation, a page with the snippet, and its visitor in Spy and on the dashboard."""
 
 from __future__ import annotations
 

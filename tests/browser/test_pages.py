@@ -1,4 +1,4 @@
-"""The dashboard in real Chromium: nobody left out (axe), nothing wider than the screen, nothing jumps, keys work."""
+"""The dashboard in Chromium: accessible (axe), no wider than the screen, without layout shifts, usable by keyboard."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The overview's graph and menus in real Chromium: what is offered can be pressed, and keys lead where they say."""
+"""The overview's graph and menus in Chromium: every choice works, and keyboard shortcuts open what they name."""
 
 from __future__ import annotations
 

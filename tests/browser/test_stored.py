@@ -1,7 +1,7 @@
 """From a page in Chromium to the stored event: every way of installing and using the tracker, against the product.
 
 All scenarios are played one after the other against one server, each in a browser of its own; then the server is
-stopped and each test looks at the rows its scenario left.
+stopped, and each test checks the rows of its scenario.
 """
 
 from __future__ import annotations

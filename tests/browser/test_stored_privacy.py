@@ -1,4 +1,4 @@
-"""What a site, a page and a visitor want stored, and what then is: cookies, consent, Do Not Track, driven browsers."""
+"""What is stored under the privacy choices of site, page and visitor: cookies, consent, Do Not Track, automation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people do on a page, and what the page's own code asks for, goes out as Clicky's wire says (§2.2-2.5)."""
+"""Actions on a page and calls of its code are sent as in Clicky's wire format (§2.2-2.5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Heatmap capture in the browser: the element survives the layout, rage and dead clicks are told apart."""
+"""Heatmap recording in Chromium: elements are identified at every width, rage and dead clicks distinguished."""
 
 from __future__ import annotations
 

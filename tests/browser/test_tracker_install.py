@@ -1,4 +1,4 @@
-"""Every way the snippet stands in pages of the world starts the tracker (Clicky wire reference §2.1, seed (clicky))."""
+"""Every form of the snippet starts the tracker (Clicky wire reference §2.1, seed (clicky))."""
 
 from __future__ import annotations
 

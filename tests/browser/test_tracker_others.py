@@ -1,4 +1,4 @@
-"""What others put on a page: YouTube's player and forms of WordPress plugins, by stand-ins that speak as they do."""
+"""Third-party content: YouTube's player and forms of WordPress plugins, imitated by stand-ins."""
 
 from __future__ import annotations
 

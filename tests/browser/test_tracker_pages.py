@@ -1,4 +1,4 @@
-"""Pages of the kinds people build: rendered ahead, with SVG and web components, under Trusted Types, in a sandbox."""
+"""Special kinds of pages: prerendered, with SVG and web components, under Trusted Types, in a sandbox."""
 
 from __future__ import annotations
 

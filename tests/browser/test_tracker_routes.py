@@ -1,4 +1,4 @@
-"""Addresses that change without a new document: which of them are views, and with which title."""
+"""URL changes without a new document: which of them are views, and with which title."""
 
 from __future__ import annotations
 

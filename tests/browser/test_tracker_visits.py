@@ -1,4 +1,4 @@
-"""Views, time, referrers and privacy over the life of pages, as the tracker tells them."""
+"""Views, engaged time, referrers and privacy during a page's life, as the tracker sends them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bodies of Django's addresses: how large one may be, what all may take together, and how that is said."""
+"""Limits of request bodies for Django's addresses: the size of one, of all together, and the errors."""
 
 from __future__ import annotations
 

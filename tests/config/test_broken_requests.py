@@ -1,4 +1,4 @@
-"""What no client should send, to every address that takes a POST: refused with a reason, never an error of ours."""
+"""Malformed requests to every address that accepts a POST are rejected with a reason, never with a server error."""
 
 from __future__ import annotations
 

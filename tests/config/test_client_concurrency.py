@@ -1,4 +1,4 @@
-"""How many requests of one client are under way at the same time, and what becomes of the others."""
+"""How many requests of one client run at the same time, and what happens to the others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A clock that was ahead and is right again: what was noted meanwhile must not last for as long as it was ahead."""
+"""After a clock that was ahead is set right, times recorded by it must not have an effect until they are reached."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Periodic work without a database: quiet, patient, and back when it is."""
+"""Periodic work during a database outage: one log message, ever rarer attempts, and recovery."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The demo shows the whole product: every page has something to look at, and it hangs together."""
+"""The demo shows the whole product: every page has data, and the data is consistent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The demo's crowd is believable: nobody lives on the site, people come back ever more rarely."""
+"""The demo's visitors are realistic: they return ever more rarely, and new ones keep coming."""
 
 from __future__ import annotations
 

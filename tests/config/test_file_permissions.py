@@ -1,4 +1,4 @@
-"""What the product writes is for its own user alone, whatever the umask it was started with."""
+"""Files of the product are accessible to its own user only, whatever the umask."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bodies nobody sends by accident: too large, nested without end, no JSON at all. Every API says what is wrong."""
+"""Malformed bodies (too large, nested too deep, not JSON): every API says what is wrong."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What rows may be is said to the database too, so that no code, command or console can store anything else."""
+"""Rules of rows are also constraints of the database, so that no code, command or console can violate them."""
 
 from __future__ import annotations
 

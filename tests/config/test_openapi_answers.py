@@ -1,4 +1,4 @@
-"""schemathesis against the OpenAPI description: no 500, and no answer that the description does not know."""
+"""schemathesis against the OpenAPI description: no 500, and no response that is not described."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The OpenAPI document: complete for our own API, and without our name on a white-labelled host."""
+"""The OpenAPI document is complete, and does not contain our product's name on a white-labelled host."""
 
 import pytest
 from django.test import Client

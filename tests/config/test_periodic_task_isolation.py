@@ -1,4 +1,4 @@
-"""One tenant's broken row stops no periodic task from doing its work for the others: every row of the table."""
+"""A broken row of one account does not stop any periodic task from doing its work for the others."""
 
 from collections.abc import Callable
 from dataclasses import replace

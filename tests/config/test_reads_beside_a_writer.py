@@ -1,4 +1,4 @@
-"""A page and a program are answered while another connection holds SQLite's lock of all writers."""
+"""Pages and APIs are answered while another connection holds SQLite's write lock."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Reading waits for no writer: what only reads opens no transaction and sends no statement that writes.
 
-With SQLite every transaction takes the one lock of all writers, so a page that opened one would wait for whoever
-writes, and a report that is computed inside one would hold up every writer.
+With SQLite every transaction takes the only write lock, so a page that opened one would wait for writers, and a report
+that is computed inside one would delay every writer.
 """
 
 from __future__ import annotations

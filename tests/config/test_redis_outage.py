@@ -1,4 +1,4 @@
-"""Redis is told of but nobody answers there: every process goes on alone, and nothing fails."""
+"""Redis is configured but unreachable: every process continues alone, and nothing fails."""
 
 from __future__ import annotations
 

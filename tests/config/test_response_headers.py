@@ -1,4 +1,4 @@
-"""Headers that say to browsers what may be loaded where and how, methods, the way to https, and who sees the health."""
+"""Response headers, unsupported methods, the redirect to https, and who sees which part of the health report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A process with another SECRET_KEY than the installation's does not start, and says what would be right."""
+"""A process with another SECRET_KEY than the installation's does not start, and says how to correct that."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`manage.py serve` as a real process: it starts, tells its health, refuses a twin, drains and ends in time."""
+"""`manage.py serve` as a real process: start, health, a second instance, and an orderly end."""
 
 from __future__ import annotations
 

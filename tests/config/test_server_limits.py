@@ -1,4 +1,4 @@
-"""What a client gets that sends, waits or reads as no browser does: an error, or a closed connection."""
+"""Clients that send, wait or read as no browser does get an error or a closed connection."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The protocol of our server on a loopback socket: what is answered at once and what goes to the application."""
+"""The server's protocol on a loopback socket: immediate responses, and requests left to the application."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Styles and scripts come from memory, compressed once, and may be kept for ever under the word of their content."""
+"""Static files are served from memory, compressed once, and cached for ever under a version of their content."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mistakes in the configuration are told with an id and a hint, before anything starts."""
+"""Errors in the configuration are reported with an id and a hint before anything starts."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Which calls are recorded of a ClickMeter operation: good ones, bad ones, and those of a stranger."""
+"""Which calls of a ClickMeter operation are recorded: valid ones, invalid ones, and those of a stranger."""
 
 from __future__ import annotations
 

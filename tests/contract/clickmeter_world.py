@@ -1,4 +1,4 @@
-"""What ClickMeter's recorded calls are about: one of everything with numbers, and bodies with every member."""
+"""The data of ClickMeter's recorded calls: one of everything with known ids, and bodies with every member."""
 
 from __future__ import annotations
 

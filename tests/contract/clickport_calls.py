@@ -1,4 +1,4 @@
-"""Which calls are recorded of Clickport's endpoints, and the keys they are made with."""
+"""Which calls of Clickport's endpoints are recorded, and with which keys."""
 
 from __future__ import annotations
 

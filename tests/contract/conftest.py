@@ -1,6 +1,6 @@
-"""One world for all calls of a module: its time stands still, its rows have known numbers, nothing of it remains.
+"""The same data for all calls of a module, with a fixed clock and known ids; every change is rolled back.
 
-The world is made once, since what a call changes is taken back; it would take a minute to make it for every call.
+The data is created once, since what a call changes is rolled back; creating it for every call would take a minute.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Every ClickMeter operation answers as it was recorded: its master, a stranger, and whoever asks nonsense."""
+"""Every ClickMeter operation answers as recorded: to the account key, a stranger, and invalid requests."""
 
 from __future__ import annotations
 

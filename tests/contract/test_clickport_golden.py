@@ -1,4 +1,4 @@
-"""Every Clickport endpoint answers as it was recorded: its reader, strangers, and whoever asks nonsense."""
+"""Every Clickport endpoint answers as recorded: to a valid key, to strangers, and to invalid requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The contracts of the two dialects, as files: every seed call, every Clicky type in every output.
+"""The documented calls of the two dialects, as files: every example call, every Clicky type in every format.
 
 The answers lie below `reference/`; each names its source (`source` in JSON files, sources.toml beside the others).
 `UPDATE_GOLDEN=1 pytest tests/contract/test_documented_calls.py` writes them anew; read the difference before you keep

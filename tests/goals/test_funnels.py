@@ -1,4 +1,4 @@
-"""Funnels and split tests: what the engine counts beside a plain evaluation, and who may see and change them."""
+"""Funnels and split tests: the engine's numbers equal a naive evaluation, and who may see and change them."""
 
 from __future__ import annotations
 

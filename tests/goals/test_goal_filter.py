@@ -1,4 +1,4 @@
-"""A goal in the filter: conversions, their rate, and what the converting visits did, never a zero that is none."""
+"""A goal in the filter: conversions, their rate, and numbers of the converting visits, without false zeros."""
 
 from __future__ import annotations
 

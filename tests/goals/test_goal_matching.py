@@ -1,4 +1,4 @@
-"""What reaches a goal: every kind, pattern and option, asked of the engine."""
+"""Which events reach a goal: every kind, pattern and option, through the query engine."""
 
 from __future__ import annotations
 

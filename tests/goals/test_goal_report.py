@@ -1,4 +1,4 @@
-"""A goal's report: attribution beside a naive evaluation, revenue by currency, and who may read it."""
+"""A goal's report: attribution equals a naive evaluation, revenue by currency, and who may see it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Goals and segments as things one makes, changes and forgets."""
+"""Goals and segments: creating, changing and deleting them."""
 
 from datetime import UTC, datetime
 from decimal import Decimal

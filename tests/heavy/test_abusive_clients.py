@@ -1,8 +1,8 @@
-"""One anonymous client sends trailers, bodies, log-ins and streams without end: memory and disk stay bounded, and
-nobody else waits. 200 clients at once make pages wait, but not hits. Figures are printed (`pytest -s`).
+"""One anonymous client sends endless trailers, bodies, log-ins and streams: memory and disk stay bounded, and no other
+client waits. 200 such clients at once delay pages, but not hits. Figures are printed (`pytest -s`).
 
-The machine may have other things to do meanwhile, so quiet and attack alternate, each attack is compared with the quiet
-around it, and the median of these comparisons counts: what slows the server does so every time.
+The machine may be busy otherwise, so phases with and without the attack alternate, each is compared with its
+neighbours, and the median of these comparisons counts.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Real tools send requests to a real server: programs are set apart, and a person's browser is not."""
+"""Real tools send requests to a real server: programs are quarantined, and a person's browser is not."""
 
 from __future__ import annotations
 

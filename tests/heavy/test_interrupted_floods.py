@@ -1,4 +1,4 @@
-"""Floods that are cut off: what was answered is recorded, what is recorded was sent, and nothing is there twice."""
+"""Interrupted floods of hits: every answered hit is stored, nothing else, and nothing twice."""
 
 from __future__ import annotations
 

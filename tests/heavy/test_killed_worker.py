@@ -1,7 +1,7 @@
 """A worker is killed in the middle of every periodic task and started again: as if it had run once.
 
-Two worlds of one seed: in the one every task runs undisturbed, in the other its process is killed (SIGKILL) before
-one of its statements, and where it talks to somebody, in the middle of that; then it runs to its end.
+Two runs on the same data: in one every task runs undisturbed, in the other its process is killed (SIGKILL) before one
+of its statements, or during a request that it sends; then the task is started again and runs to its end.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""From the click to the sale, and to the visit in between."""
+"""From the click to the conversion, and to the visit that the click started."""
 
 from __future__ import annotations
 

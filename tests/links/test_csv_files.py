@@ -1,4 +1,4 @@
-"""Links in CSV files: what goes out comes in as it was, on the domain it was on."""
+"""Links in CSV files: an export can be imported unchanged, with its domains."""
 
 from __future__ import annotations
 

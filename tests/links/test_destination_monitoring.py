@@ -1,4 +1,4 @@
-"""Dead destinations of links are noticed, believed the second time, and told once; nobody else's links are asked."""
+"""Dead destinations of links are confirmed by a second check and notified once, where there is an alert."""
 
 import dataclasses
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Destinations: what people may enter, and that its bytes reach the browser as they were entered."""
+"""Destinations: which ones are accepted, and that redirects contain them as they were entered."""
 
 from __future__ import annotations
 

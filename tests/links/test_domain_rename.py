@@ -1,4 +1,4 @@
-"""The installation gets another name: its links move there, and what was printed before still leads to them."""
+"""The installation's host changes: links follow, and the earlier URLs still work."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A guest's pages and links hold what the guest was given, and nothing else of the account."""
+"""A guest's pages and links show only what was granted, and nothing else of the account."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A link works when the request that made or changed it has been answered."""
+"""A link works once the request that created or changed it is answered."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pages of links: what they show, whom they show it to, and that strangers' words stay words."""
+"""Pages of links: what they show, to whom, and that text of strangers is escaped."""
 
 from __future__ import annotations
 

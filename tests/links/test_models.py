@@ -1,4 +1,4 @@
-"""The database itself holds the rules of links' data, whoever writes."""
+"""The database enforces the rules of links' data, whoever writes."""
 
 from __future__ import annotations
 

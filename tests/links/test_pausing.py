@@ -1,4 +1,4 @@
-"""Links that pause themselves after their last click or when their time is over, and what that means for a click."""
+"""Links that are paused after their last click or at their expiration date, and what a click gets then."""
 
 from __future__ import annotations
 

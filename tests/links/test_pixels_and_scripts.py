@@ -1,4 +1,4 @@
-"""Pixels, scripts, and whatever a stranger sends to where links live."""
+"""Pixels, scripts, and arbitrary requests to the redirector."""
 
 from __future__ import annotations
 

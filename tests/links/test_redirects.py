@@ -1,4 +1,4 @@
-"""Clicks on links: redirects, cookies, pages in between, and what is recorded of them."""
+"""Clicks on links: redirects, cookies, intermediate pages, and what is recorded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Any rules and any address: what a link says is safe, or says nothing."""
+"""Whatever the rules and URLs, a link redirects to a safe URL or nowhere."""
 
 from __future__ import annotations
 

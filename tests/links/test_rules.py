@@ -1,4 +1,4 @@
-"""Where a click goes: the rules of links under any circumstances."""
+"""How a link chooses the destination of a click."""
 
 from __future__ import annotations
 

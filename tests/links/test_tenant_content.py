@@ -1,5 +1,5 @@
-"""What of an account's own making a link shows: all of it on the account's proved domain, a sandbox on the domain that
-accounts share, nothing where people expect the dashboard."""
+"""An account's own content on a link is unrestricted on its verified domain, in a sandbox on the domain that
+accounts share, and not shown at all on the dashboard's hosts."""
 
 from __future__ import annotations
 

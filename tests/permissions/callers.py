@@ -1,4 +1,4 @@
-"""Asking as somebody, and judging the answer: was it refused, did anything change, does it tell of others?"""
+"""Sends requests as a caller, and checks the response: was it rejected, did it change or reveal anything?"""
 
 from __future__ import annotations
 

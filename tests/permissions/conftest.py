@@ -1,4 +1,4 @@
-"""The world of these tests: built once; what a test changes in the database is rolled back."""
+"""The data of these tests: created once; what a test changes in the database is rolled back."""
 
 from __future__ import annotations
 

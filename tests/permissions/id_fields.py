@@ -1,7 +1,7 @@
-"""Every field of forms and addresses that carries an id: where it is sent, what it names, who may send it.
+"""Every field of forms and URLs that contains an id: where it is sent, what it refers to, who may send it.
 
 A field is found in the source (`tests.permissions.source_search`) and called `<file> <name>` or `<Form>.<name>`. The
-tests fail on one that is neither in FIELDS nor in NO_IDS, and on one here that is there no more.
+tests fail on a field that is neither in FIELDS nor in NO_IDS, and on one here that no longer exists.
 """
 
 from __future__ import annotations

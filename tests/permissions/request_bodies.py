@@ -1,4 +1,4 @@
-"""What makes each address write: a body of the caller's own things that is accepted, by method and address."""
+"""For each address that writes: a valid body about the caller's own objects, by method and address."""
 
 from __future__ import annotations
 

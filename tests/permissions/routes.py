@@ -1,6 +1,6 @@
-"""Every address of the product: who may open it, and of what kind each of its parameters is.
+"""Every URL of the product: who may open it, and what each of its parameters is.
 
-What may be needed: "open" nothing; "secret" the word in the address; "self" a log-in; "hers" to be its owner;
+What may be needed: "open" nothing; "secret" the token in the URL; "self" a log-in; "hers" to be its owner;
 "view", "edit", "manage" that right on the site; "team" to be of the site's account and no guest; "account" to manage
 the account one works in, "account-view" to see all of it; "links" to see links there, "links+" to change some, "links!"
 to be of its team; "operator"; "key" a key of the dialect.

@@ -1,4 +1,4 @@
-"""Where a request's fields are read, found in the source: forms, single names, and functions that get all of them."""
+"""Finds in the source where fields of requests are read: forms, single names, functions given a whole request."""
 
 from __future__ import annotations
 

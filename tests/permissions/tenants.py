@@ -1,8 +1,8 @@
-"""Three sets of things that know nothing of each other, and the people who may fetch one set each.
+"""Three sets of objects that are separate from each other, and the people who may fetch one set each.
 
 Alice's account has two sites. Bob (read) and dave (write) are guests of the site `open` and of nothing else; what
 belongs to her other site, and to the account itself, is the set `hidden`. Charlie owns another account, the set
-`other`. Everything of a set is named with the set's word, so that a leak shows in any answer.
+`other`. Everything in a set has the set's word in its name, so that a leak is visible in any response.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A sheet's address names goals and segments; every address that reads a sheet's state refuses those of others."""
+"""URLs of reports refer to goals and segments; every page of a report rejects those of others."""
 
 from __future__ import annotations
 

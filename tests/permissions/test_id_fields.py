@@ -1,4 +1,4 @@
-"""Every id in a form, a body or the query of a page × everybody who may not fetch what it names."""
+"""Every id in a form, a body or the query of a page × every caller who may not fetch its object."""
 
 from __future__ import annotations
 

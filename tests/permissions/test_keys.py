@@ -1,4 +1,4 @@
-"""Clicky's dialect, the widget, the hot endpoints: a key opens its own site, whatever else the request names."""
+"""Clicky's dialect, the widget, the hot endpoints: a key gives access to its own site, whatever a request names."""
 
 from __future__ import annotations
 

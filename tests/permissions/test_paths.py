@@ -1,4 +1,4 @@
-"""Every address × everybody, and every id in an address × everybody who may not fetch it."""
+"""Every URL × every caller, and every id in a URL × every caller who may not fetch its object."""
 
 from __future__ import annotations
 

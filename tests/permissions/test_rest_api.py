@@ -1,4 +1,4 @@
-"""The described APIs: every id in a parameter or a body × everybody who may not fetch it, by session and by key."""
+"""The documented APIs: every id in a parameter or body × every caller who may not fetch it, by session and key."""
 
 from __future__ import annotations
 

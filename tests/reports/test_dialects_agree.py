@@ -1,4 +1,4 @@
-"""One week of traffic asked through all three surfaces: the numbers are those that the table of dialects promises."""
+"""One week of traffic through all three dialects: the numbers agree as documented."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The documentation: its calls run, its words are those of the registries, and OpenAPI says what is answered."""
+"""The documentation: example calls work, lists equal the registries, and OpenAPI describes the responses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever a stranger sends to the addresses of Clickport and Clicky: a sentence in their own form, never a 500."""
+"""Hostile requests to the Clickport and Clicky APIs get an error in their own form, never a 500."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""One question, one number: the dashboard, its files, Clicky, Clickport, ClickMeter and the mail say the same.
+"""The dashboard, its exports, Clicky, Clickport, ClickMeter and digests give the same number.
 
-Every question is asked of all surfaces that have the figure, about the same day of traffic, and compared with the
-number that was counted by hand.
+Each number is read from every place that shows it, about the same day of traffic, and compared with the number that
+was counted by hand.
 """
 
 from __future__ import annotations

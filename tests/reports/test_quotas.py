@@ -1,4 +1,4 @@
-"""Quotas are counted over sites and links, stop what is too much, and are told before that."""
+"""Quotas are counted over sites and links, reject events above them, and are notified before."""
 
 from datetime import UTC, date, datetime, timedelta
 from io import StringIO

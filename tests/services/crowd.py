@@ -1,6 +1,6 @@
 """One of several processes that do the same at the same moment: python -m tests.services.crowd
 
-It says "ready"; for each line it reads, the name of a job, it does that job with the Redis of REDIS_URL and answers
+It prints "ready"; for each line it reads, the name of a job, it does that job with the Redis of REDIS_URL and answers
 with a line of JSON.
 """
 

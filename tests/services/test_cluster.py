@@ -1,4 +1,4 @@
-"""Two real ClickHouse nodes answer as the engine in the process does."""
+"""Two real ClickHouse nodes give the same results as the embedded engine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several processes with one Redis are one product: nothing is counted twice, nobody is cut in pieces."""
+"""Several processes with one Redis act as one: nothing is counted twice, no visit is split."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Celery as it runs in earnest: a broker in Redis, two workers and two beats as processes of their own."""
+"""Celery as in production: a broker in Redis, two workers and two beats as processes of their own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Work for many accounts side by side: every account has its share, and nobody waits for the slowest."""
+"""Parallel work for many accounts: every account has a share, and none waits for the slowest."""
 
 import asyncio
 import threading

@@ -1,4 +1,4 @@
-"""The tracking code's page: is the code in the page, and did a first event arrive?"""
+"""The page of the tracking code: the check of a page, and waiting for the first event."""
 
 import threading
 from collections.abc import Iterator

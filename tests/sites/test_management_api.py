@@ -1,4 +1,4 @@
-"""The management API: sites, keys and members by session or authkey, and how it says no."""
+"""The management API: sites, keys and members by session or authkey, and its errors."""
 
 import pytest
 from django.test import Client

@@ -1,4 +1,4 @@
-"""Installations and accounts with more sites than one statement may name: nothing stops, nothing is left out."""
+"""More sites than one statement may name: every task and page still works, and leaves none out."""
 
 from __future__ import annotations
 

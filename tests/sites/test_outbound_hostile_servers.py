@@ -1,4 +1,4 @@
-"""Servers and addresses that mean harm: nothing but OutboundError comes of them, and no answer costs much memory."""
+"""Hostile servers and URLs cause only an OutboundError, and cost little memory."""
 
 import contextlib
 import dataclasses

@@ -1,4 +1,4 @@
-"""No way in: what a stranger typed may not reach the network this runs in, and may cost only so much."""
+"""Outbound requests cannot reach private networks, and are limited in time and size."""
 
 import contextlib
 import dataclasses

@@ -1,4 +1,4 @@
-"""Sites and keys from memory: right, fresh within two seconds, and still there when the database is not."""
+"""Sites and keys in memory: correct, at most two seconds old, and available during a database outage."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""Sites and their settings: what may be set, and what it then means."""
+"""Sites and their settings: which values are valid, and what they do."""
 
 import re
 

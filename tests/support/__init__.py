@@ -1,4 +1,4 @@
-"""Helpers of tests. What nearly every test needs is imported from here: `browse` makes traffic, `ask` asks about it."""
+"""Helpers of tests. What most tests need is imported from here: `browse` records a visit, `ask` executes a query."""
 
 from tests.support.pages import read_html
 from tests.support.traffic import (

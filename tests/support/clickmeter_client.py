@@ -1,4 +1,4 @@
-"""A program written for ClickMeter, as tests need it."""
+"""A client of the ClickMeter API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which members of ClickMeter's requests name something: read from the operations' table and the description.
+"""Which members of ClickMeter's requests refer to objects, read from the operations' table and the description.
 
 A member is written as clients write it: `groupId`, `typeTL.scripts[].id`; a parameter of the query as `?tags`, one of
 the address as `/{id}`.

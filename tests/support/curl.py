@@ -1,4 +1,4 @@
-"""Runs a `curl …` line of a text against the test client: the call as it stands, but for its host and keys."""
+"""Runs a `curl …` command of a text against the test client, unchanged except for its host and keys."""
 
 from __future__ import annotations
 

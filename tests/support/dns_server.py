@@ -1,4 +1,4 @@
-"""A DNS server in this process, over UDP: the product asks it instead of real ones."""
+"""A DNS server in this process, over UDP, which the product queries instead of real ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests to the collection endpoints in this process: the ASGI application itself, with nothing replaced."""
+"""Requests to the collection endpoints through the ASGI application, without a server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hits for tests of the pipeline: a site's configuration and a visitor, all ordinary unless said otherwise."""
+"""Hits for tests of the pipeline: a site's configuration and a visitor, with ordinary values unless changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A real HTTP server that misbehaves on demand: slow, resetting, endless, half, redirecting."""
+"""A real HTTP server that misbehaves on demand: slow, resetting, endless, incomplete, redirecting."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Traffic for tests, and questions about it: `browse` records a visit, `ask` asks the query engine."""
+"""Traffic for tests, and queries about it: `browse` records a visit, `ask` executes a query."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Amounts as people and programs write them, and what is stored of them at every endpoint."""
+"""Amounts in every usual spelling, and what every endpoint stores of them."""
 
 from collections.abc import Iterator
 from typing import Any

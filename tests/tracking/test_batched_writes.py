@@ -1,4 +1,4 @@
-"""Hits of one turn of the loop are written in one go before any of them is answered; what finds no room is told."""
+"""Hits of one iteration of the event loop are written at once before any is answered, or rejected without space."""
 
 from __future__ import annotations
 

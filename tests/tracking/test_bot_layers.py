@@ -1,4 +1,4 @@
-"""Who is set apart, by which sign; and who is not."""
+"""Which hits are quarantined as bots, by which check; and which are not."""
 
 from collections.abc import Iterator
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""in.php and its images: Clicky's beacons become the right events, and every answer is a proper one."""
+"""in.php and its images: Clicky's beacons become the right events, and every response is valid."""
 
 from collections.abc import Iterator
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Whatever is sent to the endpoints: a proper answer, never an error, and the ingestion audit balances."""
+"""Whatever is sent to the endpoints: a valid response, never an error, and the ingestion audit balances."""
 
 import asyncio
 import json

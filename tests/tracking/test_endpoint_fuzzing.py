@@ -1,4 +1,4 @@
-"""Any bytes in any parameter and header of every endpoint: a proper answer, no error of ours, a balanced audit."""
+"""Any bytes in any parameter and header of every endpoint: a valid response and a balanced ingestion audit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The server answers a GET at an endpoint without a task: the same answer as the application's, byte for byte."""
+"""The server answers a GET at an endpoint without a task, byte for byte as the application does."""
 
 from __future__ import annotations
 

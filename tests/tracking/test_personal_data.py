@@ -1,4 +1,4 @@
-"""A person's data is given out whole and erased everywhere."""
+"""A person's data is exported completely and erased everywhere."""
 
 from datetime import timedelta
 

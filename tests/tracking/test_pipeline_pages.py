@@ -1,4 +1,4 @@
-"""Which page an event is stored under, and what is cut from its address."""
+"""Under which page an event is stored, and what is removed from its URL."""
 
 from collections.abc import Iterator
 from urllib.parse import quote

@@ -1,4 +1,4 @@
-"""Places and networks: both shapes of record, tables of ranges, broken files."""
+"""Places and networks: both formats of records, tables of address ranges, broken files."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What is not stored, and the word it is counted under."""
+"""Which hits are rejected, and with which reason."""
 
 from collections.abc import Iterator
 

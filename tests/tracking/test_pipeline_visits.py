@@ -1,4 +1,4 @@
-"""Devices and visits: who is the same, and when a visit ends."""
+"""Devices and visits: which hits belong together, and when a visit ends."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Server-side logging at in.php: a server tells of its visitors (Clicky wire reference §3)."""
+"""Server-side logging at in.php: a server sends hits of its visitors (Clicky wire reference §3)."""
 
 from collections.abc import Iterator
 from typing import Any

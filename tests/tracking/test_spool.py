@@ -1,4 +1,4 @@
-"""The way into the store: nothing lost, nothing twice, whatever breaks."""
+"""The spool: no event is lost or stored twice, whatever fails."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""What is corrected counts as if it had always been so."""
+"""Corrections of stored events change every report."""
 
 from datetime import timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""What goes wrong with the store is said in one sentence."""
+"""Errors of the store are reported in one sentence."""
 
 import os
 import subprocess

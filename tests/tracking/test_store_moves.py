@@ -1,4 +1,4 @@
-"""Whoever is stopped while rows move between events and bots finds each row once: asked again, or finished later."""
+"""After an interrupted move between events and bots every row exists once: repeated, or finished later."""
 
 from __future__ import annotations
 

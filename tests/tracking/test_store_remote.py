@@ -1,4 +1,4 @@
-"""Commands reach the running server, which alone has the events open."""
+"""Management commands run in the server, which alone has the event store open."""
 
 import os
 import subprocess

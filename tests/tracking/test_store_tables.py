@@ -1,4 +1,4 @@
-"""What the store makes of events by itself."""
+"""What the store derives from events by itself."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""The committed tracker files are the ones their sources make, and they are small."""
+"""The committed tracker files equal a build of their sources, and are small."""
 
 from __future__ import annotations
 

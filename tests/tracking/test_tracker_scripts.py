@@ -1,4 +1,4 @@
-"""The tracker script and its parts: configured by one line, small on the wire, kept by caches."""
+"""The tracker script and its parts: configured by one line, compressed, cached."""
 
 import gzip
 import json

@@ -1,4 +1,4 @@
-"""The ClickMeter API keeps to its corrected description; each correction names the fact it rests on."""
+"""The ClickMeter API conforms to its corrected description; each correction has a reason."""
 
 from __future__ import annotations
 

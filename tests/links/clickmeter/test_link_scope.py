@@ -1,8 +1,8 @@
-"""The ClickMeter dialect: who names something out of their scope hears what somebody hears who names nothing.
+"""The ClickMeter dialect: an object out of the caller's scope is treated like one that does not exist.
 
-For every operation and every parameter and member that names something, both read from the table and the description:
-a guest who was not given it, and a stranger, are refused; nothing changes, nothing of it is told, and the answer is the
-one for a number that does not exist.
+For every operation, and every parameter and member that refers to an object (read from the operations and their
+description): a guest without a grant and a stranger are rejected, nothing changes or is revealed, and the answer is
+that for an id that does not exist.
 """
 
 from __future__ import annotations

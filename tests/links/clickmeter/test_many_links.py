@@ -1,4 +1,4 @@
-"""Numbers of very many links: every one counts, or the answer says that they are too many; never a silent part."""
+"""Numbers of very many links are complete, or an error says that there are too many; never silently truncated."""
 
 from __future__ import annotations
 

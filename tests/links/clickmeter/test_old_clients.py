@@ -1,4 +1,4 @@
-"""What clients written for ClickMeter send and expect beyond the description; bodies that nothing may fail on."""
+"""What clients written for ClickMeter send and expect beyond the description."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ClickMeter dialect: every operation for every sort of caller."""
+"""The ClickMeter dialect: every operation for every kind of caller."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lists ask the database as often for sixty rows as for ten: ClickMeter's operations, pages of links, other lists."""
+"""Lists need the same number of database queries for sixty rows as for ten: operations, pages of links, others."""
 
 from __future__ import annotations
 

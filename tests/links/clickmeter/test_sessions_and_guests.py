@@ -1,4 +1,4 @@
-"""The ClickMeter dialect: a whole session, what guests are shown, how requests are read."""
+"""The ClickMeter dialect: a typical session, what guests see, how requests are parsed."""
 
 from __future__ import annotations
 

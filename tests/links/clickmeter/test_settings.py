@@ -1,4 +1,4 @@
-"""What a program may set has an effect, or is refused, or is named in the documentation as kept for its own sake."""
+"""Every setting that a program sends has an effect, is rejected, or is documented as having no effect."""
 
 from __future__ import annotations
 

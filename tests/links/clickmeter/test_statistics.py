@@ -1,4 +1,4 @@
-"""Numbers of the ClickMeter dialect: one question has one answer, whichever operation asks it."""
+"""Numbers of the ClickMeter dialect are the same in every operation that returns them."""
 
 from __future__ import annotations
 

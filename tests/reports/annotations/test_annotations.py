@@ -1,4 +1,4 @@
-"""Notes and incidents on the graph."""
+"""Annotations and incidents on the graph."""
 
 from __future__ import annotations
 

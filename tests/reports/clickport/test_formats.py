@@ -1,4 +1,4 @@
-"""What /api/query writes follows the registry: decimals of money and rates, and no metric that a key can never see."""
+"""/api/query formats numbers as the registry says, and offers no metric that a key can never see."""
 
 from __future__ import annotations
 

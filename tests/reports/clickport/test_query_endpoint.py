@@ -1,4 +1,4 @@
-"""POST /api/query: any metrics by any dimensions, in Clickport's words and shapes."""
+"""POST /api/query: any metrics by any dimensions, with Clickport's names and shapes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clickport's GET endpoints: breakdowns, goals, realtime, the ledger, and addresses nobody answers."""
+"""Clickport's GET endpoints: breakdowns, goals, realtime, the ingestion audit, and unknown addresses."""
 
 from __future__ import annotations
 

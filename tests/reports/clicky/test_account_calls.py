@@ -1,4 +1,4 @@
-"""Clicky's account and white-label calls, and the links people kept."""
+"""Clicky's account and white-label calls, and redirects of its links."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""visitors-list and segmentation beside a naive evaluation over the raw list of visits."""
+"""visitors-list and segmentation equal a naive evaluation of the list of visits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Stats API understands its own words: whatever an answer shows can be asked for again."""
+"""Filters of the Stats API: every value in a response can be used as a filter."""
 
 from __future__ import annotations
 

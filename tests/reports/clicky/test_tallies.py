@@ -1,4 +1,4 @@
-"""The Stats API's tallies and popular types, days and hours, and what keeps strangers out."""
+"""The Stats API's tallies and popular types, days and hours, errors and limits."""
 
 from __future__ import annotations
 

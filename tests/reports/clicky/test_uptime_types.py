@@ -1,4 +1,4 @@
-"""Clicky's uptime types tell what the monitors saw."""
+"""Clicky's uptime types return the availability and incidents of monitors."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""A bot is set apart and brought back from the pages, every report follows, and what comes later is treated alike."""
+"""Marking a visitor as a bot and restoring one: every report follows, and later hits are treated alike."""
 
 from __future__ import annotations
 

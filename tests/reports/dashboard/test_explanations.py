@@ -1,4 +1,4 @@
-"""Every number explains itself: what it means, what it rests on, and the visits behind it."""
+"""The explanation of a number: its meaning, its filter, and the visits that it counts."""
 
 from __future__ import annotations
 

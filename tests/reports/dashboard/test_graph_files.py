@@ -1,4 +1,4 @@
-"""The graph as a file: an SVG that stands alone, with what the page shows."""
+"""The graph as an SVG file that needs no stylesheet, with what the page shows."""
 
 from __future__ import annotations
 

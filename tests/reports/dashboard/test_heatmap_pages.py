@@ -1,4 +1,4 @@
-"""Heatmaps in the dashboard and on the site's own pages: numbers, choices, who may see them, strangers' words."""
+"""Heatmaps in the dashboard and on measured pages: numbers, filters, permissions, escaped text."""
 
 from __future__ import annotations
 

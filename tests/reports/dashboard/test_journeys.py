@@ -1,4 +1,4 @@
-"""Journeys: pages before and after a way, beside a plain walk over the visits."""
+"""Journeys: pages before and after a path equal a naive evaluation of the visits."""
 
 from __future__ import annotations
 

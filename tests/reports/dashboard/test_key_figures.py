@@ -1,4 +1,4 @@
-"""The headline's numbers are the engine's, however few questions they are asked with."""
+"""Key figures equal the engine's numbers, although they need fewer queries."""
 
 from __future__ import annotations
 

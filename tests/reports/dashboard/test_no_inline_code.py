@@ -1,4 +1,4 @@
-"""No page runs a script or carries a style of its own: the policy forbids it, and nothing asks for it."""
+"""No page has inline scripts or styles, which the content security policy forbids."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Many sites as one sheet: only one's own, one question, and the keyboard's way from site to site."""
+"""The portfolio: only visible sites, one query, and switching sites by keyboard."""
 
 from __future__ import annotations
 

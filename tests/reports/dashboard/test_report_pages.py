@@ -1,4 +1,4 @@
-"""Sheets without JavaScript: what stands on them is what the engine answers, and every state is a link."""
+"""Reports without JavaScript: they show the engine's numbers, and every state is a link."""
 
 from __future__ import annotations
 

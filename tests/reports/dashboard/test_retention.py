@@ -1,4 +1,4 @@
-"""Retention: cohorts beside a plain walk over random visits, and what the page says, draws and refuses to draw."""
+"""Retention: cohorts equal a naive evaluation of random visits, and what the page shows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Spy: its lines name their visitors and obey the page's filters, in the list and in the stream alike."""
+"""Spy: rows show the names of visitors and follow the page's filters, in the list and in the stream."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The bars of a table are of the column it is sorted by, and a second line has a scale of its own."""
+"""Bars of a table show the column it is sorted by; a second line has its own scale."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Everything on a page was written by a stranger: shown as text, linked only where safe, exported harmless."""
+"""Text of strangers: escaped on pages, linked only where safe, harmless in exports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whoever reads a page is shown only links that open and forms that are taken."""
+"""Readers are shown only links that open and forms that are accepted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Visits, visitors, Spy, goals, ledger and bots as pages."""
+"""Pages of visits, visitors, Spy, goals, the ingestion audit and bots."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reports by mail: the dashboard's numbers, once per closed period, stopped in one click."""
+"""Digests: the dashboard's numbers, sent once per closed period, unsubscribed with one click."""
 
 from datetime import UTC, datetime, timedelta
 

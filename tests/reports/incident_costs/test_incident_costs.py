@@ -1,4 +1,4 @@
-"""Incidents are priced in visits and revenue against the same clock times of the weekday's last four weeks."""
+"""The cost of incidents in visits and revenue, from the same times of the weekday in the last four weeks."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""What changed between two periods, also where a value is among the first on one side only or one of very many."""
+"""Drivers of a change between two periods, also for values in one list only and for dimensions of many values."""
 
 from __future__ import annotations
 

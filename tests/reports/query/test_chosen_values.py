@@ -1,4 +1,4 @@
-"""Rows of a few chosen values are the rows that a whole breakdown has of them."""
+"""Rows of chosen values equal those of the complete breakdown."""
 
 from __future__ import annotations
 

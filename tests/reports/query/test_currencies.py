@@ -1,4 +1,4 @@
-"""Amounts of different currencies are never added, and each is written with its currency's own decimals."""
+"""Amounts of different currencies are never added, and each has the decimals of its currency."""
 
 from __future__ import annotations
 

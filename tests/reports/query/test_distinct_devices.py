@@ -1,4 +1,4 @@
-"""Distinct visitors counted over the devices of closed days are those that events tell, whatever else is asked."""
+"""Distinct visitors from rollups of devices equal those from events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A filter held against one event in memory says what the store says of the same event."""
+"""A filter evaluated on one event in memory gives the same result as in the store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No question reads what has not changed, and no answer outlives its data."""
+"""Unchanged data is not queried again, and no cached result is used after its data changed."""
 
 from __future__ import annotations
 

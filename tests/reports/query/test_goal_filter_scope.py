@@ -1,4 +1,4 @@
-"""What a goal in a filter chooses: which events its conversions are counted in, and which visits everything else."""
+"""A goal in a filter: which events count as its conversions, and which visits the other metrics are of."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Questions asked together are answered as if each were asked alone."""
+"""Queries executed together give the same results as single queries."""
 
 from __future__ import annotations
 

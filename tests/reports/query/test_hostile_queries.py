@@ -1,4 +1,4 @@
-"""Everything that can be asked is answered or refused by a sentence: the whole matrix, and what the hostile send."""
+"""Every possible query is answered or rejected with a message: all combinations, and hostile input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Metrics of tracked links beside a naive evaluation, and no metric without one."""
+"""Metrics of tracked links equal a naive evaluation, and every metric has one."""
 
 from __future__ import annotations
 

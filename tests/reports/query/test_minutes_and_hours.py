@@ -1,4 +1,4 @@
-"""The last half hour by minutes, and the day by all of its hours."""
+"""The last half hour by minutes, and the hours of a day."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Filters on dimensions that are numbers compare as numbers, and with no other text than the number itself."""
+"""Filters on numeric dimensions compare numbers."""
 
 from __future__ import annotations
 

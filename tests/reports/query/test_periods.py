@@ -1,4 +1,4 @@
-"""Periods as people say them, clocks that change, gaps, comparisons, order, totals and pages."""
+"""Named periods, clock changes, gaps, comparisons, order, totals and pages."""
 
 from __future__ import annotations
 

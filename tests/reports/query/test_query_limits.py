@@ -1,4 +1,4 @@
-"""QUERY_LIMITS: what one question to the event store may take is the operator's choice."""
+"""QUERY_LIMITS: the operator limits what one query to the event store may take."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever is asked of whatever happened: the engine says what plain Python says over the list of events."""
+"""Random queries about random events: the engine equals the naive engine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rollups say what events say, in every zone, however late an event comes; estimates stay within what they claim."""
+"""Rollups equal events, in every time zone, however late an event comes; estimates are within their stated error."""
 
 from __future__ import annotations
 

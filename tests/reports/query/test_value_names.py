@@ -1,4 +1,4 @@
-"""A value has a code and a name: whoever asks, by either, gets one number; what names nothing is refused."""
+"""Values can be given by code or name with the same result; unknown values are rejected."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Shared links: who opens them, what they show, and what they keep to themselves."""
+"""Shared links: who can open them, what they show, and what they hide."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nothing is sent to an address before whoever reads it agreed, nor after they said no."""
+"""Nothing is sent to an address before its reader has confirmed it, nor after they stopped it."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Alerts watch, throttle and deliver: mail at most once, hooks at least once with one id."""
+"""Alerts: conditions, pauses and delivery; mail at most once, webhooks at least once with one id."""
 
 import asyncio
 import dataclasses

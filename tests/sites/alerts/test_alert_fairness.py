@@ -1,4 +1,4 @@
-"""Messages of one account, however broken or slow, hold up nobody else's, and each is given up some day."""
+"""Broken or slow messages of one account do not delay others, and are given up after a day."""
 
 import dataclasses
 import json

@@ -1,4 +1,4 @@
-"""Availability is a share of the time that was watched; what nobody checked is neither up nor down."""
+"""Availability is a share of the watched time; unchecked time is neither up nor down."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Certificates: their end is on the monitor's page, and uptime alerts warn before it, once for each number of days."""
+"""Certificates: their expiry is on the monitor's page, and uptime alerts warn once for each number of days."""
 
 import dataclasses
 import json

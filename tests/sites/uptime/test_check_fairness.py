@@ -1,4 +1,4 @@
-"""One tenant's monitors, however many and however slow, do not delay another one's checks."""
+"""Many or slow monitors of one account do not delay the checks of another."""
 
 import asyncio
 import dataclasses

@@ -1,4 +1,4 @@
-"""A round of checks: claimed once, judged right, incidents told once, hours counted."""
+"""A round of checks: monitors are claimed once, incidents notified once, hours counted."""
 
 import dataclasses
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""What a monitor expects: words are found in any character set, and what no answer can meet is refused."""
+"""Expectations of a monitor: words in any character set, and which expectations are rejected as impossible."""
 
 import dataclasses
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""What may not be asked is refused where it is typed, and is no outage where it turns up later."""
+"""Private addresses are rejected when a monitor is saved, and are no outage when they occur later."""
 
 import dataclasses
 from datetime import UTC, datetime, timedelta

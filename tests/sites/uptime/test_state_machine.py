@@ -1,4 +1,4 @@
-"""A monitor's story under any clock: confirmed before told, told once, right durations."""
+"""States of a monitor under any clock: confirmed before notified, notified once, right durations."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise

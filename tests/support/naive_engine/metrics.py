@@ -1,4 +1,4 @@
-"""The metrics, made of the counts of `tests.support.naive_engine.counts`."""
+"""The metrics, computed from the counts of `tests.support.naive_engine.counts`."""
 
 from __future__ import annotations
 
