@@ -10,7 +10,7 @@ from accounts.branding import DEFAULT_BRAND, PRODUCT_NAME, find_brand_by_host, l
 from accounts.models import Account, Membership, Purpose, User
 from accounts.services import account_brand_set
 from accounts.services.invitations import create_setup_link
-from tests.support import prove_host
+from tests.support import verify_host
 
 HOST = "stats.agency.example"
 BRAND = {"host": HOST, "name": "Agency Numbers", "logo": "https://agency.example/logo.svg", "accent": "#0A7F5A"}
@@ -24,7 +24,7 @@ PAGES = [
 def branded(account: Account, alice: User) -> Account:
     cache.clear()
     account_brand_set(account=account, **BRAND)
-    prove_host(account, HOST, Purpose.BRAND)
+    verify_host(account, HOST, Purpose.BRAND)
     return account
 
 

@@ -25,7 +25,7 @@ from links.services.domains import domain_create, domain_delete
 from sites.models import Site
 from sites.services import site_create, site_delete, site_update
 from tests.support.dns_server import DnsServer, dns_server
-from tests.support.links import Browser, learn, make
+from tests.support.links import Browser, create_link, refresh_caches
 
 pytestmark = pytest.mark.django_db
 HOST = "go.shop.test"
@@ -112,7 +112,7 @@ def test_a_claim_is_pending_until_the_record_names_the_account(account: Account,
     domain_create(account=account, name="GO.shop.test.")
     claims_check(now=clock.now())
     assert state(account) == "pending" and not HostOwner.objects.exists()
-    dns.prove(HOST, account.pk)
+    dns.name_accounts(HOST, account.pk)
     check_all()
     assert state(account) == "dns" and HostOwner.objects.get(host=HOST).account == account
 
@@ -120,7 +120,7 @@ def test_a_claim_is_pending_until_the_record_names_the_account(account: Account,
 def test_of_several_pending_claims_on_a_host_one_is_verified(account: Account, other: Account, dns: DnsServer) -> None:
     for each in (account, other):
         domain_create(account=each, name=HOST)
-    dns.prove(HOST, other.pk)
+    dns.name_accounts(HOST, other.pk)
     check_all()
     assert (state(account), state(other)) == ("pending", "dns")
 
@@ -129,10 +129,10 @@ def test_a_host_whose_record_names_two_accounts_stays_with_its_owner(
     account: Account, other: Account, dns: DnsServer
 ) -> None:
     domain_create(account=account, name=HOST)
-    dns.prove(HOST, account.pk)
+    dns.name_accounts(HOST, account.pk)
     check_all()
     domain_create(account=other, name=HOST)
-    dns.prove(HOST, account.pk, other.pk)
+    dns.name_accounts(HOST, account.pk, other.pk)
     check_all()
     assert (state(account), state(other)) == ("dns", "pending")
     assert "Remove that account" in HostClaim.objects.get(account=other, host=HOST).check_result
@@ -143,10 +143,10 @@ def test_a_host_is_transferred_when_its_record_names_another_account(
 ) -> None:
     for purpose in (Purpose.LINKS, Purpose.SITE):
         host_claim(account=account, host=HOST, purpose=purpose)
-    dns.prove(HOST, account.pk)
+    dns.name_accounts(HOST, account.pk)
     check_all()
     host_claim(account=other, host=HOST, purpose=Purpose.BRAND)
-    dns.prove(HOST, other.pk)
+    dns.name_accounts(HOST, other.pk)
     HostClaim.objects.filter(account=other, host=HOST).update(next_check=clock.now())
     claims_check(now=clock.now())
     assert [state(account, purpose=purpose) for purpose in (Purpose.LINKS, Purpose.SITE)] == ["pending", "pending"]
@@ -158,7 +158,7 @@ def test_a_host_approved_by_the_operator_is_not_transferred_by_dns(
 ) -> None:
     assert host_provision(account=account, host=HOST, purpose=Purpose.SITE)
     domain_create(account=other, name=HOST)
-    dns.prove(HOST, other.pk)
+    dns.name_accounts(HOST, other.pk)
     check_all()
     assert (state(account, purpose=Purpose.SITE), state(other)) == ("operator", "pending")
     assert "operator" in HostClaim.objects.get(account=other, host=HOST).check_result
@@ -223,15 +223,15 @@ def test_of_two_simultaneous_verifications_one_succeeds(account: Account, other:
 
 def test_a_deleted_domain_releases_its_host_and_keeps_its_aliases(account: Account, other: Account, dns: Any) -> None:
     theirs = domain_create(account=other, name=HOST)
-    dns.prove(HOST, other.pk)
+    dns.name_accounts(HOST, other.pk)
     check_all()
     domain_delete(domain=theirs)
     assert state(other) == "none" and not HostOwner.objects.exists()
-    dns.prove(HOST, account.pk)
+    dns.name_accounts(HOST, account.pk)
     mine = domain_create(account=account, name=HOST)
     check_all()
-    learn()
-    make(account, "offer", domain=mine)
+    refresh_caches()
+    create_link(account, "offer", domain=mine)
     assert state(account) == "dns" and Browser().open("/offer", host=HOST).status == 301
     again = domain_create(account=other, name=HOST)
     assert again.pk == theirs.pk and state(other) == "pending"
@@ -267,7 +267,7 @@ def test_a_verification_ends_after_days_without_a_record_but_not_by_a_dns_outage
     account: Account, dns: DnsServer
 ) -> None:
     host_claim(account=account, host=HOST, purpose=Purpose.LINKS)
-    dns.prove(HOST, account.pk)
+    dns.name_accounts(HOST, account.pk)
     check_all()
     now = clock.now()
     dns.broken.add(f"_footfall.{HOST}")
@@ -275,13 +275,13 @@ def test_a_verification_ends_after_days_without_a_record_but_not_by_a_dns_outage
         check_all(now + timedelta(days=days))
     assert state(account) == "dns"
     dns.broken.clear()
-    dns.prove(HOST)
+    dns.name_accounts(HOST)
     check_all(now + timedelta(days=8))
     check_all(now + timedelta(days=10))
     assert state(account) == "dns" and "ends on" in HostClaim.objects.get().check_result
-    dns.prove(HOST, account.pk)
+    dns.name_accounts(HOST, account.pk)
     check_all(now + timedelta(days=10, hours=6))
-    dns.prove(HOST)
+    dns.name_accounts(HOST)
     check_all(now + timedelta(days=11))
     check_all(now + timedelta(days=13))
     assert state(account) == "dns"  # the days begin anew
@@ -298,7 +298,7 @@ def test_pending_claims_are_checked_less_and_less_often_and_verified_ones_daily(
         at = created + timedelta(minutes=age)
         check_all(at)
         assert abs(HostClaim.objects.get().next_check - at - timedelta(minutes=pause)) < timedelta(seconds=5)
-    dns.prove(HOST, account.pk)
+    dns.name_accounts(HOST, account.pk)
     check_all(created)
     assert HostClaim.objects.get().next_check == created + timedelta(days=1)
     assert claims_check(now=created + timedelta(hours=23)) == 0
@@ -311,7 +311,7 @@ def test_claims_of_one_account_do_not_delay_those_of_others(
     for number in range(10):
         host_claim(account=other, host=f"{number}.flood.test", purpose=Purpose.LINKS)
     host_claim(account=account, host=HOST, purpose=Purpose.LINKS)
-    dns.prove(HOST, account.pk)
+    dns.name_accounts(HOST, account.pk)
     assert claims_check(now=clock.now()) == 6
     assert state(account) == "dns"
 
@@ -321,7 +321,7 @@ def test_one_failing_lookup_does_not_stop_the_others(
 ) -> None:
     for each, host in ((other, "bad.test"), (account, HOST)):
         host_claim(account=each, host=host, purpose=Purpose.LINKS)
-        dns.prove(host, each.pk)
+        dns.name_accounts(host, each.pk)
 
     def failing(host: str) -> frozenset[int]:
         if host == "bad.test":
@@ -353,7 +353,7 @@ def test_the_domains_page_shows_the_record_and_check_now_verifies_it(
     domain = Domain.objects.get(account=account)
     page = client.get("/links/domains").content.decode()
     assert "Not verified yet" in page and f"_footfall.{HOST}" in page and f"account={account.pk}<" in page
-    dns.prove(HOST, account.pk)
+    dns.name_accounts(HOST, account.pk)
     dns.addresses[HOST] = ["127.0.0.1"]
     client.post(f"/links/domains/{domain.pk}", {"check": "1"})
     page = client.get("/links/domains").content.decode()
@@ -368,7 +368,7 @@ def test_the_white_label_is_shown_once_its_host_is_verified(
     page = client.get("/account/brand").content.decode()
     assert "Not verified yet" in page and "_footfall.stats.shop.test" in page
     assert find_brand_by_host("stats.shop.test") == DEFAULT_BRAND and load_brand(account) == DEFAULT_BRAND
-    dns.prove("stats.shop.test", account.pk)
+    dns.name_accounts("stats.shop.test", account.pk)
     client.post("/account/brand/check")
     page = client.get("/account/brand", headers={"host": "stats.shop.test"}).content.decode()
     assert "Verified by its DNS record" in page and "Shop Numbers" in page and "footfall" not in page.lower()
@@ -383,7 +383,7 @@ def test_a_sites_settings_show_the_verification_of_its_domain(
     site: Site = site_create(account=account, domain="shop.test")
     path = f"/sites/{site.pk}/settings"
     assert "_footfall.shop.test" in client.get(f"{path}/general").content.decode()
-    dns.prove("shop.test", account.pk)
+    dns.name_accounts("shop.test", account.pk)
     client.post(f"{path}/domain-check")
     assert "Verified by its DNS record" in client.get(f"{path}/general").content.decode()
 

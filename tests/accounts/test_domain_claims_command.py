@@ -17,7 +17,7 @@ from sites import site_cache
 from sites.models import Site
 from sites.services import site_create
 from tests.support import asgi
-from tests.support.links import learn, make
+from tests.support.links import create_link, refresh_caches
 
 pytestmark = pytest.mark.django_db
 HOST = "go.shop.test"
@@ -90,8 +90,8 @@ def test_a_running_server_loads_an_approval_at_its_next_refresh(
     domain = domain_create(account=account, name=HOST)
     account_brand_set(account=account, host="stats.shop.test", name="Shop Numbers")
     site = site_create(account=account, domain="shop.test")
-    make(account, "offer", domain=domain)
-    learn()
+    create_link(account, "offer", domain=domain)
+    refresh_caches()
 
     def look() -> list[bool]:
         site_cache.catch_up()

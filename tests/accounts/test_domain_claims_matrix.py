@@ -35,10 +35,10 @@ from tests.accounts.domain_claim_cases import (
     create_unrefused_rows,
     served,
 )
-from tests.support import asgi, prove_host
+from tests.support import asgi, verify_host
 from tests.support.dns_server import dns_server
-from tests.support.links import learn, make
-from tests.test_architecture import ROOT, sources
+from tests.support.links import create_link, refresh_caches
+from tests.test_architecture import ROOT, list_sources
 
 pytestmark = pytest.mark.django_db
 
@@ -60,8 +60,8 @@ def set_up_installation(settings: Any, account: Account) -> None:
     domain = domain_create(account=account, name=LINKS)
     site_create(account=account, domain=SITE)
     for host, purpose in HELD.items():
-        prove_host(account, host, purpose)
-    make(account, "hers", domain=domain, url="https://x.test/from-alice")
+        verify_host(account, host, purpose)
+    create_link(account, "hers", domain=domain, url="https://x.test/from-alice")
 
 
 @pytest.fixture
@@ -127,13 +127,13 @@ def test_a_free_host_is_served_only_once_it_is_verified(claimant: Claimant, way:
     WAYS[way].claim(claimant, FREE)
     create_unrefused_rows(claimant, FREE, purpose)
     assert served(claimant, FREE) == []
-    prove_host(claimant.account, FREE, purpose)
+    verify_host(claimant.account, FREE, purpose)
     assert served(claimant, FREE, purpose) == [function.__name__ for function in SERVED[purpose]]
 
 
 @pytest.mark.parametrize("host", ["blog.alice.example", "example", "alice.example.evil.example"])
 def test_hosts_above_or_below_a_verified_site_do_not_belong_to_it(host: str, account: Account) -> None:
-    learn()
+    refresh_caches()
     body = b'{"url":"https://%s/x"}' % host.encode()
     answer = asgi.browser_request("/api/event", host=BASE, method="POST", body=body, content_type="application/json")
     assert answer.status == 401
@@ -142,7 +142,7 @@ def test_hosts_above_or_below_a_verified_site_do_not_belong_to_it(host: str, acc
 def test_a_former_link_domain_stays_reserved(claimant: Claimant, settings: Any) -> None:
     settings.LINK_DOMAIN = "new.saas.example"
     system_domain()
-    learn()
+    refresh_caches()
     for way in WAYS.values():
         assert "belongs to this installation itself" in way.claim(claimant, SHARED)
 
@@ -153,7 +153,7 @@ def test_a_former_link_domain_stays_reserved(claimant: Claimant, settings: Any) 
 def callers_of(name: str) -> set[str]:
     """Functions of the product that call `name`."""
     callers = set()
-    for text in (text for file_name in sources() if name in (text := (ROOT / file_name).read_text())):
+    for text in (text for file_name in list_sources() if name in (text := (ROOT / file_name).read_text())):
         for function in ast.walk(ast.parse(text)):
             if isinstance(function, ast.FunctionDef):
                 calls = (node.func for node in ast.walk(function) if isinstance(node, ast.Call))
@@ -173,7 +173,7 @@ def test_every_function_that_claims_a_host_has_a_case() -> None:
 def test_only_the_operator_verifies_without_dns() -> None:
     assert callers_of("host_provision") == {"_claim_domain", "site_provision", "create_links"}
     assert callers_of("claim_approve") == {"approve", "host_provision"}
-    files = {name for name in sources() if "by_operator=True" in (ROOT / name).read_text()}
+    files = {name for name in list_sources() if "by_operator=True" in (ROOT / name).read_text()}
     assert files == {"sites/services.py", "config/demo/shop.py"}
 
 

@@ -30,8 +30,8 @@ from sites.models import ApiKey, Site
 from sites.services import api_key_create, site_create, site_update
 from sites.uptime.services import monitor_create
 from tests.conftest import member
-from tests.support import logged_in
-from tests.support.clickmeter_client import Program, master
+from tests.support import log_in
+from tests.support.clickmeter_client import Program, use_account_key
 
 pytestmark = pytest.mark.django_db
 
@@ -43,7 +43,7 @@ def no_attempts_yet() -> None:
 
 @pytest.fixture
 def inside(alice: User) -> Client:
-    return logged_in(alice)
+    return log_in(alice)
 
 
 def exposed() -> set[tuple[str, int, str]]:
@@ -61,7 +61,7 @@ def test_the_account_key_is_exposed_when_an_owner_is_demoted(inside: Client, acc
     olga = member(account, "olga", Role.OWNER).memberships.get()
     assert api(inside, "patch", f"members/{olga.pk}", {"role": "admin"}).status_code == 200
     assert exposed() == {("account", account.pk, "Olga (olga@example.com)")}
-    erin = logged_in(member(account, "erin", Role.ADMIN))
+    erin = log_in(member(account, "erin", Role.ADMIN))
     page, (row,) = erin.get("/account/team").content.decode(), ExposedKey.objects.all()
     assert "an owner can replace it" in page
     erin.post(f"/account/team/keys/{row.pk}/replace")
@@ -182,8 +182,8 @@ def test_a_guest_without_write_access_could_read_no_webhook_secret(inside: Clien
 
 def test_open_invitations_and_mails_of_alerts_end_with_the_person(inside: Client, account, site, charlie) -> None:
     erin = member(account, "erin", Role.ADMIN)
-    logged_in(erin).post("/account/team", {"email": "second@erin.example", "role": "admin"})
-    logged_in(charlie).post("/account/team", {"email": "his@charlie.example", "role": "admin"})
+    log_in(erin).post("/account/team", {"email": "second@erin.example", "role": "admin"})
+    log_in(charlie).post("/account/team", {"email": "his@charlie.example", "role": "admin"})
     for target in ("Erin@example.com", "ops@example.com"):
         Channel.objects.create(account=account, kind="email", name=target, target=target)
     page = inside.get(f"/account/team/{erin.memberships.get().pk}").content.decode()
@@ -209,7 +209,7 @@ def test_only_access_within_this_account_ends(inside: Client, account, site, cha
 
 def test_a_guest_promoted_to_member_gets_a_new_own_key(inside: Client, account, bob) -> None:
     guest = bob.memberships.get()
-    allowed_count = master(account).get(f"/account/guests/{guest.pk}")["apiKey"]
+    allowed_count = use_account_key(account).get(f"/account/guests/{guest.pk}")["apiKey"]
     assert Program(allowed_count).call("GET", "/account").status_code == 200
     api(inside, "patch", f"members/{guest.pk}", {"role": "owner"})
     assert Program(allowed_count).call("GET", "/account").status_code == 401
@@ -217,7 +217,7 @@ def test_a_guest_promoted_to_member_gets_a_new_own_key(inside: Client, account, 
 
 def test_a_member_replaces_their_own_key(account, alice) -> None:
     erin = member(account, "erin", Role.EDITOR)
-    client, old = logged_in(erin), erin.memberships.get().authkey
+    client, old = log_in(erin), erin.memberships.get().authkey
     assert old in client.get("/account/own-key").content.decode()
     assert client.post("/account/own-key", {"next": "/links/toolbox"})["Location"] == "/links/toolbox"
     assert Program(old).call("GET", "/account").status_code == 401
@@ -259,7 +259,7 @@ def test_a_guest_with_write_access_to_one_site_sees_no_secret_of_the_account(acc
     monitor = monitor_create(site=more, url="https://more.example/")
     dave = member(account, "dave", Role.GUEST)
     Grant.objects.create(membership=dave.memberships.get(), kind="site", object_id=site.pk, right=Right.WRITE)
-    client = logged_in(dave)
+    client = log_in(dave)
     hidden = (
         account.authkey, more.sitekey, more.sitekey_admin, "more.example", "hidden-link", *SECRETS.values(),
         account.memberships.get(user=alice).authkey,
@@ -326,7 +326,7 @@ def test_objects_of_other_accounts_cannot_be_granted(inside: Client, bob, charli
 
 def test_keys_of_guests_are_exposed_when_an_editor_leaves(inside: Client, account, site, bob) -> None:
     erin, guest = member(account, "erin", Role.EDITOR).memberships.get(), bob.memberships.get()
-    master(account).post(f"/account/guests/{guest.pk}", {"extendedGrants": {"allowAllGrants": True}})
+    use_account_key(account).post(f"/account/guests/{guest.pk}", {"extendedGrants": {"allowAllGrants": True}})
     (listed,) = Program(erin.authkey).get("/account/guests?_expand=true")["entities"]
     assert api(inside, "delete", f"members/{erin.pk}").status_code == 204
     assert Program(listed["apiKey"]).get("/datapoints") == {"entities": []}
@@ -352,7 +352,7 @@ def test_keys_of_guests_are_not_exposed_when_a_viewer_or_a_guest_leaves(inside: 
 def test_invitations_to_become_owner_end_when_their_sender_is_demoted(inside: Client, account) -> None:
     olga = member(account, "olga", Role.OWNER)
     for email, role in (("second@example.org", "owner"), ("third@example.org", "admin")):
-        api(logged_in(olga), "post", "members", {"email": email, "role": role})
+        api(log_in(olga), "post", "members", {"email": email, "role": role})
     assert api(inside, "patch", f"members/{olga.memberships.get().pk}", {"role": "admin"}).status_code == 200
     assert [row.email for row in Invitation.objects.open()] == ["third@example.org"]
     (link, _) = [re.search(r"/join/\w+", str(letter.body))[0] for letter in mail.outbox]

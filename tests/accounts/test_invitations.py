@@ -22,9 +22,9 @@ from links.services.groups import group_create
 from sites.models import Site
 from sites.services import site_create
 from tests.conftest import PASSWORD
-from tests.support import logged_in
-from tests.support.clickmeter_client import Program, master
-from tests.support.clickmeter_client import guest as program_of
+from tests.support import log_in
+from tests.support.clickmeter_client import Program, use_account_key
+from tests.support.clickmeter_client import use_own_key as program_of
 from tests.support.members import may_in_account
 
 pytestmark = pytest.mark.django_db
@@ -40,7 +40,7 @@ def no_attempts_yet() -> None:
 
 @pytest.fixture
 def inside(alice: User) -> Client:
-    return logged_in(alice)
+    return log_in(alice)
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def by_guests_page(client: Client, account: Account, site: Site) -> None:
 
 
 def by_clickmeter(client: Client, account: Account, site: Site) -> None:
-    master(account).post("/account/guests", {"email": ZOE, "name": "Z", "password": "chosen by somebody else"})
+    use_account_key(account).post("/account/guests", {"email": ZOE, "name": "Z", "password": "chosen by somebody else"})
     grant_set(membership=account.memberships.pending().get(), kind="site", object_id=site.pk, right="read")
 
 
@@ -191,7 +191,7 @@ def test_an_invitation_can_be_resent_with_a_new_link_and_revoked(inside: Client,
 
 def test_a_pending_guest_can_be_invited_again_or_removed(inside: Client, account, on_commit) -> None:
     with on_commit():
-        guest = master(account).post("/account/guests", {"email": ZOE, "name": "Zoe's blog"})
+        guest = use_account_key(account).post("/account/guests", {"email": ZOE, "name": "Zoe's blog"})
     first = mailed()
     page = inside.get("/account/team").content.decode()
     assert page.count(ZOE) == 1, "among those invited, not among the members"
@@ -213,8 +213,8 @@ def test_invitations_per_day_are_limited_over_all_pages_and_apis(inside: Client,
     inside.post(f"/account/invitations/{Invitation.objects.get().pk}/revoke")
     inside.post(f"/sites/{site.pk}/settings/team", {"email": "two@example.org", "right": "read"})
     inside.post(f"/account/invitations/{Invitation.objects.open().get().pk}/renew")
-    guest = master(account).post("/account/guests", {"email": "three@example.org"})
-    master(account).delete(f"/account/guests/{guest['id']}")
+    guest = use_account_key(account).post("/account/guests", {"email": "three@example.org"})
+    use_account_key(account).delete(f"/account/guests/{guest['id']}")
     assert len(mail.outbox) == 3  # the fourth waits for its transaction
     refused = inside.post("/account/team", {"email": "four@example.org", "role": "viewer"})
     assert "4 invitations in 24 hours" in refused.content.decode()
@@ -222,7 +222,7 @@ def test_invitations_per_day_are_limited_over_all_pages_and_apis(inside: Client,
     inside.post(f"/account/invitations/{Invitation.objects.open().get().pk}/renew")
     body = {"email": "four@example.org", "role": "viewer"}
     assert inside.post("/api/v1/members", body, content_type="application/json").status_code == 400
-    assert master(account).call("POST", "/account/guests", {"email": "four@example.org"}).status_code == 400
+    assert use_account_key(account).call("POST", "/account/guests", {"email": "four@example.org"}).status_code == 400
     assert len(mail.outbox) == 3 and not User.objects.filter(email="four@example.org").exists()
     Invitation.objects.update(created=timezone.now() - timedelta(hours=25))
     inside.post("/account/team", {"email": "four@example.org", "role": "viewer"})
@@ -235,8 +235,8 @@ def test_pending_guests_count_towards_the_limit_of_guests(inside: Client, accoun
     inside.post("/links/guests", {"email": "one@example.org"})
     by_site(inside, account, site)
     assert "2 guests" in inside.post("/account/team", {"email": "x@example.org", "role": "guest"}).content.decode()
-    assert master(account).call("POST", "/account/guests", {"email": "x@example.org"}).status_code == 400
-    assert master(account).get("/account/plan")["maximumGuests"] == 2
+    assert use_account_key(account).call("POST", "/account/guests", {"email": "x@example.org"}).status_code == 400
+    assert use_account_key(account).get("/account/plan")["maximumGuests"] == 2
 
 
 # -- the guest's key ----------------------------------------------------------------------------------------------
@@ -244,13 +244,13 @@ def test_pending_guests_count_towards_the_limit_of_guests(inside: Client, accoun
 
 def test_a_guests_own_key_reads_the_accounts_links_before_they_accept(account, alice, site) -> None:
     group = group_create(account=account, name="Partners")
-    guest = master(account).post("/account/guests", {"email": "bob@example.org", "name": "Bob's blog"})
+    guest = use_account_key(account).post("/account/guests", {"email": "bob@example.org", "name": "Bob's blog"})
     body = {"action": "add", "id": group.pk, "verb": "r"}
-    master(account).post(f"/account/guests/{guest['id']}/group/permissions/patch", body)
+    use_account_key(account).post(f"/account/guests/{guest['id']}/group/permissions/patch", body)
     theirs = program_of(Membership.objects.get(pk=guest["id"]))
     assert theirs.get(f"/groups/{group.pk}")["name"] == "Partners"
     assert theirs.get("/account")["firstName"] == "Bob's blog"
-    master(account).delete(f"/account/guests/{guest['id']}")
+    use_account_key(account).delete(f"/account/guests/{guest['id']}")
     assert theirs.call("GET", "/account").status_code == 401
 
 
@@ -259,7 +259,7 @@ def test_a_guests_own_key_reads_the_accounts_links_before_they_accept(account, a
 
 def test_a_pending_guest_made_viewer_accepts_both_with_one_link(inside: Client, account, site, on_commit) -> None:
     with on_commit():
-        guest = master(account).post("/account/guests", {"email": ZOE})
+        guest = use_account_key(account).post("/account/guests", {"email": ZOE})
     key = guest["apiKey"]
     inside.post("/account/team", {"email": ZOE, "role": "viewer"})
     Client().post(mailed(), NEW)
@@ -274,7 +274,7 @@ def test_another_user_who_opens_the_link_is_warned_and_can_join_as_themselves(
 ) -> None:
     with on_commit():
         by_clickmeter(inside, account, site)
-    link, visitor = mailed(), logged_in(charlie)
+    link, visitor = mailed(), log_in(charlie)
     page = visitor.get(link).content.decode()
     assert ZOE in page and charlie.email in page
     visitor.post(link)
@@ -295,7 +295,7 @@ def test_a_member_who_opens_another_persons_link_changes_nothing(inside: Client,
 def test_a_guest_invited_by_a_second_address_keeps_both_grants(inside: Client, account, site, bob) -> None:
     more = site_create(account=account, domain="more.example")
     inside.post(f"/sites/{more.pk}/settings/team", {"email": "bob@work.example", "right": "read"})
-    logged_in(bob).post(mailed())
+    log_in(bob).post(mailed())
     for row in (site, more):
         assert may_on_object(bob, account, "site", row.pk, "view")
     assert bob.memberships.count() == 1
@@ -347,7 +347,7 @@ def test_an_invitation_does_not_reactivate_a_disabled_user(inside: Client, accou
 
 
 def test_an_invited_person_who_resets_a_password_has_no_access_before_accepting(account, alice) -> None:
-    master(account).post("/account/guests", {"email": ZOE, "extendedGrants": {"allowAllGrants": True}})
+    use_account_key(account).post("/account/guests", {"email": ZOE, "extendedGrants": {"allowAllGrants": True}})
     visitor = Client()
     visitor.post("/password/reset", {"email": ZOE})
     path = re.search(r"/password/reset/\S+", str(mail.outbox[-1].body))[0]
@@ -359,7 +359,7 @@ def test_an_invited_person_who_resets_a_password_has_no_access_before_accepting(
 
 def test_an_operator_can_create_a_user_for_an_invited_address(account, alice) -> None:
     for email in (ZOE, "yan@example.org"):
-        master(account).post("/account/guests", {"email": email})
+        use_account_key(account).post("/account/guests", {"email": email})
     call_command("createuser", ZOE, password=NEW["password"], stdout=StringIO())
     call_command(
         "provision", email="yan@example.org", password=NEW["password"], account="Yan's", domain="yan.example",

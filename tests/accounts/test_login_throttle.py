@@ -23,7 +23,7 @@ from reports.sharing.views import SHARE_LINK
 from sites.models import Site
 from tests.support import asgi
 from tests.support import links as links_support
-from tests.support.clickmeter_client import master
+from tests.support.clickmeter_client import use_account_key
 
 PASSWORD = "a long enough password"
 EMAIL = "dora@example.org"
@@ -120,10 +120,10 @@ async def test_concurrent_logins_hash_only_a_few_passwords_at_a_time(argon2: Wat
 
 
 async def test_of_forty_concurrent_guesses_at_a_link_ten_are_checked(argon2: Watched, account, transactional_db):
-    await asyncio.to_thread(links_support.make, account, password="open sesame")
+    await asyncio.to_thread(links_support.create_link, account, password="open sesame")
     argon2.total = 0
     answers = await asyncio.gather(*(asgi.send("POST", "/l/offer", {"password": "no"}) for _ in range(40)))
-    links_support.forget()
+    links_support.reset_state()
     assert Counter(answer.status for answer in answers) == {403: 10, 429: 30}
     assert argon2.total == 10 and argon2.peak <= MAX_HASHES_AT_ONCE
 
@@ -157,7 +157,7 @@ def test_every_endpoint_with_a_password_answers_503_when_busy(argon2, account, a
     ]
     assert [(answer.status_code, answer["Retry-After"]) for answer in answers] == [(503, "5")] * 3
     link = {"name": "a", "typeTL": {"url": "https://x.test", "password": "p"}}
-    user = master(account).call("POST", "/datapoints", link)
+    user = use_account_key(account).call("POST", "/datapoints", link)
     assert user.status_code == 503 and user.json()["errorCode"] == "0503"
 
 

@@ -16,7 +16,7 @@ from reports.clicky.whitelabel import WRONG_KEY
 from reports.widget import MAX_REQUESTS_PER_MINUTE as ONSITE_PER_MINUTE
 from sites.models import Site
 from tests.support.endpoints import post_event
-from tests.support.links import Browser, forget, make
+from tests.support.links import Browser, create_link, reset_state
 from tracking.bots import request_rate
 from tracking.endpoints import clickport
 
@@ -39,7 +39,7 @@ def fresh(time_machine: Any) -> Iterator[None]:
     clickport.limit.forget()
     request_rate.request_rates.forget()
     yield
-    forget()
+    reset_state()
     cache.clear()
     clickport.limit.forget()
     request_rate.request_rates.forget()
@@ -81,7 +81,7 @@ def test_events_per_minute_are_limited_by_network(site: Site, api_key: str) -> N
 
 @pytest.mark.django_db
 def test_guesses_at_a_links_password_are_limited_by_network(account: Account) -> None:
-    make(account, password="open sesame")
+    create_link(account, password="open sesame")
 
     def guess(address: str, word: bytes = b"no") -> int:
         return Browser(ip=address).open("/l/offer", method="POST", body=b"password=" + word).status

@@ -15,7 +15,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from accounts.models import Account, User
 from sites.models import Site
 from tests.support import asgi
-from tests.support.clickmeter_client import master
+from tests.support.clickmeter_client import use_account_key
 
 TOKEN = "a" * 32
 FORM, JSON, MULTIPART = "application/x-www-form-urlencoded", "application/json", "multipart/form-data"
@@ -102,7 +102,7 @@ def known_to_all(alice: User, account: Account, site: Site, api_key: str) -> dic
     client.force_login(alice)
     cookies = f"sessionid={client.cookies['sessionid'].value}; csrftoken={TOKEN}"
     return {
-        "cookie": cookies, "x-csrftoken": TOKEN, "x-clickmeter-authkey": master(account).key,
+        "cookie": cookies, "x-csrftoken": TOKEN, "x-clickmeter-authkey": use_account_key(account).key,
         "x-api-key": api_key,
     }  # fmt: skip
 

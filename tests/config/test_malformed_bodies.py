@@ -12,7 +12,7 @@ from django.test import Client
 from accounts.models import Account, User
 from links.models import Group
 from sites.models import Site
-from tests.support.clickmeter_client import Program, master
+from tests.support.clickmeter_client import Program, use_account_key
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
 JSON, FORM, XML = "application/json", "application/x-www-form-urlencoded", "application/xml"
@@ -42,7 +42,7 @@ CLICKMETER_BODIES: dict[str, tuple[str, bytes]] = {
 
 @pytest.fixture
 def owner(account: Account, alice: User) -> Program:
-    return master(account)
+    return use_account_key(account)
 
 
 @pytest.mark.parametrize("what", CLICKMETER_BODIES)

@@ -24,8 +24,8 @@ from reports.sharing.services import share_create
 from sites.services import api_key_create, site_create
 from sites.uptime.services import monitor_create
 from tests.links.clickmeter.test_operations import filled
-from tests.support import NOW, browse, number
-from tests.support.clickmeter_client import create_one_of_each, master
+from tests.support import NOW, browse, derive_number
+from tests.support.clickmeter_client import create_one_of_each, use_account_key
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("module_caches")]
 WRITES = re.compile(r"^\s*(?:INSERT|UPDATE|DELETE|REPLACE|BEGIN|SAVEPOINT|.*FOR UPDATE)", re.I | re.S)
@@ -51,7 +51,7 @@ def world(module_account: Account) -> dict[str, Any]:
 def test_no_reading_api_operation_writes(operation: Operation, module_account: Account, world: dict[str, Any]) -> None:
     path, _ = filled(operation, world)
     with CaptureQueriesContext(connection) as asked:
-        master(module_account).get(path)
+        use_account_key(module_account).get(path)
     assert len(asked) > 0 and writing(asked.captured_queries) == []
 
 
@@ -88,7 +88,8 @@ def place(module_account: Account, world: dict[str, Any]) -> dict[str, Any]:
     invitation = Invitation.objects.create(account=module_account, email="new@example.org")
     return {
         "site_id": site.pk, "goal_id": goal.pk, "segment_id": segment.pk, "funnel_id": funnel.pk, "visit": 77,
-        "device": number("device", site.pk, "one"), "name": "pages", "tab": "top", "page": "site", "slug": "clickmeter",
+        "device": derive_number("device", site.pk, "one"), "name": "pages", "tab": "top", "page": "site",
+        "slug": "clickmeter",
         "key_id": api_key_create(site=site, name="k")[0].pk, "share_id": share_create(site=site, name="s").pk,
         "monitor_id": monitor_create(site=site, url="https://example.com/", name="m").pk, "frequency": "week",
         "note_id": note_add(site=site, at=NOW, text="n").pk, "member_id": membership.pk,

@@ -10,7 +10,7 @@ import pytest
 
 from config.fallback_cache import FallbackRedisCache
 from links.redirect import click_deduplication
-from tests.support.hits import NOW, event, forget
+from tests.support.hits import NOW, process_hit, reset_state
 from tracking.endpoints.clickport import PerMinute
 from tracking.state import deduplication, shared_redis, visits
 
@@ -23,7 +23,7 @@ def away(settings: Any) -> Iterator[None]:
     shared_redis.redis.cache_clear()
     shared_redis.forget_outage()
     visits._visit_store = None
-    forget()
+    reset_state()
     yield
     visits._visit_store = None
     shared_redis.redis.cache_clear()
@@ -33,10 +33,10 @@ def away(settings: Any) -> Iterator[None]:
 
 def test_visits_and_known_devices_continue_without_redis() -> None:
     assert isinstance(visits.get_visit_store(), visits.RedisVisits)
-    first, second = event("/a"), event("/b", now=NOW + timedelta(minutes=5))
+    first, second = process_hit("/a"), process_hit("/b", now=NOW + timedelta(minutes=5))
     assert (first["visit"], first["device"]) == (second["visit"], second["device"])
     assert first["is_new"] == second["is_new"] == 1
-    assert event("/c", session=str(first["visit"]), ip="192.0.2.9")["visit"] == first["visit"]
+    assert process_hit("/c", session=str(first["visit"]), ip="192.0.2.9")["visit"] == first["visit"]
 
 
 def test_ids_clicks_rotations_and_limits_are_counted_in_memory() -> None:

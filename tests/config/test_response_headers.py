@@ -20,9 +20,9 @@ from links.redirect import redirector
 from reports.sharing.services import share_create
 from sites.models import Site
 from tests.config.test_server_protocol import request, talk
-from tests.support import asgi, logged_in
+from tests.support import asgi, log_in
 from tests.support.asgi import Answer
-from tests.support.links import learn, make
+from tests.support.links import create_link, refresh_caches
 from tracking import collector, web
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -53,8 +53,8 @@ def secure(settings: Any, fresh_headers: None) -> None:
 @pytest.mark.usefixtures("fresh_links", "fresh_headers")
 @pytest.mark.parametrize("path", HOT)
 def test_embeddable_files_allow_other_sites_and_forbid_sniffing(path: str, account: Account) -> None:
-    make(account)
-    learn()
+    create_link(account)
+    refresh_caches()
     headers = asgi.request(path).headers
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["cross-origin-resource-policy"] == "cross-origin"
@@ -64,8 +64,8 @@ def test_embeddable_files_allow_other_sites_and_forbid_sniffing(path: str, accou
 @pytest.mark.usefixtures("fresh_links", "secure")
 @pytest.mark.parametrize("path", HOT)
 def test_with_https_every_response_has_hsts(path: str, account: Account) -> None:
-    make(account)
-    learn()
+    create_link(account)
+    refresh_caches()
     assert asgi.request(path).headers["strict-transport-security"] == "max-age=31536000"
     scope = {"method": "GET", "path": path, "query_string": b"", "headers": [(b"host", b"testserver")], "client": None}
     found = immediate_responder.respond({**scope, "scheme": "http", "http_version": "1.1"})
@@ -231,5 +231,5 @@ def test_a_404_page_sets_no_cookie_for_anonymous_visitors(alice: User) -> None:
     for path in ("/media/flags/de.png", "/nothing"):
         answer = Client().get(path)
         assert answer.status_code == 404 and answer.cookies.output() == ""
-    page = logged_in(alice).get("/nothing").content.decode()
+    page = log_in(alice).get("/nothing").content.decode()
     assert "Your sites" in page and "data-theme-toggle" in page

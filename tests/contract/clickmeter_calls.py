@@ -10,7 +10,7 @@ from links.clickmeter.operations import Operation
 from links.clickmeter.top_reports import CONVERSION_REPORTS
 from tests.contract.clickmeter_world import FULL, fill_body
 from tests.links.clickmeter.test_operations import filled
-from tests.support.clickmeter_fields import queries
+from tests.support.clickmeter_fields import list_query_parameters
 
 NOWHERE, NO_CODE, NONSENSE = 987_654_321, "0" * 32, "nonsense"
 NUMBERS = ("{id}", "{tagId}", "{conversionId}", "{guestId}")
@@ -43,7 +43,7 @@ def more_good(operation: Operation, path: str) -> Iterator[tuple[str, str]]:
     plain, sign = path.partition("?")[0], "&" if "?" in path else "?"
     if operation.method != "GET":
         return
-    if "_expand" in queries(operation) or lists_objects(operation):
+    if "_expand" in list_query_parameters(operation) or lists_objects(operation):
         yield "whole objects", f"{path}{sign}_expand=true"
     if plain.endswith("aggregated/list"):
         yield "weeks", f"{path}&groupBy=week"
@@ -75,7 +75,7 @@ def bad_calls(operation: Operation, path: str, body: Any) -> Iterator[tuple[str,
         yield "bad, empty body", ClickMeterCall("master", path, {})
         yield "bad, wrong types", ClickMeterCall("master", path, swap_types(body))
         yield "bad, broken JSON", ClickMeterCall("master", path, '{"name": ')
-    if operation.method == "GET" and (names := queries(operation)):
+    if operation.method == "GET" and (names := list_query_parameters(operation)):
         told = "&".join(f"{name}={NONSENSE}" for name in dict.fromkeys(names))
         yield "bad, parameters", ClickMeterCall("master", f"{path.partition('?')[0]}?{told}")
 

@@ -22,9 +22,9 @@ from sites import site_cache
 from sites.services import site_create
 from tests.conftest import member
 from tests.contract.numbers import number_rows, seed_choices
-from tests.support import forget_traffic
-from tests.support.hits import forget as forget_visitors
-from tests.support.links import forget as forget_links
+from tests.support import empty_store
+from tests.support.hits import reset_state as forget_visitors
+from tests.support.links import reset_state as forget_links
 
 NOW = datetime(2026, 3, 30, 12, tzinfo=UTC)  # a Monday, on which `tests.contract.test_documented_calls.traffic` ends
 WORLD = 7  # what is drawn while the world is made
@@ -33,7 +33,7 @@ SECRET = "only for tests, and long enough that no check complains about it"
 
 def forget_all() -> None:
     """Nobody has come yet, and nothing is known of sites and links."""
-    forget_traffic()
+    empty_store()
     forget_links()
     forget_visitors()
     site_cache.forget()

@@ -17,10 +17,10 @@ from tests.contract.clickport_calls import ClickportCall
 from tests.contract.event_calls import list_events
 from tests.contract.golden_files import check_golden, check_names, describe_answer, describe_response
 from tests.contract.test_documented_calls import traffic
-from tests.support import settle
+from tests.support import insert_recorded
 from tests.support.clickport_client import Api
 from tests.support.endpoints import post_event
-from tests.support.hits import forget as forget_visitors
+from tests.support.hits import reset_state as forget_visitors
 from tracking.endpoints import clickport
 
 pytestmark = pytest.mark.django_db
@@ -40,7 +40,7 @@ def keys(people: Any) -> Any:
     goal_create(site=people.site, name="Contact Form", kind="form", pattern="contact", id=1)
     goal_create(site=people.site, name="Purchase", kind="event", pattern="Purchase", id=2)
     traffic(people.site)
-    settle()
+    insert_recorded()
     events = site_create(account=people.account, domain="example.com", by_operator=True)
 
     def make(site: Any, name: str, **may: Any) -> str:

@@ -27,7 +27,7 @@ from sites.models import Site
 from sites.services import site_update
 from tests.support import browse, event, record
 from tests.support.clicky_client import Clicky
-from tests.support.curl import calls_in, parsed
+from tests.support.curl import find_calls, parse_call
 from tests.support.endpoints import send_request
 
 pytestmark = pytest.mark.django_db
@@ -35,10 +35,10 @@ GOLDEN = Path(__file__).parent / "reference"
 SOURCES = tomllib.loads((GOLDEN / "clicky/sources.toml").read_text())
 NOW = datetime(2026, 3, 30, 12, tzinfo=UTC)
 KEYS = ("ck_your_api_key_here", "ck_your_key")
-CLICKPORT_CALLS = [parsed(text) for text in calls_in((GOLDEN / "seed_clickport.txt").read_text())]
+CLICKPORT_CALLS = [parse_call(text) for text in find_calls((GOLDEN / "seed_clickport.txt").read_text())]
 CLICKPORT_READS = ("/api/realtime", "/api/goals?start_date=2026-03-01&end_date=2026-03-31",
                    "/api/pages?start_date=2026-03-01&end_date=2026-03-31")  # fmt: skip
-CLICKY_CALLS = [parsed(text) for text in calls_in((GOLDEN / "seed_clicky.txt").read_text())]
+CLICKY_CALLS = [parse_call(text) for text in find_calls((GOLDEN / "seed_clicky.txt").read_text())]
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 
 
@@ -127,7 +127,7 @@ def test_the_documented_clickport_calls_run_with_only_the_host_changed(
 
 @pytest.mark.parametrize("path", CLICKPORT_READS)
 def test_the_clickport_reads_have_the_documented_shape(yoursite: Site, api_key: str, path: str) -> None:
-    call = parsed(f'curl "https://clickport.io{path}" -H "x-api-key: {api_key}"')
+    call = parse_call(f'curl "https://clickport.io{path}" -H "x-api-key: {api_key}"')
     answer = call.run()
     assert answer.status_code == 200, answer.content
     name = path.split("?")[0].rsplit("/", 1)[1]

@@ -14,7 +14,7 @@ from goals.services import goal_create, segment_create
 from reports.query import Period, Query
 from reports.query import ask as ask_engine
 from sites.models import Site
-from tests.support import NOW, browse, event, logged_in, record
+from tests.support import NOW, browse, event, log_in, record
 from tests.support.clickport_client import Api
 
 pytestmark = pytest.mark.django_db
@@ -41,14 +41,14 @@ def purchase(site: Site, store: Any) -> Any:
 
 
 def headline(user: User, site: Site, query: str) -> dict[str, str]:
-    answer = logged_in(user).get(f"/sites/{site.pk}/?period=today&{query}", headers={"accept-language": "en"})
+    answer = log_in(user).get(f"/sites/{site.pk}/?period=today&{query}", headers={"accept-language": "en"})
     assert answer.status_code == 200
     return {one.name: one.formatted.exact for one in answer.context["key_figures"].numbers}
 
 
 def rows(user: User, site: Site, query: str, panel: str) -> dict[str, tuple[str, str]]:
     """Name -> (visitors, what stands beside them) of a panel."""
-    answer = logged_in(user).get(f"/sites/{site.pk}/?period=today&{query}", headers={"accept-language": "en"})
+    answer = log_in(user).get(f"/sites/{site.pk}/?period=today&{query}", headers={"accept-language": "en"})
     (found,) = [one["table"] for one in answer.context["panels"] if one["id"] == f"panel-{panel}"]
     return {row.name: (row.formatted.exact, row.second.exact if row.second else "") for row in found.rows}
 
@@ -70,7 +70,7 @@ def test_every_panel_shows_the_rate_of_the_goal(site: Site, alice: User, purchas
 
 
 def test_the_details_of_pages_under_a_goal_have_no_false_zeros(site: Site, alice: User, purchase: Goal) -> None:
-    page = logged_in(alice).get(f"/sites/{site.pk}/details/page?period=today&goal={purchase.pk}")
+    page = log_in(alice).get(f"/sites/{site.pk}/details/page?period=today&goal={purchase.pk}")
     assert [head.label for head in page.context["headers"]] == [
         "Page", "Visitors", "Conversion rate", "Visits", "Views", "Bounce rate", "Visit duration",
     ]  # fmt: skip

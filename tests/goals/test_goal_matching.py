@@ -16,7 +16,7 @@ from sites import site_cache
 from sites.models import Site
 from tests.support import NOW, ask, browse, event, record
 from tests.support.endpoints import send_request
-from tests.support.hits import forget
+from tests.support.hits import reset_state
 from tracking import spool
 
 pytestmark = pytest.mark.django_db
@@ -60,7 +60,7 @@ def traffic(site: Site, store: Any) -> None:
 def test_goals_as_people_type_them_match_what_browsers_send(
     site: Site, store: Any, fields: dict[str, Any], times: int
 ) -> None:
-    forget()
+    reset_state()
     sent = {"site_id": site.pk, "host": "example.com"}
     outbound = {"type": "outbound", "href": "https://xn--bcher-kva.example/gr%C3%B6%C3%9Fe"}
     for more in (
@@ -92,7 +92,7 @@ def test_internationalized_sources_are_found_in_every_spelling(site: Site, store
 
 
 def test_paths_are_shown_and_found_decoded(site: Site, store: Any) -> None:
-    forget()
+    reset_state()
     for href in ("/caf%C3%A9", "/caf%c3%a9", "/café"):
         send_request("/in.php", {"site_id": site.pk, "host": "example.com", "type": "pageview", "href": href})
     spool.flush()

@@ -18,7 +18,7 @@ from links.services.links import datapoint_create
 from reports.query import Period
 from sites.models import Site
 from tests.support import ask
-from tests.support.links import CHROME, IPHONE, NOON, Browser, learn, store_now
+from tests.support.links import CHROME, IPHONE, NOON, Browser, flush_clicks, refresh_caches
 from tracking.event import Hit, Rejection
 from tracking.pipeline import processing
 
@@ -37,12 +37,12 @@ def link(account: Account, sale: Conversion, site: Site) -> Datapoint:
     made = datapoint_create(
         account=account, alias="offer", url="https://shop.test/?sub=[s2sidentifier]", conversions=[sale]
     )
-    learn()
+    refresh_caches()
     return made
 
 
 def numbers(account: Account) -> tuple[Any, ...]:
-    store_now()
+    flush_clicks()
     row = ask(
         account.pk, "link_conversions", "unique_link_conversions", "converted_clicks", "conversion_value",
         "commission_cost", period="all", now=LATER + timedelta(days=100),
@@ -91,7 +91,7 @@ def test_an_order_number_counts_once_also_after_a_restart(account: Account, link
     path = f"/s2s?clickId={word}&id={sale.code}&val=10&param=A-1"
     assert Browser().open(path, at=NOON).status == 200
     assert Browser().open(path, at=NOON).headers["x-event-dropped"] == "duplicate"
-    store_now()
+    flush_clicks()
     click_deduplication.forget()
     click_deduplication.rebuild_state(NOON + timedelta(hours=1))
     assert Browser().open(path, at=NOON + timedelta(hours=1)).headers["x-event-dropped"] == "duplicate"
@@ -117,7 +117,7 @@ def test_forged_tokens_and_conversions_of_other_accounts_are_not_counted(
     account: Account, link: Datapoint, sale: Conversion, charlie: Any
 ) -> None:
     theirs = conversion_create(account=charlie.memberships.get().account, name="Theirs")
-    learn()
+    refresh_caches()
     word = token(Browser().open("/l/offer", at=NOON))
     for path in (
         f"/s2s?clickId={'x' * 30}&id={sale.code}",
@@ -143,7 +143,7 @@ def test_conversions_of_bots_are_not_counted(account: Account, link: Datapoint, 
 def home(account: Account, site: Site) -> Datapoint:
     """A link to alice's own tracked site."""
     made = datapoint_create(account=account, alias="home", url="https://example.com/landing")
-    learn()
+    refresh_caches()
     return made
 
 
@@ -177,7 +177,7 @@ def test_a_visit_open_during_a_restart_keeps_its_link(home: Datapoint, site: Sit
     landed = view(site, Browser().open("/l/home", at=NOON).location, NOON + timedelta(seconds=3))
     record(landed)
     if stored:
-        store_now()
+        flush_clicks()
     visits.forget()
     assert rebuild_visits.rebuild(NOON + timedelta(minutes=2)) == 1
     further = view(site, "https://example.com/next", NOON + timedelta(minutes=3))
@@ -217,7 +217,7 @@ def test_a_link_shows_its_visits_revenue_and_connected_clicks(account: Account, 
             if number == 0:
                 bought = view(site, "https://example.com/thanks", NOON + timedelta(seconds=60), ip="203.0.113.0")
                 record({**bought, "kind": "goal", "revenue": 30, "currency": "EUR"})
-    store_now()
+    flush_clicks()
     period = Period(NOON - timedelta(hours=1), LATER)
     row = stats.query_web_totals(account, period, home.pk, LATER)
     assert row is not None and (row["visits"], float(row["revenue"])) == (3, 30.0)

@@ -20,8 +20,8 @@ from links.services.domains import domain_create
 from links.services.groups import group_create
 from links.services.links import datapoint_create
 from links.web.csv_columns import COLUMNS
-from tests.support import prove_host
-from tests.support.links import Browser, learn
+from tests.support import verify_host
+from tests.support.links import Browser, refresh_caches
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
 HOST = "mv.brand.example"
@@ -37,7 +37,7 @@ def page(account: Account, alice: User) -> Client:
 @pytest.fixture
 def domain(account: Account) -> Domain:
     made = domain_create(account=account, name=HOST)
-    prove_host(account, HOST, Purpose.LINKS)
+    verify_host(account, HOST, Purpose.LINKS)
     return made
 
 
@@ -53,7 +53,7 @@ def exported(page: Client) -> str:
 
 def test_a_link_is_created_on_the_domain_of_its_line(page: Client, domain: Domain) -> None:
     assert not imported(page, f"alias,url,domain\nold1,https://shop.test/a,{HOST.upper()}\nold2,https://shop.test/b,\n")
-    learn()
+    refresh_caches()
     assert Browser().open("/old1", host=HOST).location == "https://shop.test/a"
     assert Browser().open("/old2", host=HOST).status == 404
     assert Browser().open("/l/old2").location == "https://shop.test/b"

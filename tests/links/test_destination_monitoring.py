@@ -11,7 +11,7 @@ from links.services.links import datapoint_create, datapoint_update
 from sites.alerts.models import Alert, Channel, Delivery
 from sites.alerts.services import alerts_evaluate
 from sites.uptime.models import Monitor
-from tests.support.links import forget
+from tests.support.links import reset_state
 from tests.support.misbehaving_server import misbehaving
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -19,9 +19,9 @@ NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
 @pytest.fixture(autouse=True)
 def fresh():
-    forget()
+    reset_state()
     yield
-    forget()
+    reset_state()
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from accounts.models import Account
 from links import url_policy
 from links.url_policy import add_parameters, add_query, clean_url, encode_location
 from sites.models import Site
-from tests.support.links import Browser, make
+from tests.support.links import Browser, create_link
 
 SIGNED = "https://bucket.s3.test/a%20b.pdf?X-Amz-Credential=AKIA%2F2026&arr[]=1&arr[]=2&x=a%20b+c&e=&flag&y=%7E#part"
 
@@ -86,7 +86,9 @@ def test_our_own_parameters_are_encoded_for_every_reader() -> None:
 @pytest.mark.django_db
 @pytest.mark.usefixtures("fresh_links")
 def test_a_link_to_an_own_site_only_adds_the_click_token(account: Account, site: Site) -> None:
-    make(account, url="https://example.com/?x=a%20b+c&flag#s", append_query=True, rules={"utm": {"utm_source": "a b"}})
+    create_link(
+        account, url="https://example.com/?x=a%20b+c&flag#s", append_query=True, rules={"utm": {"utm_source": "a b"}}
+    )
     location = Browser().open("/l/offer?n=%20+&v").location
     before, mark, after = location.partition("&ffclid=")
     assert before == "https://example.com/?x=a%20b+c&flag&utm_source=a%20b&n=%20+&v"
@@ -96,7 +98,7 @@ def test_a_link_to_an_own_site_only_adds_the_click_token(account: Account, site:
 @pytest.mark.django_db
 @pytest.mark.usefixtures("fresh_links")
 def test_a_link_to_an_internationalized_host_redirects_to_punycode(account: Account, monkeypatch: Any) -> None:
-    link = make(account, url="https://bücher.test/pfad")
+    link = create_link(account, url="https://bücher.test/pfad")
     assert link.url == "https://xn--bcher-kva.test/pfad"
     assert Browser().open("/l/offer").location == link.url
     assert (

@@ -11,7 +11,7 @@ from links.models import Datapoint, Domain, DomainKind
 from links.public_urls import tracking_url, update_system_domain
 from links.routing import link_cache
 from tests.support import asgi
-from tests.support.links import Browser, learn, make
+from tests.support.links import Browser, create_link, refresh_caches
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
 
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
 def started(settings: Any, base: str, domain: str = "") -> None:
     settings.BASE_URL, settings.LINK_DOMAIN = base, domain
     update_system_domain()
-    learn()
+    refresh_caches()
 
 
 def where(link: Datapoint) -> str:
@@ -32,7 +32,7 @@ def leads(url: str) -> str:
 
 
 def test_links_follow_a_change_of_the_installations_host(account: Account, settings: Any) -> None:
-    link = make(account)
+    link = create_link(account)
     assert where(link) == "http://127.0.0.1:8000/l/offer"
     started(settings, "https://numbers.example.com")
     assert where(link) == "https://numbers.example.com/l/offer" and leads(where(link)) == "https://shop.test/p"
@@ -44,7 +44,7 @@ def test_links_follow_a_change_of_the_installations_host(account: Account, setti
 
 def test_a_replaced_link_domain_still_serves_its_links(account: Account, settings: Any) -> None:
     started(settings, "https://numbers.example.com", "old.example.com")
-    link = make(account)
+    link = create_link(account)
     started(settings, "https://numbers.example.com", "new.example.com")
     assert where(link) == "https://new.example.com/offer"
     assert [leads(f"https://{name}.example.com/offer") for name in ("old", "new")] == ["https://shop.test/p"] * 2
@@ -56,7 +56,7 @@ def test_a_replaced_link_domain_still_serves_its_links(account: Account, setting
 
 
 def test_a_link_domain_on_the_dashboards_host_does_not_hide_its_pages(account: Account, settings: Any) -> None:
-    link = make(account)
+    link = create_link(account)
     settings.CLICKMETER_HOSTS = ("api.example.com",)
     for host in ("numbers.example.com", "api.example.com"):
         started(settings, "https://numbers.example.com", host)

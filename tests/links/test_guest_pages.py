@@ -18,8 +18,8 @@ from links.services.conversions import conversion_create
 from links.services.domains import domain_create
 from links.services.groups import group_create
 from links.services.links import datapoint_create
-from tests.support.clickmeter_client import guest
-from tests.support.links import Browser, learn
+from tests.support.clickmeter_client import use_own_key
+from tests.support.links import Browser, refresh_caches
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
 
@@ -69,7 +69,7 @@ def fields(mine: dict[str, Any], **more: Any) -> dict[str, Any]:
 def test_a_guest_cannot_attach_hidden_objects_to_links(
     mine: dict[str, Any], hidden: dict[str, Any], account: Account
 ) -> None:
-    program = guest(mine["member"])
+    program = use_own_key(mine["member"])
     body = {
         "name": "guestlink", "groupId": mine["group"].pk, "firstConversionId": hidden["sale"].pk,
         "typeTL": {"url": "https://x.test", "scripts": [{"id": hidden["script"].pk}]},
@@ -82,7 +82,7 @@ def test_a_guest_cannot_attach_hidden_objects_to_links(
     made = program.post("/datapoints", allowed)
     link = program.get(f"/datapoints/{made['id']}")
     assert link["firstConversionName"] == "Bob's sale" and [tag["name"] for tag in link["tags"]] == ["bobs-tag"]
-    learn()
+    refresh_caches()
     assert b"hiddenSource" not in Browser().open("/l/guestlink").body
 
 
@@ -90,14 +90,14 @@ def test_a_guest_can_send_back_a_complete_link(mine: dict[str, Any], account: Ac
     member, link = mine["member"], mine["link"]
     member.grants.all().delete()
     grant_set(membership=member, kind="datapoint", object_id=link.pk, right=Right.WRITE)
-    program = guest(member)
+    program = use_own_key(member)
     whole = program.get(f"/datapoints/{link.pk}")
     assert program.post(f"/datapoints/{link.pk}", {**whole, "title": "New"})["id"] == link.pk
     assert program.get(f"/datapoints/{link.pk}") == {**whole, "title": "New"}
 
 
 def test_a_guest_cannot_create_tags_not_even_by_naming_them(mine: dict[str, Any]) -> None:
-    program = guest(mine["member"])
+    program = use_own_key(mine["member"])
     number = mine["link"].pk
     for tags in ([{"name": "brand-new"}], ["hidden-tag"], [{"id": Tag.objects.get(name="hidden-tag").pk}]):
         assert program.post(f"/datapoints/{number}", {"tags": tags}, status=400)["errors"][0] == {
@@ -110,7 +110,7 @@ def test_a_guest_cannot_create_tags_not_even_by_naming_them(mine: dict[str, Any]
 def test_a_guest_cannot_move_links_to_a_group_they_can_only_read(mine: dict[str, Any], account: Account) -> None:
     readable = group_create(account=account, name="Readable")
     grant_set(membership=mine["member"], kind="group", object_id=readable.pk, right=Right.READ)
-    program = guest(mine["member"])
+    program = use_own_key(mine["member"])
     body = {"name": "there", "groupId": readable.pk, "typeTL": {"url": "https://x.test"}}
     program.post("/datapoints", body, status=403)
     program.post(f"/groups/{readable.pk}/datapoints", body, status=403)
@@ -183,7 +183,7 @@ def test_bulk_actions_and_imports_allow_no_more_than_the_editor(
 
 def test_tags_are_searched_only_on_links_that_the_guest_sees(mine: dict[str, Any], hidden: dict[str, Any]) -> None:
     """A tag of his that is on a hidden link, too, does not tell that the link is there."""
-    program, tag = guest(mine["member"]), Tag.objects.get(name="bobs-tag")
+    program, tag = use_own_key(mine["member"]), Tag.objects.get(name="bobs-tag")
     hidden["link"].tags.add(tag)
     hidden["group"].tags.add(tag)
     assert program.get(f"/tags?datapoints={hidden['link'].pk}")["entities"] == []

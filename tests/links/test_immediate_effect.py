@@ -11,7 +11,7 @@ from django.test import Client
 from accounts.models import Account, User
 from links.routing import link_cache
 from sites.cache_refresher import CacheRefresher
-from tests.support.clickmeter_client import master
+from tests.support.clickmeter_client import use_account_key
 from tests.support.links import Browser
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("fresh_links")]
@@ -28,7 +28,7 @@ def serving() -> Iterator[None]:
 
 @pytest.mark.usefixtures("serving")
 def test_a_link_created_or_changed_by_the_api_works_once_the_request_is_answered(account: Account, alice: User) -> None:
-    owner = master(account)
+    owner = use_account_key(account)
     for number in range(12):
         body = {"name": f"fresh{number}", "typeTL": {"url": "https://a.test/", "redirectType": 307}}
         made = owner.post("/datapoints", body)

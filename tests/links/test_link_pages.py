@@ -19,7 +19,7 @@ from links.services.links import datapoint_create
 from sites.models import Site
 from sites.services import site_create
 from tests.support import read_html
-from tests.support.links import Browser, learn, make, store_now
+from tests.support.links import Browser, create_link, flush_clicks, refresh_caches
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
 
@@ -29,7 +29,7 @@ def link(account: Account) -> Datapoint:
     made = datapoint_create(
         account=account, alias="offer", title="The <b>offer</b>", url="https://shop.test/", tags=["red"]
     )
-    learn()
+    refresh_caches()
     return made
 
 
@@ -51,7 +51,7 @@ MANAGED = {"/links/tags", "/links/conversions", "/links/domains", "/links/script
 @pytest.mark.parametrize("path", PAGES)
 def test_every_page_answers_its_owner_and_no_stranger(path: str, page: Client, link: Datapoint, charlie: User) -> None:
     Browser().open("/l/offer", referer="https://<script>.test/")
-    store_now()
+    flush_clicks()
     path = path.replace("{link}", str(link.pk))
     answer = page.get(path)
     assert answer.status_code == 200 and b"<b>offer" not in (b"" if "csv" in path else answer.content)
@@ -158,9 +158,9 @@ def test_all_links_are_exported_however_many_there_are(alice: User, account: Acc
         for number in range(2500)
     ]  # fmt: skip
     Datapoint.objects.bulk_create(rows)
-    learn()
+    refresh_caches()
     Browser().open("/l/many2499")
-    store_now()
+    flush_clicks()
     parts = exported(alice, "/links/export.csv?q=many")
     lines = list(csv.DictReader(io.StringIO(b"".join(parts).decode("utf-8-sig"))))
     assert len(parts) == 4, "the head, and a part of a thousand at a time"
@@ -210,11 +210,11 @@ def test_the_report_counts_people_robots_and_sales(page: Client, account: Accoun
     link = datapoint_create(
         account=account, alias="sold", url="https://shop.test/?s=[s2sidentifier]", conversions=[sale]
     )
-    learn()
+    refresh_caches()
     word = Browser().open("/l/sold").location.partition("=")[2]
     Browser(agent="Googlebot/2.1").open("/l/sold")
     Browser().open(f"/s2s?clickId={word}&id={sale.code}")
-    store_now()
+    flush_clicks()
     text = read_html(page.get(f"/links/{link.pk}"))
     assert "<dt>Clicks</dt><dd>1</dd>" in text and "Robots and previews</dt><dd>1</dd>" in text and "7.5" in text
 
@@ -238,8 +238,8 @@ async def test_the_live_stream_shows_only_clicks_of_the_account() -> None:
 def test_links_are_those_of_the_account_whose_site_was_opened_last(client: Client, alice: Any, site: Site) -> None:
     other = Account.objects.create(name="A first one")
     Membership.objects.create(user=alice, account=other, role=Role.OWNER)
-    make(site.account, "ours")
-    make(other, "theirs", url="https://elsewhere.test/")
+    create_link(site.account, "ours")
+    create_link(other, "theirs", url="https://elsewhere.test/")
     client.force_login(alice)
     assert b"/l/ours" in client.get("/links").content, "her own first account, whatever the other is called"
     assert client.get(f"/sites/{site_create(account=other, domain='a.example').pk}/").status_code == 200

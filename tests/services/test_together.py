@@ -17,7 +17,7 @@ import pytest
 
 from tests.services import servers
 from tests.services.crowd import ROUNDS
-from tests.support.hits import event, forget
+from tests.support.hits import process_hit, reset_state
 from tracking import live
 from tracking.state import shared_redis
 
@@ -133,12 +133,12 @@ def test_during_a_redis_outage_no_hit_is_rejected_and_visits_continue(
     with servers.running(command, OWN_REDIS, tmp_path / "redis.log"):
         settings.REDIS_URL = f"redis://127.0.0.1:{OWN_REDIS}/0"
         shared_redis.redis.cache_clear()
-        forget()
-        before = event("/a")
+        reset_state()
+        before = process_hit("/a")
     began = time.monotonic()
-    during = [event(f"/{number}") for number in range(50)]
+    during = [process_hit(f"/{number}") for number in range(50)]
     assert time.monotonic() - began < 5
     assert {(one["visit"], one["device"]) for one in during} == {(before["visit"], before["device"])}
     shared_redis.redis.cache_clear()
     shared_redis.forget_outage()
-    forget()
+    reset_state()

@@ -26,7 +26,7 @@ from sites.services import (
     site_keys_rotate,
     site_update,
 )
-from tests.support import prove_host
+from tests.support import verify_host
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -59,12 +59,12 @@ def test_a_domain_finds_the_site_of_the_account_that_verified_it(site: Site, cha
         == site_cache.find_site_by_host("www.example.com").site_id
         == site.pk
     )
-    prove_host(below.account, "www.example.com", Purpose.SITE)
+    verify_host(below.account, "www.example.com", Purpose.SITE)
     assert site_cache.find_site_by_host("www.example.com").site_id == below.pk
     site_update(site=site, domain="moved.example")
     site_cache.catch_up()
     assert site_cache.find_site_by_host("example.com").site_id == below.pk
-    prove_host(theirs.account, "example.com", Purpose.SITE)
+    verify_host(theirs.account, "example.com", Purpose.SITE)
     assert site_cache.find_site_by_host("example.com").site_id == theirs.pk
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from sites.amounts import parse_amount
 from sites.models import Site
-from tests.support.endpoints import post_event, send_request, stored
-from tests.support.hits import forget
+from tests.support.endpoints import list_stored_rows, post_event, send_request
+from tests.support.hits import reset_state
 from tracking.endpoints import clickport
 
 WRITTEN = [
@@ -35,10 +35,10 @@ def test_text_that_is_not_an_amount_is_not_parsed(text: str) -> None:
 
 @pytest.fixture
 def fresh(store: Any) -> Iterator[None]:
-    forget()
+    reset_state()
     clickport.limit.forget()
     yield
-    forget()
+    reset_state()
     clickport.limit.forget()
 
 
@@ -51,7 +51,7 @@ def test_every_endpoint_stores_amounts(site: Site, api_key: str) -> None:
     beacon = {"site_id": site.pk, "host": "example.com"}
     send_request("/in.php", {**beacon, "type": "event", "name": "Buy", "revenue": "5,50", "currency": "eur"})
     send_request("/in.php", {**beacon, "type": "goal", "goal[name]": "Buy", "goal[revenue]": "€ 7"})
-    rows = [(float(row["revenue"]), row["currency"]) for row in stored(site.pk)]
+    rows = [(float(row["revenue"]), row["currency"]) for row in list_stored_rows(site.pk)]
     assert rows == [(19.99, "EUR"), (1299, "USD"), (1.005, "KWD"), (5.5, "EUR"), (7, "EUR")]
 
 
@@ -64,7 +64,7 @@ def test_an_invalid_amount_is_rejected_with_a_message(site: Site, api_key: str, 
     assert answer.json() == {
         "success": False, "dropped": "bad_request", "message": "revenue_amount is not an amount such as 19.99",
     }  # fmt: skip
-    assert stored(site.pk) == []
+    assert list_stored_rows(site.pk) == []
 
 
 @pytest.mark.usefixtures("fresh")
@@ -78,7 +78,7 @@ def test_values_of_every_json_type_are_stored(site: Site, api_key: str, form: st
     meta = {"meta_keys": list(values), "meta_values": list(values.values())}
     body = {"props": {"props": values}, "meta": meta, "visitor": {"visitor": values}}[form]
     post_event({"type": "custom", "name": "Buy", "url": "https://example.com/", **body}, api_key)
-    row = stored(site.pk)[0]
+    row = list_stored_rows(site.pk)[0]
     assert row["tags" if form == "visitor" else "props"] == {
         "yes": "true", "no": "false", "list": '["a","b",3,true]', "empty": "[]", "object": '{"a":[1]}',
         "nested": '[["a"]]',

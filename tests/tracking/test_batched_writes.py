@@ -14,8 +14,8 @@ from config.asgi import immediate_responder
 from config.serving.response_batcher import MAX_BATCH, ResponseBatch
 from sites import site_cache
 from sites.models import Site
-from tests.support.endpoints import ledger
-from tests.support.hits import hit
+from tests.support.endpoints import count_hits
+from tests.support.hits import build_hit
 from tests.tracking.test_immediate_answers import scope
 from tracking import ingestion, spool
 
@@ -69,7 +69,7 @@ def test_no_response_is_sent_before_the_batch_is_written(together: ResponseBatch
     together.commit()
     assert [there for _, there in wire.sent] == [3, 3, 3]
     assert not any(b"x-event-dropped: " in answer for answer, _ in wire.sent)
-    assert ledger(site.pk) == {"received": 3, "stored": 3}
+    assert count_hits(site.pk) == {"received": 3, "stored": 3}
 
 
 def test_a_full_batch_is_written_before_the_end_of_the_iteration(together: ResponseBatch, site: Site) -> None:
@@ -100,7 +100,7 @@ def test_a_hit_without_space_in_the_spool_is_rejected_and_counted(
     monkeypatch.setattr(os, "write", real)
     assert [b"x-event-dropped: spool_full\r\n" in answer for answer, _ in wire.sent] == [False, False, True, False]
     spool.flush()
-    assert ledger(site.pk) == {"received": 4, "stored": 3, "spool_full": 1}
+    assert count_hits(site.pk) == {"received": 4, "stored": 3, "spool_full": 1}
 
 
 def test_another_thread_writes_directly_while_a_batch_is_open(together: ResponseBatch, site: Site) -> None:
@@ -108,7 +108,7 @@ def test_another_thread_writes_directly_while_a_batch_is_open(together: Response
     assert facts is not None
     wire = Wire()
     together.responder.begin(0)
-    other = threading.Thread(target=lambda: ingestion.receive(hit("/other"), facts))
+    other = threading.Thread(target=lambda: ingestion.receive(build_hit("/other"), facts))
     other.start()
     other.join()
     assert lines() == 1

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.hits import BROWSER, CHROME, NOW, facts, forget, hit
+from tests.support.hits import BROWSER, CHROME, NOW, build_hit, build_site_config, reset_state
 from tracking.bots import headers
 from tracking.bots.request_rate import MAX_PER_ADDRESS, MAX_PER_DEVICE, MAX_WITHOUT_ATTENTION, request_rates
 from tracking.event import Rejection
@@ -21,16 +21,16 @@ FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.
 
 @pytest.fixture(autouse=True)
 def fresh() -> Iterator[None]:
-    forget()
+    reset_state()
     request_rates.forget()
     yield
-    forget()
+    reset_state()
     request_rates.forget()
 
 
 def sign(path: str = "/", **changes: Any) -> str:
     site = changes.pop("site", None)
-    made = process(hit(path, **changes), site or facts())
+    made = process(build_hit(path, **changes), site or build_site_config())
     return made.bot_reason if isinstance(made, Quarantine) else ""
 
 
@@ -92,10 +92,10 @@ def test_hits_from_hosting_networks_are_quarantined_by_number_or_name(monkeypatc
     assert sign(ip="203.0.113.2") == "data_centre: Acme Web Hosting"
     assert sign(ip="203.0.113.3") == ""
     assert sign(ip="203.0.113.1", trusted=True) == ""
-    assert sign(ip="203.0.113.1", site=facts(tracker={"data_centres": "count"})) == ""
-    refused = process(hit(ip="203.0.113.1"), facts(excluded_countries=frozenset({"A1"})))
+    assert sign(ip="203.0.113.1", site=build_site_config(tracker={"data_centres": "count"})) == ""
+    refused = process(build_hit(ip="203.0.113.1"), build_site_config(excluded_countries=frozenset({"A1"})))
     assert refused.reason == "excluded_country"  # type: ignore[union-attr]
-    for site in (facts(), facts(excluded_countries=frozenset({"A1"}))):
+    for site in (build_site_config(), build_site_config(excluded_countries=frozenset({"A1"}))):
         assert sign(ip="203.0.113.1", keyed=True, site=site) == ""
 
 
@@ -132,7 +132,10 @@ def test_the_memory_of_request_rates_is_bounded() -> None:
 
 def test_a_bot_opens_no_visit_and_marks_no_device_as_seen() -> None:
     bot = {"user_agent": "CCBot/2.0 (https://commoncrawl.org/faq/)", "ip": "203.0.113.99"}
-    first, second = process(hit("/a", **bot), facts()), process(hit("/b", **bot), facts())
+    first, second = (
+        process(build_hit("/a", **bot), build_site_config()),
+        process(build_hit("/b", **bot), build_site_config()),
+    )
     assert isinstance(first, Quarantine) and isinstance(second, Quarantine)
     assert first.event["visit"] == second.event["visit"] > 0 and first.event["is_new"] == 1  # may be moved back whole
     assert first.event["view_id"] != second.event["view_id"] and first.event["id"] != second.event["id"]
@@ -140,16 +143,16 @@ def test_a_bot_opens_no_visit_and_marks_no_device_as_seen() -> None:
 
 
 def test_a_quarantined_hit_in_a_persons_visit_belongs_to_it_but_does_not_extend_it() -> None:
-    begun = process(hit("/a"), facts())
-    later = process(hit("/b", signs="webdriver", now=NOW + timedelta(minutes=20)), facts())
+    begun = process(build_hit("/a"), build_site_config())
+    later = process(build_hit("/b", signs="webdriver", now=NOW + timedelta(minutes=20)), build_site_config())
     assert isinstance(begun, dict) and isinstance(later, Quarantine)
     assert later.event["visit"] == begun["visit"]
-    back = process(hit("/c", now=NOW + timedelta(minutes=40)), facts())
+    back = process(build_hit("/c", now=NOW + timedelta(minutes=40)), build_site_config())
     assert isinstance(back, dict) and back["visit"] != begun["visit"]
 
 
 def test_a_ping_of_an_unknown_bot_opens_no_visit() -> None:
-    made = process(hit(kind="ping", user_agent="CCBot/2.0"), facts())
+    made = process(build_hit(kind="ping", user_agent="CCBot/2.0"), build_site_config())
     assert isinstance(made, Rejection) and made.reason == "unknown_visit"
 
 
@@ -166,10 +169,10 @@ def test_a_program_with_a_key_needs_no_browser_user_agent_or_languages() -> None
 
 
 def test_bot_overrides_take_precedence_over_every_check() -> None:
-    assert sign(user_agent="curl/8", site=facts(people=frozenset({"agent:curl/8"}))) == ""
-    assert sign(site=facts(robots=frozenset({f"agent:{CHROME}"}))) == "by hand"
-    device = process(hit(), facts())["device"]  # type: ignore[index]
-    assert sign(site=facts(robots=frozenset({f"device:{device}"}))) == "by hand"
+    assert sign(user_agent="curl/8", site=build_site_config(people=frozenset({"agent:curl/8"}))) == ""
+    assert sign(site=build_site_config(robots=frozenset({f"agent:{CHROME}"}))) == "by hand"
+    device = process(build_hit(), build_site_config())["device"]  # type: ignore[index]
+    assert sign(site=build_site_config(robots=frozenset({f"device:{device}"}))) == "by hand"
 
 
 def lines(name: str) -> list[str]:

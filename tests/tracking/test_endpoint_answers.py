@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from sites.models import Site
-from tests.support.endpoints import balanced, exchange, ledger, post_event, send_request, stored
-from tests.support.hits import forget
+from tests.support.endpoints import count_hits, exchange, is_balanced, list_stored_rows, post_event, send_request
+from tests.support.hits import reset_state
 from tracking import collector, ingestion, live
 from tracking.endpoints import clickport
 from tracking.web import GIF
@@ -21,10 +21,10 @@ pytestmark = pytest.mark.usefixtures("store")
 
 @pytest.fixture(autouse=True)
 def fresh() -> Iterator[None]:
-    forget()
+    reset_state()
     clickport.limit.forget()
     yield
-    forget()
+    reset_state()
 
 
 def test_more_than_64_kilobytes_are_too_large(site: Site, api_key: str) -> None:
@@ -34,7 +34,7 @@ def test_more_than_64_kilobytes_are_too_large(site: Site, api_key: str) -> None:
         send_request("/in.php", {"site_id": site.pk}, method="POST", body=b"a" * 70_000),
     ):
         assert (answer.status, answer.dropped) == (413, "too_large")
-    assert ledger() == {"received": 3, "stored": 0, "too_large": 3}
+    assert count_hits() == {"received": 3, "stored": 0, "too_large": 3}
 
 
 def test_cors_allows_the_origin_of_a_request_or_any_origin(site: Site) -> None:
@@ -71,7 +71,7 @@ def test_an_exception_is_counted_and_still_answered(site: Site, monkeypatch: pyt
     monkeypatch.setattr(ingestion, "process", broken)
     answer = send_request("/in.php", {"site_id": site.pk, "href": "/"})
     assert answer.status == 200 and answer.body == GIF and answer.dropped == "bad_request"
-    assert balanced(ledger())
+    assert is_balanced(count_hits())
 
 
 def test_a_client_that_disconnects_during_its_body_is_not_an_error() -> None:
@@ -161,8 +161,8 @@ def test_the_ingestion_audit_balances_after_many_requests(site: Site, api_key: s
         )
         send_request("/in.php", {"site_id": number})
         send_request("/in.php", {"site_id": site.pk, "sitekey_admin": "wrong"}, user_agent=("curl/8", "x")[number % 2])
-    found = ledger()
-    assert balanced(found), found
+    found = count_hits()
+    assert is_balanced(found), found
     assert found["received"] > 480 and {"duplicate", "bad_key", "rate_limit", "unknown_site"} <= found.keys()
 
 
@@ -178,4 +178,4 @@ async def test_stored_events_are_published_to_live_streams_of_their_site(site: S
     live.close()
     assert [found async for found in mine] == [] and [found async for found in other] == []
     live.reopen()
-    assert live.count_streams() == 0 and len(await asyncio.to_thread(stored, site.pk)) == 1
+    assert live.count_streams() == 0 and len(await asyncio.to_thread(list_stored_rows, site.pk)) == 1

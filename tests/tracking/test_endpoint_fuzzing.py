@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from sites.models import Site
-from tests.support.endpoints import balanced, exchange, ledger
-from tests.support.hits import CHROME, forget
+from tests.support.endpoints import count_hits, exchange, is_balanced
+from tests.support.hits import CHROME, reset_state
 from tracking import collector
 from tracking.endpoints import clickport
 
@@ -53,10 +53,10 @@ TOLD = some.one_of(
 
 @pytest.fixture(autouse=True)
 def fresh() -> Iterator[None]:
-    forget()
+    reset_state()
     clickport.limit.forget()
     yield
-    forget()
+    reset_state()
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
@@ -95,5 +95,5 @@ def test_the_ingestion_audit_balances_after_many_invalid_requests(site: Site) ->
         assert asyncio.run(exchange(scope, b"")).status in PROPER
 
     send_request()
-    found = ledger()
-    assert balanced(found) and found["stored"] > 0 and found["received"] > 40, found
+    found = count_hits()
+    assert is_balanced(found) and found["stored"] > 0 and found["received"] > 40, found

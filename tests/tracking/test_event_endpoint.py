@@ -9,8 +9,8 @@ import pytest
 from sites import site_cache
 from sites.models import Site
 from sites.services import api_key_create, site_update
-from tests.support.endpoints import balanced, ledger, post_event, send_request, stored
-from tests.support.hits import CHROME, forget
+from tests.support.endpoints import count_hits, is_balanced, list_stored_rows, post_event, send_request
+from tests.support.hits import CHROME, reset_state
 from tracking import spool
 from tracking.endpoints import clickport
 from tracking.state import deduplication, visits
@@ -22,10 +22,10 @@ URL = "https://example.com/pricing"
 
 @pytest.fixture(autouse=True)
 def fresh() -> Iterator[None]:
-    forget()
+    reset_state()
     clickport.limit.forget()
     yield
-    forget()
+    reset_state()
     clickport.limit.forget()
 
 
@@ -38,7 +38,7 @@ def trusted(site: Site) -> str:
 
 def test_a_page_view_returns_session_and_view(site: Site, api_key: str) -> None:
     answer = post_event({"type": "pageview", "url": URL, "referrer": "https://google.com/"}, api_key)
-    row = stored(site.pk)[0]
+    row = list_stored_rows(site.pk)[0]
     assert answer.status == 200 and answer.headers["content-type"] == "application/json"
     assert answer.json() == {"success": True, "session_id": row["visit"], "page_visit_id": f"{row['view_id']:08x}"}
     assert (row["kind"], row["path"], row["source"], row["browser"]) == ("view", "/pricing", "Google", "Chrome")
@@ -54,7 +54,7 @@ def test_a_custom_event_has_a_name_an_amount_and_properties(site: Site, api_key:
         },
         api_key,
     )  # fmt: skip
-    row = stored(site.pk)[0]
+    row = list_stored_rows(site.pk)[0]
     assert (row["kind"], row["name"], float(row["revenue"]), row["currency"]) == ("event", "Purchase", 49.99, "USD")
     assert row["props"] == {"plan": "pro", "interval": "annual"}
 
@@ -62,18 +62,18 @@ def test_a_custom_event_has_a_name_an_amount_and_properties(site: Site, api_key:
 @pytest.mark.parametrize(("kind", "stored_as"), [("click", "click"), ("form", "form"), (None, "view")])
 def test_every_type_has_its_kind(site: Site, api_key: str, kind: str | None, stored_as: str) -> None:
     post_event({"url": URL, "name": "x", **({"type": kind} if kind else {})}, api_key)
-    assert stored(site.pk)[0]["kind"] == stored_as
+    assert list_stored_rows(site.pk)[0]["kind"] == stored_as
 
 
 def test_explicit_campaign_and_screen_are_stored(site: Site, api_key: str) -> None:
     post_event({"url": f"{URL}?utm_source=a", "utm_source": "b", "utm_medium": "email", "screen_width": 1440}, api_key)
-    row = stored(site.pk)[0]
+    row = list_stored_rows(site.pk)[0]
     assert (row["utm_source"], row["channel"], row["screen"]) == ("b", "Email", "1440")
 
 
 def test_click_ids_are_stripped(site: Site, api_key: str) -> None:
     post_event({"url": f"{URL}?gclid=1&fbclid=2&msclkid=3&a=4"}, api_key)
-    assert stored(site.pk)[0]["path"] == "/pricing?a=4"
+    assert list_stored_rows(site.pk)[0]["path"] == "/pricing?a=4"
 
 
 def test_events_of_one_client_belong_to_one_session(site: Site, api_key: str) -> None:
@@ -87,7 +87,7 @@ def test_events_of_one_client_belong_to_one_session(site: Site, api_key: str) ->
 def test_a_bad_key_is_401_in_clickports_form(site: Site, key: str) -> None:
     answer = post_event({"url": URL}, key)
     assert answer.status == 401 and answer.json() == {"error": "Unauthorized", "message": "Invalid API key"}
-    assert answer.dropped == "bad_key" and balanced(ledger())
+    assert answer.dropped == "bad_key" and is_balanced(count_hits())
 
 
 def test_without_a_key_and_a_known_page_the_answer_is_401(site: Site) -> None:
@@ -104,7 +104,7 @@ def test_a_key_that_may_only_read_cannot_send(site: Site) -> None:
 def test_an_invalid_body_is_400(api_key: str, body: bytes) -> None:
     answer = post_event(body, api_key)
     assert answer.status == 400 and answer.dropped == "bad_request" and set(answer.json()) == {"error", "message"}
-    assert balanced(ledger())
+    assert is_balanced(count_hits())
 
 
 def test_a_visitor_with_do_not_track_is_not_recorded(site: Site, api_key: str) -> None:
@@ -128,7 +128,7 @@ def test_above_sixty_a_minute_events_of_an_address_are_dropped_with_200(
     assert post_event({"url": URL}, api_key, peer="192.0.2.1").dropped == ""
     time_machine.move_to("2026-03-02T12:01:00Z", tick=False)
     assert post_event({"url": URL}, api_key).dropped == ""
-    assert balanced(ledger())
+    assert is_balanced(count_hits())
 
 
 def test_a_trusted_key_has_no_limit_and_can_set_time_address_and_user_agent(site: Site, trusted: str) -> None:
@@ -138,7 +138,7 @@ def test_a_trusted_key_has_no_limit_and_can_set_time_address_and_user_agent(site
         for n in range(100)
     ]
     answer = post_event(batch, trusted, user_agent="python-requests/2")
-    rows = stored(site.pk)
+    rows = list_stored_rows(site.pk)
     assert answer.json()["success"] and len(answer.json()["results"]) == 100 == len(rows)
     assert {row["ts"] for row in rows} == {at} and len({row["visit"] for row in rows}) == 100
     assert {row["browser"] for row in rows} == {"Chrome"}
@@ -146,7 +146,7 @@ def test_a_trusted_key_has_no_limit_and_can_set_time_address_and_user_agent(site
 
 def test_an_ordinary_key_cannot_set_time_address_and_user_agent(site: Site, api_key: str) -> None:
     post_event({"url": URL, "timestamp": "2020-01-01T00:00:00Z", "ip": "198.51.100.1"}, api_key)
-    row = stored(site.pk)[0]
+    row = list_stored_rows(site.pk)[0]
     assert row["ts"].year == datetime.now(UTC).year and row["ip"] == "203.0.113.0"
 
 
@@ -163,7 +163,7 @@ def test_an_event_id_counts_once_also_after_a_restart(site: Site, api_key: str) 
     third = post_event({"url": URL, "event_id": "order-1"}, api_key)
     assert first.dropped == "" and again.dropped == third.dropped == "duplicate"
     assert third.json()["success"] is True
-    assert len(stored(site.pk)) == 1 and balanced(ledger())
+    assert len(list_stored_rows(site.pk)) == 1 and is_balanced(count_hits())
 
 
 def test_an_event_id_can_be_used_again_after_a_day(site: Site, api_key: str, time_machine: Any) -> None:
@@ -186,19 +186,19 @@ def test_a_bad_event_of_a_batch_does_not_stop_the_others(site: Site, api_key: st
     answer = post_event([{"url": URL}, {"type": "nonsense", "url": URL}, {"name": "no url"}], api_key)
     results = answer.json()["results"]
     assert [result["success"] for result in results] == [True, False, False] and results[1]["message"]
-    assert len(stored(site.pk)) == 1 and balanced(ledger())
+    assert len(list_stored_rows(site.pk)) == 1 and is_balanced(count_hits())
 
 
 def test_a_page_of_a_known_host_needs_no_key(site: Site) -> None:
     answer = post_event(
         {"n": "pageview", "u": "https://www.example.com/a", "d": "example.com"}, origin="https://www.example.com"
     )
-    assert answer.json()["success"] and stored(site.pk)[0]["path"] == "/a"
+    assert answer.json()["success"] and list_stored_rows(site.pk)[0]["path"] == "/a"
 
 
 def test_a_page_cannot_send_for_another_site(site: Site, charlies_site: Site) -> None:
     answer = post_event({"url": "https://evil.org/", "domain": "example.com"}, origin="https://evil.org")
-    assert answer.dropped == "wrong_host" and stored(site.pk) == []
+    assert answer.dropped == "wrong_host" and list_stored_rows(site.pk) == []
 
 
 CLOUDS = {
@@ -218,7 +218,7 @@ def test_an_event_with_a_key_may_come_from_any_network_with_any_headers(
     monkeypatch.setattr("tracking.geo.look_up", lambda ip: {"asn": number, "organization": name})
     shown = {"x-api-key": api_key, "authorization": f"Bearer {api_key}"}[header]
     answer = post_event({"url": URL}, peer=peer, accept_language="", accept="", **{header.replace("-", "_"): shown})
-    assert answer.dropped == "" and [row["organization"] for row in stored(site.pk)] == [name]
+    assert answer.dropped == "" and [row["organization"] for row in list_stored_rows(site.pk)] == [name]
 
 
 def test_a_wrong_key_is_rejected_in_either_header(site: Site) -> None:
@@ -248,7 +248,7 @@ def test_a_page_can_be_a_url_a_path_or_a_host_with_a_path(
     site: Site, api_key: str, url: str, kept: tuple[str, str]
 ) -> None:
     post_event({"url": url}, api_key)
-    assert [(row["host"], row["path"]) for row in stored(site.pk)] == [kept]
+    assert [(row["host"], row["path"]) for row in list_stored_rows(site.pk)] == [kept]
 
 
 @pytest.mark.parametrize("url", [5, True, ["https://example.com"], "javascript:alert(1)", " DATA:text/html,a", ""])
@@ -269,7 +269,7 @@ def test_a_visit_imported_later_spans_midnight(site: Site, trusted: str) -> None
     for seconds in (0, 20, 600):
         at = (night + timedelta(seconds=seconds)).isoformat()
         post_event({"url": URL, "timestamp": at, **person}, trusted)
-    rows = stored(site.pk)
+    rows = list_stored_rows(site.pk)
     assert len({row["visit"] for row in rows}) == len({row["device"] for row in rows}) == 1 and len(rows) == 3
 
 
@@ -280,12 +280,12 @@ def test_events_without_screen_and_language_get_those_of_their_visit(site: Site,
     visits.forget()
     rebuild()  # what a restart forgets is read back
     post_event({"type": "click", "url": URL, "screen_width": 390}, api_key)
-    assert {(row["screen"], row["language"]) for row in stored(site.pk)} == {("1440", "de-AT")}
-    forget()
+    assert {(row["screen"], row["language"]) for row in list_stored_rows(site.pk)} == {("1440", "de-AT")}
+    reset_state()
     post_event({"type": "custom", "name": "a", "url": URL}, api_key, peer="203.0.113.9")
     post_event({"url": URL, "screen_width": 390}, api_key, peer="203.0.113.9")
     post_event({"type": "custom", "name": "b", "url": URL}, api_key, peer="203.0.113.9")
-    assert [row["screen"] for row in stored(site.pk)[3:]] == ["", "390", "390"]
+    assert [row["screen"] for row in list_stored_rows(site.pk)[3:]] == ["", "390", "390"]
 
 
 def test_cors_preflight_requests_are_answered(site: Site) -> None:

@@ -9,14 +9,14 @@ import pytest
 
 from sites import site_cache
 from sites.models import Site
-from tests.support.endpoints import PERSON, exchange, ledger
+from tests.support.endpoints import BROWSER_HEADERS, count_hits, exchange
 from tracking import collector
 
 pytestmark = pytest.mark.django_db
 
 
 def scope(path: str, query: str = "", method: str = "GET", **more: str) -> dict[str, Any]:
-    told = {**PERSON, **more}
+    told = {**BROWSER_HEADERS, **more}
     return {
         "type": "http", "method": method, "path": path, "http_version": "1.1", "scheme": "http",
         "query_string": query.encode(), "client": ("203.0.113.7", 5555),
@@ -54,7 +54,7 @@ def test_an_immediate_response_equals_that_of_the_application(
 def test_an_immediately_answered_hit_is_in_the_ingestion_audit(site: Site, store: Any) -> None:
     site_cache.refresh()
     collector.respond_immediately(scope("/in.php", f"site_id={site.pk}&type=pageview&href=/a&host=example.com"))
-    assert ledger(site.pk) == {"received": 1, "stored": 1}
+    assert count_hits(site.pk) == {"received": 1, "stored": 1}
 
 
 @pytest.mark.parametrize(("path", "method"), [("/in.php", "POST"), ("/in.php", "HEAD"), ("/login", "GET")])

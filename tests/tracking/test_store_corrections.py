@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.support import NOW, browse, event, number, record, visit
+from tests.support import NOW, browse, derive_number, event, record, visit
 from tracking.store import Selection
 from tracking.store.migrate import list_nodes
 
@@ -28,7 +28,7 @@ def test_a_person_is_erased_with_all_events_of_their_visits_and_nobody_else(stor
     assert store.rows("SELECT DISTINCT path FROM events ORDER BY path") == [{"path": "/elsewhere"}, {"path": "/mine"}]
     assert store.rows("SELECT person FROM identities FINAL WHERE site_id = 1000") == [{"person": "al"}]
     assert store.rows("SELECT device FROM firsts FINAL WHERE site_id = 1000") == [
-        {"device": number("device", SITE, "al")}
+        {"device": derive_number("device", SITE, "al")}
     ]
 
 

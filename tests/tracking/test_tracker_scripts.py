@@ -12,7 +12,7 @@ from accounts.models import Purpose
 from accounts.services import account_brand_set
 from sites import site_cache
 from sites.models import Site
-from tests.support import prove_host
+from tests.support import verify_host
 from tests.support.endpoints import Answer, send_request
 from tracking import collector
 from tracking.static_js import STATIC_DIRECTORY
@@ -107,7 +107,7 @@ def test_only_valid_names_are_scripts_below_w(path: str) -> None:
 
 def branded(site: Site, **brand: str) -> None:
     account_brand_set(account=site.account, host="stats.agency.example", **brand)
-    prove_host(site.account, "stats.agency.example", Purpose.BRAND)
+    verify_host(site.account, "stats.agency.example", Purpose.BRAND)
 
 
 @pytest.mark.parametrize(

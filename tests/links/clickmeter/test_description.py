@@ -30,8 +30,8 @@ from links.clickmeter.operations import OPERATIONS
 from links.services.conversions import conversion_create
 from links.services.groups import group_create
 from links.services.links import datapoint_create
-from tests.support.clickmeter_client import master
-from tests.support.links import Browser, forget, learn, store_now
+from tests.support.clickmeter_client import use_account_key
+from tests.support.links import Browser, flush_clicks, refresh_caches, reset_state
 
 GOLDEN = Path(__file__).resolve().parents[2] / "contract" / "reference" / "clickmeter"
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
@@ -91,19 +91,19 @@ def test_the_description_contains_the_host_of_the_request(client: Client) -> Non
 def key(account: Account, store: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The master key of an account with one of everything; no limit of requests."""
     monkeypatch.setattr(views, "MAX_PER_SECOND", 10**9)
-    forget()
+    reset_state()
     group = group_create(account=account, name="One", tags=["red"])
     sale = conversion_create(account=account, name="Sale", value="5")
     datapoint_create(account=account, alias="one", url="https://shop.test/", group=group, conversions=[sale])
-    learn()
+    refresh_caches()
     Browser().open("/l/one?a=b")
-    store_now()
+    flush_clicks()
     for signal in (request_started, request_finished):
         signal.disconnect(close_old_connections)
-    yield master(account).key
+    yield use_account_key(account).key
     for signal in (request_started, request_finished):
         signal.connect(close_old_connections)
-    forget()
+    reset_state()
 
 
 @pytest.mark.django_db

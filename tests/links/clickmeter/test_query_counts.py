@@ -25,8 +25,8 @@ from sites.models import Site
 from sites.services import api_key_create, site_create
 from tests.conftest import PASSWORD
 from tests.links.clickmeter.test_operations import shape
-from tests.support.clickmeter_client import Program, guest, master
-from tests.support.links import Browser, learn, store_now
+from tests.support.clickmeter_client import Program, use_account_key, use_own_key
+from tests.support.links import Browser, flush_clicks, refresh_caches
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
 FEW, MANY = 10, 60
@@ -51,12 +51,12 @@ class World:
         """Have so many links, groups, tags, conversions, scripts, domains, guests, entries of lists, clicks, sales."""
         made = [self.row(number) for number in range(self.size, size)]
         self.size = size
-        learn()
+        refresh_caches()
         for link in made:
             browser = Browser(ip=f"198.51.100.{link.pk % 250}")
             word = browser.open(f"/l/{link.alias}", referer=f"https://r{link.pk}.test/").location.partition("=")[2]
             Browser().open(f"/s2s?clickId={word}&id={self.sale.code}&val=10&param=P{link.pk}")
-        store_now()
+        flush_clicks()
 
     def row(self, number: int) -> Any:
         """One more of each."""
@@ -139,7 +139,7 @@ def test_every_list_needs_the_same_number_of_queries_for_ten_and_sixty_rows(
 ) -> None:
     world = World(account)
     world.grow(FEW)
-    program = master(account) if caller == "master" else guest(world.guest)
+    program = use_account_key(account) if caller == "master" else use_own_key(world.guest)
     few = measured(program, world)
     world.grow(MANY)
     many = measured(program, world)

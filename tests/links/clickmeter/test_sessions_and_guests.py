@@ -12,8 +12,8 @@ from accounts.models import Account, Right, User
 from accounts.services import grant_set
 from links.services.guests import guest_create
 from links.services.links import datapoint_create
-from tests.support.clickmeter_client import Program, create_one_of_each, guest, master
-from tests.support.links import Browser, learn, store_now
+from tests.support.clickmeter_client import Program, create_one_of_each, use_account_key, use_own_key
+from tests.support.links import Browser, flush_clicks, refresh_caches
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
 
@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
 @pytest.fixture
 def owner(account: Account, alice: User) -> Program:
     """Alice's programs."""
-    return master(account)
+    return use_account_key(account)
 
 
 def test_a_typical_session_of_a_program_works(owner: Program, account: Account) -> None:
@@ -57,11 +57,11 @@ def test_a_typical_session_of_a_program_works(owner: Program, account: Account) 
     assert results[0]["result"]["uri"] == f"/datapoints/{results[0]['entityData']['id']}"
     assert owner.get("/datapoints/count") == {"count": 25}
 
-    learn()
+    refresh_caches()
     for number in range(7):
         Browser(ip=f"203.0.113.{number % 3}").open("/l/offer?src=letter")
     Browser(agent="Googlebot/2.1").open("/l/offer")
-    store_now()
+    flush_clicks()
     whole = owner.get("/aggregated?timeFrame=today")
     assert (whole["totalClicks"], whole["uniqueClicks"], whole["spiderHitsCount"]) == (7, 3, 1)
     one = owner.get(f"/datapoints/{link['id']}/aggregated?timeframe=TODAY&hourly=true")
@@ -95,10 +95,10 @@ def test_a_guest_sees_only_numbers_of_their_links_with_hidden_fields_blank(
     account: Account, world: dict[str, Any]
 ) -> None:
     datapoint_create(account=account, alias="secret", url="https://x.test/")
-    learn()
+    refresh_caches()
     Browser(ip="203.0.113.99").open("/l/secret", referer="https://blog.test/")
     Browser(ip="203.0.113.98").open("/l/one", referer="https://blog.test/")
-    store_now()
+    flush_clicks()
     member = guest_create(
         account=account, email="g2@example.org",
         options={
@@ -107,7 +107,7 @@ def test_a_guest_sees_only_numbers_of_their_links_with_hidden_fields_blank(
         },
     )  # fmt: skip
     grant_set(membership=member, kind="datapoint", object_id=world["link"].pk, right=Right.READ)
-    theirs, all_of_it = guest(member), master(account)
+    theirs, all_of_it = use_own_key(member), use_account_key(account)
     assert all_of_it.get("/aggregated?timeFrame=today")["totalClicks"] == 3
     seen = theirs.get("/aggregated?timeFrame=today")
     assert (seen["totalClicks"], seen["conversionsValue"]) == (2, 5.0) and "commissionsCost" not in seen
@@ -127,7 +127,7 @@ def test_aggregates_equal_the_dashboard_and_the_hit_list_in_every_time_frame(
     now = datetime.now(UTC)
     for days in (0, 1, 5, 20, 45, 100, 150, 300, 500):
         Browser(ip=f"198.51.100.{days % 250}").open("/l/one", at=now - timedelta(days=days))
-    store_now()
+    flush_clicks()
     from links.clickmeter.times import TIME_FRAMES
 
     for frame in TIME_FRAMES:

@@ -13,8 +13,8 @@ from accounts.services import grant_set
 from links.models import Datapoint, Status
 from links.services.guests import guest_create
 from tests.support import read_html
-from tests.support.clickmeter_client import Program, create_one_of_each, guest, master
-from tests.support.links import Browser, store_now
+from tests.support.clickmeter_client import Program, create_one_of_each, use_account_key, use_own_key
+from tests.support.links import Browser, flush_clicks
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
 # Kept and given back, and named on the page of the API: (where it is written and read, member, value)
@@ -31,7 +31,7 @@ KEPT: dict[str, tuple[str, Any]] = {
 
 @pytest.fixture
 def owner(account: Account, alice: User) -> Program:
-    return master(account)
+    return use_account_key(account)
 
 
 @pytest.fixture
@@ -102,13 +102,13 @@ def guest_with(account: Account, world: dict[str, Any], **options: Any) -> tuple
     grant_set(membership=member, kind="group", object_id=world["group"].pk, right=Right.READ)
     client = Client()
     client.force_login(member.user)
-    return guest(member), client
+    return use_own_key(member), client
 
 
 def test_a_guest_sees_no_numbers_from_before_their_minimum_date(account: Account, world: dict[str, Any]) -> None:
     now = datetime.now(UTC)
     Browser(ip="198.51.100.1").open("/l/one", at=now - timedelta(days=5))
-    store_now()
+    flush_clicks()
     every, _ = guest_with(account, world)
     program, page = guest_with_date(account, world, now - timedelta(days=2))
     for address, member in (("/clickstream?pageSize=100", "rows"), ("/hits?timeframe=last30", "hits")):
@@ -124,11 +124,11 @@ def test_a_guest_sees_no_numbers_from_before_their_minimum_date(account: Account
 def guest_with_date(account: Account, world: dict[str, Any], since: datetime) -> tuple[Program, Client]:
     member = invited(account, "late@example.org")
     grant_set(membership=member, kind="group", object_id=world["group"].pk, right=Right.READ)
-    master(account).post(f"/account/guests/{member.pk}", {"timeframeMinDate": f"{since:%Y%m%d%H%M%S}"})
+    use_account_key(account).post(f"/account/guests/{member.pk}", {"timeframeMinDate": f"{since:%Y%m%d%H%M%S}"})
     client = Client()
     client.force_login(member.user)
     member.refresh_from_db()
-    return guest(member), client
+    return use_own_key(member), client
 
 
 def test_conversions_hidden_from_a_guest_are_hidden_everywhere(account: Account, world: dict[str, Any]) -> None:

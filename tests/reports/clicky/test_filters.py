@@ -15,7 +15,7 @@ from reports.query.vocabulary import load_country_names, load_language_names
 from sites import site_cache
 from sites.models import Site
 from sites.services import site_update
-from tests.support import browse, logged_in
+from tests.support import browse, log_in
 from tests.support.clicky_client import Clicky
 from tests.support.endpoints import send_request
 from tracking import spool
@@ -115,8 +115,8 @@ def test_a_visitor_is_found_by_the_full_address_where_the_site_shortens_addresse
 def test_the_dashboard_finds_the_same_visitor_from_a_saved_link(clicky: Clicky, site: Site, alice: User) -> None:
     browse(site, "/here", at=NOON, ip="73.10.20.0")
     link = Client().get(f"/stats/visitors?site_id={site.pk}&ip_address=73.10.20.13").headers["Location"]
-    assert "/here" in logged_in(alice).get(link).content.decode()
-    assert "/here" not in logged_in(alice).get(link.replace("73.10.20", "73.10.21")).content.decode()
+    assert "/here" in log_in(alice).get(link).content.decode()
+    assert "/here" not in log_in(alice).get(link.replace("73.10.20", "73.10.21")).content.decode()
 
 
 def test_a_network_is_not_matched_where_the_site_keeps_full_addresses(clicky: Clicky, site: Site) -> None:

@@ -10,7 +10,7 @@ import pytest
 from accounts.models import User
 from goals.services import goal_create
 from sites.models import Site
-from tests.support import browse, event, logged_in, number, record
+from tests.support import browse, derive_number, event, log_in, record
 from tests.support.clicky_client import Clicky
 from tests.support.endpoints import send_request
 from tracking import spool
@@ -51,8 +51,8 @@ def test_a_visitor_has_every_stored_field(clicky: Clicky, site: Site, traffic: N
         "time_pretty": f"{NOON:%a %b} {NOON.day} {NOON.year}, 12:00pm",
         "time_total": "30",
         "ip_address": "10.1.2.3",
-        "uid": str(number("device", site.pk, "ann")),
-        "session_id": str(number("visit", site.pk, "ann", NOON)),
+        "uid": str(derive_number("device", site.pk, "ann")),
+        "session_id": str(derive_number("visit", site.pk, "ann", NOON)),
         "actions": "3",
         "total_visits": "1",
         "landing_page": "http://example.com/",
@@ -72,7 +72,7 @@ def test_a_visitor_has_every_stored_field(clicky: Clicky, site: Site, traffic: N
         "organization": "Telia",
         "custom": {"username": "jane_doe", "plan": "pro"},
         "goals": {"completed": ["Sign up"], "revenue": "5.00"},
-        "stats_url": f"http://testserver/sites/{site.pk}/visits/{number('visit', site.pk, 'ann', NOON)}",
+        "stats_url": f"http://testserver/sites/{site.pk}/visits/{derive_number('visit', site.pk, 'ann', NOON)}",
     }
     assert ben["geolocation"] == "Austin, Texas, USA"
     assert "referrer_url" not in ben and "custom" not in ben
@@ -106,7 +106,7 @@ def test_titles_are_encoded_for_html_in_json_and_php_and_plain_in_xml_and_csv(cl
 
 def test_ids_are_text_of_digits(clicky: Clicky, site: Site, traffic: None) -> None:
     body = clicky.raw("visitors-list", date="yesterday", output="json").content.decode()
-    assert f'"uid":"{number("device", site.pk, "ann")}"' in body
+    assert f'"uid":"{derive_number("device", site.pk, "ann")}"' in body
 
 
 @pytest.mark.parametrize(
@@ -163,16 +163,16 @@ def test_visitors_are_filtered(clicky: Clicky, site: Site, traffic: None, given:
     goal_create(site=site, name="Sign up", kind="event", pattern="Signup")
     found = {item["session_id"] for item in clicky.items("visitors-list", date="yesterday", **given)}
     names = {
-        "a": number("visit", site.pk, "ann", NOON),
-        "b": number("visit", site.pk, "ben", NOON + timedelta(hours=1)),
+        "a": derive_number("visit", site.pk, "ann", NOON),
+        "b": derive_number("visit", site.pk, "ben", NOON + timedelta(hours=1)),
     }
     assert found == {str(names[name]) for name in who}
 
 
 def test_one_visitor_and_one_visit_are_found_by_number(clicky: Clicky, site: Site, traffic: None) -> None:
-    uid = str(number("device", site.pk, "ben"))
+    uid = str(derive_number("device", site.pk, "ben"))
     assert [item["uid"] for item in clicky.items("visitors-list", date="yesterday", uid=uid)] == [uid]
-    session = str(number("visit", site.pk, "ann", NOON))
+    session = str(derive_number("visit", site.pk, "ann", NOON))
     found = clicky.items("visitors-list", date="yesterday", session_id=session)
     assert [item["session_id"] for item in found] == [session]
 
@@ -270,12 +270,12 @@ def test_visitors_of_one_shortened_address_are_distinguished(clicky: Clicky, sit
     browse(site, "/", at=NOON, visitor="two", ip="73.10.20.0")
     browse(site, "/", "/a", "/b", at=NOON, visitor="three")
     items = clicky.items("visitors-most-active", date="yesterday")
-    nameless = f"Visitor {number('device', site.pk, 'three') % 0x10000:04x}"
+    nameless = f"Visitor {derive_number('device', site.pk, 'three') % 0x10000:04x}"
     assert [(item["title"], item["value"]) for item in items] == [
         (nameless, "3"), ("73.10.20.0", "2"), ("73.10.20.0", "1"),
     ]  # fmt: skip
-    page = logged_in(alice).get(items[1]["stats_url"].removeprefix("http://testserver")).content.decode()
-    assert f"visitor_id={number('device', site.pk, 'one')}" in page
+    page = log_in(alice).get(items[1]["stats_url"].removeprefix("http://testserver")).content.decode()
+    assert f"visitor_id={derive_number('device', site.pk, 'one')}" in page
 
 
 def test_links_of_custom_data_open_the_visits_that_have_it(
@@ -284,7 +284,7 @@ def test_links_of_custom_data_open_the_visits_that_have_it(
     for item in clicky.items("custom", date="yesterday"):
         address = item["stats_url"].removeprefix("http://testserver")
         assert ("person=jane_doe" in address) or ("tag%3Aplan=pro" in address)
-        page = logged_in(alice).get(address).content.decode()
+        page = log_in(alice).get(address).content.decode()
         assert "/pricing" in page and "/blog" not in page
 
 

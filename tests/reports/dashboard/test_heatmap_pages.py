@@ -16,7 +16,7 @@ from django.utils import timezone
 from goals.services import goal_create
 from sites import onsite_tokens, site_cache
 from sites.models import Site
-from tests.support import browse, number, read_html
+from tests.support import browse, derive_number, read_html
 from tracking.endpoints import heatmap
 
 EVIL = "<script>alert(1)</script>"
@@ -200,7 +200,9 @@ def test_the_overlay_gets_clicks_by_element_for_its_width(clicks: Site) -> None:
 def test_the_widget_counts_visitors_on_the_site_and_the_page(site: Site, store: Any) -> None:
     now = timezone.now()
     for visitor, path in (("a", "/a"), ("b", "/b"), ("c", "/b")):
-        browse(site, path, at=now - timedelta(seconds=30), visitor=visitor, visit=number(visitor), source="Google")
+        browse(
+            site, path, at=now - timedelta(seconds=30), visitor=visitor, visit=derive_number(visitor), source="Google"
+        )
     site_cache.refresh()
     _, found = script(site, "", site.sitekey, href="/b")
     assert (found["site"], found["page"]) == (3, 2)

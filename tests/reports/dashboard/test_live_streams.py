@@ -203,7 +203,7 @@ async def test_a_stream_ends_when_permissions_cannot_be_read(spied: str, site: S
 @pytest.fixture
 def two_links(account: Account, bob: User, transactional_db: None) -> tuple[int, int]:
     """Links that bob was given."""
-    made = tuple(links_support.make(account, alias).pk for alias in ("one", "two"))
+    made = tuple(links_support.create_link(account, alias).pk for alias in ("one", "two"))
     for pk in made:
         Grant.objects.create(membership=bob.memberships.get(), kind=DATAPOINT, object_id=pk, right=Right.READ)
     yield made

@@ -18,7 +18,7 @@ from accounts.models import User
 from reports.query.analyses.retention import STEPS, Cohort, find_cohorts, find_step, shift_step
 from reports.query.errors import QueryRefused
 from sites.models import Site
-from tests.support import NOW, browse, record, settle, visit
+from tests.support import NOW, browse, insert_recorded, record, visit
 from tests.support.mapped_goals import MappedGoals
 
 BAD = "<script>alert(1)</script>"
@@ -65,7 +65,7 @@ def test_cohorts_equal_a_naive_evaluation(seed: int, store: Any) -> None:
     visits = world(dice, people=seed % 2 == 1)
     for at, device, person, country in visits:
         record(*visit(site, at=at, visitor=device, person=person, country=country))
-    settle()
+    insert_recorded()
     here = NOW.astimezone(ZoneInfo(zone)).date()
     named = seed % 4 == 1
     for by, count in (("day", 14), ("week", 6), ("month", 3)):

@@ -13,7 +13,7 @@ from accounts.models import User
 from goals.services import goal_create
 from sites.models import Site
 from tests.reports.dashboard.test_live_streams import cookie, database
-from tests.support import asgi, event, logged_in, read_html, record, settle
+from tests.support import asgi, event, insert_recorded, log_in, read_html, record
 from tracking import live
 
 pytestmark = pytest.mark.django_db
@@ -29,7 +29,7 @@ async def test_a_visitor_keeps_the_name_from_an_earlier_event_of_the_visit(
 ) -> None:
     now = timezone.now()
     before = event(site, "/before", at=now - timedelta(minutes=5), visitor="zoe", person="zoe")
-    await database(lambda: (record(before), settle()))
+    await database(lambda: (record(before), insert_recorded()))
     async with asgi.connected(spied, cookie=await cookie(alice)) as browser:
         await browser.piece()
         live.publish(event(site, "/later", at=now, visitor="zoe", ip="73.10.20.0"))
@@ -71,7 +71,7 @@ async def test_a_filter_that_needs_the_whole_visit_stops_the_stream_and_the_page
     answer = await asgi.send("GET", f"{spied}?{query}", cookie=await cookie(alice))
     refused = answer.text
     assert answer.status == 400 and refused.strip().endswith(".")
-    page = await database(lambda: read_html(logged_in(alice).get(f"/sites/{site.pk}/spy?{query}")))
+    page = await database(lambda: read_html(log_in(alice).get(f"/sites/{site.pk}/spy?{query}")))
     assert "data-stream" not in page
     if "987654" not in query:
         assert escape(refused.strip()) in page
@@ -81,12 +81,12 @@ def test_every_row_shows_the_visitors_name_and_ip_address(site: Site, alice: Use
     now = timezone.now()
     for path, person in (("/one", "zoe"), ("/two", "")):
         record(event(site, path, at=now, visitor="zoe", person=person, ip="73.10.20.0"))
-    page = read_html(logged_in(alice).get(f"/sites/{site.pk}/spy"))
+    page = read_html(log_in(alice).get(f"/sites/{site.pk}/spy"))
     assert page.count(">zoe</a>") == 2 and page.count("73.10.20.0") == 2
 
 
 def test_the_number_of_visitors_online_is_updated(site: Site, alice: User, store: Any) -> None:
-    client, address = logged_in(alice), f"/sites/{site.pk}/spy?country=EE"
+    client, address = log_in(alice), f"/sites/{site.pk}/spy?country=EE"
     page = read_html(client.get(address))
     assert f'hx-get="{address}"' in page and "<strong>0</strong> now" in page
     for visitor, country in ((1, "EE"), (2, "EE"), (3, "DE")):

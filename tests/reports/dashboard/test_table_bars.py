@@ -10,7 +10,7 @@ import time_machine
 
 from accounts.models import User
 from sites.models import Site
-from tests.support import NOW, browse, logged_in
+from tests.support import NOW, browse, log_in
 
 pytestmark = pytest.mark.django_db
 
@@ -39,16 +39,16 @@ def traffic(site: Site, store: Any) -> Any:
 def test_bars_show_the_column_that_the_table_is_sorted_by(
     site: Site, alice: User, order: str, bars: dict[str, str]
 ) -> None:
-    page = logged_in(alice).get(f"/sites/{site.pk}/details/source?period=today&order={order}")
+    page = log_in(alice).get(f"/sites/{site.pk}/details/source?period=today&order={order}")
     assert {line.row.name: line.row.share for line in page.context["lines"]} == bars
 
 
 def test_the_second_line_has_its_own_scale(site: Site, alice: User) -> None:
-    page = logged_in(alice).get(f"/sites/{site.pk}/?period=today&second=revenue", headers={"accept-language": "en"})
+    page = log_in(alice).get(f"/sites/{site.pk}/?period=today&second=revenue", headers={"accept-language": "en"})
     graph = page.context["key_figures"].graph
     assert graph.ticks[0] == "6" and graph.second_ticks[0] == "€60.00" and len(graph.second_ticks) == len(graph.ticks)
     assert "€60.00" in page.content.decode()
-    picture = logged_in(alice).get(f"/sites/{site.pk}/graph.svg?period=today&second=revenue", headers={
+    picture = log_in(alice).get(f"/sites/{site.pk}/graph.svg?period=today&second=revenue", headers={
         "accept-language": "en"
     })  # fmt: skip
     assert "€60.00" in picture.content.decode()

@@ -12,7 +12,7 @@ from django.utils import timezone
 from goals.models import Goal
 from reports.dashboard.presenters.visits import UTC, project_on_map
 from reports.dashboard.views.spy import render_message
-from tests.support import ask, browse, event, number, read_html, record
+from tests.support import ask, browse, derive_number, event, read_html, record
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def mary(site, store):
     browse(site, "/old", at=now - timedelta(days=1), visitor="mary", person="mary", country="EE", city="Tallinn")
     browse(site, "/a", "/b", at=now - timedelta(minutes=1), visitor="mary", person="mary", country="EE", city="Tallinn",
            source="Google", latitude=59.4, longitude=24.7)  # fmt: skip
-    return number("device", site.pk, "mary")
+    return derive_number("device", site.pk, "mary")
 
 
 def test_visits_can_be_searched_by_name_place_and_page(inside: Client, site, mary) -> None:
@@ -62,7 +62,7 @@ def test_a_person_is_one_visitor_on_all_devices_with_complete_visits(inside: Cli
     counted = ask(site, "visitors", "visits", "views", now=timezone.now())
     assert counted == {"visitors": 2, "visits": 3, "views": 4}
     for device in ("phone", "desk"):
-        html = read_html(inside.get(f"/sites/{site.pk}/visitors/{number('device', site.pk, device)}"))
+        html = read_html(inside.get(f"/sites/{site.pk}/visitors/{derive_number('device', site.pk, device)}"))
         assert all(f">{page}</strong>" in html for page in ("/before-log-in", "/after", "/desk"))
         assert "/other" not in html and html.count('class="panel visit"') == 2
 

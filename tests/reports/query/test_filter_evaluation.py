@@ -16,7 +16,7 @@ from reports.query.evaluate import LIVE_VISIT_DIMENSIONS, check_evaluable, find_
 from reports.query.filters import list_operators
 from reports.query.references import ReferenceResolver, StoredGoals
 from sites.models import Site
-from tests.support import event, record, settle
+from tests.support import event, insert_recorded, record
 from tracking.event import Event
 
 pytestmark = pytest.mark.django_db
@@ -45,7 +45,7 @@ def events(site: Site, store: Any) -> list[Event]:
         for n, kind in enumerate(KINDS * 2)
     ]
     record(*made)
-    settle()
+    insert_recorded()
     return made
 
 

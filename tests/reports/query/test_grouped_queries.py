@@ -20,7 +20,7 @@ from reports.query.result_cache import RESULTS
 from reports.query.rollups.build import build_days
 from sites.models import Site
 from tests.reports.query.test_rollups import NOW, traffic
-from tests.support import event, forget_traffic
+from tests.support import empty_store, event
 from tests.support.mapped_goals import MappedGoals
 from tracking.store import StoreError
 from tracking.store.target import get_target
@@ -57,7 +57,7 @@ def world(migrated_store: None) -> Iterator[None]:
     """Ten days of traffic, rolled up, and a stranger's: for every test of this file, none of which changes it."""
     from tracking import store
 
-    forget_traffic()
+    empty_store()
     names = ("Signup", "Play", "")
     told = [
         {**row, "name": names[n % 3], "props": {"plan": names[n % 2]}, "os": names[n % 3], "city": names[n % 2]}
@@ -68,7 +68,7 @@ def world(migrated_store: None) -> Iterator[None]:
     last = WEEK.last_day - timedelta(days=1)
     build_days(SITE, ZONE, last - timedelta(days=7), last, 1, NOW)
     yield
-    forget_traffic()
+    empty_store()
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from reports.query import Period, Query, QueryRefused, QueryStopped, ask
 from reports.query.dimensions import DIMENSIONS
 from reports.query.filters import OPERATORS
 from reports.query.metrics import METRICS
-from tests.support import event, forget_traffic
+from tests.support import empty_store, event
 from tests.support.mapped_goals import MappedGoals
 from tracking import store
 
@@ -33,7 +33,7 @@ def sentence(refusal: QueryRefused) -> bool:
 @pytest.fixture(scope="module")
 def traffic(migrated_store: None) -> Iterator[Any]:
     """A visit on each of two sites, for every test of this file: none of them may change those."""
-    forget_traffic()
+    empty_store()
     for site in (SITE, STRANGER):
         store.insert_rows(
             "events",
@@ -44,7 +44,7 @@ def traffic(migrated_store: None) -> Iterator[Any]:
             ],
         )  # fmt: skip
     yield store
-    forget_traffic()
+    empty_store()
 
 
 def value_for(name: str) -> Any:

@@ -28,16 +28,16 @@ def server(settings, monkeypatch):
     with misbehaving() as running:
         arrived, waited = threading.Event(), []
 
-        def say_wait(handler, rest):
+        def answer_wait(handler, rest):
             waited.append(arrived.wait(10))
             handler.reply(200)
 
-        def say_ok(handler, rest):
+        def answer_ok(handler, rest):
             arrived.set()
             handler.reply(200)
 
-        monkeypatch.setattr("tests.support.misbehaving_server.Misbehaving.say_wait", say_wait, raising=False)
-        monkeypatch.setattr("tests.support.misbehaving_server.Misbehaving.say_ok", say_ok)
+        monkeypatch.setattr("tests.support.misbehaving_server.Misbehaving.answer_wait", answer_wait, raising=False)
+        monkeypatch.setattr("tests.support.misbehaving_server.Misbehaving.answer_ok", answer_ok)
         running.waited = waited
         running.socket.listen(200)
         yield running

@@ -43,20 +43,20 @@ PAGES = {  # page: Content-Type, body, words on it
 }  # fmt: skip
 
 
-def say_page(self, rest):
+def answer_page(self, rest):
     content_type, body, _ = PAGES[rest]
     self.reply(200, body, **({"Content-Type": content_type} if content_type else {}))
 
 
-def say_long(self, rest):
+def answer_long(self, rest):
     self.reply(200, b"x" * 1_100_000 + b"the end")
 
 
 @pytest.fixture
 def server(settings, monkeypatch):
     settings.ENV = dataclasses.replace(settings.ENV, allowed_outbound=("127.0.0.1/32",))
-    monkeypatch.setattr(Misbehaving, "say_page", say_page, raising=False)
-    monkeypatch.setattr(Misbehaving, "say_long", say_long, raising=False)
+    monkeypatch.setattr(Misbehaving, "answer_page", answer_page, raising=False)
+    monkeypatch.setattr(Misbehaving, "answer_long", answer_long, raising=False)
     with misbehaving() as running:
         yield running
 
