@@ -81,7 +81,7 @@ def watch_online(alert: Alert, now: datetime) -> Sequence[AlertNotification]:
 def watch_unusual(alert: Alert, now: datetime) -> Sequence[AlertNotification]:
     """Fire when the last full hour had far more or fewer visits than this hour of the weekday usually has."""
     start, end = find_last_full_hour(now)
-    usual = baseline.find_usual(alert.site_id, alert.site.timezone, "visits", start, end, now)
+    usual = baseline.find_usual_value(alert.site_id, alert.site.timezone, "visits", start, end, now)
     if usual < float(alert.parameters["least"]):
         return []  # too few visits to call anything unusual
     count = measure(alert, "visits", start, end, now)

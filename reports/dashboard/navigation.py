@@ -70,7 +70,7 @@ def register_navigation(*readers: EntryReader) -> None:
     _readers.extend(readers)
 
 
-def site_paths() -> set[str]:
+def list_site_paths() -> set[str]:
     """Return the paths after /sites/<id>/ that are a page of every site."""
     return {page.path for page in list_site_pages()}
 
@@ -81,7 +81,7 @@ def list_site_pages() -> list[SitePage]:
     return [*SITE_PAGES, *settings]
 
 
-def current_site_id(request: HttpRequest) -> int:
+def find_current_site_id(request: HttpRequest) -> int:
     """Return the id of the site whose page the reader comes from; 0 for none."""
     url = request.headers.get("HX-Current-URL") or request.headers.get("Referer", "")
     match = re.search(r"/sites/(\d{1,12})(?:/|$)", url)
@@ -102,7 +102,7 @@ def select_sites(request: HttpRequest, current_id: int, search: str) -> list[Sit
 
 def list_entries(request: HttpRequest, search: str = "") -> list[SearchEntry]:
     """Return all pages that the reader may open: of the current site, common ones, then of the other sites."""
-    current_id = current_site_id(request)
+    current_id = find_current_site_id(request)
     sites = select_sites(request, current_id, search)
     rights = {may: set(sites_for_actor(request.user, may).values_list("pk", flat=True)) for may in ("edit", "manage")}
     current = [entry for site in sites if site.pk == current_id for entry in list_site_entries(site, rights)]

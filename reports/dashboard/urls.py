@@ -5,7 +5,7 @@ Views that several scopes have are made pages of a scope here, the others where 
 
 from django.urls import include, path
 
-from reports.dashboard.base_view import site_page
+from reports.dashboard.report_page import site_page
 from reports.dashboard.views.bot_overrides import quarantine_visit, quarantine_visitor, restore_people
 from reports.dashboard.views.details import details
 from reports.dashboard.views.experiments import experiment_list

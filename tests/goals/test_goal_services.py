@@ -11,7 +11,7 @@ from accounts.models import Account, User
 from config.schedule import PERIODIC_TASKS
 from goals import discovery
 from goals.models import Goal, GoalKind, PatternKind
-from goals.selectors import filter_segments_visible_to, filter_visible_segments, find_goal, list_active_goals
+from goals.selectors import filter_segments_of_site, filter_visible_segments, find_goal, list_active_goals
 from goals.services import (
     goal_create,
     goal_delete,
@@ -126,9 +126,9 @@ def test_a_private_segment_is_seen_by_its_owner_and_a_shared_one_by_all(alices: 
     bob = User.objects.create_user("bob@alice.example", "battery staple")
     mine = segment_create(site=alices, name="Mine", filter=FILTER, owner=alice)
     ours = segment_create(site=alices, name="Ours", filter=FILTER, owner=alice, shared=True)
-    assert list(filter_segments_visible_to(alices, alice)) == [mine, ours]
-    assert list(filter_segments_visible_to(alices, bob)) == [ours]
-    assert list(filter_segments_visible_to(alices, None)) == [ours]
+    assert list(filter_segments_of_site(alices, alice)) == [mine, ours]
+    assert list(filter_segments_of_site(alices, bob)) == [ours]
+    assert list(filter_segments_of_site(alices, None)) == [ours]
     segment_delete(segment=mine)
     assert list(filter_visible_segments([alices.pk], None)) == [ours]
 

@@ -23,7 +23,7 @@ import pytest
 
 from config.schedule import PERIODIC_TASKS
 from tests.browser.servers import free_port
-from tests.heavy.killed_worker.killers import Servers, running
+from tests.heavy.killed_worker.killing_servers import Servers, running
 
 pytestmark = [pytest.mark.heavy, pytest.mark.timeout(600)]
 ROOT = Path(__file__).resolve().parents[2]

@@ -143,7 +143,7 @@ FIELDS: list[Field] = [
         for word in ("reached", "missed")
     ),
 ]
-# What every sheet's address may name; `test_sheets.py` sends them to all addresses that read the state of a sheet
+# What every sheet's address may name; `test_forms.py` sends them to all addresses that read the state of a sheet
 SHEETS = {"reports/dashboard/state.py segment", "reports/dashboard/state.py:read_state"}
 # Names of options of a sheet that name goals: they are read by `state.option(…)`, of a fixed tuple of names
 OPTIONS = {

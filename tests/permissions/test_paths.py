@@ -83,7 +83,7 @@ def test_every_caller_gets_exactly_the_pages_they_may_open(route: str, world: Wo
             if name in ("victor", "dave") and need in MAY["bob"]:
                 continue  # bob may, who may the least
             if name == "charlie" and need == "view" and ids_in(route) == ["site_id"]:
-                continue  # the same numbers as alice's; he reads sheets in test_sheets.py
+                continue  # the same numbers as alice's; he reads sheets in test_forms.py
             if route.endswith("/bot") and name in ("dave", "charlie") and method == "POST":
                 continue  # events are moved, which takes a second: once is enough
             things = world.other if name == "charlie" else world.open

@@ -37,7 +37,7 @@ class ChangeDrivers:
     failed: str = ""
 
 
-def change_drivers_fragment(state: ReportState) -> Fragment[ChangeDrivers]:
+def build_change_drivers_fragment(state: ReportState) -> Fragment[ChangeDrivers]:
     """Return the fragment of the largest changes since the period that the report is compared with."""
 
     def build_queries() -> list[Query]:

@@ -112,7 +112,7 @@ class ActionRow:
     link: str  # the external address, if there is one
     at: datetime
     clock: str
-    person: VisitorSummary
+    visitor: VisitorSummary
     kind: str
     view_id: str
     visit: str
@@ -152,7 +152,7 @@ class VisitRow:
     """One visit of a list or of a visitor's history."""
 
     number: str
-    person: VisitorSummary
+    visitor: VisitorSummary
     began: datetime
     day: str
     clock: str
@@ -185,7 +185,7 @@ def build_visit(row: EngineRow, site_id: int, zone: ZoneInfo, locale: Locale) ->
     )  # fmt: skip
 
 
-def pause_class(seconds: float) -> str:
+def choose_pause_class(seconds: float) -> str:
     """Return the CSS class of the space that a pause takes in a timeline."""
     return next((name for limit, name in PAUSE_CLASSES if seconds < limit), "gap-5")
 

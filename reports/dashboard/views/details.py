@@ -9,11 +9,11 @@ from typing import Any
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from reports.dashboard.base_view import htmx_target
 from reports.dashboard.fragments import QUERY_ERRORS, describe_error
 from reports.dashboard.presenters.exports import FORMATS, build_export
 from reports.dashboard.presenters.tables import TableRow, build_rows
 from reports.dashboard.presenters.toolbar import build_toolbar
+from reports.dashboard.report_page import get_htmx_target
 from reports.dashboard.state import ReportState
 from reports.formatting import FormattedValue, format_metric
 from reports.query import Query, Result, ask
@@ -75,7 +75,7 @@ def details(request: HttpRequest, state: ReportState, name: str) -> HttpResponse
         "section": "details",
         "dimension": row,
     }
-    is_fragment = htmx_target(request) == "report"
+    is_fragment = get_htmx_target(request) == "report"
     return render(request, "reports/_details.html" if is_fragment else state.scope.templates["details"], context)
 
 
@@ -123,7 +123,7 @@ def build_page(state: ReportState, row: Dimension, columns: tuple[str, ...]) -> 
         "headers": build_headers(state, row, columns), "search": state.option("q"), "formats": list_exports(state),
         "label": row.label,
         "back": state.with_view({"q": "", "order": "", "from": ""}).href(state.scope.home_path),
-        "hidden_search": state.parameters_without("q", "from"),
+        "hidden_search": state.list_parameters_without("q", "from"),
     }  # fmt: skip
     try:
         limit, start = PAGE_ROWS + 1, min(offset, MAX_OFFSET)
@@ -137,13 +137,13 @@ def build_page(state: ReportState, row: Dimension, columns: tuple[str, ...]) -> 
         "lines": build_details_rows(state, row.name, columns, page),
         "first": offset + 1,
         "last": offset + len(page.rows),
-        "next": page_href(state, offset + PAGE_ROWS) if len(result.rows) > PAGE_ROWS else "",
-        "previous": page_href(state, offset - PAGE_ROWS) if offset else "",
+        "next": build_page_href(state, offset + PAGE_ROWS) if len(result.rows) > PAGE_ROWS else "",
+        "previous": build_page_href(state, offset - PAGE_ROWS) if offset else "",
         "totals": [format_metric(name, totals.get(name), state.locale, currency=currency) for name in columns],
     }
 
 
-def page_href(state: ReportState, offset: int) -> str:
+def build_page_href(state: ReportState, offset: int) -> str:
     """Return the link to the page that begins at `offset`."""
     return state.with_view({"from": str(offset) if offset > 0 else ""}).href()
 

@@ -11,7 +11,7 @@ from django.shortcuts import render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST, require_safe
 
-from reports.dashboard.navigation import list_entries, site_paths
+from reports.dashboard.navigation import list_entries, list_site_paths
 from reports.dashboard.state import PERIODS
 from sites.access import sites_for_actor
 
@@ -79,6 +79,6 @@ def switch_site(request: HttpRequest, number: int) -> str:
     query = "?" + urlencode(parameters) if parameters else ""
     if site is None:
         return "/sites" if number else f"/sites/all{query}"
-    paths = site_paths()
+    paths = list_site_paths()
     path = next((candidate for candidate in (page, page.split("/")[0]) if candidate in paths), "")
     return f"/sites/{site.pk}/{path}{query}"

@@ -13,7 +13,7 @@ from django.test import Client
 from accounts.models import Account, Membership, Role, User
 from links.models import Datapoint
 from links.public_urls import tracking_url
-from reports.sharing.services import key_token
+from reports.sharing.services import build_key_token
 from sites import site_cache
 from sites.models import Site
 from sites.services import site_keys_rotate
@@ -162,7 +162,7 @@ def test_the_overview_opens_in_a_frame_with_the_site_s_key(site: Site, store: An
 
 def test_the_frames_links_work_without_the_key_until_it_is_replaced(site: Site, store: Any) -> None:
     browse(site, "/in-the-frame", at=datetime.now(UTC))
-    home = f"/share/{key_token(site)}/embed"
+    home = f"/share/{build_key_token(site)}/embed"
     html = framed(site).content.decode()
     links = {link for link in re.findall(r'(?:href|hx-get)="(/[^"]*)"', html) if not link.startswith("/static/")}
     assert links and all(link.startswith(home) for link in links)
@@ -184,7 +184,7 @@ def test_a_frame_with_a_wrong_key_shows_the_error_in_the_frame(site: Site, store
 
 def test_the_key_of_another_site_opens_no_frame(site: Site, charlies_site: Site, store: Any) -> None:
     assert framed(site, sitekey=charlies_site.sitekey).status_code == 403
-    forged = key_token(charlies_site).replace(str(charlies_site.pk), str(site.pk))
+    forged = build_key_token(charlies_site).replace(str(charlies_site.pk), str(site.pk))
     assert Client().get(f"/share/{forged}/embed").status_code == 404
 
 

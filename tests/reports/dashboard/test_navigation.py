@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from accounts.models import Account, Role, User
-from reports.dashboard.navigation import site_paths
+from reports.dashboard.navigation import list_site_paths
 from sites.models import Site
 from tests.conftest import member
 
@@ -42,7 +42,7 @@ def test_every_page_of_a_site_is_an_entry() -> None:
     start = "sites/<int:site_id>/"
     fixed = {route.removeprefix(start) for route in addresses(get_resolver().url_patterns) if route.startswith(start)}
     pages = {path for path in fixed if "<" not in path} - set(ELSEWHERE)
-    assert pages == site_paths(), "say in SITE_PLACES what it is called, or in ELSEWHERE why it is no place"
+    assert pages == list_site_paths(), "say in SITE_PLACES what it is called, or in ELSEWHERE why it is no place"
 
 
 @pytest.mark.parametrize(
