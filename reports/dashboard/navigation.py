@@ -58,7 +58,7 @@ SITE_PAGES: tuple[SitePage, ...] = (
 COMMON_PAGES = (  # labels and the names of their URLs
     ("All sites", "dashboard:sites"),
     ("All sites together · roll-up", "dashboard:rollup"),
-    ("Keyboard shortcuts", "dashboard:keys"),
+    ("Keyboard shortcuts", "dashboard:keyboard-shortcuts"),
     ("Documentation", "reports:docs"),
 )
 EntryReader = Callable[[HttpRequest], list[NavigationEntry]]

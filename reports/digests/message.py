@@ -86,7 +86,7 @@ def format_csv(digests: list[SiteDigest]) -> str:
     writer.writerow(["site", "report", "name", "value"])
     for digest in digests:
         for line in digest.key_figures:
-            writer.writerow([escape_cell(str(digest.site)), "headline", line.label, line.formatted.exact])
+            writer.writerow([escape_cell(str(digest.site)), "key figures", line.label, line.formatted.exact])
         for label, rows in digest.panels:
             for row in rows:
                 writer.writerow([escape_cell(str(digest.site)), label, escape_cell(row["value"]), row["count"]])

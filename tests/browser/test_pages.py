@@ -214,7 +214,7 @@ def test_the_graph_becomes_a_png(served, state, chromium: Browser) -> None:
     context = opened(chromium, state)
     page = context.new_page()
     arrived(page, served[0] + served[1])
-    page.click("summary:has-text('Picture')")
+    page.click("summary:has-text('Image')")
     with page.expect_download() as waiting:
         page.click("[data-png]")
     path = waiting.value.path()

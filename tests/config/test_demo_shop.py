@@ -65,7 +65,7 @@ def pages(site: Site) -> dict[str, tuple[str, ...]]:
         f"/status/{site.pk}": ("Checkout",),
         "/links": ("Autumn roasts", "Coffee of the week", "Paused", "pixel"),
         f"/links/{link(site, 'autumn').pk}?period=30d": ("Conversions", "Revenue", "Browsers", "€"),
-        f"/links/{link(site, 'week').pk}/edit": ("colombia-huila", "Who goes where now"),
+        f"/links/{link(site, 'week').pk}/edit": ("colombia-huila", "Where visitors are redirected now"),
         "/links/groups": ("Partners", "Print"),
         "/links/tags": ("newsletter", "wholesale"),
         "/links/conversions": ("Purchase", "Subscription"),

@@ -40,7 +40,7 @@ def purchase(site: Site, store: Any) -> Any:
         yield goal
 
 
-def headline(user: User, site: Site, query: str) -> dict[str, str]:
+def query_key_figures(user: User, site: Site, query: str) -> dict[str, str]:
     answer = log_in(user).get(f"/sites/{site.pk}/?period=today&{query}", headers={"accept-language": "en"})
     assert answer.status_code == 200
     return {one.name: one.formatted.exact for one in answer.context["key_figures"].numbers}
@@ -54,7 +54,7 @@ def rows(user: User, site: Site, query: str, panel: str) -> dict[str, tuple[str,
 
 
 def test_with_a_goal_the_key_figures_are_of_the_converting_visits(site: Site, alice: User, purchase: Goal) -> None:
-    assert headline(alice, site, f"goal={purchase.pk}") == {
+    assert query_key_figures(alice, site, f"goal={purchase.pk}") == {
         "visitors": "2", "conversions": "3", "conversion_rate": "50%", "revenue": "€150.00", "views": "4",
         "bounce_rate": "0%", "avg_duration": "1m 30s",
     }  # fmt: skip
@@ -79,24 +79,24 @@ def test_the_details_of_pages_under_a_goal_have_no_false_zeros(site: Site, alice
 
 def test_a_page_with_a_goal_means_visits_that_saw_the_page(site: Site, alice: User, purchase: Goal) -> None:
     """The goal is reached on /checkout; nobody wants to hear that no event of /pricing reaches it."""
-    found = headline(alice, site, f"goal={purchase.pk}&page=/pricing")
+    found = query_key_figures(alice, site, f"goal={purchase.pk}&page=/pricing")
     assert (found["visitors"], found["conversions"], found["conversion_rate"]) == ("2", "3", "66.7%")
     assert found["views"] == "2"  # of /pricing
 
 
 def test_a_property_with_a_goal_is_that_of_the_event_that_reached_it(site: Site, alice: User, purchase: Goal) -> None:
-    found = headline(alice, site, f"goal={purchase.pk}&prop:plan=free")
+    found = query_key_figures(alice, site, f"goal={purchase.pk}&prop:plan=free")
     assert (found["visitors"], found["conversions"], found["revenue"], found["views"]) == ("1", "1", "€50.00", "2")
 
 
 def test_goal_is_not_selects_the_visits_that_did_not_reach_it(site: Site, alice: User, purchase: Goal) -> None:
-    found = headline(alice, site, f"goal~is_not={purchase.pk}")
+    found = query_key_figures(alice, site, f"goal~is_not={purchase.pk}")
     assert (found["visitors"], found["views"]) == ("2", "2")
 
 
 def test_a_segment_with_the_goal_gives_the_same_numbers(site: Site, alice: User, purchase: Goal) -> None:
     segment = segment_create(site=site, name="Buyers", filter=[{"goal": purchase.pk}], owner=alice, shared=True)
-    found = headline(alice, site, f"segment={segment.pk}")
+    found = query_key_figures(alice, site, f"segment={segment.pk}")
     assert (found["visitors"], found["views"], found["conversions"]) == ("2", "4", "3")
 
 

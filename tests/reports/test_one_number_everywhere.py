@@ -57,8 +57,8 @@ class Surfaces:
         assert answer.status_code == 200, answer.content
         return answer.context
 
-    def headline(self, name: str, **given: Any) -> str:
-        """A headline number of the overview."""
+    def key_figure(self, name: str, **given: Any) -> str:
+        """A key figure of the overview."""
         return next(one.formatted.exact for one in self.page(**given)["key_figures"].numbers if one.name == name)
 
     def panel(self, panel: str, tab: str, **given: Any) -> dict[str, str]:
@@ -123,7 +123,7 @@ def ways(site: Site, store: Any, alice: User, api_key: str, purchase: Goal) -> I
 @pytest.mark.parametrize("text", ["DE", "de", "Germany"])
 def test_visitors_from_germany_are_one_number_everywhere(ways: Surfaces, text: str) -> None:
     country = {"dimension": "country", "operator": "is", "value": text}
-    assert ways.headline("visitors", country=text) == "2"
+    assert ways.key_figure("visitors", country=text) == "2"
     assert ways.query("visitors", filters=[country]) == {"visitors": 2}
     assert ways.clicky("segmentation", segments="visitors-unique", country=text)[0]["value"] == "2"
     assert ways.clicky("countries", item=text)[0]["value"] == "2"
@@ -134,7 +134,7 @@ def test_visitors_from_germany_are_one_number_everywhere(ways: Surfaces, text: s
 
 def test_visitors_by_language_are_one_number_everywhere(ways: Surfaces) -> None:
     language = {"dimension": "language", "operator": "is", "value": "German (Austria)"}
-    assert ways.headline("visitors", language="de-at") == "1"
+    assert ways.key_figure("visitors", language="de-at") == "1"
     assert ways.query("visitors", filters=[language]) == {"visitors": 1}
     assert ways.clicky("segmentation", segments="visitors-unique", language="German (Austria)")[0]["value"] == "1"
     assert ways.panel("places", "languages")["German (Austria)"] == ways.file("language")["de-AT"]["visitors"] == "1"
@@ -142,7 +142,7 @@ def test_visitors_by_language_are_one_number_everywhere(ways: Surfaces) -> None:
 
 def test_conversions_are_one_number_everywhere(ways: Surfaces, purchase: Goal) -> None:
     goal = {"goal": purchase.pk}
-    assert ways.headline("conversions", goal=purchase.pk) == ways.headline("conversions") == "3"
+    assert ways.key_figure("conversions", goal=purchase.pk) == ways.key_figure("conversions") == "3"
     assert ways.query("conversions", filters=[goal]) == ways.query("conversions") == {"conversions": 3}
     (row,) = Api(ways.key).get("/api/goals", start_date="2026-03-02", end_date="2026-03-03")["goals"]
     assert (row["events"], row["visitors"]) == (3, 2)
@@ -155,7 +155,7 @@ def test_numbers_of_converting_visits_are_the_same_everywhere(ways: Surfaces, pu
     goal = {"goal": purchase.pk}
     wanted = {"visitors": 2, "sessions": 2, "pageviews": 4}
     assert ways.query(*wanted, filters=[goal]) == wanted
-    assert [ways.headline(name, goal=purchase.pk) for name in ("visitors", "views")] == ["2", "4"]
+    assert [ways.key_figure(name, goal=purchase.pk) for name in ("visitors", "views")] == ["2", "4"]
     for segment, value in (("visitors-unique", "2"), ("visitors", "2"), ("actions-pageviews", "4")):
         assert ways.clicky("segmentation", segments=segment, goal=purchase.pk)[0]["value"] == value
     assert ways.panel("pages", "top", goal=purchase.pk) == {"/": "2", "/pricing": "2"}
@@ -165,7 +165,7 @@ def test_numbers_of_converting_visits_are_the_same_everywhere(ways: Surfaces, pu
 
 def test_conversion_rates_are_one_number_everywhere(ways: Surfaces, purchase: Goal) -> None:
     assert ways.query("conversion_rate", filters=[{"goal": purchase.pk}]) == {"conversion_rate": 40.0}
-    assert ways.headline("conversion_rate", goal=purchase.pk) == "40%"
+    assert ways.key_figure("conversion_rate", goal=purchase.pk) == "40%"
     assert float(ways.file("goal")[str(purchase.pk)]["conversion_rate"]) == 40
     by_source = {row["source"]: row["conversion_rate"] for row in
                  ways.query("conversion_rate", filters=[{"goal": purchase.pk}], dimensions=["source"])}  # fmt: skip
@@ -180,7 +180,7 @@ def test_revenue_by_currency_is_one_number_everywhere(ways: Surfaces) -> None:
     assert (answer["meta"]["currency"], answer["meta"]["other_currencies"]) == ("EUR", {"USD": 9.0})
     rows = ways.query("revenue", dimensions=["currency"])
     assert {row["currency"]: row["revenue"] for row in rows} == {"EUR": 50.25, "USD": 9.0}
-    assert ways.headline("revenue") == "€50.25" and ways.headline("revenue", currency="usd") == "$9.00"
+    assert ways.key_figure("revenue") == "€50.25" and ways.key_figure("revenue", currency="usd") == "$9.00"
     assert {name: Decimal(row["revenue"]) for name, row in ways.file("currency").items()} == {
         "EUR": Decimal("50.25"), "USD": Decimal(9)
     }  # fmt: skip
@@ -213,7 +213,7 @@ def test_numbers_of_a_person_are_the_same_everywhere(ways: Surfaces) -> None:
     (visit,) = ways.clicky("visitors-list", **{"custom[username]": "jane"})
     assert visit["custom"]["username"] == "jane" and visit["session_id"] == "1001"
     assert ways.panel("visitors", "people") == {"jane": "1"} and ways.file("person")["jane"]["views"] == "2"
-    assert ways.headline("views", person="jane") == "2"
+    assert ways.key_figure("views", person="jane") == "2"
 
 
 def test_visitors_by_source_are_one_number_everywhere(ways: Surfaces) -> None:
@@ -223,7 +223,7 @@ def test_visitors_by_source_are_one_number_everywhere(ways: Surfaces) -> None:
     assert {row["source"]: row["visitors"] for row in found} == wanted
     assert {name: int(n) for name, n in ways.panel("sources", "sources").items()} == wanted
     assert {name or "Direct": int(row["visitors"]) for name, row in ways.file("source").items()} == wanted
-    assert ways.headline("visitors", source="Direct") == ways.headline("visitors", source="") == "1"
+    assert ways.key_figure("visitors", source="Direct") == ways.key_figure("visitors", source="") == "1"
     direct = {"dimension": "source", "operator": "is", "value": "direct"}
     assert ways.query("visitors", filters=[direct]) == {"visitors": 1}
     kinds = {row["title"]: row["value"] for row in ways.clicky("traffic-sources")}
@@ -234,7 +234,7 @@ def test_visitors_by_source_are_one_number_everywhere(ways: Surfaces) -> None:
 def test_the_bounce_rate_is_one_number_everywhere(ways: Surfaces) -> None:
     browse(ways.site, "/", at=DAY + timedelta(hours=5), visitor="fay", visit=1006, source="Google")
     insert_recorded()
-    assert ways.headline("bounce_rate") == "16.7%"
+    assert ways.key_figure("bounce_rate") == "16.7%"
     assert ways.clicky("bounce-rate")[0]["value"] == "16.7"
     assert ways.query("bounce_rate") == {"bounce_rate": 17}  # Clickport's own: single-page sessions, a whole number
     assert "Bounce rate: 16.7%" in ways.mail()
@@ -244,7 +244,7 @@ def test_visitors_of_the_last_thirty_minutes_are_one_number_everywhere(ways: Sur
     for number, minutes in enumerate((29, 10, 3, 3, 0, 30, 45)):
         browse(ways.site, "/now", at=NOW - timedelta(minutes=minutes), visitor=f"now{number}")
     insert_recorded()
-    assert ways.headline("visitors", period="realtime") == "5"
+    assert ways.key_figure("visitors", period="realtime") == "5"
     graph = ways.page(period="realtime")["key_figures"].graph.buckets
     assert len(graph) == 30 and sum(int(one.value) for one in graph) == 5
     assert ways.query("visitors", period="realtime") == {"visitors": 5}

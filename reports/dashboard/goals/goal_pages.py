@@ -34,7 +34,7 @@ MAX_TRIAL_PAGES = 10
 
 @dataclass(frozen=True)
 class GoalSummary:
-    """A goal of the list with its numbers; no numbers where it is not in use."""
+    """A goal of the list with its numbers; no numbers where it is inactive."""
 
     goal: Goal
     cells: list[FormattedValue]

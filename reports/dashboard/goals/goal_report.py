@@ -50,7 +50,7 @@ def goal_report(request: HttpRequest, state: ReportState, goal_id: int) -> HttpR
         "back": state.href(reverse("dashboard:goals", args=[state.site.pk])), "lookback": LOOKBACK.days,
     }  # fmt: skip
     if not goal.active:
-        return render(request, "goals/goal_report.html", {**context, "failed": "This goal is not in use."})
+        return render(request, "goals/goal_report.html", {**context, "failed": "This goal is inactive."})
     try:
         context |= build_goal_report(state, goal)
     except QUERY_ERRORS as error:

@@ -61,7 +61,7 @@ class KeyFigureRow:
     by: str = "day"
     meta: Meta | None = None
     failed: str = ""
-    picture: str = ""  # the address of the graph as a file
+    image_url: str = ""  # the address of the graph as a file
     is_placeholder: bool = False  # a placeholder of the same size, until the browser has loaded the numbers
     legend: list[str] = field(default_factory=list)
 
@@ -78,7 +78,7 @@ def build_placeholder(state: ReportState) -> KeyFigureRow:
         legend.append("before")
     if state.period.end > state.now:
         legend.append("not over yet")
-    return KeyFigureRow(numbers, by=choose_bucket(state), is_placeholder=True, legend=legend, picture=state.path)
+    return KeyFigureRow(numbers, by=choose_bucket(state), is_placeholder=True, legend=legend, image_url=state.path)
 
 
 def list_key_metrics(state: ReportState) -> tuple[str, ...]:
@@ -115,8 +115,8 @@ def build_key_figures_fragment(state: ReportState) -> Fragment[KeyFigureRow]:
         total, series = add_sums(list_key_metrics(state), *results), results[1]
         rows = drop_empty_ends(series.rows, by, state)
         numbers = [build_figure(name, total, rows, state, metric) for name in list_key_metrics(state)]
-        picture = state.href(f"{state.scope.root_path}/graph.svg")
-        return KeyFigureRow(numbers, build_graph(state, by, metric, rows, series), by, total.meta, picture=picture)
+        image_url = state.href(f"{state.scope.root_path}/graph.svg")
+        return KeyFigureRow(numbers, build_graph(state, by, metric, rows, series), by, total.meta, image_url=image_url)
 
     return Fragment(build_queries, build_key_figures, lambda reason: KeyFigureRow(by=by, failed=reason))
 

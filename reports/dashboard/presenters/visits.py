@@ -21,7 +21,7 @@ EngineRow = dict[str, Any]
 UTC = ZoneInfo("UTC")
 VERBS = {
     "view": "viewed", "event": "did", "click": "clicked", "outbound": "left for", "download": "downloaded",
-    "form": "sent the form", "video": "watched", "goal": "reached", "conversion": "converted", "refund": "got back",
+    "form": "sent the form", "video": "watched", "goal": "reached", "conversion": "converted", "refund": "was refunded",
     "link": "followed the link", "pixel": "opened", "set": "was named",
 }  # fmt: skip
 DEVICE_ICONS = {"Mobile": "mobile", "Tablet": "tablet", "TV": "tv", "Console": "tv"}

@@ -201,4 +201,4 @@ def heatmap_settings(request: HttpRequest, site_id: int) -> HttpResponse:
         messages.success(request, "Saved. Pages apply it from their next view on.")
         return redirect("dashboard:heatmap-settings", site.pk)
     context = {**build_settings_context(request, site, "heatmaps"), "form": form}
-    return render(request, "reports/heat_settings.html", context)
+    return render(request, "reports/heatmap_settings.html", context)

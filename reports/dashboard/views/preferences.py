@@ -24,7 +24,7 @@ PERIOD_PARAMETERS = ("period", "compare", "metric", "second")
 KEYBOARD_SHORTCUTS = (
     ("/", "Search, or add a filter"), ("⌘K", "Go anywhere"), *((key, label) for _, label, key in PERIODS if key),
     ("C", "Compare"), ("S", "Spy"), ("1–9", "The first to ninth site"), ("0", "All sites together"),
-    ("X", "Clear filters"), ("E", "Export: the table, or the picture of the graph"),
+    ("X", "Clear filters"), ("E", "Export: the table, or the image of the graph"),
     ("D", "Light or dark"), ("?", "This list"),
 )  # fmt: skip
 
@@ -46,9 +46,11 @@ def theme(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @login_required
-def keys(request: HttpRequest) -> HttpResponse:
+def keyboard_shortcuts(request: HttpRequest) -> HttpResponse:
     """Display the keyboard shortcuts, as a page or as a dialog over one."""
-    return render(request, "reports/_keys.html" if request.htmx else "reports/keys.html", {"keys": KEYBOARD_SHORTCUTS})  # type: ignore[attr-defined]
+    is_dialog = bool(request.htmx)  # type: ignore[attr-defined]
+    template = "reports/_keyboard_shortcuts.html" if is_dialog else "reports/keyboard_shortcuts.html"
+    return render(request, template, {"shortcuts": KEYBOARD_SHORTCUTS})
 
 
 @require_safe
