@@ -32,7 +32,7 @@ def build_predicate(goal: Goal) -> Filter:
     named = {"and": [is_one_of("kind", "goal"), is_one_of("name", goal.name, str(goal.pk))]}
     if goal.kind == GoalKind.MANUAL:
         return named
-    return {"or": [of_kind(goal), named]}
+    return {"or": [build_kind_filter(goal), named]}
 
 
 def build_step_filter(step: dict[str, Any]) -> Filter:
@@ -42,7 +42,7 @@ def build_step_filter(step: dict[str, Any]) -> Filter:
     return {"and": [is_one_of("kind", "view"), match_pattern("page", PatternKind.WILDCARD, step["page"])]}
 
 
-def of_kind(goal: Goal) -> Filter:
+def build_kind_filter(goal: Goal) -> Filter:
     """Build the filter of the goal's kind, pattern, page and text."""
     if goal.kind == GoalKind.DURATION:
         return is_at_least("duration", goal.threshold)

@@ -281,8 +281,10 @@ def normalize_values(name: str, operator: str, values: list[str]) -> tuple[str, 
     So `country=Germany`, `country=de` and `country=DE` are one state.
     """
     if operator in ("is", "is_not"):
-        row = get_dimension(name, name)
-        values = [value if is_empty_name(row, value) else find_canonical_value(name, value, name) for value in values]
+        dimension = get_dimension(name, name)
+        values = [
+            value if is_empty_name(dimension, value) else find_canonical_value(name, value, name) for value in values
+        ]
     return tuple(dict.fromkeys(values))
 
 

@@ -80,7 +80,7 @@ def build_filter_tags(state: ReportState, user: Any) -> list[FilterTag]:
 
 def describe_condition(state: ReportState, condition: FilterCondition) -> str:
     """Return one filter in words, such as "Country is Estonia or Finland"."""
-    row = get_dimension(condition.dimension, "")
-    goals = {str(goal.pk): goal.name for goal in list_active_goals(state.site_ids)} if row.name == "goal" else {}
-    values = " or ".join(goals.get(value) or label_value(row, value) for value in condition.values)
-    return f"{row.label} {OPERATOR_LABELS[condition.operator]} {values}"
+    dimension = get_dimension(condition.dimension, "")
+    goals = {str(goal.pk): goal.name for goal in list_active_goals(state.site_ids)} if dimension.name == "goal" else {}
+    values = " or ".join(goals.get(value) or label_value(dimension, value) for value in condition.values)
+    return f"{dimension.label} {OPERATOR_LABELS[condition.operator]} {values}"
