@@ -29,21 +29,21 @@ def list_calls(operation: Operation, world: dict[str, Any]) -> Iterator[tuple[st
     path, text = filled(operation, world)
     body = json.loads(text) if text else None
     yield "good", ClickMeterCall("master", path, body)
-    for name, other in more_good(operation, path):
+    for name, other in list_more_good_calls(operation, path):
         yield f"good, {name}", ClickMeterCall("master", other)
     for name, full in FULL.get((operation.method, operation.path), {}).items():
         yield f"good, {name}", ClickMeterCall("master", path, fill_body(full, world))
-    yield from bad_calls(operation, path, body)
+    yield from list_bad_calls(operation, path, body)
     yield "stranger", ClickMeterCall("stranger", path, body)
     yield "unknown key", ClickMeterCall("unknown key", path, body)
 
 
-def more_good(operation: Operation, path: str) -> Iterator[tuple[str, str]]:
+def list_more_good_calls(operation: Operation, path: str) -> Iterator[tuple[str, str]]:
     """Other good readings: whole objects, other time frames and groupings, every report."""
     plain, sign = path.partition("?")[0], "&" if "?" in path else "?"
     if operation.method != "GET":
         return
-    if "_expand" in list_query_parameters(operation) or lists_objects(operation):
+    if "_expand" in list_query_parameters(operation) or returns_list(operation):
         yield "whole objects", f"{path}{sign}_expand=true"
     if plain.endswith("aggregated/list"):
         yield "weeks", f"{path}&groupBy=week"
@@ -60,13 +60,13 @@ def more_good(operation: Operation, path: str) -> Iterator[tuple[str, str]]:
         yield "one by one", f"{plain}?timeframe=beginning&limit=1"
 
 
-def lists_objects(operation: Operation) -> bool:
+def returns_list(operation: Operation) -> bool:
     """Whether the operation gives {entities: […]}."""
     last = operation.path.rpartition("/")[2]
     return last in ("datapoints", "groups", "tags", "conversions", "domains", "retargeting", "guests", "permissions")
 
 
-def bad_calls(operation: Operation, path: str, body: Any) -> Iterator[tuple[str, ClickMeterCall]]:
+def list_bad_calls(operation: Operation, path: str, body: Any) -> Iterator[tuple[str, ClickMeterCall]]:
     """An address that names nothing, an empty body, a body of wrong types, and parameters that make no sense."""
     if "{" in operation.path:
         yield "bad, names nothing", ClickMeterCall("master", name_nothing(operation, path), body)

@@ -11,7 +11,7 @@ from reports.dashboard.state import VIEW_OPTIONS
 from reports.query.dimensions import DIMENSIONS
 from tests.permissions import callers, source_search
 from tests.permissions.id_fields import OPTIONS
-from tests.permissions.routes import IDS, NEEDS, ROUTES, path_of, words
+from tests.permissions.routes import IDS, NEEDS, ROUTES, build_path, build_values
 from tests.permissions.tenants import NOBODYS, Things, World
 from tests.permissions.test_id_fields import foreign
 
@@ -40,8 +40,12 @@ def test_every_option_of_a_report_is_declared() -> None:
 
 
 def address(route: str, things: Things) -> str:
-    values = {**words(route), **{name: things[kind] for name, kind in IDS.items()}, "token": things["share_token"]}
-    return path_of(route, values)
+    values = {
+        **build_values(route),
+        **{name: things[kind] for name, kind in IDS.items()},
+        "token": things["share_token"],
+    }
+    return build_path(route, values)
 
 
 @pytest.fixture(scope="module")
@@ -98,14 +102,14 @@ def test_a_goal_or_segment_of_others_is_missing_on_a_shared_link_too(
 def assert_no_such_things(
     client: Client, path: str, field: str, numbers: list[Any], foreign_words: tuple[str, ...]
 ) -> None:
-    nothing = callers.text_of(callers.send(client, "GET", path, {field: NOBODYS}))
+    nothing = callers.read_text(callers.send(client, "GET", path, {field: NOBODYS}))
     for number in numbers:
         answer = callers.send(client, "GET", path, {field: number})
-        text = callers.text_of(answer)
+        text = callers.read_text(answer)
         assert answer.status_code == 400, (path, field, number)
         assert f"There is no {field} {number}" in text
-        assert callers.without_numbers(text) == callers.without_numbers(nothing)
-        assert callers.words_in(text, foreign_words) == []
+        assert callers.mask_numbers(text) == callers.mask_numbers(nothing)
+        assert callers.find_words(text, foreign_words) == []
 
 
 @pytest.mark.parametrize("name", COMPARED)
@@ -115,7 +119,7 @@ def test_an_id_of_others_that_is_only_compared_matches_nothing(name: str, world:
     for who in ("charlie", "bob"):
         path = f"/sites/{world.own(who)['site']}/visitors"
         answers = [callers.send(clients[who], "GET", path, {name: one}) for one in (number, NOBODYS)]
-        texts = [callers.text_of(answer) for answer in answers]
+        texts = [callers.read_text(answer) for answer in answers]
         assert [answer.status_code for answer in answers] == [200, 200]
-        assert callers.without_numbers(texts[0]) == callers.without_numbers(texts[1])
-        assert callers.words_in(texts[0], world.foreign_words(who)) == []
+        assert callers.mask_numbers(texts[0]) == callers.mask_numbers(texts[1])
+        assert callers.find_words(texts[0], world.foreign_words(who)) == []

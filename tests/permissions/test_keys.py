@@ -15,7 +15,7 @@ from sites import onsite_tokens, site_cache
 from sites.services import api_key_create
 from tests.conftest import PASSWORD
 from tests.permissions import callers, source_search
-from tests.permissions.routes import NEEDS, ROUTES, path_of, words
+from tests.permissions.routes import NEEDS, ROUTES, build_path, build_values
 from tests.permissions.tenants import NOBODYS, NOBODYS_GUID, World
 from tests.support.endpoints import list_stored_rows, post_event, send_request
 from tests.support.links import Browser
@@ -38,7 +38,7 @@ def known_keys(world: World) -> None:
 
 
 def stats(path: str = STATS[0], **given: Any) -> str:
-    return callers.text_of(
+    return callers.read_text(
         callers.send(Client(), "GET", path, {"type": "visitors-list,pages", "output": "json", **given})
     )
 
@@ -52,10 +52,10 @@ def test_every_hot_endpoint_and_every_filter_with_ids_is_declared() -> None:
 
 @pytest.mark.parametrize("route", [route for route in ROUTES if NEEDS.get(route) == "key"])
 def test_a_session_does_not_replace_a_key(route: str, world: World, clients: Any) -> None:
-    path, asked = path_of(route, words(route)), {"site_id": world.open["site"], "type": "pages"}
+    path, asked = build_path(route, build_values(route)), {"site_id": world.open["site"], "type": "pages"}
     for method in ("GET", "POST"):
-        answer = callers.send(callers.copy_of(clients["alice"]), method, path, asked)
-        assert answer.status_code == 405 or callers.refused(answer, callers.text_of(answer)), method
+        answer = callers.send(callers.copy_client(clients["alice"]), method, path, asked)
+        assert answer.status_code == 405 or callers.is_rejected(answer, callers.read_text(answer)), method
 
 
 @pytest.mark.parametrize("path", STATS)
@@ -78,7 +78,7 @@ def test_filters_of_the_stats_api_match_nothing_of_others(name: str, type: str, 
     assert world.other.word in own or name == "goal"
     answer = stats(**{**opened, name: world.hidden[NAMED[name]]})
     assert answer == stats(**{**opened, name: NOBODYS})
-    assert callers.words_in(answer, world.foreign_words("charlie")) == []
+    assert callers.find_words(answer, world.foreign_words("charlie")) == []
 
 
 def test_an_alert_of_another_site_is_treated_as_missing(world: World) -> None:
@@ -89,7 +89,7 @@ def test_an_alert_of_another_site_is_treated_as_missing(world: World) -> None:
 
 
 def whitelabel(operation: str, **given: Any) -> str:
-    return callers.text_of(callers.send(Client(), "GET", f"/api/whitelabel/{operation}", given))
+    return callers.read_text(callers.send(Client(), "GET", f"/api/whitelabel/{operation}", given))
 
 
 def test_the_white_label_api_returns_only_sites_of_its_account(world: World) -> None:
@@ -97,17 +97,17 @@ def test_the_white_label_api_returns_only_sites_of_its_account(world: World) -> 
     assert whitelabel("usage", auth=key, site_id=world.other["site"]).startswith("OK")
     answers = {whitelabel("usage", auth=key, site_id=one) for one in (world.hidden["site"], NOBODYS)}
     assert len(answers) == 1 and answers.pop().startswith("NOK\n3\n")
-    assert callers.words_in(whitelabel("sites", auth=key), world.foreign_words("charlie")) == []
+    assert callers.find_words(whitelabel("sites", auth=key), world.foreign_words("charlie")) == []
     member = Membership.objects.get(user=world.people["bob"]).authkey
     assert whitelabel("sites", auth=member).startswith("NOK\n1\n")
 
 
 @pytest.mark.parametrize("name", ["charlie", "bob", "dave"])
 def test_a_password_gives_access_to_its_users_sites_only(name: str, world: World) -> None:
-    text = callers.text_of(
+    text = callers.read_text(
         Client().post("/api/account/sites", {"username": f"{name}@example.com", "password": PASSWORD})
     )
-    assert world.own(name).word in text and callers.words_in(text, world.foreign_words(name)) == []
+    assert world.own(name).word in text and callers.find_words(text, world.foreign_words(name)) == []
     assert ("sitekey_admin" in text) is (name != "bob")
 
 
@@ -137,12 +137,12 @@ def test_the_widget_filters_only_by_visible_goals_and_segments(part: str, world:
         of_others = [private] if things is world.open else [{"segment": things["private_segment"]}]
         of_others += [{"segment": world.hidden[kind]} for kind in ("segment", "private_segment")]
         for given in [*of_others, {"outcome": f"reached:{world.hidden['goal']}"}, {"segment": NOBODYS}]:
-            text = callers.text_of(widget(part, site_id=things["site"], sitekey=key, **given))
+            text = callers.read_text(widget(part, site_id=things["site"], sitekey=key, **given))
             assert '"failed":"There is no ' in text, given
-            assert callers.words_in(text, (world.hidden.word,)) == []
+            assert callers.find_words(text, (world.hidden.word,)) == []
         mine = {"segment": things["segment"], "outcome": f"reached:{things['goal']}"}
-        assert "failed" not in callers.text_of(widget(part, site_id=things["site"], sitekey=key, **mine))
-    assert "failed" not in callers.text_of(widget(part, site_id=world.open["site"], sitekey=hers, **private))
+        assert "failed" not in callers.read_text(widget(part, site_id=things["site"], sitekey=key, **mine))
+    assert "failed" not in callers.read_text(widget(part, site_id=world.open["site"], sitekey=hers, **private))
 
 
 def events_of(world: World) -> dict[str, int]:
