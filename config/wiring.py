@@ -89,11 +89,11 @@ register_settings_page("heatmaps", "Heatmaps")
 register_settings_page("sharing", "Sharing")
 
 # The documentation
-register_docs("Collect", *docs_pages.COLLECT, *DOCS_COLLECT)
-register_docs("Look", *docs_pages.LOOK)
-register_docs("Programs", *docs_pages.PROGRAMS, *DOCS_PROGRAMS)
+register_docs("Collecting data", *docs_pages.COLLECT, *DOCS_COLLECT)
+register_docs("Dashboard", *docs_pages.LOOK)
+register_docs("APIs", *docs_pages.PROGRAMS, *DOCS_PROGRAMS)
 register_docs(
-    "Run",
+    "Operation",
     *docs_pages.RUN,
     DocPage(
         "running",

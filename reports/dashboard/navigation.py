@@ -58,7 +58,7 @@ SITE_PAGES: tuple[SitePage, ...] = (
 COMMON_PAGES = (  # labels and the names of their URLs
     ("All sites", "dashboard:sites"),
     ("All sites together · roll-up", "dashboard:rollup"),
-    ("Keyboard shortcuts", "dashboard:keys"),
+    ("Keyboard shortcuts", "dashboard:keyboard-shortcuts"),
     ("Documentation", "reports:docs"),
 )
 EntryReader = Callable[[HttpRequest], list[NavigationEntry]]
@@ -70,7 +70,7 @@ def register_navigation(*readers: EntryReader) -> None:
     _readers.extend(readers)
 
 
-def site_paths() -> set[str]:
+def list_site_paths() -> set[str]:
     """Return the paths after /sites/<id>/ that are a page of every site."""
     return {page.path for page in list_site_pages()}
 
@@ -81,7 +81,7 @@ def list_site_pages() -> list[SitePage]:
     return [*SITE_PAGES, *settings]
 
 
-def current_site_id(request: HttpRequest) -> int:
+def find_current_site_id(request: HttpRequest) -> int:
     """Return the id of the site whose page the reader comes from; 0 for none."""
     url = request.headers.get("HX-Current-URL") or request.headers.get("Referer", "")
     match = re.search(r"/sites/(\d{1,12})(?:/|$)", url)
@@ -102,7 +102,7 @@ def list_offered_sites(request: HttpRequest, current_id: int, search: str) -> li
 
 def list_entries(request: HttpRequest, search: str = "") -> list[SearchEntry]:
     """Return all pages that the reader may open: of the current site, common ones, then of the other sites."""
-    current_id = current_site_id(request)
+    current_id = find_current_site_id(request)
     sites = list_offered_sites(request, current_id, search)
     rights = {may: set(select_sites(request.user, may).values_list("pk", flat=True)) for may in ("edit", "manage")}
     current = [entry for site in sites if site.pk == current_id for entry in list_site_entries(site, rights)]

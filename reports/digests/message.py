@@ -83,6 +83,6 @@ def build_csv(digests: list[SiteDigest]) -> str:
     rows: list[tuple[object, ...]] = [("site", "report", "name", "value")]
     for digest in digests:
         site = str(digest.site)
-        rows += [(site, "headline", line.label, line.formatted.exact) for line in digest.key_figures]
+        rows += [(site, "key figures", line.label, line.formatted.exact) for line in digest.key_figures]
         rows += [(site, label, row["value"], row["count"]) for label, panel in digest.panels for row in panel]
     return BYTE_ORDER_MARK + format_csv(rows)

@@ -75,7 +75,7 @@ def build_password_proof(share: Share) -> str:
     return hashlib.sha256(f"{share.pk}:{share.password}".encode()).hexdigest()
 
 
-def key_token(site: Site) -> str:
+def build_key_token(site: Site) -> str:
     """Return the token of a site's overview for programs that have its `sitekey`, which no link contains.
 
     A new key gives a new token and invalidates the previous one.
@@ -88,7 +88,7 @@ def find_share_by_key_token(token: str) -> Share | None:
     """Return a link, not stored, of the site's complete overview in a frame; None if the token is not of a key."""
     match = KEY_TOKEN.fullmatch(token)
     site = Site.objects.filter(pk=int(match[1]), deleted=None).select_related("account").first() if match else None
-    if site is None or not constant_time_compare(token, key_token(site)):
+    if site is None or not constant_time_compare(token, build_key_token(site)):
         return None
     return Share(site=site, name=str(site), embed=True, token=token)
 

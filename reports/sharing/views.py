@@ -27,16 +27,16 @@ from reports.clicky.deeplinks import build_period_parameter
 from reports.clicky.deeplinks import stats as redirect_to_page
 from reports.clicky.outputs import ClickyError
 from reports.clicky.stats_request import find_site
-from reports.dashboard.base_view import report_page, serve_page
+from reports.dashboard.report_page import report_page, serve_page
 from reports.dashboard.views.reports import overview
 from reports.sharing.forms import PasswordForm, SharedLinkForm
 from reports.sharing.models import Share
 from reports.sharing.scope import ShareScope, set_share_headers
 from reports.sharing.services import (
+    build_key_token,
     build_password_proof,
     check_share_password,
     find_share_by_key_token,
-    key_token,
     share_create,
     share_revoke,
 )
@@ -178,5 +178,5 @@ def framed_overview(request: HttpRequest) -> HttpResponse:
     except (ClickyError, Site.DoesNotExist):
         return set_share_headers(render(request, "sharing/wrong_key.html", {"framed": True}, status=403), framed=True)
     request.GET = QueryDict(urlencode(build_period_parameter(request.GET.get("date", ""), site)))
-    scope = read_framed_scope(request, key_token(site))
+    scope = read_framed_scope(request, build_key_token(site))
     return serve_page(request, scope, overview, scope.root_path)

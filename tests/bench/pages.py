@@ -1,9 +1,9 @@
-"""`make bench-pages`: how long until a person sees the overview, measured in Chromium.
+"""`make bench-pages`: how long it takes until the overview is shown, measured in Chromium.
 
     python -m tests.bench.pages [--events 10000000] [--rounds 7] [--port 9690] [--keep DIR] [--targets]
 
-Loads events into an own store, starts `serve` on it, and opens the overview of 30 days. Every round asks for other 30
-days, so no answer is known before (cache off). Printed and written to bench-results/pages.json: medians of the first
+Loads events into an own store, starts `serve` on it, and opens the overview of 30 days. Every round queries other 30
+days, so no result is cached. Printed and written to bench-results/pages.json: medians of the first
 contentful paint, of click to all panels painted (a change of period, and a row pressed as a filter), layout shift,
 and the weight of the first view as it comes over the wire.
 """

@@ -1,4 +1,4 @@
-"""`make bench-redirect`: what does a click cost with 100,000 links, beside a server that only answers 302?
+"""`make bench-redirect`: what a click costs with 100,000 links, compared with a server that only answers 302.
 
     python -m tests.bench.redirect [--links 100000] [--seconds 15] [--rate 2000] [--connections 32]
 
@@ -95,7 +95,7 @@ async def steady(port: int, rate: int, seconds: float, links: int, connections: 
 
 def bare(seconds: float, connections: int, links: int) -> dict[str, float]:
     """The same clicks on a server that answers 302."""
-    process = subprocess.Popen([sys.executable, "-m", "tests.bench.bare302", str(BARE_PORT)], cwd=ROOT)
+    process = subprocess.Popen([sys.executable, "-m", "tests.bench.baseline_redirect", str(BARE_PORT)], cwd=ROOT)
     try:
         wait_for(f"http://127.0.0.1:{BARE_PORT}/", process, 20)
         cpu = cpu_seconds(process.pid)

@@ -1,4 +1,4 @@
-"""Letters as they leave, as HTML: `python -m tests.browser.letters FOLDER`, with a DATA_DIR of its own.
+"""Sent mails as HTML: `python -m tests.browser.letters FOLDER`, with a DATA_DIR of its own.
 
 In a process of its own because the ORM refuses to work in the thread of a browser's event loop.
 """

@@ -1,4 +1,4 @@
-"""The product as people run it: `manage.py serve` in a process of its own, with its own data."""
+"""The product as it is operated: `manage.py serve` in a process of its own, with its own data."""
 
 from __future__ import annotations
 

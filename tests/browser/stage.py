@@ -1,4 +1,4 @@
-"""The stage on which tracker scenarios are played against the product, and the rows they leave."""
+"""Plays tracker scenarios against the product, and returns the rows that they store."""
 
 from __future__ import annotations
 

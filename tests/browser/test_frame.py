@@ -1,4 +1,4 @@
-"""The overview inside a page of another site, opened by the site's key alone."""
+"""The overview in a frame on another site, opened with only the site's key."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def figures(page: Page) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("cookies", ["off", "on"])
-def test_a_letters_click_is_one_line_from_the_link_to_the_revenue(
+def test_a_click_in_a_newsletter_is_followed_from_link_to_revenue(
     launch: Launch, product: Product, pages: Pages, cookies: str
 ) -> None:
     name = f"shop{cookies}"
@@ -87,7 +87,9 @@ def test_a_letters_click_is_one_line_from_the_link_to_the_revenue(
 
 
 @pytest.mark.parametrize("form", ["script", "image", "frame"])
-def test_a_conversion_is_counted_in_every_form(launch: Launch, product: Product, pages: Pages, form: str) -> None:
+def test_a_conversion_is_counted_with_every_form_of_its_code(
+    launch: Launch, product: Product, pages: Pages, form: str
+) -> None:
     product.provision("own.localhost")
     found = made(product, form, pages.url("/shop", "shop.localhost"))
     query = f"http://{product.host}/conversion.aspx?id={found['code']}&val=12.50&param=A-1&com=0.00&comperc=10"
@@ -117,7 +119,7 @@ def test_a_conversion_is_counted_in_every_form(launch: Launch, product: Product,
     browser.close()
 
 
-def test_a_pixel_counts_in_an_image_a_frame_and_a_script(launch: Launch, product: Product, pages: Pages) -> None:
+def test_a_pixel_counts_as_image_frame_and_script(launch: Launch, product: Product, pages: Pages) -> None:
     product.provision("own.localhost")
     found = made(product, "opened", "https://shop.test/")
     address = found["pixel"]

@@ -1,4 +1,4 @@
-"""Links with a password in real Chromium: the right one opens the destination, which never learns it."""
+"""Links with a password in Chromium: the right password redirects, and the destination never gets it."""
 
 from __future__ import annotations
 

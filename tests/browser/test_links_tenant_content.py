@@ -75,7 +75,7 @@ def stolen(product: Product, pages: Pages) -> list[str]:
     return seen
 
 
-def test_a_form_is_sent_from_ones_own_domain_and_from_no_other(
+def test_a_hidden_destination_can_send_forms_only_on_a_verified_domain(
     page: Page, product: Product, pages: Pages, stolen: list[str]
 ) -> None:
     shared = f"http://go.localhost:{product.port}"

@@ -1,4 +1,4 @@
-"""The main job: a fresh installation, a page with the snippet, and its visitor in Spy and on the dashboard."""
+"""The main use: a fresh installation, a page with the snippet, and its visitor in Spy and on the dashboard."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def shop(pages: Pages, product: Product, site_id: int) -> None:
         pages.html[path] = f'<title>{title}</title><a href="{link}">On to {link}</a>{snippet}'
 
 
-def test_a_visit_runs_through_spy_and_stands_on_the_dashboard(launch: Launch, product: Product, pages: Pages) -> None:
+def test_a_visit_appears_in_spy_and_on_the_dashboard(launch: Launch, product: Product, pages: Pages) -> None:
     site_id = product.provision("shop.localhost")["site_id"]
     shop(pages, product, site_id)
     browser = launch(PERSON)

@@ -1,4 +1,4 @@
-"""The owner on a page of their own: from the dashboard's heatmap to the real page, and who is there now."""
+"""On-site analytics: from the dashboard's heatmap to the measured page, and the visitors online there."""
 
 from __future__ import annotations
 

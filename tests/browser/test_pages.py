@@ -1,4 +1,4 @@
-"""The dashboard in real Chromium: nobody left out (axe), nothing wider than the screen, nothing jumps, keys work."""
+"""The dashboard in Chromium: accessible (axe), no wider than the screen, without layout shifts, usable by keyboard."""
 
 from __future__ import annotations
 
@@ -86,12 +86,12 @@ def walked(served, state, chromium: Browser) -> Found:
     return found
 
 
-def test_axe_finds_nothing_on_any_page_in_either_theme(walked: Found) -> None:
+def test_axe_finds_no_problem_on_any_page_in_either_theme(walked: Found) -> None:
     assert walked.seen > 60
     assert walked.axe == []
 
 
-def test_every_page_opens_and_says_no_error(walked: Found) -> None:
+def test_every_page_opens_without_errors(walked: Found) -> None:
     assert (walked.refused, walked.told) == ([], [])
 
 
@@ -99,11 +99,11 @@ def test_no_page_is_wider_than_its_screen(walked: Found) -> None:
     assert walked.wide == []
 
 
-def test_read_from_right_to_left_nothing_leaves_the_screen(walked: Found) -> None:
+def test_no_page_is_wider_than_its_screen_in_right_to_left_direction(walked: Found) -> None:
     assert walked.turned == []
 
 
-def test_nothing_jumps_while_panels_arrive(served, state, chromium: Browser) -> None:
+def test_the_layout_does_not_shift_while_panels_load(served, state, chromium: Browser) -> None:
     context = opened(chromium, state)
     page = context.new_page()
     page.add_init_script(
@@ -115,7 +115,7 @@ def test_nothing_jumps_while_panels_arrive(served, state, chromium: Browser) -> 
     context.close()
 
 
-def test_what_stood_there_stays_until_the_new_numbers_come_or_fail(served, state, chromium: Browser) -> None:
+def test_previous_numbers_stay_visible_until_new_ones_arrive_or_fail(served, state, chromium: Browser) -> None:
     context = opened(chromium, state)
     page = context.new_page()
     arrived(page, served[0] + served[1])
@@ -141,7 +141,7 @@ def test_what_stood_there_stays_until_the_new_numbers_come_or_fail(served, state
     context.close()
 
 
-def test_without_scripts_everything_is_there(served, state, chromium: Browser) -> None:
+def test_reports_are_complete_without_scripts(served, state, chromium: Browser) -> None:
     quiet = {**state, "cookies": [one for one in state["cookies"] if one["name"] != "js"]}
     context = opened(chromium, quiet, java_script_enabled=False)
     page = context.new_page()
@@ -154,7 +154,7 @@ def test_without_scripts_everything_is_there(served, state, chromium: Browser) -
     context.close()
 
 
-def test_the_keyboard_alone_walks_filter_period_back_and_help(served, state, chromium: Browser) -> None:
+def test_filter_period_back_and_help_work_by_keyboard(served, state, chromium: Browser) -> None:
     context = opened(chromium, state)
     page = context.new_page()
     arrived(page, served[0] + served[1])
@@ -204,7 +204,7 @@ def see_in_spy(page: Page, served: tuple[str, str, dict[str, str]], path: str) -
     return time.monotonic() - began
 
 
-def test_a_number_is_explained_in_a_sheet_over_the_page(served, state, chromium: Browser) -> None:
+def test_a_number_is_explained_in_a_dialog(served, state, chromium: Browser) -> None:
     context = opened(chromium, state)
     page = context.new_page()
     arrived(page, served[0] + served[1])
@@ -221,7 +221,7 @@ def test_the_graph_becomes_a_png(served, state, chromium: Browser) -> None:
     context = opened(chromium, state)
     page = context.new_page()
     arrived(page, served[0] + served[1])
-    page.click("summary:has-text('Picture')")
+    page.click("summary:has-text('Image')")
     with page.expect_download() as waiting:
         page.click("[data-png]")
     path = waiting.value.path()
@@ -230,7 +230,7 @@ def test_the_graph_becomes_a_png(served, state, chromium: Browser) -> None:
     context.close()
 
 
-def test_keys_behind_show_come_when_they_are_opened(
+def test_hidden_keys_are_fetched_when_show_is_opened(
     served: tuple[str, str, dict[str, str]], chromium: Browser, state: dict
 ) -> None:
     base, site, _ = served
@@ -244,7 +244,7 @@ def test_keys_behind_show_come_when_they_are_opened(
         assert len(keys) == 3 and all(keys) and page.locator("details .copy").count() == 3
 
 
-def test_the_toolbox_sends_ones_own_key_though_the_page_does_not_hold_it(
+def test_the_toolbox_sends_the_members_own_key_without_containing_it(
     served: tuple[str, str, dict[str, str]], chromium: Browser, state: dict
 ) -> None:
     with opened(chromium, state) as context:

@@ -1,7 +1,7 @@
 """From a page in Chromium to the stored event: every way of installing and using the tracker, against the product.
 
 All scenarios are played one after the other against one server, each in a browser of its own; then the server is
-stopped and each test looks at the rows its scenario left.
+stopped, and each test checks the rows of its scenario.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def log_and_goal(stage: Stage) -> None:
     stage.wait("goal")
 
 
-def test_log_ends_as_a_view_and_an_event_and_goal_with_its_revenue(stored: Stored) -> None:
+def test_log_and_goal_are_stored_as_view_event_and_goal_with_revenue(stored: Stored) -> None:
     first, virtual = stored("log_and_goal", "view")
     event, goal = stored.one("log_and_goal", "event"), stored.one("log_and_goal", "goal")
     assert (first["title"], virtual["path"], virtual["title"]) == (
@@ -60,7 +60,7 @@ def custom_data(stage: Stage) -> None:
     stage.show(f"<script>var clicky_custom={settings}</script>{stage.snippet()}")
 
 
-def test_custom_data_ends_as_tags_and_person(stored: Stored) -> None:
+def test_custom_data_is_stored_as_tags_and_person(stored: Stored) -> None:
     view = stored.one("custom_data", "view")
     assert view["tags"] == {"username": "ann", "email": "ann@example.com", "ab": "b"}
     assert view["person"] == "ann"
@@ -74,7 +74,7 @@ def settings_goal_and_split(stage: Stage) -> None:
     )
 
 
-def test_goal_and_split_of_the_settings_end_on_view_and_goal(stored: Stored) -> None:
+def test_goal_and_split_of_the_settings_are_stored_with_view_and_goal(stored: Stored) -> None:
     view = stored.one("settings_goal_and_split", "view")
     goal = stored.one("settings_goal_and_split", "goal")
     assert (goal["name"], float(goal["revenue"]), goal["visit"]) == ("signup", 49.99, view["visit"])
@@ -94,7 +94,7 @@ def links(stage: Stage) -> None:
         stage.wait(kind, number)
 
 
-def test_links_end_as_outbound_and_download(stored: Stored) -> None:
+def test_links_are_stored_as_outbound_and_download(stored: Stored) -> None:
     outbound, mail = stored("links", "outbound")
     assert (outbound["target"], outbound["text"]) == ("https://other.example/x", "Other")
     assert mail["target"] == "mailto:ann@example.com"
@@ -111,7 +111,7 @@ def form(stage: Stage) -> None:
     stage.page.wait_for_url("**/thanks*")
 
 
-def test_a_sent_form_ends_as_one_without_its_values(stored: Stored) -> None:
+def test_a_submitted_form_is_stored_without_its_values(stored: Stored) -> None:
     sent = stored.one("form", "form")
     assert (sent["name"], sent["props"]) == ("Contact", {"id": "f", "plugin": "native"})
 
@@ -125,7 +125,7 @@ def spa(stage: Stage) -> None:
     stage.wait("pageview", 3)
 
 
-def test_single_page_navigation_ends_as_views_of_one_visit(stored: Stored) -> None:
+def test_single_page_navigation_is_stored_as_views_of_one_visit(stored: Stored) -> None:
     views = stored("spa", "view")
     assert [view["path"] for view in views] == ["/spa", "/spa/two", "/spa"]
     assert len({view["view_id"] for view in views}) == 3
@@ -145,7 +145,7 @@ def bfcache(stage: Stage) -> None:
     stage.play(400)
 
 
-def test_going_back_ends_as_views_again(stored: Stored) -> None:
+def test_going_back_is_stored_as_another_view(stored: Stored) -> None:
     paths = [view["path"] for view in stored("bfcache", "view")]
     assert paths == ["/bfcache", "/bfcache/away", "/bfcache", "/bfcache"]
     pings = stored("bfcache", "ping")
@@ -174,7 +174,7 @@ def proxy(stage: Stage) -> None:
     assert not [url for url in asked if stage.product.host in url]
 
 
-def test_a_first_party_proxy_ends_as_the_same_events(stored: Stored) -> None:
+def test_events_through_a_first_party_proxy_are_stored_alike(stored: Stored) -> None:
     assert stored.one("proxy", "view")["title"] == "Page of proxy"
     assert stored.one("proxy", "event")["name"] == "Proxied"
 
@@ -190,7 +190,7 @@ def strict_policy(stage: Stage) -> None:
         stage.pages.headers.clear()
 
 
-def test_a_strict_content_security_policy_changes_nothing(stored: Stored) -> None:
+def test_events_under_a_strict_content_security_policy_are_stored_alike(stored: Stored) -> None:
     assert stored.one("strict_policy", "view")
     assert stored.one("strict_policy", "goal")["name"] == "strict"
 
@@ -207,7 +207,7 @@ def only_scripts_allowed(stage: Stage) -> None:
         stage.pages.headers.clear()
 
 
-def test_where_only_scripts_may_load_they_carry_the_beacons_once(stored: Stored) -> None:
+def test_where_only_scripts_may_load_hits_are_sent_as_scripts_once(stored: Stored) -> None:
     assert stored.one("only_scripts_allowed", "view")
     assert stored.one("only_scripts_allowed", "goal")["name"] == "narrow"
 
@@ -220,7 +220,7 @@ def no_beacon(stage: Stage) -> None:
     stage.page.wait_for_url("**/elsewhere")
 
 
-def test_without_send_beacon_a_goal_at_the_door_still_arrives(stored: Stored) -> None:
+def test_without_send_beacon_a_goal_on_leaving_is_stored(stored: Stored) -> None:
     assert stored.one("no_beacon", "goal")["name"] == "left"
 
 
@@ -231,7 +231,7 @@ def closed_in_flight(stage: Stage) -> None:
     stage.page.wait_for_url("**/elsewhere")
 
 
-def test_a_page_closed_in_mid_flight_is_a_view(stored: Stored) -> None:
+def test_a_page_closed_while_loading_is_stored_as_a_view(stored: Stored) -> None:
     assert stored.one("closed_in_flight", "view")
 
 
@@ -244,7 +244,7 @@ def two_sites(stage: Stage) -> None:
     )
 
 
-def test_two_site_ids_end_as_one_view_each(stored: Stored) -> None:
+def test_two_site_ids_store_one_view_each(stored: Stored) -> None:
     views = stored("two_sites", "view")
     assert {view["site_id"] for view in views} == {stored.sites["plain"], stored.sites["second"]}
     assert len(views) == 2
@@ -258,7 +258,7 @@ def login(stage: Stage) -> None:
     stage.wait("pageview", 2)
 
 
-def test_a_log_in_in_mid_visit_names_the_visit(stored: Stored) -> None:
+def test_a_username_sent_during_a_visit_names_the_visit(stored: Stored) -> None:
     before, after = stored("login", "view")
     assert before["visit"] == after["visit"]
     assert (before["person"], after["person"]) == ("", "zoe")
@@ -272,7 +272,7 @@ def clickport(stage: Stage) -> None:
     stage.wait("event")
 
 
-def test_the_clickport_tracker_ends_as_view_and_event(stored: Stored) -> None:
+def test_the_clickport_tracker_stores_view_and_event(stored: Stored) -> None:
     assert stored.one("clickport", "view")["site_id"] == stored.sites["plain"]
     event = stored.one("clickport", "event")
     assert (event["name"], event["props"], event["currency"]) == ("Purchase", {"plan": "pro"}, "EUR")
@@ -285,7 +285,7 @@ def depth(stage: Stage) -> None:
     stage.play("scrollTo(0, 9999)", 600)
 
 
-def test_leaving_ends_as_time_and_depth_and_the_source_is_known(stored: Stored) -> None:
+def test_leaving_a_page_stores_time_scroll_depth_and_source(stored: Stored) -> None:
     view, ping = stored.one("depth", "view"), stored.one("depth", "ping")
     assert view["source"] == "Google"
     assert (ping["scroll"], ping["view_id"]) == (100, view["view_id"])
@@ -327,6 +327,6 @@ def install(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("name", INSTALLS)
-def test_every_install_form_ends_as_a_view(name: str, stored: Stored) -> None:
+def test_every_form_of_the_snippet_stores_a_view(name: str, stored: Stored) -> None:
     path = "/install/" + name.replace(" ", "-")
     assert [row["kind"] for row in stored("install", "view") if row["path"] == path] == ["view"]

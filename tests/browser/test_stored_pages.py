@@ -48,7 +48,7 @@ def routes(stage: Stage) -> None:
         stage.wait("pageview", number)
 
 
-def test_routes_of_a_site_that_chose_them_end_as_views(stored: Stored) -> None:
+def test_routes_are_stored_as_views_where_the_site_enables_them(stored: Stored) -> None:
     views = stored("routes", "view")
     assert [(view["path"], view["title"]) for view in views] == [
         ("/routes#/first", "Page of routes"), ("/routes#/second", "Second"), ("/routes/replaced", "Third"),
@@ -65,7 +65,7 @@ def no_routes(stage: Stage) -> None:
     stage.wait("click")
 
 
-def test_routes_of_a_site_that_did_not_choose_them_end_as_one_view(stored: Stored) -> None:
+def test_routes_are_stored_as_one_view_where_the_site_does_not_enable_them(stored: Stored) -> None:
     assert stored.one("no_routes", "view")["path"] == "/no_routes"
     event = stored.one("no_routes", "event")
     assert (event["name"], event["target"]) == ("Signup", "signup-button")
@@ -83,7 +83,7 @@ def log_before_anything(stage: Stage) -> None:
     stage.wait("pageview")
 
 
-def test_what_was_logged_before_the_site_s_answer_is_what_the_site_chose(stored: Stored) -> None:
+def test_calls_before_the_settings_arrive_follow_the_sites_settings(stored: Stored) -> None:
     views = stored("log_before_anything", "view")
     assert [(view["path"], view["title"]) for view in views] == [
         ("/log_before_anything/one", "One"), ("/log_before_anything/two", "Two"),
@@ -97,7 +97,7 @@ def on_localhost(stage: Stage) -> None:
     stage.show(stage.snippet("under"), host="a_b.localhost")
 
 
-def test_a_page_on_localhost_ends_as_a_view_of_its_site(stored: Stored) -> None:
+def test_a_page_on_localhost_is_stored_for_its_site(stored: Stored) -> None:
     views = stored("on_localhost", "view")
     assert [(view["site_id"], view["host"]) for view in views] == [
         (stored.sites["local"], "localhost"), (stored.sites["under"], "a_b.localhost"),
@@ -113,7 +113,7 @@ def properties(stage: Stage) -> None:
     stage.wait("custom")
 
 
-def test_properties_and_tags_end_as_text(stored: Stored) -> None:
+def test_properties_and_tags_are_stored_as_text(stored: Stored) -> None:
     values = {"yes": "true", "no": "false", "list": '["a","b"]', "thing": '{"a":1}'}
     assert stored.one("properties", "event")["props"] == values
     assert stored.one("properties", "set")["tags"] == values
@@ -134,7 +134,7 @@ def components(stage: Stage) -> None:
         stage.wait(kind, number)
 
 
-def test_links_of_svg_and_components_end_as_outbound_and_saved_files_as_downloads(stored: Stored) -> None:
+def test_links_in_svg_and_components_are_stored_as_outbound_or_download(stored: Stored) -> None:
     assert [row["target"] for row in stored("components", "outbound")] == ["https://other.example/out"] * 2
     assert stored.one("components", "download")["target"] == "made.csv"
 
@@ -152,6 +152,6 @@ def trusted_types(stage: Stage) -> None:
         stage.pages.headers.clear()
 
 
-def test_a_page_with_trusted_types_ends_as_view_and_form(stored: Stored) -> None:
+def test_a_page_with_trusted_types_stores_view_and_form(stored: Stored) -> None:
     assert stored.one("trusted_types", "view")
     assert stored.one("trusted_types", "form")["name"] == "Contact"

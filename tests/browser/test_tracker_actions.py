@@ -1,4 +1,4 @@
-"""What people do on a page, and what the page's own code asks for, goes out as Clicky's wire says (§2.2-2.5)."""
+"""Actions on a page and calls of its code are sent as in Clicky's wire format (§2.2-2.5)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.browser.servers import Beacon, Pages, Recorder
 from tests.browser.tracked_page import QUIET, show, wait_for_answer, wait_for_part
 
 
-def test_log_tells_views_clicks_downloads_and_outbound(page: Page, pages: Pages, recorder: Recorder) -> None:
+def test_log_sends_views_clicks_downloads_and_outbound_links(page: Page, pages: Pages, recorder: Recorder) -> None:
     show(page, pages, recorder)
     recorder.wait("pageview")
     page.evaluate("clicky.log('/app/dashboard', 'Dashboard', 'pageview')")
@@ -49,7 +49,7 @@ def test_log_without_a_type_is_a_click(caller: str, page: Page, pages: Pages, re
     assert (click["untyped"], len(recorder.of("pageview"))) == ("1", 1)
 
 
-def test_log_without_a_type_is_a_view_where_the_site_said_so(page: Page, pages: Pages, recorder: Recorder) -> None:
+def test_log_without_a_type_is_a_view_where_the_site_chose_that(page: Page, pages: Pages, recorder: Recorder) -> None:
     recorder.switches["log"] = 1
     show(page, pages, recorder)
     wait_for_answer(page)
@@ -63,7 +63,7 @@ def test_log_without_a_type_is_a_view_where_the_site_said_so(page: Page, pages: 
     assert recorder.wait_by("href", "click", 2).keys() == {"#part", "/x"}
 
 
-def test_a_goal_or_an_event_without_a_name_is_none(page: Page, pages: Pages, recorder: Recorder) -> None:
+def test_a_goal_or_event_without_a_name_is_not_sent(page: Page, pages: Pages, recorder: Recorder) -> None:
     show(page, pages, recorder)
     recorder.wait("pageview")
     page.evaluate("clicky.goal(undefined); clicky.goal(''); clicky.goal(null, 5); clickport.track(); clicky.goal(0)")
@@ -87,7 +87,7 @@ def grouped(beacon: Beacon, group: str) -> dict[str, str]:
     return {name[len(group) + 1 : -1]: value for name, value in beacon.params if name.startswith(f"{group}[")}
 
 
-def test_every_value_of_a_property_or_a_tag_arrives_as_text(page: Page, pages: Pages, recorder: Recorder) -> None:
+def test_every_value_of_a_property_or_tag_is_sent_as_text(page: Page, pages: Pages, recorder: Recorder) -> None:
     show(page, pages, recorder)
     recorder.wait("pageview")
     page.evaluate(f"clickport.track('ev', {VALUES}); clicky.custom_data({VALUES})")
@@ -98,7 +98,7 @@ def test_every_value_of_a_property_or_a_tag_arrives_as_text(page: Page, pages: P
     assert [grouped(told[name], "prop") for name in "ab"] == [{"round": "[object Object]"}, {}]
 
 
-def test_goals_carry_number_or_name_and_revenue(page: Page, pages: Pages, recorder: Recorder) -> None:
+def test_goals_are_sent_with_number_or_name_and_revenue(page: Page, pages: Pages, recorder: Recorder) -> None:
     show(page, pages, recorder)
     page.evaluate("clicky.goal('signup'); clicky.goal('purchase', 149.99); clicky.goal(12345, '49.00', true)")
     came = recorder.wait_by("goal[name]", "goal", 3)
@@ -131,7 +131,7 @@ def test_goals_carry_number_or_name_and_revenue(page: Page, pages: Pages, record
         ),
     ],
 )
-def test_settings_of_the_page_flat_and_nested(
+def test_flat_and_nested_page_settings_mean_the_same(
     custom: dict, expected: dict[str, str], page: Page, pages: Pages, recorder: Recorder
 ) -> None:
     show(page, pages, recorder, custom=custom)
@@ -139,7 +139,7 @@ def test_settings_of_the_page_flat_and_nested(
     assert {name: view[name] for name in expected} == expected
 
 
-def test_goal_and_split_of_the_settings_are_told_once(page: Page, pages: Pages, recorder: Recorder) -> None:
+def test_goal_and_split_of_the_settings_are_sent_once(page: Page, pages: Pages, recorder: Recorder) -> None:
     custom = {"goal": {"id": "signup"}, "split": {"name": "t", "version": "a"}}
     show(page, pages, recorder, custom=custom)
     recorder.wait("pageview")
@@ -148,7 +148,7 @@ def test_goal_and_split_of_the_settings_are_told_once(page: Page, pages: Pages, 
     assert (click["goal[name]"], click["split[name]"]) == ("", "")
 
 
-def test_the_first_action_may_be_no_view(page: Page, pages: Pages, recorder: Recorder) -> None:
+def test_the_first_action_need_not_be_a_view(page: Page, pages: Pages, recorder: Recorder) -> None:
     show(page, pages, recorder, custom={"pageview": {"type": "click", "title": "Opened"}})
     assert recorder.wait("click")[0]["title"] == "Opened"
     show(page, pages, recorder, custom={"pageview_disable": 1}, path="/quiet")
@@ -177,7 +177,7 @@ LINKS = {
 
 
 @pytest.mark.parametrize("link", LINKS)
-def test_clicks_that_leave_are_told(link: str, page: Page, pages: Pages, recorder: Recorder) -> None:
+def test_outbound_clicks_are_sent(link: str, page: Page, pages: Pages, recorder: Recorder) -> None:
     show(page, pages, recorder, QUIET + f"<p><span>{link}</span>", custom={"outbound_pattern": ["/go/"]})
     page.click("p a, p button")
     kind, href, title = LINKS[link]
@@ -185,7 +185,7 @@ def test_clicks_that_leave_are_told(link: str, page: Page, pages: Pages, recorde
     assert (told["href"], told["title"], told["page"]) == (href, title, "/")
 
 
-def test_clicks_that_stay_or_are_ignored_are_not_told(page: Page, pages: Pages, recorder: Recorder) -> None:
+def test_internal_and_ignored_clicks_are_not_sent(page: Page, pages: Pages, recorder: Recorder) -> None:
     body = (
         '<a href="/next">a</a><a href="#part">b</a><a class="clicky_ignore" href="https://other.example">c</a>'
         '<a href="javascript:void 0">d</a><button>e</button>'
@@ -210,7 +210,7 @@ def test_outbound_can_be_switched_off_by_page_and_by_site(page: Page, pages: Pag
     assert recorder.of("outbound") == []
 
 
-def test_a_link_clicked_before_anything_was_told_is_told(page: Page, pages: Pages, recorder: Recorder) -> None:
+def test_a_link_clicked_before_the_first_view_is_sent(page: Page, pages: Pages, recorder: Recorder) -> None:
     pages.html["/"] = (
         f'<script src="//{recorder.host}/101.js"></script><a href="/x.zip" onclick="return false">x</a>'
         + ("<script>document.querySelector('a').click(); clicky.goal('early', 5)</script>")
@@ -221,7 +221,9 @@ def test_a_link_clicked_before_anything_was_told_is_told(page: Page, pages: Page
     assert recorder.wait("goal")[0]["goal[revenue]"] == "5"
 
 
-def test_a_sent_form_is_told_by_name_and_id_without_its_values(page: Page, pages: Pages, recorder: Recorder) -> None:
+def test_a_submitted_form_is_sent_with_name_and_id_without_its_values(
+    page: Page, pages: Pages, recorder: Recorder
+) -> None:
     body = '<form id="f1" name="Contact" action="/sent"><input name="secret"><button>Send</button></form>'
     pages.html["/sent"] = "thanks"
     show(page, pages, recorder, body)
@@ -234,7 +236,7 @@ def test_a_sent_form_is_told_by_name_and_id_without_its_values(page: Page, pages
     assert not any("hush" in value for _, value in form.params)
 
 
-def test_a_plugin_form_counts_when_the_server_took_it(page: Page, pages: Pages, recorder: Recorder) -> None:
+def test_a_plugins_form_counts_once_the_server_accepted_it(page: Page, pages: Pages, recorder: Recorder) -> None:
     body = '<form class="wpcf7-form" onsubmit="return false"><input><button>Send</button></form>'
     show(page, pages, recorder, body)
     recorder.wait("pageview")
@@ -249,7 +251,7 @@ def test_a_plugin_form_counts_when_the_server_took_it(page: Page, pages: Pages, 
     assert recorder.wait("form")[0]["prop[plugin]"] == "Contact Form 7"
 
 
-def test_clickport_track_speaks_to_the_same_core(page: Page, pages: Pages, recorder: Recorder) -> None:
+def test_clickport_track_uses_the_same_tracker(page: Page, pages: Pages, recorder: Recorder) -> None:
     pages.html["/"] = f'<script defer data-domain="x.example" src="//{recorder.host}/tracker.js"></script>'
     page.goto(pages.url())
     recorder.wait("pageview")
@@ -263,7 +265,7 @@ def test_clickport_track_speaks_to_the_same_core(page: Page, pages: Pages, recor
     assert (bought["revenue"], bought["currency"], euro["currency"]) == ("49.99", "USD", "EUR")
 
 
-def test_every_function_of_the_wire_reference_is_there(page: Page, pages: Pages, recorder: Recorder) -> None:
+def test_every_documented_function_exists(page: Page, pages: Pages, recorder: Recorder) -> None:
     show(page, pages, recorder)
     names = [
         "init", "log", "goal", "pause", "pageview", "video", "heatmap", "custom_data", "onsitestats",
@@ -275,7 +277,9 @@ def test_every_function_of_the_wire_reference_is_there(page: Page, pages: Pages,
     ]  # fmt: skip
 
 
-def test_custom_data_set_later_is_told_at_once_and_from_then_on(page: Page, pages: Pages, recorder: Recorder) -> None:
+def test_custom_data_set_later_is_sent_at_once_and_with_later_hits(
+    page: Page, pages: Pages, recorder: Recorder
+) -> None:
     show(page, pages, recorder)
     recorder.wait("pageview")
     page.evaluate("clicky.custom_data({username: 'late'})")
@@ -285,7 +289,7 @@ def test_custom_data_set_later_is_told_at_once_and_from_then_on(page: Page, page
     assert (click["custom[username]"], click["custom[plan]"]) == ("late", "pro")
 
 
-def test_a_page_that_wraps_inject_keeps_its_say(page: Page, pages: Pages, recorder: Recorder) -> None:
+def test_a_page_can_wrap_inject(page: Page, pages: Pages, recorder: Recorder) -> None:
     pages.html["/"] = f'<script src="//{recorder.host}/js"></script>' + (
         "<script>var real = clicky.inject; clicky.inject = url => { window.seen = url; real(url); };"
         "clicky.init(101)</script>"
@@ -295,14 +299,16 @@ def test_a_page_that_wraps_inject_keeps_its_say(page: Page, pages: Pages, record
     assert "type=pageview" in page.evaluate("window.seen")
 
 
-def test_campaigns_in_the_hash_and_custom_data_in_the_address(page: Page, pages: Pages, recorder: Recorder) -> None:
+def test_campaigns_in_the_hash_and_custom_data_in_the_url_are_read(
+    page: Page, pages: Pages, recorder: Recorder
+) -> None:
     show(page, pages, recorder, path="/in?utm_custom[username]=zoe&a=1#utm_campaign=spring&utm_source=x")
     (view,) = recorder.wait("pageview")
     assert view["href"] == "/in?a=1&utm_campaign=spring&utm_source=x"
     assert view["custom[username]"] == "zoe"
 
 
-def test_media_tell_play_pause_seek_and_end(page: Page, pages: Pages, recorder: Recorder) -> None:
+def test_media_elements_send_play_pause_seek_and_end(page: Page, pages: Pages, recorder: Recorder) -> None:
     show(page, pages, recorder, '<audio id="a" title="A song"></audio>', custom={"html_media_track": 1})
     wait_for_part(page, "media")
     page.evaluate(

@@ -1,4 +1,4 @@
-"""Heatmap capture in the browser: the element survives the layout, rage and dead clicks are told apart."""
+"""Heatmap recording in Chromium: elements are identified at every width, rage and dead clicks distinguished."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def sampled(recorder: Recorder) -> Recorder:
     return recorder
 
 
-def test_one_element_is_the_same_at_three_widths(chromium: Browser, pages: Pages, sampled: Recorder) -> None:
+def test_an_element_keeps_its_selector_at_three_widths(chromium: Browser, pages: Pages, sampled: Recorder) -> None:
     for number, width in enumerate((1400, 700, 390), 1):
         profile = chromium.new_context(user_agent=PERSON, viewport={"width": width, "height": 700})
         page = profile.new_page()
@@ -60,7 +60,7 @@ def test_one_element_is_the_same_at_three_widths(chromium: Browser, pages: Pages
     assert all(abs(int(click[5]) - 250) <= 10 and abs(int(click[6]) - 500) <= 30 for click in clicks)
 
 
-def test_rage_dead_and_reach(page: Page, pages: Pages, sampled: Recorder) -> None:
+def test_rage_clicks_dead_clicks_and_scroll_depth_are_recorded(page: Page, pages: Pages, sampled: Recorder) -> None:
     show(page, pages, sampled, LAYOUT)
     wait_for_part(page, "heat")
     page.locator("button", has_text="Two").click()
@@ -77,7 +77,7 @@ def test_rage_dead_and_reach(page: Page, pages: Pages, sampled: Recorder) -> Non
     assert int(reach[2]) == 1800
 
 
-def test_a_page_that_turns_heatmaps_off_loads_and_tells_nothing(page: Page, pages: Pages, sampled: Recorder) -> None:
+def test_a_page_with_heatmaps_disabled_loads_and_sends_nothing(page: Page, pages: Pages, sampled: Recorder) -> None:
     for custom in ({"heatmap_disable": 1}, {"heatmap": {"disabled": True}}):
         show(page, pages, sampled, LAYOUT, custom=custom)
         page.wait_for_timeout(500)
@@ -88,7 +88,7 @@ def test_a_page_that_turns_heatmaps_off_loads_and_tells_nothing(page: Page, page
     assert sampled.of("heatmap") == []
 
 
-def test_elements_that_swallow_their_clicks_are_heard(page: Page, pages: Pages, sampled: Recorder) -> None:
+def test_clicks_on_elements_that_stop_their_events_are_recorded(page: Page, pages: Pages, sampled: Recorder) -> None:
     body = (
         "<div id=stop>swallows</div><script>document.getElementById('stop').onclick = e => e.stopPropagation()</script>"
     )
@@ -100,7 +100,9 @@ def test_elements_that_swallow_their_clicks_are_heard(page: Page, pages: Pages, 
     assert [row[7] for row in rows(sampled) if row[4] != "reach"] == ["#stop"]
 
 
-def test_a_click_within_a_component_is_kept_on_the_component(page: Page, pages: Pages, sampled: Recorder) -> None:
+def test_a_click_inside_a_web_component_is_recorded_on_the_component(
+    page: Page, pages: Pages, sampled: Recorder
+) -> None:
     body = (
         "<main id=shop><p>a</p><my-card></my-card></main><script>document.querySelector('my-card')"
         ".attachShadow({mode: 'open'}).innerHTML = '<div><button>Dead</button>"

@@ -1,4 +1,4 @@
-"""Addresses that change without a new document: which of them are views, and with which title."""
+"""URL changes without a new document: which of them are views, and with which title."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ROUTES = {
 
 
 @pytest.mark.parametrize("code", ROUTES)
-def test_a_route_is_a_view_where_the_site_said_so(code: str, page: Page, pages: Pages, recorder: Recorder) -> None:
+def test_a_route_is_a_view_where_the_site_enables_that(code: str, page: Page, pages: Pages, recorder: Recorder) -> None:
     switch, href = ROUTES[code]
     recorder.switches[switch] = 1
     show(page, pages, recorder)
@@ -35,7 +35,9 @@ def test_a_route_is_a_view_where_the_site_said_so(code: str, page: Page, pages: 
 
 
 @pytest.mark.parametrize("code", ROUTES)
-def test_the_same_route_is_none_where_the_site_did_not(code: str, page: Page, pages: Pages, recorder: Recorder) -> None:
+def test_a_route_is_not_a_view_where_the_site_does_not_enable_that(
+    code: str, page: Page, pages: Pages, recorder: Recorder
+) -> None:
     show(page, pages, recorder)
     wait_for_answer(page)
     play(page, f"{code}", 700)
@@ -43,7 +45,7 @@ def test_the_same_route_is_none_where_the_site_did_not(code: str, page: Page, pa
     assert len(recorder.of("pageview")) == 1
 
 
-def test_parts_of_a_page_and_equal_addresses_are_no_routes(page: Page, pages: Pages, recorder: Recorder) -> None:
+def test_anchors_and_unchanged_urls_are_not_routes(page: Page, pages: Pages, recorder: Recorder) -> None:
     recorder.switches.update({"hash": 1, "replace": 1, "navigate": 1})
     show(page, pages, recorder)
     wait_for_answer(page)
@@ -52,7 +54,7 @@ def test_parts_of_a_page_and_equal_addresses_are_no_routes(page: Page, pages: Pa
     assert len(recorder.of("pageview")) == 1
 
 
-def test_an_anchor_after_a_replaced_address_is_no_view(page: Page, pages: Pages, recorder: Recorder) -> None:
+def test_an_anchor_after_a_replaced_url_is_not_a_view(page: Page, pages: Pages, recorder: Recorder) -> None:
     show(page, pages, recorder)
     wait_for_answer(page)
     play(
@@ -70,7 +72,7 @@ def test_an_anchor_after_a_replaced_address_is_no_view(page: Page, pages: Pages,
     assert [view["href"] for view in recorder.wait("pageview", 3)] == ["/", "/next", "/?sort=price"]
 
 
-def test_every_step_between_routes_of_the_hash_is_one_view(page: Page, pages: Pages, recorder: Recorder) -> None:
+def test_every_change_between_hash_routes_is_one_view(page: Page, pages: Pages, recorder: Recorder) -> None:
     recorder.switches["hash"] = 1
     show(page, pages, recorder, path="/app#/first")
     wait_for_answer(page)
@@ -94,7 +96,7 @@ def test_a_view_waits_for_its_title(milliseconds: int, page: Page, pages: Pages,
     assert (second["href"], second["title"]) == ("/slow", "Slow")
 
 
-def test_a_title_that_stays_is_not_waited_for_long(page: Page, pages: Pages, recorder: Recorder) -> None:
+def test_an_unchanged_title_delays_a_view_only_briefly(page: Page, pages: Pages, recorder: Recorder) -> None:
     page.clock.install()
     show(page, pages, recorder)
     wait_for_answer(page)
@@ -110,7 +112,9 @@ def test_a_title_that_stays_is_not_waited_for_long(page: Page, pages: Pages, rec
     assert len(recorder.of("pageview")) == 2
 
 
-def test_nothing_overtakes_a_view_that_waits_for_its_title(page: Page, pages: Pages, recorder: Recorder) -> None:
+def test_later_hits_are_sent_after_a_view_that_waits_for_its_title(
+    page: Page, pages: Pages, recorder: Recorder
+) -> None:
     show(page, pages, recorder)
     recorder.wait("pageview")
     play(page, "history.pushState({}, '', '/two')", 350, "clicky.goal('reached')")
@@ -123,7 +127,7 @@ def test_nothing_overtakes_a_view_that_waits_for_its_title(page: Page, pages: Pa
     assert len({view["vid"] for view in views.values()}) == 4
 
 
-def test_a_waiting_view_that_the_page_tells_itself_counts_once(page: Page, pages: Pages, recorder: Recorder) -> None:
+def test_a_waiting_view_that_the_page_also_sends_counts_once(page: Page, pages: Pages, recorder: Recorder) -> None:
     show(page, pages, recorder)
     recorder.wait("pageview")
     play(page, "history.pushState({}, '', '/route')", 350, "clicky.log('/route', 'Route', 'pageview')", 700)
@@ -132,7 +136,7 @@ def test_a_waiting_view_that_the_page_tells_itself_counts_once(page: Page, pages
     assert [(view["href"], view["title"]) for view in recorder.of("pageview")] == [("/", "Page"), ("/route", "Route")]
 
 
-def test_a_redirect_of_the_router_is_one_view(page: Page, pages: Pages, recorder: Recorder) -> None:
+def test_a_redirect_by_the_router_is_one_view(page: Page, pages: Pages, recorder: Recorder) -> None:
     recorder.switches["replace"] = 1
     show(page, pages, recorder)
     wait_for_answer(page)

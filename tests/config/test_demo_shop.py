@@ -1,4 +1,4 @@
-"""The demo shows the whole product: every page has something to look at, and it hangs together."""
+"""The demo shows the whole product: every page has data, and the data is consistent."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def pages(site: Site) -> dict[str, tuple[str, ...]]:
         f"/status/{site.pk}": ("Checkout",),
         "/links": ("Autumn roasts", "Coffee of the week", "Paused", "pixel"),
         f"/links/{link(site, 'autumn').pk}?period=30d": ("Conversions", "Revenue", "Browsers", "€"),
-        f"/links/{link(site, 'week').pk}/edit": ("colombia-huila", "Who goes where now"),
+        f"/links/{link(site, 'week').pk}/edit": ("colombia-huila", "Where visitors are redirected now"),
         "/links/groups": ("Partners", "Print"),
         "/links/tags": ("newsletter", "wholesale"),
         "/links/conversions": ("Purchase", "Subscription"),
@@ -77,7 +77,7 @@ def pages(site: Site) -> dict[str, tuple[str, ...]]:
     }
 
 
-def test_every_page_of_the_demo_has_something_to_show(demo: Site, client: Client) -> None:
+def test_every_page_of_the_demo_shows_data(demo: Site, client: Client) -> None:
     missing = []
     for address, words in pages(demo).items():
         answer = client.get(address if address.startswith("/") else f"/sites/{demo.pk}/{address}")
@@ -89,7 +89,7 @@ def test_every_page_of_the_demo_has_something_to_show(demo: Site, client: Client
     assert {one.name for one in demo.segments.all()} >= {"Newsletter readers", "Subscribers"}
 
 
-def test_the_demo_hangs_together_and_leaves_everybody_outside_alone(demo: Site) -> None:
+def test_the_demo_data_is_consistent_and_sends_nothing_to_outside(demo: Site) -> None:
     one_thread_from_a_link_to_revenue(demo)
     links_that_stop_and_turn(demo)
     assert not Monitor.objects.filter(enabled=True).exists()
@@ -127,7 +127,7 @@ def links_that_stop_and_turn(site: Site) -> None:
 
 
 @pytest.mark.django_db
-def test_checks_told_later_become_what_checks_made_then_would_have(site: Site) -> None:
+def test_replayed_checks_give_the_same_history_as_real_ones(site: Site) -> None:
     now = timezone.now()
     monitor = monitor_create(site=site, url="https://shop.example/", now=now)
     row = {"milliseconds": 200, "incidents": [{"days": 2, "clock": "12:00", "minutes": 30, "cause": "Answered 502."}]}

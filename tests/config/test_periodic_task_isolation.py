@@ -1,4 +1,4 @@
-"""One tenant's broken row stops no periodic task from doing its work for the others: every row of the table."""
+"""A broken row of one account does not stop any periodic task from doing its work for the others."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -238,13 +238,13 @@ WITH_TENANTS: dict[str, Callable[[Any], Callable[[], bool]]] = {
 }  # fmt: skip
 
 
-def test_every_task_is_judged_here() -> None:
+def test_every_periodic_task_has_a_case_here() -> None:
     assert set(WITH_TENANTS) | set(WITHOUT_TENANTS) == {row.name for row in PERIODIC_TASKS}
     assert not set(WITH_TENANTS) & set(WITHOUT_TENANTS)
 
 
 @pytest.mark.parametrize("name", sorted(WITH_TENANTS))
-def test_a_broken_row_of_one_tenant_leaves_the_others_their_work(world, name) -> None:
+def test_a_broken_row_of_one_account_does_not_stop_the_work_for_others(world, name) -> None:
     done = WITH_TENANTS[name](world)
     assert not done()
     [row] = [row for row in PERIODIC_TASKS if row.name == name]
@@ -253,7 +253,7 @@ def test_a_broken_row_of_one_tenant_leaves_the_others_their_work(world, name) ->
     assert done()
 
 
-def test_a_database_that_is_away_is_said_at_once_and_not_once_for_every_tenant() -> None:
+def test_a_database_outage_is_reported_once_and_not_per_account() -> None:
     asked = []
 
     def job(number: int) -> None:
@@ -267,7 +267,7 @@ def test_a_database_that_is_away_is_said_at_once_and_not_once_for_every_tenant()
     assert asked == [1, 0]
 
 
-def test_a_report_that_could_not_be_made_because_the_store_was_away_is_made_later(alice, site, store, monkeypatch):
+def test_a_digest_that_failed_because_of_the_store_is_sent_later(alice, site, store, monkeypatch):
     subscription_save(user=alice, frequency="week", sites=[], attach_csv=False)
     DigestSubscription.objects.update(created=NOW - 30 * DAY)
     send = import_string("reports.digests.services.digests_send")

@@ -1,4 +1,4 @@
-"""`manage.py serve` as a real process: it starts, tells its health, refuses a twin, drains and ends in time."""
+"""`manage.py serve` as a real process: start, health, a second instance, and an orderly end."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def waiting_rows(data_dir: Path) -> list[Path]:
     return [path for path in (data_dir / "spool").rglob("events-*") if path.stat().st_size]
 
 
-def test_it_tells_its_health_and_knows_a_new_site_within_two_seconds(server: Process) -> None:
+def test_the_server_reports_its_health_and_loads_a_new_site_within_two_seconds(server: Process) -> None:
     health = WEB.get(f"{URL}/healthz").json()
     assert health["store"] == {"reachable": True, "error": ""} and health["status"] == "ok"
     assert f"Serving on http://localhost:{PORT}\n" in server.text()
@@ -132,14 +132,14 @@ def test_it_tells_its_health_and_knows_a_new_site_within_two_seconds(server: Pro
     assert "setup/" in server.text() or "password" not in server.text().lower()
 
 
-def test_beat_and_worker_run_inside(server: Process) -> None:
+def test_beat_and_worker_run_inside_the_server(server: Process) -> None:
     end = time.monotonic() + 90
     while time.monotonic() < end and not WEB.get(f"{URL}/healthz").json()["last_beat"]:
         time.sleep(0.5)
     assert WEB.get(f"{URL}/healthz").json()["last_beat"]
 
 
-def test_a_second_one_on_the_same_data_says_so_in_one_sentence(server: Process, data_dir: Path) -> None:
+def test_a_second_server_on_the_same_data_fails_with_a_clear_message(server: Process, data_dir: Path) -> None:
     done = subprocess.run(
         [*MANAGE, "serve", "--port", str(reserve_port())],
         env=server.env,
@@ -153,7 +153,7 @@ def test_a_second_one_on_the_same_data_says_so_in_one_sentence(server: Process, 
     assert len(done.stderr.strip().splitlines()) == 1
 
 
-def test_the_port_of_another_program_is_one_sentence(server: Process, tmp_path: Path) -> None:
+def test_a_port_in_use_fails_with_a_clear_message(server: Process, tmp_path: Path) -> None:
     env = {**server.env, "DATA_DIR": str(tmp_path)}
     done = subprocess.run(
         [*MANAGE, "serve", "--port", str(PORT)], env=env, cwd=ROOT, capture_output=True, text=True, timeout=180
@@ -161,7 +161,7 @@ def test_the_port_of_another_program_is_one_sentence(server: Process, tmp_path: 
     assert done.returncode == 1 and "Nothing can listen on" in done.stderr and "Traceback" not in done.stderr
 
 
-def test_sigterm_drains_the_spool_and_ends_within_ten_seconds(server: Process, data_dir: Path) -> None:
+def test_sigterm_empties_the_spool_and_ends_within_ten_seconds(server: Process, data_dir: Path) -> None:
     site = provisioned(server)["site"]["site_id"]
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda number: view(site, number), range(200)))
@@ -171,7 +171,7 @@ def test_sigterm_drains_the_spool_and_ends_within_ten_seconds(server: Process, d
     assert waiting_rows(data_dir) == []
 
 
-def test_eleven_hundred_half_open_connections_shut_nobody_out(server: Process) -> None:
+def test_eleven_hundred_half_open_connections_do_not_block_other_clients(server: Process) -> None:
     site = provisioned(server)["site"]["site_id"]
     held = [socket.create_connection(("127.0.0.1", PORT), timeout=30) for _ in range(1100)]
     try:
@@ -194,7 +194,7 @@ def test_eleven_hundred_half_open_connections_shut_nobody_out(server: Process) -
             sock.close()
 
 
-def test_headers_without_end_are_refused(server: Process) -> None:
+def test_endless_headers_are_rejected(server: Process) -> None:
     with socket.create_connection(("127.0.0.1", PORT), timeout=10) as sock:
         sock.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n")
         answer = b""

@@ -1,6 +1,6 @@
-"""One world for all calls of a module: its time stands still, its rows have known numbers, nothing of it remains.
+"""The same data for all calls of a module, with a fixed clock and known ids; every change is rolled back.
 
-The world is made once, since what a call changes is taken back; it would take a minute to make it for every call.
+The data is created once, since what a call changes is rolled back; creating it for every call would take a minute.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from sites import site_cache
 from sites.services import site_create
 from tests.conftest import member
 from tests.contract.numbers import number_rows, seed_choices, seed_keys
-from tests.support import forget_traffic
-from tests.support.hits import forget as forget_visitors
-from tests.support.links import forget as forget_links
+from tests.support import empty_store
+from tests.support.hits import reset_state as forget_visitors
+from tests.support.links import reset_state as forget_links
 
 NOW = datetime(2026, 3, 30, 12, tzinfo=UTC)  # a Monday, on which `tests.contract.test_documented_calls.traffic` ends
 WORLD = 7  # what is drawn while the world is made
@@ -33,7 +33,7 @@ SECRET = "only for tests, and long enough that no check complains about it"
 
 def forget_all() -> None:
     """Nobody has come yet, and nothing is known of sites and links."""
-    forget_traffic()
+    empty_store()
     forget_links()
     forget_visitors()
     site_cache.forget()

@@ -1,4 +1,4 @@
-"""What is drawn or counted on: new rows get the same numbers in every test, links without an alias the same one."""
+"""Fixed sequences and random choices: new rows get the same ids in every test, links the same aliases."""
 
 from __future__ import annotations
 

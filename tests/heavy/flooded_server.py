@@ -1,4 +1,4 @@
-"""A server that is flooded and mistreated: what was sent, what was answered, what is recorded."""
+"""A server under a flood of hits: what was sent, what was answered, what is stored."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""One anonymous client sends trailers, bodies, log-ins and streams without end: memory and disk stay bounded, and
-nobody else waits. 200 clients at once make pages wait, but not hits. Figures are printed (`pytest -s`).
+"""One anonymous client sends endless trailers, bodies, log-ins and streams: memory and disk stay bounded, and no other
+client waits. 200 such clients at once delay pages, but not hits. Figures are printed (`pytest -s`).
 
-The machine may have other things to do meanwhile, so quiet and attack alternate, each attack is compared with the quiet
-around it, and the median of these comparisons counts: what slows the server does so every time.
+The machine may be busy otherwise, so phases with and without the attack alternate, each is compared with its
+neighbours, and the median of these comparisons counts.
 """
 
 from __future__ import annotations
@@ -217,7 +217,7 @@ def figures(measured: Measured, quiet: Measured) -> str:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_strangers_end_nobody_elses_service(kind: str, server: Server) -> None:
+def test_an_abusive_client_does_not_stop_the_service_for_others(kind: str, server: Server) -> None:
     quiet, attacked = [watched(server)], []
     for _ in range(ROUNDS):
         attacked.append(watched(server, kind))

@@ -1,4 +1,4 @@
-"""Real tools send requests to a real server: programs are set apart, and a person's browser is not."""
+"""Real tools send requests to a real server: programs are quarantined, and a person's browser is not."""
 
 from __future__ import annotations
 
@@ -102,7 +102,9 @@ print("TOLD", {table: [(row["path"], row.get("reason", "")) for row in store.row
 """
 
 
-def test_tools_are_set_apart_and_a_browser_is_not(served: Served, capsys: pytest.CaptureFixture) -> None:
+def test_requests_of_tools_are_quarantined_and_those_of_a_browser_are_not(
+    served: Served, capsys: pytest.CaptureFixture
+) -> None:
     for index, (name, command) in enumerate(TOOLS.items()):
         if installed(name, command):
             beacon = f"{served.url}/in.php?site_id={served.site}&type=pageview&href=%2Ftool-{index}&host=example.com"

@@ -1,4 +1,4 @@
-"""kill -9 in a flood of clicks: what was answered is recorded, what is recorded was sent, nothing twice."""
+"""kill -9 during a flood of clicks: every answered click is stored, nothing else, and nothing twice."""
 
 from __future__ import annotations
 

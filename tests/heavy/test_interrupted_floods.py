@@ -1,4 +1,4 @@
-"""Floods that are cut off: what was answered is recorded, what is recorded was sent, and nothing is there twice."""
+"""Interrupted floods of hits: every answered hit is stored, nothing else, and nothing twice."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def kill(server: Served, flood: Flood, enough: int) -> None:
     server.end(signal.SIGKILL)
 
 
-def test_ten_times_killed_in_the_middle_of_a_flood_nothing_is_lost_and_nothing_is_twice(tmp_path: Path) -> None:
+def test_killed_ten_times_during_a_flood_no_event_is_lost_or_stored_twice(tmp_path: Path) -> None:
     server = Served(tmp_path)
     server.start()
     flood = Flood(server.provision())
@@ -81,7 +81,7 @@ def test_ten_times_killed_in_the_middle_of_a_flood_nothing_is_lost_and_nothing_i
     assert len(flood.answered) > 2_000
 
 
-def test_a_store_that_is_away_loses_nothing_and_health_says_so(tmp_path: Path) -> None:
+def test_a_store_outage_loses_no_event_and_shows_in_health(tmp_path: Path) -> None:
     away = Served(tmp_path, EVENTS_URL="clickhouse://127.0.0.1:9/nowhere")
     away.start()
     flood = Flood(away.provision())
@@ -100,9 +100,7 @@ def test_a_store_that_is_away_loses_nothing_and_health_says_so(tmp_path: Path) -
 
 
 @root_only
-def test_a_read_only_directory_that_becomes_writable_is_used_without_a_restart(
-    tmp_path: Path, mounted: list[Path]
-) -> None:
+def test_a_spool_directory_that_becomes_writable_is_used_without_restart(tmp_path: Path, mounted: list[Path]) -> None:
     mount(mounted, tmp_path / "disk", "ro,size=512m")
     server = Served(tmp_path, EVENTS_URL=f"chdb://{tmp_path}/disk/events")
     server.start()
@@ -118,9 +116,7 @@ def test_a_read_only_directory_that_becomes_writable_is_used_without_a_restart(
 
 
 @root_only
-def test_a_full_disk_under_the_spool_refuses_openly_and_counts_what_it_refused(
-    tmp_path: Path, mounted: list[Path]
-) -> None:
+def test_a_full_disk_rejects_hits_with_a_reason_and_counts_them(tmp_path: Path, mounted: list[Path]) -> None:
     mount(mounted, tmp_path / "spool", "size=3m")
     mount(mounted, tmp_path / "disk", "ro,size=512m")
     server = Served(tmp_path, EVENTS_URL=f"chdb://{tmp_path}/disk/events")

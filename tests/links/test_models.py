@@ -1,4 +1,4 @@
-"""The database itself holds the rules of links' data, whoever writes."""
+"""The database enforces the rules of links' data, whoever writes."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def link(account: Account) -> Datapoint:
         (Domain, {"account": None}),
     ],
 )  # fmt: skip
-def test_the_database_refuses_what_no_service_would_write(
+def test_the_database_rejects_what_no_service_would_write(
     link: Datapoint, model: type[Model], wrong: dict[str, Any]
 ) -> None:
     rows = model.objects.exclude(account=None) if model is Domain else model.objects.all()  # type: ignore[attr-defined]

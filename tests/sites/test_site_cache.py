@@ -1,4 +1,4 @@
-"""Sites and keys from memory: right, fresh within two seconds, and still there when the database is not."""
+"""Sites and keys in memory: correct, at most two seconds old, and available during a database outage."""
 
 import asyncio
 import os
@@ -26,7 +26,7 @@ from sites.services import (
     site_keys_rotate,
     site_update,
 )
-from tests.support import prove_host
+from tests.support import verify_host
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -38,7 +38,7 @@ def empty_cache(db):
     site_cache.forget()
 
 
-def test_a_site_is_known_by_number_and_by_host(site: Site) -> None:
+def test_a_site_is_found_by_id_and_by_host(site: Site) -> None:
     config = site_cache.get_site(site.pk)
     assert (config.site_id, config.account_id, config.domain) == (site.pk, site.account_id, "example.com")
     assert config.sitekey == site.sitekey and config.sitekey_admin == site.sitekey_admin
@@ -49,7 +49,7 @@ def test_a_site_is_known_by_number_and_by_host(site: Site) -> None:
     assert site_cache.get_site(1) is None
 
 
-def test_a_domain_means_the_site_of_who_proved_it_and_no_other(site: Site, charlies_site: Site, account) -> None:
+def test_a_domain_finds_the_site_of_the_account_that_verified_it(site: Site, charlies_site: Site, account) -> None:
     theirs = site_create(account=charlies_site.account, domain="example.com")
     below = site_create(account=charlies_site.account, domain="www.example.com")
     site_cache.refresh()
@@ -59,16 +59,16 @@ def test_a_domain_means_the_site_of_who_proved_it_and_no_other(site: Site, charl
         == site_cache.find_site_by_host("www.example.com").site_id
         == site.pk
     )
-    prove_host(below.account, "www.example.com", Purpose.SITE)
+    verify_host(below.account, "www.example.com", Purpose.SITE)
     assert site_cache.find_site_by_host("www.example.com").site_id == below.pk
     site_update(site=site, domain="moved.example")
     site_cache.load_changes()
     assert site_cache.find_site_by_host("example.com").site_id == below.pk
-    prove_host(theirs.account, "example.com", Purpose.SITE)
+    verify_host(theirs.account, "example.com", Purpose.SITE)
     assert site_cache.find_site_by_host("example.com").site_id == theirs.pk
 
 
-def test_an_accounts_own_sites_are_found_by_every_host_of_theirs_proved_or_not(account: Account, charlie) -> None:
+def test_an_accounts_own_sites_are_found_by_every_host_verified_or_not(account: Account, charlie) -> None:
     old = site_create(account=account, domain="shop.example", allowed_hosts=["pay.example", "*many.example"])
     new = site_create(account=account, domain="www.blog.shop.example", any_host=True)
     site_cache.refresh()
@@ -86,7 +86,7 @@ def test_an_accounts_own_sites_are_found_by_every_host_of_theirs_proved_or_not(a
     assert site_cache.find_account_site(account.pk, "pay.example") is None
 
 
-def test_of_two_sites_of_one_host_the_older_answers_and_then_the_other(account: Account) -> None:
+def test_of_two_sites_with_one_host_the_older_is_found_first(account: Account) -> None:
     old, new = (site_create(account=account, domain="twice.example", by_operator=True) for _ in range(2))
     assert site_cache.find_site_by_host("twice.example").site_id == old.pk
     site_delete(site=old)
@@ -94,7 +94,7 @@ def test_of_two_sites_of_one_host_the_older_answers_and_then_the_other(account: 
     assert site_cache.find_site_by_host("twice.example").site_id == new.pk
 
 
-def test_what_changes_is_learnt_by_reading_only_that(site: Site, account, django_assert_num_queries) -> None:
+def test_only_changed_rows_are_loaded(site: Site, account, django_assert_num_queries) -> None:
     site_cache.refresh()
     other = site_cache.get_site(site_create(account=account, domain="other.example").pk)
     assert other is None
@@ -113,7 +113,7 @@ def test_what_changes_is_learnt_by_reading_only_that(site: Site, account, django
         assert not site_cache.load_changes()
 
 
-def test_rotated_keys_and_the_quota_flag_arrive(site: Site, account: Account) -> None:
+def test_rotated_keys_and_the_quota_flag_are_loaded(site: Site, account: Account) -> None:
     old = site_cache.get_site(site.pk).sitekey
     site_keys_rotate(site=site)
     quota_flag_set(account=account, over=True)
@@ -125,7 +125,7 @@ def test_rotated_keys_and_the_quota_flag_arrive(site: Site, account: Account) ->
     assert not site_cache.get_site(site.pk).over_quota
 
 
-def test_a_key_opens_what_it_was_made_for_until_it_is_revoked(site: Site) -> None:
+def test_a_key_is_valid_for_its_permissions_until_it_is_revoked(site: Site) -> None:
     key, plain = api_key_create(site=site, name="reader", can_track=False)
     site_cache.load_changes()
     config = site_cache.find_key(plain)
@@ -136,7 +136,7 @@ def test_a_key_opens_what_it_was_made_for_until_it_is_revoked(site: Site) -> Non
     assert site_cache.find_key(plain) is None
 
 
-def test_a_key_ends_when_it_expires_without_anybody_doing_anything(site: Site) -> None:
+def test_a_key_ends_at_its_expiry(site: Site) -> None:
     soon = timezone.now() + timedelta(minutes=1)
     _, plain = api_key_create(site=site, name="short", expires=soon)
     site_cache.load_changes()
@@ -151,7 +151,7 @@ def test_no_plain_key_is_stored_anywhere(site: Site) -> None:
     assert plain not in rows and provisioned not in rows
 
 
-def test_last_used_is_written_later_and_not_by_the_look_up(site: Site, django_assert_num_queries) -> None:
+def test_last_used_is_stored_later_and_not_by_the_lookup(site: Site, django_assert_num_queries) -> None:
     key, plain = api_key_create(site=site, name="x")
     site_cache.refresh()
     with django_assert_num_queries(0):
@@ -166,7 +166,7 @@ def test_last_used_is_written_later_and_not_by_the_look_up(site: Site, django_as
 
 
 @pytest.mark.django_db(transaction=True)
-def test_answers_go_on_while_the_database_is_away(site: Site, monkeypatch) -> None:
+def test_the_cache_answers_during_a_database_outage(site: Site, monkeypatch) -> None:
     _, plain = api_key_create(site=site, name="x")
     site_cache.refresh()
 
@@ -187,7 +187,7 @@ async def first_question(site_id: int):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_first_question_may_come_from_an_event_loop(account: Account) -> None:
+def test_the_first_lookup_may_come_from_an_event_loop(account: Account) -> None:
     created = site_create(account=account, domain="loop.example")
     site_cache.forget()
     assert asyncio.run(first_question(created.pk)).domain == "loop.example"
@@ -235,7 +235,7 @@ def ask(server: subprocess.Popen[str], question: str) -> float:
     return float(server.stdout.readline().replace("never", "inf"))
 
 
-def test_what_another_process_provisions_is_known_within_two_seconds(tmp_path: Path) -> None:
+def test_sites_provisioned_by_another_process_are_loaded_within_two_seconds(tmp_path: Path) -> None:
     import json
 
     env = {**os.environ, "DATA_DIR": str(tmp_path), "DJANGO_SETTINGS_MODULE": "config.settings", "DATABASE_URL": ""}

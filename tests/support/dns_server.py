@@ -1,4 +1,4 @@
-"""A DNS server in this process, over UDP: the product asks it instead of real ones."""
+"""A DNS server in this process, over UDP, which the product queries instead of real ones."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class DnsServer:
         """As DNS_SERVERS names it."""
         return f"127.0.0.1:{self.socket.getsockname()[1]}"
 
-    def prove(self, host: str, *account_ids: int) -> None:
+    def name_accounts(self, host: str, *account_ids: int) -> None:
         """Let the host's record name these accounts; without any there is no record."""
         name = f"_footfall.{host}"
         self.texts.pop(name, None)

@@ -17,10 +17,10 @@ from django.views.decorators.http import require_http_methods, require_POST
 from goals.models import Goal
 from goals.predicates import build_predicate
 from goals.services import goal_create, goal_delete, goal_update
-from reports.dashboard.base_view import site_page
 from reports.dashboard.fragments import QUERY_ERRORS, describe_error
 from reports.dashboard.goals.forms import GoalForm
 from reports.dashboard.presenters.toolbar import build_toolbar
+from reports.dashboard.report_page import site_page
 from reports.dashboard.state import ReportState
 from reports.formatting import FormattedValue, format_metric
 from reports.labels import detect_locale
@@ -34,7 +34,7 @@ MAX_TRIAL_PAGES = 10
 
 @dataclass(frozen=True)
 class GoalSummary:
-    """A goal of the list with its numbers; no numbers where it is not in use."""
+    """A goal of the list with its numbers; no numbers where it is inactive."""
 
     goal: Goal
     cells: list[FormattedValue]
@@ -68,7 +68,7 @@ def build_row(state: ReportState, goal: Goal) -> GoalSummary:
     """Query and format the numbers of a goal. Raises QueryRefused, StoreError."""
     if not goal.active:
         return GoalSummary(goal, [], "")
-    query = state.build_query(GOAL_METRICS, compare=state.compare, also=({"goal": goal.pk},))
+    query = state.build_query(GOAL_METRICS, compare=state.compare, extra_filters=({"goal": goal.pk},))
     result = ask(query, now=state.now)
     row, before = result.rows[0], result.comparison if isinstance(result.comparison, dict) else {}
     currency = result.meta.currency

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from accounts.models import User
-from goals.selectors import filter_segments_visible_to
+from goals.selectors import filter_segments_of_site
 from goals.services import segment_create, segment_delete
 from reports.dashboard.state import parse_conditions
 from reports.dashboard.views.preferences import parse_next
@@ -45,7 +45,7 @@ def segment_save(request: HttpRequest, site_id: int) -> HttpResponse:
 def segment_remove(request: HttpRequest, site_id: int, segment_id: int) -> HttpResponse:
     """Delete one's own segment, or as an editor of the site a shared one."""
     site = get_site_or_404(request, site_id)
-    segment = filter_segments_visible_to(site, request.user).filter(pk=segment_id).first()
+    segment = filter_segments_of_site(site, request.user).filter(pk=segment_id).first()
     if segment is None or (segment.owner_id != request.user.pk and not may_on_site(request.user, site, "edit")):
         raise Http404("No such segment.")
     segment_delete(segment=segment)

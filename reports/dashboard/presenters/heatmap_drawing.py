@@ -65,7 +65,7 @@ def draw_heatmap(
     deepest = max([totals.height or MIN_HEIGHT, MIN_HEIGHT, *((row["line"] + 1) * ROW_PIXELS for row in rows)])
     height = min(deepest, MAX_HEIGHT)
     drawn = [row for row in rows if (row["line"] + 1) * ROW_PIXELS <= height]
-    bounds = level_bounds(max((int(row["clicks"]) for row in drawn), default=0))
+    bounds = compute_level_bounds(max((int(row["clicks"]) for row in drawn), default=0))
     page_height = min(totals.height or height, height) * unit
     steps = range(0, SCROLL_STEPS + 1, 2) if depth_shares else ()
     return HeatmapDrawing(
@@ -82,7 +82,7 @@ def draw_heatmap(
     )
 
 
-def level_bounds(most_clicks: int) -> list[int]:
+def compute_level_bounds(most_clicks: int) -> list[int]:
     """Return the upper bounds of the levels: whole numbers that grow by a factor, the last one `most_clicks`."""
     if most_clicks <= 0:
         return []

@@ -11,10 +11,10 @@ from typing import Any, ClassVar
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
-from reports.dashboard.base_view import report_page
 from reports.dashboard.fragments import Fragment
 from reports.dashboard.panels import PANELS, Panel
-from reports.dashboard.presenters.site_shares import site_shares_fragment
+from reports.dashboard.presenters.site_shares import build_site_shares_fragment
+from reports.dashboard.report_page import report_page
 from reports.dashboard.scope import ReportScope
 from reports.dashboard.state import ReportState
 from reports.dashboard.views.reports import overview
@@ -61,7 +61,7 @@ class PortfolioScope(ReportScope):
         return tuple(site.pk for site in self.sites)
 
     def build_extra_fragments(self, state: ReportState) -> dict[str, Fragment[Any]]:
-        return {"by_site": site_shares_fragment(state, self.sites)}
+        return {"by_site": build_site_shares_fragment(state, self.sites)}
 
     def build_context(self) -> dict[str, Any]:
         return {**super().build_context(), "site": ""}
@@ -73,7 +73,7 @@ class PortfolioScope(ReportScope):
             "site_choices": [(site, site.pk in chosen) for site in self.choices],
             "max_sites": MAX_SITES * (len(self.choices) >= MAX_SITES),
             "other_zones": len({site.timezone for site in self.sites}) - 1,
-            "hidden_choice": state.parameters_without("only"),
+            "hidden_choice": state.list_parameters_without("only"),
         }  # fmt: skip
 
 

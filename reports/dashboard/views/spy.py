@@ -18,11 +18,11 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from goals.predicates import is_one_of
-from reports.dashboard.base_view import htmx_target, site_page
 from reports.dashboard.fragments import QUERY_ERRORS, describe_error
 from reports.dashboard.presenters.tables import count_online
 from reports.dashboard.presenters.toolbar import build_toolbar
 from reports.dashboard.presenters.visits import EngineRow, build_action, merge_pings, parse_instant
+from reports.dashboard.report_page import get_htmx_target, site_page
 from reports.dashboard.scope import ReportScope
 from reports.dashboard.state import ReportState, read_state
 from reports.labels import detect_locale
@@ -51,7 +51,7 @@ def spy(request: HttpRequest, state: ReportState) -> HttpResponse:
 
     htmx requests the number of visitors who are online, again and again.
     """
-    if htmx_target(request) == "live":
+    if get_htmx_target(request) == "live":
         context: dict[str, Any] = {"site": state.site, "online": count_online(state), "online_url": state.href()}
         return render(request, "reports/_live.html", context)
     context = {

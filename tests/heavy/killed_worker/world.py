@@ -1,4 +1,4 @@
-"""A world in which every periodic task has something to do, and a picture of what they made of it."""
+"""Data in which every periodic task has work to do, and a snapshot of the results."""
 
 from __future__ import annotations
 

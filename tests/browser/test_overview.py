@@ -1,4 +1,4 @@
-"""The overview's graph and menus in real Chromium: what is offered can be pressed, and keys lead where they say."""
+"""The overview's graph and menus in Chromium: every choice works, and keyboard shortcuts open what they name."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def sheet(served: tuple[str, str, dict[str, str]], chromium: Browser, state: dic
     context.close()
 
 
-def test_every_metric_of_the_menu_can_be_pressed_and_the_second_line_has_a_scale(sheet: Page) -> None:
+def test_every_metric_of_the_menu_can_be_chosen_and_the_second_line_has_a_scale(sheet: Page) -> None:
     sheet.locator(".graph-head summary", has_text="Add a line").click()
     links = sheet.locator(".graph-head .menu[open] .menu-list a")
     assert links.count() == 12 and links.evaluate_all(SEEN) == 12
@@ -38,7 +38,7 @@ def test_every_metric_of_the_menu_can_be_pressed_and_the_second_line_has_a_scale
     assert sheet.locator(".ticks").nth(1).is_visible()
 
 
-def test_the_second_scale_fits_a_telephone(sheet: Page) -> None:
+def test_the_second_scale_fits_on_a_phone(sheet: Page) -> None:
     sheet.set_viewport_size({"width": 390, "height": 800})
     sheet.goto(f"{sheet.url}&second=views")
     sheet.wait_for_selector("#key-figures:not([aria-busy]) .ticks.second")
@@ -47,7 +47,7 @@ def test_the_second_scale_fits_a_telephone(sheet: Page) -> None:
     assert right is not None and right["x"] + right["width"] <= 390
 
 
-def test_keys_lead_into_the_filter_and_the_export(sheet: Page) -> None:
+def test_keyboard_shortcuts_open_the_filter_and_the_export(sheet: Page) -> None:
     sheet.keyboard.press("/")
     sheet.wait_for_function("document.activeElement.name == 'add'")
     sheet.keyboard.press("Escape")
@@ -56,7 +56,7 @@ def test_keys_lead_into_the_filter_and_the_export(sheet: Page) -> None:
     sheet.wait_for_function("document.activeElement.textContent == 'SVG'")
 
 
-def test_the_last_thirty_minutes_are_thirty_bars(sheet: Page) -> None:
+def test_the_last_thirty_minutes_have_thirty_buckets(sheet: Page) -> None:
     sheet.goto(sheet.url.replace("period=today", "period=realtime"))
     sheet.wait_for_selector("#key-figures:not([aria-busy]) .graph .canvas")
     assert sheet.locator(".buckets > li").count() == 30
@@ -73,7 +73,7 @@ def test_a_country_is_filtered_by_its_name(sheet: Page) -> None:
     assert "There is no country “Atlantis”" in sheet.locator("main").inner_text()
 
 
-def test_the_list_of_keys_stands_beside_its_meanings_on_every_page(sheet: Page) -> None:
+def test_keyboard_shortcuts_are_listed_beside_their_meanings(sheet: Page) -> None:
     sheet.keyboard.press("?")
     sheet.wait_for_selector("dialog.page-dialog .keys")
     assert sheet.locator("dialog.page-dialog h2").inner_text() == "Keyboard shortcuts"

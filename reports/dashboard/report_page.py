@@ -54,7 +54,7 @@ def serve_page(request: HttpRequest, scope: ReportScope, view: View, path: str, 
 def read_site_scope(request: HttpRequest, site_id: int) -> ReportScope:
     """Return the scope of one site for those who may view it; a page of it makes its account the current one."""
     site = get_site_or_404(request, site_id)
-    if not htmx_target(request):
+    if not get_htmx_target(request):
         switch_account(request, site.account)
     return ReportScope(site=site)
 
@@ -62,7 +62,7 @@ def read_site_scope(request: HttpRequest, site_id: int) -> ReportScope:
 site_page = report_page(read_site_scope, "site_id")
 
 
-def htmx_target(request: HttpRequest) -> str:
+def get_htmx_target(request: HttpRequest) -> str:
     """Return the id of the element that htmx replaces with the response; empty where a complete page is requested."""
     htmx = getattr(request, "htmx", None)
     return str(htmx.target or "") if htmx and not htmx.history_restore_request else ""

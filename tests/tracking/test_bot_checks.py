@@ -1,4 +1,4 @@
-"""Who is set apart, by which sign; and who is not."""
+"""Which hits are quarantined as bots, by which check; and which are not."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.hits import BROWSER, CHROME, NOW, facts, forget, hit
+from tests.support.hits import BROWSER, CHROME, NOW, build_hit, build_site_config, reset_state
 from tracking.bots import headers
 from tracking.bots.request_rate import MAX_PER_ADDRESS, MAX_PER_DEVICE, MAX_WITHOUT_ATTENTION, request_rates
 from tracking.event import Rejection
@@ -21,16 +21,16 @@ FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.
 
 @pytest.fixture(autouse=True)
 def fresh() -> Iterator[None]:
-    forget()
+    reset_state()
     request_rates.forget()
     yield
-    forget()
+    reset_state()
     request_rates.forget()
 
 
 def sign(path: str = "/", **changes: Any) -> str:
     site = changes.pop("site", None)
-    made = process(hit(path, **changes), site or facts())
+    made = process(build_hit(path, **changes), site or build_site_config())
     return made.bot_reason if isinstance(made, Quarantine) else ""
 
 
@@ -54,7 +54,7 @@ def asked(**changes: str) -> dict[str, str]:
         (FIREFOX, ""),
     ],
 )
-def test_a_user_agent_tells_who_it_is_and_what_it_reads_for(agent: str, told: str) -> None:
+def test_a_user_agent_identifies_a_bot_and_its_purpose(agent: str, told: str) -> None:
     assert sign(user_agent=agent) == told
 
 
@@ -69,21 +69,21 @@ def test_a_user_agent_tells_who_it_is_and_what_it_reads_for(agent: str, told: st
         (asked(**{**HINTS, "sec-ch-ua": '"HeadlessChrome";v="141"'}), CHROME, "pattern: headless browser"),
     ],
 )
-def test_a_request_that_no_browser_makes_gives_itself_away(headers: dict[str, str], agent: str, told: str) -> None:
+def test_headers_that_no_browser_sends_identify_a_bot(headers: dict[str, str], agent: str, told: str) -> None:
     assert sign(headers=headers, user_agent=agent) == told
 
 
-def test_http_1_0_is_no_browser_unless_a_proxy_speaks_it() -> None:
+def test_http_1_0_is_a_bot_unless_it_comes_from_a_proxy() -> None:
     assert sign(http_version="1.0") == "pattern: HTTP/1.0"
     assert sign(http_version="1.0", headers=asked(via="1.1 proxy")) == ""
 
 
 @pytest.mark.parametrize(("signs", "told"), [("webdriver", "webdriver"), ("x,nolang", "no languages"), ("touch", "")])
-def test_what_the_tracker_saw_of_automation_counts(signs: str, told: str) -> None:
+def test_automation_reported_by_the_tracker_identifies_a_bot(signs: str, told: str) -> None:
     assert sign(signs=signs) == (f"automation: {told}" if told else "")
 
 
-def test_a_network_that_rents_out_machines_is_set_apart_by_number_or_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hits_from_hosting_networks_are_quarantined_by_number_or_name(monkeypatch: pytest.MonkeyPatch) -> None:
     networks = {"1": (24940, "Hetzner Online GmbH"), "2": (64500, "Acme Web Hosting"), "3": (3249, "Telia Eesti AS")}
     monkeypatch.setattr(
         "tracking.geo.look_up", lambda ip: dict(zip(("asn", "organization"), networks[ip[-1]], strict=True))
@@ -92,30 +92,30 @@ def test_a_network_that_rents_out_machines_is_set_apart_by_number_or_name(monkey
     assert sign(ip="203.0.113.2") == "data_centre: Acme Web Hosting"
     assert sign(ip="203.0.113.3") == ""
     assert sign(ip="203.0.113.1", trusted=True) == ""
-    assert sign(ip="203.0.113.1", site=facts(tracker={"data_centres": "count"})) == ""
-    refused = process(hit(ip="203.0.113.1"), facts(excluded_countries=frozenset({"A1"})))
+    assert sign(ip="203.0.113.1", site=build_site_config(tracker={"data_centres": "count"})) == ""
+    refused = process(build_hit(ip="203.0.113.1"), build_site_config(excluded_countries=frozenset({"A1"})))
     assert refused.reason == "excluded_country"  # type: ignore[union-attr]
-    for site in (facts(), facts(excluded_countries=frozenset({"A1"}))):
+    for site in (build_site_config(), build_site_config(excluded_countries=frozenset({"A1"}))):
         assert sign(ip="203.0.113.1", keyed=True, site=site) == ""
 
 
-def test_referrer_spam_is_kept_apart_with_its_host() -> None:
+def test_referrer_spam_is_quarantined_with_its_host() -> None:
     assert sign(referrer="http://www.semalt.com/x") == "spam: www.semalt.com"
 
 
-def test_nobody_opens_so_many_pages_without_looking_at_one() -> None:
+def test_many_pages_without_engagement_identify_a_bot() -> None:
     assert [sign(f"/{n}") for n in range(MAX_WITHOUT_ATTENTION + 1)] == [""] * MAX_WITHOUT_ATTENTION + [
         "behaviour: many pages, no attention"
     ]
 
 
-def test_who_looks_may_go_faster_yet_not_without_end() -> None:
+def test_with_engagement_the_rate_may_be_higher_but_is_limited() -> None:
     assert sign() == "" and sign(kind="ping", engaged=4.0) == ""
     told = [sign(f"/{n}") for n in range(MAX_PER_DEVICE)]
     assert told == [""] * (MAX_PER_DEVICE - 1) + ["behaviour: more pages than anyone reads"]
 
 
-def test_an_address_has_its_limit_as_well_and_the_next_minute_begins_anew() -> None:
+def test_the_rate_is_limited_per_address_and_minute() -> None:
     for device in range(MAX_PER_ADDRESS):
         assert request_rates.count_view(7, device, "203.0.113.7", 5) == ""
     assert (
@@ -124,52 +124,55 @@ def test_an_address_has_its_limit_as_well_and_the_next_minute_begins_anew() -> N
     assert request_rates.count_view(7, MAX_PER_ADDRESS, "203.0.113.7", 6) == ""
 
 
-def test_pace_remembers_no_more_than_it_may() -> None:
+def test_the_memory_of_request_rates_is_bounded() -> None:
     for device in range(250_000):
         request_rates.count_view(7, device, str(device), 5)
     assert len(request_rates.views) <= 100_001 and len(request_rates.addresses) <= 100_001
 
 
-def test_a_bot_opens_no_visit_of_people_and_makes_no_device_known() -> None:
+def test_a_bot_opens_no_visit_and_marks_no_device_as_seen() -> None:
     bot = {"user_agent": "CCBot/2.0 (https://commoncrawl.org/faq/)", "ip": "203.0.113.99"}
-    first, second = process(hit("/a", **bot), facts()), process(hit("/b", **bot), facts())
+    first, second = (
+        process(build_hit("/a", **bot), build_site_config()),
+        process(build_hit("/b", **bot), build_site_config()),
+    )
     assert isinstance(first, Quarantine) and isinstance(second, Quarantine)
     assert first.event["visit"] == second.event["visit"] > 0 and first.event["is_new"] == 1  # may be moved back whole
     assert first.event["view_id"] != second.event["view_id"] and first.event["id"] != second.event["id"]
     assert visits.get_visit_store().count() == 0 and not first_seen.was_seen(7, first.event["device"])
 
 
-def test_what_is_set_apart_in_the_visit_of_a_person_belongs_to_it_and_does_not_prolong_it() -> None:
-    begun = process(hit("/a"), facts())
-    later = process(hit("/b", signs="webdriver", now=NOW + timedelta(minutes=20)), facts())
+def test_a_quarantined_hit_in_a_persons_visit_belongs_to_it_but_does_not_extend_it() -> None:
+    begun = process(build_hit("/a"), build_site_config())
+    later = process(build_hit("/b", signs="webdriver", now=NOW + timedelta(minutes=20)), build_site_config())
     assert isinstance(begun, dict) and isinstance(later, Quarantine)
     assert later.event["visit"] == begun["visit"]
-    back = process(hit("/c", now=NOW + timedelta(minutes=40)), facts())
+    back = process(build_hit("/c", now=NOW + timedelta(minutes=40)), build_site_config())
     assert isinstance(back, dict) and back["visit"] != begun["visit"]
 
 
-def test_a_ping_of_a_bot_that_nobody_knows_is_no_visit() -> None:
-    made = process(hit(kind="ping", user_agent="CCBot/2.0"), facts())
+def test_a_ping_of_an_unknown_bot_opens_no_visit() -> None:
+    made = process(build_hit(kind="ping", user_agent="CCBot/2.0"), build_site_config())
     assert isinstance(made, Rejection) and made.reason == "unknown_visit"
 
 
-def test_a_trusted_sender_is_judged_by_the_agent_it_states_only() -> None:
+def test_a_trusted_sender_is_checked_only_by_the_user_agent_it_states() -> None:
     own = {"user_agent": "python-requests/2.32", "headers": {"accept": "*/*"}}
     assert sign(trusted=True, keyed=True, **own) == ""
     assert sign(trusted=True, user_agent="curl/8", headers={}) == "signature: curl"
     assert sign(trusted=True, user_agent=CHROME, headers={}) == ""
 
 
-def test_a_program_with_a_key_may_call_itself_as_it_likes_and_sends_no_languages() -> None:
+def test_a_program_with_a_key_needs_no_browser_user_agent_or_languages() -> None:
     assert sign(user_agent="AcmeApp/3.2", headers={"accept": "*/*"}, keyed=True) == ""
     assert sign(user_agent="curl/8.5", headers={"accept": "*/*"}, keyed=True) == "signature: curl"
 
 
-def test_what_people_of_the_site_said_goes_before_every_layer() -> None:
-    assert sign(user_agent="curl/8", site=facts(people=frozenset({"agent:curl/8"}))) == ""
-    assert sign(site=facts(robots=frozenset({f"agent:{CHROME}"}))) == "by hand"
-    device = process(hit(), facts())["device"]  # type: ignore[index]
-    assert sign(site=facts(robots=frozenset({f"device:{device}"}))) == "by hand"
+def test_bot_overrides_take_precedence_over_every_check() -> None:
+    assert sign(user_agent="curl/8", site=build_site_config(people=frozenset({"agent:curl/8"}))) == ""
+    assert sign(site=build_site_config(robots=frozenset({f"agent:{CHROME}"}))) == "by hand"
+    device = process(build_hit(), build_site_config())["device"]  # type: ignore[index]
+    assert sign(site=build_site_config(robots=frozenset({f"device:{device}"}))) == "by hand"
 
 
 def lines(name: str) -> list[str]:
@@ -180,7 +183,7 @@ def judged(user_agent: str) -> str:
     return headers.find_name(user_agent) or headers.find_form(user_agent)
 
 
-def test_on_lists_of_others_nearly_all_bots_are_caught_and_hardly_any_person(capsys: pytest.CaptureFixture) -> None:
+def test_public_lists_of_bots_are_recognized_and_those_of_browsers_are_not(capsys: pytest.CaptureFixture) -> None:
     table = []
     for name in ("crawler-user-agents", "device-detector-bots", "device-detector-browsers", "user-agents-browsers"):
         found = lines(name)

@@ -1,4 +1,4 @@
-"""The measure for redirects: an ASGI application that answers 302 and does nothing else, on the settings of `serve`."""
+"""The baseline: an ASGI application that answers 204 and does nothing else, on the same server settings as `serve`."""
 
 from __future__ import annotations
 
@@ -10,12 +10,10 @@ import uvicorn
 
 from config.serving.server import build_server_config, raise_file_limit
 
-HEADERS = [(b"location", b"https://shop.example/page"), (b"content-length", b"0"), (b"cache-control", b"no-store")]
-
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
-    """A redirect, quickly."""
-    await send({"type": "http.response.start", "status": 302, "headers": HEADERS})
+    """Nothing, quickly."""
+    await send({"type": "http.response.start", "status": 204, "headers": []})
     await send({"type": "http.response.body", "body": b""})
 
 

@@ -1,4 +1,4 @@
-"""Servers that end the worker with SIGKILL while it talks to them, and remember what reached them."""
+"""Servers that kill the worker (SIGKILL) during a request, and record what they received."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The measure: an ASGI application that answers 204 and does nothing else, on the same server settings as `serve`."""
+"""The baseline for redirects: an ASGI application that answers 302 and nothing else, on the settings of `serve`."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ import uvicorn
 
 from config.serving.server import build_server_config, raise_file_limit
 
+HEADERS = [(b"location", b"https://shop.example/page"), (b"content-length", b"0"), (b"cache-control", b"no-store")]
+
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
-    """Nothing, quickly."""
-    await send({"type": "http.response.start", "status": 204, "headers": []})
+    """A redirect, quickly."""
+    await send({"type": "http.response.start", "status": 302, "headers": HEADERS})
     await send({"type": "http.response.body", "body": b""})
 
 

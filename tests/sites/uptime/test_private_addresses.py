@@ -1,4 +1,4 @@
-"""What may not be asked is refused where it is typed, and is no outage where it turns up later."""
+"""Private addresses are rejected when a monitor is saved, and are no outage when they occur later."""
 
 import dataclasses
 from datetime import UTC, datetime, timedelta
@@ -37,7 +37,7 @@ def inside(client, alice):
 
 
 @pytest.mark.parametrize("url", INNER)
-def test_an_inner_address_is_refused_where_it_is_typed(inside, site, url):
+def test_the_form_rejects_a_private_address(inside, site, url):
     page = read_html(inside.post(reverse("uptime:new", args=[site.pk]), MONITOR | {"url": url}))
     assert not Monitor.objects.exists()
     hook = read_html(inside.post(reverse("alerts:channel-new", args=[site.pk]), CHANNEL | {"target": url}))
@@ -46,12 +46,12 @@ def test_an_inner_address_is_refused_where_it_is_typed(inside, site, url):
 
 
 @pytest.mark.parametrize("url", INNER)
-def test_the_service_refuses_it_too(site, url):
+def test_the_service_rejects_a_private_address(site, url):
     with pytest.raises(ValidationError):
         monitor_create(site=site, url=url)
 
 
-def test_what_may_not_be_asked_any_more_can_be_switched_off(inside, site):
+def test_a_monitor_of_an_address_no_longer_allowed_can_be_disabled(inside, site):
     monitor = Monitor.objects.create(site=site, url="http://10.1.2.3/", next_due=NOW)
     channel = Channel.objects.create(account=site.account, kind="webhook", name="ops", target="http://10.1.2.3/")
     off = {"enabled": ""}
@@ -61,7 +61,7 @@ def test_what_may_not_be_asked_any_more_can_be_switched_off(inside, site):
     assert (monitor.enabled, channel.enabled) == (False, False)
 
 
-def test_a_name_that_only_leads_inside_is_refused_and_one_that_leads_nowhere_yet_is_not(inside, site, monkeypatch):
+def test_a_host_with_only_private_addresses_is_rejected_and_an_unknown_one_is_not(inside, site, monkeypatch):
     with outbound_dns(monkeypatch, inner=["10.0.0.1", "fd00::1"], outer=["93.184.216.34", "10.0.0.1"]):
         for url in ("https://inner.example/", "https://outer.example/", "https://later.example/"):
             inside.post(reverse("uptime:new", args=[site.pk]), MONITOR | {"url": url})
@@ -71,7 +71,7 @@ def test_a_name_that_only_leads_inside_is_refused_and_one_that_leads_nowhere_yet
     assert sorted(channel.target for channel in Channel.objects.all()) == expected
 
 
-def test_an_operator_can_allow_it(inside, site, settings):
+def test_an_operator_can_allow_private_addresses(inside, site, settings):
     settings.ENV = dataclasses.replace(settings.ENV, allowed_outbound=("10.0.0.0/8",))
     inside.post(reverse("uptime:new", args=[site.pk]), MONITOR | {"url": "http://10.1.2.3/"})
     assert Monitor.objects.get().url == "http://10.1.2.3/"
@@ -81,9 +81,7 @@ PRIVATE_NAMES = ["https://intranet/health", "https://intranet:8443/", "http://a_
 
 
 @pytest.mark.parametrize("url", PRIVATE_NAMES)
-def test_a_name_of_a_private_network_is_watched_where_the_operator_allows_the_network(
-    inside, site, settings, monkeypatch, url
-):
+def test_a_host_in_an_allowed_private_network_can_be_monitored(inside, site, settings, monkeypatch, url):
     settings.ENV = dataclasses.replace(settings.ENV, allowed_outbound=("10.0.0.0/8",))
     with outbound_dns(monkeypatch) as server:
         server.addresses = {name: ["10.1.2.3"] for name in ("intranet", "a_b", "a_b.corp.example")}
@@ -93,7 +91,7 @@ def test_a_name_of_a_private_network_is_watched_where_the_operator_allows_the_ne
 
 
 @pytest.mark.parametrize("url", PRIVATE_NAMES)
-def test_a_name_of_a_private_network_is_refused_where_the_operator_does_not(inside, site, monkeypatch, url):
+def test_a_host_in_a_private_network_is_rejected(inside, site, monkeypatch, url):
     sentence = "lies in a network that may not be reached from here. The operator of this installation can allow it"
     with outbound_dns(monkeypatch) as server:
         server.addresses = {name: ["10.1.2.3"] for name in ("intranet", "a_b", "a_b.corp.example")}
@@ -104,9 +102,7 @@ def test_a_name_of_a_private_network_is_refused_where_the_operator_does_not(insi
             monitor_create(site=site, url=url)
 
 
-def test_a_name_of_a_private_network_in_another_one_than_the_operator_allows_is_refused(
-    inside, site, settings, monkeypatch
-):
+def test_a_host_in_another_private_network_than_the_allowed_one_is_rejected(inside, site, settings, monkeypatch):
     settings.ENV = dataclasses.replace(settings.ENV, allowed_outbound=("10.0.0.0/8",))
     with outbound_dns(monkeypatch) as server:
         server.addresses["intranet"] = ["192.168.1.1"]
@@ -117,7 +113,7 @@ def test_a_name_of_a_private_network_in_another_one_than_the_operator_allows_is_
 @pytest.mark.parametrize(
     "url", ["https://-intranet/", "https://in tranet/", "https://1.2/", "https://intra..net/", "//"]
 )
-def test_what_is_no_url_is_still_refused(inside, site, settings, url):
+def test_an_invalid_url_is_rejected(inside, site, settings, url):
     settings.ENV = dataclasses.replace(settings.ENV, allowed_outbound=("10.0.0.0/8",))
     page = read_html(inside.post(reverse("uptime:new", args=[site.pk]), MONITOR | {"url": url}))
     assert "Enter a valid URL" in page and not Monitor.objects.exists()
@@ -144,7 +140,7 @@ def rounds(monitor, verdict, count):
     monitor.refresh_from_db()
 
 
-def test_a_name_that_turned_to_an_inner_address_is_not_checked_which_is_no_outage(inside, site, alert, monkeypatch):
+def test_a_host_that_now_resolves_to_a_private_address_is_not_an_outage(inside, site, alert, monkeypatch):
     monitor = monitor_create(site=site, url="https://inner.example/", public=True, now=NOW)
     with outbound_dns(monkeypatch, inner=["10.0.0.1"]):
         rounds(monitor, None, 3)
@@ -158,7 +154,7 @@ def test_a_name_that_turned_to_an_inner_address_is_not_checked_which_is_no_outag
     assert "Not checked" in status and "Everything answers" not in status and "ALLOWED_OUTBOUND" not in status
 
 
-def test_name_servers_that_are_away_make_no_outage_of_anybody(site, alert, monkeypatch):
+def test_unreachable_name_servers_are_not_an_outage(site, alert, monkeypatch):
     monkeypatch.setattr("sites.outbound.host_lookup.PROBE_SECONDS", 0.2)
     monitor = monitor_create(site=site, url="https://shop.example/", now=NOW, timeout=1)
     with outbound_dns(monkeypatch) as server:
@@ -176,7 +172,7 @@ def test_a_server_that_fails_is_still_an_outage(site, alert, settings):
     assert (monitor.state, Incident.objects.count(), Delivery.objects.count()) == ("down", 1, 1)
 
 
-def test_what_was_down_stays_down_until_it_is_seen_to_answer(site, alert):
+def test_a_monitor_stays_down_until_a_check_succeeds(site, alert):
     monitor = monitor_create(site=site, url="https://example.com/", now=NOW)
     rounds(monitor, BAD, 2)
     rounds(monitor, NOT_MADE, 2)
@@ -185,7 +181,7 @@ def test_what_was_down_stays_down_until_it_is_seen_to_answer(site, alert):
     assert (monitor.state, Incident.objects.filter(end=None).count()) == ("up", 0)
 
 
-def test_failures_on_both_sides_of_what_was_not_checked_do_not_confirm_each_other():
+def test_failures_separated_by_an_unchecked_time_do_not_confirm_each_other():
     unsure = apply_check(MonitorStatus("up", NOW), BAD, NOW).status
     between = apply_check(unsure, NOT_MADE, NOW + timedelta(seconds=10)).status
     after = apply_check(between, BAD, NOW + timedelta(hours=1))
@@ -193,7 +189,7 @@ def test_failures_on_both_sides_of_what_was_not_checked_do_not_confirm_each_othe
 
 
 @given(st.lists(st.sampled_from([OK, BAD, NOT_MADE]), max_size=60))
-def test_without_what_was_not_checked_no_incident_is_longer_or_lost(verdicts):
+def test_unchecked_times_neither_lengthen_nor_hide_an_incident(verdicts):
     """Checks that were not made open and close nothing by themselves."""
     status = MonitorStatus()
     for step, verdict in enumerate(verdicts):
@@ -204,7 +200,7 @@ def test_without_what_was_not_checked_no_incident_is_longer_or_lost(verdicts):
         status = transition.status
 
 
-def test_the_destination_of_a_link_that_may_not_be_asked_is_refused_in_words(inside, site, account, fresh_links):
+def test_a_link_destination_that_may_not_be_requested_is_rejected_with_a_message(inside, site, account, fresh_links):
     from links.services.links import datapoint_create
 
     row = datapoint_create(account=account, alias="inner", url="http://10.1.2.3/")
