@@ -8,9 +8,9 @@ clicks, visible in the clickstream.
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
 
 from accounts.host_names import normalize_host
 from accounts.security.client_ip import is_in_networks
@@ -25,23 +25,30 @@ from sites.site_config import SiteConfig
 from tracking import ingestion
 from tracking.event import Event, Hit, Rejection
 from tracking.pipeline import bot_quarantine
-from tracking.pipeline.device import fill_device, fill_user_agent
-from tracking.pipeline.page import MAX_PATH_LENGTH, fill_details, fill_page
-from tracking.pipeline.source import fill_source
-from tracking.pipeline.visitor_address import fill_location, shorten_address
+from tracking.pipeline.device import find_agent_columns, find_device
+from tracking.pipeline.page import MAX_PATH_LENGTH, read_details, read_page
+from tracking.pipeline.source import find_source_columns
+from tracking.pipeline.visitor_address import find_location, shorten_address
 
 
-def read_click_address(hit: Hit, site: SiteConfig, event: Event) -> Rejection | None:
-    """Fill host and path of the clicked address. A link without a query string needs no full parsing of its URL."""
+def read_click_address(hit: Hit, site: SiteConfig, event: Event) -> Event:
+    """Return host and path of the clicked address. A link without a query string needs no full parsing of its URL."""
     if hit.text or hit.kind != "link":
-        return fill_page(hit, site, event)
+        return read_page(hit, site, event)
     _, _, rest = hit.url.partition("//")
     host, slash, path = rest.partition("/")
-    event["host"], event["path"] = normalize_host(host), (slash + path)[:MAX_PATH_LENGTH]
-    return None
+    return {"host": normalize_host(host), "path": (slash + path)[:MAX_PATH_LENGTH]}
 
 
-STEPS = (read_click_address, fill_location, fill_details, fill_user_agent, fill_source, fill_device)
+ClickStep = Callable[[Hit, SiteConfig, Event], Event | None]
+STEPS: tuple[ClickStep, ...] = (
+    read_click_address,
+    find_location,
+    read_details,
+    find_agent_columns,
+    find_source_columns,
+    find_device,
+)
 PREVIEWS = (
     "facebookexternalhit", "facebot", "slackbot", "slack-imgproxy", "twitterbot", "whatsapp", "telegrambot",
     "discordbot", "linkedinbot", "skypeuripreview", "pinterestbot", "redditbot", "embedly", "iframely", "vkshare",
@@ -56,7 +63,7 @@ secure_random = random.SystemRandom()
 
 @dataclass(slots=True)
 class LinkClick:
-    """One click: its hit, the event that is being built, where it goes, and the token that identifies it."""
+    """One click: its hit, what is known of it for its event, where it goes, and the token that identifies it."""
 
     link: LinkSnapshot
     hit: Hit
@@ -134,12 +141,7 @@ def start_click(
 ) -> LinkClick:
     """Enrich the hit and route the click; nothing is stored yet."""
     now = hit.now
-    event: Event = {
-        "site_id": link.account_id, "kind": hit.kind, "ts": now, "account_id": link.account_id,
-        "link_id": link.link_id, "group_id": link.group_id,
-    }  # fmt: skip
-    for step in STEPS:
-        step(hit, account.site, event)
+    event = build_link_event(link, hit, account.site)
     bot_reason = (
         find_click_bot_reason(hit, method, account.site, event) if hit.kind == "link" else find_bot_reason(hit, method)
     )
@@ -239,7 +241,7 @@ def record_click(click: LinkClick, url: str) -> Event | Rejection | None:
     click_event = complete_event(click, url)
     written = ingestion.store_event(click_event, hit.now)
     for nested, nested_url in click.decision.hops[1:]:
-        nested_event = {
+        nested_event: Event = {
             **click_event, "id": tokens.new_click_id(), "link_id": nested.link_id, "group_id": nested.group_id,
             "destination": nested_url[:1000], "is_unique": int(click.is_unique(nested)), "cost": nested.cost,
         }  # fmt: skip
@@ -253,25 +255,33 @@ def record_click(click: LinkClick, url: str) -> Event | Rejection | None:
 
 
 def complete_event(click: LinkClick, url: str) -> Event:
-    """Complete the event of a click. `view_id` is the hash of its address, from which
+    """Return the event of a click. `view_id` is the hash of its address, from which
     `links.redirect.click_deduplication` restores unique clicks.
     """
-    link, hit, event = click.link, click.hit, click.event
-    event["id"] = event["click_id"] = click.token.click_id
-    event["view_id"] = click.address_hashes[0]
-    event["is_unique"] = int(click.is_unique(link))
+    link, click_id = click.link, click.token.click_id
+    shortened = link.encode_ip or link.light_tracking
+    site = click.account.truncated_site if shortened else click.account.site
     url_of_first_hop = click.decision.hops[0][1] if click.decision.hops else url
-    event["destination"] = (url_of_first_hop if len(click.decision.hops) > 1 else url)[:1000]
+    event: Event = {
+        **click.event, "id": click_id, "click_id": click_id, "view_id": click.address_hashes[0],
+        "is_unique": int(click.is_unique(link)),
+        "destination": (url_of_first_hop if len(click.decision.hops) > 1 else url)[:1000],
+        **(shorten_address(click.hit, site, click.event) or {}),
+    }  # fmt: skip
     if link.cost:
         event["cost"] = link.cost
     if click.bot_reason:
         event["kind"], event["name"] = "spider", click.bot_reason
-    shorten_address(
-        hit, click.account.truncated_site if link.encode_ip or link.light_tracking else click.account.site, event
-    )
     return event
 
 
-def build_link_columns(link: LinkSnapshot, **more: Any) -> Event:
-    """Build the columns that every event of a link has."""
-    return {"account_id": link.account_id, "link_id": link.link_id, "group_id": link.group_id, **more}
+def build_link_event(link: LinkSnapshot, hit: Hit, site: SiteConfig) -> Event:
+    """Return what is known of a hit on a link, before it is routed or attributed."""
+    event: Event = {
+        "site_id": link.account_id, "kind": hit.kind, "ts": hit.now, "account_id": link.account_id,
+        "link_id": link.link_id, "group_id": link.group_id,
+    }  # fmt: skip
+    for step in STEPS:
+        if columns := step(hit, site, event):
+            event.update(columns)
+    return event

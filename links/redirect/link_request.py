@@ -23,13 +23,19 @@ def build_hit(link: LinkSnapshot, request: LinkRequest, kind: str) -> Hit:
     """Translate a request for a link or pixel into a hit."""
     headers = request.headers
     query = request.query[:MAX_QUERY].decode("utf-8", "replace")
-    ip = resolve_visitor_address(request.peer, headers.get("x-forwarded-for", ""))
-    hit = Hit(link.account_id, kind, ip, headers.get("user-agent", ""), request.now)
-    hit.url = f"{request.scheme}://{headers.get('host', '')}{request.path}{'?' + query if query else ''}"
-    hit.referrer, hit.text = headers.get("referer", ""), query
-    hit.language = get_first_language(headers)
-    hit.headers, hit.http_version = headers, request.http_version
-    return hit
+    return Hit(
+        site_id=link.account_id,
+        kind=kind,
+        ip=resolve_visitor_address(request.peer, headers.get("x-forwarded-for", "")),
+        user_agent=headers.get("user-agent", ""),
+        now=request.now,
+        url=f"{request.scheme}://{headers.get('host', '')}{request.path}{'?' + query if query else ''}",
+        referrer=headers.get("referer", ""),
+        text=query,
+        language=get_first_language(headers),
+        headers=headers,
+        http_version=request.http_version,
+    )
 
 
 def get_first_language(headers: dict[str, str]) -> str:

@@ -163,7 +163,7 @@ def test_a_referrer_or_a_campaign_in_the_middle_never_moves_a_visit(first: str, 
     later = event("/more", now=after(minutes=6))
     assert back["visit"] == begun["visit"] == later["visit"]
     for name in ORIGIN_COLUMNS:
-        assert back.get(name) == begun.get(name) == later.get(name), name
+        assert (back.get(name) or "") == (begun.get(name) or "") == (later.get(name) or ""), name
 
 
 def test_a_conversion_after_the_payment_page_belongs_to_what_began_the_visit(store: Any) -> None:

@@ -33,7 +33,9 @@ def columns_of(store: Any, table: str) -> list[Column]:
 
 
 def test_the_migrations_create_the_columns_of_events_that_the_code_declares(store: Any) -> None:
-    declared = [(name, type, f"CODEC({codec})" if codec else "") for name, type, _, codec in EVENT_COLUMNS]
+    declared = [
+        (name, column.type, f"CODEC({column.codec})" if column.codec else "") for name, column in EVENT_COLUMNS.items()
+    ]
     assert sorted(columns_of(store, "events")) == sorted(declared), HINT
     assert sorted(columns_of(store, "bots")) == sorted([*declared, ("reason", "LowCardinality(String)", "")]), HINT
 

@@ -30,7 +30,7 @@ BY_HAND = "by hand"
 class Quarantine(Rejection):
     """The rejection of a bot's hit, whose event is stored in the table `bots` with the reason."""
 
-    event: Event = field(default_factory=dict)
+    event: Event = field(default_factory=Event)
     bot_reason: str = ""
 
 
@@ -133,6 +133,7 @@ def quarantine_bots(hit: Hit, site: SiteConfig, event: Event) -> Rejection | Non
     reason = find_bot_reason(hit, site, event)
     if not reason:
         return None
-    if rejection := join_bot_visit(hit, site, event):
-        return rejection
-    return Quarantine(SPAM if reason.startswith(SPAM) else "bot", event, reason)
+    columns = join_bot_visit(hit, site, event)
+    if isinstance(columns, Rejection):
+        return columns
+    return Quarantine(SPAM if reason.startswith(SPAM) else "bot", {**event, **columns}, reason)
