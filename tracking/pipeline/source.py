@@ -123,7 +123,6 @@ def choose_channel(name: str, kind: str, campaign: Campaign, referred: bool) -> 
     return "Referral" if referred or name else "Direct"
 
 
-@lru_cache(maxsize=20_000)
 def classify_source(host: str, campaign: Campaign) -> tuple[str, str]:
     """Return (source, channel) of a visit by its referring host and its campaign; either may be empty."""
     host = host.removeprefix("www.")
@@ -175,7 +174,6 @@ def is_own_host(host: str, page_host: str, hosts: HostMatcher) -> bool:
     return not hosts.any_host and hosts.accepts_host(host)
 
 
-@lru_cache(maxsize=20_000)
 def build_referrer_columns(referrer: str, page_host: str, hosts: HostMatcher) -> tuple[str, Event]:
     """Return (host, columns) of a referrer; ("", {}) for the site's own pages."""
     url, host, term = parse_referrer(clip_text(referrer, 4000))
@@ -187,10 +185,15 @@ def build_referrer_columns(referrer: str, page_host: str, hosts: HostMatcher) ->
 
 def find_source_columns(hit: Hit, site: SiteConfig, event: Event) -> Event:
     """Return referrer, source, channel and search term of an event that begins a visit."""
-    host, columns = "", NO_COLUMNS
-    if hit.referrer:
-        host, columns = build_referrer_columns(hit.referrer[:MAX_REFERRER_LENGTH], event["host"], site.hosts)
-    source, channel = classify_source(host, find_campaign(hit, site, event))
+    campaign = find_campaign(hit, site, event)
+    return build_source_columns(hit.referrer[:MAX_REFERRER_LENGTH], event["host"], site.hosts, campaign)
+
+
+@lru_cache(maxsize=20_000)
+def build_source_columns(referrer: str, page_host: str, hosts: HostMatcher, campaign: Campaign) -> Event:
+    """Return the columns of a visit's source by its referrer and its campaign. Callers must not change them."""
+    host, columns = build_referrer_columns(referrer, page_host, hosts) if referrer else ("", NO_COLUMNS)
+    source, channel = classify_source(host, campaign)
     return {**columns, "channel": channel, "source": source} if source else {**columns, "channel": channel}
 
 
