@@ -10,6 +10,7 @@ from typing import Any
 from accounts.security.client_ip import Networks
 from links.url_policy import split_standard_url
 from sites.hosts import HostMatcher
+from sites.settings_fields import TrackerSettings
 from sites.site_config import SiteConfig
 
 NO_RULES: dict[str, Any] = {}
@@ -147,7 +148,7 @@ def build_account_site(account_id: int, timezone: str, over_quota: bool, address
         proxy_secret="",
         sitekey="",
         sitekey_admin="",
-        tracker={},
+        tracker=TrackerSettings(),
         over_quota=over_quota,
         retention_months=0,
         change=0,

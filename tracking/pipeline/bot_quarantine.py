@@ -79,7 +79,7 @@ def check_headers(hit: Hit, site: SiteConfig, event: Event) -> str:
 def check_network(hit: Hit, site: SiteConfig, event: Event) -> str:
     """Check whether the address is in a data centre, unless the site counts those. Programs with a key run in one."""
     number = event.get("asn")
-    if not number or hit.trusted or hit.keyed or site.tracker.get("data_centres") == "count":
+    if not number or hit.trusted or hit.keyed or site.tracker.data_centres == "count":
         return ""
     name = event.get("organization", "")
     return f"data_centre: {name}" if lists.is_hosting(number, name) else ""

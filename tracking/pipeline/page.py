@@ -162,17 +162,15 @@ def parse_page_address(url: str, with_search: bool, with_route: bool = False) ->
     )
 
 
-def get_page_address(hit: Hit, site: SiteConfig) -> PageAddress:
-    """Return the parsed address of the hit's page."""
+def get_page_address(url: str, site: SiteConfig) -> PageAddress:
+    """Return the parsed address of one of the site's pages, with the parts that the site distinguishes pages by."""
     settings = site.tracker
-    return parse_page_address(
-        hit.url[:MAX_URL_LENGTH], bool(settings.get("internal_search")), bool(settings.get("hash_routes"))
-    )
+    return parse_page_address(url[:MAX_URL_LENGTH], settings.internal_search, settings.hash_routes)
 
 
 def read_page(hit: Hit, site: SiteConfig, event: Event) -> Event:
     """Return host, path, title and campaign of the page, and the tags of the visit, which may be in its address."""
-    page = get_page_address(hit, site)
+    page = get_page_address(hit.url, site)
     columns: Event = {"host": page.host or (site.domain if hit.trusted else ""), "path": page.path}
     if hit.title:
         columns["title"] = clip_text(hit.title, 255)

@@ -201,7 +201,7 @@ def find_campaign(hit: Hit, site: SiteConfig, event: Event) -> Campaign:
     """Return the campaign that the page's address names; only a query or fragment can name one."""
     if "?" not in hit.url and "#" not in hit.url and not hit.utm:
         return NO_CAMPAIGN
-    page = get_page_address(hit, site)
+    page = get_page_address(hit.url, site)
     source, medium, name = event.get("utm_source", ""), event.get("utm_medium", ""), event.get("utm_campaign", "")
     return Campaign(source or page.source, medium, name, page.click_ids)
 

@@ -33,12 +33,8 @@ KINDS_WITHIN_VISITS = frozenset({"ping"})  # never begin a visit
 
 def get_idle_ms(hit: Hit, site: SiteConfig) -> int:
     """Return after how many idle milliseconds the visit ends."""
-    minutes = hit.timeout or site.tracker.get("timeout")
-    if not minutes:
-        return DEFAULT_IDLE_MINUTES * 60_000
-    return (
-        int(min(240, max(5, minutes)) * 60_000) if isinstance(minutes, int | float) else DEFAULT_IDLE_MINUTES * 60_000
-    )
+    minutes = hit.timeout or site.tracker.timeout or DEFAULT_IDLE_MINUTES
+    return min(240, max(5, minutes)) * 60_000
 
 
 def is_open(visit: OpenVisit | None, at: int, idle: int) -> bool:

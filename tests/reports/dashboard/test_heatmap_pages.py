@@ -132,7 +132,7 @@ def test_what_is_recorded_is_chosen_in_the_settings(inside: Client, site: Site) 
     assert inside.post(f"/sites/{site.pk}/settings/heatmaps", given).status_code == 302
     site_cache.refresh()
     facts = site_cache.get_site(site.pk)
-    assert facts is not None and heatmap.get_sampling_share(facts) == 0.25
+    assert facts is not None and facts.tracker.heatmap == 0.25
     assert heatmap.is_page_off(facts, "/account/x") and not heatmap.is_page_off(facts, "/a")
     html = inside.post(f"/sites/{site.pk}/settings/heatmaps", {"share": "25", "off": EVIL}).content.decode()
     assert "begins with /" in html and EVIL not in html
