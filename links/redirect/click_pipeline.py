@@ -200,9 +200,8 @@ def build_destination_url(click: LinkClick, query: str) -> str:
     """Build the destination as it is stored: with the link's UTM tags and the visitor's query string."""
     url = click.decision.url
     for link, _ in click.decision.hops:
-        utm = link.rules.get("utm")
-        if utm:
-            url = add_parameters(url, list(utm.items()), replace=True)
+        if link.rules.utm:
+            url = add_parameters(url, list(link.rules.utm), replace=True)
         if link.append_query and query:
             url = add_query(url, query)
     return url
