@@ -14,7 +14,7 @@ from sites.page_paths import PagePatterns
 from sites.settings_fields import TrackerSettings, parse_tracker_settings
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SiteConfig:
     """The configuration of a site."""
 

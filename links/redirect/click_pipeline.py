@@ -61,7 +61,7 @@ MAX_USER_AGENT = 600
 secure_random = random.SystemRandom()
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class LinkClick:
     """One click: its hit, what is known of it for its event, where it goes, and the token that identifies it."""
 
@@ -147,10 +147,17 @@ def start_click(
     )
     plain = bool(link.destination_host) and not link_cache.is_link_domain(link.destination_host)
     decision = RoutingDecision([(link, link.url)] if plain else [])
-    click = LinkClick(link, hit, account, event, bot_reason, decision)
-    click.token = tokens.ClickToken(tokens.new_click_id(), link.link_id, int(now.timestamp()))
-    click.address_hashes = click_deduplication.hash_address_for_window(hit.ip, now)
-    click.spillover_steps = spillover_steps
+    click = LinkClick(
+        link=link,
+        hit=hit,
+        account=account,
+        event=event,
+        bot_reason=bot_reason,
+        decision=decision,
+        token=tokens.ClickToken(tokens.new_click_id(), link.link_id, int(now.timestamp())),
+        address_hashes=click_deduplication.hash_address_for_window(hit.ip, now),
+        spillover_steps=spillover_steps,
+    )
     if plain:  # one URL, which is no link of this installation
         click.destination_host = link.destination_host
     else:
