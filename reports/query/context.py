@@ -15,7 +15,7 @@ from reports.query.filters import Node, iterate_leaves
 from reports.query.periods import Period
 from reports.query.sql import tables
 from reports.query.timezones import Clock
-from tracking.schema import ORIGIN_COLUMNS
+from tracking.schema import VisitValue, find_columns
 
 MAX_VISIT_LENGTH = timedelta(days=1)  # the visit of an event in the period began at most this long before the period
 MAX_START_DELAY = timedelta(hours=4)  # an event with an earlier time than the one that opened its visit may exist
@@ -206,4 +206,4 @@ def write_from_visits(context: QueryContext, before: timedelta = timedelta()) ->
     return tables.rows_of_sites("visits FINAL", context.sites, write_hour_condition(context, before), began)
 
 
-VISIT_ALIASES = (*ORIGIN_COLUMNS, "country", "region", "city")
+VISIT_ALIASES = find_columns(VisitValue.FIRST, VisitValue.FIRST_KNOWN)

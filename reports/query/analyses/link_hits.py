@@ -18,13 +18,9 @@ from reports.query.periods import Period
 from reports.query.sql.conditions import ConditionBuilder
 from reports.query.sql.tables import rows_of_all_tenants, rows_of_sites
 from tracking import store
+from tracking.schema import Lists, find_listed_columns
 
-COLUMNS = (
-    "ts", "id", "kind", "link_id", "group_id", "click_id", "conversion_id", "name", "text", "destination", "is_unique",
-    "country", "region", "city", "latitude", "longitude", "language", "ip", "organization", "device_type", "browser",
-    "browser_version", "os", "os_version", "referrer", "referrer_domain", "source", "channel", "revenue", "currency",
-    "commission", "cost", "user_agent",
-)  # fmt: skip
+COLUMNS = find_listed_columns(Lists.HITS)
 HIT_KINDS = ("link", "pixel", "spider")
 SALE_KINDS = ("conversion", "refund")
 MAX_HITS = 1000

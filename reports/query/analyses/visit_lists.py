@@ -21,22 +21,15 @@ from reports.query.periods import MAX_INSTANT, Period
 from reports.query.references import GoalSource
 from reports.query.sql.conditions import ConditionBuilder
 from tracking.event import ACTIONS
-from tracking.schema import ORIGIN_COLUMNS
+from tracking.schema import Lists, find_listed_columns
 
 RECENT = (timedelta(days=2), timedelta(days=9))  # how far back the newest rows are looked for first
 COLUMN_EXPRESSIONS = {"duration": "seconds"}  # columns of VISIT that have another name in the store
 VISIT = (
-    "site_id", "visit", "device", "visitor", "person", "visit_start", "first", "last", "duration", "views", "actions",
-    "events", "clicks", "scroll", "revenue", "is_new", "bounce", "entry_page", "exit_page", "host", *ORIGIN_COLUMNS,
-    "country", "region", "city", "language", "ip", "organization", "device_type", "device_model", "browser",
-    "browser_version", "os", "os_version", "screen", "tags", "link_id",
+    *find_listed_columns(Lists.VISITS), "visitor", "first", "last", "duration", "views", "actions", "events", "clicks",
+    "bounce", "entry_page", "exit_page",
 )  # fmt: skip
-ACTION = (
-    "site_id", "id", "ts", "kind", "visit", "device", "person", "view_id", "host", "path", "title", "name", "target",
-    "text", "referrer", "referrer_domain", "source", "channel", "search_term", "utm_campaign", "country", "region",
-    "city", "latitude", "longitude", "ip", "device_type", "browser", "os", "scroll", "engaged", "revenue", "currency",
-    "props", "split_test", "split_arm",
-)  # fmt: skip
+ACTION = find_listed_columns(Lists.ACTIONS)
 
 
 def list_visits(

@@ -17,14 +17,13 @@ from reports.query.metrics import METRICS, Aggregate
 from reports.query.periods import Period
 from reports.query.sql.statement import GroupBy, GroupingSets, Subquery, name_column
 from reports.query.sql.subqueries import SubqueryBuilder
+from tracking.schema import EVENT_COLUMNS
 
 DEVICE_COLUMNS: dict[str, str] = {  # dimension -> column of rollup_devices
-    name: DIMENSIONS[name].event
-    for name in (
-        "source", "channel", "referrer_domain", "utm_source", "utm_medium", "utm_campaign", "country", "region",
-        "city", "language", "device", "browser", "os", "screen",
-    )
-}  # fmt: skip
+    column.dimension.name or name: name
+    for name, column in EVENT_COLUMNS.items()
+    if column.dimension and column.dimension.by_device
+}
 EXPOSURES = {"page": "views", "event": "events"}  # dimension of rollup_seen -> the aggregate that `times` adds up to
 DAILY_VISITORS = "visitors"  # the size that counts a day's distinct devices; the other sizes count rows
 SIZE_NAMES = ("devices", *(f"{name} seen" for name in EXPOSURES), DAILY_VISITORS)
