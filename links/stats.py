@@ -9,7 +9,8 @@ from typing import Any
 from accounts.models import Account
 from goals.predicates import is_one_of
 from links.permissions import LinkScope
-from reports.query import Period, Query, ask
+from reports.change_drivers import ask_all
+from reports.query import Period, Query, ask, filters
 from reports.query.filters import MAX_VALUES
 from reports.query.model import MAX_OFFSET, MAX_ROWS, MAX_SITES
 from sites.models import Site
@@ -18,6 +19,7 @@ COUNT_METRICS = (
     "clicks", "unique_clicks", "pixel_views", "unique_pixel_views", "spider_hits", "link_conversions",
     "unique_link_conversions", "converted_clicks", "conversion_value", "commission_cost", "click_cost", "last_hit",
 )  # fmt: skip
+MAX_BUCKETS = 4_000
 MAX_FILTER_VALUES = 50_000  # of one filter, so that the request to the event store stays below a megabyte
 Row = dict[str, Any]
 Where = list[Any]
@@ -75,6 +77,27 @@ def query_by_dimension(
         limit=limit, order=order, fill=fill, offset=offset,
     )  # fmt: skip
     return ask(query, now=now).rows
+
+
+def query_report(
+    account: Account,
+    period: Period,
+    where: Where,
+    now: datetime,
+    by: str,
+    dimensions: tuple[str, ...],
+    metrics: tuple[str, ...],
+    limit: int,
+) -> tuple[Row, list[Row], list[list[Row]]]:
+    """Query the totals, the counts by a time, and the first rows by each dimension, all at once."""
+    tree, sites = filters.parse(where), (account.pk,)
+    queries = [
+        Query(sites, period, COUNT_METRICS, where=tree),
+        Query(sites, period, metrics, (by,), where=tree, limit=MAX_BUCKETS),
+        *(Query(sites, period, metrics, (dimension,), where=tree, limit=limit) for dimension in dimensions),
+    ]
+    totals, times, *tables = (result.rows for result in ask_all(queries, now))
+    return totals[0], times, tables
 
 
 def query_by_id(

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -67,6 +68,7 @@ def format_rounded_money(value: Any, locale: Locale, currency: str) -> str:
     return str(format_currency(round(Decimal(str(value))), currency or "XXX", pattern, locale, currency_digits=False))
 
 
+@lru_cache(maxsize=8192)
 def format_exact(value: Any, metric: Metric, locale: Locale, currency: str = "") -> str:
     """Format a value in full."""
     if value is None:

@@ -18,7 +18,9 @@ names one, else the one in which most orders were paid. The answer's meta names 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Literal
 
 from reports.query.dimensions import write_kinds_condition
@@ -29,6 +31,7 @@ Audience = Literal["site", "link"]
 Scope = Literal["events", "visits", "dwells", "online", "goals", "eligible"]
 CLICK_KINDS = ("click", "outbound", "download")
 SALES = ("conversion", "refund")
+AGGREGATE_IN_FORMULA = re.compile(r"\{(\w+)\}")
 
 
 @dataclass(frozen=True)
@@ -232,6 +235,18 @@ ALL_METRICS: tuple[Metric, ...] = (
 )  # fmt: skip
 
 METRICS: dict[str, Metric] = {metric.name: metric for metric in ALL_METRICS}
+
+
+@cache
+def list_aggregates(formula: str) -> tuple[Aggregate, ...]:
+    """Return the aggregates that a formula of the registry needs, each once."""
+    return tuple(AGGREGATES[name] for name in dict.fromkeys(AGGREGATE_IN_FORMULA.findall(formula)))
+
+
+@cache
+def write_formula(formula: str) -> str:
+    """Write a formula of the registry over the aggregates' columns."""
+    return AGGREGATE_IN_FORMULA.sub(r"a_\1", formula)
 
 
 def get_metric(name: object, where: str) -> Metric:
