@@ -96,6 +96,7 @@ def format_short(value: Any, metric: Metric, locale: Locale, currency: str = "")
     return str(format_compact_decimal(float(value), locale=locale, fraction_digits=1))
 
 
+@lru_cache(maxsize=8192)
 def compare_values(now: Any, before: Any, metric: Metric, locale: Locale) -> ValueChange | None:
     """Return how a value changed; None without two values. Percentages change by points."""
     if now is None or before is None:

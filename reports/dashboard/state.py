@@ -90,7 +90,7 @@ class ReportState:
         """The site of the report, or the one whose settings hold for all of them."""
         return self.scope.site
 
-    @property
+    @cached_property
     def site_ids(self) -> tuple[int, ...]:
         """The ids of the sites that are queried."""
         return self.scope.site_ids

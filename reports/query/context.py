@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from reports.query.filters import Node, iterate_leaves
@@ -154,11 +155,13 @@ class QueryContext:
         return f"(device, visit_start) IN ({Select(['device', 'first'], rows)})"
 
 
+@lru_cache(maxsize=4096)
 def to_milliseconds(when: datetime) -> int:
     """Convert an instant to milliseconds since 1970."""
     return round(when.timestamp() * 1000)
 
 
+@lru_cache(maxsize=4096)
 def write_instant(milliseconds: int) -> str:
     """Write an instant, from milliseconds since 1970."""
     return f"fromUnixTimestamp64Milli({milliseconds}, 'UTC')"

@@ -79,6 +79,14 @@ class GroupBy:
         return tuple(dict.fromkeys(aggregate for formula in self.formulas for aggregate in list_aggregates(formula)))
 
     @cached_property
+    def every_row_has(self) -> bool:
+        """Whether every row has the dimensions. Other ones are found faster without reading all rows."""
+        return all(
+            dimension.family in ("visit", "event") and not dimension.skip_empty and not dimension.kinds
+            for dimension in self.dimensions
+        )
+
+    @cached_property
     def has_money(self) -> bool:
         """Whether a metric is an amount of one currency."""
         return any(metric.money for metric in self.metrics)

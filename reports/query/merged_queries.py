@@ -52,8 +52,7 @@ def find_groups(queries: Sequence[Planned]) -> list[list[Planned]]:
     by_dimension: dict[Any, list[Planned]] = {}
     totals: dict[Any, list[Planned]] = {}
     for planned in queries:
-        if is_mergeable(planned) and (tables := find_tables(planned)):
-            key = build_group_key(planned, tables)
+        if is_mergeable(planned) and (key := build_group_key(planned)):
             if planned.dimension is None:
                 totals.setdefault(key, []).append(planned)
             else:
@@ -80,22 +79,16 @@ def is_mergeable(planned: Planned) -> bool:
     query = planned.query
     if len(query.dimensions) > 1 or query.offset + query.limit > MAX_ROWS_OF_QUERY:
         return False
-    if query.keys or query.group_by.has_money or top_pages.is_applicable(query, planned.choice):
+    if query.keys or query.group_by.has_money or not query.group_by.every_row_has:
         return False
-    return all(every_row_has(dimension) for dimension in query.group_by.dimensions)
+    return not top_pages.is_applicable(query, planned.choice)
 
 
-def every_row_has(dimension: Dimension) -> bool:
-    """Return whether every row has the dimension. Other dimensions are found faster without reading all rows."""
-    return dimension.family in ("visit", "event") and not dimension.skip_empty and not dimension.kinds
-
-
-def find_tables(planned: Planned) -> str:
+def find_tables(planned: Planned, builder: SubqueryBuilder) -> str:
     """Return the only kind of tables that answers: "devices", "events" or "visits"; "" if it cannot be merged."""
     choice, dimension = planned.choice, planned.dimension
     if choice.estimated or choice.summed:
         return ""
-    builder = SubqueryBuilder(planned.query.context.for_goal_visits(), planned.query.group_by)
     scopes = {builder.choose_scope(aggregate) for aggregate in choice.from_events}
     if choice.by_devices:
         scopes.add("devices")
@@ -117,11 +110,14 @@ def find_variants(planned: Planned) -> tuple[bool, bool]:
     return (False, False) if group_by.formulas == plain else (group_by.by_page, group_by.by_event)
 
 
-def build_group_key(planned: Planned, tables: str) -> tuple[Any, ...]:
-    """Return all that must be equal for two queries to be one statement, except their order."""
-    context, coverage, exposure = planned.query.context, planned.choice.coverage, ""
-    if tables == "events":
-        exposure = SubqueryBuilder(context.for_goal_visits(), planned.query.group_by).exposure_condition()
+def build_group_key(planned: Planned) -> tuple[Any, ...]:
+    """Return all that must be equal for two queries to be one statement, except their order; () for no statement."""
+    context, coverage = planned.query.context, planned.choice.coverage
+    builder = SubqueryBuilder(context.for_goal_visits(), planned.query.group_by)
+    tables = find_tables(planned, builder)
+    if not tables:
+        return ()
+    exposure = builder.exposure_condition() if tables == "events" else ""
     return (
         tables, context.sites, context.period, context.now, context.tree, context.visit_tree,
         tuple(context.goals.values()), context.required_goals, context.has_persons, planned.query.version.number,

@@ -71,13 +71,15 @@ class Query:
         if not isinstance(self.period, Period):
             raise QueryRefused("A query needs a period.", "period")
         object.__setattr__(self, "metrics", parse_names(self.metrics, "metrics", MAX_METRICS, minimum=1))
-        object.__setattr__(self, "dimensions", parse_names(self.dimensions, "dimensions", MAX_DIMENSIONS))
+        if self.dimensions != ():
+            object.__setattr__(self, "dimensions", parse_names(self.dimensions, "dimensions", MAX_DIMENSIONS))
         for index, dimension in enumerate(self.group_by.dimensions):
             if not dimension.groupable:
                 sentence = f"“{dimension.name}” can be filtered by, but not broken down by."
                 raise QueryRefused(sentence, f"dimensions[{index}]")
         object.__setattr__(self, "where", filters.parse(self.where))
-        object.__setattr__(self, "order", parse_order(self.order, self.metrics, self.dimensions))
+        if self.order != ():
+            object.__setattr__(self, "order", parse_order(self.order, self.metrics, self.dimensions))
         check_integer(self.limit, "limit", 1, MAX_ROWS)
         check_integer(self.offset, "offset", 0, MAX_OFFSET)
         if self.compare is not None:

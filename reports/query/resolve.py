@@ -23,6 +23,7 @@ from reports.query.periods import Period, find_comparison_period
 from reports.query.references import GoalSource, ReferenceResolver, StoredGoals
 
 GOAL_METRICS = {"conversions", "conversion_rate", "revenue"}
+NO_GOALS: dict[int, QueryGoal] = {}
 Keys = tuple[tuple[Any, ...], ...]  # the dimension values of rows
 
 
@@ -120,15 +121,18 @@ class Resolver:
         self._references: dict[tuple[int, ...], ReferenceResolver] = {}
         self._filters: dict[tuple[tuple[int, ...], Node | None], ResolvedFilter] = {}
         self._versions: dict[tuple[tuple[int, ...], Period], DataVersion] = {}
+        self._contexts: dict[Any, QueryContext] = {}
         self._comparisons: dict[tuple[Period, Any], Period] = {}
 
     def resolve(self, query: Query) -> ResolvedQuery:
         """Look up what a query depends on. Raises QueryRefused if a goal or segment of its filter is missing."""
         started = time.perf_counter()
         context = self.build_context(query)
-        keys = tuple((value,) for value in query.values)
+        keys = tuple([(value,) for value in query.values])
+        if keys:
+            context = replace(context, only_values=find_only_values(query.group_by, keys))
         resolved = ResolvedQuery(
-            group_by=query.group_by, context=replace(context, only_values=find_only_values(query.group_by, keys)),
+            group_by=query.group_by, context=context,
             version=self.find_version(context), order=query.effective_order, limit=query.limit, offset=query.offset,
             fills_gaps=query.fills_gaps, exact=query.exact, with_totals=query.totals, keys=keys, comparison=None,
             started=started,
@@ -142,11 +146,12 @@ class Resolver:
     def build_context(self, query: Query) -> QueryContext:
         """Return the context of a query: its filter, the goals that its metrics count, and whether persons exist."""
         found = self.find_filter(query.sites, query.tree)
-        context = QueryContext(
-            query.sites, query.period, self.now, found.tree, self.find_goals(query, found.required_goals),
-            *found[1:],
-        )  # fmt: skip
-        return replace(context, has_persons=self.find_version(context).has_persons)
+        goals = self.find_goals(query, found.required_goals)
+        key = query.sites, query.period, query.tree, id(goals)
+        if key not in self._contexts:
+            context = QueryContext(query.sites, query.period, self.now, found.tree, goals, *found[1:])
+            self._contexts[key] = replace(context, has_persons=self.find_version(context).has_persons)
+        return self._contexts[key]
 
     def find_references(self, sites: tuple[int, ...]) -> ReferenceResolver:
         return self._references.setdefault(sites, ReferenceResolver(sites, self.source))
@@ -167,7 +172,7 @@ class Resolver:
         """Return the goals that the query counts, by id."""
         by_goal = "goal" in query.dimensions
         if not (required or by_goal or GOAL_METRICS & set(query.metrics)):
-            return {}
+            return NO_GOALS
         references = self.find_references(query.sites)
         return references.all_goals() if required or by_goal else references.counted_goals()
 

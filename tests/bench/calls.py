@@ -4,8 +4,9 @@
 
 Counts calls of functions in this repository (by `sys.setprofile`, tests left out) while one request is answered in this
 process, on an own embedded store without events: a beacon and a click from the server's immediate responder to the
-write into the spool, the overview and a link's report with no answer cached, and a call of ClickMeter's API. Only the
-thread that answers is counted. Every request has run once before, so that nothing is imported or compiled meanwhile.
+write into the spool, the overview and a link's report with no answer cached, and a call of ClickMeter's API. `calls`
+are those of the thread that answers, `helpers` those of the threads that it starts. Every request has run once before,
+so that nothing is imported or compiled meanwhile.
 `--profile NAME` lists the functions that one request calls most; `--cpu N` prints the median processor time of N runs.
 """
 
@@ -16,6 +17,7 @@ import json
 import os
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -39,36 +41,44 @@ class CallCounter:
 
     def __init__(self) -> None:
         self.calls: Counter[CodeType] = Counter()
+        self.helpers: Counter[CodeType] = Counter()
 
     def note(self, frame: FrameType, event: str, _: object) -> None:
         if event == "call":
             self.calls[frame.f_code] += 1
 
+    def note_helper(self, frame: FrameType, event: str, _: object) -> None:
+        if event == "call":
+            self.helpers[frame.f_code] += 1
+
     @contextmanager
     def counting(self) -> Iterator[None]:
+        threading.setprofile(self.note_helper)
         sys.setprofile(self.note)
         try:
             yield
         finally:
             sys.setprofile(None)
+            threading.setprofile(None)  # type: ignore[arg-type]  # as documented
 
-    def own(self) -> Counter[CodeType]:
-        return Counter({code: count for code, count in self.calls.items() if is_own(code)})
+
+def keep_own(calls: Counter[CodeType]) -> Counter[CodeType]:
+    return Counter({code: count for code, count in calls.items() if is_own(code)})
 
 
 def is_own(code: CodeType) -> bool:
     return code.co_filename.startswith(ROOT) and not code.co_filename.startswith(OTHERS)
 
 
-def count_calls(act: Act, prepare: Act) -> Counter[CodeType]:
-    """The calls of one run after one to warm up."""
+def count_calls(act: Act, prepare: Act) -> tuple[Counter[CodeType], Counter[CodeType]]:
+    """The calls of one run after one to warm up: of its own thread, and of those it starts."""
     prepare()
     act()
     prepare()
     counter = CallCounter()
     with counter.counting():
         act()
-    return counter.own()
+    return keep_own(counter.calls), keep_own(counter.helpers)
 
 
 def measure_cpu(act: Act, prepare: Act, runs: int) -> float:
@@ -175,7 +185,7 @@ class Requests:
         }
 
 
-def print_profile(calls: Counter[CodeType], most: int = 60) -> None:
+def print_profile(calls: Counter[CodeType], most: int = 400) -> None:
     for code, count in calls.most_common(most):
         print(f"{count:7,}  {code.co_filename.removeprefix(ROOT)}:{code.co_firstlineno} {code.co_qualname}")
 
@@ -192,13 +202,14 @@ def main() -> None:
 
         django.setup()
         requests = Requests()
-        print(f"{'':16} {'calls':>8} {'functions':>10} {'modules':>8} {'aim':>7}{'    ms CPU' if options.cpu else ''}")
+        head = f"{'':16} {'calls':>8} {'helpers':>8} {'functions':>10} {'modules':>8} {'aim':>7}"
+        print(head + ("    ms CPU" if options.cpu else ""))
         for name, (act, prepare) in requests.all().items():
-            calls = count_calls(act, prepare)
+            calls, helpers = count_calls(act, prepare)
             cpu = f"{measure_cpu(act, prepare, options.cpu):10.2f}" if options.cpu else ""
             modules = len({code.co_filename for code in calls})
             aim = f"{AIMS[name]:,}" if name in AIMS else ""
-            print(f"{name:16} {calls.total():8,} {len(calls):10,} {modules:8,} {aim:>7}{cpu}")
+            print(f"{name:16} {calls.total():8,} {helpers.total():8,} {len(calls):10,} {modules:8,} {aim:>7}{cpu}")
             if options.profile == name:
                 print_profile(calls)
 

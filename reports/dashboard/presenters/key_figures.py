@@ -214,7 +214,9 @@ def build_graph(state: ReportState, by: str, metric: str, rows: list[dict[str, A
     marks = marks_by_bucket(state, by, [str(row[by]) for row in rows]) if state.scope.has_site_pages else {}
     series = GraphSeries(by, metric, second, rows, before, result.meta.currency, unfinished, marks)
     link = state.build_period_link()
-    return draw_graph(series, state.locale, lambda key: link(name_days_of_bucket(by, key)))
+    if by in ("week", "month"):
+        return draw_graph(series, state.locale, lambda key: link(name_days_of_bucket(by, key)))
+    return draw_graph(series, state.locale, lambda key: link(f"{key[:10]}..{key[:10]}"))
 
 
 def marks_by_bucket(state: ReportState, by: str, keys: list[str]) -> dict[str, tuple[GraphMark, ...]]:
@@ -229,12 +231,9 @@ def marks_by_bucket(state: ReportState, by: str, keys: list[str]) -> dict[str, t
 
 
 def name_days_of_bucket(by: str, key: str) -> str:
-    """Return the name of the period of one bucket: of its day, week or month."""
-    day = key[:10]
+    """Return the name of the period that is a bucket of a week or month."""
     if by == "week":
-        return f"{day}..{date.fromisoformat(day) + timedelta(days=6)}"
-    if by == "month":
-        first = date.fromisoformat(f"{key[:7]}-01")
-        next_month = (first.replace(day=28) + timedelta(days=4)).replace(day=1)
-        return f"{first}..{next_month - timedelta(days=1)}"
-    return f"{day}..{day}"
+        return f"{key[:10]}..{date.fromisoformat(key[:10]) + timedelta(days=6)}"
+    first = date.fromisoformat(f"{key[:7]}-01")
+    next_month = (first.replace(day=28) + timedelta(days=4)).replace(day=1)
+    return f"{first}..{next_month - timedelta(days=1)}"

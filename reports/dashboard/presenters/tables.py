@@ -136,6 +136,8 @@ def add_missing_values(tab: Tab, rows: list[dict[str, Any]]) -> list[dict[str, A
 
 def build_rows(state: ReportState, name: str, metrics: tuple[str, ...], result: Result) -> list[TableRow]:
     """Format the rows of a breakdown by the dimension `name`."""
+    if not result.rows:
+        return []
     values = [max(float(row.get(metrics[0]) or 0), 0) for row in result.rows]
     largest = max(values, default=0) or 1
     total = float((result.totals or {}).get(metrics[0]) or 0)
