@@ -100,12 +100,12 @@ def report(request: HttpRequest, scope: LinkScope, datapoint_id: int) -> HttpRes
     row = get_object_or_404(scope.datapoints(), pk=datapoint_id)
     text, period = parse_period(request, scope.account.timezone)
     period = stats.limit_period(scope, period)
-    now, where = timezone.now(), [stats.is_any_of("link", row.pk)]
+    now = timezone.now()
     pixel = row.kind == DatapointKind.PIXEL
     metrics = ("pixel_views", "unique_pixel_views") if pixel else ("clicks", "unique_clicks")
     by = "hour" if text in ("today", "yesterday") else "month" if text in ("12m", "all") else "day"
     dimensions = tuple(dimension for _, dimension in TABLES)
-    counts, times, rows = stats.query_report(scope.account, period, where, now, by, dimensions, metrics, MAX_ROWS)
+    counts, times, rows = stats.query_report(scope.account, period, row.pk, now, by, dimensions, metrics, MAX_ROWS)
     series = GraphSeries(by, metrics[0], metrics[1], times, [], unfinished=period.end > now)
     locale = detect_locale(request)
     tables = build_tables(rows, metrics, locale)

@@ -44,7 +44,7 @@ class Planned:
     @cached_property
     def order(self) -> Order:
         names = self.query.dimensions
-        return tuple((VALUE if name in names else name, direction) for name, direction in self.query.order)
+        return tuple([(VALUE if name in names else name, direction) for name, direction in self.query.order])
 
 
 def find_groups(queries: Sequence[Planned]) -> list[list[Planned]]:
@@ -57,10 +57,17 @@ def find_groups(queries: Sequence[Planned]) -> list[list[Planned]]:
                 totals.setdefault(key, []).append(planned)
             else:
                 by_dimension.setdefault((key, planned.order), []).append(planned)
-    groups = (
-        [*select_members(members), *select_members(totals.pop(key, []))] for (key, _), members in by_dimension.items()
-    )
+    groups = [add_totals(select_members(members), totals.pop(key, [])) for (key, _), members in by_dimension.items()]
     return [group for group in groups if len(group) > 1]
+
+
+def add_totals(members: list[Planned], totals: Sequence[Planned]) -> list[Planned]:
+    """Return the members and those totals that need nothing that the members do not count anyway.
+
+    Every aggregate is computed for every dimension, so others cost more than a statement of their own.
+    """
+    counted = {aggregate for member in members for aggregate in member.query.group_by.aggregates}
+    return [*members, *(each for each in select_members(totals) if counted.issuperset(each.query.group_by.aggregates))]
 
 
 def select_members(members: Sequence[Planned]) -> list[Planned]:

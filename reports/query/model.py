@@ -80,8 +80,7 @@ class Query:
         object.__setattr__(self, "where", filters.parse(self.where))
         if self.order != ():
             object.__setattr__(self, "order", parse_order(self.order, self.metrics, self.dimensions))
-        check_integer(self.limit, "limit", 1, MAX_ROWS)
-        check_integer(self.offset, "offset", 0, MAX_OFFSET)
+        check_page(self.limit, self.offset)
         if self.compare is not None:
             check_comparison(self.compare)
         if self.search != "":
@@ -128,7 +127,7 @@ class Query:
         """The requested order, or the default one."""
         if self.order:
             return self.order
-        if times := [name for name in self.dimensions if name in self.group_by.times]:
+        if times := self.group_by.times:
             return tuple((name, "asc") for name in times)
         return ((self.metrics[0], "desc"),) if self.dimensions else ()
 
@@ -242,6 +241,14 @@ def check_integer(value: object, where: str, minimum: int, maximum: int) -> None
         raise QueryRefused(
             f"“{where}” is a whole number from {minimum:,} to {maximum:,}, not {quote_value(value)}.", where
         )
+
+
+def check_page(limit: object, offset: object) -> None:
+    """Raise QueryRefused unless the page has one to MAX_ROWS rows and an offset of at most MAX_OFFSET."""
+    if type(limit) is not int or not 1 <= limit <= MAX_ROWS:
+        check_integer(limit, "limit", 1, MAX_ROWS)
+    if type(offset) is not int or not 0 <= offset <= MAX_OFFSET:
+        check_integer(offset, "offset", 0, MAX_OFFSET)
 
 
 def check_comparison(value: object) -> None:

@@ -65,10 +65,10 @@ class ResolvedQuery:
         if self.fills_gaps:  # rows for empty buckets end now
             until = min(context.now, context.period.end).replace(minute=0, second=0, microsecond=0)
         return (
-            self.metrics, self.dimensions, self.order, self.limit, self.offset, self.fills_gaps, self.exact,
-            self.with_totals, self.keys, context.sites, context.period, context.tree, context.visit_tree,
-            tuple(context.goals.values()), context.required_goals, context.has_persons, until, self.version.number,
-            (other.context.period, other.version.number) if other else None,
+            self.group_by.metric_names, self.group_by.dimension_names, self.order, self.limit, self.offset,
+            self.fills_gaps, self.exact, self.with_totals, self.keys, context.sites, context.period, context.tree,
+            context.visit_tree, tuple(context.goals.values()), context.required_goals, context.has_persons, until,
+            self.version.number, (other.context.period, other.version.number) if other else None,
         )  # fmt: skip
 
     @property
@@ -128,8 +128,9 @@ class Resolver:
         """Look up what a query depends on. Raises QueryRefused if a goal or segment of its filter is missing."""
         started = time.perf_counter()
         context = self.build_context(query)
-        keys = tuple([(value,) for value in query.values])
-        if keys:
+        keys: Keys = ()
+        if query.values:
+            keys = tuple((value,) for value in query.values)
             context = replace(context, only_values=find_only_values(query.group_by, keys))
         resolved = ResolvedQuery(
             group_by=query.group_by, context=context,

@@ -144,11 +144,10 @@ def select_all_dimensions(
 def write_aggregate(builder: SubqueryBuilder, aggregate: Aggregate, scope: str) -> str:
     """Write an aggregate over its own table. Over the other one it is zero, or counted by entry and exit page only."""
     if aggregate.scope == scope:
-        return builder.write_aggregate(aggregate, "")
+        return builder.write_aggregate(aggregate)
     if scope == "visits" and aggregate.over_visits:
         entries = ", ".join(f"'{dimension.name}'" for dimension in VALUE_DIMENSIONS if dimension.side == "entry")
-        column = aggregate.over_visits.removeprefix("sum(").removesuffix(")")
-        return f"toUInt64(sumIf({column}, item.1 IN ({entries}))) AS a_{aggregate.name}"
+        return f"toUInt64(sumIf({aggregate.over_visits}, item.1 IN ({entries}))) AS a_{aggregate.name}"
     return f"{aggregate.zero} AS a_{aggregate.name}"
 
 

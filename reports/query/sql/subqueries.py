@@ -16,7 +16,7 @@ from reports.query import filters
 from reports.query.context import MAX_VISIT_LENGTH, QueryContext, stored_visits, write_visit_expressions
 from reports.query.dimensions import Dimension, write_kinds_condition
 from reports.query.grouping import GroupBy
-from reports.query.metrics import FIRST_VISIT, IN_CURRENCY, Aggregate
+from reports.query.metrics import VISITOR, Aggregate
 from reports.query.sql import goals
 from reports.query.sql.conditions import ConditionBuilder
 from reports.query.sql.select import Select
@@ -151,20 +151,25 @@ class SubqueryBuilder:
         visits = Select(["visit", *columns], self.context.from_visits(before=MAX_VISIT_LENGTH))
         return f" INNER JOIN ({visits}) AS entered USING (visit)"
 
-    def write_aggregate(self, aggregate: Aggregate, exposure: str, goal_column: str = "") -> str:
-        """Write an aggregate over rows of events. `exposure`: the condition on those that show an exposure."""
+    def write_aggregate(self, aggregate: Aggregate, exposure: str = "", goal_column: str = "", shared: str = "") -> str:
+        """Write an aggregate over rows of events, under the name of its column.
+
+        `exposure`: the condition on those that show an exposure; `shared`: the one that WHERE has already.
+        """
         if aggregate.scope == "goals":
             call = goals.aggregate_goals(aggregate, self.context, self.conditions, goal_column)
-            return f"{cast(aggregate, call)} AS a_{aggregate.name}"
-        condition = aggregate.condition.replace(IN_CURRENCY, self.context.currency_condition())
-        if condition == FIRST_VISIT:
-            condition = self.context.first_visit_condition()
-        conditions = [text for text in (condition, exposure if aggregate.exposure_only else "") if text]
-        argument = self.context.visitor_sql if aggregate.argument == "visitor" else aggregate.argument
-        arguments = [text for text in (argument, " AND ".join(conditions)) if text]
-        function = aggregate.function + ("If" if conditions else "")
-        call = f"{function}({', '.join(arguments)})"
-        return f"{cast(aggregate, call)} AS a_{aggregate.name}"
+            return name_column(aggregate, call)
+        conditions = [aggregate.condition] if aggregate.condition and aggregate.condition != shared else []
+        if aggregate.first_visit_only:
+            conditions.append(self.context.first_visit_condition())
+        if aggregate.in_currency:
+            conditions.append(self.context.currency_condition())
+        if exposure and aggregate.exposure_only:
+            conditions.append(exposure)
+        arguments = self.context.visitor_sql if aggregate.argument == VISITOR else aggregate.argument
+        if conditions:
+            arguments += (", " if arguments else "") + " AND ".join(conditions)
+        return name_column(aggregate, f"{aggregate.function}{'If' if conditions else ''}({arguments})")
 
     # -- subqueries -----------------------------------------------------------------------------------------------
 
@@ -174,10 +179,9 @@ class SubqueryBuilder:
         shared = exposure
         if any(not aggregate.exposure_only and aggregate.condition != exposure for aggregate in aggregates):
             shared = ""
-        columns = [
-            self.write_aggregate(drop_condition(aggregate, shared), "" if shared else exposure)
-            for aggregate in aggregates
-        ]
+        if shared:
+            exposure = ""
+        columns = [self.write_aggregate(aggregate, exposure, shared=shared) for aggregate in aggregates]
         return self.select_from_events(columns, context or self.context, shared)
 
     def select_from_events(self, aggregates: list[str], context: QueryContext, *conditions: str) -> Select:
@@ -197,7 +201,7 @@ class SubqueryBuilder:
         """Return the subquery of conversions, converting visitors and goal values."""
         dimensions = enumerate(self.group_by.dimensions)
         goal_column = next((f"d{index}" for index, dimension in dimensions if dimension.family == "goal"), "")
-        columns = [self.write_aggregate(aggregate, "", goal_column) for aggregate in aggregates]
+        columns = [self.write_aggregate(aggregate, goal_column=goal_column) for aggregate in aggregates]
         return self.select_from_events(columns, self.context)
 
     def select_dwells(self, aggregates: list[Aggregate]) -> Select:
@@ -218,7 +222,7 @@ class SubqueryBuilder:
             join=self.join_entries(),
         )  # fmt: skip
         dwells = Select(inner_columns, rows, ", ".join(["visit", *self.group_by.keys]))
-        columns = [*self.group_by.keys, *(self.write_aggregate(aggregate, "") for aggregate in aggregates)]
+        columns = [*self.group_by.keys, *(self.write_aggregate(aggregate) for aggregate in aggregates)]
         return Select(columns, dwells.as_rows(), self.group_by.sql)
 
     def select_visits(self, aggregates: list[Aggregate]) -> Select:
@@ -243,8 +247,8 @@ class SubqueryBuilder:
 
     def write_visit_aggregate(self, aggregate: Aggregate) -> str:
         if aggregate.scope == "visits":
-            return self.write_aggregate(aggregate, "")
-        return f"{cast(aggregate, aggregate.over_visits)} AS a_{aggregate.name}"
+            return self.write_aggregate(aggregate)
+        return name_column(aggregate, f"{aggregate.visit_function}({aggregate.over_visits})")
 
     def contained_dimensions(self) -> list[Dimension]:
         """Return the dimensions that a visit has because it contains an event that has them."""
@@ -290,14 +294,14 @@ class SubqueryBuilder:
 
 def is_about_goals(aggregate: Aggregate) -> bool:
     """Return whether a goal in the filter restricts the aggregate to events that reach it: conversions and amounts."""
-    return aggregate.scope in ("goals", "eligible") or "revenue" in (aggregate.argument + aggregate.condition)
+    return aggregate.scope in ("goals", "eligible") or aggregate.is_of_amounts
 
 
 def count_visitors_instead(aggregate: Aggregate) -> Aggregate:
     """Count converting visitors as the visitors of the visits in which they converted; others stay as they are."""
     if aggregate.scope != "goals":
         return aggregate
-    return replace(aggregate, scope="events", function="uniqExact", argument="visitor", exposure_only=True)
+    return replace(aggregate, scope="events", function="uniqExact", argument=VISITOR, exposure_only=True)
 
 
 def name_entry_column(dimension: Dimension) -> str:
@@ -305,11 +309,6 @@ def name_entry_column(dimension: Dimension) -> str:
     return "entered_" + re.sub(r"\W", "_", f"tag_{dimension.key.encode().hex()}" if dimension.key else dimension.name)
 
 
-def drop_condition(aggregate: Aggregate, shared: str) -> Aggregate:
-    """Return the aggregate without its condition where WHERE has it already."""
-    return replace(aggregate, condition="") if shared and aggregate.condition == shared else aggregate
-
-
-def cast(aggregate: Aggregate, call: str) -> str:
-    """Convert counts and sums of integers to UInt64 and leave amounts as they are, so that subqueries add up."""
-    return call if "Decimal" in aggregate.zero else f"toUInt64({call})"
+def name_column(aggregate: Aggregate, call: str) -> str:
+    """Name an aggregate's column. Counts and sums of integers become UInt64, so that subqueries add up."""
+    return f"{call} AS a_{aggregate.name}" if aggregate.money else f"toUInt64({call}) AS a_{aggregate.name}"
