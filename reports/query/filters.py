@@ -311,13 +311,13 @@ def combine(*trees: Node | None) -> Node | None:
     return (parts[0] if len(parts) == 1 else FilterGroup("and", parts)) if parts else None
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=64)  # few, because a filter may hold very many values
 def list_dimensions(tree: Node | None) -> tuple[Dimension, ...]:
     """Return the dimensions that a tree is about, without those of other events of the visit."""
     return tuple(dict.fromkeys(leaf.dimension for leaf in iterate_leaves(tree, inside_visited=False)))
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=64)
 def needs_events(tree: Node | None) -> bool:
     """Return whether the tree is about something that only events have."""
     return any(dimension.side == "event" for dimension in list_dimensions(tree))
