@@ -12,7 +12,8 @@ Three families decide what the metrics of a visit mean:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 from reports.query.errors import QueryRefused, join_names, quote_value
@@ -47,7 +48,7 @@ class Dimension:
     key: str = ""  # the property or tag of prop:<key> and tag:<key>
     audience: str = "site"  # "link": only hits on tracked links and conversions have it, which belong to no site
 
-    @property
+    @cached_property
     def side(self) -> str:
         """Which rows have it: "time" all, "visit" events and visits, "entry" only visits, "event" only events."""
         if self.family in ("time", "goal"):
@@ -204,5 +205,4 @@ def add_key(keyed: Dimension, key: str, where: str) -> Dimension:
     """Create the dimension of one property or tag. Raises QueryRefused for a name that is empty or too long."""
     if not key or len(key) > MAX_KEY_LENGTH:
         raise QueryRefused(f"“{keyed.name}:” needs a name of 1 to {MAX_KEY_LENGTH} characters after it.", where)
-    fields = {**keyed.__dict__, "name": f"{keyed.name}:{key}", "label": key, "key": key}
-    return Dimension(**fields)
+    return replace(keyed, name=f"{keyed.name}:{key}", label=key, key=key)

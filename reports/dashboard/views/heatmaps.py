@@ -139,7 +139,7 @@ def build_heatmap(request: HttpRequest, state: ReportState, query: heatmaps.Heat
 def build_heat_query(state: ReportState, path: str) -> heatmaps.Heatmap:
     """Return the query of the clicks on a page ("" = all pages). Raises QueryRefused."""
     width = state.option("width") if state.option("width") in heatmaps.WIDTHS else ""
-    where = state.build_filter(*parse_outcome(state.option("outcome"))) or None
+    where = state.build_filter(*parse_outcome(state.option("outcome")))
     return heatmaps.build_heatmap(state.site.pk, state.period, path, where, width, now=state.now)
 
 
