@@ -222,13 +222,14 @@ async def test_a_slow_body_does_not_occupy_a_slot(behind: Application) -> None:
         return first.pop() if first else await asyncio.Event().wait()
 
     async def slow() -> None:
-        await config_asgi.application(asgi.scope("POST", "/slow", CLIENT, {}), stays_open, None)
+        await config_asgi.application(asgi.make_scope("POST", "/slow", {}), stays_open, None)
 
     first = [{"type": "http.request", "body": b"a", "more_body": True} for _ in range(MAX_AT_ONCE)]
     tasks = [asyncio.create_task(slow()) for _ in range(MAX_AT_ONCE)]
     await all_wait()
     behind.end("/page")
     assert (await ask("/page")).status == 200
+    assert not any(task.done() for task in tasks)  # they still wait for the rest of their bodies
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

@@ -36,9 +36,9 @@ def turns() -> list[int]:
 def rotated() -> list[str]:
     """Where a rotator of three sent this process's clicks, with a cap of a hundred clicks for all."""
     from links.routing.engine import ClickContext, route_click
-    from tests.links.test_rules import link
+    from tests.support.links import build_snapshot
 
-    row = link(
+    row = build_snapshot(
         pk=2, mode=Mode.SEQUENTIAL, rules={"sequential": [f"https://{name}.test/" for name in "abc"]},
         expiration_clicks=100, url_after_clicks="https://after.test/",
     )  # fmt: skip
