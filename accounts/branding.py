@@ -106,10 +106,10 @@ def build_script_name(name: str) -> str:
 
 def get_request_brand(request: HttpRequest) -> Brand:
     """Return the brand of the request's host, looked up once. Only verified hosts get into links and mails."""
-    brand: Brand | None = getattr(request, "_brand", None)
+    brand: Brand | None = getattr(request, "host_brand", None)
     if brand is None:
         brand = find_brand_by_host(request.get_host())
-        request._brand = brand  # type: ignore[attr-defined]
+        request.host_brand = brand  # type: ignore[attr-defined]
     return brand
 
 

@@ -26,8 +26,8 @@ BELOW: dict[str, set[str]] = {
 # `accounts` and `sites`, which stand last, are imported by neither
 ORDER: dict[str, tuple[str, ...]] = {
     "accounts": (
-        "fast_settings", "host_names", "threads", "keys", "validators", "models", "account_limits", "permissions",
-        "revocation", "selectors", "forms", "security", "custom_domains", "branding", "mail", "services",
+        "fast_settings", "host_names", "threads", "keys", "validators", "model_forms", "models", "account_limits",
+        "permissions", "revocation", "selectors", "forms", "security", "custom_domains", "branding", "mail", "services",
         "settings_parts", "api", "views", "management", "apps", "urls", "operations",
     ),
     "sites": (
@@ -222,6 +222,69 @@ def test_only_the_store_imports_the_database_driver_and_never_at_module_level() 
         if re.search(r"\b(?:import|from)\s+(?:clickhouse_connect|chdb)\b", text):
             assert name.startswith("tracking/store/"), name
             assert not re.search(r"^(?:import|from)\s+(?:clickhouse_connect|chdb)\b", text, re.M), name
+
+
+# Members that begin with an underscore, but which Django's documentation describes
+DOCUMENTED_MEMBERS = {"_base_manager", "_db", "_default_manager", "_meta", "_state"}
+# The modules that use private members of a library; `tests/config/test_private_members.py` holds what they rely on
+HOOKS = {"_post_clean", "_start_asgi_task", "_unset_keepalive_if_required"}  # private methods that adapters override
+ADAPTERS = {"accounts/model_forms.py", "config/serving/uvicorn_protocol.py", "tracking/store/embedded.py"}
+
+
+def is_private(name: str) -> bool:
+    return name.startswith("_") and not name.startswith("__") and name != "_" and name not in DOCUMENTED_MEMBERS
+
+
+def private_names(tree: ast.AST) -> set[str]:
+    """The private names that a module defines: functions, classes, variables, and attributes of its own objects."""
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Store):
+            own = isinstance(node, ast.Name) or ast.unparse(node.value) in ("self", "cls")
+            names |= {node.id if isinstance(node, ast.Name) else node.attr} if own else set()
+    return {name for name in names if is_private(name)}
+
+
+def foreign_private_members(tree: ast.AST, own: set[str]) -> Iterator[int]:
+    """The lines that use a private member of something foreign, or import a private module or name of a library."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and is_private(node.attr):
+            if ast.unparse(node.value) not in ("self", "cls", "super()") or node.attr not in own:
+                yield node.lineno
+        elif isinstance(node, ast.FunctionDef) and node.name in HOOKS:
+            yield node.lineno
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("getattr", "setattr", "hasattr"):
+            name = node.args[1].value if len(node.args) > 1 and isinstance(node.args[1], ast.Constant) else ""
+            if is_private(str(name)) and name not in own:
+                yield node.lineno
+        else:
+            for line, module in find_imports(node) if isinstance(node, ast.Import | ast.ImportFrom) else ():
+                if module.split(".")[0] not in BELOW and any(map(is_private, module.split("."))):
+                    yield line
+
+
+def test_private_members_of_libraries_are_used_by_their_adapters_only() -> None:
+    trees = {name: ast.parse((ROOT / name).read_text()) for name in list_sources() if "/migrations/" not in name}
+    users = {
+        name: lines
+        for name, tree in trees.items()
+        if (lines := list(foreign_private_members(tree, private_names(tree) if name not in ADAPTERS else set())))
+    }
+    assert {name: lines for name, lines in users.items() if name not in ADAPTERS} == {}
+
+
+def test_a_private_member_of_a_library_would_be_found() -> None:
+    for text in (
+        "client._backend._summary = f", "from clickhouse_connect.driver._chdbclient import ChdbClient",
+        "class A(B):\n    def f(self):\n        self._unset()", "getattr(client, '_backend')", "import redis._parsers",
+        "class F(ModelForm):\n    def _post_clean(self): pass",
+    ):  # fmt: skip
+        tree = ast.parse(text)
+        assert list(foreign_private_members(tree, private_names(tree))), text
+    tree = ast.parse("class A:\n    def _f(self):\n        self._x = self._f() + A.objects._meta")
+    assert list(foreign_private_members(tree, private_names(tree))) == []
 
 
 @pytest.mark.parametrize("ending", [".py", ".html", ".css", ".js"])

@@ -12,9 +12,9 @@ from http import HTTPStatus
 from typing import Any
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from accounts.security.client_ip import get_rate_limit_key, is_trusted_proxy
+from config.serving.uvicorn_protocol import STATUS_LINE, RequestResponseCycle, UvicornProtocol
 
 MAX_HEADER_BYTES = 128 * 1024  # address, headers and trailers of one request
 MAX_HEADERS = 200  # lines of headers and trailers
@@ -59,7 +59,7 @@ class ConnectionCounter:
             del self.by_client[key]
 
 
-class LimitedProtocol(HttpToolsProtocol):
+class LimitedProtocol(UvicornProtocol):
     """HTTP/1.1 by uvicorn, with limits for hostile clients."""
 
     clients: ConnectionCounter
@@ -92,7 +92,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse received bytes; reject invalid HTTP and too many bytes around bodies."""
-        self._unset_keepalive_if_required()
+        self.stop_idle_timer()
         if self.closing_since is not None:
             self.discard(len(data))
             return
@@ -143,9 +143,9 @@ class LimitedProtocol(HttpToolsProtocol):
             self.transport.abort()
             raise RejectedRequest
 
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+    def start_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self.running = cycle
-        super()._start_asgi_task(cycle, app)
+        super().start_task(cycle, app)
 
     def check_head(self) -> None:
         """Check the headers before the body begins. Raises RejectedRequest."""

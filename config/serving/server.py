@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import fcntl
 import gc
+import logging
 import os
 import resource
 import signal
@@ -18,11 +19,12 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from config.serving.http_limits import ConnectionCounter, LimitedProtocol, watch_connections
 from config.serving.response_batcher import ImmediateResponder, ResponseBatch
+from config.serving.uvicorn_protocol import STATUS_LINE, HttpToolsProtocol, find_missing_members
 
+log = logging.getLogger(__name__)
 MAX_OPEN_FILES = 65_536
 SHUTDOWN_SECONDS = 4
 SWITCH_SECONDS = 0.001  # a hit waits so long for a page that another thread computes; Python's own value is 5 ms
@@ -90,11 +92,11 @@ class ImmediateProtocol(LimitedProtocol):
         self.idle_since = self.loop.time()
         return True
 
-    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+    def start_task(self, cycle: Any, app: Any) -> None:
         """Respond immediately if that needs no waiting, because a task costs more than the response; else start one."""
         response = None if self.flow.write_paused or self.was_tried else self.batch.respond(cycle.scope)
         if response is None:
-            super()._start_asgi_task(cycle, app)
+            super().start_task(cycle, app)
             return
         status, head, body = response
         start = STATUS_LINE[status] + _default_header_lines.serialize(self.server_state.default_headers)
@@ -166,7 +168,10 @@ def build_server_config(
 ) -> uvicorn.Config:
     """Build uvicorn's configuration. It ignores headers of proxies, because `config.asgi` applies them."""
     shared = {"batch": ResponseBatch(responder or ImmediateResponder()), "clients": ConnectionCounter()}
-    protocol = type("Protocol", (ImmediateProtocol,), shared)
+    protocol: type = type("Protocol", (ImmediateProtocol,), shared)
+    if missing := find_missing_members():
+        log.warning("This release of uvicorn has no %s: connections are served without limits", ", ".join(missing))
+        protocol = HttpToolsProtocol
     settings: dict[str, Any] = {
         "loop": "uvloop", "http": protocol, "ws": "none", "lifespan": "on", "access_log": False,
         "log_config": None, "proxy_headers": False, "server_header": False, "backlog": 2048,

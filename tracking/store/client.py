@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tracking.store import embedded
 from tracking.store.errors import FORKED_MESSAGE, StoreAway, StoreError, explain_error
 from tracking.store.locks import release_directory, take_directory, write_lock
 from tracking.store.target import Host, Target, get_target
@@ -40,19 +41,12 @@ def _after_fork() -> None:
     release_directory()
     _clients_of_parent.extend(_embedded_clients)
     for parent_client in _clients_of_parent:
-        parent_client._backend._release.detach()
+        embedded.detach_client(parent_client)
     _idle.clear()
 
 
 os.register_at_fork(after_in_child=_after_fork)
 
-# chDB runs in the web server's process and must stay small. Its caches are shared by all clients.
-EMBEDDED_OPTIONS = {
-    "mark_cache_size": 32 << 20,
-    "index_mark_cache_size": 8 << 20,
-    "uncompressed_cache_size": 0,
-    "mmap_cache_size": 64,
-}
 SETTINGS: dict[str, Any] = {
     "do_not_merge_across_partitions_select_final": 1,  # a visit is in one month's partition
     "date_time_input_format": "best_effort",
@@ -198,23 +192,9 @@ def _open_or_explain(destination: Target, open_client: Any) -> Any:
 def _open_embedded(destination: Target) -> Any:
     assert destination.directory is not None
     take_directory(destination.directory)
-    from clickhouse_connect.driver._chdbclient import ChdbClient
-
-    connection = ChdbClient(
-        path=str(destination.directory),
-        settings={**SETTINGS, **EMBEDDED_SETTINGS},
-        chdb_options=EMBEDDED_OPTIONS,
-        tz_mode="aware",
-    )
-    # The driver's own summary counts the rows of the result
-    connection._backend._summary = _summarize_reads  # type: ignore[method-assign]
+    connection = embedded.open_client(destination.directory, {**SETTINGS, **EMBEDDED_SETTINGS})
     _embedded_clients.add(connection)
     return connection
-
-
-def _summarize_reads(result: Any) -> dict[str, str]:
-    """Return how many rows and bytes a query of chDB read from tables."""
-    return {"read_rows": str(result.storage_rows_read()), "read_bytes": str(result.storage_bytes_read())}
 
 
 def _open_server(destination: Target, host: Host) -> Any:

@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 
+from accounts.model_forms import DraftForm
 from goals.models import Funnel, Goal, PatternKind
 from goals.selectors import list_active_goals
 from goals.services import MAX_PATTERN_LENGTH, MAX_STEPS
@@ -13,7 +14,7 @@ from sites.amounts import count_currency_decimals
 from sites.models import Site
 
 
-class GoalForm(forms.ModelForm):
+class GoalForm(DraftForm):
     """All fields of a goal. Whether they fit together is validated by `goals.services`."""
 
     class Meta:
@@ -57,9 +58,6 @@ class GoalForm(forms.ModelForm):
     def clean_pattern_kind(self) -> str:
         """Return the default for an empty field."""
         return self.cleaned_data.get("pattern_kind") or PatternKind.WILDCARD
-
-    def _post_clean(self) -> None:
-        """Skip the model's validation: the service that saves the goal runs it."""
 
     def build_draft(self, site: Site) -> Goal:
         """Return the goal as the form describes it, not saved."""
