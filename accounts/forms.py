@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
@@ -18,11 +19,15 @@ NEW_PASSWORD_INPUT = forms.PasswordInput(attrs={"autocomplete": "new-password"})
 LENGTH_HINT = "At least ten characters."
 
 
-def add_errors(form: forms.BaseForm, error: ValidationError) -> None:
-    """Add a service's ValidationError to the form: to its fields, and above the form what belongs to none of them."""
-    by_field = error.message_dict if hasattr(error, "error_dict") else {None: error.messages}
+def add_errors(form: forms.BaseForm, error: ValidationError, names: Mapping[str, str] | None = None) -> None:
+    """Add a service's ValidationError to the form: to its fields, and above the form what belongs to none of them.
+
+    `names` are the form's names of fields that have another name in the service.
+    """
+    by_field = error.message_dict if hasattr(error, "error_dict") else {"": error.messages}
     for field, messages in by_field.items():
-        form.add_error(field if field in form.fields else None, messages)
+        name = (names or {}).get(field, field)
+        form.add_error(name if name in form.fields else None, messages)
 
 
 class TimezoneSelect(forms.Select):

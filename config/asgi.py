@@ -14,12 +14,12 @@ from django.core.asgi import get_asgi_application
 
 django_app = get_asgi_application()  # before anything that needs the models
 
+from accounts.security.client_ip import find_client_address, is_trusted_proxy  # noqa: E402
 from config import health  # noqa: E402
 from config.serving import body_limits, client_concurrency, lifespan, static_files  # noqa: E402
 from config.serving.response_batcher import ImmediateResponder, ImmediateResponse, respond_never  # noqa: E402
 from links.redirect import redirector  # noqa: E402
 from tracking import collector, ingestion  # noqa: E402
-from tracking.client_address import is_trusted_proxy, resolve_visitor_address  # noqa: E402
 from tracking.web import NOSNIFF  # noqa: E402
 from tracking.write_batch import write_batch  # noqa: E402
 
@@ -92,7 +92,7 @@ def apply_proxy_headers(scope: Scope) -> Scope:
     if not client or not is_trusted_proxy(client[0]):
         return scope
     forwarded = {name: value.decode("latin-1") for name, value in scope["headers"] if name.startswith(b"x-forwarded-")}
-    address = resolve_visitor_address(client[0], forwarded.get(b"x-forwarded-for", ""))
+    address = find_client_address(client[0], forwarded.get(b"x-forwarded-for", ""))
     scheme = forwarded.get(b"x-forwarded-proto", "").split(",")[0].strip()
     if scheme not in ("http", "https"):
         return {**scope, "client": (address, 0)}

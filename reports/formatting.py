@@ -1,5 +1,5 @@
-"""Formatted metric values: short, exact, and compared with the value of another period; cells of CSV files; and
-the template filters for text and addresses of strangers, which are shortened, and linked to only if they are safe.
+"""Formatted metric values: short, exact, and compared with the value of another period; and the template
+filters for text and addresses of strangers, which are shortened, and linked to only if they are safe.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from babel.numbers import format_compact_currency, format_compact_decimal, forma
 from django import template
 
 from reports.query.metrics import METRICS, Metric
+from sites.amounts import round_half_up
 
 register = template.Library()
 MIN_COMPACT_VALUE = 10_000  # smaller numbers are written in full, which is as short
 NO_VALUE = "–"
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 SAFE_SCHEMES = ("http", "https")
 
 
@@ -44,7 +44,7 @@ class FormattedValue:
 
 def format_duration(seconds: float) -> str:
     """Format a duration: 12 -> "12s"; 65 -> "1m 05s"; 3700 -> "1h 01m"."""
-    rounded = round(seconds)
+    rounded = int(round_half_up(seconds))
     if rounded < 60:
         return f"{rounded}s"
     if rounded < 3600:
@@ -64,7 +64,7 @@ def format_money(value: Any, locale: Locale, currency: str) -> str:
 def format_rounded_money(value: Any, locale: Locale, currency: str) -> str:
     """Format an amount without cents."""
     pattern = locale.currency_formats["standard"].pattern.replace(".00", "") if currency else "#,##0"
-    return str(format_currency(round(Decimal(str(value))), currency or "XXX", pattern, locale, currency_digits=False))
+    return str(format_currency(round_half_up(value), currency or "XXX", pattern, locale, currency_digits=False))
 
 
 def format_exact(value: Any, metric: Metric, locale: Locale, currency: str = "") -> str:
@@ -72,13 +72,13 @@ def format_exact(value: Any, metric: Metric, locale: Locale, currency: str = "")
     if value is None:
         return NO_VALUE
     if metric.format == "percent":
-        return str(format_decimal(round(float(value), 1), locale=locale)) + "%"
+        return str(format_decimal(round_half_up(value, 1), locale=locale)) + "%"
     if metric.format == "seconds":
         return format_duration(float(value))
     if metric.format == "money":
         return format_money(value, locale, currency)
     digits = {"decimal": 2, "score": 0}.get(metric.format, 0)
-    return str(format_decimal(round(float(value), digits), locale=locale))
+    return str(format_decimal(round_half_up(value, digits), locale=locale))
 
 
 def format_short(value: Any, metric: Metric, locale: Locale, currency: str = "") -> str:
@@ -101,13 +101,13 @@ def compare_values(now: Any, before: Any, metric: Metric, locale: Locale) -> Val
     now, before = float(now), float(before)
     difference = now - before
     if metric.format == "percent":
-        text = str(format_decimal(round(abs(difference), 1), locale=locale)) + " pts"
+        text = str(format_decimal(round_half_up(abs(difference), 1), locale=locale)) + " pts"
         unchanged = abs(difference) < 0.05
     elif before == 0:
         text, unchanged = "new", now == 0
     else:
         percent = abs(difference / before) * 100
-        text = str(format_decimal(round(percent), locale=locale)) + "%"
+        text = str(format_decimal(round_half_up(percent), locale=locale)) + "%"
         unchanged = percent < 0.5
     if unchanged:
         return ValueChange("0%" if metric.format != "percent" else "0 pts", "", "no change", "none")
@@ -130,12 +130,7 @@ def format_metric(name: str, value: Any, locale: Locale, before: Any = None, cur
 
 def format_percent(part: float, total: float, digits: int = 1) -> str:
     """Format a share in percent, such as "12.5%"; a dash where the total is zero."""
-    return f"{100 * part / total:.{digits}f}%" if total else NO_VALUE
-
-
-def escape_cell(value: object) -> object:
-    """Return the value for a CSV file. Text that a spreadsheet would run gets an apostrophe in front."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value
+    return f"{round_half_up(100 * part / total, digits)}%" if total else NO_VALUE
 
 
 @register.filter

@@ -5,7 +5,9 @@ Months are those of UTC, as in the plan that link programs read. Clicks on links
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+
+from dateutil.relativedelta import relativedelta
 
 from accounts.models import Account
 from accounts.operations.task_runs import run_each
@@ -20,7 +22,7 @@ CHUNK = 1_000  # accounts that are counted together, so that no statement names 
 def find_current_month(now: datetime) -> tuple[datetime, datetime]:
     """Return start and end of the running month of UTC."""
     start = now.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    return start, (start + timedelta(days=32)).replace(day=1)
+    return start, start + relativedelta(months=1)
 
 
 def count_usage(accounts: list[Account], now: datetime) -> dict[int, int]:

@@ -7,7 +7,6 @@ no other page can use somebody's session.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -19,6 +18,7 @@ from django.views.decorators.http import require_safe
 from accounts.keys import is_same_key
 from accounts.models import User
 from accounts.security.client_ip import get_client_key
+from accounts.security.rate_limits import RateLimit, count_request
 from goals.predicates import is_one_of
 from reports.clicky.stats_request import parse_number
 from reports.dashboard.presenters.visits import build_visitor, parse_instant
@@ -30,15 +30,15 @@ from reports.query import Period, Query, ask
 from reports.query.analyses import heatmaps, visit_lists
 from reports.query.dimensions import get_dimension
 from reports.query.errors import QueryRefused
-from reports.request_limits import count_and_check
 from sites import onsite_tokens, site_cache
-from sites.access import site_for_actor
+from sites.selectors import get_site_for_actor
 from sites.site_config import SiteConfig
 from tracking.endpoints.common import build_page_url
 from tracking.pipeline.page import parse_page_address
 from tracking.store import StoreError
+from tracking.web import JAVASCRIPT, write_tracker_call
 
-MAX_REQUESTS_PER_MINUTE = 120  # requests of one client
+LIMIT = RateLimit("onsite", 120, 60)  # requests of one client
 PAGE_ROWS, MAX_SOURCES = 8, 5
 MAX_PAGE = 100
 DEFAULT_HEATMAP_PERIOD = "30d"
@@ -51,7 +51,7 @@ def render_widget_data(request: HttpRequest, what: str = "") -> HttpResponse:
     build_data, now = WIDGET_DATA.get(what.strip("/")), timezone.now()
     if build_data is None:
         raise Http404("No such script.")
-    if count_and_check("onsite", get_client_key(request), MAX_REQUESTS_PER_MINUTE, now).spent:
+    if count_request(LIMIT, get_client_key(request), now).retry_after:
         return build_script("/* too many requests */", 429)
     access = authorize(request.GET)
     if access is None:
@@ -64,14 +64,12 @@ def render_widget_data(request: HttpRequest, what: str = "") -> HttpResponse:
         data = {"failed": error.sentence}
     except StoreError as error:
         data = {"failed": str(error)}
-    text = json.dumps(data, separators=(",", ":"), ensure_ascii=True).replace("<", "\\u003c")
-    name = json.dumps(what.strip("/") or "stats")
-    return build_script(f"if(window._cgen&&_cgen.onsite){{_cgen.onsite({name},{text})}}")
+    return build_script(write_tracker_call("onsite", what.strip("/") or "stats", data))
 
 
 def build_script(text: str, status: int = 200) -> HttpResponse:
     """Return a script that any site may load."""
-    response = HttpResponse(text, content_type="application/javascript; charset=utf-8", status=status)
+    response = HttpResponse(text, content_type=JAVASCRIPT.decode(), status=status)
     response["Cache-Control"] = "no-store"
     response["X-Content-Type-Options"] = "nosniff"
     response["Cross-Origin-Resource-Policy"] = "cross-origin"
@@ -92,7 +90,7 @@ def authorize(params: QueryDict) -> tuple[SiteConfig, int | None] | None:
     if user is None:
         return None
     try:
-        site_for_actor(user, site.site_id)
+        get_site_for_actor(user, site.site_id)
     except Http404:
         return None
     return site, user.pk

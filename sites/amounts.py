@@ -1,4 +1,4 @@
-"""Parsing of amounts of money as people, shops and programs write them."""
+"""Parsing of amounts of money as people, shops and programs write them, and rounding."""
 
 from __future__ import annotations
 
@@ -79,4 +79,9 @@ def count_currency_decimals(currency: str) -> int:
 
 def round_amount(value: Any, currency: str = "") -> Decimal:
     """Round an amount to the decimals of its currency, half up; None is 0."""
-    return Decimal(str(value or 0)).quantize(Decimal(1).scaleb(-count_currency_decimals(currency)), "ROUND_HALF_UP")
+    return round_half_up(value, count_currency_decimals(currency))
+
+
+def round_half_up(value: Any, decimals: int = 0) -> Decimal:
+    """Round half up as people do, unlike Python's `round`, so that every page and API shows one number; None is 0."""
+    return Decimal(str(value or 0)).quantize(Decimal(1).scaleb(-decimals), "ROUND_HALF_UP")

@@ -183,7 +183,7 @@ class KeyForm(forms.Form):
     trusted = forms.BooleanField(
         label="Trusted",
         required=False,
-        help_text="May state another visitor's address, user agent and time; no rate limit",
+        help_text="May send the visitor's IP address, user agent and time; no rate limit",
     )
     expires = forms.DateField(
         label="Expires", required=False, widget=forms.DateInput(attrs={"type": "date"}), help_text="Empty = never"

@@ -7,7 +7,6 @@ each response is cached.
 from __future__ import annotations
 
 import gzip
-import json
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
@@ -16,12 +15,11 @@ from urllib.parse import parse_qs
 
 from accounts.branding import build_script_name
 from sites import site_cache
-from tracking.web import GIF, EndpointRequest, Reply, parse_site_id
+from tracking.web import GIF, JAVASCRIPT, EndpointRequest, Reply, encode_script_json, parse_site_id
 
 STATIC_DIRECTORY = Path(__file__).resolve().parent.parent / "static"
 PART_FILES = {name: f"{name}.min.js" for name in ("form", "heat", "keep", "media", "widget")}
 SCRIPT_CACHE_SECONDS, PART_CACHE_SECONDS = 3600, 86_400
-JAVASCRIPT = b"application/javascript; charset=utf-8"
 
 
 @dataclass(frozen=True)
@@ -56,8 +54,7 @@ def load_file(name: str, build_time: int) -> PackedFile:
 @lru_cache(maxsize=2000)
 def build_core(beacon: str, host: str, brand: str, site_id: int, build_time: int) -> PackedFile:
     """Build the tracker with its line of configuration."""
-    line = json.dumps({"b": beacon, "h": host, "n": brand, "id": site_id}, separators=(",", ":"))
-    line = line.replace("<", "\\u003c").replace("\u2028", "").replace("\u2029", "")
+    line = encode_script_json({"b": beacon, "h": host, "n": brand, "id": site_id})
     return compress_file(f"var _ff={line};\n".encode() + (STATIC_DIRECTORY / "tracker" / "core.min.js").read_bytes())
 
 

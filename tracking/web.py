@@ -6,6 +6,7 @@ anything expensive only when it is needed.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -24,6 +25,7 @@ GIF = (
     b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff!\xf9\x04\x01\x00\x00\x00\x00,"
     b"\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;"
 )
+JAVASCRIPT = b"application/javascript; charset=utf-8"
 NOSNIFF: Header = (b"x-content-type-options", b"nosniff")
 NO_STORE: Header = (b"cache-control", b"no-store, no-cache, must-revalidate, private")
 MAX_PARAMETERS = 300
@@ -173,7 +175,18 @@ def build_gif_reply(dropped: str = "") -> Reply:
 
 def build_script_reply(text: str, dropped: str = "") -> Reply:
     """Build a reply that a page runs as JavaScript."""
-    return Reply(text.encode(), b"application/javascript; charset=utf-8", dropped=dropped)
+    return Reply(text.encode(), JAVASCRIPT, dropped=dropped)
+
+
+def encode_script_json(value: Any) -> str:
+    """Encode a value as JavaScript: in ASCII, and without `<`, with which it could end the script's tag."""
+    return json.dumps(value, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def write_tracker_call(function: str, *values: Any) -> str:
+    """Write a script that calls a function of the tracker, if the page has it."""
+    arguments = ",".join(map(encode_script_json, values))
+    return f"if(window._cgen&&_cgen.{function}){{_cgen.{function}({arguments})}}"
 
 
 def parse_site_id(text: str) -> int:

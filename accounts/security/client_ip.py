@@ -1,6 +1,7 @@
 """The address of the client that made a request, and which addresses a rate limit counts as one client.
 
-X-Forwarded-For is read only from trusted proxies: those in TRUSTED_PROXIES, or those that the caller names.
+X-Forwarded-For is read only from trusted proxies: those in TRUSTED_PROXIES, or those that the caller names. Results are
+cached, since every hit needs one.
 """
 
 from __future__ import annotations
@@ -9,12 +10,14 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
-from django.conf import settings
 from django.http import HttpRequest
+
+from accounts.fast_settings import get_setting
 
 IPV6_PREFIX_LENGTH = 64  # one customer's smallest network: every host in it may choose among 2**64 addresses
 MAX_HOPS = 20  # of X-Forwarded-For, from the right
 MAX_ADDRESS_LENGTH = 100  # characters; longer text is not an address and is not cached
+MAX_CACHED_LENGTH = 200  # characters of X-Forwarded-For: it is a key of a cache, and clients choose it
 UNKNOWN_ADDRESS = "0.0.0.0"  # noqa: S104 - a client whose connection has no address
 Network = IPv4Network | IPv6Network
 Networks = tuple[Network, ...]
@@ -81,15 +84,30 @@ def _normalize(text: str) -> str:
     return str(mapped or parsed)
 
 
+def is_trusted_proxy(address: str) -> bool:
+    """Return whether the address is one of TRUSTED_PROXIES."""
+    return is_in_networks(address, parse_networks(tuple(get_setting("TRUSTED_PROXIES"))))
+
+
 def find_client_address(
-    peer: str, forwarded: str, trusted: Networks, is_trusted: Callable[[str], bool] | None = None, skip: int = 0
+    peer: str, forwarded: str, is_trusted: Callable[[str], bool] | None = None, skip: int = 0
 ) -> str:
     """Find the first address that is not a proxy's: `peer`, then X-Forwarded-For (`forwarded`) from right to left.
 
-    Proxies are the addresses in `trusted`, those for which `is_trusted` returns True, and the first `skip` others.
-    Entries that are not addresses are ignored.
+    Proxies are TRUSTED_PROXIES, the addresses for which `is_trusted` returns True (a site's own), and the first `skip`
+    others (a proxied path that contained the site's secret). Entries that are not addresses are ignored.
     """
-    address = normalize_address(peer) or UNKNOWN_ADDRESS
+    trusted = tuple(get_setting("TRUSTED_PROXIES"))
+    if is_trusted is None and not skip and len(forwarded) <= MAX_CACHED_LENGTH:
+        return _find_client_address(peer, forwarded, trusted)
+    return _find_client_address.__wrapped__(peer, forwarded, trusted, is_trusted, skip)
+
+
+@lru_cache(maxsize=50_000)
+def _find_client_address(
+    peer: str, forwarded: str, proxies: tuple[str, ...], is_trusted: Callable[[str], bool] | None = None, skip: int = 0
+) -> str:
+    address, trusted = normalize_address(peer) or UNKNOWN_ADDRESS, parse_networks(proxies)
     hops: Iterable[str] = reversed(forwarded.split(",")[-MAX_HOPS:]) if forwarded else ()
     for hop in hops:
         if not is_in_networks(address, trusted) and not (is_trusted and is_trusted(address)):
@@ -102,9 +120,7 @@ def find_client_address(
 
 def get_client_address(request: HttpRequest) -> str:
     """Return the address of the client that made the request, behind the proxies in TRUSTED_PROXIES."""
-    meta = request.META
-    trusted = parse_networks(tuple(settings.TRUSTED_PROXIES))
-    return find_client_address(meta.get("REMOTE_ADDR", ""), meta.get("HTTP_X_FORWARDED_FOR", ""), trusted)
+    return find_client_address(request.META.get("REMOTE_ADDR", ""), request.META.get("HTTP_X_FORWARDED_FOR", ""))
 
 
 def get_client_key(request: HttpRequest) -> str:

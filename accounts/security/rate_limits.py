@@ -1,27 +1,40 @@
-"""Rate limits on attempts. Each is counted before it is made, so that simultaneous attempts cannot exceed a limit.
+"""Rate limits on attempts (at passwords, secrets, mails) and on requests. Limits per client count `get_client_key`.
 
-Counters are kept in a cache of their own (`CACHES["throttles"]`), so that no other entries can evict them; with
-REDIS_URL all processes share them.
+Attempts are counted before they are made, so that simultaneous ones cannot exceed a limit. Counters are kept in
+Django's caches: with REDIS_URL all processes share them, and while Redis is away each counts on its own. Those of
+attempts have a cache of their own (`CACHES["throttles"]`), so that a flood of requests cannot evict them.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import time
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
-from django.core.cache import caches
+from django.core.cache import cache, caches
 
 CACHE_NAME = "throttles"
 
 
 @dataclass(frozen=True)
 class RateLimit:
-    """At most `max_attempts` attempts in `seconds`, from the first of them, for one counted value such as an e-mail."""
+    """At most `maximum` attempts or requests in `seconds`, for one counted value such as an e-mail."""
 
     name: str
-    max_attempts: int
+    maximum: int
     seconds: int
+
+
+@dataclass(frozen=True)
+class RequestCount:
+    """How many more requests are allowed in this window, and if this one is not, seconds until the next window."""
+
+    maximum: int
+    remaining: int
+    retry_after: int
 
 
 RateLimitKey = tuple[RateLimit, str]  # a limit and the counted value: an e-mail, a client, a user's id
@@ -41,31 +54,44 @@ CHECK_ACCOUNT = RateLimit("check-account", 20, 300)  # DNS records looked up on 
 def count_attempt(*keys: RateLimitKey) -> int:
     """Count one attempt against each limit; returns 0 if it may be made, else the seconds to wait.
 
-    A rejected attempt counts against none of the limits: those counted before the exceeded one are undone, those after
-    it are not counted. Put first what an attacker cannot choose freely (their address).
+    A limit's window begins with the first attempt. A rejected attempt counts against none of the limits: those counted
+    before the exceeded one are undone, those after it are not counted. Put first what an attacker cannot choose freely
+    (their address).
     """
+    counters = caches[CACHE_NAME]
     for number, (limit, value) in enumerate(keys):
-        if _increment(_build_key(limit, value), 1, limit.seconds) > limit.max_attempts:
+        key = _build_key(limit, value)
+        count = _increment(counters, key, limit.seconds)
+        if count == 1:
+            counters.set(f"{key}:end", time.time() + limit.seconds, limit.seconds)
+        if count > limit.maximum:
             undo_attempt(*keys[: number + 1])
-            return _get_remaining_seconds(limit, value)
+            end = counters.get(f"{key}:end")
+            return max(1, min(limit.seconds, round(end - time.time()))) if end else limit.seconds
     return 0
 
 
 def undo_attempt(*keys: RateLimitKey) -> None:
     """Undo one `count_attempt`: the attempt succeeded, or was not made."""
-    cache = caches[CACHE_NAME]
     for limit, value in keys:
-        try:
-            cache.decr(_build_key(limit, value))
-        except ValueError:  # the window ended in between
-            continue
+        with contextlib.suppress(ValueError):  # the window ended in between
+            caches[CACHE_NAME].decr(_build_key(limit, value))
 
 
 def clear_attempts(*keys: RateLimitKey) -> None:
     """Reset the counters to zero."""
-    cache = caches[CACHE_NAME]
     for limit, value in keys:
-        cache.delete(_build_key(limit, value))
+        caches[CACHE_NAME].delete(_build_key(limit, value))
+
+
+def count_request(limit: RateLimit, value: str, now: datetime) -> RequestCount:
+    """Count one request; the windows are those of the clock, such as minutes. A limit of 0 allows any number."""
+    if limit.maximum <= 0:
+        return RequestCount(0, 0, 0)
+    window, elapsed = divmod(int(now.timestamp()), limit.seconds)
+    count = _increment(cache, f"{_build_key(limit, value)}:{window}", limit.seconds * 2)
+    exceeded = count > limit.maximum
+    return RequestCount(limit.maximum, max(0, limit.maximum - count), limit.seconds - elapsed if exceeded else 0)
 
 
 def format_wait_message(seconds: int, what: str = "attempts") -> str:
@@ -83,22 +109,16 @@ def _build_key(limit: RateLimit, value: str) -> str:
     return f"throttle:{limit.name}:{hashlib.sha256(value.encode(errors='replace')).hexdigest()[:32]}"
 
 
-def _increment(key: str, count: int, seconds: int) -> int:
-    """Add to a counter; returns its new value. Its window begins with the first attempt and is never extended."""
-    cache = caches[CACHE_NAME]
-    if cache.add(key, count, seconds):
-        cache.set(f"{key}:end", time.time() + seconds, seconds)
-        return count
-    try:
-        value = int(cache.incr(key, count))
-    except ValueError:  # the window ended between the two calls
-        return count if cache.add(key, count, seconds) else int(cache.incr(key, count))
-    if value <= count:  # the key had just expired and Redis created it without an expiry
-        cache.touch(key, seconds)
-    return value
-
-
-def _get_remaining_seconds(limit: RateLimit, value: str) -> int:
-    """Return the seconds until the limit's window ends, at least 1."""
-    end = caches[CACHE_NAME].get(f"{_build_key(limit, value)}:end")
-    return max(1, min(limit.seconds, round(end - time.time()))) if end else limit.seconds
+def _increment(counters: Any, key: str, seconds: int) -> int:
+    """Add one to a counter, which is deleted `seconds` after its first; returns its new value."""
+    for _ in range(2):
+        try:
+            count = int(counters.incr(key))
+        except ValueError:
+            if counters.add(key, 1, seconds):
+                break
+        else:
+            if count <= 1:  # the counter had just expired, and Redis made it again without an expiry
+                counters.touch(key, seconds)
+            return count
+    return 1

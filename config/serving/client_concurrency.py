@@ -20,9 +20,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from accounts.security.client_ip import get_rate_limit_key
+from accounts.security.client_ip import get_rate_limit_key, is_trusted_proxy
 from config.serving.error_responses import send_error_response
-from tracking.client_address import is_trusted_proxy
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[Any]]
@@ -77,7 +76,7 @@ class RequestQueue:
         self.running -= 1
         self._begin_next()
 
-    def size(self) -> int:
+    def count_requests(self) -> int:
         """Count the requests that run or wait."""
         return self.running + len(self.waiting)
 
@@ -134,7 +133,7 @@ class RequestQueues:
 
     async def _enter_client(self, client: str) -> None:
         queue = self.by_client.setdefault(client, ClientQueue())
-        if queue.size() >= MAX_AT_ONCE + MAX_WAITING:
+        if queue.count_requests() >= MAX_AT_ONCE + MAX_WAITING:
             raise TooBusy(CLIENT_BUSY_MESSAGE)
         try:
             await queue.enter()
@@ -148,7 +147,7 @@ class RequestQueues:
 
     def _forget_idle(self, client: str) -> None:
         queue = self.by_client.get(client)
-        if queue is not None and not queue.size():
+        if queue is not None and not queue.count_requests():
             del self.by_client[client]
 
 

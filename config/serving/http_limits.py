@@ -14,8 +14,7 @@ from typing import Any
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from accounts.security.client_ip import get_rate_limit_key
-from tracking.client_address import is_trusted_proxy
+from accounts.security.client_ip import get_rate_limit_key, is_trusted_proxy
 
 MAX_HEADER_BYTES = 128 * 1024  # address, headers and trailers of one request
 MAX_HEADERS = 200  # lines of headers and trailers

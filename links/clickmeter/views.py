@@ -17,13 +17,13 @@ from rest_framework.views import APIView
 
 from accounts.security.client_ip import get_client_key
 from accounts.security.hashers import HashingBusy
+from accounts.security.rate_limits import RateLimit, RequestCount, count_request
 from links.clickmeter.api_request import parse_request
-from links.clickmeter.errors import Failure, build_validation_failure
+from links.clickmeter.errors import ApiError, build_not_found_error, build_validation_error
 from links.clickmeter.operations import Operation
 from reports.query import QueryRefused
-from reports.request_limits import count_request
 
-MAX_PER_SECOND = 10
+LIMIT = RateLimit("clickmeter", 10, 1)  # requests of one client a second
 JSON = "application/json; charset=utf-8"
 HEADERS = {
     "Access-Control-Allow-Origin": "*",
@@ -50,8 +50,13 @@ class AnyParser(BaseParser):
 
 
 def build_response(body: Any, status: int = 200) -> JsonResponse:
-    """Build a JSON response with ClickMeter's content type, which names the charset (wire reference §1)."""
+    """Build a JSON response with ClickMeter's content type, which names the charset."""
     return JsonResponse(body, status=status, safe=False, json_dumps_params={"ensure_ascii": False}, content_type=JSON)
+
+
+def build_error_response(error: ApiError) -> JsonResponse:
+    """Build the response of an error."""
+    return build_response(error.build_body(), error.status)
 
 
 class OperationView(APIView):
@@ -65,28 +70,28 @@ class OperationView(APIView):
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Handle a request; every response, also of an error, has the API's headers."""
         now = clock.now()
-        second = int(now.timestamp())
-        used = count_request("clickmeter", get_client_key(request), second, 5) if request.method != "OPTIONS" else 0
+        count = RequestCount(LIMIT.maximum, LIMIT.maximum, 0)
+        if request.method != "OPTIONS":
+            count = count_request(LIMIT, get_client_key(request), now)
         try:
-            if used > MAX_PER_SECOND:
-                raise Failure(429, f"At most {MAX_PER_SECOND} requests per second.", "0429")
+            if count.retry_after:
+                raise ApiError(429, f"At most {count.maximum} requests per second.", "0429")
             response = self.handle_operation(request, now, kwargs)
-        except Failure as failure:
-            response = build_response(failure.body(), failure.status)
+        except ApiError as error:
+            response = build_error_response(error)
         except HashingBusy as busy:
-            response = build_response(Failure(503, str(busy), "0503").body(), 503)
-        except SuspiciousOperation as error:  # Django would not read the request
-            unread = Failure(413 if isinstance(error, RequestDataTooBig) else 400, str(error))
-            response = build_response(unread.body(), unread.status)
+            response = build_error_response(ApiError(503, str(busy)))
+        except SuspiciousOperation as unread:  # Django would not read the request
+            status = 413 if isinstance(unread, RequestDataTooBig) else 400
+            response = build_error_response(ApiError(status, str(unread)))
         except Exception:
             log.exception("an operation failed on %s", request.path)
-            body = {"errorCode": "0500", "httpErrorCode": 500, "message": "The operation failed."}
-            response = build_response(body, 500)
+            response = build_error_response(ApiError(500, "The operation failed."))
         for name, value in HEADERS.items():
             response[name] = value
-        response["X-Rate-Limit-Limit"] = str(MAX_PER_SECOND)
-        response["X-Rate-Limit-Remaining"] = str(max(0, MAX_PER_SECOND - used))
-        response["X-Rate-Limit-Reset"] = str(second + 1)
+        response["X-Rate-Limit-Limit"] = str(count.maximum)
+        response["X-Rate-Limit-Remaining"] = str(count.remaining)
+        response["X-Rate-Limit-Reset"] = str(int(now.timestamp()) + 1)
         if response.status_code in (429, 503):
             response["Retry-After"] = "1"
         return response
@@ -97,7 +102,7 @@ class OperationView(APIView):
         method = "GET" if request.method == "HEAD" else request.method or "GET"
         operation = self.operations.get(method)
         if operation is None:
-            raise Failure(405, f"{method} is not known here; use {', '.join(sorted(self.operations))}.", "0405")
+            raise ApiError(405, f"{method} is not known here; use {', '.join(sorted(self.operations))}.", "0405")
         api_request = parse_request(request, now)
         values = {
             name: value if name.startswith(("whitelist", "blacklist", "type")) else parse_path_number(value)
@@ -107,15 +112,15 @@ class OperationView(APIView):
             # No transaction here: services have their own, and reads must not hold a write lock
             return build_response(operation.handler(api_request, **values))
         except ValidationError as error:
-            raise build_validation_failure(error) from None
+            raise build_validation_error(error) from None
         except QueryRefused as error:
-            raise Failure(400, str(error), "0010") from None
+            raise ApiError(400, str(error), "0010") from None
 
 
 def parse_path_number(text: str) -> int:
-    """Parse an id in a path. Raises Failure (404) for anything else, as ClickMeter does."""
+    """Parse an id in a path. Raises ApiError (404) for anything else, as ClickMeter does."""
     if not text.isascii() or not text.isdigit() or len(text) > 18:
-        raise Failure(404, "Specified entity does not exist.", "0404")
+        raise build_not_found_error()
     return int(text)
 
 
@@ -126,7 +131,7 @@ class UnknownAddressView(OperationView):
         """Raise the 404 in ClickMeter's format."""
         if request.method == "OPTIONS":
             return HttpResponse(status=200)
-        raise Failure(404, "No such endpoint.", "0404")
+        raise ApiError(404, "No such endpoint.", "0404")
 
 
 @lru_cache(maxsize=1)

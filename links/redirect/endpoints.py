@@ -11,15 +11,14 @@ from django.conf import settings
 
 from links.models import Status
 from links.redirect import click_pipeline
+from links.redirect.click_pipeline import LinkRequest, build_hit
 from links.redirect.cookies import LinkCookies
-from links.redirect.link_request import LinkRequest, build_hit
 from links.routing import link_cache
 from links.routing.snapshot import LinkSnapshot
 from tracking.event import Rejection
-from tracking.web import Reply, build_gif_reply
+from tracking.web import JAVASCRIPT, Reply, build_gif_reply
 
 SCRIPTS = Path(__file__).resolve().parent.parent.parent / "static" / "links"
-JAVASCRIPT = b"application/javascript; charset=utf-8"
 EMPTY_PAGE = b"<!doctype html><title></title>"
 log = logging.getLogger(__name__)
 

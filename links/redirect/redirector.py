@@ -15,16 +15,15 @@ from urllib.parse import parse_qsl
 from django.contrib.auth.hashers import check_password
 
 from accounts.security import rate_limits
-from accounts.security.client_ip import get_rate_limit_key
+from accounts.security.client_ip import find_client_address, get_rate_limit_key, is_trusted_proxy
 from accounts.security.hashers import HashingBusy, hashing
 from links.models import DatapointKind
 from links.redirect import click_pipeline, endpoints, responses
+from links.redirect.click_pipeline import LinkRequest, build_hit
 from links.redirect.cookies import LinkCookies, build_spillover_cookies
-from links.redirect.link_request import LinkRequest, build_hit
 from links.redirect.tenant_content import TenantContent, find_allowed_content
 from links.routing import link_cache
 from links.routing.snapshot import DomainSnapshot, LinkSnapshot
-from tracking.client_address import is_trusted_proxy, resolve_visitor_address
 from tracking.collector import HEADER_NAMES, decode_header_name
 from tracking.web import Receive, Reply, Scope, Send, read_body
 
@@ -236,7 +235,7 @@ async def ask_password(link: LinkSnapshot, request: LinkRequest) -> Reply | None
     if request.method != "POST":
         return responses.render_password_form()
     password = dict(parse_qsl(request.body.decode("utf-8", "replace"))).get("password", "")
-    address = resolve_visitor_address(request.peer, request.headers.get("x-forwarded-for", ""))
+    address = find_client_address(request.peer, request.headers.get("x-forwarded-for", ""))
     try:
         return await hashing.run_async(check_link_password, link, password[:200], get_rate_limit_key(address))
     except HashingBusy:

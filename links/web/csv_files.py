@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -17,32 +17,25 @@ from django.views.decorators.http import require_safe
 
 from links.models import Group
 from links.permissions import LinkScope
-from links.public_urls import tracking_url
+from links.public_urls import build_tracking_url
 from links.services import links as services
 from links.services.groups import group_create
 from links.web.csv_columns import COLUMNS, read_fields
-from links.web.layout import links_page, render_page
-from links.web.listing import filter_links, query_recent_counts
-from reports.formatting import FORMULA_STARTS, escape_cell
+from links.web.link_list import filter_links, query_recent_counts
+from links.web.page_layout import links_page, render_page
+from reports.spreadsheets import BYTE_ORDER_MARK, format_csv, unescape_formula
 
 MAX_GROUP_NAME = 200
 EXPORT_ROWS = 1000  # links per part: as many as one condition of a query may name
 MAX_IMPORT_LINES = 5000
 MAX_IMPORT_BYTES = 5_000_000
-BYTE_ORDER_MARK = "\ufeff".encode()  # without it Excel misreads non-ASCII letters
 EXPORT_ONLY_COLUMNS = ("clicks", "unique_clicks", "tracking_url")  # columns that only the export has
 LineErrors = list[tuple[int, str]]
 
 
-def unescape_cell(text: str) -> str:
-    """Undo `escape_cell`."""
-    text = text.strip()
-    return text[1:] if text[:1] == "'" and text[1:2] in FORMULA_STARTS else text
-
-
 @require_safe
 @links_page("list")
-def export(request: HttpRequest, scope: LinkScope) -> StreamingHttpResponse:
+def export_csv(request: HttpRequest, scope: LinkScope) -> StreamingHttpResponse:
     """Export all filtered links as CSV, with the clicks of the last 30 days."""
     link_ids = list(filter_links(request, scope).values_list("pk", flat=True))
     response = StreamingHttpResponse(stream_csv(scope, link_ids), content_type="text/csv; charset=utf-8")
@@ -52,12 +45,13 @@ def export(request: HttpRequest, scope: LinkScope) -> StreamingHttpResponse:
 
 async def stream_csv(scope: LinkScope, link_ids: list[int]) -> AsyncIterator[bytes]:
     """Yield the header line, then EXPORT_ROWS links at a time, each part read after the previous one was sent."""
-    yield BYTE_ORDER_MARK + format_csv([[*(column.name for column in COLUMNS), *EXPORT_ONLY_COLUMNS]])
+    yield (BYTE_ORDER_MARK + format_csv([[*(column.name for column in COLUMNS), *EXPORT_ONLY_COLUMNS]])).encode()
     for first in range(0, len(link_ids), EXPORT_ROWS):
-        yield await sync_to_async(build_csv_part)(scope, link_ids[first : first + EXPORT_ROWS])
+        part = await sync_to_async(build_csv_part)(scope, link_ids[first : first + EXPORT_ROWS])
+        yield part.encode()
 
 
-def build_csv_part(scope: LinkScope, link_ids: list[int]) -> bytes:
+def build_csv_part(scope: LinkScope, link_ids: list[int]) -> str:
     """Build the lines of the links with these ids, in this order."""
     related = ("tags", "scripts", "attached__conversion")
     rows = scope.datapoints().prefetch_related(*related).in_bulk(link_ids)
@@ -66,18 +60,11 @@ def build_csv_part(scope: LinkScope, link_ids: list[int]) -> bytes:
     return format_csv(
         (
             *(column.write(row) for column in COLUMNS),
-            counted.get("clicks", 0), counted.get("unique_clicks", 0), tracking_url(row),
+            counted.get("clicks", 0), counted.get("unique_clicks", 0), build_tracking_url(row),
         )
         for row in listed
         for counted in [counts.get(row.pk, {})]
     )  # fmt: skip
-
-
-def format_csv(rows: Iterable[Iterable[object]]) -> bytes:
-    """Format rows as CSV, with escaped cells."""
-    out = io.StringIO()
-    csv.writer(out).writerows([escape_cell(str(value)) for value in row] for row in rows)
-    return out.getvalue().encode()
 
 
 @links_page("list", may="edit")
@@ -100,7 +87,7 @@ def read_upload(request: HttpRequest) -> str:
     """Read the uploaded file or the text field. Raises ValidationError for a file that is too large."""
     file = request.FILES.get("file")
     if file is None:
-        return request.POST.get("text", "").removeprefix("\ufeff")
+        return request.POST.get("text", "").removeprefix(BYTE_ORDER_MARK)
     if (file.size or 0) > MAX_IMPORT_BYTES:
         raise ValidationError(
             f"A file may have at most {MAX_IMPORT_BYTES // 1_000_000} MB. Split it into several. Nothing was imported."
@@ -130,7 +117,7 @@ def import_lines(scope: LinkScope, text: str) -> tuple[int, LineErrors]:
 def read_cells(line: dict[Any, Any]) -> dict[str, str]:
     """Read the cells of a line by their columns' names in lower case."""
     return {
-        str(name or "").strip().lower(): unescape_cell(value) if isinstance(value, str) else ""
+        str(name or "").strip().lower(): unescape_formula(value.strip()) if isinstance(value, str) else ""
         for name, value in line.items()
     }
 

@@ -18,10 +18,10 @@ from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
-from accounts.api.base import BoundedJSONParser
-from accounts.limits import DEFAULT_LIMITS, load_account_limit
+from accounts.account_limits import DEFAULT_LIMITS, load_account_limit
+from accounts.api.management_view import BoundedJSONParser
+from accounts.security.rate_limits import RateLimit, count_request
 from reports.clickport.errors import MAX_BODY_BYTES, KeyForbidden, build_error_body, handle_error
-from reports.request_limits import count_and_check
 from sites import site_cache
 from sites.site_config import KeyConfig
 
@@ -70,8 +70,9 @@ class KeyRateThrottle(BaseThrottle):
 
     def allow_request(self, request: Any, view: Any) -> bool:
         site = site_cache.get_site(request.auth.site_id)
-        limit = load_account_limit(site.account_id, "clickport_per_minute") if site else DEFAULT_PER_MINUTE
-        self.retry_after = count_and_check("clickport", str(request.auth.key_id), limit, clock.now()).retry_after
+        maximum = load_account_limit(site.account_id, "clickport_per_minute") if site else DEFAULT_PER_MINUTE
+        limit = RateLimit("clickport", maximum, 60)
+        self.retry_after = count_request(limit, str(request.auth.key_id), clock.now()).retry_after
         return self.retry_after == 0
 
     def wait(self) -> float:

@@ -7,24 +7,22 @@ scroll depth and engagement. Metrics and dimensions that Clickport does not have
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from decimal import Decimal
 from typing import Any
 
 from reports.query.dimensions import DIMENSIONS
 from reports.query.errors import QueryRefused, join_names, quote_value
 from reports.query.metrics import METRICS
-from sites.amounts import round_amount
+from sites.amounts import round_amount, round_half_up
 
 JsonValue = int | float | str | None
 
 
 def round_integer(value: Any) -> int:
-    """Round half up, unlike Python's `round`; None is 0."""
-    return int(Decimal(str(value or 0)).quantize(Decimal(1), "ROUND_HALF_UP"))
+    return int(round_half_up(value))
 
 
 def round_hundredth(value: Any) -> float:
-    return float(Decimal(str(value or 0)).quantize(Decimal("0.01"), "ROUND_HALF_UP"))
+    return float(round_half_up(value, 2))
 
 
 METRIC_NAMES = {

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from dateutil.relativedelta import relativedelta
+
 from accounts.validators import list_zone_names
 from reports.clicky.outputs import ClickyError
 from reports.query import Period, QueryRefused
@@ -112,5 +114,5 @@ def parse_calendar_date(text: str) -> FirstAndLast:
         return date(year, month, day), date(year, month, day)
     if month:
         first = date(year, month, 1)
-        return first, find_month_start(first + 31 * DAY, 0) - DAY
+        return first, first + relativedelta(months=1, days=-1)
     return date(year, 1, 1), date(year, 12, 31)

@@ -7,9 +7,7 @@ hour, midnight first. A rejected request is one sentence (`ClickyError`), mostly
 
 from __future__ import annotations
 
-import csv
 import html
-import io
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -17,6 +15,8 @@ from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 import orjson
+
+from reports.spreadsheets import format_csv
 
 Item = dict[str, Any]
 NON_XML_CHARACTERS = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -78,7 +78,7 @@ def build_json_items(block: TypeBlock, day: DateEntry) -> list[Item]:
 
 def parse_json_number(text: str) -> int | float | str:
     """Return a number instead of its text: clients that draw hours search their maximum and skip text."""
-    if not is_number(text):
+    if re.fullmatch(r"-?\d+(\.\d+)?", text, re.ASCII) is None:
         return text
     return float(text) if "." in text else int(text)
 
@@ -149,11 +149,8 @@ def render_csv(result: StatsResult) -> bytes:
     """Write one table: type, date, then every field that occurs; an hourly block has one row per hour."""
     rows = [row for block in result for row in build_csv_rows(block)]
     names = list(dict.fromkeys(name for row in rows for name in row)) or ["type", "date"]
-    out = io.StringIO()
-    writer = csv.DictWriter(out, names, restval="", lineterminator="\r\n")
-    writer.writeheader()
-    writer.writerows({name: escape_formula(value) for name, value in row.items()} for row in rows)
-    return out.getvalue().encode(errors="replace")
+    lines = ([decode_html(row.get(name, "")) for name in names] for row in rows)
+    return format_csv([names, *lines]).encode(errors="replace")
 
 
 def build_csv_rows(block: TypeBlock) -> Iterable[Item]:
@@ -178,16 +175,6 @@ def flatten_item(item: Item) -> Item:
         else:
             flattened[name] = ", ".join(map(decode_html, value)) if isinstance(value, list) else value
     return flattened
-
-
-def escape_formula(value: object) -> str:
-    """Return the value as text that a spreadsheet does not run as a formula."""
-    text = decode_html(value)
-    return f"'{text}" if text[:1] in ("=", "+", "@", "\t", "\r") or (text[:1] == "-" and not is_number(text)) else text
-
-
-def is_number(text: str) -> bool:
-    return re.fullmatch(r"-?\d+(\.\d+)?", text, re.ASCII) is not None
 
 
 RENDERERS = {"xml": render_xml, "json": render_json, "php": render_php, "csv": render_csv}

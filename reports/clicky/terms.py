@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
 from reports.query.vocabulary import find_canonical_value, find_country, format_country, format_language
+from sites.amounts import round_half_up
 
 UNKNOWN = "Unknown"
 BROWSER_TITLES = {"Chrome": "Google Chrome"}  # the others have the same name here and there
@@ -140,9 +140,9 @@ def format_seconds(seconds: float) -> str:
 
 def format_integer(value: Any) -> str:
     """Format a number without decimals, rounded half up; None is 0."""
-    return str(Decimal(str(value or 0)).quantize(Decimal(1), "ROUND_HALF_UP"))
+    return str(round_half_up(value))
 
 
 def format_tenth(value: Any) -> str:
     """Format a number with one decimal, rounded half up; None is 0."""
-    return str(Decimal(str(value or 0)).quantize(Decimal("0.1"), "ROUND_HALF_UP"))
+    return str(round_half_up(value, 1))

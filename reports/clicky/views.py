@@ -12,15 +12,16 @@ from django.utils import timezone as clock
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
-from accounts.limits import DEFAULT_LIMITS, load_account_limit
+from accounts.account_limits import DEFAULT_LIMITS, load_account_limit
 from accounts.security.client_ip import get_client_key
+from accounts.security.rate_limits import RateLimit, RequestCount, count_request
 from reports.clicky import outputs
 from reports.clicky.outputs import ClickyError
 from reports.clicky.result_links import ResultLinks
 from reports.clicky.stats_request import find_site, parse_request
 from reports.clicky.types import build_result
-from reports.request_limits import RateLimitResult, count_and_check
 from tracking.store import StoreError
+from tracking.web import JAVASCRIPT
 
 PER_MINUTE = DEFAULT_LIMITS["clicky_per_minute"]  # requests of one address
 SCRIPT_NAME = re.compile(r"[A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*|\[\d+\])*", re.ASCII)
@@ -36,17 +37,17 @@ def stats(request: HttpRequest, version: int = 4) -> HttpResponse:
         return allow_all_origins(HttpResponse(status=204))
     params = read_parameters(request)
     now, output = clock.now(), choose_output(params)
-    allowance: RateLimitResult | None = None
+    allowance: RequestCount | None = None
     try:
         site = find_site(params)
         allowance = take_allowance(request, now, load_account_limit(site.account_id, "clicky_per_minute"))
-        if allowance.spent:
+        if allowance.retry_after:
             return build_limit_response(output, params, allowance)
         links = ResultLinks(f"{request.scheme}://{request.get_host()}", site)
         body = outputs.RENDERERS[output](build_result(parse_request(site, params, now, links)))
     except ClickyError as error:
         allowance = allowance or take_allowance(request, now, PER_MINUTE)
-        if allowance.spent:
+        if allowance.retry_after:
             return build_limit_response(output, params, allowance)
         body = outputs.render_error(str(error), output)
     except StoreError as error:
@@ -71,19 +72,19 @@ def choose_output(params: Mapping[str, str]) -> str:
     return "json" if params.get("json_callback") or params.get("json_var") else "xml"
 
 
-def take_allowance(request: HttpRequest, now: datetime, maximum: int) -> RateLimitResult:
-    return count_and_check("clicky", get_client_key(request), maximum, now)
+def take_allowance(request: HttpRequest, now: datetime, maximum: int) -> RequestCount:
+    return count_request(RateLimit("clicky", maximum, 60), get_client_key(request), now)
 
 
-def build_limit_response(output: str, params: Mapping[str, str], allowance: RateLimitResult) -> HttpResponse:
-    sentence = f"Too many requests: at most {allowance.limit} per minute."
+def build_limit_response(output: str, params: Mapping[str, str], allowance: RequestCount) -> HttpResponse:
+    sentence = f"Too many requests: at most {allowance.maximum} per minute."
     response = build_response(outputs.render_error(sentence, output), output, params, allowance, 429)
     response["Retry-After"] = str(allowance.retry_after)
     return response
 
 
 def build_response(
-    body: bytes, output: str, params: Mapping[str, str], allowance: RateLimitResult | None, status: int = 200
+    body: bytes, output: str, params: Mapping[str, str], allowance: RequestCount | None, status: int = 200
 ) -> HttpResponse:
     """Build the response with its headers, wrapped into a script if the parameters request that."""
     content_type = outputs.CONTENT_TYPES[output]
@@ -92,8 +93,8 @@ def build_response(
     response = allow_all_origins(HttpResponse(body, content_type=content_type, status=status))
     response["Cache-Control"] = "no-store"
     response["X-Content-Type-Options"] = "nosniff"
-    if allowance is not None and allowance.limit:
-        response["X-RateLimit-Limit"] = str(allowance.limit)
+    if allowance is not None and allowance.maximum:
+        response["X-RateLimit-Limit"] = str(allowance.maximum)
         response["X-RateLimit-Remaining"] = str(allowance.remaining)
     return response
 
@@ -104,7 +105,7 @@ def wrap_script(body: bytes, params: Mapping[str, str], content_type: str) -> tu
     A name that is not a JavaScript name is ignored, so that nobody can inject a script.
     """
     callback, variable = params.get("json_callback", ""), params.get("json_var", "")
-    script = "application/javascript; charset=utf-8"
+    script = JAVASCRIPT.decode()
     body = body.replace(b"\xe2\x80\xa8", b"\\u2028").replace(b"\xe2\x80\xa9", b"\\u2029")
     if is_script_name(callback):
         return callback.encode() + b"(" + body + b");", script

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from email.mime.image import MIMEImage
 
@@ -12,10 +11,10 @@ from django.urls import reverse
 from PIL import Image, ImageDraw
 
 from accounts.branding import DEFAULT_BRAND, Brand, load_brand
-from accounts.mail import join_lines
+from accounts.mail import join_to_line
 from reports.digests.content import SiteDigest
 from reports.digests.models import DigestSubscription
-from reports.formatting import escape_cell
+from reports.spreadsheets import BYTE_ORDER_MARK, format_csv
 
 MAX_FULL_SITES = 3  # sites that are reported in full; the others get one line each
 CHART_WIDTH, CHART_HEIGHT, CHART_GAP = 1120, 240, 8  # pixels: twice the size in the mail, for sharp screens
@@ -40,7 +39,7 @@ def build_message(subscription: DigestSubscription, digests: list[SiteDigest]) -
     context = {"digests": digests[:MAX_FULL_SITES], "others": digests[MAX_FULL_SITES:], "brand": brand, "stop": stop}
     names = ", ".join(str(digest.site) for digest in digests[:2]) + (" …" if len(digests) > 2 else "")
     mail = DigestEmail(
-        subject=join_lines(f"{names}: {digests[0].span}"),
+        subject=join_to_line(f"{names}: {digests[0].span}"),
         body=render_to_string("digests/digest.txt", context),
         from_email=brand.sender,
         to=[subscription.user.email],
@@ -50,7 +49,7 @@ def build_message(subscription: DigestSubscription, digests: list[SiteDigest]) -
     for digest in digests[:MAX_FULL_SITES]:
         mail.attach(build_chart_attachment(digest, brand))
     if subscription.attach_csv:
-        mail.attach("report.csv", format_csv(digests), "text/csv")
+        mail.attach("report.csv", build_csv(digests), "text/csv")
     return mail
 
 
@@ -79,15 +78,11 @@ def build_chart_attachment(digest: SiteDigest, brand: Brand) -> MIMEImage:
     return image
 
 
-def format_csv(digests: list[SiteDigest]) -> str:
-    """Write all sites' key figures and top rows as CSV, formulas escaped, with a byte order mark for Excel."""
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(["site", "report", "name", "value"])
+def build_csv(digests: list[SiteDigest]) -> str:
+    """Build a CSV file of all sites' key figures and top rows."""
+    rows: list[tuple[object, ...]] = [("site", "report", "name", "value")]
     for digest in digests:
-        for line in digest.key_figures:
-            writer.writerow([escape_cell(str(digest.site)), "headline", line.label, line.formatted.exact])
-        for label, rows in digest.panels:
-            for row in rows:
-                writer.writerow([escape_cell(str(digest.site)), label, escape_cell(row["value"]), row["count"]])
-    return "\ufeff" + out.getvalue()
+        site = str(digest.site)
+        rows += [(site, "key figures", line.label, line.formatted.exact) for line in digest.key_figures]
+        rows += [(site, label, row["value"], row["count"]) for label, panel in digest.panels for row in panel]
+    return BYTE_ORDER_MARK + format_csv(rows)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -11,6 +10,7 @@ from typing import Any
 from django.conf import settings
 
 from reports.query.errors import QueryRefused, QueryStopped
+from tracking.store import StoreError
 
 DEFAULTS: dict[str, Any] = {
     "max_execution_time": 30,
@@ -22,25 +22,17 @@ DEFAULTS: dict[str, Any] = {
     "join_use_nulls": 0,
     "transform_null_in": 0,
 }
-EXPLANATIONS_BY_ERROR: tuple[tuple[str, type[QueryRefused], str], ...] = (
-    ("TIMEOUT_EXCEEDED", QueryStopped,
+EXPLANATIONS_BY_CODE: tuple[tuple[int, type[QueryRefused], str], ...] = (
+    (159, QueryStopped,  # TIMEOUT_EXCEEDED
      "The query took longer than {max_execution_time} seconds and was stopped; ask about a shorter period."),
-    ("MEMORY_LIMIT_EXCEEDED", QueryStopped,
+    (241, QueryStopped,  # MEMORY_LIMIT_EXCEEDED
      "The query needed more than {megabytes:,} MB of memory and was stopped; ask about a shorter period or fewer "
      "dimensions."),
-    ("TOO_MANY_ROWS", QueryStopped,
+    (158, QueryStopped,  # TOO_MANY_ROWS
      "The query would read more than {max_rows_to_read:,} rows and was not started; ask about a shorter period."),
-    ("CANNOT_COMPILE_REGEXP", QueryRefused,
+    (427, QueryRefused,  # CANNOT_COMPILE_REGEXP
      "A value of “matches” is not a regular expression (RE2 syntax, without look-around and back-references)."),
 )  # fmt: skip
-ERROR_NAMES = {
-    "159": "TIMEOUT_EXCEEDED",
-    "241": "MEMORY_LIMIT_EXCEEDED",
-    "158": "TOO_MANY_ROWS",
-    "427": "CANNOT_COMPILE_REGEXP",
-}
-ERROR_CODE = re.compile(r"\bcode:? (\d+)", re.I)
-
 
 _max_cores: ContextVar[int] = ContextVar("max_cores", default=0)  # of one statement; 0 = all there are
 
@@ -61,13 +53,11 @@ def query_settings() -> dict[str, Any]:
     return {**DEFAULTS, **cores, **getattr(settings, "QUERY_LIMITS", {})}
 
 
-def explain_error(error: Exception) -> QueryRefused | None:
+def explain_error(error: StoreError) -> QueryRefused | None:
     """Return a store's error as a QueryRefused; None if the error is not about the query."""
-    text = f"{error} {error.__cause__ or ''}"
-    names = {ERROR_NAMES.get(code, "") for code in ERROR_CODE.findall(text)}
     limits = query_settings()
-    for name, refusal, template in EXPLANATIONS_BY_ERROR:
-        if name in text or name in names:
+    for code, refusal, template in EXPLANATIONS_BY_CODE:
+        if code in error.codes:
             sentence = template.format(megabytes=limits["max_memory_usage"] // 1_000_000, **limits)
             return refusal(sentence, "where" if refusal is QueryRefused else "")
     return None

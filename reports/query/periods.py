@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from dateutil.relativedelta import relativedelta
+
 from accounts.validators import list_zone_names
 from reports.query.errors import QueryRefused, join_names, quote_value
 
@@ -43,21 +45,9 @@ def find_day_start(day: date, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, time(), tzinfo=zone).astimezone(UTC)
 
 
-def shift_months_back(day: date, months: int) -> date:
-    """Return the same day that many months earlier, or the last day of a month that has no such day."""
-    index = day.year * 12 + day.month - 1 - months
-    year, month = divmod(index, 12)
-    for last in (day.day, 30, 29, 28):
-        try:
-            return date(year, month + 1, min(day.day, last))
-        except ValueError:
-            continue
-    raise AssertionError("every month has 28 days")
-
-
 def find_month_start(day: date, months: int) -> date:
     """Return the first day of the month that many months before that of `day`."""
-    return shift_months_back(day.replace(day=1), months)
+    return day + relativedelta(months=-months, day=1)
 
 
 def find_monday(day: date) -> date:
@@ -193,7 +183,7 @@ def find_comparison_period(period: Period, comparison: str | Period, now: dateti
     if isinstance(comparison, Period):
         return comparison
     if comparison == "year":
-        return shift_days(period, lambda day: shift_months_back(day, 12), now)
+        return shift_days(period, lambda day: day - relativedelta(years=1), now)
     if not period.is_days():
         length = period.end - period.start
         shift = length if comparison == "previous" else WEEK * -(-length // WEEK)

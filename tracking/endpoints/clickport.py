@@ -6,12 +6,12 @@ trusted keys a `timestamp`, an `ip` and a `user_agent` of the visitor. Requests 
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 import orjson
 
 from accounts.security.client_ip import get_rate_limit_key
+from accounts.security.rate_limits import RateLimit, count_request
 from sites import site_cache
 from sites.site_cache import KeyConfig
 from sites.site_config import SiteConfig
@@ -19,46 +19,11 @@ from tracking import ingestion
 from tracking.endpoints.clickport_fields import BadEvent, find_page_host, parse_event, to_text
 from tracking.endpoints.common import find_visitor_address
 from tracking.event import Event, Rejection
-from tracking.state import shared_redis
 from tracking.web import EndpointRequest, Reply
 
-MAX_ADDRESSES = 100_000
-MAX_PER_MINUTE = 60
+EVENT_LIMIT = RateLimit("event", 60, 60)  # events of one client
 MAX_BATCH_SIZE = 500
 JSON = b"application/json"
-
-
-class PerMinute:
-    """Counts requests per client (IPv6: per /64) and minute; with Redis, of all processes together."""
-
-    def __init__(self, name: str, max_requests: int) -> None:
-        self.name, self.max_requests = name, max_requests
-        self.minute = 0
-        self.counts: dict[str, int] = {}
-
-    def allows(self, address: str, now: datetime) -> bool:
-        """Count a request; return False once the address exceeds its limit."""
-        minute, address = int(now.timestamp()) // 60, get_rate_limit_key(address)
-        shared_count = shared_redis.run_or_none(lambda client: self._count(client, f"{address}:{minute}"))
-        if shared_count is not None:
-            return shared_count <= self.max_requests
-        if minute != self.minute or len(self.counts) > MAX_ADDRESSES:
-            self.minute, self.counts = minute, {}
-        count = self.counts[address] = self.counts.get(address, 0) + 1
-        return count <= self.max_requests
-
-    def _count(self, client: Any, key: str) -> int:
-        pipe = client.pipeline(transaction=False)
-        pipe.incr(f"footfall:limit:{self.name}:{key}")
-        pipe.expire(f"footfall:limit:{self.name}:{key}", 120)
-        return int(pipe.execute()[0])
-
-    def forget(self) -> None:
-        """Delete all counts (tests)."""
-        self.counts.clear()
-
-
-limit = PerMinute("event", MAX_PER_MINUTE)
 
 
 def answer_event(request: EndpointRequest) -> Reply:
@@ -117,8 +82,10 @@ def receive_event(
 ) -> dict[str, Any]:
     """Record one event and return its result for the response."""
     trusted = bool(key and key.trusted)
-    if not trusted and not limit.allows(find_visitor_address(request, site), request.now):
-        return build_drop_result(ingestion.reject_request(site.site_id, "rate_limit", request.now))
+    if not trusted:
+        client = get_rate_limit_key(find_visitor_address(request, site))
+        if count_request(EVENT_LIMIT, client, request.now).retry_after:
+            return build_drop_result(ingestion.reject_request(site.site_id, "rate_limit", request.now))
     try:
         hit = parse_event(request, site, data, bool(key), trusted)
     except BadEvent as error:

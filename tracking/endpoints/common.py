@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from urllib.parse import parse_qsl
 
-from accounts.security.client_ip import is_in_networks
+from accounts.security.client_ip import find_client_address, is_in_networks
 from sites.amounts import Amount, parse_amount
 from sites.site_config import SiteConfig
-from tracking.client_address import resolve_visitor_address
 from tracking.event import Hit
 from tracking.pipeline.page import is_absolute, split_address
 from tracking.web import EndpointRequest, Fields
@@ -48,11 +47,11 @@ def find_visitor_address(request: EndpointRequest, site: SiteConfig | None) -> s
     """Return the visitor's IP address, from X-Forwarded-For where the operator's or this site's proxies sent it."""
     forwarded = request.headers.get("x-forwarded-for", "")
     if not forwarded:
-        return resolve_visitor_address(request.peer, "")
+        return find_client_address(request.peer, "")
     proxies = site.proxy_networks if site else ()
     secret = bool(site and site.proxy_secret and request.secret == site.proxy_secret)
     is_trusted = (lambda address: is_in_networks(address, proxies)) if proxies else None
-    return resolve_visitor_address(request.peer, forwarded, is_trusted, int(secret))
+    return find_client_address(request.peer, forwarded, is_trusted, int(secret))
 
 
 def build_page_url(href: str, host: str, referer: str) -> str:

@@ -7,7 +7,6 @@ off) and what `clicky.log` without a type is (`untyped_log`).
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from sites import onsite_tokens
@@ -15,6 +14,7 @@ from sites.settings_fields import UNTYPED_VIEW
 from sites.site_config import SiteConfig
 from tracking.endpoints import heatmap
 from tracking.event import Event
+from tracking.web import write_tracker_call
 
 STOP_REASONS = frozenset({"unknown_site", "opted_out", "over_quota", "do_not_track"})
 
@@ -50,7 +50,4 @@ def build_settings_script(
     site: SiteConfig | None, dropped: str, event: Event | None, consent: bool, osa_token: str = ""
 ) -> str:
     """Build the script that passes the settings to the tracker on the page."""
-    text = json.dumps(build_settings(site, dropped, event, consent, osa_token), separators=(",", ":")).replace(
-        "<", "\\u003c"
-    )
-    return f"if(window._cgen&&_cgen.on){{_cgen.on({text})}}"
+    return write_tracker_call("on", build_settings(site, dropped, event, consent, osa_token))

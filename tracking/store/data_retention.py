@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
+from dateutil.relativedelta import relativedelta
+
 from tracking.store import client
 from tracking.store.corrections import WAIT_FOR_MUTATION, get_local_table
 from tracking.store.migrate import list_nodes
@@ -16,13 +18,14 @@ MONTHLY_TABLES = (
     "touched", "rollup_days", "rollup_quarters", "rollup_visitors", "rollup_devices", "rollup_seen",
 )  # fmt: skip
 
+MAX_MONTHS = 1_200  # a century; no event is older
 MAX_SITES_PER_STATEMENT = 2_000  # one statement lists them up to four times
 
 
 def find_oldest_month(months: int, now: datetime) -> int:
     """Return the oldest month a site stores, as yyyymm: `months` full months before the current one."""
-    index = now.year * 12 + now.month - 1 - months
-    return index // 12 * 100 + index % 12 + 1
+    oldest = now - relativedelta(months=min(months, MAX_MONTHS))
+    return oldest.year * 100 + oldest.month
 
 
 def keep_months(months: Mapping[int, int], now: datetime) -> int:

@@ -6,7 +6,12 @@ import re
 
 
 class StoreError(Exception):
-    """The store could not carry out a statement; the text is a sentence for people."""
+    """The store could not carry out a statement; the text is a sentence for people.
+
+    `codes`: ClickHouse's numbers of the error, by which the query engine explains those about limits of a query.
+    """
+
+    codes: frozenset[int] = frozenset()
 
 
 class StoreAway(StoreError):
@@ -25,6 +30,7 @@ BAD_ROWS_PATTERN = re.compile(
     r"CANNOT_PARSE|INCORRECT_DATA|CANNOT_READ_ALL_DATA|TYPE_MISMATCH|CANNOT_CONVERT_TYPE|DECIMAL_OVERFLOW"
     r"|ARGUMENT_OUT_OF_BOUND|VALUE_IS_OUT_OF_RANGE|TOO_DEEP|Code: (?:6|25|26|27|33|38|41|53|69|70|72|117|407|441)\."
 )
+CODE_PATTERN = re.compile(r"\bcode:? (\d+)", re.I)
 # (pattern of ClickHouse's message, our sentence, whether waiting may help)
 EXPLANATIONS: tuple[tuple[str, str, bool], ...] = (
     (r"already active in a separate process|Cannot lock file|CANNOT_OPEN_FILE.*status|different path|Code: 76\b",
@@ -49,8 +55,15 @@ EXPLANATIONS: tuple[tuple[str, str, bool], ...] = (
 
 
 def explain_error(error: BaseException, where: str) -> StoreError:
-    """Return a ClickHouse error as a StoreError; an unknown one keeps the first line of its message."""
+    """Return a ClickHouse error as a StoreError with its codes."""
     message = f"{error} {error.__cause__ or ''}"
+    explained = _explain_message(message, where)
+    explained.codes = frozenset(map(int, CODE_PATTERN.findall(message)))
+    return explained
+
+
+def _explain_message(message: str, where: str) -> StoreError:
+    """Return the error of a message; an unknown one keeps its first line."""
     for pattern, explanation, away in EXPLANATIONS:
         if re.search(pattern, message, re.S):
             return (StoreAway if away else StoreError)(

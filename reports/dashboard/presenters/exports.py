@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import re
 from collections.abc import Iterable
@@ -13,29 +11,16 @@ from xml.etree import ElementTree
 from django.http import HttpResponse
 from django.utils.text import get_valid_filename
 
-FORMULA = re.compile(r"^\s*[=+\-@\t\r\n]|^[\t\r\n]")
+from reports.spreadsheets import BYTE_ORDER_MARK, format_csv
+
 NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 MAX_FILENAME_LENGTH = 100
 Rows = Iterable[dict[str, Any]]
 
 
-def escape_formula(value: Any) -> Any:
-    """Return the value with an apostrophe before it where a spreadsheet would run it as a formula.
-
-    Only text is changed; numbers stay numbers.
-    """
-    if isinstance(value, str) and FORMULA.search(value):
-        return f"'{value}"
-    return value
-
-
 def write_csv(columns: tuple[str, ...], rows: Rows) -> str:
-    """Return the rows as CSV, with a byte order mark by which spreadsheets recognise UTF-8."""
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow([escape_formula(name) for name in columns])
-    writer.writerows([["" if row.get(name) is None else escape_formula(row[name]) for name in columns] for row in rows])
-    return "\ufeff" + out.getvalue()
+    """Return the rows as a CSV file."""
+    return BYTE_ORDER_MARK + format_csv([columns, *([row.get(name) for name in columns] for row in rows)])
 
 
 def write_json(columns: tuple[str, ...], rows: Rows) -> str:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from dateutil.relativedelta import relativedelta
+
 from reports.query.analyses.base import build_context, fetch_page
 from reports.query.context import QueryContext, to_milliseconds, write_instant
 from reports.query.errors import QueryRefused
@@ -46,8 +48,7 @@ def find_step(day: date, by: str) -> date:
 def shift_step(first: date, by: str, count: int = 1) -> date:
     """Return the first day of the step `count` later (or, if negative, earlier)."""
     if by == "month":
-        months = first.year * 12 + first.month - 1 + count
-        return date(months // 12, months % 12 + 1, 1)
+        return first + relativedelta(months=count)
     return first + timedelta(days=count * (7 if by == "week" else 1))
 
 

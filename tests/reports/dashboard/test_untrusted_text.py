@@ -1,4 +1,4 @@
-"""Everything on a page was written by a stranger: shown as text, linked only where safe, exported harmless."""
+"""Text of strangers: escaped on pages, linked only where safe, harmless in exports."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from django.utils import timezone
 
 from accounts.models import Account
 from reports.dashboard.panels import PANELS
-from reports.dashboard.presenters.exports import escape_formula, write_csv, write_xml
+from reports.dashboard.presenters.exports import write_csv, write_xml
 from reports.formatting import cut_middle, safe_link
 from reports.query.dimensions import DIMENSIONS
+from reports.spreadsheets import escape_formula, unescape_formula
 from sites.models import Site
 from sites.services import site_create
 from tests.support import event, record
@@ -76,7 +77,7 @@ def test_a_script_in_any_dimension_is_text_in_every_tab(evil, panel: str) -> Non
 
 
 @pytest.mark.parametrize("name", [*BROKEN_DOWN, "prop:plan", "tag:" + EVIL.replace("/", "")])
-def test_a_script_is_text_in_every_table_and_chip(evil, name: str) -> None:
+def test_a_script_is_text_in_every_table_and_filter_tag(evil, name: str) -> None:
     client, site = evil
     address = f"/sites/{site.pk}/details/{name}?period=today"
     html = ""
@@ -89,7 +90,7 @@ def test_a_script_is_text_in_every_table_and_chip(evil, name: str) -> None:
         harmless_page(client, address)
 
 
-def test_a_script_is_text_in_the_chips_of_the_overview(evil) -> None:
+def test_a_script_is_text_in_the_filter_tags_of_the_overview(evil) -> None:
     client, site = evil
     chosen = {"page": EVIL, "source": EVIL, "city": EVIL, "browser": EVIL}
     response = client.get(f"/sites/{site.pk}/", {"period": "today", **chosen})
@@ -104,21 +105,29 @@ def test_a_script_is_text_on_every_page(evil, path: str) -> None:
     harmless_page(client, f"/sites/{site.pk}/{path}?period=today")
 
 
-def test_a_visitors_history_shows_words_as_words(evil) -> None:
+def test_a_script_is_text_in_a_visitors_history(evil) -> None:
     client, site = evil
     html = client.get(f"/sites/{site.pk}/visitors?period=today").content.decode()
     for address in set(re.findall(r'href="(/sites/\d+/visit(?:or)?s/\d+)"', html)):
         assert "&lt;script&gt;" in harmless_page(client, address)
 
 
-@pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", "\n=2", "=cmd|' /C calc'!A0"])
-def test_a_formula_loses_its_power(cell: str) -> None:
-    assert escape_formula(cell) == "'" + cell
+@pytest.mark.parametrize(
+    "cell", ["=1+1", "+1", "-1+1", "-A1", "@SUM(A1)", "\t=1", "\r=1", " =1", "\n=2", "=cmd|' /C calc'!A0"]
+)
+def test_formulas_are_escaped_in_exports(cell: str) -> None:
+    assert escape_formula(cell) == "'" + cell and unescape_formula("'" + cell) == cell
     rows = list(csv.reader(io.StringIO(write_csv(("page", "views"), [{"page": cell, "views": -5}]).lstrip("\ufeff"))))
     assert rows[1][0].startswith("'") and rows[1][1] == "-5"
 
 
-def test_every_file_says_what_the_table_says(evil, module_account: Account) -> None:
+@pytest.mark.parametrize("cell", ["-1", "-5.20", "-1,299.00", "-€5.00", "-12.5%", "", "a=b", "'tis", -5, None])
+def test_what_is_no_formula_stays_as_it_is(cell: str | int | None) -> None:
+    assert escape_formula(cell) == cell
+    assert unescape_formula(str(cell)) == str(cell)
+
+
+def test_every_export_format_has_the_tables_values(evil, module_account: Account) -> None:
     client, site = evil[0], make_evil_site(module_account, "more.example")
     at = timezone.now() - timedelta(minutes=1)
     record(event(site, "=HYPERLINK(1)", at=at, visitor="formula", host="example.com"))
@@ -132,7 +141,7 @@ def test_every_file_says_what_the_table_says(evil, module_account: Account) -> N
     assert response["Content-Disposition"].startswith("attachment") and response["X-Content-Type-Options"] == "nosniff"
 
 
-def test_xml_survives_characters_it_does_not_know() -> None:
+def test_characters_that_xml_does_not_allow_are_removed() -> None:
     assert ElementTree.fromstring(write_xml(("a",), [{"a": "x\x00\x0b\ud800y"}]))[0][0].text == "xy"
 
 
@@ -140,10 +149,10 @@ UNSAFE = ("javascript:alert(1)", "data:text/html,x", "//a.example", "http://[", 
 
 
 @pytest.mark.parametrize("url", ["https://a.example/x", *UNSAFE])
-def test_only_real_addresses_become_links(url: str) -> None:
+def test_only_http_urls_become_links(url: str) -> None:
     assert bool(safe_link(url)) is (url not in UNSAFE)
 
 
-def test_a_long_word_is_cut_in_its_middle() -> None:
+def test_a_long_text_is_cut_in_its_middle() -> None:
     cut = cut_middle("/" + "a" * 300 + "/end", 40)
     assert len(cut) == 40 and cut.startswith("/a") and cut.endswith("/end") and "…" in cut
