@@ -14,7 +14,7 @@ from reports.query import Period, Query, ask
 from reports.query.dimensions import DIMENSIONS
 from reports.query.metrics import METRICS
 from tests.reports.query.test_random_queries import same
-from tests.support import forget_traffic
+from tests.support import empty_store
 from tests.support.mapped_goals import MappedGoals
 from tests.support.naive_engine import events as naive
 from tests.support.naive_engine import metrics as naive_metrics
@@ -64,11 +64,11 @@ def make_events(dice: random.Random) -> list[dict[str, Any]]:
 def world(migrated_store: None) -> Iterator[naive.World]:
     from tracking import store
 
-    forget_traffic()
+    empty_store()
     events = make_events(random.Random(7))
     store.insert_rows("events", events)
     yield naive.World(events, DAY.start, DAY.end, ZoneInfo(ZONE), NOW, GOALS)
-    forget_traffic()
+    empty_store()
 
 
 def agree(world: naive.World, dimensions: tuple[str, ...], where: Any = None) -> None:
