@@ -40,6 +40,8 @@ from django.conf import settings
 from django.core.cache import caches
 from django.core.signals import request_started
 from django.db import transaction
+from django.template import Context, Template
+from django.test.signals import template_rendered
 
 # The same examples in every run, so that a change fails for what it did; "search" looks for new ones. A busy machine
 # is slow, which is no fault of what is tested.
@@ -93,6 +95,18 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     event_store.close()
     shutil.rmtree(DATA_DIR, ignore_errors=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def contexts_of_pages_alone(django_test_environment: None) -> None:
+    """A test client keeps the context of a page, and no copies of it for each template that the page includes."""
+
+    def render(template: Template, context: Context) -> str:
+        if context.template is template:
+            template_rendered.send(sender=template, template=template, context=context)
+        return template.nodelist.render(context)
+
+    Template._render = render  # type: ignore[method-assign]  # as `django_test_environment` does, and takes back
 
 
 migrating = ExitStack()

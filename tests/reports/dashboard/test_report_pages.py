@@ -10,6 +10,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from accounts.models import Account
 from goals.models import Segment
 from goals.services import goal_create, segment_create
 from reports.dashboard.panels import LAYOUTS, PANELS, SPREAD_LAYOUTS
@@ -17,27 +18,34 @@ from reports.dashboard.scope import ReportScope
 from reports.dashboard.state import read_state
 from reports.query import Period, Query, QueryRefused, ask_many
 from reports.query import ask as answer
-from tests.support import browse, event, read_html, record
+from sites.models import Site
+from sites.services import site_create
+from tests.support import browse, read_html
 from tracking.store import StoreError
 
 NOTHING = "cannot be shown"
 
 
 @pytest.fixture
-def inside(client: Client, alice) -> Client:
-    client.force_login(alice)
+def inside(client: Client, module_account: Account, module_caches: None) -> Client:
+    client.force_login(module_account.memberships.get().user)
     return client
 
 
-@pytest.fixture
-def busy(site, store):
+def make_busy_site(account: Account, domain: str) -> Site:
     """Today: three visitors from two countries on three pages."""
+    site = site_create(account=account, domain=domain, by_operator=True)
     now = timezone.now()
     browse(site, "/pricing", "/about", at=now - timedelta(minutes=2), visitor="a", country="EE", source="Google",
            channel="Organic Search", browser="Firefox", city="Tallinn")  # fmt: skip
     browse(site, "/pricing", at=now - timedelta(minutes=3), visitor="b", country="EE", source="Google")
     browse(site, "/blog", at=now - timedelta(minutes=4), visitor="c", country="DE", referrer="https://x.example/a?b=1")
     return site
+
+
+@pytest.fixture(scope="module")
+def busy(module_account: Account) -> Site:
+    return make_busy_site(module_account, "example.com")
 
 
 def page(client: Client, path: str) -> str:
@@ -201,13 +209,13 @@ def test_a_fragment_needs_only_a_few_database_queries(inside: Client, busy, djan
             part_of(inside, path, name)
 
 
-def test_links_built_for_many_values_equal_those_built_one_by_one(site, rf) -> None:
+def test_links_built_for_many_values_equal_those_built_one_by_one(busy, rf, module_caches) -> None:
     where = {"dimension": "country", "operator": "is", "value": ["EE"]}
-    kept = segment_create(site=site, name="Kept", filter=where, shared=True).pk
+    kept = segment_create(site=busy, name="Kept", filter=where, shared=True).pk
     asked = rf.get(
         f"/?period=30d&country=EE&page~contains=/blog&segment={kept}&tab.sources=campaigns&from=50&compare=year"
     )
-    state = read_state(asked, ReportScope(site=site), timezone.now(), "/sites/1/")
+    state = read_state(asked, ReportScope(site=busy), timezone.now(), "/sites/1/")
     for name, operator in (("country", "is"), ("page", "is_not"), ("prop:plan", "is")):
         link = state.build_filter_link(name, operator)
         for value in ("EE", "", "/a b&c=ü?%20~x#y", "<script>", "a+b"):
@@ -227,7 +235,7 @@ def test_htmx_gets_only_the_requested_fragment(inside: Client, busy) -> None:
     assert part.lstrip().startswith("<section") and "<html" not in part and "/blog" in part
 
 
-def test_a_segment_is_saved_from_the_filters_and_used(inside: Client, busy, alice) -> None:
+def test_a_segment_is_saved_from_the_filters_and_used(inside: Client, busy) -> None:
     back = f"/sites/{busy.pk}/?period=today&country=EE"
     inside.post(f"/sites/{busy.pk}/segments", {"name": "Estonians", "next": back, "shared": "1"})
     segment = Segment.objects.get()
@@ -253,14 +261,14 @@ def test_the_graph_has_a_table_and_a_description(inside: Client, busy) -> None:
     assert "As a table" in html and "the highest is" in html and html.count("<svg") > 7
 
 
-def test_the_list_of_sites_counts_visitors_online(inside: Client, busy) -> None:
+def test_the_list_of_sites_counts_visitors_online(inside: Client, module_account: Account) -> None:
+    make_busy_site(module_account, "busy.example")
     html = page(inside, "/sites")
     assert "3 now" in html and 'title="3"' in html
 
 
-def test_an_empty_panel_says_how_to_fill_it(inside: Client, site, store) -> None:
-    record(event(site, "/"))
-    assert "utm_campaign=spring" in page(inside, f"/sites/{site.pk}/?tab.sources=campaigns")
+def test_an_empty_panel_says_how_to_fill_it(inside: Client, busy) -> None:
+    assert "utm_campaign=spring" in page(inside, f"/sites/{busy.pk}/?tab.sources=campaigns")
 
 
 def test_the_theme_can_be_switched_without_scripts(inside: Client) -> None:

@@ -35,23 +35,31 @@ def one_of_each(site: Site, store: Any, alice: User) -> None:
     browse(site, "/a", "/b", at=timezone.now() - timedelta(hours=1), country="DE")
 
 
-def addresses(client: Client, page: str) -> set[str]:
+def read(client: Client, site: Site, *others: str) -> dict[str, str]:
+    """The pages of the site that open for the reader, and the others, which all do."""
+    answers = {path: client.get(path) for path in (*(f"/sites/{site.pk}/{page}" for page in PAGES), *others)}
+    opened = {path: answer for path, answer in answers.items() if answer.status_code == 200}
+    assert set(others) <= set(opened)
+    return {path: answer.content.decode().replace("&amp;", "&") for path, answer in opened.items()}
+
+
+def addresses(page: str, html: str) -> set[str]:
     """The paths of this host that a page leads to by GET."""
-    html = client.get(page).content.decode().replace("&amp;", "&")
     posts = set(FORM.findall(html))
     found = {urljoin(page, link) for link in LINK.findall(html) if link not in posts and not link.startswith("#")}
     kept = {urlsplit(link).path for link in found if not urlsplit(link).netloc}
     return {path for path in kept if not path.startswith(("/static/", "/brand.css", "/logout", "/theme"))}
 
 
-def posted(client: Client, page: str) -> set[str]:
-    html = client.get(page).content.decode()
-    return {urljoin(page, link) for link in FORM.findall(html)} - {"/logout", "/theme"}
+def links_of(pages: dict[str, str]) -> dict[str, str]:
+    """Where the pages lead, each with a page that does."""
+    return {link: page for page, html in pages.items() for link in addresses(page, html)}
 
 
-def opened(client: Client, site: Site) -> list[str]:
-    """The pages of the site that open for the reader."""
-    return [path for path in (f"/sites/{site.pk}/{page}" for page in PAGES) if client.get(path).status_code == 200]
+def walls(client: Client, pages: dict[str, str]) -> dict[str, str]:
+    """The links of the pages that do not open. The pages themselves have been opened."""
+    led = {link: page for link, page in links_of(pages).items() if link not in pages}
+    return {link: page for link, page in led.items() if client.get(link, follow=True).status_code in (403, 404)}
 
 
 @pytest.mark.parametrize("empty", [False, True], ids=["busy", "empty"])
@@ -59,28 +67,28 @@ def test_every_link_shown_to_a_guest_opens(site: Site, bob: User, empty: bool) -
     if empty:
         empty_store()
     client = log_in(bob)
-    pages = opened(client, site)
-    assert len(pages) >= 10
-    monitor = f"/sites/{site.pk}/uptime/{site.monitors.get().pk}"
-    led = {link: page for page in (*pages, monitor, "/sites", "/me", "/go") for link in addresses(client, page)}
-    walls = {link: page for link, page in led.items() if client.get(link, follow=True).status_code in (403, 404)}
-    assert walls == {}
+    pages = read(client, site, f"/sites/{site.pk}/uptime/{site.monitors.get().pk}", "/sites", "/me", "/go")
+    assert len(pages) >= 14
+    assert walls(client, pages) == {}
 
 
 def test_every_link_shown_to_the_owner_opens(site: Site, alice: User) -> None:
     client = log_in(alice)
-    led = {link: page for page in (*opened(client, site), "/sites", "/go") for link in addresses(client, page)}
-    walls = {link: page for link, page in led.items() if client.get(link, follow=True).status_code in (403, 404)}
-    assert walls == {}
-    assert {"/links", f"/sites/{site.pk}/settings", f"/sites/{site.pk}/uptime/new"} <= set(led)
+    pages = read(client, site, "/sites", "/go")
+    assert walls(client, pages) == {}
+    assert {"/links", f"/sites/{site.pk}/settings", f"/sites/{site.pk}/uptime/new"} <= set(links_of(pages))
 
 
 def test_a_guest_is_shown_no_form_that_is_rejected(site: Site, bob: User) -> None:
     client = log_in(bob)
     monitor = f"/sites/{site.pk}/uptime/{site.monitors.get().pk}"
-    pages = (*opened(client, site), monitor, f"/sites/{site.pk}/?country=DE", "/me", "/digests")
-    offered = {link: page for page in pages for link in posted(client, page)}
-    refused = {link: page for link, page in offered.items() if client.post(link).status_code in (403, 404)}
+    pages = read(client, site, monitor, f"/sites/{site.pk}/?country=DE", "/me", "/digests")
+    offered = {urljoin(page, link): page for page, html in pages.items() for link in FORM.findall(html)}
+    refused = {
+        link: page
+        for link, page in offered.items()
+        if link not in ("/logout", "/theme") and client.post(link).status_code in (403, 404)
+    }
     assert refused == {}
 
 
