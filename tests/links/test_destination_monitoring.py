@@ -1,6 +1,5 @@
 """Dead destinations of links are noticed, believed the second time, and told once; nobody else's links are asked."""
 
-import dataclasses
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,7 +11,6 @@ from sites.alerts.models import Alert, Channel, Delivery
 from sites.alerts.services import alerts_evaluate
 from sites.uptime.models import Monitor
 from tests.support.links import forget
-from tests.support.misbehaving_server import misbehaving
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
@@ -22,13 +20,6 @@ def fresh():
     forget()
     yield
     forget()
-
-
-@pytest.fixture
-def server(settings):
-    settings.ENV = dataclasses.replace(settings.ENV, allowed_outbound=("127.0.0.1/32",))
-    with misbehaving() as running:
-        yield running
 
 
 @pytest.fixture

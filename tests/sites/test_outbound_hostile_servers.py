@@ -1,7 +1,6 @@
 """Servers and addresses that mean harm: nothing but OutboundError comes of them, and no answer costs much memory."""
 
 import contextlib
-import dataclasses
 import gzip
 import socket
 import struct
@@ -23,13 +22,6 @@ from tests.support.misbehaving_server import misbehaving
 
 GIB = 1 << 30
 SHARED = [HealthCheck.function_scoped_fixture]
-
-
-@pytest.fixture
-def server(settings):
-    settings.ENV = dataclasses.replace(settings.ENV, allowed_outbound=("127.0.0.1/32",))
-    with misbehaving() as running:
-        yield running
 
 
 @contextlib.contextmanager

@@ -18,12 +18,6 @@ from tests.support.links import Browser, learn, store_now
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
 
 
-@pytest.fixture
-def owner(account: Account, alice: User) -> Program:
-    """Alice's programs."""
-    return master(account)
-
-
 def test_a_session_as_programs_make_it(owner: Program, account: Account) -> None:
     group = owner.post("/groups", {"name": "Spring", "preferred": True, "tags": [{"name": "mail"}]})
     assert group["uri"] == f"/groups/{group['id']}"

@@ -24,12 +24,6 @@ NOTHING = "cannot be shown"
 
 
 @pytest.fixture
-def inside(client: Client, alice) -> Client:
-    client.force_login(alice)
-    return client
-
-
-@pytest.fixture
 def busy(site, store):
     """Today: three visitors from two countries on three pages."""
     now = timezone.now()
