@@ -1,4 +1,4 @@
-# Everything a person or a machine does with the project. `make run` is the one to start with.
+# Commands of the project, for people and CI. Start with `make run`.
 VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
@@ -28,7 +28,7 @@ $(NODE_STAMP): static/package-lock.json
 build-static: $(NODE_STAMP) ## tracker, world map and vendored files, from their sources
 	cd static && npm run --silent build
 
-format-static: $(NODE_STAMP) ## format the scripts, mend what the linter can mend
+format-static: $(NODE_STAMP) ## format the scripts, fix what the linter can fix
 	cd static && npm run --silent format
 
 check-static:               ## format and lint of scripts; every built file is what its sources make

@@ -10,8 +10,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.http import HttpRequest
 
-from accounts.custom_domains.reserved import is_installation_host
-from accounts.host_names import normalize_host
+from accounts.host_names import is_installation_host, normalize_host
 from accounts.models import Account, Purpose
 from accounts.selectors import find_verified_claim, has_verified, list_verified_claims
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.forms.utils import flatatt
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 
 from accounts.models import Role
 from accounts.validators import list_zone_names
@@ -15,11 +19,33 @@ NEW_PASSWORD_INPUT = forms.PasswordInput(attrs={"autocomplete": "new-password"})
 LENGTH_HINT = "At least ten characters."
 
 
-def add_errors(form: forms.BaseForm, error: ValidationError) -> None:
-    """Add a service's ValidationError to the form: to its fields, and above the form what belongs to none of them."""
-    by_field = error.message_dict if hasattr(error, "error_dict") else {None: error.messages}
+def add_errors(form: forms.BaseForm, error: ValidationError, names: Mapping[str, str] | None = None) -> None:
+    """Add a service's ValidationError to the form: to its fields, and above the form what belongs to none of them.
+
+    `names` are the form's names of fields that have another name in the service.
+    """
+    by_field = error.message_dict if hasattr(error, "error_dict") else {"": error.messages}
     for field, messages in by_field.items():
-        form.add_error(field if field in form.fields else None, messages)
+        name = (names or {}).get(field, field)
+        form.add_error(name if name in form.fields else None, messages)
+
+
+class TimezoneSelect(forms.Select):
+    """A list of time zones. For each option Django would render two templates: 20 ms for all 600."""
+
+    def render(self, name: str, value: Any, attrs: dict[str, Any] | None = None, renderer: Any = None) -> SafeString:
+        chosen = self.format_value(value)
+        options = format_html_join(
+            "\n", '<option value="{0}"{1}>{0}</option>',
+            ((zone, " selected" if zone in chosen else "") for zone, _ in self.choices),
+        )  # fmt: skip
+        attributes = flatatt(self.build_attrs(self.attrs, attrs))
+        return format_html('<select name="{}"{}>\n{}\n</select>', name, attributes, options)
+
+
+class TimezoneField(forms.ChoiceField):
+    def __init__(self, *, help_text: str = "") -> None:
+        super().__init__(label="Time zone", choices=TIMEZONE_CHOICES, widget=TimezoneSelect, help_text=help_text)
 
 
 class LoginForm(forms.Form):
@@ -62,7 +88,7 @@ class ProfileForm(forms.Form):
 
 class AccountForm(forms.Form):
     name = forms.CharField(label="Name", max_length=120)
-    timezone = forms.ChoiceField(label="Time zone", choices=TIMEZONE_CHOICES)
+    timezone = TimezoneField()
 
 
 class BrandForm(forms.Form):

@@ -1,9 +1,9 @@
 """Keys that people copy into other programs.
 
 There are two sorts. *Derived* keys (a site's `sitekey`, an account's `authkey`) must be readable again, because
-dialects return them in their answers; they are computed from SECRET_KEY, an owner and a generation number, so
-the database contains no readable key, and a new generation revokes the old key. *Random* keys (`ck_…`) are
-shown once and stored as a hash.
+dialects return them in their answers; they are computed from SECRET_KEY, an owner (a site's id, an account's seed) and
+a generation number, so the database contains no readable key, and a new generation revokes the old key. *Random* keys
+(`ck_…`) are shown once and stored as a hash.
 """
 
 import hashlib

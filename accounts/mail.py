@@ -17,7 +17,7 @@ UNSAFE_CHARACTERS = re.compile(r"[^\w\s&'’+-]")
 MAX_NAME_LENGTH = 60  # characters
 
 
-def join_lines(text: str) -> str:
+def join_to_line(text: str) -> str:
     """Join lines for a mail header: names may contain line breaks, headers may not."""
     return " ".join(text.split())
 
@@ -46,7 +46,7 @@ def send(*, to: str, template: str, brand: Brand, **context: Any) -> None:
     EmailMessage(subject=subject.strip(), body=body.strip() + "\n", from_email=brand.sender, to=[to]).send()
 
 
-def choose_brand_for_secret_link(brand: Brand, user: User) -> Brand:
+def choose_link_brand(brand: Brand, user: User) -> Brand:
     """Choose the brand whose host a secret link may name: `brand` if the user belongs to its account alone, else ours.
 
     Whoever controls the host can read the link, and with it open everything that the user can open. So operators and

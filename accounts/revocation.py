@@ -23,12 +23,13 @@ from accounts.models import Account, ExposedKey, Membership, Role
 class DependentAccess:
     """Access that depends on a membership and must end with it, such as API keys that the member created.
 
-    `ending(membership, leaves)` returns the objects to end: all of the member's if they leave the account, else those
-    that their present role and grants no longer permit. `end(object, now)` ends one. `label` is a plural: "API keys".
+    `find_ending(membership, is_leaving)` returns the objects to end: all of the member's if they leave the account, or
+    else those that their present role and grants no longer permit. `end(object, now)` ends one. `label` is a plural:
+    "API keys".
     """
 
     label: str
-    ending: Callable[[Membership, bool], Sequence[Any]]
+    find_ending: Callable[[Membership, bool], Sequence[Any]]
     end: Callable[[Any, datetime], None]
 
 
@@ -36,14 +37,14 @@ class DependentAccess:
 class SharedKeys:
     """Keys that everybody with enough access to an object can read.
 
-    `readable(membership)` returns (object id, name of the key) for all keys that the membership can read now;
-    `labels(account, ids)` returns the names of objects; `replace(account, object_id)` replaces the keys of one object.
+    `find_readable(membership)` returns (object id, name of the key) for all keys that the membership can read now;
+    `load_labels(account, ids)` returns the names of objects; `replace(account, object_id)` replaces the keys of one.
     """
 
     kind: str
     label: str
-    readable: Callable[[Membership], set[tuple[int, str]]]
-    labels: Callable[[Account, Collection[int]], dict[int, str]]
+    find_readable: Callable[[Membership], set[tuple[int, str]]]
+    load_labels: Callable[[Account, Collection[int]], dict[int, str]]
     replace: Callable[[Account, int], None]
     owners_only: bool = False
 
@@ -65,19 +66,23 @@ def register_shared_keys(keys: SharedKeys) -> None:
 
 def list_readable_keys(membership: Membership) -> ReadableKeys:
     """List all shared keys that the membership can read now."""
-    return {(keys.kind, number, name) for keys in SHARED_KEYS.values() for number, name in keys.readable(membership)}
+    return {
+        (keys.kind, object_id, name)
+        for keys in SHARED_KEYS.values()
+        for object_id, name in keys.find_readable(membership)
+    }
 
 
-def list_ending_access(membership: Membership, leaves: bool = True) -> list[tuple[str, list[str]]]:
+def list_ending_access(membership: Membership, is_leaving: bool = True) -> list[tuple[str, list[str]]]:
     """List what ends when the person leaves the account: (label, names) of every sort that they have any of."""
-    groups = ((access.label, [str(item) for item in access.ending(membership, leaves)]) for access in DEPENDENT_ACCESS)
-    return [(label, names) for label, names in groups if names]
+    found = ((access.label, access.find_ending(membership, is_leaving)) for access in DEPENDENT_ACCESS)
+    return [(label, [str(item) for item in items]) for label, items in found if items]
 
 
-def end_dependent_access(membership: Membership, *, leaves: bool, now: datetime) -> None:
+def end_dependent_access(membership: Membership, *, is_leaving: bool, now: datetime) -> None:
     """End the dependent access that the membership no longer permits."""
     for access in DEPENDENT_ACCESS:
-        for item in access.ending(membership, leaves):
+        for item in access.find_ending(membership, is_leaving):
             access.end(item, now)
 
 
@@ -92,8 +97,8 @@ def exposed_keys_add(*, membership: Membership, keys: ReadableKeys, now: datetim
     person = describe_person(membership)
     ExposedKey.objects.bulk_create(
         [
-            ExposedKey(account=membership.account, kind=kind, object_id=number, person=person, since=now)
-            for kind, number in sorted({(kind, number) for kind, number, _ in keys})
+            ExposedKey(account=membership.account, kind=kind, object_id=object_id, person=person, since=now)
+            for kind, object_id in sorted({(kind, object_id) for kind, object_id, _ in keys})
         ],
         ignore_conflicts=True,
     )
@@ -105,7 +110,7 @@ def revoke_lost_access(membership: Membership, now: datetime) -> Iterator[None]:
     before = list_readable_keys(membership)
     with transaction.atomic():
         yield
-        end_dependent_access(membership, leaves=False, now=now)
+        end_dependent_access(membership, is_leaving=False, now=now)
         exposed_keys_add(membership=membership, keys=before - list_readable_keys(membership), now=now)
 
 
@@ -129,10 +134,12 @@ def exposed_key_replace(*, exposed: ExposedKey, by: Membership) -> None:
 
 def format_exposed_keys(account: Account, rows: Sequence[ExposedKey]) -> list[str]:
     """Describe what each key belongs to: "Site keys of example.com"; by id if the object is gone."""
-    numbers: dict[str, set[int]] = {}
+    ids_by_kind: dict[str, set[int]] = {}
     for row in rows:
-        numbers.setdefault(row.kind, set()).add(row.object_id)
-    names = {kind: SHARED_KEYS[kind].labels(account, ids) for kind, ids in numbers.items() if kind in SHARED_KEYS}
+        ids_by_kind.setdefault(row.kind, set()).add(row.object_id)
+    names = {
+        kind: SHARED_KEYS[kind].load_labels(account, ids) for kind, ids in ids_by_kind.items() if kind in SHARED_KEYS
+    }
     return [
         f"{SHARED_KEYS[row.kind].label} of {names[row.kind].get(row.object_id, row.object_id)}"
         if row.kind in SHARED_KEYS

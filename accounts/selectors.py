@@ -25,7 +25,7 @@ def find_owner(account: Account) -> User | None:
 
 def list_verified_claims(purpose: str) -> QuerySet[HostClaim]:
     """Select all verified claims for a purpose."""
-    return HostClaim.objects.filter(purpose=purpose, proved__isnull=False)
+    return HostClaim.objects.filter(purpose=purpose, verified__isnull=False)
 
 
 def find_verified_claim(host: str, purpose: str) -> HostClaim | None:

@@ -55,7 +55,7 @@ def clean_brand(brand: dict[str, Any]) -> dict[str, str]:
     errors: dict[str, str] = {}
     for key, value in brand.items():
         text = str(value or "").strip()
-        error = checks[key](text) if key in checks else "There is no such setting."
+        error = checks[key](text) if key in checks else "Unknown setting."
         if error:
             errors[key] = error
         elif text:

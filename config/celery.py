@@ -23,8 +23,8 @@ from celery.worker import WorkController
 from django.conf import settings
 from django.utils.module_loading import import_string
 
-from config.database_outage_backoff import DatabaseOutageBackoff
-from config.schedule import PERIODIC_TASKS, PeriodicTask
+from config.outages import DatabaseOutageBackoff
+from config.periodic_tasks import PERIODIC_TASKS, PeriodicTask
 
 log = logging.getLogger(__name__)
 app = Celery("footfall")
@@ -55,7 +55,7 @@ def run_task(row: PeriodicTask) -> None:
     job = partial(function, now=now) if "now" in inspect.signature(function).parameters else function
     if row.is_guarded:
         if settings.REDIS_URL:
-            site_cache.catch_up()  # a separate worker has no thread that reloads changed sites
+            site_cache.load_changes()  # a separate worker has no thread that reloads changed sites
         max_duration, min_interval = timedelta(seconds=row.max_seconds), timedelta(seconds=row.min_interval)
         run_guarded(row.name, job, now=now, max_duration=max_duration, min_interval=min_interval)
     else:

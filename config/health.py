@@ -23,7 +23,7 @@ from django.http import HttpRequest, parse_cookie
 
 from accounts.operations.task_runs import summarize_runs
 from accounts.security.client_ip import normalize_address
-from config.schedule import PERIODIC_TASKS
+from config.periodic_tasks import PERIODIC_TASKS
 from tracking import geo, live, spool, store
 from tracking.web import Header, build_security_headers
 
@@ -37,7 +37,7 @@ _store_check: tuple[float, str] = (0.0, "not checked yet")
 _task_runs: tuple[float, dict[str, Any]] = (-TASK_RUNS_SECONDS, {})
 
 
-def record_beat(now: datetime) -> None:
+def record_heartbeat(now: datetime) -> None:
     """Record that beat and worker are alive (a periodic task)."""
     cache.set(BEAT_KEY, now.timestamp(), timeout=None)
 
@@ -49,7 +49,7 @@ def build_report(now: datetime) -> dict[str, Any]:
     store_error = check_store()
     warnings = [text for text in (spool_state.get("warning"), store_error) if text]
     if last_beat is not None and abs(now.timestamp() - last_beat) > MAX_SILENCE_SECONDS:
-        warnings.append("Celery's beat or worker is silent.")
+        warnings.append("Celery's beat or worker has not reported for a minute.")
     warnings += build_task_warnings(load_task_runs(), now)
     return {
         "status": "degraded" if warnings else "ok",

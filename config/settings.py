@@ -82,10 +82,10 @@ TEMPLATES = [
                 "tracking.geo.add_geography",
             ],
             "libraries": {
-                "links_access": "links.web.layout",
+                "links_access": "links.web.page_layout",
                 "script_modules": "config.serving.static_files",
                 "show": "reports.formatting",
-                "sites_access": "sites.access",
+                "sites_access": "sites.selectors",
             },
         },
     }
@@ -147,7 +147,7 @@ def build_cache_settings(redis_url: str, name: str, max_entries: int) -> dict[st
     """Build the settings of a cache: in Redis if there is one, else (and while Redis is down) in this process."""
     if redis_url:
         options = {"FALLBACK": name, "MAX_ENTRIES": max_entries}
-        return {"BACKEND": "config.fallback_cache.FallbackRedisCache", "LOCATION": redis_url, "OPTIONS": options}
+        return {"BACKEND": "config.outages.FallbackRedisCache", "LOCATION": redis_url, "OPTIONS": options}
     return {"BACKEND": "config.fallback_cache.MemoryCache", "LOCATION": name, "OPTIONS": {"MAX_ENTRIES": max_entries}}
 
 

@@ -1,24 +1,23 @@
 """Registrations of higher apps with lower ones, which may not import them."""
 
-from accounts.custom_domains.reserved import register_reserved_hosts
+from accounts.account_limits import LIMITS
 from accounts.custom_domains.services import register_claim_listener
-from accounts.limits import LIMITS
+from accounts.host_names import register_reserved_hosts
 from accounts.permissions import register_grant_kind
 from accounts.revocation import register_dependent_access, register_shared_keys
 from accounts.services import ACCOUNT_KEY, GUEST_KEYS
 from accounts.services.invitations import OPEN_INVITATIONS
-from config.schedule import PERIODIC_TASKS
+from config.periodic_tasks import PERIODIC_TASKS
 from goals.discovery import register_named_goals_reader
 from goals.services import register_filter_check
-from links.conversions.attribution import build_click_columns as click_columns
+from links.conversions.click_attribution import build_click_columns as click_columns
 from links.conversions.recording import CONVERSION_ENDPOINTS
 from links.monitoring.alert_conditions import CONDITIONS as LINK_CONDITIONS
 from links.public_urls import is_former_link_domain
 from links.redirect.endpoints import register_endpoints
 from links.routing import link_cache
 from links.selectors import DATAPOINT_KIND, GROUP_KIND, list_visible_links
-from links.web import docs as links_docs
-from links.web.layout import list_link_pages
+from links.web.page_layout import DOCS_COLLECT, DOCS_PROGRAMS, list_link_pages
 from reports.alert_conditions import TRAFFIC_CONDITIONS
 from reports.dashboard.navigation import register_navigation
 from reports.docs import DocPage, list_documentation_links
@@ -30,11 +29,11 @@ from reports.labels import register_link_labels
 from reports.query.analyses.ingestion_audit import find_traffic
 from reports.query.analyses.usage import list_named_goals
 from reports.sharing.services import SHARED_LINKS, SHARES
-from sites.access import SITE_KIND
-from sites.alerts.conditions import ACCOUNT_CONDITIONS, register_conditions
+from sites.alerts.condition_registry import ACCOUNT_CONDITIONS, register_conditions
 from sites.alerts.services import MAIL_CHANNELS, WEBHOOK_SECRETS
 from sites.installation_check import register_traffic_provider
 from sites.key_revocation import API_KEYS, PROXY_SECRETS, SITE_KEYS
+from sites.selectors import SITE_KIND
 from sites.services import claim_changed
 from sites.settings_pages import register_settings_page
 from sites.uptime.certificates import CONDITIONS as UPTIME_CONDITIONS
@@ -90,11 +89,11 @@ register_settings_page("heatmaps", "Heatmaps")
 register_settings_page("sharing", "Sharing")
 
 # The documentation
-register_docs("Collect", *docs_pages.COLLECT, *links_docs.COLLECT)
-register_docs("Look", *docs_pages.LOOK)
-register_docs("Programs", *docs_pages.PROGRAMS, *links_docs.PROGRAMS)
+register_docs("Collecting data", *docs_pages.COLLECT, *DOCS_COLLECT)
+register_docs("Dashboard", *docs_pages.LOOK)
+register_docs("APIs", *docs_pages.PROGRAMS, *DOCS_PROGRAMS)
 register_docs(
-    "Run",
+    "Operation",
     *docs_pages.RUN,
     DocPage(
         "running",

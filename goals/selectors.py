@@ -28,6 +28,6 @@ def filter_visible_segments(site_ids: Iterable[int], user_id: int | None) -> Que
     return Segment.objects.filter(Q(shared=True) | mine, site_id__in=list(site_ids)).order_by("name", "pk")
 
 
-def filter_segments_visible_to(site: Site, user: Any) -> QuerySet[Segment]:
+def filter_segments_of_site(site: Site, user: Any) -> QuerySet[Segment]:
     """Return the site's shared segments and the user's own, by name."""
     return filter_visible_segments([site.pk], getattr(user, "pk", None))

@@ -6,8 +6,7 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 
-from accounts.custom_domains.reserved import is_api_host
-from accounts.host_names import normalize_host
+from accounts.host_names import is_api_host, normalize_host
 from links.routing import link_cache
 
 

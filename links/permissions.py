@@ -13,7 +13,7 @@ from django.http import Http404, HttpRequest
 
 from accounts.models import Account, Grant, Membership, Role
 from accounts.permissions import RIGHT_PERMISSIONS, get_current_membership, load_grants, membership_may
-from links.models import Attached, Conversion, Datapoint, Domain, Entry, Group, Script, Tag
+from links.models import Conversion, Datapoint, Domain, Group, LinkConversion, ListEntry, Script, Tag
 
 GROUP, DATAPOINT = "group", "datapoint"
 ALL_LINKS_OPTION = "all_things"  # a guest's option: may see and edit all links and groups (the key in stored options)
@@ -110,7 +110,9 @@ class LinkScope:
         rows = Conversion.objects.filter(account=self.account)
         if self.sees_all:
             return rows
-        return rows.filter(pk__in=Attached.objects.filter(datapoint__in=self.datapoints()).values("conversion_id"))
+        return rows.filter(
+            pk__in=LinkConversion.objects.filter(datapoint__in=self.datapoints()).values("conversion_id")
+        )
 
     def scripts(self) -> QuerySet[Script]:
         """Select the retargeting scripts it may see and attach: a guest's are those of their links."""
@@ -137,9 +139,9 @@ class LinkScope:
         rows = Domain.objects.filter(Q(account=None) | Q(account=self.account), deleted=None)
         return rows if self.sees_all else rows.filter(Q(account=None) | Q(pk__in=self.datapoints().values("domain_id")))
 
-    def entries(self) -> QuerySet[Entry]:
+    def entries(self) -> QuerySet[ListEntry]:
         """Select the entries of the account's two lists, which only the team sees."""
-        rows = Entry.objects.filter(account=self.account)
+        rows = ListEntry.objects.filter(account=self.account)
         return rows if self.can_manage else rows.none()
 
     @property
@@ -181,7 +183,7 @@ def build_link_scope(membership: Membership) -> LinkScope:
     )
 
 
-def link_scope_for(request: HttpRequest, may: str = "view") -> LinkScope:
+def get_link_scope_or_404(request: HttpRequest, may: str = "view") -> LinkScope:
     """Build the scope of the logged-in person. Raises Http404 if they may not `may` anything of links here."""
     scope = build_link_scope(get_current_membership(request))
     if not scope.may_anything(may):

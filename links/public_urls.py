@@ -21,10 +21,10 @@ def get_links_base_url() -> str:
     return f"{parts.scheme}://{settings.LINK_DOMAIN}" if link_cache.has_link_domain() else settings.BASE_URL
 
 
-def tracking_url(datapoint: Datapoint, domain: Domain | None = None) -> str:
+def build_tracking_url(datapoint: Datapoint, domain: Domain | None = None) -> str:
     """Build the full URL of a link or pixel."""
     domain = domain or datapoint.domain
-    if domain.account_id is None and domain.name == link_cache.system_host():
+    if domain.account_id is None and domain.name == link_cache.get_system_host():
         return (
             f"{get_links_base_url()}/{datapoint.alias}"
             if link_cache.has_link_domain()
@@ -33,12 +33,12 @@ def tracking_url(datapoint: Datapoint, domain: Domain | None = None) -> str:
     return f"{urlsplit(settings.BASE_URL).scheme}://{domain.name}/{datapoint.alias}"
 
 
-def system_domain() -> Domain:
+def get_system_domain() -> Domain:
     """Return the installation's own link domain; its row is created when it is first needed.
 
     If the installation's host name has changed, the domain is renamed and its links move with it.
     """
-    name = link_cache.system_host()
+    name = link_cache.get_system_host()
     return Domain.objects.filter(account=None, name=name).exclude(kind=DomainKind.GO).first() or _rename_system_domain(
         name
     )
@@ -52,7 +52,7 @@ def is_former_link_domain(host: str) -> bool:
 def update_system_domain() -> None:
     """Rename the system domain at once when the installation starts under another host name."""
     try:
-        system_domain()
+        get_system_domain()
     except DatabaseError as error:
         log.warning("the link domain keeps its old name until the database is available: %s", error)
 

@@ -99,7 +99,7 @@ def find_groups(account: Account, search: str, limit: int) -> list[tuple[int, st
     return [(group.pk, group.name) for group in rows[:limit]]
 
 
-def existing_groups(account: Account, ids: Collection[int]) -> list[tuple[int, str]]:
+def list_existing_groups(account: Account, ids: Collection[int]) -> list[tuple[int, str]]:
     """Find the groups of the account among these ids, as (id, name)."""
     rows = Group.objects.filter(account=account, deleted=None, pk__in=list(ids)).order_by("name", "pk")
     return [(group.pk, group.name) for group in rows]
@@ -113,11 +113,11 @@ def find_datapoints(account: Account, search: str, limit: int) -> list[tuple[int
     return [(row.pk, str(row)) for row in rows[:limit]]
 
 
-def existing_datapoints(account: Account, ids: Collection[int]) -> list[tuple[int, str]]:
+def list_existing_datapoints(account: Account, ids: Collection[int]) -> list[tuple[int, str]]:
     """Find the links and pixels of the account among these ids, as (id, name)."""
     rows = Datapoint.objects.filter(account=account, pk__in=list(ids)).exclude(status=Status.DELETED)
     return [(row.pk, str(row)) for row in rows.order_by("alias", "pk")]
 
 
-GROUP_KIND = GrantKind(GROUP, "Link group", find_groups, existing_groups)
-DATAPOINT_KIND = GrantKind(DATAPOINT, "Link or pixel", find_datapoints, existing_datapoints)
+GROUP_KIND = GrantKind(GROUP, "Link group", find_groups, list_existing_groups)
+DATAPOINT_KIND = GrantKind(DATAPOINT, "Link or pixel", find_datapoints, list_existing_datapoints)

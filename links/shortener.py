@@ -16,13 +16,13 @@ from accounts.models import Account, Role, User
 from accounts.permissions import choose_membership, membership_may
 from accounts.security.hashers import RETRY_SECONDS, HashingBusy
 from accounts.security.password_login import TooManyAttempts
-from links.public_urls import tracking_url
+from links.public_urls import build_tracking_url
 from links.services.links import datapoint_create
 from reports.clicky.account_sites import authenticate
 from reports.clicky.outputs import ClickyError
 from reports.clicky.stats_request import is_site_id
 from reports.clicky.views import read_parameters
-from sites.access import sites_for_actor
+from sites.selectors import select_sites
 
 
 @csrf_exempt
@@ -35,21 +35,21 @@ def shorten(request: HttpRequest) -> HttpResponse:
         account = find_account(authenticate(request, params), params.get("site_id", ""))
         link = datapoint_create(account=account, url=params.get("url", ""), title=params.get("title", ""))
     except ClickyError as error:
-        return text_response(str(error), 403)
+        return build_text_response(str(error), 403)
     except TooManyAttempts as error:
-        return text_response(str(error), 429, error.seconds)
+        return build_text_response(str(error), 429, error.seconds)
     except HashingBusy as error:
-        return text_response(str(error), 503, RETRY_SECONDS)
+        return build_text_response(str(error), 503, RETRY_SECONDS)
     except ValidationError as error:
-        return text_response(error.messages[0], 400)
-    return text_response(tracking_url(link), 200)
+        return build_text_response(error.messages[0], 400)
+    return build_text_response(build_tracking_url(link), 200)
 
 
 def find_account(user: User, site_id: str) -> Account:
     """Return the account that gets the link. Raises ClickyError if the user may create no links there."""
     memberships = user.memberships.accepted().exclude(role=Role.GUEST).select_related("account")
     if site_id:
-        site = sites_for_actor(user).filter(pk=int(site_id)).first() if is_site_id(site_id) else None
+        site = select_sites(user).filter(pk=int(site_id)).first() if is_site_id(site_id) else None
         if site is None:
             raise ClickyError("Invalid site_id.")
         memberships = memberships.filter(account_id=site.account_id)
@@ -59,7 +59,7 @@ def find_account(user: User, site_id: str) -> Account:
     return choose_membership(editable, user.last_account_id).account
 
 
-def text_response(text: str, status: int, retry_seconds: int = 0) -> HttpResponse:
+def build_text_response(text: str, status: int, retry_seconds: int = 0) -> HttpResponse:
     response = HttpResponse(text, content_type="text/plain; charset=utf-8", status=status)
     response["Cache-Control"] = "no-store"
     if retry_seconds:

@@ -12,7 +12,7 @@ from goals.predicates import is_one_of
 from reports import baseline
 from reports.query import Period
 from reports.query.analyses import visit_lists
-from sites.alerts.conditions import AlertCondition, AlertNotification, ConditionParameter
+from sites.alerts.condition_registry import AlertCondition, AlertNotification, ConditionParameter
 from sites.alerts.models import Alert
 
 HOUR = timedelta(hours=1)
@@ -81,7 +81,7 @@ def watch_online(alert: Alert, now: datetime) -> Sequence[AlertNotification]:
 def watch_unusual(alert: Alert, now: datetime) -> Sequence[AlertNotification]:
     """Fire when the last full hour had far more or fewer visits than this hour of the weekday usually has."""
     start, end = find_last_full_hour(now)
-    usual = baseline.find_usual(alert.site_id, alert.site.timezone, "visits", start, end, now)
+    usual = baseline.find_usual_value(alert.site_id, alert.site.timezone, "visits", start, end, now)
     if usual < float(alert.parameters["least"]):
         return []  # too few visits to call anything unusual
     count = measure(alert, "visits", start, end, now)
@@ -132,7 +132,10 @@ TRAFFIC_CONDITIONS = (
         "goal",
         "A goal is reached",
         "Each time, or each time it was reached this often within an hour.",
-        (ConditionParameter("goal", "Goal", "", "Its name"), ConditionParameter("per_hour", "Times per hour", 1)),
+        (
+            ConditionParameter("goal", "Goal", "", "The name of the goal"),
+            ConditionParameter("per_hour", "Times per hour", 1),
+        ),
         watch_goal,
     ),
     AlertCondition(
@@ -148,7 +151,7 @@ TRAFFIC_CONDITIONS = (
         "The last hour, compared with the same hour of this weekday in the last four weeks.",
         (
             ConditionParameter("percent", "Differs by percent", 100.0),
-            ConditionParameter("least", "If usually at least … visits", 20.0),
+            ConditionParameter("least", "Only with usually at least … visits", 20.0),
         ),
         watch_unusual,
     ),

@@ -28,15 +28,15 @@ def shift_local_time(moment: datetime, days: int, zone: str) -> datetime:
     return (local - timedelta(days=days)).astimezone(moment.tzinfo)
 
 
-def find_earlier_stretches(start: datetime, end: datetime, zone: str) -> list[tuple[datetime, datetime]]:
+def find_earlier_intervals(start: datetime, end: datetime, zone: str) -> list[tuple[datetime, datetime]]:
     """Return the same stretch in the four weeks before; one longer than a week is shifted until none overlaps it."""
     first = max(1, ceil((end - start) / WEEK))
     weeks = range(first, first + WEEKS)
     return [(shift_local_time(start, 7 * week, zone), shift_local_time(end, 7 * week, zone)) for week in weeks]
 
 
-def find_usual(site_id: int, zone: str, metric: str, start: datetime, end: datetime, now: datetime) -> float:
+def find_usual_value(site_id: int, zone: str, metric: str, start: datetime, end: datetime, now: datetime) -> float:
     """Return the median of a metric in the four earlier stretches."""
     return median(
-        query_metric(site_id, zone, metric, *stretch, now) for stretch in find_earlier_stretches(start, end, zone)
+        query_metric(site_id, zone, metric, *stretch, now) for stretch in find_earlier_intervals(start, end, zone)
     )

@@ -34,20 +34,20 @@ def detect_locale(request: HttpRequest) -> Locale:
     return parse_locale(header.split(",")[0].split(";")[0] or "en")
 
 
-def label_value(row: Dimension, value: object) -> str:
+def label_value(dimension: Dimension, value: object) -> str:
     """Return the label of a dimension's value: a name for a code, a placeholder for an empty value."""
     text = str(value)
     if text == "":
-        return row.empty
-    if row.name == "host":
+        return dimension.empty
+    if dimension.name == "host":
         return format_host(text)
-    if row.format == "country":
+    if dimension.format == "country":
         return format_country(text)
-    if row.format == "language":
+    if dimension.format == "language":
         return format_language(text)
-    if row.name == "hour_of_day" and text.isdigit():
+    if dimension.name == "hour_of_day" and text.isdigit():
         return f"{int(text):02d}:00"
-    if row.format == "weekday" and text.isdigit() and 1 <= int(text) <= 7:
+    if dimension.format == "weekday" and text.isdigit() and 1 <= int(text) <= 7:
         return WEEKDAYS[int(text) - 1]
     return text
 

@@ -31,7 +31,7 @@ from reports.query.analyses import heatmaps, visit_lists
 from reports.query.dimensions import get_dimension
 from reports.query.errors import QueryRefused
 from sites import onsite_tokens, site_cache
-from sites.access import site_for_actor
+from sites.selectors import get_site_for_actor
 from sites.site_config import SiteConfig
 from tracking.endpoints.common import build_page_url
 from tracking.pipeline.page import parse_page_address
@@ -90,7 +90,7 @@ def authorize(params: QueryDict) -> tuple[SiteConfig, int | None] | None:
     if user is None:
         return None
     try:
-        site_for_actor(user, site.site_id)
+        get_site_for_actor(user, site.site_id)
     except Http404:
         return None
     return site, user.pk

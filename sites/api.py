@@ -10,10 +10,10 @@ from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.api.base import ManagementView, paginate, validate_data
+from accounts.api.management_view import ManagementView, paginate, validate_data
 from accounts.permissions import get_acting_user
-from sites.access import may_on_site, site_for_actor, sites_for_actor
 from sites.models import ApiKey, Site
+from sites.selectors import get_site_for_actor, may_on_site, select_sites
 from sites.services import api_key_create, api_key_revoke, site_create, site_delete, site_keys_rotate, site_update
 
 
@@ -70,7 +70,7 @@ class SiteListView(ManagementView):
 
     @extend_schema(responses=SiteSerializer(many=True))
     def get(self, request: Request) -> Response:
-        return paginate(request, sites_for_actor(request.user), SiteSerializer)
+        return paginate(request, select_sites(request.user), SiteSerializer)
 
     @extend_schema(request=SiteKeysSerializer, responses={201: SiteKeysSerializer})
     def post(self, request: Request) -> Response:
@@ -85,17 +85,17 @@ class SiteView(ManagementView):
 
     @extend_schema(responses=SiteKeysSerializer)
     def get(self, request: Request, site_id: int) -> Response:
-        return Response(serialize_site(request, site_for_actor(request.user, site_id)))
+        return Response(serialize_site(request, get_site_for_actor(request.user, site_id)))
 
     @extend_schema(request=SiteKeysSerializer, responses=SiteKeysSerializer)
     def patch(self, request: Request, site_id: int) -> Response:
-        site = site_for_actor(request.user, site_id, may="edit")
+        site = get_site_for_actor(request.user, site_id, may="edit")
         values = validate_data(SiteKeysSerializer(site, data=request.data, partial=True))
         return Response(serialize_site(request, site_update(site=site, **values)))
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, site_id: int) -> Response:
-        site_delete(site=site_for_actor(request.user, site_id, may="manage"))
+        site_delete(site=get_site_for_actor(request.user, site_id, may="manage"))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -104,12 +104,12 @@ class SiteKeyListView(ManagementView):
 
     @extend_schema(responses=KeySerializer(many=True))
     def get(self, request: Request, site_id: int) -> Response:
-        site = site_for_actor(request.user, site_id, may="edit")
+        site = get_site_for_actor(request.user, site_id, may="edit")
         return paginate(request, site.api_keys.filter(revoked=None).order_by("pk"), KeySerializer)
 
     @extend_schema(request=KeySerializer, responses={201: NewKeySerializer})
     def post(self, request: Request, site_id: int) -> Response:
-        site = site_for_actor(request.user, site_id, may="edit")
+        site = get_site_for_actor(request.user, site_id, may="edit")
         user = get_acting_user(request.user)
         key, plain = api_key_create(site=site, user=user, **validate_data(KeySerializer(data=request.data)))
         key.api_key = plain  # type: ignore[attr-defined]
@@ -121,7 +121,7 @@ class SiteKeyView(ManagementView):
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, site_id: int, key_id: int) -> Response:
-        key = site_for_actor(request.user, site_id, may="edit").api_keys.filter(pk=key_id, revoked=None).first()
+        key = get_site_for_actor(request.user, site_id, may="edit").api_keys.filter(pk=key_id, revoked=None).first()
         if key is None:
             raise Http404("No such key.")
         api_key_revoke(key=key)
@@ -133,5 +133,5 @@ class SiteKeysRotationView(ManagementView):
 
     @extend_schema(request=None, responses=SiteKeysSerializer)
     def post(self, request: Request, site_id: int) -> Response:
-        site = site_keys_rotate(site=site_for_actor(request.user, site_id, may="edit"))
+        site = site_keys_rotate(site=get_site_for_actor(request.user, site_id, may="edit"))
         return Response(SiteKeysSerializer(site).data)

@@ -1,7 +1,7 @@
 """Refreshing an in-memory cache of database rows: one thread polls twice a second for changes.
 
-While the database is away, the cached rows stay in use. A process that never started the thread (a command, a test)
-loads the rows on its first query.
+While the database is unavailable, the cached rows stay in use. A process that never started the thread (a command, a
+test) loads the rows on its first query.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class CacheRefresher:
         self.what, self.jobs, self.at_end = what, jobs, at_end
         self._wake, self._stop = threading.Event(), threading.Event()
         self._round_ended = threading.Condition()
-        self._requests = self._served_requests = 0  # of `refresh_soon`; served: a complete round began after it
+        self._requested_number = self._served_number = 0  # of `refresh_soon`; served: a complete round began after it
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -53,7 +53,7 @@ class CacheRefresher:
     def refresh_soon(self) -> None:
         """Begin the next round at once, because this process has changed a row."""
         with self._round_ended:
-            self._requests += 1
+            self._requested_number += 1
         self._wake.set()
 
     def wait_until_refreshed(self, seconds: float) -> bool:
@@ -61,15 +61,15 @@ class CacheRefresher:
         if self._thread is None or not self._thread.is_alive() or self._thread is threading.current_thread():
             return False
         with self._round_ended:
-            requests = self._requests
-            return self._round_ended.wait_for(lambda: self._served_requests >= requests, timeout=seconds)
+            number = self._requested_number
+            return self._round_ended.wait_for(lambda: self._served_number >= number, timeout=seconds)
 
     def attempt(self, job: RefreshJob) -> bool:
-        """Run a job; returns False, with a warning in the log, if the database is away."""
+        """Run a job; returns False, with a warning in the log, if the database is unavailable."""
         try:
             job()
         except DATABASE_ERRORS as error:
-            log.warning("%s are answered from memory, the database is away: %s", self.what, error)
+            log.warning("%s are answered from memory, the database is unavailable: %s", self.what, error)
             if not connections["default"].in_atomic_block:  # a caller's transaction is the caller's to end
                 connections["default"].close()
             return False
@@ -95,12 +95,12 @@ class CacheRefresher:
     def _run(self) -> None:
         last_runs = [time.monotonic()] * len(self.jobs)
         while not self._stop.is_set():
-            now, requests = time.monotonic(), self._requests
+            now, number = time.monotonic(), self._requested_number
             for index, (job, seconds) in enumerate(self.jobs):
                 if now - last_runs[index] >= seconds and self.attempt(job):
                     last_runs[index] = now
             with self._round_ended:
-                self._served_requests = requests
+                self._served_number = number
                 self._round_ended.notify_all()
             self._wake.wait(POLL_SECONDS)
             self._wake.clear()

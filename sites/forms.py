@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 
-from accounts.forms import TIMEZONE_CHOICES
+from accounts.forms import TimezoneField
 from accounts.models import Account, Right
 from accounts.security.encrypted_fields import mask, unmask
 from sites.models import MAX_RETENTION_MONTHS, AddressPolicy, CookiePolicy, Site
@@ -44,9 +44,7 @@ class GeneralForm(SiteForm):
         label="Domain", max_length=253, help_text="example.org; also localhost or a name of your own network"
     )
     nickname = forms.CharField(label="Nickname", max_length=120, required=False)
-    timezone = forms.ChoiceField(
-        label="Time zone", choices=TIMEZONE_CHOICES, help_text="Days begin and end in this zone"
-    )
+    timezone = TimezoneField(help_text="Days begin and end in this zone")
     allowed_hosts = LinesField(
         label="More hosts",
         help_text="One per line; *example.org means it and its subdomains. The site's domain is always accepted. Apps "
@@ -165,9 +163,7 @@ class TrackerForm(SiteForm):
 class NewSiteForm(forms.Form):
     account = forms.ModelChoiceField(Account.objects.none(), label="Account", empty_label=None)
     domain = forms.CharField(label="Domain", max_length=253, help_text="example.org, or localhost to try it out")
-    timezone = forms.ChoiceField(
-        label="Time zone", choices=TIMEZONE_CHOICES, help_text="Days begin and end in this zone"
-    )
+    timezone = TimezoneField(help_text="Days begin and end in this zone")
     nickname = forms.CharField(label="Nickname", max_length=120, required=False)
 
     def __init__(self, *args: Any, accounts: list[Account], **kwargs: Any) -> None:
@@ -187,7 +183,7 @@ class KeyForm(forms.Form):
     trusted = forms.BooleanField(
         label="Trusted",
         required=False,
-        help_text="May state another visitor's address, user agent and time; no rate limit",
+        help_text="May send the visitor's IP address, user agent and time; no rate limit",
     )
     expires = forms.DateField(
         label="Expires", required=False, widget=forms.DateInput(attrs={"type": "date"}), help_text="Empty = never"

@@ -8,16 +8,16 @@ from datetime import datetime
 from accounts.models import Account, Membership
 from accounts.permissions import Bearer
 from accounts.revocation import DependentAccess, SharedKeys
-from sites.access import KIND, list_existing_sites, sites_for_actor
 from sites.models import ApiKey, Site
+from sites.selectors import KIND, list_existing_sites, select_sites
 from sites.services import PROXY_KIND, api_key_revoke, site_keys_rotate, site_proxy_secret_replace
 
 
-def find_ending_keys(membership: Membership, leaves: bool) -> list[ApiKey]:
+def find_ending_keys(membership: Membership, is_leaving: bool) -> list[ApiKey]:
     """Find the active API keys that the member created: all if they leave, else those of sites they may not edit."""
     rows = ApiKey.objects.filter(site__account=membership.account, created_by=membership.user_id, revoked=None)
-    if not leaves:
-        rows = rows.exclude(site__in=sites_for_actor(Bearer(membership), "edit"))
+    if not is_leaving:
+        rows = rows.exclude(site__in=select_sites(Bearer(membership), "edit"))
     return list(rows.select_related("site"))
 
 
@@ -29,8 +29,8 @@ def end_key(key: ApiKey, now: datetime) -> None:
 def find_readable_site_keys(membership: Membership) -> set[tuple[int, str]]:
     """Return (site id, name of the key): viewers of a site can read `sitekey`, editors also `sitekey_admin`."""
     actor = Bearer(membership)
-    visible = sites_for_actor(actor).values_list("pk", flat=True)
-    editable = sites_for_actor(actor, "edit").values_list("pk", flat=True)
+    visible = select_sites(actor).values_list("pk", flat=True)
+    editable = select_sites(actor, "edit").values_list("pk", flat=True)
     return {(site_id, "sitekey") for site_id in visible} | {(site_id, "sitekey_admin") for site_id in editable}
 
 
@@ -48,7 +48,7 @@ def replace_site_keys(account: Account, site_id: int) -> None:
 
 def find_readable_proxy_secrets(membership: Membership) -> set[tuple[int, str]]:
     """Return (site id, name of the secret): editors of a site can read the secret in its proxied path."""
-    editable = sites_for_actor(Bearer(membership), "edit")
+    editable = select_sites(Bearer(membership), "edit")
     return {(site.pk, "proxy_secret") for site in editable if site.proxy_secret}
 
 

@@ -18,9 +18,9 @@ MAX_RETENTION_MONTHS = 1200
 class AddressPolicy(models.TextChoices):
     """How much of a visitor's IP address is stored."""
 
-    KEEP = "keep", "Keep the whole address"
-    TRUNCATE = "truncate", "Cut it (IPv4 to /24, IPv6 to /48)"
-    DROP = "drop", "Keep nothing"
+    KEEP = "keep", "Store it in full"
+    TRUNCATE = "truncate", "Truncate it (IPv4 to /24, IPv6 to /48)"
+    DROP = "drop", "Do not store it"
 
 
 class CookiePolicy(models.TextChoices):
@@ -49,9 +49,11 @@ class Change(models.Model):
 
 def take_change_number() -> int:
     """Return the next change number. Must be called inside the transaction that makes the change."""
-    Change.objects.get_or_create(pk=1)
-    Change.objects.filter(pk=1).update(number=models.F("number") + 1)
-    return Change.objects.values_list("number", flat=True).get(pk=1)
+    row = Change.objects.filter(pk=1)
+    if not row.update(number=models.F("number") + 1):
+        Change.objects.get_or_create(pk=1)  # the first change of an installation
+        row.update(number=models.F("number") + 1)
+    return row.values_list("number", flat=True).get()
 
 
 def get_newest_change_number() -> int:
@@ -152,7 +154,9 @@ class ApiKey(VersionedModel):
     hash = models.CharField(max_length=64, unique=True)
     can_read = models.BooleanField(default=True)
     can_track = models.BooleanField(default=True)
-    trusted = models.BooleanField(default=False, help_text="May state another IP, user agent and time; no rate limit")
+    trusted = models.BooleanField(
+        default=False, help_text="May send the visitor's IP, user agent and time; no rate limit"
+    )
     created_by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="+")
     created = models.DateTimeField(auto_now_add=True)
     expires = models.DateTimeField(null=True, blank=True)

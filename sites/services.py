@@ -10,11 +10,10 @@ from django.db import transaction
 from django.utils import timezone as clock
 from django.utils.crypto import get_random_string
 
-from accounts.custom_domains.reserved import is_reserved_host
+from accounts.account_limits import check_limit
 from accounts.custom_domains.services import host_claim, host_provision, host_release
-from accounts.host_names import is_public_host, normalize_host
+from accounts.host_names import is_public_host, is_reserved_host, normalize_host
 from accounts.keys import derive_key, generate_key, hash_key
-from accounts.limits import check_limit
 from accounts.models import Account, HostClaim, Purpose, User
 from accounts.revocation import exposed_keys_clear
 from accounts.services import account_lock
@@ -61,12 +60,13 @@ def site_update(*, site: Site, **changes: Any) -> Site:
     before, domain = site.domain, fields.get("domain", site.domain)
     if domain != before:
         _claim_domain(site.account, domain, by_operator=False)
-        _release_domain(site)
     if fields.get("proxy_secret", site.proxy_secret) != site.proxy_secret:
         exposed_keys_clear(kind=PROXY_KIND, object_id=site.pk)
     for name, value in fields.items():
         setattr(site, name, value)
     site.save(update_fields=list(fields))
+    if domain != before:
+        _release_domain(site.account, before)
     transaction.on_commit(site_cache.refresh_soon)
     return site
 
@@ -89,9 +89,9 @@ def visitors_mark(*, site: Site, marks: list[str], robots: bool) -> Site:
 @transaction.atomic
 def site_delete(*, site: Site, now: datetime | None = None) -> None:
     """Mark a site as deleted: its hits are rejected from now on; its events stay until they are erased."""
-    _release_domain(site)
     site.deleted = now or clock.now()
     site.save(update_fields=["deleted"])
+    _release_domain(site.account, site.domain)
     exposed_keys_clear(kind="site", object_id=site.pk)
     exposed_keys_clear(kind=PROXY_KIND, object_id=site.pk)
     transaction.on_commit(site_cache.refresh_soon)
@@ -205,18 +205,17 @@ def _claim_domain(account: Account, domain: str, by_operator: bool) -> None:
         host_claim(account=account, host=domain, purpose=Purpose.SITE, field="domain")
 
 
-def _release_domain(site: Site) -> None:
-    """Delete the claim on the domain, unless another site of the account has the same domain."""
-    others = Site.objects.filter(account=site.account_id, domain=site.domain, deleted=None).exclude(pk=site.pk)
-    if not others.exists():
-        host_release(account=site.account, host=site.domain, purpose=Purpose.SITE)
+def _release_domain(account: Account, domain: str) -> None:
+    """Delete the claim on the domain that a site had, unless another site of the account has the same domain."""
+    if not Site.objects.filter(account=account, domain=domain, deleted=None).exists():
+        host_release(account=account, host=domain, purpose=Purpose.SITE)
 
 
 def claim_changed(claim: HostClaim) -> None:
     """Reload the sites of a claim's domain, and all caches of hosts, after the claim has changed."""
     newest = take_change_number()
     if claim.purpose == Purpose.SITE:
-        Site.objects.filter(account=claim.account_id, domain=claim.host).update(change=newest)
+        Site.objects.filter(account=claim.account_id, domain=claim.host, deleted=None).update(change=newest)
     transaction.on_commit(site_cache.refresh_soon)
 
 
@@ -227,7 +226,6 @@ def quota_flag_set(*, account: Account, over: bool) -> None:
         return
     account.over_quota = over
     account.save(update_fields=["over_quota"])
-    for site in Site.objects.filter(account=account, deleted=None):
-        site.save(update_fields=[])
-    take_change_number()  # an account without sites may have links
+    newest = take_change_number()  # an account without sites may have links
+    Site.objects.filter(account=account, deleted=None).update(change=newest)
     transaction.on_commit(site_cache.refresh_soon)

@@ -202,7 +202,7 @@ def clean_settings(values: dict[str, Any]) -> dict[str, Any]:
     for name, value in values.items():
         try:
             if name not in FIELD_CLEANERS:
-                raise ValidationError("There is no such setting.")
+                raise ValidationError("Unknown setting.")
             cleaned[name] = FIELD_CLEANERS[name](value)
         except ValidationError as error:
             errors[name] = error.messages

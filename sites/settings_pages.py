@@ -7,9 +7,9 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from accounts.navigation import build_account_navigation, build_link
-from sites.access import may_on_site
+from accounts.settings_parts import build_account_navigation, build_link
 from sites.models import Site
+from sites.selectors import may_on_site
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """In-memory cache of sites and keys, so that the hot path never waits for the database.
 
 A thread (`start`) polls twice a second for the newest change number and loads only the rows that changed since; every
-five minutes it loads all of them. While the database is away, the cached rows stay in use.
+five minutes it loads all of them. While the database is unavailable, the cached rows stay in use.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ from typing import Any
 from django.db.models import OuterRef, QuerySet, Subquery
 
 from accounts.branding import build_tracker_names
-from accounts.custom_domains.reserved import is_installation_host
-from accounts.host_names import normalize_host, toggle_www
+from accounts.host_names import is_installation_host, normalize_host, toggle_www
 from accounts.keys import hash_key
 from accounts.models import Purpose, VerificationMethod
 from accounts.selectors import list_verified_claims
@@ -51,7 +50,7 @@ _last_used: dict[int, float] = {}  # key id -> Unix time that is not written to 
 
 def get_site(site_id: int) -> SiteConfig | None:
     """Return the site with this id; None if there is none or it is deleted."""
-    return _loaded_cache().sites.get(site_id)
+    return _get_loaded_cache().sites.get(site_id)
 
 
 def find_site_by_host(host: str) -> SiteConfig | None:
@@ -59,14 +58,14 @@ def find_site_by_host(host: str) -> SiteConfig | None:
 
     For hits without a site id and key: only the account that has verified the domain receives them.
     """
-    cache, name = _loaded_cache(), normalize_host(host)
+    cache, name = _get_loaded_cache(), normalize_host(host)
     site_id = cache.verified_domains.find(name) or cache.verified_domains.find(toggle_www(name))
     return cache.sites.get(site_id) if site_id else None
 
 
 def find_account_site(account_id: int, host: str) -> SiteConfig | None:
     """Find the account's oldest site whose pages may be on `host`: its domain, a subdomain, or an allowed host."""
-    cache = _loaded_cache()
+    cache = _get_loaded_cache()
     results, key = cache.account_site_ids, (account_id, host)
     try:
         site_id = results[key]
@@ -87,7 +86,7 @@ def _find_account_site_id(cache: SiteCache, account_id: int, host: str) -> int |
 
 def find_key(api_key: str, now: datetime | None = None) -> KeyConfig | None:
     """Find a plain `ck_` key and record its use; None if it does not exist, is revoked or has expired."""
-    config = _loaded_cache().keys.get(hash_key(api_key))
+    config = _get_loaded_cache().keys.get(hash_key(api_key))
     now = now or datetime.now(UTC)
     if config is None or (config.expires is not None and config.expires <= now):
         return None
@@ -97,20 +96,20 @@ def find_key(api_key: str, now: datetime | None = None) -> KeyConfig | None:
 
 def find_brand_word(host: str) -> str:
     """Return the name of the tracker's globals on a white-labelled host; "" for every other host."""
-    return _loaded_cache().brands.get(normalize_host(host), "")
+    return _get_loaded_cache().brands.get(normalize_host(host), "")
 
 
 def list_sites() -> list[SiteConfig]:
     """Return all sites, for tasks that process every one of them (rollups, retention, quota)."""
-    return list(_loaded_cache().sites.values())
+    return list(_get_loaded_cache().sites.values())
 
 
 def refresh() -> None:
-    """Load everything now. Raises Django's DatabaseError while the database is away."""
+    """Load everything now. Raises Django's DatabaseError while the database is unavailable."""
     global _cache
     with _loading:
         loaded = SiteCache(change=get_newest_change_number())
-        for site_row in _sites_with_proof(deleted=None):
+        for site_row in _select_sites_with_verification(deleted=None):
             _add_site(loaded, build_site_config(site_row))
         for key_row in ApiKey.objects.filter(revoked=None):
             loaded.keys[key_row.hash] = build_key_config(key_row)
@@ -123,7 +122,7 @@ def refresh_brands() -> None:
     _cache.brands = build_tracker_names()
 
 
-def catch_up() -> bool:
+def load_changes() -> bool:
     """Load the rows that changed since the last load; returns whether there were any. Raises DatabaseError."""
     newest, cached = get_newest_change_number(), _cache.change
     if newest == cached:
@@ -132,7 +131,7 @@ def catch_up() -> bool:
         refresh()
         return True
     with _loading:
-        for site_row in _sites_with_proof(change__gt=cached):
+        for site_row in _select_sites_with_verification(change__gt=cached):
             _remove_site(_cache, site_row.pk)
             if site_row.deleted is None:
                 _add_site(_cache, build_site_config(site_row))
@@ -163,16 +162,16 @@ def forget() -> None:
     _last_used.clear()
 
 
-def _sites_with_proof(**conditions: Any) -> QuerySet[Site]:
-    """Select sites annotated with `domain_proof`, for `build_site_config`."""
+def _select_sites_with_verification(**conditions: Any) -> QuerySet[Site]:
+    """Select sites annotated with `domain_verification`, for `build_site_config`."""
     claims = list_verified_claims(Purpose.SITE).filter(account=OuterRef("account"), host=OuterRef("domain"))
     rows = Site.objects.filter(**conditions).select_related("account")
-    return rows.annotate(domain_proof=Subquery(claims.values("proof")[:1]))
+    return rows.annotate(domain_verification=Subquery(claims.values("verification_method")[:1]))
 
 
 def _add_site(cache: SiteCache, config: SiteConfig) -> None:
     cache.sites[config.site_id] = config
-    cache.account_hosts.add(_account_hosts(config), config.site_id)
+    cache.account_hosts.add(_list_account_hosts(config), config.site_id)
     cache.account_site_ids = {}
     if _receives_keyless_hits(config):
         cache.verified_domains.add([config.domain], config.site_id)
@@ -181,23 +180,25 @@ def _add_site(cache: SiteCache, config: SiteConfig) -> None:
 def _remove_site(cache: SiteCache, site_id: int) -> None:
     config = cache.sites.pop(site_id, None)
     if config is not None:
-        cache.account_hosts.remove(_account_hosts(config), site_id)
+        cache.account_hosts.remove(_list_account_hosts(config), site_id)
         cache.account_site_ids = {}
         cache.verified_domains.remove([config.domain], site_id)
 
 
-def _account_hosts(config: SiteConfig) -> list[tuple[int, str]]:
+def _list_account_hosts(config: SiteConfig) -> list[tuple[int, str]]:
     names = [*config.hosts.exact, *(f"*{suffix}" for suffix in config.hosts.suffixes)]
     return [(config.account_id, name) for name in names]
 
 
 def _receives_keyless_hits(config: SiteConfig) -> bool:
     """Return whether the site's domain is verified; hosts of the installation itself need the operator's approval."""
-    by_operator = config.domain_proof == VerificationMethod.OPERATOR
-    return by_operator or (config.domain_proof == VerificationMethod.DNS and not is_installation_host(config.domain))
+    by_operator = config.domain_verification == VerificationMethod.OPERATOR
+    return by_operator or (
+        config.domain_verification == VerificationMethod.DNS and not is_installation_host(config.domain)
+    )
 
 
-def _loaded_cache() -> SiteCache:
+def _get_loaded_cache() -> SiteCache:
     """Return the cache; a process that never started the thread loads it on the first query."""
     if _cache.change < 0:
         refresher.load(refresh)
@@ -208,7 +209,7 @@ refresher = CacheRefresher(
     "sites and keys",
     (
         (refresh, FULL_RELOAD_SECONDS),
-        (catch_up, 0.0),
+        (load_changes, 0.0),
         (refresh_brands, BRANDS_SECONDS),
         (write_last_used, LAST_USED_SECONDS),
     ),

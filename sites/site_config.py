@@ -40,7 +40,7 @@ class SiteConfig:
     # Overrides of the bot detection: `device:<number>` and `agent:<user agent>` that are people, or robots
     people: frozenset[str] = frozenset()
     robots: frozenset[str] = frozenset()
-    domain_proof: str = ""  # how the account proved the domain (`VerificationMethod`), "" if it has not
+    domain_verification: str = ""  # how the account verified the domain (`VerificationMethod`), "" if it has not
 
     @cached_property
     def _page_patterns(self) -> PagePatterns:
@@ -66,7 +66,7 @@ class KeyConfig:
 
 
 def build_site_config(site: Site) -> SiteConfig:
-    """Build the configuration from a row with its account and, as an annotation, `domain_proof`."""
+    """Build the configuration from a row with its account and, as an annotation, `domain_verification`."""
     return SiteConfig(
         site_id=site.pk,
         account_id=site.account_id,
@@ -89,7 +89,7 @@ def build_site_config(site: Site) -> SiteConfig:
         change=site.change,
         people=frozenset(site.people),
         robots=frozenset(site.robots),
-        domain_proof=getattr(site, "domain_proof", None) or "",
+        domain_verification=getattr(site, "domain_verification", None) or "",
     )
 
 

@@ -1,1 +1,1 @@
-"""Behaviour of Footfall, told as sentences."""
+"""Tests of Footfall's behaviour."""

@@ -1,8 +1,8 @@
 """Fixtures of all tests: users, a site, a key, a client, an empty store.
 
 alice owns the account, bob is her guest (he may see her site), charlie is a stranger with an account of his own.
-DATA_DIR is a directory of this process alone, chosen before Django reads its settings; with it the embedded event
-store and SQLite are this process's own, so tests run in parallel and clean tables suffice between them.
+DATA_DIR is a directory of this process alone, chosen before Django reads its settings, so the embedded event store and
+SQLite are this process's own: tests run in parallel, and empty tables suffice between them.
 """
 
 # ruff: noqa: E402 - DATA_DIR comes before Django
@@ -43,10 +43,12 @@ from django.core.signals import request_started
 from django.db import transaction
 from django.test import Client
 
-# The same examples in every run, so that a change fails for what it did; "search" looks for new ones.
-hypothesis.settings.register_profile("quick", max_examples=40, derandomize=True)
-hypothesis.settings.register_profile("thorough", max_examples=300, derandomize=True)
-hypothesis.settings.register_profile("search", max_examples=2000)
+# The same examples in every run, so that a change fails for what it did; "search" looks for new ones. A busy machine
+# is slow, which is no fault of what is tested.
+patient: Any = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow]}
+hypothesis.settings.register_profile("quick", max_examples=40, derandomize=True, **patient)
+hypothesis.settings.register_profile("thorough", max_examples=300, derandomize=True, **patient)
+hypothesis.settings.register_profile("search", max_examples=2000, **patient)
 hypothesis.settings.load_profile("quick")
 settings.WHITENOISE_AUTOREFRESH = True  # else every new client looks through all static files
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", *settings.PASSWORD_HASHERS]
@@ -61,9 +63,9 @@ from accounts.models import Account, Grant, Membership, Right, Role, User
 from sites import site_cache
 from sites.models import Site
 from sites.services import api_key_create, site_create
-from tests.support.clickmeter_client import Program, master
+from tests.support.clickmeter_client import Program, use_account_key
 from tests.support.misbehaving_server import misbehaving
-from tests.support.traffic import logged_in
+from tests.support.traffic import log_in
 from tracking import store as event_store
 from tracking.state import shared_redis, visits
 from tracking.store import client, corrections, insert, move
@@ -124,14 +126,14 @@ def django_db_setup(django_db_setup: None) -> None:
 @pytest.fixture(scope="session")
 def migrated_store() -> None:
     """The migrated event store, once per process. What tests record is inserted before every query."""
-    from tests.support import settle
+    from tests.support import insert_recorded
 
     event_store.migrate()
 
     def settled(function: Any) -> Any:
         def first_settle(*args: Any) -> Any:
             if not insert.write_lock.is_held_here():  # settling itself queries the store
-                settle()
+                insert_recorded()
             return function(*args)
 
         return first_settle
@@ -142,27 +144,27 @@ def migrated_store() -> None:
     insert.write_lock.get_change_counts = settled(
         insert.write_lock.get_change_counts
     )  # called before a cached response is used
-    request_started.connect(settle)
+    request_started.connect(insert_recorded)
 
 
 @pytest.fixture
 def store(migrated_store: None) -> Iterator[Any]:
     """`tracking.store` without rows, and an empty spool."""
-    from tests.support import forget_traffic
+    from tests.support import empty_store
 
-    forget_traffic()
+    empty_store()
     yield event_store
-    forget_traffic()
+    empty_store()
 
 
 @pytest.fixture
 def fresh_links(store: Any) -> Iterator[None]:
     """An empty store, and a redirector with empty caches."""
-    from tests.support.links import forget
+    from tests.support.links import reset_state
 
-    forget()
+    reset_state()
     yield
-    forget()
+    reset_state()
 
 
 @pytest.fixture(scope="module")
@@ -172,26 +174,26 @@ def module_database(migrated_store: None, django_db_setup: None, django_db_block
     For a module whose tests all begin with the same rows, which would otherwise be made for each of them. Its tests
     take `module_caches` too. None of them may be transactional: a transaction is open around all of them.
     """
-    from tests.support import forget_traffic
-    from tests.support.links import forget
+    from tests.support import empty_store
+    from tests.support.links import reset_state
 
-    forget_traffic()
-    forget()
+    empty_store()
+    reset_state()
     with django_db_blocker.unblock(), transaction.atomic():
         yield
         transaction.set_rollback(True)
     site_cache.forget()
-    forget()
-    forget_traffic()
+    reset_state()
+    empty_store()
 
 
 @pytest.fixture
 def module_caches(module_database: None, db: None) -> None:
     """The caches of sites and links hold what the module's fixtures wrote, and nothing of earlier tests."""
-    from tests.support.links import forget, learn
+    from tests.support.links import refresh_caches, reset_state
 
-    forget()
-    learn()
+    reset_state()
+    refresh_caches()
 
 
 @pytest.fixture(scope="module")
@@ -237,13 +239,13 @@ def site(account: Account) -> Site:
 @pytest.fixture
 def inside(alice: User) -> Client:
     """A browser in which alice is logged in."""
-    return logged_in(alice)
+    return log_in(alice)
 
 
 @pytest.fixture
 def owner(account: Account, alice: User) -> Program:
     """Alice's programs, with the key of her account."""
-    return master(account)
+    return use_account_key(account)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The architecture: imports go down only, two places write SQL on events, files and functions stay readable."""
+"""The architecture: imports go down only, two places write SQL on events, files and functions stay short."""
 
 import ast
 import re
@@ -26,14 +26,14 @@ BELOW: dict[str, set[str]] = {
 # `accounts` and `sites`, which stand last, are imported by neither
 ORDER: dict[str, tuple[str, ...]] = {
     "accounts": (
-        "fast_settings", "host_names", "threads", "keys", "validators", "models", "limits", "permissions",
-        "revocation", "selectors", "forms", "security", "custom_domains", "branding", "mail", "services", "navigation",
-        "api", "views", "management", "apps", "urls", "operations",
+        "fast_settings", "host_names", "threads", "keys", "validators", "models", "account_limits", "permissions",
+        "revocation", "selectors", "forms", "security", "custom_domains", "branding", "mail", "services",
+        "settings_parts", "api", "views", "management", "apps", "urls", "operations",
     ),
     "sites": (
         "amounts", "hosts", "onsite_tokens", "page_paths",
-        "cache_refresher", "fair_rounds", "outbound", "models", "access", "settings_pages", "settings_fields", "forms",
-        "site_config", "site_cache", "installation_check", "services", "key_revocation", "api", "views",
+        "cache_refresher", "fair_rounds", "outbound", "models", "selectors", "settings_pages", "settings_fields",
+        "forms", "site_config", "site_cache", "installation_check", "services", "key_revocation", "api", "views",
         "management", "apps", "urls", "alerts", "uptime",
     ),
     "tracking": (
@@ -49,8 +49,8 @@ ORDER: dict[str, tuple[str, ...]] = {
         "apps", "urls",
     ),
     "links": (
-        "models", "url_policy", "validators", "permissions", "routing", "selectors", "public_urls", "services", "stats",
-        "redirect", "conversions", "monitoring", "clickmeter", "shortener", "web", "middleware",
+        "models", "url_policy", "validators", "permissions", "routing", "selectors", "public_urls", "services",
+        "link_statistics", "redirect", "conversions", "monitoring", "clickmeter", "shortener", "web", "middleware",
         "apps", "urls",
     ),
 }  # fmt: skip
@@ -75,7 +75,7 @@ MAX_FUNCTION_LINES = 40
 MAX_TEMPLATE_LINE = 160
 
 
-def tracked() -> list[str]:
+def list_tracked_files() -> list[str]:
     listing = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT, capture_output=True, text=True, check=True,
@@ -83,15 +83,15 @@ def tracked() -> list[str]:
     return [name for name in listing.stdout.splitlines() if (ROOT / name).exists()]
 
 
-def sources() -> list[str]:
-    return [name for name in tracked() if name.endswith(".py") and name.split("/")[0] in BELOW]
+def list_sources() -> list[str]:
+    return [name for name in list_tracked_files() if name.endswith(".py") and name.split("/")[0] in BELOW]
 
 
-def app_of(name: str) -> str:
+def get_app(name: str) -> str:
     return name.split("/")[0]
 
 
-def references(tree: ast.AST) -> Iterator[tuple[int, str]]:
+def find_references(tree: ast.AST) -> Iterator[tuple[int, str]]:
     """Every app a syntax tree names: imports anywhere, and strings such as ForeignKey("links.Link")."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -105,24 +105,26 @@ def references(tree: ast.AST) -> Iterator[tuple[int, str]]:
                     yield node.lineno, PACKAGES[found[1]]
 
 
-def upward(name: str) -> list[str]:
+def find_upward_imports(name: str) -> list[str]:
     tree = ast.parse((ROOT / name).read_text())
-    allowed = BELOW[app_of(name)] | {app_of(name)}
-    return [f"{name}:{line}: {other}" for line, other in references(tree) if other in BELOW and other not in allowed]
+    allowed = BELOW[get_app(name)] | {get_app(name)}
+    return [
+        f"{name}:{line}: {other}" for line, other in find_references(tree) if other in BELOW and other not in allowed
+    ]
 
 
 def test_imports_go_down_only() -> None:
-    assert [found for name in sources() for found in upward(name)] == []
+    assert [found for name in list_sources() for found in find_upward_imports(name)] == []
 
 
 def test_an_upward_import_inside_a_function_would_be_found() -> None:
     tree = ast.parse(
         "def late():\n    from links import models\n    ForeignKey('reports.Report')\n    f('uptime.Monitor')"
     )
-    assert {other for _, other in references(tree)} == {"links", "reports", "sites"}
+    assert {other for _, other in find_references(tree)} == {"links", "reports", "sites"}
 
 
-def modules(tree: ast.AST) -> Iterator[tuple[int, str]]:
+def find_imports(tree: ast.AST) -> Iterator[tuple[int, str]]:
     """Every module a syntax tree imports, by its dotted name, and what is imported from it."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -131,7 +133,7 @@ def modules(tree: ast.AST) -> Iterator[tuple[int, str]]:
             yield from ((node.lineno, f"{node.module}.{alias.name}") for alias in node.names)
 
 
-def out_of_order(name: str, tree: ast.AST) -> list[str]:
+def find_disordered_imports(name: str, tree: ast.AST) -> list[str]:
     """What a file imports of its own app that stands after it in the app's order."""
     app, _, rest = name.partition("/")
     order = ORDER[app]
@@ -139,14 +141,16 @@ def out_of_order(name: str, tree: ast.AST) -> list[str]:
     if place in ("migrations", "__init__"):
         return []
     allowed = order[: order.index(place) + 1]
-    parts = ((line, module.split(".")) for line, module in modules(tree))
+    parts = ((line, module.split(".")) for line, module in find_imports(tree))
     return [f"{name}:{line}: {part[1]}" for line, part in parts if part[0] == app and part[1] not in allowed]
 
 
 @pytest.mark.parametrize("app", ORDER)
-def test_folders_inside_an_app_import_what_stands_before_them(app: str) -> None:
-    files = [name for name in sources() if name.startswith(f"{app}/")]
-    assert [found for name in files for found in out_of_order(name, ast.parse((ROOT / name).read_text()))] == []
+def test_folders_inside_an_app_import_only_folders_listed_before_them(app: str) -> None:
+    files = [name for name in list_sources() if name.startswith(f"{app}/")]
+    assert [
+        found for name in files for found in find_disordered_imports(name, ast.parse((ROOT / name).read_text()))
+    ] == []
 
 
 APIS = ("reports/clicky/", "reports/clickport/", "links/clickmeter/")
@@ -154,12 +158,12 @@ APIS = ("reports/clicky/", "reports/clickport/", "links/clickmeter/")
 
 def test_no_api_imports_code_of_pages() -> None:
     pages = re.compile(r"^\s*(?:from|import) (?:reports\.dashboard|links\.web)\b", re.M)
-    assert [name for name in sources() if name.startswith(APIS) and pages.search((ROOT / name).read_text())] == []
+    assert [name for name in list_sources() if name.startswith(APIS) and pages.search((ROOT / name).read_text())] == []
 
 
-def test_imports_stand_before_functions_and_classes() -> None:
+def test_imports_come_before_functions_and_classes() -> None:
     late = []
-    for name in sources():
+    for name in list_sources():
         defined = False
         for node in ast.parse((ROOT / name).read_text()).body:
             defined = defined or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
@@ -168,7 +172,7 @@ def test_imports_stand_before_functions_and_classes() -> None:
     assert late == []
 
 
-def sql_strings(name: str) -> Iterator[str]:
+def find_sql_strings(name: str) -> Iterator[str]:
     for node in ast.walk(ast.parse((ROOT / name).read_text())):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and EVENT_SQL.search(node.value):
             words = node.value.lower()
@@ -177,8 +181,8 @@ def sql_strings(name: str) -> Iterator[str]:
 
 
 def test_sql_on_events_is_written_by_the_store_and_the_query_engine_only() -> None:
-    strays = [name for name in sources() if not name.startswith(SQL_WRITERS)]
-    assert [found for name in strays for found in sql_strings(name)] == []
+    strays = [name for name in list_sources() if not name.startswith(SQL_WRITERS)]
+    assert [found for name in strays for found in find_sql_strings(name)] == []
 
 
 READS_ALL_TENANTS = {
@@ -189,10 +193,10 @@ READS_ALL_TENANTS = {
 RECORDED = re.compile(r"\b(?:FROM|JOIN)\s+(?:events|visits|bots|refusals|received|firsts|identities|touched|heat)\b")
 
 
-def test_no_module_of_the_engine_names_a_table_of_what_was_recorded_in_from() -> None:
+def test_only_tables_py_of_the_engine_writes_from_clauses_of_recorded_data() -> None:
     """FROM is written by `reports/query/sql/tables.py`, which puts the tenant into it."""
     found = []
-    for name in sources():
+    for name in list_sources():
         if name.startswith("reports/query/"):
             strings = (
                 node for node in ast.walk(ast.parse((ROOT / name).read_text())) if isinstance(node, ast.Constant)
@@ -201,9 +205,9 @@ def test_no_module_of_the_engine_names_a_table_of_what_was_recorded_in_from() ->
     assert found == []
 
 
-def test_only_upkeep_reads_the_rows_of_all_tenants() -> None:
+def test_only_maintenance_reads_the_rows_of_all_tenants() -> None:
     found = set()
-    for name in sources():
+    for name in list_sources():
         for function in ast.walk(ast.parse((ROOT / name).read_text())):
             if isinstance(function, ast.FunctionDef):
                 calls = (node.func for node in ast.walk(function) if isinstance(node, ast.Call))
@@ -213,7 +217,7 @@ def test_only_upkeep_reads_the_rows_of_all_tenants() -> None:
 
 
 def test_only_the_store_imports_the_database_driver_and_never_at_module_level() -> None:
-    for name in sources():
+    for name in list_sources():
         text = (ROOT / name).read_text()
         if re.search(r"\b(?:import|from)\s+(?:clickhouse_connect|chdb)\b", text):
             assert name.startswith("tracking/store/"), name
@@ -223,7 +227,7 @@ def test_only_the_store_imports_the_database_driver_and_never_at_module_level() 
 @pytest.mark.parametrize("ending", [".py", ".html", ".css", ".js"])
 def test_no_file_is_too_long_to_read(ending: str) -> None:
     long = {}
-    for name in tracked():
+    for name in list_tracked_files():
         if not name.endswith(ending) or name.endswith(".min.js") or "/migrations/" in name or "/vendor/" in name:
             continue
         lines = (ROOT / name).read_text().count("\n")
@@ -234,7 +238,7 @@ def test_no_file_is_too_long_to_read(ending: str) -> None:
 
 def test_no_function_is_too_long_to_read() -> None:
     long = {}
-    for name in sources():
+    for name in list_sources():
         for node in ast.walk(ast.parse((ROOT / name).read_text())):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno:
                 lines = node.end_lineno - node.lineno + 1
@@ -243,8 +247,8 @@ def test_no_function_is_too_long_to_read() -> None:
     assert long == {}
 
 
-def test_the_top_level_is_the_agreed_one() -> None:
-    assert {name.split("/")[0] for name in tracked()} <= TOP_LEVEL
+def test_the_top_level_has_only_the_known_files_and_folders() -> None:
+    assert {name.split("/")[0] for name in list_tracked_files()} <= TOP_LEVEL
 
 
 FIELD_MODULES = {"accounts.security.encrypted_fields", "links.models.fields"}
@@ -267,7 +271,7 @@ def find_product_code(name: str) -> Iterator[str]:
 
 
 def test_migrations_are_literal_so_that_moving_code_never_breaks_them() -> None:
-    migrations = [name for name in sources() if "/migrations/" in name]
+    migrations = [name for name in list_sources() if "/migrations/" in name]
     assert [found for name in migrations for found in find_product_code(name)] == []
 
 
@@ -281,7 +285,7 @@ WRITES = {"save", "create", "delete", "bulk_create", "bulk_update", "get_or_crea
 INTERFACES = re.compile(r"(?:^|/)(?:views|api|web|clickmeter|clicky|clickport)(?:/|\.py$)")
 
 
-def model_writes(name: str) -> list[str]:
+def find_model_writes(name: str) -> list[str]:
     """Return the calls that write a model; `form.save(commit=False)` does not."""
     found = []
     for node in ast.walk(ast.parse((ROOT / name).read_text())):
@@ -293,12 +297,12 @@ def model_writes(name: str) -> list[str]:
     return found
 
 
-def test_views_and_apis_leave_the_writing_of_models_to_services() -> None:
-    assert [found for name in sources() if INTERFACES.search(name) for found in model_writes(name)] == []
+def test_views_and_apis_write_models_only_through_services() -> None:
+    assert [found for name in list_sources() if INTERFACES.search(name) for found in find_model_writes(name)] == []
 
 
-def test_no_line_of_a_template_is_longer_than_a_screen() -> None:
-    templates = [name for name in tracked() if name.startswith("templates/")]
+def test_no_line_of_a_template_is_too_long() -> None:
+    templates = [name for name in list_tracked_files() if name.startswith("templates/")]
     assert templates
     long = []
     for name in templates:
@@ -321,12 +325,12 @@ DONE_ONCE = {
 
 @pytest.mark.parametrize(("pattern", "module"), DONE_ONCE.items())
 def test_what_is_done_in_one_place_is_done_nowhere_else(pattern: str, module: str) -> None:
-    assert [name for name in sources() if re.search(pattern, (ROOT / name).read_text())] == [module]
+    assert [name for name in list_sources() if re.search(pattern, (ROOT / name).read_text())] == [module]
 
 
 MONTHS_BY_HAND = re.compile(r"\bdays=3[12]\b|\b3[12] \* DAY\b|(?://|%) 12\b|\bday=28\b|\bmonthrange\b")
 
 
 def test_months_are_counted_by_dateutil() -> None:
-    assert [name for name in sources() if MONTHS_BY_HAND.search((ROOT / name).read_text())] == []
+    assert [name for name in list_sources() if MONTHS_BY_HAND.search((ROOT / name).read_text())] == []
     assert MONTHS_BY_HAND.search("(day.replace(day=1) + timedelta(days=32)).replace(day=1)")

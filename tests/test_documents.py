@@ -1,4 +1,4 @@
-"""The documents for developers and operators name what there is."""
+"""The documents for developers and operators mention what exists, and only that."""
 
 import re
 from pathlib import Path

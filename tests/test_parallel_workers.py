@@ -1,4 +1,4 @@
-"""Tests that run side by side have nothing in common."""
+"""Parallel test processes share nothing."""
 
 import os
 
@@ -13,7 +13,7 @@ def test_django_uses_the_directory_that_this_process_chose() -> None:
     assert f"footfall-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}-" in conftest.DATA_DIR
 
 
-def test_no_two_tests_have_one_name(request: pytest.FixtureRequest) -> None:
+def test_no_two_tests_have_the_same_name(request: pytest.FixtureRequest) -> None:
     """Workers are given tests by name."""
     names = [item.nodeid for item in request.session.items]
     assert len(names) == len(set(names))

@@ -4,8 +4,8 @@ A viewer may log out, lose a right or change the password while a stream is open
 viewer's access has been checked within the last CHECK_SECONDS, and a stream without access ends. One check covers all
 open streams of the process.
 
-The number of open streams is limited per user and account (`accounts.limits`) and per process. Every process counts its
-own streams, so with several processes the limits of users and accounts apply to each.
+The number of open streams is limited per user and account (`accounts.account_limits`) and per process. Every process
+counts its own streams, so with several processes the limits of users and accounts apply to each.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpRespons
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
-from accounts.limits import get_account_limit
+from accounts.account_limits import get_account_limit
 from accounts.models import Account, Membership, User
 from accounts.permissions import Bearer
 from accounts.security.sessions import hash_session_key

@@ -17,9 +17,9 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.api.base import ManagementView
-from sites.access import site_for, site_for_actor
+from accounts.api.management_view import ManagementView
 from sites.models import Site
+from sites.selectors import get_site_for_actor, get_site_or_404
 from sites.settings_pages import build_settings_context
 from tracking import data_requests
 
@@ -46,7 +46,7 @@ class PersonalDataForm(forms.Form):
 @login_required
 def personal_data(request: HttpRequest, site_id: int) -> HttpResponseBase:
     """Look up a person, download what is stored about them, or erase it."""
-    site = site_for(request, site_id, may="edit")
+    site = get_site_or_404(request, site_id, may="edit")
     form = PersonalDataForm(request.POST or None)
     visit_count: int | None = None
     if request.method == "POST" and form.is_valid():
@@ -80,7 +80,7 @@ class PersonalData(ManagementView):
     """The data that is stored about one person of a site."""
 
     def parse_person(self, request: Request, site_id: int) -> tuple[int, str, str]:
-        site = site_for_actor(request.user, site_id, may="edit")
+        site = get_site_for_actor(request.user, site_id, may="edit")
         by, value = request.query_params.get("by", ""), request.query_params.get("value", "")
         if not value:
             raise serializers.ValidationError({"value": ["Name the person, such as ?by=ip&value=203.0.113.7."]})

@@ -10,7 +10,7 @@ from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.api.base import ManagementView, paginate, validate_data
+from accounts.api.management_view import ManagementView, paginate, validate_data
 from accounts.models import Account, ExposedKey, Membership, Role
 from accounts.permissions import Bearer, get_current_membership
 from accounts.revocation import exposed_key_dismiss

@@ -50,7 +50,7 @@ def claim_check_now(claim: HostClaim) -> int:
 
 def _list_due_claims(now: datetime) -> list[HostClaim]:
     """List the claims of one round: the longest due first, at most MAX_CLAIMS_PER_ACCOUNT of one account."""
-    due = HostClaim.objects.filter(next_check__lte=now).exclude(proof=VerificationMethod.OPERATOR)
+    due = HostClaim.objects.filter(next_check__lte=now).exclude(verification_method=VerificationMethod.OPERATOR)
     ranked = rank_by_account(due, "account_id", "next_check").filter(rank__lte=MAX_CLAIMS_PER_ACCOUNT)
     return list(ranked[:MAX_CLAIMS_PER_ROUND])
 

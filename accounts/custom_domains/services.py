@@ -12,8 +12,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone as clock
 
-from accounts.custom_domains.reserved import is_installation_host, is_reserved_host
-from accounts.host_names import is_public_host, normalize_host
+from accounts.host_names import is_installation_host, is_public_host, is_reserved_host, normalize_host
 from accounts.models import EXCLUSIVE_PURPOSES, Account, HostClaim, HostOwner, Purpose, VerificationMethod
 
 EXAMPLE_HOSTS = {Purpose.LINKS: "go.example.com", Purpose.BRAND: "stats.example.org", Purpose.SITE: "example.org"}
@@ -74,7 +73,7 @@ def host_release(*, account: Account, host: str, purpose: str) -> None:
     if claim is not None:
         claim.delete()
     _delete_owner_without_claims(owner)
-    if claim is not None and claim.proved:
+    if claim is not None and claim.verified:
         _notify_listeners(claim)
 
 
@@ -91,7 +90,9 @@ def claim_approve(*, claim: HostClaim, now: datetime | None = None) -> None:
     if owner.account_id != claim.account_id:
         hint = f"Revoke it first: manage.py custom_domain revoke {claim.host} --account {owner.account_id}"
         raise ValidationError({"host": f"Account {owner.account_id} has verified {claim.host}. {hint}"})
+    method_before = claim.verification_method
     _verify(claim, VerificationMethod.OPERATOR, now or clock.now())
+    _store(claim, method_before)
 
 
 @transaction.atomic
@@ -106,7 +107,7 @@ def host_provision(*, account: Account, host: str, purpose: str) -> bool:
         return False
     _check_exclusive_purpose(account, name, purpose, "host")
     claim, _ = HostClaim.objects.get_or_create(account=account, host=name, purpose=purpose)
-    if claim.proof != VerificationMethod.OPERATOR:
+    if claim.verification_method != VerificationMethod.OPERATOR:
         claim_approve(claim=claim)
     return True
 
@@ -115,7 +116,9 @@ def host_provision(*, account: Account, host: str, purpose: str) -> bool:
 def claim_revoke(*, claim: HostClaim, reason: str, now: datetime | None = None) -> None:
     """Withdraw the verification: the claim is pending again, and `reason` is shown to the account."""
     owner = _lock_owner(claim.host, claim.account_id)
+    method_before = claim.verification_method
     _withdraw_verification(claim, reason, now or clock.now())
+    _store(claim, method_before)
     _delete_owner_without_claims(owner)
 
 
@@ -129,14 +132,14 @@ def claim_record_lookup(*, claim: HostClaim, named: frozenset[int], now: datetim
     """
     owner = _lock_owner(claim.host, claim.account_id)
     row = HostClaim.objects.select_for_update().filter(pk=claim.pk).first()
-    if row is not None and row.proof != VerificationMethod.OPERATOR:
-        row.checked = now
+    if row is not None and row.verification_method != VerificationMethod.OPERATOR:
+        method_before, row.checked = row.verification_method, now
         if row.account_id not in named:
             _record_missing_record(row, now)
         elif owner.account_id == row.account_id or _transfer_host(owner, row, named, now):
             _verify(row, VerificationMethod.DNS, now)
         row.next_check = _compute_next_check(row, now)
-        row.save()
+        _store(row, method_before)
     _delete_owner_without_claims(owner)
     return row
 
@@ -144,12 +147,12 @@ def claim_record_lookup(*, claim: HostClaim, named: frozenset[int], now: datetim
 def claim_record_unavailable(*, claim: HostClaim, message: str, now: datetime) -> None:
     """Store that DNS did not answer. The claim keeps its state."""
     pause = max(RETRY_UNAVAILABLE_AFTER, _compute_next_check(claim, now) - now)
-    pending = HostClaim.objects.filter(pk=claim.pk).exclude(proof=VerificationMethod.OPERATOR)
+    pending = HostClaim.objects.filter(pk=claim.pk).exclude(verification_method=VerificationMethod.OPERATOR)
     pending.update(checked=now, check_result=message, next_check=now + min(pause, RECHECK_FAILING_AFTER))
 
 
 def _record_missing_record(row: HostClaim, now: datetime) -> None:
-    if row.proved is None:
+    if row.verified is None:
         row.check_result = "No TXT record names this account yet."
         return
     row.failing_since = row.failing_since or now
@@ -160,44 +163,49 @@ def _record_missing_record(row: HostClaim, now: datetime) -> None:
 
 
 def _compute_next_check(row: HostClaim, now: datetime) -> datetime:
-    if row.proved is not None:
+    if row.verified is not None:
         return now + (RECHECK_FAILING_AFTER if row.failing_since else RECHECK_VERIFIED_AFTER)
     return now + min(MAX_RECHECK_AFTER, max(MIN_RECHECK_AFTER, (now - row.created) / 4))
 
 
 def _transfer_host(owner: HostOwner, claim: HostClaim, named: frozenset[int], now: datetime) -> bool:
     """Transfer the locked host to the account of `claim`, unless the present owner still has a right to it."""
-    present_claims = HostClaim.objects.filter(host=claim.host, account_id=owner.account_id, proved__isnull=False)
-    if present_claims.filter(proof=VerificationMethod.OPERATOR).exists():
+    present_claims = HostClaim.objects.filter(host=claim.host, account_id=owner.account_id, verified__isnull=False)
+    if present_claims.filter(verification_method=VerificationMethod.OPERATOR).exists():
         claim.check_result = "The operator gave this host to another account. Ask the operator of this installation."
         return False
     if owner.account_id in named:
         claim.check_result = "The record also names the account that has this host now. Remove that account from it."
         return False
     for other in present_claims:
+        method_before = other.verification_method
         _withdraw_verification(other, "The record names another account now.", now)
+        _store(other, method_before)
     owner.account_id = claim.account_id
     owner.save(update_fields=["account"])
     return True
 
 
 def _verify(claim: HostClaim, method: VerificationMethod, now: datetime) -> None:
-    changed = claim.proof != method
-    claim.proved, claim.proof, claim.failing_since = claim.proved or now, method, None
+    """Mark a claim (unsaved) as verified."""
+    claim.verified, claim.verification_method, claim.failing_since = claim.verified or now, method, None
     claim.check_result = (
         "The record names this account." if method == VerificationMethod.DNS else "Approved by the operator."
     )
     claim.next_check = None
-    claim.save()
-    if changed:
-        _notify_listeners(claim)
 
 
 def _withdraw_verification(claim: HostClaim, reason: str, now: datetime) -> None:
-    claim.proved, claim.proof, claim.failing_since = None, "", None
+    """Mark a claim (unsaved) as pending again."""
+    claim.verified, claim.verification_method, claim.failing_since = None, "", None
     claim.check_result, claim.next_check = reason, now + MIN_RECHECK_AFTER
+
+
+def _store(claim: HostClaim, method_before: str) -> None:
+    """Save a claim, and notify the listeners if its verification is not what it was."""
     claim.save()
-    _notify_listeners(claim)
+    if claim.verification_method != method_before:
+        _notify_listeners(claim)
 
 
 def _lock_owner(host: str, account_id: int) -> HostOwner:
@@ -207,7 +215,7 @@ def _lock_owner(host: str, account_id: int) -> HostOwner:
 
 
 def _delete_owner_without_claims(owner: HostOwner) -> None:
-    if not HostClaim.objects.filter(host=owner.host, account_id=owner.account_id, proved__isnull=False).exists():
+    if not HostClaim.objects.filter(host=owner.host, account_id=owner.account_id, verified__isnull=False).exists():
         owner.delete()
 
 

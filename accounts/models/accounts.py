@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
@@ -23,7 +24,7 @@ class UserManager(BaseUserManager["User"]):
         return user
 
     def has_login_user(self) -> bool:
-        """Whether any user has a password. A fresh installation has none: the demo's guest was only invited."""
+        """Whether any user has a password. A fresh installation has none: the demo's guest is a placeholder."""
         return self.exclude(password__startswith=UNUSABLE_PASSWORD_PREFIX).exists()
 
 
@@ -57,13 +58,38 @@ class Role(models.TextChoices):
     GUEST = "guest", "Guest"
 
 
-class Account(models.Model):
-    """A tenant, which owns sites, links and goals."""
+class AuthkeyOwner(models.Model):
+    """A row with an `authkey`. The key depends on a random seed rather than on the id, which is known only after the
+    row is stored: so a new row is stored once, with the hash that the key is found by.
+    """
+
+    AUTHKEY_PURPOSE: ClassVar[str]
+    AUTHKEY_FIELDS: ClassVar = ("key_generation", "authkey_hash")
+
+    key_seed = models.UUIDField(default=uuid.uuid4, editable=False)
+    key_generation = models.PositiveIntegerField(default=1)
+    authkey_hash = models.CharField(max_length=64, db_index=True, blank=True)
+
+    class Meta:
+        abstract = True
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.authkey_hash = hash_key(self.authkey)
+        super().save(*args, **kwargs)
+
+    @property
+    def authkey(self) -> str:
+        """The key for our APIs, a GUID. It can be shown again, because it is derived (`accounts.keys`)."""
+        return derive_guid(self.AUTHKEY_PURPOSE, self.key_seed.int, self.key_generation)
+
+
+class Account(AuthkeyOwner):
+    """A tenant, which owns sites, links and goals. Its `authkey` acts as an administrator."""
+
+    AUTHKEY_PURPOSE = "authkey"
 
     name = models.CharField(max_length=120)
     timezone = models.CharField(max_length=64, default="UTC")
-    key_generation = models.PositiveIntegerField(default=1)
-    authkey_hash = models.CharField(max_length=64, db_index=True, blank=True)
     monthly_events = models.BigIntegerField(default=0, help_text="Quota; 0 = unlimited")
     over_quota = models.BooleanField(default=False, help_text="Tracking is refused until the month ends")
     events_used = models.BigIntegerField(default=0, help_text="Of the running month, as last counted")
@@ -84,23 +110,10 @@ class Account(models.Model):
     def __str__(self) -> str:
         return self.name
 
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        if self.pk is None:
-            super().save(*args, **kwargs)
-            kwargs = {"update_fields": ["authkey_hash"]}
-            args = ()
-        self.authkey_hash = hash_key(self.authkey)
-        super().save(*args, **kwargs)
-
     @property
     def quota_share(self) -> int:
         """Percent of the month's events that are used, as last counted; 0 without a quota."""
         return 100 * self.events_used // self.monthly_events if self.monthly_events else 0
-
-    @property
-    def authkey(self) -> str:
-        """The account's key for our APIs, a GUID. It can be shown again, because it is derived (`accounts.keys`)."""
-        return derive_guid("authkey", self.pk, self.key_generation)
 
 
 class MembershipQuerySet(models.QuerySet["Membership"]):
@@ -113,18 +126,18 @@ class MembershipQuerySet(models.QuerySet["Membership"]):
         return self.filter(accepted__isnull=True)
 
 
-class Membership(models.Model):
-    """A user in an account. A guest's key and options live here, since one person can be guest of many.
+class Membership(AuthkeyOwner):
+    """A user in an account. A guest's key and options live here, since a person can be a guest in several accounts.
 
     Until it is accepted, a membership gives the person no access and shows the account nothing about the person. Its
-    own key works at once: it is issued to the account and opens only the account's data.
+    own key, the `authkey`, works at once: it is issued to the account and opens only the account's data.
     """
+
+    AUTHKEY_PURPOSE = "member"
 
     user = models.ForeignKey(User, models.CASCADE, related_name="memberships")
     account = models.ForeignKey(Account, models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=10, choices=Role.choices, default=Role.VIEWER)
-    key_generation = models.PositiveIntegerField(default=1)
-    authkey_hash = models.CharField(max_length=64, db_index=True, blank=True)
     options = models.JSONField(default=dict, blank=True, help_text="What a guest may not see, notes, formats")
     accepted = models.DateTimeField(
         null=True, blank=True, default=timezone.now, help_text="When the person agreed; empty = invited only"
@@ -141,19 +154,6 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} in {self.account} as {self.role}"
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        if self.pk is None:
-            super().save(*args, **kwargs)
-            kwargs = {"update_fields": ["authkey_hash"]}
-            args = ()
-        self.authkey_hash = hash_key(self.authkey)
-        super().save(*args, **kwargs)
-
-    @property
-    def authkey(self) -> str:
-        """The member's own key for the link API (guests have one each)."""
-        return derive_guid("member", self.pk, self.key_generation)
 
     @property
     def display_name(self) -> str:

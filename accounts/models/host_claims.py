@@ -27,7 +27,7 @@ EXCLUSIVE_PURPOSES = (Purpose.LINKS, Purpose.BRAND)  # a host serves links or th
 
 
 class HostClaim(models.Model):
-    """An account's claim to use a host for one purpose; it has no effect until it is verified (`proved`).
+    """An account's claim to use a host for one purpose; it has no effect until it is verified (`verified`).
 
     `host` is normalized (`accounts.host_names.normalize_host`). `check_result` describes the last DNS check,
     `next_check` is when the next one is due (None: never), `failing_since` is the first of the latest checks in a row
@@ -38,8 +38,8 @@ class HostClaim(models.Model):
     host = models.CharField(max_length=253)
     purpose = models.CharField(max_length=5, choices=Purpose.choices)
     created = models.DateTimeField(auto_now_add=True)
-    proved = models.DateTimeField(null=True, blank=True)
-    proof = models.CharField(max_length=8, choices=VerificationMethod.choices, blank=True)
+    verified = models.DateTimeField(null=True, blank=True)
+    verification_method = models.CharField(max_length=8, choices=VerificationMethod.choices, blank=True)
     checked = models.DateTimeField(null=True, blank=True)
     check_result = models.CharField(max_length=300, blank=True)
     next_check = models.DateTimeField(null=True, blank=True, db_index=True)
@@ -54,12 +54,12 @@ class HostClaim(models.Model):
                 name="links_or_brand_on_one_host",
             ),
             models.UniqueConstraint(
-                fields=["host", "purpose"], condition=Q(proved__isnull=False), name="one_proved_claim_per_purpose"
+                fields=["host", "purpose"], condition=Q(verified__isnull=False), name="one_verified_claim_per_purpose"
             ),
             models.CheckConstraint(
-                condition=Q(proved__isnull=True, proof="")
-                | Q(proved__isnull=False, proof__in=VerificationMethod.values),
-                name="a_proved_claim_says_how",
+                condition=Q(verified__isnull=True, verification_method="")
+                | Q(verified__isnull=False, verification_method__in=VerificationMethod.values),
+                name="a_verified_claim_says_how",
             ),
             build_choice_check("purpose", Purpose, "claim_purpose_is_known"),
         ]

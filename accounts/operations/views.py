@@ -11,9 +11,9 @@ from django.shortcuts import render
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 
 from accounts.mail import get_mail_folder
-from accounts.navigation import build_account_navigation
 from accounts.operations import mailbox
 from accounts.operations.models import TaskRun
+from accounts.settings_parts import build_account_navigation
 
 # A letter carries its styles inline; nothing in it may run, load, be sent or leave the frame
 LETTER_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; sandbox"

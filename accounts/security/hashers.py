@@ -24,7 +24,7 @@ MAX_HASHES_AT_ONCE = min(4, max(2, os.cpu_count() or 1))
 MAX_WAITING = 64  # callers; at some 40 ms a hash the last of them waits about a second
 MAX_WAIT_SECONDS = 4.0
 RETRY_SECONDS = 5  # Retry-After of a rejected caller
-BUSY_MESSAGE = "Too many people log in at this moment. Try again in a few seconds."
+BUSY_MESSAGE = "Too many people are logging in right now. Try again in a few seconds."
 T = TypeVar("T")
 
 

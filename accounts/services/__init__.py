@@ -19,6 +19,7 @@ from accounts.services.members import (
     member_access_set,
     member_key_rotate,
     member_remove,
+    member_role_store,
 )
 from accounts.services.users import (
     is_placeholder,
@@ -47,6 +48,7 @@ __all__ = [
     "member_access_set",
     "member_key_rotate",
     "member_remove",
+    "member_role_store",
     "placeholder_user_delete",
     "placeholder_user_get_or_create",
     "user_create",

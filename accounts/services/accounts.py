@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone as clock
 
+from accounts.account_limits import validate_change
 from accounts.custom_domains.services import host_claim, host_release
-from accounts.limits import validate_change
 from accounts.models import Account, Membership, Purpose, Role, User
 from accounts.revocation import SharedKeys, exposed_keys_clear
 from accounts.validators import clean_brand, clean_name, clean_timezone
@@ -24,13 +25,20 @@ def account_create(*, name: str, owner: User | None = None, timezone: str = "UTC
     return account
 
 
-def account_update(*, account: Account, name: str | None = None, timezone: str | None = None) -> Account:
-    """Change an account's name or time zone. Raises ValidationError."""
+def account_update(
+    *, account: Account, name: str | None = None, timezone: str | None = None, profile: Mapping[str, str] | None = None
+) -> Account:
+    """Change an account's name, time zone or named values of its profile. Raises ValidationError."""
+    changes: dict[str, Any] = {}
     if name is not None:
-        account.name = clean_name(name)
+        changes["name"] = clean_name(name)
     if timezone is not None:
-        account.timezone = clean_timezone(timezone)
-    account.save(update_fields=["name", "timezone"])
+        changes["timezone"] = clean_timezone(timezone)
+    if profile is not None:
+        changes["profile"] = {**account.profile, **profile}
+    for field, value in changes.items():
+        setattr(account, field, value)
+    account.save(update_fields=changes)
     return account
 
 
@@ -69,7 +77,7 @@ def account_usage_set(*, account: Account, used: int, now: datetime | None) -> N
 def account_key_rotate(*, account: Account) -> None:
     """Replace the authkey; the old one stops working. Open invitations that were sent with it are revoked."""
     account.key_generation += 1
-    account.save()
+    account.save(update_fields=Account.AUTHKEY_FIELDS)
     account.invitations.open().filter(invited_by=None).update(revoked=clock.now())
     exposed_keys_clear(kind="account", object_id=account.pk)
 

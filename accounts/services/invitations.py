@@ -19,9 +19,9 @@ from django.urls import reverse
 from django.utils import timezone as clock
 
 from accounts import mail
+from accounts.account_limits import check_limit
 from accounts.branding import load_brand
 from accounts.keys import hash_key
-from accounts.limits import check_limit
 from accounts.models import Account, Grant, Invitation, Membership, Right, Role, User
 from accounts.permissions import membership_may
 from accounts.revocation import DependentAccess
@@ -30,7 +30,7 @@ from accounts.services import (
     account_lock,
     clean_grants,
     find_existing_objects,
-    member_key_rotate,
+    member_role_store,
     placeholder_user_delete,
     user_create,
 )
@@ -103,7 +103,7 @@ def invitation_create(
     if role == Role.GUEST and pending is None:
         check_guest_limit(account, address)
     clean_rows = [list(grant) for grant in clean_grants(account, grants)]  # invalid grants are rejected for any role
-    return _issue(account, address, role, by, clean_rows if role == Role.GUEST else [], pending)
+    return _create_and_revoke_earlier(account, address, role, by, clean_rows if role == Role.GUEST else [], pending)
 
 
 @transaction.atomic
@@ -111,7 +111,7 @@ def pending_member_invite(*, membership: Membership, by: Membership) -> Invitati
     """Invite the person of a pending membership again. Raises ValidationError above the limit for a day."""
     if membership.accepted is not None:
         raise ValidationError({"email": "This person is already a member."})
-    return _issue(membership.account, membership.user.email, membership.role, by, [], membership)
+    return _create_and_revoke_earlier(membership.account, membership.user.email, membership.role, by, [], membership)
 
 
 @transaction.atomic
@@ -123,7 +123,9 @@ def invitation_renew(*, invitation: Invitation, by: Membership) -> Invitation:
     if invitation.role == Role.OWNER and by.role != Role.OWNER:
         raise ValidationError({"role": "Only an owner can invite an owner."})
     assert invitation.account is not None
-    return _issue(invitation.account, invitation.email, invitation.role, by, invitation.grants, invitation.membership)
+    return _create_and_revoke_earlier(
+        invitation.account, invitation.email, invitation.role, by, invitation.grants, invitation.membership
+    )
 
 
 @transaction.atomic
@@ -153,15 +155,15 @@ def check_invitation_limit(account: Account, now: datetime) -> None:
 def load_open_invitation_grants(account: Account, email: str) -> list[tuple[str, int, str]]:
     """Load the grants (kind, id, right) of a guest's open invitation, without objects that no longer exist."""
     invitation = account.invitations.open().filter(email=email, role=Role.GUEST).first()
-    grants = [(kind, number, right) for kind, number, right in (invitation.grants if invitation else ())]
-    existing = find_existing_objects(account, {(kind, number) for kind, number, _ in grants})
+    grants = [(kind, object_id, right) for kind, object_id, right in (invitation.grants if invitation else ())]
+    existing = find_existing_objects(account, {(kind, object_id) for kind, object_id, _ in grants})
     return [grant for grant in grants if grant[:2] in existing]
 
 
-def list_dependent_invitations(membership: Membership, leaves: bool) -> Sequence[Invitation]:
+def list_dependent_invitations(membership: Membership, is_leaving: bool) -> Sequence[Invitation]:
     """List the open invitations that the member sent: all when they leave, else those they may no longer send."""
     sent = membership.account.invitations.open().filter(invited_by=membership.user_id)
-    if not leaves and membership_may(membership, "manage"):
+    if not is_leaving and membership_may(membership, "manage"):
         return [] if membership.role == Role.OWNER else list(sent.filter(role=Role.OWNER))
     return list(sent)
 
@@ -173,7 +175,7 @@ OPEN_INVITATIONS = DependentAccess(
 )
 
 
-def _issue(
+def _create_and_revoke_earlier(
     account: Account, email: str, role: str, by: Membership, grants: list[list[object]], pending: Membership | None
 ) -> Invitation:
     """Create an invitation and revoke the open ones of the address. Raises ValidationError above the daily limit."""
@@ -197,7 +199,7 @@ def _delete_old_invitations(account: Account, now: datetime) -> None:
 
 
 @dataclass(frozen=True)
-class InvitationMail:
+class InvitationMailing:
     """The outcome of mailing an invitation. `link` is for the inviter to pass on; it is empty if a mail was sent.
 
     `rejection` is the message to show if the mail server rejected this mail.
@@ -217,7 +219,7 @@ class InvitationMail:
         return self.rejection
 
 
-def mail_invitation(invitation: Invitation, inviter: object) -> InvitationMail:
+def mail_invitation(invitation: Invitation, inviter: object) -> InvitationMailing:
     """Mail the link to the invited person.
 
     The inviter gets the link only if no mail server can be reached, or mail is written to files instead of sent: with
@@ -235,14 +237,14 @@ def mail_invitation(invitation: Invitation, inviter: object) -> InvitationMail:
     try:
         mail.send(to=invitation.email, template="accounts/invitation.txt", brand=brand, link=link, **context)
     except SMTPRecipientsRefused:
-        return InvitationMail(mailed=False, rejection=ADDRESS_REJECTED)
+        return InvitationMailing(mailed=False, rejection=ADDRESS_REJECTED)
     except (SMTPSenderRefused, SMTPDataError, SMTPNotSupportedError) as error:
         log.warning("The mail server rejected an invitation of account %s: %s", account.pk, error)
-        return InvitationMail(mailed=False, rejection=MAIL_REJECTED)
+        return InvitationMailing(mailed=False, rejection=MAIL_REJECTED)
     except OSError:  # smtplib's errors are OSErrors
-        return InvitationMail(mailed=False, link=link)
+        return InvitationMailing(mailed=False, link=link)
     is_written_to_files = mail.get_mail_folder() is not None
-    return InvitationMail(mailed=not is_written_to_files, link=link if is_written_to_files else "")
+    return InvitationMailing(mailed=not is_written_to_files, link=link if is_written_to_files else "")
 
 
 def format_inviter(inviter: object) -> str:
@@ -307,10 +309,8 @@ def _accept_membership(invitation: Invitation, user: User, existing: Membership 
     if membership is None:
         return Membership.objects.create(user=user, account=invitation.account, role=invitation.role, accepted=now)
     invited_user = membership.user
-    if membership.role == Role.GUEST != invitation.role:
-        member_key_rotate(membership=membership)  # the team could read the guest's key; a member's key is private
-    membership.user, membership.role, membership.accepted = user, invitation.role, now
-    membership.save(update_fields=["user", "role", "accepted"])
+    membership.user, membership.accepted = user, now
+    member_role_store(membership=membership, role=invitation.role, fields=["user", "accepted"])
     membership.invitations.open().update(revoked=now)
     if invited_user != user:
         placeholder_user_delete(user=invited_user)

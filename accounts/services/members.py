@@ -31,7 +31,7 @@ def list_readable_guest_keys(membership: Membership) -> set[tuple[int, str]]:
     if not membership_may(membership, "edit"):
         return set()
     guests = Membership.objects.filter(account=membership.account, role=Role.GUEST).exclude(pk=membership.pk)
-    return {(number, "authkey") for number in guests.values_list("pk", flat=True)}
+    return {(object_id, "authkey") for object_id in guests.values_list("pk", flat=True)}
 
 
 def load_guest_names(account: Account, ids: Collection[int]) -> dict[int, str]:
@@ -75,8 +75,21 @@ def grant_set(*, membership: Membership, kind: str, object_id: int, right: str |
 def member_key_rotate(*, membership: Membership) -> None:
     """Replace the member's own key; the old one stops working."""
     membership.key_generation += 1
-    membership.save(update_fields=["key_generation", "authkey_hash"])
+    membership.save(update_fields=Membership.AUTHKEY_FIELDS)
     exposed_keys_clear(kind=GUEST_KEYS.kind, object_id=membership.pk)
+
+
+def member_role_store(*, membership: Membership, role: str, fields: Collection[str] = ()) -> None:
+    """Store a role, and the other fields that the caller has changed.
+
+    A guest who becomes a member gets a new key: the team could read the guest's, and a member's is private.
+    """
+    has_new_key = membership.role == Role.GUEST != role
+    membership.role = role
+    if has_new_key:
+        membership.key_generation += 1
+        exposed_keys_clear(kind=GUEST_KEYS.kind, object_id=membership.pk)
+    membership.save(update_fields=["role", *fields, *(Membership.AUTHKEY_FIELDS if has_new_key else ())])
 
 
 @transaction.atomic
@@ -91,7 +104,7 @@ def member_remove(*, membership: Membership, by: Membership) -> None:
     _require_another_owner(membership)
     now, user = clock.now(), membership.user
     exposed_keys_add(membership=membership, keys=list_readable_keys(membership), now=now)
-    end_dependent_access(membership, leaves=True, now=now)
+    end_dependent_access(membership, is_leaving=True, now=now)
     Invitation.objects.open().filter(membership=membership).update(revoked=now)
     exposed_keys_clear(kind=GUEST_KEYS.kind, object_id=membership.pk)
     membership.delete()
@@ -110,10 +123,7 @@ def _set_role(membership: Membership, role: str, by: Membership) -> None:
         raise ValidationError({"role": "Only an owner can make or change an owner."})
     if role != Role.OWNER:
         _require_another_owner(membership)
-    if membership.role == Role.GUEST != role:
-        member_key_rotate(membership=membership)  # the team could read the guest's key; a member's key is private
-    membership.role = role
-    membership.save(update_fields=["role"])
+    member_role_store(membership=membership, role=role)
 
 
 @transaction.atomic
@@ -136,11 +146,15 @@ def _set_grant(membership: Membership, kind: str, object_id: int, right: str | N
 
 def find_existing_objects(account: Account, objects: Collection[tuple[str, int]]) -> set[tuple[str, int]]:
     """Find which of the (kind, id) exist in the account. Queries for these ids only."""
-    numbers: dict[str, set[int]] = {}
+    ids_by_kind: dict[str, set[int]] = {}
     for kind, object_id in objects:
         if kind in GRANT_KINDS and 0 < object_id < 2**63:
-            numbers.setdefault(kind, set()).add(object_id)
-    return {(kind, number) for kind, ids in numbers.items() for number, _ in GRANT_KINDS[kind].existing(account, ids)}
+            ids_by_kind.setdefault(kind, set()).add(object_id)
+    return {
+        (kind, object_id)
+        for kind, ids in ids_by_kind.items()
+        for object_id, _ in GRANT_KINDS[kind].existing(account, ids)
+    }
 
 
 def clean_grants(account: Account, grants: GrantRows) -> list[tuple[str, int, str]]:

@@ -15,7 +15,6 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.forms import AccountForm, BrandForm, ChangePasswordForm, ProfileForm, add_errors
 from accounts.models import Purpose, Role
-from accounts.navigation import build_account_navigation
 from accounts.permissions import get_current_account, get_current_membership, list_memberships, switch_account
 from accounts.security import rate_limits
 from accounts.selectors import find_claim
@@ -27,8 +26,8 @@ from accounts.services import (
     user_password_set,
     user_update,
 )
-from accounts.views.button_responses import check_host_now, render_secrets
-from accounts.views.sign_in import get_next_page
+from accounts.settings_parts import build_account_navigation, check_host_now, render_secrets
+from accounts.views.sign_in import get_next_url
 
 
 def _build_switcher(request: HttpRequest) -> dict[str, object]:
@@ -96,10 +95,10 @@ def show_own_key(request: HttpRequest) -> HttpResponse:
     membership = get_current_membership(request)
     if request.method != "POST":
         title = f"Your key for {membership.account}"
-        return render_secrets(request, title, {"authkey": membership.authkey}, back=get_next_page(request))
+        return render_secrets(request, title, {"authkey": membership.authkey}, back=get_next_url(request))
     member_key_rotate(membership=membership)
     messages.success(request, "You have a new key. The old one no longer works.")
-    return HttpResponseRedirect(get_next_page(request))
+    return HttpResponseRedirect(get_next_url(request))
 
 
 @login_required
@@ -145,7 +144,7 @@ def switch_to_account(request: HttpRequest) -> HttpResponse:
     if chosen is None:
         raise Http404("No such account.")
     switch_account(request, chosen)
-    return HttpResponseRedirect(get_next_page(request))
+    return HttpResponseRedirect(get_next_url(request))
 
 
 @login_required

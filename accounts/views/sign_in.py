@@ -31,7 +31,7 @@ SESSION_RESET_TOKEN = "password_reset_token"  # noqa: S105 - a name
 TOKEN_PLACEHOLDER = "choose"  # noqa: S105 - in the address instead of the token
 
 
-def get_next_page(request: HttpRequest) -> str:
+def get_next_url(request: HttpRequest) -> str:
     """Return the address in the parameter `next` if it is on this host, else that of the start page."""
     address = request.POST.get("next") or request.GET.get("next") or ""
     safe = url_has_allowed_host_and_scheme(address, {request.get_host()}, request.is_secure())
@@ -43,7 +43,7 @@ def get_next_page(request: HttpRequest) -> str:
 def log_in(request: HttpRequest) -> HttpResponse:
     """Log in; a fresh installation redirects to its set-up page."""
     if request.user.is_authenticated:
-        return HttpResponseRedirect(get_next_page(request))
+        return HttpResponseRedirect(get_next_url(request))
     if request.method != "POST" and not User.objects.has_login_user():
         return redirect("accounts:setup-hint")
     form = LoginForm(request.POST or None)
@@ -51,7 +51,7 @@ def log_in(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         status = _try_login(request, form)
         if request.user.is_authenticated:
-            response = HttpResponseRedirect(get_next_page(request))
+            response = HttpResponseRedirect(get_next_url(request))
             remember_login(request, response, request.user)
             return response
     return _render_form(request, "accounts/login.html", form, status)
@@ -87,7 +87,7 @@ def _try_login(request: HttpRequest, form: LoginForm) -> FormStatus:
 
 def _render_form(request: HttpRequest, template: str, form: object, status: FormStatus = OK_STATUS) -> HttpResponse:
     """Render a form's page, with Retry-After if the user has to wait."""
-    address = get_next_page(request)
+    address = get_next_url(request)
     context = {"form": form, "next": address, "invited": address.startswith("/join/")}
     response = render(request, template, context, status=status.status)
     if status.wait:
@@ -99,7 +99,7 @@ def _render_form(request: HttpRequest, template: str, form: object, status: Form
 def log_out(request: HttpRequest) -> HttpResponse:
     """End the session, then redirect to the parameter `next` or the log-in page."""
     logout(request)
-    return redirect(get_next_page(request) if "next" in request.POST else "accounts:login")
+    return redirect(get_next_url(request) if "next" in request.POST else "accounts:login")
 
 
 @never_cache
@@ -146,7 +146,7 @@ def _mail_reset(form: ResetForm, email: str, brand: Brand) -> bool:
         "accounts:reset-confirm",
         args=[urlsafe_base64_encode(force_bytes(user.pk)), default_token_generator.make_token(user)],
     )
-    brand = mail.choose_brand_for_secret_link(brand, user)
+    brand = mail.choose_link_brand(brand, user)
     try:
         mail.send(
             to=user.email, template="accounts/password_reset.txt", brand=brand, user=user, link=brand.base_url + path
@@ -168,7 +168,7 @@ def confirm_password_reset(request: HttpRequest, uid: str, token: str) -> HttpRe
     is_in_session = token == TOKEN_PLACEHOLDER
     received_token = request.session.get(SESSION_RESET_TOKEN, "") if is_in_session else token
     if user is None or not default_token_generator.check_token(user, received_token):
-        return render(request, "accounts/link_dead.html", status=404)
+        return render(request, "accounts/link_invalid.html", status=404)
     if not is_in_session:
         request.session[SESSION_RESET_TOKEN] = token
         return redirect("accounts:reset-confirm", uid, TOKEN_PLACEHOLDER)

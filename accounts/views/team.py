@@ -17,13 +17,12 @@ from django.views.decorators.http import require_POST
 
 from accounts.forms import InviteForm, RoleForm, add_errors
 from accounts.models import Account, ExposedKey, Invitation, Membership, Right, Role
-from accounts.navigation import build_account_navigation
 from accounts.permissions import GRANT_KINDS, get_current_account, get_current_membership
 from accounts.revocation import exposed_key_dismiss, exposed_key_replace, format_exposed_keys, list_ending_access
 from accounts.selectors import list_members
 from accounts.services import member_access_set, member_remove
 from accounts.services.invitations import (
-    InvitationMail,
+    InvitationMailing,
     get_link_lifetime,
     invitation_create,
     invitation_renew,
@@ -31,6 +30,7 @@ from accounts.services.invitations import (
     mail_invitation,
     pending_member_invite,
 )
+from accounts.settings_parts import build_account_navigation
 
 MAX_CHOICES = 200  # objects of one kind on a page
 MAX_EXPOSED_KEYS = 100  # exposed keys on a page
@@ -78,7 +78,7 @@ def build_choices_context(request: HttpRequest, account: Account, rights: dict[t
 
 
 def render_team_page(
-    request: HttpRequest, form: InviteForm | None = None, sent: InvitationMail | None = None
+    request: HttpRequest, form: InviteForm | None = None, sent: InvitationMailing | None = None
 ) -> HttpResponse:
     """Render the team's page; `sent` is the outcome of an invitation that was just created."""
     account = get_current_account(request, may="manage")

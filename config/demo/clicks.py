@@ -9,7 +9,7 @@ from config.demo.world import DemoPerson
 from links.conversions import recording
 from links.models import Conversion, Datapoint, DatapointKind
 from links.redirect import endpoints, redirector
-from links.redirect.link_request import LinkRequest
+from links.redirect.click_pipeline import LinkRequest
 from links.routing import link_cache
 from tracking.event import Rejection
 
@@ -22,7 +22,7 @@ def build_request(
 ) -> LinkRequest:
     """Build the request of the person's browser."""
     headers = {
-        "host": link_cache.system_host(), "user-agent": person.user_agent, "accept-language": person.language,
+        "host": link_cache.get_system_host(), "user-agent": person.user_agent, "accept-language": person.language,
         "referer": referrer, "cookie": cookies, **DESKTOP_HEADERS,
     }  # fmt: skip
     return LinkRequest("GET", path, query.encode(), headers, person.ip, now, scheme="https")
@@ -30,7 +30,7 @@ def build_request(
 
 def follow_link(account_id: int, alias: str, person: DemoPerson, now: datetime, referrer: str = "") -> tuple[str, str]:
     """Click on a link; returns the destination and the cookies that were set, or ("", "") for an unknown link."""
-    domain = link_cache.find_domain(link_cache.system_host())
+    domain = link_cache.find_domain(link_cache.get_system_host())
     link = link_cache.find_link_by_alias(domain.domain_id, alias) if domain else None
     if domain is None or link is None or link.account_id != account_id:
         return "", ""

@@ -13,13 +13,13 @@ from accounts.models import Account, Purpose, Right
 from accounts.services import account_create, grant_set
 from config.demo.world import load_world
 from goals.services import funnel_save, goal_create, segment_create
-from links.models import Datapoint, DatapointKind, Group, Listing, Status
-from links.services.account_settings import entry_create, script_write
+from links.models import Datapoint, DatapointKind, Group, ListKind, Status
 from links.services.conversions import conversion_create
 from links.services.domains import domain_create
 from links.services.groups import group_create
 from links.services.guests import guest_create
 from links.services.links import datapoint_create, datapoint_update
+from links.services.scripts_and_lists import entry_create, script_write
 from reports.annotations.services import note_add
 from reports.sharing.services import share_create
 from sites.alerts.models import Alert, Channel, ChannelKind
@@ -84,7 +84,7 @@ def create_links(account: Account, now: datetime) -> None:
         domain_create(account=account, **row)
         host_provision(account=account, host=row["name"], purpose=Purpose.LINKS)
     for row in data["exclusions"]:
-        entry_create(account=account, listing=Listing.BLACKLIST, value=row["value"])
+        entry_create(account=account, listing=ListKind.BLACKLIST, value=row["value"])
     for row in reversed(data["links"]):  # the list shows the newest first
         fields = {name: value for name, value in row.items() if name not in DEMO_FIELDS}
         datapoint_create(account=account, **{

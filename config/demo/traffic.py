@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from config.demo import clicks, heatmap_beacons
-from config.demo.uptime import list_closures
+from config.demo.monitors import list_closures
 from config.demo.world import (
     HOUR_WEIGHTS,
     REGULAR_INTERVAL,
@@ -35,8 +35,8 @@ BOT_SHARE = 0.06
 REGULAR_SHARE = 0.3  # of the visits: by people with an account, each a few times a week
 BOT_CLICK_SHARE = 0.25  # of the bots
 HEATMAP_SHARE = 0.25  # of the page views send a heatmap beacon
-TALK_DAYS = 9  # ago another site linked to the shop
-TALK_PAGE = {
+MENTION_DAYS = 9  # ago another site linked to the shop
+MENTIONED_PAGE = {
     "path": "/journal/water-matters", "title": "Water matters more than you think",
     "referrer": "https://news.ycombinator.com/item?id=38200000",
 }  # fmt: skip
@@ -125,8 +125,8 @@ def simulate_visit(visit: DemoVisit) -> None:
     page = choose_weighted(dice, data["pages"], "landing")
     if "link" in source:
         arrive_by_link(visit, source["link"])
-    elif comes_from_talk(visit):
-        visit.view_page(TALK_PAGE["path"], TALK_PAGE["title"], TALK_PAGE["referrer"])
+    elif comes_from_mention(visit):
+        visit.view_page(MENTIONED_PAGE["path"], MENTIONED_PAGE["title"], MENTIONED_PAGE["referrer"])
     else:
         visit.view_page(page["path"], page["title"], source["referrer"], source.get("query", ""))
     for _ in range(min(14, int(dice.expovariate(0.55))) if visit.sent else 0):
@@ -172,10 +172,10 @@ def switch_to_phone(person: DemoPerson, dice: random.Random) -> DemoPerson:
     return replace(person, user_agent=agent["user_agent"], screen=dice.choice(agent["screens"]))
 
 
-def comes_from_talk(visit: DemoVisit) -> bool:
-    """Whether this visitor comes by TALK_PAGE, on the days when it was discussed elsewhere."""
+def comes_from_mention(visit: DemoVisit) -> bool:
+    """Whether this visitor comes by MENTIONED_PAGE, on the days when it was discussed elsewhere."""
     days = (visit.now - visit.clock) / timedelta(days=1)
-    return TALK_DAYS - 1.3 < days < TALK_DAYS - 0.2 and visit.dice.random() < 0.5
+    return MENTION_DAYS - 1.3 < days < MENTION_DAYS - 0.2 and visit.dice.random() < 0.5
 
 
 def act_on_page(visit: DemoVisit) -> None:
@@ -217,9 +217,9 @@ def simulate_bot_click(visit: DemoVisit) -> None:
 
 
 def count_visits(day: int, days: int, weekday: int, dice: random.Random) -> int:
-    """Draw the number of visits on a day: by weekday, slow growth, chance, and the peak after TALK_DAYS."""
+    """Draw the number of visits on a day: by weekday, slow growth, chance, and the peak after MENTION_DAYS."""
     growth = 0.8 + 0.4 * day / days
-    spike = 2.1 if day == days - TALK_DAYS else 1.25 if day == days - TALK_DAYS + 1 else 1.0
+    spike = 2.1 if day == days - MENTION_DAYS else 1.25 if day == days - MENTION_DAYS + 1 else 1.0
     return int(VISITS_PER_DAY * WEEKDAY_WEIGHTS[weekday] * growth * spike * dice.gauss(1, 0.06))
 
 

@@ -76,7 +76,7 @@ class RequestQueue:
         self.running -= 1
         self._begin_next()
 
-    def size(self) -> int:
+    def count_requests(self) -> int:
         """Count the requests that run or wait."""
         return self.running + len(self.waiting)
 
@@ -133,7 +133,7 @@ class RequestQueues:
 
     async def _enter_client(self, client: str) -> None:
         queue = self.by_client.setdefault(client, ClientQueue())
-        if queue.size() >= MAX_AT_ONCE + MAX_WAITING:
+        if queue.count_requests() >= MAX_AT_ONCE + MAX_WAITING:
             raise TooBusy(CLIENT_BUSY_MESSAGE)
         try:
             await queue.enter()
@@ -147,7 +147,7 @@ class RequestQueues:
 
     def _forget_idle(self, client: str) -> None:
         queue = self.by_client.get(client)
-        if queue is not None and not queue.size():
+        if queue is not None and not queue.count_requests():
             del self.by_client[client]
 
 

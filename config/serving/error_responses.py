@@ -18,10 +18,9 @@ from django.utils.html import escape
 from django.views.debug import SafeExceptionReporterFilter
 from django.views.defaults import page_not_found, permission_denied
 
-from accounts.api.base import ERROR_CODES
-from accounts.custom_domains.reserved import is_api_host
-from accounts.host_names import normalize_host
-from links.clickmeter.errors import Failure
+from accounts.api.management_view import ERROR_CODES
+from accounts.host_names import is_api_host, normalize_host
+from links.clickmeter.errors import ApiError
 from links.redirect.responses import render_html_page
 from reports.clickport import errors as clickport
 from reports.clicky import outputs
@@ -46,7 +45,7 @@ class ErrorResponse(NamedTuple):
 def format_error_response(path: str, host: str, query: str, status: int, sentence: str) -> ErrorResponse:
     """Format an error for the API at this address; for pages as a small HTML page."""
     if path.startswith("/clickmeter/") or is_api_host(normalize_host(host)):
-        return ErrorResponse(json.dumps(Failure(status, sentence).body()).encode(), JSON_CONTENT_TYPE)
+        return ErrorResponse(json.dumps(ApiError(status, sentence).build_body()).encode(), JSON_CONTENT_TYPE)
     if path.startswith("/api/v1/"):
         error = {"error": {"code": ERROR_CODES.get(status, "error"), "message": sentence}}
         return ErrorResponse(json.dumps(error).encode(), JSON_CONTENT_TYPE, is_cors_readable=False)

@@ -50,16 +50,16 @@ def require_installation_key() -> None:
 
 COMPONENTS: tuple[ServerComponent, ...] = (
     ServerComponent("secret key", require_installation_key, do_nothing),
-    ServerComponent("sites in memory", site_cache.start, site_cache.stop),
-    ServerComponent("address of links", update_system_domain, do_nothing),
-    ServerComponent("links in memory", link_cache.start, link_cache.stop),
-    ServerComponent("links that pause", pausing.start, pausing.stop),
+    ServerComponent("site cache", site_cache.start, site_cache.stop),
+    ServerComponent("link domain", update_system_domain, do_nothing),
+    ServerComponent("link cache", link_cache.start, link_cache.stop),
+    ServerComponent("pausing of links", pausing.start, pausing.stop),
     ServerComponent("geography", geo.load_databases, do_nothing),
     ServerComponent("known devices", first_seen.get_filter, first_seen.save),
     ServerComponent("spool writer", spool.start, spool.stop),
     ServerComponent("open visits", restore.rebuild, do_nothing),
     ServerComponent("interrupted corrections", maintenance.finish_at_start, do_nothing),
-    ServerComponent("windows of links", click_deduplication.rebuild_state, do_nothing),
+    ServerComponent("unique clicks and conversions", click_deduplication.rebuild_state, do_nothing),
     ServerComponent("commands", remote_commands.serve, remote_commands.stop),
     ServerComponent("live streams", live.reopen, live.close),
 )

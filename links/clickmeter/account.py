@@ -8,17 +8,18 @@ from urllib.parse import quote
 
 from tzlocal.windows_tz import tz_win
 
-from accounts.limits import get_account_limit
+import accounts.services
+from accounts.account_limits import get_account_limit
 from accounts.selectors import find_owner
-from links import stats
+from links import link_statistics
 from links.clickmeter import parsers, serializers
 from links.clickmeter.api_request import ApiRequest, parse_boolean
-from links.clickmeter.errors import invalid, not_found
+from links.clickmeter.errors import build_not_found_error, build_parameter_error
 from links.clickmeter.guests import format_guest_name
 from links.clickmeter.parsers import parse_optional_time
 from links.clickmeter.times import ZONE_NUMBERS, format_time, parse_zone
-from links.models import Datapoint, Domain, Listing, Status
-from links.services import account_settings as account_services
+from links.models import Datapoint, Domain, ListKind, Status
+from links.services import scripts_and_lists as list_services
 from reports.query import Period
 from reports.quotas import find_current_month
 
@@ -57,27 +58,33 @@ def account_update(request: ApiRequest) -> Json:
         if name in body
     }
     zone = parse_zone(request, body) if "timezone" in body or "timezonename" in body else None
-    account_services.profile_update(account=request.account, profile=profile, timezone=zone)
+    accounts.services.account_update(account=request.account, profile=profile, timezone=zone)
     return account_get(request)
 
 
 def check_unchangeable_fields(request: ApiRequest, body: Json) -> None:
-    """Raise Failure (400) for fields that cannot be changed here, unless they have the present value."""
+    """Raise ApiError (400) for fields that cannot be changed here, unless they have the present value."""
     email = parsers.parse_text(body.get("email")).strip().lower()
     if email and email != account_get(request)["email"].lower():
-        raise invalid("Email", "The e-mail address is how its owner logs in; it is not changed here.", email[:200])
+        raise build_parameter_error(
+            "Email", "The e-mail address is how its owner logs in; it is not changed here.", email[:200]
+        )
     if parse_boolean(body.get("redirectonly")):
-        raise invalid("RedirectOnly", "Redirecting without tracking is set on links and groups, not on the account.")
+        raise build_parameter_error(
+            "RedirectOnly", "Redirecting without tracking is set on links and groups, not on the account."
+        )
     if parse_optional_time(body.get("timeframemindate"), "TimeframeMinDate"):
-        raise invalid("TimeframeMinDate", "How far back numbers are seen is set on guests, not on the account.")
+        raise build_parameter_error(
+            "TimeframeMinDate", "How far back numbers are seen is set on guests, not on the account."
+        )
 
 
-def plan(request: ApiRequest) -> Json:
+def plan_get(request: ApiRequest) -> Json:
     """Return the account's limits and what it has used this month."""
     request.require_manager()
     account, limits = request.account, request.account.limits
     start, end = find_current_month(request.now)
-    row = stats.query_totals(account, Period(start, end), [], request.now, ("clicks", "pixel_views"))
+    row = link_statistics.query_totals(account, Period(start, end), [], request.now, ("clicks", "pixel_views"))
     own = Domain.objects.filter(account=account, deleted=None)
     result: Json = {
         "name": limits.get("plan", "Unlimited"),
@@ -118,9 +125,9 @@ def entry_create(listing: str) -> Any:
 
     def handler(request: ApiRequest) -> Json:
         request.require_manager()
-        value = request.body.get("ip" if listing == Listing.BLACKLIST else "name")
+        value = request.body.get("ip" if listing == ListKind.BLACKLIST else "name")
         return serializers.serialize_entry(
-            account_services.entry_create(account=request.account, listing=listing, value=parsers.parse_text(value))
+            list_services.entry_create(account=request.account, listing=listing, value=parsers.parse_text(value))
         )
 
     return handler
@@ -134,9 +141,9 @@ def entry_delete(listing: str) -> Any:
         code = next(iter(path.values())).upper()
         row = request.scope.entries().filter(listing=listing, code=code).first()
         if row is None:
-            raise not_found("entry")
+            raise build_not_found_error("entry")
         answer = serializers.serialize_entry(row)
-        account_services.entry_delete(entry=row)
+        list_services.entry_delete(entry=row)
         return answer
 
     return handler

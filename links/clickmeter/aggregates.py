@@ -10,10 +10,10 @@ from zoneinfo import ZoneInfo
 from dateutil.relativedelta import relativedelta
 from django.db.models import QuerySet
 
-from links import stats
+from links import link_statistics
 from links.clickmeter import selectors, serializers
 from links.clickmeter.api_request import ApiRequest
-from links.clickmeter.errors import Failure
+from links.clickmeter.errors import ApiError
 from links.clickmeter.times import format_time, parse_period
 from reports.query import Period
 
@@ -25,38 +25,37 @@ FILTER_PARAMETERS = ("type", "status", "tag", "tags", "favourite", "onlyfavorite
 # -- what is asked about ------------------------------------------------------------------------------------------
 
 
-def build_datapoint_filter(request: ApiRequest) -> stats.Where:
+def build_datapoint_filter(request: ApiRequest) -> link_statistics.Where:
     """Build a filter for the links in the caller's scope, narrowed by type, status, tag and favourite if these are
     sent."""
-    where = stats.build_scope_filter(request.scope)
+    where = link_statistics.build_scope_filter(request.scope)
     if not any(request.query.get(name) for name in FILTER_PARAMETERS):
         return where
     return [*where, build_rows_filter("link", selectors.filter_datapoints(request), "links")]
 
 
-def build_group_filter(request: ApiRequest) -> stats.Where:
+def build_group_filter(request: ApiRequest) -> link_statistics.Where:
     """Build a filter for the groups in the caller's scope, narrowed as by `build_datapoint_filter`."""
-    where = stats.build_scope_filter(request.scope)
+    where = link_statistics.build_scope_filter(request.scope)
     if not any(request.query.get(name) for name in FILTER_PARAMETERS):
         return where
     return [*where, build_rows_filter("link_group", selectors.filter_groups(request), "groups")]
 
 
-def build_rows_filter(dimension: str, rows: QuerySet[Any], what: str) -> stats.Row:
-    """Build a filter for exactly these rows. Raises Failure (400) for more rows than one query can name."""
-    numbers = list(rows.values_list("pk", flat=True)[: stats.MAX_FILTER_VALUES + 1])
-    if len(numbers) > stats.MAX_FILTER_VALUES:
-        sentence = (
-            f"This selects more than {stats.MAX_FILTER_VALUES:,} {what}; narrow it by type, status, tag or favourite."
-        )
-        raise Failure(400, sentence, "0010")
-    return stats.is_any_of(dimension, *(numbers or ["none"]))  # no id equals this text, so nothing matches
+def build_rows_filter(dimension: str, rows: QuerySet[Any], what: str) -> link_statistics.Row:
+    """Build a filter for exactly these rows. Raises ApiError (400) for more rows than one query can name."""
+    numbers = list(rows.values_list("pk", flat=True)[: link_statistics.MAX_FILTER_VALUES + 1])
+    if len(numbers) > link_statistics.MAX_FILTER_VALUES:
+        limit = f"{link_statistics.MAX_FILTER_VALUES:,}"
+        sentence = f"This selects more than {limit} {what}; narrow it by type, status, tag or favourite."
+        raise ApiError(400, sentence, "0010")
+    return link_statistics.is_any_of(dimension, *(numbers or ["none"]))  # no id equals this text, so nothing matches
 
 
 # -- a row of numbers ---------------------------------------------------------------------------------------------
 
 
-def serialize_counts(request: ApiRequest, row: stats.Row) -> Json:
+def serialize_counts(request: ApiRequest, row: link_statistics.Row) -> Json:
     """Serialize counts under ClickMeter's names, without zeros and without what is hidden from a guest."""
     hidden = request.scope.get_option
     result: Json = {
@@ -78,36 +77,36 @@ def serialize_counts(request: ApiRequest, row: stats.Row) -> Json:
     return serializers.omit_empty(**result)
 
 
-def aggregate(request: ApiRequest, where: stats.Where) -> Json:
+def aggregate(request: ApiRequest, where: link_statistics.Where) -> Json:
     """Aggregate the time frame, also by hour if `hourly` is set for a single day."""
     period = parse_period(request)
-    result = serialize_counts(request, stats.query_totals(request.account, period, where, request.now))
+    result = serialize_counts(request, link_statistics.query_totals(request.account, period, where, request.now))
     if request.get_flag("hourly") and request.get_text("timeFrame").lower() in ("today", "yesterday"):
-        rows = stats.query_by_dimension(request.account, "hour_of_day", period, where, request.now)
+        rows = link_statistics.query_by_dimension(request.account, "hour_of_day", period, where, request.now)
         result["hourlyBreakDown"] = {str(row["hour_of_day"]): serialize_counts(request, row) for row in rows}
     return result
 
 
-def aggregate_entity(request: ApiRequest, number: int, data: Json, where: stats.Where) -> Json:
+def aggregate_entity(request: ApiRequest, number: int, data: Json, where: link_statistics.Where) -> Json:
     """Aggregate one entity, with its summary."""
     counts = aggregate(request, where)
     head: Json = {"entityId": str(number), "entityData": data}
     return head | counts | ({} if counts else {"activityDay": NEVER})
 
 
-def aggregate_by_time(request: ApiRequest, where: stats.Where) -> Json:
+def aggregate_by_time(request: ApiRequest, where: link_statistics.Where) -> Json:
     """Aggregate by day, week or month: {rows}."""
     unit = request.get_choice("groupBy", ("", "day", "week", "month", "deleted", "active"), "day")
     unit = unit if unit in ("week", "month") else "day"
     period = parse_period(request)
-    rows = stats.query_by_dimension(request.account, unit, period, where, request.now, limit=4000)
+    rows = link_statistics.query_by_dimension(request.account, unit, period, where, request.now, limit=4000)
     return {"rows": [serialize_bucket(request, row, unit, period) for row in rows]}
 
 
 LENGTHS = {"day": relativedelta(days=1), "week": relativedelta(weeks=1), "month": relativedelta(months=1)}
 
 
-def serialize_bucket(request: ApiRequest, row: stats.Row, unit: str, period: Period) -> Json:
+def serialize_bucket(request: ApiRequest, row: link_statistics.Row, unit: str, period: Period) -> Json:
     """Serialize the counts of one day, week or month."""
     zone = ZoneInfo(request.account.timezone)
     first = date.fromisoformat(row[unit] if unit != "month" else f"{row[unit]}-01")
@@ -119,62 +118,73 @@ def serialize_bucket(request: ApiRequest, row: stats.Row, unit: str, period: Per
     return result | serialize_counts(request, row)
 
 
-def all_by_time(request: ApiRequest) -> Json:
-    return aggregate_by_time(request, stats.build_scope_filter(request.scope))
+def account_aggregate_by_time(request: ApiRequest) -> Json:
+    return aggregate_by_time(request, link_statistics.build_scope_filter(request.scope))
 
 
-def datapoints_aggregated(request: ApiRequest) -> Json:
+def datapoints_aggregate(request: ApiRequest) -> Json:
     return aggregate(request, build_datapoint_filter(request))
 
 
-def datapoints_by_time(request: ApiRequest) -> Json:
+def datapoints_aggregate_by_time(request: ApiRequest) -> Json:
     return aggregate_by_time(request, build_datapoint_filter(request))
 
 
-def groups_aggregated(request: ApiRequest) -> Json:
+def groups_aggregate(request: ApiRequest) -> Json:
     return aggregate(request, build_group_filter(request))
 
 
-def groups_by_time(request: ApiRequest) -> Json:
+def groups_aggregate_by_time(request: ApiRequest) -> Json:
     return aggregate_by_time(request, build_group_filter(request))
 
 
-def datapoint_aggregated(request: ApiRequest, id: int) -> Json:
+def datapoint_aggregate(request: ApiRequest, id: int) -> Json:
     row = selectors.find_datapoint(request, id)
-    return aggregate_entity(request, id, serializers.summarize_datapoints([row])[0], [stats.is_any_of("link", id)])
-
-
-def datapoint_by_time(request: ApiRequest, id: int) -> Json:
-    selectors.find_datapoint(request, id)
-    return aggregate_by_time(request, [stats.is_any_of("link", id)])
-
-
-def group_aggregated(request: ApiRequest, id: int) -> Json:
-    row = selectors.find_group(request, id)
-    return aggregate_entity(request, id, serializers.summarize_groups([row])[0], [stats.is_any_of("link_group", id)])
-
-
-def group_by_time(request: ApiRequest, id: int) -> Json:
-    selectors.find_group(request, id)
-    return aggregate_by_time(request, [stats.is_any_of("link_group", id)])
-
-
-def conversion_aggregated(request: ApiRequest, conversionId: int) -> Json:
-    row = selectors.find_conversion(request, conversionId)
-    where = [*stats.build_scope_filter(request.scope), stats.is_any_of("link_conversion", conversionId)]
-    return aggregate_entity(request, conversionId, serializers.summarize_conversion(row), where)
-
-
-def conversion_by_time(request: ApiRequest, conversionId: int) -> Json:
-    selectors.find_conversion(request, conversionId)
-    return aggregate_by_time(
-        request, [*stats.build_scope_filter(request.scope), stats.is_any_of("link_conversion", conversionId)]
+    return aggregate_entity(
+        request, id, serializers.summarize_datapoints([row])[0], [link_statistics.is_any_of("link", id)]
     )
 
 
-def conversions_by_time(request: ApiRequest) -> Json:
+def datapoint_aggregate_by_time(request: ApiRequest, id: int) -> Json:
+    selectors.find_datapoint(request, id)
+    return aggregate_by_time(request, [link_statistics.is_any_of("link", id)])
+
+
+def group_aggregate(request: ApiRequest, id: int) -> Json:
+    row = selectors.find_group(request, id)
+    return aggregate_entity(
+        request, id, serializers.summarize_groups([row])[0], [link_statistics.is_any_of("link_group", id)]
+    )
+
+
+def group_aggregate_by_time(request: ApiRequest, id: int) -> Json:
+    selectors.find_group(request, id)
+    return aggregate_by_time(request, [link_statistics.is_any_of("link_group", id)])
+
+
+def conversion_aggregate(request: ApiRequest, conversionId: int) -> Json:
+    row = selectors.find_conversion(request, conversionId)
+    where = [
+        *link_statistics.build_scope_filter(request.scope),
+        link_statistics.is_any_of("link_conversion", conversionId),
+    ]
+    return aggregate_entity(request, conversionId, serializers.summarize_conversion(row), where)
+
+
+def conversion_aggregate_by_time(request: ApiRequest, conversionId: int) -> Json:
+    selectors.find_conversion(request, conversionId)
+    return aggregate_by_time(
+        request,
+        [
+            *link_statistics.build_scope_filter(request.scope),
+            link_statistics.is_any_of("link_conversion", conversionId),
+        ],
+    )
+
+
+def conversions_aggregate_by_time(request: ApiRequest) -> Json:
     chosen = build_rows_filter("link_conversion", selectors.filter_conversions(request), "conversions")
-    return aggregate_by_time(request, [*stats.build_scope_filter(request.scope), chosen])
+    return aggregate_by_time(request, [*link_statistics.build_scope_filter(request.scope), chosen])
 
 
 # -- summaries ----------------------------------------------------------------------------------------------------
@@ -213,8 +223,8 @@ def build_summary(
 ) -> Json:
     """Build {count, limit, offset, result}: the counts of every entity, ordered by name or by a metric."""
     period = parse_period(request)
-    numbers = stats.query_by_id(
-        request.account, dimension, period, stats.build_scope_filter(request.scope), request.now
+    numbers = link_statistics.query_by_id(
+        request.account, dimension, period, link_statistics.build_scope_filter(request.scope), request.now
     )
     offset, limit = request.get_page()
     metric = SORT_METRICS.get(request.get_text("sortBy").lower())
@@ -235,37 +245,37 @@ def build_summary(
     return {"count": len(order), "limit": limit, "offset": offset, "result": entries}
 
 
-def summary_datapoints(request: ApiRequest) -> Json:
+def datapoints_summarize(request: ApiRequest) -> Json:
     rows = selectors.filter_datapoints(request)
     if number := request.get_number("groupId"):
         rows = rows.filter(group_id=number)
     return build_summary(request, rows, "link", "title", serializers.summarize_datapoints)
 
 
-def summary_groups(request: ApiRequest) -> Json:
+def groups_summarize(request: ApiRequest) -> Json:
     return build_summary(request, selectors.filter_groups(request), "link_group", "name", serializers.summarize_groups)
 
 
-def summary_conversions(request: ApiRequest) -> Json:
+def conversions_summarize(request: ApiRequest) -> Json:
     return build_summary(
         request, selectors.filter_conversions(request), "link_conversion", "name", serializers.summarize_conversions
     )
 
 
-def group_summary(request: ApiRequest, id: int) -> Json:
+def group_summarize(request: ApiRequest, id: int) -> Json:
     rows = selectors.filter_datapoints(
         request, request.scope.datapoints().filter(group=selectors.find_group(request, id))
     )
     return build_summary(request, rows, "link", "title", serializers.summarize_datapoints)
 
 
-def parse_entity_filter(request: ApiRequest) -> stats.Where:
-    """Parse `datapoint=`, `group=` and `conversion=` into filters within the caller's scope. Raises Failure (404)."""
-    where: stats.Where = []
+def parse_entity_filter(request: ApiRequest) -> link_statistics.Where:
+    """Parse `datapoint=`, `group=` and `conversion=` into filters within the caller's scope. Raises ApiError (404)."""
+    where: link_statistics.Where = []
     if number := request.get_number("datapoint"):
-        where.append(stats.is_any_of("link", selectors.find_datapoint(request, number).pk))
+        where.append(link_statistics.is_any_of("link", selectors.find_datapoint(request, number).pk))
     if number := request.get_number("group"):
-        where.append(stats.is_any_of("link_group", selectors.find_group(request, number).pk))
+        where.append(link_statistics.is_any_of("link_group", selectors.find_group(request, number).pk))
     if number := request.get_number("conversion"):
-        where.append(stats.is_any_of("link_conversion", selectors.find_conversion(request, number).pk))
+        where.append(link_statistics.is_any_of("link_conversion", selectors.find_conversion(request, number).pk))
     return where

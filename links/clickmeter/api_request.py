@@ -23,7 +23,7 @@ from django.http import HttpRequest, UnreadablePostError
 
 from accounts.models import Account, Membership
 from accounts.permissions import find_bearer
-from links.clickmeter.errors import Failure, invalid
+from links.clickmeter.errors import ApiError, build_parameter_error
 from links.permissions import LinkScope, build_link_scope
 
 GUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\Z")
@@ -31,7 +31,7 @@ MAX_LIMIT = 1000
 MAX_DEPTH = 32  # levels of nested objects; valid requests have at most six
 MAX_FIELDS = 1000  # of a form
 TRUE_WORDS = {"true", "1", "yes", "on"}
-DAY = re.compile(r"(\d{4})(\d{2})(\d{2})(\d{2})?(\d{2})?(\d{2})?\Z")
+TIME = re.compile(r"(\d{4})(\d{2})(\d{2})(\d{2})?(\d{2})?(\d{2})?\Z")
 
 
 @dataclass
@@ -60,12 +60,14 @@ class ApiRequest:
         return parse_integer(self.get_text(name), default)
 
     def get_choice(self, name: str, allowed: tuple[str, ...], default: str = "", required: bool = False) -> str:
-        """Return one of a few words, in lower case. Raises Failure (400) for another one."""
+        """Return one of a few words, in lower case. Raises ApiError (400) for another one."""
         value = self.get_text(name).lower()
         if not value and not required:
             return default
         if value not in allowed:
-            raise invalid(name, f"{name} must be one of {', '.join(word for word in allowed if word)}.", value)
+            raise build_parameter_error(
+                name, f"{name} must be one of {', '.join(word for word in allowed if word)}.", value
+            )
         return value
 
     def get_page(self) -> tuple[int, int]:
@@ -74,26 +76,26 @@ class ApiRequest:
         return max(0, min(offset, 10_000_000)), max(1, min(limit, MAX_LIMIT)) if limit else 20
 
     def get_time(self, name: str) -> datetime | None:
-        """Return a time written yyyyMMdd or yyyyMMddHHmmss; None without one. Raises Failure (400)."""
+        """Return a time written yyyyMMdd or yyyyMMddHHmmss; None without one. Raises ApiError (400)."""
         value = self.get_text(name)
         return parse_time(value, name) if value else None
 
     def require_manager(self) -> None:
-        """Raise Failure (403) unless the key is a team member's: plan, guests, lists, conversions and tags need it."""
+        """Raise ApiError (403) unless the key is a team member's: plan, guests, lists, conversions and tags need it."""
         if not self.scope.can_manage:
-            raise Failure(403, "This operation needs the master key.", "0403")
+            raise ApiError(403, "This operation needs the master key.", "0403")
 
 
 def parse_time(text: str, name: str) -> datetime:
-    """Parse yyyyMMdd or yyyyMMddHHmmss as UTC. Raises Failure (400)."""
-    match = DAY.match(text.strip())
+    """Parse yyyyMMdd or yyyyMMddHHmmss as UTC. Raises ApiError (400)."""
+    match = TIME.match(text.strip())
     try:
         if match is None:
             raise ValueError
         parts = [int(part) for part in match.groups() if part]
         return datetime(*parts, tzinfo=UTC)  # type: ignore[arg-type, misc]
     except ValueError:
-        raise invalid(name, f"{name} is written yyyyMMdd or yyyyMMddHHmmss.", text) from None
+        raise build_parameter_error(name, f"{name} is written yyyyMMdd or yyyyMMddHHmmss.", text) from None
 
 
 def parse_integer(value: Any, default: int = 0) -> int:
@@ -111,7 +113,7 @@ def parse_boolean(value: Any) -> bool:
 
 
 def lower_names(value: Any, depth: int = 0) -> Any:
-    """Lower all member names of JSON. Raises Failure (400) for more than MAX_DEPTH levels."""
+    """Lower all member names of JSON. Raises ApiError (400) for more than MAX_DEPTH levels."""
     if depth > MAX_DEPTH:
         raise build_depth_failure()
     if isinstance(value, dict):
@@ -119,20 +121,20 @@ def lower_names(value: Any, depth: int = 0) -> Any:
     return [lower_names(item, depth + 1) for item in value] if isinstance(value, list) else value
 
 
-def build_depth_failure() -> Failure:
+def build_depth_failure() -> ApiError:
     """Build the error for a body that is nested too deeply."""
-    return Failure(400, f"The body is nested more than {MAX_DEPTH} levels deep.", "0400")
+    return ApiError(400, f"The body is nested more than {MAX_DEPTH} levels deep.", "0400")
 
 
 def read_body(request: HttpRequest) -> dict[str, Any]:
-    """Read the body as an object: JSON or XML whatever the content type is, else a form. Raises Failure (400, 413)."""
+    """Read the body as an object: JSON or XML whatever the content type is, else a form. Raises ApiError (400, 413)."""
     try:
         raw = request.body.removeprefix(codecs.BOM_UTF8).strip()
     except RequestDataTooBig:
         most = (settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0) / 2**20
-        raise Failure(413, f"The body is too large; send at most {most:g} MB.", "0413") from None
+        raise ApiError(413, f"The body is too large; send at most {most:g} MB.", "0413") from None
     except UnreadablePostError:
-        raise Failure(400, "The body is incomplete.", "0400") from None
+        raise ApiError(400, "The body is incomplete.", "0400") from None
     if not raw:
         return {}
     if raw[:1] in b"{[":
@@ -143,20 +145,20 @@ def read_body(request: HttpRequest) -> dict[str, Any]:
 
 
 def read_json(raw: bytes) -> dict[str, Any]:
-    """Parse a JSON object; a bare list becomes the items of a batch. Raises Failure (400)."""
+    """Parse a JSON object; a bare list becomes the items of a batch. Raises ApiError (400)."""
     try:
         data = lower_names(orjson.loads(raw))
     except orjson.JSONDecodeError:
-        raise Failure(400, "The body is not valid JSON.", "0400") from None
+        raise ApiError(400, "The body is not valid JSON.", "0400") from None
     return data if isinstance(data, dict) else {"list": data, "entities": data, "patchrequests": data}
 
 
 def read_xml(raw: bytes) -> dict[str, Any]:
-    """Parse `<Datapoint><tags><Tag>…</Tag></tags></Datapoint>` into nested objects. Raises Failure (400)."""
+    """Parse `<Datapoint><tags><Tag>…</Tag></tags></Datapoint>` into nested objects. Raises ApiError (400)."""
     try:
         data = convert_element(defusedxml.ElementTree.fromstring(raw, forbid_dtd=True))
     except (ElementTree.ParseError, DefusedXmlException, ValueError, LookupError):
-        raise Failure(400, "The body is not valid XML without a document type.", "0400") from None
+        raise ApiError(400, "The body is not valid XML without a document type.", "0400") from None
     return data if isinstance(data, dict) else {}
 
 
@@ -172,12 +174,12 @@ def convert_element(element: ElementTree.Element, depth: int = 0) -> Any:
 
 
 def read_form(text: str) -> dict[str, Any]:
-    """Parse a form such as `typeTL[url]=…&tags[]=a` into nested objects. Raises Failure (400)."""
+    """Parse a form such as `typeTL[url]=…&tags[]=a` into nested objects. Raises ApiError (400)."""
     fields: dict[str, Any] = {}
     try:
         pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=MAX_FIELDS)
     except ValueError:
-        raise Failure(400, f"A form has at most {MAX_FIELDS:,} fields.", "0400") from None
+        raise ApiError(400, f"A form has at most {MAX_FIELDS:,} fields.", "0400") from None
     for name, value in pairs:
         parts = [part for part in re.split(r"[\[\].]+", name.lower()) if part]
         if len(parts) > MAX_DEPTH:
@@ -202,22 +204,22 @@ def set_field(fields: dict[str, Any], parts: list[str], value: str, *, many: boo
 
 
 def find_membership(key: str) -> Membership:
-    """Find the membership of a key: a member's own, or the account's, which acts as its owner. Raises Failure (401)."""
+    """Find the membership that a key acts as: a member for their own, else an administrator. Raises ApiError (401)."""
     bearer = find_bearer(key.upper()) if GUID.match(key) else None
     if bearer is None:
-        raise Failure(401, "The key is missing or unknown. Send it as X-Clickmeter-Authkey.", "0401")
+        raise ApiError(401, "The key is missing or unknown. Send it as X-Clickmeter-Authkey.", "0401")
     return bearer.membership
 
 
 def parse_request(request: HttpRequest, now: datetime) -> ApiRequest:
-    """Parse and authenticate a request. Raises Failure (400, 401, 413)."""
+    """Parse and authenticate a request. Raises ApiError (400, 401, 413)."""
     try:
         query = {name.lower(): value for name, value in request.GET.items() if isinstance(value, str)}
     except TooManyFieldsSent:
-        raise Failure(400, "The address has too many parameters.", "0400") from None
+        raise ApiError(400, "The address has too many parameters.", "0400") from None
     key = request.headers.get("X-Clickmeter-Authkey", "").strip() or query.get("authkey", "").strip()
     if not key:
-        raise Failure(401, "The key is missing. Send it as X-Clickmeter-Authkey.", "0401")
+        raise ApiError(401, "The key is missing. Send it as X-Clickmeter-Authkey.", "0401")
     membership = find_membership(key)
     clean = {name: value.replace("\x00", "") for name, value in query.items()}
     return ApiRequest(build_link_scope(membership), now, clean, read_body(request))

@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 
 from links.clickmeter import parsers, selectors, serializers
 from links.clickmeter.api_request import ApiRequest, parse_integer
-from links.clickmeter.errors import invalid
+from links.clickmeter.errors import build_parameter_error
 from links.models import Datapoint
 from links.services import conversions as services
 
@@ -50,7 +50,7 @@ def conversion_delete(request: ApiRequest, conversionId: int) -> Json:
     return serializers.build_reference("conversions", conversionId)
 
 
-def conversion_notes(request: ApiRequest, conversionId: int) -> Json:
+def conversion_notes_set(request: ApiRequest, conversionId: int) -> Json:
     row = selectors.find_conversion(request, conversionId, may="edit")
     services.conversion_update(conversion=row, description=parsers.require_text(request.body, "text"))
     return serializers.build_reference("conversions", conversionId)
@@ -61,7 +61,7 @@ def filter_conversion_datapoints(request: ApiRequest, number: int) -> QuerySet[D
     return selectors.filter_datapoints(request, request.scope.datapoints().filter(attached__conversion=row))
 
 
-def conversion_datapoints(request: ApiRequest, conversionId: int) -> Json:
+def conversion_datapoint_list(request: ApiRequest, conversionId: int) -> Json:
     rows = filter_conversion_datapoints(request, conversionId)
     return selectors.list_datapoints(request, rows)
 
@@ -86,11 +86,11 @@ def conversion_patch(request: ApiRequest, conversionId: int) -> Json:
 def conversion_patch_batch(request: ApiRequest, conversionId: int) -> Json:
     """Attach the conversion to several links or detach it: all or nothing."""
     row = selectors.find_conversion(request, conversionId, may="edit")
-    items = [parsers.as_object(item) for item in parsers.as_list(request.body.get("patchrequests"))]
+    items = [parsers.parse_object(item) for item in parsers.parse_list(request.body.get("patchrequests"))]
     if not items:
-        raise invalid("PatchRequests", "The batch is empty.")
+        raise build_parameter_error("PatchRequests", "The batch is empty.")
     if len(items) > MAX_PATCHES:
-        raise invalid("PatchRequests", f"A batch has at most {MAX_PATCHES} items, not {len(items):,}.")
+        raise build_parameter_error("PatchRequests", f"A batch has at most {MAX_PATCHES} items, not {len(items):,}.")
     changes = [
         (
             selectors.find_datapoint(request, parse_integer(item.get("id")), may="edit"),

@@ -8,10 +8,16 @@ from django.core.exceptions import ValidationError
 
 from links.clickmeter import parsers, selectors, serializers
 from links.clickmeter.api_request import ApiRequest, parse_integer
-from links.clickmeter.errors import Failure, forbidden, invalid, list_errors, not_found
+from links.clickmeter.errors import (
+    ApiError,
+    build_forbidden_error,
+    build_not_found_error,
+    build_parameter_error,
+    list_errors,
+)
 from links.models import Datapoint, DatapointKind, Domain
 from links.models import Group as GroupRow
-from links.public_urls import system_domain
+from links.public_urls import get_system_domain
 from links.selectors import find_row, find_rows, find_tags
 from links.services import links as services
 
@@ -68,23 +74,23 @@ def find_domain(request: ApiRequest, number: int, field: str) -> Domain:
     mean this installation's domain unless a domain here has that id. Raises ValidationError."""
     rows = request.scope.domains()
     if number in CLICKMETER_DOMAINS and not rows.filter(pk=number).exists():
-        return system_domain()
+        return get_system_domain()
     return find_row(rows, number, "domain", field)
 
 
 def create_datapoint(request: ApiRequest, body: Json, group: GroupRow | None) -> Datapoint:
-    """Create a link or pixel, if the caller may write to its group. Raises Failure (400, 403, 404), ValidationError."""
+    """Create a link or pixel in a group that the caller may write to. Raises ApiError or ValidationError."""
     fields = parsers.parse_datapoint_fields(body)
     number = group.pk if group else fields.pop("group", 0)
     fields.pop("group", None)
     target_group: GroupRow | None = selectors.find_group(request, number, may="edit") if number else None
     if target_group is None and not request.scope.edits_all:
-        raise forbidden()
+        raise build_forbidden_error()
     if target_group is not None and target_group.deleted:
-        raise not_found("group")
+        raise build_not_found_error("group")
     kind = parsers.parse_enum(body.get("type", 0), "type", "Type")
     if kind == DatapointKind.LINK and not body.get("typetl"):
-        raise invalid("TypeTL", "A tracking link needs typeTL with a url.")
+        raise build_parameter_error("TypeTL", "A tracking link needs typeTL with a url.")
     fields.setdefault("title", parsers.parse_text(body.get("name")))
     return services.datapoint_create(
         account=request.account,
@@ -109,7 +115,7 @@ def update_datapoint(request: ApiRequest, number: int, body: Json) -> Datapoint:
         fields["group"] = selectors.find_group(request, fields["group"], may="edit")
     fields = replace_ids_with_rows(request, fields, row)
     if fields.pop("domain", row.domain) != row.domain:
-        raise invalid("DomainId", "A link stays on its domain; make another link on the other domain.")
+        raise build_parameter_error("DomainId", "A link stays on its domain; make another link on the other domain.")
     return services.datapoint_update(datapoint=row, **fields)
 
 
@@ -118,13 +124,13 @@ def datapoint_delete(request: ApiRequest, id: int) -> Json:
     return serializers.build_reference("datapoints", id)
 
 
-def datapoint_notes(request: ApiRequest, id: int) -> Json:
+def datapoint_notes_set(request: ApiRequest, id: int) -> Json:
     row = selectors.find_datapoint(request, id, may="edit")
     services.datapoint_update(datapoint=row, notes=parsers.require_text(request.body, "text"))
     return serializers.build_reference("datapoints", id)
 
 
-def datapoint_favourite(request: ApiRequest, id: int) -> Json:
+def datapoint_favourite_set(request: ApiRequest, id: int) -> Json:
     row = selectors.find_datapoint(request, id, may="edit")
     services.datapoint_update(datapoint=row, favourite=not row.favourite)
     return serializers.build_reference("datapoints", id)
@@ -133,16 +139,16 @@ def datapoint_favourite(request: ApiRequest, id: int) -> Json:
 def run_batch(request: ApiRequest, items: list[Any], process_item: Any) -> Json:
     """Process every item on its own: a failed one gets its errors, and the response is 200 all the same."""
     if not items:
-        raise invalid("List", "The batch is empty.")
+        raise build_parameter_error("List", "The batch is empty.")
     if len(items) > MAX_BATCH:
-        raise invalid("List", f"A batch has at most {MAX_BATCH} items.")
+        raise build_parameter_error("List", f"A batch has at most {MAX_BATCH} items.")
     results: list[Json] = []
     for item in items:
         try:
             row = process_item(item if isinstance(item, dict) else {})
         except ValidationError as error:
             results.append({"status": "Error", "errors": list_errors(error)})
-        except Failure as error:
+        except ApiError as error:
             errors = error.errors or [{"property": "Id", "errorMessage": error.message, "code": "0013"}]
             results.append({"status": "Error", "errors": errors})
         else:
@@ -165,14 +171,14 @@ def add_entity_data(request: ApiRequest, results: list[Json]) -> None:
 
 def batch_create(request: ApiRequest) -> Json:
     return run_batch(
-        request, parsers.as_list(request.body.get("list")), lambda item: create_datapoint(request, item, None)
+        request, parsers.parse_list(request.body.get("list")), lambda item: create_datapoint(request, item, None)
     )
 
 
 def batch_update(request: ApiRequest) -> Json:
     return run_batch(
         request,
-        parsers.as_list(request.body.get("list")),
+        parsers.parse_list(request.body.get("list")),
         lambda item: update_datapoint(request, parse_integer(item.get("id")), item),
     )
 
@@ -183,5 +189,5 @@ def batch_delete(request: ApiRequest) -> Json:
         services.datapoint_delete(datapoint=row)
         return row
 
-    items = parsers.as_list(request.body.get("entities") or request.body.get("list"))
+    items = parsers.parse_list(request.body.get("entities") or request.body.get("list"))
     return run_batch(request, [item if isinstance(item, dict) else {"id": item} for item in items], delete)

@@ -1,4 +1,4 @@
-"""Errors in ClickMeter's format: one body for a failure, a list for the errors in a request."""
+"""Errors in ClickMeter's format: a body for one error, a list for the errors of a request."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PROPERTY_NAMES = {
 }  # fmt: skip
 
 
-class Failure(Exception):
+class ApiError(Exception):
     """A response that is not 200. With `errors` the body is their list."""
 
     def __init__(self, status: int, message: str, code: str = "", errors: list[dict[str, Any]] | None = None) -> None:
@@ -31,28 +31,28 @@ class Failure(Exception):
         self.status, self.message, self.code = status, message, code or f"0{status}"
         self.errors = errors
 
-    def body(self) -> dict[str, Any]:
+    def build_body(self) -> dict[str, Any]:
         if self.errors:
             return {"errors": self.errors}
         return {"errorCode": self.code, "httpErrorCode": self.status, "message": self.message}
 
 
-def not_found(what: str = "entity") -> Failure:
+def build_not_found_error(what: str = "entity") -> ApiError:
     """Build the 404 for something that does not exist in the caller's scope."""
-    return Failure(404, f"Specified {what} does not exist.", "0404")
+    return ApiError(404, f"Specified {what} does not exist.", "0404")
 
 
-def forbidden() -> Failure:
+def build_forbidden_error() -> ApiError:
     """Build the 403 for an operation that the caller's rights do not cover."""
-    return Failure(403, "You have no permission for this operation.", "0403")
+    return ApiError(403, "You have no permission for this operation.", "0403")
 
 
-def invalid(name: str, message: str, value: Any = None) -> Failure:
+def build_parameter_error(name: str, message: str, value: Any = None) -> ApiError:
     """Build the error for a parameter that cannot be parsed."""
     row: dict[str, Any] = {"property": name[:1].upper() + name[1:], "errorMessage": message, "code": "0010"}
     if value not in (None, ""):
         row["errorValue"] = value
-    return Failure(400, message, "0010", [row])
+    return ApiError(400, message, "0010", [row])
 
 
 def list_errors(error: ValidationError) -> list[dict[str, Any]]:
@@ -67,6 +67,6 @@ def list_errors(error: ValidationError) -> list[dict[str, Any]]:
     return rows
 
 
-def build_validation_failure(error: ValidationError) -> Failure:
+def build_validation_error(error: ValidationError) -> ApiError:
     """Build the 400 for a write that a service rejected."""
-    return Failure(400, "The request is not valid.", "0010", list_errors(error))
+    return ApiError(400, "The request is not valid.", "0010", list_errors(error))

@@ -8,7 +8,7 @@ from django.db.models.functions import Lower
 
 from links.clickmeter import datapoints, parsers, selectors, serializers
 from links.clickmeter.api_request import ApiRequest
-from links.clickmeter.errors import forbidden
+from links.clickmeter.errors import build_forbidden_error
 from links.selectors import find_tags
 from links.services import groups as group_services
 
@@ -39,7 +39,7 @@ def group_create(request: ApiRequest) -> Json:
     write."""
     allowed = request.scope.membership.options.get("extendedGrants") or {}
     if not request.scope.edits_all and not allowed.get("allowGroupCreation"):
-        raise forbidden()
+        raise build_forbidden_error()
     fields = {"name": "", **parse_group_fields(request)}
     guest = None if request.scope.edits_all else request.scope.membership
     group = group_services.group_create(account=request.account, shared_with=guest, **fields)
@@ -56,19 +56,19 @@ def group_delete(request: ApiRequest, id: int) -> Json:
     return serializers.build_reference("groups", id)
 
 
-def group_notes(request: ApiRequest, id: int) -> Json:
+def group_notes_set(request: ApiRequest, id: int) -> Json:
     row = selectors.find_group(request, id, may="edit")
     group_services.group_update(group=row, notes=parsers.require_text(request.body, "text"))
     return serializers.build_reference("groups", id)
 
 
-def group_favourite(request: ApiRequest, id: int) -> Json:
+def group_favourite_set(request: ApiRequest, id: int) -> Json:
     row = selectors.find_group(request, id, may="edit")
     group_services.group_update(group=row, favourite=not row.favourite)
     return serializers.build_reference("groups", id)
 
 
-def group_datapoints(request: ApiRequest, id: int) -> Json:
+def group_datapoint_list(request: ApiRequest, id: int) -> Json:
     rows = request.scope.datapoints().filter(group=selectors.find_group(request, id))
     ordered = selectors.order_datapoints(request, selectors.filter_datapoints(request, rows))
     return selectors.list_datapoints(request, ordered)

@@ -16,7 +16,7 @@ from accounts.services import grant_set
 from accounts.services.invitations import mail_invitation
 from links.clickmeter import parsers, selectors, serializers
 from links.clickmeter.api_request import ApiRequest, parse_integer
-from links.clickmeter.errors import invalid, not_found
+from links.clickmeter.errors import build_not_found_error, build_parameter_error
 from links.clickmeter.parsers import parse_optional_time
 from links.clickmeter.times import ZONE_NUMBERS, format_time
 from links.models import Datapoint, DatapointKind
@@ -39,7 +39,7 @@ def format_guest_name(row: Membership) -> str:
 
 
 def filter_guests(request: ApiRequest) -> QuerySet[Membership]:
-    """Filter and order the account's guests. Raises Failure (403) for guests."""
+    """Filter and order the account's guests. Raises ApiError (403) for guests."""
     request.require_manager()
     rows = Membership.objects.filter(account=request.account, role=Role.GUEST).select_related("user", "account")
     rows = rows.annotate(guest_name=GUEST_NAME)
@@ -53,10 +53,10 @@ def filter_guests(request: ApiRequest) -> QuerySet[Membership]:
 
 
 def find_guest(request: ApiRequest, number: int) -> Membership:
-    """Find a guest of the account. Raises Failure (404)."""
+    """Find a guest of the account. Raises ApiError (404)."""
     row = filter_guests(request).filter(pk=number).first()
     if row is None:
-        raise not_found("guest")
+        raise build_not_found_error("guest")
     return row
 
 
@@ -122,7 +122,7 @@ def parse_guest_options(body: Json) -> Json:
     for name, value in body.items():
         option = OPTION_NAMES.get(name)
         if option in guest_services.FLAG_OPTIONS:
-            inner = parsers.as_object(value)
+            inner = parsers.parse_object(value)
             options[option] = {
                 INNER_OPTION_NAMES[member]: parse_integer(setting)
                 if INNER_OPTION_NAMES[member] in guest_services.PERCENT_OPTIONS
@@ -222,15 +222,15 @@ def permission_patch(request: ApiRequest, guestId: int, type: str) -> Json:
     """Add or remove a right; the response names the shared object."""
     guest, kind = find_guest(request, guestId), type.lower()
     if kind not in ("group", "datapoint"):
-        raise not_found()
+        raise build_not_found_error()
     number = parse_integer(request.body.get("id"))
     row: Any = selectors.find_group(request, number) if kind == "group" else selectors.find_datapoint(request, number)
     action = parsers.parse_text(request.body.get("action")).lower()
     verb = parsers.parse_text(request.body.get("verb") or "r").lower()
     if action not in ("add", "remove"):
-        raise invalid("Action", "Action is add or remove.", action)
+        raise build_parameter_error("Action", "Action is add or remove.", action)
     if verb not in ("r", "rw", "w"):
-        raise invalid("Verb", "Verb is r or rw.", verb)
+        raise build_parameter_error("Verb", "Verb is r or rw.", verb)
     right = None if action == "remove" else Right.READ if verb == "r" else Right.WRITE
     grant_set(membership=guest, kind=kind, object_id=row.pk, right=right)
     return serializers.build_reference("groups" if kind == "group" else "datapoints", row.pk)

@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl
 
-from links import stats
+from links import link_statistics
 from links.clickmeter import selectors, serializers
 from links.clickmeter.aggregates import parse_entity_filter
 from links.clickmeter.api_request import ApiRequest
-from links.clickmeter.errors import invalid
+from links.clickmeter.errors import build_parameter_error
 from links.clickmeter.times import format_time, parse_period
 from links.models import Conversion
 from reports.query import Period
@@ -22,16 +22,18 @@ FILTERS = ("", "spiders", "uniques", "nonuniques", "conversions")
 PAGE_KEY = re.compile(r"(\d{1,16})-(\d{1,17})\Z")
 
 
-def clickstream(request: ApiRequest) -> Json:
+def clickstream_list(request: ApiRequest) -> Json:
     """Return {rows}: the latest hits, at most 100."""
     size = max(1, min(100, request.get_number("pageSize", 50)))
     period = Period(datetime(2000, 1, 1, tzinfo=UTC), request.now + timedelta(days=1), request.account.timezone)
-    period = stats.limit_period(request.scope, period)
-    rows = fetch_hits(request, period, [*stats.build_scope_filter(request.scope), *parse_entity_filter(request)], size)
+    period = link_statistics.limit_period(request.scope, period)
+    rows = fetch_hits(
+        request, period, [*link_statistics.build_scope_filter(request.scope), *parse_entity_filter(request)], size
+    )
     return {"rows": serialize_hits(request, rows)}
 
 
-def list_hits(request: ApiRequest, where: stats.Where, conversion: tuple[int, Period] | None = None) -> Json:
+def list_hits(request: ApiRequest, where: link_statistics.Where, conversion: tuple[int, Period] | None = None) -> Json:
     """List hits: {hits, lastKey}; the next page has `offset=<lastKey>`, the last page has no lastKey."""
     period = parse_period(request)
     limit = max(1, min(link_hits.MAX_HITS - 1, request.get_number("limit", 100) or 100))
@@ -43,20 +45,24 @@ def list_hits(request: ApiRequest, where: stats.Where, conversion: tuple[int, Pe
 
 
 def fetch_hits(
-    request: ApiRequest, period: Period, where: stats.Where, limit: int, conversion: tuple[int, Period] | None = None
+    request: ApiRequest,
+    period: Period,
+    where: link_statistics.Where,
+    limit: int,
+    conversion: tuple[int, Period] | None = None,
 ) -> list[link_hits.Row]:
-    """Fetch the hits that the request's filter and offset select. Raises Failure (400)."""
+    """Fetch the hits that the request's filter and offset select. Raises ApiError (400)."""
     hit_filter = request.get_choice("filter", FILTERS)
     if (hit_filter == "conversions" or conversion) and not request.scope.sees_conversions:
         return []
     kinds = ("spider",) if hit_filter == "spiders" else ("link", "pixel") if hit_filter else link_hits.HIT_KINDS
     if hit_filter in ("uniques", "nonuniques"):
-        where = [*where, stats.is_any_of("unique", "1" if hit_filter == "uniques" else "0")]
+        where = [*where, link_statistics.is_any_of("unique", "1" if hit_filter == "uniques" else "0")]
     offset, before = request.get_text("offset"), None
     if offset and offset != "0":
         match = PAGE_KEY.match(offset)
         if match is None:
-            raise invalid("offset", "offset is the lastKey of the page before.", offset[:60])
+            raise build_parameter_error("offset", "offset is the lastKey of the page before.", offset[:60])
         before = (int(match[1]), int(match[2]))
     return link_hits.fetch_hits(
         request.account.pk, period, where=where or None, kinds=kinds, before=before,
@@ -64,21 +70,21 @@ def fetch_hits(
     )  # fmt: skip
 
 
-def all_hits(request: ApiRequest) -> Json:
+def hit_list(request: ApiRequest) -> Json:
     if request.get_number("conversion"):
         return list_conversion_hits(request, selectors.find_conversion(request, request.get_number("conversion")))
-    return list_hits(request, [*stats.build_scope_filter(request.scope), *parse_entity_filter(request)])
+    return list_hits(request, [*link_statistics.build_scope_filter(request.scope), *parse_entity_filter(request)])
 
 
-def datapoint_hits(request: ApiRequest, id: int) -> Json:
-    return list_hits(request, [stats.is_any_of("link", selectors.find_datapoint(request, id).pk)])
+def datapoint_hit_list(request: ApiRequest, id: int) -> Json:
+    return list_hits(request, [link_statistics.is_any_of("link", selectors.find_datapoint(request, id).pk)])
 
 
-def group_hits(request: ApiRequest, id: int) -> Json:
-    return list_hits(request, [stats.is_any_of("link_group", selectors.find_group(request, id).pk)])
+def group_hit_list(request: ApiRequest, id: int) -> Json:
+    return list_hits(request, [link_statistics.is_any_of("link_group", selectors.find_group(request, id).pk)])
 
 
-def conversion_hits(request: ApiRequest, conversionId: int) -> Json:
+def conversion_hit_list(request: ApiRequest, conversionId: int) -> Json:
     return list_conversion_hits(request, selectors.find_conversion(request, conversionId))
 
 
@@ -86,7 +92,7 @@ def list_conversion_hits(request: ApiRequest, row: Conversion) -> Json:
     """List the clicks that led to this conversion in the time frame, whenever they were made."""
     sold = parse_period(request)
     request.query["timeframe"] = "beginning"
-    return list_hits(request, stats.build_scope_filter(request.scope), (row.pk, sold))
+    return list_hits(request, link_statistics.build_scope_filter(request.scope), (row.pk, sold))
 
 
 def serialize_hits(request: ApiRequest, rows: list[link_hits.Row]) -> list[Json]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from links.clickmeter.api_request import parse_boolean, parse_integer, parse_time
-from links.clickmeter.errors import Failure, invalid
+from links.clickmeter.errors import ApiError, build_parameter_error
 from links.models import DatapointKind, DomainKind, Mode, ReferrerClean, Status
 from links.validators import MAX_YEAR, MIN_YEAR
 
@@ -53,11 +53,11 @@ POSITION_NAMES = ("first", "second", "third", "fourth", "fifth")
 
 
 def parse_enum(value: Any, name: str, property_name: str) -> int:
-    """Parse an enumeration: a number, a numeric string or a name. Raises Failure (400)."""
+    """Parse an enumeration: a number, a numeric string or a name. Raises ApiError (400)."""
     named = ENUM_NAMES[name].get(str(value).strip().lower())
     number = named if named is not None else parse_integer(value, -1)
     if number not in ENUM_VALUES[name]:
-        raise invalid(
+        raise build_parameter_error(
             property_name,
             f"{property_name} is one of {', '.join(sorted(ENUM_NAMES[name]))}, or its number.",
             str(value)[:100],
@@ -66,19 +66,19 @@ def parse_enum(value: Any, name: str, property_name: str) -> int:
 
 
 def parse_action(body: Fields, allowed: tuple[str, ...] = ("add", "remove")) -> str:
-    """Parse `action` in lower case. Raises Failure (400) if it is not allowed."""
+    """Parse `action` in lower case. Raises ApiError (400) if it is not allowed."""
     action = parse_text(body.get("action")).strip().lower()
     if action not in allowed:
-        raise invalid("Action", f"Action is {' or '.join(allowed)}.", action[:100])
+        raise build_parameter_error("Action", f"Action is {' or '.join(allowed)}.", action[:100])
     return action
 
 
-def as_object(value: Any) -> Fields:
+def parse_object(value: Any) -> Fields:
     """Return an object unchanged, {} for anything else."""
     return value if isinstance(value, dict) else {}
 
 
-def as_list(value: Any) -> list[Any]:
+def parse_list(value: Any) -> list[Any]:
     """Return a list, the values of an object (as forms send lists), or []."""
     if isinstance(value, dict):
         return list(value.values())
@@ -86,22 +86,22 @@ def as_list(value: Any) -> list[Any]:
 
 
 def parse_text(value: Any) -> str:
-    """Parse a text, or a number as text; "" for null. Raises Failure (400) for an object or a list."""
+    """Parse a text, or a number as text; "" for null. Raises ApiError (400) for an object or a list."""
     if isinstance(value, dict | list):
-        raise Failure(400, f"A text is expected instead of {'an object' if isinstance(value, dict) else 'a list'}.")
+        raise ApiError(400, f"A text is expected instead of {'an object' if isinstance(value, dict) else 'a list'}.")
     return "" if value is None else str(value)
 
 
 def require_text(body: Fields, name: str) -> str:
-    """Parse a required member, which may be empty. Raises Failure (400) without it."""
+    """Parse a required member, which may be empty. Raises ApiError (400) without it."""
     if name not in body:
-        raise invalid(name, f'The body is an object with the member "{name}".')
+        raise build_parameter_error(name, f'The body is an object with the member "{name}".')
     return parse_text(body[name])
 
 
 def parse_ids(value: Any) -> list[int]:
     """Parse `[1, "2", {"id": 3}]` or `"1,2"` into ids; 0 for what is not a number."""
-    items = value.split(",") if isinstance(value, str) else as_list(value)
+    items = value.split(",") if isinstance(value, str) else parse_list(value)
     return [
         parse_integer(item.get("id") if isinstance(item, dict) else item) for item in items if item not in ("", None)
     ]
@@ -110,7 +110,7 @@ def parse_ids(value: Any) -> list[int]:
 def parse_tags(value: Any) -> list[int | str]:
     """Parse `[{name}]`, `[{id, name}]`, `[id]` or `["name"]` into ids and names of tags."""
     tags: list[int | str] = []
-    for item in as_list(value):
+    for item in parse_list(value):
         if isinstance(item, dict):
             number, name = parse_integer(item.get("id")), parse_text(item.get("name")).strip()
             tags.append(number or name)
@@ -122,13 +122,13 @@ def parse_tags(value: Any) -> list[int | str]:
 
 
 def parse_optional_time(value: Any, name: str) -> datetime | None:
-    """Parse a date; None for the earliest and the latest, which .NET clients send for "none". Raises Failure (400)."""
+    """Parse a date; None for the earliest and the latest, which .NET clients send for "none". Raises ApiError (400)."""
     text = parse_text(value).strip()
     if not text or text.startswith(NO_DATES):
         return None
     moment = parse_time(text, name)
     if not MIN_YEAR <= moment.year <= MAX_YEAR:
-        raise invalid(name, f"{name} lies between the years {MIN_YEAR} and {MAX_YEAR}.", text)
+        raise build_parameter_error(name, f"{name} lies between the years {MIN_YEAR} and {MAX_YEAR}.", text)
     return moment
 
 
@@ -163,10 +163,10 @@ def parse_datapoint_fields(body: Fields) -> Fields:
         fields["tags"] = parse_tags(body["tags"])
     if any(f"{place}conversionid" in body for place in POSITION_NAMES):
         fields["conversions"] = [parse_integer(body.get(f"{place}conversionid")) for place in POSITION_NAMES]
-    pixel = as_object(body.get("typetp"))
+    pixel = parse_object(body.get("typetp"))
     if "parameternote" in pixel:
         fields["parameter_note"] = parse_text(pixel["parameternote"])
-    link = as_object(body.get("typetl"))
+    link = parse_object(body.get("typetl"))
     return fields | parse_link_fields(link, parse_integer(body.get("domainid"))) if link else fields
 
 
@@ -182,7 +182,9 @@ def parse_link_fields(link: Fields, domain: int = 0) -> Fields:
     if "expirationdate" in link:
         fields["expiration_date"] = parse_optional_time(link["expirationdate"], "ExpirationDate")
     if "scripts" in link:
-        fields["scripts"] = [parse_integer(as_object(item).get("id") or item) for item in as_list(link["scripts"])]
+        fields["scripts"] = [
+            parse_integer(parse_object(item).get("id") or item) for item in parse_list(link["scripts"])
+        ]
     if number := parse_integer(link.get("domainid")) or domain:
         fields["domain"] = number
     if rules := parse_rules(link):
@@ -200,8 +202,8 @@ def parse_rules(link: Fields) -> Fields:
     ):
         if member in link:
             rules[name] = [
-                parse_text(as_object(item).get("url") if isinstance(item, dict) else item)
-                for item in as_list(link[member])
+                parse_text(parse_object(item).get("url") if isinstance(item, dict) else item)
+                for item in parse_list(link[member])
             ]
     for member, name, code in (
         ("weighteddestinationitems", "weighted", None),
@@ -209,20 +211,20 @@ def parse_rules(link: Fields) -> Fields:
         ("urlsbynation", "nations", "nation"),
     ):
         if member in link:
-            items = [as_object(item) for item in as_list(link[member])]
+            items = [parse_object(item) for item in parse_list(link[member])]
             rules[name] = [
                 [parse_text(item.get(code)), parse_text(item.get("url"))] if code
                 else [parse_text(item.get("url")), item.get("weight")]
                 for item in items
             ]  # fmt: skip
-    browser = as_object(link.get("browserdestinationitem"))
+    browser = parse_object(link.get("browserdestinationitem"))
     if browser:
         rules["browser"] = {
             "mobile": parse_text(browser.get("mobiledestinationurl")),
             "email": parse_text(browser.get("emaildestinationurl")),
             "spiders": parse_text(browser.get("spidersdestinationurl")),
         }
-    first = as_object(link.get("uniquedestinationitem")).get("firstdestinationurl")
+    first = parse_object(link.get("uniquedestinationitem")).get("firstdestinationurl")
     if first:
         rules["first"] = parse_text(first)
     return rules

@@ -7,7 +7,7 @@ from typing import Any
 from links.clickmeter import parsers, selectors, serializers
 from links.clickmeter.api_request import ApiRequest
 from links.models import Script
-from links.services import account_settings as services
+from links.services import scripts_and_lists as services
 
 Json = dict[str, Any]
 
@@ -48,7 +48,7 @@ def script_delete(request: ApiRequest, id: int) -> Json:
     return serializers.build_reference("retargeting", id)
 
 
-def script_datapoints(request: ApiRequest, id: int) -> Json:
+def script_datapoint_list(request: ApiRequest, id: int) -> Json:
     rows = selectors.filter_datapoints(
         request, request.scope.datapoints().filter(scripts=selectors.find_script(request, id))
     )

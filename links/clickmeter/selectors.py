@@ -9,7 +9,7 @@ from django.db.models import Model, Q, QuerySet
 
 from links.clickmeter import serializers
 from links.clickmeter.api_request import ApiRequest
-from links.clickmeter.errors import forbidden, invalid, not_found
+from links.clickmeter.errors import build_forbidden_error, build_not_found_error, build_parameter_error
 from links.models import Conversion, Datapoint, DatapointKind, Domain, Group, Script, Status, Tag
 from links.selectors import MAX_SEARCH, parse_id, search_links, split_names
 
@@ -35,19 +35,21 @@ def filter_by_creation(rows: QuerySet[Any], request: ApiRequest) -> QuerySet[Any
 
 
 def parse_search(request: ApiRequest) -> str:
-    """Parse `textSearch`. Raises Failure (400) for a text that is too long."""
+    """Parse `textSearch`. Raises ApiError (400) for a text that is too long."""
     text = request.get_text("textSearch")
     if len(text) > MAX_SEARCH:
-        raise invalid("textSearch", f"textSearch has at most {MAX_SEARCH} characters.", text[:60])
+        raise build_parameter_error("textSearch", f"textSearch has at most {MAX_SEARCH} characters.", text[:60])
     return text
 
 
 def filter_by_pattern(rows: QuerySet[Any], text: str, field: str = "name") -> QuerySet[Any]:
-    """Filter by a name with `*` as wildcard, ignoring case; without `*` the full name. Raises Failure (400)."""
+    """Filter by a name with `*` as wildcard, ignoring case; without `*` the full name. Raises ApiError (400)."""
     if not text:
         return rows
     if len(text) > MAX_SEARCH or text.count("*") > MAX_STARS:
-        raise invalid("name", f"name has at most {MAX_SEARCH} characters and {MAX_STARS} stars.", text[:60])
+        raise build_parameter_error(
+            "name", f"name has at most {MAX_SEARCH} characters and {MAX_STARS} stars.", text[:60]
+        )
     if "*" not in text:
         return rows.filter(**{f"{field}__iexact": text})
     for place, part in enumerate(parts := text.split("*")):
@@ -63,7 +65,7 @@ def filter_by_tags(rows: QuerySet[Any], request: ApiRequest) -> QuerySet[Any]:
     if not words:
         return rows
     if len(words) > MAX_WORDS or max(map(len, words)) > MAX_SEARCH:
-        raise invalid("tags", f"tags names at most {MAX_WORDS} tags of at most {MAX_SEARCH} characters.")
+        raise build_parameter_error("tags", f"tags names at most {MAX_WORDS} tags of at most {MAX_SEARCH} characters.")
     wanted = Q(name__in=[])
     for word in words:
         wanted |= Q(name__iexact=word)
@@ -161,29 +163,29 @@ def count_rows(rows: QuerySet[Any]) -> Json:
 
 
 def find_row(rows: QuerySet[Row], number: int, what: str) -> Row:
-    """Find a row of the caller's scope. Raises Failure (404)."""
+    """Find a row of the caller's scope. Raises ApiError (404)."""
     row = rows.filter(pk=number).first()
     if row is None:
-        raise not_found(what)
+        raise build_not_found_error(what)
     return row
 
 
 def find_datapoint(request: ApiRequest, number: int, may: str = "view") -> Datapoint:
     row = find_row(request.scope.datapoints(), number, "datapoint")
     if may == "edit" and not request.scope.may_edit(row):
-        raise forbidden()
+        raise build_forbidden_error()
     return row
 
 
 def find_group(request: ApiRequest, number: int, may: str = "view") -> Group:
     row = find_row(request.scope.groups(), number, "group")
     if may == "edit" and not request.scope.may_edit(row):
-        raise forbidden()
+        raise build_forbidden_error()
     return row
 
 
 def find_managed_row(request: ApiRequest, rows: QuerySet[Row], number: int, what: str, may: str) -> Row:
-    """Find a row that only the team may edit. Raises Failure (403, 404)."""
+    """Find a row that only the team may edit. Raises ApiError (403, 404)."""
     row = find_row(rows, number, what)
     if may == "edit":
         request.require_manager()
@@ -205,5 +207,5 @@ def find_script(request: ApiRequest, number: int, may: str = "view") -> Script:
 def find_domain(request: ApiRequest, number: int, may: str = "view") -> Domain:
     row = find_managed_row(request, request.scope.domains(), number, "domain", may)
     if may == "edit" and row.account_id is None:
-        raise forbidden()
+        raise build_forbidden_error()
     return row

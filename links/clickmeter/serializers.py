@@ -12,20 +12,20 @@ from accounts.models import Grant
 from links.clickmeter.parsers import POSITION_NAMES
 from links.clickmeter.times import format_time
 from links.models import (
-    Attached,
     Conversion,
     Datapoint,
     DatapointKind,
     Domain,
-    Entry,
     Group,
-    Listing,
+    LinkConversion,
+    ListEntry,
+    ListKind,
     Script,
     Status,
     Tag,
 )
 from links.permissions import DATAPOINT, GROUP, LinkScope
-from links.public_urls import tracking_url
+from links.public_urls import build_tracking_url
 
 Json = dict[str, Any]
 TYPE_NAMES = {DatapointKind.LINK: "TrackingLink", DatapointKind.PIXEL: "TrackingPixel"}
@@ -47,7 +47,7 @@ def serialize_tag_names(row: Datapoint | Group) -> list[Json]:
 
 def serialize_datapoints(rows: list[Datapoint], scope: LinkScope) -> list[Json]:
     """Serialize links and pixels with all fields; related rows are prefetched for all of them."""
-    attached = Prefetch("attached", queryset=Attached.objects.select_related("conversion"))
+    attached = Prefetch("attached", queryset=LinkConversion.objects.select_related("conversion"))
     prefetch_related_objects(rows, "group", "domain", "tags", "scripts", attached)
     return [serialize_datapoint(row, scope) for row in rows]
 
@@ -57,7 +57,7 @@ def serialize_datapoint(row: Datapoint, scope: LinkScope) -> Json:
     result: Json = {"id": row.pk, "name": row.alias}
     result |= omit_empty(type=row.kind, status=row.status)
     result |= {
-        "title": row.title, "trackingCode": tracking_url(row), "tags": serialize_tag_names(row),
+        "title": row.title, "trackingCode": build_tracking_url(row), "tags": serialize_tag_names(row),
         "groupId": row.group_id, "groupName": row.group.name, "creationDate": format_time(row.created),
     }  # fmt: skip
     result |= omit_empty(
@@ -159,8 +159,8 @@ def serialize_script(row: Script) -> Json:
     return {"id": row.pk, "name": row.name, "script": row.script}
 
 
-def serialize_entry(row: Entry) -> Json:
-    return {"id": row.code, "ip" if row.listing == Listing.BLACKLIST else "name": row.value}
+def serialize_entry(row: ListEntry) -> Json:
+    return {"id": row.code, "ip" if row.listing == ListKind.BLACKLIST else "name": row.value}
 
 
 def find_shared_ids(kind: str, rows: Sequence[Datapoint | Group], numbers: Iterable[int]) -> set[int]:
@@ -184,7 +184,7 @@ def summarize_datapoint(row: Datapoint, shared: bool) -> Json:
         "datapointId": row.pk, "datapointName": row.alias, "datapointTitle": row.title,
         "datapointType": TYPE_NAMES[DatapointKind(row.kind)], "groupId": row.group_id, "groupName": row.group.name,
         "notes": row.notes, "creationDate": format_time(row.created), "tags": serialize_tag_names(row),
-        "trackingCode": tracking_url(row),
+        "trackingCode": build_tracking_url(row),
     }  # fmt: skip
     if row.kind == DatapointKind.LINK:
         result["destinationUrl"] = row.url

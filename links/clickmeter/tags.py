@@ -82,7 +82,7 @@ def filter_tagged_groups(request: ApiRequest, tagId: int) -> QuerySet[Group]:
     return selectors.filter_groups(request, request.scope.groups().filter(tags=tag))
 
 
-def tag_datapoints(request: ApiRequest, tagId: int) -> Json:
+def tag_datapoint_list(request: ApiRequest, tagId: int) -> Json:
     rows = filter_tagged_datapoints(request, tagId)
     return selectors.list_datapoints(request, rows)
 
@@ -96,7 +96,7 @@ def tag_datapoints_clear(request: ApiRequest, tagId: int) -> Json:
     return serializers.build_reference("tags", tagId)
 
 
-def tag_groups(request: ApiRequest, tagId: int) -> Json:
+def tag_group_list(request: ApiRequest, tagId: int) -> Json:
     rows = filter_tagged_groups(request, tagId)
     return selectors.list_groups(request, rows)
 

@@ -14,8 +14,8 @@ from tzlocal.windows_tz import tz_win, win_tz
 from accounts.validators import list_zone_names
 from links.clickmeter import parsers
 from links.clickmeter.api_request import ApiRequest, parse_integer, parse_time
-from links.clickmeter.errors import invalid
-from links.stats import limit_period
+from links.clickmeter.errors import build_parameter_error
+from links.link_statistics import limit_period
 from reports.query import Period
 from reports.query.periods import ALL_TIME_START, find_day_start, find_month_start
 
@@ -46,7 +46,7 @@ def resolve_days(frame: str, today: date) -> tuple[date, date]:
 
 
 def parse_period(request: ApiRequest, default: str = "") -> Period:
-    """Parse the period of a request. Raises Failure (400) for an unknown time frame or a custom one without its
+    """Parse the period of a request. Raises ApiError (400) for an unknown time frame or a custom one without its
     days."""
     frame = request.get_choice("timeFrame", TIME_FRAMES, default, required=not default)
     zone = ZoneInfo(request.account.timezone)
@@ -60,27 +60,27 @@ def parse_period(request: ApiRequest, default: str = "") -> Period:
 
 
 def parse_custom_days(request: ApiRequest, zone: ZoneInfo) -> tuple[datetime, datetime]:
-    """Parse fromDay and toDay: full days inclusive, or to the minute if a time is given. Raises Failure (400)."""
+    """Parse fromDay and toDay: full days inclusive, or to the minute if a time is given. Raises ApiError (400)."""
     texts = [
         request.get_text(name) or request.get_text(old) for name, old in (("fromDay", "fromDate"), ("toDay", "toDate"))
     ]
     if not all(texts):
-        raise invalid("fromDay", "A custom time frame needs fromDay and toDay.")
+        raise build_parameter_error("fromDay", "A custom time frame needs fromDay and toDay.")
     start = parse_local_time(texts[0], "fromDay", zone)
     end = parse_local_time(texts[1], "toDay", zone)
     end = end + DAY if len(texts[1]) <= 8 else end + timedelta(minutes=1)
     if start >= end:
-        raise invalid("toDay", "toDay lies before fromDay.", texts[1])
+        raise build_parameter_error("toDay", "toDay lies before fromDay.", texts[1])
     if not 1971 <= start.year <= 2098 or not 1971 <= end.year <= 2098:
-        raise invalid("fromDay", "Days lie between 1971 and 2098.", texts[0])
+        raise build_parameter_error("fromDay", "Days lie between 1971 and 2098.", texts[0])
     return start, end
 
 
 def parse_local_time(text: str, name: str, zone: ZoneInfo) -> datetime:
-    """Parse a time of the account's zone. Raises Failure (400)."""
+    """Parse a time of the account's zone. Raises ApiError (400)."""
     moment = parse_time(text, name)
     if not 1971 <= moment.year <= 2098:
-        raise invalid(name, "Days lie between 1971 and 2098.", text)
+        raise build_parameter_error(name, "Days lie between 1971 and 2098.", text)
     return moment.replace(tzinfo=zone).astimezone(UTC)
 
 
@@ -108,7 +108,7 @@ ZONE_NUMBERS = {name: number for number, name in enumerate(ZONES)}
 
 
 def parse_zone(request: ApiRequest, body: dict[str, Any]) -> str:
-    """Parse a time zone: a number, an IANA name or a Windows name. Raises Failure (400)."""
+    """Parse a time zone: a number, an IANA name or a Windows name. Raises ApiError (400)."""
     number = parse_integer(body.get("timezone"), -1)
     requested = parsers.parse_text(body.get("timezonename") or body.get("timezone"))
     present = request.account.timezone
@@ -116,5 +116,5 @@ def parse_zone(request: ApiRequest, body: dict[str, Any]) -> str:
     zone_name = present if requested == tz_win.get(present) else win_tz.get(requested, requested)
     name = ZONES[number] if 0 <= number < len(ZONES) else zone_name
     if name not in ZONE_NUMBERS:
-        raise invalid("TimeZone", "There is no such time zone.", name[:60])
+        raise build_parameter_error("TimeZone", "There is no such time zone.", name[:60])
     return name

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from django.db.models import QuerySet
 
-from links import stats
+from links import link_statistics
 from links.clickmeter import aggregates, selectors, serializers
 from links.clickmeter.api_request import ApiRequest
 from links.clickmeter.times import format_time, parse_period
@@ -31,7 +31,9 @@ HIT_TYPES = {
 MAX_ROWS = 100
 
 
-def build_top_report(request: ApiRequest, where: stats.Where, reports: dict[str, tuple[str, ...]] = REPORTS) -> Json:
+def build_top_report(
+    request: ApiRequest, where: link_statistics.Where, reports: dict[str, tuple[str, ...]] = REPORTS
+) -> Json:
     """Build a top report: {key, createdAt, data}, the values with most hits."""
     kind = request.get_choice("type", tuple(reports), required=True)
     kinds = HIT_TYPES[request.get_choice("hittype", tuple(HIT_TYPES))]
@@ -39,9 +41,9 @@ def build_top_report(request: ApiRequest, where: stats.Where, reports: dict[str,
     hidden = kind == "referrers" and request.scope.get_option("hitOptions", "hideReferrer")
     hidden = hidden or (kind == "convparameters" and request.scope.get_option("conversionOptions", "hideParams"))
     hidden = hidden or (kinds == SALE_KINDS and not request.scope.sees_conversions)
-    wheres = [*where, stats.is_any_of("kind", *kinds)] if kinds else where
+    wheres = [*where, link_statistics.is_any_of("kind", *kinds)] if kinds else where
     query = Query(
-        sites=(request.account.pk,), period=period, metrics=stats.COUNT_METRICS, dimensions=reports[kind],
+        sites=(request.account.pk,), period=period, metrics=link_statistics.COUNT_METRICS, dimensions=reports[kind],
         where=wheres or None,
         order=tuple((metric, "desc") for metric in find_order_metrics(kinds)), limit=MAX_ROWS,
     )  # fmt: skip
@@ -73,7 +75,7 @@ def find_order_metrics(kinds: tuple[str, ...] | None) -> tuple[str, ...]:
     return (by_kind.get(kinds[0], "clicks"),)
 
 
-def serialize_top_item(request: ApiRequest, row: stats.Row, kind: str, dimensions: tuple[str, ...]) -> Json:
+def serialize_top_item(request: ApiRequest, row: link_statistics.Row, kind: str, dimensions: tuple[str, ...]) -> Json:
     counts = aggregates.serialize_counts(request, row)
     spiders = counts.pop("spiderHitsCount", 0)
     words = [str(row[name]) for name in dimensions if row[name]]
@@ -90,20 +92,20 @@ def serialize_top_item(request: ApiRequest, row: stats.Row, kind: str, dimension
 
 
 def overall_report(request: ApiRequest) -> Json:
-    where = stats.build_scope_filter(request.scope)
+    where = link_statistics.build_scope_filter(request.scope)
     where += aggregates.parse_entity_filter(request)
     return build_top_report(request, where, CONVERSION_REPORTS if request.get_number("conversion") else REPORTS)
 
 
 def datapoint_report(request: ApiRequest, id: int) -> Json:
-    return build_top_report(request, [stats.is_any_of("link", selectors.find_datapoint(request, id).pk)])
+    return build_top_report(request, [link_statistics.is_any_of("link", selectors.find_datapoint(request, id).pk)])
 
 
 def group_report(request: ApiRequest, id: int) -> Json:
-    return build_top_report(request, [stats.is_any_of("link_group", selectors.find_group(request, id).pk)])
+    return build_top_report(request, [link_statistics.is_any_of("link_group", selectors.find_group(request, id).pk)])
 
 
 def conversion_report(request: ApiRequest, conversionId: int) -> Json:
     row: Conversion = selectors.find_conversion(request, conversionId)
-    where = [*stats.build_scope_filter(request.scope), stats.is_any_of("link_conversion", row.pk)]
+    where = [*link_statistics.build_scope_filter(request.scope), link_statistics.is_any_of("link_conversion", row.pk)]
     return build_top_report(request, where, CONVERSION_REPORTS)

@@ -19,7 +19,7 @@ from accounts.security.client_ip import get_client_key
 from accounts.security.hashers import HashingBusy
 from accounts.security.rate_limits import RateLimit, RequestCount, count_request
 from links.clickmeter.api_request import parse_request
-from links.clickmeter.errors import Failure, build_validation_failure
+from links.clickmeter.errors import ApiError, build_not_found_error, build_validation_error
 from links.clickmeter.operations import Operation
 from reports.query import QueryRefused
 
@@ -50,8 +50,13 @@ class AnyParser(BaseParser):
 
 
 def build_response(body: Any, status: int = 200) -> JsonResponse:
-    """Build a JSON response with ClickMeter's content type, which names the charset (wire reference §1)."""
+    """Build a JSON response with ClickMeter's content type, which names the charset."""
     return JsonResponse(body, status=status, safe=False, json_dumps_params={"ensure_ascii": False}, content_type=JSON)
+
+
+def build_error_response(error: ApiError) -> JsonResponse:
+    """Build the response of an error."""
+    return build_response(error.build_body(), error.status)
 
 
 class OperationView(APIView):
@@ -70,19 +75,18 @@ class OperationView(APIView):
             count = count_request(LIMIT, get_client_key(request), now)
         try:
             if count.retry_after:
-                raise Failure(429, f"At most {count.maximum} requests per second.", "0429")
+                raise ApiError(429, f"At most {count.maximum} requests per second.", "0429")
             response = self.handle_operation(request, now, kwargs)
-        except Failure as failure:
-            response = build_response(failure.body(), failure.status)
+        except ApiError as error:
+            response = build_error_response(error)
         except HashingBusy as busy:
-            response = build_response(Failure(503, str(busy), "0503").body(), 503)
-        except SuspiciousOperation as error:  # Django would not read the request
-            unread = Failure(413 if isinstance(error, RequestDataTooBig) else 400, str(error))
-            response = build_response(unread.body(), unread.status)
+            response = build_error_response(ApiError(503, str(busy)))
+        except SuspiciousOperation as unread:  # Django would not read the request
+            status = 413 if isinstance(unread, RequestDataTooBig) else 400
+            response = build_error_response(ApiError(status, str(unread)))
         except Exception:
             log.exception("an operation failed on %s", request.path)
-            body = {"errorCode": "0500", "httpErrorCode": 500, "message": "The operation failed."}
-            response = build_response(body, 500)
+            response = build_error_response(ApiError(500, "The operation failed."))
         for name, value in HEADERS.items():
             response[name] = value
         response["X-Rate-Limit-Limit"] = str(count.maximum)
@@ -98,7 +102,7 @@ class OperationView(APIView):
         method = "GET" if request.method == "HEAD" else request.method or "GET"
         operation = self.operations.get(method)
         if operation is None:
-            raise Failure(405, f"{method} is not known here; use {', '.join(sorted(self.operations))}.", "0405")
+            raise ApiError(405, f"{method} is not known here; use {', '.join(sorted(self.operations))}.", "0405")
         api_request = parse_request(request, now)
         values = {
             name: value if name.startswith(("whitelist", "blacklist", "type")) else parse_path_number(value)
@@ -108,15 +112,15 @@ class OperationView(APIView):
             # No transaction here: services have their own, and reads must not hold a write lock
             return build_response(operation.handler(api_request, **values))
         except ValidationError as error:
-            raise build_validation_failure(error) from None
+            raise build_validation_error(error) from None
         except QueryRefused as error:
-            raise Failure(400, str(error), "0010") from None
+            raise ApiError(400, str(error), "0010") from None
 
 
 def parse_path_number(text: str) -> int:
-    """Parse an id in a path. Raises Failure (404) for anything else, as ClickMeter does."""
+    """Parse an id in a path. Raises ApiError (404) for anything else, as ClickMeter does."""
     if not text.isascii() or not text.isdigit() or len(text) > 18:
-        raise Failure(404, "Specified entity does not exist.", "0404")
+        raise build_not_found_error()
     return int(text)
 
 
@@ -127,7 +131,7 @@ class UnknownAddressView(OperationView):
         """Raise the 404 in ClickMeter's format."""
         if request.method == "OPTIONS":
             return HttpResponse(status=200)
-        raise Failure(404, "No such endpoint.", "0404")
+        raise ApiError(404, "No such endpoint.", "0404")
 
 
 @lru_cache(maxsize=1)

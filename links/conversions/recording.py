@@ -1,5 +1,5 @@
 """Recording conversions, which the page after a sale or another server reports: attribute them to a click
-(`links.conversions.attribution`), value and deduplicate them.
+(`links.conversions.click_attribution`), value and deduplicate them.
 
 A parameter (order number) counts once per conversion. Without one every call counts, and the first of a click is
 unique. A refund (`refund=1` or a negative value) subtracts the value.
@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from accounts.security.client_ip import is_in_networks
-from links.conversions import attribution
+from links.conversions import click_attribution
 from links.redirect import click_deduplication, click_pipeline, tokens
+from links.redirect.click_pipeline import LinkRequest, build_conversion_hit
 from links.redirect.endpoints import EMPTY_PAGE, wants_page
-from links.redirect.link_request import LinkRequest, build_conversion_hit
 from links.routing import link_cache
 from links.routing.snapshot import AccountLinkConfig, ConversionSnapshot, LinkSnapshot
 from sites.amounts import parse_amount
@@ -47,7 +47,7 @@ def record_conversion(request: LinkRequest, *, browser: bool) -> Event | Rejecti
         return ingestion.count_rejection(conversion.account_id, "excluded_ip", request.now)
     if browser and click_pipeline.find_bot_reason(hit, request.method):
         return ingestion.count_rejection(conversion.account_id, "bot", request.now)
-    attributed = attribution.find_attributed_click(conversion, hit, fields, browser)
+    attributed = click_attribution.find_attributed_click(conversion, hit, fields, browser)
     if attributed is None:
         return ingestion.count_rejection(conversion.account_id, "no_click", request.now)
     return store_conversion(conversion, account, hit, fields, *attributed)
@@ -80,7 +80,7 @@ def store_conversion(
         or abs(value) * parse_amount_or_zero(fields.get("comperc", "")) / 100
     )
     event: Event = {
-        "site_id": link.account_id, "kind": kind, "ts": hit.now, "id": tokens.new_click_id(),
+        "site_id": link.account_id, "kind": kind, "ts": hit.now, "id": tokens.generate_click_id(),
         **click_pipeline.build_link_columns(link, click_id=click.click_id, conversion_id=conversion.conversion_id),
     }  # fmt: skip
     for step in click_pipeline.STEPS:

@@ -4,19 +4,32 @@ Enumerations have the numbers that programs written for ClickMeter send and expe
 redirector and the dialect.
 """
 
-from links.models.account_settings import ACCOUNT_KINDS, MAX_LIST_ENTRIES, Domain, DomainKind, Entry, Listing, Script
-from links.models.conversions import MAX_CONVERSIONS, MAX_WINDOW_DAYS, MIN_WINDOW_DAYS, Attached, Conversion, Protocol
+from links.models.conversions import (
+    MAX_CONVERSIONS,
+    MAX_WINDOW_DAYS,
+    MIN_WINDOW_DAYS,
+    Conversion,
+    LinkConversion,
+    Protocol,
+)
 from links.models.fields import MAX_URL
 from links.models.links import (
+    ACCOUNT_KINDS,
+    MAX_LIST_ENTRIES,
     MAX_SCRIPTS,
     ROTATORS,
     Datapoint,
     DatapointKind,
     Destination,
+    Domain,
+    DomainKind,
     Group,
+    ListEntry,
+    ListKind,
     Mode,
     RedirectType,
     ReferrerClean,
+    Script,
     Status,
     Tag,
 )
@@ -30,16 +43,16 @@ __all__ = [
     "MAX_WINDOW_DAYS",
     "MIN_WINDOW_DAYS",
     "ROTATORS",
-    "Attached",
     "Conversion",
     "Datapoint",
     "DatapointKind",
     "Destination",
     "Domain",
     "DomainKind",
-    "Entry",
     "Group",
-    "Listing",
+    "LinkConversion",
+    "ListEntry",
+    "ListKind",
     "Mode",
     "Protocol",
     "RedirectType",

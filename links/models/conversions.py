@@ -46,7 +46,7 @@ class Conversion(VersionedModel):
         return self.name
 
 
-class Attached(models.Model):
+class LinkConversion(models.Model):
     """One of up to five conversions of a link, at a position from 1 to 5."""
 
     datapoint = models.ForeignKey("links.Datapoint", models.CASCADE, related_name="attached")

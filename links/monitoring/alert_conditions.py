@@ -8,9 +8,9 @@ from hashlib import sha256
 
 from links.models import Destination
 from links.monitoring.destination_checks import CONDITION
-from links.public_urls import tracking_url
+from links.public_urls import build_tracking_url
 from links.selectors import MAX_SEARCH
-from sites.alerts.conditions import AlertCondition, AlertNotification, ConditionParameter
+from sites.alerts.condition_registry import AlertCondition, AlertNotification, ConditionParameter
 from sites.alerts.models import Alert
 from sites.alerts.services import is_throttled
 
@@ -38,7 +38,9 @@ def build_notification(alert: Alert, died: list[Destination], alive: list[Destin
     """Build one notification for these destinations. Its deduplication key changes only when a destination dies or
     recovers, so nobody is notified twice."""
     rows = [*died, *alive]
-    lines = [f"{tracking_url(row.datapoint)} leads to {row.url}\n  {row.cause or 'It works again.'}" for row in rows]
+    lines = [
+        f"{build_tracking_url(row.datapoint)} leads to {row.url}\n  {row.cause or 'It works again.'}" for row in rows
+    ]
     if len(lines) > MAX_LISTED:
         lines = [*lines[:MAX_LISTED], f"and {len(lines) - MAX_LISTED} more"]
     since = [(row.pk, str(row.dead_since or row.checked)) for row in rows]
@@ -70,8 +72,8 @@ CONDITIONS = (
     AlertCondition(
         CONDITION, "A link is broken",
         "A destination of one of the account's active links fails twice in ten minutes: its name does not resolve, "
-        "its certificate is wrong, nothing answers, or an error (4xx, 5xx; not 401, 403 and 429, by which servers "
-        "reject programs) does. Checked every six hours; you are also notified when it works again.",
+        "its certificate is wrong, nothing answers, or the answer is an error (4xx or 5xx, except 401, 403 and 429, "
+        "with which servers reject programs). Checked every six hours; you are also notified when it works again.",
         (ConditionParameter("contains", "Only destinations with", "", "Contained in the address; empty: all"),),
         evaluate_dead_destinations,
     ),

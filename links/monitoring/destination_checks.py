@@ -19,7 +19,7 @@ from links.routing.link_cache import load_domains_by_name
 from links.routing.loop_check import find_nested_link, list_link_destinations
 from sites.alerts.models import Alert
 from sites.fair_rounds import FinishedJob, Job, Slots, choose_rows, run_fair_round
-from sites.outbound import OutboundError, OutboundNotMade, fetch_async
+from sites.outbound import OutboundError, OutboundNotSent, fetch_async
 from sites.uptime.checks import USER_AGENT
 from sites.uptime.models import Monitor
 from sites.uptime.services import monitor_url_set
@@ -122,15 +122,15 @@ async def check_destination(row: Destination) -> str | None:
     """Check a destination; return what is wrong, "" if nothing is, None if the request could not be sent."""
     try:
         return await find_problem(row.url)
-    except OutboundNotMade:
+    except OutboundNotSent:
         return None
 
 
 async def find_problem(url: str) -> str:
-    """Find why a URL does not work, as a sentence; "" if it does. Raises OutboundNotMade."""
+    """Find why a URL does not work, as a sentence; "" if it does. Raises OutboundNotSent."""
     try:
         answer = await fetch_async(url, headers={"User-Agent": USER_AGENT}, timeout=TIMEOUT, max_bytes=MAX_BYTES)
-    except OutboundNotMade:
+    except OutboundNotSent:
         raise
     except OutboundError as error:
         return str(error)

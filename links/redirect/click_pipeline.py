@@ -1,4 +1,5 @@
-"""The pipeline of a click: enrich the hit by the steps that web events share, route it, and store its event.
+"""The pipeline of a click: make a hit of the request, enrich it by the steps that web events share, route it, and store
+its event.
 
 Events of links carry the account's id where web events carry their site's, so that tenants are never mixed and web
 reports never contain clicks. Bots and previews are stored as events of the kind "spider": excluded from counts of
@@ -13,12 +14,12 @@ from functools import lru_cache
 from typing import Any
 
 from accounts.host_names import normalize_host
-from accounts.security.client_ip import is_in_networks
+from accounts.security.client_ip import find_client_address, is_in_networks
 from links.redirect import click_deduplication, click_traces, tokens
 from links.redirect.pausing import note_click
 from links.routing import link_cache
 from links.routing.engine import ClickContext, RoutingDecision, route_click
-from links.routing.snapshot import AccountLinkConfig, LinkSnapshot
+from links.routing.snapshot import AccountLinkConfig, ConversionSnapshot, LinkSnapshot
 from links.url_policy import CLICK_PARAMETER, S2S_PLACEHOLDER, add_parameters, add_query, extract_host
 from sites import site_cache
 from sites.site_config import SiteConfig
@@ -29,6 +30,49 @@ from tracking.pipeline.device import fill_device, fill_user_agent
 from tracking.pipeline.page import MAX_PATH_LENGTH, fill_details, fill_page
 from tracking.pipeline.source import fill_source
 from tracking.pipeline.visitor_address import fill_location, shorten_address
+from tracking.web import EndpointRequest
+
+MAX_QUERY = 8000
+
+
+@dataclass(slots=True)
+class LinkRequest(EndpointRequest):
+    """A request with its scheme, on which a link's cookies and QR codes depend."""
+
+    scheme: str = "http"
+
+
+def build_hit(link: LinkSnapshot, request: LinkRequest, kind: str) -> Hit:
+    """Translate a request for a link or pixel into a hit."""
+    headers = request.headers
+    query = request.query[:MAX_QUERY].decode("utf-8", "replace")
+    ip = find_client_address(request.peer, headers.get("x-forwarded-for", ""))
+    hit = Hit(link.account_id, kind, ip, headers.get("user-agent", ""), request.now)
+    hit.url = f"{request.scheme}://{headers.get('host', '')}{request.path}{'?' + query if query else ''}"
+    hit.referrer, hit.text = headers.get("referer", ""), query
+    hit.language = get_first_language(headers)
+    hit.headers, hit.http_version = headers, request.http_version
+    return hit
+
+
+def get_first_language(headers: dict[str, str]) -> str:
+    """Return the browser's first language, such as "de-CH"; "" if it names none."""
+    return headers.get("accept-language", "").partition(",")[0].partition(";")[0].strip()
+
+
+def build_conversion_hit(request: LinkRequest, conversion: ConversionSnapshot) -> Hit:
+    """Translate a request into the hit of a conversion."""
+    headers = request.headers
+    return Hit(
+        site_id=conversion.account_id,
+        kind="conversion",
+        ip=find_client_address(request.peer, headers.get("x-forwarded-for", "")),
+        user_agent=headers.get("user-agent", ""),
+        now=request.now,
+        url=headers.get("referer", ""),
+        language=get_first_language(headers),
+        headers=headers,
+    )
 
 
 def read_click_address(hit: Hit, site: SiteConfig, event: Event) -> Rejection | None:
@@ -146,7 +190,7 @@ def start_click(
     plain = bool(link.destination_host) and not link_cache.is_link_domain(link.destination_host)
     decision = RoutingDecision([(link, link.url)] if plain else [])
     click = LinkClick(link, hit, account, event, bot_reason, decision)
-    click.token = tokens.ClickToken(tokens.new_click_id(), link.link_id, int(now.timestamp()))
+    click.token = tokens.ClickToken(tokens.generate_click_id(), link.link_id, int(now.timestamp()))
     click.address_hashes = click_deduplication.hash_address_for_window(hit.ip, now)
     click.spillover_steps = spillover_steps
     if plain:  # one URL, which is no link of this installation
@@ -240,7 +284,7 @@ def record_click(click: LinkClick, url: str) -> Event | Rejection | None:
     written = ingestion.store_event(click_event, hit.now)
     for nested, nested_url in click.decision.hops[1:]:
         nested_event = {
-            **click_event, "id": tokens.new_click_id(), "link_id": nested.link_id, "group_id": nested.group_id,
+            **click_event, "id": tokens.generate_click_id(), "link_id": nested.link_id, "group_id": nested.group_id,
             "destination": nested_url[:1000], "is_unique": int(click.is_unique(nested)), "cost": nested.cost,
         }  # fmt: skip
         if nested.account_id == link.account_id and not nested.redirect_only:

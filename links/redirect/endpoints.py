@@ -11,8 +11,8 @@ from django.conf import settings
 
 from links.models import Status
 from links.redirect import click_pipeline
+from links.redirect.click_pipeline import LinkRequest, build_hit
 from links.redirect.cookies import LinkCookies
-from links.redirect.link_request import LinkRequest, build_hit
 from links.routing import link_cache
 from links.routing.snapshot import LinkSnapshot
 from tracking.event import Rejection

@@ -19,8 +19,8 @@ from accounts.security.client_ip import find_client_address, get_rate_limit_key,
 from accounts.security.hashers import HashingBusy, hashing
 from links.models import DatapointKind
 from links.redirect import click_pipeline, endpoints, responses
+from links.redirect.click_pipeline import LinkRequest, build_hit
 from links.redirect.cookies import LinkCookies, build_spillover_cookies
-from links.redirect.link_request import LinkRequest, build_hit
 from links.redirect.tenant_content import TenantContent, find_allowed_content
 from links.routing import link_cache
 from links.routing.snapshot import DomainSnapshot, LinkSnapshot

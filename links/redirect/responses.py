@@ -133,7 +133,7 @@ def render_too_many_attempts(seconds: int) -> Reply:
 
 def render_busy() -> Reply:
     """Render a 503: the password was not checked because too many are being checked at the moment."""
-    reply = render_notice("Busy", "Many people open protected links at this moment. Try again in a few seconds.", 503)
+    reply = render_notice("Busy", "Many people are opening protected links right now. Try again in a few seconds.", 503)
     reply.headers.append((b"retry-after", str(RETRY_SECONDS).encode()))
     return reply
 

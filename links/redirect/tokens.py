@@ -54,13 +54,13 @@ def _is_authentic(body: bytes, mac: bytes) -> bool:
     return any(hmac.compare_digest(mac, _compute_mac(body, old)) for old in get_setting("SECRET_KEY_FALLBACKS"))
 
 
-def new_click_id() -> int:
+def generate_click_id() -> int:
     """Draw an unguessable id from 1 to 2**53 - 1."""
     try:
         return _random_numbers.pop() or 1
     except IndexError:
         _random_numbers.extend(word >> 11 for word in array("Q", os.urandom(RANDOM_BATCH * 8)))
-        return new_click_id()
+        return generate_click_id()
 
 
 def encode_token(click: ClickToken) -> str:

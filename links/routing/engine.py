@@ -81,11 +81,13 @@ def route_link(link: LinkSnapshot, context: ClickContext) -> tuple[str, str]:
         return ("", link.url) if is_safe(link.url) else ("nowhere", "")
     stop, url = find_stop(link, context)
     if stop or url:
-        return first_safe_url(stop, url, link)
-    return first_safe_url("", choose_before_mode(link, context) or CHOOSERS[link.mode](link, context) or link.url, link)
+        return choose_first_safe_url(stop, url, link)
+    return choose_first_safe_url(
+        "", choose_before_mode(link, context) or CHOOSERS[link.mode](link, context) or link.url, link
+    )
 
 
-def first_safe_url(stop: str, url: str, link: LinkSnapshot) -> tuple[str, str]:
+def choose_first_safe_url(stop: str, url: str, link: LinkSnapshot) -> tuple[str, str]:
     """Return (stop, "") if the click stops, else the first safe one of `url` and the link's main URL."""
     if stop:
         return stop, ""

@@ -16,13 +16,12 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
-from accounts.custom_domains.reserved import is_api_host, is_dashboard_host, is_installation_host
 from accounts.fast_settings import get_setting
-from accounts.host_names import normalize_host
+from accounts.host_names import is_api_host, is_dashboard_host, is_installation_host, normalize_host
 from accounts.models import Account, HostClaim, Purpose
 from accounts.security.client_ip import parse_networks
 from accounts.selectors import list_verified_claims
-from links.models import Attached, Conversion, Datapoint, Domain, Entry, Listing, Script, Status
+from links.models import Conversion, Datapoint, Domain, LinkConversion, ListEntry, ListKind, Script, Status
 from links.routing.snapshot import (
     AccountLinkConfig,
     ConversionSnapshot,
@@ -65,24 +64,24 @@ _reload_lock = threading.Lock()
 _thread_writes = threading.local()  # `links`: whether this thread's request wrote links
 
 
-def system_host() -> str:
+def get_system_host() -> str:
     """Return the host of the installation's own links: LINK_DOMAIN, else the dashboard's host."""
-    return _installation_hosts(get_setting("LINK_DOMAIN"), get_setting("BASE_URL"))[0]
+    return _list_installation_hosts(get_setting("LINK_DOMAIN"), get_setting("BASE_URL"))[0]
 
 
 def is_installation_link_host(host: str) -> bool:
     """Return whether `/l/<alias>` on this normalized host is a link of the installation's own domain."""
-    return host in _installation_hosts(get_setting("LINK_DOMAIN"), get_setting("BASE_URL"))
+    return host in _list_installation_hosts(get_setting("LINK_DOMAIN"), get_setting("BASE_URL"))
 
 
 def has_link_domain() -> bool:
     """Return whether the installation's links have a host other than the dashboard's and the API's."""
-    link_host, base = _installation_hosts(get_setting("LINK_DOMAIN"), get_setting("BASE_URL"))
+    link_host, base = _list_installation_hosts(get_setting("LINK_DOMAIN"), get_setting("BASE_URL"))
     return link_host != base and not is_api_host(link_host)
 
 
 @lru_cache(maxsize=4)
-def _installation_hosts(link_domain: str, base_url: str) -> tuple[str, str]:
+def _list_installation_hosts(link_domain: str, base_url: str) -> tuple[str, str]:
     """Return (link host, dashboard host) of the installation."""
     base = normalize_host(base_url) or "localhost"
     return normalize_host(link_domain) or base, base
@@ -96,15 +95,15 @@ def load_domains_by_name(account_id: int | None = None) -> dict[str, Domain]:
     """
     domains = _load_account_domains(account_id)
     rows = {row.name: row for row in Domain.objects.filter(account=None, deleted=None)}
-    own = rows.get(system_host())
+    own = rows.get(get_system_host())
     return domains | {name: own if own and row.is_former else row for name, row in rows.items()}
 
 
 def _load_account_domains(account_id: int | None) -> dict[str, Domain]:
     """Load the verified domains of accounts by name; the account's own last, so that they win."""
     claims = list_verified_claims(Purpose.LINKS).filter(account=OuterRef("account"), host=OuterRef("name"))
-    proved = Q(Exists(claims)) if account_id is None else Q(Exists(claims)) | Q(account=account_id)
-    rows = Domain.objects.filter(proved, account__isnull=False, deleted=None).order_by("created", "pk")
+    served = Q(Exists(claims)) if account_id is None else Q(Exists(claims)) | Q(account=account_id)
+    rows = Domain.objects.filter(served, account__isnull=False, deleted=None).order_by("created", "pk")
     mine_last = sorted(rows, key=lambda row: row.account_id == account_id)
     return {row.name: row for row in mine_last if not is_installation_host(row.name)}
 
@@ -116,17 +115,17 @@ def reload_after_claim_change(claim: HostClaim) -> None:
 
 def find_domain(host: str) -> DomainSnapshot | None:
     """Find the link domain of a host (any case, port ignored)."""
-    return _loaded_cache().domains.get(normalize_host(host))
+    return _get_loaded_cache().domains.get(normalize_host(host))
 
 
 def find_link(link_id: int) -> LinkSnapshot | None:
     """Find a link by its id, unless it is deleted."""
-    return _loaded_cache().links.get(link_id)
+    return _get_loaded_cache().links.get(link_id)
 
 
 def find_link_by_alias(domain_id: int, alias: str) -> LinkSnapshot | None:
     """Find a link by its domain and alias, ignoring case."""
-    cache = _loaded_cache()
+    cache = _get_loaded_cache()
     link_id = cache.aliases.get((domain_id, alias.lower()))
     return cache.links.get(link_id) if link_id is not None else None
 
@@ -144,14 +143,14 @@ def find_link_by_path(host: str, path: str) -> LinkSnapshot | None:
 
 def is_link_domain(host: str) -> bool:
     """Return whether this normalized host is a link domain."""
-    return host in _loaded_cache().domains
+    return host in _get_loaded_cache().domains
 
 
 def resolve_address(host: str, path: str) -> tuple[DomainSnapshot | None, str]:
     """Split an address into (link domain, alias); (None, "") if it is not the address of a link."""
     own = find_domain(host)
     if path.startswith("/l/"):
-        return own or find_domain(system_host()), path[3:].strip("/")
+        return own or find_domain(get_system_host()), path[3:].strip("/")
     if own is not None and has_root_aliases(own):
         return own, path.strip("/")
     return None, ""
@@ -168,28 +167,28 @@ def _is_rooted(name: str, base_url: str, api_hosts: tuple[str, ...]) -> bool:  #
 
 
 def find_conversion(conversion_id: int) -> ConversionSnapshot | None:
-    return _loaded_cache().conversions.get(conversion_id)
+    return _get_loaded_cache().conversions.get(conversion_id)
 
 
 def find_conversion_by_code(code: str) -> ConversionSnapshot | None:
     """Find a conversion by the code of 32 hexadecimal digits that pages send."""
-    cache = _loaded_cache()
+    cache = _get_loaded_cache()
     conversion_id = cache.codes.get(code.strip().upper())
     return cache.conversions.get(conversion_id) if conversion_id else None
 
 
 def find_scripts(numbers: Iterable[int]) -> list[str]:
     """Find the source of the retargeting scripts with these ids; unknown ids are skipped."""
-    cache = _loaded_cache()
+    cache = _get_loaded_cache()
     return [cache.scripts[number] for number in numbers if number in cache.scripts]
 
 
 def find_account(account_id: int) -> AccountLinkConfig | None:
-    return _loaded_cache().accounts.get(account_id)
+    return _get_loaded_cache().accounts.get(account_id)
 
 
 def list_links() -> list[LinkSnapshot]:
-    return list(_loaded_cache().links.values())
+    return list(_get_loaded_cache().links.values())
 
 
 def refresh() -> None:
@@ -202,7 +201,7 @@ def refresh() -> None:
         _cache = new_cache
 
 
-def catch_up() -> bool:
+def load_changes() -> bool:
     """Load what changed since the last call; return whether something did. Raises DatabaseError."""
     newest, loaded = get_newest_change_number(), _cache.change
     if newest == loaded:
@@ -242,14 +241,14 @@ def _load_small_tables(cache: LinkCache) -> None:
 
 def _load_accounts() -> dict[int, AccountLinkConfig]:
     entries: dict[tuple[int, str], list[str]] = {}
-    for account_id, listing, value in Entry.objects.values_list("account_id", "listing", "value"):
+    for account_id, listing, value in ListEntry.objects.values_list("account_id", "listing", "value"):
         entries.setdefault((account_id, listing), []).append(value)
     return {
         pk: AccountLinkConfig(
             build_account_site(pk, zone, over, "keep"),
             build_account_site(pk, zone, over, "truncate"),
-            parse_networks(tuple(entries.get((pk, Listing.BLACKLIST), ()))),
-            frozenset(entries.get((pk, Listing.WHITELIST), ())),
+            parse_networks(tuple(entries.get((pk, ListKind.BLACKLIST), ()))),
+            frozenset(entries.get((pk, ListKind.WHITELIST), ())),
         )
         for pk, zone, over in Account.objects.values_list("pk", "timezone", "over_quota")
     }
@@ -257,7 +256,9 @@ def _load_accounts() -> dict[int, AccountLinkConfig]:
 
 def _load_links(cache: LinkCache, queryset: Any) -> None:
     """Load these links into the cache, and remove those that were deleted."""
-    conversions = _group_by_link(Attached.objects.filter(datapoint__in=queryset).order_by("position"), "conversion_id")
+    conversions = _group_by_link(
+        LinkConversion.objects.filter(datapoint__in=queryset).order_by("position"), "conversion_id"
+    )
     scripts = _group_by_link(Datapoint.scripts.through.objects.filter(datapoint__in=queryset), "script_id")
     for row in queryset.values(*LINK_COLUMNS).iterator(chunk_size=5000):
         pk, place = row["pk"], (row["domain_id"], row["alias_key"])
@@ -277,7 +278,7 @@ def _group_by_link(queryset: Any, column: str) -> dict[int, tuple[int, ...]]:
     return grouped
 
 
-def _loaded_cache() -> LinkCache:
+def _get_loaded_cache() -> LinkCache:
     """Return the cache; a process without the refresher thread loads everything on the first call."""
     if _cache.change < 0:
         refresher.load(refresh)
@@ -305,5 +306,5 @@ def wait_for_writes() -> None:
         refresher.wait_until_refreshed(MAX_WAIT_SECONDS)
 
 
-refresher = CacheRefresher("links", ((refresh, FULL_RELOAD_SECONDS), (catch_up, 0.0)))
+refresher = CacheRefresher("links", ((refresh, FULL_RELOAD_SECONDS), (load_changes, 0.0)))
 start, stop = refresher.start, refresher.stop

@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from accounts.host_names import normalize_host
 from links.models import Datapoint, Domain, Status
 from links.routing.engine import MAX_HOPS
-from links.routing.link_cache import has_root_aliases, is_installation_link_host, load_domains_by_name, system_host
+from links.routing.link_cache import get_system_host, has_root_aliases, is_installation_link_host, load_domains_by_name
 from links.routing.rules import list_destinations
 
 LinkAddress = tuple[int, str]  # domain, alias in lower case
@@ -35,7 +35,7 @@ def find_nested_link(url: str, domains: dict[str, Domain]) -> LinkAddress | None
     domain = domains.get(host)
     if path.startswith("/l/"):
         own = is_installation_link_host(host) or domain is not None
-        domain, path = (domain or domains.get(system_host())) if own else None, path[2:]
+        domain, path = (domain or domains.get(get_system_host())) if own else None, path[2:]
     elif domain is not None and not has_root_aliases(domain):  # type: ignore[arg-type]
         domain = None
     alias = path.strip("/").lower()

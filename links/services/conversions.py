@@ -11,10 +11,9 @@ from django.db import transaction
 from django.utils import timezone as clock
 
 from accounts.models import Account
-from links.models import MAX_CONVERSIONS, Attached, Conversion, Datapoint
+from links.models import MAX_CONVERSIONS, Conversion, Datapoint, LinkConversion
 from links.routing import link_cache
 from links.validators import check_owned, clean_conversion_fields
-from sites.models import take_change_number
 
 
 @transaction.atomic
@@ -44,7 +43,7 @@ def conversion_delete(*, conversion: Conversion, now: datetime | None = None) ->
     """Delete a conversion: its code counts nothing any more, its statistics stay."""
     conversion.deleted = conversion.deleted or now or clock.now()
     conversion.save(update_fields=["deleted"])
-    conversion.datapoints.update(change=take_change_number())
+    conversion.datapoints.update(change=conversion.change)
     conversion.attached.all().delete()
     transaction.on_commit(link_cache.refresh_soon)
 
@@ -70,7 +69,7 @@ def conversion_attach(*, conversion: Conversion, datapoint: Datapoint, replace: 
     position = position or next((candidate for candidate in range(1, MAX_CONVERSIONS + 1) if candidate not in used), 0)
     if not position:
         raise ValidationError({"id": f"A link has at most {MAX_CONVERSIONS} conversions."})
-    Attached.objects.create(datapoint=datapoint, conversion=conversion, position=position)
+    LinkConversion.objects.create(datapoint=datapoint, conversion=conversion, position=position)
     datapoint.save(update_fields=[])
     transaction.on_commit(link_cache.refresh_soon)
 

@@ -9,9 +9,9 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone as clock
 
+from accounts.account_limits import check_limit
 from accounts.custom_domains.services import host_claim, host_release
 from accounts.host_names import normalize_host
-from accounts.limits import check_limit
 from accounts.models import Account, Purpose
 from accounts.services import account_lock
 from links.models import ACCOUNT_KINDS, Domain, DomainKind, Status

@@ -13,19 +13,19 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import Max, QuerySet
 
-from accounts.limits import check_limit, get_account_limit
+from accounts.account_limits import check_limit, get_account_limit
 from accounts.models import Account
 from accounts.services import account_lock
 from links.models import (
     MAX_CONVERSIONS,
     MAX_SCRIPTS,
     ROTATORS,
-    Attached,
     Conversion,
     Datapoint,
     DatapointKind,
     Domain,
     Group,
+    LinkConversion,
     Mode,
     RedirectType,
     ReferrerClean,
@@ -33,7 +33,7 @@ from links.models import (
     Status,
     Tag,
 )
-from links.public_urls import system_domain
+from links.public_urls import get_system_domain
 from links.routing import link_cache
 from links.routing.loop_check import check_loops
 from links.routing.rules import clean_rules
@@ -132,9 +132,9 @@ def check_domain(account: Account, domain: Domain, field: str = "domain") -> Dom
     return domain
 
 
-def domain_for_new_link(account: Account, domain: Domain | None) -> Domain:
+def choose_domain(account: Account, domain: Domain | None) -> Domain:
     """Choose the domain of a new link. None and former domains of the installation mean its present one."""
-    return system_domain() if domain is None or domain.is_former else check_domain(account, domain)
+    return get_system_domain() if domain is None or domain.is_former else check_domain(account, domain)
 
 
 def check_consistency(row: Datapoint) -> None:
@@ -175,7 +175,7 @@ def datapoint_create(
 ) -> Datapoint:
     """Create a link or pixel. Without an alias one is generated; without a group the account's first is used."""
     check_link_limit(account)
-    link_domain = domain_for_new_link(account, domain)
+    link_domain = choose_domain(account, domain)
     row = Datapoint(account=account, kind=clean_integer(kind, "kind", DatapointKind.values), domain=link_domain)
     row.group = check_owned(account, [group], "group", "group")[0] if group else get_or_create_default_group(account)
     if row.kind == DatapointKind.PIXEL:
@@ -271,6 +271,7 @@ def set_related_rows(
         if len(wanted) > MAX_CONVERSIONS:
             raise ValidationError({"conversions": f"A link has at most {MAX_CONVERSIONS} conversions."})
         row.attached.all().delete()
-        Attached.objects.bulk_create(
-            Attached(datapoint=row, conversion=conversion, position=place) for place, conversion in enumerate(wanted, 1)
+        LinkConversion.objects.bulk_create(
+            LinkConversion(datapoint=row, conversion=conversion, position=place)
+            for place, conversion in enumerate(wanted, 1)
         )

@@ -37,26 +37,26 @@ class CsvColumn:
     read: Callable[[LinkScope, str], Any] = lambda scope, text: text
 
 
-def text_column(name: str) -> CsvColumn:
+def build_text_column(name: str) -> CsvColumn:
     """Build a column of text."""
     return CsvColumn(name, lambda row: getattr(row, name), name)
 
 
-def flag_column(name: str) -> CsvColumn:
+def build_flag_column(name: str) -> CsvColumn:
     """Build a column of yes or empty."""
     return CsvColumn(
         name, lambda row: "yes" if getattr(row, name) else "", name, lambda scope, cell: parse_flag(name, cell)
     )
 
 
-def time_column(name: str) -> CsvColumn:
+def build_time_column(name: str) -> CsvColumn:
     """Build a column of a time in ISO 8601."""
     return CsvColumn(
         name, lambda row: format_time(getattr(row, name)), name, lambda scope, cell: parse_time(name, cell)
     )
 
 
-def choice_column(name: str, words: dict[str, int]) -> CsvColumn:
+def build_choice_column(name: str, words: dict[str, int]) -> CsvColumn:
     """Build a column whose number is written as a word; the import also reads the number."""
     names = {number: word for word, number in words.items()}
     return CsvColumn(
@@ -126,33 +126,34 @@ def find_rows_by_name(rows: QuerySet[NamedRow], cell: str, what: str) -> list[Na
 
 
 COLUMNS: tuple[CsvColumn, ...] = (
-    text_column("alias"), text_column("title"), text_column("url"),
+    build_text_column("alias"), build_text_column("title"), build_text_column("url"),
     CsvColumn("group", lambda row: row.group.name),  # read by the import itself, which creates missing groups
     CsvColumn("tags", lambda row: ",".join(tag.name for tag in row.tags.all()), "tags",
            lambda scope, cell: find_tags(scope, split_names(cell))),
     CsvColumn("domain", lambda row: row.domain.name, "domain", find_domain),
-    choice_column("status", STATUSES), choice_column("kind", KINDS),
+    build_choice_column("status", STATUSES), build_choice_column("kind", KINDS),
     CsvColumn("redirect_type", lambda row: row.redirect_type, "redirect_type",
            lambda scope, cell: parse_choice("redirect_type", REDIRECTS, cell)),
-    choice_column("mode", MODES),
+    build_choice_column("mode", MODES),
     CsvColumn("rules", lambda row: json.dumps(row.rules, ensure_ascii=False) if row.rules else "", "rules",
               parse_rules),
-    text_column("first_url"), flag_column("append_query"), flag_column("hide_url"), text_column("hide_url_title"),
-    flag_column("encode_url"),
-    choice_column("referrer_clean", REFERRERS),
+    build_text_column("first_url"), build_flag_column("append_query"), build_flag_column("hide_url"),
+    build_text_column("hide_url_title"),
+    build_flag_column("encode_url"),
+    build_choice_column("referrer_clean", REFERRERS),
     CsvColumn("protected", lambda row: "yes" if row.password else ""),
     CsvColumn("password", lambda row: "", "password"),
-    time_column("starts"), time_column("expiration_date"), text_column("url_after_date"),
-    flag_column("pause_after_date"),
+    build_time_column("starts"), build_time_column("expiration_date"), build_text_column("url_after_date"),
+    build_flag_column("pause_after_date"),
     CsvColumn("expiration_clicks", lambda row: row.expiration_clicks or "", "expiration_clicks"),
-    text_column("url_after_clicks"), flag_column("pause_after_clicks"), flag_column("encode_ip"),
-    flag_column("light_tracking"),
-    flag_column("redirect_only"), CsvColumn("cost", lambda row: f"{row.cost:f}" if row.cost else "", "cost"),
+    build_text_column("url_after_clicks"), build_flag_column("pause_after_clicks"), build_flag_column("encode_ip"),
+    build_flag_column("light_tracking"),
+    build_flag_column("redirect_only"), CsvColumn("cost", lambda row: f"{row.cost:f}" if row.cost else "", "cost"),
     CsvColumn("conversions", lambda row: ",".join(one.conversion.name for one in row.attached.all()), "conversions",
            lambda scope, cell: find_rows_by_name(scope.conversions().filter(deleted=None), cell, "conversion")),
     CsvColumn("scripts", lambda row: ",".join(one.name for one in row.scripts.all()), "scripts",
            lambda scope, cell: find_rows_by_name(scope.scripts(), cell, "retargeting script")),
-    flag_column("favourite"), text_column("notes"),
+    build_flag_column("favourite"), build_text_column("notes"),
 )  # fmt: skip
 
 

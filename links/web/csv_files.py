@@ -17,12 +17,12 @@ from django.views.decorators.http import require_safe
 
 from links.models import Group
 from links.permissions import LinkScope
-from links.public_urls import tracking_url
+from links.public_urls import build_tracking_url
 from links.services import links as services
 from links.services.groups import group_create
 from links.web.csv_columns import COLUMNS, read_fields
-from links.web.layout import links_page, render_page
-from links.web.listing import filter_links, query_recent_counts
+from links.web.link_list import filter_links, query_recent_counts
+from links.web.page_layout import links_page, render_page
 from reports.spreadsheets import BYTE_ORDER_MARK, format_csv, unescape_formula
 
 MAX_GROUP_NAME = 200
@@ -35,7 +35,7 @@ LineErrors = list[tuple[int, str]]
 
 @require_safe
 @links_page("list")
-def export(request: HttpRequest, scope: LinkScope) -> StreamingHttpResponse:
+def export_csv(request: HttpRequest, scope: LinkScope) -> StreamingHttpResponse:
     """Export all filtered links as CSV, with the clicks of the last 30 days."""
     link_ids = list(filter_links(request, scope).values_list("pk", flat=True))
     response = StreamingHttpResponse(stream_csv(scope, link_ids), content_type="text/csv; charset=utf-8")
@@ -60,7 +60,7 @@ def build_csv_part(scope: LinkScope, link_ids: list[int]) -> str:
     return format_csv(
         (
             *(column.write(row) for column in COLUMNS),
-            counted.get("clicks", 0), counted.get("unique_clicks", 0), tracking_url(row),
+            counted.get("clicks", 0), counted.get("unique_clicks", 0), build_tracking_url(row),
         )
         for row in listed
         for counted in [counts.get(row.pk, {})]

@@ -12,16 +12,17 @@ from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
+from accounts.forms import add_errors
 from links.models import Datapoint, DatapointKind, Status
 from links.permissions import LinkScope
-from links.public_urls import tracking_url
+from links.public_urls import build_tracking_url
 from links.redirect.tenant_content import build_content_messages
 from links.routing import link_cache
 from links.routing.engine import ClickContext, route_click
 from links.routing.snapshot import LinkSnapshot, build_link_snapshot
 from links.services import links as services
 from links.web.forms import LinkForm, build_initial
-from links.web.layout import add_errors, links_page, render_page
+from links.web.page_layout import links_page, render_page
 
 PREVIEW_VISITORS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("A person at a computer", {"device": "Desktop", "languages": ("en",)}),
@@ -71,7 +72,7 @@ def build_domain_notes(form: LinkForm) -> list[str]:
 
 
 @links_page("list", may="edit")
-def new(request: HttpRequest, scope: LinkScope) -> HttpResponse:
+def create_link(request: HttpRequest, scope: LinkScope) -> HttpResponse:
     """Create a link or pixel."""
     initial = {
         "kind": DatapointKind.PIXEL if request.GET.get("kind") == "pixel" else DatapointKind.LINK,
@@ -101,7 +102,7 @@ def new(request: HttpRequest, scope: LinkScope) -> HttpResponse:
 
 
 @links_page("list", may="edit")
-def edit(request: HttpRequest, scope: LinkScope, datapoint_id: int) -> HttpResponse:
+def edit_link(request: HttpRequest, scope: LinkScope, datapoint_id: int) -> HttpResponse:
     """Change a link; its alias and domain never change."""
     row = get_object_or_404(scope.datapoints("edit"), pk=datapoint_id)
     form = LinkForm(request.POST or None, scope=scope, row=row, initial=build_initial(row))
@@ -121,7 +122,7 @@ def edit(request: HttpRequest, scope: LinkScope, datapoint_id: int) -> HttpRespo
             add_errors(form, error)
             row.refresh_from_db()
     return render_page(
-        request, scope, "edit", form=form, row=row, address=tracking_url(row), status=400 if form.errors else 200,
+        request, scope, "edit", form=form, row=row, address=build_tracking_url(row), status=400 if form.errors else 200,
         domain_notes=build_content_messages([row.domain]),
         preview=preview_destinations(row, timezone.now())
         if row.kind == DatapointKind.LINK and row.status != Status.DELETED else [],
@@ -130,7 +131,7 @@ def edit(request: HttpRequest, scope: LinkScope, datapoint_id: int) -> HttpRespo
 
 @require_POST
 @links_page("list", may="edit")
-def delete(request: HttpRequest, scope: LinkScope, datapoint_id: int) -> HttpResponse:
+def delete_link(request: HttpRequest, scope: LinkScope, datapoint_id: int) -> HttpResponse:
     """Delete a link for good; its statistics stay."""
     services.datapoint_delete(datapoint=get_object_or_404(scope.datapoints("edit"), pk=datapoint_id))
     messages.success(request, "The link was deleted. Its numbers remain readable, and its alias cannot be used again.")

@@ -15,13 +15,13 @@ from django.views.decorators.http import require_safe
 
 from accounts.models import Membership, Right, Role
 from accounts.services import grant_set
-from accounts.services.invitations import InvitationMail, mail_invitation, pending_member_invite
-from accounts.views.button_responses import render_secrets
+from accounts.services.invitations import InvitationMailing, mail_invitation, pending_member_invite
+from accounts.settings_parts import render_secrets
 from links.clickmeter.operations import group_by_tag
 from links.models import Status
 from links.permissions import DATAPOINT, GROUP, LinkScope, load_rights_by_guest
 from links.services import guests as services
-from links.web.layout import links_page, render_page
+from links.web.page_layout import links_page, render_page
 
 RIGHTS = {"none": None, "read": Right.READ, "write": Right.WRITE}
 MAX_OBJECTS = 200
@@ -56,12 +56,12 @@ def list_guests(scope: LinkScope) -> list[Membership]:
 
 
 @links_page("guests", may="manage")
-def matrix(request: HttpRequest, scope: LinkScope) -> HttpResponse:
+def show_grants(request: HttpRequest, scope: LinkScope) -> HttpResponse:
     """Render the matrix: guests across, groups and links down, a right in each cell. Also invites and removes
     guests."""
     guests = list_guests(scope)
     objects = list_grantable_objects(scope, request.GET.get("q", "").strip()[:200])
-    sent: InvitationMail | None = None
+    sent: InvitationMailing | None = None
     if request.method == "POST":
         try:
             sent = apply_form(request, scope, guests, objects)
@@ -99,7 +99,7 @@ def matrix(request: HttpRequest, scope: LinkScope) -> HttpResponse:
 
 def apply_form(
     request: HttpRequest, scope: LinkScope, guests: list[Membership], objects: list[tuple[str, int, str, str]]
-) -> InvitationMail | None:
+) -> InvitationMailing | None:
     """Do what the form asks: invite a guest, invite one again, remove one, change options, or change rights.
 
     Returns the outcome of an invitation's mail, if one was sent. Raises ValidationError.
@@ -137,7 +137,7 @@ def save_rights(data: Any, guests: list[Membership], objects: list[tuple[str, in
 @require_safe
 @never_cache
 @links_page("guests", may="manage")
-def guest_key(request: HttpRequest, scope: LinkScope, member_id: int) -> HttpResponse:
+def show_guest_key(request: HttpRequest, scope: LinkScope, member_id: int) -> HttpResponse:
     """Show the key of one of the account's guests."""
     guest = get_object_or_404(Membership, account=scope.account, role=Role.GUEST, pk=member_id)
     title = f"Key of {guest.display_name}"
@@ -146,7 +146,7 @@ def guest_key(request: HttpRequest, scope: LinkScope, member_id: int) -> HttpRes
 
 @require_safe
 @links_page("toolbox", may="view")
-def toolbox(request: HttpRequest, scope: LinkScope) -> HttpResponse:
+def show_toolbox(request: HttpRequest, scope: LinkScope) -> HttpResponse:
     """Render every operation, to be tried with the account's key (owners) or the member's own; it is fetched when
     needed."""
     owner = scope.membership.role == Role.OWNER

@@ -16,11 +16,11 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.models import Account
-from links import stats
+from links import link_statistics
 from links.models import Conversion, Datapoint, DatapointKind
 from links.permissions import LinkScope
-from links.public_urls import tracking_url
-from links.web.layout import links_page, render_page
+from links.public_urls import build_tracking_url
+from links.web.page_layout import links_page, render_page
 from reports.dashboard.presenters.graph import GraphSeries, draw_graph
 from reports.formatting import format_money
 from reports.labels import detect_locale, label_value
@@ -55,12 +55,14 @@ def parse_period(request: HttpRequest, zone: str) -> tuple[str, Period]:
 
 
 def build_tables(
-    scope: LinkScope, period: Period, where: stats.Where, metrics: tuple[str, str], locale: Locale
+    scope: LinkScope, period: Period, where: link_statistics.Where, metrics: tuple[str, str], locale: Locale
 ) -> list[dict[str, Any]]:
     """Build the tables of the top values by dimension; those with unknown values only are left out."""
     tables = []
     for label, dimension in TABLES:
-        rows = stats.query_by_dimension(scope.account, dimension, period, where, timezone.now(), metrics, MAX_ROWS)
+        rows = link_statistics.query_by_dimension(
+            scope.account, dimension, period, where, timezone.now(), metrics, MAX_ROWS
+        )
         most = max((row[metrics[0]] for row in rows), default=0) or 1
         lines = [
             {"name": label_value(DIMENSIONS[dimension], row[dimension]) if row[dimension] else UNKNOWN,
@@ -74,7 +76,7 @@ def build_tables(
     return tables
 
 
-def build_figures(counts: stats.Row, metrics: tuple[str, str], locale: Locale) -> list[tuple[str, str]]:
+def build_figures(counts: link_statistics.Row, metrics: tuple[str, str], locale: Locale) -> list[tuple[str, str]]:
     """Build the key figures: (label, number)."""
     hits, unique = counts[metrics[0]], counts[metrics[1]]
     rows = [
@@ -86,7 +88,9 @@ def build_figures(counts: stats.Row, metrics: tuple[str, str], locale: Locale) -
 
 def build_web_figures(scope: LinkScope, row: Datapoint, period: Period, locale: Locale) -> list[tuple[str, str]]:
     """Build the figures of its visits on the account's sites: (label, number); none without a site or for guests."""
-    totals = stats.query_web_totals(scope.account, period, row.pk, timezone.now()) if scope.can_manage else None
+    totals = (
+        link_statistics.query_web_totals(scope.account, period, row.pk, timezone.now()) if scope.can_manage else None
+    )
     if totals is None:
         return []
     labels = {"visits": "Visits", "visitors": "Visitors", "views": "Views", "conversions": "Goals reached"}
@@ -96,31 +100,33 @@ def build_web_figures(scope: LinkScope, row: Datapoint, period: Period, locale: 
 
 @require_safe
 @links_page("list")
-def report(request: HttpRequest, scope: LinkScope, datapoint_id: int) -> HttpResponse:
+def show_report(request: HttpRequest, scope: LinkScope, datapoint_id: int) -> HttpResponse:
     """Render the report of one link in a period."""
     row = get_object_or_404(scope.datapoints(), pk=datapoint_id)
     text, period = parse_period(request, scope.account.timezone)
-    period = stats.limit_period(scope, period)
-    now, where = timezone.now(), [stats.is_any_of("link", row.pk)]
-    counts = stats.query_totals(scope.account, period, where, now)
+    period = link_statistics.limit_period(scope, period)
+    now, where = timezone.now(), [link_statistics.is_any_of("link", row.pk)]
+    counts = link_statistics.query_totals(scope.account, period, where, now)
     pixel = row.kind == DatapointKind.PIXEL
     metrics = ("pixel_views", "unique_pixel_views") if pixel else ("clicks", "unique_clicks")
     by = "hour" if text in ("today", "yesterday") else "month" if text in ("12m", "all") else "day"
-    times = stats.query_by_dimension(scope.account, by, period, where, now, metrics, 4000)
+    times = link_statistics.query_by_dimension(scope.account, by, period, where, now, metrics, 4000)
     series = GraphSeries(by, metrics[0], metrics[1], times, [], unfinished=period.end > now)
     locale = detect_locale(request)
     tables = build_tables(scope, period, where, metrics, locale)
     if scope.get_option("hitOptions", "hideReferrer"):
         tables = [table for table in tables if table["label"] != "Referrers"]
     return render_page(
-        request, scope, "report", row=row, address=tracking_url(row), counts=counts, pixel=pixel, tables=tables,
+        request, scope, "report", row=row, address=build_tracking_url(row), counts=counts, pixel=pixel, tables=tables,
         periods=[(name, label, name == text) for name, label in PERIODS], period=text,
         graph=draw_graph(series, locale, lambda key: f"?period={key[:10]}") if times else None,
         hits=counts[metrics[0]],
         figures=build_figures(counts, metrics, locale), conversions=build_sales(scope, row, period, locale),
         converted=format_decimal(counts["converted_clicks"], locale=locale),
         web_figures=build_web_figures(scope, row, period, locale),
-        joined_clicks=stats.count_joined_clicks(scope.account, period, now, row.pk) if scope.can_manage else (0, 0),
+        joined_clicks=(
+            link_statistics.count_joined_clicks(scope.account, period, now, row.pk) if scope.can_manage else (0, 0)
+        ),
         may_edit=scope.may_edit(row),
         dead_destinations=row.watched_destinations.exclude(dead_since=None).order_by("dead_since"),
         monitor=Monitor.objects.filter(link_id=row.pk).first() if scope.can_manage else None,
@@ -129,7 +135,7 @@ def report(request: HttpRequest, scope: LinkScope, datapoint_id: int) -> HttpRes
 
 @require_POST
 @links_page("list", may="manage")
-def watch(request: HttpRequest, scope: LinkScope, datapoint_id: int) -> HttpResponse:
+def watch_destination(request: HttpRequest, scope: LinkScope, datapoint_id: int) -> HttpResponse:
     """Create a monitor of the link's destination, at the site on its host or the account's first."""
     row = get_object_or_404(scope.datapoints("edit"), pk=datapoint_id)
     site = find_site_for_url(scope.account, row.url)
@@ -159,8 +165,8 @@ def build_sales(scope: LinkScope, row: Datapoint, period: Period, locale: Locale
     hidden = partial(scope.get_option, "conversionOptions")
     if not scope.sees_conversions:
         return []
-    counts = stats.query_by_id(
-        scope.account, "link_conversion", period, [stats.is_any_of("link", row.pk)], timezone.now(),
+    counts = link_statistics.query_by_id(
+        scope.account, "link_conversion", period, [link_statistics.is_any_of("link", row.pk)], timezone.now(),
         ("link_conversions", "unique_link_conversions", "conversion_value", "commission_cost"),
     )  # fmt: skip
     conversions = Conversion.objects.filter(account=scope.account).in_bulk(list(counts))

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.models import User
 from reports.annotations.services import note_add, note_delete
-from sites.access import may_on_site, site_for
+from sites.selectors import get_site_or_404, may_on_site
 
 MAX_ROWS = 200
 
@@ -41,7 +41,7 @@ class NoteForm(forms.Form):
 @never_cache
 def notes(request: HttpRequest, site_id: int) -> HttpResponse:
     """Display the latest annotations; a POST by an editor of the site adds one."""
-    site = site_for(request, site_id, "edit" if request.method == "POST" else "view")
+    site = get_site_or_404(request, site_id, "edit" if request.method == "POST" else "view")
     zone = ZoneInfo(site.timezone)
     form = NoteForm(request.POST or None, initial={"day": timezone.now().astimezone(zone).date()})
     if request.method == "POST" and form.is_valid():
@@ -61,7 +61,7 @@ def notes(request: HttpRequest, site_id: int) -> HttpResponse:
 @login_required
 def note_remove(request: HttpRequest, site_id: int, note_id: int) -> HttpResponse:
     """Delete an annotation."""
-    note = site_for(request, site_id, "edit").notes.filter(pk=note_id).first()
+    note = get_site_or_404(request, site_id, "edit").notes.filter(pk=note_id).first()
     if note is None:
         raise Http404("No such note.")
     note_delete(note=note)

@@ -18,8 +18,8 @@ from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
-from accounts.api.base import BoundedJSONParser
-from accounts.limits import DEFAULT_LIMITS, load_account_limit
+from accounts.account_limits import DEFAULT_LIMITS, load_account_limit
+from accounts.api.management_view import BoundedJSONParser
 from accounts.security.rate_limits import RateLimit, count_request
 from reports.clickport.errors import MAX_BODY_BYTES, KeyForbidden, build_error_body, handle_error
 from sites import site_cache

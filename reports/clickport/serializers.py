@@ -45,7 +45,7 @@ class QueryBody(s.Serializer):
     dimensions = s.ListField(child=s.CharField(help_text=", ".join(DIMENSION_NAMES)), default=[], max_length=4)
     period = s.ChoiceField(PERIODS, default="today")
     date_range = DateRange(required=False, help_text="Instead of a period; the end is exclusive")
-    filters = s.ListField(child=FilterBody(), default=[], help_text="All of them must hold")
+    filters = s.ListField(child=FilterBody(), default=[], help_text="All of them must be met")
     order_by = s.CharField(required=False, help_text="A metric or dimension of the answer; default: the first metric")
     order_dir = s.ChoiceField(["asc", "desc"], default="desc")
     limit = s.IntegerField(default=DEFAULT_ROWS, min_value=1, max_value=MAX_ROWS)

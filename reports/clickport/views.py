@@ -23,7 +23,7 @@ class QueryView(ApiKeyView):
 
     @extend_schema(
         operation_id="query",
-        summary="Ask anything",
+        summary="Query statistics",
         description="Every field is optional: an empty body asks for today's visitors.",
         request=serializers.QueryBody,
         responses={200: serializers.QUERY_RESPONSE, **ERROR_RESPONSES},
@@ -76,7 +76,7 @@ class IngestionAuditView(ApiKeyView):
             OpenApiParameter("interval", {"type": "string", "enum": ["minute", "hour", "day"], "default": "day"}),
         ],
         responses={200: serializers.AuditBody, **ERROR_RESPONSES},
-        tags=["Ledger"],
+        tags=["Ingestion audit"],
     )
     def get(self, request: Request) -> Response:
         return Response(build_ingestion_audit(self.site_id, request.query_params, self.now))

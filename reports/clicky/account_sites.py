@@ -19,8 +19,8 @@ from reports.clicky.dates import find_known_zone
 from reports.clicky.outputs import ClickyError
 from reports.clicky.views import build_response, choose_output, read_parameters
 from reports.query import Period, Query, QueryRefused, ask
-from sites.access import sites_for_actor
 from sites.models import Site
+from sites.selectors import select_sites
 
 
 @csrf_exempt
@@ -59,8 +59,8 @@ def authenticate(request: HttpRequest, params: Mapping[str, str]) -> User:
 
 def list_sites(user: User) -> list[tuple[Site, bool]]:
     """Return the sites that the user may see, each with whether the user may edit it."""
-    editable = set(sites_for_actor(user, "edit").values_list("pk", flat=True))
-    return [(site, site.pk in editable) for site in sites_for_actor(user)]
+    editable = set(select_sites(user, "edit").values_list("pk", flat=True))
+    return [(site, site.pk in editable) for site in select_sites(user)]
 
 
 def build_retry_response(body: bytes, output: str, params: Any, status: int, seconds: int) -> HttpResponse:

@@ -21,8 +21,8 @@ from reports.clicky.filters import extract_path
 from reports.clicky.outputs import ClickyError
 from reports.clicky.stats_request import is_site_id
 from reports.clicky.terms import is_unknown, parse_browser, parse_country, parse_place
-from sites.access import site_for
 from sites.models import Site
+from sites.selectors import get_site_or_404
 
 # Clicky's page -> our section; all other pages lead to the overview
 SECTIONS = {
@@ -93,7 +93,7 @@ def stats(request: HttpRequest, page: str = "") -> HttpResponse:
 def read_period(request: HttpRequest, site_id: int) -> list[tuple[str, str]]:
     """Return the dashboard's parameter for `date`. Raises Http404 for a site that the user may not see."""
     date = request.GET.get("date", "")
-    return build_period_parameter(date, site_for(request, site_id)) if date else []
+    return build_period_parameter(date, get_site_or_404(request, site_id)) if date else []
 
 
 def build_period_parameter(date: str, site: Site) -> list[tuple[str, str]]:

@@ -88,15 +88,15 @@ def build_page_filter(dimension: str, address: str) -> Filter:
     return build_match(dimension, path, unquote(path))
 
 
-def make_page_filter(dimension: str) -> FilterBuilder:
+def create_page_filter_builder(dimension: str) -> FilterBuilder:
     return lambda site, value: build_page_filter(dimension, value)
 
 
-def make_text_filter(dimension: str) -> FilterBuilder:
+def create_text_filter_builder(dimension: str) -> FilterBuilder:
     return lambda site, value: build_match(dimension, value)
 
 
-def make_optional_text_filter(dimension: str) -> FilterBuilder:
+def create_optional_text_filter_builder(dimension: str) -> FilterBuilder:
     return lambda site, value: build_match_or_unknown(dimension, value)
 
 
@@ -295,26 +295,26 @@ def ignore_site(build: Callable[[str], Filter]) -> FilterBuilder:
 
 FILTERS: dict[str, FilterBuilder] = {
     "ip_address": filter_ip_address,
-    "uid": make_text_filter("visitor_id"),
-    "session_id": make_text_filter("visit"),
+    "uid": create_text_filter_builder("visitor_id"),
+    "session_id": create_text_filter_builder("visit"),
     "href": match_visits_with(filter_href),
-    "landing": make_page_filter("entry_page"),
-    "exit": make_page_filter("exit_page"),
+    "landing": create_page_filter_builder("entry_page"),
+    "exit": create_page_filter_builder("exit_page"),
     "num_actions": ignore_site(filter_action_count),
-    "search": make_text_filter("search_term"),
-    "domain": make_text_filter("referrer_domain"),
+    "search": create_text_filter_builder("search_term"),
+    "domain": create_text_filter_builder("referrer_domain"),
     "link": filter_link,
     "browser": ignore_site(filter_browser),
     "os": ignore_site(filter_os),
-    "resolution": make_optional_text_filter("screen"),
+    "resolution": create_optional_text_filter_builder("screen"),
     "country": ignore_site(filter_country),
     "city": ignore_site(filter_city),
     "language": ignore_site(filter_language),
-    "org": make_optional_text_filter("organization"),
+    "org": create_optional_text_filter_builder("organization"),
     "source": ignore_site(filter_source),
     "title": match_visits_with(filter_title),
     "action_type": match_visits_with(ignore_site(filter_action_type)),
-    "campaign": make_text_filter("utm_campaign"),
+    "campaign": create_text_filter_builder("utm_campaign"),
     "split": match_visits_with(ignore_site(filter_split_test)),
     "hostname": filter_hostname,
     "shorturl": lambda site, value: NO_VISITS,

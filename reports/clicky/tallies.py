@@ -79,10 +79,10 @@ def build_tally(tally: TallyType, request: StatsRequest) -> TypeBlock:
     if request.daily and not tally.live:
         return TypeBlock(tally.name, build_daily_entries(tally, request))
     label = str(request.dates.last) if tally.live else request.dates.label
-    return TypeBlock(tally.name, [DateEntry(label, [tally.build_item(count(tally, request, request.dates))])])
+    return TypeBlock(tally.name, [DateEntry(label, [tally.build_item(compute_total(tally, request, request.dates))])])
 
 
-def count(tally: TallyType, request: StatsRequest, dates: Dates) -> Any:
+def compute_total(tally: TallyType, request: StatsRequest, dates: Dates) -> Any:
     """Return the number of all the days together."""
     if tally.summed and dates.day_count > 1:
         return sum(count_by_time(tally, request, "day").values())
@@ -119,5 +119,5 @@ def list_hours(day: Dates) -> list[str]:
 
 def build_summary(request: StatsRequest) -> TypeBlock:
     """Build `segments=summary`: the key figures, each with its title."""
-    items = [{"title": row.title, "value": row.format(count(row, request, request.dates))} for row in SUMMARY]
+    items = [{"title": row.title, "value": row.format(compute_total(row, request, request.dates))} for row in SUMMARY]
     return TypeBlock("summary", [DateEntry(request.dates.label, items)])

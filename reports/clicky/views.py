@@ -12,7 +12,7 @@ from django.utils import timezone as clock
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
-from accounts.limits import DEFAULT_LIMITS, load_account_limit
+from accounts.account_limits import DEFAULT_LIMITS, load_account_limit
 from accounts.security.client_ip import get_client_key
 from accounts.security.rate_limits import RateLimit, RequestCount, count_request
 from reports.clicky import outputs

@@ -15,9 +15,9 @@ from django.db.models import Q
 from django.http import HttpRequest
 from django.urls import reverse
 
-from accounts.navigation import build_account_navigation
-from sites.access import sites_for_actor
+from accounts.settings_parts import build_account_navigation
 from sites.models import Site
+from sites.selectors import select_sites
 from sites.settings_pages import PAGES as SETTINGS
 
 NavigationEntry = tuple[str, str]  # label, address
@@ -58,7 +58,7 @@ SITE_PAGES: tuple[SitePage, ...] = (
 COMMON_PAGES = (  # labels and the names of their URLs
     ("All sites", "dashboard:sites"),
     ("All sites together · roll-up", "dashboard:rollup"),
-    ("Keyboard shortcuts", "dashboard:keys"),
+    ("Keyboard shortcuts", "dashboard:keyboard-shortcuts"),
     ("Documentation", "reports:docs"),
 )
 EntryReader = Callable[[HttpRequest], list[NavigationEntry]]
@@ -70,7 +70,7 @@ def register_navigation(*readers: EntryReader) -> None:
     _readers.extend(readers)
 
 
-def site_paths() -> set[str]:
+def list_site_paths() -> set[str]:
     """Return the paths after /sites/<id>/ that are a page of every site."""
     return {page.path for page in list_site_pages()}
 
@@ -81,19 +81,19 @@ def list_site_pages() -> list[SitePage]:
     return [*SITE_PAGES, *settings]
 
 
-def current_site_id(request: HttpRequest) -> int:
+def find_current_site_id(request: HttpRequest) -> int:
     """Return the id of the site whose page the reader comes from; 0 for none."""
     url = request.headers.get("HX-Current-URL") or request.headers.get("Referer", "")
     match = re.search(r"/sites/(\d{1,12})(?:/|$)", url)
     return int(match[1]) if match else 0
 
 
-def select_sites(request: HttpRequest, current_id: int, search: str) -> list[Site]:
+def list_offered_sites(request: HttpRequest, current_id: int, search: str) -> list[Site]:
     """Return the current site, sites with a word of the search in their name, and others by name; each once.
 
     A reader with very many sites gets at most MAX_SITES of each kind.
     """
-    visible, matches = sites_for_actor(request.user), Q(pk__in=[])
+    visible, matches = select_sites(request.user), Q(pk__in=[])
     for word in search.split():
         matches |= Q(domain__icontains=word) | Q(nickname__icontains=word)
     sites = [*visible.filter(pk=current_id), *visible.filter(matches)[:MAX_SITES], *visible[:MAX_SITES]]
@@ -102,9 +102,9 @@ def select_sites(request: HttpRequest, current_id: int, search: str) -> list[Sit
 
 def list_entries(request: HttpRequest, search: str = "") -> list[SearchEntry]:
     """Return all pages that the reader may open: of the current site, common ones, then of the other sites."""
-    current_id = current_site_id(request)
-    sites = select_sites(request, current_id, search)
-    rights = {may: set(sites_for_actor(request.user, may).values_list("pk", flat=True)) for may in ("edit", "manage")}
+    current_id = find_current_site_id(request)
+    sites = list_offered_sites(request, current_id, search)
+    rights = {may: set(select_sites(request.user, may).values_list("pk", flat=True)) for may in ("edit", "manage")}
     current = [entry for site in sites if site.pk == current_id for entry in list_site_entries(site, rights)]
     others = [entry for site in sites if site.pk != current_id for entry in list_site_entries(site, rights)]
     common = [*((label, reverse(name)) for label, name in COMMON_PAGES), *list_account_entries(request)]

@@ -6,19 +6,17 @@ A tab of a panel is a table by one dimension.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 
 @dataclass(frozen=True)
 class Tab:
-    """One table of a panel: `metric` per value of `dimension`. `also`: further filter JSON."""
+    """One table of a panel: `metric` per value of `dimension`."""
 
     name: str
     label: str
     dimension: str
     metric: str = "visitors"
     second: str = ""
-    also: tuple[Any, ...] = ()
     hint: str = ""  # displayed while there is no data: what belongs here and how it is collected
     map: bool = False
     all_values: tuple[int, ...] = ()  # values that always have a row, in this order

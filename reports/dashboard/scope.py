@@ -70,7 +70,7 @@ class ReportScope:
     def check_dimensions(self, names: Iterable[str]) -> None:
         """Raise QueryRefused for a dimension that the report cannot be filtered by."""
 
-    def report_path(self, layout: str) -> str:
+    def get_report_path(self, layout: str) -> str:
         """Return the address of a report by its layout; without the site's other pages there is only the overview."""
         is_home = layout == "overview" or not self.has_site_pages
         return self.home_path if is_home else f"{self.root_path}/{layout}"

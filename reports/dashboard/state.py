@@ -115,10 +115,16 @@ class ReportState:
         return [*self.scope.base_filter, *self.build_requested_filter(), *more]
 
     def build_query(
-        self, metrics: tuple[str, ...], dimensions: tuple[str, ...] = (), also: tuple[Any, ...] = (), **options: Any
+        self,
+        metrics: tuple[str, ...],
+        dimensions: tuple[str, ...] = (),
+        extra_filters: tuple[Any, ...] = (),
+        **options: Any,
     ) -> Query:
-        """Return a query of this state's sites, period and filters, and of the filters in `also`."""
-        return Query(self.site_ids, self.period, metrics, dimensions, where=self.build_filter(*also), **options)
+        """Return a query of this state's sites, period and filters, and of `extra_filters`."""
+        return Query(
+            self.site_ids, self.period, metrics, dimensions, where=self.build_filter(*extra_filters), **options
+        )
 
     @property
     def compare(self) -> Any:
@@ -129,7 +135,7 @@ class ReportState:
             return None
         return Period.parse(self.comparison, self.site.timezone, self.now)
 
-    def url_parameters(self) -> list[tuple[str, str]]:
+    def list_url_parameters(self) -> list[tuple[str, str]]:
         """Return the state as URL parameters, without those that have their default value."""
         parameters = [("period", self.period_name)] if self.period_name != DEFAULT_PERIOD else []
         if self.comparison != DEFAULT_COMPARISON:
@@ -141,13 +147,13 @@ class ReportState:
             parameters += [("only", str(site_id)) for site_id in self.site_ids]
         return parameters + list(self.view_options)
 
-    def parameters_without(self, *names: str) -> list[tuple[str, str]]:
+    def list_parameters_without(self, *names: str) -> list[tuple[str, str]]:
         """Return the URL parameters that a form of the page carries as hidden fields."""
-        return [pair for pair in self.url_parameters() if pair[0] not in names]
+        return [pair for pair in self.list_url_parameters() if pair[0] not in names]
 
     def href(self, path: str = "") -> str:
         """Return the link to this state, on this page or at another path."""
-        query = urlencode(self.url_parameters())
+        query = urlencode(self.list_url_parameters())
         return (path or self.path) + (f"?{query}" if query else "")
 
     def option(self, name: str, default: str = "") -> str:
@@ -275,8 +281,10 @@ def normalize_values(name: str, operator: str, values: list[str]) -> tuple[str, 
     So `country=Germany`, `country=de` and `country=DE` are one state.
     """
     if operator in ("is", "is_not"):
-        row = get_dimension(name, name)
-        values = [value if is_empty_name(row, value) else find_canonical_value(name, value, name) for value in values]
+        dimension = get_dimension(name, name)
+        values = [
+            value if is_empty_name(dimension, value) else find_canonical_value(name, value, name) for value in values
+        ]
     return tuple(dict.fromkeys(values))
 
 

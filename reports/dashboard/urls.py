@@ -5,7 +5,7 @@ Views that several scopes have are made pages of a scope here, the others where 
 
 from django.urls import include, path
 
-from reports.dashboard.base_view import site_page
+from reports.dashboard.report_page import site_page
 from reports.dashboard.views.bot_overrides import quarantine_visit, quarantine_visitor, restore_people
 from reports.dashboard.views.details import details
 from reports.dashboard.views.experiments import experiment_list
@@ -15,7 +15,7 @@ from reports.dashboard.views.heatmaps import heatmap, heatmap_list, heatmap_sett
 from reports.dashboard.views.ingestion_audit import bots, ingestion_audit
 from reports.dashboard.views.journeys import journey_report
 from reports.dashboard.views.portfolio import portfolio_page, portfolio_report
-from reports.dashboard.views.preferences import go, keys, theme
+from reports.dashboard.views.preferences import go, keyboard_shortcuts, theme
 from reports.dashboard.views.reports import content, overview, panel, sources
 from reports.dashboard.views.retention import retention_report
 from reports.dashboard.views.site_list import site_list
@@ -47,7 +47,7 @@ urlpatterns = [
     path("sites/<int:site_id>/heatmaps/page", heatmap, name="heatmap"),
     path("sites/<int:site_id>/settings/heatmaps", heatmap_settings, name="heatmap-settings"),
     path("theme", theme, name="theme"),
-    path("keys", keys, name="keys"),
+    path("keys", keyboard_shortcuts, name="keyboard-shortcuts"),
     path("go", go, name="go"),
     path("sites/<int:site_id>/", site_page(overview), name="overview"),
     path("sites/<int:site_id>/graph.svg", site_page(graph_svg), name="graph-svg"),

@@ -11,7 +11,7 @@ from django.urls import reverse
 from PIL import Image, ImageDraw
 
 from accounts.branding import DEFAULT_BRAND, Brand, load_brand
-from accounts.mail import join_lines
+from accounts.mail import join_to_line
 from reports.digests.content import SiteDigest
 from reports.digests.models import DigestSubscription
 from reports.spreadsheets import BYTE_ORDER_MARK, format_csv
@@ -39,7 +39,7 @@ def build_message(subscription: DigestSubscription, digests: list[SiteDigest]) -
     context = {"digests": digests[:MAX_FULL_SITES], "others": digests[MAX_FULL_SITES:], "brand": brand, "stop": stop}
     names = ", ".join(str(digest.site) for digest in digests[:2]) + (" …" if len(digests) > 2 else "")
     mail = DigestEmail(
-        subject=join_lines(f"{names}: {digests[0].span}"),
+        subject=join_to_line(f"{names}: {digests[0].span}"),
         body=render_to_string("digests/digest.txt", context),
         from_email=brand.sender,
         to=[subscription.user.email],
@@ -83,6 +83,6 @@ def build_csv(digests: list[SiteDigest]) -> str:
     rows: list[tuple[object, ...]] = [("site", "report", "name", "value")]
     for digest in digests:
         site = str(digest.site)
-        rows += [(site, "headline", line.label, line.formatted.exact) for line in digest.key_figures]
+        rows += [(site, "key figures", line.label, line.formatted.exact) for line in digest.key_figures]
         rows += [(site, label, row["value"], row["count"]) for label, panel in digest.panels for row in panel]
     return BYTE_ORDER_MARK + format_csv(rows)

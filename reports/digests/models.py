@@ -10,7 +10,7 @@ from django.db import models
 from accounts.validators import build_choice_check
 
 
-def unsubscribe_signer() -> Signer:
+def get_unsubscribe_signer() -> Signer:
     """Signs the ids of subscriptions in unsubscribe links."""
     return Signer(salt="digests.unsubscribe", sep=".")
 
@@ -25,7 +25,7 @@ class DigestSubscriptionQuerySet(models.QuerySet["DigestSubscription"]):
     def with_unsubscribe_token(self, token: str) -> DigestSubscriptionQuerySet:
         """Filter the subscription of an unsubscribe token; none for a token that this installation did not sign."""
         try:
-            return self.filter(pk=int(unsubscribe_signer().unsign(token)))
+            return self.filter(pk=int(get_unsubscribe_signer().unsign(token)))
         except (BadSignature, ValueError):
             return self.none()
 
@@ -51,7 +51,7 @@ class DigestSubscription(models.Model):
     @property
     def unsubscribe_token(self) -> str:
         """The token of unsubscribe links: the signed id, so that nothing needs to be stored."""
-        return unsubscribe_signer().sign(str(self.pk))
+        return get_unsubscribe_signer().sign(str(self.pk))
 
 
 class DigestMail(models.Model):

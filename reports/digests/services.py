@@ -14,8 +14,8 @@ from reports.digests.content import build_digest, find_closed_period
 from reports.digests.message import DigestEmail, build_message
 from reports.digests.models import DigestMail, DigestSubscription
 from reports.query import Period
-from sites.access import sites_for_actor
 from sites.models import Site
+from sites.selectors import select_sites
 from tracking.store import StoreAway
 
 SENDING_HOUR = 6
@@ -77,11 +77,11 @@ def digest_send(*, subscription: DigestSubscription, now: datetime) -> bool:
     frequency = subscription.frequency
     digests = [build_digest(site, find_closed_period(frequency, site.timezone, now), now) for site in sites]
     message = build_message(subscription, digests)
-    mail = claim(subscription, period)
-    return mail is not None and deliver(message, mail, now)
+    mail = claim_mail(subscription, period)
+    return mail is not None and send_claimed_mail(message, mail, now)
 
 
-def deliver(message: DigestEmail, mail: DigestMail, now: datetime) -> bool:
+def send_claimed_mail(message: DigestEmail, mail: DigestMail, now: datetime) -> bool:
     """Send a claimed mail and record the outcome; return whether it was sent."""
     try:
         message.send()
@@ -94,7 +94,7 @@ def deliver(message: DigestEmail, mail: DigestMail, now: datetime) -> bool:
     return True
 
 
-def claim(subscription: DigestSubscription, period: Period) -> DigestMail | None:
+def claim_mail(subscription: DigestSubscription, period: Period) -> DigestMail | None:
     """Claim the sending of this period's mail; return None if it was claimed before."""
     try:
         with transaction.atomic():
@@ -109,5 +109,5 @@ def format_period(period: Period) -> str:
 
 def list_visible_sites(subscription: DigestSubscription) -> list[Site]:
     """Return the subscription's sites that its reader may still see."""
-    mine = sites_for_actor(subscription.user)
+    mine = select_sites(subscription.user)
     return list(mine.filter(pk__in=subscription.sites) if subscription.sites else mine)

@@ -17,13 +17,13 @@ from django.views.decorators.http import require_POST
 
 from accounts.branding import get_request_brand
 from accounts.models import User
-from accounts.navigation import build_account_navigation
+from accounts.settings_parts import build_account_navigation
 from reports.digests.content import build_digest, find_closed_period
 from reports.digests.message import draw_chart
 from reports.digests.models import DigestSubscription, Frequency
 from reports.digests.services import subscription_delete, subscription_save, subscription_stop
-from sites.access import site_for, sites_for_actor
 from sites.models import Site
+from sites.selectors import get_site_or_404, select_sites
 
 
 class SubscriptionForm(forms.Form):
@@ -40,7 +40,7 @@ class SubscriptionForm(forms.Form):
 
     def __init__(self, user: User, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["sites"].queryset = sites_for_actor(user)  # type: ignore[attr-defined]
+        self.fields["sites"].queryset = select_sites(user)  # type: ignore[attr-defined]
 
 
 @login_required
@@ -55,7 +55,7 @@ def digests(request: HttpRequest) -> HttpResponse:
     context = {
         "form": form,
         "subscriptions": user.digests.order_by("pk"),
-        "first_site": sites_for_actor(user).first(),
+        "first_site": select_sites(user).first(),
         "settings_nav": build_account_navigation(request, "digests"),
     }
     return render(request, "digests/digests.html", context)
@@ -72,7 +72,7 @@ def digest_delete(request: HttpRequest, subscription_id: int) -> HttpResponse:
 @login_required
 def preview(request: HttpRequest, site_id: int, frequency: str) -> HttpResponse:
     """Display the mail as it would be sent now, as a page in which attached images are inlined."""
-    site = site_for(request, site_id)
+    site = get_site_or_404(request, site_id)
     if frequency not in Frequency.values:
         raise Http404("A digest is sent every day, week or month.")
     now = timezone.now()

@@ -25,7 +25,7 @@ class DocPage(NamedTuple):
     build_context: Callable[[HttpRequest], dict[str, Any]] = build_empty_context
 
 
-CHAPTERS: dict[str, list[DocPage]] = {"Collect": [], "Look": [], "Programs": [], "Run": []}
+CHAPTERS: dict[str, list[DocPage]] = {"Collecting data": [], "Dashboard": [], "APIs": [], "Operation": []}
 
 
 def register_pages(chapter: str, *pages: DocPage) -> None:

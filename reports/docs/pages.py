@@ -6,7 +6,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from accounts.limits import DEFAULT_LIMITS
+from accounts.account_limits import DEFAULT_LIMITS
 from accounts.revocation import DEPENDENT_ACCESS
 from accounts.services.invitations import INVITATION_DAYS
 from goals.models import GoalKind, PatternKind
@@ -25,7 +25,7 @@ from reports.docs import DocPage
 from reports.query.dimensions import DIMENSIONS
 from reports.query.filters import OPERATORS
 from reports.query.metrics import METRICS
-from sites.alerts.conditions import CONDITIONS
+from sites.alerts.condition_registry import CONDITIONS
 from sites.models import AddressPolicy, CookiePolicy
 from tracking.event import REASONS
 from tracking.state.salts import RETENTION_DAYS

@@ -9,7 +9,7 @@ from django.db.models.functions import Coalesce
 
 from accounts.operations.task_runs import run_each
 from accounts.selectors import rank_by_account
-from reports.baseline import WEEK, WEEKS, find_earlier_stretches, find_usual, query_metric
+from reports.baseline import WEEK, WEEKS, find_earlier_intervals, find_usual_value, query_metric
 from reports.incident_costs.models import IncidentPrice
 from reports.query import Period, Query, ask
 from sites.uptime.models import Incident
@@ -52,7 +52,7 @@ def incident_cost_estimate(*, incident: Incident, now: datetime) -> IncidentPric
     row, _ = IncidentPrice.objects.update_or_create(
         incident=incident,
         defaults={
-            "usual_visits": find_usual(site.pk, site.timezone, "visits", incident.start, until, now),
+            "usual_visits": find_usual_value(site.pk, site.timezone, "visits", incident.start, until, now),
             "actual_visits": query_metric(site.pk, site.timezone, "visits", incident.start, until, now),
             "value_per_visit": visit_value,
             "currency": currency,
@@ -65,7 +65,7 @@ def incident_cost_estimate(*, incident: Incident, now: datetime) -> IncidentPric
 
 def query_visit_value(site_id: int, zone: str, start: datetime, end: datetime, now: datetime) -> tuple[float, str]:
     """Return (revenue per visit, currency) of the complete weeks that the usual numbers are taken from."""
-    oldest = find_earlier_stretches(start, end, zone)[-1][0]
+    oldest = find_earlier_intervals(start, end, zone)[-1][0]
     period = Period(oldest, oldest + WEEKS * WEEK, zone)
     result = ask(Query(sites=(site_id,), period=period, metrics=("visits", "revenue")), now=now)
     visits, revenue = float(result.rows[0]["visits"] or 0), float(result.rows[0]["revenue"] or 0)

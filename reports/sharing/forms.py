@@ -10,7 +10,7 @@ from django import forms
 from django.utils import timezone
 
 from goals.models import Segment
-from goals.selectors import filter_segments_visible_to
+from goals.selectors import filter_segments_of_site
 from sites.models import Site
 
 
@@ -35,7 +35,7 @@ class SharedLinkForm(forms.Form):
     def __init__(self, data: Any, site: Site, user: Any) -> None:
         super().__init__(data)
         self.site = site
-        self.fields["segment"].queryset = filter_segments_visible_to(site, user)  # type: ignore[attr-defined]
+        self.fields["segment"].queryset = filter_segments_of_site(site, user)  # type: ignore[attr-defined]
 
     def clean_expires(self) -> datetime | None:
         """Return the end of that day in the site's zone."""

@@ -15,15 +15,15 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare, get_random_string, salted_hmac
 
-from accounts.limits import check_limit
+from accounts.account_limits import check_limit
 from accounts.models import Account, Membership, User
 from accounts.permissions import Bearer
 from accounts.revocation import DependentAccess, SharedKeys, exposed_keys_clear
 from accounts.services import account_lock
 from goals.models import Segment
 from reports.sharing.models import Share
-from sites.access import sites_for_actor
 from sites.models import Site
+from sites.selectors import select_sites
 
 SHARED_LINK_KIND = "share"  # kind of exposed key in `accounts.revocation`
 TOKEN_LENGTH = 32  # characters of a random secret: whoever knows it may read the report
@@ -75,7 +75,7 @@ def build_password_proof(share: Share) -> str:
     return hashlib.sha256(f"{share.pk}:{share.password}".encode()).hexdigest()
 
 
-def key_token(site: Site) -> str:
+def build_key_token(site: Site) -> str:
     """Return the token of a site's overview for programs that have its `sitekey`, which no link contains.
 
     A new key gives a new token and invalidates the previous one.
@@ -88,22 +88,22 @@ def find_share_by_key_token(token: str) -> Share | None:
     """Return a link, not stored, of the site's complete overview in a frame; None if the token is not of a key."""
     match = KEY_TOKEN.fullmatch(token)
     site = Site.objects.filter(pk=int(match[1]), deleted=None).select_related("account").first() if match else None
-    if site is None or not constant_time_compare(token, key_token(site)):
+    if site is None or not constant_time_compare(token, build_key_token(site)):
         return None
     return Share(site=site, name=str(site), embed=True, token=token)
 
 
-def list_ending_shares(membership: Membership, leaves: bool) -> list[Share]:
+def list_ending_shares(membership: Membership, is_leaving: bool) -> list[Share]:
     """Return the member's own links that end: all of them if the member leaves, else of sites they may not edit."""
     rows = Share.objects.filter(site__account=membership.account, created_by=membership.user_id, revoked=None)
-    if not leaves:
-        rows = rows.exclude(site__in=sites_for_actor(Bearer(membership), "edit"))
+    if not is_leaving:
+        rows = rows.exclude(site__in=select_sites(Bearer(membership), "edit"))
     return list(rows)
 
 
 def list_readable_shares(membership: Membership) -> set[tuple[int, str]]:
     """Return (id, name of the secret) of the links the member can read: all open ones of sites they may edit."""
-    edited = sites_for_actor(Bearer(membership), "edit")
+    edited = select_sites(Bearer(membership), "edit")
     rows = Share.objects.open(timezone.now()).filter(site__in=edited)
     return {(share_id, "token") for share_id in rows.values_list("pk", flat=True)}
 

@@ -27,21 +27,21 @@ from reports.clicky.deeplinks import build_period_parameter
 from reports.clicky.deeplinks import stats as redirect_to_page
 from reports.clicky.outputs import ClickyError
 from reports.clicky.stats_request import find_site
-from reports.dashboard.base_view import report_page, serve_page
+from reports.dashboard.report_page import report_page, serve_page
 from reports.dashboard.views.reports import overview
 from reports.sharing.forms import PasswordForm, SharedLinkForm
 from reports.sharing.models import Share
 from reports.sharing.scope import ShareScope, set_share_headers
 from reports.sharing.services import (
+    build_key_token,
     build_password_proof,
     check_share_password,
     find_share_by_key_token,
-    key_token,
     share_create,
     share_revoke,
 )
-from sites.access import site_for
 from sites.models import Site
+from sites.selectors import get_site_or_404
 from sites.settings_pages import build_settings_context
 
 SHARE_CLIENT = rate_limits.RateLimit("share-client", 10, 60)  # attempts at one link's password by one client
@@ -133,7 +133,7 @@ def list_attempt_limits(request: HttpRequest, share: Share) -> tuple[rate_limits
 @sensitive_post_parameters("password")
 def sharing(request: HttpRequest, site_id: int) -> HttpResponse:
     """Display the site's links; a POST creates one."""
-    site = site_for(request, site_id, may="edit")
+    site = get_site_or_404(request, site_id, may="edit")
     form = SharedLinkForm(request.POST or None, site, request.user)
     if request.method == "POST" and form.is_valid():
         try:
@@ -156,7 +156,7 @@ def sharing(request: HttpRequest, site_id: int) -> HttpResponse:
 @require_POST
 def revoke(request: HttpRequest, site_id: int, share_id: int) -> HttpResponse:
     """Revoke one link."""
-    share = site_for(request, site_id, may="edit").shares.filter(pk=share_id, revoked=None).first()
+    share = get_site_or_404(request, site_id, may="edit").shares.filter(pk=share_id, revoked=None).first()
     if share is None:
         raise Http404("No such link.")
     share_revoke(share=share, now=timezone.now())
@@ -178,5 +178,5 @@ def framed_overview(request: HttpRequest) -> HttpResponse:
     except (ClickyError, Site.DoesNotExist):
         return set_share_headers(render(request, "sharing/wrong_key.html", {"framed": True}, status=403), framed=True)
     request.GET = QueryDict(urlencode(build_period_parameter(request.GET.get("date", ""), site)))
-    scope = read_framed_scope(request, key_token(site))
+    scope = read_framed_scope(request, build_key_token(site))
     return serve_page(request, scope, overview, scope.root_path)

@@ -16,8 +16,8 @@ from django.db import transaction
 from django.urls import reverse
 
 from accounts import mail
+from accounts.account_limits import get_account_limit
 from accounts.branding import load_brand
-from accounts.limits import get_account_limit
 from accounts.mail import simplify_brand_name, simplify_name
 from accounts.models import Account
 from accounts.security import rate_limits
@@ -75,10 +75,10 @@ def build_stop_link(channel: Channel) -> str:
 
 def create_token(channel: Channel, salt: str) -> str:
     """Create a signed token for this channel, valid while it has its present address."""
-    return signing.dumps([channel.pk, digest_address(channel)], salt=salt)
+    return signing.dumps([channel.pk, hash_address(channel)], salt=salt)
 
 
-def digest_address(channel: Channel) -> str:
+def hash_address(channel: Channel) -> str:
     """Return a digest of the channel's address, so that a token ends when the address changes."""
     return hashlib.sha256(channel.target.strip().lower().encode()).hexdigest()[:32]
 
@@ -90,14 +90,14 @@ def find_channel_by_token(token: str, salt: str, max_age: timedelta | None = Non
     except (signing.BadSignature, ValueError, TypeError):
         return None
     channel = Channel.objects.filter(pk=channel_id, kind=ChannelKind.EMAIL).select_related("account").first()
-    return channel if channel and digest_address(channel) == digest else None
+    return channel if channel and hash_address(channel) == digest else None
 
 
 @transaction.atomic
 def channel_confirm(*, channel: Channel, now: datetime) -> None:
     """Confirm the channel, unless its address has changed meanwhile. Confirming twice does nothing."""
     row = Channel.objects.select_for_update().filter(pk=channel.pk, confirmed=None).first()
-    if row is not None and digest_address(row) == digest_address(channel):
+    if row is not None and hash_address(row) == hash_address(channel):
         row.confirmed = now
         row.save(update_fields=["confirmed"])
 

@@ -1,7 +1,7 @@
 """Sending of deliveries.
 
 An e-mail is claimed before it is sent, and is not sent again once the mail server has accepted it or the worker has
-died: a missing mail is better than two. A hook is delivered at least once: when its claim expires, it is sent again
+died: a missing mail is better than two. A webhook is delivered at least once: when its claim expires, it is sent again
 with growing pauses, always with the same delivery id, so that the receiver can drop repetitions.
 """
 
@@ -19,7 +19,7 @@ from django.db import InterfaceError, OperationalError
 from django.db.models import Q, QuerySet
 
 from accounts.branding import load_brand
-from accounts.mail import join_lines
+from accounts.mail import join_to_line
 from accounts.operations.task_runs import run_each
 from sites.alerts.models import Channel, ChannelKind, Delivery, DeliveryState
 from sites.alerts.transports import SENDERS, DeliveryFailed, Send
@@ -29,59 +29,59 @@ log = logging.getLogger(__name__)
 RETRY_PAUSES = [timedelta(seconds=seconds) for seconds in (10, 30, 120, 600, 1800, 3600)]
 MIN_CLAIM = timedelta(minutes=2)
 GIVE_UP_AFTER = timedelta(days=1)
-MAX_RUNNING = 40  # messages that are sent at the same time
+MAX_RUNNING = 40  # deliveries that are sent at the same time
 MAX_PER_ACCOUNT = 8
 MAX_MAILS, MAX_MAILS_PER_ACCOUNT = 4, 1  # few, since a mail is lost if its worker dies while sending it
-ROUND_SECONDS = 30.0  # then a round claims nothing more; the next one may begin a little earlier
+ROUND_SECONDS = 30.0  # after this a round claims no more rows; the next one may begin a little earlier
 
 
 @dataclass(frozen=True)
-class PreparedMessage:
-    """A claimed message, ready to be sent."""
+class PreparedDelivery:
+    """A claimed delivery, ready to be sent."""
 
     delivery: Delivery
     send: Send
 
 
-SentMessage = FinishedJob[PreparedMessage, DeliveryFailed | None]
+FinishedDelivery = FinishedJob[PreparedDelivery, DeliveryFailed | None]
 
 
 def deliver_due(*, now: datetime) -> int:
-    """Send the messages that are due or become due meanwhile; returns the number of messages that arrived.
+    """Send the deliveries that are due or become due meanwhile; returns how many arrived.
 
-    Safe to run twice and concurrently. Messages do not delay those of other accounts: each account has a limited number
-    of slots, and a message that fails in whatever way is retried later by itself.
+    Safe to run twice and concurrently. Accounts do not delay each other: each has a limited number of slots, and a
+    delivery that fails in whatever way is retried later by itself.
     """
-    close_undeliverable(now)
+    give_up_lost(now)
     arrived: list[Delivery] = []
 
     slots, mail_slots = Slots(MAX_RUNNING, MAX_PER_ACCOUNT), Slots(MAX_MAILS, MAX_MAILS_PER_ACCOUNT)
 
-    def write_result(sent: SentMessage) -> None:
+    def write_result(sent: FinishedDelivery) -> None:
         if record_result(sent):
             arrived.append(sent.job.item.delivery)
 
-    def write(sent_messages: list[SentMessage]) -> None:
-        for sent in sent_messages:
+    def write(finished: list[FinishedDelivery]) -> None:
+        for sent in finished:
             mail_slots.release(sent.job)
-        run_each(sent_messages, write_result, what="Delivery")
+        run_each(finished, write_result, what="Delivery")
 
     run_fair_round(
-        claim=lambda slots, at: claim_due(slots, mail_slots, at), work=send_message, write=write, slots=slots,
+        claim=lambda slots, at: claim_due(slots, mail_slots, at), work=send_prepared, write=write, slots=slots,
         seconds=ROUND_SECONDS, now=now,
     )  # fmt: skip
     return len(arrived)
 
 
-def select_deliverable(now: datetime) -> QuerySet[Delivery]:
-    """Select the messages that may be sent now."""
+def select_due(now: datetime) -> QuerySet[Delivery]:
+    """Select the deliveries that may be sent now."""
     unsent = Q(state=DeliveryState.WAITING) | Q(state=DeliveryState.SENDING) & ~Q(channel__kind=ChannelKind.EMAIL)
     return Delivery.objects.filter(unsent, next_try__lte=now, channel__in=Channel.objects.usable())
 
 
-def close_undeliverable(now: datetime) -> None:
-    """Close messages that will not be sent: mails whose worker died while sending, since a retry could send them twice;
-    hooks whose workers died for a day; messages that waited a day for a channel that is off or not confirmed."""
+def give_up_lost(now: datetime) -> None:
+    """Give up deliveries that will not be sent: mails whose worker died while sending, since a retry could send them
+    twice; webhooks whose workers died for a day; what waited a day for a channel that is off or not confirmed."""
     lost = Delivery.objects.filter(state=DeliveryState.SENDING, next_try__lte=now)
     old = now - GIVE_UP_AFTER
     blocked = Delivery.objects.filter(state=DeliveryState.WAITING, created__lte=old).exclude(
@@ -96,16 +96,16 @@ def close_undeliverable(now: datetime) -> None:
         Delivery.objects.filter(pk__in=keys).update(state=DeliveryState.FAILED, error=reason)
 
 
-def claim_due(slots: Slots, mail_slots: Slots, now: datetime) -> list[Job[PreparedMessage]]:
-    """Claim and prepare the messages that can be sent now; e-mails have a few slots of their own."""
+def claim_due(slots: Slots, mail_slots: Slots, now: datetime) -> list[Job[PreparedDelivery]]:
+    """Claim and prepare the deliveries that can be sent now; e-mails have a few slots of their own."""
     is_mail = Q(channel__kind=ChannelKind.EMAIL)
-    jobs: list[Job[PreparedMessage]] = []
+    jobs: list[Job[PreparedDelivery]] = []
     for rows, free in (
-        (select_deliverable(now).filter(is_mail), mail_slots),
-        (select_deliverable(now).filter(~is_mail), slots),
+        (select_due(now).filter(is_mail), mail_slots),
+        (select_due(now).filter(~is_mail), slots),
     ):
         chosen = choose_rows(rows, "channel__account_id", "next_try", free)
-        claimed = run_each(chosen, lambda row: (row[1], claim(row[0], now)), what="Delivery")
+        claimed = run_each(chosen, lambda row: (row[1], claim_delivery(row[0], now)), what="Delivery")
         jobs += [Job(account_id, message.delivery.pk, message) for account_id, message in claimed if message]
     for job in jobs:
         if job.item.delivery.channel.kind == ChannelKind.EMAIL:
@@ -113,17 +113,17 @@ def claim_due(slots: Slots, mail_slots: Slots, now: datetime) -> list[Job[Prepar
     return jobs
 
 
-def claim(key: Any, now: datetime) -> PreparedMessage | None:
-    """Claim one message and prepare it.
+def claim_delivery(key: Any, now: datetime) -> PreparedDelivery | None:
+    """Claim one delivery and prepare it.
 
     Returns None if another worker has it, its channel has quiet hours, or it cannot be prepared (a failed try). Every
-    claim lasts longer than the one before, in case the message crashes its workers.
+    claim lasts longer than the one before, in case the delivery crashes its workers.
     """
     row = Delivery.objects.filter(pk=key).values_list("next_try", "attempts").first()
     if row is None:
         return None
     unclaimed = Delivery.objects.filter(pk=key, next_try=row[0], attempts=row[1])
-    until = now + max(MIN_CLAIM, pause_after(row[1] + 1))
+    until = now + max(MIN_CLAIM, find_pause(row[1] + 1))
     if not unclaimed.update(state=DeliveryState.SENDING, next_try=until, attempts=row[1] + 1):
         return None
     try:
@@ -132,7 +132,7 @@ def claim(key: Any, now: datetime) -> PreparedMessage | None:
             release = {"state": DeliveryState.WAITING, "next_try": quiet_end, "attempts": row[1]}
             Delivery.objects.filter(pk=key).update(**release)
             return None
-        return PreparedMessage(delivery, SENDERS[delivery.channel.kind](delivery, now))
+        return PreparedDelivery(delivery, SENDERS[delivery.channel.kind](delivery, now))
     except (OperationalError, InterfaceError):
         raise
     except Exception as error:
@@ -141,8 +141,8 @@ def claim(key: Any, now: datetime) -> PreparedMessage | None:
         return None
 
 
-async def send_message(message: PreparedMessage) -> DeliveryFailed | None:
-    """Send one message; returns why it did not arrive, or None. Never raises."""
+async def send_prepared(message: PreparedDelivery) -> DeliveryFailed | None:
+    """Send one delivery; returns why it did not arrive, or None. Never raises."""
     try:
         await message.send()
     except DeliveryFailed as failure:
@@ -153,8 +153,8 @@ async def send_message(message: PreparedMessage) -> DeliveryFailed | None:
     return None
 
 
-def record_result(sent: SentMessage) -> bool:
-    """Store the result of sending a message; returns whether it arrived."""
+def record_result(sent: FinishedDelivery) -> bool:
+    """Store the result of a delivery; returns whether it arrived."""
     delivery = sent.job.item.delivery
     if sent.result is None:
         record_success(delivery, sent.at)
@@ -164,11 +164,11 @@ def record_result(sent: SentMessage) -> bool:
 
 
 def deliver(delivery: Delivery, now: datetime) -> bool:
-    """Claim and send one message now; returns whether it arrived."""
-    message = claim(delivery.pk, now)
+    """Claim and send one delivery now; returns whether it arrived."""
+    message = claim_delivery(delivery.pk, now)
     if message is None:
         return False
-    result = asyncio.run(send_message(message))
+    result = asyncio.run(send_prepared(message))
     return record_result(FinishedJob(Job(delivery.channel.account_id, delivery.pk, message), result, now))
 
 
@@ -207,17 +207,17 @@ def record_failure(delivery: Delivery, error: str, now: datetime, *, internal: b
 
 
 def schedule_next_try(key: Any, attempts: int, error: str, now: datetime) -> None:
-    """Schedule the next try of a failed message, or give it up a day after it was created."""
+    """Schedule the next try of a failed delivery, or give it up a day after it was created."""
     row = Delivery.objects.filter(pk=key)
     expired = row.filter(created__lte=now - GIVE_UP_AFTER).exists()
     row.update(
         state=DeliveryState.FAILED if expired else DeliveryState.WAITING,
-        next_try=now + pause_after(attempts),
+        next_try=now + find_pause(attempts),
         error=error[:300],
     )
 
 
-def pause_after(attempts: int) -> timedelta:
+def find_pause(attempts: int) -> timedelta:
     """Return how long to wait after that many tries."""
     return RETRY_PAUSES[min(max(attempts, 1), len(RETRY_PAUSES)) - 1]
 
@@ -229,5 +229,5 @@ def switch_off(channel: Channel, error: str) -> None:
         return
     owners = channel.account.memberships.accepted().filter(role="owner").values_list("user__email", flat=True)
     text = f"{reason}\n\nNothing more is sent to “{channel.name}” until you switch it on again."
-    subject, sender = join_lines(f"Channel “{channel.name}” was switched off"), load_brand(channel.account).sender
+    subject, sender = join_to_line(f"Channel “{channel.name}” was switched off"), load_brand(channel.account).sender
     EmailMessage(subject, text, sender, list(owners)).send(fail_silently=True)

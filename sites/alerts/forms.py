@@ -8,7 +8,7 @@ from django import forms
 from django.core.validators import validate_email
 
 from accounts.security.encrypted_fields import mask, unmask
-from sites.alerts.conditions import AlertCondition, ConditionParameter
+from sites.alerts.condition_registry import AlertCondition, ConditionParameter
 from sites.alerts.models import Alert, Channel, ChannelKind
 from sites.models import Site
 from sites.outbound import OutboundError, check_reachable
@@ -96,6 +96,6 @@ class AlertForm(forms.ModelForm):
                 self.add_error(f"p_{row.name}", str(error))
         return data
 
-    def parameters(self) -> dict[str, Any]:
+    def get_parameters(self) -> dict[str, Any]:
         """Return the condition's parameters as entered."""
         return {row.name: self.cleaned_data[f"p_{row.name}"] for row in self.condition.parameters}

@@ -29,7 +29,7 @@ class ChannelQuerySet(models.QuerySet["Channel"]):
 
 
 class Channel(models.Model):
-    """Where messages are sent: an e-mail address or a hook.
+    """Where notifications are sent: an e-mail address or a webhook.
 
     Until its recipient has confirmed it (`confirmed`), an e-mail address gets only the mail that asks to confirm.
     `failing_since` is the first of consecutive failures; after a day of them the channel is switched off.
@@ -71,7 +71,7 @@ class Channel(models.Model):
 
 
 class Alert(models.Model):
-    """A condition of a site that is evaluated. `condition` is a key of `sites.alerts.conditions.CONDITIONS`."""
+    """A condition of a site that is evaluated. `condition` is a key of `sites.alerts.condition_registry.CONDITIONS`."""
 
     site = models.ForeignKey("sites.Site", models.CASCADE, related_name="alerts")
     name = models.CharField(max_length=120)
@@ -96,7 +96,7 @@ class DeliveryState(models.TextChoices):
 
 
 class Delivery(models.Model):
-    """A message to a channel. (channel, key) is unique, so that no notification is sent twice."""
+    """One notification to one channel. (channel, key) is unique, so that no notification is sent twice."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     channel = models.ForeignKey(Channel, models.CASCADE, related_name="deliveries")

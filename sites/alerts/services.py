@@ -1,5 +1,6 @@
-"""Writes to channels and alerts: queue each message once, and evaluate the polled conditions. And
-what ends when a member leaves: the channels that mail to them; and which webhooks' secrets they could read.
+"""Writes to channels and alerts: notifications are queued once, and the polled conditions evaluated.
+
+And what ends when a member leaves: the channels that mail to them; and which webhooks' secrets they could read.
 """
 
 from __future__ import annotations
@@ -13,14 +14,14 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
-from accounts.limits import check_limit
-from accounts.mail import join_lines
+from accounts.account_limits import check_limit
+from accounts.mail import join_to_line
 from accounts.models import Account, Membership
 from accounts.operations.task_runs import run_each
 from accounts.permissions import membership_may
 from accounts.revocation import DependentAccess, SharedKeys, exposed_keys_clear
 from accounts.services import account_lock
-from sites.alerts.conditions import CONDITIONS, AlertNotification
+from sites.alerts.condition_registry import CONDITIONS, AlertNotification
 from sites.alerts.confirmation import is_member_address
 from sites.alerts.models import Alert, Channel, ChannelKind, Delivery
 from sites.outbound import OutboundError, check_host
@@ -41,7 +42,7 @@ def channel_save(*, channel: Channel, now: datetime | None = None) -> Channel:
         used = Channel.objects.filter(account=channel.account).count()
         check_limit(channel.account, "channels", used=used, field="name", what="channels")
     if channel.enabled and channel.kind != ChannelKind.EMAIL:
-        check_hook(channel)
+        check_webhook(channel)
     if before is None or (before.kind, before.target) != (channel.kind, channel.target):
         member = channel.kind == ChannelKind.EMAIL and is_member_address(channel.account, channel.target)
         channel.confirmed = (now or timezone.now()) if member else None
@@ -67,7 +68,7 @@ def channel_delete(*, channel: Channel) -> None:
     channel.delete()
 
 
-def check_hook(channel: Channel) -> None:
+def check_webhook(channel: Channel) -> None:
     """Raise ValidationError for a hook that may not be reached, as far as can be checked without a DNS lookup."""
     try:
         check_host(channel.target)
@@ -103,7 +104,7 @@ def delivery_queue(
         key=notification.key[:120],
         defaults={
             "alert": alert,
-            "subject": join_lines(notification.subject)[:200],
+            "subject": join_to_line(notification.subject)[:200],
             "text": notification.text,
             "payload": dict(notification.payload),
             "next_try": now,
@@ -122,8 +123,18 @@ def is_throttled(alert: Alert, now: datetime) -> bool:
 
 
 @transaction.atomic
-def alert_fire(*, alert: Alert, notification: AlertNotification, now: datetime) -> int:
-    """Queue a notification for the alert's channels unless its last one is too recent.
+def alert_notify(*, alert: Alert, notifications: Iterable[AlertNotification], now: datetime) -> int:
+    """Queue notifications for the alert's channels, and store the alert's state; returns the queued deliveries.
+
+    All or nothing, if the worker dies here.
+    """
+    count = sum(_queue_deliveries(alert, notification, now) for notification in notifications)
+    alert.save(update_fields=["memory", "last_fired"] if count else ["memory"])
+    return count
+
+
+def _queue_deliveries(alert: Alert, notification: AlertNotification, now: datetime) -> int:
+    """Queue a notification for the alert's channels unless its last one is too recent; the alert is not saved.
 
     Uptime alerts are never held back: the end of an incident may follow its start. Returns the queued deliveries.
     """
@@ -134,7 +145,6 @@ def alert_fire(*, alert: Alert, notification: AlertNotification, now: datetime) 
     count = sum(delivery is not None for delivery in queued)
     if count:
         alert.last_fired = now
-        alert.save(update_fields=["last_fired"])
     return count
 
 
@@ -152,9 +162,7 @@ def evaluate_alert(alert: Alert, now: datetime) -> int:
     """Evaluate an alert and queue its notifications; returns the number of queued deliveries."""
     evaluate = CONDITIONS[alert.condition].evaluate
     notifications = evaluate(alert, now) if evaluate else ()
-    with transaction.atomic():  # both or nothing, if the worker dies here
-        alert.save(update_fields=["memory"])
-        return sum(alert_fire(alert=alert, notification=notification, now=now) for notification in notifications)
+    return alert_notify(alert=alert, notifications=notifications, now=now)
 
 
 def find_readable_webhook_secrets(membership: Membership) -> set[tuple[int, str]]:
@@ -177,9 +185,9 @@ def replace_webhook_secret(account: Account, channel_id: int) -> None:
         channel_secret_replace(channel=channel)
 
 
-def find_ending_channels(membership: Membership, leaves: bool) -> list[Channel]:
+def find_ending_channels(membership: Membership, is_leaving: bool) -> list[Channel]:
     """Find the channels that mail the account's alerts to a member who leaves it."""
-    if not leaves:
+    if not is_leaving:
         return []
     email = membership.user.email
     mail_channels = Channel.objects.filter(account=membership.account, kind=ChannelKind.EMAIL, enabled=True)

@@ -1,6 +1,6 @@
-"""Preparing and sending a message, by kind of channel.
+"""How a delivery is prepared and sent, by kind of channel.
 
-`prepare_…` may read the database. It returns a coroutine function that sends the message and may not, because it runs
+`prepare_…` may read the database. It returns a coroutine function that sends it and may not, because it runs
 in an event loop with many others.
 """
 
@@ -20,12 +20,12 @@ from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 
 from accounts.branding import load_brand
-from accounts.mail import join_lines
+from accounts.mail import join_to_line
 from sites.alerts.confirmation import build_stop_link
 from sites.alerts.models import ChannelKind, Delivery
-from sites.outbound import OutboundError, OutboundNotMade, fetch_async
+from sites.outbound import OutboundError, OutboundNotSent, fetch_async
 
-HOOK_SECONDS = 15
+WEBHOOK_SECONDS = 15
 MAX_RESPONSE_BYTES = 2_000  # of a hook; the body is not used
 Send = Callable[[], Awaitable[None]]
 
@@ -59,7 +59,7 @@ def build_email(delivery: Delivery) -> EmailMultiAlternatives:
     zone = site.timezone if site else "UTC"
     context = {"delivery": delivery, "brand": brand, "site_id": site.pk if site else None, "stop": stop, "zone": zone}
     message = EmailMultiAlternatives(
-        subject=join_lines(delivery.subject),
+        subject=join_to_line(delivery.subject),
         body=render_to_string("alerts/mail.txt", context).strip() + "\n",
         from_email=brand.sender,
         to=[delivery.channel.target],
@@ -70,8 +70,8 @@ def build_email(delivery: Delivery) -> EmailMultiAlternatives:
 
 
 def prepare_slack(delivery: Delivery, now: datetime) -> Send:
-    subject, text = escape_slack(join_lines(delivery.subject)), escape_slack(delivery.text)
-    return partial(post_to_hook, delivery, {"text": f"*{subject}*\n{text}"}, {})
+    subject, text = escape_slack(join_to_line(delivery.subject)), escape_slack(delivery.text)
+    return partial(post_to_webhook, delivery, {"text": f"*{subject}*\n{text}"}, {})
 
 
 def escape_slack(text: str) -> str:
@@ -89,7 +89,7 @@ def prepare_webhook(delivery: Delivery, now: datetime) -> Send:
     }
     timestamp = str(int(now.timestamp()))
     signature = sign(delivery.channel.secret, timestamp, json.dumps(body).encode())
-    return partial(post_to_hook, delivery, body, {"X-Timestamp": timestamp, "X-Signature": f"sha256={signature}"})
+    return partial(post_to_webhook, delivery, body, {"X-Timestamp": timestamp, "X-Signature": f"sha256={signature}"})
 
 
 def sign(secret: str, timestamp: str, body: bytes) -> str:
@@ -97,7 +97,7 @@ def sign(secret: str, timestamp: str, body: bytes) -> str:
     return hmac.new(secret.encode(), timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
 
 
-async def post_to_hook(delivery: Delivery, body: dict[str, Any], headers: dict[str, str]) -> None:
+async def post_to_webhook(delivery: Delivery, body: dict[str, Any], headers: dict[str, str]) -> None:
     """POST a JSON body to the channel's hook. Raises DeliveryFailed.
 
     Redirects are not followed, because signature and text are meant for the address that was entered.
@@ -110,11 +110,11 @@ async def post_to_hook(delivery: Delivery, body: dict[str, Any], headers: dict[s
     content = json.dumps(body).encode()
     try:
         response = await fetch_async(
-            delivery.channel.target, method="POST", headers=all_headers, content=content, timeout=HOOK_SECONDS,
+            delivery.channel.target, method="POST", headers=all_headers, content=content, timeout=WEBHOOK_SECONDS,
             follow=False, max_bytes=MAX_RESPONSE_BYTES,
         )  # fmt: skip
     except OutboundError as error:
-        raise DeliveryFailed(str(error), internal=isinstance(error, OutboundNotMade)) from error
+        raise DeliveryFailed(str(error), internal=isinstance(error, OutboundNotSent)) from error
     if 300 <= response.status < 400:
         raise DeliveryFailed(f"The hook answered {response.status}. Enter the address that it redirects to.")
     if not 200 <= response.status < 300:

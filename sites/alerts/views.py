@@ -17,9 +17,8 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.forms import add_errors
 from accounts.permissions import find_membership, membership_may
-from accounts.views.button_responses import render_secrets
-from sites.access import site_for
-from sites.alerts.conditions import CONDITIONS, AlertNotification
+from accounts.settings_parts import render_secrets
+from sites.alerts.condition_registry import CONDITIONS, AlertNotification
 from sites.alerts.confirmation import (
     CONFIRM_LINK_LIFETIME,
     CONFIRM_SALT,
@@ -42,11 +41,12 @@ from sites.alerts.services import (
     delivery_queue,
 )
 from sites.models import Site
+from sites.selectors import get_site_or_404
 
 
-def site_for_staff(request: HttpRequest, site_id: int) -> Site:
+def get_site_for_account_editor(request: HttpRequest, site_id: int) -> Site:
     """Fetch a site for users who may edit its account, since channels belong to the account. Guests get Http404."""
-    site = site_for(request, site_id, may="edit")
+    site = get_site_or_404(request, site_id, may="edit")
     if not membership_may(find_membership(request.user, site.account), "edit"):
         raise Http404("No such account.")
     return site
@@ -55,7 +55,7 @@ def site_for_staff(request: HttpRequest, site_id: int) -> Site:
 @login_required
 def list_alerts(request: HttpRequest, site_id: int) -> HttpResponse:
     """List the alerts of the site, the account's channels, and the last deliveries."""
-    site = site_for_staff(request, site_id)
+    site = get_site_for_account_editor(request, site_id)
     context = {
         "site": site,
         "section": "uptime",
@@ -70,7 +70,7 @@ def list_alerts(request: HttpRequest, site_id: int) -> HttpResponse:
 @login_required
 def edit_alert(request: HttpRequest, site_id: int, condition: str = "", alert_id: int | None = None) -> HttpResponse:
     """Show or save the form of a new alert on `condition`, or of an existing alert."""
-    site = site_for_staff(request, site_id)
+    site = get_site_for_account_editor(request, site_id)
     alert = get_object_or_404(Alert, pk=alert_id, site=site) if alert_id else Alert(site=site, condition=condition)
     row = CONDITIONS.get(alert.condition)
     if row is None:
@@ -79,7 +79,7 @@ def edit_alert(request: HttpRequest, site_id: int, condition: str = "", alert_id
     if request.method == "POST" and form.is_valid():
         saved, channels = form.save(commit=False), form.cleaned_data["channels"]
         try:
-            alert_save(alert=saved, parameters=form.parameters(), channels=channels)
+            alert_save(alert=saved, parameters=form.get_parameters(), channels=channels)
         except ValidationError as error:
             add_errors(form, error)
         else:
@@ -93,7 +93,7 @@ def edit_alert(request: HttpRequest, site_id: int, condition: str = "", alert_id
 @require_POST
 def delete_alert(request: HttpRequest, site_id: int, alert_id: int) -> HttpResponse:
     """Delete an alert."""
-    site = site_for_staff(request, site_id)
+    site = get_site_for_account_editor(request, site_id)
     alert_delete(alert=get_object_or_404(Alert, pk=alert_id, site=site))
     return redirect("alerts:list", site.pk)
 
@@ -101,7 +101,7 @@ def delete_alert(request: HttpRequest, site_id: int, alert_id: int) -> HttpRespo
 @login_required
 def edit_channel(request: HttpRequest, site_id: int, channel_id: int | None = None) -> HttpResponse:
     """Show or save the form of a new or an existing channel of the site's account."""
-    site = site_for_staff(request, site_id)
+    site = get_site_for_account_editor(request, site_id)
     channel = get_object_or_404(Channel, pk=channel_id, account=site.account) if channel_id else None
     form = ChannelForm(request.POST or None, instance=channel or Channel(account=site.account))
     if request.method == "POST" and form.is_valid():
@@ -124,7 +124,7 @@ def edit_channel(request: HttpRequest, site_id: int, channel_id: int | None = No
 @require_http_methods(["GET", "HEAD", "POST"])
 def show_channel_secret(request: HttpRequest, site_id: int, channel_id: int) -> HttpResponse:
     """Show the secret that a webhook is signed with; a POST replaces it."""
-    site = site_for_staff(request, site_id)
+    site = get_site_for_account_editor(request, site_id)
     channel = get_object_or_404(Channel, pk=channel_id, account=site.account, kind=ChannelKind.WEBHOOK)
     if request.method == "POST":
         channel_secret_replace(channel=channel)
@@ -138,7 +138,7 @@ def show_channel_secret(request: HttpRequest, site_id: int, channel_id: int) -> 
 @require_POST
 def send_test_message(request: HttpRequest, site_id: int, channel_id: int) -> HttpResponse:
     """Send a test message now and report the outcome."""
-    site = site_for_staff(request, site_id)
+    site = get_site_for_account_editor(request, site_id)
     channel = get_object_or_404(Channel, pk=channel_id, account=site.account)
     if channel.waits_for_confirmation:
         messages.error(request, "Nothing is sent to this address until its recipient has confirmed it.")
@@ -172,7 +172,7 @@ def send_test(site: Site, channel: Channel) -> tuple[str, bool]:
 @require_POST
 def repeat_confirmation(request: HttpRequest, site_id: int, channel_id: int) -> HttpResponse:
     """Send the confirmation mail again."""
-    site = site_for_staff(request, site_id)
+    site = get_site_for_account_editor(request, site_id)
     channel = get_object_or_404(Channel, pk=channel_id, account=site.account)
     if channel.waits_for_confirmation:
         send_confirmation(request, channel)
@@ -198,7 +198,7 @@ def send_confirmation(request: HttpRequest, channel: Channel) -> None:
 @require_POST
 def delete_channel(request: HttpRequest, site_id: int, channel_id: int) -> HttpResponse:
     """Delete a channel and the log of what was sent to it."""
-    site = site_for_staff(request, site_id)
+    site = get_site_for_account_editor(request, site_id)
     channel_delete(channel=get_object_or_404(Channel, pk=channel_id, account=site.account))
     return redirect("alerts:list", site.pk)
 

@@ -5,16 +5,15 @@ resolved once, its addresses are checked, and connections are made only to those
 does not work. Every redirect is checked again. An operator can allow networks (ALLOWED_OUTBOUND).
 """
 
-from sites.outbound.addresses import is_allowed_address
-from sites.outbound.client import OutboundResponse, fetch, fetch_async
-from sites.outbound.errors import OutboundError, OutboundForbidden, OutboundNotMade
-from sites.outbound.names import check_host, check_reachable
+from sites.outbound.addresses import OutboundError, OutboundForbidden, OutboundNotSent, is_allowed_address
+from sites.outbound.host_lookup import check_host, check_reachable
+from sites.outbound.http_client import OutboundResponse, fetch, fetch_async
 from sites.outbound.redirects import extract_origin
 
 __all__ = [
     "OutboundError",
     "OutboundForbidden",
-    "OutboundNotMade",
+    "OutboundNotSent",
     "OutboundResponse",
     "check_host",
     "check_reachable",

@@ -1,4 +1,4 @@
-"""Which IP addresses may be reached: public ones, and networks that the operator allows."""
+"""Which IP addresses may be reached: public ones, and networks that the operator allows; the errors of requests."""
 
 from __future__ import annotations
 
@@ -19,6 +19,24 @@ GLOBAL_UNICAST = IPv6Network(networks.GLOBAL_UNICAST)
 NAT64 = IPv6Network(networks.NAT64)
 IPV4_IN_LAST_BITS = tuple(map(IPv6Network, (networks.NAT64, "::/96", "::ffff:0:0/96", "::ffff:0:0:0/96")))
 ISATAP = (0x00005EFE, 0x02005EFE)  # the third quarter of an address whose last one is an IPv4 address (RFC 5214)
+
+
+class OutboundError(Exception):
+    """A request without a response; the text is a sentence for the user who entered the URL."""
+
+
+class OutboundNotSent(OutboundError):
+    """A request that could not be sent for a reason on this side, which says nothing about the remote server."""
+
+
+class OutboundForbidden(OutboundNotSent):
+    """A request to a network that must not be reached."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__(
+            f"{host[:80]} lies in a network that may not be reached from here."
+            " The operator of this installation can allow it with ALLOWED_OUTBOUND."
+        )
 
 
 def is_allowed_address(text: str) -> bool:

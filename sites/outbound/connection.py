@@ -18,9 +18,8 @@ import httpcore
 import httpx
 from httpcore import AsyncNetworkStream
 
-from sites.outbound import names
-from sites.outbound.addresses import is_allowed_address
-from sites.outbound.errors import OutboundError, OutboundForbidden
+from sites.outbound import host_lookup
+from sites.outbound.addresses import OutboundError, OutboundForbidden, is_allowed_address
 
 ATTEMPT_DELAY = 0.25  # seconds without a connection, after which the next address is tried as well
 Connect = Callable[[str], Awaitable[AsyncNetworkStream]]
@@ -159,7 +158,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
     async def resolve_allowed(self, host: str) -> list[str]:
         """Resolve `host` to the addresses that may be reached. Raises OutboundForbidden if there are none."""
         self.resolving = True
-        addresses = await names.resolve(host)
+        addresses = await host_lookup.resolve(host)
         self.resolving = False
         permitted = [address for address in addresses if is_allowed_address(address)]
         if not permitted:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sites.alerts.conditions import AlertCondition, AlertNotification, ConditionParameter
+from sites.alerts.condition_registry import AlertCondition, AlertNotification, ConditionParameter
 from sites.alerts.models import Alert
 from sites.uptime.models import Monitor
 

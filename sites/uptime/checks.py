@@ -6,7 +6,7 @@ Expectations that no response can meet are rejected, because the monitor would a
 from __future__ import annotations
 
 from accounts.security.encrypted_fields import Unreadable
-from sites.outbound import OutboundError, OutboundNotMade, OutboundResponse, fetch_async
+from sites.outbound import OutboundError, OutboundNotSent, OutboundResponse, fetch_async
 from sites.outbound.redirects import REDIRECT_STATUSES
 from sites.uptime.models import Monitor
 from sites.uptime.state_machine import CheckResult
@@ -97,7 +97,7 @@ async def check_monitor(monitor: Monitor) -> CheckResult:
             timeout=monitor.timeout,
             follow=monitor.follow_redirects,
         )
-    except OutboundNotMade as error:
+    except OutboundNotSent as error:
         return CheckResult(False, cause=str(error), conclusive=False)
     except OutboundError as error:
         return CheckResult(False, cause=str(error))

@@ -26,7 +26,7 @@ CostEstimator = Callable[[Iterable[Incident]], Mapping[int, Any]]
 _estimators: list[CostEstimator] = []
 
 
-def bucket_of(milliseconds: int) -> int:
+def find_bucket(milliseconds: int) -> int:
     """Return the index of a response time in the histogram."""
     return round(math.log(max(1, milliseconds)) / BUCKET_STEP)
 
@@ -90,11 +90,11 @@ def compute_daily_uptime(monitor: Monitor, *, now: datetime, zone: str, count: i
     """Compute the figures of the last `count` calendar days of `zone`, oldest first; days may have 23 or 25 hours."""
     tz = ZoneInfo(zone)
     today = now.astimezone(tz).date()
-    starts = [midnight_of(today - timedelta(days=back), tz) for back in range(count - 1, -1, -1)]
+    starts = [find_midnight(today - timedelta(days=back), tz) for back in range(count - 1, -1, -1)]
     return compute_uptime(monitor, [*starts, now])
 
 
-def midnight_of(day: date, tz: ZoneInfo) -> datetime:
+def find_midnight(day: date, tz: ZoneInfo) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=tz).astimezone(ZoneInfo("UTC"))
 
 

@@ -156,7 +156,7 @@ class WatchedPeriod(models.Model):
 
 
 class UptimeHour(models.Model):
-    """The checks of a monitor in one hour. `histogram` counts responses by `history.bucket_of` of their time."""
+    """The checks of a monitor in one hour. `histogram` counts responses by `history.find_bucket` of their time."""
 
     monitor = models.ForeignKey(Monitor, models.CASCADE, related_name="hours")
     hour = models.DateTimeField()

@@ -23,7 +23,7 @@ from django.utils import timezone
 
 from accounts.operations.task_runs import run_each
 from sites.fair_rounds import FinishedJob, Job, Slots, choose_rows, run_fair_round
-from sites.uptime.history import bucket_of
+from sites.uptime.history import find_bucket
 from sites.uptime.models import MAX_INTERVAL, Incident, Monitor, UptimeHour, WatchedPeriod
 from sites.uptime.state_machine import CheckResult, MonitorStatus, StateName, Transition, apply_check, find_next_check
 from sites.uptime.watched_time import KEEP_PERIODS, record_check
@@ -31,7 +31,7 @@ from sites.uptime.watched_time import KEEP_PERIODS, record_check
 log = logging.getLogger(__name__)
 MAX_RUNNING = 400  # checks that run at the same time
 MAX_PER_ACCOUNT = 150
-ROUND_SECONDS = 55.0  # then a round claims nothing more; the next one may begin a little earlier
+ROUND_SECONDS = 55.0  # after this a round claims no more rows; the next one may begin a little earlier
 MAX_CAUSE_LENGTH = 200
 CLOCK_TOLERANCE = timedelta(minutes=1)  # by which the clocks of several machines may differ
 Check = Callable[[Monitor], Awaitable[CheckResult]]
@@ -192,7 +192,7 @@ def count_results(row: UptimeHour, results: Sequence[CheckResult]) -> None:
     for result in results:
         row.checks += 1
         if result.ok:
-            index = str(bucket_of(result.milliseconds))
+            index = str(find_bucket(result.milliseconds))
             row.histogram[index] = row.histogram.get(index, 0) + 1
         else:
             row.failures += 1

@@ -12,19 +12,19 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from accounts.limits import check_limit
+from accounts.account_limits import check_limit
 from accounts.models import Account
 from accounts.operations.task_runs import run_each
 from accounts.selectors import rank_by_account
 from accounts.services import account_lock
-from sites.alerts.conditions import AlertNotification
+from sites.alerts.condition_registry import AlertNotification
 from sites.alerts.models import Alert
-from sites.alerts.services import alert_fire
+from sites.alerts.services import alert_notify
 from sites.models import Site
 from sites.outbound import OutboundError, check_host, extract_origin
 from sites.uptime.checks import check_monitor, find_expectation_errors
 from sites.uptime.models import Incident, Monitor, MonitorState, UptimeHour, WatchedPeriod
-from sites.uptime.scheduler import STATE_FIELDS, apply_all, build_hours, run_round, write_incident
+from sites.uptime.scheduler import MAX_CAUSE_LENGTH, STATE_FIELDS, apply_all, build_hours, run_round
 from sites.uptime.state_machine import CheckResult, find_next_check
 from sites.uptime.watched_time import end_watching
 
@@ -40,7 +40,7 @@ def monitor_create(*, site: Site, url: str, now: datetime | None = None, **field
     """Create a monitor, due at once. Raises ValidationError with a sentence per field."""
     monitor = Monitor(site=site, url=url, next_due=now or timezone.now(), **fields)
     account_lock(site.account)
-    check_limit(site.account, "monitors", used=monitors_of(site.account).count(), field="url", what="monitors")
+    check_limit(site.account, "monitors", used=select_monitors(site.account).count(), field="url", what="monitors")
     validate_monitor(monitor)
     monitor.save()
     return monitor
@@ -55,7 +55,7 @@ def monitor_update(*, monitor: Monitor, changes: Mapping[str, Any], now: datetim
     if changes.get("enabled") and not Monitor.objects.filter(pk=monitor.pk, enabled=True).exists():
         account = monitor.site.account
         account_lock(account)
-        running = monitors_of(account).filter(enabled=True).count()
+        running = select_monitors(account).filter(enabled=True).count()
         check_limit(account, "monitors", used=running, field="enabled", what="monitors that are on")
     for name in EDITABLE:
         if name in changes:
@@ -112,7 +112,7 @@ def monitor_delete(*, monitor: Monitor) -> None:
     monitor.delete()
 
 
-def monitors_of(account: Account) -> QuerySet[Monitor]:
+def select_monitors(account: Account) -> QuerySet[Monitor]:
     """Select the monitors of all sites of the account that are not deleted."""
     return Monitor.objects.filter(site__account=account, site__deleted=None)
 
@@ -134,23 +134,24 @@ def validate_monitor(monitor: Monitor) -> None:
 
 
 @transaction.atomic
-def checks_replay(*, monitor: Monitor, verdicts: Sequence[tuple[CheckResult, datetime]]) -> list[Incident]:
+def checks_replay(*, monitor: Monitor, results: Sequence[tuple[CheckResult, datetime]]) -> list[Incident]:
     """Store earlier checks of a new monitor, oldest first, as if each had just been made.
 
-    Returns the incidents that they started or ended. Nobody is notified of them, since they are in the past.
+    Returns the incidents that they started. Nobody is notified of them, since they are in the past.
     """
-    incidents: dict[int, Incident] = {}
-    applied, ended_periods = apply_all([(monitor, result, at) for result, at in verdicts])
-    for row in applied:
-        incident = write_incident(*row)
-        if incident is not None:
-            incident.start_notified, incident.end_notified = incident.start, incident.end
-            incident.save(update_fields=["start_notified", "end_notified"])
-            incidents[incident.pk] = incident
+    applied, ended_periods = apply_all([(monitor, result, at) for result, at in results])
+    incidents: list[Incident] = []
+    for _, transition, result in applied:
+        if transition.incident_start:
+            start, cause = transition.incident_start, result.cause[:MAX_CAUSE_LENGTH]
+            incidents.append(Incident(monitor=monitor, start=start, start_notified=start, cause=cause))
+        elif transition.incident_end:
+            incidents[-1].end = incidents[-1].end_notified = transition.incident_end
+    Incident.objects.bulk_create(incidents, batch_size=500)
     WatchedPeriod.objects.bulk_create(ended_periods, batch_size=500)
-    UptimeHour.objects.bulk_create(build_hours(monitor, verdicts), batch_size=500)
+    UptimeHour.objects.bulk_create(build_hours(monitor, results), batch_size=500)
     monitor.save(update_fields=STATE_FIELDS)
-    return list(incidents.values())
+    return incidents
 
 
 @transaction.atomic  # claim and deliveries together: if the worker dies here, a later round repeats it
@@ -162,7 +163,7 @@ def incident_notify(incident: Incident, *, now: datetime | None = None) -> int:
         return 0
     notification = build_incident_notification(incident)
     alerts = Alert.objects.filter(site=incident.monitor.site, condition="uptime", enabled=True)
-    return sum(alert_fire(alert=alert, notification=notification, now=now) for alert in alerts)
+    return sum(alert_notify(alert=alert, notifications=[notification], now=now) for alert in alerts)
 
 
 def build_incident_notification(incident: Incident) -> AlertNotification:

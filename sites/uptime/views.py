@@ -11,8 +11,8 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from accounts.forms import add_errors
-from sites.access import site_for
 from sites.models import Site
+from sites.selectors import get_site_or_404
 from sites.uptime.forms import MonitorForm
 from sites.uptime.history import add_costs, compute_daily_uptime
 from sites.uptime.models import Monitor
@@ -23,7 +23,7 @@ from sites.uptime.status_page import summarize
 @login_required
 def list_monitors(request: HttpRequest, site_id: int) -> HttpResponse:
     """List the monitors of the site with their last ninety days, and the latest incidents."""
-    site = site_for(request, site_id)
+    site = get_site_or_404(request, site_id)
     monitors = list(site.monitors.order_by("name", "pk"))
     incidents = [incident for monitor in monitors for incident in monitor.incidents.order_by("-start")[:20]]
     context = {
@@ -38,7 +38,7 @@ def list_monitors(request: HttpRequest, site_id: int) -> HttpResponse:
 @login_required
 def show_monitor(request: HttpRequest, site_id: int, monitor_id: int) -> HttpResponse:
     """Show a monitor: availability, response times by day, incidents."""
-    site = site_for(request, site_id)
+    site = get_site_or_404(request, site_id)
     monitor = get_object_or_404(Monitor, pk=monitor_id, site=site)
     context = {
         "site": site,
@@ -53,7 +53,7 @@ def show_monitor(request: HttpRequest, site_id: int, monitor_id: int) -> HttpRes
 @login_required
 def edit_monitor(request: HttpRequest, site_id: int, monitor_id: int | None = None) -> HttpResponse:
     """Show or save the form of a new or an existing monitor."""
-    site = site_for(request, site_id, may="edit")
+    site = get_site_or_404(request, site_id, may="edit")
     existing = get_object_or_404(Monitor, pk=monitor_id, site=site) if monitor_id else None
     defaults = {"url": f"https://{site.domain}/", "name": site.domain}
     form = MonitorForm(request.POST or None, instance=existing, initial=None if existing else defaults)
@@ -81,7 +81,7 @@ def save_monitor(site: Site, existing: Monitor | None, form: MonitorForm) -> Mon
 @require_POST
 def delete_monitor(request: HttpRequest, site_id: int, monitor_id: int) -> HttpResponse:
     """Delete the monitor with its incidents and response times."""
-    site = site_for(request, site_id, may="edit")
+    site = get_site_or_404(request, site_id, may="edit")
     monitor_delete(monitor=get_object_or_404(Monitor, pk=monitor_id, site=site))
     messages.success(request, "The monitor was deleted.")
     return redirect("uptime:list", site.pk)

@@ -1,7 +1,7 @@
-"""Every host somebody may not have, every way to claim one, every way in which one is served.
+"""The hosts that an account may not use, every way to claim a host, and every way in which hosts are served.
 
-charlie claims, alice has; the installation is at BASE, its links at SHARED, its link API at API. A new purpose, a new
-caller of `host_claim` or a new operation on domains must be added here: `test_domain_claims_matrix.py`
+charlie claims hosts that alice has; the installation is at BASE, its links at SHARED, its links API at API. A new
+purpose, a new caller of `host_claim` or a new operation on domains must be added here: `test_domain_claims_matrix.py`
 counts them.
 """
 
@@ -23,8 +23,8 @@ from links.models import Domain
 from sites.models import Site
 from sites.services import site_create
 from tests.support import asgi
-from tests.support.endpoints import stored
-from tests.support.links import learn, make
+from tests.support.endpoints import list_stored_rows
+from tests.support.links import create_link, refresh_caches
 
 BASE, SHARED, API = "stats.saas.example", "go.saas.example", "api.saas.example"
 BRAND, LINKS, SITE = "stats.alice.example", "go.alice.example", "alice.example"
@@ -150,12 +150,18 @@ def keyless_event(who: Claimant, host: str) -> bool:
     asgi.browser_request(
         "/api/event", host="tracker.example", method="POST", body=body, content_type="application/json"
     )
-    return any(row["host"] == host for site in Site.objects.filter(account=who.account) for row in stored(site.pk))
+    return any(
+        row["host"] == host for site in Site.objects.filter(account=who.account) for row in list_stored_rows(site.pk)
+    )
 
 
 def keyless_beacon(who: Claimant, host: str) -> bool:
     asgi.browser_request(f"/in.php?domain={host}&href=/beacon", host="tracker.example", referer=f"https://{host}/")
-    return any(row["path"] == "/beacon" for site in Site.objects.filter(account=who.account) for row in stored(site.pk))
+    return any(
+        row["path"] == "/beacon"
+        for site in Site.objects.filter(account=who.account)
+        for row in list_stored_rows(site.pk)
+    )
 
 
 def mails(who: Claimant, host: str) -> bool:
@@ -174,7 +180,7 @@ SERVED: dict[str, tuple[Callable[[Claimant, str], bool], ...]] = {
 
 def served(who: Claimant, host: str, purpose: str = "") -> list[str]:
     """The ways in which the host serves what is the claimant's."""
-    learn()
+    refresh_caches()
     purposes = [purpose] if purpose else list(SERVED)
     return [way.__name__ for one in purposes for way in SERVED[one] if way(who, host)]
 
@@ -188,6 +194,6 @@ def create_unrefused_rows(who: Claimant, host: str, purpose: str) -> None:
         if row is None:
             row = Domain(account=who.account, name=host)
             row.save()
-        make(who.account, "charlies", domain=row, url="https://x.test/from-charlie")
+        create_link(who.account, "charlies", domain=row, url="https://x.test/from-charlie")
     elif not Site.objects.filter(account=who.account, domain=host).exists():
         Site.objects.filter(pk=site_create(account=who.account, domain="made.example").pk).update(domain=host)

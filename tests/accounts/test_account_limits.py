@@ -1,4 +1,4 @@
-"""How much one account may have, and who may raise it."""
+"""Limits of an account: defaults, and how an operator changes them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
 
-from accounts.limits import DEFAULT_LIMITS, check_limit, get_account_limit
+from accounts.account_limits import DEFAULT_LIMITS, check_limit, get_account_limit
 from accounts.models import Account
 from sites.models import Site
 from sites.services import site_create
 
 
-def test_an_account_has_the_default_until_an_operator_says_otherwise() -> None:
+def test_an_account_has_the_default_limit_until_an_operator_changes_it() -> None:
     account = Account(name="A")
     assert {name: get_account_limit(account, name) for name in DEFAULT_LIMITS} == DEFAULT_LIMITS
     account.limits = {"streams": 3, "sites": 0}
@@ -23,16 +23,16 @@ def test_an_account_has_the_default_until_an_operator_says_otherwise() -> None:
 
 
 @pytest.mark.parametrize("nonsense", ["5", None, -1, True, 2.5, [], {}])
-def test_nonsense_in_an_accounts_limits_is_no_limit(nonsense: object) -> None:
+def test_an_invalid_value_in_an_accounts_limits_is_ignored(nonsense: object) -> None:
     assert get_account_limit(Account(name="A", limits={"streams": nonsense}), "streams") == DEFAULT_LIMITS["streams"]
 
 
-def test_a_name_that_is_no_limit_is_a_mistake_of_the_program() -> None:
+def test_an_unknown_limit_name_raises_an_error() -> None:
     with pytest.raises(KeyError):
         get_account_limit(Account(name="A"), "steams")
 
 
-def test_the_last_one_is_allowed_and_one_more_is_refused_with_the_number() -> None:
+def test_one_object_above_the_limit_is_rejected_with_the_number() -> None:
     account = Account(name="A", limits={"monitors": 2})
     check_limit(account, "monitors", used=1, field="url", what="monitors")
     with pytest.raises(ValidationError) as refused:
@@ -46,7 +46,7 @@ def run(*words: object) -> str:
     return output.getvalue()
 
 
-def test_an_operator_sets_limits_by_a_command_and_reads_them(account: Account, site: Site) -> None:
+def test_an_operator_sets_and_lists_limits_with_a_command(account: Account, site: Site) -> None:
     assert "sites: 2,000 sites\n" in run(account.pk)
     output = run(account.name, "sites=1", "clicky_per_minute=0", "plan=Pro")
     assert "sites: 1 sites (default: 2,000)" in output and "plan: Pro" in output
@@ -72,7 +72,7 @@ def test_an_operator_sets_limits_by_a_command_and_reads_them(account: Account, s
         (f"plan={'x' * 61}", "The name of a plan has 1 to 60 characters."),
     ],
 )
-def test_what_is_no_limit_changes_nothing(account: Account, change: str, sentence: str) -> None:
+def test_an_invalid_limit_in_the_command_changes_nothing(account: Account, change: str, sentence: str) -> None:
     with pytest.raises(CommandError) as refused:
         run(account.pk, "monitors=5", change)
     assert sentence in str(refused.value)
@@ -80,6 +80,6 @@ def test_what_is_no_limit_changes_nothing(account: Account, change: str, sentenc
     assert account.limits == {}
 
 
-def test_an_unknown_account_is_said(db: None) -> None:
+def test_an_unknown_account_is_reported(db: None) -> None:
     with pytest.raises(CommandError, match="0 accounts are called Nobody"):
         run("Nobody")

@@ -1,4 +1,4 @@
-"""What one tenant, guest or former member cannot do to another person: log-ins, memberships, roles and keys."""
+"""One account, guest or former member cannot take over log-ins, memberships, roles or keys of others."""
 
 import json
 import re
@@ -15,8 +15,8 @@ from links.services.links import datapoint_create
 from sites import site_cache
 from sites.models import Site
 from tests.conftest import PASSWORD, member
-from tests.support import logged_in
-from tests.support.clickmeter_client import Program, master
+from tests.support import log_in
+from tests.support.clickmeter_client import Program, use_account_key
 
 pytestmark = pytest.mark.django_db
 EVIL = "evil-charlie.example"
@@ -45,7 +45,7 @@ def send(client: Client, method: str, path: str, data: Any = None) -> Any:
 # -- reset links --------------------------------------------------------------------------------------------------
 
 
-def test_a_reset_asked_for_at_a_strangers_host_leads_to_the_installation(alice, charlies, settings) -> None:
+def test_a_reset_link_requested_on_another_accounts_host_points_to_the_installation(alice, charlies, settings) -> None:
     settings.BASE_URL = "https://stats.example.net"
     account_brand_set(account=charlies, host=EVIL, name="Footfall")
     Client().post("/password/reset", {"email": alice.email}, headers={"host": EVIL})
@@ -54,15 +54,15 @@ def test_a_reset_asked_for_at_a_strangers_host_leads_to_the_installation(alice, 
     assert EVIL not in str(letter.message()) and EVIL not in letter.from_email
 
 
-def test_a_guest_who_did_not_accept_is_no_member_whose_mails_a_host_may_carry(alice, charlies) -> None:
+def test_mails_to_a_pending_guest_never_use_the_accounts_host(alice, charlies) -> None:
     account_brand_set(account=charlies, host=EVIL)
-    master(charlies).post("/account/guests", {"email": alice.email})
+    use_account_key(charlies).post("/account/guests", {"email": alice.email})
     mail.outbox.clear()
     Client().post("/password/reset", {"email": alice.email}, headers={"host": EVIL})
     assert EVIL not in str(mail.outbox[0].message())
 
 
-def test_one_account_of_somebody_who_has_others_does_not_carry_their_reset_link(alice, charlies) -> None:
+def test_a_reset_link_for_a_member_of_several_accounts_uses_no_accounts_host(alice, charlies) -> None:
     """Who controls the host reads the token, and with it would open every account of that person."""
     account_brand_set(account=charlies, host=EVIL)
     Membership.objects.create(user=alice, account=charlies, role=Role.GUEST)
@@ -73,9 +73,9 @@ def test_one_account_of_somebody_who_has_others_does_not_carry_their_reset_link(
 # -- people who did not accept ------------------------------------------------------------------------------------
 
 
-def test_nobody_logs_in_with_a_password_that_a_tenant_chose_for_them(account, alice, charlies, link) -> None:
-    assert "id" in master(charlies).post("/account/guests", {"email": VICTIM, "password": CHOSEN})
-    master(account).post("/account/guests", {"email": VICTIM, "extendedGrants": {"allowAllGrants": True}})
+def test_a_password_chosen_by_another_account_does_not_log_a_person_in(account, alice, charlies, link) -> None:
+    assert "id" in use_account_key(charlies).post("/account/guests", {"email": VICTIM, "password": CHOSEN})
+    use_account_key(account).post("/account/guests", {"email": VICTIM, "extendedGrants": {"allowAllGrants": True}})
     attacker = Client()
     attacker.post("/login", {"email": VICTIM, "password": CHOSEN})
     assert attacker.get("/me").status_code == 302
@@ -91,24 +91,24 @@ PLACES = ("/account", "/account/team", "/account/brand", "/links")
 
 
 @pytest.mark.parametrize("way", ["guests", "team"])
-def test_a_strangers_invitation_changes_nothing_for_a_person_who_has_an_account(alice, charlie, charlies, way) -> None:
-    client, charlies.name = logged_in(alice), "AAA stranger"
+def test_an_invitation_does_not_change_an_existing_user(alice, charlie, charlies, way) -> None:
+    client, charlies.name = log_in(alice), "AAA stranger"
     charlies.save()
     before = {place: client.get(place).status_code for place in PLACES}
     if way == "guests":
-        master(charlies).post("/account/guests", {"email": alice.email})
+        use_account_key(charlies).post("/account/guests", {"email": alice.email})
     else:
-        logged_in(charlie).post("/account/team", {"email": alice.email, "role": "viewer"})
+        log_in(charlie).post("/account/team", {"email": alice.email, "role": "viewer"})
     assert {place: client.get(place).status_code for place in PLACES} == before == dict.fromkeys(PLACES, 200)
-    assert {place: logged_in(alice).get(place).status_code for place in PLACES} == before
+    assert {place: log_in(alice).get(place).status_code for place in PLACES} == before
     assert "AAA stranger" not in client.get("/me").content.decode()
 
 
-def test_a_guests_answers_say_nothing_of_the_person_before_they_accept(alice, charlies) -> None:
+def test_responses_reveal_nothing_about_a_guest_before_they_accept(alice, charlies) -> None:
     """Whether the address has a log-in here, and what that person is called, is theirs to say."""
     alice.name = "Alice Adams"
     alice.save()
-    theirs = master(charlies)
+    theirs = use_account_key(charlies)
     registered, unregistered = (theirs.post("/account/guests", {"email": e}) for e in (alice.email, "who@example.org"))
     for row in (registered, unregistered):
         assert row.pop("email") == row.pop("userName")
@@ -121,14 +121,14 @@ def test_a_guests_answers_say_nothing_of_the_person_before_they_accept(alice, ch
         theirs.get(f"/account/guests/{guest.pk}")
     )
     responses += send(bearer(guest.authkey), "get", "me").content.decode()
-    responses += logged_in(charlies.memberships.get(role="owner").user).get("/links/guests").content.decode()
+    responses += log_in(charlies.memberships.get(role="owner").user).get("/links/guests").content.decode()
     assert "Adams" not in responses
 
 
 # -- roles --------------------------------------------------------------------------------------------------------
 
 
-def test_an_account_key_makes_no_owner_and_changes_none(account, alice, bob) -> None:
+def test_an_account_key_can_neither_create_nor_change_an_owner(account, alice, bob) -> None:
     client, guest, owner = bearer(account.authkey), bob.memberships.get(), alice.memberships.get()
     assert send(client, "get", "me").json()["role"] == "admin"
     for answer in (
@@ -143,23 +143,23 @@ def test_an_account_key_makes_no_owner_and_changes_none(account, alice, bob) -> 
 
 @pytest.mark.parametrize("role", ["admin", "editor", "viewer"])
 def test_only_owners_see_and_replace_the_account_key(account, alice, site, role: str) -> None:
-    client = logged_in(member(account, "erin", role))
+    client = log_in(member(account, "erin", role))
     for page in ("/account", "/links/toolbox", "/account/team", f"/sites/{site.pk}/settings/api-keys", "/links/guests"):
         assert account.authkey not in client.get(page).content.decode(), page
     for answer in (client.get("/account/key"), client.post("/account/key")):
         assert answer.status_code == 404 and account.authkey not in answer.content.decode()
     assert Account.objects.get().key_generation == 1
-    assert account.authkey in logged_in(alice).get("/account/key").content.decode()
+    assert account.authkey in log_in(alice).get("/account/key").content.decode()
 
 
 # -- a guest of links ---------------------------------------------------------------------------------------------
 
 
-def test_a_guest_of_all_links_sees_no_site(account, alice, bob, site, link) -> None:
+def test_a_guest_of_all_links_cannot_see_any_site(account, alice, bob, site, link) -> None:
     guest = bob.memberships.get()
     guest.grants.all().delete()
-    master(account).post(f"/account/guests/{guest.pk}", {"extendedGrants": {"allowAllGrants": True}})
-    client = logged_in(bob)
+    use_account_key(account).post(f"/account/guests/{guest.pk}", {"extendedGrants": {"allowAllGrants": True}})
+    client = log_in(bob)
     assert client.get(f"/links/{link}/edit").status_code == 200
     for page in ("", "settings/api-keys", "alerts", "alerts/channels/new", "settings/personal-data", "uptime/new"):
         assert client.get(f"/sites/{site.pk}/{page}").status_code == 404, page
@@ -185,8 +185,8 @@ def reads(key: str, site: Site) -> bool:
     return "error" not in answer.content.decode()
 
 
-def test_keys_and_shares_of_a_guest_end_with_their_removal(alice, writer, site, store) -> None:
-    guest, client = writer.memberships.get(), logged_in(writer)
+def test_api_keys_and_shared_links_of_a_guest_end_when_the_guest_is_removed(alice, writer, site, store) -> None:
+    guest, client = writer.memberships.get(), log_in(writer)
     fields = {"name": "mine", "trusted": "on", "can_track": "on", "can_read": "on"}
     page = client.post(f"/sites/{site.pk}/settings/api-keys", fields).content.decode()
     mine = re.search(r"ck_\w+", page)[0]
@@ -196,15 +196,15 @@ def test_keys_and_shares_of_a_guest_end_with_their_removal(alice, writer, site, 
     site_cache.refresh()
     assert site_cache.find_key(mine) and site_cache.find_key(by_key)
     assert Client().get(share).status_code == 200
-    logged_in(alice).post(f"/account/team/{guest.pk}/remove")
-    site_cache.catch_up()
+    log_in(alice).post(f"/account/team/{guest.pk}/remove")
+    site_cache.load_changes()
     assert site_cache.find_key(mine) is None and site_cache.find_key(by_key) is None
     assert Client().get(share).status_code == 404
     assert bearer(guest.authkey).get("/api/v1/me").status_code == 401
 
 
-def test_the_site_keys_a_removed_guest_knew_are_named_and_replaced_by_a_press(alice, bob, site, store) -> None:
-    old, client = site.sitekey, logged_in(alice)
+def test_site_keys_known_to_a_removed_guest_are_listed_and_can_be_replaced(alice, bob, site, store) -> None:
+    old, client = site.sitekey, log_in(alice)
     client.post(f"/account/team/{bob.memberships.get().pk}/remove")
     page = client.get("/account/team").content.decode()
     assert "may know" in page and "Bob" in page and str(site) in page
@@ -212,6 +212,6 @@ def test_the_site_keys_a_removed_guest_knew_are_named_and_replaced_by_a_press(al
     assert (row["kind"], row["object_id"], row["person"]) == ("site", site.pk, "Bob (bob@example.com)")
     assert reads(old, site)
     client.post(f"/account/team/keys/{row['id']}/replace")
-    site_cache.catch_up()
+    site_cache.load_changes()
     assert not reads(old, site)
     assert send(client, "get", "exposed-keys").json()["results"] == []

@@ -1,4 +1,4 @@
-"""On a white-labelled host nothing carries our name: pages, headers, mails."""
+"""A white-labelled host shows the brand and nowhere our product's name: pages, headers, mails."""
 
 import pytest
 from django.core import mail
@@ -10,7 +10,7 @@ from accounts.branding import DEFAULT_BRAND, PRODUCT_NAME, find_brand_by_host, l
 from accounts.models import Account, Membership, Purpose, User
 from accounts.services import account_brand_set
 from accounts.services.invitations import create_setup_link
-from tests.support import prove_host
+from tests.support import verify_host
 
 HOST = "stats.agency.example"
 BRAND = {"host": HOST, "name": "Agency Numbers", "logo": "https://agency.example/logo.svg", "accent": "#0A7F5A"}
@@ -24,7 +24,7 @@ PAGES = [
 def branded(account: Account, alice: User) -> Account:
     cache.clear()
     account_brand_set(account=account, **BRAND)
-    prove_host(account, HOST, Purpose.BRAND)
+    verify_host(account, HOST, Purpose.BRAND)
     return account
 
 
@@ -33,12 +33,14 @@ def words_of(answer) -> str:
     return f"{head}\n{answer.cookies}\n{answer.content.decode()}".lower()
 
 
-def test_our_own_host_carries_our_name(client: Client, branded) -> None:
+def test_our_own_host_shows_our_product_name(client: Client, branded) -> None:
     assert PRODUCT_NAME in client.get("/login").content.decode()
 
 
 @pytest.mark.parametrize("inside", [False, True])
-def test_no_page_or_header_of_a_branded_host_carries_our_name(client: Client, branded, alice, site, inside) -> None:
+def test_no_page_or_header_of_a_branded_host_contains_our_product_name(
+    client: Client, branded, alice, site, inside
+) -> None:
     if inside:
         client.force_login(alice)
     slugs = ["general", "tracking-code", "api-keys", "privacy", "exclusions", "counting", "proxy", "team"]
@@ -50,7 +52,7 @@ def test_no_page_or_header_of_a_branded_host_carries_our_name(client: Client, br
             assert "Agency Numbers" in answer.content.decode(), page
 
 
-def test_its_mails_come_from_the_brand_and_lead_to_its_host(client: Client, branded, alice) -> None:
+def test_mails_of_a_brand_have_its_sender_and_its_host(client: Client, branded, alice) -> None:
     client.force_login(alice)
     client.post("/account/team", {"email": "zoe@example.org", "role": "viewer"})
     Client().post("/password/reset", {"email": alice.email}, headers={"host": HOST})
@@ -62,7 +64,7 @@ def test_its_mails_come_from_the_brand_and_lead_to_its_host(client: Client, bran
         assert letter.from_email == f"Agency Numbers <noreply@{HOST}>"
 
 
-def test_the_accent_comes_as_a_stylesheet_and_the_page_asks_for_it(client: Client, branded) -> None:
+def test_the_accent_color_is_a_stylesheet_that_pages_load(client: Client, branded) -> None:
     assert "/brand.css" in client.get("/login", headers={"host": HOST}).content.decode()
     sheet = client.get("/brand.css", headers={"host": HOST})
     assert sheet["Content-Type"] == "text/css"
@@ -76,7 +78,7 @@ def test_the_snippet_of_a_branded_account_names_its_host(client: Client, branded
     assert f"//{HOST}/js" in page
 
 
-def test_a_host_shows_the_brand_of_who_verified_it(branded, charlie) -> None:
+def test_a_host_shows_the_brand_of_the_account_that_verified_it(branded, charlie) -> None:
     other = Membership.objects.get(user=charlie).account
     account_brand_set(account=other, host=HOST, name="Not the agency")
     assert find_brand_by_host(HOST).name == "Agency Numbers" and load_brand(other) == DEFAULT_BRAND
@@ -87,20 +89,20 @@ def test_a_host_shows_the_brand_of_who_verified_it(branded, charlie) -> None:
     [("host", "not a host"), ("logo", "javascript:alert(1)"), ("logo", "http://plain.example/x.png"),
      ("accent", "red; } body { display: none"), ("colour", "#123456")],
 )  # fmt: skip
-def test_a_brand_that_could_do_harm_is_refused(account, field: str, value: str) -> None:
+def test_a_dangerous_brand_value_is_rejected(account, field: str, value: str) -> None:
     with pytest.raises(ValidationError):
         account_brand_set(account=account, **{field: value})
 
 
-def test_an_empty_host_switches_the_label_off(branded) -> None:
+def test_an_empty_host_disables_the_white_label(branded) -> None:
     account_brand_set(account=branded, host="")
     assert find_brand_by_host(HOST) == DEFAULT_BRAND
 
 
-def test_a_name_cannot_break_out_of_the_mail_header(branded) -> None:
+def test_a_brand_name_cannot_inject_mail_headers(branded) -> None:
     account_brand_set(account=branded, host=HOST, name='Evil" <x@y.z>')
     assert find_brand_by_host(HOST).sender == f"Evil xy.z <noreply@{HOST}>"
 
 
-def test_the_set_up_page_speaks_of_us_on_our_host_only(client: Client, db) -> None:
+def test_the_setup_page_shows_our_product_name_only_on_our_host(client: Client, db) -> None:
     assert PRODUCT_NAME in client.get(create_setup_link("")).content.decode()

@@ -1,4 +1,4 @@
-"""Whose request it is: addresses behind proxies, and what a limit per client counts as one client."""
+"""Addresses of clients behind proxies, and what counts as one client for a limit."""
 
 from __future__ import annotations
 
@@ -52,20 +52,20 @@ ADDRESSES = [
 
 
 @pytest.mark.parametrize(("peer", "forwarded", "address"), ADDRESSES)
-def test_pages_and_hits_know_the_same_address(peer: str, forwarded: str, address: str, settings: Any) -> None:
+def test_pages_and_hits_find_the_same_client_address(peer: str, forwarded: str, address: str, settings: Any) -> None:
     settings.TRUSTED_PROXIES = ("10.0.0.0/8",)
     request = RequestFactory().get("/", REMOTE_ADDR=peer, HTTP_X_FORWARDED_FOR=forwarded)
     assert get_client_address(request) == address
     assert find_client_address(peer, forwarded) == address
 
 
-def test_a_change_of_the_proxies_is_seen_at_once(settings: Any) -> None:
+def test_a_change_of_the_trusted_proxies_applies_at_once(settings: Any) -> None:
     for proxies, address in (((), "10.0.0.1"), (("10.0.0.1",), "203.0.113.9"), (("nonsense",), "10.0.0.1")):
         settings.TRUSTED_PROXIES = proxies
         assert find_client_address("10.0.0.1", "203.0.113.9") == address
 
 
-def test_a_sites_own_proxy_and_a_hop_with_its_secret_are_passed_over(settings: Any) -> None:
+def test_a_sites_own_proxy_and_a_proxy_with_its_secret_are_skipped(settings: Any) -> None:
     settings.TRUSTED_PROXIES = ("10.0.0.1",)
     told = "203.0.113.9, 192.0.2.5"
     assert find_client_address("10.0.0.1", told) == "192.0.2.5"
@@ -73,11 +73,11 @@ def test_a_sites_own_proxy_and_a_hop_with_its_secret_are_passed_over(settings: A
     assert find_client_address("10.0.0.1", told, None, 1) == "203.0.113.9"
 
 
-def test_a_limit_counts_the_client_behind_the_proxy(settings: Any) -> None:
+def test_a_limit_counts_the_client_behind_a_proxy(settings: Any) -> None:
     settings.TRUSTED_PROXIES = ("10.0.0.1",)
     request = RequestFactory().get("/", REMOTE_ADDR="10.0.0.1", HTTP_X_FORWARDED_FOR="2001:db8:1:2::9")
     assert get_client_key(request) == "2001:db8:1:2::/64"
 
 
-def test_long_text_is_no_address() -> None:
+def test_a_long_text_is_not_an_address() -> None:
     assert normalize_address("1" * 10_000) == "" and normalize_address("198.51.100.7:80") == "198.51.100.7"

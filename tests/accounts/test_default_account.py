@@ -1,4 +1,4 @@
-"""Which of a person's accounts opens."""
+"""Which account opens for a person who is a member of several."""
 
 import re
 from typing import Any
@@ -10,7 +10,7 @@ from accounts.models import Account, Membership, Role, User
 from sites.models import Site
 from sites.services import site_create
 from tests.conftest import member
-from tests.support import logged_in
+from tests.support import log_in
 
 pytestmark = pytest.mark.django_db
 
@@ -29,18 +29,18 @@ def two(alice: User, account: Account) -> Account:
     return other
 
 
-def test_ones_own_account_opens_before_others(alice: User, two: Account) -> None:
-    assert opens(logged_in(alice)) == "Alice &amp; Co"
+def test_an_owned_account_opens_before_other_accounts(alice: User, two: Account) -> None:
+    assert opens(log_in(alice)) == "Alice &amp; Co"
 
 
 def test_the_account_used_last_opens_after_the_next_log_in(alice: User, two: Account, site: Site, store: Any) -> None:
     theirs = site_create(account=two, domain="aaa.example")
-    client = logged_in(alice)
+    client = log_in(alice)
     client.post("/account/switch", {"account": two.pk})
-    assert opens(logged_in(alice)) == "AAA"
+    assert opens(log_in(alice)) == "AAA"
     client.get(f"/sites/{site.pk}/")
-    assert opens(logged_in(alice)) == "Alice &amp; Co"
+    assert opens(log_in(alice)) == "Alice &amp; Co"
     client.get(f"/sites/{theirs.pk}/")
-    assert opens(logged_in(alice)) == "AAA"
+    assert opens(log_in(alice)) == "AAA"
     two.memberships.get(user=alice).delete()
-    assert opens(logged_in(alice)) == "Alice &amp; Co"
+    assert opens(log_in(alice)) == "Alice &amp; Co"

@@ -1,4 +1,4 @@
-"""The operator's word on hosts: the command and provisioning; and a server that runs knows at its next look."""
+"""The command custom_domain and provisioning, and how a running server learns of an approval."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sites import site_cache
 from sites.models import Site
 from sites.services import site_create
 from tests.support import asgi
-from tests.support.links import learn, make
+from tests.support.links import create_link, refresh_caches
 
 pytestmark = pytest.mark.django_db
 HOST = "go.shop.test"
@@ -57,14 +57,14 @@ def test_it_lists_claims_by_host_account_and_purpose(account: Account, other: Ac
         (("revoke", HOST), "no verified claim"),
     ],
 )
-def test_what_is_not_clear_is_refused(account: Account, other: Account, words: tuple[str, ...], message: str) -> None:
+def test_an_ambiguous_claim_is_rejected(account: Account, other: Account, words: tuple[str, ...], message: str) -> None:
     for each in (account, other):
         host_claim(account=each, host=HOST, purpose=Purpose.LINKS)
     with pytest.raises(CommandError, match=message):
         run(*words)
 
 
-def test_an_approved_host_does_not_change_hands_by_a_second_approval(account: Account, other: Account) -> None:
+def test_a_second_approval_does_not_transfer_a_host(account: Account, other: Account) -> None:
     for each in (account, other):
         host_claim(account=each, host=HOST, purpose=Purpose.SITE)
     run("approve", HOST, "--account", str(account.pk))
@@ -76,7 +76,7 @@ def test_an_approved_host_does_not_change_hands_by_a_second_approval(account: Ac
     assert HostOwner.objects.get().account == other
 
 
-def test_the_operator_cannot_give_the_installations_own_host_away(account: Account, settings: Any) -> None:
+def test_the_operator_cannot_approve_the_installations_own_host(account: Account, settings: Any) -> None:
     settings.BASE_URL = "https://stats.saas.test"
     for purpose in (Purpose.LINKS, Purpose.BRAND):
         HostClaim.objects.create(account=account, host=f"{purpose}.stats.saas.test", purpose=purpose)
@@ -84,17 +84,19 @@ def test_the_operator_cannot_give_the_installations_own_host_away(account: Accou
             run("approve", f"{purpose}.stats.saas.test")
 
 
-def test_a_server_that_runs_learns_of_it_at_its_next_look(account: Account, alice: User, fresh_links: None) -> None:
+def test_a_running_server_loads_an_approval_at_its_next_refresh(
+    account: Account, alice: User, fresh_links: None
+) -> None:
     domain = domain_create(account=account, name=HOST)
     account_brand_set(account=account, host="stats.shop.test", name="Shop Numbers")
     site = site_create(account=account, domain="shop.test")
-    make(account, "offer", domain=domain)
-    learn()
+    create_link(account, "offer", domain=domain)
+    refresh_caches()
 
     def look() -> list[bool]:
-        site_cache.catch_up()
+        site_cache.load_changes()
         site_cache.refresh_brands()
-        link_cache.catch_up()
+        link_cache.load_changes()
         return [
             asgi.browser_request("/offer", host=HOST).status == 301,
             "Shop Numbers" in asgi.browser_request("/login", host="stats.shop.test").text,
@@ -120,11 +122,11 @@ def test_provisioning_verifies_the_domain_unless_another_account_has_it(charlies
     for domain in ("shop.test", "stats.saas.test", "plain.localhost", "127.0.0.1"):
         provision(domain)
         provision(domain)
-        site_cache.catch_up()
+        site_cache.load_changes()
         assert site_cache.find_site_by_host(domain).domain == domain
     provision("shop.test", name="Later")
-    site_cache.catch_up()
+    site_cache.load_changes()
     first = Site.objects.get(domain="shop.test", account__name="Shop")
     assert site_cache.find_site_by_host("shop.test").site_id == first.pk
     assert Site.objects.filter(domain="shop.test").count() == 2
-    assert HostClaim.objects.get(host="shop.test", account__name="Later").proved is None
+    assert HostClaim.objects.get(host="shop.test", account__name="Later").verified is None

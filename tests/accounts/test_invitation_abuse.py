@@ -1,4 +1,4 @@
-"""Invitations in the hands of somebody who wants to send advertisements, or to choose other people's passwords."""
+"""Invitations cannot be used to send advertisements or to choose other people's passwords."""
 
 import re
 from smtplib import SMTPDataError, SMTPNotSupportedError, SMTPSenderRefused
@@ -33,7 +33,7 @@ def invite(client: Client) -> Any:
     return client.post("/api/v1/members", body, content_type="application/json")
 
 
-def test_an_invitation_carries_nothing_a_spammer_would_want(inside: Client, account: Account, alice: User) -> None:
+def test_an_invitation_mail_contains_no_text_of_the_inviter(inside: Client, account: Account, alice: User) -> None:
     Account.objects.filter(pk=account.pk).update(name=f"{SPAM} www.spam.example\r\nBcc: x@spam.example")
     User.objects.filter(pk=alice.pk).update(name=SPAM)
     assert invite(inside).json()["mailed"]
@@ -53,7 +53,7 @@ def test_an_invitation_names_account_inviter_and_role(inside: Client, account: A
 
 
 @pytest.mark.parametrize("why", REFUSALS)
-def test_a_mail_that_the_server_refuses_gives_the_inviter_no_link(
+def test_the_inviter_gets_no_link_if_the_mail_server_refuses_the_address(
     inside: Client, settings: Any, monkeypatch: pytest.MonkeyPatch, why: Exception
 ) -> None:
     """The inviter chose what it refuses, and would choose the stranger's password behind the link."""

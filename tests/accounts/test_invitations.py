@@ -1,4 +1,4 @@
-"""One way into an account: a mailed link, opened by the person. What stands before, and what comes after."""
+"""Invitations: people become members by opening a mailed link, and have no access before."""
 
 import re
 from datetime import timedelta
@@ -22,9 +22,9 @@ from links.services.groups import group_create
 from sites.models import Site
 from sites.services import site_create
 from tests.conftest import PASSWORD
-from tests.support import logged_in
-from tests.support.clickmeter_client import Program, master
-from tests.support.clickmeter_client import guest as program_of
+from tests.support import log_in
+from tests.support.clickmeter_client import Program, use_account_key
+from tests.support.clickmeter_client import use_own_key as program_of
 from tests.support.members import may_in_account
 
 pytestmark = pytest.mark.django_db
@@ -72,7 +72,7 @@ def by_guests_page(client: Client, account: Account, site: Site) -> None:
 
 
 def by_clickmeter(client: Client, account: Account, site: Site) -> None:
-    master(account).post("/account/guests", {"email": ZOE, "name": "Z", "password": "chosen by somebody else"})
+    use_account_key(account).post("/account/guests", {"email": ZOE, "name": "Z", "password": "chosen by somebody else"})
     grant_set(membership=account.memberships.pending().get(), kind="site", object_id=site.pk, right="read")
 
 
@@ -81,7 +81,7 @@ WAYS = [by_team, by_site, by_api, by_guests_page, by_clickmeter]
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("known", [False, True], ids=["stranger", "known person"])
-def test_whoever_is_invited_sees_something_once_they_opened_the_link(
+def test_an_invited_person_has_access_after_opening_the_link(
     way: Any, known: bool, inside: Client, account: Account, site: Site, on_commit: Any
 ) -> None:
     if known:
@@ -107,7 +107,7 @@ def test_whoever_is_invited_sees_something_once_they_opened_the_link(
     assert Client().post(link, NEW).status_code == 404, "it works once"
 
 
-def test_the_link_is_stored_as_a_hash_and_stands_on_no_page(inside: Client, account, site) -> None:
+def test_the_invitation_link_is_stored_as_a_hash_and_shown_on_no_page(inside: Client, account, site) -> None:
     by_team(inside, account, site)
     token = mailed().rpartition("/")[2]
     row = Invitation.objects.get()
@@ -121,7 +121,7 @@ def test_the_link_is_stored_as_a_hash_and_stands_on_no_page(inside: Client, acco
 
 
 @pytest.mark.parametrize("way", [by_team, by_site, by_guests_page])
-def test_where_mail_is_only_written_down_the_inviter_is_shown_the_link_once(
+def test_the_inviter_sees_the_link_once_where_mail_is_written_to_files(
     way: Any, inside: Client, account, site, settings, tmp_path, monkeypatch
 ) -> None:
     settings.EMAIL_BACKEND, settings.EMAIL_FILE_PATH = FILES, str(tmp_path)
@@ -155,7 +155,7 @@ def invited_by_api(client: Client) -> dict[str, Any]:
     return client.post("/api/v1/members", body, content_type="application/json").json()
 
 
-def test_the_api_gives_the_link_only_if_no_mail_could_be_sent(inside: Client, settings, tmp_path) -> None:
+def test_the_api_returns_the_link_only_if_no_mail_could_be_sent(inside: Client, settings, tmp_path) -> None:
     expected = {"email": ZOE, "role": "viewer"}
     assert invited_by_api(inside) == {**expected, "link": "", "mailed": True}
     settings.EMAIL_BACKEND = f"{__name__}.NoServer"
@@ -171,7 +171,7 @@ def test_the_api_gives_the_link_only_if_no_mail_could_be_sent(inside: Client, se
 # -- waiting ------------------------------------------------------------------------------------------------------
 
 
-def test_an_invitation_is_sent_again_with_a_new_link_and_taken_back(inside: Client, account, site) -> None:
+def test_an_invitation_can_be_resent_with_a_new_link_and_revoked(inside: Client, account, site) -> None:
     by_team(inside, account, site)
     first = mailed()
     Invitation.objects.update(created=timezone.now() - timedelta(days=20))
@@ -184,9 +184,9 @@ def test_an_invitation_is_sent_again_with_a_new_link_and_taken_back(inside: Clie
     assert ZOE not in inside.get("/account/team").content.decode()
 
 
-def test_a_guest_who_did_not_accept_is_invited_again_or_forgotten(inside: Client, account, on_commit) -> None:
+def test_a_pending_guest_can_be_invited_again_or_removed(inside: Client, account, on_commit) -> None:
     with on_commit():
-        guest = master(account).post("/account/guests", {"email": ZOE, "name": "Zoe's blog"})
+        guest = use_account_key(account).post("/account/guests", {"email": ZOE, "name": "Zoe's blog"})
     first = mailed()
     page = inside.get("/account/team").content.decode()
     assert page.count(ZOE) == 1, "among those invited, not among the members"
@@ -201,15 +201,15 @@ def test_a_guest_who_did_not_accept_is_invited_again_or_forgotten(inside: Client
     assert not User.objects.filter(email=ZOE).exists(), "nobody is kept who was only invited"
 
 
-def test_only_so_many_people_are_invited_in_a_day_however(inside: Client, account, site) -> None:
+def test_invitations_per_day_are_limited_over_all_pages_and_apis(inside: Client, account, site) -> None:
     account.limits = {"invitations_per_day": 4}
     account.save()
     inside.post("/account/team", {"email": "one@example.org", "role": "viewer"})
     inside.post(f"/account/invitations/{Invitation.objects.get().pk}/revoke")
     inside.post(f"/sites/{site.pk}/settings/team", {"email": "two@example.org", "right": "read"})
     inside.post(f"/account/invitations/{Invitation.objects.open().get().pk}/renew")
-    guest = master(account).post("/account/guests", {"email": "three@example.org"})
-    master(account).delete(f"/account/guests/{guest['id']}")
+    guest = use_account_key(account).post("/account/guests", {"email": "three@example.org"})
+    use_account_key(account).delete(f"/account/guests/{guest['id']}")
     assert len(mail.outbox) == 3  # the fourth waits for its transaction
     refused = inside.post("/account/team", {"email": "four@example.org", "role": "viewer"})
     assert "4 invitations in 24 hours" in refused.content.decode()
@@ -217,21 +217,21 @@ def test_only_so_many_people_are_invited_in_a_day_however(inside: Client, accoun
     inside.post(f"/account/invitations/{Invitation.objects.open().get().pk}/renew")
     body = {"email": "four@example.org", "role": "viewer"}
     assert inside.post("/api/v1/members", body, content_type="application/json").status_code == 400
-    assert master(account).call("POST", "/account/guests", {"email": "four@example.org"}).status_code == 400
+    assert use_account_key(account).call("POST", "/account/guests", {"email": "four@example.org"}).status_code == 400
     assert len(mail.outbox) == 3 and not User.objects.filter(email="four@example.org").exists()
     Invitation.objects.update(created=timezone.now() - timedelta(hours=25))
     inside.post("/account/team", {"email": "four@example.org", "role": "viewer"})
     assert len(mail.outbox) == 4
 
 
-def test_an_account_has_so_many_guests_and_those_invited_count(inside: Client, account, site, store) -> None:
+def test_pending_guests_count_towards_the_limit_of_guests(inside: Client, account, site, store) -> None:
     account.limits = {"guests": 2}
     account.save()
     inside.post("/links/guests", {"email": "one@example.org"})
     by_site(inside, account, site)
     assert "2 guests" in inside.post("/account/team", {"email": "x@example.org", "role": "guest"}).content.decode()
-    assert master(account).call("POST", "/account/guests", {"email": "x@example.org"}).status_code == 400
-    assert master(account).get("/account/plan")["maximumGuests"] == 2
+    assert use_account_key(account).call("POST", "/account/guests", {"email": "x@example.org"}).status_code == 400
+    assert use_account_key(account).get("/account/plan")["maximumGuests"] == 2
 
 
 # -- the guest's key ----------------------------------------------------------------------------------------------
@@ -239,22 +239,22 @@ def test_an_account_has_so_many_guests_and_those_invited_count(inside: Client, a
 
 def test_a_guests_own_key_reads_the_accounts_links_before_they_accept(account, alice, site) -> None:
     group = group_create(account=account, name="Partners")
-    guest = master(account).post("/account/guests", {"email": "bob@example.org", "name": "Bob's blog"})
+    guest = use_account_key(account).post("/account/guests", {"email": "bob@example.org", "name": "Bob's blog"})
     body = {"action": "add", "id": group.pk, "verb": "r"}
-    master(account).post(f"/account/guests/{guest['id']}/group/permissions/patch", body)
+    use_account_key(account).post(f"/account/guests/{guest['id']}/group/permissions/patch", body)
     theirs = program_of(Membership.objects.get(pk=guest["id"]))
     assert theirs.get(f"/groups/{group.pk}")["name"] == "Partners"
     assert theirs.get("/account")["firstName"] == "Bob's blog"
-    master(account).delete(f"/account/guests/{guest['id']}")
+    use_account_key(account).delete(f"/account/guests/{guest['id']}")
     assert theirs.call("GET", "/account").status_code == 401
 
 
 # -- accepting ----------------------------------------------------------------------------------------------------
 
 
-def test_a_pending_guest_who_is_made_viewer_accepts_both_at_once(inside: Client, account, site, on_commit) -> None:
+def test_a_pending_guest_made_viewer_accepts_both_with_one_link(inside: Client, account, site, on_commit) -> None:
     with on_commit():
-        guest = master(account).post("/account/guests", {"email": ZOE})
+        guest = use_account_key(account).post("/account/guests", {"email": ZOE})
     key = guest["apiKey"]
     inside.post("/account/team", {"email": ZOE, "role": "viewer"})
     Client().post(mailed(), NEW)
@@ -264,12 +264,12 @@ def test_a_pending_guest_who_is_made_viewer_accepts_both_at_once(inside: Client,
     assert Program(key).call("GET", "/account").status_code == 401, "editors saw the guest's key; a viewer's is theirs"
 
 
-def test_somebody_else_who_opens_the_link_is_warned_and_then_joins_as_themselves(
+def test_another_user_who_opens_the_link_is_warned_and_can_join_as_themselves(
     inside: Client, account, site, charlie, on_commit
 ) -> None:
     with on_commit():
         by_clickmeter(inside, account, site)
-    link, visitor = mailed(), logged_in(charlie)
+    link, visitor = mailed(), log_in(charlie)
     page = visitor.get(link).content.decode()
     assert ZOE in page and charlie.email in page
     visitor.post(link)
@@ -277,7 +277,7 @@ def test_somebody_else_who_opens_the_link_is_warned_and_then_joins_as_themselves
     assert not User.objects.filter(email=ZOE).exists()
 
 
-def test_a_member_who_opens_somebody_elses_link_loses_nothing_and_uses_nothing(inside: Client, account, site) -> None:
+def test_a_member_who_opens_another_persons_link_changes_nothing(inside: Client, account, site) -> None:
     inside.post("/account/team", {"email": ZOE, "role": "viewer"})
     link = mailed()
     refused = inside.post(link)
@@ -287,16 +287,16 @@ def test_a_member_who_opens_somebody_elses_link_loses_nothing_and_uses_nothing(i
     assert account.memberships.get(user__email=ZOE).role == Role.VIEWER
 
 
-def test_a_guest_invited_under_another_address_has_both_rights(inside: Client, account, site, bob) -> None:
+def test_a_guest_invited_by_a_second_address_keeps_both_grants(inside: Client, account, site, bob) -> None:
     more = site_create(account=account, domain="more.example")
     inside.post(f"/sites/{more.pk}/settings/team", {"email": "bob@work.example", "right": "read"})
-    logged_in(bob).post(mailed())
+    log_in(bob).post(mailed())
     for row in (site, more):
         assert may_on_object(bob, account, "site", row.pk, "view")
     assert bob.memberships.count() == 1
 
 
-def test_a_guest_gets_one_site_more_without_a_mail(inside: Client, account, site, bob) -> None:
+def test_sharing_another_site_with_a_guest_sends_no_mail(inside: Client, account, site, bob) -> None:
     more = site_create(account=account, domain="more.example")
     answer = inside.post(f"/sites/{more.pk}/settings/team", {"email": bob.email, "right": "write"}, follow=True)
     assert "may open more.example now" in answer.content.decode()
@@ -304,7 +304,7 @@ def test_a_guest_gets_one_site_more_without_a_mail(inside: Client, account, site
     assert mail.outbox == []
 
 
-def test_sites_shared_before_the_guest_accepts_are_all_there(inside: Client, account, site) -> None:
+def test_all_sites_shared_before_a_guest_accepts_are_granted(inside: Client, account, site) -> None:
     more, gone = (site_create(account=account, domain=name) for name in ("more.example", "gone.example"))
     for row in (site, gone, more):
         inside.post(f"/sites/{row.pk}/settings/team", {"email": ZOE, "right": "read"})
@@ -317,14 +317,14 @@ def test_sites_shared_before_the_guest_accepts_are_all_there(inside: Client, acc
     assert set(zoe.grants.values_list("object_id", "right")) == {(site.pk, "write"), (more.pk, "read")}
 
 
-def test_a_site_is_not_shared_with_somebody_who_is_invited_to_all(inside: Client, account, site) -> None:
+def test_a_site_cannot_be_shared_with_somebody_invited_to_the_whole_account(inside: Client, account, site) -> None:
     inside.post("/account/team", {"email": ZOE, "role": "viewer"})
     answer = inside.post(f"/sites/{site.pk}/settings/team", {"email": ZOE, "right": "read"})
     assert "invited to the whole account already" in answer.content.decode()
     assert Invitation.objects.open().get().role == "viewer"
 
 
-def test_a_password_is_set_by_a_link_only_for_somebody_who_never_came(inside: Client, account) -> None:
+def test_an_invitation_sets_a_password_only_for_a_placeholder_user(inside: Client, account) -> None:
     """A person whose log-in was locked, or who logs in another way, has accounts that an inviter must not open."""
     zoe = User.objects.create_user(ZOE, None, name="Zoe")
     Membership.objects.create(user=zoe, account=Account.objects.create(name="Hers"), role=Role.OWNER)
@@ -335,14 +335,14 @@ def test_a_password_is_set_by_a_link_only_for_somebody_who_never_came(inside: Cl
     assert not zoe.has_usable_password()
 
 
-def test_a_disabled_person_does_not_come_back_by_an_invitation(inside: Client, account) -> None:
+def test_an_invitation_does_not_reactivate_a_disabled_user(inside: Client, account) -> None:
     User.objects.create_user(ZOE, None, is_active=False)
     inside.post("/account/team", {"email": ZOE, "role": "viewer"})
     assert Client().post(mailed(), NEW)["Location"].startswith("/login?next=")
 
 
-def test_somebody_who_was_only_invited_may_choose_a_password_by_mail_and_still_sees_nothing(account, alice) -> None:
-    master(account).post("/account/guests", {"email": ZOE, "extendedGrants": {"allowAllGrants": True}})
+def test_an_invited_person_who_resets_a_password_has_no_access_before_accepting(account, alice) -> None:
+    use_account_key(account).post("/account/guests", {"email": ZOE, "extendedGrants": {"allowAllGrants": True}})
     visitor = Client()
     visitor.post("/password/reset", {"email": ZOE})
     path = re.search(r"/password/reset/\S+", str(mail.outbox[-1].body))[0]
@@ -352,9 +352,9 @@ def test_somebody_who_was_only_invited_may_choose_a_password_by_mail_and_still_s
     assert account.name not in visitor.get("/me").content.decode()
 
 
-def test_an_address_that_was_only_invited_can_be_made_a_user_by_the_operator(account, alice) -> None:
+def test_an_operator_can_create_a_user_for_an_invited_address(account, alice) -> None:
     for email in (ZOE, "yan@example.org"):
-        master(account).post("/account/guests", {"email": email})
+        use_account_key(account).post("/account/guests", {"email": email})
     call_command("createuser", ZOE, password=NEW["password"], stdout=StringIO())
     call_command(
         "provision", email="yan@example.org", password=NEW["password"], account="Yan's", domain="yan.example",
@@ -367,7 +367,7 @@ def test_an_address_that_was_only_invited_can_be_made_a_user_by_the_operator(acc
         assert account.name not in client.get("/account").content.decode()
 
 
-def test_another_person_s_browser_logs_out_and_comes_back_to_the_invitation(inside: Client, bob, account) -> None:
+def test_logging_out_to_join_returns_to_the_invitation(inside: Client, bob, account) -> None:
     inside.post("/account/team", {"email": ZOE, "role": "viewer"})
     link, browser = mailed(), Client()
     browser.force_login(bob)

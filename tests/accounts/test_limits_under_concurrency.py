@@ -1,4 +1,4 @@
-"""Many requests at the same moment get no account past its limits, nor a mail to somebody who did not agree."""
+"""Concurrent requests do not exceed an account's limits, and send no mail to unconfirmed addresses."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def limit(account: Account, name: str) -> None:
         ("shares_per_site", "sharing:settings", {"name": "Client"}, Share),
     ],
 )
-async def test_of_twelve_at_once_only_the_limit_is_made(
+async def test_twelve_concurrent_requests_create_only_as_many_objects_as_allowed(
     name: str, address: str, form: dict[str, str], model: Any, site: Site, account: Account, alice: User,
     transactional_db: None,
 ) -> None:  # fmt: skip
@@ -56,7 +56,7 @@ async def test_of_twelve_at_once_only_the_limit_is_made(
     assert await database(model.objects.count) == 2
 
 
-async def test_of_twelve_link_domains_at_once_only_the_limit_is_made(
+async def test_twelve_concurrent_requests_create_only_as_many_link_domains_as_allowed(
     site: Site, account: Account, alice: User, transactional_db: None
 ) -> None:
     await database(limit, account, "domains")
@@ -75,7 +75,7 @@ def channel(account: Account, alice: User) -> Channel:
     return channel_save(channel=Channel(account=account, kind="email", name="ops", target=OWN))
 
 
-def test_of_two_who_change_a_channels_address_neither_carries_the_consent_along(channel: Channel) -> None:
+def test_concurrent_changes_of_a_channels_address_never_keep_its_confirmation(channel: Channel) -> None:
     assert channel.confirmed is not None
     for row in [Channel.objects.get(pk=channel.pk) for _ in range(2)]:
         row.target = STRANGER
@@ -83,7 +83,7 @@ def test_of_two_who_change_a_channels_address_neither_carries_the_consent_along(
     assert Channel.objects.get().confirmed is None
 
 
-def test_consent_that_comes_while_the_address_is_changed_is_for_the_old_one(channel: Channel) -> None:
+def test_a_confirmation_during_a_change_of_address_is_for_the_old_address(channel: Channel) -> None:
     Channel.objects.update(confirmed=None)
     agreed = find_channel_by_token(create_token(channel, CONFIRM_SALT), CONFIRM_SALT)
     assert agreed is not None
@@ -96,7 +96,7 @@ def test_consent_that_comes_while_the_address_is_changed_is_for_the_old_one(chan
 # -- counters that nobody can push out ----------------------------------------------------------------------------
 
 
-def test_a_full_cache_forgets_no_test_message_and_no_request_to_confirm(
+def test_a_full_cache_does_not_reset_the_limits_of_test_messages_and_confirmations(
     client: Client, site: Site, account: Account, alice: User, channel: Channel
 ) -> None:
     client.force_login(alice)

@@ -1,4 +1,4 @@
-"""Coming in: by e-mail and password, slowly for guessers; out again; a new password by mail."""
+"""Logging in and out, with limits on guessing, and resetting a password by mail."""
 
 import re
 
@@ -26,14 +26,14 @@ def is_in(client: Client) -> bool:
     return client.get("/me").status_code == 200
 
 
-def test_a_user_logs_in_by_email_in_any_case_and_out_again(client: Client, dora: User) -> None:
+def test_a_user_logs_in_by_email_regardless_of_case_and_logs_out(client: Client, dora: User) -> None:
     assert log_in(client, "Dora@Example.org").status_code == 302
     assert is_in(client)
     assert client.post("/logout").status_code == 302
     assert not is_in(client)
 
 
-def test_passwords_are_kept_as_argon2(db: None, settings) -> None:
+def test_passwords_are_stored_with_argon2(db: None, settings) -> None:
     settings.PASSWORD_HASHERS = configured.PASSWORD_HASHERS  # the tests' own hasher is a fast one
     assert User.objects.create_user("a@example.org", PASSWORD).password.startswith("argon2$argon2id$")
 
@@ -53,7 +53,7 @@ def test_a_disabled_user_cannot_log_in(client: Client, dora: User) -> None:
     assert not is_in(client)
 
 
-def test_after_five_wrong_guesses_from_one_address_even_the_right_password_waits(client: Client, dora: User) -> None:
+def test_after_five_wrong_passwords_the_right_one_has_to_wait_too(client: Client, dora: User) -> None:
     for _ in range(5):
         assert log_in(client, password="guess").status_code == 200
     refused = log_in(client)
@@ -62,7 +62,7 @@ def test_after_five_wrong_guesses_from_one_address_even_the_right_password_waits
     assert not is_in(client)
 
 
-def test_the_person_can_still_log_in_from_another_address_meanwhile(client: Client, dora: User) -> None:
+def test_a_person_under_attack_can_log_in_from_another_address(client: Client, dora: User) -> None:
     for _ in range(6):
         log_in(client, password="guess", REMOTE_ADDR="198.51.100.7")
     assert log_in(client, REMOTE_ADDR="203.0.113.9").status_code == 302
@@ -77,13 +77,13 @@ def test_one_address_cannot_try_many_people(client: Client, dora: User) -> None:
     assert log_in(client, REMOTE_ADDR="203.0.113.9").status_code == 302
 
 
-def test_a_forwarded_address_of_an_untrusted_peer_does_not_escape_the_limit(client: Client, dora: User) -> None:
+def test_an_untrusted_forwarded_address_does_not_bypass_the_limit(client: Client, dora: User) -> None:
     for number in range(5):
         log_in(client, password="guess", HTTP_X_FORWARDED_FOR=f"203.0.113.{number}")
     assert log_in(client, HTTP_X_FORWARDED_FOR="203.0.113.99").status_code == 429
 
 
-def test_a_log_in_leads_to_the_wanted_page_but_never_to_another_host(client: Client, dora: User) -> None:
+def test_a_login_redirects_to_the_requested_page_but_never_to_another_host(client: Client, dora: User) -> None:
     fields = {"email": dora.email, "password": PASSWORD}
     assert client.post("/login", {**fields, "next": "/me"})["Location"] == "/me"
     client.post("/logout")
@@ -92,7 +92,7 @@ def test_a_log_in_leads_to_the_wanted_page_but_never_to_another_host(client: Cli
     assert client.post("/login", {**fields, "next": "//evil.example/"})["Location"] == "/"
 
 
-def test_a_log_in_without_the_form_token_is_refused(dora: User) -> None:
+def test_a_login_without_csrf_token_is_rejected(dora: User) -> None:
     strict = Client(enforce_csrf_checks=True)
     assert log_in(strict).status_code == 403
 
@@ -112,7 +112,7 @@ def opened(client: Client, path: str) -> str:
     return client.get(path)["Location"]
 
 
-def test_a_mailed_link_sets_a_new_password_once(client: Client, dora: User) -> None:
+def test_a_reset_link_sets_a_new_password_once(client: Client, dora: User) -> None:
     path = reset_path(client)
     form = opened(client, path)
     assert client.post(form, {"password": "quite another password"}).status_code == 302
@@ -123,7 +123,7 @@ def test_a_mailed_link_sets_a_new_password_once(client: Client, dora: User) -> N
     assert log_in(client, password="quite another password").status_code == 302
 
 
-def test_the_token_leaves_the_address_and_works_where_the_link_was_opened_only(client: Client, dora: User) -> None:
+def test_a_reset_token_is_removed_from_the_url_and_works_only_in_the_same_session(client: Client, dora: User) -> None:
     path = reset_path(client)
     form = opened(client, path)
     token = path.rpartition("/")[2]
@@ -135,7 +135,7 @@ def test_the_token_leaves_the_address_and_works_where_the_link_was_opened_only(c
     assert client.get(theirs).status_code == 404, "the token of one person opens nothing for another"
 
 
-def test_an_older_link_ends_with_the_password_it_was_for(client: Client, dora: User) -> None:
+def test_a_reset_link_ends_when_the_password_changes(client: Client, dora: User) -> None:
     first, second = reset_path(client), reset_path(client)
     elsewhere = Client()
     address = opened(elsewhere, first)
@@ -145,14 +145,14 @@ def test_an_older_link_ends_with_the_password_it_was_for(client: Client, dora: U
     assert log_in(Client(), password="quite another password").status_code == 302
 
 
-def test_the_mailed_link_points_to_the_installation_whatever_host_the_request_claimed(client, dora, settings) -> None:
+def test_a_reset_link_points_to_the_installation_whatever_the_host_header_says(client, dora, settings) -> None:
     settings.BASE_URL = "https://stats.example.net"
     reset_path(client)
     assert "https://stats.example.net/password/reset/" in mail.outbox[-1].body
     assert "evil.example" not in str(mail.outbox[-1].message())
 
 
-def test_asking_for_an_unknown_address_says_the_same_and_mails_nothing(client: Client, dora: User) -> None:
+def test_a_reset_for_an_unknown_address_gets_the_same_answer_and_no_mail(client: Client, dora: User) -> None:
     known = client.post("/password/reset", {"email": dora.email})
     unknown = client.post("/password/reset", {"email": "who@example.org"})
     assert known.status_code == unknown.status_code == 200
@@ -160,7 +160,7 @@ def test_asking_for_an_unknown_address_says_the_same_and_mails_nothing(client: C
     assert len(mail.outbox) == 1
 
 
-def test_nobody_is_flooded_with_reset_mails_or_kept_from_the_ones_that_were_sent(client: Client, dora: User) -> None:
+def test_reset_mails_are_limited_and_all_sent_links_keep_working(client: Client, dora: User) -> None:
     answers = [client.post("/password/reset", {"email": dora.email}) for _ in range(5)]
     assert [answer.status_code for answer in answers] == [200] * 5
     assert words(answers[-1], "") == words(answers[0], "")
@@ -170,20 +170,20 @@ def test_nobody_is_flooded_with_reset_mails_or_kept_from_the_ones_that_were_sent
     assert client.post(path, {"password": "quite another password"}).status_code == 302
 
 
-def test_a_weak_new_password_is_refused_with_the_reason(client: Client, dora: User) -> None:
+def test_a_weak_new_password_is_rejected_with_the_reason(client: Client, dora: User) -> None:
     answer = client.post(opened(client, reset_path(client)), {"password": "12345"})
     assert answer.status_code == 200
     assert "too short" in answer.content.decode()
 
 
 @pytest.mark.parametrize("path", ["/password/reset/x/y", "/password/reset/OTk5OTk5OTk5OTk5OTk5OTk5OTk5/t-t", "/join/x"])
-def test_a_link_that_leads_nowhere_says_so(client: Client, dora: User, path: str) -> None:
+def test_an_invalid_reset_link_says_so(client: Client, dora: User, path: str) -> None:
     answer = client.get(path)
     assert answer.status_code == 404
     assert "does not work" in answer.content.decode()
 
 
-def test_changing_the_password_ends_the_sessions_elsewhere(client: Client, dora: User) -> None:
+def test_changing_the_password_ends_other_sessions(client: Client, dora: User) -> None:
     elsewhere = Client()
     log_in(client)
     log_in(elsewhere)
@@ -194,16 +194,14 @@ def test_changing_the_password_ends_the_sessions_elsewhere(client: Client, dora:
     assert not is_in(elsewhere)
 
 
-def test_a_form_of_an_earlier_session_is_refused_with_a_way_on(db: None) -> None:
+def test_a_form_of_an_earlier_session_is_rejected_with_a_hint(db: None) -> None:
     answer = Client(enforce_csrf_checks=True).post("/login", {"email": "a@example.org", "password": "x"})
     page = " ".join(answer.content.decode().split())
     assert answer.status_code == 403 and "reload the page and send it again" in page and "CSRF" not in page
 
 
 @pytest.mark.parametrize("wanted", ["99", "logout", "reset-confirm", "accounts.views", "/links?q=1", "me#x"])
-def test_where_somebody_wanted_to_go_is_an_address_and_no_name_of_a_page(
-    client: Client, dora: User, wanted: str
-) -> None:
+def test_the_next_parameter_is_a_path_and_not_a_url_name(client: Client, dora: User, wanted: str) -> None:
     inside = log_in(client)
     assert inside.status_code == 302
     for answer in (client.get("/login", {"next": wanted}), client.post("/account/own-key", {"next": wanted})):

@@ -1,4 +1,4 @@
-"""Guessing passwords: what one guesser can try, how much of the machine it takes, and whom it keeps out."""
+"""Limits on guessing passwords: attempts, memory and processor time, and no lock-out of the right person."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from reports.sharing.views import SHARE_LINK
 from sites.models import Site
 from tests.support import asgi
 from tests.support import links as links_support
-from tests.support.clickmeter_client import master
+from tests.support.clickmeter_client import use_account_key
 
 PASSWORD = "a long enough password"
 EMAIL = "dora@example.org"
@@ -107,28 +107,28 @@ def post_log_in(client: Client, password: str = "guess", address: str = "198.51.
 # How much of the machine
 
 
-async def test_of_forty_wrong_passwords_at_once_only_the_limit_is_tried(argon2: Watched, dora: User) -> None:
+async def test_of_forty_concurrent_wrong_passwords_only_the_limit_is_checked(argon2: Watched, dora: User) -> None:
     answers = await asyncio.gather(*(log_in() for _ in range(40)))
     assert Counter(answer.status for answer in answers) == {200: 5, 429: 35}
     assert argon2.total == 5
 
 
-async def test_many_log_ins_at_once_hash_a_few_at_a_time(argon2: Watched, dora: User) -> None:
+async def test_concurrent_logins_hash_only_a_few_passwords_at_a_time(argon2: Watched, dora: User) -> None:
     answers = await asyncio.gather(*(log_in(f"nobody{number}@example.org") for number in range(20)))
     assert {answer.status for answer in answers} == {200}
     assert argon2.total == 20 and argon2.peak <= MAX_HASHES_AT_ONCE <= 4
 
 
-async def test_of_forty_guesses_at_a_protected_link_at_once_ten_are_tried(argon2: Watched, account, transactional_db):
-    await asyncio.to_thread(links_support.make, account, password="open sesame")
+async def test_of_forty_concurrent_guesses_at_a_link_ten_are_checked(argon2: Watched, account, transactional_db):
+    await asyncio.to_thread(links_support.create_link, account, password="open sesame")
     argon2.total = 0
     answers = await asyncio.gather(*(asgi.send("POST", "/l/offer", {"password": "no"}) for _ in range(40)))
-    links_support.forget()
+    links_support.reset_state()
     assert Counter(answer.status for answer in answers) == {403: 10, 429: 30}
     assert argon2.total == 10 and argon2.peak <= MAX_HASHES_AT_ONCE
 
 
-async def test_of_thirty_guesses_at_a_shared_overview_at_once_ten_are_tried(argon2, site: Site, transactional_db):
+async def test_of_thirty_concurrent_guesses_at_a_shared_link_ten_are_checked(argon2, site: Site, transactional_db):
     share = await asyncio.to_thread(share_create, site=site, name="Client", password=PASSWORD)
     argon2.total = 0
     path = f"/share/{share.token}/"
@@ -137,7 +137,7 @@ async def test_of_thirty_guesses_at_a_shared_overview_at_once_ten_are_tried(argo
     assert argon2.total == 10 and argon2.peak <= MAX_HASHES_AT_ONCE
 
 
-def test_whoever_is_too_many_is_told_to_come_back_and_loses_no_attempt(dora: User, everything_busy: None) -> None:
+def test_a_client_rejected_by_a_full_queue_loses_no_attempt(dora: User, everything_busy: None) -> None:
     client = Client()
     for _ in range(rate_limits.LOGIN_PAIR.maximum + 1):
         answer = post_log_in(client, PASSWORD)
@@ -146,7 +146,7 @@ def test_whoever_is_too_many_is_told_to_come_back_and_loses_no_attempt(dora: Use
     assert client.get("/login").status_code == 200, "other pages are answered meanwhile"
 
 
-def test_every_door_that_checks_a_password_says_when_it_is_busy(argon2, account, alice, site: Site, request) -> None:
+def test_every_endpoint_with_a_password_answers_503_when_busy(argon2, account, alice, site: Site, request) -> None:
     inside = Client()
     inside.force_login(alice)
     request.getfixturevalue("everything_busy")
@@ -157,18 +157,18 @@ def test_every_door_that_checks_a_password_says_when_it_is_busy(argon2, account,
     ]
     assert [(answer.status_code, answer["Retry-After"]) for answer in answers] == [(503, "5")] * 3
     link = {"name": "a", "typeTL": {"url": "https://x.test", "password": "p"}}
-    user = master(account).call("POST", "/datapoints", link)
+    user = use_account_key(account).call("POST", "/datapoints", link)
     assert user.status_code == 503 and user.json()["errorCode"] == "0503"
 
 
-def test_a_queue_for_hashing_is_bounded(monkeypatch: pytest.MonkeyPatch, everything_busy: None) -> None:
+def test_the_queue_for_password_hashing_is_bounded(monkeypatch: pytest.MonkeyPatch, everything_busy: None) -> None:
     monkeypatch.setattr(hashers, "MAX_WAITING", 0)
     monkeypatch.setattr(hashers, "MAX_WAIT_SECONDS", 3600)
     with pytest.raises(hashers.HashingBusy):
         hashing.run(print, "there was a free thread")
 
 
-def test_whoever_waits_for_hashing_holds_no_database_connection(dora: User, everything_busy: None) -> None:
+def test_waiting_for_password_hashing_holds_no_database_connection(dora: User, everything_busy: None) -> None:
     from django.db import connection
 
     assert User.objects.filter(email=EMAIL).exists() and connection.connection is not None
@@ -180,13 +180,13 @@ def test_whoever_waits_for_hashing_holds_no_database_connection(dora: User, ever
 # What is kept of a password
 
 
-def test_passwords_are_kept_as_owasp_has_it(argon2: Watched) -> None:
+def test_password_hashes_use_the_parameters_that_owasp_recommends(argon2: Watched) -> None:
     assert make_password(PASSWORD).startswith("argon2$argon2id$v=19$m=19456,t=2,p=1$")
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("old", ["Argon2PasswordHasher", "PBKDF2PasswordHasher"])
-def test_a_password_kept_before_still_opens_and_is_kept_anew(old: str, settings, client: Client) -> None:
+def test_a_password_with_old_hash_parameters_works_and_is_hashed_again(old: str, settings, client: Client) -> None:
     settings.PASSWORD_HASHERS = [f"django.contrib.auth.hashers.{old}"]
     dora = User.objects.create_user(EMAIL, PASSWORD)
     settings.PASSWORD_HASHERS = configured.PASSWORD_HASHERS
@@ -201,7 +201,7 @@ def test_a_password_kept_before_still_opens_and_is_kept_anew(old: str, settings,
 
 
 @pytest.mark.django_db
-def test_an_attempt_that_is_refused_counts_against_nobody() -> None:
+def test_a_rejected_attempt_is_not_counted() -> None:
     wide, narrow = rate_limits.RateLimit("one", 5, 60), rate_limits.RateLimit("two", 3, 60)
     assert [rate_limits.count_attempt((wide, "a"), (narrow, "a")) > 0 for _ in range(6)] == [False] * 3 + [True] * 3
     assert [rate_limits.count_attempt((wide, "a")) > 0 for _ in range(3)] == [False, False, True], (
@@ -212,7 +212,7 @@ def test_an_attempt_that_is_refused_counts_against_nobody() -> None:
     assert rate_limits.count_attempt((wide, "a"), (narrow, "a")) == 0
 
 
-def test_what_is_left_to_wait_is_told_in_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_remaining_wait_is_given_in_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     import time_machine
 
     limit = rate_limits.RateLimit("waits", 1, 900)
@@ -225,7 +225,7 @@ def test_what_is_left_to_wait_is_told_in_seconds(monkeypatch: pytest.MonkeyPatch
     assert rate_limits.format_wait(300) == "5 minutes" and rate_limits.format_wait(20) == "1 minute"
 
 
-def test_filling_the_cache_of_pages_does_not_forget_attempts() -> None:
+def test_filling_the_cache_does_not_reset_login_attempts() -> None:
     limit = rate_limits.RateLimit("kept", 1, 900)
     rate_limits.count_attempt((limit, "a"))
     for number in range(20_001):
@@ -243,7 +243,7 @@ def test_the_current_password_cannot_be_guessed_from_an_open_session(client: Cli
 
 
 @pytest.mark.django_db
-def test_a_one_time_link_is_not_tried_without_end(client: Client, account: Account) -> None:
+def test_attempts_at_a_one_time_link_are_limited(client: Client, account: Account) -> None:
     from accounts.models import Invitation
 
     invitation = Invitation.objects.create(account=account, email=EMAIL)
@@ -256,7 +256,7 @@ def test_a_one_time_link_is_not_tried_without_end(client: Client, account: Accou
 # Whom it keeps out
 
 
-def test_addresses_of_one_ipv6_network_are_one_guesser(db: None) -> None:
+def test_addresses_of_one_ipv6_network_count_as_one_client(db: None) -> None:
     User.objects.create_user(EMAIL, PASSWORD)
     answers = [post_log_in(Client(), address=neighbour(number)).status_code for number in range(8)]
     assert answers == [200] * 5 + [429] * 3
@@ -280,7 +280,7 @@ def besieged(db: None) -> User:
     return user
 
 
-def test_a_device_that_logged_in_before_is_let_in_whatever_strangers_try(client: Client, besieged: User) -> None:
+def test_a_recognized_device_can_log_in_during_an_attack(client: Client, besieged: User) -> None:
     rate_limits.clear_attempts((rate_limits.LOGIN_EMAIL, EMAIL))
     assert post_log_in(client, PASSWORD).status_code == 302
     cookie = client.cookies["known_device"]
@@ -293,7 +293,7 @@ def test_a_device_that_logged_in_before_is_let_in_whatever_strangers_try(client:
     assert post_log_in(client, PASSWORD, "203.0.113.6").status_code == 302, "the known one does not, from anywhere"
 
 
-def test_a_known_device_may_not_guess_without_end_and_is_known_for_its_own_people_only(client, besieged: User) -> None:
+def test_a_recognized_device_is_limited_too_and_only_for_its_own_users(client, besieged: User) -> None:
     rate_limits.clear_attempts((rate_limits.LOGIN_EMAIL, EMAIL))
     post_log_in(client, PASSWORD)
     client.post("/logout")
@@ -306,7 +306,7 @@ def test_a_known_device_may_not_guess_without_end_and_is_known_for_its_own_peopl
     assert client.post("/login", form, REMOTE_ADDR="203.0.113.9").status_code == 429
 
 
-def test_two_people_of_one_device_are_both_known(client: Client, besieged: User) -> None:
+def test_two_users_of_one_device_are_both_recognized(client: Client, besieged: User) -> None:
     rate_limits.clear_attempts((rate_limits.LOGIN_EMAIL, EMAIL))
     other = User.objects.create_user("eve@example.org", PASSWORD)
     for email in (EMAIL, other.email):
@@ -321,18 +321,18 @@ def test_two_people_of_one_device_are_both_known(client: Client, besieged: User)
 
 
 @pytest.mark.parametrize("forged", ["", "x", "WyJhIixbImIiXV0:1abcde:x"])
-def test_a_made_up_device_is_unknown(client: Client, besieged: User, forged: str) -> None:
+def test_a_forged_device_cookie_is_not_recognized(client: Client, besieged: User, forged: str) -> None:
     client.cookies["known_device"] = forged
     assert post_log_in(client, PASSWORD).status_code == 429
 
 
-def test_the_cookie_of_a_device_goes_over_https_only_where_there_is_https(client: Client, db: None) -> None:
+def test_the_device_cookie_is_secure_where_https_is_used(client: Client, db: None) -> None:
     User.objects.create_user(EMAIL, PASSWORD)
     client.post("/login", {"email": EMAIL, "password": PASSWORD}, secure=True)
     assert client.cookies["known_device"]["secure"]
 
 
-def test_a_besieged_person_gets_in_by_mail(client: Client, besieged: User) -> None:
+def test_a_person_under_attack_can_log_in_through_a_reset_mail(client: Client, besieged: User) -> None:
     for number in range(rate_limits.RESET_EMAIL.maximum + 3):  # strangers, who would like no mail to be left for her
         Client().post("/password/reset", {"email": EMAIL}, REMOTE_ADDR=f"203.0.113.{number}")
     answer = client.post("/password/reset", {"email": EMAIL})
@@ -348,7 +348,7 @@ def test_a_besieged_person_gets_in_by_mail(client: Client, besieged: User) -> No
     assert elsewhere.status_code == 302, "and what strangers tried is forgotten"
 
 
-def test_asking_for_mails_is_limited_by_network(client: Client, db: None) -> None:
+def test_requests_for_reset_mails_are_limited_by_network(client: Client, db: None) -> None:
     answers = [
         client.post("/password/reset", {"email": f"p{n}@example.org"}, REMOTE_ADDR=neighbour(n))
         for n in range(rate_limits.RESET_ADDRESS.maximum + 2)
@@ -357,7 +357,7 @@ def test_asking_for_mails_is_limited_by_network(client: Client, db: None) -> Non
     assert 0 < int(answers[-1]["Retry-After"]) <= rate_limits.RESET_ADDRESS.seconds
 
 
-def test_a_mail_that_could_not_be_sent_does_not_count(client: Client, besieged: User, settings: Any) -> None:
+def test_a_reset_mail_that_could_not_be_sent_is_not_counted(client: Client, besieged: User, settings: Any) -> None:
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
     for _ in range(rate_limits.RESET_EMAIL.maximum + 1):
@@ -367,7 +367,7 @@ def test_a_mail_that_could_not_be_sent_does_not_count(client: Client, besieged: 
     assert len(mail.outbox) == 1
 
 
-def test_a_program_that_logged_in_before_is_let_in_from_its_network(besieged: User, store: Any) -> None:
+def test_a_program_that_logged_in_before_is_recognized_by_its_network(besieged: User, store: Any) -> None:
     params = {"username": EMAIL, "password": PASSWORD, "output": "json"}
 
     def listed(address: str) -> Any:
@@ -383,7 +383,7 @@ def test_a_program_that_logged_in_before_is_let_in_from_its_network(besieged: Us
     assert listed("203.0.113.5").json() == [] and listed("203.0.113.6").status_code == 429
 
 
-def test_guesses_at_a_shared_overview_keep_nobody_else_out(site: Site) -> None:
+def test_guesses_at_a_shared_links_password_do_not_lock_out_others(site: Site) -> None:
     share = share_create(site=site, name="Client", password=PASSWORD)
     path, knows = f"/share/{share.token}/", Client()
     assert knows.post(path, {"password": PASSWORD}, REMOTE_ADDR="203.0.113.5").status_code == 302

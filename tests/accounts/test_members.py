@@ -1,4 +1,4 @@
-"""Who is in an account, what they may, and how they come in."""
+"""Members of an account: roles, permissions, invitations and removal."""
 
 import re
 from datetime import timedelta
@@ -42,13 +42,13 @@ def invite(client: Client, email: str = "zoe@example.org", role: str = "viewer",
     [("owner", "view edit manage"), ("admin", "view edit manage"), ("editor", "view edit"), ("viewer", "view"),
      ("guest", "")],
 )  # fmt: skip
-def test_a_role_says_what_one_may_do_everywhere(account, role: str, words: str) -> None:
+def test_a_role_decides_the_permissions_in_the_whole_account(account, role: str, words: str) -> None:
     user = User.objects.create_user("r@example.org")
     Membership.objects.create(user=user, account=account, role=role)
     assert {word for word in ("view", "edit", "manage") if may_in_account(user, account, word)} == set(words.split())
 
 
-def test_a_guest_may_do_with_a_thing_what_the_grant_says(account, bob, site) -> None:
+def test_a_grant_decides_what_a_guest_may_do_with_an_object(account, bob, site) -> None:
     guest = Membership.objects.get(user=bob, account=account)
     grant_set(membership=guest, kind="site", object_id=site.pk, right="read")
     assert may_on_object(bob, account, "site", site.pk, "view")
@@ -62,17 +62,17 @@ def test_a_guest_may_do_with_a_thing_what_the_grant_says(account, bob, site) -> 
     assert load_grants(guest, "site") == {}
 
 
-def test_a_misspelt_right_is_an_error_and_not_a_no(account, alice) -> None:
+def test_an_unknown_permission_raises_an_error(account, alice) -> None:
     with pytest.raises(ValueError, match="'wiew'"):
         may_in_account(alice, account, "wiew")
 
 
-def test_a_disabled_owner_may_nothing(account, alice) -> None:
+def test_a_disabled_owner_has_no_permissions(account, alice) -> None:
     alice.is_active = False
     assert not may_in_account(alice, account, "view")
 
 
-def test_an_authkey_stands_for_one_membership_even_if_its_user_has_more(account, charlie, bob) -> None:
+def test_an_authkey_acts_as_one_membership_even_if_its_user_has_others(account, charlie, bob) -> None:
     elsewhere = Membership.objects.get(user=charlie).account
     Membership.objects.create(user=charlie, account=account, role=Role.VIEWER)
     of_charlies = find_bearer(elsewhere.authkey.lower())
@@ -84,7 +84,7 @@ def test_an_authkey_stands_for_one_membership_even_if_its_user_has_more(account,
     assert find_bearer("00000000-0000-0000-0000-000000000000") is None
 
 
-def test_an_invited_stranger_chooses_a_password_and_is_in(inside: Client, account) -> None:
+def test_an_invited_new_user_chooses_a_password_and_joins(inside: Client, account) -> None:
     link = invite(inside, role="editor")
     stranger = Client()
     assert escape(account.name) in stranger.get(link).content.decode()
@@ -94,7 +94,7 @@ def test_an_invited_stranger_chooses_a_password_and_is_in(inside: Client, accoun
     assert Client().post(link, NEW).status_code == 404
 
 
-def test_an_invited_guest_gets_exactly_what_was_ticked(inside: Client, account, site) -> None:
+def test_an_invited_guest_gets_exactly_the_selected_grants(inside: Client, account, site) -> None:
     link = invite(inside, role="guest", **{f"grant-site-{site.pk}": "read"})
     Client().post(link, NEW)
     zoe = User.objects.get(email="zoe@example.org")
@@ -102,7 +102,7 @@ def test_an_invited_guest_gets_exactly_what_was_ticked(inside: Client, account, 
     assert not may_on_object(zoe, account, "site", site.pk, "edit")
 
 
-def test_a_known_user_logs_in_first_and_joins_by_one_press(inside: Client, account, charlie) -> None:
+def test_an_existing_user_logs_in_and_joins_with_one_click(inside: Client, account, charlie) -> None:
     link = invite(inside, email="charlie@example.com")
     visitor = Client()
     assert visitor.get(link)["Location"] == f"/login?next={link}"
@@ -111,13 +111,13 @@ def test_a_known_user_logs_in_first_and_joins_by_one_press(inside: Client, accou
     assert may_in_account(charlie, account, "view")
 
 
-def test_an_invitation_grows_old(inside: Client, alice) -> None:
+def test_an_invitation_expires(inside: Client, alice) -> None:
     link = invite(inside)
     Invitation.objects.update(created=timezone.now() - timedelta(days=INVITATION_DAYS, minutes=1))
     assert Client().post(link, NEW).status_code == 404
 
 
-def test_an_invitation_can_be_taken_back(inside: Client, alice) -> None:
+def test_an_invitation_can_be_revoked(inside: Client, alice) -> None:
     link = invite(inside)
     inside.post(f"/account/invitations/{Invitation.objects.get().pk}/revoke")
     assert Client().post(link, NEW).status_code == 404
@@ -134,14 +134,14 @@ def test_a_member_cannot_be_invited_again(hers, account, bob) -> None:
         invitation_create(account=account, email="BOB@example.com", role="viewer", by=hers)
 
 
-def test_nobody_gives_away_what_is_not_theirs(inside: Client, account, charlies_site, bob) -> None:
+def test_a_member_cannot_grant_objects_of_other_accounts(inside: Client, account, charlies_site, bob) -> None:
     guest = Membership.objects.get(user=bob, account=account)
     answer = inside.post(f"/account/team/{guest.pk}", {"role": "guest", f"grant-site-{charlies_site.pk}": "read"})
     assert "There is no site" in answer.content.decode()
     assert not Grant.objects.filter(object_id=charlies_site.pk).exists()
 
 
-def test_only_an_owner_makes_owners(hers, account, bob, charlie) -> None:
+def test_only_an_owner_can_appoint_owners(hers, account, bob, charlie) -> None:
     admin = Membership.objects.create(user=charlie, account=account, role=Role.ADMIN)
     guest = Membership.objects.get(user=bob, account=account)
     for act in (
@@ -155,7 +155,7 @@ def test_only_an_owner_makes_owners(hers, account, bob, charlie) -> None:
     assert member_access_set(membership=guest, role=Role.OWNER, by=hers).role == Role.OWNER
 
 
-def test_the_last_owner_stays(inside: Client, hers) -> None:
+def test_the_last_owner_cannot_be_removed_or_demoted(inside: Client, hers) -> None:
     page = inside.post(f"/account/team/{hers.pk}/remove", follow=True).content.decode()
     assert "needs an owner" in page
     page = inside.post(f"/account/team/{hers.pk}", {"role": "viewer"}).content.decode()
@@ -164,7 +164,7 @@ def test_the_last_owner_stays(inside: Client, hers) -> None:
     assert hers.role == Role.OWNER
 
 
-def test_a_removed_member_is_out_at_once(inside: Client, account, bob, site) -> None:
+def test_a_removed_member_loses_access_at_once(inside: Client, account, bob, site) -> None:
     guest = Membership.objects.get(user=bob, account=account)
     grant_set(membership=guest, kind="site", object_id=site.pk, right="read")
     inside.post(f"/account/team/{guest.pk}/remove")
@@ -172,7 +172,7 @@ def test_a_removed_member_is_out_at_once(inside: Client, account, bob, site) -> 
     assert not Grant.objects.filter(membership_id=guest.pk).exists()
 
 
-def test_the_switcher_changes_the_account_and_refuses_a_foreign_one(inside: Client, alice, charlie) -> None:
+def test_the_account_switcher_rejects_an_account_of_others(inside: Client, alice, charlie) -> None:
     foreign = Membership.objects.get(user=charlie).account
     assert inside.post("/account/switch", {"account": foreign.pk}).status_code == 404
     Membership.objects.create(user=alice, account=foreign, role=Role.OWNER)
@@ -189,7 +189,7 @@ def test_replacing_the_authkey_ends_the_old_one(inside: Client, account) -> None
     assert account.authkey in inside.get("/account/key").content.decode()
 
 
-def test_name_and_zone_are_saved_and_nonsense_is_named(inside: Client, account) -> None:
+def test_name_and_time_zone_are_saved_and_invalid_ones_reported(inside: Client, account) -> None:
     inside.post("/account", {"name": "New name", "timezone": "Europe/Tallinn"})
     account.refresh_from_db()
     assert (account.name, account.timezone) == ("New name", "Europe/Tallinn")

@@ -1,4 +1,4 @@
-"""One account cannot make any number of things: what is over its limit is refused with a sentence."""
+"""Objects above an account's limits are rejected with a message."""
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -36,7 +36,7 @@ def limit(account, **limits):
         ("shares_per_site", "sharing:settings", {"name": "Client"}, Share, "may have 2 open links on one site"),
     ],
 )
-def test_one_more_than_the_account_may_have_is_refused_in_its_form(
+def test_one_object_above_the_accounts_limit_is_rejected_in_its_form(
     inside, site, account, name, address, form, model, sentence
 ):
     limit(account, **{name: 2})
@@ -58,7 +58,7 @@ def test_sites_are_limited_by_form_and_api(inside, site, account):
     assert Site.objects.count() == 2
 
 
-def test_what_is_gone_makes_room(site, account):
+def test_deleted_objects_do_not_count_towards_a_limit(site, account):
     limit(account, sites=2, api_keys_per_site=1, shares_per_site=1)
     site_delete(site=site_create(account=account, domain="second.example"))
     site_create(account=account, domain="third.example")
@@ -68,7 +68,7 @@ def test_what_is_gone_makes_room(site, account):
     share_create(site=site, name="b")
 
 
-def test_a_monitor_that_rests_is_not_a_way_around_the_limit(inside, site, account):
+def test_a_paused_monitor_counts_towards_the_limit(inside, site, account):
     limit(account, monitors=3)
     first, *_ = [monitor_create(site=site, url="https://example.com/", enabled=False) for _ in range(3)]
     with pytest.raises(ValidationError, match="3 monitors"):
@@ -82,7 +82,7 @@ def test_a_monitor_that_rests_is_not_a_way_around_the_limit(inside, site, accoun
     monitor_update(monitor=Monitor.objects.get(pk=first.pk), changes={"enabled": True, "interval": 60})
 
 
-def test_another_account_s_things_do_not_count(site, account, charlies_site):
+def test_objects_of_another_account_do_not_count(site, account, charlies_site):
     limit(account, monitors=1, channels=1)
     for _ in range(3):
         monitor_create(site=charlies_site, url="https://charlie.example/")

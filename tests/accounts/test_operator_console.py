@@ -1,4 +1,4 @@
-"""What an operator sees: tasks that ran, and sent mail where it goes into files."""
+"""The operator's console: runs of periodic tasks, and sent mail where it is written to files."""
 
 import os
 import re
@@ -18,7 +18,7 @@ from accounts.operations.models import TaskRun
 from accounts.operations.task_runs import claim_task, run_guarded
 from accounts.security import sessions
 from config import celery, health
-from config.schedule import PERIODIC_TASKS
+from config.periodic_tasks import PERIODIC_TASKS
 from reports.digests.services import digests_send
 from tests.reports.digests.test_digests import MONDAY, weekly  # noqa: F401
 
@@ -44,7 +44,7 @@ def pages(client):
     return re.findall(r'href="(/operations/mail/[^"/]+/\d+)"', client.get("/operations/mail").content.decode())
 
 
-def test_sent_mail_is_listed_and_shown_with_its_pictures(operator, written, weekly):  # noqa: F811
+def test_sent_mail_is_listed_and_shown_with_its_images(operator, written, weekly):  # noqa: F811
     digests_send(now=MONDAY)
     (page,) = pages(operator)
     text = operator.get(page).content.decode()
@@ -56,7 +56,7 @@ def test_sent_mail_is_listed_and_shown_with_its_pictures(operator, written, week
     assert '/operations/mail"' in operator.get("/operations").content.decode()
 
 
-def test_mails_are_listed_newest_first_and_text_stays_text(operator, written):
+def test_mails_are_listed_newest_first_and_text_is_escaped(operator, written):
     for number in range(3):
         EmailMessage(f"Number {number}", f"<script>{number}</script>", to=[f"p{number}@example.com"]).send()
         newest = max(written.glob("*.log"), key=lambda path: path.stat().st_mtime_ns)
@@ -67,7 +67,7 @@ def test_mails_are_listed_newest_first_and_text_stays_text(operator, written):
     assert "&lt;script&gt;2" in operator.get(pages(operator)[0]).content.decode()
 
 
-def test_a_letter_s_scripts_do_not_run(operator, written):
+def test_scripts_in_a_mail_do_not_run(operator, written):
     mail = EmailMultiAlternatives("Evil", "text", to=["a@example.com"])
     mail.attach_alternative("<script>alert(1)</script>", "text/html")
     mail.send()
@@ -86,7 +86,7 @@ def test_no_other_file_can_be_read(operator, written, name):
     assert operator.get(f"/operations/mail/{name}/0").status_code == 404
 
 
-def test_there_is_no_such_page_where_mail_is_really_sent(operator, settings):
+def test_the_page_of_sent_mail_does_not_exist_where_mail_is_delivered(operator, settings):
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     assert operator.get("/operations/mail").status_code == 404
     assert "/operations/mail" not in operator.get("/operations").content.decode()
@@ -101,12 +101,12 @@ def test_only_operators_read_mail(client, alice, written):
     assert "/operations" not in client.get("/me").content.decode()
 
 
-def test_the_operator_finds_the_way_from_the_settings(operator):
+def test_the_settings_of_an_operator_link_to_the_console(operator):
     assert 'href="/operations"' in operator.get("/me").content.decode()
     assert operator.get(reverse("operations:task-runs")).status_code == 200
 
 
-def test_health_tells_each_task_s_last_run_and_failure_without_its_words(db, monkeypatch):
+def test_health_shows_each_tasks_last_run_and_failure_without_the_error_text(db, monkeypatch):
     monkeypatch.setattr(health, "_task_runs", (-100.0, {}))
     run_guarded("good", lambda: None, now=NOW)
 
@@ -120,7 +120,7 @@ def test_health_tells_each_task_s_last_run_and_failure_without_its_words(db, mon
     assert "secret" not in str(tasks)
 
 
-def test_health_tells_of_a_task_that_does_not_end_and_of_one_that_keeps_failing(db, monkeypatch):
+def test_health_warns_of_a_task_that_does_not_end_or_keeps_failing(db, monkeypatch):
     def warnings(now):
         monkeypatch.setattr(health, "_task_runs", (-100.0, {}))
         return [text for text in health.build_report(now)["warnings"] if "task" in text]
@@ -129,27 +129,27 @@ def test_health_tells_of_a_task_that_does_not_end_and_of_one_that_keeps_failing(
     assert warnings(NOW + timedelta(minutes=5)) == []
     assert warnings(NOW + timedelta(minutes=15)) == ["The task “alerts” began 15 minutes ago and has not ended."]
     for _ in range(3):
-        run_guarded("goals named", lambda: 1 / 0, now=NOW)
-    assert "The task “goals named” failed the last 3 times." in warnings(NOW)
-    run_guarded("goals named", lambda: None, now=NOW)
+        run_guarded("named goals", lambda: 1 / 0, now=NOW)
+    assert "The task “named goals” failed the last 3 times." in warnings(NOW)
+    run_guarded("named goals", lambda: None, now=NOW)
     run_guarded("alerts", lambda: None, now=NOW + timedelta(minutes=15))
     assert warnings(NOW + timedelta(minutes=15)) == []
-    assert TaskRun.objects.get(name="goals named").failures == 3
+    assert TaskRun.objects.get(name="named goals").failures == 3
 
 
-def test_the_task_of_a_worker_that_was_killed_begins_again_within_a_minute(db):
+def test_a_killed_workers_task_starts_again_within_a_minute(db):
     assert claim_task("retention", NOW, timedelta(hours=6))  # and nobody renews it
     assert not run_guarded("retention", lambda: None, now=NOW + timedelta(seconds=19), max_duration=timedelta(hours=6))
     assert run_guarded("retention", lambda: None, now=NOW + timedelta(seconds=21), max_duration=timedelta(hours=6))
 
 
-def test_a_claim_that_was_made_by_a_wrong_clock_does_not_hold_the_task(db):
+def test_a_lease_taken_with_a_wrong_clock_does_not_block_the_task(db):
     assert claim_task("alerts", NOW + timedelta(hours=2))
     assert claim_task("alerts", NOW)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_task_keeps_its_claim_while_it_runs_and_no_longer_than_it_may(monkeypatch):
+def test_a_task_renews_its_lease_while_it_runs_up_to_its_maximum(monkeypatch):
     monkeypatch.setattr(task_runs, "LEASE_DURATION", timedelta(seconds=1))
     monkeypatch.setattr(task_runs, "RENEWAL_SECONDS", 0.1)
     claimed = []
@@ -165,10 +165,10 @@ def test_a_task_keeps_its_claim_while_it_runs_and_no_longer_than_it_may(monkeypa
     assert TaskRun.objects.get(name="slow").running_until == NOW + timedelta(seconds=3.5), "the next one has it"
 
 
-def test_a_task_of_a_day_runs_once_a_day_however_often_beat_starts_it(db, monkeypatch):
+def test_a_daily_task_runs_once_a_day_however_often_beat_starts_it(db, monkeypatch):
     ran = []
     monkeypatch.setattr("accounts.security.sessions.sessions_clear", lambda: ran.append(datetime.now(UTC)))
-    row = next(row for row in PERIODIC_TASKS if row.name == "sessions cleared")
+    row = next(row for row in PERIODIC_TASKS if row.name == "expired sessions")
     assert row.beat_seconds == 600
     assert not any(task.min_interval for task in PERIODIC_TASKS if task.seconds <= 600)
     for number in range(3 * 144 + 1):  # every ten minutes, as after a restart each time
@@ -177,10 +177,10 @@ def test_a_task_of_a_day_runs_once_a_day_however_often_beat_starts_it(db, monkey
     assert ran == [NOW + day * timedelta(days=1) for day in range(4)]
 
 
-def test_a_task_of_a_day_whose_worker_was_killed_does_not_wait_for_the_next_day(db):
+def test_a_daily_task_of_a_killed_worker_is_repeated_the_same_day(db):
     day = timedelta(days=1)
-    assert claim_task("sessions cleared", NOW, min_interval=day)
-    assert claim_task("sessions cleared", NOW + timedelta(minutes=10), min_interval=day)
+    assert claim_task("expired sessions", NOW, min_interval=day)
+    assert claim_task("expired sessions", NOW + timedelta(minutes=10), min_interval=day)
     assert run_guarded("other", lambda: None, now=NOW, min_interval=day)
     assert not run_guarded("other", lambda: None, now=NOW + timedelta(minutes=10), min_interval=day)
 
@@ -194,7 +194,7 @@ def test_expired_sessions_are_deleted(db, client, alice):
     assert Session.objects.count() == 1 and client.get("/me").status_code == 200
 
 
-def test_mail_in_files_is_kept_for_thirty_days(written):
+def test_mail_files_are_deleted_after_thirty_days(written):
     for name, days in (("old.log", 31), ("young.log", 29), ("notes.txt", 90)):
         EmailMessage("x", "y", to=["p@example.com"]).send()
         (path,) = [path for path in written.glob("*.log") if path.name not in ("old.log", "young.log")]
@@ -204,17 +204,17 @@ def test_mail_in_files_is_kept_for_thirty_days(written):
     assert sorted(path.name for path in written.iterdir()) == ["notes.txt", "young.log"]
 
 
-def test_where_mail_is_really_sent_no_file_is_deleted(settings, tmp_path):
+def test_no_mail_file_is_deleted_where_mail_is_delivered(settings, tmp_path):
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_FILE_PATH = tmp_path
     (tmp_path / "old.log").touch()
     assert mailbox.mails_clear(NOW + timedelta(days=36_500)) == 0
 
 
-def test_the_page_marks_a_task_that_fails(operator):
+def test_the_page_marks_a_failing_task(operator):
     for _ in range(2):
-        run_guarded("goals named", lambda: 1 / 0, now=NOW)
+        run_guarded("named goals", lambda: 1 / 0, now=NOW)
     page = operator.get("/operations").content.decode()
     assert 'title="The last 2 runs failed">failing<' in page and "ZeroDivisionError" in page
-    run_guarded("goals named", lambda: None, now=NOW)
+    run_guarded("named goals", lambda: None, now=NOW)
     assert "failing" not in operator.get("/operations").content.decode()

@@ -1,4 +1,4 @@
-"""Every limit per client counts an IPv6 network as one client: one customer has 2**64 addresses to ask from."""
+"""Every limit per client counts an IPv6 /64 network as one client, since one customer has 2**64 addresses."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from reports.clicky.whitelabel import WRONG_KEY
 from reports.widget import LIMIT as ONSITE_LIMIT
 from sites.models import Site
 from tests.support.endpoints import post_event
-from tests.support.links import Browser, forget, make
+from tests.support.links import Browser, create_link, reset_state
 from tracking.bots import request_rate
 
 pytestmark = pytest.mark.usefixtures("store")
@@ -37,7 +37,7 @@ def fresh(time_machine: Any) -> Iterator[None]:
     time_machine.move_to("2026-03-02T12:00:05Z", tick=False)
     request_rate.request_rates.forget()
     yield
-    forget()
+    reset_state()
     request_rate.request_rates.forget()
 
 
@@ -60,13 +60,15 @@ def test_requests_are_counted_by_the_windows_of_the_clock() -> None:
 @pytest.mark.parametrize(
     ("ask", "most", "fine"), [(clicky, CLICKY_PER_MINUTE, 200), (onsite, ONSITE_LIMIT.maximum, 403)]
 )
-def test_requests_a_minute(ask: Callable[[Site, str], int], most: int, fine: int, site: Site) -> None:
+def test_requests_per_minute_are_limited_by_network(
+    ask: Callable[[Site, str], int], most: int, fine: int, site: Site
+) -> None:
     statuses = Counter(ask(site, neighbour(number)) for number in range(most + 2))
     assert statuses == {fine: most, 429: 2}
     assert ask(site, STRANGER) == fine
 
 
-def test_clickmeters_requests_a_second(account: Account) -> None:
+def test_clickmeter_requests_per_second_are_limited_by_network(account: Account) -> None:
     def ask(address: str) -> int:
         key = {"HTTP_X_CLICKMETER_AUTHKEY": account.authkey}
         return Client().get("/clickmeter/account/plan", **key, REMOTE_ADDR=address).status_code
@@ -75,7 +77,7 @@ def test_clickmeters_requests_a_second(account: Account) -> None:
     assert ask(STRANGER) == 200
 
 
-def test_events_a_minute(site: Site, api_key: str) -> None:
+def test_events_per_minute_are_limited_by_network(site: Site, api_key: str) -> None:
     event = {"type": "custom", "name": "a", "url": "https://example.com/"}
     told = [post_event(event, api_key, peer=neighbour(number)).dropped for number in range(62)]
     assert told == [""] * 60 + ["rate_limit"] * 2
@@ -83,8 +85,8 @@ def test_events_a_minute(site: Site, api_key: str) -> None:
 
 
 @pytest.mark.django_db
-def test_guesses_at_the_password_of_a_link(account: Account) -> None:
-    make(account, password="open sesame")
+def test_guesses_at_a_links_password_are_limited_by_network(account: Account) -> None:
+    create_link(account, password="open sesame")
 
     def guess(address: str, word: bytes = b"no") -> int:
         return Browser(ip=address).open("/l/offer", method="POST", body=b"password=" + word).status
@@ -94,7 +96,7 @@ def test_guesses_at_the_password_of_a_link(account: Account) -> None:
     assert guess(STRANGER, b"open+sesame") == 303
 
 
-def test_guesses_at_an_accounts_key(account: Account) -> None:
+def test_guesses_at_an_account_key_are_limited_by_network(account: Account) -> None:
     def ask(key: str, address: str) -> bytes:
         return Client().get("/api/whitelabel/usage", {"auth": key}, REMOTE_ADDR=address).content
 
@@ -106,7 +108,7 @@ def test_guesses_at_an_accounts_key(account: Account) -> None:
     assert ask(account.authkey, STRANGER).startswith(b"OK")
 
 
-def test_pages_a_minute_that_no_office_reads() -> None:
+def test_page_views_per_minute_are_counted_by_network() -> None:
     said = [
         request_rate.request_rates.count_view(1, device, neighbour(device), 5)
         for device in range(request_rate.MAX_PER_ADDRESS + 1)

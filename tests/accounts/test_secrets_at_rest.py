@@ -1,4 +1,4 @@
-"""Secrets at rest: what a reader of the database gets to see of them, and what happens when the key changes."""
+"""Stored secrets: what a reader of the database can see, and what happens when SECRET_KEY changes."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def monitor(site: Site) -> Monitor:
     return monitor_create(site=site, url="https://example.com/", headers=HEADERS, now=NOW)
 
 
-def test_no_secret_lies_in_the_database_in_clear(alice: User, site: Site, channel: Channel, monitor: Monitor) -> None:
+def test_no_secret_is_stored_in_plain_text(alice: User, site: Site, channel: Channel, monitor: Monitor) -> None:
     client = Client()
     client.post("/login", {"email": alice.email, "password": PASSWORD})
     site_update(site=site, proxy_secret=WORD)
@@ -73,7 +73,7 @@ def test_no_secret_lies_in_the_database_in_clear(alice: User, site: Site, channe
     assert [name for name, secret in secrets.items() if secret in everything] == []
 
 
-def test_rows_give_them_back(site: Site, channel: Channel, monitor: Monitor) -> None:
+def test_models_return_the_decrypted_secrets(site: Site, channel: Channel, monitor: Monitor) -> None:
     site_update(site=site, proxy_secret=WORD)
     token = share_create(site=site, name="Client").token
     assert Channel.objects.get().target == HOOK and Channel.objects.get().secret == channel.secret
@@ -86,7 +86,7 @@ def test_rows_give_them_back(site: Site, channel: Channel, monitor: Monitor) -> 
     assert WORD not in repr(facts) and site.sitekey not in repr(facts)
 
 
-def test_nothing_is_stored_of_no_secret(site: Site) -> None:
+def test_an_empty_secret_is_stored_empty(site: Site) -> None:
     monitor = monitor_create(site=site, url="https://example.com/", now=NOW)
     assert Monitor.objects.get(pk=monitor.pk).headers == {}
     assert Site.objects.get(pk=site.pk).proxy_secret == ""
@@ -97,7 +97,7 @@ def test_nothing_is_stored_of_no_secret(site: Site) -> None:
     assert [list(rows) for rows in texts] == [[], []]
 
 
-def test_text_that_looks_encrypted_is_kept_as_it_was_typed(channel: Channel) -> None:
+def test_a_secret_that_looks_encrypted_is_stored_as_entered(channel: Channel) -> None:
     channel.target = encrypted_fields.encrypt("https://elsewhere.test/")
     typed = channel.target
     channel.full_clean()
@@ -110,7 +110,7 @@ def test_rows_cannot_be_looked_up_by_a_secret(channel: Channel) -> None:
         Channel.objects.filter(target=HOOK).exists()
 
 
-def test_keys_are_made_once_and_not_for_each_value(channel: Channel, monitor: Monitor) -> None:
+def test_encryption_keys_are_derived_once_and_not_per_value(channel: Channel, monitor: Monitor) -> None:
     first = get_cipher()
     assert Channel.objects.get().target == HOOK and Monitor.objects.get().headers == HEADERS
     assert get_cipher() is first
@@ -127,7 +127,7 @@ def test_with_the_old_key_as_a_fallback_everything_is_read_and_new_values_have_t
     assert isinstance(Monitor.objects.get().headers, Unreadable)
 
 
-def test_without_the_key_nothing_breaks_and_saving_a_row_loses_nothing(
+def test_without_the_key_pages_work_and_saving_a_row_loses_nothing(
     settings: Any, alice: User, site: Site, channel: Channel, monitor: Monitor
 ) -> None:
     site_update(site=site, proxy_secret=WORD)
@@ -158,7 +158,7 @@ def test_without_the_key_nothing_breaks_and_saving_a_row_loses_nothing(
     assert Site.objects.get(pk=site.pk).proxy_secret == WORD and Share.objects.get().token == token
 
 
-def test_a_start_with_another_key_says_so(settings: Any, channel: Channel) -> None:
+def test_starting_with_another_key_reports_it(settings: Any, channel: Channel) -> None:
     said = StringIO()
     Serve(stderr=said).warn_of_unreadable_secrets()
     assert said.getvalue() == ""
@@ -167,7 +167,7 @@ def test_a_start_with_another_key_says_so(settings: Any, channel: Channel) -> No
     assert "alerts.Channel.target" in said.getvalue() and "SECRET_KEY_FALLBACKS" in said.getvalue()
 
 
-def test_keys_and_passwords_of_the_environment_are_not_among_what_debug_pages_show(tmp_path: Path) -> None:
+def test_debug_pages_hide_keys_and_passwords_of_the_environment(tmp_path: Path) -> None:
     given = {
         "SECRET_KEY": "word-1", "SECRET_KEY_FALLBACKS": "word-2, word-3", "DATABASE_URL": "postgres://u:word-4@h/d",
         "EVENTS_URL": "clickhouse://u:word-5@h/d", "REDIS_URL": "redis://:word-6@h", "EMAIL_URL": "smtp://u:word-7@h",
@@ -177,7 +177,7 @@ def test_keys_and_passwords_of_the_environment_are_not_among_what_debug_pages_sh
     assert "192.0.2.1" in repr(env) and "word-" not in repr(env)
 
 
-def test_a_changed_key_is_taken_over_by_one_command(
+def test_one_command_encrypts_everything_with_a_changed_key(
     settings: Any, account: Account, alice: User, site: Site, channel: Channel, monitor: Monitor, capsys: Any
 ) -> None:
     old_account, old_member, old_site = account.authkey, alice.memberships.get().authkey, api_key_provision(site=site)
@@ -200,7 +200,7 @@ def test_a_changed_key_is_taken_over_by_one_command(
     assert site_cache.find_key(api_key_provision(site=site)) is not None
 
 
-def test_without_a_changed_key_the_command_ends_no_key(site: Site, account: Account, capsys: Any) -> None:
+def test_without_a_changed_key_the_command_revokes_no_key(site: Site, account: Account, capsys: Any) -> None:
     provisioned = api_key_provision(site=site)
     call_command("reencrypt")
     assert "revoked: 0" in capsys.readouterr().out
@@ -208,7 +208,7 @@ def test_without_a_changed_key_the_command_ends_no_key(site: Site, account: Acco
     assert site_cache.find_key(provisioned) is not None and api_key_provision(site=site) == provisioned
 
 
-def test_the_command_leaves_what_it_cannot_read_and_says_so(settings: Any, channel: Channel, capsys: Any) -> None:
+def test_the_command_leaves_unreadable_values_and_reports_them(settings: Any, channel: Channel, capsys: Any) -> None:
     mine, settings.SECRET_KEY = settings.SECRET_KEY, OTHER_KEY
     with pytest.raises(SystemExit):
         call_command("reencrypt")
@@ -217,7 +217,7 @@ def test_the_command_leaves_what_it_cannot_read_and_says_so(settings: Any, chann
     assert Channel.objects.get().target == HOOK
 
 
-def test_headers_may_hold_whatever_json_can_say(site: Site) -> None:
+def test_headers_of_a_monitor_may_hold_any_json(site: Site) -> None:
     headers = {"X-Word": 'a "quoted" ü', "X-Empty": ""}
     monitor = monitor_create(site=site, url="https://example.com/", headers=headers, now=NOW)
     assert Monitor.objects.get(pk=monitor.pk).headers == headers

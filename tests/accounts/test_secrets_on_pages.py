@@ -1,4 +1,4 @@
-"""Secrets in view: pages take them and do not give them back; only who may see one gets it, and only when asked for."""
+"""Secrets on pages: entered but not shown again; those that may be shown are fetched on request only."""
 
 from __future__ import annotations
 
@@ -83,9 +83,7 @@ def stored(monitor: Monitor) -> dict[str, str]:
 # -- headers of monitors ----------------------------------------------------------------------------------------
 
 
-def test_the_form_of_a_monitor_names_its_headers_and_shows_no_value(
-    inside: Client, writer: Client, monitor: Monitor
-) -> None:
+def test_a_monitors_form_shows_names_of_headers_but_no_values(inside: Client, writer: Client, monitor: Monitor) -> None:
     for client in (inside, writer):
         page = client.get(reverse("uptime:edit", args=[monitor.site_id, monitor.pk])).content.decode()
         assert f"Authorization: {DOTS}" in page and f"X-Kind: {DOTS}" in page and "header-word" not in page
@@ -100,7 +98,7 @@ def test_a_line_left_as_it_was_keeps_the_stored_value(inside: Client, monitor: M
 @pytest.mark.parametrize(
     "line", [f"X-Other: {DOTS}", f"Authorization: Bearer {DOTS}", "Authorization: •", f"Authorization: {DOTS}•"]
 )
-def test_dots_that_stand_for_nothing_are_refused(inside: Client, monitor: Monitor, line: str) -> None:
+def test_dots_without_a_stored_value_are_rejected(inside: Client, monitor: Monitor, line: str) -> None:
     assert f"Enter the values of these headers: {line.partition(':')[0]}." in save(inside, monitor, line)
     assert stored(monitor)["Authorization"] == VALUE
 
@@ -112,7 +110,7 @@ def test_dots_that_stand_for_nothing_are_refused(inside: Client, monitor: Monito
         "https://example.com.evil.example/", "https://example.com@evil.example/",
     ],
 )  # fmt: skip
-def test_stored_values_do_not_go_along_to_another_host(writer: Client, monitor: Monitor, url: str) -> None:
+def test_stored_header_values_are_not_kept_for_another_host(writer: Client, monitor: Monitor, url: str) -> None:
     page = save(writer, monitor, f"Authorization: {DOTS}\nX-Kind: check", url=url)
     assert "on another host now. Enter the values of these headers again: Authorization." in page
     assert "header-word" not in page
@@ -120,23 +118,23 @@ def test_stored_values_do_not_go_along_to_another_host(writer: Client, monitor: 
     assert (found.url, found.headers["Authorization"]) == (FORM["url"], VALUE)
 
 
-def test_with_its_values_typed_anew_a_monitor_may_ask_another_host(writer: Client, monitor: Monitor) -> None:
+def test_a_monitor_may_move_to_another_host_with_its_values_entered_again(writer: Client, monitor: Monitor) -> None:
     assert save(writer, monitor, "Authorization: Bearer mine", url="https://elsewhere.example/") == ""
     found = Monitor.objects.get()
     assert (found.url, found.headers) == ("https://elsewhere.example/", {"Authorization": "Bearer mine"})
 
 
-def test_the_same_origin_may_be_written_in_another_way(inside: Client, monitor: Monitor) -> None:
+def test_another_spelling_of_the_same_origin_keeps_the_values(inside: Client, monitor: Monitor) -> None:
     assert save(inside, monitor, f"Authorization: {DOTS}", url="https://EXAMPLE.com:443/other") == ""
     assert stored(monitor) == {"Authorization": VALUE}
 
 
-def test_name_and_password_belong_into_a_header_and_not_into_the_address(inside: Client, site: Site) -> None:
+def test_credentials_in_a_monitors_url_are_rejected(inside: Client, site: Site) -> None:
     answer = inside.post(reverse("uptime:new", args=[site.pk]), {**FORM, "url": "https://me:word@example.com/"})
     assert "put them into a header" in answer.content.decode() and not Monitor.objects.exists()
 
 
-def test_a_link_that_leads_elsewhere_takes_no_stored_values_along(site: Site, monitor: Monitor) -> None:
+def test_a_changed_link_destination_does_not_keep_the_monitors_header_values(site: Site, monitor: Monitor) -> None:
     link: Datapoint = datapoint_create(account=site.account, alias="shop", url="https://example.com/a")
     Monitor.objects.update(link_id=link.pk)
     destination_checks.update_link_monitors()
@@ -146,7 +144,7 @@ def test_a_link_that_leads_elsewhere_takes_no_stored_values_along(site: Site, mo
     assert Monitor.objects.get().url == "https://evil.example/" and stored(monitor) == {}
 
 
-def test_a_check_sends_the_stored_values_and_writes_them_nowhere(
+def test_a_check_sends_the_stored_header_values_and_logs_none(
     site: Site, server: Any, capfd: pytest.CaptureFixture[str]
 ) -> None:
     for path in ("/ok", "/status/500", "/nothing-here"):
@@ -163,7 +161,7 @@ def test_a_check_sends_the_stored_values_and_writes_them_nowhere(
 
 
 @pytest.mark.parametrize("kind", ["slack", "webhook"])
-def test_the_address_of_a_hook_is_shown_by_its_host_alone(inside: Client, site: Site, kind: str) -> None:
+def test_only_the_host_of_a_webhook_is_shown(inside: Client, site: Site, kind: str) -> None:
     hook = Channel.objects.create(account=site.account, kind=kind, name="ops", target=HOOK)
     table = inside.get(reverse("alerts:list", args=[site.pk])).content.decode()
     form = inside.get(reverse("alerts:channel-edit", args=[site.pk, hook.pk])).content.decode()
@@ -171,7 +169,7 @@ def test_the_address_of_a_hook_is_shown_by_its_host_alone(inside: Client, site: 
     assert "T0001" not in table + form and hook.secret not in table + form
 
 
-def test_an_e_mail_address_is_no_secret(inside: Client, site: Site) -> None:
+def test_an_email_address_is_shown_in_full(inside: Client, site: Site) -> None:
     Channel.objects.create(account=site.account, kind="email", name="me", target="ops@example.com")
     assert "ops@example.com" in inside.get(reverse("alerts:list", args=[site.pk])).content.decode()
 
@@ -179,7 +177,9 @@ def test_an_e_mail_address_is_no_secret(inside: Client, site: Site) -> None:
 @pytest.mark.parametrize(
     ("entered", "kept"), [("", HOOK), (DOTS, HOOK), ("https://new.test/hook", "https://new.test/hook")]
 )
-def test_a_hooks_address_left_alone_stays(inside: Client, slack: Channel, site: Site, entered: str, kept: str) -> None:
+def test_an_unchanged_webhook_address_is_kept(
+    inside: Client, slack: Channel, site: Site, entered: str, kept: str
+) -> None:
     form = {"kind": "slack", "name": "renamed", "target": entered, "enabled": "on"}
     assert inside.post(reverse("alerts:channel-edit", args=[site.pk, slack.pk]), form).status_code == 302
     found = Channel.objects.get()
@@ -187,7 +187,7 @@ def test_a_hooks_address_left_alone_stays(inside: Client, slack: Channel, site: 
 
 
 @pytest.mark.parametrize("entered", [f"https://new.test/{DOTS}", "ftp://new.test/", "nonsense"])
-def test_half_an_address_is_refused_without_repeating_the_stored_one(
+def test_an_incomplete_webhook_address_is_rejected_without_showing_the_stored_one(
     inside: Client, slack: Channel, site: Site, entered: str
 ) -> None:
     form = {"kind": "slack", "name": "ops", "target": entered, "enabled": "on"}
@@ -196,13 +196,13 @@ def test_half_an_address_is_refused_without_repeating_the_stored_one(
     assert Channel.objects.get().target == HOOK
 
 
-def test_a_hook_does_not_become_an_e_mail_address_by_dots(inside: Client, slack: Channel, site: Site) -> None:
+def test_dots_cannot_turn_a_webhook_into_an_email_channel(inside: Client, slack: Channel, site: Site) -> None:
     form = {"kind": "email", "name": "ops", "target": DOTS, "enabled": "on"}
     page = inside.post(reverse("alerts:channel-edit", args=[site.pk, slack.pk]), form).content.decode()
     assert "This is not an e-mail address." in page and "T0001" not in page
 
 
-def test_a_webhooks_secret_is_fetched_when_asked_for_and_can_be_replaced(
+def test_a_webhooks_secret_is_fetched_on_request_and_can_be_replaced(
     inside: Client, webhook: Channel, site: Site
 ) -> None:
     address = reverse("alerts:channel-secret", args=[site.pk, webhook.pk])
@@ -212,7 +212,7 @@ def test_a_webhooks_secret_is_fetched_when_asked_for_and_can_be_replaced(
     assert Channel.objects.get().secret not in ("", webhook.secret)
 
 
-def test_a_hook_of_slack_has_no_secret_to_show(inside: Client, slack: Channel, site: Site) -> None:
+def test_a_slack_channel_has_no_secret(inside: Client, slack: Channel, site: Site) -> None:
     assert inside.get(reverse("alerts:channel-secret", args=[site.pk, slack.pk])).status_code == 404
     assert (
         "Show the secret" not in inside.get(reverse("alerts:channel-edit", args=[site.pk, slack.pk])).content.decode()
@@ -220,7 +220,7 @@ def test_a_hook_of_slack_has_no_secret_to_show(inside: Client, slack: Channel, s
 
 
 @pytest.mark.parametrize("path", ["/reset/hook-word", "/half/hook-word", "/loop/hook-word", "/hook-word"])
-def test_what_is_written_about_a_failed_delivery_does_not_name_the_address(
+def test_the_log_of_a_failed_delivery_does_not_contain_the_webhook_address(
     inside: Client, site: Site, server: Any, capfd: pytest.CaptureFixture[str], path: str
 ) -> None:
     for kind, address in (
@@ -251,17 +251,17 @@ def assert_fetched_when_asked_for(client: Client, page: str, address: str, *secr
         assert "no-store" in answer["Cache-Control"]
 
 
-def test_keys_of_a_site_are_fetched_when_asked_for(inside: Client, site: Site) -> None:
+def test_site_keys_are_fetched_on_request(inside: Client, site: Site) -> None:
     address, page = reverse("sites:keys-show", args=[site.pk]), reverse("sites:api-keys", args=[site.pk])
     assert_fetched_when_asked_for(inside, page, address, site.sitekey, site.sitekey_admin)
 
 
 @pytest.mark.parametrize("page", ["/account", "/links/toolbox"])
-def test_the_accounts_key_is_fetched_when_its_owner_asks_for_it(inside: Client, site: Site, page: str) -> None:
+def test_the_account_key_is_fetched_on_request_of_an_owner(inside: Client, site: Site, page: str) -> None:
     assert_fetched_when_asked_for(inside, page, "/account/key", site.account.authkey)
 
 
-def test_a_members_own_key_is_fetched_when_they_ask_for_it(site: Site, charlie: User) -> None:
+def test_a_members_own_key_is_fetched_on_request(site: Site, charlie: User) -> None:
     key = Membership.objects.create(user=charlie, account=site.account, role=Role.EDITOR).authkey
     client = Client()
     client.force_login(charlie)
@@ -269,7 +269,7 @@ def test_a_members_own_key_is_fetched_when_they_ask_for_it(site: Site, charlie: 
     assert_fetched_when_asked_for(client, "/links/toolbox", "/account/own-key?next=/links/toolbox", key)
 
 
-def test_a_guests_key_is_fetched_when_the_team_asks_for_it(inside: Client, bob: User, charlie: User) -> None:
+def test_a_guests_key_is_fetched_on_request_of_the_team(inside: Client, bob: User, charlie: User) -> None:
     guest = bob.memberships.get()
     address = reverse("links:guest-key", args=[guest.pk])
     assert_fetched_when_asked_for(inside, "/links/guests", address, guest.authkey)
@@ -277,7 +277,7 @@ def test_a_guests_key_is_fetched_when_the_team_asks_for_it(inside: Client, bob: 
         assert other.status_code in (302, 404)
 
 
-def test_a_proxys_secret_word_is_not_shown_again_and_dots_keep_it(inside: Client, site: Site) -> None:
+def test_a_proxy_secret_is_not_shown_again_and_dots_keep_it(inside: Client, site: Site) -> None:
     site_update(site=site, proxy_secret="word-nobody-may-read")
     address = reverse("sites:proxy", args=[site.pk])
     page = inside.get(address).content.decode()
@@ -290,7 +290,7 @@ def test_a_proxys_secret_word_is_not_shown_again_and_dots_keep_it(inside: Client
     assert site.proxy_secret == ""
 
 
-def test_no_api_answers_with_headers_or_addresses_of_hooks(
+def test_no_api_returns_headers_of_monitors_or_addresses_of_webhooks(
     client: Client, site: Site, alice: User, monitor: Monitor, slack: Channel, webhook: Channel
 ) -> None:
     site_update(site=site, proxy_secret="word-nobody-may-read")

@@ -1,4 +1,4 @@
-"""Sessions lie in the database under a hash of their key, and behave as Django's own do."""
+"""Sessions are stored under a hash of their key, and otherwise behave as Django's own."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def with_cookie(value: str) -> Client:
     return client
 
 
-def test_what_the_database_has_opens_nothing(alice: User) -> None:
+def test_a_session_key_from_the_database_does_not_work(alice: User) -> None:
     client = log_in(alice)
     row = Session.objects.get()
     assert inside(client) and inside(with_cookie(key_of(client)))
@@ -49,7 +49,7 @@ def test_what_the_database_has_opens_nothing(alice: User) -> None:
     assert not inside(with_cookie(row.session_key))
 
 
-def test_what_an_earlier_version_stored_in_clear_opens_nothing(alice: User) -> None:
+def test_a_session_stored_in_plain_text_by_an_earlier_version_does_not_work(alice: User) -> None:
     client = log_in(alice)
     old = DatabaseStore()
     old.update(dict(client.session.items()))
@@ -58,7 +58,7 @@ def test_what_an_earlier_version_stored_in_clear_opens_nothing(alice: User) -> N
     assert not inside(with_cookie(str(old.session_key)))
 
 
-def test_logging_in_changes_the_key_and_ends_the_one_before(alice: User) -> None:
+def test_logging_in_changes_the_session_key(alice: User) -> None:
     client = Client()
     session = client.session
     session["seen"] = "before"
@@ -69,7 +69,7 @@ def test_logging_in_changes_the_key_and_ends_the_one_before(alice: User) -> None
     assert Session.objects.count() == 1 and not inside(with_cookie(before))
 
 
-def test_a_key_that_a_stranger_made_up_is_not_taken_over(alice: User) -> None:
+def test_a_session_key_chosen_by_the_client_is_not_used(alice: User) -> None:
     client = with_cookie("a" * 32)
     log_in(alice, client)
     assert key_of(client) != "a" * 32 and not inside(with_cookie("a" * 32))
@@ -90,7 +90,7 @@ def test_changing_the_password_keeps_this_session_and_ends_the_others(alice: Use
     assert inside(here) and key_of(here) != before and not inside(elsewhere)
 
 
-def test_a_session_ends_by_itself_and_is_cleared(alice: User) -> None:
+def test_an_expired_session_does_not_work_and_is_deleted(alice: User) -> None:
     client = log_in(alice)
     with time_machine.travel(timezone.now() + timedelta(days=15), tick=False):
         assert not inside(client)
@@ -98,7 +98,7 @@ def test_a_session_ends_by_itself_and_is_cleared(alice: User) -> None:
     assert not Session.objects.exists()
 
 
-def test_a_session_that_was_ended_meanwhile_is_not_stored_again(alice: User) -> None:
+def test_a_session_that_ended_meanwhile_is_not_saved_again(alice: User) -> None:
     client = log_in(alice)
     session = client.session
     session["later"] = 1
@@ -108,7 +108,7 @@ def test_a_session_that_was_ended_meanwhile_is_not_stored_again(alice: User) -> 
     assert not inside(client)
 
 
-def test_the_store_takes_and_finds_by_the_cookies_key() -> None:
+def test_the_store_saves_and_finds_sessions_by_the_cookies_key() -> None:
     store = SessionStore()
     store["word"] = "kept"
     store.create()
@@ -128,7 +128,7 @@ def test_the_store_takes_and_finds_by_the_cookies_key() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_same_without_waiting() -> None:
+def test_the_async_methods_do_the_same() -> None:
     async def walk() -> None:
         store = SessionStore()
         await store.aset("word", "kept")

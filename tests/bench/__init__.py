@@ -1,1 +1,1 @@
-"""Measurements: `make bench-<part>`; figures are ratios within one run, since machines differ."""
+"""Measurements: `make bench-<part>`. Results are ratios within one run, since machines differ."""

@@ -1,4 +1,4 @@
-"""Calls of the Stats API through its own functions, from their parameters to the written answer."""
+"""Calls of the Stats API through its own functions, from the parameters to the rendered response."""
 
 from __future__ import annotations
 

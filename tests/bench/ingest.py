@@ -1,4 +1,4 @@
-"""`make bench-ingest`: how many events a second does `serve` take, beside a server that does nothing?
+"""`make bench-ingest`: how many events a second `serve` records, compared with a server that does nothing.
 
     python -m tests.bench.ingest [--seconds 15] [--connections 32] [--events 1000000] [--quick]
 
@@ -47,7 +47,7 @@ def wrk(url: str, seconds: float, connections: int, site: int, host: str, seed: 
 
 def bare(seconds: float, connections: int, port: int = BARE_PORT) -> dict[str, float]:
     """The same requests to a server that answers 204."""
-    process = subprocess.Popen([sys.executable, "-m", "tests.bench.bare", str(port)], cwd=ROOT)
+    process = subprocess.Popen([sys.executable, "-m", "tests.bench.baseline_server", str(port)], cwd=ROOT)
     try:
         wait_for(f"http://127.0.0.1:{port}/", process, 20)
         cpu = cpu_seconds(process.pid)

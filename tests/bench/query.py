@@ -1,11 +1,11 @@
-"""`make bench-query`: what does an answer cost, beside the best query written by hand, in the same run?
+"""`make bench-query`: what a query costs, compared with the best SQL written by hand, in the same run.
 
     python -m tests.bench.query [--events 1000000] [--rounds 7] [--minutes 30] [--keep DIR] [--targets]
 
 Loads events straight into an own store (1, 10 or 100 million), then measures, with the cache off: sums, top pages and
 estimates from rollups beside events; the whole dashboard of 30 days, asked together as its page does; tallies and the
-list of visitors through the Stats API's own functions; the 20 questions from events beside their hand-written twins.
-What is compared is asked in turns, A B A B, so that both meet the same machine. Prints tables and writes
+list of visitors through the Stats API's own functions; the 20 questions from events beside their hand-written SQL.
+What is compared runs alternately, A B A B, so that both meet the same load. Prints tables and writes
 bench-results/query-<events>.json after each section. `--keep DIR` uses the store of an earlier run again; `--minutes`
 bounds the measuring: from then on, two rounds each.
 """

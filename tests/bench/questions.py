@@ -1,4 +1,4 @@
-"""The fixed set of 20 questions, each beside the best ClickHouse query we can write by hand for the same tables."""
+"""The fixed set of 20 queries, each with the best ClickHouse SQL that we can write by hand for the same tables."""
 
 from __future__ import annotations
 

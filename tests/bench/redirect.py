@@ -1,4 +1,4 @@
-"""`make bench-redirect`: what does a click cost with 100,000 links, beside a server that only answers 302?
+"""`make bench-redirect`: what a click costs with 100,000 links, compared with a server that only answers 302.
 
     python -m tests.bench.redirect [--links 100000] [--seconds 15] [--rate 2000] [--connections 32]
 
@@ -32,10 +32,10 @@ django.setup()
 from django.core.management import call_command
 call_command("migrate", verbosity=0)
 from accounts.models import Account
-from links.public_urls import system_domain
+from links.public_urls import get_system_domain
 from links.models import Datapoint, Group
 account = Account.objects.create(name="Clicks")
-group, domain = Group.objects.create(account=account, name="All"), system_domain()
+group, domain = Group.objects.create(account=account, name="All"), get_system_domain()
 rows = (
     Datapoint(account=account, group=group, domain=domain, alias=f"b{n}", redirect_type=307,
               url=f"https://shop{n % 500}.example/page/{n}?s=[s2sidentifier]")
@@ -95,7 +95,7 @@ async def steady(port: int, rate: int, seconds: float, links: int, connections: 
 
 def bare(seconds: float, connections: int, links: int) -> dict[str, float]:
     """The same clicks on a server that answers 302."""
-    process = subprocess.Popen([sys.executable, "-m", "tests.bench.bare302", str(BARE_PORT)], cwd=ROOT)
+    process = subprocess.Popen([sys.executable, "-m", "tests.bench.baseline_redirect", str(BARE_PORT)], cwd=ROOT)
     try:
         wait_for(f"http://127.0.0.1:{BARE_PORT}/", process, 20)
         cpu = cpu_seconds(process.pid)

@@ -1,4 +1,4 @@
-"""Starting `serve` for a measurement: its own DATA_DIR, a site, and what the process costs."""
+"""Starts `serve` for a measurement, with its own DATA_DIR and a site, and measures the process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A quarter of a platform in minutes: events made in the database itself, by INSERT SELECT from numbers().
+"""Generated traffic: events made in the database itself, by INSERT SELECT from numbers().
 
 90 days up to LAST; one large site with 80 % and 200 small ones; visitors = events / 6, who come back; visits of three
 events; 20,000 pages and 3,000 cities by Zipf's law, 40 sources, 100 countries. The same number gives the same events.

@@ -1,4 +1,4 @@
-"""`make bench-uptime`: many monitors against a local server. Does everyone get their check within their minute?
+"""`make bench-uptime`: whether many monitors of a local server are all checked within their minute.
 
     python -m tests.bench.uptime [--monitors 10000] [--minutes 2] [--beat-minutes 5]
 

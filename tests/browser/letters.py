@@ -1,4 +1,4 @@
-"""Letters as they leave, as HTML: `python -m tests.browser.letters FOLDER`, with a DATA_DIR of its own.
+"""Sent mails as HTML: `python -m tests.browser.letters FOLDER`, with a DATA_DIR of its own.
 
 In a process of its own because the ORM refuses to work in the thread of a browser's event loop.
 """
@@ -66,7 +66,7 @@ def letters() -> dict[str, Any]:
     from reports.digests.content import build_digest, find_closed_period
     from reports.digests.message import build_message
     from reports.digests.models import DigestSubscription
-    from sites.alerts.conditions import AlertNotification
+    from sites.alerts.condition_registry import AlertNotification
     from sites.alerts.models import Alert, Channel
     from sites.alerts.services import delivery_queue
     from sites.alerts.transports import build_email

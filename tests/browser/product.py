@@ -1,4 +1,4 @@
-"""The product as people run it: `manage.py serve` in a process of its own, with its own data."""
+"""The product as it is operated: `manage.py serve` in a process of its own, with its own data."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from typing import Any
 
 import httpx
 
-from tests.browser.servers import free_port
+from tests.served import PATIENCE, reserve_port, wait_for_site, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 EMAIL, PASSWORD = "alice@example.com", "correct horse battery"
-START_SECONDS, STOP_SECONDS, KNOWN_SECONDS = 180, 30, 2
+START_SECONDS, STOP_SECONDS = 180, 30
 
 READ = """
 import json, sys, django
@@ -30,15 +30,17 @@ json.dump({name: store.rows(f"SELECT * FROM {name} ORDER BY ts") for name in sys
 SITES = """
 import json, sys, django
 django.setup()
+from django.db import transaction
 from sites.management.commands.provision import provision
 from sites.models import Site
 from sites.services import site_update
 made, (email, password, wanted) = {}, json.loads(sys.argv[1])
-for name, values in wanted.items():
-    words = {"account_name": "Alice", "domain": name + ".localhost", "timezone": "UTC"}
-    site = provision(email=email, password=password, **words)["site"]
-    made[name] = site["site_id"]
-    site_update(site=Site.objects.get(pk=site["site_id"]), **values)
+with transaction.atomic():  # a server never knows a site without its settings
+    for name, values in wanted.items():
+        words = {"account_name": "Alice", "domain": name + ".localhost", "timezone": "UTC"}
+        site = provision(email=email, password=password, **words)["site"]
+        made[name] = site["site_id"]
+        site_update(site=Site.objects.get(pk=site["site_id"]), **values)
 json.dump(made, sys.stdout)
 """
 
@@ -48,7 +50,7 @@ class Product:
     """One server. `read` needs the server stopped, because the embedded store is one process's."""
 
     data_dir: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="footfall-browser-")))
-    port: int = field(default_factory=free_port)
+    port: int = field(default_factory=reserve_port)
     process: subprocess.Popen[bytes] | None = None
     settings: dict[str, str] = field(default_factory=dict)  # more of the environment
 
@@ -100,16 +102,36 @@ class Product:
             self.process = None
 
     def provision(self, domain: str) -> dict[str, Any]:
-        """A site of alice's, as a script makes it: its number and keys."""
+        """A site of alice's, as a script makes it: its number and keys, known to the server."""
         words = ["--email", EMAIL, "--password", PASSWORD, "--account", "Alice", "--domain", domain, "--json"]
         made: dict[str, Any] = json.loads(self.command("manage.py", "provision", *words))["site"]
+        wait_for_site(self.url, made["site_id"])
         return made
 
     def sites(self, **wanted: dict[str, Any]) -> dict[str, int]:
         """Sites of alice's, `<name>.localhost`, with these settings: their numbers, known to the server."""
         made: dict[str, int] = json.loads(self.command("-c", SITES, json.dumps([EMAIL, PASSWORD, wanted])))
-        time.sleep(KNOWN_SECONDS)
+        for number in made.values():
+            wait_for_site(self.url, number)
         return made
+
+    def wait_for_links(self, *addresses: str) -> None:
+        """Until the server knows tracked links and pixels. Asked by HEAD, they count nothing."""
+        for url in map(httpx.URL, addresses):
+            headers, here = {"Host": url.netloc.decode()}, url.copy_with(host="127.0.0.1")
+
+            def status(headers: dict[str, str] = headers, here: httpx.URL = here) -> int:
+                return httpx.head(here, headers=headers, timeout=PATIENCE).status_code
+
+            wait_until(lambda status=status: status() < 404, lambda url=url: f"the server does not know {url}")
+
+    def wait_until_stored(self) -> None:
+        """Until everything that the server has answered is in the store, where reports find it."""
+        wait_until(lambda: not self.count_waiting(), lambda: f"{self.count_waiting()} events wait")
+
+    def count_waiting(self) -> int:
+        """Events that are not in the store yet."""
+        return int(httpx.get(f"{self.url}/healthz", timeout=PATIENCE).json()["spool"]["depth"])
 
     def read(self, *tables: str) -> dict[str, list[dict[str, Any]]]:
         """All rows of tables, oldest first."""

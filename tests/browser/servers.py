@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,8 +12,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
+from tests.served import wait_until
+
 TRACKER = Path(__file__).resolve().parents[2] / "static" / "tracker"
-PORTS = range(9300, 9400)
 SWITCHES = {
     "cookie": 0,
     "ping": 1,
@@ -29,20 +28,6 @@ SWITCHES = {
     "navigate": 0,
     "log": 0,
 }
-
-
-def free_port() -> int:
-    """A port of this suite's range that nobody listens on. Runs side by side begin to look at different ends."""
-    begin = os.getpid() * 7 % len(PORTS)
-    for port in [*PORTS[begin:], *PORTS[:begin]]:
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-    raise RuntimeError("no free port in the suite's range")
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -68,7 +53,7 @@ class Handler(BaseHTTPRequestHandler):
 @contextmanager
 def listening(reply: Callable[..., tuple[int, dict[str, str], bytes]]) -> Iterator[int]:
     """A server in a thread; yields its port."""
-    server = ThreadingHTTPServer(("127.0.0.1", free_port()), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     server.reply = reply  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
@@ -172,14 +157,26 @@ class Recorder:
     def of(self, kind: str) -> list[Beacon]:
         return [beacon for beacon in self.beacons if beacon["type"] == kind]
 
-    def wait(self, kind: str, number: int = 1, seconds: float = 5.0) -> list[Beacon]:
-        """The beacons of `kind`, once there are `number`; fails with what came instead."""
-        until = time.monotonic() + seconds
-        while len(self.of(kind)) < number:
-            if time.monotonic() > until:
-                raise AssertionError(f"no {number} × {kind}; came: {[b['type'] for b in self.beacons]}")
-            time.sleep(0.02)
+    def wait(self, kind: str, number: int = 1) -> list[Beacon]:
+        """
+        The beacons of `kind`, once there are `number`; fails with what came instead. They stand as they came in: that
+        is the order of sending only where the test waited for one before it had the next one sent.
+        """
+        wait_until(
+            lambda: len(self.of(kind)) >= number,
+            lambda: f"no {number} × {kind}; came: {[beacon['type'] for beacon in self.beacons]}",
+        )
         return self.of(kind)
+
+    def wait_by(self, name: str, kind: str, number: int) -> dict[str, Beacon]:
+        """
+        The beacons of `kind`, once there are `number`, by what each says under `name`: beacons that are sent in the
+        same moment travel on several connections, and overtake each other.
+        """
+        beacons = self.wait(kind, number)
+        found = {beacon[name]: beacon for beacon in beacons}
+        assert len(found) == len(beacons) == number, [beacon[name] for beacon in beacons]
+        return found
 
     def settle(self, seconds: float = 0.7) -> None:
         """Time in which something that must not come could come."""

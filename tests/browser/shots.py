@@ -1,7 +1,7 @@
-"""Pictures of every page in real Chromium: `python -m tests.browser.shots URL EMAIL PASSWORD [word …]`
+"""Screenshots of every page in Chromium: `python -m tests.browser.shots URL EMAIL PASSWORD [word …]`
 
-In Chromium as the machine has it; words pick pictures by their names.
-They land in `screenshots/` (not kept in git), in several widths and themes. Look at them.
+Words select screenshots by their names. They are written to `screenshots/` (not kept in git), in several widths and
+themes. Look at them.
 """
 
 from __future__ import annotations

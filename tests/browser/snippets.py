@@ -1,4 +1,4 @@
-"""The ways the snippet stands in pages of the world (Clicky wire reference §2.1, seed (clicky))."""
+"""The forms of the snippet that pages contain (Clicky wire reference §2.1, seed (clicky))."""
 
 FORMS = {
     "data-id": '<script async data-id="{id}" src="//{host}/js"></script>',

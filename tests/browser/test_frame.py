@@ -1,4 +1,4 @@
-"""The overview inside a page of another site, opened by the site's key alone."""
+"""The overview in a frame on another site, opened with only the site's key."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.product import Product
 from tests.browser.servers import Pages
+from tests.browser.tracked_page import answered
 
 
 @pytest.fixture
@@ -30,8 +31,9 @@ def test_a_page_of_another_site_shows_the_overview_in_a_frame(page: Page, produc
     pages.html["/shop"] = (
         f'<title>Shop</title><body>Shoes<script async data-id="{site["site_id"]}" src="//{product.host}/js"></script>'
     )
-    page.goto(pages.url("/shop", "shop.localhost"))
-    page.wait_for_timeout(2500)  # the view is recorded and stored
+    with answered(page, "type=pageview"):
+        page.goto(pages.url("/shop", "shop.localhost"))
+    product.wait_until_stored()
 
     page.goto(pages.url("/wp-admin", "blog.localhost"))
     frame = page.frame_locator("iframe")

@@ -12,6 +12,7 @@ from tests.browser.conftest import PERSON, Launch
 from tests.browser.product import Product
 from tests.browser.servers import Pages
 from tests.browser.test_main_job import log_in
+from tests.browser.tracked_page import answered
 
 MAKE = """
 import json, sys, django
@@ -40,6 +41,7 @@ def product() -> Iterator[Product]:
 
 def made(product: Product, alias: str, url: str) -> dict[str, str]:
     found: dict[str, str] = json.loads(product.command("-c", MAKE, json.dumps({"alias": alias, "url": url})))
+    product.wait_for_links(found["address"], found["pixel"])
     return found
 
 
@@ -50,7 +52,7 @@ def figures(page: Page) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("cookies", ["off", "on"])
-def test_a_letters_click_is_one_line_from_the_link_to_the_revenue(
+def test_a_click_in_a_newsletter_is_followed_from_link_to_revenue(
     launch: Launch, product: Product, pages: Pages, cookies: str
 ) -> None:
     name = f"shop{cookies}"
@@ -66,15 +68,13 @@ def test_a_letters_click_is_one_line_from_the_link_to_the_revenue(
     found = made(product, name, pages.url("/landing", f"{name}.localhost"))
     browser = launch(PERSON)
     visitor = browser.new_context().new_page()
-    visitor.wait_for_timeout(2500)
     pages.html["/letter"] = f'<title>Letter</title><a href="{found["address"]}">Read on</a>'
     visitor.goto(pages.url("/letter", "mail.localhost"))
-    visitor.click("a")
-    visitor.wait_for_url("**/landing*")
-    visitor.wait_for_timeout(1200)
-    visitor.click("a")
-    visitor.wait_for_url("**/thanks")
-    visitor.wait_for_timeout(1500)
+    for path in ("**/landing*", "**/thanks"):
+        with answered(visitor, "type=pageview"):
+            visitor.click("a")
+            visitor.wait_for_url(path)
+    product.wait_until_stored()
 
     owner = browser.new_context().new_page()
     log_in(owner, product)
@@ -87,7 +87,9 @@ def test_a_letters_click_is_one_line_from_the_link_to_the_revenue(
 
 
 @pytest.mark.parametrize("form", ["script", "image", "frame"])
-def test_a_conversion_is_counted_in_every_form(launch: Launch, product: Product, pages: Pages, form: str) -> None:
+def test_a_conversion_is_counted_with_every_form_of_its_code(
+    launch: Launch, product: Product, pages: Pages, form: str
+) -> None:
     product.provision("own.localhost")
     found = made(product, form, pages.url("/shop", "shop.localhost"))
     query = f"http://{product.host}/conversion.aspx?id={found['code']}&val=12.50&param=A-1&com=0.00&comperc=10"
@@ -103,12 +105,12 @@ def test_a_conversion_is_counted_in_every_form(launch: Launch, product: Product,
     pages.html["/thanks"] = f"<title>Thanks</title>{forms[form]}"
     browser = launch(PERSON)
     visitor = browser.new_context().new_page()
-    visitor.wait_for_timeout(2500)
     visitor.goto(found["address"])
-    visitor.click("a")
-    visitor.wait_for_timeout(1000)
-    visitor.reload()  # the same order again
-    visitor.wait_for_timeout(1000)
+    with answered(visitor, "/conversion.aspx"):
+        visitor.click("a")
+    with answered(visitor, "/conversion.aspx"):
+        visitor.reload()  # the same order again
+    product.wait_until_stored()
 
     owner = browser.new_context().new_page()
     log_in(owner, product)
@@ -117,7 +119,7 @@ def test_a_conversion_is_counted_in_every_form(launch: Launch, product: Product,
     browser.close()
 
 
-def test_a_pixel_counts_in_an_image_a_frame_and_a_script(launch: Launch, product: Product, pages: Pages) -> None:
+def test_a_pixel_counts_as_image_frame_and_script(launch: Launch, product: Product, pages: Pages) -> None:
     product.provision("own.localhost")
     found = made(product, "opened", "https://shop.test/")
     address = found["pixel"]
@@ -129,10 +131,10 @@ def test_a_pixel_counts_in_an_image_a_frame_and_a_script(launch: Launch, product
     )
     browser = launch(PERSON)
     visitor = browser.new_context().new_page()
-    visitor.wait_for_timeout(2500)
     for path in ("/image", "/frame", "/script"):
-        visitor.goto(pages.url(path, "mail.localhost"))
-        visitor.wait_for_timeout(800)
+        with answered(visitor, address.partition("://")[2]):
+            visitor.goto(pages.url(path, "mail.localhost"))
+    product.wait_until_stored()
     owner = browser.new_context().new_page()
     log_in(owner, product)
     owner.goto(f"{product.url}/links/{found['pixel_id']}?period=today")

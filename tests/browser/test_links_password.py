@@ -1,4 +1,4 @@
-"""Links with a password in real Chromium: the right one opens the destination, which never learns it."""
+"""Links with a password in Chromium: the right password redirects, and the destination never gets it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.product import KNOWN_SECONDS, Product
+from tests.browser.product import Product
 from tests.browser.servers import Pages
 
 MAKE = """
@@ -49,7 +49,7 @@ def test_the_right_password_opens_a_destination_of_another_origin(page: Page, pr
     pages.upstream = noted
     product.provision("shop.localhost")
     made = json.loads(product.command("-c", MAKE, json.dumps([pages.url("/landing", "shop.localhost"), LINKS])))
-    page.wait_for_timeout(KNOWN_SECONDS * 1000)
+    product.wait_for_links(*made.values())
     for address in made.values():
         page.goto(address)
         page.fill("input", "wrong")

@@ -10,6 +10,7 @@ from playwright.sync_api import Page
 
 from tests.browser.product import Product
 from tests.browser.servers import Pages
+from tests.served import wait_until
 
 MAKE = """
 import json, sys, django
@@ -17,7 +18,7 @@ django.setup()
 from accounts.custom_domains.services import host_provision
 from accounts.models import Account
 from links.services.domains import domain_create
-from links.services.account_settings import script_write
+from links.services.scripts_and_lists import script_write
 from links.models import Domain
 from links.services.links import datapoint_create
 before, destination, script = json.loads(sys.argv[1])
@@ -45,6 +46,15 @@ def product() -> Iterator[Product]:
     fresh.remove()
 
 
+def make_links(product: Product, before: str, destination: str, script: str) -> None:
+    """Links with the script and links that hide their destination, on both domains, known to the server."""
+    product.command("-c", MAKE, json.dumps([before, destination, script]))
+    hosts = {"shared": f"go.localhost:{product.port}", "own": f"own.localhost:{product.port}"}
+    product.wait_for_links(
+        *(f"http://{host}/{before}{name}-{kind}" for name, host in hosts.items() for kind in ("script", "frame"))
+    )
+
+
 @pytest.fixture
 def stolen(product: Product, pages: Pages) -> list[str]:
     """What forms sent to the stranger's page. Links with a script and a frame that send one lie on both domains."""
@@ -61,14 +71,13 @@ def stolen(product: Product, pages: Pages) -> list[str]:
 
     pages.upstream = noted
     product.provision("shop.localhost")
-    product.command("-c", MAKE, json.dumps(["", pages.url("/landing", "shop.localhost"), script]))
+    make_links(product, "", pages.url("/landing", "shop.localhost"), script)
     return seen
 
 
-def test_a_form_is_sent_from_ones_own_domain_and_from_no_other(
+def test_a_hidden_destination_can_send_forms_only_on_a_verified_domain(
     page: Page, product: Product, pages: Pages, stolen: list[str]
 ) -> None:
-    page.wait_for_timeout(2500)
     shared = f"http://go.localhost:{product.port}"
     page.goto(f"{shared}/shared-script")
     page.wait_for_url("**/landing*")
@@ -82,9 +91,10 @@ def test_a_form_is_sent_from_ones_own_domain_and_from_no_other(
     page.wait_for_url("**/steal*")  # the stranger's page itself, under its own name
     assert f":{product.port}" not in page.url
     stolen.clear()
-    for alias in ("own-script", "own-frame"):
-        page.goto(f"http://own.localhost:{product.port}/{alias}")
-        page.wait_for_timeout(1500)
+    for number, alias in enumerate(("own-script", "own-frame"), 1):
+        with page.expect_request("**/steal"):
+            page.goto(f"http://own.localhost:{product.port}/{alias}")
+        wait_until(lambda number=number: len(stolen) >= number, lambda: stolen)
     assert stolen == ["POST", "POST"]
 
 
@@ -110,12 +120,12 @@ def test_a_script_that_sets_a_cookie_reports_the_visit_on_every_link_domain(
     pages.upstream = noted
     product.provision("shop.localhost")
     load = "var s = document.createElement('script'); s.async = true; s.src = '{}'; document.head.appendChild(s)"
-    words = ["r-", pages.url("/landing", "shop.localhost"), load.format(pages.url("/fbevents.js", "ads.localhost"))]
-    product.command("-c", MAKE, json.dumps(words))
-    page.wait_for_timeout(2500)
-    for host, alias, kept in (("go", "r-shared-script", False), ("own", "r-own-script", True)):
+    script = load.format(pages.url("/fbevents.js", "ads.localhost"))
+    make_links(product, "r-", pages.url("/landing", "shop.localhost"), script)
+    for number, (host, alias, kept) in enumerate((("go", "r-shared-script", False), ("own", "r-own-script", True)), 1):
         page.goto(f"http://{host}.localhost:{product.port}/{alias}")
         page.wait_for_url("**/landing*")
         cookies = page.context.cookies(f"http://{host}.localhost:{product.port}/")
         assert any(one.get("name") == "_fbp" for one in cookies) is kept
+        wait_until(lambda number=number: len(reported) >= number, lambda: reported)
     assert reported == ["c=_fbp%3Dfb.1&s=1"] * 2

@@ -1,4 +1,4 @@
-"""Live views in real Chromium: what they say when there are too many, and when the right to look is gone."""
+"""Live views in Chromium: what they show when there are too many, and when access has ended."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def asked(page: Page) -> list[str]:
 
 
 @pytest.mark.parametrize("path", ["/sites/{site}/spy", "/links/live"])
-def test_one_view_too_many_waits_for_a_place_and_asks_slowly(product: Product, alice: BrowserContext, path: str):
+def test_a_live_view_above_the_limit_waits_and_retries_slowly(product: Product, alice: BrowserContext, path: str):
     first, second = alice.new_page(), alice.new_page()
     first.goto(product.url + path.format(site=product.site))
     first.wait_for_selector("text=/^Live$/")
@@ -61,14 +61,14 @@ def test_one_view_too_many_waits_for_a_place_and_asks_slowly(product: Product, a
     second.goto(product.url + path.format(site=product.site))
     second.wait_for_selector("text=Too many live views are open")
     assert len(requests) == 2
-    second.clock.run_for(29_000)
+    second.clock.run_for(20_000)  # of 30, of which a busy machine has used some
     assert len(requests) == 2, "nothing is asked before the time that the server named"
     first.close()
-    second.clock.run_for(15_000)
+    second.clock.run_for(25_000)
     second.wait_for_selector("#spy-state:text-is('Live'), [data-live-state]:text-is('Live')")
 
 
-def test_lines_keep_the_name_of_their_visitor_and_the_number_of_those_here_is_renewed(
+def test_rows_keep_their_visitors_name_and_the_online_count_is_updated(
     product: Product, alice: BrowserContext, context: BrowserContext, pages: Pages
 ) -> None:
     pages.html["/garden"] = (
@@ -85,12 +85,13 @@ def test_lines_keep_the_name_of_their_visitor_and_the_number_of_those_here_is_re
     visitor.evaluate("clicky_custom = {}; clicky.log('/later', 'Later', 'click')")
     expect(spy.locator("#spy .visitor a")).to_have_text(["zoe", "zoe", "zoe"])
     expect(spy.locator("#spy .ip").first).to_have_text("127.0.0.0")
-    expect(spy.locator("#live strong")).to_have_text("1", timeout=25_000)
+    expect(spy.locator("#live strong")).to_have_text("1")
+    product.wait_until_stored()
     spy.reload()
     expect(spy.locator("#spy .visitor a")).to_have_text(["zoe", "zoe", "zoe"])
 
 
-def test_a_view_says_that_it_ended_once_the_person_was_logged_out(product: Product, alice: BrowserContext) -> None:
+def test_a_live_view_says_that_it_ended_after_a_logout(product: Product, alice: BrowserContext) -> None:
     page = alice.new_page()
     page.goto(f"{product.url}/sites/{product.site}/spy")
     page.wait_for_selector("#spy-state:text-is('Live')")

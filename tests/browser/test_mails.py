@@ -1,6 +1,6 @@
-"""Mails in a real browser at the widths of a desktop's and a phone's mail program, light and dark.
+"""Mails in Chromium at the widths of desktop and phone mail programs, in light and dark.
 
-The pictures lie in `screenshots/mail-*.png` (not kept in git): look at them.
+Screenshots are written to `screenshots/mail-*.png` (not kept in git): look at them.
 """
 
 from __future__ import annotations
@@ -53,7 +53,9 @@ def letters(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("width", SIZES)
-def test_mails_fit_and_can_be_read(chromium: Browser, letters: dict[str, str], width: int, theme: str) -> None:
+def test_mails_fit_their_width_and_have_enough_contrast(
+    chromium: Browser, letters: dict[str, str], width: int, theme: str
+) -> None:
     OUT.mkdir(exist_ok=True)
     wide, faint = [], []
     context = chromium.new_context(viewport={"width": width, "height": 800}, color_scheme=theme)  # type: ignore[arg-type]

@@ -1,7 +1,8 @@
-"""The owner on a page of their own: from the dashboard's heatmap to the real page, and who is there now."""
+"""On-site analytics: from the dashboard's heatmap to the measured page, and the visitors online there."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +12,8 @@ from tests.browser.conftest import PERSON, Launch
 from tests.browser.product import Product
 from tests.browser.servers import Pages
 from tests.browser.test_main_job import log_in
+from tests.browser.tracked_page import note_scripts, play, wait_for_part
+from tests.served import PATIENCE
 
 PAINTED = """() => {
   const canvas = [...document.querySelectorAll('canvas')].pop();
@@ -43,12 +46,12 @@ def shop(pages: Pages, product: Product, site_id: int) -> None:
 
 
 def visit_and_click(visitor: Page, pages: Pages) -> None:
+    note_scripts(visitor)
     visitor.goto(pages.url("/shop", "shop.localhost"))
-    visitor.wait_for_timeout(1500)  # the first view is told and the heatmap part is there
+    wait_for_part(visitor, "heat")
     visitor.click("#buy")
-    visitor.wait_for_timeout(900)
+    play(visitor, 700)
     visitor.goto("about:blank")
-    visitor.wait_for_timeout(1500)
 
 
 def test_the_heatmap_opens_on_the_page_and_shows_its_clicks(launch: Launch, product: Product, pages: Pages) -> None:
@@ -59,14 +62,15 @@ def test_the_heatmap_opens_on_the_page_and_shows_its_clicks(launch: Launch, prod
 
     owner = browser.new_context(locale="en-GB").new_page()
     log_in(owner, product)
-    for _ in range(10):  # until the writer has come to it
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:  # the writer comes to it
         owner.goto(f"{product.url}/sites/{site_id}/heatmaps")
         if owner.get_by_role("link", name="/shop").count():
             break
         owner.wait_for_timeout(700)
-    owner.get_by_role("link", name="/shop").click(timeout=5000)
+    owner.get_by_role("link", name="/shop").click()
     expect(owner.get_by_text("1 click in 1 visit")).to_be_visible()
-    expect(owner.locator("rect.heat-1")).to_have_count(1)
+    expect(owner.locator("rect.heat-level-1")).to_have_count(1)
     link = owner.get_by_role("link", name="Open on the page").get_attribute("href") or ""
     assert link.startswith("http://shop.localhost") and "#_heatmap=" in link
 
@@ -76,17 +80,17 @@ def test_the_heatmap_opens_on_the_page_and_shows_its_clicks(launch: Launch, prod
     errors: list[str] = []
     there.on("pageerror", lambda error: errors.append(str(error)))
     there.goto(pages.url("/shop", "shop.localhost") + "#" + link.partition("#")[2])
-    there.wait_for_function(f"({BOARD}).includes('1 clicks in 1 visits')", timeout=20_000)
+    there.wait_for_function(f"({BOARD}).includes('1 clicks in 1 visits')")
+    there.wait_for_function(f"({PAINTED})()?.middle > 100")
     found = there.evaluate(PAINTED)
     assert found["middle"] > 100 and found["corner"] == 0 and found["solid"] < 4_000, found
     assert "#" not in there.url, "the word is not left in the address"
 
-    there.evaluate("scrollTo(0, 900)")
-    there.wait_for_timeout(300)
-    assert there.evaluate(PAINTED)["solid"] == 0, "the spot scrolled out of sight with its element"
+    there.evaluate("scrollTo(0, 900)")  # the spot goes out of sight with its element
+    there.wait_for_function(f"({PAINTED})().solid == 0")
 
     there.goto(pages.url("/shop", "shop.localhost"))
-    there.wait_for_function(f"({BOARD}).includes('on site')", timeout=20_000)  # the kept word brings the widget
+    there.wait_for_function(f"({BOARD}).includes('on site')")  # the kept word brings the widget
     assert errors == []
     stranger = browser.new_context(locale="en-GB").new_page()
     stranger.goto(pages.url("/shop", "shop.localhost") + "#_heatmap=" + "x" * 30)

@@ -1,4 +1,4 @@
-"""What a site, a page and a visitor want stored, and what then is: cookies, consent, Do Not Track, driven browsers."""
+"""What is stored under the privacy choices of site, page and visitor: cookies, consent, Do Not Track, automation."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import pytest
 
 from tests.browser.conftest import Launch
 from tests.browser.stage import Play, Stage, Stored, play_all
+
+pytestmark = pytest.mark.timeout(900)  # the first test waits for all scenarios
 
 SCENARIOS: dict[str, Play] = {}
 
@@ -27,7 +29,7 @@ def cookies_off(stage: Stage) -> None:
     assert stage.page.context.cookies() == []
 
 
-def test_without_cookies_the_visit_is_still_one(stored: Stored) -> None:
+def test_without_cookies_events_belong_to_one_visit(stored: Stored) -> None:
     first, second = stored("cookies_off", "view")
     assert (first["device"], first["visit"]) == (second["device"], second["visit"])
 
@@ -53,7 +55,7 @@ def page_refuses_cookies(stage: Stage) -> None:
     assert stage.page.context.cookies() == []
 
 
-def test_a_page_that_refuses_cookies_is_counted_without(stored: Stored) -> None:
+def test_a_page_that_disables_cookies_is_counted_without_them(stored: Stored) -> None:
     assert stored.one("page_refuses_cookies", "view")["device"] > 2**32
 
 
@@ -68,7 +70,7 @@ def consent(stage: Stage) -> None:
     stage.page.wait_for_function("document.cookie.includes('_jsuid')")
 
 
-def test_consent_in_the_middle_keeps_the_visit_whole(stored: Stored) -> None:
+def test_consent_during_a_visit_does_not_split_it(stored: Stored) -> None:
     before, after = stored("consent", "view")
     assert before["device"] > 2**32  # a hash of the day; the cookie's device begins with the next visit
     assert (after["device"], after["visit"]) == (before["device"], before["visit"])
@@ -78,10 +80,10 @@ def test_consent_in_the_middle_keeps_the_visit_whole(stored: Stored) -> None:
 def do_not_track(stage: Stage) -> None:
     stage.page.add_init_script("Object.defineProperty(navigator, 'doNotTrack', {get: () => '1'})")
     stage.show()
-    stage.show(f"<script>var clicky_custom={{dnt:true}}</script>{stage.snippet()}", "/page")
+    stage.show(f"<script>var clicky_custom={{dnt:true}}</script>{stage.snippet()}", "/page", views=0)
 
 
-def test_do_not_track_ends_as_nothing(stored: Stored) -> None:
+def test_with_do_not_track_nothing_is_stored(stored: Stored) -> None:
     assert stored("do_not_track") == []
 
 
@@ -91,6 +93,6 @@ def automated(stage: Stage) -> None:
     stage.show()
 
 
-def test_an_automated_browser_is_set_apart(stored: Stored) -> None:
+def test_an_automated_browser_is_quarantined(stored: Stored) -> None:
     assert stored("automated") == []
     assert stored("automated", table="bots")

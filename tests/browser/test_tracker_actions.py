@@ -1,44 +1,31 @@
-"""What people do on a page, and what the page's own code asks for, goes out as Clicky's wire says (§2.2-2.5)."""
+"""Actions on a page and calls of its code are sent as in Clicky's wire format (§2.2-2.5)."""
 
 from __future__ import annotations
-
-import json
 
 import pytest
 from playwright.sync_api import Page
 
 from tests.browser.servers import Beacon, Pages, Recorder
-
-SNIPPET = '<script async data-id="101" src="//{host}/js"></script>'
-QUIET = "<script>document.addEventListener('click', e => e.preventDefault())</script>"
+from tests.browser.tracked_page import QUIET, show, wait_for_answer, wait_for_part
 
 
-def show(page: Page, pages: Pages, recorder: Recorder, body: str = "", custom: object = None, path: str = "/") -> None:
-    """Opens a page with the snippet and the settings, and waits for its first view."""
-    settings = f"<script>var clicky_custom = {json.dumps(custom)};</script>" if custom is not None else ""
-    pages.html[path.split("?")[0].split("#")[0]] = (
-        f"<title>Page</title>{settings}{SNIPPET.format(host=recorder.host)}{body}"
-    )
-    page.goto(pages.url(path))
-    page.wait_for_function("window._cgen")
-
-
-def test_log_tells_views_clicks_downloads_and_outbound(page: Page, pages: Pages, recorder: Recorder) -> None:
+def test_log_sends_views_clicks_downloads_and_outbound_links(page: Page, pages: Pages, recorder: Recorder) -> None:
     show(page, pages, recorder)
     recorder.wait("pageview")
     page.evaluate("clicky.log('/app/dashboard', 'Dashboard', 'pageview')")
+    recorder.wait("pageview", 2)
     page.evaluate("clicky.log('/actions/export', 'Exported CSV Report', 'click')")
     page.evaluate("clicky.log('/files/whitepaper.pdf', 'Whitepaper', 'download')")
     page.evaluate("clicky.log('https://partner.example/x', 'Partner', 'outbound')")
     page.evaluate("clicky.log(location.origin + '/plain', '', 'pageview'); clicky.log(''); clicky.log('#a', 'A')")
-    clicks = recorder.wait("click", 2)
+    clicks = recorder.wait_by("href", "click", 2)
     views = recorder.wait("pageview", 3)
     assert [(view["href"], view["title"]) for view in views] == [
         ("/", "Page"), ("/app/dashboard", "Dashboard"), ("/plain", "Page"),
     ]  # fmt: skip
     assert len({view["vid"] for view in views}) == 3
-    assert {(one["href"], one["title"], one["page"], one["vid"]) for one in clicks} == {
-        ("/actions/export", "Exported CSV Report", "/", views[1]["vid"]), ("#a", "A", "/", views[2]["vid"]),
+    assert {href: (one["title"], one["page"], one["vid"]) for href, one in clicks.items()} == {
+        "/actions/export": ("Exported CSV Report", "/", views[1]["vid"]), "#a": ("A", "/", views[2]["vid"]),
     }  # fmt: skip
     assert recorder.wait("download")[0]["href"] == "/files/whitepaper.pdf"
     assert recorder.wait("outbound")[0]["href"] == "https://partner.example/x"
@@ -55,30 +42,28 @@ CALLS = {
 def test_log_without_a_type_is_a_click(caller: str, page: Page, pages: Pages, recorder: Recorder) -> None:
     code, expected = CALLS[caller]
     show(page, pages, recorder)
-    recorder.wait("pageview")
-    recorder.settle(0.3)
+    wait_for_answer(page)
     page.evaluate(code)
     (click,) = recorder.wait("click")
     assert (click["href"], click["title"]) == expected
     assert (click["untyped"], len(recorder.of("pageview"))) == ("1", 1)
 
 
-def test_log_without_a_type_is_a_view_where_the_site_said_so(page: Page, pages: Pages, recorder: Recorder) -> None:
+def test_log_without_a_type_is_a_view_where_the_site_chose_that(page: Page, pages: Pages, recorder: Recorder) -> None:
     recorder.switches["log"] = 1
     show(page, pages, recorder)
-    recorder.wait("pageview")
-    recorder.settle(0.3)
+    wait_for_answer(page)
     page.evaluate("clicky.log('/app', 'App'); clicky.log('#/route', 'Route')")
-    views = recorder.wait("pageview", 3)
-    assert [(view["href"], view["title"], view["untyped"]) for view in views] == [
-        ("/", "Page", ""), ("/app", "App", "1"), ("#/route", "Route", "1"),
-    ]  # fmt: skip
-    assert len({view["vid"] for view in views}) == 3
+    views = recorder.wait_by("href", "pageview", 3)
+    assert {href: (view["title"], view["untyped"]) for href, view in views.items()} == {
+        "/": ("Page", ""), "/app": ("App", "1"), "#/route": ("Route", "1"),
+    }  # fmt: skip
+    assert len({view["vid"] for view in views.values()}) == 3
     page.evaluate("clicky.log('#part', 'Part'); clicky.log('/x', 'X', 'click')")
-    assert [click["href"] for click in recorder.wait("click", 2)] == ["#part", "/x"]
+    assert recorder.wait_by("href", "click", 2).keys() == {"#part", "/x"}
 
 
-def test_a_goal_or_an_event_without_a_name_is_none(page: Page, pages: Pages, recorder: Recorder) -> None:
+def test_a_goal_or_event_without_a_name_is_not_sent(page: Page, pages: Pages, recorder: Recorder) -> None:
     show(page, pages, recorder)
     recorder.wait("pageview")
     page.evaluate("clicky.goal(undefined); clicky.goal(''); clicky.goal(null, 5); clickport.track(); clicky.goal(0)")
@@ -102,26 +87,25 @@ def grouped(beacon: Beacon, group: str) -> dict[str, str]:
     return {name[len(group) + 1 : -1]: value for name, value in beacon.params if name.startswith(f"{group}[")}
 
 
-def test_every_value_of_a_property_or_a_tag_arrives_as_text(page: Page, pages: Pages, recorder: Recorder) -> None:
+def test_every_value_of_a_property_or_tag_is_sent_as_text(page: Page, pages: Pages, recorder: Recorder) -> None:
     show(page, pages, recorder)
     recorder.wait("pageview")
     page.evaluate(f"clickport.track('ev', {VALUES}); clicky.custom_data({VALUES})")
     assert grouped(recorder.wait("event")[0], "prop") == AS_TEXT
     assert grouped(recorder.wait("custom")[0], "custom") == AS_TEXT
-    page.evaluate(
-        "const round = {}; round.round = round; clickport.track('ev', {round}); clickport.track('ev', 'text')"
-    )
-    assert grouped(recorder.wait("event", 3)[1], "prop") == {"round": "[object Object]"}
+    page.evaluate("const round = {}; round.round = round; clickport.track('a', {round}); clickport.track('b', 'text')")
+    told = recorder.wait_by("name", "event", 3)
+    assert [grouped(told[name], "prop") for name in "ab"] == [{"round": "[object Object]"}, {}]
 
 
-def test_goals_carry_number_or_name_and_revenue(page: Page, pages: Pages, recorder: Recorder) -> None:
+def test_goals_are_sent_with_number_or_name_and_revenue(page: Page, pages: Pages, recorder: Recorder) -> None:
     show(page, pages, recorder)
     page.evaluate("clicky.goal('signup'); clicky.goal('purchase', 149.99); clicky.goal(12345, '49.00', true)")
-    came = {beacon["goal[name]"]: beacon for beacon in recorder.wait("goal", 3)}  # they overtake each other
+    came = recorder.wait_by("goal[name]", "goal", 3)
     assert came.keys() == {"signup", "purchase", ""}
     named, priced, numbered = came["signup"], came["purchase"], came[""]
-    assert (named["goal[name]"], named["goal[revenue]"], named["goal[id]"]) == ("signup", "", "")
-    assert (priced["goal[name]"], priced["goal[revenue]"]) == ("purchase", "149.99")
+    assert (named["goal[revenue]"], named["goal[id]"]) == ("", "")
+    assert priced["goal[revenue]"] == "149.99"
     assert (numbered["goal[id]"], numbered["goal[revenue]"]) == ("12345", "49.00")
 
 
@@ -147,7 +131,7 @@ def test_goals_carry_number_or_name_and_revenue(page: Page, pages: Pages, record
         ),
     ],
 )
-def test_settings_of_the_page_flat_and_nested(
+def test_flat_and_nested_page_settings_mean_the_same(
     custom: dict, expected: dict[str, str], page: Page, pages: Pages, recorder: Recorder
 ) -> None:
     show(page, pages, recorder, custom=custom)
@@ -155,7 +139,7 @@ def test_settings_of_the_page_flat_and_nested(
     assert {name: view[name] for name in expected} == expected
 
 
-def test_goal_and_split_of_the_settings_are_told_once(page: Page, pages: Pages, recorder: Recorder) -> None:
+def test_goal_and_split_of_the_settings_are_sent_once(page: Page, pages: Pages, recorder: Recorder) -> None:
     custom = {"goal": {"id": "signup"}, "split": {"name": "t", "version": "a"}}
     show(page, pages, recorder, custom=custom)
     recorder.wait("pageview")
@@ -164,7 +148,7 @@ def test_goal_and_split_of_the_settings_are_told_once(page: Page, pages: Pages, 
     assert (click["goal[name]"], click["split[name]"]) == ("", "")
 
 
-def test_the_first_action_may_be_no_view(page: Page, pages: Pages, recorder: Recorder) -> None:
+def test_the_first_action_need_not_be_a_view(page: Page, pages: Pages, recorder: Recorder) -> None:
     show(page, pages, recorder, custom={"pageview": {"type": "click", "title": "Opened"}})
     assert recorder.wait("click")[0]["title"] == "Opened"
     show(page, pages, recorder, custom={"pageview_disable": 1}, path="/quiet")
@@ -193,7 +177,7 @@ LINKS = {
 
 
 @pytest.mark.parametrize("link", LINKS)
-def test_clicks_that_leave_are_told(link: str, page: Page, pages: Pages, recorder: Recorder) -> None:
+def test_outbound_clicks_are_sent(link: str, page: Page, pages: Pages, recorder: Recorder) -> None:
     show(page, pages, recorder, QUIET + f"<p><span>{link}</span>", custom={"outbound_pattern": ["/go/"]})
     page.click("p a, p button")
     kind, href, title = LINKS[link]
@@ -201,7 +185,7 @@ def test_clicks_that_leave_are_told(link: str, page: Page, pages: Pages, recorde
     assert (told["href"], told["title"], told["page"]) == (href, title, "/")
 
 
-def test_clicks_that_stay_or_are_ignored_are_not_told(page: Page, pages: Pages, recorder: Recorder) -> None:
+def test_internal_and_ignored_clicks_are_not_sent(page: Page, pages: Pages, recorder: Recorder) -> None:
     body = (
         '<a href="/next">a</a><a href="#part">b</a><a class="clicky_ignore" href="https://other.example">c</a>'
         '<a href="javascript:void 0">d</a><button>e</button>'
@@ -220,40 +204,44 @@ def test_outbound_can_be_switched_off_by_page_and_by_site(page: Page, pages: Pag
     page.click("a")
     recorder.switches["link"] = 0
     show(page, pages, recorder, body)
-    recorder.wait("pageview", 2)
-    recorder.settle(0.3)
+    wait_for_answer(page)
     page.click("a")
     recorder.settle()
     assert recorder.of("outbound") == []
 
 
-def test_a_link_clicked_before_anything_was_told_is_told(page: Page, pages: Pages, recorder: Recorder) -> None:
+def test_a_link_clicked_before_the_first_view_is_sent(page: Page, pages: Pages, recorder: Recorder) -> None:
     pages.html["/"] = (
         f'<script src="//{recorder.host}/101.js"></script><a href="/x.zip" onclick="return false">x</a>'
         + ("<script>document.querySelector('a').click(); clicky.goal('early', 5)</script>")
     )
     page.goto(pages.url())
-    recorder.wait("download")
+    for kind in ("pageview", "download"):
+        recorder.wait(kind)
     assert recorder.wait("goal")[0]["goal[revenue]"] == "5"
-    assert sorted(one["type"] for one in recorder.beacons)[:3] == ["download", "goal", "pageview"]
 
 
-def test_a_sent_form_is_told_by_name_and_id_without_its_values(page: Page, pages: Pages, recorder: Recorder) -> None:
+def test_a_submitted_form_is_sent_with_name_and_id_without_its_values(
+    page: Page, pages: Pages, recorder: Recorder
+) -> None:
     body = '<form id="f1" name="Contact" action="/sent"><input name="secret"><button>Send</button></form>'
     pages.html["/sent"] = "thanks"
     show(page, pages, recorder, body)
     recorder.wait("pageview")
     page.fill("input", "hush-hush")
+    wait_for_part(page, "form")
     page.click("button")
     (form,) = recorder.wait("form")
     assert (form["name"], form["prop[id]"], form["prop[plugin]"], form["page"]) == ("Contact", "f1", "native", "/")
     assert not any("hush" in value for _, value in form.params)
 
 
-def test_a_plugin_form_counts_when_the_server_took_it(page: Page, pages: Pages, recorder: Recorder) -> None:
+def test_a_plugins_form_counts_once_the_server_accepted_it(page: Page, pages: Pages, recorder: Recorder) -> None:
     body = '<form class="wpcf7-form" onsubmit="return false"><input><button>Send</button></form>'
     show(page, pages, recorder, body)
     recorder.wait("pageview")
+    page.focus("input")
+    wait_for_part(page, "form")
     page.click("button")
     recorder.settle(0.4)
     assert recorder.of("form") == []
@@ -263,20 +251,21 @@ def test_a_plugin_form_counts_when_the_server_took_it(page: Page, pages: Pages, 
     assert recorder.wait("form")[0]["prop[plugin]"] == "Contact Form 7"
 
 
-def test_clickport_track_speaks_to_the_same_core(page: Page, pages: Pages, recorder: Recorder) -> None:
+def test_clickport_track_uses_the_same_tracker(page: Page, pages: Pages, recorder: Recorder) -> None:
     pages.html["/"] = f'<script defer data-domain="x.example" src="//{recorder.host}/tracker.js"></script>'
     page.goto(pages.url())
     recorder.wait("pageview")
     page.evaluate("clickport.track('Signup')")
     page.evaluate("clickport.track('Purchase', {plan: 'pro', seats: 3}, {amount: 49.99})")
     page.evaluate("clickport.track('Refund', null, {amount: 5, currency: 'EUR'})")
-    plain, bought, euro = recorder.wait("event", 3)
-    assert (plain["name"], plain["currency"], plain["domain"]) == ("Signup", "", "x.example")
+    told = recorder.wait_by("name", "event", 3)
+    plain, bought, euro = told["Signup"], told["Purchase"], told["Refund"]
+    assert (plain["currency"], plain["domain"]) == ("", "x.example")
     assert (bought["prop[plan]"], bought["prop[seats]"]) == ("pro", "3")
     assert (bought["revenue"], bought["currency"], euro["currency"]) == ("49.99", "USD", "EUR")
 
 
-def test_every_function_of_the_wire_reference_is_there(page: Page, pages: Pages, recorder: Recorder) -> None:
+def test_every_documented_function_exists(page: Page, pages: Pages, recorder: Recorder) -> None:
     show(page, pages, recorder)
     names = [
         "init", "log", "goal", "pause", "pageview", "video", "heatmap", "custom_data", "onsitestats",
@@ -288,7 +277,9 @@ def test_every_function_of_the_wire_reference_is_there(page: Page, pages: Pages,
     ]  # fmt: skip
 
 
-def test_custom_data_set_later_is_told_at_once_and_from_then_on(page: Page, pages: Pages, recorder: Recorder) -> None:
+def test_custom_data_set_later_is_sent_at_once_and_with_later_hits(
+    page: Page, pages: Pages, recorder: Recorder
+) -> None:
     show(page, pages, recorder)
     recorder.wait("pageview")
     page.evaluate("clicky.custom_data({username: 'late'})")
@@ -298,7 +289,7 @@ def test_custom_data_set_later_is_told_at_once_and_from_then_on(page: Page, page
     assert (click["custom[username]"], click["custom[plan]"]) == ("late", "pro")
 
 
-def test_a_page_that_wraps_inject_keeps_its_say(page: Page, pages: Pages, recorder: Recorder) -> None:
+def test_a_page_can_wrap_inject(page: Page, pages: Pages, recorder: Recorder) -> None:
     pages.html["/"] = f'<script src="//{recorder.host}/js"></script>' + (
         "<script>var real = clicky.inject; clicky.inject = url => { window.seen = url; real(url); };"
         "clicky.init(101)</script>"
@@ -308,17 +299,18 @@ def test_a_page_that_wraps_inject_keeps_its_say(page: Page, pages: Pages, record
     assert "type=pageview" in page.evaluate("window.seen")
 
 
-def test_campaigns_in_the_hash_and_custom_data_in_the_address(page: Page, pages: Pages, recorder: Recorder) -> None:
+def test_campaigns_in_the_hash_and_custom_data_in_the_url_are_read(
+    page: Page, pages: Pages, recorder: Recorder
+) -> None:
     show(page, pages, recorder, path="/in?utm_custom[username]=zoe&a=1#utm_campaign=spring&utm_source=x")
     (view,) = recorder.wait("pageview")
     assert view["href"] == "/in?a=1&utm_campaign=spring&utm_source=x"
     assert view["custom[username]"] == "zoe"
 
 
-def test_media_tell_play_pause_seek_and_end(page: Page, pages: Pages, recorder: Recorder) -> None:
+def test_media_elements_send_play_pause_seek_and_end(page: Page, pages: Pages, recorder: Recorder) -> None:
     show(page, pages, recorder, '<audio id="a" title="A song"></audio>', custom={"html_media_track": 1})
-    recorder.wait("pageview")
-    recorder.settle(0.4)
+    wait_for_part(page, "media")
     page.evaluate(
         """() => { const rate = 8000, n = rate * 4, b = new ArrayBuffer(44 + n), v = new DataView(b);
         const s = (o, t) => [...t].forEach((c, i) => v.setUint8(o + i, c.charCodeAt(0)));
@@ -332,7 +324,7 @@ def test_media_tell_play_pause_seek_and_end(page: Page, pages: Pages, recorder: 
     page.evaluate("a.pause()")
     recorder.wait("video", 2)
     page.evaluate("a.currentTime = 3.5; a.play()")
-    actions = [one["video[action]"] for one in recorder.wait("video", 5, seconds=8)]
+    actions = [one["video[action]"] for one in recorder.wait("video", 5)]
     assert actions[:2] == ["play", "pause"]
     assert sorted(actions[2:]) == ["end", "play", "seek"]
     assert recorder.of("video")[0]["title"] == "A song"

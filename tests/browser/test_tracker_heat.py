@@ -1,4 +1,4 @@
-"""Heatmap capture in the browser: the element survives the layout, rage and dead clicks are told apart."""
+"""Heatmap recording in Chromium: elements are identified at every width, rage and dead clicks distinguished."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from playwright.sync_api import Browser, Page
 
 from tests.browser.conftest import PERSON
 from tests.browser.servers import Pages, Recorder
-from tests.browser.test_tracker_actions import show
+from tests.browser.tracked_page import play, show, wait_for_part
+from tests.served import PATIENCE
 
 LAYOUT = """
 <style>body{margin:0} .cards{display:flex;flex-wrap:wrap} .card{width:33.3%%} .card button{width:60%%;height:40px}
@@ -27,9 +28,9 @@ def rows(recorder: Recorder, kind: str = "") -> list[list[str]]:
     return [row for row in told if not kind or row[4] == kind]
 
 
-def wait_for_rows(recorder: Recorder, kind: str, number: int, seconds: float = 10.0) -> None:
+def wait_for_rows(recorder: Recorder, kind: str, number: int = 1) -> None:
     """Wait until `number` rows of a kind were sent; a test that expects them says what came instead."""
-    until = time.monotonic() + seconds
+    until = time.monotonic() + PATIENCE
     while len(rows(recorder, kind)) < number and time.monotonic() < until:
         time.sleep(0.02)
 
@@ -40,16 +41,15 @@ def sampled(recorder: Recorder) -> Recorder:
     return recorder
 
 
-def test_one_element_is_the_same_at_three_widths(chromium: Browser, pages: Pages, sampled: Recorder) -> None:
+def test_an_element_keeps_its_selector_at_three_widths(chromium: Browser, pages: Pages, sampled: Recorder) -> None:
     for number, width in enumerate((1400, 700, 390), 1):
         profile = chromium.new_context(user_agent=PERSON, viewport={"width": width, "height": 700})
         page = profile.new_page()
         show(page, pages, sampled, LAYOUT)
-        page.wait_for_function("performance.getEntriesByType('resource').some(e => e.name.includes('part=heat'))")
-        page.evaluate("new Promise(done => setTimeout(done, 200))")  # the page itself had its turn to run the part
+        wait_for_part(page, "heat")
         box = page.locator("button", has_text="Three").bounding_box()
         page.mouse.click(box["x"] + box["width"] * 0.25, box["y"] + box["height"] * 0.5)
-        page.wait_for_timeout(700)
+        play(page, 700)
         page.goto("about:blank")
         wait_for_rows(sampled, "click", number)  # what leaves last is lost with the profile
         profile.close()
@@ -60,17 +60,15 @@ def test_one_element_is_the_same_at_three_widths(chromium: Browser, pages: Pages
     assert all(abs(int(click[5]) - 250) <= 10 and abs(int(click[6]) - 500) <= 30 for click in clicks)
 
 
-def test_rage_dead_and_reach(page: Page, pages: Pages, sampled: Recorder) -> None:
+def test_rage_clicks_dead_clicks_and_scroll_depth_are_recorded(page: Page, pages: Pages, sampled: Recorder) -> None:
     show(page, pages, sampled, LAYOUT)
-    page.wait_for_timeout(600)
+    wait_for_part(page, "heat")
     page.locator("button", has_text="Two").click()
-    page.wait_for_timeout(800)
-    page.locator("button", has_text="Three").click(click_count=3, delay=20)
-    page.evaluate("scrollTo(0, 1000)")
-    page.wait_for_timeout(800)
+    play(page, 700)
+    page.locator("button", has_text="Three").click(click_count=3)
+    play(page, "scrollTo(0, 1000)", 700)
     page.goto("about:blank")
-    sampled.wait("heatmap")
-    sampled.settle(0.3)
+    wait_for_rows(sampled, "reach")  # the last row of a view
     assert [row[7][-53:] for row in rows(sampled, "dead")] == [
         "v:nth-of-type(1)>div:nth-of-type(2)>button:nth-of-type(1)"[-53:]
     ]
@@ -79,7 +77,7 @@ def test_rage_dead_and_reach(page: Page, pages: Pages, sampled: Recorder) -> Non
     assert int(reach[2]) == 1800
 
 
-def test_a_page_that_turns_heatmaps_off_loads_and_tells_nothing(page: Page, pages: Pages, sampled: Recorder) -> None:
+def test_a_page_with_heatmaps_disabled_loads_and_sends_nothing(page: Page, pages: Pages, sampled: Recorder) -> None:
     for custom in ({"heatmap_disable": 1}, {"heatmap": {"disabled": True}}):
         show(page, pages, sampled, LAYOUT, custom=custom)
         page.wait_for_timeout(500)
@@ -90,32 +88,33 @@ def test_a_page_that_turns_heatmaps_off_loads_and_tells_nothing(page: Page, page
     assert sampled.of("heatmap") == []
 
 
-def test_elements_that_swallow_their_clicks_are_heard(page: Page, pages: Pages, sampled: Recorder) -> None:
+def test_clicks_on_elements_that_stop_their_events_are_recorded(page: Page, pages: Pages, sampled: Recorder) -> None:
     body = (
         "<div id=stop>swallows</div><script>document.getElementById('stop').onclick = e => e.stopPropagation()</script>"
     )
     show(page, pages, sampled, body, custom={"heatmap_objects": "#stop"})
-    page.wait_for_timeout(600)
+    wait_for_part(page, "heat")
     page.click("#stop")
     page.goto("about:blank")
-    sampled.wait("heatmap")
+    wait_for_rows(sampled, "reach")
     assert [row[7] for row in rows(sampled) if row[4] != "reach"] == ["#stop"]
 
 
-def test_a_click_within_a_component_is_kept_on_the_component(page: Page, pages: Pages, sampled: Recorder) -> None:
+def test_a_click_inside_a_web_component_is_recorded_on_the_component(
+    page: Page, pages: Pages, sampled: Recorder
+) -> None:
     body = (
         "<main id=shop><p>a</p><my-card></my-card></main><script>document.querySelector('my-card')"
         ".attachShadow({mode: 'open'}).innerHTML = '<div><button>Dead</button>"
         '<button id=b onclick="this.textContent += 1">Alive</button></div>\'</script>'
     )
     show(page, pages, sampled, body)
-    page.wait_for_function("performance.getEntriesByType('resource').some(e => e.name.includes('part=heat'))")
-    page.evaluate("new Promise(done => setTimeout(done, 200))")
+    wait_for_part(page, "heat")
     page.get_by_text("Dead").click()
-    page.wait_for_timeout(700)
+    play(page, 700)
     page.get_by_text("Alive").click()
-    page.wait_for_timeout(700)
+    play(page, 700)
     page.goto("about:blank")
-    wait_for_rows(sampled, "click", 1)
+    wait_for_rows(sampled, "click")
     told = [(row[4], row[7]) for row in rows(sampled) if row[4] != "reach"]
     assert told == [("dead", "#shop>my-card:nth-of-type(1)"), ("click", "#shop>my-card:nth-of-type(1)")]

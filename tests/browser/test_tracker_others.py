@@ -1,4 +1,4 @@
-"""What others put on a page: YouTube's player and forms of WordPress plugins, by stand-ins that speak as they do."""
+"""Third-party content: YouTube's player and forms of WordPress plugins, imitated by stand-ins."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Frame, Page, Route
 
 from tests.browser.servers import Beacon, Pages, Recorder
-from tests.browser.test_tracker_actions import show
+from tests.browser.tracked_page import show, wait_for_part
 
 JQUERY = (Path(__file__).parent / "vendor" / "jquery.min.js").read_text()
 VIDEO = "https://www.youtube.com/watch?v=dQw4w9WgXcQ"
@@ -46,7 +46,7 @@ def actions(beacons: list[Beacon]) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("host", ["www.youtube.com", "www.youtube-nocookie.com"])
-def test_a_youtube_player_tells_play_pause_seek_and_end(
+def test_a_youtube_player_sends_play_pause_seek_and_end(
     page: Page, pages: Pages, recorder: Recorder, host: str
 ) -> None:
     recorder.switches["media"] = 1
@@ -65,7 +65,7 @@ def test_a_youtube_player_tells_play_pause_seek_and_end(
     assert actions(recorder.wait("video", 5))[2:] == [("play", "2"), ("seek", "90"), ("end", "92")]
 
 
-def test_a_stranger_who_speaks_as_youtube_is_not_believed(page: Page, pages: Pages, recorder: Recorder) -> None:
+def test_messages_that_imitate_youtube_are_ignored(page: Page, pages: Pages, recorder: Recorder) -> None:
     recorder.switches["media"] = 1
     player(page, pages, recorder).wait_for_function("heard")
     said = """{"event":"infoDelivery","info":{"playerState":1,"currentTime":3}}"""
@@ -76,7 +76,7 @@ def test_a_stranger_who_speaks_as_youtube_is_not_believed(page: Page, pages: Pag
     assert recorder.of("video") == []
 
 
-def test_without_the_sites_wish_no_player_is_greeted(page: Page, pages: Pages, recorder: Recorder) -> None:
+def test_players_are_not_contacted_unless_the_site_enables_media(page: Page, pages: Pages, recorder: Recorder) -> None:
     frame = player(page, pages, recorder)
     recorder.settle(0.5)
     assert frame.evaluate("heard") == 0 and "media" not in recorder.scripts
@@ -87,11 +87,9 @@ def wordpress(page: Page, pages: Pages, recorder: Recorder, form: str) -> None:
     page.route("**/jquery.js", lambda route: answer_jquery(route))
     show(page, pages, recorder, f'<script src="/jquery.js"></script>{form}')
     recorder.wait("pageview")
-    for _ in range(100):
-        if "form" in recorder.scripts:
-            break
-        recorder.settle(0.05)
     page.wait_for_function("window.jQuery")
+    page.focus("button")
+    wait_for_part(page, "form")
 
 
 def answer_jquery(route: Route) -> None:
@@ -116,7 +114,7 @@ GRAVITY = (
     ],
     ids=["WPForms", "Gravity Forms"],
 )
-def test_a_wordpress_form_counts_once_when_the_server_took_it(
+def test_a_wordpress_form_counts_once_after_the_server_accepted_it(
     page: Page, pages: Pages, recorder: Recorder, form: str, taken: str, name: str, number: str, plugin: str
 ) -> None:
     wordpress(page, pages, recorder, form)

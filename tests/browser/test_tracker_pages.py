@@ -1,4 +1,4 @@
-"""Pages of the kinds people build: rendered ahead, with SVG and web components, under Trusted Types, in a sandbox."""
+"""Special kinds of pages: prerendered, with SVG and web components, under Trusted Types, in a sandbox."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from playwright.sync_api import Page
 
 from tests.browser.conftest import CHROMIUM, FLAGS, PERSON
 from tests.browser.servers import Pages, Recorder
-from tests.browser.test_tracker_actions import QUIET, SNIPPET, show
+from tests.browser.tracked_page import QUIET, SNIPPET, show, wait_for_part
 
 
 @contextmanager
@@ -29,7 +29,7 @@ def browser_without_devtools(url: str) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("milliseconds", [0, 120, 180, 300, 400, 900])
-def test_a_page_rendered_ahead_is_one_view_however_soon_it_is_opened(
+def test_a_prerendered_page_is_one_view_however_soon_it_is_shown(
     milliseconds: int, pages: Pages, recorder: Recorder
 ) -> None:
     pages.html["/one"] = f"""<title>One</title><script>
@@ -43,19 +43,19 @@ def test_a_page_rendered_ahead_is_one_view_however_soon_it_is_opened(
     </script>"""
     pages.html["/two"] = SNIPPET.format(host=recorder.host) + "<title>Two</title>"
     with browser_without_devtools(pages.url("/one")):
-        recorder.wait("pageview", seconds=20)
+        recorder.wait("pageview")
         recorder.settle(1.0)
     assert [view["href"] for view in recorder.of("pageview")] == ["/two"]
 
 
-def test_a_page_rendered_ahead_and_never_opened_is_no_view(pages: Pages, recorder: Recorder) -> None:
+def test_a_prerendered_page_that_is_never_shown_is_not_a_view(pages: Pages, recorder: Recorder) -> None:
     pages.html["/one"] = """<title>One</title><script type="speculationrules">
       {"prerender": [{"source": "list", "urls": ["/two"], "eagerness": "immediate"}]}
     </script><script>setTimeout(() => { location.href = '/three'; }, 2500)</script>"""
     pages.html["/two"] = SNIPPET.format(host=recorder.host) + "<script>clicky.goal('early')</script>"
     pages.html["/three"] = SNIPPET.format(host=recorder.host)
     with browser_without_devtools(pages.url("/one")):
-        recorder.wait("pageview", seconds=20)
+        recorder.wait("pageview")
         recorder.settle(1.0)
     assert {one["href"] for one in recorder.of("pageview")} == {"/three"}
     assert recorder.of("goal") == []
@@ -89,7 +89,7 @@ IN_COMPONENTS = {
 
 @pytest.mark.parametrize("script", ["101.js", "tracker.js"])
 @pytest.mark.parametrize("case", IN_COMPONENTS)
-def test_outbound_links_in_svg_and_components_are_told_once(
+def test_outbound_links_in_svg_and_components_are_sent_once(
     case: str, script: str, page: Page, pages: Pages, recorder: Recorder
 ) -> None:
     body, title = IN_COMPONENTS[case]
@@ -106,7 +106,7 @@ def test_outbound_links_in_svg_and_components_are_told_once(
     assert problems == []
 
 
-def test_a_link_of_svg_on_the_own_site_is_not_told_and_its_files_are_downloads(
+def test_an_internal_svg_link_is_not_sent_and_its_files_are_downloads(
     page: Page, pages: Pages, recorder: Recorder
 ) -> None:
     links = '<a href="/next"><text id=n y=20>Next</text></a><a href="files/a.pdf"><text id=f y=60>File</text></a>'
@@ -130,7 +130,9 @@ SAVED = {
 
 
 @pytest.mark.parametrize("link", SAVED)
-def test_a_link_that_saves_a_file_is_a_download(link: str, page: Page, pages: Pages, recorder: Recorder) -> None:
+def test_a_link_with_the_download_attribute_is_a_download(
+    link: str, page: Page, pages: Pages, recorder: Recorder
+) -> None:
     show(page, pages, recorder, QUIET + link)
     recorder.wait("pageview")
     page.click("a")
@@ -139,7 +141,7 @@ def test_a_link_that_saves_a_file_is_a_download(link: str, page: Page, pages: Pa
     assert recorder.of("outbound") == []
 
 
-def test_a_link_that_runs_a_script_is_no_download(page: Page, pages: Pages, recorder: Recorder) -> None:
+def test_a_javascript_link_is_not_a_download(page: Page, pages: Pages, recorder: Recorder) -> None:
     show(page, pages, recorder, '<a download href="javascript:void 0">Run</a>')
     recorder.wait("pageview")
     page.click("a")
@@ -157,7 +159,7 @@ POLICIES = {
 
 
 @pytest.mark.parametrize("case", POLICIES)
-def test_trusted_types_leave_views_and_goals_and_where_allowed_forms(
+def test_under_trusted_types_views_goals_and_allowed_forms_are_sent(
     case: str, page: Page, pages: Pages, recorder: Recorder
 ) -> None:
     policy, parts_load = POLICIES[case]
@@ -169,14 +171,21 @@ def test_trusted_types_leave_views_and_goals_and_where_allowed_forms(
     recorder.wait("pageview")
     page.evaluate("clicky.goal('signup')")
     recorder.wait("goal")
-    recorder.settle(0.3)
+    page.focus("button")
+    if parts_load:
+        for part in ("heat", "form"):
+            wait_for_part(page, part)
     page.click("button")
+    if parts_load:
+        recorder.wait("form")
     recorder.settle(0.5)
     assert (len(recorder.of("form")) == 1, "heat" in recorder.scripts) == (parts_load, parts_load)
     assert problems == []
 
 
-def test_the_tracker_s_policy_passes_no_script_of_another_host(page: Page, pages: Pages, recorder: Recorder) -> None:
+def test_the_trackers_trusted_types_policy_rejects_scripts_of_other_hosts(
+    page: Page, pages: Pages, recorder: Recorder
+) -> None:
     pages.headers["Content-Security-Policy"] = "require-trusted-types-for 'script'; trusted-types clicky"
     show(page, pages, recorder, FORM)
     recorder.wait("pageview")
@@ -187,7 +196,7 @@ def test_the_tracker_s_policy_passes_no_script_of_another_host(page: Page, pages
     assert not [url for url in asked if "evil.example" in url]
 
 
-def test_where_only_images_may_leave_a_page_with_trusted_types_they_carry_the_beacons(
+def test_under_trusted_types_beacons_are_sent_as_images_where_only_these_are_allowed(
     page: Page, pages: Pages, recorder: Recorder
 ) -> None:
     pages.headers["Content-Security-Policy"] = (
@@ -197,9 +206,7 @@ def test_where_only_images_may_leave_a_page_with_trusted_types_they_carry_the_be
     assert recorder.wait("pageview")[0]["href"] == "/"
 
 
-def test_a_sandbox_without_an_origin_tells_its_view_and_stores_nothing(
-    page: Page, pages: Pages, recorder: Recorder
-) -> None:
+def test_a_sandboxed_frame_sends_its_view_and_stores_nothing(page: Page, pages: Pages, recorder: Recorder) -> None:
     pages.headers["Content-Security-Policy"] = "sandbox allow-scripts"
     recorder.switches["cookie"] = 1
     problems: list[str] = []

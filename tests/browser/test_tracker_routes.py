@@ -1,4 +1,4 @@
-"""Addresses that change without a new document: which of them are views, and with which title."""
+"""URL changes without a new document: which of them are views, and with which title."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page
 
 from tests.browser.servers import Pages, Recorder
-from tests.browser.test_tracker_actions import show
+from tests.browser.tracked_page import play, show, wait_for_answer
 
 # A change of address by each way there is -> the switch that makes it a view, and the address then told
 ROUTES = {
@@ -23,65 +23,66 @@ ROUTES = {
 
 
 @pytest.mark.parametrize("code", ROUTES)
-def test_a_route_is_a_view_where_the_site_said_so(code: str, page: Page, pages: Pages, recorder: Recorder) -> None:
+def test_a_route_is_a_view_where_the_site_enables_that(code: str, page: Page, pages: Pages, recorder: Recorder) -> None:
     switch, href = ROUTES[code]
     recorder.switches[switch] = 1
     show(page, pages, recorder)
-    recorder.wait("pageview")
-    recorder.settle(0.3)
-    page.evaluate(code)
-    page.evaluate("document.title = 'Next'")
+    wait_for_answer(page)
+    page.evaluate(f"() => {{ {code}; document.title = 'Next' }}")
     second = recorder.wait("pageview", 2)[1]
     recorder.settle(0.5)
     assert (second["href"], second["title"], len(recorder.of("pageview"))) == (href, "Next", 2)
 
 
 @pytest.mark.parametrize("code", ROUTES)
-def test_the_same_route_is_none_where_the_site_did_not(code: str, page: Page, pages: Pages, recorder: Recorder) -> None:
+def test_a_route_is_not_a_view_where_the_site_does_not_enable_that(
+    code: str, page: Page, pages: Pages, recorder: Recorder
+) -> None:
     show(page, pages, recorder)
-    recorder.wait("pageview")
-    recorder.settle(0.3)
-    page.evaluate(code)
-    recorder.settle(1.5)
+    wait_for_answer(page)
+    play(page, f"{code}", 700)
+    recorder.settle()
     assert len(recorder.of("pageview")) == 1
 
 
-def test_parts_of_a_page_and_equal_addresses_are_no_routes(page: Page, pages: Pages, recorder: Recorder) -> None:
+def test_anchors_and_unchanged_urls_are_not_routes(page: Page, pages: Pages, recorder: Recorder) -> None:
     recorder.switches.update({"hash": 1, "replace": 1, "navigate": 1})
     show(page, pages, recorder)
-    recorder.wait("pageview")
-    recorder.settle(0.3)
-    page.evaluate("location.hash = '#contact'; history.replaceState({a: 1}, ''); history.pushState({}, '', '/')")
-    recorder.settle(1.5)
+    wait_for_answer(page)
+    play(page, "location.hash = '#contact'; history.replaceState({a: 1}, ''); history.pushState({}, '', '/')", 700)
+    recorder.settle()
     assert len(recorder.of("pageview")) == 1
 
 
-def test_an_anchor_after_a_replaced_address_is_no_view(page: Page, pages: Pages, recorder: Recorder) -> None:
+def test_an_anchor_after_a_replaced_url_is_not_a_view(page: Page, pages: Pages, recorder: Recorder) -> None:
     show(page, pages, recorder)
-    recorder.wait("pageview")
-    page.evaluate("history.replaceState({}, '', '/?sort=price'); location.hash = '#list'")
-    recorder.settle(0.5)
-    page.evaluate("location.hash = '#top'")
-    recorder.settle(1.0)
+    wait_for_answer(page)
+    play(
+        page,
+        "history.replaceState({}, '', '/?sort=price'); location.hash = '#list'",
+        500,
+        "location.hash = '#top'",
+        700,
+    )
+    recorder.settle()
     assert [view["href"] for view in recorder.of("pageview")] == ["/"]
     page.evaluate("history.pushState({}, '', '/next'); document.title = 'Next'")
-    page.wait_for_timeout(400)
+    recorder.wait("pageview", 2)
     page.evaluate("document.title = 'Back'; history.go(-1)")
     assert [view["href"] for view in recorder.wait("pageview", 3)] == ["/", "/next", "/?sort=price"]
 
 
-def test_every_step_between_routes_of_the_hash_is_one_view(page: Page, pages: Pages, recorder: Recorder) -> None:
+def test_every_change_between_hash_routes_is_one_view(page: Page, pages: Pages, recorder: Recorder) -> None:
     recorder.switches["hash"] = 1
     show(page, pages, recorder, path="/app#/first")
-    recorder.wait("pageview")
-    recorder.settle(0.3)
-    for route in ("#/second", "#/third"):
+    wait_for_answer(page)
+    for number, route in enumerate(("#/second", "#/third"), 2):
         page.evaluate(f"location.hash = '{route}'; document.title = '{route}'")
-        recorder.settle(0.6)
+        recorder.wait("pageview", number)
     page.evaluate("clicky.goal('there'); document.title = 'Back'; history.back()")
     views = recorder.wait("pageview", 4)
     assert [view["href"] for view in views] == ["/app#/first", "/app#/second", "/app#/third", "/app#/second"]
-    assert recorder.of("goal")[0]["page"] == "/app#/third"
+    assert recorder.wait("goal")[0]["page"] == "/app#/third"
 
 
 @pytest.mark.parametrize("milliseconds", [0, 200, 400, 550])
@@ -95,50 +96,53 @@ def test_a_view_waits_for_its_title(milliseconds: int, page: Page, pages: Pages,
     assert (second["href"], second["title"]) == ("/slow", "Slow")
 
 
-def test_a_title_that_stays_is_not_waited_for_long(page: Page, pages: Pages, recorder: Recorder) -> None:
+def test_an_unchanged_title_delays_a_view_only_briefly(page: Page, pages: Pages, recorder: Recorder) -> None:
+    page.clock.install()
     show(page, pages, recorder)
-    recorder.wait("pageview")
+    wait_for_answer(page)
+    page.clock.pause_at(page.evaluate("Date.now()") / 1000 + 5)
     page.evaluate("history.pushState({}, '', '/same')")
-    recorder.settle(0.4)
+    page.clock.run_for(600)
+    recorder.settle()
     assert len(recorder.of("pageview")) == 1
-    assert recorder.wait("pageview", 2, seconds=2)[1]["title"] == "Page"
-    recorder.settle(0.8)
+    page.clock.run_for(100)
+    assert recorder.wait("pageview", 2)[1]["title"] == "Page"
+    page.clock.run_for(1000)
+    recorder.settle()
     assert len(recorder.of("pageview")) == 2
 
 
-def test_nothing_overtakes_a_view_that_waits_for_its_title(page: Page, pages: Pages, recorder: Recorder) -> None:
+def test_later_hits_are_sent_after_a_view_that_waits_for_its_title(
+    page: Page, pages: Pages, recorder: Recorder
+) -> None:
     show(page, pages, recorder)
     recorder.wait("pageview")
-    page.evaluate("history.pushState({}, '', '/two')")
-    page.wait_for_timeout(350)
-    page.evaluate("clicky.goal('reached')")
+    play(page, "history.pushState({}, '', '/two')", 350, "clicky.goal('reached')")
     view, goal = recorder.wait("pageview", 2)[1], recorder.wait("goal")[0]
     assert (view["href"], goal["page"], goal["vid"]) == ("/two", "/two", view["vid"])
-    page.evaluate("history.pushState({}, '', '/three')")
-    page.wait_for_timeout(350)
-    page.evaluate("history.pushState({}, '', '/four')")
-    page.wait_for_timeout(350)
+    play(page, "history.pushState({}, '', '/three')", 350, "history.pushState({}, '', '/four')", 350)
     page.goto("about:blank")
-    views = recorder.wait("pageview", 4)
-    assert [view["href"] for view in views] == ["/", "/two", "/three", "/four"]
-    assert len({view["vid"] for view in views}) == 4
+    views = recorder.wait_by("href", "pageview", 4)
+    assert views.keys() == {"/", "/two", "/three", "/four"}
+    assert len({view["vid"] for view in views.values()}) == 4
 
 
-def test_a_waiting_view_that_the_page_tells_itself_counts_once(page: Page, pages: Pages, recorder: Recorder) -> None:
+def test_a_waiting_view_that_the_page_also_sends_counts_once(page: Page, pages: Pages, recorder: Recorder) -> None:
     show(page, pages, recorder)
     recorder.wait("pageview")
-    page.evaluate("history.pushState({}, '', '/route')")
-    page.wait_for_timeout(350)
-    page.evaluate("clicky.log('/route', 'Route', 'pageview')")
-    recorder.settle(1.5)
+    play(page, "history.pushState({}, '', '/route')", 350, "clicky.log('/route', 'Route', 'pageview')", 700)
+    recorder.wait("pageview", 2)
+    recorder.settle()
     assert [(view["href"], view["title"]) for view in recorder.of("pageview")] == [("/", "Page"), ("/route", "Route")]
 
 
-def test_a_redirect_of_the_router_is_one_view(page: Page, pages: Pages, recorder: Recorder) -> None:
+def test_a_redirect_by_the_router_is_one_view(page: Page, pages: Pages, recorder: Recorder) -> None:
     recorder.switches["replace"] = 1
     show(page, pages, recorder)
-    recorder.wait("pageview")
-    recorder.settle(0.3)
-    page.evaluate("history.pushState({}, '', '/old'); history.replaceState({}, '', '/new'); document.title = 'New'")
-    recorder.settle(1.5)
+    wait_for_answer(page)
+    play(
+        page, "history.pushState({}, '', '/old'); history.replaceState({}, '', '/new'); document.title = 'New'", 700
+    )  # fmt: skip
+    recorder.wait("pageview", 2)
+    recorder.settle()
     assert [view["href"] for view in recorder.of("pageview")] == ["/", "/new"]

@@ -1,12 +1,14 @@
-"""Views, time, referrers and privacy over the life of pages, as the tracker tells them."""
+"""Views, engaged time, referrers and privacy during a page's life, as the tracker sends them."""
 
 from __future__ import annotations
+
+import time
 
 import pytest
 from playwright.sync_api import BrowserContext, Page
 
 from tests.browser.servers import Pages, Recorder
-from tests.browser.test_tracker_actions import show
+from tests.browser.tracked_page import play, show
 
 
 def test_single_page_navigation_is_a_view_with_its_own_number(page: Page, pages: Pages, recorder: Recorder) -> None:
@@ -21,16 +23,17 @@ def test_single_page_navigation_is_a_view_with_its_own_number(page: Page, pages:
     assert len({first["vid"], second["vid"], third["vid"]}) == 3
 
 
-def test_a_route_the_page_tells_itself_counts_once(page: Page, pages: Pages, recorder: Recorder) -> None:
+def test_a_route_that_the_page_also_sends_counts_once(page: Page, pages: Pages, recorder: Recorder) -> None:
     show(page, pages, recorder)
     recorder.wait("pageview")
     page.evaluate("history.pushState({}, '', '/route'); clicky.log('/route', 'Route', 'pageview')")
     page.evaluate("history.replaceState({}, '', '/route')")
+    recorder.wait("pageview", 2)
     recorder.settle()
     assert [view["href"] for view in recorder.of("pageview")] == ["/", "/route"]
 
 
-def test_history_can_be_left_alone(page: Page, pages: Pages, recorder: Recorder) -> None:
+def test_tracking_of_the_history_can_be_disabled(page: Page, pages: Pages, recorder: Recorder) -> None:
     show(page, pages, recorder, custom={"history_disable": 1})
     recorder.wait("pageview")
     page.evaluate("history.pushState({}, '', '/two')")
@@ -38,7 +41,9 @@ def test_history_can_be_left_alone(page: Page, pages: Pages, recorder: Recorder)
     assert len(recorder.of("pageview")) == 1
 
 
-def test_a_page_out_of_the_back_forward_cache_is_a_new_view(page: Page, pages: Pages, recorder: Recorder) -> None:
+def test_a_page_restored_from_the_back_forward_cache_is_a_new_view(
+    page: Page, pages: Pages, recorder: Recorder
+) -> None:
     show(page, pages, recorder)
     recorder.wait("pageview")
     page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))")
@@ -47,7 +52,7 @@ def test_a_page_out_of_the_back_forward_cache_is_a_new_view(page: Page, pages: P
     assert first["vid"] != again["vid"]
 
 
-def test_a_page_left_at_once_is_still_told(page: Page, pages: Pages, recorder: Recorder) -> None:
+def test_a_page_left_at_once_is_still_sent(page: Page, pages: Pages, recorder: Recorder) -> None:
     pages.html["/gone"] = f'<script src="//{recorder.host}/101.js"></script><script>location.href="/next"</script>'
     pages.html["/next"] = "no tracker here"
     recorder.delay = 0.3
@@ -56,20 +61,20 @@ def test_a_page_left_at_once_is_still_told(page: Page, pages: Pages, recorder: R
     assert recorder.wait("pageview")[0]["href"] == "/gone"
 
 
-def test_leaving_tells_the_time_and_the_depth(page: Page, pages: Pages, recorder: Recorder) -> None:
+def test_leaving_a_page_sends_time_and_scroll_depth(page: Page, pages: Pages, recorder: Recorder) -> None:
+    began = time.monotonic()
     show(page, pages, recorder, '<div style="height:3200px">long</div>')
     (view,) = recorder.wait("pageview")
-    page.evaluate("scrollTo(0, 1600)")
-    page.wait_for_timeout(900)
+    play(page, "scrollTo(0, 1600)", 900)
     page.goto("about:blank")
     (ping,) = recorder.wait("ping")
     assert ping["vid"] == view["vid"]
-    assert 700 < int(ping["et"]) < 5000
+    assert 900 <= int(ping["et"]) < (time.monotonic() - began) * 1000
     assert 70 <= int(ping["sc"]) <= 80
     assert int(view["sc"]) < 30
 
 
-def test_pings_come_by_visible_time_until_the_limit(page: Page, pages: Pages, recorder: Recorder) -> None:
+def test_pings_are_sent_by_visible_time_up_to_the_limit(page: Page, pages: Pages, recorder: Recorder) -> None:
     page.clock.install()
     pages.html["/"] = (
         f'<script>var clicky_custom={{timeout:5}}</script><script src="//{recorder.host}/101.js"></script>'
@@ -102,8 +107,9 @@ def test_pings_can_be_switched_off(page: Page, pages: Pages, recorder: Recorder)
     assert recorder.of("ping") == []
 
 
-def test_the_referrer_is_told_once_and_never_the_own_host(page: Page, pages: Pages, recorder: Recorder) -> None:
+def test_the_referrer_is_sent_once_and_never_for_the_own_host(page: Page, pages: Pages, recorder: Recorder) -> None:
     show(page, pages, recorder, '<a href="/b">b</a>')
+    recorder.wait("pageview")
     pages.html["/b"] = pages.html["/"]
     page.goto(pages.url(), referer="https://news.example/story?a=1")
     recorder.wait("pageview", 2)
@@ -123,7 +129,7 @@ def test_without_cookies_nothing_is_stored(
     assert view["ck"] == "0"
 
 
-def test_with_cookies_the_number_stays_and_names_stick(
+def test_with_cookies_visitor_number_and_names_are_kept(
     page: Page, context: BrowserContext, pages: Pages, recorder: Recorder
 ) -> None:
     recorder.switches["cookie"] = 1
@@ -137,11 +143,12 @@ def test_with_cookies_the_number_stays_and_names_stick(
     assert (second["custom[username]"], second["custom[plan]"]) == ("ann", "")
 
 
-def test_the_first_referrer_sticks_for_later_direct_visits(
+def test_the_first_referrer_is_kept_for_later_direct_visits(
     page: Page, context: BrowserContext, pages: Pages, recorder: Recorder
 ) -> None:
     recorder.switches["cookie"] = 1
     show(page, pages, recorder)
+    recorder.wait("pageview")
     page.goto(pages.url("/?utm_source=mail&utm_campaign=may"), referer="https://news.example/")
     page.wait_for_function("document.cookie.includes('_utm_og')")
     page.goto("about:blank")
@@ -152,7 +159,7 @@ def test_the_first_referrer_sticks_for_later_direct_visits(
     assert (last["ref"], last["utm"]) == ("https://news.example/", "utm_source=mail&utm_campaign=may")
 
 
-def test_cookies_go_when_the_site_turns_them_off(
+def test_cookies_are_deleted_when_the_site_disables_them(
     page: Page, context: BrowserContext, pages: Pages, recorder: Recorder
 ) -> None:
     context.add_cookies([{"name": "_jsuid", "value": "77", "url": pages.url()}])
@@ -161,7 +168,7 @@ def test_cookies_go_when_the_site_turns_them_off(
     page.wait_for_function("!document.cookie")
 
 
-def test_the_cookie_domain_of_the_page_spans_subdomains(
+def test_a_cookie_domain_set_by_the_page_covers_subdomains(
     page: Page, context: BrowserContext, pages: Pages, recorder: Recorder
 ) -> None:
     recorder.switches["cookie"] = 1
@@ -177,7 +184,7 @@ def test_the_cookie_domain_of_the_page_spans_subdomains(
 
 
 @pytest.mark.parametrize("sign", ["navigator.doNotTrack = '1'", "navigator.globalPrivacyControl = true"])
-def test_do_not_track_is_told_or_where_the_page_wants_it_kept(
+def test_do_not_track_is_sent_or_honoured_in_the_browser_if_the_page_wants(
     sign: str, page: Page, pages: Pages, recorder: Recorder
 ) -> None:
     name, value = sign.removeprefix("navigator.").split(" = ")
@@ -190,7 +197,7 @@ def test_do_not_track_is_told_or_where_the_page_wants_it_kept(
 
 
 @pytest.mark.parametrize("cookie", ["_no_tracky_101", "no_trackyy_101", "_cky_ignore"])
-def test_a_browser_set_to_be_ignored_tells_nothing(
+def test_a_browser_with_the_opt_out_cookie_sends_nothing(
     cookie: str, page: Page, context: BrowserContext, pages: Pages, recorder: Recorder
 ) -> None:
     context.add_cookies([{"name": cookie, "value": "1", "url": pages.url()}])
@@ -199,7 +206,7 @@ def test_a_browser_set_to_be_ignored_tells_nothing(
     assert recorder.beacons == []
 
 
-def test_without_send_beacon_everything_still_arrives(page: Page, pages: Pages, recorder: Recorder) -> None:
+def test_without_send_beacon_everything_is_still_sent(page: Page, pages: Pages, recorder: Recorder) -> None:
     page.add_init_script("delete Navigator.prototype.sendBeacon")
     show(page, pages, recorder, '<a href="/next">n</a>')
     pages.html["/next"] = "bye"
@@ -209,7 +216,9 @@ def test_without_send_beacon_everything_still_arrives(page: Page, pages: Pages, 
     assert recorder.wait("goal")[0]["goal[revenue]"] == "3"
 
 
-def test_without_beacon_and_fetch_a_goal_waits_for_the_next_page(page: Page, pages: Pages, recorder: Recorder) -> None:
+def test_without_beacon_and_fetch_a_goal_is_sent_from_the_next_page(
+    page: Page, pages: Pages, recorder: Recorder
+) -> None:
     page.add_init_script("delete Navigator.prototype.sendBeacon; delete window.fetch")
     recorder.switches["cookie"] = 1
     show(page, pages, recorder)
@@ -222,7 +231,7 @@ def test_without_beacon_and_fetch_a_goal_waits_for_the_next_page(page: Page, pag
     page.wait_for_function("!sessionStorage._eventqueue || sessionStorage._eventqueue == '[]'")
 
 
-def test_an_automated_browser_gives_itself_away(page: Page, pages: Pages, recorder: Recorder) -> None:
+def test_an_automated_browser_is_reported_by_the_tracker(page: Page, pages: Pages, recorder: Recorder) -> None:
     page.add_init_script("Object.defineProperty(navigator, 'webdriver', {get: () => true}); window._phantom = 1")
     show(page, pages, recorder)
     assert recorder.wait("pageview")[0]["wd"] == "webdriver,tool"

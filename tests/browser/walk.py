@@ -1,4 +1,4 @@
-"""A walk over all pages: each is loaded once and looked at in every width, theme and direction of reading."""
+"""Opens every page once and checks it in every width, theme and text direction."""
 
 from __future__ import annotations
 

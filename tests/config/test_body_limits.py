@@ -1,4 +1,4 @@
-"""Bodies of Django's addresses: how large one may be, what all may take together, and how that is said."""
+"""Limits of request bodies for Django's addresses: the size of one, of all together, and the errors."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def said(head: bytes, *pieces: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("path", ["/login", "/clickmeter/datapoints", "/api/v1/sites", "/nowhere", "/links/import"])
-def test_an_endless_body_of_a_stranger_is_refused_and_nothing_of_it_remains(path: str) -> None:
+def test_an_endless_body_is_rejected_and_leaves_no_temporary_file(path: str) -> None:
     before = set(temporary_files())
 
     async def conversation(reader: Reader, writer: Writer) -> tuple[bytes, list[str]]:
@@ -63,7 +63,7 @@ def test_an_endless_body_of_a_stranger_is_refused_and_nothing_of_it_remains(path
 
 
 @pytest.mark.parametrize("path", ["/login", "/links/import"])
-def test_a_body_that_says_it_is_too_large_is_refused_before_it_comes(path: str) -> None:
+def test_a_body_with_too_large_a_content_length_is_rejected_before_it_is_read(path: str) -> None:
     limit = body_limits.get_body_limit(path)
     assert limit == (6 << 20 if "import" in path else LIMIT)
 
@@ -85,18 +85,18 @@ SHAPES = {
 
 
 @pytest.mark.parametrize("path", SHAPES)
-def test_the_refusal_has_the_form_of_the_dialect(path: str) -> None:
+def test_the_error_has_the_form_of_the_dialect(path: str) -> None:
     head = request(path, "POST", f"content-length: {LIMIT + 1}\r\n")
     assert SHAPES[path] in said(head).decode()
 
 
-def test_the_refusal_on_a_host_of_the_link_api_is_the_apis() -> None:
+def test_the_error_on_a_host_of_the_links_api_has_its_form() -> None:
     head = f"POST /datapoints HTTP/1.1\r\nhost: apiv2.x.example\r\ncontent-length: {LIMIT + 1}\r\n\r\n".encode()
     body = said(head).partition(b"\r\n\r\n")[2]
     assert json.loads(body)["errorCode"] == "0413" and json.loads(body)["httpErrorCode"] == 413
 
 
-def test_a_body_up_to_the_limit_is_read(transactional_db: None) -> None:
+def test_a_body_of_the_maximum_size_is_read(transactional_db: None) -> None:
     form = b"email=" + b"a" * (LIMIT - 6)
     kind = "content-type: text/plain\r\nconnection: close\r\n"
     heard = said(request("/login", "POST", f"{kind}content-length: {LIMIT}\r\n"), form)
@@ -143,7 +143,7 @@ async def send_body(world: World, client: str, size: int) -> int:
     return statuses[0]
 
 
-async def test_many_large_bodies_at_once_get_503_and_small_ones_go_on() -> None:
+async def test_too_many_large_bodies_at_once_get_503_and_small_ones_are_read() -> None:
     world = World()
     mine = [asyncio.create_task(send_body(world, "198.51.100.1", 2 << 20)) for _ in range(20)]
     await asyncio.sleep(0)
@@ -158,7 +158,7 @@ async def test_many_large_bodies_at_once_get_503_and_small_ones_go_on() -> None:
     assert 20 <= heard[1].count(200) < 40 and set(heard[2]) == {200}
 
 
-async def test_a_client_that_leaves_in_the_middle_frees_its_memory() -> None:
+async def test_a_client_that_disconnects_during_its_body_frees_its_memory() -> None:
     world, pieces = World(), [{"type": "http.request", "body": b"x" * 200_000, "more_body": True}]
 
     async def receive() -> Any:
@@ -170,7 +170,7 @@ async def test_a_client_that_leaves_in_the_middle_frees_its_memory() -> None:
     await body_limits.limit_body(world.app, {"path": "/login", "headers": [], "client": None}, receive, send)
 
 
-def test_a_connection_goes_on_after_a_body_that_was_read(transactional_db: None) -> None:
+def test_a_connection_stays_usable_after_a_body(transactional_db: None) -> None:
     async def conversation(reader: Reader, writer: Writer) -> list[str]:
         head = request("/api/query", "POST", "content-type: application/json\r\ncontent-length: 2\r\n")
         writer.write(head + b"{}" + head + b"{}")
@@ -190,7 +190,7 @@ def upload(alice: User, part: bytes, more: bytes) -> Answer:
     return asgi.request("/links/import", "POST", headers, body=body)
 
 
-def test_a_file_for_import_may_be_larger_than_a_form(alice: User, account: Account) -> None:
+def test_an_imported_file_may_be_larger_than_other_forms(alice: User, account: Account) -> None:
     lines = b"url,title\r\nhttps://shop.test/," + b"a" * 100 + b"\r\n" + b"\r\n" * 1_500_000
     before = set(temporary_files())
     assert upload(alice, b'name="file"; filename="links.csv"', lines).status in (200, 302)

@@ -1,4 +1,4 @@
-"""What no client should send, to every address that takes a POST: refused with a reason, never an error of ours."""
+"""Malformed requests to every address that accepts a POST are rejected with a reason, never with a server error."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from accounts.models import Account, User
 from sites.models import Site
 from tests.support import asgi
-from tests.support.clickmeter_client import master
+from tests.support.clickmeter_client import use_account_key
 
 TOKEN = "a" * 32
 FORM, JSON, MULTIPART = "application/x-www-form-urlencoded", "application/json", "multipart/form-data"
@@ -102,14 +102,14 @@ def known_to_all(alice: User, account: Account, site: Site, api_key: str) -> dic
     client.force_login(alice)
     cookies = f"sessionid={client.cookies['sessionid'].value}; csrftoken={TOKEN}"
     return {
-        "cookie": cookies, "x-csrftoken": TOKEN, "x-clickmeter-authkey": master(account).key,
+        "cookie": cookies, "x-csrftoken": TOKEN, "x-clickmeter-authkey": use_account_key(account).key,
         "x-api-key": api_key,
     }  # fmt: skip
 
 
 @pytest.mark.usefixtures("store")
 @pytest.mark.parametrize("kind", in_turn(BROKEN))
-def test_what_is_broken_is_never_an_error_of_ours(kind: str, known_to_all: dict[str, str], site: Site) -> None:
+def test_a_malformed_body_never_causes_a_server_error(kind: str, known_to_all: dict[str, str], site: Site) -> None:
     content_type, body = BROKEN[kind]
     wrong: dict[str, Any] = {}
     for route in ROUTES:
@@ -125,7 +125,9 @@ def test_what_is_broken_is_never_an_error_of_ours(kind: str, known_to_all: dict[
 
 @pytest.mark.usefixtures("store")
 @pytest.mark.parametrize("kind", in_turn(QUERIES))
-def test_a_broken_query_is_never_an_error_of_ours(kind: str, known_to_all: dict[str, str], site: Site) -> None:
+def test_a_malformed_query_string_never_causes_a_server_error(
+    kind: str, known_to_all: dict[str, str], site: Site
+) -> None:
     wrong: dict[str, Any] = {}
     for route in ROUTES:
         path = filled(route, site)

@@ -1,4 +1,4 @@
-"""How many requests of one client are under way at the same time, and what becomes of the others."""
+"""How many requests of one client run at the same time, and what happens to the others."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def nothing_left() -> Iterator[None]:
     """No request leaves anything behind, however it ends."""
     yield
     assert not queues.by_client
-    assert not queues.all.size()
+    assert not queues.all.count_requests()
 
 
 def ask(path: str, address: str = CLIENT) -> asyncio.Task[asgi.Answer]:
@@ -82,7 +82,7 @@ def numbered(count: int) -> list[str]:
     return [f"/pages/{number}" for number in range(count)]
 
 
-async def test_the_rest_of_a_clients_requests_wait_for_their_turn_in_order(behind: Application) -> None:
+async def test_further_requests_of_a_client_wait_in_order(behind: Application) -> None:
     paths = numbered(MAX_AT_ONCE + 3)
     tasks = [ask(path) for path in paths]
     await all_wait()
@@ -95,7 +95,7 @@ async def test_the_rest_of_a_clients_requests_wait_for_their_turn_in_order(behin
     assert [(answer.status, answer.text) for answer in await asyncio.gather(*tasks)] == [(200, path) for path in paths]
 
 
-async def test_a_flood_is_handled_one_by_one_and_others_are_not_held_up(behind: Application) -> None:
+async def test_a_flooding_clients_requests_run_one_by_one_without_delaying_others(behind: Application) -> None:
     paths = numbered(MAX_AT_ONCE + MAX_WAITING_BEFORE_FLOOD + 2)
     tasks = [ask(path) for path in paths]
     await all_wait()
@@ -117,7 +117,7 @@ async def test_a_flood_is_handled_one_by_one_and_others_are_not_held_up(behind: 
     await asyncio.gather(*again)
 
 
-async def test_many_clients_together_run_a_bounded_number_of_requests_first_come_first_served(
+async def test_all_clients_together_run_a_bounded_number_of_requests_in_order(
     behind: Application,
 ) -> None:
     paths = numbered(MAX_RUNNING + 2)
@@ -131,7 +131,7 @@ async def test_many_clients_together_run_a_bounded_number_of_requests_first_come
     assert {answer.status for answer in await asyncio.gather(*tasks)} == {200}
 
 
-async def test_who_waits_too_long_for_the_others_is_told_so_and_keeps_no_place(
+async def test_a_request_that_waits_too_long_is_rejected_and_leaves_the_queue(
     behind: Application, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     paths = numbered(MAX_RUNNING)
@@ -151,7 +151,7 @@ async def test_who_waits_too_long_for_the_others_is_told_so_and_keeps_no_place(
     ("2001:db8:1:2::7", "2001:db8:1:2:ffff::8", True),
     ("2001:db8:1:2::7", "2001:db8:1:3::7", False),
 ])  # fmt: skip
-async def test_only_the_same_client_waits(behind: Application, one: str, other: str, together: bool) -> None:
+async def test_only_requests_of_the_same_client_wait(behind: Application, one: str, other: str, together: bool) -> None:
     paths = numbered(MAX_AT_ONCE + 1)
     tasks = [ask(path, one) for path in paths]
     tasks.append(ask("/other", other))
@@ -167,7 +167,7 @@ async def test_only_the_same_client_waits(behind: Application, one: str, other: 
     ("/api/stats/4?output=json", lambda answer: json.loads(answer.body)[0]["error"] == CLIENT_BUSY_MESSAGE),
     ("/clickmeter/datapoints", lambda answer: json.loads(answer.body)["message"] == CLIENT_BUSY_MESSAGE),
 ])  # fmt: skip
-async def test_one_request_too_many_is_refused_in_the_form_of_its_address(
+async def test_a_request_above_the_limit_is_rejected_in_the_form_of_its_api(
     path: str, sentence: Any, behind: Application
 ) -> None:
     paths = numbered(MAX_AT_ONCE + MAX_WAITING)
@@ -180,7 +180,7 @@ async def test_one_request_too_many_is_refused_in_the_form_of_its_address(
     assert {answer.status for answer in await asyncio.gather(*tasks)} == {200}
 
 
-async def test_nobody_waits_for_ever(behind: Application, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_request_waits_for_ever(behind: Application, monkeypatch: pytest.MonkeyPatch) -> None:
     paths = numbered(MAX_AT_ONCE)
     tasks = [ask(path) for path in paths]
     await all_wait()
@@ -191,7 +191,7 @@ async def test_nobody_waits_for_ever(behind: Application, monkeypatch: pytest.Mo
     assert behind.begun == paths
 
 
-async def test_requests_that_fail_or_are_given_up_free_their_place(behind: Application) -> None:
+async def test_failed_and_cancelled_requests_free_their_slot(behind: Application) -> None:
     tasks = [ask("/fails"), *(ask(path) for path in numbered(MAX_AT_ONCE - 1)), ask("/waits"), ask("/last")]
     await all_wait()
     tasks[-2].cancel()
@@ -205,7 +205,7 @@ async def test_requests_that_fail_or_are_given_up_free_their_place(behind: Appli
     assert isinstance(ended[0], ValueError) and ended[-1].status == 200  # type: ignore[union-attr]
 
 
-async def test_a_turn_that_comes_as_its_request_is_given_up_goes_to_the_next() -> None:
+async def test_the_slot_of_a_request_cancelled_while_waiting_goes_to_the_next() -> None:
     for _ in range(MAX_AT_ONCE):
         await queues.enter(CLIENT)
     given_up, following = (asyncio.create_task(queues.enter(CLIENT)) for _ in range(2))
@@ -217,7 +217,7 @@ async def test_a_turn_that_comes_as_its_request_is_given_up_goes_to_the_next() -
         queues.leave(CLIENT)
 
 
-async def test_a_body_that_comes_slowly_keeps_nobody_waiting(behind: Application) -> None:
+async def test_a_slow_body_does_not_occupy_a_slot(behind: Application) -> None:
     async def stays_open() -> Any:
         return first.pop() if first else await asyncio.Event().wait()
 
@@ -238,7 +238,7 @@ async def forwarded(path: str, peer: str, client: str) -> asgi.Answer:
     return await asgi.exchange(asgi.make_scope("GET", path, {"x-forwarded-for": client}, client=peer), b"")
 
 
-async def test_clients_behind_a_trusted_proxy_are_told_apart_and_a_silent_one_is_not_limited(
+async def test_clients_behind_a_trusted_proxy_are_distinguished_and_unknown_ones_unlimited(
     behind: Application, settings: Any
 ) -> None:
     settings.TRUSTED_PROXIES = ("10.0.0.0/8",)
@@ -254,7 +254,7 @@ async def test_clients_behind_a_trusted_proxy_are_told_apart_and_a_silent_one_is
         await asyncio.gather(*tasks, other)
 
 
-async def test_streamed_responses_take_no_place(site: Site, alice: User, transactional_db: None) -> None:
+async def test_streamed_responses_occupy_no_slot(site: Site, alice: User, transactional_db: None) -> None:
     session = await cookie(alice)
     async with AsyncExitStack() as streams:
         for _ in range(MAX_AT_ONCE + 1):
@@ -265,7 +265,7 @@ async def test_streamed_responses_take_no_place(site: Site, alice: User, transac
         assert (await ask("/login")).status == 200
 
 
-async def test_a_browser_that_leaves_frees_its_place(site: Site, alice: User, transactional_db: None) -> None:
+async def test_a_client_that_disconnects_frees_its_slot(site: Site, alice: User, transactional_db: None) -> None:
     session = await cookie(alice)
     for _ in range(MAX_AT_ONCE + 1):
         async with asgi.connected(f"/sites/{site.pk}/", cookie=session, address=CLIENT) as page:

@@ -1,4 +1,4 @@
-"""A clock that was ahead and is right again: what was noted meanwhile must not last for as long as it was ahead."""
+"""After a clock that was ahead is set right, times recorded by it must not have an effect until they are reached."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 AHEAD = 2 * 3600.0
 
 
-def test_pages_of_many_minutes_are_not_counted_as_one() -> None:
+def test_the_request_rate_does_not_add_up_minutes_after_a_clock_change() -> None:
     pace, minute = RequestRates(), int(NOW.timestamp()) // 60
     pace.count_view(1, 7, "192.0.2.1", minute + 120)
     told = {pace.count_view(1, 7, "192.0.2.1", minute + number) for number in range(MAX_WITHOUT_ATTENTION + 5)}
@@ -35,14 +35,14 @@ def test_pages_of_many_minutes_are_not_counted_as_one() -> None:
 
 
 @pytest.mark.skipif(bool(shared_redis.redis()), reason="there the key ends after half an hour of Redis' own clock")
-def test_an_address_that_clicked_meanwhile_is_unique_again() -> None:
+def test_a_click_recorded_by_a_fast_clock_does_not_block_unique_clicks() -> None:
     window, now = DeduplicationWindow("test", 1800), NOW.timestamp()
     assert window.is_first("a", now + AHEAD)
     assert window.is_first("a", now)
     assert not window.is_first("a", now + 60)
 
 
-def test_ids_of_beacons_are_forgotten_after_their_minutes() -> None:
+def test_beacon_ids_recorded_by_a_fast_clock_expire_after_minutes() -> None:
     brief, now = RecentIds(), NOW.timestamp()
     brief.add(1, now + AHEAD)
     brief.add(2, now)
@@ -51,14 +51,14 @@ def test_ids_of_beacons_are_forgotten_after_their_minutes() -> None:
     assert brief.previous == {2}
 
 
-def test_a_silent_worker_is_noticed(db: Any) -> None:
-    health.record_beat(NOW + timedelta(hours=2))
+def test_a_silent_worker_is_noticed_after_a_clock_change(db: Any) -> None:
+    health.record_heartbeat(NOW + timedelta(hours=2))
     assert any("silent" in text for text in health.build_report(NOW)["warnings"])
-    health.record_beat(NOW)
+    health.record_heartbeat(NOW)
     assert not any("silent" in text for text in health.build_report(NOW)["warnings"])
 
 
-def test_monitors_that_were_checked_meanwhile_are_checked_again_at_once(site: Site) -> None:
+def test_monitors_checked_by_a_fast_clock_are_checked_again_at_once(site: Site) -> None:
     async def up(monitor: Monitor) -> CheckResult:
         return CheckResult(True, milliseconds=5)
 
@@ -70,14 +70,14 @@ def test_monitors_that_were_checked_meanwhile_are_checked_again_at_once(site: Si
     assert run_round(up, lambda incident: None, NOW + timedelta(seconds=75)) == 1
 
 
-def test_a_monitor_that_was_only_planned_meanwhile_is_due(site: Site) -> None:
+def test_a_monitor_scheduled_by_a_fast_clock_is_due(site: Site) -> None:
     monitor = monitor_create(site=site, url="https://example.com/", now=NOW + timedelta(hours=3))
     assert make_due_after_clock_change(NOW) == 1
     monitor.refresh_from_db()
     assert monitor.next_due == NOW
 
 
-def test_an_alert_that_was_told_meanwhile_is_told_again(site: Site) -> None:
+def test_an_alert_sent_by_a_fast_clock_is_sent_again(site: Site) -> None:
     alert = Alert(site=site, name="x", condition="online", throttle_minutes=30)
     alert.last_fired = NOW + timedelta(hours=2)
     assert not is_throttled(alert, NOW)

@@ -1,11 +1,11 @@
-"""Periodic work without a database: quiet, patient, and back when it is."""
+"""Periodic work during a database outage: one log message, ever rarer attempts, and recovery."""
 
 from __future__ import annotations
 
 import pytest
 from django.db import OperationalError
 
-from config.database_outage_backoff import DatabaseOutageBackoff
+from config.outages import DatabaseOutageBackoff
 
 
 def fails() -> None:
@@ -13,7 +13,7 @@ def fails() -> None:
 
 
 @pytest.mark.django_db
-def test_a_database_that_is_away_is_one_sentence_and_its_return_another(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_database_outage_is_logged_once_and_its_end_once(caplog: pytest.LogCaptureFixture) -> None:
     now = [0.0]
     patience, done = DatabaseOutageBackoff(lambda: now[0]), []
     for second in range(0, 300, 5):
@@ -30,7 +30,7 @@ def test_a_database_that_is_away_is_one_sentence_and_its_return_another(caplog: 
 
 
 @pytest.mark.django_db
-def test_it_asks_more_and_more_rarely_but_once_a_minute() -> None:
+def test_a_failing_task_is_retried_ever_less_often_but_once_a_minute() -> None:
     now, asked = [0.0], []
 
     def job() -> None:
@@ -44,6 +44,6 @@ def test_it_asks_more_and_more_rarely_but_once_a_minute() -> None:
     assert asked == [0, 5, 15, 35, 75, 135, 195, 255]
 
 
-def test_a_mistake_of_ours_is_no_absence() -> None:
+def test_a_programming_error_is_not_taken_for_an_outage() -> None:
     with pytest.raises(KeyError):
         DatabaseOutageBackoff().run("ping", lambda: {}["nothing"])  # type: ignore[arg-type, return-value]

@@ -1,4 +1,4 @@
-"""The demo shows the whole product: every page has something to look at, and it hangs together."""
+"""The demo shows the whole product: every page has data, and the data is consistent."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from django.utils import timezone
 from accounts.models import Membership, Role
 from accounts.services import user_create
 from accounts.services.invitations import accounts_adopt, create_setup_link
-from config.demo.uptime import generate_verdicts
+from config.demo.monitors import generate_checks
 from config.demo.world import load_world
-from links import stats
+from links import link_statistics
 from links.models import Datapoint
 from links.redirect import click_deduplication
 from links.routing import link_cache
@@ -65,7 +65,7 @@ def pages(site: Site) -> dict[str, tuple[str, ...]]:
         f"/status/{site.pk}": ("Checkout",),
         "/links": ("Autumn roasts", "Coffee of the week", "Paused", "pixel"),
         f"/links/{link(site, 'autumn').pk}?period=30d": ("Conversions", "Revenue", "Browsers", "€"),
-        f"/links/{link(site, 'week').pk}/edit": ("colombia-huila", "Who goes where now"),
+        f"/links/{link(site, 'week').pk}/edit": ("colombia-huila", "Where visitors are redirected now"),
         "/links/groups": ("Partners", "Print"),
         "/links/tags": ("newsletter", "wholesale"),
         "/links/conversions": ("Purchase", "Subscription"),
@@ -77,7 +77,7 @@ def pages(site: Site) -> dict[str, tuple[str, ...]]:
     }
 
 
-def test_every_page_of_the_demo_has_something_to_show(demo: Site, client: Client) -> None:
+def test_every_page_of_the_demo_shows_data(demo: Site, client: Client) -> None:
     missing = []
     for address, words in pages(demo).items():
         answer = client.get(address if address.startswith("/") else f"/sites/{demo.pk}/{address}")
@@ -89,7 +89,7 @@ def test_every_page_of_the_demo_has_something_to_show(demo: Site, client: Client
     assert {one.name for one in demo.segments.all()} >= {"Newsletter readers", "Subscribers"}
 
 
-def test_the_demo_hangs_together_and_leaves_everybody_outside_alone(demo: Site) -> None:
+def test_the_demo_data_is_consistent_and_sends_nothing_to_outside(demo: Site) -> None:
     one_thread_from_a_link_to_revenue(demo)
     links_that_stop_and_turn(demo)
     assert not Monitor.objects.filter(enabled=True).exists()
@@ -104,11 +104,11 @@ def test_the_demo_hangs_together_and_leaves_everybody_outside_alone(demo: Site) 
 def one_thread_from_a_link_to_revenue(site: Site) -> None:
     now = timezone.now()
     period, number = Period.parse("30d", site.timezone, now), link(site, "autumn").pk
-    known, sent = stats.count_joined_clicks(site.account, period, now, number)
+    known, sent = link_statistics.count_joined_clicks(site.account, period, now, number)
     assert known > 20 and known >= 0.9 * sent
-    web = stats.query_web_totals(site.account, period, number, now)
+    web = link_statistics.query_web_totals(site.account, period, number, now)
     assert web is not None and web["visits"] >= known and web["conversions"] > 0 and web["revenue"] > 0
-    counts = stats.query_totals(site.account, period, [], now)
+    counts = link_statistics.query_totals(site.account, period, [], now)
     assert counts["link_conversions"] > 0 and counts["conversion_value"] > 0 and counts["commission_cost"] > 0
     assert counts["pixel_views"] > counts["clicks"] / 4 and counts["spider_hits"] > 0 and counts["click_cost"] > 0
 
@@ -116,22 +116,22 @@ def one_thread_from_a_link_to_revenue(site: Site) -> None:
 def links_that_stop_and_turn(site: Site) -> None:
     now = timezone.now()
     period = Period.parse("30d", site.timezone, now)
-    over = stats.query_by_dimension(
-        site.account, "destination", period, [stats.is_any_of("link", link(site, "half-price").pk)], now
+    over = link_statistics.query_by_dimension(
+        site.account, "destination", period, [link_statistics.is_any_of("link", link(site, "half-price").pk)], now
     )
     assert any("offer=over" in row["destination"] for row in over)
-    turned = stats.query_by_dimension(
-        site.account, "destination", period, [stats.is_any_of("link", link(site, "week").pk)], now
+    turned = link_statistics.query_by_dimension(
+        site.account, "destination", period, [link_statistics.is_any_of("link", link(site, "week").pk)], now
     )
     assert len([row for row in turned if row["clicks"] > 3]) == 3
 
 
 @pytest.mark.django_db
-def test_checks_told_later_become_what_checks_made_then_would_have(site: Site) -> None:
+def test_replayed_checks_give_the_same_history_as_real_ones(site: Site) -> None:
     now = timezone.now()
     monitor = monitor_create(site=site, url="https://shop.example/", now=now)
     row = {"milliseconds": 200, "incidents": [{"days": 2, "clock": "12:00", "minutes": 30, "cause": "Answered 502."}]}
-    (incident,) = checks_replay(monitor=monitor, verdicts=list(generate_verdicts(row, now, 4, random.Random(1))))
+    (incident,) = checks_replay(monitor=monitor, results=list(generate_checks(row, now, 4, random.Random(1))))
     assert incident.cause == "Answered 502." and incident.end is not None and incident.start_notified is not None
     assert timedelta(minutes=25) <= incident.end - incident.start <= timedelta(minutes=35)
     hours = UptimeHour.objects.filter(monitor=monitor)
@@ -149,6 +149,6 @@ def test_a_monitor_whose_checks_ended_in_a_failure_is_down_and_its_incident_open
         (CheckResult(False, cause="No answer."), now - timedelta(minutes=2)),
         (CheckResult(False, cause="No answer."), now - timedelta(minutes=1)),
     ]
-    (incident,) = checks_replay(monitor=monitor, verdicts=told)
+    (incident,) = checks_replay(monitor=monitor, results=told)
     assert incident.end is None and incident.start == now - timedelta(minutes=2)
     assert Monitor.objects.get(pk=monitor.pk).state == "down"

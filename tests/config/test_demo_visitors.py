@@ -1,4 +1,4 @@
-"""The demo's crowd is believable: nobody lives on the site, people come back ever more rarely."""
+"""The demo's visitors are realistic: they return ever more rarely, and new ones keep coming."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def month() -> list[tuple[int, datetime]]:
     return [(int(choose_person(crowd, 1 - (NOW - at) / CROWD_PERIOD, dice).ip), at) for at in moments]
 
 
-def test_a_person_with_an_account_comes_a_few_times_a_week() -> None:
+def test_a_demo_customer_visits_a_few_times_a_week() -> None:
     weeks = Counter((who, at.isocalendar().week) for who, at in month() if who % REGULAR_INTERVAL == 0)
     often = sorted(weeks.values())
     assert often[-1] <= 14 and often[int(len(often) * 0.95)] <= 8
     assert 1 <= often[len(often) // 2] <= 4
 
 
-def test_others_come_back_ever_more_rarely_and_new_ones_keep_coming() -> None:
+def test_other_demo_visitors_return_ever_more_rarely_and_new_ones_keep_coming() -> None:
     visits = defaultdict(list)
     for who, at in month():
         if who % REGULAR_INTERVAL:

@@ -1,4 +1,4 @@
-"""What the product writes is for its own user alone, whatever the umask it was started with."""
+"""Files of the product are accessible to its own user only, whatever the umask."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def open_ones(data_dir: Path) -> list[str]:
     return [f"{stat.filemode(mode)} {path}" for path, mode in find_accessible_to_others(data_dir)]
 
 
-def test_nothing_below_the_data_directory_is_open_to_other_users(tmp_path: Path) -> None:
+def test_no_file_in_the_data_directory_is_accessible_to_other_users(tmp_path: Path) -> None:
     data_dir, log = tmp_path / "new" / "data", tmp_path / "serve.log"
     with serving(data_dir, log):
         use(data_dir)
@@ -100,7 +100,7 @@ def widen(data_dir: Path) -> None:
 
 
 @pytest.mark.parametrize("begin", ["config.asgi", "config.celery", "config.settings"])
-def test_every_process_makes_files_for_its_user_only(tmp_path: Path, begin: str) -> None:
+def test_every_process_creates_files_for_its_user_only(tmp_path: Path, begin: str) -> None:
     words = f"import pathlib, {begin}; pathlib.Path({str(tmp_path / 'made')!r}).touch()"
     env = {**environment(tmp_path / "data"), "DJANGO_SETTINGS_MODULE": "config.settings"}
     subprocess.run([sys.executable, "-c", words], env=env, cwd=ROOT, umask=0, check=True)
@@ -108,7 +108,7 @@ def test_every_process_makes_files_for_its_user_only(tmp_path: Path, begin: str)
     assert open_ones(tmp_path / "data") == []
 
 
-def test_links_are_not_followed_out_of_the_directory(tmp_path: Path) -> None:
+def test_symbolic_links_out_of_the_directory_are_not_followed(tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir(mode=0o755)
     (outside / "page.html").touch()

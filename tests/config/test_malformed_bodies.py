@@ -1,4 +1,4 @@
-"""Bodies nobody sends by accident: too large, nested without end, no JSON at all. Every API says what is wrong."""
+"""Malformed bodies (too large, nested too deep, not JSON): every API says what is wrong."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ CLICKMETER_BODIES: dict[str, tuple[str, bytes]] = {
 
 
 @pytest.mark.parametrize("what", CLICKMETER_BODIES)
-def test_the_link_api_says_what_is_wrong_with_a_body(what: str, owner: Program, account: Account) -> None:
+def test_the_links_api_explains_an_invalid_body(what: str, owner: Program, account: Account) -> None:
     kind, body = CLICKMETER_BODIES[what]
     for method, path in (("POST", "/groups"), ("PUT", "/datapoints/batch"), ("GET", "/groups")):
         answer = owner.call(method, path, body, CONTENT_TYPE=kind)
@@ -51,7 +51,7 @@ def test_the_link_api_says_what_is_wrong_with_a_body(what: str, owner: Program, 
     assert not Group.objects.exists()
 
 
-def test_a_document_in_utf_16_is_read(owner: Program) -> None:
+def test_an_xml_body_in_utf_16_is_read(owner: Program) -> None:
     made = owner.call("POST", "/groups", (GROUP % ("", "Grüße")).encode("utf-16"), CONTENT_TYPE=XML)
     assert made.status_code == 200 and Group.objects.get().name == "Grüße"
 
@@ -60,12 +60,12 @@ def test_json_with_a_byte_order_mark_is_read(owner: Program) -> None:
     assert owner.call("POST", "/groups", b"\xef\xbb\xbf" + b'{"name": "Spring"}').status_code == 200
 
 
-def test_an_address_of_very_many_parameters_is_refused(owner: Program) -> None:
+def test_too_many_query_parameters_are_rejected(owner: Program) -> None:
     query = "&".join(f"a{number}=1" for number in range(5000))
     assert owner.get(f"/groups?{query}", status=400)["message"] == "The address has too many parameters."
 
 
-def test_the_link_api_refuses_a_body_that_is_too_large(owner: Program) -> None:
+def test_the_links_api_rejects_too_large_a_body(owner: Program) -> None:
     for method, path in (("POST", "/datapoints"), ("PUT", "/datapoints/batch"), ("DELETE", "/datapoints/batch")):
         answer = owner.call(method, path, b'{"name": "' + b"x" * 3_000_000 + b'"}')
         assert answer.status_code == 413 and answer["Access-Control-Allow-Origin"] == "*"
@@ -86,7 +86,7 @@ def send(method: str, address: str, body: bytes, kind: str, **headers: Any) -> A
 
 
 @pytest.mark.parametrize("target", MANAGEMENT, ids=lambda target: " ".join(target))
-def test_the_management_api_says_what_is_wrong_with_a_body(
+def test_the_management_api_explains_an_invalid_body(
     target: tuple[str, str], account: Account, alice: User, site: Site
 ) -> None:
     key = {"HTTP_AUTHORIZATION": f"Bearer {account.authkey}"}
@@ -107,6 +107,6 @@ def test_the_management_api_says_what_is_wrong_with_a_body(
 
 
 @pytest.mark.parametrize("what", JSON_BODIES)
-def test_the_query_api_says_what_is_wrong_with_a_body(what: str, api_key: str) -> None:
+def test_the_query_api_explains_an_invalid_body(what: str, api_key: str) -> None:
     answer = send("POST", "/api/query", JSON_BODIES[what], JSON, HTTP_X_API_KEY=api_key)
     assert answer.status_code == 400 and "The body is not JSON" in json.loads(answer.content)["message"]

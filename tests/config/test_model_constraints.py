@@ -1,4 +1,4 @@
-"""What rows may be is said to the database too, so that no code, command or console can store anything else."""
+"""Rules of rows are also constraints of the database, so that no code, command or console can violate them."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ def own_models() -> list[type[models.Model]]:
 
 
 @pytest.mark.parametrize("model", own_models(), ids=lambda model: model.__name__)
-def test_every_field_with_choices_has_one_of_them(model: type[models.Model]) -> None:
+def test_the_database_enforces_the_choices_of_every_field(model: type[models.Model]) -> None:
     checks = " ".join(str(one.condition) for one in model._meta.constraints if isinstance(one, models.CheckConstraint))
     named = [field.name for field in model._meta.fields if field.choices]
     assert [name for name in named if f"'{name}__in'" not in checks] == []
 
 
 @pytest.mark.parametrize(("row", "name"), FORBIDDEN, ids=lambda value: value if isinstance(value, str) else "")
-def test_rows_that_break_a_rule_are_refused(row: Any, name: str, db: None) -> None:
+def test_rows_that_violate_a_constraint_are_rejected(row: Any, name: str, db: None) -> None:
     constraint = next(one for one in row._meta.constraints if one.name == name)
     with pytest.raises(ValidationError):
         constraint.validate(type(row), row)

@@ -1,4 +1,4 @@
-"""schemathesis against the OpenAPI description: no 500, and no answer that the description does not know."""
+"""schemathesis against the OpenAPI description: no 500, and no response that is not described."""
 
 from __future__ import annotations
 
@@ -40,5 +40,5 @@ def unlimited(site: Site, store: Any) -> Iterator[None]:
 
 @described.include(path_regex=READS).parametrize()
 @settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), database=None)
-def test_the_query_api_keeps_to_its_description(case: Any, api_key: str) -> None:
+def test_the_query_api_conforms_to_its_openapi_description(case: Any, api_key: str) -> None:
     case.call_and_validate(headers={"x-api-key": api_key, "accept-encoding": "identity"}, checks=CHECKS)

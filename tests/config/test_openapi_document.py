@@ -1,4 +1,4 @@
-"""The OpenAPI document: complete for our own API, and without our name on a white-labelled host."""
+"""The OpenAPI document is complete, and does not contain our product's name on a white-labelled host."""
 
 import pytest
 from django.test import Client
@@ -6,7 +6,7 @@ from django.test import Client
 from accounts.branding import PRODUCT_NAME
 from accounts.models import Purpose
 from accounts.services import account_brand_set
-from tests.support import prove_host
+from tests.support import verify_host
 
 
 @pytest.fixture
@@ -24,9 +24,9 @@ def test_every_address_of_the_management_api_is_described(schema) -> None:
     assert {"authkey": []} in schema["paths"]["/api/v1/sites"]["get"]["security"]
 
 
-def test_it_does_not_carry_our_name(client: Client, account) -> None:
+def test_the_document_of_a_white_labelled_host_does_not_contain_our_name(client: Client, account) -> None:
     account_brand_set(account=account, host="stats.agency.example", name="Agency Numbers")
-    prove_host(account, "stats.agency.example", Purpose.BRAND)
+    verify_host(account, "stats.agency.example", Purpose.BRAND)
     answer = client.get("/api/schema/?format=json", headers={"host": "stats.agency.example"})
     assert answer.status_code == 200
     assert PRODUCT_NAME.lower() not in answer.content.decode().lower()

@@ -1,4 +1,4 @@
-"""One tenant's broken row stops no periodic task from doing its work for the others: every row of the table."""
+"""A broken row of one account does not stop any periodic task from doing its work for the others."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,7 +14,7 @@ from django.utils.module_loading import import_string
 from accounts.custom_domains import claim_checks
 from accounts.models import Account, HostClaim
 from accounts.operations.task_runs import run_each
-from config.schedule import PERIODIC_TASKS
+from config.periodic_tasks import PERIODIC_TASKS
 from goals import discovery
 from goals.models import Goal
 from links.models import Datapoint, Destination
@@ -26,7 +26,7 @@ from reports.incident_costs.models import IncidentPrice
 from reports.query import Period
 from reports.query.rollups.read import read_published_days
 from sites import site_cache
-from sites.alerts.conditions import AlertNotification
+from sites.alerts.condition_registry import AlertNotification
 from sites.alerts.models import Alert, Channel, Delivery
 from sites.alerts.services import delivery_queue
 from sites.models import Site
@@ -43,10 +43,10 @@ DAY = timedelta(days=1)
 # Why no tenant can be in the way of others there
 WITHOUT_TENANTS = {
     "heartbeat": "reads and writes one number in the cache",
-    "uptime forgets": "is one DELETE by age, over all rows",
-    "links paused": "is one UPDATE by date, over all links",
-    "sessions cleared": "is one DELETE by age, over all sessions",
-    "mail files cleared": "looks at the age of files alone",
+    "old uptime history": "is one DELETE by age, over all rows",
+    "expired links": "is one UPDATE by date, over all links",
+    "expired sessions": "is one DELETE by age, over all sessions",
+    "old mail files": "looks at the age of files alone",
     "salts": "makes the day's salt, which belongs to nobody",
 }
 
@@ -95,7 +95,7 @@ def custom_domains(world: Any) -> Callable[[], bool]:
         return write(*args, claim=claim, **more)
 
     world.monkeypatch.setattr(claim_checks, "claim_record_lookup", broken)
-    return lambda: HostClaim.objects.get(account=world.site.account, purpose="links").proved is not None
+    return lambda: HostClaim.objects.get(account=world.site.account, purpose="links").verified is not None
 
 
 def incidents_notified_late(world: Any) -> Callable[[], bool]:
@@ -238,22 +238,22 @@ WITH_TENANTS: dict[str, Callable[[Any], Callable[[], bool]]] = {
 }  # fmt: skip
 
 
-def test_every_task_is_judged_here() -> None:
+def test_every_periodic_task_has_a_case_here() -> None:
     assert set(WITH_TENANTS) | set(WITHOUT_TENANTS) == {row.name for row in PERIODIC_TASKS}
     assert not set(WITH_TENANTS) & set(WITHOUT_TENANTS)
 
 
 @pytest.mark.parametrize("name", sorted(WITH_TENANTS))
-def test_a_broken_row_of_one_tenant_leaves_the_others_their_work(world, name) -> None:
+def test_a_broken_row_of_one_account_does_not_stop_the_work_for_others(world, name) -> None:
     done = WITH_TENANTS[name](world)
     assert not done()
     [row] = [row for row in PERIODIC_TASKS if row.name == name]
     function = import_string(row.path)
-    function() if name == "corrections finished" else function(now=NOW)
+    function() if name == "interrupted corrections" else function(now=NOW)
     assert done()
 
 
-def test_a_database_that_is_away_is_said_at_once_and_not_once_for_every_tenant() -> None:
+def test_a_database_outage_is_reported_once_and_not_per_account() -> None:
     asked = []
 
     def job(number: int) -> None:
@@ -267,7 +267,7 @@ def test_a_database_that_is_away_is_said_at_once_and_not_once_for_every_tenant()
     assert asked == [1, 0]
 
 
-def test_a_report_that_could_not_be_made_because_the_store_was_away_is_made_later(alice, site, store, monkeypatch):
+def test_a_digest_that_failed_because_of_the_store_is_sent_later(alice, site, store, monkeypatch):
     subscription_save(user=alice, frequency="week", sites=[], attach_csv=False)
     DigestSubscription.objects.update(created=NOW - 30 * DAY)
     send = import_string("reports.digests.services.digests_send")

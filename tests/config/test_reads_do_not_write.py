@@ -1,7 +1,7 @@
 """Reading waits for no writer: what only reads opens no transaction and sends no statement that writes.
 
-With SQLite every transaction takes the one lock of all writers, so a page that opened one would wait for whoever
-writes, and a report that is computed inside one would hold up every writer.
+With SQLite every transaction takes the only write lock, so a page that opened one would wait for writers, and a report
+that is computed inside one would delay every writer.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from reports.sharing.services import share_create
 from sites.services import api_key_create, site_create
 from sites.uptime.services import monitor_create
 from tests.links.clickmeter.test_operations import filled
-from tests.support import NOW, browse, number
-from tests.support.clickmeter_client import create_one_of_each, master
+from tests.support import NOW, browse, derive_number
+from tests.support.clickmeter_client import create_one_of_each, use_account_key
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("module_caches")]
 WRITES = re.compile(r"^\s*(?:INSERT|UPDATE|DELETE|REPLACE|BEGIN|SAVEPOINT|.*FOR UPDATE)", re.I | re.S)
@@ -48,10 +48,10 @@ def world(module_account: Account) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("operation", READS, ids=named)
-def test_no_operation_that_reads_writes(operation: Operation, module_account: Account, world: dict[str, Any]) -> None:
+def test_no_reading_api_operation_writes(operation: Operation, module_account: Account, world: dict[str, Any]) -> None:
     path, _ = filled(operation, world)
     with CaptureQueriesContext(connection) as asked:
-        master(module_account).get(path)
+        use_account_key(module_account).get(path)
     assert len(asked) > 0 and writing(asked.captured_queries) == []
 
 
@@ -88,7 +88,8 @@ def place(module_account: Account, world: dict[str, Any]) -> dict[str, Any]:
     invitation = Invitation.objects.create(account=module_account, email="new@example.org")
     return {
         "site_id": site.pk, "goal_id": goal.pk, "segment_id": segment.pk, "funnel_id": funnel.pk, "visit": 77,
-        "device": number("device", site.pk, "one"), "name": "pages", "tab": "top", "page": "site", "slug": "clickmeter",
+        "device": derive_number("device", site.pk, "one"), "name": "pages", "tab": "top", "page": "site",
+        "slug": "clickmeter",
         "key_id": api_key_create(site=site, name="k")[0].pk, "share_id": share_create(site=site, name="s").pk,
         "monitor_id": monitor_create(site=site, url="https://example.com/", name="m").pk, "frequency": "week",
         "note_id": note_add(site=site, at=NOW, text="n").pk, "member_id": membership.pk,
@@ -101,7 +102,7 @@ def place(module_account: Account, world: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("route", ADDRESSES)
-def test_no_page_that_is_only_looked_at_writes(route: str, place: dict[str, Any]) -> None:
+def test_no_get_request_of_a_page_writes(route: str, place: dict[str, Any]) -> None:
     alice = User.objects.get(email="alice@example.com")
     address = "/" + re.sub(r"<(?:\w+:)?(\w+)>", lambda found: str(place[found[1]]), route)
     if "details/" in address:

@@ -1,4 +1,4 @@
-"""Redis is told of but nobody answers there: every process goes on alone, and nothing fails."""
+"""Redis is configured but unreachable: every process continues alone, and nothing fails."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from accounts.security import rate_limits
-from config.fallback_cache import FallbackRedisCache
+from config.outages import FallbackRedisCache
 from links.redirect import click_deduplication
-from tests.support.hits import NOW, event, forget
+from tests.support.hits import NOW, process_hit, reset_state
 from tracking.state import deduplication, shared_redis, visits
 
 NOBODY = "redis://127.0.0.1:1/0"
@@ -23,7 +23,7 @@ def away(settings: Any) -> Iterator[None]:
     shared_redis.redis.cache_clear()
     shared_redis.forget_outage()
     visits._visit_store = None
-    forget()
+    reset_state()
     yield
     visits._visit_store = None
     shared_redis.redis.cache_clear()
@@ -31,15 +31,15 @@ def away(settings: Any) -> Iterator[None]:
     click_deduplication.forget()
 
 
-def test_a_visit_goes_on_and_a_device_is_known() -> None:
+def test_visits_and_known_devices_continue_without_redis() -> None:
     assert isinstance(visits.get_visit_store(), visits.RedisVisits)
-    first, second = event("/a"), event("/b", now=NOW + timedelta(minutes=5))
+    first, second = process_hit("/a"), process_hit("/b", now=NOW + timedelta(minutes=5))
     assert (first["visit"], first["device"]) == (second["visit"], second["device"])
     assert first["is_new"] == second["is_new"] == 1
-    assert event("/c", session=str(first["visit"]), ip="192.0.2.9")["visit"] == first["visit"]
+    assert process_hit("/c", session=str(first["visit"]), ip="192.0.2.9")["visit"] == first["visit"]
 
 
-def test_ids_clicks_and_turns_are_counted_in_memory() -> None:
+def test_ids_clicks_and_rotations_are_counted_in_memory() -> None:
     assert [deduplication.is_duplicate(7, "x", brief, NOW) for brief in (True, True)] == [False, True]
     assert not deduplication.is_duplicate(7, "y", False, NOW)
     deduplication.remember_id(7, "y", NOW)
@@ -56,7 +56,7 @@ def test_requests_are_limited_by_each_process_alone(monkeypatch: pytest.MonkeyPa
     assert rate_limits.count_request(limit, "203.0.113.7", NOW).retry_after == 60 - NOW.second
 
 
-def test_it_is_asked_once_and_then_left_in_peace_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_redis_is_tried_once_and_then_only_after_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
     shared_redis.run_or_none(lambda client: client.ping())
     shared_redis.run_or_none(lambda client: asked.append(1))
@@ -66,7 +66,7 @@ def test_it_is_asked_once_and_then_left_in_peace_for_a_while(monkeypatch: pytest
     assert asked == [1]
 
 
-def test_the_cache_remembers_and_counts_alone() -> None:
+def test_the_cache_works_without_redis() -> None:
     cache = FallbackRedisCache(NOBODY, {})
     assert cache.get("a") is None and cache.add("a", 1) and not cache.add("a", 2)
     assert cache.incr("a") == 2

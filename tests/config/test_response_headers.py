@@ -1,4 +1,4 @@
-"""Headers that say to browsers what may be loaded where and how, methods, the way to https, and who sees the health."""
+"""Response headers, unsupported methods, the redirect to https, and who sees which part of the health report."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from links.redirect import redirector
 from reports.sharing.services import share_create
 from sites.models import Site
 from tests.config.test_server_protocol import request, talk
-from tests.support import asgi, logged_in
+from tests.support import asgi, log_in
 from tests.support.asgi import Answer
-from tests.support.links import learn, make
+from tests.support.links import create_link, refresh_caches
 from tracking import collector, web
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -52,9 +52,9 @@ def secure(settings: Any, fresh_headers: None) -> None:
 
 @pytest.mark.usefixtures("fresh_links", "fresh_headers")
 @pytest.mark.parametrize("path", HOT)
-def test_what_other_sites_embed_says_so_and_is_taken_as_what_it_is(path: str, account: Account) -> None:
-    make(account)
-    learn()
+def test_embeddable_files_allow_other_sites_and_forbid_sniffing(path: str, account: Account) -> None:
+    create_link(account)
+    refresh_caches()
     headers = asgi.request(path).headers
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["cross-origin-resource-policy"] == "cross-origin"
@@ -63,9 +63,9 @@ def test_what_other_sites_embed_says_so_and_is_taken_as_what_it_is(path: str, ac
 
 @pytest.mark.usefixtures("fresh_links", "secure")
 @pytest.mark.parametrize("path", HOT)
-def test_with_https_they_tell_browsers_to_stay_with_it_whoever_answers(path: str, account: Account) -> None:
-    make(account)
-    learn()
+def test_with_https_every_response_has_hsts(path: str, account: Account) -> None:
+    create_link(account)
+    refresh_caches()
     assert asgi.request(path).headers["strict-transport-security"] == "max-age=31536000"
     scope = {"method": "GET", "path": path, "query_string": b"", "headers": [(b"host", b"testserver")], "client": None}
     found = immediate_responder.respond({**scope, "scheme": "http", "http_version": "1.1"})
@@ -75,7 +75,7 @@ def test_with_https_they_tell_browsers_to_stay_with_it_whoever_answers(path: str
 
 
 @pytest.mark.usefixtures("secure")
-def test_subdomains_only_where_the_host_is_the_installations_own() -> None:
+def test_hsts_includes_subdomains_only_on_the_installations_own_host() -> None:
     client = Client()
     own = client.get("/login", secure=True)["Strict-Transport-Security"]
     assert own == "max-age=31536000; includeSubDomains"
@@ -85,7 +85,7 @@ def test_subdomains_only_where_the_host_is_the_installations_own() -> None:
 
 
 @pytest.mark.usefixtures("store")
-def test_pages_are_for_our_own_site_and_what_is_made_for_others_is_not(alice: User, site: Site) -> None:
+def test_pages_are_same_site_only_and_embeddable_files_are_not(alice: User, site: Site) -> None:
     client = Client()
     client.force_login(alice)
     share, framed = share_create(site=site, name="A"), share_create(site=site, name="B", embed=True)
@@ -109,7 +109,7 @@ def test_pages_are_for_our_own_site_and_what_is_made_for_others_is_not(alice: Us
 @pytest.mark.parametrize(
     "path", ["/js", "/in.php", "/l/offer", "/login", "/healthz", "/static/js/app.js", "/api/query"]
 )
-def test_methods_that_no_address_has_are_refused(method: str, path: str) -> None:
+def test_unsupported_methods_are_rejected(method: str, path: str) -> None:
     answer = asgi.request(path, method)
     assert answer.status == 405 and "GET" in answer.headers["allow"]
 
@@ -120,7 +120,7 @@ def test_methods_that_no_address_has_are_refused(method: str, path: str) -> None
     assert talk(conversation, application).startswith(b"HTTP/1.1 405 ")
 
 
-def test_a_page_has_no_options_and_an_api_has() -> None:
+def test_pages_reject_options_and_apis_answer_it() -> None:
     pages = [Client().options(path).status_code for path in ("/login", "/docs/", "/status/1", "/nothing")]
     assert pages == [405] * 4
     assert Client().options("/api/stats/4").status_code == 204
@@ -135,7 +135,7 @@ def behind_proxy(path: str, method: str = "GET", client: str = "192.0.2.1", **ch
 
 
 @pytest.mark.usefixtures("secure")
-def test_who_comes_by_http_is_led_to_https_where_a_trusted_proxy_says_so() -> None:
+def test_http_is_redirected_to_https_where_a_trusted_proxy_reports_http() -> None:
     told = behind_proxy("/docs/", **{"x-forwarded-proto": "http"})
     assert (told.status, told.headers["location"]) == (301, "https://testserver/docs/")
     assert behind_proxy("/docs/", "HEAD", **{"x-forwarded-proto": "http"}).status == 301
@@ -156,11 +156,11 @@ def test_who_comes_by_http_is_led_to_https_where_a_trusted_proxy_says_so() -> No
         ("/datapoints", {"x-forwarded-proto": "http", "host": "apiv2.x.example"}),
     ],
 )
-def test_nobody_else_is_led_anywhere(path: str, changes: dict[str, str]) -> None:
+def test_other_requests_are_not_redirected_to_https(path: str, changes: dict[str, str]) -> None:
     assert behind_proxy(path, **changes).status not in (301, 308)
 
 
-def test_without_https_nobody_is_led_to_it(settings: Any) -> None:
+def test_without_https_in_base_url_nothing_is_redirected(settings: Any) -> None:
     settings.TRUSTED_PROXIES = ["192.0.2.1"]
     assert behind_proxy("/docs/", **{"x-forwarded-proto": "http"}).status == 200
 
@@ -179,7 +179,7 @@ print(settings.SESSION_COOKIE_NAME, *page.cookies.values(), sep="\\n")
 """
 
 
-def test_cookies_belong_to_this_very_host_where_there_is_https(tmp_path: Path) -> None:
+def test_with_https_cookies_are_host_cookies(tmp_path: Path) -> None:
     told = {"BASE_URL": "https://x.example", "DATA_DIR": str(tmp_path), "DJANGO_SETTINGS_MODULE": "config.settings"}
     environment = {**os.environ, **told, "DATABASE_URL": "", "EVENTS_URL": "", "REDIS_URL": ""}
     done = subprocess.run(
@@ -200,7 +200,7 @@ def health(client: str = "198.51.100.7", **headers: str) -> dict[str, Any]:
 
 
 @pytest.mark.usefixtures("store")
-def test_everybody_learns_whether_it_is_well_and_nothing_more() -> None:
+def test_health_shows_everybody_only_the_status() -> None:
     assert health().keys() == {"status"}
     assert health(cookie="sessionid=nobody").keys() == {"status"}
     assert asgi.request("/healthz", "HEAD").body == b"" and asgi.request("/healthz", "POST").status == 405
@@ -208,14 +208,14 @@ def test_everybody_learns_whether_it_is_well_and_nothing_more() -> None:
 
 @pytest.mark.usefixtures("store")
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1", "::ffff:127.0.0.1"])
-def test_a_program_on_this_machine_learns_everything_unless_it_asks_for_another(address: str) -> None:
+def test_health_shows_everything_to_local_programs_but_not_behind_a_proxy(address: str) -> None:
     assert {"spool", "store", "tasks", "warnings"} <= health(client=address).keys()
     for name in ("x_forwarded_for", "x-forwarded-proto", "forwarded", "x_real_ip", "via"):
         assert health(client=address, **{name: "198.51.100.7"}).keys() == {"status"}
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_operator_learns_everything_and_other_people_do_not(store: Any, alice: User) -> None:
+def test_health_shows_everything_to_operators_only(store: Any, alice: User) -> None:
     client = Client()
     client.force_login(alice)
     cookie = f"sessionid={client.cookies['sessionid'].value}"
@@ -227,9 +227,9 @@ def test_an_operator_learns_everything_and_other_people_do_not(store: Any, alice
     assert health(cookie=cookie).keys() == {"status"}
 
 
-def test_a_page_that_is_not_there_sets_no_cookie_for_a_stranger(alice: User) -> None:
+def test_a_404_page_sets_no_cookie_for_anonymous_visitors(alice: User) -> None:
     for path in ("/media/flags/de.png", "/nothing"):
         answer = Client().get(path)
         assert answer.status_code == 404 and answer.cookies.output() == ""
-    page = logged_in(alice).get("/nothing").content.decode()
+    page = log_in(alice).get("/nothing").content.decode()
     assert "Your sites" in page and "data-theme-toggle" in page

@@ -1,4 +1,4 @@
-"""A process with another SECRET_KEY than the installation's does not start, and says what would be right."""
+"""A process with another SECRET_KEY than the installation's does not start, and says how to correct that."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OTHER = "another key of the installation, long enough that no check complains"
 THIRD = "a third key of the installation, long enough that no check complains"
 
 
-def test_the_first_process_decides_which_key_it_is(db: None, settings: Any) -> None:
+def test_the_first_process_stores_the_fingerprint_of_its_key(db: None, settings: Any) -> None:
     check_secret_key()
     check_secret_key()
     settings.SECRET_KEY = OTHER
@@ -28,7 +28,7 @@ def test_the_first_process_decides_which_key_it_is(db: None, settings: Any) -> N
         check_secret_key()
 
 
-def test_the_sentence_says_when_the_key_was_made_because_none_was_set(db: None, settings: Any, tmp_path: Path) -> None:
+def test_the_error_says_when_the_key_was_generated(db: None, settings: Any, tmp_path: Path) -> None:
     check_secret_key()
     settings.DATA_DIR, settings.SECRET_KEY = tmp_path, OTHER
     (tmp_path / "secret.key").write_text(OTHER)
@@ -36,7 +36,7 @@ def test_the_sentence_says_when_the_key_was_made_because_none_was_set(db: None, 
         check_secret_key()
 
 
-def test_a_key_whose_earlier_one_is_named_takes_its_place(db: None, settings: Any) -> None:
+def test_a_new_key_is_accepted_if_the_earlier_one_is_a_fallback(db: None, settings: Any) -> None:
     check_secret_key()
     first, settings.SECRET_KEY = settings.SECRET_KEY, OTHER
     settings.SECRET_KEY_FALLBACKS = [THIRD, first]
@@ -48,13 +48,13 @@ def test_a_key_whose_earlier_one_is_named_takes_its_place(db: None, settings: An
         check_secret_key()
 
 
-def test_nothing_of_the_key_lies_in_the_database(db: None, settings: Any) -> None:
+def test_the_database_contains_no_part_of_the_key(db: None, settings: Any) -> None:
     check_secret_key()
     row = SecretKeyFingerprint.objects.get()
     assert settings.SECRET_KEY not in f"{row.salt} {row.fingerprint}" and len(row.fingerprint) == 64
 
 
-def test_commands_that_derive_keys_refuse_and_a_lost_key_is_given_up_by_name(db: None, settings: Any) -> None:
+def test_commands_refuse_another_key_unless_the_lost_one_is_given_up_explicitly(db: None, settings: Any) -> None:
     check_secret_key()
     settings.SECRET_KEY = OTHER
     for command in (["setuplink"], ["reencrypt"]):
@@ -64,7 +64,7 @@ def test_commands_that_derive_keys_refuse_and_a_lost_key_is_given_up_by_name(db:
     check_secret_key()
 
 
-def test_a_database_server_without_a_key_of_the_environment_is_told(settings: Any, tmp_path: Path) -> None:
+def test_a_database_server_without_secret_key_in_the_environment_is_reported(settings: Any, tmp_path: Path) -> None:
     from dataclasses import replace
 
     settings.ENV = replace(settings.ENV, database_url="postgres://db.example/footfall")
@@ -83,7 +83,7 @@ def run(data_dir: Path, *words: str, **environment: str) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-def test_server_worker_and_beat_of_another_key_do_not_start(tmp_path: Path) -> None:
+def test_server_worker_and_beat_with_another_key_do_not_start(tmp_path: Path) -> None:
     prepare = "import django; django.setup()\nfrom django.core.management import call_command\ncall_command('migrate', "
     check = "verbosity=0)\nfrom accounts.security.secret_key import check_secret_key\ncheck_secret_key()"
     assert run(tmp_path, "-c", prepare + check)[0] == 0

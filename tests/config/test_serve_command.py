@@ -1,4 +1,4 @@
-"""`manage.py serve` as a real process: it starts, tells its health, refuses a twin, drains and ends in time."""
+"""`manage.py serve` as a real process: start, health, a second instance, and an orderly end."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.served import reserve_port, wait_for_site
 from tests.support.hits import CHROME
 
 ROOT = Path(__file__).resolve().parents[2]
 MANAGE = [sys.executable, str(ROOT / "manage.py")]
-PORT = 9270 + int("".join(ch for ch in os.environ.get("PYTEST_XDIST_WORKER", "0") if ch.isdigit()) or 0) % 8
+PORT = reserve_port()
 URL = f"http://127.0.0.1:{PORT}"
 # Made once (a client reads all certificates, which takes 30 ms); each request has a connection of its own
 WEB = httpx.Client(timeout=20, limits=httpx.Limits(max_keepalive_connections=0))
@@ -106,18 +107,8 @@ def provisioned(server: Process) -> dict[str, Any]:
         "example.com",
     ]
     result: dict[str, Any] = json.loads(server.manage("provision", *arguments, "--json"))
-    wait_until_cached(result["site"]["site_id"])
+    wait_for_site(URL, result["site"]["site_id"])
     return result
-
-
-def wait_until_cached(site: int) -> None:
-    """Until the server knows a new site: two seconds by contract, more on a machine that does other things too."""
-    end = time.monotonic() + 30
-    while time.monotonic() < end:
-        if "x-event-dropped" not in view(site, 0).headers:
-            return
-        time.sleep(0.2)
-    raise AssertionError("the server does not know the new site")
 
 
 def view(site: int, number: int) -> httpx.Response:
@@ -130,7 +121,7 @@ def waiting_rows(data_dir: Path) -> list[Path]:
     return [path for path in (data_dir / "spool").rglob("events-*") if path.stat().st_size]
 
 
-def test_it_tells_its_health_and_knows_a_new_site_within_two_seconds(server: Process) -> None:
+def test_the_server_reports_its_health_and_loads_a_new_site_within_two_seconds(server: Process) -> None:
     health = WEB.get(f"{URL}/healthz").json()
     assert health["store"] == {"reachable": True, "error": ""} and health["status"] == "ok"
     assert f"Serving on http://localhost:{PORT}\n" in server.text()
@@ -141,16 +132,16 @@ def test_it_tells_its_health_and_knows_a_new_site_within_two_seconds(server: Pro
     assert "setup/" in server.text() or "password" not in server.text().lower()
 
 
-def test_beat_and_worker_run_inside(server: Process) -> None:
+def test_beat_and_worker_run_inside_the_server(server: Process) -> None:
     end = time.monotonic() + 90
     while time.monotonic() < end and not WEB.get(f"{URL}/healthz").json()["last_beat"]:
         time.sleep(0.5)
     assert WEB.get(f"{URL}/healthz").json()["last_beat"]
 
 
-def test_a_second_one_on_the_same_data_says_so_in_one_sentence(server: Process, data_dir: Path) -> None:
+def test_a_second_server_on_the_same_data_fails_with_a_clear_message(server: Process, data_dir: Path) -> None:
     done = subprocess.run(
-        [*MANAGE, "serve", "--port", str(PORT + 10)],
+        [*MANAGE, "serve", "--port", str(reserve_port())],
         env=server.env,
         cwd=ROOT,
         capture_output=True,
@@ -162,7 +153,7 @@ def test_a_second_one_on_the_same_data_says_so_in_one_sentence(server: Process, 
     assert len(done.stderr.strip().splitlines()) == 1
 
 
-def test_the_port_of_another_program_is_one_sentence(server: Process, tmp_path: Path) -> None:
+def test_a_port_in_use_fails_with_a_clear_message(server: Process, tmp_path: Path) -> None:
     env = {**server.env, "DATA_DIR": str(tmp_path)}
     done = subprocess.run(
         [*MANAGE, "serve", "--port", str(PORT)], env=env, cwd=ROOT, capture_output=True, text=True, timeout=180
@@ -170,7 +161,7 @@ def test_the_port_of_another_program_is_one_sentence(server: Process, tmp_path: 
     assert done.returncode == 1 and "Nothing can listen on" in done.stderr and "Traceback" not in done.stderr
 
 
-def test_sigterm_drains_the_spool_and_ends_within_ten_seconds(server: Process, data_dir: Path) -> None:
+def test_sigterm_empties_the_spool_and_ends_within_ten_seconds(server: Process, data_dir: Path) -> None:
     site = provisioned(server)["site"]["site_id"]
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda number: view(site, number), range(200)))
@@ -180,9 +171,9 @@ def test_sigterm_drains_the_spool_and_ends_within_ten_seconds(server: Process, d
     assert waiting_rows(data_dir) == []
 
 
-def test_eleven_hundred_half_open_connections_shut_nobody_out(server: Process) -> None:
+def test_eleven_hundred_half_open_connections_do_not_block_other_clients(server: Process) -> None:
     site = provisioned(server)["site"]["site_id"]
-    held = [socket.create_connection(("127.0.0.1", PORT), timeout=5) for _ in range(1100)]
+    held = [socket.create_connection(("127.0.0.1", PORT), timeout=30) for _ in range(1100)]
     try:
         for number, sock in enumerate(held):
             if number % 2:
@@ -190,7 +181,7 @@ def test_eleven_hundred_half_open_connections_shut_nobody_out(server: Process) -
         began = time.monotonic()
         assert view(site, 5).status_code == 200
         assert time.monotonic() - began < 8  # before patience with the others ends
-        closed, end = 0, time.monotonic() + 15
+        closed, end = 0, time.monotonic() + 60
         for sock in held:
             sock.settimeout(max(0.5, end - time.monotonic()))
             try:
@@ -203,7 +194,7 @@ def test_eleven_hundred_half_open_connections_shut_nobody_out(server: Process) -
             sock.close()
 
 
-def test_headers_without_end_are_refused(server: Process) -> None:
+def test_endless_headers_are_rejected(server: Process) -> None:
     with socket.create_connection(("127.0.0.1", PORT), timeout=10) as sock:
         sock.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n")
         answer = b""

@@ -1,4 +1,4 @@
-"""What a client gets that sends, waits or reads as no browser does: an error, or a closed connection."""
+"""Clients that send, wait or read as no browser does get an error or a closed connection."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ ENDLESS = {
 
 
 @pytest.mark.parametrize("kind", ENDLESS)
-def test_what_comes_around_a_body_has_an_end(kind: str) -> None:
+def test_the_size_of_headers_chunks_and_trailers_is_limited(kind: str) -> None:
     async def conversation(reader: Reader, writer: Writer) -> bytes:
         return await send_pieces(reader, writer, repeated(*ENDLESS[kind], LARGE))
 
@@ -82,7 +82,7 @@ def test_what_comes_around_a_body_has_an_end(kind: str) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 7, 100, 5000])
-def test_trailers_count_like_headers_however_they_are_cut(size: int) -> None:
+def test_trailers_count_like_headers_however_they_are_split(size: int) -> None:
     trailers = b"".join(b"T%d: %b\r\n" % (number, b"a" * 3000) for number in range(50))
     complete = POST + b"2\r\n{}\r\n0\r\n" + trailers + b"\r\n"
     size = max(size, len(complete) // 2000)
@@ -93,7 +93,7 @@ def test_trailers_count_like_headers_however_they_are_cut(size: int) -> None:
     assert b"HTTP/1.1 431 " in talk(conversation, reads_all)
 
 
-def test_few_trailers_are_passed_over_and_reach_nobody() -> None:
+def test_a_few_trailers_are_ignored() -> None:
     async def conversation(reader: Reader, writer: Writer) -> list[str]:
         chunks = b"2;word=1\r\n{}\r\n0\r\nX-Forwarded-For: 1.2.3.4\r\nT: b\r\n\r\n"
         writer.write(POST + chunks + request("/after"))
@@ -102,7 +102,7 @@ def test_few_trailers_are_passed_over_and_reach_nobody() -> None:
     assert talk(conversation, reads_all) == ["2 host,transfer-encoding", "0 host"]
 
 
-def test_a_body_in_chunks_of_one_byte_is_a_body() -> None:
+def test_a_body_in_chunks_of_one_byte_is_read() -> None:
     async def conversation(reader: Reader, writer: Writer) -> str:
         writer.write(POST)
         for _ in range(200):
@@ -126,7 +126,7 @@ HEADS = {
 
 
 @pytest.mark.parametrize("head", HEADS)
-def test_a_request_names_one_host_and_is_no_tunnel(head: bytes) -> None:
+def test_a_request_must_name_one_host_and_must_not_be_connect(head: bytes) -> None:
     async def conversation(reader: Reader, writer: Writer) -> bytes:
         writer.write(head)
         return await reader.read()
@@ -134,7 +134,7 @@ def test_a_request_names_one_host_and_is_no_tunnel(head: bytes) -> None:
     assert talk(conversation).startswith(b"HTTP/1.1 %d " % HEADS[head])
 
 
-def test_a_bad_request_behind_good_ones_does_not_pass_for_an_answer_to_them() -> None:
+def test_the_error_of_a_pipelined_bad_request_follows_the_answers_to_good_ones() -> None:
     async def conversation(reader: Reader, writer: Writer) -> bytes:
         writer.write(request("/now/1") + b"GET / HTTP/1.1\r\n\r\n")
         return await reader.read()
@@ -172,7 +172,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
     ids=["headers", "trailers", "chunks", "body", "extension"],
 )
-def test_a_drip_renews_no_patience(first: bytes, piece: bytes) -> None:
+def test_slow_single_bytes_do_not_extend_a_timeout(first: bytes, piece: bytes) -> None:
     async def conversation(reader: Reader, writer: Writer) -> bool:
         writer.write(first)
         for _ in range(200):
@@ -187,7 +187,7 @@ def test_a_drip_renews_no_patience(first: bytes, piece: bytes) -> None:
 
 
 @pytest.mark.usefixtures("impatient")
-def test_a_steady_body_may_take_longer_than_a_pause_may() -> None:
+def test_a_steady_body_may_take_longer_than_the_idle_timeout() -> None:
     async def conversation(reader: Reader, writer: Writer) -> str:
         writer.write(request("/x", "POST", "content-length: 40000\r\n"))
         for _ in range(40):
@@ -198,7 +198,7 @@ def test_a_steady_body_may_take_longer_than_a_pause_may() -> None:
     assert talk(conversation, reads_all).startswith("40000 ")
 
 
-def test_empty_lines_do_not_keep_a_connection_open() -> None:
+def test_empty_lines_do_not_keep_a_connection_alive() -> None:
     async def conversation(reader: Reader, writer: Writer) -> bytes:
         writer.write(request("/later"))
         await answer(reader)
@@ -213,14 +213,14 @@ def test_empty_lines_do_not_keep_a_connection_open() -> None:
     assert talk(conversation, timeout_keep_alive=1) == b""
 
 
-def test_the_rest_of_a_body_whose_request_is_answered_is_not_read_for_ever() -> None:
+def test_reading_the_rest_of_an_answered_body_is_limited() -> None:
     async def conversation(reader: Reader, writer: Writer) -> bytes:
         return await send_pieces(reader, writer, repeated(POST, b"1000\r\n%b\r\n" % (b"x" * 4096), 64 << 20))
 
     assert talk(conversation).count(b"HTTP/1.1 200") <= 1  # and not a minute later
 
 
-def test_pipelined_requests_that_wait_have_an_end() -> None:
+def test_the_number_of_pipelined_requests_is_limited() -> None:
     async def slow(scope: Any, receive: Any, send: Any) -> None:
         await receive()
         await asyncio.sleep(30)
@@ -231,7 +231,7 @@ def test_pipelined_requests_that_wait_have_an_end() -> None:
     assert talk(conversation, slow) == b""
 
 
-def test_one_client_has_a_number_of_connections_and_a_trusted_proxy_any(
+def test_connections_of_a_client_are_limited_but_not_of_a_trusted_proxy(
     monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
     monkeypatch.setattr(http_limits, "MAX_CONNECTIONS_PER_CLIENT", 2)
@@ -254,7 +254,7 @@ def test_one_client_has_a_number_of_connections_and_a_trusted_proxy_any(
     assert same == ["2001:db8::/64", "2001:db8::/64", None]
 
 
-def test_who_answers_learns_that_the_client_left_though_another_request_waits() -> None:
+def test_a_disconnect_is_noticed_although_another_request_is_pipelined() -> None:
     async def waits(scope: Any, receive: Any, send: Any) -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
@@ -297,7 +297,7 @@ sent: list[int] = []
 @pytest.mark.parametrize(
     "head", [request("/whole"), request("/parts"), request("/whole", more="connection: close\r\n")]
 )
-def test_a_client_that_never_reads_is_cut_off(head: bytes) -> None:
+def test_a_client_that_never_reads_is_disconnected(head: bytes) -> None:
     sent.clear()
 
     async def conversation(reader: Reader, writer: Writer) -> tuple[int, int]:
@@ -331,7 +331,7 @@ def test_a_client_that_reads_slowly_gets_everything() -> None:
     assert talk(conversation, streams) > 16 << 20
 
 
-def test_answers_at_once_wait_for_a_client_that_does_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_immediate_responses_stop_for_a_client_that_does_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     async def conversation(reader: Reader, writer: Writer) -> int:
         silent = slow_socket(writer.get_extra_info("peername")[1])
         silent.setblocking(False)

@@ -1,4 +1,4 @@
-"""The protocol of our server on a loopback socket: what is answered at once and what goes to the application."""
+"""The server's protocol on a loopback socket: immediate responses, and requests left to the application."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def request(path: str, method: str = "GET", more: str = "") -> bytes:
     return f"{method} {path} HTTP/1.1\r\nhost: x\r\n{more}\r\n".encode()
 
 
-def test_answers_come_in_the_order_of_the_questions_whoever_gives_them() -> None:
+def test_pipelined_requests_are_answered_in_order() -> None:
     async def conversation(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> list[str]:
         writer.write(request("/now/1?a=b") + request("/later") + request("/now/2") + request("/now/3"))
         return [await answer(reader) for _ in range(4)]
@@ -83,7 +83,7 @@ def test_answers_come_in_the_order_of_the_questions_whoever_gives_them() -> None
     assert sorted(requested) == ["/later", "/now/1", "/now/2", "/now/3"]  # each once: asking records a hit
 
 
-def test_a_body_that_comes_with_a_get_is_passed_over() -> None:
+def test_the_body_of_a_get_is_ignored() -> None:
     async def conversation(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> list[str]:
         writer.write(request("/now/1", more="content-length: 5\r\n") + b"hello" + request("/now/2"))
         return [await answer(reader) for _ in range(2)]
@@ -92,7 +92,7 @@ def test_a_body_that_comes_with_a_get_is_passed_over() -> None:
 
 
 @pytest.mark.parametrize("path", ["/now/%41", "http://x/now/1", "/now/1#part"])
-def test_an_unusual_address_is_understood_by_uvicorn(path: str) -> None:
+def test_unusual_urls_are_parsed_as_by_uvicorn(path: str) -> None:
     async def conversation(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> str:
         writer.write(request(path))
         return await answer(reader)
@@ -100,7 +100,7 @@ def test_an_unusual_address_is_understood_by_uvicorn(path: str) -> None:
     assert talk(conversation).startswith("at once /now/")
 
 
-def test_a_connection_that_asks_nothing_more_is_closed() -> None:
+def test_an_idle_connection_is_closed() -> None:
     async def conversation(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
         writer.write(request("/now/1"))
         await answer(reader)
@@ -109,7 +109,7 @@ def test_a_connection_that_asks_nothing_more_is_closed() -> None:
     assert talk(conversation, timeout_keep_alive=1) == b""
 
 
-def test_the_client_that_wants_to_close_is_let_go() -> None:
+def test_a_connection_is_closed_if_the_client_asks_for_that() -> None:
     async def conversation(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> tuple[str, bytes]:
         writer.write(request("/now/1", more="connection: close\r\n"))
         return await answer(reader), await reader.read(1)

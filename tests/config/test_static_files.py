@@ -1,4 +1,4 @@
-"""Styles and scripts come from memory, compressed once, and may be kept for ever under the word of their content."""
+"""Static files are served from memory, compressed once, and cached for ever under a version of their content."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def asked(scope: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
     return sent[0]["status"], headers, sent[1]["body"]
 
 
-def test_a_style_is_what_lies_on_the_disk_packed_or_not() -> None:
+def test_a_stylesheet_is_served_as_on_disk_compressed_or_not() -> None:
     body = (STATIC / "css" / "report.css").read_bytes()
     assert asked(scope_of("/static/css/report.css"))[2] == body
     status, headers, packed = asked(scope_of("/static/css/report.css", accept_encoding="gzip, br"))
@@ -46,7 +46,7 @@ def test_a_style_is_what_lies_on_the_disk_packed_or_not() -> None:
     assert asked(scope_of("/static/css/report.css", method="HEAD"))[2] == b""
 
 
-def test_it_is_kept_for_ever_only_under_the_word_of_its_content() -> None:
+def test_only_files_with_the_right_version_in_their_url_are_cached_for_ever() -> None:
     address = static("css/report.css")
     path, _, query = address.partition("?")
     assert re.fullmatch(r"v=[0-9a-f]{12}", query)
@@ -58,7 +58,7 @@ def test_it_is_kept_for_ever_only_under_the_word_of_its_content() -> None:
     assert (status, body) == (304, b"") and headers["etag"] == etag
 
 
-def test_nothing_but_the_named_files_is_given(client: Client, db: None) -> None:
+def test_only_known_files_are_served(client: Client, db: None) -> None:
     for path in ("/static/", "/static/nothing.css", "/static/../manage.py", "/static/css/../../config/settings.py",
                  "/static/tracker/src/core.js", "/static/package.json", "/static/node_modules/jquery/dist/jquery.js",
                  "/static//etc/passwd", "/sites", "/static/css"):  # fmt: skip
@@ -66,7 +66,7 @@ def test_nothing_but_the_named_files_is_given(client: Client, db: None) -> None:
     assert not static_files.matches(scope_of("/static/css/report.css", method="POST"))
 
 
-def test_pages_name_their_styles_by_content(client: Client, db: None) -> None:
+def test_pages_link_stylesheets_with_their_version(client: Client, db: None) -> None:
     html = client.get("/login").content.decode()
     for address in re.findall(r'(?:href|src)="(/static/[^"]+)"', html):
         path, _, query = address.partition("?")
@@ -80,7 +80,7 @@ ENTRY_MODULES = sorted(set(re.findall(r"""\{% script_module ['"]([^'"]+)['"] %\}
 
 
 @pytest.mark.parametrize("entry", ENTRY_MODULES)
-def test_a_module_imports_others_by_the_version_of_their_content(entry: str) -> None:
+def test_imports_of_modules_contain_the_version(entry: str) -> None:
     waiting, seen = [static(entry)], set()
     while waiting:
         address = waiting.pop()
@@ -97,7 +97,7 @@ def test_a_module_imports_others_by_the_version_of_their_content(entry: str) -> 
     assert f'<script type="module" src="{static(entry)}"></script>' in html
 
 
-def test_a_change_of_a_module_changes_the_version_of_those_that_import_it(settings: Any, tmp_path: Path) -> None:
+def test_a_changed_module_changes_the_version_of_its_importers(settings: Any, tmp_path: Path) -> None:
     settings.STATICFILES_DIRS = [tmp_path]
     versions = []
     for text in ("export const a = 1;\n", "export const a = 2;\n"):

@@ -1,4 +1,4 @@
-"""Mistakes in the configuration are told with an id and a hint, before anything starts."""
+"""Errors in the configuration are reported with an id and a hint before anything starts."""
 
 import os
 import subprocess
@@ -22,7 +22,7 @@ def found(deploy: bool = False) -> dict[str, str]:
     }
 
 
-def test_the_defaults_are_without_fault() -> None:
+def test_the_default_configuration_has_no_errors() -> None:
     assert found() == {}
 
 
@@ -38,7 +38,7 @@ def test_the_defaults_are_without_fault() -> None:
         ("W002", {"geoip_city": "/nowhere/city.mmdb"}),
     ],
 )
-def test_a_mistake_is_told_by_its_number(settings, number: str, change: dict) -> None:
+def test_an_error_is_reported_by_its_id(settings, number: str, change: dict) -> None:
     settings.ENV = replace(settings.ENV, **change)
     assert set(found()) == {number}
 
@@ -46,7 +46,7 @@ def test_a_mistake_is_told_by_its_number(settings, number: str, change: dict) ->
 @pytest.mark.parametrize(
     "url", ["stats.example.org", "ftp://x.example", "https://", "https://x.example/stats", "http://[", "http://x:0"]
 )
-def test_a_base_url_that_is_no_plain_address_is_told(settings, url: str) -> None:
+def test_an_invalid_base_url_is_reported(settings, url: str) -> None:
     settings.BASE_URL = url
     assert set(found()) == {"E004"}
 
@@ -54,12 +54,12 @@ def test_a_base_url_that_is_no_plain_address_is_told(settings, url: str) -> None
 @pytest.mark.parametrize(
     "url", ["mysql://x", "chdb://relative/path", "clickhouse://", "clickhouse://a,b/db", "http://["]
 )
-def test_an_events_url_nobody_can_open_is_told(settings, url: str) -> None:
+def test_an_unusable_events_url_is_reported(settings, url: str) -> None:
     settings.EVENTS_URL = url
     assert set(found()) == {"E005"}
 
 
-def test_what_only_matters_in_public_is_told_with_deploy(settings) -> None:
+def test_checks_for_public_installations_run_with_deploy(settings) -> None:
     settings.EVENTS_URL = "clickhouse://events:8123/db"
     settings.ENV = replace(settings.ENV, redis_url="")
     settings.ALLOWED_HOSTS = ["*"]
@@ -76,7 +76,7 @@ def test_what_only_matters_in_public_is_told_with_deploy(settings) -> None:
     ("name", "value"),
     [("PORT", "eighty"), ("DATABASE_URL", "mysql://u@h/d"), ("EMAIL_URL", "smtp://h:x"), ("BASE_URL", "http://[::1")],
 )
-def test_even_what_cannot_be_read_at_all_ends_in_a_sentence_and_no_traceback(tmp_path, name: str, value: str) -> None:
+def test_an_unreadable_setting_gives_a_message_and_no_traceback(tmp_path, name: str, value: str) -> None:
     env = {**os.environ, "DATA_DIR": str(tmp_path), name: value}
     done = subprocess.run([sys.executable, "manage.py", "check"], cwd=ROOT, env=env, capture_output=True, text=True)
     assert done.returncode == 1
@@ -84,7 +84,7 @@ def test_even_what_cannot_be_read_at_all_ends_in_a_sentence_and_no_traceback(tmp
     assert "Traceback" not in done.stderr
 
 
-def test_a_port_that_is_no_number_leaves_the_default(tmp_path) -> None:
+def test_an_invalid_port_leaves_the_default(tmp_path) -> None:
     env = read_env({"DATA_DIR": str(tmp_path), "PORT": "eighty"})
     assert env.port == 8000
     assert [name for name, _ in env.mistakes] == ["PORT"]

@@ -1,4 +1,4 @@
-"""Which calls are recorded of a ClickMeter operation: good ones, bad ones, and those of a stranger."""
+"""Which calls of a ClickMeter operation are recorded: valid ones, invalid ones, and those of a stranger."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from links.clickmeter.operations import Operation
 from links.clickmeter.top_reports import CONVERSION_REPORTS
 from tests.contract.clickmeter_world import FULL, fill_body
 from tests.links.clickmeter.test_operations import filled
-from tests.support.clickmeter_fields import queries
+from tests.support.clickmeter_fields import list_query_parameters
 
 NOWHERE, NO_CODE, NONSENSE = 987_654_321, "0" * 32, "nonsense"
 NUMBERS = ("{id}", "{tagId}", "{conversionId}", "{guestId}")
@@ -29,21 +29,21 @@ def list_calls(operation: Operation, world: dict[str, Any]) -> Iterator[tuple[st
     path, text = filled(operation, world)
     body = json.loads(text) if text else None
     yield "good", ClickMeterCall("master", path, body)
-    for name, other in more_good(operation, path):
+    for name, other in list_more_good_calls(operation, path):
         yield f"good, {name}", ClickMeterCall("master", other)
     for name, full in FULL.get((operation.method, operation.path), {}).items():
         yield f"good, {name}", ClickMeterCall("master", path, fill_body(full, world))
-    yield from bad_calls(operation, path, body)
+    yield from list_bad_calls(operation, path, body)
     yield "stranger", ClickMeterCall("stranger", path, body)
     yield "unknown key", ClickMeterCall("unknown key", path, body)
 
 
-def more_good(operation: Operation, path: str) -> Iterator[tuple[str, str]]:
+def list_more_good_calls(operation: Operation, path: str) -> Iterator[tuple[str, str]]:
     """Other good readings: whole objects, other time frames and groupings, every report."""
     plain, sign = path.partition("?")[0], "&" if "?" in path else "?"
     if operation.method != "GET":
         return
-    if "_expand" in queries(operation) or lists_objects(operation):
+    if "_expand" in list_query_parameters(operation) or returns_list(operation):
         yield "whole objects", f"{path}{sign}_expand=true"
     if plain.endswith("aggregated/list"):
         yield "weeks", f"{path}&groupBy=week"
@@ -60,13 +60,13 @@ def more_good(operation: Operation, path: str) -> Iterator[tuple[str, str]]:
         yield "one by one", f"{plain}?timeframe=beginning&limit=1"
 
 
-def lists_objects(operation: Operation) -> bool:
+def returns_list(operation: Operation) -> bool:
     """Whether the operation gives {entities: […]}."""
     last = operation.path.rpartition("/")[2]
     return last in ("datapoints", "groups", "tags", "conversions", "domains", "retargeting", "guests", "permissions")
 
 
-def bad_calls(operation: Operation, path: str, body: Any) -> Iterator[tuple[str, ClickMeterCall]]:
+def list_bad_calls(operation: Operation, path: str, body: Any) -> Iterator[tuple[str, ClickMeterCall]]:
     """An address that names nothing, an empty body, a body of wrong types, and parameters that make no sense."""
     if "{" in operation.path:
         yield "bad, names nothing", ClickMeterCall("master", name_nothing(operation, path), body)
@@ -75,7 +75,7 @@ def bad_calls(operation: Operation, path: str, body: Any) -> Iterator[tuple[str,
         yield "bad, empty body", ClickMeterCall("master", path, {})
         yield "bad, wrong types", ClickMeterCall("master", path, swap_types(body))
         yield "bad, broken JSON", ClickMeterCall("master", path, '{"name": ')
-    if operation.method == "GET" and (names := queries(operation)):
+    if operation.method == "GET" and (names := list_query_parameters(operation)):
         told = "&".join(f"{name}={NONSENSE}" for name in dict.fromkeys(names))
         yield "bad, parameters", ClickMeterCall("master", f"{path.partition('?')[0]}?{told}")
 

@@ -1,4 +1,4 @@
-"""What ClickMeter's recorded calls are about: one of everything with numbers, and bodies with every member."""
+"""The data of ClickMeter's recorded calls: one of everything with known ids, and bodies with every member."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from django.utils import timezone as clock
 
 from accounts.models import Account, Right
 from accounts.services import grant_set
-from links.models import Entry
+from links.models import ListEntry
 from links.services.links import datapoint_update
 from tests.support.clickmeter_client import create_one_of_each
-from tests.support.links import IPHONE, Browser, learn, store_now
+from tests.support.links import IPHONE, Browser, flush_clicks, refresh_caches
 
 CODES = {"white": "A" * 32, "black": "B" * 32}
 NEW, OTHER = "https://new.test/p?a=1", "https://other.test/"
@@ -25,7 +25,7 @@ def create_recorded_world(account: Account) -> dict[str, Any]:
     world = create_one_of_each(account)
     click_more(world)
     for name, code in CODES.items():
-        Entry.objects.filter(pk=world[name].pk).update(code=code)
+        ListEntry.objects.filter(pk=world[name].pk).update(code=code)
         world[name].refresh_from_db()
     for kind, name, right in (("group", "group", Right.READ), ("datapoint", "link", Right.WRITE)):
         grant_set(membership=world["guest"], kind=kind, object_id=world[name].pk, right=right)
@@ -44,9 +44,9 @@ def click_more(world: dict[str, Any]) -> None:
         (timedelta(days=1, hours=1), "/l/one", Browser(ip="203.0.113.10", agent="Googlebot/2.1")),
     ):
         with time_machine.travel(now - before, tick=False):
-            learn()
+            refresh_caches()
             browser.open(path)
-            store_now()
+            flush_clicks()
 
 
 LINK = {

@@ -1,4 +1,4 @@
-"""Which calls are recorded of Clickport's endpoints, and the keys they are made with."""
+"""Which calls of Clickport's endpoints are recorded, and with which keys."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from tests.reports.clickport import test_query_endpoint as queries
 
 DAYS = {"start_date": "2026-03-28", "end_date": "2026-03-30"}  # the 29th has the traffic; the end is exclusive
 NONSENSE = "nonsense"
-BAD_BODIES = queries.test_what_cannot_be_understood_is_told_with_its_place.pytestmark[0].args[1]
-NO_BODIES = queries.test_a_body_that_is_no_object_is_refused.pytestmark[0].args[1]
+BAD_BODIES = queries.test_an_invalid_field_is_reported_with_its_place.pytestmark[0].args[1]
+NO_BODIES = queries.test_a_body_that_is_not_an_object_is_rejected.pytestmark[0].args[1]
 PEOPLE = ("stranger", "no key", "unknown key", "key that only tracks")
 
 

@@ -1,4 +1,4 @@
-"""Golden files: what an address answered when it was recorded, and whether it still answers that.
+"""Golden files: the recorded answer of an address, and whether the present answer is the same.
 
 A file holds calls by name, each with its request and its answer. JSON answers are compared as text, so that 1, 1.0,
 true and "1" differ and members keep their order; other answers are kept as lines that make the whole text when joined.

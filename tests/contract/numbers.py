@@ -1,9 +1,10 @@
-"""What is drawn or counted on: new rows get the same numbers in every test, links without an alias the same one."""
+"""Fixed sequences and random choices: new rows get the same ids in every test, links the same aliases."""
 
 from __future__ import annotations
 
 import random
 import secrets
+import uuid
 from contextlib import AbstractContextManager
 from typing import Any
 from unittest import mock
@@ -12,6 +13,7 @@ from django.apps import apps
 from django.db import connection, models
 
 from accounts.models import Membership
+from accounts.models.accounts import AuthkeyOwner
 from goals.models import Goal
 from links.models import Conversion, Datapoint, Domain, Group, Script, Tag
 
@@ -26,6 +28,30 @@ APPS = ("accounts", "sites", "alerts", "uptime", "goals", "links")
 def seed_choices(seed: int) -> AbstractContextManager[Any]:
     """Draw the same choices inside: those of this seed."""
     return mock.patch.object(secrets, "choice", random.Random(seed).choice)
+
+
+def seed_keys() -> AbstractContextManager[Any]:
+    """Take a new row's number as the seed of its authkey, which is random otherwise."""
+    save = AuthkeyOwner.save
+
+    def save_with_seed(row: AuthkeyOwner, *args: Any, **kwargs: Any) -> None:
+        if row._state.adding:
+            row.key_seed = uuid.UUID(int=find_next_number(type(row)))
+        save(row, *args, **kwargs)
+
+    return mock.patch.object(AuthkeyOwner, "save", save_with_seed)
+
+
+def find_next_number(model: type[models.Model]) -> int:
+    """Return the number that the table's next row gets, after `number_rows`."""
+    table, column = model._meta.db_table, model._meta.pk.column
+    with connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            cursor.execute("SELECT seq FROM sqlite_sequence WHERE name = %s", [table])
+        else:
+            cursor.execute("SELECT pg_get_serial_sequence(%s, %s)", [table, column])
+            cursor.execute(f"SELECT last_value FROM {cursor.fetchone()[0]}")
+        return int(cursor.fetchone()[0]) + 1
 
 
 def number_rows(later: int = 0) -> None:

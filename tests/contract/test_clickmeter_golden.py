@@ -1,4 +1,4 @@
-"""Every ClickMeter operation answers as it was recorded: its master, a stranger, and whoever asks nonsense."""
+"""Every ClickMeter operation answers as recorded: to the account key, a stranger, and invalid requests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.contract.clickmeter_world import create_recorded_world
 from tests.contract.golden_files import check_golden, check_names, describe_response
 from tests.contract.numbers import number_rows, seed_choices
 from tests.links.clickmeter.test_operations import named
-from tests.support.clickmeter_client import Program, guest, master
+from tests.support.clickmeter_client import Program, use_account_key, use_own_key
 from tests.support.database import rolled_back
 
 pytestmark = pytest.mark.django_db
@@ -37,7 +37,11 @@ def world(people: Any) -> dict[str, Any]:
 def callers(people: Any) -> dict[str, Program]:
     """The account's own key, another account's, and one that nobody has."""
     stranger = people.charlie.memberships.get()
-    return {"master": master(people.account), "stranger": guest(stranger), "unknown key": Program(UNKNOWN)}
+    return {
+        "master": use_account_key(people.account),
+        "stranger": use_own_key(stranger),
+        "unknown key": Program(UNKNOWN),
+    }
 
 
 def record_call(operation: Operation, callers: dict[str, Program], asked: ClickMeterCall) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Every Clickport endpoint answers as it was recorded: its reader, strangers, and whoever asks nonsense."""
+"""Every Clickport endpoint answers as recorded: to a valid key, to strangers, and to invalid requests."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from tests.contract.clickport_calls import ClickportCall
 from tests.contract.event_calls import list_events
 from tests.contract.golden_files import check_golden, check_names, describe_answer, describe_response
 from tests.contract.test_documented_calls import traffic
-from tests.support import settle
+from tests.support import insert_recorded
 from tests.support.clickport_client import Api
 from tests.support.endpoints import post_event
-from tests.support.hits import forget as forget_visitors
+from tests.support.hits import reset_state as forget_visitors
 
 pytestmark = pytest.mark.django_db
 ADDRESSES = sorted(str(row.pattern) for row in urlpatterns)
@@ -39,7 +39,7 @@ def keys(people: Any) -> Any:
     goal_create(site=people.site, name="Contact Form", kind="form", pattern="contact", id=1)
     goal_create(site=people.site, name="Purchase", kind="event", pattern="Purchase", id=2)
     traffic(people.site)
-    settle()
+    insert_recorded()
     events = site_create(account=people.account, domain="example.com", by_operator=True)
 
     def make(site: Any, name: str, **may: Any) -> str:
@@ -87,7 +87,7 @@ def test_an_endpoint_answers_as_it_was_recorded(keys: dict[str, str], address: s
 
 
 @pytest.mark.parametrize("name", QUERIES)
-def test_questions_answer_as_they_were_recorded(keys: dict[str, str], name: str) -> None:
+def test_queries_answer_as_they_were_recorded(keys: dict[str, str], name: str) -> None:
     found = record_calls("api/query", keys, QUERIES[name]())
     check_golden(f"clickport/{name}", f"Clickport's POST /api/query ({name})", found)
 
@@ -103,7 +103,7 @@ def test_events_answer_as_they_were_recorded(keys: dict[str, str]) -> None:
     check_golden("clickport/event", "Clickport's POST /api/event", found)
 
 
-def test_addresses_that_nobody_answers_answer_as_they_were_recorded(keys: dict[str, str]) -> None:
+def test_unknown_addresses_answer_as_they_were_recorded(keys: dict[str, str]) -> None:
     found = {}
     for path in ("api/nothing", "api/", "api/query/x", "api/pages/"):
         for method in ("get", "post"):

@@ -84,7 +84,7 @@ def test_a_type_answers_as_it_was_recorded(tenants: Any, type: str) -> None:
 
 
 @pytest.mark.parametrize("output", OUTPUTS)
-def test_errors_and_other_questions_answer_as_they_were_recorded(tenants: Any, output: str) -> None:
+def test_errors_and_other_requests_answer_as_they_were_recorded(tenants: Any, output: str) -> None:
     calls = {}
     for name, given in OTHERS.items():
         asked = {"output": output, **given}

@@ -1,4 +1,4 @@
-"""The contracts of the two dialects, as files: every seed call, every Clicky type in every output.
+"""The documented calls of the two dialects, as files: every example call, every Clicky type in every format.
 
 The answers lie below `reference/`; each names its source (`source` in JSON files, sources.toml beside the others).
 `UPDATE_GOLDEN=1 pytest tests/contract/test_documented_calls.py` writes them anew; read the difference before you keep
@@ -27,7 +27,7 @@ from sites.models import Site
 from sites.services import site_update
 from tests.support import browse, event, record
 from tests.support.clicky_client import Clicky
-from tests.support.curl import calls_in, parsed
+from tests.support.curl import find_calls, parse_call
 from tests.support.endpoints import send_request
 
 pytestmark = pytest.mark.django_db
@@ -35,10 +35,10 @@ GOLDEN = Path(__file__).parent / "reference"
 SOURCES = tomllib.loads((GOLDEN / "clicky/sources.toml").read_text())
 NOW = datetime(2026, 3, 30, 12, tzinfo=UTC)
 KEYS = ("ck_your_api_key_here", "ck_your_key")
-CLICKPORT_CALLS = [parsed(text) for text in calls_in((GOLDEN / "seed_clickport.txt").read_text())]
+CLICKPORT_CALLS = [parse_call(text) for text in find_calls((GOLDEN / "seed_clickport.txt").read_text())]
 CLICKPORT_READS = ("/api/realtime", "/api/goals?start_date=2026-03-01&end_date=2026-03-31",
                    "/api/pages?start_date=2026-03-01&end_date=2026-03-31")  # fmt: skip
-CLICKY_CALLS = [parsed(text) for text in calls_in((GOLDEN / "seed_clicky.txt").read_text())]
+CLICKY_CALLS = [parse_call(text) for text in find_calls((GOLDEN / "seed_clicky.txt").read_text())]
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 
 
@@ -103,7 +103,7 @@ def golden_json(name: str, source: str, asked: Any, answer: dict[str, Any]) -> N
 
 
 @pytest.mark.parametrize("index", range(len(CLICKPORT_CALLS)))
-def test_the_clickport_calls_of_the_seed_run_unchanged_but_for_the_host(
+def test_the_documented_clickport_calls_run_with_only_the_host_changed(
     yoursite: Site, api_key: str, index: int
 ) -> None:
     call = CLICKPORT_CALLS[index]
@@ -127,7 +127,7 @@ def test_the_clickport_calls_of_the_seed_run_unchanged_but_for_the_host(
 
 @pytest.mark.parametrize("path", CLICKPORT_READS)
 def test_the_clickport_reads_have_the_documented_shape(yoursite: Site, api_key: str, path: str) -> None:
-    call = parsed(f'curl "https://clickport.io{path}" -H "x-api-key: {api_key}"')
+    call = parse_call(f'curl "https://clickport.io{path}" -H "x-api-key: {api_key}"')
     answer = call.run()
     assert answer.status_code == 200, answer.content
     name = path.split("?")[0].rsplit("/", 1)[1]
@@ -135,7 +135,7 @@ def test_the_clickport_reads_have_the_documented_shape(yoursite: Site, api_key: 
 
 
 @pytest.mark.parametrize("index", range(len(CLICKY_CALLS)))
-def test_the_clicky_calls_of_the_seed_run_unchanged_but_for_the_host(yoursite: Site, index: int) -> None:
+def test_the_documented_clicky_calls_run_with_only_the_host_changed(yoursite: Site, index: int) -> None:
     call = CLICKY_CALLS[index]
     assert call.host == "api.clicky.com"
     for placeholder, value in (("YOUR_SITE_ID", str(yoursite.pk)), ("YOUR_SITE_KEY", yoursite.sitekey)):
@@ -151,7 +151,7 @@ def test_the_clicky_calls_of_the_seed_run_unchanged_but_for_the_host(yoursite: S
 
 
 @pytest.mark.parametrize("output", sorted(RENDERERS))
-def test_every_clicky_type_answers_in_its_attested_shape(yoursite: Site, output: str) -> None:
+def test_every_clicky_type_answers_in_its_documented_shape(yoursite: Site, output: str) -> None:
     clicky, wrong = Clicky(yoursite), []
     for type in sorted(SOURCES["types"]):
         answer = clicky.raw(type, output=output, date="yesterday")
@@ -171,7 +171,7 @@ def test_every_type_has_a_golden_answer_and_a_source() -> None:
 
 
 @pytest.mark.parametrize("output", sorted(RENDERERS))
-def test_days_and_hours_answer_in_their_attested_shape(yoursite: Site, output: str) -> None:
+def test_days_and_hours_answer_in_their_documented_shape(yoursite: Site, output: str) -> None:
     clicky = Clicky(yoursite)
     daily = clicky.raw("visitors", output=output, date="last-3-days", daily=1)
     agree(GOLDEN / "clicky" / f"daily.{output}", daily.content)
@@ -180,6 +180,6 @@ def test_days_and_hours_answer_in_their_attested_shape(yoursite: Site, output: s
 
 
 @pytest.mark.parametrize("output", sorted(RENDERERS))
-def test_errors_answer_in_their_attested_shape(yoursite: Site, output: str) -> None:
+def test_errors_answer_in_their_documented_shape(yoursite: Site, output: str) -> None:
     answer = Clicky(yoursite).raw("visitors", output=output, sitekey="wrong")
     agree(GOLDEN / "clicky" / f"error.{output}", answer.content)

@@ -1,4 +1,4 @@
-"""Funnels and split tests: what the engine counts beside a plain evaluation, and who may see and change them."""
+"""Funnels and split tests: the engine's numbers equal a naive evaluation, and who may see and change them."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def strictly(did: list[str], steps: list[str]) -> int:
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_a_funnel_counts_what_a_naive_walk_counts(seed: int, store: Any) -> None:
+def test_a_funnel_counts_what_a_naive_evaluation_counts(seed: int, store: Any) -> None:
     dice, site = random.Random(seed), next(SITES)
     steps = [dice.choice(PAGES) for _ in range(dice.randint(2, 8))]
     ways = {who: [dice.choice(PAGES) for _ in range(dice.randint(1, 12))] for who in range(40)}
@@ -64,7 +64,7 @@ def test_a_funnel_counts_what_a_naive_walk_counts(seed: int, store: Any) -> None
         assert got == [sum(far > index for far in furthest) for index in range(len(steps))], (steps, strict)
 
 
-def test_what_is_no_page_and_no_step_does_not_break_a_strict_run(store: Any) -> None:
+def test_events_other_than_pages_and_steps_do_not_break_a_strict_funnel(store: Any) -> None:
     site, at = next(SITES), NOW
     click = event(site, "/a", at=at + timedelta(seconds=1), kind="click", target="#x")
     other = [
@@ -76,7 +76,7 @@ def test_what_is_no_page_and_no_step_does_not_break_a_strict_run(store: Any) -> 
     assert count_funnel(site, DAY, steps, now=NOW, source=NOBODY) == [2, 2]
 
 
-def test_a_person_on_two_devices_is_one_visitor_and_a_filter_chooses_visits(store: Any) -> None:
+def test_a_person_on_two_devices_is_one_visitor_and_a_filter_selects_visits(store: Any) -> None:
     site = next(SITES)
     browse(site, "/a", at=NOW, visitor="phone", person="ann", country="EE")
     browse(site, "/b", at=NOW + timedelta(minutes=5), visitor="laptop", person="ann", country="DE")
@@ -88,7 +88,7 @@ def test_a_person_on_two_devices_is_one_visitor_and_a_filter_chooses_visits(stor
 
 
 @pytest.mark.parametrize("count", [0, 1, 9])
-def test_a_funnel_of_too_few_or_too_many_steps_is_refused(count: int, site: Site) -> None:
+def test_a_funnel_with_too_few_or_too_many_steps_is_rejected(count: int, site: Site) -> None:
     with pytest.raises(QueryRefused, match="2 to 8"):
         count_funnel(site.pk, DAY, [page("/a")] * count, now=NOW)
     with pytest.raises(ValidationError):
@@ -103,7 +103,7 @@ def test_a_funnel_takes_only_goals_of_its_own_site(site: Site, charlies_site: Si
 
 @pytest.mark.parametrize("hits,tries,low,high", [(0, 10, 0.0, 0.2775), (10, 10, 0.7225, 1.0), (5, 10, 0.2366, 0.7634),
                                                  (1, 100, 0.0018, 0.0545), (0, 0, 0.0, 1.0)])  # fmt: skip
-def test_the_interval_is_wilsons(hits: int, tries: int, low: float, high: float) -> None:
+def test_the_confidence_interval_is_wilsons(hits: int, tries: int, low: float, high: float) -> None:
     assert experiments.compute_wilson_interval(hits, tries) == pytest.approx((low, high), abs=0.0001)
 
 
@@ -134,7 +134,7 @@ def walked(site: Site, store: Any) -> Any:
     return funnel_save(site=site, name=BAD, steps=[{"page": "/a"}, {"page": f"/{BAD}"}, {"page": "/b*"}])
 
 
-def test_a_funnel_is_made_read_changed_and_forgotten_without_scripts(site: Site, walked: Any, alice: User) -> None:
+def test_a_funnel_is_created_shown_changed_and_deleted_without_scripts(site: Site, walked: Any, alice: User) -> None:
     client = Client()
     client.force_login(alice)
     goal = goal_create(site=site, name="Reached B", pattern="/b")
@@ -154,7 +154,7 @@ def test_a_funnel_is_made_read_changed_and_forgotten_without_scripts(site: Site,
     assert not site.funnels.filter(pk=funnel_row.pk).exists()
 
 
-def test_strangers_words_stay_words(site: Site, walked: Any, alice: User) -> None:
+def test_text_of_strangers_is_escaped(site: Site, walked: Any, alice: User) -> None:
     client = Client()
     client.force_login(alice)
     base = f"/sites/{site.pk}"
@@ -163,7 +163,7 @@ def test_strangers_words_stay_words(site: Site, walked: Any, alice: User) -> Non
         assert BAD not in html and "&lt;script&gt;" in html, address
 
 
-def test_a_funnel_whose_goal_is_gone_says_so_and_the_list_lives(site: Site, walked: Any, alice: User) -> None:
+def test_a_funnel_with_a_deleted_goal_says_so_and_the_list_works(site: Site, walked: Any, alice: User) -> None:
     client = Client()
     client.force_login(alice)
     goal = goal_create(site=site, name="Soon gone", pattern="/b")
@@ -173,7 +173,7 @@ def test_a_funnel_whose_goal_is_gone_says_so_and_the_list_lives(site: Site, walk
     assert client.get(f"/sites/{site.pk}/funnels").status_code == 200
 
 
-def test_a_guest_reads_funnels_and_a_stranger_does_not(site: Site, walked: Any, bob: User, charlie: User,
+def test_a_guest_can_see_funnels_and_a_stranger_cannot(site: Site, walked: Any, bob: User, charlie: User,
                                                        charlies_site: Site) -> None:  # fmt: skip
     guest, stranger = Client(), Client()
     guest.force_login(bob)

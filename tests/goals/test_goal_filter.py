@@ -1,4 +1,4 @@
-"""A goal in the filter: conversions, their rate, and what the converting visits did, never a zero that is none."""
+"""A goal in the filter: conversions, their rate, and numbers of the converting visits, without false zeros."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from goals.services import goal_create, segment_create
 from reports.query import Period, Query
 from reports.query import ask as ask_engine
 from sites.models import Site
-from tests.support import NOW, browse, event, logged_in, record
+from tests.support import NOW, browse, event, log_in, record
 from tests.support.clickport_client import Api
 
 pytestmark = pytest.mark.django_db
@@ -40,21 +40,21 @@ def purchase(site: Site, store: Any) -> Any:
         yield goal
 
 
-def headline(user: User, site: Site, query: str) -> dict[str, str]:
-    answer = logged_in(user).get(f"/sites/{site.pk}/?period=today&{query}", headers={"accept-language": "en"})
+def query_key_figures(user: User, site: Site, query: str) -> dict[str, str]:
+    answer = log_in(user).get(f"/sites/{site.pk}/?period=today&{query}", headers={"accept-language": "en"})
     assert answer.status_code == 200
     return {one.name: one.formatted.exact for one in answer.context["key_figures"].numbers}
 
 
 def rows(user: User, site: Site, query: str, panel: str) -> dict[str, tuple[str, str]]:
     """Name -> (visitors, what stands beside them) of a panel."""
-    answer = logged_in(user).get(f"/sites/{site.pk}/?period=today&{query}", headers={"accept-language": "en"})
+    answer = log_in(user).get(f"/sites/{site.pk}/?period=today&{query}", headers={"accept-language": "en"})
     (found,) = [one["table"] for one in answer.context["panels"] if one["id"] == f"panel-{panel}"]
     return {row.name: (row.formatted.exact, row.second.exact if row.second else "") for row in found.rows}
 
 
-def test_the_headline_of_a_goal_is_what_converting_visits_did(site: Site, alice: User, purchase: Goal) -> None:
-    assert headline(alice, site, f"goal={purchase.pk}") == {
+def test_with_a_goal_the_key_figures_are_of_the_converting_visits(site: Site, alice: User, purchase: Goal) -> None:
+    assert query_key_figures(alice, site, f"goal={purchase.pk}") == {
         "visitors": "2", "conversions": "3", "conversion_rate": "50%", "revenue": "€150.00", "views": "4",
         "bounce_rate": "0%", "avg_duration": "1m 30s",
     }  # fmt: skip
@@ -70,37 +70,37 @@ def test_every_panel_shows_the_rate_of_the_goal(site: Site, alice: User, purchas
 
 
 def test_the_details_of_pages_under_a_goal_have_no_false_zeros(site: Site, alice: User, purchase: Goal) -> None:
-    page = logged_in(alice).get(f"/sites/{site.pk}/details/page?period=today&goal={purchase.pk}")
+    page = log_in(alice).get(f"/sites/{site.pk}/details/page?period=today&goal={purchase.pk}")
     assert [head.label for head in page.context["headers"]] == [
         "Page", "Visitors", "Conversion rate", "Visits", "Views", "Bounce rate", "Visit duration",
     ]  # fmt: skip
     assert [cell.exact for cell in page.context["lines"][0].cells[:4]] == ["2", "66.7%", "2", "2"]
 
 
-def test_a_page_beside_the_goal_means_visits_that_saw_it(site: Site, alice: User, purchase: Goal) -> None:
+def test_a_page_with_a_goal_means_visits_that_saw_the_page(site: Site, alice: User, purchase: Goal) -> None:
     """The goal is reached on /checkout; nobody wants to hear that no event of /pricing reaches it."""
-    found = headline(alice, site, f"goal={purchase.pk}&page=/pricing")
+    found = query_key_figures(alice, site, f"goal={purchase.pk}&page=/pricing")
     assert (found["visitors"], found["conversions"], found["conversion_rate"]) == ("2", "3", "66.7%")
     assert found["views"] == "2"  # of /pricing
 
 
-def test_a_property_beside_the_goal_is_of_the_event_that_reaches_it(site: Site, alice: User, purchase: Goal) -> None:
-    found = headline(alice, site, f"goal={purchase.pk}&prop:plan=free")
+def test_a_property_with_a_goal_is_that_of_the_event_that_reached_it(site: Site, alice: User, purchase: Goal) -> None:
+    found = query_key_figures(alice, site, f"goal={purchase.pk}&prop:plan=free")
     assert (found["visitors"], found["conversions"], found["revenue"], found["views"]) == ("1", "1", "€50.00", "2")
 
 
-def test_not_the_goal_are_the_visits_that_did_not_reach_it(site: Site, alice: User, purchase: Goal) -> None:
-    found = headline(alice, site, f"goal~is_not={purchase.pk}")
+def test_goal_is_not_selects_the_visits_that_did_not_reach_it(site: Site, alice: User, purchase: Goal) -> None:
+    found = query_key_figures(alice, site, f"goal~is_not={purchase.pk}")
     assert (found["visitors"], found["views"]) == ("2", "2")
 
 
-def test_a_segment_that_asks_for_the_goal_is_the_same_question(site: Site, alice: User, purchase: Goal) -> None:
+def test_a_segment_with_the_goal_gives_the_same_numbers(site: Site, alice: User, purchase: Goal) -> None:
     segment = segment_create(site=site, name="Buyers", filter=[{"goal": purchase.pk}], owner=alice, shared=True)
-    found = headline(alice, site, f"segment={segment.pk}")
+    found = query_key_figures(alice, site, f"segment={segment.pk}")
     assert (found["visitors"], found["views"], found["conversions"]) == ("2", "4", "3")
 
 
-def test_the_dialects_tell_the_same_of_a_goal(site: Site, alice: User, api_key: str, purchase: Goal) -> None:
+def test_all_dialects_give_the_same_numbers_for_a_goal(site: Site, alice: User, api_key: str, purchase: Goal) -> None:
     asked = {"metrics": ["visitors", "sessions", "pageviews", "conversions", "conversion_rate", "revenue"],
              "period": "today"}  # fmt: skip
     wanted = {"visitors": 2, "sessions": 2, "pageviews": 4, "conversions": 3, "conversion_rate": 50.0, "revenue": 150.0}

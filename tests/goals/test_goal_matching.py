@@ -1,4 +1,4 @@
-"""What reaches a goal: every kind, pattern and option, asked of the engine."""
+"""Which events reach a goal: every kind, pattern and option, through the query engine."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sites import site_cache
 from sites.models import Site
 from tests.support import NOW, ask, browse, event, record
 from tests.support.endpoints import send_request
-from tests.support.hits import forget
+from tests.support.hits import reset_state
 from tracking import spool
 
 pytestmark = pytest.mark.django_db
@@ -57,10 +57,10 @@ def traffic(site: Site, store: Any) -> None:
         ({"kind": "outbound", "pattern": "https://Bücher.example/größe"}, 1),
     ],
 )
-def test_goals_that_people_type_match_what_browsers_send(
+def test_goals_as_people_type_them_match_what_browsers_send(
     site: Site, store: Any, fields: dict[str, Any], times: int
 ) -> None:
-    forget()
+    reset_state()
     sent = {"site_id": site.pk, "host": "example.com"}
     outbound = {"type": "outbound", "href": "https://xn--bcher-kva.example/gr%C3%B6%C3%9Fe"}
     for more in (
@@ -76,7 +76,7 @@ def test_goals_that_people_type_match_what_browsers_send(
     assert ask(site, "conversions", where={"goal": goal.pk}, now=now) == times
 
 
-def test_a_host_of_another_script_is_shown_and_found_in_it(site: Site, store: Any) -> None:
+def test_an_internationalized_host_is_shown_and_found_in_its_script(site: Site, store: Any) -> None:
     record(event(site, "/", at=NOW, host="xn--bcher-kva.example"))
     assert label_value(get_dimension("host", ""), "xn--bcher-kva.example") == "bücher.example"
     for typed in ("bücher.example", "xn--bcher-kva.example", "https://Bücher.example/a"):
@@ -84,15 +84,15 @@ def test_a_host_of_another_script_is_shown_and_found_in_it(site: Site, store: An
         assert ask(site, "views", where=where) == 1, typed
 
 
-def test_sources_of_another_script_are_found_however_they_are_typed(site: Site, store: Any) -> None:
+def test_internationalized_sources_are_found_in_every_spelling(site: Site, store: Any) -> None:
     record(event(site, "/", at=NOW, source="bücher.example", referrer_domain="bücher.example"))
     for name in ("source", "referrer_domain"):
         for typed in ("bücher.example", "xn--bcher-kva.example"):
             assert ask(site, "visits", where={"dimension": name, "operator": "is", "value": [typed]}) == 1, typed
 
 
-def test_pages_are_shown_and_found_as_people_read_them(site: Site, store: Any) -> None:
-    forget()
+def test_paths_are_shown_and_found_decoded(site: Site, store: Any) -> None:
+    reset_state()
     for href in ("/caf%C3%A9", "/caf%c3%a9", "/café"):
         send_request("/in.php", {"site_id": site.pk, "host": "example.com", "type": "pageview", "href": href})
     spool.flush()
@@ -142,19 +142,19 @@ def test_a_goal_counts_what_its_kind_and_pattern_say(
     assert ask(site, "conversions", where=[{"goal": goal.pk}]) == times
 
 
-def test_a_goal_of_today_counts_what_happened_before_it_was_made(site: Site, store: Any) -> None:
+def test_a_new_goal_counts_earlier_events(site: Site, store: Any) -> None:
     browse(site, "/thanks", at=NOW - timedelta(days=300))
     goal = goal_create(site=site, name="Thanks", pattern="/thanks")
     assert ask(site, "conversions", period="12m", where=[{"goal": goal.pk}]) == 1
 
 
-def test_a_goal_can_be_named_by_its_number(site: Site, store: Any) -> None:
+def test_a_script_can_send_a_goal_by_its_id(site: Site, store: Any) -> None:
     goal = goal_create(site=site, name="Sale", pattern="/never")
     record(event(site, kind="goal", name=str(goal.pk), visitor="ann"))
     assert ask(site, "conversions", where=[{"goal": goal.pk}]) == 1
 
 
-def test_a_goal_a_script_names_appears_and_counts(site: Site, traffic: None) -> None:
+def test_a_goal_named_by_a_script_is_created_and_counts(site: Site, traffic: None) -> None:
     site_cache.refresh()
     assert create_named_goals(NOW + timedelta(minutes=5)) == 1
     goal = Goal.objects.get(site=site, name="vip")

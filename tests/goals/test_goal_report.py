@@ -1,4 +1,4 @@
-"""A goal's report: attribution beside a naive evaluation, revenue by currency, and who may read it."""
+"""A goal's report: attribution equals a naive evaluation, revenue by currency, and who may see it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SOURCES = ("", "Google", "Newsletter")
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_every_model_credits_what_a_naive_evaluation_credits(seed: int, store: Any) -> None:
+def test_every_attribution_model_credits_what_a_naive_evaluation_credits(seed: int, store: Any) -> None:
     dice, site = random.Random(seed), next(SITES)
     visits = [
         (who, NOW - timedelta(minutes=dice.randint(1, 60 * 24 * 45)), dice.choice(SOURCES), dice.random() < 0.3)
@@ -79,14 +79,14 @@ def test_time_visits_and_revenue_by_currency(store: Any) -> None:
     assert attribute_conversions(site, WEEK, buy, google, now=NOW, source=NOBODY).conversions == 0
 
 
-def test_a_goal_of_duration_converts_once_per_visit(store: Any) -> None:
+def test_a_goal_of_a_duration_converts_once_per_visit(store: Any) -> None:
     site = next(SITES)
     browse(site, "/a", "/b", "/c", at=NOW - timedelta(hours=1), step=timedelta(minutes=1))
     long = {"dimension": "duration", "operator": "at_least", "value": [60]}
     assert attribute_conversions(site, WEEK, long, now=NOW, source=NOBODY).conversions == 1
 
 
-def test_the_report_says_it_all_without_scripts_and_strangers_words_stay_words(
+def test_the_report_works_without_scripts_and_escapes_text_of_strangers(
     site: Site, store: Any, alice: User, bob: User, charlie: User
 ) -> None:
     at = timezone.now() - timedelta(minutes=5)

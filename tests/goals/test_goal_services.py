@@ -1,4 +1,4 @@
-"""Goals and segments as things one makes, changes and forgets."""
+"""Goals and segments: creating, changing and deleting them."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -8,10 +8,10 @@ from django.core.exceptions import ValidationError
 from django.test import Client
 
 from accounts.models import Account, User
-from config.schedule import PERIODIC_TASKS
+from config.periodic_tasks import PERIODIC_TASKS
 from goals import discovery
 from goals.models import Goal, GoalKind, PatternKind
-from goals.selectors import filter_segments_visible_to, filter_visible_segments, find_goal, list_active_goals
+from goals.selectors import filter_segments_of_site, filter_visible_segments, find_goal, list_active_goals
 from goals.services import (
     goal_create,
     goal_delete,
@@ -44,7 +44,7 @@ def test_a_goal_is_found_by_its_own_site_only(alices: Site, charlies: Site) -> N
     assert find_goal([charlies.pk], goal.pk) is None
 
 
-def test_an_inactive_goal_does_not_count_and_a_quiet_one_not_in_the_headline(alices: Site) -> None:
+def test_an_inactive_goal_does_not_count_and_a_goal_that_is_no_conversion_not_as_one(alices: Site) -> None:
     goal_create(site=alices, name="Gone", pattern="/gone", active=False)
     quiet = goal_create(site=alices, name="Quiet", pattern="/quiet", conversion=False)
     loud = goal_create(site=alices, name="Loud", pattern="/loud")
@@ -64,7 +64,7 @@ def test_an_inactive_goal_does_not_count_and_a_quiet_one_not_in_the_headline(ali
         ({"kind": "event", "name": ""}, "name"),
     ],
 )
-def test_a_goal_that_makes_no_sense_is_refused_by_field(alices: Site, fields: dict, where: str) -> None:
+def test_an_invalid_goal_is_rejected_by_field(alices: Site, fields: dict, where: str) -> None:
     with pytest.raises(ValidationError) as refused:
         goal_create(site=alices, **{"name": "Odd", **fields})
     assert where in refused.value.message_dict
@@ -77,7 +77,7 @@ def test_two_goals_of_a_site_cannot_share_a_name(alices: Site, charlies: Site) -
         goal_create(site=alices, name="Thanks", pattern="/other")
 
 
-def test_a_goal_changes_and_is_forgotten(alices: Site) -> None:
+def test_a_goal_can_be_changed_and_deleted(alices: Site) -> None:
     goal = goal_create(site=alices, name="Thanks", pattern="/thanks")
     goal_update(goal=goal, name=" Merci ", pattern="/merci*", pattern_kind=PatternKind.WILDCARD, currency="eur")
     assert (goal.name, goal.currency) == ("Merci", "EUR")
@@ -94,14 +94,14 @@ def test_a_manual_goal_appears_when_it_is_first_named(alices: Site, monkeypatch:
     assert (found.name, found.kind) == ("signup", GoalKind.MANUAL)
 
 
-def test_the_reader_is_asked_for_the_last_two_days(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_named_goals_are_read_from_the_last_two_days(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
     monkeypatch.setattr(discovery, "_readers", [lambda *span: asked.append(span) or []])
     discovery.create_named_goals(NOW)
     assert asked == [(NOW - discovery.LOOK_BACK, NOW)]
 
 
-def test_every_few_seconds_only_the_last_minutes_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_frequent_task_reads_only_the_last_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
     monkeypatch.setattr(discovery, "_readers", [lambda *span: asked.append(span) or []])
     discovery.create_recently_named_goals(NOW)
@@ -110,13 +110,13 @@ def test_every_few_seconds_only_the_last_minutes_are_read(monkeypatch: pytest.Mo
     assert row.seconds <= 5 and discovery.RECENT.total_seconds() > 10 * row.seconds
 
 
-def test_a_script_that_names_everything_does_not_fill_the_list(alices: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_goals_that_scripts_create_is_limited(alices: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(discovery, "MAX_GOALS", 3)
     monkeypatch.setattr(discovery, "_readers", [lambda *_: [(alices.pk, f"order {n}") for n in range(9)]])
     assert discovery.create_named_goals(NOW) == 3
 
 
-def test_a_number_or_nothing_names_no_new_goal(alices: Site) -> None:
+def test_a_number_or_an_empty_name_creates_no_goal(alices: Site) -> None:
     assert manual_goal_ensure(site=alices, name="77") is None
     assert manual_goal_ensure(site=alices, name="  ") is None
 
@@ -126,9 +126,9 @@ def test_a_private_segment_is_seen_by_its_owner_and_a_shared_one_by_all(alices: 
     bob = User.objects.create_user("bob@alice.example", "battery staple")
     mine = segment_create(site=alices, name="Mine", filter=FILTER, owner=alice)
     ours = segment_create(site=alices, name="Ours", filter=FILTER, owner=alice, shared=True)
-    assert list(filter_segments_visible_to(alices, alice)) == [mine, ours]
-    assert list(filter_segments_visible_to(alices, bob)) == [ours]
-    assert list(filter_segments_visible_to(alices, None)) == [ours]
+    assert list(filter_segments_of_site(alices, alice)) == [mine, ours]
+    assert list(filter_segments_of_site(alices, bob)) == [ours]
+    assert list(filter_segments_of_site(alices, None)) == [ours]
     segment_delete(segment=mine)
     assert list(filter_visible_segments([alices.pk], None)) == [ours]
 
@@ -139,12 +139,12 @@ def test_a_segment_of_another_site_does_not_exist(alices: Site, charlies: Site) 
 
 
 @pytest.mark.parametrize("filter", [None, [], "country", {"and": ["x" * 21_000]}])
-def test_a_segment_needs_a_filter_of_bearable_size(alices: Site, filter: object) -> None:
+def test_a_segment_needs_a_filter_of_limited_size(alices: Site, filter: object) -> None:
     with pytest.raises(ValidationError):
         segment_create(site=alices, name="Odd", filter=filter)
 
 
-def test_a_segment_nobody_could_answer_is_refused_with_the_engine_s_sentence(alices: Site) -> None:
+def test_a_segment_with_an_invalid_filter_is_rejected_with_the_engines_message(alices: Site) -> None:
     with pytest.raises(ValidationError, match="no dimension"):
         segment_create(site=alices, name="Odd", filter={"dimension": "planet", "operator": "is", "value": ["Mars"]})
 
@@ -161,7 +161,7 @@ def test_a_segment_nobody_could_answer_is_refused_with_the_engine_s_sentence(ali
         ("1.0005", "KWD", "", "An amount of KWD has at most 3 decimals."),
     ],
 )
-def test_a_goal_is_worth_amounts_with_the_decimals_of_their_currency(
+def test_a_goals_fixed_revenue_has_the_decimals_of_its_currency(
     site: Site, alice: User, worth: str, currency: str, stored: str, refusal: str
 ) -> None:
     client = Client()

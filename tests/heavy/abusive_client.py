@@ -1,4 +1,4 @@
-"""Send what one anonymous client may try: `python -m tests.heavy.abusive_client KIND PORT SECONDS`, at a bounded rate.
+"""An abusive anonymous client: `python -m tests.heavy.abusive_client KIND PORT SECONDS`, at a bounded rate.
 
 The rates are those that ended or filled a server without limits within a minute; they leave most of a processor to
 the server and to those who measure.

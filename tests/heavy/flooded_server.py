@@ -1,4 +1,4 @@
-"""A server that is flooded and mistreated: what was sent, what was answered, what is recorded."""
+"""A server under a flood of hits: what was sent, what was answered, what is stored."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from tests.served import reserve_port, wait_for_site
 from tests.support.hits import CHROME
 
 ROOT = Path(__file__).resolve().parents[2]
-PORT = 9201
+PORT = reserve_port()
 URL = f"http://127.0.0.1:{PORT}"
 RECORDED = (
     "import django, json; django.setup()\nfrom tracking import spool, store\nstore.migrate()\nspool.start()\n"
@@ -37,19 +39,24 @@ class Flood:
     answered: set[int] = field(default_factory=set)
     refused: dict[int, str] = field(default_factory=dict)
 
-    def for_seconds(self, seconds: float, connections: int = 16, most: int = 10**9) -> None:
+    def for_seconds(self, seconds: float) -> None:
+        """Send as fast as it goes for a time."""
+        end = time.monotonic() + seconds
+        self.until(lambda: time.monotonic() > end)
+
+    def until(self, is_over: Callable[[], bool], connections: int = 16) -> None:
         """Send as fast as it goes; connections that break are opened again."""
-        asyncio.run(self._flood(time.monotonic() + seconds, connections, len(self.sent) + most))
+        asyncio.run(self._flood(is_over, connections))
 
-    async def _flood(self, end: float, connections: int, most: int) -> None:
-        await asyncio.gather(*(self._connection(end, most) for _ in range(connections)))
+    async def _flood(self, is_over: Callable[[], bool], connections: int) -> None:
+        await asyncio.gather(*(self._connection(is_over) for _ in range(connections)))
 
-    async def _connection(self, end: float, most: int) -> None:
-        while time.monotonic() < end and len(self.sent) < most:
+    async def _connection(self, is_over: Callable[[], bool]) -> None:
+        while not is_over():
             with contextlib.suppress(OSError, asyncio.IncompleteReadError, TimeoutError):
                 reader, writer = await asyncio.wait_for(asyncio.open_connection("127.0.0.1", PORT), 2)
                 try:
-                    while time.monotonic() < end and len(self.sent) < most:
+                    while not is_over():
                         await asyncio.wait_for(self._send(reader, writer), 5)
                 finally:
                     writer.close()
@@ -133,8 +140,9 @@ class Served:
             env=self.env, cwd=ROOT, capture_output=True, text=True,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr[-3000:]
-        time.sleep(2)
-        return int(json.loads(done.stdout)["site"]["site_id"])
+        site = int(json.loads(done.stdout)["site"]["site_id"])
+        wait_for_site(URL, site)
+        return site
 
     def recorded(self, *questions: str, **environment: str) -> list[list[dict[str, Any]]]:
         """Ask the store in a process of its own, after the spool went in."""

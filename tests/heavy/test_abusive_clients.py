@@ -1,8 +1,8 @@
-"""One anonymous client sends trailers, bodies, log-ins and streams without end: memory and disk stay bounded, and
-nobody else waits. 200 clients at once make pages wait, but not hits. Figures are printed (`pytest -s`).
+"""One anonymous client sends endless trailers, bodies, log-ins and streams: memory and disk stay bounded, and no other
+client waits. 200 such clients at once delay pages, but not hits. Figures are printed (`pytest -s`).
 
-The machine may have other things to do meanwhile, so quiet and attack alternate, each attack is compared with the quiet
-around it, and the median of these comparisons counts: what slows the server does so every time.
+The machine may be busy otherwise, so phases with and without the attack alternate, each is compared with its
+neighbours, and the median of these comparisons counts.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from urllib.parse import urlencode
 import pytest
 
 from tests.heavy.abusive_client import KINDS
+from tests.served import reserve_port
 
 pytestmark = pytest.mark.heavy
 SECONDS = float(os.environ.get("ABUSE_SECONDS", "20"))  # of each attack, and of the quiet around it together
@@ -39,7 +40,7 @@ MAX_SLOWER = 3.0
 MAX_SLOWER_IN_CROWD = 15.0  # hits, while 200 clients ask for pages; without a limit on all of them it was 600
 QUIET_FLOOR = 0.01  # seconds: twice as long as one thread may keep the interpreter while another one waits for it
 ROOT = Path(__file__).resolve().parents[2]
-PORT = 9480
+PORT = reserve_port()
 EMAIL, PASSWORD = "a@example.com", "correct horse battery"
 CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36"
 
@@ -216,7 +217,7 @@ def figures(measured: Measured, quiet: Measured) -> str:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_strangers_end_nobody_elses_service(kind: str, server: Server) -> None:
+def test_an_abusive_client_does_not_stop_the_service_for_others(kind: str, server: Server) -> None:
     quiet, attacked = [watched(server)], []
     for _ in range(ROUNDS):
         attacked.append(watched(server, kind))

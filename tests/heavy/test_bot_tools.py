@@ -1,4 +1,4 @@
-"""Real tools send requests to a real server: programs are set apart, and a person's browser is not."""
+"""Real tools send requests to a real server: programs are quarantined, and a person's browser is not."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import ast
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.served import reserve_port, wait_for_site
 from tests.support.hits import BROWSER, CHROME
 
 pytestmark = pytest.mark.heavy
@@ -41,17 +41,11 @@ TOOLS: dict[str, list[str]] = {
 MODULES = {"scrapy": "scrapy", "python requests": "requests"}
 
 
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
 class Served:
     """`manage.py serve` on a DATA_DIR of its own, with a site."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, port = folder, free_port()
+        self.folder, port = folder, reserve_port()
         self.env = {**os.environ, "DATA_DIR": str(folder), "EVENTS_URL": "", "DATABASE_URL": "", "REDIS_URL": ""}
         with (folder / "serve.log").open("w") as log:
             command = [*MANAGE, "serve", "--no-demo", "--port", str(port)]
@@ -61,7 +55,7 @@ class Served:
         told = ["--email", "a@example.com", "--password", "correct horse battery", "--account", "A"]
         made = json.loads(self.manage("provision", *told, "--domain", "example.com", "--json"))
         self.site = int(made["site"]["site_id"])
-        time.sleep(3)
+        wait_for_site(self.url, self.site)
 
     def wait(self) -> None:
         """Until it answers, or a minute and a half."""
@@ -108,7 +102,9 @@ print("TOLD", {table: [(row["path"], row.get("reason", "")) for row in store.row
 """
 
 
-def test_tools_are_set_apart_and_a_browser_is_not(served: Served, capsys: pytest.CaptureFixture) -> None:
+def test_requests_of_tools_are_quarantined_and_those_of_a_browser_are_not(
+    served: Served, capsys: pytest.CaptureFixture
+) -> None:
     for index, (name, command) in enumerate(TOOLS.items()):
         if installed(name, command):
             beacon = f"{served.url}/in.php?site_id={served.site}&type=pageview&href=%2Ftool-{index}&host=example.com"

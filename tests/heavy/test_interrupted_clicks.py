@@ -1,4 +1,4 @@
-"""kill -9 in a flood of clicks: what was answered is recorded, what is recorded was sent, nothing twice."""
+"""kill -9 during a flood of clicks: every answered click is stored, nothing else, and nothing twice."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.served import reserve_port, wait_until
+
 pytestmark = pytest.mark.heavy
 ROOT = Path(__file__).resolve().parents[2]
-PORT = 9470
+PORT = reserve_port()
 MAKE = """
 import django
 django.setup()
@@ -51,7 +53,7 @@ def test_a_killed_server_loses_no_click_it_answered_and_counts_none_twice(tmp_pa
         clickers = [threading.Thread(target=click, args=(n, sent, answered, stop)) for n in range(6)]
         for thread in clickers:
             thread.start()
-        time.sleep(4)
+        wait_until(lambda: len(answered) > 500, lambda: f"{len(answered)} answers", seconds=120)
         server.send_signal(signal.SIGKILL)
         stop.set()
         for thread in clickers:
@@ -62,7 +64,7 @@ def test_a_killed_server_loses_no_click_it_answered_and_counts_none_twice(tmp_pa
     recorded = json.loads(subprocess.run(
         [sys.executable, "-c", READ], cwd=ROOT, env=env, check=True, capture_output=True, text=True
     ).stdout)  # fmt: skip
-    assert len(answered) > 200
+    assert len(answered) > 500
     assert set(answered) <= set(recorded) <= set(sent)
     assert len(recorded) == len(set(recorded))
 

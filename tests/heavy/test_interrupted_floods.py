@@ -1,4 +1,4 @@
-"""Floods that are cut off: what was answered is recorded, what is recorded was sent, and nothing is there twice."""
+"""Interrupted floods of hits: every answered hit is stored, nothing else, and nothing twice."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.heavy.flooded_server import Flood, Served, end_all
+from tests.served import wait_until
 
 pytestmark = pytest.mark.heavy
 PAGES = "SELECT toUInt64(substring(path, 2)) AS number, count() AS times FROM events GROUP BY number"
@@ -58,15 +59,21 @@ def remount(point: Path, options: str) -> None:
     subprocess.run(["mount", "-o", f"remount,{options}", str(point)], check=True)
 
 
-def test_ten_times_killed_in_the_middle_of_a_flood_nothing_is_lost_and_nothing_is_twice(tmp_path: Path) -> None:
+def kill(server: Served, flood: Flood, enough: int) -> None:
+    """Kill the server in the middle of a flood, once so many requests were answered; however fast that is."""
+    wait_until(lambda: len(flood.answered) > enough, lambda: f"{len(flood.answered)} answers", seconds=120)
+    server.end(signal.SIGKILL)
+
+
+def test_killed_ten_times_during_a_flood_no_event_is_lost_or_stored_twice(tmp_path: Path) -> None:
     server = Served(tmp_path)
     server.start()
     flood = Flood(server.provision())
     for round_number in range(10):
-        killer = threading.Timer(1.5 + 0.13 * round_number, server.end, [signal.SIGKILL])
+        enough = len(flood.answered) + 220 + 13 * round_number
+        killer = threading.Thread(target=kill, args=(server, flood, enough))
         killer.start()
-        flood.for_seconds(2.0 + 0.13 * round_number)
-        killer.join()
+        flood.until(lambda killer=killer: not killer.is_alive())
         server.start()
     flood.for_seconds(0.5)
     server.end()
@@ -74,11 +81,11 @@ def test_ten_times_killed_in_the_middle_of_a_flood_nothing_is_lost_and_nothing_i
     assert len(flood.answered) > 2_000
 
 
-def test_a_store_that_is_away_loses_nothing_and_health_says_so(tmp_path: Path) -> None:
+def test_a_store_outage_loses_no_event_and_shows_in_health(tmp_path: Path) -> None:
     away = Served(tmp_path, EVENTS_URL="clickhouse://127.0.0.1:9/nowhere")
     away.start()
     flood = Flood(away.provision())
-    flood.for_seconds(3)
+    flood.until(lambda: len(flood.answered) > 500)
     health = away.until(lambda health: not health["store"]["reachable"])
     assert health["status"] == "degraded" and "does not answer" in health["store"]["error"]
     assert health["spool"]["depth"] >= len(flood.answered) > 500
@@ -93,9 +100,7 @@ def test_a_store_that_is_away_loses_nothing_and_health_says_so(tmp_path: Path) -
 
 
 @root_only
-def test_a_read_only_directory_that_becomes_writable_is_used_without_a_restart(
-    tmp_path: Path, mounted: list[Path]
-) -> None:
+def test_a_spool_directory_that_becomes_writable_is_used_without_restart(tmp_path: Path, mounted: list[Path]) -> None:
     mount(mounted, tmp_path / "disk", "ro,size=512m")
     server = Served(tmp_path, EVENTS_URL=f"chdb://{tmp_path}/disk/events")
     server.start()
@@ -111,15 +116,13 @@ def test_a_read_only_directory_that_becomes_writable_is_used_without_a_restart(
 
 
 @root_only
-def test_a_full_disk_under_the_spool_refuses_openly_and_counts_what_it_refused(
-    tmp_path: Path, mounted: list[Path]
-) -> None:
+def test_a_full_disk_rejects_hits_with_a_reason_and_counts_them(tmp_path: Path, mounted: list[Path]) -> None:
     mount(mounted, tmp_path / "spool", "size=3m")
     mount(mounted, tmp_path / "disk", "ro,size=512m")
     server = Served(tmp_path, EVENTS_URL=f"chdb://{tmp_path}/disk/events")
     server.start()
     flood = Flood(server.provision())
-    flood.for_seconds(60, most=6_000)
+    flood.until(lambda: len(flood.sent) >= 6_000)
     assert set(flood.refused.values()) == {"spool_full"}
     assert server.health()["spool"]["full"] and "full" in server.health()["spool"]["warning"]
     remount(tmp_path / "disk", "rw")

@@ -1,7 +1,7 @@
 """A worker is killed in the middle of every periodic task and started again: as if it had run once.
 
-Two worlds of one seed: in the one every task runs undisturbed, in the other its process is killed (SIGKILL) before
-one of its statements, and where it talks to somebody, in the middle of that; then it runs to its end.
+Two runs on the same data: in one every task runs undisturbed, in the other its process is killed (SIGKILL) before one
+of its statements, or during a request that it sends; then the task is started again and runs to its end.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from typing import Any
 
 import pytest
 
-from config.schedule import PERIODIC_TASKS
-from tests.browser.servers import free_port
-from tests.heavy.killed_worker.killers import Servers, running
+from config.periodic_tasks import PERIODIC_TASKS
+from tests.heavy.killed_worker.killing_servers import Servers, running
+from tests.served import reserve_port
 
 pytestmark = [pytest.mark.heavy, pytest.mark.timeout(600)]
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,7 +33,7 @@ APART = timedelta(minutes=34)
 # Where tasks talk to somebody, they are killed there as well
 TALKS = {"uptime": ("ping",), "link destinations": ("dest",), "deliveries": ("hook", "mail"), "digests": ("mail",)}
 NAMES = [row.name for row in PERIODIC_TASKS]
-TASKS = [name for name in NAMES if name != "corrections finished"] + ["erasure", "corrections finished"]
+TASKS = [name for name in NAMES if name != "interrupted corrections"] + ["erasure", "interrupted corrections"]
 
 
 @dataclass
@@ -114,7 +114,7 @@ def disturbed(worker: Worker, clean: dict[str, Any], deaths: Counter[str]) -> di
         step = {"task": task, "at": (at - AGAIN).isoformat(), "kill": kill}
         deaths[task] += run_killed(worker, waiting, step, "")
         waiting = [{"task": task, "at": at.isoformat(), "out": str(worker.out(task))}]
-        if task == "corrections finished":  # the person asks again, then the task comes by again
+        if task == "interrupted corrections":  # the person asks again, then the task comes by again
             waiting = [{"task": "erasure", "at": at.isoformat()}, *waiting]
     assert worker.run(steps=waiting) == 0
     return {task: json.loads(worker.out(task).read_text()) for task in TASKS}
@@ -128,7 +128,7 @@ def run_killed(worker: Worker, before: list[dict[str, Any]], step: dict[str, Any
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder, found = tmp_path_factory.mktemp("killed"), World()
-    with running(free_port()) as servers:
+    with running(reserve_port()) as servers:
         clean, killed = Worker(folder / "clean", servers), Worker(folder / "killed", servers)
         for worker in (clean, killed):
             assert worker.run(seed=servers.base, at=YESTERDAY.isoformat()) == 0
@@ -150,7 +150,7 @@ def subjects(servers: Servers) -> Counter[str]:
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_the_world_is_as_if_the_task_had_run_once(world: World, task: str) -> None:
+def test_the_result_is_as_if_the_task_had_run_once(world: World, task: str) -> None:
     if task == "erasure":  # asked again after the worker came back: judged with the task that finishes it
         return
     clean, killed = world.clean[task]["state"], world.killed[task]["state"]
@@ -159,11 +159,11 @@ def test_the_world_is_as_if_the_task_had_run_once(world: World, task: str) -> No
 
 
 @pytest.mark.parametrize("task", [task for task in TASKS if task != "heartbeat"])
-def test_the_worker_really_died_in_the_middle(world: World, task: str) -> None:
+def test_the_worker_was_really_killed_during_the_task(world: World, task: str) -> None:
     assert world.deaths[task] >= max(1, len(TALKS.get(task, ())))
 
 
-def test_the_undisturbed_worker_had_something_to_do_everywhere(world: World) -> None:
+def test_the_undisturbed_worker_had_work_in_every_task(world: World) -> None:
     last = world.clean[TASKS[-1]]["state"]
     assert last["failures"] == [] and last["untold"] == 0 and last["claims"] == 0
     for name in ("goals", "incidents", "prices", "digests", "hooks", "mails", "rolled up", "salts"):
@@ -172,13 +172,13 @@ def test_the_undisturbed_worker_had_something_to_do_everywhere(world: World) -> 
     assert world.clean["retention"]["state"]["events"] != world.clean["digests"]["state"]["visits"]
 
 
-def test_no_mail_came_twice_and_none_that_nobody_else_got(world: World) -> None:
+def test_no_mail_was_sent_twice_and_none_that_the_undisturbed_worker_did_not_send(world: World) -> None:
     assert [mail for mail, count in world.killed_mails.items() if count > 1] == []
     assert set(world.killed_mails) <= set(world.clean_mails)
     assert len(world.killed_mails) >= len(world.clean_mails) // 2
 
 
-def test_every_hook_arrived_and_always_with_its_one_id(world: World) -> None:
+def test_every_webhook_was_delivered_with_one_id(world: World) -> None:
     assert world.ids and all(len(found) == 1 for found in world.ids.values())
     delivered = {row[0] for row in world.clean["deliveries"]["state"]["hooks"]}
     assert delivered <= set(world.ids)

@@ -1,4 +1,4 @@
-"""From the click to the sale, and to the visit in between."""
+"""From the click to the conversion, and to the visit that the click started."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import Account, User
-from links import stats
+from links import link_statistics
 from links.models import Conversion, Datapoint
 from links.redirect import click_deduplication
 from links.services.conversions import conversion_create
@@ -18,7 +18,7 @@ from links.services.links import datapoint_create
 from reports.query import Period
 from sites.models import Site
 from tests.support import ask
-from tests.support.links import CHROME, IPHONE, NOON, Browser, learn, store_now
+from tests.support.links import CHROME, IPHONE, NOON, Browser, flush_clicks, refresh_caches
 from tracking.event import Hit, Rejection
 from tracking.pipeline import processing
 
@@ -37,12 +37,12 @@ def link(account: Account, sale: Conversion, site: Site) -> Datapoint:
     made = datapoint_create(
         account=account, alias="offer", url="https://shop.test/?sub=[s2sidentifier]", conversions=[sale]
     )
-    learn()
+    refresh_caches()
     return made
 
 
 def numbers(account: Account) -> tuple[Any, ...]:
-    store_now()
+    flush_clicks()
     row = ask(
         account.pk, "link_conversions", "unique_link_conversions", "converted_clicks", "conversion_value",
         "commission_cost", period="all", now=LATER + timedelta(days=100),
@@ -54,7 +54,7 @@ def token(answer: Any) -> str:
     return parse_qs(urlsplit(answer.location).query)["sub"][0]
 
 
-def test_another_server_reports_a_sale_by_the_word_of_the_click(
+def test_another_server_reports_a_sale_with_the_click_token(
     account: Account, link: Datapoint, sale: Conversion
 ) -> None:
     word = token(Browser().open("/l/offer", at=NOON))
@@ -65,7 +65,7 @@ def test_another_server_reports_a_sale_by_the_word_of_the_click(
     assert numbers(account) == (1, 1, 1, 99.5, 5)
 
 
-def test_a_page_reports_a_sale_by_the_cookie(account: Account, link: Datapoint, sale: Conversion) -> None:
+def test_a_page_reports_a_sale_with_the_cookie(account: Account, link: Datapoint, sale: Conversion) -> None:
     browser = Browser()
     browser.open("/l/offer", at=NOON)
     path = f"/conversion.aspx?id={sale.code.lower()}&val=0.00&param=empty&com=0.00&comperc=10&pixel=true"
@@ -74,7 +74,7 @@ def test_a_page_reports_a_sale_by_the_cookie(account: Account, link: Datapoint, 
     assert numbers(account) == (1, 1, 1, 20, 2)  # the conversion's own value, a tenth of it
 
 
-def test_without_cookies_the_same_device_is_enough_for_half_an_hour(
+def test_without_cookies_a_sale_is_matched_to_the_same_device_for_half_an_hour(
     account: Account, link: Datapoint, sale: Conversion
 ) -> None:
     Browser().open("/l/offer", at=NOON)
@@ -91,7 +91,7 @@ def test_an_order_number_counts_once_also_after_a_restart(account: Account, link
     path = f"/s2s?clickId={word}&id={sale.code}&val=10&param=A-1"
     assert Browser().open(path, at=NOON).status == 200
     assert Browser().open(path, at=NOON).headers["x-event-dropped"] == "duplicate"
-    store_now()
+    flush_clicks()
     click_deduplication.forget()
     click_deduplication.rebuild_state(NOON + timedelta(hours=1))
     assert Browser().open(path, at=NOON + timedelta(hours=1)).headers["x-event-dropped"] == "duplicate"
@@ -99,7 +99,7 @@ def test_an_order_number_counts_once_also_after_a_restart(account: Account, link
     assert numbers(account) == (2, 1, 1, 20, 0)
 
 
-def test_a_click_counts_for_its_window_and_no_longer(account: Account, link: Datapoint, sale: Conversion) -> None:
+def test_a_click_converts_only_within_its_window(account: Account, link: Datapoint, sale: Conversion) -> None:
     word = token(Browser().open("/l/offer", at=NOON))
     path = f"/s2s?clickId={word}&id={sale.code}&val=1"
     assert Browser().open(path, at=NOON + timedelta(days=30)).status == 200
@@ -113,11 +113,11 @@ def test_a_refund_takes_the_value_back(account: Account, link: Datapoint, sale: 
     assert numbers(account) == (1, 1, 1, 0, 0)
 
 
-def test_words_nobody_here_made_and_foreign_conversions_count_nothing(
+def test_forged_tokens_and_conversions_of_other_accounts_are_not_counted(
     account: Account, link: Datapoint, sale: Conversion, charlie: Any
 ) -> None:
     theirs = conversion_create(account=charlie.memberships.get().account, name="Theirs")
-    learn()
+    refresh_caches()
     word = token(Browser().open("/l/offer", at=NOON))
     for path in (
         f"/s2s?clickId={'x' * 30}&id={sale.code}",
@@ -129,7 +129,7 @@ def test_words_nobody_here_made_and_foreign_conversions_count_nothing(
     assert numbers(account)[0] == 0
 
 
-def test_robots_convert_nothing(account: Account, link: Datapoint, sale: Conversion) -> None:
+def test_conversions_of_bots_are_not_counted(account: Account, link: Datapoint, sale: Conversion) -> None:
     browser = Browser()
     browser.open("/l/offer", at=NOON)
     browser.agent = "Googlebot/2.1 (+http://www.google.com/bot.html)"
@@ -143,7 +143,7 @@ def test_robots_convert_nothing(account: Account, link: Datapoint, sale: Convers
 def home(account: Account, site: Site) -> Datapoint:
     """A link to alice's own tracked site."""
     made = datapoint_create(account=account, alias="home", url="https://example.com/landing")
-    learn()
+    refresh_caches()
     return made
 
 
@@ -157,7 +157,7 @@ def view(site: Site, url: str, at: Any, ip: str = "203.0.113.7", agent: str = CH
     return outcome
 
 
-def test_the_visit_a_click_starts_carries_the_link_by_parameter(home: Datapoint, site: Site) -> None:
+def test_the_visit_that_a_click_starts_is_connected_by_the_parameter(home: Datapoint, site: Site) -> None:
     location = Browser().open("/l/home", at=NOON).location
     assert location.startswith("https://example.com/landing?ffclid=")
     landed = view(site, location, NOON + timedelta(seconds=3), ip="198.51.100.1")
@@ -168,7 +168,7 @@ def test_the_visit_a_click_starts_carries_the_link_by_parameter(home: Datapoint,
 
 
 @pytest.mark.parametrize("stored", [True, False], ids=["in the store", "still in the spool"])
-def test_a_visit_that_is_open_at_a_restart_keeps_its_link(home: Datapoint, site: Site, stored: bool) -> None:
+def test_a_visit_open_during_a_restart_keeps_its_link(home: Datapoint, site: Site, stored: bool) -> None:
     from tests.support import record
     from tracking.state import restore as rebuild_visits
     from tracking.state import visits
@@ -177,7 +177,7 @@ def test_a_visit_that_is_open_at_a_restart_keeps_its_link(home: Datapoint, site:
     landed = view(site, Browser().open("/l/home", at=NOON).location, NOON + timedelta(seconds=3))
     record(landed)
     if stored:
-        store_now()
+        flush_clicks()
     visits.forget()
     assert rebuild_visits.rebuild(NOON + timedelta(minutes=2)) == 1
     further = view(site, "https://example.com/next", NOON + timedelta(minutes=3))
@@ -186,13 +186,13 @@ def test_a_visit_that_is_open_at_a_restart_keeps_its_link(home: Datapoint, site:
         assert further[name] == landed[name] > 0, name
 
 
-def test_an_address_that_is_passed_on_joins_nobody_else(home: Datapoint, site: Site) -> None:
+def test_a_url_with_a_click_token_that_is_shared_connects_nobody_else(home: Datapoint, site: Site) -> None:
     location = Browser().open("/l/home", at=NOON).location
     assert view(site, location, NOON, ip="198.51.100.1").get("link_id")
     assert not view(site, location, NOON + timedelta(minutes=5), ip="198.51.100.2").get("link_id")
 
 
-def test_the_visit_is_joined_without_the_parameter_too_once_and_soon(home: Datapoint, site: Site) -> None:
+def test_without_the_parameter_a_visit_is_connected_once_and_only_soon_after(home: Datapoint, site: Site) -> None:
     Browser().open("/l/home", at=NOON)
     assert not view(site, "https://example.com/landing", NOON, agent=IPHONE).get("link_id")
     assert view(site, "https://example.com/landing", NOON + timedelta(seconds=5)).get("link_id") == home.pk
@@ -201,14 +201,12 @@ def test_the_visit_is_joined_without_the_parameter_too_once_and_soon(home: Datap
     assert not late.get("link_id")
 
 
-def test_another_accounts_click_joins_nothing(home: Datapoint, charlie: Any, charlies_site: Site) -> None:
+def test_a_click_of_another_account_is_not_connected(home: Datapoint, charlie: Any, charlies_site: Site) -> None:
     location = Browser().open("/l/home", at=NOON).location
     assert not view(charlies_site, location.replace("example.com", "charlie.example"), NOON).get("link_id")
 
 
-def test_a_link_shows_the_visits_and_revenue_it_led_to_and_how_many_clicks_joined(
-    account: Account, home: Datapoint, site: Site
-) -> None:
+def test_a_link_shows_its_visits_revenue_and_connected_clicks(account: Account, home: Datapoint, site: Site) -> None:
     from tests.support import record
 
     for number in range(4):
@@ -219,15 +217,15 @@ def test_a_link_shows_the_visits_and_revenue_it_led_to_and_how_many_clicks_joine
             if number == 0:
                 bought = view(site, "https://example.com/thanks", NOON + timedelta(seconds=60), ip="203.0.113.0")
                 record({**bought, "kind": "goal", "revenue": 30, "currency": "EUR"})
-    store_now()
+    flush_clicks()
     period = Period(NOON - timedelta(hours=1), LATER)
-    row = stats.query_web_totals(account, period, home.pk, LATER)
+    row = link_statistics.query_web_totals(account, period, home.pk, LATER)
     assert row is not None and (row["visits"], float(row["revenue"])) == (3, 30.0)
-    assert stats.count_joined_clicks(account, period, LATER) == (3, 4)
+    assert link_statistics.count_joined_clicks(account, period, LATER) == (3, 4)
     assert ask(site, "visits", by="link", now=LATER) == {str(home.pk): 3}
 
 
-def test_a_visit_shows_the_link_that_started_it_to_those_who_may_see_links(
+def test_a_visit_shows_its_link_to_those_who_may_see_it(
     alice: User, bob: User, home: Datapoint, site: Site, client: Client
 ) -> None:
     from tests.support import record

@@ -1,4 +1,4 @@
-"""Links in CSV files: what goes out comes in as it was, on the domain it was on."""
+"""Links in CSV files: an export can be imported unchanged, with its domains."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from django.test import Client
 
 from accounts.models import Account, Purpose, User
 from links.models import Datapoint, Domain, Mode, Status
-from links.services.account_settings import script_write
 from links.services.conversions import conversion_create
 from links.services.domains import domain_create
 from links.services.groups import group_create
 from links.services.links import datapoint_create
+from links.services.scripts_and_lists import script_write
 from links.web.csv_columns import COLUMNS
-from tests.support import prove_host
-from tests.support.links import Browser, learn
+from tests.support import verify_host
+from tests.support.links import Browser, refresh_caches
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
 HOST = "mv.brand.example"
@@ -37,7 +37,7 @@ def page(account: Account, alice: User) -> Client:
 @pytest.fixture
 def domain(account: Account) -> Domain:
     made = domain_create(account=account, name=HOST)
-    prove_host(account, HOST, Purpose.LINKS)
+    verify_host(account, HOST, Purpose.LINKS)
     return made
 
 
@@ -51,15 +51,15 @@ def exported(page: Client) -> str:
     return b"".join(page.get("/links/export.csv")).decode()
 
 
-def test_a_link_is_made_on_the_domain_that_its_line_names(page: Client, domain: Domain) -> None:
+def test_a_link_is_created_on_the_domain_of_its_line(page: Client, domain: Domain) -> None:
     assert not imported(page, f"alias,url,domain\nold1,https://shop.test/a,{HOST.upper()}\nold2,https://shop.test/b,\n")
-    learn()
+    refresh_caches()
     assert Browser().open("/old1", host=HOST).location == "https://shop.test/a"
     assert Browser().open("/old2", host=HOST).status == 404
     assert Browser().open("/l/old2").location == "https://shop.test/b"
 
 
-def test_a_domain_that_is_not_the_accounts_is_refused(page: Client, charlie: User) -> None:
+def test_a_domain_of_another_account_is_rejected(page: Client, charlie: User) -> None:
     domain_create(account=Account.objects.get(memberships__user=charlie), name="charlie.example")
     for name in ("charlie.example", "9nl.es", "nonsense"):
         assert "not one of your link domains" in imported(page, f"alias,url,domain\nold,https://shop.test,{name}\n")
@@ -120,7 +120,7 @@ def values(row: Datapoint) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def test_every_column_of_the_export_is_read_again(page: Client, account: Account, domain: Domain) -> None:
+def test_every_exported_column_can_be_imported(page: Client, account: Account, domain: Domain) -> None:
     link = everything(account, domain)
     pixel = datapoint_create(account=account, kind=1, title="Opened")
     link.refresh_from_db()
@@ -175,7 +175,7 @@ def test_every_column_of_the_export_is_read_again(page: Client, account: Account
         ("cost", "-1", "This cannot be negative"),
     ],
 )
-def test_a_cell_that_cannot_be_read_is_told_with_its_line(page: Client, column: str, cell: str, sentence: str) -> None:
+def test_an_invalid_cell_is_reported_with_its_line(page: Client, column: str, cell: str, sentence: str) -> None:
     said = imported(page, f'url,{column}\nhttps://shop.test,"{cell}"\n')
     assert "Line 2" in said and sentence in said
     assert not Datapoint.objects.exists()

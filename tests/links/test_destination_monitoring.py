@@ -1,4 +1,4 @@
-"""Dead destinations of links are noticed, believed the second time, and told once; nobody else's links are asked."""
+"""Dead destinations of links are confirmed by a second check and notified once, where there is an alert."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -10,16 +10,16 @@ from links.services.links import datapoint_create, datapoint_update
 from sites.alerts.models import Alert, Channel, Delivery
 from sites.alerts.services import alerts_evaluate
 from sites.uptime.models import Monitor
-from tests.support.links import forget
+from tests.support.links import reset_state
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
 
 @pytest.fixture(autouse=True)
 def fresh():
-    forget()
+    reset_state()
     yield
-    forget()
+    reset_state()
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def rounds(*moments):
     return [(destinations_check(now=at), alerts_evaluate(now=at))[1] for at in moments]
 
 
-def test_a_dead_destination_is_believed_the_second_time_and_told_once(account, alert, server):
+def test_a_dead_destination_is_confirmed_by_a_second_check_and_notified_once(account, alert, server):
     link(account, "dead", f"{server.base}/status/404", title="Offer")
     later = [
         NOW,
@@ -55,37 +55,37 @@ def test_a_dead_destination_is_believed_the_second_time_and_told_once(account, a
 
 
 @pytest.mark.parametrize("path", ["status/500", "reset", "loop"])
-def test_what_fails_in_any_way_is_dead(account, alert, server, path):
+def test_every_kind_of_failure_makes_a_destination_dead(account, alert, server, path):
     link(account, "dead", f"{server.base}/{path}")
     assert rounds(NOW, NOW + RETRY_INTERVAL) == [0, 1]
 
 
-def test_an_address_that_may_not_be_asked_from_here_is_not_called_dead(account, alert, server):
+def test_a_destination_that_may_not_be_requested_is_not_dead(account, alert, server):
     link(account, "inner", f"{server.base}/to/http:||10.0.0.1|")
     assert rounds(NOW, NOW + RETRY_INTERVAL, NOW + CHECK_INTERVAL) == [0, 0, 0]
     assert Destination.objects.get().dead_since is None
 
 
-def test_a_link_that_cannot_be_read_keeps_no_other_from_being_watched(account, alert, server):
+def test_an_unreadable_link_does_not_stop_the_checks_of_others(account, alert, server):
     link(account, "dead", f"{server.base}/status/404")
     Datapoint.objects.filter(pk=link(account, "odd", "https://example.com/").pk).update(url="http://exa\u2100mple.com/")
     assert rounds(NOW, NOW + RETRY_INTERVAL) == [0, 1]
 
 
-def test_a_name_that_does_not_resolve_is_dead(account, alert):
+def test_a_host_that_does_not_resolve_is_dead(account, alert):
     link(account, "dead", "http://nowhere.invalid/")
     assert rounds(NOW, NOW + RETRY_INTERVAL) == [0, 1]
     assert "could not be resolved" in Destination.objects.get().cause
 
 
 @pytest.mark.parametrize("path", ["ok", "status/403", "status/429", "to/|ok", "endless"])
-def test_what_works_or_turns_programs_away_is_not_dead(account, alert, server, path):
+def test_a_destination_that_works_or_rejects_programs_is_not_dead(account, alert, server, path):
     link(account, "fine", f"{server.base}/{path}")
     assert rounds(NOW, NOW + RETRY_INTERVAL, NOW + CHECK_INTERVAL) == [0, 0, 0]
     assert Destination.objects.get().cause == ""
 
 
-def test_one_failure_is_no_death(account, alert, server):
+def test_one_failure_alone_does_not_make_a_destination_dead(account, alert, server):
     row = link(account, "once", f"{server.base}/status/500")
     destinations_check(now=NOW)
     Destination.objects.update(url=f"{server.base}/ok")  # it recovers before it is asked again
@@ -93,7 +93,7 @@ def test_one_failure_is_no_death(account, alert, server):
     assert row.watched_destinations.get().first_failure is None
 
 
-def test_it_is_told_when_it_works_again(account, alert, server):
+def test_a_notification_is_sent_when_a_destination_works_again(account, alert, server):
     link(account, "back", f"{server.base}/status/500")
     rounds(NOW, NOW + RETRY_INTERVAL)
     Destination.objects.update(url=f"{server.base}/ok")
@@ -101,7 +101,7 @@ def test_it_is_told_when_it_works_again(account, alert, server):
     assert "works again" in Delivery.objects.order_by("created").last().subject
 
 
-def test_a_domain_that_dies_is_told_in_one_message_and_a_throttled_rest_later(account, alert, server):
+def test_a_failing_domain_gives_one_notification_and_a_throttled_rest_later(account, alert, server):
     for number in range(3):
         link(account, f"dead{number}", f"{server.base}/status/{500 + number}")
     assert rounds(NOW, NOW + RETRY_INTERVAL) == [0, 1]
@@ -113,7 +113,7 @@ def test_a_domain_that_dies_is_told_in_one_message_and_a_throttled_rest_later(ac
     assert "late" in Delivery.objects.order_by("created").last().text
 
 
-def test_every_address_of_a_rotating_link_is_asked_and_links_to_own_links_are_not(account, alert, server):
+def test_every_destination_of_a_rotating_link_is_checked_but_not_links_of_our_own(account, alert, server):
     link(account, "inner", f"{server.base}/ok/inner")
     rules = {"random": [f"{server.base}/ok/a", f"{server.base}/ok/b", "http://127.0.0.1:8000/l/inner"]}
     link(account, "turn", f"{server.base}/ok/c", mode=1, rules=rules)
@@ -121,7 +121,7 @@ def test_every_address_of_a_rotating_link_is_asked_and_links_to_own_links_are_no
     assert {path for _, path, _, _ in server.seen} == {"/ok/inner", "/ok/a", "/ok/b", "/ok/c"}
 
 
-def test_only_those_who_asked_are_watched_and_what_changes_is_followed(account, alert, server, charlies_site):
+def test_only_links_with_an_alert_are_checked_and_changed_destinations_followed(account, alert, server, charlies_site):
     link(charlies_site.account, "other", f"{server.base}/ok/charlie")
     row = link(account, "mine", f"{server.base}/ok/old")
     destinations_check(now=NOW)
@@ -133,7 +133,7 @@ def test_only_those_who_asked_are_watched_and_what_changes_is_followed(account, 
     assert not Destination.objects.exists()
 
 
-def test_a_word_limits_an_alert_to_some_destinations(account, alert, server):
+def test_an_alert_can_be_limited_to_some_destinations(account, alert, server):
     Alert.objects.update(parameters={"contains": "SHOP"})
     link(account, "dead", f"{server.base}/status/404?other")
     link(account, "shop", f"{server.base}/status/404?shop")
@@ -141,7 +141,7 @@ def test_a_word_limits_an_alert_to_some_destinations(account, alert, server):
     assert "?shop" in Delivery.objects.get().text and "?other" not in Delivery.objects.get().text
 
 
-def test_two_workers_do_not_ask_twice(account, alert, server):
+def test_two_workers_do_not_check_twice(account, alert, server):
     link(account, "one", f"{server.base}/ok")
     destinations_check(now=NOW)
     destinations_check(now=NOW)
@@ -163,7 +163,7 @@ def test_the_destination_of_a_link_becomes_a_monitor_that_follows_it(client, ali
     assert (monitor.url, monitor.enabled) == ("https://example.com/new", False)
 
 
-def test_a_guest_and_a_stranger_cannot_have_it_watched(client, bob, charlie, account, site):
+def test_guests_and_strangers_cannot_create_a_destination_monitor(client, bob, charlie, account, site):
     row = link(account, "hers", "https://example.com/")
     for person in (bob, charlie):
         client.force_login(person)
@@ -171,7 +171,7 @@ def test_a_guest_and_a_stranger_cannot_have_it_watched(client, bob, charlie, acc
     assert not Monitor.objects.exists()
 
 
-def test_the_page_of_a_link_says_that_nobody_finds_its_destination(client, alice, account, alert, server, store):
+def test_the_page_of_a_link_shows_a_dead_destination(client, alice, account, alert, server, store):
     row = link(account, "dead", f"{server.base}/status/410")
     rounds(NOW, NOW + RETRY_INTERVAL)
     client.force_login(alice)

@@ -1,4 +1,4 @@
-"""Destinations: what people may enter, and that its bytes reach the browser as they were entered."""
+"""Destinations: which ones are accepted, and that redirects contain them as they were entered."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from accounts.models import Account
 from links import url_policy
 from links.url_policy import add_parameters, add_query, clean_url, encode_location
 from sites.models import Site
-from tests.support.links import Browser, make
+from tests.support.links import Browser, create_link
 
 SIGNED = "https://bucket.s3.test/a%20b.pdf?X-Amz-Credential=AKIA%2F2026&arr[]=1&arr[]=2&x=a%20b+c&e=&flag&y=%7E#part"
 
@@ -31,7 +31,7 @@ SIGNED = "https://bucket.s3.test/a%20b.pdf?X-Amz-Credential=AKIA%2F2026&arr[]=1&
         (SIGNED, SIGNED),
     ],
 )
-def test_a_destination_is_kept_as_entered_but_for_what_no_address_carries(given: str, kept: str) -> None:
+def test_a_destination_is_stored_as_entered_except_for_invalid_characters(given: str, kept: str) -> None:
     assert clean_url(given) == kept
     assert clean_url(kept) == kept
 
@@ -52,7 +52,7 @@ def test_a_host_is_never_escaped(bad: str) -> None:
         clean_url(bad)
 
 
-def test_a_location_is_ascii_also_for_links_saved_with_letters_in_the_host() -> None:
+def test_the_location_header_is_ascii_also_for_internationalized_hosts() -> None:
     assert (
         encode_location("https://bücher.test:8080/pfad/ü?q=ä")
         == b"https://xn--bcher-kva.test:8080/pfad/%C3%BC?q=%C3%A4"
@@ -77,7 +77,7 @@ def test_a_visitors_parameters_are_added_without_touching_the_others(url: str, q
     assert add_query(url, query) == went
 
 
-def test_parameters_of_our_own_are_written_so_that_every_reader_understands_them() -> None:
+def test_our_own_parameters_are_encoded_for_every_reader() -> None:
     assert add_parameters("https://d.test/?flag", [("utm_campaign", "a b&c")]) == (
         "https://d.test/?flag&utm_campaign=a%20b%26c"
     )
@@ -85,8 +85,10 @@ def test_parameters_of_our_own_are_written_so_that_every_reader_understands_them
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("fresh_links")
-def test_a_link_to_an_own_site_adds_the_clicks_word_and_changes_nothing_else(account: Account, site: Site) -> None:
-    make(account, url="https://example.com/?x=a%20b+c&flag#s", append_query=True, rules={"utm": {"utm_source": "a b"}})
+def test_a_link_to_an_own_site_only_adds_the_click_token(account: Account, site: Site) -> None:
+    create_link(
+        account, url="https://example.com/?x=a%20b+c&flag#s", append_query=True, rules={"utm": {"utm_source": "a b"}}
+    )
     location = Browser().open("/l/offer?n=%20+&v").location
     before, mark, after = location.partition("&ffclid=")
     assert before == "https://example.com/?x=a%20b+c&flag&utm_source=a%20b&n=%20+&v"
@@ -95,8 +97,8 @@ def test_a_link_to_an_own_site_adds_the_clicks_word_and_changes_nothing_else(acc
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("fresh_links")
-def test_a_link_to_a_host_with_letters_redirects_to_its_punycode(account: Account, monkeypatch: Any) -> None:
-    link = make(account, url="https://bücher.test/pfad")
+def test_a_link_to_an_internationalized_host_redirects_to_punycode(account: Account, monkeypatch: Any) -> None:
+    link = create_link(account, url="https://bücher.test/pfad")
     assert link.url == "https://xn--bcher-kva.test/pfad"
     assert Browser().open("/l/offer").location == link.url
     assert (

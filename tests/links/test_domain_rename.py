@@ -1,4 +1,4 @@
-"""The installation gets another name: its links move there, and what was printed before still leads to them."""
+"""The installation's host changes: links follow, and the earlier URLs still work."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import pytest
 
 from accounts.models import Account
 from links.models import Datapoint, Domain, DomainKind
-from links.public_urls import tracking_url, update_system_domain
+from links.public_urls import build_tracking_url, update_system_domain
 from links.routing import link_cache
 from tests.support import asgi
-from tests.support.links import Browser, learn, make
+from tests.support.links import Browser, create_link, refresh_caches
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
 
@@ -19,11 +19,11 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
 def started(settings: Any, base: str, domain: str = "") -> None:
     settings.BASE_URL, settings.LINK_DOMAIN = base, domain
     update_system_domain()
-    learn()
+    refresh_caches()
 
 
 def where(link: Datapoint) -> str:
-    return tracking_url(Datapoint.objects.select_related("domain").get(pk=link.pk))
+    return build_tracking_url(Datapoint.objects.select_related("domain").get(pk=link.pk))
 
 
 def leads(url: str) -> str:
@@ -31,8 +31,8 @@ def leads(url: str) -> str:
     return str(Browser().open(f"/{path}", host=host).location)
 
 
-def test_links_follow_the_installations_name(account: Account, settings: Any) -> None:
-    link = make(account)
+def test_links_follow_a_change_of_the_installations_host(account: Account, settings: Any) -> None:
+    link = create_link(account)
     assert where(link) == "http://127.0.0.1:8000/l/offer"
     started(settings, "https://numbers.example.com")
     assert where(link) == "https://numbers.example.com/l/offer" and leads(where(link)) == "https://shop.test/p"
@@ -42,9 +42,9 @@ def test_links_follow_the_installations_name(account: Account, settings: Any) ->
     assert leads("https://numbers.example.com/l/offer") == "https://shop.test/p"
 
 
-def test_a_link_domain_that_was_replaced_still_leads_to_its_links(account: Account, settings: Any) -> None:
+def test_a_replaced_link_domain_still_serves_its_links(account: Account, settings: Any) -> None:
     started(settings, "https://numbers.example.com", "old.example.com")
-    link = make(account)
+    link = create_link(account)
     started(settings, "https://numbers.example.com", "new.example.com")
     assert where(link) == "https://new.example.com/offer"
     assert [leads(f"https://{name}.example.com/offer") for name in ("old", "new")] == ["https://shop.test/p"] * 2
@@ -55,10 +55,8 @@ def test_a_link_domain_that_was_replaced_still_leads_to_its_links(account: Accou
     assert list(names) == ["old.example.com"] and leads("https://new.example.com/offer") == "https://shop.test/p"
 
 
-def test_a_link_domain_that_is_the_dashboards_host_leaves_the_dashboard_its_pages(
-    account: Account, settings: Any
-) -> None:
-    link = make(account)
+def test_a_link_domain_on_the_dashboards_host_does_not_hide_its_pages(account: Account, settings: Any) -> None:
+    link = create_link(account)
     settings.CLICKMETER_HOSTS = ("api.example.com",)
     for host in ("numbers.example.com", "api.example.com"):
         started(settings, "https://numbers.example.com", host)

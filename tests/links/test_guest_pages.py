@@ -1,4 +1,4 @@
-"""A guest's pages and links hold what the guest was given, and nothing else of the account."""
+"""A guest's pages and links show only what was granted, and nothing else of the account."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from accounts.models import Account, Grant, Membership, Right, Role, User
 from accounts.services import grant_set
 from links.models import Conversion, Datapoint, Group, Script, Tag
 from links.permissions import ALL_LINKS_OPTION, build_link_scope
-from links.public_urls import system_domain
-from links.services.account_settings import script_write
+from links.public_urls import get_system_domain
 from links.services.conversions import conversion_create
 from links.services.domains import domain_create
 from links.services.groups import group_create
 from links.services.links import datapoint_create
-from tests.support.clickmeter_client import guest
-from tests.support.links import Browser, learn
+from links.services.scripts_and_lists import script_write
+from tests.support.clickmeter_client import use_own_key
+from tests.support.links import Browser, refresh_caches
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
 
@@ -61,15 +61,15 @@ def page(bob: User, mine: dict[str, Any]) -> Client:
 
 def fields(mine: dict[str, Any], **more: Any) -> dict[str, Any]:
     return {
-        "kind": 0, "domain": system_domain().pk, "status": 0, "redirect_type": 301, "mode": 0, "referrer_clean": 0,
+        "kind": 0, "domain": get_system_domain().pk, "status": 0, "redirect_type": 301, "mode": 0, "referrer_clean": 0,
         "url": "https://shop.test/", "group": mine["group"].pk, **more,
     }  # fmt: skip
 
 
-def test_a_guest_cannot_put_what_he_does_not_see_on_his_links(
+def test_a_guest_cannot_attach_hidden_objects_to_links(
     mine: dict[str, Any], hidden: dict[str, Any], account: Account
 ) -> None:
-    program = guest(mine["member"])
+    program = use_own_key(mine["member"])
     body = {
         "name": "guestlink", "groupId": mine["group"].pk, "firstConversionId": hidden["sale"].pk,
         "typeTL": {"url": "https://x.test", "scripts": [{"id": hidden["script"].pk}]},
@@ -82,22 +82,22 @@ def test_a_guest_cannot_put_what_he_does_not_see_on_his_links(
     made = program.post("/datapoints", allowed)
     link = program.get(f"/datapoints/{made['id']}")
     assert link["firstConversionName"] == "Bob's sale" and [tag["name"] for tag in link["tags"]] == ["bobs-tag"]
-    learn()
+    refresh_caches()
     assert b"hiddenSource" not in Browser().open("/l/guestlink").body
 
 
-def test_a_guest_may_send_back_the_whole_link_he_was_given(mine: dict[str, Any], account: Account) -> None:
+def test_a_guest_can_send_back_a_complete_link(mine: dict[str, Any], account: Account) -> None:
     member, link = mine["member"], mine["link"]
     member.grants.all().delete()
     grant_set(membership=member, kind="datapoint", object_id=link.pk, right=Right.WRITE)
-    program = guest(member)
+    program = use_own_key(member)
     whole = program.get(f"/datapoints/{link.pk}")
     assert program.post(f"/datapoints/{link.pk}", {**whole, "title": "New"})["id"] == link.pk
     assert program.get(f"/datapoints/{link.pk}") == {**whole, "title": "New"}
 
 
-def test_a_guest_makes_no_tags_also_not_by_naming_them(mine: dict[str, Any]) -> None:
-    program = guest(mine["member"])
+def test_a_guest_cannot_create_tags_not_even_by_naming_them(mine: dict[str, Any]) -> None:
+    program = use_own_key(mine["member"])
     number = mine["link"].pk
     for tags in ([{"name": "brand-new"}], ["hidden-tag"], [{"id": Tag.objects.get(name="hidden-tag").pk}]):
         assert program.post(f"/datapoints/{number}", {"tags": tags}, status=400)["errors"][0] == {
@@ -107,10 +107,10 @@ def test_a_guest_makes_no_tags_also_not_by_naming_them(mine: dict[str, Any]) -> 
     assert sorted(Tag.objects.values_list("name", flat=True)) == ["bobs-tag", "hidden-tag"]
 
 
-def test_a_group_that_a_guest_only_reads_takes_none_of_his_links(mine: dict[str, Any], account: Account) -> None:
+def test_a_guest_cannot_move_links_to_a_group_they_can_only_read(mine: dict[str, Any], account: Account) -> None:
     readable = group_create(account=account, name="Readable")
     grant_set(membership=mine["member"], kind="group", object_id=readable.pk, right=Right.READ)
-    program = guest(mine["member"])
+    program = use_own_key(mine["member"])
     body = {"name": "there", "groupId": readable.pk, "typeTL": {"url": "https://x.test"}}
     program.post("/datapoints", body, status=403)
     program.post(f"/groups/{readable.pk}/datapoints", body, status=403)
@@ -123,7 +123,7 @@ PAGES = ("/links", "/links/new", "/links/{link}/edit", "/links/{link}", "/links/
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_no_page_of_a_guest_tells_what_he_was_not_given(
+def test_no_page_shows_a_guest_objects_that_were_not_granted(
     path: str, page: Client, mine: dict[str, Any], hidden: dict[str, Any]
 ) -> None:
     answer = page.get(path.replace("{link}", str(mine["link"].pk)))
@@ -132,7 +132,7 @@ def test_no_page_of_a_guest_tells_what_he_was_not_given(
 
 
 @pytest.mark.parametrize("field", ["conversions", "scripts", "group", "domain"])
-def test_the_editor_takes_only_what_it_offers(
+def test_the_editor_accepts_only_what_it_offers(
     field: str, page: Client, mine: dict[str, Any], hidden: dict[str, Any], charlie: User
 ) -> None:
     theirs = domain_create(account=charlie.memberships.get().account, name="go.charlie.test")
@@ -148,7 +148,9 @@ def test_the_editor_takes_only_what_it_offers(
     assert list(mine["link"].scripts.all()) == [mine["script"]]
 
 
-def test_the_editor_keeps_a_guest_links_conversions_scripts_and_tags(page: Client, mine: dict[str, Any]) -> None:
+def test_the_editor_keeps_conversions_scripts_and_tags_that_a_guest_cannot_see(
+    page: Client, mine: dict[str, Any]
+) -> None:
     sent = fields(mine, conversions=mine["sale"].pk, scripts=mine["script"].pk, tags="bobs-tag", title="Other")
     assert page.post(f"/links/{mine['link'].pk}/edit", sent).status_code == 302
     link = Datapoint.objects.get(pk=mine["link"].pk)
@@ -158,7 +160,7 @@ def test_the_editor_keeps_a_guest_links_conversions_scripts_and_tags(page: Clien
     assert sorted(Tag.objects.values_list("name", flat=True)) == ["bobs-tag", "hidden-tag"]
 
 
-def test_many_at_once_and_a_file_reach_no_further_than_the_editor(
+def test_bulk_actions_and_imports_allow_no_more_than_the_editor(
     page: Client, mine: dict[str, Any], hidden: dict[str, Any]
 ) -> None:
     own, other = mine["link"], hidden["link"]
@@ -179,9 +181,9 @@ def test_many_at_once_and_a_file_reach_no_further_than_the_editor(
     assert own.group == mine["group"] and [tag.name for tag in own.tags.all()] == ["bobs-tag"]
 
 
-def test_tags_are_looked_for_only_on_what_the_guest_sees(mine: dict[str, Any], hidden: dict[str, Any]) -> None:
+def test_tags_are_searched_only_on_links_that_the_guest_sees(mine: dict[str, Any], hidden: dict[str, Any]) -> None:
     """A tag of his that is on a hidden link, too, does not tell that the link is there."""
-    program, tag = guest(mine["member"]), Tag.objects.get(name="bobs-tag")
+    program, tag = use_own_key(mine["member"]), Tag.objects.get(name="bobs-tag")
     hidden["link"].tags.add(tag)
     hidden["group"].tags.add(tag)
     assert program.get(f"/tags?datapoints={hidden['link'].pk}")["entities"] == []
@@ -201,9 +203,7 @@ GRANTS = (
 
 @pytest.mark.parametrize("granted", GRANTS, ids=str)
 @pytest.mark.parametrize("role", [*Role.values, "guest of everything"])
-def test_what_may_be_fetched_and_what_is_allowed_in_memory_are_the_same(
-    account: Account, role: str, granted: dict[str, str]
-) -> None:
+def test_permissions_in_sql_and_in_memory_are_the_same(account: Account, role: str, granted: dict[str, str]) -> None:
     """A member of any role, also one with grants from an earlier role, and rows that the grants name or do not."""
     groups = [group_create(account=account, name=name) for name in ("one", "two")]
     links = [

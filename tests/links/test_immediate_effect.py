@@ -1,4 +1,4 @@
-"""A link works when the request that made or changed it has been answered."""
+"""A link works once the request that created or changed it is answered."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.test import Client
 from accounts.models import Account, User
 from links.routing import link_cache
 from sites.cache_refresher import CacheRefresher
-from tests.support.clickmeter_client import master
+from tests.support.clickmeter_client import use_account_key
 from tests.support.links import Browser
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("fresh_links")]
@@ -27,8 +27,8 @@ def serving() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("serving")
-def test_a_link_made_or_changed_by_the_api_works_when_the_answer_is_there(account: Account, alice: User) -> None:
-    owner = master(account)
+def test_a_link_created_or_changed_by_the_api_works_once_the_request_is_answered(account: Account, alice: User) -> None:
+    owner = use_account_key(account)
     for number in range(12):
         body = {"name": f"fresh{number}", "typeTL": {"url": "https://a.test/", "redirectType": 307}}
         made = owner.post("/datapoints", body)
@@ -43,7 +43,7 @@ def test_a_link_made_or_changed_by_the_api_works_when_the_answer_is_there(accoun
 
 
 @pytest.mark.usefixtures("serving")
-def test_a_link_made_on_the_pages_works_when_the_next_page_is_there(account: Account, alice: User) -> None:
+def test_a_link_created_on_a_page_works_once_the_next_page_is_shown(account: Account, alice: User) -> None:
     client = Client()
     client.force_login(alice)
     for number in range(5):
@@ -52,13 +52,13 @@ def test_a_link_made_on_the_pages_works_when_the_next_page_is_there(account: Acc
 
 
 @pytest.mark.usefixtures("store")
-def test_waiting_ends_when_nobody_looks_or_looking_takes_too_long() -> None:
+def test_waiting_for_a_refresh_ends_without_a_refresher_or_after_a_timeout() -> None:
     assert not CacheRefresher("nothing", ()).wait_until_refreshed(5)
     go_on = threading.Event()
-    keeper = CacheRefresher("slow", ((lambda: go_on.wait(5), 0.0),))
+    keeper = CacheRefresher("slow", ((lambda: go_on.wait(60), 0.0),))
     keeper.start()
     keeper.refresh_soon()
     assert not keeper.wait_until_refreshed(0.05)
     go_on.set()
-    assert keeper.wait_until_refreshed(5)
+    assert keeper.wait_until_refreshed(60)
     keeper.stop()

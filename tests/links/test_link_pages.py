@@ -1,4 +1,4 @@
-"""Pages of links: what they show, whom they show it to, and that strangers' words stay words."""
+"""Pages of links: what they show, to whom, and that text of strangers is escaped."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from django.test import AsyncClient, Client
 
 from accounts.models import Account, Grant, Membership, Right, Role, User
 from links.models import Datapoint, Group, Mode, Status
-from links.public_urls import system_domain
+from links.public_urls import get_system_domain
 from links.services.conversions import conversion_create
 from links.services.links import datapoint_create
 from sites.models import Site
 from sites.services import site_create
 from tests.support import read_html
-from tests.support.links import Browser, learn, make, store_now
+from tests.support.links import Browser, create_link, flush_clicks, refresh_caches
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
 
@@ -29,7 +29,7 @@ def link(account: Account) -> Datapoint:
     made = datapoint_create(
         account=account, alias="offer", title="The <b>offer</b>", url="https://shop.test/", tags=["red"]
     )
-    learn()
+    refresh_caches()
     return made
 
 
@@ -51,7 +51,7 @@ MANAGED = {"/links/tags", "/links/conversions", "/links/domains", "/links/script
 @pytest.mark.parametrize("path", PAGES)
 def test_every_page_answers_its_owner_and_no_stranger(path: str, page: Client, link: Datapoint, charlie: User) -> None:
     Browser().open("/l/offer", referer="https://<script>.test/")
-    store_now()
+    flush_clicks()
     path = path.replace("{link}", str(link.pk))
     answer = page.get(path)
     assert answer.status_code == 200 and b"<b>offer" not in (b"" if "csv" in path else answer.content)
@@ -64,9 +64,7 @@ def test_every_page_answers_its_owner_and_no_stranger(path: str, page: Client, l
         assert b"offer" not in b"".join(stranger.get(path)).replace(b"/offer", b"") or "toolbox" in path
 
 
-def test_a_guest_sees_what_was_granted_and_changes_what_may_be_changed(
-    link: Datapoint, account: Account, bob: User
-) -> None:
+def test_a_guest_sees_and_changes_only_what_was_granted(link: Datapoint, account: Account, bob: User) -> None:
     secret = datapoint_create(account=account, alias="secret", url="https://x.test/")
     client = Client()
     client.force_login(bob)
@@ -86,15 +84,15 @@ def test_a_guest_sees_what_was_granted_and_changes_what_may_be_changed(
 
 
 def form(account: Account, **fields: Any) -> dict[str, Any]:
-    from links.public_urls import system_domain
+    from links.public_urls import get_system_domain
 
     return {
-        "kind": 0, "domain": system_domain().pk, "status": 0, "redirect_type": 301, "mode": 0, "referrer_clean": 0,
+        "kind": 0, "domain": get_system_domain().pk, "status": 0, "redirect_type": 301, "mode": 0, "referrer_clean": 0,
         "url": "https://shop.test/", **fields,
     }  # fmt: skip
 
 
-def test_the_editor_makes_a_link_with_rules_and_shows_where_whom_it_sends(page: Client, account: Account) -> None:
+def test_the_editor_creates_a_link_with_rules_and_previews_its_redirects(page: Client, account: Account) -> None:
     sent = form(account, alias="world", mode=int(Mode.NATION), nations="EE https://ee.test/\nde de.test", tags="a, b")
     answer = page.post("/links/new", sent, follow=True)
     link = Datapoint.objects.get(alias="world")
@@ -106,14 +104,14 @@ def test_the_editor_makes_a_link_with_rules_and_shows_where_whom_it_sends(page: 
     assert again.status_code == 302 and (link.alias, link.title, link.url) == ("world", "T", "https://new.test/")
 
 
-def test_a_refusal_stands_beside_its_field(page: Client, account: Account, link: Datapoint) -> None:
+def test_an_error_is_shown_beside_its_field(page: Client, account: Account, link: Datapoint) -> None:
     answer = page.post("/links/new", form(account, url="javascript:alert(1)"))
     assert answer.status_code == 400 and b"begins with http" in answer.content
     answer = page.post("/links/new", form(account, alias="offer"))
     assert b"is used on" in answer.content
 
 
-def test_many_links_change_at_once(page: Client, account: Account, link: Datapoint) -> None:
+def test_many_links_can_be_changed_at_once(page: Client, account: Account, link: Datapoint) -> None:
     other = datapoint_create(account=account, alias="two", url="https://x.test/")
     both = [link.pk, other.pk]
     page.post("/links/bulk", {"link": both, "action": "paused"})
@@ -127,7 +125,7 @@ def test_many_links_change_at_once(page: Client, account: Account, link: Datapoi
     assert set(Datapoint.objects.values_list("status", flat=True)) == {Status.DELETED}
 
 
-def test_csv_goes_out_and_comes_in(page: Client, account: Account, link: Datapoint) -> None:
+def test_links_are_exported_and_imported_as_csv(page: Client, account: Account, link: Datapoint) -> None:
     datapoint_create(account=account, alias="evil", title="=1+1", url="https://x.test/")
     text = b"".join(page.get("/links/export.csv")).decode()
     assert text.startswith("\ufeffalias,")  # Excel needs the byte order mark to read letters beyond ASCII
@@ -151,7 +149,7 @@ def exported(user: User, address: str) -> list[bytes]:
     return async_to_sync(read)()
 
 
-def test_all_links_go_out_however_many_there_are(alice: User, account: Account, link: Datapoint) -> None:
+def test_all_links_are_exported_however_many_there_are(alice: User, account: Account, link: Datapoint) -> None:
     rows = [
         Datapoint(
             account=account, group=link.group, domain=link.domain, alias=f"many{number}",
@@ -160,9 +158,9 @@ def test_all_links_go_out_however_many_there_are(alice: User, account: Account, 
         for number in range(2500)
     ]  # fmt: skip
     Datapoint.objects.bulk_create(rows)
-    learn()
+    refresh_caches()
     Browser().open("/l/many2499")
-    store_now()
+    flush_clicks()
     parts = exported(alice, "/links/export.csv?q=many")
     lines = list(csv.DictReader(io.StringIO(b"".join(parts).decode("utf-8-sig"))))
     assert len(parts) == 4, "the head, and a part of a thousand at a time"
@@ -182,7 +180,7 @@ FILES = {
 
 
 @pytest.mark.parametrize("what", FILES)
-def test_a_file_that_is_no_list_of_links_is_told_so(
+def test_a_file_that_is_not_a_list_of_links_is_rejected(
     what: str, page: Client, account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("links.web.csv_files.MAX_IMPORT_LINES", 20)
@@ -192,9 +190,7 @@ def test_a_file_that_is_no_list_of_links_is_told_so(
     assert not Group.objects.filter(name="Fresh").exists()
 
 
-def test_a_conversion_shows_its_code_and_a_guest_is_made_and_given_rights(
-    page: Client, account: Account, link: Datapoint
-) -> None:
+def test_a_conversion_shows_its_code_and_a_guest_gets_rights(page: Client, account: Account, link: Datapoint) -> None:
     sale = conversion_create(account=account, name="Sale", value="7.50")
     code = page.get(f"/links/conversions/{sale.pk}").content.decode()
     assert code.count(sale.code) == 4 and "/js/conversion.js" in code and "7.50" in code
@@ -214,19 +210,19 @@ def test_the_report_counts_people_robots_and_sales(page: Client, account: Accoun
     link = datapoint_create(
         account=account, alias="sold", url="https://shop.test/?s=[s2sidentifier]", conversions=[sale]
     )
-    learn()
+    refresh_caches()
     word = Browser().open("/l/sold").location.partition("=")[2]
     Browser(agent="Googlebot/2.1").open("/l/sold")
     Browser().open(f"/s2s?clickId={word}&id={sale.code}")
-    store_now()
+    flush_clicks()
     text = read_html(page.get(f"/links/{link.pk}"))
     assert "<dt>Clicks</dt><dd>1</dd>" in text and "Robots and previews</dt><dd>1</dd>" in text and "7.5" in text
 
 
 @pytest.mark.asyncio
-async def test_the_live_stream_shows_ones_own_clicks_only() -> None:
+async def test_the_live_stream_shows_only_clicks_of_the_account() -> None:
     from links.permissions import LinkScope
-    from links.web.live import is_visible
+    from links.web.live_clicks import is_visible
 
     whole = LinkScope(Membership(role=Role.OWNER), sees_all=True, edits_all=True, can_manage=True)
     some = LinkScope(Membership(role=Role.GUEST), False, False, False, {3: "read"}, {7: "read"})
@@ -242,8 +238,8 @@ async def test_the_live_stream_shows_ones_own_clicks_only() -> None:
 def test_links_are_those_of_the_account_whose_site_was_opened_last(client: Client, alice: Any, site: Site) -> None:
     other = Account.objects.create(name="A first one")
     Membership.objects.create(user=alice, account=other, role=Role.OWNER)
-    make(site.account, "ours")
-    make(other, "theirs", url="https://elsewhere.test/")
+    create_link(site.account, "ours")
+    create_link(other, "theirs", url="https://elsewhere.test/")
     client.force_login(alice)
     assert b"/l/ours" in client.get("/links").content, "her own first account, whatever the other is called"
     assert client.get(f"/sites/{site_create(account=other, domain='a.example').pk}/").status_code == 200
@@ -254,12 +250,12 @@ def test_links_are_those_of_the_account_whose_site_was_opened_last(client: Clien
 
 @pytest.mark.parametrize("field", ["starts", "expiration_date"])
 @pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/Denver"])
-def test_a_time_that_no_calendar_here_has_is_refused(page: Client, account: Account, field: str, zone: str) -> None:
+def test_an_impossible_time_is_rejected(page: Client, account: Account, field: str, zone: str) -> None:
     account.timezone = zone
     account.save()
     for moment in ("0001-01-01T00:00", "9999-12-31T23:59", "1970-12-31T00:00", "2099-06-01T00:00"):
         form = {"kind": 0, "url": "https://a.test", "mode": 0, "status": 0, "redirect_type": 301, "referrer_clean": 0,
-                "domain": system_domain().pk, field: moment}  # fmt: skip
+                "domain": get_system_domain().pk, field: moment}  # fmt: skip
         answer = page.post("/links/new", form)
         assert answer.status_code == 400 and b"between the years 1971 and 2098" in answer.content, moment
     form["expiration_clicks"] = 10**30

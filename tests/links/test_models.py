@@ -1,4 +1,4 @@
-"""The database itself holds the rules of links' data, whoever writes."""
+"""The database enforces the rules of links' data, whoever writes."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from django.db.models import Model
 from django.utils import timezone
 
 from accounts.models import Account
-from links.models import Attached, Conversion, Datapoint, Domain, DomainKind, Entry, Group, Script
-from links.public_urls import system_domain
-from links.services.account_settings import entry_create, script_write
+from links.models import Conversion, Datapoint, Domain, DomainKind, Group, LinkConversion, ListEntry, Script
+from links.public_urls import get_system_domain
 from links.services.conversions import conversion_create
 from links.services.domains import domain_create
 from links.services.links import datapoint_create
+from links.services.scripts_and_lists import entry_create, script_write
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
 
@@ -38,12 +38,12 @@ def link(account: Account) -> Datapoint:
         (Datapoint, {"kind": 2}), (Datapoint, {"status": -1}), (Datapoint, {"mode": 10}), (Datapoint, {"url": ""}),
         (Datapoint, {"redirect_type": 302}), (Datapoint, {"referrer_clean": 3}), (Datapoint, {"cost": -1}),
         (Datapoint, {"expiration_clicks": -1}), (Conversion, {"protocol": 2}), (Conversion, {"window_days": 0}),
-        (Conversion, {"window_days": 91}), (Attached, {"position": 6}), (Entry, {"listing": "greylist"}),
+        (Conversion, {"window_days": 91}), (LinkConversion, {"position": 6}), (ListEntry, {"listing": "greylist"}),
         (Script, {"script": ""}), (Domain, {"kind": 4}), (Domain, {"kind": DomainKind.SYSTEM}),
         (Domain, {"account": None}),
     ],
 )  # fmt: skip
-def test_the_database_refuses_what_no_service_would_write(
+def test_the_database_rejects_what_no_service_would_write(
     link: Datapoint, model: type[Model], wrong: dict[str, Any]
 ) -> None:
     rows = model.objects.exclude(account=None) if model is Domain else model.objects.all()  # type: ignore[attr-defined]
@@ -57,7 +57,7 @@ def test_an_alias_is_unique_on_its_domain_in_any_case_also_for_rows_written_in_b
 ) -> None:
     assert Datapoint.objects.get(pk=link.pk).alias_key == "sale"
     again = Datapoint(
-        account=account, group=Group.objects.get(), domain=system_domain(), alias="SALE", url="https://a.test"
+        account=account, group=Group.objects.get(), domain=get_system_domain(), alias="SALE", url="https://a.test"
     )
     with pytest.raises(IntegrityError), transaction.atomic():
         Datapoint.objects.bulk_create([again])

@@ -1,4 +1,4 @@
-"""Any rules and any address: what a link says is safe, or says nothing."""
+"""Whatever the rules and URLs, a link redirects to a safe URL or nowhere."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from links.redirect import responses
 from links.routing.engine import MAX_HOPS, ClickContext, route_click
 from links.routing.snapshot import LinkSnapshot
 from links.url_policy import encode_location, extract_host, find_problem, is_safe, split_standard_url, split_url
-from tests.support.links import link
+from tests.support.links import build_snapshot
 
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 TEXTS = st.one_of(
@@ -34,7 +34,7 @@ def any_link(draw: st.DrawFn, pk: int) -> LinkSnapshot:
         "browser": {"mobile": draw(TEXTS), "email": draw(TEXTS), "spiders": draw(TEXTS)}, "first": draw(TEXTS),
         "devices": [["Mobile", url] for url in draw(many)],
     }  # fmt: skip
-    return link(
+    return build_snapshot(
         pk=pk, url=draw(TEXTS), first_url=draw(TEXTS), mode=draw(st.sampled_from(Mode.values)), rules=rules,
         status=draw(st.sampled_from(Status.values)), expiration_clicks=draw(st.integers(0, 2)),
         url_after_clicks=draw(TEXTS), expiration_date=draw(st.sampled_from([None, NOW])), url_after_date=draw(TEXTS),
@@ -86,7 +86,7 @@ PIECES = (
 
 
 @given(st.lists(st.sampled_from(PIECES) | st.text(max_size=3), max_size=8).map("".join))
-def test_what_is_taken_at_a_glance_is_what_a_closer_look_finds(url: str) -> None:
+def test_the_fast_path_for_safe_urls_agrees_with_the_full_check(url: str) -> None:
     found = split_standard_url(url)
     if found is not None:
         parts = split_url(url)
@@ -94,6 +94,6 @@ def test_what_is_taken_at_a_glance_is_what_a_closer_look_finds(url: str) -> None
         assert encode_location(url).decode() == url
 
 
-def test_the_usual_address_needs_no_closer_look() -> None:
+def test_ordinary_urls_take_the_fast_path() -> None:
     assert split_standard_url("https://shop.test:8443/a/b?c=[s2sidentifier]#d") == ("shop.test", "/a/b")
     assert split_standard_url("https://me@shop.test/") is None and split_standard_url("https://shop.test/\nx") is None

@@ -1,4 +1,4 @@
-"""Where a click goes: the rules of links under any circumstances."""
+"""How a link chooses the destination of a click."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from links.routing.engine import MAX_HOPS, ClickContext, route_click
 from links.routing.rules import clean_rules
 from links.routing.snapshot import LinkSnapshot
 from links.url_policy import add_parameters, clean_dynamic_url, clean_url, find_problem
-from tests.support.links import link
+from tests.support.links import build_snapshot
 
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)  # a Tuesday
 
@@ -29,20 +29,20 @@ def go(row: LinkSnapshot, **asker: object) -> str:
     return route_click(row, ClickContext(NOW, **asker), nowhere).url  # type: ignore[arg-type]
 
 
-def test_a_plain_link_goes_to_its_address() -> None:
-    assert go(link()) == "https://main.test/"
+def test_a_link_without_rules_redirects_to_its_url() -> None:
+    assert go(build_snapshot()) == "https://main.test/"
 
 
 @pytest.mark.parametrize(
     ("status", "word"), [(Status.PAUSED, "paused"), (Status.BLOCKED, "blocked"), (Status.DELETED, "blocked")]
 )
 def test_a_link_that_is_not_active_stops(status: int, word: str) -> None:
-    assert route_click(link(status=status), ClickContext(NOW), nowhere).stop_reason == word
+    assert route_click(build_snapshot(status=status), ClickContext(NOW), nowhere).stop_reason == word
 
 
-def test_weights_converge_on_what_they_say() -> None:
+def test_destinations_are_chosen_by_their_weights() -> None:
     rules = {"weighted": [["https://a.test/", 70], ["https://b.test/", 20], ["https://c.test/", 10]]}
-    row, chance, clicks = link(mode=Mode.WEIGHTED, rules=rules), random.Random(7), 20_000
+    row, chance, clicks = build_snapshot(mode=Mode.WEIGHTED, rules=rules), random.Random(7), 20_000
     counts: dict[str, int] = {}
     for _ in range(clicks):
         url = go(row, random_source=chance)
@@ -52,24 +52,24 @@ def test_weights_converge_on_what_they_say() -> None:
     assert chi_square < 13.82  # two degrees of freedom, p = 0.001
 
 
-def test_random_gives_every_item_its_share() -> None:
+def test_random_chooses_all_destinations_equally() -> None:
     items = [f"https://{name}.test/" for name in "abcd"]
-    row, chance = link(mode=Mode.RANDOM, rules={"random": items}), random.Random(3)
+    row, chance = build_snapshot(mode=Mode.RANDOM, rules={"random": items}), random.Random(3)
     counts = dict.fromkeys(items, 0)
     for _ in range(8000):
         counts[go(row, random_source=chance)] += 1
     assert sum((count - 2000) ** 2 / 2000 for count in counts.values()) < 16.27
 
 
-def test_a_weight_of_nothing_is_never_chosen() -> None:
-    row = link(mode=Mode.WEIGHTED, rules={"weighted": [["https://a.test/", 0], ["https://b.test/", 100]]})
+def test_a_destination_with_weight_zero_is_never_chosen() -> None:
+    row = build_snapshot(mode=Mode.WEIGHTED, rules={"weighted": [["https://a.test/", 0], ["https://b.test/", 100]]})
     assert {go(row) for _ in range(500)} == {"https://b.test/"}
 
 
 def test_in_turn_is_strict_under_concurrency() -> None:
     items = [f"https://{name}.test/" for name in "abc"]
     row, counters, chosen = (
-        link(mode=Mode.SEQUENTIAL, rules={"sequential": items}),
+        build_snapshot(mode=Mode.SEQUENTIAL, rules={"sequential": items}),
         click_deduplication.ClickCounters(),
         [],
     )
@@ -86,9 +86,12 @@ def test_in_turn_is_strict_under_concurrency() -> None:
     assert {url: chosen.count(url) for url in items} == dict.fromkeys(items, 800)
 
 
-def test_in_turn_walks_the_list_in_its_order() -> None:
+def test_in_turn_follows_the_order_of_the_list() -> None:
     items = [f"https://{name}.test/" for name in "abc"]
-    row, counters = link(mode=Mode.SEQUENTIAL, rules={"sequential": items}), click_deduplication.ClickCounters()
+    row, counters = (
+        build_snapshot(mode=Mode.SEQUENTIAL, rules={"sequential": items}),
+        click_deduplication.ClickCounters(),
+    )
     assert [go(row, click_number=lambda one: counters.next(one.link_id)) for _ in range(7)] == [
         *items,
         *items,
@@ -96,43 +99,45 @@ def test_in_turn_walks_the_list_in_its_order() -> None:
     ]
 
 
-def test_spillover_follows_the_visitor_and_stays_at_the_last_item() -> None:
+def test_spillover_is_per_visitor_and_stays_at_the_last_destination() -> None:
     items = [f"https://{name}.test/" for name in "abc"]
-    row = link(mode=Mode.SPILLOVER, rules={"spillover": items})
+    row = build_snapshot(mode=Mode.SPILLOVER, rules={"spillover": items})
     assert [go(row, previous_clicks=lambda one, at=at: at) for at in (0, 1, 2, 3, 99)] == [*items, items[2], items[2]]
 
 
-def test_language_prefers_the_dialect_then_the_language_then_the_main_address() -> None:
-    row = link(mode=Mode.LANGUAGE, rules={"languages": [["de", "https://de.test/"], ["de-at", "https://at.test/"]]})
+def test_language_prefers_the_regional_variant_then_the_language_then_the_main_url() -> None:
+    row = build_snapshot(
+        mode=Mode.LANGUAGE, rules={"languages": [["de", "https://de.test/"], ["de-at", "https://at.test/"]]}
+    )
     assert go(row, languages=("de-at", "de")) == "https://at.test/"
     assert go(row, languages=("de-ch",)) == "https://de.test/"
     assert go(row, languages=("fr", "de")) == "https://de.test/"
     assert go(row, languages=("fr",)) == "https://main.test/"
 
 
-def test_nation_and_kind_of_browser() -> None:
-    nation = link(mode=Mode.NATION, rules={"nations": [["EE", "https://ee.test/"]]})
+def test_rules_by_country_and_kind_of_browser_work() -> None:
+    nation = build_snapshot(mode=Mode.NATION, rules={"nations": [["EE", "https://ee.test/"]]})
     assert [go(nation, country=code) for code in ("EE", "DE", "")] == [
         "https://ee.test/", "https://main.test/", "https://main.test/",
     ]  # fmt: skip
     rules = {"browser": {"mobile": "https://m.test/", "email": "https://e.test/", "spiders": "https://s.test/"}}
-    kind = link(mode=Mode.BROWSER, rules=rules)
+    kind = build_snapshot(mode=Mode.BROWSER, rules=rules)
     assert go(kind, device="Mobile") == "https://m.test/"
     assert go(kind, device="Desktop") == "https://main.test/"
     assert go(kind, email_client=True) == go(kind, email_client=True, is_bot=True) == "https://e.test/"
     assert go(kind, is_bot=True) == "https://s.test/"
 
 
-def test_the_first_click_goes_elsewhere_and_a_spider_is_never_first() -> None:
-    row = link(mode=Mode.UNIQUE, rules={"first": "https://first.test/"})
+def test_the_first_click_has_its_own_destination_but_never_for_bots() -> None:
+    row = build_snapshot(mode=Mode.UNIQUE, rules={"first": "https://first.test/"})
     assert go(row, is_unique=lambda one: True) == "https://first.test/"
     assert go(row, is_unique=lambda one: False) == "https://main.test/"
     assert go(row, is_unique=lambda one: True, is_bot=True) == "https://main.test/"
-    assert go(link(first_url="https://first.test/"), is_unique=lambda one: True) == "https://first.test/"
+    assert go(build_snapshot(first_url="https://first.test/"), is_unique=lambda one: True) == "https://first.test/"
 
 
-def test_a_dynamic_address_leads_only_to_listed_hosts_exactly() -> None:
-    row, listed = link(mode=Mode.DYNAMIC), frozenset({"mydomain.com"})
+def test_a_dynamic_link_redirects_only_to_whitelisted_hosts() -> None:
+    row, listed = build_snapshot(mode=Mode.DYNAMIC), frozenset({"mydomain.com"})
     allowed = {"allowed_hosts": lambda one: listed}
     assert go(row, requested_url="mydomain.com/page?x=1", **allowed) == "http://mydomain.com/page?x=1"
     for ddu in ("www.mydomain.com/", "evil.test/", "javascript:alert(1)", "https://mydomain.com@evil.test/", ""):
@@ -140,22 +145,24 @@ def test_a_dynamic_address_leads_only_to_listed_hosts_exactly() -> None:
     assert go(row, requested_url="mydomain.com") == "https://main.test/"
 
 
-def test_a_cap_lets_through_exactly_so_many() -> None:
+def test_a_click_limit_allows_exactly_that_many_clicks() -> None:
     row, counters = (
-        link(expiration_clicks=3, url_after_clicks="https://after.test/"),
+        build_snapshot(expiration_clicks=3, url_after_clicks="https://after.test/"),
         click_deduplication.ClickCounters(),
     )
     urls = [go(row, click_number=lambda one: counters.next(one.link_id)) for _ in range(5)]
     assert urls == ["https://main.test/"] * 3 + ["https://after.test/"] * 2
     assert (
-        route_click(link(expiration_clicks=1), ClickContext(NOW, click_number=lambda one: 2), nowhere).stop_reason
+        route_click(
+            build_snapshot(expiration_clicks=1), ClickContext(NOW, click_number=lambda one: 2), nowhere
+        ).stop_reason
         == "expired"
     )
 
 
-def test_times_hold_in_their_zone_and_over_midnight() -> None:
+def test_schedules_are_in_their_time_zone_and_may_span_midnight() -> None:
     night = {"days": [2], "from": "22:00", "until": "02:00", "url": "https://night.test/"}
-    row = link(rules={"schedule": [night], "zone": "Europe/Tallinn"})
+    row = build_snapshot(rules={"schedule": [night], "zone": "Europe/Tallinn"})
     for moment, expected in (
         (datetime(2026, 3, 10, 20, 30, tzinfo=UTC), "https://night.test/"),  # Tuesday 22:30 there
         (datetime(2026, 3, 10, 23, 30, tzinfo=UTC), "https://night.test/"),  # Wednesday 1:30, of Tuesday's night
@@ -163,26 +170,30 @@ def test_times_hold_in_their_zone_and_over_midnight() -> None:
         (datetime(2026, 3, 10, 19, 30, tzinfo=UTC), "https://main.test/"),
     ):
         assert route_click(row, ClickContext(moment), nowhere).url == expected, moment
-    over = link(expiration_date=NOW, url_after_date="https://over.test/")
+    over = build_snapshot(expiration_date=NOW, url_after_date="https://over.test/")
     assert go(over) == "https://over.test/"
     assert route_click(over, ClickContext(NOW - timedelta(seconds=1)), nowhere).url == "https://main.test/"
-    assert route_click(link(starts=NOW + timedelta(hours=1)), ClickContext(NOW), nowhere).stop_reason == "paused"
+    assert (
+        route_click(build_snapshot(starts=NOW + timedelta(hours=1)), ClickContext(NOW), nowhere).stop_reason == "paused"
+    )
 
 
-def test_a_link_inside_a_rotator_is_followed_by_its_own_rules() -> None:
-    inner = link(pk=2, url="https://inner.test/", mode=Mode.NATION, rules={"nations": [["EE", "https://ee.test/"]]})
-    outer = link(url="https://go.test/inner")
+def test_a_link_as_a_destination_is_followed_by_its_own_rules() -> None:
+    inner = build_snapshot(
+        pk=2, url="https://inner.test/", mode=Mode.NATION, rules={"nations": [["EE", "https://ee.test/"]]}
+    )
+    outer = build_snapshot(url="https://go.test/inner")
     choice = route_click(
         outer, ClickContext(NOW, country="EE"), lambda host, path: inner if host == "go.test" else None
     )
     assert [(one.link_id, url) for one, url in choice.hops] == [(1, "https://go.test/inner"), (2, "https://ee.test/")]
 
 
-def test_nesting_ends_and_a_circle_stops() -> None:
-    chain = {n: link(pk=n, url=f"https://go.test/{n + 1}") for n in range(1, 50)}
+def test_nested_links_are_limited_and_loops_stop() -> None:
+    chain = {n: build_snapshot(pk=n, url=f"https://go.test/{n + 1}") for n in range(1, 50)}
     choice = route_click(chain[1], ClickContext(NOW), lambda host, path: chain.get(int(path[1:])))
     assert choice.stop_reason == "nowhere" and len(choice.hops) == MAX_HOPS
-    circle = {1: link(pk=1, url="https://go.test/2"), 2: link(pk=2, url="https://go.test/1")}
+    circle = {1: build_snapshot(pk=1, url="https://go.test/2"), 2: build_snapshot(pk=2, url="https://go.test/1")}
     assert (
         route_click(circle[1], ClickContext(NOW), lambda host, path: circle.get(int(path[1:]))).stop_reason == "nowhere"
     )
@@ -194,7 +205,7 @@ def test_nesting_ends_and_a_circle_stops() -> None:
      "file:///etc/passwd", "https://", "http:///x", "https://good.test@evil.test/", "https://evil.test\\@good.test",
      "https://a b.test/", "", "https://[s2sidentifier].evil.test/", "http://x.test:99999/", "http://\u2028x.test/"],
 )  # fmt: skip
-def test_destinations_a_browser_would_run_or_misread_are_refused(bad: str) -> None:
+def test_dangerous_and_ambiguous_destinations_are_rejected(bad: str) -> None:
     with pytest.raises(ValidationError):
         clean_url(bad)
 
@@ -207,14 +218,14 @@ def test_a_destination_gets_its_scheme_and_keeps_the_rest() -> None:
     assert clean_dynamic_url("example.com", frozenset({"example.com"})) == "http://example.com"
 
 
-def test_parameters_are_added_before_the_fragment_and_replace_only_when_told() -> None:
+def test_parameters_are_added_before_the_fragment_and_replace_only_on_request() -> None:
     url = "https://x.test/p?a=1#top"
     assert add_parameters(url, [("b", "2")]) == "https://x.test/p?a=1&b=2#top"
     assert add_parameters(url, [("a", "9")]) == url
     assert add_parameters(url, [("a", "9")], replace=True) == "https://x.test/p?a=9#top"
 
 
-def test_weights_must_make_a_hundred_and_rotators_need_items() -> None:
+def test_weights_must_total_100_and_lists_must_not_be_empty() -> None:
     with pytest.raises(ValidationError, match="must add up to 100; these add up to 90"):
         clean_rules({"weighted": [["https://a.test", 50], ["https://b.test", 40]]}, Mode.WEIGHTED)
     with pytest.raises(ValidationError, match="at least one"):
@@ -222,7 +233,7 @@ def test_weights_must_make_a_hundred_and_rotators_need_items() -> None:
     assert clean_rules({"nations": [["ee", "a.test"]]}, Mode.NATION) == {"nations": [["EE", "http://a.test"]]}
 
 
-def test_unique_is_exactly_half_an_hour() -> None:
+def test_a_click_is_unique_after_exactly_half_an_hour() -> None:
     window = click_deduplication.DeduplicationWindow("test", 1800)
     assert window.is_first("k", 1000.0)
     assert not window.is_first("k", 2799.999)
@@ -234,7 +245,7 @@ def test_a_later_click_does_not_prolong_the_half_hour() -> None:
     assert [window.is_first("k", at) for at in (0.0, 1000.0, 1800.0)] == [True, False, True]
 
 
-def test_windows_stay_bounded() -> None:
+def test_the_memory_of_unique_clicks_is_bounded() -> None:
     window = click_deduplication.DeduplicationWindow("test", 1800, max_keys=100)
     for number in range(1000):
         window.is_first(number, float(number) / 1000)
@@ -244,8 +255,8 @@ def test_windows_stay_bounded() -> None:
     assert len(window) == 50
 
 
-def test_a_clicks_word_reads_back_and_nobody_makes_one_up() -> None:
-    click = tokens.ClickToken(tokens.new_click_id(), 123456789, 1_773_000_000)
+def test_a_click_token_can_be_decoded_and_not_forged() -> None:
+    click = tokens.ClickToken(tokens.generate_click_id(), 123456789, 1_773_000_000)
     word = tokens.encode_token(click)
     assert tokens.decode_token(word) == click and len(word) == tokens.TOKEN_LENGTH
     for at in range(len(word)):
@@ -258,8 +269,8 @@ def test_a_clicks_word_reads_back_and_nobody_makes_one_up() -> None:
     )
 
 
-def test_a_clicks_word_is_read_after_the_key_was_changed_as_long_as_the_old_one_is_named(settings: Any) -> None:
-    click = tokens.ClickToken(tokens.new_click_id(), 7, 1_773_000_000)
+def test_a_click_token_is_valid_after_a_key_change_with_the_old_key_as_fallback(settings: Any) -> None:
+    click = tokens.ClickToken(tokens.generate_click_id(), 7, 1_773_000_000)
     word, old = tokens.encode_token(click), settings.SECRET_KEY
     settings.SECRET_KEY = "another key, long enough for everything"
     assert tokens.decode_token(word) is None and tokens.encode_token(click) != word

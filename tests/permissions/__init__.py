@@ -1,1 +1,1 @@
-"""A request can name only what its caller can fetch: every endpoint, every field that carries an id, every caller."""
+"""Requests can refer only to objects that their caller may fetch: every endpoint, every id, every caller."""

@@ -1,7 +1,7 @@
-"""Every field of forms and addresses that carries an id: where it is sent, what it names, who may send it.
+"""Every field of forms and URLs that contains an id: where it is sent, what it refers to, who may send it.
 
 A field is found in the source (`tests.permissions.source_search`) and called `<file> <name>` or `<Form>.<name>`. The
-tests fail on one that is neither in FIELDS nor in NO_IDS, and on one here that is there no more.
+tests fail on a field that is neither in FIELDS nor in NO_IDS, and on one here that no longer exists.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ Put = Callable[[dict[str, Any], Any], dict[str, Any]]
 
 @dataclass(frozen=True)
 class Field:
-    """One field at one address. `says_no`: an id of others is refused with words; else it is passed over in silence,
-    exactly as an id that nobody has. `by`: who may send the request when every id in it is their own."""
+    """One field at one address. `says_no`: an id of others is rejected with a message; else it is ignored,
+    exactly as an id that does not exist. `by`: who may send the request when every id in it is their own."""
 
     source: str
     call: str
@@ -31,31 +31,31 @@ class Field:
         return f"{self.call} {self.source} {self.kind}"
 
 
-def value(name: str) -> Put:
+def put_value(name: str) -> Put:
     return lambda data, number: {**data, name: number}
 
 
-def alone(name: str) -> Put:
+def put_only_value(name: str) -> Put:
     return lambda data, number: {name: number}
 
 
-def several(name: str) -> Put:
+def put_list(name: str) -> Put:
     return lambda data, number: {**data, name: [number]}
 
 
-def outcome(word: str) -> Put:
+def put_outcome(word: str) -> Put:
     return lambda data, number: {"outcome": f"{word}:{number}"}
 
 
-def granting(kind: str) -> Put:
-    """The form of a guest, with one thing granted."""
+def put_grant(kind: str) -> Put:
+    """Put the id into the form of a guest, as one grant."""
     return lambda data, number: {
         **{key: one for key, one in data.items() if not key.startswith("grant-")}, f"grant-{kind}-{number}": "read"
     }  # fmt: skip
 
 
-def cell(kind: str) -> Put:
-    """A cell of the matrix of guests, which is called `<guest>-<kind>-<thing>`, with one of its numbers another."""
+def put_cell(kind: str) -> Put:
+    """Put the id into the name of a field of the matrix of guests, `<guest>-<kind>-<object>`."""
 
     def put(data: dict[str, Any], number: Any) -> dict[str, Any]:
         (guest, _, thing) = next(iter(data)).split("-")
@@ -67,51 +67,51 @@ def cell(kind: str) -> Put:
 
 
 ALL, GUESTS, WRITERS = ("charlie", "bob", "dave"), ("bob", "dave"), ("charlie", "dave")
-TEAM, LISTING, BELONGINGS = "accounts/views/team.py", "links/web/listing.py", "links/web/resources.py"
+TEAM, LISTING, BELONGINGS = "accounts/views/team.py", "links/web/link_list.py", "links/web/resource_pages.py"
 MEMBER = "POST account/team/<int:member_id>"
 NEW_LINK, OLD_LINK = "POST links/new", "POST links/<int:datapoint_id>/edit"
 FIELDS: list[Field] = [
     # Who manages one account has no choice: the field is hidden, and so is what is wrong with it
-    Field("NewSiteForm.account", "POST sites/new", "account", value("account"), says_no=False),
-    Field("AlertForm.channels", f"POST {S}/alerts/new/<slug:condition>", "channel", several("channels")),
-    Field("AlertForm.channels", f"POST {S}/alerts/<int:alert_id>", "channel", several("channels")),
-    Field("SubscriptionForm.sites", "POST digests", "site", several("sites"), ALL),
-    Field("SharedLinkForm.segment", f"POST {SET}/sharing", "segment", value("segment"), WRITERS),
-    Field("SharedLinkForm.segment", f"POST {SET}/sharing", "private_segment", value("segment"), WRITERS),
+    Field("NewSiteForm.account", "POST sites/new", "account", put_value("account"), says_no=False),
+    Field("AlertForm.channels", f"POST {S}/alerts/new/<slug:condition>", "channel", put_list("channels")),
+    Field("AlertForm.channels", f"POST {S}/alerts/<int:alert_id>", "channel", put_list("channels")),
+    Field("SubscriptionForm.sites", "POST digests", "site", put_list("sites"), ALL),
+    Field("SharedLinkForm.segment", f"POST {SET}/sharing", "segment", put_value("segment"), WRITERS),
+    Field("SharedLinkForm.segment", f"POST {SET}/sharing", "private_segment", put_value("segment"), WRITERS),
     *(
-        Field(f"FunnelForm.goal_{step}", call, "goal", value(f"goal_{step}"), WRITERS)
+        Field(f"FunnelForm.goal_{step}", call, "goal", put_value(f"goal_{step}"), WRITERS)
         for step in range(1, 9)
         for call in (f"POST {S}/funnels/new", f"POST {S}/funnels/<int:funnel_id>/edit")
     ),
-    Field("LinkForm.domain", NEW_LINK, "domain", value("domain")),
+    Field("LinkForm.domain", NEW_LINK, "domain", put_value("domain")),
     *(
         row
         for call in (NEW_LINK, OLD_LINK)
         for row in (
-            Field("LinkForm.group", call, "group", value("group"), WRITERS),
-            Field("LinkForm.conversions", call, "conversion", several("conversions")),
-            Field("LinkForm.scripts", call, "script", several("scripts")),
+            Field("LinkForm.group", call, "group", put_value("group"), WRITERS),
+            Field("LinkForm.conversions", call, "conversion", put_list("conversions")),
+            Field("LinkForm.scripts", call, "script", put_list("scripts")),
         )
     ),
     *(
-        Field(f"{TEAM}:parse_posted_grants", call, kind, granting(named))
+        Field(f"{TEAM}:parse_posted_grants", call, kind, put_grant(named))
         for call in ("POST account/team", MEMBER)
         for kind, named in (("site", "site"), ("group", "group"), ("link", "datapoint"))
     ),
-    Field("accounts/views/account.py account", "POST account/switch", "account", value("account"), ALL),
-    Field(f"{BELONGINGS} tag", "POST links/tags", "tag", value("tag")),
-    Field(f"{BELONGINGS} entry", "POST links/lists", "entry", value("entry")),
-    Field("links/web/guests.py remove", "POST links/guests", "member", alone("remove"), says_no=False),
-    Field("links/web/guests.py options", "POST links/guests", "member", alone("options"), says_no=False),
+    Field("accounts/views/account.py account", "POST account/switch", "account", put_value("account"), ALL),
+    Field(f"{BELONGINGS} tag", "POST links/tags", "tag", put_value("tag")),
+    Field(f"{BELONGINGS} entry", "POST links/lists", "entry", put_value("entry")),
+    Field("links/web/guests.py remove", "POST links/guests", "member", put_only_value("remove"), says_no=False),
+    Field("links/web/guests.py options", "POST links/guests", "member", put_only_value("options"), says_no=False),
     *(
-        Field("links/web/guests.py:apply_form", "POST links/guests", kind, cell(kind), says_no=False)
+        Field("links/web/guests.py:apply_form", "POST links/guests", kind, put_cell(kind), says_no=False)
         for kind in ("member", "group", "link")
     ),
-    Field(f"{LISTING} link", "POST links/bulk", "link", several("link"), WRITERS, says_no=False),
-    Field(f"{LISTING} group", "POST links/bulk", "group", value("group"), WRITERS, says_no=False),
-    Field(f"{LISTING} group", "GET links", "group", value("group"), WRITERS, says_no=False),
-    Field(f"{LISTING} group", "GET links/export.csv", "group", value("group"), WRITERS, says_no=False),
-    Field("links/web/editor.py group", "GET links/new", "group", value("group"), WRITERS, says_no=False),
+    Field(f"{LISTING} link", "POST links/bulk", "link", put_list("link"), WRITERS, says_no=False),
+    Field(f"{LISTING} group", "POST links/bulk", "group", put_value("group"), WRITERS, says_no=False),
+    Field(f"{LISTING} group", "GET links", "group", put_value("group"), WRITERS, says_no=False),
+    Field(f"{LISTING} group", "GET links/export.csv", "group", put_value("group"), WRITERS, says_no=False),
+    Field("links/web/editor.py group", "GET links/new", "group", put_value("group"), WRITERS, says_no=False),
     Field(
         "reports/dashboard/goals/segment_pages.py next",
         f"POST {S}/segments",
@@ -126,24 +126,24 @@ FIELDS: list[Field] = [
         lambda data, number: {"site_id": number, "date": "today"},
         ALL,
     ),
-    Field("reports/dashboard/views/portfolio.py only", "GET sites/all", "site", value("only"), ALL),
-    Field("reports/dashboard/views/portfolio.py only", "GET sites/all/explain", "site", value("only"), ALL),
-    Field("reports/dashboard/views/portfolio.py only", "GET sites/all/graph.svg", "site", value("only"), ALL),
+    Field("reports/dashboard/views/portfolio.py only", "GET sites/all", "site", put_value("only"), ALL),
+    Field("reports/dashboard/views/portfolio.py only", "GET sites/all/explain", "site", put_value("only"), ALL),
+    Field("reports/dashboard/views/portfolio.py only", "GET sites/all/graph.svg", "site", put_value("only"), ALL),
     Field(
         "reports/dashboard/views/portfolio.py only",
         "GET sites/all/panel/<slug:name>/<slug:tab>",
         "site",
-        value("only"),
+        put_value("only"),
         ALL,
     ),
-    Field("reports/dashboard/state.py:parse_view_options reach", f"GET {S}/splits", "goal", value("reach"), ALL),
+    Field("reports/dashboard/state.py:parse_view_options reach", f"GET {S}/splits", "goal", put_value("reach"), ALL),
     *(
-        Field("reports/dashboard/state.py:parse_view_options outcome", f"GET {address}", "goal", outcome(word), ALL)
+        Field("reports/dashboard/state.py:parse_view_options outcome", f"GET {address}", "goal", put_outcome(word), ALL)
         for address in (f"{S}/heatmaps", f"{S}/heatmaps/page")
         for word in ("reached", "missed")
     ),
 ]
-# What every sheet's address may name; `test_sheets.py` sends them to all addresses that read the state of a sheet
+# What every sheet's address may name; `test_forms.py` sends them to all addresses that read the state of a sheet
 SHEETS = {"reports/dashboard/state.py segment", "reports/dashboard/state.py:read_state"}
 # Names of options of a sheet that name goals: they are read by `state.option(…)`, of a fixed tuple of names
 OPTIONS = {
@@ -170,7 +170,7 @@ KEYED = {
 DESCRIBED = {"accounts/api/views.py:patch", "accounts/api/views.py:post", "sites/api.py:patch", "sites/api.py:post"}
 # What looks like an id and names no row of a tenant, or is only compared with what the caller may see anyway
 NO_IDS: dict[str, str] = {
-    "sites/views/settings.py domain": "typed in to confirm that the site is to be deleted",
+    "sites/views/site_settings.py domain": "typed in to confirm that the site is to be deleted",
     "tracking/endpoints/clickport_fields.py event_id": "the sender's own, by which a repeated event is known",
     "tracking/endpoints/clickport_fields.py meta_keys": "names of properties",
     "tracking/endpoints/clickport_fields.py page_visit_id": "of a view in the visitor's own visit",
@@ -181,10 +181,10 @@ NO_IDS: dict[str, str] = {
     "reports/clicky/stats_request.py segments": "types of the Stats API",
     "reports/widget.py domain": "the host of the page the widget stands in",
     "reports/dashboard/views/preferences.py site": "a place in the reader's own list of sites, 0 to 9",
-    "links/web/listing.py tag": "a tag's name, looked for among the links one sees",
-    "links/web/listing.py:filter_links": "filters over the links one sees; its names are found one by one",
-    "links/web/listing.py:listing": "the filters, to show them again",
-    "links/web/listing.py:bulk": "handed on to `change_link`, whose names are found one by one",
+    "links/web/link_list.py tag": "a tag's name, looked for among the links one sees",
+    "links/web/link_list.py:filter_links": "filters over the links one sees; its names are found one by one",
+    "links/web/link_list.py:show_links": "the filters, to show them again",
+    "links/web/link_list.py:change_links": "handed on to `change_link`, whose names are found one by one",
     "reports/dashboard/views/heatmaps.py:heatmap_settings": "into a form",
     "reports/sharing/views.py:framed_overview": "handed on to `find_site`, which needs the site's own key",
     "links/web/forms.py expiration_clicks": "a number of clicks",

@@ -1,4 +1,4 @@
-"""What makes each address write: a body of the caller's own things that is accepted, by method and address."""
+"""For each address that writes: a valid body about the caller's own objects, by method and address."""
 
 from __future__ import annotations
 
@@ -12,35 +12,37 @@ from tests.permissions.tenants import Things
 Body = Callable[[Things], dict[str, Any]]
 
 
-def fixed(**values: Any) -> Body:
+def build_body(**values: Any) -> Body:
     return lambda things: values
 
 
-def link(things: Things) -> dict[str, Any]:
-    """The form of a link in one of the caller's groups."""
+def build_link_body(things: Things) -> dict[str, Any]:
+    """Return the form of a link in one of the caller's groups."""
     fields = dict.fromkeys(("kind", "status", "mode", "referrer_clean"), "0")
     named = {"group": things["group"], "domain": things["domain"], "conversions": [things["conversion"]]}
     return {**fields, **named, "url": "https://a.example/", "redirect_type": "301", "scripts": [things["script"]]}
 
 
-MONITOR = fixed(url="https://a.example/", name="m", method="GET", interval="60", timeout="10", expected_status="200")
-GOAL = fixed(name="new", kind="page", pattern="/new", pattern_kind="exact", active="on")
-CHANNEL = fixed(kind="email", name="new", target="new@example.org")
-NOTHING = fixed()
+MONITOR = build_body(
+    url="https://a.example/", name="m", method="GET", interval="60", timeout="10", expected_status="200"
+)
+GOAL = build_body(name="new", kind="page", pattern="/new", pattern_kind="exact", active="on")
+CHANNEL = build_body(kind="email", name="new", target="new@example.org")
+NOTHING = build_body()
 
 
-def alert(things: Things) -> dict[str, Any]:
+def build_alert_body(things: Things) -> dict[str, Any]:
     return {"name": "new", "throttle_minutes": "60", "channels": [things["channel"]]}
 
 
-def funnel(things: Things) -> dict[str, Any]:
+def build_funnel_body(things: Things) -> dict[str, Any]:
     return {"name": "new", "page_1": "/a", "goal_2": things["goal"]}
 
 
 BODIES: dict[str, Body] = {
-    "POST account": fixed(name="New", timezone="UTC"),
+    "POST account": build_body(name="New", timezone="UTC"),
     "POST account/key": NOTHING,
-    "POST account/brand": fixed(name="New"),
+    "POST account/brand": build_body(name="New"),
     "POST account/team": lambda t: {"email": "new@example.org", "role": "guest", f"grant-site-{t['site']}": "read"},
     "POST account/team/<int:member_id>": lambda t: {"role": "guest", f"grant-site-{t['site']}": "read"},
     "POST account/team/<int:member_id>/remove": NOTHING,
@@ -51,70 +53,70 @@ BODIES: dict[str, Body] = {
     "POST account/team/keys/<int:exposed_id>/replace": NOTHING,
     f"DELETE {V1}exposed-keys/<int:exposed_id>": NOTHING,
     "POST account/own-key": NOTHING,
-    "POST me": fixed(name="New"),
-    "POST me/password": fixed(current=PASSWORD, password="another long enough word"),
+    "POST me": build_body(name="New"),
+    "POST me/password": build_body(current=PASSWORD, password="another long enough word"),
     "POST sites/new": lambda t: {"account": t["account"], "domain": "new.example", "timezone": "UTC"},
-    f"POST {SET}/api-keys": fixed(name="new", can_read="on"),
+    f"POST {SET}/api-keys": build_body(name="new", can_read="on"),
     f"POST {SET}/api-keys/rotate": NOTHING,
     f"POST {SET}/api-keys/<int:key_id>/revoke": NOTHING,
-    f"POST {SET}/team": fixed(email="new@example.org", right="write"),
+    f"POST {SET}/team": build_body(email="new@example.org", right="write"),
     f"POST {SET}/team/<int:member_id>/remove": NOTHING,
     f"POST {SET}/delete": lambda t: {"domain": t.site.domain},
     f"POST {SET}/general": lambda t: {"domain": t.site.domain, "timezone": "Asia/Tokyo"},
-    f"POST {SET}/privacy": fixed(addresses="drop", cookies="on", retention_months="1"),
-    f"POST {SET}/exclusions": fixed(excluded_ips="0.0.0.0/0"),
-    f"POST {SET}/proxy": fixed(proxy_addresses="192.0.2.0/24"),
-    f"POST {SET}/heatmaps": fixed(share="50"),
+    f"POST {SET}/privacy": build_body(addresses="drop", cookies="on", retention_months="1"),
+    f"POST {SET}/exclusions": build_body(excluded_ips="0.0.0.0/0"),
+    f"POST {SET}/proxy": build_body(proxy_addresses="192.0.2.0/24"),
+    f"POST {SET}/heatmaps": build_body(share="50"),
     f"POST {SET}/sharing": lambda t: {"name": "new", "segment": t["segment"]},
     f"POST {SET}/sharing/<int:share_id>/revoke": NOTHING,
     f"POST {S}/uptime/new": MONITOR,
     f"POST {S}/uptime/<int:monitor_id>/edit": MONITOR,
     f"POST {S}/uptime/<int:monitor_id>/delete": NOTHING,
-    f"POST {S}/alerts/new/<slug:condition>": alert,
-    f"POST {S}/alerts/<int:alert_id>": alert,
+    f"POST {S}/alerts/new/<slug:condition>": build_alert_body,
+    f"POST {S}/alerts/<int:alert_id>": build_alert_body,
     f"POST {S}/alerts/<int:alert_id>/delete": NOTHING,
     f"POST {S}/alerts/channels/new": CHANNEL,
     f"POST {S}/alerts/channels/<int:channel_id>": CHANNEL,
     f"POST {S}/alerts/channels/<int:channel_id>/test": NOTHING,
     f"POST {S}/alerts/channels/<int:channel_id>/delete": NOTHING,
     f"POST {S}/alerts/channels/<int:channel_id>/secret": NOTHING,
-    f"POST {S}/bots/people": fixed(reason="form", user_agent="x"),
+    f"POST {S}/bots/people": build_body(reason="form", user_agent="x"),
     f"POST {S}/visitors/<int:device>/bot": NOTHING,
     f"POST {S}/visits/<int:visit>/bot": NOTHING,
     f"POST {S}/goals/new": GOAL,
     f"POST {S}/goals/<int:goal_id>": GOAL,
     f"POST {S}/goals/<int:goal_id>/remove": NOTHING,
-    f"POST {S}/funnels/new": funnel,
-    f"POST {S}/funnels/<int:funnel_id>/edit": funnel,
+    f"POST {S}/funnels/new": build_funnel_body,
+    f"POST {S}/funnels/<int:funnel_id>/edit": build_funnel_body,
     f"POST {S}/funnels/<int:funnel_id>/remove": NOTHING,
     f"POST {S}/segments": lambda t: {"name": "new", "next": f"/sites/{t['site']}/?page=/a&goal={t['goal']}"},
     f"POST {S}/segments/<int:segment_id>/forget": NOTHING,
-    f"POST {S}/notes": fixed(day="2026-03-02", text="new"),
+    f"POST {S}/notes": build_body(day="2026-03-02", text="new"),
     f"POST {S}/notes/<int:note_id>/remove": NOTHING,
     "POST digests": lambda t: {"every": "week", "sites": [t["site"]]},
     "POST digests/<int:subscription_id>/delete": NOTHING,
     "POST links/bulk": lambda t: {"link": [t["link"]], "action": "group", "group": t["group"]},
     "POST links/import": lambda t: {"text": f"url,group\nhttps://a.example/,{t.word} group"},
-    "POST links/new": link,
-    "POST links/groups": fixed(name="new"),
-    "POST links/groups/<int:group_id>": fixed(name="new"),
+    "POST links/new": build_link_body,
+    "POST links/groups": build_body(name="new"),
+    "POST links/groups/<int:group_id>": build_body(name="new"),
     "POST links/groups/<int:group_id>/delete": NOTHING,
     "POST links/tags": lambda t: {"tag": t["tag"], "name": "new"},
-    "POST links/conversions": fixed(name="new", window_days="30"),
-    "POST links/conversions/<int:conversion_id>": fixed(name="new", window_days="30"),
+    "POST links/conversions": build_body(name="new", window_days="30"),
+    "POST links/conversions/<int:conversion_id>": build_body(name="new", window_days="30"),
     "POST links/conversions/<int:conversion_id>/delete": NOTHING,
-    "POST links/domains": fixed(name="go.new.example"),
-    "POST links/domains/<int:domain_id>": fixed(custom_404="https://a.example/"),
+    "POST links/domains": build_body(name="go.new.example"),
+    "POST links/domains/<int:domain_id>": build_body(custom_404="https://a.example/"),
     "POST links/domains/<int:domain_id>/delete": NOTHING,
-    "POST links/scripts": fixed(name="new", text="var a=1"),
-    "POST links/scripts/<int:script_id>": fixed(name="new", text="var a=1"),
+    "POST links/scripts": build_body(name="new", text="var a=1"),
+    "POST links/scripts/<int:script_id>": build_body(name="new", text="var a=1"),
     "POST links/scripts/<int:script_id>/delete": NOTHING,
     "POST links/lists": lambda t: {"entry": t["entry"]},
     "POST links/guests": lambda t: {f"{t['member']}-group-{t['group']}": "read"},
-    "POST links/<int:datapoint_id>/edit": link,
+    "POST links/<int:datapoint_id>/edit": build_link_body,
     "POST links/<int:datapoint_id>/watch": NOTHING,
     "POST links/<int:datapoint_id>/delete": NOTHING,
-    f"PATCH {V1}account": fixed(name="New"),
+    f"PATCH {V1}account": build_body(name="New"),
     f"POST {V1}members": lambda t: {
         "email": "new@example.org", "role": "guest", "grants": [{"kind": "site", "id": t["site"], "right": "read"}]
     },
@@ -122,10 +124,10 @@ BODIES: dict[str, Body] = {
         "role": "guest", "grants": [{"kind": "site", "id": t["site"], "right": "read"}]
     },
     f"DELETE {V1}members/<int:member_id>": NOTHING,
-    f"POST {V1}sites": fixed(domain="new.example"),
-    f"PATCH {V1}{S}": fixed(nickname="new"),
+    f"POST {V1}sites": build_body(domain="new.example"),
+    f"PATCH {V1}{S}": build_body(nickname="new"),
     f"DELETE {V1}{S}": NOTHING,
-    f"POST {V1}{S}/keys": fixed(name="new"),
+    f"POST {V1}{S}/keys": build_body(name="new"),
     f"POST {V1}{S}/keys/rotate": NOTHING,
     f"DELETE {V1}{S}/keys/<int:key_id>": NOTHING,
 }  # fmt: skip
@@ -136,7 +138,7 @@ READS: dict[str, Body] = {
     "POST account/brand/check": NOTHING,
     f"POST {SET}/domain-check": NOTHING,
     f"POST {S}/alerts/channels/<int:channel_id>/ask": NOTHING,
-    f"POST {SET}/tracking-code": fixed(url="http://127.0.0.1/"),
-    f"POST {SET}/personal-data": fixed(by="ip", value="203.0.113.250", action="export"),
+    f"POST {SET}/tracking-code": build_body(url="http://127.0.0.1/"),
+    f"POST {SET}/personal-data": build_body(by="ip", value="203.0.113.250", action="export"),
     f"DELETE {V1}{S}/personal-data": NOTHING,
 }

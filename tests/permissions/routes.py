@@ -1,6 +1,6 @@
-"""Every address of the product: who may open it, and of what kind each of its parameters is.
+"""Every URL of the product: who may open it, and what each of its parameters is.
 
-What may be needed: "open" nothing; "secret" the word in the address; "self" a log-in; "hers" to be its owner;
+What may be needed: "open" nothing; "secret" the token in the URL; "self" a log-in; "hers" to be its owner;
 "view", "edit", "manage" that right on the site; "team" to be of the site's account and no guest; "account" to manage
 the account one works in, "account-view" to see all of it; "links" to see links there, "links+" to change some, "links!"
 to be of its team; "operator"; "key" a key of the dialect.
@@ -39,7 +39,7 @@ WORDS: dict[str, tuple[Any, str]] = {
     "operation": ("sites", "of the white-label API"),
     "rest": ("nowhere", "an address that is none"),
 }
-# A site's number stands in them, and they say the same of every number: where to look, for those who may
+# They contain a site's id and answer alike for every id: where to look, for those who may
 FOR_EVERY_NUMBER = {r"^(?P<site_id>[1-9]\d{4,17})$"}
 S, V1 = "sites/<int:site_id>", "api/v1/"
 SET = f"{S}/settings"
@@ -159,37 +159,37 @@ MAY = {
 PARAMETER = re.compile(r"<(?:(?P<converter>\w+):)?(?P<name>\w+)>|\(\?P<(?P<group>\w+)>[^)]*\)")
 
 
-def patterns(listed: list[Any] | None = None, before: str = "") -> Iterator[tuple[str, URLPattern]]:
-    """Every address of the URL configuration, with its pattern."""
+def list_patterns(listed: list[Any] | None = None, before: str = "") -> Iterator[tuple[str, URLPattern]]:
+    """Yield every address of the URL configuration with its pattern."""
     for pattern in get_resolver().url_patterns if listed is None else listed:
         route = before + str(pattern.pattern)
         if isinstance(pattern, URLResolver):
-            yield from patterns(pattern.url_patterns, route)
+            yield from list_patterns(pattern.url_patterns, route)
         else:
             yield route, pattern
 
 
 OPERATIONS = "clickmeter/^"  # those of the ClickMeter API, which has a matrix of its own
-ROUTES = sorted({route for route, _ in patterns() if not route.startswith(OPERATIONS) or route in NEEDS})
+ROUTES = sorted({route for route, _ in list_patterns() if not route.startswith(OPERATIONS) or route in NEEDS})
 
 
-def parameters(route: str) -> list[str]:
-    """The names in an address."""
+def list_parameters(route: str) -> list[str]:
+    """Return the names of the parameters of an address."""
     return [found["name"] or found["group"] for found in PARAMETER.finditer(route)]
 
 
-def ids_in(route: str) -> list[str]:
-    """Those of them that name a row of a tenant."""
-    return [name for name in parameters(route) if name in IDS]
+def list_ids(route: str) -> list[str]:
+    """Return those parameters that are ids of a tenant's rows."""
+    return [name for name in list_parameters(route) if name in IDS]
 
 
-def path_of(route: str, values: dict[str, Any]) -> str:
-    """The address with values in place of its parameters."""
+def build_path(route: str, values: dict[str, Any]) -> str:
+    """Return the address with values in place of its parameters."""
     filled = PARAMETER.sub(lambda found: str(values[found["name"] or found["group"]]), route)
     return "/" + re.sub(r"[\^$]|/\?|\\(?=\.)", "", filled).replace(".*", "nowhere")
 
 
-def words(route: str) -> dict[str, Any]:
-    """A value of every parameter that is no id."""
+def build_values(route: str) -> dict[str, Any]:
+    """Return a value for every parameter that is not an id."""
     panels = {"name": "pages"} if "/panel/" in route else {}
     return {name: value for name, (value, _) in WORDS.items()} | panels

@@ -1,4 +1,4 @@
-"""Where a request's fields are read, found in the source: forms, single names, and functions that get all of them."""
+"""Finds in the source where fields of requests are read: forms, single names, functions given a whole request."""
 
 from __future__ import annotations
 
@@ -27,27 +27,27 @@ FUNCTIONS = {
 }  # get_text(bag, "name")  # fmt: skip
 
 
-def models_of(part: str) -> list[type]:
-    """The models of one of the product's folders."""
+def list_models(part: str) -> list[type]:
+    """Return the models of one of the product's folders."""
     return [model for model in apps.get_models() if model.__module__.split(".")[0] == part]
 
 
 @cache
-def id_names() -> re.Pattern[str]:
-    """Names that stand for a thing: those of models, `…_id`, `…Id`, and words for things that are no models."""
-    models = [model.__name__.lower() for part in PARTS for model in models_of(part)]
+def build_id_pattern() -> re.Pattern[str]:
+    """Return a pattern of names of ids: names of models, `…_id`, `…Id`, and other words for objects."""
+    models = [model.__name__.lower() for part in PARTS for model in list_models(part)]
     also = ["link", "guest", "visitor", "visit", "session", "uid", "device", "click", "member", "owner", "key"]
     names = "|".join(sorted({*models, *also}))
     return re.compile(rf"(?:.+[_-])?(?:ids?|uids?|guids?|pk|(?:{names})s?)|.+Ids?|(?:{names})\w*id", re.I)
 
 
 def looks_like_an_id(name: str) -> bool:
-    return id_names().fullmatch(name) is not None
+    return build_id_pattern().fullmatch(name) is not None
 
 
 @cache
-def files() -> list[tuple[str, list[ast.AST]]]:
-    """Every file of the product that may read a request (services do not), with the nodes of its syntax tree."""
+def list_files() -> list[tuple[str, list[ast.AST]]]:
+    """Return every file of the product that may read a request (services do not), with its syntax nodes."""
     found = []
     for path in sorted(path for part in PARTS for path in (ROOT / part).rglob("*.py")):
         name, text = path.relative_to(ROOT).as_posix(), path.read_text()
@@ -56,69 +56,69 @@ def files() -> list[tuple[str, list[ast.AST]]]:
     return found
 
 
-def is_bag(node: ast.expr) -> bool:
-    """Whether the expression is what a request was sent."""
+def is_request_data(node: ast.expr) -> bool:
+    """Whether the expression is the data of a request, such as `request.POST`."""
     if isinstance(node, ast.Attribute):
         return node.attr in REQUEST and "request" in (getattr(node.value, "id", ""), getattr(node.value, "attr", ""))
     return isinstance(node, ast.Name) and node.id in BAGS
 
 
-def text(node: ast.expr) -> str:
+def get_text(node: ast.expr) -> str:
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
 
 
-def name_read(node: ast.AST) -> str:
-    """The field's name if this node reads one field."""
-    if isinstance(node, ast.Subscript) and is_bag(node.value):
-        return text(node.slice)
-    if isinstance(node, ast.Compare) and len(node.comparators) == 1 and is_bag(node.comparators[0]):
-        return text(node.left)
+def find_field_name(node: ast.AST) -> str:
+    """Return the field's name if this node reads one field."""
+    if isinstance(node, ast.Subscript) and is_request_data(node.value):
+        return get_text(node.slice)
+    if isinstance(node, ast.Compare) and len(node.comparators) == 1 and is_request_data(node.comparators[0]):
+        return get_text(node.left)
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
-        return text(node.args[0]) if node.func.attr in READERS and is_bag(node.func.value) else ""
+        return get_text(node.args[0]) if node.func.attr in READERS and is_request_data(node.func.value) else ""
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-        if node.func.id in FUNCTIONS and len(node.args) > 1 and is_bag(node.args[0]):
-            return text(node.args[1])
-        return text(node.args[0]) if node.func.id == "get" and node.args else ""  # get = fields.get
+        if node.func.id in FUNCTIONS and len(node.args) > 1 and is_request_data(node.args[0]):
+            return get_text(node.args[1])
+        return get_text(node.args[0]) if node.func.id == "get" and node.args else ""  # get = fields.get
     return ""
 
 
 @cache
-def names_read() -> dict[str, set[str]]:
-    """file -> the names of fields that it reads one by one."""
+def list_field_names() -> dict[str, set[str]]:
+    """Return, by file, the names of the fields that it reads one by one."""
     found: dict[str, set[str]] = {}
-    for name, nodes in files():
-        names = {read for node in nodes if (read := name_read(node))}
+    for name, nodes in list_files():
+        names = {read for node in nodes if (read := find_field_name(node))}
         if names:
             found[name] = names
     return found
 
 
 @cache
-def whole_reads() -> set[str]:
-    """`file:function` where all of a request's fields are taken at once, by no form (`request.POST or None`)."""
+def list_whole_reads() -> set[str]:
+    """Return `file:function` wherever all fields of a request are used at once, not by a form."""
     found = set()
-    for name, nodes in files():
+    for name, nodes in list_files():
         functions = [node for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
-        for leaving in filter(leaves, nodes):
+        for leaving in filter(passes_whole_data, nodes):
             inside = [one for one in functions if one.lineno <= leaving.lineno <= (one.end_lineno or 0)]
             found.add(f"{name}:{inside[-1].name if inside else ''}")
     return found
 
 
-def leaves(node: ast.AST) -> bool:
-    """Whether a child of this node is everything a request was sent, used as a whole."""
-    if name_read(node) or isinstance(node, ast.BoolOp):
+def passes_whole_data(node: ast.AST) -> bool:
+    """Whether a child of this node uses the data of a request as a whole."""
+    if find_field_name(node) or isinstance(node, ast.BoolOp):
         return False
     if isinstance(node, ast.Attribute):
-        return node.attr in WHOLE and isinstance(node.value, ast.Attribute) and is_bag(node.value)
+        return node.attr in WHOLE and isinstance(node.value, ast.Attribute) and is_request_data(node.value)
     if isinstance(node, ast.Subscript | ast.Compare):
         return False
-    return any(isinstance(child, ast.Attribute) and is_bag(child) for child in ast.iter_child_nodes(node))
+    return any(isinstance(child, ast.Attribute) and is_request_data(child) for child in ast.iter_child_nodes(node))
 
 
 @cache
-def form_classes() -> list[type[forms.BaseForm]]:
-    """Every form of the product."""
+def list_form_classes() -> list[type[forms.BaseForm]]:
+    """Return every form class of the product."""
     for part in PARTS:
         package = importlib.import_module(part)
         for found in pkgutil.walk_packages(package.__path__, f"{part}."):
@@ -134,7 +134,7 @@ def form_classes() -> list[type[forms.BaseForm]]:
 
 
 def carries_ids(name: str, field: forms.Field) -> bool:
-    """Whether a form's field takes rows, numbers out of a list, or has a name like a thing's."""
+    """Whether a form's field takes rows, ids from a list, or has a name like an id's."""
     if isinstance(field, forms.ModelChoiceField) or looks_like_an_id(name):
         return True
     if not isinstance(field, forms.ChoiceField):

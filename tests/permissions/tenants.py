@@ -1,8 +1,8 @@
-"""Three sets of things that know nothing of each other, and the people who may fetch one set each.
+"""Three sets of objects that are separate from each other, and the people who may fetch one set each.
 
 Alice's account has two sites. Bob (read) and dave (write) are guests of the site `open` and of nothing else; what
 belongs to her other site, and to the account itself, is the set `hidden`. Charlie owns another account, the set
-`other`. Everything of a set is named with the set's word, so that a leak shows in any answer.
+`other`. Everything in a set has the set's word in its name, so that a leak is visible in any response.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from accounts.models import Account, ExposedKey, Membership, Right, Role, User
 from accounts.services import account_create, user_create
 from accounts.services.invitations import invitation_accept, invitation_create
 from goals.services import funnel_save, goal_create, segment_create
-from links.models import Listing, Status
-from links.services.account_settings import entry_create, script_write
+from links.models import ListKind, Status
 from links.services.conversions import conversion_create
 from links.services.domains import domain_create
 from links.services.groups import group_create
 from links.services.guests import guest_create
 from links.services.links import datapoint_create
+from links.services.scripts_and_lists import entry_create, script_write
 from reports.annotations.services import note_add
 from reports.digests.services import subscription_save
 from reports.sharing.services import share_create
-from sites.alerts.conditions import AlertNotification
+from sites.alerts.condition_registry import AlertNotification
 from sites.alerts.models import Alert, Channel
 from sites.alerts.services import alert_save, delivery_queue
 from sites.models import Site
 from sites.services import api_key_create, site_create
 from sites.uptime.services import monitor_create
 from tests.conftest import PASSWORD
-from tests.support import browse, number
+from tests.support import browse, derive_number
 
 OPEN, HIDDEN, OTHER = "quokka", "narwhal", "axolotl"
 NOBODYS = 987_654_321  # no row of any table has this number
@@ -43,7 +43,7 @@ NOBODYS_GUID = "6f1c1c3e-0000-4000-8000-00000000dead"
 
 @dataclass
 class Things:
-    """One of every kind, by the kind's name: numbers, words and keys as a request sends them."""
+    """One object of every kind, by the kind's name: ids, tokens and keys as a request sends them."""
 
     word: str
     site: Site
@@ -55,7 +55,7 @@ class Things:
 
 @dataclass
 class World:
-    """The three sets and everybody who asks."""
+    """The three sets and the people who send requests."""
 
     open: Things
     hidden: Things
@@ -63,37 +63,37 @@ class World:
     people: dict[str, User]
 
     def own(self, name: str) -> Things:
-        """What the person called `name` may fetch."""
+        """Return the set that the person `name` may fetch."""
         return self.other if name == "charlie" else self.open
 
     def foreign_words(self, name: str) -> tuple[str, ...]:
-        """Words that no answer to that person may contain."""
+        """Return the words that no response to that person may contain."""
         told = {"charlie": {OTHER}, "nobody": set[str](), "bob": {OPEN}, "dave": {OPEN}}.get(name, {OPEN, HIDDEN})
         return tuple(sorted({OPEN, HIDDEN, OTHER} - told))
 
 
-def build() -> World:
-    """The world, made through the services that pages and APIs use, with traffic on every site."""
+def build_world() -> World:
+    """Create all data through the services that pages and APIs use, with traffic on every site."""
     alice = user_create(email="alice@example.com", password=PASSWORD, name="Alice")
     charlie = user_create(email="charlie@example.com", password=PASSWORD, name="Charlie")
     hers = account_create(name="Marsupials", owner=alice)
     his = account_create(name=f"{OTHER} account", owner=charlie)
-    open_things = site_things(hers, alice, OPEN)
-    hidden = site_things(hers, alice, HIDDEN)
-    other = site_things(his, charlie, OTHER)
+    open_things = create_site_objects(hers, alice, OPEN)
+    hidden = create_site_objects(hers, alice, HIDDEN)
+    other = create_site_objects(his, charlie, OTHER)
     people = {"alice": alice, "charlie": charlie}
     for name, right in (("bob", Right.READ), ("dave", Right.WRITE)):
         grants = [("site", open_things.site.pk, right), ("group", open_things["group"], right)]
-        people[name] = joined(hers, alice, name, Role.GUEST, grants)
-    people["victor"] = joined(hers, alice, "victor", Role.VIEWER)
-    open_things.ids |= account_things(hers, alice, OPEN, people["dave"])
-    hidden.ids |= account_things(hers, alice, HIDDEN)
-    other.ids |= account_things(his, charlie, OTHER)
+        people[name] = add_member(hers, alice, name, Role.GUEST, grants)
+    people["victor"] = add_member(hers, alice, "victor", Role.VIEWER)
+    open_things.ids |= create_account_objects(hers, alice, OPEN, people["dave"])
+    hidden.ids |= create_account_objects(hers, alice, HIDDEN)
+    other.ids |= create_account_objects(his, charlie, OTHER)
     return World(open_things, hidden, other, people)
 
 
-def joined(account: Account, owner: User, name: str, role: str, grants: Any = ()) -> User:
-    """A person who was invited into the account, and accepted."""
+def add_member(account: Account, owner: User, name: str, role: str, grants: Any = ()) -> User:
+    """Create a person who was invited into the account and accepted."""
     address = f"{name}@example.com"
     by = Membership.objects.get(account=account, user=owner)
     invitation = invitation_create(account=account, email=address, role=role, by=by, grants=grants)
@@ -102,8 +102,8 @@ def joined(account: Account, owner: User, name: str, role: str, grants: Any = ()
     return user
 
 
-def site_things(account: Account, owner: User, word: str) -> Things:
-    """A site with one of everything that belongs to a site or to its links, visited a minute ago."""
+def create_site_objects(account: Account, owner: User, word: str) -> Things:
+    """Create a site with one of everything that belongs to a site or its links, visited a minute ago."""
     site = site_create(account=account, domain=f"{word}.example", nickname=f"{word} site")
     goal = goal_create(site=site, name=f"{word} goal", kind="page", pattern="/")
     where = [{"dimension": "page", "operator": "is", "value": [f"/{word}"]}]
@@ -123,14 +123,14 @@ def site_things(account: Account, owner: User, word: str) -> Things:
         "site": site.pk, "goal": goal.pk, "segment": shared.pk, "private_segment": private.pk, "funnel": funnel.pk,
         "monitor": monitor.pk, "note": note_add(site=site, at=timezone.now(), text=f"{word} note").pk,
         "share": share.pk, "share_token": share.token, "key": key.pk, "api_key": plain, "account": account.pk,
-        "device": number("device", site.pk, word), "visit": visit[0]["visit"],
+        "device": derive_number("device", site.pk, word), "visit": visit[0]["visit"],
         "exposed_key": exposed.pk, "sitekey": site.sitekey, "sitekey_admin": site.sitekey_admin,
-    } | link_things(account, word)  # fmt: skip
+    } | create_link_objects(account, word)  # fmt: skip
     return found
 
 
-def link_things(account: Account, word: str) -> dict[str, Any]:
-    """A group, a link in it, and what links name."""
+def create_link_objects(account: Account, word: str) -> dict[str, Any]:
+    """Create a group, a link in it, and what links refer to."""
     group = group_create(account=account, name=f"{word} group", tags=[f"{word}-tag"])
     conversion = conversion_create(account=account, name=f"{word} conversion", value="5")
     script = script_write(account=account, name=f"{word} script", text=f"var {word}=1")
@@ -143,7 +143,7 @@ def link_things(account: Account, word: str) -> dict[str, Any]:
         account=account, alias=f"{word}-own", url=f"https://{word}.example/", group=group, domain=domain,
         scripts=[script], status=Status.PAUSED,
     )  # fmt: skip
-    entry = entry_create(account=account, listing=Listing.WHITELIST, value=f"{word}.test")
+    entry = entry_create(account=account, listing=ListKind.WHITELIST, value=f"{word}.test")
     return {
         "group": group.pk, "conversion": conversion.pk, "conversion_code": conversion.code, "script": script.pk,
         "link": link.pk, "link_alias": link.alias, "tag": group.tags.get().pk, "entry": entry.pk,
@@ -151,10 +151,10 @@ def link_things(account: Account, word: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def account_things(account: Account, owner: User, word: str, guest: User | None = None) -> dict[str, Any]:
-    """A guest, an invitation, a channel, an alert that tells it, and what was told."""
+def create_account_objects(account: Account, owner: User, word: str, guest: User | None = None) -> dict[str, Any]:
+    """Create a guest, an invitation, a channel, an alert that uses it, and a delivery."""
     site = Site.objects.get(account=account, domain=f"{word}.example")
-    guest = guest or joined(account, owner, f"{word}-guest", Role.GUEST)
+    guest = guest or add_member(account, owner, f"{word}-guest", Role.GUEST)
     by = Membership.objects.get(account=account, user=owner)
     invitation = invitation_create(account=account, email=f"{word}-invited@example.org", role=Role.VIEWER, by=by)
     channel = Channel.objects.create(

@@ -1,4 +1,4 @@
-"""A sheet's address names goals and segments; every address that reads a sheet's state refuses those of others."""
+"""URLs of reports refer to goals and segments; every page of a report rejects those of others."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reports.dashboard.state import VIEW_OPTIONS
 from reports.query.dimensions import DIMENSIONS
 from tests.permissions import callers, source_search
 from tests.permissions.id_fields import OPTIONS
-from tests.permissions.routes import IDS, NEEDS, ROUTES, path_of, words
+from tests.permissions.routes import IDS, NEEDS, ROUTES, build_path, build_values
 from tests.permissions.tenants import NOBODYS, Things, World
 from tests.permissions.test_id_fields import foreign
 
@@ -26,12 +26,12 @@ WORDS_ONLY = {
 }  # fmt: skip
 
 
-def test_every_dimension_whose_values_name_things_is_known() -> None:
+def test_every_dimension_whose_values_are_ids_is_declared() -> None:
     ids = {name for name in DIMENSIONS if source_search.looks_like_an_id(name)}
     assert ids == {"goal", *COMPARED, *WORDS_ONLY}
 
 
-def test_every_option_of_a_sheet_is_known() -> None:
+def test_every_option_of_a_report_is_declared() -> None:
     """Those that name goals are in FIELDS; the others say how a sheet is shown."""
     assert {*VIEW_OPTIONS} == {
         "metric", "second", "by", "q", "order", "from", "people", "of", "at", "width", "model", "chain",
@@ -40,8 +40,12 @@ def test_every_option_of_a_sheet_is_known() -> None:
 
 
 def address(route: str, things: Things) -> str:
-    values = {**words(route), **{name: things[kind] for name, kind in IDS.items()}, "token": things["share_token"]}
-    return path_of(route, values)
+    values = {
+        **build_values(route),
+        **{name: things[kind] for name, kind in IDS.items()},
+        "token": things["share_token"],
+    }
+    return build_path(route, values)
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +58,7 @@ def sheets(world: World, clients: Any) -> set[str]:
     return found
 
 
-def test_nearly_all_addresses_of_a_site_read_the_state_of_a_sheet(sheets: set[str]) -> None:
+def test_most_pages_of_a_site_read_the_state_of_a_report(sheets: set[str]) -> None:
     others = {"notes", "digest/<str:frequency>", "uptime", "uptime/<int:monitor_id>", "segments"}
     read = {route for route in OWN if route.startswith("sites/<int:site_id>/")}
     assert {f"sites/<int:site_id>/{path}" for path in others} == read - sheets
@@ -64,7 +68,7 @@ def test_nearly_all_addresses_of_a_site_read_the_state_of_a_sheet(sheets: set[st
 
 
 @pytest.mark.parametrize("route", OWN)
-def test_a_goal_or_segment_of_others_is_one_that_does_not_exist(
+def test_a_goal_or_segment_of_others_is_treated_as_missing(
     route: str, world: World, clients: Any, sheets: set[str]
 ) -> None:
     if route not in sheets:
@@ -77,14 +81,16 @@ def test_a_goal_or_segment_of_others_is_one_that_does_not_exist(
 
 
 @pytest.mark.parametrize("field", NAMED)
-def test_ones_own_is_there(field: str, world: World, clients: Any) -> None:
+def test_own_goals_and_segments_are_found(field: str, world: World, clients: Any) -> None:
     for name in ("charlie", "bob"):
         path = f"/sites/{world.own(name)['site']}/graph.svg"
         assert callers.send(clients[name], "GET", path, {field: world.own(name)[field]}).status_code == 200
 
 
 @pytest.mark.parametrize("route", SHARED)
-def test_nor_does_it_on_a_shared_link(route: str, world: World, sheets: set[str]) -> None:
+def test_a_goal_or_segment_of_others_is_missing_on_a_shared_link_too(
+    route: str, world: World, sheets: set[str]
+) -> None:
     if route not in sheets:
         return
     path = address(route, world.other)
@@ -96,24 +102,24 @@ def test_nor_does_it_on_a_shared_link(route: str, world: World, sheets: set[str]
 def assert_no_such_things(
     client: Client, path: str, field: str, numbers: list[Any], foreign_words: tuple[str, ...]
 ) -> None:
-    nothing = callers.text_of(callers.send(client, "GET", path, {field: NOBODYS}))
+    nothing = callers.read_text(callers.send(client, "GET", path, {field: NOBODYS}))
     for number in numbers:
         answer = callers.send(client, "GET", path, {field: number})
-        text = callers.text_of(answer)
+        text = callers.read_text(answer)
         assert answer.status_code == 400, (path, field, number)
         assert f"There is no {field} {number}" in text
-        assert callers.without_numbers(text) == callers.without_numbers(nothing)
-        assert callers.words_in(text, foreign_words) == []
+        assert callers.mask_numbers(text) == callers.mask_numbers(nothing)
+        assert callers.find_words(text, foreign_words) == []
 
 
 @pytest.mark.parametrize("name", COMPARED)
-def test_a_number_of_others_that_is_only_compared_finds_nothing(name: str, world: World, clients: Any) -> None:
+def test_an_id_of_others_that_is_only_compared_matches_nothing(name: str, world: World, clients: Any) -> None:
     kinds = {"visitor_id": "device", "link_group": "group", "click": "link", "link_conversion": "conversion"}
     number = world.hidden[kinds.get(name, name)]
     for who in ("charlie", "bob"):
         path = f"/sites/{world.own(who)['site']}/visitors"
         answers = [callers.send(clients[who], "GET", path, {name: one}) for one in (number, NOBODYS)]
-        texts = [callers.text_of(answer) for answer in answers]
+        texts = [callers.read_text(answer) for answer in answers]
         assert [answer.status_code for answer in answers] == [200, 200]
-        assert callers.without_numbers(texts[0]) == callers.without_numbers(texts[1])
-        assert callers.words_in(texts[0], world.foreign_words(who)) == []
+        assert callers.mask_numbers(texts[0]) == callers.mask_numbers(texts[1])
+        assert callers.find_words(texts[0], world.foreign_words(who)) == []

@@ -1,4 +1,4 @@
-"""Every id in a form, a body or the query of a page × everybody who may not fetch what it names."""
+"""Every id in a form, a body or the query of a page × every caller who may not fetch its object."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from links.web.forms import LinkForm
 from reports.dashboard.goals.forms import FunnelForm
 from reports.digests.views import SubscriptionForm
 from reports.sharing.forms import SharedLinkForm
-from sites.alerts.conditions import CONDITIONS
+from sites.alerts.condition_registry import CONDITIONS
 from sites.alerts.forms import AlertForm
 from sites.forms import NewSiteForm, ProxyForm
 from tests.permissions import callers, source_search
 from tests.permissions.id_fields import DESCRIBED, FIELDS, KEYED, NO_IDS, OPTIONS, SHEETS, Field
 from tests.permissions.request_bodies import BODIES, READS
-from tests.permissions.routes import IDS, path_of, words
+from tests.permissions.routes import IDS, build_path, build_values
 from tests.permissions.tenants import NOBODYS, Things, World
 from tests.support.database import rolled_back
 
@@ -37,9 +37,9 @@ MADE: dict[type[forms.BaseForm], Callable[[World], forms.BaseForm]] = {
 KNOWN = {field.source for field in FIELDS} | SHEETS | KEYED | DESCRIBED | {*NO_IDS}
 
 
-def test_every_field_of_a_form_that_carries_ids_is_known(world: World) -> None:
+def test_every_form_field_with_ids_is_declared(world: World) -> None:
     there: set[str] = set()
-    for made in source_search.form_classes():
+    for made in source_search.list_form_classes():
         fields = MADE.get(made, lambda world, form=made: form())(
             world
         ).fields  # a TypeError: say in MADE how it is made
@@ -49,25 +49,27 @@ def test_every_field_of_a_form_that_carries_ids_is_known(world: World) -> None:
     assert {one for one in KNOWN if ".py" not in one} <= there, "gone"
 
 
-def test_every_name_that_a_view_reads_and_that_looks_like_an_id_is_known() -> None:
-    read = {f"{file} {name}" for file, names in source_search.names_read().items() for name in names}
+def test_every_parameter_of_a_view_that_looks_like_an_id_is_declared() -> None:
+    read = {f"{file} {name}" for file, names in source_search.list_field_names().items() for name in names}
     ids = {one for one in read if source_search.looks_like_an_id(one.rpartition(" ")[2])}
     assert ids <= KNOWN, f"say in FIELDS what {sorted(ids - KNOWN)} name"
     assert {one for one in KNOWN - OPTIONS if ".py " in one} <= read, "gone"
 
 
-def test_every_place_where_a_request_leaves_a_view_as_a_whole_is_known() -> None:
+def test_every_function_that_is_given_a_whole_request_is_declared() -> None:
     known = {one for one in KNOWN if ".py:" in one and " " not in one}
-    assert source_search.whole_reads() == known
+    assert source_search.list_whole_reads() == known
 
 
 @pytest.mark.parametrize("field", FIELDS, ids=str)
-def test_an_id_of_others_in_a_field_is_an_id_of_nothing(field: Field, world: World, clients: Any, before: Any) -> None:
+def test_an_id_of_others_in_a_form_field_is_treated_as_missing(
+    field: Field, world: World, clients: Any, before: Any
+) -> None:
     for name in field.by:
         own = world.own(name)
         if field.kind != "private_segment":
             answer, text, changes = asked(clients, name, field, own, own[field.kind])
-            assert callers.allowed(answer) and not callers.refused(answer, text), (
+            assert callers.is_allowed(answer) and not callers.is_rejected(answer, text), (
                 name,
                 answer.status_code,
                 text[-3000:],
@@ -77,10 +79,10 @@ def test_an_id_of_others_in_a_field_is_an_id_of_nothing(field: Field, world: Wor
         for number in foreign(field.kind, name, world):
             answer, text, changes = asked(clients, name, field, own, number)
             assert answer.status_code == nothing.status_code, (name, number)
-            assert callers.without_numbers(text) == callers.without_numbers(text_of_nothing), (name, number)
-            callers.assert_tells_nothing(field.call.partition(" ")[2], text, world.foreign_words(name), (name, number))
+            assert callers.mask_numbers(text) == callers.mask_numbers(text_of_nothing), (name, number)
+            callers.assert_hidden(field.call.partition(" ")[2], text, world.foreign_words(name), (name, number))
             assert not changes.events and (not changes.tables or changes.after == before), (name, changes.tables)
-            assert not field.says_no or callers.refused(answer, text), (name, answer.status_code, text[-3000:])
+            assert not field.says_no or callers.is_rejected(answer, text), (name, answer.status_code, text[-3000:])
 
 
 def foreign(kind: str, name: str, world: World) -> list[Any]:
@@ -95,8 +97,8 @@ def asked(clients: Any, name: str, field: Field, own: Things, number: Any) -> An
     method, _, route = field.call.partition(" ")
     made = (BODIES | READS).get(field.call)
     data = field.put(made(own) if made else {}, number)
-    path = path_of(route, {**words(route), **{key: own[kind] for key, kind in IDS.items()}})
-    with rolled_back(), callers.watched() as changes:
-        answer = callers.send(callers.copy_of(clients[name]), method, path, data)
+    path = build_path(route, {**build_values(route), **{key: own[kind] for key, kind in IDS.items()}})
+    with rolled_back(), callers.watch_writes() as changes:
+        answer = callers.send(callers.copy_client(clients[name]), method, path, data)
         changes.look(answer)
-    return answer, callers.text_of(answer), changes
+    return answer, callers.read_text(answer), changes

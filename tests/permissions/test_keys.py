@@ -1,4 +1,4 @@
-"""Clicky's dialect, the widget, the hot endpoints: a key opens its own site, whatever else the request names."""
+"""Clicky's dialect, the widget, the hot endpoints: a key gives access to its own site, whatever a request names."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from sites import onsite_tokens, site_cache
 from sites.services import api_key_create
 from tests.conftest import PASSWORD
 from tests.permissions import callers, source_search
-from tests.permissions.routes import NEEDS, ROUTES, path_of, words
+from tests.permissions.routes import NEEDS, ROUTES, build_path, build_values
 from tests.permissions.tenants import NOBODYS, NOBODYS_GUID, World
-from tests.support.endpoints import post_event, send_request, stored
+from tests.support.endpoints import list_stored_rows, post_event, send_request
 from tests.support.links import Browser
 from tracking import collector
 
@@ -38,12 +38,12 @@ def known_keys(world: World) -> None:
 
 
 def stats(path: str = STATS[0], **given: Any) -> str:
-    return callers.text_of(
+    return callers.read_text(
         callers.send(Client(), "GET", path, {"type": "visitors-list,pages", "output": "json", **given})
     )
 
 
-def test_every_hot_endpoint_and_every_filter_that_names_things_is_known() -> None:
+def test_every_hot_endpoint_and_every_filter_with_ids_is_declared() -> None:
     assert {*collector.ENDPOINTS, *link_doors.ENDPOINTS} == {*HOT}
     assert len(collector.NUMBERED_ENDPOINTS) == 2, "a script and an image: public, they tell nothing of a site"
     ids = {name for name in (*FILTERS, "goal") if source_search.looks_like_an_id(name)}
@@ -51,16 +51,16 @@ def test_every_hot_endpoint_and_every_filter_that_names_things_is_known() -> Non
 
 
 @pytest.mark.parametrize("route", [route for route in ROUTES if NEEDS.get(route) == "key"])
-def test_a_session_is_no_key(route: str, world: World, clients: Any) -> None:
-    path, asked = path_of(route, words(route)), {"site_id": world.open["site"], "type": "pages"}
+def test_a_session_does_not_replace_a_key(route: str, world: World, clients: Any) -> None:
+    path, asked = build_path(route, build_values(route)), {"site_id": world.open["site"], "type": "pages"}
     for method in ("GET", "POST"):
-        answer = callers.send(callers.copy_of(clients["alice"]), method, path, asked)
-        assert answer.status_code == 405 or callers.refused(answer, callers.text_of(answer)), method
+        answer = callers.send(callers.copy_client(clients["alice"]), method, path, asked)
+        assert answer.status_code == 405 or callers.is_rejected(answer, callers.read_text(answer)), method
 
 
 @pytest.mark.parametrize("path", STATS)
 @pytest.mark.parametrize("name", ["sitekey", "sitekey_admin"])
-def test_the_key_of_a_site_opens_no_other(path: str, name: str, world: World) -> None:
+def test_the_key_of_a_site_gives_no_access_to_others(path: str, name: str, world: World) -> None:
     assert world.other.word in stats(path, site_id=world.other["site"], **{name: world.other[name]})
     for number in (world.hidden["site"], world.open["site"]):
         answer = stats(path, site_id=number, **{name: world.other[name]})
@@ -71,17 +71,17 @@ def test_the_key_of_a_site_opens_no_other(path: str, name: str, world: World) ->
 
 @pytest.mark.parametrize("name", NAMED)
 @pytest.mark.parametrize("type", ["visitors-list", "actions-list", "segmentation&segments=pages"])
-def test_a_filter_of_the_stats_api_finds_nothing_of_others(name: str, type: str, world: World) -> None:
+def test_filters_of_the_stats_api_match_nothing_of_others(name: str, type: str, world: World) -> None:
     kind, _, segments = type.partition("&segments=")
     opened = {"site_id": world.other["site"], "sitekey": world.other["sitekey"], "type": kind, "segments": segments}
     own = stats(**{**opened, name: world.other[NAMED[name]]})
     assert world.other.word in own or name == "goal"
     answer = stats(**{**opened, name: world.hidden[NAMED[name]]})
     assert answer == stats(**{**opened, name: NOBODYS})
-    assert callers.words_in(answer, world.foreign_words("charlie")) == []
+    assert callers.find_words(answer, world.foreign_words("charlie")) == []
 
 
-def test_an_alert_of_another_site_is_none(world: World) -> None:
+def test_an_alert_of_another_site_is_treated_as_missing(world: World) -> None:
     opened = {"site_id": world.other["site"], "sitekey": world.other["sitekey"]}
     assert "Invalid alert_id" not in stats(**opened, alert_id=world.other["delivery"])
     for number in (world.hidden["delivery"], NOBODYS_GUID):
@@ -89,25 +89,25 @@ def test_an_alert_of_another_site_is_none(world: World) -> None:
 
 
 def whitelabel(operation: str, **given: Any) -> str:
-    return callers.text_of(callers.send(Client(), "GET", f"/api/whitelabel/{operation}", given))
+    return callers.read_text(callers.send(Client(), "GET", f"/api/whitelabel/{operation}", given))
 
 
-def test_the_white_label_api_knows_only_sites_of_its_account(world: World) -> None:
+def test_the_white_label_api_returns_only_sites_of_its_account(world: World) -> None:
     key = world.other["authkey"]
     assert whitelabel("usage", auth=key, site_id=world.other["site"]).startswith("OK")
     answers = {whitelabel("usage", auth=key, site_id=one) for one in (world.hidden["site"], NOBODYS)}
     assert len(answers) == 1 and answers.pop().startswith("NOK\n3\n")
-    assert callers.words_in(whitelabel("sites", auth=key), world.foreign_words("charlie")) == []
+    assert callers.find_words(whitelabel("sites", auth=key), world.foreign_words("charlie")) == []
     member = Membership.objects.get(user=world.people["bob"]).authkey
     assert whitelabel("sites", auth=member).startswith("NOK\n1\n")
 
 
 @pytest.mark.parametrize("name", ["charlie", "bob", "dave"])
-def test_a_password_opens_the_sites_of_its_owner(name: str, world: World) -> None:
-    text = callers.text_of(
+def test_a_password_gives_access_to_its_users_sites_only(name: str, world: World) -> None:
+    text = callers.read_text(
         Client().post("/api/account/sites", {"username": f"{name}@example.com", "password": PASSWORD})
     )
-    assert world.own(name).word in text and callers.words_in(text, world.foreign_words(name)) == []
+    assert world.own(name).word in text and callers.find_words(text, world.foreign_words(name)) == []
     assert ("sitekey_admin" in text) is (name != "bob")
 
 
@@ -116,7 +116,7 @@ def widget(part: str, **given: Any) -> Any:
 
 
 @pytest.mark.parametrize("part", ["", "visitors", "heatmap"])
-def test_the_widget_shows_a_site_to_its_own_key_and_word_only(part: str, world: World) -> None:
+def test_the_widget_shows_a_site_only_with_its_key_or_token(part: str, world: World) -> None:
     bob = world.people["bob"].pk
     opened = [("other", world.other["sitekey"]), ("open", onsite_tokens.create_onsite_token(world.open["site"], bob))]
     for name, key in opened:
@@ -128,7 +128,7 @@ def test_the_widget_shows_a_site_to_its_own_key_and_word_only(part: str, world: 
 
 
 @pytest.mark.parametrize("part", ["", "visitors", "heatmap"])
-def test_the_widget_narrows_by_ones_own_goals_and_segments_only(part: str, world: World) -> None:
+def test_the_widget_filters_only_by_visible_goals_and_segments(part: str, world: World) -> None:
     bobs, hers = (
         onsite_tokens.create_onsite_token(world.open["site"], world.people[name].pk) for name in ("bob", "alice")
     )
@@ -137,12 +137,12 @@ def test_the_widget_narrows_by_ones_own_goals_and_segments_only(part: str, world
         of_others = [private] if things is world.open else [{"segment": things["private_segment"]}]
         of_others += [{"segment": world.hidden[kind]} for kind in ("segment", "private_segment")]
         for given in [*of_others, {"outcome": f"reached:{world.hidden['goal']}"}, {"segment": NOBODYS}]:
-            text = callers.text_of(widget(part, site_id=things["site"], sitekey=key, **given))
+            text = callers.read_text(widget(part, site_id=things["site"], sitekey=key, **given))
             assert '"failed":"There is no ' in text, given
-            assert callers.words_in(text, (world.hidden.word,)) == []
+            assert callers.find_words(text, (world.hidden.word,)) == []
         mine = {"segment": things["segment"], "outcome": f"reached:{things['goal']}"}
-        assert "failed" not in callers.text_of(widget(part, site_id=things["site"], sitekey=key, **mine))
-    assert "failed" not in callers.text_of(widget(part, site_id=world.open["site"], sitekey=hers, **private))
+        assert "failed" not in callers.read_text(widget(part, site_id=things["site"], sitekey=key, **mine))
+    assert "failed" not in callers.read_text(widget(part, site_id=world.open["site"], sitekey=hers, **private))
 
 
 def events_of(world: World) -> dict[str, int]:
@@ -150,12 +150,12 @@ def events_of(world: World) -> dict[str, int]:
     found = {}
     for name in ("open", "hidden", "other"):
         things = getattr(world, name)
-        found[name] = len(stored(things["site"]))
-        found[f"{name} links"] = len(stored(things["account"]))
+        found[name] = len(list_stored_rows(things["site"]))
+        found[f"{name} links"] = len(list_stored_rows(things["account"]))
     return found
 
 
-def test_the_admin_key_of_a_site_logs_for_no_other(world: World) -> None:
+def test_the_admin_key_of_a_site_cannot_log_for_others(world: World) -> None:
     before = events_of(world)
     sent = {"type": "click", "href": "/a", "ip_address": "203.0.113.9", "sitekey_admin": world.other["sitekey_admin"]}
     answer = send_request("/in.php", {**sent, "site_id": world.hidden["site"]})
@@ -165,10 +165,10 @@ def test_the_admin_key_of_a_site_logs_for_no_other(world: World) -> None:
     assert send_request("/in.php", visit).body.startswith(b"OK")
     after = events_of(world)
     assert after["other"] > before["other"] and {**after, "other": 0} == {**before, "other": 0}
-    assert world.hidden["visit"] not in {row["visit"] for row in stored(world.other["site"])}
+    assert world.hidden["visit"] not in {row["visit"] for row in list_stored_rows(world.other["site"])}
 
 
-def test_a_key_tracks_its_own_site_whichever_the_event_names(world: World) -> None:
+def test_an_api_key_records_for_its_own_site_whatever_the_event_says(world: World) -> None:
     before = events_of(world)
     _, key = api_key_create(site=world.other.site, name="server", trusted=True, user=world.people["charlie"])
     site_cache.refresh()
@@ -185,7 +185,7 @@ def test_a_key_tracks_its_own_site_whichever_the_event_names(world: World) -> No
 
 
 @pytest.mark.parametrize("path", ["/s2s", "/conversion.aspx"])
-def test_a_click_of_one_account_is_no_sale_of_another(path: str, world: World) -> None:
+def test_a_click_of_one_account_is_not_a_conversion_of_another(path: str, world: World) -> None:
     now = timezone.now()
     clicks = {}
     for name in ("hidden", "other"):

@@ -1,4 +1,4 @@
-"""Every address × everybody, and every id in an address × everybody who may not fetch it."""
+"""Every URL × every caller, and every id in a URL × every caller who may not fetch its object."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from tests.permissions.routes import (
     NEEDS,
     ROUTES,
     WORDS,
-    ids_in,
-    parameters,
-    path_of,
+    build_path,
+    list_ids,
+    list_parameters,
 )
 from tests.permissions.tenants import NOBODYS, Things, World
-from tests.support import browse, settle
+from tests.support import browse, insert_recorded
 from tests.support.database import rolled_back
 
 ASKED = [route for route in ROUTES if NEEDS.get(route) not in ("key", "secret", None)]
@@ -42,22 +42,22 @@ def body(method: str, route: str, things: Things) -> Any:
     return made(things) if made else {"by": "ip", "value": "203.0.113.250"} if "personal" in route else None
 
 
-def test_the_tables_know_every_address_and_no_other() -> None:
+def test_the_tables_list_exactly_the_existing_urls() -> None:
     assert [route for route in ROUTES if route not in NEEDS] == [], "say in NEEDS who may open these"
     assert [route for route in NEEDS if route not in ROUTES] == [], "these are no addresses any more"
     calls = [call.partition(" ")[2] for call in (*BODIES, *READS, *ALSO_NEEDS)]
     assert [route for route in calls if route not in ROUTES] == []
 
 
-def test_every_parameter_of_an_address_is_known_as_an_id_or_as_none() -> None:
-    there = {name for route in ROUTES for name in parameters(route)}
+def test_every_url_parameter_is_declared_as_an_id_or_not() -> None:
+    there = {name for route in ROUTES for name in list_parameters(route)}
     assert there == {*IDS, *WORDS}
     assert not {*IDS} & {*WORDS} and all(why for _, why in WORDS.values())
 
 
-def test_all_of_clickmeter_is_in_the_table_of_its_operations_which_has_a_matrix_of_its_own() -> None:
+def test_every_clickmeter_url_is_an_operation_and_tested_there() -> None:
     served: set[str] = set()
-    for route, pattern in routes.patterns():
+    for route, pattern in routes.list_patterns():
         if not route.startswith("clickmeter/"):
             continue
         view = getattr(pattern.callback, "view_class", getattr(pattern.callback, "cls", pattern.callback))
@@ -76,23 +76,23 @@ def operations_of(pattern: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("route", ASKED)
-def test_everybody_gets_what_is_theirs_and_nothing_else(route: str, world: World, clients: Any, before: Any) -> None:
+def test_every_caller_gets_exactly_the_pages_they_may_open(route: str, world: World, clients: Any, before: Any) -> None:
     for method in methods(route):
         need = ALSO_NEEDS.get(f"{method} {route}", NEEDS[route])
         for name, may in MAY.items():
             if name in ("victor", "dave") and need in MAY["bob"]:
                 continue  # bob may, who may the least
-            if name == "charlie" and need == "view" and ids_in(route) == ["site_id"]:
-                continue  # the same numbers as alice's; he reads sheets in test_sheets.py
+            if name == "charlie" and need == "view" and list_ids(route) == ["site_id"]:
+                continue  # the same numbers as alice's; he reads sheets in test_forms.py
             if route.endswith("/bot") and name in ("dave", "charlie") and method == "POST":
                 continue  # events are moved, which takes a second: once is enough
             things = world.other if name == "charlie" else world.open
             values = own_values(route, things, newcomer=method == "POST" and need in may)
             answer, text, changes = asked(clients, name, method, route, values, things)
             assert method != "GET" or not (changes.tables or changes.events), "nothing is changed by following a link"
-            callers.assert_tells_nothing(route, text, world.foreign_words(name), (name, method))
+            callers.assert_hidden(route, text, world.foreign_words(name), (name, method))
             if need == "open" or need in may:
-                assert callers.allowed(answer) or need == "open", (name, method, answer.status_code)
+                assert callers.is_allowed(answer) or need == "open", (name, method, answer.status_code)
                 wrote = changes.tables or f"{method} {route}" not in BODIES
                 owns = name in ("alice", "charlie")
                 assert wrote or not owns, f"{method} {route} was to write: {answer.status_code} {text[:3000]}"
@@ -100,50 +100,50 @@ def test_everybody_gets_what_is_theirs_and_nothing_else(route: str, world: World
                 assert_refused(answer, text, changes, before, (name, method))
 
 
-@pytest.mark.parametrize("route", [route for route in ASKED if ids_in(route)])
-def test_an_id_of_others_is_an_id_of_nothing(route: str, world: World, clients: Any, before: Any) -> None:
+@pytest.mark.parametrize("route", [route for route in ASKED if list_ids(route)])
+def test_an_id_of_others_in_a_url_is_treated_as_missing(route: str, world: World, clients: Any, before: Any) -> None:
     """Each id by turns is another's, while all others in the address and the body are the caller's own (with which
     everything works, says the test above). Dave may all that bob may, who asks for another site.
     """
     for method in methods(route):
         for name in ("charlie", "bob", "dave"):
             own = own_values(route, world.own(name))
-            for field in ids_in(route) if name != "bob" else ["site_id"] if "site_id" in ids_in(route) else []:
+            for field in list_ids(route) if name != "bob" else ["site_id"] if "site_id" in list_ids(route) else []:
                 foreign, nothing = {**own, field: world.hidden[IDS[field]]}, {**own, field: NOBODYS}
                 answer, text, changes = asked(clients, name, method, route, foreign, world.own(name))
                 if answer.status_code not in (404, 405):
                     as_nothing = asked(clients, name, method, route, nothing, world.own(name))[0]
                     assert answer.status_code == as_nothing.status_code, (name, method, field)
-                callers.assert_tells_nothing(route, text, world.foreign_words(name), (name, method, field))
+                callers.assert_hidden(route, text, world.foreign_words(name), (name, method, field))
                 if answer.status_code != 405 and route not in FOR_EVERY_NUMBER:
                     assert_refused(answer, text, changes, before, (name, method, field))
 
 
 @pytest.mark.parametrize("route", [route for route in ROUTES if NEEDS.get(route) == "secret"])
-def test_a_secret_that_nobody_has_opens_nothing(route: str, world: World, clients: Any) -> None:
+def test_an_unknown_secret_in_a_url_gives_no_access(route: str, world: World, clients: Any) -> None:
     for name in ("nobody", "charlie", "alice"):
         for method in ("GET", "POST"):
-            answer, _, changes = asked(clients, name, method, route, routes.words(route), world.other)
+            answer, _, changes = asked(clients, name, method, route, routes.build_values(route), world.other)
             assert answer.status_code in (404, 405) and not changes.tables, (name, method)
 
 
 @pytest.mark.parametrize("path", ["/sites", "/go", "/sites/all"])
-def test_lists_of_sites_name_those_one_may_see(path: str, world: World, clients: Any) -> None:
+def test_lists_of_sites_contain_only_visible_sites(path: str, world: World, clients: Any) -> None:
     for name in ("bob", "charlie"):
-        text = callers.text_of(callers.send(clients[name], "GET", path))
+        text = callers.read_text(callers.send(clients[name], "GET", path))
         assert f"/sites/{world.own(name)['site']}/" in text
 
 
 def assert_refused(answer: Any, text: str, changes: callers.Changes, before: Any, who: Any) -> None:
     """The answer says no, and nothing was changed."""
-    assert callers.refused(answer, text), (*who, answer.status_code, text[-3000:])
+    assert callers.is_rejected(answer, text), (*who, answer.status_code, text[-3000:])
     assert not changes.events, who
     assert not changes.tables or changes.after == before, (*who, changes.tables)
 
 
 def own_values(route: str, things: Things, newcomer: bool = False) -> dict[str, Any]:
     """What stands in an address that names only these things. `newcomer`: who is marked as a bot came just now."""
-    values = {**routes.words(route), **{name: things[kind] for name, kind in IDS.items()}}
+    values = {**routes.build_values(route), **{name: things[kind] for name, kind in IDS.items()}}
     if newcomer and route.endswith("/bot"):
         visit = browse(things.site, at=timezone.now(), visitor=next(NEWCOMERS))[0]
         values |= {"device": visit["device"], "visit": visit["visit"]}
@@ -152,9 +152,9 @@ def own_values(route: str, things: Things, newcomer: bool = False) -> dict[str, 
 
 def asked(clients: Any, name: str, method: str, route: str, values: dict[str, Any], things: Things) -> Any:
     """The answer, its text, and what it changed; the database is as it was afterwards."""
-    path, data = path_of(route, values), body(method, route, things)
-    settle()
-    with rolled_back(), callers.watched() as changes:
-        answer = callers.send(callers.copy_of(clients[name]), method, path, data)
+    path, data = build_path(route, values), body(method, route, things)
+    insert_recorded()
+    with rolled_back(), callers.watch_writes() as changes:
+        answer = callers.send(callers.copy_client(clients[name]), method, path, data)
         changes.look(answer)
-    return answer, callers.text_of(answer), changes
+    return answer, callers.read_text(answer), changes

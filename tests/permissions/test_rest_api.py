@@ -1,4 +1,4 @@
-"""The described APIs: every id in a parameter or a body × everybody who may not fetch it, by session and by key."""
+"""The documented APIs: every id in a parameter or body × every caller who may not fetch it, by session and key."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sites import site_cache
 from sites.services import api_key_create
 from tests.permissions import callers, source_search
 from tests.permissions.request_bodies import BODIES
-from tests.permissions.routes import IDS, ROUTES, V1, S, ids_in, path_of, words
+from tests.permissions.routes import IDS, ROUTES, V1, S, build_path, build_values, list_ids
 from tests.permissions.tenants import NOBODYS, Things, World
 from tests.permissions.test_id_fields import foreign
 from tests.permissions.test_paths import assert_refused, methods, own_values
@@ -71,7 +71,9 @@ def members(schema: Any, given: Any, above: str = "") -> Iterator[tuple[str, boo
 def described(schema: Any) -> Iterator[tuple[str, str, bool]]:
     """(`METHOD route`, name, read-only) of every parameter and member of a body."""
     written = {name: f"{{{name}}}" for name in IDS}
-    converted = {path_of(route, {**words(route), **written}): route for route in ROUTES if route.startswith("api/")}
+    converted = {
+        build_path(route, {**build_values(route), **written}): route for route in ROUTES if route.startswith("api/")
+    }
     for path, operations in schema["paths"].items():
         for method, operation in operations.items():
             call = f"{method.upper()} {converted[path]}"
@@ -81,7 +83,7 @@ def described(schema: Any) -> Iterator[tuple[str, str, bool]]:
                 yield from ((call, name, read_only) for name, read_only in members(schema, content["schema"]))
 
 
-def test_every_id_in_the_description_is_known(schema: Any) -> None:
+def test_every_id_in_the_openapi_description_is_declared(schema: Any) -> None:
     found = {(f"{call} {name}", read_only) for call, name, read_only in described(schema)}
     ids = {
         (name, read_only)
@@ -93,7 +95,7 @@ def test_every_id_in_the_description_is_known(schema: Any) -> None:
     assert {QUESTION, *PERSON} <= {name for name, _ in found}
 
 
-def test_a_filter_names_nothing_but_goals_and_segments() -> None:
+def test_a_filter_refers_only_to_goals_and_segments() -> None:
     kinds = {*IDS.values(), "goal", "segment", "account", "user", "tag"}
     assert {kind for kind in kinds if parses({kind: 1})} == {"goal", "segment"}
 
@@ -112,20 +114,20 @@ def key_of(world: World, name: str) -> str:
     return Membership.objects.get(user=world.people[name]).authkey
 
 
-@pytest.mark.parametrize("route", [route for route in ROUTES if route.startswith(V1) and ids_in(route)])
-def test_a_key_opens_no_more_than_a_session(route: str, world: World, before: Any) -> None:
+@pytest.mark.parametrize("route", [route for route in ROUTES if route.startswith(V1) and list_ids(route)])
+def test_a_key_gives_no_more_access_than_a_session(route: str, world: World, before: Any) -> None:
     for method in methods(route):
         for name in ("charlie", "bob", "dave"):
             own, key = own_values(route, world.own(name)), key_of(world, name)
             if name == "charlie":
-                assert callers.allowed(by_key(key, method, route, own, world.other)[0]), method
-            for field in ids_in(route):
+                assert callers.is_allowed(by_key(key, method, route, own, world.other)[0]), method
+            for field in list_ids(route):
                 foreign_id, nothing = {**own, field: world.hidden[IDS[field]]}, {**own, field: NOBODYS}
                 answer, text, changes = by_key(key, method, route, foreign_id, world.own(name))
                 as_nothing = by_key(key, method, route, nothing, world.own(name))[1]
-                assert callers.without_numbers(text) == callers.without_numbers(as_nothing)
+                assert callers.mask_numbers(text) == callers.mask_numbers(as_nothing)
                 assert answer.status_code in (404, 405)
-                assert callers.words_in(text, world.foreign_words(name)) == []
+                assert callers.find_words(text, world.foreign_words(name)) == []
                 assert answer.status_code == 405 or not assert_refused(answer, text, changes, before, (name, method))
 
 
@@ -134,16 +136,16 @@ def by_key(key: str, method: str, route: str, values: dict[str, Any], things: Th
     made = BODIES.get(f"{method} {route}")
     sent = data if data is not None else made(things) if made else {}
     query = "?by=ip&value=203.0.113.250" if "personal" in route else ""
-    with rolled_back(), callers.watched() as changes:
-        path = path_of(route, values) + query
+    with rolled_back(), callers.watch_writes() as changes:
+        path = build_path(route, values) + query
         answer = callers.send(Client(), method, path, sent, {"authorization": f"Bearer {key}"})
         changes.look(answer)
-    return answer, callers.text_of(answer), changes
+    return answer, callers.read_text(answer), changes
 
 
 @pytest.mark.parametrize("call", GRANTS.values())
 @pytest.mark.parametrize("kind", ["site", "group", "link"])
-def test_nothing_of_others_is_granted(call: str, kind: str, world: World, before: Any) -> None:
+def test_objects_of_others_cannot_be_granted(call: str, kind: str, world: World, before: Any) -> None:
     method, _, route = call.partition(" ")
     own, key = own_values(route, world.other), key_of(world, "charlie")
     word = {"link": "datapoint"}.get(kind, kind)
@@ -155,11 +157,11 @@ def test_nothing_of_others_is_granted(call: str, kind: str, world: World, before
     assert by_key(key, method, route, own, world.other, granting(world.other[kind]))[2].tables
     answer, text, changes = by_key(key, method, route, own, world.other, granting(world.hidden[kind]))
     nothing = by_key(key, method, route, own, world.other, granting(NOBODYS))[1]
-    assert answer.status_code == 400 and callers.without_numbers(text) == callers.without_numbers(nothing)
+    assert answer.status_code == 400 and callers.mask_numbers(text) == callers.mask_numbers(nothing)
     assert_refused(answer, text, changes, before, call)
 
 
-def test_grants_of_others_are_refused_whatever_the_role(world: World, before: Any) -> None:
+def test_grants_on_objects_of_others_are_rejected_whatever_the_role(world: World, before: Any) -> None:
     grants = [{"kind": "site", "id": world.hidden["site"], "right": "read"}]
     sent = {"email": "new@example.org", "role": "viewer", "grants": grants}
     answer, text, changes = by_key(key_of(world, "charlie"), "POST", f"{V1}members", {}, world.other, sent)
@@ -167,14 +169,14 @@ def test_grants_of_others_are_refused_whatever_the_role(world: World, before: An
 
 
 @pytest.mark.parametrize("call", sorted(READ_ONLY))
-def test_an_id_that_is_read_only_is_passed_over(call: str, world: World) -> None:
+def test_a_read_only_id_in_a_body_is_ignored(call: str, world: World) -> None:
     method, route, field = call.split(" ")
     kind = "account" if field == "account" or route.endswith("account") else "key" if "keys" in route else "site"
     number = world.hidden["member"] if "members" in route else world.hidden[kind]
     sent = {**BODIES[f"{method} {route}"](world.other), field: number}
     answer, text, _ = by_key(key_of(world, "charlie"), method, route, own_values(route, world.other), world.other, sent)
     assert answer.status_code in (200, 201) and answer.json()[field] != number
-    assert callers.words_in(text, world.foreign_words("charlie")) == []
+    assert callers.find_words(text, world.foreign_words("charlie")) == []
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
@@ -187,7 +189,7 @@ def test_a_visitor_of_another_site_has_no_personal_data_here(method: str, world:
 
 
 @pytest.mark.parametrize("name", NAMING)
-def test_a_filter_names_only_goals_and_segments_that_the_keys_maker_may_see(name: str, world: World) -> None:
+def test_a_filter_refers_only_to_goals_and_segments_visible_to_the_keys_creator(name: str, world: World) -> None:
     site_cache.refresh()
     assert query(world.open["api_key"], NAMING[name](world.open[name.split()[0]])).status_code == 200
     kinds = ("segment", "private_segment") if name.startswith("segment") else ("goal",)
@@ -196,9 +198,9 @@ def test_a_filter_names_only_goals_and_segments_that_the_keys_maker_may_see(name
         site_cache.refresh()
         for number in [number for kind in kinds for number in foreign(kind, who, world)]:
             answer, nothing = (query(key, NAMING[name](one)) for one in (number, NOBODYS))
-            text = callers.text_of(answer)
+            text = callers.read_text(answer)
             assert answer.status_code == 400 and f"There is no {name.split()[0]} {number} on this site" in text
-            assert callers.without_numbers(text) == callers.without_numbers(callers.text_of(nothing))
+            assert callers.mask_numbers(text) == callers.mask_numbers(callers.read_text(nothing))
 
 
 def query(key: str, one: Any) -> Any:

@@ -1,4 +1,4 @@
-"""One week of traffic asked through all three surfaces: the numbers are those that the table of dialects promises."""
+"""One week of traffic through all three dialects: the numbers agree as documented."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def rounded(value: Any, places: int = 0) -> float:
     return float(Decimal(str(value or 0)).quantize(Decimal(1).scaleb(-places), "ROUND_HALF_UP"))
 
 
-def test_all_tallies_agree_as_the_table_of_dialects_says(site: Site, api_key: str, week: None) -> None:
+def test_tallies_agree_between_the_dialects_as_documented(site: Site, api_key: str, week: None) -> None:
     dashboard = ours(site, *METRICS)
     clickport = Api(api_key).post({
         "metrics": ["visitors", "sessions", "pageviews", "views_per_visit", "bounce_rate", "avg_duration",
@@ -102,7 +102,7 @@ def test_all_tallies_agree_as_the_table_of_dialects_says(site: Site, api_key: st
         ("country", "visits", ("country", "sessions"), "countries", "title"),
     ],
 )
-def test_breakdowns_agree(
+def test_breakdowns_agree_between_the_dialects(
     site: Site, api_key: str, week: None, dimension: str, metric: str, theirs: tuple[str, str], type: str, title: str
 ) -> None:
     dashboard = ours(site, metric, by=dimension)
@@ -117,7 +117,7 @@ def test_breakdowns_agree(
     assert {item[title]: int(item["value"]) for item in items} == shown
 
 
-def test_days_agree(site: Site, api_key: str, week: None) -> None:
+def test_days_agree_between_the_dialects(site: Site, api_key: str, week: None) -> None:
     dashboard = ours(site, "visits", by="day", order=(("day", "asc"),))
     rows = Api(api_key).post({
         "metrics": ["sessions"], "dimensions": ["date"],

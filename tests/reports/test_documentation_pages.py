@@ -1,4 +1,4 @@
-"""The documentation: its calls run, its words are those of the registries, and OpenAPI says what is answered."""
+"""The documentation: example calls work, lists equal the registries, and OpenAPI describes the responses."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django.core.cache import cache
 from django.test import Client
 from django.urls import resolve
 
-from config.schedule import PERIODIC_TASKS
+from config.periodic_tasks import PERIODIC_TASKS
 from goals.models import GoalKind
 from links.clickmeter.operations import OPERATIONS
 from links.models import Mode
@@ -24,10 +24,10 @@ from reports.docs import CHAPTERS
 from reports.query.dimensions import DIMENSIONS
 from reports.query.metrics import METRICS
 from sites import site_cache
-from sites.alerts.conditions import CONDITIONS
+from sites.alerts.condition_registry import CONDITIONS
 from sites.models import AddressPolicy, CookiePolicy, Site
 from sites.services import site_update
-from tests.support.curl import parsed
+from tests.support.curl import parse_call
 from tests.support.endpoints import send_request
 from tracking.event import REASONS
 
@@ -47,9 +47,9 @@ def calls(path: str) -> list[str]:
     return found
 
 
-def test_every_call_of_the_query_api_s_page_runs(site: Site, api_key: str, store: Any) -> None:
+def test_every_example_call_of_the_query_api_works(site: Site, api_key: str, store: Any) -> None:
     for text in calls("/docs/clickport"):
-        call = parsed(text.replace("ck_your_key", api_key))
+        call = parse_call(text.replace("ck_your_key", api_key))
         if call.path == "/api/event":
             headers = {name.lower(): value for name, value in call.headers.items()}
             answer = send_request(call.path, method="POST", body=call.body.encode(), headers={**headers, "referer": ""})
@@ -58,22 +58,22 @@ def test_every_call_of_the_query_api_s_page_runs(site: Site, api_key: str, store
             assert call.run().status_code == 200, text
 
 
-def test_every_call_of_the_stats_api_s_page_runs(site: Site, store: Any) -> None:
+def test_every_example_call_of_the_stats_api_works(site: Site, store: Any) -> None:
     for text in calls("/docs/clicky"):
         cache.clear()
         text = text.replace("YOUR_SITE_ID", str(site.pk)).replace("YOUR_SITE_KEY", site.sitekey)
-        answer = parsed(text).run()
+        answer = parse_call(text).run()
         assert answer.status_code == 200 and b"error" not in answer.content, text
 
 
-def test_the_pages_name_every_word_there_is() -> None:
+def test_the_api_pages_list_every_metric_dimension_and_type() -> None:
     said = page("/docs/clickport")
     for word in [*METRIC_NAMES, *DIMENSION_NAMES, *(f"/api/{name}" for name in BREAKDOWNS)]:
         assert f"<code>{word}</code>" in said, word
     assert all(f"<code>{word}</code>" in page("/docs/clicky") for word in TALLIES)
 
 
-def test_every_page_of_the_documentation_opens_and_leads_only_to_addresses_that_exist() -> None:
+def test_every_documentation_page_opens_and_links_only_to_existing_urls() -> None:
     front = page("/docs/")
     slugs = [one.slug for pages in CHAPTERS.values() for one in pages]
     assert len(slugs) == len(set(slugs)) >= 12
@@ -85,7 +85,7 @@ def test_every_page_of_the_documentation_opens_and_leads_only_to_addresses_that_
     assert Client().get("/docs/nothing").status_code == 404
 
 
-def test_the_pages_name_every_row_of_the_registries_they_are_about() -> None:
+def test_the_pages_list_every_row_of_their_registries() -> None:
     told = {
         "numbers": [f"<code>{name}</code>" for name in [*METRICS, *DIMENSIONS]],
         "server": [f"<code>{reason}</code>" for reason in REASONS],
@@ -101,15 +101,15 @@ def test_the_pages_name_every_row_of_the_registries_they_are_about() -> None:
         assert [word for word in words if word not in said] == [], slug
 
 
-def test_every_call_of_the_page_about_servers_is_stored(site: Site, store: Any) -> None:
+def test_every_example_call_of_the_server_page_is_stored(site: Site, store: Any) -> None:
     for text in calls("/docs/server"):
         given = text.replace("YOUR_SITE_ID", str(site.pk)).replace("YOUR_ADMIN_KEY", site.sitekey_admin)
-        path, _, query = parsed(given).path.partition("?")
+        path, _, query = parse_call(given).path.partition("?")
         answer = send_request(path, query)
         assert answer.body.startswith(b"OK "), answer.body
 
 
-def test_every_setting_the_tracker_reads_is_in_its_page() -> None:
+def test_every_tracker_setting_is_documented() -> None:
     said = page("/docs/tracker")
     source = "".join(path.read_text() for path in Path("static/tracker/src").glob("*.js"))
     read = set(re.findall(r"custom\(\)\.(\w+)|(?<!/)\bsettings\.(\w+)", source))
@@ -118,7 +118,7 @@ def test_every_setting_the_tracker_reads_is_in_its_page() -> None:
     assert sorted(word for word in words if f"<code>{word}</code>" not in said) == ["iframe"]  # short for track_iframe
 
 
-def test_the_documentation_names_the_host_it_was_asked_at() -> None:
+def test_the_documentation_contains_the_host_of_the_request() -> None:
     answer = Client().get("/docs/clicky", headers={"host": "stats.agency.example"})
     assert b"http://stats.agency.example/api/stats/4" in answer.content
 
@@ -133,7 +133,7 @@ def test_openapi_describes_every_endpoint_with_its_key() -> None:
     assert set(said["paths"]["/api/pages"]["get"]["responses"]) >= {"200", "400", "401", "403", "429"}
 
 
-def test_a_site_s_days_are_asked_in_its_own_zone(site: Site, store: Any) -> None:
+def test_the_stats_api_uses_the_sites_time_zone(site: Site, store: Any) -> None:
     site_update(site=site, timezone="Pacific/Kiritimati")
     site_cache.refresh()
     given = {"site_id": site.pk, "sitekey": site.sitekey, "type": "visitors", "output": "json"}

@@ -1,4 +1,4 @@
-"""Whatever a stranger sends to the addresses of Clickport and Clicky: a sentence in their own form, never a 500."""
+"""Hostile requests to the Clickport and Clicky APIs get an error in their own form, never a 500."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def posted(api: Api, body: Any) -> tuple[int, Any, float]:
 
 
 @pytest.mark.parametrize("bad", HOSTILE, ids=range(len(HOSTILE)))
-def test_a_hostile_text_anywhere_in_a_question_is_answered_or_refused_with_a_sentence(api: Api, bad: str) -> None:
+def test_hostile_text_anywhere_in_a_query_is_answered_or_rejected_with_a_message(api: Api, bad: str) -> None:
     for place in PLACES:
         status, body, _ = posted(api, place(bad))
         assert status in (200, 400), (place(bad), body)
@@ -76,12 +76,12 @@ def test_a_hostile_text_anywhere_in_a_question_is_answered_or_refused_with_a_sen
         {"limit": 10**30}, {"limit": -(10**9)}, {"offset": 10**12},
     ],
 )  # fmt: skip
-def test_long_lists_and_wild_numbers_are_refused_quickly(api: Api, body: Any) -> None:
+def test_long_lists_and_extreme_numbers_are_rejected_quickly(api: Api, body: Any) -> None:
     status, said, _ = posted(api, body)
     assert status in (400, 413), said
 
 
-def test_deep_nesting_is_refused(api: Api) -> None:
+def test_deep_nesting_is_rejected(api: Api) -> None:
     deep: Any = {"dimension": "country", "operator": "is", "value": "EE"}
     for _ in range(60):
         deep = {"not": deep}
@@ -90,12 +90,12 @@ def test_deep_nesting_is_refused(api: Api) -> None:
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(body=st.dictionaries(st.sampled_from(FIELDS), JSON, max_size=5))
-def test_any_json_is_answered_or_refused(api: Api, body: dict[str, Any]) -> None:
+def test_any_json_is_answered_or_rejected(api: Api, body: dict[str, Any]) -> None:
     assert posted(api, body)[0] in (200, 400)
 
 
 @pytest.mark.parametrize("name", ["start_date", "end_date", "timezone", "limit", "offset", "type", "interval"])
-def test_a_hostile_parameter_of_a_read_is_refused_with_a_sentence(api: Api, name: str) -> None:
+def test_a_hostile_parameter_of_a_get_is_rejected_with_a_message(api: Api, name: str) -> None:
     for bad in HOSTILE:
         if bad == "\ud800":
             continue
@@ -109,7 +109,7 @@ NAMES = ("type", "date", "output", "limit", "page", "item", "filter", "segments"
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_hostile_parameter_of_the_stats_api_never_breaks_it(api: Api, site: Site, name: str) -> None:
+def test_a_hostile_parameter_never_breaks_the_stats_api(api: Api, site: Site, name: str) -> None:
     """Texts take turns between a list of people and a list of values: each meets every parameter and both lists."""
     types = ("visitors-list", "pages")
     for number, bad in enumerate(HOSTILE, NAMES.index(name)):
@@ -118,7 +118,7 @@ def test_a_hostile_parameter_of_the_stats_api_never_breaks_it(api: Api, site: Si
 
 @pytest.mark.heavy
 @pytest.mark.parametrize("name", NAMES)
-def test_a_hostile_parameter_never_breaks_two_types_at_once(api: Api, site: Site, name: str) -> None:
+def test_a_hostile_parameter_never_breaks_a_request_for_two_types(api: Api, site: Site, name: str) -> None:
     for bad in HOSTILE:
         stats_api_stands(api.client, site, name, bad, "visitors-list,pages")
 
@@ -140,7 +140,7 @@ def test_any_parameters_of_the_stats_api_are_answered(api: Api, site: Site, aske
     assert Client().get("/api/stats/4", given_).status_code == 200
 
 
-def test_lone_surrogates_and_broken_utf8_are_only_text(api: Api, site: Site) -> None:
+def test_lone_surrogates_and_invalid_utf8_are_treated_as_text(api: Api, site: Site) -> None:
     cache.clear()
     query = f"site_id={site.pk}&sitekey={site.sitekey}&type=pages&item=%ED%A0%80%FF"
     assert Client().get("/api/stats/4", QUERY_STRING=query).status_code == 200

@@ -1,7 +1,7 @@
-"""One question, one number: the dashboard, its files, Clicky, Clickport, ClickMeter and the mail say the same.
+"""The dashboard, its exports, Clicky, Clickport, ClickMeter and digests give the same number.
 
-Every question is asked of all surfaces that have the figure, about the same day of traffic, and compared with the
-number that was counted by hand.
+Each number is read from every place that shows it, about the same day of traffic, and compared with the number that
+was counted by hand.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from links.services.links import datapoint_create
 from reports.digests.models import DigestSubscription
 from reports.digests.services import digests_send, subscription_save
 from sites.models import Site
-from tests.support import browse, event, logged_in, record, settle
-from tests.support.clickmeter_client import master
+from tests.support import browse, event, insert_recorded, log_in, record
+from tests.support.clickmeter_client import use_account_key
 from tests.support.clickport_client import Api
 from tests.support.clicky_client import Clicky
 from tests.support.endpoints import send_request
-from tests.support.links import Browser, forget, learn, store_now
+from tests.support.links import Browser, flush_clicks, refresh_caches, reset_state
 from tracking import spool
 from tracking.state import visits as open_visits
 
@@ -57,8 +57,8 @@ class Surfaces:
         assert answer.status_code == 200, answer.content
         return answer.context
 
-    def headline(self, name: str, **given: Any) -> str:
-        """A headline number of the overview."""
+    def key_figure(self, name: str, **given: Any) -> str:
+        """A key figure of the overview."""
         return next(one.formatted.exact for one in self.page(**given)["key_figures"].numbers if one.name == name)
 
     def panel(self, panel: str, tab: str, **given: Any) -> dict[str, str]:
@@ -116,14 +116,14 @@ def ways(site: Site, store: Any, alice: User, api_key: str, purchase: Goal) -> I
                 bought = Decimal(amount) > 0
                 record(event(site, "/done", at=at + timedelta(seconds=60 + n), kind="event", revenue=amount,
                              currency=currency, name="Purchase" if bought else "Refund", **same))  # fmt: skip
-        settle()
-        yield Surfaces(site, alice, api_key, logged_in(alice))
+        insert_recorded()
+        yield Surfaces(site, alice, api_key, log_in(alice))
 
 
 @pytest.mark.parametrize("text", ["DE", "de", "Germany"])
-def test_how_many_came_from_germany(ways: Surfaces, text: str) -> None:
+def test_visitors_from_germany_are_one_number_everywhere(ways: Surfaces, text: str) -> None:
     country = {"dimension": "country", "operator": "is", "value": text}
-    assert ways.headline("visitors", country=text) == "2"
+    assert ways.key_figure("visitors", country=text) == "2"
     assert ways.query("visitors", filters=[country]) == {"visitors": 2}
     assert ways.clicky("segmentation", segments="visitors-unique", country=text)[0]["value"] == "2"
     assert ways.clicky("countries", item=text)[0]["value"] == "2"
@@ -132,17 +132,17 @@ def test_how_many_came_from_germany(ways: Surfaces, text: str) -> None:
     assert "Germany: 2" in ways.mail()
 
 
-def test_how_many_read_german(ways: Surfaces) -> None:
+def test_visitors_by_language_are_one_number_everywhere(ways: Surfaces) -> None:
     language = {"dimension": "language", "operator": "is", "value": "German (Austria)"}
-    assert ways.headline("visitors", language="de-at") == "1"
+    assert ways.key_figure("visitors", language="de-at") == "1"
     assert ways.query("visitors", filters=[language]) == {"visitors": 1}
     assert ways.clicky("segmentation", segments="visitors-unique", language="German (Austria)")[0]["value"] == "1"
     assert ways.panel("places", "languages")["German (Austria)"] == ways.file("language")["de-AT"]["visitors"] == "1"
 
 
-def test_how_often_a_goal_was_reached(ways: Surfaces, purchase: Goal) -> None:
+def test_conversions_are_one_number_everywhere(ways: Surfaces, purchase: Goal) -> None:
     goal = {"goal": purchase.pk}
-    assert ways.headline("conversions", goal=purchase.pk) == ways.headline("conversions") == "3"
+    assert ways.key_figure("conversions", goal=purchase.pk) == ways.key_figure("conversions") == "3"
     assert ways.query("conversions", filters=[goal]) == ways.query("conversions") == {"conversions": 3}
     (row,) = Api(ways.key).get("/api/goals", start_date="2026-03-02", end_date="2026-03-03")["goals"]
     assert (row["events"], row["visitors"]) == (3, 2)
@@ -151,11 +151,11 @@ def test_how_often_a_goal_was_reached(ways: Surfaces, purchase: Goal) -> None:
     assert "Conversions: 3" in (text := ways.mail()) and "Goals\n  Purchase: 3" in text
 
 
-def test_who_reached_it_and_what_they_did(ways: Surfaces, purchase: Goal) -> None:
+def test_numbers_of_converting_visits_are_the_same_everywhere(ways: Surfaces, purchase: Goal) -> None:
     goal = {"goal": purchase.pk}
     wanted = {"visitors": 2, "sessions": 2, "pageviews": 4}
     assert ways.query(*wanted, filters=[goal]) == wanted
-    assert [ways.headline(name, goal=purchase.pk) for name in ("visitors", "views")] == ["2", "4"]
+    assert [ways.key_figure(name, goal=purchase.pk) for name in ("visitors", "views")] == ["2", "4"]
     for segment, value in (("visitors-unique", "2"), ("visitors", "2"), ("actions-pageviews", "4")):
         assert ways.clicky("segmentation", segments=segment, goal=purchase.pk)[0]["value"] == value
     assert ways.panel("pages", "top", goal=purchase.pk) == {"/": "2", "/pricing": "2"}
@@ -163,9 +163,9 @@ def test_who_reached_it_and_what_they_did(ways: Surfaces, purchase: Goal) -> Non
         == {"/": "2", "/pricing": "2"}  # fmt: skip
 
 
-def test_what_share_reached_it(ways: Surfaces, purchase: Goal) -> None:
+def test_conversion_rates_are_one_number_everywhere(ways: Surfaces, purchase: Goal) -> None:
     assert ways.query("conversion_rate", filters=[{"goal": purchase.pk}]) == {"conversion_rate": 40.0}
-    assert ways.headline("conversion_rate", goal=purchase.pk) == "40%"
+    assert ways.key_figure("conversion_rate", goal=purchase.pk) == "40%"
     assert float(ways.file("goal")[str(purchase.pk)]["conversion_rate"]) == 40
     by_source = {row["source"]: row["conversion_rate"] for row in
                  ways.query("conversion_rate", filters=[{"goal": purchase.pk}], dimensions=["source"])}  # fmt: skip
@@ -174,27 +174,27 @@ def test_what_share_reached_it(ways: Surfaces, purchase: Goal) -> None:
     assert (by_source["Google"], by_source["News"]) == (33.33, 100.0)
 
 
-def test_what_was_earned_in_which_currency(ways: Surfaces) -> None:
+def test_revenue_by_currency_is_one_number_everywhere(ways: Surfaces) -> None:
     answer = Api(ways.key).post({"period": "yesterday", "metrics": ["revenue"]})
     assert answer["results"] == {"revenue": 50.25}
     assert (answer["meta"]["currency"], answer["meta"]["other_currencies"]) == ("EUR", {"USD": 9.0})
     rows = ways.query("revenue", dimensions=["currency"])
     assert {row["currency"]: row["revenue"] for row in rows} == {"EUR": 50.25, "USD": 9.0}
-    assert ways.headline("revenue") == "€50.25" and ways.headline("revenue", currency="usd") == "$9.00"
+    assert ways.key_figure("revenue") == "€50.25" and ways.key_figure("revenue", currency="usd") == "$9.00"
     assert {name: Decimal(row["revenue"]) for name, row in ways.file("currency").items()} == {
         "EUR": Decimal("50.25"), "USD": Decimal(9)
     }  # fmt: skip
     assert "Revenue: €50.25" in ways.mail()
 
 
-def test_what_was_paid_back(ways: Surfaces) -> None:
+def test_refunds_are_one_number_everywhere(ways: Surfaces) -> None:
     assert ways.query("refunds", "avg_order") == {"refunds": 10.25, "avg_order": 30.25}
     assert ways.page("explain", metric="refunds")["explanation"].formatted.exact == "€10.25"
     sold = sum(row["refunds"] for row in ways.query("refunds", dimensions=["country"]))
     assert sold == 10.25
 
 
-def test_in_which_hours_they_came(ways: Surfaces) -> None:
+def test_visitors_by_hour_are_one_number_everywhere(ways: Surfaces) -> None:
     wanted = {0: 1, 9: 2, 17: 1, 23: 1}
     rows = ways.query("visitors", dimensions=["hour_of_day"])
     assert {row["hour_of_day"]: row["visitors"] for row in rows} == wanted
@@ -207,23 +207,23 @@ def test_in_which_hours_they_came(ways: Surfaces) -> None:
     assert {int(one.key[11:13]): int(one.value) for one in graph if one.value != "0"} == wanted
 
 
-def test_what_a_person_with_a_name_did(ways: Surfaces) -> None:
+def test_numbers_of_a_person_are_the_same_everywhere(ways: Surfaces) -> None:
     person = {"dimension": "person", "operator": "is", "value": "jane"}
     assert ways.query("sessions", "pageviews", filters=[person]) == {"sessions": 1, "pageviews": 2}
     (visit,) = ways.clicky("visitors-list", **{"custom[username]": "jane"})
     assert visit["custom"]["username"] == "jane" and visit["session_id"] == "1001"
     assert ways.panel("visitors", "people") == {"jane": "1"} and ways.file("person")["jane"]["views"] == "2"
-    assert ways.headline("views", person="jane") == "2"
+    assert ways.key_figure("views", person="jane") == "2"
 
 
-def test_where_they_came_from(ways: Surfaces) -> None:
+def test_visitors_by_source_are_one_number_everywhere(ways: Surfaces) -> None:
     wanted = {"Google": 3, "News": 1, "Direct": 1}
     assert {row["source"]: row["visitors"] for row in ways.query("visitors", dimensions=["source"])} == wanted
     (found,) = [Api(ways.key).get("/api/sources", start_date="2026-03-02", end_date="2026-03-03")["results"]]
     assert {row["source"]: row["visitors"] for row in found} == wanted
     assert {name: int(n) for name, n in ways.panel("sources", "sources").items()} == wanted
     assert {name or "Direct": int(row["visitors"]) for name, row in ways.file("source").items()} == wanted
-    assert ways.headline("visitors", source="Direct") == ways.headline("visitors", source="") == "1"
+    assert ways.key_figure("visitors", source="Direct") == ways.key_figure("visitors", source="") == "1"
     direct = {"dimension": "source", "operator": "is", "value": "direct"}
     assert ways.query("visitors", filters=[direct]) == {"visitors": 1}
     kinds = {row["title"]: row["value"] for row in ways.clicky("traffic-sources")}
@@ -231,20 +231,20 @@ def test_where_they_came_from(ways: Surfaces) -> None:
     assert "Google: 3" in ways.mail()
 
 
-def test_how_many_bounced(ways: Surfaces) -> None:
+def test_the_bounce_rate_is_one_number_everywhere(ways: Surfaces) -> None:
     browse(ways.site, "/", at=DAY + timedelta(hours=5), visitor="fay", visit=1006, source="Google")
-    settle()
-    assert ways.headline("bounce_rate") == "16.7%"
+    insert_recorded()
+    assert ways.key_figure("bounce_rate") == "16.7%"
     assert ways.clicky("bounce-rate")[0]["value"] == "16.7"
     assert ways.query("bounce_rate") == {"bounce_rate": 17}  # Clickport's own: single-page sessions, a whole number
     assert "Bounce rate: 16.7%" in ways.mail()
 
 
-def test_who_was_here_in_the_last_thirty_minutes(ways: Surfaces) -> None:
+def test_visitors_of_the_last_thirty_minutes_are_one_number_everywhere(ways: Surfaces) -> None:
     for number, minutes in enumerate((29, 10, 3, 3, 0, 30, 45)):
         browse(ways.site, "/now", at=NOW - timedelta(minutes=minutes), visitor=f"now{number}")
-    settle()
-    assert ways.headline("visitors", period="realtime") == "5"
+    insert_recorded()
+    assert ways.key_figure("visitors", period="realtime") == "5"
     graph = ways.page(period="realtime")["key_figures"].graph.buckets
     assert len(graph) == 30 and sum(int(one.value) for one in graph) == 5
     assert ways.query("visitors", period="realtime") == {"visitors": 5}
@@ -259,7 +259,7 @@ def test_a_return_from_a_payment_page_leaves_the_source_as_it_was(
 ) -> None:
     """Real beacons of one visit: from a search, through the shop, out to pay and back."""
     open_visits.get_visit_store().clear()
-    ways = Surfaces(site, alice, api_key, logged_in(alice))
+    ways = Surfaces(site, alice, api_key, log_in(alice))
     came = (("/", "https://www.google.com/"), ("/cart", ""), ("/thanks", "https://www.paypal.com/checkout"))
     for minutes, (path, referrer) in enumerate(came):
         with time_machine.travel(DAY + timedelta(hours=9, minutes=minutes), tick=False):
@@ -278,18 +278,18 @@ def test_a_return_from_a_payment_page_leaves_the_source_as_it_was(
         assert "paypal" not in mail.outbox[-1].body.lower()
 
 
-def test_unique_views_of_a_pixel(store: Any, account: Account, alice: User) -> None:
-    forget()
+def test_unique_views_of_a_pixel_are_one_number_everywhere(store: Any, account: Account, alice: User) -> None:
+    reset_state()
     pixel = datapoint_create(account=account, kind=DatapointKind.PIXEL, title="newsletter")
-    learn()
+    refresh_caches()
     with time_machine.travel(NOW, tick=False):
         for ip, minutes in (("203.0.113.1", 0), ("203.0.113.1", 5), ("203.0.113.2", 6), ("203.0.113.1", 50)):
             Browser(ip=ip).open(f"/l/{pixel.alias}", at=NOW - timedelta(hours=2) + timedelta(minutes=minutes))
-        store_now()
-        program = master(account)
+        flush_clicks()
+        program = use_account_key(account)
         for path in (f"/datapoints/{pixel.pk}/aggregated", "/aggregated"):
             found = program.get(f"{path}?timeFrame=today")
             assert (found["totalViews"], found["uniqueViews"]) == (4, 3)
-        page = logged_in(alice).get(f"/links/{pixel.pk}?period=today", headers={"accept-language": "en"})
+        page = log_in(alice).get(f"/links/{pixel.pk}?period=today", headers={"accept-language": "en"})
         assert dict(page.context["figures"])["Unique"] == "3" and dict(page.context["figures"])["Views"] == "4"
-    forget()
+    reset_state()

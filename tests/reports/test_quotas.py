@@ -1,4 +1,4 @@
-"""Quotas are counted over sites and links, stop what is too much, and are told before that."""
+"""Quotas are counted over sites and links, reject events above them, and are notified before."""
 
 from datetime import UTC, date, datetime, timedelta
 from io import StringIO
@@ -39,7 +39,7 @@ def test_all_sites_and_links_of_the_account_count_and_pings_do_not(limited, site
     assert counted(limited) == (4, False)
 
 
-def test_only_the_running_month_counts(limited, site):
+def test_only_the_current_month_counts(limited, site):
     browse(site, "/before", at=MARCH - timedelta(seconds=1))
     browse(site, "/first", at=MARCH, visitor="other")
     assert counted(limited)[0] == 1
@@ -47,7 +47,7 @@ def test_only_the_running_month_counts(limited, site):
     assert count_usage([limited], MARCH + timedelta(days=31)) == {limited.pk: 0}
 
 
-def test_a_used_up_quota_refuses_until_the_next_month(limited, site):
+def test_a_used_up_quota_rejects_hits_until_the_next_month(limited, site):
     browse(site, *[f"/{n}" for n in range(10)], at=NOW)
     assert counted(limited) == (10, True)
     site_cache.refresh()
@@ -62,14 +62,14 @@ def test_another_account_s_events_are_not_counted(limited, charlies_site):
     assert counted(limited)[0] == 0
 
 
-def test_a_lifted_quota_opens_the_account_again(limited, site):
+def test_removing_a_quota_accepts_hits_again(limited, site):
     browse(site, *[f"/{n}" for n in range(10)], at=NOW)
     assert counted(limited)[1]
     call_command("quota", str(limited.pk), "0", stdout=StringIO())
     assert counted(limited) == (0, False)
 
 
-def test_the_command_tells_sets_and_refuses(limited):
+def test_the_command_shows_and_sets_quotas_and_rejects_invalid_ones(limited):
     out = StringIO()
     call_command("quota", limited.name, "5000", stdout=out)
     assert "may record 5,000 events a month" in out.getvalue()
@@ -78,7 +78,7 @@ def test_the_command_tells_sets_and_refuses(limited):
             call_command("quota", *wrong)
 
 
-def test_a_quota_that_runs_low_is_told_once_and_once_more_when_it_is_used_up(limited, site):
+def test_a_low_quota_is_notified_once_and_again_when_it_is_used_up(limited, site):
     hook = Channel.objects.create(account=limited, kind="webhook", name="ops", target="http://127.0.0.1:1/")
     alert = Alert.objects.create(
         site=site, name="Q", condition="quota", parameters={"percent": 80.0}, throttle_minutes=0
@@ -95,7 +95,7 @@ def test_a_quota_that_runs_low_is_told_once_and_once_more_when_it_is_used_up(lim
     assert Delivery.objects.first().payload["quota"] == 10
 
 
-def test_an_account_without_a_quota_is_never_told(account, site, store):
+def test_an_account_without_a_quota_is_never_notified(account, site, store):
     Alert.objects.create(site=site, name="Q", condition="quota", parameters={"percent": 80.0})
     assert count_quotas(now=NOW) == 0
     assert alerts_evaluate(now=NOW) == 0
@@ -109,7 +109,7 @@ def test_the_account_page_shows_what_is_used(limited, site, client, alice):
     assert "2 of 10 (20 %)" in page
 
 
-def test_old_salts_are_destroyed_where_nobody_comes_by(settings, tmp_path):
+def test_old_salts_are_destroyed_without_any_traffic(settings, tmp_path):
     settings.DATA_DIR = tmp_path
     salts.forget()
     for day in range(1, 6):

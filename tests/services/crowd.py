@@ -1,6 +1,6 @@
 """One of several processes that do the same at the same moment: python -m tests.services.crowd
 
-It says "ready"; for each line it reads, the name of a job, it does that job with the Redis of REDIS_URL and answers
+It prints "ready"; for each line it reads, the name of a job, it does that job with the Redis of REDIS_URL and answers
 with a line of JSON.
 """
 
@@ -22,7 +22,7 @@ django.setup()
 from accounts.security import rate_limits  # noqa: E402
 from links.models import Mode  # noqa: E402
 from links.redirect import click_deduplication  # noqa: E402
-from tests.support.hits import NOW, event, facts  # noqa: E402
+from tests.support.hits import NOW, build_site_config, process_hit  # noqa: E402
 from tracking.state import deduplication  # noqa: E402
 
 ROUNDS = 200
@@ -73,8 +73,8 @@ def guesses() -> int:
 def visits() -> list[list[int]]:
     """Visit and device of people who are new to every process at once, with and without a further page."""
     people = [f"198.51.100.{number}" for number in range(1, 100)]
-    views = [event("/a", facts(), ip=ip) for ip in people]
-    again = [event("/b", facts(), ip=ip, now=NOW + timedelta(minutes=5)) for ip in people]
+    views = [process_hit("/a", build_site_config(), ip=ip) for ip in people]
+    again = [process_hit("/b", build_site_config(), ip=ip, now=NOW + timedelta(minutes=5)) for ip in people]
     return [[one["visit"], one["device"], one["is_new"]] for one in (*views, *again)]
 
 

@@ -1,6 +1,6 @@
-"""Ten thousand events through the spool, then five questions: python -m tests.services.five, answers as JSON.
+"""Ten thousand events through the spool, then five queries: python -m tests.services.five, results as JSON.
 
-Where the events are is what the environment says (DATA_DIR, EVENTS_URL), so runs on different stores can be compared.
+The environment (DATA_DIR, EVENTS_URL) selects the event store, so runs on different stores can be compared.
 """
 
 from __future__ import annotations

@@ -8,6 +8,10 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.served import reserve_ports
+
+os.environ.setdefault("SERVICES_PORT", str(reserve_ports(14)))  # for the servers, and for the tests that ask them
+
 from tests.services import servers
 
 MARKS = "not browser and not heavy"

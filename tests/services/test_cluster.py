@@ -1,4 +1,4 @@
-"""Two real ClickHouse nodes answer as the engine in the process does."""
+"""Two real ClickHouse nodes give the same results as the embedded engine."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict, dict]:
     )
 
 
-def test_five_questions_have_the_same_answers_on_two_shards_and_in_the_process(answers: tuple[dict, dict]) -> None:
+def test_five_queries_have_the_same_results_on_two_shards_and_in_the_process(answers: tuple[dict, dict]) -> None:
     two_nodes, embedded = answers
     assert two_nodes["stored"] == two_nodes["written"] >= 10_000
     assert two_nodes == embedded
 
 
-def test_rows_lie_on_both_nodes_and_a_visit_on_one(answers: tuple[dict, dict]) -> None:
+def test_rows_are_on_both_nodes_and_each_visit_on_one(answers: tuple[dict, dict]) -> None:
     counts = [rows_on(port, "events_local") for port in servers.HTTP]
     assert min(counts) > 1_000
     for table, column in (("events_local", "visit"), ("visits_local", "visit"), ("firsts_local", "device")):

@@ -1,4 +1,4 @@
-"""Several processes with one Redis are one product: nothing is counted twice, nobody is cut in pieces."""
+"""Several processes with one Redis act as one: nothing is counted twice, no visit is split."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import pytest
 
 from tests.services import servers
 from tests.services.crowd import ROUNDS
-from tests.support.hits import event, forget
+from tests.support.hits import process_hit, reset_state
 from tracking import live
 from tracking.state import shared_redis
 
@@ -65,28 +65,28 @@ def test_every_click_has_a_number_of_its_own(crowd: Crowd) -> None:
     assert one == sorted(one) and other == sorted(other)
 
 
-def test_a_rotator_gives_each_its_turn_and_a_cap_holds_for_all(crowd: Crowd) -> None:
+def test_rotations_and_click_limits_work_across_processes(crowd: Crowd) -> None:
     one, other = crowd("rotated")
     counts = Counter(one + other)
     assert counts == {"https://a.test/": 34, "https://b.test/": 33, "https://c.test/": 33, "https://after.test/": 300}
 
 
-def test_the_first_click_of_half_an_hour_is_first_in_one_process_only(crowd: Crowd) -> None:
+def test_a_click_is_unique_in_one_process_only(crowd: Crowd) -> None:
     one, other = crowd("uniques")
     firsts = [a + b for a, b in zip(one, other, strict=True)]
     people = ROUNDS - 1
     assert firsts == [1] * people + [0] * people + [1] * people
 
 
-def test_a_limit_counts_what_all_let_through(crowd: Crowd) -> None:
+def test_a_rate_limit_counts_requests_of_all_processes(crowd: Crowd) -> None:
     assert sum(crowd("limited")) == 100
 
 
-def test_guesses_at_all_processes_count_together(crowd: Crowd) -> None:
+def test_password_attempts_of_all_processes_count_together(crowd: Crowd) -> None:
     assert sum(crowd("guesses")) == 50
 
 
-def test_who_comes_to_two_processes_at_once_makes_one_visit(crowd: Crowd) -> None:
+def test_requests_to_two_processes_at_once_make_one_visit(crowd: Crowd) -> None:
     one, other = crowd("visits")
     assert [row[:2] for row in one] == [row[:2] for row in other]
     assert len({tuple(row[:2]) for row in one}) == 99
@@ -125,7 +125,7 @@ def test_spy_shows_what_another_process_stored(tmp_path: Path) -> None:
     assert asyncio.run(watch()) == ["/a", "/b"]
 
 
-def test_while_redis_is_away_nothing_is_refused_and_a_visit_goes_on(
+def test_during_a_redis_outage_no_hit_is_rejected_and_visits_continue(
     monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path
 ) -> None:
     server = servers.program("redis-server", "redis-server")
@@ -133,12 +133,12 @@ def test_while_redis_is_away_nothing_is_refused_and_a_visit_goes_on(
     with servers.running(command, OWN_REDIS, tmp_path / "redis.log"):
         settings.REDIS_URL = f"redis://127.0.0.1:{OWN_REDIS}/0"
         shared_redis.redis.cache_clear()
-        forget()
-        before = event("/a")
+        reset_state()
+        before = process_hit("/a")
     began = time.monotonic()
-    during = [event(f"/{number}") for number in range(50)]
+    during = [process_hit(f"/{number}") for number in range(50)]
     assert time.monotonic() - began < 5
     assert {(one["visit"], one["device"]) for one in during} == {(before["visit"], before["device"])}
     shared_redis.redis.cache_clear()
     shared_redis.forget_outage()
-    forget()
+    reset_state()

@@ -1,4 +1,4 @@
-"""Work for many accounts side by side: every account has its share, and nobody waits for the slowest."""
+"""Parallel work for many accounts: every account has a share, and none waits for the slowest."""
 
 import asyncio
 import threading
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from accounts.models import Account
 from accounts.operations.task_runs import run_guarded
-from config.schedule import PERIODIC_TASKS
+from config.periodic_tasks import PERIODIC_TASKS
 from sites.alerts import deliveries
 from sites.fair_rounds import Job, Slots, choose_rows, run_fair_round
 from sites.services import site_create
@@ -32,7 +32,7 @@ def rows_of(counts):
     st.integers(1, 8),
     st.lists(st.integers(0, 8), max_size=8),
 )
-def test_places_go_round_the_accounts(counts, total, per_account, under_way):
+def test_slots_are_shared_between_accounts(counts, total, per_account, under_way):
     slots = Slots(total, per_account)
     for account, count in enumerate(under_way):
         for number in range(count):
@@ -49,7 +49,7 @@ def test_places_go_round_the_accounts(counts, total, per_account, under_way):
             assert all(other <= holds + 1 for other in others)
 
 
-def test_what_has_ended_is_written_while_others_are_waited_for():
+def test_finished_results_are_stored_while_others_are_running():
     written, may_end = [], threading.Event()
 
     async def work(item):
@@ -68,7 +68,7 @@ def test_what_has_ended_is_written_while_others_are_waited_for():
     assert written == ["quick", "slow"]
 
 
-def test_work_that_breaks_stops_nothing():
+def test_failing_work_does_not_stop_a_round():
     written = []
 
     async def work(item):
@@ -86,7 +86,7 @@ def test_work_that_breaks_stops_nothing():
     assert sorted(written) == [2, 3]
 
 
-def test_the_database_gives_every_account_its_turn(db):
+def test_due_rows_are_selected_from_all_accounts_in_turn(db):
     counts = {"big": 40, "small": 2, "other": 5}
     for name, count in counts.items():
         site = site_create(account=Account.objects.create(name=name), domain=f"{name}.example")
@@ -103,7 +103,7 @@ def test_the_database_gives_every_account_its_turn(db):
     assert Counter(names[account] for _, account in turn) == {"big": 10, "small": 2, "other": 5}
 
 
-def test_the_next_round_begins_while_the_last_one_waits_for_slow_servers(db):
+def test_the_next_round_starts_while_the_previous_one_waits_for_slow_servers(db):
     """Between the two nothing that is due waits: the next one may begin before the last one stops to claim."""
     rows = {row.name: row for row in PERIODIC_TASKS}
     for name, module in (("uptime", scheduler), ("deliveries", deliveries)):

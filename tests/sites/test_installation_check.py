@@ -1,4 +1,4 @@
-"""The tracking code's page: is the code in the page, and did a first event arrive?"""
+"""The page of the tracking code: the check of a page, and waiting for the first event."""
 
 import threading
 from collections.abc import Iterator
@@ -82,18 +82,18 @@ def path(site: Site) -> str:
         ("/inward", "may not be reached"),
     ],
 )
-def test_the_check_says_what_it_found(inside: Client, site: Site, web: str, page: str, sentence: str) -> None:
+def test_the_check_reports_what_it_found(inside: Client, site: Site, web: str, page: str, sentence: str) -> None:
     assert sentence in inside.post(path(site), {"url": web + page}).content.decode()
 
 
-def test_the_check_advises_nothing_where_the_page_names_the_tracker_s_policy(
+def test_the_check_gives_no_advice_where_the_page_allows_the_trackers_policy(
     inside: Client, site: Site, web: str
 ) -> None:
     page = inside.post(path(site), {"url": f"{web}/named"}).content.decode()
     assert "The tracking code is in the page." in page and "trusted-types" not in page
 
 
-def test_without_leave_no_inner_address_is_asked(inside: Client, site: Site, web: str, settings) -> None:
+def test_private_addresses_are_not_requested_unless_allowed(inside: Client, site: Site, web: str, settings) -> None:
     settings.ENV = replace(settings.ENV, allowed_outbound=())
     assert "may not be reached" in inside.post(path(site), {"url": f"{web}/good"}).content.decode()
 
@@ -103,7 +103,7 @@ def test_only_pages_of_the_site_are_fetched(inside: Client, site: Site, web: str
     assert f"This page is not on {site.domain}." in page
 
 
-def test_checks_are_not_a_tool_for_floods(inside: Client, site: Site, web: str) -> None:
+def test_the_number_of_checks_is_limited(inside: Client, site: Site, web: str) -> None:
     for _ in range(20):
         inside.post(path(site), {"url": "https://elsewhere.example/"})
     assert "Too many checks" in inside.post(path(site), {"url": f"{web}/good"}).content.decode()
@@ -112,12 +112,12 @@ def test_checks_are_not_a_tool_for_floods(inside: Client, site: Site, web: str) 
 @pytest.mark.parametrize(
     "url", ["", "   ", "example.com:x", "http://[", "javascript:alert(1)", "//example.com\r\nX: y"]
 )
-def test_nonsense_as_an_address_is_answered_by_a_sentence(inside, site, url, monkeypatch) -> None:
+def test_an_invalid_address_is_rejected_with_a_message(inside, site, url, monkeypatch) -> None:
     monkeypatch.setattr("socket.socket.connect", lambda *args: pytest.fail("nothing is to be asked"))
     assert inside.post(path(site), {"url": url}).status_code == 200
 
 
-def test_before_the_first_event_the_page_waits_and_then_shows_it(inside: Client, site: Site, store) -> None:
+def test_the_page_waits_for_the_first_event_and_shows_it(inside: Client, site: Site, store) -> None:
     waiting = inside.get(path(site)).content.decode()
     assert "No event yet" in waiting
     poll = f"{path(site)}/first-hit"
@@ -129,7 +129,7 @@ def test_before_the_first_event_the_page_waits_and_then_shows_it(inside: Client,
     assert "<html" in inside.get(poll).content.decode()
 
 
-def test_an_old_event_is_found_too_and_a_foreign_one_is_not(inside, site, charlies_site, store) -> None:
+def test_an_old_event_is_found_and_one_of_another_site_is_not(inside, site, charlies_site, store) -> None:
     browse(charlies_site, "/theirs", at=timezone.now() - timedelta(seconds=2))
     assert "No event yet" in inside.get(path(site)).content.decode()
     browse(site, "/last-week", at=timezone.now() - timedelta(days=7))
@@ -143,7 +143,7 @@ def test_a_rejected_first_hit_is_shown_with_its_reason(inside: Client, site: Sit
     assert "3 hits rejected in the last half hour" in page and "not one of the site" in page
 
 
-def test_a_store_that_is_away_is_no_broken_page(inside: Client, site: Site, monkeypatch) -> None:
+def test_the_page_works_during_a_store_outage(inside: Client, site: Site, monkeypatch) -> None:
     from tracking.store import StoreError
 
     def away(*args: object, **kwargs: object) -> None:

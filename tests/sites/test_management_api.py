@@ -1,4 +1,4 @@
-"""The management API: sites, keys and members by session or authkey, and how it says no."""
+"""The management API: sites, keys and members by session or authkey, and its errors."""
 
 import pytest
 from django.test import Client
@@ -22,7 +22,7 @@ def error(answer) -> dict:
     return answer.json()["error"]
 
 
-def test_a_site_is_made_changed_and_deleted(api: Client, account) -> None:
+def test_a_site_is_created_changed_and_deleted(api: Client, account) -> None:
     created = send(api, "post", "sites", {"domain": "https://New.example/", "timezone": "Europe/Tallinn"})
     assert created.status_code == 201
     number = created.json()["id"]
@@ -34,17 +34,17 @@ def test_a_site_is_made_changed_and_deleted(api: Client, account) -> None:
     assert site_cache.get_site(number).addresses == "drop"
     assert send(api, "delete", f"sites/{number}").status_code == 204
     assert send(api, "get", f"sites/{number}").status_code == 404
-    site_cache.catch_up()
+    site_cache.load_changes()
     assert site_cache.get_site(number) is None
 
 
-def test_a_new_site_takes_the_accounts_zone(api: Client, account) -> None:
+def test_a_new_site_gets_the_accounts_time_zone(api: Client, account) -> None:
     account.timezone = "Asia/Kathmandu"
     account.save()
     assert send(api, "post", "sites", {"domain": "x.example"}).json()["timezone"] == "Asia/Kathmandu"
 
 
-def test_mistakes_are_named_by_field_in_one_shape(api: Client, site: Site) -> None:
+def test_errors_are_reported_by_field_in_one_shape(api: Client, site: Site) -> None:
     answer = send(api, "patch", f"sites/{site.pk}", {"timezone": "Mars", "excluded_ips": ["x"]})
     assert answer.status_code == 400
     problem = error(answer)
@@ -53,7 +53,7 @@ def test_mistakes_are_named_by_field_in_one_shape(api: Client, site: Site) -> No
     assert error(send(api, "post", "sites", {}))["fields"]["domain"]
 
 
-def test_what_is_not_understood_is_said_in_the_same_shape(api: Client, site: Site) -> None:
+def test_malformed_requests_are_reported_in_the_same_shape(api: Client, site: Site) -> None:
     broken = api.post("/api/v1/sites", "{", content_type="application/json")
     assert broken.status_code == 400 and "JSON" in error(broken)["message"]
     assert error(send(api, "put", f"sites/{site.pk}", {}))["code"] == "method_not_allowed"
@@ -63,7 +63,7 @@ def test_what_is_not_understood_is_said_in_the_same_shape(api: Client, site: Sit
 
 
 @pytest.mark.parametrize("header", ["Bearer", "Bearer x", "Bearer ", "bearer \u00e9"])
-def test_a_wrong_key_is_told_apart_from_none(db, header: str) -> None:
+def test_a_wrong_key_and_a_missing_key_have_different_errors(db, header: str) -> None:
     answer = Client(headers={"Authorization": header}).get("/api/v1/sites")
     assert answer.status_code == 401
     assert answer["WWW-Authenticate"] == "Bearer"
@@ -71,14 +71,14 @@ def test_a_wrong_key_is_told_apart_from_none(db, header: str) -> None:
     assert "Log in" in error(Client().get("/api/v1/sites"))["message"]
 
 
-def test_a_session_needs_the_form_token_to_write(alice, site: Site) -> None:
+def test_a_session_needs_a_csrf_token_to_write(alice, site: Site) -> None:
     strict = Client(enforce_csrf_checks=True)
     strict.force_login(alice)
     assert send(strict, "patch", f"sites/{site.pk}", {"nickname": "x"}).status_code == 403
     assert strict.get("/api/v1/sites").status_code == 200
 
 
-def test_the_list_is_cut_and_counted(api: Client, site: Site) -> None:
+def test_lists_are_paged_and_counted(api: Client, site: Site) -> None:
     for number in range(4):
         send(api, "post", "sites", {"domain": f"s{number}.example"})
     page = send(api, "get", "sites?limit=2&offset=2").json()
@@ -86,7 +86,7 @@ def test_the_list_is_cut_and_counted(api: Client, site: Site) -> None:
     assert [row["domain"] for row in page["results"]] == ["s1.example", "s2.example"]
 
 
-def test_only_who_may_edit_sees_a_sites_keys(api: Client, site: Site, bob) -> None:
+def test_only_editors_see_a_sites_keys(api: Client, site: Site, bob) -> None:
     assert send(api, "get", f"sites/{site.pk}").json()["sitekey"] == site.sitekey
     guest = Client()
     guest.force_login(bob)
@@ -95,7 +95,7 @@ def test_only_who_may_edit_sees_a_sites_keys(api: Client, site: Site, bob) -> No
     assert not {"sitekey", "sitekey_admin", "proxy_secret"} & set(shown)
 
 
-def test_a_key_is_made_used_listed_without_its_secret_and_revoked(api: Client, site: Site) -> None:
+def test_a_key_is_created_used_listed_without_its_secret_and_revoked(api: Client, site: Site) -> None:
     created = send(api, "post", f"sites/{site.pk}/keys", {"name": "Reader", "can_track": False}).json()
     plain = created["api_key"]
     site_cache.refresh()
@@ -103,7 +103,7 @@ def test_a_key_is_made_used_listed_without_its_secret_and_revoked(api: Client, s
     listed = send(api, "get", f"sites/{site.pk}/keys").json()
     assert plain not in repr(listed) and listed["results"][0]["prefix"] == plain[:10]
     assert send(api, "delete", f"sites/{site.pk}/keys/{created['id']}").status_code == 204
-    site_cache.catch_up()
+    site_cache.load_changes()
     assert site_cache.find_key(plain) is None
     assert send(api, "delete", f"sites/{site.pk}/keys/{created['id']}").status_code == 404
 
@@ -135,7 +135,7 @@ def test_members_are_invited_changed_and_removed(api: Client, account, bob, site
     assert not Membership.objects.filter(pk=guest.pk).exists()
 
 
-def test_a_members_own_key_may_what_the_member_may(account, bob, site: Site) -> None:
+def test_a_members_own_key_has_the_members_permissions(account, bob, site: Site) -> None:
     guest = Membership.objects.get(user=bob)
     client = Client(headers={"Authorization": f"Bearer {guest.authkey}"})
     assert client.get("/api/v1/me").json()["role"] == "guest"
@@ -151,7 +151,7 @@ def test_the_account_is_shown_and_changed(api: Client, account) -> None:
     assert (changed["name"], changed["monthly_events"], changed["over_quota"]) == ("New", 0, False)
 
 
-def test_settings_of_the_tracker_are_set_and_judged_by_name(api: Client, site: Site) -> None:
+def test_tracker_settings_are_set_and_validated_by_name(api: Client, site: Site) -> None:
     chosen = {"hash_routes": True, "replace_state": False, "navigation_api": True, "untyped_log": "pageview"}
     assert send(api, "patch", f"sites/{site.pk}", {"tracker": chosen}).json()["tracker"] == chosen
     for wrong, sentence in (

@@ -1,4 +1,4 @@
-"""Installations and accounts with more sites than one statement may name: nothing stops, nothing is left out."""
+"""More sites than one statement may name: every task and page still works, and leaves none out."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts.models import Account, User
 from goals.discovery import create_named_goals
 from goals.models import Goal
-from links import stats
+from links import link_statistics
 from links.services.links import datapoint_create
 from reports.incident_costs import services as prices
 from reports.incident_costs.models import IncidentPrice
@@ -38,7 +38,7 @@ def make_sites(account: Account, count: int) -> list[Site]:
     return [first, *rows]
 
 
-def test_goals_are_named_on_the_first_and_the_last_of_very_many_sites(account: Account, store: Any) -> None:
+def test_named_goals_are_created_on_all_of_very_many_sites(account: Account, store: Any) -> None:
     sites = make_sites(account, MAX_SITES_PER_QUERY + 2)
     for site in (sites[0], sites[-1]):
         record(event(site, at=NOW - HOUR, kind="goal", name="Signed up"))
@@ -46,7 +46,7 @@ def test_goals_are_named_on_the_first_and_the_last_of_very_many_sites(account: A
     assert set(Goal.objects.values_list("site_id", flat=True)) == {sites[0].pk, sites[-1].pk}
 
 
-def test_a_site_that_names_very_many_goals_takes_nothing_from_the_others(site: Site, charlies_site: Site, store: Any):
+def test_a_site_that_names_very_many_goals_does_not_affect_others(site: Site, charlies_site: Site, store: Any):
     names = [event(site, at=NOW - HOUR, kind="goal", name=f"order {number}", visitor=number) for number in range(6000)]
     record(*names, *[event(site, at=NOW - HOUR, kind="goal", name=str(n), visitor=n) for n in range(2000)])
     record(event(charlies_site, at=NOW - HOUR, kind="goal", name="Signed up"))
@@ -55,7 +55,7 @@ def test_a_site_that_names_very_many_goals_takes_nothing_from_the_others(site: S
     assert Goal.objects.filter(site=site).count() == 500
 
 
-def test_quotas_are_counted_of_very_many_accounts(monkeypatch: pytest.MonkeyPatch, store: Any, db: None) -> None:
+def test_quotas_are_counted_for_very_many_accounts(monkeypatch: pytest.MonkeyPatch, store: Any, db: None) -> None:
     Account.objects.bulk_create([Account(name=f"A{index}", monthly_events=5) for index in range(1_001)])
     last = Account.objects.latest("pk")
     browse(site_create(account=last, domain="last.example"), "/", at=NOW)
@@ -70,13 +70,13 @@ def test_the_visits_of_a_link_are_found_on_every_site_of_a_large_account(account
     for number, site in enumerate((sites[0], sites[-1])):
         browse(site, "/", at=NOW, visitor=number, link_id=link.pk, click_id=number + 1)
     period = Period(NOW - HOUR, NOW + HOUR, "UTC")
-    found = stats.query_web_totals(account, period, link.pk, NOW)
+    found = link_statistics.query_web_totals(account, period, link.pk, NOW)
     assert found is not None
     assert found["visits"] == 2
-    assert stats.count_joined_clicks(account, period, NOW)[0] == 2
+    assert link_statistics.count_joined_clicks(account, period, NOW)[0] == 2
 
 
-def test_the_usage_of_a_large_white_label_account_is_answered(client: Any, account: Account, store: Any) -> None:
+def test_the_white_label_api_returns_the_usage_of_a_large_account(client: Any, account: Account, store: Any) -> None:
     sites = make_sites(account, MAX_SITES + 1)
     for site in (sites[0], sites[-1]):
         browse(site, "/", at=timezone.now().replace(day=1))
@@ -84,7 +84,7 @@ def test_the_usage_of_a_large_white_label_account_is_answered(client: Any, accou
     assert answer.content.decode().split() == ["OK", "2"], answer.content
 
 
-def test_incidents_that_go_on_do_not_keep_others_from_their_price(
+def test_ongoing_incidents_do_not_delay_cost_estimates_of_others(
     monkeypatch: pytest.MonkeyPatch, site: Site, charlies_site: Site, store: Any
 ) -> None:
     monkeypatch.setattr(prices, "MAX_INCIDENTS", 1)
@@ -96,7 +96,7 @@ def test_incidents_that_go_on_do_not_keep_others_from_their_price(
     assert IncidentPrice.objects.count() == 2
 
 
-def test_every_one_of_many_sites_is_found_by_its_name(client: Any, alice: User, account: Account) -> None:
+def test_every_one_of_very_many_sites_is_found_by_name(client: Any, alice: User, account: Account) -> None:
     sites = make_sites(account, 450)
     client.force_login(alice)
     for site in (sites[-1], sites[200]):
@@ -106,7 +106,7 @@ def test_every_one_of_many_sites_is_found_by_its_name(client: Any, alice: User, 
     assert f'href="/sites/{sites[-1].pk}/goals"' in page
 
 
-def test_a_report_on_very_many_sites_says_that_it_is_about_the_first_and_any_may_be_chosen(
+def test_a_portfolio_of_very_many_sites_shows_the_first_and_any_can_be_chosen(
     client: Any, alice: User, account: Account, store: Any
 ) -> None:
     sites = make_sites(account, MAX_SITES + 1)

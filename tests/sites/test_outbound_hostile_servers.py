@@ -1,4 +1,4 @@
-"""Servers and addresses that mean harm: nothing but OutboundError comes of them, and no answer costs much memory."""
+"""Hostile servers and URLs cause only an OutboundError, and cost little memory."""
 
 import contextlib
 import gzip
@@ -16,12 +16,12 @@ from hypothesis import HealthCheck, example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from sites.outbound import OutboundError, OutboundForbidden, OutboundNotMade, OutboundResponse, check_host, fetch
-from sites.outbound.client import describe_error
+from sites.outbound import OutboundError, OutboundForbidden, OutboundNotSent, OutboundResponse, check_host, fetch
+from sites.outbound.http_client import describe_error
 from tests.support.misbehaving_server import misbehaving
 
 GIB = 1 << 30
-SHARED = [HealthCheck.function_scoped_fixture]
+SHARED = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 
 
 @contextlib.contextmanager
@@ -86,7 +86,7 @@ def peak_of(call):
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd", "gzip, gzip"])
-def test_a_gigabyte_of_nothing_costs_a_few_megabytes(server, raw, packed, encoding):
+def test_a_decompression_bomb_costs_only_a_few_megabytes(server, raw, packed, encoding):
     body = packed[encoding]
     head = f"HTTP/1.1 200 OK\r\nContent-Encoding: {encoding}\r\nContent-Length: {len(body)}\r\n\r\n"
     raw.say, raw.times = head.encode() + body, 1
@@ -110,7 +110,7 @@ def test_a_gigabyte_of_nothing_costs_a_few_megabytes(server, raw, packed, encodi
         ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;", "y" * 1000),
     ],
 )
-def test_what_is_no_body_has_a_limit_too(server, raw, start, more):
+def test_the_size_of_headers_is_limited_too(server, raw, start, more):
     raw.say, raw.times = start.encode() + more.encode() * 500, 50
 
     def failure():
@@ -119,11 +119,11 @@ def test_what_is_no_body_has_a_limit_too(server, raw, start, more):
         return failed.value
 
     error, megabytes = peak_of(failure)
-    assert not isinstance(error, OutboundNotMade)
+    assert not isinstance(error, OutboundNotSent)
     assert megabytes < 12
 
 
-def test_compressed_answers_are_read_and_broken_ones_told(server, raw):
+def test_compressed_responses_are_read_and_invalid_ones_reported(server, raw):
     for encoding, body in (
         ("gzip", gzip.compress(b"Welcome")), ("deflate", zlib.compress(b"Welcome")), ("identity", b"Welcome"),
         ("deflate", zlib.compress(b"Welcome")[2:-4]), ("", b"Welcome"),
@@ -139,7 +139,7 @@ def answer_of(body, encoding):
     return f"HTTP/1.1 200 OK\r\nContent-Encoding: {encoding}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
 
 
-def test_no_compression_is_asked_for_whatever_headers_are_given(server):
+def test_compression_is_never_requested_whatever_the_headers(server):
     given = {"accept-encoding": "br", "Content-Length": "7", "Transfer-Encoding": "chunked", "X-Own": "1"}
     fetch(f"{server.base}/ok", headers=given)
     received = {name.lower(): value for name, value in server.seen[0][2].items()}
@@ -157,7 +157,7 @@ def names_sent(server, index=-1):
     return {name.lower() for name in server.seen[index][2]}
 
 
-def test_nothing_private_follows_a_redirect_to_another_origin(server):
+def test_credentials_are_not_sent_after_a_redirect_to_another_origin(server):
     with misbehaving() as other:
         back = f"{server.base}/ok".replace("/", "|")
         there = f"{other.base}/to/{back}".replace("/", "|")
@@ -168,7 +168,7 @@ def test_nothing_private_follows_a_redirect_to_another_origin(server):
     assert names_sent(server, -1) & private == set()  # also not when it leads back
 
 
-def test_everything_follows_a_redirect_to_the_same_origin(server):
+def test_credentials_are_sent_after_a_redirect_to_the_same_origin(server):
     fetch(f"{server.base}/to/|ok", headers=PRIVATE)
     assert {name.lower() for name in PRIVATE} <= names_sent(server)
 
@@ -180,7 +180,7 @@ def test_everything_follows_a_redirect_to_the_same_origin(server):
         (301, "HEAD", "HEAD"), (303, "HEAD", "HEAD"), (302, "GET", "GET"),
     ],
 )  # fmt: skip
-def test_the_method_after_a_redirect_is_a_browser_s(server, monkeypatch, status, method, then):
+def test_the_method_after_a_redirect_is_chosen_as_in_browsers(server, monkeypatch, status, method, then):
     monkeypatch.setattr(
         "tests.support.misbehaving_server.Misbehaving.say_moved",
         lambda self, rest: self.reply(status, Location="/ok"),
@@ -193,14 +193,14 @@ def test_the_method_after_a_redirect_is_a_browser_s(server, monkeypatch, status,
     assert (body, "Content-Type" in headers) == ((b"body", True) if then == "POST" else (b"", then == method))
 
 
-def test_a_redirect_to_something_that_is_no_address_matters_only_to_those_who_follow(server, raw):
+def test_an_invalid_redirect_target_matters_only_if_redirects_are_followed(server, raw):
     raw.say, raw.times = b"HTTP/1.1 302 Found\r\nLocation: http://x:port/\r\nContent-Length: 0\r\n\r\n", 1
     assert fetch(raw.base, follow=False).status == 302
     with pytest.raises(OutboundError, match="not an address"):
         fetch(raw.base)
 
 
-def test_a_name_and_password_in_an_address_are_sent_there_and_nowhere_else(server):
+def test_credentials_in_a_url_are_sent_only_to_its_origin(server):
     with misbehaving() as other:
         there = f"{other.base}/ok".replace("/", "|")
         fetch(f"{server.base}/to/{there}".replace("//", "//me:secret@"))
@@ -211,7 +211,7 @@ ODD = ["http://[", "https://0177.0.0.1/", "http://a..b/", "http://xn--/", "http:
 
 
 @pytest.mark.parametrize("url", [*ODD, "http://" + "a" * 64 + ".example/", "http://a" * 9, "http://256.1.1.1/"])
-def test_an_odd_address_is_told_in_a_sentence(url):
+def test_an_unusual_url_is_reported_with_a_message(url):
     with pytest.raises(OutboundError) as error:
         fetch(url)
     assert 10 < len(str(error.value)) < 200
@@ -240,7 +240,7 @@ def no_wire(monkeypatch):
 @hypothesis_settings(suppress_health_check=SHARED, deadline=None)
 @example("http://1.2.3")
 @example("http://user@:80/")
-def test_no_address_raises_anything_else(no_wire, url):
+def test_no_url_raises_another_exception(no_wire, url):
     with contextlib.suppress(OutboundError):
         check_host(url)
     with pytest.raises(OutboundError):
@@ -253,7 +253,7 @@ class Unspeakable(Exception):
 
 
 @given(URLS, st.sampled_from([ValueError("x"), Unspeakable(), ExceptionGroup("g", [OSError("x")]), RecursionError()]))
-def test_words_are_found_for_every_error(url, error):
+def test_every_error_has_a_message(url, error):
     assert describe_error(error, url)
 
 
@@ -269,19 +269,19 @@ def test_words_are_found_for_every_error(url, error):
 @example(b"HTTP/1.1 301 X\r\nLocation: http://\xe2\x84\x80/\r\n\r\n")
 @example(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n")
 @example(b"HTTP/1.1 200 OK\r\nSet-Cookie: \xff=;;;=\r\nContent-Encoding: gzip\r\n\r\nx")
-def test_no_answer_raises_anything_else(server, raw, said):
+def test_no_response_raises_another_exception(server, raw, said):
     raw.say, raw.times = said, 1
     with contextlib.suppress(OutboundError):
         assert fetch(raw.base, timeout=2).status
 
 
-def test_an_address_that_may_not_be_asked_is_refused_by_name_and_says_who_can_allow_it():
+def test_a_private_address_is_rejected_with_a_hint_to_the_operator():
     for url in ("http://127.1/", "http://2130706433/", "http://[::1]/", "http://localhost/", "http://a.localhost:80/"):
         with pytest.raises(OutboundForbidden, match="ALLOWED_OUTBOUND"):
             check_host(url)
 
 
-def test_a_connection_that_is_reset_at_once_is_theirs(server):
+def test_a_connection_reset_is_an_error_of_the_server(server):
     listener = socket.create_server(("127.0.0.1", 0))
 
     def slam():
@@ -292,5 +292,5 @@ def test_a_connection_that_is_reset_at_once_is_theirs(server):
     threading.Thread(target=slam, daemon=True).start()
     with pytest.raises(OutboundError) as error:
         fetch(f"http://127.0.0.1:{listener.getsockname()[1]}/")
-    assert not isinstance(error.value, OutboundNotMade)
+    assert not isinstance(error.value, OutboundNotSent)
     listener.close()

@@ -1,4 +1,4 @@
-"""Sites and their settings: what may be set, and what it then means."""
+"""Sites and their settings: which values are valid, and what they do."""
 
 import re
 
@@ -24,11 +24,11 @@ from sites.site_config import build_site_config
      ("", ""), ("a..b\u2026", ""),
      ("ü" * 70 + ".de", ""), ("\ud800.de", "")],
 )  # fmt: skip
-def test_host_names_are_compared_in_one_form(text: str, name: str) -> None:
+def test_host_names_are_compared_in_normalized_form(text: str, name: str) -> None:
     assert normalize_host(text) == name
 
 
-def test_a_site_with_a_sharp_s_takes_the_hits_of_its_domain_and_none_of_another(account) -> None:
+def test_a_site_with_a_sharp_s_gets_only_hits_of_its_own_domain(account) -> None:
     hosts = ["*größe.example"]
     matcher = build_site_config(site_create(account=account, domain="straße.de", allowed_hosts=hosts)).hosts
     accepted = ("xn--strae-oqa.de", "straße.de", "www.xn--strae-oqa.de", "a.xn--gre-6ka8i.example")
@@ -41,7 +41,7 @@ def test_a_site_with_a_sharp_s_takes_the_hits_of_its_domain_and_none_of_another(
     [("xn--bcher-kva.example", "bücher.example"), ("xn--strae-oqa.de", "straße.de"), ("a.example", "a.example"),
      ("xn--zzzz.de", "xn--zzzz.de"), ("xn--", "xn--")],
 )  # fmt: skip
-def test_host_names_of_other_scripts_are_shown_in_them(name: str, readable: str) -> None:
+def test_internationalized_host_names_are_shown_decoded(name: str, readable: str) -> None:
     assert format_host(name) == readable
 
 
@@ -52,7 +52,7 @@ def test_host_names_of_other_scripts_are_shown_in_them(name: str, readable: str)
      ("sub.exact.example", False), ("tree.example", True), ("a.b.tree.example", True), ("mytree.example", False),
      ("", False), ("..", False)],
 )  # fmt: skip
-def test_the_domain_its_subdomains_and_the_listed_hosts_may_send(host: str, accepted: bool) -> None:
+def test_hits_from_the_domain_its_subdomains_and_listed_hosts_are_accepted(host: str, accepted: bool) -> None:
     matcher = HostMatcher("www.example.org", ("exact.example", "*tree.example"), any_host=False)
     assert matcher.accepts_host(host) is accepted
 
@@ -61,7 +61,7 @@ LOCAL = ("localhost", "app", "intranet.corp", "a_b.example.com", "_dmarc.example
 
 
 @pytest.mark.parametrize("name", LOCAL)
-def test_names_of_ones_own_machine_and_network_are_host_names(account, name: str) -> None:
+def test_local_names_are_valid_host_names(account, name: str) -> None:
     site = site_create(account=account, domain=name)
     assert site.domain == name
     assert build_site_config(site).hosts.accepts_host(name)
@@ -74,7 +74,7 @@ def test_names_of_ones_own_machine_and_network_are_host_names(account, name: str
 @pytest.mark.parametrize(
     ("text", "name"), [("localhost:3000", "localhost"), ("http://localhost:8080/x", "localhost"), ("[::1]:80", "::1")]
 )
-def test_ports_around_a_local_name_fall_out(site: Site, text: str, name: str) -> None:
+def test_ports_of_local_names_are_ignored(site: Site, text: str, name: str) -> None:
     site_update(site=site, allowed_hosts=[text, f"*{name}"] if name == "localhost" else [text])
     assert site.allowed_hosts[0] == name
 
@@ -82,17 +82,17 @@ def test_ports_around_a_local_name_fall_out(site: Site, text: str, name: str) ->
 @pytest.mark.parametrize(
     "name", ["two words", "a..b", "-a.example", "a-.example", "1.2.3", "300.1.1.1", "a.123", "a" * 64, "a." * 127 + "b"]
 )
-def test_what_no_browser_can_open_is_no_host_name(site: Site, name: str) -> None:
+def test_an_invalid_host_name_is_rejected(site: Site, name: str) -> None:
     for values in ({"domain": name}, {"allowed_hosts": [name]}):
         with pytest.raises(ValidationError, match="Enter a host name such as"):
             site_update(site=site, **values)
 
 
-def test_any_host_means_any() -> None:
+def test_any_host_can_be_accepted() -> None:
     assert HostMatcher("example.org", (), any_host=True).accepts_host("whatever.example")
 
 
-def test_numbers_begin_at_the_first_and_never_come_back(account) -> None:
+def test_site_ids_begin_at_the_first_and_are_never_reused(account) -> None:
     first = site_create(account=account, domain="one.example")
     second = site_create(account=account, domain="two.example")
     assert (first.pk, second.pk) == (FIRST_SITE_ID, FIRST_SITE_ID + 1)
@@ -112,7 +112,7 @@ def test_numbers_begin_at_the_first_and_never_come_back(account) -> None:
      ("allowed_hosts", ["*"]), ("nickname", "n" * 121), ("sitekey", "mine"),
      ("account", 3)],
 )  # fmt: skip
-def test_a_setting_that_makes_no_sense_is_refused_by_name(site: Site, field: str, value: object) -> None:
+def test_an_invalid_setting_is_rejected_by_name(site: Site, field: str, value: object) -> None:
     before = Site.objects.filter(pk=site.pk).values().get()
     with pytest.raises(ValidationError) as refusal:
         site_update(site=site, **{field: value})
@@ -120,13 +120,13 @@ def test_a_setting_that_makes_no_sense_is_refused_by_name(site: Site, field: str
     assert Site.objects.filter(pk=site.pk).values().get() == before
 
 
-def test_all_mistakes_are_told_at_once(site: Site) -> None:
+def test_all_errors_are_reported_at_once(site: Site) -> None:
     with pytest.raises(ValidationError) as refusal:
         site_update(site=site, timezone="x", addresses="y", nickname="fine")
     assert set(refusal.value.message_dict) == {"timezone", "addresses"}
 
 
-def test_exclusions_are_stored_clean_and_compiled(site: Site) -> None:
+def test_exclusions_are_normalized_and_compiled(site: Site) -> None:
     site_update(
         site=site,
         excluded_ips=["192.0.2.77/24", " 2001:db8::1 ", "192.0.2.0/24"],
@@ -140,13 +140,13 @@ def test_exclusions_are_stored_clean_and_compiled(site: Site) -> None:
     assert excluded == {"/admin/x/y": True, "/admin": False, "/thanks": True, "/thanks/2": False, "/a.pdf": True}
 
 
-def test_a_page_pattern_is_text_and_no_expression(site: Site) -> None:
+def test_a_page_pattern_is_not_a_regular_expression(site: Site) -> None:
     site_update(site=site, excluded_pages=["/a.b(c"])
     assert build_site_config(site).excludes_page("/a.b(c")
     assert not build_site_config(site).excludes_page("/axb(c")
 
 
-def test_the_forms_save_what_they_show(inside: Client, site: Site) -> None:
+def test_the_forms_save_unchanged_what_they_show(inside: Client, site: Site) -> None:
     base = f"/sites/{site.pk}/settings"
     forms = {
         "general": {
@@ -172,7 +172,7 @@ def test_the_forms_save_what_they_show(inside: Client, site: Site) -> None:
     assert site.excluded_ips == ["192.0.2.1", "10.0.0.0/8"]
 
 
-def test_what_counts_is_chosen_on_a_page_of_its_own(inside: Client, site: Site) -> None:
+def test_the_settings_of_what_counts_have_a_page_of_their_own(inside: Client, site: Site) -> None:
     page = f"/sites/{site.pk}/settings/counting"
     site_update(site=site, tracker={"timeout": 60})
     assert "checked" not in inside.get(page).content.decode()
@@ -185,14 +185,14 @@ def test_what_counts_is_chosen_on_a_page_of_its_own(inside: Client, site: Site) 
     assert site.tracker == {"timeout": 60, "data_centres": "refuse", "internal_search": True}
 
 
-def test_a_mistake_in_a_setting_of_the_tracker_is_named(site: Site) -> None:
+def test_an_invalid_tracker_setting_is_reported_by_name(site: Site) -> None:
     with pytest.raises(ValidationError, match="data_centres: Must be one of: count, refuse"):
         site_update(site=site, tracker={"data_centres": "counts"})
     with pytest.raises(ValidationError, match="There is no setting 'data_centers'"):
         site_update(site=site, tracker={"data_centers": "count"})
 
 
-def test_a_wrong_line_is_shown_with_the_reason_and_nothing_is_saved(inside: Client, site: Site) -> None:
+def test_an_invalid_line_is_shown_with_the_reason_and_nothing_is_saved(inside: Client, site: Site) -> None:
     answer = inside.post(f"/sites/{site.pk}/settings/exclusions", {"excluded_ips": "192.0.2.1\nnonsense"})
     assert answer.status_code == 200
     assert "neither an address nor a network" in answer.content.decode()
@@ -209,13 +209,13 @@ def test_a_site_is_added_and_its_code_shown(inside: Client, account) -> None:
     assert f"//testserver/{created.pk}ns.gif" in page
 
 
-def test_a_site_cannot_be_put_into_somebody_elses_account(inside: Client, charlie) -> None:
+def test_a_site_cannot_be_created_in_another_account(inside: Client, charlie) -> None:
     foreign = charlie.accounts.get()
     inside.post("/sites/new", {"account": foreign.pk, "domain": "x.example", "timezone": "UTC"})
     assert not Site.objects.filter(domain="x.example").exists()
 
 
-def test_deleting_wants_the_domain_typed_and_hides_the_site(inside: Client, site: Site) -> None:
+def test_deleting_a_site_needs_its_domain_typed_and_hides_it(inside: Client, site: Site) -> None:
     path = f"/sites/{site.pk}/settings/delete"
     inside.post(path, {"domain": "exampel.com"})
     assert inside.get(f"/sites/{site.pk}/settings/general").status_code == 200
@@ -224,13 +224,13 @@ def test_deleting_wants_the_domain_typed_and_hides_the_site(inside: Client, site
     assert Site.objects.get(pk=site.pk).deleted is not None
 
 
-def test_the_start_page_opens_the_only_site_or_the_list(inside: Client, site: Site, account) -> None:
+def test_the_home_page_opens_the_only_site_or_the_list(inside: Client, site: Site, account) -> None:
     assert inside.get("/")["Location"] == f"/sites/{site.pk}/"
     site_create(account=account, domain="second.example")
     assert inside.get("/")["Location"] == "/sites"
 
 
-def test_a_key_is_shown_once_and_revoked_by_a_press(inside: Client, site: Site) -> None:
+def test_a_key_is_shown_once_and_can_be_revoked(inside: Client, site: Site) -> None:
     from sites import site_cache
 
     path = f"/sites/{site.pk}/settings/api-keys"
@@ -240,18 +240,18 @@ def test_a_key_is_shown_once_and_revoked_by_a_press(inside: Client, site: Site) 
     assert site_cache.find_key(plain).can_read and not site_cache.find_key(plain).can_track
     assert plain not in inside.get(path).content.decode()
     inside.post(f"{path}/{site.api_keys.get(name='Script').pk}/revoke")
-    site_cache.catch_up()
+    site_cache.load_changes()
     assert site_cache.find_key(plain) is None
 
 
-def test_a_guest_who_may_write_is_not_offered_to_delete_the_site(bob, site: Site, client: Client) -> None:
+def test_a_guest_with_write_access_is_not_offered_to_delete_the_site(bob, site: Site, client: Client) -> None:
     bob.memberships.get().grants.update(right="write")
     client.force_login(bob)
     page = client.get(f"/sites/{site.pk}/settings/general")
     assert page.status_code == 200 and "Delete" not in page.content.decode()
 
 
-def test_a_key_that_may_nothing_is_refused(inside: Client, site: Site) -> None:
+def test_a_key_without_permissions_is_rejected(inside: Client, site: Site) -> None:
     before = site.api_keys.count()
     page = inside.post(f"/sites/{site.pk}/settings/api-keys", {"name": "x"}).content.decode()
     assert "allowed to read, to track, or both" in page
@@ -265,7 +265,7 @@ def test_a_key_expires_at_the_end_of_the_day_in_the_sites_zone(inside: Client, s
     assert site.api_keys.get(name="Day").expires.isoformat().startswith("2099-03-01T18:14:59")
 
 
-def test_a_provisioned_key_comes_back_until_it_is_revoked(site: Site) -> None:
+def test_a_provisioned_key_is_the_same_until_it_is_revoked(site: Site) -> None:
     first = api_key_provision(site=site)
     assert api_key_provision(site=site) == first
     assert site.api_keys.filter(name="provision").count() == 1

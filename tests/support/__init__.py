@@ -1,21 +1,31 @@
-"""Helpers of tests. What nearly every test needs is imported from here: `browse` makes traffic, `ask` asks about it."""
+"""Helpers of tests. What most tests need is imported from here: `browse` records a visit, `ask` executes a query."""
 
 from tests.support.pages import read_html
 from tests.support.traffic import (
     NOW,
     ask,
     browse,
+    derive_number,
+    empty_store,
     event,
-    forget_traffic,
-    logged_in,
-    number,
-    prove_host,
+    insert_recorded,
+    log_in,
     record,
-    settle,
+    verify_host,
     visit,
 )
 
 __all__ = [
-    "NOW", "ask", "browse", "event", "forget_traffic", "logged_in", "number", "prove_host", "read_html", "record",
-    "settle", "visit",
+    "NOW",
+    "ask",
+    "browse",
+    "derive_number",
+    "empty_store",
+    "event",
+    "insert_recorded",
+    "log_in",
+    "read_html",
+    "record",
+    "verify_host",
+    "visit",
 ]  # fmt: skip

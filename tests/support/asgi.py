@@ -21,7 +21,7 @@ from django.db import close_old_connections, connection
 from accounts.models import User
 from config.asgi import application
 from tests.support.hits import BROWSER, CHROME
-from tests.support.traffic import logged_in
+from tests.support.traffic import log_in
 
 CSRF_TOKEN = "a" * 32
 CLIENT = "198.51.100.7"
@@ -185,5 +185,5 @@ async def database(function: Callable[..., Any], *args: Any) -> Any:
 
 async def cookie(user: User) -> str:
     """The cookie of a new log-in."""
-    client = await database(logged_in, user)
+    client = await database(log_in, user)
     return f"sessionid={client.cookies['sessionid'].value}"

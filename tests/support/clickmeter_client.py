@@ -1,4 +1,4 @@
-"""A program written for ClickMeter, as tests need it."""
+"""A client of the ClickMeter API."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from django.core.cache import cache
 from django.test import Client
 
 from accounts.models import Account, Membership
-from links.models import DatapointKind, Listing
-from links.services.account_settings import entry_create, script_write
+from links.models import DatapointKind, ListKind
 from links.services.conversions import conversion_create
 from links.services.domains import domain_create
 from links.services.groups import group_create
 from links.services.guests import guest_create
 from links.services.links import datapoint_create
-from tests.support.links import Browser, learn, store_now
+from links.services.scripts_and_lists import entry_create, script_write
+from tests.support.links import Browser, flush_clicks, refresh_caches
 
 
 @dataclass
@@ -57,11 +57,11 @@ class Program:
         return self.json("DELETE", path, body, status)
 
 
-def master(account: Account) -> Program:
+def use_account_key(account: Account) -> Program:
     return Program(account.authkey)
 
 
-def guest(membership: Membership) -> Program:
+def use_own_key(membership: Membership) -> Program:
     return Program(membership.authkey)
 
 
@@ -75,15 +75,15 @@ def create_one_of_each(account: Account, clicked: bool = True) -> dict[str, Any]
         tags=["red"],
     )  # fmt: skip
     pixel = datapoint_create(account=account, kind=DatapointKind.PIXEL, group=group, title="p")
-    learn()
+    refresh_caches()
     if clicked:
         word = Browser().open("/l/one").location.partition("=")[2]
         Browser().open(f"/s2s?clickId={word}&id={sale.code}&val=10&param=A1&com=2")
-        store_now()
+        flush_clicks()
     return {
         "group": group, "sale": sale, "script": script, "link": link, "pixel": pixel, "tag": group.tags.get(),
         "domain": domain_create(account=account, name="go.own.test"),
         "guest": guest_create(account=account, email="guest@example.org", name="Guest"),
-        "white": entry_create(account=account, listing=Listing.WHITELIST, value="a.test"),
-        "black": entry_create(account=account, listing=Listing.BLACKLIST, value="192.0.2.1"),
+        "white": entry_create(account=account, listing=ListKind.WHITELIST, value="a.test"),
+        "black": entry_create(account=account, listing=ListKind.BLACKLIST, value="192.0.2.1"),
     }  # fmt: skip

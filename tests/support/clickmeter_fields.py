@@ -1,4 +1,4 @@
-"""Which members of ClickMeter's requests name something: read from the operations' table and the description.
+"""Which members of ClickMeter's requests refer to objects, read from the operations' table and the description.
 
 A member is written as clients write it: `groupId`, `typeTL.scripts[].id`; a parameter of the query as `?tags`, one of
 the address as `/{id}`.
@@ -80,51 +80,51 @@ PLAIN_BODY = frozenset({
 
 
 @lru_cache(maxsize=1)
-def description() -> dict[str, Any]:
+def load_description() -> dict[str, Any]:
     found: dict[str, Any] = json.loads(DESCRIPTION.read_text())
     return found
 
 
-def resolved(schema: Any) -> Any:
+def resolve_schema(schema: Any) -> Any:
     while "$ref" in schema:
-        found: Any = description()
+        found: Any = load_description()
         for part in schema["$ref"].split("/")[1:]:
             found = found[part]
         schema = found
     return schema
 
 
-def leaves(schema: Any, before: str = "") -> Iterator[str]:
+def list_leaves(schema: Any, before: str = "") -> Iterator[str]:
     """Every member of a body that holds a value, nested ones included."""
-    schema = resolved(schema)
+    schema = resolve_schema(schema)
     if schema.get("type") == "array":
-        yield from leaves(schema["items"], f"{before}[]")
+        yield from list_leaves(schema["items"], f"{before}[]")
     elif schema.get("properties"):
         for name, inner in schema["properties"].items():
-            yield from leaves(inner, f"{before}.{name}" if before else name)
+            yield from list_leaves(inner, f"{before}.{name}" if before else name)
     else:
         yield before
 
 
-def described(operation: Operation) -> dict[str, Any]:
-    found: dict[str, Any] = description()["paths"][operation.path][operation.method.lower()]
+def find_description(operation: Operation) -> dict[str, Any]:
+    found: dict[str, Any] = load_description()["paths"][operation.path][operation.method.lower()]
     return found
 
 
-def queries(operation: Operation) -> list[str]:
+def list_query_parameters(operation: Operation) -> list[str]:
     """The names of the query's parameters."""
-    rows = [resolved(row) for row in described(operation).get("parameters", [])]
+    rows = [resolve_schema(row) for row in find_description(operation).get("parameters", [])]
     named = [row["name"] for row in rows if row["in"] == "query"]
     return [*named, *UNDESCRIBED_QUERY.get(operation.path, ())]
 
 
-def members(operation: Operation) -> list[str]:
+def list_members(operation: Operation) -> list[str]:
     """The members of the body; those of a batch's items without the batch's own name before them."""
-    body = described(operation).get("requestBody")
+    body = find_description(operation).get("requestBody")
     if body is None:
         return []
-    content = resolved(body)["content"]
-    found = list(leaves((content.get("application/json") or next(iter(content.values())))["schema"]))
+    content = resolve_schema(body)["content"]
+    found = list(list_leaves((content.get("application/json") or next(iter(content.values())))["schema"]))
     found = [name.removeprefix("List[].").removeprefix("PatchRequests[].") for name in found]
     return [*found, *(UNDESCRIBED_BODY if "typeTL.url" in found else ())]
 
@@ -134,13 +134,13 @@ def reads_group(operation: Operation) -> bool:
     return operation.path != "/groups/{id}/datapoints"
 
 
-def naming_members(operation: Operation) -> list[tuple[str, str]]:
+def list_naming_members(operation: Operation) -> list[tuple[str, str]]:
     """(member, what it names) of everything the operation reads."""
     found = [(f"/{{{part.partition('}')[0]}}}", "") for part in operation.path.split("{")[1:]]
     found = [(name, "listed" if "list" in name else "place") for name, _ in found if name != "/{type}"]
-    found += [(f"?{name}", NAMING_QUERY[name]) for name in queries(operation) if name in NAMING_QUERY]
+    found += [(f"?{name}", NAMING_QUERY[name]) for name in list_query_parameters(operation) if name in NAMING_QUERY]
     key = (operation.method, operation.path)
-    for name in members(operation):
+    for name in list_members(operation):
         if name.lower() == "id" and key in NAMING_ID:
             found.append((name, NAMING_ID[key]))
         elif name in NAMING_HERE.get(key, {}):
@@ -152,22 +152,24 @@ def naming_members(operation: Operation) -> list[tuple[str, str]]:
     return found
 
 
-def unread_members(operation: Operation) -> list[tuple[str, str]]:
+def list_ignored_members(operation: Operation) -> list[tuple[str, str]]:
     """(member, what it names) of what the operation must leave alone."""
-    read = {name for name, _ in naming_members(operation)}
-    return [(name, UNREAD_BODY[name]) for name in members(operation) if name in UNREAD_BODY and name not in read]
+    read = {name for name, _ in list_naming_members(operation)}
+    return [(name, UNREAD_BODY[name]) for name in list_members(operation) if name in UNREAD_BODY and name not in read]
 
 
-def unknown_members(operation: Operation) -> list[str]:
+def list_undeclared_members(operation: Operation) -> list[str]:
     """Parameters and members nobody has said of whether they name something."""
     known_body = {*PLAIN_BODY, *NAMING_BODY, *UNREAD_BODY, "id", "Id"}
-    found = [f"?{name}" for name in queries(operation) if name not in PLAIN_QUERY and name not in NAMING_QUERY]
-    return found + [name for name in members(operation) if name not in known_body]
+    found = [
+        f"?{name}" for name in list_query_parameters(operation) if name not in PLAIN_QUERY and name not in NAMING_QUERY
+    ]
+    return found + [name for name in list_members(operation) if name not in known_body]
 
 
-def placed(body: dict[str, Any], member: str, value: Any) -> dict[str, Any]:
+def place_value(body: dict[str, Any], member: str, value: Any) -> dict[str, Any]:
     """The body with this member, and only it, changed: `typeTL.scripts[].id` becomes {typeTL: {scripts: [{id}]}}."""
     name, dot, rest = member.strip().partition(".")
     listed, name = name.endswith("[]"), name.removesuffix("[]")
-    inner = placed({} if listed else dict(body.get(name) or {}), rest, value) if dot else value
+    inner = place_value({} if listed else dict(body.get(name) or {}), rest, value) if dot else value
     return {**body, name: [inner] if listed else inner}

@@ -1,4 +1,4 @@
-"""Asking the Clickport API in tests."""
+"""A client of the Clickport API."""
 
 from __future__ import annotations
 

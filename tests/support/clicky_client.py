@@ -1,4 +1,4 @@
-"""Asking the Clicky Stats API in tests."""
+"""A client of the Clicky Stats API."""
 
 from __future__ import annotations
 

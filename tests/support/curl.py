@@ -1,4 +1,4 @@
-"""Runs a `curl …` line of a text against the test client: the call as it stands, but for its host and keys."""
+"""Runs a `curl …` command of a text against the test client, unchanged except for its host and keys."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Call:
         return maker.get(self.path, headers=headers)  # type: ignore[return-value]
 
 
-def parsed(text: str) -> Call:
+def parse_call(text: str) -> Call:
     """The call a curl command makes. Raises ValueError for options this does not know."""
     words = shlex.split(text.replace("\\\n", " "))
     if words[0] != "curl":
@@ -51,7 +51,7 @@ def parsed(text: str) -> Call:
     return call
 
 
-def calls_in(text: str) -> list[str]:
+def find_calls(text: str) -> list[str]:
     """The curl commands of a text: each from `curl` to its last continued or quoted line."""
     found, lines = [], iter(text.splitlines())
     for line in lines:

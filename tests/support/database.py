@@ -1,4 +1,4 @@
-"""What tests do with the database as a whole."""
+"""Helpers for database transactions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A DNS server in this process, over UDP: the product asks it instead of real ones."""
+"""A DNS server in this process, over UDP, which the product queries instead of real ones."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import dns.rdatatype
 import dns.rrset
 import pytest
 
-from sites.outbound import names
+from sites.outbound import host_lookup
 
 
 class DnsServer:
@@ -45,7 +45,7 @@ class DnsServer:
         """As DNS_SERVERS names it."""
         return f"127.0.0.1:{self.socket.getsockname()[1]}"
 
-    def prove(self, host: str, *account_ids: int) -> None:
+    def name_accounts(self, host: str, *account_ids: int) -> None:
         """Let the host's record name these accounts; without any there is no record."""
         name = f"_footfall.{host}"
         self.texts.pop(name, None)
@@ -112,6 +112,6 @@ def outbound_dns(monkeypatch: pytest.MonkeyPatch, **addresses: Any) -> Iterator[
         server.addresses = {f"{name}.example": found for name, found in addresses.items()}
         resolver = dns.asyncresolver.Resolver(configure=False)
         resolver.nameservers, resolver.port = ["127.0.0.1"], server.socket.getsockname()[1]
-        monkeypatch.setattr(names, "build_resolver", lambda period: resolver)
-        monkeypatch.setattr(names, "_probe", (-names.PROBE_CACHE_SECONDS, True))
+        monkeypatch.setattr(host_lookup, "build_resolver", lambda period: resolver)
+        monkeypatch.setattr(host_lookup, "_probe", (-host_lookup.PROBE_CACHE_SECONDS, True))
         yield server

@@ -1,4 +1,4 @@
-"""Requests to the collection endpoints in this process: the ASGI application itself, with nothing replaced."""
+"""Requests to the collection endpoints through the ASGI application, without a server."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sites.models import Site
 from tests.support.hits import BROWSER, CHROME
 from tracking import collector, spool, store
 
-PERSON = {"user-agent": CHROME, "referer": "https://example.com/", **BROWSER}
+BROWSER_HEADERS = {"user-agent": CHROME, "referer": "https://example.com/", **BROWSER}
 
 
 @dataclass
@@ -38,7 +38,7 @@ def send_request(
 ) -> Answer:  # fmt: skip
     """One request. `more` are headers with `_` for `-`; an empty value removes one of the ordinary headers."""
     text = urlencode(query, doseq=True) if isinstance(query, dict) else query
-    told = {**PERSON, **(headers or {}), **{name.replace("_", "-"): value for name, value in more.items()}}
+    told = {**BROWSER_HEADERS, **(headers or {}), **{name.replace("_", "-"): value for name, value in more.items()}}
     scope = {
         "type": "http", "method": method, "path": path, "http_version": "1.1", "scheme": "http",
         "query_string": text if isinstance(text, bytes) else text.encode(),
@@ -71,7 +71,7 @@ def post_event(data: Any, key: str = "", **more: Any) -> Answer:
     return send_request("/api/event", method="POST", body=body, headers=headers, **more)
 
 
-def stored(site_id: int | None = None, table: str = "events") -> list[dict[str, Any]]:
+def list_stored_rows(site_id: int | None = None, table: str = "events") -> list[dict[str, Any]]:
     """The rows of a table, oldest first."""
     spool.flush()
     order = "ORDER BY ts" if table in ("events", "bots") else ""
@@ -79,7 +79,7 @@ def stored(site_id: int | None = None, table: str = "events") -> list[dict[str, 
     return [row for row in rows if site_id is None or row["site_id"] == site_id]
 
 
-def ledger(site_id: int | None = None) -> dict[str, int]:
+def count_hits(site_id: int | None = None) -> dict[str, int]:
     """received, stored, and every reason with its count."""
     spool.flush()
     where = "" if site_id is None else f" WHERE site_id = {int(site_id)}"
@@ -94,13 +94,13 @@ def ledger(site_id: int | None = None) -> dict[str, int]:
     return found
 
 
-def balanced(found: dict[str, int]) -> bool:
+def is_balanced(found: dict[str, int]) -> bool:
     """received = stored + refused + duplicates."""
     return found["received"] == sum(count for name, count in found.items() if name != "received")
 
 
-def only(site: Site) -> dict[str, Any]:
+def get_only_event(site: Site) -> dict[str, Any]:
     """The one event of the site."""
-    rows = stored(site.pk)
+    rows = list_stored_rows(site.pk)
     assert len(rows) == 1, rows
     return rows[0]

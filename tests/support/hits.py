@@ -1,4 +1,4 @@
-"""Hits for tests of the pipeline: a site's configuration and a visitor, all ordinary unless said otherwise."""
+"""Hits for tests of the pipeline: a site's configuration and a visitor, with ordinary values unless changed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ IPHONE = (
 BROWSER = {"accept": "*/*", "accept-language": "en-GB,en;q=0.8", "accept-encoding": "gzip, br"}
 
 
-def facts(**changes: Any) -> SiteConfig:
+def build_site_config(**changes: Any) -> SiteConfig:
     """A site example.com. `excluded_ips` and `proxies` are texts."""
     ips, proxies = changes.pop("excluded_ips", ()), changes.pop("proxies", ())
     plain = SiteConfig(
@@ -38,7 +38,7 @@ def facts(**changes: Any) -> SiteConfig:
     return replace(plain, **changes)
 
 
-def hit(path: str = "/", **changes: Any) -> Hit:
+def build_hit(path: str = "/", **changes: Any) -> Hit:
     """A page view of a person with Chrome."""
     plain: dict[str, Any] = {
         "site_id": 7, "kind": "view", "ip": "203.0.113.7", "user_agent": CHROME, "now": NOW,
@@ -47,20 +47,20 @@ def hit(path: str = "/", **changes: Any) -> Hit:
     return Hit(**{**plain, **changes})
 
 
-def event(path: str = "/", site: SiteConfig | None = None, **changes: Any) -> Event:
+def process_hit(path: str = "/", site: SiteConfig | None = None, **changes: Any) -> Event:
     """The event of a hit that must not be refused."""
-    made = process(hit(path, **changes), site or facts())
+    made = process(build_hit(path, **changes), site or build_site_config())
     assert not isinstance(made, Rejection), made
     return made
 
 
-def reason(path: str = "/", site: SiteConfig | None = None, **changes: Any) -> str:
+def find_rejection(path: str = "/", site: SiteConfig | None = None, **changes: Any) -> str:
     """Why a hit is refused; "" if it is not."""
-    made = process(hit(path, **changes), site or facts())
+    made = process(build_hit(path, **changes), site or build_site_config())
     return made.reason if isinstance(made, Rejection) else ""
 
 
-def forget() -> None:
+def reset_state() -> None:
     """No open visits, salts, ids, known devices, no pace."""
     visits.forget()
     salts.forget()

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import time_machine
 
 from accounts.models import Account
-from links.conversions import attribution
+from links.conversions import click_attribution
 from links.models import Datapoint
 from links.redirect import click_deduplication, click_traces, pausing, redirector
 from links.routing import link_cache
@@ -30,7 +30,7 @@ IPHONE = (
     "Mozilla/5.0 (iPhone; CPU iPhone OS 17_2 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.2 "
     "Mobile/15E148 Safari/604.1"
 )
-PERSON = {"accept": "*/*", "accept-language": "en-GB,en;q=0.8"}  # what every browser sends
+BROWSER_HEADERS = {"accept": "*/*", "accept-language": "en-GB,en;q=0.8"}  # what every browser sends
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
 
@@ -62,7 +62,7 @@ class Browser:
             with time_machine.travel(at, tick=False):
                 return self.open(path, host=host, method=method, body=body, **headers)
         said = {name.replace("_", "-"): value for name, value in (self.headers | headers).items()}
-        sent = {"host": host, "user-agent": self.agent, **PERSON, **said}
+        sent = {"host": host, "user-agent": self.agent, **BROWSER_HEADERS, **said}
         if self.cookies:
             sent["cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         answer = asyncio.run(request(path, sent, self.ip, method, body))
@@ -95,37 +95,37 @@ async def request(path: str, headers: dict[str, str], ip: str, method: str, body
     return Answer(sent[0]["status"], dict(pairs), sent[1]["body"], cookies)
 
 
-def learn() -> None:
+def refresh_caches() -> None:
     """The redirector knows what was just written."""
     site_cache.refresh()
     link_cache.refresh()
 
 
-def store_now() -> None:
+def flush_clicks() -> None:
     """Everything clicked is in the store before anybody asks it."""
     support.record()
 
 
-def forget() -> None:
+def reset_state() -> None:
     """As in a fresh process."""
     link_cache.forget()
     click_deduplication.forget()
     pausing.forget()
     request_rates.forget()
     click_traces.click_traces.forget()
-    attribution.landings.forget()
+    click_attribution.landings.forget()
 
 
-def make(account: Account, alias: str = "offer", **fields: Any) -> Datapoint:
+def create_link(account: Account, alias: str = "offer", **fields: Any) -> Datapoint:
     """A link that the redirector knows."""
     made = datapoint_create(account=account, alias=alias, **{"url": "https://shop.test/p", **fields})
-    learn()
+    refresh_caches()
     return made
 
 
-def counts(account: Account, *metrics: str, **more: Any) -> Any:
+def count_metrics(account: Account, *metrics: str, **more: Any) -> Any:
     """What the account counted on the day of NOON."""
-    store_now()
+    flush_clicks()
     return support.ask(account.pk, *metrics, period="today", now=NOON + timedelta(hours=6), **more)
 
 
@@ -139,6 +139,6 @@ BLANK = {
 }  # fmt: skip
 
 
-def link(**fields: object) -> LinkSnapshot:
+def build_snapshot(**fields: object) -> LinkSnapshot:
     """A link as the redirector knows it, of no account in the database."""
     return build_link_snapshot({**BLANK, **fields}, (), ())

@@ -1,4 +1,4 @@
-"""Goals and segments of tests that have no database."""
+"""Goals and segments for tests without a database."""
 
 from __future__ import annotations
 

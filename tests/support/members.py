@@ -1,4 +1,4 @@
-"""Permissions of users in accounts, as tests ask for them."""
+"""Permissions of users in accounts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keeps a migrated SQLite database between runs: applying all migrations takes longer than most files of tests."""
+"""Keeps a migrated SQLite database between runs, because migrating takes longer than most test files."""
 
 from __future__ import annotations
 

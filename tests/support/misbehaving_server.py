@@ -1,4 +1,4 @@
-"""A real HTTP server that misbehaves on demand: slow, resetting, endless, half, redirecting."""
+"""A real HTTP server that misbehaves on demand: slow, resetting, endless, incomplete, redirecting."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ import trustme
 
 
 class Misbehaving(BaseHTTPRequestHandler):
-    """The path says how. Every request is kept in `server.seen` as (method, path, headers, body)."""
+    """The first part of the path selects how it misbehaves.
+
+    Every request is recorded in `server.seen` as (method, path, headers, body).
+    """
 
     protocol_version = "HTTP/1.1"
 
@@ -23,8 +26,8 @@ class Misbehaving(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length") or 0)
         body = self.rfile.read(length)
         self.server.seen.append((self.command, self.path, dict(self.headers), body))  # type: ignore[attr-defined]
-        word, _, rest = self.path.strip("/").partition("/")
-        getattr(self, f"say_{word}", self.say_ok)(rest)
+        kind, _, rest = self.path.strip("/").partition("/")
+        getattr(self, f"answer_{kind}", self.answer_ok)(rest)
 
     do_GET = do_POST = do_HEAD = answer
 
@@ -37,35 +40,35 @@ class Misbehaving(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(body)
 
-    def say_ok(self, rest: str) -> None:
+    def answer_ok(self, rest: str) -> None:
         self.reply(200, b"<html>Welcome</html>")
 
-    def say_status(self, rest: str) -> None:
+    def answer_status(self, rest: str) -> None:
         self.reply(int(rest), b"as asked")
 
-    def say_slow(self, rest: str) -> None:
+    def answer_slow(self, rest: str) -> None:
         time.sleep(float(rest))
         self.reply(200, b"late")
 
-    def say_to(self, rest: str) -> None:
+    def answer_to(self, rest: str) -> None:
         self.reply(302, Location=rest.replace("|", "/"))
 
-    def say_loop(self, rest: str) -> None:
+    def answer_loop(self, rest: str) -> None:
         self.reply(302, Location="/loop")
 
-    def say_reset(self, rest: str) -> None:
+    def answer_reset(self, rest: str) -> None:
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.close_connection = True
         self.connection.close()
 
-    def say_half(self, rest: str) -> None:
+    def answer_half(self, rest: str) -> None:
         self.send_response(200)
         self.send_header("Content-Length", "1000")
         self.end_headers()
         self.wfile.write(b"only this")
         self.close_connection = True
 
-    def say_endless(self, rest: str) -> None:
+    def answer_endless(self, rest: str) -> None:
         self.send_response(200)
         self.send_header("Content-Length", str(10**9))
         self.end_headers()

@@ -1,15 +1,13 @@
-"""Traffic for tests, and questions about it: `browse` records a visit, `ask` asks the query engine."""
+"""Traffic for tests, and queries about it: `browse` records a visit, `ask` executes a query."""
 
 from __future__ import annotations
 
-import re
 import shutil
 import zlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpResponse
 from django.test import Client
 
 from accounts.custom_domains.services import host_provision
@@ -27,19 +25,14 @@ NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)  # a Monday
 STEP = timedelta(seconds=10)  # between two pages of a visit
 
 
-def logged_in(user: User) -> Client:
+def log_in(user: User) -> Client:
     """A client with a session of the user."""
     client = Client()
     client.force_login(user)
     return client
 
 
-def read_html(answer: HttpResponse) -> str:
-    """The page with single spaces, and none between two tags: how its template is broken into lines does not matter."""
-    return re.sub(r">\s+<", "><", re.sub(r"\s+", " ", answer.content.decode()))
-
-
-def number(*parts: object) -> int:
+def derive_number(*parts: object) -> int:
     """A number below 2**53, the same for the same parts."""
     return zlib.crc32(repr(parts).encode()) << 20 | zlib.adler32(repr(parts[::-1]).encode()) & 0xFFFFF
 
@@ -55,9 +48,9 @@ def event(site: Site | int, path: str = "/", *, at: datetime = NOW, visitor: obj
     site_id = site if isinstance(site, int) else site.pk
     made: Event = {
         "site_id": site_id, "ts": at, "kind": "view", "path": path, "host": "example.com",
-        "id": number("event", site_id, at, path, sorted(map(str, fields.items())), visitor),
-        "device": number("device", site_id, visitor),
-        "visit": number("visit", site_id, visitor, at.date()),
+        "id": derive_number("event", site_id, at, path, sorted(map(str, fields.items())), visitor),
+        "device": derive_number("device", site_id, visitor),
+        "visit": derive_number("visit", site_id, visitor, at.date()),
         "visit_start": at, **fields,
     }  # fmt: skip
     made.setdefault("view_id", made["id"] if made["kind"] == "view" else 0)
@@ -68,7 +61,7 @@ def visit(
     site: Site | int, *pages: str, at: datetime = NOW, visitor: object = "one", step: timedelta = STEP, **fields: Any
 ) -> list[Event]:
     """The events of one visit: a view of each page, `step` apart."""
-    fields.setdefault("visit", number("visit", site if isinstance(site, int) else site.pk, visitor, at))
+    fields.setdefault("visit", derive_number("visit", site if isinstance(site, int) else site.pk, visitor, at))
     return [
         event(site, page, at=at + step * index, visitor=visitor, **{"visit_start": at, **fields})
         for index, page in enumerate(pages or ("/",))
@@ -96,7 +89,7 @@ def record(*events: Event) -> None:
     _unsettled = True
 
 
-def settle(**_: Any) -> None:
+def insert_recorded(**_: Any) -> None:
     """Let what was recorded arrive. Whoever asks the store in a test comes through here first."""
     global _unsettled
     if _unsettled:
@@ -115,7 +108,7 @@ def ask(
     from reports.query import Period, Query
     from reports.query import ask as answer
 
-    settle()
+    insert_recorded()
     dimensions = (by,) if isinstance(by, str) else by
     zone = "UTC" if isinstance(site, int) else site.timezone
     asked = Period.parse(period, zone, now) if isinstance(period, str) else period
@@ -131,14 +124,14 @@ def ask(
     return {key if len(key) > 1 else key[0]: value for key, value in zip(keys, values, strict=True)}
 
 
-def prove_host(account: Account, host: str, purpose: str) -> None:
+def verify_host(account: Account, host: str, purpose: str) -> None:
     """The host is the account's for this purpose, by the operator's word, and everybody who remembers hosts knows."""
     assert host_provision(account=account, host=host, purpose=purpose)
     site_cache.refresh()
     link_cache.refresh()
 
 
-def forget_spool() -> None:
+def empty_spool() -> None:
     """An empty spool."""
     global _unsettled
     _unsettled = False
@@ -146,10 +139,10 @@ def forget_spool() -> None:
     shutil.rmtree(settings.SPOOL_DIR, ignore_errors=True)
 
 
-def forget_traffic() -> None:
+def empty_store() -> None:
     """An empty spool and store. A store of this process alone, in which nothing changed since, is empty."""
     global _emptied
-    forget_spool()
+    empty_spool()
     if _emptied != write_lock.get_change_counts() or not get_target().embedded:
         store.truncate()
         _emptied = write_lock.get_change_counts()

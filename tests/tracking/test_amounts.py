@@ -1,4 +1,4 @@
-"""Amounts as people and programs write them, and what is stored of them at every endpoint."""
+"""Amounts in every usual spelling, and what every endpoint stores of them."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,8 +7,8 @@ import pytest
 
 from sites.amounts import parse_amount
 from sites.models import Site
-from tests.support.endpoints import post_event, send_request, stored
-from tests.support.hits import forget
+from tests.support.endpoints import list_stored_rows, post_event, send_request
+from tests.support.hits import reset_state
 
 WRITTEN = [
     ("19,99", 19.99, ""), ("19.99", 19.99, ""), ("1,299.00", 1299, ""), ("1.299,00", 1299, ""), ("1 299,5", 1299.5, ""),
@@ -21,26 +21,26 @@ WRITTEN = [
 
 
 @pytest.mark.parametrize(("text", "value", "currency"), WRITTEN)
-def test_amounts_are_read_as_they_are_written(text: str, value: float, currency: str) -> None:
+def test_amounts_are_parsed_in_every_usual_spelling(text: str, value: float, currency: str) -> None:
     assert parse_amount(text) == (value, currency)
 
 
 @pytest.mark.parametrize(
     "text", ["", "free", "1-2", "12 34 x y", "$", "nan", "inf", "1e999", "€5€", "--5", "9" * 100, "12#3"]
 )
-def test_what_is_no_amount_is_none(text: str) -> None:
+def test_text_that_is_not_an_amount_is_not_parsed(text: str) -> None:
     assert parse_amount(text) is None
 
 
 @pytest.fixture
 def fresh(store: Any) -> Iterator[None]:
-    forget()
+    reset_state()
     yield
-    forget()
+    reset_state()
 
 
 @pytest.mark.usefixtures("fresh")
-def test_every_endpoint_stores_them(site: Site, api_key: str) -> None:
+def test_every_endpoint_stores_amounts(site: Site, api_key: str) -> None:
     page = {"type": "custom", "name": "Buy", "url": "https://example.com/"}
     assert post_event({**page, "revenue_amount": "19,99", "revenue_currency": "EUR"}, api_key).json()["success"]
     assert post_event({**page, "revenue_amount": "$1,299.00"}, api_key).json()["success"]
@@ -48,25 +48,25 @@ def test_every_endpoint_stores_them(site: Site, api_key: str) -> None:
     beacon = {"site_id": site.pk, "host": "example.com"}
     send_request("/in.php", {**beacon, "type": "event", "name": "Buy", "revenue": "5,50", "currency": "eur"})
     send_request("/in.php", {**beacon, "type": "goal", "goal[name]": "Buy", "goal[revenue]": "€ 7"})
-    rows = [(float(row["revenue"]), row["currency"]) for row in stored(site.pk)]
+    rows = [(float(row["revenue"]), row["currency"]) for row in list_stored_rows(site.pk)]
     assert rows == [(19.99, "EUR"), (1299, "USD"), (1.005, "KWD"), (5.5, "EUR"), (7, "EUR")]
 
 
 @pytest.mark.usefixtures("fresh")
 @pytest.mark.parametrize("amount", ["free", True, ["5"], {"a": 1}])
-def test_what_is_no_amount_is_refused_with_a_sentence(site: Site, api_key: str, amount: object) -> None:
+def test_an_invalid_amount_is_rejected_with_a_message(site: Site, api_key: str, amount: object) -> None:
     answer = post_event(
         {"type": "custom", "name": "Buy", "url": "https://example.com/", "revenue_amount": amount}, api_key
     )
     assert answer.json() == {
         "success": False, "dropped": "bad_request", "message": "revenue_amount is not an amount such as 19.99",
     }  # fmt: skip
-    assert stored(site.pk) == []
+    assert list_stored_rows(site.pk) == []
 
 
 @pytest.mark.usefixtures("fresh")
 @pytest.mark.parametrize("form", ["props", "meta", "visitor"])
-def test_values_of_every_json_type_are_kept(site: Site, api_key: str, form: str) -> None:
+def test_values_of_every_json_type_are_stored(site: Site, api_key: str, form: str) -> None:
     values = {
         "yes": True, "no": False, "list": ["a", "b", 3, True], "empty": [], "object": {"a": [1]}, "nested": [["a"]],
         "null": None,
@@ -75,7 +75,7 @@ def test_values_of_every_json_type_are_kept(site: Site, api_key: str, form: str)
     meta = {"meta_keys": list(values), "meta_values": list(values.values())}
     body = {"props": {"props": values}, "meta": meta, "visitor": {"visitor": values}}[form]
     post_event({"type": "custom", "name": "Buy", "url": "https://example.com/", **body}, api_key)
-    row = stored(site.pk)[0]
+    row = list_stored_rows(site.pk)[0]
     assert row["tags" if form == "visitor" else "props"] == {
         "yes": "true", "no": "false", "list": '["a","b",3,true]', "empty": "[]", "object": '{"a":[1]}',
         "nested": '[["a"]]',

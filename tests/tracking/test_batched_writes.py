@@ -1,4 +1,4 @@
-"""Hits of one turn of the loop are written in one go before any of them is answered; what finds no room is told."""
+"""Hits of one iteration of the event loop are written at once before any is answered, or rejected without space."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from config.asgi import immediate_responder
 from config.serving.response_batcher import MAX_BATCH, ResponseBatch
 from sites import site_cache
 from sites.models import Site
-from tests.support.endpoints import ledger
-from tests.support.hits import hit
+from tests.support.endpoints import count_hits
+from tests.support.hits import build_hit
 from tests.tracking.test_immediate_answers import scope
 from tracking import ingestion, spool
 
@@ -61,7 +61,7 @@ def together(site: Site, store: Any) -> ResponseBatch:
     return ResponseBatch(immediate_responder)
 
 
-def test_nobody_is_answered_before_everything_is_written(together: ResponseBatch, site: Site) -> None:
+def test_no_response_is_sent_before_the_batch_is_written(together: ResponseBatch, site: Site) -> None:
     wire = Wire()
     for number in range(3):
         ask(together, wire, site, f"/{number}")
@@ -69,10 +69,10 @@ def test_nobody_is_answered_before_everything_is_written(together: ResponseBatch
     together.commit()
     assert [there for _, there in wire.sent] == [3, 3, 3]
     assert not any(b"x-event-dropped: " in answer for answer, _ in wire.sent)
-    assert ledger(site.pk) == {"received": 3, "stored": 3}
+    assert count_hits(site.pk) == {"received": 3, "stored": 3}
 
 
-def test_many_do_not_wait_for_the_end_of_the_turn(together: ResponseBatch, site: Site) -> None:
+def test_a_full_batch_is_written_before_the_end_of_the_iteration(together: ResponseBatch, site: Site) -> None:
     wire = Wire()
     for number in range(MAX_BATCH + 1):
         ask(together, wire, site, f"/{number}")
@@ -81,7 +81,7 @@ def test_many_do_not_wait_for_the_end_of_the_turn(together: ResponseBatch, site:
     assert len(wire.sent) == lines() == MAX_BATCH + 1
 
 
-def test_a_hit_that_finds_no_room_is_told_and_counted(
+def test_a_hit_without_space_in_the_spool_is_rejected_and_counted(
     together: ResponseBatch, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wire, real = Wire(), os.write
@@ -100,15 +100,15 @@ def test_a_hit_that_finds_no_room_is_told_and_counted(
     monkeypatch.setattr(os, "write", real)
     assert [b"x-event-dropped: spool_full\r\n" in answer for answer, _ in wire.sent] == [False, False, True, False]
     spool.flush()
-    assert ledger(site.pk) == {"received": 4, "stored": 3, "spool_full": 1}
+    assert count_hits(site.pk) == {"received": 4, "stored": 3, "spool_full": 1}
 
 
-def test_another_thread_writes_by_itself_while_a_turn_is_open(together: ResponseBatch, site: Site) -> None:
+def test_another_thread_writes_directly_while_a_batch_is_open(together: ResponseBatch, site: Site) -> None:
     facts = site_cache.get_site(site.pk)
     assert facts is not None
     wire = Wire()
     together.responder.begin(0)
-    other = threading.Thread(target=lambda: ingestion.receive(hit("/other"), facts))
+    other = threading.Thread(target=lambda: ingestion.receive(build_hit("/other"), facts))
     other.start()
     other.join()
     assert lines() == 1

@@ -1,4 +1,4 @@
-"""in.php and its images: Clicky's beacons become the right events, and every answer is a proper one."""
+"""in.php and its images: Clicky's beacons become the right events, and every response is valid."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -9,8 +9,8 @@ import pytest
 from sites import site_cache
 from sites.models import Site
 from sites.services import site_update
-from tests.support.endpoints import balanced, ledger, only, send_request, stored
-from tests.support.hits import forget
+from tests.support.endpoints import count_hits, get_only_event, is_balanced, list_stored_rows, send_request
+from tests.support.hits import reset_state
 from tracking.web import GIF
 
 pytestmark = pytest.mark.usefixtures("store")
@@ -18,9 +18,9 @@ pytestmark = pytest.mark.usefixtures("store")
 
 @pytest.fixture(autouse=True)
 def fresh() -> Iterator[None]:
-    forget()
+    reset_state()
     yield
-    forget()
+    reset_state()
 
 
 def beacon(site: Site, kind: str, **fields: Any) -> Any:
@@ -29,7 +29,7 @@ def beacon(site: Site, kind: str, **fields: Any) -> Any:
 
 def test_a_page_view_is_stored_with_page_title_language_and_screen(site: Site) -> None:
     answer = beacon(site, "pageview", href="/a?x=1", title="Über uns", res="1920x1080", lang="de-AT", x="0.123")
-    row = only(site)
+    row = get_only_event(site)
     assert (answer.status, answer.body, answer.headers["content-type"]) == (200, GIF, "image/gif")
     assert (row["kind"], row["path"], row["title"], row["host"]) == ("view", "/a?x=1", "Über uns", "example.com")
     assert (row["language"], row["screen"], row["browser"]) == ("de-AT", "1920x1080", "Chrome")
@@ -40,35 +40,35 @@ def test_long_addresses_that_differ_near_the_end_are_two_pages(site: Site) -> No
     start = "/docs/" + "very-long-" * 30
     for end in ("one", "two"):
         beacon(site, "pageview", href=f"{start}{end}")
-    assert {row["path"] for row in stored(site.pk)} == {f"{start}one", f"{start}two"}
+    assert {row["path"] for row in list_stored_rows(site.pk)} == {f"{start}one", f"{start}two"}
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_both_methods_count(site: Site, method: str) -> None:
+def test_get_and_post_are_both_counted(site: Site, method: str) -> None:
     send_request("/in.php", {"site_id": site.pk, "type": "pageview", "href": "/a"}, method=method)
-    assert only(site)["path"] == "/a"
+    assert get_only_event(site)["path"] == "/a"
 
 
-def test_head_answers_the_headers_and_counts_nothing(site: Site) -> None:
+def test_head_returns_the_headers_and_is_not_counted(site: Site) -> None:
     answer = send_request("/in.php", {"site_id": site.pk, "type": "pageview", "href": "/a"}, method="HEAD")
     assert answer.status == 200 and answer.body == b"" and answer.headers["content-length"] == str(len(GIF))
-    assert stored(site.pk) == [] and ledger()["received"] == 0
+    assert list_stored_rows(site.pk) == [] and count_hits()["received"] == 0
 
 
 def test_a_form_body_is_read_like_the_query(site: Site) -> None:
     body = f"site_id={site.pk}&type=pageview&href=%2Fb".encode()
     send_request("/in.php", method="POST", body=body, content_type="application/x-www-form-urlencoded")
-    assert only(site)["path"] == "/b"
+    assert get_only_event(site)["path"] == "/b"
 
 
 def test_an_unknown_type_is_a_page_view(site: Site) -> None:
     beacon(site, "something", href="/a")
-    assert only(site)["kind"] == "view"
+    assert get_only_event(site)["kind"] == "view"
 
 
-def test_an_outbound_link_keeps_target_and_text_on_its_page(site: Site) -> None:
+def test_an_outbound_link_is_stored_with_target_text_and_page(site: Site) -> None:
     beacon(site, "outbound", href="https://other.org/x", title="Other", page="/here")
-    row = only(site)
+    row = get_only_event(site)
     assert (row["kind"], row["target"], row["text"], row["path"]) == (
         "outbound",
         "https://other.org/x",
@@ -77,10 +77,10 @@ def test_an_outbound_link_keeps_target_and_text_on_its_page(site: Site) -> None:
     )
 
 
-def test_a_download_and_an_event_are_told_apart(site: Site) -> None:
+def test_downloads_and_events_are_distinguished(site: Site) -> None:
     beacon(site, "download", href="/files/a.pdf", title="A")
     beacon(site, "click", href="/actions/export", title="Exported")
-    rows = stored(site.pk)
+    rows = list_stored_rows(site.pk)
     assert [(row["kind"], row["target"], row["name"]) for row in rows] == [
         ("download", "/files/a.pdf", ""),
         ("event", "/actions/export", "Exported"),
@@ -88,37 +88,37 @@ def test_a_download_and_an_event_are_told_apart(site: Site) -> None:
 
 
 @pytest.mark.parametrize("fields", [{}, {"goal": ""}, {"goal[id]": "", "goal[revenue]": "9"}])
-def test_a_goal_without_a_name_is_refused_and_counted_as_such(site: Site, fields: dict[str, str]) -> None:
+def test_a_goal_without_a_name_is_rejected_and_counted_with_its_reason(site: Site, fields: dict[str, str]) -> None:
     answer = beacon(site, "goal", page="/a", **fields)
     assert (answer.status, answer.dropped) == (200, "bad_request")
-    assert stored(site.pk) == [] and ledger()["received"] == 1
+    assert list_stored_rows(site.pk) == [] and count_hits()["received"] == 1
 
 
 def test_a_goal_with_revenue_is_an_event_of_its_own(site: Site) -> None:
     beacon(site, "goal", **{"goal[id]": "12", "goal[revenue]": "49.99"})
-    row = only(site)
+    row = get_only_event(site)
     assert (row["kind"], row["name"], float(row["revenue"])) == ("goal", "12", 49.99)
 
 
 @pytest.mark.parametrize("goal", [{"goal": "signup"}, {"goal[name]": "signup"}])
-def test_a_goal_that_comes_with_a_page_view_is_stored_beside_it(site: Site, goal: dict[str, str]) -> None:
+def test_a_goal_sent_with_a_page_view_is_stored_as_another_event(site: Site, goal: dict[str, str]) -> None:
     beacon(site, "pageview", href="/done", **goal)
-    rows = stored(site.pk)
+    rows = list_stored_rows(site.pk)
     assert sorted((row["kind"], row["name"]) for row in rows) == [("goal", "signup"), ("view", "")]
     assert len({row["visit"] for row in rows}) == 1
-    assert balanced(ledger())
+    assert is_balanced(count_hits())
 
 
 def test_custom_data_tags_the_visit(site: Site) -> None:
     beacon(site, "custom", **{"custom[username]": "ada", "custom[plan]": "pro"})
-    row = only(site)
+    row = get_only_event(site)
     assert (row["kind"], row["tags"], row["person"]) == ("set", {"username": "ada", "plan": "pro"}, "ada")
 
 
-def test_a_ping_carries_attention_and_reach_of_its_view(site: Site) -> None:
+def test_a_ping_carries_engaged_time_and_scroll_depth_of_its_view(site: Site) -> None:
     beacon(site, "pageview", href="/a", vid="00000000abcde")
     beacon(site, "ping", vid="00000000abcde", et=3500, sc=55)
-    view, ping = stored(site.pk)
+    view, ping = list_stored_rows(site.pk)
     assert (ping["engaged"], ping["scroll"], ping["view_id"], ping["visit"]) == (
         3500,
         55,
@@ -127,7 +127,7 @@ def test_a_ping_carries_attention_and_reach_of_its_view(site: Site) -> None:
     )
 
 
-def test_video_split_test_properties_and_sticky_campaign_are_understood(site: Site) -> None:
+def test_video_split_test_properties_and_sticky_campaign_are_stored(site: Site) -> None:
     beacon(site, "pageview", href="/", utm="utm_source=mag&utm_campaign=c1")
     beacon(site, "video", href="/film.mp4", title="Film", **{"video[action]": "play", "video[time]": "12"})
     beacon(
@@ -138,7 +138,7 @@ def test_video_split_test_properties_and_sticky_campaign_are_understood(site: Si
         currency="eur",
         **{"prop[plan]": "pro", "split[name]": "colour", "split[version]": "red"},
     )
-    view, video, named = stored(site.pk)
+    view, video, named = list_stored_rows(site.pk)
     assert (video["kind"], video["name"], video["target"], video["props"]) == (
         "video",
         "play",
@@ -154,27 +154,27 @@ def test_video_split_test_properties_and_sticky_campaign_are_understood(site: Si
     assert (view["utm_source"], view["utm_campaign"]) == ("mag", "c1")
 
 
-def test_the_same_beacon_twice_counts_once_and_says_so(site: Site) -> None:
+def test_a_repeated_beacon_counts_once_and_is_reported_as_a_duplicate(site: Site) -> None:
     for _ in range(2):
         answer = beacon(site, "pageview", href="/a", x="0123456789abcdef0")
     assert answer.dropped == "duplicate" and answer.body == GIF
-    assert len(stored(site.pk)) == 1 and balanced(ledger()) and ledger()["duplicate"] == 1
+    assert len(list_stored_rows(site.pk)) == 1 and is_balanced(count_hits()) and count_hits()["duplicate"] == 1
 
 
-def test_short_random_numbers_of_old_trackers_are_no_ids(site: Site) -> None:
+def test_short_random_numbers_of_old_trackers_are_not_used_as_ids(site: Site) -> None:
     for _ in range(2):
         beacon(site, "pageview", href="/a", x="0.5")
-    assert len(stored(site.pk)) == 2
+    assert len(list_stored_rows(site.pk)) == 2
 
 
 @pytest.mark.parametrize("form", ["/{}ns.gif", "/{}-db.gif"])
 def test_an_image_counts_the_page_that_shows_it(site: Site, form: str) -> None:
     answer = send_request(form.format(site.pk), referer="https://example.com/no-script?a=1")
     assert answer.body == GIF and "no-store" in answer.headers["cache-control"]
-    assert only(site)["path"] == "/no-script?a=1"
+    assert get_only_event(site)["path"] == "/no-script?a=1"
 
 
-def test_javascript_is_answered_to_who_reads_it_with_the_sites_switches(site: Site) -> None:
+def test_a_script_request_gets_javascript_with_the_sites_settings(site: Site) -> None:
     site_update(site=site, cookies="on")
     site_cache.refresh()
     answer = beacon(site, "pageview", href="/a", mime="js")
@@ -183,39 +183,39 @@ def test_javascript_is_answered_to_who_reads_it_with_the_sites_switches(site: Si
 
 
 @pytest.mark.parametrize("site_id", ["", "0", "999", "abc", "-1", "9" * 40, "1e3", "٣"])
-def test_an_unknown_site_gets_its_pixel_and_is_counted(site: Site, site_id: str) -> None:
+def test_a_hit_for_an_unknown_site_gets_a_pixel_and_is_counted(site: Site, site_id: str) -> None:
     answer = send_request("/in.php", {"site_id": site_id, "type": "pageview"})
     assert (answer.status, answer.body, answer.dropped) == (200, GIF, "unknown_site")
-    assert ledger(0) == {"received": 1, "stored": 0, "unknown_site": 1}
+    assert count_hits(0) == {"received": 1, "stored": 0, "unknown_site": 1}
 
 
-def test_another_sites_page_is_refused_and_counted(site: Site) -> None:
+def test_a_page_of_another_host_is_rejected_and_counted(site: Site) -> None:
     answer = send_request(
         "/in.php", {"site_id": site.pk, "type": "pageview", "href": "/a"}, referer="https://evil.org/"
     )
     assert answer.dropped == "wrong_host" and answer.status == 200
-    assert ledger(site.pk) == {"received": 1, "stored": 0, "wrong_host": 1}
+    assert count_hits(site.pk) == {"received": 1, "stored": 0, "wrong_host": 1}
 
 
-def test_a_page_that_hides_its_address_is_known_by_the_host_the_tracker_tells(site: Site) -> None:
+def test_a_page_without_referrer_is_identified_by_the_host_the_tracker_sends(site: Site) -> None:
     send_request(
         "/in.php", {"site_id": site.pk, "type": "pageview", "href": "/a", "host": "www.example.com"}, referer=""
     )
-    assert only(site)["host"] == "www.example.com"
+    assert get_only_event(site)["host"] == "www.example.com"
 
 
 @pytest.mark.parametrize("signal", [{"dnt": "1"}, {"sec_gpc": "1"}])
-def test_signals_not_to_track_are_honoured(site: Site, signal: dict[str, str]) -> None:
+def test_do_not_track_and_global_privacy_control_are_honoured(site: Site, signal: dict[str, str]) -> None:
     assert send_request("/in.php", {"site_id": site.pk, "href": "/"}, **signal).dropped == "do_not_track"
-    assert stored(site.pk) == []
+    assert list_stored_rows(site.pk) == []
 
 
-def test_a_bot_is_kept_in_a_table_of_its_own(site: Site) -> None:
+def test_a_bots_event_is_stored_in_the_quarantine(site: Site) -> None:
     answer = send_request("/in.php", {"site_id": site.pk, "href": "/x"}, user_agent="Googlebot/2.1")
-    assert answer.dropped == "bot" and stored(site.pk) == []
-    bot = stored(site.pk, "bots")[0]
+    assert answer.dropped == "bot" and list_stored_rows(site.pk) == []
+    bot = list_stored_rows(site.pk, "bots")[0]
     assert bot["path"] == "/x" and "googlebot" in bot["reason"]
-    assert balanced(ledger())
+    assert is_balanced(count_hits())
 
 
 # -- whose address -----------------------------------------------------------------------------------------------------
@@ -225,19 +225,19 @@ def address_seen(site: Site, peer: str, forwarded: str, path: str = "/in.php") -
     site_update(site=site, addresses="keep")
     site_cache.refresh()
     send_request(path, {"site_id": site.pk, "href": "/"}, peer=peer, x_forwarded_for=forwarded)
-    return str(stored(site.pk)[-1]["ip"])
+    return str(list_stored_rows(site.pk)[-1]["ip"])
 
 
-def test_a_strangers_word_about_its_address_is_not_believed(site: Site) -> None:
+def test_a_forwarded_address_from_a_stranger_is_ignored(site: Site) -> None:
     assert address_seen(site, "203.0.113.9", "1.2.3.4") == "203.0.113.9"
 
 
-def test_the_operators_proxy_is_believed_hop_by_hop(site: Site, settings: Any) -> None:
+def test_addresses_forwarded_by_trusted_proxies_are_resolved_hop_by_hop(site: Site, settings: Any) -> None:
     settings.TRUSTED_PROXIES = ("10.0.0.0/8",)
     assert address_seen(site, "10.0.0.1", "6.6.6.6, 198.51.100.7, 10.0.0.2") == "198.51.100.7"
 
 
-def test_a_sites_own_proxy_is_believed_for_that_site_only(site: Site, charlies_site: Site) -> None:
+def test_a_sites_own_proxy_is_trusted_for_that_site_only(site: Site, charlies_site: Site) -> None:
     site_update(site=site, proxy_addresses=["192.0.2.0/24"])
     assert address_seen(site, "192.0.2.5", "198.51.100.8") == "198.51.100.8"
     assert (
@@ -250,22 +250,22 @@ def test_a_sites_own_proxy_is_believed_for_that_site_only(site: Site, charlies_s
         ).dropped
         == ""
     )
-    assert stored(charlies_site.pk)[-1]["ip"] == "192.0.2.0"
+    assert list_stored_rows(charlies_site.pk)[-1]["ip"] == "192.0.2.0"
 
 
-def test_a_secret_word_in_the_path_vouches_for_one_hop(site: Site) -> None:
+def test_a_proxy_secret_in_the_path_makes_one_hop_trusted(site: Site) -> None:
     site_update(site=site, proxy_secret="s3cret-word-of-ours")
     assert address_seen(site, "192.0.2.5", "6.6.6.6, 198.51.100.8", "/p/s3cret-word-of-ours/in.php") == "198.51.100.8"
     assert address_seen(site, "192.0.2.6", "198.51.100.9", "/p/wrong/in.php") == "192.0.2.6"
 
 
-def test_visits_end_when_the_page_says(site: Site, time_machine: Any) -> None:
+def test_the_page_can_set_the_timeout_of_visits(site: Site, time_machine: Any) -> None:
     pytest.importorskip("time_machine")
     time_machine.move_to("2026-03-02T12:00:00Z", tick=False)
     beacon(site, "pageview", href="/a", timeout=5)
     time_machine.shift(timedelta(minutes=6))
     beacon(site, "pageview", href="/b", timeout=5)
-    assert len({row["visit"] for row in stored(site.pk)}) == 2
+    assert len({row["visit"] for row in list_stored_rows(site.pk)}) == 2
 
 
 @pytest.mark.parametrize("kind", ["click", "pageview"])
@@ -274,22 +274,24 @@ def test_visits_end_when_the_page_says(site: Site, time_machine: Any) -> None:
     [("", "/app", "event"), ("click", "/app", "event"), ("pageview", "/app", "view"), ("pageview", "#buy", "event"),
      ("pageview", "#/buy", "view")],
 )  # fmt: skip
-def test_what_has_no_type_is_what_the_site_chose(site: Site, kind: str, chosen: str, href: str, stored_as: str) -> None:
+def test_a_call_without_a_type_has_the_type_the_site_chose(
+    site: Site, kind: str, chosen: str, href: str, stored_as: str
+) -> None:
     site_update(site=site, tracker={"untyped_log": chosen} if chosen else {})
     site_cache.refresh()
     beacon(site, kind, href=href, title="App", page="/", host="example.com", untyped="1")
-    row = only(site)
+    row = get_only_event(site)
     path = "/app" if href == "/app" and stored_as == "view" else "/"
     assert (row["kind"], row["path"], row["name"] or row["title"]) == (stored_as, path, "App")
 
 
-def test_a_goal_without_a_name_is_refused_and_counted(site: Site) -> None:
+def test_a_goal_without_a_name_is_rejected_and_counted(site: Site) -> None:
     assert beacon(site, "goal", page="/a", host="example.com").dropped == "bad_request"
-    assert stored(site.pk) == []
-    assert ledger()["bad_request"] == 1 and balanced(ledger())
+    assert list_stored_rows(site.pk) == []
+    assert count_hits()["bad_request"] == 1 and is_balanced(count_hits())
 
 
-def test_the_sites_choices_of_routes_reach_the_tracker(site: Site) -> None:
+def test_the_sites_route_settings_are_sent_to_the_tracker(site: Site) -> None:
     site_update(site=site, tracker={"hash_routes": True, "replace_state": True, "untyped_log": "pageview"})
     site_cache.refresh()
     told = beacon(site, "pageview", href="/", mime="js").body.decode()
@@ -301,17 +303,17 @@ def test_the_sites_choices_of_routes_reach_the_tracker(site: Site) -> None:
     [("/#/about", "/#/about", "/"), ("/app?a=1#!about?b=2&utm_source=x&gclid=1", "/app?a=1#!about?b=2", "/app?a=1"),
      ("/#contact", "/", "/"), ("/#access_token=abc", "/", "/"), ("/#/", "/#/", "/")],
 )  # fmt: skip
-def test_routes_of_the_hash_are_pages_where_the_site_has_them(site: Site, href: str, path: str, plain: str) -> None:
+def test_hash_routes_are_pages_where_the_site_enables_them(site: Site, href: str, path: str, plain: str) -> None:
     beacon(site, "pageview", href=href, host="example.com")
     site_update(site=site, tracker={"hash_routes": True})
     site_cache.refresh()
     beacon(site, "pageview", href=href, host="example.com")
-    assert [row["path"] for row in stored(site.pk)] == [plain, path]
-    assert {row["utm_source"] for row in stored(site.pk)} == ({"x"} if "utm_" in href else {""})
+    assert [row["path"] for row in list_stored_rows(site.pk)] == [plain, path]
+    assert {row["utm_source"] for row in list_stored_rows(site.pk)} == ({"x"} if "utm_" in href else {""})
 
 
 @pytest.mark.parametrize("origin", ["https://localhost", "capacitor://localhost", "http://localhost:3000"])
-def test_an_app_of_web_pages_may_be_a_site_or_one_of_its_hosts(site: Site, origin: str) -> None:
+def test_an_app_built_from_web_pages_can_be_a_site_or_a_host_of_one(site: Site, origin: str) -> None:
     host = origin.split("//")[1]
     headers = {"origin": origin, "referer": ""}
     fields = {"site_id": site.pk, "type": "pageview", "href": "/tab1", "host": host}
@@ -319,7 +321,7 @@ def test_an_app_of_web_pages_may_be_a_site_or_one_of_its_hosts(site: Site, origi
     site_update(site=site, allowed_hosts=["localhost"])
     site_cache.refresh()
     send_request("/in.php", fields, headers=headers)
-    assert (only(site)["host"], only(site)["path"]) == ("localhost", "/tab1")
+    assert (get_only_event(site)["host"], get_only_event(site)["path"]) == ("localhost", "/tab1")
 
 
 @pytest.mark.parametrize(
@@ -332,9 +334,9 @@ def test_an_app_of_web_pages_may_be_a_site_or_one_of_its_hosts(site: Site, origi
         ("https://example-com.cdn.ampproject.org", ("example.com", "/")),
     ],
 )
-def test_a_page_in_a_cache_of_amp_pages_is_the_site_s_own(site: Site, referer: str, page: tuple[str, str]) -> None:
+def test_a_page_in_an_amp_cache_belongs_to_the_site(site: Site, referer: str, page: tuple[str, str]) -> None:
     assert send_request(f"/{site.pk}ns.gif", referer=referer).dropped == ""
-    row = only(site)
+    row = get_only_event(site)
     assert (row["host"], row["path"]) == page
 
 
@@ -346,5 +348,5 @@ def test_a_page_in_a_cache_of_amp_pages_is_the_site_s_own(site: Site, referer: s
         "https://evil.example/https://example-com.cdn.ampproject.org/v/s/example.com/a",
     ],
 )  # fmt: skip
-def test_the_cached_page_of_another_site_is_not(site: Site, referer: str) -> None:
+def test_an_amp_page_of_another_site_does_not_belong_to_the_site(site: Site, referer: str) -> None:
     assert send_request(f"/{site.pk}ns.gif", referer=referer).dropped == "wrong_host"

@@ -1,4 +1,4 @@
-"""Any bytes in any parameter and header of every endpoint: a proper answer, no error of ours, a balanced audit."""
+"""Any bytes in any parameter and header of every endpoint: a valid response and a balanced ingestion audit."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from sites.models import Site
-from tests.support.endpoints import balanced, exchange, ledger
-from tests.support.hits import CHROME, forget
+from tests.support.endpoints import count_hits, exchange, is_balanced
+from tests.support.hits import CHROME, reset_state
 from tracking import collector
 
 pytestmark = pytest.mark.usefixtures("store")
@@ -52,17 +52,15 @@ TOLD = some.one_of(
 
 @pytest.fixture(autouse=True)
 def fresh() -> Iterator[None]:
-    forget()
+    reset_state()
     yield
-    forget()
+    reset_state()
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=some.data())
 @pytest.mark.parametrize("path", PATHS)
-def test_nothing_a_stranger_sends_is_an_error_of_ours(
-    site: Site, path: str, data: Any, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_no_request_causes_a_server_error(site: Site, path: str, data: Any, caplog: pytest.LogCaptureFixture) -> None:
     pairs = data.draw(some.lists(some.tuples(NAMES, VALUES), max_size=8))
     raw = data.draw(some.booleans())
     query = b"&".join([b"site_id=%d" % site.pk, *(
@@ -81,7 +79,7 @@ def test_nothing_a_stranger_sends_is_an_error_of_ours(
     assert errors == [], errors[0].exc_info or errors[0].getMessage()
 
 
-def test_after_a_storm_of_nonsense_the_ledger_balances(site: Site) -> None:
+def test_the_ingestion_audit_balances_after_many_invalid_requests(site: Site) -> None:
     @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
     @given(some.sampled_from(PATHS), some.lists(some.tuples(NAMES, VALUES), max_size=6), some.tuples(HEADERS, TOLD))
     def send_request(path: str, pairs: list[tuple[bytes, bytes]], header: tuple[bytes, bytes]) -> None:
@@ -95,5 +93,5 @@ def test_after_a_storm_of_nonsense_the_ledger_balances(site: Site) -> None:
         assert asyncio.run(exchange(scope, b"")).status in PROPER
 
     send_request()
-    found = ledger()
-    assert balanced(found) and found["stored"] > 0 and found["received"] > 40, found
+    found = count_hits()
+    assert is_balanced(found) and found["stored"] > 0 and found["received"] > 40, found

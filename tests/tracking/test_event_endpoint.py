@@ -9,8 +9,8 @@ import pytest
 from sites import site_cache
 from sites.models import Site
 from sites.services import api_key_create, site_update
-from tests.support.endpoints import balanced, ledger, post_event, send_request, stored
-from tests.support.hits import CHROME, forget
+from tests.support.endpoints import count_hits, is_balanced, list_stored_rows, post_event, send_request
+from tests.support.hits import CHROME, reset_state
 from tracking import spool
 from tracking.state import deduplication, visits
 from tracking.state.restore import rebuild
@@ -21,9 +21,9 @@ URL = "https://example.com/pricing"
 
 @pytest.fixture(autouse=True)
 def fresh() -> Iterator[None]:
-    forget()
+    reset_state()
     yield
-    forget()
+    reset_state()
 
 
 @pytest.fixture
@@ -33,15 +33,15 @@ def trusted(site: Site) -> str:
     return plain
 
 
-def test_a_page_view_answers_with_session_and_view(site: Site, api_key: str) -> None:
+def test_a_page_view_returns_session_and_view(site: Site, api_key: str) -> None:
     answer = post_event({"type": "pageview", "url": URL, "referrer": "https://google.com/"}, api_key)
-    row = stored(site.pk)[0]
+    row = list_stored_rows(site.pk)[0]
     assert answer.status == 200 and answer.headers["content-type"] == "application/json"
     assert answer.json() == {"success": True, "session_id": row["visit"], "page_visit_id": f"{row['view_id']:08x}"}
     assert (row["kind"], row["path"], row["source"], row["browser"]) == ("view", "/pricing", "Google", "Chrome")
 
 
-def test_a_custom_event_has_a_name_money_and_data(site: Site, api_key: str) -> None:
+def test_a_custom_event_has_a_name_an_amount_and_properties(site: Site, api_key: str) -> None:
     # The seed's example (clickport)
     post_event(
         {
@@ -51,7 +51,7 @@ def test_a_custom_event_has_a_name_money_and_data(site: Site, api_key: str) -> N
         },
         api_key,
     )  # fmt: skip
-    row = stored(site.pk)[0]
+    row = list_stored_rows(site.pk)[0]
     assert (row["kind"], row["name"], float(row["revenue"]), row["currency"]) == ("event", "Purchase", 49.99, "USD")
     assert row["props"] == {"plan": "pro", "interval": "annual"}
 
@@ -59,21 +59,21 @@ def test_a_custom_event_has_a_name_money_and_data(site: Site, api_key: str) -> N
 @pytest.mark.parametrize(("kind", "stored_as"), [("click", "click"), ("form", "form"), (None, "view")])
 def test_every_type_has_its_kind(site: Site, api_key: str, kind: str | None, stored_as: str) -> None:
     post_event({"url": URL, "name": "x", **({"type": kind} if kind else {})}, api_key)
-    assert stored(site.pk)[0]["kind"] == stored_as
+    assert list_stored_rows(site.pk)[0]["kind"] == stored_as
 
 
-def test_explicit_campaign_and_screen_are_taken(site: Site, api_key: str) -> None:
+def test_explicit_campaign_and_screen_are_stored(site: Site, api_key: str) -> None:
     post_event({"url": f"{URL}?utm_source=a", "utm_source": "b", "utm_medium": "email", "screen_width": 1440}, api_key)
-    row = stored(site.pk)[0]
+    row = list_stored_rows(site.pk)[0]
     assert (row["utm_source"], row["channel"], row["screen"]) == ("b", "Email", "1440")
 
 
 def test_click_ids_are_stripped(site: Site, api_key: str) -> None:
     post_event({"url": f"{URL}?gclid=1&fbclid=2&msclkid=3&a=4"}, api_key)
-    assert stored(site.pk)[0]["path"] == "/pricing?a=4"
+    assert list_stored_rows(site.pk)[0]["path"] == "/pricing?a=4"
 
 
-def test_one_client_sends_into_one_session(site: Site, api_key: str) -> None:
+def test_events_of_one_client_belong_to_one_session(site: Site, api_key: str) -> None:
     first = post_event({"url": URL}, api_key).json()
     again = post_event({"url": f"{URL}/b"}, api_key).json()
     joined = post_event({"url": f"{URL}/c", "session_id": first["session_id"]}, api_key, peer="192.0.2.44").json()
@@ -84,10 +84,10 @@ def test_one_client_sends_into_one_session(site: Site, api_key: str) -> None:
 def test_a_bad_key_is_401_in_clickports_form(site: Site, key: str) -> None:
     answer = post_event({"url": URL}, key)
     assert answer.status == 401 and answer.json() == {"error": "Unauthorized", "message": "Invalid API key"}
-    assert answer.dropped == "bad_key" and balanced(ledger())
+    assert answer.dropped == "bad_key" and is_balanced(count_hits())
 
 
-def test_no_key_and_no_known_page_is_401(site: Site) -> None:
+def test_without_a_key_and_a_known_page_the_answer_is_401(site: Site) -> None:
     assert post_event({"url": "https://unknown.org/"}).status == 401
 
 
@@ -98,24 +98,26 @@ def test_a_key_that_may_only_read_cannot_send(site: Site) -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"[1]", b"null", b'"x"', b"\xff\xfe", b'{"url":"\\ud800"}'])
-def test_what_is_no_event_is_400(api_key: str, body: bytes) -> None:
+def test_an_invalid_body_is_400(api_key: str, body: bytes) -> None:
     answer = post_event(body, api_key)
     assert answer.status == 400 and answer.dropped == "bad_request" and set(answer.json()) == {"error", "message"}
-    assert balanced(ledger())
+    assert is_balanced(count_hits())
 
 
-def test_a_visitor_who_asks_not_to_be_tracked_is_left_out(site: Site, api_key: str) -> None:
+def test_a_visitor_with_do_not_track_is_not_recorded(site: Site, api_key: str) -> None:
     answer = post_event({"url": URL}, api_key, dnt="1")
     assert answer.status == 200 and answer.json() == {"success": False, "dropped": "do_not_track"}
 
 
 @pytest.mark.parametrize(("agent", "reason"), [("", "no_user_agent"), ("curl/8", "bot")])
-def test_missing_and_bot_agents_are_refused(site: Site, api_key: str, agent: str, reason: str) -> None:
+def test_missing_user_agents_and_those_of_bots_are_rejected(site: Site, api_key: str, agent: str, reason: str) -> None:
     answer = post_event({"url": URL}, api_key, user_agent=agent)
     assert answer.json()["dropped"] == reason and answer.dropped == reason
 
 
-def test_above_sixty_a_minute_an_address_is_dropped_with_200(site: Site, api_key: str, time_machine: Any) -> None:
+def test_above_sixty_a_minute_events_of_an_address_are_dropped_with_200(
+    site: Site, api_key: str, time_machine: Any
+) -> None:
     time_machine.move_to("2026-03-02T12:00:00Z", tick=False)
     answers = [post_event({"url": URL}, api_key) for _ in range(62)]
     assert [answer.dropped for answer in answers] == [""] * 60 + ["rate_limit"] * 2
@@ -123,30 +125,30 @@ def test_above_sixty_a_minute_an_address_is_dropped_with_200(site: Site, api_key
     assert post_event({"url": URL}, api_key, peer="192.0.2.1").dropped == ""
     time_machine.move_to("2026-03-02T12:01:00Z", tick=False)
     assert post_event({"url": URL}, api_key).dropped == ""
-    assert balanced(ledger())
+    assert is_balanced(count_hits())
 
 
-def test_a_trusted_key_has_no_limit_and_states_time_address_and_agent(site: Site, trusted: str) -> None:
+def test_a_trusted_key_has_no_limit_and_can_set_time_address_and_user_agent(site: Site, trusted: str) -> None:
     at = datetime.now(UTC).replace(microsecond=0) - timedelta(days=3)
     batch = [
         {"url": f"{URL}/{n}", "timestamp": at.isoformat(), "ip": f"198.51.100.{n}", "user_agent": CHROME}
         for n in range(100)
     ]
     answer = post_event(batch, trusted, user_agent="python-requests/2")
-    rows = stored(site.pk)
+    rows = list_stored_rows(site.pk)
     assert answer.json()["success"] and len(answer.json()["results"]) == 100 == len(rows)
     assert {row["ts"] for row in rows} == {at} and len({row["visit"] for row in rows}) == 100
     assert {row["browser"] for row in rows} == {"Chrome"}
 
 
-def test_an_ordinary_key_cannot_state_them(site: Site, api_key: str) -> None:
+def test_an_ordinary_key_cannot_set_time_address_and_user_agent(site: Site, api_key: str) -> None:
     post_event({"url": URL, "timestamp": "2020-01-01T00:00:00Z", "ip": "198.51.100.1"}, api_key)
-    row = stored(site.pk)[0]
+    row = list_stored_rows(site.pk)[0]
     assert row["ts"].year == datetime.now(UTC).year and row["ip"] == "203.0.113.0"
 
 
 @pytest.mark.parametrize("when", ["soon", "2999-01-01", 1e30, "1970-01-01", {}, []])
-def test_an_impossible_time_is_refused(site: Site, trusted: str, when: Any) -> None:
+def test_an_impossible_time_is_rejected(site: Site, trusted: str, when: Any) -> None:
     answer = post_event({"url": URL, "timestamp": when}, trusted)
     assert answer.status == 200 and answer.dropped == "bad_request"
 
@@ -158,10 +160,10 @@ def test_an_event_id_counts_once_also_after_a_restart(site: Site, api_key: str) 
     third = post_event({"url": URL, "event_id": "order-1"}, api_key)
     assert first.dropped == "" and again.dropped == third.dropped == "duplicate"
     assert third.json()["success"] is True
-    assert len(stored(site.pk)) == 1 and balanced(ledger())
+    assert len(list_stored_rows(site.pk)) == 1 and is_balanced(count_hits())
 
 
-def test_an_event_id_is_free_again_after_a_day(site: Site, api_key: str, time_machine: Any) -> None:
+def test_an_event_id_can_be_used_again_after_a_day(site: Site, api_key: str, time_machine: Any) -> None:
     time_machine.move_to("2026-03-02T12:00:00Z", tick=False)
     post_event({"url": URL, "event_id": "a"}, api_key)
     time_machine.move_to("2026-03-03T11:00:00Z", tick=False)
@@ -181,19 +183,19 @@ def test_a_bad_event_of_a_batch_does_not_stop_the_others(site: Site, api_key: st
     answer = post_event([{"url": URL}, {"type": "nonsense", "url": URL}, {"name": "no url"}], api_key)
     results = answer.json()["results"]
     assert [result["success"] for result in results] == [True, False, False] and results[1]["message"]
-    assert len(stored(site.pk)) == 1 and balanced(ledger())
+    assert len(list_stored_rows(site.pk)) == 1 and is_balanced(count_hits())
 
 
 def test_a_page_of_a_known_host_needs_no_key(site: Site) -> None:
     answer = post_event(
         {"n": "pageview", "u": "https://www.example.com/a", "d": "example.com"}, origin="https://www.example.com"
     )
-    assert answer.json()["success"] and stored(site.pk)[0]["path"] == "/a"
+    assert answer.json()["success"] and list_stored_rows(site.pk)[0]["path"] == "/a"
 
 
 def test_a_page_cannot_send_for_another_site(site: Site, charlies_site: Site) -> None:
     answer = post_event({"url": "https://evil.org/", "domain": "example.com"}, origin="https://evil.org")
-    assert answer.dropped == "wrong_host" and stored(site.pk) == []
+    assert answer.dropped == "wrong_host" and list_stored_rows(site.pk) == []
 
 
 CLOUDS = {
@@ -213,15 +215,15 @@ def test_an_event_with_a_key_may_come_from_any_network_with_any_headers(
     monkeypatch.setattr("tracking.geo.look_up", lambda ip: {"asn": number, "organization": name})
     shown = {"x-api-key": api_key, "authorization": f"Bearer {api_key}"}[header]
     answer = post_event({"url": URL}, peer=peer, accept_language="", accept="", **{header.replace("-", "_"): shown})
-    assert answer.dropped == "" and [row["organization"] for row in stored(site.pk)] == [name]
+    assert answer.dropped == "" and [row["organization"] for row in list_stored_rows(site.pk)] == [name]
 
 
-def test_a_wrong_key_is_refused_in_either_header(site: Site) -> None:
+def test_a_wrong_key_is_rejected_in_either_header(site: Site) -> None:
     for header in ({"x_api_key": "ck_wrong"}, {"authorization": "Bearer ck_wrong"}):
         assert post_event({"url": URL}, **header).status == 401
 
 
-def test_a_key_may_name_any_host_until_the_site_lists_its_hosts(site: Site, api_key: str) -> None:
+def test_with_a_key_any_host_is_accepted_unless_the_site_lists_its_hosts(site: Site, api_key: str) -> None:
     elsewhere = {"url": "https://yoursite.com/checkout"}
     assert post_event(elsewhere, api_key).dropped == ""
     site_update(site=site, allowed_hosts=["shop.example"])
@@ -239,51 +241,51 @@ def test_a_key_may_name_any_host_until_the_site_lists_its_hosts(site: Site, api_
         ("notexample.com/x", ("example.com", "/notexample.com/x")),
     ],
 )  # fmt: skip
-def test_a_page_is_an_address_a_path_or_a_host_of_the_site_with_one(
+def test_a_page_can_be_a_url_a_path_or_a_host_with_a_path(
     site: Site, api_key: str, url: str, kept: tuple[str, str]
 ) -> None:
     post_event({"url": url}, api_key)
-    assert [(row["host"], row["path"]) for row in stored(site.pk)] == [kept]
+    assert [(row["host"], row["path"]) for row in list_stored_rows(site.pk)] == [kept]
 
 
 @pytest.mark.parametrize("url", [5, True, ["https://example.com"], "javascript:alert(1)", " DATA:text/html,a", ""])
-def test_what_is_no_page_is_told_to_the_sender(site: Site, api_key: str, url: Any) -> None:
+def test_an_invalid_page_is_reported_to_the_sender(site: Site, api_key: str, url: Any) -> None:
     answer = post_event({"url": url}, api_key).json()
     assert answer["dropped"] == "bad_request" and answer["message"].startswith("url is ")
 
 
-def test_a_body_that_is_too_large_is_refused_in_json(site: Site, api_key: str) -> None:
+def test_a_body_that_is_too_large_is_rejected_in_json(site: Site, api_key: str) -> None:
     answer = post_event({"url": URL, "name": "x" * 70_000}, api_key)
     assert answer.status == 413 and answer.dropped == "too_large"
     assert answer.json() == {"error": "Payload Too Large", "message": "At most 64 KB are read here"}
 
 
-def test_a_visit_filled_in_afterwards_survives_midnight(site: Site, trusted: str) -> None:
+def test_a_visit_imported_later_spans_midnight(site: Site, trusted: str) -> None:
     night = (datetime.now(UTC) - timedelta(days=30)).replace(hour=23, minute=59, second=50, microsecond=0)
     person = {"ip": "198.51.100.1", "user_agent": CHROME}
     for seconds in (0, 20, 600):
         at = (night + timedelta(seconds=seconds)).isoformat()
         post_event({"url": URL, "timestamp": at, **person}, trusted)
-    rows = stored(site.pk)
+    rows = list_stored_rows(site.pk)
     assert len({row["visit"] for row in rows}) == len({row["device"] for row in rows}) == 1 and len(rows) == 3
 
 
-def test_events_without_screen_and_language_have_those_of_their_visit(site: Site, api_key: str) -> None:
+def test_events_without_screen_and_language_get_those_of_their_visit(site: Site, api_key: str) -> None:
     post_event({"url": URL, "screen_width": 1440, "language": "de-AT"}, api_key)
     post_event({"type": "custom", "name": "a", "url": URL}, api_key)
     spool.flush()
     visits.forget()
     rebuild()  # what a restart forgets is read back
     post_event({"type": "click", "url": URL, "screen_width": 390}, api_key)
-    assert {(row["screen"], row["language"]) for row in stored(site.pk)} == {("1440", "de-AT")}
-    forget()
+    assert {(row["screen"], row["language"]) for row in list_stored_rows(site.pk)} == {("1440", "de-AT")}
+    reset_state()
     post_event({"type": "custom", "name": "a", "url": URL}, api_key, peer="203.0.113.9")
     post_event({"url": URL, "screen_width": 390}, api_key, peer="203.0.113.9")
     post_event({"type": "custom", "name": "b", "url": URL}, api_key, peer="203.0.113.9")
-    assert [row["screen"] for row in stored(site.pk)[3:]] == ["", "390", "390"]
+    assert [row["screen"] for row in list_stored_rows(site.pk)[3:]] == ["", "390", "390"]
 
 
-def test_browsers_may_ask_before_they_post(site: Site) -> None:
+def test_cors_preflight_requests_are_answered(site: Site) -> None:
     answer = send_request(
         "/api/event", method="OPTIONS", origin="https://example.com", access_control_request_method="POST"
     )

@@ -67,7 +67,7 @@ def test_clickys_own_rows_are_clicks_without_an_element(site: Site, store: Any) 
     ]  # fmt: skip
 
 
-def test_garbage_rows_are_left_out_and_only_garbage_is_refused(site: Site, store: Any) -> None:
+def test_invalid_rows_are_skipped_and_a_beacon_of_only_such_rows_is_rejected(site: Site, store: Any) -> None:
     garbage = ["", "|||", "/a|x|y|z", "/a|1|2|3|never|0|0|p", "/a|nan|inf|1", "/a|1|2|3|click"]
     assert send(site, *garbage).dropped == "bad_request"
     assert send(site, *garbage, "/a|99999999999|-5|70000").dropped == ""
@@ -76,7 +76,9 @@ def test_garbage_rows_are_left_out_and_only_garbage_is_refused(site: Site, store
 
 
 @pytest.mark.parametrize("off", [{"heatmap": False}, {"heatmap": 0}, {"heatmap_off": ["/a*"]}])
-def test_what_the_site_does_not_record_is_refused_and_not_asked_for(off: dict, site: Site, store: Any) -> None:
+def test_what_the_site_does_not_record_is_rejected_and_disabled_in_the_tracker(
+    off: dict, site: Site, store: Any
+) -> None:
     chosen(site, **off)
     assert send(site, OURS).dropped == "no_heatmap"
     assert recorded(store) == []
@@ -84,7 +86,7 @@ def test_what_the_site_does_not_record_is_refused_and_not_asked_for(off: dict, s
     assert tracker_settings.build_settings(facts, "", {"device": 1, "path": "/a"}, False)["heat"] == 0
 
 
-def test_a_page_that_is_off_does_not_switch_off_another(site: Site, store: Any) -> None:
+def test_a_page_without_heatmap_does_not_disable_others(site: Site, store: Any) -> None:
     chosen(site, heatmap_off=["/private*"])
     send(site, OURS, "/private/x|1|2|700")
     assert [row["path"] for row in recorded(store)] == ["/a?x=1"]
@@ -97,14 +99,14 @@ def test_a_repeated_beacon_is_recorded_once(site: Site, store: Any) -> None:
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
-def test_sampling_takes_the_chosen_share_of_devices_and_always_the_same(share: float) -> None:
+def test_sampling_records_the_chosen_share_of_devices_and_always_the_same_ones(share: float) -> None:
     facts: Any = SimpleNamespace(tracker={"heatmap": share})
     taken = [device for device in range(1, 20_001) if heatmap.is_sampled(facts, device * 7919)]
     assert abs(len(taken) / 20_000 - share) < 0.02
     assert all(heatmap.is_sampled(facts, device * 7919) for device in taken)
 
 
-def test_a_consent_site_allows_the_cookie_only_with_consent(site: Site) -> None:
+def test_where_consent_is_needed_the_cookie_is_allowed_only_with_it(site: Site) -> None:
     site.cookies = "consent"
     site.save()
     site_cache.refresh()
@@ -113,7 +115,7 @@ def test_a_consent_site_allows_the_cookie_only_with_consent(site: Site) -> None:
     assert tracker_settings.build_settings(facts, "", None, True)["cookie"] == 1
 
 
-def test_an_owner_who_came_from_the_dashboard_gets_the_widget(site: Site, alice: Any) -> None:
+def test_a_dashboard_user_with_an_on_site_token_gets_the_widget(site: Site, alice: Any) -> None:
     facts, word = site_cache.get_site(site.pk), onsite_tokens.create_onsite_token(site.pk, alice.pk)
     assert tracker_settings.build_settings(facts, "", None, False, word)["osa"] == word
     for other in ("", "x", word + "x", onsite_tokens.create_onsite_token(site.pk + 1, alice.pk)):

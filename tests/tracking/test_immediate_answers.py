@@ -1,4 +1,4 @@
-"""The server answers a GET at an endpoint without a task: the same answer as the application's, byte for byte."""
+"""The server answers a GET at an endpoint without a task, byte for byte as the application does."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import pytest
 
 from sites import site_cache
 from sites.models import Site
-from tests.support.endpoints import PERSON, exchange, ledger
+from tests.support.endpoints import BROWSER_HEADERS, count_hits, exchange
 from tracking import collector
 
 pytestmark = pytest.mark.django_db
 
 
 def scope(path: str, query: str = "", method: str = "GET", **more: str) -> dict[str, Any]:
-    told = {**PERSON, **more}
+    told = {**BROWSER_HEADERS, **more}
     return {
         "type": "http", "method": method, "path": path, "http_version": "1.1", "scheme": "http",
         "query_string": query.encode(), "client": ("203.0.113.7", 5555),
@@ -37,7 +37,7 @@ def scope(path: str, query: str = "", method: str = "GET", **more: str) -> dict[
         ("/p/word/in.php", "site_id={}&type=pageview&href=/a&host=example.com", {}),
     ],
 )
-def test_it_is_what_the_application_answers(
+def test_an_immediate_response_equals_that_of_the_application(
     site: Site, store: Any, path: str, query: str, more: dict[str, str]
 ) -> None:
     site_cache.refresh()
@@ -51,18 +51,20 @@ def test_it_is_what_the_application_answers(
     assert (status, body) == (answered.status, answered.body)
 
 
-def test_a_hit_answered_at_once_is_in_the_ledger(site: Site, store: Any) -> None:
+def test_an_immediately_answered_hit_is_in_the_ingestion_audit(site: Site, store: Any) -> None:
     site_cache.refresh()
     collector.respond_immediately(scope("/in.php", f"site_id={site.pk}&type=pageview&href=/a&host=example.com"))
-    assert ledger(site.pk) == {"received": 1, "stored": 1}
+    assert count_hits(site.pk) == {"received": 1, "stored": 1}
 
 
 @pytest.mark.parametrize(("path", "method"), [("/in.php", "POST"), ("/in.php", "HEAD"), ("/login", "GET")])
-def test_what_has_a_body_or_belongs_to_others_is_left_to_the_application(site: Site, path: str, method: str) -> None:
+def test_requests_with_a_body_or_for_other_paths_are_left_to_the_application(
+    site: Site, path: str, method: str
+) -> None:
     assert collector.respond_immediately(scope(path, method=method)) is None
 
 
-def test_an_origin_that_could_break_out_of_its_header_is_not_repeated(site: Site, store: Any) -> None:
+def test_an_origin_that_could_inject_a_header_is_not_echoed(site: Site, store: Any) -> None:
     site_cache.refresh()
     found = collector.respond_immediately(scope("/in.php", "site_id=1", origin="https://a\r\nset-cookie: x=1"))
     assert found is not None and b"set-cookie" not in found[1]

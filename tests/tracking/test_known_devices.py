@@ -26,7 +26,7 @@ def devices(count: int, seed: int) -> list[int]:
     return [random.Random(f"{seed}-{number}").getrandbits(53) for number in range(count)]
 
 
-def test_new_devices_are_told_new_however_many_there_were() -> None:
+def test_new_devices_are_recognized_as_new_however_many_there_are() -> None:
     came = devices(2_000, seed=1)
     assert [first_seen.register_device(SITE, device) for device in came] == [True] * 2_000
     assert [first_seen.register_device(SITE, device) for device in came[-300:]] == [False] * 300
@@ -34,7 +34,7 @@ def test_new_devices_are_told_new_however_many_there_were() -> None:
     assert not first_seen.was_seen(SITE, came[0]), "who came before so many others is forgotten"
 
 
-def test_who_comes_back_stays_known() -> None:
+def test_a_returning_device_stays_known() -> None:
     regular = devices(1, seed=2)[0]
     first_seen.register_device(SITE, regular)
     for day in range(10):
@@ -44,13 +44,13 @@ def test_who_comes_back_stays_known() -> None:
     assert first_seen.register_device(SITE + 1, regular), "on another site it is another device"
 
 
-def test_being_asked_about_is_not_being_seen() -> None:
+def test_a_lookup_does_not_mark_a_device_as_seen() -> None:
     assert not first_seen.was_seen(SITE, 7) and not first_seen.was_seen(SITE, 7)
     assert first_seen.register_device(SITE, 7) and first_seen.was_seen(SITE, 7)
 
 
 @pytest.mark.skipif(bool(shared_redis.redis()), reason="Redis keeps them")
-def test_filters_outlive_a_restart_and_files_of_dropped_ones_go() -> None:
+def test_filters_survive_a_restart_and_files_of_dropped_ones_are_deleted() -> None:
     came = devices(1_000, seed=20)
     for index, device in enumerate(came):
         first_seen.register_device(SITE, device)
@@ -71,7 +71,7 @@ def test_a_filter_that_an_earlier_version_filled_is_dropped() -> None:
     assert first_seen.register_device(SITE, 5)
 
 
-def test_a_full_filter_is_wrong_about_few() -> None:
+def test_a_full_filter_has_few_false_positives() -> None:
     """Of the real size: as many bits as CAPACITY devices set, by chance."""
     capacity = 8_000_000
     one = first_seen.BloomFilter(0)

@@ -1,4 +1,4 @@
-"""A person's data is given out whole and erased everywhere."""
+"""A person's data is exported completely and erased everywhere."""
 
 from datetime import timedelta
 
@@ -20,27 +20,27 @@ FOUND_BY = [("ip", "203.0.113.7"), ("username", "jane"), ("tag:email", "jane@exa
 
 
 @pytest.mark.parametrize(("by", "value"), FOUND_BY)
-def test_erasing_a_person_takes_their_whole_visits_from_every_report_and_nobody_elses(site, traffic, by, value):
+def test_erasing_a_person_removes_exactly_their_visits_from_every_report(site, traffic, by, value):
     assert data_requests.erase_person(site.pk, by, value) == 1
     assert ask(site, "views", by="page") == {"/": 1}
     assert ask(site, "visits") == 1
     assert list(data_requests.export_person(site.pk, by, value)) == []
 
 
-def test_what_is_still_in_the_spool_is_erased_too(site, traffic):
+def test_events_still_in_the_spool_are_erased_too(site, traffic):
     spool.write_event(event(site, "/late", ip="203.0.113.7", visitor="jane", at=NOW + timedelta(hours=3)))
     data_requests.erase_person(site.pk, "ip", "203.0.113.7")
     assert ask(site, "views", by="page") == {"/": 1}
 
 
-def test_rows_set_apart_as_bots_are_a_persons_data_too(site, traffic):
+def test_quarantined_events_are_personal_data_too(site, traffic):
     store.insert_rows("bots", [{**event(site, "/b", ip="203.0.113.7", visitor="bot"), "reason": "signature"}])
     assert {row["table"] for row in data_requests.export_person(site.pk, "ip", "203.0.113.7")} == {"events", "bots"}
     data_requests.erase_person(site.pk, "ip", "203.0.113.7")
     assert list(data_requests.export_person(site.pk, "ip", "203.0.113.7")) == []
 
 
-def test_the_page_finds_downloads_and_erases_only_when_sure(client, alice, site, traffic):
+def test_the_page_finds_downloads_and_erases_after_a_confirmation(client, alice, site, traffic):
     client.force_login(alice)
     url, person = reverse("tracking:personal-data", args=[site.pk]), {"by": "username", "value": "jane"}
     assert "1 visit found" in client.post(url, {**person, "action": "find"}).content.decode()
@@ -52,7 +52,7 @@ def test_the_page_finds_downloads_and_erases_only_when_sure(client, alice, site,
     assert ask(site, "visits") == 1
 
 
-def test_the_api_refuses_with_sentences_and_strangers_get_404(client, account, charlie, site, traffic):
+def test_the_api_rejects_with_messages_and_strangers_get_404(client, account, charlie, site, traffic):
     url = f"/api/v1/sites/{site.pk}/personal-data"
     mine = {"Authorization": f"Bearer {account.authkey}"}
     theirs = {"Authorization": f"Bearer {charlie.memberships.get().account.authkey}"}

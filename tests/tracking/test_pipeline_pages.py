@@ -1,4 +1,4 @@
-"""Which page an event is stored under, and what is cut from its address."""
+"""Under which page an event is stored, and what is removed from its URL."""
 
 from collections.abc import Iterator
 from urllib.parse import quote
@@ -8,38 +8,38 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sites.page_paths import decode_path
-from tests.support.hits import event, facts, forget, hit, reason
+from tests.support.hits import build_hit, build_site_config, find_rejection, process_hit, reset_state
 from tracking.pipeline.page import CLICK_IDS, SESSION_IDS
 from tracking.pipeline.processing import process
 
 
 @pytest.fixture(autouse=True)
 def fresh() -> Iterator[None]:
-    forget()
+    reset_state()
     yield
-    forget()
+    reset_state()
 
 
 @pytest.mark.parametrize("name", sorted(CLICK_IDS | SESSION_IDS))
 def test_click_and_session_ids_never_reach_the_store(name: str) -> None:
-    stored = event(f"/offer?{name}=abc123&colour=red")
+    stored = process_hit(f"/offer?{name}=abc123&colour=red")
     assert stored["path"] == "/offer?colour=red"
     assert all("abc123" not in str(value) for value in stored.values())
 
 
-def test_campaign_words_leave_the_path_and_fill_their_columns() -> None:
-    stored = event("/offer?utm_source=News&utm_medium=email&utm_campaign=May&utm_content=a&utm_term=b&x=1")
+def test_campaign_parameters_are_removed_from_the_path_and_stored_in_columns() -> None:
+    stored = process_hit("/offer?utm_source=News&utm_medium=email&utm_campaign=May&utm_content=a&utm_term=b&x=1")
     assert stored["path"] == "/offer?x=1"
     assert (stored["utm_source"], stored["utm_medium"], stored["utm_campaign"]) == ("News", "email", "May")
     assert (stored["utm_content"], stored["utm_term"]) == ("a", "b")
 
 
 def test_a_campaign_in_the_hash_counts_as_one_in_the_query() -> None:
-    assert event("/#utm_campaign=spring&utm_source=x")["utm_campaign"] == "spring"
+    assert process_hit("/#utm_campaign=spring&utm_source=x")["utm_campaign"] == "spring"
 
 
-def test_an_explicit_campaign_wins_over_the_address() -> None:
-    assert event("/?utm_source=a", utm={"utm_source": "b", "other": "c"})["utm_source"] == "b"
+def test_an_explicit_campaign_takes_precedence_over_the_url() -> None:
+    assert process_hit("/?utm_source=a", utm={"utm_source": "b", "other": "c"})["utm_source"] == "b"
 
 
 @pytest.mark.parametrize(
@@ -79,20 +79,20 @@ def test_an_explicit_campaign_wins_over_the_address() -> None:
         ("/t?sa=t&id=3", "/t?sa=t&id=3"),
     ],
 )
-def test_addresses_are_stored_as_documented(path: str, stored: str) -> None:
-    assert event(path)["path"] == stored
+def test_page_urls_are_stored_as_documented(path: str, stored: str) -> None:
+    assert process_hit(path)["path"] == stored
 
 
-def test_addresses_are_cut_by_characters_and_never_inside_an_escape() -> None:
+def test_urls_are_truncated_by_characters_and_never_inside_an_escape() -> None:
     long = "%E8%A8%98%E4%BA%8B" * 30  # 60 letters, 540 encoded characters
-    assert event(f"/{long}%E4%B8%80")["path"] == f"/{'記事' * 30}一"
-    assert event(f"/{long}%E4%BA%8C")["path"] == f"/{'記事' * 30}二"
-    assert event(f"/{'p' * 497}%2F")["path"] == f"/{'p' * 497}"
-    assert len(event(f"/{'%E8%A8%98' * 600}")["path"]) == 500
+    assert process_hit(f"/{long}%E4%B8%80")["path"] == f"/{'記事' * 30}一"
+    assert process_hit(f"/{long}%E4%BA%8C")["path"] == f"/{'記事' * 30}二"
+    assert process_hit(f"/{'p' * 497}%2F")["path"] == f"/{'p' * 497}"
+    assert len(process_hit(f"/{'%E8%A8%98' * 600}")["path"]) == 500
 
 
 @given(st.text(max_size=60))
-def test_the_stored_form_of_an_address_is_its_own_stored_form(text: str) -> None:
+def test_normalizing_a_url_twice_changes_nothing(text: str) -> None:
     assert decode_path(decode_path(text)) == decode_path(text)
     assert decode_path(quote(text.encode("utf-8", "replace"))) == decode_path(
         decode_path(quote(text.encode("utf-8", "replace")))
@@ -100,41 +100,44 @@ def test_the_stored_form_of_an_address_is_its_own_stored_form(text: str) -> None
 
 
 @pytest.mark.parametrize("pattern", ["/größe*", "/gr%C3%B6%C3%9Fe*", "/gr%c3%b6%c3%9fe/x"])
-def test_pages_are_excluded_however_they_were_typed(pattern: str) -> None:
-    assert reason("/gr%C3%B6%C3%9Fe/x", facts(excluded_pages=(pattern,))) == "excluded_page"
+def test_pages_are_excluded_in_every_spelling(pattern: str) -> None:
+    assert find_rejection("/gr%C3%B6%C3%9Fe/x", build_site_config(excluded_pages=(pattern,))) == "excluded_page"
 
 
-def test_targets_and_referrers_are_stored_as_people_read_them() -> None:
-    stored = event(kind="outbound", target="https://xn--bcher-kva.example/gr%C3%B6%C3%9Fe?x=1",
+def test_targets_and_referrers_are_stored_decoded() -> None:
+    stored = process_hit(kind="outbound", target="https://xn--bcher-kva.example/gr%C3%B6%C3%9Fe?x=1",
                    referrer="https://www.xn--bcher-kva.example/%C3%BC")  # fmt: skip
     assert stored["target"] == "https://bücher.example/größe?x=1"
     assert (stored["source"], stored["referrer_domain"]) == ("bücher.example", "bücher.example")
     assert stored["referrer"] == "https://www.bücher.example/ü"
 
 
-def test_a_query_ends_after_250_characters() -> None:
-    path = event("/a?" + "&".join(f"k{n}={'v' * 40}" for n in range(20)))["path"]
+def test_a_query_string_is_truncated_after_250_characters() -> None:
+    path = process_hit("/a?" + "&".join(f"k{n}={'v' * 40}" for n in range(20)))["path"]
     assert len(path) == len("/a?") + 250
 
 
-def test_a_site_with_internal_search_keeps_what_was_searched() -> None:
-    site = facts(tracker={"internal_search": True})
-    assert event("/search?q=shoes", site)["path"] == "/search?q=shoes"
+def test_a_site_with_internal_search_keeps_search_queries() -> None:
+    site = build_site_config(tracker={"internal_search": True})
+    assert process_hit("/search?q=shoes", site)["path"] == "/search?q=shoes"
 
 
-def test_an_anchor_stays_when_it_is_the_whole_address() -> None:
-    assert event(url="#menu", trusted=True)["path"] == "#menu"
+def test_a_url_of_only_an_anchor_is_kept() -> None:
+    assert process_hit(url="#menu", trusted=True)["path"] == "#menu"
 
 
 @pytest.mark.parametrize(
     "url", ["https://", "://", "https://exa mple.com", "\x00", "https://[::1", "//", "https://example.com:99999999/"]
 )
-def test_garbage_for_an_address_is_no_error(url: str) -> None:
-    process(hit(url=url), facts(hosts=type("Any", (), {"accepts_host": lambda self, host: True, "any_host": True})()))
+def test_an_invalid_url_causes_no_error(url: str) -> None:
+    process(
+        build_hit(url=url),
+        build_site_config(hosts=type("Any", (), {"accepts_host": lambda self, host: True, "any_host": True})()),
+    )
 
 
-def test_words_are_cut_to_what_the_columns_hold() -> None:
-    stored = event(
+def test_values_are_truncated_to_the_length_of_their_columns() -> None:
+    stored = process_hit(
         title="t" * 999, kind="event", name="n" * 999, target="x" * 9999, text="y" * 999,
         props={f"k{n}": "v" * 9999 for n in range(99)}, revenue=float("inf"), scroll=250, engaged=1e12,
     )  # fmt: skip
@@ -148,6 +151,6 @@ def test_words_are_cut_to_what_the_columns_hold() -> None:
     assert stored["revenue"] == 0.0 and stored["scroll"] == 100 and stored["engaged"] == 86_400_000
 
 
-def test_visitor_data_in_the_address_becomes_tags() -> None:
-    stored = event("/?utm_custom[username]=ada&x=1")
+def test_visitor_data_in_the_url_becomes_tags() -> None:
+    stored = process_hit("/?utm_custom[username]=ada&x=1")
     assert stored["tags"] == {"username": "ada"} and stored["person"] == "ada"

@@ -1,4 +1,4 @@
-"""Places and networks: both shapes of record, tables of ranges, broken files."""
+"""Places and networks: both formats of records, tables of address ranges, broken files."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,28 +35,26 @@ def reopened() -> Iterator[None]:
         ("not an address", (0, "")),
     ],
 )
-def test_an_address_belongs_to_the_network_that_announces_it(
-    address: str, expected: tuple[int, str], tmp_path: Path
-) -> None:
+def test_an_address_is_found_in_its_network(address: str, expected: tuple[int, str], tmp_path: Path) -> None:
     build_from_csv(V4, V6).save(tmp_path / "networks.table")
     assert Networks.load(tmp_path / "networks.table").find(address) == expected
 
 
 @pytest.mark.parametrize("content", [b"", b"garbage\n", b"{}\n", b"[1]\n", b"\xff\xff"])
-def test_a_broken_table_is_left_aside(content: bytes, tmp_path: Path, settings: Any) -> None:
+def test_a_broken_network_table_is_ignored(content: bytes, tmp_path: Path, settings: Any) -> None:
     path = tmp_path / "broken.table"
     path.write_bytes(content)
     settings.GEOIP_ASN = str(path)
     assert geo.list_available()["networks"] is False and geo.look_up("1.0.0.1") == {}
 
 
-def test_the_table_fills_number_and_name(tmp_path: Path, settings: Any) -> None:
+def test_the_network_table_fills_number_and_name(tmp_path: Path, settings: Any) -> None:
     build_from_csv(V4, V6).save(tmp_path / "n.table")
     settings.GEOIP_ASN = str(tmp_path / "n.table")
     assert geo.look_up("1.0.0.7") == {"asn": 13335, "organization": "Cloudflare, Inc."}
 
 
-def test_a_broken_city_file_leaves_geography_off(tmp_path: Path, settings: Any) -> None:
+def test_a_broken_city_database_disables_geography(tmp_path: Path, settings: Any) -> None:
     (tmp_path / "city.mmdb").write_bytes(b"no database")
     settings.GEOIP_CITY = str(tmp_path / "city.mmdb")
     assert geo.list_available()["places"] is False and geo.look_up("1.0.0.1") == {}
@@ -81,17 +79,17 @@ def test_a_broken_city_file_leaves_geography_off(tmp_path: Path, settings: Any) 
         },
     ],
 )
-def test_flat_and_nested_records_say_the_same(record: dict[str, Any]) -> None:
+def test_flat_and_nested_records_give_the_same_place(record: dict[str, Any]) -> None:
     expected = {"country": "DE", "region": "Bavaria", "city": "Munich", "latitude": 48.1, "longitude": 11.6}
     assert geo._parse_place(record) == expected
 
 
-def test_a_record_without_a_place_fills_nothing() -> None:
+def test_a_record_without_a_place_fills_no_column() -> None:
     assert geo._parse_place({"country": {"iso_code": None}}) == {} and geo._parse_place({}) == {}
 
 
 @pytest.mark.django_db
-def test_the_pages_name_who_the_places_come_from(client: Client, alice: Any, settings: Any) -> None:
+def test_pages_credit_the_provider_of_the_geography_database(client: Client, alice: Any, settings: Any) -> None:
     for page in ("/login", "/docs/privacy"):
         text = client.get(page).content.decode()
         assert 'href="https://db-ip.com"' in text and "IP Geolocation by DB-IP" in text and "CC BY 4.0" in text, page

@@ -1,11 +1,11 @@
-"""What is not stored, and the word it is counted under."""
+"""Which hits are rejected, and with which reason."""
 
 from collections.abc import Iterator
 
 import pytest
 
 from sites.hosts import HostMatcher
-from tests.support.hits import BROWSER, NOW, event, facts, forget, hit, reason
+from tests.support.hits import BROWSER, NOW, build_hit, build_site_config, find_rejection, process_hit, reset_state
 from tracking import geo
 from tracking.endpoints.heatmap import is_page_off
 from tracking.pipeline.processing import Quarantine, process
@@ -13,49 +13,52 @@ from tracking.pipeline.processing import Quarantine, process
 
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    forget()
+    reset_state()
     yield
-    forget()
+    reset_state()
 
 
 @pytest.mark.parametrize(
     "host", ["example.com", "www.example.com", "shop.example.com", "EXAMPLE.com:8080", "example.com."]
 )
-def test_the_sites_own_hosts_may_send(host: str) -> None:
-    assert reason(url=f"https://{host}/") == ""
+def test_hits_from_the_sites_own_hosts_are_accepted(host: str) -> None:
+    assert find_rejection(url=f"https://{host}/") == ""
 
 
 @pytest.mark.parametrize("host", ["example.org", "notexample.com", "example.com.evil.org", "127.0.0.1", ""])
-def test_another_page_may_not(host: str) -> None:
-    assert reason(url=f"https://{host}/" if host else "/") == "wrong_host"
+def test_hits_from_other_hosts_are_rejected(host: str) -> None:
+    assert find_rejection(url=f"https://{host}/" if host else "/") == "wrong_host"
 
 
-def test_a_trusted_sender_may_state_any_page() -> None:
-    assert event(url="/path", trusted=True)["host"] == "example.com"
-    assert event(url="https://elsewhere.org/", trusted=True)["host"] == "elsewhere.org"
+def test_a_trusted_sender_may_send_any_page() -> None:
+    assert process_hit(url="/path", trusted=True)["host"] == "example.com"
+    assert process_hit(url="https://elsewhere.org/", trusted=True)["host"] == "elsewhere.org"
 
 
 def test_a_site_may_accept_every_host() -> None:
-    assert reason(url="https://anything.net/", site=facts(hosts=HostMatcher("example.com", (), True))) == ""
+    assert (
+        find_rejection(url="https://anything.net/", site=build_site_config(hosts=HostMatcher("example.com", (), True)))
+        == ""
+    )
 
 
-def test_who_asks_not_to_be_tracked_is_not_unless_they_consent_or_the_site_does_not_care() -> None:
-    assert reason(do_not_track=True) == "do_not_track"
-    assert reason(do_not_track=True, consent=True) == ""
-    assert reason(do_not_track=True, site=facts(respect_dnt=False)) == ""
+def test_do_not_track_is_honoured_unless_there_is_consent_or_the_site_ignores_it() -> None:
+    assert find_rejection(do_not_track=True) == "do_not_track"
+    assert find_rejection(do_not_track=True, consent=True) == ""
+    assert find_rejection(do_not_track=True, site=build_site_config(respect_dnt=False)) == ""
 
 
 @pytest.mark.parametrize("cookie", ["_cky_ignore=1", "a=b; _no_tracky_7=1"])
-def test_a_browser_set_to_be_ignored_is(cookie: str) -> None:
-    assert reason(headers={**BROWSER, "cookie": cookie}) == "opted_out"
+def test_a_browser_with_the_opt_out_cookie_is_ignored(cookie: str) -> None:
+    assert find_rejection(headers={**BROWSER, "cookie": cookie}) == "opted_out"
 
 
 @pytest.mark.parametrize(
     ("ip", "refused"), [("10.1.2.3", True), ("10.2.0.1", False), ("2001:db8::5", True), ("192.0.2.9", True)]
 )
 def test_addresses_and_networks_can_be_excluded(ip: str, refused: bool) -> None:
-    site = facts(excluded_ips=("10.1.0.0/16", "192.0.2.9", "2001:db8::/32"))
-    assert reason(site=site, ip=ip) == ("excluded_ip" if refused else "")
+    site = build_site_config(excluded_ips=("10.1.0.0/16", "192.0.2.9", "2001:db8::/32"))
+    assert find_rejection(site=site, ip=ip) == ("excluded_ip" if refused else "")
 
 
 @pytest.mark.parametrize(
@@ -63,31 +66,31 @@ def test_addresses_and_networks_can_be_excluded(ip: str, refused: bool) -> None:
     [("/admin", True), ("/admin/x", True), ("/a/draft", True), ("/public", False), ("/admin?x=1", True)],
 )
 def test_pages_can_be_excluded_with_wildcards(path: str, refused: bool) -> None:
-    site = facts(excluded_pages=("/admin*", "*/draft"))
-    assert reason(path, site) == ("excluded_page" if refused else "")
+    site = build_site_config(excluded_pages=("/admin*", "*/draft"))
+    assert find_rejection(path, site) == ("excluded_page" if refused else "")
 
 
 def test_countries_can_be_excluded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tracking.geo.look_up", lambda ip: {"country": "FR" if ip.endswith("7") else "DE"})
-    site = facts(excluded_countries=frozenset({"FR"}))
-    assert reason(site=site) == "excluded_country"
-    assert reason(site=site, ip="203.0.113.8") == ""
+    site = build_site_config(excluded_countries=frozenset({"FR"}))
+    assert find_rejection(site=site) == "excluded_country"
+    assert find_rejection(site=site, ip="203.0.113.8") == ""
 
 
-def test_an_account_over_its_quota_is_refused() -> None:
-    assert reason(site=facts(over_quota=True)) == "over_quota"
+def test_hits_of_an_account_over_its_quota_are_rejected() -> None:
+    assert find_rejection(site=build_site_config(over_quota=True)) == "over_quota"
 
 
-def test_no_user_agent_is_refused_but_not_of_a_trusted_sender() -> None:
-    assert reason(user_agent="") == "no_user_agent"
-    assert reason(user_agent="", trusted=True) == ""
+def test_a_missing_user_agent_is_rejected_except_from_a_trusted_sender() -> None:
+    assert find_rejection(user_agent="") == "no_user_agent"
+    assert find_rejection(user_agent="", trusted=True) == ""
 
 
 @pytest.mark.parametrize(
     "agent", ["Googlebot/2.1 (+http://www.google.com/bot.html)", "curl/8.5.0", "python-requests/2.32"]
 )
-def test_a_bot_is_set_apart_with_the_sign_and_the_whole_event(agent: str) -> None:
-    made = process(hit("/a", user_agent=agent), facts(addresses="truncate"))
+def test_a_bot_is_quarantined_with_its_reason_and_the_whole_event(agent: str) -> None:
+    made = process(build_hit("/a", user_agent=agent), build_site_config(addresses="truncate"))
     assert isinstance(made, Quarantine) and made.reason == "bot" and made.bot_reason.startswith("signature")
     assert made.event["path"] == "/a" and made.event["visit"] and made.event["ip"] == "203.0.113.0"
 
@@ -101,13 +104,13 @@ def test_a_bot_is_set_apart_with_the_sign_and_the_whole_event(agent: str) -> Non
         ("drop", "203.0.113.7", None),
     ],
 )
-def test_the_site_decides_what_is_kept_of_an_address(choice: str, ip: str, stored: str | None) -> None:
-    assert event(site=facts(addresses=choice), ip=ip).get("ip") == stored
+def test_the_site_decides_how_ip_addresses_are_stored(choice: str, ip: str, stored: str | None) -> None:
+    assert process_hit(site=build_site_config(addresses=choice), ip=ip).get("ip") == stored
 
 
-def test_without_databases_geography_is_off_and_nothing_else_is() -> None:
+def test_without_databases_only_geography_is_disabled() -> None:
     geo.reload()
-    stored = event()
+    stored = process_hit()
     assert "country" not in stored and stored["ts"] == NOW
     assert geo.list_available() == {"places": False, "networks": False}
 
@@ -115,9 +118,9 @@ def test_without_databases_geography_is_off_and_nothing_else_is() -> None:
 @pytest.mark.parametrize(
     "referrer", ["http://semalt.com/x", "https://www.buttons-for-website.com", "http://a.b.darodar.com/"]
 )
-def test_referrer_spam_is_refused(referrer: str) -> None:
-    assert reason(referrer=referrer) == "spam"
-    assert reason(referrer="https://notsemalt.com/") == ""
+def test_referrer_spam_is_rejected(referrer: str) -> None:
+    assert find_rejection(referrer=referrer) == "spam"
+    assert find_rejection(referrer="https://notsemalt.com/") == ""
 
 
 @pytest.mark.parametrize(
@@ -128,10 +131,12 @@ def test_referrer_spam_is_refused(referrer: str) -> None:
         ("/*/x/*", "/x/", False), ("/*/x/*", "/a/x/b", True), ("*ab*ba", "/aba", False), ("*\n*", "/a\nb", True),
     ],
 )  # fmt: skip
-def test_a_star_stands_for_anything_and_nothing(pattern: str, path: str, matches: bool) -> None:
-    assert facts(excluded_pages=(pattern,)).excludes_page(path) is matches
+def test_an_asterisk_matches_any_text_and_none(pattern: str, path: str, matches: bool) -> None:
+    assert build_site_config(excluded_pages=(pattern,)).excludes_page(path) is matches
 
 
-def test_wildcards_that_are_slow_to_search_hold_up_nobody() -> None:
-    site = facts(excluded_pages=("*a*a*a*a*a*a*a*a*a*a*b",), tracker={"heatmap_off": ["*a*a*a*a*a*a*a*a*a*a*b"]})
-    assert reason("/" + "a" * 120, site) == "" and not is_page_off(site, "/" + "a" * 300)
+def test_slow_wildcards_do_not_delay_other_requests() -> None:
+    site = build_site_config(
+        excluded_pages=("*a*a*a*a*a*a*a*a*a*a*b",), tracker={"heatmap_off": ["*a*a*a*a*a*a*a*a*a*a*b"]}
+    )
+    assert find_rejection("/" + "a" * 120, site) == "" and not is_page_off(site, "/" + "a" * 300)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.hits import event, forget
+from tests.support.hits import process_hit, reset_state
 from tracking.pipeline.source import (
     CHANNEL_RULES,
     CHANNELS,
@@ -17,9 +17,9 @@ from tracking.pipeline.source import (
 
 @pytest.fixture(autouse=True)
 def fresh() -> Iterator[None]:
-    forget()
+    reset_state()
     yield
-    forget()
+    reset_state()
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def fresh() -> Iterator[None]:
     ],
 )
 def test_a_referrer_has_a_name_and_a_channel(referrer: str, source: str | None, channel: str) -> None:
-    stored = event(referrer=referrer)
+    stored = process_hit(referrer=referrer)
     assert (stored.get("source"), stored["channel"]) == (source, channel)
 
 
@@ -113,16 +113,16 @@ def test_a_referrer_has_a_name_and_a_channel(referrer: str, source: str | None, 
         ("sa=t&source=gmail&ust=1700000", None, "Direct"),
     ],
 )
-def test_a_campaign_says_where_it_was_placed(query: str, source: str | None, channel: str) -> None:
-    stored = event(f"/?{query}")
+def test_a_campaign_determines_source_and_channel(query: str, source: str | None, channel: str) -> None:
+    stored = process_hit(f"/?{query}")
     assert (stored.get("source"), stored["channel"]) == (source, channel)
 
 
 def test_a_paid_click_from_a_search_engine_is_not_organic() -> None:
-    assert event("/?gclid=1", referrer="https://www.google.com/")["channel"] == "Paid Search"
+    assert process_hit("/?gclid=1", referrer="https://www.google.com/")["channel"] == "Paid Search"
 
 
-def test_there_are_nineteen_channels_and_every_rule_ends_in_one_of_them() -> None:
+def test_every_rule_gives_one_of_nineteen_channels() -> None:
     assert len(CHANNELS) == len(set(CHANNELS)) == 19
     used = {
         *CHANNELS_BY_MEDIUM.values(),
@@ -136,8 +136,8 @@ def test_there_are_nineteen_channels_and_every_rule_ends_in_one_of_them() -> Non
     assert set(CHANNELS_BY_MEDIUM) == set(CHANNEL_RULES["mediums"]) and len(SOURCES_BY_DOMAIN) > 150
 
 
-def test_what_was_searched_for_is_kept_where_the_engine_tells() -> None:
-    stored = event(referrer="https://www.bing.com/search?q=filter+coffee&form=X&msclkid=9")
+def test_search_terms_are_stored_where_the_engine_sends_them() -> None:
+    stored = process_hit(referrer="https://www.bing.com/search?q=filter+coffee&form=X&msclkid=9")
     assert stored["search_term"] == "filter coffee"
     assert stored["referrer"] == "https://www.bing.com/search?q=filter+coffee&form=X"
     assert stored["referrer_domain"] == "bing.com"

@@ -3,8 +3,8 @@
 import pytest
 
 from sites.models import Site
-from tests.support.endpoints import send_request, stored
-from tests.support.hits import BROWSER, CHROME, IPHONE, event, forget
+from tests.support.endpoints import list_stored_rows, send_request
+from tests.support.hits import BROWSER, CHROME, IPHONE, process_hit, reset_state
 
 WEBKIT = "AppleWebKit/537.36 (KHTML, like Gecko)"
 MAC = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.6 Safari/605"
@@ -14,7 +14,7 @@ LINUX = f"Mozilla/5.0 (X11; Linux x86_64) {WEBKIT} Chrome/141.0.0.0 Safari/537.3
 
 
 def seen(user_agent: str, headers: dict[str, str] | None = None, **told: object) -> tuple[str, str, str]:
-    stored = event(user_agent=user_agent, headers={**BROWSER, **(headers or {})}, **told)
+    stored = process_hit(user_agent=user_agent, headers={**BROWSER, **(headers or {})}, **told)
     return stored.get("device_type", ""), stored.get("os", ""), stored.get("os_version", "")
 
 
@@ -29,7 +29,7 @@ def seen(user_agent: str, headers: dict[str, str] | None = None, **told: object)
         (CHROME, 10, "1920x1080", ("Desktop", "Windows", "10")),
     ],
 )
-def test_touch_points_tell_a_tablet_that_calls_itself_a_mac(
+def test_touch_points_identify_a_tablet_that_claims_to_be_a_mac(
     agent: str, touch_points: int, screen: str, expected: tuple[str, str, str]
 ) -> None:
     assert seen(agent, touch_points=touch_points, screen=screen) == expected
@@ -47,15 +47,17 @@ def test_touch_points_tell_a_tablet_that_calls_itself_a_mac(
         (MAC_CHROME, "15.6.1", ("Desktop", "macOS", "15.6")),
     ],
 )  # fmt: skip
-def test_exact_versions_win_over_frozen_ones(agent: str, version: str, expected: tuple[str, str, str]) -> None:
+def test_exact_versions_take_precedence_over_frozen_ones(
+    agent: str, version: str, expected: tuple[str, str, str]
+) -> None:
     assert seen(agent, platform_version=version) == expected
     told = {"sec-ch-ua": '"Chromium";v="141"', "sec-ch-ua-platform-version": f'"{version}"'}
     assert seen(agent, told) == expected
 
 
-def test_a_model_that_the_browser_tells_is_the_device_s() -> None:
-    assert event(user_agent=ANDROID, model="Pixel 9 Pro")["device_model"] == "Pixel 9 Pro"
-    assert "device_model" not in event(user_agent=ANDROID)
+def test_the_model_sent_by_the_browser_is_stored() -> None:
+    assert process_hit(user_agent=ANDROID, model="Pixel 9 Pro")["device_model"] == "Pixel 9 Pro"
+    assert "device_model" not in process_hit(user_agent=ANDROID)
 
 
 @pytest.mark.parametrize(
@@ -67,8 +69,8 @@ def test_a_model_that_the_browser_tells_is_the_device_s() -> None:
         ("not; a ;;; list", ("Chrome", "141")),
     ],
 )
-def test_a_brand_tells_the_browsers_that_call_themselves_chrome(brands: str, browser: tuple[str, str]) -> None:
-    stored = event(headers={**BROWSER, "sec-ch-ua": brands})
+def test_brands_identify_browsers_that_claim_to_be_chrome(brands: str, browser: tuple[str, str]) -> None:
+    stored = process_hit(headers={**BROWSER, "sec-ch-ua": brands})
     assert (stored["browser"], stored["browser_version"]) == browser
 
 
@@ -98,18 +100,18 @@ def test_a_brand_tells_the_browsers_that_call_themselves_chrome(brands: str, bro
         ("Mozilla/5.0 (X11; FreeBSD amd64; rv:140.0) Gecko/20100101 Firefox/140.0", "Desktop", "FreeBSD"),
     ],
 )  # fmt: skip
-def test_kinds_of_devices(agent: str, kind: str, system: str) -> None:
+def test_kinds_of_devices_are_recognized(agent: str, kind: str, system: str) -> None:
     assert seen(agent)[:2] == (kind, system)
 
 
 @pytest.mark.usefixtures("store")
-def test_what_the_tracker_asked_the_browser_arrives_in_the_store(site: Site) -> None:
-    forget()
+def test_values_that_the_tracker_requested_from_the_browser_are_stored(site: Site) -> None:
+    reset_state()
     view = {"site_id": site.pk, "type": "pageview", "href": "/"}
     send_request("/in.php", {**view, "tc": 5, "res": "1180x820"}, user_agent=MAC)
     send_request("/in.php", {**view, "tc": 10, "hep": "15.0.0", "hem": ""}, user_agent=CHROME)
     send_request("/in.php", {**view, "tc": 5, "hep": "16.0.0", "hem": "Pixel 9 Pro"}, user_agent=ANDROID)
-    rows = stored(site.pk)
+    rows = list_stored_rows(site.pk)
     assert [(row["device_type"], row["os"], row["os_version"], row["device_model"]) for row in rows] == [
         ("Tablet", "iPadOS", "", "iPad"), ("Desktop", "Windows", "11", ""), ("Mobile", "Android", "16", "Pixel 9 Pro"),
     ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""The way into the store: nothing lost, nothing twice, whatever breaks."""
+"""The spool: no event is lost or stored twice, whatever fails."""
 
 import errno
 import os
@@ -39,12 +39,12 @@ def die() -> None:
     spool._segments = spool._writer = None
 
 
-def test_an_event_is_in_the_kernels_hands_before_anybody_flushes() -> None:
+def test_an_event_is_written_to_the_file_before_any_flush() -> None:
     spool.write_event(event(SITE, "/a"))
     assert b'"path":"/a"' in files("open")[0].read_bytes()
 
 
-def test_events_bots_refusals_and_received_go_to_their_tables(store: Any) -> None:
+def test_events_bots_and_counts_are_inserted_into_their_tables(store: Any) -> None:
     spool.write_event(event(SITE, "/a"))
     spool.write_bot(event(SITE, "/b"), "crawler")
     for _ in range(3):
@@ -60,7 +60,7 @@ def test_events_bots_refusals_and_received_go_to_their_tables(store: Any) -> Non
     assert files() == []
 
 
-def test_counts_of_a_minute_are_one_line_and_survive_a_killed_process(store: Any) -> None:
+def test_the_counts_of_a_minute_are_one_line_and_survive_a_killed_process(store: Any) -> None:
     for _ in range(120):
         spool.count_received(SITE, NOW)
         spool.count_received(SITE + 1, NOW)
@@ -75,7 +75,7 @@ def test_counts_of_a_minute_are_one_line_and_survive_a_killed_process(store: Any
     ]
 
 
-def test_a_crowded_segment_waits_longer_than_a_quiet_one() -> None:
+def test_a_segment_with_many_rows_stays_open_longer() -> None:
     spool.write_event(event(SITE, "/a"))
     (segment,) = spool._segments.open.values()
     assert segment.is_due(segment.began + 0.6, 0.5) and not segment.is_due(segment.began + 0.4, 0.5)
@@ -106,7 +106,7 @@ def test_rows_of_another_table_are_written_together(store: Any) -> None:
     assert store.rows("SELECT count() AS n FROM bots") == [{"n": 3}]
 
 
-def test_what_a_killed_process_left_is_inserted_by_the_next_exactly_once(store: Any) -> None:
+def test_segments_of_a_killed_process_are_inserted_exactly_once_by_the_next(store: Any) -> None:
     for path in "abc":
         spool.write_event(event(SITE, path))
     die()
@@ -131,7 +131,7 @@ def test_a_process_killed_between_insert_and_delete_inserts_nothing_twice(store:
     assert store.rows("SELECT views FROM visits FINAL") == [{"views": 1}]
 
 
-def test_two_deaths_in_a_row_keep_a_segments_name(store: Any) -> None:
+def test_a_segment_keeps_its_token_after_two_killed_processes(store: Any) -> None:
     spool.write_event(event(SITE, "a"))
     spool._segments.seal()
     (ready,) = files("ready")
@@ -148,7 +148,7 @@ def test_two_deaths_in_a_row_keep_a_segments_name(store: Any) -> None:
     assert stored(store) == ["a"]
 
 
-def test_a_living_processs_segments_are_left_alone() -> None:
+def test_segments_of_a_running_process_are_not_adopted() -> None:
     neighbour = Segments(settings.SPOOL_DIR)
     neighbour.write("events", 202603, b'{"site_id":1}\n')
     spool.write_event(event(SITE, "a"))
@@ -157,7 +157,7 @@ def test_a_living_processs_segments_are_left_alone() -> None:
     neighbour.close()
 
 
-def test_a_torn_tail_is_cut(store: Any) -> None:
+def test_an_incomplete_last_line_is_removed(store: Any) -> None:
     spool.write_event(event(SITE, "a"))
     spool.write_event(event(SITE, "b"))
     with files("open")[0].open("r+b") as file:
@@ -170,7 +170,7 @@ def test_a_torn_tail_is_cut(store: Any) -> None:
     assert spool.health()["quarantined"] == 0
 
 
-def test_names_never_come_back() -> None:
+def test_names_of_segments_are_never_reused() -> None:
     names = []
     for _ in range(3):
         spool.write_event(event(SITE, "a"))
@@ -192,7 +192,7 @@ def test_each_month_has_its_own_segment(store: Any) -> None:
     assert len(stored(store)) == 30
 
 
-def test_a_short_write_of_a_full_disk_leaves_no_torn_line(store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_short_write_on_a_full_disk_leaves_no_incomplete_line(store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     spool.write_event(event(SITE, "a"))
     real = os.write
     monkeypatch.setattr(os, "write", lambda fd, data: real(fd, data[:20]))
@@ -205,7 +205,7 @@ def test_a_short_write_of_a_full_disk_leaves_no_torn_line(store: Any, monkeypatc
     assert stored(store) == ["a", "c"]
 
 
-def test_on_a_full_disk_events_are_refused_and_counts_are_kept_in_memory(
+def test_on_a_full_disk_events_are_rejected_and_counts_are_kept_in_memory(
     store: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(fd: int, data: bytes) -> int:
@@ -224,7 +224,7 @@ def test_on_a_full_disk_events_are_refused_and_counts_are_kept_in_memory(
     assert spool.health()["warning"] == ""
 
 
-def test_the_spool_grows_to_its_bound_and_no_further(settings: Any) -> None:
+def test_the_spool_grows_only_to_its_limit(settings: Any) -> None:
     settings.SPOOL_MOST_BYTES = 2_000
     with pytest.raises(spool.SpoolFull, match="limit"):
         for _ in range(100):
@@ -233,7 +233,7 @@ def test_the_spool_grows_to_its_bound_and_no_further(settings: Any) -> None:
     assert spool.health()["bytes"] < 3_000
 
 
-def test_bad_lines_are_kept_apart_and_counted_and_the_others_get_in(store: Any) -> None:
+def test_bad_lines_are_quarantined_and_counted_and_the_others_are_inserted(store: Any) -> None:
     for number in range(20):
         spool.write_event(event(SITE, f"{number:02}"))
     spool._segments.write("events", 202603, b"no JSON at all\n")
@@ -248,14 +248,14 @@ def test_bad_lines_are_kept_apart_and_counted_and_the_others_get_in(store: Any) 
 
 
 @pytest.mark.parametrize("text", ["\ud800 half a pair", "\x00 nothing", "a\nb\r\u2028", "\U0001f600"])
-def test_any_text_is_one_line_and_gets_in(store: Any, text: str) -> None:
+def test_any_text_is_one_line_and_can_be_inserted(store: Any, text: str) -> None:
     spool.write_event(event(SITE, "a", title=text, props={"key\n": text}))
     spool.flush()
     assert spool.health()["quarantined"] == 0
     assert store.rows("SELECT title FROM events")[0]["title"] == text.encode("utf-8", "replace").decode()
 
 
-def test_what_waits_can_be_read_back_with_times(store: Any) -> None:
+def test_waiting_events_can_be_read_with_their_times(store: Any) -> None:
     spool.write_event(event(SITE, "a"))
     (found,) = spool.waiting(NOW)
     assert (found["path"], found["ts"], found["visit_start"]) == ("a", NOW, NOW)
@@ -278,7 +278,7 @@ def test_events_of_a_clock_that_was_ahead_are_stored_once_it_is_right_again(stor
     assert stored(store) == ["/ahead"] and spool.health()["oldest"] == 0
 
 
-def test_the_age_of_what_a_dead_process_left_is_known(store: Any) -> None:
+def test_the_age_of_a_dead_processs_segments_is_known(store: Any) -> None:
     spool.write_event(event(SITE, "/a"))
     (path,) = files("open")
     die()
@@ -289,7 +289,7 @@ def test_the_age_of_what_a_dead_process_left_is_known(store: Any) -> None:
     segments.close()
 
 
-def test_a_full_spool_is_logged_once_a_minute_and_when_there_is_room_again(
+def test_a_full_spool_is_logged_once_a_minute_and_when_there_is_space_again(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(settings, "SPOOL_MOST_BYTES", -1, raising=False)

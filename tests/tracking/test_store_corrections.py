@@ -1,11 +1,11 @@
-"""What is corrected counts as if it had always been so."""
+"""Corrections of stored events change every report."""
 
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from tests.support import NOW, browse, event, number, record, visit
+from tests.support import NOW, browse, derive_number, event, record, visit
 from tracking.store import Selection
 from tracking.store.migrate import list_nodes
 
@@ -28,11 +28,11 @@ def test_a_person_is_erased_with_all_events_of_their_visits_and_nobody_else(stor
     assert store.rows("SELECT DISTINCT path FROM events ORDER BY path") == [{"path": "/elsewhere"}, {"path": "/mine"}]
     assert store.rows("SELECT person FROM identities FINAL WHERE site_id = 1000") == [{"person": "al"}]
     assert store.rows("SELECT device FROM firsts FINAL WHERE site_id = 1000") == [
-        {"device": number("device", SITE, "al")}
+        {"device": derive_number("device", SITE, "al")}
     ]
 
 
-def test_a_bot_moves_out_and_back_and_the_numbers_follow(store: Any) -> None:
+def test_reports_follow_a_bot_that_is_quarantined_and_restored(store: Any) -> None:
     browse(SITE, "/a", "/b", visit=7, user_agent="curl")
     browse(SITE, "/c", visit=8, user_agent="Firefox", visitor="two")
     before = visits(store)
@@ -47,7 +47,7 @@ def test_a_bot_moves_out_and_back_and_the_numbers_follow(store: Any) -> None:
     assert store.rows("SELECT count() AS n FROM bots") == [{"n": 0}]
 
 
-def test_part_of_a_visit_goes_and_the_visit_is_made_of_the_rest(store: Any) -> None:
+def test_a_visit_is_computed_from_its_remaining_events(store: Any) -> None:
     browse(SITE, "/a", "/b", "/c", visit=7, source="Bing")
     gone = store.erase_events(Selection(SITE, start=NOW, end=NOW + timedelta(seconds=5)), complete_visits=False)
     assert gone == 1
@@ -55,7 +55,7 @@ def test_part_of_a_visit_goes_and_the_visit_is_made_of_the_rest(store: Any) -> N
     assert store.rows("SELECT source FROM visits FINAL") == [{"source": "Bing"}]
 
 
-def test_a_devices_first_visit_is_its_next_one_once_the_first_is_erased(store: Any) -> None:
+def test_after_erasing_the_first_visit_of_a_device_the_next_one_is_first(store: Any) -> None:
     record(*visit(SITE, "/a", visit=7), *visit(SITE, "/b", visit=8, at=NOW + timedelta(days=2)))
     store.erase_events(Selection(SITE, {"visit": [7]}))
     assert store.rows("SELECT first FROM firsts FINAL") == [{"first": NOW + timedelta(days=2)}]
@@ -78,7 +78,7 @@ def test_a_correction_that_was_interrupted_is_finished(store: Any, monkeypatch: 
     assert store.finish_corrections() == 0
 
 
-def test_rollups_of_the_touched_time_become_stale(store: Any) -> None:
+def test_rollups_of_the_corrected_time_become_outdated(store: Any) -> None:
     browse(SITE, "/a", visit=7)
     asked = "SELECT sum(rows) AS n FROM touched WHERE site_id = 1000"
     before = store.rows(asked)[0]["n"]
@@ -86,7 +86,7 @@ def test_rollups_of_the_touched_time_become_stale(store: Any) -> None:
     assert store.rows(asked)[0]["n"] > before
 
 
-def test_a_strangers_text_is_a_value_and_never_sql(store: Any) -> None:
+def test_text_of_strangers_is_a_bound_value(store: Any) -> None:
     browse(SITE, "/a", person="x')) OR 1=1 --")
     browse(SITE, "/b", visitor="two")
     assert store.erase_events(Selection(SITE, {"person": ["') OR ('1'='1"]})) == 0
@@ -95,7 +95,7 @@ def test_a_strangers_text_is_a_value_and_never_sql(store: Any) -> None:
         Selection(SITE, {"1=1 OR path": ["x"]}).sql()
 
 
-def test_retention_drops_what_a_site_no_longer_keeps_and_leaves_the_others(store: Any) -> None:
+def test_data_retention_deletes_only_expired_months_of_a_site(store: Any) -> None:
     for month in (1, 2, 3):
         at = NOW.replace(month=month)
         browse(SITE, f"/{month}", at=at, visitor=month)
@@ -117,7 +117,7 @@ def mutations(store: Any) -> int:
     return int(store.rows(asked)[0]["n"])
 
 
-def test_devices_of_many_sites_are_forgotten_by_one_statement_and_by_none_where_nothing_is_due(store: Any) -> None:
+def test_expired_devices_of_many_sites_are_deleted_by_one_statement_if_any(store: Any) -> None:
     sites = {700_000_000 + number: 1 + number % 2 for number in range(60)}
     for site in sites:
         browse(site, "/kept", at=NOW, visitor="here")
@@ -135,13 +135,13 @@ def test_devices_of_many_sites_are_forgotten_by_one_statement_and_by_none_where_
     assert {row["n"] for row in left} == {2} and len(left) == 60
 
 
-def test_a_site_keeps_whole_months(store: Any) -> None:
+def test_data_retention_keeps_whole_months(store: Any) -> None:
     from tracking.store.data_retention import find_oldest_month
 
     assert [find_oldest_month(count, NOW) for count in (1, 2, 3, 14)] == [202602, 202601, 202512, 202501]
 
 
-def test_nothing_happens_to_events_that_nobody_selected(store: Any) -> None:
+def test_events_that_were_not_selected_are_unchanged(store: Any) -> None:
     record(event(SITE, "/a", visit=0))
     assert store.erase_events(Selection(SITE, {"person": ["nobody"]})) == 0
     assert store.rows("SELECT count() AS n FROM events") == [{"n": 1}]

@@ -1,4 +1,4 @@
-"""What goes wrong with the store is said in one sentence."""
+"""Errors of the store are reported in one sentence."""
 
 import os
 import subprocess
@@ -27,7 +27,7 @@ def in_another_process(code: str, **environment: str) -> str:
 
 
 @embedded
-def test_a_second_process_is_told_that_the_directory_is_taken(store: Any, tmp_path: Path) -> None:
+def test_a_second_process_gets_an_error_that_the_directory_is_in_use(store: Any, tmp_path: Path) -> None:
     store.ping()
     said = in_another_process(
         "try: store.ping()\nexcept store.StoreAway as error: print('told:', error)",
@@ -37,7 +37,7 @@ def test_a_second_process_is_told_that_the_directory_is_taken(store: Any, tmp_pa
     assert "Stack trace" not in said
 
 
-def test_a_forked_child_is_told_instead_of_hanging(tmp_path: Path) -> None:
+def test_a_forked_child_gets_an_error_instead_of_hanging(tmp_path: Path) -> None:
     said = in_another_process(
         "import os\nstore.ping()\npid = os.fork()\n"
         "if pid == 0:\n"
@@ -66,14 +66,14 @@ def test_a_store_without_tables_says_what_to_do(tmp_path: Path) -> None:
     assert said.startswith("False\n") and "told: The event store at" in said and "manage.py events migrate" in said
 
 
-def test_a_server_that_is_away_is_said_to_be_away(settings: Any) -> None:
+def test_an_unreachable_server_is_reported_as_unreachable(settings: Any) -> None:
     settings.EVENTS_URL = "clickhouse://someone:secret@127.0.0.1:9/db"
     with pytest.raises(StoreAway, match=r"The event store at clickhouse://127.0.0.1:9/db does not answer") as told:
         store.ping()
     assert "secret" not in str(told.value)
 
 
-def test_a_question_with_an_error_keeps_the_engines_first_line(store: Any) -> None:
+def test_an_invalid_statement_reports_the_engines_first_line(store: Any) -> None:
     with pytest.raises(StoreError, match=r"The event store says: .*nonsense"):
         store.rows("SELECT nonsense()")
     browse(1, "/a")
@@ -95,7 +95,7 @@ def test_a_wrong_url_says_what_is_wrong(url: str, saying: str) -> None:
         parse_events_url(url)
 
 
-def test_a_url_of_a_cluster_is_understood() -> None:
+def test_a_cluster_url_is_parsed() -> None:
     found = parse_events_url("clickhouses://al%40ice:p%2Fw@h1:8124,h2,[::1]:9/ev?cluster=main")
     assert found.hosts == (Host("h1", 8124), Host("h2", 8443), Host("::1", 9))
     assert (found.user, found.password, found.database, found.cluster) == ("al@ice", "p/w", "ev", "main")

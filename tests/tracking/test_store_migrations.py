@@ -1,4 +1,4 @@
-"""The migrations of the event store create what the code reads and writes; a change of one needs one of the other."""
+"""The migrations of the event store create what the code reads and writes."""
 
 import re
 from typing import Any

@@ -1,4 +1,4 @@
-"""Whoever is stopped while rows move between events and bots finds each row once: asked again, or finished later."""
+"""After an interrupted move between events and bots every row exists once: repeated, or finished later."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def stop_at(monkeypatch: pytest.MonkeyPatch, step: str) -> None:
 
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("again", [True, False], ids=["asked again", "finished"])
-def test_an_interrupted_move_leaves_every_row_once(
+def test_after_an_interrupted_move_every_row_exists_once(
     traffic: Any, monkeypatch: pytest.MonkeyPatch, step: str, again: bool
 ) -> None:
     with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
@@ -103,7 +103,7 @@ def test_an_interrupted_move_leaves_every_row_once(
     assert lie(traffic) == BACK_AGAIN
 
 
-def test_the_last_word_counts_when_an_interrupted_move_is_finished_late(
+def test_the_latest_mark_counts_when_an_interrupted_move_is_finished_later(
     traffic: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
@@ -116,7 +116,9 @@ def test_the_last_word_counts_when_an_interrupted_move_is_finished_late(
     assert lie(traffic) == BACK_AGAIN
 
 
-def test_what_another_process_may_still_be_at_is_left_alone(traffic: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_move_that_another_process_may_be_running_is_not_finished(
+    traffic: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
         patch.setattr(corrections, "rebuild_derived_rows", lambda *_: 1 / 0)
         traffic.quarantine_events(CRAWL, "by hand")
@@ -133,7 +135,9 @@ def test_what_another_process_may_still_be_at_is_left_alone(traffic: Any, monkey
     ],
     ids=["killed setting apart", "asked again", "killed bringing back"],
 )
-def test_killed_between_copy_and_delete(tmp_path: Path, table: str, back: str, job: str, then: dict[str, Any]) -> None:
+def test_a_move_killed_between_copy_and_delete_is_finished(
+    tmp_path: Path, table: str, back: str, job: str, then: dict[str, Any]
+) -> None:
     env = {
         **os.environ, "DATA_DIR": str(tmp_path), "DJANGO_SETTINGS_MODULE": "config.settings",
         "EVENTS_URL": "", "DATABASE_URL": "", "REDIS_URL": "",

@@ -1,4 +1,4 @@
-"""Commands reach the running server, which alone has the events open."""
+"""Management commands run in the server, which alone has the event store open."""
 
 import os
 import subprocess
@@ -34,20 +34,20 @@ def command(job: str) -> str:
     return done.stdout + done.stderr
 
 
-def test_a_command_runs_in_the_server_that_has_the_events_open(serving: None, store: Any) -> None:
+def test_a_command_runs_in_the_server_that_has_the_store_open(serving: None, store: Any) -> None:
     spool.write_event(event(1000, "/a"))
     assert "Waiting: 1 rows" in command("status")
     assert "The spool is empty." in command("flush")
     assert store.rows("SELECT path FROM events") == [{"path": "/a"}]
 
 
-def test_without_a_server_the_command_opens_the_store_and_says_when_it_cannot(store: Any) -> None:
+def test_without_a_server_the_command_opens_the_store_or_reports_the_error(store: Any) -> None:
     store.ping()
     assert "are open in another process" in command("migrate")
     assert remote_commands.call("migrate") == "The event store is up to date."
 
 
-def test_a_socket_left_by_a_killed_server_is_no_server(store: Any) -> None:
+def test_a_socket_left_by_a_killed_server_is_ignored(store: Any) -> None:
     import socket
 
     with socket.socket(socket.AF_UNIX) as dead:
@@ -58,7 +58,7 @@ def test_a_socket_left_by_a_killed_server_is_no_server(store: Any) -> None:
     assert not remote_commands.get_socket_path().exists()
 
 
-def test_only_the_owner_may_connect_and_only_known_words_run(serving: None) -> None:
+def test_only_the_owner_can_connect_and_only_known_commands_run(serving: None) -> None:
     assert remote_commands.get_socket_path().stat().st_mode & 0o777 == 0o600
     with pytest.raises(KeyError):
         remote_commands.call("__import__")

@@ -1,4 +1,4 @@
-"""The committed tracker files are the ones their sources make, and they are small."""
+"""The committed tracker files equal a build of their sources, and are small."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def small(path: Path) -> int:
     return len(brotli.compress(path.read_bytes(), quality=11))
 
 
-def test_core_and_parts_are_small(capsys: pytest.CaptureFixture[str]) -> None:
+def test_core_and_parts_are_below_their_size_limits(capsys: pytest.CaptureFixture[str]) -> None:
     sizes = {name: small(TRACKER / f"{name}.min.js") for name in PARTS}
     with capsys.disabled():
         print("\ntracker, bytes by brotli:", ", ".join(f"{name} {size}" for name, size in sizes.items()))
@@ -31,7 +31,7 @@ def test_core_and_parts_are_small(capsys: pytest.CaptureFixture[str]) -> None:
     assert max(sizes.values()) <= PART_BYTES
 
 
-def test_the_built_files_are_of_these_sources() -> None:
+def test_the_built_files_match_their_sources() -> None:
     sources = hashlib.sha256()
     for path in sorted((TRACKER / "src").iterdir()):
         sources.update(f"{path.name}\n".encode() + path.read_bytes())
@@ -45,7 +45,7 @@ def test_the_built_files_are_of_these_sources() -> None:
     shutil.which("node") is None or not (STATIC / "node_modules" / "esbuild").exists(),
     reason="the builder is not installed (make setup installs it, where npm is there)",
 )
-def test_building_again_gives_the_committed_files() -> None:
+def test_a_new_build_equals_the_committed_files() -> None:
     built = subprocess.run(["node", "build.mjs", "--check"], cwd=STATIC, capture_output=True, text=True, check=False)
     assert (built.returncode, built.stderr) == (0, "")
 

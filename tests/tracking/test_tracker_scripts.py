@@ -1,4 +1,4 @@
-"""The tracker script and its parts: configured by one line, small on the wire, kept by caches."""
+"""The tracker script and its parts: configured by one line, compressed, cached."""
 
 import gzip
 import json
@@ -12,7 +12,7 @@ from accounts.models import Purpose
 from accounts.services import account_brand_set
 from sites import site_cache
 from sites.models import Site
-from tests.support import prove_host
+from tests.support import verify_host
 from tests.support.endpoints import Answer, send_request
 from tracking import collector
 from tracking.static_js import STATIC_DIRECTORY
@@ -47,7 +47,7 @@ def plain(path: str, query: str = "", **headers: str) -> Answer:
         ),
     ],
 )
-def test_one_line_of_configuration_and_then_the_file(path: str, query: str, expected: dict[str, Any]) -> None:
+def test_the_script_is_one_line_of_configuration_and_the_file(path: str, query: str, expected: dict[str, Any]) -> None:
     answer = plain(path, query)
     assert answer.status == 200 and answer.headers["content-type"].startswith("application/javascript")
     assert configuration(answer) == expected
@@ -57,14 +57,14 @@ def test_one_line_of_configuration_and_then_the_file(path: str, query: str, expe
 @pytest.mark.parametrize(
     "text", ["%2F%3C/script%3E%3Cscript%3E", "//evil.example/x", "%22;alert(1)//", "%E2%80%A8", "%5C%5Cevil"]
 )
-def test_a_path_cannot_break_out_of_the_script_nor_lead_to_another_host(text: str) -> None:
+def test_a_proxy_path_cannot_inject_script_or_another_host(text: str) -> None:
     answer = plain("/js", f"in={text}")
     assert b"</script>" not in answer.body.split(b"\n")[0].lower()
     told = configuration(answer)
     assert not told["b"].startswith("//") and "\\" not in told["b"] and '"' not in told["b"]
 
 
-def test_it_comes_compressed_as_the_browser_likes_it() -> None:
+def test_the_script_is_compressed_as_the_browser_accepts() -> None:
     whole = plain("/js").body
     small, middle = plain("/js", accept_encoding="gzip, br"), plain("/js", accept_encoding="gzip")
     assert (small.headers["content-encoding"], middle.headers["content-encoding"]) == ("br", "gzip")
@@ -72,7 +72,7 @@ def test_it_comes_compressed_as_the_browser_likes_it() -> None:
     assert len(small.body) < len(middle.body) < len(whole)
 
 
-def test_caches_keep_it_and_ask_again_by_tag() -> None:
+def test_the_script_is_cached_and_revalidated_by_etag() -> None:
     first = plain("/js")
     assert "max-age" in first.headers["cache-control"] and first.headers["vary"] == "accept-encoding"
     again = plain("/js", if_none_match=first.headers["etag"])
@@ -82,18 +82,18 @@ def test_caches_keep_it_and_ask_again_by_tag() -> None:
 
 @pytest.mark.parametrize("name", ["heat", "media", "widget"])
 @pytest.mark.parametrize("path", ["/in.php", "/js", "/123.js"])
-def test_lazy_parts_come_through_the_same_paths(path: str, name: str) -> None:
+def test_lazy_parts_are_served_through_the_same_paths(path: str, name: str) -> None:
     answer = plain(path, f"part={name}")
     assert answer.body == (STATIC_DIRECTORY / "tracker" / f"{name}.min.js").read_bytes()
     assert "max-age=86400" in answer.headers["cache-control"]
 
 
 @pytest.mark.parametrize("name", ["nothing", "../settings", "core", "%00"])
-def test_other_files_are_not_given(name: str) -> None:
+def test_other_files_are_not_served(name: str) -> None:
     assert plain("/in.php", f"part={name}").status == 404
 
 
-def test_the_badge_is_an_image_that_can_be_seen_and_names_nobody() -> None:
+def test_the_badge_is_a_visible_image_without_our_name() -> None:
     answer = send_request("/media/links/badge.gif")
     assert answer.status == 200 and answer.headers["content-type"] == "image/gif"
     assert answer.body[:6] in (b"GIF87a", b"GIF89a") and answer.body[6:10] == b"\x14\x00\x14\x00"  # 20 x 20 pixels
@@ -101,13 +101,13 @@ def test_the_badge_is_an_image_that_can_be_seen_and_names_nobody() -> None:
 
 
 @pytest.mark.parametrize("path", ["/w/", "/w/.js", "/w/a/b.js", "/w/a.css", "/w/<b>.js", f"/w/{'a' * 31}.js"])
-def test_only_a_brand_s_word_is_a_script_below_w(path: str) -> None:
+def test_only_valid_names_are_scripts_below_w(path: str) -> None:
     assert not collector.matches({"path": path})
 
 
 def branded(site: Site, **brand: str) -> None:
     account_brand_set(account=site.account, host="stats.agency.example", **brand)
-    prove_host(site.account, "stats.agency.example", Purpose.BRAND)
+    verify_host(site.account, "stats.agency.example", Purpose.BRAND)
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def branded(site: Site, **brand: str) -> None:
         ("数", "stats"),
     ],
 )
-def test_a_white_labelled_host_has_globals_of_its_own_name(site: Site, name: str, word: str) -> None:
+def test_on_a_white_labelled_host_globals_have_the_brands_name(site: Site, name: str, word: str) -> None:
     branded(site, name=name)
     for host in ("stats.agency.example", "stats.agency.example:8000", "STATS.agency.example"):
         assert configuration(plain("/js", host=host))["n"] == word
@@ -129,14 +129,14 @@ def test_a_white_labelled_host_has_globals_of_its_own_name(site: Site, name: str
     assert configuration(plain("/tracker.js", host="stats.agency.example"))["n"] == "clickport"
 
 
-def test_a_white_labelled_host_has_its_script_under_its_own_name(site: Site) -> None:
+def test_a_white_labelled_host_serves_the_script_under_its_own_name(site: Site) -> None:
     branded(site, name="Hello")
     told = configuration(plain("/w/hello.js", host="stats.agency.example"))
     assert told == {"b": "/in.php", "h": "stats.agency.example", "n": "hello", "id": 0}
     assert configuration(plain("/w/other.js", host="stats.agency.example"))["n"] == "other", "pages of another brand"
 
 
-def test_a_host_that_is_no_longer_branded_has_the_common_globals_again(site: Site) -> None:
+def test_a_host_without_a_brand_has_the_common_globals_again(site: Site) -> None:
     branded(site, name="Agency")
     account_brand_set(account=site.account, host="", name="")
     site_cache.refresh_brands()
@@ -148,7 +148,7 @@ def test_a_host_that_is_no_longer_branded_has_the_common_globals_again(site: Sit
     [("/js", ""), ("/in.php", "part=widget"), ("/in.php", "part=heat"), ("/tracker.js", ""), ("/1ns.gif", ""),
      ("/in.php", "type=pageview&href=/&mime=js&site_id=SITE"), ("/in.php", "type=pageview&site_id=999")],
 )  # fmt: skip
-def test_no_hot_door_of_a_white_labelled_host_says_our_name(site: Site, path: str, query: str) -> None:
+def test_no_hot_endpoint_of_a_white_labelled_host_contains_our_name(site: Site, path: str, query: str) -> None:
     branded(site, name="Agency")
     answer = plain(path, query.replace("SITE", str(site.pk)), host="stats.agency.example")
     told = answer.body.decode("latin-1") + repr(answer.headers)

@@ -37,7 +37,7 @@ class Command(InstallationCommand):
 
     def approve(self, host: str, claims: QuerySet[HostClaim]) -> None:
         """Approve the one claim that the arguments select."""
-        claim = get_only_claim(host, claims.exclude(proof=VerificationMethod.OPERATOR))
+        claim = get_only_claim(host, claims.exclude(verification_method=VerificationMethod.OPERATOR))
         try:
             claim_approve(claim=claim)
         except ValidationError as error:
@@ -46,13 +46,13 @@ class Command(InstallationCommand):
 
     def revoke(self, host: str, claims: QuerySet[HostClaim]) -> None:
         """Withdraw the verification of every claim that the arguments select."""
-        verified = list(claims.filter(proved__isnull=False))
+        verified = list(claims.filter(verified__isnull=False))
         if not verified:
             raise CommandError(
                 f"These arguments select no verified claim on {host}. See: manage.py custom_domain list {host}"
             )
         for claim in verified:
-            by_dns = claim.proof == VerificationMethod.DNS
+            by_dns = claim.verification_method == VerificationMethod.DNS
             claim_revoke(claim=claim, reason="The operator withdrew the verification.")
             self.stdout.write(format_claim(claim))
             if by_dns:
@@ -81,5 +81,5 @@ def get_only_claim(host: str, claims: QuerySet[HostClaim]) -> HostClaim:
 
 def format_claim(claim: HostClaim) -> str:
     """Format a claim as one line."""
-    state = f"verified ({claim.proof})" if claim.proved else "pending"
+    state = f"verified ({claim.verification_method})" if claim.verified else "pending"
     return f"{claim.host}  {claim.purpose}  account {claim.account_id} ({claim.account})  {state}"

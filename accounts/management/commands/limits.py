@@ -5,7 +5,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError, CommandParser
 
-from accounts.limits import LIMITS, PLAN_NAME, get_account_limit
+from accounts.account_limits import LIMITS, PLAN_NAME, get_account_limit
 from accounts.management.installation_command import InstallationCommand, find_account
 from accounts.models import Account
 from accounts.services import account_limits_set

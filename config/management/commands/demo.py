@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo
 from django.core.management.base import CommandError, CommandParser
 
 from accounts.management.installation_command import InstallationCommand
+from config.demo.monitors import create_monitors
 from config.demo.shop import ZONE, create_demo_site, pause_ended_links
 from config.demo.traffic import CROWD_SIZE, estimate_visits, generate_starts, run_visit
-from config.demo.uptime import create_monitors
 from config.demo.world import create_people, load_world
 from links.routing import link_cache
 from reports.incident_costs.services import incident_costs_estimate

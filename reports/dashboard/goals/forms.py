@@ -23,10 +23,10 @@ class GoalForm(forms.ModelForm):
             "currency", "active",
         )  # fmt: skip
         labels = {
-            "kind": "Reached by", "pattern_kind": "… and its address or name", "pattern": "Pattern",
-            "page": "Only on pages", "text": "Only on text", "threshold": "From",
+            "kind": "Reached by", "pattern_kind": "Comparison", "pattern": "Pattern",
+            "page": "Only on pages", "text": "Only elements with this text", "threshold": "At least",
             "conversion": "Counts as a conversion",
-            "fixed_revenue": "Value of each conversion", "currency": "Currency", "active": "In use",
+            "fixed_revenue": "Value of each conversion", "currency": "Currency", "active": "Active",
         }  # fmt: skip
         help_texts = {
             "pattern": "A path such as /thanks or /order/*, an event's name, or a link; * stands for anything, except "

@@ -17,15 +17,15 @@ from accounts.forms import add_errors
 from goals.models import Funnel
 from goals.predicates import build_step_filter
 from goals.services import MAX_STEPS, funnel_delete, funnel_save
-from reports.dashboard.base_view import site_page
 from reports.dashboard.fragments import QUERY_ERRORS, describe_error
 from reports.dashboard.goals.forms import FunnelForm
 from reports.dashboard.presenters.toolbar import build_toolbar
+from reports.dashboard.report_page import site_page
 from reports.dashboard.state import ReportState
 from reports.formatting import NO_VALUE, FormattedValue, format_metric, format_percent
 from reports.query.analyses.funnels import count_funnel as query_funnel
-from sites.access import may_on_site, site_for
 from sites.models import Site
+from sites.selectors import get_site_or_404, may_on_site
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def find_funnel(site: Site, funnel_id: int) -> Funnel:
     return funnel
 
 
-def step_names(funnel: Funnel) -> list[str]:
+def list_step_names(funnel: Funnel) -> list[str]:
     """Return the names of the steps: of goals their name, of pages their path."""
     goals = dict(funnel.site.goals.values_list("pk", "name"))
     return [goals.get(step["goal"], "a deleted goal") if "goal" in step else step["page"] for step in funnel.steps]
@@ -67,7 +67,7 @@ def build_steps(state: ReportState, funnel: Funnel) -> list[FunnelStep]:
     """Return the steps of the report. Raises QueryRefused, StoreError."""
     counts = count_visitors(state, funnel)
     first, steps = counts[0], []
-    for index, (name, visitors) in enumerate(zip(step_names(funnel), counts, strict=True)):
+    for index, (name, visitors) in enumerate(zip(list_step_names(funnel), counts, strict=True)):
         before = counts[index - 1] if index else visitors
         steps.append(
             FunnelStep(
@@ -98,7 +98,7 @@ def funnel_list(request: HttpRequest, state: ReportState) -> HttpResponse:
 def build_row(state: ReportState, funnel: Funnel) -> dict[str, Any]:
     """Return the row of a funnel in the list; with a reason instead of numbers where it cannot be queried."""
     address = state.href(reverse("dashboard:funnel", args=[state.site.pk, funnel.pk]))
-    row: dict[str, Any] = {"funnel": funnel, "steps": step_names(funnel), "href": address}
+    row: dict[str, Any] = {"funnel": funnel, "steps": list_step_names(funnel), "href": address}
     try:
         counts = count_visitors(state, funnel)
     except QUERY_ERRORS as error:
@@ -121,13 +121,13 @@ def funnel_report(request: HttpRequest, state: ReportState, funnel_id: int) -> H
     try:
         context["steps"] = steps = build_steps(state, funnel)
         context["completion_rate"] = steps[-1].share
-        context["largest_drop_off"] = find_worst_step(steps)
+        context["largest_drop_off"] = find_largest_drop_off(steps)
     except QUERY_ERRORS as error:
         context["failed"] = describe_error(error)
     return render(request, "goals/funnel.html", context)
 
 
-def find_worst_step(steps: list[FunnelStep]) -> FunnelStep | None:
+def find_largest_drop_off(steps: list[FunnelStep]) -> FunnelStep | None:
     """Return the step before which the largest share was lost; None where nobody was."""
     lossy = [step for step in steps[1:] if step.lost_percent not in (NO_VALUE, "0.0%")]
     return max(lossy, key=lambda step: float(step.lost_percent[:-1]), default=None)
@@ -137,7 +137,7 @@ def find_worst_step(steps: list[FunnelStep]) -> FunnelStep | None:
 @login_required
 def funnel_edit(request: HttpRequest, site_id: int, funnel_id: int = 0) -> HttpResponse:
     """Create or change a funnel. `?page=…` fills in steps, for links from a journey."""
-    site = site_for(request, site_id, "edit")
+    site = get_site_or_404(request, site_id, "edit")
     funnel = find_funnel(site, funnel_id) if funnel_id else None
     form = FunnelForm(request.POST or None, site, funnel, request.GET.getlist("page")[:MAX_STEPS])
     if request.method == "POST" and form.is_valid():
@@ -158,7 +158,7 @@ def funnel_edit(request: HttpRequest, site_id: int, funnel_id: int = 0) -> HttpR
 @login_required
 def funnel_remove(request: HttpRequest, site_id: int, funnel_id: int) -> HttpResponse:
     """Delete a funnel; its events are not changed."""
-    funnel = find_funnel(site_for(request, site_id, "edit"), funnel_id)
+    funnel = find_funnel(get_site_or_404(request, site_id, "edit"), funnel_id)
     funnel_delete(funnel=funnel)
     messages.success(request, f"Funnel “{funnel}” was deleted; its events were kept.", extra_tags="good")
     return redirect("dashboard:funnels", site_id)

@@ -17,16 +17,16 @@ from django.views.decorators.http import require_http_methods, require_POST
 from goals.models import Goal
 from goals.predicates import build_predicate
 from goals.services import goal_create, goal_delete, goal_update
-from reports.dashboard.base_view import site_page
 from reports.dashboard.fragments import QUERY_ERRORS, describe_error
 from reports.dashboard.goals.forms import GoalForm
 from reports.dashboard.presenters.toolbar import build_toolbar
+from reports.dashboard.report_page import site_page
 from reports.dashboard.state import ReportState
 from reports.formatting import FormattedValue, format_metric
 from reports.labels import detect_locale
 from reports.query import Period, Query, ask
-from sites.access import may_on_site, site_for
 from sites.models import Site
+from sites.selectors import get_site_or_404, may_on_site
 
 GOAL_METRICS = ("visitors", "conversions", "conversion_rate", "revenue")
 MAX_TRIAL_PAGES = 10
@@ -34,7 +34,7 @@ MAX_TRIAL_PAGES = 10
 
 @dataclass(frozen=True)
 class GoalSummary:
-    """A goal of the list with its numbers; no numbers where it is not in use."""
+    """A goal of the list with its numbers; no numbers where it is inactive."""
 
     goal: Goal
     cells: list[FormattedValue]
@@ -68,7 +68,7 @@ def build_row(state: ReportState, goal: Goal) -> GoalSummary:
     """Query and format the numbers of a goal. Raises QueryRefused, StoreError."""
     if not goal.active:
         return GoalSummary(goal, [], "")
-    query = state.build_query(GOAL_METRICS, compare=state.compare, also=({"goal": goal.pk},))
+    query = state.build_query(GOAL_METRICS, compare=state.compare, extra_filters=({"goal": goal.pk},))
     result = ask(query, now=state.now)
     row, before = result.rows[0], result.comparison if isinstance(result.comparison, dict) else {}
     currency = result.meta.currency
@@ -80,7 +80,7 @@ def build_row(state: ReportState, goal: Goal) -> GoalSummary:
 @login_required
 def goal_edit(request: HttpRequest, site_id: int, goal_id: int = 0) -> HttpResponse:
     """Create or change a goal. "Try it" displays what it would have counted in the last seven days."""
-    site = site_for(request, site_id, "edit")
+    site = get_site_or_404(request, site_id, "edit")
     goal = find_goal(site, goal_id) if goal_id else None
     form = GoalForm(request.POST or None, instance=goal)
     context: dict[str, Any] = {"site": site, "goal": goal, "form": form, "section": "goals"}
@@ -129,7 +129,7 @@ def run_trial(request: HttpRequest, site: Site, goal: Goal) -> dict[str, Any]:
 @login_required
 def goal_remove(request: HttpRequest, site_id: int, goal_id: int) -> HttpResponse:
     """Delete a goal; its events are not changed."""
-    goal = find_goal(site_for(request, site_id, "edit"), goal_id)
+    goal = find_goal(get_site_or_404(request, site_id, "edit"), goal_id)
     goal_delete(goal=goal)
     messages.success(request, f"Goal “{goal.name}” was deleted; its events were kept.", extra_tags="good")
     return redirect("dashboard:goals", site_id)

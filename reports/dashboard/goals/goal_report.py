@@ -12,17 +12,17 @@ from django.shortcuts import render
 from django.urls import reverse
 
 from goals.models import Goal
-from reports.dashboard.base_view import site_page
 from reports.dashboard.fragments import QUERY_ERRORS, describe_error
 from reports.dashboard.goals.goal_pages import find_goal
 from reports.dashboard.presenters.toolbar import build_toolbar
+from reports.dashboard.report_page import site_page
 from reports.dashboard.state import ReportState
 from reports.formatting import format_duration, format_metric, format_money, format_percent
 from reports.query import ask
 from reports.query.analyses.attribution import LOOKBACK, AttributionReport, SourceCredit, attribute_conversions
 from reports.query.metrics import METRICS
-from sites.access import may_on_site
 from sites.amounts import round_half_up
+from sites.selectors import may_on_site
 
 GOAL_METRICS = ("visitors", "conversions", "conversion_rate")
 MAX_SOURCES = 50
@@ -51,7 +51,7 @@ def goal_report(request: HttpRequest, state: ReportState, goal_id: int) -> HttpR
         "back": state.href(reverse("dashboard:goals", args=[state.site.pk])), "lookback": LOOKBACK.days,
     }  # fmt: skip
     if not goal.active:
-        return render(request, "goals/goal_report.html", {**context, "failed": "This goal is not in use."})
+        return render(request, "goals/goal_report.html", {**context, "failed": "This goal is inactive."})
     try:
         context |= build_goal_report(state, goal)
     except QUERY_ERRORS as error:
@@ -61,7 +61,7 @@ def goal_report(request: HttpRequest, state: ReportState, goal_id: int) -> HttpR
 
 def build_goal_report(state: ReportState, goal: Goal) -> dict[str, Any]:
     """Return the context of the numbers of the goal and the visits before its conversions."""
-    query = state.build_query(GOAL_METRICS, compare=state.compare, also=({"goal": goal.pk},))
+    query = state.build_query(GOAL_METRICS, compare=state.compare, extra_filters=({"goal": goal.pk},))
     result = ask(query, now=state.now)
     row, before = result.rows[0], result.comparison if isinstance(result.comparison, dict) else {}
     attribution = attribute_conversions(

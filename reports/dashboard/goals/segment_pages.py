@@ -13,18 +13,18 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from accounts.models import User
-from goals.selectors import filter_segments_visible_to
+from goals.selectors import filter_segments_of_site
 from goals.services import segment_create, segment_delete
 from reports.dashboard.state import parse_conditions
 from reports.dashboard.views.preferences import parse_next
-from sites.access import may_on_site, site_for
+from sites.selectors import get_site_or_404, may_on_site
 
 
 @require_POST
 @login_required
 def segment_save(request: HttpRequest, site_id: int) -> HttpResponse:
     """Save the filters of the page in `next` as a segment. Only editors of the site can share it with others."""
-    site = site_for(request, site_id)
+    site = get_site_or_404(request, site_id)
     back = parse_next(request, request.POST.get("next", reverse("dashboard:overview", args=[site_id])))
     conditions = parse_conditions(QueryDict(urlsplit(back).query))
     shared = bool(request.POST.get("shared")) and may_on_site(request.user, site, "edit")
@@ -44,8 +44,8 @@ def segment_save(request: HttpRequest, site_id: int) -> HttpResponse:
 @login_required
 def segment_remove(request: HttpRequest, site_id: int, segment_id: int) -> HttpResponse:
     """Delete one's own segment, or as an editor of the site a shared one."""
-    site = site_for(request, site_id)
-    segment = filter_segments_visible_to(site, request.user).filter(pk=segment_id).first()
+    site = get_site_or_404(request, site_id)
+    segment = filter_segments_of_site(site, request.user).filter(pk=segment_id).first()
     if segment is None or (segment.owner_id != request.user.pk and not may_on_site(request.user, site, "edit")):
         raise Http404("No such segment.")
     segment_delete(segment=segment)

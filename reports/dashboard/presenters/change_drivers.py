@@ -37,7 +37,7 @@ class ChangeDrivers:
     failed: str = ""
 
 
-def change_drivers_fragment(state: ReportState) -> Fragment[ChangeDrivers]:
+def build_change_drivers_fragment(state: ReportState) -> Fragment[ChangeDrivers]:
     """Return the fragment of the largest changes since the period that the report is compared with."""
 
     def build_queries() -> list[Query]:
@@ -54,12 +54,12 @@ def change_drivers_fragment(state: ReportState) -> Fragment[ChangeDrivers]:
 
 def build_driver(state: ReportState, difference: change_drivers.Difference) -> ChangeDriver:
     """Format one change and link to the report of its value."""
-    row, metric = get_dimension(difference.dimension, ""), METRICS["visitors"]
+    dimension, metric = get_dimension(difference.dimension, ""), METRICS["visitors"]
     rose = difference.size > 0
     before, now = (format_short(count, metric, state.locale) for count in (difference.before, difference.now))
     return ChangeDriver(
-        row.label,
-        label_value(row, difference.value),
+        dimension.label,
+        label_value(dimension, difference.value),
         ("+" if rose else "−") + format_short(abs(difference.size), metric, state.locale),
         "up" if rose else "down",
         f"{before} before, {now} now",

@@ -91,7 +91,7 @@ def round_up_scale(highest: float) -> float:
     return step * 10.0
 
 
-def scale_for(values: list[float | None]) -> float:
+def choose_scale(values: list[float | None]) -> float:
     """Return the top of the scale for these values."""
     return round_up_scale(max((value for value in values if value is not None), default=0))
 
@@ -127,7 +127,7 @@ def draw_area(points: list[Point | None]) -> str:
 
 def draw_sparkline(values: list[float | None]) -> dict[str, str]:
     """Return the line and area of a sparkline."""
-    points = place_points(values, scale_for(values))
+    points = place_points(values, choose_scale(values))
     return {"line": draw_line(points), "area": draw_area(points)}
 
 
@@ -157,11 +157,11 @@ def draw_graph(series: GraphSeries, locale: Locale, link: Callable[[str], str]) 
     metric = METRICS[series.metric]
     values = series.extract_values(series.metric, series.rows)
     earlier = series.extract_values(series.metric, series.before)[: len(values)]
-    top = scale_for([*values, *earlier])
+    top = choose_scale([*values, *earlier])
     points = place_points(values, top)
     has_tail = series.unfinished and len(points) > 1
     second = series.extract_values(series.second, series.rows) if series.second else []
-    second_top = scale_for(second)
+    second_top = choose_scale(second)
     bucket_width = WIDTH / max(len(values), 1)
     return Graph(
         label=metric.label,

@@ -1,7 +1,8 @@
 """A page's clicks as SVG drawn on the server: an outline of the page, cells by clicks, and the curve of scroll depth.
 
-One unit is a thousandth of the page's width. Colours are the classes `heat-1` to `heat-7`, of one hue and evenly
-decreasing lightness (static/css/heat.css). The levels grow by a factor, because a few spots get most of the clicks.
+One unit is a thousandth of the page's width. Colours are the classes `heat-level-1` to `heat-level-7`, of one hue and
+evenly decreasing lightness (static/css/heatmaps.css). The levels grow by a factor, because a few spots get most of the
+clicks.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ def draw_heatmap(
     deepest = max([totals.height or MIN_HEIGHT, MIN_HEIGHT, *((row["line"] + 1) * ROW_PIXELS for row in rows)])
     height = min(deepest, MAX_HEIGHT)
     drawn = [row for row in rows if (row["line"] + 1) * ROW_PIXELS <= height]
-    bounds = level_bounds(max((int(row["clicks"]) for row in drawn), default=0))
+    bounds = compute_level_bounds(max((int(row["clicks"]) for row in drawn), default=0))
     page_height = min(totals.height or height, height) * unit
     steps = range(0, SCROLL_STEPS + 1, 2) if depth_shares else ()
     return HeatmapDrawing(
@@ -73,7 +74,7 @@ def draw_heatmap(
         f"{ROW_PIXELS * unit:.2f}",
         f"{height * unit:.1f}",
         PAGE_WIDTH + (CURVE_WIDTH if depth_shares else 0),
-        [(f"heat-{i + 1}", (bounds[i - 1] if i else 0) + 1, bound) for i, bound in enumerate(bounds)],
+        [(f"heat-level-{i + 1}", (bounds[i - 1] if i else 0) + 1, bound) for i, bound in enumerate(bounds)],
         draw_curve(depth_shares, page_height),
         draw_marks(depth_shares, page_height),
         [ScrollStep(100 * step // SCROLL_STEPS, f"{100 * depth_shares[step]:.0f}%") for step in steps],
@@ -81,7 +82,7 @@ def draw_heatmap(
     )
 
 
-def level_bounds(most_clicks: int) -> list[int]:
+def compute_level_bounds(most_clicks: int) -> list[int]:
     """Return the upper bounds of the levels: whole numbers that grow by a factor, the last one `most_clicks`."""
     if most_clicks <= 0:
         return []

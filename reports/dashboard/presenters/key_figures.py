@@ -63,7 +63,7 @@ class KeyFigureRow:
     by: str = "day"
     meta: Meta | None = None
     failed: str = ""
-    picture: str = ""  # the address of the graph as a file
+    image_url: str = ""  # the address of the graph as a file
     is_placeholder: bool = False  # a placeholder of the same size, until the browser has loaded the numbers
     legend: list[str] = field(default_factory=list)
 
@@ -71,17 +71,19 @@ class KeyFigureRow:
 def build_placeholder(state: ReportState) -> KeyFigureRow:
     """Return the labels of the key figures, before any value is queried."""
     blank = FormattedValue("\u00a0", "")
-    numbers = [KeyFigure(name, METRICS[name].label, "", blank, {}, "", False, "", "") for name in key_metrics(state)]
+    numbers = [
+        KeyFigure(name, METRICS[name].label, "", blank, {}, "", False, "", "") for name in list_key_metrics(state)
+    ]
     metric = state.option("metric", "visitors")
-    legend = [METRICS[name].label for name in (metric, *second_metric(state, metric)) if name in METRICS]
+    legend = [METRICS[name].label for name in (metric, *list_second_metric(state, metric)) if name in METRICS]
     if state.compare is not None:
         legend.append("before")
     if state.period.end > state.now:
         legend.append("not over yet")
-    return KeyFigureRow(numbers, by=choose_bucket(state), is_placeholder=True, legend=legend, picture=state.path)
+    return KeyFigureRow(numbers, by=choose_bucket(state), is_placeholder=True, legend=legend, image_url=state.path)
 
 
-def key_metrics(state: ReportState) -> tuple[str, ...]:
+def list_key_metrics(state: ReportState) -> tuple[str, ...]:
     """Return the metrics of the row."""
     return GOAL_KEY_METRICS if state.has_goal_filter else KEY_METRICS
 
@@ -100,34 +102,34 @@ def choose_bucket(state: ReportState) -> str:
     return "hour" if days <= 2.1 else "day" if days <= 100 else "week" if days <= 400 else "month"
 
 
-def key_figures_fragment(state: ReportState) -> Fragment[KeyFigureRow]:
+def build_key_figures_fragment(state: ReportState) -> Fragment[KeyFigureRow]:
     """Return the fragment of the key figures and their graph."""
-    by, metric = choose_bucket(state), graph_metric(state)
+    by, metric = choose_bucket(state), choose_graph_metric(state)
 
     def build_queries() -> list[Query]:
-        names = tuple(dict.fromkeys((*key_metrics(state), metric, *second_metric(state, metric))))
+        names = tuple(dict.fromkeys((*list_key_metrics(state), metric, *list_second_metric(state, metric))))
         series = state.build_query(names, (by,), compare=state.compare, limit=MAX_BUCKETS)
-        summable = summable_metrics(state)
-        total = tuple(name for name in key_metrics(state) if name not in summable)
+        summable = list_summable_metrics(state)
+        total = tuple(name for name in list_key_metrics(state) if name not in summable)
         return [state.build_query(total, compare=state.compare), series]
 
     def build_key_figures(results: list[Result]) -> KeyFigureRow:
-        total, series = add_sums(key_metrics(state), *results), results[1]
+        total, series = add_sums(list_key_metrics(state), *results), results[1]
         rows = drop_empty_ends(series.rows, by, state)
-        numbers = [build_figure(name, total, rows, state, metric) for name in key_metrics(state)]
-        picture = state.href(f"{state.scope.root_path}/graph.svg")
-        return KeyFigureRow(numbers, build_graph(state, by, metric, rows, series), by, total.meta, picture=picture)
+        numbers = [build_figure(name, total, rows, state, metric) for name in list_key_metrics(state)]
+        image_url = state.href(f"{state.scope.root_path}/graph.svg")
+        return KeyFigureRow(numbers, build_graph(state, by, metric, rows, series), by, total.meta, image_url=image_url)
 
     return Fragment(build_queries, build_key_figures, lambda reason: KeyFigureRow(by=by, failed=reason))
 
 
 def load_key_figures(state: ReportState) -> KeyFigureRow:
     """Return the key figures and their graph, queried alone."""
-    row: KeyFigureRow = load_fragments([key_figures_fragment(state)], state.now)[0]
+    row: KeyFigureRow = load_fragments([build_key_figures_fragment(state)], state.now)[0]
     return row
 
 
-def summable_metrics(state: ReportState) -> tuple[str, ...]:
+def list_summable_metrics(state: ReportState) -> tuple[str, ...]:
     """Return the metrics whose total is the sum of the graph's buckets, so that it needs no query of its own.
 
     None where a goal has a fixed value: a goal that counts once per visit may be reached on both days of a visit.
@@ -152,19 +154,19 @@ def add_sums(names: tuple[str, ...], total: Result, series: Result) -> Result:
     return replace(total, rows=[add_missing(total.rows[0], series.rows)], comparison=before, meta=meta)
 
 
-def graph_metric(state: ReportState) -> str:
+def choose_graph_metric(state: ReportState) -> str:
     """Return the metric of the graph."""
     chosen = state.option("metric", "visitors")
     return chosen if chosen in GRAPH_METRICS else "visitors"
 
 
-def second_metric(state: ReportState, metric: str) -> tuple[str, ...]:
+def list_second_metric(state: ReportState, metric: str) -> tuple[str, ...]:
     """Return the metric of the graph's second line, if the reader has chosen one."""
     second = state.option("second")
     return (second,) if second in GRAPH_METRICS and second != metric else ()
 
 
-def second_metric_choices(state: ReportState) -> list[tuple[str, str, bool]]:
+def list_second_metric_choices(state: ReportState) -> list[tuple[str, str, bool]]:
     """Return (label, address, whether it is drawn) of the metrics for the graph's second line."""
     second, first = state.option("second"), state.option("metric", "visitors")
     return [
@@ -186,7 +188,7 @@ def build_figure(name: str, total: Result, rows: list[dict[str, Any]], state: Re
     )  # fmt: skip
 
 
-def bucket_start(by: str, key: str, state: ReportState) -> datetime:
+def get_bucket_start(by: str, key: str, state: ReportState) -> datetime:
     """Return the instant at which a bucket begins."""
     if by in ("minute", "hour"):
         return datetime.fromisoformat(key)
@@ -196,7 +198,7 @@ def bucket_start(by: str, key: str, state: ReportState) -> datetime:
 
 def drop_empty_ends(rows: list[dict[str, Any]], by: str, state: ReportState) -> list[dict[str, Any]]:
     """Return the buckets that have begun; of "all time", only from the first one that is not empty."""
-    begun = [row for row in rows if bucket_start(by, str(row[by]), state) <= state.now]
+    begun = [row for row in rows if get_bucket_start(by, str(row[by]), state) <= state.now]
     if state.period_name != "all":
         return begun
     first = next((index for index, row in enumerate(begun) if row.get("visitors") or row.get("views")), 0)
@@ -209,16 +211,16 @@ def build_graph(state: ReportState, by: str, metric: str, rows: list[dict[str, A
         return None
     before = result.comparison if isinstance(result.comparison, list) else []
     unfinished = state.period.end > state.now
-    second = next(iter(second_metric(state, metric)), "")
+    second = next(iter(list_second_metric(state, metric)), "")
     # Annotations belong to the site's own members: not on shared links
-    marks = marks_by_bucket(state, by, [str(row[by]) for row in rows]) if state.scope.has_site_pages else {}
+    marks = group_marks_by_bucket(state, by, [str(row[by]) for row in rows]) if state.scope.has_site_pages else {}
     series = GraphSeries(by, metric, second, rows, before, result.meta.currency, unfinished, marks)
     return draw_graph(series, state.locale, lambda key: zoom_to_bucket(state, by, key).href())
 
 
-def marks_by_bucket(state: ReportState, by: str, keys: list[str]) -> dict[str, tuple[GraphMark, ...]]:
+def group_marks_by_bucket(state: ReportState, by: str, keys: list[str]) -> dict[str, tuple[GraphMark, ...]]:
     """Return annotations and incidents by the bucket in which they lie."""
-    starts = [bucket_start(by, key, state) for key in keys]
+    starts = [get_bucket_start(by, key, state) for key in keys]
     by_bucket: dict[str, tuple[GraphMark, ...]] = {}
     for mark in list_graph_marks(state.site, state.period.start, state.period.end):
         key = keys[max(bisect_right(starts, mark.at) - 1, 0)]
@@ -228,7 +230,7 @@ def marks_by_bucket(state: ReportState, by: str, keys: list[str]) -> dict[str, t
 
 def zoom_to_bucket(state: ReportState, by: str, key: str) -> ReportState:
     """Return the report of one bucket: of its day, week or month."""
-    first = bucket_start(by, key, state).date()
+    first = get_bucket_start(by, key, state).date()
     if by == "week":
         return state.with_period(f"{first}..{first + timedelta(days=6)}")
     if by == "month":

@@ -36,7 +36,7 @@ class SiteShares:
     failed: str = ""
 
 
-def site_shares_fragment(state: ReportState, sites: Sequence[Site]) -> Fragment[SiteShares]:
+def build_site_shares_fragment(state: ReportState, sites: Sequence[Site]) -> Fragment[SiteShares]:
     """Return the fragment of the table of sites, the most visited first. One query is of all sites."""
 
     def build_queries() -> list[Query]:

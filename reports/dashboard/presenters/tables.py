@@ -64,7 +64,9 @@ class PanelTable:
     more_tabs: list[tuple[Tab, str]] = field(default_factory=list)
 
 
-def table_fragment(state: ReportState, panel: Panel, tab: Tab, max_rows: int = PANEL_ROWS) -> Fragment[PanelTable]:
+def build_table_fragment(
+    state: ReportState, panel: Panel, tab: Tab, max_rows: int = PANEL_ROWS
+) -> Fragment[PanelTable]:
     """Return the fragment of one tab: the first rows by its metric.
 
     `max_rows` is larger than what the panel displays where another fragment needs more rows of the same query.
@@ -87,8 +89,8 @@ def build_queries(state: ReportState, tab: Tab, max_rows: int) -> list[Query]:
     if tab.dimension == "goal" and not list_active_goals(state.site_ids):
         return []
     limit = MAX_VALUES if tab.map else max(max_rows, len(tab.all_values))
-    rows = state.build_query(list_metrics(state, tab), (tab.dimension,), limit=limit, also=tab.also)
-    return [rows, state.build_query((tab.metric,), also=tab.also)]
+    rows = state.build_query(list_metrics(state, tab), (tab.dimension,), limit=limit)
+    return [rows, state.build_query((tab.metric,))]
 
 
 def list_metrics(state: ReportState, tab: Tab) -> tuple[str, ...]:
@@ -191,7 +193,7 @@ def count_online(state: ReportState) -> int | None:
     return fetch_or_none(lambda: read_online([ask(state.build_query(ONLINE_METRICS), now=state.now)]))
 
 
-def online_fragment(state: ReportState) -> Fragment[int | None]:
+def build_online_fragment(state: ReportState) -> Fragment[int | None]:
     """Return the fragment of the visitors who are online."""
     return Fragment(lambda: [state.build_query(ONLINE_METRICS)], read_online, lambda reason: None)
 

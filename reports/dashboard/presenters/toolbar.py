@@ -7,7 +7,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from goals.selectors import filter_segments_visible_to, list_active_goals
+from goals.selectors import filter_segments_of_site, list_active_goals
 from reports.dashboard.presenters.tables import count_online
 from reports.dashboard.state import COMPARISONS, PERIODS, FilterCondition, ReportState
 from reports.labels import label_value
@@ -53,8 +53,8 @@ def build_toolbar(request: HttpRequest, state: ReportState, live: bool = True) -
             and (allowed is None or row.name in allowed)
         ],
         "operators": OPERATOR_LABELS.items(),
-        "hidden": state.parameters_without("period", "from"),
-        "hidden_comparison": state.parameters_without("compare"),
+        "hidden": state.list_parameters_without("period", "from"),
+        "hidden_comparison": state.list_parameters_without("compare"),
         "earlier": state.shift_period(-1).href() if state.period_name != "all" else "",
         "later": state.shift_period(1).href() if state.period.end <= state.now else "",
         **state.scope.build_toolbar_context(state),
@@ -65,7 +65,7 @@ def build_segment_choices(request: HttpRequest, state: ReportState) -> list[tupl
     """Return (segment, address, whether it is active) of the segments the reader may see."""
     return [
         (segment, replace(state, segment=segment.pk).href(), segment.pk == state.segment)
-        for segment in filter_segments_visible_to(state.site, request.user)
+        for segment in filter_segments_of_site(state.site, request.user)
     ]
 
 
@@ -73,14 +73,14 @@ def build_filter_tags(state: ReportState, user: Any) -> list[FilterTag]:
     """Return the filters of a report in words."""
     tags = [FilterTag(describe_condition(state, row), state.without_filter(row).href()) for row in state.conditions]
     if state.segment:
-        segments = filter_segments_visible_to(state.site, user).filter(pk=state.segment)
+        segments = filter_segments_of_site(state.site, user).filter(pk=state.segment)
         tags += [FilterTag(f"Segment: {segment.name}", replace(state, segment=0).href()) for segment in segments]
     return tags
 
 
 def describe_condition(state: ReportState, condition: FilterCondition) -> str:
     """Return one filter in words, such as "Country is Estonia or Finland"."""
-    row = get_dimension(condition.dimension, "")
-    goals = {str(goal.pk): goal.name for goal in list_active_goals(state.site_ids)} if row.name == "goal" else {}
-    values = " or ".join(goals.get(value) or label_value(row, value) for value in condition.values)
-    return f"{row.label} {OPERATOR_LABELS[condition.operator]} {values}"
+    dimension = get_dimension(condition.dimension, "")
+    goals = {str(goal.pk): goal.name for goal in list_active_goals(state.site_ids)} if dimension.name == "goal" else {}
+    values = " or ".join(goals.get(value) or label_value(dimension, value) for value in condition.values)
+    return f"{dimension.label} {OPERATOR_LABELS[condition.operator]} {values}"

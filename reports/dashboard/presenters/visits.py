@@ -21,7 +21,7 @@ EngineRow = dict[str, Any]
 UTC = ZoneInfo("UTC")
 VERBS = {
     "view": "viewed", "event": "did", "click": "clicked", "outbound": "left for", "download": "downloaded",
-    "form": "sent the form", "video": "watched", "goal": "reached", "conversion": "converted", "refund": "got back",
+    "form": "sent the form", "video": "watched", "goal": "reached", "conversion": "converted", "refund": "was refunded",
     "link": "followed the link", "pixel": "opened", "set": "was named",
 }  # fmt: skip
 DEVICE_ICONS = {"Mobile": "mobile", "Tablet": "tablet", "TV": "tv", "Console": "tv"}
@@ -112,7 +112,7 @@ class ActionRow:
     link: str  # the external address, if there is one
     at: datetime
     clock: str
-    person: VisitorSummary
+    visitor: VisitorSummary
     kind: str
     view_id: str
     visit: str
@@ -152,7 +152,7 @@ class VisitRow:
     """One visit of a list or of a visitor's history."""
 
     number: str
-    person: VisitorSummary
+    visitor: VisitorSummary
     began: datetime
     day: str
     clock: str
@@ -185,7 +185,7 @@ def build_visit(row: EngineRow, site_id: int, zone: ZoneInfo, locale: Locale) ->
     )  # fmt: skip
 
 
-def pause_class(seconds: float) -> str:
+def choose_pause_class(seconds: float) -> str:
     """Return the CSS class of the space that a pause takes in a timeline."""
     return next((name for limit, name in PAUSE_CLASSES if seconds < limit), "gap-5")
 

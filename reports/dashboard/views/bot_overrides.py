@@ -13,8 +13,8 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 
 from reports.dashboard.fragments import QUERY_ERRORS, describe_error
-from sites.access import site_for
 from sites.models import Site
+from sites.selectors import get_site_or_404
 from tracking import bot_overrides
 
 QUARANTINED = "{} moved to the quarantine; later hits of the same kind will be quarantined too."
@@ -32,7 +32,7 @@ def override_action(message: str) -> Callable[[Callable[..., int]], Callable[...
         @login_required
         @wraps(action)
         def view(request: HttpRequest, site_id: int, **kwargs: Any) -> HttpResponse:
-            site = site_for(request, site_id, may="edit")
+            site = get_site_or_404(request, site_id, may="edit")
             try:
                 count = action(request, site, **kwargs)
             except bot_overrides.NoSuchVisitor as error:

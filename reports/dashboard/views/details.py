@@ -9,11 +9,11 @@ from typing import Any
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from reports.dashboard.base_view import htmx_target
 from reports.dashboard.fragments import QUERY_ERRORS, describe_error
 from reports.dashboard.presenters.exports import FORMATS, build_export
 from reports.dashboard.presenters.tables import TableRow, build_rows
 from reports.dashboard.presenters.toolbar import build_toolbar
+from reports.dashboard.report_page import get_htmx_target
 from reports.dashboard.state import ReportState
 from reports.formatting import FormattedValue, format_metric
 from reports.query import Query, Result, ask
@@ -48,53 +48,53 @@ class DetailsRow:
     cells: list[FormattedValue]
 
 
-def choose_columns(row: Dimension, state: ReportState) -> tuple[str, ...]:
+def choose_columns(dimension: Dimension, state: ReportState) -> tuple[str, ...]:
     """Return the metrics that are meaningful for a dimension, with the conversion rate where the filter has a goal.
 
     Not a page reaches a goal but its visitors do: by page only the rate is listed, without conversions and revenue.
     """
-    if row.name == "goal":
+    if dimension.name == "goal":
         return GOAL_COLUMNS
-    columns = EVENT_COLUMNS if row.kinds or row.name.startswith("prop:") else COLUMNS
+    columns = EVENT_COLUMNS if dimension.kinds or dimension.name.startswith("prop:") else COLUMNS
     if not state.has_goal_filter:
         return columns
-    conversions = () if row.side == "event" else CONVERSION_COLUMNS
+    conversions = () if dimension.side == "event" else CONVERSION_COLUMNS
     others = (name for name in columns[1:] if name not in CONVERSION_COLUMNS)
     return ("visitors", "conversion_rate", *conversions, *others)
 
 
 def details(request: HttpRequest, state: ReportState, name: str) -> HttpResponse:
     """Display the table as a page, as a fragment for htmx, or send it as a file (`?format=csv|json|xml`)."""
-    row = find_dimension(name, state.scope.dimensions)
+    dimension = find_dimension(name, state.scope.dimensions)
     if (file_format := request.GET.get("format", "")) in FORMATS:
-        return export_table(state, row, file_format)
+        return export_table(state, dimension, file_format)
     context = {
         **build_toolbar(request, state),
         "without_comparison": True,
-        **build_page(state, row, choose_columns(row, state)),
+        **build_page(state, dimension, choose_columns(dimension, state)),
         "section": "details",
-        "dimension": row,
+        "dimension": dimension,
     }
-    is_fragment = htmx_target(request) == "report"
+    is_fragment = get_htmx_target(request) == "report"
     return render(request, "reports/_details.html" if is_fragment else state.scope.templates["details"], context)
 
 
 def find_dimension(name: str, allowed: Container[str] | None) -> Dimension:
     """Return the dimension of that name. Raises Http404 for one that has no table or is not among those allowed."""
     try:
-        row = get_dimension(name, "")
+        dimension = get_dimension(name, "")
     except QueryRefused as error:
         raise Http404("No such table.") from error
-    if not row.groupable or (allowed is not None and row.name not in allowed):
+    if not dimension.groupable or (allowed is not None and dimension.name not in allowed):
         raise Http404("No such table.")
-    return row
+    return dimension
 
 
-def export_table(state: ReportState, row: Dimension, file_format: str) -> HttpResponse:
+def export_table(state: ReportState, dimension: Dimension, file_format: str) -> HttpResponse:
     """Return the complete table as a file, up to MAX_EXPORT_ROWS rows."""
-    columns = choose_columns(row, state)
-    result = ask(build_query(state, row, columns, limit=MAX_EXPORT_ROWS), now=state.now)
-    return build_export(file_format, f"{state.site.domain}-{row.name}", (row.name, *columns), result.rows)
+    columns = choose_columns(dimension, state)
+    result = ask(build_query(state, dimension, columns, limit=MAX_EXPORT_ROWS), now=state.now)
+    return build_export(file_format, f"{state.site.domain}-{dimension.name}", (dimension.name, *columns), result.rows)
 
 
 def parse_order(state: ReportState, columns: tuple[str, ...], name: str) -> tuple[str, str]:
@@ -110,40 +110,40 @@ def parse_order(state: ReportState, columns: tuple[str, ...], name: str) -> tupl
     return key, "desc" if descending else "asc"
 
 
-def build_query(state: ReportState, row: Dimension, columns: tuple[str, ...], **options: Any) -> Query:
+def build_query(state: ReportState, dimension: Dimension, columns: tuple[str, ...], **options: Any) -> Query:
     """Return the query of the table with its search and order."""
-    order = (parse_order(state, columns, row.name),)
-    return state.build_query(columns, (row.name,), order=order, search=state.option("q"), **options)
+    order = (parse_order(state, columns, dimension.name),)
+    return state.build_query(columns, (dimension.name,), order=order, search=state.option("q"), **options)
 
 
-def build_page(state: ReportState, row: Dimension, columns: tuple[str, ...]) -> dict[str, Any]:
+def build_page(state: ReportState, dimension: Dimension, columns: tuple[str, ...]) -> dict[str, Any]:
     """Return the context of one page of the table, or of the reason why it cannot be displayed."""
     offset = state.offset
     base = {
-        "headers": build_headers(state, row, columns), "search": state.option("q"), "formats": list_exports(state),
-        "label": row.label,
+        "headers": build_headers(state, dimension, columns), "search": state.option("q"),
+        "formats": list_exports(state), "label": dimension.label,
         "back": state.with_view({"q": "", "order": "", "from": ""}).href(state.scope.home_path),
-        "hidden_search": state.parameters_without("q", "from"),
+        "hidden_search": state.list_parameters_without("q", "from"),
     }  # fmt: skip
     try:
         limit, start = PAGE_ROWS + 1, min(offset, MAX_OFFSET)
-        result = ask(build_query(state, row, columns, limit=limit, offset=start, totals=True), now=state.now)
+        result = ask(build_query(state, dimension, columns, limit=limit, offset=start, totals=True), now=state.now)
     except QUERY_ERRORS as error:
         return {**base, "failed": describe_error(error)}
     page = replace(result, rows=result.rows[:PAGE_ROWS])
     totals, currency = result.totals or {}, result.meta.currency
     return {
         **base,
-        "lines": build_details_rows(state, row.name, columns, page),
+        "lines": build_details_rows(state, dimension.name, columns, page),
         "first": offset + 1,
         "last": offset + len(page.rows),
-        "next": page_href(state, offset + PAGE_ROWS) if len(result.rows) > PAGE_ROWS else "",
-        "previous": page_href(state, offset - PAGE_ROWS) if offset else "",
+        "next": build_page_href(state, offset + PAGE_ROWS) if len(result.rows) > PAGE_ROWS else "",
+        "previous": build_page_href(state, offset - PAGE_ROWS) if offset else "",
         "totals": [format_metric(name, totals.get(name), state.locale, currency=currency) for name in columns],
     }
 
 
-def page_href(state: ReportState, offset: int) -> str:
+def build_page_href(state: ReportState, offset: int) -> str:
     """Return the link to the page that begins at `offset`."""
     return state.with_view({"from": str(offset) if offset > 0 else ""}).href()
 
@@ -160,12 +160,14 @@ def build_details_rows(state: ReportState, name: str, columns: tuple[str, ...], 
     return rows
 
 
-def build_headers(state: ReportState, row: Dimension, columns: tuple[str, ...]) -> list[ColumnHeader]:
+def build_headers(state: ReportState, dimension: Dimension, columns: tuple[str, ...]) -> list[ColumnHeader]:
     """Return the headings. The link of a heading orders by its column, or reverses the order."""
-    key, direction = parse_order(state, columns, row.name)
+    key, direction = parse_order(state, columns, dimension.name)
     headers = []
-    for name in (row.name, *columns):
-        label, doc = (row.label, row.doc) if name == row.name else (METRICS[name].label, METRICS[name].doc)
+    for name in (dimension.name, *columns):
+        label, doc = (
+            (dimension.label, dimension.doc) if name == dimension.name else (METRICS[name].label, METRICS[name].doc)
+        )
         order = f"-{name}" if name == key and not state.option("order").startswith("-") else name
         sort = "" if name != key else "descending" if direction == "desc" else "ascending"
         headers.append(ColumnHeader(label, doc, state.with_view({"order": order, "from": ""}).href(), sort))

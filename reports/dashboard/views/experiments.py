@@ -10,9 +10,9 @@ from django.shortcuts import render
 
 from goals.models import Goal
 from goals.selectors import list_active_goals
-from reports.dashboard.base_view import site_page
 from reports.dashboard.fragments import QUERY_ERRORS, describe_error
 from reports.dashboard.presenters.toolbar import build_toolbar
+from reports.dashboard.report_page import site_page
 from reports.dashboard.state import ReportState
 from reports.formatting import FormattedValue, format_metric, format_percent
 from reports.query.analyses import experiments
@@ -58,7 +58,7 @@ def experiment_list(request: HttpRequest, state: ReportState) -> HttpResponse:
     context: dict[str, Any] = {
         **build_toolbar(request, state), "without_comparison": True,
         "section": "goals", "sub": "splits", "goals": goals, "chosen": chosen,
-        "hidden_goal": state.parameters_without("reach"),
+        "hidden_goal": state.list_parameters_without("reach"),
     }  # fmt: skip
     reached_goals = [chosen] if chosen else [goal for goal in goals if goal.conversion]
     try:

@@ -87,7 +87,7 @@ def build_explanation(request: HttpRequest, state: ReportState, name: str) -> Nu
         format_instant(period.start, state), format_instant(min(period.end, state.now), state), period.zone,
         format_instant(meta.freshness, state) if meta.freshness else "", format_error(name, meta, state),
         meta.source, of,
-        visits_href(state, name), name in COUNTED_VISITS or name == "conversions",
+        build_visits_href(state, name), name in COUNTED_VISITS or name == "conversions",
     )  # fmt: skip
 
 
@@ -104,7 +104,7 @@ def format_instant(at: datetime, state: ReportState) -> str:
     return str(format_datetime(at.astimezone(state.period.info), "medium", locale=state.locale))
 
 
-def visits_href(state: ReportState, name: str) -> str:
+def build_visits_href(state: ReportState, name: str) -> str:
     """Return the address of the visits that the number counts, with the same filters. Empty for several sites."""
     if not state.scope.has_site_pages:
         return ""

@@ -15,20 +15,20 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from goals.selectors import list_active_goals
-from reports.dashboard.base_view import site_page
 from reports.dashboard.fragments import QUERY_ERRORS, describe_error
 from reports.dashboard.presenters.heatmap_drawing import draw_heatmap
 from reports.dashboard.presenters.toolbar import build_toolbar
 from reports.dashboard.presenters.visits import parse_instant
+from reports.dashboard.report_page import site_page
 from reports.dashboard.state import ReportState
 from reports.labels import build_nickname
 from reports.query.analyses import heatmaps
 from reports.query.errors import QueryRefused
 from sites import onsite_tokens
-from sites.access import may_on_site, site_for
 from sites.forms import LinesField
 from sites.hosts import HostMatcher
 from sites.models import Site
+from sites.selectors import get_site_or_404, may_on_site
 from sites.services import site_update
 from sites.settings_pages import build_settings_context
 
@@ -83,7 +83,7 @@ def heatmap_list(request: HttpRequest, state: ReportState) -> HttpResponse:
         **build_toolbar(request, state), "without_comparison": True,
         "section": "heatmaps", "search": state.option("q"),
         "may_edit": may_on_site(request.user, state.site, "edit"),
-        "hidden_search": state.parameters_without("q", "from"),
+        "hidden_search": state.list_parameters_without("q", "from"),
     }  # fmt: skip
     try:
         rows = heatmaps.fetch_pages(
@@ -91,7 +91,7 @@ def heatmap_list(request: HttpRequest, state: ReportState) -> HttpResponse:
         )
     except QUERY_ERRORS as error:
         return render(request, "reports/heatmaps.html", {**context, "failed": describe_error(error)})
-    context["rows"] = [{**row, "href": heatmap_href(state, row["path"])} for row in rows[:PAGE_ROWS]]
+    context["rows"] = [{**row, "href": build_heatmap_href(state, row["path"])} for row in rows[:PAGE_ROWS]]
     has_more = len(rows) > PAGE_ROWS
     context["next"] = state.with_view({"from": str(offset + PAGE_ROWS)}).href() if has_more else ""
     return render(request, "reports/heatmaps.html", context)
@@ -110,7 +110,7 @@ def heatmap(request: HttpRequest, state: ReportState) -> HttpResponse:
         "widths": [(label, state.with_view({"width": name}).href(), name == state.option("width"))
                    for name, label in WIDTHS],
         "outcomes": list_outcomes(state.site),
-        "hidden_outcome": state.parameters_without("outcome"),
+        "hidden_outcome": state.list_parameters_without("outcome"),
     }  # fmt: skip
     try:
         context |= build_heatmap(request, state, build_heat_query(state, path))
@@ -133,7 +133,7 @@ def build_heatmap(request: HttpRequest, state: ReportState, query: heatmaps.Heat
              "when": parse_instant(row["at"]).astimezone(zone)}
             for row in heatmaps.fetch_wrong_clicks(query)
         ],
-        "overlay": overlay_href(request, state, heatmaps.find_host(query)),
+        "overlay": build_overlay_href(request, state, heatmaps.find_host(query)),
     }  # fmt: skip
 
 
@@ -168,12 +168,12 @@ def list_outcomes(site: Site) -> list[tuple[str, str]]:
     ]
 
 
-def heatmap_href(state: ReportState, path: str) -> str:
+def build_heatmap_href(state: ReportState, path: str) -> str:
     """Return the address of a page's heatmap."""
     return state.with_view({"at": path, "q": "", "from": ""}).href(reverse("dashboard:heatmap", args=[state.site.pk]))
 
 
-def overlay_href(request: HttpRequest, state: ReportState, host: str) -> str:
+def build_overlay_href(request: HttpRequest, state: ReportState, host: str) -> str:
     """Return the address of the measured page with a token that lets it display its heatmap; empty for no path.
 
     The host of an event is not trustworthy: only one of the site's own hosts gets the token.
@@ -184,7 +184,7 @@ def overlay_href(request: HttpRequest, state: ReportState, host: str) -> str:
         host = site.domain
     if not path.startswith("/"):
         return ""
-    options = state.parameters_without("period", "at", "width", "compare", "q", "from")
+    options = state.list_parameters_without("period", "at", "width", "compare", "q", "from")
     query = urlencode([("period", state.period_name), *options])
     token = onsite_tokens.create_onsite_token(site.pk, request.user.pk or 0)
     return f"{request.scheme}://{host}{quote(path, safe='/?&=%:+,;@!$*()~.-')}#_heatmap={token}&{query}"
@@ -194,11 +194,11 @@ def overlay_href(request: HttpRequest, state: ReportState, host: str) -> str:
 @require_http_methods(["GET", "HEAD", "POST"])
 def heatmap_settings(request: HttpRequest, site_id: int) -> HttpResponse:
     """Edit the share of visitors that is recorded, and the pages that record nothing."""
-    site = site_for(request, site_id, may="edit")
+    site = get_site_or_404(request, site_id, may="edit")
     form = HeatmapSettingsForm.from_site(site, request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         site_update(site=site, tracker={**site.tracker, **form.build_settings()})
         messages.success(request, "Saved. Pages apply it from their next view on.")
         return redirect("dashboard:heatmap-settings", site.pk)
     context = {**build_settings_context(request, site, "heatmaps"), "form": form}
-    return render(request, "reports/heat_settings.html", context)
+    return render(request, "reports/heatmap_settings.html", context)

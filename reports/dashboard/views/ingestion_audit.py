@@ -10,13 +10,13 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from reports.dashboard.base_view import site_page
 from reports.dashboard.fragments import QUERY_ERRORS, describe_error
 from reports.dashboard.presenters.graph import format_bucket
 from reports.dashboard.presenters.toolbar import build_toolbar
+from reports.dashboard.report_page import site_page
 from reports.dashboard.state import ReportState
 from reports.query.analyses.ingestion_audit import count_bot_reasons, fetch_audit, list_bots, sum_entries
-from sites.access import may_on_site
+from sites.selectors import may_on_site
 from tracking.event import REASONS
 
 MAX_ENTRIES = 500

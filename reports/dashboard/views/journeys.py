@@ -10,13 +10,13 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 
-from reports.dashboard.base_view import site_page
 from reports.dashboard.fragments import QUERY_ERRORS, describe_error
 from reports.dashboard.presenters.toolbar import build_toolbar
+from reports.dashboard.report_page import site_page
 from reports.dashboard.state import ReportState
 from reports.formatting import FormattedValue, format_metric
 from reports.query.analyses.journeys import LEVELS, MAX_PAGES, Neighbour, find_journeys
-from sites.access import may_on_site
+from sites.selectors import may_on_site
 
 LABELS = {-2: "Two before", -1: "Before", 1: "After", 2: "Two after", 3: "Three after"}
 PAGE_SEPARATOR = "\n"  # between the pages of a path in the URL
@@ -41,10 +41,10 @@ def journey_report(request: HttpRequest, state: ReportState) -> HttpResponse:
         **build_toolbar(request, state), "without_comparison": True, "section": "goals", "sub": "journeys",
         "path": path,
         "may_edit": may_on_site(request.user, state.site, "edit"),
-        "hidden_at": state.parameters_without("at"),
+        "hidden_at": state.list_parameters_without("at"),
         "funnel": reverse("dashboard:funnel-new", args=[state.site.pk])
         + "?" + urlencode([("page", page) for page in path]),
-        "shorter_path_url": path_href(state, path[:-1]) if len(path) > 1 else "",
+        "shorter_path_url": build_path_href(state, path[:-1]) if len(path) > 1 else "",
     }  # fmt: skip
     try:
         visits, neighbours = find_journeys(state.site.pk, state.period, path, state.build_filter(), now=state.now)
@@ -56,7 +56,7 @@ def journey_report(request: HttpRequest, state: ReportState) -> HttpResponse:
     return render(request, "reports/journeys.html", context)
 
 
-def path_href(state: ReportState, path: list[str]) -> str:
+def build_path_href(state: ReportState, path: list[str]) -> str:
     """Return the address of a path."""
     return state.with_view({"at": PAGE_SEPARATOR.join(path)}).href()
 
@@ -69,7 +69,7 @@ def build_column(
     def href(page: str) -> str:
         if not page or len(path) >= MAX_PAGES:
             return ""
-        return path_href(state, {-1: [page, *path], 1: [*path, page]}.get(level, [page]))
+        return build_path_href(state, {-1: [page, *path], 1: [*path, page]}.get(level, [page]))
 
     end = "began here" if level < 0 else "left"
     return [

@@ -11,16 +11,16 @@ from typing import Any, ClassVar
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
-from reports.dashboard.base_view import report_page
 from reports.dashboard.fragments import Fragment
 from reports.dashboard.panels import PANELS, Panel
-from reports.dashboard.presenters.site_shares import site_shares_fragment
+from reports.dashboard.presenters.site_shares import build_site_shares_fragment
+from reports.dashboard.report_page import report_page
 from reports.dashboard.scope import ReportScope
 from reports.dashboard.state import ReportState
 from reports.dashboard.views.reports import overview
 from reports.query.model import MAX_SITES
-from sites.access import sites_for_actor
 from sites.models import Site
+from sites.selectors import select_sites
 
 SITE_ID = re.compile(r"[1-9][0-9]{0,17}")
 
@@ -61,7 +61,7 @@ class PortfolioScope(ReportScope):
         return tuple(site.pk for site in self.sites)
 
     def build_extra_fragments(self, state: ReportState) -> dict[str, Fragment[Any]]:
-        return {"by_site": site_shares_fragment(state, self.sites)}
+        return {"by_site": build_site_shares_fragment(state, self.sites)}
 
     def build_context(self) -> dict[str, Any]:
         return {**super().build_context(), "site": ""}
@@ -73,7 +73,7 @@ class PortfolioScope(ReportScope):
             "site_choices": [(site, site.pk in chosen) for site in self.choices],
             "max_sites": MAX_SITES * (len(self.choices) >= MAX_SITES),
             "other_zones": len({site.timezone for site in self.sites}) - 1,
-            "hidden_choice": state.parameters_without("only"),
+            "hidden_choice": state.list_parameters_without("only"),
         }  # fmt: skip
 
 
@@ -83,7 +83,7 @@ def read_portfolio_scope(request: HttpRequest) -> PortfolioScope:
     The choices are the first MAX_SITES by name; a chosen site may also be one of the others. Days are those of the
     time zone that most of the sites use. Raises NoSites for a reader without sites.
     """
-    visible = sites_for_actor(request.user)
+    visible = select_sites(request.user)
     choices, chosen = tuple(visible[:MAX_SITES]), set(request.GET.getlist("only"))
     sites = [site for site in choices if str(site.pk) in chosen]
     others = [text for text in chosen - {str(site.pk) for site in sites} if SITE_ID.fullmatch(text)]

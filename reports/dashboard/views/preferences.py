@@ -11,9 +11,9 @@ from django.shortcuts import render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST, require_safe
 
-from reports.dashboard.navigation import list_entries, site_paths
+from reports.dashboard.navigation import list_entries, list_site_paths
 from reports.dashboard.state import PERIODS
-from sites.access import sites_for_actor
+from sites.selectors import select_sites
 
 COOKIE_SECONDS = 31_536_000  # a year
 MAX_ENTRIES = 40
@@ -24,7 +24,7 @@ PERIOD_PARAMETERS = ("period", "compare", "metric", "second")
 KEYBOARD_SHORTCUTS = (
     ("/", "Search, or add a filter"), ("⌘K", "Go anywhere"), *((key, label) for _, label, key in PERIODS if key),
     ("C", "Compare"), ("S", "Spy"), ("1–9", "The first to ninth site"), ("0", "All sites together"),
-    ("X", "Clear filters"), ("E", "Export: the table, or the picture of the graph"),
+    ("X", "Clear filters"), ("E", "Export: the table, or the image of the graph"),
     ("D", "Light or dark"), ("?", "This list"),
 )  # fmt: skip
 
@@ -46,9 +46,11 @@ def theme(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @login_required
-def keys(request: HttpRequest) -> HttpResponse:
+def keyboard_shortcuts(request: HttpRequest) -> HttpResponse:
     """Display the keyboard shortcuts, as a page or as a dialog over one."""
-    return render(request, "reports/_keys.html" if request.htmx else "reports/keys.html", {"keys": KEYBOARD_SHORTCUTS})  # type: ignore[attr-defined]
+    is_dialog = bool(request.htmx)  # type: ignore[attr-defined]
+    template = "reports/_keyboard_shortcuts.html" if is_dialog else "reports/keyboard_shortcuts.html"
+    return render(request, template, {"shortcuts": KEYBOARD_SHORTCUTS})
 
 
 @require_safe
@@ -72,13 +74,13 @@ def go(request: HttpRequest) -> HttpResponse:
 
 def switch_site(request: HttpRequest, number: int) -> str:
     """Return the address of the n-th site (0 = the portfolio), with the page and period of the URL in `from`."""
-    site = sites_for_actor(request.user)[number - 1 : number].first() if number else None
+    site = select_sites(request.user)[number - 1 : number].first() if number else None
     current = urlsplit(request.GET.get("from", ""))
     page = re.sub(r"^/sites/(\d+|all)/?", "", current.path)
     parameters = {name: value for name, value in parse_qsl(current.query) if name in PERIOD_PARAMETERS}
     query = "?" + urlencode(parameters) if parameters else ""
     if site is None:
         return "/sites" if number else f"/sites/all{query}"
-    paths = site_paths()
+    paths = list_site_paths()
     path = next((candidate for candidate in (page, page.split("/")[0]) if candidate in paths), "")
     return f"/sites/{site.pk}/{path}{query}"

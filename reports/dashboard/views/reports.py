@@ -10,13 +10,17 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from reports.change_drivers import DIMENSIONS_OF_MANY_VALUES, DRIVER_DIMENSIONS, MAX_VALUES
-from reports.dashboard.base_view import htmx_target
 from reports.dashboard.fragments import Fragment, load_fragments
 from reports.dashboard.panels import LAYOUTS, SPREAD_LAYOUTS, Panel, Tab
-from reports.dashboard.presenters.change_drivers import ChangeDrivers, change_drivers_fragment
-from reports.dashboard.presenters.key_figures import build_placeholder, key_figures_fragment, second_metric_choices
-from reports.dashboard.presenters.tables import PANEL_ROWS, PanelTable, online_fragment, table_fragment
+from reports.dashboard.presenters.change_drivers import ChangeDrivers, build_change_drivers_fragment
+from reports.dashboard.presenters.key_figures import (
+    build_key_figures_fragment,
+    build_placeholder,
+    list_second_metric_choices,
+)
+from reports.dashboard.presenters.tables import PANEL_ROWS, PanelTable, build_online_fragment, build_table_fragment
 from reports.dashboard.presenters.toolbar import build_toolbar
+from reports.dashboard.report_page import get_htmx_target
 from reports.dashboard.state import ReportState
 
 PanelSlot = tuple[Panel, Tab, str]  # panel, open tab, name of the slot
@@ -45,7 +49,7 @@ def render_report(request: HttpRequest, state: ReportState, layout: str) -> Http
         return fragment
     context = {"section": layout, "title": TITLES[layout], **build_toolbar(request, state, live=False)}
     context |= build_report(request, state, layout)
-    template = "report_fragment" if htmx_target(request) == "report" else "report"
+    template = "report_fragment" if get_htmx_target(request) == "report" else "report"
     return render(request, state.scope.templates[template], context)
 
 
@@ -56,17 +60,17 @@ def runs_scripts(request: HttpRequest) -> bool:
 
 def render_fragment(request: HttpRequest, state: ReportState, layout: str) -> HttpResponse | None:
     """Render the fragment that htmx requests: the key figures, all panels or one. None for the report or the page."""
-    target = htmx_target(request)
+    target = get_htmx_target(request)
     base = {**state.scope.build_context(), "state": state}
     if target == "key-figures":
-        row, online = load_fragments([key_figures_fragment(state), online_fragment(state)], state.now)
-        context = {**base, "key_figures": row, "choices": second_metric_choices(state), "online": online}
+        row, online = load_fragments([build_key_figures_fragment(state), build_online_fragment(state)], state.now)
+        context = {**base, "key_figures": row, "choices": list_second_metric_choices(state), "online": online}
         return render(request, "reports/_key_figures_part.html", context)
     if target == "panels":
         context = {**base, **build_panels(state, layout)}
         return render(request, "reports/_panels.html", context)
     if target == "panel-change-drivers":
-        (drivers,) = load_fragments([change_drivers_fragment(state)], state.now)
+        (drivers,) = load_fragments([build_change_drivers_fragment(state)], state.now)
         return render(request, "reports/_change_drivers.html", {"change_drivers": drivers, "state": state})
     for panel, tab, slot in list_slots(state, layout):
         if target == f"panel-{slot}":
@@ -79,26 +83,29 @@ def build_report(request: HttpRequest, state: ReportState, layout: str) -> dict[
 
     All of it is queried in one batch. A browser that runs scripts gets placeholders instead, which it loads itself.
     """
-    context: dict[str, Any] = {"choices": second_metric_choices(state)}
+    context: dict[str, Any] = {"choices": list_second_metric_choices(state)}
     if runs_scripts(request):
         panels = [fill_slot(state, *slot) for slot in list_slots(state, layout)]
         context |= {"is_placeholder": True, "key_figures": build_placeholder(state), "panels": panels, "online": None}
         return context | (
             {"change_drivers": ChangeDrivers(is_placeholder=True)} if has_change_drivers(state, layout) else {}
         )
-    first: dict[str, Fragment[Any]] = {"key_figures": key_figures_fragment(state), "online": online_fragment(state)}
+    first: dict[str, Fragment[Any]] = {
+        "key_figures": build_key_figures_fragment(state),
+        "online": build_online_fragment(state),
+    }
     return context | build_panels(state, layout, first)
 
 
 def build_panels(state: ReportState, layout: str, first: Mapping[str, Fragment[Any]] = NO_FRAGMENTS) -> dict[str, Any]:
     """Return the context of the panels, of what accompanies them, and of `first`, all queried in one batch."""
     slots = list_slots(state, layout)
-    drivers = {"change_drivers": change_drivers_fragment(state)} if has_change_drivers(state, layout) else {}
+    drivers = {"change_drivers": build_change_drivers_fragment(state)} if has_change_drivers(state, layout) else {}
     named = {**first, **state.scope.build_extra_fragments(state), **drivers}
     # A panel that displays a dimension of the drivers takes as many rows, so that both need one query
     shared = set(DRIVER_DIMENSIONS) - set(DIMENSIONS_OF_MANY_VALUES) if drivers else ()
     tables = [
-        table_fragment(state, panel, tab, MAX_VALUES if tab.dimension in shared else PANEL_ROWS)
+        build_table_fragment(state, panel, tab, MAX_VALUES if tab.dimension in shared else PANEL_ROWS)
         for panel, tab, _ in slots
     ]
     contents = load_fragments([*named.values(), *tables], state.now)
@@ -124,7 +131,7 @@ def list_slots(state: ReportState, layout: str) -> list[PanelSlot]:
 
 def load_panel(state: ReportState, panel: Panel, tab: Tab, slot: str) -> dict[str, Any]:
     """Return the context of one panel with its rows."""
-    (table,) = load_fragments([table_fragment(state, panel, tab)], state.now)
+    (table,) = load_fragments([build_table_fragment(state, panel, tab)], state.now)
     return fill_slot(state, panel, tab, slot, table)
 
 
@@ -135,10 +142,10 @@ def fill_slot(state: ReportState, panel: Panel, tab: Tab, slot: str, table: Pane
     """
     single = slot != panel.name
     return {"table": table, "id": f"panel-{slot}", "title": tab.label if single else panel.label, "single": single,
-            "href": panel_href(state, panel, tab)}  # fmt: skip
+            "href": build_panel_href(state, panel, tab)}  # fmt: skip
 
 
-def panel_href(state: ReportState, panel: Panel, tab: Tab) -> str:
+def build_panel_href(state: ReportState, panel: Panel, tab: Tab) -> str:
     """Return the address of one panel; `on` names the report it is part of."""
     layout = state.path.rsplit("/", 1)[-1]
     return state.with_view({"on": layout if layout in SPREAD_LAYOUTS else ""}).href(
@@ -149,9 +156,9 @@ def panel_href(state: ReportState, panel: Panel, tab: Tab) -> str:
 def panel(request: HttpRequest, state: ReportState, name: str, tab: str) -> HttpResponse:
     """Display one panel: alone for htmx, else in a page."""
     scope, layout = state.scope, request.GET.get("on", "")
-    report = replace(state, path=scope.report_path(layout if layout in SPREAD_LAYOUTS else "overview"))
-    loaded = load_named_panel(report, name, tab, htmx_target(request))
-    if htmx_target(request):
+    report = replace(state, path=scope.get_report_path(layout if layout in SPREAD_LAYOUTS else "overview"))
+    loaded = load_named_panel(report, name, tab, get_htmx_target(request))
+    if get_htmx_target(request):
         return render(request, "reports/_panel.html", {**scope.build_context(), "panel": loaded})
     context = {"section": "overview", **build_toolbar(request, report), "panel": loaded}
     return render(request, scope.templates["panel"], context)

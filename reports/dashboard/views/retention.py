@@ -11,10 +11,10 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 
-from reports.dashboard.base_view import site_page
 from reports.dashboard.fragments import QUERY_ERRORS, describe_error
 from reports.dashboard.presenters.exports import FORMATS, build_export
 from reports.dashboard.presenters.toolbar import build_toolbar
+from reports.dashboard.report_page import site_page
 from reports.dashboard.state import ReportState
 from reports.dashboard.views.details import list_exports
 from reports.formatting import FormattedValue, format_metric, format_percent
@@ -27,7 +27,7 @@ from reports.query.analyses.retention import (
     identifies_people,
     shift_step,
 )
-from sites.access import may_on_site
+from sites.selectors import may_on_site
 
 MIN_COHORTS = {"day": 14, "week": 12, "month": 12}  # displayed even for the shortest period
 SHADES = 7
@@ -134,14 +134,14 @@ def build_level_choices(state: ReportState, has_names: bool) -> list[tuple[str, 
     ]
 
 
-def local_today(state: ReportState) -> date:
+def get_local_today(state: ReportState) -> date:
     """Return today's date in the zone of the report."""
     return state.now.astimezone(state.period.info).date()
 
 
 def fetch_cohorts(state: ReportState, by: str, level: IdentityLevel) -> list[Cohort]:
     """Return the cohorts of the period, at least MIN_COHORTS, without the empty ones before the first visitor."""
-    last = min(state.period.last_day, local_today(state))
+    last = min(state.period.last_day, get_local_today(state))
     count, first = 1, find_step(last, by)
     while count < MAX_COHORTS and (count < MIN_COHORTS[by] or first > state.period.first_day):
         count, first = count + 1, shift_step(first, by, -1)
@@ -155,7 +155,7 @@ def build_table(state: ReportState, by: str, cohorts: list[Cohort]) -> dict[str,
     """Return the context of the table: a row per cohort, and one of all."""
     shares = [count / cohort.visitors[0] for cohort in cohorts if cohort.visitors[0] for count in cohort.visitors[1:]]
     highest = max(shares, default=0.0)
-    unfinished = bool(cohorts) and shift_step(cohorts[-1].start, by) > local_today(state)
+    unfinished = bool(cohorts) and shift_step(cohorts[-1].start, by) > get_local_today(state)
     has_overall = len(cohorts) > 2
     return {
         "lines": [build_row(state, by, cohort, highest, unfinished) for cohort in cohorts],

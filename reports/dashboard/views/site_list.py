@@ -17,9 +17,9 @@ from reports.dashboard.presenters.graph import draw_sparkline
 from reports.formatting import FormattedValue, format_metric
 from reports.labels import detect_locale
 from reports.query import Period, Query, Result, ask
-from sites.access import sites_for_actor
 from sites.models import Site
-from sites.views.home import list_managed_accounts
+from sites.selectors import select_sites
+from sites.views.new_site import list_managed_accounts
 
 MAX_CARDS = 60  # sites with numbers on one page; the others are found by search
 
@@ -40,7 +40,7 @@ class SiteCard:
 def site_list(request: HttpRequest) -> HttpResponse:
     """Display the sites that the reader may see."""
     q = request.GET.get("q", "").strip()[:100]
-    visible = sites_for_actor(request.user)
+    visible = select_sites(request.user)
     matches = visible.filter(domain__icontains=q) | visible.filter(nickname__icontains=q) if q else visible
     sites = list(matches[: MAX_CARDS + 1])
     now, locale = timezone.now(), detect_locale(request)
@@ -50,7 +50,7 @@ def site_list(request: HttpRequest) -> HttpResponse:
         "q": q,
         "section": "sites",
         "may_add": bool(list_managed_accounts(request)),
-        "editable": set(sites_for_actor(request.user, may="edit").values_list("pk", flat=True)),
+        "editable": set(select_sites(request.user, may="edit").values_list("pk", flat=True)),
         "accounts": len({site.account_id for site in sites}),
     }
     return render(request, "reports/sites.html", context)

@@ -18,11 +18,11 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from goals.predicates import is_one_of
-from reports.dashboard.base_view import htmx_target, site_page
 from reports.dashboard.fragments import QUERY_ERRORS, describe_error
 from reports.dashboard.presenters.tables import count_online
 from reports.dashboard.presenters.toolbar import build_toolbar
 from reports.dashboard.presenters.visits import EngineRow, build_action, merge_pings, parse_instant
+from reports.dashboard.report_page import get_htmx_target, site_page
 from reports.dashboard.scope import ReportScope
 from reports.dashboard.state import ReportState, read_state
 from reports.labels import detect_locale
@@ -31,8 +31,8 @@ from reports.query.analyses import visit_lists
 from reports.query.evaluate import check_evaluable, satisfies
 from reports.query.filters import Node
 from reports.query.references import ReferenceResolver, StoredGoals
-from sites.access import site_for_actor
 from sites.models import Site
+from sites.selectors import get_site_for_actor
 from tracking.event import ACTIONS, Event
 from tracking.live_streams import LiveStream, build_live_response, create_viewer
 
@@ -51,7 +51,7 @@ def spy(request: HttpRequest, state: ReportState) -> HttpResponse:
 
     htmx requests the number of visitors who are online, again and again.
     """
-    if htmx_target(request) == "live":
+    if get_htmx_target(request) == "live":
         context: dict[str, Any] = {"site": state.site, "online": count_online(state), "online_url": state.href()}
         return render(request, "reports/_live.html", context)
     context = {
@@ -109,7 +109,7 @@ async def stream(request: HttpRequest, site_id: int) -> HttpResponse | Streaming
     user = await request.auser()
     if not user.is_authenticated:
         return redirect("accounts:login")
-    site = await sync_to_async(site_for_actor)(user, site_id)
+    site = await sync_to_async(get_site_for_actor)(user, site_id)
     try:
         tree = await sync_to_async(prepare_stream)(request, site)
     except QueryRefused as error:
@@ -122,7 +122,7 @@ async def stream(request: HttpRequest, site_id: int) -> HttpResponse | Streaming
 
     viewer = create_viewer(request, user, site.account)
     stream = LiveStream(
-        viewer, site.pk, site, read_scope=lambda bearer: site_for_actor(bearer, site_id), format_event=format_event
+        viewer, site.pk, site, read_scope=lambda bearer: get_site_for_actor(bearer, site_id), format_event=format_event
     )
     return build_live_response(stream)
 

@@ -10,7 +10,6 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from goals.predicates import is_one_of
-from reports.dashboard.base_view import htmx_target, site_page
 from reports.dashboard.fragments import QUERY_ERRORS, describe_error
 from reports.dashboard.presenters.toolbar import build_toolbar
 from reports.dashboard.presenters.visits import (
@@ -19,16 +18,17 @@ from reports.dashboard.presenters.visits import (
     VisitRow,
     build_action,
     build_visit,
+    choose_pause_class,
     format_pause,
     merge_pings,
-    pause_class,
 )
+from reports.dashboard.report_page import get_htmx_target, site_page
 from reports.dashboard.state import ReportState
 from reports.dashboard.views.spy import KINDS
 from reports.labels import find_links
 from reports.query import Period
 from reports.query.analyses import visit_lists
-from sites.access import may_on_site
+from sites.selectors import may_on_site
 
 PAGE_ROWS = 40
 MAX_OFFSET = 100_000
@@ -45,7 +45,7 @@ def visitors(request: HttpRequest, state: ReportState) -> HttpResponse:
     offset, search = state.offset, state.option("q")
     context = {
         **build_toolbar(request, state), "without_comparison": True, "section": "visitors", "search": search,
-        "hidden_search": state.parameters_without("q", "from"),
+        "hidden_search": state.list_parameters_without("q", "from"),
     }  # fmt: skip
     try:
         where = state.build_filter(*build_search_filter(search))
@@ -62,7 +62,7 @@ def visitors(request: HttpRequest, state: ReportState) -> HttpResponse:
         if offset:
             before = str(offset - PAGE_ROWS) if offset > PAGE_ROWS else ""
             context["previous"] = state.with_view({"from": before}).href()
-    is_fragment = htmx_target(request) == "report"
+    is_fragment = get_htmx_target(request) == "report"
     return render(request, "reports/_visitors.html" if is_fragment else "reports/visitors.html", context)
 
 
@@ -73,7 +73,7 @@ def build_search_filter(search: str) -> list[Any]:
     return [{"or": [{"dimension": name, "operator": "contains", "value": [search]} for name in SEARCHED_DIMENSIONS]}]
 
 
-def all_time(state: ReportState) -> Period:
+def build_all_time_period(state: ReportState) -> Period:
     """Return the period of everything up to now, for histories."""
     return Period.parse("all", state.site.timezone, state.now)
 
@@ -82,7 +82,9 @@ def fetch_actions(state: ReportState, visits: list[EngineRow]) -> list[EngineRow
     """Return the actions of these visits, oldest first."""
     where = [is_one_of("visit", *(str(row["visit"]) for row in visits))]
     kinds = (*KINDS, "ping")
-    rows = visit_lists.list_actions((state.site.pk,), all_time(state), where, MAX_ACTIONS, now=state.now, kinds=kinds)
+    rows = visit_lists.list_actions(
+        (state.site.pk,), build_all_time_period(state), where, MAX_ACTIONS, now=state.now, kinds=kinds
+    )
     return merge_pings(rows[::-1])
 
 
@@ -91,7 +93,9 @@ def fetch_visits(state: ReportState, device: int) -> list[EngineRow]:
 
     def fetch(*alternatives: dict[str, Any]) -> list[EngineRow]:
         where = [{"or": [*alternatives]}]
-        return visit_lists.list_visits((state.site.pk,), all_time(state), where, MAX_VISITS, 0, now=state.now)
+        return visit_lists.list_visits(
+            (state.site.pk,), build_all_time_period(state), where, MAX_VISITS, 0, now=state.now
+        )
 
     same_device = is_one_of("visitor_id", str(device))
     rows = fetch(same_device)
@@ -113,7 +117,7 @@ def visitor(request: HttpRequest, state: ReportState, device: int) -> HttpRespon
     visits = build_history(request, state, rows, actions)
     context |= {
         "may_edit": may_on_site(request.user, state.site, "edit"), "bot": f"{request.path}/bot",
-        "visits": visits, "person": visits[0].person, "first": visits[-1], "count": len(visits),
+        "visits": visits, "visitor": visits[0].visitor, "first": visits[-1], "count": len(visits),
         "views": sum(visit.views for visit in visits), "actions": sum(visit.actions for visit in visits),
         "tags": sorted({tag for visit in visits for tag in visit.tags}), "has_more_visits": len(rows) == MAX_VISITS,
     }  # fmt: skip
@@ -134,7 +138,7 @@ def single_visit(request: HttpRequest, state: ReportState, visit: int) -> HttpRe
     visits = build_history(request, state, [row], actions)
     context |= {
         "may_edit": may_on_site(request.user, state.site, "edit"), "bot": f"{request.path}/bot",
-        "visits": visits, "person": visits[0].person, "tags": visits[0].tags,
+        "visits": visits, "visitor": visits[0].visitor, "tags": visits[0].tags,
     }  # fmt: skip
     return render(request, "reports/visitor.html", context)
 
@@ -165,6 +169,6 @@ def add_pauses(actions: list[ActionRow]) -> list[ActionRow]:
     rows, before = [], None
     for action in actions:
         seconds = (action.at - before).total_seconds() if before else 0
-        rows.append(replace(action, pause_class=pause_class(seconds), pause=format_pause(seconds)))
+        rows.append(replace(action, pause_class=choose_pause_class(seconds), pause=format_pause(seconds)))
         before = action.at
     return rows

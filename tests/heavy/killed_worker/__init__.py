@@ -1,1 +1,1 @@
-"""A worker that is killed in the middle of every task: the world it works on, itself, and who kills it."""
+"""A worker that is killed in the middle of every task: its data, the worker, and the servers that kill it."""

@@ -2,7 +2,7 @@
 
 An order is {"seed": base, "at": time} or {"steps": […]}, a list of {"task", "at", "out", "kill"}. Each task runs at its
 clock time; with a number in "kill" the process kills itself (SIGKILL, no cleaning up) before that many-th statement to
-the database or the event store. "out" is where to write how many statements there were, and the picture of the world
+the database or the event store. "out" is where to write the number of statements, and the snapshot of the data
 after the task.
 """
 
@@ -69,12 +69,12 @@ def erase_a_person(now: datetime) -> None:
 
 
 def run(task: str, now: datetime) -> None:
-    from config import celery, schedule
+    from config import celery, periodic_tasks
 
     if task == "erasure":
         erase_a_person(now)
     else:
-        celery.run_task(next(row for row in schedule.PERIODIC_TASKS if row.name == task))
+        celery.run_task(next(row for row in periodic_tasks.PERIODIC_TASKS if row.name == task))
 
 
 def main(steps: list[dict[str, Any]]) -> None:

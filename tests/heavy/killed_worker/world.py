@@ -1,4 +1,4 @@
-"""A world in which every periodic task has something to do, and a picture of what they made of it."""
+"""Data in which every periodic task has work to do, and a snapshot of the results."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def alerts(account: Any, site: Any, base: str, now: datetime) -> None:
     from links.models import Destination
     from links.monitoring.destination_checks import update_watched_destinations
     from links.services.links import datapoint_create
-    from sites.alerts.conditions import AlertNotification
+    from sites.alerts.condition_registry import AlertNotification
     from sites.alerts.models import Alert, Channel
     from sites.alerts.services import delivery_queue
 

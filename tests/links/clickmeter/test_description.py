@@ -1,4 +1,4 @@
-"""The ClickMeter API keeps to its corrected description; each correction names the fact it rests on."""
+"""The ClickMeter API conforms to its corrected description; each correction has a reason."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ from links.clickmeter.operations import OPERATIONS
 from links.services.conversions import conversion_create
 from links.services.groups import group_create
 from links.services.links import datapoint_create
-from tests.support.clickmeter_client import master
-from tests.support.links import Browser, forget, learn, store_now
+from tests.support.clickmeter_client import use_account_key
+from tests.support.links import Browser, flush_clicks, refresh_caches, reset_state
 
 GOLDEN = Path(__file__).resolve().parents[2] / "contract" / "reference" / "clickmeter"
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
@@ -59,7 +59,7 @@ def differences(old: Any, new: Any, place: str = "") -> Iterator[str]:
         yield place
 
 
-def test_every_correction_of_the_published_description_rests_on_a_fact() -> None:
+def test_every_difference_from_clickmeters_description_has_a_reason() -> None:
     old = yaml.safe_load((GOLDEN / "openapi.yaml").read_text())
     rows = tomllib.loads((GOLDEN / "corrections.toml").read_text())["correction"]
     changed = sorted(differences(old, views.load_description()))
@@ -80,7 +80,7 @@ def test_the_description_has_exactly_the_operations_of_the_table() -> None:
 
 
 @pytest.mark.django_db
-def test_the_description_names_the_address_it_was_asked_at(client: Client) -> None:
+def test_the_description_contains_the_host_of_the_request(client: Client) -> None:
     below = json.loads(client.get("/clickmeter/openapi.json").content)
     alone = json.loads(client.get("/openapi.json", headers={"host": "apiv2.example.org"}).content)
     assert below["servers"] == [{"url": "http://testserver/clickmeter"}]
@@ -91,23 +91,23 @@ def test_the_description_names_the_address_it_was_asked_at(client: Client) -> No
 def key(account: Account, store: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The master key of an account with one of everything; no limit of requests."""
     monkeypatch.setattr(views, "MAX_PER_SECOND", 10**9)
-    forget()
+    reset_state()
     group = group_create(account=account, name="One", tags=["red"])
     sale = conversion_create(account=account, name="Sale", value="5")
     datapoint_create(account=account, alias="one", url="https://shop.test/", group=group, conversions=[sale])
-    learn()
+    refresh_caches()
     Browser().open("/l/one?a=b")
-    store_now()
+    flush_clicks()
     for signal in (request_started, request_finished):
         signal.disconnect(close_old_connections)
-    yield master(account).key
+    yield use_account_key(account).key
     for signal in (request_started, request_finished):
         signal.connect(close_old_connections)
-    forget()
+    reset_state()
 
 
 @pytest.mark.django_db
 @described.parametrize()
 @QUICK
-def test_every_operation_keeps_to_the_description(case: Any, key: str) -> None:
+def test_every_operation_conforms_to_the_description(case: Any, key: str) -> None:
     case.call_and_validate(headers={"X-Clickmeter-Authkey": key, "accept-encoding": "identity"}, checks=CHECKS)

@@ -1,8 +1,8 @@
-"""The ClickMeter dialect: who names something out of their scope hears what somebody hears who names nothing.
+"""The ClickMeter dialect: an object out of the caller's scope is treated like one that does not exist.
 
-For every operation and every parameter and member that names something, both read from the table and the description:
-a guest who was not given it, and a stranger, are refused; nothing changes, nothing of it is told, and the answer is the
-one for a number that does not exist.
+For every operation, and every parameter and member that refers to an object (read from the operations and their
+description): a guest without a grant and a stranger are rejected, nothing changes or is revealed, and the answer is
+that for an id that does not exist.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from django.apps import apps
 from accounts.models import Account, Grant, Membership, Right
 from accounts.services import grant_set
 from links.clickmeter.operations import OPERATIONS, Operation
-from links.models import Listing
-from links.services.account_settings import entry_create, script_write
+from links.models import ListKind
 from links.services.conversions import conversion_create
 from links.services.domains import domain_create
 from links.services.groups import group_create
 from links.services.guests import guest_create
 from links.services.links import datapoint_create
-from tests.support.clickmeter_client import Program, guest
+from links.services.scripts_and_lists import entry_create, script_write
+from tests.support.clickmeter_client import Program, use_own_key
 from tests.support.clickmeter_fields import (
     ADDRESSES,
-    naming_members,
-    placed,
-    unknown_members,
-    unread_members,
+    list_ignored_members,
+    list_naming_members,
+    list_undeclared_members,
+    place_value,
 )
 from tests.support.database import rolled_back
 
@@ -55,8 +55,8 @@ def belongings_of(account: Account, word: str) -> World:
         "tag": group.tags.get(),
         "domain": domain_create(account=account, name=f"go.{word}.test"),
         "guest": guest_create(account=account, email=f"guest@{word}.test", name=word),
-        "white": entry_create(account=account, listing=Listing.WHITELIST, value=f"{word}.test"),
-        "black": entry_create(account=account, listing=Listing.BLACKLIST, value=f"192.0.2.{len(word)}"),
+        "white": entry_create(account=account, listing=ListKind.WHITELIST, value=f"{word}.test"),
+        "black": entry_create(account=account, listing=ListKind.BLACKLIST, value=f"192.0.2.{len(word)}"),
     }
 
 
@@ -73,7 +73,7 @@ def callers(module_account: Account, hidden: World, module_stranger: Membership)
     member = guest_create(account=module_account, email="writer@example.org")
     grant_set(membership=member, kind="group", object_id=mine["group"].pk, right=Right.WRITE)
     theirs = belongings_of(module_stranger.account, "theirs")
-    return {"guest": (guest(member), mine), "stranger": (guest(module_stranger), theirs)}
+    return {"guest": (use_own_key(member), mine), "stranger": (use_own_key(module_stranger), theirs)}
 
 
 DATAPOINT = {"name": "new", "typeTL": {"url": "https://a.test"}}
@@ -144,7 +144,9 @@ def request(operation: Operation, own: World, things: World, member: str, kind: 
     if member.startswith("?"):
         path += ("&" if "?" in path else "?") + f"{member[1:]}={value_of(things, kind)}"
     elif not member.startswith("/"):
-        body = placed({k: v for k, v in body.items() if k.lower() != member.lower()}, member, value_of(things, kind))
+        body = place_value(
+            {k: v for k, v in body.items() if k.lower() != member.lower()}, member, value_of(things, kind)
+        )
         if member.startswith("typeTL.") or member == "domainId":
             body["typeTL"] = {"url": "https://a.test", **body.get("typeTL", {})}
     if operation.path == "/datapoints/batch" and operation.method != "DELETE":
@@ -218,23 +220,23 @@ def check(
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=named)
-def test_what_is_out_of_scope_is_refused_as_if_it_did_not_exist(
+def test_objects_out_of_scope_are_treated_as_if_they_did_not_exist(
     operation: Operation, callers: dict[str, tuple[Program, World]], hidden: World
 ) -> None:
     before = rows_now()
     for name, (caller, own) in callers.items():
-        for member, kind in naming_members(operation):
+        for member, kind in list_naming_members(operation):
             kind = place_kind(operation) if kind == "place" else kind
             if not is_theirs(name, kind):
                 check(operation, name, caller, own, hidden, member, kind, before)
 
 
-@pytest.mark.parametrize("operation", [one for one in OPERATIONS if unread_members(one)], ids=named)
-def test_members_that_only_answers_have_do_nothing_when_sent(
+@pytest.mark.parametrize("operation", [one for one in OPERATIONS if list_ignored_members(one)], ids=named)
+def test_members_of_responses_are_ignored_in_requests(
     operation: Operation, callers: dict[str, tuple[Program, World]], hidden: World
 ) -> None:
     for name, (caller, own) in callers.items():
-        for member, kind in unread_members(operation):
+        for member, kind in list_ignored_members(operation):
             before = {key: str(list(type(row).objects.filter(pk=row.pk).values())) for key, row in hidden.items()}
             tags = list(hidden["link"].tags.values_list("pk", flat=True))
             with rolled_back():
@@ -246,6 +248,6 @@ def test_members_that_only_answers_have_do_nothing_when_sent(
                 assert "hidden" not in response.content.decode(), (named(operation), name, member)
 
 
-def test_of_every_member_it_is_known_whether_it_names_something() -> None:
-    assert {named(one): unknown_members(one) for one in OPERATIONS if unknown_members(one)} == {}
-    assert sum(len(naming_members(one)) for one in OPERATIONS) > 150
+def test_every_member_is_declared_as_naming_an_object_or_not() -> None:
+    assert {named(one): list_undeclared_members(one) for one in OPERATIONS if list_undeclared_members(one)} == {}
+    assert sum(len(list_naming_members(one)) for one in OPERATIONS) > 150

@@ -1,4 +1,4 @@
-"""What clients written for ClickMeter send and expect beyond the description; bodies that nothing may fail on."""
+"""What clients written for ClickMeter send and expect beyond the description."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def link(account: Account) -> Datapoint:
     return datapoint_create(account=account, alias="mine", url="https://shop.test/")
 
 
-def test_a_tag_is_made_with_the_links_and_groups_it_is_on(owner: Program, account: Account, link: Datapoint) -> None:
+def test_a_tag_is_created_with_its_links_and_groups(owner: Program, account: Account, link: Datapoint) -> None:
     other = datapoint_create(account=account, alias="two", url="https://shop.test/")
     group = group_create(account=account, name="Spring")
     made = owner.post("/tags", {"name": "post", "datapoints": [link.pk, str(other.pk)], "groups": [group.pk]})
@@ -35,7 +35,7 @@ def test_a_tag_is_made_with_the_links_and_groups_it_is_on(owner: Program, accoun
     assert [row["id"] for row in owner.get("/datapoints?tag=post")["entities"]] == [link.pk, other.pk]
 
 
-def test_an_existing_tag_is_added_to_what_is_named(owner: Program, account: Account, link: Datapoint) -> None:
+def test_an_existing_tag_is_added_to_the_named_objects(owner: Program, account: Account, link: Datapoint) -> None:
     first = owner.post("/tags", {"name": "post"})
     again = owner.post("/tags", {"name": "POST", "datapoints": [{"id": link.pk}]})
     assert again["id"] == first["id"]
@@ -44,7 +44,7 @@ def test_an_existing_tag_is_added_to_what_is_named(owner: Program, account: Acco
     assert owner.get(f"/tags/{first['id']}")["datapoints"] == [link.pk, other.pk]
 
 
-def test_a_tag_on_somebody_elses_link_is_not_made(owner: Program, charlie: User, link: Datapoint) -> None:
+def test_a_tag_cannot_be_put_on_a_link_of_others(owner: Program, charlie: User, link: Datapoint) -> None:
     theirs = datapoint_create(account=Account.objects.exclude(pk=link.account_id).get(), url="https://c.test/")
     for number in (theirs.pk, 987_654_321, "abc"):
         answer = owner.post("/tags", {"name": "post", "datapoints": [link.pk, number]}, status=400)
@@ -53,7 +53,7 @@ def test_a_tag_on_somebody_elses_link_is_not_made(owner: Program, charlie: User,
 
 
 @pytest.mark.parametrize("number", [1597, 1501, "1597"])
-def test_the_ids_of_clickmeters_own_domains_mean_the_installations(owner: Program, number: Any) -> None:
+def test_the_ids_of_clickmeters_domains_mean_the_installations_domain(owner: Program, number: Any) -> None:
     specifics = {"domainId": number, "goDomainId": 1501, "url": "https://shop.test/", "redirectType": 301}
     made = owner.post("/datapoints", {"type": 0, "name": "first", "title": "First", "typeTL": specifics})
     row = Datapoint.objects.get(pk=made["id"])
@@ -63,21 +63,21 @@ def test_the_ids_of_clickmeters_own_domains_mean_the_installations(owner: Progra
     assert answer["errors"][0]["property"] == "DomainId"
 
 
-def test_a_domain_here_that_has_such_an_id_is_meant_itself(owner: Program, account: Account) -> None:
+def test_an_existing_domain_with_such_an_id_takes_precedence(owner: Program, account: Account) -> None:
     mine = Domain.objects.create(pk=1597, account=account, name="go.own.test")
     made = owner.post("/datapoints", {"name": "first", "typeTL": {"domainId": 1597, "url": "https://shop.test/"}})
     assert Datapoint.objects.get(pk=made["id"]).domain == mine
 
 
 @pytest.mark.parametrize(("kind", "kept"), [("system", 3), ("go", 3), ("personal", 3), ("dedicated", 2), (0, 3)])
-def test_a_domain_of_any_type_becomes_one_of_the_accounts_own(owner: Program, kind: Any, kept: int) -> None:
+def test_a_domain_of_any_type_becomes_the_accounts_own_domain(owner: Program, kind: Any, kept: int) -> None:
     made = owner.post("/domains", {"name": "domain10.example", "type": kind})
     assert owner.get(f"/domains/{made['id']}")["type"] == kept
 
 
 @pytest.mark.parametrize("path", ["/datapoints/{link}/notes", "/groups/{group}/notes", "/conversions/{sale}/notes"])
 @pytest.mark.parametrize("body", [None, {}, [1], {"text": {"a": 1}}, {"text": ["a"]}])
-def test_notes_without_a_text_are_refused_and_stay(owner: Program, account: Account, path: str, body: Any) -> None:
+def test_notes_without_text_are_rejected_and_unchanged(owner: Program, account: Account, path: str, body: Any) -> None:
     things = create_one_of_each(account, clicked=False)
     path = path.format(**{name: row.pk for name, row in things.items()})
     owner.put(path, {"text": "kept"})
@@ -95,11 +95,11 @@ def test_notes_without_a_text_are_refused_and_stay(owner: Program, account: Acco
      ("/datapoints", {"typeTL": {"url": ["https://a.test"]}}), ("/conversions", {"name": {"a": 1}}),
      ("/domains", {"name": {"a": 1}})],
 )  # fmt: skip
-def test_an_object_is_no_text(owner: Program, path: str, body: Any) -> None:
+def test_an_object_in_place_of_text_is_rejected(owner: Program, path: str, body: Any) -> None:
     assert "text is expected" in owner.post(path, body, status=400)["message"]
 
 
-def test_the_earliest_and_the_latest_date_say_that_a_link_does_not_end(owner: Program, link: Datapoint) -> None:
+def test_the_minimum_and_maximum_date_mean_no_expiration(owner: Program, link: Datapoint) -> None:
     path = f"/datapoints/{link.pk}"
     owner.post(path, {"typeTL": {"url": link.url, "expirationDate": "20970101"}})
     assert owner.get(path)["typeTL"]["expirationDate"] == "20970101000000"
@@ -117,7 +117,7 @@ STATISTICS = [one for one in OPERATIONS if one.method == "GET" and "{" not in on
 
 @pytest.mark.parametrize("operation", STATISTICS, ids=lambda one: one.path)
 @pytest.mark.parametrize("day", ["99991231", "20990101", "00010101", "99991231235959"])
-def test_days_that_no_calendar_here_has_are_refused(owner: Program, operation: Operation, day: str) -> None:
+def test_impossible_dates_are_rejected(owner: Program, operation: Operation, day: str) -> None:
     more = "type=tl&" if "aggregated" in operation.path else "type=countries&"
     for days in (f"fromDay=20261128&toDay={day}", f"fromDay={day}&toDay=20261128"):
         owner.get(f"{operation.path}?{more}timeFrame=custom&{days}", status=400)
@@ -131,7 +131,7 @@ SURROGATES = (
 
 
 @pytest.mark.parametrize("operation", WRITING, ids=lambda one: f"{one.method} {one.path}")
-def test_half_of_a_surrogate_pair_is_refused_by_every_operation(owner: Program, operation: Operation) -> None:
+def test_a_lone_surrogate_is_rejected_by_every_operation(owner: Program, operation: Operation) -> None:
     path = operation.path.replace("{type}", "datapoint")
     for word in ("id", "tagId", "conversionId", "guestId"):
         path = path.replace(f"{{{word}}}", "1")
@@ -143,7 +143,7 @@ def test_half_of_a_surrogate_pair_is_refused_by_every_operation(owner: Program, 
         assert owner.call("GET", f"/datapoints?{query}").status_code == 200
 
 
-def test_summaries_say_when_they_were_made_and_what_guests_share(
+def test_summaries_contain_creation_dates_and_grants(
     owner: Program, account: Account, link: Datapoint, time_machine: Any
 ) -> None:
     time_machine.move_to("2026-03-02T12:00:30Z", tick=False)
@@ -163,7 +163,7 @@ def test_summaries_say_when_they_were_made_and_what_guests_share(
     assert told == {str(things["group"].pk): True, str(link.group_id): None}
 
 
-def test_a_time_zone_is_called_as_windows_calls_it_and_read_in_every_form(owner: Program, account: Account) -> None:
+def test_time_zones_are_returned_by_windows_names_and_read_in_every_form(owner: Program, account: Account) -> None:
     for sent, name in (
         ({"timezone": 82}, "Mountain Standard Time"),
         ({"timezonename": "Europe/Tallinn"}, "FLE Standard Time"),
@@ -178,7 +178,7 @@ def test_a_time_zone_is_called_as_windows_calls_it_and_read_in_every_form(owner:
     owner.post("/account", {"timezonename": "Nowhere Standard Time"}, status=400)
 
 
-def test_the_united_kingdom_may_be_written_as_people_write_it(owner: Program, link: Datapoint) -> None:
+def test_uk_is_accepted_for_gb(owner: Program, link: Datapoint) -> None:
     nations = [{"nation": "UK", "url": "https://gb.test/"}]
     owner.post(f"/datapoints/{link.pk}", {"typeTL": {"destinationMode": 6, "url": link.url, "urlsByNation": nations}})
     kept = owner.get(f"/datapoints/{link.pk}")["typeTL"]["urlsByNation"]

@@ -1,4 +1,4 @@
-"""The ClickMeter dialect: every operation for every sort of caller."""
+"""The ClickMeter dialect: every operation for every kind of caller."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from accounts.models import Account, Membership, Right
 from accounts.services import grant_set
 from links.clickmeter.operations import OPERATIONS, Operation
 from links.services.guests import guest_create
-from tests.support.clickmeter_client import Program, create_one_of_each, guest, master
+from tests.support.clickmeter_client import Program, create_one_of_each, use_account_key, use_own_key
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("module_caches")]
 
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("module_caches")]
 @pytest.fixture(scope="module")
 def owner(module_account: Account) -> Program:
     """Alice's programs."""
-    return master(module_account)
+    return use_account_key(module_account)
 
 
 @pytest.fixture(scope="module")
@@ -93,12 +93,12 @@ def named(operation: Operation) -> str:
     return f"{operation.method} {operation.path}"
 
 
-def test_there_are_108_operations_at_79_addresses() -> None:
+def test_there_are_108_operations_at_79_paths() -> None:
     assert len(OPERATIONS) == 108 and len({operation.path for operation in OPERATIONS}) == 79
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=named)
-def test_every_operation_answers_its_master(operation: Operation, owner: Program, world: dict[str, Any]) -> None:
+def test_every_operation_answers_the_account_key(operation: Operation, owner: Program, world: dict[str, Any]) -> None:
     path, body = filled(operation, world)
     answer = owner.json(operation.method, path, body)
     assert shape(operation) <= answer.keys(), answer
@@ -146,17 +146,17 @@ def callers(world: dict[str, Any], module_account: Account, module_stranger: Mem
         member = guest_create(account=module_account, email=f"{name}@example.org", options=options)
         if right:
             grant_set(membership=member, kind="group", object_id=world["group"].pk, right=right)
-        return guest(member)
+        return use_own_key(member)
 
     return {
-        "master": master(module_account), "master guest": made("all", extendedGrants={"allowAllGrants": True}),
+        "master": use_account_key(module_account), "master guest": made("all", extendedGrants={"allowAllGrants": True}),
         "write grant": made("w", Right.WRITE), "read grant": made("r", Right.READ), "no grant": made("none"),
-        "other account": guest(module_stranger), "no key": Program(),
+        "other account": use_own_key(module_stranger), "no key": Program(),
     }  # fmt: skip
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=named)
-def test_guests_may_what_they_were_granted_and_strangers_nothing(
+def test_guests_can_do_what_is_granted_and_strangers_nothing(
     operation: Operation, callers: dict[str, Program], world: dict[str, Any]
 ) -> None:
     path, body = filled(operation, world)

@@ -1,4 +1,4 @@
-"""Lists ask the database as often for sixty rows as for ten: ClickMeter's operations, pages of links, other lists."""
+"""Lists need the same number of database queries for sixty rows as for ten: operations, pages of links, others."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Account, Grant, Membership, Right, Role, User
 from links.clickmeter.operations import OPERATIONS, Operation
-from links.models import Listing
-from links.services.account_settings import entry_create, script_write
+from links.models import ListKind
 from links.services.conversions import conversion_create
 from links.services.domains import domain_create
 from links.services.groups import group_create, tag_create
 from links.services.guests import guest_create
 from links.services.links import datapoint_create
+from links.services.scripts_and_lists import entry_create, script_write
 from sites import site_cache
 from sites.models import Site
 from sites.services import api_key_create, site_create
 from tests.conftest import PASSWORD
 from tests.links.clickmeter.test_operations import shape
-from tests.support.clickmeter_client import Program, guest, master
-from tests.support.links import Browser, learn, store_now
+from tests.support.clickmeter_client import Program, use_account_key, use_own_key
+from tests.support.links import Browser, flush_clicks, refresh_caches
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
 FEW, MANY = 10, 60
@@ -51,12 +51,12 @@ class World:
         """Have so many links, groups, tags, conversions, scripts, domains, guests, entries of lists, clicks, sales."""
         made = [self.row(number) for number in range(self.size, size)]
         self.size = size
-        learn()
+        refresh_caches()
         for link in made:
             browser = Browser(ip=f"198.51.100.{link.pk % 250}")
             word = browser.open(f"/l/{link.alias}", referer=f"https://r{link.pk}.test/").location.partition("=")[2]
             Browser().open(f"/s2s?clickId={word}&id={self.sale.code}&val=10&param=P{link.pk}")
-        store_now()
+        flush_clicks()
 
     def row(self, number: int) -> Any:
         """One more of each."""
@@ -66,8 +66,8 @@ class World:
         script = script_write(account=account, name=f"s{number}", text="var a=1")
         domain = domain_create(account=account, name=f"go{number}.own.test")
         if number < 50:  # there may be no more
-            entry_create(account=account, listing=Listing.WHITELIST, value=f"w{number}.test")
-            entry_create(account=account, listing=Listing.BLACKLIST, value=f"192.0.2.{number}")
+            entry_create(account=account, listing=ListKind.WHITELIST, value=f"w{number}.test")
+            entry_create(account=account, listing=ListKind.BLACKLIST, value=f"192.0.2.{number}")
         link = datapoint_create(
             account=account, alias=f"l{number}", url="https://shop.test/?s=[s2sidentifier]", group=self.group,
             conversions=[self.sale, sale], tags=[self.tag, f"t{number}"],
@@ -134,10 +134,12 @@ def measured(program: Program, world: World) -> dict[str, tuple[int, int]]:
 
 
 @pytest.mark.parametrize("caller", ["master", "guest"])
-def test_every_list_asks_as_often_for_sixty_rows_as_for_ten(caller: str, account: Account, alice: User) -> None:
+def test_every_list_needs_the_same_number_of_queries_for_ten_and_sixty_rows(
+    caller: str, account: Account, alice: User
+) -> None:
     world = World(account)
     world.grow(FEW)
-    program = master(account) if caller == "master" else guest(world.guest)
+    program = use_account_key(account) if caller == "master" else use_own_key(world.guest)
     few = measured(program, world)
     world.grow(MANY)
     many = measured(program, world)
@@ -157,7 +159,7 @@ PAGES = (
 
 
 @pytest.mark.parametrize("caller", ["owner", "guest"])
-def test_every_page_of_links_asks_as_often_for_sixty_rows_as_for_ten(
+def test_every_page_of_links_needs_the_same_number_of_queries_for_ten_and_sixty_rows(
     caller: str, account: Account, alice: User
 ) -> None:
     world, client = World(account), Client()
@@ -170,7 +172,7 @@ def test_every_page_of_links_asks_as_often_for_sixty_rows_as_for_ten(
     assert max(many.values()) < 30
 
 
-def test_lists_of_sites_keys_and_members_ask_as_often_for_sixty_rows_as_for_ten(
+def test_lists_of_sites_keys_and_members_need_the_same_number_of_queries(
     account: Account, alice: User, site: Site
 ) -> None:
     def grow(first: int, last: int) -> None:

@@ -1,4 +1,4 @@
-"""The ClickMeter dialect: a whole session, what guests are shown, how requests are read."""
+"""The ClickMeter dialect: a typical session, what guests see, how requests are parsed."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from accounts.models import Account, Right, User
 from accounts.services import grant_set
 from links.services.guests import guest_create
 from links.services.links import datapoint_create
-from tests.support.clickmeter_client import Program, create_one_of_each, guest, master
-from tests.support.links import Browser, learn, store_now
+from tests.support.clickmeter_client import Program, create_one_of_each, use_account_key, use_own_key
+from tests.support.links import Browser, flush_clicks, refresh_caches
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
 
 
-def test_a_session_as_programs_make_it(owner: Program, account: Account) -> None:
+def test_a_typical_session_of_a_program_works(owner: Program, account: Account) -> None:
     group = owner.post("/groups", {"name": "Spring", "preferred": True, "tags": [{"name": "mail"}]})
     assert group["uri"] == f"/groups/{group['id']}"
     domain = owner.get("/domains?type=system&_expand=true")["entities"][0]
@@ -51,11 +51,11 @@ def test_a_session_as_programs_make_it(owner: Program, account: Account) -> None
     assert results[0]["result"]["uri"] == f"/datapoints/{results[0]['entityData']['id']}"
     assert owner.get("/datapoints/count") == {"count": 25}
 
-    learn()
+    refresh_caches()
     for number in range(7):
         Browser(ip=f"203.0.113.{number % 3}").open("/l/offer?src=letter")
     Browser(agent="Googlebot/2.1").open("/l/offer")
-    store_now()
+    flush_clicks()
     whole = owner.get("/aggregated?timeFrame=today")
     assert (whole["totalClicks"], whole["uniqueClicks"], whole["spiderHitsCount"]) == (7, 3, 1)
     one = owner.get(f"/datapoints/{link['id']}/aggregated?timeframe=TODAY&hourly=true")
@@ -85,12 +85,14 @@ def world(account: Account, alice: User) -> dict[str, Any]:
     return create_one_of_each(account)
 
 
-def test_a_guest_sees_the_numbers_of_their_links_only_blanked_as_told(account: Account, world: dict[str, Any]) -> None:
+def test_a_guest_sees_only_numbers_of_their_links_with_hidden_fields_blank(
+    account: Account, world: dict[str, Any]
+) -> None:
     datapoint_create(account=account, alias="secret", url="https://x.test/")
-    learn()
+    refresh_caches()
     Browser(ip="203.0.113.99").open("/l/secret", referer="https://blog.test/")
     Browser(ip="203.0.113.98").open("/l/one", referer="https://blog.test/")
-    store_now()
+    flush_clicks()
     member = guest_create(
         account=account, email="g2@example.org",
         options={
@@ -99,7 +101,7 @@ def test_a_guest_sees_the_numbers_of_their_links_only_blanked_as_told(account: A
         },
     )  # fmt: skip
     grant_set(membership=member, kind="datapoint", object_id=world["link"].pk, right=Right.READ)
-    theirs, all_of_it = guest(member), master(account)
+    theirs, all_of_it = use_own_key(member), use_account_key(account)
     assert all_of_it.get("/aggregated?timeFrame=today")["totalClicks"] == 3
     seen = theirs.get("/aggregated?timeFrame=today")
     assert (seen["totalClicks"], seen["conversionsValue"]) == (2, 5.0) and "commissionsCost" not in seen
@@ -111,7 +113,7 @@ def test_a_guest_sees_the_numbers_of_their_links_only_blanked_as_told(account: A
     assert "password" not in all_of_it.get(f"/account/guests/{member.pk}")
 
 
-def test_the_aggregate_equals_the_dashboard_and_the_clickstreams_own_count_in_every_time_frame(
+def test_aggregates_equal_the_dashboard_and_the_hit_list_in_every_time_frame(
     owner: Program, account: Account, world: dict[str, Any]
 ) -> None:
     from tests.support import ask
@@ -119,7 +121,7 @@ def test_the_aggregate_equals_the_dashboard_and_the_clickstreams_own_count_in_ev
     now = datetime.now(UTC)
     for days in (0, 1, 5, 20, 45, 100, 150, 300, 500):
         Browser(ip=f"198.51.100.{days % 250}").open("/l/one", at=now - timedelta(days=days))
-    store_now()
+    flush_clicks()
     from links.clickmeter.times import TIME_FRAMES
 
     for frame in TIME_FRAMES:
@@ -133,7 +135,7 @@ def test_the_aggregate_equals_the_dashboard_and_the_clickstreams_own_count_in_ev
     assert owner.get("/aggregated?timeFrame=last30")["totalClicks"] == ask(account.pk, "clicks", period="30d", now=now)
 
 
-def test_what_is_sent_is_read_leniently(owner: Program, world: dict[str, Any]) -> None:
+def test_lenient_spellings_of_values_are_read(owner: Program, world: dict[str, Any]) -> None:
     key = owner.key
     assert Program().call("GET", f"/me?AuthKey={key.lower()}").status_code == 200
     assert owner.call("GET", "/Groups/", '{"x": 1}').status_code == 200
@@ -149,7 +151,7 @@ def test_what_is_sent_is_read_leniently(owner: Program, world: dict[str, Any]) -
     assert owner.get("/aggregated?timeFrame=sometimes", status=400)["errors"][0]["property"] == "TimeFrame"
 
 
-def test_the_root_of_apiv2_hosts_is_the_api_and_cors_is_open(owner: Program) -> None:
+def test_apiv2_hosts_serve_the_api_at_their_root_with_open_cors(owner: Program) -> None:
     assert Program(owner.key, host="apiv2.example.org").get("/me")["email"] == "alice@example.com"
     answer = Program(host="apiv2.example.org").call("OPTIONS", "/datapoints")
     assert answer.status_code == 200 and answer["Access-Control-Allow-Origin"] == "*"
@@ -161,7 +163,7 @@ def test_every_answer_is_json_with_its_charset(owner: Program) -> None:
         assert answer["Content-Type"] == "application/json; charset=utf-8", answer.status_code
 
 
-def test_a_link_with_a_password_says_that_it_is_secured(owner: Program, world: dict[str, Any]) -> None:
+def test_a_link_with_a_password_is_returned_as_secured(owner: Program, world: dict[str, Any]) -> None:
     made = owner.post("/datapoints", {"type": 0, "title": "S", "name": "sec", "typeTL": {"url": "https://a.test"}})
     assert "isSecured" not in owner.get(f"/datapoints/{made['id']}")
     owner.post(f"/datapoints/{made['id']}", {"typeTL": {"password": "sesame"}})
@@ -169,7 +171,7 @@ def test_a_link_with_a_password_says_that_it_is_secured(owner: Program, world: d
     assert found["isSecured"] is True and "password" not in found["typeTL"]
 
 
-def test_more_than_ten_requests_a_second_are_told_to_wait(owner: Program) -> None:
+def test_more_than_ten_requests_a_second_get_429(owner: Program) -> None:
     from unittest import mock
 
     from django.test import Client
@@ -182,7 +184,7 @@ def test_more_than_ten_requests_a_second_are_told_to_wait(owner: Program) -> Non
     assert answers[3]["X-Rate-Limit-Remaining"] == "6" and answers[-1]["Retry-After"] == "1"
 
 
-def test_bodies_are_read_as_xml_too_and_declarations_are_refused(owner: Program, world: dict[str, Any]) -> None:
+def test_xml_bodies_are_read_and_document_types_rejected(owner: Program, world: dict[str, Any]) -> None:
     body = (
         '<?xml version="1.0"?><Datapoint xmlns="urn:x"><Name>xml1</Name><type>TrackingLink</type>'
         "<tags><Tag><name>blue</name></Tag><Tag><name>green</name></Tag></tags>"

@@ -1,4 +1,4 @@
-"""What a program may set has an effect, or is refused, or is named in the documentation as kept for its own sake."""
+"""Every setting that a program sends has an effect, is rejected, or is documented as having no effect."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from accounts.services import grant_set
 from links.models import Datapoint, Status
 from links.services.guests import guest_create
 from tests.support import read_html
-from tests.support.clickmeter_client import Program, create_one_of_each, guest, master
-from tests.support.links import Browser, store_now
+from tests.support.clickmeter_client import Program, create_one_of_each, use_account_key, use_own_key
+from tests.support.links import Browser, flush_clicks
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
 # Kept and given back, and named on the page of the API: (where it is written and read, member, value)
@@ -35,9 +35,7 @@ def world(account: Account, alice: User) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("member", KEPT)
-def test_what_is_only_kept_is_given_back_and_named_in_the_documentation(
-    member: str, owner: Program, world: dict[str, Any]
-) -> None:
+def test_members_without_effect_are_returned_and_documented(member: str, owner: Program, world: dict[str, Any]) -> None:
     place, value = KEPT[member]
     address, _, inside = place.partition(" ")
     for name in ("link", "pixel", "sale", "guest"):
@@ -50,7 +48,7 @@ def test_what_is_only_kept_is_given_back_and_named_in_the_documentation(
     assert f"<code>{member}</code>" in page[page.index("Some members are stored") : page.index("To protect a link")]
 
 
-def test_a_whole_link_group_conversion_and_account_may_be_sent_back(owner: Program, world: dict[str, Any]) -> None:
+def test_complete_responses_can_be_sent_back_unchanged(owner: Program, world: dict[str, Any]) -> None:
     for address in (
         f"/datapoints/{world['link'].pk}", f"/datapoints/{world['pixel'].pk}", f"/groups/{world['group'].pk}",
         f"/conversions/{world['sale'].pk}", f"/account/guests/{world['guest'].pk}", f"/domains/{world['domain'].pk}",
@@ -61,7 +59,7 @@ def test_a_whole_link_group_conversion_and_account_may_be_sent_back(owner: Progr
         assert owner.get(address) == before, address
 
 
-def test_what_cannot_be_set_is_refused_with_its_name(owner: Program, world: dict[str, Any]) -> None:
+def test_members_that_cannot_be_changed_are_rejected_by_name(owner: Program, world: dict[str, Any]) -> None:
     link = f"/datapoints/{world['link'].pk}"
     for address, body, said in (
         (link, {"status": "deleted"}, "Status"), (link, {"typeTL": {"domainId": world["domain"].pk}}, "DomainId"),
@@ -74,7 +72,7 @@ def test_what_cannot_be_set_is_refused_with_its_name(owner: Program, world: dict
     assert Datapoint.objects.get(pk=world["link"].pk).status == Status.ACTIVE
 
 
-def test_an_account_has_at_most_as_many_links_as_its_plan_says(owner: Program, account: Account) -> None:
+def test_the_number_of_links_is_limited_by_the_plan(owner: Program, account: Account) -> None:
     account.limits = {"datapoints": 2}
     account.save()
     for number in range(2):
@@ -99,13 +97,13 @@ def guest_with(account: Account, world: dict[str, Any], **options: Any) -> tuple
     grant_set(membership=member, kind="group", object_id=world["group"].pk, right=Right.READ)
     client = Client()
     client.force_login(member.user)
-    return guest(member), client
+    return use_own_key(member), client
 
 
-def test_a_guest_sees_no_numbers_from_before_the_day_he_may_see_from(account: Account, world: dict[str, Any]) -> None:
+def test_a_guest_sees_no_numbers_from_before_their_minimum_date(account: Account, world: dict[str, Any]) -> None:
     now = datetime.now(UTC)
     Browser(ip="198.51.100.1").open("/l/one", at=now - timedelta(days=5))
-    store_now()
+    flush_clicks()
     every, _ = guest_with(account, world)
     program, page = guest_with_date(account, world, now - timedelta(days=2))
     for address, member in (("/clickstream?pageSize=100", "rows"), ("/hits?timeframe=last30", "hits")):
@@ -121,14 +119,14 @@ def test_a_guest_sees_no_numbers_from_before_the_day_he_may_see_from(account: Ac
 def guest_with_date(account: Account, world: dict[str, Any], since: datetime) -> tuple[Program, Client]:
     member = invited(account, "late@example.org")
     grant_set(membership=member, kind="group", object_id=world["group"].pk, right=Right.READ)
-    master(account).post(f"/account/guests/{member.pk}", {"timeframeMinDate": f"{since:%Y%m%d%H%M%S}"})
+    use_account_key(account).post(f"/account/guests/{member.pk}", {"timeframeMinDate": f"{since:%Y%m%d%H%M%S}"})
     client = Client()
     client.force_login(member.user)
     member.refresh_from_db()
-    return guest(member), client
+    return use_own_key(member), client
 
 
-def test_a_guest_from_whom_conversions_are_hidden_sees_none_anywhere(account: Account, world: dict[str, Any]) -> None:
+def test_conversions_hidden_from_a_guest_are_hidden_everywhere(account: Account, world: dict[str, Any]) -> None:
     program, page = guest_with(account, world, conversionOptions={"hideCount": True, "hideValue": True})
     assert program.get("/hits?timeframe=last7&filter=conversions")["hits"] == []
     assert program.get("/clickstream?filter=conversions")["rows"] == []
@@ -139,17 +137,17 @@ def test_a_guest_from_whom_conversions_are_hidden_sees_none_anywhere(account: Ac
     owner = Client()
     owner.force_login(User.objects.get(email="alice@example.com"))
     assert b">conversion</span>" in owner.get("/links/live").content
-    assert b'<td class="number soft roomy-only"></td>' in page.get("/links").content
+    assert b'<td class="number soft extra-wide-only"></td>' in page.get("/links").content
     assert b"Converted clicks" not in page.get(f"/links/{world['link'].pk}").content
 
 
-def test_a_date_nobody_can_read_shows_a_guest_nothing(account: Account, world: dict[str, Any]) -> None:
+def test_an_unreadable_minimum_date_hides_all_numbers_from_a_guest(account: Account, world: dict[str, Any]) -> None:
     program, page = guest_with(account, world, timeframeMinDate="soon")
     assert program.get("/clickstream")["rows"] == [] and program.get("/aggregated?timeFrame=last30") == {}
     assert page.get("/links").status_code == page.get("/links/live").status_code == 200
 
 
-def test_a_guest_is_shown_a_part_of_commissions_on_the_page_too(account: Account, world: dict[str, Any]) -> None:
+def test_a_guest_sees_their_share_of_commissions_on_pages_too(account: Account, world: dict[str, Any]) -> None:
     _, page = guest_with(account, world, conversionOptions={"percentCommission": 50})
     assert b'data-label="Commission">1.00' in page.get(f"/links/{world['link'].pk}").content.replace(
         "\u00a0".encode(), b""

@@ -1,4 +1,4 @@
-"""Notes and incidents on the graph."""
+"""Annotations and incidents on the graph."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def client_of(alice: User) -> Client:
     return client
 
 
-def test_a_note_is_added_drawn_and_deleted_without_scripts(site: Site, store: Any, client_of: Client) -> None:
+def test_an_annotation_is_added_drawn_and_deleted_without_scripts(site: Site, store: Any, client_of: Client) -> None:
     now = timezone.now()
     browse(site, "/a", at=now - timedelta(days=1))
     day = (now - timedelta(days=1)).date()
@@ -40,7 +40,9 @@ def test_a_note_is_added_drawn_and_deleted_without_scripts(site: Site, store: An
     assert 'class="mark"' not in client_of.get(f"/sites/{site.pk}/?by=day").content.decode()
 
 
-def test_a_note_lies_in_the_bucket_of_its_instant_in_the_sites_zone(site: Site, store: Any, client_of: Client) -> None:
+def test_an_annotation_is_in_the_bucket_of_its_time_in_the_sites_zone(
+    site: Site, store: Any, client_of: Client
+) -> None:
     Site.objects.filter(pk=site.pk).update(timezone="Asia/Tokyo")
     yesterday = (timezone.now() + timedelta(hours=9)).date() - timedelta(days=1)
     client_of.post(f"/sites/{site.pk}/notes", {"day": str(yesterday), "clock": "23:30", "text": "Late mailing"})
@@ -58,7 +60,7 @@ def test_incidents_are_marked_with_how_long_they_lasted(site: Site, store: Any, 
     assert "Shop was down for 12 min: No answer" in html and 'class="mark down"' in html
 
 
-def test_marks_are_those_of_the_period_and_of_the_site(site: Site, charlies_site: Site) -> None:
+def test_marks_are_of_the_period_and_the_site(site: Site, charlies_site: Site) -> None:
     now = timezone.now()
     note_add(site=charlies_site, at=now, text="His")
     note_add(site=site, at=now - timedelta(days=9), text="Before")
@@ -67,7 +69,7 @@ def test_marks_are_those_of_the_period_and_of_the_site(site: Site, charlies_site
     assert [mark.text for mark in found] == ["Now"]
 
 
-def test_a_shared_link_does_not_show_notes(site: Site, store: Any) -> None:
+def test_a_shared_link_does_not_show_annotations(site: Site, store: Any) -> None:
     note_add(site=site, at=timezone.now() - timedelta(minutes=1), text="Internal matter")
     share = share_create(site=site, name="Client")
     assert "Internal matter" not in Client().get(f"/share/{share.token}/").content.decode()

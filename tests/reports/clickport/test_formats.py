@@ -1,4 +1,4 @@
-"""What /api/query writes follows the registry: decimals of money and rates, and no metric that a key can never see."""
+"""/api/query formats numbers as the registry says, and offers no metric that a key can never see."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def traffic(site: Site, store: Any) -> Any:
 
 
 @pytest.mark.parametrize("name", sorted(METRIC_NAMES))
-def test_a_number_is_written_as_the_registry_formats_it(name: str) -> None:
+def test_numbers_are_formatted_as_the_registry_says(name: str) -> None:
     decimals = METRICS[METRIC_NAMES[name]].format in ("decimal", "percent", "money") and name not in INTEGER_METRICS
     assert build_formatter(name)(Decimal("12.34")) == (12.34 if decimals else 12)
 
 
-def test_money_and_rates_keep_their_decimals(api_key: str) -> None:
+def test_amounts_and_rates_keep_their_decimals(api_key: str) -> None:
     metrics = ["revenue", "avg_order", "refunds", "conversion_rate", "views_per_visit", "bounce_rate"]
     answer = Api(api_key).post({"period": "today", "metrics": metrics})
     assert answer["results"] == {"revenue": 11.09, "avg_order": 6.67, "refunds": 2.25, "conversion_rate": 33.33,
@@ -52,12 +52,12 @@ def test_money_and_rates_keep_their_decimals(api_key: str) -> None:
 
 
 @pytest.mark.parametrize("name", LINKS)
-def test_a_metric_of_links_is_not_offered_to_the_key_of_a_site(api_key: str, name: str) -> None:
+def test_metrics_of_links_are_not_offered_to_a_sites_key(api_key: str, name: str) -> None:
     refused = Api(api_key).post({"metrics": [name]}, status=400)
     assert "There is no metric" in refused["message"] and "visitors" in refused["message"]
 
 
-def test_what_only_links_have_is_offered_nowhere(api_key: str) -> None:
+def test_metrics_and_dimensions_of_links_are_offered_nowhere(api_key: str) -> None:
     offered = {*METRIC_NAMES.values(), *DIMENSION_NAMES.values()}
     of_links = {name for name, row in [*METRICS.items(), *DIMENSIONS.items()] if row.audience == "link"}
     assert of_links and not offered & of_links

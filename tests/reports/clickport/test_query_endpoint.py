@@ -1,4 +1,4 @@
-"""POST /api/query: any metrics by any dimensions, in Clickport's words and shapes."""
+"""POST /api/query: any metrics by any dimensions, with Clickport's names and shapes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def ask(api: Api, **body: Any) -> Any:
     return api.post({"period": "yesterday", **body})["results"]
 
 
-def test_an_empty_question_asks_for_today_s_visitors(api: Api, site: Site) -> None:
+def test_an_empty_query_returns_todays_visitors(api: Api, site: Site) -> None:
     assert api.post({})["results"] == {"visitors": 0}
 
 
@@ -54,14 +54,14 @@ def test_a_breakdown_is_a_list_with_dimension_and_metrics_in_one_object(api: Api
     ]
 
 
-def test_two_dimensions_stand_side_by_side(api: Api, traffic: None) -> None:
+def test_rows_have_both_of_two_dimensions(api: Api, traffic: None) -> None:
     rows = ask(api, metrics=["sessions"], dimensions=["country", "source"])
     assert {(row["country"], row["source"]): row["sessions"] for row in rows} == {
         ("EE", "Google"): 1, ("EE", "Direct"): 1, ("DE", "Google"): 1, ("DE", "Direct"): 1,
     }  # fmt: skip
 
 
-def test_what_is_shown_as_direct_can_be_asked_for_as_direct(api: Api, traffic: None) -> None:
+def test_direct_can_be_used_as_a_filter_value(api: Api, traffic: None) -> None:
     wanted = [{"dimension": "source", "operator": "is", "value": "Direct"}]
     assert ask(api, metrics=["sessions"], filters=wanted) == {"sessions": 2}
     unwanted = [{"dimension": "source", "operator": "is_not", "value": ["Direct"]}]
@@ -86,7 +86,7 @@ def test_a_filter_narrows_by_its_operator(api: Api, traffic: None, operator: str
     assert ask(api, metrics=["sessions"], filters=filters) == {"sessions": sessions}
 
 
-def test_filters_hold_together_and_groups_may_say_or(api: Api, traffic: None) -> None:
+def test_filters_are_combined_with_and_and_groups_may_use_or(api: Api, traffic: None) -> None:
     estonia = {"dimension": "country", "operator": "is", "value": "EE"}
     google = {"dimension": "source", "operator": "is", "value": "Google"}
     assert ask(api, metrics=["sessions"], filters=[estonia, google]) == {"sessions": 1}
@@ -109,12 +109,12 @@ def test_the_end_of_a_date_range_is_exclusive(api: Api, traffic: None) -> None:
     assert ask(api, date_range=before) == {"visitors": 0}
 
 
-def test_the_order_may_be_another_metric_and_the_other_way(api: Api, traffic: None) -> None:
+def test_results_can_be_ordered_by_another_metric_and_ascending(api: Api, traffic: None) -> None:
     rows = ask(api, metrics=["visitors", "pageviews"], dimensions=["page"], order_by="pageviews", order_dir="asc")
     assert [row["pageviews"] for row in rows] == [1, 1, 3]
 
 
-def test_pages_of_an_answer_follow_each_other(api: Api, traffic: None) -> None:
+def test_pages_of_results_do_not_overlap(api: Api, traffic: None) -> None:
     whole = ask(api, metrics=["pageviews"], dimensions=["page"])
     parts = [ask(api, metrics=["pageviews"], dimensions=["page"], limit=1, offset=n)[0] for n in range(len(whole))]
     assert parts == whole
@@ -135,19 +135,19 @@ def test_a_comparison_has_the_shape_of_the_results_and_the_change_in_percent(api
     assert broken["change"] == [{"page": "/a", "pageviews": -66.67}]
 
 
-def test_from_nothing_there_is_no_percentage(api: Api, traffic: None) -> None:
+def test_a_change_from_zero_is_null(api: Api, traffic: None) -> None:
     answer = api.post({"period": "yesterday", "include_comparison": True})
     assert (answer["comparison"], answer["change"]) == ({"visitors": 0}, {"visitors": None})
 
 
-def test_the_answer_echoes_what_was_executed(api: Api, traffic: None) -> None:
+def test_meta_describes_the_executed_query(api: Api, traffic: None) -> None:
     meta = api.post({"period": "yesterday", "timezone": "Asia/Kathmandu", "metric": 1})["meta"]
     assert meta["timezone"] == "Asia/Kathmandu"
     assert meta["start"].startswith(str(NOON.date())[:7]) and meta["exact"] is True
     assert meta["ignored"] == ["“metric”"]
 
 
-def test_the_day_begins_where_the_zone_says(api: Api, site: Site) -> None:
+def test_days_begin_at_midnight_of_the_time_zone(api: Api, site: Site) -> None:
     browse(site, "/", at=NOON.replace(hour=20), visitor="late")
     tokyo = {"start": str(NOON.date() + timedelta(days=1)), "end": str(NOON.date() + timedelta(days=2))}
     assert ask(api, date_range=tokyo, timezone="Asia/Tokyo") == {"visitors": 1}
@@ -155,7 +155,7 @@ def test_the_day_begins_where_the_zone_says(api: Api, site: Site) -> None:
 
 
 @pytest.mark.parametrize("metric", sorted(METRIC_NAMES))
-def test_every_metric_answers_a_number(api: Api, traffic: None, metric: str) -> None:
+def test_every_metric_returns_a_number(api: Api, traffic: None, metric: str) -> None:
     assert isinstance(ask(api, metrics=[metric])[metric], int | float)
 
 
@@ -194,20 +194,20 @@ def test_every_documented_dimension_breaks_down(api: Api, traffic: None, dimensi
         ({"include_comparison": "yes"}, "include_comparison"),
     ],
 )
-def test_what_cannot_be_understood_is_told_with_its_place(api: Api, body: dict[str, Any], where: str) -> None:
+def test_an_invalid_field_is_reported_with_its_place(api: Api, body: dict[str, Any], where: str) -> None:
     answer = api.post(body, 400)
     assert set(answer) == {"error", "message"}
     assert answer["error"] == "Bad Request"
     assert answer["message"].startswith(f"{where}: ")
 
 
-def test_without_a_key_or_with_a_wrong_one_nothing_is_told(site: Site) -> None:
+def test_without_a_valid_key_nothing_is_returned(site: Site) -> None:
     wrong = Api("ck_wrong").post({}, 401)
     assert wrong == {"error": "Unauthorized", "message": "Invalid API key"}
     assert Api().post({}, 401)["error"] == "Unauthorized"
 
 
-def test_a_key_that_may_only_track_is_told_how_to_get_one_that_reads(site: Site) -> None:
+def test_a_key_that_may_only_track_gets_a_hint(site: Site) -> None:
     plain = api_key_create(site=site, name="tracker", can_read=False)[1]
     site_cache.refresh()
     answer = Api(plain).post({}, 403)
@@ -215,7 +215,7 @@ def test_a_key_that_may_only_track_is_told_how_to_get_one_that_reads(site: Site)
     assert "can only send events" in answer["message"]
 
 
-def test_a_key_opens_its_own_site_and_no_other(api: Api, charlies_site: Site, traffic: None) -> None:
+def test_a_key_gives_access_only_to_its_own_site(api: Api, charlies_site: Site, traffic: None) -> None:
     stranger = Api(api_key_create(site=charlies_site, name="charlie")[1])
     site_cache.refresh()
     assert ask(stranger) == {"visitors": 0}
@@ -223,7 +223,7 @@ def test_a_key_opens_its_own_site_and_no_other(api: Api, charlies_site: Site, tr
     api.post({"filters": mine}, 400)
 
 
-def test_a_segment_or_goal_of_another_site_does_not_exist(api: Api, charlies_site: Site) -> None:
+def test_a_segment_or_goal_of_another_site_is_treated_as_missing(api: Api, charlies_site: Site) -> None:
     from goals.services import goal_create, segment_create
 
     goal = goal_create(site=charlies_site, name="Theirs", pattern="/")
@@ -233,7 +233,7 @@ def test_a_segment_or_goal_of_another_site_does_not_exist(api: Api, charlies_sit
         assert "There is no" in api.post({"filters": [named]}, 400)["message"]
 
 
-def test_a_runaway_script_is_told_to_wait(api: Api, site: Site) -> None:
+def test_too_many_requests_get_429(api: Api, site: Site) -> None:
     site.account.limits = {"clickport_per_minute": 1}
     site.account.save()
     site_update(site=site)
@@ -245,13 +245,13 @@ def test_a_runaway_script_is_told_to_wait(api: Api, site: Site) -> None:
 
 
 @pytest.mark.parametrize("raw", [b"{", b"[]", b"null", b"\xff\xfe", b'{"metrics": NaN}', b"[" * 100_000])
-def test_a_body_that_is_no_object_is_refused(api: Api, raw: bytes) -> None:
+def test_a_body_that_is_not_an_object_is_rejected(api: Api, raw: bytes) -> None:
     answer = api.client.post("/api/query", raw, content_type="application/json", headers=api.headers)
     assert answer.status_code == 400
     assert set(answer.json()) == {"error", "message"}
 
 
-def test_a_body_without_content_type_is_read_all_the_same(api: Api, traffic: None) -> None:
+def test_a_body_without_content_type_is_read(api: Api, traffic: None) -> None:
     answer = api.client.post(
         "/api/query", b'{"period": "yesterday"}', content_type="application/x-www-form-urlencoded",
         headers=api.headers,
@@ -259,7 +259,7 @@ def test_a_body_without_content_type_is_read_all_the_same(api: Api, traffic: Non
     assert answer.json()["results"] == {"visitors": 3}
 
 
-def test_a_huge_body_is_refused_before_it_is_read(api: Api) -> None:
+def test_a_huge_body_is_rejected_before_it_is_read(api: Api) -> None:
     answer = api.client.post(
         "/api/query", b'{"search": "' + b"x" * 300_000 + b'"}', content_type="application/json",
         headers=api.headers,
@@ -267,6 +267,6 @@ def test_a_huge_body_is_refused_before_it_is_read(api: Api) -> None:
     assert answer.status_code == 413
 
 
-def test_another_method_is_refused_in_the_same_shape(api: Api) -> None:
+def test_another_method_is_rejected_in_the_same_shape(api: Api) -> None:
     answer = api.client.get("/api/query", headers=api.headers)
     assert (answer.status_code, answer.json()["error"]) == (405, "Method Not Allowed")

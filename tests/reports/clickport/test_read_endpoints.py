@@ -1,4 +1,4 @@
-"""Clickport's GET endpoints: breakdowns, goals, realtime, the ledger, and addresses nobody answers."""
+"""Clickport's GET endpoints: breakdowns, goals, realtime, the ingestion audit, and unknown addresses."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_a_breakdown_has_its_described_columns(
     assert sorted(found, key=str) == sorted(rows, key=str)
 
 
-def test_the_end_date_is_exclusive_and_dates_may_be_left_out(api: Api, traffic: None) -> None:
+def test_the_end_date_is_exclusive_and_dates_are_optional(api: Api, traffic: None) -> None:
     before = api.get("/api/countries", start_date=str(NOON.date() - DAY), end_date=str(NOON.date()))
     assert before == {"results": []}
     assert len(api.get("/api/countries")["results"]) == 2
@@ -93,7 +93,7 @@ def test_limit_and_offset_page_through_a_breakdown(api: Api, traffic: None) -> N
     assert parts == whole
 
 
-def test_a_goal_counts_its_visitors_and_what_it_is_called_by_type(api: Api, site: Site, traffic: None) -> None:
+def test_a_goal_has_its_visitors_and_a_count_named_by_its_type(api: Api, site: Site, traffic: None) -> None:
     form = goal_create(site=site, name="Contact Form", kind="form", pattern="contact")
     sale = goal_create(site=site, name="Purchase", kind="event", pattern="Purchase")
     seen = goal_create(site=site, name="Prices", pattern="/pricing", fixed_revenue="2.50")
@@ -114,7 +114,7 @@ def test_a_goal_counts_its_visitors_and_what_it_is_called_by_type(api: Api, site
     }
 
 
-def test_realtime_shows_who_was_active_in_the_last_five_minutes(api: Api, site: Site) -> None:
+def test_realtime_shows_the_visitors_of_the_last_five_minutes(api: Api, site: Site) -> None:
     now = datetime.now(UTC)
     browse(site, "/", "/pricing", at=now - timedelta(minutes=3), visitor="ann", country="DE", city="Berlin",
            source="Google", device_type="Desktop", browser="Chrome", os="macOS", scroll=72,
@@ -138,7 +138,7 @@ def test_realtime_lists_at_most_twenty(api: Api, site: Site) -> None:
     assert (answer["count"], len(answer["visitors"])) == (25, 20)
 
 
-def test_the_ledger_says_what_became_of_every_hit(api: Api, site: Site, traffic: None) -> None:
+def test_the_ingestion_audit_counts_every_hit(api: Api, site: Site, traffic: None) -> None:
     at = NOON.replace(tzinfo=None)
     event_store.insert_rows("received", [{"site_id": site.pk, "minute": at, "hits": 9}])
     event_store.insert_rows(
@@ -158,7 +158,7 @@ def test_the_ledger_says_what_became_of_every_hit(api: Api, site: Site, traffic:
 
 
 @pytest.mark.parametrize("address", ADDRESSES)
-def test_every_endpoint_needs_a_key_that_reads(api: Api, site: Site, address: str) -> None:
+def test_every_endpoint_needs_a_key_that_may_read(api: Api, site: Site, address: str) -> None:
     assert Api().get(f"/api/{address}", 401)["error"] == "Unauthorized"
     assert Api("ck_no").get(f"/api/{address}", 401) == {"error": "Unauthorized", "message": "Invalid API key"}
     tracker = api_key_create(site=site, name="tracker", can_read=False)[1]
@@ -167,7 +167,7 @@ def test_every_endpoint_needs_a_key_that_reads(api: Api, site: Site, address: st
 
 
 @pytest.mark.parametrize("address", ADDRESSES)
-def test_a_stranger_s_key_sees_nothing_of_this_site(
+def test_the_key_of_another_site_sees_nothing_of_this_one(
     api: Api, site: Site, traffic: None, charlies_site: Site, address: str
 ) -> None:
     goal_create(site=site, name="Mine", pattern="/")
@@ -192,21 +192,21 @@ def test_a_stranger_s_key_sees_nothing_of_this_site(
         ({"start_date": "2026-03-0\x00"}, "start_date"),
     ],
 )
-def test_a_parameter_that_makes_no_sense_is_named(api: Api, given: dict[str, str], where: str) -> None:
+def test_an_invalid_parameter_is_reported_by_name(api: Api, given: dict[str, str], where: str) -> None:
     answer = api.get("/api/pages", 400, **given)
     assert answer["error"] == "Bad Request" and answer["message"].startswith(f"{where}: ")
 
 
-def test_tech_tells_which_types_there_are(api: Api) -> None:
+def test_an_unknown_tech_type_lists_the_known_ones(api: Api) -> None:
     assert "device, browser, os" in api.get("/api/tech", 400, type="car")["message"]
 
 
 @pytest.mark.parametrize("path", ["/api/nothing", "/api/", "/api/query/x", "/api/pages/"])
-def test_an_address_nobody_answers_is_json_as_well(api: Api, path: str) -> None:
+def test_an_unknown_address_is_answered_as_json(api: Api, path: str) -> None:
     assert api.get(path, 404) == {"error": "Not Found", "message": "Endpoint not found"}
 
 
-def test_an_address_nobody_answers_asks_no_form_token_of_a_program() -> None:
+def test_an_unknown_address_requires_no_csrf_token() -> None:
     for method in ("post", "delete", "put"):
         answer = getattr(Client(enforce_csrf_checks=True), method)("/api/v1/nothing")
         assert answer.status_code == 404 and answer.json()["message"] == "Endpoint not found"

@@ -1,4 +1,4 @@
-"""Clicky's account and white-label calls, and the links people kept."""
+"""Clicky's account and white-label calls, and redirects of its links."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from django.test import Client
 
 from accounts.models import Account, Membership, Role, User
 from links.models import Datapoint
-from links.public_urls import tracking_url
-from reports.sharing.services import key_token
+from links.public_urls import build_tracking_url
+from reports.sharing.services import build_key_token
 from sites import site_cache
 from sites.models import Site
 from sites.services import site_keys_rotate
@@ -49,7 +49,7 @@ def test_a_guest_who_may_only_look_gets_no_admin_key(bob: User, site: Site, stor
     assert row["sitekey"] == site.sitekey and "sitekey_admin" not in row
 
 
-def test_a_wrong_password_is_told_as_an_error_and_then_made_slow(alice: User, store: Any) -> None:
+def test_wrong_passwords_are_errors_and_then_rate_limited(alice: User, store: Any) -> None:
     for _ in range(5):
         assert listed(alice, password="wrong").json() == [{"error": "Invalid username or password."}]
     assert "Too many attempts" in listed(alice).json()[0]["error"]
@@ -67,7 +67,7 @@ def test_the_white_label_api_lists_sites_as_xml(alice: User, site: Site, charlie
     assert str(charlies_site.pk) not in body
 
 
-def test_the_white_label_api_speaks_in_lines(site: Site, charlies_site: Site, store: Any) -> None:
+def test_the_white_label_api_answers_in_lines(site: Site, charlies_site: Site, store: Any) -> None:
     key, client = site.account.authkey, Client()
 
     def said(path: str, **given: Any) -> list[str]:
@@ -110,19 +110,19 @@ def test_the_white_label_api_speaks_in_lines(site: Site, charlies_site: Site, st
         ("/help/", "/docs/clicky"),
     ],
 )
-def test_old_links_lead_to_the_right_page(path: str, leads: str) -> None:
+def test_clickys_links_redirect_to_the_right_page(path: str, leads: str) -> None:
     answer = Client().get(path)
     assert (answer.status_code, answer.headers["Location"]) == (302, leads)
 
 
-def test_an_old_link_keeps_its_days(site: Site, alice: User) -> None:
+def test_a_clicky_link_keeps_its_dates(site: Site, alice: User) -> None:
     address, client = f"/stats/visitors?site_id={site.pk}&date=2026-03-01,2026-03-07", Client()
     assert client.get(address).headers["Location"].startswith("/login?next=/stats/visitors")
     client.force_login(alice)
     assert client.get(address).headers["Location"] == f"/sites/{site.pk}/visitors?period=2026-03-01..2026-03-07"
 
 
-def test_an_old_link_with_a_date_does_not_tell_which_sites_there_are(site: Site, charlie: User) -> None:
+def test_a_clicky_link_with_a_date_does_not_reveal_existing_sites(site: Site, charlie: User) -> None:
     client = Client()
     for number in (site.pk, 987654321):
         address = f"/stats/visitors?site_id={number}&date=today"
@@ -131,12 +131,12 @@ def test_an_old_link_with_a_date_does_not_tell_which_sites_there_are(site: Site,
         assert client.get(address).status_code == 404
 
 
-def test_a_hostile_number_of_a_site_leads_nowhere() -> None:
+def test_an_invalid_site_id_in_a_link_is_not_found() -> None:
     for bad in ("//evil.example", "1e9", "٣", "-1", "9" * 30):
         assert Client().get("/stats/home", {"site_id": bad}).status_code == 404
 
 
-def test_the_links_in_answers_open(alice: User, site: Site, store: Any) -> None:
+def test_the_links_in_responses_open(alice: User, site: Site, store: Any) -> None:
     browse(site, "/a b?c=<d>", country="EE", at=datetime.now(UTC))
     client = Client()
     client.force_login(alice)
@@ -160,9 +160,9 @@ def test_the_overview_opens_in_a_frame_with_the_site_s_key(site: Site, store: An
     assert "/in-the-frame" not in framed(site, date="today").content.decode()
 
 
-def test_the_frame_s_own_links_open_without_the_key_and_end_with_it(site: Site, store: Any) -> None:
+def test_the_frames_links_work_without_the_key_until_it_is_replaced(site: Site, store: Any) -> None:
     browse(site, "/in-the-frame", at=datetime.now(UTC))
-    home = f"/share/{key_token(site)}/embed"
+    home = f"/share/{build_key_token(site)}/embed"
     html = framed(site).content.decode()
     links = {link for link in re.findall(r'(?:href|hx-get)="(/[^"]*)"', html) if not link.startswith("/static/")}
     assert links and all(link.startswith(home) for link in links)
@@ -175,20 +175,20 @@ def test_the_frame_s_own_links_open_without_the_key_and_end_with_it(site: Site, 
 
 
 @pytest.mark.parametrize("key", ["", "wrong", "ckckckckckckckck"])
-def test_a_frame_with_a_wrong_key_is_refused_and_says_so_in_the_frame(site: Site, store: Any, key: str) -> None:
+def test_a_frame_with_a_wrong_key_shows_the_error_in_the_frame(site: Site, store: Any, key: str) -> None:
     browse(site, "/in-the-frame", at=datetime.now(UTC))
     answer = framed(site, sitekey=key)
     assert answer.status_code == 403 and "X-Frame-Options" not in answer
     assert "do not match" in answer.content.decode() and "/in-the-frame" not in answer.content.decode()
 
 
-def test_another_site_s_key_opens_no_frame(site: Site, charlies_site: Site, store: Any) -> None:
+def test_the_key_of_another_site_opens_no_frame(site: Site, charlies_site: Site, store: Any) -> None:
     assert framed(site, sitekey=charlies_site.sitekey).status_code == 403
-    forged = key_token(charlies_site).replace(str(charlies_site.pk), str(site.pk))
+    forged = build_key_token(charlies_site).replace(str(charlies_site.pk), str(site.pk))
     assert Client().get(f"/share/{forged}/embed").status_code == 404
 
 
-def test_an_old_link_to_the_frame_without_a_key_leads_to_the_overview(site: Site) -> None:
+def test_a_link_to_the_frame_without_a_key_redirects_to_the_overview(site: Site) -> None:
     answer = Client().get("/stats/wp-iframe", {"site_id": site.pk})
     assert answer.headers["Location"] == f"/sites/{site.pk}/"
 
@@ -213,14 +213,14 @@ def shorten(user: User, **params: str) -> Any:
     )
 
 
-def test_the_shortener_makes_a_link_and_answers_its_address_as_text(alice: User, site: Site, store: Any) -> None:
+def test_the_shortener_creates_a_link_and_returns_its_url_as_text(alice: User, site: Site, store: Any) -> None:
     response = shorten(alice, title="Spring", site_id=str(site.pk))
     link = Datapoint.objects.get(account=site.account)
-    assert (response.status_code, response.content.decode()) == (200, tracking_url(link))
+    assert (response.status_code, response.content.decode()) == (200, build_tracking_url(link))
     assert (link.url, link.title) == ("https://shop.example/spring", "Spring")
 
 
-def test_without_a_site_the_link_is_made_in_the_account_that_the_user_works_in(alice: User, store: Any) -> None:
+def test_without_a_site_the_link_is_created_in_the_users_current_account(alice: User, store: Any) -> None:
     owned, joined = (Account.objects.create(name=name) for name in ("Owned", "Joined"))
     alice.memberships.all().delete()
     for account, role in ((joined, Role.ADMIN), (owned, Role.OWNER)):
@@ -231,7 +231,7 @@ def test_without_a_site_the_link_is_made_in_the_account_that_the_user_works_in(a
     assert [link.account for link in Datapoint.objects.order_by("pk")] == [owned, joined]
 
 
-def test_the_shortener_refuses_with_a_sentence_and_a_status(
+def test_the_shortener_rejects_with_a_message_and_a_status(
     alice: User, bob: User, site: Site, charlies_site: Site, store: Any
 ) -> None:
     refusals = [

@@ -1,4 +1,4 @@
-"""visitors-list and segmentation beside a naive evaluation over the raw list of visits."""
+"""visitors-list and segmentation equal a naive evaluation of the list of visits."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def stored(site: Site, rows: list[Visit]) -> None:
 
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(rows=visits, asked=filters, size=st.integers(1, 5))
-def test_pages_and_filters_of_visitors_are_those_of_the_plain_list(
+def test_pages_and_filters_of_visitors_equal_a_naive_evaluation(
     site: Site, store: Any, rows: list[Visit], asked: dict[str, str], size: int
 ) -> None:
     stored(site, rows)
@@ -108,7 +108,7 @@ def test_pages_and_filters_of_visitors_are_those_of_the_plain_list(
 
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(rows=visits, asked=filters)
-def test_segments_are_those_of_the_plain_list(site: Site, store: Any, rows: list[Visit], asked: dict[str, str]) -> None:
+def test_segments_equal_a_naive_evaluation(site: Site, store: Any, rows: list[Visit], asked: dict[str, str]) -> None:
     stored(site, rows)
     chosen = [one for one in rows if holds(one, asked)]
     blocks = Clicky(site).json(

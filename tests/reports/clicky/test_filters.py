@@ -1,4 +1,4 @@
-"""The Stats API understands its own words: whatever an answer shows can be asked for again."""
+"""Filters of the Stats API: every value in a response can be used as a filter."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from reports.query.vocabulary import load_country_names, load_language_names
 from sites import site_cache
 from sites.models import Site
 from sites.services import site_update
-from tests.support import browse, logged_in
+from tests.support import browse, log_in
 from tests.support.clicky_client import Clicky
 from tests.support.endpoints import send_request
 from tracking import spool
@@ -58,13 +58,13 @@ def beacon(site: Site, kind: str, **fields: Any) -> None:
         {"org": "AT&amp;T"}, {"org": "*"},
     ],
 )  # fmt: skip
-def test_a_word_that_an_answer_shows_finds_its_visit(clicky: Clicky, traffic: None, given: dict[str, str]) -> None:
+def test_every_value_in_a_response_works_as_a_filter(clicky: Clicky, traffic: None, given: dict[str, str]) -> None:
     (item,) = clicky.items("visitors-list", date="yesterday", **given)
     assert item["geolocation"] == "Austin, Texas, USA"
 
 
 @pytest.mark.parametrize("name", ["country", "city", "language", "browser", "os", "resolution", "org"])
-def test_what_is_called_unknown_is_found_by_that_name(clicky: Clicky, traffic: None, name: str) -> None:
+def test_unknown_works_as_a_filter_value(clicky: Clicky, traffic: None, name: str) -> None:
     found = clicky.items("visitors-list", date="yesterday", **{name: "Unknown"})
     assert len(found) == (2 if name in ("browser", "os", "resolution") else 1)
     assert "geolocation" not in found[0]
@@ -76,14 +76,14 @@ def test_what_is_called_unknown_is_found_by_that_name(clicky: Clicky, traffic: N
      "operating-systems", "screen-resolutions", "hardware", "organizations", "campaigns", "split-tests", "links",
      "links-domains", "custom"],
 )  # fmt: skip
-def test_the_title_of_every_item_asks_for_that_item(clicky: Clicky, traffic: None, type: str) -> None:
+def test_the_title_of_every_item_selects_that_item(clicky: Clicky, traffic: None, type: str) -> None:
     for item in clicky.items(type, date="yesterday"):
         wanted = item["url"] if type.startswith("pages") else item["title"]
         found = clicky.items(type, date="yesterday", item=wanted)
         assert [one["title"] for one in found] == [item["title"]], wanted
 
 
-def test_every_country_and_language_is_known_by_the_name_it_is_shown_with() -> None:
+def test_every_country_and_language_is_found_by_its_displayed_name() -> None:
     codes = list(load_country_names())
     assert [code for code in codes if parse_country(get_country_title(code)) != code] == []
     tags = [*load_language_names(), *(f"fr-{code}" for code in codes), "es-419"]
@@ -91,19 +91,19 @@ def test_every_country_and_language_is_known_by_the_name_it_is_shown_with() -> N
 
 
 @pytest.mark.parametrize("type", ["visitors-list", "actions-list", "segmentation", "segmentation,visitors"])
-def test_an_unknown_filter_is_refused_and_what_clients_send_beside_is_not(clicky: Clicky, type: str) -> None:
+def test_an_unknown_filter_is_rejected_but_not_other_parameters_of_clients(clicky: Clicky, type: str) -> None:
     sentence = clicky.error(type, region="England")
     assert sentence.startswith("Invalid filter: region. Use one of ip_address, ")
     assert all(name in sentence for name in FILTERS)
     assert "error" not in clicky.json(type, app="craft", _="1700000000", t="1")[0]
 
 
-def test_plain_types_ignore_names_they_do_not_know(clicky: Clicky, traffic: None) -> None:
+def test_plain_types_ignore_unknown_parameters(clicky: Clicky, traffic: None) -> None:
     assert clicky.value("visitors", date="yesterday", region="England") == "2"
 
 
 @pytest.mark.parametrize("address", ["73.10.20.13", "73.10.20.0", "73.10.20.1*", "73.10.*", "1225397261,1225397263"])
-def test_a_visitor_is_found_by_the_whole_address_where_the_site_cuts_addresses(
+def test_a_visitor_is_found_by_the_full_address_where_the_site_shortens_addresses(
     clicky: Clicky, site: Site, address: str
 ) -> None:
     beacon(site, "pageview", href="/a")
@@ -112,14 +112,14 @@ def test_a_visitor_is_found_by_the_whole_address_where_the_site_cuts_addresses(
     assert clicky.items("visitors-list", ip_address="73.10.21.13", date="last-2-days") == []
 
 
-def test_the_dashboard_finds_the_visitor_of_a_kept_link_alike(clicky: Clicky, site: Site, alice: User) -> None:
+def test_the_dashboard_finds_the_same_visitor_from_a_saved_link(clicky: Clicky, site: Site, alice: User) -> None:
     browse(site, "/here", at=NOON, ip="73.10.20.0")
     link = Client().get(f"/stats/visitors?site_id={site.pk}&ip_address=73.10.20.13").headers["Location"]
-    assert "/here" in logged_in(alice).get(link).content.decode()
-    assert "/here" not in logged_in(alice).get(link.replace("73.10.20", "73.10.21")).content.decode()
+    assert "/here" in log_in(alice).get(link).content.decode()
+    assert "/here" not in log_in(alice).get(link.replace("73.10.20", "73.10.21")).content.decode()
 
 
-def test_a_network_is_not_searched_where_the_site_keeps_whole_addresses(clicky: Clicky, site: Site) -> None:
+def test_a_network_is_not_matched_where_the_site_keeps_full_addresses(clicky: Clicky, site: Site) -> None:
     site_update(site=site, addresses="keep")
     site_cache.refresh()
     beacon(site, "pageview", href="/a")
@@ -128,7 +128,7 @@ def test_a_network_is_not_searched_where_the_site_keeps_whole_addresses(clicky: 
 
 
 @pytest.mark.parametrize("asked", ["2001:db8:1:2::7", "2001:DB8:1:2:0:0:0:7"])
-def test_an_ipv6_address_is_cut_alike(clicky: Clicky, site: Site, asked: str) -> None:
+def test_an_ipv6_address_is_shortened_too(clicky: Clicky, site: Site, asked: str) -> None:
     browse(site, at=NOON, ip="2001:db8:1::")
     assert len(clicky.items("visitors-list", date="yesterday", ip_address=asked)) == 1
 
@@ -166,7 +166,7 @@ def test_an_action_keeps_the_address_it_was_logged_with(actions: Clicky) -> None
         ({"title": "P*"}, {"Page A", "Partner"}),
     ],
 )  # fmt: skip
-def test_actions_are_found_by_the_address_and_title_they_are_shown_with(
+def test_actions_are_found_by_their_displayed_url_and_title(
     actions: Clicky, given: dict[str, str], titles: set[str]
 ) -> None:
     found = actions.items("actions-list", date="last-2-days", **given)
@@ -174,7 +174,7 @@ def test_actions_are_found_by_the_address_and_title_they_are_shown_with(
     assert len(actions.items("visitors-list", date="last-2-days", **given)) == (1 if titles else 0)
 
 
-def test_events_downloads_and_ways_out_have_their_address(actions: Clicky) -> None:
+def test_events_downloads_and_outbound_links_have_their_url(actions: Clicky) -> None:
     def urls(type: str, **given: str) -> dict[str, str]:
         return {item["title"]: item.get("url", "") for item in actions.items(type, date="last-2-days", **given)}
 
@@ -188,7 +188,7 @@ def test_events_downloads_and_ways_out_have_their_address(actions: Clicky) -> No
     assert list(urls("links-outbound", filter="https://partner.example/")) == ["https://partner.example/x"]
 
 
-def test_a_page_that_is_stored_unencoded_is_found_by_its_address(clicky: Clicky, site: Site) -> None:
+def test_a_page_that_is_stored_decoded_is_found_by_its_url(clicky: Clicky, site: Site) -> None:
     browse(site, "/straße", at=NOON)
     (item,) = clicky.items("visitors-list", date="yesterday")
     for name in ("landing", "href", "exit"):

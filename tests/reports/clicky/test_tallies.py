@@ -1,4 +1,4 @@
-"""The Stats API's tallies and popular types, days and hours, and what keeps strangers out."""
+"""The Stats API's tallies and popular types, days and hours, errors and limits."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_days_come_newest_first_with_empty_ones(clicky: Clicky, traffic: None) -
     assert [day["items"][0]["value"] for day in block["dates"]] == ["0", "2", "1", "0"]
 
 
-def test_a_range_is_named_by_its_two_ends(clicky: Clicky, traffic: None) -> None:
+def test_a_range_is_labelled_with_its_first_and_last_day(clicky: Clicky, traffic: None) -> None:
     (block,) = clicky.json("visitors", date="previous-2-days")
     assert block["dates"][0]["date"] == f"{(NOON - DAY).date()},{NOON.date()}"
 
@@ -108,16 +108,14 @@ def test_today_has_all_its_hours(clicky: Clicky, site: Site) -> None:
 
 
 @pytest.mark.parametrize(("day", "hours"), [("2026-03-29", 23), ("2025-10-26", 25)])
-def test_a_day_of_changing_clocks_has_its_true_number_of_hours(
-    clicky: Clicky, site: Site, day: str, hours: int
-) -> None:
+def test_a_day_of_a_clock_change_has_23_or_25_hours(clicky: Clicky, site: Site, day: str, hours: int) -> None:
     site_update(site=site, timezone="Europe/Tallinn")
     site_cache.refresh()
     (block,) = clicky.json("visitors", date=day, hourly=1)
     assert len(block["dates"][0]["items"]) == hours
 
 
-def test_a_popular_type_s_hours_lie_inside_each_item(clicky: Clicky, traffic: None) -> None:
+def test_hours_of_a_popular_type_are_in_each_item(clicky: Clicky, traffic: None) -> None:
     (block,) = clicky.json("pages", date="yesterday", hourly=1)
     first = block["dates"][0]["items"][0]
     assert first["url"].endswith("example.com/") and first["value"][12] == "2" and len(first["value"]) == 24
@@ -148,14 +146,14 @@ def test_popular_items_have_text_values_shares_titles_and_links(clicky: Clicky, 
         ("engagement-times", {"0-1m": "1", "1-2m": "1"}),
     ],
 )
-def test_popular_types_are_called_what_clients_expect(
+def test_popular_items_have_the_titles_that_clients_expect(
     clicky: Clicky, traffic: None, type: str, titles: dict[str, str]
 ) -> None:
     found = {item["title"]: item["value"] for item in clicky.items(type, date="yesterday")}
     assert found == titles
 
 
-def test_exit_pages_are_told_apart_by_address(clicky: Clicky, traffic: None) -> None:
+def test_exit_pages_are_distinguished_by_url(clicky: Clicky, traffic: None) -> None:
     found = {item["url"]: item["value"] for item in clicky.items("pages-exit", date="yesterday")}
     assert found == {"http://example.com/": "1", "http://example.com/pricing": "1"}
 
@@ -176,7 +174,7 @@ def test_amounts_have_the_decimals_of_their_currency(clicky: Clicky, site: Site,
     assert goal["revenue"] == visitor["goals"]["revenue"] == worth
 
 
-def test_item_asks_for_one_thing_and_filter_for_a_part_of_the_name(clicky: Clicky, traffic: None) -> None:
+def test_item_selects_one_item_and_filter_a_part_of_the_title(clicky: Clicky, traffic: None) -> None:
     one = clicky.items("pages", date="yesterday", item="http://example.com/pricing")
     assert [item["value"] for item in one] == ["1"]
     assert one[0]["value_percent"] == "33.3"
@@ -205,7 +203,7 @@ def test_pages_of_items_follow_each_other(clicky: Clicky, site: Site) -> None:
 @pytest.mark.parametrize(
     ("limit", "expected"), [("", 50), ("all", 60), ("2000", 60), ("0", 50), ("-1", 50), ("x", 50), ("5", 5)]
 )
-def test_odd_limits_fall_back(clicky: Clicky, site: Site, limit: str, expected: int) -> None:
+def test_invalid_limits_fall_back_to_the_default(clicky: Clicky, site: Site, limit: str, expected: int) -> None:
     browse(site, *[f"/{n}" for n in range(60)], at=NOON)
     assert len(clicky.items("pages", date="yesterday", limit=limit)) == expected
 
@@ -240,7 +238,7 @@ def test_errors_are_a_list_with_one_sentence_and_status_200(
     assert (answer.status_code, answer.content.decode()) == (200, f'[{{"error":"{sentence}"}}]')
 
 
-def test_an_unknown_type_leaves_the_others_their_answers(clicky: Clicky, traffic: None) -> None:
+def test_an_unknown_type_does_not_affect_the_others(clicky: Clicky, traffic: None) -> None:
     known_one, unknown = clicky.json("visitors,nonsense", date="yesterday")
     assert known_one["dates"][0]["items"] == [{"value": "2"}]
     day = str(NOON.date())
@@ -254,16 +252,16 @@ def test_an_unknown_type_leaves_the_others_their_answers(clicky: Clicky, traffic
     assert clicky.error("nonsense,other") == "Invalid type: nonsense."
 
 
-def test_the_key_of_another_site_opens_nothing(clicky: Clicky, charlies_site: Site) -> None:
+def test_the_key_of_another_site_gives_no_access(clicky: Clicky, charlies_site: Site) -> None:
     assert clicky.error("visitors", sitekey=charlies_site.sitekey) == "Invalid sitekey."
 
 
-def test_a_keyword_in_the_plural_is_understood(clicky: Clicky, site: Site) -> None:
+def test_a_plural_date_keyword_is_accepted(clicky: Clicky, site: Site) -> None:
     today = str(datetime.now(UTC).date())
     assert clicky.json("visitors", date="this-months")[0]["dates"][0]["date"] in (today, f"{today[:8]}01,{today}")
 
 
-def test_thirty_requests_a_minute_and_the_rest_is_told_to_wait(clicky: Clicky, traffic: None) -> None:
+def test_more_than_thirty_requests_a_minute_get_429(clicky: Clicky, traffic: None) -> None:
     given = {"site_id": clicky.site.pk, "sitekey": clicky.site.sitekey, "type": "visitors", "output": "json"}
     first = clicky.raw("visitors")
     assert first.headers["X-RateLimit-Remaining"] == "29"
@@ -281,7 +279,7 @@ def test_an_account_may_have_its_own_limit(clicky: Clicky, site: Site) -> None:
     assert clicky.raw("visitors").headers["X-RateLimit-Remaining"] == "499"
 
 
-def test_scripts_of_any_page_may_read_the_answer(clicky: Clicky) -> None:
+def test_scripts_of_any_page_may_read_the_response(clicky: Clicky) -> None:
     assert clicky.raw("visitors").headers["Access-Control-Allow-Origin"] == "*"
     assert clicky.client.options("/api/stats/4").status_code == 204
 
@@ -293,7 +291,7 @@ def test_older_addresses_answer_alike(site: Site, store: Any, path: str) -> None
     assert Clicky(site, path).value("visitors") == "0"
 
 
-def test_answers_can_be_wrapped_for_scripts(clicky: Clicky) -> None:
+def test_responses_can_be_wrapped_for_scripts(clicky: Clicky) -> None:
     wrapped = clicky.raw("visitors", output="json", json_callback="jQuery19_1")
     assert wrapped.content.startswith(b"jQuery19_1([") and wrapped.content.endswith(b"]);")
     assert clicky.raw("visitors", output="json", json_var="stats").content.startswith(b"var stats = [")
@@ -301,7 +299,7 @@ def test_answers_can_be_wrapped_for_scripts(clicky: Clicky) -> None:
     assert hostile.content.startswith(b"[") and b"alert" not in hostile.content
 
 
-def test_time_offset_shortens_lists_and_leaves_the_numbers_beside_them_alone(clicky: Clicky, site: Site) -> None:
+def test_time_offset_shortens_lists_but_not_numbers(clicky: Clicky, site: Site) -> None:
     now = datetime.now(UTC)
     today = {"date": f"{now - DAY:%Y-%m-%d},{now:%Y-%m-%d}"}  # whole days, whatever the time is
     goal_create(site=site, name="Bought", kind="page", pattern="/*", pattern_kind="wildcard")
@@ -322,7 +320,7 @@ def test_a_page_s_address_can_lead_to_its_heatmap(clicky: Clicky, traffic: None)
     assert clicky.items("pages", date="yesterday", heatmap_url=1)[0]["url"].endswith("/#_heatmap")
 
 
-def test_a_table_of_values_has_no_escapes_for_html(site: Site, store: Any) -> None:
+def test_csv_is_not_html_encoded(site: Site, store: Any) -> None:
     title = 'a,b "quoted" <b> & ü'
     record(event(site, "/", at=NOON, title=title), event(site, "/f", at=NOON, title="=cmd()"))
     answer = Clicky(site).raw("pages", output="csv", date=NOON.date().isoformat())

@@ -1,4 +1,4 @@
-"""Clicky's uptime types tell what the monitors saw."""
+"""Clicky's uptime types return the availability and incidents of monitors."""
 
 from datetime import timedelta
 
@@ -29,7 +29,7 @@ def test_uptime_is_percent_of_the_watched_time_by_monitor(watched, site):
     assert float(item["value"]) == pytest.approx(40, abs=1)  # up for 4 of the 10 minutes, less the moment since
 
 
-def test_uptime_list_has_every_incident_with_its_length(watched, site):
+def test_uptime_list_has_every_incident_with_its_duration(watched, site):
     (item,) = Clicky(site).items("uptime-list", date="last-2-days")
     assert (item["status"], item["duration"]) == ("up", "360")
     assert "503" in item["cause"]
@@ -51,6 +51,6 @@ def test_an_incident_that_a_pause_ended_is_not_reported_as_up_again(site, store)
     assert [item["status"] for item in Clicky(site).items("uptime-list", date="last-2-days")] == statuses
 
 
-def test_nothing_of_another_site_is_told(watched, site, charlies_site):
+def test_nothing_of_another_site_is_returned(watched, site, charlies_site):
     Incident.objects.update(monitor=monitor_create(site=charlies_site, url="https://charlie.example/"))
     assert Clicky(site).items("uptime-list", date="last-2-days") == []

@@ -10,7 +10,7 @@ import pytest
 from accounts.models import User
 from goals.services import goal_create
 from sites.models import Site
-from tests.support import browse, event, logged_in, number, record
+from tests.support import browse, derive_number, event, log_in, record
 from tests.support.clicky_client import Clicky
 from tests.support.endpoints import send_request
 from tracking import spool
@@ -43,7 +43,7 @@ def traffic(site: Site, store: Any) -> None:
            ip="10.1.9.9", channel="Direct", browser="Firefox", browser_version="121")  # fmt: skip
 
 
-def test_a_visitor_has_every_field_that_is_known_of_it(clicky: Clicky, site: Site, traffic: None) -> None:
+def test_a_visitor_has_every_stored_field(clicky: Clicky, site: Site, traffic: None) -> None:
     goal_create(site=site, name="Sign up", kind="event", pattern="Signup", fixed_revenue="5")
     ben, ann = clicky.items("visitors-list", date="yesterday")
     assert ann == {
@@ -51,8 +51,8 @@ def test_a_visitor_has_every_field_that_is_known_of_it(clicky: Clicky, site: Sit
         "time_pretty": f"{NOON:%a %b} {NOON.day} {NOON.year}, 12:00pm",
         "time_total": "30",
         "ip_address": "10.1.2.3",
-        "uid": str(number("device", site.pk, "ann")),
-        "session_id": str(number("visit", site.pk, "ann", NOON)),
+        "uid": str(derive_number("device", site.pk, "ann")),
+        "session_id": str(derive_number("visit", site.pk, "ann", NOON)),
         "actions": "3",
         "total_visits": "1",
         "landing_page": "http://example.com/",
@@ -72,13 +72,13 @@ def test_a_visitor_has_every_field_that_is_known_of_it(clicky: Clicky, site: Sit
         "organization": "Telia",
         "custom": {"username": "jane_doe", "plan": "pro"},
         "goals": {"completed": ["Sign up"], "revenue": "5.00"},
-        "stats_url": f"http://testserver/sites/{site.pk}/visits/{number('visit', site.pk, 'ann', NOON)}",
+        "stats_url": f"http://testserver/sites/{site.pk}/visits/{derive_number('visit', site.pk, 'ann', NOON)}",
     }
     assert ben["geolocation"] == "Austin, Texas, USA"
     assert "referrer_url" not in ben and "custom" not in ben
 
 
-def test_empty_fields_are_shown_when_asked_for_and_only_those_wanted(clicky: Clicky, traffic: None) -> None:
+def test_empty_fields_and_selected_fields_are_returned_on_request(clicky: Clicky, traffic: None) -> None:
     ben = clicky.items("visitors-list", date="yesterday", null_values=1)[0]
     assert ben["campaign"] == ben["hostname"] == "" and ben["goals"] == {}
     assert ben["latitude"] == ben["longitude"] == ""
@@ -104,9 +104,9 @@ def test_titles_are_encoded_for_html_in_json_and_php_and_plain_in_xml_and_csv(cl
         assert all(text in body for text in wanted) and unwanted not in body, (output, body)
 
 
-def test_ids_are_quoted_digits_without_a_space(clicky: Clicky, site: Site, traffic: None) -> None:
+def test_ids_are_text_of_digits(clicky: Clicky, site: Site, traffic: None) -> None:
     body = clicky.raw("visitors-list", date="yesterday", output="json").content.decode()
-    assert f'"uid":"{number("device", site.pk, "ann")}"' in body
+    assert f'"uid":"{derive_number("device", site.pk, "ann")}"' in body
 
 
 @pytest.mark.parametrize(
@@ -163,16 +163,16 @@ def test_visitors_are_filtered(clicky: Clicky, site: Site, traffic: None, given:
     goal_create(site=site, name="Sign up", kind="event", pattern="Signup")
     found = {item["session_id"] for item in clicky.items("visitors-list", date="yesterday", **given)}
     names = {
-        "a": number("visit", site.pk, "ann", NOON),
-        "b": number("visit", site.pk, "ben", NOON + timedelta(hours=1)),
+        "a": derive_number("visit", site.pk, "ann", NOON),
+        "b": derive_number("visit", site.pk, "ben", NOON + timedelta(hours=1)),
     }
     assert found == {str(names[name]) for name in who}
 
 
 def test_one_visitor_and_one_visit_are_found_by_number(clicky: Clicky, site: Site, traffic: None) -> None:
-    uid = str(number("device", site.pk, "ben"))
+    uid = str(derive_number("device", site.pk, "ben"))
     assert [item["uid"] for item in clicky.items("visitors-list", date="yesterday", uid=uid)] == [uid]
-    session = str(number("visit", site.pk, "ann", NOON))
+    session = str(derive_number("visit", site.pk, "ann", NOON))
     found = clicky.items("visitors-list", date="yesterday", session_id=session)
     assert [item["session_id"] for item in found] == [session]
 
@@ -205,7 +205,7 @@ def test_actions_are_listed_newest_first_and_filtered(clicky: Clicky, traffic: N
     assert len(clicky.items("actions-list", date="yesterday", country="Estonia")) == 3
 
 
-def test_recent_searches_and_links_have_their_time(clicky: Clicky, site: Site, traffic: None) -> None:
+def test_recent_searches_and_links_have_a_time(clicky: Clicky, site: Site, traffic: None) -> None:
     (item,) = clicky.items("searches-recent", date="yesterday")
     assert (item["item"], item["time"]) == ("web &amp; statistics", str(int(NOON.timestamp())))
     browse(
@@ -236,7 +236,7 @@ def test_a_segment_s_summary_has_the_known_titles(clicky: Clicky, traffic: None)
     assert [item["value"] for item in block["dates"][0]["items"]] == ["1", "1", "1", "1.0", "0", "0", "100.0"]
 
 
-def test_the_visits_a_page_was_seen_in_are_segmented_by_it(clicky: Clicky, traffic: None) -> None:
+def test_a_segment_by_page_contains_the_visits_that_saw_it(clicky: Clicky, traffic: None) -> None:
     blocks = clicky.json("segmentation", segments="visitors,actions-pageviews", date="yesterday", href="/pricing")
     assert [block["dates"][0]["items"][0]["value"] for block in blocks] == ["1", "2"]
 
@@ -252,12 +252,12 @@ def test_custom_data_is_listed_with_its_visits(clicky: Clicky, traffic: None) ->
     assert found == {"username: jane_doe": "1", "plan: pro": "1"}
 
 
-def test_the_most_active_are_known_by_name_or_address(clicky: Clicky, traffic: None) -> None:
+def test_the_most_active_visitors_are_titled_by_name_or_address(clicky: Clicky, traffic: None) -> None:
     found = {item["title"]: item["value"] for item in clicky.items("visitors-most-active", date="yesterday")}
     assert found == {"jane_doe": "3", "10.1.9.9": "1"}
 
 
-def test_a_username_that_was_sent_among_the_custom_data_counts_once(clicky: Clicky, site: Site) -> None:
+def test_a_username_sent_as_custom_data_counts_once(clicky: Clicky, site: Site) -> None:
     query = {"site_id": site.pk, "type": "pageview", "href": "/", "custom[username]": "zoe", "custom[plan]": "pro"}
     assert send_request("/in.php", query).dropped == ""
     spool.flush()
@@ -265,29 +265,29 @@ def test_a_username_that_was_sent_among_the_custom_data_counts_once(clicky: Clic
     assert found == {"username: zoe": ("1", "50.0"), "plan: pro": ("1", "50.0")}
 
 
-def test_strangers_of_one_network_are_told_apart(clicky: Clicky, site: Site, alice: User) -> None:
+def test_visitors_of_one_shortened_address_are_distinguished(clicky: Clicky, site: Site, alice: User) -> None:
     browse(site, "/", "/a", at=NOON, visitor="one", ip="73.10.20.0")
     browse(site, "/", at=NOON, visitor="two", ip="73.10.20.0")
     browse(site, "/", "/a", "/b", at=NOON, visitor="three")
     items = clicky.items("visitors-most-active", date="yesterday")
-    nameless = f"Visitor {number('device', site.pk, 'three') % 0x10000:04x}"
+    nameless = f"Visitor {derive_number('device', site.pk, 'three') % 0x10000:04x}"
     assert [(item["title"], item["value"]) for item in items] == [
         (nameless, "3"), ("73.10.20.0", "2"), ("73.10.20.0", "1"),
     ]  # fmt: skip
-    page = logged_in(alice).get(items[1]["stats_url"].removeprefix("http://testserver")).content.decode()
-    assert f"visitor_id={number('device', site.pk, 'one')}" in page
+    page = log_in(alice).get(items[1]["stats_url"].removeprefix("http://testserver")).content.decode()
+    assert f"visitor_id={derive_number('device', site.pk, 'one')}" in page
 
 
-def test_links_of_custom_data_lead_to_the_visits_that_have_it(
+def test_links_of_custom_data_open_the_visits_that_have_it(
     clicky: Clicky, site: Site, alice: User, traffic: None
 ) -> None:
     for item in clicky.items("custom", date="yesterday"):
         address = item["stats_url"].removeprefix("http://testserver")
         assert ("person=jane_doe" in address) or ("tag%3Aplan=pro" in address)
-        page = logged_in(alice).get(address).content.decode()
+        page = log_in(alice).get(address).content.decode()
         assert "/pricing" in page and "/blog" not in page
 
 
-def test_a_stranger_s_visit_is_not_found_by_its_number(clicky: Clicky, charlies_site: Site) -> None:
+def test_a_visit_of_another_site_is_not_found_by_its_number(clicky: Clicky, charlies_site: Site) -> None:
     theirs = browse(charlies_site, at=NOON, visitor="their")[0]["visit"]
     assert clicky.items("visitors-list", date="yesterday", session_id=str(theirs)) == []

@@ -1,4 +1,4 @@
-"""Every number explains itself: what it means, what it rests on, and the visits behind it."""
+"""The explanation of a number: its meaning, its filter, and the visits that it counts."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def visits_listed(html: str) -> int:
     return html.count("/visits/")
 
 
-def test_every_headline_number_and_panel_leads_to_its_explanation(inside: Client, busy) -> None:
+def test_every_key_figure_and_panel_links_to_its_explanation(inside: Client, busy) -> None:
     html = page(inside, f"/sites/{busy.pk}/?period=yesterday")
     told = whys(html)
     assert len(told) >= len(KEY_METRICS) + 4
@@ -64,7 +64,7 @@ def test_the_explanation_says_what_the_registry_and_the_engine_say(inside: Clien
     assert "<dt>Time zone</dt><dd>UTC</dd>" in html and "Yes, every one was counted" in html
 
 
-def test_the_filter_is_told_in_words_and_kept_on_the_way_to_the_visits(inside: Client, busy) -> None:
+def test_the_filter_is_described_and_kept_in_the_link_to_the_visits(inside: Client, busy) -> None:
     html = page(inside, f"/sites/{busy.pk}/explain?metric=visitors&period=yesterday&country=EE&page~contains=r")
     assert "Country is Estonia" in html and "Page contains r" in html
     behind = re.search(r'class="button" href="([^"]+)"', html)[1]  # type: ignore[index]
@@ -83,21 +83,21 @@ def test_the_filter_is_told_in_words_and_kept_on_the_way_to_the_visits(inside: C
         ("visits", {"/bounced", "/read", "/cart", "/a"}, set()),
     ],
 )  # fmt: skip
-def test_behind_a_number_stand_the_visits_that_count(inside: Client, busy, name: str, sees: set, hides: set) -> None:
+def test_the_link_to_the_visits_lists_those_that_count(inside: Client, busy, name: str, sees: set, hides: set) -> None:
     html = page(inside, f"/sites/{busy.pk}/explain?metric={name}&period=yesterday")
     listed = page(inside, re.search(r'class="button" href="([^"]+)"', html)[1])  # type: ignore[index]
     entered = set(re.findall(r'<td title="([^"]*)"><span dir="auto">', listed))
     assert sees <= entered and not hides & entered
 
 
-def test_behind_conversions_stand_the_visits_that_reached_a_goal(inside: Client, busy) -> None:
+def test_the_visits_of_conversions_are_those_that_reached_a_goal(inside: Client, busy) -> None:
     goal_create(site=busy, name="Thanks", kind="page", pattern="/thanks")
     html = page(inside, f"/sites/{busy.pk}/explain?metric=conversions&period=yesterday")
     listed = page(inside, re.search(r'class="button" href="([^"]+)"', html)[1])  # type: ignore[index]
     assert "/cart" in listed and "/bounced" not in listed
 
 
-def test_an_estimated_number_is_dotted_and_tells_its_error(inside: Client, busy, settings) -> None:
+def test_an_estimated_number_is_marked_and_shows_its_error(inside: Client, busy, settings) -> None:
     from reports.query.rollups import schedule
 
     settings.ROLLUPS_ABOVE_ROWS = settings.ESTIMATES_ABOVE_ROWS = 0
@@ -108,37 +108,37 @@ def test_an_estimated_number_is_dotted_and_tells_its_error(inside: Client, busy,
     assert "Yes, every one was counted" in page(inside, f"/sites/{busy.pk}/explain?metric=views&period=yesterday")
 
 
-def test_a_panel_tells_what_it_is_by(inside: Client, busy) -> None:
+def test_the_explanation_of_a_panel_names_its_dimension(inside: Client, busy) -> None:
     html = page(inside, f"/sites/{busy.pk}/explain?metric=visitors&of=channel&period=yesterday")
     assert "Visitors by channel" in html and DIMENSIONS["channel"].doc in html
 
 
 @pytest.mark.parametrize("query", ["metric=nonsense", "metric=visitors&of=nonsense", "metric=%3Cscript%3E"])
-def test_what_does_not_exist_is_not_explained(inside: Client, busy, query: str) -> None:
+def test_an_unknown_metric_or_dimension_is_not_found(inside: Client, busy, query: str) -> None:
     assert inside.get(f"/sites/{busy.pk}/explain?{query}").status_code == 404
 
 
-def test_a_sheet_over_the_page_gets_only_the_part(inside: Client, busy) -> None:
+def test_the_dialog_gets_only_a_fragment(inside: Client, busy) -> None:
     part = page(inside, f"/sites/{busy.pk}/explain?metric=visits", **{"HX-Request": "true"})
     assert "<html" not in part and "<dt>Filter</dt>" in part
 
 
-def test_strangers_words_in_a_filter_stay_words(inside: Client, busy) -> None:
+def test_text_of_strangers_in_a_filter_is_escaped(inside: Client, busy) -> None:
     response = inside.get(f"/sites/{busy.pk}/explain", {"metric": "visits", "page": "<script>alert(1)</script>"})
     assert "<script>alert" not in read_html(response) and "&lt;script&gt;alert" in read_html(response)
 
 
-def test_a_shared_link_offers_no_way_into_the_site(busy, alice, client: Client) -> None:
+def test_a_shared_link_does_not_link_to_pages_of_the_site(busy, alice, client: Client) -> None:
     share = share_create(site=busy, user=alice, name="For all")
     assert not whys(page(client, f"/share/{share.token}/?period=yesterday"))
 
 
-def test_every_panel_has_words_for_its_metric_and_dimension() -> None:
+def test_every_panels_metric_and_dimension_have_a_description() -> None:
     for panel in PANELS.values():
         for tab in panel.tabs:
             assert METRICS[tab.metric].doc and DIMENSIONS[tab.dimension].label
     assert set(COUNTED_VISITS) <= set(METRICS)
 
 
-def test_conversions_alone_and_without_goals_are_nothing_however_many_events_there_are(busy) -> None:
+def test_without_goals_conversions_are_zero_however_many_events_there_are(busy) -> None:
     assert ask(busy, "conversions", period="yesterday", now=timezone.now(), compare="previous") == 0

@@ -1,4 +1,4 @@
-"""The graph as a file: an SVG that stands alone, with what the page shows."""
+"""The graph as an SVG file that needs no stylesheet, with what the page shows."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def texts(root: ElementTree.Element) -> list[str]:
     return [one.text or "" for one in root.iter(f"{SVG}text")]
 
 
-def test_the_picture_shows_what_the_page_shows_without_any_stylesheet(inside: Client, busy) -> None:
+def test_the_image_shows_what_the_page_shows_without_a_stylesheet(inside: Client, busy) -> None:
     root = drawn(inside, f"/sites/{busy.pk}/graph.svg")
     words = texts(root)
     assert "Visitors · example.com" in words and any("UTC" in text for text in words)
@@ -44,7 +44,7 @@ def test_the_picture_shows_what_the_page_shows_without_any_stylesheet(inside: Cl
     assert root.find(f"{SVG}desc").text.startswith("Visitors from")  # type: ignore[union-attr]
 
 
-def test_every_line_lies_inside_the_picture(inside: Client, busy) -> None:
+def test_every_line_is_inside_the_image(inside: Client, busy) -> None:
     root = drawn(inside, f"/sites/{busy.pk}/graph.svg?second=views")
     width, height = float(root.attrib["width"]), float(root.attrib["height"])
     pairs = [
@@ -55,21 +55,21 @@ def test_every_line_lies_inside_the_picture(inside: Client, busy) -> None:
     assert "Views" in texts(root)
 
 
-def test_the_state_of_the_page_is_the_state_of_the_picture(inside: Client, busy) -> None:
+def test_the_image_has_the_state_of_the_page(inside: Client, busy) -> None:
     words = texts(drawn(inside, f"/sites/{busy.pk}/graph.svg?metric=views&country=EE"))
     assert "Views · example.com" in words and any("Country is Estonia" in text for text in words)
     html = inside.get(f"/sites/{busy.pk}/?metric=views").content.decode()
     assert f'href="/sites/{busy.pk}/graph.svg?metric=views"' in html
 
 
-def test_strangers_words_stay_words(inside: Client, busy) -> None:
+def test_text_of_strangers_is_escaped(inside: Client, busy) -> None:
     response = inside.get(f"/sites/{busy.pk}/graph.svg", {"page~is_not": '<script>alert(1)</script>"'})
     assert b"<script" not in response.content and b"&lt;script" in response.content
     ElementTree.fromstring(response.content)
     assert response["Content-Disposition"].startswith("attachment") and "\n" not in response["Content-Disposition"]
 
 
-def test_many_sites_have_a_picture_and_a_shared_link_has_its_own(inside: Client, busy, alice) -> None:
+def test_portfolios_and_shared_links_have_images_too(inside: Client, busy, alice) -> None:
     assert "Visitors · 1 site" in texts(drawn(inside, "/sites/all/graph.svg"))
     share = share_create(site=busy, user=alice, name="For all")
     found = set(re.findall(r"[^\"]*graph\.svg", Client().get(f"/share/{share.token}/").content.decode()))
@@ -77,7 +77,7 @@ def test_many_sites_have_a_picture_and_a_shared_link_has_its_own(inside: Client,
     assert texts(drawn(Client(), found.pop()))
 
 
-def test_a_picture_of_hours_and_of_one_bucket(inside: Client, busy) -> None:
+def test_hours_and_a_single_bucket_can_be_drawn(inside: Client, busy) -> None:
     assert len(texts(drawn(inside, f"/sites/{busy.pk}/graph.svg?period=yesterday"))) > 6
     root = drawn(inside, f"/sites/{busy.pk}/graph.svg?period=yesterday&by=day")
     assert len(list(root.iter(f"{SVG}circle"))) == 1

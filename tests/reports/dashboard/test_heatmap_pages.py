@@ -1,4 +1,4 @@
-"""Heatmaps in the dashboard and on the site's own pages: numbers, choices, who may see them, strangers' words."""
+"""Heatmaps in the dashboard and on measured pages: numbers, filters, permissions, escaped text."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from django.utils import timezone
 from goals.services import goal_create
 from sites import onsite_tokens, site_cache
 from sites.models import Site
-from tests.support import browse, number, read_html
+from tests.support import browse, derive_number, read_html
 from tracking.endpoints import heatmap
 
 EVIL = "<script>alert(1)</script>"
@@ -70,7 +70,7 @@ def test_pages_are_listed_by_clicks_and_found_by_their_address(inside: Client, c
     assert "No such page" in read_html(inside.get(f"/sites/{clicks.pk}/heatmaps?q=zzz"))
 
 
-def test_a_page_shows_its_numbers_its_elements_and_where_scrolling_ends(inside: Client, clicks: Site) -> None:
+def test_a_page_shows_its_numbers_elements_and_scroll_depth(inside: Client, clicks: Site) -> None:
     html = page(inside, clicks)
     assert summary(html) == (5, 2, 1, 1, 4)
     assert "<title>4 clicks, 1 of rage</title>" in html or "<title>5 clicks, 1 of rage, 1 dead</title>" in html
@@ -91,17 +91,19 @@ def test_a_page_shows_its_numbers_its_elements_and_where_scrolling_ends(inside: 
         ({"outcome": "missed"}, (1, 1, 0, 1, 0)),
     ],
 )
-def test_a_page_is_narrowed_by_width_filter_and_outcome(inside: Client, clicks: Site, given: dict, expected: tuple):
+def test_a_heatmap_can_be_filtered_by_width_filter_and_outcome(
+    inside: Client, clicks: Site, given: dict, expected: tuple
+):
     if "outcome" in given:
         given = {"outcome": f"{given['outcome']}:{clicks.goals.get().pk}"}
     assert summary(page(inside, clicks, **given)) == expected
 
 
-def test_an_outcome_that_makes_no_sense_is_told(inside: Client, clicks: Site) -> None:
+def test_an_invalid_outcome_is_reported(inside: Client, clicks: Site) -> None:
     assert "reached:&lt;goal&gt;" in page(inside, clicks, outcome="nonsense")
 
 
-def test_clicks_that_went_wrong_lead_to_their_visits(inside: Client, clicks: Site) -> None:
+def test_rage_and_dead_clicks_link_to_their_visits(inside: Client, clicks: Site) -> None:
     html = page(inside, clicks)
     wrong = re.findall(rf'href="/sites/{clicks.pk}/visits/(\d+)">.*?</td><td>(\w+)', html)
     assert sorted(wrong) == [("1", "Rage"), ("2", "Dead")]
@@ -121,7 +123,7 @@ def test_who_may_see_heatmaps(clicks: Site, alice: Any, bob: Any, charlie: Any) 
     assert clicks.tracker == {}
 
 
-def test_what_is_recorded_is_chosen_in_the_settings(inside: Client, site: Site) -> None:
+def test_the_settings_choose_what_is_recorded(inside: Client, site: Site) -> None:
     given = {"share": "25", "off": "/account/*\n/pay"}
     assert inside.post(f"/sites/{site.pk}/settings/heatmaps", given).status_code == 302
     site_cache.refresh()
@@ -132,7 +134,7 @@ def test_what_is_recorded_is_chosen_in_the_settings(inside: Client, site: Site) 
     assert "begins with /" in html and EVIL not in html
 
 
-def test_strangers_words_are_only_words(inside: Client, clicks: Site, store: Any) -> None:
+def test_text_of_strangers_is_escaped(inside: Client, clicks: Site, store: Any) -> None:
     store.insert_rows(
         "heat", [click(clicks, f"/{EVIL}", element=EVIL), click(clicks, f"/{EVIL}", "rage", element=EVIL)]
     )
@@ -149,7 +151,7 @@ def overlay(client: Client, site: Site, **given: Any) -> str:
     return found[1].replace("&amp;", "&")
 
 
-def test_the_link_to_the_page_carries_a_word_for_this_owner_and_the_choices(inside: Client, clicks: Site, alice: Any):
+def test_the_link_to_the_page_contains_an_on_site_token_and_the_filters(inside: Client, clicks: Site, alice: Any):
     address, _, behind = overlay(inside, clicks, country="EE", period="30d").partition("#")
     assert address == "http://example.com/a"
     words = parse_qs(behind)
@@ -160,7 +162,7 @@ def test_the_link_to_the_page_carries_a_word_for_this_owner_and_the_choices(insi
 @pytest.mark.parametrize(
     "host", ["evil.example", "example.com@evil.example", "evil.example/example.com", "b.example.com"]
 )
-def test_the_word_never_goes_to_a_host_a_stranger_named(inside: Client, clicks: Site, store: Any, host: str) -> None:
+def test_the_on_site_token_is_never_sent_to_a_foreign_host(inside: Client, clicks: Site, store: Any, host: str) -> None:
     store.insert_rows("heat", [click(clicks, host=host, ts=timezone.now())])
     kept = "b.example.com" if host == "b.example.com" else "example.com"
     assert overlay(inside, clicks).startswith(f"http://{kept}/a#")
@@ -176,7 +178,7 @@ def script(site: Site, what: str = "", key: str = "", **given: Any) -> tuple[int
     return response.status_code, json.loads(found[2]) if found else None
 
 
-def test_the_overlay_gets_spots_by_element_for_windows_of_its_width(clicks: Site) -> None:
+def test_the_overlay_gets_clicks_by_element_for_its_width(clicks: Site) -> None:
     site_cache.refresh()
     status, found = script(clicks, "heatmap", clicks.sitekey, href="/a", w=1440)
     assert status == 200
@@ -189,10 +191,12 @@ def test_the_overlay_gets_spots_by_element_for_windows_of_its_width(clicks: Site
     assert "failed" in script(clicks, "heatmap", clicks.sitekey, href="/a", sub="nonsense", subitem="x")[1]
 
 
-def test_the_widget_counts_who_is_on_the_site_and_on_the_page(site: Site, store: Any) -> None:
+def test_the_widget_counts_visitors_on_the_site_and_the_page(site: Site, store: Any) -> None:
     now = timezone.now()
     for visitor, path in (("a", "/a"), ("b", "/b"), ("c", "/b")):
-        browse(site, path, at=now - timedelta(seconds=30), visitor=visitor, visit=number(visitor), source="Google")
+        browse(
+            site, path, at=now - timedelta(seconds=30), visitor=visitor, visit=derive_number(visitor), source="Google"
+        )
     site_cache.refresh()
     _, found = script(site, "", site.sitekey, href="/b")
     assert (found["site"], found["page"]) == (3, 2)
@@ -201,7 +205,9 @@ def test_the_widget_counts_who_is_on_the_site_and_on_the_page(site: Site, store:
     assert [one["page"] for one in found["visits"]] == ["/b", "/b"] and found["more"] is False
 
 
-def test_who_gets_the_widgets_scripts(clicks: Site, charlies_site: Site, alice: Any, bob: Any, charlie: Any) -> None:
+def test_only_keys_and_permitted_users_get_the_widgets_scripts(
+    clicks: Site, charlies_site: Site, alice: Any, bob: Any, charlie: Any
+) -> None:
     site_cache.refresh()
     for user, status in ((alice, 200), (bob, 200), (charlie, 403)):
         assert script(clicks, "heatmap", onsite_tokens.create_onsite_token(clicks.pk, user.pk), href="/a")[0] == status
@@ -218,9 +224,7 @@ def test_who_gets_the_widgets_scripts(clicks: Site, charlies_site: Site, alice: 
     assert Client().get("/ajax/onsitestats/nothing").status_code == 404
 
 
-def test_the_word_of_the_widget_dies_within_the_hour_and_with_the_right(
-    clicks: Site, bob: Any, monkeypatch: Any
-) -> None:
+def test_the_on_site_token_ends_after_an_hour_or_with_the_permission(clicks: Site, bob: Any, monkeypatch: Any) -> None:
     word = onsite_tokens.create_onsite_token(clicks.pk, bob.pk)
     assert onsite_tokens.read_user_id(word, clicks.pk) == bob.pk
     bob.memberships.all().delete()
@@ -230,7 +234,7 @@ def test_the_word_of_the_widget_dies_within_the_hour_and_with_the_right(
     assert onsite_tokens.read_user_id(word, clicks.pk) is None
 
 
-def test_a_page_no_beacon_told_the_height_of_is_still_drawn(inside: Client, site: Site, store: Any) -> None:
+def test_a_page_of_unknown_height_is_drawn(inside: Client, site: Site, store: Any) -> None:
     store.insert_rows("heat", [click(site, layout_height=0, layout=0, element="", y=90_000)])
     html = page(inside, site)
     assert summary(html)[0] == 1 and "1 clicks are further down" in html

@@ -1,4 +1,4 @@
-"""Journeys: pages before and after a way, beside a plain walk over the visits."""
+"""Journeys: pages before and after a path equal a naive evaluation of the visits."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DAY = Period(NOW - timedelta(hours=12), NOW + timedelta(hours=12))
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_neighbours_are_those_a_naive_walk_finds(seed: int, store: Any) -> None:
+def test_neighbours_equal_a_naive_evaluation(seed: int, store: Any) -> None:
     dice, site = random.Random(seed), next(SITES)
     ways = [[dice.choice(("/a", "/b", "/c")) for _ in range(dice.randint(1, 9))] for _ in range(40)]
     record(*(one for who, way in enumerate(ways) for one in visit(site, *way, visitor=who)))
@@ -48,7 +48,7 @@ def test_neighbours_are_those_a_naive_walk_finds(seed: int, store: Any) -> None:
     assert {level: {one.page: one.visits for one in near[level]} for level in LEVELS} == expected
 
 
-def test_a_way_grows_by_links_and_becomes_a_funnel(site: Site, store: Any, alice: User) -> None:
+def test_a_path_grows_by_links_and_can_be_saved_as_a_funnel(site: Site, store: Any, alice: User) -> None:
     browse(site, "/a", f"/{BAD}", at=timezone.now() - timedelta(minutes=2))
     client = Client()
     client.force_login(alice)

@@ -1,4 +1,4 @@
-"""The headline's numbers are the engine's, however few questions they are asked with."""
+"""Key figures equal the engine's numbers, although they need fewer queries."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ASKED = (
 
 @pytest.mark.parametrize("worth", [None, "7.50"])
 @pytest.mark.parametrize("goal", [False, True])
-def test_headline_numbers_are_the_engines_also_where_they_are_sums(site, store, rf, goal: bool, worth) -> None:
+def test_key_figures_equal_the_engines_numbers_also_where_they_are_sums(site, store, rf, goal: bool, worth) -> None:
     at = timezone.now() - timedelta(minutes=10)
     for day, amount in ((0, 10), (1, 20), (9, 5), (10, 40)):
         record(event(site, "/paid", at=at - timedelta(days=day), visitor=str(day % 3), revenue=amount, currency="EUR"))

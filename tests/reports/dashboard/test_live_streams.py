@@ -58,7 +58,7 @@ def happens(site: Site, path: str) -> None:
     live.publish(event(site, path, at=timezone.now()))
 
 
-async def test_an_event_is_shown_the_moment_it_is_stored(site: Site, spied: str, alice: User) -> None:
+async def test_an_event_is_streamed_when_it_is_stored(site: Site, spied: str, alice: User) -> None:
     async with asgi.connected(f"{spied}?country=EE", cookie=await cookie(alice)) as browser:
         assert browser.answer.status == 200 and browser.answer.headers["content-type"] == "text/event-stream"
         assert await browser.piece() == b"retry: 3000\n\n: here\n\n"
@@ -69,7 +69,7 @@ async def test_an_event_is_shown_the_moment_it_is_stored(site: Site, spied: str,
     assert "/&lt;b&gt;live&lt;/b&gt;" in told
 
 
-async def test_an_event_is_written_once_for_all_who_watch_in_one_zone_and_language(
+async def test_an_event_is_rendered_once_for_all_viewers_of_a_zone_and_language(
     site: Site, spied: str, alice: User, bob: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[str] = []
@@ -130,7 +130,7 @@ ENDS = [
 
 
 @pytest.mark.parametrize("end", ENDS)
-async def test_nothing_is_shown_to_somebody_who_may_not_see_it_any_more(
+async def test_a_stream_ends_when_its_viewer_loses_access(
     end: Callable[..., None], spied: str, site: Site, bob: User
 ) -> None:
     session = await cookie(bob)
@@ -145,14 +145,16 @@ async def test_nothing_is_shown_to_somebody_who_may_not_see_it_any_more(
     assert len(open_streams) == 0
 
 
-async def test_a_stream_ends_in_silence_too(at_once: None, spied: str, site: Site, bob: User) -> None:
+async def test_a_stream_without_events_ends_too(at_once: None, spied: str, site: Site, bob: User) -> None:
     async with asgi.connected(spied, cookie=await cookie(bob)) as browser:
         assert await browser.piece(b"still here")
         await database(right_taken, bob, site, "")
         assert await browser.piece(b"action") is None
 
 
-async def test_who_keeps_the_right_goes_on_watching(at_once: None, spied: str, site: Site, alice: User, bob: User):
+async def test_a_stream_continues_for_viewers_who_keep_access(
+    at_once: None, spied: str, site: Site, alice: User, bob: User
+):
     cookies = await cookie(alice), await cookie(bob)
     async with asgi.connected(spied, cookie=cookies[0]) as hers, asgi.connected(spied, cookie=cookies[1]) as his:
         await hers.piece(b"still here")
@@ -162,7 +164,7 @@ async def test_who_keeps_the_right_goes_on_watching(at_once: None, spied: str, s
         assert b"/after" in await hers.piece(b"action")
 
 
-async def test_a_stream_ends_when_rights_cannot_be_read(spied: str, site: Site, bob: User, monkeypatch) -> None:
+async def test_a_stream_ends_when_permissions_cannot_be_read(spied: str, site: Site, bob: User, monkeypatch) -> None:
     from django.db import OperationalError
 
     def away(*_: Any) -> None:
@@ -182,7 +184,7 @@ async def test_a_stream_ends_when_rights_cannot_be_read(spied: str, site: Site, 
 @pytest.fixture
 def two_links(account: Account, bob: User, transactional_db: None) -> tuple[int, int]:
     """Links that bob was given."""
-    made = tuple(links_support.make(account, alias).pk for alias in ("one", "two"))
+    made = tuple(links_support.create_link(account, alias).pk for alias in ("one", "two"))
     for pk in made:
         Grant.objects.create(membership=bob.memberships.get(), kind=DATAPOINT, object_id=pk, right=Right.READ)
     yield made
@@ -193,7 +195,7 @@ def clicked(account: Account, link: int) -> None:
     live.publish({"site_id": account.pk, "kind": "link", "link_id": link, "ts": timezone.now(), "group_id": 0})
 
 
-async def test_a_guest_of_links_sees_what_was_left_to_them(account: Account, bob: User, two_links: Any) -> None:
+async def test_a_guest_of_links_sees_only_remaining_grants(account: Account, bob: User, two_links: Any) -> None:
     one, two = two_links
     async with asgi.connected(LINKS, cookie=await cookie(bob)) as browser:
         assert browser.answer.status == 200 and await browser.piece(b"here")
@@ -210,7 +212,7 @@ async def test_a_guest_of_links_sees_what_was_left_to_them(account: Account, bob
         assert await browser.piece(b"data") is None
 
 
-async def test_links_are_streamed_to_nobody_and_strangers_never(
+async def test_links_are_not_streamed_to_anonymous_users_or_strangers(
     charlie: User, two_links: Any, account: Account
 ) -> None:
     assert (await asgi.send("GET", LINKS)).status == 302
@@ -229,13 +231,15 @@ def theirs(user: User) -> Account:
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "HEAD", "DELETE"])
-async def test_only_a_get_opens_a_stream(method: str, spied: str, alice: User) -> None:
+async def test_only_get_requests_open_a_stream(method: str, spied: str, alice: User) -> None:
     for path in (spied, LINKS):
         answer = await asgi.send(method, path, {} if method != "HEAD" else None, cookie=await cookie(alice))
         assert answer.status == 405 and answer.headers["allow"] == "GET"
 
 
-async def test_a_person_may_open_some_and_closing_one_makes_room(spied: str, account: Account, alice: User) -> None:
+async def test_streams_of_a_person_are_limited_and_closing_one_frees_a_slot(
+    spied: str, account: Account, alice: User
+) -> None:
     account.limits = {"streams_per_user": 2}
     await database(account.save)
     hers = await cookie(alice)
@@ -250,7 +254,7 @@ async def test_a_person_may_open_some_and_closing_one_makes_room(spied: str, acc
     assert len(open_streams) == 0
 
 
-async def test_an_account_may_open_some_and_others_as_many(
+async def test_streams_of_an_account_are_limited_independently_of_others(
     spied: str, account: Account, alice: User, bob: User, charlies_site: Site, charlie: User
 ) -> None:
     account.limits = {"streams": 1}
@@ -262,7 +266,7 @@ async def test_an_account_may_open_some_and_others_as_many(
             assert other.answer.status == 200
 
 
-async def test_a_process_carries_so_many(spied: str, alice: User, bob: User, monkeypatch) -> None:
+async def test_streams_of_a_process_are_limited(spied: str, alice: User, bob: User, monkeypatch) -> None:
     monkeypatch.setattr(live_streams, "MAX_STREAMS", 1)
     async with asgi.connected(spied, cookie=await cookie(alice)):
         assert (await asgi.send("GET", spied, cookie=await cookie(bob))).status == 429
@@ -282,7 +286,7 @@ def stream(rf: Any, alice: User, site: Site) -> Callable[[User], LiveStream[Site
             viewer,
             site.pk,
             site,
-            read_scope=lambda bearer: spy.site_for_actor(bearer, site.pk),
+            read_scope=lambda bearer: spy.get_site_for_actor(bearer, site.pk),
             format_event=lambda *_: b"",
         )
         open_streams.add(found)
@@ -292,7 +296,7 @@ def stream(rf: Any, alice: User, site: Site) -> Callable[[User], LiveStream[Site
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_stream_that_was_never_read_is_counted_no_more(stream: Callable[[User], Any], alice: User) -> None:
+def test_a_stream_that_was_never_read_is_not_counted(stream: Callable[[User], Any], alice: User) -> None:
     response = StreamingHttpResponse(stream(alice))
     assert len(open_streams) == 1
     response.close()
@@ -303,7 +307,7 @@ def test_a_stream_that_was_never_read_is_counted_no_more(stream: Callable[[User]
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_stream_whose_browser_left_before_it_began_makes_room_by_itself(
+def test_a_stream_whose_client_left_before_it_began_frees_its_slot(
     stream: Callable[[User], Any], account: Account, alice: User
 ) -> None:
     account.limits = {"streams_per_user": 1}
@@ -316,7 +320,7 @@ def test_a_stream_whose_browser_left_before_it_began_makes_room_by_itself(
 
 
 @pytest.mark.parametrize("count", [1, 8])
-def test_one_check_asks_for_all_streams(
+def test_one_check_covers_all_streams(
     count: int, stream: Callable[[User], Any], account: Account, django_assert_num_queries: Any
 ) -> None:
     kept = [stream(member(account, f"viewer{number}", "viewer")) for number in range(count)]

@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from accounts.models import Account, Role, User
-from reports.dashboard.navigation import site_paths
+from reports.dashboard.navigation import list_site_paths
 from sites.models import Site
 from tests.conftest import member
 
@@ -38,11 +38,11 @@ def entries(user: User, q: str = "", came: str = "") -> list[tuple[str, str]]:
     return [(label, href) for href, label in ENTRY.findall(html)]
 
 
-def test_every_page_of_a_site_can_be_gone_to() -> None:
+def test_every_page_of_a_site_is_an_entry() -> None:
     start = "sites/<int:site_id>/"
     fixed = {route.removeprefix(start) for route in addresses(get_resolver().url_patterns) if route.startswith(start)}
     pages = {path for path in fixed if "<" not in path} - set(ELSEWHERE)
-    assert pages == site_paths(), "say in SITE_PLACES what it is called, or in ELSEWHERE why it is no place"
+    assert pages == list_site_paths(), "say in SITE_PLACES what it is called, or in ELSEWHERE why it is no place"
 
 
 @pytest.mark.parametrize(
@@ -50,11 +50,11 @@ def test_every_page_of_a_site_can_be_gone_to() -> None:
     ["retention", "cohorts", "split", "heat", "notes", "bots", "funnel", "journeys", "uptime", "roll-up",
      "sharing",      "white label", "links groups", "documentation", "e-mail", "ledger", "settings privacy"]
 )  # fmt: skip
-def test_a_word_finds_its_page(q: str, site: Site, alice: User) -> None:
+def test_a_search_finds_a_page_by_its_words(q: str, site: Site, alice: User) -> None:
     assert entries(alice, q), q
 
 
-def test_whatever_is_offered_opens(site: Site, account: Account, alice: User, bob: User, charlie: User, store) -> None:
+def test_every_entry_opens(site: Site, account: Account, alice: User, bob: User, charlie: User, store) -> None:
     viewer = member(account, "victor", Role.VIEWER)
     for user in (alice, bob, viewer, charlie):
         client = Client()
@@ -66,7 +66,7 @@ def test_whatever_is_offered_opens(site: Site, account: Account, alice: User, bo
             assert client.get(href, follow=True).status_code == 200, (user.email, href)
 
 
-def test_pages_of_the_site_one_comes_from_stand_first(site: Site, charlies_site: Site, alice: User) -> None:
+def test_pages_of_the_current_site_come_first(site: Site, charlies_site: Site, alice: User) -> None:
     found = entries(alice, came=f"http://testserver/sites/{site.pk}/goals?period=30d")
     assert found[0][1] == f"/sites/{site.pk}/" and found[5][1].startswith(f"/sites/{site.pk}/")
     assert entries(alice)[0][1] == "/sites"

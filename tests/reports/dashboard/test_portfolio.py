@@ -1,4 +1,4 @@
-"""Many sites as one sheet: only one's own, one question, and the keyboard's way from site to site."""
+"""The portfolio: only visible sites, one query, and switching sites by keyboard."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ def row_of(html: str, name: str) -> str:
     return next(row for row in re.findall(r"<tr>.*?</tr>", html, re.S) if f">{name}</a>" in row)
 
 
-def test_all_ones_sites_are_counted_together_and_nobody_elses(inside: Client, busy) -> None:
+def test_the_portfolio_counts_all_visible_sites_and_no_others(inside: Client, busy) -> None:
     html = page(inside, "/sites/all?period=today")
     assert "Visitors: 3" in html and "Views: 4" in html
     assert 'title="2"' in row_of(html, "example.com") and 'title="1"' in row_of(html, "shop.example")
     assert "charlie" not in html and "/secret" not in html
 
 
-def test_pages_stand_by_host_and_pressing_one_narrows(inside: Client, busy) -> None:
+def test_pages_are_listed_by_host_and_a_click_filters(inside: Client, busy) -> None:
     html = page(inside, "/sites/all/panel/pages/hosts?period=today")
     href = re.search(r'<a href="([^"]+)"', row_of(html, "shop.example"))[1]  # type: ignore[index]
     assert href == "/sites/all?period=today&host=shop.example"
@@ -59,31 +59,31 @@ def test_pages_stand_by_host_and_pressing_one_narrows(inside: Client, busy) -> N
     assert "Visitors: 1" in narrowed and "Host is shop.example" in narrowed
 
 
-def test_the_sites_may_be_chosen_and_every_link_keeps_them(inside: Client, busy, second: Site) -> None:
+def test_sites_can_be_chosen_and_every_link_keeps_the_choice(inside: Client, busy, second: Site) -> None:
     html = page(inside, f"/sites/all?period=today&only={second.pk}")
     assert "1 of 2 sites" in html and "Visitors: 1" in html
     assert all(f"only={second.pk}" in href for href in re.findall(r'href="(/sites/all\?[^"]*period[^"]*)"', html))
 
 
-def test_a_strangers_site_cannot_be_chosen(inside: Client, busy, charlies_site: Site, site: Site) -> None:
+def test_a_site_of_others_cannot_be_chosen(inside: Client, busy, charlies_site: Site, site: Site) -> None:
     for path in ("", "/explain", "/panel/pages/top"):
         assert inside.get(f"/sites/all{path}?only={charlies_site.pk}").status_code == 404
         assert inside.get(f"/sites/all{path}?only={site.pk}&only={charlies_site.pk}").status_code == 404
         assert inside.get(f"/sites/all{path}?only=nonsense").status_code == 404
 
 
-def test_a_guest_sees_the_sites_that_were_given_to_them(busy, bob, client: Client) -> None:
+def test_a_guest_sees_the_granted_sites(busy, bob, client: Client) -> None:
     client.force_login(bob)
     html = page(client, "/sites/all?period=today")
     assert "Visitors: 2" in html and "shop.example" not in html
 
 
-def test_a_number_of_many_sites_explains_itself(inside: Client, busy) -> None:
+def test_a_number_of_the_portfolio_can_be_explained(inside: Client, busy) -> None:
     html = page(inside, "/sites/all/explain?metric=visitors&period=today")
     assert "<dt>Time zone</dt>" in html and "visits behind" not in html
 
 
-def test_no_link_of_the_sheet_leads_nowhere(inside: Client, busy) -> None:
+def test_every_link_of_the_portfolio_opens(inside: Client, busy) -> None:
     html = page(inside, "/sites/all?period=today")
     assert "/sites/None" not in html and "/sites//" not in html
     hrefs = {href for href in re.findall(r'(?:href|hx-get)="(/[^"#]*)"', html) if not href.startswith("/static")}
@@ -91,16 +91,16 @@ def test_no_link_of_the_sheet_leads_nowhere(inside: Client, busy) -> None:
         assert inside.get(href).status_code in (200, 302), href
 
 
-def test_nonsense_is_told(inside: Client, busy) -> None:
+def test_invalid_parameters_are_reported(inside: Client, busy) -> None:
     assert inside.get("/sites/all?period=nonsense").status_code == 400
 
 
-def test_somebody_without_sites_is_sent_to_the_list(client: Client, django_user_model) -> None:
+def test_a_reader_without_sites_is_redirected_to_the_list(client: Client, django_user_model) -> None:
     client.force_login(django_user_model.objects.create_user("new@example.com", "a long enough password"))
     assert client.get("/sites/all")["Location"] == "/sites"
 
 
-def test_a_digit_leads_to_that_site_and_stays_on_the_page(inside: Client, busy, site: Site, second: Site) -> None:
+def test_a_digit_switches_the_site_and_keeps_the_page(inside: Client, busy, site: Site, second: Site) -> None:
     def led(number: str, came: str) -> str:
         return inside.get("/go", {"site": number, "from": came})["Location"]
 

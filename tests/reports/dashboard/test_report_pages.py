@@ -1,4 +1,4 @@
-"""Sheets without JavaScript: what stands on them is what the engine answers, and every state is a link."""
+"""Reports without JavaScript: they show the engine's numbers, and every state is a link."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def row_of(html: str, name: str) -> str:
     return next(row for row in re.findall(r"<tr>.*?</tr>", html, re.S) if f">{name}</a>" in row)
 
 
-def test_the_headline_says_what_the_engine_says(inside: Client, busy) -> None:
+def test_the_key_figures_equal_the_engines_numbers(inside: Client, busy) -> None:
     html = page(inside, f"/sites/{busy.pk}/?period=today")
     now = timezone.now()
     query = Query((busy.pk,), Period.parse("today", busy.timezone, now), ("visitors", "views"))
@@ -59,7 +59,7 @@ def test_a_panel_row_has_the_engines_number_and_its_share(inside: Client, busy) 
     assert 'title="2"' in row and "67%" in row
 
 
-def test_a_row_is_a_link_that_narrows_everything_and_a_chip_takes_it_away(inside: Client, busy) -> None:
+def test_a_row_links_to_a_filter_and_its_tag_removes_it(inside: Client, busy) -> None:
     html = page(inside, f"/sites/{busy.pk}/?period=today&tab.places=countries")
     href = re.search(r'href="([^"]*country=EE[^"]*)"', html)[1]
     narrowed = page(inside, href)
@@ -68,12 +68,12 @@ def test_a_row_is_a_link_that_narrows_everything_and_a_chip_takes_it_away(inside
     assert "Visitors: 3" in page(inside, away)
 
 
-def test_everything_but_a_row_leaves_the_others(inside: Client, busy) -> None:
+def test_excluding_a_row_keeps_the_others(inside: Client, busy) -> None:
     html = page(inside, f"/sites/{busy.pk}/?period=today&country~is_not=EE")
     assert "Visitors: 1" in html and "Country is not Estonia" in html
 
 
-def test_the_filter_form_needs_no_script(inside: Client, busy) -> None:
+def test_the_filter_form_works_without_scripts(inside: Client, busy) -> None:
     html = page(inside, f"/sites/{busy.pk}/?period=today&add=page&how=contains&what=pric")
     assert "Page contains pric" in html and "Visitors: 2" in html
 
@@ -102,7 +102,7 @@ def test_every_comparison_is_answered(inside: Client, busy, compare: str) -> Non
 
 
 @pytest.mark.parametrize("query", ["period=soon", "since=2026-13-01", "compare=never", "page~matches=(", "country~is="])
-def test_nonsense_in_the_url_is_told_and_never_an_error(inside: Client, busy, query: str) -> None:
+def test_invalid_parameters_are_reported_and_never_a_server_error(inside: Client, busy, query: str) -> None:
     response = inside.get(f"/sites/{busy.pk}/?{query}")
     assert response.status_code in (200, 400)
     if response.status_code == 400:
@@ -110,11 +110,11 @@ def test_nonsense_in_the_url_is_told_and_never_an_error(inside: Client, busy, qu
 
 
 @pytest.mark.parametrize("path", ["details/page", "visitors", "heatmaps"])
-def test_an_offset_that_is_no_number_is_the_first_page(inside: Client, busy, path: str) -> None:
+def test_an_invalid_offset_shows_the_first_page(inside: Client, busy, path: str) -> None:
     assert inside.get(f"/sites/{busy.pk}/{path}?from=²").status_code == 200
 
 
-def test_a_dead_store_leaves_the_page_alive(inside: Client, busy, monkeypatch) -> None:
+def test_a_page_is_shown_without_the_event_store(inside: Client, busy, monkeypatch) -> None:
     def dead(*_: object, **__: object) -> None:
         raise StoreError("The event store does not answer.")
 
@@ -130,7 +130,7 @@ def part_of(client: Client, path: str, name: str) -> str:
     return read_html(client.get(path, headers={"HX-Request": "true", "HX-Target": name}))
 
 
-def test_a_browser_with_scripts_gets_places_that_two_requests_fill(inside: Client, busy) -> None:
+def test_a_browser_with_scripts_gets_placeholders_that_two_requests_fill(inside: Client, busy) -> None:
     inside.cookies["js"] = "1"
     path = f"/sites/{busy.pk}/?period=today"
     html = page(inside, path)
@@ -146,7 +146,7 @@ def test_a_browser_with_scripts_gets_places_that_two_requests_fill(inside: Clien
 
 
 @pytest.mark.parametrize("target", ["", "report"])
-def test_a_page_goes_out_before_any_question_is_answered(inside: Client, busy, monkeypatch, target: str) -> None:
+def test_a_page_with_placeholders_is_sent_before_any_query(inside: Client, busy, monkeypatch, target: str) -> None:
     def asked(*_: object, **__: object) -> None:
         raise AssertionError("the page waits for the store")
 
@@ -162,7 +162,7 @@ def test_a_page_goes_out_before_any_question_is_answered(inside: Client, busy, m
     assert 'id="panel-change-drivers"' in told["panel-change-drivers"] and "<html" not in told["panel-change-drivers"]
 
 
-def test_no_question_is_asked_twice_for_a_sheet(inside: Client, busy, monkeypatch) -> None:
+def test_no_query_of_a_report_is_executed_twice(inside: Client, busy, monkeypatch) -> None:
     asked: list[Query] = []
 
     def noted(queries, **more):
@@ -176,7 +176,7 @@ def test_no_question_is_asked_twice_for_a_sheet(inside: Client, busy, monkeypatc
     assert not any(query.totals for query in asked)  # shares are of one whole, asked for once
 
 
-def test_one_refused_part_leaves_the_others(inside: Client, busy, monkeypatch) -> None:
+def test_one_failing_fragment_does_not_affect_the_others(inside: Client, busy, monkeypatch) -> None:
     def some(queries, **more):
         refused = QueryRefused("This took too long.")
         return [refused if one.dimensions == ("browser",) else answer(one, **more) for one in queries]
@@ -187,7 +187,7 @@ def test_one_refused_part_leaves_the_others(inside: Client, busy, monkeypatch) -
     assert "This took too long." in html[html.index('id="panel-technology"') : html.index('id="panel-goals"')]
 
 
-def test_a_part_asks_the_database_a_few_times_only(inside: Client, busy, django_assert_max_num_queries) -> None:
+def test_a_fragment_needs_only_a_few_database_queries(inside: Client, busy, django_assert_max_num_queries) -> None:
     path = f"/sites/{busy.pk}/?period=today"
     inside.cookies["js"] = "1"
     for name, most in {"report": 6, "key-figures": 17, "panels": 12}.items():
@@ -195,7 +195,7 @@ def test_a_part_asks_the_database_a_few_times_only(inside: Client, busy, django_
             part_of(inside, path, name)
 
 
-def test_links_of_many_values_are_those_of_each(site, rf) -> None:
+def test_links_built_for_many_values_equal_those_built_one_by_one(site, rf) -> None:
     where = {"dimension": "country", "operator": "is", "value": ["EE"]}
     kept = segment_create(site=site, name="Kept", filter=where, shared=True).pk
     asked = rf.get(
@@ -215,7 +215,7 @@ def test_every_hx_get_has_the_same_href(inside: Client, busy) -> None:
         assert f'href="{address}"' in html
 
 
-def test_htmx_gets_only_the_part_it_asks_for(inside: Client, busy) -> None:
+def test_htmx_gets_only_the_requested_fragment(inside: Client, busy) -> None:
     headers = {"HX-Request": "true", "HX-Target": "panel-pages"}
     part = read_html(inside.get(f"/sites/{busy.pk}/?period=today&tab.pages=entry", headers=headers))
     assert part.lstrip().startswith("<section") and "<html" not in part and "/blog" in part
@@ -230,7 +230,7 @@ def test_a_segment_is_saved_from_the_filters_and_used(inside: Client, busy, alic
     assert "Segment: Estonians" in html and "Visitors: 2" in html
 
 
-def test_what_changed_names_the_page_that_grew(inside: Client, busy) -> None:
+def test_what_changed_lists_the_page_that_grew(inside: Client, busy) -> None:
     html = page(inside, f"/sites/{busy.pk}/?period=today")
     drivers = html[html.index("What changed") :]
     assert "/pricing" in drivers and "+2" in drivers
@@ -242,12 +242,12 @@ def test_a_goal_row_shows_its_name_and_visitors(inside: Client, busy) -> None:
     assert 'title="2"' in row
 
 
-def test_the_graph_has_a_table_and_words_behind_it(inside: Client, busy) -> None:
+def test_the_graph_has_a_table_and_a_description(inside: Client, busy) -> None:
     html = page(inside, f"/sites/{busy.pk}/?period=7d")
     assert "As a table" in html and "the highest is" in html and html.count("<svg") > 7
 
 
-def test_the_list_of_sites_counts_who_is_there(inside: Client, busy) -> None:
+def test_the_list_of_sites_counts_visitors_online(inside: Client, busy) -> None:
     html = page(inside, "/sites")
     assert "3 now" in html and 'title="3"' in html
 
@@ -257,7 +257,7 @@ def test_an_empty_panel_says_how_to_fill_it(inside: Client, site, store) -> None
     assert "utm_campaign=spring" in page(inside, f"/sites/{site.pk}/?tab.sources=campaigns")
 
 
-def test_the_theme_is_chosen_without_script(inside: Client) -> None:
+def test_the_theme_can_be_switched_without_scripts(inside: Client) -> None:
     response = inside.post("/theme", {"next": "https://evil.example/"})
     assert response["Location"] == "/" and response.cookies["theme"].value == "dark"
     assert 'data-theme="dark"' in read_html(inside.get("/keys"))

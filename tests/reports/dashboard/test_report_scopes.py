@@ -46,7 +46,7 @@ def address(root: str, page: str) -> str:
 
 
 @pytest.mark.parametrize("scope", ANSWERS)
-def test_each_reader_gets_the_pages_of_a_scope_that_it_offers_them(
+def test_each_reader_gets_exactly_the_pages_that_a_scope_offers_them(
     scope: str, roots: dict[str, str], alice: User, bob: User, charlie: User
 ) -> None:
     readers = {"alice": alice, "bob": bob, "charlie": charlie, "nobody": None}
@@ -59,7 +59,7 @@ def test_each_reader_gets_the_pages_of_a_scope_that_it_offers_them(
 
 
 @pytest.mark.parametrize("scope", ["site", "portfolio", "share", "frame"])
-def test_the_pages_of_a_scope_lead_to_pages_that_it_has(
+def test_the_pages_of_a_scope_link_only_to_pages_it_has(
     scope: str, roots: dict[str, str], client: Client, alice: User
 ) -> None:
     if scope in ("site", "portfolio"):

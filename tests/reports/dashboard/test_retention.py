@@ -1,4 +1,4 @@
-"""Retention: cohorts beside a plain walk over random visits, and what the page says, draws and refuses to draw."""
+"""Retention: cohorts equal a naive evaluation of random visits, and what the page shows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from accounts.models import User
 from reports.query.analyses.retention import STEPS, Cohort, find_cohorts, find_step, shift_step
 from reports.query.errors import QueryRefused
 from sites.models import Site
-from tests.support import NOW, browse, record, settle, visit
+from tests.support import NOW, browse, insert_recorded, record, visit
 from tests.support.mapped_goals import MappedGoals
 
 BAD = "<script>alert(1)</script>"
@@ -59,13 +59,13 @@ def walked(visits: Visits, by: str, count: int, zone: str, estonian: bool, named
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_cohorts_are_those_a_naive_walk_finds(seed: int, store: Any) -> None:
+def test_cohorts_equal_a_naive_evaluation(seed: int, store: Any) -> None:
     dice, site = random.Random(seed), next(SITES)
     zone = ("UTC", "Asia/Kathmandu", "America/New_York")[seed % 3]
     visits = world(dice, people=seed % 2 == 1)
     for at, device, person, country in visits:
         record(*visit(site, at=at, visitor=device, person=person, country=country))
-    settle()
+    insert_recorded()
     here = NOW.astimezone(ZoneInfo(zone)).date()
     named = seed % 4 == 1
     for by, count in (("day", 14), ("week", 6), ("month", 3)):
@@ -74,7 +74,7 @@ def test_cohorts_are_those_a_naive_walk_finds(seed: int, store: Any) -> None:
             assert got == walked(visits, by, count, zone, where is not None, named), (by, where)
 
 
-def test_steps_meet_without_gaps_and_nonsense_is_refused() -> None:
+def test_steps_have_no_gaps_and_invalid_ones_are_rejected() -> None:
     for by in STEPS:
         first = find_step(date(2026, 1, 31), by)
         assert find_step(shift_step(first, by) - timedelta(days=1), by) == first
@@ -84,7 +84,7 @@ def test_steps_meet_without_gaps_and_nonsense_is_refused() -> None:
             find_cohorts(1, date(2026, 1, 1), by, count, "UTC", now=NOW)
 
 
-def test_a_cohort_after_the_period_or_in_the_future_does_not_exist_yet(store: Any) -> None:
+def test_there_is_no_cohort_after_the_period_or_in_the_future(store: Any) -> None:
     site = next(SITES)
     browse(site, at=NOW - timedelta(days=8), visitor="a")
     browse(site, at=NOW, visitor="a", visit=5)
@@ -121,7 +121,7 @@ def test_with_cookies_the_page_shows_shares_and_numbers(site: Site, store: Any, 
         assert reader.get(f"/sites/{site.pk}/retention?by={by}").status_code == 200
 
 
-def test_without_cookies_and_names_nothing_is_drawn_and_the_page_says_why(
+def test_without_cookies_and_names_no_table_is_shown_and_the_page_says_why(
     site: Site, store: Any, reader: Client
 ) -> None:
     came_back(site)
@@ -131,7 +131,7 @@ def test_without_cookies_and_names_nothing_is_drawn_and_the_page_says_why(
     assert reader.get(f"/sites/{site.pk}/retention?format=csv").status_code == 404
 
 
-def test_without_cookies_known_people_are_counted_alone(site: Site, store: Any, reader: Client) -> None:
+def test_without_cookies_only_people_with_names_are_counted(site: Site, store: Any, reader: Client) -> None:
     came_back(site, person="ann")
     now = timezone.now().astimezone(UTC)
     browse(site, at=now - timedelta(days=21), visitor="stranger")
@@ -139,7 +139,7 @@ def test_without_cookies_known_people_are_counted_alone(site: Site, store: Any, 
     assert "By name" in html and 'title="1 of 2 visitors' in html
 
 
-def test_consent_is_told_and_people_may_be_chosen(site: Site, store: Any, reader: Client) -> None:
+def test_the_page_explains_consent_and_offers_people_with_names(site: Site, store: Any, reader: Client) -> None:
     Site.objects.filter(pk=site.pk).update(cookies="consent")
     came_back(site, person="ann")
     browse(site, at=timezone.now() - timedelta(days=21), visitor="stranger")
@@ -148,7 +148,7 @@ def test_consent_is_told_and_people_may_be_chosen(site: Site, store: Any, reader
     assert 'title="1 of 2 visitors' in reader.get(f"/sites/{site.pk}/retention?people=named").content.decode()
 
 
-def test_the_table_is_a_file_too(site: Site, store: Any, reader: Client) -> None:
+def test_the_table_can_be_exported(site: Site, store: Any, reader: Client) -> None:
     Site.objects.filter(pk=site.pk).update(cookies="on")
     came_back(site)
     address = f"/sites/{site.pk}/retention?format="
@@ -159,7 +159,7 @@ def test_the_table_is_a_file_too(site: Site, store: Any, reader: Client) -> None
     assert csv["Content-Type"].startswith("text/csv") and b"cohort,visitors,after_1" in csv.content
 
 
-def test_an_empty_site_is_taught_and_strangers_words_stay_words(site: Site, store: Any, reader: Client) -> None:
+def test_an_empty_site_gets_a_hint_and_text_of_strangers_is_escaped(site: Site, store: Any, reader: Client) -> None:
     Site.objects.filter(pk=site.pk).update(cookies="on")
     html = reader.get(f"/sites/{site.pk}/retention?page={BAD}").content.decode()
     assert "No new visitors" in html and BAD not in html

@@ -1,4 +1,4 @@
-"""Spy: its lines name their visitors and obey the page's filters, in the list and in the stream alike."""
+"""Spy: rows show the names of visitors and follow the page's filters, in the list and in the stream."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from accounts.models import User
 from goals.services import goal_create
 from sites.models import Site
 from tests.reports.dashboard.test_live_streams import cookie, database
-from tests.support import asgi, event, logged_in, read_html, record, settle
+from tests.support import asgi, event, insert_recorded, log_in, read_html, record
 from tracking import live
 
 pytestmark = pytest.mark.django_db
@@ -24,12 +24,12 @@ def spied(site: Site, transactional_db: None) -> str:
     return f"/sites/{site.pk}/spy/stream"
 
 
-async def test_a_visitor_keeps_the_name_that_an_earlier_event_of_the_visit_told(
+async def test_a_visitor_keeps_the_name_from_an_earlier_event_of_the_visit(
     site: Site, spied: str, alice: User, store: Any
 ) -> None:
     now = timezone.now()
     before = event(site, "/before", at=now - timedelta(minutes=5), visitor="zoe", person="zoe")
-    await database(lambda: (record(before), settle()))
+    await database(lambda: (record(before), insert_recorded()))
     async with asgi.connected(spied, cookie=await cookie(alice)) as browser:
         await browser.piece()
         live.publish(event(site, "/later", at=now, visitor="zoe", ip="73.10.20.0"))
@@ -44,7 +44,7 @@ async def test_a_visitor_keeps_the_name_that_an_earlier_event_of_the_visit_told(
     assert ">u0</a>" in said and "/again" in again and ">u0</a>" in again
 
 
-async def test_the_stream_obeys_the_filters_of_the_page(site: Site, spied: str, alice: User) -> None:
+async def test_the_stream_applies_the_filters_of_the_page(site: Site, spied: str, alice: User) -> None:
     goal = await database(lambda: goal_create(site=site, name="Bought", kind="event", pattern="Buy"))
     session = await cookie(alice)
     for query, shown in (
@@ -65,28 +65,28 @@ async def test_the_stream_obeys_the_filters_of_the_page(site: Site, spied: str, 
     "query",
     ["entry_page=/a", "tag:plan=pro", "page~matches=^/zzz", "duration~at_least=9", "goal=987654", "segment=987654"],
 )
-async def test_a_filter_that_one_event_cannot_answer_is_refused_and_the_page_says_why(
+async def test_a_filter_that_needs_the_whole_visit_stops_the_stream_and_the_page_says_why(
     site: Site, spied: str, alice: User, query: str
 ) -> None:
     answer = await asgi.send("GET", f"{spied}?{query}", cookie=await cookie(alice))
     refused = answer.text
     assert answer.status == 400 and refused.strip().endswith(".")
-    page = await database(lambda: read_html(logged_in(alice).get(f"/sites/{site.pk}/spy?{query}")))
+    page = await database(lambda: read_html(log_in(alice).get(f"/sites/{site.pk}/spy?{query}")))
     assert "data-stream" not in page
     if "987654" not in query:
         assert escape(refused.strip()) in page
 
 
-def test_the_list_names_the_visitor_of_every_line_and_shows_the_address(site: Site, alice: User, store: Any) -> None:
+def test_every_row_shows_the_visitors_name_and_ip_address(site: Site, alice: User, store: Any) -> None:
     now = timezone.now()
     for path, person in (("/one", "zoe"), ("/two", "")):
         record(event(site, path, at=now, visitor="zoe", person=person, ip="73.10.20.0"))
-    page = read_html(logged_in(alice).get(f"/sites/{site.pk}/spy"))
+    page = read_html(log_in(alice).get(f"/sites/{site.pk}/spy"))
     assert page.count(">zoe</a>") == 2 and page.count("73.10.20.0") == 2
 
 
-def test_the_number_of_those_who_are_here_is_asked_for_again(site: Site, alice: User, store: Any) -> None:
-    client, address = logged_in(alice), f"/sites/{site.pk}/spy?country=EE"
+def test_the_number_of_visitors_online_is_updated(site: Site, alice: User, store: Any) -> None:
+    client, address = log_in(alice), f"/sites/{site.pk}/spy?country=EE"
     page = read_html(client.get(address))
     assert f'hx-get="{address}"' in page and "<strong>0</strong> now" in page
     for visitor, country in ((1, "EE"), (2, "EE"), (3, "DE")):

@@ -1,4 +1,4 @@
-"""The bars of a table are of the column it is sorted by, and a second line has a scale of its own."""
+"""Bars of a table show the column it is sorted by; a second line has its own scale."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import time_machine
 
 from accounts.models import User
 from sites.models import Site
-from tests.support import NOW, browse, logged_in
+from tests.support import NOW, browse, log_in
 
 pytestmark = pytest.mark.django_db
 
@@ -36,17 +36,19 @@ def traffic(site: Site, store: Any) -> Any:
         ("source", {"Google": "100.0", "News": "25.0", "Refunds": "25.0"}),
     ],
 )
-def test_bars_are_of_the_column_that_sorts(site: Site, alice: User, order: str, bars: dict[str, str]) -> None:
-    page = logged_in(alice).get(f"/sites/{site.pk}/details/source?period=today&order={order}")
+def test_bars_show_the_column_that_the_table_is_sorted_by(
+    site: Site, alice: User, order: str, bars: dict[str, str]
+) -> None:
+    page = log_in(alice).get(f"/sites/{site.pk}/details/source?period=today&order={order}")
     assert {line.row.name: line.row.share for line in page.context["lines"]} == bars
 
 
 def test_the_second_line_has_its_own_scale(site: Site, alice: User) -> None:
-    page = logged_in(alice).get(f"/sites/{site.pk}/?period=today&second=revenue", headers={"accept-language": "en"})
+    page = log_in(alice).get(f"/sites/{site.pk}/?period=today&second=revenue", headers={"accept-language": "en"})
     graph = page.context["key_figures"].graph
     assert graph.ticks[0] == "6" and graph.second_ticks[0] == "€60.00" and len(graph.second_ticks) == len(graph.ticks)
     assert "€60.00" in page.content.decode()
-    picture = logged_in(alice).get(f"/sites/{site.pk}/graph.svg?period=today&second=revenue", headers={
+    picture = log_in(alice).get(f"/sites/{site.pk}/graph.svg?period=today&second=revenue", headers={
         "accept-language": "en"
     })  # fmt: skip
     assert "€60.00" in picture.content.decode()

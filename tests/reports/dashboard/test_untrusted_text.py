@@ -1,4 +1,4 @@
-"""Everything on a page was written by a stranger: shown as text, linked only where safe, exported harmless."""
+"""Text of strangers: escaped on pages, linked only where safe, harmless in exports."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_a_script_in_any_dimension_is_text_in_every_tab(evil, panel: str) -> Non
 
 
 @pytest.mark.parametrize("name", [*BROKEN_DOWN, "prop:plan", "tag:" + EVIL.replace("/", "")])
-def test_a_script_is_text_in_every_table_and_chip(evil, name: str) -> None:
+def test_a_script_is_text_in_every_table_and_filter_tag(evil, name: str) -> None:
     client, site = evil
     address = f"/sites/{site.pk}/details/{name}?period=today"
     html = ""
@@ -77,7 +77,7 @@ def test_a_script_is_text_in_every_table_and_chip(evil, name: str) -> None:
         harmless_page(client, address)
 
 
-def test_a_script_is_text_in_the_chips_of_the_overview(evil) -> None:
+def test_a_script_is_text_in_the_filter_tags_of_the_overview(evil) -> None:
     client, site = evil
     chosen = {"page": EVIL, "source": EVIL, "city": EVIL, "browser": EVIL}
     response = client.get(f"/sites/{site.pk}/", {"period": "today", **chosen})
@@ -92,7 +92,7 @@ def test_a_script_is_text_on_every_page(evil, path: str) -> None:
     harmless_page(client, f"/sites/{site.pk}/{path}?period=today")
 
 
-def test_a_visitors_history_shows_words_as_words(evil) -> None:
+def test_a_script_is_text_in_a_visitors_history(evil) -> None:
     client, site = evil
     html = client.get(f"/sites/{site.pk}/visitors?period=today").content.decode()
     for address in set(re.findall(r'href="(/sites/\d+/visit(?:or)?s/\d+)"', html)):
@@ -102,7 +102,7 @@ def test_a_visitors_history_shows_words_as_words(evil) -> None:
 @pytest.mark.parametrize(
     "cell", ["=1+1", "+1", "-1+1", "-A1", "@SUM(A1)", "\t=1", "\r=1", " =1", "\n=2", "=cmd|' /C calc'!A0"]
 )
-def test_a_formula_loses_its_power(cell: str) -> None:
+def test_formulas_are_escaped_in_exports(cell: str) -> None:
     assert escape_formula(cell) == "'" + cell and unescape_formula("'" + cell) == cell
     rows = list(csv.reader(io.StringIO(write_csv(("page", "views"), [{"page": cell, "views": -5}]).lstrip("\ufeff"))))
     assert rows[1][0].startswith("'") and rows[1][1] == "-5"
@@ -114,7 +114,7 @@ def test_what_is_no_formula_stays_as_it_is(cell: str | int | None) -> None:
     assert unescape_formula(str(cell)) == str(cell)
 
 
-def test_every_file_says_what_the_table_says(evil) -> None:
+def test_every_export_format_has_the_tables_values(evil) -> None:
     client, site = evil
     at = timezone.now() - timedelta(minutes=1)
     record(event(site, "=HYPERLINK(1)", at=at, visitor="formula", host="example.com"))
@@ -128,7 +128,7 @@ def test_every_file_says_what_the_table_says(evil) -> None:
     assert response["Content-Disposition"].startswith("attachment") and response["X-Content-Type-Options"] == "nosniff"
 
 
-def test_xml_survives_characters_it_does_not_know() -> None:
+def test_characters_that_xml_does_not_allow_are_removed() -> None:
     assert ElementTree.fromstring(write_xml(("a",), [{"a": "x\x00\x0b\ud800y"}]))[0][0].text == "xy"
 
 
@@ -136,10 +136,10 @@ UNSAFE = ("javascript:alert(1)", "data:text/html,x", "//a.example", "http://[", 
 
 
 @pytest.mark.parametrize("url", ["https://a.example/x", *UNSAFE])
-def test_only_real_addresses_become_links(url: str) -> None:
+def test_only_http_urls_become_links(url: str) -> None:
     assert bool(safe_link(url)) is (url not in UNSAFE)
 
 
-def test_a_long_word_is_cut_in_its_middle() -> None:
+def test_a_long_text_is_cut_in_its_middle() -> None:
     cut = cut_middle("/" + "a" * 300 + "/end", 40)
     assert len(cut) == 40 and cut.startswith("/a") and cut.endswith("/end") and "…" in cut

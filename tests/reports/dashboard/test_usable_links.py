@@ -1,4 +1,4 @@
-"""Whoever reads a page is shown only links that open and forms that are taken."""
+"""Readers are shown only links that open and forms that are accepted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from accounts.models import User
 from goals.services import goal_create, segment_create
 from sites.models import Site
 from sites.uptime.models import Monitor
-from tests.support import browse, forget_traffic, logged_in
+from tests.support import browse, empty_store, log_in
 
 pytestmark = pytest.mark.django_db
 LINK = re.compile(r'(?:href|hx-get|action)="([^"]+)"')
@@ -55,10 +55,10 @@ def opened(client: Client, site: Site) -> list[str]:
 
 
 @pytest.mark.parametrize("empty", [False, True], ids=["busy", "empty"])
-def test_a_guest_of_one_site_meets_no_wall(site: Site, bob: User, empty: bool) -> None:
+def test_every_link_shown_to_a_guest_opens(site: Site, bob: User, empty: bool) -> None:
     if empty:
-        forget_traffic()
-    client = logged_in(bob)
+        empty_store()
+    client = log_in(bob)
     pages = opened(client, site)
     assert len(pages) >= 10
     monitor = f"/sites/{site.pk}/uptime/{site.monitors.get().pk}"
@@ -67,16 +67,16 @@ def test_a_guest_of_one_site_meets_no_wall(site: Site, bob: User, empty: bool) -
     assert walls == {}
 
 
-def test_the_owner_meets_no_wall_either(site: Site, alice: User) -> None:
-    client = logged_in(alice)
+def test_every_link_shown_to_the_owner_opens(site: Site, alice: User) -> None:
+    client = log_in(alice)
     led = {link: page for page in (*opened(client, site), "/sites", "/go") for link in addresses(client, page)}
     walls = {link: page for link, page in led.items() if client.get(link, follow=True).status_code in (403, 404)}
     assert walls == {}
     assert {"/links", f"/sites/{site.pk}/settings", f"/sites/{site.pk}/uptime/new"} <= set(led)
 
 
-def test_a_guest_is_offered_no_form_that_is_refused(site: Site, bob: User) -> None:
-    client = logged_in(bob)
+def test_a_guest_is_shown_no_form_that_is_rejected(site: Site, bob: User) -> None:
+    client = log_in(bob)
     monitor = f"/sites/{site.pk}/uptime/{site.monitors.get().pk}"
     pages = (*opened(client, site), monitor, f"/sites/{site.pk}/?country=DE", "/me", "/digests")
     offered = {link: page for page in pages for link in posted(client, page)}
@@ -84,8 +84,8 @@ def test_a_guest_is_offered_no_form_that_is_refused(site: Site, bob: User) -> No
     assert refused == {}
 
 
-def test_the_goal_form_takes_the_pattern_its_help_names(site: Site, alice: User) -> None:
-    client = logged_in(alice)
+def test_the_goal_form_accepts_the_pattern_in_its_help_text(site: Site, alice: User) -> None:
+    client = log_in(alice)
     page = client.get(f"/sites/{site.pk}/goals/new")
     assert page.context["form"]["pattern_kind"].value() == "wildcard"
     fields = {"name": "Order", "kind": "page", "pattern": "/order/*", "conversion": "on", "active": "on"}

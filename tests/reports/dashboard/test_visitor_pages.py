@@ -1,4 +1,4 @@
-"""Visits, visitors, Spy, goals, ledger and bots as pages."""
+"""Pages of visits, visitors, Spy, goals, the ingestion audit and bots."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.utils import timezone
 from goals.models import Goal
 from reports.dashboard.presenters.visits import UTC, project_on_map
 from reports.dashboard.views.spy import render_message
-from tests.support import ask, browse, event, number, read_html, record
+from tests.support import ask, browse, derive_number, event, read_html, record
 
 
 @pytest.fixture
@@ -22,10 +22,10 @@ def mary(site, store):
     browse(site, "/old", at=now - timedelta(days=1), visitor="mary", person="mary", country="EE", city="Tallinn")
     browse(site, "/a", "/b", at=now - timedelta(minutes=1), visitor="mary", person="mary", country="EE", city="Tallinn",
            source="Google", latitude=59.4, longitude=24.7)  # fmt: skip
-    return number("device", site.pk, "mary")
+    return derive_number("device", site.pk, "mary")
 
 
-def test_the_list_of_visits_finds_by_name_place_and_page(inside: Client, site, mary) -> None:
+def test_visits_can_be_searched_by_name_place_and_page(inside: Client, site, mary) -> None:
     browse(site, "/other", at=timezone.now() - timedelta(minutes=2), visitor="tom", person="tom", country="DE")
     for words, found in (("mary", "mary"), ("tallinn", "mary"), ("/other", "tom"), ("germany", "tom")):
         html = read_html(inside.get(f"/sites/{site.pk}/visitors", {"q": words, "period": "7d"}))
@@ -34,7 +34,7 @@ def test_the_list_of_visits_finds_by_name_place_and_page(inside: Client, site, m
     assert "No visits found" in read_html(inside.get(f"/sites/{site.pk}/visitors", {"q": "zzz"}))
 
 
-def test_a_visitors_page_holds_every_visit_and_what_was_seen(inside: Client, site, mary) -> None:
+def test_a_visitors_page_shows_every_visit_with_its_actions(inside: Client, site, mary) -> None:
     html = read_html(inside.get(f"/sites/{site.pk}/visitors/{mary}"))
     assert html.count('class="panel visit"') == 2
     assert all(f">{page}</strong>" in html for page in ("/old", "/a", "/b"))
@@ -43,7 +43,7 @@ def test_a_visitors_page_holds_every_visit_and_what_was_seen(inside: Client, sit
     assert inside.get(f"/sites/{site.pk}/visits/12345").status_code == 404
 
 
-def test_a_person_is_one_visitor_on_every_device_with_whole_visits(inside: Client, site, store) -> None:
+def test_a_person_is_one_visitor_on_all_devices_with_complete_visits(inside: Client, site, store) -> None:
     now = timezone.now() - timedelta(minutes=3)
     phone = [event(site, "/before-log-in", at=now, visitor="phone", visit=1),
              event(site, "/after", at=now + timedelta(seconds=9), visitor="phone", visit=1, visit_start=now,
@@ -56,12 +56,12 @@ def test_a_person_is_one_visitor_on_every_device_with_whole_visits(inside: Clien
     counted = ask(site, "visitors", "visits", "views", now=timezone.now())
     assert counted == {"visitors": 2, "visits": 3, "views": 4}
     for device in ("phone", "desk"):
-        html = read_html(inside.get(f"/sites/{site.pk}/visitors/{number('device', site.pk, device)}"))
+        html = read_html(inside.get(f"/sites/{site.pk}/visitors/{derive_number('device', site.pk, device)}"))
         assert all(f">{page}</strong>" in html for page in ("/before-log-in", "/after", "/desk"))
         assert "/other" not in html and html.count('class="panel visit"') == 2
 
 
-def test_the_list_of_visits_finds_by_the_value_of_any_tag(inside: Client, site, store) -> None:
+def test_visits_can_be_searched_by_the_value_of_any_tag(inside: Client, site, store) -> None:
     now = timezone.now() - timedelta(minutes=3)
     browse(site, "/a", at=now, visitor="a", person="ann", tags={"username": "ann", "plan": "Enterprise", "crm": "7781"})
     browse(site, "/b", at=now, visitor="b", person="bea", tags={"username": "bea", "plan": "Free"})
@@ -79,7 +79,7 @@ def test_time_on_a_page_is_the_sum_of_its_pings(inside: Client, site, store) -> 
     assert '<span class="duration soft" dir="auto">20s</span>' in read_html(inside.get(f"/sites/{site.pk}/visits/5"))
 
 
-def test_spy_lists_actions_newest_first_without_script(inside: Client, site, mary) -> None:
+def test_spy_lists_actions_newest_first_without_scripts(inside: Client, site, mary) -> None:
     html = read_html(inside.get(f"/sites/{site.pk}/spy"))
     assert html.index(">/b</a>") < html.index(">/a</a>") and "Tallinn, Estonia" in html and "Google" in html
     assert "Reload" in html
@@ -90,7 +90,7 @@ def test_a_ping_in_the_stream_carries_seconds(site) -> None:
     assert told == b'event: ping\ndata: {"view": "3", "seconds": 7}\n\n'
 
 
-def test_places_lie_where_the_map_has_them() -> None:
+def test_places_are_projected_as_on_the_map() -> None:
     tallinn, sydney = project_on_map(59.4, 24.7), project_on_map(-33.9, 151.2)
     assert tallinn and sydney
     assert 480 < float(tallinn[0]) < 560 and float(tallinn[1]) < 110
@@ -98,7 +98,7 @@ def test_places_lie_where_the_map_has_them() -> None:
     assert project_on_map(0, 0) is None
 
 
-def test_a_goal_is_tried_on_last_week_before_it_is_saved(inside: Client, site, mary) -> None:
+def test_a_goal_can_be_tried_on_last_week_before_it_is_saved(inside: Client, site, mary) -> None:
     form = {
         "name": "Sees B",
         "kind": "page",
@@ -118,7 +118,7 @@ def test_a_goal_is_tried_on_last_week_before_it_is_saved(inside: Client, site, m
     assert "Give the path of a page" in wrong
 
 
-def test_the_ledger_adds_up_and_says_why(inside: Client, site, store) -> None:
+def test_the_ingestion_audit_adds_up_and_shows_reasons(inside: Client, site, store) -> None:
     at = (timezone.now() - timedelta(minutes=2)).strftime("%Y-%m-%d %H:%M:00")
     record(event(site, "/", at=timezone.now() - timedelta(minutes=2)))
     store.insert_rows("received", [{"site_id": site.pk, "minute": at, "hits": 4}])
@@ -128,7 +128,7 @@ def test_the_ledger_adds_up_and_says_why(inside: Client, site, store) -> None:
     assert "host name is not one of the site" in html
 
 
-def test_bots_stand_on_their_page_with_a_reason_and_nowhere_else(inside: Client, site, store) -> None:
+def test_bots_are_listed_with_a_reason_and_in_no_report(inside: Client, site, store) -> None:
     made = event(site, "/", at=timezone.now() - timedelta(minutes=2), user_agent="GPTBot/1.2")
     store.insert_rows("bots", [{**made, "reason": "ai_training: gptbot"}])
     html = inside.get(f"/sites/{site.pk}/bots?period=today").content.decode()

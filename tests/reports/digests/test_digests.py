@@ -1,4 +1,4 @@
-"""Reports by mail: the dashboard's numbers, once per closed period, stopped in one click."""
+"""Digests: the dashboard's numbers, sent once per closed period, unsubscribed with one click."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -30,7 +30,7 @@ def weekly(alice, site, store):
     return subscription
 
 
-def test_the_numbers_are_the_dashboards(weekly, site):
+def test_a_digest_has_the_dashboards_numbers(weekly, site):
     digest = build_digest(site, find_closed_period("week", "UTC", MONDAY), MONDAY)
     shown = {line.label: line.formatted.exact for line in digest.key_figures}
     views = ask(site, "views", period="2026-03-02..2026-03-08", now=MONDAY)
@@ -38,7 +38,7 @@ def test_the_numbers_are_the_dashboards(weekly, site):
     assert [count for _, count in digest.bars] == [1, 2, 3, 4, 5, 6, 7]
 
 
-def test_a_mail_has_text_html_chart_csv_and_a_way_out(weekly, site):
+def test_a_mail_has_text_html_chart_csv_and_an_unsubscribe_link(weekly, site):
     assert digests_send(now=MONDAY) == 1
     letter = mail.outbox[0]
     source = letter.message().as_string()
@@ -60,7 +60,7 @@ def test_a_mail_is_sent_once_however_often_the_task_runs(weekly):
     ]
 
 
-def test_goals_are_in_the_report_with_how_often_they_were_reached(weekly, site):
+def test_goals_are_listed_with_their_conversions(weekly, site):
     goal_create(site=site, name="Bought", kind="event", pattern="buy")
     for number in range(3):
         browse(site, "/", at=MONDAY - timedelta(days=2), visitor=("buyer", number), kind="event", name="buy")
@@ -68,7 +68,7 @@ def test_goals_are_in_the_report_with_how_often_they_were_reached(weekly, site):
     assert "Goals\n  Bought: 3" in mail.outbox[0].body
 
 
-def test_a_worker_that_died_while_sending_sends_no_second_mail(weekly, monkeypatch):
+def test_a_worker_killed_while_sending_sends_no_second_mail(weekly, monkeypatch):
     def die(*args):
         raise KeyboardInterrupt
 
@@ -80,7 +80,7 @@ def test_a_worker_that_died_while_sending_sends_no_second_mail(weekly, monkeypat
     assert DigestMail.objects.get().sent is None
 
 
-def test_a_digest_that_could_not_be_made_is_tried_again_and_the_others_go_out(weekly, site, bob, monkeypatch):
+def test_a_digest_that_could_not_be_built_is_retried_and_the_others_are_sent(weekly, site, bob, monkeypatch):
     other = subscription_save(user=bob, frequency="week", sites=[site], attach_csv=False)
     DigestSubscription.objects.update(created=MONDAY - timedelta(days=30))
     for error in (StoreError("The event store took too long to answer."), RuntimeError("boom")):
@@ -100,7 +100,7 @@ def test_a_digest_that_could_not_be_made_is_tried_again_and_the_others_go_out(we
     assert weekly.mails.get().sent == MONDAY
 
 
-def test_a_store_that_is_away_at_six_loses_no_digest(weekly, monkeypatch):
+def test_a_store_outage_at_six_loses_no_digest(weekly, monkeypatch):
     def away(*args):
         raise StoreAway("The event store does not answer.")
 
@@ -112,7 +112,7 @@ def test_a_store_that_is_away_at_six_loses_no_digest(weekly, monkeypatch):
     assert digests_send(now=MONDAY + timedelta(minutes=5)) == 1
 
 
-def test_a_mail_that_could_not_leave_says_why(weekly, monkeypatch):
+def test_a_mail_that_could_not_be_sent_records_the_error(weekly, monkeypatch):
     def refuse(*args):
         raise ConnectionRefusedError("connection refused")
 
@@ -121,7 +121,7 @@ def test_a_mail_that_could_not_leave_says_why(weekly, monkeypatch):
     assert DigestMail.objects.get().error == "ConnectionRefusedError: connection refused"
 
 
-def test_incidents_are_told_in_the_sites_zone(weekly, site, client, alice):
+def test_incidents_are_listed_in_the_sites_time_zone(weekly, site, client, alice):
     site_update(site=site, timezone="Europe/Berlin")
     monitor = Monitor.objects.create(site=site, url="https://example.com/", next_due=MONDAY)
     start = MONDAY.replace(hour=19, minute=9) - timedelta(days=2)
@@ -147,11 +147,11 @@ def test_the_preview_shows_the_chart(client, alice, weekly, site):
     assert "img-src 'self' data:" in page.headers["Content-Security-Policy"]
 
 
-def test_nothing_is_sent_before_six_in_the_sites_morning(weekly):
+def test_nothing_is_sent_before_six_in_the_sites_time_zone(weekly):
     assert digests_send(now=MONDAY.replace(hour=5)) == 0
 
 
-def test_one_click_stops_it_without_a_log_in(client, weekly):
+def test_one_click_unsubscribes_without_login(client, weekly):
     url = reverse("digests:stop", args=[weekly.unsubscribe_token])
     assert "Stop this report?" in client.get(url).content.decode()
     weekly.refresh_from_db()
@@ -163,7 +163,7 @@ def test_one_click_stops_it_without_a_log_in(client, weekly):
 
 
 @pytest.mark.parametrize("token", ["1", "nonsense", "{pk}", "{pk}.AAAA", "{token}x", "{other}"])
-def test_nobody_makes_up_the_link_that_stops_it(client, weekly, token):
+def test_unsubscribe_links_cannot_be_forged(client, weekly, token):
     other = f"{weekly.pk + 1}.{weekly.unsubscribe_token.partition('.')[2]}"
     made_up = token.format(pk=weekly.pk, token=weekly.unsubscribe_token, other=other)
     assert client.post(reverse("digests:stop", args=[made_up])).status_code == 404
@@ -171,7 +171,7 @@ def test_nobody_makes_up_the_link_that_stops_it(client, weekly, token):
     assert weekly.enabled
 
 
-def test_the_link_of_a_mail_works_after_the_key_was_changed(client, weekly, settings):
+def test_unsubscribe_links_work_after_a_key_change(client, weekly, settings):
     url = reverse("digests:stop", args=[weekly.unsubscribe_token])
     settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "another key, long enough for " * 2, [settings.SECRET_KEY]
     assert client.post(url).status_code == 200
@@ -187,7 +187,7 @@ def test_the_link_of_a_mail_works_after_the_key_was_changed(client, weekly, sett
         ("month", "America/St_Johns", datetime(2026, 3, 1, 3, tzinfo=UTC), ("2026-01-01", "2026-01-31")),
     ],
 )
-def test_the_closed_period_is_the_zones_own(every, zone, now, expected):
+def test_the_closed_period_follows_the_time_zone(every, zone, now, expected):
     period = find_closed_period(every, zone, now)
     assert (str(period.first_day), str(period.last_day)) == expected
 
@@ -199,13 +199,13 @@ def test_a_site_without_visits_says_what_to_do(alice, site, store):
     assert "Is the tracking code in the pages?" in mail.outbox[0].body
 
 
-def test_a_reader_who_lost_the_site_gets_no_mail_of_it(charlie, site, store):
+def test_a_reader_without_access_gets_no_mail_about_the_site(charlie, site, store):
     subscription_save(user=charlie, frequency="day", sites=[site], attach_csv=False)
     DigestSubscription.objects.update(created=MONDAY - timedelta(days=30))
     assert digests_send(now=MONDAY) == 0
 
 
-def test_the_pages_work(client, alice, charlie, site, store):
+def test_subscriptions_are_created_and_deleted_on_their_page(client, alice, charlie, site, store):
     client.force_login(alice)
     client.post(reverse("digests:list"), {"every": "day", "sites": [str(site.pk)]})
     page = client.get(reverse("digests:list")).content.decode()

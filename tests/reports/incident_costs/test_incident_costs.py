@@ -1,4 +1,4 @@
-"""Incidents are priced in visits and revenue against the same clock times of the weekday's last four weeks."""
+"""The cost of incidents in visits and revenue, from the same times of the weekday in the last four weeks."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -34,7 +34,7 @@ def priced(incident, now=MONDAY + timedelta(hours=2)):
     return IncidentPrice.objects.get(incident=incident)
 
 
-def test_the_price_is_what_usually_comes_less_what_came(site, incident):
+def test_the_cost_is_the_usual_visits_minus_the_actual_ones(site, incident):
     for week, count in enumerate((6, 8, 10, 40), start=1):
         visits(site, count, MONDAY - week * WEEK)
     visits(site, 2, MONDAY)
@@ -50,7 +50,7 @@ def test_the_price_is_what_usually_comes_less_what_came(site, incident):
     )
 
 
-def test_revenue_is_the_missing_visits_at_what_a_visit_of_those_weeks_brought(site, incident):
+def test_lost_revenue_is_the_missing_visits_times_the_average_revenue_of_a_visit(site, incident):
     for week in range(1, 5):
         visits(site, 4, MONDAY - week * WEEK)
         visits(site, 4, MONDAY - week * WEEK + timedelta(days=2), revenue=25, currency="EUR", kind="event", name="buy")
@@ -61,7 +61,7 @@ def test_revenue_is_the_missing_visits_at_what_a_visit_of_those_weeks_brought(si
     assert "a visit of those weeks brought €12.50 on average" in words.sentence
 
 
-def test_the_clock_time_stays_when_the_clocks_change(site, incident):
+def test_visits_are_compared_by_local_time_across_a_clock_change(site, incident):
     site.timezone = "Europe/Tallinn"
     site.save()
     for week in range(1, 5):
@@ -75,7 +75,7 @@ def test_an_incident_that_cost_nothing_says_so(site, incident):
     assert describe_costs([incident])[incident.pk].short == "no visits lost"
 
 
-def test_a_price_grows_while_it_lasts_and_is_settled_once(site, incident):
+def test_the_cost_grows_during_an_incident_and_becomes_final_once(site, incident):
     Incident.objects.update(end=None)
     for week in range(1, 5):
         visits(site, 5, MONDAY - week * WEEK)
@@ -89,13 +89,13 @@ def test_a_price_grows_while_it_lasts_and_is_settled_once(site, incident):
     assert incident_costs_estimate(now=MONDAY + timedelta(hours=3)) == 0
 
 
-def test_a_monitor_of_a_link_s_destination_has_no_price(site, incident):
+def test_incidents_of_link_destinations_have_no_cost(site, incident):
     incident.monitor.link_id = 7
     incident.monitor.save()
     assert incident_costs_estimate(now=MONDAY + timedelta(hours=2)) == 0
 
 
-def test_the_graph_its_table_and_the_page_of_incidents_show_the_price(site, incident, client, alice):
+def test_the_graph_its_table_and_the_incidents_page_show_the_cost(site, incident, client, alice):
     for week in range(1, 5):
         visits(site, 5, MONDAY - week * WEEK)
     priced(incident)
@@ -109,7 +109,7 @@ def test_the_graph_its_table_and_the_page_of_incidents_show_the_price(site, inci
         assert "5 visits lost" in text and "the median of the same clock times" in text
 
 
-def test_the_public_status_page_tells_no_price(site, incident, client):
+def test_the_public_status_page_shows_no_cost(site, incident, client):
     browse(site, "/", at=MONDAY - WEEK)
     incident.monitor.public = True
     incident.monitor.save()
@@ -118,7 +118,7 @@ def test_the_public_status_page_tells_no_price(site, incident, client):
     assert "Answered 503." in text and "visits" not in text
 
 
-def test_nobody_else_s_visits_are_in_the_price(site, incident, charlies_site):
+def test_visits_of_other_sites_do_not_affect_the_cost(site, incident, charlies_site):
     for week in range(1, 5):
         visits(charlies_site, 5, MONDAY - week * WEEK)
     assert priced(incident).usual_visits == 0

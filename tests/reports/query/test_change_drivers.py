@@ -1,4 +1,4 @@
-"""What changed between two periods, also where a value is among the first on one side only or one of very many."""
+"""Drivers of a change between two periods, also for values in one list only and for dimensions of many values."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support import browse
 pytestmark = pytest.mark.django_db
 
 
-def test_visitors_are_counted_of_the_pages_whose_views_differ_most(site, store, monkeypatch) -> None:
+def test_visitors_are_counted_for_the_pages_whose_views_differ_most(site, store, monkeypatch) -> None:
     now = timezone.now().replace(hour=12, minute=0)
     for days, page, visitors in ((1, "/old", 4), (1, "/new", 3), (1, "/gone", 1), (0, "/old", 1), (0, "/new", 5)):
         for number in range(visitors):

@@ -1,4 +1,4 @@
-"""Rows of a few chosen values are the rows that a whole breakdown has of them."""
+"""Rows of chosen values equal those of the complete breakdown."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def rows(query: Query, count: str) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("where", [None, FILTER], ids=["everything", "one country"])
 @pytest.mark.parametrize("name", CHOSEN)
-def test_chosen_values_have_the_numbers_of_the_whole(rolled: Any, name: str, where: Any) -> None:  # noqa: F811
+def test_chosen_values_have_the_numbers_of_the_complete_breakdown(rolled: Any, name: str, where: Any) -> None:  # noqa: F811
     query = question(name, where=where)
     answered = 0
     for count in METRICS:
@@ -38,7 +38,7 @@ def test_chosen_values_have_the_numbers_of_the_whole(rolled: Any, name: str, whe
     assert answered > 1 or name not in TRAVELLED
 
 
-def test_values_of_time_or_of_two_dimensions_are_refused() -> None:
+def test_chosen_values_of_time_or_of_two_dimensions_are_rejected() -> None:
     for dimensions in (("day",), ("country", "city"), ()):
         with pytest.raises(QueryRefused, match="“values” needs exactly one dimension"):
             question(*dimensions, values=("EE",))
@@ -46,5 +46,5 @@ def test_values_of_time_or_of_two_dimensions_are_refused() -> None:
         question("country", values=(7,))  # type: ignore[arg-type]
 
 
-def test_a_value_nobody_has_is_no_row(rolled: Any) -> None:  # noqa: F811
+def test_a_chosen_value_without_data_has_no_row(rolled: Any) -> None:  # noqa: F811
     assert rows(question("page", values=("/nowhere",)), "visitors") == []

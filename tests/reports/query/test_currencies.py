@@ -1,4 +1,4 @@
-"""Amounts of different currencies are never added, and each is written with its currency's own decimals."""
+"""Amounts of different currencies are never added, and each has the decimals of its currency."""
 
 from __future__ import annotations
 
@@ -66,13 +66,13 @@ def test_the_page_of_currencies_shows_each_in_its_own_decimals_and_no_total(
     assert "1,234" not in page and "2,233" not in page and "1,227" not in page
 
 
-def test_a_goal_s_worth_counts_only_in_the_row_of_its_currency(api: Api, site: Site, sales: None) -> None:
+def test_a_goals_fixed_revenue_counts_only_in_the_row_of_its_currency(api: Api, site: Site, sales: None) -> None:
     goal = goal_create(site=site, name="Buy", kind="event", pattern="Buy", fixed_revenue="5", currency="EUR")
     found = ask(site, "revenue", by="currency", where={"goal": goal.pk}, now=timezone.now(), period="yesterday")
     assert {name: value for name, value in found.items() if value} == {"EUR": Decimal(5)}
 
 
-def test_one_conversion_with_two_currencies_earns_both(site: Site, store: Any) -> None:
+def test_a_conversion_with_two_currencies_has_revenue_in_both(site: Site, store: Any) -> None:
     long = {"at": NOON, "visitor": "v", "visit": 9, "visit_start": NOON}
     record(event(site, "/", **long), event(site, "/b", **{**long, "at": NOON + timedelta(minutes=2)}))
     for amount, currency in (("10", "EUR"), ("500", "JPY")):

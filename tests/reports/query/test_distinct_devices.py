@@ -1,4 +1,4 @@
-"""Distinct visitors counted over the devices of closed days are those that events tell, whatever else is asked."""
+"""Distinct visitors from rollups of devices equal those from events."""
 
 from __future__ import annotations
 
@@ -47,7 +47,9 @@ def agree(site: Site, settings: LazySettings, *, only: bool = False, **fields: A
 
 
 @pytest.mark.parametrize("zone", ZONES)
-def test_visitors_by_everything_held_are_what_events_say(site: Site, rolled: LazySettings, zone: str) -> None:
+def test_visitors_from_rollups_equal_those_from_events_by_every_dimension(
+    site: Site, rolled: LazySettings, zone: str
+) -> None:
     from tracking import store
 
     site = in_zone(site, zone)
@@ -105,7 +107,7 @@ def test_persons_are_counted_from_events(site: Site, rolled: LazySettings) -> No
     assert ours.rows == theirs.rows == [{"visitors": 1}]
 
 
-def test_days_built_before_devices_were_held_are_built_again(site: Site, rolled: LazySettings) -> None:
+def test_days_built_without_devices_are_built_again(site: Site, rolled: LazySettings) -> None:
     from tracking import store
 
     store.insert_rows("events", traffic(site))
@@ -120,7 +122,7 @@ def test_days_built_before_devices_were_held_are_built_again(site: Site, rolled:
     agree(site, rolled, period=week, metrics=("visitors",), dimensions=("os",))
 
 
-def test_every_held_dimension_is_a_plain_column_of_events_and_devices(site: Site, rolled: LazySettings) -> None:
+def test_every_dimension_of_device_rollups_is_a_column_of_events(site: Site, rolled: LazySettings) -> None:
     from tracking import store
 
     columns = {row["name"] for row in store.rows("DESCRIBE rollup_devices")}

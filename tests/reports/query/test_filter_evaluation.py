@@ -1,4 +1,4 @@
-"""A filter held against one event in memory says what the store says of the same event."""
+"""A filter evaluated on one event in memory gives the same result as in the store."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from reports.query.evaluate import LIVE_VISIT_DIMENSIONS, check_evaluable, find_
 from reports.query.filters import list_operators
 from reports.query.references import ReferenceResolver, StoredGoals
 from sites.models import Site
-from tests.support import event, record, settle
+from tests.support import event, insert_recorded, record
 from tracking.event import Event
 
 pytestmark = pytest.mark.django_db
@@ -45,7 +45,7 @@ def events(site: Site, store: Any) -> list[Event]:
         for n, kind in enumerate(KINDS * 2)
     ]
     record(*made)
-    settle()
+    insert_recorded()
     return made
 
 
@@ -82,7 +82,7 @@ def wanted(row: Dimension, operator: str, events: list[Event]) -> list[Any]:
 
 
 @pytest.mark.parametrize("row", OF_EVENTS, ids=lambda row: row.name)
-def test_every_dimension_means_in_memory_what_it_means_in_the_store(
+def test_every_dimension_is_evaluated_in_memory_as_in_the_store(
     site: Site, events: list[Event], row: Dimension
 ) -> None:
     for operator in list_operators(row):
@@ -109,7 +109,7 @@ def test_groups_goals_and_segments_are_evaluated_too(site: Site, events: list[Ev
 @pytest.mark.parametrize(
     "row", [row for row in ROWS if row not in OF_EVENTS and row.family != "goal"], ids=lambda row: row.name
 )
-def test_what_only_whole_visits_have_is_refused(row: Dimension) -> None:
+def test_dimensions_of_whole_visits_are_rejected(row: Dimension) -> None:
     value = [1] if row.number else ["x"]
     tree = filters.parse({"dimension": row.name, "operator": "is", "value": value})
     if row.name in LIVE_VISIT_DIMENSIONS:
@@ -129,6 +129,6 @@ def test_what_only_whole_visits_have_is_refused(row: Dimension) -> None:
         {"dimension": "day", "operator": "is", "value": ["someday"]},
     ],
 )
-def test_what_one_event_cannot_tell_is_refused(where: Any) -> None:
+def test_filters_that_one_event_cannot_decide_are_rejected(where: Any) -> None:
     with pytest.raises(QueryRefused):
         check_evaluable(filters.parse(where))

@@ -1,4 +1,4 @@
-"""No question reads what has not changed, and no answer outlives its data."""
+"""Unchanged data is not queried again, and no cached result is used after its data changed."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return asked
 
 
-def test_a_second_question_is_one_statement(store: Any, statements: list[str]) -> None:
+def test_a_repeated_query_needs_one_statement(store: Any, statements: list[str]) -> None:
     store.insert_rows("events", [event(SITE, "/", at=NOW)])
     views()
     statements.clear()
@@ -52,7 +52,7 @@ def test_a_second_question_is_one_statement(store: Any, statements: list[str]) -
     assert statements == []
 
 
-def test_an_insert_of_this_process_counts_in_the_next_question(store: Any) -> None:
+def test_an_insert_of_this_process_counts_in_the_next_query(store: Any) -> None:
     store.insert_rows("events", [event(SITE, "/", at=NOW)])
     assert views().rows == views().rows == [{"views": 1}]
     for number in range(2, 6):
@@ -60,7 +60,7 @@ def test_an_insert_of_this_process_counts_in_the_next_question(store: Any) -> No
         assert (views().rows, views(dimensions=("page",)).rows[0]["views"]) == ([{"views": number}], 1)
 
 
-def test_an_answer_that_met_a_half_done_insert_is_not_kept(store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_result_computed_during_an_insert_is_not_cached(store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     store.insert_rows("events", [event(SITE, "/", at=NOW)])
     with write_lock.counting_change():
         assert not views().meta.cached
@@ -69,7 +69,7 @@ def test_an_answer_that_met_a_half_done_insert_is_not_kept(store: Any, monkeypat
     assert views().meta.cached
 
 
-def test_another_process_insert_counts_after_a_moment(store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_insert_of_another_process_counts_after_a_moment(store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from reports.query import data_version
 
     class Server:
@@ -94,7 +94,7 @@ def test_another_process_insert_counts_after_a_moment(store: Any, monkeypatch: p
     assert views().meta.cached
 
 
-def test_a_question_in_the_middle_of_a_correction_does_not_stay(store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_result_computed_during_a_correction_is_not_cached(store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from tracking.store import corrections
 
     record(event(SITE, "/a", at=NOW, visit=7), event(SITE, "/b", at=NOW, visit=8))
@@ -114,7 +114,7 @@ def test_a_question_in_the_middle_of_a_correction_does_not_stay(store: Any, monk
     assert ask(visits, now=NOW, source=NONE).rows == [{"visits": 1, "views": 1}]
 
 
-def test_a_day_rolled_up_in_the_middle_of_a_correction_is_built_again(
+def test_a_day_rolled_up_during_a_correction_is_built_again(
     store: Any, site: Site, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from tracking.store import corrections
@@ -140,7 +140,7 @@ def test_a_day_rolled_up_in_the_middle_of_a_correction_is_built_again(
     assert (found.rows, found.meta.source) == ([{"views": 1}], "rollups")
 
 
-def test_the_gate_knows_whose_it_is_and_counts_changes() -> None:
+def test_the_write_lock_knows_its_holder_and_counts_changes() -> None:
     before = write_lock.get_change_counts()
     with write_lock:
         with write_lock:
@@ -150,7 +150,7 @@ def test_the_gate_knows_whose_it_is_and_counts_changes() -> None:
     assert insert.write_lock is write_lock and client.write_lock is write_lock
 
 
-def test_a_goal_of_a_fixed_worth_is_revenue_each_time(store: Any) -> None:
+def test_a_goals_fixed_revenue_counts_each_time(store: Any) -> None:
     spool.flush()
     store.insert_rows("events", [
         event(SITE, "/sign-up", at=NOW, visit=1),

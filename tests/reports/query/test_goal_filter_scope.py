@@ -1,4 +1,4 @@
-"""What a goal in a filter chooses: which events its conversions are counted in, and which visits everything else."""
+"""A goal in a filter: which events count as its conversions, and which visits the other metrics are of."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HOUR, SPENT = leaf("hour_of_day", "9"), leaf("amount", 10, "at_least")
 TOGETHER = FilterGroup("and", (GOAL, COUNTRY, PAGE, PLAN))
 
 
-def test_goals_are_found_at_the_top_alone_in_lists_and_in_segments() -> None:
+def test_required_goals_are_found_at_the_top_level_in_lists_and_in_segments() -> None:
     either = FilterGroup("or", (GOAL, OTHER))
     assert filters.remove_goals(GOAL) == (None, (1,))
     assert filters.remove_goals(FilterGroup("and", (either, COUNTRY))) == (COUNTRY, (1, 2))
@@ -38,7 +38,7 @@ def test_conversions_are_of_the_events_that_reach_the_goal_in_visits_that_saw_th
     assert filters.filter_goal_events(GOAL) == GOAL
 
 
-def test_everything_else_is_of_the_visits_in_which_such_an_event_happened() -> None:
+def test_other_metrics_are_of_the_visits_in_which_the_goal_was_reached() -> None:
     assert filters.filter_goal_visits(TOGETHER) == FilterGroup(
         "and", (COUNTRY, PAGE, Visited(FilterGroup("and", (GOAL, PLAN))))
     )
@@ -46,17 +46,17 @@ def test_everything_else_is_of_the_visits_in_which_such_an_event_happened() -> N
 
 
 @pytest.mark.parametrize("own", [PLAN, SPENT])
-def test_what_is_said_of_the_event_is_not_asked_of_the_rest_of_the_visit(own: Node) -> None:
+def test_conditions_on_the_goals_event_do_not_apply_to_the_rest_of_the_visit(own: Node) -> None:
     assert filters.filter_goal_visits(FilterGroup("and", (GOAL, own))) == Visited(FilterGroup("and", (GOAL, own)))
 
 
-def test_a_time_is_asked_of_both() -> None:
+def test_conditions_on_time_apply_to_both() -> None:
     assert filters.filter_goal_visits(FilterGroup("and", (GOAL, HOUR))) == FilterGroup(
         "and", (HOUR, Visited(FilterGroup("and", (GOAL, HOUR))))
     )
 
 
-def test_of_two_goals_at_once_visits_reached_both_and_events_either() -> None:
+def test_with_two_goals_visits_reached_both_and_events_either() -> None:
     both = FilterGroup("and", (GOAL, OTHER))
     assert filters.filter_goal_visits(both) == FilterGroup("and", (Visited(GOAL), Visited(OTHER)))
     assert filters.filter_goal_events(both) == FilterGroup(
@@ -64,7 +64,7 @@ def test_of_two_goals_at_once_visits_reached_both_and_events_either() -> None:
     )
 
 
-def test_the_dimension_goal_is_the_goal_and_is_not_means_a_visit_without_it() -> None:
+def test_the_dimension_goal_selects_the_goal_and_is_not_visits_without_it() -> None:
     assert filters.parse({"dimension": "goal", "operator": "is", "value": 1}) == Reference("goal", 1)
     assert filters.parse({"dimension": "goal", "operator": "is_not", "value": [1]}) == Not(
         Visited(Reference("goal", 1))

@@ -1,4 +1,4 @@
-"""Questions asked together are answered as if each were asked alone."""
+"""Queries executed together give the same results as single queries."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from reports.query.result_cache import RESULTS
 from reports.query.rollups.build import build_days
 from sites.models import Site
 from tests.reports.query.test_rollups import NOW, traffic
-from tests.support import event, forget_traffic
+from tests.support import empty_store, event
 from tests.support.mapped_goals import MappedGoals
 from tracking.store import StoreError
 from tracking.store.target import get_target
@@ -57,7 +57,7 @@ def world(migrated_store: None) -> Iterator[None]:
     """Ten days of traffic, rolled up, and a stranger's: for every test of this file, none of which changes it."""
     from tracking import store
 
-    forget_traffic()
+    empty_store()
     names = ("Signup", "Play", "")
     told = [
         {**row, "name": names[n % 3], "props": {"plan": names[n % 2]}, "os": names[n % 3], "city": names[n % 2]}
@@ -68,7 +68,7 @@ def world(migrated_store: None) -> Iterator[None]:
     last = WEEK.last_day - timedelta(days=1)
     build_days(SITE, ZONE, last - timedelta(days=7), last, 1, NOW)
     yield
-    forget_traffic()
+    empty_store()
 
 
 @pytest.fixture
@@ -113,9 +113,7 @@ def agree(queries: list[Query], **more: Any) -> list[Result | QueryRefused]:
 
 @pytest.mark.parametrize("rollups_above", [0, 10**12], ids=["rollups", "events"])
 @pytest.mark.parametrize("way", WAYS)
-def test_visitors_by_every_dimension_are_those_of_one_question_each(
-    rolled: LazySettings, way: str, rollups_above: int
-) -> None:
+def test_visitors_by_every_dimension_equal_single_queries(rolled: LazySettings, way: str, rollups_above: int) -> None:
     rolled.ROLLUPS_ABOVE_ROWS = rollups_above
     answers = agree([question(name, **WAYS[way]) for name in BY], source=GOALS)
     assert sum(isinstance(answer, Result) and bool(answer.rows) for answer in answers) > 15
@@ -123,9 +121,7 @@ def test_visitors_by_every_dimension_are_those_of_one_question_each(
 
 @pytest.mark.parametrize("rollups_above", [0, 10**12], ids=["rollups", "events"])
 @pytest.mark.parametrize("metrics", BUNDLES, ids=lambda names: names[0])
-def test_every_metric_beside_visitors_is_that_of_one_question_each(
-    rolled: LazySettings, metrics: tuple[str, ...], rollups_above: int
-) -> None:
+def test_other_metrics_equal_single_queries(rolled: LazySettings, metrics: tuple[str, ...], rollups_above: int) -> None:
     rolled.ROLLUPS_ABOVE_ROWS = rollups_above
     some = ("source", "country", "browser", "page", "entry_page", "exit_page", "event", "day", "os", "city")
     queries = [question(name, metrics=(*metrics, "visitors"), limit=5) for name in some]
@@ -133,7 +129,7 @@ def test_every_metric_beside_visitors_is_that_of_one_question_each(
     agree([*queries, question(metrics=metrics), question(metrics=("online",))], source=GOALS)
 
 
-def test_a_refused_question_stands_in_its_place_and_spoils_no_other(rolled: LazySettings) -> None:
+def test_a_rejected_query_is_returned_in_its_place_and_affects_no_other(rolled: LazySettings) -> None:
     good = question("country")
     absent = replace(good, where={"goal": 12345})
     pattern = replace(good, where={"dimension": "country", "operator": "matches", "value": "("})
@@ -141,11 +137,11 @@ def test_a_refused_question_stands_in_its_place_and_spoils_no_other(rolled: Lazy
     assert [isinstance(answer, QueryRefused) for answer in answers] == [False, True, False, True, False]
 
 
-def test_nothing_asked_is_nothing_answered() -> None:
+def test_no_queries_give_no_results() -> None:
     assert ask_many([], now=NOW) == []
 
 
-def test_what_was_answered_together_is_kept_for_whoever_asks_alone_and_the_other_way(rolled: LazySettings) -> None:
+def test_results_of_batches_and_single_queries_share_the_cache(rolled: LazySettings) -> None:
     queries = [question(name) for name in ("country", "source", "page")]
     assert ask(queries[0], now=NOW).rows
     first = ask_many(queries, now=NOW)
@@ -156,7 +152,7 @@ def test_what_was_answered_together_is_kept_for_whoever_asks_alone_and_the_other
     assert all(isinstance(answer, Result) and answer.meta.cached for answer in again)
 
 
-def test_only_the_thread_that_asks_goes_to_djangos_database(
+def test_only_the_calling_thread_uses_djangos_database(
     rolled: LazySettings, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Goal.objects.create(site=site, name="Sign up", kind="event", pattern="Signup")
@@ -171,7 +167,7 @@ def test_only_the_thread_that_asks_goes_to_djangos_database(
     assert askers == {threading.get_ident()}
 
 
-def test_a_store_in_trouble_is_told_as_such(rolled: LazySettings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_error_is_raised_as_such(rolled: LazySettings, monkeypatch: pytest.MonkeyPatch) -> None:
     from tracking import store
 
     queries = [question(name) for name in ("country", "source", "page")]
@@ -185,14 +181,14 @@ def test_a_store_in_trouble_is_told_as_such(rolled: LazySettings, monkeypatch: p
         ask_many(queries, now=NOW, cache=False)
 
 
-def test_what_another_site_counted_is_never_seen(rolled: LazySettings) -> None:
+def test_data_of_another_site_is_never_returned(rolled: LazySettings) -> None:
     for answer in agree([question(name) for name in ("country", "source", "page")]):
         assert isinstance(answer, Result)
         assert not {"XX", "Spy", "/secret"} & {value for row in answer.rows for value in row.values()}
 
 
 @pytest.mark.parametrize("rollups_above", [0, 10**12], ids=["rollups", "events"])
-def test_what_differs_by_one_dimension_is_one_statement(
+def test_queries_that_differ_by_one_dimension_are_one_statement(
     rolled: LazySettings, rollups_above: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from tracking import store
@@ -217,14 +213,14 @@ def agree_in_one(queries: list[Query], asked: list[str]) -> list[Result]:
     return answers
 
 
-def test_a_period_without_anything_is_answered_with_nothing(rolled: LazySettings) -> None:
+def test_an_empty_period_gives_empty_results(rolled: LazySettings) -> None:
     long_ago = Period.parse("2001-01-01..2001-01-07", ZONE, NOW)
     queries = [replace(question(*by), period=long_ago) for by in ((), ("country",), ("source",), ("day",))]
     answers = agree(queries)
     assert [answer.rows for answer in answers[:3] if isinstance(answer, Result)] == [[{"visitors": 0}], [], []]
 
 
-def test_what_runs_beside_others_shares_the_cores_and_nothing_later_does(
+def test_parallel_statements_share_the_cores_and_later_ones_do_not(
     rolled: LazySettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from tracking import store

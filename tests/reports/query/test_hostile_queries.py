@@ -1,4 +1,4 @@
-"""Everything that can be asked is answered or refused by a sentence: the whole matrix, and what the hostile send."""
+"""Every possible query is answered or rejected with a message: all combinations, and hostile input."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from reports.query import Period, Query, QueryRefused, QueryStopped, ask
 from reports.query.dimensions import DIMENSIONS
 from reports.query.filters import OPERATORS
 from reports.query.metrics import METRICS
-from tests.support import event, forget_traffic
+from tests.support import empty_store, event
 from tests.support.mapped_goals import MappedGoals
 from tracking import store
 
@@ -33,7 +33,7 @@ def sentence(refusal: QueryRefused) -> bool:
 @pytest.fixture(scope="module")
 def traffic(migrated_store: None) -> Iterator[Any]:
     """A visit on each of two sites, for every test of this file: none of them may change those."""
-    forget_traffic()
+    empty_store()
     for site in (SITE, STRANGER):
         store.insert_rows(
             "events",
@@ -44,7 +44,7 @@ def traffic(migrated_store: None) -> Iterator[Any]:
             ],
         )  # fmt: skip
     yield store
-    forget_traffic()
+    empty_store()
 
 
 def value_for(name: str) -> Any:
@@ -55,14 +55,14 @@ def value_for(name: str) -> Any:
 
 
 @pytest.mark.parametrize("operator", OPERATORS)
-def test_every_dimension_under_every_operator_is_answered_or_refused(traffic: Any, operator: str) -> None:
+def test_every_dimension_with_every_operator_is_answered_or_rejected(traffic: Any, operator: str) -> None:
     """Each time for another fourth of the metrics: every metric meets every dimension and every operator."""
     every_dimension_under(operator, fourths=4)
 
 
 @pytest.mark.heavy
 @pytest.mark.parametrize("operator", OPERATORS)
-def test_every_metric_by_every_dimension_under_every_operator_is_answered_or_refused(
+def test_every_metric_by_every_dimension_with_every_operator_is_answered_or_rejected(
     traffic: Any, operator: str
 ) -> None:
     every_dimension_under(operator, fourths=1)
@@ -184,7 +184,7 @@ HOSTILE: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("what", HOSTILE)
-def test_what_makes_no_sense_is_refused_in_milliseconds_by_a_sentence(traffic: Any, what: str) -> None:
+def test_invalid_queries_are_rejected_in_milliseconds_with_a_message(traffic: Any, what: str) -> None:
     began = time.thread_time()
     with pytest.raises(QueryRefused) as caught:
         ask(Query(**{"sites": (SITE,), "period": TODAY, **HOSTILE[what]}), now=NOW, source=SOURCE)
@@ -199,14 +199,14 @@ def test_what_makes_no_sense_is_refused_in_milliseconds_by_a_sentence(traffic: A
     ["0000-01-01..0000-12-31", "9999-01-01..9999-12-31", "2026-02-30", "2026-03-02..2026-03-01", "1969-12-31", "", "8d",
      "2026-03-01..", SQL, "٢٠٢٦-03-01", "today\x00"],
 )  # fmt: skip
-def test_a_period_that_is_none_is_refused(text: str) -> None:
+def test_an_invalid_period_is_rejected(text: str) -> None:
     with pytest.raises(QueryRefused) as caught:
         Period.parse(text, "UTC", NOW)
     assert sentence(caught.value) and caught.value.where == "period"
 
 
 @pytest.mark.parametrize("zone", ["Mars/Base", "", "../../etc/passwd", SQL, "utc\x00", "localtime"])
-def test_a_zone_that_is_none_is_refused(zone: str) -> None:
+def test_an_invalid_time_zone_is_rejected(zone: str) -> None:
     with pytest.raises(QueryRefused):
         Period.parse("today", zone, NOW)
 
@@ -232,7 +232,7 @@ STRINGS = [
 
 
 @pytest.mark.parametrize(("number", "text"), [*enumerate(STRINGS)])
-def test_any_text_is_only_ever_a_value(traffic: Any, number: int, text: str) -> None:
+def test_any_text_is_only_a_bound_value(traffic: Any, number: int, text: str) -> None:
     site, page = ODD + number, text.replace(" ", "%20")  # as blanks of a page's address are stored
     traffic.insert_rows(
         "events", [event(site, page, at=NOW, props={text[:100]: text}, city=text, visit=4, visitor="odd")]
@@ -247,7 +247,7 @@ def test_any_text_is_only_ever_a_value(traffic: Any, number: int, text: str) -> 
     assert left.rows[0][0] == 5
 
 
-def test_no_question_ever_sees_another_tenants_row(traffic: Any) -> None:
+def test_no_query_sees_rows_of_another_site(traffic: Any) -> None:
     for name in ALL:
         if name in DIMENSIONS and not DIMENSIONS[name].groupable:
             continue
@@ -257,7 +257,7 @@ def test_no_question_ever_sees_another_tenants_row(traffic: Any) -> None:
     assert {row["site"]: row["views"] for row in both} == {str(SITE): 1, str(STRANGER): 1}
 
 
-def test_a_question_that_takes_too_much_is_stopped_with_a_sentence(traffic: Any, settings: Any) -> None:
+def test_a_query_that_exceeds_a_limit_is_stopped_with_a_message(traffic: Any, settings: Any) -> None:
     for limits, word in (({"max_rows_to_read": 1}, "rows"), ({"max_memory_usage": 1000}, "memory")):
         settings.QUERY_LIMITS = limits
         with pytest.raises(QueryStopped) as caught:

@@ -1,4 +1,4 @@
-"""Metrics of tracked links beside a naive evaluation, and no metric without one."""
+"""Metrics of tracked links equal a naive evaluation, and every metric has one."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_every_metric_has_a_naive_evaluation() -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("by", [(), ("country",), ("link",), ("day",), ("kind",)])
-def test_metrics_of_links_are_what_a_naive_evaluation_counts(store: Any, seed: int, by: tuple[str, ...]) -> None:
+def test_metrics_of_links_equal_a_naive_evaluation(store: Any, seed: int, by: tuple[str, ...]) -> None:
     dice = random.Random(seed)
     events = [hit(dice, number) for number in range(1, 80)]
     event_store.insert_rows("events", events)

@@ -1,4 +1,4 @@
-"""Filters on dimensions that are numbers compare as numbers, and with no other text than the number itself."""
+"""Filters on numeric dimensions compare numbers."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ def two(store: Any, site: Site) -> Site:
 
 
 @pytest.mark.parametrize("operator, expected", [("is", 1), ("is_not", 1), ("contains", 1)])
-def test_a_number_is_found_by_its_digits(two: Site, operator: str, expected: int) -> None:
+def test_a_number_is_matched_by_its_digits(two: Site, operator: str, expected: int) -> None:
     assert visits(two, {"dimension": "visit", "operator": operator, "value": ["7"]}) == expected
 
 
 @pytest.mark.parametrize("text", ["07", "7.0", "+7", " 7", "", "seven", "٧", "9" * 30, "7) OR (1=1"])
-def test_other_texts_are_no_number(two: Site, text: str) -> None:
+def test_other_texts_do_not_match_a_number(two: Site, text: str) -> None:
     for dimension in ("visit", "visitor_id"):
         assert visits(two, {"dimension": dimension, "operator": "is", "value": [text]}) == 0
         assert visits(two, {"dimension": dimension, "operator": "is_not", "value": [text]}) == 2
 
 
-def test_of_a_list_the_numbers_count(two: Site) -> None:
+def test_only_the_numbers_of_a_list_are_compared(two: Site) -> None:
     assert visits(two, {"dimension": "visit", "operator": "is", "value": ["x", "7", "8", "08"]}) == 2

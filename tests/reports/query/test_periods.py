@@ -1,4 +1,4 @@
-"""Periods as people say them, clocks that change, gaps, comparisons, order, totals and pages."""
+"""Named periods, clock changes, gaps, comparisons, order, totals and pages."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ def utc(*parts: int) -> datetime:
         ("2026-02-28", utc(2026, 2, 28), utc(2026, 3, 1)),
     ],
 )
-def test_a_period_is_what_people_mean_by_it(text: str, start: datetime, end: datetime) -> None:
+def test_named_periods_have_the_expected_days(text: str, start: datetime, end: datetime) -> None:
     period = Period.parse(text, "UTC", NOW)
     assert (period.start, period.end, period.name) == (start, end, text)
 
 
-def test_realtime_is_the_running_minute_and_the_twenty_nine_before_it() -> None:
+def test_realtime_is_the_current_minute_and_the_twenty_nine_before_it() -> None:
     period = Period.parse("realtime", "UTC", NOW + timedelta(seconds=20))
     assert (period.start, period.end) == (NOW - timedelta(minutes=29), NOW + timedelta(seconds=21))
     assert len(Clock(period).minutes()) == 30
@@ -60,14 +60,14 @@ def test_realtime_is_the_running_minute_and_the_twenty_nine_before_it() -> None:
         ("2026-03-08", "America/St_Johns", 23), ("2018-11-04", "America/Sao_Paulo", 23),
     ],
 )  # fmt: skip
-def test_a_day_is_as_long_as_its_zone_makes_it(day: str, zone: str, hours: float) -> None:
+def test_a_day_of_a_clock_change_has_23_or_25_hours(day: str, zone: str, hours: float) -> None:
     period = Period.parse(day, zone, NOW)
     assert (period.end - period.start) == timedelta(hours=hours)
     assert len(Clock(period).hours()) in (int(hours), int(hours) + 1)
     assert len(set(Clock(period).hours())) == len(Clock(period).hours())
 
 
-def test_a_day_that_never_was_is_refused_with_a_sentence() -> None:
+def test_a_skipped_day_is_rejected_with_a_message() -> None:
     with pytest.raises(QueryRefused, match="never happened in Pacific/Apia"):
         Period.parse("2011-12-30", "Pacific/Apia", NOW)
     assert [day.day for day in Clock(Period.parse("2011-12-28..2012-01-01", "Pacific/Apia", NOW)).days()] == [
@@ -87,7 +87,7 @@ def query(period: str = "today", zone: str = "UTC", **fields: Any) -> Query:
     return Query((SITE,), Period.parse(period, zone, NOW), **fields)
 
 
-def test_both_hours_of_a_night_that_has_one_twice_are_told_apart(store: Any) -> None:
+def test_a_repeated_hour_of_a_clock_change_has_two_rows(store: Any) -> None:
     put(store, (utc(2026, 10, 25, 0, 30), {}), (utc(2026, 10, 25, 1, 30), {}), (utc(2026, 10, 25, 1, 40), {}))
     later = utc(2026, 10, 26)
     rows = ask(query("2026-10-25", "Europe/Tallinn", dimensions=("hour",)), now=later, source=NAMES).rows
@@ -96,7 +96,7 @@ def test_both_hours_of_a_night_that_has_one_twice_are_told_apart(store: Any) -> 
     assert counted == {"2026-10-25T03:00:00+03:00": 1, "2026-10-25T03:00:00+02:00": 2}
 
 
-def test_gaps_are_filled_up_to_now_and_not_beyond(store: Any) -> None:
+def test_empty_buckets_are_filled_up_to_now(store: Any) -> None:
     put(store, (utc(2026, 3, 2, 3, 30), {}), (utc(2026, 3, 1, 3, 30), {}))
     rows = ask(query("this-week", dimensions=("day",)), now=NOW, source=NAMES).rows
     assert rows == [{"day": "2026-03-02", "views": 1}]
@@ -114,7 +114,7 @@ def test_all_time_begins_with_the_first_event(store: Any) -> None:
     assert [(row["month"], row["views"]) for row in rows] == [("2026-01", 1), ("2026-02", 0), ("2026-03", 0)]
 
 
-def test_a_running_day_is_compared_with_as_much_of_the_other(store: Any) -> None:
+def test_an_unfinished_day_is_compared_with_the_same_part_of_the_other(store: Any) -> None:
     today = Period.parse("today", "UTC", NOW)
     assert find_comparison_period(today, "previous", NOW).end == utc(2026, 3, 1, 12)
     assert find_comparison_period(today, "weekday", NOW).start == utc(2026, 2, 23)
@@ -128,7 +128,7 @@ def test_a_running_day_is_compared_with_as_much_of_the_other(store: Any) -> None
     assert (result.rows, result.comparison) == ([{"views": 1}], {"views": 2})
 
 
-def test_a_compared_breakdown_has_one_row_beside_each(store: Any) -> None:
+def test_a_comparison_has_one_row_for_each_row(store: Any) -> None:
     put(store, (NOW, {"country": "EE"}), (NOW, {"country": "EE"}), (NOW, {"country": "DE"}),
         (NOW - timedelta(days=1), {"country": "DE"}), (NOW - timedelta(days=1), {"country": "FI"}))  # fmt: skip
     late = NOW + timedelta(hours=5)
@@ -150,14 +150,14 @@ def test_order_by_several_keys_and_pages_that_do_not_overlap(store: Any) -> None
     assert [row["page"] for row in found] == ["/2"]
 
 
-def test_a_segment_is_its_filter_and_one_that_contains_itself_is_refused(store: Any) -> None:
+def test_a_segment_is_replaced_by_its_filter_and_a_recursive_one_is_rejected(store: Any) -> None:
     put(store, (NOW, {"country": "EE"}), (NOW, {"country": "DE"}))
     assert ask(query(where={"segment": 4}), now=NOW, source=NAMES).rows == [{"views": 1}]
     with pytest.raises(QueryRefused, match="circle"):
         ask(query(where={"segment": 5}), now=NOW, source=NAMES)
 
 
-def test_amounts_of_two_currencies_are_never_added_up(store: Any) -> None:
+def test_amounts_of_two_currencies_are_never_added(store: Any) -> None:
     put(store, (NOW, {"kind": "event", "revenue": "10", "currency": "EUR"}),
         (NOW, {"kind": "event", "revenue": "10", "currency": "EUR"}),
         (NOW, {"kind": "event", "revenue": "500", "currency": "USD"}),
@@ -174,7 +174,7 @@ def test_amounts_of_two_currencies_are_never_added_up(store: Any) -> None:
     assert whole.totals == {"revenue": None, "avg_order": None, "events": 4}
 
 
-def test_an_answer_is_kept_until_the_data_behind_it_changes(store: Any) -> None:
+def test_a_result_is_cached_until_its_data_changes(store: Any) -> None:
     put(store, (NOW, {}))
     first = ask(query(), now=NOW, source=NAMES)
     again = ask(query(), now=NOW, source=NAMES)

@@ -1,4 +1,4 @@
-"""QUERY_LIMITS: what one question to the event store may take is the operator's choice."""
+"""QUERY_LIMITS: the operator limits what one query to the event store may take."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sites.models import Site
 from tests.support import ask, browse
 
 
-def test_they_are_read_from_the_environment(tmp_path: Path, settings: Any) -> None:
+def test_limits_are_read_from_the_environment(tmp_path: Path, settings: Any) -> None:
     assert read_env({"DATA_DIR": str(tmp_path)}).query_limits == {}
     env = read_env({"DATA_DIR": str(tmp_path), "QUERY_LIMITS": "max_execution_time=60, max_threads=2"})
     assert env.query_limits == {"max_execution_time": 60, "max_threads": 2} and not env.mistakes
@@ -31,14 +31,14 @@ def test_they_are_read_from_the_environment(tmp_path: Path, settings: Any) -> No
         ("max_execution_time=30s", "not '30s'."),
     ],
 )
-def test_a_mistake_is_told_and_nothing_of_it_is_used(tmp_path: Path, text: str, sentence: str) -> None:
+def test_an_invalid_limit_is_reported_and_not_used(tmp_path: Path, text: str, sentence: str) -> None:
     env = read_env({"DATA_DIR": str(tmp_path), "QUERY_LIMITS": text})
     assert env.query_limits == {}
     (mistake,) = env.mistakes
     assert mistake[0] == "QUERY_LIMITS" and sentence in mistake[1]
 
 
-def test_a_question_that_takes_more_is_stopped_with_the_number(site: Site, store: Any, settings: Any) -> None:
+def test_a_query_that_exceeds_a_limit_is_stopped_with_its_value(site: Site, store: Any, settings: Any) -> None:
     browse(site, "/a", "/b")
     settings.QUERY_LIMITS = {"max_rows_to_read": 1}
     with pytest.raises(QueryStopped, match="more than 1 rows"):

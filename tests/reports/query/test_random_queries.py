@@ -1,4 +1,4 @@
-"""Whatever is asked of whatever happened: the engine says what plain Python says over the list of events."""
+"""Random queries about random events: the engine equals the naive engine."""
 
 from __future__ import annotations
 
@@ -190,7 +190,7 @@ def given_queries(filters: st.SearchStrategy[Any]) -> Any:
 @pytest.mark.usefixtures("migrated_store")
 @settings(deadline=None, suppress_health_check=list(HealthCheck))
 @given_queries(FILTERS)
-def test_the_engine_says_what_plain_python_says(migrated_store: None, **query: Any) -> None:
+def test_the_engine_equals_the_naive_engine(migrated_store: None, **query: Any) -> None:
     agree(**query)
 
 
@@ -198,7 +198,7 @@ def test_the_engine_says_what_plain_python_says(migrated_store: None, **query: A
 @settings(deadline=None, suppress_health_check=list(HealthCheck))
 @example(**VISIT_WITHOUT_THE_GOAL)
 @given_queries(GOALS_AND_MORE)
-def test_the_engine_says_what_plain_python_says_of_goals_in_the_filter(migrated_store: None, **query: Any) -> None:
+def test_the_engine_equals_the_naive_engine_with_goals_in_the_filter(migrated_store: None, **query: Any) -> None:
     agree(**query)
 
 
@@ -231,6 +231,6 @@ def agree(
             assert same(by_key[key][metric], value, METRICS[metric].empty), (key, metric, by_key[key][metric], value)
 
 
-def test_the_clock_of_these_tests_has_a_day_that_never_was() -> None:
+def test_the_time_zones_of_these_tests_include_a_skipped_day() -> None:
     assert naive.local_day(date(2011, 12, 30), "Pacific/Apia") == naive.local_day(date(2011, 12, 31), "Pacific/Apia")
     assert datetime(2011, 12, 29, tzinfo=ZoneInfo("Pacific/Apia")).astimezone(UTC).tzinfo is UTC

@@ -1,4 +1,4 @@
-"""Rollups say what events say, in every zone, however late an event comes; estimates stay within what they claim."""
+"""Rollups equal events, in every time zone, however late an event comes; estimates are within their stated error."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def agree(site: Site, settings: LazySettings, **fields: Any) -> None:
 
 
 @pytest.mark.parametrize("zone", ZONES)
-def test_rolled_up_is_what_events_say_in_the_sites_own_zone(store: Any, site: Site, always: Any, zone: str) -> None:
+def test_rollups_equal_events_in_the_sites_time_zone(store: Any, site: Site, always: Any, zone: str) -> None:
     site = in_zone(site, zone)
     store.insert_rows("events", traffic(site))
     assert schedule.build_outdated_days(NOW) >= 9
@@ -101,7 +101,9 @@ def test_rolled_up_is_what_events_say_in_the_sites_own_zone(store: Any, site: Si
 
 
 @pytest.mark.parametrize("zone", ZONES)
-def test_totals_in_any_other_zone_come_from_quarters_of_an_hour(store: Any, site: Site, always: Any, zone: str) -> None:
+def test_totals_in_other_time_zones_come_from_quarters_of_an_hour(
+    store: Any, site: Site, always: Any, zone: str
+) -> None:
     site = in_zone(site, "Asia/Kathmandu")
     store.insert_rows("events", traffic(site))
     schedule.build_outdated_days(NOW)
@@ -111,7 +113,7 @@ def test_totals_in_any_other_zone_come_from_quarters_of_an_hour(store: Any, site
     agree(site, always, period=week, metrics=SUMS, dimensions=("day",))
 
 
-def test_a_breakdown_in_another_zone_is_answered_from_events(store: Any, site: Site, always: Any) -> None:
+def test_a_breakdown_in_another_time_zone_is_read_from_events(store: Any, site: Site, always: Any) -> None:
     store.insert_rows("events", traffic(site))
     schedule.build_outdated_days(NOW)
     week = Period.parse("7d", "Asia/Kolkata", NOW)
@@ -129,7 +131,9 @@ def test_a_late_event_counts_at_once_and_its_day_is_built_again(store: Any, site
     agree(site, always, period=Period.parse("7d", "UTC", NOW), metrics=SUMS, dimensions=("entry_page",))
 
 
-def test_an_event_after_midnight_changes_the_day_its_visit_began(store: Any, site: Site, always: Any) -> None:
+def test_an_event_after_midnight_changes_the_rollup_of_its_visits_first_day(
+    store: Any, site: Site, always: Any
+) -> None:
     start = datetime(2026, 4, 3, 23, 50, tzinfo=UTC)
     store.insert_rows("events", [event(site, "/", at=start, visit=5)])
     schedule.build_outdated_days(NOW)
@@ -142,7 +146,7 @@ def test_an_event_after_midnight_changes_the_day_its_visit_began(store: Any, sit
     agree(site, always, period=day, metrics=("bounce_rate", "avg_duration", "visits"))
 
 
-def test_after_a_change_of_zone_days_are_built_anew(store: Any, site: Site, always: Any) -> None:
+def test_after_a_change_of_time_zone_days_are_built_again(store: Any, site: Site, always: Any) -> None:
     store.insert_rows("events", traffic(site))
     schedule.build_outdated_days(NOW)
     site = in_zone(site, "Pacific/Apia")
@@ -165,7 +169,7 @@ def test_building_a_day_twice_counts_it_once_and_leaves_other_sites_alone(
     assert asked(charlies_site, always, True, period=Period.parse("7d", "UTC", NOW), metrics=SUMS).rows == before
 
 
-def test_sweeping_deletes_what_no_longer_counts_and_nothing_else(store: Any, site: Site, always: Any) -> None:
+def test_only_superseded_builds_are_deleted(store: Any, site: Site, always: Any) -> None:
 
     store.insert_rows("events", traffic(site))
     schedule.build_outdated_days(NOW)
@@ -187,7 +191,7 @@ def test_today_is_never_rolled_up(store: Any, site: Site, always: Any) -> None:
     assert max(days) == (NOW - timedelta(days=1)).date()
 
 
-def test_the_first_pages_by_visitors_are_exact_without_counting_all(store: Any, site: Site, always: Any) -> None:
+def test_the_top_pages_by_visitors_are_exact_without_counting_all(store: Any, site: Site, always: Any) -> None:
     store.insert_rows("events", traffic(site, 900))
     schedule.build_outdated_days(NOW)
     week = Period.parse("7d", "UTC", NOW)
@@ -204,7 +208,7 @@ def test_the_first_pages_by_visitors_are_exact_without_counting_all(store: Any, 
     assert len(ours.rows) == 3
 
 
-def test_an_estimate_says_so_and_is_within_its_error(store: Any, site: Site, always: Any) -> None:
+def test_an_estimate_is_marked_and_within_its_error(store: Any, site: Site, always: Any) -> None:
     always.ESTIMATES_ABOVE_ROWS = 0
     start = NOW - timedelta(days=5)
     store.execute(
@@ -228,6 +232,6 @@ def test_an_estimate_says_so_and_is_within_its_error(store: Any, site: Site, alw
         assert ours["views"] == theirs["views"]
 
 
-def test_every_rolled_sum_has_its_column_and_every_rolled_dimension_is_known() -> None:
+def test_every_rollup_sum_has_a_column_and_every_rollup_dimension_exists() -> None:
     assert {aggregate.name for aggregate in ROLLUP_AGGREGATES} >= {"views", "entries", "bounces", "ms"}
     assert all(row.name in DIMENSIONS for row in VALUE_DIMENSIONS)

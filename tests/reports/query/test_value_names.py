@@ -1,4 +1,4 @@
-"""A value has a code and a name: whoever asks, by either, gets one number; what names nothing is refused."""
+"""Values can be given by code or name with the same result; unknown values are rejected."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from reports.query import QueryRefused
 from reports.query.filters import parse
 from reports.query.vocabulary import find_country, find_language, find_language_tag
 from sites.models import Site
-from tests.support import NOW, ask, browse, logged_in, settle
+from tests.support import NOW, ask, browse, insert_recorded, log_in
 from tests.support.clickport_client import Api
 from tests.support.clicky_client import Clicky
 from tests.support.endpoints import send_request
@@ -40,7 +40,7 @@ def traffic(site: Site, store: Any) -> Any:
 
 def dashboard(user: User, site: Site, query: str) -> tuple[int, str]:
     """(visitors, chips) of the overview under a filter."""
-    answer = logged_in(user).get(f"/sites/{site.pk}/?period=today&{query}", headers={"accept-language": "en"})
+    answer = log_in(user).get(f"/sites/{site.pk}/?period=today&{query}", headers={"accept-language": "en"})
     assert answer.status_code == 200, answer.content
     (number,) = [one for one in answer.context["key_figures"].numbers if one.name == "visitors"]
     return int(number.formatted.exact), ", ".join(chip.label for chip in answer.context["filter_tags"])
@@ -76,7 +76,7 @@ def test_a_language_is_found_by_its_code_or_name_in_every_dialect(
 
 
 @pytest.mark.parametrize("text", AUSTRIAN)
-def test_a_language_of_a_country_is_found_by_its_tag_or_name(site: Site, alice: User, api_key: str, text: str) -> None:
+def test_a_regional_language_is_found_by_its_tag_or_name(site: Site, alice: User, api_key: str, text: str) -> None:
     assert dashboard(alice, site, f"language={text}") == (1, "Language is German (Austria)")
     assert clickport(api_key, "language", text) == 1
 
@@ -91,14 +91,14 @@ def test_a_language_of_a_country_is_found_by_its_tag_or_name(site: Site, alice: 
         ("kind", "View", 4),
     ],
 )  # fmt: skip
-def test_every_dimension_with_names_knows_them(
+def test_every_dimension_with_names_lists_them(
     site: Site, alice: User, api_key: str, dimension: str, text: str, found: int
 ) -> None:
     assert clickport(api_key, dimension, text) == found
     assert dashboard(alice, site, f"{dimension}={text}")[0] == found
 
 
-def test_several_values_are_or_and_not_is_none_of_them(site: Site, alice: User, api_key: str) -> None:
+def test_several_values_are_alternatives_and_is_not_excludes_all(site: Site, alice: User, api_key: str) -> None:
     assert dashboard(alice, site, "country=Germany&country=at") == (3, "Country is Germany or Austria")
     assert dashboard(alice, site, "country~is_not=germany")[0] == 2
     assert clickport(api_key, "country", ["Germany", "AUT"]) == 3
@@ -113,10 +113,10 @@ def test_several_values_are_or_and_not_is_none_of_them(site: Site, alice: User, 
         ("kind", "sale"), ("currency", "Eurodollars"),
     ],
 )  # fmt: skip
-def test_a_value_that_names_nothing_is_refused_with_a_sentence(
+def test_an_unknown_value_is_rejected_with_a_message(
     site: Site, alice: User, api_key: str, dimension: str, text: str
 ) -> None:
-    page = logged_in(alice).get(f"/sites/{site.pk}/?{dimension}={text}")
+    page = log_in(alice).get(f"/sites/{site.pk}/?{dimension}={text}")
     assert page.status_code == 400
     assert "There is no" in page.content.decode() and "; use " in page.content.decode()
     refused = Api(api_key).post(query(dimension, text), status=400)
@@ -129,13 +129,13 @@ def test_a_value_that_names_nothing_is_refused_with_a_sentence(
     ("operator", "text", "found"),
     [("contains", "germ", 2), ("starts_with", "Aus", 1), ("ends_with", "ANY", 2), ("not_contains", "germ", 2)],
 )
-def test_patterns_look_into_the_names_of_countries(api_key: str, operator: str, text: str, found: int) -> None:
+def test_patterns_match_the_names_of_countries(api_key: str, operator: str, text: str, found: int) -> None:
     assert clickport(api_key, "country", text, operator) == found
 
 
-def test_the_search_of_a_table_looks_into_names(site: Site, alice: User) -> None:
+def test_the_search_of_a_table_matches_names(site: Site, alice: User) -> None:
     def names(dimension: str, text: str) -> list[str]:
-        page = logged_in(alice).get(f"/sites/{site.pk}/details/{dimension}?period=today&q={text}")
+        page = log_in(alice).get(f"/sites/{site.pk}/details/{dimension}?period=today&q={text}")
         return [line.row.name for line in page.context["lines"]]
 
     assert names("country", "german") == ["Germany"]
@@ -150,7 +150,7 @@ def test_languages_are_stored_in_one_spelling(site: Site) -> None:
             query={"site_id": site.pk, "type": "pageview", "href": "/", "lang": language},
             peer=f"192.0.2.{number + 1}",
         )
-    settle()
+    insert_recorded()
     rows = ask(site, "views", by="language")
     assert {name: views for name, views in rows.items() if "ch" in name.lower()} == {"de-CH": 3}
 

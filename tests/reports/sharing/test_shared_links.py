@@ -1,4 +1,4 @@
-"""Shared links: who opens them, what they show, and what they keep to themselves."""
+"""Shared links: who can open them, what they show, and what they hide."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_whoever_has_the_link_sees_the_overview_without_an_account(visited: Site
     assert response["X-Frame-Options"] == "DENY" and "noindex" in response["X-Robots-Tag"]
 
 
-def test_nothing_on_it_leads_into_the_sites_own_pages_or_changes_anything(visited: Site, alice: User) -> None:
+def test_a_shared_link_has_no_links_to_the_sites_pages_and_no_forms(visited: Site, alice: User) -> None:
     share = share_create(site=visited, name="Client")
     html = Client().get(f"/share/{share.token}/").content.decode()
     assert f"/sites/{visited.pk}" not in html and "Save segment" not in html
@@ -60,7 +60,7 @@ def test_a_link_with_a_segment_shows_that_segment_only(visited: Site) -> None:
     assert "/out" not in Client().get(f"/share/{share.token}/panel/pages/top").content.decode()
 
 
-def test_names_of_visitors_are_neither_shown_nor_searched_for(visited: Site) -> None:
+def test_names_of_visitors_are_neither_shown_nor_searchable(visited: Site) -> None:
     share = share_create(site=visited, name="Client")
     assert "dora@" not in Client().get(f"/share/{share.token}/").content.decode()
     assert Client().get(f"/share/{share.token}/panel/visitors/people").status_code == 404
@@ -68,7 +68,7 @@ def test_names_of_visitors_are_neither_shown_nor_searched_for(visited: Site) -> 
         assert Client().get(f"/share/{share.token}/?{query}").status_code == 400, query
 
 
-def test_a_password_is_asked_for_once_and_guesses_are_counted(visited: Site) -> None:
+def test_a_password_is_requested_once_and_guesses_are_limited(visited: Site) -> None:
     share = share_create(site=visited, name="Client", password=PASSWORD)
     address, client = f"/share/{share.token}/", Client()
     assert "/in" not in client.get(address).content.decode()
@@ -85,7 +85,7 @@ def test_a_password_is_asked_for_once_and_guesses_are_counted(visited: Site) -> 
 
 
 @pytest.mark.parametrize("how", ["revoked", "over", "segment gone", "site gone", "never was"])
-def test_a_link_that_ended_does_not_exist(how: str, visited: Site) -> None:
+def test_a_revoked_or_expired_link_is_not_found(how: str, visited: Site) -> None:
     now = timezone.now()
     segment = estonia(visited)
     ends = now - timedelta(seconds=1) if how == "over" else now + timedelta(hours=1)
@@ -101,7 +101,7 @@ def test_a_link_that_ended_does_not_exist(how: str, visited: Site) -> None:
         assert Client().get(f"/share/{token}/{rest}").status_code == 404
 
 
-def test_only_the_embedded_view_of_a_link_for_frames_may_be_framed(visited: Site) -> None:
+def test_only_the_embedded_pages_of_a_link_may_be_framed(visited: Site) -> None:
     plain, framed = share_create(site=visited, name="A"), share_create(site=visited, name="B", embed=True)
     assert Client().get(f"/share/{plain.token}/embed").status_code == 404
     response = Client().get(f"/share/{framed.token}/embed")
@@ -113,14 +113,14 @@ def test_only_the_embedded_view_of_a_link_for_frames_may_be_framed(visited: Site
         assert "frame-ancestors 'none'" in response["Content-Security-Policy"]
 
 
-def test_strangers_words_stay_words(visited: Site) -> None:
+def test_text_of_strangers_is_escaped(visited: Site) -> None:
     share = share_create(site=visited, name=BAD, segment=estonia(visited))
     for address in (f"/share/{share.token}/?tab.pages=titles", f"/share/{share.token}/?page={BAD}"):
         html = Client().get(address).content.decode()
         assert BAD not in html and "&lt;script&gt;" in html
 
 
-def test_links_are_made_listed_and_ended_on_the_settings_page(visited: Site, alice: User, bob: User) -> None:
+def test_links_are_created_listed_and_revoked_on_the_settings_page(visited: Site, alice: User, bob: User) -> None:
     client = Client()
     client.force_login(alice)
     address = f"/sites/{visited.pk}/settings/sharing"
@@ -151,7 +151,7 @@ def csv_of(share: Any, name: str, query: str = "", home: str = "") -> str:
     return response.content.decode()
 
 
-def test_a_full_table_is_searched_sorted_and_taken_along(visited: Site) -> None:
+def test_a_full_table_can_be_searched_sorted_and_exported(visited: Site) -> None:
     share = share_create(site=visited, name="Client")
     overview = Client().get(f"/share/{share.token}/").content.decode()
     assert (
@@ -167,7 +167,7 @@ def test_a_full_table_is_searched_sorted_and_taken_along(visited: Site) -> None:
 
 
 @pytest.mark.parametrize("home", ["", "embed/"])
-def test_no_table_and_no_file_leaves_the_links_segment(home: str, visited: Site) -> None:
+def test_tables_and_files_contain_only_the_links_segment(home: str, visited: Site) -> None:
     share = share_create(site=visited, name="Client", segment=estonia(visited), embed=True)
     wider = ("", "&segment=0", "&country=DE", "&country=EE&country=DE", "&country~is_not=FR", "&add=country&what=DE",
              "&q=out", "&from=0&order=-page", "&only=1", "&period=30d", "&limit=")  # fmt: skip
@@ -182,7 +182,7 @@ def test_no_table_and_no_file_leaves_the_links_segment(home: str, visited: Site)
 
 
 @pytest.mark.parametrize("name", ["person", "ip", "visitor_id", "visit", "tag:mail", "prop:plan", "site", "nonsense"])
-def test_there_is_no_table_of_what_the_overview_does_not_show(name: str, visited: Site) -> None:
+def test_dimensions_that_the_overview_does_not_show_have_no_table(name: str, visited: Site) -> None:
     share = share_create(site=visited, name="Client", embed=True)
     for home in ("", "embed/"):
         for query in ("", "?format=csv"):
@@ -190,7 +190,7 @@ def test_there_is_no_table_of_what_the_overview_does_not_show(name: str, visited
     assert Client().get(f"/share/{share.token}/details/page?person=dora@example.com&format=csv").status_code == 400
 
 
-def test_tables_and_files_of_a_protected_or_ended_link_do_not_exist(visited: Site) -> None:
+def test_tables_and_files_of_a_locked_or_revoked_link_are_not_found(visited: Site) -> None:
     share = share_create(site=visited, name="Client", password=PASSWORD)
     parts = ("details/page", "details/page?format=csv", "graph.svg", "panel/pages/top")
     assert [Client().get(f"/share/{share.token}/{part}").status_code for part in parts] == [404] * 4
@@ -202,7 +202,7 @@ def test_tables_and_files_of_a_protected_or_ended_link_do_not_exist(visited: Sit
     assert [knows.get(f"/share/{share.token}/{part}").status_code for part in parts] == [404] * 4
 
 
-def test_inside_a_frame_every_link_stays_in_pages_that_may_be_framed(visited: Site) -> None:
+def test_links_inside_a_frame_open_only_pages_that_may_be_framed(visited: Site) -> None:
     share = share_create(site=visited, name="Framed", embed=True)
     html = Client().get(f"/share/{share.token}/embed").content.decode()
     inner = set(re.findall(rf'href="(/share/{share.token}/[^"?]*)', html))

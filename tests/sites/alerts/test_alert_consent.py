@@ -1,4 +1,4 @@
-"""Nothing is sent to an address before whoever reads it agreed, nor after they said no."""
+"""Nothing is sent to an address before its reader has confirmed it, nor after they stopped it."""
 
 import re
 
@@ -10,10 +10,10 @@ from django.utils import timezone
 
 from accounts.mail import simplify_name
 from accounts.models import Account, Membership, User
-from sites.alerts.conditions import AlertNotification
+from sites.alerts.condition_registry import AlertNotification
 from sites.alerts.deliveries import deliver_due
 from sites.alerts.models import Alert, Channel, Delivery
-from sites.alerts.services import alert_fire
+from sites.alerts.services import alert_notify
 from tests.support import read_html
 
 STRANGER = "stranger@victim.example"
@@ -37,7 +37,9 @@ def link_in(letter, word):
 def fire(site, key="k"):
     alert, _ = Alert.objects.get_or_create(site=site, name="Down", condition="uptime")
     alert.channels.set(Channel.objects.filter(account=site.account))
-    queued = alert_fire(alert=alert, notification=AlertNotification(key, "It is down", "Really."), now=timezone.now())
+    queued = alert_notify(
+        alert=alert, notifications=[AlertNotification(key, "It is down", "Really.")], now=timezone.now()
+    )
     deliver_due(now=timezone.now())
     return queued
 
@@ -47,7 +49,7 @@ def confirm(site):
     return anybody.post(link_in(mail.outbox[-1], "confirm"))
 
 
-def test_a_stranger_s_address_gets_one_mail_that_asks_and_nothing_else(inside, site):
+def test_an_unconfirmed_address_gets_one_confirmation_mail_and_nothing_else(inside, site):
     page = save_channel(inside, site)
     assert "Waiting for confirmation" in page and "Send again" in page and "Send a test" not in page
     assert [letter.to for letter in mail.outbox] == [[STRANGER]]
@@ -58,7 +60,7 @@ def test_a_stranger_s_address_gets_one_mail_that_asks_and_nothing_else(inside, s
     assert len(mail.outbox) == 1 and not Delivery.objects.exists()
 
 
-def test_the_mail_that_asks_carries_nothing_a_spammer_would_want(inside, site, account):
+def test_the_confirmation_mail_contains_no_text_of_the_account(inside, site, account):
     Account.objects.filter(pk=account.pk).update(name=f"{SPAM} www.spam.example\r\nBcc: x@spam.example" + "y" * 20)
     save_channel(inside, site)
     [letter] = mail.outbox
@@ -75,11 +77,11 @@ def test_the_mail_that_asks_carries_nothing_a_spammer_would_want(inside, site, a
         ("win@spam.example\nnow", "win spam example now"), ("//", ""), ("Büro 24 (Süd)", "Büro 24 Süd"),
     ],
 )  # fmt: skip
-def test_a_name_in_that_mail_is_plain(name, displayed):
+def test_the_account_name_in_the_confirmation_mail_is_plain_text(name, displayed):
     assert simplify_name(name) == displayed
 
 
-def test_whoever_reads_the_address_agrees_by_one_button(inside, site):
+def test_the_recipient_confirms_with_one_button(inside, site):
     save_channel(inside, site)
     path, anybody = link_in(mail.outbox[0], "confirm"), Client(enforce_csrf_checks=True)
     page = read_html(anybody.get(path))
@@ -91,7 +93,7 @@ def test_whoever_reads_the_address_agrees_by_one_button(inside, site):
     assert [letter.subject for letter in mail.outbox[1:]] == ["It is down"]
 
 
-def test_every_alert_can_be_ended_by_its_reader_who_must_then_agree_anew(inside, site):
+def test_every_alert_mail_can_be_stopped_and_needs_a_new_confirmation_then(inside, site):
     save_channel(inside, site)
     confirm(site)
     fire(site)
@@ -110,20 +112,20 @@ def test_every_alert_can_be_ended_by_its_reader_who_must_then_agree_anew(inside,
     assert [letter.subject for letter in mail.outbox[count:]] == ["Confirm that this address may get alerts"]
 
 
-def test_a_member_s_own_address_needs_no_confirmation_and_a_guest_s_of_another_account_does(inside, site, charlie):
+def test_only_addresses_of_the_accounts_own_members_need_no_confirmation(inside, site, charlie):
     save_channel(inside, site, target="Alice@example.com")
     save_channel(inside, site, target="charlie@example.com")
     confirmed = {channel.target: channel.confirmed is not None for channel in Channel.objects.all()}
     assert confirmed == {"Alice@example.com": True, "charlie@example.com": False}
 
 
-def test_somebody_who_never_logged_in_is_no_member_for_this(inside, site, account):
+def test_the_address_of_a_placeholder_user_needs_confirmation(inside, site, account):
     Membership.objects.create(user=User.objects.create_user(STRANGER), account=account, role="viewer")
     save_channel(inside, site)
     assert Channel.objects.get().waits_for_confirmation
 
 
-def test_another_address_is_another_consent(inside, site):
+def test_a_changed_address_needs_a_new_confirmation(inside, site):
     save_channel(inside, site)
     old = link_in(mail.outbox[0], "confirm")
     confirm(site)
@@ -133,7 +135,7 @@ def test_another_address_is_another_consent(inside, site):
     assert Channel.objects.get().waits_for_confirmation
 
 
-def test_a_wrong_or_old_link_opens_nothing(inside, site, monkeypatch):
+def test_a_wrong_or_expired_confirmation_link_does_not_work(inside, site, monkeypatch):
     save_channel(inside, site)
     path = link_in(mail.outbox[0], "confirm")
     assert Client().post(path[:-1] + ("a" if path[-1] != "a" else "b")).status_code == 404
@@ -144,7 +146,7 @@ def test_a_wrong_or_old_link_opens_nothing(inside, site, monkeypatch):
     assert Channel.objects.get().waits_for_confirmation
 
 
-def test_an_address_is_asked_a_few_times_a_day_whoever_asks(inside, site, charlie, charlies_site):
+def test_confirmation_mails_per_address_and_day_are_limited(inside, site, charlie, charlies_site):
     save_channel(inside, site)
     channel = Channel.objects.get()
     for _ in range(5):
@@ -156,7 +158,7 @@ def test_an_address_is_asked_a_few_times_a_day_whoever_asks(inside, site, charli
     assert len(mail.outbox) == 3
 
 
-def test_one_account_cannot_have_any_number_of_strangers_asked(inside, site, account):
+def test_confirmation_mails_of_an_account_are_limited(inside, site, account):
     account.limits = {"invitations_per_day": 4}
     account.save()
     for number in range(8):
@@ -176,7 +178,7 @@ def test_test_messages_are_limited_by_the_account_over_all_its_channels(inside, 
     assert len(mail.outbox) == 3 and "may send 3 test messages an hour" in page
 
 
-def test_a_mail_server_that_is_away_is_said(inside, site, settings):
+def test_an_unreachable_mail_server_is_reported(inside, site, settings):
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
     assert "could not be sent" in save_channel(inside, site)

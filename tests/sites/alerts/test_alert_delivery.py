@@ -1,4 +1,4 @@
-"""Alerts watch, throttle and deliver: mail at most once, hooks at least once with one id."""
+"""Alerts: conditions, pauses and delivery; mail at most once, webhooks at least once with one id."""
 
 import asyncio
 import dataclasses
@@ -18,9 +18,10 @@ from django.utils import timezone
 from goals.services import goal_create
 from sites import site_cache
 from sites.alerts import deliveries as out
-from sites.alerts.conditions import AlertNotification
+from sites.alerts.condition_registry import AlertNotification
 from sites.alerts.models import Alert, Channel, Delivery
-from sites.alerts.services import alert_fire, alerts_evaluate, delivery_queue
+from sites.alerts.services import alert_notify, alerts_evaluate, delivery_queue
+from tests.served import reserve_port
 from tests.support import browse, event, record
 from tests.support.clicky_client import Clicky
 
@@ -54,18 +55,18 @@ def test_a_webhook_is_signed_and_carries_its_delivery_id(site, server):
     assert headers["X-Delivery-Id"] == json.loads(body)["id"] == str(delivery.pk)
 
 
-def test_a_slack_hook_gets_text(site, server):
+def test_a_slack_channel_gets_text(site, server):
     queue(channel(site, "slack", f"{server.base}/ok"))
     out.deliver_due(now=NOW)
     assert "Something happened" in json.loads(server.seen[0][3])["text"]
 
 
-def test_the_same_occasion_is_queued_once_for_a_channel(site):
+def test_the_same_notification_is_queued_once_per_channel(site):
     hook = channel(site)
     assert queue(hook) and queue(hook) is None
 
 
-def test_a_failing_hook_is_tried_again_with_growing_pauses_and_the_same_id(site, server):
+def test_a_failing_webhook_is_retried_with_growing_pauses_and_the_same_id(site, server):
     queue(channel(site, target=f"{server.base}/status/500"))
     now, pauses = NOW, []
     for _ in range(4):
@@ -78,7 +79,7 @@ def test_a_failing_hook_is_tried_again_with_growing_pauses_and_the_same_id(site,
     assert "answered 500" in Delivery.objects.get().error
 
 
-def test_a_day_of_failures_switches_the_channel_off_and_says_so(alice, site, server):
+def test_a_day_of_failures_disables_the_channel_with_a_notice(alice, site, server):
     hook = channel(site, target=f"{server.base}/status/500")
     queue(hook)
     now = NOW
@@ -91,7 +92,7 @@ def test_a_day_of_failures_switches_the_channel_off_and_says_so(alice, site, ser
     assert [message.to for message in mail.outbox] == [["alice@example.com"]]
 
 
-def test_a_hook_whose_worker_died_is_sent_again_with_the_same_id(site, server, monkeypatch):
+def test_a_webhook_of_a_killed_worker_is_sent_again_with_the_same_id(site, server, monkeypatch):
     delivery = queue(channel(site, target=f"{server.base}/ok"))
 
     monkeypatch.setattr(out, "record_success", die)
@@ -103,7 +104,7 @@ def test_a_hook_whose_worker_died_is_sent_again_with_the_same_id(site, server, m
     assert [headers["X-Delivery-Id"] for _, _, headers, _ in server.seen] == [str(delivery.pk)] * 2
 
 
-def test_a_mail_whose_worker_died_is_never_sent_twice(site, monkeypatch):
+def test_a_mail_of_a_killed_worker_is_never_sent_twice(site, monkeypatch):
     queue(channel(site, "email", "ops@example.com"))
 
     monkeypatch.setattr(out, "record_success", die)
@@ -124,12 +125,11 @@ def test_mail_goes_through_a_real_mail_server(site, settings):
             self.letters.append(message)
 
     asyncio.set_event_loop(asyncio.new_event_loop())
-    controller = Controller(Kept(), hostname="127.0.0.1", port=0)
-    controller.port = 9591
+    controller = Controller(Kept(), hostname="127.0.0.1", port=reserve_port())
     controller.start()
     try:
         settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 9591
+        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", controller.port
         queue(channel(site, "email", "ops@example.com"))
         assert out.deliver_due(now=NOW) == 1
     finally:
@@ -137,7 +137,7 @@ def test_mail_goes_through_a_real_mail_server(site, settings):
     assert [letter["Subject"] for letter in Kept.letters] == ["Something happened"]
 
 
-def test_a_mail_server_that_is_away_leaves_the_mail_waiting(site, settings):
+def test_an_unreachable_mail_server_leaves_the_mail_waiting(site, settings):
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
     queue(channel(site, "email", "ops@example.com"))
@@ -160,13 +160,13 @@ def test_quiet_hours_hold_messages_in_the_accounts_zone(site, start, end, until)
     assert (held and f"{held:%H:%M}") == until
 
 
-def test_an_alert_tells_at_most_once_in_its_pause(site):
+def test_an_alert_notifies_at_most_once_per_pause(site):
     alert = Alert.objects.create(site=site, name="a", condition="goal", throttle_minutes=60)
     alert.channels.add(channel(site))
 
     def fire(minutes):
         now = NOW + timedelta(minutes=minutes)
-        return alert_fire(alert=alert, notification=AlertNotification(f"k{minutes}", "s", "t"), now=now)
+        return alert_notify(alert=alert, notifications=[AlertNotification(f"k{minutes}", "s", "t")], now=now)
 
     assert [fire(0), fire(30), fire(61)] == [1, 0, 1]
 
@@ -185,7 +185,7 @@ def evaluate(now=NOW):
     return Delivery.objects.count() - before
 
 
-def test_each_goal_is_told(site, store):
+def test_each_goal_is_notified(site, store):
     goal_create(site=site, name="Thanks", kind="page", pattern="/thanks")
     watched(site, "goal", goal="Thanks", per_hour=1)
     assert evaluate() == 0
@@ -195,7 +195,7 @@ def test_each_goal_is_told(site, store):
     assert evaluate() == 1
 
 
-def test_many_people_online_are_told_once_until_they_leave(site, store):
+def test_many_visitors_online_are_notified_once_until_they_leave(site, store):
     watched(site, "online", above=2, below=0)
     for name in "abc":
         browse(site, "/", at=NOW - timedelta(seconds=30), visitor=name)
@@ -217,14 +217,14 @@ def test_a_spike_is_measured_against_the_same_hour_of_the_weekday(site, store):
     assert "Spike" in Delivery.objects.get().subject
 
 
-def test_silence_is_told_once_and_only_where_there_was_traffic(site, charlies_site, store):
+def test_missing_traffic_is_notified_once_and_only_where_there_was_traffic(site, charlies_site, store):
     watched(site, "silence", hours=6)
     watched(charlies_site, "silence", hours=6)
     browse(site, "/", at=NOW - timedelta(hours=7))
     assert [evaluate(), evaluate()] == [1, 0]
 
 
-def test_a_tagged_visitor_is_announced_on_arrival(site, store):
+def test_a_tagged_visitor_is_notified_on_arrival(site, store):
     watched(site, "visitor", key="username", value="jane")
     assert evaluate() == 0
     at = NOW - timedelta(minutes=1)
@@ -232,14 +232,14 @@ def test_a_tagged_visitor_is_announced_on_arrival(site, store):
     assert [evaluate(), evaluate()] == [1, 0]
 
 
-def test_one_broken_alert_does_not_silence_the_others(site, store):
+def test_one_broken_alert_does_not_stop_the_others(site, store):
     Alert.objects.create(site=site, name="broken", condition="goal", parameters={})
     watched(site, "silence", hours=6)
     browse(site, "/", at=NOW - timedelta(hours=7))
     assert evaluate() == 1
 
 
-def test_channels_are_made_tested_and_deleted_by_hand(client, alice, site, server):
+def test_channels_are_created_tested_and_deleted_on_pages(client, alice, site, server):
     client.force_login(alice)
     form = {"kind": "webhook", "name": "hook", "target": f"{server.base}/ok", "enabled": "on"}
     client.post(reverse("alerts:channel-new", args=[site.pk]), form)
@@ -252,14 +252,14 @@ def test_channels_are_made_tested_and_deleted_by_hand(client, alice, site, serve
     assert not Channel.objects.exists()
 
 
-def test_a_guest_who_may_write_the_site_sees_no_channels_of_the_account(client, bob, site):
+def test_a_guest_with_write_access_sees_no_channels_of_the_account(client, bob, site):
     bob.memberships.get().grants.update(right="write")
     client.force_login(bob)
     assert client.get(reverse("alerts:list", args=[site.pk])).status_code == 404
     assert client.get(reverse("alerts:channel-edit", args=[site.pk, channel(site).pk])).status_code == 404
 
 
-def test_the_number_of_an_alert_gives_the_visit_it_was_about(site, charlies_site, store):
+def test_an_alert_id_returns_the_visit_it_was_about(site, charlies_site, store):
     now = timezone.now()
     watched(site, "visitor", key="username", value="jane")
     record(event(site, "/other", at=now, visitor="other", visit=5))

@@ -1,4 +1,4 @@
-"""Messages of one account, however broken or slow, hold up nobody else's, and each is given up some day."""
+"""Broken or slow messages of one account do not delay others, and are given up after a day."""
 
 import dataclasses
 import json
@@ -12,9 +12,9 @@ from django.urls import reverse
 from accounts.models import Account
 from goals.models import Goal
 from sites.alerts import deliveries as out
-from sites.alerts.conditions import AlertNotification
+from sites.alerts.condition_registry import AlertNotification
 from sites.alerts.models import Alert, Channel, Delivery
-from sites.alerts.services import alert_fire, delivery_queue
+from sites.alerts.services import alert_notify, delivery_queue
 from tests.support.misbehaving_server import misbehaving
 
 NOW = datetime(2026, 3, 2, 12, 30, tzinfo=UTC)
@@ -23,21 +23,21 @@ POISON = "https://0177.0.0.1/"  # the parser of addresses refuses it in a way of
 
 @pytest.fixture
 def server(settings, monkeypatch):
-    """The misbehaving server; its /wait answers once its /ok was asked, at the latest after ten seconds."""
+    """The misbehaving server; its /wait answers once its /ok was asked, at the latest after half a minute."""
     settings.ENV = dataclasses.replace(settings.ENV, allowed_outbound=("127.0.0.1/32",))
     with misbehaving() as running:
         arrived, waited = threading.Event(), []
 
-        def say_wait(handler, rest):
-            waited.append(arrived.wait(10))
+        def answer_wait(handler, rest):
+            waited.append(arrived.wait(30))
             handler.reply(200)
 
-        def say_ok(handler, rest):
+        def answer_ok(handler, rest):
             arrived.set()
             handler.reply(200)
 
-        monkeypatch.setattr("tests.support.misbehaving_server.Misbehaving.say_wait", say_wait, raising=False)
-        monkeypatch.setattr("tests.support.misbehaving_server.Misbehaving.say_ok", say_ok)
+        monkeypatch.setattr("tests.support.misbehaving_server.Misbehaving.answer_wait", answer_wait, raising=False)
+        monkeypatch.setattr("tests.support.misbehaving_server.Misbehaving.answer_ok", answer_ok)
         running.waited = waited
         running.socket.listen(200)
         yield running
@@ -60,7 +60,7 @@ def state(delivery):
     return delivery.state
 
 
-def test_a_message_that_nobody_can_send_holds_up_no_other(charlie, site, server):
+def test_a_message_that_cannot_be_sent_does_not_delay_others(charlie, site, server):
     poisoned = queue(hook(charlie.memberships.get().account, POISON), 25, NOW - timedelta(minutes=5))
     [good] = queue(hook(site.account, f"{server.base}/ok"))
     assert out.deliver_due(now=NOW) == 1
@@ -69,7 +69,7 @@ def test_a_message_that_nobody_can_send_holds_up_no_other(charlie, site, server)
     assert all("not an address that can be requested" in delivery.error for delivery in poisoned)
 
 
-def test_a_test_message_to_such_an_address_is_answered_by_a_sentence(client, alice, site):
+def test_a_test_message_to_an_invalid_address_reports_the_error(client, alice, site):
     client.force_login(alice)
     channel = hook(site.account, POISON)
     page = client.post(reverse("alerts:channel-test", args=[site.pk, channel.pk]), follow=True)
@@ -88,7 +88,7 @@ def test_a_message_that_cannot_even_be_prepared_is_tried_again_and_given_up_afte
     assert state(bad) == "failed"
 
 
-def test_a_message_whose_sending_raises_anything_is_a_failed_try(site, server, monkeypatch):
+def test_any_exception_while_sending_is_a_failed_attempt(site, server, monkeypatch):
     [bad] = queue(hook(site.account, f"{server.base}/ok"))
 
     def broken(delivery, now):
@@ -115,7 +115,7 @@ def test_slow_hooks_of_several_accounts_do_not_delay_an_alert(site, server):
     assert before <= 3 * out.MAX_PER_ACCOUNT
 
 
-def test_an_alert_that_becomes_due_while_slow_hooks_are_under_way_is_sent_by_the_same_round(site, server, monkeypatch):
+def test_an_alert_that_becomes_due_during_slow_webhooks_is_sent_in_the_same_round(site, server, monkeypatch):
     queue(hook(Account.objects.create(name="Slow"), f"{server.base}/wait"), 3)
     late, claim = hook(site.account, f"{server.base}/ok"), out.claim_due
 
@@ -130,7 +130,7 @@ def test_an_alert_that_becomes_due_while_slow_hooks_are_under_way_is_sent_by_the
     assert all(server.waited)
 
 
-def test_what_ends_its_worker_is_tried_less_and_less_often_and_given_up_after_a_day(site, server, monkeypatch):
+def test_a_message_that_kills_its_worker_is_retried_ever_less_often_for_a_day(site, server, monkeypatch):
     [killer] = queue(hook(site.account, f"{server.base}/ok"))
 
     def die(*_):
@@ -150,7 +150,7 @@ def test_what_ends_its_worker_is_tried_less_and_less_often_and_given_up_after_a_
     assert state(killer) == "failed" and "ended each time" in killer.error
 
 
-def test_what_waits_for_a_channel_that_is_off_is_given_up_after_a_day_and_not_sent_weeks_later(site, server):
+def test_messages_of_a_disabled_channel_are_given_up_after_a_day(site, server):
     channel = hook(site.account, f"{server.base}/ok")
     [old] = queue(channel)
     Channel.objects.update(enabled=False)
@@ -161,7 +161,7 @@ def test_what_waits_for_a_channel_that_is_off_is_given_up_after_a_day_and_not_se
     assert state(old) == "failed" and "off" in old.error and server.seen == []
 
 
-def test_a_worker_that_dies_takes_one_mail_of_an_account_with_it_and_not_all(site, monkeypatch):
+def test_a_killed_worker_loses_at_most_one_mail_of_an_account(site, monkeypatch):
     mails = queue(hook(site.account, "ops@example.com", kind="email"), 5)
 
     def die(*_):
@@ -176,7 +176,7 @@ def test_a_worker_that_dies_takes_one_mail_of_an_account_with_it_and_not_all(sit
     assert len(mail.outbox) == 5
 
 
-def test_a_mail_server_that_is_away_for_days_switches_no_channel_off(alice, site, settings):
+def test_an_outage_of_the_mail_server_disables_no_channel(alice, site, settings):
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
     channel = hook(site.account, "ops@example.com", kind="email")
@@ -188,7 +188,7 @@ def test_a_mail_server_that_is_away_for_days_switches_no_channel_off(alice, site
     assert channel.enabled and channel.failing_since is None
 
 
-def test_a_hook_is_not_followed_elsewhere_and_nothing_signed_is_sent_there(site, server):
+def test_redirects_of_a_webhook_are_not_followed(site, server):
     with misbehaving() as other:
         there = f"{other.base}/ok".replace("/", "|")
         [sent] = queue(hook(site.account, f"{server.base}/to/{there}"))
@@ -198,19 +198,19 @@ def test_a_hook_is_not_followed_elsewhere_and_nothing_signed_is_sent_there(site,
 
 
 @pytest.mark.parametrize("name", ["<!channel>", "<https://evil.example|Open dashboard>", "<@U123> & <#C1>"])
-def test_a_name_from_a_page_calls_nobody_and_hides_no_link_in_slack(site, server, name):
+def test_page_text_cannot_mention_people_or_hide_links_in_slack(site, server, name):
     goal = Goal.objects.create(site=site, name=name, kind="manual")
     alert = Alert.objects.create(site=site, name="Goal", condition="goal", throttle_minutes=0)
     alert.channels.add(hook(site.account, f"{server.base}/ok", kind="slack"))
     notification = AlertNotification("k", f"Goal “{goal.name}” reached", f"“{goal.name}” was reached 1 time.")
-    alert_fire(alert=alert, notification=notification, now=NOW)
+    alert_notify(alert=alert, notifications=[notification], now=NOW)
     out.deliver_due(now=NOW)
     text = json.loads(server.seen[0][3])["text"]
     escaped = name.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     assert text == f"*Goal “{escaped}” reached*\n“{escaped}” was reached 1 time."
 
 
-def test_a_line_break_in_a_name_makes_no_header_of_a_mail(alice, site):
+def test_a_line_break_in_a_name_cannot_inject_a_mail_header(alice, site):
     channel = hook(site.account, "ops@example.com", kind="email")
     notification = AlertNotification("k", "Goal “a\r\nBcc: victim@example.org\nb” reached", "It was.")
     delivery = delivery_queue(channel=channel, notification=notification, now=NOW)

@@ -3,18 +3,18 @@
 import pytest
 from django.urls import reverse
 
-from sites.alerts.conditions import CONDITIONS
+from sites.alerts.condition_registry import CONDITIONS
 from sites.alerts.models import Alert, Channel
 
 
-def test_an_address_that_is_none_is_refused_with_a_sentence(client, alice, site):
+def test_an_invalid_address_is_rejected_with_a_message(client, alice, site):
     client.force_login(alice)
     form = {"kind": "email", "name": "me", "target": "https://nonsense", "enabled": "on"}
     page = client.post(reverse("alerts:channel-new", args=[site.pk]), form).content.decode()
     assert "This is not an e-mail address." in page
 
 
-def test_a_slack_hook_without_encryption_is_refused(client, site, alice):
+def test_a_slack_address_without_https_is_rejected(client, site, alice):
     client.force_login(alice)
     form = {"kind": "slack", "name": "team", "target": "http://hooks.slack.com/services/T0/B0/x", "enabled": "on"}
     page = client.post(reverse("alerts:channel-new", args=[site.pk]), form).content.decode()

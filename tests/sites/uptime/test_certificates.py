@@ -1,4 +1,4 @@
-"""Certificates: their end is on the monitor's page, and uptime alerts warn before it, once for each number of days."""
+"""Certificates: their expiry is on the monitor's page, and uptime alerts warn once for each number of days."""
 
 import dataclasses
 import json
@@ -55,7 +55,7 @@ def watch_daily(days, hours=12):
         alerts_evaluate(now=NOW + half_days * timedelta(hours=hours))
 
 
-def test_a_warning_is_sent_30_14_and_7_days_before_and_no_other(site, alert):
+def test_warnings_are_sent_exactly_30_14_and_7_days_before(site, alert):
     monitor_with(site, NOW + 40 * DAY)
     watch_daily(45)
     expected = [f"The certificate of Shop expires in {days} days" for days in (30, 14, 7)]
@@ -65,14 +65,14 @@ def test_a_warning_is_sent_30_14_and_7_days_before_and_no_other(site, alert):
     assert (delivery.payload["event"], delivery.payload["days"]) == ("certificate", 30)
 
 
-def test_the_warning_arrives_by_mail(site, alert):
+def test_the_warning_is_sent_by_mail(site, alert):
     monitor_with(site, NOW + 10 * DAY)
     alerts_evaluate(now=NOW)
     deliver_due(now=NOW)
     assert [message.subject for message in mail.outbox] == ["The certificate of Shop expires in 10 days"]
 
 
-def test_what_is_renewed_in_time_is_warned_of_again_only_before_its_new_end(site, alert):
+def test_a_renewed_certificate_is_warned_of_only_before_its_new_expiry(site, alert):
     monitor = monitor_with(site, NOW + 29 * DAY)
     alerts_evaluate(now=NOW)
     write_results([(monitor, CheckResult(True, 80, tls_expires=NOW + 90 * DAY), NOW + DAY)])
@@ -82,7 +82,7 @@ def test_what_is_renewed_in_time_is_warned_of_again_only_before_its_new_end(site
     assert subjects()[1:] == ["The certificate of Shop expires in 29 days"]
 
 
-def test_an_alert_has_days_of_its_own(client, alice, site, alert):
+def test_an_alert_can_have_its_own_days(client, alice, site, alert):
     client.force_login(alice)
     url = reverse("alerts:edit", args=[site.pk, alert.pk])
     form = {"name": "down", "channels": alert.channels.get().pk, "throttle_minutes": "5", "enabled": "on"}
@@ -95,18 +95,18 @@ def test_an_alert_has_days_of_its_own(client, alice, site, alert):
 
 
 @pytest.mark.parametrize(("text", "days"), [("", [7, 14, 30]), ("0", []), ("21", [21]), (" 5,60, 5", [5, 60])])
-def test_days_are_read(text, days):
+def test_the_days_of_an_alert_are_parsed(text, days):
     assert parse_days(text) == days
 
 
-def test_nobody_is_warned_of_a_paused_monitor_or_of_another_account(site, charlies_site, alert):
+def test_paused_monitors_and_other_accounts_cause_no_warning(site, charlies_site, alert):
     monitor_update(monitor=monitor_with(site, NOW + 10 * DAY), changes={"enabled": False})
     monitor_with(charlies_site, NOW + 10 * DAY)
     alerts_evaluate(now=NOW)
     assert subjects() == []
 
 
-def test_a_channel_that_is_confirmed_later_is_still_warned(site, alert):
+def test_a_channel_confirmed_later_still_gets_the_warning(site, alert):
     monitor_with(site, NOW + 10 * DAY)
     Channel.objects.update(confirmed=None)
     alerts_evaluate(now=NOW)
@@ -115,7 +115,7 @@ def test_a_channel_that_is_confirmed_later_is_still_warned(site, alert):
     assert len(subjects()) == 1
 
 
-def test_the_end_of_the_certificate_is_on_the_pages(client, alice, site, settings):
+def test_the_expiry_of_the_certificate_is_shown_on_pages(client, alice, site, settings):
     monitor = monitor_with(site, datetime(2026, 3, 27, 12, tzinfo=UTC))
     client.force_login(alice)
     with time_machine.travel(NOW, tick=False):
@@ -128,7 +128,7 @@ def test_the_end_of_the_certificate_is_on_the_pages(client, alice, site, setting
         assert "chip-warn" in page and ">27 Mar 2026</time> (25 days left)" in page
 
 
-def test_an_address_that_has_no_certificate_any_more_shows_none(site):
+def test_a_url_without_a_certificate_shows_none(site):
     monitor = monitor_with(site, NOW + 10 * DAY)
     write_results([(monitor, CheckResult(False, cause="It did not answer in time."), NOW)])
     assert Monitor.objects.get().tls_expires == NOW + 10 * DAY
@@ -153,7 +153,7 @@ def certificate(authority, expires):
     return context
 
 
-def test_the_first_certificate_to_expire_of_all_redirects_counts(client, alice, site, alert, authority):
+def test_the_first_certificate_to_expire_among_redirects_counts(client, alice, site, alert, authority):
     now = timezone.now().replace(microsecond=0)
     with (
         misbehaving(tls=certificate(authority, now + 12 * DAY)) as first,
@@ -168,7 +168,7 @@ def test_the_first_certificate_to_expire_of_all_redirects_counts(client, alice, 
     assert subjects() == ["The certificate of Shop expires in 12 days"]
 
 
-def test_a_certificate_that_is_valid_for_less_than_an_hour_is_no_down_time(site, authority):
+def test_a_certificate_valid_for_less_than_an_hour_is_not_an_outage(site, authority):
     now = timezone.now().replace(microsecond=0)
     with misbehaving(tls=certificate(authority, now + timedelta(minutes=30))) as server:
         monitor = monitor_create(site=site, url=f"{server.base}/ok", now=now - timedelta(minutes=1))
@@ -178,7 +178,7 @@ def test_a_certificate_that_is_valid_for_less_than_an_hour_is_no_down_time(site,
     assert compute_uptime(monitor, [now - timedelta(minutes=1), now])[0].seconds_down == 0
 
 
-def test_a_webhook_gets_the_date(site, alert):
+def test_a_webhook_gets_the_expiry_date(site, alert):
     alert.channels.set([
         Channel.objects.create(account=site.account, kind="webhook", name="ops", target="https://example.com/"),
     ])  # fmt: skip

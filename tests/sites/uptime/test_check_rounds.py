@@ -1,4 +1,4 @@
-"""A round of checks: claimed once, judged right, incidents told once, hours counted."""
+"""A round of checks: monitors are claimed once, incidents notified once, hours counted."""
 
 import dataclasses
 from concurrent.futures import ThreadPoolExecutor
@@ -69,7 +69,7 @@ async def run_check(site, server, path, **fields):
         ("loop", {}, "redirects"),
     ],
 )
-async def test_the_verdict_on(server, path, fields, cause):
+async def test_a_check_has_the_expected_result(server, path, fields, cause):
     verdict = await run_check(None, server, path, **fields)
     assert verdict.ok == (not cause)
     assert cause in verdict.cause
@@ -81,7 +81,7 @@ async def test_a_wrong_certificate_is_a_failure(settings):
         assert "certificate" in (await run_check(None, server, "ok")).cause
 
 
-def test_two_claimers_never_have_the_same_monitor(site):
+def test_two_workers_never_claim_the_same_monitor(site):
     for index in range(30):
         monitor_create(site=site, url=f"https://example.com/{index}", now=NOW)
     first, second = claim_due(NOW), claim_due(NOW)
@@ -89,7 +89,7 @@ def test_two_claimers_never_have_the_same_monitor(site):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_claimers_side_by_side_share_the_work(site):
+def test_parallel_workers_share_the_work(site):
     for index in range(40):
         monitor_create(site=site, url=f"https://example.com/{index}", now=NOW)
 
@@ -104,12 +104,12 @@ def test_claimers_side_by_side_share_the_work(site):
     assert len(claimed) == len(set(claimed)) == 40
 
 
-def test_a_killed_workers_monitors_come_up_again_at_their_next_moment(monitor):
+def test_monitors_of_a_killed_worker_are_due_at_their_next_time(monitor):
     assert claim_due(NOW)
     assert claim_due(NOW + timedelta(seconds=60)) != []
 
 
-def test_a_failure_is_checked_again_within_seconds_and_then_told_once(monitor, alert):
+def test_a_failure_is_checked_again_within_seconds_and_notified_once(monitor, alert):
     play(monitor, CheckResult(True, 80), BAD)
     assert not Incident.objects.exists()
     soon = Monitor.objects.get(pk=monitor.pk).next_due
@@ -120,13 +120,13 @@ def test_a_failure_is_checked_again_within_seconds_and_then_told_once(monitor, a
     assert [delivery.subject for delivery in Delivery.objects.all()] == ["https://example.com/ is down"]
 
 
-def test_the_end_is_told_with_the_duration(monitor, alert):
+def test_the_end_of_an_incident_is_notified_with_its_duration(monitor, alert):
     play(monitor, BAD, BAD, CheckResult(True, 90))
     subjects = {delivery.subject for delivery in Delivery.objects.all()}
     assert "https://example.com/ is up again after 2 min" in subjects
 
 
-def test_what_a_dead_worker_left_untold_is_told_later_and_once(monitor, alert):
+def test_notifications_missed_by_a_killed_worker_are_sent_later_and_once(monitor, alert):
     for index in range(2):
         write_results([(Monitor.objects.get(), BAD, NOW + timedelta(minutes=index))])
     assert not Delivery.objects.exists()
@@ -148,7 +148,7 @@ def test_a_round_checks_only_what_is_due_and_enabled(site):
     assert checked == [due.pk]
 
 
-def test_a_check_that_breaks_is_no_failure_of_what_it_was_to_ask(site):
+def test_an_error_in_a_check_is_not_an_outage(site):
     broken = monitor_create(site=site, url="https://example.com/a", now=NOW)
     fine = monitor_create(site=site, url="https://example.com/b", now=NOW)
 
@@ -170,7 +170,7 @@ def test_hours_count_checks_and_keep_percentiles(monitor):
     assert compute_percentile(hour.histogram, 0.99) == pytest.approx(2000, rel=0.05)
 
 
-def test_the_days_page_counts_seconds_down(monitor):
+def test_the_history_counts_seconds_down_by_day(monitor):
     play(monitor, CheckResult(True, 50), BAD, BAD, CheckResult(True, 50))
     today = compute_daily_uptime(monitor, now=NOW + timedelta(hours=1), zone="Europe/Tallinn", count=3)[-1]
     assert today.seconds_down == 120
@@ -178,7 +178,7 @@ def test_the_days_page_counts_seconds_down(monitor):
 
 
 @pytest.mark.parametrize("name", ["uptime:list", "uptime:new", "alerts:list", "alerts:channel-new"])
-def test_pages_are_for_those_who_may_see_the_site(client, alice, charlie, site, monitor, name):
+def test_uptime_pages_are_only_for_those_who_may_see_the_site(client, alice, charlie, site, monitor, name):
     url = reverse(name, args=[site.pk])
     client.force_login(alice)
     assert client.get(url).status_code == 200
@@ -186,7 +186,7 @@ def test_pages_are_for_those_who_may_see_the_site(client, alice, charlie, site, 
     assert client.get(url).status_code == 404
 
 
-def test_a_monitor_is_made_and_changed_by_form(client, alice, site):
+def test_a_monitor_is_created_and_changed_by_form(client, alice, site):
     client.force_login(alice)
     form = {
         "url": "https://example.com/", "name": "Home", "method": "GET", "interval": "60", "timeout": "10",
@@ -202,7 +202,7 @@ def test_a_monitor_is_made_and_changed_by_form(client, alice, site):
     assert client.get(reverse("uptime:monitor", args=[site.pk, monitor.pk])).status_code == 200
 
 
-def test_the_status_page_is_public_and_shows_public_monitors_only(client, site, monitor):
+def test_the_public_status_page_shows_only_public_monitors(client, site, monitor):
     url = reverse("uptime:status", args=[site.pk])
     assert client.get(url).status_code == 404
     monitor_create(site=site, url="https://example.com/shop", name="Shop", public=True, now=NOW)

@@ -1,4 +1,4 @@
-"""What a monitor expects: words are found in any character set, and what no answer can meet is refused."""
+"""Expectations of a monitor: words in any character set, and which expectations are rejected as impossible."""
 
 import dataclasses
 from datetime import UTC, datetime
@@ -43,20 +43,20 @@ PAGES = {  # page: Content-Type, body, words on it
 }  # fmt: skip
 
 
-def say_page(self, rest):
+def answer_page(self, rest):
     content_type, body, _ = PAGES[rest]
     self.reply(200, body, **({"Content-Type": content_type} if content_type else {}))
 
 
-def say_long(self, rest):
+def answer_long(self, rest):
     self.reply(200, b"x" * 1_100_000 + b"the end")
 
 
 @pytest.fixture
 def server(settings, monkeypatch):
     settings.ENV = dataclasses.replace(settings.ENV, allowed_outbound=("127.0.0.1/32",))
-    monkeypatch.setattr(Misbehaving, "say_page", say_page, raising=False)
-    monkeypatch.setattr(Misbehaving, "say_long", say_long, raising=False)
+    monkeypatch.setattr(Misbehaving, "answer_page", answer_page, raising=False)
+    monkeypatch.setattr(Misbehaving, "answer_long", answer_long, raising=False)
     with misbehaving() as running:
         yield running
 
@@ -69,7 +69,7 @@ async def test_words_are_found_in_the_character_set_of_the_page(server, page):
     assert (wanted.ok, wanted.cause, unwanted.cause) == (True, "", f"The page contains “{words}”.")
 
 
-async def test_words_beyond_what_is_read_are_said_to_be_looked_for_in_the_first_part(server):
+async def test_a_missing_word_in_a_long_page_says_that_only_the_first_part_is_searched(server):
     verdict = await check_monitor(Monitor(url=f"{server.base}/long", next_due=NOW, must_contain="the end"))
     assert verdict.cause == "The page does not contain “the end” in its first 1,000,000 bytes."
 
@@ -107,7 +107,7 @@ ACCEPTED = [
 
 
 @pytest.mark.parametrize(("fields", "sentence"), REFUSED)
-def test_what_no_answer_can_meet_is_refused_by_form_and_service(client, alice, site, fields, sentence):
+def test_expectations_that_no_response_can_meet_are_rejected_by_form_and_service(client, alice, site, fields, sentence):
     with pytest.raises(ValidationError, match=sentence):
         monitor_create(site=site, url="https://example.com/", **fields)
     client.force_login(alice)
@@ -116,7 +116,7 @@ def test_what_no_answer_can_meet_is_refused_by_form_and_service(client, alice, s
 
 
 @pytest.mark.parametrize("fields", ACCEPTED)
-def test_what_an_answer_can_meet_is_accepted(site, fields):
+def test_expectations_that_a_response_can_meet_are_accepted(site, fields):
     monitor_create(site=site, url="https://example.com/", **fields)
 
 
@@ -130,7 +130,7 @@ def test_no_check_takes_longer_than_the_time_until_the_next(client, alice, site,
     assert not Monitor.objects.exists()
 
 
-def test_a_stored_monitor_that_no_answer_can_satisfy_is_not_checked_and_says_why(site, server):
+def test_a_stored_monitor_with_impossible_expectations_is_not_checked_and_says_why(site, server):
     monitor = monitor_create(site=site, url=f"{server.base}/ok", now=NOW)
     Monitor.objects.update(expected_status="2xx")
     run_round(check_monitor, incident_notify, NOW)

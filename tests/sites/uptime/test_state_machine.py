@@ -1,4 +1,4 @@
-"""A monitor's story under any clock: confirmed before told, told once, right durations."""
+"""States of a monitor under any clock: confirmed before notified, notified once, right durations."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -28,7 +28,7 @@ def play(outcomes, start=START, interval=60):
     return status, stories, confirmations
 
 
-def test_one_failure_alone_tells_nobody():
+def test_one_failure_alone_sends_no_notification():
     status, stories, confirmations = play([True, False, True, True])
     assert (status.state, stories, confirmations) == ("up", [], 1)
 
@@ -39,7 +39,7 @@ def test_a_confirmed_failure_starts_at_the_first_failed_check_and_ends_at_the_fi
     assert stories == [[first, first + CONFIRM_AFTER + timedelta(seconds=120)]]
 
 
-def test_a_blip_does_not_reset_how_long_the_site_has_been_up():
+def test_an_unconfirmed_failure_does_not_reset_the_time_since_up():
     status, _, _ = play([True, False, True])
     assert status.since == START
 
@@ -54,14 +54,14 @@ def test_incidents_never_overlap_and_each_is_opened_and_closed_once(outcomes):
     assert (status.state == "down") == bool(stories and stories[-1][1] is None)
 
 
-def test_a_month_of_minutes_of_up_and_down_is_told_once_an_incident():
+def test_each_incident_of_a_month_is_notified_once():
     outcomes = [minute % 1440 not in range(200, 210) for minute in range(31 * 1440)]
     _, stories, _ = play(outcomes)
     assert len(stories) == 31
     assert all(timedelta(minutes=9) < end - start <= timedelta(minutes=10) for start, end in stories)
 
 
-def test_a_night_with_a_clock_change_has_the_true_duration():
+def test_an_incident_over_a_clock_change_has_the_true_duration():
     before = datetime(2026, 3, 29, 1, 30, tzinfo=ZoneInfo("Europe/Berlin"))  # the clock jumps from 2 to 3
     _, stories, _ = play([True, False, *[False] * 90, True], start=before.astimezone(UTC))
     start, end = stories[0]
@@ -69,7 +69,7 @@ def test_a_night_with_a_clock_change_has_the_true_duration():
 
 
 @given(st.integers(1, 10**9), st.integers(30, 3600), st.integers(0, 10**6))
-def test_moments_lie_on_a_grid_that_never_drifts(monitor_id, interval, offset):
+def test_check_times_never_drift(monitor_id, interval, offset):
     after = START + timedelta(milliseconds=offset)
     moment = find_next_check(monitor_id, interval, after)
     assert after < moment <= after + timedelta(seconds=interval + 0.001)
@@ -77,6 +77,6 @@ def test_moments_lie_on_a_grid_that_never_drifts(monitor_id, interval, offset):
     assert abs((second - moment).total_seconds() - interval) < 0.01
 
 
-def test_moments_of_many_monitors_are_spread_over_the_minute():
+def test_check_times_of_many_monitors_are_spread_over_the_minute():
     tenths = {int((find_next_check(i, 60, START) - START).total_seconds() / 6) for i in range(1, 200)}
     assert len(tenths) >= 10

@@ -1,1 +1,1 @@
-"""The query engine once more in plain Python, to compare its answers with."""
+"""A second implementation of the query engine in plain Python, to compare results."""

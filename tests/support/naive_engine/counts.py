@@ -69,15 +69,15 @@ class NaiveQuery:
 
     @cached_property
     def chosen_goals(self) -> tuple[int, ...]:
-        return top_goals(self.where if self.query_where is ... else self.query_where)
+        return list_required_goals(self.where if self.query_where is ... else self.query_where)
 
     def of_goal_events(self) -> NaiveQuery:
         """Return the query about the events that reach the goals that the filter requires."""
-        return replace(self, where=goal_events(self.where, self.world.goals), query_where=self.where)
+        return replace(self, where=filter_goal_events(self.where, self.world.goals), query_where=self.where)
 
     def of_goal_visits(self) -> NaiveQuery:
         """Return the query about everything in the visits in which they were reached."""
-        return replace(self, where=goal_visits(self.where, self.world.goals), query_where=self.where)
+        return replace(self, where=filter_goal_visits(self.where, self.world.goals), query_where=self.where)
 
     def reaches(self, event: Event, number: int) -> bool:
         return self.world.event_satisfies(event, self.world.goals[number])
@@ -196,7 +196,7 @@ class NaiveQuery:
             reached = [e for e in events if (by_goal or self.reaches(e, number)) and (chosen or not has_amount(e))]
             if self.currency is None and currency:  # rows of one currency each: the worth counts in its own row
                 reached = [e for e in reached if e.get("currency", "") == currency]
-            times = len({e["visit"] for e in reached}) if once(self.world.goals[number]) else len(reached)
+            times = len({e["visit"] for e in reached}) if counts_once(self.world.goals[number]) else len(reached)
             total += amount * times if self.currency is None or currency in ("", self.currency) else 0
         if valued and chosen:
             others = [number for number in goals if number not in valued]
@@ -212,7 +212,7 @@ class NaiveQuery:
             place = self.dimensions.index("goal")
             rows = self.event_rows(self.where, self.dimensions, self.world.during)
             return {
-                key: len({e["visit"] for e in events}) if once(self.world.goals[key[place]]) else len(events)
+                key: len({e["visit"] for e in events}) if counts_once(self.world.goals[key[place]]) else len(events)
                 for key, events in rows.items()
             }
 
@@ -220,7 +220,7 @@ class NaiveQuery:
             total = 0
             for number in goals:
                 reached = [event for event in events if self.reaches(event, number)]
-                total += len({e["visit"] for e in reached}) if once(self.world.goals[number]) else len(reached)
+                total += len({e["visit"] for e in reached}) if counts_once(self.world.goals[number]) else len(reached)
             return total
 
         return self.events_counted(count)
@@ -235,7 +235,7 @@ class NaiveQuery:
         )
 
     def eligible_visitors(self) -> dict[Any, int]:
-        rest = without_goals(self.where if self.query_where is ... else self.query_where)
+        rest = remove_goals(self.where if self.query_where is ... else self.query_where)
         others = tuple(name for name in self.dimensions if name != "goal")
         without_goal = NaiveQuery(self.world, others, rest)
         rows = without_goal.visitors()
@@ -255,35 +255,35 @@ def has_amount(event: Event) -> bool:
     return Decimal(str(event.get("revenue", 0))) != 0
 
 
-def once(goal: Any) -> bool:
+def counts_once(goal: Any) -> bool:
     return any(condition["operator"] in ("at_least", "at_most") for condition in conditions(goal, {}))
 
 
-def top_parts(where: Any) -> list[Any]:
+def list_top_parts(where: Any) -> list[Any]:
     if isinstance(where, list):
-        return [each for part in where for each in top_parts(part)]
+        return [each for part in where for each in list_top_parts(part)]
     if isinstance(where, dict) and "and" in where:
-        return top_parts(where["and"])
+        return list_top_parts(where["and"])
     return [where] if where else []
 
 
-def goals_in(part: Any) -> tuple[int, ...]:
+def list_goals(part: Any) -> tuple[int, ...]:
     if "goal" in part:
         return (part["goal"],)
-    alternatives = [goals_in(inner) for inner in part.get("or", [])]
+    alternatives = [list_goals(inner) for inner in part.get("or", [])]
     all_goals = bool(alternatives) and all(alternatives)
     return tuple(number for numbers in alternatives for number in numbers) if all_goals else ()
 
 
-def top_goals(where: Any) -> tuple[int, ...]:
-    return tuple(dict.fromkeys(number for part in top_parts(where) for number in goals_in(part)))
+def list_required_goals(where: Any) -> tuple[int, ...]:
+    return tuple(dict.fromkeys(number for part in list_top_parts(where) for number in list_goals(part)))
 
 
-def without_goals(where: Any) -> Any:
-    return [part for part in top_parts(where) if not goals_in(part)]
+def remove_goals(where: Any) -> Any:
+    return [part for part in list_top_parts(where) if not list_goals(part)]
 
 
-def event_names(part: Any, goals: dict[int, Any]) -> set[str]:
+def list_event_names(part: Any, goals: dict[int, Any]) -> set[str]:
     return {
         condition["dimension"]
         for condition in conditions(part, goals)
@@ -291,45 +291,45 @@ def event_names(part: Any, goals: dict[int, Any]) -> set[str]:
     }
 
 
-def of_pages(part: Any, goals: dict[int, Any]) -> bool:
-    names = event_names(part, goals)
+def is_about_pages(part: Any, goals: dict[int, Any]) -> bool:
+    names = list_event_names(part, goals)
     return bool(names) and names <= {"page", "title"}
 
 
-def goal_events(where: Any, goals: dict[int, Any]) -> Any:
+def filter_goal_events(where: Any, goals: dict[int, Any]) -> Any:
     """Events that reach one of the goals, in visits that reach all of them and saw the pages of the filter."""
-    parts = top_parts(where)
-    chosen = [part for part in parts if goals_in(part)]
+    parts = list_top_parts(where)
+    chosen = [part for part in parts if list_goals(part)]
     if not chosen:
         return where
     every = [{"visited": part} for part in chosen] if len(chosen) > 1 else []
-    rest = [{"visited": part} if of_pages(part, goals) else part for part in parts if not goals_in(part)]
+    rest = [{"visited": part} if is_about_pages(part, goals) else part for part in parts if not list_goals(part)]
     return [{"or": chosen}, *every, *rest]
 
 
-def goal_visits(where: Any, goals: dict[int, Any]) -> Any:
+def filter_goal_visits(where: Any, goals: dict[int, Any]) -> Any:
     """Everything in the visits in which they were reached, by an event of which the rest of the filter holds."""
-    parts = top_parts(where)
-    chosen = [part for part in parts if goals_in(part)]
+    parts = list_top_parts(where)
+    chosen = [part for part in parts if list_goals(part)]
     if not chosen:
         return where
-    rest = [part for part in parts if not goals_in(part)]
-    own = [part for part in rest if (event_names(part, goals) and not of_pages(part, goals))
+    rest = [part for part in parts if not list_goals(part)]
+    own = [part for part in rest if (list_event_names(part, goals) and not is_about_pages(part, goals))
            or any(family(condition["dimension"]) == "time" for condition in conditions(part, goals))]  # fmt: skip
-    visit_parts = [part for part in rest if of_pages(part, goals) or not event_names(part, goals)]
+    visit_parts = [part for part in rest if is_about_pages(part, goals) or not list_event_names(part, goals)]
     return [*visit_parts, *({"visited": [part, *own]} for part in chosen)]
 
 
-def dwell_ms(events: list[Event]) -> int:
+def sum_dwell_time(events: list[Event]) -> int:
     engaged = sum(event.get("engaged", 0) for event in events)
     return engaged or millis(max(e["ts"] for e in events) - min(e["ts"] for e in events))
 
 
-def deepest(events: list[Event]) -> int:
+def find_depth(events: list[Event]) -> int:
     return max(event.get("scroll", 0) for event in events)
 
 
-def points(visit: Visit) -> int:
+def sum_points(visit: Visit) -> int:
     return visit.scroll * 600 + min(visit.ms, 60_000)
 
 

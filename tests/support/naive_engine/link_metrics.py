@@ -1,4 +1,4 @@
-"""The metrics of tracked links once more, as plain Python over lists of events: metric -> number of some events."""
+"""The metrics of tracked links as plain Python over lists of events: metric -> number of some events."""
 
 from __future__ import annotations
 

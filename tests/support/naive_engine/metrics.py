@@ -1,4 +1,4 @@
-"""The metrics, made of the counts of `tests.support.naive_engine.counts`."""
+"""The metrics, computed from the counts of `tests.support.naive_engine.counts`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,15 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from tests.support.naive_engine.counts import NaiveQuery, deepest, dwell_ms, goal_events, points, ratio, top_goals
+from tests.support.naive_engine.counts import (
+    NaiveQuery,
+    filter_goal_events,
+    find_depth,
+    list_required_goals,
+    ratio,
+    sum_dwell_time,
+    sum_points,
+)
 from tests.support.naive_engine.events import ACTIONS, World, family
 
 METRICS = (
@@ -43,16 +51,16 @@ def counts(query: NaiveQuery, metric: str) -> tuple[list[dict[Any, Any]], Callab
             [lambda: visits(lambda vs: sum(len(v.views) == 1 for v in vs)), entries], lambda a, b: ratio(a, b, 100)
         ),
         "avg_duration": (
-            [lambda: query.dwells(dwell_ms), lambda: query.dwells(lambda _: 1)]
+            [lambda: query.dwells(sum_dwell_time), lambda: query.dwells(lambda _: 1)]
             if by_page else [lambda: visits(lambda vs: sum(v.ms for v in vs)), entries],
             lambda a, b: ratio(a / 1000, b),
         ),
         "total_duration": (
-            [lambda: query.dwells(dwell_ms) if by_page else visits(lambda vs: sum(v.ms for v in vs))],
+            [lambda: query.dwells(sum_dwell_time) if by_page else visits(lambda vs: sum(v.ms for v in vs))],
             lambda n: n / 1000,
         ),
         "avg_scroll": (
-            [lambda: query.dwells(deepest), lambda: query.dwells(lambda es: int(deepest(es) > 0))]
+            [lambda: query.dwells(find_depth), lambda: query.dwells(lambda es: int(find_depth(es) > 0))]
             if by_page
             else [
                 lambda: visits(lambda vs: sum(v.scroll for v in vs)),
@@ -60,7 +68,7 @@ def counts(query: NaiveQuery, metric: str) -> tuple[list[dict[Any, Any]], Callab
             ],
             ratio,
         ),
-        "engagement": ([lambda: visits(lambda vs: sum(map(points, vs))), entries], lambda a, b: ratio(a / 1200, b)),
+        "engagement": ([lambda: visits(lambda vs: sum(map(sum_points, vs))), entries], lambda a, b: ratio(a / 1200, b)),
         "clickers": ([query.clicking_visits], lambda n: n),
         "conversions": ([query.conversions], lambda n: n),
         "conversion_rate": ([query.converting_visitors, query.eligible_visitors], lambda a, b: ratio(a, b, 100)),
@@ -80,9 +88,9 @@ def main_currency(world: World, where: Any) -> str:
     orders: dict[str, int] = defaultdict(int)
     for event in world.during:
         amount = Decimal(str(event.get("revenue", 0)))
-        if amount and world.event_satisfies(event, goal_events(where, world.goals)):
+        if amount and world.event_satisfies(event, filter_goal_events(where, world.goals)):
             orders[event.get("currency", "")] += amount > 0
-    goals = list(top_goals(where)) or sorted(world.goals)
+    goals = list(list_required_goals(where)) or sorted(world.goals)
     goal_values = (world.goal_values.get(number, (0, "")) for number in goals)
     otherwise = next((currency for goal_value, currency in goal_values if goal_value and currency), "")
     return min(orders, key=lambda name: (-orders[name], name), default=otherwise)
@@ -91,7 +99,7 @@ def main_currency(world: World, where: Any) -> str:
 def answer(
     world: World, metrics: tuple[str, ...], dimensions: tuple[str, ...], where: Any
 ) -> dict[tuple[Any, ...], dict[str, Any]]:
-    """The rows: key -> metric -> value (None where there is nothing to divide by)."""
+    """The rows: key -> metric -> value (None where there is nothing to ratio by)."""
     currency = None if "currency" in dimensions else main_currency(world, where)
     query = NaiveQuery(world, dimensions, where, currency)
     counted = {metric: counts(query, metric) for metric in metrics}

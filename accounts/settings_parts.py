@@ -1,0 +1,74 @@
+"""What settings pages of several apps have: the navigation beside them, and the responses of two buttons.
+
+The buttons are “Check now” of a host that is not verified yet, and “Show” (`templates/_reveal.html`) of secrets that
+the page itself does not contain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+
+from accounts.custom_domains.claim_checks import claim_check_now
+from accounts.models import HostClaim
+from accounts.permissions import get_current_membership, list_memberships, membership_may
+from accounts.security import rate_limits
+
+NavigationRow = dict[str, Any]
+
+
+def build_account_navigation(request: HttpRequest, current: str = "") -> list[NavigationRow]:
+    """Build the rows of the navigation: the account's pages, for those who manage it, and the user's own."""
+    rows: list[NavigationRow] = []
+    if list_memberships(request.user):
+        membership = get_current_membership(request)
+        if membership_may(membership, "manage"):
+            rows += [
+                {"label": membership.account.name},
+                build_link("account", reverse("accounts:account"), "Account", current),
+                build_link("team", reverse("accounts:team"), "Team", current),
+                build_link("brand", reverse("accounts:account-brand"), "White label", current),
+            ]
+    rows += [
+        {"label": "You"},
+        build_link("me", reverse("accounts:me"), "Your profile", current),
+        build_link("digests", reverse("digests:list"), "Reports by e-mail", current),
+    ]
+    if getattr(request.user, "is_operator", False):
+        rows += [
+            {"label": "Installation"},
+            build_link("operations", reverse("operations:task-runs"), "Operations", current),
+        ]
+    return rows
+
+
+def build_link(slug: str, href: str, label: str, current: str) -> NavigationRow:
+    """Build one row; `current` is the slug of the displayed page."""
+    return {"href": href, "label": label, "current": slug == current}
+
+
+def check_host_now(request: HttpRequest, claim: HostClaim) -> bool:
+    """Check the claim's DNS record and show the result as a message; returns False if the account checks too often."""
+    if wait := claim_check_now(claim):
+        messages.error(request, rate_limits.format_wait_message(wait, "checks"))
+        return False
+    checked = HostClaim.objects.filter(pk=claim.pk).first()
+    if checked is not None and checked.verified:
+        messages.success(request, f"{checked.host} is verified.")
+    elif checked is not None:
+        messages.info(request, f"Checked just now. {checked.check_result}")
+    return True
+
+
+def render_secrets(request: HttpRequest, title: str, secrets: Mapping[str, str], back: str) -> HttpResponse:
+    """Render secrets by label: for htmx as part of a page, else as a page of their own that leads back to `back`.
+
+    An empty secret is one that cannot be decrypted. The view must be marked `never_cache`.
+    """
+    template = "_secrets.html" if request.headers.get("HX-Request") else "secrets.html"
+    return render(request, template, {"title": title, "secrets": secrets.items(), "back": back})

@@ -1,0 +1,117 @@
+"""What keeps the installation working while the database or memory, and one in Redis is unavailable.
+
+Periodic tasks pause ever longer without the database, with one log line per outage and recovery. Without Redis every
+process has its own memory.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from django.core.cache.backends.base import DEFAULT_TIMEOUT
+from django.core.cache.backends.locmem import LocMemCache
+from django.core.cache.backends.redis import RedisCache
+from django.db import InterfaceError, OperationalError
+from redis import RedisError
+
+from accounts.threads import release_connections
+
+MIN_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 5.0, 60.0
+REDIS_RETRY_SECONDS = 5.0  # before Redis is tried again
+log = logging.getLogger(__name__)
+
+
+class DatabaseOutageBackoff:
+    """Runs jobs; one that cannot reach the database pauses, twice as long each time up to MAX_PAUSE_SECONDS."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.clock = clock
+        self.pauses: dict[str, tuple[float, float]] = {}  # name -> (end of the pause, its length)
+        self.lock = threading.Lock()
+
+    def run(self, name: str, job: Callable[[], object]) -> bool:
+        """Run the job unless it pauses; returns whether it succeeded. Raises all errors but those of the connection."""
+        until, pause = self.pauses.get(name, (0.0, 0.0))
+        if self.clock() < until:
+            return False
+        try:
+            job()
+        except (OperationalError, InterfaceError) as error:
+            self._pause(name, min(MAX_PAUSE_SECONDS, pause * 2) or MIN_PAUSE_SECONDS, error)
+            return False
+        if pause:
+            self._end_pauses()
+        return True
+
+    def _pause(self, name: str, pause: float, error: Exception) -> None:
+        """Pause a job after an error of the connection."""
+        with self.lock:
+            if not self.pauses:
+                log.warning(
+                    "Periodic tasks pause, because the database is unavailable: %s",
+                    str(error).strip().partition("\n")[0],
+                )
+            self.pauses[name] = (self.clock() + pause, pause)
+        release_connections()
+
+    def _end_pauses(self) -> None:
+        """End all pauses, because a job has reached the database."""
+        with self.lock:
+            if self.pauses:
+                self.pauses.clear()
+                log.warning("The database is available again; periodic tasks continue.")
+
+
+class MemoryCache(LocMemCache):
+    """Django's cache in this process' memory."""
+
+    def validate_key(self, key: str) -> None:
+        """Accept any key: Django checks every character for memcached, which takes longer than to count a request."""
+
+
+class FallbackRedisCache(RedisCache):
+    """Django's cache in Redis, with a cache in memory as its fallback."""
+
+    def __init__(self, server: str, params: dict[str, Any]) -> None:
+        options = {"FALLBACK": "fallback", "MAX_ENTRIES": 20_000, **params.get("OPTIONS", {})}
+        params = {**params, "OPTIONS": {"socket_timeout": 0.5, "socket_connect_timeout": 0.5}}
+        super().__init__(server, params)
+        self.fallback = MemoryCache(options["FALLBACK"], {"OPTIONS": {"MAX_ENTRIES": options["MAX_ENTRIES"]}})
+        self.retry_at = 0.0
+
+    def _call(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        """Call a method of the cache in Redis; of the fallback while Redis is unavailable."""
+        if time.monotonic() >= self.retry_at:
+            try:
+                return getattr(super(), name)(*args, **kwargs)
+            except (RedisError, OSError):
+                self.retry_at = time.monotonic() + REDIS_RETRY_SECONDS
+        return getattr(self.fallback, name)(*args, **kwargs)
+
+    def get(self, key: Any, default: Any = None, version: int | None = None) -> Any:
+        """See the base class."""
+        return self._call("get", key, default, version)
+
+    def set(self, key: Any, value: Any, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> None:
+        """See the base class."""
+        self._call("set", key, value, timeout, version)
+
+    def add(self, key: Any, value: Any, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> bool:
+        """See the base class."""
+        return bool(self._call("add", key, value, timeout, version))
+
+    def touch(self, key: Any, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> bool:
+        """See the base class."""
+        return bool(self._call("touch", key, timeout, version))
+
+    def incr(self, key: Any, delta: int = 1, version: int | None = None) -> int:
+        """See the base class. Raises ValueError for a missing key."""
+        return int(self._call("incr", key, delta, version))
+
+    def delete(self, key: Any, version: int | None = None) -> bool:
+        """See the base class."""
+        return bool(self._call("delete", key, version))

@@ -1,0 +1,86 @@
+"""Fetching sites with permission: views and APIs get a site only through `get_site_or_404` or `get_site_for_actor`,
+and templates link only to pages that the reader may open (`may_with_site`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from django import template
+from django.db.models import Q, QuerySet
+from django.http import Http404, HttpRequest
+
+from accounts.models import Account
+from accounts.permissions import (
+    RIGHT_PERMISSIONS,
+    GrantKind,
+    list_memberships,
+    load_grants,
+    may_on_object,
+    membership_may,
+)
+from sites.models import Site
+
+register = template.Library()
+KIND = "site"
+
+
+def get_site_or_404(request: HttpRequest, site_id: int, may: str = "view") -> Site:
+    """Fetch a site with which the request's user may do `may` ("view", "edit" or "manage"). Raises Http404."""
+    return get_site_for_actor(request.user, site_id, may)
+
+
+def get_site_for_actor(actor: Any, site_id: int, may: str = "view") -> Site:
+    """Fetch a site as `get_site_or_404` does, for a user or a key's bearer outside a Django request. Raises Http404."""
+    site = Site.objects.filter(pk=site_id, deleted=None).select_related("account").first()
+    if site is None or not may_on_site(actor, site, may):
+        raise Http404("No such site.")
+    return site
+
+
+def may_on_site(actor: Any, site: Site, may: str) -> bool:
+    """Whether the actor may do `may` with a site that was fetched for less."""
+    return may_on_object(actor, site.account, KIND, site.pk, may)
+
+
+def select_sites(actor: Any, may: str = "view") -> QuerySet[Site]:
+    """Select the sites of all accounts with which the actor may do `may`, ordered by domain."""
+    permitted = Q(pk__in=[])
+    for membership in list_memberships(actor):
+        if membership_may(membership, may):
+            permitted |= Q(account=membership.account)
+        else:
+            rights = load_grants(membership, KIND)
+            permitted |= Q(
+                account=membership.account,
+                pk__in=[site_id for site_id, right in rights.items() if may in RIGHT_PERMISSIONS[right]],
+            )
+    return Site.objects.filter(permitted, deleted=None).select_related("account").order_by("domain", "pk")
+
+
+def find_sites(account: Account, search: str, limit: int) -> list[tuple[int, str]]:
+    """Return (id, name) of the first sites of an account whose domain or nickname contains `search`."""
+    rows = Site.objects.filter(account=account, deleted=None).order_by("domain", "pk")
+    if search:
+        rows = rows.filter(Q(domain__icontains=search) | Q(nickname__icontains=search))
+    return [(site.pk, str(site)) for site in rows[:limit]]
+
+
+def list_existing_sites(account: Account, ids: Collection[int]) -> list[tuple[int, str]]:
+    """Return (id, name) of the sites of the account among these ids."""
+    rows = Site.objects.filter(account=account, deleted=None, pk__in=list(ids)).order_by("domain", "pk")
+    return [(site.pk, str(site)) for site in rows]
+
+
+# Registered as a kind of object that guests can be granted
+SITE_KIND = GrantKind(KIND, "Site", find_sites, list_existing_sites)
+
+
+@register.simple_tag(takes_context=True)
+def may_with_site(context: Any, what: str, site: Any) -> bool:
+    """Return whether the reader may do `what` ("view", "edit", "manage") with the site; False for any other object."""
+    request = context.get("request")
+    if not isinstance(site, Site) or request is None:
+        return False
+    return may_on_site(request.user, site, what)
