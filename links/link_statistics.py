@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from accounts.models import Account
 from goals.predicates import is_one_of
 from links.permissions import LinkScope
-from reports.query import Period, Query, ask
+from reports.change_drivers import ask_all
+from reports.query import Period, Query, ask, filters
 from reports.query.filters import MAX_VALUES
 from reports.query.model import MAX_OFFSET, MAX_ROWS, MAX_SITES
 from sites.models import Site
@@ -18,6 +20,7 @@ COUNT_METRICS = (
     "clicks", "unique_clicks", "pixel_views", "unique_pixel_views", "spider_hits", "link_conversions",
     "unique_link_conversions", "converted_clicks", "conversion_value", "commission_cost", "click_cost", "last_hit",
 )  # fmt: skip
+MAX_BUCKETS = 4_000
 MAX_FILTER_VALUES = 50_000  # of one filter, so that the request to the event store stays below a megabyte
 Row = dict[str, Any]
 Where = list[Any]
@@ -29,6 +32,14 @@ def is_any_of(dimension: str, *values: object) -> Row:
     texts = [str(value) for value in values]
     parts = [is_one_of(dimension, *texts[first : first + MAX_VALUES]) for first in range(0, len(texts), MAX_VALUES)]
     return parts[0] if len(parts) == 1 else {"or": parts}
+
+
+@lru_cache(maxsize=256)
+def build_link_filter(link_id: int) -> filters.Node:
+    """Build the filter for one link, parsed."""
+    tree = filters.parse(is_any_of("link", link_id))
+    assert tree is not None
+    return tree
 
 
 def build_scope_filter(scope: LinkScope) -> Where:
@@ -77,6 +88,27 @@ def query_by_dimension(
     return ask(query, now=now).rows
 
 
+def query_report(
+    account: Account,
+    period: Period,
+    link_id: int,
+    now: datetime,
+    by: str,
+    dimensions: tuple[str, ...],
+    metrics: tuple[str, ...],
+    limit: int,
+) -> tuple[Row, list[Row], list[list[Row]]]:
+    """Query a link's totals, its counts by a time, and its first rows by each dimension, all at once."""
+    tree, sites = build_link_filter(link_id), (account.pk,)
+    queries = [
+        Query(sites, period, COUNT_METRICS, where=tree),
+        Query(sites, period, metrics, (by,), where=tree, limit=MAX_BUCKETS),
+        *(Query(sites, period, metrics, (dimension,), where=tree, limit=limit) for dimension in dimensions),
+    ]
+    totals, times, *tables = (result.rows for result in ask_all(queries, now))
+    return totals[0], times, tables
+
+
 def query_by_id(
     account: Account,
     dimension: str,
@@ -104,7 +136,7 @@ def query_web_totals(account: Account, period: Period, link_id: int, now: dateti
     if not sites:
         return None
     metrics = ("visits", "visitors", "views", "bounce_rate", "avg_duration", "conversions", "revenue")
-    query = Query(sites=sites, period=period, metrics=metrics, where=[is_any_of("link", link_id)])
+    query = Query(sites=sites, period=period, metrics=metrics, where=build_link_filter(link_id))
     result = ask(query, now=now)
     return {**result.rows[0], "currency": result.meta.currency}
 
@@ -123,7 +155,7 @@ def find_sites_reached(account: Account, period: Period, link_id: int, now: date
         return chunks[0] if chunks else ()
     visits_by_site: list[tuple[int, int]] = []
     for sites in chunks:
-        query = Query(sites, period, ("visits",), ("site",), where=[is_any_of("link", link_id)], limit=MAX_SITES)
+        query = Query(sites, period, ("visits",), ("site",), where=build_link_filter(link_id), limit=MAX_SITES)
         visits_by_site += [(int(row["visits"]), int(row["site"])) for row in ask(query, now=now).rows]
     return tuple(number for _, number in sorted(visits_by_site, reverse=True)[:MAX_SITES]) or chunks[0]
 
@@ -133,15 +165,15 @@ def count_joined_clicks(account: Account, period: Period, now: datetime, link_id
     sites = list(Site.objects.filter(account=account, deleted=None).values_list("pk", "domain")[:50])
     if not sites:
         return 0, 0
-    mine = [is_any_of("link", link_id)] if link_id else []
-    questions = [Query(part, period, ("joined_clicks",), where=mine or None) for part in split_sites(account)]
-    joined = sum(ask(query, now=now).rows[0]["joined_clicks"] for query in questions)
+    mine = build_link_filter(link_id) if link_id else None
+    queries = [Query(part, period, ("joined_clicks",), where=mine) for part in split_sites(account)]
     hosts = {"or": [
         {"dimension": "destination", "operator": "matches", "value": [rf"^https?://([^/?#]*\.)?{escape_domain(domain)}([:/?#]|$)"]}
         for _, domain in sites
     ]}  # fmt: skip
-    sent = query_totals(account, period, [*mine, hosts], now, ("clicks",))["clicks"]
-    return int(joined), int(sent)
+    to_sites = filters.combine(mine, filters.parse(hosts))
+    clicks, *joined = ask_all([Query((account.pk,), period, ("clicks",), where=to_sites), *queries], now)
+    return sum(int(result.rows[0]["joined_clicks"]) for result in joined), int(clicks.rows[0]["clicks"])
 
 
 def escape_domain(domain: str) -> str:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -67,6 +68,7 @@ def format_rounded_money(value: Any, locale: Locale, currency: str) -> str:
     return str(format_currency(round_half_up(value), currency or "XXX", pattern, locale, currency_digits=False))
 
 
+@lru_cache(maxsize=8192)
 def format_exact(value: Any, metric: Metric, locale: Locale, currency: str = "") -> str:
     """Format a value in full."""
     if value is None:
@@ -94,6 +96,7 @@ def format_short(value: Any, metric: Metric, locale: Locale, currency: str = "")
     return str(format_compact_decimal(float(value), locale=locale, fraction_digits=1))
 
 
+@lru_cache(maxsize=8192)
 def compare_values(now: Any, before: Any, metric: Metric, locale: Locale) -> ValueChange | None:
     """Return how a value changed; None without two values. Percentages change by points."""
     if now is None or before is None:

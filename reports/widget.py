@@ -34,7 +34,7 @@ from sites import onsite_tokens, site_cache
 from sites.selectors import get_site_for_actor
 from sites.site_config import SiteConfig
 from tracking.endpoints.common import build_page_url
-from tracking.pipeline.page import parse_page_address
+from tracking.pipeline.page import get_page_address
 from tracking.store import StoreError
 from tracking.web import JAVASCRIPT, write_tracker_call
 
@@ -99,10 +99,7 @@ def authorize(params: QueryDict) -> tuple[SiteConfig, int | None] | None:
 def parse_path(site: SiteConfig, params: QueryDict) -> str:
     """Return the path of the page in `href`, written as in events and clicks."""
     address = build_page_url(params.get("href", "/")[:8000], params.get("domain", "")[:255] or site.domain, "")
-    options = site.tracker
-    return (
-        parse_page_address(address, bool(options.get("internal_search")), bool(options.get("hash_routes"))).path or "/"
-    )
+    return get_page_address(address, site).path or "/"
 
 
 def build_stats(site: SiteConfig, params: QueryDict, now: datetime) -> dict[str, Any]:

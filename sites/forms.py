@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from django import forms
@@ -10,7 +12,7 @@ from accounts.forms import TimezoneField
 from accounts.models import Account, Right
 from accounts.security.encrypted_fields import mask, unmask
 from sites.models import MAX_RETENTION_MONTHS, AddressPolicy, CookiePolicy, Site
-from sites.settings_fields import UNTYPED_CLICK, UNTYPED_VIEW
+from sites.settings_fields import TRACKER_SETTINGS, parse_tracker_settings
 
 
 class LinesField(forms.CharField):
@@ -90,10 +92,10 @@ class CountingForm(SiteForm):
     @classmethod
     def from_site(cls, site: Site, data: Any = None) -> CountingForm:
         """Build the form with the site's present values."""
-        tracker = site.tracker
+        settings = parse_tracker_settings(site.tracker)
         return cls(data, initial={
-            "data_centres": tracker.get("data_centres") == "count",
-            "internal_search": bool(tracker.get("internal_search")),
+            "data_centres": settings.data_centres == "count",
+            "internal_search": settings.internal_search,
         })  # fmt: skip
 
     def build_changes(self, site: Site) -> dict[str, Any]:
@@ -126,35 +128,27 @@ class ProxyForm(SiteForm):
         return unmask(self.cleaned_data["proxy_secret"], self.stored_secret)
 
 
-class TrackerForm(SiteForm):
-    """Settings within `Site.tracker`, each with the name it has there; those not shown stay as they are."""
+def build_setting_field(
+    label: str, help_text: str, choices: Sequence[tuple[str, str]], **more: object
+) -> forms.BooleanField | forms.ChoiceField:
+    """Build the field of a tracker setting from its declaration."""
+    if choices:
+        return forms.ChoiceField(label=label, help_text=help_text, choices=choices)
+    return forms.BooleanField(label=label, help_text=help_text, required=False)
 
-    replace_state = forms.BooleanField(
-        label="Count history.replaceState as a page view",
-        required=False,
-        help_text="For routers that replace the address. Leave it off where filters or sorting change the address",
-    )
-    hash_routes = forms.BooleanField(
-        label="Count changes of the hash as page views",
-        required=False,
-        help_text="For routers with addresses such as /#/about or /#!about, which then are pages of their own. "
-        "Other hashes, such as #contact, are still parts of a page",
-    )
-    navigation_api = forms.BooleanField(
-        label="Count the Navigation API as page views",
-        required=False,
-        help_text="For routers that use navigation.navigate(). history.pushState and the back button always count",
-    )
-    untyped_log = forms.ChoiceField(
-        label="clicky.log() without a type records",
-        choices=[(UNTYPED_CLICK, "A click"), (UNTYPED_VIEW, "A page view")],
-        help_text="Clicky's own tracker records a click. A type in the call always wins; "
-        "an address such as #buy is always a click",
-    )
+
+class TrackerForm(SiteForm):
+    """The settings within `Site.tracker` that are declared with a label; the others stay as they are."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, setting in TRACKER_SETTINGS.items():
+            if setting.metadata["label"]:
+                self.fields[name] = build_setting_field(**setting.metadata)
 
     @classmethod
     def from_site(cls, site: Site, data: Any = None) -> TrackerForm:
-        return cls(data, initial={"untyped_log": UNTYPED_CLICK, **site.tracker})
+        return cls(data, initial=asdict(parse_tracker_settings(site.tracker)))
 
     def build_changes(self, site: Site) -> dict[str, Any]:
         return {"tracker": {**site.tracker, **self.cleaned_data}}

@@ -111,7 +111,7 @@ class Site(VersionedModel):
     proxy_addresses = models.JSONField(default=list, blank=True)
     proxy_secret = EncryptedCharField(max_length=40, blank=True)
 
-    # Settings of the tracker, by the names in `settings_fields.TRACKER_SETTINGS`
+    # Settings of the tracker, by the names in `settings_fields.TrackerSettings`
     tracker = models.JSONField(default=dict, blank=True)
 
     # Overrides of the bot detection: `device:<number>`, `agent:<user agent>`, the newest last

@@ -6,7 +6,8 @@ Each `clean_…` function returns a value in its stored form or raises Validatio
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -132,31 +133,116 @@ def clean_proxy_secret(value: Any) -> str:
     return secret
 
 
+def parse_share(value: Any) -> float:
+    """Parse a stored share, 0 to 1; true is all, and what is no number is nothing."""
+    return min(1.0, max(0.0, float(value))) if isinstance(value, int | float) else 0.0
+
+
+def parse_texts(value: Any) -> tuple[str, ...]:
+    """Parse a stored list of texts."""
+    return tuple(map(str, value)) if isinstance(value, list | tuple) else ()
+
+
+def parse_minutes(value: Any) -> int:
+    """Parse a stored number of minutes; 0 for anything else."""
+    return int(value) if isinstance(value, int | float) else 0
+
+
+def declare_setting(
+    default: Any,
+    *,
+    parse: Callable[[Any], Any] = bool,
+    check: Callable[[Any], Any] | None = None,
+    script: str = "",
+    label: str = "",
+    help_text: str = "",
+    choices: Sequence[tuple[str, str]] = (),
+) -> Any:
+    """Declare a setting of `TrackerSettings`.
+
+    `parse` reads what is stored, `check` is for what is not stored yet, where not every value is valid. `script` is the
+    setting's name in what the tracker's script receives (`static/tracker/WIRE.md`, 3). With a label it is a field of
+    the form of the tracker's settings.
+    """
+    names = {"parse": parse, "check": check, "script": script, "label": label, "help_text": help_text}
+    return field(default=default, metadata={**names, "choices": choices})
+
+
 UNTYPED_CLICK, UNTYPED_VIEW = "click", "pageview"  # what a call of `clicky.log` without a type records
-TRACKER_CLEANERS: dict[str, Callable[[Any], Any]] = {
-    "data_centres": build_choice_cleaner(["count", "refuse"]),
-    "hash_routes": clean_boolean,
-    "internal_search": clean_boolean,
-    "navigation_api": clean_boolean,
-    "replace_state": clean_boolean,
-    "timeout": build_integer_cleaner(5, 240),
-    "untyped_log": build_choice_cleaner([UNTYPED_CLICK, UNTYPED_VIEW]),
-}
-TRACKER_SETTINGS = (
-    "data_centres", "forms", "hash_routes", "heatmap", "heatmap_off", "internal_search", "media", "navigation_api",
-    "outbound", "pings", "replace_state", "timeout", "untyped_log",
-)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrackerSettings:
+    """The settings of tracker and pipeline that a site chose, stored in `Site.tracker` by these names."""
+
+    pings: bool = declare_setting(True, script="ping")
+    outbound: bool = declare_setting(True, script="link")
+    forms: bool = declare_setting(True, script="form")
+    media: bool = declare_setting(False, script="media")
+    replace_state: bool = declare_setting(
+        False,
+        check=clean_boolean,
+        script="replace",
+        label="Count history.replaceState as a page view",
+        help_text="For routers that replace the address. Leave it off where filters or sorting change the address",
+    )
+    hash_routes: bool = declare_setting(
+        False,
+        check=clean_boolean,
+        script="hash",
+        label="Count changes of the hash as page views",
+        help_text="For routers with addresses such as /#/about or /#!about, which then are pages of their own. "
+        "Other hashes, such as #contact, are still parts of a page",
+    )
+    navigation_api: bool = declare_setting(
+        False,
+        check=clean_boolean,
+        script="navigate",
+        label="Count the Navigation API as page views",
+        help_text="For routers that use navigation.navigate(). history.pushState and the back button always count",
+    )
+    untyped_log: str = declare_setting(
+        UNTYPED_CLICK,
+        parse=str,
+        check=build_choice_cleaner([UNTYPED_CLICK, UNTYPED_VIEW]),
+        label="clicky.log() without a type records",
+        help_text="Clicky's own tracker records a click. A type in the call always wins; "
+        "an address such as #buy is always a click",
+        choices=((UNTYPED_CLICK, "A click"), (UNTYPED_VIEW, "A page view")),
+    )
+    internal_search: bool = declare_setting(False, check=clean_boolean)
+    data_centres: str = declare_setting("refuse", parse=str, check=build_choice_cleaner(["count", "refuse"]))
+    timeout: int = declare_setting(0, parse=parse_minutes, check=build_integer_cleaner(5, 240))  # 0: the usual minutes
+    heatmap: float = declare_setting(1.0, parse=parse_share)  # the share of devices whose clicks are recorded
+    heatmap_off: tuple[str, ...] = declare_setting((), parse=parse_texts)  # paths on which none are recorded
+    script_settings: dict[str, int] = field(init=False, default_factory=dict, compare=False)
+
+    def __post_init__(self) -> None:
+        names = {setting.metadata["script"]: name for name, setting in TRACKER_SETTINGS.items()}
+        self.script_settings.update({short: int(getattr(self, name)) for short, name in names.items() if short})
+        self.script_settings["log"] = int(self.untyped_log == UNTYPED_VIEW)
+
+
+TRACKER_SETTINGS: dict[str, Field[Any]] = {setting.name: setting for setting in fields(TrackerSettings) if setting.init}
+
+
+def parse_tracker_settings(stored: dict[str, Any]) -> TrackerSettings:
+    """Parse what a site stores."""
+    return TrackerSettings(
+        **{name: TRACKER_SETTINGS[name].metadata["parse"](stored[name]) for name in stored if name in TRACKER_SETTINGS}
+    )
 
 
 def clean_tracker(value: Any) -> dict[str, Any]:
-    """Check the settings of the tracker and the pipeline, by the names in TRACKER_SETTINGS."""
+    """Check the settings of the tracker and the pipeline, by the names in TrackerSettings."""
     if not isinstance(value, dict) or len(repr(value)) > MAX_TRACKER_CHARACTERS:
         raise ValidationError("Must be a small object of settings.")
     if unknown := sorted(set(value) - set(TRACKER_SETTINGS)):
-        raise ValidationError(f"There is no setting {unknown[0]!r}; use {', '.join(TRACKER_SETTINGS)}.")
-    for name in value.keys() & TRACKER_CLEANERS.keys():
+        raise ValidationError(f"There is no setting {unknown[0]!r}; use {', '.join(sorted(TRACKER_SETTINGS))}.")
+    for name in value:
         try:
-            TRACKER_CLEANERS[name](value[name])
+            if check := TRACKER_SETTINGS[name].metadata["check"]:
+                check(value[name])
         except ValidationError as error:
             raise ValidationError(f"{name}: {error.messages[0]}") from error
     return value

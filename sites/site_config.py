@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import Any
 
 from accounts.host_names import normalize_host
 from accounts.security.client_ip import Networks, parse_networks
 from sites.hosts import HostMatcher
 from sites.models import ApiKey, Site
 from sites.page_paths import PagePatterns
+from sites.settings_fields import TrackerSettings, parse_tracker_settings
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SiteConfig:
     """The configuration of a site."""
 
@@ -33,7 +33,7 @@ class SiteConfig:
     proxy_secret: str = field(repr=False)
     sitekey: str = field(repr=False)
     sitekey_admin: str = field(repr=False)
-    tracker: dict[str, Any] = field(compare=False)
+    tracker: TrackerSettings = field(compare=False)
     over_quota: bool
     retention_months: int
     change: int
@@ -83,7 +83,7 @@ def build_site_config(site: Site) -> SiteConfig:
         proxy_secret=site.proxy_secret,
         sitekey=site.sitekey,
         sitekey_admin=site.sitekey_admin,
-        tracker=dict(site.tracker),
+        tracker=parse_tracker_settings(site.tracker),
         over_quota=site.account.over_quota,
         retention_months=site.retention_months,
         change=site.change,

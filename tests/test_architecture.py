@@ -37,7 +37,7 @@ ORDER: dict[str, tuple[str, ...]] = {
         "management", "apps", "urls", "alerts", "uptime",
     ),
     "tracking": (
-        "event", "schema", "network_table", "web", "geo", "user_agent", "data", "store", "spool",
+        "schema", "event", "network_table", "web", "geo", "user_agent", "data", "store", "spool",
         "state", "bots", "live", "live_streams", "write_batch", "pipeline", "ingestion", "static_js", "endpoints",
         "collector", "context", "bot_overrides", "data_requests", "maintenance", "remote_commands", "management",
         "views", "apps", "urls",

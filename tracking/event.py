@@ -1,16 +1,17 @@
 """The types of collection: every endpoint translates a request into a `Hit`, the pipeline a hit into an `Event`.
 
-After the endpoint nothing knows which dialect a hit came in. An event is a plain dict whose keys are exactly the
-columns of `EVENT_COLUMNS`; a missing column takes the database's default (empty string, zero, empty map).
+After the endpoint nothing knows which dialect a hit came in. What an event consists of is declared in
+`tracking.schema`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
-Event = dict[str, Any]
+from tracking.schema import Event
+
+__all__ = ["ACTIONS", "KINDS", "REASONS", "UTM_NAMES", "Event", "Hit", "Rejection"]
 
 # Kinds of events. "view" is a page view; "ping" reports engaged time and scroll depth of a view; "set" only sets tags
 # of the visit. ACTIONS are the kinds that Clicky counts as actions.
@@ -22,9 +23,12 @@ ACTIONS = ("view", "event", "click", "outbound", "download", "form", "video")
 UTM_NAMES = ("utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term")  # parameters, and columns
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Hit:
-    """A translated request. Strings are decoded but not validated: any length, any content."""
+    """A translated request. Strings are decoded but not validated: any length, any content.
+
+    Only the endpoint that makes it writes into it.
+    """
 
     site_id: int
     kind: str
@@ -65,9 +69,6 @@ class Hit:
     headers: dict[str, str] = field(default_factory=dict)  # lower-case; for bot checks
     http_version: str = "1.1"
     signs: str = ""  # automation signs the tracker reported, e.g. "webdriver"
-    click_ids: frozenset[str] = frozenset()  # click ids of advertisers in the page's address (set by the pipeline)
-    source_word: str = ""  # `ref`, `source` or `via` of the page's address (set by the pipeline)
-    link: dict[str, Any] = field(default_factory=dict)  # columns of a click: link_id, group_id, account_id, …
 
 
 @dataclass(slots=True, frozen=True)

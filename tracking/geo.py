@@ -11,16 +11,16 @@ import logging
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import maxminddb
 from django.conf import settings
 from django.http import HttpRequest
 
 from tracking.network_table import Networks
+from tracking.schema import Event
 
 log = logging.getLogger(__name__)
-Columns = dict[str, Any]
 
 
 @dataclass
@@ -74,7 +74,7 @@ def list_available() -> dict[str, bool]:
 
 
 @lru_cache(maxsize=50_000)
-def look_up(address: str) -> Columns:
+def look_up(address: str) -> Event:
     """Look up the columns of an address: country, region, city, latitude, longitude, asn, organization."""
     version = 6 if ":" in address else 4
     databases = load_databases()
@@ -122,19 +122,19 @@ def _read_record(reader: maxminddb.Reader | None, address: str) -> dict[str, Any
     return result if isinstance(result, dict) else {}
 
 
-def _parse_place(record: dict[str, Any]) -> Columns:
+def _parse_place(record: dict[str, Any]) -> Event:
     if not record:
         return {}
     if isinstance(record.get("country"), dict) or isinstance(record.get("location"), dict):
         record = _flatten_record(record)
-    result: Columns = {
+    result: Event = {
         "country": str(record.get("country_code") or "").upper()[:2],
         "region": str(record.get("state1") or ""),
         "city": str(record.get("city") or ""),
         "latitude": float(record.get("latitude") or 0.0),
         "longitude": float(record.get("longitude") or 0.0),
     }
-    return {name: value for name, value in result.items() if value}
+    return cast(Event, {name: value for name, value in result.items() if value})
 
 
 def _flatten_record(record: dict[str, Any]) -> dict[str, Any]:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from user_agents import parse
+
+from tracking.schema import Event
 
 # The parser has separate families for mobile builds; reports need one name per product.
 BROWSERS = {
@@ -134,7 +136,7 @@ def find_system(family: str, version: str, user_agent: str, hints: Hints) -> tup
     return system, shorten_version(version)
 
 
-def find_branded_browser(hints: Hints) -> dict[str, str]:
+def find_branded_browser(hints: Hints) -> Event:
     """Return name and version of a browser whose user agent claims to be Chrome; {} for any other."""
     for brand, version in re.findall(r'"([^"]{1,60})"\s*;\s*v="([^"]{0,40})"', hints.brands):
         if brand in BRANDS:
@@ -152,14 +154,14 @@ def find_model(model: str, system: str, hints: Hints) -> str:
 
 
 @lru_cache(maxsize=20_000)
-def parse_agent(user_agent: str, hints: Hints = NO_HINTS) -> dict[str, str]:
+def parse_agent(user_agent: str, hints: Hints = NO_HINTS) -> Event:
     """Return the columns of a user agent and its hints."""
     user_agent = user_agent.replace("\x00", "")[:500]
     agent = parse(user_agent)
     has_browser = agent.browser.family != "Other"
     system, version = find_system(agent.os.family, agent.os.version_string, user_agent, hints)
     device_type = find_device_type(agent, f" {user_agent.lower()} ", system, hints)
-    columns = {
+    columns: Event = {
         "device_type": "Tablet" if system == "iPadOS" else device_type,
         "device_model": find_model(agent.device.model or "", system, hints),
         "browser": BROWSERS.get(agent.browser.family, agent.browser.family) if has_browser else "",
@@ -170,7 +172,7 @@ def parse_agent(user_agent: str, hints: Hints = NO_HINTS) -> dict[str, str]:
     }
     if columns["browser"] == "Chrome" and hints.brands:
         columns |= find_branded_browser(hints)
-    return {name: value for name, value in columns.items() if value}
+    return cast(Event, {name: value for name, value in columns.items() if value})
 
 
 def is_narrow(screen: str) -> bool:
@@ -187,7 +189,7 @@ def unquote_hint(text: str) -> str:
 @lru_cache(maxsize=20_000)
 def parse_agent_with_hints(
     user_agent: str, brands: str, mobile: str, platform: str, version: str, model: str, touch: bool, screen: str
-) -> dict[str, str]:
+) -> Event:
     """Return the columns of a user agent and raw hints. `screen` is only passed where there is touch, to cache well."""
     hints = Hints(
         unquote_hint(platform), unquote_hint(version), unquote_hint(model), brands[:500], mobile[:2], touch,

@@ -79,18 +79,14 @@ def store_conversion(
         parse_amount_or_zero(fields.get("com", ""))
         or abs(value) * parse_amount_or_zero(fields.get("comperc", "")) / 100
     )
+    known = click_pipeline.build_link_event(link, hit, account.site)
     event: Event = {
-        "site_id": link.account_id, "kind": kind, "ts": hit.now, "id": tokens.generate_click_id(),
-        **click_pipeline.build_link_columns(link, click_id=click.click_id, conversion_id=conversion.conversion_id),
+        **known, "kind": kind, "id": tokens.generate_click_id(), "click_id": click.click_id,
+        "conversion_id": conversion.conversion_id, "name": parameter, "is_unique": int(first),
+        "currency": conversion.currency, "revenue": limit_amount(-abs(value) if refund else value),
+        "commission": limit_amount(-abs(commission) if refund else commission), "destination": link.url[:1000],
+        **(shorten_address(hit, account.truncated_site if link.encode_ip else account.site, known) or {}),
     }  # fmt: skip
-    for step in click_pipeline.STEPS:
-        step(hit, account.site, event)
-    event |= {
-        "name": parameter, "is_unique": int(first), "currency": conversion.currency,
-        "revenue": limit_amount(-abs(value) if refund else value), "destination": link.url[:1000],
-        "commission": limit_amount(-abs(commission) if refund else commission),
-    }  # fmt: skip
-    shorten_address(hit, account.truncated_site if link.encode_ip else account.site, event)
     return ingestion.write_event(event, hit.now)
 
 

@@ -9,9 +9,9 @@ clicks, visible in the clickstream.
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
 
 from accounts.host_names import normalize_host
 from accounts.security.client_ip import find_client_address, is_in_networks
@@ -26,10 +26,10 @@ from sites.site_config import SiteConfig
 from tracking import ingestion
 from tracking.event import Event, Hit, Rejection
 from tracking.pipeline import bot_quarantine
-from tracking.pipeline.device import fill_device, fill_user_agent
-from tracking.pipeline.page import MAX_PATH_LENGTH, fill_details, fill_page
-from tracking.pipeline.source import fill_source
-from tracking.pipeline.visitor_address import fill_location, shorten_address
+from tracking.pipeline.device import find_agent_columns, find_device
+from tracking.pipeline.page import MAX_PATH_LENGTH, read_details, read_page
+from tracking.pipeline.source import find_source_columns
+from tracking.pipeline.visitor_address import find_location, shorten_address
 from tracking.web import EndpointRequest
 
 MAX_QUERY = 8000
@@ -46,13 +46,19 @@ def build_hit(link: LinkSnapshot, request: LinkRequest, kind: str) -> Hit:
     """Translate a request for a link or pixel into a hit."""
     headers = request.headers
     query = request.query[:MAX_QUERY].decode("utf-8", "replace")
-    ip = find_client_address(request.peer, headers.get("x-forwarded-for", ""))
-    hit = Hit(link.account_id, kind, ip, headers.get("user-agent", ""), request.now)
-    hit.url = f"{request.scheme}://{headers.get('host', '')}{request.path}{'?' + query if query else ''}"
-    hit.referrer, hit.text = headers.get("referer", ""), query
-    hit.language = get_first_language(headers)
-    hit.headers, hit.http_version = headers, request.http_version
-    return hit
+    return Hit(
+        site_id=link.account_id,
+        kind=kind,
+        ip=find_client_address(request.peer, headers.get("x-forwarded-for", "")),
+        user_agent=headers.get("user-agent", ""),
+        now=request.now,
+        url=f"{request.scheme}://{headers.get('host', '')}{request.path}{'?' + query if query else ''}",
+        referrer=headers.get("referer", ""),
+        text=query,
+        language=get_first_language(headers),
+        headers=headers,
+        http_version=request.http_version,
+    )
 
 
 def get_first_language(headers: dict[str, str]) -> str:
@@ -75,17 +81,24 @@ def build_conversion_hit(request: LinkRequest, conversion: ConversionSnapshot) -
     )
 
 
-def read_click_address(hit: Hit, site: SiteConfig, event: Event) -> Rejection | None:
-    """Fill host and path of the clicked address. A link without a query string needs no full parsing of its URL."""
+def read_click_address(hit: Hit, site: SiteConfig, event: Event) -> Event:
+    """Return host and path of the clicked address. A link without a query string needs no full parsing of its URL."""
     if hit.text or hit.kind != "link":
-        return fill_page(hit, site, event)
+        return read_page(hit, site, event)
     _, _, rest = hit.url.partition("//")
     host, slash, path = rest.partition("/")
-    event["host"], event["path"] = normalize_host(host), (slash + path)[:MAX_PATH_LENGTH]
-    return None
+    return {"host": normalize_host(host), "path": (slash + path)[:MAX_PATH_LENGTH]}
 
 
-STEPS = (read_click_address, fill_location, fill_details, fill_user_agent, fill_source, fill_device)
+ClickStep = Callable[[Hit, SiteConfig, Event], Event | None]
+STEPS: tuple[ClickStep, ...] = (
+    read_click_address,
+    find_location,
+    read_details,
+    find_agent_columns,
+    find_source_columns,
+    find_device,
+)
 PREVIEWS = (
     "facebookexternalhit", "facebot", "slackbot", "slack-imgproxy", "twitterbot", "whatsapp", "telegrambot",
     "discordbot", "linkedinbot", "skypeuripreview", "pinterestbot", "redditbot", "embedly", "iframely", "vkshare",
@@ -98,9 +111,9 @@ MAX_USER_AGENT = 600
 secure_random = random.SystemRandom()
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class LinkClick:
-    """One click: its hit, the event that is being built, where it goes, and the token that identifies it."""
+    """One click: its hit, what is known of it for its event, where it goes, and the token that identifies it."""
 
     link: LinkSnapshot
     hit: Hit
@@ -178,21 +191,23 @@ def start_click(
 ) -> LinkClick:
     """Enrich the hit and route the click; nothing is stored yet."""
     now = hit.now
-    event: Event = {
-        "site_id": link.account_id, "kind": hit.kind, "ts": now, "account_id": link.account_id,
-        "link_id": link.link_id, "group_id": link.group_id,
-    }  # fmt: skip
-    for step in STEPS:
-        step(hit, account.site, event)
+    event = build_link_event(link, hit, account.site)
     bot_reason = (
         find_click_bot_reason(hit, method, account.site, event) if hit.kind == "link" else find_bot_reason(hit, method)
     )
     plain = bool(link.destination_host) and not link_cache.is_link_domain(link.destination_host)
     decision = RoutingDecision([(link, link.url)] if plain else [])
-    click = LinkClick(link, hit, account, event, bot_reason, decision)
-    click.token = tokens.ClickToken(tokens.generate_click_id(), link.link_id, int(now.timestamp()))
-    click.address_hashes = click_deduplication.hash_address_for_window(hit.ip, now)
-    click.spillover_steps = spillover_steps
+    click = LinkClick(
+        link=link,
+        hit=hit,
+        account=account,
+        event=event,
+        bot_reason=bot_reason,
+        decision=decision,
+        token=tokens.ClickToken(tokens.generate_click_id(), link.link_id, int(now.timestamp())),
+        address_hashes=click_deduplication.hash_address_for_window(hit.ip, now),
+        spillover_steps=spillover_steps,
+    )
     if plain:  # one URL, which is no link of this installation
         click.destination_host = link.destination_host
     else:
@@ -242,9 +257,8 @@ def build_destination_url(click: LinkClick, query: str) -> str:
     """Build the destination as it is stored: with the link's UTM tags and the visitor's query string."""
     url = click.decision.url
     for link, _ in click.decision.hops:
-        utm = link.rules.get("utm")
-        if utm:
-            url = add_parameters(url, list(utm.items()), replace=True)
+        if link.rules.utm:
+            url = add_parameters(url, list(link.rules.utm), replace=True)
         if link.append_query and query:
             url = add_query(url, query)
     return url
@@ -283,7 +297,7 @@ def record_click(click: LinkClick, url: str) -> Event | Rejection | None:
     click_event = complete_event(click, url)
     written = ingestion.store_event(click_event, hit.now)
     for nested, nested_url in click.decision.hops[1:]:
-        nested_event = {
+        nested_event: Event = {
             **click_event, "id": tokens.generate_click_id(), "link_id": nested.link_id, "group_id": nested.group_id,
             "destination": nested_url[:1000], "is_unique": int(click.is_unique(nested)), "cost": nested.cost,
         }  # fmt: skip
@@ -297,25 +311,33 @@ def record_click(click: LinkClick, url: str) -> Event | Rejection | None:
 
 
 def complete_event(click: LinkClick, url: str) -> Event:
-    """Complete the event of a click. `view_id` is the hash of its address, from which
+    """Return the event of a click. `view_id` is the hash of its address, from which
     `links.redirect.click_deduplication` restores unique clicks.
     """
-    link, hit, event = click.link, click.hit, click.event
-    event["id"] = event["click_id"] = click.token.click_id
-    event["view_id"] = click.address_hashes[0]
-    event["is_unique"] = int(click.is_unique(link))
+    link, click_id = click.link, click.token.click_id
+    shortened = link.encode_ip or link.light_tracking
+    site = click.account.truncated_site if shortened else click.account.site
     url_of_first_hop = click.decision.hops[0][1] if click.decision.hops else url
-    event["destination"] = (url_of_first_hop if len(click.decision.hops) > 1 else url)[:1000]
+    event: Event = {
+        **click.event, "id": click_id, "click_id": click_id, "view_id": click.address_hashes[0],
+        "is_unique": int(click.is_unique(link)),
+        "destination": (url_of_first_hop if len(click.decision.hops) > 1 else url)[:1000],
+        **(shorten_address(click.hit, site, click.event) or {}),
+    }  # fmt: skip
     if link.cost:
         event["cost"] = link.cost
     if click.bot_reason:
         event["kind"], event["name"] = "spider", click.bot_reason
-    shorten_address(
-        hit, click.account.truncated_site if link.encode_ip or link.light_tracking else click.account.site, event
-    )
     return event
 
 
-def build_link_columns(link: LinkSnapshot, **more: Any) -> Event:
-    """Build the columns that every event of a link has."""
-    return {"account_id": link.account_id, "link_id": link.link_id, "group_id": link.group_id, **more}
+def build_link_event(link: LinkSnapshot, hit: Hit, site: SiteConfig) -> Event:
+    """Return what is known of a hit on a link, before it is routed or attributed."""
+    event: Event = {
+        "site_id": link.account_id, "kind": hit.kind, "ts": hit.now, "account_id": link.account_id,
+        "link_id": link.link_id, "group_id": link.group_id,
+    }  # fmt: skip
+    for step in STEPS:
+        if columns := step(hit, site, event):
+            event.update(columns)
+    return event

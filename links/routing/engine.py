@@ -11,11 +11,10 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
-from links.models import Mode, Status
+from links.models import Status
 from links.routing.snapshot import LinkSnapshot
-from links.url_policy import clean_dynamic_url, is_safe, split_url
+from links.url_policy import is_safe, split_url
 
 MAX_HOPS = 5
 
@@ -82,9 +81,7 @@ def route_link(link: LinkSnapshot, context: ClickContext) -> tuple[str, str]:
     stop, url = find_stop(link, context)
     if stop or url:
         return choose_first_safe_url(stop, url, link)
-    return choose_first_safe_url(
-        "", choose_before_mode(link, context) or CHOOSERS[link.mode](link, context) or link.url, link
-    )
+    return choose_first_safe_url("", choose_url(link, context), link)
 
 
 def choose_first_safe_url(stop: str, url: str, link: LinkSnapshot) -> tuple[str, str]:
@@ -117,100 +114,10 @@ def choose_after_end(pause: bool, url: str) -> tuple[str, str]:
     return ("", url) if url else ("expired", "")
 
 
-def choose_before_mode(link: LinkSnapshot, context: ClickContext) -> str:
-    """Apply the rules that precede the mode; "" if none matches."""
-    for row in link.rules.get("schedule", ()):
-        if is_scheduled(row, context.now, link.rules.get("zone", "UTC")):
-            return str(row["url"])
-    for device, url in link.rules.get("devices", ()):
-        if device == context.device:
-            return str(url)
+def choose_url(link: LinkSnapshot, context: ClickContext) -> str:
+    """Return where the rules send the click: those that precede the mode, the first click, the mode."""
+    if url := link.rules.choose_before_mode(context):
+        return url
     if link.first_url and not context.is_bot and context.is_unique(link):
         return link.first_url
-    return ""
-
-
-def is_scheduled(row: dict[str, object], now: datetime, zone: str) -> bool:
-    """Return whether a row of the schedule is active; a time that ends before it begins spans midnight."""
-    local = now.astimezone(ZoneInfo(zone))
-    clock, begin, end = local.strftime("%H:%M"), str(row["from"]), str(row["until"])
-    days: list[int] = row["days"]  # type: ignore[assignment]
-    today = local.isoweekday()
-    if begin <= end:
-        return today in days and begin <= clock <= end
-    yesterday = 7 if today == 1 else today - 1
-    return (today in days and clock >= begin) or (yesterday in days and clock <= end)
-
-
-def choose_main_url(link: LinkSnapshot, context: ClickContext) -> str:
-    return link.url
-
-
-def choose_randomly(link: LinkSnapshot, context: ClickContext) -> str:
-    items = link.rules.get("random")
-    return str(context.random_source.choice(items)) if items else ""
-
-
-def choose_in_turn(link: LinkSnapshot, context: ClickContext) -> str:
-    items = link.rules.get("sequential")
-    return str(items[(context.click_number(link) - 1) % len(items)]) if items else ""
-
-
-def choose_spillover(link: LinkSnapshot, context: ClickContext) -> str:
-    items = link.rules.get("spillover")
-    return str(items[min(context.previous_clicks(link), len(items) - 1)]) if items else ""
-
-
-def choose_by_weight(link: LinkSnapshot, context: ClickContext) -> str:
-    items = link.rules.get("weighted") or ()
-    point = context.random_source.random() * sum(weight for _, weight in items)
-    for url, weight in items:
-        point -= weight
-        if point < 0:
-            return str(url)
-    return ""
-
-
-def choose_by_language(link: LinkSnapshot, context: ClickContext) -> str:
-    table = dict(link.rules.get("languages", ()))
-    for language in context.languages:
-        url = table.get(language) or table.get(language.partition("-")[0])
-        if url:
-            return str(url)
-    return ""
-
-
-def choose_by_country(link: LinkSnapshot, context: ClickContext) -> str:
-    return str(dict(link.rules.get("nations", ())).get(context.country, ""))
-
-
-def choose_by_browser(link: LinkSnapshot, context: ClickContext) -> str:
-    table = link.rules.get("browser", {})
-    if context.email_client:  # before bots: mail programs prefetch what people are about to open
-        return str(table.get("email", ""))
-    if context.is_bot:
-        return str(table.get("spiders", ""))
-    return str(table.get("mobile", "")) if context.device in ("Mobile", "Tablet") else ""
-
-
-def choose_for_first_click(link: LinkSnapshot, context: ClickContext) -> str:
-    first = link.rules.get("first", "")
-    return str(first) if first and not context.is_bot and context.is_unique(link) else ""
-
-
-def choose_requested_url(link: LinkSnapshot, context: ClickContext) -> str:
-    return clean_dynamic_url(context.requested_url, context.allowed_hosts(link)) if context.requested_url else ""
-
-
-CHOOSERS: dict[int, Callable[[LinkSnapshot, ClickContext], str]] = {
-    Mode.SIMPLE: choose_main_url,
-    Mode.RANDOM: choose_randomly,
-    Mode.LANGUAGE: choose_by_language,
-    Mode.SPILLOVER: choose_spillover,
-    Mode.DYNAMIC: choose_requested_url,
-    Mode.BROWSER: choose_by_browser,
-    Mode.NATION: choose_by_country,
-    Mode.UNIQUE: choose_for_first_click,
-    Mode.SEQUENTIAL: choose_in_turn,
-    Mode.WEIGHTED: choose_by_weight,
-}
+    return link.rules.mode.choose(link, context) or link.url

@@ -23,6 +23,7 @@ from accounts.security.client_ip import parse_networks
 from accounts.selectors import list_verified_claims
 from links.models import Conversion, Datapoint, Domain, LinkConversion, ListEntry, ListKind, Script, Status
 from links.routing.snapshot import (
+    LINK_COLUMNS,
     AccountLinkConfig,
     ConversionSnapshot,
     DomainSnapshot,
@@ -36,13 +37,6 @@ from sites.models import get_newest_change_number
 
 FULL_RELOAD_SECONDS = 3600.0
 MAX_WAIT_SECONDS = 2.0  # seconds that a request which wrote about links waits for them to be served
-LINK_COLUMNS = (
-    "pk", "account_id", "group_id", "group__redirect_only", "domain_id", "kind", "status", "alias", "alias_key",
-    "url", "first_url", "mode", "rules", "redirect_type", "append_query", "encode_url", "hide_url",
-    "hide_url_title", "referrer_clean", "password", "starts", "expiration_date", "url_after_date",
-    "pause_after_date", "expiration_clicks", "url_after_clicks", "pause_after_clicks", "encode_ip", "light_tracking",
-    "redirect_only", "cost",
-)  # fmt: skip
 
 
 @dataclass
@@ -225,12 +219,24 @@ def forget() -> None:
 def _load_small_tables(cache: LinkCache) -> None:
     """Reload what is few: domains, conversions, scripts and accounts."""
     cache.domains = {
-        name: DomainSnapshot(row.pk, name, row.account_id or 0, row.custom_404, row.custom_homepage)
+        name: DomainSnapshot(
+            domain_id=row.pk,
+            name=name,
+            account_id=row.account_id or 0,
+            custom_404=row.custom_404,
+            custom_homepage=row.custom_homepage,
+        )
         for name, row in load_domains_by_name().items()
     }
     cache.conversions = {
         row.pk: ConversionSnapshot(
-            row.pk, row.account_id, row.name, row.code, float(row.value), row.currency, row.window_days
+            conversion_id=row.pk,
+            account_id=row.account_id,
+            name=row.name,
+            code=row.code,
+            value=float(row.value),
+            currency=row.currency,
+            window_days=row.window_days,
         )
         for row in Conversion.objects.filter(deleted=None)
     }

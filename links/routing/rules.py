@@ -1,4 +1,6 @@
-"""The rules of a link: what its mode needs besides the URL, in one JSON shape, cleaned when the link is written.
+"""The rules of a link: what its mode needs besides the URL.
+
+They are stored as JSON, which `clean_rules` checks when the link is written and `parse_rules` reads for the link cache:
 
     {"random": [url], "sequential": [url], "spillover": [url], "weighted": [[url, weight]],
      "languages": [[code, url]], "nations": [[code, url]], "browser": {"mobile", "email", "spiders"},
@@ -12,96 +14,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from typing import Any
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from django.core.exceptions import ValidationError
 
 from links.models import Mode
-from links.url_policy import clean_optional_url, clean_url
+from links.routing.modes import MODE_RULES, MainUrl, ModeRule, clean_list, split_pair
+from links.url_policy import clean_url
 from links.validators import clean_text
 from tracking.event import UTM_NAMES
 
+if TYPE_CHECKING:
+    from links.routing.engine import ClickContext
+
 Rules = dict[str, Any]
-MAX_ITEMS = 100
 DEVICES = ("Desktop", "Mobile", "Tablet", "TV", "Console", "Other")
-REQUIRED_RULES = {
-    Mode.RANDOM: "random",
-    Mode.SEQUENTIAL: "sequential",
-    Mode.SPILLOVER: "spillover",
-    Mode.WEIGHTED: "weighted",
-    Mode.LANGUAGE: "languages",
-    Mode.NATION: "nations",
-    Mode.BROWSER: "browser",
-    Mode.UNIQUE: "first",
-}
 WEEKDAYS = "1234567"
 CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d\Z")
-
-
-def clean_list(value: Any, field: str) -> list[Any]:
-    """Return the value as a list of at most MAX_ITEMS. Raises ValidationError."""
-    if not isinstance(value, list | tuple):
-        raise ValidationError({field: "This must be a list of destinations."})
-    if len(value) > MAX_ITEMS:
-        raise ValidationError({field: f"These are {len(value)} destinations; there may be at most {MAX_ITEMS}."})
-    return list(value)
-
-
-def split_pair(row: Any) -> tuple[Any, Any]:
-    """Return the two parts of a row, "" for a missing one."""
-    first, second = [*row, "", ""][:2] if isinstance(row, list | tuple) else ("", "")
-    return first, second
-
-
-def clean_urls(value: Any, field: str) -> list[str]:
-    """Clean a list of destinations."""
-    return [clean_url(url, field) for url in clean_list(value, field)]
-
-
-def clean_weighted(value: Any, field: str) -> list[list[Any]]:
-    """Clean [URL, weight] pairs, whose weights must total 100."""
-    destinations: list[list[Any]] = []
-    for row in clean_list(value, field):
-        try:
-            url, weight = row
-            weight = int(weight)
-        except (TypeError, ValueError):
-            raise ValidationError(
-                {field: "Each destination must be a URL and its weight, a whole number of percent from 0 to 100."}
-            ) from None
-        if not 0 <= weight <= 100:
-            raise ValidationError({field: "A weight must be a whole number of percent from 0 to 100."})
-        destinations.append([clean_url(url, field), weight])
-    total = sum(weight for _, weight in destinations)
-    if destinations and total != 100:
-        raise ValidationError({field: f"The weights must add up to 100; these add up to {total}."})
-    return destinations
-
-
-def build_code_cleaner(pattern: str, change: Callable[[str], str], what: str) -> Callable[[Any, str], list[list[str]]]:
-    """Build a function that cleans [code, URL] pairs whose codes match `pattern` after `change`."""
-
-    def check(value: Any, field: str) -> list[list[str]]:
-        destinations = []
-        for row in clean_list(value, field):
-            code, url = split_pair(row)
-            code = change(str(code or "").strip())
-            if not re.fullmatch(pattern, code):
-                raise ValidationError({field: f"“{code[:20]}” is not {what}."})
-            destinations.append([code, clean_url(url, field)])
-        return destinations
-
-    return check
-
-
-def clean_browser(value: Any, field: str) -> dict[str, str]:
-    """Clean the destinations by kind of browser."""
-    if not isinstance(value, dict):
-        raise ValidationError({field: "This must be an object with the members mobile, email and spiders."})
-    return {
-        name: clean_optional_url(value.get(name), field) for name in ("mobile", "email", "spiders") if value.get(name)
-    }
 
 
 def clean_devices(value: Any, field: str) -> list[list[str]]:
@@ -149,22 +82,8 @@ def clean_zone(value: Any, field: str) -> str:
         ) from None
 
 
-def normalize_country(code: str) -> str:
-    """Normalize a country code to ISO 3166: UK and EL, which many people write, become GB and GR."""
-    return {"UK": "GB", "EL": "GR"}.get(code.upper(), code.upper())
-
-
 CLEANERS: dict[str, Callable[[Any, str], Any]] = {
-    "random": clean_urls,
-    "sequential": clean_urls,
-    "spillover": clean_urls,
-    "weighted": clean_weighted,
-    "languages": build_code_cleaner(
-        r"[a-z]{2,3}(-[a-z0-9]{2,8})?", lambda code: code.lower().replace("_", "-"), "a language code"
-    ),
-    "nations": build_code_cleaner(r"[A-Z]{2}", normalize_country, "a country code of two letters"),
-    "browser": clean_browser,
-    "first": clean_optional_url,
+    **{rule.member: rule.clean for rule in MODE_RULES.values() if not issubclass(rule, MainUrl)},
     "devices": clean_devices,
     "schedule": clean_schedule,
     "utm": clean_utm,
@@ -172,23 +91,77 @@ CLEANERS: dict[str, Callable[[Any, str], Any]] = {
 }
 
 
+class ScheduledUrl(NamedTuple):
+    """A destination within some days (1 = Monday) and hours of the link's time zone."""
+
+    days: frozenset[int]
+    begin: str
+    end: str
+    url: str
+
+    def is_active(self, local: datetime) -> bool:
+        """Return whether it applies at a local time; hours that end before they begin span midnight."""
+        clock, today = local.strftime("%H:%M"), local.isoweekday()
+        if self.begin <= self.end:
+            return today in self.days and self.begin <= clock <= self.end
+        yesterday = 7 if today == 1 else today - 1
+        return (today in self.days and clock >= self.begin) or (yesterday in self.days and clock <= self.end)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkRules:
+    """The rules of one link, as the redirector applies them."""
+
+    mode: ModeRule
+    schedule: tuple[ScheduledUrl, ...] = ()
+    zone: str = "UTC"
+    devices: tuple[tuple[str, str], ...] = ()
+    utm: tuple[tuple[str, str], ...] = ()
+
+    def choose_before_mode(self, context: ClickContext) -> str:
+        """Return the destination by what precedes the mode; "" if nothing matches."""
+        local = context.now.astimezone(ZoneInfo(self.zone)) if self.schedule else context.now
+        for row in self.schedule:
+            if row.is_active(local):
+                return row.url
+        return next((url for device, url in self.devices if device == context.device), "")
+
+
+@lru_cache
+def get_empty_rules(mode: int) -> LinkRules:
+    """Return the rules of a link that stores none; most links share them."""
+    return LinkRules(mode=MODE_RULES[Mode(mode)].parse(None))
+
+
+def parse_rules(stored: Rules, mode: int) -> LinkRules:
+    """Parse what a link stores."""
+    if not stored:
+        return get_empty_rules(mode)
+    rule = MODE_RULES[Mode(mode)]
+    return LinkRules(
+        mode=rule.parse(stored.get(rule.member)),
+        schedule=tuple(
+            ScheduledUrl(frozenset(row["days"]), row["from"], row["until"], row["url"])
+            for row in stored.get("schedule", ())
+        ),
+        zone=stored.get("zone", "UTC"),
+        devices=tuple((device, url) for device, url in stored.get("devices", ())),
+        utm=tuple(stored.get("utm", {}).items()),
+    )
+
+
 def clean_rules(rules: Rules, mode: int) -> Rules:
     """Clean the rules for storing. Raises ValidationError naming the member that is wrong or missing."""
     cleaned = {name: CLEANERS[name](rules[name], name) for name in CLEANERS if rules.get(name)}
-    needed = REQUIRED_RULES.get(Mode(mode))
+    needed = MODE_RULES[Mode(mode)].member
     if needed and not cleaned.get(needed):
         raise ValidationError({needed: f"The mode “{Mode(mode).label}” needs at least one destination here."})
     return {name: value for name, value in cleaned.items() if value}
 
 
-def list_destinations(rules: Rules) -> Iterator[str]:
-    """Yield every destination of the rules."""
-    for name in ("random", "sequential", "spillover"):
-        yield from rules.get(name, ())
-    yield from (url for url, _ in rules.get("weighted", ()))
-    for name in ("languages", "nations", "devices"):
-        yield from (url for _, url in rules.get(name, ()))
-    yield from rules.get("browser", {}).values()
-    yield from (row["url"] for row in rules.get("schedule", ()))
-    if rules.get("first"):
-        yield rules["first"]
+def list_destinations(stored: Rules) -> Iterator[str]:
+    """Yield every destination that is stored, also those of other modes than the link's."""
+    for rule in MODE_RULES.values():
+        yield from rule.parse(stored.get(rule.member)).list_destinations()
+    yield from (url for _, url in stored.get("devices", ()))
+    yield from (row["url"] for row in stored.get("schedule", ()))

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from sys import intern
 from typing import Any
 
 from accounts.security.client_ip import Networks
+from links.models import Datapoint
+from links.routing.rules import LinkRules, parse_rules
 from links.url_policy import split_standard_url
 from sites.hosts import HostMatcher
+from sites.settings_fields import TrackerSettings
 from sites.site_config import SiteConfig
 
-NO_RULES: dict[str, Any] = {}
 
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DomainSnapshot:
     """A link domain; `account_id` is 0 for the installation's own."""
 
@@ -26,9 +27,9 @@ class DomainSnapshot:
     custom_homepage: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LinkSnapshot:
-    """One link or pixel that is not deleted.
+    """One link or pixel that is not deleted. A field that has the name of a column of Datapoint is read from it.
 
     `is_plain`: it always redirects to `url`. `destination_host`: the host of a plain link's URL if that has the
     standard form, which is safe without further checks; else "".
@@ -44,7 +45,7 @@ class LinkSnapshot:
     url: str
     first_url: str
     mode: int
-    rules: dict[str, Any]
+    rules: LinkRules
     redirect_type: int
     append_query: bool
     encode_url: bool
@@ -69,7 +70,7 @@ class LinkSnapshot:
     destination_host: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConversionSnapshot:
     """One conversion that is not deleted."""
 
@@ -93,32 +94,31 @@ class AccountLinkConfig:
     whitelist: frozenset[str] = field(default_factory=frozenset)
 
 
-COPIED_COLUMNS = (
-    "account_id", "group_id", "domain_id", "kind", "status", "alias", "url", "first_url", "mode", "redirect_type",
-    "append_query", "encode_url", "hide_url", "hide_url_title", "referrer_clean", "password", "starts",
-    "expiration_date", "url_after_date", "pause_after_date", "expiration_clicks", "url_after_clicks",
-    "pause_after_clicks", "encode_ip", "light_tracking",
+MODEL_COLUMNS = {column.attname for column in Datapoint._meta.concrete_fields}
+SNAPSHOT_COLUMNS = tuple(attribute.name for attribute in fields(LinkSnapshot) if attribute.name in MODEL_COLUMNS)
+LINK_COLUMNS = ("pk", "alias_key", "group__redirect_only", *SNAPSHOT_COLUMNS)  # what a snapshot is built from
+# A link with a value in none of these always redirects to its URL
+ROUTING_COLUMNS = (
+    "rules", "mode", "status", "first_url", "append_query", "hide_url", "password", "starts", "expiration_date",
+    "expiration_clicks", "referrer_clean",
 )  # fmt: skip
 
 
 def build_link_snapshot(row: dict[str, Any], conversions: tuple[int, ...], scripts: tuple[int, ...]) -> LinkSnapshot:
-    """Build the snapshot of a row (a dict of the columns in `links.routing.link_cache.LINK_COLUMNS`)."""
-    rules = row["rules"] or NO_RULES
-    plain = not (
-        rules or scripts or row["mode"] or row["status"] or row["first_url"] or row["append_query"]
-        or row["hide_url"] or row["password"] or row["starts"] or row["expiration_date"]
-        or row["expiration_clicks"] or row["referrer_clean"]
-    )  # fmt: skip
+    """Build the snapshot of a row (a dict of the columns in LINK_COLUMNS)."""
+    plain = not scripts and not any(row[name] for name in ROUTING_COLUMNS)
+    computed = {
+        "rules": parse_rules(row["rules"], row["mode"]),
+        "redirect_only": row["redirect_only"] or row["group__redirect_only"],
+        "cost": float(row["cost"]),
+    }
     return LinkSnapshot(
         link_id=row["pk"],
-        **{name: row[name] for name in COPIED_COLUMNS},
-        rules=rules,
-        redirect_only=row["redirect_only"] or row["group__redirect_only"],
-        cost=float(row["cost"]),
         conversions=conversions,
         scripts=scripts,
         is_plain=plain,
         destination_host=find_plain_host(row["url"]) if plain else "",
+        **{**{name: row[name] for name in SNAPSHOT_COLUMNS}, **computed},
     )
 
 
@@ -147,7 +147,7 @@ def build_account_site(account_id: int, timezone: str, over_quota: bool, address
         proxy_secret="",
         sitekey="",
         sitekey_admin="",
-        tracker={},
+        tracker=TrackerSettings(),
         over_quota=over_quota,
         retention_months=0,
         change=0,

@@ -19,7 +19,7 @@ from links.public_urls import build_tracking_url
 from links.redirect.tenant_content import build_content_messages
 from links.routing import link_cache
 from links.routing.engine import ClickContext, route_click
-from links.routing.snapshot import LinkSnapshot, build_link_snapshot
+from links.routing.snapshot import LINK_COLUMNS, LinkSnapshot, build_link_snapshot
 from links.services import links as services
 from links.web.forms import LinkForm, build_initial
 from links.web.page_layout import links_page, render_page
@@ -37,7 +37,7 @@ PREVIEW_VISITORS: tuple[tuple[str, dict[str, Any]], ...] = (
 
 def load_snapshot(row: Datapoint) -> LinkSnapshot:
     """Load the snapshot of a link as the redirector would."""
-    columns = Datapoint.objects.filter(pk=row.pk).values(*link_cache.LINK_COLUMNS)[0]
+    columns = Datapoint.objects.filter(pk=row.pk).values(*LINK_COLUMNS)[0]
     return build_link_snapshot(columns, (), ())
 
 

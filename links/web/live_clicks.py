@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -21,6 +22,7 @@ from links.routing import link_cache
 from links.web.page_layout import links_page, render_page
 from reports.query import Period
 from reports.query.analyses import link_hits
+from tracking.event import Event
 from tracking.live_streams import LiveStream, build_live_response, create_viewer
 
 MAX_ROWS = 100
@@ -45,7 +47,7 @@ def show_live_clicks(request: HttpRequest, scope: LinkScope) -> HttpResponse:
     )
 
 
-def build_row(scope: LinkScope, event: dict[str, Any], name: str) -> dict[str, Any]:
+def build_row(scope: LinkScope, event: Mapping[str, Any], name: str) -> dict[str, Any]:
     """Build the row of one hit. Times are in the account's zone."""
     at = event["ts"] if isinstance(event["ts"], datetime) else datetime.fromisoformat(str(event["ts"]))
     local = (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(ZoneInfo(scope.account.timezone))
@@ -61,7 +63,7 @@ def build_row(scope: LinkScope, event: dict[str, Any], name: str) -> dict[str, A
     }  # fmt: skip
 
 
-def is_visible(scope: LinkScope, event: dict[str, Any]) -> bool:
+def is_visible(scope: LinkScope, event: Event) -> bool:
     """Return whether a membership may see a stored event."""
     if event.get("kind") not in KIND_NAMES or (event["kind"] in link_hits.SALE_KINDS and not scope.sees_conversions):
         return False
@@ -90,7 +92,7 @@ def read_current_scope(bearer: Bearer) -> LinkScope:
     return scope
 
 
-def format_message(scope: LinkScope, event: dict[str, Any]) -> bytes:
+def format_message(scope: LinkScope, event: Event) -> bytes:
     """Format an event as a message; b"" if the membership may not see it."""
     if not is_visible(scope, event):
         return b""

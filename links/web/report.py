@@ -55,14 +55,11 @@ def parse_period(request: HttpRequest, zone: str) -> tuple[str, Period]:
 
 
 def build_tables(
-    scope: LinkScope, period: Period, where: link_statistics.Where, metrics: tuple[str, str], locale: Locale
+    rows_by_table: list[list[link_statistics.Row]], metrics: tuple[str, str], locale: Locale
 ) -> list[dict[str, Any]]:
     """Build the tables of the top values by dimension; those with unknown values only are left out."""
     tables = []
-    for label, dimension in TABLES:
-        rows = link_statistics.query_by_dimension(
-            scope.account, dimension, period, where, timezone.now(), metrics, MAX_ROWS
-        )
+    for (label, dimension), rows in zip(TABLES, rows_by_table, strict=True):
         most = max((row[metrics[0]] for row in rows), default=0) or 1
         lines = [
             {"name": label_value(DIMENSIONS[dimension], row[dimension]) if row[dimension] else UNKNOWN,
@@ -105,15 +102,17 @@ def show_report(request: HttpRequest, scope: LinkScope, datapoint_id: int) -> Ht
     row = get_object_or_404(scope.datapoints(), pk=datapoint_id)
     text, period = parse_period(request, scope.account.timezone)
     period = link_statistics.limit_period(scope, period)
-    now, where = timezone.now(), [link_statistics.is_any_of("link", row.pk)]
-    counts = link_statistics.query_totals(scope.account, period, where, now)
+    now = timezone.now()
     pixel = row.kind == DatapointKind.PIXEL
     metrics = ("pixel_views", "unique_pixel_views") if pixel else ("clicks", "unique_clicks")
     by = "hour" if text in ("today", "yesterday") else "month" if text in ("12m", "all") else "day"
-    times = link_statistics.query_by_dimension(scope.account, by, period, where, now, metrics, 4000)
+    dimensions = tuple(dimension for _, dimension in TABLES)
+    counts, times, rows = link_statistics.query_report(
+        scope.account, period, row.pk, now, by, dimensions, metrics, MAX_ROWS
+    )
     series = GraphSeries(by, metrics[0], metrics[1], times, [], unfinished=period.end > now)
     locale = detect_locale(request)
-    tables = build_tables(scope, period, where, metrics, locale)
+    tables = build_tables(rows, metrics, locale)
     if scope.get_option("hitOptions", "hideReferrer"):
         tables = [table for table in tables if table["label"] != "Referrers"]
     return render_page(

@@ -48,27 +48,22 @@ class Fragment(Generic[Content]):
 
 def load_fragments(fragments: Sequence[Fragment[Any]], now: datetime) -> list[Any]:
     """Return the contents of the fragments, in their order. Equal queries run once."""
-    queries: list[Query] = []
+    queries: dict[Query, int] = {}
     indexes = [collect_queries(fragment, queries) for fragment in fragments]
     try:
-        results = ask_many(queries, now=now)
+        results = ask_many(list(queries), now=now)
     except StoreError as error:
         reason = describe_error(error)
         return [fragment.build_failure(reason) for fragment in fragments]
     return [build_content(fragment, own, results) for fragment, own in zip(fragments, indexes, strict=True)]
 
 
-def collect_queries(fragment: Fragment[Any], queries: list[Query]) -> list[int] | QueryRefused:
-    """Append the fragment's queries to `queries`, unless they are there, and return their indexes in it."""
-    indexes = []
+def collect_queries(fragment: Fragment[Any], queries: dict[Query, int]) -> list[int] | QueryRefused:
+    """Add the fragment's queries to `queries` (query -> index), unless they are there, and return their indexes."""
     try:
-        for query in fragment.build_queries():
-            if query not in queries:
-                queries.append(query)
-            indexes.append(queries.index(query))
+        return [queries.setdefault(query, len(queries)) for query in fragment.build_queries()]
     except QueryRefused as error:
         return error
-    return indexes
 
 
 def build_content(

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cached_property
+from operator import itemgetter
 from typing import Any
 from urllib.parse import quote_plus, urlencode
 
@@ -21,7 +23,7 @@ from django.http import HttpRequest, QueryDict
 from reports.dashboard.scope import ReportScope
 from reports.filter_access import check_goals_and_segments
 from reports.labels import detect_locale
-from reports.query import Period, Query
+from reports.query import Period, Query, filters
 from reports.query.dimensions import DIMENSIONS, get_dimension
 from reports.query.errors import QueryRefused
 from reports.query.filters import OPERATORS, is_empty_name
@@ -88,12 +90,12 @@ class ReportState:
         """The site of the report, or the one whose settings hold for all of them."""
         return self.scope.site
 
-    @property
+    @cached_property
     def site_ids(self) -> tuple[int, ...]:
         """The ids of the sites that are queried."""
         return self.scope.site_ids
 
-    @property
+    @cached_property
     def has_goal_filter(self) -> bool:
         """Whether the filter selects a goal, so that rates are of the visitors who reached it."""
         return any(condition.dimension == "goal" and condition.operator == "is" for condition in self.conditions)
@@ -102,17 +104,23 @@ class ReportState:
         """Return the address that explains a number; empty where the scope has no such page."""
         if not self.scope.has_explanations:
             return ""
-        explained = self.with_view({"metric": metric, "of": of, "second": "", "by": ""})
-        return explained.href(f"{self.scope.root_path}/explain")
+        options = {"metric": metric, "of": of, "second": "", "by": ""}
+        return self.view_href(options, f"{self.scope.root_path}/explain")
 
-    def build_requested_filter(self) -> list[Any]:
-        """Return the filters that the URL asks for as the query engine's JSON."""
+    @cached_property
+    def requested_filter(self) -> filters.Node | None:
+        """The filters that the URL asks for, as one tree. Raises QueryRefused for what cannot be filtered by."""
         segments = [{"segment": self.segment}] if self.segment else []
-        return [*(condition.to_json() for condition in self.conditions), *segments]
+        return filters.parse([*(condition.to_json() for condition in self.conditions), *segments])
 
-    def build_filter(self, *more: Any) -> list[Any]:
-        """Return all filters of the state, and `more`, as the query engine's JSON."""
-        return [*self.scope.base_filter, *self.build_requested_filter(), *more]
+    @cached_property
+    def filter(self) -> filters.Node | None:
+        """All filters of the state as one tree, parsed once for all queries of the page."""
+        return filters.combine(filters.parse(self.scope.base_filter), self.requested_filter)
+
+    def build_filter(self, *more: Any) -> filters.Node | None:
+        """Return all filters of the state, and `more` (filter JSON), as one tree."""
+        return filters.combine(self.filter, filters.parse(more)) if more else self.filter
 
     def build_query(
         self,
@@ -135,8 +143,9 @@ class ReportState:
             return None
         return Period.parse(self.comparison, self.site.timezone, self.now)
 
-    def list_url_parameters(self) -> list[tuple[str, str]]:
-        """Return the state as URL parameters, without those that have their default value."""
+    @cached_property
+    def lasting_parameters(self) -> list[tuple[str, str]]:
+        """The URL parameters that choose the data, without those that have their default value."""
         parameters = [("period", self.period_name)] if self.period_name != DEFAULT_PERIOD else []
         if self.comparison != DEFAULT_COMPARISON:
             parameters.append(("compare", self.comparison))
@@ -145,7 +154,16 @@ class ReportState:
             parameters.append(("segment", str(self.segment)))
         if self.scope.has_selection:
             parameters += [("only", str(site_id)) for site_id in self.site_ids]
-        return parameters + list(self.view_options)
+        return parameters
+
+    @cached_property
+    def lasting_query(self) -> str:
+        """The parameters that choose the data, encoded."""
+        return urlencode(self.lasting_parameters)
+
+    def list_url_parameters(self) -> list[tuple[str, str]]:
+        """Return the state as URL parameters, without those that have their default value."""
+        return [*self.lasting_parameters, *self.view_options]
 
     def list_parameters_without(self, *names: str) -> list[tuple[str, str]]:
         """Return the URL parameters that a form of the page carries as hidden fields."""
@@ -153,7 +171,12 @@ class ReportState:
 
     def href(self, path: str = "") -> str:
         """Return the link to this state, on this page or at another path."""
-        query = urlencode(self.list_url_parameters())
+        return self.view_href({}, path)
+
+    def view_href(self, options: dict[str, str], path: str = "") -> str:
+        """Return the link to this state with other view options; an empty value removes an option."""
+        kept = filter(itemgetter(1), {**dict(self.view_options), **options}.items())
+        query = "&".join(filter(None, (self.lasting_query, urlencode(list(kept)))))
         return (path or self.path) + (f"?{query}" if query else "")
 
     def option(self, name: str, default: str = "") -> str:
@@ -189,6 +212,17 @@ class ReportState:
     def without_filters(self) -> ReportState:
         """Return the state without any filter or segment."""
         return replace(self, conditions=(), segment=0)
+
+    def build_period_link(self) -> Callable[[str], str]:
+        """Return a fast form of `with_period(name).href()` for many names of periods, which need not be parsed."""
+        others = urlencode([pair for pair in self.list_url_parameters() if pair[0] not in ("period", "by", "from")])
+
+        def link(name: str) -> str:
+            period = f"period={quote_plus(name)}" if name != DEFAULT_PERIOD else ""
+            query = "&".join(filter(None, (period, others)))
+            return f"{self.path}?{query}" if query else self.path
+
+        return link
 
     def with_period(self, name: str) -> ReportState:
         """Return the state of another period, by its name in the URL."""
@@ -236,7 +270,7 @@ def read_state(request: HttpRequest, scope: ReportScope, now: datetime, path: st
         state = replace(state, comparison="none")
     _ = state.compare, state.build_query(("visitors",))  # raise QueryRefused here for what cannot be queried
     reader = getattr(request, "user", None)
-    check_goals_and_segments(state.build_requested_filter(), state.site_ids, getattr(reader, "pk", None))
+    check_goals_and_segments(state.requested_filter, state.site_ids, getattr(reader, "pk", None))
     scope.check_dimensions(condition.dimension for condition in state.conditions)
     return state if scope.has_site_pages else replace(state, segment=0)
 

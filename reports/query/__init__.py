@@ -3,9 +3,8 @@
 `ask(query, now=…)` answers one query. `ask_many([…], now=…)` answers those of a page at once, for less.
 """
 
-from reports.query.batch import ask_many
 from reports.query.errors import QueryRefused, QueryStopped
-from reports.query.executor import ask
+from reports.query.executor import ask, ask_many
 from reports.query.model import Meta, Query, Result
 from reports.query.periods import PERIODS, Period
 

@@ -1,6 +1,6 @@
 """The context of a query: everything its SQL depends on, looked up once: tenant, period, filter, goals, currency.
 
-Tenant and period are part of every FROM that is written here; the tables themselves are named in `sql.tables` only.
+Tenant and period are part of all rows that are selected here; the tables themselves are named in `sql.tables` only.
 """
 
 from __future__ import annotations
@@ -9,13 +9,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from reports.query.filters import Node, iterate_leaves
 from reports.query.periods import Period
 from reports.query.sql import tables
+from reports.query.sql.select import Rows, Select
 from reports.query.timezones import Clock
-from tracking.schema import ORIGIN_COLUMNS
+from tracking.schema import VisitValue, find_columns
 
 MAX_VISIT_LENGTH = timedelta(days=1)  # the visit of an event in the period began at most this long before the period
 MAX_START_DELAY = timedelta(hours=4)  # an event with an earlier time than the one that opened its visit may exist
@@ -127,14 +129,17 @@ class QueryContext:
         start, end = compute_period_bounds(self, before)
         return f"{column} >= {write_instant(start)} AND {column} < {write_instant(end)}"
 
-    def from_events(self, *conditions: str, join: str = "") -> str:
-        """Write FROM … WHERE of the tenant's events in the period. `join`: further joins, before that of persons."""
+    def from_events(self, *conditions: str, join: str = "") -> Rows:
+        """Return the tenant's events in the period. `join`: further joins, before that of persons."""
         join += write_persons_join(self) if self.has_persons else ""
         return tables.rows_of_sites("events", self.sites, self.period_condition("ts"), *conditions, join=join)
 
-    def visits_table(self, before: timedelta = timedelta()) -> str:
-        """Write a table expression: a row per visit of the tenant that began in the period, or `before` earlier."""
-        return f"({select_visits(self, before)})"
+    def from_visits(self, *conditions: str, before: timedelta = timedelta(), name: str = "") -> Rows:
+        """Return the tenant's visits that began in the period, or `before` earlier, with all that metrics need.
+
+        `name`: what their columns are named after, where others have the same names.
+        """
+        return select_visits(self, before).as_rows(name).where(*conditions)
 
     @property
     def visitor_sql(self) -> str:
@@ -147,14 +152,16 @@ class QueryContext:
         Only devices that were first seen about the time of the period need to be looked up.
         """
         rows = tables.rows_of_sites("firsts FINAL", self.sites, self.period_condition("first", MAX_VISIT_LENGTH))
-        return f"(device, visit_start) IN (SELECT device, first {rows})"
+        return f"(device, visit_start) IN ({Select(['device', 'first'], rows)})"
 
 
+@lru_cache(maxsize=4096)
 def to_milliseconds(when: datetime) -> int:
     """Convert an instant to milliseconds since 1970."""
     return round(when.timestamp() * 1000)
 
 
+@lru_cache(maxsize=4096)
 def write_instant(milliseconds: int) -> str:
     """Write an instant, from milliseconds since 1970."""
     return f"fromUnixTimestamp64Milli({milliseconds}, 'UTC')"
@@ -177,16 +184,16 @@ def write_persons_join(context: QueryContext) -> str:
     identities = tables.rows_of_sites(
         "identities FINAL", context.sites, write_hour_condition(context, MAX_VISIT_LENGTH)
     )
-    return f" LEFT ANY JOIN (SELECT visit, person_id {identities}) AS persons USING (visit)"
+    return f" LEFT ANY JOIN ({Select(['visit', 'person_id'], identities)}) AS persons USING (visit)"
 
 
 PERSON_SQL = "if(person = '', device, bitAnd(sipHash64(site_id, person), 9007199254740991))"
 
 
-def select_visits(context: QueryContext, before: timedelta) -> str:
-    """Write SELECT of a row per visit with all that metrics need. Unused columns cost nothing but planning."""
-    columns = f"*, entry_page, exit_page, tags, {', '.join(VISIT_ALIASES)}, {write_visit_expressions(context)}"
-    return f"SELECT {columns} {write_from_visits(context, before)}"
+def select_visits(context: QueryContext, before: timedelta) -> Select:
+    """Select a row per visit with all that metrics need. Unused columns cost nothing but planning."""
+    columns = ["*", "entry_page", "exit_page", "tags", *VISIT_ALIASES, write_visit_expressions(context)]
+    return Select(columns, stored_visits(context, before))
 
 
 def write_visit_expressions(context: QueryContext) -> str:
@@ -200,10 +207,10 @@ def write_visit_expressions(context: QueryContext) -> str:
     )
 
 
-def write_from_visits(context: QueryContext, before: timedelta = timedelta()) -> str:
-    """Write FROM … WHERE of the tenant's visits that began in the period, or `before` earlier."""
+def stored_visits(context: QueryContext, before: timedelta = timedelta()) -> Rows:
+    """Return the tenant's visits that began in the period, or `before` earlier, as they are stored."""
     began = context.period_condition("visit_start", before)
     return tables.rows_of_sites("visits FINAL", context.sites, write_hour_condition(context, before), began)
 
 
-VISIT_ALIASES = (*ORIGIN_COLUMNS, "country", "region", "city")
+VISIT_ALIASES = find_columns(VisitValue.FIRST, VisitValue.FIRST_KNOWN)

@@ -15,8 +15,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from reports.query.context import MAX_VISIT_LENGTH, QueryContext, to_milliseconds, write_instant
+from reports.query.execution_limits import run_statement
 from reports.query.sql.tables import rows_of_sites
-from tracking import store
 from tracking.store.locks import ChangeCounts, write_lock
 from tracking.store.target import get_target
 
@@ -129,7 +129,7 @@ def read_arrivals(context: QueryContext) -> Arrivals:
     )
     rows = [
         ArrivalBucket(int(begin), int(end), int(arrived), int(events), at.astimezone(UTC))
-        for begin, end, arrived, events, at in store.query(sql).rows
+        for begin, end, arrived, events, at in run_statement(sql, {}).rows
     ]
     identities = next(row for row in rows if row.end == 0)
     return Arrivals([row for row in rows if row.end], identities.rows, identities.at, changes, started)

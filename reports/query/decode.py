@@ -2,42 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from reports.query.context import QueryContext
 from reports.query.dimensions import Dimension
+from reports.query.grouping import GroupBy
 from reports.query.periods import find_monday
-from reports.query.sql.statement import GroupBy
-from reports.query.timezones import EPOCH, format_day, format_hour
+from reports.query.timezones import EPOCH, format_day, format_hour, format_month
 
 Row = dict[str, Any]
 
 
-def decode_value(dimension: Dimension, value: Any, context: QueryContext) -> Any:
-    """Return a dimension's value as results have it: text, or a number for goals, hours of day and weekdays."""
-    if dimension.family != "time":
-        return int(value) if dimension.family == "goal" else value
-    number = int(value)
+def build_decoder(dimension: Dimension, context: QueryContext) -> Callable[[Any], Any] | None:
+    """Return what turns a stored value into that of a result: text, or a number for goals, hours of day and weekdays.
+
+    None where it is the same.
+    """
+    if dimension.family == "goal" or dimension.name in ("hour_of_day", "weekday"):
+        return int
     if dimension.name in ("minute", "hour"):
-        return format_hour(number, context.period.info)
+        return lambda number: format_hour(int(number), context.period.info)
     if dimension.name == "month":
-        year, month = divmod(number - 1, 12)
-        return f"{year:04d}-{month + 1:02d}"
-    return format_day(number) if dimension.name in ("day", "week") else number
+        return format_month
+    return format_day if dimension.name in ("day", "week") else None
 
 
 def decode_rows(group_by: GroupBy, context: QueryContext, rows: Sequence[Sequence[Any]]) -> list[Row]:
     """Return the rows as dicts: first the dimensions, then the metrics."""
+    names = (*group_by.dimension_names, *group_by.metric_names)
     width = len(group_by.dimensions)
+    decoders = [(each.name, build_decoder(each, context)) for each in group_by.dimensions]
+    empty = [(metric.name, metric.empty) for metric in group_by.metrics]
     decoded = []
     for row in rows:
-        values = {
-            dimension.name: decode_value(dimension, value, context)
-            for dimension, value in zip(group_by.dimensions, row[:width], strict=True)
-        }
-        for metric, value in zip(group_by.metrics, row[width:], strict=True):
-            values[metric.name] = metric.empty if value is None else value
+        values = dict(zip(names, row, strict=True))
+        for name, decoder in decoders:
+            if decoder is not None:
+                values[name] = decoder(values[name])
+        if None in row[width:]:
+            for name, value in empty:
+                if values[name] is None:
+                    values[name] = value
         decoded.append(values)
     return decoded
 
@@ -68,7 +74,8 @@ def fill_gaps(group_by: GroupBy, context: QueryContext, rows: list[Row]) -> list
     by_value = {row[time.name]: row for row in rows}
     until_now = context.cut_at(context.now)
     numbers = list_buckets(time.name, until_now) if until_now else []
-    expected = [decode_value(time, number, context) for number in numbers]
+    decoder = build_decoder(time, context) or str
+    expected = [decoder(number) for number in numbers]
     if context.period.name == "all":
         first = min(by_value, default=None)
         expected = [value for value in expected if first is not None and value >= first]

@@ -12,10 +12,12 @@ Three families decide what the metrics of a visit mean:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 from reports.query.errors import QueryRefused, join_names, quote_value
+from tracking.schema import EVENT_COLUMNS, Column, ColumnDimension
 
 Family = Literal["visit", "entry", "event", "time", "goal", "measure"]
 MAX_KEY_LENGTH = 100  # characters of a property's or tag's name
@@ -46,7 +48,7 @@ class Dimension:
     key: str = ""  # the property or tag of prop:<key> and tag:<key>
     audience: str = "site"  # "link": only hits on tracked links and conversions have it, which belong to no site
 
-    @property
+    @cached_property
     def side(self) -> str:
         """Which rows have it: "time" all, "visit" events and visits, "entry" only visits, "event" only events."""
         if self.family in ("time", "goal"):
@@ -68,10 +70,6 @@ def write_kinds_condition(kinds: tuple[str, ...]) -> str:
     return "kind IN (" + ", ".join(f"'{kind}'" for kind in kinds) + ")"
 
 
-def visit_dimension(name: str, label: str, doc: str, **more: object) -> Dimension:
-    return Dimension(name, label, "visit", event=name, visit=name, doc=doc, **more)  # type: ignore[arg-type]
-
-
 def event_dimension(name: str, label: str, sql: str, doc: str, **more: object) -> Dimension:
     return Dimension(name, label, "event", event=sql, doc=doc, **more)  # type: ignore[arg-type]
 
@@ -80,8 +78,36 @@ def time_dimension(name: str, label: str, doc: str, format: str) -> Dimension:
     return Dimension(name, label, "time", doc=doc, format=format, in_rollups=True)
 
 
-def utm_dimension(parameter: str, label: str) -> Dimension:
-    return visit_dimension(f"utm_{parameter}", label, f"The visit's utm_{parameter}.", skip_empty=True, in_rollups=True)
+def column_dimension(column_name: str, column: Column, row: ColumnDimension) -> Dimension:
+    """Create the dimension that a column declares."""
+    return Dimension(
+        row.name or column_name,
+        row.label,
+        "visit" if column.visit else "event",
+        event=column_name,
+        visit=column_name if column.visit else "",
+        exposed_by=row.exposed_by,
+        skip_empty=row.skip_empty,
+        empty=row.empty,
+        format=row.format,
+        in_rollups=row.in_rollups,
+        doc=column.doc,
+        audience=row.audience,
+    )
+
+
+def arrange_dimensions(*rows: str | Dimension) -> tuple[Dimension, ...]:
+    """Return all dimensions in the order in which they are offered and documented.
+
+    A text stands for the dimension of a column in `tracking.schema`. Those that are not named here follow at the end.
+    """
+    of_columns = {
+        name: column_dimension(name, column, column.dimension)
+        for name, column in EVENT_COLUMNS.items()
+        if column.dimension
+    }
+    named = [of_columns.pop(row) if isinstance(row, str) else row for row in rows]
+    return (*named, *of_columns.values())
 
 
 def id_dimension(name: str, label: str, column: str, doc: str) -> Dimension:
@@ -95,22 +121,9 @@ def measure_dimension(name: str, label: str, doc: str, event: str = "", visit: s
     )
 
 
-ALL_DIMENSIONS: tuple[Dimension, ...] = (
-    visit_dimension("source", "Source", "Where the visit came from: a search engine, a network, a site, a campaign.",
-                    empty="Direct", in_rollups=True),
-    visit_dimension("channel", "Channel", "The kind of source: organic search, social, email, direct …",
-                    in_rollups=True),
-    visit_dimension("referrer", "Referring page", "The URL that linked here, without click ids.", skip_empty=True,
-                    format="url", empty="Direct", in_rollups=True),
-    visit_dimension("referrer_domain", "Referring domain", "The referring URL's host without www.", skip_empty=True,
-                    empty="Direct", in_rollups=True),
-    visit_dimension("search_term", "Search term", "What was searched for, where the search engine sends it.",
-                    skip_empty=True, in_rollups=True),
-    utm_dimension("source", "UTM source"),
-    utm_dimension("medium", "UTM medium"),
-    utm_dimension("campaign", "Campaign"),
-    utm_dimension("content", "UTM content"),
-    utm_dimension("term", "UTM term"),
+ALL_DIMENSIONS = arrange_dimensions(
+    "source", "channel", "referrer", "referrer_domain", "search_term",
+    "utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term",
     event_dimension("page", "Page", "path", "The path of a page; for metrics of visits, their first page.",
                     exposed_by="view", skip_empty=True, format="path", in_rollups=True),
     Dimension("entry_page", "Entry page", "entry", visit="entry_page", skip_empty=True, format="path", in_rollups=True,
@@ -118,20 +131,8 @@ ALL_DIMENSIONS: tuple[Dimension, ...] = (
     Dimension("exit_page", "Exit page", "entry", visit="exit_page", skip_empty=True, format="path", in_rollups=True,
               doc="The last page of the visit."),
     event_dimension("host", "Host", "host", "The host name of the page.", skip_empty=True, exposed_by=""),
-    event_dimension("title", "Page title", "title", "The title of the page.", exposed_by="view", skip_empty=True),
-    visit_dimension("country", "Country", "ISO 3166 code.", format="country", empty="Unknown", in_rollups=True),
-    visit_dimension("region", "Region", "State, province or county.", empty="Unknown", in_rollups=True),
-    visit_dimension("city", "City", "", empty="Unknown", in_rollups=True),
-    visit_dimension("language", "Language", "The browser's first language, e.g. en-US.", format="language",
-                    empty="Unknown", in_rollups=True),
-    Dimension("device", "Device", "visit", event="device_type", visit="device_type", empty="Unknown", in_rollups=True,
-              doc="Desktop, Mobile, Tablet, TV, Console, Other."),
-    visit_dimension("browser", "Browser", "", empty="Unknown", in_rollups=True),
-    visit_dimension("browser_version", "Browser version", "", empty="Unknown"),
-    visit_dimension("os", "Operating system", "", empty="Unknown", in_rollups=True),
-    visit_dimension("os_version", "System version", "", empty="Unknown"),
-    visit_dimension("screen", "Screen", "Width x height in CSS pixels.", empty="Unknown", in_rollups=True),
-    visit_dimension("organization", "Network", "The organisation that owns the visitor's network.", empty="Unknown"),
+    "title", "country", "region", "city", "language", "device_type", "browser", "browser_version", "os", "os_version",
+    "screen", "organization",
     event_dimension("event", "Event", "name", "The name of a custom event.", kinds=("event",), skip_empty=True),
     event_dimension("outbound", "Outbound link", "target", "The URL of a link to another site.", kinds=("outbound",),
                     skip_empty=True, format="url"),
@@ -140,27 +141,17 @@ ALL_DIMENSIONS: tuple[Dimension, ...] = (
     event_dimension("form", "Form", "name", "The name of a form that was sent.", kinds=("form",), skip_empty=True),
     event_dimension("video", "Video", "target", "The URL of a video that was watched.", kinds=("video",),
                     skip_empty=True, format="url"),
-    event_dimension("currency", "Currency", "currency", "ISO 4217 code of an amount.", skip_empty=True, exposed_by=""),
+    "currency",
     event_dimension("site", "Site", "toString(site_id)", "The number of the site, for queries of several sites.",
                     exposed_by=""),
     Dimension("goal", "Goal", "goal", skip_empty=True, format="number",
               doc="The number of a goal that the event reached."),
-    event_dimension("kind", "Kind", "kind",
-                    "What an event is: view, event, click, outbound, download, form, video, ping …"),
-    event_dimension("name", "Name", "name", "The name of an event, goal or form, whatever its kind.", skip_empty=True),
-    event_dimension("target", "Target", "target", "The URL or element that was clicked, whatever the event's kind.",
-                    skip_empty=True),
-    event_dimension("text", "Clicked text", "text", "The text of what was clicked.", skip_empty=True),
+    "kind", "name", "target", "text",
     Dimension("person", "Person", "entry", visit="person", skip_empty=True,
               doc="The username, where the site sent one."),
     Dimension("any_tag", "Any tag", "entry", visit="arrayStringConcat(mapValues(tags), '\\n')", groupable=False,
               doc="All values of the visit's custom data, to search in; for one of them use tag:<key>."),
-    Dimension("ip", "IP address", "visit", event="ip", visit="ip", skip_empty=True,
-              doc="The address: complete, shortened or empty, as the site chose."),
-    event_dimension("split_test", "Split test", "split_test", "The name of an experiment (A/B test).", skip_empty=True,
-                    exposed_by=""),
-    event_dimension("split_arm", "Split test version", "split_arm", "The variant the visitor saw.", skip_empty=True,
-                    exposed_by=""),
+    "ip", "split_test", "split_arm",
     Dimension("visitor_id", "Visitor number", "visit", event="toString(device)", visit="toString(device)",
               doc="The number of a visitor's device."),
     Dimension("visit", "Visit", "visit", event="toString(visit)", visit="toString(visit)", doc="A visit's number."),
@@ -169,9 +160,7 @@ ALL_DIMENSIONS: tuple[Dimension, ...] = (
     id_dimension("click", "Click", "click_id", "The click; of a visit or a conversion, the one that led to it."),
     event_dimension("link_conversion", "Link conversion", "if(conversion_id = 0, '', toString(conversion_id))",
                     "The number of a conversion.", kinds=("conversion", "refund"), skip_empty=True, audience="link"),
-    event_dimension("destination", "Destination", "destination", "Where a click was redirected to.", skip_empty=True,
-                    format="url",
-                    audience="link"),
+    "destination",
     event_dimension("unique", "First in 30 minutes", "toString(is_unique)",
                     "1 for a unique hit on a link or pixel, else 0.",
                     kinds=("link", "pixel"), audience="link"),
@@ -216,5 +205,4 @@ def add_key(keyed: Dimension, key: str, where: str) -> Dimension:
     """Create the dimension of one property or tag. Raises QueryRefused for a name that is empty or too long."""
     if not key or len(key) > MAX_KEY_LENGTH:
         raise QueryRefused(f"“{keyed.name}:” needs a name of 1 to {MAX_KEY_LENGTH} characters after it.", where)
-    fields = {**keyed.__dict__, "name": f"{keyed.name}:{key}", "label": key, "key": key}
-    return Dimension(**fields)
+    return replace(keyed, name=f"{keyed.name}:{key}", label=key, key=key)

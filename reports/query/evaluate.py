@@ -18,7 +18,7 @@ from reports.query.filters import NEGATED_OPERATORS, FilterGroup, Leaf, Node, No
 from reports.query.periods import find_monday
 from reports.query.sql.conditions import parse_bucket
 from reports.query.timezones import EPOCH
-from tracking.schema import COLUMN_NAMES
+from tracking.schema import EVENT_COLUMNS
 
 Event = Mapping[str, Any]
 LIVE_VISIT_DIMENSIONS = ("person",)  # dimensions of visits that live views fill into the event
@@ -98,7 +98,7 @@ def satisfies_leaf(leaf: Leaf, event: Event, zone: ZoneInfo) -> bool:
 
 def find_event_column(dimension: Dimension) -> str:
     """Return the column of events that the dimension's SQL reads."""
-    return next(word for word in WORD.findall(dimension.event or dimension.visit) if word in COLUMN_NAMES)
+    return next(word for word in WORD.findall(dimension.event or dimension.visit) if word in EVENT_COLUMNS)
 
 
 def find_text(dimension: Dimension, event: Event) -> str:

@@ -1,8 +1,11 @@
-"""The limits of time, memory and rows for one query, and the errors when a query exceeds them."""
+"""Running statements of queries: within limits of time, memory and rows, and with errors that explain what to change.
+
+Every statement that answers somebody is run by `run_statement`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -10,7 +13,8 @@ from typing import Any
 from django.conf import settings
 
 from reports.query.errors import QueryRefused, QueryStopped
-from tracking.store import StoreError
+from reports.query.sql.select import Select
+from tracking import store
 
 DEFAULTS: dict[str, Any] = {
     "max_execution_time": 30,
@@ -53,7 +57,7 @@ def query_settings() -> dict[str, Any]:
     return {**DEFAULTS, **cores, **getattr(settings, "QUERY_LIMITS", {})}
 
 
-def explain_error(error: StoreError) -> QueryRefused | None:
+def explain_error(error: store.StoreError) -> QueryRefused | None:
     """Return a store's error as a QueryRefused; None if the error is not about the query."""
     limits = query_settings()
     for code, refusal, template in EXPLANATIONS_BY_CODE:
@@ -61,3 +65,14 @@ def explain_error(error: StoreError) -> QueryRefused | None:
             sentence = template.format(megabytes=limits["max_memory_usage"] // 1_000_000, **limits)
             return refusal(sentence, "where" if refusal is QueryRefused else "")
     return None
+
+
+def run_statement(sql: str | Select, params: Mapping[str, Any]) -> store.StoreResult:
+    """Run one statement. Raises QueryRefused if it exceeds a limit, StoreError if the store fails."""
+    try:
+        return store.query(str(sql), params, settings=query_settings())
+    except store.StoreError as error:
+        refusal = explain_error(error)
+        if refusal is None:
+            raise
+        raise refusal from error

@@ -17,6 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from accounts.host_names import normalize_host
@@ -85,7 +86,12 @@ Node = Leaf | FilterGroup | Not | Visited | Reference
 
 
 def parse(value: object, where: str = "where") -> Node | None:
-    """Parse filter JSON; None for a filter without conditions. Raises QueryRefused with a sentence."""
+    """Parse filter JSON; None for a filter without conditions. Raises QueryRefused with a sentence.
+
+    A tree that was parsed before is returned as it is, so that whoever needs several queries parses their filter once.
+    """
+    if isinstance(value, Node):
+        return value
     if value is None or value == [] or value == {} or value == ():
         return None
     if isinstance(value, list | tuple):
@@ -305,9 +311,16 @@ def combine(*trees: Node | None) -> Node | None:
     return (parts[0] if len(parts) == 1 else FilterGroup("and", parts)) if parts else None
 
 
+@lru_cache(maxsize=64)  # few, because a filter may hold very many values
+def list_dimensions(tree: Node | None) -> tuple[Dimension, ...]:
+    """Return the dimensions that a tree is about, without those of other events of the visit."""
+    return tuple(dict.fromkeys(leaf.dimension for leaf in iterate_leaves(tree, inside_visited=False)))
+
+
+@lru_cache(maxsize=64)
 def needs_events(tree: Node | None) -> bool:
     """Return whether the tree is about something that only events have."""
-    return any(leaf.dimension.side == "event" for leaf in iterate_leaves(tree, inside_visited=False))
+    return any(dimension.side == "event" for dimension in list_dimensions(tree))
 
 
 # -- goals that a filter requires -------------------------------------------------------------------------------------
@@ -352,13 +365,13 @@ def remove_goals(tree: Node | None) -> tuple[Node | None, tuple[int, ...]]:
 
 def is_about_views(part: Node) -> bool:
     """Return whether a part is about viewed pages, and about nothing else that only events have."""
-    leaves_of_events = [leaf for leaf in iterate_leaves(part, inside_visited=False) if leaf.dimension.side == "event"]
-    return bool(leaves_of_events) and all(leaf.dimension.exposed_by == "view" for leaf in leaves_of_events)
+    of_events = [dimension for dimension in list_dimensions(part) if dimension.side == "event"]
+    return bool(of_events) and all(dimension.exposed_by == "view" for dimension in of_events)
 
 
 def is_about_goal_event(part: Node) -> bool:
     """Return whether a part is about the very event that reaches a goal, such as its amount or a property."""
-    has_time = any(leaf.dimension.family == "time" for leaf in iterate_leaves(part, inside_visited=False))
+    has_time = any(dimension.family == "time" for dimension in list_dimensions(part))
     return has_time or (needs_events(part) and not is_about_views(part))
 
 

@@ -18,7 +18,9 @@ names one, else the one in which most orders were paid. The answer's meta names 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Literal
 
 from reports.query.dimensions import write_kinds_condition
@@ -29,6 +31,7 @@ Audience = Literal["site", "link"]
 Scope = Literal["events", "visits", "dwells", "online", "goals", "eligible"]
 CLICK_KINDS = ("click", "outbound", "download")
 SALES = ("conversion", "refund")
+AGGREGATE_IN_FORMULA = re.compile(r"\{(\w+)\}")
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,8 @@ class Aggregate:
     """`function` over `argument`, of the rows of a table that satisfy `condition`.
 
     `exposure_only`: only over events that show that the visitor saw the value of the dimension (see `Dimension`).
+    `first_visit_only`: only over events of their device's first visit. `in_currency`: only over amounts in the
+    currency of the answer. `money`: it is an amount, and no whole number.
     """
 
     name: str
@@ -44,13 +49,30 @@ class Aggregate:
     argument: str = ""
     condition: str = ""
     exposure_only: bool = False
-    over_visits: str = ""  # the same aggregate over rows of visits, for dimensions that only visits have
-    zero: str = "toUInt64(0)"
+    first_visit_only: bool = False
+    in_currency: bool = False
+    money: bool = False
+    over_visits: str = ""  # the column that has it for a visit, for dimensions that only visits have
     rollup_column: str = ""  # "" = rollups do not have it
 
     @property
     def additive(self) -> bool:
         return self.function in {"count", "sum"}
+
+    @property
+    def zero(self) -> str:
+        """Its value (SQL) where there is nothing to count."""
+        return ZERO_AMOUNT if self.money else "toUInt64(0)"
+
+    @property
+    def visit_function(self) -> str:
+        """What it does with the column `over_visits`."""
+        return "sum" if self.additive else self.function
+
+    @property
+    def is_of_amounts(self) -> bool:
+        """Whether it is about the amounts of events."""
+        return self.in_currency or self.argument == "revenue"
 
 
 def count_rows(name: str, scope: Scope, condition: str = "", **more: object) -> Aggregate:
@@ -66,19 +88,16 @@ def count_distinct(name: str, scope: Scope, argument: str, condition: str = "", 
 
 
 ZERO_AMOUNT = "toDecimal128(0, 4)"
-IN_CURRENCY = "currency = {currency}"  # replaced by the condition on the answer's currency
-FIRST_VISIT = "{first_visit}"  # replaced by the condition that the event belongs to its device's first visit
+VISITOR = "visitor"  # the argument for which the visitor's number is counted, whichever column has it
 AGGREGATES: dict[str, Aggregate] = {
     aggregate.name: aggregate
     for aggregate in (
-        count_distinct("visitors", "events", "visitor", exposure_only=True, over_visits="uniqExact(visitor)"),
+        count_distinct("visitors", "events", VISITOR, exposure_only=True, over_visits=VISITOR),
         count_distinct("exposed_visits", "events", "visit", exposure_only=True),
-        count_distinct("new_visitors", "events", "visitor", FIRST_VISIT, exposure_only=True),
+        count_distinct("new_visitors", "events", VISITOR, exposure_only=True, first_visit_only=True),
         count_distinct("clicking_visits", "events", "visit", write_kinds_condition(CLICK_KINDS)),
-        count_rows("views", "events", "kind = 'view'", over_visits="sum(views)", rollup_column="views"),
-        count_rows(
-            "actions", "events", write_kinds_condition(ACTIONS), over_visits="sum(actions)", rollup_column="actions"
-        ),
+        count_rows("views", "events", "kind = 'view'", over_visits="views", rollup_column="views"),
+        count_rows("actions", "events", write_kinds_condition(ACTIONS), over_visits="actions", rollup_column="actions"),
         count_rows("events", "events", "kind = 'event'", rollup_column="events"),
         count_rows("entries", "visits", rollup_column="entries"),
         count_rows("bounces", "visits", "bounce", rollup_column="bounces"),
@@ -91,17 +110,15 @@ AGGREGATES: dict[str, Aggregate] = {
         sum_values("dwell_ms", "dwells", "ms"),
         sum_values("dwell_scroll", "dwells", "scroll"),
         count_rows("scrolled_dwells", "dwells", "scroll > 0"),
-        sum_values("revenue", "events", "revenue", IN_CURRENCY, zero=ZERO_AMOUNT),
-        sum_values("paid_amount", "events", "revenue", f"revenue > 0 AND {IN_CURRENCY}", zero=ZERO_AMOUNT),
-        count_rows("orders", "events", f"revenue > 0 AND {IN_CURRENCY}"),
-        sum_values("refunded_amount", "events", "-revenue", f"revenue < 0 AND {IN_CURRENCY}", zero=ZERO_AMOUNT),
+        sum_values("revenue", "events", "revenue", in_currency=True, money=True),
+        sum_values("paid_amount", "events", "revenue", "revenue > 0", in_currency=True, money=True),
+        count_rows("orders", "events", "revenue > 0", in_currency=True),
+        sum_values("refunded_amount", "events", "-revenue", "revenue < 0", in_currency=True, money=True),
         Aggregate("conversions", "goals", "conversions"),
         Aggregate("converting_visitors", "goals", "converting_visitors"),
-        Aggregate("goal_value", "goals", "goal_value", zero=ZERO_AMOUNT),
-        count_distinct(
-            "eligible_visitors", "eligible", "visitor", exposure_only=True, over_visits="uniqExact(visitor)"
-        ),
-        count_distinct("online", "online", "visitor", exposure_only=True),
+        Aggregate("goal_value", "goals", "goal_value", money=True),
+        count_distinct("eligible_visitors", "eligible", VISITOR, exposure_only=True, over_visits=VISITOR),
+        count_distinct("online", "online", VISITOR, exposure_only=True),
         count_rows("link_clicks", "events", "kind = 'link'"),
         count_rows("unique_clicks", "events", "kind = 'link' AND is_unique = 1"),
         count_rows("pixel_views", "events", "kind = 'pixel'"),
@@ -110,9 +127,9 @@ AGGREGATES: dict[str, Aggregate] = {
         count_rows("link_conversions", "events", "kind = 'conversion'"),
         count_rows("unique_link_conversions", "events", "kind = 'conversion' AND is_unique = 1"),
         count_distinct("converted_clicks", "events", "click_id", "kind = 'conversion'"),
-        sum_values("conversion_value", "events", "revenue", write_kinds_condition(SALES), zero=ZERO_AMOUNT),
-        sum_values("commissions", "events", "commission", write_kinds_condition(SALES), zero=ZERO_AMOUNT),
-        sum_values("click_cost", "events", "cost", "kind = 'link'", zero=ZERO_AMOUNT),
+        sum_values("conversion_value", "events", "revenue", write_kinds_condition(SALES), money=True),
+        sum_values("commissions", "events", "commission", write_kinds_condition(SALES), money=True),
+        sum_values("click_cost", "events", "cost", "kind = 'link'", money=True),
         Aggregate("last_hit", "events", "max", "toUnixTimestamp(ts)"),
         count_distinct("joined_clicks", "events", "click_id", "click_id != 0 AND kind = 'view'"),
     )
@@ -232,6 +249,18 @@ ALL_METRICS: tuple[Metric, ...] = (
 )  # fmt: skip
 
 METRICS: dict[str, Metric] = {metric.name: metric for metric in ALL_METRICS}
+
+
+@cache
+def list_aggregates(formula: str) -> tuple[Aggregate, ...]:
+    """Return the aggregates that a formula of the registry needs, each once."""
+    return tuple(AGGREGATES[name] for name in dict.fromkeys(AGGREGATE_IN_FORMULA.findall(formula)))
+
+
+@cache
+def write_formula(formula: str) -> str:
+    """Write a formula of the registry over the aggregates' columns."""
+    return AGGREGATE_IN_FORMULA.sub(r"a_\1", formula)
 
 
 def get_metric(name: object, where: str) -> Metric:

@@ -12,12 +12,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import cached_property, lru_cache
 from typing import Any, Literal
 
 from reports.query import filters
-from reports.query.dimensions import ORDERED_TIMES, Dimension, get_dimension
+from reports.query.dimensions import ORDERED_TIMES, get_dimension
 from reports.query.errors import QueryRefused, join_names, quote_value
-from reports.query.metrics import Metric, get_metric
+from reports.query.grouping import GroupBy
+from reports.query.metrics import get_metric
 from reports.query.periods import Period
 
 MAX_SITES = 2_000
@@ -36,7 +38,8 @@ class Query:
     """One query.
 
     `sites`: ids of the sites whose data is read; the caller has checked that the user may see them. At least one.
-    `where`: filter JSON; a list means that all its filters hold.
+    `where`: filter JSON, of which a list means that all its filters hold, or a tree that was parsed before. A query
+    that was created has the tree.
     `order`: (metric or dimension, "asc" | "desc") pairs. By default rows by time are in the order of time, others
     start with the largest first metric.
     `compare`: also query another period: "previous" (as long, just before), "year" (a year earlier), "weekday" (whole
@@ -68,45 +71,39 @@ class Query:
         if not isinstance(self.period, Period):
             raise QueryRefused("A query needs a period.", "period")
         object.__setattr__(self, "metrics", parse_names(self.metrics, "metrics", MAX_METRICS, minimum=1))
-        object.__setattr__(self, "dimensions", parse_names(self.dimensions, "dimensions", MAX_DIMENSIONS))
-        self.metric_definitions()
-        definitions = self.dimension_definitions()
-        for index, definition in enumerate(definitions):
-            if not definition.groupable:
-                sentence = f"“{definition.name}” can be filtered by, but not broken down by."
+        if self.dimensions != ():
+            object.__setattr__(self, "dimensions", parse_names(self.dimensions, "dimensions", MAX_DIMENSIONS))
+        for index, dimension in enumerate(self.group_by.dimensions):
+            if not dimension.groupable:
+                sentence = f"“{dimension.name}” can be filtered by, but not broken down by."
                 raise QueryRefused(sentence, f"dimensions[{index}]")
-        self.build_filter()
-        object.__setattr__(self, "order", parse_order(self.order, self.metrics, self.dimensions))
-        check_integer(self.limit, "limit", 1, MAX_ROWS)
-        check_integer(self.offset, "offset", 0, MAX_OFFSET)
-        check_comparison(self.compare)
-        self.check_search()
-        self.check_values()
-        check_online(self.metrics, definitions)
-        check_minutes(self.period, definitions)
+        object.__setattr__(self, "where", filters.parse(self.where))
+        if self.order != ():
+            object.__setattr__(self, "order", parse_order(self.order, self.metrics, self.dimensions))
+        check_page(self.limit, self.offset)
+        if self.compare is not None:
+            check_comparison(self.compare)
+        if self.search != "":
+            self.check_search()
+        if self.values != ():
+            self.check_values()
+        if times := self.group_by.times:
+            check_times(self.period, self.metrics, times)
 
-    def metric_definitions(self) -> tuple[Metric, ...]:
-        """Look up the metrics. Raises QueryRefused for an unknown one."""
-        return tuple(get_metric(name, f"metrics[{index}]") for index, name in enumerate(self.metrics))
+    @cached_property
+    def group_by(self) -> GroupBy:
+        """The metrics and dimensions as the registries define them. Raises QueryRefused for an unknown one."""
+        return find_group_by(self.metrics, self.dimensions)
 
-    def dimension_definitions(self) -> tuple[Dimension, ...]:
-        """Look up the dimensions. Raises QueryRefused for an unknown one."""
-        return tuple(
-            get_dimension(filters.check_text(name, f"dimensions[{index}]"), f"dimensions[{index}]")
-            for index, name in enumerate(self.dimensions)
-        )
-
-    def build_filter(self) -> filters.Node | None:
-        """Parse the filter and add the search. Goals and segments in the tree are still ids only."""
-        tree = filters.parse(self.where)
-        if self.search and self.dimensions:
-            condition = filters.Leaf(self.dimension_definitions()[0], "contains", (self.stored_search(),))
-            tree = filters.combine(tree, filters.search_names_too(condition))
-        return tree
-
-    def stored_search(self) -> str:
-        """Convert the search to the form in which the first dimension's values are stored."""
-        return filters.convert_to_stored_form(self.dimension_definitions()[0], "contains", self.search)
+    @cached_property
+    def tree(self) -> filters.Node | None:
+        """The filter and the search. Goals and segments in the tree are still ids only."""
+        if not self.search or not self.dimensions:
+            return self.where  # parsed when the query was created
+        dimension = self.group_by.dimensions[0]
+        stored = filters.convert_to_stored_form(dimension, "contains", self.search)
+        condition = filters.Leaf(dimension, "contains", (stored,))
+        return filters.combine(self.where, filters.search_names_too(condition))
 
     def check_search(self) -> None:
         filters.check_text(self.search, "search")
@@ -114,30 +111,32 @@ class Query:
             raise QueryRefused(f"The search is text, not {quote_value(type(self.search).__name__)}.", "search")
         if self.search and not self.dimensions:
             raise QueryRefused("A search looks into the first dimension; name one.", "search")
-        if self.search and "contains" not in filters.list_operators(self.dimension_definitions()[0]):
+        if self.search and "contains" not in filters.list_operators(self.group_by.dimensions[0]):
             raise QueryRefused(f"“{self.dimensions[0]}” cannot be searched for text.", "search")
 
     def check_values(self) -> None:
-        definitions = self.dimension_definitions()
-        if self.values and (len(definitions) != 1 or definitions[0].family in ("time", "goal")):
+        dimensions = self.group_by.dimensions
+        if self.values and (len(dimensions) != 1 or dimensions[0].family in ("time", "goal")):
             raise QueryRefused("“values” needs exactly one dimension, which is not of time or goals.", "values")
         object.__setattr__(self, "values", parse_names(self.values, "values", MAX_VALUES))
         for index, value in enumerate(self.values):
             filters.check_text(value, f"values[{index}]")
 
+    @cached_property
     def effective_order(self) -> Order:
-        """Return the requested order, or the default one."""
+        """The requested order, or the default one."""
         if self.order:
             return self.order
-        if times := [name for name in self.dimensions if get_dimension(name, "").family == "time"]:
+        if times := self.group_by.times:
             return tuple((name, "asc") for name in times)
         return ((self.metrics[0], "desc"),) if self.dimensions else ()
 
+    @property
     def fills_gaps(self) -> bool:
-        """Return whether rows are added for empty buckets of time."""
+        """Whether rows are added for empty buckets of time."""
         if not self.fill or len(self.dimensions) != 1 or self.dimensions[0] not in ORDERED_TIMES:
             return False
-        return self.effective_order()[0][0] == self.dimensions[0]
+        return self.effective_order[0][0] == self.dimensions[0]
 
 
 @dataclass(frozen=True)
@@ -179,6 +178,18 @@ class Result:
     totals: dict[str, Any] | None
     comparison: list[dict[str, Any]] | dict[str, Any] | None
     meta: Meta
+
+
+@lru_cache(maxsize=2048)
+def find_group_by(metrics: tuple[str, ...], dimensions: tuple[str, ...]) -> GroupBy:
+    """Look up metrics and dimensions by name. Raises QueryRefused for an unknown one."""
+    return GroupBy(
+        tuple(get_metric(name, f"metrics[{index}]") for index, name in enumerate(metrics)),
+        tuple(
+            get_dimension(filters.check_text(name, f"dimensions[{index}]"), f"dimensions[{index}]")
+            for index, name in enumerate(dimensions)
+        ),
+    )
 
 
 def parse_sites(value: object) -> tuple[int, ...]:
@@ -232,9 +243,17 @@ def check_integer(value: object, where: str, minimum: int, maximum: int) -> None
         )
 
 
+def check_page(limit: object, offset: object) -> None:
+    """Raise QueryRefused unless the page has one to MAX_ROWS rows and an offset of at most MAX_OFFSET."""
+    if type(limit) is not int or not 1 <= limit <= MAX_ROWS:
+        check_integer(limit, "limit", 1, MAX_ROWS)
+    if type(offset) is not int or not 0 <= offset <= MAX_OFFSET:
+        check_integer(offset, "offset", 0, MAX_OFFSET)
+
+
 def check_comparison(value: object) -> None:
-    """Raise QueryRefused unless the value is None, a Period or the name of a comparison."""
-    if value is None or isinstance(value, Period):
+    """Raise QueryRefused unless the value is a Period or the name of a comparison."""
+    if isinstance(value, Period):
         return
     if not isinstance(value, str) or value not in COMPARISONS:
         raise QueryRefused(
@@ -242,17 +261,11 @@ def check_comparison(value: object) -> None:
         )
 
 
-def check_minutes(period: Period, dimensions: tuple[Dimension, ...]) -> None:
-    """Raise QueryRefused for rows by minute of a long period."""
-    by_minute = any(dimension.name == "minute" for dimension in dimensions)
-    if by_minute and period.end - period.start > MAX_PERIOD_BY_MINUTE:
+def check_times(period: Period, metrics: tuple[str, ...], times: tuple[str, ...]) -> None:
+    """Raise QueryRefused for the visitors online now by a time, and for rows by minute of a long period."""
+    if times and "online" in metrics:
+        raise QueryRefused(f"“online” is about now and cannot be broken down by {times[0]}.", "metrics")
+    if "minute" in times and period.end - period.start > MAX_PERIOD_BY_MINUTE:
         raise QueryRefused(
             "Rows by minute are limited to a period of one day; choose a shorter period, or rows by hour.", "dimensions"
         )
-
-
-def check_online(metrics: tuple[str, ...], dimensions: tuple[Dimension, ...]) -> None:
-    """Raise QueryRefused for the visitors online now by a dimension of time."""
-    times = [dimension.name for dimension in dimensions if dimension.family == "time"]
-    if "online" in metrics and times:
-        raise QueryRefused(f"“online” is about now and cannot be broken down by {times[0]}.", "metrics")

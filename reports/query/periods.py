@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cached_property, lru_cache
 from zoneinfo import ZoneInfo
 
 from dateutil.relativedelta import relativedelta
@@ -40,6 +41,7 @@ def parse_zone(name: str) -> ZoneInfo:
     return ZoneInfo(name)
 
 
+@lru_cache(maxsize=8192)
 def find_day_start(day: date, zone: ZoneInfo) -> datetime:
     """Return the instant (UTC) at which a day begins in a zone."""
     return datetime.combine(day, time(), tzinfo=zone).astimezone(UTC)
@@ -137,18 +139,22 @@ class Period:
                 raise build_range_error(day)
         return cls(find_day_start(first, info), find_day_start(after, info), zone, name or f"{first}..{after - DAY}")
 
-    @property
+    @cached_property
     def info(self) -> ZoneInfo:
         return ZoneInfo(self.zone)
 
-    @property
+    @cached_property
     def first_day(self) -> date:
         return self.start.astimezone(self.info).date()
 
-    @property
+    @cached_property
     def last_day(self) -> date:
         """The day of the period's last instant."""
         return (self.end - timedelta(microseconds=1)).astimezone(self.info).date()
+
+    def isoformat(self) -> tuple[str, str]:
+        """Return both instants as ISO 8601."""
+        return self.start.isoformat(), self.end.isoformat()
 
     def is_days(self) -> bool:
         """Return whether the period consists of complete days."""

@@ -15,11 +15,13 @@ from django.conf import settings
 from reports.query.context import QueryContext
 from reports.query.data_version import DataVersion
 from reports.query.dimensions import Dimension
+from reports.query.grouping import GroupBy
 from reports.query.metrics import Aggregate
-from reports.query.model import Query
 from reports.query.periods import Period
+from reports.query.resolve import ResolvedQuery
 from reports.query.rollups import devices, read
-from reports.query.sql.statement import GroupBy, Subquery
+from reports.query.sql.select import Rows, Select
+from reports.query.sql.statement import Subquery
 from reports.query.sql.subqueries import SubqueryBuilder
 from reports.query.timezones import EPOCH
 from sites import site_cache
@@ -71,23 +73,17 @@ class TableChoice:
     by_devices: tuple[Aggregate, ...] = ()
 
 
-def build_plan(query: Query, context: QueryContext, group_by: GroupBy, version: DataVersion) -> Plan:
-    """Return the cheapest plan that answers exactly, or as exactly as the query asks."""
-    return write_plan(context, group_by, choose_tables(query, context, group_by, version))
-
-
-def choose_tables(query: Query, context: QueryContext, group_by: GroupBy, version: DataVersion) -> TableChoice:
-    """Choose for each aggregate the table that answers at the least cost."""
-    aggregates = group_by.aggregates()
+def choose_tables(resolved: ResolvedQuery) -> TableChoice:
+    """Choose for each aggregate the table that answers at the least cost: exactly, or as exactly as the query asks."""
+    context, group_by, version = resolved.context, resolved.group_by, resolved.version
+    aggregates = group_by.aggregates
     coverage = find_coverage(context, group_by, version)
     if coverage is None:
         return TableChoice(aggregates)
     dimension = group_by.value_dimension
-    estimated = tuple(each for each in aggregates if may_estimate(query, context, group_by, version, each))
+    estimated = tuple(each for each in aggregates if may_estimate(resolved, each))
     by_devices = tuple(
-        each
-        for each in aggregates
-        if each not in estimated and may_count_devices(context, group_by, coverage, version, each)
+        each for each in aggregates if each not in estimated and may_count_devices(resolved, coverage, each)
     )
     if dimension is not None and dimension.in_rollups and all(each.additive for each in by_devices):
         by_devices = ()  # nothing is distinct, and sums are in far fewer rows
@@ -150,16 +146,16 @@ def find_rollup_zone(site_id: int) -> str | None:
 
 def find_coverage(context: QueryContext, group_by: GroupBy, version: DataVersion) -> RollupCoverage | None:
     """Return the days that can answer this query; None where events have to."""
+    if len(context.sites) != 1 or context.tree is not None:
+        return None
     values = [dimension for dimension in group_by.dimensions if dimension.family != "time"]
     times = group_by.times
-    if len(context.sites) != 1 or context.tree is not None or len(values) > 1:
-        return None
-    if version.rows < get_min_rows_for_rollups() or "minute" in times:
+    if len(values) > 1 or version.rows < get_min_rows_for_rollups() or "minute" in times:
         return None
     zone = find_rollup_zone(context.sites[0])
     if zone is None or any(not each.in_rollups and each.name not in devices.EXPOSURES for each in values):
         return None
-    if values and (zone != context.period.zone or not times <= TIMES_OF_DAYS):
+    if values and (zone != context.period.zone or not TIMES_OF_DAYS.issuperset(times)):
         return None
     if not context.clock.fits_quarters():
         return None
@@ -181,31 +177,26 @@ def find_gaps(period: Period, days: Sequence[read.PublishedDay]) -> list[Period]
     return gaps
 
 
-def may_estimate(
-    query: Query, context: QueryContext, group_by: GroupBy, version: DataVersion, aggregate: Aggregate
-) -> bool:
+def may_estimate(resolved: ResolvedQuery, aggregate: Aggregate) -> bool:
     """Return whether the states of days contain this distinct count, and whether it is large enough to estimate."""
-    if (
-        query.exact
-        or context.has_persons
-        or aggregate.name != "visitors"
-        or version.rows < get_min_rows_for_estimates()
-    ):
+    context = resolved.context
+    if resolved.exact or context.has_persons or aggregate.name != "visitors":
+        return False
+    if resolved.version.rows < get_min_rows_for_estimates():
         return False
     in_site_zone = find_rollup_zone(context.sites[0]) == context.period.zone
-    return in_site_zone and all(dimension.name in TIMES_OF_DAYS for dimension in group_by.dimensions)
+    return in_site_zone and all(name in TIMES_OF_DAYS for name in resolved.dimensions)
 
 
-def may_count_devices(
-    context: QueryContext, group_by: GroupBy, coverage: RollupCoverage, version: DataVersion, aggregate: Aggregate
-) -> bool:
+def may_count_devices(resolved: ResolvedQuery, coverage: RollupCoverage, aggregate: Aggregate) -> bool:
     """Return whether the devices of closed days answer this distinct count, at less cost than events."""
+    context, group_by = resolved.context, resolved.group_by
     times = group_by.times
-    if times and not (times <= TIMES_OF_DAYS and find_rollup_zone(context.sites[0]) == context.period.zone):
+    if times and not (TIMES_OF_DAYS.issuperset(times) and find_rollup_zone(context.sites[0]) == context.period.zone):
         return False
     if not devices.can_count(aggregate, context, group_by) or not all(day.has_devices for day in coverage.days):
         return False
-    return devices.is_cheaper([day.sizes for day in coverage.days], context, group_by, version.rows)
+    return devices.is_cheaper([day.sizes for day in coverage.days], context, group_by, resolved.version.rows)
 
 
 # -- subqueries -------------------------------------------------------------------------------------------------------
@@ -231,9 +222,8 @@ def select_rollups(
             keys.append(f"{builder.conditions.time_value(each.name, unix)} AS d{index}")
         else:
             keys.append(f"{write_day_time(builder, each)} AS d{index}")
-    columns = ", ".join([*keys, read.sum_columns(aggregates)])
-    sql = f"SELECT {columns} FROM {table} WHERE {' AND '.join(filter(None, conditions))}{group_by.sql}"
-    return Subquery("rollups", sql, tuple(aggregate.name for aggregate in aggregates))
+    select = Select([*keys, *read.sum_columns(aggregates)], Rows(table, tuple(conditions)), group_by.sql)
+    return Subquery("rollups", select, tuple(aggregate.name for aggregate in aggregates))
 
 
 def write_day_time(builder: SubqueryBuilder, dimension: Dimension) -> str:

@@ -54,11 +54,12 @@ class StoredGoals:
 
 
 class ReferenceResolver:
-    """Looks up the references of one query's filter; the goals are read once."""
+    """Looks up the references of filters about some sites; the goals are read once."""
 
     def __init__(self, sites: tuple[int, ...], source: GoalSource) -> None:
         self.sites, self.source = sites, source
         self._goals: dict[int, QueryGoal] | None = None
+        self._counted: dict[int, QueryGoal] | None = None
 
     def all_goals(self) -> dict[int, QueryGoal]:
         """Return the sites' goals by id."""
@@ -71,6 +72,13 @@ class ReferenceResolver:
                     value = values.get(number, ())
                     self._goals[number] = QueryGoal(number, self.resolve(tree, "where"), *value)
         return self._goals
+
+    def counted_goals(self) -> dict[int, QueryGoal]:
+        """Return those of the goals that metrics count unless the filter requires others."""
+        if self._counted is None:
+            goals, counted = self.all_goals(), self.source.load_counted_goals(self.sites)
+            self._counted = {number: goal for number, goal in goals.items() if number in counted}
+        return self._counted
 
     def resolve(self, tree: Node, where: str, depth: int = 0) -> Node:
         """Return the tree with the filters of its goals and segments. Raises QueryRefused if one is missing."""

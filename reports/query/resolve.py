@@ -1,81 +1,193 @@
-"""A query with everything that is looked up before its statements run: context, comparison period, data versions."""
+"""From a query to what answers it: goals, segments, comparison and the version of the data, looked up once.
+
+A `Resolver` serves all queries of one request, so what they share (a filter, a period, the goals of a site) is looked
+up for the first of them only.
+"""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from functools import cached_property
+from typing import Any, NamedTuple
 
 from reports.query import filters
-from reports.query.context import QueryContext
+from reports.query.context import QueryContext, QueryGoal
 from reports.query.data_version import DataVersion, read_version
-from reports.query.model import Query
+from reports.query.filters import Node
+from reports.query.grouping import GroupBy
+from reports.query.model import MAX_ROWS, MAX_VALUES, Order, Query
 from reports.query.periods import Period, find_comparison_period
 from reports.query.references import GoalSource, ReferenceResolver, StoredGoals
 
 GOAL_METRICS = {"conversions", "conversion_rate", "revenue"}
+NO_GOALS: dict[int, QueryGoal] = {}
+Keys = tuple[tuple[Any, ...], ...]  # the dimension values of rows
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ResolvedQuery:
-    """A query, its context, and the versions of the data of its period and of the comparison period."""
+    """A query with everything that its statements depend on.
 
-    query: Query
+    `keys`: only the rows with these dimension values are wanted; () = all rows. `comparison`: the same query of the
+    period to compare with. `started`: when resolving began (time.perf_counter).
+    """
+
+    group_by: GroupBy
     context: QueryContext
-    comparison_period: Period | None
     version: DataVersion
-    comparison_version: DataVersion
-    started: float  # by time.perf_counter
+    order: Order
+    limit: int
+    offset: int
+    fills_gaps: bool
+    exact: bool
+    with_totals: bool
+    keys: Keys
+    comparison: ResolvedQuery | None
+    started: float
 
-    @property
+    @cached_property
+    def dimensions(self) -> tuple[str, ...]:
+        """The names of the dimensions."""
+        return self.group_by.dimension_names
+
+    @cached_property
+    def metrics(self) -> tuple[str, ...]:
+        """The names of the metrics."""
+        return self.group_by.metric_names
+
+    @cached_property
     def key(self) -> tuple[Any, ...]:
-        """What the result is cached under: the query and the version of its data."""
-        return (build_query_key(self), self.version.number, self.comparison_version.number)
+        """All that the result depends on, for which it is cached."""
+        context, other, until = self.context, self.comparison, None
+        if self.fills_gaps:  # rows for empty buckets end now
+            until = min(context.now, context.period.end).replace(minute=0, second=0, microsecond=0)
+        return (
+            self.group_by.metric_names, self.group_by.dimension_names, self.order, self.limit, self.offset,
+            self.fills_gaps, self.exact, self.with_totals, self.keys, context.sites, context.period, context.tree,
+            context.visit_tree, tuple(context.goals.values()), context.required_goals, context.has_persons, until,
+            self.version.number, (other.context.period, other.version.number) if other else None,
+        )  # fmt: skip
 
     @property
     def cacheable(self) -> bool:
-        complete = self.version.complete and self.comparison_version.complete
-        return complete and "online" not in self.query.metrics
+        """Whether the result may be cached: nothing is half stored, and it is not about now."""
+        complete = self.version.complete and (self.comparison is None or self.comparison.version.complete)
+        return complete and "online" not in self.metrics
+
+    def for_keys(self, keys: Keys) -> ResolvedQuery:
+        """Return the query for rows with these dimension values only: all of them, whatever their order."""
+        context = replace(self.context, only_values=find_only_values(self.group_by, keys))
+        return replace(self, keys=keys, context=context, limit=MAX_ROWS, offset=0)
+
+    def for_totals(self) -> ResolvedQuery:
+        """Return the query without its dimensions."""
+        context = replace(self.context, only_values={})
+        group_by = GroupBy(self.group_by.metrics, ())
+        return replace(self, group_by=group_by, context=context, order=(), keys=(), fills_gaps=False)
+
+    def in_currency(self, currency: str | None) -> ResolvedQuery:
+        """Return the query with amounts in this currency, those of the comparison too."""
+        if currency == self.context.currency:
+            return self
+        other = self.comparison.in_currency(currency) if self.comparison else None
+        return replace(self, context=replace(self.context, currency=currency), comparison=other)
 
 
-def resolve_query(query: Query, now: datetime, source: GoalSource | None) -> ResolvedQuery:
-    """Look up what the query depends on, in Django's database and among the arrivals of data."""
-    started = time.perf_counter()
-    context = build_context(query, now, source or StoredGoals())
-    version = read_version(context)
-    context = replace(context, has_persons=version.has_persons)
-    comparison = find_comparison_period(query.period, query.compare, now) if query.compare else None
-    comparison_version = read_version(context.for_period(comparison)) if comparison else version
-    return ResolvedQuery(query, context, comparison, version, comparison_version, started)
+def find_only_values(group_by: GroupBy, keys: Keys) -> dict[str, tuple[str, ...]]:
+    """Return the values whose rows are wanted, so that others are not even counted; nothing where all are."""
+    if len(group_by.dimensions) != 1 or not 0 < len(keys) <= MAX_VALUES:
+        return {}
+    (dimension,) = group_by.dimensions
+    return {} if dimension.family in ("goal", "time") else {dimension.name: tuple(value for (value,) in keys)}
 
 
-def build_context(query: Query, now: datetime, source: GoalSource) -> QueryContext:
-    """Look up the goals and segments that the query refers to. Raises QueryRefused if one is missing."""
-    lookup = ReferenceResolver(query.sites, source)
-    unresolved = query.build_filter()
-    tree = lookup.resolve(unresolved, "where") if unresolved else None
-    tree_without_goals, required = filters.remove_goals(tree)
-    has_goal_metrics = GOAL_METRICS & set(query.metrics)
-    by_goal = "goal" in query.dimensions
-    goals = lookup.all_goals() if has_goal_metrics or by_goal or required else {}
-    if has_goal_metrics and not by_goal and not required:
-        counted = source.load_counted_goals(query.sites)
-        goals = {number: goal for number, goal in goals.items() if number in counted}
-    visit_tree = None
-    if required:
-        tree, visit_tree = filters.filter_goal_events(tree), filters.filter_goal_visits(tree)
-    return QueryContext(query.sites, query.period, now, tree, goals, required, tree_without_goals, visit_tree)
+class ResolvedFilter(NamedTuple):
+    """A filter with its goals and segments filled in, as contexts have it."""
+
+    tree: Node | None
+    required_goals: tuple[int, ...]
+    tree_without_goals: Node | None
+    visit_tree: Node | None
 
 
-def build_query_key(resolved: ResolvedQuery) -> tuple[Any, ...]:
-    """Return all that a result depends on, except the data. The filter counts as it was looked up."""
-    query, context = resolved.query, resolved.context
-    until = None
-    if query.fills_gaps():  # rows for empty buckets end now
-        until = min(context.now, context.period.end).replace(minute=0, second=0, microsecond=0)
-    trees = repr((context.tree, context.visit_tree))
-    return (
-        replace(query, where=None, compare=None), trees, repr(context.goals), context.required_goals,
-        resolved.comparison_period, context.has_persons, until,
-    )  # fmt: skip
+class Resolver:
+    """Looks up what the queries of one request depend on, in Django's database and among the arrivals of data."""
+
+    def __init__(self, now: datetime, source: GoalSource | None) -> None:
+        self.now, self.source = now, source or StoredGoals()
+        self._references: dict[tuple[int, ...], ReferenceResolver] = {}
+        self._filters: dict[tuple[tuple[int, ...], Node | None], ResolvedFilter] = {}
+        self._versions: dict[tuple[tuple[int, ...], Period], DataVersion] = {}
+        self._contexts: dict[Any, QueryContext] = {}
+        self._comparisons: dict[tuple[Period, Any], Period] = {}
+
+    def resolve(self, query: Query) -> ResolvedQuery:
+        """Look up what a query depends on. Raises QueryRefused if a goal or segment of its filter is missing."""
+        started = time.perf_counter()
+        context = self.build_context(query)
+        keys: Keys = ()
+        if query.values:
+            keys = tuple((value,) for value in query.values)
+            context = replace(context, only_values=find_only_values(query.group_by, keys))
+        resolved = ResolvedQuery(
+            group_by=query.group_by, context=context,
+            version=self.find_version(context), order=query.effective_order, limit=query.limit, offset=query.offset,
+            fills_gaps=query.fills_gaps, exact=query.exact, with_totals=query.totals, keys=keys, comparison=None,
+            started=started,
+        )  # fmt: skip
+        if query.compare is None:
+            return resolved
+        other = context.for_period(self.find_comparison(query))
+        compared = replace(resolved, context=other, version=self.find_version(other), with_totals=False, keys=())
+        return replace(resolved, comparison=compared)
+
+    def build_context(self, query: Query) -> QueryContext:
+        """Return the context of a query: its filter, the goals that its metrics count, and whether persons exist."""
+        found = self.find_filter(query.sites, query.tree)
+        goals = self.find_goals(query, found.required_goals)
+        key = query.sites, query.period, query.tree, id(goals)
+        if key not in self._contexts:
+            context = QueryContext(query.sites, query.period, self.now, found.tree, goals, *found[1:])
+            self._contexts[key] = replace(context, has_persons=self.find_version(context).has_persons)
+        return self._contexts[key]
+
+    def find_references(self, sites: tuple[int, ...]) -> ReferenceResolver:
+        return self._references.setdefault(sites, ReferenceResolver(sites, self.source))
+
+    def find_filter(self, sites: tuple[int, ...], unresolved: Node | None) -> ResolvedFilter:
+        """Return the filter with its goals and segments filled in, and split by what it requires."""
+        key = sites, unresolved
+        if key not in self._filters:
+            tree = self.find_references(sites).resolve(unresolved, "where") if unresolved else None
+            without_goals, required = filters.remove_goals(tree)
+            visit_tree = None
+            if required:
+                tree, visit_tree = filters.filter_goal_events(tree), filters.filter_goal_visits(tree)
+            self._filters[key] = ResolvedFilter(tree, required, without_goals, visit_tree)
+        return self._filters[key]
+
+    def find_goals(self, query: Query, required: Sequence[int]) -> dict[int, QueryGoal]:
+        """Return the goals that the query counts, by id."""
+        by_goal = "goal" in query.dimensions
+        if not (required or by_goal or GOAL_METRICS & set(query.metrics)):
+            return NO_GOALS
+        references = self.find_references(query.sites)
+        return references.all_goals() if required or by_goal else references.counted_goals()
+
+    def find_version(self, context: QueryContext) -> DataVersion:
+        """Return the version of the data of a context's sites and period."""
+        key = context.sites, context.period
+        if key not in self._versions:
+            self._versions[key] = read_version(context)
+        return self._versions[key]
+
+    def find_comparison(self, query: Query) -> Period:
+        """Return the period to compare with."""
+        assert query.compare is not None
+        key = query.period, query.compare
+        if key not in self._comparisons:
+            self._comparisons[key] = find_comparison_period(query.period, query.compare, self.now)
+        return self._comparisons[key]

@@ -154,6 +154,13 @@ def format_hour(unix: int, zone: ZoneInfo) -> str:
     return datetime.fromtimestamp(unix, UTC).astimezone(zone).isoformat()
 
 
+@lru_cache(maxsize=8192)
 def format_day(number: int) -> str:
     """Format a day, given in days since 1970, such as 2026-03-29."""
     return (EPOCH + timedelta(days=number)).isoformat()
+
+
+def format_month(number: int) -> str:
+    """Format a month, given as twelve times its year plus its number, such as 2026-03."""
+    year, month = divmod(number - 1, 12)
+    return f"{year:04d}-{month + 1:02d}"

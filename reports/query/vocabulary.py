@@ -12,7 +12,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 from babel import Locale
 from babel.core import get_global
@@ -50,6 +50,7 @@ SYSTEM_ALIASES = {"mac os x": "macOS", "mac os": "macOS", "os x": "macOS", "mac"
 SYSTEMS = ("Windows", "macOS", "Linux", "Android", "iOS", "ChromeOS", "iPadOS")
 
 
+@lru_cache(maxsize=1024)
 def fold(text: str) -> str:
     """Normalise a text for comparisons: without case, accents, kinds of quotes and repeated blanks; `&` is "and"."""
     plain = "".join(char for char in unicodedata.normalize("NFKD", text) if not unicodedata.combining(char))

@@ -152,7 +152,7 @@ def view(site: Site, url: str, at: Any, ip: str = "203.0.113.7", agent: str = CH
 
     facts = site_cache.get_site(site.pk)
     assert facts is not None
-    outcome = processing.process(Hit(site.pk, "view", ip, agent, at, url=url), facts)
+    outcome = processing.process(Hit(site_id=site.pk, kind="view", ip=ip, user_agent=agent, now=at, url=url), facts)
     assert not isinstance(outcome, Rejection)
     return outcome
 

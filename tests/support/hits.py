@@ -8,6 +8,7 @@ from typing import Any
 
 from accounts.security.client_ip import parse_networks
 from sites.hosts import HostMatcher
+from sites.settings_fields import parse_tracker_settings
 from sites.site_config import SiteConfig
 from tracking.bots.request_rate import request_rates
 from tracking.event import Event, Hit, Rejection
@@ -28,12 +29,13 @@ BROWSER = {"accept": "*/*", "accept-language": "en-GB,en;q=0.8", "accept-encodin
 def build_site_config(**changes: Any) -> SiteConfig:
     """A site example.com. `excluded_ips` and `proxies` are texts."""
     ips, proxies = changes.pop("excluded_ips", ()), changes.pop("proxies", ())
+    tracker = parse_tracker_settings(changes.pop("tracker", {}))
     plain = SiteConfig(
         site_id=7, account_id=1, domain="example.com", timezone="UTC",
         hosts=HostMatcher("example.com", (), False), addresses="keep", cookies="off", respect_dnt=True,
         excluded_networks=parse_networks(tuple(ips)), excluded_pages=(), excluded_countries=frozenset(),
         proxy_networks=parse_networks(tuple(proxies)), proxy_secret="", sitekey="read", sitekey_admin="admin",
-        tracker={}, over_quota=False, retention_months=0, change=1,
+        tracker=tracker, over_quota=False, retention_months=0, change=1,
     )  # fmt: skip
     return replace(plain, **changes)
 

@@ -17,7 +17,7 @@ from sites import site_cache
 from sites.models import Site
 from tracking import spool, store
 from tracking.event import Event
-from tracking.schema import COLUMN_NAMES
+from tracking.schema import EVENT_COLUMNS
 from tracking.store.locks import write_lock
 from tracking.store.target import get_target
 
@@ -42,7 +42,7 @@ def event(site: Site | int, path: str = "/", *, at: datetime = NOW, visitor: obj
 
     A visit is the visitor's of that day unless `visit` is given. Raises KeyError for a name that is no column.
     """
-    unknown = set(fields) - COLUMN_NAMES
+    unknown = set(fields) - EVENT_COLUMNS.keys()
     if unknown:
         raise KeyError(f"no columns of an event: {sorted(unknown)}")
     site_id = site if isinstance(site, int) else site.pk

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -11,6 +10,7 @@ import pytest
 
 from sites import onsite_tokens, site_cache
 from sites.models import Site
+from tests.support import hits
 from tracking import spool
 from tracking.endpoints import clicky, heatmap, tracker_settings
 from tracking.web import EndpointRequest, Reply
@@ -100,10 +100,10 @@ def test_a_repeated_beacon_is_recorded_once(site: Site, store: Any) -> None:
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
 def test_sampling_records_the_chosen_share_of_devices_and_always_the_same_ones(share: float) -> None:
-    facts: Any = SimpleNamespace(tracker={"heatmap": share})
-    taken = [device for device in range(1, 20_001) if heatmap.is_sampled(facts, device * 7919)]
+    site = hits.facts(tracker={"heatmap": share})
+    taken = [device for device in range(1, 20_001) if heatmap.is_sampled(site, device * 7919)]
     assert abs(len(taken) / 20_000 - share) < 0.02
-    assert all(heatmap.is_sampled(facts, device * 7919) for device in taken)
+    assert all(heatmap.is_sampled(site, device * 7919) for device in taken)
 
 
 def test_where_consent_is_needed_the_cookie_is_allowed_only_with_it(site: Site) -> None:

@@ -167,7 +167,7 @@ def test_a_later_referrer_or_campaign_never_changes_a_visits_source(first: str, 
     later = process_hit("/more", now=after(minutes=6))
     assert back["visit"] == begun["visit"] == later["visit"]
     for name in ORIGIN_COLUMNS:
-        assert back.get(name) == begun.get(name) == later.get(name), name
+        assert (back.get(name) or "") == (begun.get(name) or "") == (later.get(name) or ""), name
 
 
 def test_a_conversion_after_a_payment_page_keeps_the_visits_source(store: Any) -> None:

@@ -31,7 +31,7 @@ def find_kind(fields: Fields, site: SiteConfig) -> str:
     if fields.get("untyped") != "1":
         return KINDS.get(fields.get("type", ""), "view")
     anchor = fields.get("href", "").startswith("#") and not is_route(fields.get("href", "")[1:])
-    return "view" if site.tracker.get("untyped_log") == UNTYPED_VIEW and not anchor else "event"
+    return "view" if site.tracker.untyped_log == UNTYPED_VIEW and not anchor else "event"
 
 
 def fill_hit(hit: Hit, fields: Fields, referer: str) -> None:

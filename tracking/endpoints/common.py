@@ -75,7 +75,13 @@ def parse_campaign(text: str) -> dict[str, str]:
 def create_hit(request: EndpointRequest, site: SiteConfig, kind: str) -> Hit:
     """Create a hit with everything that the request itself contains."""
     headers = request.headers
-    hit = Hit(site.site_id, kind, find_visitor_address(request, site), headers.get("user-agent", ""), request.now)
-    hit.do_not_track = headers.get("dnt") == "1" or headers.get("sec-gpc") == "1"
-    hit.headers, hit.http_version = headers, request.http_version
-    return hit
+    return Hit(
+        site_id=site.site_id,
+        kind=kind,
+        ip=find_visitor_address(request, site),
+        user_agent=headers.get("user-agent", ""),
+        now=request.now,
+        do_not_track=headers.get("dnt") == "1" or headers.get("sec-gpc") == "1",
+        headers=headers,
+        http_version=request.http_version,
+    )

@@ -4,8 +4,8 @@ A beacon brings rows `href|x|y|w` (Clicky's) or `href|x|y|w|kind|ox|oy|element` 
 It passes the same pipeline as every hit, so host checks, exclusions, privacy and bot checks apply; then each row
 becomes one row of `heat`: page coordinates in CSS pixels, and offsets within the element in per mille of its size.
 
-Settings of a site in `Site.tracker`: `heatmap` is the share of devices that record (0 to 1, true = all, the default),
-`heatmap_off` a list of paths (`*` as wildcard) on which nothing is recorded.
+Settings of a site: `heatmap` is the share of devices that record, `heatmap_off` the paths (`*` as wildcard) on which
+nothing is recorded.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tracking import ingestion, spool
 from tracking.endpoints.clicky_fields import fill_hit
 from tracking.endpoints.common import Fields, build_page_url, create_hit, parse_number
 from tracking.event import Event, Hit, Rejection
-from tracking.pipeline.page import clip_text, parse_page_address
+from tracking.pipeline.page import MAX_URL_LENGTH, clip_text, get_page_address
 from tracking.pipeline.processing import Quarantine, process
 from tracking.state import deduplication
 from tracking.web import EndpointRequest
@@ -30,16 +30,10 @@ MAX_ELEMENT_LENGTH = 500
 SAMPLING_STEPS = 10_000
 
 
-def get_sampling_share(site: SiteConfig) -> float:
-    """Return the share of devices that this site records, 0 to 1."""
-    setting = site.tracker.get("heatmap", True)
-    return min(1.0, max(0.0, float(setting))) if isinstance(setting, int | float) else 0.0
-
-
 def is_sampled(site: SiteConfig, device: int) -> bool:
     """Return whether this device records. Constant per device, so a visit is recorded completely or not at all."""
     hashed = (device * 0x9E3779B97F4A7C15) & (2**64 - 1)
-    return (hashed >> 32) % SAMPLING_STEPS < get_sampling_share(site) * SAMPLING_STEPS
+    return (hashed >> 32) % SAMPLING_STEPS < site.tracker.heatmap * SAMPLING_STEPS
 
 
 @lru_cache(maxsize=2000)
@@ -49,8 +43,7 @@ def _compile_patterns(patterns: tuple[str, ...]) -> PagePatterns:
 
 def is_page_off(site: SiteConfig, path: str) -> bool:
     """Return whether the site records nothing on this page."""
-    setting = site.tracker.get("heatmap_off") or ()
-    return isinstance(setting, list | tuple) and _compile_patterns(tuple(map(str, setting))).match(path)
+    return bool(site.tracker.heatmap_off) and _compile_patterns(site.tracker.heatmap_off).match(path)
 
 
 def records_clicks(site: SiteConfig, event: Event) -> bool:
@@ -96,10 +89,7 @@ def parse_row(text: str, event: Event, site: SiteConfig, page: dict[str, str]) -
         return None
     kind, offset_x, offset_y, element = parts[4:] if len(parts) == 8 else ("click", "0", "0", "")
     address = build_page_url(parts[0].replace("%7C", "|"), page["host"] or event["host"], "")
-    setting = site.tracker
-    path = parse_page_address(
-        clip_text(address, 8000), bool(setting.get("internal_search")), bool(setting.get("hash_routes"))
-    ).path
+    path = get_page_address(clip_text(address, MAX_URL_LENGTH), site).path
     if kind not in KINDS or is_page_off(site, path):
         return None
     return {

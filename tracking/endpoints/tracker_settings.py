@@ -1,8 +1,6 @@
 """The tracker's settings that a site sends in its answer to a beacon (`static/tracker/WIRE.md`, 3).
 
-A site chooses in `Site.tracker`: `pings`, `outbound`, `forms` (on), `media` (off), `heatmap`
-(`tracking.endpoints.heatmap`), which changes of address are views (`replace_state`, `hash_routes`, `navigation_api`,
-off) and what `clicky.log` without a type is (`untyped_log`).
+What a site chooses of them is declared in `sites.settings_fields.TrackerSettings`.
 """
 
 from __future__ import annotations
@@ -10,7 +8,6 @@ from __future__ import annotations
 from typing import Any
 
 from sites import onsite_tokens
-from sites.settings_fields import UNTYPED_VIEW
 from sites.site_config import SiteConfig
 from tracking.endpoints import heatmap
 from tracking.event import Event
@@ -28,18 +25,10 @@ def build_settings(
     """
     if site is None:
         return {"site": 0, "stop": 1}
-    settings = site.tracker
     return {
         "site": site.site_id,
         "cookie": int(site.cookies == "on" or (site.cookies == "consent" and consent)),
-        "ping": int(bool(settings.get("pings", True))),
-        "link": int(bool(settings.get("outbound", True))),
-        "form": int(bool(settings.get("forms", True))),
-        "media": int(bool(settings.get("media", False))),
-        "replace": int(bool(settings.get("replace_state", False))),
-        "hash": int(bool(settings.get("hash_routes", False))),
-        "navigate": int(bool(settings.get("navigation_api", False))),
-        "log": int(settings.get("untyped_log") == UNTYPED_VIEW),
+        **site.tracker.script_settings,
         "heat": int(event is not None and heatmap.records_clicks(site, event)),
         "osa": osa_token if onsite_tokens.read_user_id(osa_token, site.site_id) else "",
         "stop": int(dropped in STOP_REASONS),

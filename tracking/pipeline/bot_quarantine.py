@@ -30,7 +30,7 @@ BY_HAND = "by hand"
 class Quarantine(Rejection):
     """The rejection of a bot's hit, whose event is stored in the table `bots` with the reason."""
 
-    event: Event = field(default_factory=dict)
+    event: Event = field(default_factory=Event)
     bot_reason: str = ""
 
 
@@ -79,7 +79,7 @@ def check_headers(hit: Hit, site: SiteConfig, event: Event) -> str:
 def check_network(hit: Hit, site: SiteConfig, event: Event) -> str:
     """Check whether the address is in a data centre, unless the site counts those. Programs with a key run in one."""
     number = event.get("asn")
-    if not number or hit.trusted or hit.keyed or site.tracker.get("data_centres") == "count":
+    if not number or hit.trusted or hit.keyed or site.tracker.data_centres == "count":
         return ""
     name = event.get("organization", "")
     return f"data_centre: {name}" if lists.is_hosting(number, name) else ""
@@ -133,6 +133,7 @@ def quarantine_bots(hit: Hit, site: SiteConfig, event: Event) -> Rejection | Non
     reason = find_bot_reason(hit, site, event)
     if not reason:
         return None
-    if rejection := join_bot_visit(hit, site, event):
-        return rejection
-    return Quarantine(SPAM if reason.startswith(SPAM) else "bot", event, reason)
+    columns = join_bot_visit(hit, site, event)
+    if isinstance(columns, Rejection):
+        return columns
+    return Quarantine(SPAM if reason.startswith(SPAM) else "bot", {**event, **columns}, reason)

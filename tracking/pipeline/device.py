@@ -5,11 +5,11 @@ if allowed, else by a keyed hash of address, user agent and site that changes da
 from __future__ import annotations
 
 import hmac
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from functools import lru_cache
 
 from sites.site_config import SiteConfig
-from tracking.event import Event, Hit, Rejection
+from tracking.event import Event, Hit
 from tracking.state.salts import get_salt
 from tracking.user_agent import parse_agent, parse_agent_with_hints
 
@@ -19,8 +19,10 @@ _cached_day: list[date] = [date.min]
 ID_BITS = 53  # Clickport sends ids as JSON numbers
 
 
-def find_agent_columns(hit: Hit) -> dict[str, str]:
-    """Return the columns of the visitor's browser, by its headers and the hints that the tracker reported."""
+def find_agent_columns(hit: Hit, site: SiteConfig, event: Event) -> Event | None:
+    """Return browser, operating system and device by the headers and the hints that the tracker reported."""
+    if not hit.user_agent:
+        return None
     user_agent, get = hit.user_agent[:MAX_USER_AGENT_LENGTH], hit.headers.get
     brands, touch = get("sec-ch-ua", ""), hit.touch_points > 1
     if not brands and not touch and not hit.platform_version and not hit.model:
@@ -30,13 +32,6 @@ def find_agent_columns(hit: Hit) -> dict[str, str]:
         hit.platform_version or get("sec-ch-ua-platform-version", ""), hit.model or get("sec-ch-ua-model", ""),
         touch, hit.screen if touch else "",
     )  # fmt: skip
-
-
-def fill_user_agent(hit: Hit, site: SiteConfig, event: Event) -> Rejection | None:
-    """Fill browser, operating system and device."""
-    if hit.user_agent:
-        event.update(find_agent_columns(hit))
-    return None
 
 
 def hash_to_id(key: bytes, text: str) -> int:
@@ -72,9 +67,6 @@ def parse_cookie_device(hit: Hit, site: SiteConfig) -> int:
     return hash_to_id(b"cookie", f"{site.site_id}|{cookie[:200]}")
 
 
-def fill_device(hit: Hit, site: SiteConfig, event: Event) -> Rejection | None:
-    """Fill the device's number."""
-    if not event.get("device"):
-        at: datetime = event["ts"]
-        event["device"] = parse_cookie_device(hit, site) or hash_device(hit, site, at.date())
-    return None
+def find_device(hit: Hit, site: SiteConfig, event: Event) -> Event | None:
+    """Return the device's number."""
+    return {"device": parse_cookie_device(hit, site) or hash_device(hit, site, event["ts"].date())}

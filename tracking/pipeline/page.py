@@ -16,13 +16,13 @@ import re
 import tomllib
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 from urllib.parse import parse_qsl, urlencode
 
 from sites.hosts import normalize_host
 from sites.page_paths import decode_path, decode_url, truncate_path
 from sites.site_config import SiteConfig
-from tracking.event import UTM_NAMES, Event, Hit, Rejection
+from tracking.event import UTM_NAMES, Event, Hit
 
 PARAMETERS = tomllib.loads((Path(__file__).resolve().parent.parent / "data" / "parameters.toml").read_text())
 CLICK_IDS = frozenset(PARAMETERS["click_ids"])
@@ -162,23 +162,24 @@ def parse_page_address(url: str, with_search: bool, with_route: bool = False) ->
     )
 
 
-def fill_page(hit: Hit, site: SiteConfig, event: Event) -> Rejection | None:
-    """Fill host, path, title and campaign of the page."""
+def get_page_address(url: str, site: SiteConfig) -> PageAddress:
+    """Return the parsed address of one of the site's pages, with the parts that the site distinguishes pages by."""
     settings = site.tracker
-    page = parse_page_address(
-        hit.url[:MAX_URL_LENGTH], bool(settings.get("internal_search")), bool(settings.get("hash_routes"))
-    )
-    hit.click_ids, hit.source_word = page.click_ids, page.source
-    event["host"] = page.host or (site.domain if hit.trusted else "")
-    event["path"] = page.path
+    return parse_page_address(url[:MAX_URL_LENGTH], settings.internal_search, settings.hash_routes)
+
+
+def read_page(hit: Hit, site: SiteConfig, event: Event) -> Event:
+    """Return host, path, title and campaign of the page, and the tags of the visit, which may be in its address."""
+    page = get_page_address(hit.url, site)
+    columns: Event = {"host": page.host or (site.domain if hit.trusted else ""), "path": page.path}
     if hit.title:
-        event["title"] = clip_text(hit.title, 255)
+        columns["title"] = clip_text(hit.title, 255)
     if page.utm or hit.utm:
-        event.update(page.utm)
-        event.update({name: clip_text(value, 255) for name, value in hit.utm.items() if value and name in UTM_NAMES})
-    if page.custom:
-        hit.tags = {**page.custom, **hit.tags}
-    return None
+        columns.update(cast(Event, page.utm))
+        columns.update(cast(Event, {name: clip_text(hit.utm[name], 255) for name in UTM_NAMES if hit.utm.get(name)}))
+    if page.custom or hit.tags:
+        columns["tags"] = clip_pairs({**page.custom, **hit.tags}, 500)
+    return columns
 
 
 def limit_amount(amount: float) -> float:
@@ -200,29 +201,28 @@ def clip_pairs(data: dict[str, str], length: int) -> dict[str, str]:
     return {clip_text(key, 100): clip_text(value, length) for key, value in list(data.items())[:50] if key.strip()}
 
 
-def fill_details(hit: Hit, site: SiteConfig, event: Event) -> Rejection | None:
-    """Fill what happened: name, target, engagement, revenue, properties and tags."""
+def read_details(hit: Hit, site: SiteConfig, event: Event) -> Event:
+    """Return what happened: name, target, engagement, revenue and properties."""
+    columns: Event = {}
     if hit.name:
-        event["name"] = clip_text(hit.name, 255)
+        columns["name"] = clip_text(hit.name, 255)
     if hit.target:
-        event["target"] = truncate_path(decode_url(clip_text(hit.target, MAX_URL_LENGTH)), 1000)
+        columns["target"] = truncate_path(decode_url(clip_text(hit.target, MAX_URL_LENGTH)), 1000)
     if hit.text:
-        event["text"] = clip_text(hit.text, 255)
+        columns["text"] = clip_text(hit.text, 255)
     if hit.language:
-        event["language"] = normalize_language_tag(clip_text(hit.language, 35))
+        columns["language"] = normalize_language_tag(clip_text(hit.language, 35))
     if hit.screen:
-        event["screen"] = clip_text(hit.screen, 20)
+        columns["screen"] = clip_text(hit.screen, 20)
     if hit.engaged > 0:
-        event["engaged"] = int(min(hit.engaged, 86_400.0) * 1000)
+        columns["engaged"] = int(min(hit.engaged, 86_400.0) * 1000)
     if hit.scroll:
-        event["scroll"] = max(0, min(100, hit.scroll))
+        columns["scroll"] = max(0, min(100, hit.scroll))
     if hit.revenue:
-        event["revenue"] = limit_amount(hit.revenue)
-        event["currency"] = clip_text(hit.currency, 3).upper()
+        columns["revenue"] = limit_amount(hit.revenue)
+        columns["currency"] = clip_text(hit.currency, 3).upper()
     if hit.props:
-        event["props"] = clip_pairs(hit.props, 2000)
-    if hit.tags:
-        event["tags"] = clip_pairs(hit.tags, 500)
+        columns["props"] = clip_pairs(hit.props, 2000)
     if hit.split:
-        event["split_test"], event["split_arm"] = clip_text(hit.split[0], 255), clip_text(hit.split[1], 255)
-    return None
+        columns["split_test"], columns["split_arm"] = clip_text(hit.split[0], 255), clip_text(hit.split[1], 255)
+    return columns

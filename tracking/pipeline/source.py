@@ -19,8 +19,8 @@ from accounts.host_names import format_host
 from sites.hosts import HostMatcher
 from sites.page_paths import decode_path, truncate_path
 from sites.site_config import SiteConfig
-from tracking.event import UTM_NAMES, Event, Hit, Rejection
-from tracking.pipeline.page import CLICK_IDS, SESSION_IDS, clip_text, split_address
+from tracking.event import Event, Hit
+from tracking.pipeline.page import CLICK_IDS, SESSION_IDS, clip_text, get_page_address, split_address
 
 MAX_REFERRER_LENGTH = 4100  # characters that are parsed, with some room for blanks
 DATA_DIRECTORY = Path(__file__).resolve().parent.parent / "data"
@@ -66,6 +66,7 @@ class Campaign(NamedTuple):
 
 
 NO_CAMPAIGN = Campaign()
+NO_COLUMNS: Event = {}
 
 
 def find_source(host: str) -> tuple[str, str]:
@@ -122,7 +123,6 @@ def choose_channel(name: str, kind: str, campaign: Campaign, referred: bool) -> 
     return "Referral" if referred or name else "Direct"
 
 
-@lru_cache(maxsize=20_000)
 def classify_source(host: str, campaign: Campaign) -> tuple[str, str]:
     """Return (source, channel) of a visit by its referring host and its campaign; either may be empty."""
     host = host.removeprefix("www.")
@@ -174,32 +174,36 @@ def is_own_host(host: str, page_host: str, hosts: HostMatcher) -> bool:
     return not hosts.any_host and hosts.accepts_host(host)
 
 
-@lru_cache(maxsize=20_000)
-def build_referrer_columns(referrer: str, page_host: str, hosts: HostMatcher) -> tuple[str, dict[str, str]]:
+def build_referrer_columns(referrer: str, page_host: str, hosts: HostMatcher) -> tuple[str, Event]:
     """Return (host, columns) of a referrer; ("", {}) for the site's own pages."""
     url, host, term = parse_referrer(clip_text(referrer, 4000))
     if is_own_host(host, page_host, hosts):
-        return "", {}
-    columns = {"referrer": url, "referrer_domain": format_host(host.removeprefix("www."))}
+        return "", NO_COLUMNS
+    columns: Event = {"referrer": url, "referrer_domain": format_host(host.removeprefix("www."))}
     return host, {**columns, "search_term": term} if term else columns
 
 
-def fill_source(hit: Hit, site: SiteConfig, event: Event) -> Rejection | None:
-    """Fill referrer, source, channel and search term of an event that begins a visit."""
-    host = ""
-    if hit.referrer:
-        host, columns = build_referrer_columns(hit.referrer[:MAX_REFERRER_LENGTH], event["host"], site.hosts)
-        event.update(columns)
-    click_ids = hit.click_ids
-    if hit.source_word or "utm_source" in event or "utm_medium" in event or "utm_campaign" in event:
-        source, medium, name = (event.get(word, "") for word in UTM_NAMES[:3])
-        source = source or hit.source_word
-        source, event["channel"] = classify_source(host, Campaign(source, medium, name, click_ids))
-    else:
-        source, event["channel"] = classify_source(host, Campaign("", "", "", click_ids) if click_ids else NO_CAMPAIGN)
-    if source:
-        event["source"] = source
-    return None
+def find_source_columns(hit: Hit, site: SiteConfig, event: Event) -> Event:
+    """Return referrer, source, channel and search term of an event that begins a visit."""
+    campaign = find_campaign(hit, site, event)
+    return build_source_columns(hit.referrer[:MAX_REFERRER_LENGTH], event["host"], site.hosts, campaign)
+
+
+@lru_cache(maxsize=20_000)
+def build_source_columns(referrer: str, page_host: str, hosts: HostMatcher, campaign: Campaign) -> Event:
+    """Return the columns of a visit's source by its referrer and its campaign. Callers must not change them."""
+    host, columns = build_referrer_columns(referrer, page_host, hosts) if referrer else ("", NO_COLUMNS)
+    source, channel = classify_source(host, campaign)
+    return {**columns, "channel": channel, "source": source} if source else {**columns, "channel": channel}
+
+
+def find_campaign(hit: Hit, site: SiteConfig, event: Event) -> Campaign:
+    """Return the campaign that the page's address names; only a query or fragment can name one."""
+    if "?" not in hit.url and "#" not in hit.url and not hit.utm:
+        return NO_CAMPAIGN
+    page = get_page_address(hit.url, site)
+    source, medium, name = event.get("utm_source", ""), event.get("utm_medium", ""), event.get("utm_campaign", "")
+    return Campaign(source or page.source, medium, name, page.click_ids)
 
 
 def register_joiner(finder: ClickFinder) -> None:
@@ -208,8 +212,9 @@ def register_joiner(finder: ClickFinder) -> None:
         _finders.append(finder)
 
 
-def join_click(hit: Hit, site: SiteConfig, event: Event) -> Rejection | None:
-    """Fill the link and the click that led to this view, if any."""
+def find_click(hit: Hit, site: SiteConfig, event: Event) -> Event | None:
+    """Return the link and the click that led to this view, if any."""
     for finder in _finders:
-        event.update(finder(hit, site, event))
+        if columns := finder(hit, site, event):
+            return columns
     return None

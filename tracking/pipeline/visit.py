@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 from sites.site_config import SiteConfig
 from tracking.event import Event, Hit, Rejection
 from tracking.pipeline.device import hash_device, parse_cookie_device
-from tracking.pipeline.source import fill_source
-from tracking.schema import LINK_COLUMNS, ORIGIN_COLUMNS
+from tracking.pipeline.source import find_source_columns
+from tracking.schema import LINK_COLUMNS, ORIGIN_COLUMNS, empty_columns, select_columns
 from tracking.state import first_seen
 from tracking.state.deduplication import derive_event_id
 from tracking.state.visits import (
@@ -28,17 +27,14 @@ from tracking.state.visits import (
 
 DEFAULT_IDLE_MINUTES = 30
 BACKDATED_AFTER = timedelta(hours=1)
+ORIGIN_NAMES = frozenset(ORIGIN_COLUMNS)
 KINDS_WITHIN_VISITS = frozenset({"ping"})  # never begin a visit
 
 
 def get_idle_ms(hit: Hit, site: SiteConfig) -> int:
     """Return after how many idle milliseconds the visit ends."""
-    minutes = hit.timeout or site.tracker.get("timeout")
-    if not minutes:
-        return DEFAULT_IDLE_MINUTES * 60_000
-    return (
-        int(min(240, max(5, minutes)) * 60_000) if isinstance(minutes, int | float) else DEFAULT_IDLE_MINUTES * 60_000
-    )
+    minutes = hit.timeout or site.tracker.timeout or DEFAULT_IDLE_MINUTES
+    return min(240, max(5, minutes)) * 60_000
 
 
 def is_open(visit: OpenVisit | None, at: int, idle: int) -> bool:
@@ -90,24 +86,20 @@ def find_visit_before_consent(hit: Hit, site: SiteConfig, event: Event, at: int,
 
 def open_visit(hit: Hit, site: SiteConfig, event: Event, at: int, is_new: bool) -> OpenVisit:
     """Begin a visit with this event. The source is parsed only here, since every later event keeps the visit's."""
-    fill_source(hit, site, event)
-    origin: dict[str, Any] = {name: event[name] for name in CARRIED_COLUMNS if event.get(name)}
+    origin = select_columns({**event, **find_source_columns(hit, site, event)}, CARRIED_COLUMNS)
     return OpenVisit(generate_id(), event["device"], at, at, is_new=int(is_new), origin=origin)
 
 
-def copy_origin(event: Event, visit: OpenVisit) -> None:
-    """Give the event the source that its visit began with.
+def find_origin(event: Event, visit: OpenVisit) -> Event:
+    """Return the source that the event's visit began with, which takes the place of the event's own.
 
     A payment page or an external sign-in sends visitors back in the middle of a visit; it is not their source. A view
     that a click on a tracked link led to keeps that link.
     """
-    own_link = {name: event[name] for name in LINK_COLUMNS if name in event} if "click_id" in event else None
-    for name in ORIGIN_COLUMNS:
-        if name in event:
-            del event[name]
-    event.update(visit.origin)
-    if own_link and own_link["click_id"]:
-        event.update(own_link)
+    origin = visit.origin
+    if not ORIGIN_NAMES.isdisjoint(event):
+        origin = {**empty_columns(ORIGIN_NAMES.intersection(event)), **origin}
+    return {**origin, **select_columns(event, LINK_COLUMNS)} if event.get("click_id") else origin
 
 
 def parse_view_id(text: str) -> int:
@@ -118,38 +110,25 @@ def parse_view_id(text: str) -> int:
         return 0
 
 
-def copy_screen_and_language(visit: OpenVisit, event: Event) -> None:
-    """Give the event the first screen and language of its visit, so that a visit counts under one value of each."""
-    reported = visit.reported
-    for name in VISITOR_COLUMNS:
-        if name in reported:
-            event[name] = reported[name]
-        elif event.get(name):
-            reported[name] = event[name]
-
-
-def join_visit(hit: Hit, site: SiteConfig, event: Event) -> Rejection | None:
-    """Fill the visit, its start, the view and the event's id; open a visit where none is open."""
+def join_visit(hit: Hit, site: SiteConfig, event: Event) -> Event | Rejection:
+    """Return the visit, its start and origin, the view and the event's id; open a visit where none is open."""
     at, idle = to_milliseconds(event["ts"]), get_idle_ms(hit, site)
     visits = get_visit_store()
     key, visit = find_open(visits, hit, site, event, at, idle)
-    opened: OpenVisit | None = None
     if visit is None:
         if hit.kind in KINDS_WITHIN_VISITS or not hit.ip:
             return Rejection("unknown_visit")
-        opened = open_visit(hit, site, event, at, first_seen.register_device(event["site_id"], event["device"]))
-        visit = visits.claim_opening(key, opened)
-    if visit is not opened:
-        copy_origin(event, visit)
+        is_new = first_seen.register_device(event["site_id"], event["device"])
+        visit = visits.claim_opening(key, open_visit(hit, site, event, at, is_new))
     if at > visit.last:
         visit.last = at  # `start` never moves, even if an earlier event arrives late: it is part of the key
-    fill_visit_columns(hit, site, event, visit)
+    columns = update_visit(visit, hit, event)
     visits.put(key, visit)
-    return None
+    return columns
 
 
-def join_bot_visit(hit: Hit, site: SiteConfig, event: Event) -> Rejection | None:
-    """Fill the same columns of a quarantined event.
+def join_bot_visit(hit: Hit, site: SiteConfig, event: Event) -> Event | Rejection:
+    """Return the same columns of a quarantined event.
 
     It joins the open visit of its device, if there is one, without changing it; else a visit among those of bots,
     which takes no memory from people's visits and does not register the device as seen.
@@ -157,31 +136,41 @@ def join_bot_visit(hit: Hit, site: SiteConfig, event: Event) -> Rejection | None
     at, idle = to_milliseconds(event["ts"]), get_idle_ms(hit, site)
     _, visit = find_open(get_visit_store(), hit, site, event, at, idle)
     if visit is not None:
-        copy_origin(event, visit)
-        fill_visit_columns(hit, site, event, replace(visit))
-        return None
+        return update_visit(replace(visit), hit, event)
     key: VisitKey = (site.site_id, event["device"], 0)
     visit = bot_visits.get(key)
     if visit is not None and is_open(visit, at, idle):
-        copy_origin(event, visit)
         visit.last = max(visit.last, at)
     elif hit.kind in KINDS_WITHIN_VISITS or not hit.ip:
         return Rejection("unknown_visit")
     else:
         visit = open_visit(hit, site, event, at, not first_seen.was_seen(site.site_id, event["device"]))
-    fill_visit_columns(hit, site, event, visit)
+    columns = update_visit(visit, hit, event)
     bot_visits.put(key, visit)
-    return None
+    return columns
 
 
-def fill_visit_columns(hit: Hit, site: SiteConfig, event: Event, visit: OpenVisit) -> None:
-    """Fill the event's columns of its visit, its view and its own id; a page view becomes the visit's current one."""
+def update_visit(visit: OpenVisit, hit: Hit, event: Event) -> Event:
+    """Note in the visit what it takes over from the event, and return the event's columns of its visit, its view and
+    its own id.
+
+    A page view becomes the visit's current one. The first screen and language become those of all events, so that a
+    visit counts under one value of each.
+    """
     view_id = parse_view_id(hit.view_id) if hit.view_id else 0
     if hit.kind == "view":
         visit.view_id = view_id or generate_id()
-    event["view_id"] = view_id or visit.view_id
-    copy_screen_and_language(visit, event)
-    event["device"], event["visit"], event["is_new"] = visit.device, visit.id, visit.is_new
-    event["visit_start"] = from_milliseconds(visit.start)
-    event["person"] = hit.tags.get("username", "")[:255] if hit.tags else ""
-    event["id"] = derive_event_id(site.site_id, hit.event_id) if hit.event_id else generate_id()
+    if len(visit.reported) < len(VISITOR_COLUMNS):
+        visit.reported = {**select_columns(event, VISITOR_COLUMNS), **visit.reported}
+    return {
+        **find_origin(event, visit), **visit.reported, "view_id": view_id or visit.view_id, "visit": visit.id,
+        "device": visit.device, "is_new": visit.is_new, "visit_start": from_milliseconds(visit.start),
+        "person": find_person(hit, event),
+        "id": derive_event_id(event["site_id"], hit.event_id) if hit.event_id else generate_id(),
+    }  # fmt: skip
+
+
+def find_person(hit: Hit, event: Event) -> str:
+    """Return the username that the page or its address sent; "" if none."""
+    tags = hit.tags if "username" in hit.tags else event.get("tags")
+    return tags.get("username", "")[:255] if tags else ""

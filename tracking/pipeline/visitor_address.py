@@ -9,17 +9,14 @@ from ipaddress import ip_address, ip_network
 
 from sites.site_config import SiteConfig
 from tracking import geo
-from tracking.event import Event, Hit, Rejection
+from tracking.event import Event, Hit
 
 STORED_BITS = {4: 24, 6: 48}
 
 
-def fill_location(hit: Hit, site: SiteConfig, event: Event) -> Rejection | None:
-    """Fill country, region, city, coordinates and network."""
-    if hit.ip:
-        event["ip"] = hit.ip
-        event.update(geo.look_up(hit.ip))
-    return None
+def find_location(hit: Hit, site: SiteConfig, event: Event) -> Event | None:
+    """Return country, region, city, coordinates and network of the address."""
+    return geo.look_up(hit.ip) if hit.ip else None
 
 
 @lru_cache(maxsize=50_000)
@@ -34,10 +31,8 @@ def truncate_address(address: str) -> str:
     return str(ip_network(f"{parsed}/{STORED_BITS[parsed.version]}", strict=False).network_address)
 
 
-def shorten_address(hit: Hit, site: SiteConfig, event: Event) -> Rejection | None:
-    """Keep, truncate or drop the address."""
-    if site.addresses == "drop":
-        event.pop("ip", None)
-    elif site.addresses != "keep" and event.get("ip"):
-        event["ip"] = truncate_address(event["ip"])
-    return None
+def shorten_address(hit: Hit, site: SiteConfig, event: Event) -> Event | None:
+    """Return as much of the address as the site stores: all, a part or nothing."""
+    if site.addresses == "drop" or not hit.ip:
+        return None
+    return {"ip": hit.ip if site.addresses == "keep" else truncate_address(hit.ip)}

@@ -46,20 +46,20 @@ _writer: Writer | None = None
 
 def write_event(event: Event) -> None:
     """Write an event; it is with the operating system when this returns. Raises SpoolFull; then it is not written."""
-    at: datetime = event["ts"]
+    at = event["ts"]
     (_segments or _open()).write("events", at.year * 100 + at.month, format_line(event))
 
 
 def write_events(events: list[Event]) -> None:
     """Write several events of one month, all of them or none. Raises SpoolFull."""
-    at: datetime = events[0]["ts"]
+    at = events[0]["ts"]
     lines = b"".join([format_line(event) for event in events])
     (_segments or _open()).write("events", at.year * 100 + at.month, lines, len(events))
 
 
 def write_bot(event: Event, reason: str) -> None:
     """Write a quarantined event. Raises SpoolFull."""
-    at: datetime = event["ts"]
+    at = event["ts"]
     line = format_line({**event, "reason": reason})
     (_segments or _open()).write("bots", at.year * 100 + at.month, line)
 
@@ -69,7 +69,7 @@ def write_rows(table: str, rows: Iterable[Mapping[str, Any]]) -> None:
     row_list = list(rows)
     if row_list:
         at: datetime = row_list[0]["ts"]
-        lines = b"".join(format_line(dict(row)) for row in row_list)
+        lines = b"".join(format_line(row) for row in row_list)
         (_segments or _open()).write(table, at.year * 100 + at.month, lines, len(row_list))
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -114,12 +114,12 @@ def cut_incomplete_line(path: Path) -> None:
         os.truncate(path, complete)
 
 
-def format_line(event: Event) -> bytes:
+def format_line(row: Mapping[str, object]) -> bytes:
     """Format one line. Values that JSON or the store cannot hold (a lone surrogate, a giant number) are replaced."""
     try:
-        return orjson.dumps(event, default=_convert, option=OPTIONS)
+        return orjson.dumps(row, default=_convert, option=OPTIONS)
     except orjson.JSONEncodeError:
-        return orjson.dumps(_make_storable(event), default=_convert, option=OPTIONS | orjson.OPT_NON_STR_KEYS)
+        return orjson.dumps(_make_storable(row), default=_convert, option=OPTIONS | orjson.OPT_NON_STR_KEYS)
 
 
 def read_events(path: Path) -> Iterator[Event]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from tracking import spool
 from tracking.event import Event
+from tracking.schema import select_columns
 from tracking.state import deduplication, first_seen, shared_redis
 from tracking.state.visits import CARRIED_COLUMNS, VISITOR_COLUMNS, OpenVisit, get_visit_store, to_milliseconds
 from tracking.store import StoreError
@@ -43,10 +44,10 @@ def rebuild(now: datetime | None = None) -> int:
 
 def restore_visit(row: dict[str, Any]) -> None:
     """Restore a visit from its row in the event store."""
-    origin = {name: value for name, value in zip(CARRIED_COLUMNS, row["origin"], strict=True) if value}
+    origin = select_columns(dict(zip(CARRIED_COLUMNS, row["origin"], strict=True)), CARRIED_COLUMNS)
     visit = OpenVisit(
         row["visit"], row["device"], to_milliseconds(row["start"]), to_milliseconds(row["last"]),
-        row["view_id"], row["is_new"], origin, reported={name: row[name] for name in VISITOR_COLUMNS if row[name]},
+        row["view_id"], row["is_new"], origin, reported=select_columns(row, VISITOR_COLUMNS),
     )  # fmt: skip
     get_visit_store().put((row["site_id"], row["device"], 0), visit)
     first_seen.register_device(row["site_id"], row["device"])
@@ -57,10 +58,10 @@ def restore_event(event: Event) -> None:
     key = (event["site_id"], event["device"], 0)
     at, visit = to_milliseconds(event["ts"]), get_visit_store().get(key)
     if visit is None or visit.id != event["visit"]:
-        origin = {name: event[name] for name in CARRIED_COLUMNS if event.get(name)}
+        origin = select_columns(event, CARRIED_COLUMNS)
         began = to_milliseconds(event["visit_start"])
         visit = OpenVisit(event["visit"], event["device"], began, at, is_new=event.get("is_new", 0), origin=origin)
-    visit.reported = {name: event[name] for name in VISITOR_COLUMNS if event.get(name)} | visit.reported
+    visit.reported = {**select_columns(event, VISITOR_COLUMNS), **visit.reported}
     visit.last = max(visit.last, at)
     visit.view_id = event.get("view_id", 0) if event["kind"] == "view" else visit.view_id
     get_visit_store().put(key, visit)

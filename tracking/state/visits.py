@@ -16,7 +16,7 @@ from typing import Any
 
 import orjson
 
-from tracking.schema import LINK_COLUMNS, ORIGIN_COLUMNS
+from tracking.schema import LINK_COLUMNS, ORIGIN_COLUMNS, Event
 from tracking.state import shared_redis
 
 MAX_OPEN_VISITS = 400_000
@@ -43,9 +43,9 @@ class OpenVisit:
     last: int
     view_id: int = 0
     is_new: int = 0
-    origin: dict[str, Any] = field(default_factory=dict)
+    origin: Event = field(default_factory=Event)
     reordered_at: int = 0  # `last` when the visit was last moved to the end of the order
-    reported: dict[str, str] = field(default_factory=dict)  # screen and language, as first reported
+    reported: Event = field(default_factory=Event)  # screen and language, as first reported
 
 
 def to_milliseconds(at: datetime) -> int:

@@ -15,14 +15,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from tracking.schema import COLUMN_NAMES, EVENT_COLUMNS
+from tracking.schema import EVENT_COLUMNS
 from tracking.store import client, materialized_views
 from tracking.store.locks import write_lock
 from tracking.store.migrate import list_nodes
 from tracking.store.target import Host, get_target
 
 WAIT_FOR_MUTATION = {"mutations_sync": 2, "alter_sync": 2}
-COLUMN_TYPES = {column.name: column.type for column in EVENT_COLUMNS}
 REBUILT_TABLES = ("visits", "identities")
 TABLES_OF_VISITS = ("heat",)  # further tables whose rows are deleted with their visit
 
@@ -38,11 +37,12 @@ class Selection:
 
     def sql(self) -> tuple[str, dict[str, Any]]:
         """Return the condition over `events` or `bots` and its parameters. Raises ValueError for an unknown column."""
-        if unknown := set(self.where) - COLUMN_NAMES - {"reason"}:
+        if unknown := set(self.where) - EVENT_COLUMNS.keys() - {"reason"}:
             raise ValueError(f"events have no column {sorted(unknown)}")
         conditions, params = ["site_id = {site:UInt64}"], {"site": self.site_id}
         for name, values in self.where.items():
-            column_type = COLUMN_TYPES.get(name, "String").removeprefix("LowCardinality(").removesuffix(")")
+            stored_type = EVENT_COLUMNS[name].type if name in EVENT_COLUMNS else "String"
+            column_type = stored_type.removeprefix("LowCardinality(").removesuffix(")")
             conditions.append(f"{name} IN ({{of_{name}:Array({column_type})}})")
             params[f"of_{name}"] = list(values)  # type: ignore[assignment]
         for sign, moment, name in ((">=", self.start, "since"), ("<", self.end, "until")):

@@ -7,18 +7,15 @@ Column names are qualified with `e`, because an alias of the same name would tak
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from tracking.event import ACTIONS
-from tracking.schema import ORIGIN_COLUMNS
+from tracking.schema import EVENT_COLUMNS, VisitValue
 
 IS_VIEW = "e.kind = 'view'"
-PLACE_COLUMNS = ("country", "region", "city")
-CONSTANT_COLUMNS = (
-    "host", "language", "ip", "asn", "organization", "device_type", "device_model", "browser", "browser_version",
-    "os", "os_version", "screen",
-)  # fmt: skip
 CLICK_KINDS = ("click", "outbound", "download")
 FIRST_EVENT_RANK = "if(e.ts = e.visit_start, '0', '1')"
-PLACE_RANK = f"if(e.country = '', '2', {FIRST_EVENT_RANK})"
+FIRST_KNOWN_RANK = f"if(e.country = '', '2', {FIRST_EVENT_RANK})"
 SORTABLE_TIME = "leftPad(hex(toUInt64(greatest(0, toUnixTimestamp64Milli(e.ts)))), 12, '0')"
 
 
@@ -31,31 +28,39 @@ def build_first_value(name: str, rank: str) -> str:
     return f"min(toLowCardinality(concat({rank}, e.{name})))"
 
 
+def build_sum(name: str) -> str:
+    """Return SQL for a sum in a type that holds the sum of many."""
+    is_amount = EVENT_COLUMNS[name].type.startswith("Decimal")
+    return f"sum(toDecimal128(e.{name}, 4))" if is_amount else f"sum(toUInt64(e.{name}))"
+
+
+# (column of `visits`, SQL of its aggregate) for a column of events. A first value is stored with its rank and a map
+# with times; the columns of their names are aliases.
+VISIT_EXPRESSIONS: dict[VisitValue, Callable[[str], tuple[str, str]]] = {
+    VisitValue.FIRST: lambda name: (f"{name}_", build_first_value(name, FIRST_EVENT_RANK)),
+    VisitValue.FIRST_KNOWN: lambda name: (f"{name}_", build_first_value(name, FIRST_KNOWN_RANK)),
+    VisitValue.GREATEST: lambda name: (name, f"max(e.{name})"),
+    VisitValue.LEAST: lambda name: (name, f"min(e.{name})"),
+    VisitValue.SUM: lambda name: (name, build_sum(name)),
+    VisitValue.LATEST_PER_KEY: lambda name: (
+        "tagged",
+        f"maxMap(mapApply((key, value) -> (toString(key), (e.ts, value)), e.{name}))",
+    ),
+}
+
+
 def build_visit_columns() -> dict[str, str]:
     """Return every column of `visits` except its key, with the aggregate over the visit's events."""
     return {
-        "device": "max(e.device)",
-        "visit_start": "min(e.visit_start)",
+        **dict(VISIT_EXPRESSIONS[column.visit](name) for name, column in EVENT_COLUMNS.items() if column.visit),
         "first": "min(e.ts)",
         "last": "max(e.ts)",
-        "person": "max(e.person)",
         "entry": f"min(if({IS_VIEW}, concat({SORTABLE_TIME}, e.path), '~'))",
         "exit": f"max(if({IS_VIEW}, concat({SORTABLE_TIME}, e.path), ''))",
-        **{f"{name}_": build_first_value(name, FIRST_EVENT_RANK) for name in ORIGIN_COLUMNS},
-        **{f"{name}_": build_first_value(name, PLACE_RANK) for name in PLACE_COLUMNS},
-        **{name: f"max(e.{name})" for name in CONSTANT_COLUMNS},
         "views": f"countIf({IS_VIEW})",
         "actions": f"countIf({build_kind_condition(ACTIONS)})",
         "events": "countIf(e.kind = 'event')",
         "clicks": f"countIf({build_kind_condition(CLICK_KINDS)})",
-        "engaged": "sum(toUInt64(e.engaged))",
-        "scroll": "max(e.scroll)",
-        "revenue": "sum(toDecimal128(e.revenue, 4))",
-        "is_new": "max(e.is_new)",
-        "tagged": "maxMap(mapApply((key, value) -> (toString(key), (e.ts, value)), e.tags))",
-        "link_id": "max(e.link_id)",
-        "group_id": "max(e.group_id)",
-        "click_id": "max(e.click_id)",
     }
 
 

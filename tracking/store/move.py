@@ -19,7 +19,7 @@ from tracking.store.migrate import list_nodes
 from tracking.store.target import Host, get_target
 
 ROW_KEY = "site_id, visit, ts, id"
-EVENT_COLUMN_LIST = ", ".join(f"`{column.name}`" for column in EVENT_COLUMNS)
+EVENT_COLUMN_LIST = ", ".join(f"`{name}`" for name in EVENT_COLUMNS)
 SOURCE_TABLES = {"bots": "events", "events": "bots"}
 ABANDONED_SECONDS = 3600  # younger jobs may still be running in another process
 

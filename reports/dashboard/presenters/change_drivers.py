@@ -40,13 +40,15 @@ class ChangeDrivers:
 def build_change_drivers_fragment(state: ReportState) -> Fragment[ChangeDrivers]:
     """Return the fragment of the largest changes since the period that the report is compared with."""
 
+    queries: list[Query] = []
+
     def build_queries() -> list[Query]:
-        return change_drivers.build_queries(
-            state.site_ids, state.period, state.compare, state.now, state.build_filter()
-        )
+        where = state.build_filter()
+        queries[:] = change_drivers.build_queries(state.site_ids, state.period, state.compare, state.now, where)
+        return queries
 
     def build_change_drivers(results: list[Result]) -> ChangeDrivers:
-        differences = change_drivers.build_differences(build_queries(), results, state.now)
+        differences = change_drivers.build_differences(queries, results, state.now)
         return ChangeDrivers([build_driver(state, difference) for difference in differences[:MAX_DRIVERS]])
 
     return Fragment(build_queries, build_change_drivers, lambda reason: ChangeDrivers(failed=reason))

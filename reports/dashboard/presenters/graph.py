@@ -10,6 +10,8 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 from babel import Locale
@@ -93,7 +95,7 @@ def round_up_scale(highest: float) -> float:
 
 def choose_scale(values: list[float | None]) -> float:
     """Return the top of the scale for these values."""
-    return round_up_scale(max((value for value in values if value is not None), default=0))
+    return round_up_scale(max([value for value in values if value is not None], default=0))
 
 
 def place_points(values: list[float | None], top: float) -> list[Point | None]:
@@ -131,6 +133,7 @@ def draw_sparkline(values: list[float | None]) -> dict[str, str]:
     return {"line": draw_line(points), "area": draw_area(points)}
 
 
+@lru_cache(maxsize=4096)
 def format_bucket(by: str, key: str, locale: Locale) -> str:
     """Format a bucket's time for the reader: Tue 3 Mar 14:00, Tue 3 Mar, Week of Mon 2 Mar, March 2026."""
     if by in ("minute", "hour"):
@@ -142,6 +145,7 @@ def format_bucket(by: str, key: str, locale: Locale) -> str:
     return f"Week of {day}" if by == "week" else day
 
 
+@lru_cache(maxsize=4096)
 def format_tick(by: str, key: str, locale: Locale, single_day: bool) -> str:
     """Format a bucket's time for the axis, where there is less room."""
     if by in ("minute", "hour"):
@@ -225,5 +229,5 @@ def describe_trend(series: GraphSeries, locale: Locale) -> str:
         bucket = format_bucket(series.by, str(row[series.by]), locale)
         return f"{format_exact(value, metric, locale, series.currency)} ({bucket})"
 
-    highest = max(points, key=lambda point: point[1])
+    highest = max(points, key=itemgetter(1))
     return f"{metric.label} from {describe(points[0])} to {describe(points[-1])}; the highest is {describe(highest)}."

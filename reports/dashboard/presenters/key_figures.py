@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from dateutil.relativedelta import relativedelta
@@ -145,7 +145,7 @@ def add_sums(names: tuple[str, ...], total: Result, series: Result) -> Result:
 
     def add_missing(row: dict[str, Any], buckets: list[dict[str, Any]]) -> dict[str, Any]:
         missing = [name for name in names if name not in row]
-        return {**row, **{name: sum(bucket.get(name) or 0 for bucket in buckets) for name in missing}}
+        return {**row, **{name: sum([bucket.get(name) or 0 for bucket in buckets]) for name in missing}}
 
     before = total.comparison
     if isinstance(before, dict) and isinstance(series.comparison, list):
@@ -170,7 +170,7 @@ def list_second_metric_choices(state: ReportState) -> list[tuple[str, str, bool]
     """Return (label, address, whether it is drawn) of the metrics for the graph's second line."""
     second, first = state.option("second"), state.option("metric", "visitors")
     return [
-        (METRICS[name].label, state.with_view({"second": "" if name == second else name}).href(), name == second)
+        (METRICS[name].label, state.view_href({"second": "" if name == second else name}), name == second)
         for name in GRAPH_METRICS
         if name != first
     ]
@@ -183,7 +183,7 @@ def build_figure(name: str, total: Result, rows: list[dict[str, Any]], state: Re
     return KeyFigure(
         name, metric.label, metric.doc, format_metric(name, value, state.locale, before, total.meta.currency),
         draw_sparkline([None if row.get(name) is None else float(row[name]) for row in rows]),
-        state.with_view({"metric": name, "second": ""}).href(), name == chosen,
+        state.view_href({"metric": name, "second": ""}), name == chosen,
         format_error(name, total.meta, state), state.explain_href(name),
     )  # fmt: skip
 
@@ -198,7 +198,9 @@ def get_bucket_start(by: str, key: str, state: ReportState) -> datetime:
 
 def drop_empty_ends(rows: list[dict[str, Any]], by: str, state: ReportState) -> list[dict[str, Any]]:
     """Return the buckets that have begun; of "all time", only from the first one that is not empty."""
-    begun = [row for row in rows if get_bucket_start(by, str(row[by]), state) <= state.now]
+    begun = rows[:]
+    while begun and get_bucket_start(by, str(begun[-1][by]), state) > state.now:
+        begun.pop()
     if state.period_name != "all":
         return begun
     first = next((index for index, row in enumerate(begun) if row.get("visitors") or row.get("views")), 0)
@@ -215,24 +217,26 @@ def build_graph(state: ReportState, by: str, metric: str, rows: list[dict[str, A
     # Annotations belong to the site's own members: not on shared links
     marks = group_marks_by_bucket(state, by, [str(row[by]) for row in rows]) if state.scope.has_site_pages else {}
     series = GraphSeries(by, metric, second, rows, before, result.meta.currency, unfinished, marks)
-    return draw_graph(series, state.locale, lambda key: zoom_to_bucket(state, by, key).href())
+    link = state.build_period_link()
+    if by in ("week", "month"):
+        return draw_graph(series, state.locale, lambda key: link(name_days_of_bucket(by, key)))
+    return draw_graph(series, state.locale, lambda key: link(f"{key[:10]}..{key[:10]}"))
 
 
 def group_marks_by_bucket(state: ReportState, by: str, keys: list[str]) -> dict[str, tuple[GraphMark, ...]]:
     """Return annotations and incidents by the bucket in which they lie."""
-    starts = [get_bucket_start(by, key, state) for key in keys]
     by_bucket: dict[str, tuple[GraphMark, ...]] = {}
-    for mark in list_graph_marks(state.site, state.period.start, state.period.end):
+    marks = list_graph_marks(state.site, state.period.start, state.period.end)
+    starts = [get_bucket_start(by, key, state) for key in keys] if marks else []
+    for mark in marks:
         key = keys[max(bisect_right(starts, mark.at) - 1, 0)]
         by_bucket[key] = (*by_bucket.get(key, ()), mark)
     return by_bucket
 
 
-def zoom_to_bucket(state: ReportState, by: str, key: str) -> ReportState:
-    """Return the report of one bucket: of its day, week or month."""
-    first = get_bucket_start(by, key, state).date()
+def name_days_of_bucket(by: str, key: str) -> str:
+    """Return the name of the period that is a bucket of a week or month."""
     if by == "week":
-        return state.with_period(f"{first}..{first + timedelta(days=6)}")
-    if by == "month":
-        return state.with_period(f"{first}..{first + relativedelta(months=1, days=-1)}")
-    return state.with_period(f"{first}..{first}")
+        return f"{key[:10]}..{date.fromisoformat(key[:10]) + timedelta(days=6)}"
+    first = date.fromisoformat(f"{key[:7]}-01")
+    return f"{first}..{first + relativedelta(months=1, days=-1)}"

@@ -107,9 +107,9 @@ def build_empty_table(state: ReportState, panel: Panel, tab: Tab) -> PanelTable:
     table.second = "".join(METRICS[name].label for name in list_metrics(state, tab)[1:])
     table.filtered = bool(state.conditions or state.segment)
     if state.scope.has_details:
-        plain = state.with_view({"from": "", "q": "", "order": ""})
-        table.details = plain.href(f"{state.scope.root_path}/details/{tab.dimension}")
-    links = [(other, state.with_view({f"tab.{panel.name}": other.name}).href()) for other in panel.tabs]
+        path = f"{state.scope.root_path}/details/{tab.dimension}"
+        table.details = state.view_href({"from": "", "q": "", "order": ""}, path)
+    links = [(other, state.view_href({f"tab.{panel.name}": other.name})) for other in panel.tabs]
     table.tabs, table.more_tabs = links[: panel.visible_tabs], links[panel.visible_tabs :]
     return table
 
@@ -139,6 +139,8 @@ def add_missing_values(tab: Tab, rows: list[dict[str, Any]]) -> list[dict[str, A
 
 def build_rows(state: ReportState, name: str, metrics: tuple[str, ...], result: Result) -> list[TableRow]:
     """Format the rows of a breakdown by the dimension `name`."""
+    if not result.rows:
+        return []
     values = [max(float(row.get(metrics[0]) or 0), 0) for row in result.rows]
     largest = max(values, default=0) or 1
     total = float((result.totals or {}).get(metrics[0]) or 0)

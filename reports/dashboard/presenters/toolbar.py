@@ -30,7 +30,7 @@ class FilterTag:
 
 def build_toolbar(request: HttpRequest, state: ReportState, live: bool = True) -> dict[str, Any]:
     """Return the context of the toolbar. Without `live`, the number of visitors online is left to be loaded later."""
-    allowed = state.scope.dimensions
+    allowed, link = state.scope.dimensions, state.build_period_link()
     return {
         **state.scope.build_context(),
         "state": state,
@@ -38,9 +38,7 @@ def build_toolbar(request: HttpRequest, state: ReportState, live: bool = True) -
         "filter_tags": build_filter_tags(state, request.user),
         "segments": build_segment_choices(request, state) if state.scope.has_site_pages else [],
         "clear": state.without_filters().href(),
-        "periods": [
-            (label, state.with_period(name).href(), name == state.period_name, key) for name, label, key in PERIODS
-        ],
+        "periods": [(label, link(name), name == state.period_name, key) for name, label, key in PERIODS],
         "comparisons": [
             (label, replace(state, comparison=name).href(), name == state.comparison) for name, label in COMPARISONS
         ],

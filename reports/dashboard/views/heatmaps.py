@@ -30,6 +30,7 @@ from sites.hosts import HostMatcher
 from sites.models import Site
 from sites.selectors import get_site_or_404, may_on_site
 from sites.services import site_update
+from sites.settings_fields import parse_tracker_settings
 from sites.settings_pages import build_settings_context
 
 HOST = re.compile(r"[A-Za-z0-9.-]+(:[0-9]{1,5})?")
@@ -54,10 +55,8 @@ class HeatmapSettingsForm(forms.Form):
     @classmethod
     def from_site(cls, site: Site, data: Any = None) -> HeatmapSettingsForm:
         """Return the form with the site's current settings."""
-        share = site.tracker.get("heatmap", True)
-        percent = round(min(1.0, max(0.0, float(share))) * 100) if isinstance(share, int | float) else 0
-        pages = site.tracker.get("heatmap_off") or []
-        return cls(data, initial={"share": percent, "off": pages if isinstance(pages, list) else []})
+        settings = parse_tracker_settings(site.tracker)
+        return cls(data, initial={"share": round(settings.heatmap * 100), "off": list(settings.heatmap_off)})
 
     def clean_off(self) -> list[str]:
         """Return the paths, each of which begins with a slash or a star."""
@@ -140,7 +139,7 @@ def build_heatmap(request: HttpRequest, state: ReportState, query: heatmaps.Heat
 def build_heat_query(state: ReportState, path: str) -> heatmaps.Heatmap:
     """Return the query of the clicks on a page ("" = all pages). Raises QueryRefused."""
     width = state.option("width") if state.option("width") in heatmaps.WIDTHS else ""
-    where = state.build_filter(*parse_outcome(state.option("outcome"))) or None
+    where = state.build_filter(*parse_outcome(state.option("outcome")))
     return heatmaps.build_heatmap(state.site.pk, state.period, path, where, width, now=state.now)
 
 

@@ -26,7 +26,7 @@ from reports.dashboard.report_page import get_htmx_target, site_page
 from reports.dashboard.scope import ReportScope
 from reports.dashboard.state import ReportState, read_state
 from reports.labels import detect_locale
-from reports.query import Period, QueryRefused, filters
+from reports.query import Period, QueryRefused
 from reports.query.analyses import visit_lists
 from reports.query.evaluate import check_evaluable, satisfies
 from reports.query.filters import Node
@@ -85,7 +85,7 @@ def add_names(rows: list[EngineRow], site_id: int, period: Period, now: datetime
 
 def build_live_filter(state: ReportState) -> Node | None:
     """Return the page's filter for evaluation on single events. Raises QueryRefused where that is impossible."""
-    tree = filters.parse(state.build_filter())
+    tree = state.build_filter()
     resolved = ReferenceResolver((state.site.pk,), StoredGoals()).resolve(tree, "where") if tree else None
     check_evaluable(resolved)
     return resolved

@@ -18,6 +18,7 @@ from reports.query.context import QueryContext, QueryGoal
 from reports.query.periods import Period
 from reports.query.references import GoalSource
 from reports.query.sql.conditions import ConditionBuilder
+from reports.query.sql.select import Rows
 
 LOOKBACK = timedelta(days=30)
 MAX_SOURCES = 500
@@ -75,7 +76,7 @@ def attribute_conversions(
     )  # fmt: skip
 
 
-def select_conversions(context: QueryContext, events: str, once_per_visit: bool) -> str:
+def select_conversions(context: QueryContext, events: Rows, once_per_visit: bool) -> str:
     """Write SELECT of a row per conversion: number, visitor and time."""
     if not once_per_visit:
         return f"SELECT id AS number, {context.visitor_sql} AS who, ts {events}"
@@ -84,7 +85,7 @@ def select_conversions(context: QueryContext, events: str, once_per_visit: bool)
 
 def select_touches(context: QueryContext, conversions: str) -> str:
     """Write SELECT of a row per conversion: the sources of its touches in order, and seconds since the first."""
-    visits = f"SELECT visitor AS who, visit_start, visit, source FROM {context.visits_table(LOOKBACK)}"
+    visits = f"SELECT visitor AS who, visit_start, visit, source {context.from_visits(before=LOOKBACK)}"
     lookback = f"toIntervalDay({LOOKBACK.days})"
     ordered = "arraySort(groupArray((touch.visit_start, touch.visit, touch.source)))"
     return (

@@ -11,12 +11,13 @@ from reports.query import filters
 from reports.query.context import MAX_VISIT_LENGTH, QueryContext
 from reports.query.data_version import read_version
 from reports.query.errors import QueryRefused
-from reports.query.execution_limits import explain_error, query_settings
+from reports.query.execution_limits import run_statement
 from reports.query.filters import Node
 from reports.query.model import MAX_OFFSET, MAX_ROWS, check_integer, parse_sites
 from reports.query.periods import Period
 from reports.query.references import GoalSource, ReferenceResolver, StoredGoals
 from reports.query.sql.conditions import ConditionBuilder
+from reports.query.sql.select import Select
 
 Row = dict[str, Any]
 
@@ -32,23 +33,15 @@ def build_context(
     return replace(context, has_persons=read_version(context).has_persons)
 
 
-def fetch_page(context: QueryContext, sql: str, limit: int, offset: int = 0) -> list[Row]:
+def fetch_page(context: QueryContext, sql: str | Select, limit: int, offset: int = 0) -> list[Row]:
     """Return the rows of one page of a SELECT, with instants in UTC.
 
     Raises QueryRefused for a page that is out of range or takes too much, StoreError if the store fails.
     """
-    from tracking import store
-
     check_integer(limit, "limit", 1, MAX_ROWS)
     check_integer(offset, "offset", 0, MAX_OFFSET)
-    try:
-        rows = store.rows(f"{sql} LIMIT {limit} OFFSET {offset}", context.params.values, settings=query_settings())
-    except store.StoreError as error:
-        refusal = explain_error(error)
-        if refusal is None:
-            raise
-        raise refusal from error
-    return [{name: to_utc(value) for name, value in row.items()} for row in rows]
+    result = run_statement(f"{sql} LIMIT {limit} OFFSET {offset}", context.params.values)
+    return [{name: to_utc(value) for name, value in row.items()} for row in result.dicts()]
 
 
 def to_utc(value: Any) -> Any:
@@ -63,7 +56,7 @@ def write_visit_condition(context: QueryContext) -> str:
     if context.tree is None:
         return ""
     condition = ConditionBuilder(context).for_visits(context.tree)
-    return f"visit IN (SELECT visit FROM {context.visits_table(MAX_VISIT_LENGTH)} WHERE {condition})"
+    return f"visit IN ({Select(['visit'], context.from_visits(condition, before=MAX_VISIT_LENGTH))})"
 
 
 def parse_event_filters(

@@ -16,6 +16,7 @@ from reports.query.analyses.base import Row, build_context, fetch_page, write_vi
 from reports.query.context import QueryContext
 from reports.query.periods import Period
 from reports.query.references import GoalSource
+from reports.query.sql.select import Rows
 from reports.query.sql.tables import rows_of_sites
 
 WIDTHS: dict[str, tuple[int, int]] = {"phone": (1, 600), "tablet": (600, 1024), "desktop": (1024, 65_536)}
@@ -48,8 +49,8 @@ class Heatmap:
     path: str
     width: str = ""
 
-    def from_clicks(self, *conditions: str) -> str:
-        """Write FROM … WHERE of the recorded clicks and scroll depths."""
+    def from_clicks(self, *conditions: str) -> Rows:
+        """Return the recorded clicks and scroll depths."""
         context = self.context
         wheres = [context.period_condition("ts"), *conditions]
         if self.path:

@@ -15,7 +15,7 @@ from typing import Any
 
 from reports.query.analyses.visit_lists import list_actions
 from reports.query.errors import QueryRefused, join_names, quote_value
-from reports.query.execution_limits import query_settings
+from reports.query.execution_limits import run_statement
 from reports.query.periods import Period
 from reports.query.sql.tables import rows_of_sites
 from reports.query.timezones import Clock, format_day, format_hour
@@ -100,19 +100,16 @@ def sum_entries(entries: list[AuditEntry]) -> AuditEntry:
 
 def fetch_counts(name: str, site_id: int, period: Period, bucket: str) -> list[tuple[Any, ...]]:
     """Return rows of bucket, reason and hits of one of COUNTS."""
-    from tracking import store
-
     table, column, reason, hits = COUNTS[name]
     clock, unix = Clock(period), f"toUnixTimestamp({column})"
     number = {"minute": f"intDiv({unix}, 60) * 60", "hour": clock.hour(unix), "day": clock.day(unix)}[bucket]
     in_period = f"{column} >= {{start:DateTime}} AND {column} < {{end:DateTime}}"
-    result = store.query(
+    result = run_statement(
         f"SELECT {number} AS bucket, {reason} AS reason, {hits} AS hits "
         f"{rows_of_sites(table, [site_id], in_period)} GROUP BY bucket, reason",
         {"start": format_utc(period.start), "end": format_utc(period.end)},
-        settings=query_settings(),
     )
-    return [tuple(row) for row in result.rows]
+    return result.rows
 
 
 def format_utc(instant: datetime) -> str:
@@ -138,11 +135,9 @@ def count_bot_reasons(site_id: int, period: Period) -> list[dict[str, Any]]:
 
 def fetch_bot_rows(columns: str, rest: str, site_id: int, period: Period, **params: Any) -> list[dict[str, Any]]:
     """Return the rows of SELECT `columns` of a site's bots in the period. `rest` is what follows WHERE."""
-    from tracking import store
-
     sql = f"SELECT {columns} {rows_of_sites('bots', [site_id], BOTS_IN_PERIOD)} {rest}"
     params |= {"start": format_utc(period.start), "end": format_utc(period.end)}
-    return store.rows(sql, params, settings=query_settings())
+    return run_statement(sql, params).dicts()
 
 
 def find_traffic(site_id: int, now: datetime) -> SiteTraffic | None:

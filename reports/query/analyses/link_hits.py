@@ -13,18 +13,14 @@ from typing import Any
 from reports.query import filters
 from reports.query.context import QueryContext, write_instant
 from reports.query.dimensions import write_kinds_condition
-from reports.query.execution_limits import query_settings
+from reports.query.execution_limits import run_statement
 from reports.query.periods import Period
 from reports.query.sql.conditions import ConditionBuilder
 from reports.query.sql.tables import rows_of_all_tenants, rows_of_sites
 from tracking import store
+from tracking.schema import Lists, find_listed_columns
 
-COLUMNS = (
-    "ts", "id", "kind", "link_id", "group_id", "click_id", "conversion_id", "name", "text", "destination", "is_unique",
-    "country", "region", "city", "latitude", "longitude", "language", "ip", "organization", "device_type", "browser",
-    "browser_version", "os", "os_version", "referrer", "referrer_domain", "source", "channel", "revenue", "currency",
-    "commission", "cost", "user_agent",
-)  # fmt: skip
+COLUMNS = find_listed_columns(Lists.HITS)
 HIT_KINDS = ("link", "pixel", "spider")
 SALE_KINDS = ("conversion", "refund")
 MAX_HITS = 1000
@@ -86,8 +82,7 @@ def fetch_sales(account_id: int, clicks: Iterable[int]) -> dict[int, list[Row]]:
 
 def fetch_events(sql: str, context: QueryContext) -> list[Row]:
     """Return the rows of a SELECT of COLUMNS, with `ts` in UTC."""
-    result = store.query(sql, context.params.values, settings=query_settings())
-    rows = [dict(zip(COLUMNS, row, strict=True)) for row in result.rows]
+    rows = run_statement(sql, context.params.values).dicts()
     for row in rows:
         row["ts"] = row["ts"] if row["ts"].tzinfo else row["ts"].replace(tzinfo=UTC)
     return rows

@@ -19,6 +19,7 @@ from reports.query.errors import QueryRefused
 from reports.query.periods import Period, find_day_start
 from reports.query.references import GoalSource
 from reports.query.sql.conditions import ConditionBuilder
+from reports.query.sql.select import Rows
 from reports.query.sql.tables import rows_of_sites
 from reports.query.timezones import EPOCH, Clock
 
@@ -105,7 +106,7 @@ def select_cohorts(context: QueryContext, by: str, named: bool) -> str:
     visitors = (
         f"SELECT min(visit_start) AS since, argMin({fits}, (visit_start, visit)) AS fits, "
         f"argMin({step}, visit_start) AS cohort, groupUniqArrayIf({step}, visit_start >= {begin}) AS steps "
-        f"FROM {write_visits_to_search(context, named)} GROUP BY visitor HAVING since >= {begin} AND fits"
+        f"{find_visits_to_search(context, named)} GROUP BY visitor HAVING since >= {begin} AND fits"
     )
     return (
         "SELECT cohort, arrayJoin(steps) AS step, count() AS visitors "
@@ -113,8 +114,8 @@ def select_cohorts(context: QueryContext, by: str, named: bool) -> str:
     )
 
 
-def write_visits_to_search(context: QueryContext, named: bool) -> str:
-    """Write a table expression: the visits among which first ones are searched.
+def find_visits_to_search(context: QueryContext, named: bool) -> Rows:
+    """Return the visits among which first ones are searched.
 
     The first visit of a device is stored, so visits before the period need not be read. A person may have come before
     on another device, so where people are identified, all visits are read.
@@ -126,8 +127,7 @@ def write_visits_to_search(context: QueryContext, named: bool) -> str:
         begin = write_instant(to_milliseconds(context.period.start))
         first_visits = rows_of_sites("firsts", context.sites)
         conditions.append(f"device IN (SELECT device {first_visits} GROUP BY device HAVING min(first) >= {begin})")
-    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-    return f"(SELECT * FROM {context.visits_table()}{where})"
+    return context.from_visits(*conditions)
 
 
 def identifies_people(site_id: int, now: datetime) -> bool:

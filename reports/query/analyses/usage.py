@@ -11,7 +11,7 @@ from django.db.models import Count
 from goals.discovery import MAX_GOALS
 from goals.models import Goal
 from reports.query.analyses.ingestion_audit import format_utc
-from reports.query.execution_limits import query_settings
+from reports.query.execution_limits import run_statement
 from reports.query.sql.tables import rows_of_sites
 from sites import site_cache
 
@@ -53,13 +53,11 @@ def _fetch_by_chunk(
 
     `rest` is what follows WHERE.
     """
-    from tracking import store
-
     numbers = sorted(set(site_ids))
     params |= {"start": format_utc(start), "end": format_utc(end)}
     for first in range(0, len(numbers), MAX_SITES_PER_QUERY):
         rows = rows_of_sites("events", numbers[first : first + MAX_SITES_PER_QUERY], IN_PERIOD, condition)
-        yield from store.query(f"SELECT {columns} {rows} {rest}", params, settings=query_settings()).rows
+        yield from run_statement(f"SELECT {columns} {rows} {rest}", params).rows
 
 
 def list_named_goals(since: datetime, until: datetime) -> Iterator[tuple[int, str]]:

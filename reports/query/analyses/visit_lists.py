@@ -20,23 +20,17 @@ from reports.query.model import MAX_ROWS
 from reports.query.periods import MAX_INSTANT, Period
 from reports.query.references import GoalSource
 from reports.query.sql.conditions import ConditionBuilder
+from reports.query.sql.select import Select
 from tracking.event import ACTIONS
-from tracking.schema import ORIGIN_COLUMNS
+from tracking.schema import Lists, find_listed_columns
 
 RECENT = (timedelta(days=2), timedelta(days=9))  # how far back the newest rows are looked for first
 COLUMN_EXPRESSIONS = {"duration": "seconds"}  # columns of VISIT that have another name in the store
 VISIT = (
-    "site_id", "visit", "device", "visitor", "person", "visit_start", "first", "last", "duration", "views", "actions",
-    "events", "clicks", "scroll", "revenue", "is_new", "bounce", "entry_page", "exit_page", "host", *ORIGIN_COLUMNS,
-    "country", "region", "city", "language", "ip", "organization", "device_type", "device_model", "browser",
-    "browser_version", "os", "os_version", "screen", "tags", "link_id",
+    *find_listed_columns(Lists.VISITS), "visitor", "first", "last", "duration", "views", "actions", "events", "clicks",
+    "bounce", "entry_page", "exit_page",
 )  # fmt: skip
-ACTION = (
-    "site_id", "id", "ts", "kind", "visit", "device", "person", "view_id", "host", "path", "title", "name", "target",
-    "text", "referrer", "referrer_domain", "source", "channel", "search_term", "utm_campaign", "country", "region",
-    "city", "latitude", "longitude", "ip", "device_type", "browser", "os", "scroll", "engaged", "revenue", "currency",
-    "props", "split_test", "split_arm",
-)  # fmt: skip
+ACTION = find_listed_columns(Lists.ACTIONS)
 
 
 def list_visits(
@@ -125,13 +119,10 @@ def list_online_visits(site_id: int, now: datetime, minutes: int = 5, limit: int
     return fetch_page(context, select_visits(context, active, "last", before=MAX_VISIT_LENGTH), limit)
 
 
-def select_visits(context: QueryContext, condition: str, order: str, before: timedelta = timedelta()) -> str:
-    """Write SELECT of the columns of VISIT, with the greatest `order` first."""
-    columns = ", ".join(
-        f"{COLUMN_EXPRESSIONS[name]} AS {name}" if name in COLUMN_EXPRESSIONS else name for name in VISIT
-    )
-    where = f" WHERE {condition}" if condition else ""
-    return f"SELECT {columns} FROM {context.visits_table(before)}{where} ORDER BY {order} DESC, visit DESC"
+def select_visits(context: QueryContext, condition: str, order: str, before: timedelta = timedelta()) -> Select:
+    """Select the columns of VISIT, with the greatest `order` first."""
+    columns = [f"{COLUMN_EXPRESSIONS[name]} AS {name}" if name in COLUMN_EXPRESSIONS else name for name in VISIT]
+    return Select(columns, context.from_visits(condition, before=before), order_by=[f"{order} DESC", "visit DESC"])
 
 
 def fetch_visit_persons(
@@ -140,11 +131,9 @@ def fetch_visit_persons(
     """Return visit -> username, of the visits that were active in the period and whose visitor has a name."""
     context = build_context((site_id,), period, where, now, None)
     condition = ConditionBuilder(context).for_visits(context.tree)
-    sql = (
-        f"SELECT visit, person FROM {context.visits_table(MAX_VISIT_LENGTH)} WHERE person != '' "
-        f"AND last >= {write_instant(to_milliseconds(period.start))} {'AND ' + condition if condition else ''} "
-        "ORDER BY last DESC, visit DESC"
-    )
+    active = f"last >= {write_instant(to_milliseconds(period.start))}"
+    visits = context.from_visits("person != ''", active, condition, before=MAX_VISIT_LENGTH)
+    sql = Select(["visit", "person"], visits, order_by=["last DESC", "visit DESC"])
     return {int(row["visit"]): str(row["person"]) for row in fetch_page(context, sql, limit)}
 
 
@@ -172,10 +161,7 @@ def list_tags(site_id: int, period: Period, where: Any = None, limit: int = 100,
     condition = ConditionBuilder(context).for_visits(context.tree)
     with_username = "if(person = '', tags, mapUpdate(CAST(tags, 'Map(String, String)'), map('username', person)))"
     pairs = f"CAST({with_username}, 'Array(Tuple(String, String))')"
-    sql = (
-        "SELECT tag.1 AS key, tag.2 AS value, count() AS visits "
-        f"FROM {context.visits_table()} ARRAY JOIN {pairs} AS tag "
-        f"WHERE tag.2 != '' {'AND ' + condition if condition else ''} "
-        "GROUP BY key, value ORDER BY visits DESC, key, value"
-    )
+    tags = context.from_visits("tag.2 != ''", condition).join(f" ARRAY JOIN {pairs} AS tag")
+    columns = ["tag.1 AS key", "tag.2 AS value", "count() AS visits"]
+    sql = Select(columns, tags, "key, value", order_by=["visits DESC", "key", "value"])
     return fetch_page(context, sql, limit, offset)

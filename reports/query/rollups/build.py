@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import cached_property
 
 from reports.query.context import QueryContext, to_milliseconds
 from reports.query.dimensions import DIMENSIONS, Dimension
+from reports.query.grouping import GroupBy
 from reports.query.metrics import Aggregate
 from reports.query.periods import DAY, Period
 from reports.query.rollups import devices
@@ -18,7 +20,8 @@ from reports.query.rollups.read import (
     count_arrived_rows,
     forget_published_days,
 )
-from reports.query.sql.statement import GroupBy, select_all
+from reports.query.sql.select import Rows, Select, unite
+from reports.query.sql.statement import select_all
 from reports.query.sql.subqueries import SubqueryBuilder
 from reports.query.timezones import QUARTER, Clock
 from tracking import store
@@ -39,6 +42,7 @@ class GroupAggregates(GroupBy):
 
     fixed: tuple[Aggregate, ...] = ()
 
+    @cached_property
     def aggregates(self) -> tuple[Aggregate, ...]:
         return self.fixed
 
@@ -99,11 +103,9 @@ def insert_quarters(context: QueryContext, build: int) -> str:
     group_by = GroupAggregates((), (DIMENSIONS["day"], QUARTER_DIMENSION), ROLLUP_AGGREGATES)
     names = [aggregate.name for aggregate in ROLLUP_AGGREGATES]
     subqueries = SubqueryBuilder(context, group_by).build(ROLLUP_AGGREGATES)
-    rows = " UNION ALL ".join(select_all(subquery, group_by.keys, names) for subquery in subqueries)
-    return (
-        f"INSERT INTO rollup_quarters (site_id, day, slot, build, {COLUMNS}) "
-        f"SELECT {context.sites[0]}, {to_date('d0')}, toDateTime(d1, 'UTC'), {build}, {VALUES} FROM ({rows})"
-    )
+    rows = unite([select_all(subquery, group_by.keys, names) for subquery in subqueries])
+    columns = [str(context.sites[0]), to_date("d0"), "toDateTime(d1, 'UTC')", str(build), VALUES]
+    return f"INSERT INTO rollup_quarters (site_id, day, slot, build, {COLUMNS}) {Select(columns, rows)}"
 
 
 def insert_values(context: QueryContext, build: int) -> str:
@@ -113,22 +115,20 @@ def insert_values(context: QueryContext, build: int) -> str:
     """
     builder = SubqueryBuilder(context, GroupBy((), ()))
     of_events = [dimension for dimension in VALUE_DIMENSIONS if dimension.side != "entry"]
-    visits = f"FROM {context.visits_table()} AS visited"
+    visits = context.from_visits(name="visited")
     selects = [
         select_all_dimensions(builder, of_events, context.from_events(), "ts", "events"),
         select_all_dimensions(builder, list(VALUE_DIMENSIONS), visits, "visit_start", "visits"),
     ]
-    return (
-        f"INSERT INTO rollup_days (site_id, dimension, day, value, build, {COLUMNS}) "
-        f"SELECT {context.sites[0]}, item.1, {to_date('d0')}, item.2, {build}, {VALUES} "
-        f"FROM ({' UNION ALL '.join(selects)})"
-    )
+    columns = [str(context.sites[0]), "item.1", to_date("d0"), "item.2", str(build), VALUES]
+    insert = f"INSERT INTO rollup_days (site_id, dimension, day, value, build, {COLUMNS})"
+    return f"{insert} {Select(columns, unite(selects))}"
 
 
 def select_all_dimensions(
-    builder: SubqueryBuilder, dimensions: list[Dimension], source: str, time_column: str, scope: str
-) -> str:
-    """Write SELECT of the aggregates of one table by day and `item`, a pair of dimension and value.
+    builder: SubqueryBuilder, dimensions: list[Dimension], rows: Rows, time_column: str, scope: str
+) -> Select:
+    """Select the aggregates of one table by day and `item`, a pair of dimension and value.
 
     Every row of the table gives one item for each of its dimensions.
     """
@@ -137,18 +137,17 @@ def select_all_dimensions(
     with_empty = ", ".join(f"'{dimension.name}'" for dimension in dimensions if not dimension.skip_empty)
     item = f"arrayJoin(arrayFilter(pair -> pair.2 != '' OR pair.1 IN ({with_empty}), [{pairs}])) AS item"
     day = builder.context.clock.day(f"toUnixTimestamp({time_column})")
-    aggregates = ", ".join(write_aggregate(builder, aggregate, scope) for aggregate in ROLLUP_AGGREGATES)
-    return f"SELECT toInt64({day}) AS d0, {item}, {aggregates} {source} GROUP BY d0, item"
+    aggregates = [write_aggregate(builder, aggregate, scope) for aggregate in ROLLUP_AGGREGATES]
+    return Select([f"toInt64({day}) AS d0", item, *aggregates], rows, "d0, item")
 
 
 def write_aggregate(builder: SubqueryBuilder, aggregate: Aggregate, scope: str) -> str:
     """Write an aggregate over its own table. Over the other one it is zero, or counted by entry and exit page only."""
     if aggregate.scope == scope:
-        return builder.write_aggregate(aggregate, "")
+        return builder.write_aggregate(aggregate)
     if scope == "visits" and aggregate.over_visits:
         entries = ", ".join(f"'{dimension.name}'" for dimension in VALUE_DIMENSIONS if dimension.side == "entry")
-        column = aggregate.over_visits.removeprefix("sum(").removesuffix(")")
-        return f"toUInt64(sumIf({column}, item.1 IN ({entries}))) AS a_{aggregate.name}"
+        return f"toUInt64(sumIf({aggregate.over_visits}, item.1 IN ({entries}))) AS a_{aggregate.name}"
     return f"{aggregate.zero} AS a_{aggregate.name}"
 
 

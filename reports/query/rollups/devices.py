@@ -13,18 +13,19 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from reports.query.context import QueryContext
 from reports.query.dimensions import DIMENSIONS, Dimension
+from reports.query.grouping import GroupBy, GroupingSets, name_column
 from reports.query.metrics import METRICS, Aggregate
 from reports.query.periods import Period
-from reports.query.sql.statement import GroupBy, GroupingSets, Subquery, name_column
+from reports.query.sql.select import Rows, Select, unite
+from reports.query.sql.statement import Subquery
 from reports.query.sql.subqueries import SubqueryBuilder
+from tracking.schema import EVENT_COLUMNS
 
 DEVICE_COLUMNS: dict[str, str] = {  # dimension -> column of rollup_devices
-    name: DIMENSIONS[name].event
-    for name in (
-        "source", "channel", "referrer_domain", "utm_source", "utm_medium", "utm_campaign", "country", "region",
-        "city", "language", "device", "browser", "os", "screen",
-    )
-}  # fmt: skip
+    column.dimension.name or name: name
+    for name, column in EVENT_COLUMNS.items()
+    if column.dimension and column.dimension.by_device
+}
 EXPOSURES = {"page": "views", "event": "events"}  # dimension of rollup_seen -> the aggregate that `times` adds up to
 DAILY_VISITORS = "visitors"  # the size that counts a day's distinct devices; the other sizes count rows
 SIZE_NAMES = ("devices", *(f"{name} seen" for name in EXPOSURES), DAILY_VISITORS)
@@ -67,25 +68,25 @@ def count_devices(
         for aggregate in aggregates
     ]
     columns = group_by.write_columns(group_by.value_names, counts)
-    sql = f"SELECT {columns} FROM ({' UNION ALL '.join(selects)}){group_by.sql}"
-    return Subquery("rollups+events" if gaps else "rollups", sql, tuple(aggregate.name for aggregate in aggregates))
+    select = Select(columns, unite(selects), group_by.sql)
+    return Subquery("rollups+events" if gaps else "rollups", select, tuple(aggregate.name for aggregate in aggregates))
 
 
-def write_ungrouped_columns(group_by: GroupBy, values: Iterable[str], columns: list[str]) -> str:
-    return ", ".join([*map(name_column, values, group_by.value_names), *columns])
+def write_ungrouped_columns(group_by: GroupBy, values: Iterable[str], columns: list[str]) -> list[str]:
+    return [*map(name_column, values, group_by.value_names), *columns]
 
 
 def select_daily_visitors(days: Mapping[int, int]) -> Subquery:
     """Write the distinct visitors of each closed day (its number since 1970), which its build has counted."""
     pairs = ", ".join(f"({day}, {count})" for day, count in days.items())
-    rows = f"SELECT arrayJoin([{pairs}]) AS pair"
-    return Subquery(
-        "rollups", f"SELECT toInt64(pair.1) AS d0, toUInt64(pair.2) AS a_visitors FROM ({rows})", ("visitors",)
+    select = Select(
+        ["toInt64(pair.1) AS d0", "toUInt64(pair.2) AS a_visitors"], Rows(f"(SELECT arrayJoin([{pairs}]) AS pair)")
     )
+    return Subquery("rollups", select, ("visitors",))
 
 
-def select_days(context: QueryContext, group_by: GroupBy, days: str, with_times: bool) -> str:
-    """Write SELECT of the keys and devices of closed days."""
+def select_days(context: QueryContext, group_by: GroupBy, days: str, with_times: bool) -> Select:
+    """Select the keys and devices of closed days."""
     builder = SubqueryBuilder(context, group_by)
     values = [
         builder.conditions.day_value(dimension.name, "toInt64(day)")
@@ -104,8 +105,7 @@ def select_days(context: QueryContext, group_by: GroupBy, days: str, with_times:
             conditions.append(f"{column} != ''")
         conditions.append(builder.value_condition(column, dimension))
     columns = ["device", "toUInt64(times) AS times"] if with_times else ["device"]
-    select = write_ungrouped_columns(group_by, values, columns)
-    return f"SELECT {select} FROM {table} WHERE {' AND '.join(filter(None, conditions))}"
+    return Select(write_ungrouped_columns(group_by, values, columns), Rows(table, tuple(conditions)))
 
 
 def find_column(dimension: Dimension) -> str:
@@ -113,13 +113,15 @@ def find_column(dimension: Dimension) -> str:
     return DEVICE_COLUMNS.get(dimension.name, "value")
 
 
-def select_events(context: QueryContext, group_by: GroupBy, with_times: bool) -> str:
-    """Write SELECT of the keys and devices of events."""
+def select_events(context: QueryContext, group_by: GroupBy, with_times: bool) -> Select:
+    """Select the keys and devices of events."""
     builder = SubqueryBuilder(context, group_by)
     columns = ["device", "toUInt64(1) AS times"] if with_times else ["device"]
-    select = write_ungrouped_columns(group_by, map(builder.value, group_by.dimensions), columns)
     present = builder.presence_conditions(group_by.dimensions)
-    return f"SELECT {select} {context.from_events(*present, builder.exposure_condition())}"
+    return Select(
+        write_ungrouped_columns(group_by, map(builder.value, group_by.dimensions), columns),
+        context.from_events(*present, builder.exposure_condition()),
+    )
 
 
 # -- building ---------------------------------------------------------------------------------------------------------

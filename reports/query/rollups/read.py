@@ -23,10 +23,12 @@ from typing import Any
 from reports.query.context import QueryContext, to_milliseconds, write_instant
 from reports.query.data_version import MAX_INSERT_DURATION
 from reports.query.dimensions import DIMENSIONS, Dimension
+from reports.query.grouping import GroupBy
 from reports.query.metrics import AGGREGATES, Aggregate
 from reports.query.periods import DAY, Period, find_day_start, parse_zone
 from reports.query.rollups.devices import SIZE_NAMES
-from reports.query.sql.statement import GroupBy, Subquery
+from reports.query.sql.select import Rows, Select, unite
+from reports.query.sql.statement import Subquery
 from reports.query.sql.subqueries import SubqueryBuilder
 from reports.query.sql.tables import rows_of_all_tenants, rows_of_sites
 from reports.query.timezones import EPOCH, Clock
@@ -168,9 +170,9 @@ def count_rows_of(days: Sequence[PublishedDay], dimension: str) -> int:
     return sum(day.sizes.get(dimension, 0) for day in days)
 
 
-def sum_columns(aggregates: Iterable[Aggregate]) -> str:
+def sum_columns(aggregates: Iterable[Aggregate]) -> list[str]:
     """Write the sums of the aggregates' columns in rollups."""
-    return ", ".join(f"sum({aggregate.rollup_column}) AS a_{aggregate.name}" for aggregate in aggregates)
+    return [f"sum({aggregate.rollup_column}) AS a_{aggregate.name}" for aggregate in aggregates]
 
 
 def estimate_visitors(
@@ -184,16 +186,11 @@ def estimate_visitors(
     """Write the distinct count from the states of the days (a condition), and states of the gaps made on the way."""
     builder = SubqueryBuilder(context, group_by)
     keys = [f"{write_time(builder, dimension)} AS d{i}" for i, dimension in enumerate(group_by.dimensions)]
-    selects = [
-        f"SELECT {', '.join([*keys, 'visitors AS state'])} FROM rollup_visitors "
-        f"WHERE {context.tenant_condition()} AND {days}"
-    ]
+    selects = [Select([*keys, "visitors AS state"], Rows("rollup_visitors", (context.tenant_condition(), days)))]
     for gap in gaps:
         of_gap = context.for_period(gap)
         gap_builder = SubqueryBuilder(of_gap, group_by)
         values = [f"{gap_builder.value(dimension)} AS d{i}" for i, dimension in enumerate(group_by.dimensions)]
-        columns = ", ".join([*values, f"{STATE_FUNCTION}(device) AS state"])
-        selects.append(f"SELECT {columns} {of_gap.from_events()}{group_by.sql}")
-    columns = ", ".join([*group_by.keys, f"toUInt64({MERGE_FUNCTION}(state)) AS a_{aggregate.name}"])
-    sql = f"SELECT {columns} FROM ({' UNION ALL '.join(selects)}){group_by.sql}"
-    return Subquery("rollups", sql, (aggregate.name,))
+        selects.append(Select([*values, f"{STATE_FUNCTION}(device) AS state"], of_gap.from_events(), group_by.sql))
+    columns = [*group_by.keys, f"toUInt64({MERGE_FUNCTION}(state)) AS a_{aggregate.name}"]
+    return Subquery("rollups", Select(columns, unite(selects), group_by.sql), (aggregate.name,))

@@ -12,6 +12,7 @@ from reports.query.dimensions import Dimension, write_kinds_condition
 from reports.query.errors import QueryRefused, quote_value
 from reports.query.filters import NEGATED_OPERATORS, FilterGroup, Leaf, Node, Not, Visited
 from reports.query.periods import find_monday
+from reports.query.sql.select import Select
 from reports.query.timezones import EPOCH, QUARTER
 
 WriteLeaf = Callable[[Leaf], str]
@@ -38,7 +39,7 @@ class ConditionBuilder:
         return self.write_tree(tree, self.visit_leaf)
 
     def contains_event(self, tree: Node) -> str:
-        return f"visit IN (SELECT visit {self.context.from_events(self.for_events(tree))})"
+        return f"visit IN ({Select(['visit'], self.context.from_events(self.for_events(tree)))})"
 
     def write_tree(self, tree: Node, write_leaf: WriteLeaf) -> str:
         if isinstance(tree, Leaf):
@@ -60,8 +61,8 @@ class ConditionBuilder:
     def event_leaf(self, leaf: Leaf) -> str:
         definition = leaf.dimension
         if definition.family != "time" and not definition.event:
-            visits = self.context.visits_table(before=MAX_VISIT_LENGTH)
-            return f"visit IN (SELECT visit FROM {visits} WHERE {self.visit_leaf(leaf)})"
+            visits = self.context.from_visits(self.visit_leaf(leaf), before=MAX_VISIT_LENGTH)
+            return f"visit IN ({Select(['visit'], visits)})"
         return self.compare(leaf, self.event_value(definition), definition.kinds)
 
     def visit_leaf(self, leaf: Leaf) -> str:

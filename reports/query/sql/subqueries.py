@@ -10,14 +10,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from reports.query import filters
-from reports.query.context import MAX_VISIT_LENGTH, QueryContext, write_from_visits, write_visit_expressions
+from reports.query.context import MAX_VISIT_LENGTH, QueryContext, stored_visits, write_visit_expressions
 from reports.query.dimensions import Dimension, write_kinds_condition
-from reports.query.metrics import FIRST_VISIT, IN_CURRENCY, Aggregate
+from reports.query.grouping import GroupBy
+from reports.query.metrics import VISITOR, Aggregate
 from reports.query.sql import goals
 from reports.query.sql.conditions import ConditionBuilder
-from reports.query.sql.statement import GroupBy, Subquery
+from reports.query.sql.select import Select
+from reports.query.sql.statement import Subquery
 
 OVER_EVENTS = ("events", "goals", "eligible")  # scopes that are counted in one pass where they have the same filter
 
@@ -35,21 +38,22 @@ class SubqueryBuilder:
 
     # -- which table ----------------------------------------------------------------------------------------------
 
+    @cached_property
     def mentioned_dimensions(self) -> list[Dimension]:
-        """Return the dimensions of the rows and of the filter."""
-        leaves = filters.iterate_leaves(self.context.tree, inside_visited=False)
-        return [*self.group_by.dimensions, *(leaf.dimension for leaf in leaves)]
+        """The dimensions of the rows and of the filter."""
+        return [*self.group_by.dimensions, *filters.list_dimensions(self.context.tree)]
 
+    @cached_property
     def needs_only_visits(self) -> bool:
-        """Return whether rows and filter are about something that only visits have."""
-        sides = {dimension.side for dimension in self.mentioned_dimensions()}
+        """Whether rows and filter are about something that only visits have."""
+        sides = {dimension.side for dimension in self.mentioned_dimensions}
         return "entry" in sides and "event" not in sides
 
     def choose_scope(self, aggregate: Aggregate) -> str:
         """Return which table the aggregate is counted in, as its scope or the one of an equal aggregate."""
         if aggregate.scope == "eligible" and self.context.required_goals:
             return "eligible"  # has a filter of its own
-        if aggregate.over_visits and self.needs_only_visits():
+        if aggregate.over_visits and self.needs_only_visits:
             return "visits"
         if aggregate.function == "goal_value" and all(goal.value is None for goal in self.context.counted_goals()):
             return "events"  # nothing to add, which needs no subquery of its own
@@ -82,7 +86,7 @@ class SubqueryBuilder:
             by_scope.setdefault(self.choose_scope(aggregate), []).append(aggregate)
         if self.has_common_filter() and len(by_scope.keys() & set(OVER_EVENTS)) > 1:
             by_scope["events"] = [aggregate for scope in OVER_EVENTS for aggregate in by_scope.pop(scope, [])]
-        writers: dict[str, Callable[[list[Aggregate]], str]] = {
+        writers: dict[str, Callable[[list[Aggregate]], Select]] = {
             "events": self.select_events, "visits": self.select_visits, "dwells": self.select_dwells,
             "online": self.select_online, "goals": self.select_goals, "eligible": self.select_eligible,
         }  # fmt: skip
@@ -104,7 +108,7 @@ class SubqueryBuilder:
 
     def exposure_condition(self) -> str:
         """Write the condition that an event shows that its visitor saw what the query is about; empty = every event."""
-        ways = {dimension.exposed_by for dimension in self.mentioned_dimensions() if dimension.side == "event"} - {""}
+        ways = {dimension.exposed_by for dimension in self.mentioned_dimensions if dimension.side == "event"} - {""}
         return "kind = 'view'" if ways == {"view"} else ""
 
     def value(self, dimension: Dimension) -> str:
@@ -143,61 +147,65 @@ class SubqueryBuilder:
         entries = [dimension for dimension in self.group_by.dimensions if dimension.side == "entry"]
         if not entries:
             return ""
-        columns = ", ".join(f"{self.conditions.visit_value(entry)} AS {name_entry_column(entry)}" for entry in entries)
-        visits = self.context.visits_table(before=MAX_VISIT_LENGTH)
-        return f" INNER JOIN (SELECT visit, {columns} FROM {visits}) AS entered USING (visit)"
+        columns = [f"{self.conditions.visit_value(entry)} AS {name_entry_column(entry)}" for entry in entries]
+        visits = Select(["visit", *columns], self.context.from_visits(before=MAX_VISIT_LENGTH))
+        return f" INNER JOIN ({visits}) AS entered USING (visit)"
 
-    def write_aggregate(self, aggregate: Aggregate, exposure: str, goal_column: str = "") -> str:
-        """Write an aggregate over rows of events. `exposure`: the condition on those that show an exposure."""
+    def write_aggregate(self, aggregate: Aggregate, exposure: str = "", goal_column: str = "", shared: str = "") -> str:
+        """Write an aggregate over rows of events, under the name of its column.
+
+        `exposure`: the condition on those that show an exposure; `shared`: the one that WHERE has already.
+        """
         if aggregate.scope == "goals":
             call = goals.aggregate_goals(aggregate, self.context, self.conditions, goal_column)
-            return f"{cast(aggregate, call)} AS a_{aggregate.name}"
-        condition = aggregate.condition.replace(IN_CURRENCY, self.context.currency_condition())
-        if condition == FIRST_VISIT:
-            condition = self.context.first_visit_condition()
-        conditions = [text for text in (condition, exposure if aggregate.exposure_only else "") if text]
-        argument = self.context.visitor_sql if aggregate.argument == "visitor" else aggregate.argument
-        arguments = [text for text in (argument, " AND ".join(conditions)) if text]
-        function = aggregate.function + ("If" if conditions else "")
-        call = f"{function}({', '.join(arguments)})"
-        return f"{cast(aggregate, call)} AS a_{aggregate.name}"
+            return name_column(aggregate, call)
+        conditions = [aggregate.condition] if aggregate.condition and aggregate.condition != shared else []
+        if aggregate.first_visit_only:
+            conditions.append(self.context.first_visit_condition())
+        if aggregate.in_currency:
+            conditions.append(self.context.currency_condition())
+        if exposure and aggregate.exposure_only:
+            conditions.append(exposure)
+        arguments = self.context.visitor_sql if aggregate.argument == VISITOR else aggregate.argument
+        if conditions:
+            arguments += (", " if arguments else "") + " AND ".join(conditions)
+        return name_column(aggregate, f"{aggregate.function}{'If' if conditions else ''}({arguments})")
 
     # -- subqueries -----------------------------------------------------------------------------------------------
 
-    def select_events(self, aggregates: list[Aggregate], context: QueryContext | None = None) -> str:
-        """Write the subquery over events. A condition that all aggregates share is put into WHERE."""
+    def select_events(self, aggregates: list[Aggregate], context: QueryContext | None = None) -> Select:
+        """Return the subquery over events. A condition that all aggregates share is put into WHERE."""
         exposure = self.exposure_condition()
         shared = exposure
         if any(not aggregate.exposure_only and aggregate.condition != exposure for aggregate in aggregates):
             shared = ""
-        columns = [
-            self.write_aggregate(drop_condition(aggregate, shared), "" if shared else exposure)
-            for aggregate in aggregates
-        ]
+        if shared:
+            exposure = ""
+        columns = [self.write_aggregate(aggregate, exposure, shared=shared) for aggregate in aggregates]
         return self.select_from_events(columns, context or self.context, shared)
 
-    def select_from_events(self, aggregates: list[str], context: QueryContext, *conditions: str) -> str:
-        """Write SELECT of these aggregates (SQL) by the dimensions, from the events that have them."""
+    def select_from_events(self, aggregates: list[str], context: QueryContext, *conditions: str) -> Select:
+        """Select these aggregates (SQL) by the dimensions, from the events that have them."""
         dimensions = self.group_by.dimensions
         present = self.presence_conditions(dimensions)
         columns = self.group_by.write_columns([*map(self.value, dimensions)], aggregates)
-        source = context.from_events(
+        rows = context.from_events(
             *present, self.conditions.for_events(self.context.tree), *conditions, join=self.join_entries()
         )
-        return f"SELECT {columns} {source}{self.group_by.sql}"
+        return Select(columns, rows, self.group_by.sql)
 
-    def select_online(self, aggregates: list[Aggregate]) -> str:
+    def select_online(self, aggregates: list[Aggregate]) -> Select:
         return self.select_events(aggregates, context=self.context.for_online())
 
-    def select_goals(self, aggregates: list[Aggregate]) -> str:
-        """Write the subquery of conversions, converting visitors and goal values."""
+    def select_goals(self, aggregates: list[Aggregate]) -> Select:
+        """Return the subquery of conversions, converting visitors and goal values."""
         dimensions = enumerate(self.group_by.dimensions)
         goal_column = next((f"d{index}" for index, dimension in dimensions if dimension.family == "goal"), "")
-        columns = [self.write_aggregate(aggregate, "", goal_column) for aggregate in aggregates]
+        columns = [self.write_aggregate(aggregate, goal_column=goal_column) for aggregate in aggregates]
         return self.select_from_events(columns, self.context)
 
-    def select_dwells(self, aggregates: list[Aggregate]) -> str:
-        """Write the subquery over dwells: what one visit did on one page.
+    def select_dwells(self, aggregates: list[Aggregate]) -> Select:
+        """Return the subquery over dwells: what one visit did on one page.
 
         A dwell takes its engaged time, or without any the time from its first to its last event on the page.
         """
@@ -209,17 +217,16 @@ class SubqueryBuilder:
                 "if(engaged_ms > 0, engaged_ms, toUInt64(dateDiff('millisecond', min(ts), max(ts)))) AS ms",
             ],
         )  # fmt: skip
-        source = self.context.from_events(
+        rows = self.context.from_events(
             *self.presence_conditions(dimensions), self.conditions.for_events(self.context.tree),
             join=self.join_entries(),
         )  # fmt: skip
-        keys = ", ".join(self.group_by.keys)
-        columns = ", ".join(self.write_aggregate(aggregate, "") for aggregate in aggregates)
-        dwells = f"SELECT {inner_columns} {source} GROUP BY visit, {keys}"
-        return f"SELECT {keys}, {columns} FROM ({dwells}){self.group_by.sql}"
+        dwells = Select(inner_columns, rows, ", ".join(["visit", *self.group_by.keys]))
+        columns = [*self.group_by.keys, *(self.write_aggregate(aggregate) for aggregate in aggregates)]
+        return Select(columns, dwells.as_rows(), self.group_by.sql)
 
-    def select_visits(self, aggregates: list[Aggregate]) -> str:
-        """Write the subquery over visits, joined with the event dimensions that they contain."""
+    def select_visits(self, aggregates: list[Aggregate]) -> Select:
+        """Return the subquery over visits, joined with the event dimensions that they contain."""
         tree, contained = self.context.tree, self.contained_dimensions()
         conditions: list[str] = []
         if not (contained and filters.needs_events(tree)):  # else the joined events satisfy the filter
@@ -231,20 +238,17 @@ class SubqueryBuilder:
             if dimension.skip_empty and dimension.family != "goal":
                 conditions.append(f"{value} != ''")
             conditions.append(self.value_condition(value, dimension))
-        where = " AND ".join(filter(None, conditions))
         columns = self.group_by.write_columns(values, [self.write_visit_aggregate(each) for each in aggregates])
-        if not contained:  # planning is cheaper without a table expression in between
-            select = f"WITH {write_visit_expressions(self.context)} SELECT {columns} {write_from_visits(self.context)}"
-            return f"{select}{' AND ' + where if where else ''}{self.group_by.sql}"
-        return (
-            f"SELECT {columns} FROM {self.context.visits_table()} AS visited{self.join_contained()}"
-            f"{' WHERE ' + where if where else ''}{self.group_by.sql}"
-        )
+        if contained:
+            rows = self.context.from_visits(*conditions, name="visited").join(self.join_contained())
+            return Select(columns, rows, self.group_by.sql)
+        rows = stored_visits(self.context).where(*conditions)  # planning is cheaper without a table in between
+        return Select(columns, rows, self.group_by.sql, expressions=write_visit_expressions(self.context))
 
     def write_visit_aggregate(self, aggregate: Aggregate) -> str:
         if aggregate.scope == "visits":
-            return self.write_aggregate(aggregate, "")
-        return f"{cast(aggregate, aggregate.over_visits)} AS a_{aggregate.name}"
+            return self.write_aggregate(aggregate)
+        return name_column(aggregate, f"{aggregate.visit_function}({aggregate.over_visits})")
 
     def contained_dimensions(self) -> list[Dimension]:
         """Return the dimensions that a visit has because it contains an event that has them."""
@@ -258,24 +262,25 @@ class SubqueryBuilder:
         """Write the join that adds to visits the event dimensions that they contain."""
         tree, contained = self.context.tree, self.contained_dimensions()
         indexed = enumerate(self.group_by.dimensions)
-        columns = ", ".join(f"{self.value(dimension)} AS c{i}" for i, dimension in indexed if dimension in contained)
+        columns = [f"{self.value(dimension)} AS c{i}" for i, dimension in indexed if dimension in contained]
         condition = self.conditions.for_events(tree) if filters.needs_events(tree) else ""
         events = self.context.from_events(*self.presence_conditions(contained), condition)
-        return f" INNER JOIN (SELECT DISTINCT visit, {columns} {events}) AS contained USING (visit)"
+        select = Select(["visit", *columns], events, distinct=True)
+        return f" INNER JOIN ({select}) AS contained USING (visit)"
 
-    def select_eligible(self, aggregates: list[Aggregate]) -> str:
-        """Write the subquery of all visitors under the rest of the filter: those who could have reached a goal."""
+    def select_eligible(self, aggregates: list[Aggregate]) -> Select:
+        """Return the subquery of all visitors under the rest of the filter: those who could have reached a goal."""
         others = tuple(dimension for dimension in self.group_by.dimensions if dimension.family != "goal")
         if len(others) == len(self.group_by.dimensions):
             return self.select_without_goals(self.group_by, aggregates)
         visitors = self.select_without_goals(GroupBy(self.group_by.metrics, others), aggregates)
         return self.repeat_for_goals(visitors, others, aggregates)
 
-    def select_without_goals(self, group_by: GroupBy, aggregates: list[Aggregate]) -> str:
+    def select_without_goals(self, group_by: GroupBy, aggregates: list[Aggregate]) -> Select:
         builder = SubqueryBuilder(replace(self.context, tree=self.context.tree_without_goals), group_by)
-        return builder.select_visits(aggregates) if builder.needs_only_visits() else builder.select_events(aggregates)
+        return builder.select_visits(aggregates) if builder.needs_only_visits else builder.select_events(aggregates)
 
-    def repeat_for_goals(self, visitors: str, others: tuple[Dimension, ...], aggregates: list[Aggregate]) -> str:
+    def repeat_for_goals(self, visitors: Select, others: tuple[Dimension, ...], aggregates: list[Aggregate]) -> Select:
         """Repeat the rows of a SELECT by the other dimensions for every goal."""
         numbers = ", ".join(str(goal.number) for goal in self.context.counted_goals()) or "0"
         names = iter(f"d{index}" for index in range(len(others)))
@@ -284,19 +289,19 @@ class SubqueryBuilder:
             for dimension in self.group_by.dimensions
         ]
         counts = [f"eligible.a_{aggregate.name} AS a_{aggregate.name}" for aggregate in aggregates]
-        return f"SELECT {self.group_by.write_columns(values, counts)} FROM ({visitors}) AS eligible"
+        return Select(self.group_by.write_columns(values, counts), visitors.as_rows("eligible"))
 
 
 def is_about_goals(aggregate: Aggregate) -> bool:
     """Return whether a goal in the filter restricts the aggregate to events that reach it: conversions and amounts."""
-    return aggregate.scope in ("goals", "eligible") or "revenue" in (aggregate.argument + aggregate.condition)
+    return aggregate.scope in ("goals", "eligible") or aggregate.is_of_amounts
 
 
 def count_visitors_instead(aggregate: Aggregate) -> Aggregate:
     """Count converting visitors as the visitors of the visits in which they converted; others stay as they are."""
     if aggregate.scope != "goals":
         return aggregate
-    return replace(aggregate, scope="events", function="uniqExact", argument="visitor", exposure_only=True)
+    return replace(aggregate, scope="events", function="uniqExact", argument=VISITOR, exposure_only=True)
 
 
 def name_entry_column(dimension: Dimension) -> str:
@@ -304,11 +309,6 @@ def name_entry_column(dimension: Dimension) -> str:
     return "entered_" + re.sub(r"\W", "_", f"tag_{dimension.key.encode().hex()}" if dimension.key else dimension.name)
 
 
-def drop_condition(aggregate: Aggregate, shared: str) -> Aggregate:
-    """Return the aggregate without its condition where WHERE has it already."""
-    return replace(aggregate, condition="") if shared and aggregate.condition == shared else aggregate
-
-
-def cast(aggregate: Aggregate, call: str) -> str:
-    """Convert counts and sums of integers to UInt64 and leave amounts as they are, so that subqueries add up."""
-    return call if "Decimal" in aggregate.zero else f"toUInt64({call})"
+def name_column(aggregate: Aggregate, call: str) -> str:
+    """Name an aggregate's column. Counts and sums of integers become UInt64, so that subqueries add up."""
+    return f"{call} AS a_{aggregate.name}" if aggregate.money else f"toUInt64({call}) AS a_{aggregate.name}"

@@ -1,4 +1,4 @@
-"""FROM … WHERE of the tables that hold collected data, always with the tenant in it.
+"""The rows of the tables that hold collected data, always with the tenant in their conditions.
 
 No other module of the engine names such a table, so no query can be written without saying whose rows it reads.
 """
@@ -6,6 +6,8 @@ No other module of the engine names such a table, so no query can be written wit
 from __future__ import annotations
 
 from collections.abc import Iterable
+
+from reports.query.sql.select import Rows
 
 
 def write_tenant_condition(sites: Iterable[int]) -> str:
@@ -18,14 +20,14 @@ def write_tenant_condition(sites: Iterable[int]) -> str:
     return f"site_id IN ({', '.join(map(str, numbers))})"
 
 
-def rows_of_sites(table: str, sites: Iterable[int], *conditions: str, join: str = "") -> str:
-    """Write FROM … WHERE of these sites' rows. `join`: SQL of joins, placed after the table's name."""
-    return f"FROM {table}{join} WHERE {' AND '.join([write_tenant_condition(sites), *filter(None, conditions)])}"
+def rows_of_sites(table: str, sites: Iterable[int], *conditions: str, join: str = "") -> Rows:
+    """Return these sites' rows of a table. `join`: SQL of joins, placed after the table's name."""
+    return Rows(table, (write_tenant_condition(sites), *conditions), join)
 
 
-def rows_of_all_tenants(table: str, *conditions: str) -> str:
-    """Write FROM … WHERE of EVERYBODY'S rows: for the installation's own upkeep, never to answer a user or a program.
+def rows_of_all_tenants(table: str, *conditions: str) -> Rows:
+    """Return EVERYBODY'S rows: for the installation's own upkeep, never to answer a user or a program.
 
     A test lists the functions that may call it.
     """
-    return f"FROM {table} WHERE {' AND '.join(conditions)}"
+    return Rows(table, conditions)

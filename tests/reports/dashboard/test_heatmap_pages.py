@@ -128,7 +128,7 @@ def test_the_settings_choose_what_is_recorded(inside: Client, site: Site) -> Non
     assert inside.post(f"/sites/{site.pk}/settings/heatmaps", given).status_code == 302
     site_cache.refresh()
     facts = site_cache.get_site(site.pk)
-    assert facts is not None and heatmap.get_sampling_share(facts) == 0.25
+    assert facts is not None and facts.tracker.heatmap == 0.25
     assert heatmap.is_page_off(facts, "/account/x") and not heatmap.is_page_off(facts, "/a")
     html = inside.post(f"/sites/{site.pk}/settings/heatmaps", {"share": "25", "off": EVIL}).content.decode()
     assert "begins with /" in html and EVIL not in html

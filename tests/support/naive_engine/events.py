@@ -25,19 +25,26 @@ ORIGIN = {
 PLACE = {"country", "region", "city"}
 OF_VISIT = ORIGIN | PLACE | {
     "language", "device", "browser", "browser_version", "os", "os_version", "screen", "organization", "ip", "visit",
+    "visitor_id", "link", "link_group", "click",
 }  # fmt: skip
-ENTRY = {"entry_page", "exit_page", "person", "duration", "visit_views", "visit_actions"}
-TIMES = {"hour", "hour_of_day", "weekday", "day", "week", "month"}
-KIND_OF = {"event": "event", "outbound": "outbound", "download": "download", "form": "form", "video": "video"}
+ENTRY = {"entry_page", "exit_page", "person", "duration", "visit_views", "visit_actions", "any_tag"}
+TIMES = {"minute", "hour", "hour_of_day", "weekday", "day", "week", "month"}
+KINDS_OF: dict[str, tuple[str, ...]] = {
+    **{name: (name,) for name in ("event", "outbound", "download", "form", "video")},
+    "link_conversion": ("conversion", "refund"), "unique": ("link", "pixel"),
+}  # fmt: skip
+IDS = {"link", "link_group", "click", "link_conversion"}  # a zero stands for none
 COLUMN_OF = {
     "page": "path", "event": "name", "outbound": "target", "download": "target", "form": "name", "video": "target",
-    "device": "device_type",
+    "device": "device_type", "visitor_id": "device", "link": "link_id", "link_group": "group_id", "click": "click_id",
+    "link_conversion": "conversion_id", "unique": "is_unique",
 }  # fmt: skip
 NEUTRAL = {"host", "site", "currency", "split_test", "split_arm"}
 SKIPS_EMPTY = {
     "referrer", "referrer_domain", "search_term", "utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term",
     "page", "entry_page", "exit_page", "host", "title", "event", "outbound", "download", "form", "video", "currency",
     "name", "target", "text", "person", "ip", "split_test", "split_arm",
+    "destination", *IDS,
 }  # fmt: skip
 
 
@@ -50,6 +57,10 @@ def family(name: str) -> str:
     if name in ENTRY or name.startswith("tag:"):
         return "entry"
     return "goal" if name == "goal" else "event"
+
+
+def text(name: str, value: Any) -> str:
+    return "" if name in IDS and value == 0 else str(value)
 
 
 def millis(span: timedelta) -> int:
@@ -92,6 +103,11 @@ class Visit:
         return max(event.get("scroll", 0) for event in self.events)
 
     @property
+    def tags(self) -> dict[str, str]:
+        ordered = sorted(self.events, key=lambda event: event["ts"])
+        return {name: value for event in ordered for name, value in event.get("tags", {}).items()}
+
+    @property
     def bounced(self) -> bool:
         return len(self.views) == 1 and self.actions == 1 and self.ms < 30_000
 
@@ -116,14 +132,15 @@ class Visit:
             return max(values, default=("", ""))[1]
         special = {
             "person": self.person, "duration": self.ms / 1000, "visit_views": len(self.views),
-            "visit_actions": self.actions, "visit": str(self.events[0]["visit"]),
+            "visit_actions": self.actions, "any_tag": "\n".join(self.tags.values()),
+            "visit": str(self.events[0]["visit"]),
         }  # fmt: skip
         if name in special:
             return special[name]
         column = COLUMN_OF.get(name, name)
         if name in ORIGIN | PLACE:
             return self.began_with(name, lambda event: event.get(column, ""))
-        return max(event.get(column, "") for event in self.events)
+        return max(text(name, event.get(column, "")) for event in self.events)
 
 
 @dataclass
@@ -168,6 +185,8 @@ class World:
 
     def bucket(self, when: datetime, name: str) -> Any:
         local = when.astimezone(self.zone)
+        if name == "minute":
+            return local.replace(second=0, microsecond=0).isoformat()
         if name == "hour":
             return self.hour(when)
         if name == "hour_of_day":
@@ -197,7 +216,7 @@ class World:
             return self.bucket(event["ts"], name)
         if family(name) == "entry":
             return self.visits[event["visit"]].value(name, self.bucket)
-        if name in KIND_OF and event["kind"] != KIND_OF[name]:
+        if event["kind"] not in KINDS_OF.get(name, (event["kind"],)):
             return ""
         if name.startswith("prop:"):
             return event.get("props", {}).get(name[5:], "")
@@ -207,7 +226,7 @@ class World:
             return float(event.get("revenue", 0))
         if name == "scroll":
             return event.get("scroll", 0)
-        return str(event.get(COLUMN_OF.get(name, name), ""))
+        return text(name, event.get(COLUMN_OF.get(name, name), ""))
 
     def event_satisfies(self, event: Event, where: Any) -> bool:
         if not where:

@@ -1,0 +1,68 @@
+"""Every step of the pipelines leaves its input as it is, and what it returns are columns of an event."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from links.redirect import click_pipeline
+from sites.site_config import SiteConfig
+from tests.support.hits import IPHONE, event, facts, forget, hit
+from tests.support.links import link
+from tracking.event import Event, Hit, Rejection
+from tracking.pipeline import processing
+from tracking.schema import EVENT_COLUMNS
+
+Step = Callable[[Hit, SiteConfig, Event], Event | Rejection | None]
+TAGGED = "/a?utm_source=x&utm_custom[username]=ann&gclid=1&ref=hn"
+HITS = {
+    "view": hit(TAGGED, title="A", referrer="https://news.example/", tags={"plan": "pro"}, screen="412x915"),
+    "click": hit(
+        kind="click", target="https://example.org/", text="Buy", props={"a": "1"}, revenue=2.5, currency="eur"
+    ),
+    "bot": hit(user_agent="Googlebot/2.1 (+http://www.google.com/bot.html)"),
+    "link": hit(TAGGED, kind="link", text="utm_source=x", site_id=1, user_agent=IPHONE),
+}
+
+
+@pytest.fixture(autouse=True)
+def fresh() -> Iterator[None]:
+    forget()
+    yield
+    forget()
+
+
+def run_step(step: Step, hit: Hit, site: SiteConfig, given: Event) -> Event | Rejection | None:
+    """Run one step; fail if it changed what it was given, or returned anything but columns."""
+    hit_before, event_before = deepcopy(hit), deepcopy(given)
+    outcome = step(hit, site, given)
+    assert given == event_before, step
+    assert hit == hit_before, step
+    assert outcome is None or isinstance(outcome, Rejection) or outcome.keys() <= EVENT_COLUMNS.keys(), step
+    return outcome
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", HITS)
+def test_no_step_writes_into_what_it_was_given(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[str] = []
+
+    def watch(step: Any) -> Step:
+        def watched(hit: Hit, site: SiteConfig, given: Event) -> Event | Rejection | None:
+            ran.append(step.__name__)
+            return run_step(step, hit, site, given)
+
+        return watched
+
+    event(TAGGED, referrer="https://google.com/")  # whose visit the view and the bot join
+    module, steps = (click_pipeline, click_pipeline.STEPS) if name == "link" else (processing, processing.STEPS)
+    monkeypatch.setattr(module, "STEPS", tuple(map(watch, steps)))
+    if name == "link":
+        click_pipeline.build_link_event(link(), HITS[name], facts())
+    else:
+        processing.process(replace(HITS[name]), facts())
+    assert len(ran) == len(steps) or name == "bot"
