@@ -8,6 +8,7 @@ SQLite are this process's own: tests run in parallel, and empty tables suffice b
 # ruff: noqa: E402 - DATA_DIR comes before Django
 from __future__ import annotations
 
+import dataclasses
 import gc
 import os
 import shutil
@@ -41,6 +42,7 @@ from django.core.cache import caches
 from django.core.signals import request_started
 from django.db import transaction
 from django.template import Context, Template
+from django.test import Client
 from django.test.signals import template_rendered
 
 # The same examples in every run, so that a change fails for what it did; "search" looks for new ones. A busy machine
@@ -63,6 +65,9 @@ from accounts.models import Account, Grant, Membership, Right, Role, User
 from sites import site_cache
 from sites.models import Site
 from sites.services import api_key_create, site_create
+from tests.support.clickmeter_client import Program, use_account_key
+from tests.support.misbehaving_server import misbehaving
+from tests.support.traffic import log_in
 from tracking import store as event_store
 from tracking.state import shared_redis, visits
 from tracking.store import client, corrections, insert, move
@@ -243,6 +248,26 @@ def site(account: Account) -> Site:
     site = site_create(account=account, domain="example.com", by_operator=True)
     site_cache.refresh()
     return site
+
+
+@pytest.fixture
+def inside(alice: User) -> Client:
+    """A browser in which alice is logged in."""
+    return log_in(alice)
+
+
+@pytest.fixture
+def owner(account: Account, alice: User) -> Program:
+    """Alice's programs, with the key of her account."""
+    return use_account_key(account)
+
+
+@pytest.fixture
+def server(settings: Any) -> Iterator[Any]:
+    """A misbehaving server; of the local addresses only its own may be requested."""
+    settings.ENV = dataclasses.replace(settings.ENV, allowed_outbound=("127.0.0.1/32",))
+    with misbehaving() as running:
+        yield running
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ GIF = (
     b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff!\xf9\x04\x01\x00\x00\x00\x00,"
     b"\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;"
 )
+ENCODER = json.JSONEncoder(separators=(",", ":"))  # made once: `json.dumps` makes one for every call
 JAVASCRIPT = b"application/javascript; charset=utf-8"
 NOSNIFF: Header = (b"x-content-type-options", b"nosniff")
 NO_STORE: Header = (b"cache-control", b"no-store, no-cache, must-revalidate, private")
@@ -180,7 +181,7 @@ def build_script_reply(text: str, dropped: str = "") -> Reply:
 
 def encode_script_json(value: Any) -> str:
     """Encode a value as JavaScript: in ASCII, and without `<`, with which it could end the script's tag."""
-    return json.dumps(value, separators=(",", ":")).replace("<", "\\u003c")
+    return ENCODER.encode(value).replace("<", "\\u003c")
 
 
 def write_tracker_call(function: str, *values: Any) -> str:

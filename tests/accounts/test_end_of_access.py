@@ -41,11 +41,6 @@ def no_attempts_yet() -> None:
     cache.clear()
 
 
-@pytest.fixture
-def inside(alice: User) -> Client:
-    return log_in(alice)
-
-
 def exposed() -> set[tuple[str, int, str]]:
     return set(ExposedKey.objects.values_list("kind", "object_id", "person"))
 

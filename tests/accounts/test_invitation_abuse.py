@@ -28,13 +28,6 @@ class Refuses(EmailBackend):
         raise self.why
 
 
-@pytest.fixture
-def inside(alice: User) -> Client:
-    client = Client()
-    client.force_login(alice)
-    return client
-
-
 def invite(client: Client) -> Any:
     body = {"email": "stranger@victim.example", "role": "viewer"}
     return client.post("/api/v1/members", body, content_type="application/json")

@@ -39,11 +39,6 @@ def no_attempts_yet() -> None:
 
 
 @pytest.fixture
-def inside(alice: User) -> Client:
-    return log_in(alice)
-
-
-@pytest.fixture
 def on_commit(django_capture_on_commit_callbacks: Any) -> Any:
     """What waits for the end of a transaction happens at the end of the block."""
     return lambda: django_capture_on_commit_callbacks(execute=True)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.core import mail
 from django.core.cache import cache
-from django.db import connection
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -24,26 +22,9 @@ from sites.models import ApiKey, Site
 from sites.uptime.models import Monitor
 from tests.accounts.test_object_limits import ALERT, CHANNEL, MONITOR
 from tests.support import asgi
+from tests.support.asgi import cookie, database
 
 OWN, STRANGER = "alice@example.com", "stranger@victim.example"
-
-
-async def database(function: Callable[..., Any], *args: Any) -> Any:
-    """What the function gives, on a thread that keeps no connection."""
-
-    def done() -> Any:
-        try:
-            return function(*args)
-        finally:
-            connection.close()
-
-    return await asyncio.to_thread(done)
-
-
-async def cookie(user: User) -> str:
-    client = Client()
-    await database(client.force_login, user)
-    return f"sessionid={client.cookies['sessionid'].value}"
 
 
 def limit(account: Account, name: str) -> None:

@@ -21,12 +21,6 @@ CHANNEL = {"kind": "webhook", "name": "ops", "target": "https://example.com/hook
 ALERT = {"name": "Quota", "throttle_minutes": "5", "enabled": "on", "p_percent": "80"}
 
 
-@pytest.fixture
-def inside(client, alice):
-    client.force_login(alice)
-    return client
-
-
 def limit(account, **limits):
     account.limits = limits
     account.save()

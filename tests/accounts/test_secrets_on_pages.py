@@ -38,12 +38,6 @@ FORM = {
 
 
 @pytest.fixture
-def inside(client: Client, alice: User) -> Client:
-    client.force_login(alice)
-    return client
-
-
-@pytest.fixture
 def writer(bob: User, site: Site) -> Client:
     """Bob, who may change alice's site."""
     bob.memberships.get().grants.update(right="write")

@@ -12,7 +12,7 @@ from django.test import Client
 from accounts.models import Account, User
 from links.models import Group
 from sites.models import Site
-from tests.support.clickmeter_client import Program, use_account_key
+from tests.support.clickmeter_client import Program
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
 JSON, FORM, XML = "application/json", "application/x-www-form-urlencoded", "application/xml"
@@ -38,11 +38,6 @@ CLICKMETER_BODIES: dict[str, tuple[str, bytes]] = {
     "a document type in UTF-16 without a mark": (XML, (GROUP % (DOCTYPE, "&word;")).encode("utf-16-le")),
     "no document": (XML, b"<Group><name>"),
 }
-
-
-@pytest.fixture
-def owner(account: Account, alice: User) -> Program:
-    return use_account_key(account)
 
 
 @pytest.mark.parametrize("what", CLICKMETER_BODIES)

@@ -1,6 +1,5 @@
 """Dead destinations of links are confirmed by a second check and notified once, where there is an alert."""
 
-import dataclasses
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,7 +11,6 @@ from sites.alerts.models import Alert, Channel, Delivery
 from sites.alerts.services import alerts_evaluate
 from sites.uptime.models import Monitor
 from tests.support.links import reset_state
-from tests.support.misbehaving_server import misbehaving
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
@@ -22,13 +20,6 @@ def fresh():
     reset_state()
     yield
     reset_state()
-
-
-@pytest.fixture
-def server(settings):
-    settings.ENV = dataclasses.replace(settings.ENV, allowed_outbound=("127.0.0.1/32",))
-    with misbehaving() as running:
-        yield running
 
 
 @pytest.fixture

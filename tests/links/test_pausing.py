@@ -14,15 +14,10 @@ from links.models import Datapoint, DatapointKind, Status
 from links.redirect import pausing
 from links.services.links import datapoint_create
 from sites.uptime.models import Monitor
-from tests.support.clickmeter_client import Program, use_account_key
+from tests.support.clickmeter_client import Program
 from tests.support.links import NOON, Browser, count_metrics, create_link, flush_clicks, refresh_caches
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
-
-
-@pytest.fixture
-def owner(account: Account, alice: User) -> Program:
-    return use_account_key(account)
 
 
 def made(owner: Program, **specifics: Any) -> Datapoint:

@@ -61,12 +61,6 @@ def web(site: Site, settings) -> Iterator[str]:
     server.server_close()
 
 
-@pytest.fixture
-def inside(client: Client, alice) -> Client:
-    client.force_login(alice)
-    return client
-
-
 def path(site: Site) -> str:
     return f"/sites/{site.pk}/settings/tracking-code"
 

@@ -1,7 +1,6 @@
 """Hostile servers and URLs cause only an OutboundError, and cost little memory."""
 
 import contextlib
-import dataclasses
 import gzip
 import socket
 import struct
@@ -23,13 +22,6 @@ from tests.support.misbehaving_server import misbehaving
 
 GIB = 1 << 30
 SHARED = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-
-
-@pytest.fixture
-def server(settings):
-    settings.ENV = dataclasses.replace(settings.ENV, allowed_outbound=("127.0.0.1/32",))
-    with misbehaving() as running:
-        yield running
 
 
 @contextlib.contextmanager

@@ -27,14 +27,6 @@ FORBIDDEN = [
 
 
 @pytest.fixture
-def server(settings):
-    """The misbehaving server, with only its own address allowed."""
-    settings.ENV = dataclasses.replace(settings.ENV, allowed_outbound=("127.0.0.1/32",))
-    with misbehaving() as running:
-        yield running
-
-
-@pytest.fixture
 def connections(monkeypatch):
     """Every address a socket of this process really connects to."""
     hosts = []

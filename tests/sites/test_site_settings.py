@@ -13,12 +13,6 @@ from sites.services import api_key_provision, api_key_revoke, site_create, site_
 from sites.site_config import build_site_config
 
 
-@pytest.fixture
-def inside(client: Client, alice, account) -> Client:
-    client.force_login(alice)
-    return client
-
-
 @pytest.mark.parametrize(
     ("text", "name"),
     [("https://www.Example.org:8080/x?y#z", "www.example.org"), ("EXAMPLE.org.", "example.org"),

@@ -8,7 +8,7 @@ the server, so they need a real database (`transactional_db`).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,10 +16,12 @@ from urllib.parse import urlencode
 
 from asgiref.sync import async_to_sync
 from django.core.signals import request_finished, request_started
-from django.db import close_old_connections
+from django.db import close_old_connections, connection
 
+from accounts.models import User
 from config.asgi import application
 from tests.support.hits import BROWSER, CHROME
+from tests.support.traffic import log_in
 
 CSRF_TOKEN = "a" * 32
 CLIENT = "198.51.100.7"
@@ -167,3 +169,21 @@ async def connected(path: str, *, cookie: str = "", address: str = "198.51.100.1
     finally:
         connection.closed.set()
         await asyncio.wait_for(task, 10)
+
+
+async def database(function: Callable[..., Any], *args: Any) -> Any:
+    """What the function gives, on a thread that keeps no connection."""
+
+    def done() -> Any:
+        try:
+            return function(*args)
+        finally:
+            connection.close()
+
+    return await asyncio.to_thread(done)
+
+
+async def cookie(user: User) -> str:
+    """The cookie of a new log-in."""
+    client = await database(log_in, user)
+    return f"sessionid={client.cookies['sessionid'].value}"

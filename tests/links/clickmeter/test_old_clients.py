@@ -14,15 +14,9 @@ from links.models import Datapoint, Domain, DomainKind, Tag
 from links.services.groups import group_create
 from links.services.guests import guest_create
 from links.services.links import datapoint_create
-from tests.support.clickmeter_client import Program, create_one_of_each, use_account_key
+from tests.support.clickmeter_client import Program, create_one_of_each
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
-
-
-@pytest.fixture
-def owner(account: Account, alice: User) -> Program:
-    """Alice's programs."""
-    return use_account_key(account)
 
 
 @pytest.fixture

@@ -18,12 +18,6 @@ from tests.support.links import Browser, flush_clicks, refresh_caches
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
 
 
-@pytest.fixture
-def owner(account: Account, alice: User) -> Program:
-    """Alice's programs."""
-    return use_account_key(account)
-
-
 def test_a_typical_session_of_a_program_works(owner: Program, account: Account) -> None:
     group = owner.post("/groups", {"name": "Spring", "preferred": True, "tags": [{"name": "mail"}]})
     assert group["uri"] == f"/groups/{group['id']}"

@@ -30,11 +30,6 @@ KEPT: dict[str, tuple[str, Any]] = {
 
 
 @pytest.fixture
-def owner(account: Account, alice: User) -> Program:
-    return use_account_key(account)
-
-
-@pytest.fixture
 def world(account: Account, alice: User) -> dict[str, Any]:
     return create_one_of_each(account)
 

@@ -6,20 +6,14 @@ from typing import Any
 
 import pytest
 
-from accounts.models import Account, User
+from accounts.models import Account
 from links.models import Conversion, Datapoint, DatapointKind
 from links.services.conversions import conversion_create
 from links.services.links import datapoint_create
-from tests.support.clickmeter_client import Program, use_account_key
+from tests.support.clickmeter_client import Program
 from tests.support.links import Browser, flush_clicks, refresh_caches
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
-
-
-@pytest.fixture
-def owner(account: Account, alice: User) -> Program:
-    """Alice's programs."""
-    return use_account_key(account)
 
 
 @pytest.fixture

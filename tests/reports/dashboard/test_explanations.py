@@ -21,12 +21,6 @@ from tests.support import ask, browse, event, read_html, record
 
 
 @pytest.fixture
-def inside(client: Client, alice) -> Client:
-    client.force_login(alice)
-    return client
-
-
-@pytest.fixture
 def busy(site, store):
     """Yesterday: one that bounced, one with a long single view, one with an order, one with an event."""
     at = timezone.now().replace(hour=10, minute=0, second=0, microsecond=0) - timedelta(days=1)

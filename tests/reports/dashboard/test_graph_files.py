@@ -17,12 +17,6 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 @pytest.fixture
-def inside(client: Client, alice) -> Client:
-    client.force_login(alice)
-    return client
-
-
-@pytest.fixture
 def busy(site, store):
     at = timezone.now() - timedelta(minutes=1)
     for days, visitors in ((0, "a"), (1, "ab"), (2, "abcd")):

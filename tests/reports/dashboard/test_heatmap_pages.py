@@ -47,12 +47,6 @@ def clicks(site: Site, store: Any) -> Site:
     return site
 
 
-@pytest.fixture
-def inside(client: Client, alice: Any) -> Client:
-    client.force_login(alice)
-    return client
-
-
 def page(client: Client, site: Site, **given: Any) -> str:
     return read_html(client.get(f"/sites/{site.pk}/heatmaps/page", {"at": "/a", **given}))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import os
 from collections.abc import Callable
@@ -26,6 +25,7 @@ from sites.models import Site
 from tests.conftest import member
 from tests.support import asgi, event
 from tests.support import links as links_support
+from tests.support.asgi import cookie, database
 from tracking import live, live_streams
 from tracking.live_streams import LiveStream, create_viewer, open_streams
 
@@ -46,25 +46,6 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def spied(site: Site, transactional_db: None) -> str:
     return f"/sites/{site.pk}/spy/stream"
-
-
-async def database(function: Callable[..., Any], *args: Any) -> Any:
-    """What the function gives, on a thread that keeps no connection."""
-
-    def done() -> Any:
-        try:
-            return function(*args)
-        finally:
-            connection.close()
-
-    return await asyncio.to_thread(done)
-
-
-async def cookie(user: User) -> str:
-    """The cookie of a new log-in."""
-    client = Client()
-    await database(client.force_login, user)
-    return f"sessionid={client.cookies['sessionid'].value}"
 
 
 def time_passes() -> None:

@@ -17,12 +17,6 @@ from tests.support import browse, read_html
 
 
 @pytest.fixture
-def inside(client: Client, alice) -> Client:
-    client.force_login(alice)
-    return client
-
-
-@pytest.fixture
 def second(account, store) -> Site:
     made = site_create(account=account, domain="shop.example", timezone="Asia/Kolkata")
     site_cache.refresh()

@@ -16,12 +16,6 @@ from tests.support import ask, browse, derive_number, event, read_html, record
 
 
 @pytest.fixture
-def inside(client: Client, alice) -> Client:
-    client.force_login(alice)
-    return client
-
-
-@pytest.fixture
 def mary(site, store):
     """Mary came yesterday and a minute ago."""
     now = timezone.now()

@@ -20,12 +20,6 @@ STRANGER = "stranger@victim.example"
 SPAM = "BUY CHEAP PILLS http://spam.example"
 
 
-@pytest.fixture
-def inside(client, alice):
-    client.force_login(alice)
-    return client
-
-
 def save_channel(client, site, target=STRANGER, name=SPAM, channel=None):
     form = {"kind": "email", "name": name, "target": target, "enabled": "on"}
     url = (

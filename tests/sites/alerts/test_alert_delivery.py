@@ -24,17 +24,9 @@ from sites.alerts.services import alert_notify, alerts_evaluate, delivery_queue
 from tests.served import reserve_port
 from tests.support import browse, event, record
 from tests.support.clicky_client import Clicky
-from tests.support.misbehaving_server import misbehaving
 
 NOW = datetime(2026, 3, 2, 12, 30, tzinfo=UTC)
 FIRING = AlertNotification("once", "Something happened", "It did.", {"event": "test"})
-
-
-@pytest.fixture
-def server(settings):
-    settings.ENV = dataclasses.replace(settings.ENV, allowed_outbound=("127.0.0.1/32",))
-    with misbehaving() as running:
-        yield running
 
 
 def channel(site, kind="webhook", target="http://127.0.0.1:1/", **fields):

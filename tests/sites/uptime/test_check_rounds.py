@@ -23,13 +23,6 @@ BAD = CheckResult(False, cause="It did not answer in time.")
 
 
 @pytest.fixture
-def server(settings):
-    settings.ENV = dataclasses.replace(settings.ENV, allowed_outbound=("127.0.0.1/32",))
-    with misbehaving() as running:
-        yield running
-
-
-@pytest.fixture
 def monitor(site):
     return monitor_create(site=site, url="https://example.com/", now=NOW)
 

@@ -30,12 +30,6 @@ INNER = [
 ]  # fmt: skip
 
 
-@pytest.fixture
-def inside(client, alice):
-    client.force_login(alice)
-    return client
-
-
 @pytest.mark.parametrize("url", INNER)
 def test_the_form_rejects_a_private_address(inside, site, url):
     page = read_html(inside.post(reverse("uptime:new", args=[site.pk]), MONITOR | {"url": url}))
