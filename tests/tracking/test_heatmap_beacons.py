@@ -100,7 +100,7 @@ def test_a_repeated_beacon_is_recorded_once(site: Site, store: Any) -> None:
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
 def test_sampling_records_the_chosen_share_of_devices_and_always_the_same_ones(share: float) -> None:
-    site = hits.facts(tracker={"heatmap": share})
+    site = hits.build_site_config(tracker={"heatmap": share})
     taken = [device for device in range(1, 20_001) if heatmap.is_sampled(site, device * 7919)]
     assert abs(len(taken) / 20_000 - share) < 0.02
     assert all(heatmap.is_sampled(site, device * 7919) for device in taken)

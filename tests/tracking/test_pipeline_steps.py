@@ -11,8 +11,8 @@ import pytest
 
 from links.redirect import click_pipeline
 from sites.site_config import SiteConfig
-from tests.support.hits import IPHONE, event, facts, forget, hit
-from tests.support.links import link
+from tests.support.hits import IPHONE, build_hit, build_site_config, process_hit, reset_state
+from tests.support.links import build_snapshot
 from tracking.event import Event, Hit, Rejection
 from tracking.pipeline import processing
 from tracking.schema import EVENT_COLUMNS
@@ -20,20 +20,20 @@ from tracking.schema import EVENT_COLUMNS
 Step = Callable[[Hit, SiteConfig, Event], Event | Rejection | None]
 TAGGED = "/a?utm_source=x&utm_custom[username]=ann&gclid=1&ref=hn"
 HITS = {
-    "view": hit(TAGGED, title="A", referrer="https://news.example/", tags={"plan": "pro"}, screen="412x915"),
-    "click": hit(
+    "view": build_hit(TAGGED, title="A", referrer="https://news.example/", tags={"plan": "pro"}, screen="412x915"),
+    "click": build_hit(
         kind="click", target="https://example.org/", text="Buy", props={"a": "1"}, revenue=2.5, currency="eur"
     ),
-    "bot": hit(user_agent="Googlebot/2.1 (+http://www.google.com/bot.html)"),
-    "link": hit(TAGGED, kind="link", text="utm_source=x", site_id=1, user_agent=IPHONE),
+    "bot": build_hit(user_agent="Googlebot/2.1 (+http://www.google.com/bot.html)"),
+    "link": build_hit(TAGGED, kind="link", text="utm_source=x", site_id=1, user_agent=IPHONE),
 }
 
 
 @pytest.fixture(autouse=True)
 def fresh() -> Iterator[None]:
-    forget()
+    reset_state()
     yield
-    forget()
+    reset_state()
 
 
 def run_step(step: Step, hit: Hit, site: SiteConfig, given: Event) -> Event | Rejection | None:
@@ -58,11 +58,11 @@ def test_no_step_writes_into_what_it_was_given(name: str, monkeypatch: pytest.Mo
 
         return watched
 
-    event(TAGGED, referrer="https://google.com/")  # whose visit the view and the bot join
+    process_hit(TAGGED, referrer="https://google.com/")  # whose visit the view and the bot join
     module, steps = (click_pipeline, click_pipeline.STEPS) if name == "link" else (processing, processing.STEPS)
     monkeypatch.setattr(module, "STEPS", tuple(map(watch, steps)))
     if name == "link":
-        click_pipeline.build_link_event(link(), HITS[name], facts())
+        click_pipeline.build_link_event(build_snapshot(), HITS[name], build_site_config())
     else:
-        processing.process(replace(HITS[name]), facts())
+        processing.process(replace(HITS[name]), build_site_config())
     assert len(ran) == len(steps) or name == "bot"
