@@ -148,7 +148,7 @@ def build_cache_settings(redis_url: str, name: str, max_entries: int) -> dict[st
     if redis_url:
         options = {"FALLBACK": name, "MAX_ENTRIES": max_entries}
         return {"BACKEND": "config.outages.FallbackRedisCache", "LOCATION": redis_url, "OPTIONS": options}
-    return {"BACKEND": "config.fallback_cache.MemoryCache", "LOCATION": name, "OPTIONS": {"MAX_ENTRIES": max_entries}}
+    return {"BACKEND": "config.outages.MemoryCache", "LOCATION": name, "OPTIONS": {"MAX_ENTRIES": max_entries}}
 
 
 CACHES = {
