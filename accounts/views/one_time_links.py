@@ -51,7 +51,7 @@ def set_up_installation(request: HttpRequest, token: str) -> HttpResponse:
     if not is_setup and not User.objects.has_login_user():
         return render(request, "accounts/setup_hint.html", {"hours": SETUP_HOURS, "is_invalid": True}, status=404)
     if invitation is None or not is_setup or User.objects.has_login_user():
-        return render(request, "accounts/link_invalid.html", status=404)
+        return render(request, "accounts/link_dead.html", status=404)
     form = SetupForm(request.POST or None)
     if request.method == "POST" and form.is_valid() and count_link_attempt(request, form):
         try:
@@ -72,7 +72,7 @@ def join_account(request: HttpRequest, token: str) -> HttpResponse:
     """Accept an invitation: as the user who is logged in, as an existing user who logs in first, or as a new one."""
     invitation = find_open_invitation(token, clock.now())
     if invitation is None or invitation.account_id is None:
-        return render(request, "accounts/link_invalid.html", status=404)
+        return render(request, "accounts/link_dead.html", status=404)
     if request.user.is_authenticated:
         return _join_logged_in(request, invitation)
     user = User.objects.filter(email=invitation.email).first()

@@ -168,7 +168,7 @@ def confirm_password_reset(request: HttpRequest, uid: str, token: str) -> HttpRe
     is_in_session = token == TOKEN_PLACEHOLDER
     received_token = request.session.get(SESSION_RESET_TOKEN, "") if is_in_session else token
     if user is None or not default_token_generator.check_token(user, received_token):
-        return render(request, "accounts/link_invalid.html", status=404)
+        return render(request, "accounts/link_dead.html", status=404)
     if not is_in_session:
         request.session[SESSION_RESET_TOKEN] = token
         return redirect("accounts:reset-confirm", uid, TOKEN_PLACEHOLDER)

@@ -67,7 +67,7 @@ def summary(html: str) -> tuple[int, int, int, int, int]:
 
 def test_pages_are_listed_by_clicks_and_found_by_their_address(inside: Client, clicks: Site) -> None:
     html = read_html(inside.get(f"/sites/{clicks.pk}/heatmaps"))
-    rows = re.findall(r'dir="auto">(/\w)</a></td>((?:<td class="number">\d+</td>)+)', html)
+    rows = re.findall(r'dir="auto">(/\w)</a></td>((?:<td class="number" data-label="\w+">\d+</td>)+)', html)
     assert [(path, re.findall(r"\d+", cells)) for path, cells in rows] == [
         ("/a", ["5", "2", "1", "1"]), ("/b", ["1", "1", "0", "0"]),
     ]  # fmt: skip
