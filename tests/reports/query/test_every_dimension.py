@@ -34,7 +34,8 @@ OF_A_VISIT = {
     "ip": ("", "192.0.2.1"), "person": ("", "", "ann"), "link_id": (0, 3), "group_id": (0, 4), "click_id": (0, 5),
 }  # fmt: skip
 OF_AN_EVENT = {
-    "kind": ("view", "view", "event", "outbound", "download", "form", "video", "click", "link", "pixel", "conversion"),
+    "kind": ("view", "view", "event", "outbound", "download", "form", "video", "click", "link", "pixel", "conversion",
+             "conversion", "conversion", "refund"),
     "path": ("/", "/a"), "host": ("example.com", "b.org"), "title": ("", "Home"), "name": ("", "Buy"),
     "target": ("", "https://x.org/1"), "text": ("", "Press"), "currency": ("", "EUR"),
     "split_test": ("", "colour"), "split_arm": ("", "red"), "conversion_id": (0, 6), "is_unique": (0, 1),
