@@ -19,7 +19,7 @@ from goals import discovery
 from goals.models import Goal
 from links.models import Datapoint, Destination
 from links.services.links import datapoint_create
-from reports import quotas
+from reports import quotas as quota_services
 from reports.digests.models import DigestMail, DigestSubscription
 from reports.digests.services import subscription_save
 from reports.incident_costs.models import IncidentPrice
@@ -98,7 +98,7 @@ def custom_domains(world: Any) -> Callable[[], bool]:
     return lambda: HostClaim.objects.get(account=world.site.account, purpose="links").verified is not None
 
 
-def incidents_notified_late(world: Any) -> Callable[[], bool]:
+def missed_incident_notifications(world: Any) -> Callable[[], bool]:
     for site in (world.other, world.site):
         monitor = Monitor.objects.create(site=site, url="https://x.example/", next_due=NOW + DAY)
         Incident.objects.create(monitor=monitor, start=NOW - timedelta(hours=1), cause="It broke.")
@@ -115,7 +115,7 @@ def incidents_notified_late(world: Any) -> Callable[[], bool]:
     return lambda: Delivery.objects.filter(alert=told).exists()
 
 
-def incidents_priced(world: Any) -> Callable[[], bool]:
+def incident_costs(world: Any) -> Callable[[], bool]:
     gone_zone(world)
     for site in (world.other, world.site):
         monitor = Monitor.objects.create(site=site, url="https://x.example/", next_due=NOW + DAY)
@@ -146,7 +146,7 @@ def deliveries(world: Any) -> Callable[[], bool]:
     return lambda: Delivery.objects.get(channel__account=world.site.account).state == "sent"
 
 
-def goals_named(world: Any) -> Callable[[], bool]:
+def named_goals(world: Any) -> Callable[[], bool]:
     appear = discovery.manual_goal_ensure
 
     def broken(*, site: Site, name: str) -> Any:
@@ -160,8 +160,8 @@ def goals_named(world: Any) -> Callable[[], bool]:
     return lambda: Goal.objects.filter(site=world.site, name="Signed up").exists()
 
 
-def goals_named_lately(world: Any) -> Callable[[], bool]:
-    return goals_named(world)
+def recently_named_goals(world: Any) -> Callable[[], bool]:
+    return named_goals(world)
 
 
 def rollups(world: Any) -> Callable[[], bool]:
@@ -173,16 +173,16 @@ def rollups(world: Any) -> Callable[[], bool]:
     return lambda: len(read_published_days(world.site.pk, "UTC", period)) > 0
 
 
-def quotas_counted(world: Any) -> Callable[[], bool]:
+def quotas(world: Any) -> Callable[[], bool]:
     Account.objects.update(monthly_events=10)
-    set_usage = quotas.account_usage_set
+    set_usage = quota_services.account_usage_set
 
     def broken(*, account: Account, **fields: Any) -> Any:
         if account.pk == world.other.account_id:
             raise ValueError("this account cannot be stored")
         return set_usage(account=account, **fields)
 
-    world.monkeypatch.setattr(quotas, "account_usage_set", broken)
+    world.monkeypatch.setattr(quota_services, "account_usage_set", broken)
     browse(world.site, "/", at=NOW)
     return lambda: Account.objects.get(pk=world.site.account_id).events_used == 1
 
@@ -199,7 +199,7 @@ def retention(world: Any) -> Callable[[], bool]:
     return lambda: world.store.rows("SELECT DISTINCT site_id AS site FROM events") == [{"site": world.other.pk}]
 
 
-def corrections_finished(world: Any) -> Callable[[], bool]:
+def interrupted_corrections(world: Any) -> Callable[[], bool]:
     rebuild, broken = corrections.rebuild_derived_rows, []
     for site in (world.other, world.site):
         browse(site, "/a", at=NOW)
@@ -231,9 +231,9 @@ def digests(world: Any) -> Callable[[], bool]:
 WITH_TENANTS: dict[str, Callable[[Any], Callable[[], bool]]] = {
     made.__name__.replace("_", " "): made
     for made in (
-        custom_domains, uptime, incidents_notified_late, incidents_priced, link_destinations, alerts, deliveries,
-        goals_named, goals_named_lately, rollups,
-        quotas_counted, retention, corrections_finished, digests,
+        custom_domains, uptime, missed_incident_notifications, incident_costs, link_destinations, alerts, deliveries,
+        named_goals, recently_named_goals, rollups,
+        quotas, retention, interrupted_corrections, digests,
     )
 }  # fmt: skip
 

@@ -118,7 +118,7 @@ def passes_whole_data(node: ast.AST) -> bool:
 
 @cache
 def list_form_classes() -> list[type[forms.BaseForm]]:
-    """Return every form class of the product."""
+    """Return every form class of the product, except bases without a model of their own."""
     for part in PARTS:
         package = importlib.import_module(part)
         for found in pkgutil.walk_packages(package.__path__, f"{part}."):
@@ -129,7 +129,8 @@ def list_form_classes() -> list[type[forms.BaseForm]]:
     while queue:
         for made in queue.pop().__subclasses__():
             queue.append(made)
-            known |= {made} if made.__module__.split(".")[0] in PARTS else set()
+            is_base = issubclass(made, forms.ModelForm) and getattr(getattr(made, "_meta", None), "model", None) is None
+            known |= {made} if made.__module__.split(".")[0] in PARTS and not is_base else set()
     return sorted(known, key=lambda made: f"{made.__module__}.{made.__name__}")
 
 

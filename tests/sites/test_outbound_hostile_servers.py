@@ -182,7 +182,7 @@ def test_credentials_are_sent_after_a_redirect_to_the_same_origin(server):
 )  # fmt: skip
 def test_the_method_after_a_redirect_is_chosen_as_in_browsers(server, monkeypatch, status, method, then):
     monkeypatch.setattr(
-        "tests.support.misbehaving_server.Misbehaving.say_moved",
+        "tests.support.misbehaving_server.Misbehaving.answer_moved",
         lambda self, rest: self.reply(status, Location="/ok"),
         raising=False,
     )
