@@ -18,7 +18,7 @@ MAKE = """
 import json, sys, django
 django.setup()
 from accounts.models import Account
-from links.public_urls import tracking_url
+from links.public_urls import build_tracking_url
 from links.services.conversions import conversion_create
 from links.services.links import datapoint_create
 wanted = json.loads(sys.argv[1])
@@ -26,7 +26,7 @@ account = Account.objects.get()
 sale = conversion_create(account=account, name="Sale " + wanted["alias"], value="20.00")
 link = datapoint_create(account=account, alias=wanted["alias"], title="Letter", url=wanted["url"], conversions=[sale])
 pixel = datapoint_create(account=account, kind=1, title="Opened")
-json.dump({"link": link.pk, "code": sale.code, "address": tracking_url(link), "pixel": tracking_url(pixel),
+json.dump({"link": link.pk, "code": sale.code, "address": build_tracking_url(link), "pixel": build_tracking_url(pixel),
            "pixel_id": pixel.pk}, sys.stdout)
 """
 

@@ -16,12 +16,12 @@ MAKE = """
 import json, sys, django
 django.setup()
 from accounts.models import Account
-from links.public_urls import tracking_url
+from links.public_urls import build_tracking_url
 from links.services.links import datapoint_create
 destination, wanted = json.loads(sys.argv[1])
 account = Account.objects.get()
 common = {"account": account, "url": destination, "password": "s3cret"}
-json.dump({alias: tracking_url(datapoint_create(alias=alias, **common, **how))
+json.dump({alias: build_tracking_url(datapoint_create(alias=alias, **common, **how))
            for alias, how in wanted.items()}, sys.stdout)
 """
 LINKS: dict[str, dict[str, Any]] = {

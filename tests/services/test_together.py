@@ -100,10 +100,10 @@ def test_an_id_sent_to_two_processes_counts_once(crowd: Crowd) -> None:
 
 PUBLISH = """
 import django; django.setup()
-from tests.support.hits import event
+from tests.support.hits import process_hit
 from tracking import live
 for path in ("/a", "/b"):
-    live.publish(event(path))
+    live.publish(process_hit(path))
 import time; time.sleep(3 * live.FLUSH_SECONDS)
 """
 
