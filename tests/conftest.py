@@ -54,8 +54,9 @@ hypothesis.settings.register_profile("search", max_examples=2000, **patient)
 hypothesis.settings.load_profile("quick")
 settings.WHITENOISE_AUTOREFRESH = True  # else every new client looks through all static files
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", *settings.PASSWORD_HASHERS]
-settings.DATABASES["default"].setdefault("TEST", {}).update(
-    {"NAME": f"test_footfall_{WORKER}" if os.environ["DATABASE_URL"] else os.path.join(DATA_DIR, "test.sqlite3")}
+database: dict[str, Any] = settings.DATABASES["default"]
+database.setdefault("TEST", {})["NAME"] = (
+    f"test_footfall_{WORKER}" if os.environ["DATABASE_URL"] else os.path.join(DATA_DIR, "test.sqlite3")
 )
 django.setup()
 # A worker inherits the environment, and would read its settings before it chose its own directory
@@ -111,7 +112,8 @@ def contexts_of_pages_alone(django_test_environment: None) -> None:
             template_rendered.send(sender=template, template=template, context=context)
         return template.nodelist.render(context)
 
-    Template._render = render  # type: ignore[method-assign]  # as `django_test_environment` does, and takes back
+    # As `django_test_environment` does, and takes back
+    pytest.MonkeyPatch().setattr(Template, "_render", render)
 
 
 migrating = ExitStack()
@@ -125,9 +127,7 @@ def django_db_keepdb(request: pytest.FixtureRequest, django_db_modify_db_setting
     cache = getattr(request.config, "cache", None)
     if os.environ["DATABASE_URL"] or cache is None:
         return bool(request.config.option.reuse_db)
-    migrating.enter_context(
-        borrow_database(cache.mkdir("migrated_database"), settings.DATABASES["default"]["TEST"]["NAME"])
-    )
+    migrating.enter_context(borrow_database(cache.mkdir("migrated_database"), database["TEST"]["NAME"]))
     return True
 
 
@@ -152,12 +152,11 @@ def migrated_store() -> None:
 
         return first_settle
 
-    client._take = settled(client._take)
-    corrections.list_nodes = settled(corrections.list_nodes)
-    move.list_nodes = settled(move.list_nodes)
-    insert.write_lock.get_change_counts = settled(
-        insert.write_lock.get_change_counts
-    )  # called before a cached response is used
+    for owner, name in (
+        (client, "_take"), (corrections, "list_nodes"), (move, "list_nodes"),
+        (insert.write_lock, "get_change_counts"),  # called before a cached response is used
+    ):  # fmt: skip
+        pytest.MonkeyPatch().setattr(owner, name, settled(getattr(owner, name)))
     request_started.connect(insert_recorded)
 
 

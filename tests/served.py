@@ -48,7 +48,7 @@ def wait_until(condition: Callable[[], object], what: Callable[[], object], seco
 
 def wait_for_site(server: str, number: int) -> None:
     """Until a server knows a new site, asked by somebody who does not want to be tracked: nothing is kept of it."""
-    query, unwanted = {"site_id": number, "type": "pageview"}, {"DNT": "1"}
+    query, unwanted = {"site_id": str(number), "type": "pageview"}, {"DNT": "1"}
 
     def knows() -> bool:
         reply = httpx.get(f"{server}/in.php", params=query, headers=unwanted, timeout=PATIENCE)

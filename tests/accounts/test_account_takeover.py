@@ -1,7 +1,6 @@
 """One account, guest or former member cannot take over log-ins, memberships, roles or keys of others."""
 
 import json
-import re
 from typing import Any
 
 import pytest
@@ -17,6 +16,7 @@ from sites.models import Site
 from tests.conftest import PASSWORD, member
 from tests.support import log_in
 from tests.support.clickmeter_client import Program, use_account_key
+from tests.values import extract
 
 pytestmark = pytest.mark.django_db
 EVIL = "evil-charlie.example"
@@ -181,7 +181,8 @@ def writer(account: Account, site: Site) -> User:
 
 
 def reads(key: str, site: Site) -> bool:
-    answer = Client().get("/api/stats/4", {"site_id": site.pk, "sitekey": key, "type": "visitors", "output": "json"})
+    asked = {"site_id": str(site.pk), "sitekey": key, "type": "visitors", "output": "json"}
+    answer = Client().get("/api/stats/4", asked)
     return "error" not in answer.content.decode()
 
 
@@ -189,10 +190,10 @@ def test_api_keys_and_shared_links_of_a_guest_end_when_the_guest_is_removed(alic
     guest, client = writer.memberships.get(), log_in(writer)
     fields = {"name": "mine", "trusted": "on", "can_track": "on", "can_read": "on"}
     page = client.post(f"/sites/{site.pk}/settings/api-keys", fields).content.decode()
-    mine = re.search(r"ck_\w+", page)[0]
+    mine = extract(r"ck_\w+", page)
     by_key = send(bearer(guest.authkey), "post", f"sites/{site.pk}/keys", {"name": "by key"}).json()["api_key"]
     page = client.post(f"/sites/{site.pk}/settings/sharing", {"name": "Mine"}, follow=True).content.decode()
-    share = re.search(r"/share/\w+/", page)[0]
+    share = extract(r"/share/\w+/", page)
     site_cache.refresh()
     assert site_cache.find_key(mine) and site_cache.find_key(by_key)
     assert Client().get(share).status_code == 200

@@ -1,6 +1,5 @@
 """Which account opens for a person who is a member of several."""
 
-import re
 from typing import Any
 
 import pytest
@@ -11,13 +10,14 @@ from sites.models import Site
 from sites.services import site_create
 from tests.conftest import member
 from tests.support import log_in
+from tests.values import extract
 
 pytestmark = pytest.mark.django_db
 
 
 def opens(client: Client) -> str:
     """The name of the account whose settings open."""
-    return re.search(r'name="name" value="([^"]*)"', client.get("/account").content.decode())[1]
+    return extract(r'name="name" value="([^"]*)"', client.get("/account").content.decode())
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from sites.models import Site
 from sites.services import site_create
 from tests.support import asgi
 from tests.support.links import create_link, refresh_caches
+from tests.values import require
 
 pytestmark = pytest.mark.django_db
 HOST = "go.shop.test"
@@ -123,10 +124,10 @@ def test_provisioning_verifies_the_domain_unless_another_account_has_it(charlies
         provision(domain)
         provision(domain)
         site_cache.load_changes()
-        assert site_cache.find_site_by_host(domain).domain == domain
+        assert require(site_cache.find_site_by_host(domain)).domain == domain
     provision("shop.test", name="Later")
     site_cache.load_changes()
     first = Site.objects.get(domain="shop.test", account__name="Shop")
-    assert site_cache.find_site_by_host("shop.test").site_id == first.pk
+    assert require(site_cache.find_site_by_host("shop.test")).site_id == first.pk
     assert Site.objects.filter(domain="shop.test").count() == 2
     assert HostClaim.objects.get(host="shop.test", account__name="Later").verified is None

@@ -32,6 +32,7 @@ from sites.uptime.services import monitor_create
 from tests.conftest import member
 from tests.support import log_in
 from tests.support.clickmeter_client import Program, use_account_key
+from tests.values import extract
 
 pytestmark = pytest.mark.django_db
 
@@ -149,8 +150,8 @@ def test_secrets_that_an_editor_could_read_are_listed_and_can_be_replaced(
     for row in ExposedKey.objects.exclude(kind="site"):
         inside.post(f"/account/team/keys/{row.pk}/replace")
     assert exposed() == {("site", site.pk, person)}
-    for row in (site, hook, remaining, own):
-        row.refresh_from_db()
+    for changed in (site, hook, remaining, own):
+        changed.refresh_from_db()
     assert site.proxy_secret not in ("", "a-word-of-the-proxy") and hook.secret != secret
     assert remaining.revoked and own.revoked
 
@@ -350,7 +351,7 @@ def test_invitations_to_become_owner_end_when_their_sender_is_demoted(inside: Cl
         api(log_in(olga), "post", "members", {"email": email, "role": role})
     assert api(inside, "patch", f"members/{olga.memberships.get().pk}", {"role": "admin"}).status_code == 200
     assert [row.email for row in Invitation.objects.open()] == ["third@example.org"]
-    (link, _) = [re.search(r"/join/\w+", str(letter.body))[0] for letter in mail.outbox]
+    (link, _) = [extract(r"/join/\w+", letter.body) for letter in mail.outbox]
     assert Client().get(link).status_code == 404
 
 

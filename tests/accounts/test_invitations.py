@@ -1,6 +1,5 @@
 """Invitations: people become members by opening a mailed link, and have no access before."""
 
-import re
 from datetime import timedelta
 from io import StringIO
 from smtplib import SMTPRecipientsRefused
@@ -26,6 +25,8 @@ from tests.support import log_in
 from tests.support.clickmeter_client import Program, use_account_key
 from tests.support.clickmeter_client import use_own_key as program_of
 from tests.support.members import may_in_account
+from tests.support.types import Response
+from tests.values import extract
 
 pytestmark = pytest.mark.django_db
 NEW = {"name": "Zoe", "password": "a long enough password"}
@@ -46,7 +47,7 @@ def on_commit(django_capture_on_commit_callbacks: Any) -> Any:
 
 def mailed() -> str:
     """The path of the link in the latest mail."""
-    return re.search(r"(/join/\w+)", str(mail.outbox[-1].body))[1]
+    return extract(r"(/join/\w+)", mail.outbox[-1].body)
 
 
 # -- every way in ends in the same link ---------------------------------------------------------------------------
@@ -125,11 +126,16 @@ def test_the_inviter_sees_the_link_once_where_mail_is_written_to_files(
     way: Any, inside: Client, account, site, settings, tmp_path, monkeypatch
 ) -> None:
     settings.EMAIL_BACKEND, settings.EMAIL_FILE_PATH = FILES, str(tmp_path)
-    answers = []
+    answers: list[Response] = []
     post = inside.post
-    monkeypatch.setattr(inside, "post", lambda *args, **more: answers.append(post(*args, **more)) or answers[-1])
+
+    def noted(*args: Any, **more: Any) -> Response:
+        answers.append(post(*args, **more))
+        return answers[-1]
+
+    monkeypatch.setattr(inside, "post", noted)
     way(inside, account, site)
-    link = re.search(r"/join/\w+", answers[-1].content.decode())[0]
+    link = extract(r"/join/\w+", answers[-1].content.decode())
     assert "no-store" in answers[-1]["Cache-Control"] or "no-cache" in answers[-1]["Cache-Control"]
     assert Client().get(link).status_code == 200
     for page in ("/account/team", f"/sites/{site.pk}/settings/team", "/links/guests"):
@@ -345,7 +351,7 @@ def test_an_invited_person_who_resets_a_password_has_no_access_before_accepting(
     use_account_key(account).post("/account/guests", {"email": ZOE, "extendedGrants": {"allowAllGrants": True}})
     visitor = Client()
     visitor.post("/password/reset", {"email": ZOE})
-    path = re.search(r"/password/reset/\S+", str(mail.outbox[-1].body))[0]
+    path = extract(r"/password/reset/\S+", mail.outbox[-1].body)
     visitor.post(visitor.get(path)["Location"], NEW)
     assert visitor.get("/me").status_code == 200
     assert visitor.get("/links").status_code == 404 and visitor.get("/account").status_code == 404

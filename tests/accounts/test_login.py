@@ -1,6 +1,7 @@
 """Logging in and out, with limits on guessing, and resetting a password by mail."""
 
 import re
+from typing import Any
 
 import pytest
 from django.core import mail
@@ -9,6 +10,8 @@ from django.test import Client
 import config.settings as configured
 from accounts.models import User
 from accounts.security import rate_limits
+from tests.support.types import Response
+from tests.values import extract
 
 PASSWORD = "a long enough password"
 
@@ -18,7 +21,7 @@ def dora(db: None) -> User:
     return User.objects.create_user("dora@example.org", PASSWORD, name="Dora")
 
 
-def log_in(client: Client, email: str = "dora@example.org", password: str = PASSWORD, **extra: str):
+def log_in(client: Client, email: str = "dora@example.org", password: str = PASSWORD, **extra: Any) -> Response:
     return client.post("/login", {"email": email, "password": password}, **extra)
 
 
@@ -104,7 +107,7 @@ def words(answer, email: str) -> str:
 def reset_path(client: Client, email: str = "dora@example.org") -> str:
     """The path of the mailed link."""
     client.post("/password/reset", {"email": email}, headers={"host": "evil.example"})
-    return re.search(r"https?://\S+?(/password/reset/\S+)", str(mail.outbox[-1].body))[1]
+    return extract(r"https?://\S+?(/password/reset/\S+)", mail.outbox[-1].body)
 
 
 def opened(client: Client, path: str) -> str:
@@ -166,7 +169,7 @@ def test_reset_mails_are_limited_and_all_sent_links_keep_working(client: Client,
     assert words(answers[-1], "") == words(answers[0], "")
     assert "Look for an earlier one" in answers[-1].content.decode()
     assert len(mail.outbox) == 3
-    path = re.search(r"https?://\S+?(/password/reset/\S+)", str(mail.outbox[0].body))[1]
+    path = extract(r"https?://\S+?(/password/reset/\S+)", mail.outbox[0].body)
     assert client.post(path, {"password": "quite another password"}).status_code == 302
 
 

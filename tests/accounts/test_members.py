@@ -1,6 +1,5 @@
 """Members of an account: roles, permissions, invitations and removal."""
 
-import re
 from datetime import timedelta
 
 import pytest
@@ -16,6 +15,7 @@ from accounts.permissions import Bearer, find_bearer, load_grants, may_on_object
 from accounts.services import grant_set, member_access_set, member_remove
 from accounts.services.invitations import INVITATION_DAYS, invitation_create
 from tests.support.members import may_in_account
+from tests.values import extract
 
 NEW = {"name": "Zoe", "password": "a long enough password"}
 
@@ -34,7 +34,7 @@ def inside(client: Client, account: Account, alice: User) -> Client:
 
 def invite(client: Client, email: str = "zoe@example.org", role: str = "viewer", **more: str) -> str:
     client.post("/account/team", {"email": email, "role": role, **more})
-    return re.search(r"(/join/\w+)", mail.outbox[-1].body)[1]
+    return extract(r"(/join/\w+)", mail.outbox[-1].body)
 
 
 @pytest.mark.parametrize(

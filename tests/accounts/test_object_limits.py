@@ -12,6 +12,7 @@ from sites.models import ApiKey, Site
 from sites.services import api_key_create, api_key_revoke, site_create, site_delete
 from sites.uptime.models import Monitor
 from sites.uptime.services import monitor_create, monitor_update
+from tests.values import require
 
 MONITOR = {
     "url": "https://example.com/", "method": "GET", "interval": "60", "timeout": "10", "expected_status": "200",
@@ -75,7 +76,7 @@ def test_a_paused_monitor_counts_towards_the_limit(inside, site, account):
         monitor_create(site=site, url="https://example.com/", enabled=False)
     limit(account, monitors=1)
     monitor_update(monitor=first, changes={"enabled": True})
-    second = Monitor.objects.filter(enabled=False).first()
+    second = require(Monitor.objects.filter(enabled=False).first())
     page = inside.post(reverse("uptime:edit", args=[site.pk, second.pk]), MONITOR).content.decode()
     assert "may have 1 monitors that are on" in page
     assert Monitor.objects.filter(enabled=True).count() == 1

@@ -152,7 +152,7 @@ def test_a_lease_taken_with_a_wrong_clock_does_not_block_the_task(db):
 def test_a_task_renews_its_lease_while_it_runs_up_to_its_maximum(monkeypatch):
     monkeypatch.setattr(task_runs, "LEASE_DURATION", timedelta(seconds=1))
     monkeypatch.setattr(task_runs, "RENEWAL_SECONDS", 0.1)
-    claimed = []
+    claimed: list[bool] = []
 
     def slow():
         for after in (1.5, 2.5):

@@ -200,10 +200,15 @@ def retention(world: Any) -> Callable[[], bool]:
 
 
 def interrupted_corrections(world: Any) -> Callable[[], bool]:
-    rebuild, broken = corrections.rebuild_derived_rows, []
+    rebuild, broken = corrections.rebuild_derived_rows, list[int]()
+
+    def stop(host: Any, job: int) -> None:
+        broken.append(job)
+        raise ZeroDivisionError
+
     for site in (world.other, world.site):
         browse(site, "/a", at=NOW)
-    world.monkeypatch.setattr(corrections, "rebuild_derived_rows", lambda host, job: broken.append(job) or 1 / 0)
+    world.monkeypatch.setattr(corrections, "rebuild_derived_rows", stop)
     for site in (world.other, world.site):
         with pytest.raises(ZeroDivisionError):
             world.store.erase_events(Selection(site.pk, {"path": ["/a"]}))

@@ -15,7 +15,8 @@ from config.serving.http_limits import MAX_HEADER_BYTES
 from tests.config.test_server_protocol import answer, request, talk
 
 CHUNKED = "transfer-encoding: chunked\r\n"
-Reader, Writer = asyncio.StreamReader, asyncio.StreamWriter
+Reader = asyncio.StreamReader
+Writer = asyncio.StreamWriter
 
 
 async def reads_all(scope: Any, receive: Any, send: Any) -> None:

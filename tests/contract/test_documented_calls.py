@@ -57,7 +57,7 @@ def yoursite(site: Site, store: Any) -> Iterator[Site]:
 def traffic(site: Site) -> None:
     """Three visits of yesterday and one that goes on now."""
     at = NOW - timedelta(days=1, hours=2)
-    ann = {
+    ann: dict[str, Any] = {
         "country": "DE", "region": "Berlin", "city": "Berlin", "ip": "10.1.2.3", "language": "de",
         "browser": "Chrome", "browser_version": "120", "os": "Windows", "os_version": "10", "device_type": "Desktop",
         "source": "Google", "channel": "Organic Search", "referrer": "https://www.google.com/", "scroll": 80,
@@ -66,8 +66,10 @@ def traffic(site: Site) -> None:
     }  # fmt: skip
     one = browse(site, "/", "/pricing", at=at, visitor="ann", visit=1001, title="Tea & Cups", **ann)
     same = {"visit": 1001, "visit_start": one[0]["visit_start"], "visitor": "ann", **ann}
-    ben = {"country": "EE", "city": "Tallinn", "channel": "Direct", "browser": "Firefox", "browser_version": "140",
-           "os": "Linux", "device_type": "Desktop", "host": "yoursite.com", "scroll": 40}  # fmt: skip
+    ben: dict[str, Any] = {
+        "country": "EE", "city": "Tallinn", "channel": "Direct", "browser": "Firefox", "browser_version": "140",
+        "os": "Linux", "device_type": "Desktop", "host": "yoursite.com", "scroll": 40,
+    }  # fmt: skip
     record(
         event(site, "/pricing", at=at + timedelta(seconds=20), kind="download", text="Price list",
               target="https://yoursite.com/prices.pdf", **same),
@@ -83,8 +85,8 @@ def traffic(site: Site) -> None:
     cat = {**ben, "city": "Tartu", "channel": "Email", "source": "letter", "utm_source": "letter",
            "utm_medium": "email", "utm_campaign": "spring"}  # fmt: skip
     browse(site, "/", at=at + timedelta(hours=2), visitor="cat", visit=1003, title="Tea & Cups", **cat)
-    browse(site, "/", "/pricing", at=NOW - timedelta(minutes=3), visitor="dan", visit=91823,
-           **{**ann, "person": "", "tags": {}, "os": "macOS"})  # fmt: skip
+    dan = {**ann, "person": "", "tags": {}, "os": "macOS"}
+    browse(site, "/", "/pricing", at=NOW - timedelta(minutes=3), visitor="dan", visit=91823, **dan)
 
 
 def agree(path: Path, found: bytes) -> None:
@@ -110,11 +112,11 @@ def test_the_documented_clickport_calls_run_with_only_the_host_changed(
     assert call.host == "clickport.io" and call.headers["x-api-key"] in KEYS
     call.headers["x-api-key"] = api_key
     if call.path == "/api/event":
-        answer = send_request(call.path, method="POST", body=call.body.encode(), headers={
+        stored = send_request(call.path, method="POST", body=call.body.encode(), headers={
             "x-api-key": api_key, "content-type": "application/json", "referer": "", "user-agent": BROWSER,
         })  # fmt: skip
-        assert answer.status == 200
-        found = answer.json()
+        assert stored.status == 200
+        found = stored.json()
         assert found["success"] is True and type(found["session_id"]) is int and found["session_id"] < 2**53
         assert set(found) == {"success", "session_id", "page_visit_id"} and int(found["page_visit_id"], 16) >= 0
         return
@@ -122,7 +124,7 @@ def test_the_documented_clickport_calls_run_with_only_the_host_changed(
     assert answer.status_code == 200, answer.content
     name = f"seed_{index + 1}_{call.path.split('?')[0].rsplit('/', 1)[1]}"
     asked = json.loads(call.body) if call.body else call.path
-    golden_json(name, "seed (clickport), its call", asked, answer.json())  # type: ignore[attr-defined]
+    golden_json(name, "seed (clickport), its call", asked, answer.json())
 
 
 @pytest.mark.parametrize("path", CLICKPORT_READS)
@@ -131,7 +133,7 @@ def test_the_clickport_reads_have_the_documented_shape(yoursite: Site, api_key: 
     answer = call.run()
     assert answer.status_code == 200, answer.content
     name = path.split("?")[0].rsplit("/", 1)[1]
-    golden_json(name, "seed (clickport) and reference (clickport) §1", path, answer.json())  # type: ignore[attr-defined]
+    golden_json(name, "seed (clickport) and reference (clickport) §1", path, answer.json())
 
 
 @pytest.mark.parametrize("index", range(len(CLICKY_CALLS)))
@@ -143,7 +145,7 @@ def test_the_documented_clicky_calls_run_with_only_the_host_changed(yoursite: Si
     call.path = call.path.replace("site_id=ID&", f"site_id={yoursite.pk}&")
     call.path = call.path.replace("sitekey=KEY&", f"sitekey={yoursite.sitekey}&")
     cache.clear()
-    (block,) = call.run().json()  # type: ignore[attr-defined]
+    (block,) = call.run().json()
     assert set(block) == {"type", "dates"} and set(block["dates"][0]) == {"date", "items"}
     assert f"type={block['type']}&" in call.path
     assert all(type(item.get("value", "")) is str for item in block["dates"][0]["items"])

@@ -109,7 +109,7 @@ def test_the_confidence_interval_is_wilsons(hits: int, tries: int, low: float, h
 
 def test_split_tests_count_conversions_after_the_version_was_seen(store: Any) -> None:
     site = next(SITES)
-    seen = {"split_test": "Button"}
+    seen: dict[str, Any] = {"split_test": "Button"}
     record(
         event(site, "/a", visitor=1, split_arm="green", **seen),
         event(site, "/done", at=NOW + timedelta(minutes=1), visitor=1),

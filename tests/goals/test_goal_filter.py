@@ -29,10 +29,11 @@ def purchase(site: Site, store: Any) -> Any:
         at = NOW - timedelta(hours=2)
         for who, country, plans in (("ann", "DE", ("pro", "free")), ("ben", "EE", ("pro",))):
             first = browse(site, "/", "/pricing", at=at, visitor=who, country=country, source="Google")[0]
-            same = {"visit": first["visit"], "visit_start": at, "visitor": who, "country": country, "source": "Google"}
+            same: dict[str, Any] = {"visit": first["visit"], "visit_start": at, "visitor": who, "country": country,
+                                    "source": "Google"}  # fmt: skip
             record(*(
                 event(site, "/checkout", at=at + timedelta(minutes=n + 1), kind="event", name="Purchase",
-                      revenue="50.00", currency="EUR", props={"plan": plan}, **same)
+                      revenue=50.0, currency="EUR", props={"plan": plan}, **same)
                 for n, plan in enumerate(plans)
             ))  # fmt: skip
         browse(site, "/pricing", at=at, visitor="cat", country="DE", source="Google")

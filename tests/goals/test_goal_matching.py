@@ -26,7 +26,7 @@ pytestmark = pytest.mark.django_db
 def traffic(site: Site, store: Any) -> None:
     """ann: /, /blog/a+b.html, scrolls 80 %, downloads, leaves, signs up, sends a form; ben: /blog for five seconds."""
     browse(site, "/", "/blog/a+b.html", at=NOW, visitor="ann", visit=1, step=timedelta(seconds=90), scroll=80)
-    same = {"visit": 1, "visit_start": NOW, "visitor": "ann"}
+    same: dict[str, Any] = {"visit": 1, "visit_start": NOW, "visitor": "ann"}
     at = NOW + timedelta(seconds=95)
     record(
         event(site, "/blog/a+b.html", at=at, kind="download", target="https://example.com/list.pdf", **same),

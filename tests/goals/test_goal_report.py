@@ -63,13 +63,13 @@ def test_time_visits_and_revenue_by_currency(store: Any) -> None:
     site, day = next(SITES), timedelta(days=1)
     browse(site, "/a", at=NOW - 3 * day, visitor="one", source="Google")
     browse(site, "/a", at=NOW - 2 * day, visitor="one")
-    sale = {"kind": "event", "name": "Buy"}
+    sale: dict[str, Any] = {"kind": "event", "name": "Buy"}
     begun = NOW - day
     record(
-        event(site, "/a", at=begun + timedelta(hours=1), visitor="one", visit_start=begun, visit=5, revenue="10",
+        event(site, "/a", at=begun + timedelta(hours=1), visitor="one", visit_start=begun, visit=5, revenue=10,
               currency="EUR", **sale),
-        event(site, "/a", at=begun, visitor="two", revenue="7.50", currency="USD", **sale),
-        event(site, "/a", at=begun, visitor="three", revenue="2.50", currency="USD", **sale),
+        event(site, "/a", at=begun, visitor="two", revenue=7.5, currency="USD", **sale),
+        event(site, "/a", at=begun, visitor="three", revenue=2.5, currency="USD", **sale),
     )  # fmt: skip
     buy = {"dimension": "event", "operator": "is", "value": ["Buy"]}
     way = attribute_conversions(site, WEEK, buy, now=NOW, source=NOBODY)

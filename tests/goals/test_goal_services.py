@@ -94,16 +94,26 @@ def test_a_manual_goal_appears_when_it_is_first_named(alices: Site, monkeypatch:
     assert (found.name, found.kind) == ("signup", GoalKind.MANUAL)
 
 
+def note_spans(monkeypatch: pytest.MonkeyPatch) -> list[tuple[datetime, datetime]]:
+    """The spans that goals are searched in from now on; nothing is found."""
+    asked: list[tuple[datetime, datetime]] = []
+
+    def read(since: datetime, until: datetime) -> list[tuple[int, str]]:
+        asked.append((since, until))
+        return []
+
+    monkeypatch.setattr(discovery, "_readers", [read])
+    return asked
+
+
 def test_named_goals_are_read_from_the_last_two_days(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
-    monkeypatch.setattr(discovery, "_readers", [lambda *span: asked.append(span) or []])
+    asked = note_spans(monkeypatch)
     discovery.create_named_goals(NOW)
     assert asked == [(NOW - discovery.LOOK_BACK, NOW)]
 
 
 def test_the_frequent_task_reads_only_the_last_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
-    monkeypatch.setattr(discovery, "_readers", [lambda *span: asked.append(span) or []])
+    asked = note_spans(monkeypatch)
     discovery.create_recently_named_goals(NOW)
     assert asked == [(NOW - discovery.RECENT, NOW)]
     (row,) = [row for row in PERIODIC_TASKS if row.path == "goals.discovery.create_recently_named_goals"]

@@ -15,12 +15,14 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import cast
 
 ADDRESS = "127.0.0.2"  # the client's own; everybody else comes from another one
 BLOCK = b"x" * 32_768
 HEAD = "POST /login HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n"
 TRAILERS = b"T: aaaa\r\n" * 3640  # 32 KB
-Reader, Writer = asyncio.StreamReader, asyncio.StreamWriter
+Reader = asyncio.StreamReader
+Writer = asyncio.StreamWriter
 
 
 @asynccontextmanager
@@ -135,7 +137,7 @@ async def never_read(port: int, end: float) -> None:
     """Ask for the tracker five hundred times and leave the answers where they are."""
     while time.monotonic() < end:
         async with connected(port) as (_, writer):
-            writer.transport.pause_reading()
+            cast("asyncio.Transport", writer.transport).pause_reading()
             for _ in range(10):
                 writer.write(b"GET /js?site_id=1 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * 50)
                 await asyncio.sleep(0.2)

@@ -12,7 +12,6 @@ import http.client
 import itertools
 import json
 import os
-import re
 import statistics
 import subprocess
 import sys
@@ -29,6 +28,7 @@ import pytest
 
 from tests.heavy.abusive_client import KINDS
 from tests.served import reserve_port
+from tests.values import extract
 
 pytestmark = pytest.mark.heavy
 SECONDS = float(os.environ.get("ABUSE_SECONDS", "20"))  # of each attack, and of the quiet around it together
@@ -57,7 +57,7 @@ class Server:
     def rss_mb(self) -> float:
         """Resident memory."""
         text = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(re.search(r"VmRSS:\s+(\d+)", text)[1]) / 1024  # type: ignore[index]
+        return int(extract(r"VmRSS:\s+(\d+)", text)) / 1024
 
     def cpu_seconds(self) -> float:
         """Processor time used so far."""
@@ -146,14 +146,14 @@ def until_ready(server: Server) -> None:
 def logged_in() -> str:
     """The cookies of a session."""
     page: Any = fetch("GET", "/login", {})
-    token = re.search(r'csrfmiddlewaretoken" value="(\w+)"', page.text)[1]  # type: ignore[index]
-    csrf = re.search(r"csrftoken=\w+", page.headers["Set-Cookie"])[0]  # type: ignore[index]
+    token = extract(r'csrfmiddlewaretoken" value="(\w+)"', page.text)
+    csrf = extract(r"csrftoken=\w+", page.headers["Set-Cookie"])
     form = urlencode({"csrfmiddlewaretoken": token, "email": EMAIL, "password": PASSWORD})
     headers = {"Cookie": csrf, "Content-Type": "application/x-www-form-urlencoded"}
     answer = fetch("POST", "/login", headers, form)
     assert answer.status == 302, answer.status
     cookies = " ".join(answer.headers.get_all("Set-Cookie", []))
-    return re.search(r"sessionid=\w+", cookies)[0]  # type: ignore[index]
+    return extract(r"sessionid=\w+", cookies)
 
 
 def others(server: Server, measured: Measured, seconds: float) -> None:

@@ -110,7 +110,7 @@ def test_requests_of_tools_are_quarantined_and_those_of_a_browser_are_not(
             beacon = f"{served.url}/in.php?site_id={served.site}&type=pageview&href=%2Ftool-{index}&host=example.com"
             parts = [part.replace("{url}", beacon) for part in command]
             subprocess.run(parts, capture_output=True, timeout=90, check=False, cwd=served.folder)
-    query = {"site_id": served.site, "type": "pageview", "href": "/person", "host": "example.com"}
+    query = {"site_id": str(served.site), "type": "pageview", "href": "/person", "host": "example.com"}
     httpx.get(f"{served.url}/in.php", params=query, headers={**BROWSER, "user-agent": CHROME}, timeout=20)
     found = served.stop_and_read()
     table = []

@@ -65,15 +65,19 @@ def kill(server: Served, flood: Flood, enough: int) -> None:
     server.end(signal.SIGKILL)
 
 
+def flood_until_killed(server: Served, flood: Flood, enough: int) -> None:
+    killer = threading.Thread(target=kill, args=(server, flood, enough))
+    killer.start()
+    flood.until(lambda: not killer.is_alive())
+
+
 def test_killed_ten_times_during_a_flood_no_event_is_lost_or_stored_twice(tmp_path: Path) -> None:
     server = Served(tmp_path)
     server.start()
     flood = Flood(server.provision())
     for round_number in range(10):
         enough = len(flood.answered) + 220 + 13 * round_number
-        killer = threading.Thread(target=kill, args=(server, flood, enough))
-        killer.start()
-        flood.until(lambda killer=killer: not killer.is_alive())
+        flood_until_killed(server, flood, enough)
         server.start()
     flood.for_seconds(0.5)
     server.end()

@@ -19,7 +19,7 @@ from reports.query import Period
 from sites.models import Site
 from tests.support import ask
 from tests.support.links import CHROME, IPHONE, NOON, Browser, flush_clicks, refresh_caches
-from tracking.event import Hit, Rejection
+from tracking.event import Event, Hit, Rejection
 from tracking.pipeline import processing
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
@@ -147,7 +147,7 @@ def home(account: Account, site: Site) -> Datapoint:
     return made
 
 
-def view(site: Site, url: str, at: Any, ip: str = "203.0.113.7", agent: str = CHROME) -> dict[str, Any]:
+def view(site: Site, url: str, at: Any, ip: str = "203.0.113.7", agent: str = CHROME) -> Event:
     from sites import site_cache
 
     facts = site_cache.get_site(site.pk)

@@ -11,6 +11,7 @@ from sites.alerts.models import Alert, Channel, Delivery
 from sites.alerts.services import alerts_evaluate
 from sites.uptime.models import Monitor
 from tests.support.links import reset_state
+from tests.values import require
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
@@ -98,7 +99,7 @@ def test_a_notification_is_sent_when_a_destination_works_again(account, alert, s
     rounds(NOW, NOW + RETRY_INTERVAL)
     Destination.objects.update(url=f"{server.base}/ok")
     assert rounds(NOW + CHECK_INTERVAL + RETRY_INTERVAL) == [1]
-    assert "works again" in Delivery.objects.order_by("created").last().subject
+    assert "works again" in require(Delivery.objects.order_by("created").last()).subject
 
 
 def test_a_failing_domain_gives_one_notification_and_a_throttled_rest_later(account, alert, server):
@@ -110,7 +111,7 @@ def test_a_failing_domain_gives_one_notification_and_a_throttled_rest_later(acco
     asked = NOW + RETRY_INTERVAL + timedelta(minutes=5)
     assert rounds(asked, asked + RETRY_INTERVAL) == [0, 0]  # within the hour of silence
     assert rounds(NOW + RETRY_INTERVAL + timedelta(minutes=61)) == [1]
-    assert "late" in Delivery.objects.order_by("created").last().text
+    assert "late" in require(Delivery.objects.order_by("created").last()).text
 
 
 def test_every_destination_of_a_rotating_link_is_checked_but_not_links_of_our_own(account, alert, server):

@@ -143,7 +143,7 @@ def exported(user: User, address: str) -> list[bytes]:
     async def read() -> list[bytes]:
         client = AsyncClient()
         await client.aforce_login(user)
-        answer = await client.get(address)
+        answer: Any = await client.get(address)
         return [part async for part in answer.streaming_content]
 
     return async_to_sync(read)()

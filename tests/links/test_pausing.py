@@ -28,7 +28,7 @@ def made(owner: Program, **specifics: Any) -> Datapoint:
     return link
 
 
-def opened(times: int, at: datetime = NOON, **headers: str) -> list[int]:
+def opened(times: int, at: datetime = NOON, **headers: Any) -> list[int]:
     return [Browser(ip=f"203.0.113.{number}").open("/l/offer", at=at, **headers).status for number in range(times)]
 
 

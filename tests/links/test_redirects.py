@@ -299,7 +299,7 @@ def test_deleting_a_group_ends_its_links(account: Account) -> None:
 
 
 CLOUDS = {"3.80.1.1": (14618, "Amazon.com, Inc."), "34.90.1.1": (396982, "Google LLC"), "82.131.1.1": (3249, "Telia")}
-NO_PERSONS: dict[str, dict[str, str]] = {
+NO_PERSONS: dict[str, dict[str, Any]] = {
     "pattern: no Accept-Language": {"accept_language": ""},
     "pattern: client hints of another system": {"sec_ch_ua": '"Chromium";v="120"', "sec_ch_ua_platform": '"macOS"'},
     "preview: prefetch": {"x_moz": "prefetch"},

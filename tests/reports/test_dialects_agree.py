@@ -30,8 +30,10 @@ def week(site: Site, store: Any) -> None:
     for n in range(60):
         at = START + timedelta(days=n % 7, hours=chance.randrange(22), minutes=chance.randrange(60))
         source, channel, country = chance.choice(SOURCES)
-        said = {"source": source, "channel": channel, "country": country, "scroll": chance.choice([0, 50, 100]),
-                "engaged": chance.choice([0, 0, 15_000, 45_000])}  # fmt: skip
+        said: dict[str, Any] = {
+            "source": source, "channel": channel, "country": country, "scroll": chance.choice([0, 50, 100]),
+            "engaged": chance.choice([0, 0, 15_000, 45_000]),
+        }  # fmt: skip
         pages = [chance.choice(PAGES) for _ in range(chance.choice([1, 1, 2, 3]))]
         done = browse(site, *pages, at=at, visitor=n % 20, visit=1000 + n, **said)
         for kind in chance.sample(["download", "outbound", "event", "click"], chance.choice([0, 0, 1, 2])):

@@ -136,5 +136,5 @@ def test_openapi_describes_every_endpoint_with_its_key() -> None:
 def test_the_stats_api_uses_the_sites_time_zone(site: Site, store: Any) -> None:
     site_update(site=site, timezone="Pacific/Kiritimati")
     site_cache.refresh()
-    given = {"site_id": site.pk, "sitekey": site.sitekey, "type": "visitors", "output": "json"}
+    given = {"site_id": str(site.pk), "sitekey": site.sitekey, "type": "visitors", "output": "json"}
     assert Client().get("/api/stats/4", given).json()[0]["dates"]

@@ -106,14 +106,14 @@ def ways(site: Site, store: Any, alice: User, api_key: str, purchase: Goal) -> I
         ("dan", 17, {"country": "", "source": "", "channel": "Direct"}),
         ("eve", 23, {"country": "US", "language": "en-US", "source": "Google", "channel": "Organic Search"}),
     )  # fmt: skip
-    orders = {"jane": (("40.50", "EUR"), ("9.00", "USD"), ("-10.25", "EUR")), "ben": (("20.00", "EUR"),)}
+    orders = {"jane": ((40.5, "EUR"), (9, "USD"), (-10.25, "EUR")), "ben": ((20, "EUR"),)}
     with time_machine.travel(NOW, tick=False):
         for number, (name, hour, fields) in enumerate(people, 1001):
             at = DAY + timedelta(hours=hour, minutes=10)
             browse(site, "/", "/pricing", at=at, visitor=name, visit=number, **fields)
             same = {"visitor": name, "visit": number, "visit_start": at, **fields}
             for n, (amount, currency) in enumerate(orders.get(name, ())):
-                bought = Decimal(amount) > 0
+                bought = amount > 0
                 record(event(site, "/done", at=at + timedelta(seconds=60 + n), kind="event", revenue=amount,
                              currency=currency, name="Purchase" if bought else "Refund", **same))  # fmt: skip
         insert_recorded()

@@ -13,6 +13,7 @@ from sites.alerts.models import Alert, Channel, Delivery
 from sites.alerts.services import alerts_evaluate
 from sites.services import site_create
 from tests.support import browse, event, read_html, record
+from tests.values import require
 from tracking.state import salts
 
 NOW = datetime(2026, 3, 20, 12, tzinfo=UTC)
@@ -51,10 +52,10 @@ def test_a_used_up_quota_rejects_hits_until_the_next_month(limited, site):
     browse(site, *[f"/{n}" for n in range(10)], at=NOW)
     assert counted(limited) == (10, True)
     site_cache.refresh()
-    assert site_cache.get_site(site.pk).over_quota
+    assert require(site_cache.get_site(site.pk)).over_quota
     assert counted(limited, now=MARCH + timedelta(days=31)) == (0, False)
     site_cache.refresh()
-    assert not site_cache.get_site(site.pk).over_quota
+    assert not require(site_cache.get_site(site.pk)).over_quota
 
 
 def test_another_account_s_events_are_not_counted(limited, charlies_site):
@@ -92,7 +93,7 @@ def test_a_low_quota_is_notified_once_and_again_when_it_is_used_up(limited, site
     assert subjects == [0, 1, 0, 1, 0]
     told = list(Delivery.objects.order_by("created").values_list("subject", flat=True))
     assert told == [f"{limited}: 80 % of the quota is used", f"{limited}: the quota is used up"]
-    assert Delivery.objects.first().payload["quota"] == 10
+    assert require(Delivery.objects.first()).payload["quota"] == 10
 
 
 def test_an_account_without_a_quota_is_never_notified(account, site, store):

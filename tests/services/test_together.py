@@ -113,7 +113,7 @@ def test_spy_shows_what_another_process_stored(tmp_path: Path) -> None:
         stream = live.subscribe(7, heartbeat=0.5)
         assert await anext(stream) is None  # it listens now
         one = process("-c", PUBLISH, DATA_DIR=str(tmp_path), DJANGO_SETTINGS_MODULE="config.settings")
-        seen, until = [], time.monotonic() + 60
+        seen, until = list[str](), time.monotonic() + 60
         while len(seen) < 2 and time.monotonic() < until:
             found = await anext(stream)
             seen += [found["path"]] if found else []

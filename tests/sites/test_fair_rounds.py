@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -50,7 +51,7 @@ def test_slots_are_shared_between_accounts(counts, total, per_account, under_way
 
 
 def test_finished_results_are_stored_while_others_are_running():
-    written, may_end = [], threading.Event()
+    written, may_end = list[Any](), threading.Event()
 
     async def work(item):
         if item == "slow":
@@ -69,7 +70,7 @@ def test_finished_results_are_stored_while_others_are_running():
 
 
 def test_failing_work_does_not_stop_a_round():
-    written = []
+    written: list[Any] = []
 
     async def work(item):
         if item == 1:
@@ -107,7 +108,7 @@ def test_the_next_round_starts_while_the_previous_one_waits_for_slow_servers(db)
     """Between the two nothing that is due waits: the next one may begin before the last one stops to claim."""
     rows = {row.name: row for row in PERIODIC_TASKS}
     for name, module in (("uptime", scheduler), ("deliveries", deliveries)):
-        longest, began = timedelta(seconds=rows[name].max_seconds), []
+        longest, began = timedelta(seconds=rows[name].max_seconds), list[bool]()
         assert rows[name].max_seconds + rows[name].seconds <= module.ROUND_SECONDS
 
         def first(name=name, longest=longest, began=began):

@@ -7,6 +7,8 @@ import struct
 import threading
 import tracemalloc
 import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import brotli
 import httpcore
@@ -24,16 +26,19 @@ GIB = 1 << 30
 SHARED = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 
 
-@contextlib.contextmanager
-def raw_server():
+@dataclass
+class Raw:
     """A server that answers every connection with the bytes of `say`, as often as `times`."""
 
-    class Raw:
-        say, times = b"", 1
+    base: str
+    say: bytes = b""
+    times: int = 1
 
+
+@contextlib.contextmanager
+def raw_server() -> Iterator[Raw]:
     listener = socket.create_server(("127.0.0.1", 0))
-    raw = Raw()
-    raw.base = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    raw = Raw(f"http://127.0.0.1:{listener.getsockname()[1]}")
 
     def serve():
         with contextlib.suppress(OSError):

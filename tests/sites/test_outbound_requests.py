@@ -5,6 +5,7 @@ import dataclasses
 import socket
 import time
 from ipaddress import IPv4Address, IPv6Address, IPv6Network
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -29,9 +30,14 @@ FORBIDDEN = [
 @pytest.fixture
 def connections(monkeypatch):
     """Every address a socket of this process really connects to."""
-    hosts = []
+    hosts: list[str] = []
     real = socket.socket.connect
-    monkeypatch.setattr(socket.socket, "connect", lambda self, to: (hosts.append(to[0]), real(self, to))[1])
+
+    def connect(self: socket.socket, to: tuple[Any, ...]) -> None:
+        hosts.append(to[0])
+        real(self, to)
+
+    monkeypatch.setattr(socket.socket, "connect", connect)
     return hosts
 
 

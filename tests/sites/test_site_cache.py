@@ -27,6 +27,7 @@ from sites.services import (
     site_update,
 )
 from tests.support import verify_host
+from tests.values import require
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -39,7 +40,7 @@ def empty_cache(db):
 
 
 def test_a_site_is_found_by_id_and_by_host(site: Site) -> None:
-    config = site_cache.get_site(site.pk)
+    config = require(site_cache.get_site(site.pk))
     assert (config.site_id, config.account_id, config.domain) == (site.pk, site.account_id, "example.com")
     assert config.sitekey == site.sitekey and config.sitekey_admin == site.sitekey_admin
     for host in ("example.com", "www.example.com", "Example.com:8080"):
@@ -55,17 +56,17 @@ def test_a_domain_finds_the_site_of_the_account_that_verified_it(site: Site, cha
     site_cache.refresh()
     assert site_cache.find_site_by_host("charlie.example") is None  # nobody has verified it
     assert (
-        site_cache.find_site_by_host("example.com").site_id
-        == site_cache.find_site_by_host("www.example.com").site_id
+        require(site_cache.find_site_by_host("example.com")).site_id
+        == require(site_cache.find_site_by_host("www.example.com")).site_id
         == site.pk
     )
     verify_host(below.account, "www.example.com", Purpose.SITE)
-    assert site_cache.find_site_by_host("www.example.com").site_id == below.pk
+    assert require(site_cache.find_site_by_host("www.example.com")).site_id == below.pk
     site_update(site=site, domain="moved.example")
     site_cache.load_changes()
-    assert site_cache.find_site_by_host("example.com").site_id == below.pk
+    assert require(site_cache.find_site_by_host("example.com")).site_id == below.pk
     verify_host(theirs.account, "example.com", Purpose.SITE)
-    assert site_cache.find_site_by_host("example.com").site_id == theirs.pk
+    assert require(site_cache.find_site_by_host("example.com")).site_id == theirs.pk
 
 
 def test_an_accounts_own_sites_are_found_by_every_host_verified_or_not(account: Account, charlie) -> None:
@@ -88,10 +89,10 @@ def test_an_accounts_own_sites_are_found_by_every_host_verified_or_not(account: 
 
 def test_of_two_sites_with_one_host_the_older_is_found_first(account: Account) -> None:
     old, new = (site_create(account=account, domain="twice.example", by_operator=True) for _ in range(2))
-    assert site_cache.find_site_by_host("twice.example").site_id == old.pk
+    assert require(site_cache.find_site_by_host("twice.example")).site_id == old.pk
     site_delete(site=old)
     site_cache.load_changes()
-    assert site_cache.find_site_by_host("twice.example").site_id == new.pk
+    assert require(site_cache.find_site_by_host("twice.example")).site_id == new.pk
 
 
 def test_only_changed_rows_are_loaded(site: Site, account, django_assert_num_queries) -> None:
@@ -105,30 +106,30 @@ def test_only_changed_rows_are_loaded(site: Site, account, django_assert_num_que
     host_provision(account=account, host="moved.example", purpose=Purpose.SITE)
     with django_assert_num_queries(3):
         assert site_cache.load_changes()
-    assert site_cache.get_site(site.pk).addresses == "keep"
-    assert str(site_cache.get_site(site.pk).excluded_networks[0]) == "192.0.2.0/24"
+    assert require(site_cache.get_site(site.pk)).addresses == "keep"
+    assert str(require(site_cache.get_site(site.pk)).excluded_networks[0]) == "192.0.2.0/24"
     assert site_cache.find_site_by_host("example.com") is None
-    assert site_cache.find_site_by_host("moved.example").site_id == site.pk
+    assert require(site_cache.find_site_by_host("moved.example")).site_id == site.pk
     with django_assert_num_queries(1):
         assert not site_cache.load_changes()
 
 
 def test_rotated_keys_and_the_quota_flag_are_loaded(site: Site, account: Account) -> None:
-    old = site_cache.get_site(site.pk).sitekey
+    old = require(site_cache.get_site(site.pk)).sitekey
     site_keys_rotate(site=site)
     quota_flag_set(account=account, over=True)
     site_cache.load_changes()
-    assert site_cache.get_site(site.pk).sitekey != old
-    assert site_cache.get_site(site.pk).over_quota
+    assert require(site_cache.get_site(site.pk)).sitekey != old
+    assert require(site_cache.get_site(site.pk)).over_quota
     quota_flag_set(account=account, over=False)
     site_cache.load_changes()
-    assert not site_cache.get_site(site.pk).over_quota
+    assert not require(site_cache.get_site(site.pk)).over_quota
 
 
 def test_a_key_is_valid_for_its_permissions_until_it_is_revoked(site: Site) -> None:
     key, plain = api_key_create(site=site, name="reader", can_track=False)
     site_cache.load_changes()
-    config = site_cache.find_key(plain)
+    config = require(site_cache.find_key(plain))
     assert (config.site_id, config.can_read, config.can_track, config.trusted) == (site.pk, True, False, False)
     assert site_cache.find_key(plain[:-1]) is site_cache.find_key("") is site_cache.find_key("ck_\ud800") is None
     api_key_revoke(key=key)
@@ -159,7 +160,7 @@ def test_last_used_is_stored_later_and_not_by_the_lookup(site: Site, django_asse
         assert site_cache.get_site(site.pk) and site_cache.find_site_by_host("example.com")
     site_cache.write_last_used()
     key.refresh_from_db()
-    assert timezone.now() - key.last_used < timedelta(seconds=5)
+    assert timezone.now() - require(key.last_used) < timedelta(seconds=5)
     before = key.change
     assert not site_cache.load_changes()
     assert ApiKey.objects.get(pk=key.pk).change == before
@@ -243,6 +244,7 @@ def test_sites_provisioned_by_another_process_are_loaded_within_two_seconds(tmp_
     server = subprocess.Popen(
         [sys.executable, "-c", SERVER], cwd=ROOT, env=env, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
+    assert server.stdin and server.stdout
     try:
         assert server.stdout.readline().strip() == "ready"
         words = ["--email", "a@example.org", "--password", "a long enough password", "--account", "A", "--json"]

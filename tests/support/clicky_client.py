@@ -6,10 +6,10 @@ from typing import Any
 from xml.etree import ElementTree
 
 from django.core.cache import cache
-from django.http import HttpResponse
 from django.test import Client
 
 from sites.models import Site
+from tests.support.types import Response
 
 
 class Clicky:
@@ -18,16 +18,16 @@ class Clicky:
     def __init__(self, site: Site, path: str = "/api/stats/4") -> None:
         self.site, self.path, self.client = site, path, Client()
 
-    def raw(self, type: str, **given: Any) -> HttpResponse:
+    def raw(self, type: str, **given: Any) -> Response:
         cache.clear()
         named = {name.replace("__", "-"): value for name, value in given.items()}
         asked = {"site_id": self.site.pk, "sitekey": self.site.sitekey, "type": type, **named}
-        return self.client.get(self.path, asked)  # type: ignore[return-value]
+        return self.client.get(self.path, asked)
 
     def json(self, type: str, **given: Any) -> list[dict[str, Any]]:
         answer = self.raw(type, output="json", **given)
         assert answer.status_code == 200, answer.content
-        return answer.json()  # type: ignore[attr-defined]
+        return answer.json()
 
     def xml(self, type: str, **given: Any) -> ElementTree.Element:
         return ElementTree.fromstring(self.raw(type, **given).content)

@@ -73,8 +73,8 @@ def test_values_of_every_json_type_are_stored(site: Site, api_key: str, form: st
         "zero": 0, "half": 1.5, "text": "ü", "none": "",
     }  # fmt: skip
     meta = {"meta_keys": list(values), "meta_values": list(values.values())}
-    body = {"props": {"props": values}, "meta": meta, "visitor": {"visitor": values}}[form]
-    post_event({"type": "custom", "name": "Buy", "url": "https://example.com/", **body}, api_key)
+    bodies: dict[str, dict[str, Any]] = {"props": {"props": values}, "meta": meta, "visitor": {"visitor": values}}
+    post_event({"type": "custom", "name": "Buy", "url": "https://example.com/", **bodies[form]}, api_key)
     row = list_stored_rows(site.pk)[0]
     assert row["tags" if form == "visitor" else "props"] == {
         "yes": "true", "no": "false", "list": '["a","b",3,true]', "empty": "[]", "object": '{"a":[1]}',

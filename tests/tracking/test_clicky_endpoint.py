@@ -205,7 +205,7 @@ def test_a_page_without_referrer_is_identified_by_the_host_the_tracker_sends(sit
 
 
 @pytest.mark.parametrize("signal", [{"dnt": "1"}, {"sec_gpc": "1"}])
-def test_do_not_track_and_global_privacy_control_are_honoured(site: Site, signal: dict[str, str]) -> None:
+def test_do_not_track_and_global_privacy_control_are_honoured(site: Site, signal: dict[str, Any]) -> None:
     assert send_request("/in.php", {"site_id": site.pk, "href": "/"}, **signal).dropped == "do_not_track"
     assert list_stored_rows(site.pk) == []
 

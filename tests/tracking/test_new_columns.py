@@ -73,7 +73,7 @@ def test_a_filled_store_is_upgraded_by_the_migration_of_a_new_column(store: Any,
     browse(SITE, "/older", visit=8, at=NOW - timedelta(minutes=40))
     declare()
     assert [name[5:] for name in migrate.migrate()] == [*NEW] and migrate.migrate() == []
-    new = {"weather": "rain", "mood": "calm", "steps": 20, "tip": 1.5, "remark": "wet"}
+    new: dict[str, Any] = {"weather": "rain", "mood": "calm", "steps": 20, "tip": 1.5, "remark": "wet"}
     later = NOW + timedelta(minutes=1)
     record(event(SITE, "/more", visit=7, visit_start=NOW, at=later, **{**new, "weather": "sun"}))
     record(*(event(SITE, path, visit=9, visit_start=later, at=later, **new) for path in ("/new", "/newer")))

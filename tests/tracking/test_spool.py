@@ -5,14 +5,16 @@ import os
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import time_machine
 from django.conf import settings
 
 from tests.support import NOW, event
+from tests.values import require
 from tracking import spool
+from tracking.event import Event
 from tracking.spool import segments
 from tracking.spool.files import token
 from tracking.spool.segments import Segments
@@ -33,9 +35,14 @@ def files(ending: str = "*") -> list[Path]:
     return sorted(settings.SPOOL_DIR.glob(f"*/*-*-*.{ending}"))
 
 
+def get_segments() -> Segments:
+    """Those that this process writes."""
+    return require(spool._segments)
+
+
 def die() -> None:
     """What kill -9 leaves: open files, no goodbye."""
-    spool._segments.abandon()
+    get_segments().abandon()
     spool._segments = spool._writer = None
 
 
@@ -77,7 +84,7 @@ def test_the_counts_of_a_minute_are_one_line_and_survive_a_killed_process(store:
 
 def test_a_segment_with_many_rows_stays_open_longer() -> None:
     spool.write_event(event(SITE, "/a"))
-    (segment,) = spool._segments.open.values()
+    (segment,) = get_segments().open.values()
     assert segment.is_due(segment.began + 0.6, 0.5) and not segment.is_due(segment.began + 0.4, 0.5)
     segment.rows = 2_000
     assert segment.is_due(segment.began + 3, 0.5) and not segment.is_due(segment.began + 0.6, 0.5)
@@ -88,7 +95,7 @@ def test_a_segment_with_many_rows_stays_open_longer() -> None:
 def test_a_segment_is_sealed_early_when_the_disk_is_nearly_full() -> None:
     """Only an insert makes room: waiting for more rows would fill the disk."""
     spool.write_event(event(SITE, "/a"))
-    segments = spool._segments
+    segments = get_segments()
     (segment,) = segments.open.values()
     segments.free_bytes = segment.size * 5
     segments.seal({"events": 60.0})
@@ -120,7 +127,7 @@ def test_segments_of_a_killed_process_are_inserted_exactly_once_by_the_next(stor
 
 def test_a_process_killed_between_insert_and_delete_inserts_nothing_twice(store: Any) -> None:
     spool.write_event(event(SITE, "a"))
-    spool._segments.seal()
+    get_segments().seal()
     (ready,) = files("ready")
     store.insert_file(ready, "events", token(ready))
     die()
@@ -133,7 +140,7 @@ def test_a_process_killed_between_insert_and_delete_inserts_nothing_twice(store:
 
 def test_a_segment_keeps_its_token_after_two_killed_processes(store: Any) -> None:
     spool.write_event(event(SITE, "a"))
-    spool._segments.seal()
+    get_segments().seal()
     (ready,) = files("ready")
     known = token(ready)
     store.insert_file(ready, "events", known)
@@ -152,7 +159,7 @@ def test_segments_of_a_running_process_are_not_adopted() -> None:
     neighbour = Segments(settings.SPOOL_DIR)
     neighbour.write("events", 202603, b'{"site_id":1}\n')
     spool.write_event(event(SITE, "a"))
-    assert spool._segments.adopt() == []
+    assert get_segments().adopt() == []
     assert len(files("open")) == 2
     neighbour.close()
 
@@ -174,7 +181,7 @@ def test_names_of_segments_are_never_reused() -> None:
     names = []
     for _ in range(3):
         spool.write_event(event(SITE, "a"))
-        spool._segments.seal()
+        get_segments().seal()
         names += [token(path) for path in files("ready")]
         spool.flush()
         spool.stop()
@@ -229,15 +236,15 @@ def test_the_spool_grows_only_to_its_limit(settings: Any) -> None:
     with pytest.raises(spool.SpoolFull, match="limit"):
         for _ in range(100):
             spool.write_event(event(SITE, "a"))
-            spool._segments.seal()
+            get_segments().seal()
     assert spool.health()["bytes"] < 3_000
 
 
 def test_bad_lines_are_quarantined_and_counted_and_the_others_are_inserted(store: Any) -> None:
     for number in range(20):
         spool.write_event(event(SITE, f"{number:02}"))
-    spool._segments.write("events", 202603, b"no JSON at all\n")
-    spool.write_event({**event(SITE, "x"), "id": "no number"})
+    get_segments().write("events", 202603, b"no JSON at all\n")
+    spool.write_event(cast("Event", {**event(SITE, "x"), "id": "no number"}))
     spool.write_event(event(SITE, "z"))
     spool.flush()
     assert stored(store) == [*(f"{number:02}" for number in range(20)), "z"]
@@ -268,7 +275,7 @@ def test_events_of_a_clock_that_was_ahead_are_stored_once_it_is_right_again(stor
     now = datetime.now(UTC)
     with time_machine.travel(now + timedelta(hours=2), tick=True):
         spool.write_event(event(SITE, "/ahead"))
-    segments = spool._segments
+    segments = get_segments()
     time.sleep(0.02)
     assert 0.02 <= segments.get_oldest_age() < 60
     segments.seal({"events": 0.01})
@@ -302,6 +309,6 @@ def test_a_full_spool_is_logged_once_a_minute_and_when_there_is_space_again(
     monkeypatch.setattr(settings, "SPOOL_MOST_BYTES", 1 << 30)
     monkeypatch.setattr(segments, "RECOVERY_SECONDS", 0)
     spool.write_event(event(SITE, "/a"))
-    spool._segments.check_disk()
+    get_segments().check_disk()
     assert "has space again; 50 writes failed" in caplog.text
     assert not spool.health()["full"]

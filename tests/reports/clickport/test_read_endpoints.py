@@ -19,7 +19,7 @@ from tracking import store as event_store
 pytestmark = pytest.mark.django_db
 NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=1)
 DAY = timedelta(days=1)
-YESTERDAY = {"start_date": str(NOON.date()), "end_date": str(NOON.date() + DAY)}
+YESTERDAY: dict[str, Any] = {"start_date": str(NOON.date()), "end_date": str(NOON.date() + DAY)}
 ADDRESSES = (
     "pages", "sources", "referrers", "countries", "campaigns", "utm-sources", "utm-mediums", "utm-content", "utm-term",
     "entry-pages", "exit-pages", "tech", "goals", "realtime", "ledger",
@@ -74,7 +74,7 @@ def test_a_breakdown_has_its_described_columns(
     api: Api, traffic: None, address: str, rows: list[dict[str, Any]]
 ) -> None:
     path, _, query = address.partition("?")
-    given = dict([query.split("=")]) if query else {}
+    given: dict[str, Any] = dict([query.split("=")]) if query else {}
     found = api.get(f"/api/{path}", **YESTERDAY, **given)["results"]
     assert sorted(found, key=str) == sorted(rows, key=str)
 

@@ -22,7 +22,7 @@ from tracking import spool
 
 pytestmark = pytest.mark.django_db
 NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=1)
-AMERICAN = {
+AMERICAN: dict[str, Any] = {
     "country": "US", "region": "Texas", "city": "Austin", "language": "fr-FR", "utm_campaign": "Spring & Summer",
     "referrer": "https://www.google.com/a", "referrer_domain": "google.com", "split_test": "Prices",
     "split_arm": "high", "tags": {"plan": "pro"}, "organization": "AT&T",

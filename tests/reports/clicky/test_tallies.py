@@ -31,7 +31,7 @@ def clicky(site: Site, store: Any) -> Clicky:
 @pytest.fixture
 def traffic(site: Site, store: Any) -> None:
     """Yesterday: ann (Tallinn) sees two pages and downloads; ben (Berlin) sees one. The day before: ann sees one."""
-    tallinn = {"country": "EE", "city": "Tallinn", "browser": "Chrome", "browser_version": "120"}
+    tallinn: dict[str, Any] = {"country": "EE", "city": "Tallinn", "browser": "Chrome", "browser_version": "120"}
     first = browse(site, "/", "/pricing", at=NOON, visitor="ann", channel="Organic Search", source="Google",
                    search_term="web statistics", title="A & B", step=timedelta(seconds=70), **tallinn)  # fmt: skip
     record(
@@ -262,7 +262,7 @@ def test_a_plural_date_keyword_is_accepted(clicky: Clicky, site: Site) -> None:
 
 
 def test_more_than_thirty_requests_a_minute_get_429(clicky: Clicky, traffic: None) -> None:
-    given = {"site_id": clicky.site.pk, "sitekey": clicky.site.sitekey, "type": "visitors", "output": "json"}
+    given = {"site_id": str(clicky.site.pk), "sitekey": clicky.site.sitekey, "type": "visitors", "output": "json"}
     first = clicky.raw("visitors")
     assert first.headers["X-RateLimit-Remaining"] == "29"
     answers = [clicky.client.get("/api/stats/4", given) for _ in range(31)]

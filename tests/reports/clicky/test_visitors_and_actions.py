@@ -27,7 +27,7 @@ def clicky(site: Site, store: Any) -> Clicky:
 @pytest.fixture
 def traffic(site: Site, store: Any) -> None:
     """Yesterday: ann from Tallinn through Google (two pages, one event, known by name), an hour later ben, direct."""
-    ann = {
+    ann: dict[str, Any] = {
         "country": "EE", "city": "Tallinn", "latitude": 59.437, "longitude": 24.7536,
         "ip": "10.1.2.3", "browser": "Chrome", "browser_version": "120",
         "os": "Windows", "os_version": "10", "language": "et", "screen": "1920x1080", "channel": "Organic Search",

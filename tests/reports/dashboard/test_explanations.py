@@ -18,6 +18,7 @@ from reports.query.dimensions import DIMENSIONS
 from reports.query.metrics import METRICS
 from reports.sharing.services import share_create
 from tests.support import ask, browse, event, read_html, record
+from tests.values import extract
 
 
 @pytest.fixture
@@ -54,7 +55,7 @@ def test_every_key_figure_and_panel_links_to_its_explanation(inside: Client, bus
     assert len(told) >= len(KEY_METRICS) + 4
     for href in told:
         assert "<dt>Time zone</dt>" in page(inside, href), href
-    assert {re.search(r"metric=(\w+)", href)[1] for href in told} >= set(KEY_METRICS)  # type: ignore[index]
+    assert {extract(r"metric=(\w+)", href) for href in told} >= set(KEY_METRICS)
 
 
 @pytest.mark.parametrize("name", sorted(METRICS))
@@ -67,7 +68,7 @@ def test_the_explanation_says_what_the_registry_and_the_engine_say(inside: Clien
 def test_the_filter_is_described_and_kept_in_the_link_to_the_visits(inside: Client, busy) -> None:
     html = page(inside, f"/sites/{busy.pk}/explain?metric=visitors&period=yesterday&country=EE&page~contains=r")
     assert "Country is Estonia" in html and "Page contains r" in html
-    behind = re.search(r'class="button" href="([^"]+)"', html)[1]  # type: ignore[index]
+    behind = extract(r'class="button" href="([^"]+)"', html)
     assert behind.startswith(f"/sites/{busy.pk}/visitors?") and "country=EE" in behind and "period=yesterday" in behind
     listed = page(inside, behind)
     assert "/read" in listed and "/cart" not in listed and "/a<" not in listed
@@ -85,7 +86,7 @@ def test_the_filter_is_described_and_kept_in_the_link_to_the_visits(inside: Clie
 )  # fmt: skip
 def test_the_link_to_the_visits_lists_those_that_count(inside: Client, busy, name: str, sees: set, hides: set) -> None:
     html = page(inside, f"/sites/{busy.pk}/explain?metric={name}&period=yesterday")
-    listed = page(inside, re.search(r'class="button" href="([^"]+)"', html)[1])  # type: ignore[index]
+    listed = page(inside, extract(r'class="button" href="([^"]+)"', html))
     entered = set(re.findall(r'<td title="([^"]*)"><span dir="auto">', listed))
     assert sees <= entered and not hides & entered
 
@@ -93,7 +94,7 @@ def test_the_link_to_the_visits_lists_those_that_count(inside: Client, busy, nam
 def test_the_visits_of_conversions_are_those_that_reached_a_goal(inside: Client, busy) -> None:
     goal_create(site=busy, name="Thanks", kind="page", pattern="/thanks")
     html = page(inside, f"/sites/{busy.pk}/explain?metric=conversions&period=yesterday")
-    listed = page(inside, re.search(r'class="button" href="([^"]+)"', html)[1])  # type: ignore[index]
+    listed = page(inside, extract(r'class="button" href="([^"]+)"', html))
     assert "/cart" in listed and "/bounced" not in listed
 
 

@@ -41,6 +41,7 @@ def test_key_figures_equal_the_engines_numbers_also_where_they_are_sums(site, st
         assert told.failed == ""
         alone = answer(state.build_query(KEY_METRICS, compare=state.compare), now=state.now)
         before = alone.comparison or {}
+        assert isinstance(before, dict)
         for number in told.numbers:
             row = (alone.rows[0][number.name], state.locale, before.get(number.name), alone.meta.currency)
             assert number.formatted == format_metric(number.name, *row), (asked, number.name)

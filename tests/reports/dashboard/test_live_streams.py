@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -26,6 +26,7 @@ from tests.conftest import member
 from tests.support import asgi, event
 from tests.support import links as links_support
 from tests.support.asgi import cookie, database
+from tests.values import require
 from tracking import live, live_streams
 from tracking.live_streams import LiveStream, create_viewer, open_streams
 
@@ -64,7 +65,7 @@ async def test_an_event_is_streamed_when_it_is_stored(site: Site, spied: str, al
         assert await browser.piece() == b"retry: 3000\n\n: here\n\n"
         live.publish(event(site, "/hidden", at=timezone.now(), country="DE"))
         live.publish(event(site, "/<b>live</b>", at=timezone.now(), country="EE"))
-        told = (await browser.piece()).decode()
+        told = require(await browser.piece()).decode()
     assert told.startswith("event: action\ndata: ") and told.count("\n") == 3
     assert "/&lt;b&gt;live&lt;/b&gt;" in told
 
@@ -73,7 +74,12 @@ async def test_an_event_is_rendered_once_for_all_viewers_of_a_zone_and_language(
     site: Site, spied: str, alice: User, bob: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[str] = []
-    monkeypatch.setattr(spy, "render_to_string", lambda *args: made.append("one") or render_to_string(*args))
+
+    def render(*args: Any) -> str:
+        made.append(render_to_string(*args))
+        return made[-1]
+
+    monkeypatch.setattr(spy, "render_to_string", render)
     hers, his = await cookie(alice), await cookie(bob)
     async with (
         asgi.connected(spied, cookie=hers) as one,
@@ -82,15 +88,15 @@ async def test_an_event_is_rendered_once_for_all_viewers_of_a_zone_and_language(
     ):
         for browser in (one, two, elsewhere):
             await browser.piece()
-        for path, country in (("/first", "EE"), ("/second", "DE")):
-            live.publish(event(site, path, at=timezone.now(), country=country))
+        for there, country in (("/first", "EE"), ("/second", "DE")):
+            live.publish(event(site, there, at=timezone.now(), country=country))
         for browser, paths in (
             (one, (b"/first", b"/second")),
             (two, (b"/first", b"/second")),
             (elsewhere, (b"/second",)),
         ):
             for path in paths:
-                assert path in (await browser.piece())
+                assert path in require(await browser.piece())
     assert len(made) == 2
 
 
@@ -137,7 +143,7 @@ async def test_a_stream_ends_when_its_viewer_loses_access(
     async with asgi.connected(spied, cookie=session) as browser:
         await browser.piece()
         happens(site, "/before")
-        assert b"/before" in await browser.piece()
+        assert b"/before" in require(await browser.piece())
         await database(end, bob, site, session.removeprefix("sessionid="))
         time_passes()
         happens(site, "/after")
@@ -161,7 +167,7 @@ async def test_a_stream_continues_for_viewers_who_keep_access(
         await database(right_taken, bob, site, "")
         assert await his.piece(b"action") is None
         happens(site, "/after")
-        assert b"/after" in await hers.piece(b"action")
+        assert b"/after" in require(await hers.piece(b"action"))
 
 
 async def test_a_stream_ends_when_permissions_cannot_be_read(spied: str, site: Site, bob: User, monkeypatch) -> None:
@@ -182,7 +188,7 @@ async def test_a_stream_ends_when_permissions_cannot_be_read(spied: str, site: S
 
 
 @pytest.fixture
-def two_links(account: Account, bob: User, transactional_db: None) -> tuple[int, int]:
+def two_links(account: Account, bob: User, transactional_db: None) -> Iterator[tuple[int, ...]]:
     """Links that bob was given."""
     made = tuple(links_support.create_link(account, alias).pk for alias in ("one", "two"))
     for pk in made:
@@ -200,12 +206,12 @@ async def test_a_guest_of_links_sees_only_remaining_grants(account: Account, bob
     async with asgi.connected(LINKS, cookie=await cookie(bob)) as browser:
         assert browser.answer.status == 200 and await browser.piece(b"here")
         clicked(account, one)
-        assert b"/links/%d" % one in await browser.piece(b"data")
+        assert b"/links/%d" % one in require(await browser.piece(b"data"))
         await database(Grant.objects.filter(kind=DATAPOINT, object_id=one).delete)
         time_passes()
         clicked(account, one)
         clicked(account, two)
-        assert b"/links/%d" % two in await browser.piece(b"data")
+        assert b"/links/%d" % two in require(await browser.piece(b"data"))
         await database(Grant.objects.all().delete)
         time_passes()
         clicked(account, two)
@@ -220,7 +226,7 @@ async def test_links_are_not_streamed_to_anonymous_users_or_strangers(
         await browser.piece(b"here")
         clicked(account, two_links[0])
         clicked(await database(theirs, charlie), 7)
-        assert b"/links/7" in await browser.piece(b"data")
+        assert b"/links/7" in require(await browser.piece(b"data"))
 
 
 def theirs(user: User) -> Account:

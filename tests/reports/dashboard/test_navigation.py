@@ -79,5 +79,5 @@ def test_switching_sites_keeps_the_kind_of_page(site: Site, alice: User) -> None
     for came, there in (("retention?period=30d&country=EE", "retention?period=30d"), ("goals/12", "goals"),
                         ("visitors/99", "visitors"), ("details/page", ""),
                         ("settings/privacy", "settings/privacy")):  # fmt: skip
-        answer = client.get("/go", {"site": 1, "from": f"/sites/5/{came}"})
+        answer = client.get("/go", {"site": "1", "from": f"/sites/5/{came}"})
         assert answer["Location"] == f"/sites/{site.pk}/{there}"

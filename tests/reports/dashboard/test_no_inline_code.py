@@ -22,7 +22,7 @@ POSTS = {
 }  # fmt: skip
 OPEN = {"theme"}
 PATTERNS = [row for row in [*urls.urlpatterns, *goals_urls.urlpatterns] if isinstance(row, URLPattern)]
-NAMES = [pattern.name for pattern in PATTERNS]
+NAMES = [str(pattern.name) for pattern in PATTERNS]
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def places(site: Site, store, alice: User) -> dict[str, str]:
         named = {key: given[key] for key in pattern.pattern.converters}
         if pattern.name == "details":
             named["name"] = "page"
-        found[pattern.name] = reverse(f"dashboard:{pattern.name}", kwargs=named)
+        found[str(pattern.name)] = reverse(f"dashboard:{pattern.name}", kwargs=named)
     return found
 
 

@@ -14,6 +14,7 @@ from sites import site_cache
 from sites.models import Site
 from sites.services import site_create
 from tests.support import browse, read_html
+from tests.values import extract
 
 
 @pytest.fixture
@@ -53,7 +54,7 @@ def test_the_portfolio_counts_all_visible_sites_and_no_others(inside: Client, bu
 
 def test_pages_are_listed_by_host_and_a_click_filters(inside: Client, busy) -> None:
     html = page(inside, "/sites/all/panel/pages/hosts?period=today")
-    href = re.search(r'<a href="([^"]+)"', row_of(html, "shop.example"))[1]  # type: ignore[index]
+    href = extract(r'<a href="([^"]+)"', row_of(html, "shop.example"))
     assert href == "/sites/all?period=today&host=shop.example"
     narrowed = page(inside, href)
     assert "Visitors: 1" in narrowed and "Host is shop.example" in narrowed

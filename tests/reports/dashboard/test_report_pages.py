@@ -21,6 +21,7 @@ from reports.query import ask as answer
 from sites.models import Site
 from sites.services import site_create
 from tests.support import browse, read_html
+from tests.values import extract
 from tracking.store import StoreError
 
 NOTHING = "cannot be shown"
@@ -75,10 +76,10 @@ def test_a_panel_row_has_the_engines_number_and_its_share(inside: Client, busy) 
 
 def test_a_row_links_to_a_filter_and_its_tag_removes_it(inside: Client, busy) -> None:
     html = page(inside, f"/sites/{busy.pk}/?period=today&tab.places=countries")
-    href = re.search(r'href="([^"]*country=EE[^"]*)"', html)[1]
+    href = extract(r'href="([^"]*country=EE[^"]*)"', html)
     narrowed = page(inside, href)
     assert "Visitors: 2" in narrowed and "Country is Estonia" in narrowed
-    away = re.search(r'<a href="([^"]*)" aria-label="Remove: Country is Estonia"', narrowed)[1]
+    away = extract(r'<a href="([^"]*)" aria-label="Remove: Country is Estonia"', narrowed)
     assert "Visitors: 3" in page(inside, away)
 
 

@@ -22,7 +22,7 @@ def traffic(site: Site, store: Any) -> Any:
         at = NOW - timedelta(hours=1)
         for number in range(4):
             browse(site, "/", at=at, visitor=number, source="Google")
-        for who, source, amount in ((0, "Google", "10"), (9, "News", "40"), (8, "Refunds", "-5")):
+        for who, source, amount in ((0, "Google", 10), (9, "News", 40), (8, "Refunds", -5)):
             browse(site, "/", at=at, visitor=who, source=source, kind="event", revenue=amount, currency="EUR")
         yield
 

@@ -7,6 +7,7 @@ import io
 import json
 import re
 from datetime import timedelta
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -36,13 +37,10 @@ def make_evil_site(account: Account, domain: str) -> Site:
     """A site on which every word is a script."""
     site = site_create(account=account, domain=domain, by_operator=True)
     at = timezone.now() - timedelta(minutes=1)
-    words = dict.fromkeys(COLUMNS, EVIL) | {"country": "<b", "tags": {EVIL: EVIL}, "props": {"plan": EVIL}}
+    words: Any = dict.fromkeys(COLUMNS, EVIL) | {"country": "<b", "tags": {EVIL: EVIL}, "props": {"plan": EVIL}}
     kinds = ("view", "event", "outbound", "download", "form", "video", "click")
     record(
-        *[
-            {**event(site, at=at, visitor="evil", id=i + 1, view_id=9), **words, "kind": kind}
-            for i, kind in enumerate(kinds)
-        ]
+        *[event(site, at=at, visitor="evil", id=i + 1, view_id=9, **words, kind=kind) for i, kind in enumerate(kinds)]
     )
     return site
 

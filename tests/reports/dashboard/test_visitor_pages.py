@@ -86,7 +86,7 @@ def test_spy_lists_actions_newest_first_without_scripts(inside: Client, site, ma
 
 
 def test_a_ping_in_the_stream_carries_seconds(site) -> None:
-    told = render_message(event(site, "/", kind="ping", engaged=7_400, view_id=3), site.pk, UTC, Locale("en"))
+    told = render_message(dict(event(site, "/", kind="ping", engaged=7_400, view_id=3)), site.pk, UTC, Locale("en"))
     assert told == b'event: ping\ndata: {"view": "3", "seconds": 7}\n\n'
 
 

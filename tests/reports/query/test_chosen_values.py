@@ -43,7 +43,7 @@ def test_chosen_values_of_time_or_of_two_dimensions_are_rejected() -> None:
         with pytest.raises(QueryRefused, match="“values” needs exactly one dimension"):
             question(*dimensions, values=("EE",))
     with pytest.raises(QueryRefused, match="A name is text"):
-        question("country", values=(7,))  # type: ignore[arg-type]
+        question("country", values=(7,))
 
 
 def test_a_chosen_value_without_data_has_no_row(rolled: Any) -> None:  # noqa: F811

@@ -19,7 +19,7 @@ from tests.support.clickport_client import Api
 
 pytestmark = pytest.mark.django_db
 NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=1)
-SALES = (("1200", "JPY"), ("7", "USD"), ("19.99", "EUR"), ("1.005", "KWD"), ("7", ""))
+SALES = ((1200, "JPY"), (7, "USD"), (19.99, "EUR"), (1.005, "KWD"), (7, ""))
 
 
 @pytest.fixture
@@ -73,9 +73,9 @@ def test_a_goals_fixed_revenue_counts_only_in_the_row_of_its_currency(api: Api, 
 
 
 def test_a_conversion_with_two_currencies_has_revenue_in_both(site: Site, store: Any) -> None:
-    long = {"at": NOON, "visitor": "v", "visit": 9, "visit_start": NOON}
+    long: dict[str, Any] = {"at": NOON, "visitor": "v", "visit": 9, "visit_start": NOON}
     record(event(site, "/", **long), event(site, "/b", **{**long, "at": NOON + timedelta(minutes=2)}))
-    for amount, currency in (("10", "EUR"), ("500", "JPY")):
+    for amount, currency in ((10, "EUR"), (500, "JPY")):
         record(event(site, "/b", kind="event", name="Buy", revenue=amount, currency=currency, **long))
     goal = {"dimension": "duration", "operator": "at_least", "value": [60]}
     way = attribute_conversions(site.pk, Period.parse("yesterday", "UTC", timezone.now()), goal, now=timezone.now())

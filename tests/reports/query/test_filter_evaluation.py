@@ -67,11 +67,11 @@ def wanted(row: Dimension, operator: str, events: list[Event]) -> list[Any]:
     if row.family == "time":
         local = events[3]["ts"].astimezone(ZoneInfo(ZONE))
         hour = local.replace(minute=0).isoformat()
-        texts = {
+        times = {
             "minute": local.isoformat(), "hour": hour, "hour_of_day": str(local.hour),
             "weekday": str(local.isoweekday()), "month": "2026-03",
         }  # fmt: skip
-        return [texts.get(row.name, str(local.date()))]
+        return [times.get(row.name, str(local.date()))]
     if row.number:
         return [90.0] if row.name == "scroll" else [12.5]
     texts = sorted({find_text(row, one) for one in events})

@@ -37,7 +37,12 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     asked: list[str] = []
     real = store.query
-    monkeypatch.setattr(store, "query", lambda sql, *more, **named: asked.append(sql) or real(sql, *more, **named))
+
+    def query(sql: str, *more: Any, **named: Any) -> Any:
+        asked.append(sql)
+        return real(sql, *more, **named)
+
+    monkeypatch.setattr(store, "query", query)
     return asked
 
 
@@ -155,7 +160,7 @@ def test_a_goals_fixed_revenue_counts_each_time(store: Any) -> None:
     store.insert_rows("events", [
         event(SITE, "/sign-up", at=NOW, visit=1),
         event(SITE, "/sign-up", at=NOW + timedelta(seconds=1), visit=1),
-        event(SITE, "/paid", at=NOW, visit=1, kind="event", name="Buy", revenue="40", currency="EUR"),
+        event(SITE, "/paid", at=NOW, visit=1, kind="event", name="Buy", revenue=40, currency="EUR"),
     ])  # fmt: skip
     goals = {
         1: {"dimension": "page", "operator": "is", "value": ["/sign-up"]},

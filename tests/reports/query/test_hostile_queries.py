@@ -39,7 +39,7 @@ def traffic(migrated_store: None) -> Iterator[Any]:
             "events",
             [
                 event(site, "/a", at=NOW - timedelta(hours=1), country="DE", props={"plan": "pro"}, visit=site * 10),
-                event(site, "/a", at=NOW, kind="event", name="Buy", revenue="9.99", currency="EUR", visit=site * 10,
+                event(site, "/a", at=NOW, kind="event", name="Buy", revenue=9.99, currency="EUR", visit=site * 10,
                       visit_start=NOW - timedelta(hours=1)),
             ],
         )  # fmt: skip

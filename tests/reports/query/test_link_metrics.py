@@ -24,9 +24,11 @@ KINDS = ("link", "link", "link", "pixel", "spider", "conversion", "refund", "vie
 def hit(dice: random.Random, number: int) -> dict[str, Any]:
     """A hit, conversion or view of the last five days, so that some lie outside the period."""
     kind = dice.choice(KINDS)
-    built = event(ACCOUNT, at=NOW - timedelta(minutes=dice.randint(1, 5 * 24 * 60)), kind=kind, id=number,
-                 visitor=dice.randint(1, 4), visit=number, is_unique=dice.randint(0, 1),
-                 country=dice.choice(["DE", "EE"]), link_id=dice.randint(1, 3))  # fmt: skip
+    built: dict[str, Any] = dict(event(
+        ACCOUNT, at=NOW - timedelta(minutes=dice.randint(1, 5 * 24 * 60)), kind=kind, id=number,
+        visitor=dice.randint(1, 4), visit=number, is_unique=dice.randint(0, 1),
+        country=dice.choice(["DE", "EE"]), link_id=dice.randint(1, 3),
+    ))  # fmt: skip
     if kind in ("conversion", "refund", "view"):
         built["click_id"] = dice.randint(0 if kind == "view" else 1, 5)
     if kind in ("conversion", "refund"):

@@ -19,8 +19,9 @@ NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)  # a Monday
 NAMES = MappedGoals({}, {4: {"dimension": "country", "operator": "is", "value": "EE"}, 5: {"segment": 5}})
 
 
-def utc(*parts: int) -> datetime:
-    return datetime(*parts, tzinfo=UTC)
+def utc(year: int, month: int, day: int, *more: int) -> datetime:
+    hour, minute, second = (*more, 0, 0, 0)[:3]
+    return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(

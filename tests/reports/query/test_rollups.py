@@ -19,6 +19,7 @@ from reports.query.rollups.read import ROLLUP_AGGREGATES, VALUE_DIMENSIONS
 from sites import site_cache
 from sites.models import Site
 from tests.support import event
+from tracking.event import Event
 from tracking.store.corrections import get_local_table
 from tracking.store.migrate import list_nodes
 
@@ -48,19 +49,20 @@ def in_zone(site: Site, zone: str) -> Site:
     return site
 
 
-def traffic(site: Site | int, count: int = 400, seed: int = 1) -> Iterator[dict[str, Any]]:
+def traffic(site: Site | int, count: int = 400, seed: int = 1) -> Iterator[Event]:
     """Visits of the ten days before NOW, at any time of day, a few events each."""
     chance = random.Random(seed)
     for number in range(count):
         start = NOW - timedelta(seconds=chance.randrange(10 * 86400))
-        at, common = start, {
+        common: dict[str, Any] = {
             "visitor": chance.randrange(count // 3), "visit": 10_000 * seed + number, "visit_start": start,
             "country": chance.choice(["DE", "EE", ""]), "source": chance.choice(["Google", ""]),
             "browser": chance.choice(["Firefox", "Chrome"]), "utm_campaign": chance.choice(["", "spring"]),
         }  # fmt: skip
+        at = start
         for _ in range(chance.randint(1, 5)):
             kind = chance.choice(["view", "view", "event", "ping"])
-            fields = {"engaged": 7000, "scroll": chance.randrange(100)} if kind == "ping" else {}
+            fields: dict[str, Any] = {"engaged": 7000, "scroll": chance.randrange(100)} if kind == "ping" else {}
             page = PAGES[min(int(chance.expovariate(0.5)), len(PAGES) - 1)]
             yield event(site, page, at=at, kind=kind, id=chance.randrange(2**53), **common, **fields)
             at += timedelta(seconds=chance.randrange(4000))

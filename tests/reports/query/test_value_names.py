@@ -29,7 +29,13 @@ def traffic(site: Site, store: Any) -> Any:
     """Two visitors of Germany, one of Austria, one of nowhere, today."""
     with time_machine.travel(NOW, tick=False):
         at = NOW - timedelta(hours=2)
-        german = {"country": "DE", "language": "de", "browser": "Chrome", "os": "macOS", "device_type": "Mobile"}
+        german: dict[str, Any] = {
+            "country": "DE",
+            "language": "de",
+            "browser": "Chrome",
+            "os": "macOS",
+            "device_type": "Mobile",
+        }
         browse(site, "/", at=at, visitor="a", channel="Organic Search", source="Google", **german)
         browse(site, "/", at=at, visitor="b", channel="Direct", source="", **german)
         browse(site, "/", at=at, visitor="c", country="AT", language="de-AT", channel="Email", source="letter",

@@ -15,6 +15,7 @@ from sites.alerts.deliveries import deliver_due
 from sites.alerts.models import Alert, Channel, Delivery
 from sites.alerts.services import alert_notify
 from tests.support import read_html
+from tests.values import extract
 
 STRANGER = "stranger@victim.example"
 SPAM = "BUY CHEAP PILLS http://spam.example"
@@ -31,7 +32,7 @@ def save_channel(client, site, target=STRANGER, name=SPAM, channel=None):
 
 
 def link_in(letter, word):
-    return re.search(rf"http://[^/\s]+(/channels/{word}/\S+)", letter.body)[1]
+    return extract(rf"http://[^/\s]+(/channels/{word}/\S+)", letter.body)
 
 
 def fire(site, key="k"):
@@ -87,7 +88,7 @@ def test_the_recipient_confirms_with_one_button(inside, site):
     page = read_html(anybody.get(path))
     assert STRANGER in page and Channel.objects.get().confirmed is None, "a look is no consent"
     assert anybody.post(path).status_code == 403, "nor is another site's form"
-    token = re.search(r'csrfmiddlewaretoken" value="([^"]+)', page)[1]
+    token = extract(r'csrfmiddlewaretoken" value="([^"]+)', page)
     assert "Confirmed" in read_html(anybody.post(path, {"csrfmiddlewaretoken": token}))
     assert fire(site) == 1
     assert [letter.subject for letter in mail.outbox[1:]] == ["It is down"]

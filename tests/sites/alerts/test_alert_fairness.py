@@ -16,6 +16,7 @@ from sites.alerts.condition_registry import AlertNotification
 from sites.alerts.models import Alert, Channel, Delivery
 from sites.alerts.services import alert_notify, delivery_queue
 from tests.support.misbehaving_server import misbehaving
+from tests.values import require
 
 NOW = datetime(2026, 3, 2, 12, 30, tzinfo=UTC)
 POISON = "https://0177.0.0.1/"  # the parser of addresses refuses it in a way of its own
@@ -26,10 +27,10 @@ def server(settings, monkeypatch):
     """The misbehaving server; its /wait answers once its /ok was asked, at the latest after half a minute."""
     settings.ENV = dataclasses.replace(settings.ENV, allowed_outbound=("127.0.0.1/32",))
     with misbehaving() as running:
-        arrived, waited = threading.Event(), []
+        arrived = threading.Event()
 
         def answer_wait(handler, rest):
-            waited.append(arrived.wait(30))
+            running.waited.append(arrived.wait(30))
             handler.reply(200)
 
         def answer_ok(handler, rest):
@@ -38,7 +39,6 @@ def server(settings, monkeypatch):
 
         monkeypatch.setattr("tests.support.misbehaving_server.Misbehaving.answer_wait", answer_wait, raising=False)
         monkeypatch.setattr("tests.support.misbehaving_server.Misbehaving.answer_ok", answer_ok)
-        running.waited = waited
         running.socket.listen(200)
         yield running
 
@@ -213,7 +213,7 @@ def test_page_text_cannot_mention_people_or_hide_links_in_slack(site, server, na
 def test_a_line_break_in_a_name_cannot_inject_a_mail_header(alice, site):
     channel = hook(site.account, "ops@example.com", kind="email")
     notification = AlertNotification("k", "Goal “a\r\nBcc: victim@example.org\nb” reached", "It was.")
-    delivery = delivery_queue(channel=channel, notification=notification, now=NOW)
+    delivery = require(delivery_queue(channel=channel, notification=notification, now=NOW))
     Delivery.objects.filter(pk=delivery.pk).update(subject="Stored before:\r\nBcc: victim@example.org")
     assert out.deliver_due(now=NOW) == 1
     Channel.objects.update(name="a\r\nBcc: victim@example.org")

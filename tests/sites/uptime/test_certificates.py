@@ -25,6 +25,7 @@ from sites.uptime.services import incident_notify, monitor_create, monitor_updat
 from sites.uptime.state_machine import CheckResult
 from tests.support import read_html
 from tests.support.misbehaving_server import misbehaving
+from tests.values import require
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -60,7 +61,7 @@ def test_warnings_are_sent_exactly_30_14_and_7_days_before(site, alert):
     watch_daily(45)
     expected = [f"The certificate of Shop expires in {days} days" for days in (30, 14, 7)]
     assert subjects() == expected
-    delivery = Delivery.objects.order_by("next_try").first()
+    delivery = require(Delivery.objects.order_by("next_try").first())
     assert "https://shop.example/" in delivery.text and "2026-04-11 12:00 UTC" in delivery.text
     assert (delivery.payload["event"], delivery.payload["days"]) == ("certificate", 30)
 

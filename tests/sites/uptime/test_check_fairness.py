@@ -98,7 +98,7 @@ def test_the_second_check_of_a_failure_is_on_time_beside_many_monitors(site, wor
     crowd(500)
     world.answers = [CheckResult(False, cause="Answered 503; expected 200-399.")] * 2
     monitor = monitor_create(site=site, url="https://example.com/", interval=3600, now=NOW)
-    notified = []
+    notified: list[Incident] = []
     scheduler.run_round(world.check, notified.append, NOW)
     incident = Incident.objects.get(monitor=monitor)
     assert 10 <= world.written[1][1] - world.written[0][1] <= 10 + 2 * TICK
@@ -138,7 +138,7 @@ def test_a_result_that_cannot_be_stored_does_not_affect_others(site, monkeypatch
 def test_a_failing_notification_does_not_stop_others(site):
     monitors = [monitor_create(site=site, url=f"https://example.com/{n}", now=NOW) for n in range(3)]
     Monitor.objects.update(state="unsure", first_failure=NOW - timedelta(seconds=10))
-    notified = []
+    notified: list[int] = []
 
     def tell(incident):
         if incident.monitor_id == monitors[0].pk:
@@ -173,7 +173,7 @@ def test_beside_500_monitors_that_time_out_a_check_runs_every_30_seconds(site, s
     crowd(500, hole, now=datetime.now(UTC))
     fine = f"http://127.0.0.1:{answering.getsockname()[1]}/"
     monitor = monitor_create(site=site, url=fine, interval=30, now=datetime.now(UTC))
-    begun, written, threads = time.monotonic(), [], []
+    begun, written, threads = time.monotonic(), list[datetime](), list[threading.Thread]()
     row = next(row for row in PERIODIC_TASKS if row.name == "uptime")
     while time.monotonic() - begun < 155:
         if (time.monotonic() - begun) // row.seconds >= len(threads):
@@ -188,7 +188,8 @@ def test_beside_500_monitors_that_time_out_a_check_runs_every_30_seconds(site, s
     gaps = [(later - earlier).total_seconds() for earlier, later in pairwise(written)]
     assert len(written) >= 5 and max(gaps) < 45, gaps  # of 30; a busy machine is late
     assert UptimeHour.objects.filter(monitor=monitor).exists()
-    listener.close(), answering.close()
+    listener.close()
+    answering.close()
 
 
 def one_round(row):

@@ -158,7 +158,8 @@ def test_an_error_in_a_check_is_not_an_outage(site):
         return CheckResult(True, 50)
 
     run_round(check_some, lambda incident: None, NOW)
-    broken.refresh_from_db(), fine.refresh_from_db()
+    broken.refresh_from_db()
+    fine.refresh_from_db()
     assert (broken.state, broken.cause, fine.state) == ("unknown", "The check itself failed: RuntimeError", "up")
 
 

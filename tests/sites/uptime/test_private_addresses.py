@@ -51,7 +51,8 @@ def test_a_monitor_of_an_address_no_longer_allowed_can_be_disabled(inside, site)
     off = {"enabled": ""}
     inside.post(reverse("uptime:edit", args=[site.pk, monitor.pk]), MONITOR | {"url": monitor.url} | off)
     inside.post(reverse("alerts:channel-edit", args=[site.pk, channel.pk]), CHANNEL | {"target": channel.target} | off)
-    monitor.refresh_from_db(), channel.refresh_from_db()
+    monitor.refresh_from_db()
+    channel.refresh_from_db()
     assert (monitor.enabled, channel.enabled) == (False, False)
 
 
