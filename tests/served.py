@@ -29,7 +29,7 @@ def reserve_ports(number: int) -> int:
                 one.bind(("127.0.0.1", port))
                 one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             _reserved.append(bound.pop_all())
-            return first
+            return int(first)
     raise RuntimeError(f"no {number} ports in a row are free from {PORTS.start} to {PORTS.stop}")
 
 
@@ -52,6 +52,6 @@ def wait_for_site(server: str, number: int) -> None:
 
     def knows() -> bool:
         reply = httpx.get(f"{server}/in.php", params=query, headers=unwanted, timeout=PATIENCE)
-        return reply.headers.get("X-Event-Dropped") != "unknown_site"
+        return bool(reply.headers.get("X-Event-Dropped") != "unknown_site")
 
     wait_until(knows, lambda: f"{server} does not know site {number}")

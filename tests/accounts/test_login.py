@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.core import mail
 from django.test import Client
+from pytest_django import Settings
 
 import config.settings as configured
 from accounts.models import User
@@ -36,7 +37,7 @@ def test_a_user_logs_in_by_email_regardless_of_case_and_logs_out(client: Client,
     assert not is_in(client)
 
 
-def test_passwords_are_stored_with_argon2(db: None, settings) -> None:
+def test_passwords_are_stored_with_argon2(db: None, settings: Settings) -> None:
     settings.PASSWORD_HASHERS = configured.PASSWORD_HASHERS  # the tests' own hasher is a fast one
     assert User.objects.create_user("a@example.org", PASSWORD).password.startswith("argon2$argon2id$")
 
@@ -100,7 +101,7 @@ def test_a_login_without_csrf_token_is_rejected(dora: User) -> None:
     assert log_in(strict).status_code == 403
 
 
-def words(answer, email: str) -> str:
+def words(answer: Response, email: str) -> str:
     return re.sub(r'name="csrfmiddlewaretoken" value="\w+"', "", answer.content.decode()).replace(email, "")
 
 
@@ -148,7 +149,9 @@ def test_a_reset_link_ends_when_the_password_changes(client: Client, dora: User)
     assert log_in(Client(), password="quite another password").status_code == 302
 
 
-def test_a_reset_link_points_to_the_installation_whatever_the_host_header_says(client, dora, settings) -> None:
+def test_a_reset_link_points_to_the_installation_whatever_the_host_header_says(
+    client: Client, dora: User, settings: Settings
+) -> None:
     settings.BASE_URL = "https://stats.example.net"
     reset_path(client)
     assert "https://stats.example.net/password/reset/" in mail.outbox[-1].body

@@ -22,8 +22,8 @@ from statistics import quantiles
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sites.uptime.checks import CheckResult
     from sites.uptime.models import Monitor
+    from sites.uptime.state_machine import CheckResult
 
 PORT = 9599
 ROUND = 5  # seconds between two rounds, as in the table of periods
@@ -90,7 +90,7 @@ def beat_drift(seconds: float) -> float:
     beats = threading.Event()
     celery.app.conf.beat_schedule = {"tick": {"task": "tick", "schedule": 10.0}}
 
-    @celery.app.task(name="tick")
+    @celery.app.task(name="tick")  # type: ignore[untyped-decorator]  # celery has no types
     def tick() -> None:
         ticks.append(time.monotonic())
 

@@ -78,7 +78,7 @@ def arrived(page: Page, url: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def walked(served, state, chromium: Browser) -> Found:
+def walked(served: tuple[str, str, dict[str, str]], state: StorageState, chromium: Browser) -> Found:
     """What a look at every page found."""
     base, site, more = served
     context = opened(chromium, state, bypass_csp=True)
@@ -108,7 +108,9 @@ def test_no_page_is_wider_than_its_screen_in_right_to_left_direction(walked: Fou
     assert walked.turned == []
 
 
-def test_the_layout_does_not_shift_while_panels_load(served, state, chromium: Browser) -> None:
+def test_the_layout_does_not_shift_while_panels_load(
+    served: tuple[str, str, dict[str, str]], state: StorageState, chromium: Browser
+) -> None:
     context = opened(chromium, state)
     page = context.new_page()
     page.add_init_script(
@@ -120,7 +122,9 @@ def test_the_layout_does_not_shift_while_panels_load(served, state, chromium: Br
     context.close()
 
 
-def test_previous_numbers_stay_visible_until_new_ones_arrive_or_fail(served, state, chromium: Browser) -> None:
+def test_previous_numbers_stay_visible_until_new_ones_arrive_or_fail(
+    served: tuple[str, str, dict[str, str]], state: StorageState, chromium: Browser
+) -> None:
     context = opened(chromium, state)
     page = context.new_page()
     arrived(page, served[0] + served[1])
@@ -146,7 +150,9 @@ def test_previous_numbers_stay_visible_until_new_ones_arrive_or_fail(served, sta
     context.close()
 
 
-def test_reports_are_complete_without_scripts(served, state, chromium: Browser) -> None:
+def test_reports_are_complete_without_scripts(
+    served: tuple[str, str, dict[str, str]], state: StorageState, chromium: Browser
+) -> None:
     quiet: StorageState = {**state, "cookies": [one for one in state["cookies"] if one["name"] != "js"]}
     context = opened(chromium, quiet, java_script_enabled=False)
     page = context.new_page()
@@ -159,7 +165,9 @@ def test_reports_are_complete_without_scripts(served, state, chromium: Browser) 
     context.close()
 
 
-def test_filter_period_back_and_help_work_by_keyboard(served, state, chromium: Browser) -> None:
+def test_filter_period_back_and_help_work_by_keyboard(
+    served: tuple[str, str, dict[str, str]], state: StorageState, chromium: Browser
+) -> None:
     context = opened(chromium, state)
     page = context.new_page()
     arrived(page, served[0] + served[1])
@@ -184,7 +192,9 @@ def test_filter_period_back_and_help_work_by_keyboard(served, state, chromium: B
     context.close()
 
 
-def test_spy_shows_a_view_within_a_second(served, state, chromium: Browser) -> None:
+def test_spy_shows_a_view_within_a_second(
+    served: tuple[str, str, dict[str, str]], state: StorageState, chromium: Browser
+) -> None:
     context = opened(chromium, state)
     page = context.new_page()
     page.goto(f"{served[0]}{served[1]}spy")
@@ -209,7 +219,9 @@ def see_in_spy(page: Page, served: tuple[str, str, dict[str, str]], path: str) -
     return time.monotonic() - began
 
 
-def test_a_number_is_explained_in_a_dialog(served, state, chromium: Browser) -> None:
+def test_a_number_is_explained_in_a_dialog(
+    served: tuple[str, str, dict[str, str]], state: StorageState, chromium: Browser
+) -> None:
     context = opened(chromium, state)
     page = context.new_page()
     arrived(page, served[0] + served[1])
@@ -222,7 +234,9 @@ def test_a_number_is_explained_in_a_dialog(served, state, chromium: Browser) -> 
     context.close()
 
 
-def test_the_graph_becomes_a_png(served, state, chromium: Browser) -> None:
+def test_the_graph_becomes_a_png(
+    served: tuple[str, str, dict[str, str]], state: StorageState, chromium: Browser
+) -> None:
     context = opened(chromium, state)
     page = context.new_page()
     arrived(page, served[0] + served[1])

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
 
 import pytest
+from pytest_django import Settings
 
 from accounts.security import rate_limits
 from config.outages import FallbackRedisCache
@@ -18,7 +18,7 @@ NOBODY = "redis://127.0.0.1:1/0"
 
 
 @pytest.fixture(autouse=True)
-def away(settings: Any) -> Iterator[None]:
+def away(settings: Settings) -> Iterator[None]:
     settings.REDIS_URL = NOBODY
     shared_redis.redis.cache_clear()
     shared_redis.forget_outage()

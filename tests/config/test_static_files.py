@@ -14,6 +14,7 @@ from django.conf import settings
 from django.template import Context, Template
 from django.templatetags.static import static
 from django.test import Client
+from pytest_django import Settings
 
 from config.serving import static_files
 
@@ -97,7 +98,7 @@ def test_imports_of_modules_contain_the_version(entry: str) -> None:
     assert f'<script type="module" src="{static(entry)}"></script>' in html
 
 
-def test_a_changed_module_changes_the_version_of_its_importers(settings: Any, tmp_path: Path) -> None:
+def test_a_changed_module_changes_the_version_of_its_importers(settings: Settings, tmp_path: Path) -> None:
     settings.STATICFILES_DIRS = [tmp_path]
     versions = []
     for text in ("export const a = 1;\n", "export const a = 2;\n"):

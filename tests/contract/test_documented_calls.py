@@ -29,6 +29,7 @@ from tests.support import browse, event, record
 from tests.support.clicky_client import Clicky
 from tests.support.curl import find_calls, parse_call
 from tests.support.endpoints import send_request
+from tests.support.types import Store
 
 pytestmark = pytest.mark.django_db
 GOLDEN = Path(__file__).parent / "reference"
@@ -43,7 +44,7 @@ BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.
 
 
 @pytest.fixture
-def yoursite(site: Site, store: Any) -> Iterator[Site]:
+def yoursite(site: Site, store: Store) -> Iterator[Site]:
     """The seed's site at a fixed time with one busy day, two goals and somebody online."""
     site_update(site=site, domain="yoursite.com")
     site_cache.refresh()
@@ -165,7 +166,11 @@ def test_every_clicky_type_answers_in_its_documented_shape(yoursite: Site, outpu
 
 
 def test_every_type_has_a_golden_answer_and_a_source() -> None:
-    from reports.clicky.types import ALIASES, COMPUTED, LISTS, POPULAR, TALLIES
+    from reports.clicky.computed import COMPUTED
+    from reports.clicky.popular import POPULAR
+    from reports.clicky.tallies import TALLIES
+    from reports.clicky.types import ALIASES
+    from reports.clicky.visit_lists import LISTS
 
     wanted = {*ALIASES, *COMPUTED, *LISTS, *POPULAR, *TALLIES, "summary"} - {"search"}
     assert wanted - set(SOURCES["types"]) == set()

@@ -16,13 +16,14 @@ from reports.query import ask as ask_engine
 from sites.models import Site
 from tests.support import NOW, browse, event, log_in, record
 from tests.support.clickport_client import Api
+from tests.support.types import Store
 
 pytestmark = pytest.mark.django_db
 VISIT_METRICS = ("visitors", "visits", "views", "bounce_rate", "events")
 
 
 @pytest.fixture
-def purchase(site: Site, store: Any) -> Any:
+def purchase(site: Site, store: Store) -> Any:
     """Three of four visitors saw /pricing; ann and ben bought, ann twice, after two views; cat looked at one page."""
     goal = goal_create(site=site, name="Purchase", kind="event", pattern="Purchase")
     with time_machine.travel(NOW, tick=False):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections import Counter
+from collections import defaultdict
 from datetime import timedelta
 from typing import Any
 
@@ -19,6 +19,7 @@ from reports.query.analyses.attribution import attribute_conversions
 from sites.models import Site
 from tests.support import NOW, browse, event, record, visit
 from tests.support.mapped_goals import MappedGoals
+from tests.support.types import Store
 
 BAD = "<script>alert(1)</script>"
 SITES = itertools.count(800_000_001)
@@ -29,7 +30,7 @@ SOURCES = ("", "Google", "Newsletter")
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_every_attribution_model_credits_what_a_naive_evaluation_credits(seed: int, store: Any) -> None:
+def test_every_attribution_model_credits_what_a_naive_evaluation_credits(seed: int, store: Store) -> None:
     dice, site = random.Random(seed), next(SITES)
     visits = [
         (who, NOW - timedelta(minutes=dice.randint(1, 60 * 24 * 45)), dice.choice(SOURCES), dice.random() < 0.3)
@@ -39,7 +40,7 @@ def test_every_attribution_model_credits_what_a_naive_evaluation_credits(seed: i
         one for who, at, source, done in visits
         for one in visit(site, "/a", *(["/done"] if done else []), at=at, visitor=who, source=source)
     ))  # fmt: skip
-    expected: dict[str, Counter[str]] = {"first": Counter(), "last": Counter(), "linear": Counter()}
+    expected = {model: defaultdict[str, float](float) for model in ("first", "last", "linear")}
     count = 0
     for who, at, _, done in visits:
         reached = at + timedelta(seconds=10)
@@ -51,7 +52,7 @@ def test_every_attribution_model_credits_what_a_naive_evaluation_credits(seed: i
         expected["first"][touches[0]] += 1
         expected["last"][touches[-1]] += 1
         for source in touches:
-            expected["linear"][source] += 1 / len(touches)  # type: ignore[assignment]
+            expected["linear"][source] += 1 / len(touches)
     way = attribute_conversions(site, WEEK, DONE, now=NOW, source=NOBODY)
     assert way.conversions == count
     for model, wanted in expected.items():
@@ -59,7 +60,7 @@ def test_every_attribution_model_credits_what_a_naive_evaluation_credits(seed: i
         assert got == pytest.approx(dict(wanted)), model
 
 
-def test_time_visits_and_revenue_by_currency(store: Any) -> None:
+def test_time_visits_and_revenue_by_currency(store: Store) -> None:
     site, day = next(SITES), timedelta(days=1)
     browse(site, "/a", at=NOW - 3 * day, visitor="one", source="Google")
     browse(site, "/a", at=NOW - 2 * day, visitor="one")
@@ -79,7 +80,7 @@ def test_time_visits_and_revenue_by_currency(store: Any) -> None:
     assert attribute_conversions(site, WEEK, buy, google, now=NOW, source=NOBODY).conversions == 0
 
 
-def test_a_goal_of_a_duration_converts_once_per_visit(store: Any) -> None:
+def test_a_goal_of_a_duration_converts_once_per_visit(store: Store) -> None:
     site = next(SITES)
     browse(site, "/a", "/b", "/c", at=NOW - timedelta(hours=1), step=timedelta(minutes=1))
     long = {"dimension": "duration", "operator": "at_least", "value": [60]}
@@ -87,7 +88,7 @@ def test_a_goal_of_a_duration_converts_once_per_visit(store: Any) -> None:
 
 
 def test_the_report_works_without_scripts_and_escapes_text_of_strangers(
-    site: Site, store: Any, alice: User, bob: User, charlie: User
+    site: Site, store: Store, alice: User, bob: User, charlie: User
 ) -> None:
     at = timezone.now() - timedelta(minutes=5)
     browse(site, "/a", "/done", at=at, source=BAD)

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -64,7 +65,7 @@ def test_an_inactive_goal_does_not_count_and_a_goal_that_is_no_conversion_not_as
         ({"kind": "event", "name": ""}, "name"),
     ],
 )
-def test_an_invalid_goal_is_rejected_by_field(alices: Site, fields: dict, where: str) -> None:
+def test_an_invalid_goal_is_rejected_by_field(alices: Site, fields: dict[str, Any], where: str) -> None:
     with pytest.raises(ValidationError) as refused:
         goal_create(site=alices, **{"name": "Odd", **fields})
     assert where in refused.value.message_dict

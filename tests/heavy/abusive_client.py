@@ -13,9 +13,9 @@ import random
 import re
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
-from typing import cast
+from typing import Any, cast
 
 ADDRESS = "127.0.0.2"  # the client's own; everybody else comes from another one
 BLOCK = b"x" * 32_768
@@ -145,11 +145,11 @@ async def never_read(port: int, end: float) -> None:
                 await asyncio.wait_for(writer.wait_closed(), max(0.1, end - time.monotonic()))
 
 
-KINDS: dict[str, Callable[[int, float], Awaitable[None]]] = {
+KINDS: dict[str, Callable[[int, float], Coroutine[Any, Any, None]]] = {
     "trailers": trailers, "bodies": bodies, "logins": logins, "streams": streams, "crowd": crowd,
 }  # fmt: skip
 
 if __name__ == "__main__":
     # A stranger's machine would not take the server's processors
     os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-    asyncio.run(KINDS[sys.argv[1]](int(sys.argv[2]), time.monotonic() + float(sys.argv[3])))  # type: ignore[arg-type]
+    asyncio.run(KINDS[sys.argv[1]](int(sys.argv[2]), time.monotonic() + float(sys.argv[3])))

@@ -19,9 +19,10 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from email.message import Message
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 from urllib.parse import urlencode
 
 import pytest
@@ -98,14 +99,19 @@ class Measured:
         return ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))]
 
 
-def fetch(method: str, path: str, headers: dict[str, str], body: str = "") -> http.client.HTTPResponse:
+class Answer(NamedTuple):
+    status: int
+    headers: Message
+    text: str
+
+
+def fetch(method: str, path: str, headers: dict[str, str], body: str = "") -> Answer:
     """An answer, read, over a connection of its own."""
     connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=60)
     try:
         connection.request(method, path, body or None, {"User-Agent": CHROME, "Accept-Language": "en", **headers})
         answer = connection.getresponse()
-        answer.text = answer.read().decode("utf-8", "replace")  # type: ignore[attr-defined]
-        return answer
+        return Answer(answer.status, answer.headers, answer.read().decode("utf-8", "replace"))
     finally:
         connection.close()
 
@@ -145,7 +151,7 @@ def until_ready(server: Server) -> None:
 
 def logged_in() -> str:
     """The cookies of a session."""
-    page: Any = fetch("GET", "/login", {})
+    page = fetch("GET", "/login", {})
     token = extract(r'csrfmiddlewaretoken" value="(\w+)"', page.text)
     csrf = extract(r"csrftoken=\w+", page.headers["Set-Cookie"])
     form = urlencode({"csrfmiddlewaretoken": token, "email": EMAIL, "password": PASSWORD})

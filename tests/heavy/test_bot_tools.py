@@ -77,7 +77,10 @@ class Served:
         self.process.terminate()
         self.process.wait(60)
         told = self.manage("shell", "-c", READ)
-        return ast.literal_eval(next(line[5:] for line in told.splitlines() if line.startswith("TOLD ")))
+        result: dict[str, list[tuple[str, str]]] = ast.literal_eval(
+            next(line[5:] for line in told.splitlines() if line.startswith("TOLD "))
+        )
+        return result
 
 
 @pytest.fixture
@@ -103,7 +106,7 @@ print("TOLD", {table: [(row["path"], row.get("reason", "")) for row in store.row
 
 
 def test_requests_of_tools_are_quarantined_and_those_of_a_browser_are_not(
-    served: Served, capsys: pytest.CaptureFixture
+    served: Served, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for index, (name, command) in enumerate(TOOLS.items()):
         if installed(name, command):

@@ -8,6 +8,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ LEDGER = (
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
 
 
-def check(flood: Flood, pages: list[dict], views: list[dict]) -> None:
+def check(flood: Flood, pages: list[dict[str, Any]], views: list[dict[str, Any]]) -> None:
     recorded = {int(row["number"]): int(row["times"]) for row in pages}
     assert {number for number, times in recorded.items() if times != 1} == set(), "recorded twice"
     assert flood.answered <= set(recorded), "answered and not recorded"

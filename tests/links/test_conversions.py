@@ -51,7 +51,7 @@ def numbers(account: Account) -> tuple[Any, ...]:
 
 
 def token(answer: Any) -> str:
-    return parse_qs(urlsplit(answer.location).query)["sub"][0]
+    return str(parse_qs(urlsplit(answer.location).query)["sub"][0])
 
 
 def test_another_server_reports_a_sale_with_the_click_token(
@@ -114,7 +114,7 @@ def test_a_refund_takes_the_value_back(account: Account, link: Datapoint, sale: 
 
 
 def test_forged_tokens_and_conversions_of_other_accounts_are_not_counted(
-    account: Account, link: Datapoint, sale: Conversion, charlie: Any
+    account: Account, link: Datapoint, sale: Conversion, charlie: User
 ) -> None:
     theirs = conversion_create(account=charlie.memberships.get().account, name="Theirs")
     refresh_caches()
@@ -201,7 +201,7 @@ def test_without_the_parameter_a_visit_is_connected_once_and_only_soon_after(hom
     assert not late.get("link_id")
 
 
-def test_a_click_of_another_account_is_not_connected(home: Datapoint, charlie: Any, charlies_site: Site) -> None:
+def test_a_click_of_another_account_is_not_connected(home: Datapoint, charlie: User, charlies_site: Site) -> None:
     location = Browser().open("/l/home", at=NOON).location
     assert not view(charlies_site, location.replace("example.com", "charlie.example"), NOON).get("link_id")
 

@@ -235,7 +235,7 @@ async def test_the_live_stream_shows_only_clicks_of_the_account() -> None:
     )
 
 
-def test_links_are_those_of_the_account_whose_site_was_opened_last(client: Client, alice: Any, site: Site) -> None:
+def test_links_are_those_of_the_account_whose_site_was_opened_last(client: Client, alice: User, site: Site) -> None:
     other = Account.objects.create(name="A first one")
     Membership.objects.create(user=alice, account=other, role=Role.OWNER)
     create_link(site.account, "ours")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.core.exceptions import ValidationError
 
-from accounts.models import Account, Purpose
+from accounts.models import Account, Purpose, User
 from links.models import Datapoint, DatapointKind, Group, ListKind, Mode, Status
 from links.redirect import click_deduplication
 from links.routing import link_cache
@@ -272,7 +272,7 @@ def test_ip_addresses_are_shortened_if_the_link_is_set_to(account: Account) -> N
     assert [row["ip"] for row in event_store.rows("SELECT ip FROM events WHERE kind = 'link'")] == ["203.0.113.0"]
 
 
-def test_clicks_are_visible_only_to_their_account(account: Account, charlie: Any) -> None:
+def test_clicks_are_visible_only_to_their_account(account: Account, charlie: User) -> None:
     create_link(account)
     other = charlie.memberships.get().account
     create_link(other, "theirs")

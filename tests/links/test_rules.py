@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
+from pytest_django import Settings
 
 from links.models import Mode, Status
 from links.redirect import click_deduplication, tokens
@@ -270,7 +271,7 @@ def test_a_click_token_can_be_decoded_and_not_forged() -> None:
     )
 
 
-def test_a_click_token_is_valid_after_a_key_change_with_the_old_key_as_fallback(settings: Any) -> None:
+def test_a_click_token_is_valid_after_a_key_change_with_the_old_key_as_fallback(settings: Settings) -> None:
     click = tokens.ClickToken(tokens.generate_click_id(), 7, 1_773_000_000)
     word, old = tokens.encode_token(click), settings.SECRET_KEY
     settings.SECRET_KEY = "another key, long enough for everything"

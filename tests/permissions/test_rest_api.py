@@ -52,7 +52,8 @@ NAMING: dict[str, Callable[[Any], Any]] = {
 
 @pytest.fixture(scope="module")
 def schema() -> Any:
-    return SchemaGenerator().get_schema(request=None, public=True)
+    generator: Any = SchemaGenerator
+    return generator().get_schema(request=None, public=True)
 
 
 def members(schema: Any, given: Any, above: str = "") -> Iterator[tuple[str, bool]]:

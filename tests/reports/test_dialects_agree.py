@@ -13,6 +13,7 @@ from sites.models import Site
 from tests.support import ask, browse, event, record
 from tests.support.clickport_client import Api
 from tests.support.clicky_client import Clicky
+from tests.support.types import Store
 
 pytestmark = pytest.mark.django_db
 TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -24,7 +25,7 @@ METRICS = ("visitors", "visits", "views", "actions", "bounce_rate", "single_page
 
 
 @pytest.fixture
-def week(site: Site, store: Any) -> None:
+def week(site: Site, store: Store) -> None:
     """60 visits of 20 visitors over the seven days before today: views, downloads, outbound links, events, pings."""
     chance = Random(7)
     for n in range(60):

@@ -15,6 +15,7 @@ from reports.clicky.filters import FILTERS
 from sites.models import Site
 from tests.support.clickport_client import Api
 from tests.support.clicky_client import Clicky
+from tests.support.types import Store
 
 pytestmark = pytest.mark.django_db
 HOSTILE = (
@@ -46,7 +47,7 @@ FIELDS = ("metrics", "dimensions", "period", "date_range", "filters", "order_by"
 
 
 @pytest.fixture
-def api(site: Site, api_key: str, store: Any) -> Api:
+def api(site: Site, api_key: str, store: Store) -> Api:
     site.account.limits = {"clickport_per_minute": 0, "clicky_per_minute": 0}
     site.account.save()
     return Api(api_key)

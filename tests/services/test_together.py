@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 
 from tests.services import servers
 from tests.services.crowd import ROUNDS
@@ -126,7 +127,7 @@ def test_spy_shows_what_another_process_stored(tmp_path: Path) -> None:
 
 
 def test_during_a_redis_outage_no_hit_is_rejected_and_visits_continue(
-    monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, settings: Settings, tmp_path: Path
 ) -> None:
     server = servers.program("redis-server", "redis-server")
     command = [server, "--port", str(OWN_REDIS), "--save", "", "--dir", str(tmp_path)]

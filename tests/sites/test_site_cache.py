@@ -5,15 +5,17 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from django.db import OperationalError
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
 
 from accounts.custom_domains.services import host_provision
-from accounts.models import Account, Purpose
+from accounts.models import Account, Purpose, User
 from sites import site_cache
 from sites.models import ApiKey, Site
 from sites.services import (
@@ -26,6 +28,7 @@ from sites.services import (
     site_keys_rotate,
     site_update,
 )
+from sites.site_config import SiteConfig
 from tests.support import verify_host
 from tests.values import require
 
@@ -33,7 +36,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(autouse=True)
-def empty_cache(db):
+def empty_cache(db: None) -> Iterator[None]:
     site_cache.forget()
     yield
     site_cache.forget()
@@ -50,7 +53,9 @@ def test_a_site_is_found_by_id_and_by_host(site: Site) -> None:
     assert site_cache.get_site(1) is None
 
 
-def test_a_domain_finds_the_site_of_the_account_that_verified_it(site: Site, charlies_site: Site, account) -> None:
+def test_a_domain_finds_the_site_of_the_account_that_verified_it(
+    site: Site, charlies_site: Site, account: Account
+) -> None:
     theirs = site_create(account=charlies_site.account, domain="example.com")
     below = site_create(account=charlies_site.account, domain="www.example.com")
     site_cache.refresh()
@@ -69,7 +74,7 @@ def test_a_domain_finds_the_site_of_the_account_that_verified_it(site: Site, cha
     assert require(site_cache.find_site_by_host("example.com")).site_id == theirs.pk
 
 
-def test_an_accounts_own_sites_are_found_by_every_host_verified_or_not(account: Account, charlie) -> None:
+def test_an_accounts_own_sites_are_found_by_every_host_verified_or_not(account: Account, charlie: User) -> None:
     old = site_create(account=account, domain="shop.example", allowed_hosts=["pay.example", "*many.example"])
     new = site_create(account=account, domain="www.blog.shop.example", any_host=True)
     site_cache.refresh()
@@ -95,7 +100,9 @@ def test_of_two_sites_with_one_host_the_older_is_found_first(account: Account) -
     assert require(site_cache.find_site_by_host("twice.example")).site_id == new.pk
 
 
-def test_only_changed_rows_are_loaded(site: Site, account, django_assert_num_queries) -> None:
+def test_only_changed_rows_are_loaded(
+    site: Site, account: Account, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
     site_cache.refresh()
     other = site_cache.get_site(site_create(account=account, domain="other.example").pk)
     assert other is None
@@ -152,7 +159,9 @@ def test_no_plain_key_is_stored_anywhere(site: Site) -> None:
     assert plain not in rows and provisioned not in rows
 
 
-def test_last_used_is_stored_later_and_not_by_the_lookup(site: Site, django_assert_num_queries) -> None:
+def test_last_used_is_stored_later_and_not_by_the_lookup(
+    site: Site, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
     key, plain = api_key_create(site=site, name="x")
     site_cache.refresh()
     with django_assert_num_queries(0):
@@ -167,7 +176,7 @@ def test_last_used_is_stored_later_and_not_by_the_lookup(site: Site, django_asse
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_cache_answers_during_a_database_outage(site: Site, monkeypatch) -> None:
+def test_the_cache_answers_during_a_database_outage(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     _, plain = api_key_create(site=site, name="x")
     site_cache.refresh()
 
@@ -183,7 +192,7 @@ def test_the_cache_answers_during_a_database_outage(site: Site, monkeypatch) -> 
     assert ApiKey.objects.get().last_used is not None
 
 
-async def first_question(site_id: int):
+async def first_question(site_id: int) -> SiteConfig | None:
     return site_cache.get_site(site_id)
 
 
@@ -191,10 +200,10 @@ async def first_question(site_id: int):
 def test_the_first_lookup_may_come_from_an_event_loop(account: Account) -> None:
     created = site_create(account=account, domain="loop.example")
     site_cache.forget()
-    assert asyncio.run(first_question(created.pk)).domain == "loop.example"
+    assert require(asyncio.run(first_question(created.pk))).domain == "loop.example"
 
 
-def wait_for(condition, seconds: float) -> float:
+def wait_for(condition: Callable[[], object], seconds: float) -> float:
     start = time.monotonic()
     while not condition():
         assert time.monotonic() - start < seconds, "it took too long"

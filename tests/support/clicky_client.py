@@ -27,19 +27,23 @@ class Clicky:
     def json(self, type: str, **given: Any) -> list[dict[str, Any]]:
         answer = self.raw(type, output="json", **given)
         assert answer.status_code == 200, answer.content
-        return answer.json()
+        blocks: list[dict[str, Any]] = answer.json()
+        return blocks
 
     def xml(self, type: str, **given: Any) -> ElementTree.Element:
         return ElementTree.fromstring(self.raw(type, **given).content)
 
     def items(self, type: str, **given: Any) -> list[dict[str, Any]]:
         """The items of the first block's first date."""
-        return self.json(type, **given)[0]["dates"][0]["items"]
+        items: list[dict[str, Any]] = self.json(type, **given)[0]["dates"][0]["items"]
+        return items
 
     def value(self, type: str, **given: Any) -> str:
         (item,) = self.items(type, **given)
-        return item["value"]
+        value: str = item["value"]
+        return value
 
     def error(self, type: str, **given: Any) -> str:
         (found,) = self.json(type, **given)
-        return found["error"]
+        error: str = found["error"]
+        return error

@@ -9,6 +9,7 @@ from sites.amounts import parse_amount
 from sites.models import Site
 from tests.support.endpoints import list_stored_rows, post_event, send_request
 from tests.support.hits import reset_state
+from tests.support.types import Store
 
 WRITTEN = [
     ("19,99", 19.99, ""), ("19.99", 19.99, ""), ("1,299.00", 1299, ""), ("1.299,00", 1299, ""), ("1 299,5", 1299.5, ""),
@@ -33,7 +34,7 @@ def test_text_that_is_not_an_amount_is_not_parsed(text: str) -> None:
 
 
 @pytest.fixture
-def fresh(store: Any) -> Iterator[None]:
+def fresh(store: Store) -> Iterator[None]:
     reset_state()
     yield
     reset_state()

@@ -16,6 +16,7 @@ from sites import site_cache
 from sites.models import Site
 from tests.support.endpoints import count_hits
 from tests.support.hits import build_hit
+from tests.support.types import Store
 from tests.tracking.test_immediate_answers import scope
 from tracking import ingestion, spool
 
@@ -56,7 +57,7 @@ def ask(together: ResponseBatch, wire: Wire, site: Site, path: str) -> None:
 
 
 @pytest.fixture
-def together(site: Site, store: Any) -> ResponseBatch:
+def together(site: Site, store: Store) -> ResponseBatch:
     site_cache.refresh()
     return ResponseBatch(immediate_responder)
 

@@ -192,7 +192,7 @@ def judged(user_agent: str) -> str:
     return headers.find_name(user_agent) or headers.find_form(user_agent)
 
 
-def test_public_lists_of_bots_are_recognized_and_those_of_browsers_are_not(capsys: pytest.CaptureFixture) -> None:
+def test_public_lists_of_bots_are_recognized_and_those_of_browsers_are_not(capsys: pytest.CaptureFixture[str]) -> None:
     table = []
     for name in ("crawler-user-agents", "device-detector-bots", "device-detector-browsers", "user-agents-browsers"):
         found = lines(name)

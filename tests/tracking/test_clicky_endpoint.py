@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 
 from sites import site_cache
 from sites.models import Site
@@ -232,7 +233,7 @@ def test_a_forwarded_address_from_a_stranger_is_ignored(site: Site) -> None:
     assert address_seen(site, "203.0.113.9", "1.2.3.4") == "203.0.113.9"
 
 
-def test_addresses_forwarded_by_trusted_proxies_are_resolved_hop_by_hop(site: Site, settings: Any) -> None:
+def test_addresses_forwarded_by_trusted_proxies_are_resolved_hop_by_hop(site: Site, settings: Settings) -> None:
     settings.TRUSTED_PROXIES = ("10.0.0.0/8",)
     assert address_seen(site, "10.0.0.1", "6.6.6.6, 198.51.100.7, 10.0.0.2") == "198.51.100.7"
 

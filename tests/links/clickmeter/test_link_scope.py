@@ -182,7 +182,7 @@ def told(response: Any, things: World) -> str:
     text = response.content.decode()
     for value in sorted({str(one.pk) for one in things.values()} | {things["tag"].name}, key=len, reverse=True):
         text = text.replace(f'"{value}"', "X").replace(f"“{value}”", "X").replace(f": {value}", ": X")
-    return text
+    return str(text)
 
 
 def named(operation: Operation) -> str:

@@ -17,6 +17,7 @@ from reports.query.metrics import METRICS
 from sites.models import Site
 from tests.support import NOW, browse
 from tests.support.clickport_client import Api
+from tests.support.types import Store
 
 pytestmark = pytest.mark.django_db
 LINKS = ("clicks", "unique_clicks", "pixel_views", "link_conversions", "conversion_value", "commission_cost",
@@ -24,7 +25,7 @@ LINKS = ("clicks", "unique_clicks", "pixel_views", "link_conversions", "conversi
 
 
 @pytest.fixture(autouse=True)
-def traffic(site: Site, store: Any) -> Any:
+def traffic(site: Site, store: Store) -> Any:
     """Three visitors; one buys for EUR 12.34, gets 2.25 back, and pays USD 5.55 for something else."""
     with time_machine.travel(NOW, tick=False):
         goal_create(site=site, name="Bought", kind="event", pattern="buy")

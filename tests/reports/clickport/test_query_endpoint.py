@@ -13,18 +13,19 @@ from sites.models import Site
 from sites.services import api_key_create, site_update
 from tests.support import browse
 from tests.support.clickport_client import Api
+from tests.support.types import Store
 
 pytestmark = pytest.mark.django_db
 NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=1)
 
 
 @pytest.fixture
-def api(api_key: str, store: Any) -> Api:
+def api(api_key: str, store: Store) -> Api:
     return Api(api_key)
 
 
 @pytest.fixture
-def traffic(site: Site, store: Any) -> None:
+def traffic(site: Site, store: Store) -> None:
     """Yesterday: ann (EE) sees two pages, ben and cat (DE) one each; ann comes again an hour later."""
     browse(site, "/", "/pricing", at=NOON, visitor="ann", country="EE", source="Google", scroll=80)
     browse(site, "/", at=NOON + timedelta(hours=1), visitor="ann", country="EE", scroll=40)

@@ -14,6 +14,7 @@ from sites.models import Site
 from sites.services import api_key_create
 from tests.support import browse, event, record
 from tests.support.clickport_client import Api
+from tests.support.types import Store
 from tracking import store as event_store
 
 pytestmark = pytest.mark.django_db
@@ -27,12 +28,12 @@ ADDRESSES = (
 
 
 @pytest.fixture
-def api(api_key: str, store: Any) -> Api:
+def api(api_key: str, store: Store) -> Api:
     return Api(api_key)
 
 
 @pytest.fixture
-def traffic(site: Site, store: Any) -> None:
+def traffic(site: Site, store: Store) -> None:
     """Yesterday: ann sees two pages through a campaign, ben one."""
     browse(site, "/", "/pricing", at=NOON, visitor="ann", country="EE", source="Google", scroll=60, engaged=20_000,
            utm_campaign="spring", utm_source="google", utm_medium="cpc", utm_content="blue", utm_term="shoes",

@@ -18,6 +18,7 @@ from sites.services import site_update
 from tests.support import browse, log_in
 from tests.support.clicky_client import Clicky
 from tests.support.endpoints import send_request
+from tests.support.types import Store
 from tracking import spool
 
 pytestmark = pytest.mark.django_db
@@ -30,12 +31,12 @@ AMERICAN: dict[str, Any] = {
 
 
 @pytest.fixture
-def clicky(site: Site, store: Any) -> Clicky:
+def clicky(site: Site, store: Store) -> Clicky:
     return Clicky(site)
 
 
 @pytest.fixture
-def traffic(site: Site, store: Any) -> None:
+def traffic(site: Site, store: Store) -> None:
     """Yesterday: one American with everything, one visitor of whom nothing is known."""
     browse(site, "/", at=NOON, visitor="american", title="Tom & Jerry", **AMERICAN)
     browse(site, "/", at=NOON + timedelta(hours=1), visitor="unknown")

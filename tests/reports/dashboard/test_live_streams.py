@@ -13,7 +13,7 @@ from django.contrib.sessions.models import Session
 from django.db import connection
 from django.http import StreamingHttpResponse
 from django.template.loader import render_to_string
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.utils import timezone
 
 from accounts.models import Account, Grant, Right, User
@@ -22,6 +22,7 @@ from links.permissions import DATAPOINT
 from links.routing import link_cache
 from reports.dashboard.views import spy
 from sites.models import Site
+from sites.selectors import get_site_for_actor
 from tests.conftest import member
 from tests.support import asgi, event
 from tests.support import links as links_support
@@ -160,7 +161,7 @@ async def test_a_stream_without_events_ends_too(at_once: None, spied: str, site:
 
 async def test_a_stream_continues_for_viewers_who_keep_access(
     at_once: None, spied: str, site: Site, alice: User, bob: User
-):
+) -> None:
     cookies = await cookie(alice), await cookie(bob)
     async with asgi.connected(spied, cookie=cookies[0]) as hers, asgi.connected(spied, cookie=cookies[1]) as his:
         await hers.piece(b"still here")
@@ -170,7 +171,9 @@ async def test_a_stream_continues_for_viewers_who_keep_access(
         assert b"/after" in require(await hers.piece(b"action"))
 
 
-async def test_a_stream_ends_when_permissions_cannot_be_read(spied: str, site: Site, bob: User, monkeypatch) -> None:
+async def test_a_stream_ends_when_permissions_cannot_be_read(
+    spied: str, site: Site, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from django.db import OperationalError
 
     def away(*_: Any) -> None:
@@ -272,14 +275,16 @@ async def test_streams_of_an_account_are_limited_independently_of_others(
             assert other.answer.status == 200
 
 
-async def test_streams_of_a_process_are_limited(spied: str, alice: User, bob: User, monkeypatch) -> None:
+async def test_streams_of_a_process_are_limited(
+    spied: str, alice: User, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(live_streams, "MAX_STREAMS", 1)
     async with asgi.connected(spied, cookie=await cookie(alice)):
         assert (await asgi.send("GET", spied, cookie=await cookie(bob))).status == 429
 
 
 @pytest.fixture
-def stream(rf: Any, alice: User, site: Site) -> Callable[[User], LiveStream[Site]]:
+def stream(rf: RequestFactory, alice: User, site: Site) -> Callable[[User], LiveStream[Site]]:
     """A stream of a user's, as the view makes it."""
 
     def made(user: User) -> LiveStream[Site]:
@@ -292,7 +297,7 @@ def stream(rf: Any, alice: User, site: Site) -> Callable[[User], LiveStream[Site
             viewer,
             site.pk,
             site,
-            read_scope=lambda bearer: spy.get_site_for_actor(bearer, site.pk),
+            read_scope=lambda bearer: get_site_for_actor(bearer, site.pk),
             format_event=lambda *_: b"",
         )
         open_streams.add(found)

@@ -15,6 +15,7 @@ from reports.dashboard import urls
 from reports.dashboard.goals import urls as goals_urls
 from sites.models import Site
 from tests.support import browse, derive_number
+from tests.support.types import Store
 
 FIRST = {"name": "page", "tab": "top"}
 POSTS = {
@@ -26,7 +27,7 @@ NAMES = [str(pattern.name) for pattern in PATTERNS]
 
 
 @pytest.fixture
-def places(site: Site, store, alice: User) -> dict[str, str]:
+def places(site: Site, store: Store, alice: User) -> dict[str, str]:
     """The address of every page of the site, by name."""
     at = timezone.now() - timedelta(minutes=1)
     browse(site, "/a", at=at, visitor="one", visit=77)
@@ -49,7 +50,7 @@ def places(site: Site, store, alice: User) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", sorted(NAMES))
-def test_no_page_has_inline_scripts_or_styles(name: str, places, alice: User) -> None:
+def test_no_page_has_inline_scripts_or_styles(name: str, places: dict[str, str], alice: User) -> None:
     if name in POSTS | OPEN | {"spy-stream"}:
         return
     client = Client()

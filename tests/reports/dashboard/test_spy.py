@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -12,8 +11,9 @@ from django.utils.html import escape
 from accounts.models import User
 from goals.services import goal_create
 from sites.models import Site
-from tests.reports.dashboard.test_live_streams import cookie, database
 from tests.support import asgi, event, insert_recorded, log_in, read_html, record
+from tests.support.asgi import cookie, database
+from tests.support.types import Store
 from tests.values import require
 from tracking import live
 
@@ -26,7 +26,7 @@ def spied(site: Site, transactional_db: None) -> str:
 
 
 async def test_a_visitor_keeps_the_name_from_an_earlier_event_of_the_visit(
-    site: Site, spied: str, alice: User, store: Any
+    site: Site, spied: str, alice: User, store: Store
 ) -> None:
     now = timezone.now()
     before = event(site, "/before", at=now - timedelta(minutes=5), visitor="zoe", person="zoe")
@@ -79,7 +79,7 @@ async def test_a_filter_that_needs_the_whole_visit_stops_the_stream_and_the_page
         assert escape(refused.strip()) in page
 
 
-def test_every_row_shows_the_visitors_name_and_ip_address(site: Site, alice: User, store: Any) -> None:
+def test_every_row_shows_the_visitors_name_and_ip_address(site: Site, alice: User, store: Store) -> None:
     now = timezone.now()
     for path, person in (("/one", "zoe"), ("/two", "")):
         record(event(site, path, at=now, visitor="zoe", person=person, ip="73.10.20.0"))
@@ -87,7 +87,7 @@ def test_every_row_shows_the_visitors_name_and_ip_address(site: Site, alice: Use
     assert page.count(">zoe</a>") == 2 and page.count("73.10.20.0") == 2
 
 
-def test_the_number_of_visitors_online_is_updated(site: Site, alice: User, store: Any) -> None:
+def test_the_number_of_visitors_online_is_updated(site: Site, alice: User, store: Store) -> None:
     client, address = log_in(alice), f"/sites/{site.pk}/spy?country=EE"
     page = read_html(client.get(address))
     assert f'hx-get="{address}"' in page and "<strong>0</strong> now" in page

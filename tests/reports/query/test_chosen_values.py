@@ -9,7 +9,8 @@ import pytest
 
 from reports.query import Query, QueryRefused, ask
 from reports.query.dimensions import DIMENSIONS
-from tests.reports.query.test_grouped_queries import BY, GOALS, NOW, question, rolled, world  # noqa: F401
+from tests.reports.query.test_grouped_queries import BY, GOALS, question, rolled, world  # noqa: F401
+from tests.reports.query.test_rollups import NOW
 
 CHOSEN = [name for name in BY if name not in DIMENSIONS or DIMENSIONS[name].family not in ("time", "goal")]
 METRICS = ("visitors", "visits", "views", "bounce_rate", "events", "conversions")

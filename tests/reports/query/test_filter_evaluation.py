@@ -17,6 +17,7 @@ from reports.query.filters import list_operators
 from reports.query.references import ReferenceResolver, StoredGoals
 from sites.models import Site
 from tests.support import event, insert_recorded, record
+from tests.support.types import Store
 from tracking.event import Event
 
 pytestmark = pytest.mark.django_db
@@ -28,7 +29,7 @@ OF_EVENTS = [row for row in ROWS if row.event or row.family == "time"]
 
 
 @pytest.fixture
-def events(site: Site, store: Any) -> list[Event]:
+def events(site: Site, store: Store) -> list[Event]:
     full: dict[str, Any] = {
         "title": "Über Us", "source": "Google", "channel": "Organic Search", "referrer": "https://www.google.com/",
         "referrer_domain": "google.com", "search_term": "Tea", "utm_source": "News", "utm_campaign": "Spring",

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 
 from reports.query import Period, Query, QueryRefused, QueryStopped, ask
 from reports.query.dimensions import DIMENSIONS
@@ -257,7 +258,7 @@ def test_no_query_sees_rows_of_another_site(traffic: Any) -> None:
     assert {row["site"]: row["views"] for row in both} == {str(SITE): 1, str(STRANGER): 1}
 
 
-def test_a_query_that_exceeds_a_limit_is_stopped_with_a_message(traffic: Any, settings: Any) -> None:
+def test_a_query_that_exceeds_a_limit_is_stopped_with_a_message(traffic: Any, settings: Settings) -> None:
     for limits, word in (({"max_rows_to_read": 1}, "rows"), ({"max_memory_usage": 1000}, "memory")):
         settings.QUERY_LIMITS = limits
         with pytest.raises(QueryStopped) as caught:

@@ -14,6 +14,7 @@ from reports.query.metrics import METRICS
 from tests.support import NOW, event
 from tests.support.naive_engine import metrics as naive_metrics
 from tests.support.naive_engine.link_metrics import LINK_METRICS
+from tests.support.types import Store
 from tracking import store as event_store
 
 ACCOUNT = 700_000_001
@@ -46,7 +47,7 @@ def test_every_metric_has_a_naive_evaluation() -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("by", [(), ("country",), ("link",), ("day",), ("kind",)])
-def test_metrics_of_links_equal_a_naive_evaluation(store: Any, seed: int, by: tuple[str, ...]) -> None:
+def test_metrics_of_links_equal_a_naive_evaluation(store: Store, seed: int, by: tuple[str, ...]) -> None:
     dice = random.Random(seed)
     events = [hit(dice, number) for number in range(1, 80)]
     event_store.insert_rows("events", events)
