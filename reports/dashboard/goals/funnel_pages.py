@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -21,6 +20,7 @@ from reports.dashboard.fragments import QUERY_ERRORS, describe_error
 from reports.dashboard.goals.forms import FunnelForm
 from reports.dashboard.presenters.toolbar import build_toolbar
 from reports.dashboard.report_page import site_page
+from reports.dashboard.scope import Context
 from reports.dashboard.state import ReportState
 from reports.formatting import NO_VALUE, FormattedValue, format_metric, format_percent
 from reports.query.analyses.funnels import count_funnel as query_funnel
@@ -95,10 +95,10 @@ def funnel_list(request: HttpRequest, state: ReportState) -> HttpResponse:
     return render(request, "goals/funnels.html", context)
 
 
-def build_row(state: ReportState, funnel: Funnel) -> dict[str, Any]:
+def build_row(state: ReportState, funnel: Funnel) -> Context:
     """Return the row of a funnel in the list; with a reason instead of numbers where it cannot be queried."""
     address = state.href(reverse("dashboard:funnel", args=[state.site.pk, funnel.pk]))
-    row: dict[str, Any] = {"funnel": funnel, "steps": list_step_names(funnel), "href": address}
+    row: Context = {"funnel": funnel, "steps": list_step_names(funnel), "href": address}
     try:
         counts = count_visitors(state, funnel)
     except QUERY_ERRORS as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 
 from babel.numbers import format_decimal
 from django.http import HttpRequest, HttpResponse
@@ -16,6 +15,7 @@ from reports.dashboard.fragments import QUERY_ERRORS, describe_error
 from reports.dashboard.goals.goal_pages import find_goal
 from reports.dashboard.presenters.toolbar import build_toolbar
 from reports.dashboard.report_page import site_page
+from reports.dashboard.scope import Context
 from reports.dashboard.state import ReportState
 from reports.formatting import format_duration, format_metric, format_money, format_percent
 from reports.query import ask
@@ -45,7 +45,7 @@ class AttributionRow:
 def goal_report(request: HttpRequest, state: ReportState, goal_id: int) -> HttpResponse:
     """Display the report of one goal."""
     goal = find_goal(state.site, goal_id)
-    context: dict[str, Any] = {
+    context: Context = {
         **build_toolbar(request, state), "section": "goals", "goal": goal,
         "may_edit": may_on_site(request.user, state.site, "edit"),
         "back": state.href(reverse("dashboard:goals", args=[state.site.pk])), "lookback": LOOKBACK.days,
@@ -59,7 +59,7 @@ def goal_report(request: HttpRequest, state: ReportState, goal_id: int) -> HttpR
     return render(request, "goals/goal_report.html", context)
 
 
-def build_goal_report(state: ReportState, goal: Goal) -> dict[str, Any]:
+def build_goal_report(state: ReportState, goal: Goal) -> Context:
     """Return the context of the numbers of the goal and the visits before its conversions."""
     query = state.build_query(GOAL_METRICS, compare=state.compare, extra_filters=({"goal": goal.pk},))
     result = ask(query, now=state.now)

@@ -44,7 +44,9 @@ def build_change_drivers_fragment(state: ReportState) -> Fragment[ChangeDrivers]
 
     def build_queries() -> list[Query]:
         where = state.build_filter()
-        queries[:] = change_drivers.build_queries(state.site_ids, state.period, state.compare, state.now, where)
+        queries[:] = change_drivers.build_queries(
+            state.site_ids, state.period, state.compare or "previous", state.now, where
+        )
         return queries
 
     def build_change_drivers(results: list[Result]) -> ChangeDrivers:

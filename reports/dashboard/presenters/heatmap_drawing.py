@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from dataclasses import dataclass
-from typing import Any
 
-from reports.query.analyses.heatmaps import GRID_COLUMNS, ROW_PIXELS, SCROLL_STEPS, HeatmapTotals
+from reports.query.analyses.heatmaps import GRID_COLUMNS, ROW_PIXELS, SCROLL_STEPS, ClickCell, HeatmapTotals
 
 LEVELS = 7
 PAGE_WIDTH = 1000  # units
@@ -57,9 +56,7 @@ class HeatmapDrawing:
     left_out: int
 
 
-def draw_heatmap(
-    totals: HeatmapTotals, rows: list[dict[str, Any]], depth_shares: list[float], width: str
-) -> HeatmapDrawing:
+def draw_heatmap(totals: HeatmapTotals, rows: list[ClickCell], depth_shares: list[float], width: str) -> HeatmapDrawing:
     """Draw a page from its cells. `depth_shares`: the share of page views that displayed each twentieth of it."""
     unit = PAGE_WIDTH / TYPICAL_WIDTHS.get(width, TYPICAL_WIDTHS[""])  # units of one CSS pixel
     deepest = max([totals.height or MIN_HEIGHT, MIN_HEIGHT, *((row["line"] + 1) * ROW_PIXELS for row in rows)])
@@ -89,9 +86,9 @@ def compute_level_bounds(most_clicks: int) -> list[int]:
     return sorted({max(1, round(most_clicks ** ((i + 1) / LEVELS))) for i in range(LEVELS - 1)} | {most_clicks})
 
 
-def draw_cell(row: dict[str, Any], unit: float, bounds: list[int]) -> HeatmapCell:
+def draw_cell(row: ClickCell, unit: float, bounds: list[int]) -> HeatmapCell:
     """Return the square of a cell, with its clicks in words."""
-    clicks, rage, dead = (int(row[name]) for name in ("clicks", "rage", "dead"))
+    clicks, rage, dead = row["clicks"], row["rage"], row["dead"]
     words = f"{clicks} click{'' if clicks == 1 else 's'}"
     words += f", {rage} of rage" if rage else ""
     words += f", {dead} dead" if dead else ""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
-from typing import Any
 
 from dateutil.relativedelta import relativedelta
 
@@ -18,6 +17,7 @@ from reports.dashboard.state import ReportState
 from reports.formatting import FormattedValue, format_metric
 from reports.query import Meta, Query, Result
 from reports.query.metrics import METRICS
+from reports.query.model import Row
 
 KEY_METRICS = ("visitors", "visits", "views", "bounce_rate", "avg_duration", "conversions", "revenue")
 # Where the filter selects a goal: who reached it, how often, at what rate, and what those visits did
@@ -125,8 +125,7 @@ def build_key_figures_fragment(state: ReportState) -> Fragment[KeyFigureRow]:
 
 def load_key_figures(state: ReportState) -> KeyFigureRow:
     """Return the key figures and their graph, queried alone."""
-    row: KeyFigureRow = load_fragments([build_key_figures_fragment(state)], state.now)[0]
-    return row
+    return load_fragments([build_key_figures_fragment(state)], state.now)[0]
 
 
 def list_summable_metrics(state: ReportState) -> tuple[str, ...]:
@@ -143,7 +142,7 @@ def list_summable_metrics(state: ReportState) -> tuple[str, ...]:
 def add_sums(names: tuple[str, ...], total: Result, series: Result) -> Result:
     """Return `total` with the metrics of `names` that it lacks, summed over the buckets of `series`."""
 
-    def add_missing(row: dict[str, Any], buckets: list[dict[str, Any]]) -> dict[str, Any]:
+    def add_missing(row: Row, buckets: list[Row]) -> Row:
         missing = [name for name in names if name not in row]
         return {**row, **{name: sum([bucket.get(name) or 0 for bucket in buckets]) for name in missing}}
 
@@ -176,7 +175,7 @@ def list_second_metric_choices(state: ReportState) -> list[tuple[str, str, bool]
     ]
 
 
-def build_figure(name: str, total: Result, rows: list[dict[str, Any]], state: ReportState, chosen: str) -> KeyFigure:
+def build_figure(name: str, total: Result, rows: list[Row], state: ReportState, chosen: str) -> KeyFigure:
     """Format one key figure. `rows` are the buckets of its sparkline, `chosen` is the metric of the graph."""
     metric, value = METRICS[name], total.rows[0].get(name)
     before = total.comparison.get(name) if isinstance(total.comparison, dict) else None
@@ -196,7 +195,7 @@ def get_bucket_start(by: str, key: str, state: ReportState) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=state.period.info)
 
 
-def drop_empty_ends(rows: list[dict[str, Any]], by: str, state: ReportState) -> list[dict[str, Any]]:
+def drop_empty_ends(rows: list[Row], by: str, state: ReportState) -> list[Row]:
     """Return the buckets that have begun; of "all time", only from the first one that is not empty."""
     begun = rows[:]
     while begun and get_bucket_start(by, str(begun[-1][by]), state) > state.now:
@@ -207,7 +206,7 @@ def drop_empty_ends(rows: list[dict[str, Any]], by: str, state: ReportState) -> 
     return begun[first:]
 
 
-def build_graph(state: ReportState, by: str, metric: str, rows: list[dict[str, Any]], result: Result) -> Graph | None:
+def build_graph(state: ReportState, by: str, metric: str, rows: list[Row], result: Result) -> Graph | None:
     """Draw the graph of a metric; None without buckets."""
     if not rows:
         return None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from babel.numbers import format_decimal
 
@@ -18,6 +17,7 @@ from reports.labels import label_value
 from reports.query import Meta, Query, Result, ask
 from reports.query.dimensions import get_dimension
 from reports.query.metrics import METRICS
+from reports.query.model import Row
 from sites.amounts import round_half_up
 
 PANEL_ROWS = 9
@@ -129,7 +129,7 @@ def fill_table(state: ReportState, panel: Panel, tab: Tab, results: Sequence[Res
     return table
 
 
-def add_missing_values(tab: Tab, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def add_missing_values(tab: Tab, rows: list[Row]) -> list[Row]:
     """Return a row for every value the tab always lists, in their order, with zeros where nothing happened."""
     by_value = {row[tab.dimension]: row for row in rows}
     if not by_value:
@@ -154,7 +154,7 @@ def build_rows(state: ReportState, name: str, metrics: tuple[str, ...], result: 
 
 
 def build_row(
-    state: ReportState, links: RowLinks, name: str, metrics: tuple[str, ...], row: dict[str, Any], share: float,
+    state: ReportState, links: RowLinks, name: str, metrics: tuple[str, ...], row: Row, share: float,
     percent: float | None, goals: dict[str, str], currency: str,
 ) -> TableRow:  # fmt: skip
     """Format one row. `share`: percent of the largest row; `percent`: of the total; `goals`: goal id to name."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from babel import Locale
@@ -14,10 +13,11 @@ from django.urls import reverse
 
 from reports.formatting import format_duration, format_money
 from reports.labels import LinkLabel, build_nickname, label_value
+from reports.query.analyses.visit_lists import Visit
 from reports.query.dimensions import DIMENSIONS
 from reports.query.vocabulary import format_country
+from tracking.event import Event
 
-EngineRow = dict[str, Any]
 UTC = ZoneInfo("UTC")
 VERBS = {
     "view": "viewed", "event": "did", "click": "clicked", "outbound": "left for", "download": "downloaded",
@@ -46,7 +46,7 @@ def project_on_map(latitude: float, longitude: float) -> tuple[str, str] | None:
     return f"{MAP_LEFT + MAP_SCALE * x:.1f}", f"{MAP_TOP - MAP_SCALE * y:.1f}"
 
 
-def parse_instant(value: Any) -> datetime:
+def parse_instant(value: object) -> datetime:
     """Return a time of the store, of a spool file (text) or in seconds or milliseconds as an aware datetime."""
     if isinstance(value, datetime):
         return value if value.tzinfo else value.replace(tzinfo=UTC)
@@ -75,16 +75,16 @@ class VisitorSummary:
     is_named: bool  # the site has sent a name for the visitor
 
 
-def format_place(row: EngineRow) -> str:
+def format_place(row: Event) -> str:
     """Return the city and country of a row."""
     country = format_country(str(row.get("country") or ""))
     return ", ".join(part for part in (str(row.get("city") or ""), country) if part) or "Somewhere"
 
 
-def build_visitor(row: EngineRow, site_id: int) -> VisitorSummary:
+def build_visitor(row: Event, site_id: int) -> VisitorSummary:
     """Return the visitor of a row of events or visits."""
     device, visit = int(row.get("device") or 0), int(row.get("visit") or 0)
-    technology = " · ".join(str(row[name]) for name in ("browser", "os") if row.get(name))
+    technology = " · ".join(filter(None, (row.get("browser"), row.get("os"))))
     return VisitorSummary(
         str(row.get("person") or "") or build_nickname(device),
         format_place(row),
@@ -123,14 +123,14 @@ class ActionRow:
     pause: str = ""  # since the action before it, in words
 
 
-def describe_object(row: EngineRow) -> str:
+def describe_object(row: Event) -> str:
     """Return what an action is of: the page, or the text, name or address of another action."""
     if row.get("kind") == "view":
         return str(row.get("path") or "/")
     return str(row.get("text") or row.get("name") or row.get("target") or row.get("path") or "")
 
 
-def build_action(row: EngineRow, site_id: int, zone: ZoneInfo, locale: Locale) -> ActionRow:
+def build_action(row: Event, site_id: int, zone: ZoneInfo, locale: Locale) -> ActionRow:
     """Format a row of events."""
     at = parse_instant(row["ts"]).astimezone(zone)
     kind = str(row.get("kind") or "view")
@@ -172,7 +172,7 @@ class VisitRow:
     link: LinkLabel | None = None  # the tracked link that started it
 
 
-def build_visit(row: EngineRow, site_id: int, zone: ZoneInfo, locale: Locale) -> VisitRow:
+def build_visit(row: Visit, site_id: int, zone: ZoneInfo, locale: Locale) -> VisitRow:
     """Format a row of visits."""
     began = parse_instant(row["visit_start"]).astimezone(zone)
     return VisitRow(
@@ -199,9 +199,9 @@ def format_pause(seconds: float) -> str:
     return f"{round(seconds / 86_400)} days later" if seconds >= 129_600 else "a day later"
 
 
-def merge_pings(rows: list[EngineRow]) -> list[EngineRow]:
+def merge_pings(rows: list[Event]) -> list[Event]:
     """Return the rows without pings, whose engaged time is added to the page views they belong to."""
-    engaged: dict[Any, int] = {}
+    engaged: dict[int, int] = {}
     for row in rows:
         engaged[row["view_id"]] = engaged.get(row["view_id"], 0) + int(row["engaged"] or 0)
     return [

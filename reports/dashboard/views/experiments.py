@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from goals.models import Goal
+from goals.predicates import Filter
 from goals.selectors import list_active_goals
 from reports.dashboard.fragments import QUERY_ERRORS, describe_error
 from reports.dashboard.presenters.toolbar import build_toolbar
 from reports.dashboard.report_page import site_page
+from reports.dashboard.scope import Context
 from reports.dashboard.state import ReportState
 from reports.formatting import FormattedValue, format_metric, format_percent
 from reports.query.analyses import experiments
@@ -55,7 +56,7 @@ def experiment_list(request: HttpRequest, state: ReportState) -> HttpResponse:
     chosen = next((goal for goal in goals if str(goal.pk) == reach), None)
     if reach and chosen is None:
         raise QueryRefused(f"There is no goal {quote_value(reach)} on this site.", "reach")
-    context: dict[str, Any] = {
+    context: Context = {
         **build_toolbar(request, state), "without_comparison": True,
         "section": "goals", "sub": "splits", "goals": goals, "chosen": chosen,
         "hidden_goal": state.list_parameters_without("reach"),
@@ -73,7 +74,7 @@ def experiment_list(request: HttpRequest, state: ReportState) -> HttpResponse:
 
 def build_experiment(state: ReportState, name: str, goals: list[Goal]) -> ExperimentResult:
     """Query one experiment; visitors who reached any of `goals` are converted. Raises QueryRefused, StoreError."""
-    reach = [{"goal": goal.pk} for goal in goals]
+    reach: list[Filter] = [{"goal": goal.pk} for goal in goals]
     variants, mixed = experiments.count_variants(
         state.site.pk, state.period, name, reach, state.build_filter(), now=state.now
     )

@@ -11,10 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
 from reports.query.analyses.base import build_context, fetch_page, parse_event_filters, write_visit_condition
 from reports.query.context import QueryContext, QueryGoal
+from reports.query.filters import FilterInput
 from reports.query.periods import Period
 from reports.query.references import GoalSource
 from reports.query.sql.conditions import ConditionBuilder
@@ -52,7 +52,13 @@ class AttributionReport:
 
 
 def attribute_conversions(
-    site_id: int, period: Period, goal: Any, where: Any = None, *, now: datetime, source: GoalSource | None = None
+    site_id: int,
+    period: Period,
+    goal: FilterInput,
+    where: FilterInput = None,
+    *,
+    now: datetime,
+    source: GoalSource | None = None,
 ) -> AttributionReport:
     """Attribute the conversions of a goal (filter JSON of events) in the period. `where` filters their visits."""
     context = build_context((site_id,), period, where, now, source)
