@@ -72,7 +72,7 @@ class FilterCondition:
         return {"dimension": self.dimension, "operator": self.operator, "value": list(self.values)}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ReportState:
     """What a page displays. `period` is the query engine's period; `period_name` is its name in the URL."""
 
@@ -264,10 +264,17 @@ def read_state(request: HttpRequest, scope: ReportScope, now: datetime, path: st
     segment = params.get("segment", "")
     period = Period.parse(period_name, scope.site.timezone, now)
     state = ReportState(
-        scope, now, detect_locale(request), path, period_name, period, comparison,
-        parse_site_conditions(params, scope.site), int(segment) if segment.isdecimal() and len(segment) < 16 else 0,
-        parse_view_options(params),
-    )  # fmt: skip
+        scope=scope,
+        now=now,
+        locale=detect_locale(request),
+        path=path,
+        period_name=period_name,
+        period=period,
+        comparison=comparison,
+        conditions=parse_site_conditions(params, scope.site),
+        segment=int(segment) if segment.isdecimal() and len(segment) < 16 else 0,
+        view_options=parse_view_options(params),
+    )
     if comparison != "none" and state.period_name == "all" and not params.get("compare"):
         state = replace(state, comparison="none")
     _ = state.compare, state.build_query(("visitors",))  # raise QueryRefused here for what cannot be queried

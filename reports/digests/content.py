@@ -68,7 +68,7 @@ class TopRow:
     count: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SiteDigest:
     """Everything that a mail reports about one site."""
 

@@ -54,7 +54,7 @@ class ArrivalBucket:
     at: datetime
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Arrivals:
     """The result of one read of `touched`, and when it was read."""
 
@@ -132,4 +132,10 @@ def read_arrivals(context: QueryContext) -> Arrivals:
         for begin, end, arrived, events, at in run_statement(sql, {}).rows
     ]
     identities = next(row for row in rows if row.end == 0)
-    return Arrivals([row for row in rows if row.end], identities.rows, identities.at, changes, started)
+    return Arrivals(
+        buckets=[row for row in rows if row.end],
+        identities=identities.rows,
+        read_at=identities.at,
+        changes=changes,
+        read_at_monotonic=started,
+    )

@@ -134,7 +134,7 @@ def build_group_key(planned: Planned) -> tuple[Hashable, ...]:
 # -- the statement ----------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class MergedStatement:
     """The plan and the statement of several queries."""
 
@@ -184,7 +184,7 @@ def merge(members: Sequence[Planned]) -> MergedStatement:
         [*group_by.keys, *write_metrics(group_by)], rows, order_by=write_order(members[0], group_by), limit=limit,
         limit_by="d0",
     )  # fmt: skip
-    return MergedStatement(members, group_by, plan, sql, context.params)
+    return MergedStatement(members=members, group_by=group_by, plan=plan, sql=sql, params=context.params)
 
 
 def unite_choices(choices: Sequence[TableChoice]) -> TableChoice:

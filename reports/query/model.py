@@ -153,7 +153,7 @@ class QueryOptions(TypedDict, total=False):
     search: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Meta:
     """How a query was executed.
 

@@ -18,7 +18,7 @@ from reports.query.sql.statement import write_order, write_statement
 MAX_BUCKETS = 1_000_000  # rows that are read where empty buckets are filled in, before the page is cut
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Execution:
     """Runs the statements of one query and adds up what they read."""
 

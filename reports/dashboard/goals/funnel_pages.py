@@ -28,7 +28,7 @@ from sites.models import Site
 from sites.selectors import get_site_or_404, may_on_site
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FunnelStep:
     """One step of a report. `share`: percent of the first step; `continued`: percent of the step before."""
 
@@ -71,11 +71,16 @@ def build_steps(state: ReportState, funnel: Funnel) -> list[FunnelStep]:
         before = counts[index - 1] if index else visitors
         steps.append(
             FunnelStep(
-                index + 1, name, format_metric("visitors", visitors, state.locale), format_percent(visitors, first),
-                format_percent(visitors, before), format_metric("visitors", before - visitors, state.locale),
-                format_percent(before - visitors, before), f"{100 * visitors / first:.2f}" if first else "0",
+                number=index + 1,
+                name=name,
+                visitors=format_metric("visitors", visitors, state.locale),
+                share=format_percent(visitors, first),
+                continued=format_percent(visitors, before),
+                lost=format_metric("visitors", before - visitors, state.locale),
+                lost_percent=format_percent(before - visitors, before),
+                width=f"{100 * visitors / first:.2f}" if first else "0",
             )
-        )  # fmt: skip
+        )
     return steps
 
 

@@ -29,7 +29,7 @@ MAX_SOURCES = 50
 MIN_SECONDS_IN_DAYS = 86_400 * 2  # from two days on, the time to conversion is given in days
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class AttributionRow:
     """The conversions of one source by three models; `share`: its linear ones, percent of the largest."""
 
@@ -103,9 +103,12 @@ def build_attribution(state: ReportState, credits: tuple[SourceCredit, ...]) -> 
     overview = reverse("dashboard:overview", args=[state.site.pk])
     return [
         AttributionRow(
-            credit.source or "Direct", format_number(state, credit.first), format_number(state, credit.last),
-            format_number(state, credit.linear),
-            f"{100 * credit.linear / largest:.1f}", state.with_filter("source", credit.source).href(overview),
+            source=credit.source or "Direct",
+            first=format_number(state, credit.first),
+            last=format_number(state, credit.last),
+            linear=format_number(state, credit.linear),
+            share=f"{100 * credit.linear / largest:.1f}",
+            href=state.with_filter("source", credit.source).href(overview),
         )
         for credit in credits[:MAX_SOURCES]
-    ]  # fmt: skip
+    ]

@@ -27,7 +27,7 @@ MAX_LABELS = 8
 Point = tuple[float, float]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class GraphBucket:
     """One minute, hour, day, week or month of a graph. `unfinished`: it has not ended yet."""
 
@@ -45,7 +45,7 @@ class GraphBucket:
     marks: tuple[GraphMark, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Graph:
     """A drawn graph: SVG paths, labels and buckets, as the template needs them."""
 
@@ -64,7 +64,7 @@ class Graph:
     second_ticks: list[str] = field(default_factory=list)  # the scale of the second line, on the other side
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class GraphSeries:
     """What a graph is drawn from: rows by time, one metric, and optionally a second one and another period."""
 
@@ -207,14 +207,20 @@ def build_buckets(series: GraphSeries, locale: Locale, link: Callable[[str], str
         unfinished = series.unfinished and i == count - 1
         buckets.append(
             GraphBucket(
-                key, format_bucket(series.by, key, locale), format_exact(value, metric, locale, series.currency),
-                format_exact(before, metric, locale, series.currency) if before is not None else "",
-                None if unfinished else compare_values(value, before, metric, locale), second, link(key),
-                i > count / 2, unfinished,
-                format_tick(series.by, key, locale, single_day) if i % ticks_every == 0 else "",
-                bool(i // ticks_every % 2), series.marks.get(key, ()),
+                key=key,
+                label=format_bucket(series.by, key, locale),
+                value=format_exact(value, metric, locale, series.currency),
+                before=format_exact(before, metric, locale, series.currency) if before is not None else "",
+                change=None if unfinished else compare_values(value, before, metric, locale),
+                second=second,
+                href=link(key),
+                tip_left=i > count / 2,
+                unfinished=unfinished,
+                tick=format_tick(series.by, key, locale, single_day) if i % ticks_every == 0 else "",
+                minor=bool(i // ticks_every % 2),
+                marks=series.marks.get(key, ()),
             )
-        )  # fmt: skip
+        )
     return buckets
 
 

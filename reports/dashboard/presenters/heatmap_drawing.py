@@ -20,7 +20,7 @@ MIN_HEIGHT = 600
 CURVE_WIDTH = 160  # units of the curve of scroll depth, beside the page
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class HeatmapCell:
     """A square with clicks."""
 
@@ -40,7 +40,7 @@ class ScrollStep:
     share: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class HeatmapDrawing:
     """The picture, as the template needs it. `legend` is (class, from, to) by level."""
 
@@ -66,16 +66,16 @@ def draw_heatmap(totals: HeatmapTotals, rows: list[ClickCell], depth_shares: lis
     page_height = min(totals.height or height, height) * unit
     steps = range(0, SCROLL_STEPS + 1, 2) if depth_shares else ()
     return HeatmapDrawing(
-        [draw_cell(row, unit, bounds) for row in drawn],
-        f"{PAGE_WIDTH / GRID_COLUMNS:g}",
-        f"{ROW_PIXELS * unit:.2f}",
-        f"{height * unit:.1f}",
-        PAGE_WIDTH + (CURVE_WIDTH if depth_shares else 0),
-        [(f"heat-level-{i + 1}", (bounds[i - 1] if i else 0) + 1, bound) for i, bound in enumerate(bounds)],
-        draw_curve(depth_shares, page_height),
-        draw_marks(depth_shares, page_height),
-        [ScrollStep(100 * step // SCROLL_STEPS, f"{100 * depth_shares[step]:.0f}%") for step in steps],
-        sum(int(row["clicks"]) for row in rows) - sum(int(row["clicks"]) for row in drawn),
+        cells=[draw_cell(row, unit, bounds) for row in drawn],
+        size=f"{PAGE_WIDTH / GRID_COLUMNS:g}",
+        side=f"{ROW_PIXELS * unit:.2f}",
+        height=f"{height * unit:.1f}",
+        total_width=PAGE_WIDTH + (CURVE_WIDTH if depth_shares else 0),
+        legend=[(f"heat-level-{i + 1}", (bounds[i - 1] if i else 0) + 1, bound) for i, bound in enumerate(bounds)],
+        scroll_curve=draw_curve(depth_shares, page_height),
+        marks=draw_marks(depth_shares, page_height),
+        steps=[ScrollStep(100 * step // SCROLL_STEPS, f"{100 * depth_shares[step]:.0f}%") for step in steps],
+        left_out=sum(int(row["clicks"]) for row in rows) - sum(int(row["clicks"]) for row in drawn),
     )
 
 
@@ -93,9 +93,13 @@ def draw_cell(row: ClickCell, unit: float, bounds: list[int]) -> HeatmapCell:
     words += f", {rage} of rage" if rage else ""
     words += f", {dead} dead" if dead else ""
     return HeatmapCell(
-        f"{row['col'] * PAGE_WIDTH / GRID_COLUMNS:g}", f"{row['line'] * ROW_PIXELS * unit:.2f}",
-        bisect_left(bounds, clicks) + 1, words, rage > 0, dead > 0,
-    )  # fmt: skip
+        x=f"{row['col'] * PAGE_WIDTH / GRID_COLUMNS:g}",
+        y=f"{row['line'] * ROW_PIXELS * unit:.2f}",
+        level=bisect_left(bounds, clicks) + 1,
+        words=words,
+        rage=rage > 0,
+        dead=dead > 0,
+    )
 
 
 def draw_curve(depth_shares: list[float], height: float) -> str:

@@ -25,7 +25,7 @@ ONLINE_METRICS = ("online",)
 RowLinks = tuple[Callable[[str], str], Callable[[str], str]]  # to the report of only a value, and of all but it
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TableRow:
     """One row of a panel or table. `share`: 0 to 100, of the largest row, for the bar behind it."""
 
@@ -162,15 +162,17 @@ def build_row(
     value = str(row[name])
     currency = row.get("currency") or currency
     return TableRow(
-        value,
-        goals.get(value) or label_value(kind, value),
-        format_metric(metrics[0], row.get(metrics[0]), state.locale, currency=currency),
-        format_metric(metrics[1], row.get(metrics[1]), state.locale, currency=currency) if len(metrics) > 1 else None,
-        f"{share:.1f}",
-        format_share(percent),
-        links[0](value),
-        links[1](value),
-        value if kind.format == "url" else "",
+        value=value,
+        name=goals.get(value) or label_value(kind, value),
+        formatted=format_metric(metrics[0], row.get(metrics[0]), state.locale, currency=currency),
+        second=format_metric(metrics[1], row.get(metrics[1]), state.locale, currency=currency)
+        if len(metrics) > 1
+        else None,
+        share=f"{share:.1f}",
+        percent=format_share(percent),
+        href=links[0](value),
+        exclude_url=links[1](value),
+        external_url=value if kind.format == "url" else "",
     )
 
 

@@ -24,7 +24,7 @@ MAX_EXPERIMENTS = 10
 SCALES = (0.02, 0.05, 0.1, 0.2, 0.5)  # conversion rates at the right end of the pictures
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class VariantRow:
     """A variant of an experiment; `low`, `width` and `at` are percent of the width of its picture."""
 
@@ -38,7 +38,7 @@ class VariantRow:
     at: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ExperimentResult:
     """An experiment with its variants and a conclusion."""
 
@@ -81,20 +81,24 @@ def build_experiment(state: ReportState, name: str, goals: list[Goal]) -> Experi
     highest = max((variant.interval[1] for variant in variants if variant.visitors), default=1.0)
     scale = next((step for step in SCALES if highest <= step), 1.0)
     rows = [build_variant(state, variant, scale) for variant in variants]
-    return ExperimentResult(name, rows, mixed, describe_outcome(variants), f"{scale * 100:g}%")
+    return ExperimentResult(
+        name=name, lines=rows, mixed=mixed, verdict=describe_outcome(variants), scale=f"{scale * 100:g}%"
+    )
 
 
 def build_variant(state: ReportState, variant: experiments.Variant, scale: float) -> VariantRow:
     """Format a variant."""
     low, high = variant.interval
     return VariantRow(
-        variant.name or "(no name)",
-        format_metric("visitors", variant.visitors, state.locale),
-        format_metric("visitors", variant.converted, state.locale),
-        format_percent(variant.rate, 1),
-        f"{format_percent(low, 1)} to {format_percent(high, 1)}",
-        f"{low / scale * 100:.2f}", f"{(high - low) / scale * 100:.2f}", f"{variant.rate / scale * 100:.2f}",
-    )  # fmt: skip
+        name=variant.name or "(no name)",
+        visitors=format_metric("visitors", variant.visitors, state.locale),
+        converted=format_metric("visitors", variant.converted, state.locale),
+        rate=format_percent(variant.rate, 1),
+        range=f"{format_percent(low, 1)} to {format_percent(high, 1)}",
+        low=f"{low / scale * 100:.2f}",
+        width=f"{(high - low) / scale * 100:.2f}",
+        at=f"{variant.rate / scale * 100:.2f}",
+    )
 
 
 def describe_outcome(variants: list[experiments.Variant]) -> str:

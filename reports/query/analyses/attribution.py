@@ -35,7 +35,7 @@ class SourceCredit:
     linear: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class AttributionReport:
     """How a goal's conversions came about.
 
@@ -77,9 +77,13 @@ def attribute_conversions(
         1,
     )
     return AttributionReport(
-        int(sums["conversions"]), float(sums["seconds"]), float(sums["visits"]), int(sums["one_visit"]), revenue,
-        tuple(fetch_credits(context, conversions)),
-    )  # fmt: skip
+        conversions=int(sums["conversions"]),
+        seconds=float(sums["seconds"]),
+        visits=float(sums["visits"]),
+        one_visit=int(sums["one_visit"]),
+        revenue=revenue,
+        credits=tuple(fetch_credits(context, conversions)),
+    )
 
 
 def select_conversions(context: QueryContext, events: Rows, once_per_visit: bool) -> str:

@@ -87,7 +87,7 @@ class WrongClicks(TypedDict):
     clicks: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class HeatmapTotals:
     """The numbers of a page. `height`: the median in CSS pixels, 0 if unknown. `views`: those with a scroll depth."""
 

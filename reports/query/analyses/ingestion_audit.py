@@ -38,7 +38,7 @@ SEARCH_LENGTHS = (RECENT, timedelta(days=30))  # for a site with traffic the fir
 MAX_REASONS = 3
 
 
-@dataclass
+@dataclass(kw_only=True)
 class AuditEntry:
     """The counts of one bucket. `time` is its begin in the period's zone: a date, or an instant with its offset."""
 
@@ -83,7 +83,7 @@ def fetch_audit(site_id: int, period: Period, bucket: str = "day") -> list[Audit
     entries: dict[int, AuditEntry] = {}
     for name in COUNTS:
         for at, reason, hits in fetch_counts(name, site_id, period, bucket):
-            entry = entries.setdefault(int(at), AuditEntry(format_bucket(bucket, int(at), period)))
+            entry = entries.setdefault(int(at), AuditEntry(time=format_bucket(bucket, int(at), period)))
             entry.add(name, reason, int(hits))
     return [entries[at] for at in sorted(entries)]
 
