@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from dateutil.relativedelta import relativedelta
 from django.db.models import QuerySet
 
+from goals.predicates import Filter
 from links import link_statistics
 from links.clickmeter import selectors, serializers
 from links.clickmeter.api_request import ApiRequest
@@ -42,7 +43,7 @@ def build_group_filter(request: ApiRequest) -> link_statistics.Where:
     return [*where, build_rows_filter("link_group", selectors.filter_groups(request), "groups")]
 
 
-def build_rows_filter(dimension: str, rows: QuerySet[Any], what: str) -> link_statistics.Row:
+def build_rows_filter(dimension: str, rows: QuerySet[Any], what: str) -> Filter:
     """Build a filter for exactly these rows. Raises ApiError (400) for more rows than one query can name."""
     numbers = list(rows.values_list("pk", flat=True)[: link_statistics.MAX_FILTER_VALUES + 1])
     if len(numbers) > link_statistics.MAX_FILTER_VALUES:

@@ -110,7 +110,9 @@ def show_report(request: HttpRequest, scope: LinkScope, datapoint_id: int) -> Ht
     counts, times, rows = link_statistics.query_report(
         scope.account, period, row.pk, now, by, dimensions, metrics, MAX_ROWS
     )
-    series = GraphSeries(by, metrics[0], metrics[1], times, [], unfinished=period.end > now)
+    series = GraphSeries(
+        by=by, metric=metrics[0], second=metrics[1], rows=times, before=[], unfinished=period.end > now
+    )
     locale = detect_locale(request)
     tables = build_tables(rows, metrics, locale)
     if scope.get_option("hitOptions", "hideReferrer"):
