@@ -224,8 +224,11 @@ async def test_the_live_stream_shows_only_clicks_of_the_account() -> None:
     from links.permissions import LinkScope
     from links.web.live_clicks import is_visible
 
-    whole = LinkScope(Membership(role=Role.OWNER), sees_all=True, edits_all=True, can_manage=True)
-    some = LinkScope(Membership(role=Role.GUEST), False, False, False, {3: "read"}, {7: "read"})
+    whole = LinkScope(membership=Membership(role=Role.OWNER), sees_all=True, edits_all=True, can_manage=True)
+    some = LinkScope(
+        membership=Membership(role=Role.GUEST), sees_all=False, edits_all=False, can_manage=False,
+        group_rights={3: "read"}, link_rights={7: "read"},
+    )  # fmt: skip
     assert is_visible(whole, {"kind": "link", "link_id": 9})
     assert is_visible(some, {"kind": "link", "link_id": 7}) and is_visible(
         some, {"kind": "spider", "link_id": 1, "group_id": 3}
