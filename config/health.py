@@ -11,6 +11,7 @@ import time
 from datetime import UTC, datetime
 from importlib import import_module
 from ipaddress import ip_address
+from typing import TypedDict
 
 import orjson
 from django.conf import settings
@@ -23,6 +24,7 @@ from accounts.operations.task_runs import RunSummary, summarize_runs
 from accounts.security.client_ip import normalize_address
 from config.periodic_tasks import PERIODIC_TASKS
 from tracking import geo, live, spool, store
+from tracking.spool.writer import SpoolHealth
 from tracking.web import Header, Receive, Scope, Send, build_security_headers
 
 BEAT_KEY = "footfall:last-beat"
@@ -40,7 +42,27 @@ def record_heartbeat(now: datetime) -> None:
     cache.set(BEAT_KEY, now.timestamp(), timeout=None)
 
 
-def build_report(now: datetime) -> dict[str, object]:
+class StoreHealth(TypedDict):
+    """Whether the event store answers, and the error if not."""
+
+    reachable: bool
+    error: str
+
+
+class HealthReport(TypedDict):
+    """What operators see of one process."""
+
+    status: str
+    spool: SpoolHealth
+    store: StoreHealth
+    last_beat: str | None
+    tasks: dict[str, RunSummary]
+    geography: dict[str, bool]
+    streams: int
+    warnings: list[str]
+
+
+def build_report(now: datetime) -> HealthReport:
     """Build the report on this process; its status is "ok" only without warnings."""
     spool_state = spool.health()
     last_beat = cache.get(BEAT_KEY)

@@ -92,7 +92,7 @@ class JSONObjectParser(BoundedJSONParser):
     max_bytes = MAX_BODY_BYTES
 
     def parse(
-        self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, object] | None = None
+        self, stream: IO[bytes], media_type: str | None = None, parser_context: object = None
     ) -> dict[str, object]:
         data = super().parse(stream, media_type, parser_context)
         if not isinstance(data, dict):

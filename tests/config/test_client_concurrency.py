@@ -223,7 +223,7 @@ async def test_a_slow_body_does_not_occupy_a_slot(behind: Application) -> None:
         return first.pop() if first else await asyncio.Event().wait()
 
     async def slow() -> None:
-        await config_asgi.application(asgi.make_scope("POST", "/slow", {}), stays_open, None)
+        await config_asgi.application(asgi.make_scope("POST", "/slow", {}), stays_open, asgi.Answer().add)
 
     first = [{"type": "http.request", "body": b"a", "more_body": True} for _ in range(MAX_AT_ONCE)]
     tasks = [asyncio.create_task(slow()) for _ in range(MAX_AT_ONCE)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from django import forms
@@ -46,11 +46,12 @@ def test_the_drivers_summary_of_a_result_is_replaced_by_the_rows_read(store: Sto
         pytest.skip("a server counts them itself")
     assert client.query("SELECT sum(number) FROM numbers(1000)").rows_read == 1000
     with client.client() as connection:
-        assert callable(connection._backend._release.detach)
+        opened: Any = connection
+        assert callable(opened._backend._release.detach)
 
 
 def test_a_client_without_a_release_is_detached_by_doing_nothing() -> None:
-    embedded.detach_client(object())
+    embedded.detach_client(cast(Any, object()))
 
 
 def test_the_goal_form_leaves_the_model_to_its_service() -> None:

@@ -17,6 +17,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from config.serving import static_files
+from tracking.web import Message
 
 STATIC = Path(settings.STATICFILES_DIRS[0])
 
@@ -27,13 +28,16 @@ def scope_of(path: str, query: str = "", method: str = "GET", **headers: str) ->
 
 
 def asked(scope: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
-    sent: list[dict[str, Any]] = []
+    sent: list[Message] = []
 
-    async def send(message: dict[str, Any]) -> None:
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    async def send(message: Message) -> None:
         sent.append(message)
 
     assert static_files.matches(scope)
-    asyncio.run(static_files.serve_file(scope, None, send))
+    asyncio.run(static_files.serve_file(scope, receive, send))
     headers = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
     return sent[0]["status"], headers, sent[1]["body"]
 

@@ -13,7 +13,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import User
-from goals.predicates import build_step_filter
+from goals.predicates import Filter, build_step_filter
 from goals.services import funnel_save, goal_create
 from reports.query import Period
 from reports.query.analyses import experiments
@@ -31,7 +31,7 @@ PAGES = ("/a", "/b", "/c", "/d")
 NOBODY = MappedGoals({}, {})
 
 
-def page(path: str) -> dict[str, Any]:
+def page(path: str) -> Filter:
     return build_step_filter({"page": path})
 
 
@@ -84,7 +84,7 @@ def test_a_person_on_two_devices_is_one_visitor_and_a_filter_selects_visits(stor
     browse(site, "/a", "/b", at=NOW, visitor="other", country="EE")
     steps = [page("/a"), page("/b")]
     assert count_funnel(site, DAY, steps, now=NOW, source=NOBODY) == [2, 2]
-    estonia = [{"dimension": "country", "operator": "is", "value": ["EE"]}]
+    estonia: list[Filter] = [{"dimension": "country", "operator": "is", "value": ["EE"]}]
     assert count_funnel(site, DAY, steps, where=estonia, now=NOW, source=NOBODY) == [2, 1]
 
 

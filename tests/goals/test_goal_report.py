@@ -13,6 +13,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import User
+from goals.predicates import Filter
 from goals.services import goal_create
 from reports.query import Period
 from reports.query.analyses.attribution import attribute_conversions
@@ -25,7 +26,7 @@ BAD = "<script>alert(1)</script>"
 SITES = itertools.count(800_000_001)
 NOBODY = MappedGoals({}, {})
 WEEK = Period(NOW - timedelta(days=7), NOW)
-DONE = {"dimension": "page", "operator": "is", "value": ["/done"]}
+DONE: Filter = {"dimension": "page", "operator": "is", "value": ["/done"]}
 SOURCES = ("", "Google", "Newsletter")
 
 
@@ -72,18 +73,18 @@ def test_time_visits_and_revenue_by_currency(store: Store) -> None:
         event(site, "/a", at=begun, visitor="two", revenue=7.5, currency="USD", **sale),
         event(site, "/a", at=begun, visitor="three", revenue=2.5, currency="USD", **sale),
     )  # fmt: skip
-    buy = {"dimension": "event", "operator": "is", "value": ["Buy"]}
+    buy: Filter = {"dimension": "event", "operator": "is", "value": ["Buy"]}
     way = attribute_conversions(site, WEEK, buy, now=NOW, source=NOBODY)
     assert (way.conversions, way.one_visit, way.visits, way.seconds) == (3, 2, 1, 0)
     assert way.revenue == {"EUR": 10, "USD": 10}
-    google = [{"dimension": "source", "operator": "is", "value": ["Google"]}]
+    google: list[Filter] = [{"dimension": "source", "operator": "is", "value": ["Google"]}]
     assert attribute_conversions(site, WEEK, buy, google, now=NOW, source=NOBODY).conversions == 0
 
 
 def test_a_goal_of_a_duration_converts_once_per_visit(store: Store) -> None:
     site = next(SITES)
     browse(site, "/a", "/b", "/c", at=NOW - timedelta(hours=1), step=timedelta(minutes=1))
-    long = {"dimension": "duration", "operator": "at_least", "value": [60]}
+    long: Filter = {"dimension": "duration", "operator": "at_least", "value": [60]}
     assert attribute_conversions(site, WEEK, long, now=NOW, source=NOBODY).conversions == 1
 
 

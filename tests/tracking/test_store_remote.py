@@ -62,5 +62,5 @@ def test_only_the_owner_can_connect_and_only_known_commands_run(serving: None) -
     assert remote_commands.get_socket_path().stat().st_mode & 0o777 == 0o600
     with pytest.raises(KeyError):
         remote_commands.call("__import__")
-    assert "does not understand" in remote_commands._run_command(b'{"call": "__import__"}')["error"]
-    assert "does not understand" in remote_commands._run_command(b"no JSON")["error"]
+    assert "does not understand" in str(remote_commands._run_command(b'{"call": "__import__"}')["error"])
+    assert "does not understand" in str(remote_commands._run_command(b"no JSON")["error"])

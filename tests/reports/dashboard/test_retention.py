@@ -15,6 +15,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import User
+from goals.predicates import Filter
 from reports.query.analyses.retention import STEPS, Cohort, find_cohorts, find_step, shift_step
 from reports.query.errors import QueryRefused
 from sites.models import Site
@@ -25,7 +26,7 @@ from tests.support.types import Store
 BAD = "<script>alert(1)</script>"
 SITES = itertools.count(610_000_001)
 NOBODY = MappedGoals({}, {})
-ESTONIA = [{"dimension": "country", "operator": "is", "value": ["EE"]}]
+ESTONIA: list[Filter] = [{"dimension": "country", "operator": "is", "value": ["EE"]}]
 Visits = list[tuple[datetime, str, str, str]]  # when, device, person, country
 
 

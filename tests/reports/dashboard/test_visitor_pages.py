@@ -88,7 +88,7 @@ def test_spy_lists_actions_newest_first_without_scripts(inside: Client, site: Si
 
 
 def test_a_ping_in_the_stream_carries_seconds(site: Site) -> None:
-    told = render_message(dict(event(site, "/", kind="ping", engaged=7_400, view_id=3)), site.pk, UTC, Locale("en"))
+    told = render_message(event(site, "/", kind="ping", engaged=7_400, view_id=3), site.pk, UTC, Locale("en"))
     assert told == b'event: ping\ndata: {"view": "3", "seconds": 7}\n\n'
 
 

@@ -11,6 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import User
+from goals.predicates import Filter
 from goals.services import goal_create
 from reports.query.analyses.attribution import attribute_conversions
 from reports.query.periods import Period
@@ -79,6 +80,6 @@ def test_a_conversion_with_two_currencies_has_revenue_in_both(site: Site, store:
     record(event(site, "/", **long), event(site, "/b", **{**long, "at": NOON + timedelta(minutes=2)}))
     for amount, currency in ((10, "EUR"), (500, "JPY")):
         record(event(site, "/b", kind="event", name="Buy", revenue=amount, currency=currency, **long))
-    goal = {"dimension": "duration", "operator": "at_least", "value": [60]}
+    goal: Filter = {"dimension": "duration", "operator": "at_least", "value": [60]}
     way = attribute_conversions(site.pk, Period.parse("yesterday", "UTC", timezone.now()), goal, now=timezone.now())
     assert (way.conversions, way.revenue) == (1, {"EUR": Decimal(10), "JPY": Decimal(500)})

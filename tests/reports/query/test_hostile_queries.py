@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
+from goals.predicates import Filter
 from reports.query import Period, Query, QueryRefused, QueryStopped, ask
 from reports.query.dimensions import DIMENSIONS
 from reports.query.filters import OPERATORS
@@ -72,7 +73,7 @@ def test_every_metric_by_every_dimension_with_every_operator_is_answered_or_reje
 def every_dimension_under(operator: str, fourths: int) -> None:
     answered = 0
     for number, name in enumerate(ALL, OPERATORS.index(operator)):
-        where = [{"dimension": name, "operator": operator, "value": value_for(name)}]
+        where: list[Filter] = [{"dimension": name, "operator": operator, "value": value_for(name)}]
         by = (name,) if name not in DIMENSIONS or DIMENSIONS[name].groupable else ()
         metrics = tuple(m for m in list(METRICS)[number % fourths :: fourths] if m != "online" or not by
                         or DIMENSIONS.get(name, None) is None or DIMENSIONS[name].family != "time")  # fmt: skip
@@ -116,7 +117,7 @@ def nested(depth: int) -> Any:
     return tree
 
 
-def is_(dimension: Any, value: Any, operator: Any = "is") -> dict[str, Any]:
+def is_(dimension: Any, value: Any, operator: Any = "is") -> Filter:
     return {"dimension": dimension, "operator": operator, "value": value}
 
 
