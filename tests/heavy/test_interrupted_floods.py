@@ -20,7 +20,8 @@ PAGES = "SELECT toUInt64(substring(path, 2)) AS number, count() AS times FROM ev
 VIEWS = "SELECT sum(views) AS views FROM visits FINAL"
 LEDGER = (
     "SELECT (SELECT sum(hits) FROM received) AS received, (SELECT count() FROM events) AS stored,"
-    " (SELECT sum(hits) FROM refusals) AS refused"
+    " (SELECT sum(hits) FROM refusals) AS refused,"
+    " (SELECT sum(hits) FROM refusals WHERE reason = 'spool_full') AS without_space"
 )
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
 
@@ -141,4 +142,5 @@ def test_a_full_disk_rejects_hits_with_a_reason_and_counts_them(tmp_path: Path, 
     check(flood, pages, views)
     assert len(pages) == len(flood.answered)
     told = {name: int(value) for name, value in ledger[0].items()}
-    assert told["received"] == told["stored"] + told["refused"] == len(flood.sent)
+    assert told["received"] == told["stored"] + told["refused"]
+    assert told["stored"] + told["without_space"] == len(flood.sent)  # the others asked whether the site is known
