@@ -19,6 +19,7 @@ ELSEWHERE = (
     "links/clickmeter/",
     "config/demo/",
 )  # ClickMeter's operations have a matrix of their own; the demo reads files
+PLACED = ast.expr | ast.stmt | ast.keyword  # nodes that have a line
 REQUEST = {"GET", "POST", "FILES", "query_params", "data"}  # what a request was sent
 BAGS = {"given", "fields", "data", "body", "params"}  # what the code calls them once they have left the request
 READERS = {"get", "getlist", "every", "pop"}  # bag.get("name")
@@ -100,7 +101,7 @@ def list_whole_reads() -> set[str]:
     found = set()
     for name, nodes in list_files():
         functions = [node for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
-        for line in (node.lineno for node in nodes if passes_whole_data(node) and isinstance(node, ast.expr)):
+        for line in (node.lineno for node in nodes if isinstance(node, PLACED) and passes_whole_data(node)):
             inside = [one for one in functions if one.lineno <= line <= (one.end_lineno or 0)]
             found.add(f"{name}:{inside[-1].name if inside else ''}")
     return found
