@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.support.hits import CHROME, IPHONE, NOW, build_site_config, find_rejection, process_hit, reset_state
-from tracking.pipeline.visit import ORIGIN_COLUMNS
+from tracking.schema import ORIGIN_COLUMNS
 from tracking.state import salts, shared_redis, visits
 
 
