@@ -174,8 +174,8 @@ def merge(members: Sequence[Planned]) -> MergedStatement:
     limit = max(member.query.offset + member.query.limit for member in members)
     rows = add_up(group_by, plan.subqueries).where(" OR ".join(write_row_conditions(members, dimensions)))
     sql = Select(
-        [*group_by.keys, *write_metrics(group_by)], rows, order_by=write_order(members[0], group_by), limit=limit,
-        limit_by="d0",
+        [*group_by.keys, *write_metrics(group_by)], rows, order_by=write_order(members[0], group_by),
+        limit_each=(limit, "d0"),
     )  # fmt: skip
     return MergedStatement(members=members, group_by=group_by, plan=plan, sql=sql, params=context.params)
 
