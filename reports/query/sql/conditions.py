@@ -123,8 +123,8 @@ class ConditionBuilder:
         of_kind = write_kinds_condition(kinds) if kinds else ""
         if kinds and "" in leaf.values:  # events of other kinds have the empty value, too
             return f"({self.compare_texts(f'if({of_kind}, {value}, {EMPTY})', leaf)})"
-        if leaf.dimension.conversion == "number_text" and leaf.operator == "is":
-            comparison = compare_whole_numbers(column, leaf)
+        if leaf.dimension.conversion in ("number_text", "id_text") and leaf.operator == "is":
+            comparison = self.compare_whole_numbers(column, leaf)
         else:
             comparison = self.compare_texts(value, leaf)
         return f"({of_kind} AND ({comparison}))" if kinds else f"({comparison})"
@@ -140,6 +140,16 @@ class ConditionBuilder:
             return " OR ".join(template.format(value=value, pattern=params.bind_text(text)) for text in texts)
         comparison = template.format(value=value, pattern="pattern")
         return f"arrayExists(pattern -> {comparison}, {params.bind_texts(texts)})"
+
+    def compare_whole_numbers(self, column: str, leaf: Leaf) -> str:
+        """Write that a number is one of the texts, compared as numbers: no row needs a text, and some are sorted so."""
+        texts = leaf.values
+        if leaf.dimension.conversion == "id_text":  # of which 0 is the empty text
+            texts = tuple(text or "0" for text in texts if text != "0")
+        numbers = [int(text) for text in texts if is_integer_text(text)]
+        if len(numbers) > 1:  # bound, because a statement with very many of them would be too long
+            return f"{column} IN {self.context.params.bind(numbers, 'Array(UInt64)')}"
+        return f"{column} IN ({numbers[0]})" if numbers else "0"
 
 
 EMPTY = "''"
@@ -162,12 +172,6 @@ NUMBER_SIGNS = {"is": "=", "at_least": ">=", "at_most": "<="}
 def compare_numbers(value: str, leaf: Leaf) -> str:
     sign = NUMBER_SIGNS[leaf.operator]
     return " OR ".join(f"{value} {sign} {number!r}" for number in leaf.values)
-
-
-def compare_whole_numbers(column: str, leaf: Leaf) -> str:
-    """Write that a number is one of the texts: as numbers, because tables are sorted by them."""
-    numbers = ", ".join(filter(is_integer_text, leaf.values))
-    return f"{column} IN ({numbers})" if numbers else "0"
 
 
 BUCKET_EXAMPLES = {

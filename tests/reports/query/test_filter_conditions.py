@@ -64,7 +64,16 @@ def condition(where: Any, table: str = "events") -> tuple[str, dict[str, Any]]:
             leaf("unique", "is", ["", "1"]),
             "(if(kind IN ('link', 'pixel'), toString(is_unique), '') IN {p0:Array(String)})", [["", "1"]],
         ),
-        (leaf("link", "is", "7"), "(if(link_id = 0, '', toString(link_id)) = {p0:String})", ["7"]),
+        (leaf("link", "is", ["7", "0", "x"]), "(link_id IN (7))", []),
+        (leaf("link", "is", ["", "7"]), "(link_id IN {p0:Array(UInt64)})", [[0, 7]]),
+        (leaf("link", "contains", "7"),
+         "(positionCaseInsensitiveUTF8(if(link_id = 0, '', toString(link_id)), {p0:String}) > 0)", ["7"]),
+        (leaf("link_conversion", "is", "7"), "(kind IN ('conversion', 'refund') AND (conversion_id IN (7)))", []),
+        (
+            leaf("link_conversion", "is", ""),
+            "(if(kind IN ('conversion', 'refund'), if(conversion_id = 0, '', toString(conversion_id)), '') "
+            "= {p0:String})", [""],
+        ),
         (leaf("amount", "at_least", 5), "(toFloat64(revenue) >= 5.0)", []),
         (leaf("prop:plan", "is", "pro"), "(props[{p0:String}] = {p1:String})", ["plan", "pro"]),
         (leaf("weekday", "is", "1"), "(toInt64((intDiv((toUnixTimestamp(ts) + 0), 86400) + 3) % 7 + 1) IN (1))", []),
