@@ -13,7 +13,7 @@ Three families decide what the metrics of a visit mean:
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Literal
 
 from reports.query.errors import QueryRefused, join_names, quote_value
@@ -77,6 +77,12 @@ class Dimension:
     def write_value(self, column: str, key: str = "") -> str:
         """Write its value (SQL) from one of its columns. `key`: the bound name of the property or tag."""
         return CONVERSIONS[self.conversion].format(column=column, key=key)
+
+
+@lru_cache(maxsize=2048)
+def find_exposures(dimensions: tuple[Dimension, ...]) -> frozenset[str]:
+    """Return which events show that a visitor saw the values of these dimensions; see `Dimension.exposed_by`."""
+    return frozenset([each.exposed_by for each in dimensions if each.side == "event" and each.exposed_by])
 
 
 def write_kinds_condition(kinds: tuple[str, ...]) -> str:

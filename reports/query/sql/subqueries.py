@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from reports.query import filters
 from reports.query.context import MAX_VISIT_LENGTH, QueryContext, stored_visits, write_visit_expressions
-from reports.query.dimensions import Dimension, write_kinds_condition
+from reports.query.dimensions import Dimension, find_exposures, write_kinds_condition
 from reports.query.grouping import GroupBy
 from reports.query.metrics import VISITOR, Aggregate, Scope
 from reports.query.sql import goals
@@ -32,22 +32,18 @@ class SubqueryBuilder:
 
     context: QueryContext
     group_by: GroupBy
-    conditions: ConditionBuilder = field(init=False)
 
-    def __post_init__(self) -> None:
-        self.conditions = ConditionBuilder(self.context)
+    @cached_property
+    def conditions(self) -> ConditionBuilder:
+        return ConditionBuilder(self.context)
 
     # -- which table ----------------------------------------------------------------------------------------------
 
     @cached_property
-    def mentioned_dimensions(self) -> list[Dimension]:
-        """The dimensions of the rows and of the filter."""
-        return [*self.group_by.dimensions, *filters.list_dimensions(self.context.tree)]
-
-    @cached_property
     def needs_only_visits(self) -> bool:
         """Whether rows and filter are about something that only visits have."""
-        sides = {dimension.side for dimension in self.mentioned_dimensions}
+        mentioned = [*self.group_by.dimensions, *filters.list_dimensions(self.context.tree)]
+        sides = {dimension.side for dimension in mentioned}
         return "entry" in sides and "event" not in sides
 
     def group_by_scope(self, aggregates: Iterable[Aggregate]) -> dict[Scope, list[Aggregate]]:
@@ -109,7 +105,7 @@ class SubqueryBuilder:
 
     def exposure_condition(self) -> str:
         """Write the condition that an event shows that its visitor saw what the query is about; empty = every event."""
-        ways = {dimension.exposed_by for dimension in self.mentioned_dimensions if dimension.side == "event"} - {""}
+        ways = find_exposures(self.group_by.dimensions) | find_exposures(filters.list_dimensions(self.context.tree))
         return "kind = 'view'" if ways == {"view"} else ""
 
     def value(self, dimension: Dimension) -> str:
