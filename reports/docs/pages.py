@@ -21,7 +21,7 @@ from reports.clicky.types import ALIASES, EMPTY
 from reports.clicky.views import PER_MINUTE
 from reports.clicky.visit_lists import LISTS
 from reports.dashboard.views.preferences import KEYBOARD_SHORTCUTS
-from reports.docs import DocPage
+from reports.docs import DocPage, build_reference_page
 from reports.openapi import MANAGEMENT_API, list_operations
 from reports.query.dimensions import DIMENSIONS
 from reports.query.filters import OPERATORS
@@ -169,5 +169,9 @@ PROGRAMS = (
         "Sites, keys and members as JSON: fields, pages, filters, errors.",
         build_management_context,
     ),
+)
+REFERENCE = (
+    build_reference_page("query-reference", "Query API reference", "reports:openapi-query"),
+    build_reference_page("management-reference", "Management API reference", "reports:openapi-management"),
 )
 RUN = (DocPage("moving", "Moving here", "From Clicky, Clickport or ClickMeter by changing a host name."),)

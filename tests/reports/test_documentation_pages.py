@@ -74,6 +74,19 @@ def test_every_example_call_of_the_management_api_works(account: Account, site: 
         assert parse_call(given).run().status_code == 200, text
 
 
+@pytest.mark.parametrize("slug", ["query-reference", "management-reference", "links-reference"])
+def test_a_reference_is_drawn_from_a_description_by_a_viewer_of_our_own(slug: str) -> None:
+    answer = Client().get(f"/docs/{slug}")
+    said, policy = answer.content.decode(), answer["Content-Security-Policy"]
+    given = re.search(r'data-openapi="([^"]+)"', said)
+    assert given and Client().get(given[1]).json()["openapi"].startswith("3.")
+    assert "unsafe" not in policy and "script-src 'self'; style-src 'self'" in policy
+    assert "<style" not in said and " style=" not in said and "<script>" not in said
+    loaded = re.findall(r'<(?:script|link rel="(?:stylesheet|modulepreload)")[^>]*?(?:src|href)="([^"]+)"', said)
+    assert loaded and all(address.startswith("/static/") for address in loaded)
+    assert any("vendor/swagger-ui-bundle.js" in address for address in loaded)
+
+
 def test_the_api_pages_list_every_metric_dimension_and_type() -> None:
     said = page("/docs/clickport")
     for word in [*METRIC_NAMES, *DIMENSION_NAMES, *(f"/api/{name}" for name in BREAKDOWNS)]:
