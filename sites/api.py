@@ -247,10 +247,11 @@ class SiteKeysRotationView(ManagementView[Site]):
     """Replace `sitekey` and `sitekey_admin` with POST."""
 
     queryset = Site.objects.none()
+    serializer_class = SiteKeysSerializer
 
     @extend_schema(
         summary="Replace both site keys", request=None, responses=describe_responses(200, SiteKeysSerializer)
     )
     def post(self, request: Request, site_id: int) -> Response:
         site = site_keys_rotate(site=get_site_for_actor(request.user, site_id, may="edit"))
-        return Response(SiteKeysSerializer(site).data)
+        return Response(self.get_serializer(site).data)
