@@ -205,6 +205,7 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "Web analytics",
     "DESCRIPTION": "Statistics and events of one site, by its key. Below /api/v1/: management.",
     "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "PREPROCESSING_HOOKS": ["reports.openapi.select_public_endpoints"],
 }

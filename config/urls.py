@@ -2,7 +2,8 @@
 
 from django.urls import include, path, re_path
 
-from reports.clickport.errors import handle_not_found
+from accounts.api import errors as management_errors
+from reports.clickport import errors as clickport_errors
 
 urlpatterns = [
     path("", include("accounts.urls")),
@@ -19,7 +20,8 @@ urlpatterns = [
     path("", include("reports.digests.urls")),
     path("", include("reports.urls")),
     path("", include("links.urls")),
-    re_path(r"^api/(?P<rest>.*)$", handle_not_found),
+    re_path(r"^api/v1/(?P<rest>.*)$", management_errors.handle_not_found),
+    re_path(r"^api/(?P<rest>.*)$", clickport_errors.handle_not_found),
 ]
 
 handler403 = "config.serving.error_responses.handle_forbidden"

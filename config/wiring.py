@@ -17,7 +17,7 @@ from links.public_urls import is_former_link_domain
 from links.redirect.endpoints import register_endpoints
 from links.routing import link_cache
 from links.selectors import DATAPOINT_KIND, GROUP_KIND, list_visible_links
-from links.web.page_layout import DOCS_COLLECT, DOCS_PROGRAMS, list_link_pages
+from links.web.page_layout import DOCS_COLLECT, DOCS_PROGRAMS, DOCS_REFERENCE, list_link_pages
 from reports.alert_conditions import TRAFFIC_CONDITIONS
 from reports.dashboard.navigation import register_navigation
 from reports.docs import DocPage, list_documentation_links
@@ -92,6 +92,7 @@ register_settings_page("sharing", "Sharing")
 register_docs("Collecting data", *docs_pages.COLLECT, *DOCS_COLLECT)
 register_docs("Dashboard", *docs_pages.LOOK)
 register_docs("APIs", *docs_pages.PROGRAMS, *DOCS_PROGRAMS)
+register_docs("API reference", *docs_pages.REFERENCE, *DOCS_REFERENCE)
 register_docs(
     "Operation",
     *docs_pages.RUN,

@@ -4,13 +4,15 @@ from django.urls import URLPattern, URLResolver, path
 
 from reports import widget
 from reports.docs import views
-from reports.openapi import SchemaView
+from reports.openapi import MANAGEMENT_API, QUERY_API, SchemaView, serve_document
 
 app_name = "reports"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("ajax/onsitestats/", widget.render_widget_data, name="onsite"),
     path("ajax/onsitestats/<slug:what>", widget.render_widget_data, name="onsite-part"),
     path("api/schema/", SchemaView.as_view(), name="schema"),
+    path("api/openapi.json", serve_document, {"api": QUERY_API}, name="openapi-query"),
+    path("api/v1/openapi.json", serve_document, {"api": MANAGEMENT_API}, name="openapi-management"),
     path("docs/", views.index, name="docs"),
     path("docs/<slug:slug>", views.page, name="docs-page"),
 ]

@@ -2,25 +2,73 @@
 
 from __future__ import annotations
 
-from django.http import Http404
-from drf_spectacular.utils import extend_schema
-from rest_framework import serializers, status
+from django.db.models import QuerySet
+from django_filters.rest_framework import CharFilter, FilterSet, IsoDateTimeFilter
+from drf_spectacular.utils import (
+    OpenApiExample,
+    OpenApiResponse,
+    PolymorphicProxySerializer,
+    extend_schema,
+    extend_schema_field,
+    extend_schema_serializer,
+    extend_schema_view,
+)
+from rest_framework import serializers
+from rest_framework.generics import DestroyAPIView, ListCreateAPIView, RetrieveUpdateDestroyAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
 
-from accounts.api.management_view import ManagementView, paginate, validate_data
+from accounts.api.lists import BooleanFilter, IdFilter
+from accounts.api.management_view import ManagementView
+from accounts.api.openapi import describe_responses
+from accounts.api.serializers import ClosedModelSerializer, require_instance
 from accounts.permissions import get_acting_user
 from sites.models import ApiKey, Site
 from sites.selectors import get_site_for_actor, may_on_site, select_sites
 from sites.services import api_key_create, api_key_revoke, site_create, site_delete, site_keys_rotate, site_update
 
+SITE_EXAMPLE = {
+    "id": 100001, "account": 7, "domain": "shop.example", "nickname": "Shop", "timezone": "Europe/Tallinn",
+    "created": "2026-03-01T09:30:00Z", "allowed_hosts": ["*shop.example"], "any_host": False, "addresses": "truncate",
+    "cookies": "off", "respect_dnt": True, "retention_months": 0, "excluded_ips": ["192.0.2.0/24"],
+    "excluded_pages": ["/admin/*"], "excluded_countries": [], "proxy_addresses": [], "tracker": {"hash_routes": True},
+}  # fmt: skip
+SITE_KEYS_EXAMPLE = {
+    **SITE_EXAMPLE, "proxy_secret": "", "sitekey": "1f3c5e7a9b2d4f60", "sitekey_admin": "0a1b2c3d4e5f60718293",
+}  # fmt: skip
+NEW_KEY_EXAMPLE = {"name": "Reports", "can_read": True, "can_track": False}
+KEY_EXAMPLE = {
+    "id": 31, "name": "Reports", "prefix": "ck_5f2d81a", "can_read": True, "can_track": False, "trusted": False,
+    "created": "2026-05-02T10:00:00Z", "expires": None, "revoked": None, "last_used": "2026-05-20T07:45:12Z",
+}  # fmt: skip
+PLAIN_KEY_EXAMPLE = {**KEY_EXAMPLE, "last_used": None, "api_key": "ck_5f2d81a0c4b94e7d8a6f3b1c2d0e9f78"}
 
-class SiteSerializer(serializers.ModelSerializer[Site]):
+
+@extend_schema_field({"type": "array", "items": {"type": "string"}})
+class TextListField(serializers.JSONField):
+    """A list of texts, which the service validates."""
+
+
+@extend_schema_field({"type": "object", "additionalProperties": {"type": ["boolean", "integer", "string"]}})
+class TrackerField(serializers.JSONField):
+    """The tracker's settings by name, which the service validates."""
+
+
+@extend_schema_serializer(examples=[OpenApiExample("A site", value=SITE_EXAMPLE, response_only=True)])
+class SiteSerializer(ClosedModelSerializer):
     """A site's settings. The services validate the values, so that forms and API reject the same ones."""
+
+    allowed_hosts = TextListField(required=False, help_text="Further hosts that may send hits: `*example.org`")
+    excluded_ips = TextListField(required=False, help_text="Addresses and networks")
+    excluded_pages = TextListField(required=False, help_text="Paths, `*` as wildcard")
+    excluded_countries = TextListField(required=False, help_text="ISO codes; A1 = data-centre network")
+    proxy_addresses = TextListField(required=False, help_text="Proxies whose X-Forwarded-For is trusted")
+    tracker = TrackerField(required=False, help_text="Settings of the tracker by name")
 
     class Meta:
         model = Site
-        fields = (
+        fields: tuple[str, ...] = (
             "id", "account", "domain", "nickname", "timezone", "created", "allowed_hosts", "any_host", "addresses",
             "cookies", "respect_dnt", "retention_months", "excluded_ips", "excluded_pages", "excluded_countries",
             "proxy_addresses", "tracker",
@@ -29,6 +77,12 @@ class SiteSerializer(serializers.ModelSerializer[Site]):
         extra_kwargs = {"domain": {"required": True}, "timezone": {"required": False}}
 
 
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample("A site with its keys", value=SITE_KEYS_EXAMPLE, response_only=True),
+        OpenApiExample("Some settings", value={"domain": "shop.example", "addresses": "drop"}, request_only=True),
+    ]
+)
 class SiteKeysSerializer(SiteSerializer):
     """A site's settings with its keys, for users who may edit the site."""
 
@@ -36,100 +90,168 @@ class SiteKeysSerializer(SiteSerializer):
     sitekey_admin = serializers.CharField(read_only=True)
 
     class Meta(SiteSerializer.Meta):
-        fields = (*SiteSerializer.Meta.fields, "proxy_secret", "sitekey", "sitekey_admin")  # type: ignore[assignment]
+        fields = (*SiteSerializer.Meta.fields, "proxy_secret", "sitekey", "sitekey_admin")
 
 
-class KeySerializer(serializers.ModelSerializer[ApiKey]):
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample("A key that reads", value=KEY_EXAMPLE, response_only=True),
+        OpenApiExample("A new key that reads", value=NEW_KEY_EXAMPLE, request_only=True),
+    ]
+)
+class KeySerializer(ClosedModelSerializer):
     class Meta:
         model = ApiKey
-        fields = (
+        fields: tuple[str, ...] = (
             "id", "name", "prefix", "can_read", "can_track", "trusted", "created", "expires", "revoked", "last_used",
         )  # fmt: skip
         read_only_fields = ("id", "prefix", "created", "revoked", "last_used")
 
 
+@extend_schema_serializer(examples=[OpenApiExample("A key, this once in plain text", value=PLAIN_KEY_EXAMPLE)])
 class NewKeySerializer(KeySerializer):
     """A key that was just created: the only response with its plain text."""
 
     api_key = serializers.CharField(read_only=True)
 
     class Meta(KeySerializer.Meta):
-        fields = (*KeySerializer.Meta.fields, "api_key")  # type: ignore[assignment]
+        fields = (*KeySerializer.Meta.fields, "api_key")
 
 
-def serialize_site(request: Request, site: Site) -> dict[str, object]:
-    """Serialize a site as the caller may see it: with its keys only if they may edit it."""
-    may_edit = may_on_site(request.user, site, "edit")
-    return (SiteKeysSerializer if may_edit else SiteSerializer)(site).data
+SITE_AS_SEEN = OpenApiResponse(
+    PolymorphicProxySerializer(
+        component_name="SiteAsSeen", serializers=[SiteSerializer, SiteKeysSerializer], resource_type_field_name=None
+    ),
+    examples=[
+        OpenApiExample("For those who may edit it", value=SITE_KEYS_EXAMPLE),
+        OpenApiExample("For readers", value=SITE_EXAMPLE),
+    ],
+)
 
 
-class SiteListView(ManagementView):
+class SiteFilters(FilterSet):
+    account = IdFilter()
+    domain = CharFilter(lookup_expr="icontains", label="Text that the domain contains")
+    nickname = CharFilter(lookup_expr="icontains", label="Text that the nickname contains")
+    created_after = IsoDateTimeFilter(field_name="created", lookup_expr="gte", label="Created then or later")
+    created_before = IsoDateTimeFilter(field_name="created", lookup_expr="lt", label="Created earlier")
+
+
+class KeyFilters(FilterSet):
+    name = CharFilter(lookup_expr="icontains", label="Text that the name contains")
+    can_read = BooleanFilter()
+    can_track = BooleanFilter()
+    trusted = BooleanFilter()
+
+
+@extend_schema_view(
+    get=extend_schema(summary="List sites"),
+    post=extend_schema(summary="Create a site"),
+)
+class SiteListView(ManagementView[Site], ListCreateAPIView[Site]):
     """List the sites that the caller may see; POST creates one in an account that they manage."""
 
-    @extend_schema(responses=SiteSerializer(many=True))
-    def get(self, request: Request) -> Response:
-        return paginate(request, select_sites(request.user), SiteSerializer)
+    queryset = Site.objects.none()
+    filterset_class = SiteFilters
+    ordering = ("domain", "pk")
 
-    @extend_schema(request=SiteKeysSerializer, responses={201: SiteKeysSerializer})
-    def post(self, request: Request) -> Response:
+    def get_queryset(self) -> QuerySet[Site]:
+        return select_sites(self.request.user)
+
+    def get_serializer_class(self) -> type[BaseSerializer[Site]]:
+        return SiteKeysSerializer if self.request.method == "POST" else SiteSerializer
+
+    def perform_create(self, serializer: BaseSerializer[Site]) -> None:
         account = self.get_membership("manage").account
-        values = validate_data(SiteKeysSerializer(data=request.data))
-        site = site_create(account=account, **{"timezone": account.timezone, **values})
-        return Response(SiteKeysSerializer(site).data, status=status.HTTP_201_CREATED)
+        serializer.instance = site_create(
+            account=account, **{"timezone": account.timezone, **serializer.validated_data}
+        )
 
 
-class SiteView(ManagementView):
+@extend_schema_view(
+    patch=extend_schema(summary="Change settings of a site"),
+    delete=extend_schema(summary="Delete a site"),
+)
+class SiteView(ManagementView[Site], RetrieveUpdateDestroyAPIView[Site]):
     """Show, change or delete one site."""
 
-    @extend_schema(responses=SiteKeysSerializer)
-    def get(self, request: Request, site_id: int) -> Response:
-        return Response(serialize_site(request, get_site_for_actor(request.user, site_id)))
+    queryset = Site.objects.none()
+    serializer_class = SiteKeysSerializer
 
-    @extend_schema(request=SiteKeysSerializer, responses=SiteKeysSerializer)
-    def patch(self, request: Request, site_id: int) -> Response:
-        site = get_site_for_actor(request.user, site_id, may="edit")
-        values = validate_data(SiteKeysSerializer(site, data=request.data, partial=True))
-        return Response(serialize_site(request, site_update(site=site, **values)))
+    def get_object(self) -> Site:
+        may = {"PATCH": "edit", "DELETE": "manage"}.get(self.request.method or "", "view")
+        return get_site_for_actor(self.request.user, self.kwargs["site_id"], may)
 
-    @extend_schema(responses={204: None})
-    def delete(self, request: Request, site_id: int) -> Response:
-        site_delete(site=get_site_for_actor(request.user, site_id, may="manage"))
-        return Response(status=status.HTTP_204_NO_CONTENT)
+    @extend_schema(summary="Show a site", responses=describe_responses(200, SITE_AS_SEEN))
+    def get(self, request: Request, *args: object, **kwargs: object) -> Response:
+        """Show a site as the caller may see it: with its keys only if they may edit it."""
+        site = self.get_object()
+        may_edit = may_on_site(request.user, site, "edit")
+        return Response((SiteKeysSerializer if may_edit else SiteSerializer)(site).data)
+
+    def perform_update(self, serializer: BaseSerializer[Site]) -> None:
+        serializer.instance = site_update(site=require_instance(serializer), **serializer.validated_data)
+
+    def perform_destroy(self, instance: Site) -> None:
+        site_delete(site=instance)
 
 
-class SiteKeyListView(ManagementView):
-    """List the `ck_` keys of a site that are not revoked; POST creates one."""
+class SiteKeysView(ManagementView[ApiKey]):
+    """The base of views of the `ck_` keys of a site that are not revoked, for those who may edit the site."""
 
-    @extend_schema(responses=KeySerializer(many=True))
-    def get(self, request: Request, site_id: int) -> Response:
-        site = get_site_for_actor(request.user, site_id, may="edit")
-        return paginate(request, site.api_keys.filter(revoked=None).order_by("pk"), KeySerializer)
+    queryset = ApiKey.objects.none()
+    serializer_class: type[BaseSerializer[ApiKey]] = KeySerializer
 
-    @extend_schema(request=KeySerializer, responses={201: NewKeySerializer})
-    def post(self, request: Request, site_id: int) -> Response:
-        site = get_site_for_actor(request.user, site_id, may="edit")
-        user = get_acting_user(request.user)
-        key, plain = api_key_create(site=site, user=user, **validate_data(KeySerializer(data=request.data)))
+    def get_site(self) -> Site:
+        """Fetch the site. Raises Http404."""
+        return get_site_for_actor(self.request.user, self.kwargs["site_id"], may="edit")
+
+    def get_queryset(self) -> QuerySet[ApiKey]:
+        return self.get_site().api_keys.filter(revoked=None)
+
+
+@extend_schema_view(
+    get=extend_schema(summary="List the keys of a site"),
+)
+class SiteKeyListView(SiteKeysView, ListCreateAPIView[ApiKey]):
+    """List the keys; POST creates one."""
+
+    filterset_class = KeyFilters
+    ordering = ("pk",)
+
+    @extend_schema(summary="Create a key", responses=describe_responses(201, NewKeySerializer))
+    def post(self, request: Request, *args: object, **kwargs: object) -> Response:
+        """Create a key. Its plain text is in this answer only."""
+        site = self.get_site()
+        serializer = KeySerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        key, plain = api_key_create(site=site, user=get_acting_user(request.user), **serializer.validated_data)
         key.api_key = plain  # type: ignore[attr-defined]
-        return Response(NewKeySerializer(key).data, status=status.HTTP_201_CREATED)
+        return Response(NewKeySerializer(key).data, status=201)
 
 
-class SiteKeyView(ManagementView):
+@extend_schema_view(
+    delete=extend_schema(summary="Revoke a key"),
+)
+class SiteKeyView(SiteKeysView, DestroyAPIView[ApiKey]):
     """Revoke one key with DELETE."""
 
-    @extend_schema(responses={204: None})
-    def delete(self, request: Request, site_id: int, key_id: int) -> Response:
-        key = get_site_for_actor(request.user, site_id, may="edit").api_keys.filter(pk=key_id, revoked=None).first()
-        if key is None:
-            raise Http404("No such key.")
-        api_key_revoke(key=key)
-        return Response(status=status.HTTP_204_NO_CONTENT)
+    lookup_url_kwarg = "key_id"
+    missing = "No such key."
+
+    def perform_destroy(self, instance: ApiKey) -> None:
+        api_key_revoke(key=instance)
 
 
-class SiteKeysRotationView(ManagementView):
+class SiteKeysRotationView(ManagementView[Site]):
     """Replace `sitekey` and `sitekey_admin` with POST."""
 
-    @extend_schema(request=None, responses=SiteKeysSerializer)
+    queryset = Site.objects.none()
+    serializer_class = SiteKeysSerializer
+
+    @extend_schema(
+        summary="Replace both site keys", request=None, responses=describe_responses(200, SiteKeysSerializer)
+    )
     def post(self, request: Request, site_id: int) -> Response:
         site = site_keys_rotate(site=get_site_for_actor(request.user, site_id, may="edit"))
-        return Response(SiteKeysSerializer(site).data)
+        return Response(self.get_serializer(site).data)

@@ -45,7 +45,7 @@ ORDER: dict[str, tuple[str, ...]] = {
     "reports": (
         "query", "baseline", "change_drivers", "filter_access",
         "formatting", "spreadsheets", "labels", "alert_conditions", "quotas", "incident_costs",
-        "annotations", "clickport", "clicky", "digests", "dashboard", "sharing", "docs", "openapi", "widget",
+        "annotations", "clickport", "clicky", "digests", "dashboard", "sharing", "openapi", "docs", "widget",
         "apps", "urls",
     ),
     "links": (
@@ -224,8 +224,8 @@ def test_only_the_store_imports_the_database_driver_and_never_at_module_level() 
             assert not re.search(r"^(?:import|from)\s+(?:clickhouse_connect|chdb)\b", text, re.M), name
 
 
-# Members that begin with an underscore, but which Django's documentation describes
-DOCUMENTED_MEMBERS = {"_base_manager", "_db", "_default_manager", "_meta", "_state"}
+# Members that begin with an underscore, but which the documentation of Django or drf-spectacular describes
+DOCUMENTED_MEMBERS = {"_base_manager", "_db", "_default_manager", "_map_serializer", "_meta", "_state"}
 # The modules that use private members of a library; `tests/config/test_private_members.py` holds what they rely on
 HOOKS = {"_post_clean", "_start_asgi_task", "_unset_keepalive_if_required"}  # private methods that adapters override
 ADAPTERS = {"accounts/model_forms.py", "config/serving/uvicorn_protocol.py", "tracking/store/embedded.py"}

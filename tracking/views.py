@@ -12,13 +12,13 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.management_view import ManagementView
+from accounts.api.openapi import describe_responses
 from sites.models import Site
 from sites.selectors import get_site_for_actor, get_site_or_404
 from sites.settings_pages import build_settings_context
@@ -30,12 +30,6 @@ PERSON_CHOICES = [
     ("username", "User name"),
     ("tag:email", "E-mail"),
 ]
-PARAMETERS = [
-    OpenApiParameter("by", str, required=True, description="ip, visitor, username or tag:<key>"),
-    OpenApiParameter("value", str, required=True),
-]
-
-
 T = TypeVar("T")
 
 
@@ -80,31 +74,59 @@ def download(site: Site, by: str, value: str) -> StreamingHttpResponse:
     return response
 
 
-class PersonalData(ManagementView):
+class PersonSerializer(serializers.Serializer[object]):
+    """The parameters that name a person."""
+
+    by = serializers.CharField(help_text="ip, visitor, username or tag:<key>", allow_blank=True, default="")
+    value = serializers.CharField(
+        trim_whitespace=False,
+        error_messages=dict.fromkeys(("required", "blank"), "Name the person, such as ?by=ip&value=203.0.113.7."),
+    )
+
+
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample("A page view", value={"rows": [{"table": "events", "page": "/pricing", "ip": "203.0.113.7"}]})
+    ]
+)
+class PersonRowsSerializer(serializers.Serializer[object]):
+    rows = serializers.ListField(child=serializers.DictField(), help_text="Every stored row, with all of its columns")
+
+
+@extend_schema_serializer(examples=[OpenApiExample("Two visits", value={"erased_visits": 2})])
+class ErasedVisitsSerializer(serializers.Serializer[object]):
+    erased_visits = serializers.IntegerField()
+
+
+class PersonalData(ManagementView[Site]):
     """The data that is stored about one person of a site."""
 
-    def parse_person(self, request: Request, site_id: int) -> tuple[int, str, str]:
-        site = get_site_for_actor(request.user, site_id, may="edit")
-        by, value = request.query_params.get("by", ""), request.query_params.get("value", "")
-        if not value:
-            raise serializers.ValidationError({"value": ["Name the person, such as ?by=ip&value=203.0.113.7."]})
-        return site.pk, by, value
+    queryset = Site.objects.none()
 
-    @extend_schema(parameters=PARAMETERS, responses=OpenApiTypes.OBJECT)
+    @extend_schema(
+        summary="Export what is stored about a person",
+        parameters=[PersonSerializer],
+        responses=describe_responses(200, PersonRowsSerializer),
+    )
     def get(self, request: Request, site_id: int) -> Response:
         """Return everything that is stored about the person."""
-        return Response(
-            {"rows": self.run_or_reject(lambda *who: list(data_requests.export_person(*who)), request, site_id)}
-        )
+        return Response({"rows": self.run_or_reject(lambda *who: list(data_requests.export_person(*who)))})
 
-    @extend_schema(parameters=PARAMETERS, responses=OpenApiTypes.OBJECT)
+    @extend_schema(
+        summary="Erase a person's visits",
+        parameters=[PersonSerializer],
+        responses=describe_responses(200, ErasedVisitsSerializer),
+    )
     def delete(self, request: Request, site_id: int) -> Response:
         """Erase the person's visits everywhere."""
-        return Response({"erased_visits": self.run_or_reject(data_requests.erase_person, request, site_id)})
+        return Response({"erased_visits": self.run_or_reject(data_requests.erase_person)})
 
-    def run_or_reject(self, operation: Callable[[int, str, str], T], request: Request, site_id: int) -> T:
+    def run_or_reject(self, operation: Callable[[int, str, str], T]) -> T:
         """Run an operation for the requested person; a ValueError becomes a validation error of `by`."""
+        site = get_site_for_actor(self.request.user, self.kwargs["site_id"], may="edit")
+        person = PersonSerializer(data=self.request.query_params)
+        person.is_valid(raise_exception=True)
         try:
-            return operation(*self.parse_person(request, site_id))
+            return operation(site.pk, person.validated_data["by"], person.validated_data["value"])
         except ValueError as error:
             raise serializers.ValidationError({"by": [str(error)]}) from error

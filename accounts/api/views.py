@@ -5,35 +5,74 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from django.http import Http404
-from drf_spectacular.utils import extend_schema
+from django.db.models import QuerySet
+from django_filters.rest_framework import CharFilter, ChoiceFilter, FilterSet
+from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_serializer, extend_schema_view
 from rest_framework import serializers, status
+from rest_framework.generics import (
+    DestroyAPIView,
+    ListAPIView,
+    ListCreateAPIView,
+    RetrieveAPIView,
+    RetrieveUpdateAPIView,
+    RetrieveUpdateDestroyAPIView,
+)
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
 
-from accounts.api.management_view import ManagementView, paginate, validate_data
-from accounts.models import Account, ExposedKey, Grant, Membership, Role
+from accounts.api.management_view import ManagementView
+from accounts.api.openapi import describe_responses
+from accounts.api.serializers import ClosedModelSerializer, ClosedSerializer, require_instance
+from accounts.models import Account, ExposedKey, Membership, Role
 from accounts.permissions import Bearer, get_current_membership
 from accounts.revocation import exposed_key_dismiss
 from accounts.selectors import list_members
 from accounts.services import account_update, member_access_set, member_remove
 from accounts.services.invitations import invitation_create, mail_invitation
 
+ACCOUNT_EXAMPLE = {
+    "id": 7, "name": "Example Ltd", "timezone": "Europe/Tallinn", "monthly_events": 0, "events_used": 48210,
+    "over_quota": False, "created": "2026-03-01T09:30:00Z",
+}  # fmt: skip
+ME_EXAMPLE = {"email": "alice@example.org", "role": "owner", "account": ACCOUNT_EXAMPLE}
+GRANT_EXAMPLE = {"kind": "site", "id": 100001, "right": "read"}
+MEMBER_EXAMPLE = {
+    "id": 12, "email": "bob@example.org", "name": "Bob", "role": "guest", "grants": [GRANT_EXAMPLE],
+    "created": "2026-04-12T16:05:00Z",
+}  # fmt: skip
+EXPOSED_EXAMPLE = {
+    "id": 3, "kind": "site", "object_id": 100001, "person": "Bob <bob@example.org>", "since": "2026-05-20T08:00:00Z",
+}  # fmt: skip
 
-class AccountSerializer(serializers.ModelSerializer[Account]):
+
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample("An account", value=ACCOUNT_EXAMPLE, response_only=True),
+        OpenApiExample("Rename it", value={"name": "Example Group"}, request_only=True),
+    ]
+)
+class AccountSerializer(ClosedModelSerializer):
     class Meta:
         model = Account
         fields = ("id", "name", "timezone", "monthly_events", "events_used", "over_quota", "created")
         read_only_fields = ("id", "monthly_events", "events_used", "over_quota", "created")
 
 
-class GrantSerializer(serializers.Serializer[Grant]):
-    kind = serializers.CharField()
+class GrantSerializer(ClosedSerializer):
+    kind = serializers.CharField(help_text="`site`, `group` of links, or `datapoint`: a link")
     id = serializers.IntegerField(source="object_id")
-    right = serializers.CharField()
+    right = serializers.CharField(help_text="`read` or `write`")
 
 
-class MemberSerializer(serializers.ModelSerializer[Membership]):
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample("A guest who may see one site", value=MEMBER_EXAMPLE, response_only=True),
+        OpenApiExample("Other grants", value={"grants": [{**GRANT_EXAMPLE, "right": "write"}]}, request_only=True),
+    ]
+)
+class MemberSerializer(ClosedModelSerializer):
     email = serializers.EmailField(source="user.email", read_only=True)
     name = serializers.CharField(source="user.name", read_only=True)
     grants = GrantSerializer(many=True, required=False)
@@ -44,30 +83,58 @@ class MemberSerializer(serializers.ModelSerializer[Membership]):
         read_only_fields = ("id", "created")
 
 
-class InviteSerializer(serializers.Serializer[object]):
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample("Invite a guest", value={"email": "zoe@example.org", "role": "guest", "grants": [GRANT_EXAMPLE]})
+    ]
+)
+class InviteSerializer(ClosedSerializer):
     email = serializers.EmailField()
     role = serializers.ChoiceField(choices=Role.choices, default=Role.VIEWER)
     grants = GrantSerializer(many=True, required=False)
 
 
-class InvitationSerializer(serializers.Serializer[object]):
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample(
+            "A mailed invitation", value={"email": "zoe@example.org", "role": "guest", "link": "", "mailed": True}
+        )
+    ]
+)
+class InvitationSerializer(ClosedSerializer):
     email = serializers.EmailField()
     role = serializers.CharField()
-    link = serializers.CharField(help_text="Pass it on yourself; empty when the mail was sent")
+    link = serializers.CharField(allow_blank=True, help_text="Pass it on yourself; empty when the mail was sent")
     mailed = serializers.BooleanField()
 
 
-class ExposedKeySerializer(serializers.ModelSerializer[ExposedKey]):
+@extend_schema_serializer(examples=[OpenApiExample("A key that Bob may still know", value=EXPOSED_EXAMPLE)])
+class ExposedKeySerializer(ClosedModelSerializer):
     class Meta:
         model = ExposedKey
         fields = ("id", "kind", "object_id", "person", "since")
         read_only_fields = fields
 
 
-class MeSerializer(serializers.Serializer[object]):
-    email = serializers.EmailField(allow_null=True)
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample("An owner", value={"email": "alice@example.org", "role": "owner", "account": ACCOUNT_EXAMPLE})
+    ]
+)
+class MeSerializer(ClosedSerializer):
+    email = serializers.EmailField(allow_null=True, help_text="null for the account's own key")
     role = serializers.CharField()
     account = AccountSerializer()
+
+
+class MemberFilters(FilterSet):
+    role = ChoiceFilter(choices=Role.choices)
+    email = CharFilter(field_name="user__email", lookup_expr="icontains", label="Text that the e-mail contains")
+
+
+class ExposedKeyFilters(FilterSet):
+    kind = CharFilter(label="The kind of key")
+    person = CharFilter(lookup_expr="icontains", label="Text that the person's name or e-mail contains")
 
 
 def extract_grants(values: Mapping[str, Any]) -> list[tuple[str, int, str]]:
@@ -75,100 +142,124 @@ def extract_grants(values: Mapping[str, Any]) -> list[tuple[str, int, str]]:
     return [(row["kind"], row["object_id"], row["right"]) for row in values.get("grants", [])]
 
 
-class CurrentMember(ManagementView):
+@extend_schema_view(
+    get=extend_schema(summary="Show who the caller is"),
+)
+class CurrentMember(ManagementView[Membership], RetrieveAPIView[Membership]):
     """Who the caller is."""
 
-    @extend_schema(responses=MeSerializer)
-    def get(self, request: Request) -> Response:
-        user = request.user
-        membership = user.membership if isinstance(user, Bearer) else get_current_membership(request)
+    serializer_class = MeSerializer
+
+    def get_object(self) -> Any:
+        user = self.request.user
+        membership = user.membership if isinstance(user, Bearer) else get_current_membership(self.request)
         email = membership.user.email if membership.user_id else None
-        return Response(MeSerializer({"email": email, "role": membership.role, "account": membership.account}).data)
+        return {"email": email, "role": membership.role, "account": membership.account}
 
 
-class AccountDetail(ManagementView):
+@extend_schema_view(
+    get=extend_schema(summary="Show the account"),
+    patch=extend_schema(summary="Change name and time zone"),
+)
+class AccountDetail(ManagementView[Account], RetrieveUpdateAPIView[Account]):
     """The account the caller works in."""
 
-    @extend_schema(responses=AccountSerializer)
-    def get(self, request: Request) -> Response:
-        return Response(AccountSerializer(self.get_membership().account).data)
+    serializer_class = AccountSerializer
 
-    @extend_schema(request=AccountSerializer, responses=AccountSerializer)
-    def patch(self, request: Request) -> Response:
-        account = self.get_membership("manage").account
-        values = validate_data(AccountSerializer(account, data=request.data, partial=True))
-        return Response(AccountSerializer(account_update(account=account, **values)).data)
+    def get_object(self) -> Account:
+        return self.get_membership("view" if self.request.method in SAFE_METHODS else "manage").account
+
+    def perform_update(self, serializer: BaseSerializer[Account]) -> None:
+        serializer.instance = account_update(account=require_instance(serializer), **serializer.validated_data)
 
 
-class Members(ManagementView):
+@extend_schema_view(
+    get=extend_schema(summary="List members"),
+)
+class Members(ManagementView[Membership], ListCreateAPIView[Membership]):
     """The members of the account. A POST invites a person, who becomes a member by opening the link in the mail."""
 
-    @extend_schema(responses=MemberSerializer(many=True))
-    def get(self, request: Request) -> Response:
-        return paginate(request, list_members(self.get_membership("manage").account), MemberSerializer)
+    queryset = Membership.objects.none()
+    serializer_class = MemberSerializer
+    filterset_class = MemberFilters
+    ordering = ("pk",)
 
-    @extend_schema(request=InviteSerializer, responses={201: InvitationSerializer})
-    def post(self, request: Request) -> Response:
+    def get_queryset(self) -> QuerySet[Membership]:
+        return list_members(self.get_membership("manage").account)
+
+    @extend_schema(
+        summary="Invite a person", request=InviteSerializer, responses=describe_responses(201, InvitationSerializer)
+    )
+    def post(self, request: Request, *args: object, **kwargs: object) -> Response:
         membership = self.get_membership("manage")
-        values = validate_data(InviteSerializer(data=request.data))
+        invite = InviteSerializer(data=request.data)
+        invite.is_valid(raise_exception=True)
         invitation = invitation_create(
             account=membership.account,
-            email=values["email"],
-            role=values["role"],
+            email=invite.validated_data["email"],
+            role=invite.validated_data["role"],
             by=membership,
-            grants=extract_grants(values),
+            grants=extract_grants(invite.validated_data),
         )
         outcome = mail_invitation(invitation, membership.user if membership.user_id else membership.account)
         data = {"email": invitation.email, "role": invitation.role, "link": outcome.link, "mailed": outcome.mailed}
         return Response(InvitationSerializer(data).data, status=status.HTTP_201_CREATED)
 
 
-class MemberDetail(ManagementView):
+@extend_schema_view(
+    get=extend_schema(summary="Show a member"),
+    patch=extend_schema(summary="Change role and grants"),
+    delete=extend_schema(summary="Remove a member"),
+)
+class MemberDetail(ManagementView[Membership], RetrieveUpdateDestroyAPIView[Membership]):
     """One member: read it, change role and grants, remove it."""
 
-    def get_member(self, member_id: int) -> tuple[Membership, Membership]:
-        """Return the member and the membership that acts. Raises Http404."""
-        acting = self.get_membership("manage")
-        member = list_members(acting.account).filter(pk=member_id).first()
-        if member is None:
-            raise Http404("No such member.")
-        return member, acting
+    queryset = Membership.objects.none()
+    serializer_class = MemberSerializer
+    lookup_url_kwarg = "member_id"
+    missing = "No such member."
 
-    @extend_schema(responses=MemberSerializer)
-    def get(self, request: Request, member_id: int) -> Response:
-        return Response(MemberSerializer(self.get_member(member_id)[0]).data)
+    def get_queryset(self) -> QuerySet[Membership]:
+        return list_members(self.get_membership("manage").account)
 
-    @extend_schema(request=MemberSerializer, responses=MemberSerializer)
-    def patch(self, request: Request, member_id: int) -> Response:
-        member, acting = self.get_member(member_id)
-        values = validate_data(MemberSerializer(member, data=request.data, partial=True))
+    def perform_update(self, serializer: BaseSerializer[Membership]) -> None:
+        member, acting = require_instance(serializer), self.get_membership("manage")
+        values = serializer.validated_data
         grants = extract_grants(values) if "grants" in values else None
         member_access_set(membership=member, role=values.get("role"), grants=grants, by=acting)
-        return Response(MemberSerializer(self.get_member(member_id)[0]).data)
+        serializer.instance = self.get_object()
 
-    @extend_schema(responses={204: None})
-    def delete(self, request: Request, member_id: int) -> Response:
-        member, acting = self.get_member(member_id)
-        member_remove(membership=member, by=acting)
-        return Response(status=status.HTTP_204_NO_CONTENT)
+    def perform_destroy(self, instance: Membership) -> None:
+        member_remove(membership=instance, by=self.get_membership("manage"))
 
 
-class ExposedKeys(ManagementView):
-    """Shared keys of the account that people without access to them any more may still know."""
+@extend_schema_view(
+    get=extend_schema(summary="List exposed keys"),
+)
+class ExposedKeys(ManagementView[ExposedKey], ListAPIView[ExposedKey]):
+    """Shared keys of the account that people without access to them any more may still know, the latest first."""
 
-    @extend_schema(responses=ExposedKeySerializer(many=True))
-    def get(self, request: Request) -> Response:
-        account = self.get_membership("manage").account
-        return paginate(request, account.exposed_keys.order_by("-since", "pk"), ExposedKeySerializer)
+    queryset = ExposedKey.objects.none()
+    serializer_class = ExposedKeySerializer
+    filterset_class = ExposedKeyFilters
+    ordering = ("-pk",)
+
+    def get_queryset(self) -> QuerySet[ExposedKey]:
+        return self.get_membership("manage").account.exposed_keys.all()
 
 
-class ExposedKeyDetail(ManagementView):
+@extend_schema_view(
+    delete=extend_schema(summary="Take a key off the list"),
+)
+class ExposedKeyDetail(ManagementView[ExposedKey], DestroyAPIView[ExposedKey]):
     """DELETE takes a key off the list without replacing it. Replacing the key takes it off as well."""
 
-    @extend_schema(responses={204: None})
-    def delete(self, request: Request, exposed_id: int) -> Response:
-        exposed_key = self.get_membership("manage").account.exposed_keys.filter(pk=exposed_id).first()
-        if exposed_key is None:
-            raise Http404("No such key.")
-        exposed_key_dismiss(exposed=exposed_key)
-        return Response(status=status.HTTP_204_NO_CONTENT)
+    queryset = ExposedKey.objects.none()
+    lookup_url_kwarg = "exposed_id"
+    missing = "No such key."
+
+    def get_queryset(self) -> QuerySet[ExposedKey]:
+        return self.get_membership("manage").account.exposed_keys.all()
+
+    def perform_destroy(self, instance: ExposedKey) -> None:
+        exposed_key_dismiss(exposed=instance)

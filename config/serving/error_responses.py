@@ -18,7 +18,7 @@ from django.utils.html import escape
 from django.views.debug import SafeExceptionReporterFilter
 from django.views.defaults import page_not_found, permission_denied
 
-from accounts.api.management_view import ERROR_CODES
+from accounts.api.errors import build_error_body
 from accounts.host_names import is_api_host, normalize_host
 from links.clickmeter.errors import ApiError
 from links.redirect.responses import render_html_page
@@ -48,8 +48,8 @@ def format_error_response(path: str, host: str, query: str, status: int, sentenc
     if path.startswith("/clickmeter/") or is_api_host(normalize_host(host)):
         return ErrorResponse(json.dumps(ApiError(status, sentence).build_body()).encode(), JSON_CONTENT_TYPE)
     if path.startswith("/api/v1/"):
-        error = {"error": {"code": ERROR_CODES.get(status, "error"), "message": sentence}}
-        return ErrorResponse(json.dumps(error).encode(), JSON_CONTENT_TYPE, is_cors_readable=False)
+        error = json.dumps(build_error_body(status, sentence)).encode()
+        return ErrorResponse(error, JSON_CONTENT_TYPE, is_cors_readable=False)
     if path.startswith(CLICKY_PREFIXES):
         output = parse_qs(query).get("output", ["xml"])[0].strip().lower()
         output = output if output in outputs.RENDERERS else "xml"

@@ -17,7 +17,7 @@ from django.template import Context
 from links.clickmeter.operations import OPERATIONS, group_by_tag
 from links.models import MAX_CONVERSIONS, Mode
 from links.permissions import LinkScope, get_link_scope_or_404
-from reports.docs import DocPage
+from reports.docs import DocPage, build_reference_page
 
 register = template.Library()
 P = ParamSpec("P")
@@ -109,3 +109,4 @@ DOCS_PROGRAMS = (
         "clickmeter", "Links API", "Links and their numbers; ClickMeter's programs work here.", build_clickmeter_context
     ),
 )
+DOCS_REFERENCE = (build_reference_page("links-reference", "Links API reference", "links:clickmeter description"),)

@@ -13,7 +13,7 @@ from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 from rest_framework.response import Response
 
-from accounts.api.management_view import BodyTooLarge
+from accounts.api.errors import BodyTooLarge
 from reports.query.errors import QueryRefused
 from tracking.store import StoreError
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import cast
 
 from django.http import HttpResponseBase
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -98,7 +98,7 @@ class BreakdownView(ApiKeyView):
 
 def build_breakdown_view(breakdown: breakdowns.BreakdownEndpoint) -> Callable[..., HttpResponseBase]:
     """Build the view of one breakdown, which OpenAPI describes by its columns."""
-    add_schema = extend_schema(
+    described = extend_schema(
         operation_id=breakdown.address.replace("-", "_"),
         summary=breakdown.doc,
         parameters=[*serializers.RANGE_PARAMETERS, *serializers.PAGING_PARAMETERS],
@@ -106,19 +106,21 @@ def build_breakdown_view(breakdown: breakdowns.BreakdownEndpoint) -> Callable[..
         tags=["Breakdowns"],
     )
     view = type("BreakdownOf" + breakdown.address, (BreakdownView,), {"breakdown": breakdown})
-    return add_schema(cast(type[BreakdownView], view)).as_view()
+    return extend_schema_view(get=described)(cast(type[BreakdownView], view)).as_view()
 
 
-@extend_schema(
-    operation_id="tech",
-    summary="Device types, browsers or operating systems.",
-    parameters=[
-        OpenApiParameter("type", {"type": "string", "enum": list(breakdowns.TECH), "default": "device"}),
-        *serializers.RANGE_PARAMETERS,
-        *serializers.PAGING_PARAMETERS,
-    ],
-    responses={200: serializers.TECH_RESPONSE, **ERROR_RESPONSES},
-    tags=["Breakdowns"],
+@extend_schema_view(
+    get=extend_schema(
+        operation_id="tech",
+        summary="Device types, browsers or operating systems.",
+        parameters=[
+            OpenApiParameter("type", {"type": "string", "enum": list(breakdowns.TECH), "default": "device"}),
+            *serializers.RANGE_PARAMETERS,
+            *serializers.PAGING_PARAMETERS,
+        ],
+        responses={200: serializers.TECH_RESPONSE, **ERROR_RESPONSES},
+        tags=["Breakdowns"],
+    )
 )
 class TechView(BreakdownView):
     """By device type, browser or operating system."""

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from django.http import HttpRequest
+from django.urls import reverse
 
 
 def build_empty_context(request: HttpRequest) -> dict[str, object]:
@@ -17,15 +18,32 @@ def build_empty_context(request: HttpRequest) -> dict[str, object]:
 
 
 class DocPage(NamedTuple):
-    """A page: `slug` is its address under /docs/ and the name of its template."""
+    """A page: `slug` is its address under /docs/ and, unless it has a `template`, the name of its template."""
 
     slug: str
     title: str
     summary: str
     build_context: Callable[[HttpRequest], dict[str, object]] = build_empty_context
+    template: str = ""
 
 
-CHAPTERS: dict[str, list[DocPage]] = {"Collecting data": [], "Dashboard": [], "APIs": [], "Operation": []}
+def build_reference_page(slug: str, title: str, url_name: str) -> DocPage:
+    """Build the page that shows the operations of an API as its `openapi.json`, at this URL, describes them."""
+
+    def build_context(request: HttpRequest) -> dict[str, object]:
+        return {"openapi": reverse(url_name)}
+
+    summary = "Every operation with its parameters, bodies, examples and errors; try them here."
+    return DocPage(slug, title, summary, build_context, "docs/reference.html")
+
+
+CHAPTERS: dict[str, list[DocPage]] = {
+    "Collecting data": [],
+    "Dashboard": [],
+    "APIs": [],
+    "API reference": [],
+    "Operation": [],
+}
 
 
 def register_pages(chapter: str, *pages: DocPage) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from django.http import HttpRequest
 
 from accounts.account_limits import DEFAULT_LIMITS
+from accounts.api.errors import ERROR_CODES
+from accounts.api.lists import CursorPages
 from accounts.revocation import DEPENDENT_ACCESS
 from accounts.services.invitations import INVITATION_DAYS
 from goals.models import GoalKind, PatternKind
@@ -19,7 +21,8 @@ from reports.clicky.types import ALIASES, EMPTY
 from reports.clicky.views import PER_MINUTE
 from reports.clicky.visit_lists import LISTS
 from reports.dashboard.views.preferences import KEYBOARD_SHORTCUTS
-from reports.docs import DocPage
+from reports.docs import DocPage, build_reference_page
+from reports.openapi import MANAGEMENT_API, list_operations
 from reports.query.dimensions import DIMENSIONS
 from reports.query.filters import OPERATORS
 from reports.query.metrics import METRICS
@@ -110,6 +113,16 @@ def build_clicky_context(request: HttpRequest) -> dict[str, object]:
     }
 
 
+def build_management_context(request: HttpRequest) -> dict[str, object]:
+    """Build the context of the page about the management API: its operations, lists and words of errors."""
+    return {
+        "operations": list_operations(MANAGEMENT_API),
+        "errors": ERROR_CODES.items(),
+        "default_limit": CursorPages.page_size,
+        "max_limit": CursorPages.max_page_size,
+    }
+
+
 COLLECT = (
     DocPage("start", "Add the tracker to your pages", "The snippet, its other forms, and how to see that it works."),
     DocPage(
@@ -167,5 +180,15 @@ PROGRAMS = (
         "A report per type as XML, JSON, PHP or CSV; Clicky's scripts work here.",
         build_clicky_context,
     ),
+    DocPage(
+        "management",
+        "Management API",
+        "Sites, keys and members as JSON: fields, pages, filters, errors.",
+        build_management_context,
+    ),
+)
+REFERENCE = (
+    build_reference_page("query-reference", "Query API reference", "reports:openapi-query"),
+    build_reference_page("management-reference", "Management API reference", "reports:openapi-management"),
 )
 RUN = (DocPage("moving", "Moving here", "From Clicky, Clickport or ClickMeter by changing a host name."),)

@@ -23,4 +23,5 @@ def page(request: HttpRequest, slug: str) -> HttpResponse:
         raise Http404("There is no such page in the documentation.")
     host = f"{request.scheme}://{request.get_host()}"
     context = {"host": host, "name": request.get_host(), "chapters": CHAPTERS, "page": doc_page}
-    return render(request, f"docs/{doc_page.slug}.html", {**context, **doc_page.build_context(request)})
+    template = doc_page.template or f"docs/{doc_page.slug}.html"
+    return render(request, template, {**context, **doc_page.build_context(request)})

@@ -4,7 +4,11 @@ import { readFileSync } from "node:fs";
 /** Path from static/ -> path in node_modules/. */
 const COPIES = {
   "vendor/htmx.min.js": "htmx.org/dist/htmx.min.js",
+  "vendor/swagger-ui-bundle.js": "swagger-ui-dist/swagger-ui-bundle.js",
+  "vendor/swagger-ui.css": "swagger-ui-dist/swagger-ui.css",
   "vendor/licenses/htmx.org.txt": "htmx.org/LICENSE",
+  "vendor/licenses/swagger-ui.txt": "swagger-ui-dist/LICENSE",
+  "vendor/licenses/swagger-ui-bundle.txt": "swagger-ui-dist/swagger-ui-bundle.js.LICENSE.txt",
   "vendor/licenses/world-atlas.txt": "world-atlas/LICENSE",
   "../tests/browser/vendor/axe.min.js": "axe-core/axe.min.js",
   "../tests/browser/vendor/LICENSE.axe-core": "axe-core/LICENSE",

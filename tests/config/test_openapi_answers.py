@@ -1,4 +1,4 @@
-"""schemathesis against the OpenAPI description: no 500, and no response that is not described."""
+"""schemathesis against the OpenAPI descriptions: no 500, and no response that is not described."""
 
 from __future__ import annotations
 
@@ -18,13 +18,17 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from accounts.models import Account, ExposedKey, Membership, User
 from sites.models import Site
+from sites.services import api_key_create
 from tests.support.types import Store
 
 pytestmark = pytest.mark.django_db
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 READS = r"^/api/(query|realtime|goals|ledger|tech|pages|sources|referrers|countries|campaigns|utm-.*|e.*-pages)$"
-described = schemathesis.openapi.from_wsgi("/api/schema/?format=json", get_wsgi_application())
+EXAMPLES = settings(deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), database=None)
+query_api = schemathesis.openapi.from_wsgi("/api/openapi.json", get_wsgi_application())
+management_api = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", get_wsgi_application())
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +43,28 @@ def unlimited(site: Site, store: Store) -> Iterator[None]:
         signal.connect(close_old_connections)
 
 
-@described.include(path_regex=READS).parametrize()
-@settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), database=None)
+@query_api.include(path_regex=READS).parametrize()
+@settings(EXAMPLES, max_examples=12)
 def test_the_query_api_conforms_to_its_openapi_description(case: Any, api_key: str) -> None:
     case.call_and_validate(headers={"x-api-key": api_key, "accept-encoding": "identity"}, checks=CHECKS)
+
+
+@pytest.fixture
+def ids(account: Account, site: Site, bob: User) -> dict[str, int]:
+    """An existing row for each parameter of the addresses."""
+    exposed = ExposedKey.objects.create(account=account, kind="site", object_id=site.pk, person="B", since=site.created)
+    key = api_key_create(site=site, name="Reader")[0]
+    member = Membership.objects.get(user=bob)
+    return {"site_id": site.pk, "key_id": key.pk, "member_id": member.pk, "exposed_id": exposed.pk}
+
+
+@management_api.parametrize()
+@settings(EXAMPLES, max_examples=4)
+def test_the_management_api_conforms_to_its_openapi_description(
+    case: Any, account: Account, ids: dict[str, int]
+) -> None:
+    headers = {"authorization": f"Bearer {account.authkey}", "accept-encoding": "identity"}
+    for name, value in (case.path_parameters or {}).items():
+        if str(value).isdigit():  # a number at random is nobody's id
+            case.path_parameters[name] = ids[name]
+    case.call_and_validate(headers=headers, checks=CHECKS)

@@ -1,23 +1,66 @@
-"""The OpenAPI document is complete, and does not contain our product's name on a white-labelled host."""
+"""The OpenAPI documents: complete, without warnings, with valid examples, and without our name on a brand's host."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+from io import StringIO
 from typing import Any
 
+import jsonschema_rs
 import pytest
+from django.core.management import call_command
 from django.test import Client
 
 from accounts.branding import PRODUCT_NAME
 from accounts.models import Account, Purpose
 from accounts.services import account_brand_set
+from reports.openapi import list_references
 from tests.support import verify_host
 
-
-@pytest.fixture
-def schema(client: Client, db: None) -> Any:
-    return client.get("/api/schema/?format=json").json()
+DOCUMENTS = ("/api/schema/?format=json", "/api/openapi.json", "/api/v1/openapi.json", "/clickmeter/openapi.json")
 
 
-def test_every_address_of_the_management_api_is_described(schema: Any) -> None:
-    ours = {path: set(methods) for path, methods in schema["paths"].items() if path.startswith("/api/v1/")}
+def read(address: str) -> Any:
+    answer = Client().get(address)
+    assert answer.status_code == 200
+    return answer.json()
+
+
+def list_operations(schema: Any) -> Iterator[tuple[str, Any]]:
+    for path, operations in schema["paths"].items():
+        for method, operation in operations.items():
+            yield f"{method.upper()} {path}", operation
+
+
+def list_contents(operation: Any) -> Iterator[tuple[str, Any]]:
+    """(request or status, content) of the JSON bodies of an operation."""
+    yield from (("request", body) for body in [operation.get("requestBody", {}).get("content", {})] if body)
+    yield from ((status, one["content"]) for status, one in operation["responses"].items() if "content" in one)
+
+
+def build_components(schema: Any, where: str) -> Any:
+    """The components as they apply to a body: what is read-only is required of answers only."""
+    if where != "request":
+        return schema["components"]
+    schemas = {
+        name: {
+            **one,
+            "required": [part for part in one.get("required", []) if "readOnly" not in one["properties"][part]],
+        }
+        for name, one in schema["components"]["schemas"].items()
+    }
+    return {"schemas": schemas}
+
+
+def test_the_descriptions_are_built_without_a_warning() -> None:
+    call_command("spectacular", fail_on_warn=True, validate=True, stdout=StringIO())
+
+
+@pytest.mark.django_db
+def test_every_address_of_the_management_api_is_described() -> None:
+    schema = read("/api/v1/openapi.json")
+    ours = {path: set(methods) for path, methods in schema["paths"].items()}
+    assert all(path.startswith("/api/v1/") for path in ours)
     assert ours["/api/v1/sites"] == {"get", "post"}
     assert ours["/api/v1/sites/{site_id}"] == {"get", "patch", "delete"}
     assert ours["/api/v1/sites/{site_id}/keys"] == {"get", "post"}
@@ -26,9 +69,54 @@ def test_every_address_of_the_management_api_is_described(schema: Any) -> None:
     assert {"authkey": []} in schema["paths"]["/api/v1/sites"]["get"]["security"]
 
 
-def test_the_document_of_a_white_labelled_host_does_not_contain_our_name(client: Client, account: Account) -> None:
+@pytest.mark.django_db
+def test_both_documents_together_have_every_operation_of_the_common_one() -> None:
+    common, query, management = (read(address) for address in DOCUMENTS[:3])
+    assert dict(list_operations(common)) == {**dict(list_operations(query)), **dict(list_operations(management))}
+    assert not set(query["paths"]) & set(management["paths"])
+    for schema in (query, management):
+        assert set(list_references([schema["paths"], schema["components"]])) == set(schema["components"]["schemas"])
+    assert set(query["components"]["securitySchemes"]) == {"key"}
+    assert set(management["components"]["securitySchemes"]) == {"authkey", "cookieAuth"}
+
+
+@pytest.mark.django_db
+def test_every_body_of_the_management_api_has_an_example_that_its_schema_accepts() -> None:
+    schema = read("/api/v1/openapi.json")
+    for name, operation in list_operations(schema):
+        assert operation["summary"], name
+        for where, content in list_contents(operation):
+            found = content["application/json"]
+            components = build_components(schema, where)
+            accepts = jsonschema_rs.validator_for({**found["schema"], "components": components})
+            examples = found.get("examples", {})
+            assert examples, f"{name} {where}"
+            for example in examples.values():
+                assert [error.message for error in accepts.iter_errors(example["value"])] == [], f"{name} {where}"
+
+
+@pytest.mark.django_db
+def test_every_object_of_the_management_api_is_closed_and_every_error_has_one_shape() -> None:
+    schema = read("/api/v1/openapi.json")
+    bodies = set(list_references([content["application/json"]["schema"] for name, operation in list_operations(schema)
+                                  for where, content in list_contents(operation) if where == "request"]))  # fmt: skip
+    assert bodies == {"PatchedAccount", "Invite", "PatchedMember", "SiteKeys", "PatchedSiteKeys", "Key"}
+    for name in {*bodies, "Grant"}:
+        assert schema["components"]["schemas"][name]["additionalProperties"] is False, name
+    for name, operation in list_operations(schema):
+        errors = {status: one for status, one in operation["responses"].items() if status[0] in "45"}
+        assert {"400", "401", "403", "404"} <= errors.keys(), name
+        for error in errors.values():
+            assert error["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/Error"}
+
+
+@pytest.mark.parametrize("address", DOCUMENTS)
+def test_the_document_of_a_white_labelled_host_does_not_contain_our_name(address: str, account: Account) -> None:
     account_brand_set(account=account, host="stats.agency.example", name="Agency Numbers")
     verify_host(account, "stats.agency.example", Purpose.BRAND)
-    answer = client.get("/api/schema/?format=json", headers={"host": "stats.agency.example"})
+    answer = Client().get(address, headers={"host": "stats.agency.example"})
     assert answer.status_code == 200
     assert PRODUCT_NAME.lower() not in answer.content.decode().lower()
+    if address.endswith("openapi.json"):
+        assert answer.json()["servers"][0]["url"].startswith("http://stats.agency.example")
+        assert answer["Access-Control-Allow-Origin"] == "*"

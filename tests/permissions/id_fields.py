@@ -167,7 +167,7 @@ KEYED = {
     "links/shortener.py site_id",
     "reports/clickport/views.py:get",
 }
-DESCRIBED = {"accounts/api/views.py:patch", "accounts/api/views.py:post", "sites/api.py:patch", "sites/api.py:post"}
+DESCRIBED = {"accounts/api/views.py:post", "sites/api.py:post", "tracking/views.py:run_or_reject"}
 # What looks like an id and names no row of a tenant, or is only compared with what the caller may see anyway
 NO_IDS: dict[str, str] = {
     "sites/views/site_settings.py domain": "typed in to confirm that the site is to be deleted",

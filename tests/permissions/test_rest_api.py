@@ -34,6 +34,7 @@ READ_ONLY = {
 }  # fmt: skip
 NO_IDS = {
     f"POST {V1}sites domain": "a host name", f"PATCH {SITE} domain": "a host name",
+    f"GET {V1}sites domain": "a text to find", f"GET {V1}sites account": "narrows the caller's own list",
     f"{MEMBERS} grants": "a list, whose members are known", f"{MEMBER} grants": "a list, whose members are known",
 }  # fmt: skip
 # A filter that names a goal or segment, by whatever it is wrapped into

@@ -12,6 +12,7 @@ from django.core.cache import cache
 from django.test import Client
 from django.urls import resolve
 
+from accounts.models import Account
 from config.periodic_tasks import PERIODIC_TASKS
 from goals.models import GoalKind
 from links.clickmeter.operations import OPERATIONS
@@ -20,6 +21,7 @@ from reports.clickport.breakdowns import BREAKDOWNS
 from reports.clickport.vocabulary import DIMENSION_NAMES, METRIC_NAMES
 from reports.clicky.tallies import TALLIES
 from reports.docs import CHAPTERS
+from reports.openapi import MANAGEMENT_API, list_operations
 from reports.query.dimensions import DIMENSIONS
 from reports.query.metrics import METRICS
 from sites import site_cache
@@ -67,6 +69,25 @@ def test_every_example_call_of_the_stats_api_works(site: Site, store: Store) -> 
         assert answer.status_code == 200 and b"error" not in answer.content, text
 
 
+def test_every_example_call_of_the_management_api_works(account: Account, site: Site) -> None:
+    for text in calls("/docs/management"):
+        given = text.replace("YOUR_KEY", account.authkey).replace("YOUR_SITE_ID", str(site.pk))
+        assert parse_call(given).run().status_code == 200, text
+
+
+@pytest.mark.parametrize("slug", ["query-reference", "management-reference", "links-reference"])
+def test_a_reference_is_drawn_from_a_description_by_a_viewer_of_our_own(slug: str) -> None:
+    answer = Client().get(f"/docs/{slug}")
+    said, policy = answer.content.decode(), answer["Content-Security-Policy"]
+    given = re.search(r'data-openapi="([^"]+)"', said)
+    assert given and Client().get(given[1]).json()["openapi"].startswith("3.")
+    assert "unsafe" not in policy and "script-src 'self'; style-src 'self'" in policy
+    assert "<style" not in said and " style=" not in said and "<script>" not in said
+    loaded = re.findall(r'<(?:script|link rel="(?:stylesheet|modulepreload)")[^>]*?(?:src|href)="([^"]+)"', said)
+    assert loaded and all(address.startswith("/static/") for address in loaded)
+    assert any("vendor/swagger-ui-bundle.js" in address for address in loaded)
+
+
 def test_the_api_pages_list_every_metric_dimension_and_type() -> None:
     said = page("/docs/clickport")
     for word in [*METRIC_NAMES, *DIMENSION_NAMES, *(f"/api/{name}" for name in BREAKDOWNS)]:
@@ -94,6 +115,7 @@ def test_the_pages_list_every_row_of_their_registries() -> None:
         "dashboard": [f"<code>{kind}</code>" for kind in GoalKind.values],
         "links": [mode.label for mode in Mode],
         "clickmeter": [f"<code>{one.method} {one.path}</code>" for one in OPERATIONS],
+        "management": [f"<code>{one.call}</code>" for one in list_operations(MANAGEMENT_API)],
         "running": [row.name for row in PERIODIC_TASKS],
         "tracker": [f"<code>{name}</code>" for name, row in TRACKER_SETTINGS.items() if row.metadata["label"]],
         "privacy": [choice.label for choice in [*AddressPolicy, *CookiePolicy]],

@@ -62,7 +62,6 @@ def test_malformed_requests_are_reported_in_the_same_shape(api: Client, site: Si
     broken = api.post("/api/v1/sites", "{", content_type="application/json")
     assert broken.status_code == 400 and "JSON" in error(broken)["message"]
     assert error(send(api, "put", f"sites/{site.pk}", {}))["code"] == "method_not_allowed"
-    assert error(send(api, "get", "sites?limit=-1"))["fields"] == {"limit": ["Must be a whole number of 0 or more."]}
     listed = api.post("/api/v1/sites", "[1]", content_type="application/json")
     assert listed.status_code == 400 and error(listed)
 
@@ -81,14 +80,6 @@ def test_a_session_needs_a_csrf_token_to_write(alice: User, site: Site) -> None:
     strict.force_login(alice)
     assert send(strict, "patch", f"sites/{site.pk}", {"nickname": "x"}).status_code == 403
     assert strict.get("/api/v1/sites").status_code == 200
-
-
-def test_lists_are_paged_and_counted(api: Client, site: Site) -> None:
-    for number in range(4):
-        send(api, "post", "sites", {"domain": f"s{number}.example"})
-    page = send(api, "get", "sites?limit=2&offset=2").json()
-    assert page["count"] == 5
-    assert [row["domain"] for row in page["results"]] == ["s1.example", "s2.example"]
 
 
 def test_only_editors_see_a_sites_keys(api: Client, site: Site, bob: User) -> None:

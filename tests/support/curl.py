@@ -25,8 +25,8 @@ class Call:
         headers = dict(self.headers)
         kind = headers.pop("Content-Type", "application/json")
         maker = client or Client()
-        if self.method == "POST":
-            return maker.generic("POST", self.path, self.body, content_type=kind, headers=headers)
+        if self.method != "GET":
+            return maker.generic(self.method, self.path, self.body, content_type=kind, headers=headers)
         return maker.get(self.path, headers=headers)
 
 
@@ -43,7 +43,8 @@ def parse_call(text: str) -> Call:
             name, _, value = next(rest).partition(": ")
             call.headers[name] = value
         elif word == "-d":
-            call.body, call.method = next(rest), "POST"
+            call.body = next(rest)
+            call.method = "POST" if call.method == "GET" else call.method
         elif word.startswith("http"):
             parts = urlsplit(word)
             call.host, call.path = parts.netloc, parts.path + (f"?{parts.query}" if parts.query else "")

@@ -209,5 +209,5 @@ def test_an_unknown_address_is_answered_as_json(api: Api, path: str) -> None:
 
 def test_an_unknown_address_requires_no_csrf_token() -> None:
     for method in ("post", "delete", "put"):
-        answer = getattr(Client(enforce_csrf_checks=True), method)("/api/v1/nothing")
+        answer = getattr(Client(enforce_csrf_checks=True), method)("/api/nothing")
         assert answer.status_code == 404 and answer.json()["message"] == "Endpoint not found"
