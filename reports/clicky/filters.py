@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 from goals.predicates import Filter, VisitedFilter, build_wildcard_regex, is_one_of
 from goals.selectors import list_active_goals
-from reports.clicky.outputs import ClickyError
+from reports.clicky.errors import ClickyError
 from reports.clicky.terms import (
     ACTION_KINDS,
     is_country,
@@ -27,7 +27,6 @@ from reports.clicky.terms import (
     parse_language,
     parse_place,
 )
-from reports.query.errors import QueryRefused
 from reports.query.filters import parse
 from sites.models import AddressPolicy
 from sites.site_config import SiteConfig
@@ -328,7 +327,7 @@ def is_filter(name: str) -> bool:
 
 
 def parse_filters(site: SiteConfig, params: Mapping[str, str], of_actions: bool = False) -> tuple[Filter, ...]:
-    """Return the filters in a request's parameters. Raises ClickyError for an invalid value.
+    """Return the filters in a request's parameters. Raises ClickyError or QueryRefused for an invalid value.
 
     `of_actions`: the filters of actions choose actions instead of visits that contain such actions.
     """
@@ -349,12 +348,9 @@ def parse_filters(site: SiteConfig, params: Mapping[str, str], of_actions: bool 
 
 
 def build_filter(site: SiteConfig, name: str, value: str) -> Filter:
-    """Return the filter of one parameter. Raises ClickyError for an invalid value, such as an unknown country."""
-    try:
-        built = FILTERS[name](site, value)
-        parse(built)
-    except QueryRefused as error:
-        raise ClickyError(error.sentence) from error
+    """Return the filter of one parameter. Raises QueryRefused for an invalid value, such as an unknown country."""
+    built = FILTERS[name](site, value)
+    parse(built)
     return built
 
 

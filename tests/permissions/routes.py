@@ -48,7 +48,7 @@ NEEDS: dict[str, str] = {
         "login", "password/reset", "setup", "theme", "brand.css", "docs/", "docs/<slug:slug>", "stats/",
         "stats/wp-iframe", r"^user/?$", r"^help/(?:api/?)?$", "stats/<slug:page>", "user/preferences/<slug:page>",
         r"^media/flags/(?P<country>[A-Za-z]{2})\.gif$",
-        r"^(?P<site_id>[1-9]\d{4,17})$", "api/schema/", "logout",
+        r"^(?P<site_id>[1-9]\d{4,17})$", "api/schema/", "api/stats/openapi.json", "logout",
         "status/<int:site_id>", r"^api/(?P<rest>.*)$", "clickmeter/^openapi\\.json$", "clickmeter/^.*$",
     ), "open"),
     **dict.fromkeys((

@@ -11,7 +11,7 @@ import pytest
 
 from goals.services import goal_create
 from reports.clicky.dates import EXAMPLES
-from reports.clicky.types import ALIASES, EMPTY
+from reports.clicky.types import EMPTY, STATS_TYPES
 from sites import site_cache
 from sites.models import Site
 from sites.services import site_update
@@ -193,6 +193,12 @@ def test_a_comma_list_gives_one_block_per_type_in_that_order(clicky: Clicky, tra
     assert blocks[2]["dates"][0]["items"] == []
 
 
+@pytest.mark.parametrize("segments", ["", "segmentation", "visitors"])
+def test_a_segmentation_without_segments_is_of_visitors(clicky: Clicky, traffic: None, segments: str) -> None:
+    (block,) = clicky.json("segmentation", date="yesterday", segments=segments, country="EE")
+    assert (block["type"], block["dates"][0]["items"]) == ("visitors", [{"value": "1"}])
+
+
 def test_pages_of_items_follow_each_other(clicky: Clicky, site: Site) -> None:
     browse(site, *[f"/{n}" for n in range(7)], at=NOON)
     whole = [item["url"] for item in clicky.items("pages", date="yesterday", limit="all")]
@@ -209,7 +215,7 @@ def test_invalid_limits_fall_back_to_the_default(clicky: Clicky, site: Site, lim
     assert len(clicky.items("pages", date="yesterday", limit=limit)) == expected
 
 
-@pytest.mark.parametrize("type", [*EMPTY, *ALIASES, "custom"])
+@pytest.mark.parametrize("type", [*EMPTY, *(alias for row in STATS_TYPES for alias in row.aliases), "custom"])
 def test_types_without_data_answer_with_no_items(clicky: Clicky, type: str) -> None:
     (block,) = clicky.json(type)
     assert (block["type"], block["dates"][0]["items"]) == (type, [])
