@@ -35,6 +35,7 @@ class ClickyView(APIView):
     """
 
     http_method_names = ["get", "head", "post"]
+    parser_classes = []
     renderer_classes = list(outputs.RENDERERS.values())
     params: Mapping[str, str]
 

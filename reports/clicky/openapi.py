@@ -26,15 +26,10 @@ KEYS = {"sitekey", "sitekey_admin"}  # in the URL these are the security scheme
 FILTER_MEANINGS = dict.fromkeys([*FILTERS, "goal"], "A filter of lists and segmentation") | {
     "custom": "A filter of lists and segmentation: key,value. Also custom[key]=value"
 }
-ITEM: Schema = {"type": "object", "additionalProperties": True}
-DATE: Schema = {"type": "object", "properties": {"date": TEXT, "items": {"type": "array", "items": ITEM}}}
-STATS: Schema = {
-    "type": "array",
-    "items": {
-        "type": "object",
-        "properties": {"type": TEXT, "dates": {"type": "array", "items": DATE}, "error": TEXT},
-    },
-}
+BLOCK = {"type": TEXT, "error": TEXT, "dates": {"type": "array", "items": {"type": "object", "properties": {
+    "date": TEXT, "items": {"type": "array", "items": {"type": "object", "additionalProperties": True}},
+}}}}  # fmt: skip
+STATS: Schema = {"type": "array", "items": {"type": "object", "properties": BLOCK}}
 SITES: Schema = {"type": "array", "items": {"type": "object", "additionalProperties": TEXT}}
 FORM = "application/x-www-form-urlencoded"
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from goals.predicates import Filter, is_one_of
 from reports.clicky.dates import Dates
 from reports.clicky.filters import (
+    FilterBuilder,
     build_match_or_unknown,
-    build_page_filter,
     build_target_filter,
     extract_path,
     filter_browser,
@@ -18,6 +18,7 @@ from reports.clicky.filters import (
     filter_region,
     filter_split_test,
     list_address_forms,
+    match_page,
 )
 from reports.clicky.outputs import DateEntry, Item, TypeBlock, encode_html
 from reports.clicky.stats_request import StatsRequest
@@ -54,7 +55,7 @@ class PopularType(StatsType):
     where: tuple[Filter, ...] = ()
     build_title: Callable[[Row], str] | None = None
     build_url: Callable[[StatsRequest, Row], str] | None = None
-    build_filter: Callable[[str], Filter] | None = None
+    build_filter: FilterBuilder | None = None
     section: str = ""
     of_targets: bool = False
 
@@ -70,7 +71,7 @@ class PopularType(StatsType):
     def build_item_filter(self, site: SiteConfig, title: str) -> Filter:
         """Return the filter of the item with this title."""
         if self.build_filter:
-            return self.build_filter(title)
+            return self.build_filter(site, title)
         dimension = self.dimensions[0]
         if self.of_targets:
             return build_target_filter(dimension, site, title)
@@ -99,10 +100,6 @@ def link_host(dimension: str) -> Callable[[StatsRequest, Row], str]:
 
 def link_page(dimension: str) -> Callable[[StatsRequest, Row], str]:
     return lambda request, row: request.links.build_page_url(str(row[dimension]))
-
-
-def match_page(dimension: str) -> Callable[[str], Filter]:
-    return lambda title: build_page_filter(dimension, title)
 
 
 NOT_SEARCH: tuple[Filter, ...] = ({"dimension": "channel", "operator": "is_not", "value": list(SEARCH_CHANNELS)},)
@@ -137,7 +134,7 @@ POPULAR_TYPES: tuple[PopularType, ...] = (
                 example="Prices: high"),
     PopularType("campaigns", ("utm_campaign",), example="spring"),
     PopularType("countries", ("country",), build_title=lambda row: get_country_title(row["country"]),
-                build_filter=lambda title: is_one_of("country", parse_country(title)), example="Estonia"),
+                build_filter=lambda site, title: is_one_of("country", parse_country(title)), example="Estonia"),
     PopularType("regions", ("region", "country"),
                 build_title=lambda row: format_place(row["region"], row["country"]), build_filter=filter_region,
                 example="Texas, United States"),
@@ -145,7 +142,7 @@ POPULAR_TYPES: tuple[PopularType, ...] = (
                 build_title=lambda row: format_place(row["city"], row["country"]), build_filter=filter_city,
                 example="Tallinn, Estonia"),
     PopularType("languages", ("language",), build_title=lambda row: get_language_title(row["language"]),
-                build_filter=lambda title: is_one_of("language", title), example="Estonian"),
+                build_filter=lambda site, title: is_one_of("language", title), example="Estonian"),
     PopularType("web-browsers", ("browser", "browser_version"), build_filter=filter_browser,
                 build_title=lambda row: format_browser(row["browser"], row["browser_version"]),
                 example="Google Chrome 120"),

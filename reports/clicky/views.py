@@ -63,7 +63,7 @@ class StatsView(ClickyView):
 
     def get(self, request: Request, version: str = "4") -> Response:
         site = cast(SiteConfig, request.auth)
-        links = ResultLinks(f"{request.scheme}://{request.get_host()}", site)
+        links = ResultLinks(lambda: f"{request.scheme}://{request.get_host()}", site)
         return Response(build_result(parse_request(site, self.params, clock.now(), links)))
 
     def options(self, request: Request, *args: object, **kwargs: object) -> HttpResponse:  # type: ignore[override]

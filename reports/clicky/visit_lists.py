@@ -267,21 +267,18 @@ def build_recent_item(column: Literal["search_term", "referrer"], request: Stats
 
 
 TIMES = {"time": "1772359200", "time_pretty": "Sun Mar 1 2026, 10:00am"}
-VISIT = {"ip_address": "203.0.113.9", "uid": "2841570942", "session_id": "1048576001",
-         "stats_url": "https://stats.example.org/sites/101000001/visits/1048576001"}  # fmt: skip
+VISIT = {**TIMES, "ip_address": "203.0.113.9", "uid": "2841570942", "session_id": "1048576001"}
 LIST_TYPES = (
-    ListType("visitors-list", build_visitor_items,
-             example={**TIMES, **VISIT, "time_total": "190", "actions": "3", "total_visits": "2",
-                      "landing_page": "http://example.com/", "web_browser": "Google Chrome 120",
-                      "operating_system": "Windows 11", "referrer_type": "search", "geolocation": "Tallinn, Estonia",
-                      "country_code": "ee", "custom": {"username": "ann"},
-                      "goals": {"completed": ["Sign-up"], "revenue": "9.50"}}),
-    ListType("actions-list", build_action_items,
-             example={**TIMES, **VISIT, "action_type": "pageview", "action_title": "Pricing",
-                      "action_url": "http://example.com/pricing"}),
+    ListType("visitors-list", build_visitor_items, example={
+        **VISIT, "time_total": "190", "actions": "3", "landing_page": "http://example.com/", "language": "Estonian",
+        "web_browser": "Google Chrome 120", "operating_system": "Windows 11", "referrer_type": "search",
+        "custom": {"username": "ann"}, "goals": {"completed": ["Sign-up"], "revenue": "9.50"},
+    }),
+    ListType("actions-list", build_action_items, example={
+        **VISIT, "action_type": "pageview", "action_title": "Pricing", "action_url": "http://example.com/pricing",
+    }),
     ListType("searches-recent", list_recent("search_term"), example={**TIMES, "item": "web statistics"}),
     ListType("searches-unique", list_recent("search_term", unique=True), example={**TIMES, "item": "web statistics"}),
-    ListType("links-recent", list_recent("referrer"), example={**TIMES, "item": "https://blog.example.org/review"}),
-    ListType("links-unique", list_recent("referrer", unique=True),
-             example={**TIMES, "item": "https://blog.example.org/review"}),
+    ListType("links-recent", list_recent("referrer"), example={**TIMES, "item": "https://blog.example.org/"}),
+    ListType("links-unique", list_recent("referrer", unique=True), example={**TIMES, "item": "https://t.example.org/"}),
 )  # fmt: skip

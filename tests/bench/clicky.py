@@ -27,5 +27,5 @@ def call(params: dict[str, str]) -> bytes:
     RESULTS.clear()
     site = site_cache.get_site(LARGE)
     assert site is not None
-    request = parse_request(site, params, NOW, ResultLinks("http://127.0.0.1", site))
+    request = parse_request(site, params, NOW, ResultLinks(lambda: "http://127.0.0.1", site))
     return outputs.JsonRenderer().render(build_result(request))

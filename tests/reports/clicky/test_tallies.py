@@ -280,6 +280,22 @@ def test_more_than_thirty_requests_a_minute_get_429(clicky: Clicky, traffic: Non
     assert 1 <= int(answers[-1].headers["Retry-After"]) <= 60
 
 
+def test_requests_with_a_wrong_key_are_limited_too(clicky: Clicky, time_machine: Any) -> None:
+    time_machine.move_to("2026-03-02T12:00:05Z", tick=False)
+    assert clicky.error("visitors", sitekey="wrong") == "Invalid sitekey."
+    given = {"site_id": str(clicky.site.pk), "sitekey": "wrong", "output": "json"}
+    answers = [clicky.client.get("/api/stats/4", given) for _ in range(30)]
+    assert [answer.status_code for answer in answers] == [200] * 29 + [429]
+    assert answers[-1].json() == [{"error": "Too many requests: at most 30 per minute."}]
+    assert answers[-1].headers["Retry-After"] == "55"
+
+
+def test_an_unknown_method_is_rejected_in_the_requested_format(clicky: Clicky) -> None:
+    answer = clicky.client.put("/api/stats/4?output=json")
+    assert (answer.status_code, answer.json()) == (405, [{"error": 'Method "PUT" not allowed.'}])
+    assert answer.headers["Allow"] == "GET, HEAD, POST, OPTIONS"
+
+
 def test_an_account_may_have_its_own_limit(clicky: Clicky, site: Site) -> None:
     site.account.limits = {"clicky_per_minute": 500}
     site.account.save()
