@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -11,7 +12,7 @@ from accounts.models import Account
 from goals.predicates import Filter, is_one_of
 from links.permissions import LinkScope
 from reports.change_drivers import ask_all
-from reports.query import Period, Query, ask, filters
+from reports.query import Period, Query, Result, ask, filters
 from reports.query.filters import MAX_VALUES
 from reports.query.model import MAX_OFFSET, MAX_ROWS, MAX_SITES
 from sites.models import Site
@@ -20,7 +21,10 @@ COUNT_METRICS = (
     "clicks", "unique_clicks", "pixel_views", "unique_pixel_views", "spider_hits", "link_conversions",
     "unique_link_conversions", "converted_clicks", "conversion_value", "commission_cost", "click_cost", "last_hit",
 )  # fmt: skip
+SALE_METRICS = ("link_conversions", "unique_link_conversions", "conversion_value", "commission_cost")
+WEB_METRICS = ("visits", "visitors", "views", "bounce_rate", "avg_duration", "conversions", "revenue")
 MAX_BUCKETS = 4_000
+MAX_DOMAINS = 50  # of sites to which clicks are counted
 MAX_FILTER_VALUES = 50_000  # of one filter, so that the request to the event store stays below a megabyte
 Row = dict[str, Any]
 Where = list[Any]
@@ -88,25 +92,94 @@ def query_by_dimension(
     return ask(query, now=now).rows
 
 
+@dataclass(frozen=True)
+class WebReport:
+    """What the visits that a link started did on the account's sites.
+
+    `totals`: WEB_METRICS, and the currency. `joined`: clicks that started a visit. `sent`: clicks that led to a site.
+    """
+
+    totals: Row
+    joined: int
+    sent: int
+
+
+@dataclass(frozen=True)
+class LinkReport:
+    """The report of one link: its totals, its counts by time, its first rows by each dimension, and by conversion.
+
+    `web`: None if the account has no site, or it is not wanted.
+    """
+
+    totals: Row
+    times: list[Row]
+    tables: list[list[Row]]
+    conversions: list[Row]
+    web: WebReport | None
+
+
 def query_report(
     account: Account,
     period: Period,
     link_id: int,
     now: datetime,
-    by: str,
-    dimensions: tuple[str, ...],
-    metrics: tuple[str, ...],
-    limit: int,
-) -> tuple[Row, list[Row], list[list[Row]]]:
-    """Query a link's totals, its counts by a time, and its first rows by each dimension, all at once."""
+    *,
+    by: str = "day",
+    dimensions: tuple[str, ...] = (),
+    metrics: tuple[str, ...] = ("clicks", "unique_clicks"),
+    limit: int = 10,
+    with_conversions: bool = True,
+    with_web: bool = True,
+) -> LinkReport:
+    """Query all numbers of a link's report at once, which costs less than one after the other."""
     tree, sites = build_link_filter(link_id), (account.pk,)
+    conversions = Query(
+        sites, period, SALE_METRICS, ("link_conversion",), tree, order=(("link_conversion", "asc"),), limit=MAX_ROWS
+    )
+    tables = [Query(sites, period, metrics, (dimension,), where=tree, limit=limit) for dimension in dimensions]
     queries = [
         Query(sites, period, COUNT_METRICS, where=tree),
         Query(sites, period, metrics, (by,), where=tree, limit=MAX_BUCKETS),
-        *(Query(sites, period, metrics, (dimension,), where=tree, limit=limit) for dimension in dimensions),
+        *tables,
+        *([conversions] if with_conversions else []),
+        *(build_web_queries(account, period, link_id, now) if with_web else []),
     ]
-    totals, times, *tables = (result.rows for result in ask_all(queries, now))
-    return totals[0], times, tables
+    totals, times, *others = ask_all(queries, now)
+    rows = [result.rows for result in others]
+    web = others[len(tables) + with_conversions :]
+    return LinkReport(
+        totals.rows[0],
+        times.rows,
+        rows[: len(tables)],
+        rows[len(tables)] if with_conversions else [],
+        build_web_report(*web) if web else None,
+    )
+
+
+def build_web_queries(account: Account, period: Period, link_id: int, now: datetime) -> list[Query]:
+    """Build the queries of a `WebReport`: totals, clicks that led to a site, joined clicks; none without a site."""
+    domains = dict(Site.objects.filter(account=account, deleted=None).order_by("pk").values_list("pk", "domain"))
+    if not domains:
+        return []
+    tree, chunks = build_link_filter(link_id), split_sites(list(domains))
+    hosts = {"or": [
+        {"dimension": "destination", "operator": "matches", "value": [rf"^https?://([^/?#]*\.)?{escape_domain(domain)}([:/?#]|$)"]}
+        for domain in list(domains.values())[:MAX_DOMAINS]
+    ]}  # fmt: skip
+    return [
+        Query(find_sites_reached(chunks, period, link_id, now), period, WEB_METRICS, where=tree),
+        Query((account.pk,), period, ("clicks",), where=filters.combine(tree, filters.parse(hosts))),
+        *[Query(sites, period, ("joined_clicks",), where=tree) for sites in chunks],
+    ]
+
+
+def build_web_report(totals: Result, sent: Result, *joined: Result) -> WebReport:
+    """Build the report from the results of `build_web_queries`."""
+    return WebReport(
+        {**totals.rows[0], "currency": totals.meta.currency},
+        sum([int(result.rows[0]["joined_clicks"]) for result in joined]),
+        int(sent.rows[0]["clicks"]),
+    )
 
 
 def query_by_id(
@@ -130,50 +203,22 @@ def query_by_id(
     return counts
 
 
-def query_web_totals(account: Account, period: Period, link_id: int, now: datetime) -> Row | None:
-    """Query what visits that a link started did on the account's sites, with the currency; None without a site."""
-    sites = find_sites_reached(account, period, link_id, now)
-    if not sites:
-        return None
-    metrics = ("visits", "visitors", "views", "bounce_rate", "avg_duration", "conversions", "revenue")
-    query = Query(sites=sites, period=period, metrics=metrics, where=build_link_filter(link_id))
-    result = ask(query, now=now)
-    return {**result.rows[0], "currency": result.meta.currency}
+def split_sites(sites: Sequence[int]) -> list[tuple[int, ...]]:
+    """Return the sites in parts of as many as one query may name."""
+    return [tuple(sites[first : first + MAX_SITES]) for first in range(0, len(sites), MAX_SITES)]
 
 
-def split_sites(account: Account) -> list[tuple[int, ...]]:
-    """Return the ids of the account's sites, in parts of as many as one query may name."""
-    numbers = list(Site.objects.filter(account=account, deleted=None).order_by("pk").values_list("pk", flat=True))
-    return [tuple(numbers[first : first + MAX_SITES]) for first in range(0, len(numbers), MAX_SITES)]
-
-
-def find_sites_reached(account: Account, period: Period, link_id: int, now: datetime) -> tuple[int, ...]:
-    """Find the account's sites for a query about a link: all, or if there are too many, those with most visits from
-    it."""
-    chunks = split_sites(account)
-    if len(chunks) <= 1:
-        return chunks[0] if chunks else ()
+def find_sites_reached(
+    chunks: Sequence[tuple[int, ...]], period: Period, link_id: int, now: datetime
+) -> tuple[int, ...]:
+    """Find the sites for a query about a link: all, or if they are too many, those with most visits from it."""
+    if len(chunks) == 1:
+        return chunks[0]
     visits_by_site: list[tuple[int, int]] = []
     for sites in chunks:
         query = Query(sites, period, ("visits",), ("site",), where=build_link_filter(link_id), limit=MAX_SITES)
         visits_by_site += [(int(row["visits"]), int(row["site"])) for row in ask(query, now=now).rows]
     return tuple(number for _, number in sorted(visits_by_site, reverse=True)[:MAX_SITES]) or chunks[0]
-
-
-def count_joined_clicks(account: Account, period: Period, now: datetime, link_id: int | None = None) -> tuple[int, int]:
-    """Count (clicks joined to a visit, clicks that led to one of the account's tracked sites)."""
-    sites = list(Site.objects.filter(account=account, deleted=None).values_list("pk", "domain")[:50])
-    if not sites:
-        return 0, 0
-    mine = build_link_filter(link_id) if link_id else None
-    queries = [Query(part, period, ("joined_clicks",), where=mine) for part in split_sites(account)]
-    hosts = {"or": [
-        {"dimension": "destination", "operator": "matches", "value": [rf"^https?://([^/?#]*\.)?{escape_domain(domain)}([:/?#]|$)"]}
-        for _, domain in sites
-    ]}  # fmt: skip
-    to_sites = filters.combine(mine, filters.parse(hosts))
-    clicks, *joined = ask_all([Query((account.pk,), period, ("clicks",), where=to_sites), *queries], now)
-    return sum(int(result.rows[0]["joined_clicks"]) for result in joined), int(clicks.rows[0]["clicks"])
 
 
 def escape_domain(domain: str) -> str:

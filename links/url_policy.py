@@ -90,9 +90,10 @@ def clean_url(url: object, field: str = "url") -> str:
     sentence = find_problem(f"{scheme.lower()}{mark}{host}{after}".replace(S2S_PLACEHOLDER, "s2s"))
     if sentence:
         raise ValidationError({field: sentence})
-    if not encode_host(host).isascii():
+    encoded = encode_host(host)
+    if not encoded.isascii():
         raise ValidationError({field: "The host name has characters that no domain may have."})
-    return f"{scheme.lower()}{mark}{encode_host(host)}{after}"
+    return f"{scheme.lower()}{mark}{encoded}{after}"
 
 
 def clean_optional_url(url: object, field: str) -> str:

@@ -281,8 +281,3 @@ ORIGIN_COLUMNS = find_columns(FIRST)  # a visit's source: all its events have th
 def select_columns(row: Mapping[str, object], names: Iterable[str]) -> Event:
     """Return those of the columns that have a value in the row."""
     return cast(Event, {name: row[name] for name in names if row.get(name)})
-
-
-def empty_columns(names: Iterable[str]) -> Event:
-    """Return columns of texts without a value."""
-    return cast(Event, dict.fromkeys(names, ""))

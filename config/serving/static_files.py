@@ -26,6 +26,7 @@ from django.templatetags.static import static
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from accounts.fast_settings import get_setting
 from tracking.web import Receive, Scope, Send, build_security_headers
 
 register = template.Library()
@@ -50,7 +51,7 @@ def matches(scope: Scope) -> bool:
     """Whether a request is for one of these files."""
     path: str = scope["path"]
     return (
-        path.startswith(settings.STATIC_URL)
+        path.startswith(get_setting("STATIC_URL"))
         and not settings.DEBUG
         and scope["method"] in ("GET", "HEAD")
         and load_file(path.removeprefix(settings.STATIC_URL)) is not None

@@ -118,11 +118,16 @@ def parse_boolean(value: object) -> bool:
 
 def lower_names(value: object, depth: int = 0) -> object:
     """Lower all member names of JSON. Raises ApiError (400) for more than MAX_DEPTH levels."""
-    if depth > MAX_DEPTH:
+    if not isinstance(value, dict | list):
+        return value
+    if depth == MAX_DEPTH and value:
         raise build_depth_failure()
-    if isinstance(value, dict):
-        return {str(name).lower(): lower_names(item, depth + 1) for name, item in value.items()}
-    return [lower_names(item, depth + 1) for item in value] if isinstance(value, list) else value
+    if isinstance(value, list):
+        return [lower_names(item, depth + 1) for item in value]
+    lowered: Json = {}
+    for name, item in value.items():
+        lowered[str(name).lower()] = lower_names(item, depth + 1) if isinstance(item, dict | list) else item
+    return lowered
 
 
 def build_depth_failure() -> ApiError:

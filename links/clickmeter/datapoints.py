@@ -90,12 +90,13 @@ def create_datapoint(request: ApiRequest, body: Json, group: GroupRow | None) ->
     kind = parsers.parse_enum(body.get("type", 0), "type", "Type")
     if kind == DatapointKind.LINK and not body.get("typetl"):
         raise build_parameter_error("TypeTL", "A tracking link needs typeTL with a url.")
-    fields.setdefault("title", parsers.parse_text(body.get("name")))
+    name = parsers.parse_text(body.get("name"))
+    fields.setdefault("title", name)
     return services.datapoint_create(
         account=request.account,
         group=target_group,
         kind=kind,
-        alias=parsers.parse_text(body.get("name")),
+        alias=name,
         **replace_ids_with_rows(request, fields),
     )
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 
 from links.clickmeter.api_request import Json, parse_boolean, parse_integer, parse_time
 from links.clickmeter.errors import ApiError, build_parameter_error
@@ -48,10 +50,13 @@ ENUM_NAMES: dict[str, dict[str, int]] = {
 ENUM_VALUES = {name: frozenset(words.values()) for name, words in ENUM_NAMES.items()}
 NO_DATES = ("00010101", "99991231")
 POSITION_NAMES = ("first", "second", "third", "fourth", "fifth")
+CONVERSION_MEMBERS = tuple(f"{place}conversionid" for place in POSITION_NAMES)
 
 
 def parse_enum(value: object, name: str, property_name: str) -> int:
     """Parse an enumeration: a number, a numeric string or a name. Raises ApiError (400)."""
+    if type(value) is int and value in ENUM_VALUES[name]:
+        return value
     named = ENUM_NAMES[name].get(str(value).strip().lower())
     number = named if named is not None else parse_integer(value, -1)
     if number not in ENUM_VALUES[name]:
@@ -130,13 +135,34 @@ def parse_optional_time(value: object, name: str) -> datetime | None:
     return moment
 
 
-COMMON_MEMBERS = {
+def parse_scripts(value: object) -> list[int]:
+    """Parse `[{id}]` or `[id]` into ids."""
+    return [parse_integer(parse_object(item).get("id") or item) for item in parse_list(value)]
+
+
+OMITTED = object()  # what a parser returns for a member that counts as omitted
+Members = Mapping[str, tuple[str, Callable[[object], object]]]  # member -> field and parser
+
+
+def parse_members(body: Json, members: Members) -> Json:
+    """Parse the members that the body has into their fields."""
+    fields: Json = {}
+    for name, (field, read) in members.items():
+        if name in body and (value := read(body[name])) is not OMITTED:
+            fields[field] = value
+    return fields
+
+
+COMMON_MEMBERS: Members = {
     "title": ("title", parse_text), "notes": ("notes", parse_text), "preferred": ("favourite", parse_boolean),
     "encodeip": ("encode_ip", parse_boolean), "ispublic": ("is_public", parse_boolean),
     "issecured": ("is_secured", parse_boolean),
     "lighttracking": ("light_tracking", parse_boolean), "redirectonly": ("redirect_only", parse_boolean),
+    "status": ("status", lambda value: parse_enum(value, "status", "Status")),
+    "tags": ("tags", parse_tags),
 }  # fmt: skip
-LINK_MEMBERS = {
+PIXEL_MEMBERS: Members = {"parameternote": ("parameter_note", parse_text)}
+LINK_MEMBERS: Members = {
     "url": ("url", parse_text), "firsturl": ("first_url", parse_text), "appendquery": ("append_query", parse_boolean),
     "encodeurl": ("encode_url", parse_boolean), "hideurl": ("hide_url", parse_boolean),
     "hideurltitle": ("hide_url_title", parse_text),
@@ -147,112 +173,103 @@ LINK_MEMBERS = {
     "urlafterclicksexpiration": ("url_after_clicks", parse_text),
     "urlafterdateexpiration": ("url_after_date", parse_text),
     "godomainid": ("go_domain", parse_integer),
+    "destinationmode": ("mode", lambda value: parse_enum(value, "destinationmode", "DestinationMode")),
+    "redirecttype": (
+        "redirect_type", lambda value: parse_enum(value, "redirecttype", "RedirectType") if value else OMITTED
+    ),
+    "referrerclean": ("referrer_clean", lambda value: parse_enum(value, "referrerclean", "ReferrerClean")),
+    "expirationdate": ("expiration_date", lambda value: parse_optional_time(value, "ExpirationDate")),
+    "scripts": ("scripts", parse_scripts),
+    "domainid": ("domain", lambda value: parse_integer(value) or OMITTED),
 }  # fmt: skip
 
 
 def parse_datapoint_fields(body: Json) -> Json:
     """Parse a Datapoint's members into fields of `links.services.links`, alias, domain and kind included."""
-    fields = {field: read(body[name]) for name, (field, read) in COMMON_MEMBERS.items() if name in body}
-    if "status" in body:
-        fields["status"] = parse_enum(body["status"], "status", "Status")
-    if parse_integer(body.get("groupid")):
-        fields["group"] = parse_integer(body["groupid"])
-    if "tags" in body:
-        fields["tags"] = parse_tags(body["tags"])
-    if any(f"{place}conversionid" in body for place in POSITION_NAMES):
-        fields["conversions"] = [parse_integer(body.get(f"{place}conversionid")) for place in POSITION_NAMES]
-    pixel = parse_object(body.get("typetp"))
-    if "parameternote" in pixel:
-        fields["parameter_note"] = parse_text(pixel["parameternote"])
+    fields = parse_members(body, COMMON_MEMBERS)
+    if number := parse_integer(body.get("groupid")):
+        fields["group"] = number
+    if not body.keys().isdisjoint(CONVERSION_MEMBERS):
+        fields["conversions"] = [parse_integer(body.get(member)) for member in CONVERSION_MEMBERS]
+    if pixel := body.get("typetp"):
+        fields |= parse_members(parse_object(pixel), PIXEL_MEMBERS)
     link = parse_object(body.get("typetl"))
-    return fields | parse_link_fields(link, parse_integer(body.get("domainid"))) if link else fields
+    return fields | parse_link_fields(link, body.get("domainid")) if link else fields
 
 
-def parse_link_fields(link: Json, domain: int = 0) -> Json:
-    """Parse the members of typeTL into fields of `links.services.links`."""
-    fields = {field: read(link[name]) for name, (field, read) in LINK_MEMBERS.items() if name in link}
-    if "destinationmode" in link:
-        fields["mode"] = parse_enum(link["destinationmode"], "destinationmode", "DestinationMode")
-    if link.get("redirecttype"):
-        fields["redirect_type"] = parse_enum(link["redirecttype"], "redirecttype", "RedirectType")
-    if "referrerclean" in link:
-        fields["referrer_clean"] = parse_enum(link["referrerclean"], "referrerclean", "ReferrerClean")
-    if "expirationdate" in link:
-        fields["expiration_date"] = parse_optional_time(link["expirationdate"], "ExpirationDate")
-    if "scripts" in link:
-        fields["scripts"] = [
-            parse_integer(parse_object(item).get("id") or item) for item in parse_list(link["scripts"])
-        ]
-    if number := parse_integer(link.get("domainid")) or domain:
+def parse_link_fields(link: Json, domain: object = None) -> Json:
+    """Parse the members of typeTL into fields of `links.services.links`. `domain`: where typeTL names none."""
+    fields = parse_members(link, LINK_MEMBERS)
+    if domain and "domain" not in fields and (number := parse_integer(domain)):
         fields["domain"] = number
-    if rules := parse_rules(link):
+    if rules := parse_members(link, RULE_MEMBERS):
         fields["rules"] = rules
     return fields
 
 
-def parse_rules(link: Json) -> Json:
-    """Parse the items of the modes into the shape of `links.routing.rules`."""
-    rules: Json = {}
-    for member, name in (
-        ("randomdestinationitems", "random"),
-        ("sequentialdestinationitems", "sequential"),
-        ("spilloverdestinationitems", "spillover"),
-    ):
-        if member in link:
-            rules[name] = [
-                parse_text(parse_object(item).get("url") if isinstance(item, dict) else item)
-                for item in parse_list(link[member])
-            ]
-    for member, name, code in (
-        ("weighteddestinationitems", "weighted", None),
-        ("urlsbylanguage", "languages", "languagecode"),
-        ("urlsbynation", "nations", "nation"),
-    ):
-        if member in link:
-            items = [parse_object(item) for item in parse_list(link[member])]
-            rules[name] = [
-                [parse_text(item.get(code)), parse_text(item.get("url"))] if code
-                else [parse_text(item.get("url")), item.get("weight")]
-                for item in items
-            ]  # fmt: skip
-    browser = parse_object(link.get("browserdestinationitem"))
-    if browser:
-        rules["browser"] = {
-            "mobile": parse_text(browser.get("mobiledestinationurl")),
-            "email": parse_text(browser.get("emaildestinationurl")),
-            "spiders": parse_text(browser.get("spidersdestinationurl")),
-        }
-    first = parse_object(link.get("uniquedestinationitem")).get("firstdestinationurl")
-    if first:
-        rules["first"] = parse_text(first)
-    return rules
+def parse_urls(value: object) -> list[str]:
+    """Parse `[{url}]` or `["url"]`."""
+    return [parse_text(item.get("url") if isinstance(item, dict) else item) for item in parse_list(value)]
+
+
+def parse_urls_by_code(code: str, value: object) -> list[list[str]]:
+    """Parse `[{<code>, url}]` into pairs."""
+    items = [parse_object(item) for item in parse_list(value)]
+    return [[parse_text(item.get(code)), parse_text(item.get("url"))] for item in items]
+
+
+def parse_weighted_urls(value: object) -> list[list[object]]:
+    """Parse `[{url, weight}]` into pairs."""
+    items = [parse_object(item) for item in parse_list(value)]
+    return [[parse_text(item.get("url")), item.get("weight")] for item in items]
+
+
+def parse_urls_by_browser(value: object) -> object:
+    """Parse the destinations by browser; OMITTED without any."""
+    urls = parse_object(value)
+    names = ("mobile", "email", "spiders")
+    return {name: parse_text(urls.get(f"{name}destinationurl")) for name in names} if urls else OMITTED
+
+
+def parse_first_url(value: object) -> object:
+    """Parse the destination of a visitor's first click; OMITTED without one."""
+    url = parse_object(value).get("firstdestinationurl")
+    return parse_text(url) if url else OMITTED
+
+
+RULE_MEMBERS: Members = {  # the items of the modes, in the shape of `links.routing.rules`
+    "randomdestinationitems": ("random", parse_urls),
+    "sequentialdestinationitems": ("sequential", parse_urls),
+    "spilloverdestinationitems": ("spillover", parse_urls),
+    "weighteddestinationitems": ("weighted", parse_weighted_urls),
+    "urlsbylanguage": ("languages", partial(parse_urls_by_code, "languagecode")),
+    "urlsbynation": ("nations", partial(parse_urls_by_code, "nation")),
+    "browserdestinationitem": ("browser", parse_urls_by_browser),
+    "uniquedestinationitem": ("first", parse_first_url),
+}
+
+
+GROUP_MEMBERS: Members = {
+    "name": ("name", parse_text),
+    "notes": ("notes", parse_text),
+    "preferred": ("favourite", parse_boolean),
+    "redirectonly": ("redirect_only", parse_boolean),
+    "ispublic": ("is_public", parse_boolean),
+    "tags": ("tags", parse_tags),
+}
+CONVERSION_FIELDS: Members = {
+    "name": ("name", parse_text),
+    "description": ("description", parse_text),
+    "value": ("value", lambda value: value),
+    "protocol": ("protocol", lambda value: parse_enum(value, "protocol", "Protocol")),
+}
 
 
 def parse_group_fields(body: Json) -> Json:
     """Parse a Group's members into fields of the services."""
-    fields: Json = {}
-    for name, field, read in (
-        ("name", "name", parse_text),
-        ("notes", "notes", parse_text),
-        ("preferred", "favourite", parse_boolean),
-        ("redirectonly", "redirect_only", parse_boolean),
-        ("ispublic", "is_public", parse_boolean),
-    ):
-        if name in body:
-            fields[field] = read(body[name])
-    if "tags" in body:
-        fields["tags"] = parse_tags(body["tags"])
-    return fields
+    return parse_members(body, GROUP_MEMBERS)
 
 
 def parse_conversion_fields(body: Json) -> Json:
     """Parse a Conversion's members into fields of the services."""
-    fields: Json = {}
-    for name in ("name", "description"):
-        if name in body:
-            fields[name] = parse_text(body[name])
-    if "value" in body:
-        fields["value"] = body["value"]
-    if "protocol" in body:
-        fields["protocol"] = parse_enum(body["protocol"], "protocol", "Protocol")
-    return fields
+    return parse_members(body, CONVERSION_FIELDS)

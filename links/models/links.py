@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
+
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Lower
@@ -259,6 +262,46 @@ class Datapoint(VersionedModel):
 
     def __str__(self) -> str:
         return self.title or self.alias
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkColumns:
+    """The columns of a link that redirects need, by their names in Datapoint. The link cache has them in memory."""
+
+    account_id: int
+    group_id: int
+    domain_id: int
+    kind: int
+    status: int
+    alias: str
+    url: str
+    first_url: str
+    mode: int
+    redirect_type: int
+    append_query: bool
+    encode_url: bool
+    hide_url: bool
+    hide_url_title: str
+    referrer_clean: int
+    password: str
+    starts: datetime | None
+    expiration_date: datetime | None
+    url_after_date: str
+    pause_after_date: bool
+    expiration_clicks: int
+    url_after_clicks: str
+    pause_after_clicks: bool
+    encode_ip: bool
+    light_tracking: bool
+    redirect_only: bool
+    cost: float
+
+
+# A link with a value in none of these always redirects to its URL
+ROUTING_COLUMNS = (
+    "rules", "mode", "status", "first_url", "append_query", "hide_url", "password", "starts", "expiration_date",
+    "expiration_clicks", "referrer_clean",
+)  # fmt: skip
 
 
 class Destination(models.Model):

@@ -55,15 +55,16 @@ def build_hit(link: LinkSnapshot, request: LinkRequest, kind: str) -> Hit:
         url=f"{request.scheme}://{headers.get('host', '')}{request.path}{'?' + query if query else ''}",
         referrer=headers.get("referer", ""),
         text=query,
-        language=get_first_language(headers),
+        language=get_first_language(headers.get("accept-language", "")[:500]),
         headers=headers,
         http_version=request.http_version,
     )
 
 
-def get_first_language(headers: dict[str, str]) -> str:
-    """Return the browser's first language, such as "de-CH"; "" if it names none."""
-    return headers.get("accept-language", "").partition(",")[0].partition(";")[0].strip()
+@lru_cache(maxsize=5000)
+def get_first_language(accepted: str) -> str:
+    """Return the first language of Accept-Language, such as "de-CH"; "" if it names none."""
+    return accepted.partition(",")[0].partition(";")[0].strip()
 
 
 def build_conversion_hit(request: LinkRequest, conversion: ConversionSnapshot) -> Hit:
@@ -76,7 +77,7 @@ def build_conversion_hit(request: LinkRequest, conversion: ConversionSnapshot) -
         user_agent=headers.get("user-agent", ""),
         now=request.now,
         url=headers.get("referer", ""),
-        language=get_first_language(headers),
+        language=get_first_language(headers.get("accept-language", "")[:500]),
         headers=headers,
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ValidationError
@@ -16,16 +16,27 @@ from links.routing.rules import list_destinations
 LinkAddress = tuple[int, str]  # domain, alias in lower case
 
 
-def list_link_destinations(row: Datapoint) -> Iterator[str]:
-    """Yield every URL the link can redirect to."""
-    yield from (url for url in (row.url, row.first_url, row.url_after_date, row.url_after_clicks) if url)
-    yield from list_destinations(row.rules or {})
+def list_link_destinations(row: Datapoint) -> list[str]:
+    """Return every URL the link can redirect to."""
+    urls = filter(None, (row.url, row.first_url, row.url_after_date, row.url_after_clicks))
+    return [*urls, *(list_destinations(row.rules) if row.rules else ())]
 
 
 def find_nested_links(row: Datapoint, domains: dict[str, Domain]) -> set[LinkAddress]:
     """Find the links of this installation that the link leads to."""
-    addresses = (find_nested_link(url, domains) for url in list_link_destinations(row))
-    return {address for address in addresses if address is not None}
+    addresses: set[LinkAddress] = set()
+    for url in list_link_destinations(row):
+        if address := find_nested_link(url, domains):
+            addresses.add(address)
+    return addresses
+
+
+def are_on_link_hosts(urls: Iterable[str]) -> bool:
+    """Return whether any of the URLs is on a host of links; most are not, and then no domain needs to be loaded."""
+    hosts = {normalize_host(urlsplit(url).hostname or "") for url in urls}
+    if any(map(is_installation_link_host, hosts)):
+        return True
+    return Domain.objects.filter(name__in=hosts, deleted=None).exists()
 
 
 def find_nested_link(url: str, domains: dict[str, Domain]) -> LinkAddress | None:
@@ -44,6 +55,8 @@ def find_nested_link(url: str, domains: dict[str, Domain]) -> LinkAddress | None
 
 def check_loops(row: Datapoint) -> None:
     """Raise ValidationError if following the link could come back to it or go deeper than MAX_HOPS."""
+    if not are_on_link_hosts(list_link_destinations(row)):
+        return
     domains = load_domains_by_name(row.account_id)
     own_address: LinkAddress = (row.domain_id, row.alias.lower())
     layer = find_nested_links(row, domains)

@@ -152,16 +152,20 @@ def parse_rules(stored: Rules, mode: int) -> LinkRules:
 
 def clean_rules(rules: Rules, mode: int) -> Rules:
     """Clean the rules for storing. Raises ValidationError naming the member that is wrong or missing."""
-    cleaned = {name: CLEANERS[name](rules[name], name) for name in CLEANERS if rules.get(name)}
+    cleaned: Rules = {}
+    for name, clean in CLEANERS.items():
+        if rules.get(name) and (value := clean(rules[name], name)):
+            cleaned[name] = value
     needed = MODE_RULES[Mode(mode)].member
     if needed and not cleaned.get(needed):
         raise ValidationError({needed: f"The mode “{Mode(mode).label}” needs at least one destination here."})
-    return {name: value for name, value in cleaned.items() if value}
+    return cleaned
 
 
 def list_destinations(stored: Rules) -> Iterator[str]:
     """Yield every destination that is stored, also those of other modes than the link's."""
     for rule in MODE_RULES.values():
-        yield from rule.parse(stored.get(rule.member)).list_destinations()
+        if items := stored.get(rule.member):
+            yield from rule.parse(items).list_destinations()
     yield from (url for _, url in stored.get("devices", ()))
     yield from (row["url"] for row in stored.get("schedule", ()))

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from datetime import datetime
 from sys import intern
 from typing import Any
 
 from accounts.security.client_ip import Networks
-from links.models import Datapoint
+from links.models.links import ROUTING_COLUMNS, LinkColumns
 from links.routing.rules import LinkRules, parse_rules
 from links.url_policy import split_standard_url
 from sites.hosts import HostMatcher
@@ -29,42 +28,15 @@ class DomainSnapshot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LinkSnapshot:
-    """One link or pixel that is not deleted. A field that has the name of a column of Datapoint is read from it.
+class LinkSnapshot(LinkColumns):
+    """One link or pixel that is not deleted: its columns, and what is computed from them and other rows.
 
     `is_plain`: it always redirects to `url`. `destination_host`: the host of a plain link's URL if that has the
     standard form, which is safe without further checks; else "".
     """
 
     link_id: int
-    account_id: int
-    group_id: int
-    domain_id: int
-    kind: int
-    status: int
-    alias: str
-    url: str
-    first_url: str
-    mode: int
     rules: LinkRules
-    redirect_type: int
-    append_query: bool
-    encode_url: bool
-    hide_url: bool
-    hide_url_title: str
-    referrer_clean: int
-    password: str
-    starts: datetime | None
-    expiration_date: datetime | None
-    url_after_date: str
-    pause_after_date: bool
-    expiration_clicks: int
-    url_after_clicks: str
-    pause_after_clicks: bool
-    encode_ip: bool
-    light_tracking: bool
-    redirect_only: bool
-    cost: float
     conversions: tuple[int, ...]
     scripts: tuple[int, ...]
     is_plain: bool
@@ -95,31 +67,23 @@ class AccountLinkConfig:
     whitelist: frozenset[str] = field(default_factory=frozenset)
 
 
-MODEL_COLUMNS = {column.attname for column in Datapoint._meta.concrete_fields}
-SNAPSHOT_COLUMNS = tuple(attribute.name for attribute in fields(LinkSnapshot) if attribute.name in MODEL_COLUMNS)
-LINK_COLUMNS = ("pk", "alias_key", "group__redirect_only", *SNAPSHOT_COLUMNS)  # what a snapshot is built from
-# A link with a value in none of these always redirects to its URL
-ROUTING_COLUMNS = (
-    "rules", "mode", "status", "first_url", "append_query", "hide_url", "password", "starts", "expiration_date",
-    "expiration_clicks", "referrer_clean",
-)  # fmt: skip
+SNAPSHOT_COLUMNS = tuple(column.name for column in fields(LinkColumns))
+LINK_COLUMNS = ("pk", "alias_key", "rules", "group__redirect_only", *SNAPSHOT_COLUMNS)  # what a snapshot is built from
 
 
 def build_link_snapshot(row: Mapping[str, Any], conversions: tuple[int, ...], scripts: tuple[int, ...]) -> LinkSnapshot:
     """Build the snapshot of a row (a dict of the columns in LINK_COLUMNS)."""
     plain = not scripts and not any(row[name] for name in ROUTING_COLUMNS)
-    computed = {
-        "rules": parse_rules(row["rules"], row["mode"]),
-        "redirect_only": row["redirect_only"] or row["group__redirect_only"],
-        "cost": float(row["cost"]),
-    }
+    columns = {name: row[name] for name in SNAPSHOT_COLUMNS}
+    columns |= {"redirect_only": row["redirect_only"] or row["group__redirect_only"], "cost": float(row["cost"])}
     return LinkSnapshot(
         link_id=row["pk"],
+        rules=parse_rules(row["rules"], row["mode"]),
         conversions=conversions,
         scripts=scripts,
         is_plain=plain,
         destination_host=find_plain_host(row["url"]) if plain else "",
-        **{**{name: row[name] for name in SNAPSHOT_COLUMNS}, **computed},
+        **columns,
     )
 
 

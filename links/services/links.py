@@ -11,7 +11,7 @@ from typing import Any
 from django.contrib.auth.hashers import make_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.db.models import Max, QuerySet
+from django.db.models import BooleanField, CharField, DateTimeField, Field, Max, QuerySet, TextField
 
 from accounts.account_limits import check_limit, get_account_limit
 from accounts.models import Account
@@ -48,18 +48,29 @@ RESERVED_ALIASES = frozenset(
 )
 ALIAS_LETTERS = string.ascii_lowercase + string.digits
 URL_FIELDS = ("first_url", "url_after_date", "url_after_clicks")
-FLAG_FIELDS = (
-    "append_query", "encode_url", "hide_url", "is_ab_test", "pause_after_date", "pause_after_clicks", "encode_ip",
-    "is_public", "is_secured", "light_tracking", "redirect_only", "favourite",
+MAX_NOTES = 10_000
+# Fields with a check of their own: those of `clean_field`, and what the services set themselves
+CHECKED_FIELDS = frozenset(
+    {"url", "mode", "rules", "redirect_type", "referrer_clean", "password", "expiration_clicks", "cost", "status",
+     "group", "go_domain"}
 )  # fmt: skip
-MAX_TEXTS = {"title": 200, "notes": 10_000, "hide_url_title": 200, "parameter_note": 500}
-TIME_FIELDS = ("starts", "expiration_date")
+OWN_FIELDS = frozenset({"alias", "alias_key", "created", "change"})
 
 
-FIELDS = frozenset(
-    {*URL_FIELDS, *FLAG_FIELDS, *MAX_TEXTS, *TIME_FIELDS, "url", "mode", "rules", "redirect_type",
-     "referrer_clean", "password", "expiration_clicks", "cost", "status", "group", "go_domain"}
-)  # fmt: skip
+def list_fields(kind: type[Field[Any, Any]]) -> dict[str, Field[Any, Any]]:
+    """Return the fields of a link of one kind that need no check of their own, by name."""
+    others = {*URL_FIELDS, *CHECKED_FIELDS, *OWN_FIELDS}
+    columns = Datapoint._meta.concrete_fields
+    return {column.name: column for column in columns if isinstance(column, kind) and column.name not in others}
+
+
+FLAG_FIELDS = frozenset(list_fields(BooleanField))
+MAX_TEXTS = {
+    **{name: column.max_length for name, column in list_fields(CharField).items()},
+    **dict.fromkeys(list_fields(TextField), MAX_NOTES),
+}
+TIME_FIELDS = frozenset(list_fields(DateTimeField))
+FIELDS = frozenset({*URL_FIELDS, *FLAG_FIELDS, *MAX_TEXTS, *TIME_FIELDS, *CHECKED_FIELDS})
 
 
 def generate_alias(length: int = 7) -> str:

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.host_names import normalize_host
 from accounts.models import Account
 from links import link_statistics
-from links.models import Conversion, Datapoint, DatapointKind
+from links.models import Conversion, DatapointKind
 from links.permissions import LinkScope
 from links.public_urls import build_tracking_url
 from links.web.page_layout import links_page, render_page
@@ -40,6 +40,7 @@ TABLES = (
     ("Systems", "os"), ("Devices", "device"), ("Languages", "language"), ("Networks", "organization"),
     ("Destinations", "destination"), ("Parameters", "text"),
 )  # fmt: skip
+DIMENSIONS_OF_TABLES = tuple(dimension for _, dimension in TABLES)
 MAX_ROWS = 10
 UNKNOWN = "(unknown)"
 
@@ -82,13 +83,8 @@ def build_figures(counts: link_statistics.Row, metrics: tuple[str, str], locale:
     return [(label, format_decimal(number, locale=locale)) for label, number in rows]
 
 
-def build_web_figures(scope: LinkScope, row: Datapoint, period: Period, locale: Locale) -> list[tuple[str, str]]:
-    """Build the figures of its visits on the account's sites: (label, number); none without a site or for guests."""
-    totals = (
-        link_statistics.query_web_totals(scope.account, period, row.pk, timezone.now()) if scope.can_manage else None
-    )
-    if totals is None:
-        return []
+def build_web_figures(totals: link_statistics.Row, locale: Locale) -> list[tuple[str, str]]:
+    """Build the figures of its visits on the account's sites: (label, number)."""
     labels = {"visits": "Visits", "visitors": "Visitors", "views": "Views", "conversions": "Goals reached"}
     rows = [(label, str(format_decimal(totals[name], locale=locale))) for name, label in labels.items()]
     return [*rows, ("Revenue", format_money(totals["revenue"] or 0, locale, totals["currency"]))]
@@ -105,28 +101,26 @@ def show_report(request: HttpRequest, scope: LinkScope, datapoint_id: int) -> Ht
     pixel = row.kind == DatapointKind.PIXEL
     metrics = ("pixel_views", "unique_pixel_views") if pixel else ("clicks", "unique_clicks")
     by = "hour" if text in ("today", "yesterday") else "month" if text in ("12m", "all") else "day"
-    dimensions = tuple(dimension for _, dimension in TABLES)
-    counts, times, rows = link_statistics.query_report(
-        scope.account, period, row.pk, now, by, dimensions, metrics, MAX_ROWS
-    )
+    report = link_statistics.query_report(
+        scope.account, period, row.pk, now, by=by, dimensions=DIMENSIONS_OF_TABLES, metrics=metrics, limit=MAX_ROWS,
+        with_conversions=scope.sees_conversions, with_web=scope.can_manage,
+    )  # fmt: skip
+    counts, web = report.totals, report.web
     series = GraphSeries(
-        by=by, metric=metrics[0], second=metrics[1], rows=times, before=[], unfinished=period.end > now
+        by=by, metric=metrics[0], second=metrics[1], rows=report.times, before=[], unfinished=period.end > now
     )
     locale = detect_locale(request)
-    tables = build_tables(rows, metrics, locale)
+    tables = build_tables(report.tables, metrics, locale)
     if scope.get_option("hitOptions", "hideReferrer"):
         tables = [table for table in tables if table["label"] != "Referrers"]
     return render_page(
         request, scope, "report", row=row, address=build_tracking_url(row), counts=counts, pixel=pixel, tables=tables,
         periods=[(name, label, name == text) for name, label in PERIODS], period=text,
-        graph=draw_graph(series, locale, lambda key: f"?period={key[:10]}") if times else None,
+        graph=draw_graph(series, locale, "?period={:.10}".format) if report.times else None,
         hits=counts[metrics[0]],
-        figures=build_figures(counts, metrics, locale), conversions=build_sales(scope, row, period, locale),
+        figures=build_figures(counts, metrics, locale), conversions=build_sales(scope, report.conversions, locale),
         converted=format_decimal(counts["converted_clicks"], locale=locale),
-        web_figures=build_web_figures(scope, row, period, locale),
-        joined_clicks=(
-            link_statistics.count_joined_clicks(scope.account, period, now, row.pk) if scope.can_manage else (0, 0)
-        ),
+        web=web, web_figures=build_web_figures(web.totals, locale) if web else [],
         may_edit=scope.may_edit(row),
         dead_destinations=row.watched_destinations.exclude(dead_since=None).order_by("dead_since"),
         monitor=Monitor.objects.filter(link_id=row.pk).first() if scope.can_manage else None,
@@ -160,15 +154,10 @@ def find_site_for_url(account: Account, url: str) -> Site | None:
     return sites.filter(domain__in=[host, f"www.{host}"]).first() or sites.first()
 
 
-def build_sales(scope: LinkScope, row: Datapoint, period: Period, locale: Locale) -> list[dict[str, object]]:
+def build_sales(scope: LinkScope, rows: list[link_statistics.Row], locale: Locale) -> list[dict[str, object]]:
     """Build the rows of the link's conversions, without what is hidden from a guest."""
     hidden = partial(scope.get_option, "conversionOptions")
-    if not scope.sees_conversions:
-        return []
-    counts = link_statistics.query_by_id(
-        scope.account, "link_conversion", period, [link_statistics.is_any_of("link", row.pk)], timezone.now(),
-        ("link_conversions", "unique_link_conversions", "conversion_value", "commission_cost"),
-    )  # fmt: skip
+    counts = {int(row["link_conversion"]): row for row in rows}
     conversions = Conversion.objects.filter(account=scope.account).in_bulk(list(counts))
     scale, part = scope.get_factor("percentValue"), scope.get_factor("percentCommission")
     return [

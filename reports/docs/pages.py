@@ -22,8 +22,20 @@ from reports.query.filters import OPERATORS
 from reports.query.metrics import METRICS
 from sites.alerts.condition_registry import CONDITIONS
 from sites.models import AddressPolicy, CookiePolicy
+from sites.settings_fields import TRACKER_SETTINGS
 from tracking.event import REASONS
 from tracking.state.salts import RETENTION_DAYS
+
+
+def build_tracker_context(request: HttpRequest) -> dict[str, object]:
+    """Build the context of the page about the tracker: the settings of a site that its form has."""
+    declared = {name: setting.metadata for name, setting in TRACKER_SETTINGS.items() if setting.metadata["label"]}
+    return {
+        "settings": [
+            {"name": name, "values": [value for value, _ in each["choices"]] or ["true", "false"], **each}
+            for name, each in declared.items()
+        ]
+    }
 
 
 def build_server_context(request: HttpRequest) -> dict[str, object]:
@@ -98,7 +110,12 @@ def build_clicky_context(request: HttpRequest) -> dict[str, object]:
 
 COLLECT = (
     DocPage("start", "Add the tracker to your pages", "The snippet, its other forms, and how to see that it works."),
-    DocPage("tracker", "The tracker", "What it records automatically, what a page can send, and every setting."),
+    DocPage(
+        "tracker",
+        "The tracker",
+        "What it records automatically, what a page can send, and every setting.",
+        build_tracker_context,
+    ),
     DocPage(
         "server",
         "From a server or an app",

@@ -94,6 +94,11 @@ class QueryContext:
         numbers = self.required_goals or tuple(sorted(self.goals))
         return [self.goals[number] for number in numbers if number in self.goals]
 
+    @property
+    def has_goal_values(self) -> bool:
+        """Whether a conversion of any counted goal adds an amount."""
+        return any(goal.value is not None for goal in self.counted_goals())
+
     def for_goal_visits(self) -> QueryContext:
         """Return the context of everything in the visits that reached the required goals; itself without any."""
         return replace(self, tree=self.visit_tree) if self.required_goals else self

@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 
 from reports.query.context import MAX_VISIT_LENGTH, QueryContext, to_milliseconds, write_instant
 from reports.query.execution_limits import run_statement
+from reports.query.sql.select import Select
 from reports.query.sql.tables import rows_of_sites
 from tracking.store.locks import ChangeCounts, write_lock
 from tracking.store.target import get_target
@@ -122,14 +123,17 @@ def read_arrivals(context: QueryContext) -> Arrivals:
     else:
         start = write_instant(to_milliseconds(context.period.start - MAX_VISIT_LENGTH))
         where = f"slot >= {start} AND slot < {write_instant(to_milliseconds(context.period.end))}"
-    sql = (
-        f"SELECT toUnixTimestamp(min(slot)), toUnixTimestamp(max(slot)) + {QUARTER}, sum(rows) AS arrived, "
-        f"sum(events), max(at) {rows_of_sites('touched', context.sites, where)} GROUP BY {bucket} UNION ALL "
-        f"SELECT 0, 0, count(), 0, now64(3, 'UTC') {rows_of_sites('identities', context.sites)}"
-    )
+    by_bucket = Select(
+        [
+            "toUnixTimestamp(min(slot))", f"toUnixTimestamp(max(slot)) + {QUARTER}", "sum(rows) AS arrived",
+            "sum(events)", "max(at)",
+        ],
+        rows_of_sites("touched", context.sites, where), bucket,
+    )  # fmt: skip
+    persons = Select(["0", "0", "count()", "0", "now64(3, 'UTC')"], rows_of_sites("identities", context.sites))
     rows = [
         ArrivalBucket(int(begin), int(end), int(arrived), int(events), at.astimezone(UTC))
-        for begin, end, arrived, events, at in run_statement(sql, {}).rows
+        for begin, end, arrived, events, at in run_statement(f"{by_bucket} UNION ALL {persons}", {}).rows
     ]
     identities = next(row for row in rows if row.end == 0)
     return Arrivals(

@@ -1,6 +1,6 @@
 """The registry of dimensions: what rows can be by, and what filters can be about.
 
-A dimension has a value for an event (`event`: SQL over a row of events), for a visit (`visit`: SQL over a row of
+A dimension has a value for an event (`event`: the column of events that has it), for a visit (`visit`: the column of
 visits), or for both. Where it has only one, the SQL builder reaches the other side through the visit's id.
 
 Three families decide what the metrics of a visit mean:
@@ -13,7 +13,7 @@ Three families decide what the metrics of a visit mean:
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Literal
 
 from reports.query.errors import QueryRefused, join_names, quote_value
@@ -21,12 +21,23 @@ from tracking.schema import EVENT_COLUMNS, Column, ColumnDimension
 
 Family = Literal["visit", "entry", "event", "time", "goal", "measure"]
 MAX_KEY_LENGTH = 100  # characters of a property's or tag's name
+# How a column becomes the dimension's value. Filters in SQL and in memory both go by the name, not by the SQL.
+Conversion = Literal["none", "number_text", "id_text", "entry", "all_entries", "float"]
+CONVERSIONS: dict[Conversion, str] = {
+    "none": "{column}",
+    "number_text": "toString({column})",
+    "id_text": "if({column} = 0, '', toString({column}))",
+    "entry": "{column}[{key}]",
+    "all_entries": "arrayStringConcat(mapValues({column}), '\\n')",
+    "float": "toFloat64({column})",
+}
 
 
 @dataclass(frozen=True)
 class Dimension:
-    """One dimension. `{key}` in its SQL stands for the bound name of a property or tag.
+    """One dimension.
 
+    `event` and `visit`: the columns that have it; `conversion`: what is made of them, "id_text" with empty text for 0.
     `exposed_by`: which events show that a visitor saw the value: "view" = page views, "self" = any event that has the
     dimension, "" = none in particular, so all count.
     """
@@ -36,6 +47,7 @@ class Dimension:
     family: Family
     event: str = ""
     visit: str = ""
+    conversion: Conversion = "none"
     kinds: tuple[str, ...] = ()  # the kinds of events that have it; () = all
     exposed_by: str = "self"
     skip_empty: bool = False  # no row for the empty value
@@ -60,7 +72,17 @@ class Dimension:
     @property
     def tables(self) -> tuple[str, ...]:
         """The tables that have it themselves, without a detour through the visit's id."""
-        return tuple(table for table, sql in (("events", self.event), ("visits", self.visit)) if sql)
+        return tuple(table for table, column in (("events", self.event), ("visits", self.visit)) if column)
+
+    def write_value(self, column: str, key: str = "") -> str:
+        """Write its value (SQL) from one of its columns. `key`: the bound name of the property or tag."""
+        return CONVERSIONS[self.conversion].format(column=column, key=key)
+
+
+@lru_cache(maxsize=2048)
+def find_exposures(dimensions: tuple[Dimension, ...]) -> frozenset[str]:
+    """Return which events show that a visitor saw the values of these dimensions; see `Dimension.exposed_by`."""
+    return frozenset([each.exposed_by for each in dimensions if each.side == "event" and each.exposed_by])
 
 
 def write_kinds_condition(kinds: tuple[str, ...]) -> str:
@@ -70,8 +92,8 @@ def write_kinds_condition(kinds: tuple[str, ...]) -> str:
     return "kind IN (" + ", ".join(f"'{kind}'" for kind in kinds) + ")"
 
 
-def event_dimension(name: str, label: str, sql: str, doc: str, **more: object) -> Dimension:
-    return Dimension(name, label, "event", event=sql, doc=doc, **more)  # type: ignore[arg-type]
+def event_dimension(name: str, label: str, column: str, doc: str, **more: object) -> Dimension:
+    return Dimension(name, label, "event", event=column, doc=doc, **more)  # type: ignore[arg-type]
 
 
 def time_dimension(name: str, label: str, doc: str, format: str) -> Dimension:
@@ -111,14 +133,11 @@ def arrange_dimensions(*rows: str | Dimension) -> tuple[Dimension, ...]:
 
 
 def id_dimension(name: str, label: str, column: str, doc: str) -> Dimension:
-    sql = f"if({column} = 0, '', toString({column}))"
-    return Dimension(name, label, "visit", event=sql, visit=sql, doc=doc, skip_empty=True)
+    return Dimension(name, label, "visit", event=column, visit=column, conversion="id_text", doc=doc, skip_empty=True)
 
 
-def measure_dimension(name: str, label: str, doc: str, event: str = "", visit: str = "") -> Dimension:
-    return Dimension(
-        name, label, "measure", event=event, visit=visit, doc=doc, number=True, groupable=False, format="number"
-    )
+def measure_dimension(name: str, label: str, doc: str, **more: object) -> Dimension:
+    return Dimension(name, label, "measure", doc=doc, number=True, groupable=False, format="number", **more)  # type: ignore[arg-type]
 
 
 ALL_DIMENSIONS = arrange_dimensions(
@@ -142,30 +161,31 @@ ALL_DIMENSIONS = arrange_dimensions(
     event_dimension("video", "Video", "target", "The URL of a video that was watched.", kinds=("video",),
                     skip_empty=True, format="url"),
     "currency",
-    event_dimension("site", "Site", "toString(site_id)", "The number of the site, for queries of several sites.",
-                    exposed_by=""),
+    event_dimension("site", "Site", "site_id", "The number of the site, for queries of several sites.",
+                    conversion="number_text", exposed_by=""),
     Dimension("goal", "Goal", "goal", skip_empty=True, format="number",
               doc="The number of a goal that the event reached."),
     "kind", "name", "target", "text",
     Dimension("person", "Person", "entry", visit="person", skip_empty=True,
               doc="The username, where the site sent one."),
-    Dimension("any_tag", "Any tag", "entry", visit="arrayStringConcat(mapValues(tags), '\\n')", groupable=False,
+    Dimension("any_tag", "Any tag", "entry", visit="tags", conversion="all_entries", groupable=False,
               doc="All values of the visit's custom data, to search in; for one of them use tag:<key>."),
     "ip", "split_test", "split_arm",
-    Dimension("visitor_id", "Visitor number", "visit", event="toString(device)", visit="toString(device)",
+    Dimension("visitor_id", "Visitor number", "visit", event="device", visit="device", conversion="number_text",
               doc="The number of a visitor's device."),
-    Dimension("visit", "Visit", "visit", event="toString(visit)", visit="toString(visit)", doc="A visit's number."),
+    Dimension("visit", "Visit", "visit", event="visit", visit="visit", conversion="number_text",
+              doc="A visit's number."),
     id_dimension("link", "Link", "link_id", "The tracked link that was clicked; of a visit, the one that started it."),
     id_dimension("link_group", "Link group", "group_id", "The group of that link."),
     id_dimension("click", "Click", "click_id", "The click; of a visit or a conversion, the one that led to it."),
-    event_dimension("link_conversion", "Link conversion", "if(conversion_id = 0, '', toString(conversion_id))",
-                    "The number of a conversion.", kinds=("conversion", "refund"), skip_empty=True, audience="link"),
+    event_dimension("link_conversion", "Link conversion", "conversion_id", "The number of a conversion.",
+                    conversion="id_text", kinds=("conversion", "refund"), skip_empty=True, audience="link"),
     "destination",
-    event_dimension("unique", "First in 30 minutes", "toString(is_unique)",
-                    "1 for a unique hit on a link or pixel, else 0.",
+    event_dimension("unique", "First in 30 minutes", "is_unique",
+                    "1 for a unique hit on a link or pixel, else 0.", conversion="number_text",
                     kinds=("link", "pixel"), audience="link"),
     measure_dimension("scroll", "Scroll depth", "The deepest visible part of the page, percent.", event="scroll"),
-    measure_dimension("amount", "Amount", "Revenue of an event.", event="toFloat64(revenue)"),
+    measure_dimension("amount", "Amount", "Revenue of an event.", event="revenue", conversion="float"),
     measure_dimension("duration", "Duration", "Seconds of the complete visit.", visit="seconds"),
     measure_dimension("visit_views", "Views of the visit", "How many page views the visit has.", visit="views"),
     measure_dimension("visit_actions", "Actions of the visit", "How many actions the visit has.", visit="actions"),
@@ -180,8 +200,9 @@ ALL_DIMENSIONS = arrange_dimensions(
 
 DIMENSIONS: dict[str, Dimension] = {dimension.name: dimension for dimension in ALL_DIMENSIONS}
 KEYED: dict[str, Dimension] = {
-    "prop": event_dimension("prop", "Property", "props[{key}]", "The event's own property.", skip_empty=True),
-    "tag": Dimension("tag", "Visitor tag", "entry", visit="tags[{key}]", skip_empty=True,
+    "prop": event_dimension("prop", "Property", "props", "The event's own property.", conversion="entry",
+                            skip_empty=True),
+    "tag": Dimension("tag", "Visitor tag", "entry", visit="tags", conversion="entry", skip_empty=True,
                      doc="Custom data of the visit; the latest value counts."),
 }  # fmt: skip
 TIMES = tuple(dimension.name for dimension in ALL_DIMENSIONS if dimension.family == "time")

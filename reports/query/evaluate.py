@@ -6,7 +6,6 @@ filter about such things is rejected beforehand, and so are regular expressions,
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
@@ -18,11 +17,9 @@ from reports.query.filters import NEGATED_OPERATORS, FilterGroup, Leaf, Node, No
 from reports.query.periods import find_monday
 from reports.query.sql.conditions import parse_bucket
 from reports.query.timezones import EPOCH
-from tracking.schema import EVENT_COLUMNS
 
 Event = Mapping[str, Any]
 LIVE_VISIT_DIMENSIONS = ("person",)  # dimensions of visits that live views fill into the event
-WORD = re.compile(r"[a-z_]+")
 
 TEXT_COMPARISONS: dict[str, Callable[[str, str], bool]] = {
     "is": lambda value, operand: value == operand,
@@ -90,28 +87,24 @@ def satisfies_leaf(leaf: Leaf, event: Event, zone: ZoneInfo) -> bool:
         number = compute_bucket(dimension.name, event["ts"].astimezone(zone))
         return number in {parse_bucket(dimension.name, text) for text in leaf.values}
     if dimension.number:
-        measured = float(event.get(find_event_column(dimension)) or 0)
+        measured = float(event.get(dimension.event) or 0)
         return any(NUMBER_COMPARISONS[leaf.operator](measured, operand) for operand in leaf.values)
     value = find_text(dimension, event)
     return any(TEXT_COMPARISONS[leaf.operator](value, operand) for operand in leaf.values)
-
-
-def find_event_column(dimension: Dimension) -> str:
-    """Return the column of events that the dimension's SQL reads."""
-    words: list[str] = WORD.findall(dimension.event or dimension.visit)
-    return next(word for word in words if word in EVENT_COLUMNS)
 
 
 def find_text(dimension: Dimension, event: Event) -> str:
     """Return the dimension's value of an event, as its SQL would; "" if its kind of event has none."""
     if dimension.kinds and event.get("kind") not in dimension.kinds:
         return ""
-    value = event.get(find_event_column(dimension))
-    if dimension.key:
+    value = event.get(dimension.event or dimension.visit)
+    if dimension.conversion == "entry":
         return str((value or {}).get(dimension.key, ""))
-    if value is None:
-        return "0" if dimension.event.startswith("toString") else ""
-    return "" if value == 0 and dimension.event.startswith("if(") else str(value)
+    if dimension.conversion == "number_text":
+        return str(value or 0)
+    if dimension.conversion == "id_text":
+        return str(value or "")
+    return "" if value is None else str(value)
 
 
 def compute_bucket(name: str, local: datetime) -> int:

@@ -10,11 +10,12 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
+from itertools import chain
 
 from reports.query import merged_queries
 from reports.query.answer import build_result
@@ -54,20 +55,7 @@ def ask_many(
 
     The error of a refused one takes the place of its result. Raises StoreError if the store fails.
     """
-    resolver = Resolver(now, source)
-    return execute([resolve_or_refuse(resolver, query) for query in queries], cache)
-
-
-def resolve_or_refuse(resolver: Resolver, query: Query) -> ResolvedQuery | QueryRefused:
-    try:
-        return resolver.resolve(query)
-    except QueryRefused as refusal:
-        return refusal
-
-
-def execute(queries: Sequence[ResolvedQuery | QueryRefused], cache: bool) -> list[Answer]:
-    """Answer resolved queries, in their order; a refusal among them is its own answer."""
-    batch = Batch(cache)
+    batch = Batch(Resolver(now, source), cache)
     keys = [batch.add(query) for query in queries]
     batch.run()
     return [batch.copy_answer(key) for key in keys]
@@ -77,23 +65,26 @@ def execute(queries: Sequence[ResolvedQuery | QueryRefused], cache: bool) -> lis
 class Batch:
     """Queries that are answered together, by their keys: equal ones have one answer."""
 
+    resolver: Resolver
     cache: bool
     answers: dict[Hashable, Answer] = field(default_factory=dict)
     waiting: dict[Hashable, ResolvedQuery] = field(default_factory=dict)
     handed_out: set[Hashable] = field(default_factory=set)
 
-    def add(self, query: ResolvedQuery | QueryRefused) -> Hashable:
-        """Add a query, which is answered at once if its result is known, and return its key."""
-        if isinstance(query, QueryRefused):
-            self.answers[id(query)] = query
-            return id(query)
-        key = query.key
+    def add(self, query: Query) -> Hashable:
+        """Add a query, which is answered at once if it is refused or its result is known, and return its key."""
+        try:
+            resolved = self.resolver.resolve(query)
+        except QueryRefused as refusal:
+            self.answers[id(refusal)] = refusal
+            return id(refusal)
+        key = resolved.key
         if key not in self.answers and key not in self.waiting:
-            known = find_cached(query) if self.cache else None
-            if known is not None:
-                self.answers[key] = known
+            known = RESULTS.get(key) if self.cache else None
+            if known is None:
+                self.waiting[key] = resolved
             else:
-                self.waiting[key] = query
+                self.answers[key] = copy_cached(known, resolved)
         return key
 
     def run(self) -> None:
@@ -104,21 +95,22 @@ class Batch:
 
     def build_jobs(self) -> list[Job]:
         """Return the jobs, the longest first: statements of several queries, then every other query alone."""
-        planned = list(self.plan())
+        planned = self.plan()
         groups = merged_queries.find_groups(planned) if len(planned) > 1 else []
-        grouped = {id(each) for group in groups for each in group}
+        grouped = set(map(id, chain.from_iterable(groups)))
         alone = [each for each in planned if id(each) not in grouped]
-        return [
-            *(partial(self.answer_group, group) for group in groups), *(partial(self.answer, each) for each in alone)
-        ]  # fmt: skip
+        jobs: list[Job] = [partial(self.answer_group, group) for group in groups]
+        return [*jobs, *[partial(self.answer, each) for each in alone]]
 
-    def plan(self) -> Iterator[Planned]:
-        """Yield the waiting queries with the tables that answer them."""
+    def plan(self) -> list[Planned]:
+        """Return the waiting queries with the tables that answer them."""
+        planned = []
         for key, query in self.waiting.items():
             try:
-                yield Planned(query, choose_tables(query))
+                planned.append(Planned(query, choose_tables(query)))
             except QueryRefused as refusal:
                 self.answers[key] = refusal
+        return planned
 
     def answer(self, planned: Planned, fetched: tuple[Execution, list[Row]] | None = None) -> None:
         """Answer a query from the store and cache the result. `fetched`: its rows, if they were read already."""
@@ -154,11 +146,8 @@ class Batch:
         return answer
 
 
-def find_cached(query: ResolvedQuery) -> Result | None:
-    """Return the result if the same query was answered from the same data before."""
-    cached = RESULTS.get(query.key)
-    if cached is None:
-        return None
+def copy_cached(cached: Result, query: ResolvedQuery) -> Result:
+    """Return the result of the same query, which was answered from the same data before."""
     seconds = time.perf_counter() - query.started
     meta = replace(cached.meta, seconds=seconds, cached=True, rows_read=0, bytes_read=0)
     return replace(cached, rows=copy_rows(cached.rows), meta=meta)

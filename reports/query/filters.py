@@ -356,15 +356,20 @@ def extract_goal_ids(part: Node) -> tuple[int, ...]:
 
 def split_goals(tree: Node | None) -> tuple[list[Node], list[Node]]:
     """Return the required parts that are goals, and the others."""
-    parts = list_required_parts(tree)
-    return [part for part in parts if extract_goal_ids(part)], [part for part in parts if not extract_goal_ids(part)]
+    goals: list[Node] = []
+    others: list[Node] = []
+    for part in list_required_parts(tree):
+        (goals if extract_goal_ids(part) else others).append(part)
+    return goals, others
 
 
 def remove_goals(tree: Node | None) -> tuple[Node | None, tuple[int, ...]]:
     """Return the filter without the goals it requires at its top level, and the ids of those goals."""
     goals, others = split_goals(tree)
+    if not goals:
+        return tree, ()
     numbers = tuple(dict.fromkeys(number for part in goals for number in extract_goal_ids(part)))
-    return (combine(*others), numbers) if numbers else (tree, ())
+    return combine(*others), numbers
 
 
 def is_about_views(part: Node) -> bool:

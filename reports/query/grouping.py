@@ -79,6 +79,21 @@ class GroupBy:
         return tuple(dict.fromkeys(aggregate for formula in self.formulas for aggregate in list_aggregates(formula)))
 
     @cached_property
+    def variants(self) -> tuple[bool, bool]:
+        """Which variants of formulas the metrics need: those by page, those by event."""
+        plain = [metric.formula for metric in self.metrics]
+        return (False, False) if self.formulas == plain else (self.by_page, self.by_event)
+
+    @cached_property
+    def counts_goals(self) -> bool:
+        """Whether a metric counts what reaches goals."""
+        return any(aggregate.scope == "goals" for aggregate in self.aggregates)
+
+    @cached_property
+    def by_goal(self) -> bool:
+        return any(dimension.family == "goal" for dimension in self.dimensions)
+
+    @cached_property
     def every_row_has(self) -> bool:
         """Whether every row has the dimensions. Other ones are found faster without reading all rows."""
         return all(

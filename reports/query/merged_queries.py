@@ -95,7 +95,7 @@ def find_tables(planned: Planned, builder: SubqueryBuilder) -> str:
     choice, dimension = planned.choice, planned.dimension
     if choice.estimated or choice.summed:
         return ""
-    scopes = {builder.choose_scope(aggregate) for aggregate in choice.from_events}
+    scopes: set[str] = set(builder.group_by_scope(choice.from_events))
     if choice.by_devices:
         scopes.add("devices")
     if len(scopes) != 1:
@@ -109,13 +109,6 @@ def find_tables(planned: Planned, builder: SubqueryBuilder) -> str:
     return tables if allowed.get(tables) else ""
 
 
-def find_variants(planned: Planned) -> tuple[bool, bool]:
-    """Return which variants of formulas the query needs: those by page, those by event."""
-    group_by = planned.query.group_by
-    plain = [metric.choose_formula(False, False) for metric in group_by.metrics]
-    return (False, False) if group_by.formulas == plain else (group_by.by_page, group_by.by_event)
-
-
 def build_group_key(planned: Planned) -> tuple[Hashable, ...]:
     """Return all that must be equal for two queries to be one statement, except their order; () for no statement."""
     context, coverage = planned.query.context, planned.choice.coverage
@@ -127,7 +120,7 @@ def build_group_key(planned: Planned) -> tuple[Hashable, ...]:
     return (
         tables, context.sites, context.period, context.now, context.tree, context.visit_tree,
         tuple(context.goals.values()), context.required_goals, context.has_persons, planned.query.version.number,
-        repr(coverage) if coverage else None, find_variants(planned), exposure,
+        repr(coverage) if coverage else None, planned.query.group_by.variants, exposure,
     )  # fmt: skip
 
 
@@ -166,7 +159,7 @@ class MergedStatement:
 
 def merge(members: Sequence[Planned]) -> MergedStatement:
     """Write one statement for all queries of a group."""
-    by_page, by_event = find_variants(members[0])
+    by_page, by_event = members[0].query.group_by.variants
     metrics: dict[Metric, None] = {metric: None for member in members for metric in member.query.group_by.metrics}
     dimensions = tuple(dict.fromkeys(member.dimension for member in members if member.dimension is not None))
     group_by = GroupingSets(
@@ -181,8 +174,8 @@ def merge(members: Sequence[Planned]) -> MergedStatement:
     limit = max(member.query.offset + member.query.limit for member in members)
     rows = add_up(group_by, plan.subqueries).where(" OR ".join(write_row_conditions(members, dimensions)))
     sql = Select(
-        [*group_by.keys, *write_metrics(group_by)], rows, order_by=write_order(members[0], group_by), limit=limit,
-        limit_by="d0",
+        [*group_by.keys, *write_metrics(group_by)], rows, order_by=write_order(members[0], group_by),
+        limit_each=(limit, "d0"),
     )  # fmt: skip
     return MergedStatement(members=members, group_by=group_by, plan=plan, sql=sql, params=context.params)
 

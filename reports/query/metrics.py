@@ -21,7 +21,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from functools import cache
+from functools import cache, cached_property
 from typing import Literal
 
 from reports.query.dimensions import write_kinds_condition
@@ -61,10 +61,15 @@ class Aggregate:
     def additive(self) -> bool:
         return self.function in {"count", "sum"}
 
-    @property
+    @cached_property
     def zero(self) -> str:
         """Its value (SQL) where there is nothing to count."""
         return ZERO_AMOUNT if self.money else "toUInt64(0)"
+
+    @cached_property
+    def column(self) -> str:
+        """Its column (SQL), with {} for the call. Integers become UInt64, so that subqueries add up."""
+        return f"{{}} AS a_{self.name}" if self.money else f"toUInt64({{}}) AS a_{self.name}"
 
     @property
     def visit_function(self) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cached_property, lru_cache
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, TypedDict, cast
 
 from reports.query import filters
 from reports.query.dimensions import ORDERED_TIMES, get_dimension
@@ -79,7 +79,8 @@ class Query:
             if not dimension.groupable:
                 sentence = f"“{dimension.name}” can be filtered by, but not broken down by."
                 raise QueryRefused(sentence, f"dimensions[{index}]")
-        object.__setattr__(self, "where", filters.parse(self.where))
+        if self.where is not None and not isinstance(self.where, filters.Node):
+            object.__setattr__(self, "where", filters.parse(self.where))
         if self.order != ():
             object.__setattr__(self, "order", parse_order(self.order, self.metrics, self.dimensions))
         check_page(self.limit, self.offset)
@@ -100,12 +101,13 @@ class Query:
     @cached_property
     def tree(self) -> filters.Node | None:
         """The filter and the search. Goals and segments in the tree are still ids only."""
+        where = cast(filters.Node | None, self.where)  # since the query was created
         if not self.search or not self.dimensions:
-            return filters.parse(self.where)  # a tree since the query was created
+            return where
         dimension = self.group_by.dimensions[0]
         stored = filters.convert_to_stored_form(dimension, "contains", self.search)
         condition = filters.Leaf(dimension, "contains", (stored,))
-        return filters.combine(filters.parse(self.where), filters.search_names_too(condition))
+        return filters.combine(where, filters.search_names_too(condition))
 
     def check_search(self) -> None:
         filters.check_text(self.search, "search")

@@ -77,7 +77,7 @@ def choose_tables(resolved: ResolvedQuery) -> TableChoice:
     """Choose for each aggregate the table that answers at the least cost: exactly, or as exactly as the query asks."""
     context, group_by, version = resolved.context, resolved.group_by, resolved.version
     aggregates = group_by.aggregates
-    coverage = find_coverage(context, group_by, version)
+    coverage = None if context.tree is not None else find_coverage(context, group_by, version)
     if coverage is None:
         return TableChoice(aggregates)
     dimension = group_by.value_dimension
@@ -145,8 +145,8 @@ def find_rollup_zone(site_id: int) -> str | None:
 
 
 def find_coverage(context: QueryContext, group_by: GroupBy, version: DataVersion) -> RollupCoverage | None:
-    """Return the days that can answer this query; None where events have to."""
-    if len(context.sites) != 1 or context.tree is not None:
+    """Return the days that can answer this query, which has no filter; None where events have to."""
+    if len(context.sites) != 1:
         return None
     values = [dimension for dimension in group_by.dimensions if dimension.family != "time"]
     times = group_by.times

@@ -22,8 +22,6 @@ from reports.query.model import MAX_ROWS, MAX_VALUES, Order, Query
 from reports.query.periods import Period, find_comparison_period
 from reports.query.references import GoalSource, ReferenceResolver, StoredGoals
 
-GOAL_METRICS = {"conversions", "conversion_rate", "revenue"}
-NO_GOALS: dict[int, QueryGoal] = {}
 Keys = tuple[tuple[str | int, ...], ...]  # the dimension values of rows
 
 
@@ -121,20 +119,20 @@ class Resolver:
         self._references: dict[tuple[int, ...], ReferenceResolver] = {}
         self._filters: dict[tuple[tuple[int, ...], Node | None], ResolvedFilter] = {}
         self._versions: dict[tuple[tuple[int, ...], Period], DataVersion] = {}
-        self._contexts: dict[Hashable, QueryContext] = {}
+        self._contexts: dict[Hashable, tuple[QueryContext, DataVersion]] = {}
         self._comparisons: dict[tuple[Period, Hashable], Period] = {}
 
     def resolve(self, query: Query) -> ResolvedQuery:
         """Look up what a query depends on. Raises QueryRefused if a goal or segment of its filter is missing."""
         started = time.perf_counter()
-        context = self.build_context(query)
+        context, version = self.find_context(query)
         keys: Keys = ()
         if query.values:
             keys = tuple((value,) for value in query.values)
             context = replace(context, only_values=find_only_values(query.group_by, keys))
         resolved = ResolvedQuery(
             group_by=query.group_by, context=context,
-            version=self.find_version(context), order=query.effective_order, limit=query.limit, offset=query.offset,
+            version=version, order=query.effective_order, limit=query.limit, offset=query.offset,
             fills_gaps=query.fills_gaps, exact=query.exact, with_totals=query.totals, keys=keys, comparison=None,
             started=started,
         )  # fmt: skip
@@ -144,15 +142,21 @@ class Resolver:
         compared = replace(resolved, context=other, version=self.find_version(other), with_totals=False, keys=())
         return replace(resolved, comparison=compared)
 
+    def find_context(self, query: Query) -> tuple[QueryContext, DataVersion]:
+        """Return the context of a query and the version of its data; equal ones are built once."""
+        by_goal = query.group_by.by_goal
+        key = query.sites, query.period, query.tree, by_goal, by_goal or query.group_by.counts_goals
+        if key not in self._contexts:
+            context = self.build_context(query)
+            version = self.find_version(context)
+            self._contexts[key] = replace(context, has_persons=version.has_persons), version
+        return self._contexts[key]
+
     def build_context(self, query: Query) -> QueryContext:
-        """Return the context of a query: its filter, the goals that its metrics count, and whether persons exist."""
+        """Return the context of a query: its filter, and the goals that its metrics count."""
         found = self.find_filter(query.sites, query.tree)
         goals = self.find_goals(query, found.required_goals)
-        key = query.sites, query.period, query.tree, id(goals)
-        if key not in self._contexts:
-            context = QueryContext(query.sites, query.period, self.now, found.tree, goals, *found[1:])
-            self._contexts[key] = replace(context, has_persons=self.find_version(context).has_persons)
-        return self._contexts[key]
+        return QueryContext(query.sites, query.period, self.now, found.tree, goals, *found[1:])
 
     def find_references(self, sites: tuple[int, ...]) -> ReferenceResolver:
         return self._references.setdefault(sites, ReferenceResolver(sites, self.source))
@@ -171,11 +175,9 @@ class Resolver:
 
     def find_goals(self, query: Query, required: Sequence[int]) -> dict[int, QueryGoal]:
         """Return the goals that the query counts, by id."""
-        by_goal = "goal" in query.dimensions
-        if not (required or by_goal or GOAL_METRICS & set(query.metrics)):
-            return NO_GOALS
-        references = self.find_references(query.sites)
-        return references.all_goals() if required or by_goal else references.counted_goals()
+        if required or query.group_by.by_goal:
+            return self.find_references(query.sites).all_goals()
+        return self.find_references(query.sites).counted_goals() if query.group_by.counts_goals else {}
 
     def find_version(self, context: QueryContext) -> DataVersion:
         """Return the version of the data of a context's sites and period."""

@@ -166,7 +166,13 @@ class Recorder:
         return 200, script, f"if(window._cgen&&_cgen.on){{_cgen.on({answer})}}".encode()
 
     def of(self, kind: str) -> list[Beacon]:
-        return [beacon for beacon in self.beacons if beacon["type"] == kind]
+        """The beacons of `kind`, each once: a page that is left before it read the answer sends its beacon again, with
+        the same number, by which the product tells that it has it."""
+        distinct: dict[object, Beacon] = {}
+        for beacon in self.beacons:
+            if beacon["type"] == kind:
+                distinct.setdefault(beacon["x"] or id(beacon), beacon)
+        return list(distinct.values())
 
     def wait(self, kind: str, number: int = 1) -> list[Beacon]:
         """

@@ -104,10 +104,9 @@ def test_the_demo_data_is_consistent_and_sends_nothing_to_outside(demo: Site) ->
 def one_thread_from_a_link_to_revenue(site: Site) -> None:
     now = timezone.now()
     period, number = Period.parse("30d", site.timezone, now), link(site, "autumn").pk
-    known, sent = link_statistics.count_joined_clicks(site.account, period, now, number)
-    assert known > 20 and known >= 0.9 * sent
-    web = link_statistics.query_web_totals(site.account, period, number, now)
-    assert web is not None and web["visits"] >= known and web["conversions"] > 0 and web["revenue"] > 0
+    web = link_statistics.query_report(site.account, period, number, now).web
+    assert web is not None and web.joined > 20 and web.joined >= 0.9 * web.sent
+    assert web.totals["visits"] >= web.joined and web.totals["conversions"] > 0 and web.totals["revenue"] > 0
     counts = link_statistics.query_totals(site.account, period, [], now)
     assert counts["link_conversions"] > 0 and counts["conversion_value"] > 0 and counts["commission_cost"] > 0
     assert counts["pixel_views"] > counts["clicks"] / 4 and counts["spider_hits"] > 0 and counts["click_cost"] > 0

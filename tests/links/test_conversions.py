@@ -219,9 +219,9 @@ def test_a_link_shows_its_visits_revenue_and_connected_clicks(account: Account, 
                 record({**bought, "kind": "goal", "revenue": 30, "currency": "EUR"})
     flush_clicks()
     period = Period(NOON - timedelta(hours=1), LATER)
-    row = link_statistics.query_web_totals(account, period, home.pk, LATER)
-    assert row is not None and (row["visits"], float(row["revenue"])) == (3, 30.0)
-    assert link_statistics.count_joined_clicks(account, period, LATER) == (3, 4)
+    web = link_statistics.query_report(account, period, home.pk, LATER).web
+    assert web is not None and (web.joined, web.sent) == (3, 4)
+    assert (web.totals["visits"], float(web.totals["revenue"])) == (3, 30.0)
     assert ask(site, "visits", by="link", now=LATER) == {str(home.pk): 3}
 
 

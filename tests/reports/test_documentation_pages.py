@@ -26,6 +26,7 @@ from sites import site_cache
 from sites.alerts.condition_registry import CONDITIONS
 from sites.models import AddressPolicy, CookiePolicy, Site
 from sites.services import site_update
+from sites.settings_fields import TRACKER_SETTINGS
 from tests.support.curl import parse_call
 from tests.support.endpoints import send_request
 from tests.support.types import Store
@@ -94,6 +95,7 @@ def test_the_pages_list_every_row_of_their_registries() -> None:
         "links": [mode.label for mode in Mode],
         "clickmeter": [f"<code>{one.method} {one.path}</code>" for one in OPERATIONS],
         "running": [row.name for row in PERIODIC_TASKS],
+        "tracker": [f"<code>{name}</code>" for name, row in TRACKER_SETTINGS.items() if row.metadata["label"]],
         "privacy": [choice.label for choice in [*AddressPolicy, *CookiePolicy]],
     }
     for slug, words in told.items():

@@ -73,10 +73,9 @@ def test_the_visits_of_a_link_are_found_on_every_site_of_a_large_account(account
     for number, site in enumerate((sites[0], sites[-1])):
         browse(site, "/", at=NOW, visitor=number, link_id=link.pk, click_id=number + 1)
     period = Period(NOW - HOUR, NOW + HOUR, "UTC")
-    found = link_statistics.query_web_totals(account, period, link.pk, NOW)
-    assert found is not None
-    assert found["visits"] == 2
-    assert link_statistics.count_joined_clicks(account, period, NOW)[0] == 2
+    web = link_statistics.query_report(account, period, link.pk, NOW).web
+    assert web is not None
+    assert (web.totals["visits"], web.joined) == (2, 2)
 
 
 def test_the_white_label_api_returns_the_usage_of_a_large_account(

@@ -16,7 +16,7 @@ import re
 import tomllib
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import NamedTuple
 from urllib.parse import parse_qsl, urlencode
 
 from accounts.host_names import normalize_host
@@ -169,14 +169,11 @@ def get_page_address(url: str, site: SiteConfig) -> PageAddress:
 
 
 def read_page(hit: Hit, site: SiteConfig, event: Event) -> Event:
-    """Return host, path, title and campaign of the page, and the tags of the visit, which may be in its address."""
+    """Return host, path and title of the page, and the tags of the visit, which may be in its address."""
     page = get_page_address(hit.url, site)
     columns: Event = {"host": page.host or (site.domain if hit.trusted else ""), "path": page.path}
     if hit.title:
         columns["title"] = clip_text(hit.title, 255)
-    if page.utm or hit.utm:
-        columns.update(cast(Event, page.utm))
-        columns.update(cast(Event, {name: clip_text(hit.utm[name], 255) for name in UTM_NAMES if hit.utm.get(name)}))
     if page.custom or hit.tags:
         columns["tags"] = clip_pairs({**page.custom, **hit.tags}, 500)
     return columns

@@ -51,10 +51,8 @@ def process(hit: Hit, site: SiteConfig) -> Event | Rejection:
     """Return the event to store, or the rejection. Neither waits for a database nor writes anything."""
     event: Event = {"site_id": site.site_id, "kind": hit.kind, "ts": hit.at or hit.now}
     for step in STEPS:
-        outcome = step(hit, site, event)
-        if outcome is None:
-            continue
-        if isinstance(outcome, Rejection):
-            return outcome
-        event.update(outcome)
+        if outcome := step(hit, site, event):
+            if isinstance(outcome, Rejection):
+                return outcome
+            event.update(outcome)
     return event

@@ -12,14 +12,14 @@ import tomllib
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 from urllib.parse import parse_qsl
 
 from accounts.host_names import format_host
 from sites.hosts import HostMatcher
 from sites.page_paths import decode_path, truncate_path
 from sites.site_config import SiteConfig
-from tracking.event import Event, Hit
+from tracking.event import UTM_NAMES, Event, Hit
 from tracking.pipeline.page import CLICK_IDS, SESSION_IDS, clip_text, get_page_address, split_address
 
 MAX_REFERRER_LENGTH = 4100  # characters that are parsed, with some room for blanks
@@ -66,6 +66,7 @@ class Campaign(NamedTuple):
 
 
 NO_CAMPAIGN = Campaign()
+NO_PARAMETERS: dict[str, str] = {}
 NO_COLUMNS: Event = {}
 
 
@@ -184,9 +185,10 @@ def build_referrer_columns(referrer: str, page_host: str, hosts: HostMatcher) ->
 
 
 def find_source_columns(hit: Hit, site: SiteConfig, event: Event) -> Event:
-    """Return referrer, source, channel and search term of an event that begins a visit."""
-    campaign = find_campaign(hit, site, event)
-    return build_source_columns(hit.referrer[:MAX_REFERRER_LENGTH], event["host"], site.hosts, campaign)
+    """Return referrer, source, channel, search term and campaign of an event that begins a visit."""
+    utm, campaign = find_campaign(hit, site)
+    columns = build_source_columns(hit.referrer[:MAX_REFERRER_LENGTH], event["host"], site.hosts, campaign)
+    return {**columns, **cast(Event, utm)} if utm else columns
 
 
 @lru_cache(maxsize=20_000)
@@ -197,13 +199,18 @@ def build_source_columns(referrer: str, page_host: str, hosts: HostMatcher, camp
     return {**columns, "channel": channel, "source": source} if source else {**columns, "channel": channel}
 
 
-def find_campaign(hit: Hit, site: SiteConfig, event: Event) -> Campaign:
-    """Return the campaign that the page's address names; only a query or fragment can name one."""
-    if "?" not in hit.url and "#" not in hit.url and not hit.utm:
-        return NO_CAMPAIGN
+def find_campaign(hit: Hit, site: SiteConfig) -> tuple[dict[str, str], Campaign]:
+    """Return the campaign that the page or its address names, as parameters of UTM_NAMES and as the source sees it."""
+    if "?" not in hit.url and "#" not in hit.url and not hit.utm:  # only a query or fragment can name one
+        return NO_PARAMETERS, NO_CAMPAIGN
     page = get_page_address(hit.url, site)
-    source, medium, name = event.get("utm_source", ""), event.get("utm_medium", ""), event.get("utm_campaign", "")
-    return Campaign(source or page.source, medium, name, page.click_ids)
+    utm = page.utm
+    if hit.utm:
+        utm = {**utm, **{name: clip_text(hit.utm[name], 255) for name in UTM_NAMES if hit.utm.get(name)}}
+    get = utm.get
+    return utm, Campaign(
+        get("utm_source", "") or page.source, get("utm_medium", ""), get("utm_campaign", ""), page.click_ids
+    )
 
 
 def register_joiner(finder: ClickFinder) -> None:

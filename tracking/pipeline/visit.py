@@ -9,7 +9,7 @@ from sites.site_config import SiteConfig
 from tracking.event import Event, Hit, Rejection
 from tracking.pipeline.device import hash_device, parse_cookie_device
 from tracking.pipeline.source import find_source_columns
-from tracking.schema import LINK_COLUMNS, ORIGIN_COLUMNS, empty_columns, select_columns
+from tracking.schema import LINK_COLUMNS, select_columns
 from tracking.state import first_seen
 from tracking.state.deduplication import derive_event_id
 from tracking.state.visits import (
@@ -27,7 +27,6 @@ from tracking.state.visits import (
 
 DEFAULT_IDLE_MINUTES = 30
 BACKDATED_AFTER = timedelta(hours=1)
-ORIGIN_NAMES = frozenset(ORIGIN_COLUMNS)
 KINDS_WITHIN_VISITS = frozenset({"ping"})  # never begin a visit
 
 
@@ -91,15 +90,12 @@ def open_visit(hit: Hit, site: SiteConfig, event: Event, at: int, is_new: bool) 
 
 
 def find_origin(event: Event, visit: OpenVisit) -> Event:
-    """Return the source that the event's visit began with, which takes the place of the event's own.
+    """Return the source that the event's visit began with, which all events of the visit have.
 
     A payment page or an external sign-in sends visitors back in the middle of a visit; it is not their source. A view
     that a click on a tracked link led to keeps that link.
     """
-    origin = visit.origin
-    if not ORIGIN_NAMES.isdisjoint(event):
-        origin = {**empty_columns(ORIGIN_NAMES.intersection(event)), **origin}
-    return {**origin, **select_columns(event, LINK_COLUMNS)} if event.get("click_id") else origin
+    return {**visit.origin, **select_columns(event, LINK_COLUMNS)} if event.get("click_id") else visit.origin
 
 
 def parse_view_id(text: str) -> int:

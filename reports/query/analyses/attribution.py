@@ -18,11 +18,16 @@ from reports.query.filters import FilterInput
 from reports.query.periods import Period
 from reports.query.references import GoalSource
 from reports.query.sql.conditions import ConditionBuilder
-from reports.query.sql.select import Rows
+from reports.query.sql.select import Rows, Select
 
 LOOKBACK = timedelta(days=30)
 MAX_SOURCES = 500
 MAX_CURRENCIES = 200
+SUMS = (
+    "count() AS conversions", "ifNotFinite(quantileExactInclusive(0.5)(seconds), 0) AS seconds",
+    "ifNotFinite(quantileExactInclusive(0.5)(length(sources)), 0) AS visits",
+    "countIf(length(sources) = 1) AS one_visit",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -66,55 +71,52 @@ def attribute_conversions(
     events = context.from_events(write_visit_condition(context), ConditionBuilder(context).for_events(goal_tree))
     once_per_visit = QueryGoal(0, goal_tree).once_per_visit
     conversions = select_touches(context, select_conversions(context, events, once_per_visit))
-    sums_by_currency = f"SELECT currency, sum(revenue) AS total {events} GROUP BY currency"
+    sums_by_currency = Select(["currency", "sum(revenue) AS total"], events, "currency")
     amounts = fetch_page(context, sums_by_currency, MAX_CURRENCIES)
     revenue = {str(row["currency"]): Decimal(row["total"]) for row in amounts if row["total"]}
-    (sums,) = fetch_page(
-        context,
-        "SELECT count() AS conversions, ifNotFinite(quantileExactInclusive(0.5)(seconds), 0) AS seconds, "
-        "ifNotFinite(quantileExactInclusive(0.5)(length(sources)), 0) AS visits, "
-        f"countIf(length(sources) = 1) AS one_visit FROM ({conversions})",
-        1,
-    )
+    (sums,) = fetch_page(context, Select(SUMS, conversions.as_rows()), 1)
     return AttributionReport(
         conversions=int(sums["conversions"]),
         seconds=float(sums["seconds"]),
         visits=float(sums["visits"]),
         one_visit=int(sums["one_visit"]),
         revenue=revenue,
-        credits=tuple(fetch_credits(context, conversions)),
+        credits=tuple(
+            SourceCredit(
+                str(row["name"]), float(row["first_touches"]), float(row["last_touches"]), float(row["linear"])
+            )
+            for row in fetch_page(context, select_credits(conversions), MAX_SOURCES)
+        ),
     )
 
 
-def select_conversions(context: QueryContext, events: Rows, once_per_visit: bool) -> str:
-    """Write SELECT of a row per conversion: number, visitor and time."""
+def select_conversions(context: QueryContext, events: Rows, once_per_visit: bool) -> Select:
+    """Select a row per conversion: number, visitor and time."""
     if not once_per_visit:
-        return f"SELECT id AS number, {context.visitor_sql} AS who, ts {events}"
-    return f"SELECT visit AS number, any({context.visitor_sql}) AS who, min(ts) AS ts {events} GROUP BY visit"
+        return Select(["id AS number", f"{context.visitor_sql} AS who", "ts"], events)
+    return Select(["visit AS number", f"any({context.visitor_sql}) AS who", "min(ts) AS ts"], events, "visit")
 
 
-def select_touches(context: QueryContext, conversions: str) -> str:
-    """Write SELECT of a row per conversion: the sources of its touches in order, and seconds since the first."""
-    visits = f"SELECT visitor AS who, visit_start, visit, source {context.from_visits(before=LOOKBACK)}"
-    lookback = f"toIntervalDay({LOOKBACK.days})"
+def select_touches(context: QueryContext, conversions: Select) -> Select:
+    """Select a row per conversion: the sources of its touches in order, and seconds since the first."""
+    visits = Select(["visitor AS who", "visit_start", "visit", "source"], context.from_visits(before=LOOKBACK))
+    touches = conversions.as_rows("done").join(f" INNER JOIN ({visits}) AS touch ON done.who = touch.who")
     ordered = "arraySort(groupArray((touch.visit_start, touch.visit, touch.source)))"
-    return (
-        f"SELECT arrayMap(item -> item.3, {ordered}) AS sources, "
-        "dateDiff('second', min(touch.visit_start), any(done.ts)) AS seconds "
-        f"FROM ({conversions}) AS done INNER JOIN ({visits}) AS touch ON done.who = touch.who "
-        f"WHERE touch.visit_start <= done.ts AND touch.visit_start > done.ts - {lookback} GROUP BY done.number, done.ts"
+    return Select(
+        [
+            f"arrayMap(item -> item.3, {ordered}) AS sources",
+            "dateDiff('second', min(touch.visit_start), any(done.ts)) AS seconds",
+        ],
+        touches.where("touch.visit_start <= done.ts", f"touch.visit_start > done.ts - toIntervalDay({LOOKBACK.days})"),
+        "done.number, done.ts",
     )
 
 
-def fetch_credits(context: QueryContext, conversions: str) -> list[SourceCredit]:
-    """Return every source's share, the largest linear one first."""
-    sql = (
-        "SELECT sources[place] AS name, sum(place = 1) AS first_touches, sum(place = length(sources)) AS last_touches, "
-        "sum(1 / length(sources)) AS linear "
-        f"FROM (SELECT sources, arrayJoin(arrayEnumerate(sources)) AS place FROM ({conversions})) "
-        "GROUP BY name ORDER BY linear DESC, name"
-    )
-    return [
-        SourceCredit(str(row["name"]), float(row["first_touches"]), float(row["last_touches"]), float(row["linear"]))
-        for row in fetch_page(context, sql, MAX_SOURCES)
-    ]
+def select_credits(conversions: Select) -> Select:
+    """Select every source's share of the conversions, the largest linear one first."""
+    touches = Select(["sources", "arrayJoin(arrayEnumerate(sources)) AS place"], conversions.as_rows())
+    columns = [
+        "sources[place] AS name", "sum(place = 1) AS first_touches", "sum(place = length(sources)) AS last_touches",
+        "sum(1 / length(sources)) AS linear",
+    ]  # fmt: skip
+    return Select(columns, touches.as_rows(), "name", order_by=["linear DESC", "name"])

@@ -30,14 +30,14 @@ def build_context(
     return replace(context, has_persons=read_version(context).has_persons)
 
 
-def fetch_page(context: QueryContext, sql: str | Select, limit: int, offset: int = 0) -> list[Row]:
+def fetch_page(context: QueryContext, select: Select, limit: int, offset: int = 0) -> list[Row]:
     """Return the rows of one page of a SELECT, with instants in UTC.
 
     Raises QueryRefused for a page that is out of range or takes too much, StoreError if the store fails.
     """
     check_integer(limit, "limit", 1, MAX_ROWS)
     check_integer(offset, "offset", 0, MAX_OFFSET)
-    result = run_statement(f"{sql} LIMIT {limit} OFFSET {offset}", context.params.values)
+    result = run_statement(replace(select, limit=limit, offset=offset), context.params.values)
     return [{name: to_utc(value) for name, value in row.items()} for row in result.dicts()]
 
 

@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from reports.query.analyses.base import build_context, fetch_page, parse_event_filters, write_visit_condition
-from reports.query.filters import FilterInput
+from reports.query.context import QueryContext
+from reports.query.filters import FilterInput, Node
 from reports.query.periods import Period
 from reports.query.references import GoalSource
 from reports.query.sql.conditions import ConditionBuilder
+from reports.query.sql.select import Select
 
 Z = 1.959963984540054  # of a two-sided 95 percent interval
 MAX_EXPERIMENTS, MAX_VARIANTS = 100, 50
@@ -58,15 +60,14 @@ def list_experiments(
 ) -> list[str]:
     """Return the names of the experiments that ran in the period, those with most visitors first."""
     context = build_context((site_id,), period, where, now, source)
-    source_sql = context.from_events(write_visit_condition(context), IN_EXPERIMENT)
-    sql = (
-        f"SELECT split_test, uniq(device) AS visitors {source_sql} "
-        "GROUP BY split_test ORDER BY visitors DESC, split_test"
-    )
-    return [str(row["split_test"]) for row in fetch_page(context, sql, MAX_EXPERIMENTS)]
+    return [str(row["split_test"]) for row in fetch_page(context, select_experiments(context), MAX_EXPERIMENTS)]
 
 
-IN_EXPERIMENT = "split_test != ''"
+def select_experiments(context: QueryContext) -> Select:
+    """Select the experiments and their visitors, those with most visitors first."""
+    events = context.from_events(write_visit_condition(context), "split_test != ''")
+    columns = ["split_test", "uniq(device) AS visitors"]
+    return Select(columns, events, "split_test", order_by=["visitors DESC", "split_test"])
 
 
 def count_variants(
@@ -84,22 +85,29 @@ def count_variants(
     `goals`: filter JSON of events; a visitor converted by any of them at or after first seeing the variant.
     """
     context = build_context((site_id,), period, where, now, source)
-    conditions = ConditionBuilder(context)
     trees = parse_event_filters((site_id,), goals, source, "goal")
-    reached = " OR ".join(f"({conditions.for_events(tree)})" for tree in trees) or "0"
-    in_experiment = f"split_test = {context.params.bind_text(test)}"
-    visitors = (
-        f"SELECT {context.visitor_sql} AS who, groupUniqArrayIf(2)(split_arm, {in_experiment}) AS variants, "
-        f"minIf(ts, {in_experiment}) AS since, maxIf(ts, {reached}) AS reached, countIf({reached}) > 0 AS converts "
-        f"{context.from_events(write_visit_condition(context))} GROUP BY who HAVING notEmpty(variants)"
-    )
-    sql = (
-        "SELECT if(length(variants) = 1, variants[1], '') AS variant, length(variants) > 1 AS mixed, "
-        "count() AS visitors, countIf(converts AND reached >= since) AS converted "
-        f"FROM ({visitors}) GROUP BY variant, mixed ORDER BY mixed, variant"
-    )
-    rows = fetch_page(context, sql, MAX_VARIANTS)
+    rows = fetch_page(context, select_variants(context, test, trees), MAX_VARIANTS)
     variants = [
         Variant(str(row["variant"]), int(row["visitors"]), int(row["converted"])) for row in rows if not row["mixed"]
     ]
     return variants, sum(int(row["visitors"]) for row in rows if row["mixed"])
+
+
+def select_variants(context: QueryContext, test: str, goals: Sequence[Node]) -> Select:
+    """Select the variants with their visitors and those who converted; `mixed`: who saw several of them."""
+    conditions = ConditionBuilder(context)
+    reached = " OR ".join(f"({conditions.for_events(tree)})" for tree in goals) or "0"
+    in_experiment = f"split_test = {context.params.bind_text(test)}"
+    visitors = Select(
+        [
+            f"{context.visitor_sql} AS who", f"groupUniqArrayIf(2)(split_arm, {in_experiment}) AS variants",
+            f"minIf(ts, {in_experiment}) AS since", f"maxIf(ts, {reached}) AS reached",
+            f"countIf({reached}) > 0 AS converts",
+        ],
+        context.from_events(write_visit_condition(context)), "who", having="notEmpty(variants)",
+    )  # fmt: skip
+    columns = [
+        "if(length(variants) = 1, variants[1], '') AS variant", "length(variants) > 1 AS mixed",
+        "count() AS visitors", "countIf(converts AND reached >= since) AS converted",
+    ]  # fmt: skip
+    return Select(columns, visitors.as_rows(), "variant, mixed", order_by=["mixed", "variant"])

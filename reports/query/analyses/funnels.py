@@ -10,11 +10,13 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from reports.query.analyses.base import build_context, fetch_page, parse_event_filters, write_visit_condition
+from reports.query.context import QueryContext
 from reports.query.errors import QueryRefused
-from reports.query.filters import FilterInput
+from reports.query.filters import FilterInput, Node
 from reports.query.periods import Period
 from reports.query.references import GoalSource
 from reports.query.sql.conditions import ConditionBuilder
+from reports.query.sql.select import Select
 
 MIN_STEPS, MAX_STEPS = 2, 8
 
@@ -47,15 +49,19 @@ def count_funnel(
     if not MIN_STEPS <= len(steps) <= MAX_STEPS:
         raise QueryRefused(f"A funnel has {MIN_STEPS} to {MAX_STEPS} steps.", "steps")
     context = build_context((site_id,), period, where, now, source)
+    trees = parse_event_filters((site_id,), steps, source, "steps")
+    (row,) = fetch_page(context, select_funnel(context, trees, strict), 1)
+    return [int(row[f"s{index}"]) for index in range(len(steps))]
+
+
+def select_funnel(context: QueryContext, steps: Sequence[Node], strict: bool) -> Select:
+    """Select how many visitors reached each step, as `s0`, `s1` …"""
     conditions = ConditionBuilder(context)
-    step_conditions = [conditions.for_events(tree) for tree in parse_event_filters((site_id,), steps, source, "steps")]
-    bits = " + ".join(f"if({condition}, {1 << index}, 0)" for index, condition in enumerate(step_conditions))
-    columns = f"{context.visitor_sql} AS who, ts, id, kind, toUInt16({bits}) AS bits"
-    events = f"SELECT {columns} {context.from_events(write_visit_condition(context))}"
+    bits = " + ".join(f"if({conditions.for_events(tree)}, {1 << index}, 0)" for index, tree in enumerate(steps))
+    columns = [f"{context.visitor_sql} AS who", "ts", "id", "kind", f"toUInt16({bits}) AS bits"]
+    events = Select(columns, context.from_events(write_visit_condition(context)))
     relevant = "(bits != 0 OR kind = 'view')" if strict else "bits != 0"
     ordered_bits = "arrayMap(item -> item.3, arraySort(groupArray((ts, id, bits))))"
     furthest = (STRICT if strict else LOOSE).format(bits=ordered_bits)
-    counts = ", ".join(f"countIf(furthest >= {index + 1}) AS s{index}" for index in range(len(steps)))
-    sql = f"SELECT {counts} FROM (SELECT {furthest} AS furthest FROM ({events}) WHERE {relevant} GROUP BY who)"
-    (row,) = fetch_page(context, sql, 1)
-    return [int(row[f"s{index}"]) for index in range(len(steps))]
+    visitors = Select([f"{furthest} AS furthest"], events.as_rows().where(relevant), "who")
+    return Select([f"countIf(furthest >= {index + 1}) AS s{index}" for index in range(len(steps))], visitors.as_rows())

@@ -18,7 +18,7 @@ from reports.query.filters import FilterInput
 from reports.query.model import Row
 from reports.query.periods import Period
 from reports.query.references import GoalSource
-from reports.query.sql.select import Rows
+from reports.query.sql.select import Rows, Select
 from reports.query.sql.tables import rows_of_sites
 
 WIDTHS: dict[str, tuple[int, int]] = {"phone": (1, 600), "tablet": (600, 1024), "desktop": (1024, 65_536)}
@@ -27,7 +27,14 @@ OFFSET_STEP = 50  # per mille of an element's size
 SCROLL_STEPS = 20  # of the height of a page
 MAX_CELLS, MAX_ELEMENTS, MAX_POINTS, MAX_WRONG_CLICKS, MAX_VIEWS = 2_000, 100, 2_000, 60, 10_000
 CLICKS = "kind != 'reach'"
-CLICK_COUNTS = "count() AS clicks, countIf(kind = 'rage') AS rage, countIf(kind = 'dead') AS dead"
+CLICK_COUNTS = ("count() AS clicks", "countIf(kind = 'rage') AS rage", "countIf(kind = 'dead') AS dead")
+MOST_CLICKS = "clicks DESC"
+TOTALS = (
+    "countIf(kind != 'reach') AS clicks", "countIf(kind = 'rage') AS rage", "countIf(kind = 'dead') AS dead",
+    "uniqExactIf(visit, kind != 'reach') AS visits",
+    "toUInt64(ifNotFinite(quantileExactIf(0.5)(layout_height, layout_height > 0), 0)) AS height",
+    "uniqExactIf(view_id, kind = 'reach' AND layout_height > 0) AS views",
+)  # fmt: skip
 PAGE_WIDTH = "if(layout > 0, layout, greatest(viewport, 1))"
 
 
@@ -119,8 +126,8 @@ class Heatmap:
         wheres.append(write_visit_condition(context))
         return rows_of_sites("heat", context.sites, *wheres)
 
-    def fetch(self, sql: str, limit: int, offset: int = 0) -> list[Row]:
-        return fetch_page(self.context, sql, limit, offset)
+    def fetch(self, select: Select, limit: int, offset: int = 0) -> list[Row]:
+        return fetch_page(self.context, select, limit, offset)
 
 
 def build_heatmap(
@@ -139,65 +146,62 @@ def build_heatmap(
 
 def fetch_pages(heatmap: Heatmap, search: str = "", limit: int = 50, offset: int = 0) -> list[PageClicks]:
     """Return pages with clicks, those with most clicks first."""
+    return cast("list[PageClicks]", heatmap.fetch(select_pages(heatmap, search), limit, offset))
+
+
+def select_pages(heatmap: Heatmap, search: str) -> Select:
+    """Select pages with clicks, those with most clicks first."""
     matches = f"positionCaseInsensitiveUTF8(path, {heatmap.context.params.bind_text(search)}) > 0" if search else "1"
-    sql = (
-        f"SELECT path, any(host) AS host, {CLICK_COUNTS}, uniqExact(visit) AS visits "
-        f"{heatmap.from_clicks(CLICKS, matches)} GROUP BY path ORDER BY clicks DESC, path"
-    )
-    return cast("list[PageClicks]", heatmap.fetch(sql, limit, offset))
+    columns = ["path", "any(host) AS host", *CLICK_COUNTS, "uniqExact(visit) AS visits"]
+    return Select(columns, heatmap.from_clicks(CLICKS, matches), "path", order_by=[MOST_CLICKS, "path"])
 
 
 def fetch_totals(heatmap: Heatmap) -> HeatmapTotals:
     """Return the numbers of the page."""
-    (row,) = heatmap.fetch(
-        "SELECT countIf(kind != 'reach') AS clicks, countIf(kind = 'rage') AS rage, countIf(kind = 'dead') AS dead, "
-        "uniqExactIf(visit, kind != 'reach') AS visits, "
-        "toUInt64(ifNotFinite(quantileExactIf(0.5)(layout_height, layout_height > 0), 0)) AS height, "
-        f"uniqExactIf(view_id, kind = 'reach' AND layout_height > 0) AS views {heatmap.from_clicks()}",
-        1,
-    )
+    (row,) = heatmap.fetch(Select(TOTALS, heatmap.from_clicks()), 1)
     return HeatmapTotals(**{name: int(value) for name, value in row.items()})
 
 
 def find_host(heatmap: Heatmap) -> str:
     """Return the host name of the latest click on the page; empty without any."""
-    rows = heatmap.fetch(f"SELECT host {heatmap.from_clicks()} ORDER BY ts DESC", 1)
+    rows = heatmap.fetch(Select(["host"], heatmap.from_clicks(), order_by=["ts DESC"]), 1)
     return str(rows[0]["host"]) if rows else ""
 
 
 def fetch_elements(heatmap: Heatmap, limit: int = MAX_ELEMENTS) -> list[ElementClicks]:
     """Return the elements with most clicks."""
-    rows = heatmap.fetch(
-        f"SELECT element, {CLICK_COUNTS}, uniqExact(visit) AS visits {heatmap.from_clicks(CLICKS)} "
-        "GROUP BY element ORDER BY clicks DESC, element",
-        limit,
-    )
-    return cast("list[ElementClicks]", rows)
+    columns = ["element", *CLICK_COUNTS, "uniqExact(visit) AS visits"]
+    select = Select(columns, heatmap.from_clicks(CLICKS), "element", order_by=[MOST_CLICKS, "element"])
+    return cast("list[ElementClicks]", heatmap.fetch(select, limit))
 
 
 def fetch_points(heatmap: Heatmap, limit: int = MAX_POINTS) -> list[ClickSpot]:
     """Return the spots of an overlay."""
-    rows = heatmap.fetch(
-        f"SELECT element, intDiv(offset_x, {OFFSET_STEP}) * {OFFSET_STEP} + {OFFSET_STEP // 2} AS ox, "
-        f"intDiv(offset_y, {OFFSET_STEP}) * {OFFSET_STEP} + {OFFSET_STEP // 2} AS oy, "
-        f"toUInt32(avg(least(x * 1000 / {PAGE_WIDTH}, 1000))) AS across, toUInt32(avg(y)) AS down, count() AS clicks "
-        f"{heatmap.from_clicks(CLICKS)} "
-        f"GROUP BY element, ox, oy, if(element = '', intDiv(y, {ROW_PIXELS}), 0), if(element = '', intDiv(x, 20), 0) "
-        "ORDER BY clicks DESC, element, ox, oy",
-        limit,
-    )
-    return cast("list[ClickSpot]", rows)
+    return cast("list[ClickSpot]", heatmap.fetch(select_points(heatmap), limit))
+
+
+def select_points(heatmap: Heatmap) -> Select:
+    """Select the spots of an overlay: by offset within the element, without an element by place on the page."""
+    columns = [
+        "element",
+        f"intDiv(offset_x, {OFFSET_STEP}) * {OFFSET_STEP} + {OFFSET_STEP // 2} AS ox",
+        f"intDiv(offset_y, {OFFSET_STEP}) * {OFFSET_STEP} + {OFFSET_STEP // 2} AS oy",
+        f"toUInt32(avg(least(x * 1000 / {PAGE_WIDTH}, 1000))) AS across", "toUInt32(avg(y)) AS down",
+        "count() AS clicks",
+    ]  # fmt: skip
+    place = f"if(element = '', intDiv(y, {ROW_PIXELS}), 0), if(element = '', intDiv(x, 20), 0)"
+    clicks = heatmap.from_clicks(CLICKS)
+    return Select(columns, clicks, f"element, ox, oy, {place}", order_by=[MOST_CLICKS, "element", "ox", "oy"])
 
 
 def fetch_cells(heatmap: Heatmap, limit: int = MAX_CELLS) -> list[ClickCell]:
     """Return the cells with most clicks."""
-    rows = heatmap.fetch(
-        f"SELECT toUInt32(least(intDiv(x * {GRID_COLUMNS}, {PAGE_WIDTH}), {GRID_COLUMNS - 1})) AS col, "
-        f"intDiv(y, {ROW_PIXELS}) AS line, {CLICK_COUNTS} {heatmap.from_clicks(CLICKS)} "
-        "GROUP BY col, line ORDER BY clicks DESC, line, col",
-        limit,
-    )
-    return cast("list[ClickCell]", rows)
+    columns = [
+        f"toUInt32(least(intDiv(x * {GRID_COLUMNS}, {PAGE_WIDTH}), {GRID_COLUMNS - 1})) AS col",
+        f"intDiv(y, {ROW_PIXELS}) AS line", *CLICK_COUNTS,
+    ]  # fmt: skip
+    select = Select(columns, heatmap.from_clicks(CLICKS), "col, line", order_by=[MOST_CLICKS, "line", "col"])
+    return cast("list[ClickCell]", heatmap.fetch(select, limit))
 
 
 def fetch_scroll_depths(heatmap: Heatmap) -> list[float]:
@@ -207,7 +211,8 @@ def fetch_scroll_depths(heatmap: Heatmap) -> list[float]:
     """
     depths = heatmap.from_clicks("kind = 'reach'", "layout_height > 0")
     deepest = f"toUInt32(least({SCROLL_STEPS}, intDiv(max(y) * {SCROLL_STEPS}, max(layout_height))))"
-    rows = heatmap.fetch(f"SELECT {deepest} AS step {depths} GROUP BY view_id ORDER BY view_id", MAX_VIEWS)
+    by_view = Select([f"{deepest} AS step"], depths, "view_id", order_by=["view_id"])
+    rows = heatmap.fetch(by_view, MAX_VIEWS)
     if not rows:
         return []
     return [sum(int(row["step"]) >= step for row in rows) / len(rows) for step in range(SCROLL_STEPS + 1)]
@@ -218,12 +223,10 @@ def fetch_wrong_clicks(
 ) -> list[WrongClicks]:
     """Return the latest rage clicks and clicks that did nothing, a row per visit, element and kind."""
     of_kinds = f"kind IN {heatmap.context.params.bind_texts(tuple(kinds))}"
-    rows = heatmap.fetch(
-        "SELECT max(ts) AS at, kind, visit, any(device) AS visitor, element, count() AS clicks "
-        f"{heatmap.from_clicks(of_kinds)} GROUP BY visit, element, kind ORDER BY at DESC, visit, element",
-        limit,
-    )
-    return cast("list[WrongClicks]", rows)
+    columns = ["max(ts) AS at", "kind", "visit", "any(device) AS visitor", "element", "count() AS clicks"]
+    clicks = heatmap.from_clicks(of_kinds)
+    select = Select(columns, clicks, "visit, element, kind", order_by=["at DESC", "visit", "element"])
+    return cast("list[WrongClicks]", heatmap.fetch(select, limit))
 
 
 def find_width_name(pixels: int) -> str:

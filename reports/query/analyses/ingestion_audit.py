@@ -16,8 +16,8 @@ from typing import TypedDict, cast
 from reports.query.analyses.visit_lists import list_actions
 from reports.query.errors import QueryRefused, join_names, quote_value
 from reports.query.execution_limits import StoreRow, run_statement
-from reports.query.model import Row
 from reports.query.periods import Period
+from reports.query.sql.select import Select
 from reports.query.sql.tables import rows_of_sites
 from reports.query.timezones import Clock, format_day, format_hour
 from sites.installation_check import SiteTraffic
@@ -101,16 +101,22 @@ def sum_entries(entries: list[AuditEntry]) -> AuditEntry:
 
 def fetch_counts(name: str, site_id: int, period: Period, bucket: str) -> list[StoreRow]:
     """Return rows of bucket, reason and hits of one of COUNTS."""
+    return run_statement(select_counts(name, site_id, period, bucket), bind_period(period)).rows
+
+
+def select_counts(name: str, site_id: int, period: Period, bucket: str) -> Select:
+    """Select bucket, reason and hits of one of COUNTS."""
     table, column, reason, hits = COUNTS[name]
     clock, unix = Clock(period), f"toUnixTimestamp({column})"
     number = {"minute": f"intDiv({unix}, 60) * 60", "hour": clock.hour(unix), "day": clock.day(unix)}[bucket]
     in_period = f"{column} >= {{start:DateTime}} AND {column} < {{end:DateTime}}"
-    result = run_statement(
-        f"SELECT {number} AS bucket, {reason} AS reason, {hits} AS hits "
-        f"{rows_of_sites(table, [site_id], in_period)} GROUP BY bucket, reason",
-        {"start": format_utc(period.start), "end": format_utc(period.end)},
-    )
-    return result.rows
+    columns = [f"{number} AS bucket", f"{reason} AS reason", f"{hits} AS hits"]
+    return Select(columns, rows_of_sites(table, [site_id], in_period), "bucket, reason")
+
+
+def bind_period(period: Period) -> dict[str, str]:
+    """Return the bound parameters of a period, `start` and `end`."""
+    return {"start": format_utc(period.start), "end": format_utc(period.end)}
 
 
 def format_utc(instant: datetime) -> str:
@@ -140,22 +146,30 @@ class BotHits(ReasonHits):
 
 def list_bots(site_id: int, period: Period, limit: int = 200) -> list[BotHits]:
     """Return bots by user agent, network and reason, those with most hits first."""
-    columns = "reason, user_agent, organization, count() AS hits, uniqExact(path) AS pages, max(ts) AS latest"
-    rest = "GROUP BY reason, user_agent, organization ORDER BY hits DESC, user_agent LIMIT {limit:UInt32}"
-    return cast("list[BotHits]", fetch_bot_rows(columns, rest, site_id, period, limit=limit))
+    rows = run_statement(select_bots(site_id, limit), bind_period(period)).dicts()
+    return cast("list[BotHits]", rows)
+
+
+def select_bots(site_id: int, limit: int) -> Select:
+    """Select the bots of a bound period, those with most hits first."""
+    names = ["reason", "user_agent", "organization"]
+    return Select(
+        [*names, "count() AS hits", "uniqExact(path) AS pages", "max(ts) AS latest"],
+        rows_of_sites("bots", [site_id], BOTS_IN_PERIOD), ", ".join(names), order_by=["hits DESC", "user_agent"],
+        limit=limit,
+    )  # fmt: skip
 
 
 def count_bot_reasons(site_id: int, period: Period) -> list[ReasonHits]:
     """Return how many hits were quarantined for each reason, the most frequent first."""
-    rest = "GROUP BY reason ORDER BY hits DESC, reason"
-    return cast("list[ReasonHits]", fetch_bot_rows("reason, count() AS hits", rest, site_id, period))
+    rows = run_statement(select_bot_reasons(site_id), bind_period(period)).dicts()
+    return cast("list[ReasonHits]", rows)
 
 
-def fetch_bot_rows(columns: str, rest: str, site_id: int, period: Period, **params: object) -> list[Row]:
-    """Return the rows of SELECT `columns` of a site's bots in the period. `rest` is what follows WHERE."""
-    sql = f"SELECT {columns} {rows_of_sites('bots', [site_id], BOTS_IN_PERIOD)} {rest}"
-    params |= {"start": format_utc(period.start), "end": format_utc(period.end)}
-    return run_statement(sql, params).dicts()
+def select_bot_reasons(site_id: int) -> Select:
+    """Select the reasons of a bound period, the most frequent first."""
+    bots = rows_of_sites("bots", [site_id], BOTS_IN_PERIOD)
+    return Select(["reason", "count() AS hits"], bots, "reason", order_by=["hits DESC", "reason"])
 
 
 def find_traffic(site_id: int, now: datetime) -> SiteTraffic | None:

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from reports.query.analyses.base import build_context, fetch_page, write_visit_condition
+from reports.query.context import QueryContext
 from reports.query.errors import QueryRefused
 from reports.query.filters import FilterInput
 from reports.query.periods import Period
 from reports.query.references import GoalSource
+from reports.query.sql.select import Select
 
 LEVELS = (-2, -1, 1, 2, 3)  # distances from the path: before it and after it
 MAX_PAGES = 8
@@ -42,25 +44,35 @@ def find_journeys(
     if not 1 <= len(path) <= MAX_PAGES or not all(path):
         raise QueryRefused(f"A path has 1 to {MAX_PAGES} pages.", "at")
     context = build_context((site_id,), period, where, now, source)
-    pages, length = context.params.bind_texts(tuple(path)), len(path)
+    visits = select_visits(context, path)
+    (total,) = fetch_page(context, Select(["count() AS visits"], visits.as_rows()), 1)
+    by_level: dict[int, list[Neighbour]] = {level: [] for level in LEVELS}
+    for row in fetch_page(context, select_neighbours(visits, len(path)), MAX_NEIGHBOURS * len(LEVELS)):
+        by_level[int(row["level"])].append(Neighbour(str(row["page"]), int(row["visits"])))
+    return int(total["visits"]), by_level
+
+
+def select_visits(context: QueryContext, path: Sequence[str]) -> Select:
+    """Select the visits that contain the path: their pages in order, and the place of its first page among them."""
+    pages = context.params.bind_texts(tuple(path))
     views = context.from_events("kind = 'view'", "path != ''", write_visit_condition(context))
     ordered = "arrayCompact(arrayMap(item -> item.3, arraySort(groupArray((ts, id, toString(path))))))"
-    place = f"arrayFirstIndex(i -> arraySlice(pages, i, {length}) = {pages}, arrayEnumerate(pages))"
-    visits = f"SELECT pages, {place} AS place FROM (SELECT {ordered} AS pages {views} GROUP BY visit) WHERE place > 0"
-    (total,) = fetch_page(context, f"SELECT count() AS visits FROM ({visits})", 1)
+    place = f"arrayFirstIndex(i -> arraySlice(pages, i, {len(path)}) = {pages}, arrayEnumerate(pages))"
+    by_visit = Select([f"{ordered} AS pages"], views, "visit")
+    return Select(["pages", f"{place} AS place"], by_visit.as_rows().where("place > 0"))
+
+
+def select_neighbours(visits: Select, length: int) -> Select:
+    """Select level, page and visits of the pages around a path of so many pages."""
     neighbours = ", ".join(
         f"({level}, {write_neighbour_page(level, length)}, {write_neighbour_condition(level, length)})"
         for level in LEVELS
     )
-    sql = (
-        "SELECT item.1 AS level, item.2 AS page, count() AS visits "
-        f"FROM (SELECT arrayJoin([{neighbours}]) AS item FROM ({visits})) WHERE item.3 "
-        f"GROUP BY level, page ORDER BY level, visits DESC, page LIMIT {MAX_NEIGHBOURS} BY level"
-    )
-    by_level: dict[int, list[Neighbour]] = {level: [] for level in LEVELS}
-    for row in fetch_page(context, sql, MAX_NEIGHBOURS * len(LEVELS)):
-        by_level[int(row["level"])].append(Neighbour(str(row["page"]), int(row["visits"])))
-    return int(total["visits"]), by_level
+    items = Select([f"arrayJoin([{neighbours}]) AS item"], visits.as_rows())
+    return Select(
+        ["item.1 AS level", "item.2 AS page", "count() AS visits"], items.as_rows().where("item.3"), "level, page",
+        order_by=["level", "visits DESC", "page"], limit_each=(MAX_NEIGHBOURS, "level"),
+    )  # fmt: skip
 
 
 def write_neighbour_page(level: int, length: int) -> str:

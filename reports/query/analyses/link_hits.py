@@ -17,6 +17,7 @@ from reports.query.execution_limits import run_statement
 from reports.query.filters import FilterInput
 from reports.query.periods import Period
 from reports.query.sql.conditions import ConditionBuilder
+from reports.query.sql.select import Select
 from reports.query.sql.tables import rows_of_all_tenants, rows_of_sites
 from tracking import store
 from tracking.event import Event
@@ -52,19 +53,18 @@ def fetch_hits(
     if before is not None:
         conditions.append(f"(ts, id) < ({write_instant(int(before[0]))}, {int(before[1])})")
     if converted:
-        conditions.append(
-            f"id IN (SELECT click_id {rows_of_sites('events', context.sites, write_kinds_condition(SALE_KINDS))})"
-        )
+        sales = rows_of_sites("events", context.sites, write_kinds_condition(SALE_KINDS))
+        conditions.append(f"id IN ({Select(['click_id'], sales)})")
     if conversion is not None:
         conversion_id, conversion_period = conversion
         of_sales = QueryContext((account_id,), conversion_period, conversion_period.end)
         sales = of_sales.from_events(write_kinds_condition(SALE_KINDS), f"conversion_id = {int(conversion_id)}")
-        conditions.append(f"id IN (SELECT click_id {sales})")
-    sql = (
-        f"SELECT {', '.join(COLUMNS)} {context.from_events(*conditions)} "
-        f"ORDER BY ts DESC, id DESC LIMIT {min(MAX_HITS, max(1, int(limit)))}"
-    )
-    return fetch_events(sql, context)
+        conditions.append(f"id IN ({Select(['click_id'], sales)})")
+    newest = Select(
+        COLUMNS, context.from_events(*conditions), order_by=["ts DESC", "id DESC"],
+        limit=min(MAX_HITS, max(1, int(limit))),
+    )  # fmt: skip
+    return fetch_events(newest, context)
 
 
 def fetch_sales(account_id: int, clicks: Iterable[int]) -> dict[int, list[Row]]:
@@ -75,14 +75,14 @@ def fetch_sales(account_id: int, clicks: Iterable[int]) -> dict[int, list[Row]]:
     period = Period(datetime(2000, 1, 1, tzinfo=UTC), datetime(2099, 1, 1, tzinfo=UTC))
     context = QueryContext((account_id,), period, period.end)
     of_clicks = f"click_id IN ({', '.join(map(str, numbers))})"
-    source = context.from_events(write_kinds_condition(SALE_KINDS), of_clicks)
+    events = context.from_events(write_kinds_condition(SALE_KINDS), of_clicks)
     sales: dict[int, list[Row]] = {}
-    for row in fetch_events(f"SELECT {', '.join(COLUMNS)} {source} ORDER BY ts, id LIMIT {MAX_SALES}", context):
+    for row in fetch_events(Select(COLUMNS, events, order_by=["ts", "id"], limit=MAX_SALES), context):
         sales.setdefault(row["click_id"], []).append(row)
     return sales
 
 
-def fetch_events(sql: str, context: QueryContext) -> list[Row]:
+def fetch_events(sql: Select, context: QueryContext) -> list[Row]:
     """Return the rows of a SELECT of COLUMNS, with `ts` in UTC."""
     rows = cast("list[Row]", run_statement(sql, context.params.values).dicts())
     for row in rows:
@@ -100,18 +100,18 @@ def list_unique_hits_of_all(since: datetime) -> list[Row]:
     unique_hits = rows_of_all_tenants(
         "events", "kind IN ('link', 'pixel')", "is_unique = 1", write_since_condition(since)
     )
-    return fetch_of_all(f"SELECT link_id, view_id, ts {unique_hits} ORDER BY ts LIMIT 1000000")
+    return fetch_of_all(Select(["link_id", "view_id", "ts"], unique_hits, order_by=["ts"], limit=1_000_000))
 
 
 def list_sales_of_all(since: datetime) -> list[Row]:
     """Return the conversions and refunds of all accounts since an instant, oldest first, for the same use."""
-    columns = "kind, conversion_id, name, click_id, is_unique, ts"
+    columns = ["kind", "conversion_id", "name", "click_id", "is_unique", "ts"]
     sales = rows_of_all_tenants("events", write_kinds_condition(SALE_KINDS), write_since_condition(since))
-    return fetch_of_all(f"SELECT {columns} {sales} ORDER BY ts LIMIT 500000")
+    return fetch_of_all(Select(columns, sales, order_by=["ts"], limit=500_000))
 
 
-def fetch_of_all(sql: str) -> list[Row]:
-    return cast("list[Row]", store.rows(sql))
+def fetch_of_all(sql: Select) -> list[Row]:
+    return cast("list[Row]", store.rows(str(sql)))
 
 
 def write_since_condition(since: datetime) -> str:
@@ -124,5 +124,5 @@ def count_clicks(accounts: Iterable[int], links: Iterable[int]) -> dict[int, int
     if not numbers:
         return {}
     clicks = rows_of_sites("events", accounts, "kind = 'link'", "link_id IN {links:Array(UInt64)}")
-    sql = f"SELECT link_id, count() AS clicks {clicks} GROUP BY link_id"
-    return {row["link_id"]: row["clicks"] for row in store.rows(sql, {"links": numbers})}
+    sql = Select(["link_id", "count() AS clicks"], clicks, "link_id")
+    return {row["link_id"]: row["clicks"] for row in store.rows(str(sql), {"links": numbers})}

@@ -19,7 +19,7 @@ from reports.query.filters import FilterInput
 from reports.query.periods import Period, find_day_start
 from reports.query.references import GoalSource
 from reports.query.sql.conditions import ConditionBuilder
-from reports.query.sql.select import Rows
+from reports.query.sql.select import Rows, Select
 from reports.query.sql.tables import rows_of_sites
 from reports.query.timezones import EPOCH, Clock
 
@@ -98,20 +98,19 @@ def write_step_number(day: str, by: str) -> str:
     return f"intDiv({day} + 3, 7)" if by == "week" else day
 
 
-def select_cohorts(context: QueryContext, by: str, named: bool) -> str:
-    """Write SELECT of cohort, step and visitors. Steps are numbered by the local time of the site."""
+def select_cohorts(context: QueryContext, by: str, named: bool) -> Select:
+    """Select cohort, step and visitors. Steps are numbered by the local time of the site."""
     step = write_step_number(Clock(context.period).day("toUnixTimestamp(visit_start)"), by)
     fits = ConditionBuilder(context).for_visits(context.tree) or "1"
     begin = write_instant(to_milliseconds(context.period.start))
-    visitors = (
-        f"SELECT min(visit_start) AS since, argMin({fits}, (visit_start, visit)) AS fits, "
-        f"argMin({step}, visit_start) AS cohort, groupUniqArrayIf({step}, visit_start >= {begin}) AS steps "
-        f"{find_visits_to_search(context, named)} GROUP BY visitor HAVING since >= {begin} AND fits"
-    )
-    return (
-        "SELECT cohort, arrayJoin(steps) AS step, count() AS visitors "
-        f"FROM ({visitors}) GROUP BY cohort, step ORDER BY cohort, step"
-    )
+    columns = [
+        "min(visit_start) AS since", f"argMin({fits}, (visit_start, visit)) AS fits",
+        f"argMin({step}, visit_start) AS cohort", f"groupUniqArrayIf({step}, visit_start >= {begin}) AS steps",
+    ]  # fmt: skip
+    visits = find_visits_to_search(context, named)
+    visitors = Select(columns, visits, "visitor", having=f"since >= {begin} AND fits")
+    by_step = ["cohort", "arrayJoin(steps) AS step", "count() AS visitors"]
+    return Select(by_step, visitors.as_rows(), "cohort, step", order_by=["cohort", "step"])
 
 
 def find_visits_to_search(context: QueryContext, named: bool) -> Rows:
@@ -126,7 +125,8 @@ def find_visits_to_search(context: QueryContext, named: bool) -> Rows:
     else:
         begin = write_instant(to_milliseconds(context.period.start))
         first_visits = rows_of_sites("firsts", context.sites)
-        conditions.append(f"device IN (SELECT device {first_visits} GROUP BY device HAVING min(first) >= {begin})")
+        new_devices = Select(["device"], first_visits, "device", having=f"min(first) >= {begin}")
+        conditions.append(f"device IN ({new_devices})")
     return context.from_visits(*conditions)
 
 

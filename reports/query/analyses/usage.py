@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
+from functools import partial
 
 from django.db.models import Count
 
@@ -11,6 +12,7 @@ from goals.discovery import MAX_GOALS
 from goals.models import Goal
 from reports.query.analyses.ingestion_audit import format_utc
 from reports.query.execution_limits import StoreRow, run_statement
+from reports.query.sql.select import Rows, Select
 from reports.query.sql.tables import rows_of_sites
 from sites import site_cache
 
@@ -22,11 +24,14 @@ MAX_NAMES_PER_SITE = 2 * MAX_GOALS  # as many as it may have, beside those that 
 
 def count_events(site_ids: Iterable[int], start: datetime, end: datetime) -> dict[int, int]:
     """Return site -> events in [start, end). Bots, rejections and what still is in the spool are not counted."""
-    rows = _fetch_by_chunk(
-        "site_id, count()", "kind NOT IN {uncounted:Array(String)}", "GROUP BY site_id",
-        site_ids, start, end, uncounted=list(UNCOUNTED_KINDS),
-    )  # fmt: skip
+    rows = _fetch_by_chunk(select_event_counts, site_ids, start, end)
     return {int(site_id): int(count) for site_id, count in rows}
+
+
+def select_event_counts(events: Rows) -> Select:
+    """Select site and number of events."""
+    uncounted = ", ".join(f"'{kind}'" for kind in UNCOUNTED_KINDS)
+    return Select(["site_id", "count()"], events.where(f"kind NOT IN ({uncounted})"), "site_id")
 
 
 def find_named_goals(
@@ -37,26 +42,28 @@ def find_named_goals(
     Names of digits only are ids of goals, and are left out. The limit is each site's own, so that a site that names
     very many takes nothing from the others.
     """
-    rows = _fetch_by_chunk(
-        "site_id, name", "kind = 'goal' AND NOT match(name, '^[0-9]*$')",
-        "GROUP BY site_id, name ORDER BY site_id, count() DESC, name LIMIT {per_site:UInt32} BY site_id",
-        site_ids, start, end, per_site=per_site,
-    )  # fmt: skip
+    rows = _fetch_by_chunk(partial(select_named_goals, per_site), site_ids, start, end)
     return ((int(site_id), str(name)) for site_id, name in rows)
 
 
-def _fetch_by_chunk(
-    columns: str, condition: str, rest: str, site_ids: Iterable[int], start: datetime, end: datetime, **params: object
-) -> Iterator[StoreRow]:
-    """Yield the rows of SELECT `columns` of events in [start, end) that satisfy the condition, chunk by chunk.
+def select_named_goals(per_site: int, events: Rows) -> Select:
+    """Select site and name of the goals that events named, the most frequent first."""
+    named = events.where("kind = 'goal'", "NOT match(name, '^[0-9]*$')")
+    return Select(
+        ["site_id", "name"], named, "site_id, name", order_by=["site_id", "count() DESC", "name"],
+        limit_each=(per_site, "site_id"),
+    )  # fmt: skip
 
-    `rest` is what follows WHERE.
-    """
+
+def _fetch_by_chunk(
+    select: Callable[[Rows], Select], site_ids: Iterable[int], start: datetime, end: datetime
+) -> Iterator[StoreRow]:
+    """Yield the rows of what `select` makes of the events in [start, end), chunk by chunk."""
     numbers = sorted(set(site_ids))
-    params |= {"start": format_utc(start), "end": format_utc(end)}
+    params = {"start": format_utc(start), "end": format_utc(end)}
     for first in range(0, len(numbers), MAX_SITES_PER_QUERY):
-        rows = rows_of_sites("events", numbers[first : first + MAX_SITES_PER_QUERY], IN_PERIOD, condition)
-        yield from run_statement(f"SELECT {columns} {rows} {rest}", params).rows
+        events = rows_of_sites("events", numbers[first : first + MAX_SITES_PER_QUERY], IN_PERIOD)
+        yield from run_statement(select(events), params).rows
 
 
 def list_named_goals(since: datetime, until: datetime) -> Iterator[tuple[int, str]]:

@@ -95,8 +95,8 @@ def list_actions(
     def fetch(context: QueryContext) -> list[Event]:
         of_kinds = f"kind IN {context.params.bind_texts(tuple(kinds))}"
         condition = ConditionBuilder(context).for_events(context.tree)
-        sql = f"SELECT {', '.join(ACTION)} {context.from_events(of_kinds, condition)} ORDER BY ts DESC, id DESC"
-        return cast("list[Event]", fetch_page(context, sql, limit, offset))
+        actions = Select(ACTION, context.from_events(of_kinds, condition), order_by=["ts DESC", "id DESC"])
+        return cast("list[Event]", fetch_page(context, actions, limit, offset))
 
     context = build_context(sites, period, where, now, source)
     if needs_full_visits(context.tree):
@@ -167,11 +167,9 @@ def fetch_visit_coordinates(
     where = is_one_of("visit", *map(str, visits))
     context = build_context((site_id,), period, where, now, None)
     condition = ConditionBuilder(context).for_events(context.tree)
-    sql = (
-        "SELECT visit, argMin(latitude, ts) AS north, argMin(longitude, ts) AS east "
-        f"{context.from_events('(latitude != 0 OR longitude != 0)', condition)} GROUP BY visit ORDER BY visit"
-    )
-    rows = fetch_page(context, sql, max(1, len(visits)))
+    located = context.from_events("(latitude != 0 OR longitude != 0)", condition)
+    columns = ["visit", "argMin(latitude, ts) AS north", "argMin(longitude, ts) AS east"]
+    rows = fetch_page(context, Select(columns, located, "visit", order_by=["visit"]), max(1, len(visits)))
     return {int(row["visit"]): (float(row["north"]), float(row["east"])) for row in rows}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from datetime import date, datetime
 
@@ -63,25 +62,27 @@ class ConditionBuilder:
         if definition.family != "time" and not definition.event:
             visits = self.context.from_visits(self.visit_leaf(leaf), before=MAX_VISIT_LENGTH)
             return f"visit IN ({Select(['visit'], visits)})"
-        return self.compare(leaf, self.event_value(definition), definition.kinds)
+        return self.compare(leaf, self.event_value(definition), definition.event, definition.kinds)
 
     def visit_leaf(self, leaf: Leaf) -> str:
-        return self.compare(leaf, self.visit_value(leaf.dimension), ())
+        return self.compare(leaf, self.visit_value(leaf.dimension), leaf.dimension.visit)
 
     def event_value(self, dimension: Dimension) -> str:
         """Write the dimension's value for a row of events."""
         if dimension.family == "time":
             return self.time_value(dimension.name, "toUnixTimestamp(ts)")
-        return self.bind_key(dimension.event, dimension)
+        return self.column_value(dimension.event, dimension)
 
     def visit_value(self, dimension: Dimension) -> str:
         """Write the dimension's value for a row of visits; the page is the one it entered on."""
         if dimension.family == "time":
             return self.time_value(dimension.name, "toUnixTimestamp(visit_start)")
-        return "entry_page" if dimension.name == "page" else self.bind_key(dimension.visit, dimension)
+        return "entry_page" if dimension.name == "page" else self.column_value(dimension.visit, dimension)
 
-    def bind_key(self, sql: str, dimension: Dimension) -> str:
-        return sql.replace("{key}", self.context.params.bind_text(dimension.key)) if dimension.key else sql
+    def column_value(self, column: str, dimension: Dimension) -> str:
+        if dimension.conversion == "none":
+            return column
+        return dimension.write_value(column, self.context.params.bind_text(dimension.key) if dimension.key else "")
 
     def time_value(self, name: str, unix: str) -> str:
         """Write the number of a bucket of time, from SQL of unix seconds.
@@ -110,28 +111,27 @@ class ConditionBuilder:
 
     # -- comparisons ----------------------------------------------------------------------------------------------
 
-    def compare(self, leaf: Leaf, value: str, kinds: tuple[str, ...]) -> str:
-        """Write the comparison of a value (SQL), which only events of these kinds have; () = all of them."""
+    def compare(self, leaf: Leaf, value: str, column: str, kinds: tuple[str, ...] = ()) -> str:
+        """Write the comparison of a value (SQL) that is read from a column, which only events of these kinds have."""
         if positive := NEGATED_OPERATORS.get(leaf.operator):
-            return f"NOT {self.compare(Leaf(leaf.dimension, positive, leaf.values), value, kinds)}"
+            return f"NOT {self.compare(Leaf(leaf.dimension, positive, leaf.values), value, column, kinds)}"
         if leaf.dimension.number:
             return f"({compare_numbers(value, leaf)})"
         if leaf.dimension.family == "time":
             buckets = ", ".join(str(parse_bucket(leaf.dimension.name, text)) for text in leaf.values)
             return f"({value} IN ({buckets}))"
-        if not kinds:
-            return f"({self.compare_texts(value, leaf)})"
-        of_kind = write_kinds_condition(kinds)
-        if "" in leaf.values:  # events of other kinds have the empty value, too
+        of_kind = write_kinds_condition(kinds) if kinds else ""
+        if kinds and "" in leaf.values:  # events of other kinds have the empty value, too
             return f"({self.compare_texts(f'if({of_kind}, {value}, {EMPTY})', leaf)})"
-        return f"({of_kind} AND ({self.compare_texts(value, leaf)}))"
+        if leaf.dimension.conversion in ("number_text", "id_text") and leaf.operator == "is":
+            comparison = self.compare_whole_numbers(column, leaf)
+        else:
+            comparison = self.compare_texts(value, leaf)
+        return f"({of_kind} AND ({comparison}))" if kinds else f"({comparison})"
 
     def compare_texts(self, value: str, leaf: Leaf) -> str:
         params, texts = self.context.params, leaf.values
         if leaf.operator == "is":
-            if number := NUMBER_AS_TEXT.fullmatch(value):  # compared as numbers, because tables are sorted by them
-                numbers = ", ".join(filter(is_integer_text, texts))
-                return f"{number[1]} IN ({numbers})" if numbers else "0"
             if len(texts) == 1:
                 return f"{value} = {params.bind_text(texts[0])}"
             return f"{value} IN {params.bind_texts(texts)}"
@@ -141,9 +141,18 @@ class ConditionBuilder:
         comparison = template.format(value=value, pattern="pattern")
         return f"arrayExists(pattern -> {comparison}, {params.bind_texts(texts)})"
 
+    def compare_whole_numbers(self, column: str, leaf: Leaf) -> str:
+        """Write that a number is one of the texts, compared as numbers: no row needs a text, and some are sorted so."""
+        texts = leaf.values
+        if leaf.dimension.conversion == "id_text":  # of which 0 is the empty text
+            texts = tuple(text or "0" for text in texts if text != "0")
+        numbers = [int(text) for text in texts if is_integer_text(text)]
+        if len(numbers) > 1:  # bound, because a statement with very many of them would be too long
+            return f"{column} IN {self.context.params.bind(numbers, 'Array(UInt64)')}"
+        return f"{column} IN ({numbers[0]})" if numbers else "0"
+
 
 EMPTY = "''"
-NUMBER_AS_TEXT = re.compile(r"toString\((\w+)\)")
 
 
 def is_integer_text(text: str) -> bool:

@@ -38,7 +38,7 @@ class Rows:
 
 @dataclass(frozen=True)
 class Select:
-    """One SELECT. `expressions`: of its WITH. `limit_by`: the limit is of each value of this column."""
+    """One SELECT. `expressions`: of its WITH. `limit_each`: at most so many rows of each value of a column."""
 
     columns: Sequence[str]
     rows: Rows
@@ -46,7 +46,8 @@ class Select:
     order_by: Sequence[str] = ()
     limit: int | None = None
     offset: int = 0
-    limit_by: str = ""
+    having: str = ""
+    limit_each: tuple[int, str] | None = None
     expressions: str = ""
     distinct: bool = False
 
@@ -56,11 +57,11 @@ class Select:
             "SELECT DISTINCT " if self.distinct else "SELECT ",
             f"{', '.join(self.columns)} {self.rows}",
             f" GROUP BY {self.group_by}" if self.group_by else "",
+            f" HAVING {self.having}" if self.having else "",
             f" ORDER BY {', '.join(self.order_by)}" if self.order_by else "",
+            f" LIMIT {self.limit_each[0]} BY {self.limit_each[1]}" if self.limit_each else "",
+            f" LIMIT {self.limit} OFFSET {self.offset}" if self.limit is not None else "",
         ]
-        if self.limit is not None:
-            parts.append(f" LIMIT {self.limit} BY {self.limit_by}" if self.limit_by else f" LIMIT {self.limit}")
-            parts.append("" if self.limit_by else f" OFFSET {self.offset}")
         return "".join(parts)
 
     def as_rows(self, name: str = "") -> Rows:

@@ -9,20 +9,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from reports.query import filters
 from reports.query.context import MAX_VISIT_LENGTH, QueryContext, stored_visits, write_visit_expressions
-from reports.query.dimensions import Dimension, write_kinds_condition
+from reports.query.dimensions import Dimension, find_exposures, write_kinds_condition
 from reports.query.grouping import GroupBy
-from reports.query.metrics import VISITOR, Aggregate
+from reports.query.metrics import VISITOR, Aggregate, Scope
 from reports.query.sql import goals
 from reports.query.sql.conditions import ConditionBuilder
 from reports.query.sql.select import Select
 from reports.query.sql.statement import Subquery
 
-OVER_EVENTS = ("events", "goals", "eligible")  # scopes that are counted in one pass where they have the same filter
+# Scopes that are counted in one pass where they have the same filter
+OVER_EVENTS: tuple[Scope, ...] = ("events", "goals", "eligible")
 
 
 @dataclass
@@ -31,33 +32,32 @@ class SubqueryBuilder:
 
     context: QueryContext
     group_by: GroupBy
-    conditions: ConditionBuilder = field(init=False)
 
-    def __post_init__(self) -> None:
-        self.conditions = ConditionBuilder(self.context)
+    @cached_property
+    def conditions(self) -> ConditionBuilder:
+        return ConditionBuilder(self.context)
 
     # -- which table ----------------------------------------------------------------------------------------------
 
     @cached_property
-    def mentioned_dimensions(self) -> list[Dimension]:
-        """The dimensions of the rows and of the filter."""
-        return [*self.group_by.dimensions, *filters.list_dimensions(self.context.tree)]
-
-    @cached_property
     def needs_only_visits(self) -> bool:
         """Whether rows and filter are about something that only visits have."""
-        sides = {dimension.side for dimension in self.mentioned_dimensions}
+        mentioned = [*self.group_by.dimensions, *filters.list_dimensions(self.context.tree)]
+        sides = {dimension.side for dimension in mentioned}
         return "entry" in sides and "event" not in sides
 
-    def choose_scope(self, aggregate: Aggregate) -> str:
-        """Return which table the aggregate is counted in, as its scope or the one of an equal aggregate."""
-        if aggregate.scope == "eligible" and self.context.required_goals:
-            return "eligible"  # has a filter of its own
-        if aggregate.over_visits and self.needs_only_visits:
-            return "visits"
-        if aggregate.function == "goal_value" and all(goal.value is None for goal in self.context.counted_goals()):
-            return "events"  # nothing to add, which needs no subquery of its own
-        return aggregate.scope
+    def group_by_scope(self, aggregates: Iterable[Aggregate]) -> dict[Scope, list[Aggregate]]:
+        """Return the aggregates by the table they are counted in: by their scope, or the one of an equal aggregate."""
+        by_scope: dict[Scope, list[Aggregate]] = {}
+        for aggregate in aggregates:
+            scope = aggregate.scope
+            if aggregate.over_visits and self.needs_only_visits:
+                if scope != "eligible" or not self.context.required_goals:  # which have a filter of their own
+                    scope = "visits"
+            elif aggregate.function == "goal_value" and not self.context.has_goal_values:
+                scope = "events"  # nothing to add, which needs no subquery of its own
+            by_scope.setdefault(scope, []).append(aggregate)
+        return by_scope
 
     def build(self, aggregates: Iterable[Aggregate]) -> list[Subquery]:
         """Write the subqueries that count these aggregates in events and visits.
@@ -81,12 +81,10 @@ class SubqueryBuilder:
 
     def build_filtered(self, aggregates: Iterable[Aggregate]) -> list[Subquery]:
         """Write the subqueries that count these aggregates under the context's own filter."""
-        by_scope: dict[str, list[Aggregate]] = {}
-        for aggregate in aggregates:
-            by_scope.setdefault(self.choose_scope(aggregate), []).append(aggregate)
+        by_scope = self.group_by_scope(aggregates)
         if self.has_common_filter() and len(by_scope.keys() & set(OVER_EVENTS)) > 1:
-            by_scope["events"] = [aggregate for scope in OVER_EVENTS for aggregate in by_scope.pop(scope, [])]
-        writers: dict[str, Callable[[list[Aggregate]], Select]] = {
+            by_scope["events"] = [each for scope in OVER_EVENTS for each in by_scope.pop(scope, [])]
+        writers: dict[Scope, Callable[[list[Aggregate]], Select]] = {
             "events": self.select_events, "visits": self.select_visits, "dwells": self.select_dwells,
             "online": self.select_online, "goals": self.select_goals, "eligible": self.select_eligible,
         }  # fmt: skip
@@ -94,21 +92,20 @@ class SubqueryBuilder:
             Subquery(
                 "visits" if scope == "visits" else "events",
                 writers[scope](members),
-                tuple(aggregate.name for aggregate in members),
+                tuple([aggregate.name for aggregate in members]),
             )
             for scope, members in by_scope.items()
         ]
 
     def has_common_filter(self) -> bool:
         """Return whether goals, and all who could reach them, are counted over the same events as everything else."""
-        by_goal = any(dimension.family == "goal" for dimension in self.group_by.dimensions)
-        return not self.context.required_goals and not by_goal
+        return not self.context.required_goals and not self.group_by.by_goal
 
     # -- pieces ---------------------------------------------------------------------------------------------------
 
     def exposure_condition(self) -> str:
         """Write the condition that an event shows that its visitor saw what the query is about; empty = every event."""
-        ways = {dimension.exposed_by for dimension in self.mentioned_dimensions if dimension.side == "event"} - {""}
+        ways = find_exposures(self.group_by.dimensions) | find_exposures(filters.list_dimensions(self.context.tree))
         return "kind = 'view'" if ways == {"view"} else ""
 
     def value(self, dimension: Dimension) -> str:
@@ -158,7 +155,7 @@ class SubqueryBuilder:
         """
         if aggregate.scope == "goals":
             call = goals.aggregate_goals(aggregate, self.context, self.conditions, goal_column)
-            return name_column(aggregate, call)
+            return aggregate.column.format(call)
         conditions = [aggregate.condition] if aggregate.condition and aggregate.condition != shared else []
         if aggregate.first_visit_only:
             conditions.append(self.context.first_visit_condition())
@@ -169,7 +166,7 @@ class SubqueryBuilder:
         arguments = self.context.visitor_sql if aggregate.argument == VISITOR else aggregate.argument
         if conditions:
             arguments += (", " if arguments else "") + " AND ".join(conditions)
-        return name_column(aggregate, f"{aggregate.function}{'If' if conditions else ''}({arguments})")
+        return aggregate.column.format(f"{aggregate.function}{'If' if conditions else ''}({arguments})")
 
     # -- subqueries -----------------------------------------------------------------------------------------------
 
@@ -248,7 +245,7 @@ class SubqueryBuilder:
     def write_visit_aggregate(self, aggregate: Aggregate) -> str:
         if aggregate.scope == "visits":
             return self.write_aggregate(aggregate)
-        return name_column(aggregate, f"{aggregate.visit_function}({aggregate.over_visits})")
+        return aggregate.column.format(f"{aggregate.visit_function}({aggregate.over_visits})")
 
     def contained_dimensions(self) -> list[Dimension]:
         """Return the dimensions that a visit has because it contains an event that has them."""
@@ -307,8 +304,3 @@ def count_visitors_instead(aggregate: Aggregate) -> Aggregate:
 def name_entry_column(dimension: Dimension) -> str:
     """Name the column of a dimension that only visits have, where it is joined to events."""
     return "entered_" + re.sub(r"\W", "_", f"tag_{dimension.key.encode().hex()}" if dimension.key else dimension.name)
-
-
-def name_column(aggregate: Aggregate, call: str) -> str:
-    """Name an aggregate's column. Counts and sums of integers become UInt64, so that subqueries add up."""
-    return f"{call} AS a_{aggregate.name}" if aggregate.money else f"toUInt64({call}) AS a_{aggregate.name}"

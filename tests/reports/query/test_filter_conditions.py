@@ -58,6 +58,23 @@ def condition(where: Any, table: str = "events") -> tuple[str, dict[str, Any]]:
         (leaf("scroll", "at_least", [50, 70]), "(scroll >= 50.0 OR scroll >= 70.0)", []),
         (leaf("visit", "is", ["12", "no number"]), "(visit IN (12))", []),
         (leaf("visit", "is", "no number"), "(0)", []),
+        (leaf("visit", "contains", "12"), "(positionCaseInsensitiveUTF8(toString(visit), {p0:String}) > 0)", ["12"]),
+        (leaf("unique", "is", "1"), "(kind IN ('link', 'pixel') AND (is_unique IN (1)))", []),
+        (
+            leaf("unique", "is", ["", "1"]),
+            "(if(kind IN ('link', 'pixel'), toString(is_unique), '') IN {p0:Array(String)})", [["", "1"]],
+        ),
+        (leaf("link", "is", ["7", "0", "x"]), "(link_id IN (7))", []),
+        (leaf("link", "is", ["", "7"]), "(link_id IN {p0:Array(UInt64)})", [[0, 7]]),
+        (leaf("link", "contains", "7"),
+         "(positionCaseInsensitiveUTF8(if(link_id = 0, '', toString(link_id)), {p0:String}) > 0)", ["7"]),
+        (leaf("link_conversion", "is", "7"), "(kind IN ('conversion', 'refund') AND (conversion_id IN (7)))", []),
+        (
+            leaf("link_conversion", "is", ""),
+            "(if(kind IN ('conversion', 'refund'), if(conversion_id = 0, '', toString(conversion_id)), '') "
+            "= {p0:String})", [""],
+        ),
+        (leaf("amount", "at_least", 5), "(toFloat64(revenue) >= 5.0)", []),
         (leaf("prop:plan", "is", "pro"), "(props[{p0:String}] = {p1:String})", ["plan", "pro"]),
         (leaf("weekday", "is", "1"), "(toInt64((intDiv((toUnixTimestamp(ts) + 0), 86400) + 3) % 7 + 1) IN (1))", []),
         (
@@ -78,6 +95,13 @@ def test_a_filter_of_events_is_a_condition_with_bound_values(where: Any, sql: st
 
 def test_a_filter_of_visits_looks_into_their_events_only_where_it_must() -> None:
     assert condition(leaf("country", "is", "DE"), "visits")[0] == "(country = {p0:String})"
+    assert condition(leaf("visitor_id", "is", "3"), "visits")[0] == "(device IN (3))"
+    assert condition(leaf("tag:plan", "is", "pro"), "visits") == (
+        "(tags[{p0:String}] = {p1:String})", {"p0": "plan", "p1": "pro"}
+    )  # fmt: skip
+    assert condition(leaf("any_tag", "contains", "x"), "visits")[0] == (
+        r"(positionCaseInsensitiveUTF8(arrayStringConcat(mapValues(tags), '\n'), {p0:String}) > 0)"
+    )
     assert condition(leaf("page", "is", "/a"), "visits")[0] == (
         f"visit IN (SELECT visit {EVENTS} AND (path = {{p0:String}}))"
     )

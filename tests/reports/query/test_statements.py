@@ -44,8 +44,11 @@ def test_a_select_writes_its_parts_in_the_order_of_sql() -> None:
     assert str(rows) == "FROM events INNER JOIN x USING (visit) WHERE a = 1 AND b = 2"
     select = Select(["a", "b AS c"], rows, "a", order_by=["a DESC"], limit=5, offset=2, expressions="1 AS one")
     assert str(select) == f"WITH 1 AS one SELECT a, b AS c {rows} GROUP BY a ORDER BY a DESC LIMIT 5 OFFSET 2"
-    assert str(Select(["a"], Rows("t"), limit=5, limit_by="a", distinct=True)) == (
-        "SELECT DISTINCT a FROM t LIMIT 5 BY a"
+    assert str(Select(["a"], Rows("t"), limit=9, limit_each=(5, "a"), distinct=True)) == (
+        "SELECT DISTINCT a FROM t LIMIT 5 BY a LIMIT 9 OFFSET 0"
+    )
+    assert str(Select(["a"], Rows("t"), "a", having="a > 1", order_by=["a"])) == (
+        "SELECT a FROM t GROUP BY a HAVING a > 1 ORDER BY a"
     )
 
 
