@@ -36,6 +36,7 @@ LIMITS: dict[str, AccountLimit] = {
     "clickport_per_minute": AccountLimit(600, "requests of one key to the Clickport API in a minute; 0: any number"),
 }
 DEFAULT_LIMITS: dict[str, int] = {name: limit.default for name, limit in LIMITS.items()}
+OWN_LIMITS = Account.objects.values_list("limits", flat=True)  # built once, because APIs ask it at each request
 MAX_LIMIT, MAX_PLAN_NAME = 1_000_000_000, 60
 PLAN_NAME = "plan"  # no limit, but the name of the account's plan, which clients of the link API read
 
@@ -47,7 +48,7 @@ def get_account_limit(account: Account, name: str) -> int:
 
 def load_account_limit(account_id: int, name: str) -> int:
     """Load the limit of an account of which only the id is known, such as a cached site's."""
-    own_limits = Account.objects.filter(pk=account_id).values_list("limits", flat=True).first()
+    own_limits = next(iter(OWN_LIMITS.filter(pk=account_id)), None)
     return choose_limit(own_limits or {}, name)
 
 

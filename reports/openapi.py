@@ -1,4 +1,6 @@
-"""The OpenAPI descriptions of the Clickport API and of the management API, and of both in one (`/api/schema/`)."""
+"""The OpenAPI descriptions of the Clickport API and of the management API, of both in one (`/api/schema/`), and of the
+Clicky dialect.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +9,20 @@ from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias, cast
 
 from django.http import HttpRequest, JsonResponse
+from django.urls import path
 from django.views.decorators.http import require_safe
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.generators import SchemaGenerator
-from drf_spectacular.views import SpectacularAPIView
+from drf_spectacular.views import SpectacularAPIView, SpectacularJSONAPIView
 from rest_framework.throttling import BaseThrottle
 
+from reports.clicky.account_sites import AccountSitesView
+from reports.clicky.api_view import ClickyView
+from reports.clicky.views import StatsView
+from reports.clicky.whitelabel import WhitelabelView
+
 HEADER = "x-api-key"
-Endpoint = tuple[str, str, str, object]  # path, its regular expression, method, view
+Endpoint = tuple[str, str, str, Any]  # path, its regular expression, method, view
 Schema: TypeAlias = dict[str, Any]
 
 
@@ -33,7 +41,9 @@ def select_public_endpoints(endpoints: list[Endpoint], **_: object) -> list[Endp
     return [
         endpoint
         for endpoint in endpoints
-        if endpoint[0].startswith("/api/") and not endpoint[0].startswith("/api/schema")
+        if endpoint[0].startswith("/api/")
+        and not endpoint[0].startswith("/api/schema")
+        and not issubclass(endpoint[3].cls, ClickyView)
     ]
 
 
@@ -139,3 +149,19 @@ def serve_document(request: HttpRequest, api: Api) -> JsonResponse:
     """Serve the `openapi.json` of an API, with the requested host as its server."""
     document = {**build_document(api), "servers": [{"url": request.build_absolute_uri("/").rstrip("/")}]}
     return JsonResponse(document, headers={"Access-Control-Allow-Origin": "*"})
+
+
+class ClickySchemaView(SpectacularJSONAPIView):
+    """`/api/stats/openapi.json`: the Stats API, the account API and the white-label API."""
+
+    throttle_classes: list[type[BaseThrottle]] = []
+    patterns = [
+        path("api/stats/4", StatsView.as_view()),
+        path("api/account/sites", AccountSitesView.as_view()),
+        path("api/whitelabel/<str:operation>", WhitelabelView.as_view()),
+    ]
+    custom_settings = {
+        "TITLE": "Stats API",
+        "DESCRIPTION": "Reports of one site by its key, the sites of a user, and the white-label API.",
+        "PREPROCESSING_HOOKS": [],
+    }

@@ -4,7 +4,7 @@ from django.urls import URLPattern, URLResolver, path
 
 from reports import widget
 from reports.docs import views
-from reports.openapi import MANAGEMENT_API, QUERY_API, SchemaView, serve_document
+from reports.openapi import MANAGEMENT_API, QUERY_API, ClickySchemaView, SchemaView, serve_document
 
 app_name = "reports"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -13,6 +13,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/schema/", SchemaView.as_view(), name="schema"),
     path("api/openapi.json", serve_document, {"api": QUERY_API}, name="openapi-query"),
     path("api/v1/openapi.json", serve_document, {"api": MANAGEMENT_API}, name="openapi-management"),
+    path("api/stats/openapi.json", ClickySchemaView.as_view(), name="stats-schema"),
     path("docs/", views.index, name="docs"),
     path("docs/<slug:slug>", views.page, name="docs-page"),
 ]

@@ -51,9 +51,9 @@ def format_error_response(path: str, host: str, query: str, status: int, sentenc
         error = json.dumps(build_error_body(status, sentence)).encode()
         return ErrorResponse(error, JSON_CONTENT_TYPE, is_cors_readable=False)
     if path.startswith(CLICKY_PREFIXES):
-        output = parse_qs(query).get("output", ["xml"])[0].strip().lower()
-        output = output if output in outputs.RENDERERS else "xml"
-        return ErrorResponse(outputs.render_error(sentence, output), outputs.CONTENT_TYPES[output])
+        output = parse_qs(query).get("output", [""])[0].strip().lower()
+        renderer = outputs.RENDERERS.get(output, outputs.XmlRenderer)()
+        return ErrorResponse(renderer.render({"error": sentence}), renderer.media_type)
     if path.startswith("/api/"):
         return ErrorResponse(json.dumps(clickport.build_error_body(status, sentence)).encode(), JSON_CONTENT_TYPE)
     title = PAGE_TITLES.get(status, HTTPStatus(status).phrase)

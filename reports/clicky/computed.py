@@ -1,6 +1,6 @@
 """Types whose items are computed here from several results of the engine: goals, kinds of traffic, keywords …
 
-Each is a function (request, dates) -> all items, highest first; paging and the parameter `item` come after it.
+Each has a function (request, dates) -> all items, highest first; paging and the parameter `item` come after it.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from goals.predicates import Filter, is_one_of
 from goals.selectors import list_active_goals
 from reports.clicky.dates import Dates
-from reports.clicky.outputs import DateEntry, Item, TypeBlock, encode_html
+from reports.clicky.outputs import Item, encode_html
 from reports.clicky.popular import has_value
 from reports.clicky.stats_request import StatsRequest
+from reports.clicky.stats_type import StatsType
 from reports.clicky.terms import format_integer, format_tenth, map_channel
 from reports.labels import build_nickname
 from reports.query.analyses.visit_lists import list_tags
@@ -141,29 +142,19 @@ def compute_custom(request: StatsRequest, dates: Dates) -> list[ComputedItem]:
     return items
 
 
-COMPUTED: dict[str, ComputeItems] = {
-    "custom": compute_custom,
-    "traffic-sources": compute_traffic_sources,
-    "searches-keywords": compute_keywords,
-    "goals": compute_goals,
-    "engagement-actions": group_visits("visit_actions", ACTION_STEPS),
-    "engagement-times": group_visits("duration", SECOND_STEPS, 1 - SMALLEST_FRACTION),
-    "visitors-most-active": compute_most_active,
-}
+@dataclass(frozen=True)
+class ComputedType(StatsType):
+    """A type whose items are those of `compute`."""
 
+    compute: ComputeItems
 
-def build_computed(name: str, request: StatsRequest) -> TypeBlock:
-    """Build the block of one of these types."""
-    return TypeBlock(name, [DateEntry(day.label, build_items(name, request, day)) for day in request.days])
-
-
-def build_items(name: str, request: StatsRequest, dates: Dates) -> list[Item]:
-    """Build one page of items; percentages are shares of all items, whatever `item` or `filter` choose."""
-    all_items = COMPUTED[name](request, dates)
-    total = sum(item.value for item in all_items)
-    matches = [item for item in all_items if matches_title(item.title, request)]
-    page = matches[request.offset : request.offset + request.limit]
-    return [build_item(item, total, request, dates) for item in page]
+    def build_items(self, request: StatsRequest, dates: Dates) -> list[Item]:
+        """Build one page of items; percentages are shares of all items, whatever `item` or `filter` choose."""
+        all_items = self.compute(request, dates)
+        total = sum(item.value for item in all_items)
+        matches = [item for item in all_items if matches_title(item.title, request)]
+        page = matches[request.offset : request.offset + request.limit]
+        return [build_item(item, total, request, dates) for item in page]
 
 
 def matches_title(title: str, request: StatsRequest) -> bool:
@@ -180,3 +171,14 @@ def build_item(item: ComputedItem, total: float, request: StatsRequest, dates: D
         **item.fields,
         "stats_url": request.links.build_stats_url(dates, **item.filters),
     }
+
+
+COMPUTED_TYPES = (
+    ComputedType("custom", compute_custom, example="plan: pro"),
+    ComputedType("traffic-sources", compute_traffic_sources, example="Searches"),
+    ComputedType("searches-keywords", compute_keywords, example="statistics"),
+    ComputedType("goals", compute_goals, example="Sign-up"),
+    ComputedType("engagement-actions", group_visits("visit_actions", ACTION_STEPS), example="2 actions"),
+    ComputedType("engagement-times", group_visits("duration", SECOND_STEPS, 1 - SMALLEST_FRACTION), example="1-2m"),
+    ComputedType("visitors-most-active", compute_most_active, example="ann@example.org"),
+)

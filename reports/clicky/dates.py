@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 from dateutil.relativedelta import relativedelta
 
 from accounts.validators import list_zone_names
-from reports.clicky.outputs import ClickyError
+from reports.clicky.errors import ClickyError
 from reports.query import Period, QueryRefused
 from reports.query.periods import MAX_INSTANT, MIN_INSTANT, find_monday, find_month_start, parse_zone
 

@@ -17,10 +17,11 @@ from django.utils import timezone as clock
 from django.views.decorators.http import require_safe
 
 from reports.clicky.dates import find_known_zone, parse_dates
+from reports.clicky.errors import ClickyError
 from reports.clicky.filters import extract_path
-from reports.clicky.outputs import ClickyError
 from reports.clicky.stats_request import is_site_id
 from reports.clicky.terms import is_unknown, parse_browser, parse_country, parse_place
+from reports.query import QueryRefused
 from sites.models import Site
 from sites.selectors import get_site_or_404
 
@@ -43,6 +44,14 @@ def map_page(dimension: str) -> Callable[[str], FilterParameters]:
 
 def map_text(dimension: str) -> Callable[[str], FilterParameters]:
     return lambda value: [(dimension, "" if is_unknown(value) else value)]
+
+
+def map_country(value: str) -> FilterParameters:
+    """Return the country's code; nothing for a country that does not exist."""
+    try:
+        return [("country", parse_country(value))]
+    except QueryRefused:
+        return []
 
 
 def map_browser(value: str) -> FilterParameters:
@@ -69,7 +78,7 @@ def map_city(value: str) -> FilterParameters:
 FILTER_MAPPINGS: dict[str, Callable[[str], FilterParameters]] = {
     "ip_address": map_text("ip"), "uid": map_text("visitor_id"), "session_id": map_text("visit"),
     "href": map_page("page"), "landing": map_page("entry_page"), "exit": map_page("exit_page"),
-    "country": lambda value: [("country", parse_country(value))], "city": map_city, "browser": map_browser,
+    "country": map_country, "city": map_city, "browser": map_browser,
     "os": map_os, "campaign": map_text("utm_campaign"), "domain": map_text("referrer_domain"),
     "search": map_text("search_term"),
 }  # fmt: skip

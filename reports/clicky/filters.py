@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 from goals.predicates import Filter, VisitedFilter, build_wildcard_regex, is_one_of
 from goals.selectors import list_active_goals
-from reports.clicky.outputs import ClickyError
+from reports.clicky.errors import ClickyError
 from reports.clicky.terms import (
     ACTION_KINDS,
     is_country,
@@ -27,7 +27,6 @@ from reports.clicky.terms import (
     parse_language,
     parse_place,
 )
-from reports.query.errors import QueryRefused
 from reports.query.filters import parse
 from sites.models import AddressPolicy
 from sites.site_config import SiteConfig
@@ -87,15 +86,15 @@ def build_page_filter(dimension: str, address: str) -> Filter:
     return build_match(dimension, path, unquote(path))
 
 
-def create_page_filter_builder(dimension: str) -> FilterBuilder:
+def match_page(dimension: str) -> FilterBuilder:
     return lambda site, value: build_page_filter(dimension, value)
 
 
-def create_text_filter_builder(dimension: str) -> FilterBuilder:
+def match_text(dimension: str) -> FilterBuilder:
     return lambda site, value: build_match(dimension, value)
 
 
-def create_optional_text_filter_builder(dimension: str) -> FilterBuilder:
+def match_text_or_unknown(dimension: str) -> FilterBuilder:
     return lambda site, value: build_match_or_unknown(dimension, value)
 
 
@@ -193,7 +192,7 @@ def split_chunks(parts: list[str], size: int) -> list[list[str]]:
     return [parts[at : at + size] for at in range(0, len(parts), size)]
 
 
-def filter_browser(value: str) -> Filter:
+def filter_browser(site: SiteConfig, value: str) -> Filter:
     """Match `Google Chrome` or, with its version, `Google Chrome 120`."""
     if is_unknown(value):
         return build_match_or_unknown("browser", value)
@@ -202,7 +201,7 @@ def filter_browser(value: str) -> Filter:
     return combine_any([build_match("browser", parse_browser(value + " ")[0]), *([with_version] if version else [])])
 
 
-def filter_os(value: str) -> Filter:
+def filter_os(site: SiteConfig, value: str) -> Filter:
     if is_unknown(value):
         return build_match_or_unknown("os", value)
     name, _, version = value.rpartition(" ")
@@ -210,7 +209,7 @@ def filter_os(value: str) -> Filter:
     return combine_any([build_match("os", value), *([with_version] if name else [])])
 
 
-def filter_city(value: str) -> Filter:
+def filter_city(site: SiteConfig, value: str) -> Filter:
     """Match `Tallinn`, `Tallinn, Estonia` or `Austin, Texas, USA`; a country alone for visits of an unknown city."""
     name, state, code = parse_place(value)
     parts = [build_match_or_unknown("city", name), *([is_one_of("region", state)] if state else [])]
@@ -220,7 +219,7 @@ def filter_city(value: str) -> Filter:
     return combine_any([in_city, combine_all(is_one_of("city", ""), is_one_of("country", parse_country(name)))])
 
 
-def filter_region(value: str) -> Filter:
+def filter_region(site: SiteConfig, value: str) -> Filter:
     """Match `Texas, United States`, or a country alone for visits of an unknown region."""
     name, comma, country = value.rpartition(",")
     if comma:
@@ -231,7 +230,7 @@ def filter_region(value: str) -> Filter:
     return combine_any([in_region, combine_all(is_one_of("region", ""), is_one_of("country", parse_country(value)))])
 
 
-def filter_language(value: str) -> Filter:
+def filter_language(site: SiteConfig, value: str) -> Filter:
     """Match a language: `French` and `fr` in all countries, `French (France)` and `fr-FR` only that of France."""
     if "*" in value:
         return build_match("language", value)
@@ -243,7 +242,7 @@ def filter_language(value: str) -> Filter:
     return {"dimension": "language", "operator": "matches", "value": [f"^(?i:{re.escape(main)}{end})$"]}
 
 
-def filter_split_test(value: str) -> Filter:
+def filter_split_test(site: SiteConfig, value: str) -> Filter:
     """Match an experiment by name, or one of its variants: `Prices: high`."""
     name, colon, variant = value.partition(": ")
     experiment = build_match("split_test", value)
@@ -252,7 +251,7 @@ def filter_split_test(value: str) -> Filter:
     return combine_any([experiment, combine_all(build_match("split_test", name), build_match("split_arm", variant))])
 
 
-def filter_action_count(value: str) -> Filter:
+def filter_action_count(site: SiteConfig, value: str) -> Filter:
     """Match visits by their number of actions: `3` is exactly, `3,` is at least, `,3` at most, `2,5` between."""
     match = re.fullmatch(r"(\d{0,9})(,?)(\d{0,9})", value, re.ASCII)
     if not match or not (match[1] or match[3]):
@@ -267,13 +266,13 @@ def filter_action_count(value: str) -> Filter:
     return combine_all(*conditions)
 
 
-def filter_source(value: str) -> Filter:
+def filter_source(site: SiteConfig, value: str) -> Filter:
     """Match one of Clicky's traffic sources (`searches`, `advertising` …), or a source by its name."""
     channels = list_channels(value)
     return is_one_of("channel", *channels) if channels else is_one_of("source", value)
 
 
-def filter_action_type(value: str) -> Filter:
+def filter_action_type(site: SiteConfig, value: str) -> Filter:
     kinds = ACTION_KINDS.get(value.strip().lower())
     if not kinds:
         raise ClickyError("Invalid action_type.")
@@ -285,37 +284,33 @@ def filter_hostname(site: SiteConfig, value: str) -> Filter:
     return {"not": NO_VISITS} if is_unknown(value) else NO_VISITS
 
 
-def filter_country(value: str) -> Filter:
+def filter_country(site: SiteConfig, value: str) -> Filter:
     return build_match("country", value if "*" in value else parse_country(value))
-
-
-def ignore_site(build: Callable[[str], Filter]) -> FilterBuilder:
-    return lambda site, value: build(value)
 
 
 FILTERS: dict[str, FilterBuilder] = {
     "ip_address": filter_ip_address,
-    "uid": create_text_filter_builder("visitor_id"),
-    "session_id": create_text_filter_builder("visit"),
+    "uid": match_text("visitor_id"),
+    "session_id": match_text("visit"),
     "href": match_visits_with(filter_href),
-    "landing": create_page_filter_builder("entry_page"),
-    "exit": create_page_filter_builder("exit_page"),
-    "num_actions": ignore_site(filter_action_count),
-    "search": create_text_filter_builder("search_term"),
-    "domain": create_text_filter_builder("referrer_domain"),
+    "landing": match_page("entry_page"),
+    "exit": match_page("exit_page"),
+    "num_actions": filter_action_count,
+    "search": match_text("search_term"),
+    "domain": match_text("referrer_domain"),
     "link": filter_link,
-    "browser": ignore_site(filter_browser),
-    "os": ignore_site(filter_os),
-    "resolution": create_optional_text_filter_builder("screen"),
-    "country": ignore_site(filter_country),
-    "city": ignore_site(filter_city),
-    "language": ignore_site(filter_language),
-    "org": create_optional_text_filter_builder("organization"),
-    "source": ignore_site(filter_source),
+    "browser": filter_browser,
+    "os": filter_os,
+    "resolution": match_text_or_unknown("screen"),
+    "country": filter_country,
+    "city": filter_city,
+    "language": filter_language,
+    "org": match_text_or_unknown("organization"),
+    "source": filter_source,
     "title": match_visits_with(filter_title),
-    "action_type": match_visits_with(ignore_site(filter_action_type)),
-    "campaign": create_text_filter_builder("utm_campaign"),
-    "split": match_visits_with(ignore_site(filter_split_test)),
+    "action_type": match_visits_with(filter_action_type),
+    "campaign": match_text("utm_campaign"),
+    "split": match_visits_with(filter_split_test),
     "hostname": filter_hostname,
     "shorturl": lambda site, value: NO_VISITS,
 }
@@ -328,7 +323,7 @@ def is_filter(name: str) -> bool:
 
 
 def parse_filters(site: SiteConfig, params: Mapping[str, str], of_actions: bool = False) -> tuple[Filter, ...]:
-    """Return the filters in a request's parameters. Raises ClickyError for an invalid value.
+    """Return the filters in a request's parameters. Raises ClickyError or QueryRefused for an invalid value.
 
     `of_actions`: the filters of actions choose actions instead of visits that contain such actions.
     """
@@ -349,12 +344,9 @@ def parse_filters(site: SiteConfig, params: Mapping[str, str], of_actions: bool 
 
 
 def build_filter(site: SiteConfig, name: str, value: str) -> Filter:
-    """Return the filter of one parameter. Raises ClickyError for an invalid value, such as an unknown country."""
-    try:
-        built = FILTERS[name](site, value)
-        parse(built)
-    except QueryRefused as error:
-        raise ClickyError(error.sentence) from error
+    """Return the filter of one parameter. Raises QueryRefused for an invalid value, such as an unknown country."""
+    built = FILTERS[name](site, value)
+    parse(built)
     return built
 
 

@@ -1,26 +1,30 @@
-"""Writers of XML, JSON, PHP and CSV, each in the shape that its clients read.
+"""DRF's renderers of XML, JSON, PHP and CSV, each in the shape that its clients read.
 
 A result is a list of blocks, one per requested type. A block has date entries, newest first; a date entry has items;
 an item is a dict of text, or of nested dicts for visitors. In an hourly block each value is a list with one number per
-hour, midnight first. A rejected request is one sentence (`ClickyError`), mostly with HTTP status 200.
+hour, midnight first. A list of sites is a list of items instead of blocks, and an error is `{"error": sentence}`.
 """
 
 from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterable
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 import orjson
+from rest_framework.renderers import BaseRenderer
 
 from reports.spreadsheets import format_csv
+from tracking.web import JAVASCRIPT
 
 Item = dict[str, Any]  # name -> text, or a list or an Item of texts
 NON_XML_CHARACTERS = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 XML_DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
+SCRIPT_NAME = re.compile(r"[A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*|\[\d+\])*", re.ASCII)
+MAX_NAME_LENGTH = 128  # of a callback or variable
 XML_NAME = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
 
 
@@ -51,23 +55,35 @@ class TypeBlock:
 
 
 StatsResult = list[TypeBlock]
+Data = StatsResult | list[Item] | dict[str, str]
+Context = Mapping[str, Any] | None
 
 
-def render_json(result: StatsResult) -> bytes:
-    """Write `[{"type", "dates": [{"date", "items": […]}]}]`; an hourly tally has one item per hour, newest first.
+class OutputRenderer(BaseRenderer):
+    """Base of the renderers. `media_type` is the whole content type."""
+
+    charset = None
+
+    def render(self, data: Data, media_type: str | None = None, context: Context = None) -> bytes:
+        raise NotImplementedError
+
+
+class JsonRenderer(OutputRenderer):
+    """`[{"type", "dates": [{"date", "items": […]}]}]`; an hourly tally has one item per hour, newest first.
 
     Values are text, titles are HTML-encoded; only the values of an hourly tally are numbers.
     """
-    return orjson.dumps(
-        [
-            {
-                "type": block.type,
-                "dates": [{"date": day.date, "items": build_json_items(block, day)} for day in block.days],
-                **({"error": block.error} if block.error else {}),
-            }
-            for block in result
-        ]
-    )
+
+    media_type, format = "application/json", "json"
+
+    def render(self, data: Data, media_type: str | None = None, context: Context = None) -> bytes:
+        body = [data] if isinstance(data, dict) else data
+        return orjson.dumps(body, default=build_json_block, option=orjson.OPT_PASSTHROUGH_DATACLASS)
+
+
+def build_json_block(block: TypeBlock) -> Item:
+    days = [{"date": day.date, "items": build_json_items(block, day)} for day in block.days]
+    return {"type": block.type, "dates": days, **({"error": block.error} if block.error else {})}
 
 
 def build_json_items(block: TypeBlock, day: DateEntry) -> list[Item]:
@@ -83,20 +99,48 @@ def parse_json_number(text: str) -> int | float | str:
     return float(text) if "." in text else int(text)
 
 
-def render_xml(result: StatsResult) -> bytes:
-    """Write `<response><type type="…"><date date="…"><item><title/>…`; an hourly item has one <value> per hour."""
-    out = [XML_DECLARATION, '<response status="ok">']
-    for block in result:
-        out.append(f"<type type={quoteattr(remove_non_xml(block.type))}>")
-        for day in block.days:
-            out.append(f"<date date={quoteattr(day.date)}>")
-            out.extend(render_element("item", item) for item in day.items)
-            out.append("</date>")
-        if block.error:
-            out.append(render_element("error", block.error))
-        out.append("</type>")
-    out.append("</response>\n")
-    return "".join(out).encode()
+class ScriptRenderer(JsonRenderer):
+    """JSON as a script: `callback([…]);` or `var name = […];`."""
+
+    media_type, format = JAVASCRIPT.decode(), "script"
+
+    def render(self, data: Data, media_type: str | None = None, context: Context = None) -> bytes:
+        body = super().render(data).replace(b"\xe2\x80\xa8", b"\\u2028").replace(b"\xe2\x80\xa9", b"\\u2029")
+        params: Mapping[str, str] = (context or {})["view"].params
+        callback = params.get("json_callback", "")
+        if is_script_name(callback):
+            return b"%s(%s);" % (callback.encode(), body)
+        return b"var %s = %s;" % (params["json_var"].encode(), body)
+
+
+def is_script_name(text: str) -> bool:
+    """Return whether this is a JavaScript name; any other is ignored, so that nobody can inject a script."""
+    return len(text) <= MAX_NAME_LENGTH and SCRIPT_NAME.fullmatch(text) is not None
+
+
+class XmlRenderer(OutputRenderer):
+    """`<response><type type="…"><date date="…"><item><title/>…`; an hourly item has one <value> per hour."""
+
+    media_type, format = "text/xml; charset=utf-8", "xml"
+
+    def render(self, data: Data, media_type: str | None = None, context: Context = None) -> bytes:
+        status = "error" if isinstance(data, dict) else "ok"
+        inside = render_element("error", data["error"]) if isinstance(data, dict) else "".join(map(render_entry, data))
+        return f'{XML_DECLARATION}<response status="{status}">{inside}</response>\n'.encode()
+
+
+def render_entry(entry: TypeBlock | Item) -> str:
+    """Write the block of a type, or a site."""
+    if not isinstance(entry, TypeBlock):
+        return render_element("site", entry)
+    out = [f"<type type={quoteattr(remove_non_xml(entry.type))}>"]
+    for day in entry.days:
+        out.append(f"<date date={quoteattr(day.date)}>")
+        out.extend(render_element("item", item) for item in day.items)
+        out.append("</date>")
+    if entry.error:
+        out.append(render_element("error", entry.error))
+    return "".join([*out, "</type>"])
 
 
 def render_element(name: str, value: object) -> str:
@@ -125,9 +169,15 @@ def decode_html(value: object) -> str:
     return value.decode() if isinstance(value, HtmlText) else str(value)
 
 
-def render_php(result: StatsResult) -> bytes:
-    """Serialize `[type => [date => [item, …]]]`."""
-    return serialize_php({block.type: {day.date: day.items for day in block.days} for block in result})
+class PhpRenderer(OutputRenderer):
+    """`[type => [date => [item, …]]]`, serialized for PHP."""
+
+    media_type, format = "text/plain; charset=utf-8", "php"
+
+    def render(self, data: Data, media_type: str | None = None, context: Context = None) -> bytes:
+        blocks = [entry for entry in data if isinstance(entry, TypeBlock)]
+        types = {block.type: {day.date: day.items for day in block.days} for block in blocks}
+        return serialize_php(types or data)
 
 
 def serialize_php(value: object) -> bytes:
@@ -145,21 +195,31 @@ def serialize_php(value: object) -> bytes:
     return b"a:%d:{%s}" % (len(pairs), inside)
 
 
-def render_csv(result: StatsResult) -> bytes:
-    """Write one table: type, date, then every field that occurs; an hourly block has one row per hour."""
-    rows = [row for block in result for row in build_csv_rows(block)]
-    names = list(dict.fromkeys(name for row in rows for name in row)) or ["type", "date"]
-    lines = ([decode_html(row.get(name, "")) for name in names] for row in rows)
-    return format_csv([names, *lines]).encode(errors="replace")
+class CsvRenderer(OutputRenderer):
+    """One table: type, date, then every field that occurs; an hourly block has one row per hour."""
+
+    media_type, format = "text/csv; charset=utf-8", "csv"
+
+    def render(self, data: Data, media_type: str | None = None, context: Context = None) -> bytes:
+        if isinstance(data, dict):
+            return f"error\r\n{data['error']}\r\n".encode()
+        rows = [row for entry in data for row in build_csv_rows(entry)]
+        names = list(dict.fromkeys(name for row in rows for name in row)) or ["type", "date"]
+        lines = ([decode_html(row.get(name, "")) for name in names] for row in rows)
+        return format_csv([names, *lines]).encode(errors="replace")
 
 
-def build_csv_rows(block: TypeBlock) -> Iterable[Item]:
-    if block.error:
-        yield {"type": block.type, "error": block.error}
-    for day in block.days:
+def build_csv_rows(entry: TypeBlock | Item) -> Iterator[Item]:
+    """Build the rows of a type's block, or the row of a site."""
+    if not isinstance(entry, TypeBlock):
+        yield {"type": "sites", "date": "", **entry}
+        return
+    if entry.error:
+        yield {"type": entry.type, "error": entry.error}
+    for day in entry.days:
         for item in day.items:
-            first_columns = {"type": block.type, "date": day.date}
-            if block.hourly and isinstance(item.get("value"), list):
+            first_columns = {"type": entry.type, "date": day.date}
+            if entry.hourly and isinstance(item.get("value"), list):
                 for hour, value in enumerate(item["value"]):
                     yield {**first_columns, "hour": str(hour), **item, "value": value}
             else:
@@ -177,26 +237,16 @@ def flatten_item(item: Item) -> Item:
     return flattened
 
 
-RENDERERS = {"xml": render_xml, "json": render_json, "php": render_php, "csv": render_csv}
-CONTENT_TYPES = {
-    "xml": "text/xml; charset=utf-8",
-    "json": "application/json",
-    "php": "text/plain; charset=utf-8",
-    "csv": "text/csv; charset=utf-8",
+RENDERERS: dict[str, type[OutputRenderer]] = {
+    renderer.format: renderer for renderer in (XmlRenderer, JsonRenderer, PhpRenderer, CsvRenderer)
 }
 
 
-class ClickyError(Exception):
-    """A request that is rejected; the text is Clicky's own where it is documented ("Invalid sitekey.")."""
+def choose_renderer(params: Mapping[str, str]) -> type[OutputRenderer]:
+    """Return the renderer of the parameter `output`; of anything else XML, Clicky's default.
 
-
-def render_error(sentence: str, output: str) -> bytes:
-    """Write an error: `[{"error":"Invalid sitekey."}]` in JSON, and alike in the other formats."""
-    if output == "json":
-        return orjson.dumps([{"error": sentence}])
-    if output == "php":
-        return serialize_php({"error": sentence})
-    if output == "csv":
-        return f"error\r\n{sentence}\r\n".encode()
-    text = escape(remove_non_xml(sentence))
-    return f'{XML_DECLARATION}<response status="error"><error>{text}</error></response>\n'.encode()
+    `json_callback` and `json_var` choose JSON, wrapped into a script.
+    """
+    wrappers = [name for name in (params.get("json_callback"), params.get("json_var")) if name]
+    renderer = RENDERERS.get(params.get("output", "").strip().lower(), JsonRenderer if wrappers else XmlRenderer)
+    return ScriptRenderer if renderer is JsonRenderer and any(map(is_script_name, wrappers)) else renderer

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from goals.predicates import Filter, is_one_of
 from reports.clicky.dates import Dates
 from reports.clicky.filters import (
+    FilterBuilder,
     build_match_or_unknown,
-    build_page_filter,
     build_target_filter,
     extract_path,
     filter_browser,
@@ -18,9 +18,11 @@ from reports.clicky.filters import (
     filter_region,
     filter_split_test,
     list_address_forms,
+    match_page,
 )
 from reports.clicky.outputs import DateEntry, Item, TypeBlock, encode_html
 from reports.clicky.stats_request import StatsRequest
+from reports.clicky.stats_type import StatsType
 from reports.clicky.tallies import list_hours
 from reports.clicky.terms import (
     CLICK_KINDS,
@@ -37,27 +39,31 @@ from reports.clicky.terms import (
 from reports.query.model import Row
 from sites.site_config import SiteConfig
 
-MAX_DAILY_DAYS = 100  # of a popular type with daily=1
 MAX_HOURLY_ROWS = 100_000
 
 
 @dataclass(frozen=True)
-class PopularType:
+class PopularType(StatsType):
     """`metric` by `dimensions`, of events or visits that satisfy `where`.
 
     `build_title` and `build_url` are given a row; `build_filter` is given the title that `item=…` names. `section` is
     the part of the dashboard that an item's `stats_url` leads to. `of_targets`: items are targets of actions.
     """
 
-    name: str
     dimensions: tuple[str, ...]
     metric: str = "visits"
     where: tuple[Filter, ...] = ()
     build_title: Callable[[Row], str] | None = None
     build_url: Callable[[StatsRequest, Row], str] | None = None
-    build_filter: Callable[[str], Filter] | None = None
+    build_filter: FilterBuilder | None = None
     section: str = ""
     of_targets: bool = False
+
+    def build(self, request: StatsRequest) -> TypeBlock:
+        """Build the block; with `hourly` the value of each item is a list of one number per hour, midnight first."""
+        build_items = build_hourly_items if request.hourly else build_day_items
+        entries = [DateEntry(day.label, build_items(self, request, day)) for day in request.days]
+        return TypeBlock(self.name, entries, hourly=request.hourly)
 
     def get_title(self, row: Row) -> str:
         return self.build_title(row) if self.build_title else str(row[self.dimensions[0]]) or UNKNOWN
@@ -65,7 +71,7 @@ class PopularType:
     def build_item_filter(self, site: SiteConfig, title: str) -> Filter:
         """Return the filter of the item with this title."""
         if self.build_filter:
-            return self.build_filter(title)
+            return self.build_filter(site, title)
         dimension = self.dimensions[0]
         if self.of_targets:
             return build_target_filter(dimension, site, title)
@@ -96,10 +102,6 @@ def link_page(dimension: str) -> Callable[[StatsRequest, Row], str]:
     return lambda request, row: request.links.build_page_url(str(row[dimension]))
 
 
-def match_page(dimension: str) -> Callable[[str], Filter]:
-    return lambda title: build_page_filter(dimension, title)
-
-
 NOT_SEARCH: tuple[Filter, ...] = ({"dimension": "channel", "operator": "is_not", "value": list(SEARCH_CHANNELS)},)
 PAGE_DIMENSIONS = ("page", "entry_page", "exit_page")
 # Percentages are shares of what has a value in these dimensions, of everything in the others
@@ -107,48 +109,49 @@ SHARE_OF_VALUES = ("utm_campaign", "referrer", "referrer_domain", "host", *PAGE_
 
 POPULAR_TYPES: tuple[PopularType, ...] = (
     PopularType("pages", ("page",), "views", build_url=link_page("page"), build_filter=match_page("page"),
-                section="content"),
+                section="content", example="Pricing"),
     PopularType("pages-entrance", ("entry_page",), build_url=link_page("entry_page"),
-                build_filter=match_page("entry_page")),
-    PopularType("pages-exit", ("exit_page",), build_url=link_page("exit_page"), build_filter=match_page("exit_page")),
+                build_filter=match_page("entry_page"), example="Home"),
+    PopularType("pages-exit", ("exit_page",), build_url=link_page("exit_page"), build_filter=match_page("exit_page"),
+                example="Thank you"),
     PopularType("downloads", ("download",), "actions", of_kind("download"), build_url=link_target("download"),
-                of_targets=True),
-    PopularType("events", ("name",), "actions", of_kind(*CLICK_KINDS)),
-    PopularType("video", ("video",), "actions", of_kind("video"), build_url=link_target("video"), of_targets=True),
-    PopularType("site-domains", ("host",), "views", build_url=link_host("host")),
-    PopularType("links", ("referrer",), where=NOT_SEARCH, build_url=link_target("referrer"), section="sources"),
-    PopularType("links-domains", ("referrer_domain",), where=NOT_SEARCH, build_url=link_host("referrer_domain")),
+                of_targets=True, example="https://example.com/price-list.pdf"),
+    PopularType("events", ("name",), "actions", of_kind(*CLICK_KINDS), example="Newsletter", aliases=("clicks",)),
+    PopularType("video", ("video",), "actions", of_kind("video"), build_url=link_target("video"), of_targets=True,
+                example="https://example.com/tour.mp4"),
+    PopularType("site-domains", ("host",), "views", build_url=link_host("host"), example="example.com"),
+    PopularType("links", ("referrer",), where=NOT_SEARCH, build_url=link_target("referrer"), section="sources",
+                example="https://blog.example.org/review"),
+    PopularType("links-domains", ("referrer_domain",), where=NOT_SEARCH, build_url=link_host("referrer_domain"),
+                example="blog.example.org", aliases=("referrers-domains",)),
     PopularType("links-outbound", ("outbound",), "actions", of_kind("outbound"), build_url=link_target("outbound"),
-                of_targets=True),
-    PopularType("searches", ("search_term",), where=has_value("search_term")),
-    PopularType("searches-engines", ("source",), where=(is_one_of("channel", *SEARCH_CHANNELS),)),
+                of_targets=True, example="https://partner.example.org/", aliases=("exit-links",)),
+    PopularType("searches", ("search_term",), where=has_value("search_term"),
+                example="web statistics", aliases=("search",)),
+    PopularType("searches-engines", ("source",), where=(is_one_of("channel", *SEARCH_CHANNELS),), example="Google"),
     PopularType("split-tests", ("split_test", "split_arm"), where=has_value("split_test"),
-                build_title=lambda row: f"{row['split_test']}: {row['split_arm']}", build_filter=filter_split_test),
-    PopularType("campaigns", ("utm_campaign",)),
+                build_title=lambda row: f"{row['split_test']}: {row['split_arm']}", build_filter=filter_split_test,
+                example="Prices: high"),
+    PopularType("campaigns", ("utm_campaign",), example="spring"),
     PopularType("countries", ("country",), build_title=lambda row: get_country_title(row["country"]),
-                build_filter=lambda title: is_one_of("country", parse_country(title))),
+                build_filter=lambda site, title: is_one_of("country", parse_country(title)), example="Estonia"),
     PopularType("regions", ("region", "country"),
-                build_title=lambda row: format_place(row["region"], row["country"]), build_filter=filter_region),
+                build_title=lambda row: format_place(row["region"], row["country"]), build_filter=filter_region,
+                example="Texas, United States"),
     PopularType("cities", ("city", "country"),
-                build_title=lambda row: format_place(row["city"], row["country"]), build_filter=filter_city),
+                build_title=lambda row: format_place(row["city"], row["country"]), build_filter=filter_city,
+                example="Tallinn, Estonia"),
     PopularType("languages", ("language",), build_title=lambda row: get_language_title(row["language"]),
-                build_filter=lambda title: is_one_of("language", title)),
+                build_filter=lambda site, title: is_one_of("language", title), example="Estonian"),
     PopularType("web-browsers", ("browser", "browser_version"), build_filter=filter_browser,
-                build_title=lambda row: format_browser(row["browser"], row["browser_version"])),
+                build_title=lambda row: format_browser(row["browser"], row["browser_version"]),
+                example="Google Chrome 120"),
     PopularType("operating-systems", ("os", "os_version"), build_filter=filter_os,
-                build_title=lambda row: f"{row['os'] or UNKNOWN} {row['os_version']}".strip()),
-    PopularType("screen-resolutions", ("screen",)),
-    PopularType("hardware", ("device",)),
-    PopularType("organizations", ("organization",)),
+                build_title=lambda row: f"{row['os'] or UNKNOWN} {row['os_version']}".strip(), example="Windows 11"),
+    PopularType("screen-resolutions", ("screen",), example="1920x1080"),
+    PopularType("hardware", ("device",), example="Desktop"),
+    PopularType("organizations", ("organization",), example="Example University"),
 )  # fmt: skip
-POPULAR = {row.name: row for row in POPULAR_TYPES}
-
-
-def build_popular(popular: PopularType, request: StatsRequest) -> TypeBlock:
-    """Build the block of one popular type."""
-    build_items = build_hourly_items if request.hourly else build_day_items
-    entries = [DateEntry(day.label, build_items(popular, request, day)) for day in request.days]
-    return TypeBlock(popular.name, entries, hourly=request.hourly)
 
 
 def build_conditions(popular: PopularType, request: StatsRequest) -> list[Filter]:

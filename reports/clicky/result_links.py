@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from urllib.parse import quote, urlencode
 
 from reports.clicky.dates import Dates
@@ -14,10 +16,15 @@ LINK_SCHEMES = ("http://", "https://", "ftp://", "mailto:", "tel:")
 
 @dataclass(frozen=True)
 class ResultLinks:
-    """Builds the links of one site. `base`: this installation as the client reached it, without a final slash."""
+    """Builds the links of one site. `find_base` is called for the first link, since many results have none."""
 
-    base: str
+    find_base: Callable[[], str]
     site: SiteConfig
+
+    @cached_property
+    def base(self) -> str:
+        """This installation as the client reached it, without a final slash."""
+        return self.find_base()
 
     def build_stats_url(self, dates: Dates | None, section: str = "", **filters: str) -> str:
         """Return the dashboard's page of these days, filtered by dimension=value."""

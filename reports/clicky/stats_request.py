@@ -11,8 +11,8 @@ from uuid import UUID
 from accounts.keys import is_same_key
 from goals.predicates import Filter
 from reports.clicky.dates import Dates, find_known_zone, parse_dates
+from reports.clicky.errors import ClickyError
 from reports.clicky.filters import FILTERS, is_filter, parse_filters
-from reports.clicky.outputs import ClickyError
 from reports.clicky.result_links import ResultLinks
 from reports.query import Period, Query, Result, ask
 from reports.query.model import QueryOptions
@@ -24,15 +24,35 @@ DEFAULT_LIMIT = 50
 MAX_ROWS = 1_000
 MAX_PAGE = 10_000
 MAX_TYPES = 40
-MAX_LIST_DAYS = 31  # of lists, segmentation and hourly results
-MAX_DAYS = 750
 MAX_OFFSET_SECONDS = 31 * 86_400
 MAX_SITE_ID_DIGITS = 18
-PARAMETERS = frozenset({
-    "site_id", "sitekey", "sitekey_admin", "type", "date", "output", "limit", "page", "daily", "hourly", "item",
-    "filter", "segments", "visitor-details", "visitor_details", "time_offset", "alert_id", "heatmap_url",
-    "json_callback", "json_var", "null_values",
-})  # fmt: skip
+# Every parameter but the filters, and its meaning
+PARAMETERS = {
+    "site_id": "The site's number",
+    "sitekey": "The site's key",
+    "sitekey_admin": "The site's admin key, instead of the other",
+    "type": "One or more types, separated by commas",
+    "date": "today, yesterday, 3-days-ago, last-7-days (today included), previous-7-days (without today), this-week, "
+            "last-week, this-month, last-month, this-year, last-year, 2026-03-01, 2026-03-01,2026-03-31, 2026-03, 2026",
+    "output": "xml (default), json, php, csv",
+    "limit": "How many rows: 50 by default, at most 1,000; all means the same",
+    "page": "Which page of rows, from 1",
+    "daily": "1: one entry per day, newest first",
+    "hourly": "1: one number per hour",
+    "item": "Exactly this item",
+    "filter": "Items that contain this text",
+    "segments": "Types to answer with type=segmentation, narrowed by the visitor filters; summary stands for all key "
+                "figures",
+    "visitor-details": "Only these fields of visitors, separated by commas",
+    "visitor_details": "Another spelling of it",
+    "time_offset": "A number of seconds: lists contain only the visitors and actions of that last time. Numbers and "
+                   "popular types beside them still cover the whole date",
+    "alert_id": "The id of an alert's webhook: the list of the one visit it was about",
+    "json_callback": "Wrap the JSON into a call of this function",
+    "json_var": "Assign the JSON to this variable",
+    "heatmap_url": "1: addresses of pages that open the heatmap",
+    "null_values": "1: show empty fields",
+}  # fmt: skip
 # Parameters that clients send for their own purposes or against caches
 IGNORED_PARAMETERS = frozenset({
     "app", "callback", "cb", "cache", "nocache", "rand", "random", "timestamp", "ts", "t", "v", "version", "format",

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 from goals.predicates import Filter, is_one_of
 from reports.clicky.dates import DAY, Dates
 from reports.clicky.outputs import DateEntry, Item, TypeBlock
 from reports.clicky.stats_request import StatsRequest
+from reports.clicky.stats_type import MAX_DAYS, StatsType
 from reports.clicky.terms import CLICK_KINDS, format_integer, format_seconds, format_tenth
 from reports.query import Period
 from reports.query.metrics import Number
@@ -19,20 +21,21 @@ MAX_HOURS_PER_DAY = 26  # including the hours that a change of the clock adds
 
 
 @dataclass(frozen=True)
-class TallyType:
+class TallyType(StatsType):
     """`metric` of the engine, counted over events of `kinds` only if there are some; no metric: actions per visit.
 
     `summed`: several days are the sum of each day's number, because Clicky's unique visitors are unique per day.
     `live`: the number of this moment, whatever the date.
     """
 
-    name: str
     metric: str
     format: Callable[[Number | None], str] = format_integer
     kinds: tuple[str, ...] = ()
     summed: bool = False
     live: bool = False
     title: str = ""  # in segments=summary
+    group: ClassVar[str] = "Numbers"
+    max_daily_days: ClassVar[int] = MAX_DAYS
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -52,6 +55,19 @@ class TallyType:
     def build_item(self, value: Number) -> Item:
         return {"value": self.format(value)}
 
+    def build_example(self) -> list[Item]:
+        return [self.build_item(90)]
+
+    def build(self, request: StatsRequest) -> TypeBlock:
+        """Build the block: one number for all dates, for each day, or a list of one number per hour."""
+        if request.hourly and not self.live:
+            return TypeBlock(self.name, build_hourly_entries(self, request), hourly=True)
+        if request.daily and not self.live:
+            return TypeBlock(self.name, build_daily_entries(self, request))
+        label = str(request.dates.last) if self.live else request.dates.label
+        total = compute_total(self, request, request.dates)
+        return TypeBlock(self.name, [DateEntry(label, [self.build_item(total)])])
+
 
 TALLY_TYPES = (
     TallyType("visitors", "visits", title="Visitors"),  # Clicky's visitors are our visits
@@ -70,18 +86,6 @@ TALLY_TYPES = (
     TallyType("time-average-pretty", "avg_duration", lambda value: format_seconds(value or 0)),
     TallyType("bounce-rate", "bounce_rate", format_tenth, title="Bounce rate"),
 )
-TALLIES = {row.name: row for row in TALLY_TYPES}
-SUMMARY = tuple(row for row in TALLY_TYPES if row.title)
-
-
-def build_tally(tally: TallyType, request: StatsRequest) -> TypeBlock:
-    """Build the block of one tally."""
-    if request.hourly and not tally.live:
-        return TypeBlock(tally.name, build_hourly_entries(tally, request), hourly=True)
-    if request.daily and not tally.live:
-        return TypeBlock(tally.name, build_daily_entries(tally, request))
-    label = str(request.dates.last) if tally.live else request.dates.label
-    return TypeBlock(tally.name, [DateEntry(label, [tally.build_item(compute_total(tally, request, request.dates))])])
 
 
 def compute_total(tally: TallyType, request: StatsRequest, dates: Dates) -> Number:
@@ -119,7 +123,15 @@ def list_hours(day: Dates) -> list[str]:
     return [format_hour(start, period.info) for start in Clock(period).hours()]
 
 
-def build_summary(request: StatsRequest) -> TypeBlock:
-    """Build `segments=summary`: the key figures, each with its title."""
-    items = [{"title": row.title, "value": row.format(compute_total(row, request, request.dates))} for row in SUMMARY]
-    return TypeBlock("summary", [DateEntry(request.dates.label, items)])
+@dataclass(frozen=True)
+class SummaryType(StatsType):
+    """The key figures, each with its title, of all dates together."""
+
+    def build(self, request: StatsRequest) -> TypeBlock:
+        tallies = [row for row in TALLY_TYPES if row.title]
+        totals = [row.format(compute_total(row, request, request.dates)) for row in tallies]
+        items = [{"title": row.title, "value": total} for row, total in zip(tallies, totals, strict=True)]
+        return TypeBlock(self.name, [DateEntry(request.dates.label, items)])
+
+    def build_example(self) -> list[Item]:
+        return [{"title": row.title, "value": row.format(90)} for row in TALLY_TYPES if row.title]

@@ -1,54 +1,39 @@
-"""Every type of the Stats API: its other names, and the function that builds its block."""
+"""Every type of the Stats API, and the result of a request: a block for each type that it names."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
 
-from reports.clicky.computed import COMPUTED, build_computed
-from reports.clicky.outputs import ClickyError, DateEntry, StatsResult, TypeBlock
-from reports.clicky.popular import MAX_DAILY_DAYS, POPULAR, build_popular
-from reports.clicky.stats_request import MAX_DAYS, MAX_LIST_DAYS, StatsRequest
-from reports.clicky.tallies import TALLIES, build_summary, build_tally
-from reports.clicky.uptime import UPTIME, build_uptime
-from reports.clicky.visit_lists import LISTS, build_list
-from reports.query import QueryRefused
+from reports.clicky.computed import COMPUTED_TYPES
+from reports.clicky.errors import ClickyError
+from reports.clicky.outputs import StatsResult
+from reports.clicky.popular import POPULAR_TYPES
+from reports.clicky.stats_request import StatsRequest
+from reports.clicky.stats_type import MAX_DAILY_DAYS, MAX_DAYS, MAX_LIST_DAYS, StatsType
+from reports.clicky.tallies import TALLY_TYPES, SummaryType
+from reports.clicky.uptime import UPTIME_TYPES
+from reports.clicky.visit_lists import LIST_TYPES
 
-ALIASES = {
-    "exit-links": "links-outbound",
-    "clicks": "events",
-    "referrers-domains": "links-domains",
-    "search": "searches",
-}
-# Types whose data is not collected here: an empty list, which is also what Clicky answers without data
+
+@dataclass(frozen=True)
+class EmptyType(StatsType):
+    """A type whose data is not collected here: no items, which is also what Clicky answers without data."""
+
+    group: ClassVar[str] = "Always empty here"
+
+
 EMPTY = (
     "searches-rankings", "searches-local", "hostnames", "tweets", "shorturls", "site-rank",
     "feedburner-statistics", "feedburner-entries", "feedburner-subscribers", "feedburner-clicks", "feedburner-views",
 )  # fmt: skip
+STATS_TYPES: tuple[StatsType, ...] = (
+    *TALLY_TYPES, *POPULAR_TYPES, *COMPUTED_TYPES, SummaryType("summary"), *LIST_TYPES, *UPTIME_TYPES,
+    *map(EmptyType, EMPTY),
+)  # fmt: skip
+TYPES = {name: row for row in STATS_TYPES for name in (row.name, *row.aliases)}
 SEGMENTATION = "segmentation"
 DEFAULT_SEGMENT = "visitors"
-
-BlockBuilder = Callable[[str, StatsRequest], TypeBlock]
-
-
-def find_builder(name: str) -> BlockBuilder | None:
-    """Return the function that builds the block of a type; None for an unknown type."""
-    if name == "summary":
-        return lambda name, request: build_summary(request)
-    for types, builder in (
-        (TALLIES, lambda name, request: build_tally(TALLIES[name], request)),
-        (POPULAR, lambda name, request: build_popular(POPULAR[name], request)),
-        (COMPUTED, build_computed),
-        (LISTS, build_list),
-        (UPTIME, build_uptime),
-        (EMPTY, build_empty),
-    ):
-        if name in types:
-            return builder
-    return None
-
-
-def build_empty(name: str, request: StatsRequest) -> TypeBlock:
-    return TypeBlock(name, [DateEntry(day.label, []) for day in request.days])
 
 
 def build_result(request: StatsRequest) -> StatsResult:
@@ -58,20 +43,13 @@ def build_result(request: StatsRequest) -> StatsResult:
     """
     names = expand_segmentation(request)
     check_length(request, names)
-    unknown = [name for name in names if find_builder(ALIASES.get(name, name)) is None]
-    if len(unknown) == len(names):
-        raise ClickyError(build_type_error(unknown[0]))
+    if TYPES.keys().isdisjoint(names):
+        raise ClickyError(build_type_error(names[0]))
     blocks = []
     for name in names:
-        builder = find_builder(ALIASES.get(name, name))
-        if builder is None:
-            blocks.append(TypeBlock(name, build_empty(name, request).days, error=build_type_error(name)))
-            continue
-        try:
-            block = builder(ALIASES.get(name, name), request)
-        except QueryRefused as error:
-            raise ClickyError(error.sentence) from error
+        block = (TYPES.get(name) or EmptyType(name)).build(request)
         block.type = name
+        block.error = "" if name in TYPES else build_type_error(name)
         blocks.append(block)
     return blocks
 
@@ -85,8 +63,8 @@ def expand_segmentation(request: StatsRequest) -> tuple[str, ...]:
     if not request.is_segmentation:
         return request.types
     other_types = tuple(name for name in request.types if name != SEGMENTATION)
-    segments = request.segments or (() if other_types else (DEFAULT_SEGMENT,))
-    return tuple(dict.fromkeys([*(name for name in segments if name != SEGMENTATION), *other_types]))
+    segments = tuple(name for name in request.segments if name != SEGMENTATION)
+    return tuple(dict.fromkeys([*segments, *other_types])) or (DEFAULT_SEGMENT,)
 
 
 def build_type_error(name: str) -> str:
@@ -96,12 +74,14 @@ def build_type_error(name: str) -> str:
 def check_length(request: StatsRequest, names: tuple[str, ...]) -> None:
     """Reject a request that covers too many days. Raises ClickyError."""
     days = request.dates.day_count
-    lists = [name for name in names if name in LISTS]
+    if days == 1:
+        return
+    types = [TYPES.get(name) or EmptyType(name) for name in names]
     for applies, maximum, what in (
-        (bool(lists), MAX_LIST_DAYS, lists[0] if lists else ""),
+        *((True, row.max_days, row.name) for row in types if row.max_days < MAX_DAYS),
         (request.is_segmentation, MAX_LIST_DAYS, SEGMENTATION),
         (request.hourly, MAX_LIST_DAYS, "hourly"),
-        (request.daily and any(name not in TALLIES for name in names), MAX_DAILY_DAYS, "daily"),
+        (request.daily and any(row.max_daily_days < MAX_DAYS for row in types), MAX_DAILY_DAYS, "daily"),
         (True, MAX_DAYS, "any type"),
     ):
         if applies and days > maximum:

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
+from typing import ClassVar
 
 from django.db.models import Q
 
 from reports.clicky.dates import Dates
-from reports.clicky.outputs import DateEntry, Item, TypeBlock, encode_html
+from reports.clicky.outputs import Item, encode_html
 from reports.clicky.stats_request import StatsRequest
+from reports.clicky.stats_type import StatsType
 from reports.clicky.visit_lists import format_time
 from reports.formatting import format_duration
 from sites.uptime.history import compute_uptime
 from sites.uptime.models import Incident, Monitor
 from sites.uptime.watched_time import annotate_recovery
-
-UPTIME = ("uptime", "uptime-list")
-
-
-def build_uptime(name: str, request: StatsRequest) -> TypeBlock:
-    """Build the block of one of these types; a site without monitors has no items."""
-    build_items = build_availability_items if name == "uptime" else build_incident_items
-    return TypeBlock(name, [DateEntry(day.label, build_items(request, day)) for day in request.days])
 
 
 def find_edges(request: StatsRequest, dates: Dates) -> tuple[datetime, datetime]:
@@ -69,3 +65,24 @@ def build_incident_item(incident: Incident, recovered: bool, request: StatsReque
         "duration_pretty": format_duration(seconds),
         "url": incident.monitor.url,
     }
+
+
+@dataclass(frozen=True)
+class UptimeType(StatsType):
+    """A type about the site's monitors; a site without monitors has no items."""
+
+    build_page: Callable[[StatsRequest, Dates], list[Item]]
+    group: ClassVar[str] = "Availability"
+
+    def build_items(self, request: StatsRequest, dates: Dates) -> list[Item]:
+        return self.build_page(request, dates)
+
+
+UPTIME_TYPES = (
+    UptimeType("uptime", build_availability_items,
+               example={"title": "Shop", "value": "99.98", "response_time": "210", "url": "https://example.com/"}),
+    UptimeType("uptime-list", build_incident_items,
+               example={"time": "1772359200", "time_pretty": "Sun Mar 1 2026, 10:00am", "item": "Shop", "status": "up",
+                        "cause": "HTTP 502", "duration": "190", "duration_pretty": "3m 10s",
+                        "url": "https://example.com/"}),
+)  # fmt: skip

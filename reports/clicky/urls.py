@@ -3,14 +3,17 @@
 from django.urls import path, re_path, reverse_lazy
 from django.views.generic import RedirectView
 
-from reports.clicky import account_sites, deeplinks, views, whitelabel
+from reports.clicky import deeplinks
+from reports.clicky.account_sites import AccountSitesView
+from reports.clicky.views import StatsView
+from reports.clicky.whitelabel import WhitelabelView
 
 app_name = "clicky"
 urlpatterns = [
-    re_path(r"^api/stats/(?P<version>[1-4])/?$", views.stats, name="stats"),
-    re_path(r"^stats/api(?P<version>[1-4])/?$", views.stats, name="stats-old"),
-    re_path(r"^api/account/sites/?$", account_sites.account_sites, name="sites"),
-    path("api/whitelabel/<path:operation>", whitelabel.whitelabel, name="whitelabel"),
+    re_path(r"^api/stats/(?P<version>[1-4])/?$", StatsView.as_view(), name="stats"),
+    re_path(r"^stats/api(?P<version>[1-4])/?$", StatsView.as_view(), name="stats-old"),
+    re_path(r"^api/account/sites/?$", AccountSitesView.as_view(), name="sites"),
+    path("api/whitelabel/<path:operation>", WhitelabelView.as_view(), name="whitelabel"),
     re_path(r"^media/flags/(?P<country>[A-Za-z]{2})\.gif$", deeplinks.flag, name="flag"),
     path("stats/", deeplinks.stats, name="link-home"),
     path("stats/<slug:page>", deeplinks.stats, name="link"),

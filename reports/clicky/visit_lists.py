@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal
+from typing import ClassVar, Literal
 
 from goals.predicates import Filter, is_one_of
 from goals.selectors import list_active_goals
@@ -15,6 +15,7 @@ from reports.clicky.filters import parse_filters
 from reports.clicky.outputs import DateEntry, Item, TypeBlock, encode_html
 from reports.clicky.popular import has_value
 from reports.clicky.stats_request import StatsRequest
+from reports.clicky.stats_type import MAX_LIST_DAYS, StatsType
 from reports.clicky.terms import (
     ACTION_KINDS,
     ACTION_TYPES,
@@ -31,40 +32,22 @@ from reports.query.analyses.visit_lists import Visit
 from sites.amounts import round_amount
 from tracking.event import Event
 
+BuildPage = Callable[[StatsRequest, Dates], list[Item]]
 MAX_UNIQUE_VISITS = 5_000  # the newest visits, of which the distinct items are listed
 MAX_GOALS_PER_VISIT = 50
 LISTED_KINDS = tuple(dict.fromkeys(kind for kinds in ACTION_KINDS.values() for kind in kinds))
 
 
 @dataclass(frozen=True)
-class RecentType:
-    """A list of the values of a visit's `column`; `unique`: each value once, at its newest time."""
+class ListType(StatsType):
+    """A list, of which `build_page` builds one page."""
 
-    column: Literal["search_term", "referrer"]
-    unique: bool = False
+    build_page: BuildPage
+    group: ClassVar[str] = "Lists by time, newest first"
+    max_days: ClassVar[int] = MAX_LIST_DAYS
 
-
-RECENT = {
-    "searches-recent": RecentType("search_term"),
-    "searches-unique": RecentType("search_term", unique=True),
-    "links-recent": RecentType("referrer"),
-    "links-unique": RecentType("referrer", unique=True),
-}
-LISTS = ("visitors-list", "actions-list", *RECENT)
-
-
-def build_list(name: str, request: StatsRequest) -> TypeBlock:
-    """Build the block of one chronological type."""
-    entries = [DateEntry(day.label, build_items(name, request, day)) for day in request.list_days]
-    return TypeBlock(name, entries)
-
-
-def build_items(name: str, request: StatsRequest, dates: Dates) -> list[Item]:
-    if name == "visitors-list":
-        return build_visitor_items(request, dates)
-    if name == "actions-list":
-        return build_action_items(request, dates)
-    return build_recent_items(RECENT[name], request, dates)
+    def build(self, request: StatsRequest) -> TypeBlock:
+        return TypeBlock(self.name, [DateEntry(day.label, self.build_page(request, day)) for day in request.list_days])
 
 
 def load_visits(
@@ -258,22 +241,44 @@ def build_action_item(request: StatsRequest, row: Event) -> Item:
     }
 
 
-def build_recent_items(recent: RecentType, request: StatsRequest, dates: Dates) -> list[Item]:
-    """Build one page of search terms or referrers, each with its time."""
-    where = [*request.visitor_filters, *has_value(recent.column)]
-    if not recent.unique:
-        page = load_visits(request, dates, where, request.limit, request.offset)
-        return [build_recent_item(recent, request, row) for row in page]
-    newest: dict[str, Visit] = {}
-    for row in load_visits(request, dates, where, MAX_UNIQUE_VISITS):
-        newest.setdefault(row[recent.column], row)
-    page = list(newest.values())[request.offset : request.offset + request.limit]
-    return [build_recent_item(recent, request, row) for row in page]
+def list_recent(column: Literal["search_term", "referrer"], unique: bool = False) -> BuildPage:
+    """Return the function that lists the values of a visit's column; `unique`: each value once, at its newest time."""
+
+    def build_recent_items(request: StatsRequest, dates: Dates) -> list[Item]:
+        where = [*request.visitor_filters, *has_value(column)]
+        if not unique:
+            page = load_visits(request, dates, where, request.limit, request.offset)
+            return [build_recent_item(column, request, row) for row in page]
+        newest: dict[str, Visit] = {}
+        for row in load_visits(request, dates, where, MAX_UNIQUE_VISITS):
+            newest.setdefault(row[column], row)
+        page = list(newest.values())[request.offset : request.offset + request.limit]
+        return [build_recent_item(column, request, row) for row in page]
+
+    return build_recent_items
 
 
-def build_recent_item(recent: RecentType, request: StatsRequest, row: Visit) -> Item:
+def build_recent_item(column: Literal["search_term", "referrer"], request: StatsRequest, row: Visit) -> Item:
     return {
         **format_time(row["visit_start"], request),
-        "item": encode_html(row[recent.column]),
+        "item": encode_html(row[column]),
         "stats_url": request.links.build_visit_url(row["visit"]),
     }
+
+
+TIMES = {"time": "1772359200", "time_pretty": "Sun Mar 1 2026, 10:00am"}
+VISIT = {**TIMES, "ip_address": "203.0.113.9", "uid": "2841570942", "session_id": "1048576001"}
+LIST_TYPES = (
+    ListType("visitors-list", build_visitor_items, example={
+        **VISIT, "time_total": "190", "actions": "3", "landing_page": "http://example.com/", "language": "Estonian",
+        "web_browser": "Google Chrome 120", "operating_system": "Windows 11", "referrer_type": "search",
+        "custom": {"username": "ann"}, "goals": {"completed": ["Sign-up"], "revenue": "9.50"},
+    }),
+    ListType("actions-list", build_action_items, example={
+        **VISIT, "action_type": "pageview", "action_title": "Pricing", "action_url": "http://example.com/pricing",
+    }),
+    ListType("searches-recent", list_recent("search_term"), example={**TIMES, "item": "web statistics"}),
+    ListType("searches-unique", list_recent("search_term", unique=True), example={**TIMES, "item": "web statistics"}),
+    ListType("links-recent", list_recent("referrer"), example={**TIMES, "item": "https://blog.example.org/"}),
+    ListType("links-unique", list_recent("referrer", unique=True), example={**TIMES, "item": "https://t.example.org/"}),
+)  # fmt: skip

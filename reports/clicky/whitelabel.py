@@ -6,59 +6,87 @@ and goals are managed by this product's own API instead, and every other name he
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse
+from typing import Any, cast
+
+from django.contrib.auth.models import AnonymousUser
 from django.utils import timezone as clock
-from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_http_methods
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
 
 from accounts.keys import hash_key
 from accounts.models import Account
 from accounts.security import rate_limits
 from accounts.security.client_ip import get_client_key
-from reports.clicky import outputs
-from reports.clicky.views import read_parameters
+from reports.clicky.api_view import ClickyView, get_params
+from reports.clicky.errors import ClickyError
+from reports.clicky.openapi import describe_whitelabel
+from reports.clicky.outputs import Context, Item, OutputRenderer, XmlRenderer
 from reports.query import Period, Query, ask
 from reports.query.model import MAX_SITES
 from sites.models import Site
 
-INVALID_KEY = (1, "Invalid auth key.")
-UNKNOWN_OPERATION = (2, "Unknown operation.")
-UNKNOWN_SITE = (3, "Unknown site_id.")
 WRONG_KEY = rate_limits.RateLimit("whitelabel-auth", 20, 300)
+INVALID_KEY, UNKNOWN_OPERATION, UNKNOWN_SITE = "Invalid auth key.", "Unknown operation.", "Unknown site_id."
+ERROR_NUMBERS = {INVALID_KEY: 1, UNKNOWN_OPERATION: 2, UNKNOWN_SITE: 3}
 
 
-@csrf_exempt
-@require_http_methods(["GET", "HEAD", "POST"])
-def whitelabel(request: HttpRequest, operation: str) -> HttpResponse:
-    """Answer `/api/whitelabel/<operation>?auth=`."""
-    params, attempt = read_parameters(request), (WRONG_KEY, get_client_key(request))
-    account = None if rate_limits.count_attempt(attempt) else find_account(params.get("auth", ""))
-    if account is None:
-        return build_error(*INVALID_KEY)
-    rate_limits.undo_attempt(attempt)
-    name = operation.strip("/").lower()
-    if name == "sites":
-        return list_sites(account)
-    if name == "usage":
-        return count_usage(account, params.get("site_id", ""))
-    return build_error(*UNKNOWN_OPERATION)
+class LinesRenderer(OutputRenderer):
+    """Plain text, a line for each value; an error is NOK, its number and its sentence."""
+
+    media_type, format = "text/plain; charset=utf-8", "lines"
+
+    def render(self, data: Any, media_type: str | None = None, context: Context = None) -> bytes:
+        if isinstance(data, dict):
+            data = ["NOK", ERROR_NUMBERS.get(data["error"], 2), data["error"]]
+        return "".join(f"{value}\n" for value in data).encode()
+
+
+class AuthkeyAuthentication(BaseAuthentication):
+    """Authentication by `auth`, an account's key; `request.auth` is the account. Wrong keys are limited by client."""
+
+    def authenticate(self, request: Request) -> tuple[AnonymousUser, Account]:
+        attempt, key = (WRONG_KEY, get_client_key(request)), get_params(request).get("auth", "").strip().upper()
+        account = None if rate_limits.count_attempt(attempt) else find_account(key)
+        if account is None:
+            raise ClickyError(INVALID_KEY)
+        rate_limits.undo_attempt(attempt)
+        return AnonymousUser(), account
 
 
 def find_account(key: str) -> Account | None:
-    return Account.objects.filter(authkey_hash=hash_key(key.strip().upper())).first() if key.strip() else None
+    return Account.objects.filter(authkey_hash=hash_key(key)).first() if key else None
 
 
-def build_lines(*parts: object) -> HttpResponse:
-    return HttpResponse("\n".join(map(str, parts)) + "\n", content_type="text/plain; charset=utf-8")
+@describe_whitelabel
+class WhitelabelView(ClickyView):
+    """`/api/whitelabel/<operation>?auth=`."""
+
+    authentication_classes = [AuthkeyAuthentication]
+    renderer_classes = [LinesRenderer, XmlRenderer]
+
+    def get(self, request: Request, operation: str) -> Response:
+        account, params, name = cast(Account, request.auth), self.params, operation.strip("/").lower()
+        if name == "sites":
+            request.accepted_renderer = XmlRenderer()
+            return Response(list_sites(account))
+        if name == "usage":
+            return Response(["OK", count_usage(account, params.get("site_id", ""))])
+        raise ClickyError(UNKNOWN_OPERATION)
+
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[BaseRenderer, str]:
+        return LinesRenderer(), LinesRenderer.media_type
+
+    @property
+    def default_response_headers(self) -> dict[str, str]:
+        """Scripts of other pages may not read this, other than the rest of the dialect."""
+        return {"Allow": ", ".join(self.allowed_methods)}
 
 
-def build_error(code: int, sentence: str) -> HttpResponse:
-    return build_lines("NOK", code, sentence)
-
-
-def list_sites(account: Account) -> HttpResponse:
-    """Answer `<response><site>…` with every site of the account."""
-    rows = [
+def list_sites(account: Account) -> list[Item]:
+    """Return every site of the account with Clicky's names of fields."""
+    return [
         {
             "site_id": str(site.pk),
             "hostname": site.domain,
@@ -69,19 +97,16 @@ def list_sites(account: Account) -> HttpResponse:
         }
         for site in Site.objects.filter(account=account, deleted=None).order_by("pk")
     ]
-    elements = "".join(outputs.render_element("site", row) for row in rows)
-    body = f'{outputs.XML_DECLARATION}<response status="ok">{elements}</response>\n'
-    return HttpResponse(body, content_type=outputs.CONTENT_TYPES["xml"])
 
 
-def count_usage(account: Account, site_id: str) -> HttpResponse:
-    """Answer OK, then this month's page views of one site or of all."""
+def count_usage(account: Account, site_id: str) -> int:
+    """Return this month's page views of one site, or of all for "". Raises ClickyError for an unknown site."""
     ids = list(Site.objects.filter(account=account, deleted=None).values_list("pk", flat=True))
     if site_id:
         ids = [pk for pk in ids if str(pk) == site_id]
         if not ids:
-            return build_error(*UNKNOWN_SITE)
+            raise ClickyError(UNKNOWN_SITE)
     now = clock.now()
     month = Period.parse("this-month", "UTC", now)
     chunks = [tuple(ids[start : start + MAX_SITES]) for start in range(0, len(ids), MAX_SITES)]
-    return build_lines("OK", sum(ask(Query(chunk, month, ("views",)), now=now).rows[0]["views"] for chunk in chunks))
+    return sum(int(ask(Query(chunk, month, ("views",)), now=now).rows[0]["views"]) for chunk in chunks)

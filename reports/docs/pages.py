@@ -13,13 +13,10 @@ from goals.models import GoalKind, PatternKind
 from reports.clickport.breakdowns import BREAKDOWNS, TECH
 from reports.clickport.query_request import PERIODS
 from reports.clickport.vocabulary import CLICKPORT_DIMENSIONS, DIMENSION_NAMES, METRIC_NAMES
-from reports.clicky.computed import COMPUTED
 from reports.clicky.filters import FILTERS
-from reports.clicky.popular import POPULAR
-from reports.clicky.tallies import TALLIES
-from reports.clicky.types import ALIASES, EMPTY
+from reports.clicky.stats_request import PARAMETERS
+from reports.clicky.types import STATS_TYPES
 from reports.clicky.views import PER_MINUTE
-from reports.clicky.visit_lists import LISTS
 from reports.dashboard.views.preferences import KEYBOARD_SHORTCUTS
 from reports.docs import DocPage, build_reference_page
 from reports.openapi import MANAGEMENT_API, list_operations
@@ -102,12 +99,13 @@ def build_clickport_context(request: HttpRequest) -> dict[str, object]:
 
 def build_clicky_context(request: HttpRequest) -> dict[str, object]:
     """Build the context of the page about the Stats API."""
+    groups: dict[str, list[str]] = {}
+    for row in STATS_TYPES:
+        groups.setdefault(row.group, []).append(row.name)
     return {
-        "tallies": list(TALLIES),
-        "popular": sorted([*POPULAR, *COMPUTED]),
-        "lists": LISTS,
-        "empty": EMPTY,
-        "aliases": ALIASES.items(),
+        "parameters": PARAMETERS.items(),
+        "groups": groups.items(),
+        "aliases": [(alias, row.name) for row in STATS_TYPES for alias in row.aliases],
         "filters": [*FILTERS, "goal", "custom[key]"],
         "per_minute": PER_MINUTE,
     }

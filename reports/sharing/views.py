@@ -25,7 +25,7 @@ from accounts.security.client_ip import get_client_key
 from accounts.security.recognized_devices import SHARE_DEVICES
 from reports.clicky.deeplinks import build_period_parameter
 from reports.clicky.deeplinks import stats as redirect_to_page
-from reports.clicky.outputs import ClickyError
+from reports.clicky.errors import ClickyError
 from reports.clicky.stats_request import find_site
 from reports.dashboard.report_page import report_page, serve_page
 from reports.dashboard.scope import Context

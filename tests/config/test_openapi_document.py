@@ -10,14 +10,19 @@ import jsonschema_rs
 import pytest
 from django.core.management import call_command
 from django.test import Client
+from drf_spectacular.validation import validate_schema
 
 from accounts.branding import PRODUCT_NAME
 from accounts.models import Account, Purpose
 from accounts.services import account_brand_set
+from reports.clicky.filters import FILTERS
+from reports.clicky.stats_request import PARAMETERS
+from reports.clicky.types import STATS_TYPES, TYPES
 from reports.openapi import list_references
 from tests.support import verify_host
 
 DOCUMENTS = ("/api/schema/?format=json", "/api/openapi.json", "/api/v1/openapi.json", "/clickmeter/openapi.json")
+STATS_DOCUMENT = "/api/stats/openapi.json"
 
 
 def read(address: str) -> Any:
@@ -110,13 +115,36 @@ def test_every_object_of_the_management_api_is_closed_and_every_error_has_one_sh
             assert error["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/Error"}
 
 
-@pytest.mark.parametrize("address", DOCUMENTS)
+@pytest.mark.django_db
+def test_the_stats_api_has_a_valid_description_of_its_own() -> None:
+    described = read(STATS_DOCUMENT)
+    validate_schema(described)  # type: ignore[no-untyped-call]
+    assert set(described["paths"]) == {"/api/stats/4", "/api/account/sites", "/api/whitelabel/{operation}"}
+    assert not described["paths"].keys() & read(DOCUMENTS[0])["paths"].keys()
+    assert {name: set(methods) for name, methods in described["paths"].items() if set(methods) != {"get", "post"}} == {}
+
+
+@pytest.mark.django_db
+def test_every_type_and_parameter_of_the_stats_api_is_described() -> None:
+    operations = read(STATS_DOCUMENT)["paths"]["/api/stats/4"]
+    parameters = {row["name"]: row for row in operations["get"]["parameters"]}
+    keys = {"sitekey", "sitekey_admin"}
+    assert parameters.keys() | keys == {*PARAMETERS, *FILTERS, "goal", "custom"}
+    assert operations["get"]["security"] == [{"sitekey": []}]
+    form = operations["post"]["requestBody"]["content"]["application/x-www-form-urlencoded"]["schema"]["properties"]
+    assert form.keys() == parameters.keys() | keys
+    assert parameters["type"]["schema"]["items"]["enum"] == [*TYPES, "segmentation"]
+    examples = operations["get"]["responses"]["200"]["content"]["application/json"]["examples"]
+    assert [row["summary"] for row in examples.values()] == [row.name for row in STATS_TYPES]
+
+
+@pytest.mark.parametrize("address", (*DOCUMENTS, STATS_DOCUMENT))
 def test_the_document_of_a_white_labelled_host_does_not_contain_our_name(address: str, account: Account) -> None:
     account_brand_set(account=account, host="stats.agency.example", name="Agency Numbers")
     verify_host(account, "stats.agency.example", Purpose.BRAND)
     answer = Client().get(address, headers={"host": "stats.agency.example"})
     assert answer.status_code == 200
     assert PRODUCT_NAME.lower() not in answer.content.decode().lower()
-    if address.endswith("openapi.json"):
+    if address in DOCUMENTS[1:]:
         assert answer.json()["servers"][0]["url"].startswith("http://stats.agency.example")
         assert answer["Access-Control-Allow-Origin"] == "*"

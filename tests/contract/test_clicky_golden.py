@@ -10,13 +10,8 @@ from django.core.cache import cache, caches
 from django.test import Client
 
 from goals.services import goal_create
-from reports.clicky.computed import COMPUTED
+from reports.clicky import types
 from reports.clicky.outputs import RENDERERS
-from reports.clicky.popular import POPULAR
-from reports.clicky.tallies import TALLIES
-from reports.clicky.types import ALIASES, EMPTY, find_builder
-from reports.clicky.uptime import UPTIME
-from reports.clicky.visit_lists import LISTS
 from sites import site_cache
 from tests.conftest import PASSWORD
 from tests.contract.golden_files import check_golden, check_names, describe_response
@@ -24,7 +19,7 @@ from tests.contract.test_documented_calls import traffic
 from tests.support.clicky_client import Clicky
 
 pytestmark = pytest.mark.django_db
-TYPES = sorted({*TALLIES, *POPULAR, *COMPUTED, *LISTS, *UPTIME, *EMPTY, *ALIASES, "summary"})
+TYPES = sorted(types.TYPES)
 OUTPUTS = sorted(RENDERERS)
 UNKNOWN = "0123456789abcdef"
 OTHERS: dict[str, dict[str, str]] = {
@@ -139,7 +134,3 @@ def test_the_white_label_api_answers_as_it_was_recorded(tenants: Any) -> None:
 def test_every_type_has_a_golden_file_and_every_file_a_type() -> None:
     others = [*(f"others/{output}" for output in OUTPUTS), "account_sites", "whitelabel"]
     check_names("clicky", [f"clicky/{name}" for name in [*(f"types/{type}" for type in TYPES), *others]])
-
-
-def test_every_type_that_is_recorded_has_a_builder() -> None:
-    assert [type for type in TYPES if find_builder(ALIASES.get(type, type)) is None] == []

@@ -158,7 +158,7 @@ KEYED = {
     "reports/widget.py site_id",
     "reports/widget.py segment",
     "reports/widget.py:render_widget_data",
-    "reports/clicky/views.py:read_parameters",
+    "reports/clicky/api_view.py:read_parameters",
     "tracking/endpoints/clicky.py site_id",
     "tracking/endpoints/clicky.py goal",
     "tracking/endpoints/clicky_fields.py session_id",

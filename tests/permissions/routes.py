@@ -48,9 +48,9 @@ NEEDS: dict[str, str] = {
         "login", "password/reset", "setup", "theme", "brand.css", "docs/", "docs/<slug:slug>", "stats/",
         "stats/wp-iframe", r"^user/?$", r"^help/(?:api/?)?$", "stats/<slug:page>", "user/preferences/<slug:page>",
         r"^media/flags/(?P<country>[A-Za-z]{2})\.gif$",
-        r"^(?P<site_id>[1-9]\d{4,17})$", "api/schema/", "api/openapi.json", "api/v1/openapi.json", "logout",
-        "status/<int:site_id>", r"^api/(?P<rest>.*)$", r"^api/v1/(?P<rest>.*)$",
-        "clickmeter/^openapi\\.json$", "clickmeter/^.*$",
+        r"^(?P<site_id>[1-9]\d{4,17})$", "api/schema/", "api/openapi.json", "api/v1/openapi.json",
+        "api/stats/openapi.json", "logout", "status/<int:site_id>", r"^api/(?P<rest>.*)$",
+        r"^api/v1/(?P<rest>.*)$", "clickmeter/^openapi\\.json$", "clickmeter/^.*$",
     ), "open"),
     **dict.fromkeys((
         "password/reset/<str:uid>/<str:token>", "setup/<str:token>", "join/<str:token>", "digests/stop/<str:token>",

@@ -19,7 +19,7 @@ from links.clickmeter.operations import OPERATIONS
 from links.models import Mode
 from reports.clickport.breakdowns import BREAKDOWNS
 from reports.clickport.vocabulary import DIMENSION_NAMES, METRIC_NAMES
-from reports.clicky.tallies import TALLIES
+from reports.clicky.types import TYPES
 from reports.docs import CHAPTERS
 from reports.openapi import MANAGEMENT_API, list_operations
 from reports.query.dimensions import DIMENSIONS
@@ -92,7 +92,7 @@ def test_the_api_pages_list_every_metric_dimension_and_type() -> None:
     said = page("/docs/clickport")
     for word in [*METRIC_NAMES, *DIMENSION_NAMES, *(f"/api/{name}" for name in BREAKDOWNS)]:
         assert f"<code>{word}</code>" in said, word
-    assert all(f"<code>{word}</code>" in page("/docs/clicky") for word in TALLIES)
+    assert all(f"<code>{word}</code>" in page("/docs/clicky") for word in TYPES)
 
 
 def test_every_documentation_page_opens_and_links_only_to_existing_urls() -> None:

@@ -89,6 +89,7 @@ def test_the_white_label_api_answers_in_lines(site: Site, charlies_site: Site, s
         ("/stats/visitors?site_id=101000001&href=/a%26b", "/sites/101000001/visitors?page=%2Fa%26b"),
         ("/stats/visitors?site_id=101000001&uid=77", "/sites/101000001/visitors?visitor_id=77"),
         ("/stats/visitors?site_id=101000001&country=USA", "/sites/101000001/visitors?country=US"),
+        ("/stats/visitors?site_id=101000001&country=Nowhere", "/sites/101000001/visitors"),
         (
             "/stats/visitors?site_id=101000001&browser=Google+Chrome+120&os=Mac+OS+X",
             "/sites/101000001/visitors?browser=Chrome&browser_version=120&os=Mac+OS+X",

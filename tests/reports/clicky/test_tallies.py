@@ -11,7 +11,7 @@ import pytest
 
 from goals.services import goal_create
 from reports.clicky.dates import EXAMPLES
-from reports.clicky.types import ALIASES, EMPTY
+from reports.clicky.types import EMPTY, STATS_TYPES
 from sites import site_cache
 from sites.models import Site
 from sites.services import site_update
@@ -193,6 +193,12 @@ def test_a_comma_list_gives_one_block_per_type_in_that_order(clicky: Clicky, tra
     assert blocks[2]["dates"][0]["items"] == []
 
 
+@pytest.mark.parametrize("segments", ["", "segmentation", "visitors"])
+def test_a_segmentation_without_segments_is_of_visitors(clicky: Clicky, traffic: None, segments: str) -> None:
+    (block,) = clicky.json("segmentation", date="yesterday", segments=segments, country="EE")
+    assert (block["type"], block["dates"][0]["items"]) == ("visitors", [{"value": "1"}])
+
+
 def test_pages_of_items_follow_each_other(clicky: Clicky, site: Site) -> None:
     browse(site, *[f"/{n}" for n in range(7)], at=NOON)
     whole = [item["url"] for item in clicky.items("pages", date="yesterday", limit="all")]
@@ -209,7 +215,7 @@ def test_invalid_limits_fall_back_to_the_default(clicky: Clicky, site: Site, lim
     assert len(clicky.items("pages", date="yesterday", limit=limit)) == expected
 
 
-@pytest.mark.parametrize("type", [*EMPTY, *ALIASES, "custom"])
+@pytest.mark.parametrize("type", [*EMPTY, *(alias for row in STATS_TYPES for alias in row.aliases), "custom"])
 def test_types_without_data_answer_with_no_items(clicky: Clicky, type: str) -> None:
     (block,) = clicky.json(type)
     assert (block["type"], block["dates"][0]["items"]) == (type, [])
@@ -272,6 +278,22 @@ def test_more_than_thirty_requests_a_minute_get_429(clicky: Clicky, traffic: Non
     assert answers[-1].status_code == 429
     assert answers[-1].json()[0]["error"].startswith("Too many requests")
     assert 1 <= int(answers[-1].headers["Retry-After"]) <= 60
+
+
+def test_requests_with_a_wrong_key_are_limited_too(clicky: Clicky, time_machine: Any) -> None:
+    time_machine.move_to("2026-03-02T12:00:05Z", tick=False)
+    assert clicky.error("visitors", sitekey="wrong") == "Invalid sitekey."
+    given = {"site_id": str(clicky.site.pk), "sitekey": "wrong", "output": "json"}
+    answers = [clicky.client.get("/api/stats/4", given) for _ in range(30)]
+    assert [answer.status_code for answer in answers] == [200] * 29 + [429]
+    assert answers[-1].json() == [{"error": "Too many requests: at most 30 per minute."}]
+    assert answers[-1].headers["Retry-After"] == "55"
+
+
+def test_an_unknown_method_is_rejected_in_the_requested_format(clicky: Clicky) -> None:
+    answer = clicky.client.put("/api/stats/4?output=json")
+    assert (answer.status_code, answer.json()) == (405, [{"error": 'Method "PUT" not allowed.'}])
+    assert answer.headers["Allow"] == "GET, HEAD, POST, OPTIONS"
 
 
 def test_an_account_may_have_its_own_limit(clicky: Clicky, site: Site) -> None:

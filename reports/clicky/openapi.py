@@ -1,0 +1,121 @@
+"""The OpenAPI description of the dialect, drawn from the types, parameters and filters that it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema, extend_schema_view
+
+from reports.clicky.filters import FILTERS
+from reports.clicky.outputs import DateEntry, TypeBlock, build_json_block
+from reports.clicky.stats_request import PARAMETERS
+from reports.clicky.types import SEGMENTATION, STATS_TYPES, TYPES
+
+Schema = dict[str, Any]
+TEXT: Schema = {"type": "string"}
+TYPE_LIST: Schema = {"type": "array", "items": {"type": "string", "enum": [*TYPES, SEGMENTATION]}}
+OUTPUT: Schema = {"type": "string", "enum": ["xml", "json", "php", "csv"], "default": "xml"}
+FLAG: Schema = {"type": "string", "enum": ["0", "1"]}
+SCHEMAS: dict[str, Schema] = {
+    "site_id": {"type": "integer"}, "type": TYPE_LIST, "segments": TYPE_LIST, "output": OUTPUT, "daily": FLAG,
+    "hourly": FLAG, "heatmap_url": FLAG, "null_values": FLAG,
+}  # fmt: skip
+KEYS = {"sitekey", "sitekey_admin"}  # in the URL these are the security scheme
+FILTER_MEANINGS = dict.fromkeys([*FILTERS, "goal"], "A filter of lists and segmentation") | {
+    "custom": "A filter of lists and segmentation: key,value. Also custom[key]=value"
+}
+BLOCK = {"type": TEXT, "error": TEXT, "dates": {"type": "array", "items": {"type": "object", "properties": {
+    "date": TEXT, "items": {"type": "array", "items": {"type": "object", "additionalProperties": True}},
+}}}}  # fmt: skip
+STATS: Schema = {"type": "array", "items": {"type": "object", "properties": BLOCK}}
+SITES: Schema = {"type": "array", "items": {"type": "object", "additionalProperties": TEXT}}
+FORM = "application/x-www-form-urlencoded"
+
+
+def describe_view(
+    name: str, summary: str, meanings: dict[str, str], required: Sequence[str], responses: dict[Any, Any], **given: Any
+) -> Callable[..., Any]:
+    """Return the decorator that describes a view: its parameters in the URL by GET, and as a form by POST."""
+    properties = {key: {**SCHEMAS.get(key, TEXT), "description": meaning} for key, meaning in meanings.items()}
+    parameters = [
+        OpenApiParameter(key, SCHEMAS.get(key, TEXT), required=key in required, description=meaning, explode=False)
+        for key, meaning in meanings.items()
+        if key not in KEYS
+    ]
+    form = {FORM: {"type": "object", "properties": properties, **({"required": [*required]} if required else {})}}
+    parameters += [OpenApiParameter("format", exclude=True), *given.pop("parameters", ())]
+    shared = {"summary": summary, "responses": responses, **given}
+    return extend_schema_view(
+        get=extend_schema(operation_id=name, parameters=parameters, **shared),
+        post=extend_schema(operation_id=f"{name}_form", request=form, **{**shared, "auth": [{}]}),
+    )
+
+
+def build_responses(schema: Schema, *statuses: int) -> dict[Any, Any]:
+    """Return the responses in each output; errors of these statuses have their sentence in the same formats."""
+    error = {"type": "array", "items": {"type": "object", "properties": {"error": TEXT}}}
+    outputs = ("text/xml", "text/plain", "text/csv", "application/javascript")
+    bodies = [(200, schema), *((status, error) for status in statuses)]
+    return {
+        (status, media_type): body if media_type == "application/json" else TEXT
+        for status, body in bodies
+        for media_type in ("application/json", *outputs)
+    }
+
+
+def build_examples() -> list[OpenApiExample]:
+    """Return an example of each type as JSON."""
+    return [
+        OpenApiExample(
+            row.name,
+            [build_json_block(TypeBlock(row.name, [DateEntry("2026-03-01", row.build_example())]))],
+            response_only=True,
+            status_codes=["200"],
+        )
+        for row in STATS_TYPES
+    ]
+
+
+describe_stats = describe_view(
+    "stats",
+    "One or more reports of a site",
+    PARAMETERS | FILTER_MEANINGS,
+    ("site_id", "type"),
+    build_responses(STATS, 429, 503),
+    description='An error is `[{"error": sentence}]` with status 200; only 429 and 503 have statuses of their own.',
+    examples=build_examples(),
+)
+describe_account_sites = describe_view(
+    "account_sites",
+    "The sites of a user, with their keys",
+    {"username": "The e-mail", "password": "The password", "output": PARAMETERS["output"]},
+    ("username", "password"),
+    build_responses(SITES, 429, 503),
+    auth=[{}],
+)
+describe_whitelabel = describe_view(
+    "whitelabel",
+    "The sites of an account as XML, or its page views of this month as lines of text",
+    {"site_id": "usage: only of this site"},
+    (),
+    {(200, "text/xml"): TEXT, (200, "text/plain"): TEXT},
+    parameters=[OpenApiParameter("operation", location="path", enum=["sites", "usage"])],
+    description="A rejected request is answered with the lines NOK, a number and a sentence.",
+)
+
+
+class SitekeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """Describes the key of a site."""
+
+    target_class, name, parameter = "reports.clicky.views.SitekeyAuthentication", "sitekey", "sitekey"
+
+    def get_security_definition(self, auto_schema: object) -> dict[str, str]:
+        return {"type": "apiKey", "in": "query", "name": self.parameter}
+
+
+class AuthkeyScheme(SitekeyScheme):  # type: ignore[no-untyped-call]
+    """Describes the key of an account."""
+
+    target_class, name, parameter = "reports.clicky.whitelabel.AuthkeyAuthentication", "auth", "auth"
