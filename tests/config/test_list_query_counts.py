@@ -20,8 +20,8 @@ from django.utils import timezone
 from accounts.models import Account, ExposedKey, Grant, Membership, Right, Role, User
 from goals.services import goal_create
 from reports.clickport.breakdowns import BREAKDOWNS, TECH
-from reports.clicky.popular import POPULAR
-from reports.clicky.visit_lists import LISTS
+from reports.clicky.popular import POPULAR_TYPES
+from reports.clicky.visit_lists import LIST_TYPES
 from reports.query.result_cache import RESULTS
 from sites import site_cache
 from sites.models import Site
@@ -156,7 +156,7 @@ def test_reports_of_the_query_api(site: Site, api_key: str, statements: list[str
 
 def test_reports_of_the_stats_api(site: Site, statements: list[str]) -> None:
     base = f"/api/stats/4?site_id={site.pk}&sitekey={site.sitekey}&output=json&limit=all&date=today&type="
-    addresses = tuple(base + name for name in (*LISTS, *POPULAR))
+    addresses = tuple(base + row.name for row in (*LIST_TYPES, *POPULAR_TYPES))
     site.account.limits = {"clicky_per_minute": 0}
     site.account.save()
     assert find_growing(Client(), addresses, statements, lambda first, last: add_traffic(site, first, last)) == {}
