@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 import zlib
 from datetime import UTC, datetime, timedelta
 from typing import Any, Unpack
 
-from django.conf import settings
 from django.test import Client
 
 from accounts.custom_domains.services import host_provision
@@ -15,11 +13,9 @@ from accounts.models import Account, User
 from links.routing import link_cache
 from sites import site_cache
 from sites.models import Site
-from tracking import spool, store
+from tests.support.store_rows import insert_recorded, record
 from tracking.event import Event
 from tracking.schema import EVENT_COLUMNS
-from tracking.store.locks import write_lock
-from tracking.store.target import get_target
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)  # a Monday
 STEP = timedelta(seconds=10)  # between two pages of a visit
@@ -81,26 +77,6 @@ def browse(
     return events
 
 
-_unsettled = False
-_emptied: tuple[int, int] | None = None  # the store's changes when it was emptied last
-
-
-def record(*events: Event) -> None:
-    """Put events into the store, the way they go: through the spool, in one insert before the next question."""
-    global _unsettled
-    for each in events:
-        spool.write_event(each)
-    _unsettled = True
-
-
-def insert_recorded(**_: Any) -> None:
-    """Let what was recorded arrive. Whoever asks the store in a test comes through here first."""
-    global _unsettled
-    if _unsettled:
-        _unsettled = False
-        spool.flush()
-
-
 def ask(
     site: Site | int, *metrics: str, by: str | tuple[str, ...] = (), period: Any = "today", now: datetime = NOW,
     **more: Any,
@@ -133,20 +109,3 @@ def verify_host(account: Account, host: str, purpose: str) -> None:
     assert host_provision(account=account, host=host, purpose=purpose)
     site_cache.refresh()
     link_cache.refresh()
-
-
-def empty_spool() -> None:
-    """An empty spool."""
-    global _unsettled
-    _unsettled = False
-    spool.stop(0)
-    shutil.rmtree(settings.SPOOL_DIR, ignore_errors=True)
-
-
-def empty_store() -> None:
-    """An empty spool and store. A store of this process alone, in which nothing changed since, is empty."""
-    global _emptied
-    empty_spool()
-    if _emptied != write_lock.get_change_counts() or not get_target().embedded:
-        store.truncate()
-        _emptied = write_lock.get_change_counts()

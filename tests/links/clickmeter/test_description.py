@@ -32,8 +32,7 @@ from links.services.conversions import conversion_create
 from links.services.groups import group_create
 from links.services.links import datapoint_create
 from tests.support.clickmeter_client import use_account_key
-from tests.support.links import Browser, flush_clicks, refresh_caches, reset_state
-from tests.support.types import Store
+from tests.support.links import Browser, flush_clicks, refresh_caches
 
 GOLDEN = Path(__file__).resolve().parents[2] / "contract" / "reference" / "clickmeter"
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
@@ -89,23 +88,27 @@ def test_the_description_contains_the_host_of_the_request(client: Client) -> Non
     assert alone["servers"] == [{"url": "http://apiv2.example.org/"}]
 
 
-@pytest.fixture
-def key(account: Account, store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The master key of an account with one of everything; no limit of requests."""
-    monkeypatch.setattr(views, "LIMIT", replace(views.LIMIT, maximum=0))
-    reset_state()
-    group = group_create(account=account, name="One", tags=["red"])
-    sale = conversion_create(account=account, name="Sale", value="5")
-    datapoint_create(account=account, alias="one", url="https://shop.test/", group=group, conversions=[sale])
+@pytest.fixture(scope="module")
+def world(module_account: Account) -> Account:
+    """An account with one of everything, and a click."""
+    group = group_create(account=module_account, name="One", tags=["red"])
+    sale = conversion_create(account=module_account, name="Sale", value="5")
+    datapoint_create(account=module_account, alias="one", url="https://shop.test/", group=group, conversions=[sale])
     refresh_caches()
     Browser().open("/l/one?a=b")
     flush_clicks()
+    return module_account
+
+
+@pytest.fixture
+def key(world: Account, module_caches: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The account's master key; no limit of requests."""
+    monkeypatch.setattr(views, "LIMIT", replace(views.LIMIT, maximum=0))
     for signal in (request_started, request_finished):
         signal.disconnect(close_old_connections)
-    yield use_account_key(account).key
+    yield use_account_key(world).key
     for signal in (request_started, request_finished):
         signal.connect(close_old_connections)
-    reset_state()
 
 
 @pytest.mark.django_db

@@ -15,11 +15,10 @@ from reports.query.vocabulary import load_country_names, load_language_names
 from sites import site_cache
 from sites.models import Site
 from sites.services import site_update
-from tests.support import browse, log_in
+from tests.support import browse, log_in, record
 from tests.support.clicky_client import Clicky
 from tests.support.endpoints import send_request
 from tests.support.types import Store
-from tracking import spool
 
 pytestmark = pytest.mark.django_db
 NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=1)
@@ -45,7 +44,7 @@ def traffic(site: Site, store: Store) -> None:
 def beacon(site: Site, kind: str, **fields: Any) -> None:
     query = {"site_id": site.pk, "type": kind, "page": "/a", **fields}
     assert send_request("/in.php", query, peer="73.10.20.13").dropped == ""
-    spool.flush()
+    record()
 
 
 @pytest.mark.parametrize(

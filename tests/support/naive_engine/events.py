@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -65,6 +65,20 @@ def text(name: str, value: Any) -> str:
 
 def millis(span: timedelta) -> int:
     return span // timedelta(milliseconds=1)
+
+
+@lru_cache(maxsize=10_000)  # the same few events are evaluated for every metric
+def find_hour(when: datetime, zone: ZoneInfo) -> str:
+    """Return the begin of the local hour of `when`: a full hour, or a change of the clocks."""
+    offset = when.astimezone(zone).utcoffset()
+    begun = when
+    for _ in range(3600):
+        earlier = begun.replace(microsecond=0) if begun.microsecond else begun - timedelta(seconds=1)
+        local = earlier.astimezone(zone)
+        if local.utcoffset() != offset or local.hour != when.astimezone(zone).hour:
+            break
+        begun = earlier
+    return begun.astimezone(zone).isoformat()
 
 
 @dataclass
@@ -189,7 +203,7 @@ class World:
         if name == "minute":
             return local.replace(second=0, microsecond=0).isoformat()
         if name == "hour":
-            return self.hour(when)
+            return find_hour(when, self.zone)
         if name == "hour_of_day":
             return local.hour
         if name == "weekday":
@@ -197,18 +211,6 @@ class World:
         if name == "week":
             return (local.date() - timedelta(days=local.weekday())).isoformat()
         return local.strftime("%Y-%m") if name == "month" else local.date().isoformat()
-
-    def hour(self, when: datetime) -> str:
-        """Return the begin of the local hour of `when`: a full hour, or a change of the clocks."""
-        offset = when.astimezone(self.zone).utcoffset()
-        begun = when
-        for _ in range(3600):
-            earlier = begun.replace(microsecond=0) if begun.microsecond else begun - timedelta(seconds=1)
-            local = earlier.astimezone(self.zone)
-            if local.utcoffset() != offset or local.hour != when.astimezone(self.zone).hour:
-                break
-            begun = earlier
-        return begun.astimezone(self.zone).isoformat()
 
     # -- filters ----------------------------------------------------------------------------------------------------
 
