@@ -69,7 +69,6 @@ from tests.support.clickmeter_client import Program, use_account_key
 from tests.support.misbehaving_server import misbehaving
 from tests.support.traffic import log_in
 from tracking import store as event_store
-from tracking.state import shared_redis, visits
 from tracking.store import client, corrections, insert, move
 
 PASSWORD = "correct horse battery"
@@ -314,6 +313,7 @@ def forget_sites() -> Iterator[None]:
     site_cache.forget()
     for cache in caches.all():
         cache.clear()
-    visits.get_visit_store().clear()
-    shared_redis.forget_outage()
-    shared_redis.run_or_none(lambda client: client.flushdb())
+    from tests.support import state
+
+    state.flush_redis(state.current())
+    state.restart()

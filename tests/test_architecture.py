@@ -37,10 +37,10 @@ ORDER: dict[str, tuple[str, ...]] = {
         "management", "apps", "urls", "alerts", "uptime",
     ),
     "tracking": (
-        "schema", "event", "network_table", "web", "geo", "user_agent", "data", "store", "spool",
-        "state", "bots", "live", "live_streams", "write_batch", "pipeline", "ingestion", "static_js", "endpoints",
-        "collector", "context", "bot_overrides", "data_requests", "maintenance", "remote_commands", "management",
-        "views", "apps", "urls",
+        "schema", "event", "network_table", "geo", "user_agent", "data", "store", "spool",
+        "bots", "state", "web", "live", "live_streams", "write_batch", "pipeline", "ingestion", "static_js",
+        "endpoints", "collector", "context", "bot_overrides", "data_requests", "maintenance", "remote_commands",
+        "management", "views", "apps", "urls",
     ),
     "reports": (
         "query", "baseline", "change_drivers", "filter_access",

@@ -30,6 +30,8 @@ from tracking.pipeline.device import find_agent_columns, find_device
 from tracking.pipeline.page import MAX_PATH_LENGTH, read_details, read_page
 from tracking.pipeline.source import find_source_columns
 from tracking.pipeline.visitor_address import find_location, shorten_address
+from tracking.state.base import State
+from tracking.state.questions import Question, TakeNumber
 from tracking.web import EndpointRequest
 
 MAX_QUERY = 8000
@@ -97,7 +99,6 @@ STEPS: tuple[ClickStep, ...] = (
     read_details,
     find_agent_columns,
     find_source_columns,
-    find_device,
 )
 PREVIEWS = (
     "facebookexternalhit", "facebot", "slackbot", "slack-imgproxy", "twitterbot", "whatsapp", "telegrambot",
@@ -118,6 +119,7 @@ class LinkClick:
     link: LinkSnapshot
     hit: Hit
     account: AccountLinkConfig
+    state: State
     event: Event
     bot_reason: str  # why the click is a bot's; "" for a person
     decision: RoutingDecision
@@ -134,17 +136,16 @@ class LinkClick:
         if self.bot_reason:
             return False
         if link.link_id not in self.unique_links:
-            self.unique_links[link.link_id] = click_deduplication.is_unique_click(
-                link.link_id, self.address_hashes, self.token.at
-            )
+            question = click_deduplication.build_unique_question(link.link_id, self.address_hashes, self.token.at)
+            self.unique_links[link.link_id] = self.state.ask(question)
         return self.unique_links[link.link_id]
 
     def click_number(self, link: LinkSnapshot) -> int:
         """Return the click's number on the link, from 1; a bot's click is not counted."""
         if self.bot_reason:
-            return click_deduplication.click_counters.peek(link.link_id) + 1
+            return self.state.local.counters.get(link.link_id) + 1
         if link.link_id not in self.click_numbers:
-            self.click_numbers[link.link_id] = click_deduplication.click_counters.next(link.link_id)
+            self.click_numbers[link.link_id] = self.state.ask(TakeNumber(link.link_id))
         return self.click_numbers[link.link_id]
 
 
@@ -163,9 +164,9 @@ def find_bot_reason(hit: Hit, method: str) -> str:
     return find_agent_bot_reason(hit.user_agent[:MAX_USER_AGENT])
 
 
-def find_click_bot_reason(hit: Hit, method: str, site: SiteConfig, event: Event) -> str:
+def find_click_bot_reason(hit: Hit, method: str, site: SiteConfig, event: Event, state: State) -> str:
     """Find why a click is a bot's: by `find_bot_reason`, else by the checks that page views pass too."""
-    return find_bot_reason(hit, method) or bot_quarantine.find_bot_reason(hit, site, event, CLICK_CHECKS)
+    return find_bot_reason(hit, method) or bot_quarantine.find_bot_reason(hit, site, event, state, CLICK_CHECKS)
 
 
 @lru_cache(maxsize=20_000)
@@ -185,27 +186,30 @@ def start_click(
     link: LinkSnapshot,
     hit: Hit,
     account: AccountLinkConfig,
+    state: State,
     method: str,
     requested_url: str,
     spillover_steps: dict[int, int],
 ) -> LinkClick:
     """Enrich the hit and route the click; nothing is stored yet."""
     now = hit.now
-    event = build_link_event(link, hit, account.site)
-    bot_reason = (
-        find_click_bot_reason(hit, method, account.site, event) if hit.kind == "link" else find_bot_reason(hit, method)
-    )
+    event = build_link_event(link, hit, account.site, state)
+    if hit.kind == "link":
+        bot_reason = find_click_bot_reason(hit, method, account.site, event, state)
+    else:
+        bot_reason = find_bot_reason(hit, method)
     plain = bool(link.destination_host) and not link_cache.is_link_domain(link.destination_host)
     decision = RoutingDecision([(link, link.url)] if plain else [])
     click = LinkClick(
         link=link,
         hit=hit,
         account=account,
+        state=state,
         event=event,
         bot_reason=bot_reason,
         decision=decision,
         token=tokens.ClickToken(tokens.generate_click_id(), link.link_id, int(now.timestamp())),
-        address_hashes=click_deduplication.hash_address_for_window(hit.ip, now),
+        address_hashes=click_deduplication.hash_address_for_window(hit.ip, now, state),
         spillover_steps=spillover_steps,
     )
     if plain:  # one URL, which is no link of this installation
@@ -294,6 +298,7 @@ def record_click(click: LinkClick, url: str) -> Event | Rejection | None:
         return ingestion.count_rejection(link.account_id, "excluded_ip", hit.now)
     if click.account.site.over_quota:
         return ingestion.count_rejection(link.account_id, "over_quota", hit.now)
+    ask_about_click(click, url)
     click_event = complete_event(click, url)
     written = ingestion.store_event(click_event, hit.now)
     for nested, nested_url in click.decision.hops[1:]:
@@ -303,11 +308,25 @@ def record_click(click: LinkClick, url: str) -> Event | Rejection | None:
         }  # fmt: skip
         if nested.account_id == link.account_id and not nested.redirect_only:
             ingestion.store_event(nested_event, hit.now)
-    if not click.bot_reason and url:
-        click_traces.remember_click(
-            click.token, link.account_id, click.destination_host or extract_host(url), hit.ip, hit.user_agent
-        )
     return written
+
+
+def ask_about_click(click: LinkClick, url: str) -> None:
+    """Ask in one batch on which of its links the click is unique, and leave a trace of it."""
+    if click.bot_reason:
+        return
+    hops = [link for link, _ in click.decision.hops[1:]]
+    links = [link for link in (click.link, *hops) if link.link_id not in click.unique_links]
+    batch: list[Question[bool] | Question[None]] = [
+        click_deduplication.build_unique_question(link.link_id, click.address_hashes, click.token.at) for link in links
+    ]
+    if url:
+        host = click.destination_host or extract_host(url)
+        batch.append(
+            click_traces.build_trace(click.token, click.link.account_id, host, click.hit.ip, click.hit.user_agent)
+        )
+    for link, is_unique in zip(links, click.state.resolve(batch), strict=False):
+        click.unique_links[link.link_id] = is_unique
 
 
 def complete_event(click: LinkClick, url: str) -> Event:
@@ -331,7 +350,7 @@ def complete_event(click: LinkClick, url: str) -> Event:
     return event
 
 
-def build_link_event(link: LinkSnapshot, hit: Hit, site: SiteConfig) -> Event:
+def build_link_event(link: LinkSnapshot, hit: Hit, site: SiteConfig, state: State) -> Event:
     """Return what is known of a hit on a link, before it is routed or attributed."""
     event: Event = {
         "site_id": link.account_id, "kind": hit.kind, "ts": hit.now, "account_id": link.account_id,
@@ -340,4 +359,5 @@ def build_link_event(link: LinkSnapshot, hit: Hit, site: SiteConfig) -> Event:
     for step in STEPS:
         if columns := step(hit, site, event):
             event.update(columns)
+    event.update(find_device(hit, site, event, state))
     return event

@@ -7,13 +7,13 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from accounts.models import Account
+from config.process import rotate_salts
 from reports.quotas import count_quotas, count_usage
 from sites import site_cache
 from sites.alerts.models import Alert, Channel, Delivery
 from sites.alerts.services import alerts_evaluate
 from sites.services import site_create
-from tests.support import browse, event, read_html, record
-from tracking.state import salts
+from tests.support import browse, event, read_html, record, state
 
 NOW = datetime(2026, 3, 20, 12, tzinfo=UTC)
 MARCH = datetime(2026, 3, 1, tzinfo=UTC)
@@ -111,13 +111,11 @@ def test_the_account_page_shows_what_is_used(limited, site, client, alice):
 
 def test_old_salts_are_destroyed_without_any_traffic(settings, tmp_path):
     settings.DATA_DIR = tmp_path
-    salts.forget()
+    state.restart()
     for day in range(1, 6):
-        salts.rotate(now=datetime(2026, 3, day, 1, tzinfo=UTC))
-        salts.rotate(now=datetime(2026, 3, day, 2, tzinfo=UTC))
-    first = salts.get_salt(date(2026, 3, 5))
+        rotate_salts(now=datetime(2026, 3, day, 1, tzinfo=UTC))
+        rotate_salts(now=datetime(2026, 3, day, 2, tzinfo=UTC))
+    first = state.current().get_salt(date(2026, 3, 5))
     text = (tmp_path / "salts.json").read_text()
     assert "2026-03-04" in text and "2026-03-05" in text and "2026-03-03" not in text
-    salts.forget()
-    assert salts.get_salt(date(2026, 3, 5)) == first
-    salts.forget()
+    assert state.restart().get_salt(date(2026, 3, 5)) == first
