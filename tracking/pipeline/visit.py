@@ -45,10 +45,10 @@ def build_question(hit: Hit, site: SiteConfig, event: Event, state: State) -> Jo
         question.session = int(hit.session)
     if hit.event_id:
         question.sender_id = create_sender_id(hit.site_id, hit.event_id, hit.brief_id, hit.now)
-    if hit.cookie and parse_cookie_device(hit, site):
-        if site.cookies == "consent" and not backdated:
+    if site.cookies == "consent" and parse_cookie_device(hit, site):
+        if not backdated:
             question.before_consent = find_key_before_consent(hit, site, event, state)
-    elif at % DAY_MS < idle + 60_000:
+    elif at % DAY_MS < idle + 60_000 and not parse_cookie_device(hit, site):
         yesterday = event["ts"].date() - timedelta(days=1)
         question.yesterday = (site.site_id, hash_device(hit, site, yesterday, state), backdated)
     return question
