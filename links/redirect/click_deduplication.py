@@ -54,7 +54,8 @@ def _begin_hash(key: bytes) -> blake2b:
 def build_unique_question(link_id: int, keys: tuple[int, ...], at: float) -> ClaimFirst:
     """Build the question whether an address (hashed by `hash_address_for_window`) clicks the link for the first time in
     30 minutes. `at` is a Unix time."""
-    return ClaimFirst(UNIQUE_CLICKS, f"{link_id}:{keys[0]}", at, tuple(f"{link_id}:{key}" for key in keys[1:]))
+    older = tuple(f"{link_id}:{key}" for key in keys[1:]) if len(keys) > 1 else ()
+    return ClaimFirst(UNIQUE_CLICKS, f"{link_id}:{keys[0]}", at, older)
 
 
 def build_conversion_key(kind: str, conversion_id: int, value: str) -> str:

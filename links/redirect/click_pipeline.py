@@ -315,11 +315,14 @@ def ask_about_click(click: LinkClick, url: str) -> None:
     """Ask in one batch on which of its links the click is unique, and leave a trace of it."""
     if click.bot_reason:
         return
-    hops = [link for link, _ in click.decision.hops[1:]]
-    links = [link for link in (click.link, *hops) if link.link_id not in click.unique_links]
-    batch: list[Question[bool] | Question[None]] = [
-        click_deduplication.build_unique_question(link.link_id, click.address_hashes, click.token.at) for link in links
-    ]
+    links = [click.link]
+    if len(click.decision.hops) > 1:
+        links += [link for link, _ in click.decision.hops[1:]]
+    if click.unique_links:  # routing has asked
+        links = [link for link in links if link.link_id not in click.unique_links]
+    batch: list[Question[bool] | Question[None]] = []
+    for link in links:
+        batch.append(click_deduplication.build_unique_question(link.link_id, click.address_hashes, click.token.at))
     if url:
         host = click.destination_host or extract_host(url)
         batch.append(

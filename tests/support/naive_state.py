@@ -40,7 +40,7 @@ class NaiveState:
     devices: set[tuple[int, int]] = field(default_factory=set)
     sent: set[int] = field(default_factory=set)
     firsts: dict[str, float] = field(default_factory=dict)
-    counts: dict[Any, int] = field(default_factory=dict)
+    counts: dict[int, int] = field(default_factory=dict)
     values: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def answer(self, question: Any) -> Any:
@@ -50,8 +50,8 @@ class NaiveState:
             case ClaimFirst():
                 return self.claim(question)
             case TakeNumber():
-                self.counts[question] = self.counts.get(question, 0) + 1
-                return self.counts[question]
+                self.counts[question.counter] = self.counts.get(question.counter, 0) + 1
+                return self.counts[question.counter]
             case PutValue():
                 self.values[question.key] = question.value
                 return None
