@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.core.exceptions import ValidationError
 
@@ -51,7 +51,7 @@ def load_account_limit(account_id: int, name: str) -> int:
     return choose_limit(own_limits or {}, name)
 
 
-def choose_limit(own_limits: Mapping[str, Any], name: str) -> int:
+def choose_limit(own_limits: Mapping[str, object], name: str) -> int:
     """Choose the account's own limit if it is a valid one, else the default."""
     value = own_limits.get(name)
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -113,6 +112,6 @@ def get_request_brand(request: HttpRequest) -> Brand:
     return brand
 
 
-def add_brand(request: HttpRequest) -> dict[str, Any]:
+def add_brand(request: HttpRequest) -> dict[str, object]:
     """Add `brand` to the context of every template (a context processor)."""
     return {"brand": get_request_brand(request)}

@@ -33,7 +33,9 @@ def add_errors(form: forms.BaseForm, error: ValidationError, names: Mapping[str,
 class TimezoneSelect(forms.Select):
     """A list of time zones. For each option Django would render two templates: 20 ms for all 600."""
 
-    def render(self, name: str, value: Any, attrs: dict[str, Any] | None = None, renderer: Any = None) -> SafeString:
+    def render(
+        self, name: str, value: object, attrs: dict[str, object] | None = None, renderer: object = None
+    ) -> SafeString:
         chosen = self.format_value(value)
         options = format_html_join(
             "\n", '<option value="{0}"{1}>{0}</option>',

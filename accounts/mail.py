@@ -3,7 +3,6 @@
 import dataclasses
 import re
 from pathlib import Path
-from typing import Any
 
 from django.conf import settings
 from django.core.mail import EmailMessage
@@ -39,7 +38,7 @@ def get_mail_folder() -> Path | None:
     return Path(str(getattr(settings, "EMAIL_FILE_PATH", settings.DATA_DIR / "mail")))
 
 
-def send(*, to: str, template: str, brand: Brand, **context: Any) -> None:
+def send(*, to: str, template: str, brand: Brand, **context: object) -> None:
     """Render the template, whose first line is the subject, and send it. Raises OSError or SMTPException."""
     text = render_to_string(template, {"brand": brand, **context})
     subject, _, body = text.strip().partition("\n")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django import forms
 
 
-class DraftForm(forms.ModelForm):
+class DraftForm(forms.ModelForm):  # type: ignore[type-arg]
     """A model form that checks its fields only: the service that saves the object validates the model.
 
     If Django had no such hook any more, the model would be validated twice, here too.

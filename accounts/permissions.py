@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeAlias
 
 from django.contrib.auth import SESSION_KEY
+from django.contrib.auth.models import AnonymousUser
 from django.db.models import Q
 from django.http import Http404, HttpRequest
 
@@ -69,14 +70,14 @@ class Bearer:
     pk: int | None = None
 
 
-def get_acting_user(actor: Any) -> User | None:
+def get_acting_user(actor: object) -> User | None:
     """Return the user behind an actor: logged in, or the owner of a member's key. None for an account's key."""
     if isinstance(actor, Bearer):
         return actor.membership.user if actor.membership.user_id else None
     return actor if isinstance(actor, User) else None
 
 
-Actor = Any  # User | AnonymousUser | Bearer | None; Any, because request.user has no narrower type
+Actor: TypeAlias = User | AnonymousUser | Bearer | None
 
 
 def list_memberships(actor: Actor) -> list[Membership]:

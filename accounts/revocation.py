@@ -33,7 +33,7 @@ class DependentAccess:
     end: Callable[[Any, datetime], None]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SharedKeys:
     """Keys that everybody with enough access to an object can read.
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
-from django.db.models import F, QuerySet, Window
+from django.db.models import F, Model, QuerySet, Window
 from django.db.models.functions import RowNumber
 
 from accounts.models import Account, HostClaim, Membership, Role, User
+
+Row = TypeVar("Row", bound=Model)
 
 
 def list_members(account: Account) -> QuerySet[Membership]:
@@ -48,7 +50,7 @@ def find_claim(account: Account, host: str, purpose: str) -> HostClaim | None:
     return HostClaim.objects.filter(account=account, host=host, purpose=purpose).first()
 
 
-def rank_by_account(rows: QuerySet[Any], account: str, order: str) -> QuerySet[Any]:
+def rank_by_account(rows: QuerySet[Row], account: str, order: str) -> QuerySet[Any]:
     """Annotate rows with their `rank` within their account (1 = first by `order`) and sort by it: every account's
     first row, then every account's second, …
 

@@ -7,7 +7,7 @@ the page itself does not contain.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TypedDict
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -19,7 +19,13 @@ from accounts.models import HostClaim
 from accounts.permissions import get_current_membership, list_memberships, membership_may
 from accounts.security import rate_limits
 
-NavigationRow = dict[str, Any]
+
+class NavigationRow(TypedDict, total=False):
+    """A link of the navigation, or a heading, which has a label only."""
+
+    label: str
+    href: str
+    current: bool
 
 
 def build_account_navigation(request: HttpRequest, current: str = "") -> list[NavigationRow]:

@@ -5,9 +5,8 @@ database makes of a choice.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
@@ -19,7 +18,7 @@ from accounts.host_names import is_public_host, normalize_host
 ACCENT_PATTERN = re.compile(r"#[0-9a-fA-F]{6}")
 
 
-def clean_name(value: Any) -> str:
+def clean_name(value: object) -> str:
     """Normalize a name of 1 to 120 characters. Raises ValidationError."""
     name = " ".join(str(value or "").split())
     if not 0 < len(name) <= 120:
@@ -33,7 +32,7 @@ def list_zone_names() -> frozenset[str]:
     return frozenset(available_timezones() - {"localtime", "Factory"})
 
 
-def clean_timezone(value: Any) -> str:
+def clean_timezone(value: object) -> str:
     """Validate the name of a time zone. Raises ValidationError."""
     if not isinstance(value, str) or value not in list_zone_names():
         raise ValidationError({"timezone": f"{value!r} is not a time zone such as Europe/Tallinn."})
@@ -43,7 +42,7 @@ def clean_timezone(value: Any) -> str:
 NORMALIZERS: dict[str, Callable[[str], str]] = {"host": normalize_host, "accent": str.lower}
 
 
-def clean_brand(brand: dict[str, Any]) -> dict[str, str]:
+def clean_brand(brand: Mapping[str, object]) -> dict[str, str]:
     """Normalize host, name, logo and accent; empty values are left out. Raises ValidationError by field."""
     checks = {
         "host": _find_host_error,

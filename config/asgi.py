@@ -5,14 +5,14 @@ for it, cheaply and without input or output; the first row that matches gets the
 """
 
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 from django.core.asgi import get_asgi_application
 
-django_app = get_asgi_application()  # before anything that needs the models
+django_app: Any = get_asgi_application()  # before anything that needs the models
 
 from accounts.security.client_ip import find_client_address, is_trusted_proxy  # noqa: E402
 from config import health, process  # noqa: E402
@@ -20,11 +20,8 @@ from config.serving import body_limits, client_concurrency, lifespan, static_fil
 from config.serving.response_batcher import ImmediateResponder, ImmediateResponse, respond_never  # noqa: E402
 from links.redirect import redirector  # noqa: E402
 from tracking import collector, ingestion  # noqa: E402
-from tracking.web import NOSNIFF  # noqa: E402
+from tracking.web import NOSNIFF, Application, Receive, Scope, Send  # noqa: E402
 from tracking.write_batch import write_batch  # noqa: E402
-
-Scope = dict[str, Any]
-App = Callable[[Any, Any, Any], Awaitable[None]]
 
 ALLOWED_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
@@ -35,7 +32,7 @@ class FastApplication(NamedTuple):
     """
 
     matches: Callable[[Scope], bool]
-    app: App
+    app: Application
     respond_immediately: Callable[[Scope], ImmediateResponse | None] = respond_never
 
 
@@ -63,7 +60,7 @@ immediate_responder = ImmediateResponder(
 )
 
 
-async def application(scope: Scope, receive: Any, send: Any) -> None:
+async def application(scope: Scope, receive: Receive, send: Send) -> None:
     """Handle a request or the lifespan of the server."""
     if scope["type"] == "lifespan":
         return await lifespan.handle_lifespan(receive, send)
@@ -75,12 +72,12 @@ async def application(scope: Scope, receive: Any, send: Any) -> None:
     return await body_limits.limit_body(serve_limited, apply_proxy_headers(scope), receive, send)
 
 
-async def serve_limited(scope: Scope, receive: Any, send: Any) -> None:
+async def serve_limited(scope: Scope, receive: Receive, send: Send) -> None:
     """Let Django respond, within the limits of concurrent requests per client and in all."""
     await client_concurrency.limit_concurrency(django_app, scope, receive, send)
 
 
-async def reject_method(send: Any) -> None:
+async def reject_method(send: Send) -> None:
     """Respond with 405 to a method that no address has; Django would treat some of them like GET."""
     headers = [(b"allow", ", ".join(sorted(ALLOWED_METHODS)).encode()), (b"content-length", b"0"), NOSNIFF]
     await send({"type": "http.response.start", "status": 405, "headers": headers})

@@ -11,9 +11,9 @@ import inspect
 import logging
 import os
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -65,18 +65,17 @@ def run_task(row: PeriodicTask) -> None:
 def register_task(row: PeriodicTask) -> None:
     """Register a periodic task with Celery."""
 
-    @app.task(name=row.name)
     def task() -> None:
         outage_backoff.run(row.name, partial(run_task, row))
+
+    app.task(name=row.name)(task)
 
 
 for _row in PERIODIC_TASKS:
     register_task(_row)
 
 
-@signals.worker_init.connect
-@signals.beat_init.connect
-def require_installation_key(**_: Any) -> None:
+def require_installation_key(**_: object) -> None:
     """End a worker or beat whose SECRET_KEY is not the installation's."""
     from accounts.security.secret_key import WrongSecretKey  # models: not before Django is set up
     from config.serving import lifespan
@@ -85,6 +84,10 @@ def require_installation_key(**_: Any) -> None:
         lifespan.require_installation_key()
     except WrongSecretKey as error:
         raise SystemExit(str(error)) from error
+
+
+signals.worker_init.connect(require_installation_key)
+signals.beat_init.connect(require_installation_key)
 
 
 class CeleryThreads:
@@ -100,7 +103,10 @@ class CeleryThreads:
 
     def start(self) -> None:
         """Start worker and beat."""
-        jobs: tuple[tuple[str, Any], ...] = (("celery-worker", self.worker.start), ("celery-beat", self.beat.start))
+        jobs: tuple[tuple[str, Callable[[], object]], ...] = (
+            ("celery-worker", self.worker.start),
+            ("celery-beat", self.beat.start),
+        )
         for name, job in jobs:
             thread = threading.Thread(target=job, name=name, daemon=True)
             thread.start()

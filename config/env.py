@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -24,7 +24,7 @@ def split_words(text: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Env:
     """All settings an operator can make. Paths are absolute; an empty string means "not set".
 
@@ -119,7 +119,7 @@ def read_env(environ: dict[str, str] | None = None) -> Env:
     )
 
 
-def build_database_settings(url: str, data_dir: Path) -> dict[str, Any]:
+def build_database_settings(url: str, data_dir: Path) -> dict[str, object]:
     """Build one of Django's DATABASES from DATABASE_URL: SQLite in DATA_DIR if it is empty, else PostgreSQL with
     psycopg's pool. Raises ValueError for a scheme other than postgres.
     """
@@ -139,7 +139,7 @@ def build_database_settings(url: str, data_dir: Path) -> dict[str, Any]:
     }
 
 
-def build_sqlite_settings(path: Path) -> dict[str, Any]:
+def build_sqlite_settings(path: Path) -> dict[str, object]:
     """Build settings of SQLite with a write-ahead log; IMMEDIATE, so that writers wait instead of failing half-way."""
     return {
         "ENGINE": "django.db.backends.sqlite3",

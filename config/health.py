@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import MutableMapping
 from datetime import UTC, datetime
 from importlib import import_module
 from ipaddress import ip_address
-from typing import Any
+from typing import TypedDict
 
 import orjson
 from django.conf import settings
@@ -21,11 +20,12 @@ from django.core.cache import cache
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, parse_cookie
 
-from accounts.operations.task_runs import summarize_runs
+from accounts.operations.task_runs import RunSummary, summarize_runs
 from accounts.security.client_ip import normalize_address
 from config.periodic_tasks import PERIODIC_TASKS
 from tracking import geo, live, spool, store
-from tracking.web import Header, build_security_headers
+from tracking.spool.writer import SpoolHealth
+from tracking.web import Header, Receive, Scope, Send, build_security_headers
 
 BEAT_KEY = "footfall:last-beat"
 MAX_SILENCE_SECONDS = 60
@@ -34,7 +34,7 @@ TASK_RUNS_SECONDS = 5.0
 MIN_REPORTED_FAILURES = 3  # of a task in a row; a single one may be due to a short outage
 PROXY_HEADERS = (b"forwarded", b"x-real-ip", b"via")  # and all that begin with x-forwarded-
 _store_check: tuple[float, str] = (0.0, "not checked yet")
-_task_runs: tuple[float, dict[str, Any]] = (-TASK_RUNS_SECONDS, {})
+_task_runs: tuple[float, dict[str, RunSummary]] = (-TASK_RUNS_SECONDS, {})
 
 
 def record_heartbeat(now: datetime) -> None:
@@ -42,7 +42,27 @@ def record_heartbeat(now: datetime) -> None:
     cache.set(BEAT_KEY, now.timestamp(), timeout=None)
 
 
-def build_report(now: datetime) -> dict[str, Any]:
+class StoreHealth(TypedDict):
+    """Whether the event store answers, and the error if not."""
+
+    reachable: bool
+    error: str
+
+
+class HealthReport(TypedDict):
+    """What operators see of one process."""
+
+    status: str
+    spool: SpoolHealth
+    store: StoreHealth
+    last_beat: str | None
+    tasks: dict[str, RunSummary]
+    geography: dict[str, bool]
+    streams: int
+    warnings: list[str]
+
+
+def build_report(now: datetime) -> HealthReport:
     """Build the report on this process; its status is "ok" only without warnings."""
     spool_state = spool.health()
     last_beat = cache.get(BEAT_KEY)
@@ -76,7 +96,7 @@ def check_store() -> str:
     return _store_check[1]
 
 
-def load_task_runs() -> dict[str, Any]:
+def load_task_runs() -> dict[str, RunSummary]:
     """Load the last runs of periodic tasks, at most TASK_RUNS_SECONDS old unless the database is unavailable."""
     global _task_runs
     if time.monotonic() - _task_runs[0] > TASK_RUNS_SECONDS:
@@ -90,7 +110,7 @@ def load_task_runs() -> dict[str, Any]:
     return _task_runs[1]
 
 
-def build_task_warnings(runs: dict[str, Any], now: datetime) -> list[str]:
+def build_task_warnings(runs: dict[str, RunSummary], now: datetime) -> list[str]:
     """Build a warning for each periodic task that does not end, or whose last runs all failed."""
     warnings = []
     for row in PERIODIC_TASKS:
@@ -105,12 +125,12 @@ def build_task_warnings(runs: dict[str, Any], now: datetime) -> list[str]:
     return warnings
 
 
-def matches(scope: MutableMapping[str, Any]) -> bool:
+def matches(scope: Scope) -> bool:
     """Whether a request is for this application."""
     return bool(scope["path"] == "/healthz")
 
 
-async def serve_health(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
+async def serve_health(scope: Scope, receive: Receive, send: Send) -> None:
     """Respond with 200 and the full report to those who may see it, else with the status alone."""
     if scope["method"] not in ("GET", "HEAD"):
         await send_response(scope, send, 405, b"", (b"allow", b"GET, HEAD"))
@@ -121,7 +141,7 @@ async def serve_health(scope: MutableMapping[str, Any], receive: Any, send: Any)
     await send_response(scope, send, 200, body, (b"content-type", b"application/json"))
 
 
-async def send_response(scope: MutableMapping[str, Any], send: Any, status: int, body: bytes, header: Header) -> None:
+async def send_response(scope: Scope, send: Send, status: int, body: bytes, header: Header) -> None:
     """Send a response that must not be cached."""
     length = (b"content-length", str(len(body)).encode())
     headers = [header, length, (b"cache-control", b"no-store"), *build_security_headers()]
@@ -129,7 +149,7 @@ async def send_response(scope: MutableMapping[str, Any], send: Any, status: int,
     await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
 
-def is_on_this_machine(scope: MutableMapping[str, Any]) -> bool:
+def is_on_this_machine(scope: Scope) -> bool:
     """Whether the request comes from loopback and was not passed on by a proxy."""
     address = normalize_address((scope.get("client") or ("",))[0])
     is_loopback = bool(address) and ip_address(address).is_loopback
@@ -141,7 +161,7 @@ def is_proxy_header(name: bytes) -> bool:
     return name.startswith(b"x-forwarded-") or name in PROXY_HEADERS
 
 
-def is_operator(scope: MutableMapping[str, Any]) -> bool:
+def is_operator(scope: Scope) -> bool:
     """Whether an operator of the installation is logged in; False while the database is unavailable."""
     cookies = b"; ".join(value for name, value in scope["headers"] if name == b"cookie").decode("latin-1")
     key = parse_cookie(cookies).get(settings.SESSION_COOKIE_NAME)

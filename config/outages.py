@@ -92,26 +92,26 @@ class FallbackRedisCache(RedisCache):
                 self.retry_at = time.monotonic() + REDIS_RETRY_SECONDS
         return getattr(self.fallback, name)(*args, **kwargs)
 
-    def get(self, key: Any, default: Any = None, version: int | None = None) -> Any:
+    def get(self, key: object, default: object = None, version: int | None = None) -> object:
         """See the base class."""
         return self._call("get", key, default, version)
 
-    def set(self, key: Any, value: Any, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> None:
+    def set(self, key: object, value: object, timeout: object = DEFAULT_TIMEOUT, version: int | None = None) -> None:
         """See the base class."""
         self._call("set", key, value, timeout, version)
 
-    def add(self, key: Any, value: Any, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> bool:
+    def add(self, key: object, value: object, timeout: object = DEFAULT_TIMEOUT, version: int | None = None) -> bool:
         """See the base class."""
         return bool(self._call("add", key, value, timeout, version))
 
-    def touch(self, key: Any, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> bool:
+    def touch(self, key: object, timeout: object = DEFAULT_TIMEOUT, version: int | None = None) -> bool:
         """See the base class."""
         return bool(self._call("touch", key, timeout, version))
 
-    def incr(self, key: Any, delta: int = 1, version: int | None = None) -> int:
+    def incr(self, key: object, delta: int = 1, version: int | None = None) -> int:
         """See the base class. Raises ValueError for a missing key."""
         return int(self._call("incr", key, delta, version))
 
-    def delete(self, key: Any, version: int | None = None) -> bool:
+    def delete(self, key: object, version: int | None = None) -> bool:
         """See the base class."""
         return bool(self._call("delete", key, version))

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -31,10 +30,10 @@ def build_message(number: str, sentence: str, hint: str) -> CheckMessage:
 Check = Callable[[], Iterator[CheckMessage]]
 
 
-def register_check(function: Check, **options: Any) -> Check:
+def register_check(function: Check, **options: object) -> Check:
     """Register a function that yields messages."""
 
-    def run(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    def run(app_configs: object, **kwargs: object) -> list[CheckMessage]:
         return list(function())
 
     register(run, "footfall", **options)

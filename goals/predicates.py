@@ -1,18 +1,68 @@
 """Builds the filter of the events that reach a goal or a step of a funnel. Each query applies it, so a new goal also
 counts past events.
 
-Filters have the query engine's form: `{"dimension", "operator", "value"}`, `{"and": […]}`, `{"or": […]}`.
+Filters have the query engine's form (`Filter`): conditions, combined by `and`, `or` and `not`.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Sequence
+from typing import TypedDict, final
 
 from goals.models import Goal, GoalKind, PatternKind
 from sites.page_paths import decode_path, normalize_typed_path, normalize_typed_url
 
-Filter = dict[str, Any]
+# The types are final, so that their keys tell them apart: `"goal" in step`
+
+
+@final
+class Condition(TypedDict):
+    """A dimension compared with values, of which one must match."""
+
+    dimension: str
+    operator: str
+    value: Sequence[object]
+
+
+AndFilter = TypedDict("AndFilter", {"and": "Sequence[Filter]"})
+OrFilter = TypedDict("OrFilter", {"or": "Sequence[Filter]"})
+NotFilter = TypedDict("NotFilter", {"not": "Filter"})
+
+
+@final
+class VisitedFilter(TypedDict):
+    """The visit contains an event that satisfies the filter."""
+
+    visited: Filter
+
+
+@final
+class GoalFilter(TypedDict):
+    """An event that reaches the goal of this id."""
+
+    goal: int
+
+
+@final
+class SegmentFilter(TypedDict):
+    """The filter of the segment of this id."""
+
+    segment: int
+
+
+Filter = Condition | AndFilter | OrFilter | NotFilter | VisitedFilter | GoalFilter | SegmentFilter
+
+
+@final
+class PageStep(TypedDict):
+    """A step of a funnel: the view of a page whose path matches the pattern."""
+
+    page: str
+
+
+StoredStep = GoalFilter | PageStep
+
 # Turns an address as people type it into the form in which the dimension is stored
 NORMALIZERS = {"page": normalize_typed_path, "target": normalize_typed_url}
 
@@ -29,16 +79,16 @@ PATTERN_DIMENSIONS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 
 def build_predicate(goal: Goal) -> Filter:
     """Build the filter of the events that reach `goal`: by its kind, or because a script sent it by name or id."""
-    named = {"and": [is_one_of("kind", "goal"), is_one_of("name", goal.name, str(goal.pk))]}
+    named: Filter = {"and": [is_one_of("kind", "goal"), is_one_of("name", goal.name, str(goal.pk))]}
     if goal.kind == GoalKind.MANUAL:
         return named
     return {"or": [build_kind_filter(goal), named]}
 
 
-def build_step_filter(step: dict[str, Any]) -> Filter:
+def build_step_filter(step: StoredStep) -> Filter:
     """Build the filter of the events that satisfy a step."""
     if "goal" in step:
-        return {"goal": step["goal"]}
+        return step
     return {"and": [is_one_of("kind", "view"), match_pattern("page", PatternKind.WILDCARD, step["page"])]}
 
 
@@ -47,15 +97,15 @@ def build_kind_filter(goal: Goal) -> Filter:
     if goal.kind == GoalKind.DURATION:
         return is_at_least("duration", goal.threshold)
     if goal.kind == GoalKind.SCROLL:
-        return combine("and", [is_at_least("scroll", goal.threshold), *build_page_filters(goal)])
+        return combine_all([is_at_least("scroll", goal.threshold), *build_page_filters(goal)])
     dimensions, kinds = PATTERN_DIMENSIONS[goal.kind]
-    parts = [is_one_of("kind", *kinds)]
+    parts: list[Filter] = [is_one_of("kind", *kinds)]
     if goal.pattern:
         patterns = [match_pattern(dimension, goal.pattern_kind, goal.pattern) for dimension in dimensions]
-        parts.append(combine("or", patterns))
+        parts.append(patterns[0] if len(patterns) == 1 else {"or": patterns})
     if goal.text:
         parts.append({"dimension": "text", "operator": "contains", "value": [goal.text]})
-    return combine("and", [*parts, *build_page_filters(goal)])
+    return combine_all([*parts, *build_page_filters(goal)])
 
 
 def build_page_filters(goal: Goal) -> list[Filter]:
@@ -83,14 +133,14 @@ def build_wildcard_regex(pattern: str) -> str:
     return "^" + ".*".join(re.escape(piece) for piece in pattern.split("*")) + "$"
 
 
-def is_one_of(dimension: str, *values: object) -> Filter:
+def is_one_of(dimension: str, *values: object) -> Condition:
     """Build the filter that a dimension has one of the values."""
     return {"dimension": dimension, "operator": "is", "value": list(values)}
 
 
-def combine(operator: str, parts: list[Filter]) -> Filter:
-    return parts[0] if len(parts) == 1 else {operator: parts}
+def combine_all(parts: list[Filter]) -> Filter:
+    return parts[0] if len(parts) == 1 else {"and": parts}
 
 
-def is_at_least(dimension: str, threshold: int) -> Filter:
+def is_at_least(dimension: str, threshold: int) -> Condition:
     return {"dimension": dimension, "operator": "at_least", "value": [threshold]}

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from django.db.models import Q, QuerySet
 
+from accounts.permissions import Actor
 from goals.models import Goal, Segment
 from sites.models import Site
 
@@ -28,6 +28,6 @@ def filter_visible_segments(site_ids: Iterable[int], user_id: int | None) -> Que
     return Segment.objects.filter(Q(shared=True) | mine, site_id__in=list(site_ids)).order_by("name", "pk")
 
 
-def filter_segments_of_site(site: Site, user: Any) -> QuerySet[Segment]:
+def filter_segments_of_site(site: Site, user: Actor) -> QuerySet[Segment]:
     """Return the site's shared segments and the user's own, by name."""
     return filter_visible_segments([site.pk], getattr(user, "pk", None))

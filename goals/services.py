@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from accounts.models import User
 from goals.models import MAX_THRESHOLDS, Funnel, Goal, GoalKind, PatternKind, Segment
+from goals.predicates import StoredStep
 from sites.models import Site
 from sites.page_paths import normalize_typed_path
 
 MAX_FILTER_LENGTH = 20_000  # characters of a segment's JSON
 # The query engine, in a higher app, checks filters: check(filter, site id, owner's id) raises ValueError
-FilterCheck = Callable[[Any, int, int | None], object]
+FilterCheck = Callable[[object, int, int | None], object]
 _filter_checks: list[FilterCheck] = []
 MIN_STEPS, MAX_STEPS = 2, 8  # of a funnel
 MAX_PATTERN_LENGTH = 500  # characters of a page pattern
@@ -30,16 +30,16 @@ def register_filter_check(check: FilterCheck) -> None:
 
 
 @transaction.atomic
-def goal_create(*, site: Site, name: str, kind: str = GoalKind.PAGE, **fields: Any) -> Goal:
+def goal_create(*, site: Site, name: str, kind: str = GoalKind.PAGE, **fields: object) -> Goal:
     """Create a goal. `fields` are those of Goal. Raises ValidationError, a dict by field."""
     return _validate_and_save_goal(Goal(site=site, name=name.strip(), kind=kind, **fields))
 
 
 @transaction.atomic
-def goal_update(*, goal: Goal, **changes: Any) -> Goal:
+def goal_update(*, goal: Goal, **changes: object) -> Goal:
     """Change fields of a goal. Raises ValidationError, a dict by field."""
     for field, value in changes.items():
-        setattr(goal, field, value.strip() if field == "name" else value)
+        setattr(goal, field, value.strip() if field == "name" and isinstance(value, str) else value)
 
     return _validate_and_save_goal(goal)
 
@@ -61,7 +61,9 @@ def manual_goal_ensure(*, site: Site, name: str) -> Goal | None:
 
 
 @transaction.atomic
-def segment_create(*, site: Site, name: str, filter: Any, owner: User | None = None, shared: bool = False) -> Segment:
+def segment_create(
+    *, site: Site, name: str, filter: object, owner: User | None = None, shared: bool = False
+) -> Segment:
     """Create a segment. Raises ValidationError, a dict by field."""
     return _validate_and_save_segment(Segment(site=site, name=name.strip(), filter=filter, owner=owner, shared=shared))
 
@@ -119,7 +121,7 @@ def _validate_and_save_segment(segment: Segment) -> Segment:
 
 
 @transaction.atomic
-def funnel_save(*, site: Site, name: str, steps: list[dict[str, Any]], strict: bool = False,
+def funnel_save(*, site: Site, name: str, steps: Sequence[Mapping[str, object]], strict: bool = False,
                 funnel: Funnel | None = None) -> Funnel:  # fmt: skip
     """Create a funnel, or change `funnel`. Raises ValidationError, a dict by field."""
     funnel = funnel or Funnel(site=site)
@@ -137,11 +139,11 @@ def funnel_delete(*, funnel: Funnel) -> None:
     funnel.delete()
 
 
-def validate_step(site: Site, step: dict[str, Any]) -> dict[str, Any]:
+def validate_step(site: Site, step: Mapping[str, object]) -> StoredStep:
     """Return the step with its page normalized. Raises ValidationError unless it is a goal of the site or a page."""
-    if set(step) == {"goal"} and site.goals.filter(pk=step["goal"], active=True).exists():
-        return {"goal": int(step["goal"])}
-    page = step.get("page")
+    goal, page = step.get("goal"), step.get("page")
+    if set(step) == {"goal"} and isinstance(goal, int | str) and site.goals.filter(pk=goal, active=True).exists():
+        return {"goal": int(goal)}
     if set(step) == {"page"} and isinstance(page, str) and 0 < len(page.strip()) <= MAX_PATTERN_LENGTH:
         page = normalize_typed_path(page.strip())
         if page[0] not in "/*":

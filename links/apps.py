@@ -1,12 +1,10 @@
 """The app of tracked links."""
 
-from typing import Any
-
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate
 
 
-def create_system_domain(**_: Any) -> None:
+def create_system_domain(**_: object) -> None:
     """Create the row of the installation's own link domain after migrations, so that no page has to."""
     from links.public_urls import update_system_domain
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from accounts.models import Account
-from goals.predicates import is_one_of
+from goals.predicates import Filter, is_one_of
 from links.permissions import LinkScope
 from reports.change_drivers import ask_all
 from reports.query import Period, Query, ask, filters
@@ -26,7 +26,7 @@ Row = dict[str, Any]
 Where = list[Any]
 
 
-def is_any_of(dimension: str, *values: object) -> Row:
+def is_any_of(dimension: str, *values: object) -> Filter:
     """Build a filter: the dimension is one of the values; split into conditions of as many values as the engine
     accepts."""
     texts = [str(value) for value in values]

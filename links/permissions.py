@@ -34,7 +34,7 @@ def load_rights_by_guest(guests: Sequence[Membership]) -> dict[int, dict[str, di
     return rights
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class LinkScope:
     """What one membership may see and change of the links: everything, or what it was granted.
 
@@ -176,10 +176,13 @@ def build_link_scope(membership: Membership) -> LinkScope:
     sees_all = has_all_links or membership_may(membership, "view")
     edits_all = has_all_links or membership_may(membership, "edit")
     can_manage = edits_all and membership.role != Role.GUEST
-    if sees_all:
-        return LinkScope(membership, sees_all, edits_all, can_manage)
     return LinkScope(
-        membership, sees_all, edits_all, can_manage, load_grants(membership, GROUP), load_grants(membership, DATAPOINT)
+        membership=membership,
+        sees_all=sees_all,
+        edits_all=edits_all,
+        can_manage=can_manage,
+        group_rights={} if sees_all else load_grants(membership, GROUP),
+        link_rights={} if sees_all else load_grants(membership, DATAPOINT),
     )
 
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from functools import reduce
 from operator import or_
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from django.db.models import Model, Q, QuerySet
 
 from accounts.models import Account
-from accounts.permissions import GrantKind, find_membership
+from accounts.permissions import Actor, GrantKind, find_membership
 from links.models import Datapoint, Group, Status, Tag
 from links.permissions import DATAPOINT, GROUP, LinkScope, build_link_scope
 from links.validators import build_missing_error
@@ -42,17 +42,17 @@ def search_links(rows: QuerySet[Datapoint], text: str) -> QuerySet[Datapoint]:
     return rows.filter(reduce(or_, (Q(**{f"{column}__icontains": text}) for column in columns)))
 
 
-def find_row(rows: QuerySet[Row], number: Any, what: str, field: str) -> Row:
+def find_row(rows: QuerySet[Row], number: object, what: str, field: str) -> Row:
     """Find the row with this id. Raises ValidationError {field: …} if there is none."""
     return find_rows(rows, [number], what, field)[0]
 
 
-def find_rows(rows: QuerySet[Row], numbers: Iterable[Any], what: str, field: str) -> list[Row]:
+def find_rows(rows: QuerySet[Row], numbers: Iterable[object], what: str, field: str) -> list[Row]:
     """Find the rows with these ids, in this order, each once. Raises ValidationError {field: …} if one is missing."""
     ids = list(dict.fromkeys(numbers))
     if not all(isinstance(number, int) and 0 < number < MAX_ID for number in ids):
         raise build_missing_error(what, field)
-    rows_by_id: dict[Any, Row] = rows.in_bulk(ids)
+    rows_by_id: dict[object, Row] = rows.in_bulk(ids)
     if len(rows_by_id) < len(ids):
         raise build_missing_error(what, field)
     return [rows_by_id[number] for number in ids]
@@ -84,7 +84,7 @@ def find_tags(scope: LinkScope, tags: Sequence[int | str], field: str = "tags") 
 # -- what other apps ask ------------------------------------------------------------------------------------------
 
 
-def list_visible_links(user: Any, account: Account, numbers: Iterable[int]) -> dict[int, LinkLabel]:
+def list_visible_links(user: Actor, account: Account, numbers: Iterable[int]) -> dict[int, LinkLabel]:
     """Return id -> name and page of those links of the account that this user may see."""
     member = find_membership(user, account)
     if member is None:

@@ -5,10 +5,10 @@ Each `clean_…_fields` takes the named fields of a group, domain or conversion 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from django.core.exceptions import ValidationError
 
@@ -34,7 +34,7 @@ def check_owned(account: Account, rows: Sequence[OwnedRow], field: str, what: st
     return rows
 
 
-def clean_name(value: Any, field: str = "name", max_length: int = 200) -> str:
+def clean_name(value: object, field: str = "name", max_length: int = 200) -> str:
     """Clean a name, which must not be empty."""
     text = str(value or "").replace("\x00", "").strip()[:max_length]
     if not text:
@@ -45,10 +45,10 @@ def clean_name(value: Any, field: str = "name", max_length: int = 200) -> str:
 MAX_NUMBER = 2**63  # first value that the databases' columns cannot hold
 
 
-def clean_integer(value: Any, field: str, allowed: Iterable[int] | None = None) -> int:
+def clean_integer(value: object, field: str, allowed: Iterable[int] | None = None) -> int:
     """Parse a non-negative integer that is one of `allowed` if that is given. Raises ValidationError {field: …}."""
     try:
-        number = int(value)
+        number: int = int(value)  # type: ignore[call-overload]
     except (TypeError, ValueError, OverflowError):
         raise ValidationError({field: "This must be an integer."}) from None
     if allowed is not None and number not in allowed:
@@ -60,7 +60,7 @@ def clean_integer(value: Any, field: str, allowed: Iterable[int] | None = None) 
     return number
 
 
-def clean_amount(value: Any, field: str) -> Decimal:
+def clean_amount(value: object, field: str) -> Decimal:
     """Parse an amount as people write it: `12.50`, `12,50`, `1,299.00`."""
     parsed = parse_amount(str(value or 0))
     if parsed is None:
@@ -71,7 +71,7 @@ def clean_amount(value: Any, field: str) -> Decimal:
     return amount
 
 
-def clean_cost(value: Any, field: str) -> Decimal:
+def clean_cost(value: object, field: str) -> Decimal:
     """Parse an amount that is not negative."""
     amount = clean_amount(value, field)
     if amount < 0:
@@ -89,7 +89,7 @@ def check_year(value: datetime) -> None:
         raise ValidationError(f"A time lies between the years {MIN_YEAR} and {MAX_YEAR}.")
 
 
-def clean_time(value: Any, field: str) -> datetime | None:
+def clean_time(value: object, field: str) -> datetime | None:
     """Check a time, or None."""
     if value is None:
         return None
@@ -102,14 +102,14 @@ def clean_time(value: Any, field: str) -> datetime | None:
     return value
 
 
-def clean_text(value: Any, max_length: int = 10_000) -> str:
+def clean_text(value: object, max_length: int = 10_000) -> str:
     """Remove NUL characters and blanks around a text and cut it."""
     return str(value or "").replace("\x00", "").strip()[:max_length]
 
 
-def clean_group_fields(fields: dict[str, Any]) -> dict[str, Any]:
+def clean_group_fields(fields: Mapping[str, object]) -> dict[str, object]:
     """Clean the named fields of a group. Raises TypeError for a name that is not a field."""
-    cleaned: dict[str, Any] = {}
+    cleaned: dict[str, object] = {}
     for field, value in fields.items():
         if field == "name":
             cleaned[field] = clean_name(value)
@@ -122,9 +122,9 @@ def clean_group_fields(fields: dict[str, Any]) -> dict[str, Any]:
     return cleaned
 
 
-def clean_domain_fields(fields: dict[str, Any]) -> dict[str, Any]:
+def clean_domain_fields(fields: Mapping[str, object]) -> dict[str, object]:
     """Clean the named fields of a domain. Raises TypeError for a name that is not a field."""
-    cleaned = {}
+    cleaned: dict[str, object] = {}
     for field, value in fields.items():
         if field not in ("custom_404", "custom_homepage"):
             raise TypeError(f"a domain has no field {field}")
@@ -132,9 +132,9 @@ def clean_domain_fields(fields: dict[str, Any]) -> dict[str, Any]:
     return cleaned
 
 
-def clean_conversion_fields(fields: dict[str, Any]) -> dict[str, Any]:
+def clean_conversion_fields(fields: Mapping[str, object]) -> dict[str, object]:
     """Clean the named fields of a conversion. Raises TypeError for a name that is not a field."""
-    cleaned: dict[str, Any] = {}
+    cleaned: dict[str, object] = {}
     for field, value in fields.items():
         if field == "name":
             cleaned[field] = clean_name(value)

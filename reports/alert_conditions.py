@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.conf import settings
 
-from goals.predicates import is_one_of
+from goals.predicates import Filter, is_one_of
 from reports import baseline
 from reports.query import Period
 from reports.query.analyses import visit_lists
@@ -18,7 +17,9 @@ from sites.alerts.models import Alert
 HOUR = timedelta(hours=1)
 
 
-def measure(alert: Alert, metric: str, start: datetime, end: datetime, now: datetime, where: Any = None) -> float:
+def measure(
+    alert: Alert, metric: str, start: datetime, end: datetime, now: datetime, where: Filter | None = None
+) -> float:
     """Return one metric of the alert's site between two instants."""
     return baseline.query_metric(alert.site_id, alert.site.timezone, metric, start, end, now, where)
 
@@ -28,7 +29,7 @@ def find_last_full_hour(now: datetime) -> tuple[datetime, datetime]:
     return end - HOUR, end
 
 
-def find_newest_visit(alert: Alert, where: Any, now: datetime) -> str:
+def find_newest_visit(alert: Alert, where: Filter, now: datetime) -> str:
     """Return the id of the newest visit of the last day that satisfies the filter; "" without one."""
     last_day = Period(now - timedelta(days=1), now + timedelta(seconds=1), alert.site.timezone)
     rows = visit_lists.list_visits((alert.site_id,), last_day, [where], 1, now=now)

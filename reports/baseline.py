@@ -5,17 +5,17 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from math import ceil
 from statistics import median
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from reports.query import Period, Query, ask
+from reports.query.filters import FilterInput
 
 WEEKS = 4
 WEEK = timedelta(days=7)
 
 
 def query_metric(
-    site_id: int, zone: str, metric: str, start: datetime, end: datetime, now: datetime, where: Any = None
+    site_id: int, zone: str, metric: str, start: datetime, end: datetime, now: datetime, where: FilterInput = None
 ) -> float:
     """Return one metric of a site between two instants; None counts as zero."""
     result = ask(Query(sites=(site_id,), period=Period(start, end, zone), metrics=(metric,), where=where), now=now)

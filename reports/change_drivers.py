@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 from reports.query import Period, Query, QueryRefused, Result, ask_many
+from reports.query.filters import FilterInput
 from reports.query.periods import find_comparison_period
 
 DRIVER_DIMENSIONS = ("source", "page", "country")
@@ -33,7 +33,9 @@ class Difference:
         return self.now - self.before
 
 
-def build_queries(sites: Sequence[int], period: Period, against: Any, now: datetime, where: Any = None) -> list[Query]:
+def build_queries(
+    sites: Sequence[int], period: Period, against: str | Period, now: datetime, where: FilterInput = None
+) -> list[Query]:
     """Return the first queries: for each dimension the values of `period`, then those of the period to compare with.
 
     `against`: "previous", "weekday", "year" or a Period.
@@ -98,7 +100,7 @@ def ask_all(queries: Sequence[Query], now: datetime) -> list[Result]:
 
 
 def find_differences(
-    sites: Sequence[int], period: Period, against: Any, now: datetime, where: Any = None
+    sites: Sequence[int], period: Period, against: str | Period, now: datetime, where: FilterInput = None
 ) -> list[Difference]:
     """Return what differs from the period `against`, largest first. Raises QueryRefused, StoreError."""
     queries = build_queries(sites, period, against, now, where)

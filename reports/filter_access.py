@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from goals.selectors import filter_visible_segments, find_goal
 from reports.query import filters
 from reports.query.errors import QueryRefused
 
 
-def check_goals_and_segments(where: Any, sites: Sequence[int], user_id: int | None, place: str = "where") -> None:
+def check_goals_and_segments(where: object, sites: Sequence[int], user_id: int | None, place: str = "where") -> None:
     """Raise QueryRefused if a filter refers to a goal of another site, or to a segment that the user may not see.
 
     Without a user (`user_id` None: anonymous visitors, programs) only shared segments are visible. The filter of a
@@ -26,6 +25,6 @@ def check_goals_and_segments(where: Any, sites: Sequence[int], user_id: int | No
             raise QueryRefused(f"There is no {reference.kind} {reference.number} on this site.", place)
 
 
-def check_segment_filter(where: Any, site_id: int, owner_id: int | None) -> None:
+def check_segment_filter(where: object, site_id: int, owner_id: int | None) -> None:
     """Check a filter that is saved as a segment in the same way."""
     check_goals_and_segments(where, (site_id,), owner_id)

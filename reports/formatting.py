@@ -7,14 +7,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any
 from urllib.parse import urlsplit
 
 from babel import Locale
 from babel.numbers import format_compact_currency, format_compact_decimal, format_currency, format_decimal
 from django import template
 
-from reports.query.metrics import METRICS, Metric
+from reports.query.metrics import METRICS, Metric, Number
 from sites.amounts import round_half_up
 
 register = template.Library()
@@ -53,7 +52,7 @@ def format_duration(seconds: float) -> str:
     return f"{rounded // 3600}h {rounded % 3600 // 60:02d}m"
 
 
-def format_money(value: Any, locale: Locale, currency: str) -> str:
+def format_money(value: Number | None, locale: Locale, currency: str) -> str:
     """Format an amount with its currency; without one, as a number of two decimals."""
     if not currency and not value:
         return "0"
@@ -62,14 +61,14 @@ def format_money(value: Any, locale: Locale, currency: str) -> str:
     return str(format_currency(Decimal(str(value)), currency, locale=locale))
 
 
-def format_rounded_money(value: Any, locale: Locale, currency: str) -> str:
+def format_rounded_money(value: Number | None, locale: Locale, currency: str) -> str:
     """Format an amount without cents."""
     pattern = locale.currency_formats["standard"].pattern.replace(".00", "") if currency else "#,##0"
     return str(format_currency(round_half_up(value), currency or "XXX", pattern, locale, currency_digits=False))
 
 
 @lru_cache(maxsize=8192)
-def format_exact(value: Any, metric: Metric, locale: Locale, currency: str = "") -> str:
+def format_exact(value: Number | None, metric: Metric, locale: Locale, currency: str = "") -> str:
     """Format a value in full."""
     if value is None:
         return NO_VALUE
@@ -83,13 +82,14 @@ def format_exact(value: Any, metric: Metric, locale: Locale, currency: str = "")
     return str(format_decimal(round_half_up(value, digits), locale=locale))
 
 
-def format_short(value: Any, metric: Metric, locale: Locale, currency: str = "") -> str:
+def format_short(value: Number | None, metric: Metric, locale: Locale, currency: str = "") -> str:
     """Format a value as `format_exact` does, or as 12.4K where that would be long."""
     if value is None or metric.format not in ("number", "money"):
         return format_exact(value, metric, locale, currency)
-    if metric.format == "money" and 1000 <= abs(value) < MIN_COMPACT_VALUE:
+    size = abs(float(value))
+    if metric.format == "money" and 1000 <= size < MIN_COMPACT_VALUE:
         return format_rounded_money(value, locale, currency)
-    if abs(value) < MIN_COMPACT_VALUE:
+    if size < MIN_COMPACT_VALUE:
         return format_exact(value, metric, locale, currency)
     if metric.format == "money" and currency:
         return str(format_compact_currency(Decimal(str(value)), currency, locale=locale, fraction_digits=1))
@@ -97,7 +97,7 @@ def format_short(value: Any, metric: Metric, locale: Locale, currency: str = "")
 
 
 @lru_cache(maxsize=8192)
-def compare_values(now: Any, before: Any, metric: Metric, locale: Locale) -> ValueChange | None:
+def compare_values(now: Number | None, before: Number | None, metric: Metric, locale: Locale) -> ValueChange | None:
     """Return how a value changed; None without two values. Percentages change by points."""
     if now is None or before is None:
         return None
@@ -120,7 +120,9 @@ def compare_values(now: Any, before: Any, metric: Metric, locale: Locale) -> Val
     return ValueChange(text, "▲" if rose else "▼", "up" if rose else "down", mood)
 
 
-def format_metric(name: str, value: Any, locale: Locale, before: Any = None, currency: str = "") -> FormattedValue:
+def format_metric(
+    name: str, value: Number | None, locale: Locale, before: Number | None = None, currency: str = ""
+) -> FormattedValue:
     """Format the value of the metric `name`, and its change where there is a value `before`."""
     metric = METRICS[name]
     return FormattedValue(

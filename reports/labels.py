@@ -6,13 +6,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from babel import Locale, UnknownLocaleError
 from django.http import HttpRequest
 
 from accounts.host_names import format_host
 from accounts.models import Account
+from accounts.permissions import Actor
 from reports.query.dimensions import Dimension
 from reports.query.vocabulary import ENGLISH, WEEKDAYS, format_country, format_language
 
@@ -64,7 +65,7 @@ class LinkLabel(NamedTuple):
     href: str
 
 
-LinkReader = Callable[[Any, Account, Iterable[int]], dict[int, LinkLabel]]
+LinkReader = Callable[[Actor, Account, Iterable[int]], dict[int, LinkLabel]]
 _readers: list[LinkReader] = []
 
 
@@ -74,7 +75,7 @@ def register_link_labels(reader: LinkReader) -> None:
         _readers.append(reader)
 
 
-def find_links(user: Any, account: Account, ids: Iterable[int]) -> dict[int, LinkLabel]:
+def find_links(user: Actor, account: Account, ids: Iterable[int]) -> dict[int, LinkLabel]:
     """Return the links that the user may see, by id. The id 0 is not a link."""
     link_ids = {link_id for link_id in ids if link_id}
     links: dict[int, LinkLabel] = {}

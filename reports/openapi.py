@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.views import SpectacularAPIView
+from rest_framework.throttling import BaseThrottle
 
 HEADER = "x-api-key"
+Endpoint = tuple[str, str, str, object]  # path, its regular expression, method, view
 
 
-class KeyScheme(OpenApiAuthenticationExtension):
+class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """Describes the header `x-api-key`."""
 
     target_class = "reports.clickport.key_view.KeyAuthentication"
     name = "key"
 
-    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+    def get_security_definition(self, auto_schema: object) -> dict[str, str]:
         return {"type": "apiKey", "in": "header", "name": HEADER, "description": "A key of one site: ck_…"}
 
 
-def select_public_endpoints(endpoints: list[Any], **_: Any) -> list[Any]:
+def select_public_endpoints(endpoints: list[Endpoint], **_: object) -> list[Endpoint]:
     """Keep the endpoints below `/api/`; other dialects have descriptions of their own."""
     return [
         endpoint
@@ -32,4 +32,4 @@ def select_public_endpoints(endpoints: list[Any], **_: Any) -> list[Any]:
 class SchemaView(SpectacularAPIView):
     """`/api/schema/`; as JSON with `?format=json`."""
 
-    throttle_classes: list[Any] = []
+    throttle_classes: list[type[BaseThrottle]] = []

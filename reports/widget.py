@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.utils import timezone
@@ -19,7 +18,7 @@ from accounts.keys import is_same_key
 from accounts.models import User
 from accounts.security.client_ip import get_client_key
 from accounts.security.rate_limits import RateLimit, count_request
-from goals.predicates import is_one_of
+from goals.predicates import Filter, is_one_of
 from reports.clicky.stats_request import parse_number
 from reports.dashboard.presenters.visits import build_visitor, parse_instant
 from reports.dashboard.state import parse_conditions
@@ -42,7 +41,7 @@ LIMIT = RateLimit("onsite", 120, 60)  # requests of one client
 PAGE_ROWS, MAX_SOURCES = 8, 5
 MAX_PAGE = 100
 DEFAULT_HEATMAP_PERIOD = "30d"
-WidgetData = Callable[[SiteConfig, QueryDict, datetime], dict[str, Any]]
+WidgetData = Callable[[SiteConfig, QueryDict, datetime], dict[str, object]]
 
 
 @require_safe
@@ -102,7 +101,7 @@ def parse_path(site: SiteConfig, params: QueryDict) -> str:
     return get_page_address(address, site).path or "/"
 
 
-def build_stats(site: SiteConfig, params: QueryDict, now: datetime) -> dict[str, Any]:
+def build_stats(site: SiteConfig, params: QueryDict, now: datetime) -> dict[str, object]:
     """Return the visitors online on the site and the page, and today's numbers and sources of the page."""
     sites, today = (site.site_id,), Period.parse("today", site.timezone, now)
     page = [is_one_of("page", parse_path(site, params))]
@@ -119,7 +118,7 @@ def build_stats(site: SiteConfig, params: QueryDict, now: datetime) -> dict[str,
     }
 
 
-def build_visitors(site: SiteConfig, params: QueryDict, now: datetime) -> dict[str, Any]:
+def build_visitors(site: SiteConfig, params: QueryDict, now: datetime) -> dict[str, object]:
     """Return the visitors online, PAGE_ROWS at a time (`page`); with `sub=page` only those on this page."""
     page = min(MAX_PAGE, max(1, parse_number(params.get("page", "1"), 1, 3)))
     rows = visit_lists.list_online_visits(site.site_id, now)
@@ -131,7 +130,7 @@ def build_visitors(site: SiteConfig, params: QueryDict, now: datetime) -> dict[s
     return {"number": page, "more": len(rows) > page * PAGE_ROWS, "visits": visits}
 
 
-def build_visit(row: dict[str, Any], site: SiteConfig, now: datetime) -> dict[str, Any]:
+def build_visit(row: visit_lists.Visit, site: SiteConfig, now: datetime) -> dict[str, object]:
     """Return one visit of the list."""
     visitor = build_visitor(row, site.site_id)
     seconds = max(0, round((now - parse_instant(row["visit_start"])).total_seconds()))
@@ -141,7 +140,7 @@ def build_visit(row: dict[str, Any], site: SiteConfig, now: datetime) -> dict[st
     }  # fmt: skip
 
 
-def build_heatmap(site: SiteConfig, params: QueryDict, now: datetime) -> dict[str, Any]:
+def build_heatmap(site: SiteConfig, params: QueryDict, now: datetime) -> dict[str, object]:
     """Return the clicks on the page for the overlay, of windows as wide as this one (`w`) and the filtered visits."""
     period = params.get("date") or params.get("period") or DEFAULT_HEATMAP_PERIOD
     pixels = parse_number(params.get("w", ""), -1, 5)
@@ -168,9 +167,9 @@ def build_heatmap(site: SiteConfig, params: QueryDict, now: datetime) -> dict[st
     }
 
 
-def parse_filter(params: QueryDict) -> list[Any]:
+def parse_filter(params: QueryDict) -> list[Filter]:
     """Return the filter of the visits: the dashboard's filters, segment and outcome, Clicky's `sub` and `subitem`."""
-    where: list[Any] = [condition.to_json() for condition in parse_conditions(params)]
+    where: list[Filter] = [condition.to_json() for condition in parse_conditions(params)]
     segment = parse_number(params.get("segment", ""), -1, 15)
     if segment >= 0:
         where.append({"segment": segment})

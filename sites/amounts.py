@@ -6,7 +6,7 @@ import math
 import re
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from babel.numbers import get_currency_precision
 
@@ -77,11 +77,11 @@ def count_currency_decimals(currency: str) -> int:
     return get_currency_precision(currency) if currency else 2
 
 
-def round_amount(value: Any, currency: str = "") -> Decimal:
+def round_amount(value: object, currency: str = "") -> Decimal:
     """Round an amount to the decimals of its currency, half up; None is 0."""
     return round_half_up(value, count_currency_decimals(currency))
 
 
-def round_half_up(value: Any, decimals: int = 0) -> Decimal:
+def round_half_up(value: object, decimals: int = 0) -> Decimal:
     """Round half up as people do, unlike Python's `round`, so that every page and API shows one number; None is 0."""
     return Decimal(str(value or 0)).quantize(Decimal(1).scaleb(-decimals), "ROUND_HALF_UP")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.http import Http404
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
@@ -17,7 +15,7 @@ from sites.selectors import get_site_for_actor, may_on_site, select_sites
 from sites.services import api_key_create, api_key_revoke, site_create, site_delete, site_keys_rotate, site_update
 
 
-class SiteSerializer(serializers.ModelSerializer):
+class SiteSerializer(serializers.ModelSerializer[Site]):
     """A site's settings. The services validate the values, so that forms and API reject the same ones."""
 
     class Meta:
@@ -41,7 +39,7 @@ class SiteKeysSerializer(SiteSerializer):
         fields = (*SiteSerializer.Meta.fields, "proxy_secret", "sitekey", "sitekey_admin")  # type: ignore[assignment]
 
 
-class KeySerializer(serializers.ModelSerializer):
+class KeySerializer(serializers.ModelSerializer[ApiKey]):
     class Meta:
         model = ApiKey
         fields = (
@@ -59,7 +57,7 @@ class NewKeySerializer(KeySerializer):
         fields = (*KeySerializer.Meta.fields, "api_key")  # type: ignore[assignment]
 
 
-def serialize_site(request: Request, site: Site) -> dict[str, Any]:
+def serialize_site(request: Request, site: Site) -> dict[str, object]:
     """Serialize a site as the caller may see it: with its keys only if they may edit it."""
     may_edit = may_on_site(request.user, site, "edit")
     return (SiteKeysSerializer if may_edit else SiteSerializer)(site).data

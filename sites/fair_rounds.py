@@ -20,7 +20,7 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar
 
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 
 from accounts.selectors import rank_by_account
 
@@ -37,7 +37,7 @@ class Job(Generic[T]):
     """A job of an account; `key` is the primary key of its row."""
 
     account_id: int
-    key: Any
+    key: object
     item: T
 
 
@@ -57,18 +57,18 @@ class Slots:
     total: int
     per_account: int
     in_use: Counter[int] = field(default_factory=Counter)
-    keys: set[Any] = field(default_factory=set)
+    keys: set[object] = field(default_factory=set)
 
     @property
     def free(self) -> int:
         return self.total - len(self.keys)
 
-    def occupy(self, job: Job[Any]) -> None:
+    def occupy(self, job: Job[T]) -> None:
         """Occupy a slot with a job that begins."""
         self.in_use[job.account_id] += 1
         self.keys.add(job.key)
 
-    def release(self, job: Job[Any]) -> None:
+    def release(self, job: Job[T]) -> None:
         """Release the slot of a finished job; does nothing for a job without one."""
         if job.key in self.keys:
             self.in_use[job.account_id] -= 1
@@ -77,7 +77,7 @@ class Slots:
     def full_accounts(self) -> list[int]:
         return [account_id for account_id, count in self.in_use.items() if count >= self.per_account]
 
-    def choose(self, waiting: Sequence[tuple[Any, int, int]]) -> list[tuple[Any, int]]:
+    def choose(self, waiting: Sequence[tuple[object, int, int]]) -> list[tuple[Any, int]]:
         """Choose the rows that get a slot, as (key, account), from (key, account, rank in its account).
 
         Every account's next row comes before any account's second one; running jobs count.
@@ -92,7 +92,7 @@ class Slots:
         return chosen
 
 
-def choose_rows(rows: QuerySet[Any], account: str, order: str, slots: Slots) -> list[tuple[Any, int]]:
+def choose_rows(rows: QuerySet[Model], account: str, order: str, slots: Slots) -> list[tuple[Any, int]]:
     """Choose the rows whose jobs may begin now, as (key, account) in fair order."""
     if slots.free <= 0:
         return []
@@ -104,7 +104,7 @@ def choose_rows(rows: QuerySet[Any], account: str, order: str, slots: Slots) -> 
 def run_fair_round(
     *,
     claim: Callable[[Slots, datetime], list[Job[T]]],
-    work: Callable[[T], Coroutine[Any, Any, R]],
+    work: Callable[[T], Coroutine[object, object, R]],
     write: Callable[[list[FinishedJob[T, R]]], object],
     slots: Slots,
     seconds: float,
@@ -165,7 +165,7 @@ async def cancel_others() -> None:
     await asyncio.get_running_loop().shutdown_default_executor()
 
 
-def has_result(future: Future[Any]) -> bool:
+def has_result(future: Future[R]) -> bool:
     """Return whether a job has a result; an error is logged."""
     error = future.exception() if not future.cancelled() else asyncio.CancelledError()
     if error is not None:

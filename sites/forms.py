@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from django import forms
+from django.http import QueryDict
 
 from accounts.forms import TimezoneField
 from accounts.models import Account, Right
@@ -18,13 +19,14 @@ from sites.settings_fields import TRACKER_SETTINGS, parse_tracker_settings
 class LinesField(forms.CharField):
     """A list of texts, entered one per line."""
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(required=False, widget=forms.Textarea(attrs={"rows": 5, "spellcheck": "false"}), **kwargs)
+    def __init__(self, *, label: str, help_text: str) -> None:
+        widget = forms.Textarea(attrs={"rows": 5, "spellcheck": "false"})
+        super().__init__(required=False, widget=widget, label=label, help_text=help_text)
 
-    def prepare_value(self, value: Any) -> Any:
+    def prepare_value(self, value: object) -> object:
         return "\n".join(value) if isinstance(value, list) else value
 
-    def to_python(self, value: Any) -> Any:
+    def to_python(self, value: str | None) -> Any:
         return [line.strip() for line in (value or "").splitlines() if line.strip()]
 
 
@@ -32,11 +34,11 @@ class SiteForm(forms.Form):
     """A form whose fields have the names of fields of Site."""
 
     @classmethod
-    def from_site(cls, site: Site, data: Any = None) -> SiteForm:
+    def from_site(cls, site: Site, data: QueryDict | None = None) -> SiteForm:
         """Build the form with the site's present values."""
         return cls(data, initial={name: getattr(site, name) for name in cls.base_fields})
 
-    def build_changes(self, site: Site) -> dict[str, Any]:
+    def build_changes(self, site: Site) -> dict[str, object]:
         """Return the values to store, by the names of the site's fields."""
         return self.cleaned_data
 
@@ -90,7 +92,7 @@ class CountingForm(SiteForm):
     )
 
     @classmethod
-    def from_site(cls, site: Site, data: Any = None) -> CountingForm:
+    def from_site(cls, site: Site, data: QueryDict | None = None) -> CountingForm:
         """Build the form with the site's present values."""
         settings = parse_tracker_settings(site.tracker)
         return cls(data, initial={
@@ -98,7 +100,7 @@ class CountingForm(SiteForm):
             "internal_search": settings.internal_search,
         })  # fmt: skip
 
-    def build_changes(self, site: Site) -> dict[str, Any]:
+    def build_changes(self, site: Site) -> dict[str, object]:
         """Return the site's tracker settings with these two changed."""
         changed = {
             "data_centres": "count" if self.cleaned_data["data_centres"] else "refuse",
@@ -147,10 +149,10 @@ class TrackerForm(SiteForm):
                 self.fields[name] = build_setting_field(**setting.metadata)
 
     @classmethod
-    def from_site(cls, site: Site, data: Any = None) -> TrackerForm:
+    def from_site(cls, site: Site, data: QueryDict | None = None) -> TrackerForm:
         return cls(data, initial=asdict(parse_tracker_settings(site.tracker)))
 
-    def build_changes(self, site: Site) -> dict[str, Any]:
+    def build_changes(self, site: Site) -> dict[str, object]:
         return {"tracker": {**site.tracker, **self.cleaned_data}}
 
 

@@ -60,7 +60,17 @@ def replace_proxy_secret(account: Account, site_id: int) -> None:
 
 
 API_KEYS = DependentAccess("API keys", find_ending_keys, end_key)
-SITE_KEYS = SharedKeys(KIND, "Site keys", find_readable_site_keys, load_site_names, replace_site_keys)
+SITE_KEYS = SharedKeys(
+    kind=KIND,
+    label="Site keys",
+    find_readable=find_readable_site_keys,
+    load_labels=load_site_names,
+    replace=replace_site_keys,
+)
 PROXY_SECRETS = SharedKeys(
-    PROXY_KIND, "Secret of the proxy", find_readable_proxy_secrets, load_site_names, replace_proxy_secret
+    kind=PROXY_KIND,
+    label="Secret of the proxy",
+    find_readable=find_readable_proxy_secrets,
+    load_labels=load_site_names,
+    replace=replace_proxy_secret,
 )

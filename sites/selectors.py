@@ -5,15 +5,16 @@ and templates link only to pages that the reader may open (`may_with_site`).
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
 
 from django import template
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest
+from django.template import Context
 
 from accounts.models import Account
 from accounts.permissions import (
     RIGHT_PERMISSIONS,
+    Actor,
     GrantKind,
     list_memberships,
     load_grants,
@@ -31,7 +32,7 @@ def get_site_or_404(request: HttpRequest, site_id: int, may: str = "view") -> Si
     return get_site_for_actor(request.user, site_id, may)
 
 
-def get_site_for_actor(actor: Any, site_id: int, may: str = "view") -> Site:
+def get_site_for_actor(actor: Actor, site_id: int, may: str = "view") -> Site:
     """Fetch a site as `get_site_or_404` does, for a user or a key's bearer outside a Django request. Raises Http404."""
     site = Site.objects.filter(pk=site_id, deleted=None).select_related("account").first()
     if site is None or not may_on_site(actor, site, may):
@@ -39,12 +40,12 @@ def get_site_for_actor(actor: Any, site_id: int, may: str = "view") -> Site:
     return site
 
 
-def may_on_site(actor: Any, site: Site, may: str) -> bool:
+def may_on_site(actor: Actor, site: Site, may: str) -> bool:
     """Whether the actor may do `may` with a site that was fetched for less."""
     return may_on_object(actor, site.account, KIND, site.pk, may)
 
 
-def select_sites(actor: Any, may: str = "view") -> QuerySet[Site]:
+def select_sites(actor: Actor, may: str = "view") -> QuerySet[Site]:
     """Select the sites of all accounts with which the actor may do `may`, ordered by domain."""
     permitted = Q(pk__in=[])
     for membership in list_memberships(actor):
@@ -78,7 +79,7 @@ SITE_KIND = GrantKind(KIND, "Site", find_sites, list_existing_sites)
 
 
 @register.simple_tag(takes_context=True)
-def may_with_site(context: Any, what: str, site: Any) -> bool:
+def may_with_site(context: Context, what: str, site: object) -> bool:
     """Return whether the reader may do `what` ("view", "edit", "manage") with the site; False for any other object."""
     request = context.get("request")
     if not isinstance(site, Site) or request is None:

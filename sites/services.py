@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -35,14 +34,14 @@ def site_create(
     timezone: str = "UTC",
     nickname: str = "",
     by_operator: bool = False,
-    **settings: Any,
+    **settings: object,
 ) -> Site:
     """Create a site with the next free id. `settings` are fields of Site. Raises ValidationError.
 
     Its domain is claimed, and verified if the operator creates the site and no other account has the host.
     """
     fields = clean_settings({"domain": domain, "timezone": timezone, "nickname": nickname, **settings})
-    _claim_domain(account, fields["domain"], by_operator)
+    _claim_domain(account, str(fields["domain"]), by_operator)
     take_change_number()  # its lock lets no other transaction use the same id
     used = Site.objects.filter(account=account, deleted=None).count()
     check_limit(account, "sites", used=used, field="domain", what="sites")
@@ -54,10 +53,10 @@ def site_create(
 
 
 @transaction.atomic
-def site_update(*, site: Site, **changes: Any) -> Site:
+def site_update(*, site: Site, **changes: object) -> Site:
     """Change fields of a site. Raises ValidationError (a dict by field) and leaves the site as it was."""
     fields = clean_settings(changes)
-    before, domain = site.domain, fields.get("domain", site.domain)
+    before, domain = site.domain, str(fields.get("domain", site.domain))
     if domain != before:
         _claim_domain(site.account, domain, by_operator=False)
     if fields.get("proxy_secret", site.proxy_secret) != site.proxy_secret:

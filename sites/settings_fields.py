@@ -6,9 +6,9 @@ Each `clean_…` function returns a value in its stored form or raises Validatio
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields
-from typing import Any
+from typing import Any, TypeVar
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_ipv46_address
@@ -26,10 +26,11 @@ MAX_TRACKER_CHARACTERS = 8000
 # A label of a host name as browsers accept it: names in local networks may have underscores
 HOST_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 MAX_HOST_LENGTH = 253
+T = TypeVar("T")
 PROXY_SECRET = re.compile(r"[A-Za-z0-9_-]{0,40}")
 
 
-def clean_domain(value: Any) -> str:
+def clean_domain(value: object) -> str:
     """Read a host name or IP address, with or without scheme, port and path around it.
 
     Names of the own machine and network are valid: `localhost`, `intranet`, `a_b.example.com`.
@@ -40,10 +41,10 @@ def clean_domain(value: Any) -> str:
     return name
 
 
-def build_line_cleaner(max_length: int) -> Callable[[Any], str]:
+def build_line_cleaner(max_length: int) -> Callable[[object], str]:
     """Build a function for a line of text; white space is collapsed."""
 
-    def clean(value: Any) -> str:
+    def clean(value: object) -> str:
         line = " ".join(str(value or "").split())
         if len(line) > max_length:
             raise ValidationError(f"Use at most {max_length} characters.")
@@ -52,17 +53,17 @@ def build_line_cleaner(max_length: int) -> Callable[[Any], str]:
     return clean
 
 
-def clean_boolean(value: Any) -> bool:
+def clean_boolean(value: object) -> bool:
     """Check a boolean; values such as 1 or "yes" are not converted."""
     if not isinstance(value, bool):
         raise ValidationError("Must be true or false.")
     return value
 
 
-def build_choice_cleaner(choices: list[str]) -> Callable[[Any], str]:
+def build_choice_cleaner(choices: list[str]) -> Callable[[object], str]:
     """Build a function for one of several words."""
 
-    def clean(value: Any) -> str:
+    def clean(value: object) -> str:
         if value not in choices:
             raise ValidationError(f"Must be one of: {', '.join(choices)}.")
         return str(value)
@@ -70,10 +71,10 @@ def build_choice_cleaner(choices: list[str]) -> Callable[[Any], str]:
     return clean
 
 
-def build_integer_cleaner(minimum: int, maximum: int) -> Callable[[Any], int]:
+def build_integer_cleaner(minimum: int, maximum: int) -> Callable[[object], int]:
     """Build a function for an integer within bounds, both included."""
 
-    def clean(value: Any) -> int:
+    def clean(value: object) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not minimum <= value <= maximum:
             raise ValidationError(f"Must be a whole number from {minimum} to {maximum}.")
         return value
@@ -81,10 +82,10 @@ def build_integer_cleaner(minimum: int, maximum: int) -> Callable[[Any], int]:
     return clean
 
 
-def build_list_cleaner(clean_entry: Callable[[str], str]) -> Callable[[Any], list[str]]:
+def build_list_cleaner(clean_entry: Callable[[str], str]) -> Callable[[object], list[str]]:
     """Build a function for a list of entries; blank ones and repetitions are dropped."""
 
-    def clean(value: Any) -> list[str]:
+    def clean(value: object) -> list[str]:
         if not isinstance(value, (list, tuple)) or len(value) > MAX_ENTRIES:
             raise ValidationError(f"Must be a list of at most {MAX_ENTRIES} entries.")
         return list(dict.fromkeys(clean_entry(str(entry).strip()) for entry in value if str(entry).strip()))
@@ -123,7 +124,7 @@ def clean_country(value: str) -> str:
     return code
 
 
-def clean_proxy_secret(value: Any) -> str:
+def clean_proxy_secret(value: object) -> str:
     """Check the secret in a proxied path; an empty one switches it off."""
     if isinstance(value, Unreadable):  # stored with another SECRET_KEY: kept, since that key may be added again
         return value  # type: ignore[return-value]
@@ -133,31 +134,31 @@ def clean_proxy_secret(value: Any) -> str:
     return secret
 
 
-def parse_share(value: Any) -> float:
+def parse_share(value: object) -> float:
     """Parse a stored share, 0 to 1; true is all, and what is no number is nothing."""
     return min(1.0, max(0.0, float(value))) if isinstance(value, int | float) else 0.0
 
 
-def parse_texts(value: Any) -> tuple[str, ...]:
+def parse_texts(value: object) -> tuple[str, ...]:
     """Parse a stored list of texts."""
     return tuple(map(str, value)) if isinstance(value, list | tuple) else ()
 
 
-def parse_minutes(value: Any) -> int:
+def parse_minutes(value: object) -> int:
     """Parse a stored number of minutes; 0 for anything else."""
     return int(value) if isinstance(value, int | float) else 0
 
 
 def declare_setting(
-    default: Any,
+    default: T,
     *,
-    parse: Callable[[Any], Any] = bool,
-    check: Callable[[Any], Any] | None = None,
+    parse: Callable[[Any], object] = bool,
+    check: Callable[[object], object] | None = None,
     script: str = "",
     label: str = "",
     help_text: str = "",
     choices: Sequence[tuple[str, str]] = (),
-) -> Any:
+) -> T:
     """Declare a setting of `TrackerSettings`.
 
     `parse` reads what is stored, `check` is for what is not stored yet, where not every value is valid. `script` is the
@@ -226,14 +227,14 @@ class TrackerSettings:
 TRACKER_SETTINGS: dict[str, Field[Any]] = {setting.name: setting for setting in fields(TrackerSettings) if setting.init}
 
 
-def parse_tracker_settings(stored: dict[str, Any]) -> TrackerSettings:
+def parse_tracker_settings(stored: Mapping[str, object]) -> TrackerSettings:
     """Parse what a site stores."""
     return TrackerSettings(
         **{name: TRACKER_SETTINGS[name].metadata["parse"](stored[name]) for name in stored if name in TRACKER_SETTINGS}
     )
 
 
-def clean_tracker(value: Any) -> dict[str, Any]:
+def clean_tracker(value: object) -> dict[str, object]:
     """Check the settings of the tracker and the pipeline, by the names in TrackerSettings."""
     if not isinstance(value, dict) or len(repr(value)) > MAX_TRACKER_CHARACTERS:
         raise ValidationError("Must be a small object of settings.")
@@ -262,7 +263,7 @@ def _is_address(name: str) -> bool:
     return True
 
 
-FIELD_CLEANERS: dict[str, Callable[[Any], Any]] = {
+FIELD_CLEANERS: dict[str, Callable[[object], object]] = {
     "domain": clean_domain,
     "nickname": build_line_cleaner(120),
     "timezone": clean_timezone,
@@ -281,9 +282,9 @@ FIELD_CLEANERS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def clean_settings(values: dict[str, Any]) -> dict[str, Any]:
+def clean_settings(values: Mapping[str, object]) -> dict[str, object]:
     """Return the values in their stored form. Raises ValidationError with all errors, by field."""
-    cleaned: dict[str, Any] = {}
+    cleaned: dict[str, object] = {}
     errors: dict[str, list[str]] = {}
     for name, value in values.items():
         try:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from django.http import HttpRequest
 
-from accounts.settings_parts import build_account_navigation, build_link
+from accounts.settings_parts import NavigationRow, build_account_navigation, build_link
 from sites.models import Site
 from sites.selectors import may_on_site
 
@@ -39,9 +38,9 @@ def register_settings_page(slug: str, label: str, may: str = "edit") -> None:
     PAGES.append(SettingsPage(slug, label, may))
 
 
-def build_settings_context(request: HttpRequest, site: Site, current: str) -> dict[str, Any]:
+def build_settings_context(request: HttpRequest, site: Site, current: str) -> dict[str, object]:
     """Build the template context of every settings page: the site, the section and the navigation links."""
-    rows: list[dict[str, Any]] = [{"label": str(site)}]
+    rows: list[NavigationRow] = [{"label": str(site)}]
     for page in PAGES:
         if may_on_site(request.user, site, page.may):
             rows.append(build_link(page.slug, f"/sites/{site.pk}/settings/{page.slug}", page.label, current))

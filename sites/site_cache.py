@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
 from django.db.models import OuterRef, QuerySet, Subquery
 
@@ -29,7 +28,7 @@ BRANDS_SECONDS = 2.0
 MAX_CACHED_RESULTS = 50_000  # of `find_account_site`
 
 
-@dataclass
+@dataclass(kw_only=True)
 class SiteCache:
     """The cached rows. Dictionaries are written by one thread at a time and read by any."""
 
@@ -162,7 +161,7 @@ def forget() -> None:
     _last_used.clear()
 
 
-def _select_sites_with_verification(**conditions: Any) -> QuerySet[Site]:
+def _select_sites_with_verification(**conditions: object) -> QuerySet[Site]:
     """Select sites annotated with `domain_verification`, for `build_site_config`."""
     claims = list_verified_claims(Purpose.SITE).filter(account=OuterRef("account"), host=OuterRef("domain"))
     rows = Site.objects.filter(**conditions).select_related("account")

@@ -51,7 +51,7 @@ class SiteConfig:
         return self._page_patterns.match(path)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class KeyConfig:
     """The configuration of a `ck_` key that is not revoked."""
 

@@ -16,7 +16,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, cast
 
 # Keep compiled code, which every worker and server would otherwise spend seconds on
 sys.dont_write_bytecode = False
@@ -54,22 +54,27 @@ hypothesis.settings.register_profile("search", max_examples=2000, **patient)
 hypothesis.settings.load_profile("quick")
 settings.WHITENOISE_AUTOREFRESH = True  # else every new client looks through all static files
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", *settings.PASSWORD_HASHERS]
-settings.DATABASES["default"].setdefault("TEST", {}).update(
-    {"NAME": f"test_footfall_{WORKER}" if os.environ["DATABASE_URL"] else os.path.join(DATA_DIR, "test.sqlite3")}
+database: dict[str, Any] = settings.DATABASES["default"]
+database.setdefault("TEST", {})["NAME"] = (
+    f"test_footfall_{WORKER}" if os.environ["DATABASE_URL"] else os.path.join(DATA_DIR, "test.sqlite3")
 )
 django.setup()
 # A worker inherits the environment, and would read its settings before it chose its own directory
 del os.environ["DJANGO_SETTINGS_MODULE"]
+
+from pytest_django import Settings
 
 from accounts.models import Account, Grant, Membership, Right, Role, User
 from sites import site_cache
 from sites.models import Site
 from sites.services import api_key_create, site_create
 from tests.support.clickmeter_client import Program, use_account_key
-from tests.support.misbehaving_server import misbehaving
+from tests.support.misbehaving_server import MisbehavingServer, misbehaving
 from tests.support.traffic import log_in
+from tests.support.types import Store
 from tracking import store as event_store
-from tracking.store import client, corrections, insert, move
+from tracking.store import client, corrections, move
+from tracking.store.locks import write_lock
 
 PASSWORD = "correct horse battery"
 # The store compiles expressions of repeated queries, which costs more than it saves with few rows
@@ -110,7 +115,8 @@ def contexts_of_pages_alone(django_test_environment: None) -> None:
             template_rendered.send(sender=template, template=template, context=context)
         return template.nodelist.render(context)
 
-    Template._render = render  # type: ignore[method-assign]  # as `django_test_environment` does, and takes back
+    # As `django_test_environment` does, and takes back
+    pytest.MonkeyPatch().setattr(Template, "_render", render)
 
 
 migrating = ExitStack()
@@ -124,9 +130,7 @@ def django_db_keepdb(request: pytest.FixtureRequest, django_db_modify_db_setting
     cache = getattr(request.config, "cache", None)
     if os.environ["DATABASE_URL"] or cache is None:
         return bool(request.config.option.reuse_db)
-    migrating.enter_context(
-        borrow_database(cache.mkdir("migrated_database"), settings.DATABASES["default"]["TEST"]["NAME"])
-    )
+    migrating.enter_context(borrow_database(cache.mkdir("migrated_database"), database["TEST"]["NAME"]))
     return True
 
 
@@ -145,33 +149,32 @@ def migrated_store() -> None:
 
     def settled(function: Any) -> Any:
         def first_settle(*args: Any) -> Any:
-            if not insert.write_lock.is_held_here():  # settling itself queries the store
+            if not write_lock.is_held_here():  # settling itself queries the store
                 insert_recorded()
             return function(*args)
 
         return first_settle
 
-    client._take = settled(client._take)
-    corrections.list_nodes = settled(corrections.list_nodes)
-    move.list_nodes = settled(move.list_nodes)
-    insert.write_lock.get_change_counts = settled(
-        insert.write_lock.get_change_counts
-    )  # called before a cached response is used
+    for owner, name in (
+        (client, "_take"), (corrections, "list_nodes"), (move, "list_nodes"),
+        (write_lock, "get_change_counts"),  # called before a cached response is used
+    ):  # fmt: skip
+        pytest.MonkeyPatch().setattr(owner, name, settled(getattr(owner, name)))
     request_started.connect(insert_recorded)
 
 
 @pytest.fixture
-def store(migrated_store: None) -> Iterator[Any]:
+def store(migrated_store: None) -> Iterator[Store]:
     """`tracking.store` without rows, and an empty spool."""
     from tests.support import empty_store
 
     empty_store()
-    yield event_store
+    yield cast("Store", event_store)
     empty_store()
 
 
 @pytest.fixture
-def fresh_links(store: Any) -> Iterator[None]:
+def fresh_links(store: Store) -> Iterator[None]:
     """An empty store, and a redirector with empty caches."""
     from tests.support.links import reset_state
 
@@ -262,7 +265,7 @@ def owner(account: Account, alice: User) -> Program:
 
 
 @pytest.fixture
-def server(settings: Any) -> Iterator[Any]:
+def server(settings: Settings) -> Iterator[MisbehavingServer]:
     """A misbehaving server; of the local addresses only its own may be requested."""
     settings.ENV = dataclasses.replace(settings.ENV, allowed_outbound=("127.0.0.1/32",))
     with misbehaving() as running:

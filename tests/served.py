@@ -29,7 +29,7 @@ def reserve_ports(number: int) -> int:
                 one.bind(("127.0.0.1", port))
                 one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             _reserved.append(bound.pop_all())
-            return first
+            return int(first)
     raise RuntimeError(f"no {number} ports in a row are free from {PORTS.start} to {PORTS.stop}")
 
 
@@ -48,10 +48,10 @@ def wait_until(condition: Callable[[], object], what: Callable[[], object], seco
 
 def wait_for_site(server: str, number: int) -> None:
     """Until a server knows a new site, asked by somebody who does not want to be tracked: nothing is kept of it."""
-    query, unwanted = {"site_id": number, "type": "pageview"}, {"DNT": "1"}
+    query, unwanted = {"site_id": str(number), "type": "pageview"}, {"DNT": "1"}
 
     def knows() -> bool:
         reply = httpx.get(f"{server}/in.php", params=query, headers=unwanted, timeout=PATIENCE)
-        return reply.headers.get("X-Event-Dropped") != "unknown_site"
+        return bool(reply.headers.get("X-Event-Dropped") != "unknown_site")
 
     wait_until(knows, lambda: f"{server} does not know site {number}")

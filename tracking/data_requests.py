@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from tracking import spool
 from tracking.store import subjects
@@ -22,7 +21,7 @@ def find_visits(site_id: int, by: str, value: str) -> list[int]:
     return subjects.find_visits(site_id, by, value)
 
 
-def export_person(site_id: int, by: str, value: str) -> Iterator[dict[str, Any]]:
+def export_person(site_id: int, by: str, value: str) -> Iterator[dict[str, object]]:
     """Yield every stored row of the person."""
     yield from subjects.read_rows(site_id, find_visits(site_id, by, value))
 

@@ -11,7 +11,7 @@ import logging
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 import maxminddb
 from django.conf import settings
@@ -20,6 +20,7 @@ from django.http import HttpRequest
 from tracking.network_table import Networks
 from tracking.schema import Event
 
+GeoRecord: TypeAlias = dict[str, Any]  # of a file of DB-IP or MaxMind
 log = logging.getLogger(__name__)
 
 
@@ -112,7 +113,7 @@ def _open_file(path: Path, readers: dict[int, maxminddb.Reader]) -> None:
         readers.setdefault(version, reader)
 
 
-def _read_record(reader: maxminddb.Reader | None, address: str) -> dict[str, Any]:
+def _read_record(reader: maxminddb.Reader | None, address: str) -> GeoRecord:
     if reader is None:
         return {}
     try:
@@ -122,7 +123,7 @@ def _read_record(reader: maxminddb.Reader | None, address: str) -> dict[str, Any
     return result if isinstance(result, dict) else {}
 
 
-def _parse_place(record: dict[str, Any]) -> Event:
+def _parse_place(record: GeoRecord) -> Event:
     if not record:
         return {}
     if isinstance(record.get("country"), dict) or isinstance(record.get("location"), dict):
@@ -137,10 +138,10 @@ def _parse_place(record: dict[str, Any]) -> Event:
     return cast(Event, {name: value for name, value in result.items() if value})
 
 
-def _flatten_record(record: dict[str, Any]) -> dict[str, Any]:
+def _flatten_record(record: GeoRecord) -> GeoRecord:
     """Convert MaxMind's nested record to the flat form."""
 
-    def name(part: Any) -> str:
+    def name(part: object) -> str:
         return str(part.get("names", {}).get("en", "")) if isinstance(part, dict) else ""
 
     location = record.get("location") or {}

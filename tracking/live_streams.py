@@ -16,7 +16,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 from weakref import WeakSet
 
 from asgiref.sync import sync_to_async
@@ -122,18 +122,21 @@ class LiveStream(Generic[Scope]):
         return self.scope
 
 
+AnyStream: TypeAlias = LiveStream[Any]  # whatever its scope
+
+
 class OpenStreams:
     """The open streams of this process. The references are weak: a stream that is dropped unclosed does not count."""
 
     def __init__(self) -> None:
-        self._streams: WeakSet[LiveStream[Any]] = WeakSet()
+        self._streams: WeakSet[AnyStream] = WeakSet()
         self._lock = threading.Lock()
         self._checking = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._streams)
 
-    def add(self, stream: LiveStream[Any]) -> None:
+    def add(self, stream: AnyStream) -> None:
         """Add a stream. Raises TooManyStreams."""
         viewer = stream.viewer
         max_of_user = get_account_limit(viewer.account, "streams_per_user")
@@ -153,7 +156,7 @@ class OpenStreams:
                 raise TooManyStreams("This server has as many live views open as it can handle.")
             self._streams.add(stream)
 
-    def remove(self, stream: LiveStream[Any]) -> None:
+    def remove(self, stream: AnyStream) -> None:
         """Remove a stream; may be called twice."""
         with self._lock:
             self._streams.discard(stream)
@@ -173,7 +176,7 @@ class OpenStreams:
 open_streams = OpenStreams()
 
 
-def refresh_scopes(streams: list[LiveStream[Any]], now: float) -> None:
+def refresh_scopes(streams: list[AnyStream], now: float) -> None:
     """Set every stream's scope to what its viewer may see: two queries for all, and those of each `read_scope`."""
     if not streams:
         return
@@ -196,14 +199,14 @@ def read_scope_of_member(stream: LiveStream[Scope], member: Membership) -> Scope
         return None
 
 
-def find_valid_session_keys(streams: list[LiveStream[Any]]) -> set[str]:
+def find_valid_session_keys(streams: list[AnyStream]) -> set[str]:
     """Return the session keys (as stored) of viewers whose session has neither ended nor expired."""
     keys = {stream.viewer.session_key for stream in streams}
     rows = Session.objects.filter(session_key__in=keys, expire_date__gt=timezone.now())
     return set(rows.values_list("session_key", flat=True))
 
 
-def load_memberships_by_viewer(streams: list[LiveStream[Any]]) -> dict[tuple[int, int], Membership]:
+def load_memberships_by_viewer(streams: list[AnyStream]) -> dict[tuple[int, int], Membership]:
     """Return the memberships of active viewers in the streams' accounts, by (user id, account id)."""
     users = {stream.viewer.user_id for stream in streams}
     accounts = {stream.viewer.account.pk for stream in streams}
@@ -211,7 +214,7 @@ def load_memberships_by_viewer(streams: list[LiveStream[Any]]) -> dict[tuple[int
     return {(row.user_id, row.account_id): row for row in rows.select_related("user", "account")}
 
 
-def build_live_response(stream: LiveStream[Any]) -> HttpResponse | StreamingHttpResponse:
+def build_live_response(stream: AnyStream) -> HttpResponse | StreamingHttpResponse:
     """Build the response with the stream, or 429 if there are too many."""
     try:
         open_streams.add(stream)

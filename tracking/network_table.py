@@ -24,9 +24,9 @@ class Family:
     """Ranges of one address family: starts, ends (inclusive) and the index of each range's network."""
 
     code: str  # array type: I = IPv4, Q = upper half of IPv6
-    starts: array = field(init=False)
-    ends: array = field(init=False)
-    owners: array = field(init=False)
+    starts: array[int] = field(init=False)
+    ends: array[int] = field(init=False)
+    owners: array[int] = field(init=False)
 
     def __post_init__(self) -> None:
         self.starts, self.ends, self.owners = array(self.code), array(self.code), array("I")

@@ -13,7 +13,6 @@ import socketserver
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from django.conf import settings
 from django.db import connections
@@ -22,7 +21,7 @@ from tracking import maintenance
 from tracking.store import StoreError
 
 MAX_BYTES = 1 << 20
-CALLS: dict[str, Callable[..., Any]] = dict(maintenance.JOBS)
+CALLS: dict[str, Callable[..., object]] = dict(maintenance.JOBS)
 log = logging.getLogger(__name__)
 _server: socketserver.ThreadingUnixStreamServer | None = None
 
@@ -31,7 +30,7 @@ class RemoteError(Exception):
     """The command failed; the text is a sentence."""
 
 
-def register(name: str, function: Callable[..., Any]) -> None:
+def register(name: str, function: Callable[..., object]) -> None:
     """Register a function for `call`. Its arguments and result must be JSON values."""
     CALLS[name] = function
 
@@ -41,7 +40,7 @@ def get_socket_path() -> Path:
     return Path(settings.DATA_DIR) / "control.sock"
 
 
-def call(name: str, **arguments: Any) -> Any:
+def call(name: str, **arguments: object) -> object:
     """Run a registered function where the store is open. Raises RemoteError; KeyError for an unknown name."""
     function = CALLS[name]
     connection = _connect()
@@ -94,7 +93,7 @@ class _Handler(socketserver.StreamRequestHandler):
         self.wfile.write(json.dumps(answer, default=str).encode() + b"\n")
 
 
-def _run_command(line: bytes) -> dict[str, Any]:
+def _run_command(line: bytes) -> dict[str, object]:
     try:
         request = json.loads(line)
         return {"answer": CALLS[request["call"]](**request.get("arguments", {}))}

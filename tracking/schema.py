@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass
 from datetime import datetime
 from enum import Enum, Flag, auto
-from typing import Annotated, Any, TypedDict, cast, get_type_hints
+from typing import Annotated, TypedDict, cast, get_type_hints
 
 
 class VisitValue(Enum):
@@ -278,7 +278,7 @@ def find_listed_columns(where: Lists) -> tuple[str, ...]:
 ORIGIN_COLUMNS = find_columns(FIRST)  # a visit's source: all its events have that of the first one
 
 
-def select_columns(row: Mapping[str, Any], names: Iterable[str]) -> Event:
+def select_columns(row: Mapping[str, object], names: Iterable[str]) -> Event:
     """Return those of the columns that have a value in the row."""
     return cast(Event, {name: row[name] for name in names if row.get(name)})
 

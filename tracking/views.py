@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import TypeVar
 
 import orjson
 from django import forms
@@ -33,6 +34,9 @@ PARAMETERS = [
     OpenApiParameter("by", str, required=True, description="ip, visitor, username or tag:<key>"),
     OpenApiParameter("value", str, required=True),
 ]
+
+
+T = TypeVar("T")
 
 
 class PersonalDataForm(forms.Form):
@@ -98,7 +102,7 @@ class PersonalData(ManagementView):
         """Erase the person's visits everywhere."""
         return Response({"erased_visits": self.run_or_reject(data_requests.erase_person, request, site_id)})
 
-    def run_or_reject(self, operation: Any, request: Request, site_id: int) -> Any:
+    def run_or_reject(self, operation: Callable[[int, str, str], T], request: Request, site_id: int) -> T:
         """Run an operation for the requested person; a ValueError becomes a validation error of `by`."""
         try:
             return operation(*self.parse_person(request, site_id))

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import unquote_plus
 
 from django.conf import settings
@@ -19,9 +19,12 @@ from django.conf import settings
 from tracking.state.base import State
 
 Header = tuple[bytes, bytes]
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+# ASGI, whose protocol says which members a message of each type has
+Scope: TypeAlias = dict[str, Any]
+Message: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+Application: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 GIF = (
     b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff!\xf9\x04\x01\x00\x00\x00\x00,"
@@ -162,7 +165,7 @@ def format_header(name: bytes, value: bytes) -> bytes:
 
 async def read_body(receive: Receive, max_bytes: int) -> bytes | None:
     """Read the body, or a little more than `max_bytes`; None when the client disconnected before its end."""
-    body = b""
+    body: bytes = b""
     while True:
         message = await receive()
         if message["type"] != "http.request":
@@ -182,12 +185,12 @@ def build_script_reply(text: str, dropped: str = "") -> Reply:
     return Reply(text.encode(), JAVASCRIPT, dropped=dropped)
 
 
-def encode_script_json(value: Any) -> str:
+def encode_script_json(value: object) -> str:
     """Encode a value as JavaScript: in ASCII, and without `<`, with which it could end the script's tag."""
     return ENCODER.encode(value).replace("<", "\\u003c")
 
 
-def write_tracker_call(function: str, *values: Any) -> str:
+def write_tracker_call(function: str, *values: object) -> str:
     """Write a script that calls a function of the tracker, if the page has it."""
     arguments = ",".join(map(encode_script_json, values))
     return f"if(window._cgen&&_cgen.{function}){{_cgen.{function}({arguments})}}"

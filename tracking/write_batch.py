@@ -13,9 +13,8 @@ from threading import get_ident
 
 from tracking.event import Event
 
-BatchCounts = dict[
-    tuple[int, str, int], list
-]  # (site, reason or "" for received, minute of the hour) -> [hits, a time in that minute]
+# (site, reason or "" for received, minute of the hour) -> (hits, a time in that minute)
+BatchCounts = dict[tuple[int, str, int], tuple[int, datetime]]
 
 
 class WriteBatch:
@@ -47,11 +46,8 @@ class WriteBatch:
         if not self.thread or self.thread != get_ident():
             return False
         key = (site_id, reason, now.minute)
-        entry = self.counts.get(key)
-        if entry is None:
-            self.counts[key] = [1, now]
-        else:
-            entry[0] += 1
+        hits, first_time = self.counts.get(key, (0, now))
+        self.counts[key] = hits + 1, first_time
         return True
 
     def take_all(self) -> tuple[list[tuple[int, Event, datetime]], BatchCounts]:

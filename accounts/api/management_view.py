@@ -6,11 +6,13 @@ Auth: a session, or `Authorization: Bearer <authkey>`. Every error is
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import IO, Any, TypeAlias
 
 import orjson
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation, ValidationError
+from django.db.models import Model, QuerySet
 from django.http import Http404
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework import exceptions, serializers, status
@@ -43,13 +45,13 @@ class BearerAuthentication(BaseAuthentication):
         return "Bearer"
 
 
-class BearerScheme(OpenApiAuthenticationExtension):
+class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """The description of BearerAuthentication in the OpenAPI schema."""
 
     target_class = "accounts.api.management_view.BearerAuthentication"
     name = "authkey"
 
-    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+    def get_security_definition(self, auto_schema: object) -> dict[str, str]:
         """Describe the header."""
         return {"type": "http", "scheme": "bearer", "description": "The account's or a member's authkey"}
 
@@ -59,7 +61,7 @@ class IsAuthenticated(BasePermission):
 
     message = "Log in, or send your authkey as `Authorization: Bearer <authkey>`."
 
-    def has_permission(self, request: Request, view: Any) -> bool:
+    def has_permission(self, request: Request, view: object) -> bool:
         """Whether the request has an actor."""
         return bool(request.user and request.user.is_authenticated)
 
@@ -79,7 +81,7 @@ class BoundedJSONParser(JSONParser):
 
     max_bytes: int = settings.MAX_BODY_BYTES
 
-    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
+    def parse(self, stream: IO[bytes], media_type: str | None = None, parser_context: object = None) -> Any:
         """Parse the body. Raises ParseError for invalid or too deeply nested JSON, and BodyTooLarge."""
         raw = stream.read(self.max_bytes + 1)
         if len(raw) > self.max_bytes:
@@ -90,13 +92,14 @@ class BoundedJSONParser(JSONParser):
             raise exceptions.ParseError(f"The body is not JSON: {error}.") from None
 
 
+ErrorDetails: TypeAlias = "str | Sequence[ErrorDetails] | Mapping[str, ErrorDetails]"  # of a serializer
 ERROR_CODES = {
     400: "invalid", 401: "not_authenticated", 403: "forbidden", 404: "not_found", 405: "method_not_allowed",
     413: "too_large", 503: "busy",
 }  # fmt: skip
 
 
-def handle_error(error: Exception, context: dict[str, Any]) -> Response | None:
+def handle_error(error: Exception, context: dict[str, object]) -> Response | None:
     """Return the error response for an exception; None if it is none of the caller's, so that it becomes a 500."""
     if isinstance(error, ValidationError):
         by_field = error.message_dict if hasattr(error, "error_dict") else {}
@@ -121,9 +124,9 @@ def handle_error(error: Exception, context: dict[str, Any]) -> Response | None:
     return _build_error(error.status_code, str(error.detail), headers=headers)
 
 
-def flatten_errors(detail: Any, name: str = "") -> dict[str, list[str]]:
+def flatten_errors(detail: ErrorDetails, name: str = "") -> dict[str, list[str]]:
     """Flatten a serializer's errors to messages by field; nested fields are named by their path: `grants.0.id`."""
-    if isinstance(detail, dict):
+    if isinstance(detail, Mapping):
         parts = {str(key): value for key, value in detail.items()}
     elif any(isinstance(item, dict | list) for item in detail):
         parts = {str(index): value for index, value in enumerate(detail) if value}
@@ -135,7 +138,7 @@ def flatten_errors(detail: Any, name: str = "") -> dict[str, list[str]]:
     return messages
 
 
-def _build_error(code: int, message: str, fields: Any = None, headers: dict[str, str] | None = None) -> Response:
+def _build_error(code: int, message: str, fields: object = None, headers: dict[str, str] | None = None) -> Response:
     body = {"code": ERROR_CODES.get(code, "error"), "message": message} | ({"fields": fields} if fields else {})
     return Response({"error": body}, status=code, headers=headers)
 
@@ -147,7 +150,7 @@ class ManagementView(APIView):
     permission_classes = (IsAuthenticated,)
     parser_classes = (BoundedJSONParser, FormParser, MultiPartParser)
 
-    def get_exception_handler(self) -> Any:
+    def get_exception_handler(self) -> Callable[[Exception, dict[str, object]], Response | None]:
         return handle_error
 
     def get_membership(self, may: str = "view") -> Membership:
@@ -159,13 +162,15 @@ class ManagementView(APIView):
         return membership
 
 
-def validate_data(serializer: serializers.BaseSerializer) -> dict[str, Any]:
+def validate_data(serializer: serializers.BaseSerializer[Any]) -> dict[str, Any]:
     """Return the serializer's validated values. Raises DRF's ValidationError."""
     serializer.is_valid(raise_exception=True)
     return dict(serializer.validated_data)
 
 
-def paginate(request: Request, queryset: Any, serializer: type[serializers.BaseSerializer]) -> Response:
+def paginate(
+    request: Request, queryset: QuerySet[Model], serializer: type[serializers.BaseSerializer[Any]]
+) -> Response:
     """Respond with `{"count", "results"}`, cut by the parameters `limit` (default 100, at most 1000) and `offset`."""
     limit = min(_parse_number(request, "limit", 100), 1000)
     offset = _parse_number(request, "offset", 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.http import Http404
@@ -11,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.management_view import ManagementView, paginate, validate_data
-from accounts.models import Account, ExposedKey, Membership, Role
+from accounts.models import Account, ExposedKey, Grant, Membership, Role
 from accounts.permissions import Bearer, get_current_membership
 from accounts.revocation import exposed_key_dismiss
 from accounts.selectors import list_members
@@ -19,20 +20,20 @@ from accounts.services import account_update, member_access_set, member_remove
 from accounts.services.invitations import invitation_create, mail_invitation
 
 
-class AccountSerializer(serializers.ModelSerializer):
+class AccountSerializer(serializers.ModelSerializer[Account]):
     class Meta:
         model = Account
         fields = ("id", "name", "timezone", "monthly_events", "events_used", "over_quota", "created")
         read_only_fields = ("id", "monthly_events", "events_used", "over_quota", "created")
 
 
-class GrantSerializer(serializers.Serializer):
+class GrantSerializer(serializers.Serializer[Grant]):
     kind = serializers.CharField()
     id = serializers.IntegerField(source="object_id")
     right = serializers.CharField()
 
 
-class MemberSerializer(serializers.ModelSerializer):
+class MemberSerializer(serializers.ModelSerializer[Membership]):
     email = serializers.EmailField(source="user.email", read_only=True)
     name = serializers.CharField(source="user.name", read_only=True)
     grants = GrantSerializer(many=True, required=False)
@@ -43,33 +44,33 @@ class MemberSerializer(serializers.ModelSerializer):
         read_only_fields = ("id", "created")
 
 
-class InviteSerializer(serializers.Serializer):
+class InviteSerializer(serializers.Serializer[object]):
     email = serializers.EmailField()
     role = serializers.ChoiceField(choices=Role.choices, default=Role.VIEWER)
     grants = GrantSerializer(many=True, required=False)
 
 
-class InvitationSerializer(serializers.Serializer):
+class InvitationSerializer(serializers.Serializer[object]):
     email = serializers.EmailField()
     role = serializers.CharField()
     link = serializers.CharField(help_text="Pass it on yourself; empty when the mail was sent")
     mailed = serializers.BooleanField()
 
 
-class ExposedKeySerializer(serializers.ModelSerializer):
+class ExposedKeySerializer(serializers.ModelSerializer[ExposedKey]):
     class Meta:
         model = ExposedKey
         fields = ("id", "kind", "object_id", "person", "since")
         read_only_fields = fields
 
 
-class MeSerializer(serializers.Serializer):
+class MeSerializer(serializers.Serializer[object]):
     email = serializers.EmailField(allow_null=True)
     role = serializers.CharField()
     account = AccountSerializer()
 
 
-def extract_grants(values: dict[str, Any]) -> list[tuple[str, int, str]]:
+def extract_grants(values: Mapping[str, Any]) -> list[tuple[str, int, str]]:
     """Extract (kind, id, right) from the serializer's `grants`."""
     return [(row["kind"], row["object_id"], row["right"]) for row in values.get("grants", [])]
 

@@ -16,7 +16,7 @@ from accounts.validators import build_choice_check
 
 
 class UserManager(BaseUserManager["User"]):
-    def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
+    def create_user(self, email: str, password: str | None = None, **fields: object) -> User:
         """Create a user with this e-mail, stored in lower case. Without a password nobody can log in as them."""
         user = self.model(email=email.strip().lower(), **fields)
         user.set_password(password)
@@ -144,7 +144,7 @@ class Membership(AuthkeyOwner):
     )
     created = models.DateTimeField(auto_now_add=True)
 
-    objects: ClassVar[Any] = MembershipQuerySet.as_manager()
+    objects = MembershipQuerySet.as_manager()
 
     class Meta:
         constraints = [
@@ -225,7 +225,7 @@ class Invitation(models.Model):
     used = models.DateTimeField(null=True, blank=True)
     revoked = models.DateTimeField(null=True, blank=True)
 
-    objects: ClassVar[Any] = InvitationQuerySet.as_manager()
+    objects = InvitationQuerySet.as_manager()
     token = ""
 
     class Meta:

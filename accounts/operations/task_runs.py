@@ -14,7 +14,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import TypedDict, TypeVar
 
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
 from django.db.models import F, Q
@@ -30,16 +30,30 @@ LEASE_DURATION = timedelta(seconds=20)
 RENEWAL_SECONDS = 5.0
 
 
-def summarize_runs() -> dict[str, dict[str, object]]:
+class RunSummary(TypedDict):
+    """The last run of a periodic task, and how many there were."""
+
+    running: bool
+    started: datetime | None
+    seconds: float | None
+    runs: int
+    failures: int
+    failures_in_a_row: int
+    last_failure: datetime | None
+
+
+def summarize_runs() -> dict[str, RunSummary]:
     """Summarize the runs of every task: start and seconds of the last one, counts, and the start of the last failure.
 
     Messages of errors are left out, because they may contain what tenants wrote.
     """
-    fields = ("started", "seconds", "runs", "failures", "failures_in_a_row", "last_failure")
     return {
-        run.name: {"running": run.running_until is not None, **{name: getattr(run, name) for name in fields}}
+        run.name: {
+            "running": run.running_until is not None, "started": run.started, "seconds": run.seconds, "runs": run.runs,
+            "failures": run.failures, "failures_in_a_row": run.failures_in_a_row, "last_failure": run.last_failure,
+        }
         for run in TaskRun.objects.order_by("name")
-    }
+    }  # fmt: skip
 
 
 def run_guarded(
@@ -143,6 +157,6 @@ def run_each(
     return results
 
 
-def get_id(item: Any) -> Any:
+def get_id(item: object) -> object:
     """Return the id of a row, or the item if it is an id. Logs must not contain what tenants wrote."""
     return getattr(item, "pk", item if isinstance(item, int) else "")

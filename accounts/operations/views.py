@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Concatenate, ParamSpec
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -15,15 +15,18 @@ from accounts.operations import mailbox
 from accounts.operations.models import TaskRun
 from accounts.settings_parts import build_account_navigation
 
+P = ParamSpec("P")
 # A letter carries its styles inline; nothing in it may run, load, be sent or leave the frame
 LETTER_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; sandbox"
 
 
-def require_operator(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+def require_operator(
+    view: Callable[Concatenate[HttpRequest, P], HttpResponse],
+) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
     """Decorate a view: everybody but the installation's operators gets 404."""
 
     @wraps(view)
-    def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def wrapper(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         if not getattr(request.user, "is_operator", False):
             raise Http404("No such page.")
         response = view(request, *args, **kwargs)

@@ -16,7 +16,7 @@ import json
 import logging
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeAlias
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.apps import apps
@@ -31,6 +31,7 @@ from encrypted_fields.fields import EncryptedTextField as LibraryTextField
 log = logging.getLogger(__name__)
 MAX_CHECKED_ROWS = 100  # of each column, when we check whether SECRET_KEY decrypts them
 DOTS = "••••••••"
+StoredTexts: TypeAlias = "models.QuerySet[models.Model, tuple[object, str]]"  # (primary key, encrypted text)
 
 
 class Unreadable:
@@ -48,7 +49,7 @@ class UnreadableText(Unreadable, str):
         return value
 
 
-class UnreadableDict(Unreadable, dict[str, Any]):
+class UnreadableDict(Unreadable, dict[str, object]):
     """An empty dictionary for secrets that cannot be read."""
 
     def __init__(self, stored: str) -> None:
@@ -64,7 +65,8 @@ def get_cipher() -> Fernet | MultiFernet:
 @lru_cache(maxsize=4)
 def _build_cipher(secret_key: str, fallbacks: tuple[str, ...], salt: str) -> Fernet | MultiFernet:
     """Build the cipher of these settings. The library reads them itself; the arguments are the key of the cache."""
-    return EncryptedFieldMixin().f
+    cipher: Fernet | MultiFernet = EncryptedFieldMixin().f
+    return cipher
 
 
 def encrypt(text: str) -> str:
@@ -94,29 +96,29 @@ class EncryptedField:
         """The cipher, in place of the library's one per field."""
         return get_cipher()
 
-    def get_lookup(self, lookup_name: str) -> Any:
+    def get_lookup(self, lookup_name: str) -> object:
         """Allow `isnull` only."""
         return super().get_lookup(lookup_name) if lookup_name == "isnull" else None  # type: ignore[misc]
 
 
-class EncryptedCharField(EncryptedField, LibraryCharField, models.CharField):
+class EncryptedCharField(EncryptedField, LibraryCharField, models.CharField):  # type: ignore[misc, type-arg]
     """A line of text, encrypted; `max_length` is that of the readable text. The column is of type text."""
 
-    def to_python(self, value: Any) -> Any:
+    def to_python(self, value: object) -> object:
         """Accept plain text only, unlike the library's method, which tries to decrypt what people type."""
         return models.CharField.to_python(self, value)
 
-    def clean(self, value: Any, model_instance: models.Model | None) -> Any:
+    def clean(self, value: object, model_instance: models.Model | None) -> object:
         """Validate as a plain CharField does."""
         return models.CharField.clean(self, value, model_instance)
 
-    def get_prep_value(self, value: Any) -> str | None:
+    def get_prep_value(self, value: str | None) -> str | None:
         """Encrypt; an empty text stays empty, and an unreadable one is stored as it was."""
         if isinstance(value, Unreadable):
             return value.stored
         return encrypt(str(value)) if value else value
 
-    def from_db_value(self, value: str | None, expression: Any, connection: Any) -> str | None:
+    def from_db_value(self, value: str | None, expression: object, connection: object) -> str | None:
         """Decrypt."""
         if not value:
             return value
@@ -127,17 +129,17 @@ class EncryptedCharField(EncryptedField, LibraryCharField, models.CharField):
         return text
 
 
-class EncryptedDictField(EncryptedField, LibraryTextField, models.TextField):
+class EncryptedDictField(EncryptedField, LibraryTextField, models.TextField):  # type: ignore[misc, type-arg]
     """A dictionary of JSON values, encrypted as one text; an empty one is stored as an empty text."""
 
     _pyi_private_set_type: Any  # for mypy: a row has a dictionary, not text
     _pyi_private_get_type: Any
 
-    def to_python(self, value: Any) -> Any:
+    def to_python(self, value: object) -> object:
         """Accept a dictionary as it is."""
         return value
 
-    def clean(self, value: Any, model_instance: models.Model | None) -> Any:
+    def clean(self, value: object, model_instance: models.Model | None) -> object:
         """Validate as a plain field does."""
         return models.Field.clean(self, value, model_instance)
 
@@ -145,13 +147,13 @@ class EncryptedDictField(EncryptedField, LibraryTextField, models.TextField):
         """Leave it to `dumpdata`'s own JSON."""
         return self.value_from_object(obj)
 
-    def get_prep_value(self, value: Any) -> str | None:
+    def get_prep_value(self, value: object) -> str | None:
         """Encrypt the JSON; an unreadable value is stored as it was."""
         if isinstance(value, Unreadable):
             return value.stored
         return encrypt(json.dumps(value)) if value else ""
 
-    def from_db_value(self, value: str | None, expression: Any, connection: Any) -> dict[str, Any]:
+    def from_db_value(self, value: str | None, expression: object, connection: object) -> dict[str, object]:
         """Decrypt."""
         if not value:
             return {}
@@ -170,13 +172,14 @@ def list_encrypted_columns() -> Iterator[tuple[type[models.Model], str]]:
                 yield model, field.name
 
 
-def list_stored_texts(model: type[models.Model], field: str, using: str = "default") -> models.QuerySet[Any, Any]:
+def list_stored_texts(model: type[models.Model], field: str, using: str = "default") -> StoredTexts:
     """List (primary key, stored text) of every row with a value in the field, the newest first."""
     rows = model._default_manager.using(using).annotate(stored=Cast(field, models.TextField()))
-    return rows.exclude(stored="").order_by("-pk").values_list("pk", "stored")
+    texts: StoredTexts = rows.exclude(stored="").order_by("-pk").values_list("pk", "stored")
+    return texts
 
 
-def parse_decrypted(model: type[models.Model], field: str, text: str) -> Any:
+def parse_decrypted(model: type[models.Model], field: str, text: str) -> object:
     """Parse a decrypted text to the field's Python value."""
     return json.loads(text) if isinstance(model._meta.get_field(field), EncryptedDictField) else text
 

@@ -14,9 +14,9 @@ import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from django.contrib.auth.hashers import Argon2PasswordHasher, PBKDF2PasswordHasher
+from django.contrib.auth.hashers import Argon2PasswordHasher, BasePasswordHasher, PBKDF2PasswordHasher
 
 from accounts.threads import lower_thread_priority, release_connections
 
@@ -45,7 +45,7 @@ class HashingThreads:
         self._lock = threading.Lock()
         self._submitted = 0
 
-    def run(self, function: Callable[..., T], *args: Any) -> T:
+    def run(self, function: Callable[..., T], *args: object) -> T:
         """Run the function on a hashing thread and return its result. Raises HashingBusy."""
         if getattr(self._inside, "here", False):
             return function(*args)
@@ -59,11 +59,11 @@ class HashingThreads:
                 raise HashingBusy from None
             return future.result()  # it began at this moment
 
-    async def run_async(self, function: Callable[..., T], *args: Any) -> T:
+    async def run_async(self, function: Callable[..., T], *args: object) -> T:
         """Run the function without blocking the event loop. Raises HashingBusy."""
         return await asyncio.wrap_future(self._submit(function, args))
 
-    def _submit(self, function: Callable[..., T], args: tuple[Any, ...]) -> Future[T]:
+    def _submit(self, function: Callable[..., T], args: tuple[object, ...]) -> Future[T]:
         with self._lock:
             if self._submitted >= self.size + MAX_WAITING:
                 raise HashingBusy
@@ -76,7 +76,7 @@ class HashingThreads:
         lower_thread_priority()
         self._inside.here = True
 
-    def _leave(self, _: Future[Any]) -> None:
+    def _leave(self, _: object) -> None:
         with self._lock:
             self._submitted -= 1
 
@@ -84,16 +84,16 @@ class HashingThreads:
 hashing = HashingThreads(MAX_HASHES_AT_ONCE)
 
 
-class BoundedHasher:
+class BoundedHasher(BasePasswordHasher):
     """A mixin that runs a hasher of Django on the hashing threads."""
 
-    def encode(self, password: str, salt: str, *args: Any) -> str:
+    def encode(self, password: str, salt: str, *args: object) -> str:
         """See the base class. Raises HashingBusy."""
-        return hashing.run(super().encode, password, salt, *args)  # type: ignore[misc]
+        return hashing.run(super().encode, password, salt, *args)
 
     def verify(self, password: str, encoded: str) -> bool:
         """See the base class. Raises HashingBusy."""
-        return hashing.run(super().verify, password, encoded)  # type: ignore[misc]
+        return hashing.run(super().verify, password, encoded)
 
 
 class Argon2Hasher(BoundedHasher, Argon2PasswordHasher):

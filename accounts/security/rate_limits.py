@@ -12,9 +12,9 @@ import hashlib
 import time
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from django.core.cache import cache, caches
+from django.core.cache.backends.base import BaseCache
 
 CACHE_NAME = "throttles"
 
@@ -109,7 +109,7 @@ def _build_key(limit: RateLimit, value: str) -> str:
     return f"throttle:{limit.name}:{hashlib.sha256(value.encode(errors='replace')).hexdigest()[:32]}"
 
 
-def _increment(counters: Any, key: str, seconds: int) -> int:
+def _increment(counters: BaseCache, key: str, seconds: int) -> int:
     """Add one to a counter, which is deleted `seconds` after its first; returns its new value."""
     for _ in range(2):
         try:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from typing import Any
 
 from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
 from django.contrib.sessions.base_session import AbstractBaseSession
@@ -28,24 +27,24 @@ def hash_session_key(session_key: str) -> str:
 class SessionStore(DatabaseStore):
     """Database sessions whose rows have the hash of the cookie's key. `session_key` is the cookie's plain key."""
 
-    def load(self) -> dict[str, Any]:
+    def load(self) -> dict[str, object]:
         """Read the session; an unknown or expired one is empty and loses its key, as in Django's own."""
         row = self.model.objects.filter(**self._current_row_filter()).first()
         return self._decode_row(row)
 
-    async def aload(self) -> dict[str, Any]:
+    async def aload(self) -> dict[str, object]:
         """See `load`."""
         row = await self.model.objects.filter(**self._current_row_filter()).afirst()
         return self._decode_row(row)
 
-    def _current_row_filter(self) -> dict[str, Any]:
+    def _current_row_filter(self) -> dict[str, object]:
         return {"session_key": hash_session_key(self.session_key or ""), "expire_date__gt": timezone.now()}
 
-    def _decode_row(self, row: AbstractBaseSession | None) -> dict[str, Any]:
+    def _decode_row(self, row: AbstractBaseSession | None) -> dict[str, object]:
         if row is None:
             self._session_key = None
             return {}
-        data: dict[str, Any] = self.decode(row.session_data)
+        data: dict[str, object] = self.decode(row.session_data)
         return data
 
     def exists(self, session_key: str) -> bool:
@@ -56,13 +55,13 @@ class SessionStore(DatabaseStore):
         """See `exists`."""
         return bool(await super().aexists(hash_session_key(session_key)))
 
-    def create_model_instance(self, data: dict[str, Any]) -> AbstractBaseSession:
+    def create_model_instance(self, data: dict[str, object]) -> AbstractBaseSession:
         """Create the row, unsaved, under the hash of the key."""
         row = super().create_model_instance(data)
         row.session_key = hash_session_key(row.session_key)
         return row
 
-    async def acreate_model_instance(self, data: dict[str, Any]) -> AbstractBaseSession:
+    async def acreate_model_instance(self, data: dict[str, object]) -> AbstractBaseSession:
         """See `create_model_instance`."""
         row = await super().acreate_model_instance(data)
         row.session_key = hash_session_key(row.session_key)

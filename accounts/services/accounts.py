@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from django.db import transaction
 from django.utils import timezone as clock
@@ -29,7 +28,7 @@ def account_update(
     *, account: Account, name: str | None = None, timezone: str | None = None, profile: Mapping[str, str] | None = None
 ) -> Account:
     """Change an account's name, time zone or named values of its profile. Raises ValidationError."""
-    changes: dict[str, Any] = {}
+    changes: dict[str, object] = {}
     if name is not None:
         changes["name"] = clean_name(name)
     if timezone is not None:
@@ -84,11 +83,11 @@ def account_key_rotate(*, account: Account) -> None:
 
 # Only owners can read the account's key, so it is exposed when one of them leaves
 ACCOUNT_KEY = SharedKeys(
-    "account",
-    "Authkey",
-    lambda membership: {(membership.account_id, "authkey")} if membership.role == Role.OWNER else set(),
-    lambda account, ids: {account.pk: account.name},
-    lambda account, object_id: account_key_rotate(account=account),
+    kind="account",
+    label="Authkey",
+    find_readable=lambda membership: {(membership.account_id, "authkey")} if membership.role == Role.OWNER else set(),
+    load_labels=lambda account, ids: {account.pk: account.name},
+    replace=lambda account, object_id: account_key_rotate(account=account),
     owners_only=True,
 )
 

@@ -47,7 +47,13 @@ def guest_key_replace(account: Account, object_id: int) -> None:
         member_key_rotate(membership=guest)
 
 
-GUEST_KEYS = SharedKeys("guest", "Guest key", list_readable_guest_keys, load_guest_names, guest_key_replace)
+GUEST_KEYS = SharedKeys(
+    kind="guest",
+    label="Guest key",
+    find_readable=list_readable_guest_keys,
+    load_labels=load_guest_names,
+    replace=guest_key_replace,
+)
 
 
 def member_access_set(

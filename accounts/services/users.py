@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import ParamSpec
 
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.password_validation import validate_password
@@ -10,6 +11,8 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
 from accounts.models import User
+
+P = ParamSpec("P")
 
 
 def user_create(*, email: str, password: str, name: str = "", operator: bool = False) -> User:
@@ -69,9 +72,9 @@ def placeholder_user_delete(*, user: User) -> None:
         user.delete()
 
 
-def _run_validator(field: str, validator: Any, *args: Any) -> None:
+def _run_validator(field: str, validator: Callable[P, object], *args: P.args, **named: P.kwargs) -> None:
     """Run one of Django's validators; its error is raised for `field`."""
     try:
-        validator(*args)
+        validator(*args, **named)
     except ValidationError as error:
         raise ValidationError({field: error.messages}) from error

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import TypedDict
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -47,13 +48,29 @@ def parse_posted_grants(request: HttpRequest) -> list[tuple[str, int, str]]:
     return grants
 
 
-def build_grant_choices(account: Account, rights: dict[tuple[str, int], str], search: str = "") -> list[dict[str, Any]]:
+class GrantChoice(TypedDict):
+    """An object, the name of its field in the form, and the right that is granted on it ("" = none)."""
+
+    name: str
+    label: str
+    right: str
+
+
+class GrantChoices(TypedDict):
+    """The objects of one kind; `more`: there are others, which the search finds."""
+
+    label: str
+    objects: list[GrantChoice]
+    more: bool
+
+
+def build_grant_choices(account: Account, rights: dict[tuple[str, int], str], search: str = "") -> list[GrantChoices]:
     """Build the choices of every kind: granted objects, then up to MAX_CHOICES others whose name contains `search`.
 
-    Each has the right that is granted on it ("" = none). Granted objects are always included, because saving the form
+    Granted objects are always included, because saving the form
     replaces all grants.
     """
-    choices = []
+    choices: list[GrantChoices] = []
     for kind in GRANT_KINDS.values():
         granted_rights = {number: right for (name, number), right in rights.items() if name == kind.name}
         offered = kind.search(account, search, MAX_CHOICES + 1)
@@ -61,7 +78,7 @@ def build_grant_choices(account: Account, rights: dict[tuple[str, int], str], se
             *kind.existing(account, granted_rights),
             *(row for row in offered[:MAX_CHOICES] if row[0] not in granted_rights),
         ]
-        objects = [
+        objects: list[GrantChoice] = [
             {"name": f"grant-{kind.name}-{number}", "label": label, "right": granted_rights.get(number, "")}
             for number, label in rows
         ]
@@ -69,7 +86,9 @@ def build_grant_choices(account: Account, rights: dict[tuple[str, int], str], se
     return choices
 
 
-def build_choices_context(request: HttpRequest, account: Account, rights: dict[tuple[str, int], str]) -> dict[str, Any]:
+def build_choices_context(
+    request: HttpRequest, account: Account, rights: dict[tuple[str, int], str]
+) -> Mapping[str, object]:
     """Build the context of the table of rights. `?q=` searches; the search field appears if not all objects fit."""
     search = request.GET.get("q", "").strip()[:200]
     kinds = build_grant_choices(account, rights, search)
@@ -98,7 +117,7 @@ def render_team_page(
     return render(request, "accounts/team.html", context)
 
 
-def build_pending_rows(account: Account, now: datetime) -> list[dict[str, Any]]:
+def build_pending_rows(account: Account, now: datetime) -> list[dict[str, str]]:
     """Build rows of open invitations, then of pending members without one. They contain no invitation links."""
     rows = [
         {
@@ -127,7 +146,7 @@ def build_pending_rows(account: Account, now: datetime) -> list[dict[str, Any]]:
     return rows
 
 
-def build_exposed_rows(account: Account, acting: Membership) -> list[dict[str, Any]]:
+def build_exposed_rows(account: Account, acting: Membership) -> list[dict[str, object]]:
     """Build rows of exposed keys with what they belong to; only owners can replace the account's own key."""
     rows = list(account.exposed_keys.order_by("-since", "person", "kind", "object_id")[:MAX_EXPOSED_KEYS])
     labels = format_exposed_keys(account, rows)

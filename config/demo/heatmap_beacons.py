@@ -6,10 +6,9 @@ import random
 from datetime import datetime
 from fnmatch import fnmatchcase
 from functools import lru_cache
-from typing import Any
 
 from config import process
-from config.demo.world import DemoPerson, choose_weighted, load_world
+from config.demo.world import DemoPerson, WorldRow, choose_weighted, load_world
 from sites.site_config import SiteConfig
 from tracking.endpoints import heatmap
 from tracking.web import EndpointRequest, parse_fields
@@ -22,12 +21,12 @@ FAILED_CLICK_SHARE = 0.22  # of the clicks on an element whose clicks may fail
 
 
 @lru_cache(maxsize=100)
-def list_spots(page: str) -> list[dict[str, Any]]:
+def list_spots(page: str) -> list[WorldRow]:
     """List what can be clicked on a page."""
     return [row for row in load_world()["spots"] if fnmatchcase(page, row["pages"])]
 
 
-def draw_click(spot: dict[str, Any], width: int, dice: random.Random) -> tuple[int, int, int, int]:
+def draw_click(spot: WorldRow, width: int, dice: random.Random) -> tuple[int, int, int, int]:
     """Draw a click on a page of this width: x, y, and the offsets within the element in per mille."""
     across, down = (min(999, max(0, int(dice.gauss(500, 170)))) for _ in range(2))
     narrow = width < NARROW_WIDTH and spot["y"] > 100

@@ -5,10 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Any
 
 from config.demo.shop import compute_moment
-from config.demo.world import HOUR_WEIGHTS, load_world
+from config.demo.world import HOUR_WEIGHTS, WorldRow, load_world
 from sites.models import Site
 from sites.uptime.models import Monitor
 from sites.uptime.services import checks_replay, monitor_create, monitor_update
@@ -19,7 +18,7 @@ CERTIFICATE_LIFETIME = timedelta(days=52)
 Outage = tuple[datetime, datetime, str]  # start, end, cause
 
 
-def list_outages(monitor: dict[str, Any], now: datetime) -> list[Outage]:
+def list_outages(monitor: WorldRow, now: datetime) -> list[Outage]:
     """List when the monitor's address was down, and why."""
     starts = [(compute_moment(now, row["days"], row["clock"]), row) for row in monitor["incidents"]]
     return [(start, start + timedelta(minutes=row["minutes"]), row["cause"]) for start, row in starts]
@@ -36,7 +35,7 @@ def list_closures(now: datetime) -> list[Outage]:
 
 
 def generate_checks(
-    row: dict[str, Any], now: datetime, days: int, dice: random.Random
+    row: WorldRow, now: datetime, days: int, dice: random.Random
 ) -> Iterator[tuple[CheckResult, datetime]]:
     """Yield every check of the month, oldest first; a first failure is confirmed after CONFIRM_AFTER."""
     outages = [outage for outage in list_outages(row, now) if outage[1] < now]

@@ -11,7 +11,7 @@ from django.db import transaction
 from accounts.custom_domains.services import host_provision
 from accounts.models import Account, Purpose, Right
 from accounts.services import account_create, grant_set
-from config.demo.world import load_world
+from config.demo.world import WorldRow, load_world
 from goals.services import funnel_save, goal_create, segment_create
 from links.models import Datapoint, DatapointKind, Group, ListKind, Status
 from links.services.conversions import conversion_create
@@ -100,7 +100,7 @@ def create_links(account: Account, now: datetime) -> None:
         invite_guest(account, row, groups)
 
 
-def invite_guest(account: Account, row: dict[str, Any], groups: dict[str, Group]) -> None:
+def invite_guest(account: Account, row: WorldRow, groups: dict[str, Group]) -> None:
     """Create a guest who may see some groups. They have not accepted, since the account has no owner to invite them."""
     guest = guest_create(account=account, email=row["email"], name=row["name"])
     for name in row["groups"]:

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -20,6 +19,7 @@ from config.demo.world import (
     REGULAR_INTERVAL,
     WEEKDAY_WEIGHTS,
     DemoPerson,
+    WorldRow,
     choose_weighted,
     create_people,
     draw_public_address,
@@ -44,7 +44,7 @@ MENTIONED_PAGE = {
 CROWD_PERIOD = timedelta(days=30)  # in which all of the crowd visit: people come, and return ever more rarely
 
 
-@dataclass
+@dataclass(kw_only=True)
 class DemoVisit:
     """A visit in progress: a clock that goes forward, and the number of hits that were sent."""
 
@@ -57,7 +57,7 @@ class DemoVisit:
     page: str = "/"
     view: str = ""
     cookies: str = ""  # cookies of the host of links
-    link: dict[str, Any] = field(default_factory=dict)  # the link that led here, a row of `world.toml`
+    link: WorldRow = field(default_factory=dict)  # the link that led here, a row of `world.toml`
 
     def send_hit(self, kind: str, **more: object) -> Hit | None:
         """Send a hit with the time of the visit's clock; returns None if that is in the future."""
@@ -90,7 +90,7 @@ class DemoVisit:
                 self.site, self.person, path, self.view, max(scroll_depth, 20), self.clock, self.dice
             )
 
-    def get_experiment(self) -> tuple[dict[str, Any], int] | None:
+    def get_experiment(self) -> tuple[WorldRow, int] | None:
         """Return the running experiment and the index of this visitor's variant; None without one."""
         for experiment in load_world()["experiments"]:
             if self.clock > self.now - timedelta(days=experiment["days"]):
@@ -137,12 +137,12 @@ def simulate_visit(visit: DemoVisit) -> None:
 
 
 @lru_cache(maxsize=1)
-def list_arrivals() -> list[dict[str, Any]]:
+def list_arrivals() -> list[WorldRow]:
     """List where visits come from: the sources, and the links with their share of the clicks."""
     return [*load_world()["sources"], *({"link": row, "weight": row["clicks"]} for row in load_world()["links"])]
 
 
-def arrive_by_link(visit: DemoVisit, link: dict[str, Any]) -> None:
+def arrive_by_link(visit: DemoVisit, link: WorldRow) -> None:
     """Simulate the opening of a mail, the click on its link, and the landing page."""
     person, account, referrer = visit.person, visit.site.account_id, link.get("referrer", "")
     if link.get("phone"):
@@ -248,10 +248,10 @@ def choose_person(crowd: list[DemoPerson], passed: float, dice: random.Random) -
 def run_visit(site: SiteConfig, crowd: list[DemoPerson], start: datetime, now: datetime, dice: random.Random) -> int:
     """Simulate one visit; returns the number of hits sent."""
     person = choose_person(crowd, min(1.0, max(0.0, 1 - (now - start) / CROWD_PERIOD)), dice)
-    visit = DemoVisit(site, person, start, now, dice)
+    visit = DemoVisit(site=site, person=person, clock=start, now=now, dice=dice)
     if dice.random() < BOT_SHARE:
         bot = choose_weighted(dice, load_world()["bots"])["user_agent"]
-        visit.person = DemoPerson(person.ip, "", bot, "", "", {})
+        visit.person = DemoPerson(ip=person.ip, language="", user_agent=bot, screen="", cookie="", tags={})
         (simulate_bot_click if dice.random() < BOT_CLICK_SHARE else simulate_crawler)(visit)
     else:
         simulate_visit(visit)

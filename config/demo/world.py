@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Address
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from tracking import geo
 
+WorldRow: TypeAlias = dict[str, Any]  # a table of `world.toml`
 POOL_SIZE = 60  # addresses drawn per country
 MAX_DRAWS = 40_000
 # The share of a day's visits in each hour of the site's zone, and of a week's on each weekday from Monday
@@ -20,12 +21,12 @@ WEEKDAY_WEIGHTS = (1.08, 1.12, 1.1, 1.06, 0.98, 0.82, 0.9)
 
 
 @lru_cache(maxsize=1)
-def load_world() -> dict[str, Any]:
+def load_world() -> WorldRow:
     """Load `world.toml`."""
     return tomllib.loads((Path(__file__).parent / "world.toml").read_text())
 
 
-def choose_weighted(dice: random.Random, rows: list[dict[str, Any]], weight: str = "weight") -> dict[str, Any]:
+def choose_weighted(dice: random.Random, rows: list[WorldRow], weight: str = "weight") -> WorldRow:
     """Choose one of the rows by weight."""
     return dice.choices(rows, [row[weight] for row in rows])[0]
 
@@ -50,7 +51,7 @@ def build_address_pools(dice: random.Random) -> dict[str, list[str]]:
     return {country: pool or [draw_public_address(dice) for _ in range(POOL_SIZE)] for country, pool in pools.items()}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DemoPerson:
     """Somebody who visits once or more: address, browser, cookie, and tags with a name if they have an account."""
 
@@ -96,12 +97,12 @@ def create_people(dice: random.Random, count: int) -> list[DemoPerson]:
             tags = {"username": name, "email": f"{name}@mail.example", "plan": plan}
         people.append(
             DemoPerson(
-                dice.choice(pools[country]),
-                data["languages"][country],
-                agent["user_agent"],
-                dice.choice(agent["screens"]),
-                str(dice.getrandbits(32)),
-                tags,
+                ip=dice.choice(pools[country]),
+                language=data["languages"][country],
+                user_agent=agent["user_agent"],
+                screen=dice.choice(agent["screens"]),
+                cookie=str(dice.getrandbits(32)),
+                tags=tags,
             )
         )
     return people

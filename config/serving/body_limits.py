@@ -9,26 +9,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Awaitable, Callable
-from typing import Any
 
 from django.conf import settings
 
 from accounts.security.client_ip import get_rate_limit_key
 from config.serving.error_responses import TOO_LARGE_MESSAGE, send_error_response
 from config.serving.http_limits import MAX_DISCARDED_BYTES, MAX_LINGER_SECONDS
-
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[Any]]
-Send = Callable[[Any], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
+from tracking.web import Application, Message, Receive, Scope, Send
 
 IMPORT_PATHS = frozenset({"/links/import"})  # paths whose bodies may have MAX_IMPORT_BYTES
 UNCOUNTED_BYTES = 64 * 1024  # of every body, which are not limited in total, so that small forms always work
 MAX_TOTAL_BYTES = 64 * 1024 * 1024  # of all bodies, without UNCOUNTED_BYTES of each
 MAX_CLIENT_BYTES = 16 * 1024 * 1024  # of the bodies of one client
 BUSY_MESSAGE = "Too many large requests at the same time. Try again in some seconds."
-DISCONNECT_MESSAGE = {"type": "http.disconnect"}
+DISCONNECT_MESSAGE: Message = {"type": "http.disconnect"}
 
 
 class BodyMemory:
@@ -78,7 +72,7 @@ class CountedBody:
         self.size = self.reserved = self.error_status = 0
         self.response_started = False
 
-    async def receive(self) -> Any:
+    async def receive(self) -> Message:
         """Receive the next piece. A rejected body ends like a disconnect, so that the application stops."""
         if self.error_status:
             return DISCONNECT_MESSAGE
@@ -87,7 +81,7 @@ class CountedBody:
             self.count(len(message.get("body", b"")))
         return DISCONNECT_MESSAGE if self.error_status else message
 
-    async def send(self, message: Any) -> None:
+    async def send(self, message: Message) -> None:
         """Pass the response on."""
         self.response_started = True
         await self._send(message)
@@ -110,7 +104,7 @@ class CountedBody:
             self.reserved = 0
 
 
-async def limit_body(app: App, scope: Scope, receive: Receive, send: Send) -> None:
+async def limit_body(app: Application, scope: Scope, receive: Receive, send: Send) -> None:
     """Let `app` respond, with a limit on the request's body."""
     body = CountedBody(scope, receive, send)
     if parse_content_length(scope) > body.limit:

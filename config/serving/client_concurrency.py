@@ -17,16 +17,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Awaitable, Callable
-from typing import Any
 
 from accounts.security.client_ip import get_rate_limit_key, is_trusted_proxy
 from config.serving.error_responses import send_error_response
-
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[Any]]
-Send = Callable[[Any], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
+from tracking.web import Application, Message, Receive, Scope, Send
 
 MAX_AT_ONCE = 3
 MAX_WAITING_BEFORE_FLOOD = 10  # more than a browser has: six connections, of which MAX_AT_ONCE run
@@ -161,13 +155,13 @@ class LimitedRequest:
         self.client = client
         self.begun = False
         self._receive, self._send = receive, send
-        self._first: Any = None
+        self._first: Message | None = None
 
     async def read_first(self) -> None:
         """Read the first message. Most requests end with it and wait here, before Django does anything for them."""
         self._first = await self.receive()
 
-    async def receive(self) -> Any:
+    async def receive(self) -> Message:
         """Receive the next message; the last of the body once the request may run. Raises TooBusy."""
         if self._first is not None:
             message, self._first = self._first, None
@@ -178,7 +172,7 @@ class LimitedRequest:
             self.begun = True
         return message
 
-    async def send(self, message: Any) -> None:
+    async def send(self, message: Message) -> None:
         """Pass the response on."""
         if message["type"] == "http.response.start" and is_streamed(message["headers"]):
             self.end()
@@ -196,7 +190,7 @@ def is_streamed(headers: list[tuple[bytes, bytes]]) -> bool:
     return not any(name.lower() == b"content-length" for name, _ in headers)
 
 
-async def limit_concurrency(app: App, scope: Scope, receive: Receive, send: Send) -> None:
+async def limit_concurrency(app: Application, scope: Scope, receive: Receive, send: Send) -> None:
     """Let `app` respond, within the limits of concurrent requests per client and in all."""
     address = (scope.get("client") or ("",))[0]
     client = "" if not address or is_trusted_proxy(address) else get_rate_limit_key(address)

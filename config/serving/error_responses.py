@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import parse_qs
 
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
@@ -24,6 +24,7 @@ from links.clickmeter.errors import ApiError
 from links.redirect.responses import render_html_page
 from reports.clickport import errors as clickport
 from reports.clicky import outputs
+from tracking.web import Scope, Send
 
 CLICKY_PREFIXES = ("/api/stats", "/api/account/", "/api/whitelabel/", "/stats/api")
 HIDDEN_SETTINGS = r"|(EVENTS|REDIS|DATABASE|EMAIL)_URL|^LOCATION$"  # may hold a password; LOCATION is a cache's
@@ -62,7 +63,11 @@ def format_error_response(path: str, host: str, query: str, status: int, sentenc
 
 
 async def send_error_response(
-    scope: dict[str, Any], send: Callable[[Any], Awaitable[None]], status: int, sentence: str, more_body: bool = False
+    scope: Scope,
+    send: Send,
+    status: int,
+    sentence: str,
+    more_body: bool = False,
 ) -> None:
     """Send an error to an ASGI request and close its connection. With `more_body` the caller ends the response."""
     host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Collection
 from http import HTTPStatus
 from typing import Any
 
@@ -75,7 +76,7 @@ class LimitedProtocol(UvicornProtocol):
     unread_since: float | None = None  # since when responses have not been read by the client
     unread_bytes = 0
 
-    def connection_made(self, transport: Any) -> None:
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self.waiting_since = self.loop.time()
         super().connection_made(transport)
         key = self.clients.add(self.client[0] if self.client else "")
@@ -255,7 +256,7 @@ def format_error(status: int, sentence: str) -> bytes:
     return b"%b%b%bcontent-length: %d\r\n\r\n%b" % (STATUS_LINE[status], head, more, len(text), text)
 
 
-async def watch_connections(connections: set[Any]) -> None:
+async def watch_connections(connections: Collection[object]) -> None:
     """Close the connections that exceed a limit of time, once in SWEEP_SECONDS."""
     loop = asyncio.get_running_loop()
     while True:

@@ -10,14 +10,15 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+
+from tracking.web import Scope
 
 MAX_BATCH = 8  # responses in a batch; with more, the first one would wait longer than a write takes
 ImmediateResponse = tuple[int, bytes, bytes]  # status, header lines, body
 log = logging.getLogger(__name__)
 
 
-def respond_never(scope: Any) -> None:
+def respond_never(scope: Scope) -> None:
     """Respond to no request immediately: every one gets a task."""
 
 
@@ -39,7 +40,7 @@ class ImmediateResponder:
     response whose part could not be written.
     """
 
-    respond: Callable[[Any], ImmediateResponse | None] = respond_never
+    respond: Callable[[Scope], ImmediateResponse | None] = respond_never
     begin: Callable[[int], None] = do_nothing
     pause: Callable[[], None] = do_nothing
     commit: Callable[[], dict[int, bytes]] = commit_nothing
@@ -50,9 +51,9 @@ class ResponseBatch:
 
     def __init__(self, responder: ImmediateResponder) -> None:
         self.responder = responder
-        self.waiting: list[tuple[Any, bytes, bytes, bytes]] = []
+        self.waiting: list[tuple[asyncio.Transport, bytes, bytes, bytes]] = []
 
-    def respond(self, scope: Any) -> ImmediateResponse | None:
+    def respond(self, scope: Scope) -> ImmediateResponse | None:
         """Build the response to a request if it needs no waiting. `add` it: what it confirms is not written yet."""
         self.responder.begin(len(self.waiting))
         try:
@@ -60,7 +61,9 @@ class ResponseBatch:
         finally:
             self.responder.pause()
 
-    def add(self, loop: asyncio.AbstractEventLoop, transport: Any, start: bytes, head: bytes, rest: bytes) -> None:
+    def add(
+        self, loop: asyncio.AbstractEventLoop, transport: asyncio.Transport, start: bytes, head: bytes, rest: bytes
+    ) -> None:
         """Add a response, which is sent at the end of this iteration of the loop, or when the batch is full."""
         self.waiting.append((transport, start, head, rest))
         if len(self.waiting) >= MAX_BATCH:

@@ -12,8 +12,9 @@ import logging
 import os
 import resource
 import signal
+import socket
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ import uvicorn
 from config.serving.http_limits import ConnectionCounter, LimitedProtocol, watch_connections
 from config.serving.response_batcher import ImmediateResponder, ResponseBatch
 from config.serving.uvicorn_protocol import STATUS_LINE, HttpToolsProtocol, find_missing_members
+from tracking.web import Application, Scope
 
 log = logging.getLogger(__name__)
 MAX_OPEN_FILES = 65_536
@@ -78,7 +80,7 @@ class ImmediateProtocol(LimitedProtocol):
             return False
         if parser.get_method() != b"GET" or not parser.should_keep_alive() or parser.should_upgrade():
             return False
-        scope = self.scope
+        scope: Scope = self.scope  # type: ignore[assignment]
         scope["method"], scope["http_version"] = "GET", parser.get_http_version()
         scope["path"], scope["raw_path"], scope["query_string"] = path.decode("ascii"), path, query
         if scope["http_version"] != "1.1" or (response := self.batch.respond(scope)) is None:
@@ -122,7 +124,7 @@ class ImmediateProtocol(LimitedProtocol):
 class Server(uvicorn.Server):
     """uvicorn with our handling of signals: its own raises them again, so that no code after it would run."""
 
-    def __init__(self, config: uvicorn.Config, before_end: Any = None) -> None:
+    def __init__(self, config: uvicorn.Config, before_end: Callable[[], None] | None = None) -> None:
         super().__init__(config)
         self.before_end = before_end
 
@@ -140,7 +142,7 @@ class Server(uvicorn.Server):
         if self.before_end is not None:
             self.before_end()
 
-    async def startup(self, sockets: Any = None) -> None:
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         freeze_loaded_objects()
         sys.setswitchinterval(SWITCH_SECONDS)
@@ -164,7 +166,7 @@ def raise_file_limit() -> int:
 
 
 def build_server_config(
-    app: Any, host: str, port: int, responder: ImmediateResponder | None = None, **more: Any
+    app: Application, host: str, port: int, responder: ImmediateResponder | None = None, **more: Any
 ) -> uvicorn.Config:
     """Build uvicorn's configuration. It ignores headers of proxies, because `config.asgi` applies them."""
     shared = {"batch": ResponseBatch(responder or ImmediateResponder()), "clients": ConnectionCounter()}

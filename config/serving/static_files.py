@@ -17,7 +17,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django import template
 from django.conf import settings
@@ -26,7 +26,7 @@ from django.templatetags.static import static
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from tracking.web import build_security_headers
+from tracking.web import Receive, Scope, Send, build_security_headers
 
 register = template.Library()
 Headers = list[tuple[bytes, bytes]]
@@ -46,9 +46,9 @@ class StaticFile(NamedTuple):
     version: str
 
 
-def matches(scope: dict[str, Any]) -> bool:
+def matches(scope: Scope) -> bool:
     """Whether a request is for one of these files."""
-    path = scope["path"]
+    path: str = scope["path"]
     return (
         path.startswith(settings.STATIC_URL)
         and not settings.DEBUG
@@ -57,7 +57,7 @@ def matches(scope: dict[str, Any]) -> bool:
     )
 
 
-async def serve_file(scope: dict[str, Any], receive: Any, send: Any) -> None:
+async def serve_file(scope: Scope, receive: Receive, send: Send) -> None:
     """Respond with the file, or with 304 if the browser has it."""
     file = load_file(scope["path"].removeprefix(settings.STATIC_URL))
     assert file is not None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from typing import Any
 from urllib.parse import quote
 
 from tzlocal.windows_tz import tz_win
@@ -13,7 +12,7 @@ from accounts.account_limits import get_account_limit
 from accounts.selectors import find_owner
 from links import link_statistics
 from links.clickmeter import parsers, serializers
-from links.clickmeter.api_request import ApiRequest, parse_boolean
+from links.clickmeter.api_request import ApiRequest, Handler, Json, parse_boolean
 from links.clickmeter.errors import build_not_found_error, build_parameter_error
 from links.clickmeter.guests import format_guest_name
 from links.clickmeter.parsers import parse_optional_time
@@ -23,7 +22,6 @@ from links.services import scripts_and_lists as list_services
 from reports.query import Period
 from reports.quotas import find_current_month
 
-Json = dict[str, Any]
 PROFILE_NAMES = {
     "firstname": "firstName", "lastname": "lastName", "companyname": "companyName", "companyrole": "companyRole",
     "phone": "phone",
@@ -108,7 +106,7 @@ def plan_get(request: ApiRequest) -> Json:
 # -- lists --------------------------------------------------------------------------------------------------------
 
 
-def entry_list(listing: str) -> Any:
+def entry_list(listing: str) -> Handler:
     """Build the handler that lists one of the account's lists."""
 
     def handler(request: ApiRequest) -> Json:
@@ -120,7 +118,7 @@ def entry_list(listing: str) -> Any:
     return handler
 
 
-def entry_create(listing: str) -> Any:
+def entry_create(listing: str) -> Handler:
     """Build the handler that adds an entry to a list."""
 
     def handler(request: ApiRequest) -> Json:
@@ -133,7 +131,7 @@ def entry_create(listing: str) -> Any:
     return handler
 
 
-def entry_delete(listing: str) -> Any:
+def entry_delete(listing: str) -> Handler:
     """Build the handler that deletes an entry of a list."""
 
     def handler(request: ApiRequest, **path: str) -> Json:

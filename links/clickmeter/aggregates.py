@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from dateutil.relativedelta import relativedelta
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 
+from goals.predicates import Filter
 from links import link_statistics
 from links.clickmeter import selectors, serializers
-from links.clickmeter.api_request import ApiRequest
+from links.clickmeter.api_request import ApiRequest, Json
 from links.clickmeter.errors import ApiError
 from links.clickmeter.times import format_time, parse_period
 from reports.query import Period
 
-Json = dict[str, Any]
+Row = TypeVar("Row", bound=Model)
+
 NEVER = "00010101000000"
 FILTER_PARAMETERS = ("type", "status", "tag", "tags", "favourite", "onlyfavorites", "textsearch")
 
@@ -42,7 +44,7 @@ def build_group_filter(request: ApiRequest) -> link_statistics.Where:
     return [*where, build_rows_filter("link_group", selectors.filter_groups(request), "groups")]
 
 
-def build_rows_filter(dimension: str, rows: QuerySet[Any], what: str) -> link_statistics.Row:
+def build_rows_filter(dimension: str, rows: QuerySet[Model], what: str) -> Filter:
     """Build a filter for exactly these rows. Raises ApiError (400) for more rows than one query can name."""
     numbers = list(rows.values_list("pk", flat=True)[: link_statistics.MAX_FILTER_VALUES + 1])
     if len(numbers) > link_statistics.MAX_FILTER_VALUES:
@@ -216,10 +218,10 @@ def find_hidden_metrics(request: ApiRequest) -> set[str]:
 
 def build_summary(
     request: ApiRequest,
-    rows: QuerySet[Any],
+    rows: QuerySet[Row],
     dimension: str,
     name_field: str,
-    summarize: Callable[[list[Any]], list[Json]],
+    summarize: Callable[[list[Row]], list[Json]],
 ) -> Json:
     """Build {count, limit, offset, result}: the counts of every entity, ordered by name or by a metric."""
     period = parse_period(request)
@@ -235,7 +237,7 @@ def build_summary(
     if metric:
         order.sort(key=lambda pair: numbers.get(pair[0], {}).get(metric, 0), reverse=down)
     page = [pk for pk, _ in order[offset : offset + limit]]
-    page_rows = list(rows.model.objects.filter(pk__in=page))
+    page_rows = list(rows.model._default_manager.filter(pk__in=page))
     described = dict(zip([row.pk for row in page_rows], summarize(page_rows), strict=True))
     entries = []
     for pk in page:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import parse_qsl
 from xml.etree import ElementTree
 
@@ -33,6 +34,9 @@ MAX_FIELDS = 1000  # of a form
 TRUE_WORDS = {"true", "1", "yes", "on"}
 TIME = re.compile(r"(\d{4})(\d{2})(\d{2})(\d{2})?(\d{2})?(\d{2})?\Z")
 
+Json: TypeAlias = dict[str, Any]  # an object of a request or a response
+Handler: TypeAlias = Callable[..., object]  # (ApiRequest, **values of the path) -> what the response has
+
 
 @dataclass
 class ApiRequest:
@@ -41,7 +45,7 @@ class ApiRequest:
     scope: LinkScope
     now: datetime
     query: dict[str, str] = field(default_factory=dict)
-    body: dict[str, Any] = field(default_factory=dict)
+    body: Json = field(default_factory=dict)
 
     @property
     def account(self) -> Account:
@@ -98,7 +102,7 @@ def parse_time(text: str, name: str) -> datetime:
         raise build_parameter_error(name, f"{name} is written yyyyMMdd or yyyyMMddHHmmss.", text) from None
 
 
-def parse_integer(value: Any, default: int = 0) -> int:
+def parse_integer(value: object, default: int = 0) -> int:
     """Parse an integer from a number or text; the default for anything else."""
     try:
         number = int(str(value).strip())
@@ -107,12 +111,12 @@ def parse_integer(value: Any, default: int = 0) -> int:
     return number if abs(number) < 2**63 else default
 
 
-def parse_boolean(value: Any) -> bool:
+def parse_boolean(value: object) -> bool:
     """Parse true, "true", 1, "1", "yes" and "on" as True."""
     return str(value).strip().lower() in TRUE_WORDS
 
 
-def lower_names(value: Any, depth: int = 0) -> Any:
+def lower_names(value: object, depth: int = 0) -> object:
     """Lower all member names of JSON. Raises ApiError (400) for more than MAX_DEPTH levels."""
     if depth > MAX_DEPTH:
         raise build_depth_failure()
@@ -126,7 +130,7 @@ def build_depth_failure() -> ApiError:
     return ApiError(400, f"The body is nested more than {MAX_DEPTH} levels deep.", "0400")
 
 
-def read_body(request: HttpRequest) -> dict[str, Any]:
+def read_body(request: HttpRequest) -> Json:
     """Read the body as an object: JSON or XML whatever the content type is, else a form. Raises ApiError (400, 413)."""
     try:
         raw = request.body.removeprefix(codecs.BOM_UTF8).strip()
@@ -144,7 +148,7 @@ def read_body(request: HttpRequest) -> dict[str, Any]:
     return read_form(raw.decode("utf-8", "replace"))
 
 
-def read_json(raw: bytes) -> dict[str, Any]:
+def read_json(raw: bytes) -> Json:
     """Parse a JSON object; a bare list becomes the items of a batch. Raises ApiError (400)."""
     try:
         data = lower_names(orjson.loads(raw))
@@ -153,7 +157,7 @@ def read_json(raw: bytes) -> dict[str, Any]:
     return data if isinstance(data, dict) else {"list": data, "entities": data, "patchrequests": data}
 
 
-def read_xml(raw: bytes) -> dict[str, Any]:
+def read_xml(raw: bytes) -> Json:
     """Parse `<Datapoint><tags><Tag>…</Tag></tags></Datapoint>` into nested objects. Raises ApiError (400)."""
     try:
         data = convert_element(defusedxml.ElementTree.fromstring(raw, forbid_dtd=True))
@@ -162,7 +166,7 @@ def read_xml(raw: bytes) -> dict[str, Any]:
     return data if isinstance(data, dict) else {}
 
 
-def convert_element(element: ElementTree.Element, depth: int = 0) -> Any:
+def convert_element(element: ElementTree.Element, depth: int = 0) -> object:
     """Convert an element to its text, its members, or its items if several have one name."""
     if depth > MAX_DEPTH:
         raise build_depth_failure()
@@ -173,9 +177,9 @@ def convert_element(element: ElementTree.Element, depth: int = 0) -> Any:
     return [value for _, value in members] if len(members) > len(names) == 1 else dict(members)
 
 
-def read_form(text: str) -> dict[str, Any]:
+def read_form(text: str) -> Json:
     """Parse a form such as `typeTL[url]=…&tags[]=a` into nested objects. Raises ApiError (400)."""
-    fields: dict[str, Any] = {}
+    fields: Json = {}
     try:
         pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=MAX_FIELDS)
     except ValueError:
@@ -189,7 +193,7 @@ def read_form(text: str) -> dict[str, Any]:
     return fields
 
 
-def set_field(fields: dict[str, Any], parts: list[str], value: str, *, many: bool) -> None:
+def set_field(fields: Json, parts: list[str], value: str, *, many: bool) -> None:
     """Set a form field at its path in nested objects; `many`: append to a list there."""
     target = fields
     for part in parts[:-1]:

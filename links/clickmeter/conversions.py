@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.db.models import QuerySet
 
 from links.clickmeter import parsers, selectors, serializers
-from links.clickmeter.api_request import ApiRequest, parse_integer
+from links.clickmeter.api_request import ApiRequest, Json, parse_integer
 from links.clickmeter.errors import build_parameter_error
 from links.models import Datapoint
 from links.services import conversions as services
 
-Json = dict[str, Any]
 MAX_PATCHES = 100
 
 

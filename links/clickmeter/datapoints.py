@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 from django.core.exceptions import ValidationError
 
 from links.clickmeter import parsers, selectors, serializers
-from links.clickmeter.api_request import ApiRequest, parse_integer
+from links.clickmeter.api_request import ApiRequest, Json, parse_integer
 from links.clickmeter.errors import (
     ApiError,
     build_forbidden_error,
@@ -21,7 +21,6 @@ from links.public_urls import get_system_domain
 from links.selectors import find_row, find_rows, find_tags
 from links.services import links as services
 
-Json = dict[str, Any]
 MAX_BATCH = 100
 CLICKMETER_DOMAINS = frozenset({1501, 1597, 1921})  # ids of ClickMeter's own domains, as its clients know them
 
@@ -136,7 +135,7 @@ def datapoint_favourite_set(request: ApiRequest, id: int) -> Json:
     return serializers.build_reference("datapoints", id)
 
 
-def run_batch(request: ApiRequest, items: list[Any], process_item: Any) -> Json:
+def run_batch(request: ApiRequest, items: list[object], process_item: Callable[[Json], Datapoint]) -> Json:
     """Process every item on its own: a failed one gets its errors, and the response is 200 all the same."""
     if not items:
         raise build_parameter_error("List", "The batch is empty.")
@@ -184,7 +183,7 @@ def batch_update(request: ApiRequest) -> Json:
 
 
 def batch_delete(request: ApiRequest) -> Json:
-    def delete(item: Json) -> Any:
+    def delete(item: Json) -> Datapoint:
         row = selectors.find_datapoint(request, parse_integer(item.get("id")), may="edit")
         services.datapoint_delete(datapoint=row)
         return row

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.db.models import QuerySet
 
 from links.clickmeter import parsers, selectors, serializers
-from links.clickmeter.api_request import ApiRequest
+from links.clickmeter.api_request import ApiRequest, Json
 from links.models import Domain, DomainKind
 from links.services import domains as services
 
-Json = dict[str, Any]
 DOMAIN_KINDS = parsers.ENUM_NAMES["domaintype"]
 
 

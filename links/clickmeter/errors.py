@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.core.exceptions import ValidationError
 
 from links.validators import DOES_NOT_EXIST
@@ -26,12 +24,14 @@ PROPERTY_NAMES = {
 class ApiError(Exception):
     """A response that is not 200. With `errors` the body is their list."""
 
-    def __init__(self, status: int, message: str, code: str = "", errors: list[dict[str, Any]] | None = None) -> None:
+    def __init__(
+        self, status: int, message: str, code: str = "", errors: list[dict[str, object]] | None = None
+    ) -> None:
         super().__init__(message)
         self.status, self.message, self.code = status, message, code or f"0{status}"
         self.errors = errors
 
-    def build_body(self) -> dict[str, Any]:
+    def build_body(self) -> dict[str, object]:
         if self.errors:
             return {"errors": self.errors}
         return {"errorCode": self.code, "httpErrorCode": self.status, "message": self.message}
@@ -47,19 +47,19 @@ def build_forbidden_error() -> ApiError:
     return ApiError(403, "You have no permission for this operation.", "0403")
 
 
-def build_parameter_error(name: str, message: str, value: Any = None) -> ApiError:
+def build_parameter_error(name: str, message: str, value: object = None) -> ApiError:
     """Build the error for a parameter that cannot be parsed."""
-    row: dict[str, Any] = {"property": name[:1].upper() + name[1:], "errorMessage": message, "code": "0010"}
+    row: dict[str, object] = {"property": name[:1].upper() + name[1:], "errorMessage": message, "code": "0010"}
     if value not in (None, ""):
         row["errorValue"] = value
     return ApiError(400, message, "0010", [row])
 
 
-def list_errors(error: ValidationError) -> list[dict[str, Any]]:
+def list_errors(error: ValidationError) -> list[dict[str, object]]:
     """List the errors of a ValidationError in ClickMeter's format."""
     if not hasattr(error, "error_dict"):
         return [{"property": "", "errorMessage": " ".join(error.messages), "code": "0010"}]
-    rows = []
+    rows: list[dict[str, object]] = []
     for field, errors in error.error_dict.items():
         for one in errors:
             code = "0013" if one.code == DOES_NOT_EXIST else "0010"

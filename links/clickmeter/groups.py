@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.db.models.functions import Lower
 
 from links.clickmeter import datapoints, parsers, selectors, serializers
-from links.clickmeter.api_request import ApiRequest
+from links.clickmeter.api_request import ApiRequest, Json
 from links.clickmeter.errors import build_forbidden_error
 from links.selectors import find_tags
 from links.services import groups as group_services
-
-Json = dict[str, Any]
 
 
 def group_list(request: ApiRequest) -> Json:

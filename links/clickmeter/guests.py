@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
 from django.db import transaction
 from django.db.models import Case, F, Q, QuerySet, TextField, Value, When, prefetch_related_objects
@@ -15,15 +15,12 @@ from accounts.models import Grant, Membership, Right, Role
 from accounts.services import grant_set
 from accounts.services.invitations import mail_invitation
 from links.clickmeter import parsers, selectors, serializers
-from links.clickmeter.api_request import ApiRequest, parse_integer
+from links.clickmeter.api_request import ApiRequest, Json, parse_integer
 from links.clickmeter.errors import build_not_found_error, build_parameter_error
 from links.clickmeter.parsers import parse_optional_time
 from links.clickmeter.times import ZONE_NUMBERS, format_time
-from links.models import Datapoint, DatapointKind
+from links.models import Datapoint, DatapointKind, Group
 from links.services import guests as guest_services
-
-Json = dict[str, Any]
-
 
 # `guest_name` as a database expression, so that search and sorting do not reveal the name of a pending guest's user
 GUEST_NAME = Coalesce(
@@ -189,18 +186,18 @@ def serialize_grants(request: ApiRequest, rows: list[Grant]) -> list[Json]:
     """Serialize grants with the names of their objects, which are read in one query per kind."""
     groups = request.scope.groups().in_bulk([row.object_id for row in rows if row.kind == "group"])
     links = request.scope.datapoints().in_bulk([row.object_id for row in rows if row.kind == "datapoint"])
-    objects: dict[str, Any] = {"group": groups, "datapoint": links}
+    objects: dict[str, Mapping[int, Group | Datapoint]] = {"group": groups, "datapoint": links}
     return [serialize_grant(row, objects[row.kind].get(row.object_id)) for row in rows]
 
 
-def serialize_grant(row: Grant, target: Any) -> Json:
+def serialize_grant(row: Grant, target: Group | Datapoint | None) -> Json:
     """Serialize a grant; ClickMeter capitalizes these members."""
     result: Json = {
         "Entity": serializers.build_reference("groups" if row.kind == "group" else "datapoints", row.object_id),
         "EntityName": str(target or ""), "EntityType": "Group" if row.kind == "group" else "Datapoint",
         "Type": "Write" if row.right == Right.WRITE else "Read",
     }  # fmt: skip
-    if row.kind == "datapoint" and target is not None:
+    if isinstance(target, Datapoint):
         result["DatapointType"] = serializers.TYPE_NAMES[DatapointKind(target.kind)]
     return result
 
@@ -224,7 +221,9 @@ def permission_patch(request: ApiRequest, guestId: int, type: str) -> Json:
     if kind not in ("group", "datapoint"):
         raise build_not_found_error()
     number = parse_integer(request.body.get("id"))
-    row: Any = selectors.find_group(request, number) if kind == "group" else selectors.find_datapoint(request, number)
+    row: Group | Datapoint = (
+        selectors.find_group(request, number) if kind == "group" else selectors.find_datapoint(request, number)
+    )
     action = parsers.parse_text(request.body.get("action")).lower()
     verb = parsers.parse_text(request.body.get("verb") or "r").lower()
     if action not in ("add", "remove"):

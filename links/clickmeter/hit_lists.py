@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from urllib.parse import parse_qsl
 
 from links import link_statistics
 from links.clickmeter import selectors, serializers
 from links.clickmeter.aggregates import parse_entity_filter
-from links.clickmeter.api_request import ApiRequest
+from links.clickmeter.api_request import ApiRequest, Json
 from links.clickmeter.errors import build_parameter_error
 from links.clickmeter.times import format_time, parse_period
 from links.models import Conversion
 from reports.query import Period
 from reports.query.analyses import link_hits
 
-Json = dict[str, Any]
 FILTERS = ("", "spiders", "uniques", "nonuniques", "conversions")
 PAGE_KEY = re.compile(r"(\d{1,16})-(\d{1,17})\Z")
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from links.clickmeter import (
     account,
@@ -18,6 +17,7 @@ from links.clickmeter import (
     tags,
     top_reports,
 )
+from links.clickmeter.api_request import Handler
 from links.models import ListKind
 
 
@@ -26,11 +26,11 @@ class Operation(NamedTuple):
 
     method: str
     path: str
-    handler: Callable[..., Any]
+    handler: Handler
     tag: str
 
 
-def build_operations(tag: str, *rows: tuple[str, str, Callable[..., Any]]) -> tuple[Operation, ...]:
+def build_operations(tag: str, *rows: tuple[str, str, Handler]) -> tuple[Operation, ...]:
     return tuple(Operation(method, path, handler, tag) for method, path, handler in rows)
 
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
-from links.clickmeter.api_request import parse_boolean, parse_integer, parse_time
+from links.clickmeter.api_request import Json, parse_boolean, parse_integer, parse_time
 from links.clickmeter.errors import ApiError, build_parameter_error
 from links.models import DatapointKind, DomainKind, Mode, ReferrerClean, Status
 from links.validators import MAX_YEAR, MIN_YEAR
 
-Fields = dict[str, Any]
 ENUM_NAMES: dict[str, dict[str, int]] = {
     "type": {
         "trackinglink": DatapointKind.LINK,
@@ -52,7 +50,7 @@ NO_DATES = ("00010101", "99991231")
 POSITION_NAMES = ("first", "second", "third", "fourth", "fifth")
 
 
-def parse_enum(value: Any, name: str, property_name: str) -> int:
+def parse_enum(value: object, name: str, property_name: str) -> int:
     """Parse an enumeration: a number, a numeric string or a name. Raises ApiError (400)."""
     named = ENUM_NAMES[name].get(str(value).strip().lower())
     number = named if named is not None else parse_integer(value, -1)
@@ -65,7 +63,7 @@ def parse_enum(value: Any, name: str, property_name: str) -> int:
     return int(number)
 
 
-def parse_action(body: Fields, allowed: tuple[str, ...] = ("add", "remove")) -> str:
+def parse_action(body: Json, allowed: tuple[str, ...] = ("add", "remove")) -> str:
     """Parse `action` in lower case. Raises ApiError (400) if it is not allowed."""
     action = parse_text(body.get("action")).strip().lower()
     if action not in allowed:
@@ -73,33 +71,33 @@ def parse_action(body: Fields, allowed: tuple[str, ...] = ("add", "remove")) -> 
     return action
 
 
-def parse_object(value: Any) -> Fields:
+def parse_object(value: object) -> Json:
     """Return an object unchanged, {} for anything else."""
     return value if isinstance(value, dict) else {}
 
 
-def parse_list(value: Any) -> list[Any]:
+def parse_list(value: object) -> list[object]:
     """Return a list, the values of an object (as forms send lists), or []."""
     if isinstance(value, dict):
         return list(value.values())
     return value if isinstance(value, list) else []
 
 
-def parse_text(value: Any) -> str:
+def parse_text(value: object) -> str:
     """Parse a text, or a number as text; "" for null. Raises ApiError (400) for an object or a list."""
     if isinstance(value, dict | list):
         raise ApiError(400, f"A text is expected instead of {'an object' if isinstance(value, dict) else 'a list'}.")
     return "" if value is None else str(value)
 
 
-def require_text(body: Fields, name: str) -> str:
+def require_text(body: Json, name: str) -> str:
     """Parse a required member, which may be empty. Raises ApiError (400) without it."""
     if name not in body:
         raise build_parameter_error(name, f'The body is an object with the member "{name}".')
     return parse_text(body[name])
 
 
-def parse_ids(value: Any) -> list[int]:
+def parse_ids(value: object) -> list[int]:
     """Parse `[1, "2", {"id": 3}]` or `"1,2"` into ids; 0 for what is not a number."""
     items = value.split(",") if isinstance(value, str) else parse_list(value)
     return [
@@ -107,7 +105,7 @@ def parse_ids(value: Any) -> list[int]:
     ]
 
 
-def parse_tags(value: Any) -> list[int | str]:
+def parse_tags(value: object) -> list[int | str]:
     """Parse `[{name}]`, `[{id, name}]`, `[id]` or `["name"]` into ids and names of tags."""
     tags: list[int | str] = []
     for item in parse_list(value):
@@ -121,7 +119,7 @@ def parse_tags(value: Any) -> list[int | str]:
     return [item for item in tags if item]
 
 
-def parse_optional_time(value: Any, name: str) -> datetime | None:
+def parse_optional_time(value: object, name: str) -> datetime | None:
     """Parse a date; None for the earliest and the latest, which .NET clients send for "none". Raises ApiError (400)."""
     text = parse_text(value).strip()
     if not text or text.startswith(NO_DATES):
@@ -152,7 +150,7 @@ LINK_MEMBERS = {
 }  # fmt: skip
 
 
-def parse_datapoint_fields(body: Fields) -> Fields:
+def parse_datapoint_fields(body: Json) -> Json:
     """Parse a Datapoint's members into fields of `links.services.links`, alias, domain and kind included."""
     fields = {field: read(body[name]) for name, (field, read) in COMMON_MEMBERS.items() if name in body}
     if "status" in body:
@@ -170,7 +168,7 @@ def parse_datapoint_fields(body: Fields) -> Fields:
     return fields | parse_link_fields(link, parse_integer(body.get("domainid"))) if link else fields
 
 
-def parse_link_fields(link: Fields, domain: int = 0) -> Fields:
+def parse_link_fields(link: Json, domain: int = 0) -> Json:
     """Parse the members of typeTL into fields of `links.services.links`."""
     fields = {field: read(link[name]) for name, (field, read) in LINK_MEMBERS.items() if name in link}
     if "destinationmode" in link:
@@ -192,9 +190,9 @@ def parse_link_fields(link: Fields, domain: int = 0) -> Fields:
     return fields
 
 
-def parse_rules(link: Fields) -> Fields:
+def parse_rules(link: Json) -> Json:
     """Parse the items of the modes into the shape of `links.routing.rules`."""
-    rules: Fields = {}
+    rules: Json = {}
     for member, name in (
         ("randomdestinationitems", "random"),
         ("sequentialdestinationitems", "sequential"),
@@ -230,9 +228,9 @@ def parse_rules(link: Fields) -> Fields:
     return rules
 
 
-def parse_group_fields(body: Fields) -> Fields:
+def parse_group_fields(body: Json) -> Json:
     """Parse a Group's members into fields of the services."""
-    fields: Fields = {}
+    fields: Json = {}
     for name, field, read in (
         ("name", "name", parse_text),
         ("notes", "notes", parse_text),
@@ -247,9 +245,9 @@ def parse_group_fields(body: Fields) -> Fields:
     return fields
 
 
-def parse_conversion_fields(body: Fields) -> Fields:
+def parse_conversion_fields(body: Json) -> Json:
     """Parse a Conversion's members into fields of the services."""
-    fields: Fields = {}
+    fields: Json = {}
     for name in ("name", "description"):
         if name in body:
             fields[name] = parse_text(body[name])

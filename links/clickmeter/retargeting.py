@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from links.clickmeter import parsers, selectors, serializers
-from links.clickmeter.api_request import ApiRequest
+from links.clickmeter.api_request import ApiRequest, Json
 from links.models import Script
 from links.services import scripts_and_lists as services
-
-Json = dict[str, Any]
 
 
 def script_list(request: ApiRequest) -> Json:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from django.db.models import Model, Q, QuerySet
 
 from links.clickmeter import serializers
-from links.clickmeter.api_request import ApiRequest
+from links.clickmeter.api_request import ApiRequest, Json
 from links.clickmeter.errors import build_forbidden_error, build_not_found_error, build_parameter_error
 from links.models import Conversion, Datapoint, DatapointKind, Domain, Group, Script, Status, Tag
 from links.selectors import MAX_SEARCH, parse_id, search_links, split_names
 
-Json = dict[str, Any]
 Row = TypeVar("Row", bound=Model)
 MAX_STARS, MAX_WORDS = 20, 100
 STATUSES = ("", "all", "deleted", "active", "paused", "spam", "abuse")
@@ -27,7 +26,7 @@ SORTS = {
 }  # fmt: skip
 
 
-def filter_by_creation(rows: QuerySet[Any], request: ApiRequest) -> QuerySet[Any]:
+def filter_by_creation(rows: QuerySet[Row], request: ApiRequest) -> QuerySet[Row]:
     after, before = request.get_time("createdAfter"), request.get_time("createdBefore")
     if after:
         rows = rows.filter(created__gte=after)
@@ -42,7 +41,7 @@ def parse_search(request: ApiRequest) -> str:
     return text
 
 
-def filter_by_pattern(rows: QuerySet[Any], text: str, field: str = "name") -> QuerySet[Any]:
+def filter_by_pattern(rows: QuerySet[Row], text: str, field: str = "name") -> QuerySet[Row]:
     """Filter by a name with `*` as wildcard, ignoring case; without `*` the full name. Raises ApiError (400)."""
     if not text:
         return rows
@@ -59,7 +58,7 @@ def filter_by_pattern(rows: QuerySet[Any], text: str, field: str = "name") -> Qu
     return rows
 
 
-def filter_by_tags(rows: QuerySet[Any], request: ApiRequest) -> QuerySet[Any]:
+def filter_by_tags(rows: QuerySet[Row], request: ApiRequest) -> QuerySet[Row]:
     """Filter by `tags=` (or `tag=`), ids or names separated by commas: rows that carry one of them."""
     words = split_names(request.get_text("tags") or request.get_text("tag"))
     if not words:
@@ -108,7 +107,7 @@ def filter_groups(request: ApiRequest, rows: QuerySet[Group] | None = None) -> Q
     return filter_by_creation(filter_by_tags(filter_by_pattern(rows, request.get_text("name")), request), request)
 
 
-def filter_by_deletion(request: ApiRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
+def filter_by_deletion(request: ApiRequest, rows: QuerySet[Row]) -> QuerySet[Row]:
     """Filter by `status=` rows that can only exist or be deleted."""
     status = request.get_choice("status", STATUSES)
     if status == "deleted":
@@ -123,16 +122,16 @@ def filter_conversions(request: ApiRequest) -> QuerySet[Conversion]:
     return filter_by_creation(filter_by_pattern(rows, request.get_text("name")), request)
 
 
-def serialize_each(describe: Callable[[Any], Json]) -> Callable[[list[Any]], list[Json]]:
+def serialize_each(describe: Callable[[Row], Json]) -> Callable[[list[Row]], list[Json]]:
     """Build a serializer of a list from one of a row, for rows whose serialization needs no query."""
     return lambda rows: [describe(row) for row in rows]
 
 
 def list_page(
     request: ApiRequest,
-    rows: QuerySet[Any],
+    rows: QuerySet[Row],
     kind: str,
-    serialize: Callable[[list[Any]], list[Json]],
+    serialize: Callable[[list[Row]], list[Json]],
 ) -> Json:
     """Return {entities: […]} of one page: references, or complete objects with `_expand=true`; by id if not ordered.
 
@@ -155,7 +154,7 @@ def list_groups(request: ApiRequest, rows: QuerySet[Group]) -> Json:
     return list_page(request, rows, "groups", lambda page: serializers.serialize_groups(page, request.scope))
 
 
-def count_rows(rows: QuerySet[Any]) -> Json:
+def count_rows(rows: QuerySet[Row]) -> Json:
     return {"count": rows.count()}
 
 

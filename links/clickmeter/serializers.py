@@ -4,11 +4,11 @@ on."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from django.db.models import Count, Prefetch, prefetch_related_objects
 
 from accounts.models import Grant
+from links.clickmeter.api_request import Json
 from links.clickmeter.parsers import POSITION_NAMES
 from links.clickmeter.times import format_time
 from links.models import (
@@ -27,11 +27,10 @@ from links.models import (
 from links.permissions import DATAPOINT, GROUP, LinkScope
 from links.public_urls import build_tracking_url
 
-Json = dict[str, Any]
 TYPE_NAMES = {DatapointKind.LINK: "TrackingLink", DatapointKind.PIXEL: "TrackingPixel"}
 
 
-def omit_empty(**members: Any) -> Json:
+def omit_empty(**members: object) -> Json:
     """Return the members that are not 0, false, null or empty."""
     return {name: value for name, value in members.items() if value not in (None, False, 0, "", [], {})}
 

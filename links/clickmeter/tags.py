@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.db.models import QuerySet
 
 from links.clickmeter import parsers, selectors, serializers
-from links.clickmeter.api_request import ApiRequest, parse_integer
+from links.clickmeter.api_request import ApiRequest, Json, parse_integer
 from links.models import Datapoint, DatapointKind, Group, Tag
 from links.selectors import find_rows
 from links.services import groups as group_services
-
-Json = dict[str, Any]
 
 
 def filter_tags(request: ApiRequest) -> QuerySet[Tag]:

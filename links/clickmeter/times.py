@@ -6,7 +6,6 @@ Time frames are in the account's time zone. "last N days" means today and the da
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from tzlocal.windows_tz import tz_win, win_tz
@@ -107,7 +106,7 @@ ZONES = list_zones()
 ZONE_NUMBERS = {name: number for number, name in enumerate(ZONES)}
 
 
-def parse_zone(request: ApiRequest, body: dict[str, Any]) -> str:
+def parse_zone(request: ApiRequest, body: dict[str, object]) -> str:
     """Parse a time zone: a number, an IANA name or a Windows name. Raises ApiError (400)."""
     number = parse_integer(body.get("timezone"), -1)
     requested = parsers.parse_text(body.get("timezonename") or body.get("timezone"))

@@ -9,12 +9,10 @@ from django.db.models import QuerySet
 
 from links import link_statistics
 from links.clickmeter import aggregates, selectors, serializers
-from links.clickmeter.api_request import ApiRequest
+from links.clickmeter.api_request import ApiRequest, Json
 from links.clickmeter.times import format_time, parse_period
 from links.models import Conversion
 from reports.query import Query, ask
-
-Json = dict[str, Any]
 
 REPORTS: dict[str, tuple[str, ...]] = {
     "browsers": ("browser", "browser_version"), "browsersfamilies": ("browser",), "platforms": ("device",),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,14 @@ from django.core.exceptions import RequestDataTooBig, SuspiciousOperation, Valid
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone as clock
 from django.views.decorators.http import require_safe
+from rest_framework.authentication import BaseAuthentication
 from rest_framework.parsers import BaseParser
 from rest_framework.views import APIView
 
 from accounts.security.client_ip import get_client_key
 from accounts.security.hashers import HashingBusy
 from accounts.security.rate_limits import RateLimit, RequestCount, count_request
-from links.clickmeter.api_request import parse_request
+from links.clickmeter.api_request import Json, parse_request
 from links.clickmeter.errors import ApiError, build_not_found_error, build_validation_error
 from links.clickmeter.operations import Operation
 from reports.query import QueryRefused
@@ -44,12 +46,12 @@ class AnyParser(BaseParser):
 
     media_type = "*/*"
 
-    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> dict[str, Any]:
+    def parse(self, stream: object, media_type: str | None = None, parser_context: object = None) -> Json:
         """Return nothing."""
         return {}
 
 
-def build_response(body: Any, status: int = 200) -> JsonResponse:
+def build_response(body: object, status: int = 200) -> JsonResponse:
     """Build a JSON response with ClickMeter's content type, which names the charset."""
     return JsonResponse(body, status=status, safe=False, json_dumps_params={"ensure_ascii": False}, content_type=JSON)
 
@@ -62,7 +64,7 @@ def build_error_response(error: ApiError) -> JsonResponse:
 class OperationView(APIView):
     """The operations of one path."""
 
-    authentication_classes: tuple[Any, ...] = ()
+    authentication_classes: tuple[type[BaseAuthentication], ...] = ()
     parser_classes = (AnyParser,)
     operations: dict[str, Operation] = {}
     http_method_names = ["get", "post", "put", "patch", "delete", "options", "head"]
@@ -96,7 +98,7 @@ class OperationView(APIView):
             response["Retry-After"] = "1"
         return response
 
-    def handle_operation(self, request: HttpRequest, now: Any, path_values: dict[str, str]) -> HttpResponse:
+    def handle_operation(self, request: HttpRequest, now: datetime, path_values: dict[str, str]) -> HttpResponse:
         if request.method == "OPTIONS":
             return HttpResponse(status=200)
         method = "GET" if request.method == "HEAD" else request.method or "GET"
@@ -127,7 +129,7 @@ def parse_path_number(text: str) -> int:
 class UnknownAddressView(OperationView):
     """A path that is not in the table."""
 
-    def handle_operation(self, request: HttpRequest, now: Any, path_values: dict[str, str]) -> HttpResponse:
+    def handle_operation(self, request: HttpRequest, now: datetime, path_values: dict[str, str]) -> HttpResponse:
         """Raise the 404 in ClickMeter's format."""
         if request.method == "OPTIONS":
             return HttpResponse(status=200)
@@ -135,9 +137,9 @@ class UnknownAddressView(OperationView):
 
 
 @lru_cache(maxsize=1)
-def load_description() -> dict[str, Any]:
+def load_description() -> Json:
     """Load the OpenAPI description: the published one, corrected where recorded responses differ."""
-    description_data: dict[str, Any] = json.loads(Path(__file__).with_name("openapi.json").read_text())
+    description_data: Json = json.loads(Path(__file__).with_name("openapi.json").read_text())
     return description_data
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from typing import Any
 
 from django.db import models
@@ -17,13 +18,13 @@ def generate_code() -> str:
     return secrets.token_hex(16).upper()
 
 
-class CodeField(models.CharField):
+class CodeField(models.CharField):  # type: ignore[type-arg]
     """An unguessable public id, generated with the row. A class, so that migrations name no function of this app."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"max_length": 32, "unique": True, "default": generate_code, **options})
 
-    def deconstruct(self) -> Any:
+    def deconstruct(self) -> tuple[str, str, Sequence[object], dict[str, object]]:
         """Describe the field for migrations, without what the class itself sets."""
         name, path, args, options = super().deconstruct()
         for own in ("max_length", "unique", "default"):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime
 
 from links.models import Status
@@ -24,6 +24,7 @@ class ClickContext:
     """Who clicks. The callables read or change state that is kept between clicks; those of a bot only read."""
 
     now: datetime
+    _: KW_ONLY
     languages: tuple[str, ...] = ()  # lower case, in order of preference
     country: str = ""
     device: str = ""

@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.fast_settings import get_setting
 from accounts.host_names import is_api_host, is_dashboard_host, is_installation_host, normalize_host
@@ -39,7 +39,7 @@ FULL_RELOAD_SECONDS = 3600.0
 MAX_WAIT_SECONDS = 2.0  # seconds that a request which wrote about links waits for them to be served
 
 
-@dataclass
+@dataclass(kw_only=True)
 class LinkCache:
     """Everything the redirector needs. One thread writes it, any thread reads it."""
 
@@ -266,7 +266,7 @@ def _load_accounts() -> dict[int, AccountLinkConfig]:
     }
 
 
-def _load_links(cache: LinkCache, queryset: Any) -> None:
+def _load_links(cache: LinkCache, queryset: QuerySet[Datapoint]) -> None:
     """Load these links into the cache, and remove those that were deleted."""
     conversions = _group_by_link(
         LinkConversion.objects.filter(datapoint__in=queryset).order_by("position"), "conversion_id"
@@ -283,7 +283,7 @@ def _load_links(cache: LinkCache, queryset: Any) -> None:
         cache.linking_accounts.add(row["account_id"])
 
 
-def _group_by_link(queryset: Any, column: str) -> dict[int, tuple[int, ...]]:
+def _group_by_link(queryset: QuerySet[Any], column: str) -> dict[int, tuple[int, ...]]:
     """Group the values of a column by link."""
     grouped: dict[int, tuple[int, ...]] = {}
     for datapoint, other in queryset.values_list("datapoint_id", column):

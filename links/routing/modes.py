@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 MAX_ITEMS = 100
 
 
-def clean_list(value: Any, field: str) -> list[Any]:
+def clean_list(value: object, field: str) -> list[Any]:
     """Return the value as a list of at most MAX_ITEMS. Raises ValidationError."""
     if not isinstance(value, list | tuple):
         raise ValidationError({field: "This must be a list of destinations."})
@@ -30,13 +30,13 @@ def clean_list(value: Any, field: str) -> list[Any]:
     return list(value)
 
 
-def split_pair(row: Any) -> tuple[Any, Any]:
+def split_pair(row: object) -> tuple[object, object]:
     """Return the two parts of a row, "" for a missing one."""
     first, second = [*row, "", ""][:2] if isinstance(row, list | tuple) else ("", "")
     return first, second
 
 
-def clean_codes(value: Any, field: str, pattern: str, normalize: Callable[[str], str], what: str) -> list[list[str]]:
+def clean_codes(value: object, field: str, pattern: str, normalize: Callable[[str], str], what: str) -> list[list[str]]:
     """Clean [code, URL] pairs whose codes match `pattern` after `normalize`."""
     destinations = []
     for row in clean_list(value, field):
@@ -60,7 +60,7 @@ class MainUrl:
     member: ClassVar[str] = ""  # of the JSON; "" where the mode needs none
 
     @classmethod
-    def parse(cls, stored: Any) -> Self:
+    def parse(cls, stored: object) -> Self:
         return cls()
 
     def list_destinations(self) -> Iterable[str]:
@@ -87,11 +87,11 @@ class UrlList:
     urls: tuple[str, ...] = ()
 
     @classmethod
-    def clean(cls, value: Any, field: str) -> list[str]:
+    def clean(cls, value: object, field: str) -> list[str]:
         return [clean_url(url, field) for url in clean_list(value, field)]
 
     @classmethod
-    def parse(cls, stored: Any) -> Self:
+    def parse(cls, stored: list[str] | None) -> Self:
         return cls(tuple(stored or ()))
 
     def list_destinations(self) -> Iterable[str]:
@@ -136,7 +136,7 @@ class WeightedUrl:
     weights: tuple[tuple[str, int], ...] = ()
 
     @classmethod
-    def clean(cls, value: Any, field: str) -> list[list[Any]]:
+    def clean(cls, value: object, field: str) -> list[list[Any]]:
         """Clean [URL, weight] pairs, whose weights must total 100."""
         destinations: list[list[Any]] = []
         for row in clean_list(value, field):
@@ -156,7 +156,7 @@ class WeightedUrl:
         return destinations
 
     @classmethod
-    def parse(cls, stored: Any) -> Self:
+    def parse(cls, stored: list[tuple[str, int]] | None) -> Self:
         return cls(tuple((url, weight) for url, weight in stored or ()))
 
     def list_destinations(self) -> Iterable[str]:
@@ -179,7 +179,7 @@ class UrlByCode:
     urls: Mapping[str, str]
 
     @classmethod
-    def parse(cls, stored: Any) -> Self:
+    def parse(cls, stored: list[tuple[str, str]] | None) -> Self:
         return cls(dict(stored or ()))
 
     def list_destinations(self) -> Iterable[str]:
@@ -193,7 +193,7 @@ class UrlByLanguage(UrlByCode):
     member: ClassVar[str] = "languages"
 
     @classmethod
-    def clean(cls, value: Any, field: str) -> list[list[str]]:
+    def clean(cls, value: object, field: str) -> list[list[str]]:
         pattern = r"[a-z]{2,3}(-[a-z0-9]{2,8})?"
         return clean_codes(value, field, pattern, lambda code: code.lower().replace("_", "-"), "a language code")
 
@@ -212,7 +212,7 @@ class UrlByCountry(UrlByCode):
     member: ClassVar[str] = "nations"
 
     @classmethod
-    def clean(cls, value: Any, field: str) -> list[list[str]]:
+    def clean(cls, value: object, field: str) -> list[list[str]]:
         return clean_codes(value, field, r"[A-Z]{2}", normalize_country, "a country code of two letters")
 
     def choose(self, link: LinkSnapshot, context: ClickContext) -> str:
@@ -229,14 +229,14 @@ class UrlByBrowser:
     spiders: str = ""
 
     @classmethod
-    def clean(cls, value: Any, field: str) -> dict[str, str]:
+    def clean(cls, value: object, field: str) -> dict[str, str]:
         if not isinstance(value, dict):
             raise ValidationError({field: "This must be an object with the members mobile, email and spiders."})
         names = ("mobile", "email", "spiders")
         return {name: clean_optional_url(value.get(name), field) for name in names if value.get(name)}
 
     @classmethod
-    def parse(cls, stored: Any) -> Self:
+    def parse(cls, stored: dict[str, str] | None) -> Self:
         return cls(**(stored or {}))
 
     def list_destinations(self) -> Iterable[str]:
@@ -258,11 +258,11 @@ class FirstClickUrl:
     url: str = ""
 
     @classmethod
-    def clean(cls, value: Any, field: str) -> str:
+    def clean(cls, value: object, field: str) -> str:
         return clean_optional_url(value, field)
 
     @classmethod
-    def parse(cls, stored: Any) -> Self:
+    def parse(cls, stored: str | None) -> Self:
         return cls(stored or "")
 
     def list_destinations(self) -> Iterable[str]:

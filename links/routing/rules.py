@@ -37,7 +37,7 @@ WEEKDAYS = "1234567"
 CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d\Z")
 
 
-def clean_devices(value: Any, field: str) -> list[list[str]]:
+def clean_devices(value: object, field: str) -> list[list[str]]:
     """Clean [device, URL] pairs."""
     destinations = []
     for row in clean_list(value, field):
@@ -48,7 +48,7 @@ def clean_devices(value: Any, field: str) -> list[list[str]]:
     return destinations
 
 
-def clean_schedule(value: Any, field: str) -> list[Rules]:
+def clean_schedule(value: object, field: str) -> list[Rules]:
     """Clean the rows of a schedule; without days a row is for every day, without times for the entire day."""
     times = []
     for row in clean_list(value, field):
@@ -65,14 +65,14 @@ def clean_schedule(value: Any, field: str) -> list[Rules]:
     return times
 
 
-def clean_utm(value: Any, field: str) -> dict[str, str]:
+def clean_utm(value: object, field: str) -> dict[str, str]:
     """Clean the UTM parameters, dropping empty ones."""
     if not isinstance(value, dict):
         raise ValidationError({field: "This must be an object with members such as utm_source."})
     return {name: clean_text(value[name], 200) for name in UTM_NAMES if clean_text(value.get(name), 200)}
 
 
-def clean_zone(value: Any, field: str) -> str:
+def clean_zone(value: object, field: str) -> str:
     """Check that this is an IANA time zone."""
     try:
         return ZoneInfo(str(value)).key
@@ -82,7 +82,7 @@ def clean_zone(value: Any, field: str) -> str:
         ) from None
 
 
-CLEANERS: dict[str, Callable[[Any, str], Any]] = {
+CLEANERS: dict[str, Callable[[object, str], object]] = {
     **{rule.member: rule.clean for rule in MODE_RULES.values() if not issubclass(rule, MainUrl)},
     "devices": clean_devices,
     "schedule": clean_schedule,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from sys import intern
@@ -104,7 +105,7 @@ ROUTING_COLUMNS = (
 )  # fmt: skip
 
 
-def build_link_snapshot(row: dict[str, Any], conversions: tuple[int, ...], scripts: tuple[int, ...]) -> LinkSnapshot:
+def build_link_snapshot(row: Mapping[str, Any], conversions: tuple[int, ...], scripts: tuple[int, ...]) -> LinkSnapshot:
     """Build the snapshot of a row (a dict of the columns in LINK_COLUMNS)."""
     plain = not scripts and not any(row[name] for name in ROUTING_COLUMNS)
     computed = {

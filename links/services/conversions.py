@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -17,7 +16,7 @@ from links.validators import check_owned, clean_conversion_fields
 
 
 @transaction.atomic
-def conversion_create(*, account: Account, name: str, **fields: Any) -> Conversion:
+def conversion_create(*, account: Account, name: str, **fields: object) -> Conversion:
     """Create a conversion. `fields`: description, value, currency, protocol, window_days."""
     row = Conversion(account=account, **clean_conversion_fields({"name": name, **fields}))
     row.save()
@@ -26,7 +25,7 @@ def conversion_create(*, account: Account, name: str, **fields: Any) -> Conversi
 
 
 @transaction.atomic
-def conversion_update(*, conversion: Conversion, **changes: Any) -> Conversion:
+def conversion_update(*, conversion: Conversion, **changes: object) -> Conversion:
     """Change a conversion; its code stays."""
     conversion.refresh_from_db(from_queryset=Conversion.objects.select_for_update())
     if conversion.deleted:

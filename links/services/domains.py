@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -20,7 +19,7 @@ from links.validators import clean_domain_fields, clean_name
 
 
 @transaction.atomic
-def domain_create(*, account: Account, name: str, kind: int = DomainKind.PERSONAL, **fields: Any) -> Domain:
+def domain_create(*, account: Account, name: str, kind: int = DomainKind.PERSONAL, **fields: object) -> Domain:
     """Create a link domain of the account (personal or dedicated).
 
     Links on it work once the account has verified the host name (`accounts.custom_domains`).
@@ -51,7 +50,7 @@ def domain_check_store(*, domain: Domain, result: str, now: datetime) -> None:
 
 
 @transaction.atomic
-def domain_update(*, domain: Domain, **changes: Any) -> Domain:
+def domain_update(*, domain: Domain, **changes: object) -> Domain:
     """Change where visitors are sent who open the domain without a valid alias."""
     for field, value in clean_domain_fields(changes).items():
         setattr(domain, field, value)

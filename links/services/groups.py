@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
@@ -27,7 +26,7 @@ def group_create(
     name: str,
     tags: Sequence[Tag | str] | None = None,
     shared_with: Membership | None = None,
-    **fields: Any,
+    **fields: object,
 ) -> Group:
     """Create a group. `fields`: notes, favourite, redirect_only, is_public. `shared_with`: the guest who creates it
     and gets the right to write."""
@@ -40,7 +39,7 @@ def group_create(
 
 
 @transaction.atomic
-def group_update(*, group: Group, tags: Sequence[Tag | str] | None = None, **changes: Any) -> Group:
+def group_update(*, group: Group, tags: Sequence[Tag | str] | None = None, **changes: object) -> Group:
     """Change the named fields of a group."""
     group.refresh_from_db(from_queryset=Group.objects.select_for_update())
     if group.deleted:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -21,10 +21,11 @@ FLAG_OPTIONS = {
     "conversionOptions": ("hideCount", "hideValue", "hideCost", "hideComCost", "hideParams"),
     "extendedGrants": ("allowAllGrants", "allowGroupCreation"),
 }
+GuestOptions: TypeAlias = dict[str, Any]  # ClickMeter's names with texts, numbers, and flags by section
 PERCENT_OPTIONS = ("percentValue", "percentCommission")
 
 
-def merge_options(current: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+def merge_options(current: GuestOptions, changes: GuestOptions) -> GuestOptions:
     """Merge changes into a guest's options; unknown members are ignored, each value gets its own type."""
     options = dict(current)
     for name in TEXT_OPTIONS:
@@ -38,7 +39,7 @@ def merge_options(current: dict[str, Any], changes: dict[str, Any]) -> dict[str,
             allowed = {name: bool(value) for name, value in changes[section].items() if name in names}
             options[section] = {**options.get(section, {}), **allowed}
     conversion_options = changes.get("conversionOptions")
-    percents: dict[str, Any] = conversion_options if isinstance(conversion_options, dict) else {}
+    percents: GuestOptions = conversion_options if isinstance(conversion_options, dict) else {}
     for name in PERCENT_OPTIONS:
         if name in percents:
             options["conversionOptions"][name] = min(100, max(0, int(percents[name] or 0)))
@@ -47,7 +48,7 @@ def merge_options(current: dict[str, Any], changes: dict[str, Any]) -> dict[str,
 
 
 @transaction.atomic
-def guest_create(*, account: Account, email: str, name: str = "", options: dict[str, Any] | None = None) -> Membership:
+def guest_create(*, account: Account, email: str, name: str = "", options: GuestOptions | None = None) -> Membership:
     """Create a pending guest of the account. Until they accept an invitation, only the guest's own key works.
 
     There is no parameter for a password, since only the owner of the address may choose one. Raises ValidationError.
@@ -62,7 +63,7 @@ def guest_create(*, account: Account, email: str, name: str = "", options: dict[
 
 @transaction.atomic
 def guest_invite(
-    *, account: Account, by: Membership, email: str, name: str = "", options: dict[str, Any] | None = None
+    *, account: Account, by: Membership, email: str, name: str = "", options: GuestOptions | None = None
 ) -> tuple[Membership, Invitation]:
     """Create a pending guest and the invitation to mail. Raises ValidationError, also above a limit."""
     guest = guest_create(account=account, email=email, name=name, options=options)
@@ -70,7 +71,7 @@ def guest_invite(
 
 
 @transaction.atomic
-def guest_update(*, guest: Membership, name: str | None = None, options: dict[str, Any] | None = None) -> Membership:
+def guest_update(*, guest: Membership, name: str | None = None, options: GuestOptions | None = None) -> Membership:
     """Change the name the account gives a guest, and their options. E-mail and password are the person's own."""
     if name is not None:
         guest.options = {**guest.options, "guestName": name[:120]}

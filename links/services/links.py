@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import string
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.contrib.auth.hashers import make_password
@@ -83,11 +83,11 @@ def clean_alias(alias: str, domain: Domain) -> str:
     return alias
 
 
-def clean_fields(changes: dict[str, Any], account: Account) -> dict[str, Any]:
+def clean_fields(changes: Mapping[str, Any], account: Account) -> dict[str, object]:
     """Clean a link's fields for storing. Raises ValidationError; TypeError for a field that does not exist."""
     if unknown := changes.keys() - FIELDS:
         raise TypeError(f"a link has no field {sorted(unknown)}")
-    cleaned: dict[str, Any] = {}
+    cleaned: dict[str, object] = {}
     for name, value in changes.items():
         if name in URL_FIELDS:
             cleaned[name] = clean_optional_url(value, name)
@@ -106,7 +106,7 @@ def clean_fields(changes: dict[str, Any], account: Account) -> dict[str, Any]:
     return cleaned
 
 
-def clean_field(name: str, value: Any) -> Any:
+def clean_field(name: str, value: object) -> object:
     """Clean one field that needs a check of its own. Raises ValidationError."""
     if name == "mode":
         return clean_integer(value, name, Mode.values)

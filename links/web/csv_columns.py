@@ -34,7 +34,7 @@ class CsvColumn:
     name: str
     write: Callable[[Datapoint], object]
     field: str = ""
-    read: Callable[[LinkScope, str], Any] = lambda scope, text: text
+    read: Callable[[LinkScope, str], object] = lambda scope, text: text
 
 
 def build_text_column(name: str) -> CsvColumn:
@@ -95,7 +95,7 @@ def parse_time(name: str, cell: str) -> datetime:
     return moment
 
 
-def parse_rules(scope: LinkScope, cell: str) -> dict[str, Any]:
+def parse_rules(scope: LinkScope, cell: str) -> dict[str, object]:
     """Parse rules from JSON. Raises ValidationError."""
     try:
         rules = orjson.loads(cell)

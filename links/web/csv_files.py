@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import AsyncIterator
-from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.contrib import messages
@@ -92,7 +91,8 @@ def read_upload(request: HttpRequest) -> str:
         raise ValidationError(
             f"A file may have at most {MAX_IMPORT_BYTES // 1_000_000} MB. Split it into several. Nothing was imported."
         )
-    return file.read().decode("utf-8-sig", "replace")
+    content: bytes = file.read()
+    return content.decode("utf-8-sig", "replace")
 
 
 def import_lines(scope: LinkScope, text: str) -> tuple[int, LineErrors]:
@@ -114,7 +114,7 @@ def import_lines(scope: LinkScope, text: str) -> tuple[int, LineErrors]:
     return imported, errors
 
 
-def read_cells(line: dict[Any, Any]) -> dict[str, str]:
+def read_cells(line: dict[object, object]) -> dict[str, str]:
     """Read the cells of a line by their columns' names in lower case."""
     return {
         str(name or "").strip().lower(): unescape_formula(value.strip()) if isinstance(value, str) else ""

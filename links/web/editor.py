@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from django.contrib import messages
@@ -24,15 +25,21 @@ from links.services import links as services
 from links.web.forms import LinkForm, build_initial
 from links.web.page_layout import links_page, render_page
 
-PREVIEW_VISITORS: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("A person at a computer", {"device": "Desktop", "languages": ("en",)}),
-    ("The same person again", {"device": "Desktop", "languages": ("en",), "again": True}),
-    ("A phone in Estonia, in Estonian", {"device": "Mobile", "languages": ("et",), "country": "EE"}),
-    ("A phone in Germany, in German", {"device": "Mobile", "languages": ("de",), "country": "DE"}),
-    ("A tablet in the United States", {"device": "Tablet", "languages": ("en-us",), "country": "US"}),
-    ("An e-mail program", {"device": "Desktop", "email_client": True}),
-    ("A robot", {"is_bot": True}),
-)
+PREVIEW_VISITORS: tuple[tuple[str, partial[ClickContext]], ...] = (
+    ("A person at a computer", partial(ClickContext, device="Desktop", languages=("en",))),
+    (
+        "The same person again",
+        partial(
+            ClickContext, device="Desktop", languages=("en",), is_unique=lambda link: False,
+            click_number=lambda link: 2, previous_clicks=lambda link: 1,
+        ),
+    ),
+    ("A phone in Estonia, in Estonian", partial(ClickContext, device="Mobile", languages=("et",), country="EE")),
+    ("A phone in Germany, in German", partial(ClickContext, device="Mobile", languages=("de",), country="DE")),
+    ("A tablet in the United States", partial(ClickContext, device="Tablet", languages=("en-us",), country="US")),
+    ("An e-mail program", partial(ClickContext, device="Desktop", email_client=True)),
+    ("A robot", partial(ClickContext, is_bot=True)),
+)  # fmt: skip
 
 
 def load_snapshot(row: Datapoint) -> LinkSnapshot:
@@ -44,15 +51,8 @@ def load_snapshot(row: Datapoint) -> LinkSnapshot:
 def preview_destinations(row: Datapoint, now: datetime) -> list[dict[str, str]]:
     """Preview where the link would send different visitors now."""
     snapshot, destinations = load_snapshot(row), []
-    for label, person in PREVIEW_VISITORS:
-        person = dict(person)
-        again = person.pop("again", False)
-        context = ClickContext(now, **person)
-        if again:
-            context.is_unique = lambda link: False
-            context.click_number = lambda link: 2
-            context.previous_clicks = lambda link: 1
-        decision = route_click(snapshot, context, link_cache.find_link_by_path)
+    for label, create_context in PREVIEW_VISITORS:
+        decision = route_click(snapshot, create_context(now), link_cache.find_link_by_path)
         destinations.append({"who": label, "url": decision.url, "stop": decision.stop_reason})
     return destinations
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.db.models import Q, QuerySet
+from django.db.models import Model, Q, QuerySet
 
 from links.models import (
     MAX_URL,
@@ -53,7 +53,7 @@ MODE_FIELDS: dict[Mode, tuple[str, ...]] = {
 }  # fmt: skip
 
 
-def parse_lines(name: str, text: str) -> list[Any]:
+def parse_lines(name: str, text: str) -> list[str] | list[list[str]]:
     """Parse the lines of a rule; `links.routing.rules` validates them."""
     rows = [line.strip() for line in text.splitlines() if line.strip()]
     if name in ("random", "sequential", "spillover"):
@@ -150,7 +150,7 @@ class LinkForm(forms.Form):
         self.offer_rows("conversions", scope.conversions().filter(deleted=None).order_by("name"))
         self.offer_rows("scripts", scope.scripts().order_by("name"))
 
-    def offer_rows(self, name: str, rows: QuerySet[Any]) -> None:
+    def offer_rows(self, name: str, rows: QuerySet[Model]) -> None:
         """Offer these rows as choices and accept no others."""
         self.fields[name].queryset = rows  # type: ignore[attr-defined]
 
@@ -168,7 +168,7 @@ class LinkForm(forms.Form):
     def build_fields(self) -> dict[str, Any]:
         """Build the arguments of `datapoint_create` and `datapoint_update`, with rules in their JSON shape."""
         data = dict(self.cleaned_data)
-        rules: dict[str, Any] = {name: parse_lines(name, data.pop(name)) for name in LINES}
+        rules: dict[str, object] = {name: parse_lines(name, data.pop(name)) for name in LINES}
         rules["utm"] = {name: data.pop(name) for name in UTM_NAMES}
         rules["browser"] = {name: data.pop(f"browser_{name}") for name in ("mobile", "email", "spiders")}
         rules["first"] = data["first_url"] if data["mode"] == Mode.UNIQUE else ""
@@ -180,7 +180,7 @@ class LinkForm(forms.Form):
         return {**data, "rules": {name: value for name, value in rules.items() if value}}
 
 
-def build_initial(row: Datapoint) -> dict[str, Any]:
+def build_initial(row: Datapoint) -> dict[str, object]:
     """Build the form's initial values from a link."""
     rules = row.rules or {}
     plain = {name: getattr(row, name) for name in LinkForm.base_fields if hasattr(row, name) and name not in (

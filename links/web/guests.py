@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.db.models import Q
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
@@ -115,7 +113,7 @@ def apply_form(
     if (leaving := by_number.get(data.get("remove", ""))) is not None:
         services.guest_delete(guest=leaving, by=scope.membership)
     elif (changed := by_number.get(data.get("options", ""))) is not None:
-        options: dict[str, Any] = {}
+        options: dict[str, dict[str, bool]] = {}
         for group, name, _ in GUEST_OPTIONS:
             options.setdefault(group, {})[name] = f"{group}-{name}" in data
         services.guest_update(guest=changed, options=options)
@@ -124,7 +122,7 @@ def apply_form(
     return None
 
 
-def save_rights(data: Any, guests: list[Membership], objects: list[tuple[str, int, str, str]]) -> None:
+def save_rights(data: QueryDict, guests: list[Membership], objects: list[tuple[str, int, str, str]]) -> None:
     """Save the rights that were changed in the matrix."""
     rights = load_rights_by_guest(guests)
     for guest in guests:

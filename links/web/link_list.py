@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 from babel.numbers import format_decimal
 from django.contrib import messages
@@ -11,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.db import transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
@@ -108,7 +107,7 @@ def change_links(request: HttpRequest, scope: LinkScope) -> HttpResponse:
     return HttpResponseRedirect(f"{reverse('links:list')}?{request.POST.get('kept', '')}")
 
 
-def change_link(row: Datapoint, scope: LinkScope, action: str, data: Any) -> None:
+def change_link(row: Datapoint, scope: LinkScope, action: str, data: QueryDict) -> None:
     """Apply one action of the list to a link. Raises ValidationError."""
     if action in ("active", "paused"):
         services.datapoint_update(datapoint=row, status=STATUS_WORDS[action])

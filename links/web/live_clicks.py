@@ -47,7 +47,7 @@ def show_live_clicks(request: HttpRequest, scope: LinkScope) -> HttpResponse:
     )
 
 
-def build_row(scope: LinkScope, event: Mapping[str, Any], name: str) -> dict[str, Any]:
+def build_row(scope: LinkScope, event: Mapping[str, Any], name: str) -> dict[str, object]:
     """Build the row of one hit. Times are in the account's zone."""
     at = event["ts"] if isinstance(event["ts"], datetime) else datetime.fromisoformat(str(event["ts"]))
     local = (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(ZoneInfo(scope.account.timezone))

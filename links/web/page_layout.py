@@ -6,12 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Concatenate, ParamSpec
 
 from django import template
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
+from django.template import Context
 
 from links.clickmeter.operations import OPERATIONS, group_by_tag
 from links.models import MAX_CONVERSIONS, Mode
@@ -19,7 +20,9 @@ from links.permissions import LinkScope, get_link_scope_or_404
 from reports.docs import DocPage
 
 register = template.Library()
-LinksView = Callable[..., HttpResponseBase]
+P = ParamSpec("P")
+LinksView = Callable[Concatenate[HttpRequest, LinkScope, P], HttpResponseBase]
+View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 NAVIGATION = (
     ("list", "/links", "Links"),
     ("live", "/links/live", "Live"),
@@ -35,13 +38,13 @@ NAVIGATION = (
 MANAGER_PAGES = frozenset({"domains", "scripts", "lists", "guests", "conversions", "tags"})
 
 
-def links_page(part: str, may: str = "view") -> Callable[[LinksView], LinksView]:
+def links_page(part: str, may: str = "view") -> Callable[[LinksView[P]], View[P]]:
     """Decorate a view of links as `view(request, scope, …)`; everybody who may not open it gets a 404."""
 
-    def decorate(view: LinksView) -> LinksView:
+    def decorate(view: LinksView[P]) -> View[P]:
         @login_required
         @wraps(view)
-        def page(request: HttpRequest, *args: Any, **named: Any) -> HttpResponseBase:
+        def page(request: HttpRequest, /, *args: P.args, **named: P.kwargs) -> HttpResponseBase:
             request.links_part = part  # type: ignore[attr-defined]
             response = view(request, get_link_scope_or_404(request, may), *args, **named)
             response.headers.setdefault("Cache-Control", "private, no-store")
@@ -68,7 +71,7 @@ def list_link_pages(request: HttpRequest) -> list[tuple[str, str]]:
 
 
 def render_page(
-    request: HttpRequest, scope: LinkScope, template: str, status: int = 200, **context: Any
+    request: HttpRequest, scope: LinkScope, template: str, status: int = 200, **context: object
 ) -> HttpResponse:
     """Render a page with the navigation of links beside it."""
     part = getattr(request, "links_part", "list")
@@ -80,18 +83,18 @@ def render_page(
 
 
 @register.simple_tag(takes_context=True)
-def may_open_links(context: Any) -> bool:
+def may_open_links(context: Context) -> bool:
     """Return whether the reader may open the pages of tracked links."""
     request = context.get("request")
     return request is not None and request.user.is_authenticated and bool(list_link_pages(request))
 
 
-def build_links_context(request: HttpRequest) -> dict[str, Any]:
+def build_links_context(request: HttpRequest) -> dict[str, object]:
     """Build the context of the page about links: the modes by their numbers."""
     return {"modes": Mode.choices, "most_conversions": MAX_CONVERSIONS}
 
 
-def build_clickmeter_context(request: HttpRequest) -> dict[str, Any]:
+def build_clickmeter_context(request: HttpRequest) -> dict[str, object]:
     """Build the context of the page about the API: all operations by tag."""
     return {"count": len(OPERATIONS), "by_tag": group_by_tag()}
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 from urllib.parse import urlsplit
 
 from babel import Locale
@@ -15,6 +14,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
+from accounts.host_names import normalize_host
 from accounts.models import Account
 from links import link_statistics
 from links.models import Conversion, Datapoint, DatapointKind
@@ -26,7 +26,6 @@ from reports.formatting import format_money
 from reports.labels import detect_locale, label_value
 from reports.query import Period, QueryRefused
 from reports.query.dimensions import DIMENSIONS
-from sites.hosts import normalize_host
 from sites.models import Site
 from sites.outbound import OutboundError, check_reachable
 from sites.uptime.models import Monitor
@@ -56,9 +55,9 @@ def parse_period(request: HttpRequest, zone: str) -> tuple[str, Period]:
 
 def build_tables(
     rows_by_table: list[list[link_statistics.Row]], metrics: tuple[str, str], locale: Locale
-) -> list[dict[str, Any]]:
+) -> list[dict[str, object]]:
     """Build the tables of the top values by dimension; those with unknown values only are left out."""
-    tables = []
+    tables: list[dict[str, object]] = []
     for (label, dimension), rows in zip(TABLES, rows_by_table, strict=True):
         most = max((row[metrics[0]] for row in rows), default=0) or 1
         lines = [
@@ -110,7 +109,9 @@ def show_report(request: HttpRequest, scope: LinkScope, datapoint_id: int) -> Ht
     counts, times, rows = link_statistics.query_report(
         scope.account, period, row.pk, now, by, dimensions, metrics, MAX_ROWS
     )
-    series = GraphSeries(by, metrics[0], metrics[1], times, [], unfinished=period.end > now)
+    series = GraphSeries(
+        by=by, metric=metrics[0], second=metrics[1], rows=times, before=[], unfinished=period.end > now
+    )
     locale = detect_locale(request)
     tables = build_tables(rows, metrics, locale)
     if scope.get_option("hitOptions", "hideReferrer"):
@@ -159,7 +160,7 @@ def find_site_for_url(account: Account, url: str) -> Site | None:
     return sites.filter(domain__in=[host, f"www.{host}"]).first() or sites.first()
 
 
-def build_sales(scope: LinkScope, row: Datapoint, period: Period, locale: Locale) -> list[dict[str, Any]]:
+def build_sales(scope: LinkScope, row: Datapoint, period: Period, locale: Locale) -> list[dict[str, object]]:
     """Build the rows of the link's conversions, without what is hidden from a guest."""
     hidden = partial(scope.get_option, "conversionOptions")
     if not scope.sees_conversions:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 from django import forms
 from django.contrib import messages
@@ -32,8 +33,12 @@ from links.services import scripts_and_lists as list_services
 from links.web.forms import ConversionForm, DomainForm, GroupForm, ScriptForm
 from links.web.page_layout import links_page, render_page
 
+FormData: TypeAlias = dict[str, Any]  # `cleaned_data`
 
-def save_form(request: HttpRequest, form: forms.Form, write: Any, href: str) -> HttpResponse | None:
+
+def save_form(
+    request: HttpRequest, form: forms.Form, write: Callable[[FormData], object], href: str
+) -> HttpResponse | None:
     """Save a valid form by a service and redirect; return None if there is something to correct."""
     if request.method != "POST" or not form.is_valid():
         return None
@@ -46,7 +51,7 @@ def save_form(request: HttpRequest, form: forms.Form, write: Any, href: str) -> 
     return HttpResponseRedirect(href)
 
 
-def delete_row(request: HttpRequest, remove: Any, href: str) -> HttpResponse:
+def delete_row(request: HttpRequest, remove: Callable[[], object], href: str) -> HttpResponse:
     """Delete by a service and redirect, with the service's error as a message."""
     try:
         remove()
@@ -63,7 +68,7 @@ def manage_groups(request: HttpRequest, scope: LinkScope, group_id: int = 0) -> 
     initial = {"name": row.name, "notes": row.notes, "redirect_only": row.redirect_only} if row else None
     form = GroupForm(request.POST or None, initial=initial)
 
-    def write(data: dict[str, Any]) -> None:
+    def write(data: FormData) -> None:
         if row:
             group_services.group_update(group=row, **data)
         elif scope.edits_all:
@@ -114,7 +119,7 @@ def manage_conversions(request: HttpRequest, scope: LinkScope, conversion_id: in
     names = ("name", "description", "value", "currency", "window_days")
     form = ConversionForm(request.POST or None, initial={name: getattr(row, name) for name in names} if row else None)
 
-    def write(data: dict[str, Any]) -> None:
+    def write(data: FormData) -> None:
         data["value"] = data["value"] or 0
         if row:
             conversion_services.conversion_update(conversion=row, **data)
@@ -178,7 +183,7 @@ def manage_domains(request: HttpRequest, scope: LinkScope, domain_id: int = 0) -
     form = DomainForm(request.POST or None, initial={name: getattr(row, name) for name in names} if row else None)
     form.fields["name"].disabled = row is not None
 
-    def write(data: dict[str, Any]) -> None:
+    def write(data: FormData) -> None:
         name = data.pop("name")
         if row:
             domain_services.domain_update(domain=row, **data)
@@ -206,7 +211,7 @@ def manage_scripts(request: HttpRequest, scope: LinkScope, script_id: int = 0) -
     row = get_object_or_404(scope.scripts(), pk=script_id) if script_id else None
     form = ScriptForm(request.POST or None, initial={"name": row.name, "text": row.script} if row else None)
 
-    def write(data: dict[str, Any]) -> None:
+    def write(data: FormData) -> None:
         list_services.script_write(account=scope.account, script=row, **data)
 
     if (done := save_form(request, form, write, reverse("links:scripts"))) is not None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.http import QueryDict
 
@@ -21,9 +20,10 @@ from reports.clickport.query_request import (
     check_number,
     read_date,
 )
-from reports.clickport.vocabulary import DIMENSION_NAMES, METRIC_NAMES, build_formatter, get_dimension_value
+from reports.clickport.vocabulary import DIMENSION_NAMES, METRIC_NAMES, JsonValue, build_formatter, get_dimension_value
 from reports.query import Period, Query
 from reports.query.errors import QueryRefused, join_names, quote_value
+from reports.query.model import Row
 from reports.query.periods import parse_zone
 
 DEFAULT_DAYS = 30
@@ -114,7 +114,7 @@ def read_number(params: QueryDict, name: str, default: int, minimum: int, maximu
     return check_number(int(text) if is_number else text, name, minimum, maximum)
 
 
-def build_breakdown_row(breakdown: BreakdownEndpoint, row: dict[str, Any]) -> dict[str, Any]:
+def build_breakdown_row(breakdown: BreakdownEndpoint, row: Row) -> dict[str, JsonValue]:
     """Build one row of the response."""
     values = {column: get_dimension_value(name, row) for column, name in breakdown.dimensions.items()}
     columns = breakdown.list_columns().items()

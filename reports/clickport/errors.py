@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.http import Http404, HttpRequest, JsonResponse
@@ -32,7 +32,7 @@ def build_error_body(status: int, message: str) -> dict[str, str]:
     return {"error": HTTPStatus(status).phrase, "message": message}
 
 
-def handle_error(error: Exception, context: dict[str, Any]) -> Response | None:
+def handle_error(error: Exception, context: Mapping[str, object]) -> Response | None:
     """Build the response of an exception, as DRF's exception handler; None, for a bug, becomes a 500."""
     if isinstance(error, QueryRefused):
         return Response(build_error_body(400, format_query_error(error)), status=400)

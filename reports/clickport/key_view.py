@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import IO, cast
 
 import orjson
 from django.utils import timezone as clock
@@ -42,7 +42,7 @@ class ApiKeyUser:
 class KeyAuthentication(BaseAuthentication):
     """Authentication by the header `x-api-key` or by `Authorization: Bearer ck_…`."""
 
-    def authenticate(self, request: Any) -> tuple[ApiKeyUser, KeyConfig]:
+    def authenticate(self, request: Request) -> tuple[ApiKeyUser, KeyConfig]:
         secret = request.headers.get(HEADER, "").strip()
         secret = secret or request.headers.get("authorization", "").removeprefix("Bearer ").strip()
         if not secret:
@@ -52,13 +52,18 @@ class KeyAuthentication(BaseAuthentication):
             raise exceptions.AuthenticationFailed("Invalid API key")
         return ApiKeyUser(key), key
 
-    def authenticate_header(self, request: Any) -> str:
+    def authenticate_header(self, request: Request) -> str:
         return HEADER
 
 
+def get_key(request: Request) -> KeyConfig:
+    """Return the key that `KeyAuthentication` found."""
+    return cast(KeyConfig, request.auth)
+
+
 class HasReadPermission(BasePermission):
-    def has_permission(self, request: Any, view: Any) -> bool:
-        if not request.auth.can_read:
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        if not get_key(request).can_read:
             raise KeyForbidden("This key can only send events. Make one with “read” in Settings → API keys.")
         return True
 
@@ -68,11 +73,12 @@ class KeyRateThrottle(BaseThrottle):
 
     retry_after = 0
 
-    def allow_request(self, request: Any, view: Any) -> bool:
-        site = site_cache.get_site(request.auth.site_id)
+    def allow_request(self, request: Request, view: APIView) -> bool:
+        key = get_key(request)
+        site = site_cache.get_site(key.site_id)
         maximum = load_account_limit(site.account_id, "clickport_per_minute") if site else DEFAULT_PER_MINUTE
         limit = RateLimit("clickport", maximum, 60)
-        self.retry_after = count_request(limit, str(request.auth.key_id), clock.now()).retry_after
+        self.retry_after = count_request(limit, str(key.key_id), clock.now()).retry_after
         return self.retry_after == 0
 
     def wait(self) -> float:
@@ -85,7 +91,9 @@ class JSONObjectParser(BoundedJSONParser):
     media_type = "*/*"
     max_bytes = MAX_BODY_BYTES
 
-    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> dict[str, Any]:
+    def parse(
+        self, stream: IO[bytes], media_type: str | None = None, parser_context: object = None
+    ) -> dict[str, object]:
         data = super().parse(stream, media_type, parser_context)
         if not isinstance(data, dict):
             raise exceptions.ParseError("The body is not a JSON object.")
@@ -97,7 +105,7 @@ class OrjsonRenderer(BaseRenderer):
     format = "json"
     charset = None
 
-    def render(self, data: Any, media_type: str | None = None, context: Any = None) -> bytes:
+    def render(self, data: object, media_type: str | None = None, context: Mapping[str, object] | None = None) -> bytes:
         return b"" if data is None else orjson.dumps(data, default=str)
 
 
@@ -112,14 +120,13 @@ class ApiKeyView(APIView):
 
     @property
     def site_id(self) -> int:
-        key: Any = self.request.auth
-        return int(key.site_id)
+        return get_key(self.request).site_id
 
     @property
     def now(self) -> datetime:
         return clock.now()
 
-    def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[Any, str]:
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[BaseRenderer, str]:
         """Choose JSON whatever the client accepts, as Clickport does."""
         return OrjsonRenderer(), OrjsonRenderer.media_type
 

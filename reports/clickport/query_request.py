@@ -5,11 +5,14 @@ Whatever cannot be understood raises QueryRefused with a sentence and the part o
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import cast
 
+from goals.predicates import Filter
 from reports.clickport.vocabulary import (
+    JsonValue,
     build_formatter,
     build_row,
     find_dimension,
@@ -19,7 +22,7 @@ from reports.clickport.vocabulary import (
 )
 from reports.query import Period, Query
 from reports.query.errors import QueryRefused, join_names, quote_value
-from reports.query.model import Meta, Result
+from reports.query.model import Meta, Result, Row
 from reports.query.periods import parse_date
 from sites.amounts import round_amount
 
@@ -49,7 +52,7 @@ class QueryRequest:
     ignored: tuple[str, ...]  # fields of the body that have no meaning
 
 
-def parse_query_request(body: dict[str, Any], site_id: int, now: datetime) -> QueryRequest:
+def parse_query_request(body: Mapping[str, object], site_id: int, now: datetime) -> QueryRequest:
     """Parse the body of a request about one site. Raises QueryRefused."""
     metrics = read_names(body, "metrics", ["visitors"])
     dimensions = read_names(body, "dimensions", [])
@@ -72,13 +75,13 @@ def parse_query_request(body: dict[str, Any], site_id: int, now: datetime) -> Qu
     return QueryRequest(query, tuple(metrics), tuple(dimensions), ignored)
 
 
-def read_value(body: dict[str, Any], name: str, default: Any) -> Any:
+def read_value(body: Mapping[str, object], name: str, default: object) -> object:
     """Return the value of a field; null is the same as leaving it out."""
     value = body.get(name)
     return default if value is None else value
 
 
-def read_names(body: dict[str, Any], name: str, default: list[str]) -> list[str]:
+def read_names(body: Mapping[str, object], name: str, default: list[str]) -> list[str]:
     """Return a field's list of distinct names, which may be empty only if the default is."""
     names = read_value(body, name, default)
     if not isinstance(names, list):
@@ -93,21 +96,21 @@ def read_names(body: dict[str, Any], name: str, default: list[str]) -> list[str]
     return list(dict.fromkeys(names))
 
 
-def read_text(body: dict[str, Any], name: str, default: str) -> str:
+def read_text(body: Mapping[str, object], name: str, default: str) -> str:
     value = read_value(body, name, default)
     if not isinstance(value, str):
         raise QueryRefused(f"“{name}” is text, not {quote_value(type(value).__name__)}.", name)
     return value
 
 
-def read_flag(body: dict[str, Any], name: str) -> bool:
+def read_flag(body: Mapping[str, object], name: str) -> bool:
     value = read_value(body, name, False)
     if not isinstance(value, bool):
         raise QueryRefused(f"“{name}” is true or false, not {quote_value(value)}.", name)
     return value
 
 
-def read_number(body: dict[str, Any], name: str, default: int, minimum: int, maximum: int) -> int:
+def read_number(body: Mapping[str, object], name: str, default: int, minimum: int, maximum: int) -> int:
     value = read_value(body, name, default)
     return check_number(value, name, minimum, maximum)
 
@@ -121,14 +124,14 @@ def check_number(value: object, name: str, minimum: int, maximum: int) -> int:
     return value
 
 
-def read_choice(body: dict[str, Any], name: str, default: str, allowed: tuple[str, ...]) -> str:
+def read_choice(body: Mapping[str, object], name: str, default: str, allowed: tuple[str, ...]) -> str:
     value = read_value(body, name, default)
     if not isinstance(value, str) or value not in allowed:
         raise QueryRefused(f"“{name}” is one of {join_names(allowed)}, not {quote_value(value)}.", name)
     return value
 
 
-def parse_period(body: dict[str, Any], now: datetime) -> Period:
+def parse_period(body: Mapping[str, object], now: datetime) -> Period:
     """Return `date_range` (its end is exclusive) if there is one, else `period`, in `timezone`."""
     zone = read_text(body, "timezone", "UTC")
     dates = body.get("date_range")
@@ -158,7 +161,7 @@ def read_date(value: object, where: str) -> date:
         raise QueryRefused(error.sentence, where) from None
 
 
-def parse_filters(filters: object) -> list[dict[str, Any]] | None:
+def parse_filters(filters: object) -> list[Filter] | None:
     """Return the filters with the engine's names of dimensions; all of them must be true."""
     if filters is None:
         return None
@@ -167,7 +170,7 @@ def parse_filters(filters: object) -> list[dict[str, Any]] | None:
     return [parse_filter(item, f"filters[{index}]", 1) for index, item in enumerate(filters)]
 
 
-def parse_filter(raw: object, where: str, depth: int) -> dict[str, Any]:
+def parse_filter(raw: object, where: str, depth: int) -> Filter:
     """Return one filter with the engine's names of dimensions.
 
     Beside Clickport's three keys it may have and, or, not, visited, goal and segment, as in the engine.
@@ -176,21 +179,19 @@ def parse_filter(raw: object, where: str, depth: int) -> dict[str, Any]:
         raise QueryRefused("A filter is an object with “dimension”, “operator” and “value”.", where)
     if depth > MAX_FILTER_DEPTH:
         raise QueryRefused(f"The filter is nested more than {MAX_FILTER_DEPTH} levels deep.", where)
-    parsed = dict(raw)
+    parsed: dict[str, object] = dict(raw)
     if "dimension" in parsed:
         parsed["dimension"] = find_dimension(parsed["dimension"], f"{where}.dimension")
     for key in GROUP_OPERATORS:
-        if isinstance(parsed.get(key), list):
-            parsed[key] = [
-                parse_filter(part, f"{where}.{key}[{index}]", depth + 1) for index, part in enumerate(parsed[key])
-            ]
+        if isinstance(parts := parsed.get(key), list):
+            parsed[key] = [parse_filter(part, f"{where}.{key}[{index}]", depth + 1) for index, part in enumerate(parts)]
     for key in ("not", "visited"):
         if key in parsed:
             parsed[key] = parse_filter(parsed[key], f"{where}.{key}", depth + 1)
-    return parsed
+    return cast(Filter, parsed)  # the engine checks the rest
 
 
-def parse_order(body: dict[str, Any], metrics: list[str], dimensions: list[str]) -> tuple[tuple[str, str], ...]:
+def parse_order(body: Mapping[str, object], metrics: list[str], dimensions: list[str]) -> tuple[tuple[str, str], ...]:
     """Return the order; () leaves it to the engine: a breakdown by time oldest first, others by the first metric."""
     direction = body.get("order_dir")
     if body.get("order_by") is None:
@@ -210,11 +211,11 @@ def parse_order(body: dict[str, Any], metrics: list[str], dimensions: list[str])
     )
 
 
-def build_response(request: QueryRequest, result: Result) -> dict[str, Any]:
+def build_response(request: QueryRequest, result: Result) -> dict[str, object]:
     """Build the response: `results`, then the requested comparison and totals, then `meta`."""
     currency = result.meta.currency
     rows = [build_row(row, request.dimensions, request.metrics, currency) for row in result.rows]
-    body: dict[str, Any] = {"results": rows if request.dimensions else rows[0]}
+    body: dict[str, object] = {"results": rows if request.dimensions else rows[0]}
     if request.query.compare is not None and result.comparison is not None:
         body |= build_comparison(request, result)
     if result.totals is not None:
@@ -222,7 +223,7 @@ def build_response(request: QueryRequest, result: Result) -> dict[str, Any]:
     return body | {"meta": build_meta(result.meta, request.ignored)}
 
 
-def build_totals(request: QueryRequest, row: dict[str, Any], currency: str) -> dict[str, Any]:
+def build_totals(request: QueryRequest, row: Row, currency: str) -> dict[str, JsonValue]:
     """Build the row without the breakdown; beside rows of several currencies its amounts are null."""
     totals = build_row(row, (), request.metrics, currency)
     if "currency" not in request.query.dimensions:
@@ -230,7 +231,7 @@ def build_totals(request: QueryRequest, row: dict[str, Any], currency: str) -> d
     return {name: None if is_money(name) else value for name, value in totals.items()}
 
 
-def build_comparison(request: QueryRequest, result: Result) -> dict[str, Any]:
+def build_comparison(request: QueryRequest, result: Result) -> dict[str, object]:
     """Build `comparison` in the shape of `results`, and `change` in percent, null if the earlier value is 0."""
     currency, earlier = result.meta.currency, result.comparison
     if isinstance(earlier, dict):
@@ -246,11 +247,9 @@ def build_comparison(request: QueryRequest, result: Result) -> dict[str, Any]:
     }
 
 
-def compute_changes(
-    request: QueryRequest, row: dict[str, Any], earlier_row: dict[str, Any], currency: str
-) -> dict[str, float | None]:
+def compute_changes(request: QueryRequest, row: Row, earlier_row: Row, currency: str) -> dict[str, JsonValue]:
     """Return by how many percent each metric changed, computed from the rounded numbers that the response shows."""
-    changes: dict[str, float | None] = {}
+    changes: dict[str, JsonValue] = {}
     for name in request.metrics:
         format_value, metric = build_formatter(name, row.get("currency") or currency), find_metric(name, "")
         value, earlier = format_value(row[metric]), format_value(earlier_row[metric])
@@ -258,9 +257,9 @@ def compute_changes(
     return changes
 
 
-def build_meta(meta: Meta, ignored: tuple[str, ...]) -> dict[str, Any]:
+def build_meta(meta: Meta, ignored: tuple[str, ...]) -> dict[str, object]:
     """Build `meta`: the range (end exclusive), its zone, how recent the data is, and whether numbers are exact."""
-    body: dict[str, Any] = {
+    body: dict[str, object] = {
         "start": meta.range[0],
         "end": meta.range[1],
         "timezone": meta.zone,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from django.http import QueryDict
 
@@ -13,7 +12,8 @@ from reports.clickport.breakdowns import parse_period
 from reports.clickport.vocabulary import get_display_value, round_integer
 from reports.query import Period, Query, ask
 from reports.query.analyses.ingestion_audit import fetch_audit, sum_entries
-from reports.query.analyses.visit_lists import list_online_visits
+from reports.query.analyses.visit_lists import Visit, list_online_visits
+from reports.query.model import Row
 from sites.amounts import round_amount
 
 MAX_ONLINE_VISITORS = 20
@@ -23,7 +23,7 @@ GOAL_TYPES = {GoalKind.PAGE: "pageview", GoalKind.EVENT: "custom", GoalKind.MANU
 COUNT_FIELDS = {GoalKind.FORM: "submissions"}  # every other type counts "events"
 
 
-def build_realtime(site_id: int, now: datetime) -> dict[str, Any]:
+def build_realtime(site_id: int, now: datetime) -> dict[str, object]:
     """Build `{"count", "visitors"}` of the last five minutes, newest first; at most 20 visitors are listed."""
     query = Query(sites=(site_id,), period=Period.parse("realtime", "UTC", now), metrics=("online",))
     count = round_integer(ask(query, now=now).rows[0]["online"])
@@ -31,7 +31,7 @@ def build_realtime(site_id: int, now: datetime) -> dict[str, Any]:
     return {"count": count, "visitors": [build_online_visitor(row) for row in visits[:MAX_ONLINE_VISITORS]]}
 
 
-def build_online_visitor(row: dict[str, Any]) -> dict[str, Any]:
+def build_online_visitor(row: Visit) -> dict[str, object]:
     """Build a visit with Clickport's names of fields."""
     return {
         "session_id": row["visit"],
@@ -49,7 +49,7 @@ def build_online_visitor(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def build_goals(site_id: int, period: Period, now: datetime) -> list[dict[str, Any]]:
+def build_goals(site_id: int, period: Period, now: datetime) -> list[dict[str, object]]:
     """Build every active goal of the site, most visitors first; goals that nobody reached come last, with zeros."""
     goals = list_active_goals([site_id])
     if not goals:
@@ -63,14 +63,15 @@ def build_goals(site_id: int, period: Period, now: datetime) -> list[dict[str, A
     )
     result = ask(query, now=now)
     rows_by_goal = {int(row["goal"]): row for row in result.rows}
-    rows = [build_goal(goal, rows_by_goal.get(goal.pk, {}), result.meta.currency) for goal in goals]
-    return sorted(rows, key=lambda row: -row["visitors"])
+    rows = [(goal, rows_by_goal.get(goal.pk, {})) for goal in goals]
+    rows.sort(key=lambda pair: -round_integer(pair[1].get("visitors")))
+    return [build_goal(goal, row, result.meta.currency) for goal, row in rows]
 
 
-def build_goal(goal: Goal, row: dict[str, Any], currency: str) -> dict[str, Any]:
+def build_goal(goal: Goal, row: Row, currency: str) -> dict[str, object]:
     """Build one goal, with `total_revenue` only if it has any. `currency`: of the amounts of its events."""
     count = round_integer(row.get("conversions"))
-    body = {
+    body: dict[str, object] = {
         "id": goal.pk,
         "name": goal.name,
         "type": GOAL_TYPES.get(GoalKind(goal.kind), goal.kind),
@@ -82,7 +83,7 @@ def build_goal(goal: Goal, row: dict[str, Any], currency: str) -> dict[str, Any]
     return body
 
 
-def build_ingestion_audit(site_id: int, params: QueryDict, now: datetime) -> dict[str, Any]:
+def build_ingestion_audit(site_id: int, params: QueryDict, now: datetime) -> dict[str, object]:
     """Build `{"results": [by interval], "totals"}`: what was received, stored and rejected. Raises QueryRefused.
 
     Clickport itself has no such endpoint.

@@ -21,18 +21,18 @@ from reports.query.filters import OPERATORS
 DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 
 
-class ErrorBody(s.Serializer):
+class ErrorBody(s.Serializer[object]):
     error = s.CharField(help_text="The status in words")
     message = s.CharField(help_text="What is wrong, where, and what would be right")
 
 
-class DateRange(s.Serializer):
+class DateRange(s.Serializer[object]):
     start = s.DateField()
     end = s.DateField(help_text="Exclusive")
 
 
 @extend_schema_serializer(component_name="Filter")
-class FilterBody(s.Serializer):
+class FilterBody(s.Serializer[object]):
     """Also `{"and": […]}`, `{"or": […]}`, `{"not": …}`, `{"visited": …}`, `{"goal": 12}`, `{"segment": 3}`."""
 
     dimension = s.CharField(help_text="A dimension, or prop:<key>, tag:<key>")
@@ -40,7 +40,7 @@ class FilterBody(s.Serializer):
     value = s.JSONField(help_text="A value or a list of them: any of a list; for is_not and not_contains none of it")
 
 
-class QueryBody(s.Serializer):
+class QueryBody(s.Serializer[object]):
     metrics = s.ListField(child=s.ChoiceField(list(METRIC_NAMES)), default=["visitors"], min_length=1, max_length=30)
     dimensions = s.ListField(child=s.CharField(help_text=", ".join(DIMENSION_NAMES)), default=[], max_length=4)
     period = s.ChoiceField(PERIODS, default="today")
@@ -58,7 +58,7 @@ class QueryBody(s.Serializer):
     search = s.CharField(required=False, help_text="Text that the first dimension must contain")
 
 
-def describe(type: Any, text: str, **options: Any) -> dict[str, Any]:
+def describe(type: str | list[str], text: str, **options: object) -> dict[str, object]:
     return {"type": type, "description": text, **options}
 
 
@@ -98,7 +98,7 @@ QUERY_RESPONSE = {
 }
 
 
-class OnlineVisitor(s.Serializer):
+class OnlineVisitor(s.Serializer[object]):
     session_id = s.IntegerField()
     entry_page = s.CharField(allow_blank=True)
     exit_page = s.CharField(allow_blank=True, help_text="The page shown now")
@@ -113,12 +113,12 @@ class OnlineVisitor(s.Serializer):
     scroll = s.IntegerField()
 
 
-class RealtimeBody(s.Serializer):
+class RealtimeBody(s.Serializer[object]):
     count = s.IntegerField(help_text="Visitors active in the last five minutes")
     visitors = OnlineVisitor(many=True)
 
 
-class GoalRow(s.Serializer):
+class GoalRow(s.Serializer[object]):
     id = s.IntegerField()
     name = s.CharField()
     type = s.CharField(help_text="pageview, custom, form, click, outbound, download, scroll, duration")
@@ -128,11 +128,11 @@ class GoalRow(s.Serializer):
     total_revenue = s.FloatField(required=False)
 
 
-class GoalsBody(s.Serializer):
+class GoalsBody(s.Serializer[object]):
     goals = GoalRow(many=True)
 
 
-class AuditTotals(s.Serializer):
+class AuditTotals(s.Serializer[object]):
     received = s.IntegerField()
     stored = s.IntegerField()
     duplicates = s.IntegerField()
@@ -143,7 +143,7 @@ class AuditRow(AuditTotals):
     time = s.CharField(help_text="Beginning of the minute, hour or day")
 
 
-class AuditBody(s.Serializer):
+class AuditBody(s.Serializer[object]):
     results = AuditRow(many=True)
     totals = AuditTotals()
 
@@ -157,7 +157,7 @@ PAGING_PARAMETERS = [
     OpenApiParameter("limit", {"type": "integer", "minimum": 1, "maximum": MAX_ROWS, "default": DEFAULT_ROWS}),
     OpenApiParameter("offset", {"type": "integer", "minimum": 0, "maximum": MAX_OFFSET, "default": 0}),
 ]
-ERROR_RESPONSES: dict[int, Any] = {
+ERROR_RESPONSES: dict[int, OpenApiResponse] = {
     status: OpenApiResponse(ErrorBody, description=text)
     for status, text in {
         400: "The query cannot be understood",
@@ -171,7 +171,7 @@ ERROR_RESPONSES: dict[int, Any] = {
 }
 
 
-def build_breakdown_serializer(breakdown: BreakdownEndpoint) -> Any:
+def build_breakdown_serializer(breakdown: BreakdownEndpoint) -> s.Serializer[object]:
     """Build the serializer of one breakdown's response from its columns."""
     fields: dict[str, Any] = {name: s.CharField(allow_blank=True) for name in breakdown.dimensions}
     for column, metric in breakdown.list_columns().items():

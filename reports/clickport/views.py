@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import cast
 
+from django.http import HttpResponseBase
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from reports.clickport import breakdowns, serializers
-from reports.clickport.key_view import ApiKeyView
+from reports.clickport.key_view import ApiKeyView, get_key
 from reports.clickport.query_request import build_response, parse_query_request
 from reports.clickport.responses import build_goals, build_ingestion_audit, build_realtime
 from reports.filter_access import check_goals_and_segments
@@ -33,7 +35,7 @@ class QueryView(ApiKeyView):
     def post(self, request: Request) -> Response:
         query_request = parse_query_request(dict(request.data or {}), self.site_id, self.now)
         query = query_request.query
-        check_goals_and_segments(query.where, query.sites, request.auth.user_id, "filters")  # type: ignore[union-attr]
+        check_goals_and_segments(query.where, query.sites, get_key(request).user_id, "filters")
         return Response(build_response(query_request, ask(query, now=self.now)))
 
 
@@ -94,7 +96,7 @@ class BreakdownView(ApiKeyView):
         return Response({"results": [breakdowns.build_breakdown_row(breakdown, row) for row in rows]})
 
 
-def build_breakdown_view(breakdown: breakdowns.BreakdownEndpoint) -> Any:
+def build_breakdown_view(breakdown: breakdowns.BreakdownEndpoint) -> Callable[..., HttpResponseBase]:
     """Build the view of one breakdown, which OpenAPI describes by its columns."""
     add_schema = extend_schema(
         operation_id=breakdown.address.replace("-", "_"),
@@ -103,8 +105,8 @@ def build_breakdown_view(breakdown: breakdowns.BreakdownEndpoint) -> Any:
         responses={200: serializers.build_breakdown_serializer(breakdown), **ERROR_RESPONSES},
         tags=["Breakdowns"],
     )
-    view: Any = type("BreakdownOf" + breakdown.address, (BreakdownView,), {"breakdown": breakdown})
-    return add_schema(view).as_view()
+    view = type("BreakdownOf" + breakdown.address, (BreakdownView,), {"breakdown": breakdown})
+    return add_schema(cast(type[BreakdownView], view)).as_view()
 
 
 @extend_schema(

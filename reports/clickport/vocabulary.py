@@ -7,21 +7,21 @@ scroll depth and engagement. Metrics and dimensions that Clickport does not have
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
 from reports.query.dimensions import DIMENSIONS
 from reports.query.errors import QueryRefused, join_names, quote_value
-from reports.query.metrics import METRICS
+from reports.query.metrics import METRICS, Number
+from reports.query.model import Row
 from sites.amounts import round_amount, round_half_up
 
-JsonValue = int | float | str | None
+JsonValue = int | float | str | None  # in a row
 
 
-def round_integer(value: Any) -> int:
+def round_integer(value: Number | None) -> int:
     return int(round_half_up(value))
 
 
-def round_hundredth(value: Any) -> float:
+def round_hundredth(value: Number | None) -> float:
     return float(round_half_up(value, 2))
 
 
@@ -83,7 +83,7 @@ DECIMAL_FORMATS = {"decimal", "percent", "money"}  # formats of the registry
 EMPTY_VALUES = {name: row.empty for name, row in DIMENSIONS.items() if row.empty == "Direct"}
 
 
-def get_display_value(dimension: str, value: Any) -> Any:
+def get_display_value(dimension: str, value: JsonValue) -> JsonValue:
     """Return a value of our dimension as Clickport shows it: an empty source is Direct."""
     return EMPTY_VALUES[dimension] if value == "" and dimension in EMPTY_VALUES else value
 
@@ -109,7 +109,7 @@ def find_dimension(name: object, where: str) -> str:
     raise QueryRefused(f"There is no dimension {quote_value(name)}; use one of {allowed}.", where)
 
 
-def build_formatter(metric: str, currency: str = "") -> Callable[[Any], JsonValue]:
+def build_formatter(metric: str, currency: str = "") -> Callable[[Number | None], JsonValue]:
     """Return the function that formats the values of a Clickport metric; `currency` is that of its amounts."""
     if is_money(metric):
         return lambda value: float(round_amount(value, currency))
@@ -126,9 +126,7 @@ def has_decimals(metric: str) -> bool:
     return metric not in INTEGER_METRICS and METRICS[METRIC_NAMES[metric]].format in DECIMAL_FORMATS
 
 
-def build_row(
-    row: dict[str, Any], dimensions: Iterable[str], metrics: Iterable[str], currency: str = ""
-) -> dict[str, JsonValue]:
+def build_row(row: Row, dimensions: Iterable[str], metrics: Iterable[str], currency: str = "") -> dict[str, JsonValue]:
     """Build a flat row with Clickport's names: dimensions first, then metrics.
 
     Amounts are in the row's own currency if it has one, else in `currency`.
@@ -138,7 +136,7 @@ def build_row(
     return values | {name: build_formatter(name, currency)(row[METRIC_NAMES[name]]) for name in metrics}
 
 
-def get_dimension_value(name: str, row: dict[str, Any]) -> Any:
+def get_dimension_value(name: str, row: Row) -> JsonValue:
     """Return the row's value of a Clickport dimension."""
     our_name = DIMENSION_NAMES.get(name, name)
     return get_display_value(our_name, row[our_name])

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
+import orjson
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone as clock
 from django.views.decorators.csrf import csrf_exempt
@@ -63,7 +63,9 @@ def list_sites(user: User) -> list[tuple[Site, bool]]:
     return [(site, site.pk in editable) for site in select_sites(user)]
 
 
-def build_retry_response(body: bytes, output: str, params: Any, status: int, seconds: int) -> HttpResponse:
+def build_retry_response(
+    body: bytes, output: str, params: Mapping[str, str], status: int, seconds: int
+) -> HttpResponse:
     """Build an error with Retry-After; unlike other errors of this API it has a status of its own (429, 503)."""
     response = build_response(body, output, params, None, status)
     response["Retry-After"] = str(seconds)
@@ -97,7 +99,7 @@ def load_visit_numbers(site: Site) -> dict[str, str]:
 def render_sites(rows: list[dict[str, str]], output: str) -> bytes:
     """Write the sites: `<response><site>` in XML, a list in JSON and PHP, a table in CSV."""
     if output == "json":
-        return outputs.orjson.dumps(rows)
+        return orjson.dumps(rows)
     if output == "php":
         return outputs.serialize_php(rows)
     if output == "csv":

@@ -8,12 +8,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
-from goals.predicates import is_one_of
+from goals.predicates import Filter, is_one_of
 from goals.selectors import list_active_goals
 from reports.clicky.dates import Dates
-from reports.clicky.filters import Filter
 from reports.clicky.outputs import DateEntry, Item, TypeBlock, encode_html
 from reports.clicky.popular import has_value
 from reports.clicky.stats_request import StatsRequest
@@ -33,7 +31,7 @@ class ComputedItem:
 
     title: str
     value: float
-    fields: dict[str, Any] = field(default_factory=dict)
+    fields: dict[str, str] = field(default_factory=dict)
     filters: dict[str, str] = field(default_factory=dict)
 
 
@@ -103,7 +101,7 @@ def group_visits(dimension: str, steps: tuple[StepRange, ...], last_fraction: fl
 
 
 def build_range(dimension: str, minimum: float, maximum: float | None) -> list[Filter]:
-    conditions = [{"dimension": dimension, "operator": "at_least", "value": [minimum]}]
+    conditions: list[Filter] = [{"dimension": dimension, "operator": "at_least", "value": [minimum]}]
     if maximum is not None:
         conditions.append({"dimension": dimension, "operator": "at_most", "value": [maximum]})
     return conditions

@@ -11,10 +11,10 @@ import re
 from collections.abc import Callable, Mapping
 from html import unescape
 from ipaddress import IPv4Address, IPv4Network, summarize_address_range
-from typing import Any
+from typing import cast
 from urllib.parse import unquote, urlsplit
 
-from goals.predicates import build_wildcard_regex, is_one_of
+from goals.predicates import Filter, VisitedFilter, build_wildcard_regex, is_one_of
 from goals.selectors import list_active_goals
 from reports.clicky.outputs import ClickyError
 from reports.clicky.terms import (
@@ -33,7 +33,6 @@ from sites.models import AddressPolicy
 from sites.site_config import SiteConfig
 from tracking.pipeline.visitor_address import truncate_address
 
-Filter = dict[str, Any]
 FilterBuilder = Callable[[SiteConfig, str], Filter]
 CUSTOM_PARAMETER = re.compile(r"custom\[([^\]]{1,100})\]", re.DOTALL)
 MAX_LENGTH = 1_000
@@ -126,7 +125,7 @@ def build_target_filter(dimension: str, site: SiteConfig, address: str) -> Filte
 
 def filter_href(site: SiteConfig, value: str) -> Filter:
     """Match actions by the address they were logged with, or by their page if they were logged without one."""
-    on_page = [build_page_filter("page", value), {"not": HAS_ADDRESS}]
+    on_page: list[Filter] = [build_page_filter("page", value), {"not": HAS_ADDRESS}]
     if "://" in value[:12] and not is_own_address(site, value):
         on_page.append(build_match("host", urlsplit(value).netloc.partition(":")[0].lower()))
     return combine_any([build_target_filter("target", site, value), combine_all(*on_page)])
@@ -262,9 +261,10 @@ def filter_action_count(value: str) -> Filter:
     if not comma:
         return {"dimension": "visit_actions", "operator": "is", "value": [int(minimum)]}
     bounds = [("at_least", minimum), ("at_most", maximum)]
-    return combine_all(
-        *({"dimension": "visit_actions", "operator": word, "value": [int(text)]} for word, text in bounds if text)
-    )
+    conditions: list[Filter] = [
+        {"dimension": "visit_actions", "operator": word, "value": [int(text)]} for word, text in bounds if text
+    ]
+    return combine_all(*conditions)
 
 
 def filter_source(value: str) -> Filter:
@@ -342,7 +342,9 @@ def parse_filters(site: SiteConfig, params: Mapping[str, str], of_actions: bool 
             filters.append(filter_custom(name, value))
         elif name in FILTERS:
             built = build_filter(site, name, value)
-            filters.append(built["visited"] if of_actions and name in ACTION_FILTERS else built)
+            if of_actions and name in ACTION_FILTERS:
+                built = cast(VisitedFilter, built)["visited"]
+            filters.append(built)
     return tuple(filters)
 
 

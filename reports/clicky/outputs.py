@@ -18,7 +18,7 @@ import orjson
 
 from reports.spreadsheets import format_csv
 
-Item = dict[str, Any]
+Item = dict[str, Any]  # name -> text, or a list or an Item of texts
 NON_XML_CHARACTERS = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 XML_DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
 XML_NAME = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
@@ -99,7 +99,7 @@ def render_xml(result: StatsResult) -> bytes:
     return "".join(out).encode()
 
 
-def render_element(name: str, value: Any) -> str:
+def render_element(name: str, value: object) -> str:
     """Write a value as XML: a dict becomes children, a list repeats the element.
 
     Names that XML does not allow become `<value name="…">`.
@@ -130,7 +130,7 @@ def render_php(result: StatsResult) -> bytes:
     return serialize_php({block.type: {day.date: day.items for day in block.days} for block in result})
 
 
-def serialize_php(value: Any) -> bytes:
+def serialize_php(value: object) -> bytes:
     """Write what PHP's unserialize() reads: text, integers, lists and dicts; anything else becomes text."""
     if isinstance(value, dict):
         pairs = list(value.items())

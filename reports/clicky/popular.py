@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-from goals.predicates import is_one_of
+from goals.predicates import Filter, is_one_of
 from reports.clicky.dates import Dates
 from reports.clicky.filters import (
-    Filter,
     build_match_or_unknown,
     build_page_filter,
     build_target_filter,
@@ -36,9 +34,9 @@ from reports.clicky.terms import (
     get_language_title,
     parse_country,
 )
+from reports.query.model import Row
 from sites.site_config import SiteConfig
 
-Row = dict[str, Any]
 MAX_DAILY_DAYS = 100  # of a popular type with daily=1
 MAX_HOURLY_ROWS = 100_000
 
@@ -102,7 +100,7 @@ def match_page(dimension: str) -> Callable[[str], Filter]:
     return lambda title: build_page_filter(dimension, title)
 
 
-NOT_SEARCH = ({"dimension": "channel", "operator": "is_not", "value": list(SEARCH_CHANNELS)},)
+NOT_SEARCH: tuple[Filter, ...] = ({"dimension": "channel", "operator": "is_not", "value": list(SEARCH_CHANNELS)},)
 PAGE_DIMENSIONS = ("page", "entry_page", "exit_page")
 # Percentages are shares of what has a value in these dimensions, of everything in the others
 SHARE_OF_VALUES = ("utm_campaign", "referrer", "referrer_domain", "host", *PAGE_DIMENSIONS)

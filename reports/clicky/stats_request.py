@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Unpack
 from uuid import UUID
 
 from accounts.keys import is_same_key
+from goals.predicates import Filter
 from reports.clicky.dates import Dates, find_known_zone, parse_dates
 from reports.clicky.filters import FILTERS, is_filter, parse_filters
 from reports.clicky.outputs import ClickyError
 from reports.clicky.result_links import ResultLinks
 from reports.query import Period, Query, Result, ask
+from reports.query.model import QueryOptions
 from sites import site_cache
 from sites.alerts.models import Delivery
 from sites.site_config import SiteConfig
@@ -60,7 +62,7 @@ class StatsRequest:
     hourly: bool = False
     item: str = ""  # only the item with exactly this title
     filter: str = ""  # only items whose title contains this text
-    visitor_filters: tuple[dict[str, Any], ...] = ()
+    visitor_filters: tuple[Filter, ...] = ()
     params: Mapping[str, str] = field(default_factory=dict)
     is_segmentation: bool = False
     segments: tuple[str, ...] = ()
@@ -88,14 +90,28 @@ class StatsRequest:
             return dates.to_period()
         return Period(self.now - timedelta(seconds=self.last_seconds), self.now + timedelta(seconds=1), dates.zone)
 
-    def ask(self, dates: Dates, metrics: tuple[str, ...], where: Any = (), **options: Any) -> Result:
+    def ask(
+        self,
+        dates: Dates,
+        metrics: tuple[str, ...],
+        where: Iterable[Filter] = (),
+        dimensions: tuple[str, ...] = (),
+        **options: Unpack[QueryOptions],
+    ) -> Result:
         """Ask the engine about the site in these dates; a segmentation is narrowed by the visitor filters."""
-        return self.ask_period(dates.to_period(), metrics, where, **options)
+        return self.ask_period(dates.to_period(), metrics, where, dimensions, **options)
 
-    def ask_period(self, period: Period, metrics: tuple[str, ...], where: Any = (), **options: Any) -> Result:
+    def ask_period(
+        self,
+        period: Period,
+        metrics: tuple[str, ...],
+        where: Iterable[Filter] = (),
+        dimensions: tuple[str, ...] = (),
+        **options: Unpack[QueryOptions],
+    ) -> Result:
         """Ask the engine about the site in a period that need not consist of whole days."""
         conditions = [*where, *(self.visitor_filters if self.is_segmentation else ())]
-        query = Query(sites=(self.site.site_id,), period=period, metrics=metrics, where=conditions, **options)
+        query = Query((self.site.site_id,), period, metrics, dimensions, where=conditions, **options)
         return ask(query, now=self.now)
 
 

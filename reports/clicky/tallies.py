@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-from goals.predicates import is_one_of
+from goals.predicates import Filter, is_one_of
 from reports.clicky.dates import DAY, Dates
-from reports.clicky.outputs import DateEntry, TypeBlock
+from reports.clicky.outputs import DateEntry, Item, TypeBlock
 from reports.clicky.stats_request import StatsRequest
 from reports.clicky.terms import CLICK_KINDS, format_integer, format_seconds, format_tenth
 from reports.query import Period
+from reports.query.metrics import Number
+from reports.query.model import Row
 from reports.query.timezones import Clock, format_hour
 
 MAX_HOURS_PER_DAY = 26  # including the hours that a change of the clock adds
@@ -27,7 +28,7 @@ class TallyType:
 
     name: str
     metric: str
-    format: Callable[[Any], str] = format_integer
+    format: Callable[[Number | None], str] = format_integer
     kinds: tuple[str, ...] = ()
     summed: bool = False
     live: bool = False
@@ -38,16 +39,17 @@ class TallyType:
         """The metrics of the engine that the number is computed from."""
         return (self.metric,) if self.metric else ("actions", "visits")
 
-    def build_where(self) -> list[Any]:
+    def build_where(self) -> list[Filter]:
         return [is_one_of("kind", *self.kinds)] if self.kinds else []
 
-    def compute(self, row: dict[str, Any]) -> Any:
+    def compute(self, row: Row) -> Number:
         """Return the number of one row of the engine."""
         if self.metric:
-            return row[self.metric]
-        return row["actions"] / row["visits"] if row["visits"] else 0
+            number: Number = row[self.metric]
+            return number
+        return float(row["actions"] / row["visits"]) if row["visits"] else 0
 
-    def build_item(self, value: Any) -> dict[str, Any]:
+    def build_item(self, value: Number) -> Item:
         return {"value": self.format(value)}
 
 
@@ -82,14 +84,14 @@ def build_tally(tally: TallyType, request: StatsRequest) -> TypeBlock:
     return TypeBlock(tally.name, [DateEntry(label, [tally.build_item(compute_total(tally, request, request.dates))])])
 
 
-def compute_total(tally: TallyType, request: StatsRequest, dates: Dates) -> Any:
+def compute_total(tally: TallyType, request: StatsRequest, dates: Dates) -> Number:
     """Return the number of all the days together."""
     if tally.summed and dates.day_count > 1:
         return sum(count_by_time(tally, request, "day").values())
     return tally.compute(request.ask(dates, tally.metrics, tally.build_where()).rows[0])
 
 
-def count_by_time(tally: TallyType, request: StatsRequest, dimension: str) -> dict[str, Any]:
+def count_by_time(tally: TallyType, request: StatsRequest, dimension: str) -> dict[str, Number]:
     """Return the number of every day or hour in which something happened."""
     limit = request.dates.day_count * (MAX_HOURS_PER_DAY if dimension == "hour" else 1) + 1
     result = request.ask(request.dates, tally.metrics, tally.build_where(), dimensions=(dimension,), limit=limit)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from reports.query.metrics import Number
 from reports.query.vocabulary import find_canonical_value, find_country, format_country, format_language
 from sites.amounts import round_half_up
 
@@ -124,7 +123,7 @@ def parse_browser(title: str) -> tuple[str, str]:
     return names.get(name, name), version
 
 
-def format_seconds(seconds: float) -> str:
+def format_seconds(seconds: Number) -> str:
     """Format a duration such as `3m 10s` or `6d 19h 5m`; seconds are left out from an hour on."""
     remaining = int(seconds)
     if remaining < 60:
@@ -138,11 +137,11 @@ def format_seconds(seconds: float) -> str:
     return " ".join(parts)
 
 
-def format_integer(value: Any) -> str:
+def format_integer(value: Number | None) -> str:
     """Format a number without decimals, rounded half up; None is 0."""
     return str(round_half_up(value))
 
 
-def format_tenth(value: Any) -> str:
+def format_tenth(value: Number | None) -> str:
     """Format a number with one decimal, rounded half up; None is 0."""
     return str(round_half_up(value, 1))

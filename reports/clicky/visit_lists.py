@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Literal
 
-from goals.predicates import is_one_of
+from goals.predicates import Filter, is_one_of
 from goals.selectors import list_active_goals
 from reports.clicky.dates import Dates
-from reports.clicky.filters import Filter, parse_filters
+from reports.clicky.filters import parse_filters
 from reports.clicky.outputs import DateEntry, Item, TypeBlock, encode_html
 from reports.clicky.popular import has_value
 from reports.clicky.stats_request import StatsRequest
@@ -27,9 +27,10 @@ from reports.clicky.terms import (
 )
 from reports.query import Period
 from reports.query.analyses import visit_lists
+from reports.query.analyses.visit_lists import Visit
 from sites.amounts import round_amount
+from tracking.event import Event
 
-Row = dict[str, Any]
 MAX_UNIQUE_VISITS = 5_000  # the newest visits, of which the distinct items are listed
 MAX_GOALS_PER_VISIT = 50
 LISTED_KINDS = tuple(dict.fromkeys(kind for kinds in ACTION_KINDS.values() for kind in kinds))
@@ -39,7 +40,7 @@ LISTED_KINDS = tuple(dict.fromkeys(kind for kinds in ACTION_KINDS.values() for k
 class RecentType:
     """A list of the values of a visit's `column`; `unique`: each value once, at its newest time."""
 
-    column: str
+    column: Literal["search_term", "referrer"]
     unique: bool = False
 
 
@@ -68,7 +69,7 @@ def build_items(name: str, request: StatsRequest, dates: Dates) -> list[Item]:
 
 def load_visits(
     request: StatsRequest, dates: Dates, where: Iterable[Filter], limit: int, offset: int = 0
-) -> list[Row]:  # fmt: skip
+) -> list[Visit]:  # fmt: skip
     sites, period = (request.site.site_id,), request.build_list_period(dates)
     return visit_lists.list_visits(sites, period, list(where), limit, offset, now=request.now)
 
@@ -79,7 +80,7 @@ class VisitDetails:
 
     goals: dict[int, Item]  # by visit
     coordinates: dict[int, Item]  # by visit
-    total_visits: dict[str, Any]  # by device
+    total_visits: dict[str, int]  # by device
 
 
 def build_visitor_items(request: StatsRequest, dates: Dates) -> list[Item]:
@@ -93,7 +94,7 @@ def build_visitor_items(request: StatsRequest, dates: Dates) -> list[Item]:
     return [select_fields(build_visitor_item(request, row, details), request) for row in rows]
 
 
-def build_visitor_item(request: StatsRequest, row: Row, details: VisitDetails) -> Item:
+def build_visitor_item(request: StatsRequest, row: Visit, details: VisitDetails) -> Item:
     """Build a visit with Clicky's names of fields; every value is text."""
     visit, device = int(row["visit"]), str(row["device"])
     return {
@@ -130,7 +131,7 @@ def format_time(instant: datetime, request: StatsRequest) -> Item:
     return {"time": str(int(instant.timestamp())), "time_pretty": f"{local:%a %b} {local.day} {local.year}, {hour}"}
 
 
-def build_referrer_fields(row: Row) -> Item:
+def build_referrer_fields(row: Event) -> Item:
     return {
         "referrer_url": row["referrer"],
         "referrer_domain": row["referrer_domain"],
@@ -138,7 +139,7 @@ def build_referrer_fields(row: Row) -> Item:
     }
 
 
-def build_place_fields(row: Row) -> Item:
+def build_place_fields(row: Visit) -> Item:
     """Return `City, Country`, with the state in between for the USA, and the country's code (xx = unknown)."""
     code = row["country"]
     parts = [row["city"], row["region"] if code == "US" else "", "USA" if code == "US" else get_country_title(code)]
@@ -148,7 +149,7 @@ def build_place_fields(row: Row) -> Item:
     }
 
 
-def build_custom_fields(row: Row) -> Item:
+def build_custom_fields(row: Visit) -> Item:
     """Return the visit's username and tags, the username first."""
     username = {"username": row["person"]} if row["person"] else {}
     return username | {str(key): encode_html(str(value)) for key, value in row["tags"].items() if value}
@@ -161,7 +162,7 @@ def select_fields(item: Item, request: StatsRequest) -> Item:
     return item if request.null_values else {name: value for name, value in item.items() if value not in ("", {}, [])}
 
 
-def load_reached_goals(request: StatsRequest, dates: Dates, rows: list[Row]) -> dict[int, Item]:
+def load_reached_goals(request: StatsRequest, dates: Dates, rows: list[Visit]) -> dict[int, Item]:
     """Return, by visit, `{"completed": [names], "revenue"}` of the goals that these visits reached.
 
     The revenue is in one currency, that of the engine's result; goals that earn in another one add nothing to it.
@@ -170,9 +171,12 @@ def load_reached_goals(request: StatsRequest, dates: Dates, rows: list[Row]) -> 
     if not goals or not rows or (request.details and "goals" not in request.details):
         return {}
     result = request.ask_period(
-        extend_to_now(dates, request), ("conversions", "revenue"), [build_ids_filter("visit", rows)],
-        dimensions=("visit", "goal"), limit=len(rows) * min(len(goals), MAX_GOALS_PER_VISIT),
-    )  # fmt: skip
+        extend_to_now(dates, request),
+        ("conversions", "revenue"),
+        [build_ids_filter("visit", (row["visit"] for row in rows))],
+        dimensions=("visit", "goal"),
+        limit=len(rows) * min(len(goals), MAX_GOALS_PER_VISIT),
+    )
     currency = result.meta.currency
     reached: dict[int, Item] = {}
     for row in result.rows:
@@ -192,7 +196,7 @@ def extend_to_now(dates: Dates, request: StatsRequest) -> Period:
     return Period(period.start, max(period.end, request.now), period.zone)
 
 
-def load_coordinates(request: StatsRequest, dates: Dates, rows: list[Row]) -> dict[int, Item]:
+def load_coordinates(request: StatsRequest, dates: Dates, rows: list[Visit]) -> dict[int, Item]:
     """Return, by visit, `latitude` and `longitude` of its place as text."""
     if not rows or (request.details and not {"latitude", "longitude"} & {*request.details}):
         return {}
@@ -205,16 +209,16 @@ def load_coordinates(request: StatsRequest, dates: Dates, rows: list[Row]) -> di
     }
 
 
-def load_total_visits(request: StatsRequest, rows: list[Row]) -> dict[str, Any]:
+def load_total_visits(request: StatsRequest, rows: list[Visit]) -> dict[str, int]:
     """Return, by device, how many visits its visitor ever made: a person on all devices, others on this device."""
     if not rows or (request.details and "total_visits" not in request.details):
         return {}
     all_time = Period.parse("all", request.dates.zone, request.now)
-    devices = [build_ids_filter("visitor_id", rows, "device")]
+    devices = [build_ids_filter("visitor_id", (row["device"] for row in rows))]
     result = request.ask_period(all_time, ("visits",), devices, dimensions=("visitor_id",), limit=len(rows))
     totals = {str(row["visitor_id"]): int(row["visits"]) for row in result.rows}
     if rows_with_person := [row for row in rows if row["person"]]:
-        persons = [build_ids_filter("person", rows_with_person)]
+        persons = [build_ids_filter("person", (row["person"] for row in rows_with_person))]
         result = request.ask_period(all_time, ("visits",), persons, dimensions=("person",), limit=len(rows))
         totals_of_persons = {str(row["person"]): int(row["visits"]) for row in result.rows}
         for row in rows_with_person:
@@ -223,10 +227,9 @@ def load_total_visits(request: StatsRequest, rows: list[Row]) -> dict[str, Any]:
     return totals
 
 
-def build_ids_filter(dimension: str, rows: list[Row], column: str = "") -> Filter:
-    """Return the filter of the values that a column of the rows has; `column` defaults to the dimension's name."""
-    values = list(dict.fromkeys(str(row[column or dimension]) for row in rows))
-    return is_one_of(dimension, *values)
+def build_ids_filter(dimension: str, ids: Iterable[int | str]) -> Filter:
+    """Return the filter of these values, each once."""
+    return is_one_of(dimension, *dict.fromkeys(map(str, ids)))
 
 
 def build_action_items(request: StatsRequest, dates: Dates) -> list[Item]:
@@ -240,7 +243,7 @@ def build_action_items(request: StatsRequest, dates: Dates) -> list[Item]:
     return [select_fields(build_action_item(request, row), request) for row in rows]
 
 
-def build_action_item(request: StatsRequest, row: Row) -> Item:
+def build_action_item(request: StatsRequest, row: Event) -> Item:
     kind = row["kind"]
     return {
         **format_time(row["ts"], request),
@@ -261,14 +264,14 @@ def build_recent_items(recent: RecentType, request: StatsRequest, dates: Dates) 
     if not recent.unique:
         page = load_visits(request, dates, where, request.limit, request.offset)
         return [build_recent_item(recent, request, row) for row in page]
-    newest: dict[str, Row] = {}
+    newest: dict[str, Visit] = {}
     for row in load_visits(request, dates, where, MAX_UNIQUE_VISITS):
         newest.setdefault(row[recent.column], row)
     page = list(newest.values())[request.offset : request.offset + request.limit]
     return [build_recent_item(recent, request, row) for row in page]
 
 
-def build_recent_item(recent: RecentType, request: StatsRequest, row: Row) -> Item:
+def build_recent_item(recent: RecentType, request: StatsRequest, row: Visit) -> Item:
     return {
         **format_time(row["visit_start"], request),
         "item": encode_html(row[recent.column]),

@@ -10,14 +10,15 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from reports.query import Query, QueryRefused, Result, ask_many
 from tracking.store import StoreError
 
 log = logging.getLogger(__name__)
 QUERY_ERRORS = (QueryRefused, StoreError)
-Content = TypeVar("Content")
+T = TypeVar("T")
+Content = TypeVar("Content", covariant=True)
 
 
 def describe_error(error: Exception) -> str:
@@ -28,7 +29,7 @@ def describe_error(error: Exception) -> str:
     return str(error) or "The event store does not answer."
 
 
-def fetch_or_none(fetch: Callable[[], Any]) -> Any:
+def fetch_or_none(fetch: Callable[[], T]) -> T | None:
     """Return what `fetch` returns, or None where the query is refused or the store does not answer."""
     try:
         return fetch()
@@ -46,7 +47,7 @@ class Fragment(Generic[Content]):
     build_failure: Callable[[str], Content]  # takes the reason as a sentence
 
 
-def load_fragments(fragments: Sequence[Fragment[Any]], now: datetime) -> list[Any]:
+def load_fragments(fragments: Sequence[Fragment[T]], now: datetime) -> list[T]:
     """Return the contents of the fragments, in their order. Equal queries run once."""
     queries: dict[Query, int] = {}
     indexes = [collect_queries(fragment, queries) for fragment in fragments]
@@ -58,7 +59,7 @@ def load_fragments(fragments: Sequence[Fragment[Any]], now: datetime) -> list[An
     return [build_content(fragment, own, results) for fragment, own in zip(fragments, indexes, strict=True)]
 
 
-def collect_queries(fragment: Fragment[Any], queries: dict[Query, int]) -> list[int] | QueryRefused:
+def collect_queries(fragment: Fragment[object], queries: dict[Query, int]) -> list[int] | QueryRefused:
     """Add the fragment's queries to `queries` (query -> index), unless they are there, and return their indexes."""
     try:
         return [queries.setdefault(query, len(queries)) for query in fragment.build_queries()]
@@ -67,8 +68,8 @@ def collect_queries(fragment: Fragment[Any], queries: dict[Query, int]) -> list[
 
 
 def build_content(
-    fragment: Fragment[Any], indexes: list[int] | QueryRefused, results: Sequence[Result | QueryRefused]
-) -> Any:
+    fragment: Fragment[T], indexes: list[int] | QueryRefused, results: Sequence[Result | QueryRefused]
+) -> T:
     """Return the fragment's content, or its replacement where one of its queries failed."""
     if isinstance(indexes, QueryRefused):
         return fragment.build_failure(describe_error(indexes))

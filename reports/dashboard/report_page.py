@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
@@ -29,7 +28,7 @@ def report_page(read_scope: Callable[..., ReportScope], *url_names: str, login: 
 
     def decorate(view: View) -> View:
         @wraps(view)
-        def page(request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        def page(request: HttpRequest, **kwargs: object) -> HttpResponse:
             scope = read_scope(request, *(kwargs.pop(name) for name in url_names))
             return serve_page(request, scope, view, request.path, **kwargs)
 
@@ -38,7 +37,7 @@ def report_page(read_scope: Callable[..., ReportScope], *url_names: str, login: 
     return decorate
 
 
-def serve_page(request: HttpRequest, scope: ReportScope, view: View, path: str, **kwargs: Any) -> HttpResponse:
+def serve_page(request: HttpRequest, scope: ReportScope, view: View, path: str, **kwargs: object) -> HttpResponse:
     """Return the response of `view` to the state of the URL; 400 and the reason for a URL that makes no sense.
 
     `path`: the address that the page's links to itself have.

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from django.http import HttpResponse
 from django.utils.cache import patch_vary_headers
 
+from goals.predicates import Filter
 from reports.dashboard.fragments import Fragment
 from reports.dashboard.panels import PANELS, Panel
 from sites.models import Site
 
 if TYPE_CHECKING:
     from reports.dashboard.state import ReportState
+
+Context = dict[str, object]  # of a template
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +66,7 @@ class ReportScope:
         return f"{self.root_path}/"
 
     @property
-    def base_filter(self) -> tuple[Any, ...]:
+    def base_filter(self) -> tuple[Filter, ...]:
         """Filter JSON that no address can remove."""
         return ()
 
@@ -75,15 +78,15 @@ class ReportScope:
         is_home = layout == "overview" or not self.has_site_pages
         return self.home_path if is_home else f"{self.root_path}/{layout}"
 
-    def build_extra_fragments(self, state: ReportState) -> dict[str, Fragment[Any]]:
+    def build_extra_fragments(self, state: ReportState) -> dict[str, Fragment[object]]:
         """Return fragments of the report besides its panels, by their names in the context."""
         return {}
 
-    def build_context(self) -> dict[str, Any]:
+    def build_context(self) -> Context:
         """Return the context of every page and fragment."""
         return {"site": self.site, "shared": not self.has_site_pages}
 
-    def build_toolbar_context(self, state: ReportState) -> dict[str, Any]:
+    def build_toolbar_context(self, state: ReportState) -> Context:
         """Return what the toolbar and the head of a page have besides what all scopes have."""
         return {}
 

@@ -13,13 +13,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from operator import itemgetter
-from typing import Any
+from typing import Unpack, cast
 from urllib.parse import quote_plus, urlencode
 
 from babel import Locale
 from babel.dates import format_date
 from django.http import HttpRequest, QueryDict
 
+from goals.predicates import Condition, Filter
 from reports.dashboard.scope import ReportScope
 from reports.filter_access import check_goals_and_segments
 from reports.labels import detect_locale
@@ -27,6 +28,7 @@ from reports.query import Period, Query, filters
 from reports.query.dimensions import DIMENSIONS, get_dimension
 from reports.query.errors import QueryRefused
 from reports.query.filters import OPERATORS, is_empty_name
+from reports.query.model import Comparison, QueryOptions
 from reports.query.vocabulary import find_canonical_value
 from sites.models import AddressPolicy, Site
 from tracking.pipeline.visitor_address import truncate_address
@@ -65,12 +67,12 @@ class FilterCondition:
         """The name of the URL parameter."""
         return self.dimension if self.operator == "is" else f"{self.dimension}~{self.operator}"
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Condition:
         """Return the condition as the query engine's filter JSON."""
         return {"dimension": self.dimension, "operator": self.operator, "value": list(self.values)}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ReportState:
     """What a page displays. `period` is the query engine's period; `period_name` is its name in the URL."""
 
@@ -110,7 +112,7 @@ class ReportState:
     @cached_property
     def requested_filter(self) -> filters.Node | None:
         """The filters that the URL asks for, as one tree. Raises QueryRefused for what cannot be filtered by."""
-        segments = [{"segment": self.segment}] if self.segment else []
+        segments: list[Filter] = [{"segment": self.segment}] if self.segment else []
         return filters.parse([*(condition.to_json() for condition in self.conditions), *segments])
 
     @cached_property
@@ -118,7 +120,7 @@ class ReportState:
         """All filters of the state as one tree, parsed once for all queries of the page."""
         return filters.combine(filters.parse(self.scope.base_filter), self.requested_filter)
 
-    def build_filter(self, *more: Any) -> filters.Node | None:
+    def build_filter(self, *more: Filter) -> filters.Node | None:
         """Return all filters of the state, and `more` (filter JSON), as one tree."""
         return filters.combine(self.filter, filters.parse(more)) if more else self.filter
 
@@ -126,8 +128,8 @@ class ReportState:
         self,
         metrics: tuple[str, ...],
         dimensions: tuple[str, ...] = (),
-        extra_filters: tuple[Any, ...] = (),
-        **options: Any,
+        extra_filters: tuple[Filter, ...] = (),
+        **options: Unpack[QueryOptions],
     ) -> Query:
         """Return a query of this state's sites, period and filters, and of `extra_filters`."""
         return Query(
@@ -135,10 +137,10 @@ class ReportState:
         )
 
     @property
-    def compare(self) -> Any:
+    def compare(self) -> Comparison:
         """The comparison as the query engine takes it: a name, a Period or None."""
         if self.comparison in ("previous", "year", "weekday"):
-            return self.comparison
+            return cast(Comparison, self.comparison)
         if self.comparison == "none":
             return None
         return Period.parse(self.comparison, self.site.timezone, self.now)
@@ -262,10 +264,17 @@ def read_state(request: HttpRequest, scope: ReportScope, now: datetime, path: st
     segment = params.get("segment", "")
     period = Period.parse(period_name, scope.site.timezone, now)
     state = ReportState(
-        scope, now, detect_locale(request), path, period_name, period, comparison,
-        parse_site_conditions(params, scope.site), int(segment) if segment.isdecimal() and len(segment) < 16 else 0,
-        parse_view_options(params),
-    )  # fmt: skip
+        scope=scope,
+        now=now,
+        locale=detect_locale(request),
+        path=path,
+        period_name=period_name,
+        period=period,
+        comparison=comparison,
+        conditions=parse_site_conditions(params, scope.site),
+        segment=int(segment) if segment.isdecimal() and len(segment) < 16 else 0,
+        view_options=parse_view_options(params),
+    )
     if comparison != "none" and state.period_name == "all" and not params.get("compare"):
         state = replace(state, comparison="none")
     _ = state.compare, state.build_query(("visitors",))  # raise QueryRefused here for what cannot be queried

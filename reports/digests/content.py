@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from babel import Locale
@@ -62,6 +61,14 @@ class VisitorChange:
 
 
 @dataclass(frozen=True)
+class TopRow:
+    """A value of a dimension and its count."""
+
+    value: str
+    count: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class SiteDigest:
     """Everything that a mail reports about one site."""
 
@@ -69,7 +76,7 @@ class SiteDigest:
     period: Period
     key_figures: list[DigestFigure]
     changes: list[VisitorChange]
-    panels: list[tuple[str, list[dict[str, Any]]]]
+    panels: list[tuple[str, list[TopRow]]]
     bars: list[tuple[str, int]]  # days, or the hours of a single day
     incidents: list[Incident]
 
@@ -111,7 +118,7 @@ def fetch_key_figures(site: Site, period: Period, now: datetime) -> list[DigestF
     ]
 
 
-def fetch_top_rows(site: Site, period: Period, name: str, metric: str, now: datetime) -> list[dict[str, Any]]:
+def fetch_top_rows(site: Site, period: Period, name: str, metric: str, now: datetime) -> list[TopRow]:
     """Return the values of the dimension `name` with the highest counts of a metric."""
     order = ((metric, "desc"),)
     query = Query(
@@ -120,7 +127,7 @@ def fetch_top_rows(site: Site, period: Period, name: str, metric: str, now: date
     rows = [row for row in ask(query, now=now).rows if row[name] and row[metric]]
     goals = {str(pk): text for pk, text in site.goals.values_list("pk", "name")} if name == "goal" else {}
     named = ((goals.get(str(row[name])) or label_value(DIMENSIONS[name], row[name]), row[metric]) for row in rows)
-    return [{"value": value, "count": count} for value, count in named]
+    return [TopRow(value, count) for value, count in named]
 
 
 def fetch_changes(site: Site, period: Period, now: datetime) -> list[VisitorChange]:

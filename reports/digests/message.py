@@ -84,5 +84,5 @@ def build_csv(digests: list[SiteDigest]) -> str:
     for digest in digests:
         site = str(digest.site)
         rows += [(site, "key figures", line.label, line.formatted.exact) for line in digest.key_figures]
-        rows += [(site, label, row["value"], row["count"]) for label, panel in digest.panels for row in panel]
+        rows += [(site, label, row.value, row.count) for label, panel in digest.panels for row in panel]
     return BYTE_ORDER_MARK + format_csv(rows)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.core.signing import BadSignature, Signer
 from django.db import models
 
@@ -40,7 +38,7 @@ class DigestSubscription(models.Model):
     enabled = models.BooleanField(default=True)
     created = models.DateTimeField(auto_now_add=True)
 
-    objects: Any = DigestSubscriptionQuerySet.as_manager()
+    objects = DigestSubscriptionQuerySet.as_manager()
 
     class Meta:
         constraints = [build_choice_check("frequency", Frequency, "digest_frequency_is_known")]

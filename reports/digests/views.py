@@ -7,7 +7,7 @@ from base64 import b64encode
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -38,8 +38,8 @@ class SubscriptionForm(forms.Form):
     )
     attach_csv = forms.BooleanField(required=False, label="Attach the numbers as CSV")
 
-    def __init__(self, user: User, *args, **kwargs) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, user: User, data: QueryDict | None = None) -> None:
+        super().__init__(data)
         self.fields["sites"].queryset = select_sites(user)  # type: ignore[attr-defined]
 
 

@@ -6,12 +6,12 @@ Apps register their pages (`config.wiring`). Lists in a page come from the regis
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.http import HttpRequest
 
 
-def build_empty_context(request: HttpRequest) -> dict[str, Any]:
+def build_empty_context(request: HttpRequest) -> dict[str, object]:
     """Build the context of a page without lists."""
     return {}
 
@@ -22,7 +22,7 @@ class DocPage(NamedTuple):
     slug: str
     title: str
     summary: str
-    build_context: Callable[[HttpRequest], dict[str, Any]] = build_empty_context
+    build_context: Callable[[HttpRequest], dict[str, object]] = build_empty_context
 
 
 CHAPTERS: dict[str, list[DocPage]] = {"Collecting data": [], "Dashboard": [], "APIs": [], "Operation": []}

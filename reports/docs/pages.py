@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.http import HttpRequest
 
 from accounts.account_limits import DEFAULT_LIMITS
@@ -31,12 +29,12 @@ from tracking.event import REASONS
 from tracking.state.salts import RETENTION_DAYS
 
 
-def build_server_context(request: HttpRequest) -> dict[str, Any]:
+def build_server_context(request: HttpRequest) -> dict[str, object]:
     """Build the context of the page about server-side tracking: the reasons of rejections."""
     return {"reasons": REASONS.items()}
 
 
-def build_dashboard_context(request: HttpRequest) -> dict[str, Any]:
+def build_dashboard_context(request: HttpRequest) -> dict[str, object]:
     """Build the context of the page about the dashboard: keyboard shortcuts, kinds of goals and of patterns."""
     return {
         "keys": KEYBOARD_SHORTCUTS,
@@ -45,17 +43,17 @@ def build_dashboard_context(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def build_numbers_context(request: HttpRequest) -> dict[str, Any]:
+def build_numbers_context(request: HttpRequest) -> dict[str, object]:
     """Build the context of the page about metrics and dimensions: their rows in the registries."""
     return {"metrics": METRICS.values(), "dimensions": DIMENSIONS.values()}
 
 
-def build_watching_context(request: HttpRequest) -> dict[str, Any]:
+def build_watching_context(request: HttpRequest) -> dict[str, object]:
     """Build the context of the page about uptime and alerts: the conditions of alerts."""
     return {"conditions": CONDITIONS.values()}
 
 
-def build_privacy_context(request: HttpRequest) -> dict[str, Any]:
+def build_privacy_context(request: HttpRequest) -> dict[str, object]:
     """Build the context of the page about privacy: the settings of a site."""
     return {
         "addresses": [label for _, label in AddressPolicy.choices],
@@ -64,7 +62,7 @@ def build_privacy_context(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def build_people_context(request: HttpRequest) -> dict[str, Any]:
+def build_people_context(request: HttpRequest) -> dict[str, object]:
     """Build the context of the page about people: limits of invitations, and what ends with a membership."""
     return {
         "days": INVITATION_DAYS,
@@ -74,7 +72,7 @@ def build_people_context(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def build_clickport_context(request: HttpRequest) -> dict[str, Any]:
+def build_clickport_context(request: HttpRequest) -> dict[str, object]:
     """Build the context of the page about the query API."""
     return {
         "metrics": [(name, METRICS[ours].doc) for name, ours in METRIC_NAMES.items()],
@@ -87,7 +85,7 @@ def build_clickport_context(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def build_clicky_context(request: HttpRequest) -> dict[str, Any]:
+def build_clicky_context(request: HttpRequest) -> dict[str, object]:
     """Build the context of the page about the Stats API."""
     return {
         "tallies": list(TALLIES),

@@ -5,18 +5,15 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from decimal import Decimal
-from typing import Any
 
 from reports.query import decode, top_pages
 from reports.query.context import Params
-from reports.query.model import Meta, Result
+from reports.query.model import Meta, Result, Row
 from reports.query.planner import TableChoice
 from reports.query.resolve import ResolvedQuery
 from reports.query.rows import Execution, fetch_rows
 from reports.query.sql.conditions import ConditionBuilder
 from reports.query.sql.select import Select
-
-Row = dict[str, Any]
 
 
 def build_result(

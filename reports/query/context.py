@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any
 
 from reports.query.filters import Node, iterate_leaves
 from reports.query.periods import Period
@@ -47,9 +46,9 @@ class QueryGoal:
 class Params:
     """Bound parameters of a statement: every text that came from outside reaches the database as one of these."""
 
-    values: dict[str, Any] = field(default_factory=dict)
+    values: dict[str, object] = field(default_factory=dict)
 
-    def bind(self, value: Any, type: str) -> str:
+    def bind(self, value: object, type: str) -> str:
         """Bind a value and return its placeholder; an equal text is bound once."""
         for name, bound in self.values.items():
             if bound is value or (type == "String" and bound == value and isinstance(bound, str)):

@@ -10,9 +10,9 @@ server may be changed by other processes too, so there it is cached for a moment
 from __future__ import annotations
 
 import time
+from collections.abc import Hashable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from reports.query.context import MAX_VISIT_LENGTH, QueryContext, to_milliseconds, write_instant
 from reports.query.execution_limits import run_statement
@@ -54,7 +54,7 @@ class ArrivalBucket:
     at: datetime
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Arrivals:
     """The result of one read of `touched`, and when it was read."""
 
@@ -76,7 +76,7 @@ class Arrivals:
         return get_target().embedded or changed is None or changed < self.read_at - MAX_INSERT_DURATION
 
 
-_arrivals: dict[Any, Arrivals] = {}
+_arrivals: dict[Hashable, Arrivals] = {}
 
 
 def read_version(context: QueryContext) -> DataVersion:
@@ -132,4 +132,10 @@ def read_arrivals(context: QueryContext) -> Arrivals:
         for begin, end, arrived, events, at in run_statement(sql, {}).rows
     ]
     identities = next(row for row in rows if row.end == 0)
-    return Arrivals([row for row in rows if row.end], identities.rows, identities.at, changes, started)
+    return Arrivals(
+        buckets=[row for row in rows if row.end],
+        identities=identities.rows,
+        read_at=identities.at,
+        changes=changes,
+        read_at_monotonic=started,
+    )

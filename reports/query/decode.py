@@ -7,11 +7,11 @@ from typing import Any
 
 from reports.query.context import QueryContext
 from reports.query.dimensions import Dimension
+from reports.query.execution_limits import StoreRow
 from reports.query.grouping import GroupBy
+from reports.query.model import Row
 from reports.query.periods import find_monday
 from reports.query.timezones import EPOCH, format_day, format_hour, format_month
-
-Row = dict[str, Any]
 
 
 def build_decoder(dimension: Dimension, context: QueryContext) -> Callable[[Any], Any] | None:
@@ -28,7 +28,7 @@ def build_decoder(dimension: Dimension, context: QueryContext) -> Callable[[Any]
     return format_day if dimension.name in ("day", "week") else None
 
 
-def decode_rows(group_by: GroupBy, context: QueryContext, rows: Sequence[Sequence[Any]]) -> list[Row]:
+def decode_rows(group_by: GroupBy, context: QueryContext, rows: Sequence[StoreRow]) -> list[Row]:
     """Return the rows as dicts: first the dimensions, then the metrics."""
     names = (*group_by.dimension_names, *group_by.metric_names)
     width = len(group_by.dimensions)

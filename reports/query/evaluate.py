@@ -98,7 +98,8 @@ def satisfies_leaf(leaf: Leaf, event: Event, zone: ZoneInfo) -> bool:
 
 def find_event_column(dimension: Dimension) -> str:
     """Return the column of events that the dimension's SQL reads."""
-    return next(word for word in WORD.findall(dimension.event or dimension.visit) if word in EVENT_COLUMNS)
+    words: list[str] = WORD.findall(dimension.event or dimension.visit)
+    return next(word for word in words if word in EVENT_COLUMNS)
 
 
 def find_text(dimension: Dimension, event: Event) -> str:

@@ -16,7 +16,8 @@ from reports.query.errors import QueryRefused, QueryStopped
 from reports.query.sql.select import Select
 from tracking import store
 
-DEFAULTS: dict[str, Any] = {
+StoreRow = tuple[Any, ...]  # the columns that its statement selects
+DEFAULTS: dict[str, int] = {
     "max_execution_time": 30,
     "max_memory_usage": 3_000_000_000,
     "max_rows_to_read": 2_000_000_000,
@@ -51,7 +52,7 @@ def limit_cores(count: int) -> Iterator[None]:
         _max_cores.reset(token)
 
 
-def query_settings() -> dict[str, Any]:
+def query_settings() -> dict[str, int]:
     """Return ClickHouse's settings for one query; the operator's QUERY_LIMITS win."""
     cores = {"max_threads": _max_cores.get()} if _max_cores.get() else {}
     return {**DEFAULTS, **cores, **getattr(settings, "QUERY_LIMITS", {})}
@@ -67,7 +68,7 @@ def explain_error(error: store.StoreError) -> QueryRefused | None:
     return None
 
 
-def run_statement(sql: str | Select, params: Mapping[str, Any]) -> store.StoreResult:
+def run_statement(sql: str | Select, params: Mapping[str, object]) -> store.StoreResult:
     """Run one statement. Raises QueryRefused if it exceeds a limit, StoreError if the store fails."""
     try:
         return store.query(str(sql), params, settings=query_settings())

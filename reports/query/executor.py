@@ -17,11 +17,11 @@ from datetime import datetime
 from functools import partial
 
 from reports.query import merged_queries
-from reports.query.answer import Row, build_result
+from reports.query.answer import build_result
 from reports.query.errors import QueryRefused
 from reports.query.execution_limits import limit_cores
 from reports.query.merged_queries import Planned
-from reports.query.model import Query, Result
+from reports.query.model import Query, Result, Row
 from reports.query.planner import choose_tables
 from reports.query.references import GoalSource
 from reports.query.resolve import ResolvedQuery, Resolver

@@ -15,12 +15,13 @@ contains such an event; a filter without anything that only events have is about
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 from accounts.host_names import normalize_host
+from goals.predicates import Filter
 from reports.query.dimensions import Dimension, get_dimension
 from reports.query.errors import QueryRefused, join_names, quote_value
 from reports.query.vocabulary import VOCABULARIES, find_canonical_value, find_codes_by_name, fold
@@ -38,6 +39,7 @@ OPERATORS = (*TEXT_OPERATORS, "at_least", "at_most")
 NEGATED_OPERATORS = {"is_not": "is", "not_contains": "contains"}
 NORMALIZERS = {"path": normalize_typed_path, "url": normalize_typed_url}  # by format of the dimension
 URL_OPERATORS = ("is", "is_not", "starts_with")  # operators whose values may begin with scheme and host
+T = TypeVar("T")
 FORBIDDEN_CHARACTERS = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -80,6 +82,8 @@ class Reference:
 
 
 Node = Leaf | FilterGroup | Not | Visited | Reference
+# What a query takes: a tree, or filter JSON, of which a list means that all its filters hold
+FilterInput = Node | Filter | Sequence[Filter] | None
 
 
 # -- parsing ----------------------------------------------------------------------------------------------------------
@@ -143,7 +147,7 @@ def parse_id(value: object, where: str) -> int:
     return value
 
 
-def parse_leaf(value: dict[str, Any], where: str) -> Node:
+def parse_leaf(value: Mapping[str, object], where: str) -> Node:
     """Parse one condition. A condition on the dimension `goal` becomes references to those goals."""
     leaf = parse_condition(value, where)
     if leaf.dimension.family != "goal":
@@ -176,7 +180,7 @@ def search_names_too(leaf: Leaf) -> Node:
     return Not(either) if operator != leaf.operator else either
 
 
-def parse_condition(value: dict[str, Any], where: str) -> Leaf:
+def parse_condition(value: Mapping[str, object], where: str) -> Leaf:
     if extra := set(value) - {"dimension", "operator", "value"}:
         raise QueryRefused(f"A condition has no {quote_value(sorted(map(str, extra))[0])}.", where)
     definition = get_dimension(check_text(value["dimension"], f"{where}.dimension"), f"{where}.dimension")
@@ -264,7 +268,7 @@ def parse_number(value: object, where: str) -> float:
     return number
 
 
-def check_text(value: Any, where: str) -> Any:
+def check_text(value: T, where: str) -> T:
     """Return the value unchanged. Raises QueryRefused for text with NUL or lone surrogates, or that is too long."""
     if isinstance(value, str):
         if FORBIDDEN_CHARACTERS.search(value):

@@ -6,17 +6,17 @@ dimension on its own (`GroupingSets`), and the rows of each query are decoded as
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 from reports.query import decode, planner, top_pages
 from reports.query.context import Params
 from reports.query.dimensions import Dimension
+from reports.query.execution_limits import StoreRow
 from reports.query.grouping import GroupingSets
 from reports.query.metrics import Aggregate, Metric
-from reports.query.model import Order
+from reports.query.model import Order, Row
 from reports.query.planner import Plan, TableChoice
 from reports.query.resolve import ResolvedQuery
 from reports.query.rollups.devices import DEVICE_COLUMNS
@@ -27,7 +27,6 @@ from reports.query.sql.subqueries import SubqueryBuilder
 MAX_ROWS_OF_QUERY = 1_000
 MAX_DIMENSIONS = 10  # of one statement
 VALUE = "value"  # the name of the dimension in an order, so that orders by different dimensions are equal
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -49,8 +48,8 @@ class Planned:
 
 def find_groups(queries: Sequence[Planned]) -> list[list[Planned]]:
     """Return the groups of at least two queries that one statement can answer."""
-    by_dimension: dict[Any, list[Planned]] = {}
-    totals: dict[Any, list[Planned]] = {}
+    by_dimension: dict[tuple[Hashable, Order], list[Planned]] = {}
+    totals: dict[Hashable, list[Planned]] = {}
     for planned in queries:
         if is_mergeable(planned) and (key := build_group_key(planned)):
             if planned.dimension is None:
@@ -117,7 +116,7 @@ def find_variants(planned: Planned) -> tuple[bool, bool]:
     return (False, False) if group_by.formulas == plain else (group_by.by_page, group_by.by_event)
 
 
-def build_group_key(planned: Planned) -> tuple[Any, ...]:
+def build_group_key(planned: Planned) -> tuple[Hashable, ...]:
     """Return all that must be equal for two queries to be one statement, except their order; () for no statement."""
     context, coverage = planned.query.context, planned.choice.coverage
     builder = SubqueryBuilder(context.for_goal_visits(), planned.query.group_by)
@@ -135,7 +134,7 @@ def build_group_key(planned: Planned) -> tuple[Any, ...]:
 # -- the statement ----------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class MergedStatement:
     """The plan and the statement of several queries."""
 
@@ -145,15 +144,15 @@ class MergedStatement:
     sql: Select
     params: Params
 
-    def split_rows(self, rows: Sequence[tuple[Any, ...]]) -> list[list[Row]]:
+    def split_rows(self, rows: Sequence[StoreRow]) -> list[list[Row]]:
         """Return the rows of each query."""
-        by_dimension: list[list[tuple[Any, ...]]] = [[] for _ in range(len(self.group_by.dimensions) + 1)]
+        by_dimension: list[list[StoreRow]] = [[] for _ in range(len(self.group_by.dimensions) + 1)]
         for row in rows:
             by_dimension[int(row[0])].append(row)
         indexes = index_dimensions(self.members, self.group_by.dimensions)
         return [self.decode(member, by_dimension[index]) for member, index in zip(self.members, indexes, strict=True)]
 
-    def decode(self, member: Planned, rows: Sequence[tuple[Any, ...]]) -> list[Row]:
+    def decode(self, member: Planned, rows: Sequence[StoreRow]) -> list[Row]:
         """Return the rows of one query with its own metrics, cut to its page."""
         query, metrics = member.query, self.group_by.metrics
         columns = [2 + metrics.index(metric) for metric in query.group_by.metrics]
@@ -185,7 +184,7 @@ def merge(members: Sequence[Planned]) -> MergedStatement:
         [*group_by.keys, *write_metrics(group_by)], rows, order_by=write_order(members[0], group_by), limit=limit,
         limit_by="d0",
     )  # fmt: skip
-    return MergedStatement(members, group_by, plan, sql, context.params)
+    return MergedStatement(members=members, group_by=group_by, plan=plan, sql=sql, params=context.params)
 
 
 def unite_choices(choices: Sequence[TableChoice]) -> TableChoice:

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from functools import cache
 from typing import Literal
 
@@ -28,6 +29,7 @@ from reports.query.errors import QueryRefused, join_names, quote_value
 from tracking.event import ACTIONS
 
 Audience = Literal["site", "link"]
+Number = int | float | Decimal  # the value of a metric
 Scope = Literal["events", "visits", "dwells", "online", "goals", "eligible"]
 CLICK_KINDS = ("click", "outbound", "download")
 SALES = ("conversion", "refund")

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cached_property, lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 from reports.query import filters
 from reports.query.dimensions import ORDERED_TIMES, get_dimension
@@ -31,6 +31,8 @@ MAX_OFFSET = 10_000_000
 MAX_PERIOD_BY_MINUTE = timedelta(hours=26)  # a day, even where the clocks are set back
 COMPARISONS = ("previous", "year", "weekday")
 Order = tuple[tuple[str, str], ...]
+Comparison = Literal["previous", "year", "weekday"] | Period | None
+Row = dict[str, Any]  # column -> value; which columns a row has, and so their types, the query decides
 
 
 @dataclass(frozen=True)
@@ -55,11 +57,11 @@ class Query:
     period: Period
     metrics: tuple[str, ...] = ("visitors",)
     dimensions: tuple[str, ...] = ()
-    where: Any = None
+    where: filters.FilterInput = None
     order: Order = ()
     limit: int = 100
     offset: int = 0
-    compare: Literal["previous", "year", "weekday"] | Period | None = None
+    compare: Comparison = None
     totals: bool = False
     exact: bool = False
     search: str = ""
@@ -99,11 +101,11 @@ class Query:
     def tree(self) -> filters.Node | None:
         """The filter and the search. Goals and segments in the tree are still ids only."""
         if not self.search or not self.dimensions:
-            return self.where  # parsed when the query was created
+            return filters.parse(self.where)  # a tree since the query was created
         dimension = self.group_by.dimensions[0]
         stored = filters.convert_to_stored_form(dimension, "contains", self.search)
         condition = filters.Leaf(dimension, "contains", (stored,))
-        return filters.combine(self.where, filters.search_names_too(condition))
+        return filters.combine(filters.parse(self.where), filters.search_names_too(condition))
 
     def check_search(self) -> None:
         filters.check_text(self.search, "search")
@@ -139,7 +141,19 @@ class Query:
         return self.effective_order[0][0] == self.dimensions[0]
 
 
-@dataclass(frozen=True)
+class QueryOptions(TypedDict, total=False):
+    """The fields of a `Query` that functions which build one hand on."""
+
+    order: Order
+    limit: int
+    offset: int
+    compare: Comparison
+    totals: bool
+    exact: bool
+    search: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Meta:
     """How a query was executed.
 
@@ -174,9 +188,9 @@ class Result:
     else a list with one row for each of `rows`, with the same dimension values.
     """
 
-    rows: list[dict[str, Any]]
-    totals: dict[str, Any] | None
-    comparison: list[dict[str, Any]] | dict[str, Any] | None
+    rows: list[Row]
+    totals: Row | None
+    comparison: list[Row] | Row | None
     meta: Meta
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Protocol
 
 from goals.models import Goal, Segment
-from goals.predicates import build_predicate
+from goals.predicates import Filter, build_predicate
 from reports.query import filters
 from reports.query.context import QueryGoal
 from reports.query.errors import QueryRefused
@@ -21,20 +21,20 @@ GoalValue = tuple[Decimal, str]  # value of one conversion and its currency ("" 
 class GoalSource(Protocol):
     """Loads the goals and segments of sites, as filter JSON by id."""
 
-    def load_goal_filters(self, sites: tuple[int, ...]) -> Mapping[int, Any]: ...
+    def load_goal_filters(self, sites: tuple[int, ...]) -> Mapping[int, Filter]: ...
 
     def load_counted_goals(self, sites: tuple[int, ...]) -> frozenset[int]: ...
 
     def load_goal_values(self, sites: tuple[int, ...]) -> Mapping[int, GoalValue]: ...
 
-    def load_segment_filter(self, sites: tuple[int, ...], number: int) -> Any: ...
+    def load_segment_filter(self, sites: tuple[int, ...], number: int) -> object: ...
 
 
 @dataclass(frozen=True)
 class StoredGoals:
     """The goals and segments that are stored for the sites."""
 
-    def load_goal_filters(self, sites: tuple[int, ...]) -> Mapping[int, Any]:
+    def load_goal_filters(self, sites: tuple[int, ...]) -> Mapping[int, Filter]:
         return {goal.pk: build_predicate(goal) for goal in Goal.objects.filter(site_id__in=sites, active=True)}
 
     def load_counted_goals(self, sites: tuple[int, ...]) -> frozenset[int]:
@@ -48,7 +48,7 @@ class StoredGoals:
         columns = goals.values_list("pk", "fixed_revenue", "currency")
         return {number: (value, currency) for number, value, currency in columns if value is not None}
 
-    def load_segment_filter(self, sites: tuple[int, ...], number: int) -> Any:
+    def load_segment_filter(self, sites: tuple[int, ...], number: int) -> object:
         segment = Segment.objects.filter(site_id__in=sites, pk=number).first()
         return segment.filter if segment else None
 

@@ -7,11 +7,11 @@ up for the first of them only.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from reports.query import filters
 from reports.query.context import QueryContext, QueryGoal
@@ -24,7 +24,7 @@ from reports.query.references import GoalSource, ReferenceResolver, StoredGoals
 
 GOAL_METRICS = {"conversions", "conversion_rate", "revenue"}
 NO_GOALS: dict[int, QueryGoal] = {}
-Keys = tuple[tuple[Any, ...], ...]  # the dimension values of rows
+Keys = tuple[tuple[str | int, ...], ...]  # the dimension values of rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +59,7 @@ class ResolvedQuery:
         return self.group_by.metric_names
 
     @cached_property
-    def key(self) -> tuple[Any, ...]:
+    def key(self) -> tuple[Hashable, ...]:
         """All that the result depends on, for which it is cached."""
         context, other, until = self.context, self.comparison, None
         if self.fills_gaps:  # rows for empty buckets end now
@@ -101,7 +101,7 @@ def find_only_values(group_by: GroupBy, keys: Keys) -> dict[str, tuple[str, ...]
     if len(group_by.dimensions) != 1 or not 0 < len(keys) <= MAX_VALUES:
         return {}
     (dimension,) = group_by.dimensions
-    return {} if dimension.family in ("goal", "time") else {dimension.name: tuple(value for (value,) in keys)}
+    return {} if dimension.family in ("goal", "time") else {dimension.name: tuple(str(value) for (value,) in keys)}
 
 
 class ResolvedFilter(NamedTuple):
@@ -121,8 +121,8 @@ class Resolver:
         self._references: dict[tuple[int, ...], ReferenceResolver] = {}
         self._filters: dict[tuple[tuple[int, ...], Node | None], ResolvedFilter] = {}
         self._versions: dict[tuple[tuple[int, ...], Period], DataVersion] = {}
-        self._contexts: dict[Any, QueryContext] = {}
-        self._comparisons: dict[tuple[Period, Any], Period] = {}
+        self._contexts: dict[Hashable, QueryContext] = {}
+        self._comparisons: dict[tuple[Period, Hashable], Period] = {}
 
     def resolve(self, query: Query) -> ResolvedQuery:
         """Look up what a query depends on. Raises QueryRefused if a goal or segment of its filter is missing."""

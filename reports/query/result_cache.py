@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Hashable
 from threading import Lock
-from typing import Any
+
+from reports.query.model import Result
 
 MAX_CELLS = 500_000  # values in all results together: some 50 MB
 MAX_CELLS_OF_RESULT = 50_000
@@ -20,18 +21,18 @@ class ResultCache:
 
     def __init__(self, max_cells: int = MAX_CELLS) -> None:
         self.max_cells = max_cells
-        self._results: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
+        self._results: OrderedDict[Hashable, tuple[Result, int]] = OrderedDict()
         self._cells = 0
         self._lock = Lock()
 
-    def get(self, key: Hashable) -> Any | None:
+    def get(self, key: Hashable) -> Result | None:
         with self._lock:
             if key not in self._results:
                 return None
             self._results.move_to_end(key)
             return self._results[key][0]
 
-    def put(self, key: Hashable, result: Any, cells: int) -> None:
+    def put(self, key: Hashable, result: Result, cells: int) -> None:
         """Store a result, whose size is its number of values, unless it alone is too large."""
         if cells > MAX_CELLS_OF_RESULT:
             return

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from reports.query import decode, planner
 from reports.query.context import Params
 from reports.query.dimensions import TIMES
-from reports.query.execution_limits import run_statement
+from reports.query.execution_limits import StoreRow, run_statement
+from reports.query.model import Row
 from reports.query.planner import Plan, TableChoice
 from reports.query.resolve import ResolvedQuery
 from reports.query.sql.select import Select
 from reports.query.sql.statement import write_order, write_statement
 
-Row = dict[str, Any]
 MAX_BUCKETS = 1_000_000  # rows that are read where empty buckets are filled in, before the page is cut
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Execution:
     """Runs the statements of one query and adds up what they read."""
 
@@ -29,14 +28,14 @@ class Execution:
     estimated: set[str] = field(default_factory=set)
     error: float = 0.0
 
-    def run(self, sql: Select, params: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    def run(self, sql: Select, params: Mapping[str, object]) -> list[StoreRow]:
         """Run one statement. Raises QueryRefused if it exceeds a limit, StoreError if the store fails."""
         result = run_statement(sql, params)
         self.rows_read += result.rows_read
         self.bytes_read += result.bytes_read
         return result.rows
 
-    def run_plan(self, plan: Plan, sql: Select, params: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    def run_plan(self, plan: Plan, sql: Select, params: Mapping[str, object]) -> list[StoreRow]:
         """Run the statement of a plan and note which tables it reads and what it estimates."""
         self.sources += [subquery.source for subquery in plan.subqueries]
         self.estimated |= plan.estimated

@@ -9,16 +9,15 @@ there are more candidates in the next round.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from reports.query.grouping import GroupBy
 from reports.query.metrics import METRICS
+from reports.query.model import Row
 from reports.query.planner import MIN_ROW_RATIO, TableChoice
 from reports.query.resolve import ResolvedQuery
 from reports.query.rollups.read import count_rows_of
 from reports.query.rows import Execution, fetch_rows
 
-Row = dict[str, Any]
 MAX_PAGES = 500
 WIDENING = 6  # how many times more candidates the next round has
 MAX_ROUNDS = 3

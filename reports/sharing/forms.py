@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime, time
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from django import forms
+from django.http import QueryDict
 from django.utils import timezone
 
+from accounts.permissions import Actor
 from goals.models import Segment
 from goals.selectors import filter_segments_of_site
 from sites.models import Site
@@ -32,7 +33,7 @@ class SharedLinkForm(forms.Form):
     )  # fmt: skip
     embed = forms.BooleanField(required=False, label="Other sites may show it in a frame")
 
-    def __init__(self, data: Any, site: Site, user: Any) -> None:
+    def __init__(self, data: QueryDict | None, site: Site, user: Actor) -> None:
         super().__init__(data)
         self.site = site
         self.fields["segment"].queryset = filter_segments_of_site(site, user)  # type: ignore[attr-defined]

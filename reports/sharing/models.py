@@ -42,7 +42,7 @@ class Share(models.Model):
     created_by = models.ForeignKey("accounts.User", models.SET_NULL, null=True, blank=True, related_name="+")
     created = models.DateTimeField(auto_now_add=True)
 
-    objects: Any = ShareQuerySet.as_manager()
+    objects = ShareQuerySet.as_manager()
 
     class Meta:
         constraints = [

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django.http import HttpResponse
 
+from goals.predicates import Filter
 from reports.dashboard.panels import LAYOUTS, PANELS, Panel
-from reports.dashboard.scope import ReportScope
+from reports.dashboard.scope import Context, ReportScope
 from reports.query.errors import QueryRefused
 from reports.sharing.models import Share
 
@@ -53,7 +54,7 @@ class ShareScope(ReportScope):
         return f"/share/{self.share.token}" + ("/embed" if self.framed else "")
 
     @property
-    def base_filter(self) -> tuple[Any, ...]:
+    def base_filter(self) -> tuple[Filter, ...]:
         return ({"segment": self.share.segment_id},) if self.share.segment_id else ()
 
     def check_dimensions(self, names: Iterable[str]) -> None:
@@ -61,7 +62,7 @@ class ShareScope(ReportScope):
             if name not in SHARED_DIMENSIONS:
                 raise QueryRefused(f"A shared link cannot be filtered by “{name}”.", "where")
 
-    def build_context(self) -> dict[str, Any]:
+    def build_context(self) -> Context:
         return {**super().build_context(), "share": self.share, "framed": self.framed}
 
     def set_headers(self, response: HttpResponse) -> HttpResponse:

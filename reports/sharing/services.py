@@ -121,5 +121,11 @@ def end_share(account: Account, share_id: int) -> None:
         share_revoke(share=share, now=timezone.now())
 
 
-SHARED_LINKS = SharedKeys(SHARED_LINK_KIND, "Shared link", list_readable_shares, name_shares, end_share)
+SHARED_LINKS = SharedKeys(
+    kind=SHARED_LINK_KIND,
+    label="Shared link",
+    find_readable=list_readable_shares,
+    load_labels=name_shares,
+    replace=end_share,
+)
 SHARES = DependentAccess("Shared links", list_ending_shares, lambda share, now: share_revoke(share=share, now=now))

@@ -4,7 +4,7 @@ the overview in a frame at Clicky's address, for its WordPress plugin and others
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import cast
 from urllib.parse import urlencode
 
 from django.contrib import messages
@@ -28,6 +28,7 @@ from reports.clicky.deeplinks import stats as redirect_to_page
 from reports.clicky.outputs import ClickyError
 from reports.clicky.stats_request import find_site
 from reports.dashboard.report_page import report_page, serve_page
+from reports.dashboard.scope import Context
 from reports.dashboard.views.reports import overview
 from reports.sharing.forms import PasswordForm, SharedLinkForm
 from reports.sharing.models import Share
@@ -144,7 +145,7 @@ def sharing(request: HttpRequest, site_id: int) -> HttpResponse:
             add_errors(form, error)
     now = timezone.now()
     shares = site.shares.filter(revoked=None).select_related("segment", "created_by").order_by("-created")
-    context: dict[str, Any] = {
+    context: Context = {
         "form": form, "now": now,
         # Not reverse(): the token is empty where SECRET_KEY does not decrypt it, and the page is shown all the same
         "shares": [(row, request.build_absolute_uri(f"/share/{row.token}/")) for row in shares],

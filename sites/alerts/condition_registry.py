@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from accounts.models import Account
 from sites.alerts.models import Alert
@@ -20,7 +19,7 @@ class AlertNotification:
     key: str
     subject: str
     text: str
-    payload: Mapping[str, Any] = field(default_factory=dict)
+    payload: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ class ConditionParameter:
 
     name: str
     label: str
-    default: Any
+    default: object
     help: str = ""
     required: bool = True
     check: Callable[[str], object] | None = None

@@ -11,7 +11,7 @@ import asyncio
 import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.core.mail import EmailMessage
@@ -113,7 +113,7 @@ def claim_due(slots: Slots, mail_slots: Slots, now: datetime) -> list[Job[Prepar
     return jobs
 
 
-def claim_delivery(key: Any, now: datetime) -> PreparedDelivery | None:
+def claim_delivery(key: UUID, now: datetime) -> PreparedDelivery | None:
     """Claim one delivery and prepare it.
 
     Returns None if another worker has it, its channel has quiet hours, or it cannot be prepared (a failed try). Every
@@ -206,7 +206,7 @@ def record_failure(delivery: Delivery, error: str, now: datetime, *, internal: b
         switch_off(channel, error)
 
 
-def schedule_next_try(key: Any, attempts: int, error: str, now: datetime) -> None:
+def schedule_next_try(key: UUID, attempts: int, error: str, now: datetime) -> None:
     """Schedule the next try of a failed delivery, or give it up a day after it was created."""
     row = Delivery.objects.filter(pk=key)
     expired = row.filter(created__lte=now - GIVE_UP_AFTER).exists()

@@ -14,7 +14,7 @@ from sites.models import Site
 from sites.outbound import OutboundError, check_reachable
 
 
-class ChannelForm(forms.ModelForm):
+class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
     """Form of a channel. A stored hook's address is displayed as dots: anybody who knows it can send messages."""
 
     class Meta:
@@ -39,7 +39,7 @@ class ChannelForm(forms.ModelForm):
         entered: str = self.cleaned_data["target"]
         return unmask(entered, self.hidden_target) or self.hidden_target
 
-    def clean(self) -> dict[str, Any]:
+    def clean(self) -> dict[str, object]:
         data = super().clean() or {}
         target, kind = data.get("target", ""), data.get("kind")
         if kind == ChannelKind.EMAIL:
@@ -59,7 +59,7 @@ class ChannelForm(forms.ModelForm):
         return data
 
 
-class AlertForm(forms.ModelForm):
+class AlertForm(forms.ModelForm):  # type: ignore[type-arg]
     """Form of an alert. Parameters of the condition are fields named `p_<name>`."""
 
     class Meta:
@@ -85,7 +85,7 @@ class AlertForm(forms.ModelForm):
         required = row.required and row.default != ""
         return kind(label=row.label, initial=value, required=required, help_text=row.help)
 
-    def clean(self) -> dict[str, Any]:
+    def clean(self) -> dict[str, object]:
         """Reject parameters that their condition cannot parse."""
         data = super().clean() or {}
         for row in self.condition.parameters:
@@ -96,6 +96,6 @@ class AlertForm(forms.ModelForm):
                 self.add_error(f"p_{row.name}", str(error))
         return data
 
-    def get_parameters(self) -> dict[str, Any]:
+    def get_parameters(self) -> dict[str, object]:
         """Return the condition's parameters as entered."""
         return {row.name: self.cleaned_data[f"p_{row.name}"] for row in self.condition.parameters}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from typing import Any
 from urllib.parse import urlsplit
 
 from django.db import models
@@ -48,7 +47,7 @@ class Channel(models.Model):
     switched_off = models.CharField(max_length=200, blank=True, help_text="Why it was switched off by itself")
     created = models.DateTimeField(auto_now_add=True)
 
-    objects: Any = ChannelQuerySet.as_manager()
+    objects = ChannelQuerySet.as_manager()
 
     class Meta:
         constraints = [build_choice_check("kind", ChannelKind, "channel_kind_is_known")]
@@ -60,7 +59,7 @@ class Channel(models.Model):
     def displayed_target(self) -> str:
         """The target for pages: an e-mail address in full; only the host of a hook, whose URL is a secret."""
         if self.kind == ChannelKind.EMAIL:
-            return self.target
+            return str(self.target)
         host = urlsplit(self.target).hostname or ""
         return f"{host}/…" if host else ""
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import secrets
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -77,7 +76,7 @@ def check_webhook(channel: Channel) -> None:
 
 
 @transaction.atomic
-def alert_save(*, alert: Alert, parameters: Mapping[str, Any], channels: Iterable[Channel]) -> Alert:
+def alert_save(*, alert: Alert, parameters: Mapping[str, object], channels: Iterable[Channel]) -> Alert:
     """Store an alert with its condition's parameters and channels. Raises ValidationError above the limit of alerts."""
     if alert.pk is None:
         account = alert.site.account
@@ -202,5 +201,9 @@ def end_channel(channel: Channel, now: datetime) -> None:
 
 MAIL_CHANNELS = DependentAccess("Alert channels that mail to them", find_ending_channels, end_channel)
 WEBHOOK_SECRETS = SharedKeys(
-    WEBHOOK_KIND, "Webhook secret", find_readable_webhook_secrets, load_webhook_names, replace_webhook_secret
+    kind=WEBHOOK_KIND,
+    label="Webhook secret",
+    find_readable=find_readable_webhook_secrets,
+    load_labels=load_webhook_names,
+    replace=replace_webhook_secret,
 )

@@ -14,7 +14,6 @@ import smtplib
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from functools import partial
-from typing import Any
 
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
@@ -97,7 +96,7 @@ def sign(secret: str, timestamp: str, body: bytes) -> str:
     return hmac.new(secret.encode(), timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
 
 
-async def post_to_webhook(delivery: Delivery, body: dict[str, Any], headers: dict[str, str]) -> None:
+async def post_to_webhook(delivery: Delivery, body: dict[str, object], headers: dict[str, str]) -> None:
     """POST a JSON body to the channel's hook. Raises DeliveryFailed.
 
     Redirects are not followed, because signature and text are meant for the address that was entered.

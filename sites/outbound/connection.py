@@ -66,7 +66,7 @@ async def cancel_attempts(running: Attempts) -> None:
     await close_all(await asyncio.gather(*running, return_exceptions=True))
 
 
-async def close_all(results: Iterable[Any]) -> None:
+async def close_all(results: Iterable[object]) -> None:
     for stream in results:
         if isinstance(stream, AsyncNetworkStream):
             await stream.aclose()
@@ -125,7 +125,7 @@ class LimitedStream(httpcore.AsyncNetworkStream):
     ) -> httpcore.AsyncNetworkStream:
         return LimitedStream(await self._inner.start_tls(ssl_context, server_hostname, timeout), self._limit)
 
-    def get_extra_info(self, info: str) -> Any:
+    def get_extra_info(self, info: str) -> object:
         return self._inner.get_extra_info(info)
 
 

@@ -60,7 +60,7 @@ class MonitorURLFormField(forms.URLField):
     default_validators = [MonitorURLValidator()]
 
 
-class MonitorForm(forms.ModelForm):
+class MonitorForm(forms.ModelForm):  # type: ignore[type-arg]
     """Which address is checked how often, and what a good response is. Headers are entered one per line."""
 
     url = MonitorURLFormField(
@@ -88,12 +88,12 @@ class MonitorForm(forms.ModelForm):
             "must_not_contain": "Looked for in the same way.",
         }
 
-    def __init__(self, *args, **kwargs) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.stored_url, self.stored_headers = self.instance.url, self.instance.headers
         self.initial["headers"] = mask_headers(self.stored_headers)
 
-    def clean(self) -> dict[str, Any]:
+    def clean(self) -> dict[str, object]:
         """Reject an address that must not be reached, unless the monitor is paused."""
         data = super().clean() or {}
         if data.get("enabled") and data.get("url"):

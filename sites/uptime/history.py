@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import pairwise
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db.models import Q
@@ -22,7 +21,7 @@ from sites.uptime.models import Incident, Monitor, UptimeHour
 from sites.uptime.watched_time import Interval, load_watched_intervals, sum_overlap
 
 BUCKET_STEP = math.log(1.1)  # a bucket reaches up to 10 % further than the one before
-CostEstimator = Callable[[Iterable[Incident]], Mapping[int, Any]]
+CostEstimator = Callable[[Iterable[Incident]], Mapping[int, object]]
 _estimators: list[CostEstimator] = []
 
 
@@ -137,7 +136,7 @@ def register_cost_estimator(estimator: CostEstimator) -> None:
 def add_costs(incidents: Iterable[Incident]) -> list[Incident]:
     """Return the incidents, each with its `cost`; None for an incident without one."""
     rows = list(incidents)
-    costs: dict[int, Any] = {}
+    costs: dict[int, object] = {}
     for estimate in _estimators:
         costs.update(estimate(rows))
     for row in rows:

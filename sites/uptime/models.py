@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
-from django.core.validators import MaxValueValidator, MinValueValidator, URLValidator
+from django.core.validators import BaseValidator, MaxValueValidator, MinValueValidator, URLValidator
 from django.db import models
 
 from accounts.security.encrypted_fields import EncryptedDictField
@@ -16,7 +15,7 @@ MIN_INTERVAL, MAX_INTERVAL = 30, 3600  # seconds between two checks
 MAX_TIMEOUT = 30  # seconds
 
 
-def accept_seconds(shortest: int, longest: int) -> list[Any]:
+def accept_seconds(shortest: int, longest: int) -> list[BaseValidator]:
     """Return the validators of a number of seconds."""
     sentence = f"Choose {shortest} to {longest} seconds."
     return [MinValueValidator(shortest, sentence), MaxValueValidator(longest, sentence)]
@@ -34,12 +33,12 @@ class MonitorURLValidator(URLValidator):
     schemes = ["http", "https"]
 
 
-class MonitorURLField(models.URLField):
+class MonitorURLField(models.URLField):  # type: ignore[type-arg]
     """The URL of a monitor. In migrations it is a plain URLField, since the column is the same."""
 
     default_validators = [MonitorURLValidator()]
 
-    def deconstruct(self) -> tuple[str, str, list[Any], dict[str, Any]]:
+    def deconstruct(self) -> tuple[str, str, list[object], dict[str, object]]:
         name, _, args, kwargs = super().deconstruct()
         return name, "django.db.models.URLField", list(args), dict(kwargs)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ValidationError
@@ -36,7 +35,7 @@ EDITABLE = (
 
 
 @transaction.atomic
-def monitor_create(*, site: Site, url: str, now: datetime | None = None, **fields: Any) -> Monitor:
+def monitor_create(*, site: Site, url: str, now: datetime | None = None, **fields: object) -> Monitor:
     """Create a monitor, due at once. Raises ValidationError with a sentence per field."""
     monitor = Monitor(site=site, url=url, next_due=now or timezone.now(), **fields)
     account_lock(site.account)
@@ -47,7 +46,7 @@ def monitor_create(*, site: Site, url: str, now: datetime | None = None, **field
 
 
 @transaction.atomic
-def monitor_update(*, monitor: Monitor, changes: Mapping[str, Any], now: datetime | None = None) -> Monitor:
+def monitor_update(*, monitor: Monitor, changes: Mapping[str, object], now: datetime | None = None) -> Monitor:
     """Change editable fields of a monitor; the next check follows the new interval.
 
     Raises ValidationError with a sentence per field.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -18,7 +16,7 @@ CERTIFICATE_WARNING_DAYS = 30
 BAR_PITCH = 6  # in units of the drawing; the bar itself is 4 wide
 
 
-def build_bar(index: int, span: UptimeFigures) -> dict[str, Any]:
+def build_bar(index: int, span: UptimeFigures) -> dict[str, object]:
     """Build the bar of one of the ninety days: its position, colour and text."""
     position = {"x": index * BAR_PITCH, "span": span}
     availability = span.availability
@@ -28,7 +26,7 @@ def build_bar(index: int, span: UptimeFigures) -> dict[str, Any]:
     return {**position, "level": level, "text": f"{availability:.2f} %, typically {span.p50 or 0} ms"}
 
 
-def describe_certificate(monitor: Monitor) -> dict[str, Any] | None:
+def describe_certificate(monitor: Monitor) -> dict[str, object] | None:
     """Return when the certificate of the monitor's address expires and how many days are left; None without one."""
     if monitor.tls_expires is None:
         return None
@@ -36,7 +34,7 @@ def describe_certificate(monitor: Monitor) -> dict[str, Any] | None:
     return {"expires": monitor.tls_expires, "days": days, "soon": days <= CERTIFICATE_WARNING_DAYS}
 
 
-def summarize(monitor: Monitor, zone: str) -> dict[str, Any]:
+def summarize(monitor: Monitor, zone: str) -> dict[str, object]:
     """Build the context of a monitor with its ninety days and their availability in percent."""
     spans = compute_daily_uptime(monitor, now=timezone.now(), zone=zone)
     checked = [span for span in spans if span.checks]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime, time
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.contrib import messages
@@ -43,7 +42,7 @@ def list_keys(request: HttpRequest, site_id: int) -> HttpResponse:
     return render(request, "sites/api_keys.html", {**context, **build_settings_context(request, site, "api-keys")})
 
 
-def read_key_fields(form: KeyForm, site: Site) -> dict[str, Any]:
+def read_key_fields(form: KeyForm, site: Site) -> dict[str, object]:
     """Return the form's values; a key expires at the end of the entered day in the site's time zone."""
     fields = dict(form.cleaned_data)
     if fields["expires"]:

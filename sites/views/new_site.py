@@ -4,8 +4,6 @@ first hit. The list of sites shows figures, so it belongs to the reports.
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
@@ -74,7 +72,7 @@ def show_tracking_code(request: HttpRequest, site_id: int) -> HttpResponse:
     host = get_snippet_host(request, site)
     url = request.POST.get("url", "")
     check_result = check_page(request, site, url, host) if request.method == "POST" else None
-    context: dict[str, Any] = {
+    context: dict[str, object] = {
         "snippet": build_snippet(site, host),
         "check_result": check_result,
         "url": url or f"https://{site.domain}/",

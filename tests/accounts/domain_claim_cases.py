@@ -92,7 +92,7 @@ def sent(method: str, path: str, name: str, **more: str) -> Callable[[Claimant, 
     """A call of an API that names the host in the member `name`."""
 
     def claim(who: Claimant, host: str) -> str:
-        return who.call(method, path.replace("SITE", str(who.site.pk)), {name: host, **more}).content.decode()
+        return str(who.call(method, path.replace("SITE", str(who.site.pk)), {name: host, **more}).content.decode())
 
     return claim
 

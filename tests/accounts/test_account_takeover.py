@@ -1,13 +1,13 @@
 """One account, guest or former member cannot take over log-ins, memberships, roles or keys of others."""
 
 import json
-import re
 from typing import Any
 
 import pytest
 from django.core import mail
 from django.core.cache import cache
 from django.test import Client
+from pytest_django import Settings
 
 from accounts.models import Account, Grant, Membership, Right, Role, User
 from accounts.services import account_brand_set
@@ -17,6 +17,8 @@ from sites.models import Site
 from tests.conftest import PASSWORD, member
 from tests.support import log_in
 from tests.support.clickmeter_client import Program, use_account_key
+from tests.support.types import Store
+from tests.values import extract
 
 pytestmark = pytest.mark.django_db
 EVIL = "evil-charlie.example"
@@ -45,7 +47,9 @@ def send(client: Client, method: str, path: str, data: Any = None) -> Any:
 # -- reset links --------------------------------------------------------------------------------------------------
 
 
-def test_a_reset_link_requested_on_another_accounts_host_points_to_the_installation(alice, charlies, settings) -> None:
+def test_a_reset_link_requested_on_another_accounts_host_points_to_the_installation(
+    alice: User, charlies: Account, settings: Settings
+) -> None:
     settings.BASE_URL = "https://stats.example.net"
     account_brand_set(account=charlies, host=EVIL, name="Footfall")
     Client().post("/password/reset", {"email": alice.email}, headers={"host": EVIL})
@@ -54,7 +58,7 @@ def test_a_reset_link_requested_on_another_accounts_host_points_to_the_installat
     assert EVIL not in str(letter.message()) and EVIL not in letter.from_email
 
 
-def test_mails_to_a_pending_guest_never_use_the_accounts_host(alice, charlies) -> None:
+def test_mails_to_a_pending_guest_never_use_the_accounts_host(alice: User, charlies: Account) -> None:
     account_brand_set(account=charlies, host=EVIL)
     use_account_key(charlies).post("/account/guests", {"email": alice.email})
     mail.outbox.clear()
@@ -62,7 +66,7 @@ def test_mails_to_a_pending_guest_never_use_the_accounts_host(alice, charlies) -
     assert EVIL not in str(mail.outbox[0].message())
 
 
-def test_a_reset_link_for_a_member_of_several_accounts_uses_no_accounts_host(alice, charlies) -> None:
+def test_a_reset_link_for_a_member_of_several_accounts_uses_no_accounts_host(alice: User, charlies: Account) -> None:
     """Who controls the host reads the token, and with it would open every account of that person."""
     account_brand_set(account=charlies, host=EVIL)
     Membership.objects.create(user=alice, account=charlies, role=Role.GUEST)
@@ -73,7 +77,9 @@ def test_a_reset_link_for_a_member_of_several_accounts_uses_no_accounts_host(ali
 # -- people who did not accept ------------------------------------------------------------------------------------
 
 
-def test_a_password_chosen_by_another_account_does_not_log_a_person_in(account, alice, charlies, link) -> None:
+def test_a_password_chosen_by_another_account_does_not_log_a_person_in(
+    account: Account, alice: User, charlies: Account, link: int
+) -> None:
     assert "id" in use_account_key(charlies).post("/account/guests", {"email": VICTIM, "password": CHOSEN})
     use_account_key(account).post("/account/guests", {"email": VICTIM, "extendedGrants": {"allowAllGrants": True}})
     attacker = Client()
@@ -83,7 +89,7 @@ def test_a_password_chosen_by_another_account_does_not_log_a_person_in(account, 
 
 
 @pytest.fixture
-def link(account) -> int:
+def link(account: Account) -> int:
     return datapoint_create(account=account, alias="offer", url="https://shop.test/").pk
 
 
@@ -91,7 +97,9 @@ PLACES = ("/account", "/account/team", "/account/brand", "/links")
 
 
 @pytest.mark.parametrize("way", ["guests", "team"])
-def test_an_invitation_does_not_change_an_existing_user(alice, charlie, charlies, way) -> None:
+def test_an_invitation_does_not_change_an_existing_user(
+    alice: User, charlie: User, charlies: Account, way: str
+) -> None:
     client, charlies.name = log_in(alice), "AAA stranger"
     charlies.save()
     before = {place: client.get(place).status_code for place in PLACES}
@@ -104,7 +112,7 @@ def test_an_invitation_does_not_change_an_existing_user(alice, charlie, charlies
     assert "AAA stranger" not in client.get("/me").content.decode()
 
 
-def test_responses_reveal_nothing_about_a_guest_before_they_accept(alice, charlies) -> None:
+def test_responses_reveal_nothing_about_a_guest_before_they_accept(alice: User, charlies: Account) -> None:
     """Whether the address has a log-in here, and what that person is called, is theirs to say."""
     alice.name = "Alice Adams"
     alice.save()
@@ -128,7 +136,7 @@ def test_responses_reveal_nothing_about_a_guest_before_they_accept(alice, charli
 # -- roles --------------------------------------------------------------------------------------------------------
 
 
-def test_an_account_key_can_neither_create_nor_change_an_owner(account, alice, bob) -> None:
+def test_an_account_key_can_neither_create_nor_change_an_owner(account: Account, alice: User, bob: User) -> None:
     client, guest, owner = bearer(account.authkey), bob.memberships.get(), alice.memberships.get()
     assert send(client, "get", "me").json()["role"] == "admin"
     for answer in (
@@ -142,7 +150,7 @@ def test_an_account_key_can_neither_create_nor_change_an_owner(account, alice, b
 
 
 @pytest.mark.parametrize("role", ["admin", "editor", "viewer"])
-def test_only_owners_see_and_replace_the_account_key(account, alice, site, role: str) -> None:
+def test_only_owners_see_and_replace_the_account_key(account: Account, alice: User, site: Site, role: str) -> None:
     client = log_in(member(account, "erin", role))
     for page in ("/account", "/links/toolbox", "/account/team", f"/sites/{site.pk}/settings/api-keys", "/links/guests"):
         assert account.authkey not in client.get(page).content.decode(), page
@@ -155,7 +163,9 @@ def test_only_owners_see_and_replace_the_account_key(account, alice, site, role:
 # -- a guest of links ---------------------------------------------------------------------------------------------
 
 
-def test_a_guest_of_all_links_cannot_see_any_site(account, alice, bob, site, link) -> None:
+def test_a_guest_of_all_links_cannot_see_any_site(
+    account: Account, alice: User, bob: User, site: Site, link: int
+) -> None:
     guest = bob.memberships.get()
     guest.grants.all().delete()
     use_account_key(account).post(f"/account/guests/{guest.pk}", {"extendedGrants": {"allowAllGrants": True}})
@@ -181,18 +191,21 @@ def writer(account: Account, site: Site) -> User:
 
 
 def reads(key: str, site: Site) -> bool:
-    answer = Client().get("/api/stats/4", {"site_id": site.pk, "sitekey": key, "type": "visitors", "output": "json"})
+    asked = {"site_id": str(site.pk), "sitekey": key, "type": "visitors", "output": "json"}
+    answer = Client().get("/api/stats/4", asked)
     return "error" not in answer.content.decode()
 
 
-def test_api_keys_and_shared_links_of_a_guest_end_when_the_guest_is_removed(alice, writer, site, store) -> None:
+def test_api_keys_and_shared_links_of_a_guest_end_when_the_guest_is_removed(
+    alice: User, writer: User, site: Site, store: Store
+) -> None:
     guest, client = writer.memberships.get(), log_in(writer)
     fields = {"name": "mine", "trusted": "on", "can_track": "on", "can_read": "on"}
     page = client.post(f"/sites/{site.pk}/settings/api-keys", fields).content.decode()
-    mine = re.search(r"ck_\w+", page)[0]
+    mine = extract(r"ck_\w+", page)
     by_key = send(bearer(guest.authkey), "post", f"sites/{site.pk}/keys", {"name": "by key"}).json()["api_key"]
     page = client.post(f"/sites/{site.pk}/settings/sharing", {"name": "Mine"}, follow=True).content.decode()
-    share = re.search(r"/share/\w+/", page)[0]
+    share = extract(r"/share/\w+/", page)
     site_cache.refresh()
     assert site_cache.find_key(mine) and site_cache.find_key(by_key)
     assert Client().get(share).status_code == 200
@@ -203,7 +216,9 @@ def test_api_keys_and_shared_links_of_a_guest_end_when_the_guest_is_removed(alic
     assert bearer(guest.authkey).get("/api/v1/me").status_code == 401
 
 
-def test_site_keys_known_to_a_removed_guest_are_listed_and_can_be_replaced(alice, bob, site, store) -> None:
+def test_site_keys_known_to_a_removed_guest_are_listed_and_can_be_replaced(
+    alice: User, bob: User, site: Site, store: Store
+) -> None:
     old, client = site.sitekey, log_in(alice)
     client.post(f"/account/team/{bob.memberships.get().pk}/remove")
     page = client.get("/account/team").content.decode()

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from django.test import RequestFactory
+from pytest_django import Settings
 
 from accounts.security.client_ip import (
     find_client_address,
@@ -52,20 +51,22 @@ ADDRESSES = [
 
 
 @pytest.mark.parametrize(("peer", "forwarded", "address"), ADDRESSES)
-def test_pages_and_hits_find_the_same_client_address(peer: str, forwarded: str, address: str, settings: Any) -> None:
+def test_pages_and_hits_find_the_same_client_address(
+    peer: str, forwarded: str, address: str, settings: Settings
+) -> None:
     settings.TRUSTED_PROXIES = ("10.0.0.0/8",)
     request = RequestFactory().get("/", REMOTE_ADDR=peer, HTTP_X_FORWARDED_FOR=forwarded)
     assert get_client_address(request) == address
     assert find_client_address(peer, forwarded) == address
 
 
-def test_a_change_of_the_trusted_proxies_applies_at_once(settings: Any) -> None:
+def test_a_change_of_the_trusted_proxies_applies_at_once(settings: Settings) -> None:
     for proxies, address in (((), "10.0.0.1"), (("10.0.0.1",), "203.0.113.9"), (("nonsense",), "10.0.0.1")):
         settings.TRUSTED_PROXIES = proxies
         assert find_client_address("10.0.0.1", "203.0.113.9") == address
 
 
-def test_a_sites_own_proxy_and_a_proxy_with_its_secret_are_skipped(settings: Any) -> None:
+def test_a_sites_own_proxy_and_a_proxy_with_its_secret_are_skipped(settings: Settings) -> None:
     settings.TRUSTED_PROXIES = ("10.0.0.1",)
     told = "203.0.113.9, 192.0.2.5"
     assert find_client_address("10.0.0.1", told) == "192.0.2.5"
@@ -73,7 +74,7 @@ def test_a_sites_own_proxy_and_a_proxy_with_its_secret_are_skipped(settings: Any
     assert find_client_address("10.0.0.1", told, None, 1) == "203.0.113.9"
 
 
-def test_a_limit_counts_the_client_behind_a_proxy(settings: Any) -> None:
+def test_a_limit_counts_the_client_behind_a_proxy(settings: Settings) -> None:
     settings.TRUSTED_PROXIES = ("10.0.0.1",)
     request = RequestFactory().get("/", REMOTE_ADDR="10.0.0.1", HTTP_X_FORWARDED_FOR="2001:db8:1:2::9")
     assert get_client_key(request) == "2001:db8:1:2::/64"

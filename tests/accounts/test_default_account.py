@@ -1,8 +1,5 @@
 """Which account opens for a person who is a member of several."""
 
-import re
-from typing import Any
-
 import pytest
 from django.test import Client
 
@@ -11,13 +8,15 @@ from sites.models import Site
 from sites.services import site_create
 from tests.conftest import member
 from tests.support import log_in
+from tests.support.types import Store
+from tests.values import extract
 
 pytestmark = pytest.mark.django_db
 
 
 def opens(client: Client) -> str:
     """The name of the account whose settings open."""
-    return re.search(r'name="name" value="([^"]*)"', client.get("/account").content.decode())[1]
+    return extract(r'name="name" value="([^"]*)"', client.get("/account").content.decode())
 
 
 @pytest.fixture
@@ -33,7 +32,7 @@ def test_an_owned_account_opens_before_other_accounts(alice: User, two: Account)
     assert opens(log_in(alice)) == "Alice &amp; Co"
 
 
-def test_the_account_used_last_opens_after_the_next_log_in(alice: User, two: Account, site: Site, store: Any) -> None:
+def test_the_account_used_last_opens_after_the_next_log_in(alice: User, two: Account, site: Site, store: Store) -> None:
     theirs = site_create(account=two, domain="aaa.example")
     client = log_in(alice)
     client.post("/account/switch", {"account": two.pk})

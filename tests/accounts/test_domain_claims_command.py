@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from io import StringIO
-from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from pytest_django import Settings
 
 from accounts.custom_domains.services import host_claim
 from accounts.models import Account, HostClaim, HostOwner, Purpose, User
@@ -18,6 +18,7 @@ from sites.models import Site
 from sites.services import site_create
 from tests.support import asgi
 from tests.support.links import create_link, refresh_caches
+from tests.values import require
 
 pytestmark = pytest.mark.django_db
 HOST = "go.shop.test"
@@ -76,7 +77,7 @@ def test_a_second_approval_does_not_transfer_a_host(account: Account, other: Acc
     assert HostOwner.objects.get().account == other
 
 
-def test_the_operator_cannot_approve_the_installations_own_host(account: Account, settings: Any) -> None:
+def test_the_operator_cannot_approve_the_installations_own_host(account: Account, settings: Settings) -> None:
     settings.BASE_URL = "https://stats.saas.test"
     for purpose in (Purpose.LINKS, Purpose.BRAND):
         HostClaim.objects.create(account=account, host=f"{purpose}.stats.saas.test", purpose=purpose)
@@ -117,16 +118,18 @@ def provision(domain: str, name: str = "Shop") -> None:
     call_command("provision", *words, "--domain", domain, "--json", stdout=StringIO())
 
 
-def test_provisioning_verifies_the_domain_unless_another_account_has_it(charlies_site: Site, settings: Any) -> None:
+def test_provisioning_verifies_the_domain_unless_another_account_has_it(
+    charlies_site: Site, settings: Settings
+) -> None:
     settings.BASE_URL = "https://stats.saas.test"
     for domain in ("shop.test", "stats.saas.test", "plain.localhost", "127.0.0.1"):
         provision(domain)
         provision(domain)
         site_cache.load_changes()
-        assert site_cache.find_site_by_host(domain).domain == domain
+        assert require(site_cache.find_site_by_host(domain)).domain == domain
     provision("shop.test", name="Later")
     site_cache.load_changes()
     first = Site.objects.get(domain="shop.test", account__name="Shop")
-    assert site_cache.find_site_by_host("shop.test").site_id == first.pk
+    assert require(site_cache.find_site_by_host("shop.test")).site_id == first.pk
     assert Site.objects.filter(domain="shop.test").count() == 2
     assert HostClaim.objects.get(host="shop.test", account__name="Later").verified is None

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from django.core.cache import cache
 from django.test import override_settings
 from django.utils import timezone as clock
+from pytest_django import Settings
 
 from accounts.branding import find_brand_by_host
 from accounts.models import Account, HostClaim, HostOwner, Membership, Purpose, User, VerificationMethod
@@ -39,6 +39,7 @@ from tests.accounts.domain_claim_cases import (
 from tests.support import asgi, verify_host
 from tests.support.dns_server import dns_server
 from tests.support.links import create_link, refresh_caches
+from tests.support.types import Store
 from tests.test_architecture import ROOT, list_sources
 
 pytestmark = pytest.mark.django_db
@@ -54,7 +55,7 @@ def installation(module_account: Account, module_stranger: Membership) -> Iterat
 
 
 @pytest.fixture(autouse=True)
-def world(installation: None, store: Any, module_caches: None) -> None:
+def world(installation: None, store: Store, module_caches: None) -> None:
     cache.clear()
 
 
@@ -149,7 +150,7 @@ def test_hosts_above_or_below_a_verified_site_do_not_belong_to_it(host: str) -> 
     assert answer.status == 401
 
 
-def test_a_former_link_domain_stays_reserved(claimant: Claimant, settings: Any) -> None:
+def test_a_former_link_domain_stays_reserved(claimant: Claimant, settings: Settings) -> None:
     settings.LINK_DOMAIN = "new.saas.example"
     get_system_domain()
     refresh_caches()

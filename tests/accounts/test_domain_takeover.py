@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 from django.core import mail
 from django.core.cache import cache
 from django.test import Client
+from pytest_django import Settings
 
 from accounts.models import Account, Purpose, User
 from accounts.services import account_brand_set
@@ -39,7 +39,7 @@ def log_in_page(host: str) -> asgi.Answer:
 
 
 def test_a_tenant_cannot_take_over_the_dashboards_host(
-    alice: User, charlie: User, mallory: Client, settings: Any
+    alice: User, charlie: User, mallory: Client, settings: Settings
 ) -> None:
     settings.BASE_URL, settings.LINK_DOMAIN = f"http://{DASHBOARD}", "go.saas.example"
     settings.CLICKMETER_HOSTS = ("api.saas.example",)

@@ -32,6 +32,8 @@ from sites.uptime.services import monitor_create
 from tests.conftest import member
 from tests.support import log_in
 from tests.support.clickmeter_client import Program, use_account_key
+from tests.support.types import Store
+from tests.values import extract
 
 pytestmark = pytest.mark.django_db
 
@@ -52,7 +54,7 @@ def api(client: Client, method: str, path: str, data: Any = None) -> Any:
 # -- a role, or a right on a site ---------------------------------------------------------------------------------
 
 
-def test_the_account_key_is_exposed_when_an_owner_is_demoted(inside: Client, account, site) -> None:
+def test_the_account_key_is_exposed_when_an_owner_is_demoted(inside: Client, account: Account, site: Site) -> None:
     olga = member(account, "olga", Role.OWNER).memberships.get()
     assert api(inside, "patch", f"members/{olga.pk}", {"role": "admin"}).status_code == 200
     assert exposed() == {("account", account.pk, "Olga (olga@example.com)")}
@@ -65,7 +67,9 @@ def test_the_account_key_is_exposed_when_an_owner_is_demoted(inside: Client, acc
     assert Account.objects.get().key_generation == 2 and not exposed()
 
 
-def test_keys_of_other_sites_are_exposed_when_an_editor_becomes_a_guest_of_one(inside: Client, account, site) -> None:
+def test_keys_of_other_sites_are_exposed_when_an_editor_becomes_a_guest_of_one(
+    inside: Client, account: Account, site: Site
+) -> None:
     more = site_create(account=account, domain="more.example")
     erin = member(account, "erin", Role.EDITOR)
     remaining, ended = (api_key_create(site=row, name=row.domain, user=erin)[0] for row in (site, more))
@@ -79,7 +83,7 @@ def test_keys_of_other_sites_are_exposed_when_an_editor_becomes_a_guest_of_one(i
 
 
 def test_a_guest_reduced_to_read_access_loses_api_keys_and_exposes_the_site_keys(
-    inside: Client, account, site, bob
+    inside: Client, account: Account, site: Site, bob: User
 ) -> None:
     guest = bob.memberships.get()
     grant_set(membership=guest, kind="site", object_id=site.pk, right=Right.WRITE)
@@ -90,7 +94,9 @@ def test_a_guest_reduced_to_read_access_loses_api_keys_and_exposes_the_site_keys
     assert not ApiKey.objects.filter(revoked=None).exists()
 
 
-def test_site_keys_are_exposed_when_a_site_is_no_longer_shared_with_a_guest(inside: Client, account, site, bob) -> None:
+def test_site_keys_are_exposed_when_a_site_is_no_longer_shared_with_a_guest(
+    inside: Client, account: Account, site: Site, bob: User
+) -> None:
     more = site_create(account=account, domain="more.example")
     guest = bob.memberships.get()
     grant_set(membership=guest, kind="site", object_id=more.pk, right=Right.READ)
@@ -101,7 +107,9 @@ def test_site_keys_are_exposed_when_a_site_is_no_longer_shared_with_a_guest(insi
     assert not exposed() and Site.objects.get(pk=more.pk).sitekey != old_key
 
 
-def test_a_promoted_guest_loses_only_what_the_new_role_does_not_allow(inside: Client, account, site, bob) -> None:
+def test_a_promoted_guest_loses_only_what_the_new_role_does_not_allow(
+    inside: Client, account: Account, site: Site, bob: User
+) -> None:
     guest = bob.memberships.get()
     api_key_create(site=site, name="hers", user=User.objects.get(email="alice@example.com"))
     for change in ({"grants": [{"kind": "site", "id": site.pk, "right": "write"}]}, {"role": "viewer"}):
@@ -116,7 +124,9 @@ def test_a_promoted_guest_loses_only_what_the_new_role_does_not_allow(inside: Cl
     assert not exposed() and ApiKey.objects.filter(revoked=None).count() == 1
 
 
-def test_an_exposed_key_is_dismissed_by_page_or_api_or_with_its_site(inside: Client, account, site, bob) -> None:
+def test_an_exposed_key_is_dismissed_by_page_or_api_or_with_its_site(
+    inside: Client, account: Account, site: Site, bob: User
+) -> None:
     more = site_create(account=account, domain="more.example")
     guest = bob.memberships.get()
     grant_set(membership=guest, kind="site", object_id=more.pk, right=Right.READ)
@@ -130,7 +140,7 @@ def test_an_exposed_key_is_dismissed_by_page_or_api_or_with_its_site(inside: Cli
 
 
 def test_secrets_that_an_editor_could_read_are_listed_and_can_be_replaced(
-    inside: Client, account, site, charlies_site
+    inside: Client, account: Account, site: Site, charlies_site: Site
 ) -> None:
     erin = member(account, "erin", Role.EDITOR)
     site_update(site=site, proxy_secret="a-word-of-the-proxy")
@@ -149,13 +159,13 @@ def test_secrets_that_an_editor_could_read_are_listed_and_can_be_replaced(
     for row in ExposedKey.objects.exclude(kind="site"):
         inside.post(f"/account/team/keys/{row.pk}/replace")
     assert exposed() == {("site", site.pk, person)}
-    for row in (site, hook, remaining, own):
-        row.refresh_from_db()
+    for changed in (site, hook, remaining, own):
+        changed.refresh_from_db()
     assert site.proxy_secret not in ("", "a-word-of-the-proxy") and hook.secret != secret
     assert remaining.revoked and own.revoked
 
 
-def test_a_channel_that_is_deleted_leaves_the_list(inside: Client, account, site) -> None:
+def test_a_channel_that_is_deleted_leaves_the_list(inside: Client, account: Account, site: Site) -> None:
     erin = member(account, "erin", Role.EDITOR)
     hook = Channel.objects.create(account=account, kind="webhook", name="Pager", target="https://hooks.example/a")
     inside.post(f"/account/team/{erin.memberships.get().pk}/remove")
@@ -165,7 +175,9 @@ def test_a_channel_that_is_deleted_leaves_the_list(inside: Client, account, site
     assert {kind for kind, *_ in exposed()} == {"site"}
 
 
-def test_a_guest_without_write_access_could_read_no_webhook_secret(inside: Client, account, site, bob) -> None:
+def test_a_guest_without_write_access_could_read_no_webhook_secret(
+    inside: Client, account: Account, site: Site, bob: User
+) -> None:
     Channel.objects.create(account=account, kind="webhook", name="Pager", target="https://hooks.example/a")
     share_create(site=site, name="kept")
     inside.post(f"/account/team/{bob.memberships.get().pk}/remove")
@@ -175,7 +187,9 @@ def test_a_guest_without_write_access_could_read_no_webhook_secret(inside: Clien
 # -- everything of somebody who leaves ----------------------------------------------------------------------------
 
 
-def test_open_invitations_and_mails_of_alerts_end_with_the_person(inside: Client, account, site, charlie) -> None:
+def test_open_invitations_and_mails_of_alerts_end_with_the_person(
+    inside: Client, account: Account, site: Site, charlie: User
+) -> None:
     erin = member(account, "erin", Role.ADMIN)
     log_in(erin).post("/account/team", {"email": "second@erin.example", "role": "admin"})
     log_in(charlie).post("/account/team", {"email": "his@charlie.example", "role": "admin"})
@@ -192,7 +206,9 @@ def test_open_invitations_and_mails_of_alerts_end_with_the_person(inside: Client
     assert charlie.memberships.get().account.invitations.open().count() == 1
 
 
-def test_only_access_within_this_account_ends(inside: Client, account, site, charlie, charlies_site) -> None:
+def test_only_access_within_this_account_ends(
+    inside: Client, account: Account, site: Site, charlie: User, charlies_site: Site
+) -> None:
     theirs = Membership.objects.create(user=charlie, account=account, role=Role.EDITOR)
     here = api_key_create(site=site, name="here", user=charlie)[1]
     there = api_key_create(site=charlies_site, name="there", user=charlie)[1]
@@ -202,7 +218,7 @@ def test_only_access_within_this_account_ends(inside: Client, account, site, cha
     assert charlie.memberships.count() == 1 and User.objects.filter(pk=charlie.pk).exists()
 
 
-def test_a_guest_promoted_to_member_gets_a_new_own_key(inside: Client, account, bob) -> None:
+def test_a_guest_promoted_to_member_gets_a_new_own_key(inside: Client, account: Account, bob: User) -> None:
     guest = bob.memberships.get()
     allowed_count = use_account_key(account).get(f"/account/guests/{guest.pk}")["apiKey"]
     assert Program(allowed_count).call("GET", "/account").status_code == 200
@@ -210,7 +226,7 @@ def test_a_guest_promoted_to_member_gets_a_new_own_key(inside: Client, account, 
     assert Program(allowed_count).call("GET", "/account").status_code == 401
 
 
-def test_a_member_replaces_their_own_key(account, alice) -> None:
+def test_a_member_replaces_their_own_key(account: Account, alice: User) -> None:
     erin = member(account, "erin", Role.EDITOR)
     client, old = log_in(erin), erin.memberships.get().authkey
     assert old in client.get("/account/own-key").content.decode()
@@ -244,7 +260,9 @@ def pages_of(site: Site) -> list[str]:
     return [f"/{path}" for path in sorted({*filled, *own}) if "<" not in path]
 
 
-def test_a_guest_with_write_access_to_one_site_sees_no_secret_of_the_account(account, alice, site, store) -> None:
+def test_a_guest_with_write_access_to_one_site_sees_no_secret_of_the_account(
+    account: Account, alice: User, site: Site, store: Store
+) -> None:
     more = site_create(account=account, domain="more.example")
     Channel.objects.create(
         account=account, kind="webhook", name="Hook", target=SECRETS["webhook"], secret=SECRETS["signing"]
@@ -272,7 +290,7 @@ def test_a_guest_with_write_access_to_one_site_sees_no_secret_of_the_account(acc
 
 
 def test_the_list_of_grantable_objects_is_limited_searchable_and_keeps_grants(
-    inside: Client, account, site, bob
+    inside: Client, account: Account, site: Site, bob: User
 ) -> None:
     Site.objects.bulk_create(
         Site(pk=site.pk + number, account=account, domain=f"s{number:03}.example") for number in range(1, 250)
@@ -291,7 +309,7 @@ def test_the_list_of_grantable_objects_is_limited_searchable_and_keeps_grants(
     assert 'role="search"' in inside.get("/account/team?q=s23").content.decode()
 
 
-def test_checking_one_right_does_not_load_all_grants(account, site, bob) -> None:
+def test_checking_one_right_does_not_load_all_grants(account: Account, site: Site, bob: User) -> None:
     for number in range(30):
         datapoint_create(account=account, alias=f"a{number}", url="https://shop.test/")
     guest = bob.memberships.get()
@@ -302,14 +320,16 @@ def test_checking_one_right_does_not_load_all_grants(account, site, bob) -> None
     assert len(read) == 1 and f"IN ({link.pk})" in read[0]
 
 
-def test_an_impossible_site_id_is_rejected_with_its_field(inside: Client, bob) -> None:
+def test_an_impossible_site_id_is_rejected_with_its_field(inside: Client, bob: User) -> None:
     grants = [{"kind": "site", "id": 10**30, "right": "read"}]
     error = api(inside, "patch", f"members/{bob.memberships.get().pk}", {"grants": grants}).json()["error"]
     assert error["code"] == "invalid" and list(error["fields"]) == ["grants.0.id"]
 
 
 @pytest.mark.parametrize("number", [0, -1, "charlies"])
-def test_objects_of_other_accounts_cannot_be_granted(inside: Client, bob, charlies_site, number) -> None:
+def test_objects_of_other_accounts_cannot_be_granted(
+    inside: Client, bob: User, charlies_site: Site, number: int | str
+) -> None:
     wanted = charlies_site.pk if number == "charlies" else number
     grants = [{"kind": "site", "id": wanted, "right": "read"}]
     answer = api(inside, "patch", f"members/{bob.memberships.get().pk}", {"grants": grants})
@@ -319,7 +339,9 @@ def test_objects_of_other_accounts_cannot_be_granted(inside: Client, bob, charli
 # -- keys of guests, which the team is shown ----------------------------------------------------------------------
 
 
-def test_keys_of_guests_are_exposed_when_an_editor_leaves(inside: Client, account, site, bob) -> None:
+def test_keys_of_guests_are_exposed_when_an_editor_leaves(
+    inside: Client, account: Account, site: Site, bob: User
+) -> None:
     erin, guest = member(account, "erin", Role.EDITOR).memberships.get(), bob.memberships.get()
     use_account_key(account).post(f"/account/guests/{guest.pk}", {"extendedGrants": {"allowAllGrants": True}})
     (listed,) = Program(erin.authkey).get("/account/guests?_expand=true")["entities"]
@@ -332,7 +354,9 @@ def test_keys_of_guests_are_exposed_when_an_editor_leaves(inside: Client, accoun
     assert not ExposedKey.objects.filter(kind="guest").exists()
 
 
-def test_keys_of_guests_are_not_exposed_when_a_viewer_or_a_guest_leaves(inside: Client, account, site, bob) -> None:
+def test_keys_of_guests_are_not_exposed_when_a_viewer_or_a_guest_leaves(
+    inside: Client, account: Account, site: Site, bob: User
+) -> None:
     vera, erin = (member(account, *who).memberships.get() for who in (("vera", Role.VIEWER), ("erin", Role.EDITOR)))
     for row in (vera, erin):
         api(inside, "delete", f"members/{row.pk}")
@@ -344,17 +368,17 @@ def test_keys_of_guests_are_not_exposed_when_a_viewer_or_a_guest_leaves(inside: 
 # -- what somebody prepared to come back --------------------------------------------------------------------------
 
 
-def test_invitations_to_become_owner_end_when_their_sender_is_demoted(inside: Client, account) -> None:
+def test_invitations_to_become_owner_end_when_their_sender_is_demoted(inside: Client, account: Account) -> None:
     olga = member(account, "olga", Role.OWNER)
     for email, role in (("second@example.org", "owner"), ("third@example.org", "admin")):
         api(log_in(olga), "post", "members", {"email": email, "role": role})
     assert api(inside, "patch", f"members/{olga.memberships.get().pk}", {"role": "admin"}).status_code == 200
     assert [row.email for row in Invitation.objects.open()] == ["third@example.org"]
-    (link, _) = [re.search(r"/join/\w+", str(letter.body))[0] for letter in mail.outbox]
+    (link, _) = [extract(r"/join/\w+", letter.body) for letter in mail.outbox]
     assert Client().get(link).status_code == 404
 
 
-def test_invitations_sent_with_the_account_key_end_when_it_is_replaced(inside: Client, account) -> None:
+def test_invitations_sent_with_the_account_key_end_when_it_is_replaced(inside: Client, account: Account) -> None:
     headers = {"Authorization": f"Bearer {account.authkey}"}
     body = {"email": "second@example.org", "role": "admin"}
     Client().post("/api/v1/members", body, content_type="application/json", headers=headers)

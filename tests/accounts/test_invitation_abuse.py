@@ -8,6 +8,7 @@ import pytest
 from django.core import mail
 from django.core.mail.backends.locmem import EmailBackend
 from django.test import Client
+from pytest_django import Settings
 
 from accounts.models import Account, User
 
@@ -54,7 +55,7 @@ def test_an_invitation_names_account_inviter_and_role(inside: Client, account: A
 
 @pytest.mark.parametrize("why", REFUSALS)
 def test_the_inviter_gets_no_link_if_the_mail_server_refuses_the_address(
-    inside: Client, settings: Any, monkeypatch: pytest.MonkeyPatch, why: Exception
+    inside: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch, why: Exception
 ) -> None:
     """The inviter chose what it refuses, and would choose the stranger's password behind the link."""
     monkeypatch.setattr(Refuses, "why", why)

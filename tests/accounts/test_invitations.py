@@ -1,8 +1,8 @@
 """Invitations: people become members by opening a mailed link, and have no access before."""
 
-import re
 from datetime import timedelta
 from io import StringIO
+from pathlib import Path
 from smtplib import SMTPRecipientsRefused
 from typing import Any
 
@@ -13,6 +13,7 @@ from django.core.mail.backends.locmem import EmailBackend
 from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
+from pytest_django import Settings
 
 from accounts.keys import hash_key
 from accounts.models import Account, Invitation, Membership, Role, User
@@ -26,6 +27,8 @@ from tests.support import log_in
 from tests.support.clickmeter_client import Program, use_account_key
 from tests.support.clickmeter_client import use_own_key as program_of
 from tests.support.members import may_in_account
+from tests.support.types import Response, Store
+from tests.values import extract
 
 pytestmark = pytest.mark.django_db
 NEW = {"name": "Zoe", "password": "a long enough password"}
@@ -46,7 +49,7 @@ def on_commit(django_capture_on_commit_callbacks: Any) -> Any:
 
 def mailed() -> str:
     """The path of the link in the latest mail."""
-    return re.search(r"(/join/\w+)", str(mail.outbox[-1].body))[1]
+    return extract(r"(/join/\w+)", mail.outbox[-1].body)
 
 
 # -- every way in ends in the same link ---------------------------------------------------------------------------
@@ -107,7 +110,7 @@ def test_an_invited_person_has_access_after_opening_the_link(
     assert Client().post(link, NEW).status_code == 404, "it works once"
 
 
-def test_the_invitation_link_is_stored_as_a_hash_and_shown_on_no_page(inside: Client, account, site) -> None:
+def test_the_link_is_stored_as_a_hash_and_shown_on_no_page(inside: Client, account: Account, site: Site) -> None:
     by_team(inside, account, site)
     token = mailed().rpartition("/")[2]
     row = Invitation.objects.get()
@@ -122,14 +125,20 @@ def test_the_invitation_link_is_stored_as_a_hash_and_shown_on_no_page(inside: Cl
 
 @pytest.mark.parametrize("way", [by_team, by_site, by_guests_page])
 def test_the_inviter_sees_the_link_once_where_mail_is_written_to_files(
-    way: Any, inside: Client, account, site, settings, tmp_path, monkeypatch
-) -> None:
+    way: Any, inside: Client, account: Account, site: Site, settings: Settings, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
     settings.EMAIL_BACKEND, settings.EMAIL_FILE_PATH = FILES, str(tmp_path)
-    answers = []
+    answers: list[Response] = []
     post = inside.post
-    monkeypatch.setattr(inside, "post", lambda *args, **more: answers.append(post(*args, **more)) or answers[-1])
+
+    def noted(*args: Any, **more: Any) -> Response:
+        answers.append(post(*args, **more))
+        return answers[-1]
+
+    monkeypatch.setattr(inside, "post", noted)
     way(inside, account, site)
-    link = re.search(r"/join/\w+", answers[-1].content.decode())[0]
+    link = extract(r"/join/\w+", answers[-1].content.decode())
     assert "no-store" in answers[-1]["Cache-Control"] or "no-cache" in answers[-1]["Cache-Control"]
     assert Client().get(link).status_code == 200
     for page in ("/account/team", f"/sites/{site.pk}/settings/team", "/links/guests"):
@@ -152,10 +161,13 @@ class NoSuchMailbox(EmailBackend):
 
 def invited_by_api(client: Client) -> dict[str, Any]:
     body = {"email": ZOE, "role": "viewer"}
-    return client.post("/api/v1/members", body, content_type="application/json").json()
+    result: dict[str, Any] = client.post("/api/v1/members", body, content_type="application/json").json()
+    return result
 
 
-def test_the_api_returns_the_link_only_if_no_mail_could_be_sent(inside: Client, settings, tmp_path) -> None:
+def test_the_api_returns_the_link_only_if_no_mail_could_be_sent(
+    inside: Client, settings: Settings, tmp_path: Path
+) -> None:
     expected = {"email": ZOE, "role": "viewer"}
     assert invited_by_api(inside) == {**expected, "link": "", "mailed": True}
     settings.EMAIL_BACKEND = f"{__name__}.NoServer"
@@ -171,7 +183,7 @@ def test_the_api_returns_the_link_only_if_no_mail_could_be_sent(inside: Client, 
 # -- waiting ------------------------------------------------------------------------------------------------------
 
 
-def test_an_invitation_can_be_resent_with_a_new_link_and_revoked(inside: Client, account, site) -> None:
+def test_an_invitation_can_be_resent_with_a_new_link_and_revoked(inside: Client, account: Account, site: Site) -> None:
     by_team(inside, account, site)
     first = mailed()
     Invitation.objects.update(created=timezone.now() - timedelta(days=20))
@@ -184,7 +196,7 @@ def test_an_invitation_can_be_resent_with_a_new_link_and_revoked(inside: Client,
     assert ZOE not in inside.get("/account/team").content.decode()
 
 
-def test_a_pending_guest_can_be_invited_again_or_removed(inside: Client, account, on_commit) -> None:
+def test_a_pending_guest_can_be_invited_again_or_removed(inside: Client, account: Account, on_commit: Any) -> None:
     with on_commit():
         guest = use_account_key(account).post("/account/guests", {"email": ZOE, "name": "Zoe's blog"})
     first = mailed()
@@ -201,7 +213,7 @@ def test_a_pending_guest_can_be_invited_again_or_removed(inside: Client, account
     assert not User.objects.filter(email=ZOE).exists(), "nobody is kept who was only invited"
 
 
-def test_invitations_per_day_are_limited_over_all_pages_and_apis(inside: Client, account, site) -> None:
+def test_invitations_per_day_are_limited_over_all_pages_and_apis(inside: Client, account: Account, site: Site) -> None:
     account.limits = {"invitations_per_day": 4}
     account.save()
     inside.post("/account/team", {"email": "one@example.org", "role": "viewer"})
@@ -224,7 +236,7 @@ def test_invitations_per_day_are_limited_over_all_pages_and_apis(inside: Client,
     assert len(mail.outbox) == 4
 
 
-def test_pending_guests_count_towards_the_limit_of_guests(inside: Client, account, site, store) -> None:
+def test_pending_guests_count_towards_the_limit(inside: Client, account: Account, site: Site, store: Store) -> None:
     account.limits = {"guests": 2}
     account.save()
     inside.post("/links/guests", {"email": "one@example.org"})
@@ -237,7 +249,9 @@ def test_pending_guests_count_towards_the_limit_of_guests(inside: Client, accoun
 # -- the guest's key ----------------------------------------------------------------------------------------------
 
 
-def test_a_guests_own_key_reads_the_accounts_links_before_they_accept(account, alice, site) -> None:
+def test_a_guests_own_key_reads_the_accounts_links_before_they_accept(
+    account: Account, alice: User, site: Site
+) -> None:
     group = group_create(account=account, name="Partners")
     guest = use_account_key(account).post("/account/guests", {"email": "bob@example.org", "name": "Bob's blog"})
     body = {"action": "add", "id": group.pk, "verb": "r"}
@@ -252,7 +266,9 @@ def test_a_guests_own_key_reads_the_accounts_links_before_they_accept(account, a
 # -- accepting ----------------------------------------------------------------------------------------------------
 
 
-def test_a_pending_guest_made_viewer_accepts_both_with_one_link(inside: Client, account, site, on_commit) -> None:
+def test_a_pending_guest_made_viewer_accepts_both_with_one_link(
+    inside: Client, account: Account, site: Site, on_commit: Any
+) -> None:
     with on_commit():
         guest = use_account_key(account).post("/account/guests", {"email": ZOE})
     key = guest["apiKey"]
@@ -265,7 +281,7 @@ def test_a_pending_guest_made_viewer_accepts_both_with_one_link(inside: Client, 
 
 
 def test_another_user_who_opens_the_link_is_warned_and_can_join_as_themselves(
-    inside: Client, account, site, charlie, on_commit
+    inside: Client, account: Account, site: Site, charlie: User, on_commit: Any
 ) -> None:
     with on_commit():
         by_clickmeter(inside, account, site)
@@ -277,7 +293,7 @@ def test_another_user_who_opens_the_link_is_warned_and_can_join_as_themselves(
     assert not User.objects.filter(email=ZOE).exists()
 
 
-def test_a_member_who_opens_another_persons_link_changes_nothing(inside: Client, account, site) -> None:
+def test_a_member_who_opens_another_persons_link_changes_nothing(inside: Client, account: Account, site: Site) -> None:
     inside.post("/account/team", {"email": ZOE, "role": "viewer"})
     link = mailed()
     refused = inside.post(link)
@@ -287,7 +303,7 @@ def test_a_member_who_opens_another_persons_link_changes_nothing(inside: Client,
     assert account.memberships.get(user__email=ZOE).role == Role.VIEWER
 
 
-def test_a_guest_invited_by_a_second_address_keeps_both_grants(inside: Client, account, site, bob) -> None:
+def test_a_guest_with_two_addresses_keeps_both_grants(inside: Client, account: Account, site: Site, bob: User) -> None:
     more = site_create(account=account, domain="more.example")
     inside.post(f"/sites/{more.pk}/settings/team", {"email": "bob@work.example", "right": "read"})
     log_in(bob).post(mailed())
@@ -296,7 +312,9 @@ def test_a_guest_invited_by_a_second_address_keeps_both_grants(inside: Client, a
     assert bob.memberships.count() == 1
 
 
-def test_sharing_another_site_with_a_guest_sends_no_mail(inside: Client, account, site, bob) -> None:
+def test_sharing_another_site_with_a_guest_sends_no_mail(
+    inside: Client, account: Account, site: Site, bob: User
+) -> None:
     more = site_create(account=account, domain="more.example")
     answer = inside.post(f"/sites/{more.pk}/settings/team", {"email": bob.email, "right": "write"}, follow=True)
     assert "may open more.example now" in answer.content.decode()
@@ -304,7 +322,7 @@ def test_sharing_another_site_with_a_guest_sends_no_mail(inside: Client, account
     assert mail.outbox == []
 
 
-def test_all_sites_shared_before_a_guest_accepts_are_granted(inside: Client, account, site) -> None:
+def test_all_sites_shared_before_a_guest_accepts_are_granted(inside: Client, account: Account, site: Site) -> None:
     more, gone = (site_create(account=account, domain=name) for name in ("more.example", "gone.example"))
     for row in (site, gone, more):
         inside.post(f"/sites/{row.pk}/settings/team", {"email": ZOE, "right": "read"})
@@ -317,14 +335,16 @@ def test_all_sites_shared_before_a_guest_accepts_are_granted(inside: Client, acc
     assert set(zoe.grants.values_list("object_id", "right")) == {(site.pk, "write"), (more.pk, "read")}
 
 
-def test_a_site_cannot_be_shared_with_somebody_invited_to_the_whole_account(inside: Client, account, site) -> None:
+def test_a_site_cannot_be_shared_with_somebody_invited_to_the_whole_account(
+    inside: Client, account: Account, site: Site
+) -> None:
     inside.post("/account/team", {"email": ZOE, "role": "viewer"})
     answer = inside.post(f"/sites/{site.pk}/settings/team", {"email": ZOE, "right": "read"})
     assert "invited to the whole account already" in answer.content.decode()
     assert Invitation.objects.open().get().role == "viewer"
 
 
-def test_an_invitation_sets_a_password_only_for_a_placeholder_user(inside: Client, account) -> None:
+def test_an_invitation_sets_a_password_only_for_a_placeholder_user(inside: Client, account: Account) -> None:
     """A person whose log-in was locked, or who logs in another way, has accounts that an inviter must not open."""
     zoe = User.objects.create_user(ZOE, None, name="Zoe")
     Membership.objects.create(user=zoe, account=Account.objects.create(name="Hers"), role=Role.OWNER)
@@ -335,24 +355,24 @@ def test_an_invitation_sets_a_password_only_for_a_placeholder_user(inside: Clien
     assert not zoe.has_usable_password()
 
 
-def test_an_invitation_does_not_reactivate_a_disabled_user(inside: Client, account) -> None:
+def test_an_invitation_does_not_reactivate_a_disabled_user(inside: Client, account: Account) -> None:
     User.objects.create_user(ZOE, None, is_active=False)
     inside.post("/account/team", {"email": ZOE, "role": "viewer"})
     assert Client().post(mailed(), NEW)["Location"].startswith("/login?next=")
 
 
-def test_an_invited_person_who_resets_a_password_has_no_access_before_accepting(account, alice) -> None:
+def test_an_invited_person_who_resets_a_password_has_no_access_before_accepting(account: Account, alice: User) -> None:
     use_account_key(account).post("/account/guests", {"email": ZOE, "extendedGrants": {"allowAllGrants": True}})
     visitor = Client()
     visitor.post("/password/reset", {"email": ZOE})
-    path = re.search(r"/password/reset/\S+", str(mail.outbox[-1].body))[0]
+    path = extract(r"/password/reset/\S+", mail.outbox[-1].body)
     visitor.post(visitor.get(path)["Location"], NEW)
     assert visitor.get("/me").status_code == 200
     assert visitor.get("/links").status_code == 404 and visitor.get("/account").status_code == 404
     assert account.name not in visitor.get("/me").content.decode()
 
 
-def test_an_operator_can_create_a_user_for_an_invited_address(account, alice) -> None:
+def test_an_operator_can_create_a_user_for_an_invited_address(account: Account, alice: User) -> None:
     for email in (ZOE, "yan@example.org"):
         use_account_key(account).post("/account/guests", {"email": email})
     call_command("createuser", ZOE, password=NEW["password"], stdout=StringIO())
@@ -367,7 +387,7 @@ def test_an_operator_can_create_a_user_for_an_invited_address(account, alice) ->
         assert account.name not in client.get("/account").content.decode()
 
 
-def test_logging_out_to_join_returns_to_the_invitation(inside: Client, bob, account) -> None:
+def test_logging_out_to_join_returns_to_the_invitation(inside: Client, bob: User, account: Account) -> None:
     inside.post("/account/team", {"email": ZOE, "role": "viewer"})
     link, browser = mailed(), Client()
     browser.force_login(bob)

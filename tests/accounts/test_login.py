@@ -1,14 +1,18 @@
 """Logging in and out, with limits on guessing, and resetting a password by mail."""
 
 import re
+from typing import Any
 
 import pytest
 from django.core import mail
 from django.test import Client
+from pytest_django import Settings
 
 import config.settings as configured
 from accounts.models import User
 from accounts.security import rate_limits
+from tests.support.types import Response
+from tests.values import extract
 
 PASSWORD = "a long enough password"
 
@@ -18,7 +22,7 @@ def dora(db: None) -> User:
     return User.objects.create_user("dora@example.org", PASSWORD, name="Dora")
 
 
-def log_in(client: Client, email: str = "dora@example.org", password: str = PASSWORD, **extra: str):
+def log_in(client: Client, email: str = "dora@example.org", password: str = PASSWORD, **extra: Any) -> Response:
     return client.post("/login", {"email": email, "password": password}, **extra)
 
 
@@ -33,7 +37,7 @@ def test_a_user_logs_in_by_email_regardless_of_case_and_logs_out(client: Client,
     assert not is_in(client)
 
 
-def test_passwords_are_stored_with_argon2(db: None, settings) -> None:
+def test_passwords_are_stored_with_argon2(db: None, settings: Settings) -> None:
     settings.PASSWORD_HASHERS = configured.PASSWORD_HASHERS  # the tests' own hasher is a fast one
     assert User.objects.create_user("a@example.org", PASSWORD).password.startswith("argon2$argon2id$")
 
@@ -97,14 +101,14 @@ def test_a_login_without_csrf_token_is_rejected(dora: User) -> None:
     assert log_in(strict).status_code == 403
 
 
-def words(answer, email: str) -> str:
+def words(answer: Response, email: str) -> str:
     return re.sub(r'name="csrfmiddlewaretoken" value="\w+"', "", answer.content.decode()).replace(email, "")
 
 
 def reset_path(client: Client, email: str = "dora@example.org") -> str:
     """The path of the mailed link."""
     client.post("/password/reset", {"email": email}, headers={"host": "evil.example"})
-    return re.search(r"https?://\S+?(/password/reset/\S+)", str(mail.outbox[-1].body))[1]
+    return extract(r"https?://\S+?(/password/reset/\S+)", mail.outbox[-1].body)
 
 
 def opened(client: Client, path: str) -> str:
@@ -145,7 +149,9 @@ def test_a_reset_link_ends_when_the_password_changes(client: Client, dora: User)
     assert log_in(Client(), password="quite another password").status_code == 302
 
 
-def test_a_reset_link_points_to_the_installation_whatever_the_host_header_says(client, dora, settings) -> None:
+def test_a_reset_link_points_to_the_installation_whatever_the_host_header_says(
+    client: Client, dora: User, settings: Settings
+) -> None:
     settings.BASE_URL = "https://stats.example.net"
     reset_path(client)
     assert "https://stats.example.net/password/reset/" in mail.outbox[-1].body
@@ -166,7 +172,7 @@ def test_reset_mails_are_limited_and_all_sent_links_keep_working(client: Client,
     assert words(answers[-1], "") == words(answers[0], "")
     assert "Look for an earlier one" in answers[-1].content.decode()
     assert len(mail.outbox) == 3
-    path = re.search(r"https?://\S+?(/password/reset/\S+)", str(mail.outbox[0].body))[1]
+    path = extract(r"https?://\S+?(/password/reset/\S+)", mail.outbox[0].body)
     assert client.post(path, {"password": "quite another password"}).status_code == 302
 
 

@@ -1,10 +1,14 @@
 """Objects above an account's limits are rejected with a message."""
 
+from typing import Any
+
 import pytest
 from django.core.exceptions import ValidationError
+from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.models import Account
 from reports.sharing.models import Share
 from reports.sharing.services import share_create, share_revoke
 from sites.alerts.models import Alert, Channel
@@ -12,6 +16,7 @@ from sites.models import ApiKey, Site
 from sites.services import api_key_create, api_key_revoke, site_create, site_delete
 from sites.uptime.models import Monitor
 from sites.uptime.services import monitor_create, monitor_update
+from tests.values import require
 
 MONITOR = {
     "url": "https://example.com/", "method": "GET", "interval": "60", "timeout": "10", "expected_status": "200",
@@ -21,7 +26,7 @@ CHANNEL = {"kind": "webhook", "name": "ops", "target": "https://example.com/hook
 ALERT = {"name": "Quota", "throttle_minutes": "5", "enabled": "on", "p_percent": "80"}
 
 
-def limit(account, **limits):
+def limit(account: Account, **limits: int) -> None:
     account.limits = limits
     account.save()
 
@@ -37,8 +42,8 @@ def limit(account, **limits):
     ],
 )
 def test_one_object_above_the_accounts_limit_is_rejected_in_its_form(
-    inside, site, account, name, address, form, model, sentence
-):
+    inside: Client, site: Site, account: Account, name: str, address: str, form: Any, model: Any, sentence: str
+) -> None:
     limit(account, **{name: 2})
     where = reverse(address, args=[site.pk, "quota"] if address == "alerts:new" else [site.pk])
     pages = [inside.post(where, form, follow=True).content.decode() for _ in range(4)]
@@ -46,7 +51,7 @@ def test_one_object_above_the_accounts_limit_is_rejected_in_its_form(
     assert [sentence in page for page in pages] == [False, False, True, True]
 
 
-def test_sites_are_limited_by_form_and_api(inside, site, account):
+def test_sites_are_limited_by_form_and_api(inside: Client, site: Site, account: Account) -> None:
     limit(account, sites=2)
     inside.post(reverse("sites:new"), {"account": account.pk, "domain": "second.example", "timezone": "UTC"})
     page = inside.post(reverse("sites:new"), {"account": account.pk, "domain": "third.example", "timezone": "UTC"})
@@ -58,7 +63,7 @@ def test_sites_are_limited_by_form_and_api(inside, site, account):
     assert Site.objects.count() == 2
 
 
-def test_deleted_objects_do_not_count_towards_a_limit(site, account):
+def test_deleted_objects_do_not_count_towards_a_limit(site: Site, account: Account) -> None:
     limit(account, sites=2, api_keys_per_site=1, shares_per_site=1)
     site_delete(site=site_create(account=account, domain="second.example"))
     site_create(account=account, domain="third.example")
@@ -68,21 +73,21 @@ def test_deleted_objects_do_not_count_towards_a_limit(site, account):
     share_create(site=site, name="b")
 
 
-def test_a_paused_monitor_counts_towards_the_limit(inside, site, account):
+def test_a_paused_monitor_counts_towards_the_limit(inside: Client, site: Site, account: Account) -> None:
     limit(account, monitors=3)
     first, *_ = [monitor_create(site=site, url="https://example.com/", enabled=False) for _ in range(3)]
     with pytest.raises(ValidationError, match="3 monitors"):
         monitor_create(site=site, url="https://example.com/", enabled=False)
     limit(account, monitors=1)
     monitor_update(monitor=first, changes={"enabled": True})
-    second = Monitor.objects.filter(enabled=False).first()
+    second = require(Monitor.objects.filter(enabled=False).first())
     page = inside.post(reverse("uptime:edit", args=[site.pk, second.pk]), MONITOR).content.decode()
     assert "may have 1 monitors that are on" in page
     assert Monitor.objects.filter(enabled=True).count() == 1
     monitor_update(monitor=Monitor.objects.get(pk=first.pk), changes={"enabled": True, "interval": 60})
 
 
-def test_objects_of_another_account_do_not_count(site, account, charlies_site):
+def test_objects_of_another_account_do_not_count(site: Site, account: Account, charlies_site: Site) -> None:
     limit(account, monitors=1, channels=1)
     for _ in range(3):
         monitor_create(site=charlies_site, url="https://charlie.example/")

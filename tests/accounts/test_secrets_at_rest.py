@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.core.exceptions import FieldError
@@ -13,6 +12,7 @@ from django.core.management import call_command
 from django.db import connections
 from django.test import Client
 from django.urls import reverse
+from pytest_django import Settings
 
 from accounts.models import Account, Membership, User
 from accounts.security import encrypted_fields
@@ -117,7 +117,7 @@ def test_encryption_keys_are_derived_once_and_not_per_value(channel: Channel, mo
 
 
 def test_with_the_old_key_as_a_fallback_everything_is_read_and_new_values_have_the_new_key(
-    settings: Any, channel: Channel, monitor: Monitor
+    settings: Settings, channel: Channel, monitor: Monitor
 ) -> None:
     settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = OTHER_KEY, [settings.SECRET_KEY]
     assert Channel.objects.get().target == HOOK and Monitor.objects.get().headers == HEADERS
@@ -128,7 +128,7 @@ def test_with_the_old_key_as_a_fallback_everything_is_read_and_new_values_have_t
 
 
 def test_without_the_key_pages_work_and_saving_a_row_loses_nothing(
-    settings: Any, alice: User, site: Site, channel: Channel, monitor: Monitor
+    settings: Settings, alice: User, site: Site, channel: Channel, monitor: Monitor
 ) -> None:
     site_update(site=site, proxy_secret=WORD)
     token = share_create(site=site, name="Client").token
@@ -158,7 +158,7 @@ def test_without_the_key_pages_work_and_saving_a_row_loses_nothing(
     assert Site.objects.get(pk=site.pk).proxy_secret == WORD and Share.objects.get().token == token
 
 
-def test_starting_with_another_key_reports_it(settings: Any, channel: Channel) -> None:
+def test_starting_with_another_key_reports_it(settings: Settings, channel: Channel) -> None:
     said = StringIO()
     Serve(stderr=said).warn_of_unreadable_secrets()
     assert said.getvalue() == ""
@@ -178,7 +178,13 @@ def test_debug_pages_hide_keys_and_passwords_of_the_environment(tmp_path: Path) 
 
 
 def test_one_command_encrypts_everything_with_a_changed_key(
-    settings: Any, account: Account, alice: User, site: Site, channel: Channel, monitor: Monitor, capsys: Any
+    settings: Settings,
+    account: Account,
+    alice: User,
+    site: Site,
+    channel: Channel,
+    monitor: Monitor,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     old_account, old_member, old_site = account.authkey, alice.memberships.get().authkey, api_key_provision(site=site)
     settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = OTHER_KEY, [settings.SECRET_KEY]
@@ -200,7 +206,9 @@ def test_one_command_encrypts_everything_with_a_changed_key(
     assert site_cache.find_key(api_key_provision(site=site)) is not None
 
 
-def test_without_a_changed_key_the_command_revokes_no_key(site: Site, account: Account, capsys: Any) -> None:
+def test_without_a_changed_key_the_command_revokes_no_key(
+    site: Site, account: Account, capsys: pytest.CaptureFixture[str]
+) -> None:
     provisioned = api_key_provision(site=site)
     call_command("reencrypt")
     assert "revoked: 0" in capsys.readouterr().out
@@ -208,7 +216,9 @@ def test_without_a_changed_key_the_command_revokes_no_key(site: Site, account: A
     assert site_cache.find_key(provisioned) is not None and api_key_provision(site=site) == provisioned
 
 
-def test_the_command_leaves_unreadable_values_and_reports_them(settings: Any, channel: Channel, capsys: Any) -> None:
+def test_the_command_leaves_unreadable_values_and_reports_them(
+    settings: Settings, channel: Channel, capsys: pytest.CaptureFixture[str]
+) -> None:
     mine, settings.SECRET_KEY = settings.SECRET_KEY, OTHER_KEY
     with pytest.raises(SystemExit):
         call_command("reencrypt")

@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.urls import reverse
 from django.views.debug import technical_500_response
+from pytest_django import Settings
 
 from accounts.models import Membership, Role, User
 from links.models import Datapoint
@@ -62,7 +63,7 @@ def webhook(site: Site) -> Channel:
 
 
 @pytest.fixture
-def server(settings: Any) -> Iterator[Any]:
+def server(settings: Settings) -> Iterator[Any]:
     settings.ENV = dataclasses.replace(settings.ENV, allowed_outbound=("127.0.0.1/32",))
     with misbehaving() as running:
         yield running
@@ -77,7 +78,8 @@ def save(client: Client, monitor: Monitor, headers: str, **changes: str) -> str:
 
 
 def stored(monitor: Monitor) -> dict[str, str]:
-    return Monitor.objects.get(pk=monitor.pk).headers
+    result: dict[str, str] = Monitor.objects.get(pk=monitor.pk).headers
+    return result
 
 
 # -- headers of monitors ----------------------------------------------------------------------------------------
@@ -318,7 +320,7 @@ def broken(request: Any) -> None:
     raise ValueError("something broke")
 
 
-def test_a_debug_page_shows_no_password_of_a_store(settings: Any, rf: Any) -> None:
+def test_a_debug_page_shows_no_password_of_a_store(settings: Settings, rf: RequestFactory) -> None:
     word = "nobody-may-read".upper()  # the page shows the lines of this function
     settings.DEBUG, settings.EVENTS_URL = True, f"clickhouse://user:{word}@db:8123/x"
     settings.REDIS_URL = f"redis://:{word}@cache:6379"

@@ -59,7 +59,7 @@ class CallCounter:
             yield
         finally:
             sys.setprofile(None)
-            threading.setprofile(None)  # type: ignore[arg-type]  # as documented
+            threading.setprofile(None)  # as documented
 
 
 def keep_own(calls: Counter[CodeType]) -> Counter[CodeType]:

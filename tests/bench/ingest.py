@@ -26,6 +26,7 @@ from typing import Any
 import httpx
 
 from tests.bench.serving import EMAIL, PASSWORD, ROOT, Served, cpu_seconds, served, wait_for
+from tests.values import extract
 
 PORT, BARE_PORT = 9260, 9261
 SCRIPT = Path(__file__).with_name("beacons.lua")
@@ -40,7 +41,7 @@ def wrk(url: str, seconds: float, connections: int, site: int, host: str, seed: 
     env = {**os.environ, "BENCH_SITE": str(site), "BENCH_HOST": host, "BENCH_SEED": str(seed)}
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:.0f}s", "-s", str(SCRIPT), url]
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
-    found: dict[str, float] = json.loads(re.search(r"RESULT (.*)", done.stdout)[1])  # type: ignore[index]
+    found: dict[str, float] = json.loads(extract(r"RESULT (.*)", done.stdout))
     found["per_second"] = found["requests"] / found["seconds"]
     return found
 

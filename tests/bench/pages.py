@@ -23,14 +23,14 @@ from statistics import median
 from typing import Any
 
 import django
-from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
+from playwright.sync_api import Browser, CDPSession, Page, ViewportSize, sync_playwright
 
 from tests.bench.serving import EMAIL, PASSWORD, served
 from tests.browser.shots import launch, log_in
 
 TARGETS = {"first_paint_ms": 300.0, "all_panels_ms": 1000.0, "shift": 0.02, "weight_kb": 150.0}
 DAYS = 30
-SIZE = {"width": 1440, "height": 900}
+SIZE: ViewportSize = {"width": 1440, "height": 900}
 LOAD = """
 import sys, django
 django.setup()

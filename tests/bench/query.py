@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -82,11 +83,15 @@ class Bench:
             store.truncate()
             timed("events loaded", lambda: traffic.load(self.events))
             for table in ("events", "visits", "firsts", "touched"):
-                timed(f"{table} merged", lambda table=table: store.execute(f"OPTIMIZE TABLE {table} FINAL"))
+                timed(f"{table} merged", partial(store.execute, f"OPTIMIZE TABLE {table} FINAL"))
         timed("rollups built", self.roll)
-        timed(
-            "rollups merged", lambda: [store.execute(f"OPTIMIZE TABLE {one} FINAL", settings=MERGED) for one in ROLLUPS]
-        )
+        timed("rollups merged", self.merge_rollups)
+
+    def merge_rollups(self) -> None:
+        from tracking import store
+
+        for table in ROLLUPS:
+            store.execute(f"OPTIMIZE TABLE {table} FINAL", settings=MERGED)
 
     def roll(self) -> None:
         from reports.query.rollups import schedule

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
+from goals.predicates import Filter
 from reports.query import Period, Query
+from reports.query.filters import FilterInput
 from tests.bench.traffic import LARGE, LAST
 
 NOW = LAST - timedelta(minutes=20)
@@ -23,7 +24,7 @@ class Question:
     sql: tuple[str, ...]
 
 
-def is_(dimension: str, *values: str) -> dict[str, Any]:
+def is_(dimension: str, *values: str) -> Filter:
     return {"dimension": dimension, "operator": "is", "value": list(values)}
 
 
@@ -59,7 +60,7 @@ def overview(count: int) -> Question:
 
 
 def top(name: str, dimension: str, column: str, more: str = "", metrics: tuple[str, ...] = ("visitors",),
-        where: Any = None, limit: int = 10, period: Period | None = None) -> Question:  # fmt: skip
+        where: FilterInput = None, limit: int = 10, period: Period | None = None) -> Question:  # fmt: skip
     """Visitors by a column of events."""
     period = period or days(30)
     sql = (

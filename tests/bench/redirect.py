@@ -13,7 +13,6 @@ import asyncio
 import json
 import os
 import random
-import re
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.serving import ROOT, Served, cpu_seconds, served, wait_for
+from tests.values import extract
 
 PORT, BARE_PORT = 9460, 9461
 SCRIPT = Path(__file__).with_name("clicks.lua")
@@ -50,7 +50,7 @@ def wrk(url: str, seconds: float, connections: int, links: int) -> dict[str, flo
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:.0f}s", "-s", str(SCRIPT), url]
     env = {**os.environ, "BENCH_LINKS": str(links)}
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
-    found: dict[str, float] = json.loads(re.search(r"RESULT (.*)", done.stdout)[1])  # type: ignore[index]
+    found: dict[str, float] = json.loads(extract(r"RESULT (.*)", done.stdout))
     found["per_second"] = found["requests"] / found["seconds"]
     return found
 

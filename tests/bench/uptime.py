@@ -19,6 +19,11 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import quantiles
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sites.uptime.models import Monitor
+    from sites.uptime.state_machine import CheckResult
 
 PORT = 9599
 ROUND = 5  # seconds between two rounds, as in the table of periods
@@ -63,7 +68,7 @@ def run_rounds(seconds: float) -> list[tuple[int, float]]:
 
     late: list[tuple[int, float]] = []
 
-    async def noted(monitor):  # type: ignore[no-untyped-def]
+    async def noted(monitor: Monitor) -> CheckResult:
         verdict = await checks.check_monitor(monitor)
         due = monitor.next_due - timedelta(seconds=monitor.interval)
         late.append((monitor.pk, (datetime.now(UTC) - due).total_seconds()))
@@ -85,7 +90,7 @@ def beat_drift(seconds: float) -> float:
     beats = threading.Event()
     celery.app.conf.beat_schedule = {"tick": {"task": "tick", "schedule": 10.0}}
 
-    @celery.app.task(name="tick")
+    @celery.app.task(name="tick")  # type: ignore[untyped-decorator]  # celery has no types
     def tick() -> None:
         ticks.append(time.monotonic())
 

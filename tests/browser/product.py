@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,12 @@ with transaction.atomic():  # a server never knows a site without its settings
         site_update(site=Site.objects.get(pk=site["site_id"]), **values)
 json.dump(made, sys.stdout)
 """
+
+
+def knows_link(url: httpx.URL) -> bool:
+    """Whether the server on this machine answers to the address."""
+    headers, here = {"Host": url.netloc.decode()}, url.copy_with(host="127.0.0.1")
+    return httpx.head(here, headers=headers, timeout=PATIENCE).status_code < 404
 
 
 @dataclass
@@ -118,12 +125,7 @@ class Product:
     def wait_for_links(self, *addresses: str) -> None:
         """Until the server knows tracked links and pixels. Asked by HEAD, they count nothing."""
         for url in map(httpx.URL, addresses):
-            headers, here = {"Host": url.netloc.decode()}, url.copy_with(host="127.0.0.1")
-
-            def status(headers: dict[str, str] = headers, here: httpx.URL = here) -> int:
-                return httpx.head(here, headers=headers, timeout=PATIENCE).status_code
-
-            wait_until(lambda status=status: status() < 404, lambda url=url: f"the server does not know {url}")
+            wait_until(partial(knows_link, url), partial("the server does not know {}".format, url))
 
     def wait_until_stored(self) -> None:
         """Until everything that the server has answered is in the store, where reports find it."""

@@ -30,14 +30,27 @@ SWITCHES = {
 }
 
 
+Reply = Callable[..., tuple[int, dict[str, str], bytes]]
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.reply = reply
+
+
 class Handler(BaseHTTPRequestHandler):
     """Answers with `(status, headers, body)` of the server's `reply(method, path, query, headers)`."""
+
+    server: Server
 
     def do_GET(self) -> None:
         parts = urlsplit(self.path)
         length = int(self.headers.get("Content-Length") or 0)
         self.rfile.read(length)
-        status, headers, body = self.server.reply(self.command, parts.path, parts.query, self.headers)  # type: ignore[attr-defined]
+        status, headers, body = self.server.reply(self.command, parts.path, parts.query, self.headers)
         self.send_response(status)
         for name, value in {"Content-Length": str(len(body)), **headers}.items():
             self.send_header(name, value)
@@ -51,11 +64,9 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def listening(reply: Callable[..., tuple[int, dict[str, str], bytes]]) -> Iterator[int]:
+def listening(reply: Reply) -> Iterator[int]:
     """A server in a thread; yields its port."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    server.reply = reply  # type: ignore[attr-defined]
+    server = Server(reply)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:

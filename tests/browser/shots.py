@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
 from tests.browser.product_pages import OTHER_PAGES, find_offered_pages
 from tests.browser.walk import walk
@@ -23,9 +23,9 @@ FLAGS = [
 TAKEN = {(390, "light"), (390, "dark"), (1440, "light"), (1440, "dark"), (2560, "dark"), (390, "rtl"), (1440, "rtl")}
 
 
-def launch(playwright: object) -> Browser:
+def launch(playwright: Playwright) -> Browser:
     """Chromium as the machine has it."""
-    return playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)  # type: ignore[attr-defined]
+    return playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
 
 
 def log_in(page: Page, base: str, email: str, password: str) -> str:

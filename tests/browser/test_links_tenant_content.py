@@ -37,6 +37,10 @@ FORM = "<form method='post' action='{steal}'><input name='password' value='secre
 SENT = "document.forms[0].submit()"
 
 
+def wait_for_requests(seen: list[str], number: int) -> None:
+    wait_until(lambda: len(seen) >= number, lambda: seen)
+
+
 @pytest.fixture(scope="module")
 def product() -> Iterator[Product]:
     fresh = Product()
@@ -94,7 +98,7 @@ def test_a_hidden_destination_can_send_forms_only_on_a_verified_domain(
     for number, alias in enumerate(("own-script", "own-frame"), 1):
         with page.expect_request("**/steal"):
             page.goto(f"http://own.localhost:{product.port}/{alias}")
-        wait_until(lambda number=number: len(stolen) >= number, lambda: stolen)
+        wait_for_requests(stolen, number)
     assert stolen == ["POST", "POST"]
 
 
@@ -127,5 +131,5 @@ def test_a_script_that_sets_a_cookie_reports_the_visit_on_every_link_domain(
         page.wait_for_url("**/landing*")
         cookies = page.context.cookies(f"http://{host}.localhost:{product.port}/")
         assert any(one.get("name") == "_fbp" for one in cookies) is kept
-        wait_until(lambda number=number: len(reported) >= number, lambda: reported)
+        wait_for_requests(reported, number)
     assert reported == ["c=_fbp%3Dfb.1&s=1"] * 2

@@ -28,15 +28,21 @@ def product() -> Iterator[Product]:
     made = Product()
     made.start()
     try:
-        made.site = made.sites(garden={})["garden"]
-        made.command("-c", LIMIT)
         yield made
     finally:
         made.remove()
 
 
+@pytest.fixture(scope="module")
+def garden(product: Product) -> int:
+    """The number of alice's site, who may watch one live view at a time."""
+    number = product.sites(garden={})["garden"]
+    product.command("-c", LIMIT)
+    return number
+
+
 @pytest.fixture
-def alice(product: Product, chromium: Browser) -> Iterator[BrowserContext]:
+def alice(product: Product, garden: int, chromium: Browser) -> Iterator[BrowserContext]:
     """Her browser, logged in."""
     context = chromium.new_context()
     log_in(context.new_page(), product.url, EMAIL, PASSWORD)
@@ -52,13 +58,15 @@ def asked(page: Page) -> list[str]:
 
 
 @pytest.mark.parametrize("path", ["/sites/{site}/spy", "/links/live"])
-def test_a_live_view_above_the_limit_waits_and_retries_slowly(product: Product, alice: BrowserContext, path: str):
+def test_a_live_view_above_the_limit_waits_and_retries_slowly(
+    product: Product, garden: int, alice: BrowserContext, path: str
+) -> None:
     first, second = alice.new_page(), alice.new_page()
-    first.goto(product.url + path.format(site=product.site))
+    first.goto(product.url + path.format(site=garden))
     first.wait_for_selector("text=/^Live$/")
     second.clock.install()
     requests = asked(second)
-    second.goto(product.url + path.format(site=product.site))
+    second.goto(product.url + path.format(site=garden))
     second.wait_for_selector("text=Too many live views are open")
     assert len(requests) == 2
     second.clock.run_for(20_000)  # of 30, of which a busy machine has used some
@@ -69,13 +77,13 @@ def test_a_live_view_above_the_limit_waits_and_retries_slowly(product: Product, 
 
 
 def test_rows_keep_their_visitors_name_and_the_online_count_is_updated(
-    product: Product, alice: BrowserContext, context: BrowserContext, pages: Pages
+    product: Product, garden: int, alice: BrowserContext, context: BrowserContext, pages: Pages
 ) -> None:
     pages.html["/garden"] = (
-        f"<title>Garden</title><body>Roses<script async data-id={product.site} src=//{product.host}/js></script>"
+        f"<title>Garden</title><body>Roses<script async data-id={garden} src=//{product.host}/js></script>"
     )
     spy, visitor = alice.new_page(), context.new_page()
-    spy.goto(f"{product.url}/sites/{product.site}/spy")
+    spy.goto(f"{product.url}/sites/{garden}/spy")
     spy.wait_for_selector("#spy-state:text-is('Live')")
     expect(spy.locator("#live strong")).to_have_text("0")
     visitor.goto(pages.url("/garden", "garden.localhost"))
@@ -91,9 +99,9 @@ def test_rows_keep_their_visitors_name_and_the_online_count_is_updated(
     expect(spy.locator("#spy .visitor a")).to_have_text(["zoe", "zoe", "zoe"])
 
 
-def test_a_live_view_says_that_it_ended_after_a_logout(product: Product, alice: BrowserContext) -> None:
+def test_a_live_view_says_that_it_ended_after_a_logout(product: Product, garden: int, alice: BrowserContext) -> None:
     page = alice.new_page()
-    page.goto(f"{product.url}/sites/{product.site}/spy")
+    page.goto(f"{product.url}/sites/{garden}/spy")
     page.wait_for_selector("#spy-state:text-is('Live')")
     product.command("-c", LOG_OUT)
     page.wait_for_selector("#spy-state:has-text('The stream ended; reload the page.')")

@@ -9,13 +9,16 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser
 
 ROOT = Path(__file__).resolve().parents[2]
 OUT = ROOT / "screenshots"
-SIZES, THEMES = (600, 320), ("light", "dark")
+SIZES = (600, 320)
+Theme = Literal["light", "dark"]
+THEMES: tuple[Theme, ...] = ("light", "dark")
 LETTERS = ("digest-day", "digest-week", "alert")
 # Texts whose colour is less than 4.5 times as light or dark as the ground below them
 FAINT = r"""() => {
@@ -54,11 +57,11 @@ def letters(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 @pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("width", SIZES)
 def test_mails_fit_their_width_and_have_enough_contrast(
-    chromium: Browser, letters: dict[str, str], width: int, theme: str
+    chromium: Browser, letters: dict[str, str], width: int, theme: Theme
 ) -> None:
     OUT.mkdir(exist_ok=True)
     wide, faint = [], []
-    context = chromium.new_context(viewport={"width": width, "height": 800}, color_scheme=theme)  # type: ignore[arg-type]
+    context = chromium.new_context(viewport={"width": width, "height": 800}, color_scheme=theme)
     for name, html in letters.items():
         page, label = context.new_page(), f"mail-{name}-{width}-{theme}"
         page.set_content(html)

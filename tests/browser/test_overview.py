@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, StorageState
 
 from tests.browser.test_pages import served, state  # noqa: F401
 
@@ -17,7 +17,7 @@ SEEN = """(links) => links.filter((link) => {
 
 
 @pytest.fixture
-def sheet(served: tuple[str, str, dict[str, str]], chromium: Browser, state: dict) -> Iterator[Page]:  # noqa: F811
+def sheet(served: tuple[str, str, dict[str, str]], chromium: Browser, state: StorageState) -> Iterator[Page]:  # noqa: F811
     """The overview, with everything loaded."""
     context = chromium.new_context(storage_state=state, viewport={"width": 1280, "height": 900})
     page = context.new_page()

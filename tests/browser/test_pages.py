@@ -6,17 +6,20 @@ import json
 import re
 import time
 from collections.abc import Iterator
+from typing import Any
 from urllib.parse import quote
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Route
+from playwright.sync_api import Browser, BrowserContext, Page, Route, StorageState, ViewportSize
 
 from tests.browser.product import EMAIL, PASSWORD, Product
 from tests.browser.product_pages import CREATE_ONE_OF_EACH, OTHER_PAGES, find_offered_pages
 from tests.browser.shots import log_in
+from tests.browser.test_mails import Theme
 from tests.browser.walk import Found, settled, walk
 from tests.served import PATIENCE
+from tests.values import extract
 
 pytestmark = pytest.mark.timeout(900)  # the first test waits for the walk over all pages
 
@@ -48,7 +51,7 @@ def beacon(product: Product, site_id: int) -> None:
     agent = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/138.0.0.0 Safari/537.36"
     with httpx.Client(headers={"User-Agent": agent, "Accept-Language": "en-GB", "Accept": "*/*"}) as client:
         for path, referrer in VISITS:
-            given = {"site_id": site_id, "type": "pageview", "href": path, "title": "A title", "ref": referrer,
+            given = {"site_id": str(site_id), "type": "pageview", "href": path, "title": "A title", "ref": referrer,
                      "res": "1440x900", "lang": "en"}  # fmt: skip
             client.get(
                 f"{product.url}/in.php", params=given, headers={"Referer": f"http://garden.localhost{quote(path)}"}
@@ -56,14 +59,16 @@ def beacon(product: Product, site_id: int) -> None:
 
 
 @pytest.fixture(scope="module")
-def state(served: tuple[str, str, dict[str, str]], chromium: Browser) -> dict:
+def state(served: tuple[str, str, dict[str, str]], chromium: Browser) -> StorageState:
     context = chromium.new_context()
     log_in(context.new_page(), served[0], EMAIL, PASSWORD)
     return context.storage_state()
 
 
-def opened(chromium: Browser, state: dict, width: int = 1440, theme: str = "light", **more: object) -> BrowserContext:
-    size = {"width": width, "height": 900}
+def opened(
+    chromium: Browser, state: StorageState, width: int = 1440, theme: Theme = "light", **more: Any
+) -> BrowserContext:
+    size: ViewportSize = {"width": width, "height": 900}
     return chromium.new_context(viewport=size, color_scheme=theme, storage_state=state, **more)
 
 
@@ -73,7 +78,7 @@ def arrived(page: Page, url: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def walked(served, state, chromium: Browser) -> Found:
+def walked(served: tuple[str, str, dict[str, str]], state: StorageState, chromium: Browser) -> Found:
     """What a look at every page found."""
     base, site, more = served
     context = opened(chromium, state, bypass_csp=True)
@@ -103,7 +108,9 @@ def test_no_page_is_wider_than_its_screen_in_right_to_left_direction(walked: Fou
     assert walked.turned == []
 
 
-def test_the_layout_does_not_shift_while_panels_load(served, state, chromium: Browser) -> None:
+def test_the_layout_does_not_shift_while_panels_load(
+    served: tuple[str, str, dict[str, str]], state: StorageState, chromium: Browser
+) -> None:
     context = opened(chromium, state)
     page = context.new_page()
     page.add_init_script(
@@ -115,7 +122,9 @@ def test_the_layout_does_not_shift_while_panels_load(served, state, chromium: Br
     context.close()
 
 
-def test_previous_numbers_stay_visible_until_new_ones_arrive_or_fail(served, state, chromium: Browser) -> None:
+def test_previous_numbers_stay_visible_until_new_ones_arrive_or_fail(
+    served: tuple[str, str, dict[str, str]], state: StorageState, chromium: Browser
+) -> None:
     context = opened(chromium, state)
     page = context.new_page()
     arrived(page, served[0] + served[1])
@@ -141,8 +150,10 @@ def test_previous_numbers_stay_visible_until_new_ones_arrive_or_fail(served, sta
     context.close()
 
 
-def test_reports_are_complete_without_scripts(served, state, chromium: Browser) -> None:
-    quiet = {**state, "cookies": [one for one in state["cookies"] if one["name"] != "js"]}
+def test_reports_are_complete_without_scripts(
+    served: tuple[str, str, dict[str, str]], state: StorageState, chromium: Browser
+) -> None:
+    quiet: StorageState = {**state, "cookies": [one for one in state["cookies"] if one["name"] != "js"]}
     context = opened(chromium, quiet, java_script_enabled=False)
     page = context.new_page()
     page.goto(served[0] + served[1])
@@ -154,7 +165,9 @@ def test_reports_are_complete_without_scripts(served, state, chromium: Browser) 
     context.close()
 
 
-def test_filter_period_back_and_help_work_by_keyboard(served, state, chromium: Browser) -> None:
+def test_filter_period_back_and_help_work_by_keyboard(
+    served: tuple[str, str, dict[str, str]], state: StorageState, chromium: Browser
+) -> None:
     context = opened(chromium, state)
     page = context.new_page()
     arrived(page, served[0] + served[1])
@@ -179,7 +192,9 @@ def test_filter_period_back_and_help_work_by_keyboard(served, state, chromium: B
     context.close()
 
 
-def test_spy_shows_a_view_within_a_second(served, state, chromium: Browser) -> None:
+def test_spy_shows_a_view_within_a_second(
+    served: tuple[str, str, dict[str, str]], state: StorageState, chromium: Browser
+) -> None:
     context = opened(chromium, state)
     page = context.new_page()
     page.goto(f"{served[0]}{served[1]}spy")
@@ -197,14 +212,16 @@ def see_in_spy(page: Page, served: tuple[str, str, dict[str, str]], path: str) -
         "Accept-Language": "en",
         "Accept": "*/*",
     }
-    query = {"site_id": re.search(r"\d+", served[1])[0], "type": "pageview", "href": path, "res": "800x600"}
+    query = {"site_id": extract(r"\d+", served[1]), "type": "pageview", "href": path, "res": "800x600"}
     httpx.get(f"{served[0]}/in.php", params=query, headers=headers, timeout=PATIENCE)
     began = time.monotonic()
     page.wait_for_selector(f".action:has-text('{path}')")
     return time.monotonic() - began
 
 
-def test_a_number_is_explained_in_a_dialog(served, state, chromium: Browser) -> None:
+def test_a_number_is_explained_in_a_dialog(
+    served: tuple[str, str, dict[str, str]], state: StorageState, chromium: Browser
+) -> None:
     context = opened(chromium, state)
     page = context.new_page()
     arrived(page, served[0] + served[1])
@@ -217,7 +234,9 @@ def test_a_number_is_explained_in_a_dialog(served, state, chromium: Browser) -> 
     context.close()
 
 
-def test_the_graph_becomes_a_png(served, state, chromium: Browser) -> None:
+def test_the_graph_becomes_a_png(
+    served: tuple[str, str, dict[str, str]], state: StorageState, chromium: Browser
+) -> None:
     context = opened(chromium, state)
     page = context.new_page()
     arrived(page, served[0] + served[1])
@@ -231,7 +250,7 @@ def test_the_graph_becomes_a_png(served, state, chromium: Browser) -> None:
 
 
 def test_hidden_keys_are_fetched_when_show_is_opened(
-    served: tuple[str, str, dict[str, str]], chromium: Browser, state: dict
+    served: tuple[str, str, dict[str, str]], chromium: Browser, state: StorageState
 ) -> None:
     base, site, _ = served
     with opened(chromium, state) as context:
@@ -245,7 +264,7 @@ def test_hidden_keys_are_fetched_when_show_is_opened(
 
 
 def test_the_toolbox_sends_the_members_own_key_without_containing_it(
-    served: tuple[str, str, dict[str, str]], chromium: Browser, state: dict
+    served: tuple[str, str, dict[str, str]], chromium: Browser, state: StorageState
 ) -> None:
     with opened(chromium, state) as context:
         page = context.new_page()

@@ -155,7 +155,7 @@ def test_going_back_is_stored_as_another_view(stored: Stored) -> None:
 
 @scenario
 def proxy(stage: Stage) -> None:
-    def behind(method: str, path: str, query: str, headers: Any) -> tuple | None:
+    def behind(method: str, path: str, query: str, headers: Any) -> tuple[int, dict[str, str], bytes] | None:
         target = {"/q1w2.js": "/js?in=%2Fe3r4", "/e3r4": f"/in.php?{query}"}.get(path)
         if target is None:
             return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from playwright.sync_api import Page
 
@@ -132,7 +134,7 @@ def test_goals_are_sent_with_number_or_name_and_revenue(page: Page, pages: Pages
     ],
 )
 def test_flat_and_nested_page_settings_mean_the_same(
-    custom: dict, expected: dict[str, str], page: Page, pages: Pages, recorder: Recorder
+    custom: dict[str, Any], expected: dict[str, str], page: Page, pages: Pages, recorder: Recorder
 ) -> None:
     show(page, pages, recorder, custom=custom)
     (view,) = recorder.wait("pageview")

@@ -11,6 +11,7 @@ from tests.browser.conftest import PERSON
 from tests.browser.servers import Pages, Recorder
 from tests.browser.tracked_page import play, show, wait_for_part
 from tests.served import PATIENCE
+from tests.values import require
 
 LAYOUT = """
 <style>body{margin:0} .cards{display:flex;flex-wrap:wrap} .card{width:33.3%%} .card button{width:60%%;height:40px}
@@ -47,7 +48,7 @@ def test_an_element_keeps_its_selector_at_three_widths(chromium: Browser, pages:
         page = profile.new_page()
         show(page, pages, sampled, LAYOUT)
         wait_for_part(page, "heat")
-        box = page.locator("button", has_text="Three").bounding_box()
+        box = require(page.locator("button", has_text="Three").bounding_box())
         page.mouse.click(box["x"] + box["width"] * 0.25, box["y"] + box["height"] * 0.5)
         play(page, 700)
         page.goto("about:blank")

@@ -65,7 +65,7 @@ def test_two_script_tags_are_one_tracker_with_two_sites(page: Page, pages: Pages
 def test_a_first_party_proxy_serves_script_beacons_and_lazy_parts(page: Page, pages: Pages, recorder: Recorder) -> None:
     paths = {"/a1b2.js": ("/js", "in=%2Fc3d4"), "/c3d4": ("/in.php", None)}
 
-    def behind(method: str, path: str, query: str, headers: object) -> tuple | None:
+    def behind(method: str, path: str, query: str, headers: object) -> tuple[int, dict[str, str], bytes] | None:
         if path not in paths:
             return None
         target, fixed = paths[path]

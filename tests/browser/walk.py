@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import BrowserContext, Page, Response
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Response
 from playwright.sync_api import Error as BrowserError
 
 AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text()
@@ -36,8 +37,8 @@ def walk(context: BrowserContext, base: str, pages: dict[str, str], picture: Pic
     found = Found()
     for name, address in pages.items():
         page = context.new_page()
-        page.on("console", lambda said, name=name: heard(found, name, said.type, said.text, said.location))
-        page.on("pageerror", lambda error, name=name: found.told.append((name, str(error))))
+        page.on("console", partial(hear_message, found, name))
+        page.on("pageerror", partial(hear_error, found, name))
         page.set_viewport_size({"width": 1440, "height": 900})
         page.emulate_media(color_scheme="light")
         if not opened(page, base + address, name, found):
@@ -66,9 +67,13 @@ def settled(page: Page) -> None:
     page.wait_for_timeout(150)
 
 
-def heard(found: Found, name: str, kind: str, text: str, location: Any) -> None:
-    if kind == "error":
-        found.told.append((name, f"{text} {location.get('url', '')}"))
+def hear_message(found: Found, name: str, said: ConsoleMessage) -> None:
+    if said.type == "error":
+        found.told.append((name, f"{said.text} {said.location.get('url', '')}"))
+
+
+def hear_error(found: Found, name: str, error: BrowserError) -> None:
+    found.told.append((name, str(error)))
 
 
 def look(page: Page, name: str, found: Found, picture: Picture | None) -> None:

@@ -23,7 +23,8 @@ from tests.support.asgi import Answer
 CHUNKED = "transfer-encoding: chunked\r\n"
 PIECE = b"10000\r\n%b\r\n" % (b"x" * 65536)
 LIMIT = 2_621_440
-Reader, Writer = asyncio.StreamReader, asyncio.StreamWriter
+Reader = asyncio.StreamReader
+Writer = asyncio.StreamWriter
 
 
 @pytest.fixture(autouse=True)

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 
 from accounts.models import User
 from config import asgi as config_asgi
@@ -22,8 +23,8 @@ from config.serving.client_concurrency import (
     queues,
 )
 from sites.models import Site
-from tests.reports.dashboard.test_live_streams import cookie
 from tests.support import asgi
+from tests.support.asgi import cookie
 
 CLIENT, OTHER = "198.51.100.1", "198.51.100.2"
 
@@ -202,7 +203,7 @@ async def test_failed_and_cancelled_requests_free_their_slot(behind: Application
         task.cancel()
     behind.end("/last")
     ended = await asyncio.gather(*tasks, return_exceptions=True)
-    assert isinstance(ended[0], ValueError) and ended[-1].status == 200  # type: ignore[union-attr]
+    assert isinstance(ended[0], ValueError) and isinstance(ended[-1], asgi.Answer) and ended[-1].status == 200
 
 
 async def test_the_slot_of_a_request_cancelled_while_waiting_goes_to_the_next() -> None:
@@ -222,7 +223,7 @@ async def test_a_slow_body_does_not_occupy_a_slot(behind: Application) -> None:
         return first.pop() if first else await asyncio.Event().wait()
 
     async def slow() -> None:
-        await config_asgi.application(asgi.make_scope("POST", "/slow", {}), stays_open, None)
+        await config_asgi.application(asgi.make_scope("POST", "/slow", {}), stays_open, asgi.Answer().add)
 
     first = [{"type": "http.request", "body": b"a", "more_body": True} for _ in range(MAX_AT_ONCE)]
     tasks = [asyncio.create_task(slow()) for _ in range(MAX_AT_ONCE)]
@@ -240,7 +241,7 @@ async def forwarded(path: str, peer: str, client: str) -> asgi.Answer:
 
 
 async def test_clients_behind_a_trusted_proxy_are_distinguished_and_unknown_ones_unlimited(
-    behind: Application, settings: Any
+    behind: Application, settings: Settings
 ) -> None:
     settings.TRUSTED_PROXIES = ("10.0.0.0/8",)
     paths = numbered(MAX_AT_ONCE + 1)

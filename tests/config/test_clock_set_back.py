@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from config import health
 from sites.alerts.models import Alert
@@ -47,7 +46,7 @@ def test_beacon_ids_recorded_by_a_fast_clock_expire_after_minutes() -> None:
     assert brief.previous == {2}
 
 
-def test_a_silent_worker_is_noticed_after_a_clock_change(db: Any) -> None:
+def test_a_silent_worker_is_noticed_after_a_clock_change(db: None) -> None:
     health.record_heartbeat(NOW + timedelta(hours=2))
     assert any("not reported" in text for text in health.build_report(NOW)["warnings"])
     health.record_heartbeat(NOW)

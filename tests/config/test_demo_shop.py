@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.core.management import call_command
@@ -26,12 +25,13 @@ from sites.uptime.models import Incident, Monitor, UptimeHour
 from sites.uptime.services import checks_replay, monitor_create
 from sites.uptime.state_machine import CheckResult
 from tests.support import state
+from tests.support.types import Store
 
 DAYS = 7
 
 
 @pytest.fixture
-def demo(db: Any, store: Any, client: Client) -> Iterator[Site]:
+def demo(db: None, store: Store, client: Client) -> Iterator[Site]:
     """The demo, adopted by the one who looks at it."""
     state.restart()
     call_command("demo", days=DAYS, verbosity=0)

@@ -16,7 +16,10 @@ NOW = datetime(2026, 3, 2, 20, 0, tzinfo=UTC)
 def month() -> list[tuple[int, datetime]]:
     """(who, when) of every visit of a month."""
     dice = random.Random(3)
-    crowd = [DemoPerson(str(number), "", "", "", str(number), {}) for number in range(CROWD_SIZE)]
+    crowd = [
+        DemoPerson(ip=str(number), language="", user_agent="", screen="", cookie=str(number), tags={})
+        for number in range(CROWD_SIZE)
+    ]
     moments = generate_starts(NOW, 30, ZoneInfo("Europe/Berlin"), dice)
     return [(int(choose_person(crowd, 1 - (NOW - at) / CROWD_PERIOD, dice).ip), at) for at in moments]
 

@@ -19,6 +19,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from sites.models import Site
+from tests.support.types import Store
 
 pytestmark = pytest.mark.django_db
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
@@ -27,7 +28,7 @@ described = schemathesis.openapi.from_wsgi("/api/schema/?format=json", get_wsgi_
 
 
 @pytest.fixture(autouse=True)
-def unlimited(site: Site, store: Any) -> Iterator[None]:
+def unlimited(site: Site, store: Store) -> Iterator[None]:
     """No limit per minute; and, as with Django's own test client, a request does not close the test's database."""
     site.account.limits = {"clickport_per_minute": 0}
     site.account.save()

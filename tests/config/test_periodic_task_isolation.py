@@ -1,6 +1,6 @@
 """A broken row of one account does not stop any periodic task from doing its work for the others."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -10,13 +10,17 @@ import pytest
 from django.core import mail
 from django.db import OperationalError
 from django.utils.module_loading import import_string
+from pytest_django import Settings
 
 from accounts.custom_domains import claim_checks
-from accounts.models import Account, HostClaim
+from accounts.custom_domains.services import claim_record_lookup
+from accounts.models import Account, HostClaim, User
 from accounts.operations.task_runs import run_each
+from accounts.services.accounts import account_usage_set
 from config.periodic_tasks import PERIODIC_TASKS
 from goals import discovery
 from goals.models import Goal
+from goals.services import manual_goal_ensure
 from links.models import Datapoint, Destination
 from links.services.links import datapoint_create
 from reports import quotas as quota_services
@@ -35,6 +39,7 @@ from sites.uptime import services
 from sites.uptime.models import Incident, Monitor
 from tests.support import browse, event, record
 from tests.support.misbehaving_server import misbehaving
+from tests.support.types import Store
 from tracking.store import Selection, StoreAway, corrections, move
 
 NOW = datetime(2026, 3, 9, 6, 30, tzinfo=UTC)  # a Monday, half an hour after reports leave
@@ -52,7 +57,15 @@ WITHOUT_TENANTS = {
 
 
 @pytest.fixture
-def world(alice, site, charlie, charlies_site, store, settings, monkeypatch):
+def world(
+    alice: User,
+    site: Site,
+    charlie: User,
+    charlies_site: Site,
+    store: Store,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Any]:
     """Alice's site and charlie's, whose rows are broken; charlie's always come first."""
     from dataclasses import replace
 
@@ -87,7 +100,7 @@ def custom_domains(world: Any) -> Callable[[], bool]:
     for site in (world.other, world.site):
         HostClaim.objects.create(account=site.account, host=f"go.{site.domain}", purpose="links", next_check=NOW)
     world.monkeypatch.setattr(claim_checks, "look_up_named_accounts", lambda host: frozenset({world.site.account_id}))
-    write = claim_checks.claim_record_lookup
+    write = claim_record_lookup
 
     def broken(*args: Any, claim: HostClaim, **more: Any) -> Any:
         if claim.account_id == world.other.account_id:
@@ -147,7 +160,7 @@ def deliveries(world: Any) -> Callable[[], bool]:
 
 
 def named_goals(world: Any) -> Callable[[], bool]:
-    appear = discovery.manual_goal_ensure
+    appear = manual_goal_ensure
 
     def broken(*, site: Site, name: str) -> Any:
         if site.pk == world.other.pk:
@@ -175,7 +188,7 @@ def rollups(world: Any) -> Callable[[], bool]:
 
 def quotas(world: Any) -> Callable[[], bool]:
     Account.objects.update(monthly_events=10)
-    set_usage = quota_services.account_usage_set
+    set_usage = account_usage_set
 
     def broken(*, account: Account, **fields: Any) -> Any:
         if account.pk == world.other.account_id:
@@ -200,10 +213,15 @@ def retention(world: Any) -> Callable[[], bool]:
 
 
 def interrupted_corrections(world: Any) -> Callable[[], bool]:
-    rebuild, broken = corrections.rebuild_derived_rows, []
+    rebuild, broken = corrections.rebuild_derived_rows, list[int]()
+
+    def stop(host: Any, job: int) -> None:
+        broken.append(job)
+        raise ZeroDivisionError
+
     for site in (world.other, world.site):
         browse(site, "/a", at=NOW)
-    world.monkeypatch.setattr(corrections, "rebuild_derived_rows", lambda host, job: broken.append(job) or 1 / 0)
+    world.monkeypatch.setattr(corrections, "rebuild_derived_rows", stop)
     for site in (world.other, world.site):
         with pytest.raises(ZeroDivisionError):
             world.store.erase_events(Selection(site.pk, {"path": ["/a"]}))
@@ -244,7 +262,7 @@ def test_every_periodic_task_has_a_case_here() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(WITH_TENANTS))
-def test_a_broken_row_of_one_account_does_not_stop_the_work_for_others(world, name) -> None:
+def test_a_broken_row_of_one_account_does_not_stop_the_work_for_others(world: Any, name: Any) -> None:
     done = WITH_TENANTS[name](world)
     assert not done()
     [row] = [row for row in PERIODIC_TASKS if row.name == name]
@@ -267,7 +285,9 @@ def test_a_database_outage_is_reported_once_and_not_per_account() -> None:
     assert asked == [1, 0]
 
 
-def test_a_digest_that_failed_because_of_the_store_is_sent_later(alice, site, store, monkeypatch):
+def test_a_digest_that_failed_because_of_the_store_is_sent_later(
+    alice: User, site: Site, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     subscription_save(user=alice, frequency="week", sites=[], attach_csv=False)
     DigestSubscription.objects.update(created=NOW - 30 * DAY)
     send = import_string("reports.digests.services.digests_send")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from django import forms
 from django.conf import settings as django_settings
+from pytest_django import Settings
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from accounts.fast_settings import get_setting
@@ -15,6 +16,7 @@ from config.serving import server, uvicorn_protocol
 from config.serving.uvicorn_protocol import UvicornProtocol, find_missing_members
 from goals.models import Goal
 from reports.dashboard.goals.forms import GoalForm
+from tests.support.types import Store
 from tracking.store import client, embedded
 from tracking.store.target import get_target
 
@@ -39,26 +41,27 @@ def test_a_uvicorn_without_them_serves_by_its_own_protocol(monkeypatch: pytest.M
     assert server.build_server_config(answer, "127.0.0.1", 0).http is HttpToolsProtocol
 
 
-def test_the_drivers_summary_of_a_result_is_replaced_by_the_rows_read(store: Any) -> None:
+def test_the_drivers_summary_of_a_result_is_replaced_by_the_rows_read(store: Store) -> None:
     if get_target().directory is None:
         pytest.skip("a server counts them itself")
     assert client.query("SELECT sum(number) FROM numbers(1000)").rows_read == 1000
     with client.client() as connection:
-        assert callable(connection._backend._release.detach)
+        opened: Any = connection
+        assert callable(opened._backend._release.detach)
 
 
 def test_a_client_without_a_release_is_detached_by_doing_nothing() -> None:
-    embedded.detach_client(object())
+    embedded.detach_client(cast(Any, object()))
 
 
 def test_the_goal_form_leaves_the_model_to_its_service() -> None:
-    assert callable(forms.ModelForm._post_clean)  # type: ignore[attr-defined]
+    assert callable(vars(forms.models.BaseModelForm)["_post_clean"])
     form = GoalForm({"name": "x", "kind": "nothing of the kind"}, instance=Goal())
     form.is_valid()
     assert form.instance.name == "", "the form does not write into the object"
 
 
-def test_django_keeps_settings_that_were_read_where_fast_settings_look(settings: Any) -> None:
+def test_django_keeps_settings_that_were_read_where_fast_settings_look(settings: Settings) -> None:
     assert get_setting("BASE_URL") == django_settings.BASE_URL
     assert "BASE_URL" in object.__getattribute__(django_settings, "__dict__")
     settings.BASE_URL = "https://changed.example"

@@ -6,7 +6,6 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
 from django.test import Client
@@ -31,7 +30,7 @@ def test_apis_and_pages_are_answered_while_another_connection_writes(
     client = Client()
     client.force_login(alice)
     client.get("/links")  # what is made when it is first needed is there
-    writer = sqlite3.connect(Path(settings.DATABASES["default"]["TEST"]["NAME"]), isolation_level=None)
+    writer = sqlite3.connect(Path(connection.settings_dict["NAME"]), isolation_level=None)
     writer.execute("BEGIN IMMEDIATE")
     connection.cursor().execute("PRAGMA busy_timeout = 0")
     try:

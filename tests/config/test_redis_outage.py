@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 
 from accounts.security import rate_limits
 from config.outages import FallbackRedisCache
@@ -15,13 +16,13 @@ from tests.support import state
 from tests.support.hits import NOW, process_hit
 from tracking.state.deduplication import create_sender_id
 from tracking.state.questions import KeepSenderId, TakeNumber
-from tracking.state.redis_state import RedisLink, RedisState
+from tracking.state.redis_state import Command, RedisLink, RedisState
 
 NOBODY = "redis://127.0.0.1:1/0"
 
 
 @pytest.fixture
-def away(settings: Any) -> Iterator[RedisState]:
+def away(settings: Settings) -> Iterator[RedisState]:
     """The state of a process whose Redis does not answer."""
     settings.REDIS_URL = NOBODY
     current = state.forget()
@@ -57,11 +58,11 @@ def test_requests_are_limited_by_each_process_alone(monkeypatch: pytest.MonkeyPa
 
 
 def test_redis_is_tried_once_and_then_only_after_a_pause(away: RedisState) -> None:
-    sent: list[Any] = []
+    sent: list[Command] = []
     assert away.redis.execute([("PING",)]) is None
 
     class Answering(RedisLink):
-        def send(self, commands: Any) -> list[Any]:
+        def send(self, commands: Sequence[Command]) -> list[Any]:
             sent.extend(commands)
             return [b"PONG"] * len(commands)
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from pytest_django import Settings
 
 from accounts.models import Account, User
 from config.asgi import application, immediate_responder
@@ -23,6 +24,7 @@ from tests.config.test_server_protocol import request, talk
 from tests.support import asgi, log_in
 from tests.support.asgi import Answer
 from tests.support.links import create_link, refresh_caches
+from tests.support.types import Store
 from tracking import collector, web
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -43,7 +45,7 @@ def fresh_headers() -> Iterator[None]:
 
 
 @pytest.fixture
-def secure(settings: Any, fresh_headers: None) -> None:
+def secure(settings: Settings, fresh_headers: None) -> None:
     """An installation that people reach at https://testserver, behind a proxy."""
     settings.SECURE, settings.BASE_URL, settings.BASE_HOST = True, "https://testserver", "testserver"
     settings.SECURE_HSTS_SECONDS, settings.HSTS = 31536000, "max-age=31536000"
@@ -160,7 +162,7 @@ def test_other_requests_are_not_redirected_to_https(path: str, changes: dict[str
     assert behind_proxy(path, **changes).status not in (301, 308)
 
 
-def test_without_https_in_base_url_nothing_is_redirected(settings: Any) -> None:
+def test_without_https_in_base_url_nothing_is_redirected(settings: Settings) -> None:
     settings.TRUSTED_PROXIES = ["192.0.2.1"]
     assert behind_proxy("/docs/", **{"x-forwarded-proto": "http"}).status == 200
 
@@ -215,7 +217,7 @@ def test_health_shows_everything_to_local_programs_but_not_behind_a_proxy(addres
 
 
 @pytest.mark.django_db(transaction=True)
-def test_health_shows_everything_to_operators_only(store: Any, alice: User) -> None:
+def test_health_shows_everything_to_operators_only(store: Store, alice: User) -> None:
     client = Client()
     client.force_login(alice)
     cookie = f"sessionid={client.cookies['sessionid'].value}"

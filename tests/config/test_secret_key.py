@@ -6,10 +6,10 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from pytest_django import Settings
 
 from accounts.models import SecretKeyFingerprint
 from accounts.security.secret_key import WrongSecretKey, check_secret_key
@@ -20,7 +20,7 @@ OTHER = "another key of the installation, long enough that no check complains"
 THIRD = "a third key of the installation, long enough that no check complains"
 
 
-def test_the_first_process_stores_the_fingerprint_of_its_key(db: None, settings: Any) -> None:
+def test_the_first_process_stores_the_fingerprint_of_its_key(db: None, settings: Settings) -> None:
     check_secret_key()
     check_secret_key()
     settings.SECRET_KEY = OTHER
@@ -28,7 +28,7 @@ def test_the_first_process_stores_the_fingerprint_of_its_key(db: None, settings:
         check_secret_key()
 
 
-def test_the_error_says_when_the_key_was_generated(db: None, settings: Any, tmp_path: Path) -> None:
+def test_the_error_says_when_the_key_was_generated(db: None, settings: Settings, tmp_path: Path) -> None:
     check_secret_key()
     settings.DATA_DIR, settings.SECRET_KEY = tmp_path, OTHER
     (tmp_path / "secret.key").write_text(OTHER)
@@ -36,7 +36,7 @@ def test_the_error_says_when_the_key_was_generated(db: None, settings: Any, tmp_
         check_secret_key()
 
 
-def test_a_new_key_is_accepted_if_the_earlier_one_is_a_fallback(db: None, settings: Any) -> None:
+def test_a_new_key_is_accepted_if_the_earlier_one_is_a_fallback(db: None, settings: Settings) -> None:
     check_secret_key()
     first, settings.SECRET_KEY = settings.SECRET_KEY, OTHER
     settings.SECRET_KEY_FALLBACKS = [THIRD, first]
@@ -48,13 +48,13 @@ def test_a_new_key_is_accepted_if_the_earlier_one_is_a_fallback(db: None, settin
         check_secret_key()
 
 
-def test_the_database_contains_no_part_of_the_key(db: None, settings: Any) -> None:
+def test_the_database_contains_no_part_of_the_key(db: None, settings: Settings) -> None:
     check_secret_key()
     row = SecretKeyFingerprint.objects.get()
     assert settings.SECRET_KEY not in f"{row.salt} {row.fingerprint}" and len(row.fingerprint) == 64
 
 
-def test_commands_refuse_another_key_unless_the_lost_one_is_given_up_explicitly(db: None, settings: Any) -> None:
+def test_commands_refuse_another_key_unless_the_lost_one_is_given_up_explicitly(db: None, settings: Settings) -> None:
     check_secret_key()
     settings.SECRET_KEY = OTHER
     for command in (["setuplink"], ["reencrypt"]):
@@ -64,7 +64,9 @@ def test_commands_refuse_another_key_unless_the_lost_one_is_given_up_explicitly(
     check_secret_key()
 
 
-def test_a_database_server_without_secret_key_in_the_environment_is_reported(settings: Any, tmp_path: Path) -> None:
+def test_a_database_server_without_secret_key_in_the_environment_is_reported(
+    settings: Settings, tmp_path: Path
+) -> None:
     from dataclasses import replace
 
     settings.ENV = replace(settings.ENV, database_url="postgres://db.example/footfall")

@@ -112,7 +112,7 @@ def provisioned(server: Process) -> dict[str, Any]:
 
 
 def view(site: int, number: int) -> httpx.Response:
-    query = {"site_id": site, "type": "pageview", "href": f"/{number}", "host": "example.com"}
+    query = {"site_id": str(site), "type": "pageview", "href": f"/{number}", "host": "example.com"}
     headers = {"user-agent": CHROME, "accept-language": "en", "x-forwarded-for": f"81.2.69.{number % 250}"}
     return WEB.get(f"{URL}/in.php", params=query, headers=headers, timeout=20)
 

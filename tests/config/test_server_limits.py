@@ -9,13 +9,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 
 from config.serving import http_limits, server
 from config.serving.http_limits import MAX_HEADER_BYTES
 from tests.config.test_server_protocol import answer, request, talk
 
 CHUNKED = "transfer-encoding: chunked\r\n"
-Reader, Writer = asyncio.StreamReader, asyncio.StreamWriter
+Reader = asyncio.StreamReader
+Writer = asyncio.StreamWriter
 
 
 async def reads_all(scope: Any, receive: Any, send: Any) -> None:
@@ -232,7 +234,7 @@ def test_the_number_of_pipelined_requests_is_limited() -> None:
 
 
 def test_connections_of_a_client_are_limited_but_not_of_a_trusted_proxy(
-    monkeypatch: pytest.MonkeyPatch, settings: Any
+    monkeypatch: pytest.MonkeyPatch, settings: Settings
 ) -> None:
     monkeypatch.setattr(http_limits, "MAX_CONNECTIONS_PER_CLIENT", 2)
 

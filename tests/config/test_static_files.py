@@ -14,8 +14,10 @@ from django.conf import settings
 from django.template import Context, Template
 from django.templatetags.static import static
 from django.test import Client
+from pytest_django import Settings
 
 from config.serving import static_files
+from tracking.web import Message
 
 STATIC = Path(settings.STATICFILES_DIRS[0])
 
@@ -26,13 +28,16 @@ def scope_of(path: str, query: str = "", method: str = "GET", **headers: str) ->
 
 
 def asked(scope: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
-    sent: list[dict[str, Any]] = []
+    sent: list[Message] = []
 
-    async def send(message: dict[str, Any]) -> None:
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    async def send(message: Message) -> None:
         sent.append(message)
 
     assert static_files.matches(scope)
-    asyncio.run(static_files.serve_file(scope, None, send))
+    asyncio.run(static_files.serve_file(scope, receive, send))
     headers = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
     return sent[0]["status"], headers, sent[1]["body"]
 
@@ -97,7 +102,7 @@ def test_imports_of_modules_contain_the_version(entry: str) -> None:
     assert f'<script type="module" src="{static(entry)}"></script>' in html
 
 
-def test_a_changed_module_changes_the_version_of_its_importers(settings: Any, tmp_path: Path) -> None:
+def test_a_changed_module_changes_the_version_of_its_importers(settings: Settings, tmp_path: Path) -> None:
     settings.STATICFILES_DIRS = [tmp_path]
     versions = []
     for text in ("export const a = 1;\n", "export const a = 2;\n"):

@@ -5,9 +5,11 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.checks import run_checks
+from pytest_django import Settings
 
 from config.env import read_env
 
@@ -38,7 +40,7 @@ def test_the_default_configuration_has_no_errors() -> None:
         ("W002", {"geoip_city": "/nowhere/city.mmdb"}),
     ],
 )
-def test_an_error_is_reported_by_its_id(settings, number: str, change: dict) -> None:
+def test_an_error_is_reported_by_its_id(settings: Settings, number: str, change: dict[str, Any]) -> None:
     settings.ENV = replace(settings.ENV, **change)
     assert set(found()) == {number}
 
@@ -46,7 +48,7 @@ def test_an_error_is_reported_by_its_id(settings, number: str, change: dict) -> 
 @pytest.mark.parametrize(
     "url", ["stats.example.org", "ftp://x.example", "https://", "https://x.example/stats", "http://[", "http://x:0"]
 )
-def test_an_invalid_base_url_is_reported(settings, url: str) -> None:
+def test_an_invalid_base_url_is_reported(settings: Settings, url: str) -> None:
     settings.BASE_URL = url
     assert set(found()) == {"E004"}
 
@@ -54,12 +56,12 @@ def test_an_invalid_base_url_is_reported(settings, url: str) -> None:
 @pytest.mark.parametrize(
     "url", ["mysql://x", "chdb://relative/path", "clickhouse://", "clickhouse://a,b/db", "http://["]
 )
-def test_an_unusable_events_url_is_reported(settings, url: str) -> None:
+def test_an_unusable_events_url_is_reported(settings: Settings, url: str) -> None:
     settings.EVENTS_URL = url
     assert set(found()) == {"E005"}
 
 
-def test_checks_for_public_installations_run_with_deploy(settings) -> None:
+def test_checks_for_public_installations_run_with_deploy(settings: Settings) -> None:
     settings.EVENTS_URL = "clickhouse://events:8123/db"
     settings.ENV = replace(settings.ENV, redis_url="")
     settings.ALLOWED_HOSTS = ["*"]
@@ -76,7 +78,7 @@ def test_checks_for_public_installations_run_with_deploy(settings) -> None:
     ("name", "value"),
     [("PORT", "eighty"), ("DATABASE_URL", "mysql://u@h/d"), ("EMAIL_URL", "smtp://h:x"), ("BASE_URL", "http://[::1")],
 )
-def test_an_unreadable_setting_gives_a_message_and_no_traceback(tmp_path, name: str, value: str) -> None:
+def test_an_unreadable_setting_gives_a_message_and_no_traceback(tmp_path: Path, name: str, value: str) -> None:
     env = {**os.environ, "DATA_DIR": str(tmp_path), name: value}
     done = subprocess.run([sys.executable, "manage.py", "check"], cwd=ROOT, env=env, capture_output=True, text=True)
     assert done.returncode == 1
@@ -84,7 +86,7 @@ def test_an_unreadable_setting_gives_a_message_and_no_traceback(tmp_path, name: 
     assert "Traceback" not in done.stderr
 
 
-def test_an_invalid_port_leaves_the_default(tmp_path) -> None:
+def test_an_invalid_port_leaves_the_default(tmp_path: Path) -> None:
     env = read_env({"DATA_DIR": str(tmp_path), "PORT": "eighty"})
     assert env.port == 8000
     assert [name for name, _ in env.mistakes] == ["PORT"]

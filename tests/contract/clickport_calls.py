@@ -11,8 +11,7 @@ from tests.reports.clickport import test_query_endpoint as queries
 
 DAYS = {"start_date": "2026-03-28", "end_date": "2026-03-30"}  # the 29th has the traffic; the end is exclusive
 NONSENSE = "nonsense"
-BAD_BODIES = queries.test_an_invalid_field_is_reported_with_its_place.pytestmark[0].args[1]
-NO_BODIES = queries.test_a_body_that_is_not_an_object_is_rejected.pytestmark[0].args[1]
+BAD_BODIES, NO_BODIES = queries.BAD_BODIES, queries.NO_BODIES
 PEOPLE = ("stranger", "no key", "unknown key", "key that only tracks")
 
 

@@ -22,13 +22,15 @@ def list_events() -> Iterator[tuple[str, Event]]:
     yield from list_good_events()
     for number, body in enumerate(NO_EVENTS, 1):
         yield f"bad, no event {number}", ("tracker", body, {})
-    for name, body in (
+    bodies: tuple[tuple[str, dict[str, object]], ...] = (
         ("empty", {}), ("wrong types", {"url": {"a": 1}, "type": 5, "name": []}), ("type", {"type": "x", "url": URL}),
         ("revenue", {**PURCHASE, "revenue_amount": "much"}),
         ("another host", {"url": "https://unknown.org/"}),
-    ):  # fmt: skip
-        yield f"bad, {name}", ("tracker", body, {})
-    for when in ("soon", "2999-01-01", {}):
+    )  # fmt: skip
+    for name, wrong in bodies:
+        yield f"bad, {name}", ("tracker", wrong, {})
+    times: tuple[object, ...] = ("soon", "2999-01-01", {})
+    for when in times:
         yield f"bad, time {when}", ("trusted", {"url": URL, "timestamp": when, "user_agent": CHROME}, {})
     yield "refused, asks not to be tracked", ("tracker", {"url": URL}, {"dnt": "1"})
     yield "refused, a program", ("tracker", {"url": URL}, {"user_agent": "curl/8"})

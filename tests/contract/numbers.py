@@ -11,6 +11,7 @@ from unittest import mock
 
 from django.apps import apps
 from django.db import connection, models
+from django.db.backends.utils import CursorWrapper
 
 from accounts.models import Membership
 from accounts.models.accounts import AuthkeyOwner
@@ -63,10 +64,10 @@ def number_rows(later: int = 0) -> None:
                     place_sequence(cursor, model, FIRST.get(model, OTHERS) + later)
 
 
-def place_sequence(cursor: object, model: type[models.Model], last: int) -> None:
+def place_sequence(cursor: CursorWrapper, model: type[models.Model], last: int) -> None:
     """The number after `last` is the next one of this table."""
     table, column = model._meta.db_table, model._meta.pk.column
-    execute = cursor.execute  # type: ignore[attr-defined]
+    execute = cursor.execute
     if connection.vendor == "sqlite":
         execute("DELETE FROM sqlite_sequence WHERE name = %s", [table])
         execute("INSERT INTO sqlite_sequence (name, seq) VALUES (%s, %s)", [table, last])

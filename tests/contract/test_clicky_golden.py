@@ -10,8 +10,13 @@ from django.core.cache import cache, caches
 from django.test import Client
 
 from goals.services import goal_create
+from reports.clicky.computed import COMPUTED
 from reports.clicky.outputs import RENDERERS
-from reports.clicky.types import ALIASES, COMPUTED, EMPTY, LISTS, POPULAR, TALLIES, UPTIME, find_builder
+from reports.clicky.popular import POPULAR
+from reports.clicky.tallies import TALLIES
+from reports.clicky.types import ALIASES, EMPTY, find_builder
+from reports.clicky.uptime import UPTIME
+from reports.clicky.visit_lists import LISTS
 from sites import site_cache
 from tests.conftest import PASSWORD
 from tests.contract.golden_files import check_golden, check_names, describe_response

@@ -29,6 +29,7 @@ from tests.support import browse, event, record
 from tests.support.clicky_client import Clicky
 from tests.support.curl import find_calls, parse_call
 from tests.support.endpoints import send_request
+from tests.support.types import Store
 
 pytestmark = pytest.mark.django_db
 GOLDEN = Path(__file__).parent / "reference"
@@ -43,7 +44,7 @@ BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.
 
 
 @pytest.fixture
-def yoursite(site: Site, store: Any) -> Iterator[Site]:
+def yoursite(site: Site, store: Store) -> Iterator[Site]:
     """The seed's site at a fixed time with one busy day, two goals and somebody online."""
     site_update(site=site, domain="yoursite.com")
     site_cache.refresh()
@@ -57,7 +58,7 @@ def yoursite(site: Site, store: Any) -> Iterator[Site]:
 def traffic(site: Site) -> None:
     """Three visits of yesterday and one that goes on now."""
     at = NOW - timedelta(days=1, hours=2)
-    ann = {
+    ann: dict[str, Any] = {
         "country": "DE", "region": "Berlin", "city": "Berlin", "ip": "10.1.2.3", "language": "de",
         "browser": "Chrome", "browser_version": "120", "os": "Windows", "os_version": "10", "device_type": "Desktop",
         "source": "Google", "channel": "Organic Search", "referrer": "https://www.google.com/", "scroll": 80,
@@ -66,8 +67,10 @@ def traffic(site: Site) -> None:
     }  # fmt: skip
     one = browse(site, "/", "/pricing", at=at, visitor="ann", visit=1001, title="Tea & Cups", **ann)
     same = {"visit": 1001, "visit_start": one[0]["visit_start"], "visitor": "ann", **ann}
-    ben = {"country": "EE", "city": "Tallinn", "channel": "Direct", "browser": "Firefox", "browser_version": "140",
-           "os": "Linux", "device_type": "Desktop", "host": "yoursite.com", "scroll": 40}  # fmt: skip
+    ben: dict[str, Any] = {
+        "country": "EE", "city": "Tallinn", "channel": "Direct", "browser": "Firefox", "browser_version": "140",
+        "os": "Linux", "device_type": "Desktop", "host": "yoursite.com", "scroll": 40,
+    }  # fmt: skip
     record(
         event(site, "/pricing", at=at + timedelta(seconds=20), kind="download", text="Price list",
               target="https://yoursite.com/prices.pdf", **same),
@@ -83,8 +86,8 @@ def traffic(site: Site) -> None:
     cat = {**ben, "city": "Tartu", "channel": "Email", "source": "letter", "utm_source": "letter",
            "utm_medium": "email", "utm_campaign": "spring"}  # fmt: skip
     browse(site, "/", at=at + timedelta(hours=2), visitor="cat", visit=1003, title="Tea & Cups", **cat)
-    browse(site, "/", "/pricing", at=NOW - timedelta(minutes=3), visitor="dan", visit=91823,
-           **{**ann, "person": "", "tags": {}, "os": "macOS"})  # fmt: skip
+    dan = {**ann, "person": "", "tags": {}, "os": "macOS"}
+    browse(site, "/", "/pricing", at=NOW - timedelta(minutes=3), visitor="dan", visit=91823, **dan)
 
 
 def agree(path: Path, found: bytes) -> None:
@@ -110,11 +113,11 @@ def test_the_documented_clickport_calls_run_with_only_the_host_changed(
     assert call.host == "clickport.io" and call.headers["x-api-key"] in KEYS
     call.headers["x-api-key"] = api_key
     if call.path == "/api/event":
-        answer = send_request(call.path, method="POST", body=call.body.encode(), headers={
+        stored = send_request(call.path, method="POST", body=call.body.encode(), headers={
             "x-api-key": api_key, "content-type": "application/json", "referer": "", "user-agent": BROWSER,
         })  # fmt: skip
-        assert answer.status == 200
-        found = answer.json()
+        assert stored.status == 200
+        found = stored.json()
         assert found["success"] is True and type(found["session_id"]) is int and found["session_id"] < 2**53
         assert set(found) == {"success", "session_id", "page_visit_id"} and int(found["page_visit_id"], 16) >= 0
         return
@@ -122,7 +125,7 @@ def test_the_documented_clickport_calls_run_with_only_the_host_changed(
     assert answer.status_code == 200, answer.content
     name = f"seed_{index + 1}_{call.path.split('?')[0].rsplit('/', 1)[1]}"
     asked = json.loads(call.body) if call.body else call.path
-    golden_json(name, "seed (clickport), its call", asked, answer.json())  # type: ignore[attr-defined]
+    golden_json(name, "seed (clickport), its call", asked, answer.json())
 
 
 @pytest.mark.parametrize("path", CLICKPORT_READS)
@@ -131,7 +134,7 @@ def test_the_clickport_reads_have_the_documented_shape(yoursite: Site, api_key: 
     answer = call.run()
     assert answer.status_code == 200, answer.content
     name = path.split("?")[0].rsplit("/", 1)[1]
-    golden_json(name, "seed (clickport) and reference (clickport) §1", path, answer.json())  # type: ignore[attr-defined]
+    golden_json(name, "seed (clickport) and reference (clickport) §1", path, answer.json())
 
 
 @pytest.mark.parametrize("index", range(len(CLICKY_CALLS)))
@@ -143,7 +146,7 @@ def test_the_documented_clicky_calls_run_with_only_the_host_changed(yoursite: Si
     call.path = call.path.replace("site_id=ID&", f"site_id={yoursite.pk}&")
     call.path = call.path.replace("sitekey=KEY&", f"sitekey={yoursite.sitekey}&")
     cache.clear()
-    (block,) = call.run().json()  # type: ignore[attr-defined]
+    (block,) = call.run().json()
     assert set(block) == {"type", "dates"} and set(block["dates"][0]) == {"date", "items"}
     assert f"type={block['type']}&" in call.path
     assert all(type(item.get("value", "")) is str for item in block["dates"][0]["items"])
@@ -163,7 +166,11 @@ def test_every_clicky_type_answers_in_its_documented_shape(yoursite: Site, outpu
 
 
 def test_every_type_has_a_golden_answer_and_a_source() -> None:
-    from reports.clicky.types import ALIASES, COMPUTED, LISTS, POPULAR, TALLIES
+    from reports.clicky.computed import COMPUTED
+    from reports.clicky.popular import POPULAR
+    from reports.clicky.tallies import TALLIES
+    from reports.clicky.types import ALIASES
+    from reports.clicky.visit_lists import LISTS
 
     wanted = {*ALIASES, *COMPUTED, *LISTS, *POPULAR, *TALLIES, "summary"} - {"search"}
     assert wanted - set(SOURCES["types"]) == set()

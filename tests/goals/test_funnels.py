@@ -13,7 +13,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import User
-from goals.predicates import build_step_filter
+from goals.predicates import Filter, build_step_filter
 from goals.services import funnel_save, goal_create
 from reports.query import Period
 from reports.query.analyses import experiments
@@ -22,6 +22,7 @@ from reports.query.errors import QueryRefused
 from sites.models import Site
 from tests.support import NOW, browse, event, record
 from tests.support.mapped_goals import MappedGoals
+from tests.support.types import Store
 
 BAD = "<script>alert(1)</script>"
 DAY = Period(NOW - timedelta(hours=12), NOW + timedelta(hours=12))
@@ -30,7 +31,7 @@ PAGES = ("/a", "/b", "/c", "/d")
 NOBODY = MappedGoals({}, {})
 
 
-def page(path: str) -> dict[str, Any]:
+def page(path: str) -> Filter:
     return build_step_filter({"page": path})
 
 
@@ -50,7 +51,7 @@ def strictly(did: list[str], steps: list[str]) -> int:
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_a_funnel_counts_what_a_naive_evaluation_counts(seed: int, store: Any) -> None:
+def test_a_funnel_counts_what_a_naive_evaluation_counts(seed: int, store: Store) -> None:
     dice, site = random.Random(seed), next(SITES)
     steps = [dice.choice(PAGES) for _ in range(dice.randint(2, 8))]
     ways = {who: [dice.choice(PAGES) for _ in range(dice.randint(1, 12))] for who in range(40)}
@@ -64,7 +65,7 @@ def test_a_funnel_counts_what_a_naive_evaluation_counts(seed: int, store: Any) -
         assert got == [sum(far > index for far in furthest) for index in range(len(steps))], (steps, strict)
 
 
-def test_events_other_than_pages_and_steps_do_not_break_a_strict_funnel(store: Any) -> None:
+def test_events_other_than_pages_and_steps_do_not_break_a_strict_funnel(store: Store) -> None:
     site, at = next(SITES), NOW
     click = event(site, "/a", at=at + timedelta(seconds=1), kind="click", target="#x")
     other = [
@@ -76,14 +77,14 @@ def test_events_other_than_pages_and_steps_do_not_break_a_strict_funnel(store: A
     assert count_funnel(site, DAY, steps, now=NOW, source=NOBODY) == [2, 2]
 
 
-def test_a_person_on_two_devices_is_one_visitor_and_a_filter_selects_visits(store: Any) -> None:
+def test_a_person_on_two_devices_is_one_visitor_and_a_filter_selects_visits(store: Store) -> None:
     site = next(SITES)
     browse(site, "/a", at=NOW, visitor="phone", person="ann", country="EE")
     browse(site, "/b", at=NOW + timedelta(minutes=5), visitor="laptop", person="ann", country="DE")
     browse(site, "/a", "/b", at=NOW, visitor="other", country="EE")
     steps = [page("/a"), page("/b")]
     assert count_funnel(site, DAY, steps, now=NOW, source=NOBODY) == [2, 2]
-    estonia = [{"dimension": "country", "operator": "is", "value": ["EE"]}]
+    estonia: list[Filter] = [{"dimension": "country", "operator": "is", "value": ["EE"]}]
     assert count_funnel(site, DAY, steps, where=estonia, now=NOW, source=NOBODY) == [2, 1]
 
 
@@ -107,9 +108,9 @@ def test_the_confidence_interval_is_wilsons(hits: int, tries: int, low: float, h
     assert experiments.compute_wilson_interval(hits, tries) == pytest.approx((low, high), abs=0.0001)
 
 
-def test_split_tests_count_conversions_after_the_version_was_seen(store: Any) -> None:
+def test_split_tests_count_conversions_after_the_version_was_seen(store: Store) -> None:
     site = next(SITES)
-    seen = {"split_test": "Button"}
+    seen: dict[str, Any] = {"split_test": "Button"}
     record(
         event(site, "/a", visitor=1, split_arm="green", **seen),
         event(site, "/done", at=NOW + timedelta(minutes=1), visitor=1),
@@ -127,7 +128,7 @@ def test_split_tests_count_conversions_after_the_version_was_seen(store: Any) ->
 
 
 @pytest.fixture
-def walked(site: Site, store: Any) -> Any:
+def walked(site: Site, store: Store) -> Any:
     at = timezone.now() - timedelta(minutes=5)
     browse(site, "/a", "/b", at=at, visitor="one", split_test=BAD, split_arm=BAD)
     browse(site, "/a", at=at, visitor="two")

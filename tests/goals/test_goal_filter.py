@@ -16,23 +16,25 @@ from reports.query import ask as ask_engine
 from sites.models import Site
 from tests.support import NOW, browse, event, log_in, record
 from tests.support.clickport_client import Api
+from tests.support.types import Store
 
 pytestmark = pytest.mark.django_db
 VISIT_METRICS = ("visitors", "visits", "views", "bounce_rate", "events")
 
 
 @pytest.fixture
-def purchase(site: Site, store: Any) -> Any:
+def purchase(site: Site, store: Store) -> Any:
     """Three of four visitors saw /pricing; ann and ben bought, ann twice, after two views; cat looked at one page."""
     goal = goal_create(site=site, name="Purchase", kind="event", pattern="Purchase")
     with time_machine.travel(NOW, tick=False):
         at = NOW - timedelta(hours=2)
         for who, country, plans in (("ann", "DE", ("pro", "free")), ("ben", "EE", ("pro",))):
             first = browse(site, "/", "/pricing", at=at, visitor=who, country=country, source="Google")[0]
-            same = {"visit": first["visit"], "visit_start": at, "visitor": who, "country": country, "source": "Google"}
+            same: dict[str, Any] = {"visit": first["visit"], "visit_start": at, "visitor": who, "country": country,
+                                    "source": "Google"}  # fmt: skip
             record(*(
                 event(site, "/checkout", at=at + timedelta(minutes=n + 1), kind="event", name="Purchase",
-                      revenue="50.00", currency="EUR", props={"plan": plan}, **same)
+                      revenue=50.0, currency="EUR", props={"plan": plan}, **same)
                 for n, plan in enumerate(plans)
             ))  # fmt: skip
         browse(site, "/pricing", at=at, visitor="cat", country="DE", source="Google")

@@ -17,16 +17,17 @@ from sites.models import Site
 from tests.support import NOW, ask, browse, event, record
 from tests.support.endpoints import send_request
 from tests.support.hits import reset_state
+from tests.support.types import Store
 from tracking import spool
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def traffic(site: Site, store: Any) -> None:
+def traffic(site: Site, store: Store) -> None:
     """ann: /, /blog/a+b.html, scrolls 80 %, downloads, leaves, signs up, sends a form; ben: /blog for five seconds."""
     browse(site, "/", "/blog/a+b.html", at=NOW, visitor="ann", visit=1, step=timedelta(seconds=90), scroll=80)
-    same = {"visit": 1, "visit_start": NOW, "visitor": "ann"}
+    same: dict[str, Any] = {"visit": 1, "visit_start": NOW, "visitor": "ann"}
     at = NOW + timedelta(seconds=95)
     record(
         event(site, "/blog/a+b.html", at=at, kind="download", target="https://example.com/list.pdf", **same),
@@ -58,7 +59,7 @@ def traffic(site: Site, store: Any) -> None:
     ],
 )
 def test_goals_as_people_type_them_match_what_browsers_send(
-    site: Site, store: Any, fields: dict[str, Any], times: int
+    site: Site, store: Store, fields: dict[str, Any], times: int
 ) -> None:
     reset_state()
     sent = {"site_id": site.pk, "host": "example.com"}
@@ -76,7 +77,7 @@ def test_goals_as_people_type_them_match_what_browsers_send(
     assert ask(site, "conversions", where={"goal": goal.pk}, now=now) == times
 
 
-def test_an_internationalized_host_is_shown_and_found_in_its_script(site: Site, store: Any) -> None:
+def test_an_internationalized_host_is_shown_and_found_in_its_script(site: Site, store: Store) -> None:
     record(event(site, "/", at=NOW, host="xn--bcher-kva.example"))
     assert label_value(get_dimension("host", ""), "xn--bcher-kva.example") == "bücher.example"
     for typed in ("bücher.example", "xn--bcher-kva.example", "https://Bücher.example/a"):
@@ -84,14 +85,14 @@ def test_an_internationalized_host_is_shown_and_found_in_its_script(site: Site, 
         assert ask(site, "views", where=where) == 1, typed
 
 
-def test_internationalized_sources_are_found_in_every_spelling(site: Site, store: Any) -> None:
+def test_internationalized_sources_are_found_in_every_spelling(site: Site, store: Store) -> None:
     record(event(site, "/", at=NOW, source="bücher.example", referrer_domain="bücher.example"))
     for name in ("source", "referrer_domain"):
         for typed in ("bücher.example", "xn--bcher-kva.example"):
             assert ask(site, "visits", where={"dimension": name, "operator": "is", "value": [typed]}) == 1, typed
 
 
-def test_paths_are_shown_and_found_decoded(site: Site, store: Any) -> None:
+def test_paths_are_shown_and_found_decoded(site: Site, store: Store) -> None:
     reset_state()
     for href in ("/caf%C3%A9", "/caf%c3%a9", "/café"):
         send_request("/in.php", {"site_id": site.pk, "host": "example.com", "type": "pageview", "href": href})
@@ -142,13 +143,13 @@ def test_a_goal_counts_what_its_kind_and_pattern_say(
     assert ask(site, "conversions", where=[{"goal": goal.pk}]) == times
 
 
-def test_a_new_goal_counts_earlier_events(site: Site, store: Any) -> None:
+def test_a_new_goal_counts_earlier_events(site: Site, store: Store) -> None:
     browse(site, "/thanks", at=NOW - timedelta(days=300))
     goal = goal_create(site=site, name="Thanks", pattern="/thanks")
     assert ask(site, "conversions", period="12m", where=[{"goal": goal.pk}]) == 1
 
 
-def test_a_script_can_send_a_goal_by_its_id(site: Site, store: Any) -> None:
+def test_a_script_can_send_a_goal_by_its_id(site: Site, store: Store) -> None:
     goal = goal_create(site=site, name="Sale", pattern="/never")
     record(event(site, kind="goal", name=str(goal.pk), visitor="ann"))
     assert ask(site, "conversions", where=[{"goal": goal.pk}]) == 1

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -64,7 +65,7 @@ def test_an_inactive_goal_does_not_count_and_a_goal_that_is_no_conversion_not_as
         ({"kind": "event", "name": ""}, "name"),
     ],
 )
-def test_an_invalid_goal_is_rejected_by_field(alices: Site, fields: dict, where: str) -> None:
+def test_an_invalid_goal_is_rejected_by_field(alices: Site, fields: dict[str, Any], where: str) -> None:
     with pytest.raises(ValidationError) as refused:
         goal_create(site=alices, **{"name": "Odd", **fields})
     assert where in refused.value.message_dict
@@ -94,16 +95,26 @@ def test_a_manual_goal_appears_when_it_is_first_named(alices: Site, monkeypatch:
     assert (found.name, found.kind) == ("signup", GoalKind.MANUAL)
 
 
+def note_spans(monkeypatch: pytest.MonkeyPatch) -> list[tuple[datetime, datetime]]:
+    """The spans that goals are searched in from now on; nothing is found."""
+    asked: list[tuple[datetime, datetime]] = []
+
+    def read(since: datetime, until: datetime) -> list[tuple[int, str]]:
+        asked.append((since, until))
+        return []
+
+    monkeypatch.setattr(discovery, "_readers", [read])
+    return asked
+
+
 def test_named_goals_are_read_from_the_last_two_days(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
-    monkeypatch.setattr(discovery, "_readers", [lambda *span: asked.append(span) or []])
+    asked = note_spans(monkeypatch)
     discovery.create_named_goals(NOW)
     assert asked == [(NOW - discovery.LOOK_BACK, NOW)]
 
 
 def test_the_frequent_task_reads_only_the_last_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
-    monkeypatch.setattr(discovery, "_readers", [lambda *span: asked.append(span) or []])
+    asked = note_spans(monkeypatch)
     discovery.create_recently_named_goals(NOW)
     assert asked == [(NOW - discovery.RECENT, NOW)]
     (row,) = [row for row in PERIODIC_TASKS if row.path == "goals.discovery.create_recently_named_goals"]

@@ -13,14 +13,16 @@ import random
 import re
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
+from typing import Any, cast
 
 ADDRESS = "127.0.0.2"  # the client's own; everybody else comes from another one
 BLOCK = b"x" * 32_768
 HEAD = "POST /login HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n"
 TRAILERS = b"T: aaaa\r\n" * 3640  # 32 KB
-Reader, Writer = asyncio.StreamReader, asyncio.StreamWriter
+Reader = asyncio.StreamReader
+Writer = asyncio.StreamWriter
 
 
 @asynccontextmanager
@@ -135,7 +137,7 @@ async def never_read(port: int, end: float) -> None:
     """Ask for the tracker five hundred times and leave the answers where they are."""
     while time.monotonic() < end:
         async with connected(port) as (_, writer):
-            writer.transport.pause_reading()
+            cast("asyncio.Transport", writer.transport).pause_reading()
             for _ in range(10):
                 writer.write(b"GET /js?site_id=1 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * 50)
                 await asyncio.sleep(0.2)
@@ -143,11 +145,11 @@ async def never_read(port: int, end: float) -> None:
                 await asyncio.wait_for(writer.wait_closed(), max(0.1, end - time.monotonic()))
 
 
-KINDS: dict[str, Callable[[int, float], Awaitable[None]]] = {
+KINDS: dict[str, Callable[[int, float], Coroutine[Any, Any, None]]] = {
     "trailers": trailers, "bodies": bodies, "logins": logins, "streams": streams, "crowd": crowd,
 }  # fmt: skip
 
 if __name__ == "__main__":
     # A stranger's machine would not take the server's processors
     os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-    asyncio.run(KINDS[sys.argv[1]](int(sys.argv[2]), time.monotonic() + float(sys.argv[3])))  # type: ignore[arg-type]
+    asyncio.run(KINDS[sys.argv[1]](int(sys.argv[2]), time.monotonic() + float(sys.argv[3])))

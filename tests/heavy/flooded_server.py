@@ -79,7 +79,7 @@ class Flood:
             self.answered.add(number)
 
 
-STARTED: list[subprocess.Popen] = []
+STARTED: list[subprocess.Popen[bytes]] = []
 
 
 def end_all() -> None:
@@ -97,7 +97,7 @@ class Served:
             **os.environ, "DATA_DIR": str(data_dir), "TRUSTED_PROXIES": "127.0.0.1", "EVENTS_URL": "",
             "DJANGO_SETTINGS_MODULE": "config.settings", **environment,
         }  # fmt: skip
-        self.process: subprocess.Popen | None = None
+        self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start, and wait until it answers."""

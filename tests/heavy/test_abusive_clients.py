@@ -12,7 +12,6 @@ import http.client
 import itertools
 import json
 import os
-import re
 import statistics
 import subprocess
 import sys
@@ -20,15 +19,17 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from email.message import Message
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 from urllib.parse import urlencode
 
 import pytest
 
 from tests.heavy.abusive_client import KINDS
 from tests.served import reserve_port
+from tests.values import extract
 
 pytestmark = pytest.mark.heavy
 SECONDS = float(os.environ.get("ABUSE_SECONDS", "20"))  # of each attack, and of the quiet around it together
@@ -57,7 +58,7 @@ class Server:
     def rss_mb(self) -> float:
         """Resident memory."""
         text = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(re.search(r"VmRSS:\s+(\d+)", text)[1]) / 1024  # type: ignore[index]
+        return int(extract(r"VmRSS:\s+(\d+)", text)) / 1024
 
     def cpu_seconds(self) -> float:
         """Processor time used so far."""
@@ -98,14 +99,19 @@ class Measured:
         return ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))]
 
 
-def fetch(method: str, path: str, headers: dict[str, str], body: str = "") -> http.client.HTTPResponse:
+class Answer(NamedTuple):
+    status: int
+    headers: Message
+    text: str
+
+
+def fetch(method: str, path: str, headers: dict[str, str], body: str = "") -> Answer:
     """An answer, read, over a connection of its own."""
     connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=60)
     try:
         connection.request(method, path, body or None, {"User-Agent": CHROME, "Accept-Language": "en", **headers})
         answer = connection.getresponse()
-        answer.text = answer.read().decode("utf-8", "replace")  # type: ignore[attr-defined]
-        return answer
+        return Answer(answer.status, answer.headers, answer.read().decode("utf-8", "replace"))
     finally:
         connection.close()
 
@@ -145,15 +151,15 @@ def until_ready(server: Server) -> None:
 
 def logged_in() -> str:
     """The cookies of a session."""
-    page: Any = fetch("GET", "/login", {})
-    token = re.search(r'csrfmiddlewaretoken" value="(\w+)"', page.text)[1]  # type: ignore[index]
-    csrf = re.search(r"csrftoken=\w+", page.headers["Set-Cookie"])[0]  # type: ignore[index]
+    page = fetch("GET", "/login", {})
+    token = extract(r'csrfmiddlewaretoken" value="(\w+)"', page.text)
+    csrf = extract(r"csrftoken=\w+", page.headers["Set-Cookie"])
     form = urlencode({"csrfmiddlewaretoken": token, "email": EMAIL, "password": PASSWORD})
     headers = {"Cookie": csrf, "Content-Type": "application/x-www-form-urlencoded"}
     answer = fetch("POST", "/login", headers, form)
     assert answer.status == 302, answer.status
     cookies = " ".join(answer.headers.get_all("Set-Cookie", []))
-    return re.search(r"sessionid=\w+", cookies)[0]  # type: ignore[index]
+    return extract(r"sessionid=\w+", cookies)
 
 
 def others(server: Server, measured: Measured, seconds: float) -> None:

@@ -77,7 +77,10 @@ class Served:
         self.process.terminate()
         self.process.wait(60)
         told = self.manage("shell", "-c", READ)
-        return ast.literal_eval(next(line[5:] for line in told.splitlines() if line.startswith("TOLD ")))
+        result: dict[str, list[tuple[str, str]]] = ast.literal_eval(
+            next(line[5:] for line in told.splitlines() if line.startswith("TOLD "))
+        )
+        return result
 
 
 @pytest.fixture
@@ -103,14 +106,14 @@ print("TOLD", {table: [(row["path"], row.get("reason", "")) for row in store.row
 
 
 def test_requests_of_tools_are_quarantined_and_those_of_a_browser_are_not(
-    served: Served, capsys: pytest.CaptureFixture
+    served: Served, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for index, (name, command) in enumerate(TOOLS.items()):
         if installed(name, command):
             beacon = f"{served.url}/in.php?site_id={served.site}&type=pageview&href=%2Ftool-{index}&host=example.com"
             parts = [part.replace("{url}", beacon) for part in command]
             subprocess.run(parts, capture_output=True, timeout=90, check=False, cwd=served.folder)
-    query = {"site_id": served.site, "type": "pageview", "href": "/person", "host": "example.com"}
+    query = {"site_id": str(served.site), "type": "pageview", "href": "/person", "host": "example.com"}
     httpx.get(f"{served.url}/in.php", params=query, headers={**BROWSER, "user-agent": CHROME}, timeout=20)
     found = served.stop_and_read()
     table = []

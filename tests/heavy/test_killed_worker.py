@@ -111,8 +111,8 @@ def disturbed(worker: Worker, clean: dict[str, Any], deaths: Counter[str]) -> di
             deaths[task] += run_killed(worker, waiting, step, kind)
             waiting = []
         kill = dice.randint(2, max(2, clean[task]["count"] - 1))
-        step = {"task": task, "at": (at - AGAIN).isoformat(), "kill": kill}
-        deaths[task] += run_killed(worker, waiting, step, "")
+        last = {"task": task, "at": (at - AGAIN).isoformat(), "kill": kill}
+        deaths[task] += run_killed(worker, waiting, last, "")
         waiting = [{"task": task, "at": at.isoformat(), "out": str(worker.out(task))}]
         if task == "interrupted corrections":  # the person asks again, then the task comes by again
             waiting = [{"task": "erasure", "at": at.isoformat()}, *waiting]

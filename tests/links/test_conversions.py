@@ -20,7 +20,7 @@ from sites.models import Site
 from tests.support import ask, state
 from tests.support.hits import process
 from tests.support.links import CHROME, IPHONE, NOON, Browser, flush_clicks, refresh_caches
-from tracking.event import Hit, Rejection
+from tracking.event import Event, Hit, Rejection
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
 LATER = NOON + timedelta(hours=6)
@@ -51,7 +51,7 @@ def numbers(account: Account) -> tuple[Any, ...]:
 
 
 def token(answer: Any) -> str:
-    return parse_qs(urlsplit(answer.location).query)["sub"][0]
+    return str(parse_qs(urlsplit(answer.location).query)["sub"][0])
 
 
 def test_another_server_reports_a_sale_with_the_click_token(
@@ -113,7 +113,7 @@ def test_a_refund_takes_the_value_back(account: Account, link: Datapoint, sale: 
 
 
 def test_forged_tokens_and_conversions_of_other_accounts_are_not_counted(
-    account: Account, link: Datapoint, sale: Conversion, charlie: Any
+    account: Account, link: Datapoint, sale: Conversion, charlie: User
 ) -> None:
     theirs = conversion_create(account=charlie.memberships.get().account, name="Theirs")
     refresh_caches()
@@ -146,7 +146,7 @@ def home(account: Account, site: Site) -> Datapoint:
     return made
 
 
-def view(site: Site, url: str, at: Any, ip: str = "203.0.113.7", agent: str = CHROME) -> dict[str, Any]:
+def view(site: Site, url: str, at: Any, ip: str = "203.0.113.7", agent: str = CHROME) -> Event:
     from sites import site_cache
 
     facts = site_cache.get_site(site.pk)
@@ -197,7 +197,7 @@ def test_without_the_parameter_a_visit_is_connected_once_and_only_soon_after(hom
     assert not late.get("link_id")
 
 
-def test_a_click_of_another_account_is_not_connected(home: Datapoint, charlie: Any, charlies_site: Site) -> None:
+def test_a_click_of_another_account_is_not_connected(home: Datapoint, charlie: User, charlies_site: Site) -> None:
     location = Browser().open("/l/home", at=NOON).location
     assert not view(charlies_site, location.replace("example.com", "charlie.example"), NOON).get("link_id")
 

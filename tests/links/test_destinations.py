@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from django.core.exceptions import ValidationError
 
@@ -97,7 +95,9 @@ def test_a_link_to_an_own_site_only_adds_the_click_token(account: Account, site:
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("fresh_links")
-def test_a_link_to_an_internationalized_host_redirects_to_punycode(account: Account, monkeypatch: Any) -> None:
+def test_a_link_to_an_internationalized_host_redirects_to_punycode(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
     link = create_link(account, url="https://bücher.test/pfad")
     assert link.url == "https://xn--bcher-kva.test/pfad"
     assert Browser().open("/l/offer").location == link.url

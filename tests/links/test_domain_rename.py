@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 
 from accounts.models import Account
 from links.models import Datapoint, Domain, DomainKind
@@ -31,7 +32,7 @@ def leads(url: str) -> str:
     return str(Browser().open(f"/{path}", host=host).location)
 
 
-def test_links_follow_a_change_of_the_installations_host(account: Account, settings: Any) -> None:
+def test_links_follow_a_change_of_the_installations_host(account: Account, settings: Settings) -> None:
     link = create_link(account)
     assert where(link) == "http://127.0.0.1:8000/l/offer"
     started(settings, "https://numbers.example.com")
@@ -42,7 +43,7 @@ def test_links_follow_a_change_of_the_installations_host(account: Account, setti
     assert leads("https://numbers.example.com/l/offer") == "https://shop.test/p"
 
 
-def test_a_replaced_link_domain_still_serves_its_links(account: Account, settings: Any) -> None:
+def test_a_replaced_link_domain_still_serves_its_links(account: Account, settings: Settings) -> None:
     started(settings, "https://numbers.example.com", "old.example.com")
     link = create_link(account)
     started(settings, "https://numbers.example.com", "new.example.com")
@@ -55,7 +56,7 @@ def test_a_replaced_link_domain_still_serves_its_links(account: Account, setting
     assert list(names) == ["old.example.com"] and leads("https://new.example.com/offer") == "https://shop.test/p"
 
 
-def test_a_link_domain_on_the_dashboards_host_does_not_hide_its_pages(account: Account, settings: Any) -> None:
+def test_a_link_domain_on_the_dashboards_host_does_not_hide_its_pages(account: Account, settings: Settings) -> None:
     link = create_link(account)
     settings.CLICKMETER_HOSTS = ("api.example.com",)
     for host in ("numbers.example.com", "api.example.com"):

@@ -195,7 +195,7 @@ def test_tags_are_searched_only_on_links_that_the_guest_sees(mine: dict[str, Any
     assert program.get("/datapoints?tags=hidden-tag")["entities"] == []
 
 
-GRANTS = (
+GRANTS: tuple[dict[str, Right], ...] = (
     {}, {"group": Right.READ}, {"group": Right.WRITE}, {"datapoint": Right.READ}, {"datapoint": Right.WRITE},
     {"group": Right.READ, "datapoint": Right.WRITE}, {"group": Right.WRITE, "datapoint": Right.READ},
 )  # fmt: skip
@@ -203,7 +203,7 @@ GRANTS = (
 
 @pytest.mark.parametrize("granted", GRANTS, ids=str)
 @pytest.mark.parametrize("role", [*Role.values, "guest of everything"])
-def test_permissions_in_sql_and_in_memory_are_the_same(account: Account, role: str, granted: dict[str, str]) -> None:
+def test_permissions_in_sql_and_in_memory_are_the_same(account: Account, role: str, granted: dict[str, Right]) -> None:
     """A member of any role, also one with grants from an earlier role, and rows that the grants name or do not."""
     groups = [group_create(account=account, name=name) for name in ("one", "two")]
     links = [
@@ -218,8 +218,9 @@ def test_permissions_in_sql_and_in_memory_are_the_same(account: Account, role: s
     scope = build_link_scope(member)
     for may in ("view", "edit"):
         fetched = {*scope.groups(may), *scope.datapoints(may)}
-        in_memory = {group for group in groups if scope.may_on_group(group.pk, may)}
+        in_memory: set[Group | Datapoint] = {group for group in groups if scope.may_on_group(group.pk, may)}
         in_memory |= {link for link in links if scope.may_on_link(link.pk, link.group_id, may)}
         assert fetched == in_memory
         assert scope.may_anything(may) == bool(fetched)
-    assert {row for row in (*groups, *links) if scope.may_edit(row)} == fetched
+    rows: list[Group | Datapoint] = [*groups, *links]
+    assert {row for row in rows if scope.may_edit(row)} == fetched

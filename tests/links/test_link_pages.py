@@ -143,7 +143,7 @@ def exported(user: User, address: str) -> list[bytes]:
     async def read() -> list[bytes]:
         client = AsyncClient()
         await client.aforce_login(user)
-        answer = await client.get(address)
+        answer: Any = await client.get(address)
         return [part async for part in answer.streaming_content]
 
     return async_to_sync(read)()
@@ -224,8 +224,11 @@ async def test_the_live_stream_shows_only_clicks_of_the_account() -> None:
     from links.permissions import LinkScope
     from links.web.live_clicks import is_visible
 
-    whole = LinkScope(Membership(role=Role.OWNER), sees_all=True, edits_all=True, can_manage=True)
-    some = LinkScope(Membership(role=Role.GUEST), False, False, False, {3: "read"}, {7: "read"})
+    whole = LinkScope(membership=Membership(role=Role.OWNER), sees_all=True, edits_all=True, can_manage=True)
+    some = LinkScope(
+        membership=Membership(role=Role.GUEST), sees_all=False, edits_all=False, can_manage=False,
+        group_rights={3: "read"}, link_rights={7: "read"},
+    )  # fmt: skip
     assert is_visible(whole, {"kind": "link", "link_id": 9})
     assert is_visible(some, {"kind": "link", "link_id": 7}) and is_visible(
         some, {"kind": "spider", "link_id": 1, "group_id": 3}
@@ -235,7 +238,7 @@ async def test_the_live_stream_shows_only_clicks_of_the_account() -> None:
     )
 
 
-def test_links_are_those_of_the_account_whose_site_was_opened_last(client: Client, alice: Any, site: Site) -> None:
+def test_links_are_those_of_the_account_whose_site_was_opened_last(client: Client, alice: User, site: Site) -> None:
     other = Account.objects.create(name="A first one")
     Membership.objects.create(user=alice, account=other, role=Role.OWNER)
     create_link(site.account, "ours")

@@ -13,6 +13,7 @@ from config.periodic_tasks import PERIODIC_TASKS
 from links.models import Datapoint, DatapointKind, Status
 from links.redirect import pausing
 from links.services.links import datapoint_create
+from sites.models import Site
 from sites.uptime.models import Monitor
 from tests.support.clickmeter_client import Program
 from tests.support.links import NOON, Browser, count_metrics, create_link, flush_clicks, refresh_caches
@@ -28,7 +29,7 @@ def made(owner: Program, **specifics: Any) -> Datapoint:
     return link
 
 
-def opened(times: int, at: datetime = NOON, **headers: str) -> list[int]:
+def opened(times: int, at: datetime = NOON, **headers: Any) -> list[int]:
     return [Browser(ip=f"203.0.113.{number}").open("/l/offer", at=at, **headers).status for number in range(times)]
 
 
@@ -91,7 +92,7 @@ def test_a_nested_link_is_paused_by_its_own_limit(owner: Program, account: Accou
     assert inner.status == Status.PAUSED and Datapoint.objects.get(alias="outer").status == Status.ACTIVE
 
 
-def test_the_pausing_thread_stores_the_status_and_pauses_monitors(owner: Program, account: Account, site: Any) -> None:
+def test_the_pausing_thread_stores_the_status_and_pauses_monitors(owner: Program, account: Account, site: Site) -> None:
     """Only what the thread does in each round is run here; the database is this test's own."""
     from sites.uptime.services import monitor_create
 

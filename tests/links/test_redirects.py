@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.core.exceptions import ValidationError
 
-from accounts.models import Account, Purpose
+from accounts.models import Account, Purpose, User
 from links.models import Datapoint, DatapointKind, Group, ListKind, Mode, Status
 from links.redirect import click_deduplication
 from links.routing import link_cache
@@ -270,7 +270,7 @@ def test_ip_addresses_are_shortened_if_the_link_is_set_to(account: Account) -> N
     assert [row["ip"] for row in event_store.rows("SELECT ip FROM events WHERE kind = 'link'")] == ["203.0.113.0"]
 
 
-def test_clicks_are_visible_only_to_their_account(account: Account, charlie: Any) -> None:
+def test_clicks_are_visible_only_to_their_account(account: Account, charlie: User) -> None:
     create_link(account)
     other = charlie.memberships.get().account
     create_link(other, "theirs")
@@ -297,7 +297,7 @@ def test_deleting_a_group_ends_its_links(account: Account) -> None:
 
 
 CLOUDS = {"3.80.1.1": (14618, "Amazon.com, Inc."), "34.90.1.1": (396982, "Google LLC"), "82.131.1.1": (3249, "Telia")}
-NO_PERSONS: dict[str, dict[str, str]] = {
+NO_PERSONS: dict[str, dict[str, Any]] = {
     "pattern: no Accept-Language": {"accept_language": ""},
     "pattern: client hints of another system": {"sec_ch_ua": '"Chromium";v="120"', "sec_ch_ua_platform": '"macOS"'},
     "preview: prefetch": {"x_moz": "prefetch"},

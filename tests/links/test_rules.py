@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
+from pytest_django import Settings
 
 from links.models import Mode, Status
 from links.redirect import tokens
@@ -27,8 +28,8 @@ def nowhere(host: str, path: str) -> None:
     return None
 
 
-def go(row: LinkSnapshot, **asker: object) -> str:
-    return route_click(row, ClickContext(NOW, **asker), nowhere).url  # type: ignore[arg-type]
+def go(row: LinkSnapshot, **asker: Any) -> str:
+    return route_click(row, ClickContext(NOW, **asker), nowhere).url
 
 
 def test_a_link_without_rules_redirects_to_its_url() -> None:
@@ -43,13 +44,14 @@ def test_a_link_that_is_not_active_stops(status: int, word: str) -> None:
 
 
 def test_destinations_are_chosen_by_their_weights() -> None:
-    rules = {"weighted": [["https://a.test/", 70], ["https://b.test/", 20], ["https://c.test/", 10]]}
+    weights = {"https://a.test/": 70, "https://b.test/": 20, "https://c.test/": 10}
+    rules = {"weighted": [[url, weight] for url, weight in weights.items()]}
     row, chance, clicks = build_snapshot(mode=Mode.WEIGHTED, rules=rules), random.Random(7), 20_000
     counts: dict[str, int] = {}
     for _ in range(clicks):
         url = go(row, random_source=chance)
         counts[url] = counts.get(url, 0) + 1
-    expected = {url: weight * clicks / 100 for url, weight in rules["weighted"]}
+    expected = {url: weight * clicks / 100 for url, weight in weights.items()}
     chi_square = sum((counts[url] - expected[url]) ** 2 / expected[url] for url in expected)
     assert chi_square < 13.82  # two degrees of freedom, p = 0.001
 
@@ -271,7 +273,7 @@ def test_a_click_token_can_be_decoded_and_not_forged() -> None:
     )
 
 
-def test_a_click_token_is_valid_after_a_key_change_with_the_old_key_as_fallback(settings: Any) -> None:
+def test_a_click_token_is_valid_after_a_key_change_with_the_old_key_as_fallback(settings: Settings) -> None:
     click = tokens.ClickToken(tokens.generate_click_id(), 7, 1_773_000_000)
     word, old = tokens.encode_token(click), settings.SECRET_KEY
     settings.SECRET_KEY = "another key, long enough for everything"

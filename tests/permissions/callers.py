@@ -105,7 +105,7 @@ def read_text(response: Any) -> str:
 
 
 def redirects_to_login(response: Any) -> bool:
-    return response.status_code == 401 or response.get("Location", "").startswith("/login")
+    return bool(response.status_code == 401 or response.get("Location", "").startswith("/login"))
 
 
 def is_rejected(response: Any, text: str) -> bool:

@@ -8,6 +8,7 @@ import pkgutil
 import re
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from django import forms
 from django.apps import apps
@@ -18,6 +19,7 @@ ELSEWHERE = (
     "links/clickmeter/",
     "config/demo/",
 )  # ClickMeter's operations have a matrix of their own; the demo reads files
+PLACED = ast.expr | ast.stmt | ast.keyword  # nodes that have a line
 REQUEST = {"GET", "POST", "FILES", "query_params", "data"}  # what a request was sent
 BAGS = {"given", "fields", "data", "body", "params"}  # what the code calls them once they have left the request
 READERS = {"get", "getlist", "every", "pop"}  # bag.get("name")
@@ -99,8 +101,8 @@ def list_whole_reads() -> set[str]:
     found = set()
     for name, nodes in list_files():
         functions = [node for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
-        for leaving in filter(passes_whole_data, nodes):
-            inside = [one for one in functions if one.lineno <= leaving.lineno <= (one.end_lineno or 0)]
+        for line in (node.lineno for node in nodes if isinstance(node, PLACED) and passes_whole_data(node)):
+            inside = [one for one in functions if one.lineno <= line <= (one.end_lineno or 0)]
             found.add(f"{name}:{inside[-1].name if inside else ''}")
     return found
 
@@ -140,5 +142,6 @@ def carries_ids(name: str, field: forms.Field) -> bool:
         return True
     if not isinstance(field, forms.ChoiceField):
         return False
-    values = [str(value) for value, _ in field.choices if value not in ("", None)]
+    choices: Any = field.choices
+    values = [str(value) for value, _ in choices if value not in ("", None)]
     return all(value.isdecimal() for value in values)

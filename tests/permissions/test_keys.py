@@ -187,7 +187,7 @@ def test_an_api_key_records_for_its_own_site_whatever_the_event_says(world: Worl
 @pytest.mark.parametrize("path", ["/s2s", "/conversion.aspx"])
 def test_a_click_of_one_account_is_not_a_conversion_of_another(path: str, world: World) -> None:
     now = timezone.now()
-    clicks = {}
+    clicks: dict[str, str] = {}
     for name in ("hidden", "other"):
         alias = getattr(world, name)["link_alias"]
         clicks[name] = (

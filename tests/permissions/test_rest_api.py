@@ -52,7 +52,8 @@ NAMING: dict[str, Callable[[Any], Any]] = {
 
 @pytest.fixture(scope="module")
 def schema() -> Any:
-    return SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+    generator: Any = SchemaGenerator
+    return generator().get_schema(request=None, public=True)
 
 
 def members(schema: Any, given: Any, above: str = "") -> Iterator[tuple[str, bool]]:
@@ -128,7 +129,8 @@ def test_a_key_gives_no_more_access_than_a_session(route: str, world: World, bef
                 assert callers.mask_numbers(text) == callers.mask_numbers(as_nothing)
                 assert answer.status_code in (404, 405)
                 assert callers.find_words(text, world.foreign_words(name)) == []
-                assert answer.status_code == 405 or not assert_refused(answer, text, changes, before, (name, method))
+                if answer.status_code != 405:
+                    assert_refused(answer, text, changes, before, (name, method))
 
 
 def by_key(key: str, method: str, route: str, values: dict[str, Any], things: Things, data: Any = None) -> Any:
@@ -185,7 +187,8 @@ def test_a_visitor_of_another_site_has_no_personal_data_here(method: str, world:
     sent = [f"{path}?by=visitor&value={number}" for number in (world.hidden["device"], NOBODYS)]
     headers = {"authorization": f"Bearer {key_of(world, 'charlie')}"}
     answers = [callers.send(Client(), method, address, {}, headers) for address in sent]
-    assert answers[0].json() == answers[1].json() == ({"rows": []} if method == "GET" else {"erased_visits": 0})
+    nothing: dict[str, object] = {"rows": []} if method == "GET" else {"erased_visits": 0}
+    assert answers[0].json() == answers[1].json() == nothing
 
 
 @pytest.mark.parametrize("name", NAMING)

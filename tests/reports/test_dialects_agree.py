@@ -13,6 +13,7 @@ from sites.models import Site
 from tests.support import ask, browse, event, record
 from tests.support.clickport_client import Api
 from tests.support.clicky_client import Clicky
+from tests.support.types import Store
 
 pytestmark = pytest.mark.django_db
 TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -24,14 +25,16 @@ METRICS = ("visitors", "visits", "views", "actions", "bounce_rate", "single_page
 
 
 @pytest.fixture
-def week(site: Site, store: Any) -> None:
+def week(site: Site, store: Store) -> None:
     """60 visits of 20 visitors over the seven days before today: views, downloads, outbound links, events, pings."""
     chance = Random(7)
     for n in range(60):
         at = START + timedelta(days=n % 7, hours=chance.randrange(22), minutes=chance.randrange(60))
         source, channel, country = chance.choice(SOURCES)
-        said = {"source": source, "channel": channel, "country": country, "scroll": chance.choice([0, 50, 100]),
-                "engaged": chance.choice([0, 0, 15_000, 45_000])}  # fmt: skip
+        said: dict[str, Any] = {
+            "source": source, "channel": channel, "country": country, "scroll": chance.choice([0, 50, 100]),
+            "engaged": chance.choice([0, 0, 15_000, 45_000]),
+        }  # fmt: skip
         pages = [chance.choice(PAGES) for _ in range(chance.choice([1, 1, 2, 3]))]
         done = browse(site, *pages, at=at, visitor=n % 20, visit=1000 + n, **said)
         for kind in chance.sample(["download", "outbound", "event", "click"], chance.choice([0, 0, 1, 2])):

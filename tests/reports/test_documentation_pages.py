@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -29,6 +28,7 @@ from sites.models import AddressPolicy, CookiePolicy, Site
 from sites.services import site_update
 from tests.support.curl import parse_call
 from tests.support.endpoints import send_request
+from tests.support.types import Store
 from tracking.event import REASONS
 
 pytestmark = pytest.mark.django_db
@@ -47,7 +47,7 @@ def calls(path: str) -> list[str]:
     return found
 
 
-def test_every_example_call_of_the_query_api_works(site: Site, api_key: str, store: Any) -> None:
+def test_every_example_call_of_the_query_api_works(site: Site, api_key: str, store: Store) -> None:
     for text in calls("/docs/clickport"):
         call = parse_call(text.replace("ck_your_key", api_key))
         if call.path == "/api/event":
@@ -58,7 +58,7 @@ def test_every_example_call_of_the_query_api_works(site: Site, api_key: str, sto
             assert call.run().status_code == 200, text
 
 
-def test_every_example_call_of_the_stats_api_works(site: Site, store: Any) -> None:
+def test_every_example_call_of_the_stats_api_works(site: Site, store: Store) -> None:
     for text in calls("/docs/clicky"):
         cache.clear()
         text = text.replace("YOUR_SITE_ID", str(site.pk)).replace("YOUR_SITE_KEY", site.sitekey)
@@ -101,7 +101,7 @@ def test_the_pages_list_every_row_of_their_registries() -> None:
         assert [word for word in words if word not in said] == [], slug
 
 
-def test_every_example_call_of_the_server_page_is_stored(site: Site, store: Any) -> None:
+def test_every_example_call_of_the_server_page_is_stored(site: Site, store: Store) -> None:
     for text in calls("/docs/server"):
         given = text.replace("YOUR_SITE_ID", str(site.pk)).replace("YOUR_ADMIN_KEY", site.sitekey_admin)
         path, _, query = parse_call(given).path.partition("?")
@@ -133,8 +133,8 @@ def test_openapi_describes_every_endpoint_with_its_key() -> None:
     assert set(said["paths"]["/api/pages"]["get"]["responses"]) >= {"200", "400", "401", "403", "429"}
 
 
-def test_the_stats_api_uses_the_sites_time_zone(site: Site, store: Any) -> None:
+def test_the_stats_api_uses_the_sites_time_zone(site: Site, store: Store) -> None:
     site_update(site=site, timezone="Pacific/Kiritimati")
     site_cache.refresh()
-    given = {"site_id": site.pk, "sitekey": site.sitekey, "type": "visitors", "output": "json"}
+    given = {"site_id": str(site.pk), "sitekey": site.sitekey, "type": "visitors", "output": "json"}
     assert Client().get("/api/stats/4", given).json()[0]["dates"]

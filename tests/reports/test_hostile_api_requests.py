@@ -15,6 +15,7 @@ from reports.clicky.filters import FILTERS
 from sites.models import Site
 from tests.support.clickport_client import Api
 from tests.support.clicky_client import Clicky
+from tests.support.types import Store
 
 pytestmark = pytest.mark.django_db
 HOSTILE = (
@@ -46,7 +47,7 @@ FIELDS = ("metrics", "dimensions", "period", "date_range", "filters", "order_by"
 
 
 @pytest.fixture
-def api(site: Site, api_key: str, store: Any) -> Api:
+def api(site: Site, api_key: str, store: Store) -> Api:
     site.account.limits = {"clickport_per_minute": 0, "clicky_per_minute": 0}
     site.account.save()
     return Api(api_key)
@@ -126,7 +127,7 @@ def test_a_hostile_parameter_never_breaks_a_request_for_two_types(api: Api, site
 def stats_api_stands(client: Client, site: Site, name: str, bad: str, types: str) -> None:
     if bad == "\ud800":
         return
-    asked = {"site_id": site.pk, "sitekey": site.sitekey, "type": types, "date": "today", name: bad}
+    asked = {"site_id": str(site.pk), "sitekey": site.sitekey, "type": types, "date": "today", name: bad}
     answer = client.get("/api/stats/4", asked)
     assert answer.status_code == 200, (name, bad)
     assert b"<script>alert(1)</script>" not in answer.content
@@ -136,7 +137,7 @@ def stats_api_stands(client: Client, site: Site, name: str, bad: str, types: str
 @given(asked=st.dictionaries(st.sampled_from(NAMES), st.text(max_size=30), max_size=4))
 def test_any_parameters_of_the_stats_api_are_answered(api: Api, site: Site, asked: dict[str, str]) -> None:
     asked = {name: value.encode(errors="replace").decode() for name, value in asked.items()}
-    given_ = {"type": "visitors-list", **asked, "site_id": site.pk, "sitekey": site.sitekey}
+    given_ = {"type": "visitors-list", **asked, "site_id": str(site.pk), "sitekey": site.sitekey}
     assert Client().get("/api/stats/4", given_).status_code == 200
 
 

@@ -33,6 +33,7 @@ from tests.support.clickport_client import Api
 from tests.support.clicky_client import Clicky
 from tests.support.endpoints import send_request
 from tests.support.links import Browser, flush_clicks, refresh_caches, reset_state
+from tests.support.types import Store
 from tracking import spool
 
 pytestmark = pytest.mark.django_db
@@ -58,7 +59,8 @@ class Surfaces:
 
     def key_figure(self, name: str, **given: Any) -> str:
         """A key figure of the overview."""
-        return next(one.formatted.exact for one in self.page(**given)["key_figures"].numbers if one.name == name)
+        shown: str = next(one.formatted.exact for one in self.page(**given)["key_figures"].numbers if one.name == name)
+        return shown
 
     def panel(self, panel: str, tab: str, **given: Any) -> dict[str, str]:
         """Name -> first number of a panel's rows."""
@@ -95,7 +97,7 @@ def purchase(site: Site) -> Goal:
 
 
 @pytest.fixture
-def ways(site: Site, store: Any, alice: User, api_key: str, purchase: Goal) -> Iterator[Surfaces]:
+def ways(site: Site, store: Store, alice: User, api_key: str, purchase: Goal) -> Iterator[Surfaces]:
     """Five visitors of one day: jane and ben of Germany buy (EUR, jane USD too), jane gets some back."""
     people: tuple[tuple[str, int, dict[str, Any]], ...] = (
         ("jane", 0, {"country": "DE", "language": "de", "source": "Google", "channel": "Organic Search",
@@ -105,14 +107,14 @@ def ways(site: Site, store: Any, alice: User, api_key: str, purchase: Goal) -> I
         ("dan", 17, {"country": "", "source": "", "channel": "Direct"}),
         ("eve", 23, {"country": "US", "language": "en-US", "source": "Google", "channel": "Organic Search"}),
     )  # fmt: skip
-    orders = {"jane": (("40.50", "EUR"), ("9.00", "USD"), ("-10.25", "EUR")), "ben": (("20.00", "EUR"),)}
+    orders = {"jane": ((40.5, "EUR"), (9, "USD"), (-10.25, "EUR")), "ben": ((20, "EUR"),)}
     with time_machine.travel(NOW, tick=False):
         for number, (name, hour, fields) in enumerate(people, 1001):
             at = DAY + timedelta(hours=hour, minutes=10)
             browse(site, "/", "/pricing", at=at, visitor=name, visit=number, **fields)
             same = {"visitor": name, "visit": number, "visit_start": at, **fields}
             for n, (amount, currency) in enumerate(orders.get(name, ())):
-                bought = Decimal(amount) > 0
+                bought = amount > 0
                 record(event(site, "/done", at=at + timedelta(seconds=60 + n), kind="event", revenue=amount,
                              currency=currency, name="Purchase" if bought else "Refund", **same))  # fmt: skip
         insert_recorded()
@@ -254,7 +256,7 @@ def test_visitors_of_the_last_thirty_minutes_are_one_number_everywhere(ways: Sur
 
 
 def test_a_return_from_a_payment_page_leaves_the_source_as_it_was(
-    site: Site, store: Any, alice: User, api_key: str
+    site: Site, store: Store, alice: User, api_key: str
 ) -> None:
     """Real beacons of one visit: from a search, through the shop, out to pay and back."""
     state.restart()
@@ -277,7 +279,7 @@ def test_a_return_from_a_payment_page_leaves_the_source_as_it_was(
         assert "paypal" not in mail.outbox[-1].body.lower()
 
 
-def test_unique_views_of_a_pixel_are_one_number_everywhere(store: Any, account: Account, alice: User) -> None:
+def test_unique_views_of_a_pixel_are_one_number_everywhere(store: Store, account: Account, alice: User) -> None:
     reset_state()
     pixel = datapoint_create(account=account, kind=DatapointKind.PIXEL, title="newsletter")
     refresh_caches()

@@ -46,9 +46,11 @@ def rotated() -> list[str]:
         expiration_clicks=100, url_after_clicks="https://after.test/",
     )  # fmt: skip
     numbers = (state.current().ask(TakeNumber(row.link_id)) for _ in range(ROUNDS))
-    return [
-        route_click(row, ClickContext(NOW, click_number=lambda _, n=n: n), lambda host, path: None).url for n in numbers
-    ]  # type: ignore[misc]
+
+    def route(number: int) -> str:
+        return route_click(row, ClickContext(NOW, click_number=lambda _: number), lambda host, path: None).url
+
+    return [route(number) for number in numbers]
 
 
 def uniques() -> list[bool]:

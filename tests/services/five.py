@@ -9,6 +9,7 @@ import json
 import os
 import random
 from datetime import timedelta
+from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -23,7 +24,7 @@ SITE = 4_000_000
 EVENTS = 10_000
 PAGES = [f"/page/{number}" for number in range(40)]
 COUNTRIES = ["EE", "DE", "FR", "GB", "US", "JP", ""]
-QUESTIONS = {
+QUESTIONS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "totals": (("visitors", "visits", "views", "bounce_rate", "avg_duration", "new_visitors"), {}),
     "pages": (("visitors",), {"by": "page", "limit": 100}),
     "entries": (("visits", "bounce_rate"), {"by": "entry_page", "limit": 100}),

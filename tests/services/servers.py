@@ -11,8 +11,10 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PACKAGE = "@chdb/lib-linux-x64-gnu"
@@ -66,7 +68,7 @@ def clickhouse(home: Path) -> Iterator[str]:
             ]  # fmt: skip
             stack.enter_context(running(command, HTTP[number], home / f"node{number}.log"))
         for port in HTTP:
-            until(lambda port=port: ask(port, "SELECT 1") == "1", f"ClickHouse on {port}")
+            until(partial(is_up, port), f"ClickHouse on {port}")
         yield EVENTS_URL
 
 
@@ -75,7 +77,7 @@ def postgres(home: Path) -> Iterator[str]:
     """A PostgreSQL cluster; yields DATABASE_URL."""
     data = home / "postgres"
     initdb, server = program("initdb", "postgresql"), program("postgres", "postgresql")
-    who: dict = {}
+    who: dict[str, Any] = {}
     if os.geteuid() == 0:  # it refuses to run as root
         import pwd
 
@@ -108,14 +110,14 @@ def redis(home: Path) -> Iterator[str]:
 
 @contextlib.contextmanager
 def running(
-    command: list[str], port: int, log: Path, stop: signal.Signals = signal.SIGTERM, **more: object
+    command: list[str], port: int, log: Path, stop: signal.Signals = signal.SIGTERM, **more: Any
 ) -> Iterator[None]:
     """A process that listens on a port, until the block ends. Raises RuntimeError when the port is taken."""
     if listens(port):
         raise RuntimeError(f"port {port} is taken; set SERVICES_PORT to the first of 14 free ports")
     more.setdefault("cwd", ROOT)
     with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, **more)  # type: ignore[call-overload]
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, **more)
     try:
         until(lambda: listens(port) or process.poll() is not None, command[0])
         if process.poll() is not None:
@@ -128,6 +130,10 @@ def running(
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def is_up(port: int) -> bool:
+    return ask(port, "SELECT 1") == "1"
 
 
 def ask(port: int, sql: str) -> str:
@@ -150,7 +156,7 @@ def listens(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def until(condition, what: str, seconds: float = 60) -> None:
+def until(condition: Callable[[], object], what: str, seconds: float = 60) -> None:
     """Wait for something. Raises TimeoutError."""
     end = time.monotonic() + seconds
     while not condition():

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,13 +16,14 @@ from tests.services import servers
 pytestmark = pytest.mark.services
 
 
-def five(home: Path, **environment: str) -> dict:
+def five(home: Path, **environment: str) -> dict[str, Any]:
     env = {**os.environ, "DATA_DIR": str(home), "DATABASE_URL": "", "REDIS_URL": "", **environment}
     done = subprocess.run(
         [sys.executable, "-m", "tests.services.five"], cwd=servers.ROOT, env=env, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    return json.loads(done.stdout.splitlines()[-1])
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return result
 
 
 def rows_on(port: int, table: str) -> int:
@@ -29,7 +31,7 @@ def rows_on(port: int, table: str) -> int:
 
 
 @pytest.fixture(scope="module")
-def answers(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict, dict]:
+def answers(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], dict[str, Any]]:
     """What the two stores say: (two nodes, this process's engine)."""
     for port in servers.HTTP:
         servers.ask(port, "DROP DATABASE IF EXISTS smoke SYNC")
@@ -40,13 +42,15 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict, dict]:
     )
 
 
-def test_five_queries_have_the_same_results_on_two_shards_and_in_the_process(answers: tuple[dict, dict]) -> None:
+def test_five_queries_have_the_same_results_on_two_shards_and_in_the_process(
+    answers: tuple[dict[str, Any], dict[str, Any]],
+) -> None:
     two_nodes, embedded = answers
     assert two_nodes["stored"] == two_nodes["written"] >= 10_000
     assert two_nodes == embedded
 
 
-def test_rows_are_on_both_nodes_and_each_visit_on_one(answers: tuple[dict, dict]) -> None:
+def test_rows_are_on_both_nodes_and_each_visit_on_one(answers: tuple[dict[str, Any], dict[str, Any]]) -> None:
     counts = [rows_on(port, "events_local") for port in servers.HTTP]
     assert min(counts) > 1_000
     for table, column in (("events_local", "visit"), ("visits_local", "visit"), ("firsts_local", "device")):
@@ -56,7 +60,7 @@ def test_rows_are_on_both_nodes_and_each_visit_on_one(answers: tuple[dict, dict]
         assert not found[0] & found[1], table
 
 
-def test_migrating_again_changes_nothing(answers: tuple[dict, dict], tmp_path: Path) -> None:
+def test_migrating_again_changes_nothing(answers: tuple[dict[str, Any], dict[str, Any]], tmp_path: Path) -> None:
     script = (
         "import os, django; django.setup()\nfrom tracking import store\n"
         "print(store.is_migrated(), store.migrate(), store.is_migrated())"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +51,7 @@ def trips(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
     """What this thread sends to Redis: one entry a round trip. It has its functions already."""
     sent: list[Any] = []
     thread = threading.get_ident()  # live streams have one of their own, for which no hit waits
-    send = redis.Connection.send_packed_command
+    send: Callable[..., Any] = redis.Connection.send_packed_command
 
     def counted(self: redis.Connection, command: Any, check_health: bool = True) -> Any:
         if threading.get_ident() == thread:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 
 from tests.services import servers
 from tests.services.crowd import ROUNDS
@@ -112,7 +113,7 @@ def test_spy_shows_what_another_process_stored(tmp_path: Path) -> None:
         stream = live.subscribe(7, heartbeat=0.5)
         assert await anext(stream) is None  # it listens now
         one = process("-c", PUBLISH, DATA_DIR=str(tmp_path), DJANGO_SETTINGS_MODULE="config.settings")
-        seen, until = [], time.monotonic() + 60
+        seen, until = list[str](), time.monotonic() + 60
         while len(seen) < 2 and time.monotonic() < until:
             found = await anext(stream)
             seen += [found["path"]] if found else []
@@ -124,7 +125,7 @@ def test_spy_shows_what_another_process_stored(tmp_path: Path) -> None:
     assert asyncio.run(watch()) == ["/a", "/b"]
 
 
-def test_during_a_redis_outage_no_hit_is_rejected_and_visits_continue(settings: Any, tmp_path: Path) -> None:
+def test_during_a_redis_outage_no_hit_is_rejected_and_visits_continue(settings: Settings, tmp_path: Path) -> None:
     server, shared = servers.program("redis-server", "redis-server"), settings.REDIS_URL
     command = [server, "--port", str(OWN_REDIS), "--save", "", "--dir", str(tmp_path)]
     with servers.running(command, OWN_REDIS, tmp_path / "redis.log"):

@@ -10,10 +10,12 @@ import pytest
 from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
+from pytest_django import Settings
 
 from sites.models import Site
 from sites.services import site_update
 from tests.support import browse
+from tests.support.types import Store
 
 SNIPPET = '<script async data-id="{id}" src="//stats.example/js"></script>'
 PAGES: dict[str, tuple[int, dict[str, str], str]] = {
@@ -34,7 +36,7 @@ PAGES: dict[str, tuple[int, dict[str, str], str]] = {
 
 
 @pytest.fixture
-def web(site: Site, settings) -> Iterator[str]:
+def web(site: Site, settings: Settings) -> Iterator[str]:
     """A web server whose pages carry the site's number; the only inner address that may be asked."""
     settings.ENV = replace(settings.ENV, allowed_outbound=("127.0.0.1/32",))
     cache.clear()
@@ -93,7 +95,9 @@ def test_the_check_gives_no_advice_where_the_page_allows_the_trackers_policy(
     assert "The tracking code is in the page." in page and "trusted-types" not in page
 
 
-def test_private_addresses_are_not_requested_unless_allowed(inside: Client, site: Site, web: str, settings) -> None:
+def test_private_addresses_are_not_requested_unless_allowed(
+    inside: Client, site: Site, web: str, settings: Settings
+) -> None:
     settings.ENV = replace(settings.ENV, allowed_outbound=())
     assert "may not be reached" in inside.post(path(site), {"url": f"{web}/good"}).content.decode()
 
@@ -112,12 +116,14 @@ def test_the_number_of_checks_is_limited(inside: Client, site: Site, web: str) -
 @pytest.mark.parametrize(
     "url", ["", "   ", "example.com:x", "http://[", "javascript:alert(1)", "//example.com\r\nX: y"]
 )
-def test_an_invalid_address_is_rejected_with_a_message(inside, site, url, monkeypatch) -> None:
+def test_an_invalid_address_is_rejected_with_a_message(
+    inside: Client, site: Site, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("socket.socket.connect", lambda *args: pytest.fail("nothing is to be asked"))
     assert inside.post(path(site), {"url": url}).status_code == 200
 
 
-def test_the_page_waits_for_the_first_event_and_shows_it(inside: Client, site: Site, store) -> None:
+def test_the_page_waits_for_the_first_event_and_shows_it(inside: Client, site: Site, store: Store) -> None:
     waiting = inside.get(path(site)).content.decode()
     assert "No event yet" in waiting
     poll = f"{path(site)}/first-hit"
@@ -129,21 +135,23 @@ def test_the_page_waits_for_the_first_event_and_shows_it(inside: Client, site: S
     assert "<html" in inside.get(poll).content.decode()
 
 
-def test_an_old_event_is_found_and_one_of_another_site_is_not(inside, site, charlies_site, store) -> None:
+def test_an_old_event_is_found_and_one_of_another_site_is_not(
+    inside: Client, site: Site, charlies_site: Site, store: Store
+) -> None:
     browse(charlies_site, "/theirs", at=timezone.now() - timedelta(seconds=2))
     assert "No event yet" in inside.get(path(site)).content.decode()
     browse(site, "/last-week", at=timezone.now() - timedelta(days=7))
     assert "/last-week" in inside.get(path(site)).content.decode()
 
 
-def test_a_rejected_first_hit_is_shown_with_its_reason(inside: Client, site: Site, store) -> None:
+def test_a_rejected_first_hit_is_shown_with_its_reason(inside: Client, site: Site, store: Store) -> None:
     row = {"site_id": site.pk, "reason": "wrong_host", "minute": timezone.now() - timedelta(minutes=2), "hits": 3}
     store.insert_rows("refusals", [row])
     page = inside.get(path(site)).content.decode()
     assert "3 hits rejected in the last half hour" in page and "not one of the site" in page
 
 
-def test_the_page_works_during_a_store_outage(inside: Client, site: Site, monkeypatch) -> None:
+def test_the_page_works_during_a_store_outage(inside: Client, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     from tracking.store import StoreError
 
     def away(*args: object, **kwargs: object) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 
 from accounts.models import Account, User
@@ -24,6 +24,7 @@ from sites.models import Site
 from sites.services import site_create
 from sites.uptime.models import Incident, Monitor
 from tests.support import NOW, browse, event, read_html, record
+from tests.support.types import Store
 
 pytestmark = pytest.mark.django_db
 HOUR = timedelta(hours=1)
@@ -38,7 +39,7 @@ def make_sites(account: Account, count: int) -> list[Site]:
     return [first, *rows]
 
 
-def test_named_goals_are_created_on_all_of_very_many_sites(account: Account, store: Any) -> None:
+def test_named_goals_are_created_on_all_of_very_many_sites(account: Account, store: Store) -> None:
     sites = make_sites(account, MAX_SITES_PER_QUERY + 2)
     for site in (sites[0], sites[-1]):
         record(event(site, at=NOW - HOUR, kind="goal", name="Signed up"))
@@ -46,7 +47,9 @@ def test_named_goals_are_created_on_all_of_very_many_sites(account: Account, sto
     assert set(Goal.objects.values_list("site_id", flat=True)) == {sites[0].pk, sites[-1].pk}
 
 
-def test_a_site_that_names_very_many_goals_does_not_affect_others(site: Site, charlies_site: Site, store: Any):
+def test_a_site_that_names_very_many_goals_does_not_affect_others(
+    site: Site, charlies_site: Site, store: Store
+) -> None:
     names = [event(site, at=NOW - HOUR, kind="goal", name=f"order {number}", visitor=number) for number in range(6000)]
     record(*names, *[event(site, at=NOW - HOUR, kind="goal", name=str(n), visitor=n) for n in range(2000)])
     record(event(charlies_site, at=NOW - HOUR, kind="goal", name="Signed up"))
@@ -55,7 +58,7 @@ def test_a_site_that_names_very_many_goals_does_not_affect_others(site: Site, ch
     assert Goal.objects.filter(site=site).count() == 500
 
 
-def test_quotas_are_counted_for_very_many_accounts(monkeypatch: pytest.MonkeyPatch, store: Any, db: None) -> None:
+def test_quotas_are_counted_for_very_many_accounts(monkeypatch: pytest.MonkeyPatch, store: Store, db: None) -> None:
     Account.objects.bulk_create([Account(name=f"A{index}", monthly_events=5) for index in range(1_001)])
     last = Account.objects.latest("pk")
     browse(site_create(account=last, domain="last.example"), "/", at=NOW)
@@ -64,7 +67,7 @@ def test_quotas_are_counted_for_very_many_accounts(monkeypatch: pytest.MonkeyPat
     assert last.events_used == 1
 
 
-def test_the_visits_of_a_link_are_found_on_every_site_of_a_large_account(account: Account, store: Any) -> None:
+def test_the_visits_of_a_link_are_found_on_every_site_of_a_large_account(account: Account, store: Store) -> None:
     sites = make_sites(account, MAX_SITES + 1)
     link = datapoint_create(account=account, alias="go", url="https://s1.example/")
     for number, site in enumerate((sites[0], sites[-1])):
@@ -76,7 +79,9 @@ def test_the_visits_of_a_link_are_found_on_every_site_of_a_large_account(account
     assert link_statistics.count_joined_clicks(account, period, NOW)[0] == 2
 
 
-def test_the_white_label_api_returns_the_usage_of_a_large_account(client: Any, account: Account, store: Any) -> None:
+def test_the_white_label_api_returns_the_usage_of_a_large_account(
+    client: Client, account: Account, store: Store
+) -> None:
     sites = make_sites(account, MAX_SITES + 1)
     for site in (sites[0], sites[-1]):
         browse(site, "/", at=timezone.now().replace(day=1))
@@ -85,7 +90,7 @@ def test_the_white_label_api_returns_the_usage_of_a_large_account(client: Any, a
 
 
 def test_ongoing_incidents_do_not_delay_cost_estimates_of_others(
-    monkeypatch: pytest.MonkeyPatch, site: Site, charlies_site: Site, store: Any
+    monkeypatch: pytest.MonkeyPatch, site: Site, charlies_site: Site, store: Store
 ) -> None:
     monkeypatch.setattr(prices, "MAX_INCIDENTS", 1)
     for hours, where in ((1, site), (3, charlies_site)):
@@ -96,7 +101,7 @@ def test_ongoing_incidents_do_not_delay_cost_estimates_of_others(
     assert IncidentPrice.objects.count() == 2
 
 
-def test_every_one_of_very_many_sites_is_found_by_name(client: Any, alice: User, account: Account) -> None:
+def test_every_one_of_very_many_sites_is_found_by_name(client: Client, alice: User, account: Account) -> None:
     sites = make_sites(account, 450)
     client.force_login(alice)
     for site in (sites[-1], sites[200]):
@@ -107,7 +112,7 @@ def test_every_one_of_very_many_sites_is_found_by_name(client: Any, alice: User,
 
 
 def test_a_portfolio_of_very_many_sites_shows_the_first_and_any_can_be_chosen(
-    client: Any, alice: User, account: Account, store: Any
+    client: Client, alice: User, account: Account, store: Store
 ) -> None:
     sites = make_sites(account, MAX_SITES + 1)
     last = sorted(sites, key=lambda site: site.domain)[-1]

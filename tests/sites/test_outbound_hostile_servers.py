@@ -7,6 +7,9 @@ import struct
 import threading
 import tracemalloc
 import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import brotli
 import httpcore
@@ -18,24 +21,28 @@ from hypothesis import strategies as st
 
 from sites.outbound import OutboundError, OutboundForbidden, OutboundNotSent, OutboundResponse, check_host, fetch
 from sites.outbound.http_client import describe_error
-from tests.support.misbehaving_server import misbehaving
+from tests.support.misbehaving_server import MisbehavingServer, misbehaving
 
 GIB = 1 << 30
+Result = TypeVar("Result")
 SHARED = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 
 
-@contextlib.contextmanager
-def raw_server():
+@dataclass
+class Raw:
     """A server that answers every connection with the bytes of `say`, as often as `times`."""
 
-    class Raw:
-        say, times = b"", 1
+    base: str
+    say: bytes = b""
+    times: int = 1
 
+
+@contextlib.contextmanager
+def raw_server() -> Iterator[Raw]:
     listener = socket.create_server(("127.0.0.1", 0))
-    raw = Raw()
-    raw.base = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    raw = Raw(f"http://127.0.0.1:{listener.getsockname()[1]}")
 
-    def serve():
+    def serve() -> None:
         with contextlib.suppress(OSError):
             while True:
                 connection, _ = listener.accept()
@@ -53,19 +60,20 @@ def raw_server():
 
 
 @pytest.fixture(scope="module")
-def raw():
+def raw() -> Iterator[Raw]:
     with raw_server() as running:
         yield running
 
 
-def repeated(compressor, flush, block=bytes(1 << 24)):
+def repeated(compressor: Any, flush: int, block: bytes = bytes(1 << 24)) -> bytes:
     """The body of a deflate stream of 1 GiB of zeros: after a full flush every piece is the same."""
     first = compressor.compress(block) + compressor.flush(flush)
-    return first + (compressor.compress(block) + compressor.flush(flush)) * (GIB // len(block) - 1)
+    result: bytes = first + (compressor.compress(block) + compressor.flush(flush)) * (GIB // len(block) - 1)
+    return result
 
 
 @pytest.fixture(scope="module")
-def packed():
+def packed() -> dict[str, bytes]:
     """1 GiB of zeros (brotli: a quarter of it) as each encoding has it, a megabyte or less on the wire."""
     return {
         "gzip": repeated(zlib.compressobj(1, wbits=31), zlib.Z_FULL_FLUSH),
@@ -76,7 +84,7 @@ def packed():
     }
 
 
-def peak_of(call):
+def peak_of(call: Callable[[], Result]) -> tuple[Result, float]:
     """What `call` gives, and the most memory it had at once, in MB."""
     tracemalloc.start()
     try:
@@ -86,7 +94,9 @@ def peak_of(call):
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd", "gzip, gzip"])
-def test_a_decompression_bomb_costs_only_a_few_megabytes(server, raw, packed, encoding):
+def test_a_decompression_bomb_costs_only_a_few_megabytes(
+    server: MisbehavingServer, raw: Raw, packed: dict[str, bytes], encoding: str
+) -> None:
     body = packed[encoding]
     head = f"HTTP/1.1 200 OK\r\nContent-Encoding: {encoding}\r\nContent-Length: {len(body)}\r\n\r\n"
     raw.say, raw.times = head.encode() + body, 1
@@ -110,10 +120,10 @@ def test_a_decompression_bomb_costs_only_a_few_megabytes(server, raw, packed, en
         ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;", "y" * 1000),
     ],
 )
-def test_the_size_of_headers_is_limited_too(server, raw, start, more):
+def test_the_size_of_headers_is_limited_too(server: MisbehavingServer, raw: Raw, start: str, more: str) -> None:
     raw.say, raw.times = start.encode() + more.encode() * 500, 50
 
-    def failure():
+    def failure() -> OutboundError:
         with pytest.raises(OutboundError) as failed:
             fetch(raw.base, max_bytes=50_000, timeout=20)
         return failed.value
@@ -123,7 +133,7 @@ def test_the_size_of_headers_is_limited_too(server, raw, start, more):
     assert megabytes < 12
 
 
-def test_compressed_responses_are_read_and_invalid_ones_reported(server, raw):
+def test_compressed_responses_are_read_and_invalid_ones_reported(server: MisbehavingServer, raw: Raw) -> None:
     for encoding, body in (
         ("gzip", gzip.compress(b"Welcome")), ("deflate", zlib.compress(b"Welcome")), ("identity", b"Welcome"),
         ("deflate", zlib.compress(b"Welcome")[2:-4]), ("", b"Welcome"),
@@ -135,11 +145,11 @@ def test_compressed_responses_are_read_and_invalid_ones_reported(server, raw):
         fetch(raw.base)
 
 
-def answer_of(body, encoding):
+def answer_of(body: bytes, encoding: str) -> bytes:
     return f"HTTP/1.1 200 OK\r\nContent-Encoding: {encoding}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
 
 
-def test_compression_is_never_requested_whatever_the_headers(server):
+def test_compression_is_never_requested_whatever_the_headers(server: MisbehavingServer) -> None:
     given = {"accept-encoding": "br", "Content-Length": "7", "Transfer-Encoding": "chunked", "X-Own": "1"}
     fetch(f"{server.base}/ok", headers=given)
     received = {name.lower(): value for name, value in server.seen[0][2].items()}
@@ -153,11 +163,11 @@ PRIVATE = {
 }  # fmt: skip
 
 
-def names_sent(server, index=-1):
+def names_sent(server: MisbehavingServer, index: int = -1) -> set[str]:
     return {name.lower() for name in server.seen[index][2]}
 
 
-def test_credentials_are_not_sent_after_a_redirect_to_another_origin(server):
+def test_credentials_are_not_sent_after_a_redirect_to_another_origin(server: MisbehavingServer) -> None:
     with misbehaving() as other:
         back = f"{server.base}/ok".replace("/", "|")
         there = f"{other.base}/to/{back}".replace("/", "|")
@@ -168,7 +178,7 @@ def test_credentials_are_not_sent_after_a_redirect_to_another_origin(server):
     assert names_sent(server, -1) & private == set()  # also not when it leads back
 
 
-def test_credentials_are_sent_after_a_redirect_to_the_same_origin(server):
+def test_credentials_are_sent_after_a_redirect_to_the_same_origin(server: MisbehavingServer) -> None:
     fetch(f"{server.base}/to/|ok", headers=PRIVATE)
     assert {name.lower() for name in PRIVATE} <= names_sent(server)
 
@@ -180,7 +190,9 @@ def test_credentials_are_sent_after_a_redirect_to_the_same_origin(server):
         (301, "HEAD", "HEAD"), (303, "HEAD", "HEAD"), (302, "GET", "GET"),
     ],
 )  # fmt: skip
-def test_the_method_after_a_redirect_is_chosen_as_in_browsers(server, monkeypatch, status, method, then):
+def test_the_method_after_a_redirect_is_chosen_as_in_browsers(
+    server: MisbehavingServer, monkeypatch: pytest.MonkeyPatch, status: int, method: str, then: str
+) -> None:
     monkeypatch.setattr(
         "tests.support.misbehaving_server.Misbehaving.answer_moved",
         lambda self, rest: self.reply(status, Location="/ok"),
@@ -193,14 +205,14 @@ def test_the_method_after_a_redirect_is_chosen_as_in_browsers(server, monkeypatc
     assert (body, "Content-Type" in headers) == ((b"body", True) if then == "POST" else (b"", then == method))
 
 
-def test_an_invalid_redirect_target_matters_only_if_redirects_are_followed(server, raw):
+def test_an_invalid_redirect_target_matters_only_if_redirects_are_followed(server: MisbehavingServer, raw: Raw) -> None:
     raw.say, raw.times = b"HTTP/1.1 302 Found\r\nLocation: http://x:port/\r\nContent-Length: 0\r\n\r\n", 1
     assert fetch(raw.base, follow=False).status == 302
     with pytest.raises(OutboundError, match="not an address"):
         fetch(raw.base)
 
 
-def test_credentials_in_a_url_are_sent_only_to_its_origin(server):
+def test_credentials_in_a_url_are_sent_only_to_its_origin(server: MisbehavingServer) -> None:
     with misbehaving() as other:
         there = f"{other.base}/ok".replace("/", "|")
         fetch(f"{server.base}/to/{there}".replace("//", "//me:secret@"))
@@ -211,7 +223,7 @@ ODD = ["http://[", "https://0177.0.0.1/", "http://a..b/", "http://xn--/", "http:
 
 
 @pytest.mark.parametrize("url", [*ODD, "http://" + "a" * 64 + ".example/", "http://a" * 9, "http://256.1.1.1/"])
-def test_an_unusual_url_is_reported_with_a_message(url):
+def test_an_unusual_url_is_reported_with_a_message(url: str) -> None:
     with pytest.raises(OutboundError) as error:
         fetch(url)
     assert 10 < len(str(error.value)) < 200
@@ -227,10 +239,10 @@ URLS = st.one_of(
 
 
 @pytest.fixture
-def no_wire(monkeypatch):
+def no_wire(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody can be reached."""
 
-    async def connect(*_):
+    async def connect(*_: object) -> None:
         raise httpcore.ConnectError("the wire is cut here")
 
     monkeypatch.setattr("httpcore.AnyIOBackend.connect_tcp", connect)
@@ -240,7 +252,7 @@ def no_wire(monkeypatch):
 @hypothesis_settings(suppress_health_check=SHARED, deadline=None)
 @example("http://1.2.3")
 @example("http://user@:80/")
-def test_no_url_raises_another_exception(no_wire, url):
+def test_no_url_raises_another_exception(no_wire: Any, url: str) -> None:
     with contextlib.suppress(OutboundError):
         check_host(url)
     with pytest.raises(OutboundError):
@@ -248,12 +260,12 @@ def test_no_url_raises_another_exception(no_wire, url):
 
 
 class Unspeakable(Exception):
-    def __str__(self):
+    def __str__(self) -> str:
         raise RecursionError("again")
 
 
 @given(URLS, st.sampled_from([ValueError("x"), Unspeakable(), ExceptionGroup("g", [OSError("x")]), RecursionError()]))
-def test_every_error_has_a_message(url, error):
+def test_every_error_has_a_message(url: str, error: Exception) -> None:
     assert describe_error(error, url)
 
 
@@ -269,22 +281,22 @@ def test_every_error_has_a_message(url, error):
 @example(b"HTTP/1.1 301 X\r\nLocation: http://\xe2\x84\x80/\r\n\r\n")
 @example(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n")
 @example(b"HTTP/1.1 200 OK\r\nSet-Cookie: \xff=;;;=\r\nContent-Encoding: gzip\r\n\r\nx")
-def test_no_response_raises_another_exception(server, raw, said):
+def test_no_response_raises_another_exception(server: MisbehavingServer, raw: Raw, said: bytes) -> None:
     raw.say, raw.times = said, 1
     with contextlib.suppress(OutboundError):
         assert fetch(raw.base, timeout=2).status
 
 
-def test_a_private_address_is_rejected_with_a_hint_to_the_operator():
+def test_a_private_address_is_rejected_with_a_hint_to_the_operator() -> None:
     for url in ("http://127.1/", "http://2130706433/", "http://[::1]/", "http://localhost/", "http://a.localhost:80/"):
         with pytest.raises(OutboundForbidden, match="ALLOWED_OUTBOUND"):
             check_host(url)
 
 
-def test_a_connection_reset_is_an_error_of_the_server(server):
+def test_a_connection_reset_is_an_error_of_the_server(server: MisbehavingServer) -> None:
     listener = socket.create_server(("127.0.0.1", 0))
 
-    def slam():
+    def slam() -> None:
         connection, _ = listener.accept()
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         connection.close()

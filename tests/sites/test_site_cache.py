@@ -5,15 +5,17 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from django.db import OperationalError
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
 
 from accounts.custom_domains.services import host_provision
-from accounts.models import Account, Purpose
+from accounts.models import Account, Purpose, User
 from sites import site_cache
 from sites.models import ApiKey, Site
 from sites.services import (
@@ -26,20 +28,22 @@ from sites.services import (
     site_keys_rotate,
     site_update,
 )
+from sites.site_config import SiteConfig
 from tests.support import verify_host
+from tests.values import require
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(autouse=True)
-def empty_cache(db):
+def empty_cache(db: None) -> Iterator[None]:
     site_cache.forget()
     yield
     site_cache.forget()
 
 
 def test_a_site_is_found_by_id_and_by_host(site: Site) -> None:
-    config = site_cache.get_site(site.pk)
+    config = require(site_cache.get_site(site.pk))
     assert (config.site_id, config.account_id, config.domain) == (site.pk, site.account_id, "example.com")
     assert config.sitekey == site.sitekey and config.sitekey_admin == site.sitekey_admin
     for host in ("example.com", "www.example.com", "Example.com:8080"):
@@ -49,26 +53,28 @@ def test_a_site_is_found_by_id_and_by_host(site: Site) -> None:
     assert site_cache.get_site(1) is None
 
 
-def test_a_domain_finds_the_site_of_the_account_that_verified_it(site: Site, charlies_site: Site, account) -> None:
+def test_a_domain_finds_the_site_of_the_account_that_verified_it(
+    site: Site, charlies_site: Site, account: Account
+) -> None:
     theirs = site_create(account=charlies_site.account, domain="example.com")
     below = site_create(account=charlies_site.account, domain="www.example.com")
     site_cache.refresh()
     assert site_cache.find_site_by_host("charlie.example") is None  # nobody has verified it
     assert (
-        site_cache.find_site_by_host("example.com").site_id
-        == site_cache.find_site_by_host("www.example.com").site_id
+        require(site_cache.find_site_by_host("example.com")).site_id
+        == require(site_cache.find_site_by_host("www.example.com")).site_id
         == site.pk
     )
     verify_host(below.account, "www.example.com", Purpose.SITE)
-    assert site_cache.find_site_by_host("www.example.com").site_id == below.pk
+    assert require(site_cache.find_site_by_host("www.example.com")).site_id == below.pk
     site_update(site=site, domain="moved.example")
     site_cache.load_changes()
-    assert site_cache.find_site_by_host("example.com").site_id == below.pk
+    assert require(site_cache.find_site_by_host("example.com")).site_id == below.pk
     verify_host(theirs.account, "example.com", Purpose.SITE)
-    assert site_cache.find_site_by_host("example.com").site_id == theirs.pk
+    assert require(site_cache.find_site_by_host("example.com")).site_id == theirs.pk
 
 
-def test_an_accounts_own_sites_are_found_by_every_host_verified_or_not(account: Account, charlie) -> None:
+def test_an_accounts_own_sites_are_found_by_every_host_verified_or_not(account: Account, charlie: User) -> None:
     old = site_create(account=account, domain="shop.example", allowed_hosts=["pay.example", "*many.example"])
     new = site_create(account=account, domain="www.blog.shop.example", any_host=True)
     site_cache.refresh()
@@ -88,13 +94,15 @@ def test_an_accounts_own_sites_are_found_by_every_host_verified_or_not(account: 
 
 def test_of_two_sites_with_one_host_the_older_is_found_first(account: Account) -> None:
     old, new = (site_create(account=account, domain="twice.example", by_operator=True) for _ in range(2))
-    assert site_cache.find_site_by_host("twice.example").site_id == old.pk
+    assert require(site_cache.find_site_by_host("twice.example")).site_id == old.pk
     site_delete(site=old)
     site_cache.load_changes()
-    assert site_cache.find_site_by_host("twice.example").site_id == new.pk
+    assert require(site_cache.find_site_by_host("twice.example")).site_id == new.pk
 
 
-def test_only_changed_rows_are_loaded(site: Site, account, django_assert_num_queries) -> None:
+def test_only_changed_rows_are_loaded(
+    site: Site, account: Account, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
     site_cache.refresh()
     other = site_cache.get_site(site_create(account=account, domain="other.example").pk)
     assert other is None
@@ -105,30 +113,30 @@ def test_only_changed_rows_are_loaded(site: Site, account, django_assert_num_que
     host_provision(account=account, host="moved.example", purpose=Purpose.SITE)
     with django_assert_num_queries(3):
         assert site_cache.load_changes()
-    assert site_cache.get_site(site.pk).addresses == "keep"
-    assert str(site_cache.get_site(site.pk).excluded_networks[0]) == "192.0.2.0/24"
+    assert require(site_cache.get_site(site.pk)).addresses == "keep"
+    assert str(require(site_cache.get_site(site.pk)).excluded_networks[0]) == "192.0.2.0/24"
     assert site_cache.find_site_by_host("example.com") is None
-    assert site_cache.find_site_by_host("moved.example").site_id == site.pk
+    assert require(site_cache.find_site_by_host("moved.example")).site_id == site.pk
     with django_assert_num_queries(1):
         assert not site_cache.load_changes()
 
 
 def test_rotated_keys_and_the_quota_flag_are_loaded(site: Site, account: Account) -> None:
-    old = site_cache.get_site(site.pk).sitekey
+    old = require(site_cache.get_site(site.pk)).sitekey
     site_keys_rotate(site=site)
     quota_flag_set(account=account, over=True)
     site_cache.load_changes()
-    assert site_cache.get_site(site.pk).sitekey != old
-    assert site_cache.get_site(site.pk).over_quota
+    assert require(site_cache.get_site(site.pk)).sitekey != old
+    assert require(site_cache.get_site(site.pk)).over_quota
     quota_flag_set(account=account, over=False)
     site_cache.load_changes()
-    assert not site_cache.get_site(site.pk).over_quota
+    assert not require(site_cache.get_site(site.pk)).over_quota
 
 
 def test_a_key_is_valid_for_its_permissions_until_it_is_revoked(site: Site) -> None:
     key, plain = api_key_create(site=site, name="reader", can_track=False)
     site_cache.load_changes()
-    config = site_cache.find_key(plain)
+    config = require(site_cache.find_key(plain))
     assert (config.site_id, config.can_read, config.can_track, config.trusted) == (site.pk, True, False, False)
     assert site_cache.find_key(plain[:-1]) is site_cache.find_key("") is site_cache.find_key("ck_\ud800") is None
     api_key_revoke(key=key)
@@ -151,7 +159,9 @@ def test_no_plain_key_is_stored_anywhere(site: Site) -> None:
     assert plain not in rows and provisioned not in rows
 
 
-def test_last_used_is_stored_later_and_not_by_the_lookup(site: Site, django_assert_num_queries) -> None:
+def test_last_used_is_stored_later_and_not_by_the_lookup(
+    site: Site, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
     key, plain = api_key_create(site=site, name="x")
     site_cache.refresh()
     with django_assert_num_queries(0):
@@ -159,14 +169,14 @@ def test_last_used_is_stored_later_and_not_by_the_lookup(site: Site, django_asse
         assert site_cache.get_site(site.pk) and site_cache.find_site_by_host("example.com")
     site_cache.write_last_used()
     key.refresh_from_db()
-    assert timezone.now() - key.last_used < timedelta(seconds=5)
+    assert timezone.now() - require(key.last_used) < timedelta(seconds=5)
     before = key.change
     assert not site_cache.load_changes()
     assert ApiKey.objects.get(pk=key.pk).change == before
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_cache_answers_during_a_database_outage(site: Site, monkeypatch) -> None:
+def test_the_cache_answers_during_a_database_outage(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     _, plain = api_key_create(site=site, name="x")
     site_cache.refresh()
 
@@ -182,7 +192,7 @@ def test_the_cache_answers_during_a_database_outage(site: Site, monkeypatch) -> 
     assert ApiKey.objects.get().last_used is not None
 
 
-async def first_question(site_id: int):
+async def first_question(site_id: int) -> SiteConfig | None:
     return site_cache.get_site(site_id)
 
 
@@ -190,10 +200,10 @@ async def first_question(site_id: int):
 def test_the_first_lookup_may_come_from_an_event_loop(account: Account) -> None:
     created = site_create(account=account, domain="loop.example")
     site_cache.forget()
-    assert asyncio.run(first_question(created.pk)).domain == "loop.example"
+    assert require(asyncio.run(first_question(created.pk))).domain == "loop.example"
 
 
-def wait_for(condition, seconds: float) -> float:
+def wait_for(condition: Callable[[], object], seconds: float) -> float:
     start = time.monotonic()
     while not condition():
         assert time.monotonic() - start < seconds, "it took too long"
@@ -243,6 +253,7 @@ def test_sites_provisioned_by_another_process_are_loaded_within_two_seconds(tmp_
     server = subprocess.Popen(
         [sys.executable, "-c", SERVER], cwd=ROOT, env=env, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
+    assert server.stdin and server.stdout
     try:
         assert server.stdout.readline().strip() == "ready"
         words = ["--email", "a@example.org", "--password", "a long enough password", "--account", "A", "--json"]

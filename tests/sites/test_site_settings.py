@@ -6,11 +6,13 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.test import Client
 
-from accounts.host_names import format_host
-from sites.hosts import HostMatcher, normalize_host
+from accounts.host_names import format_host, normalize_host
+from accounts.models import Account, User
+from sites.hosts import HostMatcher
 from sites.models import FIRST_SITE_ID, Site
 from sites.services import api_key_provision, api_key_revoke, site_create, site_delete, site_update
 from sites.site_config import build_site_config
+from tests.values import require
 
 
 @pytest.mark.parametrize(
@@ -28,7 +30,7 @@ def test_host_names_are_compared_in_normalized_form(text: str, name: str) -> Non
     assert normalize_host(text) == name
 
 
-def test_a_site_with_a_sharp_s_gets_only_hits_of_its_own_domain(account) -> None:
+def test_a_site_with_a_sharp_s_gets_only_hits_of_its_own_domain(account: Account) -> None:
     hosts = ["*größe.example"]
     matcher = build_site_config(site_create(account=account, domain="straße.de", allowed_hosts=hosts)).hosts
     accepted = ("xn--strae-oqa.de", "straße.de", "www.xn--strae-oqa.de", "a.xn--gre-6ka8i.example")
@@ -61,7 +63,7 @@ LOCAL = ("localhost", "app", "intranet.corp", "a_b.example.com", "_dmarc.example
 
 
 @pytest.mark.parametrize("name", LOCAL)
-def test_local_names_are_valid_host_names(account, name: str) -> None:
+def test_local_names_are_valid_host_names(account: Account, name: str) -> None:
     site = site_create(account=account, domain=name)
     assert site.domain == name
     assert build_site_config(site).hosts.accepts_host(name)
@@ -92,7 +94,7 @@ def test_any_host_can_be_accepted() -> None:
     assert HostMatcher("example.org", (), any_host=True).accepts_host("whatever.example")
 
 
-def test_site_ids_begin_at_the_first_and_are_never_reused(account) -> None:
+def test_site_ids_begin_at_the_first_and_are_never_reused(account: Account) -> None:
     first = site_create(account=account, domain="one.example")
     second = site_create(account=account, domain="two.example")
     assert (first.pk, second.pk) == (FIRST_SITE_ID, FIRST_SITE_ID + 1)
@@ -200,7 +202,7 @@ def test_an_invalid_line_is_shown_with_the_reason_and_nothing_is_saved(inside: C
     assert site.excluded_ips == []
 
 
-def test_a_site_is_added_and_its_code_shown(inside: Client, account) -> None:
+def test_a_site_is_added_and_its_code_shown(inside: Client, account: Account) -> None:
     fields = {"account": account.pk, "domain": "https://shop.example/", "timezone": "Europe/Tallinn"}
     page = inside.post("/sites/new", fields, follow=True).content.decode()
     created = Site.objects.get(domain="shop.example")
@@ -209,7 +211,7 @@ def test_a_site_is_added_and_its_code_shown(inside: Client, account) -> None:
     assert f"//testserver/{created.pk}ns.gif" in page
 
 
-def test_a_site_cannot_be_created_in_another_account(inside: Client, charlie) -> None:
+def test_a_site_cannot_be_created_in_another_account(inside: Client, charlie: User) -> None:
     foreign = charlie.accounts.get()
     inside.post("/sites/new", {"account": foreign.pk, "domain": "x.example", "timezone": "UTC"})
     assert not Site.objects.filter(domain="x.example").exists()
@@ -224,7 +226,7 @@ def test_deleting_a_site_needs_its_domain_typed_and_hides_it(inside: Client, sit
     assert Site.objects.get(pk=site.pk).deleted is not None
 
 
-def test_the_home_page_opens_the_only_site_or_the_list(inside: Client, site: Site, account) -> None:
+def test_the_home_page_opens_the_only_site_or_the_list(inside: Client, site: Site, account: Account) -> None:
     assert inside.get("/")["Location"] == f"/sites/{site.pk}/"
     site_create(account=account, domain="second.example")
     assert inside.get("/")["Location"] == "/sites"
@@ -237,14 +239,14 @@ def test_a_key_is_shown_once_and_can_be_revoked(inside: Client, site: Site) -> N
     page = inside.post(path, {"name": "Script", "can_read": "on"}).content.decode()
     plain = next(word for word in page.replace("<", " ").replace(">", " ").split() if word.startswith("ck_"))
     site_cache.refresh()
-    assert site_cache.find_key(plain).can_read and not site_cache.find_key(plain).can_track
+    assert require(site_cache.find_key(plain)).can_read and not require(site_cache.find_key(plain)).can_track
     assert plain not in inside.get(path).content.decode()
     inside.post(f"{path}/{site.api_keys.get(name='Script').pk}/revoke")
     site_cache.load_changes()
     assert site_cache.find_key(plain) is None
 
 
-def test_a_guest_with_write_access_is_not_offered_to_delete_the_site(bob, site: Site, client: Client) -> None:
+def test_a_guest_with_write_access_is_not_offered_to_delete_the_site(bob: User, site: Site, client: Client) -> None:
     bob.memberships.get().grants.update(right="write")
     client.force_login(bob)
     page = client.get(f"/sites/{site.pk}/settings/general")
@@ -262,7 +264,7 @@ def test_a_key_expires_at_the_end_of_the_day_in_the_sites_zone(inside: Client, s
     site_update(site=site, timezone="Asia/Kathmandu")
     fields = {"name": "Day", "can_read": "on", "expires": "2099-03-01"}
     inside.post(f"/sites/{site.pk}/settings/api-keys", fields)
-    assert site.api_keys.get(name="Day").expires.isoformat().startswith("2099-03-01T18:14:59")
+    assert require(site.api_keys.get(name="Day").expires).isoformat().startswith("2099-03-01T18:14:59")
 
 
 def test_a_provisioned_key_is_the_same_until_it_is_revoked(site: Site) -> None:

@@ -22,10 +22,10 @@ from accounts.models import User
 from config.asgi import application
 from tests.support.hits import BROWSER, CHROME
 from tests.support.traffic import log_in
+from tracking.web import Message, Scope
 
 CSRF_TOKEN = "a" * 32
 CLIENT = "198.51.100.7"
-Message = dict[str, Any]
 
 
 @dataclass
@@ -49,7 +49,7 @@ class Answer:
             self.body += message.get("body", b"")
 
 
-def make_scope(method: str, path: str, headers: dict[str, str], *, client: str = CLIENT, query: bytes = b"") -> Message:
+def make_scope(method: str, path: str, headers: dict[str, str], *, client: str = CLIENT, query: bytes = b"") -> Scope:
     """The ASGI scope of a request. `path` may have a query; headers without a value are left out."""
     path, _, written = path.partition("?")
     named = {"host": "testserver", **headers}
@@ -61,7 +61,7 @@ def make_scope(method: str, path: str, headers: dict[str, str], *, client: str =
     }  # fmt: skip
 
 
-async def exchange(scope: Message, body: bytes) -> Answer:
+async def exchange(scope: Scope, body: bytes) -> Answer:
     """Send a request in one piece; the client stays connected until the response has ended."""
     messages = [{"type": "http.request", "body": body, "more_body": False}]
     answer = Answer()

@@ -27,10 +27,10 @@ class Program:
     key: str = ""
     host: str = ""
 
-    def call(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
+    def call(self, method: str, path: str, body: Any = None, **headers: Any) -> Any:
         """The response; the rate limit is wiped before, since tests are faster than programs may be."""
         cache.clear()
-        sent = {"HTTP_X_CLICKMETER_AUTHKEY": self.key} if self.key else {}
+        sent: dict[str, Any] = {"HTTP_X_CLICKMETER_AUTHKEY": self.key} if self.key else {}
         if self.host:
             sent["HTTP_HOST"] = self.host
         prefix = "" if self.host else "/clickmeter"

@@ -6,8 +6,9 @@ import shlex
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from django.http import HttpResponse
 from django.test import Client
+
+from tests.support.types import Response
 
 
 @dataclass
@@ -20,13 +21,13 @@ class Call:
     headers: dict[str, str] = field(default_factory=dict)
     body: str = ""
 
-    def run(self, client: Client | None = None) -> HttpResponse:
+    def run(self, client: Client | None = None) -> Response:
         headers = dict(self.headers)
         kind = headers.pop("Content-Type", "application/json")
         maker = client or Client()
         if self.method == "POST":
-            return maker.generic("POST", self.path, self.body, content_type=kind, headers=headers)  # type: ignore
-        return maker.get(self.path, headers=headers)  # type: ignore[return-value]
+            return maker.generic("POST", self.path, self.body, content_type=kind, headers=headers)
+        return maker.get(self.path, headers=headers)
 
 
 def parse_call(text: str) -> Call:

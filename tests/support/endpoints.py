@@ -35,7 +35,7 @@ class Answer:
 
 def send_request(
     path: str, query: dict[str, Any] | str | bytes = "", *, method: str = "GET", body: bytes = b"",
-    headers: dict[str, str] | None = None, peer: str = "203.0.113.7", **more: str,
+    headers: dict[str, str] | None = None, peer: str = "203.0.113.7", **more: Any,
 ) -> Answer:  # fmt: skip
     """One request. `more` are headers with `_` for `-`; an empty value removes one of the ordinary headers."""
     text = urlencode(query, doseq=True) if isinstance(query, dict) else query

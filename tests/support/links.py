@@ -55,7 +55,7 @@ class Browser:
     cookies: dict[str, str] = field(default_factory=dict)
 
     def open(self, path: str, *, host: str = HOST, method: str = "GET", at: datetime | None = None, body: bytes = b"",
-             **headers: str) -> Answer:  # fmt: skip
+             **headers: Any) -> Answer:  # fmt: skip
         """One request at the redirector. `at`: when (UTC)."""
         if at is not None:
             with time_machine.travel(at, tick=False):

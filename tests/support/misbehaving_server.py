@@ -13,19 +13,37 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import trustme
 
+Seen = tuple[str, str, dict[str, str], bytes]  # method, path, headers, body
+
+
+class MisbehavingServer(ThreadingHTTPServer):
+    """`seen` lists the requests, `base` is its address."""
+
+    daemon_threads = True
+
+    def __init__(self, host: str, port: int, tls: ssl.SSLContext | None) -> None:
+        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        super().__init__((host, port), Misbehaving)
+        self.seen: list[Seen] = []
+        self.waited: list[bool] = []
+        if tls:
+            self.socket = tls.wrap_socket(self.socket, server_side=True)
+        self.base = f"{'https' if tls else 'http'}://{f'[{host}]' if ':' in host else host}:{self.server_port}"
+
 
 class Misbehaving(BaseHTTPRequestHandler):
     """The first part of the path selects how it misbehaves.
 
-    Every request is recorded in `server.seen` as (method, path, headers, body).
+    Every request is recorded in `server.seen`.
     """
 
+    server: MisbehavingServer
     protocol_version = "HTTP/1.1"
 
     def answer(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
         body = self.rfile.read(length)
-        self.server.seen.append((self.command, self.path, dict(self.headers), body))  # type: ignore[attr-defined]
+        self.server.seen.append((self.command, self.path, dict(self.headers), body))
         kind, _, rest = self.path.strip("/").partition("/")
         getattr(self, f"answer_{kind}", self.answer_ok)(rest)
 
@@ -81,23 +99,12 @@ class Misbehaving(BaseHTTPRequestHandler):
         """Silence."""
 
 
-class IPv6Server(ThreadingHTTPServer):
-    address_family = socket.AF_INET6
-
-
 @contextlib.contextmanager
 def misbehaving(
     tls: ssl.SSLContext | None = None, port: int = 0, host: str = "127.0.0.1"
-) -> Iterator[ThreadingHTTPServer]:
-    """The server on a port of `host`, a free one unless given; `server.seen` lists the requests, `server.base` its
-    address."""
-    kind = IPv6Server if ":" in host else ThreadingHTTPServer
-    server = kind((host, port), Misbehaving)
-    server.daemon_threads = True
-    server.seen = []  # type: ignore[attr-defined]
-    if tls:
-        server.socket = tls.wrap_socket(server.socket, server_side=True)
-    server.base = f"{'https' if tls else 'http'}://{f'[{host}]' if ':' in host else host}:{server.server_port}"  # type: ignore[attr-defined]
+) -> Iterator[MisbehavingServer]:
+    """The server on a port of `host`, a free one unless given."""
+    server = MisbehavingServer(host, port, tls)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:

@@ -13,6 +13,7 @@ from typing import Any
 from hypothesis import strategies as some
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
+from tracking.event import Event
 from tracking.state.base import State
 from tracking.state.questions import (
     ClaimFirst,
@@ -141,11 +142,12 @@ def draw_join(walk: StateWalk, data: some.DataObject) -> JoinVisit:
             else OpenVisit(number, key[1], at, at, origin={"source": "Google", "link_id": 2**53 - 1})
         )
 
+    reported: tuple[Event, ...] = ({}, {"screen": "1920x1080"}, {"screen": "1x1", "language": "de-AT"})
     question = JoinVisit(
         key=key, at=at, idle=IDLE, open_visit=open_visit,
         session=data.draw(some.sampled_from((0, 0, *walk.naive.keys))),
         view_id=data.draw(some.sampled_from((0, 2**53 - 1, 7))),
-        reported=data.draw(some.sampled_from(({}, {"screen": "1920x1080"}, {"screen": "1x1", "language": "de-AT"}))),
+        reported=data.draw(some.sampled_from(reported)),
     )  # fmt: skip
     if other:
         setattr(question, other, (key[0], 13, 0))

@@ -2,9 +2,9 @@
 
 import re
 
-from django.http import HttpResponse
+from tests.support.types import Response
 
 
-def read_html(response: HttpResponse) -> str:
+def read_html(response: Response) -> str:
     """Return a page with single spaces, and none between two tags: where its template breaks lines does not matter."""
     return re.sub(r">\s+<", "><", re.sub(r"\s+", " ", response.content.decode()))

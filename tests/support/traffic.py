@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import zlib
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Unpack
 
 from django.conf import settings
 from django.test import Client
@@ -37,7 +37,9 @@ def derive_number(*parts: object) -> int:
     return zlib.crc32(repr(parts).encode()) << 20 | zlib.adler32(repr(parts[::-1]).encode()) & 0xFFFFF
 
 
-def event(site: Site | int, path: str = "/", *, at: datetime = NOW, visitor: object = "one", **fields: Any) -> Event:
+def event(
+    site: Site | int, path: str = "/", /, *, at: datetime = NOW, visitor: object = "one", **fields: Unpack[Event]
+) -> Event:  # fmt: skip
     """One event as the pipeline would make it. `visitor` is any word: the same one is the same device.
 
     A visit is the visitor's of that day unless `visit` is given. Raises KeyError for a name that is no column.
@@ -58,19 +60,21 @@ def event(site: Site | int, path: str = "/", *, at: datetime = NOW, visitor: obj
 
 
 def visit(
-    site: Site | int, *pages: str, at: datetime = NOW, visitor: object = "one", step: timedelta = STEP, **fields: Any
-) -> list[Event]:
+    site: Site | int, /, *pages: str, at: datetime = NOW, visitor: object = "one", step: timedelta = STEP,
+    **fields: Unpack[Event],
+) -> list[Event]:  # fmt: skip
     """The events of one visit: a view of each page, `step` apart."""
     fields.setdefault("visit", derive_number("visit", site if isinstance(site, int) else site.pk, visitor, at))
+    fields.setdefault("visit_start", at)
     return [
-        event(site, page, at=at + step * index, visitor=visitor, **{"visit_start": at, **fields})
-        for index, page in enumerate(pages or ("/",))
+        event(site, page, at=at + step * index, visitor=visitor, **fields) for index, page in enumerate(pages or ("/",))
     ]
 
 
 def browse(
-    site: Site | int, *pages: str, at: datetime = NOW, visitor: object = "one", step: timedelta = STEP, **fields: Any
-) -> list[Event]:
+    site: Site | int, /, *pages: str, at: datetime = NOW, visitor: object = "one", step: timedelta = STEP,
+    **fields: Unpack[Event],
+) -> list[Event]:  # fmt: skip
     """One visit of the pages, in the store when this returns. `fields` are columns of its events (country="EE")."""
     events = visit(site, *pages, at=at, visitor=visitor, step=step, **fields)
     record(*events)

@@ -9,6 +9,7 @@ from sites.amounts import parse_amount
 from sites.models import Site
 from tests.support.endpoints import list_stored_rows, post_event, send_request
 from tests.support.hits import reset_state
+from tests.support.types import Store
 
 WRITTEN = [
     ("19,99", 19.99, ""), ("19.99", 19.99, ""), ("1,299.00", 1299, ""), ("1.299,00", 1299, ""), ("1 299,5", 1299.5, ""),
@@ -33,7 +34,7 @@ def test_text_that_is_not_an_amount_is_not_parsed(text: str) -> None:
 
 
 @pytest.fixture
-def fresh(store: Any) -> Iterator[None]:
+def fresh(store: Store) -> Iterator[None]:
     reset_state()
     yield
     reset_state()
@@ -73,8 +74,8 @@ def test_values_of_every_json_type_are_stored(site: Site, api_key: str, form: st
         "zero": 0, "half": 1.5, "text": "ü", "none": "",
     }  # fmt: skip
     meta = {"meta_keys": list(values), "meta_values": list(values.values())}
-    body = {"props": {"props": values}, "meta": meta, "visitor": {"visitor": values}}[form]
-    post_event({"type": "custom", "name": "Buy", "url": "https://example.com/", **body}, api_key)
+    bodies: dict[str, dict[str, Any]] = {"props": {"props": values}, "meta": meta, "visitor": {"visitor": values}}
+    post_event({"type": "custom", "name": "Buy", "url": "https://example.com/", **bodies[form]}, api_key)
     row = list_stored_rows(site.pk)[0]
     assert row["tags" if form == "visitor" else "props"] == {
         "yes": "true", "no": "false", "list": '["a","b",3,true]', "empty": "[]", "object": '{"a":[1]}',

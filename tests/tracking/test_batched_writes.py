@@ -17,6 +17,7 @@ from sites.models import Site
 from tests.support import state
 from tests.support.endpoints import count_hits
 from tests.support.hits import build_hit
+from tests.support.types import Store
 from tests.tracking.test_immediate_answers import scope
 from tracking import ingestion, spool
 
@@ -57,7 +58,7 @@ def ask(together: ResponseBatch, wire: Wire, site: Site, path: str) -> None:
 
 
 @pytest.fixture
-def together(site: Site, store: Any) -> ResponseBatch:
+def together(site: Site, store: Store) -> ResponseBatch:
     site_cache.refresh()
     return ResponseBatch(immediate_responder)
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 
 from sites import site_cache
 from sites.models import Site
@@ -205,7 +206,7 @@ def test_a_page_without_referrer_is_identified_by_the_host_the_tracker_sends(sit
 
 
 @pytest.mark.parametrize("signal", [{"dnt": "1"}, {"sec_gpc": "1"}])
-def test_do_not_track_and_global_privacy_control_are_honoured(site: Site, signal: dict[str, str]) -> None:
+def test_do_not_track_and_global_privacy_control_are_honoured(site: Site, signal: dict[str, Any]) -> None:
     assert send_request("/in.php", {"site_id": site.pk, "href": "/"}, **signal).dropped == "do_not_track"
     assert list_stored_rows(site.pk) == []
 
@@ -232,7 +233,7 @@ def test_a_forwarded_address_from_a_stranger_is_ignored(site: Site) -> None:
     assert address_seen(site, "203.0.113.9", "1.2.3.4") == "203.0.113.9"
 
 
-def test_addresses_forwarded_by_trusted_proxies_are_resolved_hop_by_hop(site: Site, settings: Any) -> None:
+def test_addresses_forwarded_by_trusted_proxies_are_resolved_hop_by_hop(site: Site, settings: Settings) -> None:
     settings.TRUSTED_PROXIES = ("10.0.0.0/8",)
     assert address_seen(site, "10.0.0.1", "6.6.6.6, 198.51.100.7, 10.0.0.2") == "198.51.100.7"
 

@@ -8,9 +8,11 @@ from urllib.parse import urlencode
 
 import pytest
 
+from accounts.models import User
 from sites import onsite_tokens, site_cache
 from sites.models import Site
 from tests.support import hits, state
+from tests.support.types import Store
 from tracking import spool
 from tracking.endpoints import clicky, heatmap, tracker_settings
 from tracking.web import EndpointRequest, Reply
@@ -36,7 +38,7 @@ def send(site: Site, *rows: str, **fields: Any) -> Reply:
     return reply
 
 
-def recorded(store: Any) -> list[dict[str, Any]]:
+def recorded(store: Store) -> list[dict[str, Any]]:
     spool.flush()
     rows: list[dict[str, Any]] = store.rows("SELECT * FROM heat ORDER BY x")
     return rows
@@ -49,7 +51,7 @@ def chosen(site: Site, **tracker: Any) -> Site:
     return site
 
 
-def test_a_click_is_recorded_by_element_and_offset_with_its_visit(site: Site, store: Any) -> None:
+def test_a_click_is_recorded_by_element_and_offset_with_its_visit(site: Site, store: Store) -> None:
     assert send(site, OURS).dropped == ""
     (click,) = recorded(store)
     (view,) = store.rows("SELECT device, visit, view_id FROM events")
@@ -60,14 +62,14 @@ def test_a_click_is_recorded_by_element_and_offset_with_its_visit(site: Site, st
     assert click["device_type"] == "Desktop"
 
 
-def test_clickys_own_rows_are_clicks_without_an_element(site: Site, store: Any) -> None:
+def test_clickys_own_rows_are_clicks_without_an_element(site: Site, store: Store) -> None:
     send(site, "/a|1|2|700", "/b|3|4|700")
     assert [(row["path"], row["kind"], row["element"]) for row in recorded(store)] == [
         ("/a", "click", ""), ("/b", "click", ""),
     ]  # fmt: skip
 
 
-def test_invalid_rows_are_skipped_and_a_beacon_of_only_such_rows_is_rejected(site: Site, store: Any) -> None:
+def test_invalid_rows_are_skipped_and_a_beacon_of_only_such_rows_is_rejected(site: Site, store: Store) -> None:
     garbage = ["", "|||", "/a|x|y|z", "/a|1|2|3|never|0|0|p", "/a|nan|inf|1", "/a|1|2|3|click"]
     assert send(site, *garbage).dropped == "bad_request"
     assert send(site, *garbage, "/a|99999999999|-5|70000").dropped == ""
@@ -77,7 +79,7 @@ def test_invalid_rows_are_skipped_and_a_beacon_of_only_such_rows_is_rejected(sit
 
 @pytest.mark.parametrize("off", [{"heatmap": False}, {"heatmap": 0}, {"heatmap_off": ["/a*"]}])
 def test_what_the_site_does_not_record_is_rejected_and_disabled_in_the_tracker(
-    off: dict, site: Site, store: Any
+    off: dict[str, Any], site: Site, store: Store
 ) -> None:
     chosen(site, **off)
     assert send(site, OURS).dropped == "no_heatmap"
@@ -86,13 +88,13 @@ def test_what_the_site_does_not_record_is_rejected_and_disabled_in_the_tracker(
     assert tracker_settings.build_settings(facts, "", {"device": 1, "path": "/a"}, False)["heat"] == 0
 
 
-def test_a_page_without_heatmap_does_not_disable_others(site: Site, store: Any) -> None:
+def test_a_page_without_heatmap_does_not_disable_others(site: Site, store: Store) -> None:
     chosen(site, heatmap_off=["/private*"])
     send(site, OURS, "/private/x|1|2|700")
     assert [row["path"] for row in recorded(store)] == ["/a?x=1"]
 
 
-def test_a_repeated_beacon_is_recorded_once(site: Site, store: Any) -> None:
+def test_a_repeated_beacon_is_recorded_once(site: Site, store: Store) -> None:
     mark = "a-beacon-of-its-own-number"
     assert send(site, OURS, x=mark).dropped == "duplicate"  # the view has used up the number
     assert recorded(store) == []
@@ -115,7 +117,7 @@ def test_where_consent_is_needed_the_cookie_is_allowed_only_with_it(site: Site) 
     assert tracker_settings.build_settings(facts, "", None, True)["cookie"] == 1
 
 
-def test_a_dashboard_user_with_an_on_site_token_gets_the_widget(site: Site, alice: Any) -> None:
+def test_a_dashboard_user_with_an_on_site_token_gets_the_widget(site: Site, alice: User) -> None:
     facts, word = site_cache.get_site(site.pk), onsite_tokens.create_onsite_token(site.pk, alice.pk)
     assert tracker_settings.build_settings(facts, "", None, False, word)["osa"] == word
     for other in ("", "x", word + "x", onsite_tokens.create_onsite_token(site.pk + 1, alice.pk)):

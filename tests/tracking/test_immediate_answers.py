@@ -11,6 +11,7 @@ from sites import site_cache
 from sites.models import Site
 from tests.support import state
 from tests.support.endpoints import BROWSER_HEADERS, count_hits, exchange
+from tests.support.types import Store
 from tracking import collector
 
 pytestmark = pytest.mark.django_db
@@ -39,7 +40,7 @@ def scope(path: str, query: str = "", method: str = "GET", **more: str) -> dict[
     ],
 )
 def test_an_immediate_response_equals_that_of_the_application(
-    site: Site, store: Any, path: str, query: str, more: dict[str, str]
+    site: Site, store: Store, path: str, query: str, more: dict[str, str]
 ) -> None:
     site_cache.refresh()
     asked = scope(path.format(site.pk), query.format(site.pk), **more)
@@ -52,7 +53,7 @@ def test_an_immediate_response_equals_that_of_the_application(
     assert (status, body) == (answered.status, answered.body)
 
 
-def test_an_immediately_answered_hit_is_in_the_ingestion_audit(site: Site, store: Any) -> None:
+def test_an_immediately_answered_hit_is_in_the_ingestion_audit(site: Site, store: Store) -> None:
     site_cache.refresh()
     collector.Collector(state.current()).respond_immediately(
         scope("/in.php", f"site_id={site.pk}&type=pageview&href=/a&host=example.com")
@@ -67,7 +68,7 @@ def test_requests_with_a_body_or_for_other_paths_are_left_to_the_application(
     assert collector.Collector(state.current()).respond_immediately(scope(path, method=method)) is None
 
 
-def test_an_origin_that_could_inject_a_header_is_not_echoed(site: Site, store: Any) -> None:
+def test_an_origin_that_could_inject_a_header_is_not_echoed(site: Site, store: Store) -> None:
     site_cache.refresh()
     found = collector.Collector(state.current()).respond_immediately(
         scope("/in.php", "site_id=1", origin="https://a\r\nset-cookie: x=1")

@@ -15,6 +15,7 @@ from django.core.management import CommandError, call_command
 from goals.predicates import is_one_of
 from reports.query import context, dimensions
 from tests.support import NOW, ask, browse, event, record
+from tests.support.types import Store
 from tests.tracking import test_store_migrations
 from tracking.schema import AMOUNT, EVENT_COLUMNS, TEXT, WORD, Column, ColumnDimension, VisitValue, find_columns
 from tracking.store import client, corrections, materialized_views
@@ -44,7 +45,7 @@ migrate = import_module("tracking.store.migrate")  # `tracking.store` has a func
 
 
 @pytest.fixture
-def declare(store: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
+def declare(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
     """Declares the columns one after the other and writes their migrations; the store is as it was afterwards."""
     original = materialized_views.visits_select(f"events{test_store_migrations.SUFFIX}")
     directory = tmp_path / "migrations"
@@ -68,12 +69,12 @@ def declare(store: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
     client.execute("DELETE FROM schema_migrations WHERE name > '0006'")
 
 
-def test_a_filled_store_is_upgraded_by_the_migration_of_a_new_column(store: Any, declare: Callable[[], None]) -> None:
+def test_a_filled_store_is_upgraded_by_the_migration_of_a_new_column(store: Store, declare: Callable[[], None]) -> None:
     browse(SITE, "/old", visit=7)
     browse(SITE, "/older", visit=8, at=NOW - timedelta(minutes=40))
     declare()
     assert [name[5:] for name in migrate.migrate()] == [*NEW] and migrate.migrate() == []
-    new = {"weather": "rain", "mood": "calm", "steps": 20, "tip": 1.5, "remark": "wet"}
+    new: dict[str, Any] = {"weather": "rain", "mood": "calm", "steps": 20, "tip": 1.5, "remark": "wet"}
     later = NOW + timedelta(minutes=1)
     record(event(SITE, "/more", visit=7, visit_start=NOW, at=later, **{**new, "weather": "sun"}))
     record(*(event(SITE, path, visit=9, visit_start=later, at=later, **new) for path in ("/new", "/newer")))
@@ -91,7 +92,7 @@ def test_a_filled_store_is_upgraded_by_the_migration_of_a_new_column(store: Any,
 
 
 def test_the_tables_are_those_that_the_code_declares_after_such_a_migration(
-    store: Any, declare: Callable[[], None]
+    store: Store, declare: Callable[[], None]
 ) -> None:
     declare()
     migrate.migrate()
@@ -100,6 +101,6 @@ def test_the_tables_are_those_that_the_code_declares_after_such_a_migration(
     test_store_migrations.test_a_materialized_view_selects_what_a_rebuild_selects(store)
 
 
-def test_only_a_declared_column_gets_a_migration(store: Any, declare: Callable[[], None]) -> None:
+def test_only_a_declared_column_gets_a_migration(store: Store, declare: Callable[[], None]) -> None:
     with pytest.raises(CommandError, match="declares no column 'humidity'"):
         call_command("add_event_column", "humidity")

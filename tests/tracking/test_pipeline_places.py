@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from pytest_django import Settings
 
+from accounts.models import User
 from tracking import geo
 from tracking.network_table import Networks, build_from_csv
 
@@ -41,20 +43,20 @@ def test_an_address_is_found_in_its_network(address: str, expected: tuple[int, s
 
 
 @pytest.mark.parametrize("content", [b"", b"garbage\n", b"{}\n", b"[1]\n", b"\xff\xff"])
-def test_a_broken_network_table_is_ignored(content: bytes, tmp_path: Path, settings: Any) -> None:
+def test_a_broken_network_table_is_ignored(content: bytes, tmp_path: Path, settings: Settings) -> None:
     path = tmp_path / "broken.table"
     path.write_bytes(content)
     settings.GEOIP_ASN = str(path)
     assert geo.list_available()["networks"] is False and geo.look_up("1.0.0.1") == {}
 
 
-def test_the_network_table_fills_number_and_name(tmp_path: Path, settings: Any) -> None:
+def test_the_network_table_fills_number_and_name(tmp_path: Path, settings: Settings) -> None:
     build_from_csv(V4, V6).save(tmp_path / "n.table")
     settings.GEOIP_ASN = str(tmp_path / "n.table")
     assert geo.look_up("1.0.0.7") == {"asn": 13335, "organization": "Cloudflare, Inc."}
 
 
-def test_a_broken_city_database_disables_geography(tmp_path: Path, settings: Any) -> None:
+def test_a_broken_city_database_disables_geography(tmp_path: Path, settings: Settings) -> None:
     (tmp_path / "city.mmdb").write_bytes(b"no database")
     settings.GEOIP_CITY = str(tmp_path / "city.mmdb")
     assert geo.list_available()["places"] is False and geo.look_up("1.0.0.1") == {}
@@ -89,7 +91,7 @@ def test_a_record_without_a_place_fills_no_column() -> None:
 
 
 @pytest.mark.django_db
-def test_pages_credit_the_provider_of_the_geography_database(client: Client, alice: Any, settings: Any) -> None:
+def test_pages_credit_the_provider_of_the_geography_database(client: Client, alice: User, settings: Settings) -> None:
     for page in ("/login", "/docs/privacy"):
         text = client.get(page).content.decode()
         assert 'href="https://db-ip.com"' in text and "IP Geolocation by DB-IP" in text and "CC BY 4.0" in text, page

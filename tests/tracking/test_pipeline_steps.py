@@ -16,6 +16,7 @@ from tests.support.hits import IPHONE, build_hit, build_site_config, process_hit
 from tests.support.links import build_snapshot
 from tracking.event import Event, Hit, Rejection
 from tracking.pipeline import processing
+from tracking.pipeline.device import find_device
 from tracking.schema import EVENT_COLUMNS
 from tracking.state.base import State
 
@@ -64,7 +65,7 @@ def test_no_step_writes_into_what_it_was_given(name: str, monkeypatch: pytest.Mo
     site, steps = build_site_config(), click_pipeline.STEPS if name == "link" else processing.STEPS
     if name == "link":
         monkeypatch.setattr(click_pipeline, "STEPS", tuple(map(watch, steps)))
-        monkeypatch.setattr(click_pipeline, "find_device", watch(click_pipeline.find_device))
+        monkeypatch.setattr(click_pipeline, "find_device", watch(find_device))
         click_pipeline.build_link_event(build_snapshot(), HITS[name], site, state.current())
         assert len(ran) == len(steps) + 1
     else:

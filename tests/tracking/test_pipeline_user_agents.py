@@ -1,5 +1,7 @@
 """Which device, system and browser a visitor has: user agent, client hints, touch points."""
 
+from typing import Any
+
 import pytest
 
 from sites.models import Site
@@ -13,7 +15,7 @@ ANDROID = f"Mozilla/5.0 (Linux; Android 10; K) {WEBKIT} Chrome/141.0.0.0 Mobile 
 LINUX = f"Mozilla/5.0 (X11; Linux x86_64) {WEBKIT} Chrome/141.0.0.0 Safari/537.36"
 
 
-def seen(user_agent: str, headers: dict[str, str] | None = None, **told: object) -> tuple[str, str, str]:
+def seen(user_agent: str, headers: dict[str, str] | None = None, **told: Any) -> tuple[str, str, str]:
     stored = process_hit(user_agent=user_agent, headers={**BROWSER, **(headers or {})}, **told)
     return stored.get("device_type", ""), stored.get("os", ""), stored.get("os_version", "")
 

@@ -8,7 +8,8 @@ import pytest
 
 from tests.support import state
 from tests.support.hits import CHROME, IPHONE, NOW, build_site_config, find_rejection, process_hit, reset_state
-from tracking.pipeline.visit import ORIGIN_COLUMNS
+from tests.support.types import Store
+from tracking.schema import ORIGIN_COLUMNS
 from tracking.state.redis_state import SALT_PREFIX, RedisState
 from tracking.state.visits import MemoryVisits, OpenVisit
 
@@ -172,7 +173,7 @@ def test_a_later_referrer_or_campaign_never_changes_a_visits_source(first: str, 
         assert (back.get(name) or "") == (begun.get(name) or "") == (later.get(name) or ""), name
 
 
-def test_a_conversion_after_a_payment_page_keeps_the_visits_source(store: Any) -> None:
+def test_a_conversion_after_a_payment_page_keeps_the_visits_source(store: Store) -> None:
     from tests.support import ask, record
 
     begun = process_hit("/shop", referrer="https://www.google.com/")
@@ -244,7 +245,7 @@ def test_a_late_event_does_not_change_the_start_of_a_visit() -> None:
     assert late["visit_start"] == opened["visit_start"] == noon
 
 
-def test_a_visit_with_a_late_event_of_an_earlier_hour_counts_once(store: Any) -> None:
+def test_a_visit_with_a_late_event_of_an_earlier_hour_counts_once(store: Store) -> None:
     from tests.support import ask, record
 
     noon = NOW.replace(hour=12, minute=5)

@@ -5,14 +5,18 @@ import os
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import pytest
 import time_machine
 from django.conf import settings
+from pytest_django import Settings
 
 from tests.support import NOW, event
+from tests.support.types import Store
+from tests.values import require
 from tracking import spool
+from tracking.event import Event
 from tracking.spool import segments
 from tracking.spool.files import token
 from tracking.spool.segments import Segments
@@ -21,11 +25,11 @@ SITE = 1000
 
 
 @pytest.fixture(autouse=True)
-def clean(store: Any) -> None:
+def clean(store: Store) -> None:
     """An empty store and spool."""
 
 
-def stored(store: Any) -> list[str]:
+def stored(store: Store) -> list[str]:
     return [row["path"] for row in store.rows("SELECT path FROM events ORDER BY path")]
 
 
@@ -33,9 +37,14 @@ def files(ending: str = "*") -> list[Path]:
     return sorted(settings.SPOOL_DIR.glob(f"*/*-*-*.{ending}"))
 
 
+def get_segments() -> Segments:
+    """Those that this process writes."""
+    return require(spool._segments)
+
+
 def die() -> None:
     """What kill -9 leaves: open files, no goodbye."""
-    spool._segments.abandon()
+    get_segments().abandon()
     spool._segments = spool._writer = None
 
 
@@ -44,7 +53,7 @@ def test_an_event_is_written_to_the_file_before_any_flush() -> None:
     assert b'"path":"/a"' in files("open")[0].read_bytes()
 
 
-def test_events_bots_and_counts_are_inserted_into_their_tables(store: Any) -> None:
+def test_events_bots_and_counts_are_inserted_into_their_tables(store: Store) -> None:
     spool.write_event(event(SITE, "/a"))
     spool.write_bot(event(SITE, "/b"), "crawler")
     for _ in range(3):
@@ -60,7 +69,7 @@ def test_events_bots_and_counts_are_inserted_into_their_tables(store: Any) -> No
     assert files() == []
 
 
-def test_the_counts_of_a_minute_are_one_line_and_survive_a_killed_process(store: Any) -> None:
+def test_the_counts_of_a_minute_are_one_line_and_survive_a_killed_process(store: Store) -> None:
     for _ in range(120):
         spool.count_received(SITE, NOW)
         spool.count_received(SITE + 1, NOW)
@@ -77,7 +86,7 @@ def test_the_counts_of_a_minute_are_one_line_and_survive_a_killed_process(store:
 
 def test_a_segment_with_many_rows_stays_open_longer() -> None:
     spool.write_event(event(SITE, "/a"))
-    (segment,) = spool._segments.open.values()
+    (segment,) = get_segments().open.values()
     assert segment.is_due(segment.began + 0.6, 0.5) and not segment.is_due(segment.began + 0.4, 0.5)
     segment.rows = 2_000
     assert segment.is_due(segment.began + 3, 0.5) and not segment.is_due(segment.began + 0.6, 0.5)
@@ -88,7 +97,7 @@ def test_a_segment_with_many_rows_stays_open_longer() -> None:
 def test_a_segment_is_sealed_early_when_the_disk_is_nearly_full() -> None:
     """Only an insert makes room: waiting for more rows would fill the disk."""
     spool.write_event(event(SITE, "/a"))
-    segments = spool._segments
+    segments = get_segments()
     (segment,) = segments.open.values()
     segments.free_bytes = segment.size * 5
     segments.seal({"events": 60.0})
@@ -98,7 +107,7 @@ def test_a_segment_is_sealed_early_when_the_disk_is_nearly_full() -> None:
     assert files("open") == [] and len(files("ready")) == 1
 
 
-def test_rows_of_another_table_are_written_together(store: Any) -> None:
+def test_rows_of_another_table_are_written_together(store: Store) -> None:
     spool.write_rows("bots", [event(SITE, f"/{n}") for n in range(3)])
     spool.write_rows("bots", [])
     assert spool.health()["depth"] == 3
@@ -106,7 +115,7 @@ def test_rows_of_another_table_are_written_together(store: Any) -> None:
     assert store.rows("SELECT count() AS n FROM bots") == [{"n": 3}]
 
 
-def test_segments_of_a_killed_process_are_inserted_exactly_once_by_the_next(store: Any) -> None:
+def test_segments_of_a_killed_process_are_inserted_exactly_once_by_the_next(store: Store) -> None:
     for path in "abc":
         spool.write_event(event(SITE, path))
     die()
@@ -118,9 +127,9 @@ def test_segments_of_a_killed_process_are_inserted_exactly_once_by_the_next(stor
     assert files() == []
 
 
-def test_a_process_killed_between_insert_and_delete_inserts_nothing_twice(store: Any) -> None:
+def test_a_process_killed_between_insert_and_delete_inserts_nothing_twice(store: Store) -> None:
     spool.write_event(event(SITE, "a"))
-    spool._segments.seal()
+    get_segments().seal()
     (ready,) = files("ready")
     store.insert_file(ready, "events", token(ready))
     die()
@@ -131,9 +140,9 @@ def test_a_process_killed_between_insert_and_delete_inserts_nothing_twice(store:
     assert store.rows("SELECT views FROM visits FINAL") == [{"views": 1}]
 
 
-def test_a_segment_keeps_its_token_after_two_killed_processes(store: Any) -> None:
+def test_a_segment_keeps_its_token_after_two_killed_processes(store: Store) -> None:
     spool.write_event(event(SITE, "a"))
-    spool._segments.seal()
+    get_segments().seal()
     (ready,) = files("ready")
     known = token(ready)
     store.insert_file(ready, "events", known)
@@ -152,12 +161,12 @@ def test_segments_of_a_running_process_are_not_adopted() -> None:
     neighbour = Segments(settings.SPOOL_DIR)
     neighbour.write("events", 202603, b'{"site_id":1}\n')
     spool.write_event(event(SITE, "a"))
-    assert spool._segments.adopt() == []
+    assert get_segments().adopt() == []
     assert len(files("open")) == 2
     neighbour.close()
 
 
-def test_an_incomplete_last_line_is_removed(store: Any) -> None:
+def test_an_incomplete_last_line_is_removed(store: Store) -> None:
     spool.write_event(event(SITE, "a"))
     spool.write_event(event(SITE, "b"))
     with files("open")[0].open("r+b") as file:
@@ -174,14 +183,14 @@ def test_names_of_segments_are_never_reused() -> None:
     names = []
     for _ in range(3):
         spool.write_event(event(SITE, "a"))
-        spool._segments.seal()
+        get_segments().seal()
         names += [token(path) for path in files("ready")]
         spool.flush()
         spool.stop()
     assert len(set(names)) == len(names) == 3
 
 
-def test_each_month_has_its_own_segment(store: Any) -> None:
+def test_each_month_has_its_own_segment(store: Store) -> None:
     for year in range(2024, 2027):
         for month in range(1, 11):
             spool.write_event(event(SITE, f"{year}-{month:02}", at=NOW.replace(year=year, month=month)))
@@ -192,7 +201,7 @@ def test_each_month_has_its_own_segment(store: Any) -> None:
     assert len(stored(store)) == 30
 
 
-def test_a_short_write_on_a_full_disk_leaves_no_incomplete_line(store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_short_write_on_a_full_disk_leaves_no_incomplete_line(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     spool.write_event(event(SITE, "a"))
     real = os.write
     monkeypatch.setattr(os, "write", lambda fd, data: real(fd, data[:20]))
@@ -206,7 +215,7 @@ def test_a_short_write_on_a_full_disk_leaves_no_incomplete_line(store: Any, monk
 
 
 def test_on_a_full_disk_events_are_rejected_and_counts_are_kept_in_memory(
-    store: Any, monkeypatch: pytest.MonkeyPatch
+    store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(fd: int, data: bytes) -> int:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -224,20 +233,20 @@ def test_on_a_full_disk_events_are_rejected_and_counts_are_kept_in_memory(
     assert spool.health()["warning"] == ""
 
 
-def test_the_spool_grows_only_to_its_limit(settings: Any) -> None:
+def test_the_spool_grows_only_to_its_limit(settings: Settings) -> None:
     settings.SPOOL_MOST_BYTES = 2_000
     with pytest.raises(spool.SpoolFull, match="limit"):
         for _ in range(100):
             spool.write_event(event(SITE, "a"))
-            spool._segments.seal()
+            get_segments().seal()
     assert spool.health()["bytes"] < 3_000
 
 
-def test_bad_lines_are_quarantined_and_counted_and_the_others_are_inserted(store: Any) -> None:
+def test_bad_lines_are_quarantined_and_counted_and_the_others_are_inserted(store: Store) -> None:
     for number in range(20):
         spool.write_event(event(SITE, f"{number:02}"))
-    spool._segments.write("events", 202603, b"no JSON at all\n")
-    spool.write_event({**event(SITE, "x"), "id": "no number"})
+    get_segments().write("events", 202603, b"no JSON at all\n")
+    spool.write_event(cast("Event", {**event(SITE, "x"), "id": "no number"}))
     spool.write_event(event(SITE, "z"))
     spool.flush()
     assert stored(store) == [*(f"{number:02}" for number in range(20)), "z"]
@@ -248,14 +257,14 @@ def test_bad_lines_are_quarantined_and_counted_and_the_others_are_inserted(store
 
 
 @pytest.mark.parametrize("text", ["\ud800 half a pair", "\x00 nothing", "a\nb\r\u2028", "\U0001f600"])
-def test_any_text_is_one_line_and_can_be_inserted(store: Any, text: str) -> None:
+def test_any_text_is_one_line_and_can_be_inserted(store: Store, text: str) -> None:
     spool.write_event(event(SITE, "a", title=text, props={"key\n": text}))
     spool.flush()
     assert spool.health()["quarantined"] == 0
     assert store.rows("SELECT title FROM events")[0]["title"] == text.encode("utf-8", "replace").decode()
 
 
-def test_waiting_events_can_be_read_with_their_times(store: Any) -> None:
+def test_waiting_events_can_be_read_with_their_times(store: Store) -> None:
     spool.write_event(event(SITE, "a"))
     (found,) = spool.waiting(NOW)
     assert (found["path"], found["ts"], found["visit_start"]) == ("a", NOW, NOW)
@@ -264,11 +273,11 @@ def test_waiting_events_can_be_read_with_their_times(store: Any) -> None:
     assert list(spool.waiting()) == []
 
 
-def test_events_of_a_clock_that_was_ahead_are_stored_once_it_is_right_again(store: Any) -> None:
+def test_events_of_a_clock_that_was_ahead_are_stored_once_it_is_right_again(store: Store) -> None:
     now = datetime.now(UTC)
     with time_machine.travel(now + timedelta(hours=2), tick=True):
         spool.write_event(event(SITE, "/ahead"))
-    segments = spool._segments
+    segments = get_segments()
     time.sleep(0.02)
     assert 0.02 <= segments.get_oldest_age() < 60
     segments.seal({"events": 0.01})
@@ -278,7 +287,7 @@ def test_events_of_a_clock_that_was_ahead_are_stored_once_it_is_right_again(stor
     assert stored(store) == ["/ahead"] and spool.health()["oldest"] == 0
 
 
-def test_the_age_of_a_dead_processs_segments_is_known(store: Any) -> None:
+def test_the_age_of_a_dead_processs_segments_is_known(store: Store) -> None:
     spool.write_event(event(SITE, "/a"))
     (path,) = files("open")
     die()
@@ -302,6 +311,6 @@ def test_a_full_spool_is_logged_once_a_minute_and_when_there_is_space_again(
     monkeypatch.setattr(settings, "SPOOL_MOST_BYTES", 1 << 30)
     monkeypatch.setattr(segments, "RECOVERY_SECONDS", 0)
     spool.write_event(event(SITE, "/a"))
-    spool._segments.check_disk()
+    get_segments().check_disk()
     assert "has space again; 50 writes failed" in caplog.text
     assert not spool.health()["full"]

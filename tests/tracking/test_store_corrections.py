@@ -6,18 +6,19 @@ from typing import Any
 import pytest
 
 from tests.support import NOW, browse, derive_number, event, record, visit
+from tests.support.types import Store
 from tracking.store import Selection
 from tracking.store.migrate import list_nodes
 
 SITE, OTHER = 1000, 1001
 
 
-def visits(store: Any, site: int = SITE) -> list[tuple]:
+def visits(store: Store, site: int = SITE) -> list[tuple[Any, ...]]:
     sql = "SELECT visit, views, entry_page FROM visits FINAL WHERE site_id = {site:UInt64} ORDER BY visit"
     return [tuple(row.values()) for row in store.rows(sql, {"site": site})]
 
 
-def test_a_person_is_erased_with_all_events_of_their_visits_and_nobody_else(store: Any) -> None:
+def test_a_person_is_erased_with_all_events_of_their_visits_and_nobody_else(store: Store) -> None:
     browse(SITE, "/before-log-in", visit=7, visitor="jo")
     browse(SITE, "/after", visit=7, visitor="jo", person="jo", at=NOW + timedelta(minutes=1), visit_start=NOW)
     browse(SITE, "/mine", visit=8, visitor="al", person="al")
@@ -32,7 +33,7 @@ def test_a_person_is_erased_with_all_events_of_their_visits_and_nobody_else(stor
     ]
 
 
-def test_reports_follow_a_bot_that_is_quarantined_and_restored(store: Any) -> None:
+def test_reports_follow_a_bot_that_is_quarantined_and_restored(store: Store) -> None:
     browse(SITE, "/a", "/b", visit=7, user_agent="curl")
     browse(SITE, "/c", visit=8, user_agent="Firefox", visitor="two")
     before = visits(store)
@@ -47,7 +48,7 @@ def test_reports_follow_a_bot_that_is_quarantined_and_restored(store: Any) -> No
     assert store.rows("SELECT count() AS n FROM bots") == [{"n": 0}]
 
 
-def test_a_visit_is_computed_from_its_remaining_events(store: Any) -> None:
+def test_a_visit_is_computed_from_its_remaining_events(store: Store) -> None:
     browse(SITE, "/a", "/b", "/c", visit=7, source="Bing")
     gone = store.erase_events(Selection(SITE, start=NOW, end=NOW + timedelta(seconds=5)), complete_visits=False)
     assert gone == 1
@@ -55,13 +56,13 @@ def test_a_visit_is_computed_from_its_remaining_events(store: Any) -> None:
     assert store.rows("SELECT source FROM visits FINAL") == [{"source": "Bing"}]
 
 
-def test_after_erasing_the_first_visit_of_a_device_the_next_one_is_first(store: Any) -> None:
+def test_after_erasing_the_first_visit_of_a_device_the_next_one_is_first(store: Store) -> None:
     record(*visit(SITE, "/a", visit=7), *visit(SITE, "/b", visit=8, at=NOW + timedelta(days=2)))
     store.erase_events(Selection(SITE, {"visit": [7]}))
     assert store.rows("SELECT first FROM firsts FINAL") == [{"first": NOW + timedelta(days=2)}]
 
 
-def test_a_correction_that_was_interrupted_is_finished(store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_correction_that_was_interrupted_is_finished(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     from tracking.store import corrections
 
     for device in range(9):  # on a cluster, some on each node
@@ -78,7 +79,7 @@ def test_a_correction_that_was_interrupted_is_finished(store: Any, monkeypatch: 
     assert store.finish_corrections() == 0
 
 
-def test_rollups_of_the_corrected_time_become_outdated(store: Any) -> None:
+def test_rollups_of_the_corrected_time_become_outdated(store: Store) -> None:
     browse(SITE, "/a", visit=7)
     asked = "SELECT sum(rows) AS n FROM touched WHERE site_id = 1000"
     before = store.rows(asked)[0]["n"]
@@ -86,7 +87,7 @@ def test_rollups_of_the_corrected_time_become_outdated(store: Any) -> None:
     assert store.rows(asked)[0]["n"] > before
 
 
-def test_text_of_strangers_is_a_bound_value(store: Any) -> None:
+def test_text_of_strangers_is_a_bound_value(store: Store) -> None:
     browse(SITE, "/a", person="x')) OR 1=1 --")
     browse(SITE, "/b", visitor="two")
     assert store.erase_events(Selection(SITE, {"person": ["') OR ('1'='1"]})) == 0
@@ -95,7 +96,7 @@ def test_text_of_strangers_is_a_bound_value(store: Any) -> None:
         Selection(SITE, {"1=1 OR path": ["x"]}).sql()
 
 
-def test_data_retention_deletes_only_expired_months_of_a_site(store: Any) -> None:
+def test_data_retention_deletes_only_expired_months_of_a_site(store: Store) -> None:
     for month in (1, 2, 3):
         at = NOW.replace(month=month)
         browse(SITE, f"/{month}", at=at, visitor=month)
@@ -112,12 +113,12 @@ def test_data_retention_deletes_only_expired_months_of_a_site(store: Any) -> Non
     ) == [{"n": 0}]
 
 
-def mutations(store: Any) -> int:
+def mutations(store: Store) -> int:
     asked = "SELECT count() AS n FROM system.mutations WHERE database = currentDatabase() AND table LIKE 'firsts%'"
     return int(store.rows(asked)[0]["n"])
 
 
-def test_expired_devices_of_many_sites_are_deleted_by_one_statement_if_any(store: Any) -> None:
+def test_expired_devices_of_many_sites_are_deleted_by_one_statement_if_any(store: Store) -> None:
     sites = {700_000_000 + number: 1 + number % 2 for number in range(60)}
     for site in sites:
         browse(site, "/kept", at=NOW, visitor="here")
@@ -135,13 +136,13 @@ def test_expired_devices_of_many_sites_are_deleted_by_one_statement_if_any(store
     assert {row["n"] for row in left} == {2} and len(left) == 60
 
 
-def test_data_retention_keeps_whole_months(store: Any) -> None:
+def test_data_retention_keeps_whole_months(store: Store) -> None:
     from tracking.store.data_retention import find_oldest_month
 
     assert [find_oldest_month(count, NOW) for count in (1, 2, 3, 14)] == [202602, 202601, 202512, 202501]
 
 
-def test_events_that_were_not_selected_are_unchanged(store: Any) -> None:
+def test_events_that_were_not_selected_are_unchanged(store: Store) -> None:
     record(event(SITE, "/a", visit=0))
     assert store.erase_events(Selection(SITE, {"person": ["nobody"]})) == 0
     assert store.rows("SELECT count() AS n FROM events") == [{"n": 1}]

@@ -4,11 +4,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
+from pytest_django import Settings
 
 from tests.support import browse
+from tests.support.types import Store
 from tracking import store
 from tracking.store import StoreAway, StoreError
 from tracking.store.migrate import split_statements
@@ -27,7 +28,7 @@ def in_another_process(code: str, **environment: str) -> str:
 
 
 @embedded
-def test_a_second_process_gets_an_error_that_the_directory_is_in_use(store: Any, tmp_path: Path) -> None:
+def test_a_second_process_gets_an_error_that_the_directory_is_in_use(store: Store, tmp_path: Path) -> None:
     store.ping()
     said = in_another_process(
         "try: store.ping()\nexcept store.StoreAway as error: print('told:', error)",
@@ -66,14 +67,14 @@ def test_a_store_without_tables_says_what_to_do(tmp_path: Path) -> None:
     assert said.startswith("False\n") and "told: The event store at" in said and "manage.py events migrate" in said
 
 
-def test_an_unreachable_server_is_reported_as_unreachable(settings: Any) -> None:
+def test_an_unreachable_server_is_reported_as_unreachable(settings: Settings) -> None:
     settings.EVENTS_URL = "clickhouse://someone:secret@127.0.0.1:9/db"
     with pytest.raises(StoreAway, match=r"The event store at clickhouse://127.0.0.1:9/db does not answer") as told:
         store.ping()
     assert "secret" not in str(told.value)
 
 
-def test_an_invalid_statement_reports_the_engines_first_line(store: Any) -> None:
+def test_an_invalid_statement_reports_the_engines_first_line(store: Store) -> None:
     with pytest.raises(StoreError, match=r"The event store says: .*nonsense"):
         store.rows("SELECT nonsense()")
     browse(1, "/a")

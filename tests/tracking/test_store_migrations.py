@@ -1,8 +1,8 @@
 """The migrations of the event store create what the code reads and writes."""
 
 import re
-from typing import Any
 
+from tests.support.types import Store
 from tracking.schema import EVENT_COLUMNS
 from tracking.store import materialized_views
 from tracking.store.migrate import list_files
@@ -22,7 +22,7 @@ FORMATTED = "SELECT formatQuery({query:String}) AS query"
 Column = tuple[str, str, str]
 
 
-def columns_of(store: Any, table: str) -> list[Column]:
+def columns_of(store: Store, table: str) -> list[Column]:
     """(name, type, codec) of a table's stored columns. The engine writes the width of Delta into its codec."""
     rows = store.rows(COLUMNS, {"table": table + SUFFIX})
     return [
@@ -37,7 +37,7 @@ def sort_lines(query: str) -> list[str]:
     return sorted(line.removesuffix(",") for line in query.split("\n"))
 
 
-def test_the_migrations_create_the_columns_of_events_that_the_code_declares(store: Any) -> None:
+def test_the_migrations_create_the_columns_of_events_that_the_code_declares(store: Store) -> None:
     declared = [
         (name, column.type, f"CODEC({column.codec})" if column.codec else "") for name, column in EVENT_COLUMNS.items()
     ]
@@ -45,13 +45,13 @@ def test_the_migrations_create_the_columns_of_events_that_the_code_declares(stor
     assert sorted(columns_of(store, "bots")) == sorted([*declared, ("reason", "LowCardinality(String)", "")]), HINT
 
 
-def test_the_migrations_create_the_columns_of_visits_that_a_rebuild_fills(store: Any) -> None:
+def test_the_migrations_create_the_columns_of_visits_that_a_rebuild_fills(store: Store) -> None:
     for table in materialized_views.SELECTS:
         created = [name for name, _, _ in columns_of(store, table)]
         assert sorted(created) == sorted(materialized_views.list_insert_columns(table).split(", ")), HINT
 
 
-def test_a_materialized_view_selects_what_a_rebuild_selects(store: Any) -> None:
+def test_a_materialized_view_selects_what_a_rebuild_selects(store: Store) -> None:
     for table, build_select in materialized_views.SELECTS.items():
         [created] = store.rows(VIEW, {"name": f"{table}_view"})
         [rebuilt] = store.rows(FORMATTED, {"query": build_select(f"events{SUFFIX}")})

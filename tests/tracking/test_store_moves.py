@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.support import browse
+from tests.support.types import Store
 from tracking.store import Selection, corrections, move
 from tracking.store.target import get_target
 
@@ -56,7 +57,7 @@ APART = {"events": 1, "bots": 2, "visits": [(8, 1)], "moves": 0, "corrections": 
 BACK_AGAIN = {"events": 3, "bots": 0, "visits": [(7, 2), (8, 1)], "moves": 0, "corrections": 0}
 
 
-def lie(store: Any) -> dict[str, Any]:
+def lie(store: Store) -> dict[str, Any]:
     """What lies where."""
     from tracking.store.migrate import list_nodes
 
@@ -71,7 +72,7 @@ def lie(store: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def traffic(store: Any) -> Any:
+def traffic(store: Store) -> Any:
     browse(SITE, "/a", "/b", visit=7, user_agent="curl")
     browse(SITE, "/c", visit=8, user_agent="Firefox", visitor="two")
     return store

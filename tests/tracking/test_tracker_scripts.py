@@ -26,8 +26,9 @@ def configuration(answer: Answer) -> dict[str, Any]:
     return dict(json.loads(found[1]))
 
 
-def plain(path: str, query: str = "", **headers: str) -> Answer:
-    return send_request(path, query, **{"accept_encoding": "", "host": "stats.example.net", **headers})
+def plain(path: str, query: str = "", **headers: Any) -> Answer:
+    headers = {"accept_encoding": "", "host": "stats.example.net", **headers}
+    return send_request(path, query, **headers)
 
 
 @pytest.mark.parametrize(

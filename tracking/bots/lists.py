@@ -10,12 +10,11 @@ import tomllib
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from django.conf import settings
 
 DATA_DIRECTORY = Path(__file__).resolve().parent.parent / "data"
-BOT_LISTS: dict[str, Any] = tomllib.loads((DATA_DIRECTORY / "bots.toml").read_text())
+BOT_LISTS = tomllib.loads((DATA_DIRECTORY / "bots.toml").read_text())
 
 
 def read_added_lines(name: str) -> list[str]:

@@ -6,15 +6,14 @@ trusted keys a `timestamp`, an `ip` and a `user_agent` of the visitor. Requests 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Required, TypedDict
 
 import orjson
 
 from accounts.security.client_ip import get_rate_limit_key
 from accounts.security.rate_limits import RateLimit, count_request
 from sites import site_cache
-from sites.site_cache import KeyConfig
-from sites.site_config import SiteConfig
+from sites.site_config import KeyConfig, SiteConfig
 from tracking import ingestion
 from tracking.endpoints.clickport_fields import BadEvent, find_page_host, parse_event, to_text
 from tracking.endpoints.common import find_visitor_address
@@ -24,6 +23,16 @@ from tracking.web import EndpointRequest, Reply
 EVENT_LIMIT = RateLimit("event", 60, 60)  # events of one client
 MAX_BATCH_SIZE = 500
 JSON = b"application/json"
+
+
+class EventResult(TypedDict, total=False):
+    """What the response says about one event: the ids of a stored one, the reason of a dropped one."""
+
+    success: Required[bool]
+    session_id: int
+    page_visit_id: str
+    dropped: str
+    message: str
 
 
 def answer_event(request: EndpointRequest) -> Reply:
@@ -55,7 +64,7 @@ def get_api_key(request: EndpointRequest) -> str:
     return header_key or (bearer if bearer.startswith("ck_") else "")
 
 
-def parse_events(body: bytes) -> list[dict[str, Any]] | None:
+def parse_events(body: bytes) -> list[dict[str, object]] | None:
     """Parse one event or an array of them; None for anything else."""
     try:
         data = orjson.loads(body)
@@ -66,7 +75,7 @@ def parse_events(body: bytes) -> list[dict[str, Any]] | None:
     return items if is_valid else None
 
 
-def find_site_of_page(request: EndpointRequest, data: dict[str, Any]) -> SiteConfig | None:
+def find_site_of_page(request: EndpointRequest, data: dict[str, object]) -> SiteConfig | None:
     """Find the site of a page without a key: by the number or domain it sends, else by its own host."""
     for name in ("site", "site_id", "domain", "d"):
         value = to_text(data.get(name))
@@ -78,8 +87,8 @@ def find_site_of_page(request: EndpointRequest, data: dict[str, Any]) -> SiteCon
 
 
 def receive_event(
-    request: EndpointRequest, site: SiteConfig, key: KeyConfig | None, data: dict[str, Any]
-) -> dict[str, Any]:
+    request: EndpointRequest, site: SiteConfig, key: KeyConfig | None, data: dict[str, object]
+) -> EventResult:
     """Record one event and return its result for the response."""
     trusted = bool(key and key.trusted)
     if not trusted:
@@ -96,11 +105,14 @@ def receive_event(
     return {"success": True, "session_id": outcome["visit"], "page_visit_id": f"{outcome['view_id']:08x}"}
 
 
-def build_drop_result(rejection: Rejection, message: str = "") -> dict[str, Any]:
+def build_drop_result(rejection: Rejection, message: str = "") -> EventResult:
     """Return the result of an event that was not stored. A duplicate was stored before, so it succeeded."""
     if rejection.reason == "duplicate":
         return {"success": True, "dropped": "duplicate"}
-    return {"success": False, "dropped": rejection.reason, **({"message": message} if message else {})}
+    result: EventResult = {"success": False, "dropped": rejection.reason}
+    if message:
+        result["message"] = message
+    return result
 
 
 def build_error(status: int, error: str, message: str, reason: str) -> Reply:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import orjson
 
@@ -31,19 +30,19 @@ class BadEvent(ValueError):
     """An invalid event; the message is sent to the client."""
 
 
-def to_text(value: Any) -> str:
+def to_text(value: object) -> str:
     """Return a JSON text or number as text; "" for any other value."""
     if isinstance(value, str):
         return value
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else ""
 
 
-def get_text(data: dict[str, Any], name: str) -> str:
+def get_text(data: dict[str, object], name: str) -> str:
     """Return a field, also by its short name, as text."""
     return to_text(data.get(name)) or to_text(data.get(SHORT_NAMES.get(name, ""), ""))
 
 
-def find_page_host(request: EndpointRequest, data: dict[str, Any]) -> str:
+def find_page_host(request: EndpointRequest, data: dict[str, object]) -> str:
     """Return the host of the page that sends the event: of `url`, else of the headers Origin and Referer."""
     headers = request.headers
     for url in (get_text(data, "url"), headers.get("origin", ""), headers.get("referer", "")):
@@ -52,7 +51,7 @@ def find_page_host(request: EndpointRequest, data: dict[str, Any]) -> str:
     return ""
 
 
-def parse_time(value: Any, now: datetime) -> datetime | None:
+def parse_time(value: object, now: datetime) -> datetime | None:
     """Parse a time: ISO 8601, or Unix seconds or milliseconds; None without one. Raises BadEvent."""
     if value in (None, ""):
         return None
@@ -69,7 +68,7 @@ def parse_time(value: Any, now: datetime) -> datetime | None:
     return min(parsed, now)
 
 
-def parse_properties(data: dict[str, Any]) -> dict[str, str]:
+def parse_properties(data: dict[str, object]) -> dict[str, str]:
     """Parse the event properties: `meta_keys` and `meta_values` in parallel, or an object `props`."""
     keys, values = data.get("meta_keys"), data.get("meta_values")
     parsed = data.get("props") or data.get("p")
@@ -79,12 +78,12 @@ def parse_properties(data: dict[str, Any]) -> dict[str, str]:
     return to_texts(pairs.items())
 
 
-def to_texts(pairs: Iterable[tuple[Any, Any]]) -> dict[str, str]:
+def to_texts(pairs: Iterable[tuple[object, object]]) -> dict[str, str]:
     """Return named values as texts, without those that are null."""
     return {name: format_value(value) for key, value in pairs if (name := to_text(key)) and value is not None}
 
 
-def format_value(value: Any) -> str:
+def format_value(value: object) -> str:
     """Format a JSON value as the tracker does: booleans as `true`, arrays and objects as JSON."""
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -93,7 +92,7 @@ def format_value(value: Any) -> str:
     return to_text(value)[:MAX_VALUE_LENGTH]
 
 
-def parse_revenue(data: dict[str, Any]) -> tuple[float, str]:
+def parse_revenue(data: dict[str, object]) -> tuple[float, str]:
     """Return amount and currency; `revenue_currency` overrides a currency within the amount. Raises BadEvent."""
     parsed = parse_json_amount(data.get("revenue_amount"))
     if parsed is None:
@@ -101,7 +100,7 @@ def parse_revenue(data: dict[str, Any]) -> tuple[float, str]:
     return parsed.value, get_text(data, "revenue_currency") or parsed.currency
 
 
-def build_page_address(data: dict[str, Any], site: SiteConfig, host: str) -> str:
+def build_page_address(data: dict[str, object], site: SiteConfig, host: str) -> str:
     """Return the page's absolute address from an address, a path on `host`, or `host.of.site/path`. Raises BadEvent."""
     url = get_text(data, "url").strip()
     if not url:
@@ -116,7 +115,7 @@ def build_page_address(data: dict[str, Any], site: SiteConfig, host: str) -> str
     return f"https://{host}/{url.lstrip('/')}"
 
 
-def parse_event(request: EndpointRequest, site: SiteConfig, data: dict[str, Any], keyed: bool, trusted: bool) -> Hit:
+def parse_event(request: EndpointRequest, site: SiteConfig, data: dict[str, object], keyed: bool, trusted: bool) -> Hit:
     """Translate one event into a hit. Raises BadEvent."""
     kind = KINDS.get(to_text(data.get("type")) or "pageview")
     short_name = to_text(data.get("n"))
@@ -145,7 +144,7 @@ def parse_event(request: EndpointRequest, site: SiteConfig, data: dict[str, Any]
     return fill_trusted_hit(hit, data, request) if trusted else hit
 
 
-def fill_trusted_hit(hit: Hit, data: dict[str, Any], request: EndpointRequest) -> Hit:
+def fill_trusted_hit(hit: Hit, data: dict[str, object], request: EndpointRequest) -> Hit:
     """Fill what only a trusted key may send: time of the event, address and user agent of the visitor."""
     hit.trusted = True
     hit.at = parse_time(data.get("timestamp"), request.now)

@@ -11,18 +11,17 @@ nothing is recorded.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
 
 from sites.page_paths import PagePatterns
 from sites.site_config import SiteConfig
 from tracking import ingestion, spool
 from tracking.endpoints.clicky_fields import fill_hit
-from tracking.endpoints.common import Fields, build_page_url, create_hit, parse_number
+from tracking.endpoints.common import build_page_url, create_hit, parse_number
 from tracking.event import Event, Hit, Rejection
 from tracking.pipeline.page import MAX_URL_LENGTH, clip_text, get_page_address
 from tracking.pipeline.processing import Quarantine, process
 from tracking.state.base import State
-from tracking.web import EndpointRequest
+from tracking.web import EndpointRequest, Fields
 
 KINDS = ("click", "rage", "dead", "reach")
 MAX_ROWS = 100
@@ -82,7 +81,7 @@ def _store_rows(hit: Hit, fields: Fields, site: SiteConfig, state: State) -> str
     return ""
 
 
-def parse_row(text: str, event: Event, site: SiteConfig, page: dict[str, str]) -> dict[str, Any] | None:
+def parse_row(text: str, event: Event, site: SiteConfig, page: dict[str, str]) -> dict[str, object] | None:
     """Parse one click to a row; None for an invalid one, or one on a page where nothing is recorded."""
     parts = text.split("|", 7)
     if len(parts) not in (4, 8) or not all(_is_number(part) for part in parts[1:4]):

@@ -5,8 +5,6 @@ What a site chooses of them is declared in `sites.settings_fields.TrackerSetting
 
 from __future__ import annotations
 
-from typing import Any
-
 from sites import onsite_tokens
 from sites.site_config import SiteConfig
 from tracking.endpoints import heatmap
@@ -18,7 +16,7 @@ STOP_REASONS = frozenset({"unknown_site", "opted_out", "over_quota", "do_not_tra
 
 def build_settings(
     site: SiteConfig | None, dropped: str, event: Event | None, consent: bool, osa_token: str = ""
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Return the settings of one site for one visitor. `event` is the stored one, `dropped` the reason of a rejection.
 
     `osa_token` was stored on the page when an owner came from the dashboard; a valid one opens the on-site widget.

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import NamedTuple, cast
 from urllib.parse import parse_qsl, urlencode
 
-from sites.hosts import normalize_host
+from accounts.host_names import normalize_host
 from sites.page_paths import decode_path, decode_url, truncate_path
 from sites.site_config import SiteConfig
 from tracking.event import UTM_NAMES, Event, Hit

@@ -16,14 +16,13 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from django.conf import settings
 
 from tracking.event import Event
 from tracking.spool.files import format_line, read_events
 from tracking.spool.segments import Segments, SpoolFull
-from tracking.spool.writer import Writer
+from tracking.spool.writer import SpoolHealth, Writer
 
 __all__ = [
     "SpoolFull",
@@ -64,11 +63,12 @@ def write_bot(event: Event, reason: str) -> None:
     (_segments or _open()).write("bots", at.year * 100 + at.month, line)
 
 
-def write_rows(table: str, rows: Iterable[Mapping[str, Any]]) -> None:
+def write_rows(table: str, rows: Iterable[Mapping[str, object]]) -> None:
     """Write rows of another table, all of them or none; each has a `ts`, all of one month. Raises SpoolFull."""
     row_list = list(rows)
     if row_list:
-        at: datetime = row_list[0]["ts"]
+        at = row_list[0]["ts"]
+        assert isinstance(at, datetime)
         lines = b"".join(format_line(row) for row in row_list)
         (_segments or _open()).write(table, at.year * 100 + at.month, lines, len(row_list))
 
@@ -107,7 +107,7 @@ def flush() -> None:
     _get_writer().flush()
 
 
-def health() -> dict[str, Any]:
+def health() -> SpoolHealth:
     """Return the numbers for /healthz: depth (rows), bytes, oldest (seconds), quarantined, store, warning …"""
     return _get_writer().health()
 

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import orjson
 
@@ -138,13 +137,13 @@ def read_events(path: Path) -> Iterator[Event]:
         yield event
 
 
-def _convert(value: Any) -> Any:
+def _convert(value: object) -> object:
     if isinstance(value, Decimal):
         return str(value)
     raise TypeError(f"{type(value).__name__} cannot be stored in an event")
 
 
-def _make_storable(value: Any) -> Any:
+def _make_storable(value: object) -> object:
     if isinstance(value, dict):
         return {_make_storable(key): _make_storable(item) for key, item in value.items()}
     if isinstance(value, str):

@@ -7,7 +7,7 @@ import threading
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from accounts.threads import lower_thread_priority
 from tracking import store
@@ -22,6 +22,22 @@ POLL_SECONDS = 0.1
 MAX_PAUSE_SECONDS = 5.0
 WARNING_AGE_SECONDS = 60.0  # rows that wait longer cause a warning
 log = logging.getLogger(__name__)
+
+
+class SpoolHealth(TypedDict):
+    """The spool's numbers. `warning` is a sentence when something needs attention, else ""."""
+
+    depth: int  # rows that wait
+    bytes: int
+    oldest: float  # seconds
+    quarantined: int  # lines
+    store: bool
+    error: str
+    last_insert: str | None
+    inserted: int
+    full: bool
+    refused: int
+    warning: str
 
 
 class Writer:
@@ -67,10 +83,10 @@ class Writer:
         if error is not None:
             raise error
 
-    def health(self) -> dict[str, Any]:
-        """Return the spool's numbers; `warning` is a sentence when something needs attention, else ""."""
+    def health(self) -> SpoolHealth:
+        """Return the spool's numbers."""
         oldest = self.segments.get_oldest_age()
-        health: dict[str, Any] = {
+        health: SpoolHealth = {
             "depth": self.segments.waiting_rows,
             "bytes": self.segments.waiting_bytes,
             "oldest": round(oldest, 1),
@@ -81,11 +97,12 @@ class Writer:
             "inserted": self.inserted_rows,
             "full": self.segments.fullness.full,
             "refused": self.segments.fullness.failed_writes,
+            "warning": "",
         }
         health["warning"] = self._warning(health)
         return health
 
-    def _warning(self, health: dict[str, Any]) -> str:
+    def _warning(self, health: SpoolHealth) -> str:
         if health["full"]:
             return "The event spool is full; events are rejected until there is space."
         if not health["store"]:

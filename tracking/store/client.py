@@ -12,25 +12,30 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from tracking.store import embedded
 from tracking.store.errors import FORKED_MESSAGE, StoreAway, StoreError, explain_error
 from tracking.store.locks import release_directory, take_directory, write_lock
 from tracking.store.target import Host, Target, get_target
 
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
+
 MAX_IDLE_CLIENTS = 8
+StoreRow: TypeAlias = dict[str, Any]  # values by the columns of the statement
 log = logging.getLogger(__name__)
 _lock = threading.Lock()
-_idle: dict[tuple[Target, Host | None], list[Any]] = {}
+_idle: dict[tuple[Target, Host | None], list[Client]] = {}
 _forked = False
 
 
-_embedded_clients: weakref.WeakSet[Any] = weakref.WeakSet()  # clients of chDB in this process
-_clients_of_parent: list[Any] = []
+_embedded_clients: weakref.WeakSet[Client] = weakref.WeakSet()  # clients of chDB in this process
+_clients_of_parent: list[Client] = []
 
 
 def _after_fork() -> None:
@@ -47,18 +52,18 @@ def _after_fork() -> None:
 
 os.register_at_fork(after_in_child=_after_fork)
 
-SETTINGS: dict[str, Any] = {
+SETTINGS: dict[str, object] = {
     "do_not_merge_across_partitions_select_final": 1,  # a visit is in one month's partition
     "date_time_input_format": "best_effort",
 }
-EMBEDDED_SETTINGS: dict[str, Any] = {}
-CLUSTER_SETTINGS: dict[str, Any] = {
+EMBEDDED_SETTINGS: dict[str, object] = {}
+CLUSTER_SETTINGS: dict[str, object] = {
     "distributed_product_mode": "local",  # a device, and so a visit, is on one shard
     "distributed_foreground_insert": 1,
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class StoreResult:
     """The result of a query: `rows` as tuples in the order of `columns`, and its cost."""
 
@@ -68,13 +73,13 @@ class StoreResult:
     bytes_read: int
     seconds: float
 
-    def dicts(self) -> list[dict[str, Any]]:
+    def dicts(self) -> list[StoreRow]:
         """Return the rows as dictionaries."""
         return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
 
 
 def query(
-    sql: str, params: Mapping[str, Any] | None = None, *, settings: Mapping[str, Any] | None = None
+    sql: str, params: Mapping[str, object] | None = None, *, settings: Mapping[str, object] | None = None
 ) -> StoreResult:
     """Run a query (SELECT, WITH, SHOW). Raises StoreError; StoreAway when the store cannot be reached."""
     started = time.perf_counter()
@@ -82,26 +87,26 @@ def query(
         result = connection.query(sql, parameters=dict(params or {}), settings=dict(settings or {}))
     summary = result.summary or {}
     return StoreResult(
-        tuple(result.column_names),
-        list(result.result_rows),
-        int(summary.get("read_rows", 0)),
-        int(summary.get("read_bytes", 0)),
-        time.perf_counter() - started,
+        columns=tuple(result.column_names),
+        rows=list(result.result_rows),  # type: ignore[arg-type]
+        rows_read=int(summary.get("read_rows", 0)),
+        bytes_read=int(summary.get("read_bytes", 0)),
+        seconds=time.perf_counter() - started,
     )
 
 
 def rows(
-    sql: str, params: Mapping[str, Any] | None = None, *, settings: Mapping[str, Any] | None = None
-) -> list[dict[str, Any]]:
+    sql: str, params: Mapping[str, object] | None = None, *, settings: Mapping[str, object] | None = None
+) -> list[StoreRow]:
     """Run a query and return its rows as dictionaries."""
     return query(sql, params, settings=settings).dicts()
 
 
 def execute(
     sql: str,
-    params: Mapping[str, Any] | None = None,
+    params: Mapping[str, object] | None = None,
     *,
-    settings: Mapping[str, Any] | None = None,
+    settings: Mapping[str, object] | None = None,
     host: Host | None = None,
 ) -> None:
     """Run a statement that returns no rows, on `host` only if one is passed."""
@@ -130,7 +135,7 @@ def create_database(destination: Target, host: Host) -> None:
 
 
 @contextmanager
-def client(host: Host | None = None, destination: Target | None = None) -> Iterator[Any]:
+def client(host: Host | None = None, destination: Target | None = None) -> Iterator[Client]:
     """Borrow a client from the pool. Errors are raised as StoreError; a client that failed is not reused."""
     destination = destination or get_target()
     connection = _take(destination, host)
@@ -159,7 +164,7 @@ def close() -> None:
         release_directory()
 
 
-def _take(destination: Target, host: Host | None) -> Any:
+def _take(destination: Target, host: Host | None) -> Client:
     if _forked and destination.embedded:
         raise StoreError(FORKED_MESSAGE)
     with _lock:
@@ -171,16 +176,14 @@ def _take(destination: Target, host: Host | None) -> Any:
     candidates = (host,) if host else destination.hosts
     for index, candidate in enumerate(candidates):
         try:
-            return _open_or_explain(
-                destination, lambda destination, candidate=candidate: _open_server(destination, candidate)
-            )
+            return _open_or_explain(destination, partial(_open_server, host=candidate))
         except StoreAway:
             if index == len(candidates) - 1:
                 raise
     raise StoreAway(f"The event store at {destination.where} does not answer.")
 
 
-def _open_or_explain(destination: Target, open_client: Any) -> Any:
+def _open_or_explain(destination: Target, open_client: Callable[[Target], Client]) -> Client:
     try:
         return open_client(destination)
     except StoreError:
@@ -189,7 +192,7 @@ def _open_or_explain(destination: Target, open_client: Any) -> Any:
         raise explain_error(error, destination.where) from error
 
 
-def _open_embedded(destination: Target) -> Any:
+def _open_embedded(destination: Target) -> Client:
     assert destination.directory is not None
     take_directory(destination.directory)
     connection = embedded.open_client(destination.directory, {**SETTINGS, **EMBEDDED_SETTINGS})
@@ -197,7 +200,7 @@ def _open_embedded(destination: Target) -> Any:
     return connection
 
 
-def _open_server(destination: Target, host: Host) -> Any:
+def _open_server(destination: Target, host: Host) -> Client:
     import clickhouse_connect
 
     return clickhouse_connect.get_client(
@@ -209,7 +212,7 @@ def _open_server(destination: Target, host: Host) -> Any:
     )  # fmt: skip
 
 
-def _return_client(destination: Target, host: Host | None, connection: Any) -> None:
+def _return_client(destination: Target, host: Host | None, connection: Client) -> None:
     with _lock:
         idle = _idle.setdefault((destination, host), [])
         if len(idle) < MAX_IDLE_CLIENTS:
@@ -218,7 +221,7 @@ def _return_client(destination: Target, host: Host | None, connection: Any) -> N
     _discard(connection)
 
 
-def _discard(connection: Any) -> None:
+def _discard(connection: Client) -> None:
     try:
         connection.close()
     except Exception as error:  # a broken connection may not even close; it is not used again either way

@@ -13,7 +13,6 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
 from tracking.schema import EVENT_COLUMNS
 from tracking.store import client, materialized_views
@@ -31,20 +30,21 @@ class Selection:
     """Selected events of one site: each column of `where` has one of its values, within [start, end)."""
 
     site_id: int
-    where: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    where: Mapping[str, Sequence[object]] = field(default_factory=dict)
     start: datetime | None = None
     end: datetime | None = None
 
-    def sql(self) -> tuple[str, dict[str, Any]]:
+    def sql(self) -> tuple[str, dict[str, object]]:
         """Return the condition over `events` or `bots` and its parameters. Raises ValueError for an unknown column."""
         if unknown := set(self.where) - EVENT_COLUMNS.keys() - {"reason"}:
             raise ValueError(f"events have no column {sorted(unknown)}")
-        conditions, params = ["site_id = {site:UInt64}"], {"site": self.site_id}
+        conditions = ["site_id = {site:UInt64}"]
+        params: dict[str, object] = {"site": self.site_id}
         for name, values in self.where.items():
             stored_type = EVENT_COLUMNS[name].type if name in EVENT_COLUMNS else "String"
             column_type = stored_type.removeprefix("LowCardinality(").removesuffix(")")
             conditions.append(f"{name} IN ({{of_{name}:Array({column_type})}})")
-            params[f"of_{name}"] = list(values)  # type: ignore[assignment]
+            params[f"of_{name}"] = list(values)
         for sign, moment, name in ((">=", self.start, "since"), ("<", self.end, "until")):
             if moment is not None:
                 conditions.append(f"ts {sign} fromUnixTimestamp64Milli({{{name}:Int64}})")
@@ -66,7 +66,7 @@ def get_local_table(table: str) -> str:
     return f"{table}_local" if get_target().cluster else table
 
 
-def _erase(host: Host | None, site_id: int, where: str, params: dict[str, Any], complete_visits: bool) -> int:
+def _erase(host: Host | None, site_id: int, where: str, params: dict[str, object], complete_visits: bool) -> int:
     with write_lock:
         started = read_clock(host)
         job = record_corrections(host, where, params, complete_visits=complete_visits)
@@ -88,7 +88,7 @@ def _in_corrections(job: int, columns: str = "site_id, visit") -> str:
 
 
 def record_corrections(
-    host: Host | None, where: str, params: dict[str, Any], *, complete_visits: bool, source: str = "events"
+    host: Host | None, where: str, params: dict[str, object], *, complete_visits: bool, source: str = "events"
 ) -> int:
     """Note which visits are touched, before anything changes, and that rollups of those times are stale; return the
     job's number."""
@@ -114,7 +114,8 @@ def record_corrections(
 def read_clock(host: Host | None) -> datetime:
     """Return the node's own time."""
     with client.client(host) as connection:
-        return connection.query("SELECT now64(3, 'UTC')").result_rows[0][0].astimezone(UTC)
+        clock: datetime = connection.query("SELECT now64(3, 'UTC')").result_rows[0][0]
+    return clock.astimezone(UTC)
 
 
 def confirm_touched(host: Host | None, site_id: int, since: datetime) -> None:
@@ -169,13 +170,13 @@ def _rebuild_table(host: Host | None, table: str, where: str) -> None:
     )
 
 
-def count_rows(host: Host | None, table: str, where: str, params: dict[str, Any]) -> int:
+def count_rows(host: Host | None, table: str, where: str, params: dict[str, object]) -> int:
     with client.client(host) as connection:
         result = connection.query(f"SELECT count() FROM {get_local_table(table)} WHERE {where}", parameters=params)
         return int(result.result_rows[0][0])
 
 
-def delete_rows(host: Host | None, table: str, where: str, params: dict[str, Any]) -> None:
+def delete_rows(host: Host | None, table: str, where: str, params: dict[str, object]) -> None:
     client.execute(
         f"ALTER TABLE {get_local_table(table)} DELETE WHERE {where}", params, settings=WAIT_FOR_MUTATION, host=host
     )

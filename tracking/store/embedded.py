@@ -8,7 +8,10 @@ which hangs in a forked child. Without it, the child keeps the clients until its
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
 
 # chDB runs in the web server's process and must stay small. Its caches are shared by all clients.
 EMBEDDED_OPTIONS = {
@@ -19,14 +22,14 @@ EMBEDDED_OPTIONS = {
 }
 
 
-def open_client(directory: Path, settings: dict[str, Any]) -> Any:
+def open_client(directory: Path, settings: dict[str, object]) -> Client:
     """Open a client of the chDB in a directory."""
     import clickhouse_connect
 
-    client = clickhouse_connect.get_client(
+    client: Client = clickhouse_connect.get_client(
         interface="chdb", path=str(directory), settings=settings, chdb_options=EMBEDDED_OPTIONS, tz_mode="aware"
     )
-    backend: Any = getattr(client, "_backend", None)
+    backend: object = getattr(client, "_backend", None)
     if hasattr(backend, "_summary"):
         backend._summary = summarize_reads
     return client
@@ -37,7 +40,7 @@ def summarize_reads(result: Any) -> dict[str, str]:
     return {"read_rows": str(result.storage_rows_read()), "read_bytes": str(result.storage_bytes_read())}
 
 
-def detach_client(client: Any) -> None:
+def detach_client(client: Client) -> None:
     """Let a forked child drop its parent's client without closing chDB."""
     release = getattr(getattr(client, "_backend", None), "_release", None)
     if release is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import IO, Any
+from typing import BinaryIO
 
 import orjson
 
@@ -13,7 +13,7 @@ from tracking.store import client
 from tracking.store.locks import write_lock
 from tracking.store.target import Host
 
-SETTINGS: dict[str, Any] = {
+SETTINGS: dict[str, object] = {
     "date_time_input_format": "best_effort",
     "input_format_skip_unknown_fields": 1,
     "input_format_null_as_default": 1,
@@ -31,19 +31,19 @@ def insert_file(path: Path, table: str, token: str) -> None:
         _insert(file, table, {"insert_deduplication_token": token}, None)
 
 
-def insert_rows(table: str, rows: Iterable[Mapping[str, Any]], *, token: str = "", host: Host | None = None) -> None:
+def insert_rows(table: str, rows: Iterable[Mapping[str, object]], *, token: str = "", host: Host | None = None) -> None:
     """Insert dictionaries (imports, tests). Columns left out take their defaults. Raises StoreError."""
     lines = b"\n".join(orjson.dumps(row, default=_plain, option=orjson.OPT_NON_STR_KEYS) for row in rows)
     if lines:
         _insert(lines, table, {"insert_deduplication_token": token} if token else {}, host)
 
 
-def _insert(block: bytes | IO[bytes], table: str, settings: dict[str, Any], host: Host | None) -> None:
+def _insert(block: bytes | BinaryIO, table: str, settings: dict[str, object], host: Host | None) -> None:
     with write_lock, client.client(host) as opened:
         opened.raw_insert(table, insert_block=block, fmt="JSONEachRow", settings={**SETTINGS, **settings})
 
 
-def _plain(value: Any) -> str:
+def _plain(value: object) -> str:
     if isinstance(value, Decimal):
         return str(value)
     raise TypeError(f"{type(value).__name__} has no place in the event store")

@@ -7,7 +7,6 @@ then deleted at its source. So an interrupted caller may try again, and `finish_
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 from accounts.operations.task_runs import run_each
 from tracking.schema import EVENT_COLUMNS
@@ -84,7 +83,9 @@ def _move_events(selection: Selection, destination: str, reason: str) -> int:
     return claimed_rows
 
 
-def _claim_rows(host: Host | None, job: int, destination: str, reason: str, where: str, params: dict[str, Any]) -> int:
+def _claim_rows(
+    host: Host | None, job: int, destination: str, reason: str, where: str, params: dict[str, object]
+) -> int:
     """Claim every row to move, replacing older claims; return how many there are."""
     client.execute(
         f"INSERT INTO {get_local_table('moves')} SELECT {job}, now64(3), {{goal:String}}, {{why:String}}, {ROW_KEY}"

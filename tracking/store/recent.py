@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from tracking.schema import LINK_COLUMNS, ORIGIN_COLUMNS
-from tracking.store.client import rows
+from tracking.store.client import StoreRow, rows
 
 MAX_ROWS = 400_000
 
 
-def read_open_visits(since: datetime) -> list[dict[str, Any]]:
+def read_open_visits(since: datetime) -> list[StoreRow]:
     """Return a row per visit with an event since then, the longest idle first, for `tracking.state.visits`."""
     return rows(
         "SELECT site_id, device, visit, min(visit_start) AS start, max(ts) AS last, max(is_new) AS is_new,"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from tracking.store import client
 
@@ -18,7 +17,7 @@ TABLES = ("events", "bots")
 MAX_VISITS_PER_QUERY = 50_000
 
 
-def build_condition(by: str, value: str) -> tuple[str, dict[str, Any]]:
+def build_condition(by: str, value: str) -> tuple[str, dict[str, object]]:
     """Return the condition of a person and its parameters. `by`: "ip", "visitor", "username" or "tag:<key>".
 
     Raises ValueError with a sentence for any other `by`, and for a visitor that is not a number.
@@ -41,7 +40,7 @@ def find_visits(site_id: int, by: str, value: str) -> list[int]:
     return sorted(int(row["visit"]) for row in client.rows(sql, {"site": site_id, **params}))
 
 
-def read_rows(site_id: int, visits: list[int]) -> Iterator[dict[str, Any]]:
+def read_rows(site_id: int, visits: list[int]) -> Iterator[client.StoreRow]:
     """Yield every stored row of the visits, oldest first, each with its `table` and without empty columns."""
     for table in (*TABLES, "heat"):
         sql = f"SELECT * FROM {table} WHERE site_id = {{site:UInt64}} AND visit IN {{visits:Array(UInt64)}} ORDER BY ts"

@@ -27,7 +27,7 @@ class Host:
     port: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Target:
     """The location of the event store. Without `hosts` it is chDB in this process, in `directory`."""
 
@@ -51,7 +51,7 @@ def parse_events_url(url: str) -> Target:
     if parts.scheme == "chdb":
         if parts.netloc or not parts.path.startswith("/"):
             raise StoreError("EVENTS_URL needs an absolute path after chdb://, as in chdb:///var/lib/footfall/events.")
-        return Target(parts.path, directory=Path(unquote(parts.path)))
+        return Target(where=parts.path, directory=Path(unquote(parts.path)))
     if parts.scheme not in PORTS:
         raise StoreError(f"EVENTS_URL starts with {parts.scheme!r}; use chdb:/// or clickhouse://.")
     login, _, hosts = parts.netloc.rpartition("@")
@@ -64,8 +64,9 @@ def parse_events_url(url: str) -> Target:
         raise StoreError("EVENTS_URL names several hosts; add ?cluster=NAME, as remote_servers calls them.")
     database = unquote(parts.path.strip("/")) or "default"
     return Target(
-        f"{parts.scheme}://{hosts}/{database}", hosts=host_list, database=database, user=unquote(user) or "default",
-        password=unquote(password), secure=parts.scheme == "clickhouses", cluster=cluster,
+        where=f"{parts.scheme}://{hosts}/{database}", hosts=host_list, database=database,
+        user=unquote(user) or "default", password=unquote(password),
+        secure=parts.scheme == "clickhouses", cluster=cluster,
     )  # fmt: skip
 
 

@@ -1,7 +1,6 @@
 """`manage.py createuser EMAIL`: create a user who can log in, with an account of their own."""
 
 import getpass
-from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError, CommandParser
@@ -23,14 +22,13 @@ class Command(InstallationCommand):
         parser.add_argument("--password", default="")
         parser.add_argument("--operator", action="store_true", help="may see the installation's own pages")
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        password = options["password"] or getpass.getpass("Password: ")
+    def handle(self, *, email: str, name: str, account: str, password: str, operator: bool, **_: object) -> None:
+        password = password or getpass.getpass("Password: ")
         try:
             with transaction.atomic():
                 first = not User.objects.has_login_user()
-                operator = options["operator"] or first
-                user = user_create(email=options["email"], password=password, name=options["name"], operator=operator)
-                account_create(name=options["account"] or user.email, owner=user)
+                user = user_create(email=email, password=password, name=name, operator=operator or first)
+                account_create(name=account or user.email, owner=user)
                 if first:
                     accounts_adopt(user=user)
         except ValidationError as error:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError, CommandParser
 from django.db.models import QuerySet
@@ -23,14 +21,14 @@ class Command(InstallationCommand):
         parser.add_argument("--account", type=int, metavar="ID", help="only claims of this account")
         parser.add_argument("--purpose", choices=Purpose.values, help="only claims for this purpose")
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        host = normalize_host(options["host"])
-        if options["action"] != "list" and not host:
+    def handle(self, *, action: str, host: str, account: int | None, purpose: str | None, **_: object) -> None:
+        host = normalize_host(host)
+        if action != "list" and not host:
             raise CommandError("Name the host, such as go.example.com.")
-        claims = select_claims(host, options["account"], options["purpose"])
-        if options["action"] == "list":
+        claims = select_claims(host, account, purpose)
+        if action == "list":
             self.stdout.write("\n".join(map(format_claim, claims)) or "No account claims such a host.")
-        elif options["action"] == "approve":
+        elif action == "approve":
             self.approve(host, claims)
         else:
             self.revoke(host, claims)

@@ -1,7 +1,5 @@
 """`manage.py limits ACCOUNT [NAME=NUMBER …]`: show or change how much an account may have."""
 
-from typing import Any
-
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError, CommandParser
 
@@ -18,14 +16,14 @@ class Command(InstallationCommand):
         parser.add_argument("account", help="its number or its name")
         parser.add_argument("changes", nargs="*", metavar="NAME=NUMBER", help="such as sites=5000 or sites=default")
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        account = find_account(options["account"])
-        if options["changes"]:
+    def handle(self, *, account: str, changes: list[str], **_: object) -> None:
+        row = find_account(account)
+        if changes:
             try:
-                account_limits_set(account=account, changes=dict(map(parse_change, options["changes"])))
+                account_limits_set(account=row, changes=dict(map(parse_change, changes)))
             except ValidationError as error:
                 raise CommandError(" ".join(error.messages)) from error
-        self.write_limits(account)
+        self.write_limits(row)
 
     def write_limits(self, account: Account) -> None:
         """Write every limit of the account; those that differ from the default name it."""

@@ -1,7 +1,5 @@
 """`manage.py setuplink`: print the set-up link of a fresh installation, or with --email a link to a new password."""
 
-from typing import Any
-
 from django.conf import settings
 from django.contrib.auth.tokens import default_token_generator
 from django.core.management.base import CommandError, CommandParser
@@ -20,9 +18,9 @@ class Command(InstallationCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--email", help="a user who cannot log in any more")
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        if options["email"]:
-            self.stdout.write(settings.BASE_URL + build_password_path(options["email"]))
+    def handle(self, *, email: str | None, **_: object) -> None:
+        if email:
+            self.stdout.write(settings.BASE_URL + build_password_path(email))
             return
         link = create_setup_link(settings.BASE_URL)
         if not link:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import time
 from datetime import UTC, datetime
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.core.management.base import CommandError, CommandParser
@@ -31,15 +30,15 @@ class Command(InstallationCommand):
         parser.add_argument("--days", type=int, default=30)
         parser.add_argument("--seed", type=int, default=20)
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *, days: int, seed: int, **_: object) -> None:
         if Site.objects.filter(domain=load_world()["domain"], deleted=None).exists():
             raise CommandError("The demo site exists already.")
         began, now = time.monotonic(), datetime.now(UTC)
         site = create_demo_site(now)
         site_cache.refresh()
         link_cache.refresh()
-        create_monitors(site, now, options["days"], random.Random(options["seed"]))
-        count = self.generate_traffic(site, now, options["days"], random.Random(options["seed"]))
+        create_monitors(site, now, days, random.Random(seed))
+        count = self.generate_traffic(site, now, days, random.Random(seed))
         pause_ended_links(site)
         incident_costs_estimate(now=datetime.now(UTC))
         self.stdout.write(f"Demo: {site.nickname} with {count} events in {time.monotonic() - began:.0f} s.")

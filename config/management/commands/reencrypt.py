@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
 
 from django.core.management.base import CommandParser
+from django.db import models
 
 from accounts.keys import hash_key
 from accounts.management.installation_command import InstallationCommand, require_secret_key
@@ -31,8 +31,8 @@ class Command(InstallationCommand):
             "--lost-key", action="store_true", help="accept the present SECRET_KEY although the earlier one is lost"
         )
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        if options["lost_key"]:
+    def handle(self, *, lost_key: bool, **_: object) -> None:
+        if lost_key:
             remember_secret_key()
         else:
             require_secret_key()
@@ -51,7 +51,7 @@ class Command(InstallationCommand):
             )
             sys.exit(1)
 
-    def reencrypt(self, model: Any, field: str) -> int:
+    def reencrypt(self, model: type[models.Model], field: str) -> int:
         """Encrypt a column again; returns how many of its values cannot be decrypted."""
         count, unreadable = reencrypt_column(model, field)
         note = f", {unreadable} that no key decrypts" if unreadable else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from typing import Any
+from collections.abc import Callable
 
 from django.conf import settings
 from django.core.management import call_command
@@ -29,17 +29,17 @@ class Command(BaseCommand):
         parser.add_argument("--no-demo", action="store_true", help="no demo account on the first start")
         parser.add_argument("--trickle", type=float, default=0.0, help="demo visits a minute, for show (default: none)")
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *, host: str, port: int, no_demo: bool, trickle: float, **_: object) -> None:
         raise_file_limit()
         url = settings.BASE_URL
         if not os.environ.get("BASE_URL"):
-            url = build_local_url(options["host"], options["port"])
-            settings.BASE_URL = f"http://{options['host']}:{options['port']}"
+            url = build_local_url(host, port)
+            settings.BASE_URL = f"http://{host}:{port}"
             settings.CSRF_TRUSTED_ORIGINS = [settings.BASE_URL]
         try:
-            with hold_serving_lock(settings.DATA_DIR), open_socket(options["host"], options["port"]) as sock:
-                self.prepare(url, demo=not options["no_demo"])
-                self.serve(sock, options)
+            with hold_serving_lock(settings.DATA_DIR), open_socket(host, port) as sock:
+                self.prepare(url, demo=not no_demo)
+                self.serve(sock, host, port, trickle)
         except AlreadyServing as error:
             raise CommandError(str(error)) from error
 
@@ -74,19 +74,19 @@ class Command(BaseCommand):
                 "Name the key that it was encrypted with in SECRET_KEY_FALLBACKS."
             )
 
-    def serve(self, sock: socket.socket, options: dict[str, Any]) -> None:
+    def serve(self, sock: socket.socket, host: str, port: int, trickle: float) -> None:
         """Serve until a signal: requests on the event loop; Celery's worker and beat in threads."""
         from config.asgi import application, immediate_responder
         from config.celery import BackgroundThreads
         from tracking import live
 
-        background = BackgroundThreads(trickle=options["trickle"])
+        background = BackgroundThreads(trickle=trickle)
         server = Server(
-            build_server_config(application, options["host"], options["port"], immediate_responder),
+            build_server_config(application, host, port, immediate_responder),
             before_end=live.close,
         )
         background.start()
-        self.stdout.write(f"Serving on {build_local_url(options['host'], options['port'])}")
+        self.stdout.write(f"Serving on {build_local_url(host, port)}")
         self.stdout.flush()
         try:
             with asyncio.Runner(loop_factory=get_loop_factory()) as runner:
@@ -102,7 +102,7 @@ def build_local_url(host: str, port: int) -> str:
     return f"http://{'localhost' if host in LOCAL_HOSTS else host}:{port}"
 
 
-def get_loop_factory() -> Any:
+def get_loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
     """Return the factory of uvloop's event loops."""
     import uvloop
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
 from django import forms
+from django.http import QueryDict
 
 from accounts.model_forms import DraftForm
 from goals.models import Funnel, Goal, PatternKind
+from goals.predicates import StoredStep
 from goals.selectors import list_active_goals
 from goals.services import MAX_PATTERN_LENGTH, MAX_STEPS
 from sites.amounts import count_currency_decimals
@@ -39,8 +41,8 @@ class GoalForm(DraftForm):
             "page": "Empty means any. * stands for anything.",
         }
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, data: Mapping[str, str] | None = None, instance: Goal | None = None) -> None:
+        super().__init__(data, instance=instance)
         for name in ("threshold", "pattern_kind"):
             self.fields[name].required = False
         if self.instance.pk is None:
@@ -73,7 +75,9 @@ class FunnelForm(forms.Form):
         help_text="Otherwise people may do anything in between.",
     )  # fmt: skip
 
-    def __init__(self, data: Any, site: Site, funnel: Funnel | None = None, pages: list[str] | None = None) -> None:
+    def __init__(
+        self, data: QueryDict | None, site: Site, funnel: Funnel | None = None, pages: list[str] | None = None
+    ) -> None:
         steps = funnel.steps if funnel else [{"page": page} for page in (pages or [])]
         super().__init__(data, initial={"name": funnel.name, "strict": funnel.strict} if funnel else {})
         choices = [("", "a page:"), *((str(goal.pk), f"goal: {goal.name}") for goal in list_active_goals([site.pk]))]
@@ -91,13 +95,13 @@ class FunnelForm(forms.Form):
             )
 
     @property
-    def rows(self) -> list[tuple[int, Any, Any]]:
+    def rows(self) -> list[tuple[int, forms.BoundField, forms.BoundField]]:
         """(number, goal field, page field) of each row."""
         return [(number, self[f"goal_{number}"], self[f"page_{number}"]) for number in range(1, MAX_STEPS + 1)]
 
-    def steps(self) -> list[dict[str, Any]]:
+    def steps(self) -> list[StoredStep]:
         """Return the steps of the rows that are not empty. Where a row has both, the goal is taken."""
-        steps: list[dict[str, Any]] = []
+        steps: list[StoredStep] = []
         for number in range(1, MAX_STEPS + 1):
             goal, page = self.cleaned_data.get(f"goal_{number}"), self.cleaned_data.get(f"page_{number}")
             if goal:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -21,6 +20,7 @@ from reports.dashboard.fragments import QUERY_ERRORS, describe_error
 from reports.dashboard.goals.forms import FunnelForm
 from reports.dashboard.presenters.toolbar import build_toolbar
 from reports.dashboard.report_page import site_page
+from reports.dashboard.scope import Context
 from reports.dashboard.state import ReportState
 from reports.formatting import NO_VALUE, FormattedValue, format_metric, format_percent
 from reports.query.analyses.funnels import count_funnel as query_funnel
@@ -28,7 +28,7 @@ from sites.models import Site
 from sites.selectors import get_site_or_404, may_on_site
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FunnelStep:
     """One step of a report. `share`: percent of the first step; `continued`: percent of the step before."""
 
@@ -71,11 +71,16 @@ def build_steps(state: ReportState, funnel: Funnel) -> list[FunnelStep]:
         before = counts[index - 1] if index else visitors
         steps.append(
             FunnelStep(
-                index + 1, name, format_metric("visitors", visitors, state.locale), format_percent(visitors, first),
-                format_percent(visitors, before), format_metric("visitors", before - visitors, state.locale),
-                format_percent(before - visitors, before), f"{100 * visitors / first:.2f}" if first else "0",
+                number=index + 1,
+                name=name,
+                visitors=format_metric("visitors", visitors, state.locale),
+                share=format_percent(visitors, first),
+                continued=format_percent(visitors, before),
+                lost=format_metric("visitors", before - visitors, state.locale),
+                lost_percent=format_percent(before - visitors, before),
+                width=f"{100 * visitors / first:.2f}" if first else "0",
             )
-        )  # fmt: skip
+        )
     return steps
 
 
@@ -95,10 +100,10 @@ def funnel_list(request: HttpRequest, state: ReportState) -> HttpResponse:
     return render(request, "goals/funnels.html", context)
 
 
-def build_row(state: ReportState, funnel: Funnel) -> dict[str, Any]:
+def build_row(state: ReportState, funnel: Funnel) -> Context:
     """Return the row of a funnel in the list; with a reason instead of numbers where it cannot be queried."""
     address = state.href(reverse("dashboard:funnel", args=[state.site.pk, funnel.pk]))
-    row: dict[str, Any] = {"funnel": funnel, "steps": list_step_names(funnel), "href": address}
+    row: Context = {"funnel": funnel, "steps": list_step_names(funnel), "href": address}
     try:
         counts = count_visitors(state, funnel)
     except QUERY_ERRORS as error:

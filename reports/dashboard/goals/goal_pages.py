@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -21,6 +20,7 @@ from reports.dashboard.fragments import QUERY_ERRORS, describe_error
 from reports.dashboard.goals.forms import GoalForm
 from reports.dashboard.presenters.toolbar import build_toolbar
 from reports.dashboard.report_page import site_page
+from reports.dashboard.scope import Context
 from reports.dashboard.state import ReportState
 from reports.formatting import FormattedValue, format_metric
 from reports.labels import detect_locale
@@ -83,7 +83,7 @@ def goal_edit(request: HttpRequest, site_id: int, goal_id: int = 0) -> HttpRespo
     site = get_site_or_404(request, site_id, "edit")
     goal = find_goal(site, goal_id) if goal_id else None
     form = GoalForm(request.POST or None, instance=goal)
-    context: dict[str, Any] = {"site": site, "goal": goal, "form": form, "section": "goals"}
+    context: Context = {"site": site, "goal": goal, "form": form, "section": "goals"}
     if request.method == "POST" and form.is_valid():
         if "try" in request.POST:
             context["trial"] = run_trial(request, site, form.build_draft(site))
@@ -108,7 +108,7 @@ def save_goal(site: Site, goal: Goal | None, form: GoalForm) -> bool:
     return True
 
 
-def run_trial(request: HttpRequest, site: Site, goal: Goal) -> dict[str, Any]:
+def run_trial(request: HttpRequest, site: Site, goal: Goal) -> Context:
     """Return what the goal would have counted: visitors, visits and pages, or the reason why that is unknown."""
     now, locale = timezone.now(), detect_locale(request)
     period, sites = Period.parse("7d", site.timezone, now), (site.pk,)

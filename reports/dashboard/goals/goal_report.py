@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 
 from babel.numbers import format_decimal
 from django.http import HttpRequest, HttpResponse
@@ -16,6 +15,7 @@ from reports.dashboard.fragments import QUERY_ERRORS, describe_error
 from reports.dashboard.goals.goal_pages import find_goal
 from reports.dashboard.presenters.toolbar import build_toolbar
 from reports.dashboard.report_page import site_page
+from reports.dashboard.scope import Context
 from reports.dashboard.state import ReportState
 from reports.formatting import format_duration, format_metric, format_money, format_percent
 from reports.query import ask
@@ -29,7 +29,7 @@ MAX_SOURCES = 50
 MIN_SECONDS_IN_DAYS = 86_400 * 2  # from two days on, the time to conversion is given in days
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class AttributionRow:
     """The conversions of one source by three models; `share`: its linear ones, percent of the largest."""
 
@@ -45,7 +45,7 @@ class AttributionRow:
 def goal_report(request: HttpRequest, state: ReportState, goal_id: int) -> HttpResponse:
     """Display the report of one goal."""
     goal = find_goal(state.site, goal_id)
-    context: dict[str, Any] = {
+    context: Context = {
         **build_toolbar(request, state), "section": "goals", "goal": goal,
         "may_edit": may_on_site(request.user, state.site, "edit"),
         "back": state.href(reverse("dashboard:goals", args=[state.site.pk])), "lookback": LOOKBACK.days,
@@ -59,7 +59,7 @@ def goal_report(request: HttpRequest, state: ReportState, goal_id: int) -> HttpR
     return render(request, "goals/goal_report.html", context)
 
 
-def build_goal_report(state: ReportState, goal: Goal) -> dict[str, Any]:
+def build_goal_report(state: ReportState, goal: Goal) -> Context:
     """Return the context of the numbers of the goal and the visits before its conversions."""
     query = state.build_query(GOAL_METRICS, compare=state.compare, extra_filters=({"goal": goal.pk},))
     result = ask(query, now=state.now)
@@ -103,9 +103,12 @@ def build_attribution(state: ReportState, credits: tuple[SourceCredit, ...]) -> 
     overview = reverse("dashboard:overview", args=[state.site.pk])
     return [
         AttributionRow(
-            credit.source or "Direct", format_number(state, credit.first), format_number(state, credit.last),
-            format_number(state, credit.linear),
-            f"{100 * credit.linear / largest:.1f}", state.with_filter("source", credit.source).href(overview),
+            source=credit.source or "Direct",
+            first=format_number(state, credit.first),
+            last=format_number(state, credit.last),
+            linear=format_number(state, credit.linear),
+            share=f"{100 * credit.linear / largest:.1f}",
+            href=state.with_filter("source", credit.source).href(overview),
         )
         for credit in credits[:MAX_SOURCES]
-    ]  # fmt: skip
+    ]

@@ -16,7 +16,7 @@ from reports.query.metrics import METRICS
 MAX_DRIVERS = 6
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ChangeDriver:
     """One value whose number of visitors changed."""
 
@@ -44,7 +44,9 @@ def build_change_drivers_fragment(state: ReportState) -> Fragment[ChangeDrivers]
 
     def build_queries() -> list[Query]:
         where = state.build_filter()
-        queries[:] = change_drivers.build_queries(state.site_ids, state.period, state.compare, state.now, where)
+        queries[:] = change_drivers.build_queries(
+            state.site_ids, state.period, state.compare or "previous", state.now, where
+        )
         return queries
 
     def build_change_drivers(results: list[Result]) -> ChangeDrivers:
@@ -60,10 +62,10 @@ def build_driver(state: ReportState, difference: change_drivers.Difference) -> C
     rose = difference.size > 0
     before, now = (format_short(count, metric, state.locale) for count in (difference.before, difference.now))
     return ChangeDriver(
-        dimension.label,
-        label_value(dimension, difference.value),
-        ("+" if rose else "−") + format_short(abs(difference.size), metric, state.locale),
-        "up" if rose else "down",
-        f"{before} before, {now} now",
-        state.with_filter(difference.dimension, difference.value).href(),
+        kind=dimension.label,
+        name=label_value(dimension, difference.value),
+        text=("+" if rose else "−") + format_short(abs(difference.size), metric, state.locale),
+        mood="up" if rose else "down",
+        words=f"{before} before, {now} now",
+        href=state.with_filter(difference.dimension, difference.value).href(),
     )

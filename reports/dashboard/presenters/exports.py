@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
 from xml.etree import ElementTree
 
 from django.http import HttpResponse
@@ -15,7 +14,7 @@ from reports.spreadsheets import BYTE_ORDER_MARK, format_csv
 
 NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 MAX_FILENAME_LENGTH = 100
-Rows = Iterable[dict[str, Any]]
+Rows = Iterable[Mapping[str, object]]
 
 
 def write_csv(columns: tuple[str, ...], rows: Rows) -> str:

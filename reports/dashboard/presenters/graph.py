@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import lru_cache
 from operator import itemgetter
-from typing import Any
 
 from babel import Locale
 from babel.dates import format_date, format_time
 
+from reports.annotations.selectors import GraphMark
 from reports.formatting import ValueChange, compare_values, format_exact, format_short
 from reports.query.metrics import METRICS, Metric
+from reports.query.model import Row
 
 WIDTH, HEIGHT = 1000, 100
 TICKS = 4
@@ -26,7 +27,7 @@ MAX_LABELS = 8
 Point = tuple[float, float]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class GraphBucket:
     """One minute, hour, day, week or month of a graph. `unfinished`: it has not ended yet."""
 
@@ -41,10 +42,10 @@ class GraphBucket:
     unfinished: bool = False
     tick: str = ""
     minor: bool = False  # its tick is left out where there is little room
-    marks: tuple[Any, ...] = ()  # annotations and incidents: `text` and `kind`
+    marks: tuple[GraphMark, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Graph:
     """A drawn graph: SVG paths, labels and buckets, as the template needs them."""
 
@@ -63,20 +64,20 @@ class Graph:
     second_ticks: list[str] = field(default_factory=list)  # the scale of the second line, on the other side
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class GraphSeries:
     """What a graph is drawn from: rows by time, one metric, and optionally a second one and another period."""
 
     by: str
     metric: str
     second: str
-    rows: list[dict[str, Any]]
-    before: list[dict[str, Any]]
+    rows: list[Row]
+    before: list[Row]
     currency: str = ""
     unfinished: bool = False
-    marks: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)  # by the bucket's key
+    marks: Mapping[str, tuple[GraphMark, ...]] = field(default_factory=dict)  # by the bucket's key
 
-    def extract_values(self, metric: str, rows: list[dict[str, Any]]) -> list[float | None]:
+    def extract_values(self, metric: str, rows: list[Row]) -> list[float | None]:
         """Return the metric's value in each row."""
         return [None if row.get(metric) is None else float(row[metric]) for row in rows]
 
@@ -85,12 +86,12 @@ def round_up_scale(highest: float) -> float:
     """Return the smallest round number that is at least `highest` and divides well into ticks."""
     if highest <= 0:
         return float(TICKS)
-    step = 10 ** math.floor(math.log10(highest))
+    step = 10.0 ** math.floor(math.log10(highest))
     for factor in (1, 1.2, 1.6, 2, 2.4, 3.2, 4, 6, 8, 10):
         if step * factor >= highest:
             top = step * factor
             return max(top, TICKS) if highest == int(highest) and top < TICKS else top
-    return step * 10.0
+    return step * 10
 
 
 def choose_scale(values: list[float | None]) -> float:
@@ -206,14 +207,20 @@ def build_buckets(series: GraphSeries, locale: Locale, link: Callable[[str], str
         unfinished = series.unfinished and i == count - 1
         buckets.append(
             GraphBucket(
-                key, format_bucket(series.by, key, locale), format_exact(value, metric, locale, series.currency),
-                format_exact(before, metric, locale, series.currency) if before is not None else "",
-                None if unfinished else compare_values(value, before, metric, locale), second, link(key),
-                i > count / 2, unfinished,
-                format_tick(series.by, key, locale, single_day) if i % ticks_every == 0 else "",
-                bool(i // ticks_every % 2), series.marks.get(key, ()),
+                key=key,
+                label=format_bucket(series.by, key, locale),
+                value=format_exact(value, metric, locale, series.currency),
+                before=format_exact(before, metric, locale, series.currency) if before is not None else "",
+                change=None if unfinished else compare_values(value, before, metric, locale),
+                second=second,
+                href=link(key),
+                tip_left=i > count / 2,
+                unfinished=unfinished,
+                tick=format_tick(series.by, key, locale, single_day) if i % ticks_every == 0 else "",
+                minor=bool(i // ticks_every % 2),
+                marks=series.marks.get(key, ()),
             )
-        )  # fmt: skip
+        )
     return buckets
 
 
@@ -224,7 +231,7 @@ def describe_trend(series: GraphSeries, locale: Locale) -> str:
     if not points:
         return f"{metric.label}: nothing in this period."
 
-    def describe(point: tuple[dict[str, Any], float]) -> str:
+    def describe(point: tuple[Row, float]) -> str:
         row, value = point
         bucket = format_bucket(series.by, str(row[series.by]), locale)
         return f"{format_exact(value, metric, locale, series.currency)} ({bucket})"

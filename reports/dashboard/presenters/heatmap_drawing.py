@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from dataclasses import dataclass
-from typing import Any
 
-from reports.query.analyses.heatmaps import GRID_COLUMNS, ROW_PIXELS, SCROLL_STEPS, HeatmapTotals
+from reports.query.analyses.heatmaps import GRID_COLUMNS, ROW_PIXELS, SCROLL_STEPS, ClickCell, HeatmapTotals
 
 LEVELS = 7
 PAGE_WIDTH = 1000  # units
@@ -21,7 +20,7 @@ MIN_HEIGHT = 600
 CURVE_WIDTH = 160  # units of the curve of scroll depth, beside the page
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class HeatmapCell:
     """A square with clicks."""
 
@@ -41,7 +40,7 @@ class ScrollStep:
     share: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class HeatmapDrawing:
     """The picture, as the template needs it. `legend` is (class, from, to) by level."""
 
@@ -57,9 +56,7 @@ class HeatmapDrawing:
     left_out: int
 
 
-def draw_heatmap(
-    totals: HeatmapTotals, rows: list[dict[str, Any]], depth_shares: list[float], width: str
-) -> HeatmapDrawing:
+def draw_heatmap(totals: HeatmapTotals, rows: list[ClickCell], depth_shares: list[float], width: str) -> HeatmapDrawing:
     """Draw a page from its cells. `depth_shares`: the share of page views that displayed each twentieth of it."""
     unit = PAGE_WIDTH / TYPICAL_WIDTHS.get(width, TYPICAL_WIDTHS[""])  # units of one CSS pixel
     deepest = max([totals.height or MIN_HEIGHT, MIN_HEIGHT, *((row["line"] + 1) * ROW_PIXELS for row in rows)])
@@ -69,16 +66,16 @@ def draw_heatmap(
     page_height = min(totals.height or height, height) * unit
     steps = range(0, SCROLL_STEPS + 1, 2) if depth_shares else ()
     return HeatmapDrawing(
-        [draw_cell(row, unit, bounds) for row in drawn],
-        f"{PAGE_WIDTH / GRID_COLUMNS:g}",
-        f"{ROW_PIXELS * unit:.2f}",
-        f"{height * unit:.1f}",
-        PAGE_WIDTH + (CURVE_WIDTH if depth_shares else 0),
-        [(f"heat-level-{i + 1}", (bounds[i - 1] if i else 0) + 1, bound) for i, bound in enumerate(bounds)],
-        draw_curve(depth_shares, page_height),
-        draw_marks(depth_shares, page_height),
-        [ScrollStep(100 * step // SCROLL_STEPS, f"{100 * depth_shares[step]:.0f}%") for step in steps],
-        sum(int(row["clicks"]) for row in rows) - sum(int(row["clicks"]) for row in drawn),
+        cells=[draw_cell(row, unit, bounds) for row in drawn],
+        size=f"{PAGE_WIDTH / GRID_COLUMNS:g}",
+        side=f"{ROW_PIXELS * unit:.2f}",
+        height=f"{height * unit:.1f}",
+        total_width=PAGE_WIDTH + (CURVE_WIDTH if depth_shares else 0),
+        legend=[(f"heat-level-{i + 1}", (bounds[i - 1] if i else 0) + 1, bound) for i, bound in enumerate(bounds)],
+        scroll_curve=draw_curve(depth_shares, page_height),
+        marks=draw_marks(depth_shares, page_height),
+        steps=[ScrollStep(100 * step // SCROLL_STEPS, f"{100 * depth_shares[step]:.0f}%") for step in steps],
+        left_out=sum(int(row["clicks"]) for row in rows) - sum(int(row["clicks"]) for row in drawn),
     )
 
 
@@ -89,16 +86,20 @@ def compute_level_bounds(most_clicks: int) -> list[int]:
     return sorted({max(1, round(most_clicks ** ((i + 1) / LEVELS))) for i in range(LEVELS - 1)} | {most_clicks})
 
 
-def draw_cell(row: dict[str, Any], unit: float, bounds: list[int]) -> HeatmapCell:
+def draw_cell(row: ClickCell, unit: float, bounds: list[int]) -> HeatmapCell:
     """Return the square of a cell, with its clicks in words."""
-    clicks, rage, dead = (int(row[name]) for name in ("clicks", "rage", "dead"))
+    clicks, rage, dead = row["clicks"], row["rage"], row["dead"]
     words = f"{clicks} click{'' if clicks == 1 else 's'}"
     words += f", {rage} of rage" if rage else ""
     words += f", {dead} dead" if dead else ""
     return HeatmapCell(
-        f"{row['col'] * PAGE_WIDTH / GRID_COLUMNS:g}", f"{row['line'] * ROW_PIXELS * unit:.2f}",
-        bisect_left(bounds, clicks) + 1, words, rage > 0, dead > 0,
-    )  # fmt: skip
+        x=f"{row['col'] * PAGE_WIDTH / GRID_COLUMNS:g}",
+        y=f"{row['line'] * ROW_PIXELS * unit:.2f}",
+        level=bisect_left(bounds, clicks) + 1,
+        words=words,
+        rage=rage > 0,
+        dead=dead > 0,
+    )
 
 
 def draw_curve(depth_shares: list[float], height: float) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
-from typing import Any
 
 from dateutil.relativedelta import relativedelta
 
@@ -18,6 +17,7 @@ from reports.dashboard.state import ReportState
 from reports.formatting import FormattedValue, format_metric
 from reports.query import Meta, Query, Result
 from reports.query.metrics import METRICS
+from reports.query.model import Row
 
 KEY_METRICS = ("visitors", "visits", "views", "bounce_rate", "avg_duration", "conversions", "revenue")
 # Where the filter selects a goal: who reached it, how often, at what rate, and what those visits did
@@ -32,7 +32,7 @@ MAX_DAYS = {"minute": 1.1, "hour": 31}  # of a period that the reader may divide
 MAX_BUCKETS = 10_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class KeyFigure:
     """A number of the row: its value, its sparkline, and the link that draws it in the graph."""
 
@@ -54,7 +54,7 @@ class KeyFigure:
         return f"{self.label}: {self.formatted.exact}{before}. {self.doc}{error}"
 
 
-@dataclass
+@dataclass(kw_only=True)
 class KeyFigureRow:
     """The key figures and the graph, as the template needs them."""
 
@@ -72,7 +72,18 @@ def build_placeholder(state: ReportState) -> KeyFigureRow:
     """Return the labels of the key figures, before any value is queried."""
     blank = FormattedValue("\u00a0", "")
     numbers = [
-        KeyFigure(name, METRICS[name].label, "", blank, {}, "", False, "", "") for name in list_key_metrics(state)
+        KeyFigure(
+            name=name,
+            label=METRICS[name].label,
+            doc="",
+            formatted=blank,
+            spark={},
+            href="",
+            chosen=False,
+            estimated="",
+            explain_url="",
+        )
+        for name in list_key_metrics(state)
     ]
     metric = state.option("metric", "visitors")
     legend = [METRICS[name].label for name in (metric, *list_second_metric(state, metric)) if name in METRICS]
@@ -80,7 +91,9 @@ def build_placeholder(state: ReportState) -> KeyFigureRow:
         legend.append("before")
     if state.period.end > state.now:
         legend.append("not over yet")
-    return KeyFigureRow(numbers, by=choose_bucket(state), is_placeholder=True, legend=legend, image_url=state.path)
+    return KeyFigureRow(
+        numbers=numbers, by=choose_bucket(state), is_placeholder=True, legend=legend, image_url=state.path
+    )
 
 
 def list_key_metrics(state: ReportState) -> tuple[str, ...]:
@@ -118,15 +131,20 @@ def build_key_figures_fragment(state: ReportState) -> Fragment[KeyFigureRow]:
         rows = drop_empty_ends(series.rows, by, state)
         numbers = [build_figure(name, total, rows, state, metric) for name in list_key_metrics(state)]
         image_url = state.href(f"{state.scope.root_path}/graph.svg")
-        return KeyFigureRow(numbers, build_graph(state, by, metric, rows, series), by, total.meta, image_url=image_url)
+        return KeyFigureRow(
+            numbers=numbers,
+            graph=build_graph(state, by, metric, rows, series),
+            by=by,
+            meta=total.meta,
+            image_url=image_url,
+        )
 
     return Fragment(build_queries, build_key_figures, lambda reason: KeyFigureRow(by=by, failed=reason))
 
 
 def load_key_figures(state: ReportState) -> KeyFigureRow:
     """Return the key figures and their graph, queried alone."""
-    row: KeyFigureRow = load_fragments([build_key_figures_fragment(state)], state.now)[0]
-    return row
+    return load_fragments([build_key_figures_fragment(state)], state.now)[0]
 
 
 def list_summable_metrics(state: ReportState) -> tuple[str, ...]:
@@ -143,7 +161,7 @@ def list_summable_metrics(state: ReportState) -> tuple[str, ...]:
 def add_sums(names: tuple[str, ...], total: Result, series: Result) -> Result:
     """Return `total` with the metrics of `names` that it lacks, summed over the buckets of `series`."""
 
-    def add_missing(row: dict[str, Any], buckets: list[dict[str, Any]]) -> dict[str, Any]:
+    def add_missing(row: Row, buckets: list[Row]) -> Row:
         missing = [name for name in names if name not in row]
         return {**row, **{name: sum([bucket.get(name) or 0 for bucket in buckets]) for name in missing}}
 
@@ -176,16 +194,21 @@ def list_second_metric_choices(state: ReportState) -> list[tuple[str, str, bool]
     ]
 
 
-def build_figure(name: str, total: Result, rows: list[dict[str, Any]], state: ReportState, chosen: str) -> KeyFigure:
+def build_figure(name: str, total: Result, rows: list[Row], state: ReportState, chosen: str) -> KeyFigure:
     """Format one key figure. `rows` are the buckets of its sparkline, `chosen` is the metric of the graph."""
     metric, value = METRICS[name], total.rows[0].get(name)
     before = total.comparison.get(name) if isinstance(total.comparison, dict) else None
     return KeyFigure(
-        name, metric.label, metric.doc, format_metric(name, value, state.locale, before, total.meta.currency),
-        draw_sparkline([None if row.get(name) is None else float(row[name]) for row in rows]),
-        state.view_href({"metric": name, "second": ""}), name == chosen,
-        format_error(name, total.meta, state), state.explain_href(name),
-    )  # fmt: skip
+        name=name,
+        label=metric.label,
+        doc=metric.doc,
+        formatted=format_metric(name, value, state.locale, before, total.meta.currency),
+        spark=draw_sparkline([None if row.get(name) is None else float(row[name]) for row in rows]),
+        href=state.view_href({"metric": name, "second": ""}),
+        chosen=name == chosen,
+        estimated=format_error(name, total.meta, state),
+        explain_url=state.explain_href(name),
+    )
 
 
 def get_bucket_start(by: str, key: str, state: ReportState) -> datetime:
@@ -196,7 +219,7 @@ def get_bucket_start(by: str, key: str, state: ReportState) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=state.period.info)
 
 
-def drop_empty_ends(rows: list[dict[str, Any]], by: str, state: ReportState) -> list[dict[str, Any]]:
+def drop_empty_ends(rows: list[Row], by: str, state: ReportState) -> list[Row]:
     """Return the buckets that have begun; of "all time", only from the first one that is not empty."""
     begun = rows[:]
     while begun and get_bucket_start(by, str(begun[-1][by]), state) > state.now:
@@ -207,7 +230,7 @@ def drop_empty_ends(rows: list[dict[str, Any]], by: str, state: ReportState) -> 
     return begun[first:]
 
 
-def build_graph(state: ReportState, by: str, metric: str, rows: list[dict[str, Any]], result: Result) -> Graph | None:
+def build_graph(state: ReportState, by: str, metric: str, rows: list[Row], result: Result) -> Graph | None:
     """Draw the graph of a metric; None without buckets."""
     if not rows:
         return None
@@ -216,7 +239,16 @@ def build_graph(state: ReportState, by: str, metric: str, rows: list[dict[str, A
     second = next(iter(list_second_metric(state, metric)), "")
     # Annotations belong to the site's own members: not on shared links
     marks = group_marks_by_bucket(state, by, [str(row[by]) for row in rows]) if state.scope.has_site_pages else {}
-    series = GraphSeries(by, metric, second, rows, before, result.meta.currency, unfinished, marks)
+    series = GraphSeries(
+        by=by,
+        metric=metric,
+        second=second,
+        rows=rows,
+        before=before,
+        currency=result.meta.currency,
+        unfinished=unfinished,
+        marks=marks,
+    )
     link = state.build_period_link()
     if by in ("week", "month"):
         return draw_graph(series, state.locale, lambda key: link(name_days_of_bucket(by, key)))

@@ -17,7 +17,7 @@ SITE_METRICS = ("visitors", "visits", "views")
 MAX_TABLE_SITES = 200
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SiteShare:
     """One site's share of the visitors of the portfolio."""
 
@@ -60,7 +60,13 @@ def build_shares(state: ReportState, sites: Sequence[Site], result: Result) -> S
         cells = [format_metric(name, row.get(name) or 0, state.locale, old.get(name)) for name in SITE_METRICS]
         alone = replace(state, scope=ReportScope(site=site)).with_view({"of": ""})
         percent = format_share(visitors / total * 100 if total else None)
-        share = SiteShare(site, alone.href(alone.scope.home_path), cells, f"{visitors / largest * 100:.1f}", percent)
+        share = SiteShare(
+            site=site,
+            href=alone.href(alone.scope.home_path),
+            cells=cells,
+            share=f"{visitors / largest * 100:.1f}",
+            percent=percent,
+        )
         shares.append((visitors, share))
     shares.sort(key=lambda pair: -pair[0])
     return SiteShares([share for _, share in shares[:MAX_TABLE_SITES]])

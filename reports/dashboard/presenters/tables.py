@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from babel.numbers import format_decimal
 
@@ -18,6 +17,7 @@ from reports.labels import label_value
 from reports.query import Meta, Query, Result, ask
 from reports.query.dimensions import get_dimension
 from reports.query.metrics import METRICS
+from reports.query.model import Row
 from sites.amounts import round_half_up
 
 PANEL_ROWS = 9
@@ -25,7 +25,7 @@ ONLINE_METRICS = ("online",)
 RowLinks = tuple[Callable[[str], str], Callable[[str], str]]  # to the report of only a value, and of all but it
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TableRow:
     """One row of a panel or table. `share`: 0 to 100, of the largest row, for the bar behind it."""
 
@@ -129,7 +129,7 @@ def fill_table(state: ReportState, panel: Panel, tab: Tab, results: Sequence[Res
     return table
 
 
-def add_missing_values(tab: Tab, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def add_missing_values(tab: Tab, rows: list[Row]) -> list[Row]:
     """Return a row for every value the tab always lists, in their order, with zeros where nothing happened."""
     by_value = {row[tab.dimension]: row for row in rows}
     if not by_value:
@@ -154,7 +154,7 @@ def build_rows(state: ReportState, name: str, metrics: tuple[str, ...], result: 
 
 
 def build_row(
-    state: ReportState, links: RowLinks, name: str, metrics: tuple[str, ...], row: dict[str, Any], share: float,
+    state: ReportState, links: RowLinks, name: str, metrics: tuple[str, ...], row: Row, share: float,
     percent: float | None, goals: dict[str, str], currency: str,
 ) -> TableRow:  # fmt: skip
     """Format one row. `share`: percent of the largest row; `percent`: of the total; `goals`: goal id to name."""
@@ -162,15 +162,17 @@ def build_row(
     value = str(row[name])
     currency = row.get("currency") or currency
     return TableRow(
-        value,
-        goals.get(value) or label_value(kind, value),
-        format_metric(metrics[0], row.get(metrics[0]), state.locale, currency=currency),
-        format_metric(metrics[1], row.get(metrics[1]), state.locale, currency=currency) if len(metrics) > 1 else None,
-        f"{share:.1f}",
-        format_share(percent),
-        links[0](value),
-        links[1](value),
-        value if kind.format == "url" else "",
+        value=value,
+        name=goals.get(value) or label_value(kind, value),
+        formatted=format_metric(metrics[0], row.get(metrics[0]), state.locale, currency=currency),
+        second=format_metric(metrics[1], row.get(metrics[1]), state.locale, currency=currency)
+        if len(metrics) > 1
+        else None,
+        share=f"{share:.1f}",
+        percent=format_share(percent),
+        href=links[0](value),
+        exclude_url=links[1](value),
+        external_url=value if kind.format == "url" else "",
     )
 
 

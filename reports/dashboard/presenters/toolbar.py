@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 from django.http import HttpRequest
 
+from accounts.permissions import Actor
+from goals.models import Segment
 from goals.selectors import filter_segments_of_site, list_active_goals
 from reports.dashboard.presenters.tables import count_online
+from reports.dashboard.scope import Context
 from reports.dashboard.state import COMPARISONS, PERIODS, FilterCondition, ReportState
 from reports.labels import label_value
 from reports.query.dimensions import DIMENSIONS, get_dimension
@@ -28,7 +30,7 @@ class FilterTag:
     href: str
 
 
-def build_toolbar(request: HttpRequest, state: ReportState, live: bool = True) -> dict[str, Any]:
+def build_toolbar(request: HttpRequest, state: ReportState, live: bool = True) -> Context:
     """Return the context of the toolbar. Without `live`, the number of visitors online is left to be loaded later."""
     allowed, link = state.scope.dimensions, state.build_period_link()
     return {
@@ -59,7 +61,7 @@ def build_toolbar(request: HttpRequest, state: ReportState, live: bool = True) -
     }
 
 
-def build_segment_choices(request: HttpRequest, state: ReportState) -> list[tuple[Any, str, bool]]:
+def build_segment_choices(request: HttpRequest, state: ReportState) -> list[tuple[Segment, str, bool]]:
     """Return (segment, address, whether it is active) of the segments the reader may see."""
     return [
         (segment, replace(state, segment=segment.pk).href(), segment.pk == state.segment)
@@ -67,7 +69,7 @@ def build_segment_choices(request: HttpRequest, state: ReportState) -> list[tupl
     ]
 
 
-def build_filter_tags(state: ReportState, user: Any) -> list[FilterTag]:
+def build_filter_tags(state: ReportState, user: Actor) -> list[FilterTag]:
     """Return the filters of a report in words."""
     tags = [FilterTag(describe_condition(state, row), state.without_filter(row).href()) for row in state.conditions]
     if state.segment:

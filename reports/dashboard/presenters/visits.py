@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from babel import Locale
@@ -14,10 +13,11 @@ from django.urls import reverse
 
 from reports.formatting import format_duration, format_money
 from reports.labels import LinkLabel, build_nickname, label_value
+from reports.query.analyses.visit_lists import Visit
 from reports.query.dimensions import DIMENSIONS
 from reports.query.vocabulary import format_country
+from tracking.event import Event
 
-EngineRow = dict[str, Any]
 UTC = ZoneInfo("UTC")
 VERBS = {
     "view": "viewed", "event": "did", "click": "clicked", "outbound": "left for", "download": "downloaded",
@@ -46,7 +46,7 @@ def project_on_map(latitude: float, longitude: float) -> tuple[str, str] | None:
     return f"{MAP_LEFT + MAP_SCALE * x:.1f}", f"{MAP_TOP - MAP_SCALE * y:.1f}"
 
 
-def parse_instant(value: Any) -> datetime:
+def parse_instant(value: object) -> datetime:
     """Return a time of the store, of a spool file (text) or in seconds or milliseconds as an aware datetime."""
     if isinstance(value, datetime):
         return value if value.tzinfo else value.replace(tzinfo=UTC)
@@ -56,7 +56,7 @@ def parse_instant(value: Any) -> datetime:
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class VisitorSummary:
     """The visitor of an action or a visit: name, place, source and technology."""
 
@@ -75,34 +75,34 @@ class VisitorSummary:
     is_named: bool  # the site has sent a name for the visitor
 
 
-def format_place(row: EngineRow) -> str:
+def format_place(row: Event) -> str:
     """Return the city and country of a row."""
     country = format_country(str(row.get("country") or ""))
     return ", ".join(part for part in (str(row.get("city") or ""), country) if part) or "Somewhere"
 
 
-def build_visitor(row: EngineRow, site_id: int) -> VisitorSummary:
+def build_visitor(row: Event, site_id: int) -> VisitorSummary:
     """Return the visitor of a row of events or visits."""
     device, visit = int(row.get("device") or 0), int(row.get("visit") or 0)
-    technology = " · ".join(str(row[name]) for name in ("browser", "os") if row.get(name))
+    technology = " · ".join(filter(None, (row.get("browser"), row.get("os"))))
     return VisitorSummary(
-        str(row.get("person") or "") or build_nickname(device),
-        format_place(row),
-        str(row.get("country") or ""),
-        label_value(DIMENSIONS["source"], row.get("source") or ""),
-        str(row.get("referrer") or ""),
-        technology,
-        DEVICE_ICONS.get(str(row.get("device_type") or ""), "monitor"),
-        reverse("dashboard:visitor", args=[site_id, device]),
-        reverse("dashboard:visit", args=[site_id, visit]),
-        f"visit-color-{visit % VISIT_COLORS}",
-        project_on_map(float(row.get("latitude") or 0), float(row.get("longitude") or 0)),
-        str(row.get("ip") or ""),
-        bool(row.get("person")),
+        name=str(row.get("person") or "") or build_nickname(device),
+        place=format_place(row),
+        code=str(row.get("country") or ""),
+        source=label_value(DIMENSIONS["source"], row.get("source") or ""),
+        referrer=str(row.get("referrer") or ""),
+        technology=technology,
+        icon=DEVICE_ICONS.get(str(row.get("device_type") or ""), "monitor"),
+        href=reverse("dashboard:visitor", args=[site_id, device]),
+        visit_href=reverse("dashboard:visit", args=[site_id, visit]),
+        color_class=f"visit-color-{visit % VISIT_COLORS}",
+        dot=project_on_map(float(row.get("latitude") or 0), float(row.get("longitude") or 0)),
+        ip=str(row.get("ip") or ""),
+        is_named=bool(row.get("person")),
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ActionRow:
     """One row of Spy or of a visit."""
 
@@ -123,14 +123,14 @@ class ActionRow:
     pause: str = ""  # since the action before it, in words
 
 
-def describe_object(row: EngineRow) -> str:
+def describe_object(row: Event) -> str:
     """Return what an action is of: the page, or the text, name or address of another action."""
     if row.get("kind") == "view":
         return str(row.get("path") or "/")
     return str(row.get("text") or row.get("name") or row.get("target") or row.get("path") or "")
 
 
-def build_action(row: EngineRow, site_id: int, zone: ZoneInfo, locale: Locale) -> ActionRow:
+def build_action(row: Event, site_id: int, zone: ZoneInfo, locale: Locale) -> ActionRow:
     """Format a row of events."""
     at = parse_instant(row["ts"]).astimezone(zone)
     kind = str(row.get("kind") or "view")
@@ -139,15 +139,23 @@ def build_action(row: EngineRow, site_id: int, zone: ZoneInfo, locale: Locale) -
     host = str(row.get("host") or "")
     page = f"https://{host}{row.get('path') or '/'}" if host and kind == "view" else str(row.get("target") or "")
     return ActionRow(
-        VERBS.get(kind, kind), describe_object(row), str(row.get("title") or ""), page, at,
-        str(format_time(at, "medium", locale=locale)), build_visitor(row, site_id), kind,
-        str(row.get("view_id") or 0), str(row.get("visit") or 0), round(engaged),
-        format_duration(engaged) if engaged else "",
-        format_money(revenue, locale, str(row.get("currency") or "")) if float(revenue) else "",
-    )  # fmt: skip
+        verb=VERBS.get(kind, kind),
+        what=describe_object(row),
+        title=str(row.get("title") or ""),
+        link=page,
+        at=at,
+        clock=str(format_time(at, "medium", locale=locale)),
+        visitor=build_visitor(row, site_id),
+        kind=kind,
+        view_id=str(row.get("view_id") or 0),
+        visit=str(row.get("visit") or 0),
+        seconds=round(engaged),
+        engaged=format_duration(engaged) if engaged else "",
+        revenue=format_money(revenue, locale, str(row.get("currency") or "")) if float(revenue) else "",
+    )
 
 
-@dataclass
+@dataclass(kw_only=True)
 class VisitRow:
     """One visit of a list or of a visitor's history."""
 
@@ -172,17 +180,27 @@ class VisitRow:
     link: LinkLabel | None = None  # the tracked link that started it
 
 
-def build_visit(row: EngineRow, site_id: int, zone: ZoneInfo, locale: Locale) -> VisitRow:
+def build_visit(row: Visit, site_id: int, zone: ZoneInfo, locale: Locale) -> VisitRow:
     """Format a row of visits."""
     began = parse_instant(row["visit_start"]).astimezone(zone)
     return VisitRow(
-        str(row["visit"]), build_visitor(row, site_id), began, str(format_date(began, "EEE d MMM", locale=locale)),
-        str(format_time(began, "short", locale=locale)), format_duration(float(row.get("duration") or 0)),
-        int(row.get("views") or 0), int(row.get("actions") or 0), str(row.get("entry_page") or ""),
-        str(row.get("exit_page") or ""), str(row.get("referrer") or ""), str(row.get("utm_campaign") or ""),
-        str(row.get("ip") or ""), sorted((str(k), str(v)) for k, v in (row.get("tags") or {}).items() if v),
-        bool(row.get("is_new")), int(row.get("scroll") or 0),
-    )  # fmt: skip
+        number=str(row["visit"]),
+        visitor=build_visitor(row, site_id),
+        began=began,
+        day=str(format_date(began, "EEE d MMM", locale=locale)),
+        clock=str(format_time(began, "short", locale=locale)),
+        length=format_duration(float(row.get("duration") or 0)),
+        views=int(row.get("views") or 0),
+        actions=int(row.get("actions") or 0),
+        entry=str(row.get("entry_page") or ""),
+        exit=str(row.get("exit_page") or ""),
+        referrer=str(row.get("referrer") or ""),
+        campaign=str(row.get("utm_campaign") or ""),
+        ip=str(row.get("ip") or ""),
+        tags=sorted((str(k), str(v)) for k, v in (row.get("tags") or {}).items() if v),
+        new=bool(row.get("is_new")),
+        scroll=int(row.get("scroll") or 0),
+    )
 
 
 def choose_pause_class(seconds: float) -> str:
@@ -199,9 +217,9 @@ def format_pause(seconds: float) -> str:
     return f"{round(seconds / 86_400)} days later" if seconds >= 129_600 else "a day later"
 
 
-def merge_pings(rows: list[EngineRow]) -> list[EngineRow]:
+def merge_pings(rows: list[Event]) -> list[Event]:
     """Return the rows without pings, whose engaged time is added to the page views they belong to."""
-    engaged: dict[Any, int] = {}
+    engaged: dict[int, int] = {}
     for row in rows:
         engaged[row["view_id"]] = engaged.get(row["view_id"], 0) + int(row["engaged"] or 0)
     return [

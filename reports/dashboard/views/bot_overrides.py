@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -31,7 +30,7 @@ def override_action(message: str) -> Callable[[Callable[..., int]], Callable[...
         @require_POST
         @login_required
         @wraps(action)
-        def view(request: HttpRequest, site_id: int, **kwargs: Any) -> HttpResponse:
+        def view(request: HttpRequest, site_id: int, **kwargs: object) -> HttpResponse:
             site = get_site_or_404(request, site_id, may="edit")
             try:
                 count = action(request, site, **kwargs)

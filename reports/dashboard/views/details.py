@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Container
 from dataclasses import dataclass, replace
-from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -14,6 +13,7 @@ from reports.dashboard.presenters.exports import FORMATS, build_export
 from reports.dashboard.presenters.tables import TableRow, build_rows
 from reports.dashboard.presenters.toolbar import build_toolbar
 from reports.dashboard.report_page import get_htmx_target
+from reports.dashboard.scope import Context
 from reports.dashboard.state import ReportState
 from reports.formatting import FormattedValue, format_metric
 from reports.query import Query, Result, ask
@@ -93,7 +93,7 @@ def find_dimension(name: str, allowed: Container[str] | None) -> Dimension:
 def export_table(state: ReportState, dimension: Dimension, file_format: str) -> HttpResponse:
     """Return the complete table as a file, up to MAX_EXPORT_ROWS rows."""
     columns = choose_columns(dimension, state)
-    result = ask(build_query(state, dimension, columns, limit=MAX_EXPORT_ROWS), now=state.now)
+    result = ask(build_query(state, dimension, columns, MAX_EXPORT_ROWS), now=state.now)
     return build_export(file_format, f"{state.site.domain}-{dimension.name}", (dimension.name, *columns), result.rows)
 
 
@@ -110,13 +110,28 @@ def parse_order(state: ReportState, columns: tuple[str, ...], name: str) -> tupl
     return key, "desc" if descending else "asc"
 
 
-def build_query(state: ReportState, dimension: Dimension, columns: tuple[str, ...], **options: Any) -> Query:
+def build_query(
+    state: ReportState,
+    dimension: Dimension,
+    columns: tuple[str, ...],
+    limit: int,
+    offset: int = 0,
+    totals: bool = False,
+) -> Query:
     """Return the query of the table with its search and order."""
     order = (parse_order(state, columns, dimension.name),)
-    return state.build_query(columns, (dimension.name,), order=order, search=state.option("q"), **options)
+    return state.build_query(
+        columns,
+        (dimension.name,),
+        order=order,
+        search=state.option("q"),
+        limit=limit,
+        offset=offset,
+        totals=totals,
+    )
 
 
-def build_page(state: ReportState, dimension: Dimension, columns: tuple[str, ...]) -> dict[str, Any]:
+def build_page(state: ReportState, dimension: Dimension, columns: tuple[str, ...]) -> Context:
     """Return the context of one page of the table, or of the reason why it cannot be displayed."""
     offset = state.offset
     base = {

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from goals.models import Goal
+from goals.predicates import Filter
 from goals.selectors import list_active_goals
 from reports.dashboard.fragments import QUERY_ERRORS, describe_error
 from reports.dashboard.presenters.toolbar import build_toolbar
 from reports.dashboard.report_page import site_page
+from reports.dashboard.scope import Context
 from reports.dashboard.state import ReportState
 from reports.formatting import FormattedValue, format_metric, format_percent
 from reports.query.analyses import experiments
@@ -23,7 +24,7 @@ MAX_EXPERIMENTS = 10
 SCALES = (0.02, 0.05, 0.1, 0.2, 0.5)  # conversion rates at the right end of the pictures
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class VariantRow:
     """A variant of an experiment; `low`, `width` and `at` are percent of the width of its picture."""
 
@@ -37,7 +38,7 @@ class VariantRow:
     at: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ExperimentResult:
     """An experiment with its variants and a conclusion."""
 
@@ -55,7 +56,7 @@ def experiment_list(request: HttpRequest, state: ReportState) -> HttpResponse:
     chosen = next((goal for goal in goals if str(goal.pk) == reach), None)
     if reach and chosen is None:
         raise QueryRefused(f"There is no goal {quote_value(reach)} on this site.", "reach")
-    context: dict[str, Any] = {
+    context: Context = {
         **build_toolbar(request, state), "without_comparison": True,
         "section": "goals", "sub": "splits", "goals": goals, "chosen": chosen,
         "hidden_goal": state.list_parameters_without("reach"),
@@ -73,27 +74,31 @@ def experiment_list(request: HttpRequest, state: ReportState) -> HttpResponse:
 
 def build_experiment(state: ReportState, name: str, goals: list[Goal]) -> ExperimentResult:
     """Query one experiment; visitors who reached any of `goals` are converted. Raises QueryRefused, StoreError."""
-    reach = [{"goal": goal.pk} for goal in goals]
+    reach: list[Filter] = [{"goal": goal.pk} for goal in goals]
     variants, mixed = experiments.count_variants(
         state.site.pk, state.period, name, reach, state.build_filter(), now=state.now
     )
     highest = max((variant.interval[1] for variant in variants if variant.visitors), default=1.0)
     scale = next((step for step in SCALES if highest <= step), 1.0)
     rows = [build_variant(state, variant, scale) for variant in variants]
-    return ExperimentResult(name, rows, mixed, describe_outcome(variants), f"{scale * 100:g}%")
+    return ExperimentResult(
+        name=name, lines=rows, mixed=mixed, verdict=describe_outcome(variants), scale=f"{scale * 100:g}%"
+    )
 
 
 def build_variant(state: ReportState, variant: experiments.Variant, scale: float) -> VariantRow:
     """Format a variant."""
     low, high = variant.interval
     return VariantRow(
-        variant.name or "(no name)",
-        format_metric("visitors", variant.visitors, state.locale),
-        format_metric("visitors", variant.converted, state.locale),
-        format_percent(variant.rate, 1),
-        f"{format_percent(low, 1)} to {format_percent(high, 1)}",
-        f"{low / scale * 100:.2f}", f"{(high - low) / scale * 100:.2f}", f"{variant.rate / scale * 100:.2f}",
-    )  # fmt: skip
+        name=variant.name or "(no name)",
+        visitors=format_metric("visitors", variant.visitors, state.locale),
+        converted=format_metric("visitors", variant.converted, state.locale),
+        rate=format_percent(variant.rate, 1),
+        range=f"{format_percent(low, 1)} to {format_percent(high, 1)}",
+        low=f"{low / scale * 100:.2f}",
+        width=f"{(high - low) / scale * 100:.2f}",
+        at=f"{variant.rate / scale * 100:.2f}",
+    )
 
 
 def describe_outcome(variants: list[experiments.Variant]) -> str:

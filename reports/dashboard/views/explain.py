@@ -36,7 +36,7 @@ COUNTED_VISITS: dict[str, tuple[FilterCondition, ...]] = {
 NO_VIEW_OPTIONS = dict.fromkeys(("metric", "second", "by", "of", "from", "q", "order"), "")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class NumberExplanation:
     """One number, explained. `filters`: in words, empty for none; `visits_url`: the list of its visits."""
 
@@ -81,14 +81,21 @@ def build_explanation(request: HttpRequest, state: ReportState, name: str) -> Nu
     before = result.comparison.get(name) if isinstance(result.comparison, dict) else None
     meta, period = result.meta, state.period
     return NumberExplanation(
-        name, metric.label, metric.doc,
-        format_metric(name, result.rows[0].get(name), state.locale, before, meta.currency),
-        [tag.label for tag in build_filter_tags(state, request.user)],
-        format_instant(period.start, state), format_instant(min(period.end, state.now), state), period.zone,
-        format_instant(meta.freshness, state) if meta.freshness else "", format_error(name, meta, state),
-        meta.source, of,
-        build_visits_href(state, name), name in COUNTED_VISITS or name == "conversions",
-    )  # fmt: skip
+        name=name,
+        label=metric.label,
+        doc=metric.doc,
+        formatted=format_metric(name, result.rows[0].get(name), state.locale, before, meta.currency),
+        filters=[tag.label for tag in build_filter_tags(state, request.user)],
+        began=format_instant(period.start, state),
+        ended=format_instant(min(period.end, state.now), state),
+        zone=period.zone,
+        fresh=format_instant(meta.freshness, state) if meta.freshness else "",
+        estimate=format_error(name, meta, state),
+        source=meta.source,
+        of=of,
+        visits_url=build_visits_href(state, name),
+        only_some=name in COUNTED_VISITS or name == "conversions",
+    )
 
 
 def parse_dimension(state: ReportState) -> Dimension | None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -18,6 +17,7 @@ from reports.dashboard.presenters.graph import WIDTH as GRAPH_WIDTH
 from reports.dashboard.presenters.graph import Graph
 from reports.dashboard.presenters.key_figures import load_key_figures
 from reports.dashboard.presenters.toolbar import build_filter_tags
+from reports.dashboard.scope import Context
 from reports.dashboard.state import ReportState
 from reports.formatting import cut_middle
 
@@ -53,7 +53,7 @@ def scale_path(path: str) -> str:
     )
 
 
-def build_image(drawn: Graph) -> dict[str, Any]:
+def build_image(drawn: Graph) -> Context:
     """Return the context of the image of a graph."""
     steps = len(drawn.ticks) - 1
     levels = [scale_y(GRAPH_HEIGHT * index / steps) for index in range(len(drawn.ticks))]

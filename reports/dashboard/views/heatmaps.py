@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 from urllib.parse import quote, urlencode
 
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
+from goals.predicates import Filter
 from goals.selectors import list_active_goals
 from reports.dashboard.fragments import QUERY_ERRORS, describe_error
 from reports.dashboard.presenters.heatmap_drawing import draw_heatmap
 from reports.dashboard.presenters.toolbar import build_toolbar
 from reports.dashboard.presenters.visits import parse_instant
 from reports.dashboard.report_page import site_page
+from reports.dashboard.scope import Context
 from reports.dashboard.state import ReportState
 from reports.labels import build_nickname
 from reports.query.analyses import heatmaps
@@ -53,7 +54,7 @@ class HeatmapSettingsForm(forms.Form):
     off = LinesField(label="Pages that record nothing", help_text="One path per line, * as a wildcard: /account/*")
 
     @classmethod
-    def from_site(cls, site: Site, data: Any = None) -> HeatmapSettingsForm:
+    def from_site(cls, site: Site, data: QueryDict | None = None) -> HeatmapSettingsForm:
         """Return the form with the site's current settings."""
         settings = parse_tracker_settings(site.tracker)
         return cls(data, initial={"share": round(settings.heatmap * 100), "off": list(settings.heatmap_off)})
@@ -69,7 +70,7 @@ class HeatmapSettingsForm(forms.Form):
             raise forms.ValidationError(f"A path begins with /, or with * for anything: {invalid[0]!r} does not.")
         return lines
 
-    def build_settings(self) -> dict[str, Any]:
+    def build_settings(self) -> dict[str, object]:
         """Return the settings for `Site.tracker`."""
         return {"heatmap": self.cleaned_data["share"] / 100, "heatmap_off": self.cleaned_data["off"]}
 
@@ -78,7 +79,7 @@ class HeatmapSettingsForm(forms.Form):
 def heatmap_list(request: HttpRequest, state: ReportState) -> HttpResponse:
     """Display the pages with clicks in the period, the most clicked first."""
     offset = state.offset
-    context: dict[str, Any] = {
+    context: Context = {
         **build_toolbar(request, state), "without_comparison": True,
         "section": "heatmaps", "search": state.option("q"),
         "may_edit": may_on_site(request.user, state.site, "edit"),
@@ -100,7 +101,7 @@ def heatmap_list(request: HttpRequest, state: ReportState) -> HttpResponse:
 def heatmap(request: HttpRequest, state: ReportState) -> HttpResponse:
     """Display one page: its picture, its elements, and the visits with rage or dead clicks."""
     path = state.option("at", "/")
-    context: dict[str, Any] = {
+    context: Context = {
         **build_toolbar(request, state), "without_comparison": True,
         "section": "heatmaps", "page": path, "outcome": state.option("outcome"),
         "back": state.with_view({"at": "", "width": "", "outcome": ""}).href(
@@ -118,7 +119,7 @@ def heatmap(request: HttpRequest, state: ReportState) -> HttpResponse:
     return render(request, "reports/heatmap.html", context)
 
 
-def build_heatmap(request: HttpRequest, state: ReportState, query: heatmaps.Heatmap) -> dict[str, Any]:
+def build_heatmap(request: HttpRequest, state: ReportState, query: heatmaps.Heatmap) -> Context:
     """Return the context of a page's heatmap. Raises QueryRefused, StoreError."""
     totals, elements = heatmaps.fetch_totals(query), heatmaps.fetch_elements(query)
     most_clicks = max((int(row["clicks"]) for row in elements), default=1)
@@ -143,7 +144,7 @@ def build_heat_query(state: ReportState, path: str) -> heatmaps.Heatmap:
     return heatmaps.build_heatmap(state.site.pk, state.period, path, where, width, now=state.now)
 
 
-def parse_outcome(outcome: str) -> list[Any]:
+def parse_outcome(outcome: str) -> list[Filter]:
     """Return the filter of visits that reached a goal (`reached:3`) or did not (`missed:3`); empty for "".
 
     Raises QueryRefused for anything else.
@@ -153,7 +154,7 @@ def parse_outcome(outcome: str) -> list[Any]:
     word, _, number = outcome.partition(":")
     if word not in ("reached", "missed") or not (number.isascii() and number.isdigit() and len(number) < 16):
         raise QueryRefused("The outcome of a visit is written reached:<goal> or missed:<goal>.", "outcome")
-    reached = {"visited": {"goal": int(number)}}
+    reached: Filter = {"visited": {"goal": int(number)}}
     return [reached if word == "reached" else {"not": reached}]
 
 

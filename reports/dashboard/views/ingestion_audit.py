@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -14,8 +13,9 @@ from reports.dashboard.fragments import QUERY_ERRORS, describe_error
 from reports.dashboard.presenters.graph import format_bucket
 from reports.dashboard.presenters.toolbar import build_toolbar
 from reports.dashboard.report_page import site_page
+from reports.dashboard.scope import Context
 from reports.dashboard.state import ReportState
-from reports.query.analyses.ingestion_audit import count_bot_reasons, fetch_audit, list_bots, sum_entries
+from reports.query.analyses.ingestion_audit import ReasonHits, count_bot_reasons, fetch_audit, list_bots, sum_entries
 from sites.selectors import may_on_site
 from tracking.event import REASONS
 
@@ -46,7 +46,7 @@ def choose_step(state: ReportState) -> str:
     return "minute" if days <= 1.1 else "hour" if days <= 14 else "day"
 
 
-def build_plain_toolbar(request: HttpRequest, state: ReportState) -> dict[str, Any]:
+def build_plain_toolbar(request: HttpRequest, state: ReportState) -> Context:
     """Return the toolbar's context without filters, segments and comparison, which do not apply to these pages."""
     return {**build_toolbar(request, state), "plain_toolbar": True}
 
@@ -97,7 +97,7 @@ def bots(request: HttpRequest, state: ReportState) -> HttpResponse:
     return render(request, "reports/bots.html", context)
 
 
-def count_by_kind(reasons: list[dict[str, Any]]) -> list[ReasonCount]:
+def count_by_kind(reasons: list[ReasonHits]) -> list[ReasonCount]:
     """Return the hits by kind of reason, the most frequent first."""
     hits: Counter[str] = Counter()
     for row in reasons:
@@ -105,7 +105,7 @@ def count_by_kind(reasons: list[dict[str, Any]]) -> list[ReasonCount]:
     return [ReasonCount(kind, format_bot_reason(kind), count) for kind, count in hits.most_common()]
 
 
-def group_ai_crawlers(reasons: list[dict[str, Any]]) -> list[tuple[str, int, list[ReasonCount]]]:
+def group_ai_crawlers(reasons: list[ReasonHits]) -> list[tuple[str, int, list[ReasonCount]]]:
     """Return (purpose, hits, crawlers) of the crawlers of AI, the purpose with the most hits first."""
     by_purpose: dict[str, list[ReasonCount]] = {}
     for row in reasons:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
@@ -13,6 +12,7 @@ from django.urls import reverse
 from reports.dashboard.fragments import QUERY_ERRORS, describe_error
 from reports.dashboard.presenters.toolbar import build_toolbar
 from reports.dashboard.report_page import site_page
+from reports.dashboard.scope import Context
 from reports.dashboard.state import ReportState
 from reports.formatting import FormattedValue, format_metric
 from reports.query.analyses.journeys import LEVELS, MAX_PAGES, Neighbour, find_journeys
@@ -37,7 +37,7 @@ def journey_report(request: HttpRequest, state: ReportState) -> HttpResponse:
     """Display one path and its neighbours; the front page if the URL names none."""
     pages = state.option("at", "/").replace("\r", "").split(PAGE_SEPARATOR)
     path = [page for page in pages if page][:MAX_PAGES] or ["/"]
-    context: dict[str, Any] = {
+    context: Context = {
         **build_toolbar(request, state), "without_comparison": True, "section": "goals", "sub": "journeys",
         "path": path,
         "may_edit": may_on_site(request.user, state.site, "edit"),

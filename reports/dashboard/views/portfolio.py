@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -15,7 +15,7 @@ from reports.dashboard.fragments import Fragment
 from reports.dashboard.panels import PANELS, Panel
 from reports.dashboard.presenters.site_shares import build_site_shares_fragment
 from reports.dashboard.report_page import report_page
-from reports.dashboard.scope import ReportScope
+from reports.dashboard.scope import Context, ReportScope
 from reports.dashboard.state import ReportState
 from reports.dashboard.views.reports import overview
 from reports.query.model import MAX_SITES
@@ -60,13 +60,13 @@ class PortfolioScope(ReportScope):
     def site_ids(self) -> tuple[int, ...]:
         return tuple(site.pk for site in self.sites)
 
-    def build_extra_fragments(self, state: ReportState) -> dict[str, Fragment[Any]]:
+    def build_extra_fragments(self, state: ReportState) -> dict[str, Fragment[object]]:
         return {"by_site": build_site_shares_fragment(state, self.sites)}
 
-    def build_context(self) -> dict[str, Any]:
+    def build_context(self) -> Context:
         return {**super().build_context(), "site": ""}
 
-    def build_toolbar_context(self, state: ReportState) -> dict[str, Any]:
+    def build_toolbar_context(self, state: ReportState) -> Context:
         chosen = set(self.site_ids) if self.has_selection else set()
         return {
             "section": "sites", "title": "All sites", "portfolio_sites": self.sites,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import cast
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -21,10 +21,11 @@ from reports.dashboard.presenters.key_figures import (
 from reports.dashboard.presenters.tables import PANEL_ROWS, PanelTable, build_online_fragment, build_table_fragment
 from reports.dashboard.presenters.toolbar import build_toolbar
 from reports.dashboard.report_page import get_htmx_target
+from reports.dashboard.scope import Context
 from reports.dashboard.state import ReportState
 
 PanelSlot = tuple[Panel, Tab, str]  # panel, open tab, name of the slot
-NO_FRAGMENTS: Mapping[str, Fragment[Any]] = {}
+NO_FRAGMENTS: Mapping[str, Fragment[object]] = {}
 TITLES = {"overview": "Overview", "content": "Content", "sources": "Sources"}
 
 
@@ -78,26 +79,26 @@ def render_fragment(request: HttpRequest, state: ReportState, layout: str) -> Ht
     return None
 
 
-def build_report(request: HttpRequest, state: ReportState, layout: str) -> dict[str, Any]:
+def build_report(request: HttpRequest, state: ReportState, layout: str) -> Context:
     """Return the context of a report: visitors online, key figures, graph, panels, and drivers of change.
 
     All of it is queried in one batch. A browser that runs scripts gets placeholders instead, which it loads itself.
     """
-    context: dict[str, Any] = {"choices": list_second_metric_choices(state)}
+    context: Context = {"choices": list_second_metric_choices(state)}
     if runs_scripts(request):
         panels = [fill_slot(state, *slot) for slot in list_slots(state, layout)]
         context |= {"is_placeholder": True, "key_figures": build_placeholder(state), "panels": panels, "online": None}
         return context | (
             {"change_drivers": ChangeDrivers(is_placeholder=True)} if has_change_drivers(state, layout) else {}
         )
-    first: dict[str, Fragment[Any]] = {
+    first: dict[str, Fragment[object]] = {
         "key_figures": build_key_figures_fragment(state),
         "online": build_online_fragment(state),
     }
     return context | build_panels(state, layout, first)
 
 
-def build_panels(state: ReportState, layout: str, first: Mapping[str, Fragment[Any]] = NO_FRAGMENTS) -> dict[str, Any]:
+def build_panels(state: ReportState, layout: str, first: Mapping[str, Fragment[object]] = NO_FRAGMENTS) -> Context:
     """Return the context of the panels, of what accompanies them, and of `first`, all queried in one batch."""
     slots = list_slots(state, layout)
     drivers = {"change_drivers": build_change_drivers_fragment(state)} if has_change_drivers(state, layout) else {}
@@ -109,7 +110,8 @@ def build_panels(state: ReportState, layout: str, first: Mapping[str, Fragment[A
         for panel, tab, _ in slots
     ]
     contents = load_fragments([*named.values(), *tables], state.now)
-    panels = [fill_slot(state, *slot, table=table) for slot, table in zip(slots, contents[len(named) :], strict=True)]
+    loaded_tables = cast("list[PanelTable]", contents[len(named) :])
+    panels = [fill_slot(state, *slot, table=table) for slot, table in zip(slots, loaded_tables, strict=True)]
     return {**dict(zip(named, contents, strict=False)), "panels": panels}
 
 
@@ -129,13 +131,13 @@ def list_slots(state: ReportState, layout: str) -> list[PanelSlot]:
     return [(panel, panel.find_tab(state.option(f"tab.{panel.name}")), panel.name) for panel in panels]
 
 
-def load_panel(state: ReportState, panel: Panel, tab: Tab, slot: str) -> dict[str, Any]:
+def load_panel(state: ReportState, panel: Panel, tab: Tab, slot: str) -> Context:
     """Return the context of one panel with its rows."""
     (table,) = load_fragments([build_table_fragment(state, panel, tab)], state.now)
     return fill_slot(state, panel, tab, slot, table)
 
 
-def fill_slot(state: ReportState, panel: Panel, tab: Tab, slot: str, table: PanelTable | None = None) -> dict[str, Any]:
+def fill_slot(state: ReportState, panel: Panel, tab: Tab, slot: str, table: PanelTable | None = None) -> Context:
     """Return the context of a panel in its slot; without a table, of its placeholder.
 
     Where the tabs of a panel are spread over several slots, the label of the tab is the title.
@@ -164,7 +166,7 @@ def panel(request: HttpRequest, state: ReportState, name: str, tab: str) -> Http
     return render(request, scope.templates["panel"], context)
 
 
-def load_named_panel(state: ReportState, name: str, tab: str, target: str) -> dict[str, Any]:
+def load_named_panel(state: ReportState, name: str, tab: str, target: str) -> Context:
     """Return the context of the panel `name` at the tab `tab`, in the slot that htmx replaces (`target`).
 
     Raises Http404 where the scope has no such panel.

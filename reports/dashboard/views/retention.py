@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
 
 from babel.dates import format_date
 from django.http import Http404, HttpRequest, HttpResponse
@@ -15,6 +14,7 @@ from reports.dashboard.fragments import QUERY_ERRORS, describe_error
 from reports.dashboard.presenters.exports import FORMATS, build_export
 from reports.dashboard.presenters.toolbar import build_toolbar
 from reports.dashboard.report_page import site_page
+from reports.dashboard.scope import Context
 from reports.dashboard.state import ReportState
 from reports.dashboard.views.details import list_exports
 from reports.formatting import FormattedValue, format_metric, format_percent
@@ -95,7 +95,7 @@ def retention_report(request: HttpRequest, state: ReportState) -> HttpResponse:
     by = state.option("by") if state.option("by") in STEPS else "week"
     has_names = identifies_people(state.site.pk, state.now)
     level = choose_level(state, has_names)
-    context: dict[str, Any] = {
+    context: Context = {
         **build_toolbar(request, state), "section": "goals", "sub": "retention", "level": level, "by": by,
         "without_comparison": True,
         "steps": [(step.capitalize(), state.with_view({"by": step}).href(), step == by) for step in STEPS],
@@ -151,7 +151,7 @@ def fetch_cohorts(state: ReportState, by: str, level: IdentityLevel) -> list[Coh
     return cohorts[begun:]
 
 
-def build_table(state: ReportState, by: str, cohorts: list[Cohort]) -> dict[str, Any]:
+def build_table(state: ReportState, by: str, cohorts: list[Cohort]) -> Context:
     """Return the context of the table: a row per cohort, and one of all."""
     shares = [count / cohort.visitors[0] for cohort in cohorts if cohort.visitors[0] for count in cohort.visitors[1:]]
     highest = max(shares, default=0.0)

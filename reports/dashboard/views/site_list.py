@@ -24,7 +24,7 @@ from sites.views.new_site import list_managed_accounts
 MAX_CARDS = 60  # sites with numbers on one page; the others are found by search
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SiteCard:
     """One site of the list."""
 
@@ -63,9 +63,12 @@ def build_card(site: Site, now: datetime, locale: Locale) -> SiteCard:
     days = fetch_or_none(lambda: ask(Query((site.pk,), period, ("visitors",), ("day",)), now=now))
     online = fetch_or_none(lambda: ask(Query((site.pk,), period, ("online",)), now=now).rows[0]["online"])
     return SiteCard(
-        site, online, format_total(total, "visitors", locale), format_total(total, "views", locale),
-        draw_sparkline([float(row["visitors"] or 0) for row in days.rows] if days else []),
-    )  # fmt: skip
+        site=site,
+        online=online,
+        visitors=format_total(total, "visitors", locale),
+        views=format_total(total, "views", locale),
+        spark=draw_sparkline([float(row["visitors"] or 0) for row in days.rows] if days else []),
+    )
 
 
 def format_total(result: Result | None, name: str, locale: Locale) -> FormattedValue | None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
+from collections.abc import Hashable
 from datetime import datetime, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from asgiref.sync import sync_to_async
@@ -21,9 +21,9 @@ from goals.predicates import is_one_of
 from reports.dashboard.fragments import QUERY_ERRORS, describe_error
 from reports.dashboard.presenters.tables import count_online
 from reports.dashboard.presenters.toolbar import build_toolbar
-from reports.dashboard.presenters.visits import EngineRow, build_action, merge_pings, parse_instant
+from reports.dashboard.presenters.visits import build_action, merge_pings, parse_instant
 from reports.dashboard.report_page import get_htmx_target, site_page
-from reports.dashboard.scope import ReportScope
+from reports.dashboard.scope import Context, ReportScope
 from reports.dashboard.state import ReportState, read_state
 from reports.labels import detect_locale
 from reports.query import Period, QueryRefused
@@ -41,7 +41,7 @@ MAX_CACHED_MESSAGES = 1000
 MAX_CACHED_NAMES = 10_000  # visits whose visitor's name is cached, per site
 MAX_VISIT_PAUSE = timedelta(hours=4)
 KINDS = (*ACTIONS, "goal", "conversion", "refund")
-_messages: OrderedDict[tuple[Any, ...], bytes] = OrderedDict()
+_messages: OrderedDict[tuple[Hashable, ...], bytes] = OrderedDict()
 _names: dict[int, OrderedDict[int, str]] = {}  # site -> visit -> username, the latest last
 
 
@@ -52,7 +52,7 @@ def spy(request: HttpRequest, state: ReportState) -> HttpResponse:
     htmx requests the number of visitors who are online, again and again.
     """
     if get_htmx_target(request) == "live":
-        context: dict[str, Any] = {"site": state.site, "online": count_online(state), "online_url": state.href()}
+        context: Context = {"site": state.site, "online": count_online(state), "online_url": state.href()}
         return render(request, "reports/_live.html", context)
     context = {
         **build_toolbar(request, state), "section": "spy",
@@ -73,7 +73,7 @@ def spy(request: HttpRequest, state: ReportState) -> HttpResponse:
     return render(request, "reports/spy.html", context)
 
 
-def add_names(rows: list[EngineRow], site_id: int, period: Period, now: datetime) -> list[EngineRow]:
+def add_names(rows: list[Event], site_id: int, period: Period, now: datetime) -> list[Event]:
     """Return the rows with the names of their visitors: an event without a name gets the name of its visit."""
     nameless = {str(row["visit"]) for row in rows if not row["person"]}
     if not nameless:
@@ -150,7 +150,7 @@ def cache_name(site_id: int, visit: int, name: str) -> None:
         names.popitem(last=False)
 
 
-def add_name(event: Event, site_id: int) -> EngineRow:
+def add_name(event: Event, site_id: int) -> Event:
     """Return the event with the name of its visit's visitor, and with its time as a datetime."""
     visit, name = int(event.get("visit") or 0), str(event.get("person") or "")
     if name:
@@ -160,7 +160,7 @@ def add_name(event: Event, site_id: int) -> EngineRow:
     return {**event, "person": name, "ts": parse_instant(event.get("ts") or timezone.now())}
 
 
-def render_cached(event: EngineRow, site_id: int, zone: ZoneInfo, locale: Locale) -> bytes:
+def render_cached(event: Event, site_id: int, zone: ZoneInfo, locale: Locale) -> bytes:
     """Return the message of an event, rendered once for all streams of the site with this zone and locale.
 
     One thread writes all streams; rendering for each of many viewers would block it.
@@ -175,7 +175,7 @@ def render_cached(event: EngineRow, site_id: int, zone: ZoneInfo, locale: Locale
     return _messages[key]
 
 
-def render_message(event: EngineRow, site_id: int, zone: ZoneInfo, locale: Locale) -> bytes:
+def render_message(event: Event, site_id: int, zone: ZoneInfo, locale: Locale) -> bytes:
     """Return an event as a server-sent event: a row for an action, seconds for a ping, a comment for others."""
     if event.get("kind") == "ping":
         body = {"view": str(event.get("view_id") or 0), "seconds": round(float(event.get("engaged") or 0) / 1000)}

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from goals.predicates import is_one_of
+from goals.predicates import Filter, is_one_of
 from reports.dashboard.fragments import QUERY_ERRORS, describe_error
 from reports.dashboard.presenters.toolbar import build_toolbar
 from reports.dashboard.presenters.visits import (
     ActionRow,
-    EngineRow,
     VisitRow,
     build_action,
     build_visit,
@@ -23,12 +21,15 @@ from reports.dashboard.presenters.visits import (
     merge_pings,
 )
 from reports.dashboard.report_page import get_htmx_target, site_page
+from reports.dashboard.scope import Context
 from reports.dashboard.state import ReportState
 from reports.dashboard.views.spy import KINDS
 from reports.labels import find_links
 from reports.query import Period
 from reports.query.analyses import visit_lists
+from reports.query.analyses.visit_lists import Visit
 from sites.selectors import may_on_site
+from tracking.event import Event
 
 PAGE_ROWS = 40
 MAX_OFFSET = 100_000
@@ -66,7 +67,7 @@ def visitors(request: HttpRequest, state: ReportState) -> HttpResponse:
     return render(request, "reports/_visitors.html" if is_fragment else "reports/visitors.html", context)
 
 
-def build_search_filter(search: str) -> list[Any]:
+def build_search_filter(search: str) -> list[Filter]:
     """Return the filter JSON of a search; empty for no search."""
     if not search:
         return []
@@ -78,7 +79,7 @@ def build_all_time_period(state: ReportState) -> Period:
     return Period.parse("all", state.site.timezone, state.now)
 
 
-def fetch_actions(state: ReportState, visits: list[EngineRow]) -> list[EngineRow]:
+def fetch_actions(state: ReportState, visits: list[Visit]) -> list[Event]:
     """Return the actions of these visits, oldest first."""
     where = [is_one_of("visit", *(str(row["visit"]) for row in visits))]
     kinds = (*KINDS, "ping")
@@ -88,11 +89,11 @@ def fetch_actions(state: ReportState, visits: list[EngineRow]) -> list[EngineRow
     return merge_pings(rows[::-1])
 
 
-def fetch_visits(state: ReportState, device: int) -> list[EngineRow]:
+def fetch_visits(state: ReportState, device: int) -> list[Visit]:
     """Return the visits of a device and of the persons named on it, on whatever device they came; newest first."""
 
-    def fetch(*alternatives: dict[str, Any]) -> list[EngineRow]:
-        where = [{"or": [*alternatives]}]
+    def fetch(*alternatives: Filter) -> list[Visit]:
+        where: list[Filter] = [{"or": [*alternatives]}]
         return visit_lists.list_visits(
             (state.site.pk,), build_all_time_period(state), where, MAX_VISITS, 0, now=state.now
         )
@@ -106,7 +107,7 @@ def fetch_visits(state: ReportState, device: int) -> list[EngineRow]:
 @site_page
 def visitor(request: HttpRequest, state: ReportState, device: int) -> HttpResponse:
     """Display one visitor, and each of their visits as a timeline, on whatever device the same person came."""
-    context: dict[str, Any] = {"site": state.site, "state": state, "section": "visitors"}
+    context: Context = {"site": state.site, "state": state, "section": "visitors"}
     try:
         rows = fetch_visits(state, device)
         actions = fetch_actions(state, rows) if rows else []
@@ -127,7 +128,7 @@ def visitor(request: HttpRequest, state: ReportState, device: int) -> HttpRespon
 @site_page
 def single_visit(request: HttpRequest, state: ReportState, visit: int) -> HttpResponse:
     """Display one visit as a timeline."""
-    context: dict[str, Any] = {"site": state.site, "state": state, "section": "visitors", "single": True}
+    context: Context = {"site": state.site, "state": state, "section": "visitors", "single": True}
     try:
         row = visit_lists.fetch_visit(state.site.pk, visit)
         actions = fetch_actions(state, [row]) if row else []
@@ -143,9 +144,7 @@ def single_visit(request: HttpRequest, state: ReportState, visit: int) -> HttpRe
     return render(request, "reports/visitor.html", context)
 
 
-def build_history(
-    request: HttpRequest, state: ReportState, rows: list[EngineRow], actions: list[EngineRow]
-) -> list[VisitRow]:
+def build_history(request: HttpRequest, state: ReportState, rows: list[Visit], actions: list[Event]) -> list[VisitRow]:
     """Return the visits, newest first, each with its actions, the pause before it and the link that started it.
 
     Links that the reader may not see are left out.

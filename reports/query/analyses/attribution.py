@@ -11,10 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
 from reports.query.analyses.base import build_context, fetch_page, parse_event_filters, write_visit_condition
 from reports.query.context import QueryContext, QueryGoal
+from reports.query.filters import FilterInput
 from reports.query.periods import Period
 from reports.query.references import GoalSource
 from reports.query.sql.conditions import ConditionBuilder
@@ -35,7 +35,7 @@ class SourceCredit:
     linear: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class AttributionReport:
     """How a goal's conversions came about.
 
@@ -52,7 +52,13 @@ class AttributionReport:
 
 
 def attribute_conversions(
-    site_id: int, period: Period, goal: Any, where: Any = None, *, now: datetime, source: GoalSource | None = None
+    site_id: int,
+    period: Period,
+    goal: FilterInput,
+    where: FilterInput = None,
+    *,
+    now: datetime,
+    source: GoalSource | None = None,
 ) -> AttributionReport:
     """Attribute the conversions of a goal (filter JSON of events) in the period. `where` filters their visits."""
     context = build_context((site_id,), period, where, now, source)
@@ -71,9 +77,13 @@ def attribute_conversions(
         1,
     )
     return AttributionReport(
-        int(sums["conversions"]), float(sums["seconds"]), float(sums["visits"]), int(sums["one_visit"]), revenue,
-        tuple(fetch_credits(context, conversions)),
-    )  # fmt: skip
+        conversions=int(sums["conversions"]),
+        seconds=float(sums["seconds"]),
+        visits=float(sums["visits"]),
+        one_visit=int(sums["one_visit"]),
+        revenue=revenue,
+        credits=tuple(fetch_credits(context, conversions)),
+    )
 
 
 def select_conversions(context: QueryContext, events: Rows, once_per_visit: bool) -> str:

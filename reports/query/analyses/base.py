@@ -5,25 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 
 from reports.query import filters
 from reports.query.context import MAX_VISIT_LENGTH, QueryContext
 from reports.query.data_version import read_version
 from reports.query.errors import QueryRefused
 from reports.query.execution_limits import run_statement
-from reports.query.filters import Node
-from reports.query.model import MAX_OFFSET, MAX_ROWS, check_integer, parse_sites
+from reports.query.filters import FilterInput, Node
+from reports.query.model import MAX_OFFSET, MAX_ROWS, Row, check_integer, parse_sites
 from reports.query.periods import Period
 from reports.query.references import GoalSource, ReferenceResolver, StoredGoals
 from reports.query.sql.conditions import ConditionBuilder
 from reports.query.sql.select import Select
 
-Row = dict[str, Any]
-
 
 def build_context(
-    sites: Sequence[int], period: Period, where: Any, now: datetime | None, source: GoalSource | None
+    sites: Sequence[int], period: Period, where: FilterInput, now: datetime | None, source: GoalSource | None
 ) -> QueryContext:
     """Check the sites and the filter (JSON) and look up its goals and segments. Raises QueryRefused."""
     site_ids = parse_sites(list(sites))
@@ -44,7 +41,7 @@ def fetch_page(context: QueryContext, sql: str | Select, limit: int, offset: int
     return [{name: to_utc(value) for name, value in row.items()} for row in result.dicts()]
 
 
-def to_utc(value: Any) -> Any:
+def to_utc(value: object) -> object:
     """Convert an instant to UTC; return any other value unchanged."""
     if isinstance(value, datetime):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
@@ -60,7 +57,7 @@ def write_visit_condition(context: QueryContext) -> str:
 
 
 def parse_event_filters(
-    sites: Sequence[int], event_filters: Sequence[Any], source: GoalSource | None, where: str
+    sites: Sequence[int], event_filters: Sequence[FilterInput], source: GoalSource | None, where: str
 ) -> list[Node]:
     """Parse filters of events and look up their goals. Raises QueryRefused for an empty one or a missing goal."""
     lookup = ReferenceResolver(tuple(sites), source or StoredGoals())

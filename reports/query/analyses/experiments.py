@@ -8,11 +8,12 @@ too narrow.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from reports.query.analyses.base import build_context, fetch_page, parse_event_filters, write_visit_condition
+from reports.query.filters import FilterInput
 from reports.query.periods import Period
 from reports.query.references import GoalSource
 from reports.query.sql.conditions import ConditionBuilder
@@ -53,7 +54,7 @@ def compute_wilson_interval(successes: int, trials: int) -> tuple[float, float]:
 
 
 def list_experiments(
-    site_id: int, period: Period, where: Any = None, *, now: datetime, source: GoalSource | None = None
+    site_id: int, period: Period, where: FilterInput = None, *, now: datetime, source: GoalSource | None = None
 ) -> list[str]:
     """Return the names of the experiments that ran in the period, those with most visitors first."""
     context = build_context((site_id,), period, where, now, source)
@@ -72,8 +73,8 @@ def count_variants(
     site_id: int,
     period: Period,
     test: str,
-    goals: list[Any],
-    where: Any = None,
+    goals: Sequence[FilterInput],
+    where: FilterInput = None,
     *,
     now: datetime,
     source: GoalSource | None = None,

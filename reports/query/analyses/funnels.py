@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from reports.query.analyses.base import build_context, fetch_page, parse_event_filters, write_visit_condition
 from reports.query.errors import QueryRefused
+from reports.query.filters import FilterInput
 from reports.query.periods import Period
 from reports.query.references import GoalSource
 from reports.query.sql.conditions import ConditionBuilder
@@ -33,10 +33,10 @@ STRICT = (
 def count_funnel(
     site_id: int,
     period: Period,
-    steps: Sequence[Any],
+    steps: Sequence[FilterInput],
     *,
     strict: bool = False,
-    where: Any = None,
+    where: FilterInput = None,
     now: datetime,
     source: GoalSource | None = None,
 ) -> list[int]:

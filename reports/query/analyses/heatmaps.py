@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TypedDict, cast
 
-from reports.query.analyses.base import Row, build_context, fetch_page, write_visit_condition
+from reports.query.analyses.base import build_context, fetch_page, write_visit_condition
 from reports.query.context import QueryContext
+from reports.query.filters import FilterInput
+from reports.query.model import Row
 from reports.query.periods import Period
 from reports.query.references import GoalSource
 from reports.query.sql.select import Rows
@@ -29,7 +31,63 @@ CLICK_COUNTS = "count() AS clicks, countIf(kind = 'rage') AS rage, countIf(kind 
 PAGE_WIDTH = "if(layout > 0, layout, greatest(viewport, 1))"
 
 
-@dataclass(frozen=True)
+class ClickCounts(TypedDict):
+    """The clicks of a page, an element or a place, and how many of them went wrong."""
+
+    clicks: int
+    rage: int
+    dead: int
+
+
+class PageClicks(ClickCounts):
+    """A page with clicks."""
+
+    path: str
+    host: str
+    visits: int
+
+
+class ElementClicks(ClickCounts):
+    """An element by its selector, which is empty if it is unknown."""
+
+    element: str
+    visits: int
+
+
+class ClickSpot(TypedDict):
+    """A spot of an overlay.
+
+    `ox`, `oy`: per mille of the element's size. `across` (per mille of the page's width) and `down` (pixels) serve
+    where the element no longer exists.
+    """
+
+    element: str
+    ox: int
+    oy: int
+    across: int
+    down: int
+    clicks: int
+
+
+class ClickCell(ClickCounts):
+    """A cell of a grid of GRID_COLUMNS, each ROW_PIXELS high."""
+
+    col: int
+    line: int
+
+
+class WrongClicks(TypedDict):
+    """The rage clicks or dead clicks of a visit on an element."""
+
+    at: datetime
+    kind: str
+    visit: int
+    visitor: int
+    element: str
+    clicks: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class HeatmapTotals:
     """The numbers of a page. `height`: the median in CSS pixels, 0 if unknown. `views`: those with a scroll depth."""
 
@@ -69,7 +127,7 @@ def build_heatmap(
     site_id: int,
     period: Period,
     path: str = "",
-    where: Any = None,
+    where: FilterInput = None,
     width: str = "",
     *,
     now: datetime | None = None,
@@ -79,14 +137,14 @@ def build_heatmap(
     return Heatmap(build_context((site_id,), period, where, now, source), path, width)
 
 
-def fetch_pages(heatmap: Heatmap, search: str = "", limit: int = 50, offset: int = 0) -> list[Row]:
-    """Return pages with clicks: path, host, clicks, rage, dead, visits; those with most clicks first."""
+def fetch_pages(heatmap: Heatmap, search: str = "", limit: int = 50, offset: int = 0) -> list[PageClicks]:
+    """Return pages with clicks, those with most clicks first."""
     matches = f"positionCaseInsensitiveUTF8(path, {heatmap.context.params.bind_text(search)}) > 0" if search else "1"
     sql = (
         f"SELECT path, any(host) AS host, {CLICK_COUNTS}, uniqExact(visit) AS visits "
         f"{heatmap.from_clicks(CLICKS, matches)} GROUP BY path ORDER BY clicks DESC, path"
     )
-    return heatmap.fetch(sql, limit, offset)
+    return cast("list[PageClicks]", heatmap.fetch(sql, limit, offset))
 
 
 def fetch_totals(heatmap: Heatmap) -> HeatmapTotals:
@@ -107,22 +165,19 @@ def find_host(heatmap: Heatmap) -> str:
     return str(rows[0]["host"]) if rows else ""
 
 
-def fetch_elements(heatmap: Heatmap, limit: int = MAX_ELEMENTS) -> list[Row]:
-    """Return elements by clicks: element (a selector, empty if unknown), clicks, rage, dead, visits."""
-    return heatmap.fetch(
+def fetch_elements(heatmap: Heatmap, limit: int = MAX_ELEMENTS) -> list[ElementClicks]:
+    """Return the elements with most clicks."""
+    rows = heatmap.fetch(
         f"SELECT element, {CLICK_COUNTS}, uniqExact(visit) AS visits {heatmap.from_clicks(CLICKS)} "
         "GROUP BY element ORDER BY clicks DESC, element",
         limit,
     )
+    return cast("list[ElementClicks]", rows)
 
 
-def fetch_points(heatmap: Heatmap, limit: int = MAX_POINTS) -> list[Row]:
-    """Return the spots of an overlay: element, ox, oy, across, down, clicks.
-
-    `ox`, `oy`: per mille of the element's size. `across` (per mille of the page's width) and `down` (pixels) serve
-    where the element no longer exists.
-    """
-    return heatmap.fetch(
+def fetch_points(heatmap: Heatmap, limit: int = MAX_POINTS) -> list[ClickSpot]:
+    """Return the spots of an overlay."""
+    rows = heatmap.fetch(
         f"SELECT element, intDiv(offset_x, {OFFSET_STEP}) * {OFFSET_STEP} + {OFFSET_STEP // 2} AS ox, "
         f"intDiv(offset_y, {OFFSET_STEP}) * {OFFSET_STEP} + {OFFSET_STEP // 2} AS oy, "
         f"toUInt32(avg(least(x * 1000 / {PAGE_WIDTH}, 1000))) AS across, toUInt32(avg(y)) AS down, count() AS clicks "
@@ -131,16 +186,18 @@ def fetch_points(heatmap: Heatmap, limit: int = MAX_POINTS) -> list[Row]:
         "ORDER BY clicks DESC, element, ox, oy",
         limit,
     )
+    return cast("list[ClickSpot]", rows)
 
 
-def fetch_cells(heatmap: Heatmap, limit: int = MAX_CELLS) -> list[Row]:
-    """Return the cells of a grid: col (of GRID_COLUMNS), line (of ROW_PIXELS each), clicks, rage, dead."""
-    return heatmap.fetch(
+def fetch_cells(heatmap: Heatmap, limit: int = MAX_CELLS) -> list[ClickCell]:
+    """Return the cells with most clicks."""
+    rows = heatmap.fetch(
         f"SELECT toUInt32(least(intDiv(x * {GRID_COLUMNS}, {PAGE_WIDTH}), {GRID_COLUMNS - 1})) AS col, "
         f"intDiv(y, {ROW_PIXELS}) AS line, {CLICK_COUNTS} {heatmap.from_clicks(CLICKS)} "
         "GROUP BY col, line ORDER BY clicks DESC, line, col",
         limit,
     )
+    return cast("list[ClickCell]", rows)
 
 
 def fetch_scroll_depths(heatmap: Heatmap) -> list[float]:
@@ -158,15 +215,15 @@ def fetch_scroll_depths(heatmap: Heatmap) -> list[float]:
 
 def fetch_wrong_clicks(
     heatmap: Heatmap, kinds: Sequence[str] = ("rage", "dead"), limit: int = MAX_WRONG_CLICKS
-) -> list[Row]:
-    """Return the latest rage clicks and clicks that did nothing, a row per visit, element and kind:
-    at, kind, visit, visitor, element, clicks."""
+) -> list[WrongClicks]:
+    """Return the latest rage clicks and clicks that did nothing, a row per visit, element and kind."""
     of_kinds = f"kind IN {heatmap.context.params.bind_texts(tuple(kinds))}"
-    return heatmap.fetch(
+    rows = heatmap.fetch(
         "SELECT max(ts) AS at, kind, visit, any(device) AS visitor, element, count() AS clicks "
         f"{heatmap.from_clicks(of_kinds)} GROUP BY visit, element, kind ORDER BY at DESC, visit, element",
         limit,
     )
+    return cast("list[WrongClicks]", rows)
 
 
 def find_width_name(pixels: int) -> str:

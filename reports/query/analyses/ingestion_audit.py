@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TypedDict, cast
 
 from reports.query.analyses.visit_lists import list_actions
 from reports.query.errors import QueryRefused, join_names, quote_value
-from reports.query.execution_limits import run_statement
+from reports.query.execution_limits import StoreRow, run_statement
+from reports.query.model import Row
 from reports.query.periods import Period
 from reports.query.sql.tables import rows_of_sites
 from reports.query.timezones import Clock, format_day, format_hour
@@ -37,7 +38,7 @@ SEARCH_LENGTHS = (RECENT, timedelta(days=30))  # for a site with traffic the fir
 MAX_REASONS = 3
 
 
-@dataclass
+@dataclass(kw_only=True)
 class AuditEntry:
     """The counts of one bucket. `time` is its begin in the period's zone: a date, or an instant with its offset."""
 
@@ -58,7 +59,7 @@ class AuditEntry:
         else:
             setattr(self, name, getattr(self, name) + hits)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Return the entry as JSON of the APIs."""
         return {
             "time": self.time,
@@ -82,7 +83,7 @@ def fetch_audit(site_id: int, period: Period, bucket: str = "day") -> list[Audit
     entries: dict[int, AuditEntry] = {}
     for name in COUNTS:
         for at, reason, hits in fetch_counts(name, site_id, period, bucket):
-            entry = entries.setdefault(int(at), AuditEntry(format_bucket(bucket, int(at), period)))
+            entry = entries.setdefault(int(at), AuditEntry(time=format_bucket(bucket, int(at), period)))
             entry.add(name, reason, int(hits))
     return [entries[at] for at in sorted(entries)]
 
@@ -98,7 +99,7 @@ def sum_entries(entries: list[AuditEntry]) -> AuditEntry:
     return totals
 
 
-def fetch_counts(name: str, site_id: int, period: Period, bucket: str) -> list[tuple[Any, ...]]:
+def fetch_counts(name: str, site_id: int, period: Period, bucket: str) -> list[StoreRow]:
     """Return rows of bucket, reason and hits of one of COUNTS."""
     table, column, reason, hits = COUNTS[name]
     clock, unix = Clock(period), f"toUnixTimestamp({column})"
@@ -121,19 +122,36 @@ def format_bucket(bucket: str, number: int, period: Period) -> str:
     return format_day(number) if bucket == "day" else format_hour(number, period.info)
 
 
-def list_bots(site_id: int, period: Period, limit: int = 200) -> list[dict[str, Any]]:
-    """Return bots by user agent, network and reason: reason, user_agent, organization, hits, pages, latest (UTC)."""
+class ReasonHits(TypedDict):
+    """How many hits were quarantined for a reason."""
+
+    reason: str
+    hits: int
+
+
+class BotHits(ReasonHits):
+    """The hits of a bot; `latest` in UTC."""
+
+    user_agent: str
+    organization: str
+    pages: int
+    latest: datetime
+
+
+def list_bots(site_id: int, period: Period, limit: int = 200) -> list[BotHits]:
+    """Return bots by user agent, network and reason, those with most hits first."""
     columns = "reason, user_agent, organization, count() AS hits, uniqExact(path) AS pages, max(ts) AS latest"
     rest = "GROUP BY reason, user_agent, organization ORDER BY hits DESC, user_agent LIMIT {limit:UInt32}"
-    return fetch_bot_rows(columns, rest, site_id, period, limit=limit)
+    return cast("list[BotHits]", fetch_bot_rows(columns, rest, site_id, period, limit=limit))
 
 
-def count_bot_reasons(site_id: int, period: Period) -> list[dict[str, Any]]:
-    """Return how many hits were quarantined for each reason: reason, hits."""
-    return fetch_bot_rows("reason, count() AS hits", "GROUP BY reason ORDER BY hits DESC, reason", site_id, period)
+def count_bot_reasons(site_id: int, period: Period) -> list[ReasonHits]:
+    """Return how many hits were quarantined for each reason, the most frequent first."""
+    rest = "GROUP BY reason ORDER BY hits DESC, reason"
+    return cast("list[ReasonHits]", fetch_bot_rows("reason, count() AS hits", rest, site_id, period))
 
 
-def fetch_bot_rows(columns: str, rest: str, site_id: int, period: Period, **params: Any) -> list[dict[str, Any]]:
+def fetch_bot_rows(columns: str, rest: str, site_id: int, period: Period, **params: object) -> list[Row]:
     """Return the rows of SELECT `columns` of a site's bots in the period. `rest` is what follows WHERE."""
     sql = f"SELECT {columns} {rows_of_sites('bots', [site_id], BOTS_IN_PERIOD)} {rest}"
     params |= {"start": format_utc(period.start), "end": format_utc(period.end)}

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from reports.query.analyses.base import build_context, fetch_page, write_visit_condition
 from reports.query.errors import QueryRefused
+from reports.query.filters import FilterInput
 from reports.query.periods import Period
 from reports.query.references import GoalSource
 
@@ -33,7 +33,7 @@ def find_journeys(
     site_id: int,
     period: Period,
     path: Sequence[str],
-    where: Any = None,
+    where: FilterInput = None,
     *,
     now: datetime,
     source: GoalSource | None = None,

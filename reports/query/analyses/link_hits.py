@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any
+from typing import cast
 
 from reports.query import filters
 from reports.query.context import QueryContext, write_instant
 from reports.query.dimensions import write_kinds_condition
 from reports.query.execution_limits import run_statement
+from reports.query.filters import FilterInput
 from reports.query.periods import Period
 from reports.query.sql.conditions import ConditionBuilder
 from reports.query.sql.tables import rows_of_all_tenants, rows_of_sites
 from tracking import store
+from tracking.event import Event
 from tracking.schema import Lists, find_listed_columns
 
 COLUMNS = find_listed_columns(Lists.HITS)
@@ -25,7 +27,7 @@ HIT_KINDS = ("link", "pixel", "spider")
 SALE_KINDS = ("conversion", "refund")
 MAX_HITS = 1000
 MAX_SALES = 10_000
-Row = dict[str, Any]
+Row = Event  # with the columns of COLUMNS
 HitKey = tuple[int, int]  # milliseconds since 1970, id of the event
 
 
@@ -33,7 +35,7 @@ def fetch_hits(
     account_id: int,
     period: Period,
     *,
-    where: Any = None,
+    where: FilterInput = None,
     kinds: tuple[str, ...] = HIT_KINDS,
     before: HitKey | None = None,
     converted: bool = False,
@@ -82,7 +84,7 @@ def fetch_sales(account_id: int, clicks: Iterable[int]) -> dict[int, list[Row]]:
 
 def fetch_events(sql: str, context: QueryContext) -> list[Row]:
     """Return the rows of a SELECT of COLUMNS, with `ts` in UTC."""
-    rows = run_statement(sql, context.params.values).dicts()
+    rows = cast("list[Row]", run_statement(sql, context.params.values).dicts())
     for row in rows:
         row["ts"] = row["ts"] if row["ts"].tzinfo else row["ts"].replace(tzinfo=UTC)
     return rows
@@ -98,14 +100,18 @@ def list_unique_hits_of_all(since: datetime) -> list[Row]:
     unique_hits = rows_of_all_tenants(
         "events", "kind IN ('link', 'pixel')", "is_unique = 1", write_since_condition(since)
     )
-    return store.rows(f"SELECT link_id, view_id, ts {unique_hits} ORDER BY ts LIMIT 1000000")
+    return fetch_of_all(f"SELECT link_id, view_id, ts {unique_hits} ORDER BY ts LIMIT 1000000")
 
 
 def list_sales_of_all(since: datetime) -> list[Row]:
     """Return the conversions and refunds of all accounts since an instant, oldest first, for the same use."""
     columns = "kind, conversion_id, name, click_id, is_unique, ts"
     sales = rows_of_all_tenants("events", write_kinds_condition(SALE_KINDS), write_since_condition(since))
-    return store.rows(f"SELECT {columns} {sales} ORDER BY ts LIMIT 500000")
+    return fetch_of_all(f"SELECT {columns} {sales} ORDER BY ts LIMIT 500000")
+
+
+def fetch_of_all(sql: str) -> list[Row]:
+    return cast("list[Row]", store.rows(sql))
 
 
 def write_since_condition(since: datetime) -> str:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
 
 from dateutil.relativedelta import relativedelta
 
 from reports.query.analyses.base import build_context, fetch_page
 from reports.query.context import QueryContext, to_milliseconds, write_instant
 from reports.query.errors import QueryRefused
+from reports.query.filters import FilterInput
 from reports.query.periods import Period, find_day_start
 from reports.query.references import GoalSource
 from reports.query.sql.conditions import ConditionBuilder
@@ -59,7 +59,7 @@ def find_cohorts(
     by: str,
     count: int,
     zone: str,
-    where: Any = None,
+    where: FilterInput = None,
     *,
     named: bool = False,
     now: datetime,

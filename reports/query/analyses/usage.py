@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import Any
 
 from django.db.models import Count
 
 from goals.discovery import MAX_GOALS
 from goals.models import Goal
 from reports.query.analyses.ingestion_audit import format_utc
-from reports.query.execution_limits import run_statement
+from reports.query.execution_limits import StoreRow, run_statement
 from reports.query.sql.tables import rows_of_sites
 from sites import site_cache
 
@@ -47,8 +46,8 @@ def find_named_goals(
 
 
 def _fetch_by_chunk(
-    columns: str, condition: str, rest: str, site_ids: Iterable[int], start: datetime, end: datetime, **params: Any
-) -> Iterator[tuple[Any, ...]]:
+    columns: str, condition: str, rest: str, site_ids: Iterable[int], start: datetime, end: datetime, **params: object
+) -> Iterator[StoreRow]:
     """Yield the rows of SELECT `columns` of events in [start, end) that satisfy the condition, chunk by chunk.
 
     `rest` is what follows WHERE.

@@ -10,44 +10,71 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TypedDict, TypeVar, cast
 
 from goals.predicates import is_one_of
 from reports.query import filters
-from reports.query.analyses.base import Row, build_context, fetch_page
+from reports.query.analyses.base import build_context, fetch_page
 from reports.query.context import MAX_VISIT_LENGTH, QueryContext, to_milliseconds, write_instant
+from reports.query.filters import FilterInput
 from reports.query.model import MAX_ROWS
 from reports.query.periods import MAX_INSTANT, Period
 from reports.query.references import GoalSource
 from reports.query.sql.conditions import ConditionBuilder
 from reports.query.sql.select import Select
-from tracking.event import ACTIONS
+from tracking.event import ACTIONS, Event
 from tracking.schema import Lists, find_listed_columns
 
 RECENT = (timedelta(days=2), timedelta(days=9))  # how far back the newest rows are looked for first
 COLUMN_EXPRESSIONS = {"duration": "seconds"}  # columns of VISIT that have another name in the store
-VISIT = (
-    *find_listed_columns(Lists.VISITS), "visitor", "first", "last", "duration", "views", "actions", "events", "clicks",
-    "bounce", "entry_page", "exit_page",
-)  # fmt: skip
+
+
+class Visit(Event, total=False):
+    """A row of a visit: columns of its events, as `Lists.VISITS` has them, and its own."""
+
+    visitor: int
+    first: datetime
+    last: datetime
+    duration: float
+    views: int
+    actions: int
+    events: int
+    clicks: int
+    bounce: bool
+    entry_page: str
+    exit_page: str
+
+
+OWN_COLUMNS = tuple(name for name in Visit.__annotations__ if name not in Event.__annotations__)
+VISIT = (*find_listed_columns(Lists.VISITS), *OWN_COLUMNS)
 ACTION = find_listed_columns(Lists.ACTIONS)
+ListedRow = TypeVar("ListedRow", Visit, Event)
+
+
+class TagCount(TypedDict):
+    """A custom value and how many visits have it."""
+
+    key: str
+    value: str
+    visits: int
 
 
 def list_visits(
     sites: Sequence[int],
     period: Period,
-    where: Any = None,
+    where: FilterInput = None,
     limit: int = 50,
     offset: int = 0,
     *,
     now: datetime | None = None,
     source: GoalSource | None = None,
-) -> list[Row]:
+) -> list[Visit]:
     """Return visits that began in the period, newest first. Raises QueryRefused for a wrong filter."""
 
-    def fetch(context: QueryContext) -> list[Row]:
+    def fetch(context: QueryContext) -> list[Visit]:
         condition = ConditionBuilder(context).for_visits(context.tree)
-        return fetch_page(context, select_visits(context, condition, "visit_start"), limit, offset)
+        rows = fetch_page(context, select_visits(context, condition, "visit_start"), limit, offset)
+        return cast("list[Visit]", rows)
 
     return fetch_newest(build_context(sites, period, where, now, source), fetch, limit)
 
@@ -55,21 +82,21 @@ def list_visits(
 def list_actions(
     sites: Sequence[int],
     period: Period,
-    where: Any = None,
+    where: FilterInput = None,
     limit: int = 50,
     offset: int = 0,
     *,
     now: datetime | None = None,
     kinds: Sequence[str] = ACTIONS,
     source: GoalSource | None = None,
-) -> list[Row]:
+) -> list[Event]:
     """Return events of some kinds (default: all actions) in the period, newest first."""
 
-    def fetch(context: QueryContext) -> list[Row]:
+    def fetch(context: QueryContext) -> list[Event]:
         of_kinds = f"kind IN {context.params.bind_texts(tuple(kinds))}"
         condition = ConditionBuilder(context).for_events(context.tree)
         sql = f"SELECT {', '.join(ACTION)} {context.from_events(of_kinds, condition)} ORDER BY ts DESC, id DESC"
-        return fetch_page(context, sql, limit, offset)
+        return cast("list[Event]", fetch_page(context, sql, limit, offset))
 
     context = build_context(sites, period, where, now, source)
     if needs_full_visits(context.tree):
@@ -77,7 +104,9 @@ def list_actions(
     return fetch_newest(context, fetch, limit)
 
 
-def fetch_newest(context: QueryContext, fetch: Callable[[QueryContext], list[Row]], limit: int) -> list[Row]:
+def fetch_newest(
+    context: QueryContext, fetch: Callable[[QueryContext], list[ListedRow]], limit: int
+) -> list[ListedRow]:
     """Return a page from the last days of the period if they fill it, so that not all of the period is read."""
     end = min(context.period.end, context.now + timedelta(days=1))
     for length in RECENT:
@@ -95,28 +124,22 @@ def needs_full_visits(tree: filters.Node | None) -> bool:
     return isinstance(tree, filters.Visited) or any(map(needs_full_visits, filters.list_children(tree)))
 
 
-def fetch_visit(site_id: int, number: int, *, now: datetime | None = None) -> Row | None:
-    """Return a visit with all its events under "actions_list", oldest first; None if the site has no such visit."""
+def fetch_visit(site_id: int, number: int, *, now: datetime | None = None) -> Visit | None:
+    """Return a visit; None if the site has no such visit."""
     all_time = Period(datetime(1970, 1, 3, tzinfo=UTC), MAX_INSTANT)
     context = build_context((site_id,), all_time, None, now, None)
     rows = fetch_page(context, select_visits(context, f"visit = {int(number)}", "visit_start"), 1)
-    if not rows:
-        return None
-    start, last = rows[0]["visit_start"], rows[0]["last"]
-    # `last` lies before `start` if a clock was set back
-    period = Period(min(start, last) - MAX_VISIT_LENGTH, last + timedelta(seconds=1))
-    of_visit = [is_one_of("visit", str(number))]
-    newest_first = list_actions((site_id,), period, of_visit, MAX_ROWS, now=now)
-    return {**rows[0], "actions_list": newest_first[::-1]}
+    return cast(Visit, rows[0]) if rows else None
 
 
-def list_online_visits(site_id: int, now: datetime, minutes: int = 5, limit: int = 100) -> list[Row]:
+def list_online_visits(site_id: int, now: datetime, minutes: int = 5, limit: int = 100) -> list[Visit]:
     """Return visits with an event in the last minutes, the latest first."""
     end = now + timedelta(seconds=1)
     since = end - timedelta(minutes=minutes)
     context = build_context((site_id,), Period(since, end), None, now, None)
     active = f"last >= {write_instant(to_milliseconds(since))}"
-    return fetch_page(context, select_visits(context, active, "last", before=MAX_VISIT_LENGTH), limit)
+    rows = fetch_page(context, select_visits(context, active, "last", before=MAX_VISIT_LENGTH), limit)
+    return cast("list[Visit]", rows)
 
 
 def select_visits(context: QueryContext, condition: str, order: str, before: timedelta = timedelta()) -> Select:
@@ -126,7 +149,7 @@ def select_visits(context: QueryContext, condition: str, order: str, before: tim
 
 
 def fetch_visit_persons(
-    site_id: int, period: Period, where: Any = None, limit: int = MAX_ROWS, *, now: datetime | None = None
+    site_id: int, period: Period, where: FilterInput = None, limit: int = MAX_ROWS, *, now: datetime | None = None
 ) -> dict[int, str]:
     """Return visit -> username, of the visits that were active in the period and whose visitor has a name."""
     context = build_context((site_id,), period, where, now, None)
@@ -152,7 +175,9 @@ def fetch_visit_coordinates(
     return {int(row["visit"]): (float(row["north"]), float(row["east"])) for row in rows}
 
 
-def list_tags(site_id: int, period: Period, where: Any = None, limit: int = 100, offset: int = 0) -> list[Row]:
+def list_tags(
+    site_id: int, period: Period, where: FilterInput = None, limit: int = 100, offset: int = 0
+) -> list[TagCount]:
     """Return key, value and the number of visits in the period that have it, most frequent first.
 
     A person's name is the tag "username", which a site may also have sent among the tags: it counts once.
@@ -164,4 +189,4 @@ def list_tags(site_id: int, period: Period, where: Any = None, limit: int = 100,
     tags = context.from_visits("tag.2 != ''", condition).join(f" ARRAY JOIN {pairs} AS tag")
     columns = ["tag.1 AS key", "tag.2 AS value", "count() AS visits"]
     sql = Select(columns, tags, "key, value", order_by=["visits DESC", "key", "value"])
-    return fetch_page(context, sql, limit, offset)
+    return cast("list[TagCount]", fetch_page(context, sql, limit, offset))

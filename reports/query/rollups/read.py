@@ -15,10 +15,9 @@ it is answered from events.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
 
 from reports.query.context import QueryContext, to_milliseconds, write_instant
 from reports.query.data_version import MAX_INSERT_DURATION
@@ -62,7 +61,7 @@ class PublishedDay:
         return all(name in self.sizes for name in SIZE_NAMES)
 
 
-_days: dict[tuple[Any, ...], tuple[float, list[PublishedDay]]] = {}
+_days: dict[tuple[Hashable, ...], tuple[float, list[PublishedDay]]] = {}
 
 
 def find_published_days(site_id: int, zone: str, period: Period, version: tuple[int, ...]) -> list[PublishedDay]:

@@ -5,8 +5,7 @@ A second run changes nothing and prints the same. The password of an existing us
 
 from __future__ import annotations
 
-import json
-from typing import Any
+from json import dumps
 
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError, CommandParser
@@ -30,26 +29,24 @@ class Command(InstallationCommand):
         parser.add_argument("--timezone", default="UTC", help="of a new account and site")
         parser.add_argument("--json", action="store_true", help="print JSON only")
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(
+        self, *, email: str, password: str, account: str, domain: str, timezone: str, json: bool, **_: object
+    ) -> None:
         try:
-            result = provision(
-                email=options["email"],
-                password=options["password"],
-                account_name=options["account"],
-                domain=options["domain"],
-                timezone=options["timezone"],
-            )
+            result = provision(email=email, password=password, account_name=account, domain=domain, timezone=timezone)
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
-        if options["json"]:
-            self.stdout.write(json.dumps(result))
+        if json:
+            self.stdout.write(dumps(result))
             return
         for part, values in result.items():
             self.stdout.write("\n".join(f"{part}.{name}: {value}" for name, value in values.items()))
 
 
 @transaction.atomic
-def provision(*, email: str, password: str, account_name: str, domain: str, timezone: str) -> dict[str, Any]:
+def provision(
+    *, email: str, password: str, account_name: str, domain: str, timezone: str
+) -> dict[str, dict[str, object]]:
     """Get or create everything; returns what the command prints. Raises ValidationError."""
     user = User.objects.filter(email=email.strip().lower()).first()
     if user is None or is_placeholder(user):
@@ -69,7 +66,7 @@ def find_owned_account(user: User, name: str) -> Account | None:
     return Account.objects.filter(pk__in=owned.values("account"), name=" ".join(name.split())).order_by("pk").first()
 
 
-def serialize_site(site: Site) -> dict[str, Any]:
+def serialize_site(site: Site) -> dict[str, object]:
     """Serialize a site's id and keys; the `ck_` key may read and track."""
     return {
         "site_id": site.pk,

@@ -43,14 +43,23 @@ class Trap:
         return found
 
 
+class TrappedServer(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, trap: Trap) -> None:
+        super().__init__(("127.0.0.1", 0), Answering)
+        self.trap = trap
+
+
 class Answering(BaseHTTPRequestHandler):
     """/ping, /dest and /hook; a path with status/<number> answers that."""
 
     protocol_version = "HTTP/1.1"
+    server: TrappedServer
 
     def answer(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        trap: Trap = self.server.trap  # type: ignore[attr-defined]
+        trap = self.server.trap
         kind = self.path.split("/")[1]
         if kind == "hook":
             import json
@@ -95,8 +104,7 @@ class Servers:
 def running(port: int) -> Iterator[Servers]:
     """Both servers on loopback; mail on `port`."""
     trap = Trap()
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
-    http.daemon_threads, http.trap = True, trap  # type: ignore[attr-defined]
+    http = TrappedServer(trap)
     Thread(target=http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
     smtp = Controller(Keeping(trap), hostname="127.0.0.1", port=port)
     smtp.start()

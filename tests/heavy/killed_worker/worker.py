@@ -18,6 +18,7 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import django
 import time_machine
@@ -55,7 +56,7 @@ def listen(counter: Counter) -> None:
         counter.step()
         return take(*args)
 
-    client._take = counted
+    patch.object(client, "_take", counted).start()
     connection.execute_wrappers.append(counter)
 
 

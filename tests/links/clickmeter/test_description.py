@@ -33,6 +33,7 @@ from links.services.groups import group_create
 from links.services.links import datapoint_create
 from tests.support.clickmeter_client import use_account_key
 from tests.support.links import Browser, flush_clicks, refresh_caches, reset_state
+from tests.support.types import Store
 
 GOLDEN = Path(__file__).resolve().parents[2] / "contract" / "reference" / "clickmeter"
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
@@ -89,7 +90,7 @@ def test_the_description_contains_the_host_of_the_request(client: Client) -> Non
 
 
 @pytest.fixture
-def key(account: Account, store: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def key(account: Account, store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The master key of an account with one of everything; no limit of requests."""
     monkeypatch.setattr(views, "LIMIT", replace(views.LIMIT, maximum=0))
     reset_state()

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from django.apps import apps
+from django.db.models import Model
 
 from accounts.models import Account, Grant, Membership, Right
 from accounts.services import grant_set
@@ -171,8 +172,9 @@ def absent() -> World:
 
 def rows_now() -> dict[str, list[Any]]:
     """Every row of links and of what guests were given."""
-    models = [*apps.get_app_config("links").get_models(include_auto_created=True), Account, Membership, Grant]
-    return {model.__name__: list(model.objects.order_by("pk").values()) for model in models}
+    of_links = apps.get_app_config("links").get_models(include_auto_created=True)
+    models: list[type[Model]] = [*of_links, Account, Membership, Grant]
+    return {model.__name__: list(model._default_manager.order_by("pk").values()) for model in models}
 
 
 def told(response: Any, things: World) -> str:
@@ -180,7 +182,7 @@ def told(response: Any, things: World) -> str:
     text = response.content.decode()
     for value in sorted({str(one.pk) for one in things.values()} | {things["tag"].name}, key=len, reverse=True):
         text = text.replace(f'"{value}"', "X").replace(f"“{value}”", "X").replace(f": {value}", ": X")
-    return text
+    return str(text)
 
 
 def named(operation: Operation) -> str:
@@ -196,7 +198,7 @@ def is_theirs(name: str, kind: str) -> bool:
 def failed(response: Any) -> bool:
     if response.status_code in (400, 403, 404):
         return True
-    results = json.loads(response.content).get("results") if response.status_code == 200 else None
+    results = json.loads(response.content).get("results") or [] if response.status_code == 200 else []
     return bool(results) and all(one["status"] == "Error" for one in results)
 
 

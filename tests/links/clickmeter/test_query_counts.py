@@ -108,10 +108,10 @@ class World:
         return path
 
 
-def asked(call: Callable[[], Any]) -> int:
+def asked(call: Callable[..., Any], *given: Any) -> int:
     """How many statements a call takes, once what is remembered between calls is."""
     with CaptureQueriesContext(connection) as found:
-        call()
+        call(*given)
     return len(found)
 
 
@@ -123,11 +123,15 @@ def measured(program: Program, world: World) -> dict[str, tuple[int, int]]:
     """Rows and statements of every operation that answers with a list."""
     found = {}
     for operation in READS:
-        address, answers = world.address(operation), []
+        address, answers = world.address(operation), list[Any]()
+
+        def read(address: str = address, answers: list[Any] = answers) -> None:
+            answers.append(program.get(address))
+
         response = program.call("GET", address)
         if response.status_code == 403:
             continue
-        statements = asked(lambda address=address, answers=answers: answers.append(program.get(address)))
+        statements = asked(read)
         if (rows := rows_of(answers[0])) >= 0:
             found[operation.path] = (rows, statements)
     return found
@@ -165,9 +169,9 @@ def test_every_page_of_links_needs_the_same_number_of_queries_for_ten_and_sixty_
     world, client = World(account), Client()
     world.grow(FEW)
     client.force_login(alice if caller == "owner" else world.guest.user)
-    few = {path: asked(lambda path=path: b"".join(client.get(path))) for path in PAGES}
+    few = {path: asked(lambda path: b"".join(client.get(path)), path) for path in PAGES}
     world.grow(MANY)
-    many = {path: asked(lambda path=path: b"".join(client.get(path))) for path in PAGES}
+    many = {path: asked(lambda path: b"".join(client.get(path)), path) for path in PAGES}
     assert {path: (few[path], many[path]) for path in PAGES if few[path] != many[path]} == {}
     assert max(many.values()) < 30
 
@@ -197,7 +201,7 @@ def test_lists_of_sites_keys_and_members_need_the_same_number_of_queries(
         for address in addresses:
             cache.clear()
             assert client.get(address).status_code == 200, address
-            found[address] = asked(lambda address=address: client.get(address))
+            found[address] = asked(client.get, address)
         return found
 
     grow(0, FEW)

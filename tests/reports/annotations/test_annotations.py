@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.test import Client
@@ -17,6 +16,7 @@ from sites.models import Site
 from sites.uptime.models import Incident
 from sites.uptime.services import monitor_create
 from tests.support import browse
+from tests.support.types import Store
 
 BAD = "<script>alert(1)</script>"
 
@@ -28,7 +28,7 @@ def client_of(alice: User) -> Client:
     return client
 
 
-def test_an_annotation_is_added_drawn_and_deleted_without_scripts(site: Site, store: Any, client_of: Client) -> None:
+def test_an_annotation_is_added_drawn_and_deleted_without_scripts(site: Site, store: Store, client_of: Client) -> None:
     now = timezone.now()
     browse(site, "/a", at=now - timedelta(days=1))
     day = (now - timedelta(days=1)).date()
@@ -41,7 +41,7 @@ def test_an_annotation_is_added_drawn_and_deleted_without_scripts(site: Site, st
 
 
 def test_an_annotation_is_in_the_bucket_of_its_time_in_the_sites_zone(
-    site: Site, store: Any, client_of: Client
+    site: Site, store: Store, client_of: Client
 ) -> None:
     Site.objects.filter(pk=site.pk).update(timezone="Asia/Tokyo")
     yesterday = (timezone.now() + timedelta(hours=9)).date() - timedelta(days=1)
@@ -52,7 +52,7 @@ def test_an_annotation_is_in_the_bucket_of_its_time_in_the_sites_zone(
     assert "11:00" in html[bucket : bucket + 40]
 
 
-def test_incidents_are_marked_with_how_long_they_lasted(site: Site, store: Any, client_of: Client) -> None:
+def test_incidents_are_marked_with_how_long_they_lasted(site: Site, store: Store, client_of: Client) -> None:
     monitor = monitor_create(site=site, url="https://example.com/", name="Shop")
     begun = timezone.now() - timedelta(days=2)
     Incident.objects.create(monitor=monitor, start=begun, end=begun + timedelta(minutes=12), cause="No answer")
@@ -69,7 +69,7 @@ def test_marks_are_of_the_period_and_the_site(site: Site, charlies_site: Site) -
     assert [mark.text for mark in found] == ["Now"]
 
 
-def test_a_shared_link_does_not_show_annotations(site: Site, store: Any) -> None:
+def test_a_shared_link_does_not_show_annotations(site: Site, store: Store) -> None:
     note_add(site=site, at=timezone.now() - timedelta(minutes=1), text="Internal matter")
     share = share_create(site=site, name="Client")
     assert "Internal matter" not in Client().get(f"/share/{share.token}/").content.decode()

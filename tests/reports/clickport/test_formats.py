@@ -17,6 +17,7 @@ from reports.query.metrics import METRICS
 from sites.models import Site
 from tests.support import NOW, browse
 from tests.support.clickport_client import Api
+from tests.support.types import Store
 
 pytestmark = pytest.mark.django_db
 LINKS = ("clicks", "unique_clicks", "pixel_views", "link_conversions", "conversion_value", "commission_cost",
@@ -24,15 +25,15 @@ LINKS = ("clicks", "unique_clicks", "pixel_views", "link_conversions", "conversi
 
 
 @pytest.fixture(autouse=True)
-def traffic(site: Site, store: Any) -> Any:
+def traffic(site: Site, store: Store) -> Any:
     """Three visitors; one buys for EUR 12.34, gets 2.25 back, and pays USD 5.55 for something else."""
     with time_machine.travel(NOW, tick=False):
         goal_create(site=site, name="Bought", kind="event", pattern="buy")
         at = NOW - timedelta(hours=1)
         for number in range(3):
             browse(site, "/", at=at, visitor=number)
-        for amount, currency, name in (("12.34", "EUR", "buy"), ("-2.25", "EUR", "back"), ("5.55", "USD", "buy"),
-                                       ("1.00", "EUR", "tip")):  # fmt: skip
+        for amount, currency, name in ((12.34, "EUR", "buy"), (-2.25, "EUR", "back"), (5.55, "USD", "buy"),
+                                       (1, "EUR", "tip")):  # fmt: skip
             browse(site, "/", at=at, visitor=0, kind="event", name=name, revenue=amount, currency=currency)
         yield
 
@@ -59,13 +60,14 @@ def test_metrics_of_links_are_not_offered_to_a_sites_key(api_key: str, name: str
 
 def test_metrics_and_dimensions_of_links_are_offered_nowhere(api_key: str) -> None:
     offered = {*METRIC_NAMES.values(), *DIMENSION_NAMES.values()}
-    of_links = {name for name, row in [*METRICS.items(), *DIMENSIONS.items()] if row.audience == "link"}
+    of_links = {name for rows in (METRICS, DIMENSIONS) for name, row in rows.items() if row.audience == "link"}
     assert of_links and not offered & of_links
 
 
 def test_openapi_describes_meta_as_it_is_written(api_key: str) -> None:
     meta = Api(api_key).post({"period": "today", "metrics": ["revenue"], "unknown": 1})["meta"]
-    assert set(META["required"]) <= set(meta) == set(META["properties"])
+    described: dict[str, Any] = META
+    assert set(described["required"]) <= set(meta) == set(described["properties"])
     schema = Api(api_key).client.get("/api/schema/", headers={"accept": "application/json"})
     body = schema.json()["paths"]["/api/query"]["post"]["responses"]["200"]["content"]["application/json"]["schema"]
     assert body["properties"]["meta"] == META

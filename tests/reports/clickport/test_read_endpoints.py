@@ -14,12 +14,13 @@ from sites.models import Site
 from sites.services import api_key_create
 from tests.support import browse, event, record
 from tests.support.clickport_client import Api
+from tests.support.types import Store
 from tracking import store as event_store
 
 pytestmark = pytest.mark.django_db
 NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=1)
 DAY = timedelta(days=1)
-YESTERDAY = {"start_date": str(NOON.date()), "end_date": str(NOON.date() + DAY)}
+YESTERDAY: dict[str, Any] = {"start_date": str(NOON.date()), "end_date": str(NOON.date() + DAY)}
 ADDRESSES = (
     "pages", "sources", "referrers", "countries", "campaigns", "utm-sources", "utm-mediums", "utm-content", "utm-term",
     "entry-pages", "exit-pages", "tech", "goals", "realtime", "ledger",
@@ -27,12 +28,12 @@ ADDRESSES = (
 
 
 @pytest.fixture
-def api(api_key: str, store: Any) -> Api:
+def api(api_key: str, store: Store) -> Api:
     return Api(api_key)
 
 
 @pytest.fixture
-def traffic(site: Site, store: Any) -> None:
+def traffic(site: Site, store: Store) -> None:
     """Yesterday: ann sees two pages through a campaign, ben one."""
     browse(site, "/", "/pricing", at=NOON, visitor="ann", country="EE", source="Google", scroll=60, engaged=20_000,
            utm_campaign="spring", utm_source="google", utm_medium="cpc", utm_content="blue", utm_term="shoes",
@@ -74,7 +75,7 @@ def test_a_breakdown_has_its_described_columns(
     api: Api, traffic: None, address: str, rows: list[dict[str, Any]]
 ) -> None:
     path, _, query = address.partition("?")
-    given = dict([query.split("=")]) if query else {}
+    given: dict[str, Any] = dict([query.split("=")]) if query else {}
     found = api.get(f"/api/{path}", **YESTERDAY, **given)["results"]
     assert sorted(found, key=str) == sorted(rows, key=str)
 

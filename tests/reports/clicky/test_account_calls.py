@@ -20,6 +20,7 @@ from sites.services import site_keys_rotate
 from tests.conftest import PASSWORD
 from tests.support import browse
 from tests.support.clicky_client import Clicky
+from tests.support.types import Store
 
 pytestmark = pytest.mark.django_db
 ADDRESS = "/api/account/sites"
@@ -35,7 +36,7 @@ def listed(user: User, **given: str) -> Any:
     return Client().get(ADDRESS, {"username": user.email, "password": PASSWORD, "output": "json", **given})
 
 
-def test_an_owner_gets_the_keys_of_her_sites(alice: User, site: Site, charlies_site: Site, store: Any) -> None:
+def test_an_owner_gets_the_keys_of_her_sites(alice: User, site: Site, charlies_site: Site, store: Store) -> None:
     assert listed(alice).json() == [
         {
             "site_id": str(site.pk), "sitekey": site.sitekey, "hostname": "example.com", "nickname": "example.com",
@@ -44,18 +45,18 @@ def test_an_owner_gets_the_keys_of_her_sites(alice: User, site: Site, charlies_s
     ]  # fmt: skip
 
 
-def test_a_guest_who_may_only_look_gets_no_admin_key(bob: User, site: Site, store: Any) -> None:
+def test_a_guest_who_may_only_look_gets_no_admin_key(bob: User, site: Site, store: Store) -> None:
     (row,) = listed(bob).json()
     assert row["sitekey"] == site.sitekey and "sitekey_admin" not in row
 
 
-def test_wrong_passwords_are_errors_and_then_rate_limited(alice: User, store: Any) -> None:
+def test_wrong_passwords_are_errors_and_then_rate_limited(alice: User, store: Store) -> None:
     for _ in range(5):
         assert listed(alice, password="wrong").json() == [{"error": "Invalid username or password."}]
     assert "Too many attempts" in listed(alice).json()[0]["error"]
 
 
-def test_xml_is_the_default_and_php_a_list(alice: User, site: Site, store: Any) -> None:
+def test_xml_is_the_default_and_php_a_list(alice: User, site: Site, store: Store) -> None:
     body = listed(alice, output="").content.decode()
     assert f'<response status="ok"><site><site_id>{site.pk}</site_id>' in body
     assert listed(alice, output="php").content.startswith(b'a:1:{i:0;a:8:{s:7:"site_id"')
@@ -67,7 +68,7 @@ def test_the_white_label_api_lists_sites_as_xml(alice: User, site: Site, charlie
     assert str(charlies_site.pk) not in body
 
 
-def test_the_white_label_api_answers_in_lines(site: Site, charlies_site: Site, store: Any) -> None:
+def test_the_white_label_api_answers_in_lines(site: Site, charlies_site: Site, store: Store) -> None:
     key, client = site.account.authkey, Client()
 
     def said(path: str, **given: Any) -> list[str]:
@@ -136,7 +137,7 @@ def test_an_invalid_site_id_in_a_link_is_not_found() -> None:
         assert Client().get("/stats/home", {"site_id": bad}).status_code == 404
 
 
-def test_the_links_in_responses_open(alice: User, site: Site, store: Any) -> None:
+def test_the_links_in_responses_open(alice: User, site: Site, store: Store) -> None:
     browse(site, "/a b?c=<d>", country="EE", at=datetime.now(UTC))
     client = Client()
     client.force_login(alice)
@@ -150,7 +151,7 @@ def framed(site: Site, **given: Any) -> Any:
     return Client().get("/stats/wp-iframe", asked)
 
 
-def test_the_overview_opens_in_a_frame_with_the_site_s_key(site: Site, store: Any) -> None:
+def test_the_overview_opens_in_a_frame_with_the_site_s_key(site: Site, store: Store) -> None:
     browse(site, "/in-the-frame", at=datetime.now(UTC) - timedelta(days=1))
     answer = framed(site, date="yesterday")
     html = answer.content.decode()
@@ -160,7 +161,7 @@ def test_the_overview_opens_in_a_frame_with_the_site_s_key(site: Site, store: An
     assert "/in-the-frame" not in framed(site, date="today").content.decode()
 
 
-def test_the_frames_links_work_without_the_key_until_it_is_replaced(site: Site, store: Any) -> None:
+def test_the_frames_links_work_without_the_key_until_it_is_replaced(site: Site, store: Store) -> None:
     browse(site, "/in-the-frame", at=datetime.now(UTC))
     home = f"/share/{build_key_token(site)}/embed"
     html = framed(site).content.decode()
@@ -175,14 +176,14 @@ def test_the_frames_links_work_without_the_key_until_it_is_replaced(site: Site, 
 
 
 @pytest.mark.parametrize("key", ["", "wrong", "ckckckckckckckck"])
-def test_a_frame_with_a_wrong_key_shows_the_error_in_the_frame(site: Site, store: Any, key: str) -> None:
+def test_a_frame_with_a_wrong_key_shows_the_error_in_the_frame(site: Site, store: Store, key: str) -> None:
     browse(site, "/in-the-frame", at=datetime.now(UTC))
     answer = framed(site, sitekey=key)
     assert answer.status_code == 403 and "X-Frame-Options" not in answer
     assert "do not match" in answer.content.decode() and "/in-the-frame" not in answer.content.decode()
 
 
-def test_the_key_of_another_site_opens_no_frame(site: Site, charlies_site: Site, store: Any) -> None:
+def test_the_key_of_another_site_opens_no_frame(site: Site, charlies_site: Site, store: Store) -> None:
     assert framed(site, sitekey=charlies_site.sitekey).status_code == 403
     forged = build_key_token(charlies_site).replace(str(charlies_site.pk), str(site.pk))
     assert Client().get(f"/share/{forged}/embed").status_code == 404
@@ -213,14 +214,14 @@ def shorten(user: User, **params: str) -> Any:
     )
 
 
-def test_the_shortener_creates_a_link_and_returns_its_url_as_text(alice: User, site: Site, store: Any) -> None:
+def test_the_shortener_creates_a_link_and_returns_its_url_as_text(alice: User, site: Site, store: Store) -> None:
     response = shorten(alice, title="Spring", site_id=str(site.pk))
     link = Datapoint.objects.get(account=site.account)
     assert (response.status_code, response.content.decode()) == (200, build_tracking_url(link))
     assert (link.url, link.title) == ("https://shop.example/spring", "Spring")
 
 
-def test_without_a_site_the_link_is_created_in_the_users_current_account(alice: User, store: Any) -> None:
+def test_without_a_site_the_link_is_created_in_the_users_current_account(alice: User, store: Store) -> None:
     owned, joined = (Account.objects.create(name=name) for name in ("Owned", "Joined"))
     alice.memberships.all().delete()
     for account, role in ((joined, Role.ADMIN), (owned, Role.OWNER)):
@@ -232,7 +233,7 @@ def test_without_a_site_the_link_is_created_in_the_users_current_account(alice: 
 
 
 def test_the_shortener_rejects_with_a_message_and_a_status(
-    alice: User, bob: User, site: Site, charlies_site: Site, store: Any
+    alice: User, bob: User, site: Site, charlies_site: Site, store: Store
 ) -> None:
     refusals = [
         shorten(alice, password="wrong"),

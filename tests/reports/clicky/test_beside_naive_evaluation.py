@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from sites.models import Site
 from tests.support import record, visit
 from tests.support.clicky_client import Clicky
+from tests.support.types import Store
 from tracking import store as event_store
 
 pytestmark = pytest.mark.django_db
@@ -65,7 +66,7 @@ def holds(one: Visit, asked: dict[str, str]) -> bool:
     least, _, most = asked.get("num_actions", ",").partition(",")
     if "," not in asked.get("num_actions", ","):
         most = least
-    tests = {
+    tests: dict[str, Callable[[str], bool]] = {
         "country": lambda value: one.country in (value, {"Estonia": "EE"}.get(value)),
         "source": lambda value: one.channel == {"direct": "Direct", "searches": "Organic Search"}[value],
         "href": lambda value: any(p.startswith(value[:-1]) if value.endswith("*") else p == value for p in one.pages),
@@ -93,7 +94,7 @@ def stored(site: Site, rows: list[Visit]) -> None:
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(rows=visits, asked=filters, size=st.integers(1, 5))
 def test_pages_and_filters_of_visitors_equal_a_naive_evaluation(
-    site: Site, store: Any, rows: list[Visit], asked: dict[str, str], size: int
+    site: Site, store: Store, rows: list[Visit], asked: dict[str, str], size: int
 ) -> None:
     stored(site, rows)
     expected = [str(one.number) for one in reversed(rows) if holds(one, asked)]
@@ -108,7 +109,7 @@ def test_pages_and_filters_of_visitors_equal_a_naive_evaluation(
 
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(rows=visits, asked=filters)
-def test_segments_equal_a_naive_evaluation(site: Site, store: Any, rows: list[Visit], asked: dict[str, str]) -> None:
+def test_segments_equal_a_naive_evaluation(site: Site, store: Store, rows: list[Visit], asked: dict[str, str]) -> None:
     stored(site, rows)
     chosen = [one for one in rows if holds(one, asked)]
     blocks = Clicky(site).json(

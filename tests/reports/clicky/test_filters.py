@@ -18,11 +18,12 @@ from sites.services import site_update
 from tests.support import browse, log_in
 from tests.support.clicky_client import Clicky
 from tests.support.endpoints import send_request
+from tests.support.types import Store
 from tracking import spool
 
 pytestmark = pytest.mark.django_db
 NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=1)
-AMERICAN = {
+AMERICAN: dict[str, Any] = {
     "country": "US", "region": "Texas", "city": "Austin", "language": "fr-FR", "utm_campaign": "Spring & Summer",
     "referrer": "https://www.google.com/a", "referrer_domain": "google.com", "split_test": "Prices",
     "split_arm": "high", "tags": {"plan": "pro"}, "organization": "AT&T",
@@ -30,12 +31,12 @@ AMERICAN = {
 
 
 @pytest.fixture
-def clicky(site: Site, store: Any) -> Clicky:
+def clicky(site: Site, store: Store) -> Clicky:
     return Clicky(site)
 
 
 @pytest.fixture
-def traffic(site: Site, store: Any) -> None:
+def traffic(site: Site, store: Store) -> None:
     """Yesterday: one American with everything, one visitor of whom nothing is known."""
     browse(site, "/", at=NOON, visitor="american", title="Tom & Jerry", **AMERICAN)
     browse(site, "/", at=NOON + timedelta(hours=1), visitor="unknown")

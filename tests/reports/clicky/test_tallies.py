@@ -17,6 +17,7 @@ from sites.models import Site
 from sites.services import site_update
 from tests.support import browse, event, record
 from tests.support.clicky_client import Clicky
+from tests.support.types import Store
 
 pytestmark = pytest.mark.django_db
 NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=1)
@@ -24,14 +25,14 @@ DAY = timedelta(days=1)
 
 
 @pytest.fixture
-def clicky(site: Site, store: Any) -> Clicky:
+def clicky(site: Site, store: Store) -> Clicky:
     return Clicky(site)
 
 
 @pytest.fixture
-def traffic(site: Site, store: Any) -> None:
+def traffic(site: Site, store: Store) -> None:
     """Yesterday: ann (Tallinn) sees two pages and downloads; ben (Berlin) sees one. The day before: ann sees one."""
-    tallinn = {"country": "EE", "city": "Tallinn", "browser": "Chrome", "browser_version": "120"}
+    tallinn: dict[str, Any] = {"country": "EE", "city": "Tallinn", "browser": "Chrome", "browser_version": "120"}
     first = browse(site, "/", "/pricing", at=NOON, visitor="ann", channel="Organic Search", source="Google",
                    search_term="web statistics", title="A & B", step=timedelta(seconds=70), **tallinn)  # fmt: skip
     record(
@@ -262,7 +263,7 @@ def test_a_plural_date_keyword_is_accepted(clicky: Clicky, site: Site) -> None:
 
 
 def test_more_than_thirty_requests_a_minute_get_429(clicky: Clicky, traffic: None) -> None:
-    given = {"site_id": clicky.site.pk, "sitekey": clicky.site.sitekey, "type": "visitors", "output": "json"}
+    given = {"site_id": str(clicky.site.pk), "sitekey": clicky.site.sitekey, "type": "visitors", "output": "json"}
     first = clicky.raw("visitors")
     assert first.headers["X-RateLimit-Remaining"] == "29"
     answers = [clicky.client.get("/api/stats/4", given) for _ in range(31)]
@@ -287,7 +288,7 @@ def test_scripts_of_any_page_may_read_the_response(clicky: Clicky) -> None:
 @pytest.mark.parametrize(
     "path", ["/api/stats/4", "/api/stats/3", "/api/stats/1", "/stats/api4", "/stats/api2", "/api/stats/4/"]
 )
-def test_older_addresses_answer_alike(site: Site, store: Any, path: str) -> None:
+def test_older_addresses_answer_alike(site: Site, store: Store, path: str) -> None:
     assert Clicky(site, path).value("visitors") == "0"
 
 
@@ -320,7 +321,7 @@ def test_a_page_s_address_can_lead_to_its_heatmap(clicky: Clicky, traffic: None)
     assert clicky.items("pages", date="yesterday", heatmap_url=1)[0]["url"].endswith("/#_heatmap")
 
 
-def test_csv_is_not_html_encoded(site: Site, store: Any) -> None:
+def test_csv_is_not_html_encoded(site: Site, store: Store) -> None:
     title = 'a,b "quoted" <b> & ü'
     record(event(site, "/", at=NOON, title=title), event(site, "/f", at=NOON, title="=cmd()"))
     answer = Clicky(site).raw("pages", output="csv", date=NOON.date().isoformat())

@@ -13,6 +13,7 @@ from sites.models import Site
 from tests.support import browse, derive_number, event, log_in, record
 from tests.support.clicky_client import Clicky
 from tests.support.endpoints import send_request
+from tests.support.types import Store
 from tracking import spool
 
 pytestmark = pytest.mark.django_db
@@ -20,14 +21,14 @@ NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - t
 
 
 @pytest.fixture
-def clicky(site: Site, store: Any) -> Clicky:
+def clicky(site: Site, store: Store) -> Clicky:
     return Clicky(site)
 
 
 @pytest.fixture
-def traffic(site: Site, store: Any) -> None:
+def traffic(site: Site, store: Store) -> None:
     """Yesterday: ann from Tallinn through Google (two pages, one event, known by name), an hour later ben, direct."""
-    ann = {
+    ann: dict[str, Any] = {
         "country": "EE", "city": "Tallinn", "latitude": 59.437, "longitude": 24.7536,
         "ip": "10.1.2.3", "browser": "Chrome", "browser_version": "120",
         "os": "Windows", "os_version": "10", "language": "et", "screen": "1920x1080", "channel": "Organic Search",

@@ -8,26 +8,31 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from accounts.models import User
 from sites import site_cache
 from sites.models import Site
 from sites.services import MAX_MARKS, visitors_mark
 from tests.support import ask, browse, derive_number, event
 from tests.support.endpoints import count_hits, list_stored_rows, send_request
 from tests.support.hits import reset_state
+from tests.support.types import Store
 
 
 @pytest.fixture
-def inside(client: Client, alice) -> Client:
+def inside(client: Client, alice: User) -> Client:
     reset_state()
     client.force_login(alice)
     return client
 
 
 def visitors(site: Site) -> int:
-    return ask(site, "visitors", now=timezone.now())
+    counted: int = ask(site, "visitors", now=timezone.now())
+    return counted
 
 
-def test_a_visitor_marked_as_a_bot_leaves_every_report_and_can_be_restored(inside: Client, site: Site, store) -> None:
+def test_a_visitor_marked_as_a_bot_leaves_every_report_and_can_be_restored(
+    inside: Client, site: Site, store: Store
+) -> None:
     now = timezone.now() - timedelta(seconds=30)
     browse(site, "/a", "/b", at=now, visitor="robo", user_agent="Strange/1", source="Bing")
     browse(site, "/c", at=now, visitor="anna", user_agent="Firefox", source="Google")
@@ -45,7 +50,7 @@ def test_a_visitor_marked_as_a_bot_leaves_every_report_and_can_be_restored(insid
     assert site.people == [f"device:{robo}"] and site.robots == []
 
 
-def test_later_hits_of_a_marked_device_are_treated_alike(inside: Client, site: Site, store) -> None:
+def test_later_hits_of_a_marked_device_are_treated_alike(inside: Client, site: Site, store: Store) -> None:
     site_cache.refresh()
     send_request("/in.php", {"site_id": site.pk, "type": "pageview", "href": "/1"})
     visit = list_stored_rows(site.pk)[0]["visit"]
@@ -64,7 +69,7 @@ def test_later_hits_of_a_marked_device_are_treated_alike(inside: Client, site: S
     assert {row["visit"] for row in list_stored_rows(site.pk)} == {visit}
 
 
-def test_a_restored_user_agent_counts_on_every_device(inside: Client, site: Site, store) -> None:
+def test_a_restored_user_agent_counts_on_every_device(inside: Client, site: Site, store: Store) -> None:
     site_cache.refresh()
     seen = {"site_id": site.pk, "type": "pageview", "href": "/"}
     assert send_request("/in.php", seen, user_agent="curl/8.5").dropped == "bot"
@@ -81,7 +86,7 @@ def test_a_restored_user_agent_counts_on_every_device(inside: Client, site: Site
     assert "Sent by a bot; quarantined." in html
 
 
-def test_the_page_groups_ai_crawlers_by_purpose(inside: Client, site: Site, store) -> None:
+def test_the_page_groups_ai_crawlers_by_purpose(inside: Client, site: Site, store: Store) -> None:
     site_cache.refresh()
     for agent in ("GPTBot/1.2", "ChatGPT-User/1.0", "OAI-SearchBot/1.0", "ClaudeBot/1.0"):
         send_request("/in.php", {"site_id": site.pk, "type": "pageview", "href": "/"}, user_agent=agent)
@@ -92,7 +97,7 @@ def test_the_page_groups_ai_crawlers_by_purpose(inside: Client, site: Site, stor
     assert visitors(site) == 0
 
 
-def test_only_editors_can_mark_or_restore(client: Client, site: Site, bob, charlie, store) -> None:
+def test_only_editors_can_mark_or_restore(client: Client, site: Site, bob: User, charlie: User, store: Store) -> None:
     browse(site, "/", at=timezone.now() - timedelta(seconds=9), visitor="x")
     device = derive_number("device", site.pk, "x")
     store.insert_rows("bots", [{**event(site, "/", at=timezone.now()), "reason": "by hand"}])

@@ -13,10 +13,12 @@ from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 
+from accounts.models import User
 from goals.services import goal_create
 from sites import onsite_tokens, site_cache
 from sites.models import Site
 from tests.support import browse, derive_number, read_html
+from tests.support.types import Store
 from tracking.endpoints import heatmap
 
 EVIL = "<script>alert(1)</script>"
@@ -33,7 +35,7 @@ def click(site: Site, path: str = "/a", kind: str = "click", *, visit: int = 1, 
 
 
 @pytest.fixture
-def clicks(site: Site, store: Any) -> Site:
+def clicks(site: Site, store: Store) -> Site:
     """/a: three clicks of visit 1 and one of rage, a dead one of visit 2 on a phone; four views, half deep. /b: one."""
     at = timezone.now() - timedelta(minutes=2)
     browse(site, "/a", "/thanks", at=at, visitor="one", visit=1, country="EE")
@@ -51,12 +53,12 @@ def page(client: Client, site: Site, **given: Any) -> str:
     return read_html(client.get(f"/sites/{site.pk}/heatmaps/page", {"at": "/a", **given}))
 
 
-def summary(html: str) -> tuple[int, int, int, int, int]:
+def summary(html: str) -> tuple[int, ...]:
     """clicks, visits, rage, dead, views."""
     sentence = r"<p>(\d+) clicks? in (\d+) visits?, (\d+) rage clicks, (\d+) dead clicks\. (\d+) views? reported"
     found = re.search(sentence, html)
     assert found, html
-    return tuple(map(int, found.groups()))  # type: ignore[return-value]
+    return tuple(map(int, found.groups()))
 
 
 def test_pages_are_listed_by_clicks_and_found_by_their_address(inside: Client, clicks: Site) -> None:
@@ -92,8 +94,8 @@ def test_a_page_shows_its_numbers_elements_and_scroll_depth(inside: Client, clic
     ],
 )
 def test_a_heatmap_can_be_filtered_by_width_filter_and_outcome(
-    inside: Client, clicks: Site, given: dict, expected: tuple
-):
+    inside: Client, clicks: Site, given: dict[str, str], expected: tuple[int, ...]
+) -> None:
     if "outcome" in given:
         given = {"outcome": f"{given['outcome']}:{clicks.goals.get().pk}"}
     assert summary(page(inside, clicks, **given)) == expected
@@ -109,7 +111,7 @@ def test_rage_and_dead_clicks_link_to_their_visits(inside: Client, clicks: Site)
     assert sorted(wrong) == [("1", "Rage"), ("2", "Dead")]
 
 
-def test_who_may_see_heatmaps(clicks: Site, alice: Any, bob: Any, charlie: Any) -> None:
+def test_who_may_see_heatmaps(clicks: Site, alice: User, bob: User, charlie: User) -> None:
     for user, seen, changes in ((alice, 200, 200), (bob, 200, 404), (charlie, 404, 404), (None, 302, 302)):
         client = Client()
         if user:
@@ -134,7 +136,7 @@ def test_the_settings_choose_what_is_recorded(inside: Client, site: Site) -> Non
     assert "begins with /" in html and EVIL not in html
 
 
-def test_text_of_strangers_is_escaped(inside: Client, clicks: Site, store: Any) -> None:
+def test_text_of_strangers_is_escaped(inside: Client, clicks: Site, store: Store) -> None:
     store.insert_rows(
         "heat", [click(clicks, f"/{EVIL}", element=EVIL), click(clicks, f"/{EVIL}", "rage", element=EVIL)]
     )
@@ -151,7 +153,9 @@ def overlay(client: Client, site: Site, **given: Any) -> str:
     return found[1].replace("&amp;", "&")
 
 
-def test_the_link_to_the_page_contains_an_on_site_token_and_the_filters(inside: Client, clicks: Site, alice: Any):
+def test_the_link_to_the_page_contains_an_on_site_token_and_the_filters(
+    inside: Client, clicks: Site, alice: User
+) -> None:
     address, _, behind = overlay(inside, clicks, country="EE", period="30d").partition("#")
     assert address == "http://example.com/a"
     words = parse_qs(behind)
@@ -162,7 +166,9 @@ def test_the_link_to_the_page_contains_an_on_site_token_and_the_filters(inside: 
 @pytest.mark.parametrize(
     "host", ["evil.example", "example.com@evil.example", "evil.example/example.com", "b.example.com"]
 )
-def test_the_on_site_token_is_never_sent_to_a_foreign_host(inside: Client, clicks: Site, store: Any, host: str) -> None:
+def test_the_on_site_token_is_never_sent_to_a_foreign_host(
+    inside: Client, clicks: Site, store: Store, host: str
+) -> None:
     store.insert_rows("heat", [click(clicks, host=host, ts=timezone.now())])
     kept = "b.example.com" if host == "b.example.com" else "example.com"
     assert overlay(inside, clicks).startswith(f"http://{kept}/a#")
@@ -191,7 +197,7 @@ def test_the_overlay_gets_clicks_by_element_for_its_width(clicks: Site) -> None:
     assert "failed" in script(clicks, "heatmap", clicks.sitekey, href="/a", sub="nonsense", subitem="x")[1]
 
 
-def test_the_widget_counts_visitors_on_the_site_and_the_page(site: Site, store: Any) -> None:
+def test_the_widget_counts_visitors_on_the_site_and_the_page(site: Site, store: Store) -> None:
     now = timezone.now()
     for visitor, path in (("a", "/a"), ("b", "/b"), ("c", "/b")):
         browse(
@@ -206,7 +212,7 @@ def test_the_widget_counts_visitors_on_the_site_and_the_page(site: Site, store: 
 
 
 def test_only_keys_and_permitted_users_get_the_widgets_scripts(
-    clicks: Site, charlies_site: Site, alice: Any, bob: Any, charlie: Any
+    clicks: Site, charlies_site: Site, alice: User, bob: User, charlie: User
 ) -> None:
     site_cache.refresh()
     for user, status in ((alice, 200), (bob, 200), (charlie, 403)):
@@ -224,7 +230,9 @@ def test_only_keys_and_permitted_users_get_the_widgets_scripts(
     assert Client().get("/ajax/onsitestats/nothing").status_code == 404
 
 
-def test_the_on_site_token_ends_after_an_hour_or_with_the_permission(clicks: Site, bob: Any, monkeypatch: Any) -> None:
+def test_the_on_site_token_ends_after_an_hour_or_with_the_permission(
+    clicks: Site, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
     word = onsite_tokens.create_onsite_token(clicks.pk, bob.pk)
     assert onsite_tokens.read_user_id(word, clicks.pk) == bob.pk
     bob.memberships.all().delete()
@@ -234,7 +242,7 @@ def test_the_on_site_token_ends_after_an_hour_or_with_the_permission(clicks: Sit
     assert onsite_tokens.read_user_id(word, clicks.pk) is None
 
 
-def test_a_page_of_unknown_height_is_drawn(inside: Client, site: Site, store: Any) -> None:
+def test_a_page_of_unknown_height_is_drawn(inside: Client, site: Site, store: Store) -> None:
     store.insert_rows("heat", [click(site, layout_height=0, layout=0, element="", y=90_000)])
     html = page(inside, site)
     assert summary(html)[0] == 1 and "1 clicks are further down" in html

@@ -6,7 +6,6 @@ import itertools
 import random
 from collections import Counter
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.test import Client
@@ -18,6 +17,7 @@ from reports.query.analyses.journeys import LEVELS, find_journeys
 from sites.models import Site
 from tests.support import NOW, browse, read_html, record, visit
 from tests.support.mapped_goals import MappedGoals
+from tests.support.types import Store
 
 BAD = "<script>alert(1)</script>"
 SITES = itertools.count(600_000_001)
@@ -25,7 +25,7 @@ DAY = Period(NOW - timedelta(hours=12), NOW + timedelta(hours=12))
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_neighbours_equal_a_naive_evaluation(seed: int, store: Any) -> None:
+def test_neighbours_equal_a_naive_evaluation(seed: int, store: Store) -> None:
     dice, site = random.Random(seed), next(SITES)
     ways = [[dice.choice(("/a", "/b", "/c")) for _ in range(dice.randint(1, 9))] for _ in range(40)]
     record(*(one for who, way in enumerate(ways) for one in visit(site, *way, visitor=who)))
@@ -48,7 +48,7 @@ def test_neighbours_equal_a_naive_evaluation(seed: int, store: Any) -> None:
     assert {level: {one.page: one.visits for one in near[level]} for level in LEVELS} == expected
 
 
-def test_a_path_grows_by_links_and_can_be_saved_as_a_funnel(site: Site, store: Any, alice: User) -> None:
+def test_a_path_grows_by_links_and_can_be_saved_as_a_funnel(site: Site, store: Store, alice: User) -> None:
     browse(site, "/a", f"/{BAD}", at=timezone.now() - timedelta(minutes=2))
     client = Client()
     client.force_login(alice)

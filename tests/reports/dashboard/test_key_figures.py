@@ -6,6 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.test import RequestFactory
 from django.utils import timezone
 
 from goals.services import goal_create
@@ -14,7 +15,9 @@ from reports.dashboard.scope import ReportScope
 from reports.dashboard.state import read_state
 from reports.formatting import format_metric
 from reports.query import ask as answer
+from sites.models import Site
 from tests.support import event, record
+from tests.support.types import Store
 
 ASKED = (
     "period=7d",
@@ -28,7 +31,9 @@ ASKED = (
 
 @pytest.mark.parametrize("worth", [None, "7.50"])
 @pytest.mark.parametrize("goal", [False, True])
-def test_key_figures_equal_the_engines_numbers_also_where_they_are_sums(site, store, rf, goal: bool, worth) -> None:
+def test_key_figures_equal_the_engines_numbers_also_where_they_are_sums(
+    site: Site, store: Store, rf: RequestFactory, goal: bool, worth: str | None
+) -> None:
     at = timezone.now() - timedelta(minutes=10)
     for day, amount in ((0, 10), (1, 20), (9, 5), (10, 40)):
         record(event(site, "/paid", at=at - timedelta(days=day), visitor=str(day % 3), revenue=amount, currency="EUR"))
@@ -41,6 +46,7 @@ def test_key_figures_equal_the_engines_numbers_also_where_they_are_sums(site, st
         assert told.failed == ""
         alone = answer(state.build_query(KEY_METRICS, compare=state.compare), now=state.now)
         before = alone.comparison or {}
+        assert isinstance(before, dict)
         for number in told.numbers:
             row = (alone.rows[0][number.name], state.locale, before.get(number.name), alone.meta.currency)
             assert number.formatted == format_metric(number.name, *row), (asked, number.name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -13,7 +13,7 @@ from django.contrib.sessions.models import Session
 from django.db import connection
 from django.http import StreamingHttpResponse
 from django.template.loader import render_to_string
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.utils import timezone
 
 from accounts.models import Account, Grant, Right, User
@@ -22,10 +22,12 @@ from links.permissions import DATAPOINT
 from links.routing import link_cache
 from reports.dashboard.views import spy
 from sites.models import Site
+from sites.selectors import get_site_for_actor
 from tests.conftest import member
 from tests.support import asgi, event
 from tests.support import links as links_support
 from tests.support.asgi import cookie, database
+from tests.values import require
 from tracking import live, live_streams
 from tracking.live_streams import LiveStream, create_viewer, open_streams
 
@@ -64,7 +66,7 @@ async def test_an_event_is_streamed_when_it_is_stored(site: Site, spied: str, al
         assert await browser.piece() == b"retry: 3000\n\n: here\n\n"
         live.publish(event(site, "/hidden", at=timezone.now(), country="DE"))
         live.publish(event(site, "/<b>live</b>", at=timezone.now(), country="EE"))
-        told = (await browser.piece()).decode()
+        told = require(await browser.piece()).decode()
     assert told.startswith("event: action\ndata: ") and told.count("\n") == 3
     assert "/&lt;b&gt;live&lt;/b&gt;" in told
 
@@ -73,7 +75,12 @@ async def test_an_event_is_rendered_once_for_all_viewers_of_a_zone_and_language(
     site: Site, spied: str, alice: User, bob: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[str] = []
-    monkeypatch.setattr(spy, "render_to_string", lambda *args: made.append("one") or render_to_string(*args))
+
+    def render(*args: Any) -> str:
+        made.append(render_to_string(*args))
+        return made[-1]
+
+    monkeypatch.setattr(spy, "render_to_string", render)
     hers, his = await cookie(alice), await cookie(bob)
     async with (
         asgi.connected(spied, cookie=hers) as one,
@@ -82,15 +89,15 @@ async def test_an_event_is_rendered_once_for_all_viewers_of_a_zone_and_language(
     ):
         for browser in (one, two, elsewhere):
             await browser.piece()
-        for path, country in (("/first", "EE"), ("/second", "DE")):
-            live.publish(event(site, path, at=timezone.now(), country=country))
+        for there, country in (("/first", "EE"), ("/second", "DE")):
+            live.publish(event(site, there, at=timezone.now(), country=country))
         for browser, paths in (
             (one, (b"/first", b"/second")),
             (two, (b"/first", b"/second")),
             (elsewhere, (b"/second",)),
         ):
             for path in paths:
-                assert path in (await browser.piece())
+                assert path in require(await browser.piece())
     assert len(made) == 2
 
 
@@ -137,7 +144,7 @@ async def test_a_stream_ends_when_its_viewer_loses_access(
     async with asgi.connected(spied, cookie=session) as browser:
         await browser.piece()
         happens(site, "/before")
-        assert b"/before" in await browser.piece()
+        assert b"/before" in require(await browser.piece())
         await database(end, bob, site, session.removeprefix("sessionid="))
         time_passes()
         happens(site, "/after")
@@ -154,17 +161,19 @@ async def test_a_stream_without_events_ends_too(at_once: None, spied: str, site:
 
 async def test_a_stream_continues_for_viewers_who_keep_access(
     at_once: None, spied: str, site: Site, alice: User, bob: User
-):
+) -> None:
     cookies = await cookie(alice), await cookie(bob)
     async with asgi.connected(spied, cookie=cookies[0]) as hers, asgi.connected(spied, cookie=cookies[1]) as his:
         await hers.piece(b"still here")
         await database(right_taken, bob, site, "")
         assert await his.piece(b"action") is None
         happens(site, "/after")
-        assert b"/after" in await hers.piece(b"action")
+        assert b"/after" in require(await hers.piece(b"action"))
 
 
-async def test_a_stream_ends_when_permissions_cannot_be_read(spied: str, site: Site, bob: User, monkeypatch) -> None:
+async def test_a_stream_ends_when_permissions_cannot_be_read(
+    spied: str, site: Site, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from django.db import OperationalError
 
     def away(*_: Any) -> None:
@@ -182,7 +191,7 @@ async def test_a_stream_ends_when_permissions_cannot_be_read(spied: str, site: S
 
 
 @pytest.fixture
-def two_links(account: Account, bob: User, transactional_db: None) -> tuple[int, int]:
+def two_links(account: Account, bob: User, transactional_db: None) -> Iterator[tuple[int, ...]]:
     """Links that bob was given."""
     made = tuple(links_support.create_link(account, alias).pk for alias in ("one", "two"))
     for pk in made:
@@ -200,12 +209,12 @@ async def test_a_guest_of_links_sees_only_remaining_grants(account: Account, bob
     async with asgi.connected(LINKS, cookie=await cookie(bob)) as browser:
         assert browser.answer.status == 200 and await browser.piece(b"here")
         clicked(account, one)
-        assert b"/links/%d" % one in await browser.piece(b"data")
+        assert b"/links/%d" % one in require(await browser.piece(b"data"))
         await database(Grant.objects.filter(kind=DATAPOINT, object_id=one).delete)
         time_passes()
         clicked(account, one)
         clicked(account, two)
-        assert b"/links/%d" % two in await browser.piece(b"data")
+        assert b"/links/%d" % two in require(await browser.piece(b"data"))
         await database(Grant.objects.all().delete)
         time_passes()
         clicked(account, two)
@@ -220,7 +229,7 @@ async def test_links_are_not_streamed_to_anonymous_users_or_strangers(
         await browser.piece(b"here")
         clicked(account, two_links[0])
         clicked(await database(theirs, charlie), 7)
-        assert b"/links/7" in await browser.piece(b"data")
+        assert b"/links/7" in require(await browser.piece(b"data"))
 
 
 def theirs(user: User) -> Account:
@@ -266,14 +275,16 @@ async def test_streams_of_an_account_are_limited_independently_of_others(
             assert other.answer.status == 200
 
 
-async def test_streams_of_a_process_are_limited(spied: str, alice: User, bob: User, monkeypatch) -> None:
+async def test_streams_of_a_process_are_limited(
+    spied: str, alice: User, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(live_streams, "MAX_STREAMS", 1)
     async with asgi.connected(spied, cookie=await cookie(alice)):
         assert (await asgi.send("GET", spied, cookie=await cookie(bob))).status == 429
 
 
 @pytest.fixture
-def stream(rf: Any, alice: User, site: Site) -> Callable[[User], LiveStream[Site]]:
+def stream(rf: RequestFactory, alice: User, site: Site) -> Callable[[User], LiveStream[Site]]:
     """A stream of a user's, as the view makes it."""
 
     def made(user: User) -> LiveStream[Site]:
@@ -286,7 +297,7 @@ def stream(rf: Any, alice: User, site: Site) -> Callable[[User], LiveStream[Site
             viewer,
             site.pk,
             site,
-            read_scope=lambda bearer: spy.get_site_for_actor(bearer, site.pk),
+            read_scope=lambda bearer: get_site_for_actor(bearer, site.pk),
             format_event=lambda *_: b"",
         )
         open_streams.add(found)

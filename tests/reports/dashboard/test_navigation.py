@@ -12,6 +12,7 @@ from accounts.models import Account, Role, User
 from reports.dashboard.navigation import list_site_paths
 from sites.models import Site
 from tests.conftest import member
+from tests.support.types import Store
 
 ENTRY = re.compile(r'<li><a href="([^"]+)">([^<]*)</a>')
 # Pages that are reached from the page they belong to, or are no pages
@@ -54,7 +55,7 @@ def test_a_search_finds_a_page_by_its_words(q: str, site: Site, alice: User) -> 
     assert entries(alice, q), q
 
 
-def test_every_entry_opens(site: Site, account: Account, alice: User, bob: User, charlie: User, store) -> None:
+def test_every_entry_opens(site: Site, account: Account, alice: User, bob: User, charlie: User, store: Store) -> None:
     viewer = member(account, "victor", Role.VIEWER)
     for user in (alice, bob, viewer, charlie):
         client = Client()
@@ -79,5 +80,5 @@ def test_switching_sites_keeps_the_kind_of_page(site: Site, alice: User) -> None
     for came, there in (("retention?period=30d&country=EE", "retention?period=30d"), ("goals/12", "goals"),
                         ("visitors/99", "visitors"), ("details/page", ""),
                         ("settings/privacy", "settings/privacy")):  # fmt: skip
-        answer = client.get("/go", {"site": 1, "from": f"/sites/5/{came}"})
+        answer = client.get("/go", {"site": "1", "from": f"/sites/5/{came}"})
         assert answer["Location"] == f"/sites/{site.pk}/{there}"

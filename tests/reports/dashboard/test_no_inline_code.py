@@ -15,6 +15,7 @@ from reports.dashboard import urls
 from reports.dashboard.goals import urls as goals_urls
 from sites.models import Site
 from tests.support import browse, derive_number
+from tests.support.types import Store
 
 FIRST = {"name": "page", "tab": "top"}
 POSTS = {
@@ -22,11 +23,11 @@ POSTS = {
 }  # fmt: skip
 OPEN = {"theme"}
 PATTERNS = [row for row in [*urls.urlpatterns, *goals_urls.urlpatterns] if isinstance(row, URLPattern)]
-NAMES = [pattern.name for pattern in PATTERNS]
+NAMES = [str(pattern.name) for pattern in PATTERNS]
 
 
 @pytest.fixture
-def places(site: Site, store, alice: User) -> dict[str, str]:
+def places(site: Site, store: Store, alice: User) -> dict[str, str]:
     """The address of every page of the site, by name."""
     at = timezone.now() - timedelta(minutes=1)
     browse(site, "/a", at=at, visitor="one", visit=77)
@@ -44,12 +45,12 @@ def places(site: Site, store, alice: User) -> dict[str, str]:
         named = {key: given[key] for key in pattern.pattern.converters}
         if pattern.name == "details":
             named["name"] = "page"
-        found[pattern.name] = reverse(f"dashboard:{pattern.name}", kwargs=named)
+        found[str(pattern.name)] = reverse(f"dashboard:{pattern.name}", kwargs=named)
     return found
 
 
 @pytest.mark.parametrize("name", sorted(NAMES))
-def test_no_page_has_inline_scripts_or_styles(name: str, places, alice: User) -> None:
+def test_no_page_has_inline_scripts_or_styles(name: str, places: dict[str, str], alice: User) -> None:
     if name in POSTS | OPEN | {"spy-stream"}:
         return
     client = Client()

@@ -10,21 +10,24 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from accounts.models import Account, User
 from sites import site_cache
 from sites.models import Site
 from sites.services import site_create
 from tests.support import browse, read_html
+from tests.support.types import Store
+from tests.values import extract
 
 
 @pytest.fixture
-def second(account, store) -> Site:
+def second(account: Account, store: Store) -> Site:
     made = site_create(account=account, domain="shop.example", timezone="Asia/Kolkata")
     site_cache.refresh()
     return made
 
 
 @pytest.fixture
-def busy(site: Site, second: Site, charlies_site: Site):
+def busy(site: Site, second: Site, charlies_site: Site) -> None:
     """Two visitors on example.com, one on shop.example, four at the stranger's."""
     at = timezone.now() - timedelta(minutes=1)
     browse(site, "/a", at=at, visitor="a", host="example.com", country="EE")
@@ -41,49 +44,49 @@ def page(client: Client, path: str, **headers: str) -> str:
 
 
 def row_of(html: str, name: str) -> str:
-    return next(row for row in re.findall(r"<tr>.*?</tr>", html, re.S) if f">{name}</a>" in row)
+    return str(next(row for row in re.findall(r"<tr>.*?</tr>", html, re.S) if f">{name}</a>" in row))
 
 
-def test_the_portfolio_counts_all_visible_sites_and_no_others(inside: Client, busy) -> None:
+def test_the_portfolio_counts_all_visible_sites_and_no_others(inside: Client, busy: Site) -> None:
     html = page(inside, "/sites/all?period=today")
     assert "Visitors: 3" in html and "Views: 4" in html
     assert 'title="2"' in row_of(html, "example.com") and 'title="1"' in row_of(html, "shop.example")
     assert "charlie" not in html and "/secret" not in html
 
 
-def test_pages_are_listed_by_host_and_a_click_filters(inside: Client, busy) -> None:
+def test_pages_are_listed_by_host_and_a_click_filters(inside: Client, busy: Site) -> None:
     html = page(inside, "/sites/all/panel/pages/hosts?period=today")
-    href = re.search(r'<a href="([^"]+)"', row_of(html, "shop.example"))[1]  # type: ignore[index]
+    href = extract(r'<a href="([^"]+)"', row_of(html, "shop.example"))
     assert href == "/sites/all?period=today&host=shop.example"
     narrowed = page(inside, href)
     assert "Visitors: 1" in narrowed and "Host is shop.example" in narrowed
 
 
-def test_sites_can_be_chosen_and_every_link_keeps_the_choice(inside: Client, busy, second: Site) -> None:
+def test_sites_can_be_chosen_and_every_link_keeps_the_choice(inside: Client, busy: Site, second: Site) -> None:
     html = page(inside, f"/sites/all?period=today&only={second.pk}")
     assert "1 of 2 sites" in html and "Visitors: 1" in html
     assert all(f"only={second.pk}" in href for href in re.findall(r'href="(/sites/all\?[^"]*period[^"]*)"', html))
 
 
-def test_a_site_of_others_cannot_be_chosen(inside: Client, busy, charlies_site: Site, site: Site) -> None:
+def test_a_site_of_others_cannot_be_chosen(inside: Client, busy: Site, charlies_site: Site, site: Site) -> None:
     for path in ("", "/explain", "/panel/pages/top"):
         assert inside.get(f"/sites/all{path}?only={charlies_site.pk}").status_code == 404
         assert inside.get(f"/sites/all{path}?only={site.pk}&only={charlies_site.pk}").status_code == 404
         assert inside.get(f"/sites/all{path}?only=nonsense").status_code == 404
 
 
-def test_a_guest_sees_the_granted_sites(busy, bob, client: Client) -> None:
+def test_a_guest_sees_the_granted_sites(busy: Site, bob: User, client: Client) -> None:
     client.force_login(bob)
     html = page(client, "/sites/all?period=today")
     assert "Visitors: 2" in html and "shop.example" not in html
 
 
-def test_a_number_of_the_portfolio_can_be_explained(inside: Client, busy) -> None:
+def test_a_number_of_the_portfolio_can_be_explained(inside: Client, busy: Site) -> None:
     html = page(inside, "/sites/all/explain?metric=visitors&period=today")
     assert "<dt>Time zone</dt>" in html and "visits behind" not in html
 
 
-def test_every_link_of_the_portfolio_opens(inside: Client, busy) -> None:
+def test_every_link_of_the_portfolio_opens(inside: Client, busy: Site) -> None:
     html = page(inside, "/sites/all?period=today")
     assert "/sites/None" not in html and "/sites//" not in html
     hrefs = {href for href in re.findall(r'(?:href|hx-get)="(/[^"#]*)"', html) if not href.startswith("/static")}
@@ -91,16 +94,16 @@ def test_every_link_of_the_portfolio_opens(inside: Client, busy) -> None:
         assert inside.get(href).status_code in (200, 302), href
 
 
-def test_invalid_parameters_are_reported(inside: Client, busy) -> None:
+def test_invalid_parameters_are_reported(inside: Client, busy: Site) -> None:
     assert inside.get("/sites/all?period=nonsense").status_code == 400
 
 
-def test_a_reader_without_sites_is_redirected_to_the_list(client: Client, django_user_model) -> None:
+def test_a_reader_without_sites_is_redirected_to_the_list(client: Client, django_user_model: type[User]) -> None:
     client.force_login(django_user_model.objects.create_user("new@example.com", "a long enough password"))
     assert client.get("/sites/all")["Location"] == "/sites"
 
 
-def test_a_digit_switches_the_site_and_keeps_the_page(inside: Client, busy, site: Site, second: Site) -> None:
+def test_a_digit_switches_the_site_and_keeps_the_page(inside: Client, busy: Site, site: Site, second: Site) -> None:
     def led(number: str, came: str) -> str:
         return inside.get("/go", {"site": number, "from": came})["Location"]
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from html import unescape
+from typing import Any
 
 import pytest
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import Account
 from goals.models import Segment
@@ -21,6 +23,7 @@ from reports.query import ask as answer
 from sites.models import Site
 from sites.services import site_create
 from tests.support import browse, read_html
+from tests.values import extract
 from tracking.store import StoreError
 
 NOTHING = "cannot be shown"
@@ -56,10 +59,10 @@ def page(client: Client, path: str) -> str:
 
 def row_of(html: str, name: str) -> str:
     """The table row whose first link says `name`."""
-    return next(row for row in re.findall(r"<tr>.*?</tr>", html, re.S) if f">{name}</a>" in row)
+    return str(next(row for row in re.findall(r"<tr>.*?</tr>", html, re.S) if f">{name}</a>" in row))
 
 
-def test_the_key_figures_equal_the_engines_numbers(inside: Client, busy) -> None:
+def test_the_key_figures_equal_the_engines_numbers(inside: Client, busy: Site) -> None:
     html = page(inside, f"/sites/{busy.pk}/?period=today")
     now = timezone.now()
     query = Query((busy.pk,), Period.parse("today", busy.timezone, now), ("visitors", "views"))
@@ -68,32 +71,32 @@ def test_the_key_figures_equal_the_engines_numbers(inside: Client, busy) -> None
     assert "Visitors: 3" in html and "Views: 4" in html
 
 
-def test_a_panel_row_has_the_engines_number_and_its_share(inside: Client, busy) -> None:
+def test_a_panel_row_has_the_engines_number_and_its_share(inside: Client, busy: Site) -> None:
     row = row_of(page(inside, f"/sites/{busy.pk}/?period=today"), "/pricing")
     assert 'title="2"' in row and "67%" in row
 
 
-def test_a_row_links_to_a_filter_and_its_tag_removes_it(inside: Client, busy) -> None:
+def test_a_row_links_to_a_filter_and_its_tag_removes_it(inside: Client, busy: Site) -> None:
     html = page(inside, f"/sites/{busy.pk}/?period=today&tab.places=countries")
-    href = re.search(r'href="([^"]*country=EE[^"]*)"', html)[1]
+    href = extract(r'href="([^"]*country=EE[^"]*)"', html)
     narrowed = page(inside, href)
     assert "Visitors: 2" in narrowed and "Country is Estonia" in narrowed
-    away = re.search(r'<a href="([^"]*)" aria-label="Remove: Country is Estonia"', narrowed)[1]
+    away = extract(r'<a href="([^"]*)" aria-label="Remove: Country is Estonia"', narrowed)
     assert "Visitors: 3" in page(inside, away)
 
 
-def test_excluding_a_row_keeps_the_others(inside: Client, busy) -> None:
+def test_excluding_a_row_keeps_the_others(inside: Client, busy: Site) -> None:
     html = page(inside, f"/sites/{busy.pk}/?period=today&country~is_not=EE")
     assert "Visitors: 1" in html and "Country is not Estonia" in html
 
 
-def test_the_filter_form_works_without_scripts(inside: Client, busy) -> None:
+def test_the_filter_form_works_without_scripts(inside: Client, busy: Site) -> None:
     html = page(inside, f"/sites/{busy.pk}/?period=today&add=page&how=contains&what=pric")
     assert "Page contains pric" in html and "Visitors: 2" in html
 
 
 @pytest.mark.parametrize("panel,tab", [(p.name, t.name) for p in PANELS.values() for t in p.tabs])
-def test_every_tab_of_every_panel_answers(inside: Client, busy, panel: str, tab: str) -> None:
+def test_every_tab_of_every_panel_answers(inside: Client, busy: Site, panel: str, tab: str) -> None:
     html = page(inside, f"/sites/{busy.pk}/panel/{panel}/{tab}?period=today")
     assert NOTHING not in html and f'id="panel-{panel}"' in html
 
@@ -106,17 +109,17 @@ def test_every_layout_names_panels_that_exist(name: str) -> None:
 
 @pytest.mark.parametrize("period", ["realtime", "today", "yesterday", "7d", "30d", "90d", "12m", "all", "last-week",
                                     "this-year", "2026-03-01..2026-03-31"])  # fmt: skip
-def test_every_period_is_answered_and_its_form_leads_to_it(inside: Client, busy, period: str) -> None:
+def test_every_period_is_answered_and_its_form_leads_to_it(inside: Client, busy: Site, period: str) -> None:
     assert NOTHING not in page(inside, f"/sites/{busy.pk}/?period={period}")
 
 
 @pytest.mark.parametrize("compare", ["previous", "year", "weekday", "none", "2026-01-01..2026-01-07"])
-def test_every_comparison_is_answered(inside: Client, busy, compare: str) -> None:
+def test_every_comparison_is_answered(inside: Client, busy: Site, compare: str) -> None:
     assert NOTHING not in page(inside, f"/sites/{busy.pk}/?period=7d&compare={compare}")
 
 
 @pytest.mark.parametrize("query", ["period=soon", "since=2026-13-01", "compare=never", "page~matches=(", "country~is="])
-def test_invalid_parameters_are_reported_and_never_a_server_error(inside: Client, busy, query: str) -> None:
+def test_invalid_parameters_are_reported_and_never_a_server_error(inside: Client, busy: Site, query: str) -> None:
     response = inside.get(f"/sites/{busy.pk}/?{query}")
     assert response.status_code in (200, 400)
     if response.status_code == 400:
@@ -124,11 +127,11 @@ def test_invalid_parameters_are_reported_and_never_a_server_error(inside: Client
 
 
 @pytest.mark.parametrize("path", ["details/page", "visitors", "heatmaps"])
-def test_an_invalid_offset_shows_the_first_page(inside: Client, busy, path: str) -> None:
+def test_an_invalid_offset_shows_the_first_page(inside: Client, busy: Site, path: str) -> None:
     assert inside.get(f"/sites/{busy.pk}/{path}?from=²").status_code == 200
 
 
-def test_a_page_is_shown_without_the_event_store(inside: Client, busy, monkeypatch) -> None:
+def test_a_page_is_shown_without_the_event_store(inside: Client, busy: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     def dead(*_: object, **__: object) -> None:
         raise StoreError("The event store does not answer.")
 
@@ -144,7 +147,7 @@ def part_of(client: Client, path: str, name: str) -> str:
     return read_html(client.get(path, headers={"HX-Request": "true", "HX-Target": name}))
 
 
-def test_a_browser_with_scripts_gets_placeholders_that_two_requests_fill(inside: Client, busy) -> None:
+def test_a_browser_with_scripts_gets_placeholders_that_two_requests_fill(inside: Client, busy: Site) -> None:
     inside.cookies["js"] = "1"
     path = f"/sites/{busy.pk}/?period=today"
     html = page(inside, path)
@@ -160,7 +163,9 @@ def test_a_browser_with_scripts_gets_placeholders_that_two_requests_fill(inside:
 
 
 @pytest.mark.parametrize("target", ["", "report"])
-def test_a_page_with_placeholders_is_sent_before_any_query(inside: Client, busy, monkeypatch, target: str) -> None:
+def test_a_page_with_placeholders_is_sent_before_any_query(
+    inside: Client, busy: Site, monkeypatch: pytest.MonkeyPatch, target: str
+) -> None:
     def asked(*_: object, **__: object) -> None:
         raise AssertionError("the page waits for the store")
 
@@ -176,10 +181,10 @@ def test_a_page_with_placeholders_is_sent_before_any_query(inside: Client, busy,
     assert 'id="panel-change-drivers"' in told["panel-change-drivers"] and "<html" not in told["panel-change-drivers"]
 
 
-def test_no_query_of_a_report_is_executed_twice(inside: Client, busy, monkeypatch) -> None:
+def test_no_query_of_a_report_is_executed_twice(inside: Client, busy: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Query] = []
 
-    def noted(queries, **more):
+    def noted(queries: Any, **more: Any) -> Any:
         asked.extend(queries)
         return ask_many(queries, **more)
 
@@ -190,8 +195,10 @@ def test_no_query_of_a_report_is_executed_twice(inside: Client, busy, monkeypatc
     assert not any(query.totals for query in asked)  # shares are of one whole, asked for once
 
 
-def test_one_failing_fragment_does_not_affect_the_others(inside: Client, busy, monkeypatch) -> None:
-    def some(queries, **more):
+def test_one_failing_fragment_does_not_affect_the_others(
+    inside: Client, busy: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def some(queries: Any, **more: Any) -> list[Any]:
         refused = QueryRefused("This took too long.")
         return [refused if one.dimensions == ("browser",) else answer(one, **more) for one in queries]
 
@@ -201,7 +208,9 @@ def test_one_failing_fragment_does_not_affect_the_others(inside: Client, busy, m
     assert "This took too long." in html[html.index('id="panel-technology"') : html.index('id="panel-goals"')]
 
 
-def test_a_fragment_needs_only_a_few_database_queries(inside: Client, busy, django_assert_max_num_queries) -> None:
+def test_a_fragment_needs_only_a_few_database_queries(
+    inside: Client, busy: Site, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
     path = f"/sites/{busy.pk}/?period=today"
     inside.cookies["js"] = "1"
     for name, most in {"report": 6, "key-figures": 17, "panels": 12}.items():
@@ -209,7 +218,9 @@ def test_a_fragment_needs_only_a_few_database_queries(inside: Client, busy, djan
             part_of(inside, path, name)
 
 
-def test_links_built_for_many_values_equal_those_built_one_by_one(busy, rf, module_caches) -> None:
+def test_links_built_for_many_values_equal_those_built_one_by_one(
+    busy: Site, rf: RequestFactory, module_caches: None
+) -> None:
     where = {"dimension": "country", "operator": "is", "value": ["EE"]}
     kept = segment_create(site=busy, name="Kept", filter=where, shared=True).pk
     asked = rf.get(
@@ -222,20 +233,20 @@ def test_links_built_for_many_values_equal_those_built_one_by_one(busy, rf, modu
             assert link(value) == state.with_filter(name, value, operator).href()
 
 
-def test_every_hx_get_has_the_same_href(inside: Client, busy) -> None:
+def test_every_hx_get_has_the_same_href(inside: Client, busy: Site) -> None:
     inside.cookies["js"] = "1"
     html = page(inside, f"/sites/{busy.pk}/")
     for address in re.findall(r'hx-get="([^"]+)"', html):
         assert f'href="{address}"' in html
 
 
-def test_htmx_gets_only_the_requested_fragment(inside: Client, busy) -> None:
+def test_htmx_gets_only_the_requested_fragment(inside: Client, busy: Site) -> None:
     headers = {"HX-Request": "true", "HX-Target": "panel-pages"}
     part = read_html(inside.get(f"/sites/{busy.pk}/?period=today&tab.pages=entry", headers=headers))
     assert part.lstrip().startswith("<section") and "<html" not in part and "/blog" in part
 
 
-def test_a_segment_is_saved_from_the_filters_and_used(inside: Client, busy) -> None:
+def test_a_segment_is_saved_from_the_filters_and_used(inside: Client, busy: Site) -> None:
     back = f"/sites/{busy.pk}/?period=today&country=EE"
     inside.post(f"/sites/{busy.pk}/segments", {"name": "Estonians", "next": back, "shared": "1"})
     segment = Segment.objects.get()
@@ -244,19 +255,19 @@ def test_a_segment_is_saved_from_the_filters_and_used(inside: Client, busy) -> N
     assert "Segment: Estonians" in html and "Visitors: 2" in html
 
 
-def test_what_changed_lists_the_page_that_grew(inside: Client, busy) -> None:
+def test_what_changed_lists_the_page_that_grew(inside: Client, busy: Site) -> None:
     html = page(inside, f"/sites/{busy.pk}/?period=today")
     drivers = html[html.index("What changed") :]
     assert "/pricing" in drivers and "+2" in drivers
 
 
-def test_a_goal_row_shows_its_name_and_visitors(inside: Client, busy) -> None:
+def test_a_goal_row_shows_its_name_and_visitors(inside: Client, busy: Site) -> None:
     goal_create(site=busy, name="Looked at prices", kind="page", pattern="/pricing")
     row = row_of(page(inside, f"/sites/{busy.pk}/?period=today"), "Looked at prices")
     assert 'title="2"' in row
 
 
-def test_the_graph_has_a_table_and_a_description(inside: Client, busy) -> None:
+def test_the_graph_has_a_table_and_a_description(inside: Client, busy: Site) -> None:
     html = page(inside, f"/sites/{busy.pk}/?period=7d")
     assert "As a table" in html and "the highest is" in html and html.count("<svg") > 7
 
@@ -267,7 +278,7 @@ def test_the_list_of_sites_counts_visitors_online(inside: Client, module_account
     assert "3 now" in html and 'title="3"' in html
 
 
-def test_an_empty_panel_says_how_to_fill_it(inside: Client, busy) -> None:
+def test_an_empty_panel_says_how_to_fill_it(inside: Client, busy: Site) -> None:
     assert "utm_campaign=spring" in page(inside, f"/sites/{busy.pk}/?tab.sources=campaigns")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.test import Client
@@ -14,6 +13,7 @@ from accounts.models import User
 from reports.sharing.services import share_create
 from sites.models import Site
 from tests.support import browse
+from tests.support.types import Store
 
 PAGES = ("", "panel/pages/top", "details/page", "graph.svg", "explain", "content")
 # What each reader gets of PAGES; the portfolio is of the reader's own sites, and who is not logged in is asked to
@@ -30,7 +30,7 @@ ANSWERS: dict[str, dict[str, tuple[int, ...]]] = {
 
 
 @pytest.fixture
-def roots(site: Site, store: Any) -> dict[str, str]:
+def roots(site: Site, store: Store) -> dict[str, str]:
     """What the addresses of each scope begin with. The locked link's overview asks for its password."""
     browse(site, "/a", at=timezone.now() - timedelta(minutes=1), visitor="a")
     plain = share_create(site=site, name="Client", embed=True)

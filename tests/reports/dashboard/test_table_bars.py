@@ -11,18 +11,19 @@ import time_machine
 from accounts.models import User
 from sites.models import Site
 from tests.support import NOW, browse, log_in
+from tests.support.types import Store
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def traffic(site: Site, store: Any) -> Any:
+def traffic(site: Site, store: Store) -> Any:
     """Many visitors from Google who buy little, one from News who buys much."""
     with time_machine.travel(NOW, tick=False):
         at = NOW - timedelta(hours=1)
         for number in range(4):
             browse(site, "/", at=at, visitor=number, source="Google")
-        for who, source, amount in ((0, "Google", "10"), (9, "News", "40"), (8, "Refunds", "-5")):
+        for who, source, amount in ((0, "Google", 10), (9, "News", 40), (8, "Refunds", -5)):
             browse(site, "/", at=at, visitor=who, source=source, kind="event", revenue=amount, currency="EUR")
         yield
 

@@ -7,6 +7,7 @@ import io
 import json
 import re
 from datetime import timedelta
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -36,13 +37,10 @@ def make_evil_site(account: Account, domain: str) -> Site:
     """A site on which every word is a script."""
     site = site_create(account=account, domain=domain, by_operator=True)
     at = timezone.now() - timedelta(minutes=1)
-    words = dict.fromkeys(COLUMNS, EVIL) | {"country": "<b", "tags": {EVIL: EVIL}, "props": {"plan": EVIL}}
+    words: Any = dict.fromkeys(COLUMNS, EVIL) | {"country": "<b", "tags": {EVIL: EVIL}, "props": {"plan": EVIL}}
     kinds = ("view", "event", "outbound", "download", "form", "video", "click")
     record(
-        *[
-            {**event(site, at=at, visitor="evil", id=i + 1, view_id=9), **words, "kind": kind}
-            for i, kind in enumerate(kinds)
-        ]
+        *[event(site, at=at, visitor="evil", id=i + 1, view_id=9, **words, kind=kind) for i, kind in enumerate(kinds)]
     )
     return site
 
@@ -68,7 +66,7 @@ def harmless_page(client: Client, address: str) -> str:
 
 
 @pytest.mark.parametrize("panel", PANELS)
-def test_a_script_in_any_dimension_is_text_in_every_tab(evil, panel: str) -> None:
+def test_a_script_in_any_dimension_is_text_in_every_tab(evil: tuple[Client, Site], panel: str) -> None:
     client, site = evil
     for tab in PANELS[panel].tabs:
         html = harmless_page(client, f"/sites/{site.pk}/panel/{panel}/{tab.name}?period=today")
@@ -77,7 +75,7 @@ def test_a_script_in_any_dimension_is_text_in_every_tab(evil, panel: str) -> Non
 
 
 @pytest.mark.parametrize("name", [*BROKEN_DOWN, "prop:plan", "tag:" + EVIL.replace("/", "")])
-def test_a_script_is_text_in_every_table_and_filter_tag(evil, name: str) -> None:
+def test_a_script_is_text_in_every_table_and_filter_tag(evil: tuple[Client, Site], name: str) -> None:
     client, site = evil
     address = f"/sites/{site.pk}/details/{name}?period=today"
     html = ""
@@ -90,7 +88,7 @@ def test_a_script_is_text_in_every_table_and_filter_tag(evil, name: str) -> None
         harmless_page(client, address)
 
 
-def test_a_script_is_text_in_the_filter_tags_of_the_overview(evil) -> None:
+def test_a_script_is_text_in_the_filter_tags_of_the_overview(evil: tuple[Client, Site]) -> None:
     client, site = evil
     chosen = {"page": EVIL, "source": EVIL, "city": EVIL, "browser": EVIL}
     response = client.get(f"/sites/{site.pk}/", {"period": "today", **chosen})
@@ -100,12 +98,12 @@ def test_a_script_is_text_in_the_filter_tags_of_the_overview(evil) -> None:
 
 
 @pytest.mark.parametrize("path", ["", "spy", "visitors", "content", "sources", "goals", "bots", "ledger"])
-def test_a_script_is_text_on_every_page(evil, path: str) -> None:
+def test_a_script_is_text_on_every_page(evil: tuple[Client, Site], path: str) -> None:
     client, site = evil
     harmless_page(client, f"/sites/{site.pk}/{path}?period=today")
 
 
-def test_a_script_is_text_in_a_visitors_history(evil) -> None:
+def test_a_script_is_text_in_a_visitors_history(evil: tuple[Client, Site]) -> None:
     client, site = evil
     html = client.get(f"/sites/{site.pk}/visitors?period=today").content.decode()
     for address in set(re.findall(r'href="(/sites/\d+/visit(?:or)?s/\d+)"', html)):
@@ -127,7 +125,7 @@ def test_what_is_no_formula_stays_as_it_is(cell: str | int | None) -> None:
     assert unescape_formula(str(cell)) == str(cell)
 
 
-def test_every_export_format_has_the_tables_values(evil, module_account: Account) -> None:
+def test_every_export_format_has_the_tables_values(evil: tuple[Client, Site], module_account: Account) -> None:
     client, site = evil[0], make_evil_site(module_account, "more.example")
     at = timezone.now() - timedelta(minutes=1)
     record(event(site, "=HYPERLINK(1)", at=at, visitor="formula", host="example.com"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import pytest
@@ -16,6 +15,7 @@ from goals.services import goal_create, segment_create
 from sites.models import Site
 from sites.uptime.models import Monitor
 from tests.support import browse, empty_store, log_in
+from tests.support.types import Store
 
 pytestmark = pytest.mark.django_db
 LINK = re.compile(r'(?:href|hx-get|action)="([^"]+)"')
@@ -25,7 +25,7 @@ PAGES = ("", "spy", "visitors", "content", "sources", "goals", "heatmaps", "upti
 
 
 @pytest.fixture(autouse=True)
-def one_of_each(site: Site, store: Any, alice: User) -> None:
+def one_of_each(site: Site, store: Store, alice: User) -> None:
     """A visit, a goal, a segment and a monitor, so that there is something to press."""
     goal_create(site=site, name="Bought", kind="page", pattern="/b")
     segment_create(

@@ -1,40 +1,45 @@
 """The cost of incidents in visits and revenue, from the same times of the weekday in the last four weeks."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
+from django.test import Client
 
+from accounts.models import User
 from reports.annotations.selectors import list_graph_marks
 from reports.incident_costs.models import IncidentPrice
 from reports.incident_costs.selectors import describe_costs
 from reports.incident_costs.services import incident_costs_estimate
+from sites.models import Site
 from sites.uptime.models import Incident
 from sites.uptime.services import monitor_create
 from tests.support import browse, record, visit
+from tests.support.types import Store
 
 MONDAY = datetime(2026, 3, 30, 10, tzinfo=UTC)  # Estonia changed its clocks the day before
 WEEK = timedelta(days=7)
 
 
 @pytest.fixture
-def incident(site, store):
+def incident(site: Site, store: Store) -> Incident:
     monitor = monitor_create(site=site, url="https://example.com/", name="Shop")
     return Incident.objects.create(
         monitor=monitor, start=MONDAY, end=MONDAY + timedelta(minutes=30), cause="Answered 503."
     )
 
 
-def visits(site, count, at, **fields):
+def visits(site: Site, count: int, at: datetime, **fields: Any) -> None:
     for number in range(count):
         record(*visit(site, "/", at=at + timedelta(seconds=number), visitor=(number, at), **fields))
 
 
-def priced(incident, now=MONDAY + timedelta(hours=2)):
+def priced(incident: Incident, now: datetime = MONDAY + timedelta(hours=2)) -> IncidentPrice:
     incident_costs_estimate(now=now)
     return IncidentPrice.objects.get(incident=incident)
 
 
-def test_the_cost_is_the_usual_visits_minus_the_actual_ones(site, incident):
+def test_the_cost_is_the_usual_visits_minus_the_actual_ones(site: Site, incident: Incident) -> None:
     for week, count in enumerate((6, 8, 10, 40), start=1):
         visits(site, count, MONDAY - week * WEEK)
     visits(site, 2, MONDAY)
@@ -50,7 +55,9 @@ def test_the_cost_is_the_usual_visits_minus_the_actual_ones(site, incident):
     )
 
 
-def test_lost_revenue_is_the_missing_visits_times_the_average_revenue_of_a_visit(site, incident):
+def test_lost_revenue_is_the_missing_visits_times_the_average_revenue_of_a_visit(
+    site: Site, incident: Incident
+) -> None:
     for week in range(1, 5):
         visits(site, 4, MONDAY - week * WEEK)
         visits(site, 4, MONDAY - week * WEEK + timedelta(days=2), revenue=25, currency="EUR", kind="event", name="buy")
@@ -61,7 +68,7 @@ def test_lost_revenue_is_the_missing_visits_times_the_average_revenue_of_a_visit
     assert "a visit of those weeks brought €12.50 on average" in words.sentence
 
 
-def test_visits_are_compared_by_local_time_across_a_clock_change(site, incident):
+def test_visits_are_compared_by_local_time_across_a_clock_change(site: Site, incident: Incident) -> None:
     site.timezone = "Europe/Tallinn"
     site.save()
     for week in range(1, 5):
@@ -69,13 +76,13 @@ def test_visits_are_compared_by_local_time_across_a_clock_change(site, incident)
     assert priced(incident).usual_visits == 5
 
 
-def test_an_incident_that_cost_nothing_says_so(site, incident):
+def test_an_incident_that_cost_nothing_says_so(site: Site, incident: Incident) -> None:
     visits(site, 3, MONDAY)
     assert priced(incident).visits_lost == 0
     assert describe_costs([incident])[incident.pk].short == "no visits lost"
 
 
-def test_the_cost_grows_during_an_incident_and_becomes_final_once(site, incident):
+def test_the_cost_grows_during_an_incident_and_becomes_final_once(site: Site, incident: Incident) -> None:
     Incident.objects.update(end=None)
     for week in range(1, 5):
         visits(site, 5, MONDAY - week * WEEK)
@@ -89,13 +96,15 @@ def test_the_cost_grows_during_an_incident_and_becomes_final_once(site, incident
     assert incident_costs_estimate(now=MONDAY + timedelta(hours=3)) == 0
 
 
-def test_incidents_of_link_destinations_have_no_cost(site, incident):
+def test_incidents_of_link_destinations_have_no_cost(site: Site, incident: Incident) -> None:
     incident.monitor.link_id = 7
     incident.monitor.save()
     assert incident_costs_estimate(now=MONDAY + timedelta(hours=2)) == 0
 
 
-def test_the_graph_its_table_and_the_incidents_page_show_the_cost(site, incident, client, alice):
+def test_the_graph_its_table_and_the_incidents_page_show_the_cost(
+    site: Site, incident: Incident, client: Client, alice: User
+) -> None:
     for week in range(1, 5):
         visits(site, 5, MONDAY - week * WEEK)
     priced(incident)
@@ -109,7 +118,7 @@ def test_the_graph_its_table_and_the_incidents_page_show_the_cost(site, incident
         assert "5 visits lost" in text and "the median of the same clock times" in text
 
 
-def test_the_public_status_page_shows_no_cost(site, incident, client):
+def test_the_public_status_page_shows_no_cost(site: Site, incident: Incident, client: Client) -> None:
     browse(site, "/", at=MONDAY - WEEK)
     incident.monitor.public = True
     incident.monitor.save()
@@ -118,7 +127,7 @@ def test_the_public_status_page_shows_no_cost(site, incident, client):
     assert "Answered 503." in text and "visits" not in text
 
 
-def test_visits_of_other_sites_do_not_affect_the_cost(site, incident, charlies_site):
+def test_visits_of_other_sites_do_not_affect_the_cost(site: Site, incident: Incident, charlies_site: Site) -> None:
     for week in range(1, 5):
         visits(charlies_site, 5, MONDAY - week * WEEK)
     assert priced(incident).usual_visits == 0

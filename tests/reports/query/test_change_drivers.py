@@ -9,12 +9,16 @@ from django.utils import timezone
 
 from reports import change_drivers
 from reports.query import Period
+from sites.models import Site
 from tests.support import browse
+from tests.support.types import Store
 
 pytestmark = pytest.mark.django_db
 
 
-def test_visitors_are_counted_for_the_pages_whose_views_differ_most(site, store, monkeypatch) -> None:
+def test_visitors_are_counted_for_the_pages_whose_views_differ_most(
+    site: Site, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     now = timezone.now().replace(hour=12, minute=0)
     for days, page, visitors in ((1, "/old", 4), (1, "/new", 3), (1, "/gone", 1), (0, "/old", 1), (0, "/new", 5)):
         for number in range(visitors):

@@ -9,7 +9,8 @@ import pytest
 
 from reports.query import Query, QueryRefused, ask
 from reports.query.dimensions import DIMENSIONS
-from tests.reports.query.test_grouped_queries import BY, GOALS, NOW, question, rolled, world  # noqa: F401
+from tests.reports.query.test_grouped_queries import BY, GOALS, question, rolled, world  # noqa: F401
+from tests.reports.query.test_rollups import NOW
 
 CHOSEN = [name for name in BY if name not in DIMENSIONS or DIMENSIONS[name].family not in ("time", "goal")]
 METRICS = ("visitors", "visits", "views", "bounce_rate", "events", "conversions")
@@ -43,7 +44,7 @@ def test_chosen_values_of_time_or_of_two_dimensions_are_rejected() -> None:
         with pytest.raises(QueryRefused, match="“values” needs exactly one dimension"):
             question(*dimensions, values=("EE",))
     with pytest.raises(QueryRefused, match="A name is text"):
-        question("country", values=(7,))  # type: ignore[arg-type]
+        question("country", values=(7,))
 
 
 def test_a_chosen_value_without_data_has_no_row(rolled: Any) -> None:  # noqa: F811

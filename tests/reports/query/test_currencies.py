@@ -10,25 +10,28 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from accounts.models import User
+from goals.predicates import Filter
 from goals.services import goal_create
 from reports.query.analyses.attribution import attribute_conversions
 from reports.query.periods import Period
 from sites.models import Site
 from tests.support import ask, event, record
 from tests.support.clickport_client import Api
+from tests.support.types import Store
 
 pytestmark = pytest.mark.django_db
 NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=1)
-SALES = (("1200", "JPY"), ("7", "USD"), ("19.99", "EUR"), ("1.005", "KWD"), ("7", ""))
+SALES = ((1200, "JPY"), (7, "USD"), (19.99, "EUR"), (1.005, "KWD"), (7, ""))
 
 
 @pytest.fixture
-def api(api_key: str, store: Any) -> Api:
+def api(api_key: str, store: Store) -> Api:
     return Api(api_key)
 
 
 @pytest.fixture
-def sales(site: Site, store: Any) -> None:
+def sales(site: Site, store: Store) -> None:
     for number, (amount, currency) in enumerate(SALES):
         record(event(site, "/", at=NOON, visitor=f"v{number}", kind="event", name="Buy", revenue=amount,
                      currency=currency))  # fmt: skip
@@ -57,7 +60,7 @@ def test_totals_in_other_currencies_have_their_own_decimals(api: Api, sales: Non
 
 
 def test_the_page_of_currencies_shows_each_in_its_own_decimals_and_no_total(
-    client: Client, alice: Any, site: Site, sales: None
+    client: Client, alice: User, site: Site, sales: None
 ) -> None:
     client.force_login(alice)
     page = client.get(f"/sites/{site.pk}/details/currency?period=yesterday&metric=revenue").content.decode()
@@ -72,11 +75,11 @@ def test_a_goals_fixed_revenue_counts_only_in_the_row_of_its_currency(api: Api, 
     assert {name: value for name, value in found.items() if value} == {"EUR": Decimal(5)}
 
 
-def test_a_conversion_with_two_currencies_has_revenue_in_both(site: Site, store: Any) -> None:
-    long = {"at": NOON, "visitor": "v", "visit": 9, "visit_start": NOON}
+def test_a_conversion_with_two_currencies_has_revenue_in_both(site: Site, store: Store) -> None:
+    long: dict[str, Any] = {"at": NOON, "visitor": "v", "visit": 9, "visit_start": NOON}
     record(event(site, "/", **long), event(site, "/b", **{**long, "at": NOON + timedelta(minutes=2)}))
-    for amount, currency in (("10", "EUR"), ("500", "JPY")):
+    for amount, currency in ((10, "EUR"), (500, "JPY")):
         record(event(site, "/b", kind="event", name="Buy", revenue=amount, currency=currency, **long))
-    goal = {"dimension": "duration", "operator": "at_least", "value": [60]}
+    goal: Filter = {"dimension": "duration", "operator": "at_least", "value": [60]}
     way = attribute_conversions(site.pk, Period.parse("yesterday", "UTC", timezone.now()), goal, now=timezone.now())
-    assert (way.conversions, way.revenue) == (1, {"EUR": 10, "JPY": 500})
+    assert (way.conversions, way.revenue) == (1, {"EUR": Decimal(10), "JPY": Decimal(500)})

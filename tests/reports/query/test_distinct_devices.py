@@ -14,12 +14,13 @@ from reports.query.rollups.devices import DEVICE_COLUMNS, EXPOSURES
 from sites.models import Site
 from tests.reports.query.test_rollups import NOW, in_zone, traffic
 from tests.support import event
+from tests.support.types import Store
 
 ZONES = ("UTC", "Asia/Kathmandu", "Australia/Lord_Howe", "Pacific/Apia")
 
 
 @pytest.fixture
-def rolled(store: Any, site: Site, settings: LazySettings, monkeypatch: pytest.MonkeyPatch) -> LazySettings:
+def rolled(store: Store, site: Site, settings: LazySettings, monkeypatch: pytest.MonkeyPatch) -> LazySettings:
     """Rollups are used for any number of rows, however little they save."""
     settings.ROLLUPS_ABOVE_ROWS = 0
     monkeypatch.setattr("reports.query.planner.MIN_ROW_RATIO", 0)

@@ -49,7 +49,7 @@ def make_events(dice: random.Random) -> list[dict[str, Any]]:
     made = []
     for visit in range(1, 40):
         start = DAY.start + timedelta(seconds=dice.randint(-3600, 86_000))
-        shared = {name: dice.choice(values) for name, values in OF_A_VISIT.items()}
+        shared: dict[str, Any] = {name: dice.choice(values) for name, values in OF_A_VISIT.items()}
         shared |= {"site_id": SITE, "visit": visit, "visit_start": start, "device": 100 + visit % 9,
                    "tags": dice.choice([{}, {"team": "red"}])}  # fmt: skip
         for number in range(dice.randint(1, 5)):

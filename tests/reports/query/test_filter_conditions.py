@@ -129,9 +129,12 @@ def test_equal_questions_have_equal_keys_and_others_do_not() -> None:
 
 def test_what_queries_share_is_looked_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[Period] = []
-    monkeypatch.setattr(
-        "reports.query.resolve.read_version", lambda context: read.append(context.period) or DataVersion()
-    )
+
+    def read_version(context: Any) -> DataVersion:
+        read.append(context.period)
+        return DataVersion()
+
+    monkeypatch.setattr("reports.query.resolve.read_version", read_version)
     resolver = Resolver(NOW, GOALS)
     tree = filters.parse({"goal": 7})
     queries = [Query((SITE,), FIRST, (name,), where=tree, compare="previous") for name in ("views", "revenue")]

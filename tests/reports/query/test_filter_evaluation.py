@@ -17,6 +17,7 @@ from reports.query.filters import list_operators
 from reports.query.references import ReferenceResolver, StoredGoals
 from sites.models import Site
 from tests.support import event, insert_recorded, record
+from tests.support.types import Store
 from tracking.event import Event
 
 pytestmark = pytest.mark.django_db
@@ -28,7 +29,7 @@ OF_EVENTS = [row for row in ROWS if row.event or row.family == "time"]
 
 
 @pytest.fixture
-def events(site: Site, store: Any) -> list[Event]:
+def events(site: Site, store: Store) -> list[Event]:
     full: dict[str, Any] = {
         "title": "Über Us", "source": "Google", "channel": "Organic Search", "referrer": "https://www.google.com/",
         "referrer_domain": "google.com", "search_term": "Tea", "utm_source": "News", "utm_campaign": "Spring",
@@ -67,11 +68,11 @@ def wanted(row: Dimension, operator: str, events: list[Event]) -> list[Any]:
     if row.family == "time":
         local = events[3]["ts"].astimezone(ZoneInfo(ZONE))
         hour = local.replace(minute=0).isoformat()
-        texts = {
+        times = {
             "minute": local.isoformat(), "hour": hour, "hour_of_day": str(local.hour),
             "weekday": str(local.isoweekday()), "month": "2026-03",
         }  # fmt: skip
-        return [texts.get(row.name, str(local.date()))]
+        return [times.get(row.name, str(local.date()))]
     if row.number:
         return [90.0] if row.name == "scroll" else [12.5]
     texts = sorted({find_text(row, one) for one in events})

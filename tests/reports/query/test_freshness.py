@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 
 from reports.query import Period, Query, ask
 from reports.query.rollups import schedule
@@ -15,6 +16,7 @@ from reports.query.rollups.build import build_days
 from sites.models import Site
 from tests.support import event, record
 from tests.support.mapped_goals import MappedGoals
+from tests.support.types import Store
 from tracking import spool
 from tracking.store import Selection, client, insert
 from tracking.store.locks import write_lock
@@ -37,11 +39,16 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     asked: list[str] = []
     real = store.query
-    monkeypatch.setattr(store, "query", lambda sql, *more, **named: asked.append(sql) or real(sql, *more, **named))
+
+    def query(sql: str, *more: Any, **named: Any) -> Any:
+        asked.append(sql)
+        return real(sql, *more, **named)
+
+    monkeypatch.setattr(store, "query", query)
     return asked
 
 
-def test_a_repeated_query_needs_one_statement(store: Any, statements: list[str]) -> None:
+def test_a_repeated_query_needs_one_statement(store: Store, statements: list[str]) -> None:
     store.insert_rows("events", [event(SITE, "/", at=NOW)])
     views()
     statements.clear()
@@ -52,7 +59,7 @@ def test_a_repeated_query_needs_one_statement(store: Any, statements: list[str])
     assert statements == []
 
 
-def test_an_insert_of_this_process_counts_in_the_next_query(store: Any) -> None:
+def test_an_insert_of_this_process_counts_in_the_next_query(store: Store) -> None:
     store.insert_rows("events", [event(SITE, "/", at=NOW)])
     assert views().rows == views().rows == [{"views": 1}]
     for number in range(2, 6):
@@ -60,7 +67,7 @@ def test_an_insert_of_this_process_counts_in_the_next_query(store: Any) -> None:
         assert (views().rows, views(dimensions=("page",)).rows[0]["views"]) == ([{"views": number}], 1)
 
 
-def test_a_result_computed_during_an_insert_is_not_cached(store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_result_computed_during_an_insert_is_not_cached(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     store.insert_rows("events", [event(SITE, "/", at=NOW)])
     with write_lock.counting_change():
         assert not views().meta.cached
@@ -69,7 +76,7 @@ def test_a_result_computed_during_an_insert_is_not_cached(store: Any, monkeypatc
     assert views().meta.cached
 
 
-def test_an_insert_of_another_process_counts_after_a_moment(store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_insert_of_another_process_counts_after_a_moment(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     from reports.query import data_version
 
     class Server:
@@ -94,7 +101,7 @@ def test_an_insert_of_another_process_counts_after_a_moment(store: Any, monkeypa
     assert views().meta.cached
 
 
-def test_a_result_computed_during_a_correction_is_not_cached(store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_result_computed_during_a_correction_is_not_cached(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     from tracking.store import corrections
 
     record(event(SITE, "/a", at=NOW, visit=7), event(SITE, "/b", at=NOW, visit=8))
@@ -115,7 +122,7 @@ def test_a_result_computed_during_a_correction_is_not_cached(store: Any, monkeyp
 
 
 def test_a_day_rolled_up_during_a_correction_is_built_again(
-    store: Any, site: Site, settings: Any, monkeypatch: pytest.MonkeyPatch
+    store: Store, site: Site, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from tracking.store import corrections
 
@@ -147,15 +154,15 @@ def test_the_write_lock_knows_its_holder_and_counts_changes() -> None:
             assert write_lock.is_held_here() and write_lock.get_change_counts()[0] == before[0] + 2
         assert write_lock.is_held_here() and write_lock.get_change_counts()[0] != write_lock.get_change_counts()[1]
     assert not write_lock.is_held_here() and write_lock.get_change_counts()[0] == write_lock.get_change_counts()[1]
-    assert insert.write_lock is write_lock and client.write_lock is write_lock
+    assert all(vars(module)["write_lock"] is write_lock for module in (insert, client))
 
 
-def test_a_goals_fixed_revenue_counts_each_time(store: Any) -> None:
+def test_a_goals_fixed_revenue_counts_each_time(store: Store) -> None:
     spool.flush()
     store.insert_rows("events", [
         event(SITE, "/sign-up", at=NOW, visit=1),
         event(SITE, "/sign-up", at=NOW + timedelta(seconds=1), visit=1),
-        event(SITE, "/paid", at=NOW, visit=1, kind="event", name="Buy", revenue="40", currency="EUR"),
+        event(SITE, "/paid", at=NOW, visit=1, kind="event", name="Buy", revenue=40, currency="EUR"),
     ])  # fmt: skip
     goals = {
         1: {"dimension": "page", "operator": "is", "value": ["/sign-up"]},

@@ -158,9 +158,12 @@ def test_only_the_calling_thread_uses_djangos_database(
     Goal.objects.create(site=site, name="Sign up", kind="event", pattern="Signup")
     askers: set[int] = set()
     real = CursorWrapper.execute
-    monkeypatch.setattr(
-        CursorWrapper, "execute", lambda self, *more: askers.add(threading.get_ident()) or real(self, *more)
-    )
+
+    def execute(self: CursorWrapper, *more: Any) -> Any:
+        askers.add(threading.get_ident())
+        return real(self, *more)
+
+    monkeypatch.setattr(CursorWrapper, "execute", execute)
     names = ("country", "source", "goal", "browser")
     own = [replace(question(name, metrics=("visitors", "conversions")), sites=(site.pk,)) for name in names]
     ask_many(own, now=NOW, cache=False)
@@ -196,7 +199,12 @@ def test_queries_that_differ_by_one_dimension_are_one_statement(
     rolled.ROLLUPS_ABOVE_ROWS = rollups_above
     asked: list[str] = []
     real = store.query
-    monkeypatch.setattr(store, "query", lambda sql, *more, **named: asked.append(sql) or real(sql, *more, **named))
+
+    def query(sql: str, *more: Any, **named: Any) -> Any:
+        asked.append(sql)
+        return real(sql, *more, **named)
+
+    monkeypatch.setattr(store, "query", query)
     names = ("country", "source", "browser", "os", "device")
     queries = [question(name, limit=9) for name in names]
     queries += [question(), question("country", limit=3), question("source", metrics=("visitors",), limit=9)]

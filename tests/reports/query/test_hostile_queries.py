@@ -8,7 +8,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 
+from goals.predicates import Filter
 from reports.query import Period, Query, QueryRefused, QueryStopped, ask
 from reports.query.dimensions import DIMENSIONS
 from reports.query.filters import OPERATORS
@@ -39,7 +41,7 @@ def traffic(migrated_store: None) -> Iterator[Any]:
             "events",
             [
                 event(site, "/a", at=NOW - timedelta(hours=1), country="DE", props={"plan": "pro"}, visit=site * 10),
-                event(site, "/a", at=NOW, kind="event", name="Buy", revenue="9.99", currency="EUR", visit=site * 10,
+                event(site, "/a", at=NOW, kind="event", name="Buy", revenue=9.99, currency="EUR", visit=site * 10,
                       visit_start=NOW - timedelta(hours=1)),
             ],
         )  # fmt: skip
@@ -71,7 +73,7 @@ def test_every_metric_by_every_dimension_with_every_operator_is_answered_or_reje
 def every_dimension_under(operator: str, fourths: int) -> None:
     answered = 0
     for number, name in enumerate(ALL, OPERATORS.index(operator)):
-        where = [{"dimension": name, "operator": operator, "value": value_for(name)}]
+        where: list[Filter] = [{"dimension": name, "operator": operator, "value": value_for(name)}]
         by = (name,) if name not in DIMENSIONS or DIMENSIONS[name].groupable else ()
         metrics = tuple(m for m in list(METRICS)[number % fourths :: fourths] if m != "online" or not by
                         or DIMENSIONS.get(name, None) is None or DIMENSIONS[name].family != "time")  # fmt: skip
@@ -115,7 +117,7 @@ def nested(depth: int) -> Any:
     return tree
 
 
-def is_(dimension: Any, value: Any, operator: Any = "is") -> dict[str, Any]:
+def is_(dimension: Any, value: Any, operator: Any = "is") -> Filter:
     return {"dimension": dimension, "operator": operator, "value": value}
 
 
@@ -257,7 +259,7 @@ def test_no_query_sees_rows_of_another_site(traffic: Any) -> None:
     assert {row["site"]: row["views"] for row in both} == {str(SITE): 1, str(STRANGER): 1}
 
 
-def test_a_query_that_exceeds_a_limit_is_stopped_with_a_message(traffic: Any, settings: Any) -> None:
+def test_a_query_that_exceeds_a_limit_is_stopped_with_a_message(traffic: Any, settings: Settings) -> None:
     for limits, word in (({"max_rows_to_read": 1}, "rows"), ({"max_memory_usage": 1000}, "memory")):
         settings.QUERY_LIMITS = limits
         with pytest.raises(QueryStopped) as caught:

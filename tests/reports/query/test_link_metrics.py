@@ -14,6 +14,7 @@ from reports.query.metrics import METRICS
 from tests.support import NOW, event
 from tests.support.naive_engine import metrics as naive_metrics
 from tests.support.naive_engine.link_metrics import LINK_METRICS
+from tests.support.types import Store
 from tracking import store as event_store
 
 ACCOUNT = 700_000_001
@@ -24,9 +25,11 @@ KINDS = ("link", "link", "link", "pixel", "spider", "conversion", "refund", "vie
 def hit(dice: random.Random, number: int) -> dict[str, Any]:
     """A hit, conversion or view of the last five days, so that some lie outside the period."""
     kind = dice.choice(KINDS)
-    built = event(ACCOUNT, at=NOW - timedelta(minutes=dice.randint(1, 5 * 24 * 60)), kind=kind, id=number,
-                 visitor=dice.randint(1, 4), visit=number, is_unique=dice.randint(0, 1),
-                 country=dice.choice(["DE", "EE"]), link_id=dice.randint(1, 3))  # fmt: skip
+    built: dict[str, Any] = dict(event(
+        ACCOUNT, at=NOW - timedelta(minutes=dice.randint(1, 5 * 24 * 60)), kind=kind, id=number,
+        visitor=dice.randint(1, 4), visit=number, is_unique=dice.randint(0, 1),
+        country=dice.choice(["DE", "EE"]), link_id=dice.randint(1, 3),
+    ))  # fmt: skip
     if kind in ("conversion", "refund", "view"):
         built["click_id"] = dice.randint(0 if kind == "view" else 1, 5)
     if kind in ("conversion", "refund"):
@@ -44,7 +47,7 @@ def test_every_metric_has_a_naive_evaluation() -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("by", [(), ("country",), ("link",), ("day",), ("kind",)])
-def test_metrics_of_links_equal_a_naive_evaluation(store: Any, seed: int, by: tuple[str, ...]) -> None:
+def test_metrics_of_links_equal_a_naive_evaluation(store: Store, seed: int, by: tuple[str, ...]) -> None:
     dice = random.Random(seed)
     events = [hit(dice, number) for number in range(1, 80)]
     event_store.insert_rows("events", events)

@@ -13,13 +13,14 @@ from sites.models import Site
 from sites.services import site_update
 from tests.support import NOW, browse, log_in
 from tests.support.clickport_client import Api
+from tests.support.types import Store
 
 pytestmark = pytest.mark.django_db
 LATE = NOW + timedelta(seconds=40)
 
 
 @pytest.fixture(autouse=True)
-def traffic(site: Site, store: Any) -> Any:
+def traffic(site: Site, store: Store) -> Any:
     """Somebody 29, 10 and 0 minutes ago, two visitors three minutes ago, one half an hour ago."""
     with time_machine.travel(LATE, tick=False):
         for number, minutes in enumerate((29, 10, 3, 3, 0, 30)):

@@ -9,15 +9,17 @@ import pytest
 from reports.query import Period, Query, ask
 from sites.models import Site
 from tests.support import NOW, event, record
+from tests.support.types import Store
 
 
 def visits(site: Site, where: Any) -> int:
     query = Query((site.pk,), Period.parse("today", "UTC", NOW), ("visits",), where=[where])
-    return ask(query, now=NOW, cache=False).rows[0]["visits"]
+    counted: int = ask(query, now=NOW, cache=False).rows[0]["visits"]
+    return counted
 
 
 @pytest.fixture
-def two(store: Any, site: Site) -> Site:
+def two(store: Store, site: Site) -> Site:
     record(event(site, "/", at=NOW, visit=7), event(site, "/", at=NOW, visit=8, visitor="other"))
     return site
 

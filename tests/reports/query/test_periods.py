@@ -13,14 +13,16 @@ from reports.query.periods import find_comparison_period
 from reports.query.timezones import Clock
 from tests.support import event
 from tests.support.mapped_goals import MappedGoals
+from tests.support.types import Store
 
 SITE = 800_000_001
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)  # a Monday
 NAMES = MappedGoals({}, {4: {"dimension": "country", "operator": "is", "value": "EE"}, 5: {"segment": 5}})
 
 
-def utc(*parts: int) -> datetime:
-    return datetime(*parts, tzinfo=UTC)
+def utc(year: int, month: int, day: int, *more: int) -> datetime:
+    hour, minute, second = (*more, 0, 0, 0)[:3]
+    return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +77,7 @@ def test_a_skipped_day_is_rejected_with_a_message() -> None:
     ]  # fmt: skip
 
 
-def put(store: Any, *moments: tuple[datetime, dict[str, Any]]) -> None:
+def put(store: Store, *moments: tuple[datetime, dict[str, Any]]) -> None:
     store.insert_rows(
         "events", [event(SITE, fields.pop("path", "/"), at=at, visit=index + 1, visitor=index, **fields)
                    for index, (at, fields) in enumerate(moments)],
@@ -87,7 +89,7 @@ def query(period: str = "today", zone: str = "UTC", **fields: Any) -> Query:
     return Query((SITE,), Period.parse(period, zone, NOW), **fields)
 
 
-def test_a_repeated_hour_of_a_clock_change_has_two_rows(store: Any) -> None:
+def test_a_repeated_hour_of_a_clock_change_has_two_rows(store: Store) -> None:
     put(store, (utc(2026, 10, 25, 0, 30), {}), (utc(2026, 10, 25, 1, 30), {}), (utc(2026, 10, 25, 1, 40), {}))
     later = utc(2026, 10, 26)
     rows = ask(query("2026-10-25", "Europe/Tallinn", dimensions=("hour",)), now=later, source=NAMES).rows
@@ -96,7 +98,7 @@ def test_a_repeated_hour_of_a_clock_change_has_two_rows(store: Any) -> None:
     assert counted == {"2026-10-25T03:00:00+03:00": 1, "2026-10-25T03:00:00+02:00": 2}
 
 
-def test_empty_buckets_are_filled_up_to_now(store: Any) -> None:
+def test_empty_buckets_are_filled_up_to_now(store: Store) -> None:
     put(store, (utc(2026, 3, 2, 3, 30), {}), (utc(2026, 3, 1, 3, 30), {}))
     rows = ask(query("this-week", dimensions=("day",)), now=NOW, source=NAMES).rows
     assert rows == [{"day": "2026-03-02", "views": 1}]
@@ -108,13 +110,13 @@ def test_empty_buckets_are_filled_up_to_now(store: Any) -> None:
     assert [row["day"] for row in bare] == ["2026-03-01", "2026-03-02"]
 
 
-def test_all_time_begins_with_the_first_event(store: Any) -> None:
+def test_all_time_begins_with_the_first_event(store: Store) -> None:
     put(store, (utc(2026, 1, 2), {}))
     rows = ask(query("all", dimensions=("month",)), now=NOW, source=NAMES).rows
     assert [(row["month"], row["views"]) for row in rows] == [("2026-01", 1), ("2026-02", 0), ("2026-03", 0)]
 
 
-def test_an_unfinished_day_is_compared_with_the_same_part_of_the_other(store: Any) -> None:
+def test_an_unfinished_day_is_compared_with_the_same_part_of_the_other(store: Store) -> None:
     today = Period.parse("today", "UTC", NOW)
     assert find_comparison_period(today, "previous", NOW).end == utc(2026, 3, 1, 12)
     assert find_comparison_period(today, "weekday", NOW).start == utc(2026, 2, 23)
@@ -128,7 +130,7 @@ def test_an_unfinished_day_is_compared_with_the_same_part_of_the_other(store: An
     assert (result.rows, result.comparison) == ([{"views": 1}], {"views": 2})
 
 
-def test_a_comparison_has_one_row_for_each_row(store: Any) -> None:
+def test_a_comparison_has_one_row_for_each_row(store: Store) -> None:
     put(store, (NOW, {"country": "EE"}), (NOW, {"country": "EE"}), (NOW, {"country": "DE"}),
         (NOW - timedelta(days=1), {"country": "DE"}), (NOW - timedelta(days=1), {"country": "FI"}))  # fmt: skip
     late = NOW + timedelta(hours=5)
@@ -138,7 +140,7 @@ def test_a_comparison_has_one_row_for_each_row(store: Any) -> None:
     assert result.totals == {"views": 3}
 
 
-def test_order_by_several_keys_and_pages_that_do_not_overlap(store: Any) -> None:
+def test_order_by_several_keys_and_pages_that_do_not_overlap(store: Store) -> None:
     for number in range(6):
         put(store, *[(NOW, {"path": f"/{number % 3}", "country": str(number)})])
     order = (("views", "desc"), ("page", "desc"))
@@ -150,14 +152,14 @@ def test_order_by_several_keys_and_pages_that_do_not_overlap(store: Any) -> None
     assert [row["page"] for row in found] == ["/2"]
 
 
-def test_a_segment_is_replaced_by_its_filter_and_a_recursive_one_is_rejected(store: Any) -> None:
+def test_a_segment_is_replaced_by_its_filter_and_a_recursive_one_is_rejected(store: Store) -> None:
     put(store, (NOW, {"country": "EE"}), (NOW, {"country": "DE"}))
     assert ask(query(where={"segment": 4}), now=NOW, source=NAMES).rows == [{"views": 1}]
     with pytest.raises(QueryRefused, match="circle"):
         ask(query(where={"segment": 5}), now=NOW, source=NAMES)
 
 
-def test_amounts_of_two_currencies_are_never_added(store: Any) -> None:
+def test_amounts_of_two_currencies_are_never_added(store: Store) -> None:
     put(store, (NOW, {"kind": "event", "revenue": "10", "currency": "EUR"}),
         (NOW, {"kind": "event", "revenue": "10", "currency": "EUR"}),
         (NOW, {"kind": "event", "revenue": "500", "currency": "USD"}),
@@ -174,7 +176,7 @@ def test_amounts_of_two_currencies_are_never_added(store: Any) -> None:
     assert whole.totals == {"revenue": None, "avg_order": None, "events": 4}
 
 
-def test_a_result_is_cached_until_its_data_changes(store: Any) -> None:
+def test_a_result_is_cached_until_its_data_changes(store: Store) -> None:
     put(store, (NOW, {}))
     first = ask(query(), now=NOW, source=NAMES)
     again = ask(query(), now=NOW, source=NAMES)

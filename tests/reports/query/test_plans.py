@@ -42,7 +42,7 @@ def two_closed_days(monkeypatch: pytest.MonkeyPatch, settings: LazySettings) -> 
     settings.ROLLUPS_ABOVE_ROWS = 100_000
     settings.ESTIMATES_ABOVE_ROWS = 20_000_000
     monkeypatch.setattr(planner, "find_rollup_zone", lambda site_id: "UTC")
-    monkeypatch.setattr(planner.read, "find_published_days", lambda *_: days)
+    monkeypatch.setattr("reports.query.planner.read.find_published_days", lambda *_: days)
 
 
 def choice_of(metrics: str, *dimensions: str, **more: Any) -> dict[str, list[str]]:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
+from pytest_django import Settings
 
 from config.env import read_env
 from reports.query.errors import QueryStopped
 from reports.query.execution_limits import DEFAULTS, query_settings
 from sites.models import Site
 from tests.support import ask, browse
+from tests.support.types import Store
 
 
-def test_limits_are_read_from_the_environment(tmp_path: Path, settings: Any) -> None:
+def test_limits_are_read_from_the_environment(tmp_path: Path, settings: Settings) -> None:
     assert read_env({"DATA_DIR": str(tmp_path)}).query_limits == {}
     env = read_env({"DATA_DIR": str(tmp_path), "QUERY_LIMITS": "max_execution_time=60, max_threads=2"})
     assert env.query_limits == {"max_execution_time": 60, "max_threads": 2} and not env.mistakes
@@ -38,7 +39,7 @@ def test_an_invalid_limit_is_reported_and_not_used(tmp_path: Path, text: str, se
     assert mistake[0] == "QUERY_LIMITS" and sentence in mistake[1]
 
 
-def test_a_query_that_exceeds_a_limit_is_stopped_with_its_value(site: Site, store: Any, settings: Any) -> None:
+def test_a_query_that_exceeds_a_limit_is_stopped_with_its_value(site: Site, store: Store, settings: Settings) -> None:
     browse(site, "/a", "/b")
     settings.QUERY_LIMITS = {"max_rows_to_read": 1}
     with pytest.raises(QueryStopped, match="more than 1 rows"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -143,7 +144,7 @@ FILTERS = st.one_of(
 
 def same(ours: Any, theirs: Any, empty: Any) -> bool:
     if theirs is None:
-        return ours == empty
+        return bool(ours == empty)
     if isinstance(ours, Decimal) or isinstance(theirs, Decimal):
         return abs(Decimal(ours) - Decimal(theirs)) < Decimal("0.0002")
     return math.isclose(ours, theirs, rel_tol=1e-9, abs_tol=1e-9)
@@ -174,7 +175,7 @@ VISIT_WITHOUT_THE_GOAL = {
 }  # fmt: skip
 
 
-def given_queries(filters: st.SearchStrategy[Any]) -> Any:
+def given_queries(filters: st.SearchStrategy[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """A random question about random visits, with one of these filters."""
     return given(
         visits=st.lists(visit_strategy(), max_size=6),

@@ -19,6 +19,8 @@ from reports.query.rollups.read import ROLLUP_AGGREGATES, VALUE_DIMENSIONS
 from sites import site_cache
 from sites.models import Site
 from tests.support import event
+from tests.support.types import Store
+from tracking.event import Event
 from tracking.store.corrections import get_local_table
 from tracking.store.migrate import list_nodes
 
@@ -48,19 +50,20 @@ def in_zone(site: Site, zone: str) -> Site:
     return site
 
 
-def traffic(site: Site | int, count: int = 400, seed: int = 1) -> Iterator[dict[str, Any]]:
+def traffic(site: Site | int, count: int = 400, seed: int = 1) -> Iterator[Event]:
     """Visits of the ten days before NOW, at any time of day, a few events each."""
     chance = random.Random(seed)
     for number in range(count):
         start = NOW - timedelta(seconds=chance.randrange(10 * 86400))
-        at, common = start, {
+        common: dict[str, Any] = {
             "visitor": chance.randrange(count // 3), "visit": 10_000 * seed + number, "visit_start": start,
             "country": chance.choice(["DE", "EE", ""]), "source": chance.choice(["Google", ""]),
             "browser": chance.choice(["Firefox", "Chrome"]), "utm_campaign": chance.choice(["", "spring"]),
         }  # fmt: skip
+        at = start
         for _ in range(chance.randint(1, 5)):
             kind = chance.choice(["view", "view", "event", "ping"])
-            fields = {"engaged": 7000, "scroll": chance.randrange(100)} if kind == "ping" else {}
+            fields: dict[str, Any] = {"engaged": 7000, "scroll": chance.randrange(100)} if kind == "ping" else {}
             page = PAGES[min(int(chance.expovariate(0.5)), len(PAGES) - 1)]
             yield event(site, page, at=at, kind=kind, id=chance.randrange(2**53), **common, **fields)
             at += timedelta(seconds=chance.randrange(4000))
@@ -83,7 +86,7 @@ def agree(site: Site, settings: LazySettings, **fields: Any) -> None:
 
 
 @pytest.mark.parametrize("zone", ZONES)
-def test_rollups_equal_events_in_the_sites_time_zone(store: Any, site: Site, always: Any, zone: str) -> None:
+def test_rollups_equal_events_in_the_sites_time_zone(store: Store, site: Site, always: LazySettings, zone: str) -> None:
     site = in_zone(site, zone)
     store.insert_rows("events", traffic(site))
     assert schedule.build_outdated_days(NOW) >= 9
@@ -102,7 +105,7 @@ def test_rollups_equal_events_in_the_sites_time_zone(store: Any, site: Site, alw
 
 @pytest.mark.parametrize("zone", ZONES)
 def test_totals_in_other_time_zones_come_from_quarters_of_an_hour(
-    store: Any, site: Site, always: Any, zone: str
+    store: Store, site: Site, always: LazySettings, zone: str
 ) -> None:
     site = in_zone(site, "Asia/Kathmandu")
     store.insert_rows("events", traffic(site))
@@ -113,14 +116,14 @@ def test_totals_in_other_time_zones_come_from_quarters_of_an_hour(
     agree(site, always, period=week, metrics=SUMS, dimensions=("day",))
 
 
-def test_a_breakdown_in_another_time_zone_is_read_from_events(store: Any, site: Site, always: Any) -> None:
+def test_a_breakdown_in_another_time_zone_is_read_from_events(store: Store, site: Site, always: LazySettings) -> None:
     store.insert_rows("events", traffic(site))
     schedule.build_outdated_days(NOW)
     week = Period.parse("7d", "Asia/Kolkata", NOW)
     assert "rollups" not in asked(site, always, True, period=week, metrics=("views",), dimensions=("page",)).meta.source
 
 
-def test_a_late_event_counts_at_once_and_its_day_is_built_again(store: Any, site: Site, always: Any) -> None:
+def test_a_late_event_counts_at_once_and_its_day_is_built_again(store: Store, site: Site, always: LazySettings) -> None:
     store.insert_rows("events", traffic(site))
     schedule.build_outdated_days(NOW)
     assert schedule.build_outdated_days(NOW) == 0
@@ -132,7 +135,7 @@ def test_a_late_event_counts_at_once_and_its_day_is_built_again(store: Any, site
 
 
 def test_an_event_after_midnight_changes_the_rollup_of_its_visits_first_day(
-    store: Any, site: Site, always: Any
+    store: Store, site: Site, always: LazySettings
 ) -> None:
     start = datetime(2026, 4, 3, 23, 50, tzinfo=UTC)
     store.insert_rows("events", [event(site, "/", at=start, visit=5)])
@@ -146,7 +149,7 @@ def test_an_event_after_midnight_changes_the_rollup_of_its_visits_first_day(
     agree(site, always, period=day, metrics=("bounce_rate", "avg_duration", "visits"))
 
 
-def test_after_a_change_of_time_zone_days_are_built_again(store: Any, site: Site, always: Any) -> None:
+def test_after_a_change_of_time_zone_days_are_built_again(store: Store, site: Site, always: LazySettings) -> None:
     store.insert_rows("events", traffic(site))
     schedule.build_outdated_days(NOW)
     site = in_zone(site, "Pacific/Apia")
@@ -157,7 +160,7 @@ def test_after_a_change_of_time_zone_days_are_built_again(store: Any, site: Site
 
 
 def test_building_a_day_twice_counts_it_once_and_leaves_other_sites_alone(
-    store: Any, site: Site, charlies_site: Site, always: Any
+    store: Store, site: Site, charlies_site: Site, always: LazySettings
 ) -> None:
     store.insert_rows("events", [*traffic(site), *traffic(charlies_site, seed=2)])
     schedule.build_outdated_days(NOW)
@@ -169,7 +172,7 @@ def test_building_a_day_twice_counts_it_once_and_leaves_other_sites_alone(
     assert asked(charlies_site, always, True, period=Period.parse("7d", "UTC", NOW), metrics=SUMS).rows == before
 
 
-def test_only_superseded_builds_are_deleted(store: Any, site: Site, always: Any) -> None:
+def test_only_superseded_builds_are_deleted(store: Store, site: Site, always: LazySettings) -> None:
 
     store.insert_rows("events", traffic(site))
     schedule.build_outdated_days(NOW)
@@ -184,14 +187,16 @@ def test_only_superseded_builds_are_deleted(store: Any, site: Site, always: Any)
     agree(site, always, period=Period.parse("7d", "UTC", NOW), metrics=("views",), dimensions=("page",))
 
 
-def test_today_is_never_rolled_up(store: Any, site: Site, always: Any) -> None:
+def test_today_is_never_rolled_up(store: Store, site: Site, always: LazySettings) -> None:
     store.insert_rows("events", traffic(site))
     schedule.build_outdated_days(NOW)
     days = {row[0] for row in store.query("SELECT DISTINCT day FROM rollup_builds").rows}
     assert max(days) == (NOW - timedelta(days=1)).date()
 
 
-def test_the_top_pages_by_visitors_are_exact_without_counting_all(store: Any, site: Site, always: Any) -> None:
+def test_the_top_pages_by_visitors_are_exact_without_counting_all(
+    store: Store, site: Site, always: LazySettings
+) -> None:
     store.insert_rows("events", traffic(site, 900))
     schedule.build_outdated_days(NOW)
     week = Period.parse("7d", "UTC", NOW)
@@ -208,7 +213,7 @@ def test_the_top_pages_by_visitors_are_exact_without_counting_all(store: Any, si
     assert len(ours.rows) == 3
 
 
-def test_an_estimate_is_marked_and_within_its_error(store: Any, site: Site, always: Any) -> None:
+def test_an_estimate_is_marked_and_within_its_error(store: Store, site: Site, always: LazySettings) -> None:
     always.ESTIMATES_ABOVE_ROWS = 0
     start = NOW - timedelta(days=5)
     store.execute(

@@ -17,6 +17,7 @@ from tests.support import NOW, ask, browse, insert_recorded, log_in
 from tests.support.clickport_client import Api
 from tests.support.clicky_client import Clicky
 from tests.support.endpoints import send_request
+from tests.support.types import Store
 
 pytestmark = pytest.mark.django_db
 GERMANY = ("DE", "de", "Germany", "germany", " GERMANY ", "DEU")
@@ -25,11 +26,17 @@ AUSTRIAN = ("de-AT", "de-at", "de_AT", "German (Austria)", "german (austria)")
 
 
 @pytest.fixture(autouse=True)
-def traffic(site: Site, store: Any) -> Any:
+def traffic(site: Site, store: Store) -> Any:
     """Two visitors of Germany, one of Austria, one of nowhere, today."""
     with time_machine.travel(NOW, tick=False):
         at = NOW - timedelta(hours=2)
-        german = {"country": "DE", "language": "de", "browser": "Chrome", "os": "macOS", "device_type": "Mobile"}
+        german: dict[str, Any] = {
+            "country": "DE",
+            "language": "de",
+            "browser": "Chrome",
+            "os": "macOS",
+            "device_type": "Mobile",
+        }
         browse(site, "/", at=at, visitor="a", channel="Organic Search", source="Google", **german)
         browse(site, "/", at=at, visitor="b", channel="Direct", source="", **german)
         browse(site, "/", at=at, visitor="c", country="AT", language="de-AT", channel="Email", source="letter",
@@ -51,7 +58,8 @@ def query(dimension: str, value: Any, operator: str = "is") -> dict[str, Any]:
 
 
 def clickport(key: str, dimension: str, value: Any, operator: str = "is") -> int:
-    return Api(key).post(query(dimension, value, operator))["results"]["visitors"]
+    counted: int = Api(key).post(query(dimension, value, operator))["results"]["visitors"]
+    return counted
 
 
 @pytest.mark.parametrize("text", GERMANY)

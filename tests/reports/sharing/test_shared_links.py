@@ -15,13 +15,14 @@ from goals.services import segment_create, segment_delete
 from reports.sharing.services import share_create, share_revoke
 from sites.models import Site
 from tests.support import browse
+from tests.support.types import Store
 
 PASSWORD = "a long enough password"
 BAD = "<script>alert(1)</script>"
 
 
 @pytest.fixture
-def visited(site: Site, store: Any) -> Site:
+def visited(site: Site, store: Store) -> Site:
     """Two visitors of the last minutes: one from Estonia on /in, one from Germany on /out with a name."""
     at = timezone.now() - timedelta(minutes=2)
     browse(site, "/in", at=at, visitor="one", country="EE", title=BAD)

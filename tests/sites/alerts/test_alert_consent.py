@@ -4,9 +4,11 @@ import re
 
 import pytest
 from django.core import mail
+from django.core.mail import EmailMessage
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from pytest_django import Settings
 
 from accounts.mail import simplify_name
 from accounts.models import Account, Membership, User
@@ -14,13 +16,18 @@ from sites.alerts.condition_registry import AlertNotification
 from sites.alerts.deliveries import deliver_due
 from sites.alerts.models import Alert, Channel, Delivery
 from sites.alerts.services import alert_notify
+from sites.models import Site
 from tests.support import read_html
+from tests.support.types import Response
+from tests.values import extract
 
 STRANGER = "stranger@victim.example"
 SPAM = "BUY CHEAP PILLS http://spam.example"
 
 
-def save_channel(client, site, target=STRANGER, name=SPAM, channel=None):
+def save_channel(
+    client: Client, site: Site, target: str = STRANGER, name: str = SPAM, channel: Channel | None = None
+) -> str:
     form = {"kind": "email", "name": name, "target": target, "enabled": "on"}
     url = (
         reverse("alerts:channel-edit", args=[site.pk, channel.pk])
@@ -30,11 +37,11 @@ def save_channel(client, site, target=STRANGER, name=SPAM, channel=None):
     return read_html(client.post(url, form, follow=True))
 
 
-def link_in(letter, word):
-    return re.search(rf"http://[^/\s]+(/channels/{word}/\S+)", letter.body)[1]
+def link_in(letter: EmailMessage, word: str) -> str:
+    return extract(rf"http://[^/\s]+(/channels/{word}/\S+)", letter.body)
 
 
-def fire(site, key="k"):
+def fire(site: Site, key: str = "k") -> int:
     alert, _ = Alert.objects.get_or_create(site=site, name="Down", condition="uptime")
     alert.channels.set(Channel.objects.filter(account=site.account))
     queued = alert_notify(
@@ -44,12 +51,12 @@ def fire(site, key="k"):
     return queued
 
 
-def confirm(site):
+def confirm(site: Site) -> Response:
     anybody = Client()
     return anybody.post(link_in(mail.outbox[-1], "confirm"))
 
 
-def test_an_unconfirmed_address_gets_one_confirmation_mail_and_nothing_else(inside, site):
+def test_an_unconfirmed_address_gets_one_confirmation_mail_and_nothing_else(inside: Client, site: Site) -> None:
     page = save_channel(inside, site)
     assert "Waiting for confirmation" in page and "Send again" in page and "Send a test" not in page
     assert [letter.to for letter in mail.outbox] == [[STRANGER]]
@@ -60,7 +67,7 @@ def test_an_unconfirmed_address_gets_one_confirmation_mail_and_nothing_else(insi
     assert len(mail.outbox) == 1 and not Delivery.objects.exists()
 
 
-def test_the_confirmation_mail_contains_no_text_of_the_account(inside, site, account):
+def test_the_confirmation_mail_contains_no_text_of_the_account(inside: Client, site: Site, account: Account) -> None:
     Account.objects.filter(pk=account.pk).update(name=f"{SPAM} www.spam.example\r\nBcc: x@spam.example" + "y" * 20)
     save_channel(inside, site)
     [letter] = mail.outbox
@@ -77,23 +84,23 @@ def test_the_confirmation_mail_contains_no_text_of_the_account(inside, site, acc
         ("win@spam.example\nnow", "win spam example now"), ("//", ""), ("Büro 24 (Süd)", "Büro 24 Süd"),
     ],
 )  # fmt: skip
-def test_the_account_name_in_the_confirmation_mail_is_plain_text(name, displayed):
+def test_the_account_name_in_the_confirmation_mail_is_plain_text(name: str, displayed: str) -> None:
     assert simplify_name(name) == displayed
 
 
-def test_the_recipient_confirms_with_one_button(inside, site):
+def test_the_recipient_confirms_with_one_button(inside: Client, site: Site) -> None:
     save_channel(inside, site)
     path, anybody = link_in(mail.outbox[0], "confirm"), Client(enforce_csrf_checks=True)
     page = read_html(anybody.get(path))
     assert STRANGER in page and Channel.objects.get().confirmed is None, "a look is no consent"
     assert anybody.post(path).status_code == 403, "nor is another site's form"
-    token = re.search(r'csrfmiddlewaretoken" value="([^"]+)', page)[1]
+    token = extract(r'csrfmiddlewaretoken" value="([^"]+)', page)
     assert "Confirmed" in read_html(anybody.post(path, {"csrfmiddlewaretoken": token}))
     assert fire(site) == 1
     assert [letter.subject for letter in mail.outbox[1:]] == ["It is down"]
 
 
-def test_every_alert_mail_can_be_stopped_and_needs_a_new_confirmation_then(inside, site):
+def test_every_alert_mail_can_be_stopped_and_needs_a_new_confirmation_then(inside: Client, site: Site) -> None:
     save_channel(inside, site)
     confirm(site)
     fire(site)
@@ -112,20 +119,22 @@ def test_every_alert_mail_can_be_stopped_and_needs_a_new_confirmation_then(insid
     assert [letter.subject for letter in mail.outbox[count:]] == ["Confirm that this address may get alerts"]
 
 
-def test_only_addresses_of_the_accounts_own_members_need_no_confirmation(inside, site, charlie):
+def test_only_addresses_of_the_accounts_own_members_need_no_confirmation(
+    inside: Client, site: Site, charlie: User
+) -> None:
     save_channel(inside, site, target="Alice@example.com")
     save_channel(inside, site, target="charlie@example.com")
     confirmed = {channel.target: channel.confirmed is not None for channel in Channel.objects.all()}
     assert confirmed == {"Alice@example.com": True, "charlie@example.com": False}
 
 
-def test_the_address_of_a_placeholder_user_needs_confirmation(inside, site, account):
+def test_the_address_of_a_placeholder_user_needs_confirmation(inside: Client, site: Site, account: Account) -> None:
     Membership.objects.create(user=User.objects.create_user(STRANGER), account=account, role="viewer")
     save_channel(inside, site)
     assert Channel.objects.get().waits_for_confirmation
 
 
-def test_a_changed_address_needs_a_new_confirmation(inside, site):
+def test_a_changed_address_needs_a_new_confirmation(inside: Client, site: Site) -> None:
     save_channel(inside, site)
     old = link_in(mail.outbox[0], "confirm")
     confirm(site)
@@ -135,7 +144,9 @@ def test_a_changed_address_needs_a_new_confirmation(inside, site):
     assert Channel.objects.get().waits_for_confirmation
 
 
-def test_a_wrong_or_expired_confirmation_link_does_not_work(inside, site, monkeypatch):
+def test_a_wrong_or_expired_confirmation_link_does_not_work(
+    inside: Client, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
     save_channel(inside, site)
     path = link_in(mail.outbox[0], "confirm")
     assert Client().post(path[:-1] + ("a" if path[-1] != "a" else "b")).status_code == 404
@@ -146,7 +157,9 @@ def test_a_wrong_or_expired_confirmation_link_does_not_work(inside, site, monkey
     assert Channel.objects.get().waits_for_confirmation
 
 
-def test_confirmation_mails_per_address_and_day_are_limited(inside, site, charlie, charlies_site):
+def test_confirmation_mails_per_address_and_day_are_limited(
+    inside: Client, site: Site, charlie: User, charlies_site: Site
+) -> None:
     save_channel(inside, site)
     channel = Channel.objects.get()
     for _ in range(5):
@@ -158,7 +171,7 @@ def test_confirmation_mails_per_address_and_day_are_limited(inside, site, charli
     assert len(mail.outbox) == 3
 
 
-def test_confirmation_mails_of_an_account_are_limited(inside, site, account):
+def test_confirmation_mails_of_an_account_are_limited(inside: Client, site: Site, account: Account) -> None:
     account.limits = {"invitations_per_day": 4}
     account.save()
     for number in range(8):
@@ -166,7 +179,9 @@ def test_confirmation_mails_of_an_account_are_limited(inside, site, account):
     assert len(mail.outbox) == 4 and "may have 4 addresses confirmed a day" in page
 
 
-def test_test_messages_are_limited_by_the_account_over_all_its_channels(inside, site, account):
+def test_test_messages_are_limited_by_the_account_over_all_its_channels(
+    inside: Client, site: Site, account: Account
+) -> None:
     account.limits = {"test_messages_per_hour": 3}
     account.save()
     for name in ("one", "two"):
@@ -178,7 +193,7 @@ def test_test_messages_are_limited_by_the_account_over_all_its_channels(inside, 
     assert len(mail.outbox) == 3 and "may send 3 test messages an hour" in page
 
 
-def test_an_unreachable_mail_server_is_reported(inside, site, settings):
+def test_an_unreachable_mail_server_is_reported(inside: Client, site: Site, settings: Settings) -> None:
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
     assert "could not be sent" in save_channel(inside, site)

@@ -6,47 +6,56 @@ import hashlib
 import hmac
 import json
 from datetime import UTC, datetime, time, timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Message
 from django.core import mail
+from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from pytest_django import Settings
 
+from accounts.models import User
 from goals.services import goal_create
 from sites import site_cache
 from sites.alerts import deliveries as out
 from sites.alerts.condition_registry import AlertNotification
 from sites.alerts.models import Alert, Channel, Delivery
 from sites.alerts.services import alert_notify, alerts_evaluate, delivery_queue
+from sites.models import Site
 from tests.served import reserve_port
 from tests.support import browse, event, record
 from tests.support.clicky_client import Clicky
+from tests.support.misbehaving_server import MisbehavingServer
+from tests.support.types import Store
+from tests.values import require
 
 NOW = datetime(2026, 3, 2, 12, 30, tzinfo=UTC)
 FIRING = AlertNotification("once", "Something happened", "It did.", {"event": "test"})
 
 
-def channel(site, kind="webhook", target="http://127.0.0.1:1/", **fields):
+def channel(site: Site, kind: str = "webhook", target: str = "http://127.0.0.1:1/", **fields: Any) -> Channel:
     return Channel.objects.create(
         account=site.account, kind=kind, name="ops", target=target, **{"confirmed": NOW, **fields}
     )
 
 
-def queue(channel, key="once"):
+def queue(channel: Channel, key: str = "once") -> Delivery | None:
+    """The delivery; none if it is queued already."""
     return delivery_queue(channel=channel, notification=dataclasses.replace(FIRING, key=key), now=NOW)
 
 
-def die(*_):
+def die(*_: object) -> None:
     """The process ends after the message left, before it is written down."""
     raise KeyboardInterrupt
 
 
-def test_a_webhook_is_signed_and_carries_its_delivery_id(site, server):
+def test_a_webhook_is_signed_and_carries_its_delivery_id(site: Site, server: MisbehavingServer) -> None:
     hook = channel(site, target=f"{server.base}/ok")
-    delivery = queue(hook)
+    delivery = require(queue(hook))
     assert out.deliver_due(now=NOW) == 1
     _, _, headers, body = server.seen[0]
     stamp = headers["X-Timestamp"]
@@ -55,18 +64,20 @@ def test_a_webhook_is_signed_and_carries_its_delivery_id(site, server):
     assert headers["X-Delivery-Id"] == json.loads(body)["id"] == str(delivery.pk)
 
 
-def test_a_slack_channel_gets_text(site, server):
+def test_a_slack_channel_gets_text(site: Site, server: MisbehavingServer) -> None:
     queue(channel(site, "slack", f"{server.base}/ok"))
     out.deliver_due(now=NOW)
     assert "Something happened" in json.loads(server.seen[0][3])["text"]
 
 
-def test_the_same_notification_is_queued_once_per_channel(site):
+def test_the_same_notification_is_queued_once_per_channel(site: Site) -> None:
     hook = channel(site)
     assert queue(hook) and queue(hook) is None
 
 
-def test_a_failing_webhook_is_retried_with_growing_pauses_and_the_same_id(site, server):
+def test_a_failing_webhook_is_retried_with_growing_pauses_and_the_same_id(
+    site: Site, server: MisbehavingServer
+) -> None:
     queue(channel(site, target=f"{server.base}/status/500"))
     now, pauses = NOW, []
     for _ in range(4):
@@ -79,7 +90,9 @@ def test_a_failing_webhook_is_retried_with_growing_pauses_and_the_same_id(site, 
     assert "answered 500" in Delivery.objects.get().error
 
 
-def test_a_day_of_failures_disables_the_channel_with_a_notice(alice, site, server):
+def test_a_day_of_failures_disables_the_channel_with_a_notice(
+    alice: User, site: Site, server: MisbehavingServer
+) -> None:
     hook = channel(site, target=f"{server.base}/status/500")
     queue(hook)
     now = NOW
@@ -92,9 +105,10 @@ def test_a_day_of_failures_disables_the_channel_with_a_notice(alice, site, serve
     assert [message.to for message in mail.outbox] == [["alice@example.com"]]
 
 
-def test_a_webhook_of_a_killed_worker_is_sent_again_with_the_same_id(site, server, monkeypatch):
-    delivery = queue(channel(site, target=f"{server.base}/ok"))
-
+def test_a_webhook_of_a_killed_worker_is_sent_again_with_the_same_id(
+    site: Site, server: MisbehavingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delivery = require(queue(channel(site, target=f"{server.base}/ok")))
     monkeypatch.setattr(out, "record_success", die)
     with pytest.raises(KeyboardInterrupt):
         out.deliver_due(now=NOW)
@@ -104,7 +118,7 @@ def test_a_webhook_of_a_killed_worker_is_sent_again_with_the_same_id(site, serve
     assert [headers["X-Delivery-Id"] for _, _, headers, _ in server.seen] == [str(delivery.pk)] * 2
 
 
-def test_a_mail_of_a_killed_worker_is_never_sent_twice(site, monkeypatch):
+def test_a_mail_of_a_killed_worker_is_never_sent_twice(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     queue(channel(site, "email", "ops@example.com"))
 
     monkeypatch.setattr(out, "record_success", die)
@@ -117,11 +131,11 @@ def test_a_mail_of_a_killed_worker_is_never_sent_twice(site, monkeypatch):
     assert delivery.state == "failed" and "may have arrived" in delivery.error
 
 
-def test_mail_goes_through_a_real_mail_server(site, settings):
+def test_mail_goes_through_a_real_mail_server(site: Site, settings: Settings) -> None:
     class Kept(Message):
         letters = []
 
-        def handle_message(self, message):
+        def handle_message(self, message: Any) -> None:
             self.letters.append(message)
 
     asyncio.set_event_loop(asyncio.new_event_loop())
@@ -137,7 +151,7 @@ def test_mail_goes_through_a_real_mail_server(site, settings):
     assert [letter["Subject"] for letter in Kept.letters] == ["Something happened"]
 
 
-def test_an_unreachable_mail_server_leaves_the_mail_waiting(site, settings):
+def test_an_unreachable_mail_server_leaves_the_mail_waiting(site: Site, settings: Settings) -> None:
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
     queue(channel(site, "email", "ops@example.com"))
@@ -154,24 +168,24 @@ def test_an_unreachable_mail_server_leaves_the_mail_waiting(site, settings):
         (time(1), time(2), None),
     ],
 )
-def test_quiet_hours_hold_messages_in_the_accounts_zone(site, start, end, until):
+def test_quiet_hours_hold_messages_in_the_accounts_zone(site: Site, start: Any, end: Any, until: str | None) -> None:
     hook = channel(site, quiet_from=start, quiet_until=end)
     held = out.find_quiet_end(hook, NOW)
     assert (held and f"{held:%H:%M}") == until
 
 
-def test_an_alert_notifies_at_most_once_per_pause(site):
+def test_an_alert_notifies_at_most_once_per_pause(site: Site) -> None:
     alert = Alert.objects.create(site=site, name="a", condition="goal", throttle_minutes=60)
     alert.channels.add(channel(site))
 
-    def fire(minutes):
+    def fire(minutes: int) -> int:
         now = NOW + timedelta(minutes=minutes)
         return alert_notify(alert=alert, notifications=[AlertNotification(f"k{minutes}", "s", "t")], now=now)
 
     assert [fire(0), fire(30), fire(61)] == [1, 0, 1]
 
 
-def watched(site, condition, **parameters):
+def watched(site: Site, condition: str, **parameters: Any) -> Alert:
     alert = Alert.objects.create(
         site=site, name=condition, condition=condition, parameters=parameters, throttle_minutes=0
     )
@@ -179,13 +193,13 @@ def watched(site, condition, **parameters):
     return alert
 
 
-def evaluate(now=NOW):
+def evaluate(now: datetime = NOW) -> int:
     before = Delivery.objects.count()
     alerts_evaluate(now=now)
     return Delivery.objects.count() - before
 
 
-def test_each_goal_is_notified(site, store):
+def test_each_goal_is_notified(site: Site, store: Store) -> None:
     goal_create(site=site, name="Thanks", kind="page", pattern="/thanks")
     watched(site, "goal", goal="Thanks", per_hour=1)
     assert evaluate() == 0
@@ -195,7 +209,7 @@ def test_each_goal_is_notified(site, store):
     assert evaluate() == 1
 
 
-def test_many_visitors_online_are_notified_once_until_they_leave(site, store):
+def test_many_visitors_online_are_notified_once_until_they_leave(site: Site, store: Store) -> None:
     watched(site, "online", above=2, below=0)
     for name in "abc":
         browse(site, "/", at=NOW - timedelta(seconds=30), visitor=name)
@@ -203,7 +217,7 @@ def test_many_visitors_online_are_notified_once_until_they_leave(site, store):
     assert evaluate(NOW + timedelta(minutes=20)) == 0
 
 
-def test_a_spike_is_measured_against_the_same_hour_of_the_weekday(site, store):
+def test_a_spike_is_measured_against_the_same_hour_of_the_weekday(site: Site, store: Store) -> None:
     watched(site, "unusual", percent=100, least=5)
     for week in range(1, 5):
         for index in range(10):
@@ -217,14 +231,16 @@ def test_a_spike_is_measured_against_the_same_hour_of_the_weekday(site, store):
     assert "Spike" in Delivery.objects.get().subject
 
 
-def test_missing_traffic_is_notified_once_and_only_where_there_was_traffic(site, charlies_site, store):
+def test_missing_traffic_is_notified_once_and_only_where_there_was_traffic(
+    site: Site, charlies_site: Site, store: Store
+) -> None:
     watched(site, "silence", hours=6)
     watched(charlies_site, "silence", hours=6)
     browse(site, "/", at=NOW - timedelta(hours=7))
     assert [evaluate(), evaluate()] == [1, 0]
 
 
-def test_a_tagged_visitor_is_notified_on_arrival(site, store):
+def test_a_tagged_visitor_is_notified_on_arrival(site: Site, store: Store) -> None:
     watched(site, "visitor", key="username", value="jane")
     assert evaluate() == 0
     at = NOW - timedelta(minutes=1)
@@ -232,14 +248,16 @@ def test_a_tagged_visitor_is_notified_on_arrival(site, store):
     assert [evaluate(), evaluate()] == [1, 0]
 
 
-def test_one_broken_alert_does_not_stop_the_others(site, store):
+def test_one_broken_alert_does_not_stop_the_others(site: Site, store: Store) -> None:
     Alert.objects.create(site=site, name="broken", condition="goal", parameters={})
     watched(site, "silence", hours=6)
     browse(site, "/", at=NOW - timedelta(hours=7))
     assert evaluate() == 1
 
 
-def test_channels_are_created_tested_and_deleted_on_pages(client, alice, site, server):
+def test_channels_are_created_tested_and_deleted_on_pages(
+    client: Client, alice: User, site: Site, server: MisbehavingServer
+) -> None:
     client.force_login(alice)
     form = {"kind": "webhook", "name": "hook", "target": f"{server.base}/ok", "enabled": "on"}
     client.post(reverse("alerts:channel-new", args=[site.pk]), form)
@@ -252,14 +270,14 @@ def test_channels_are_created_tested_and_deleted_on_pages(client, alice, site, s
     assert not Channel.objects.exists()
 
 
-def test_a_guest_with_write_access_sees_no_channels_of_the_account(client, bob, site):
+def test_a_guest_with_write_access_sees_no_channels_of_the_account(client: Client, bob: User, site: Site) -> None:
     bob.memberships.get().grants.update(right="write")
     client.force_login(bob)
     assert client.get(reverse("alerts:list", args=[site.pk])).status_code == 404
     assert client.get(reverse("alerts:channel-edit", args=[site.pk, channel(site).pk])).status_code == 404
 
 
-def test_an_alert_id_returns_the_visit_it_was_about(site, charlies_site, store):
+def test_an_alert_id_returns_the_visit_it_was_about(site: Site, charlies_site: Site, store: Store) -> None:
     now = timezone.now()
     watched(site, "visitor", key="username", value="jane")
     record(event(site, "/other", at=now, visitor="other", visit=5))

@@ -8,19 +8,24 @@ import time
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from django.db import connection
+from pytest_django import Settings
 
 from accounts.models import Account
 from config import celery
 from config.periodic_tasks import PERIODIC_TASKS
 from sites import fair_rounds
+from sites.fair_rounds import Slots
+from sites.models import Site
 from sites.services import site_create
 from sites.uptime import scheduler
 from sites.uptime.models import Incident, Monitor, UptimeHour
+from sites.uptime.scheduler import CheckResults
 from sites.uptime.services import monitor_create
-from sites.uptime.state_machine import CheckResult, find_next_check
+from sites.uptime.state_machine import CheckResult, Transition, find_next_check
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 TICK = 0.5  # seconds of the rounds' clock between two claims
@@ -33,8 +38,10 @@ class World:
     so how fast this machine is does not matter. `written` keeps (monitor, seconds) of every other result.
     """
 
-    def __init__(self, monkeypatch):
-        self.seconds, self.answers, self.pending, self.written = 0.0, [], set(), []
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.seconds, self.pending = 0.0, set[int]()
+        self.answers: list[CheckResult] = []
+        self.written: list[tuple[int, float]] = []
         self.under_way, self.most = 0, 0
         self.claim, self.write = scheduler.claim_due, scheduler.write_results
         monkeypatch.setattr(fair_rounds, "time", SimpleNamespace(monotonic=lambda: self.seconds))
@@ -43,19 +50,19 @@ class World:
         monkeypatch.setattr(scheduler, "claim_due", self.claim_due)
         monkeypatch.setattr(scheduler, "write_results", self.write_results)
 
-    def claim_due(self, now, slots):
+    def claim_due(self, now: datetime, slots: Slots) -> list[Monitor]:
         self.seconds += 0 if self.pending else TICK
         found = self.claim(now, slots)
         self.pending |= {monitor.pk for monitor in found if "mallory" not in monitor.url}
         return found
 
-    def write_results(self, results):
+    def write_results(self, results: CheckResults) -> list[Incident]:
         mine = [(monitor.pk, (at - NOW).total_seconds()) for monitor, _, at in results if "mallory" not in monitor.url]
         self.written += mine
         self.pending -= {key for key, _ in mine}
         return self.write(results)
 
-    async def check(self, monitor):
+    async def check(self, monitor: Monitor) -> CheckResult:
         if "mallory" not in monitor.url:
             return self.answers.pop(0) if self.answers else CheckResult(True, 50)
         self.under_way, until = self.under_way + 1, self.seconds + 30
@@ -67,11 +74,11 @@ class World:
 
 
 @pytest.fixture
-def world(monkeypatch):
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
     return World(monkeypatch)
 
 
-def crowd(count, url="https://mallory.example/", now=NOW, **fields):
+def crowd(count: int, url: str = "https://mallory.example/", now: datetime = NOW, **fields: Any) -> Site:
     """A tenant with many monitors, all due for a while."""
     site = site_create(account=Account.objects.create(name="Mallory"), domain="mallory.example")
     rows = [
@@ -82,7 +89,7 @@ def crowd(count, url="https://mallory.example/", now=NOW, **fields):
     return site
 
 
-def test_many_monitors_that_time_out_do_not_delay_others(site, world):
+def test_many_monitors_that_time_out_do_not_delay_others(site: Site, world: World) -> None:
     crowd(500)
     monitor = monitor_create(site=site, url="https://example.com/", interval=30, now=NOW)
     scheduler.run_round(world.check, lambda incident: None, NOW)
@@ -94,18 +101,18 @@ def test_many_monitors_that_time_out_do_not_delay_others(site, world):
     assert world.most == scheduler.MAX_PER_ACCOUNT
 
 
-def test_the_second_check_of_a_failure_is_on_time_beside_many_monitors(site, world):
+def test_the_second_check_of_a_failure_is_on_time_beside_many_monitors(site: Site, world: World) -> None:
     crowd(500)
     world.answers = [CheckResult(False, cause="Answered 503; expected 200-399.")] * 2
     monitor = monitor_create(site=site, url="https://example.com/", interval=3600, now=NOW)
-    notified = []
+    notified: list[Incident] = []
     scheduler.run_round(world.check, notified.append, NOW)
     incident = Incident.objects.get(monitor=monitor)
     assert 10 <= world.written[1][1] - world.written[0][1] <= 10 + 2 * TICK
     assert [one.pk for one in notified if one.monitor_id == monitor.pk] == [incident.pk]
 
 
-def test_a_monitor_deleted_during_its_check_stops_nothing(site):
+def test_a_monitor_deleted_during_its_check_stops_nothing(site: Site) -> None:
     gone = monitor_create(site=site, url="https://example.com/a", now=NOW)
     stays = monitor_create(site=site, url="https://example.com/b", now=NOW)
 
@@ -116,17 +123,17 @@ def test_a_monitor_deleted_during_its_check_stops_nothing(site):
     assert stays.state == "up"
 
 
-def test_a_result_that_cannot_be_stored_does_not_affect_others(site, monkeypatch):
+def test_a_result_that_cannot_be_stored_does_not_affect_others(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     bad = monitor_create(site=site, url="https://example.com/a", now=NOW)
     good = monitor_create(site=site, url="https://example.com/b", now=NOW)
     apply = scheduler.apply_result
 
-    def broken(monitor, verdict, now):
+    def broken(monitor: Monitor, verdict: CheckResult, now: datetime) -> Transition:
         if monitor.pk == bad.pk:
             raise ValueError("this one cannot be stored")
         return apply(monitor, verdict, now)
 
-    async def check(monitor):
+    async def check(monitor: Monitor) -> CheckResult:
         return CheckResult(True, 50)
 
     monkeypatch.setattr(scheduler, "apply_result", broken)
@@ -135,24 +142,24 @@ def test_a_result_that_cannot_be_stored_does_not_affect_others(site, monkeypatch
     assert good.state == "up"
 
 
-def test_a_failing_notification_does_not_stop_others(site):
+def test_a_failing_notification_does_not_stop_others(site: Site) -> None:
     monitors = [monitor_create(site=site, url=f"https://example.com/{n}", now=NOW) for n in range(3)]
     Monitor.objects.update(state="unsure", first_failure=NOW - timedelta(seconds=10))
-    notified = []
+    notified: list[int] = []
 
-    def tell(incident):
+    def tell(incident: Incident) -> None:
         if incident.monitor_id == monitors[0].pk:
             raise ValueError("these words cannot be made")
         notified.append(incident.monitor_id)
 
-    async def check(monitor):
+    async def check(monitor: Monitor) -> CheckResult:
         return CheckResult(False, cause="Answered 503; expected 200-399.")
 
     scheduler.run_round(check, tell, NOW)
     assert sorted(notified) == [monitor.pk for monitor in monitors[1:]]
 
 
-def test_monitors_of_a_deleted_site_are_not_checked(site):
+def test_monitors_of_a_deleted_site_are_not_checked(site: Site) -> None:
     monitor_create(site=site, url="https://example.com/", now=NOW)
     site.deleted = NOW
     site.save()
@@ -161,7 +168,7 @@ def test_monitors_of_a_deleted_site_are_not_checked(site):
 
 @pytest.mark.heavy
 @pytest.mark.django_db(transaction=True)
-def test_beside_500_monitors_that_time_out_a_check_runs_every_30_seconds(site, settings):
+def test_beside_500_monitors_that_time_out_a_check_runs_every_30_seconds(site: Site, settings: Settings) -> None:
     """In real time, by the rounds of the table of periods, against a server that accepts and never answers."""
     settings.ENV = dataclasses.replace(settings.ENV, allowed_outbound=("127.0.0.1/32",))
     listener = socket.create_server(("127.0.0.1", 0), backlog=1000)
@@ -173,7 +180,7 @@ def test_beside_500_monitors_that_time_out_a_check_runs_every_30_seconds(site, s
     crowd(500, hole, now=datetime.now(UTC))
     fine = f"http://127.0.0.1:{answering.getsockname()[1]}/"
     monitor = monitor_create(site=site, url=fine, interval=30, now=datetime.now(UTC))
-    begun, written, threads = time.monotonic(), [], []
+    begun, written, threads = time.monotonic(), list[datetime](), list[threading.Thread]()
     row = next(row for row in PERIODIC_TASKS if row.name == "uptime")
     while time.monotonic() - begun < 155:
         if (time.monotonic() - begun) // row.seconds >= len(threads):
@@ -188,17 +195,18 @@ def test_beside_500_monitors_that_time_out_a_check_runs_every_30_seconds(site, s
     gaps = [(later - earlier).total_seconds() for earlier, later in pairwise(written)]
     assert len(written) >= 5 and max(gaps) < 45, gaps  # of 30; a busy machine is late
     assert UptimeHour.objects.filter(monitor=monitor).exists()
-    listener.close(), answering.close()
+    listener.close()
+    answering.close()
 
 
-def one_round(row):
+def one_round(row: Any) -> None:
     try:
         celery.run_task(row)
     finally:
         connection.close()
 
 
-def accept_for_ever(listener):
+def accept_for_ever(listener: socket.socket) -> None:
     connections = []
     while True:
         try:
@@ -207,7 +215,7 @@ def accept_for_ever(listener):
             return
 
 
-def answer_for_ever(listener, requested):
+def answer_for_ever(listener: socket.socket, requested: list[float]) -> None:
     while True:
         try:
             connected, _ = listener.accept()

@@ -1,19 +1,25 @@
 """Expectations of a monitor: words in any character set, and which expectations are rejected as impossible."""
 
 import dataclasses
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.test import Client
 from django.urls import reverse
+from pytest_django import Settings
 
+from accounts.models import User
+from sites.models import Site
 from sites.outbound.body import decode_body
 from sites.uptime.checks import check_monitor
 from sites.uptime.models import Incident, Monitor
 from sites.uptime.scheduler import run_round
 from sites.uptime.services import incident_notify, monitor_create
 from tests.accounts.test_object_limits import MONITOR
-from tests.support.misbehaving_server import Misbehaving, misbehaving
+from tests.support.misbehaving_server import Misbehaving, MisbehavingServer, misbehaving
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 META = "<html><head><meta {}></head><body>{}</body></html>"
@@ -43,17 +49,17 @@ PAGES = {  # page: Content-Type, body, words on it
 }  # fmt: skip
 
 
-def answer_page(self, rest):
+def answer_page(self: Misbehaving, rest: str) -> None:
     content_type, body, _ = PAGES[rest]
     self.reply(200, body, **({"Content-Type": content_type} if content_type else {}))
 
 
-def answer_long(self, rest):
+def answer_long(self: Misbehaving, rest: str) -> None:
     self.reply(200, b"x" * 1_100_000 + b"the end")
 
 
 @pytest.fixture
-def server(settings, monkeypatch):
+def server(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[MisbehavingServer]:
     settings.ENV = dataclasses.replace(settings.ENV, allowed_outbound=("127.0.0.1/32",))
     monkeypatch.setattr(Misbehaving, "answer_page", answer_page, raising=False)
     monkeypatch.setattr(Misbehaving, "answer_long", answer_long, raising=False)
@@ -62,14 +68,16 @@ def server(settings, monkeypatch):
 
 
 @pytest.mark.parametrize("page", PAGES)
-async def test_words_are_found_in_the_character_set_of_the_page(server, page):
+async def test_words_are_found_in_the_character_set_of_the_page(server: MisbehavingServer, page: str) -> None:
     words, url = PAGES[page][2], f"{server.base}/page/{page}"
     wanted = await check_monitor(Monitor(url=url, next_due=NOW, must_contain=words))
     unwanted = await check_monitor(Monitor(url=url, next_due=NOW, must_not_contain=words))
     assert (wanted.ok, wanted.cause, unwanted.cause) == (True, "", f"The page contains “{words}”.")
 
 
-async def test_a_missing_word_in_a_long_page_says_that_only_the_first_part_is_searched(server):
+async def test_a_missing_word_in_a_long_page_says_that_only_the_first_part_is_searched(
+    server: MisbehavingServer,
+) -> None:
     verdict = await check_monitor(Monitor(url=f"{server.base}/long", next_due=NOW, must_contain="the end"))
     assert verdict.cause == "The page does not contain “the end” in its first 1,000,000 bytes."
 
@@ -77,7 +85,7 @@ async def test_a_missing_word_in_a_long_page_says_that_only_the_first_part_is_se
 @pytest.mark.parametrize(
     "charset", ["rot13", "idna", "zlib", "undefined", "unicode_escape", "utf-7", "\x00", "hex", ""]
 )
-def test_no_charset_makes_decoding_fail(charset):
+def test_no_charset_makes_decoding_fail(charset: str) -> None:
     assert isinstance(decode_body(b"ok a..b \xff", f"text/html; charset={charset}"), str)
 
 
@@ -107,7 +115,9 @@ ACCEPTED = [
 
 
 @pytest.mark.parametrize(("fields", "sentence"), REFUSED)
-def test_expectations_that_no_response_can_meet_are_rejected_by_form_and_service(client, alice, site, fields, sentence):
+def test_expectations_that_no_response_can_meet_are_rejected_by_form_and_service(
+    client: Client, alice: User, site: Site, fields: dict[str, Any], sentence: str
+) -> None:
     with pytest.raises(ValidationError, match=sentence):
         monitor_create(site=site, url="https://example.com/", **fields)
     client.force_login(alice)
@@ -116,12 +126,14 @@ def test_expectations_that_no_response_can_meet_are_rejected_by_form_and_service
 
 
 @pytest.mark.parametrize("fields", ACCEPTED)
-def test_expectations_that_a_response_can_meet_are_accepted(site, fields):
+def test_expectations_that_a_response_can_meet_are_accepted(site: Site, fields: Any) -> None:
     monitor_create(site=site, url="https://example.com/", **fields)
 
 
 @pytest.mark.parametrize(("interval", "timeout"), [(20, 10), (30, 31), (60, 61), (4000, 10)])
-def test_no_check_takes_longer_than_the_time_until_the_next(client, alice, site, interval, timeout):
+def test_no_check_takes_longer_than_the_time_until_the_next(
+    client: Client, alice: User, site: Site, interval: int, timeout: int
+) -> None:
     with pytest.raises(ValidationError):
         monitor_create(site=site, url="https://example.com/", interval=interval, timeout=timeout)
     client.force_login(alice)
@@ -130,7 +142,9 @@ def test_no_check_takes_longer_than_the_time_until_the_next(client, alice, site,
     assert not Monitor.objects.exists()
 
 
-def test_a_stored_monitor_with_impossible_expectations_is_not_checked_and_says_why(site, server):
+def test_a_stored_monitor_with_impossible_expectations_is_not_checked_and_says_why(
+    site: Site, server: MisbehavingServer
+) -> None:
     monitor = monitor_create(site=site, url=f"{server.base}/ok", now=NOW)
     Monitor.objects.update(expected_status="2xx")
     run_round(check_monitor, incident_notify, NOW)

@@ -2,14 +2,19 @@
 
 import dataclasses
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.test import Client
 from django.urls import reverse
 from hypothesis import given
 from hypothesis import strategies as st
+from pytest_django import Settings
 
+from accounts.models import Account
 from sites.alerts.models import Alert, Channel, Delivery
+from sites.models import Site
 from sites.uptime.checks import check_monitor
 from sites.uptime.history import compute_daily_uptime
 from sites.uptime.models import Incident, Monitor, UptimeHour
@@ -20,6 +25,7 @@ from tests.accounts.test_object_limits import CHANNEL, MONITOR
 from tests.support import read_html
 from tests.support.dns_server import outbound_dns
 from tests.support.misbehaving_server import misbehaving
+from tests.values import require
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 OK, BAD = CheckResult(True, 50), CheckResult(False, cause="Answered 503; expected 200-399.")
@@ -31,7 +37,7 @@ INNER = [
 
 
 @pytest.mark.parametrize("url", INNER)
-def test_the_form_rejects_a_private_address(inside, site, url):
+def test_the_form_rejects_a_private_address(inside: Client, site: Site, url: str) -> None:
     page = read_html(inside.post(reverse("uptime:new", args=[site.pk]), MONITOR | {"url": url}))
     assert not Monitor.objects.exists()
     hook = read_html(inside.post(reverse("alerts:channel-new", args=[site.pk]), CHANNEL | {"target": url}))
@@ -40,22 +46,25 @@ def test_the_form_rejects_a_private_address(inside, site, url):
 
 
 @pytest.mark.parametrize("url", INNER)
-def test_the_service_rejects_a_private_address(site, url):
+def test_the_service_rejects_a_private_address(site: Site, url: str) -> None:
     with pytest.raises(ValidationError):
         monitor_create(site=site, url=url)
 
 
-def test_a_monitor_of_an_address_no_longer_allowed_can_be_disabled(inside, site):
+def test_a_monitor_of_an_address_no_longer_allowed_can_be_disabled(inside: Client, site: Site) -> None:
     monitor = Monitor.objects.create(site=site, url="http://10.1.2.3/", next_due=NOW)
     channel = Channel.objects.create(account=site.account, kind="webhook", name="ops", target="http://10.1.2.3/")
     off = {"enabled": ""}
     inside.post(reverse("uptime:edit", args=[site.pk, monitor.pk]), MONITOR | {"url": monitor.url} | off)
     inside.post(reverse("alerts:channel-edit", args=[site.pk, channel.pk]), CHANNEL | {"target": channel.target} | off)
-    monitor.refresh_from_db(), channel.refresh_from_db()
+    monitor.refresh_from_db()
+    channel.refresh_from_db()
     assert (monitor.enabled, channel.enabled) == (False, False)
 
 
-def test_a_host_with_only_private_addresses_is_rejected_and_an_unknown_one_is_not(inside, site, monkeypatch):
+def test_a_host_with_only_private_addresses_is_rejected_and_an_unknown_one_is_not(
+    inside: Client, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with outbound_dns(monkeypatch, inner=["10.0.0.1", "fd00::1"], outer=["93.184.216.34", "10.0.0.1"]):
         for url in ("https://inner.example/", "https://outer.example/", "https://later.example/"):
             inside.post(reverse("uptime:new", args=[site.pk]), MONITOR | {"url": url})
@@ -65,7 +74,7 @@ def test_a_host_with_only_private_addresses_is_rejected_and_an_unknown_one_is_no
     assert sorted(channel.target for channel in Channel.objects.all()) == expected
 
 
-def test_an_operator_can_allow_private_addresses(inside, site, settings):
+def test_an_operator_can_allow_private_addresses(inside: Client, site: Site, settings: Settings) -> None:
     settings.ENV = dataclasses.replace(settings.ENV, allowed_outbound=("10.0.0.0/8",))
     inside.post(reverse("uptime:new", args=[site.pk]), MONITOR | {"url": "http://10.1.2.3/"})
     assert Monitor.objects.get().url == "http://10.1.2.3/"
@@ -75,7 +84,9 @@ PRIVATE_NAMES = ["https://intranet/health", "https://intranet:8443/", "http://a_
 
 
 @pytest.mark.parametrize("url", PRIVATE_NAMES)
-def test_a_host_in_an_allowed_private_network_can_be_monitored(inside, site, settings, monkeypatch, url):
+def test_a_host_in_an_allowed_private_network_can_be_monitored(
+    inside: Client, site: Site, settings: Settings, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
     settings.ENV = dataclasses.replace(settings.ENV, allowed_outbound=("10.0.0.0/8",))
     with outbound_dns(monkeypatch) as server:
         server.addresses = {name: ["10.1.2.3"] for name in ("intranet", "a_b", "a_b.corp.example")}
@@ -85,7 +96,9 @@ def test_a_host_in_an_allowed_private_network_can_be_monitored(inside, site, set
 
 
 @pytest.mark.parametrize("url", PRIVATE_NAMES)
-def test_a_host_in_a_private_network_is_rejected(inside, site, monkeypatch, url):
+def test_a_host_in_a_private_network_is_rejected(
+    inside: Client, site: Site, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
     sentence = "lies in a network that may not be reached from here. The operator of this installation can allow it"
     with outbound_dns(monkeypatch) as server:
         server.addresses = {name: ["10.1.2.3"] for name in ("intranet", "a_b", "a_b.corp.example")}
@@ -96,7 +109,9 @@ def test_a_host_in_a_private_network_is_rejected(inside, site, monkeypatch, url)
             monitor_create(site=site, url=url)
 
 
-def test_a_host_in_another_private_network_than_the_allowed_one_is_rejected(inside, site, settings, monkeypatch):
+def test_a_host_in_another_private_network_than_the_allowed_one_is_rejected(
+    inside: Client, site: Site, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings.ENV = dataclasses.replace(settings.ENV, allowed_outbound=("10.0.0.0/8",))
     with outbound_dns(monkeypatch) as server:
         server.addresses["intranet"] = ["192.168.1.1"]
@@ -107,25 +122,25 @@ def test_a_host_in_another_private_network_than_the_allowed_one_is_rejected(insi
 @pytest.mark.parametrize(
     "url", ["https://-intranet/", "https://in tranet/", "https://1.2/", "https://intra..net/", "//"]
 )
-def test_an_invalid_url_is_rejected(inside, site, settings, url):
+def test_an_invalid_url_is_rejected(inside: Client, site: Site, settings: Settings, url: str) -> None:
     settings.ENV = dataclasses.replace(settings.ENV, allowed_outbound=("10.0.0.0/8",))
     page = read_html(inside.post(reverse("uptime:new", args=[site.pk]), MONITOR | {"url": url}))
     assert "Enter a valid URL" in page and not Monitor.objects.exists()
 
 
 @pytest.fixture
-def alert(site):
+def alert(site: Site) -> Alert:
     channel = Channel.objects.create(account=site.account, kind="webhook", name="ops", target="https://example.com/")
     alert = Alert.objects.create(site=site, name="down", condition="uptime")
     alert.channels.add(channel)
     return alert
 
 
-def rounds(monitor, verdict, count):
+def rounds(monitor: Monitor, verdict: CheckResult | None, count: int) -> None:
     """So many rounds a minute apart with this verdict, or the real check."""
 
-    async def given_verdict(_):
-        return verdict
+    async def given_verdict(_: Any) -> CheckResult:
+        return require(verdict)
 
     for minute in range(count):
         now = NOW + timedelta(minutes=minute)
@@ -134,7 +149,9 @@ def rounds(monitor, verdict, count):
     monitor.refresh_from_db()
 
 
-def test_a_host_that_now_resolves_to_a_private_address_is_not_an_outage(inside, site, alert, monkeypatch):
+def test_a_host_that_now_resolves_to_a_private_address_is_not_an_outage(
+    inside: Client, site: Site, alert: Alert, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monitor = monitor_create(site=site, url="https://inner.example/", public=True, now=NOW)
     with outbound_dns(monkeypatch, inner=["10.0.0.1"]):
         rounds(monitor, None, 3)
@@ -148,7 +165,7 @@ def test_a_host_that_now_resolves_to_a_private_address_is_not_an_outage(inside, 
     assert "Not checked" in status and "Everything answers" not in status and "ALLOWED_OUTBOUND" not in status
 
 
-def test_unreachable_name_servers_are_not_an_outage(site, alert, monkeypatch):
+def test_unreachable_name_servers_are_not_an_outage(site: Site, alert: Alert, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sites.outbound.host_lookup.PROBE_SECONDS", 0.2)
     monitor = monitor_create(site=site, url="https://shop.example/", now=NOW, timeout=1)
     with outbound_dns(monkeypatch) as server:
@@ -158,7 +175,7 @@ def test_unreachable_name_servers_are_not_an_outage(site, alert, monkeypatch):
     assert "name servers of this installation" in monitor.cause
 
 
-def test_a_server_that_fails_is_still_an_outage(site, alert, settings):
+def test_a_server_that_fails_is_still_an_outage(site: Site, alert: Alert, settings: Settings) -> None:
     settings.ENV = dataclasses.replace(settings.ENV, allowed_outbound=("127.0.0.1/32",))
     with misbehaving() as server:
         monitor = monitor_create(site=site, url=f"{server.base}/status/503", now=NOW)
@@ -166,7 +183,7 @@ def test_a_server_that_fails_is_still_an_outage(site, alert, settings):
     assert (monitor.state, Incident.objects.count(), Delivery.objects.count()) == ("down", 1, 1)
 
 
-def test_a_monitor_stays_down_until_a_check_succeeds(site, alert):
+def test_a_monitor_stays_down_until_a_check_succeeds(site: Site, alert: Alert) -> None:
     monitor = monitor_create(site=site, url="https://example.com/", now=NOW)
     rounds(monitor, BAD, 2)
     rounds(monitor, NOT_MADE, 2)
@@ -175,7 +192,7 @@ def test_a_monitor_stays_down_until_a_check_succeeds(site, alert):
     assert (monitor.state, Incident.objects.filter(end=None).count()) == ("up", 0)
 
 
-def test_failures_separated_by_an_unchecked_time_do_not_confirm_each_other():
+def test_failures_separated_by_an_unchecked_time_do_not_confirm_each_other() -> None:
     unsure = apply_check(MonitorStatus("up", NOW), BAD, NOW).status
     between = apply_check(unsure, NOT_MADE, NOW + timedelta(seconds=10)).status
     after = apply_check(between, BAD, NOW + timedelta(hours=1))
@@ -183,7 +200,7 @@ def test_failures_separated_by_an_unchecked_time_do_not_confirm_each_other():
 
 
 @given(st.lists(st.sampled_from([OK, BAD, NOT_MADE]), max_size=60))
-def test_unchecked_times_neither_lengthen_nor_hide_an_incident(verdicts):
+def test_unchecked_times_neither_lengthen_nor_hide_an_incident(verdicts: list[CheckResult]) -> None:
     """Checks that were not made open and close nothing by themselves."""
     status = MonitorStatus()
     for step, verdict in enumerate(verdicts):
@@ -194,7 +211,9 @@ def test_unchecked_times_neither_lengthen_nor_hide_an_incident(verdicts):
         status = transition.status
 
 
-def test_a_link_destination_that_may_not_be_requested_is_rejected_with_a_message(inside, site, account, fresh_links):
+def test_a_link_destination_that_may_not_be_requested_is_rejected_with_a_message(
+    inside: Client, site: Site, account: Account, fresh_links: None
+) -> None:
     from links.services.links import datapoint_create
 
     row = datapoint_create(account=account, alias="inner", url="http://10.1.2.3/")

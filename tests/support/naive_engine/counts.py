@@ -326,7 +326,7 @@ def sum_dwell_time(events: list[Event]) -> int:
 
 
 def find_depth(events: list[Event]) -> int:
-    return max(event.get("scroll", 0) for event in events)
+    return int(max(event.get("scroll", 0) for event in events))
 
 
 def sum_points(visit: Visit) -> int:

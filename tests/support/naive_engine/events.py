@@ -75,7 +75,8 @@ class Visit:
 
     @cached_property
     def start(self) -> datetime:
-        return min(event["visit_start"] for event in self.events)
+        result: datetime = min(event["visit_start"] for event in self.events)
+        return result
 
     @cached_property
     def views(self) -> list[Event]:
@@ -87,7 +88,7 @@ class Visit:
 
     @cached_property
     def person(self) -> str:
-        return max(event.get("person", "") for event in self.events)
+        return str(max(event.get("person", "") for event in self.events))
 
     @cached_property
     def visitor(self) -> tuple[str, Any]:
@@ -100,7 +101,7 @@ class Visit:
 
     @cached_property
     def scroll(self) -> int:
-        return max(event.get("scroll", 0) for event in self.events)
+        return int(max(event.get("scroll", 0) for event in self.events))
 
     @property
     def tags(self) -> dict[str, str]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from tracking.store import column_migration
@@ -16,8 +14,8 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("name", help="of the column")
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *, name: str, **_: object) -> None:
         try:
-            self.stdout.write(str(column_migration.write_migration(options["name"])))
+            self.stdout.write(str(column_migration.write_migration(name)))
         except ValueError as error:
             raise CommandError(str(error)) from error

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from tracking import maintenance, remote_commands
@@ -16,8 +14,8 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("job", choices=sorted(maintenance.JOBS))
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *, job: str, **_: object) -> None:
         try:
-            self.stdout.write(remote_commands.call(options["job"]))
+            self.stdout.write(str(remote_commands.call(job)))
         except remote_commands.RemoteError as error:
             raise CommandError(str(error)) from error
