@@ -64,7 +64,7 @@ def find_columns_by_parameter(hit: Hit, site: SiteConfig, at: float, state: Stat
     link = link_cache.find_link(click.link_id)
     if link is None or link.account_id != site.account_id:
         return {}
-    if not state.ask(ClaimFirst(LANDINGS, str(click.click_id), at)):  # the URL was passed on, or the page reloaded
+    if not state.ask(ClaimFirst(LANDINGS, click.click_id, at)):  # the URL was passed on, or the page reloaded
         return {}
     trace = find_trace(hit.ip, hit.user_agent, state)
     if trace and trace.get("click_id") == click.click_id:

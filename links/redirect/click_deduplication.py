@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from hashlib import blake2b
 
@@ -17,33 +17,33 @@ from links.routing import link_cache
 from reports.query.analyses import link_hits
 from tracking import spool
 from tracking.state.base import State
-from tracking.state.questions import ClaimFirst, RestoreClaim, Window
+from tracking.state.questions import ClaimFirst, RestoreClaim, StateKey, Window
 from tracking.store import StoreError
 
 UNIQUE_CLICKS = Window("unique", 1800)
 COUNTED_CONVERSIONS = Window("counted", 90 * 86_400, 500_000)  # by parameter, and first ones by click
 RESTORE_BATCH_SIZE = 5_000
+ADDRESS_BITS = 53  # of the hash of an address
 log = logging.getLogger(__name__)
 
 
-def hash_address(ip: str, day: date, state: State) -> int:
-    """Hash an address with the day's salt: recognisable within the day, useless once the salt is destroyed."""
-    return hash_to_integer(state.get_salt(day), ip)
-
-
 def hash_address_for_window(ip: str, now: datetime, state: State) -> tuple[int, ...]:
-    """Hash an address for today and, in the first half hour of a day, also for yesterday."""
+    """Hash an address with the day's salt and, in the first half hour of a day, also with yesterday's.
+
+    A hash is recognisable within the day, and useless once the salt is destroyed.
+    """
     today = now.date()
+    address_hash = hash_to_integer(state.get_salt(today), ip)
     if now.hour == 0 and now.minute < 30:
-        return hash_address(ip, today, state), hash_address(ip, today - timedelta(days=1), state)
-    return (hash_address(ip, today, state),)
+        return address_hash, hash_to_integer(state.get_salt(today - timedelta(days=1)), ip)
+    return (address_hash,)
 
 
 def hash_to_integer(key: bytes, text: str) -> int:
     """Compute a keyed hash as an integer from 1 to 2**53 - 1; BLAKE2 takes a third of the time of an HMAC."""
     keyed_hash = _begin_hash(key).copy()  # the key is hashed already
     keyed_hash.update(text.encode("utf-8", "replace"))
-    return int.from_bytes(keyed_hash.digest(), "big") >> 3 or 1
+    return int.from_bytes(keyed_hash.digest(), "big") >> (56 - ADDRESS_BITS) or 1
 
 
 @lru_cache(maxsize=4)
@@ -54,8 +54,13 @@ def _begin_hash(key: bytes) -> blake2b:
 def build_unique_question(link_id: int, keys: tuple[int, ...], at: float) -> ClaimFirst:
     """Build the question whether an address (hashed by `hash_address_for_window`) clicks the link for the first time in
     30 minutes. `at` is a Unix time."""
-    older = tuple(f"{link_id}:{key}" for key in keys[1:]) if len(keys) > 1 else ()
-    return ClaimFirst(UNIQUE_CLICKS, f"{link_id}:{keys[0]}", at, older)
+    older = tuple([build_click_key(link_id, key) for key in keys[1:]]) if len(keys) > 1 else ()
+    return ClaimFirst(UNIQUE_CLICKS, build_click_key(link_id, keys[0]), at, older)
+
+
+def build_click_key(link_id: int, address_hash: int) -> int:
+    """Build the key under which clicks of an address on a link are deduplicated."""
+    return link_id << ADDRESS_BITS | address_hash
 
 
 def build_conversion_key(kind: str, conversion_id: int, value: str) -> str:
@@ -76,7 +81,7 @@ def rebuild_state(state: State, now: datetime | None = None) -> int:
 
 def load_state(state: State, now: datetime) -> int:
     """Load conversions, recent clicks and click counts from the store; return the number of recent clicks."""
-    conversions: list[tuple[str, float]] = []
+    conversions: list[tuple[StateKey, float]] = []
     for row in link_hits.list_sales_of_all(now - timedelta(seconds=COUNTED_CONVERSIONS.seconds)):
         at = to_timestamp(row["ts"])
         if row["name"]:
@@ -84,7 +89,9 @@ def load_state(state: State, now: datetime) -> int:
         if row["is_unique"]:
             conversions.append((build_conversion_key("first", row["conversion_id"], str(row["click_id"])), at))
     rows = link_hits.list_unique_hits_of_all(now - timedelta(seconds=UNIQUE_CLICKS.seconds))
-    clicks = [(f"{row['link_id']}:{row['view_id']}", to_timestamp(row["ts"])) for row in rows]
+    clicks: list[tuple[StateKey, float]] = [
+        (build_click_key(row["link_id"], row["view_id"]), to_timestamp(row["ts"])) for row in rows
+    ]
     # Only these links need the exact number of a click
     strict = [link for link in link_cache.list_links() if link.mode == Mode.SEQUENTIAL or link.expiration_clicks]
     for number, count in link_hits.count_clicks(
@@ -96,7 +103,7 @@ def load_state(state: State, now: datetime) -> int:
     return len(clicks)
 
 
-def restore_claims(state: State, window: Window, claims: Iterable[tuple[str, float]], now: float) -> None:
+def restore_claims(state: State, window: Window, claims: Iterable[tuple[StateKey, float]], now: float) -> None:
     """Restore the keys that are still within their window, with their times, the oldest first."""
     questions = [RestoreClaim(window, key, at, now) for key, at in claims if now - at < window.seconds]
     for first in range(0, len(questions), RESTORE_BATCH_SIZE):

@@ -12,10 +12,13 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 
 from accounts.host_names import normalize_host
 from accounts.security.client_ip import find_client_address, is_in_networks
-from links.redirect import click_deduplication, click_traces, tokens
+from links.redirect import tokens
+from links.redirect.click_deduplication import build_unique_question, hash_address_for_window
+from links.redirect.click_traces import build_trace
 from links.redirect.pausing import note_click
 from links.routing import link_cache
 from links.routing.engine import ClickContext, RoutingDecision, route_click
@@ -126,7 +129,7 @@ class LinkClick:
     destination_host: str = ""  # only of a plain link, which needs no routing
     token: tokens.ClickToken = tokens.NO_CLICK
     encoded_token: str = ""
-    address_hashes: tuple[int, ...] = ()  # of `click_deduplication.hash_address_for_window`
+    address_hashes: tuple[int, ...] = ()  # of `hash_address_for_window`
     spillover_steps: dict[int, int] = field(default_factory=dict)  # link id -> this visitor's clicks (from the cookie)
     unique_links: dict[int, bool] = field(default_factory=dict)
     click_numbers: dict[int, int] = field(default_factory=dict)
@@ -135,10 +138,11 @@ class LinkClick:
         """Return whether it is its address's first click on the link in 30 minutes; decided once per click."""
         if self.bot_reason:
             return False
-        if link.link_id not in self.unique_links:
-            question = click_deduplication.build_unique_question(link.link_id, self.address_hashes, self.token.at)
-            self.unique_links[link.link_id] = self.state.ask(question)
-        return self.unique_links[link.link_id]
+        is_unique = self.unique_links.get(link.link_id)
+        if is_unique is None:
+            question = build_unique_question(link.link_id, self.address_hashes, self.token.at)
+            is_unique = self.unique_links[link.link_id] = self.state.ask(question)
+        return is_unique
 
     def click_number(self, link: LinkSnapshot) -> int:
         """Return the click's number on the link, from 1; a bot's click is not counted."""
@@ -209,7 +213,7 @@ def start_click(
         bot_reason=bot_reason,
         decision=decision,
         token=tokens.ClickToken(tokens.generate_click_id(), link.link_id, int(now.timestamp())),
-        address_hashes=click_deduplication.hash_address_for_window(hit.ip, now, state),
+        address_hashes=hash_address_for_window(hit.ip, now, state),
         spillover_steps=spillover_steps,
     )
     if plain:  # one URL, which is no link of this installation
@@ -315,21 +319,18 @@ def ask_about_click(click: LinkClick, url: str) -> None:
     """Ask in one batch on which of its links the click is unique, and leave a trace of it."""
     if click.bot_reason:
         return
-    links = [click.link]
-    if len(click.decision.hops) > 1:
-        links += [link for link, _ in click.decision.hops[1:]]
-    if click.unique_links:  # routing has asked
-        links = [link for link in links if link.link_id not in click.unique_links]
-    batch: list[Question[bool] | Question[None]] = []
-    for link in links:
-        batch.append(click_deduplication.build_unique_question(link.link_id, click.address_hashes, click.token.at))
+    link, hit, hops, known = click.link, click.hit, click.decision.hops, click.unique_links
+    addresses, at = click.address_hashes, click.token.at
+    trace = None
     if url:
         host = click.destination_host or extract_host(url)
-        batch.append(
-            click_traces.build_trace(click.token, click.link.account_id, host, click.hit.ip, click.hit.user_agent)
-        )
-    for link, is_unique in zip(links, click.state.resolve(batch), strict=False):
-        click.unique_links[link.link_id] = is_unique
+        trace = build_trace(click.token, link.account_id, host, hit.ip, hit.user_agent)
+    if trace is not None and len(hops) < 2 and not known:  # nearly always
+        known[link.link_id] = click.state.claim_and_put(build_unique_question(link.link_id, addresses, at), trace)
+        return
+    numbers = [number for number in (link.link_id, *(hop.link_id for hop, _ in hops[1:])) if number not in known]
+    batch: list[Question[Any]] = [build_unique_question(number, addresses, at) for number in numbers]
+    known.update(zip(numbers, click.state.resolve([*batch, trace] if trace is not None else batch), strict=False))
 
 
 def complete_event(click: LinkClick, url: str) -> Event:

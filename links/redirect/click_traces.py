@@ -17,9 +17,9 @@ TRACE_SECONDS = 1800
 ClickTrace = dict[str, Any]  # click_id, link_id, account_id, host, at, landed
 
 
-def name_client(ip: str, user_agent: str) -> str:
-    """Return the key of a client, a hash of its address and user agent; it is never stored on disk."""
-    return f"trace:{hash_to_integer(b'trace', f'{ip}|{user_agent}')}"
+def hash_client(ip: str, user_agent: str) -> int:
+    """Hash an address and user agent into the key of a client; it is never stored on disk."""
+    return hash_to_integer(b"trace", f"{ip}|{user_agent}")
 
 
 def build_trace(click: tokens.ClickToken, account_id: int, host: str, ip: str, user_agent: str) -> PutValue:
@@ -31,17 +31,17 @@ def build_trace(click: tokens.ClickToken, account_id: int, host: str, ip: str, u
         "host": host,
         "at": click.at,
     }
-    return PutValue(name_client(ip, user_agent), trace, TRACE_SECONDS)
+    return PutValue(hash_client(ip, user_agent), trace, TRACE_SECONDS)
 
 
 def find_trace(ip: str, user_agent: str, state: State) -> ClickTrace | None:
     """Find the trace of the last click of this address and user agent."""
-    return state.ask(GetValue(name_client(ip, user_agent)))
+    return state.ask(GetValue(hash_client(ip, user_agent)))
 
 
 def mark_as_landed(trace: ClickTrace, ip: str, user_agent: str, state: State) -> None:
     """Mark the trace, so that no second view is joined to its click."""
-    state.ask(PutValue(name_client(ip, user_agent), {**trace, "landed": True}, TRACE_SECONDS))
+    state.ask(PutValue(hash_client(ip, user_agent), {**trace, "landed": True}, TRACE_SECONDS))
 
 
 def find_recent_click(ip: str, user_agent: str, at: float, state: State) -> tokens.ClickToken | None:

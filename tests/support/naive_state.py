@@ -21,6 +21,7 @@ from tracking.state.questions import (
     JoinVisit,
     PutValue,
     SenderId,
+    StateKey,
     TakeNumber,
     Window,
 )
@@ -40,9 +41,9 @@ class NaiveState:
     keys: dict[int, VisitKey] = field(default_factory=dict)
     devices: set[tuple[int, int]] = field(default_factory=set)
     sent: set[int] = field(default_factory=set)
-    firsts: dict[str, float] = field(default_factory=dict)
+    firsts: dict[StateKey, float] = field(default_factory=dict)
     counts: dict[int, int] = field(default_factory=dict)
-    values: dict[str, dict[str, Any]] = field(default_factory=dict)
+    values: dict[StateKey, dict[str, Any]] = field(default_factory=dict)
 
     def answer(self, question: Any) -> Any:
         match question:

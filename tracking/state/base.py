@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tracking.state.questions import GetSalt, JoinVisit, NotJoined, Question
+from tracking.state.questions import ClaimFirst, GetSalt, JoinVisit, NotJoined, PutValue, Question
 from tracking.state.salts import SaltCache
 from tracking.state.visits import OpenVisit
 
@@ -41,6 +41,11 @@ class State(ABC):
     def join_visit(self, question: JoinVisit) -> OpenVisit | NotJoined:
         """Answer the question of nearly every hit. The visit must be read before the next hit changes it."""
         return self.ask(question)
+
+    def claim_and_put(self, claim: ClaimFirst, value: PutValue) -> bool:
+        """Answer the questions of nearly every click: is it the first, and keep its value."""
+        is_first: bool = self.resolve((claim, value))[0]
+        return is_first
 
     def get_salt(self, day: date) -> bytes:
         """Return the salt of a UTC day."""

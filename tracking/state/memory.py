@@ -29,7 +29,7 @@ from tracking.state.questions import (
     Window,
 )
 from tracking.state.salts import SaltFile
-from tracking.state.visits import VISITOR_COLUMNS, MemoryVisits, OpenVisit, VisitKey, is_open
+from tracking.state.visits import REORDER_AFTER_MS, VISITOR_COLUMNS, MemoryVisits, OpenVisit, VisitKey, is_open
 from tracking.state.windows import Counters, MemoryWindow, Values
 
 MAX_OPEN_VISITS = 400_000
@@ -90,9 +90,24 @@ class MemoryState(State):
 
     def join_visit(self, question: JoinVisit) -> OpenVisit | NotJoined:
         """Join the visit that is open, or open one."""
-        sender_id = question.sender_id
+        key, at, idle, sender_id = question.key, question.at, question.idle, question.sender_id
         if sender_id is not None and self.sent_ids.contains(sender_id):
             return "duplicate"
+        visit = self.visits.by_key.get(key)
+        if visit is None or question.session or question.is_bot or not visit.start - idle <= at <= visit.last + idle:
+            visit = self.join_other_visit(question)
+            if visit is None:
+                return "unknown_visit"
+        else:  # nearly always
+            add_hit(visit, question)
+            if visit.last - visit.reordered_at >= REORDER_AFTER_MS:
+                self.visits.put(key, visit)
+        if sender_id is not None:
+            self.sent_ids.claim(sender_id)
+        return visit
+
+    def join_other_visit(self, question: JoinVisit) -> OpenVisit | None:
+        """Join a visit that is not simply the open one of the device, or open one; None if no visit may begin."""
         key, visit = self.find_open_visit(question)
         if question.is_bot:
             visit = self.get_bot_visit(question, self.was_seen(question.key)) if visit is None else replace(visit)
@@ -101,13 +116,10 @@ class MemoryState(State):
         elif question.before_consent is not None and self.visits.get(key) is not visit:
             self.register_device(key)
             visit = replace(visit)  # the one without a cookie stays where it is
-        if visit is None:
-            return "unknown_visit"
-        add_hit(visit, question)
-        if not question.is_bot:
-            self.visits.put(key, visit)
-        if sender_id is not None:
-            self.sent_ids.claim(sender_id)
+        if visit is not None:
+            add_hit(visit, question)
+            if not question.is_bot:
+                self.visits.put(key, visit)
         return visit
 
     def open_visit(self, question: JoinVisit) -> OpenVisit | None:
@@ -162,9 +174,17 @@ class MemoryState(State):
         self.visits.put(question.key, question.visit)
         self.register_device(question.key)
 
+    def claim_and_put(self, claim: ClaimFirst, value: PutValue) -> bool:
+        """Answer the questions of nearly every click, without the detour of a batch."""
+        self.values.put(value.key, value.value)
+        return self.claim_first(claim)
+
     def claim_first(self, question: ClaimFirst) -> bool:
         """Answer whether the key is the first within its window."""
-        return self.get_window(question.window).claim(question.key, question.at, question.older)
+        memory = self.windows.get(question.window.name)
+        if memory is None:
+            memory = self.get_window(question.window)
+        return memory.claim(question.key, question.at, question.older)
 
     def get_window(self, window: Window) -> MemoryWindow:
         """Return the memory of a window."""

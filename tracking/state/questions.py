@@ -33,6 +33,7 @@ class SenderId:
     now: float
 
 
+StateKey = int | str  # an integer is the faster one to make and to look up
 NotJoined = Literal["duplicate", "unknown_visit"]  # the reason of the rejection
 
 
@@ -97,9 +98,9 @@ class ClaimFirst(Question[bool]):
     """Is `key` the first within its window? It is then noted. `older` are further names of the same thing."""
 
     window: Window
-    key: str
+    key: StateKey
     at: float
-    older: tuple[str, ...] = ()
+    older: tuple[StateKey, ...] = ()
 
 
 @dataclass(slots=True, frozen=True)
@@ -107,7 +108,7 @@ class RestoreClaim(Question[None]):
     """Note a key from the event store (at the start), the oldest first; existing ones stay."""
 
     window: Window
-    key: str
+    key: StateKey
     at: float
     now: float
 
@@ -131,13 +132,13 @@ class TakeNumber(Question[int]):
 class GetValue(Question[dict[str, Any] | None]):
     """The value under a key; None without one."""
 
-    key: str
+    key: StateKey
 
 
 @dataclass(slots=True)
 class PutValue(Question[None]):
     """Keep a value of plain JSON for at least `seconds`, while there is space."""
 
-    key: str
+    key: StateKey
     value: dict[str, Any]
     seconds: int

@@ -9,7 +9,7 @@ import threading
 from collections import OrderedDict
 from typing import Any
 
-from tracking.state.questions import Window
+from tracking.state.questions import StateKey, Window
 
 MAX_VALUES = 200_000
 
@@ -19,20 +19,21 @@ class MemoryWindow:
 
     def __init__(self, window: Window) -> None:
         self.seconds, self.max_keys = window.seconds, window.max_keys
-        self._first_times: OrderedDict[str, float] = OrderedDict()
+        self._first_times: OrderedDict[StateKey, float] = OrderedDict()
+        self._next_expiry = 0.0  # no key expires earlier
         self._lock = threading.Lock()
 
-    def claim(self, key: str, at: float, older: tuple[str, ...] = ()) -> bool:
+    def claim(self, key: StateKey, at: float, older: tuple[StateKey, ...] = ()) -> bool:
         """Note `key`; return whether neither it nor one of its `older` names occurred in the `seconds` before `at`."""
         with self._lock:
-            for name in (key, *older):
+            for name in (key, *older) if older else (key,):
                 first_time = self._first_times.get(name)
                 if first_time is not None and abs(at - first_time) < self.seconds:  # later if the clock was set back
                     return False
             self._note(key, at)
             return True
 
-    def note(self, key: str, at: float) -> None:
+    def note(self, key: StateKey, at: float) -> None:
         """Note a key, the oldest first."""
         with self._lock:
             self._note(key, at)
@@ -40,13 +41,19 @@ class MemoryWindow:
     def __len__(self) -> int:
         return len(self._first_times)
 
-    def _note(self, key: str, at: float) -> None:
-        self._first_times[key] = at
-        self._first_times.move_to_end(key)
-        while len(self._first_times) > self.max_keys:
+    def _note(self, key: StateKey, at: float) -> None:
+        first_times = self._first_times
+        first_times[key] = at
+        first_times.move_to_end(key)
+        if len(first_times) > self.max_keys:
+            first_times.popitem(last=False)
+        if at >= self._next_expiry:
+            self._remove_expired(at)
+
+    def _remove_expired(self, at: float) -> None:
+        while at - (oldest := next(iter(self._first_times.values()))) >= self.seconds:
             self._first_times.popitem(last=False)
-        while self._first_times and at - next(iter(self._first_times.values())) >= self.seconds:
-            self._first_times.popitem(last=False)
+        self._next_expiry = oldest + self.seconds
 
 
 class Counters:
@@ -77,17 +84,17 @@ class Values:
 
     def __init__(self, max_values: int = MAX_VALUES) -> None:
         self.max_values = max_values
-        self._values: OrderedDict[str, dict[str, Any]] = OrderedDict()
+        self._values: OrderedDict[StateKey, dict[str, Any]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def put(self, key: str, value: dict[str, Any]) -> None:
+    def put(self, key: StateKey, value: dict[str, Any]) -> None:
         """Keep a value."""
         with self._lock:
             self._values[key] = value
             self._values.move_to_end(key)
-            while len(self._values) > self.max_values:
+            if len(self._values) > self.max_values:
                 self._values.popitem(last=False)
 
-    def get(self, key: str) -> dict[str, Any] | None:
+    def get(self, key: StateKey) -> dict[str, Any] | None:
         """Return a value; None without one."""
         return self._values.get(key)
