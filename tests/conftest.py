@@ -59,8 +59,6 @@ database.setdefault("TEST", {})["NAME"] = (
     f"test_footfall_{WORKER}" if os.environ["DATABASE_URL"] else os.path.join(DATA_DIR, "test.sqlite3")
 )
 django.setup()
-# A worker inherits the environment, and would read its settings before it chose its own directory
-del os.environ["DJANGO_SETTINGS_MODULE"]
 
 from pytest_django import Settings
 
@@ -75,6 +73,10 @@ from tests.support.types import Store
 from tracking import store as event_store
 from tracking.store import client, corrections, move
 from tracking.store.locks import write_lock
+
+# A worker inherits the environment, and would read its settings before it chose its own directory.
+# Here, because `config.asgi` sets it, too
+del os.environ["DJANGO_SETTINGS_MODULE"]
 
 PASSWORD = "correct horse battery"
 # The store compiles expressions of repeated queries, which costs more than it saves with few rows
