@@ -382,7 +382,8 @@ DONE_ONCE = {
     r"u003c": "tracking/web.py",
     r"application/javascript; charset": "tracking/web.py",
     r"\bipv4_mapped\b": "accounts/security/client_ip.py",
-    r"\.incr\(": "accounts/security/rate_limits.py",
+    r"\.incr\(": "config/outages.py",
+    r"\bCountingCache, ": "accounts/security/rate_limits.py",
 }
 
 

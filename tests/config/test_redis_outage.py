@@ -76,7 +76,7 @@ def test_redis_is_tried_once_and_then_only_after_a_pause(away: RedisState) -> No
 def test_the_cache_works_without_redis() -> None:
     cache = FallbackRedisCache(NOBODY, {})
     assert cache.get("a") is None and cache.add("a", 1) and not cache.add("a", 2)
-    assert cache.incr("a") == 2
+    assert cache.incr("a") == 2 and cache.count("a", 60) == 3 and cache.count("b", 60) == 1
     cache.set("b", {"x": 1}, 60)
     assert cache.get("b") == {"x": 1} and cache.delete("b") and cache.get("b", "gone") == "gone"
     with pytest.raises(ValueError, match="not found"):
