@@ -30,7 +30,7 @@ from tracking.state.visits import OpenVisit, VisitKey, generate_id
 IDLE = 30 * 60_000
 BEGIN = 1_772_452_800_000  # 2 March 2026, 12:00 UTC
 WINDOW = Window("walk", 1800)
-NAMES = some.sampled_from("abc")
+NAMES: some.SearchStrategy[StateKey] = some.sampled_from(("a", "b", 5, 2**60))
 
 
 @dataclass
@@ -125,6 +125,14 @@ class StateWalk(RuleBasedStateMachine):
         answers = self.processes[process % len(self.processes)].resolve(questions)
         assert answers == expected
 
+    @rule(data=some.data(), process=some.integers(0, 9))
+    def ask_without_a_batch(self, data: some.DataObject, process: int) -> None:
+        """The questions of nearly every hit and of nearly every click."""
+        state = self.processes[process % len(self.processes)]
+        join, claim, value = draw_join(self, data), draw_claim(self, data), draw_value(self, data)
+        assert state.join_visit(join) == self.naive.answer(join)
+        assert (state.claim_and_put(claim, value), None) == (self.naive.answer(claim), self.naive.answer(value))
+
 
 def draw_key(data: some.DataObject) -> VisitKey:
     return data.draw(some.tuples(some.sampled_from((1, 2)), some.sampled_from((11, 12)), some.just(0)))
@@ -158,9 +166,13 @@ def draw_join(walk: StateWalk, data: some.DataObject) -> JoinVisit:
 
 
 def draw_claim(walk: StateWalk, data: some.DataObject) -> ClaimFirst:
-    at = walk.at / 1000 + data.draw(some.sampled_from((0, 0, -3, -7200)))
+    """Never late: a process forgets a key when its window has passed, which a late claim of it would show."""
     older = data.draw(some.lists(NAMES, max_size=1))
-    return ClaimFirst(WINDOW, data.draw(NAMES), at, tuple(older))
+    return ClaimFirst(WINDOW, data.draw(NAMES), walk.at / 1000, tuple(older))
+
+
+def draw_value(walk: StateWalk, data: some.DataObject) -> PutValue:
+    return PutValue(data.draw(NAMES), {"at": walk.at, "word": data.draw(some.text(max_size=3))}, 600)
 
 
 KINDS: tuple[Callable[[StateWalk, some.DataObject], Any], ...] = (
@@ -168,6 +180,6 @@ KINDS: tuple[Callable[[StateWalk, some.DataObject], Any], ...] = (
     draw_join,
     draw_claim,
     lambda walk, data: TakeNumber(data.draw(some.integers(1, 2))),
-    lambda walk, data: PutValue(data.draw(NAMES), {"at": walk.at, "word": data.draw(NAMES)}, 600),
+    draw_value,
     lambda walk, data: GetValue(data.draw(NAMES)),
 )
