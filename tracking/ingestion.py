@@ -72,11 +72,11 @@ def write_event(event: Event, now: datetime) -> Event | Rejection:
 def commit_batch() -> dict[int, bytes]:
     """Write the events and counts of the batch. Return the header to add to responses whose event found no space."""
     events_by_response, counts = write_batch.take_all()
-    for (site_id, reason, _), (hits, now) in counts.items():
+    for (site_id, reason, _), count in counts.items():
         if reason:
-            spool.count_rejected(site_id, reason, now, hits)
+            spool.count_rejected(site_id, reason, count.at, count.hits)
         else:
-            spool.count_received(site_id, now, hits)
+            spool.count_received(site_id, count.at, count.hits)
     events = [event for _, event, _ in events_by_response]
     if events and not write_events_at_once(events):
         return {

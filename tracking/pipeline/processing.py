@@ -63,10 +63,8 @@ def process(hit: Hit, site: SiteConfig, state: State) -> Event | Rejection:
             return outcome
         event.update(outcome)
     for stateful_step in STATEFUL_STEPS:
-        outcome = stateful_step(hit, site, event, state)
-        if outcome is None:
-            continue
-        if isinstance(outcome, Rejection):
-            return outcome
-        event.update(outcome)
+        if outcome := stateful_step(hit, site, event, state):
+            if isinstance(outcome, Rejection):
+                return outcome
+            event.update(outcome)
     return event

@@ -21,7 +21,7 @@ from tracking.state.visits import (
     to_milliseconds,
 )
 
-DEFAULT_IDLE_MINUTES = 30
+DEFAULT_IDLE_MS = 30 * 60_000
 BACKDATED_AFTER = timedelta(hours=1)
 DAY_MS = 86_400_000
 ORIGIN_NAMES = frozenset(ORIGIN_COLUMNS)
@@ -30,8 +30,8 @@ KINDS_WITHIN_VISITS = frozenset({"ping"})  # never begin a visit
 
 def get_idle_ms(hit: Hit, site: SiteConfig) -> int:
     """Return after how many idle milliseconds the visit ends."""
-    minutes = hit.timeout or site.tracker.timeout or DEFAULT_IDLE_MINUTES
-    return min(240, max(5, minutes)) * 60_000
+    minutes = hit.timeout or site.tracker.timeout
+    return min(240, max(5, minutes)) * 60_000 if minutes else DEFAULT_IDLE_MS
 
 
 def build_question(hit: Hit, site: SiteConfig, event: Event, state: State) -> JoinVisit:
@@ -101,7 +101,8 @@ def join_visit(hit: Hit, site: SiteConfig, event: Event, state: State, is_bot: b
     """
     view_id = parse_view_id(hit.view_id) if hit.view_id else 0
     question = build_question(hit, site, event, state)
-    question.is_bot = is_bot
+    if is_bot:
+        question.is_bot = True
     if hit.kind == "view":
         question.view_id = view_id or generate_id()
     visit = state.join_visit(question)
