@@ -15,7 +15,7 @@ from django.core.asgi import get_asgi_application
 django_app: Any = get_asgi_application()  # before anything that needs the models
 
 from accounts.security.client_ip import find_client_address, is_trusted_proxy  # noqa: E402
-from config import health  # noqa: E402
+from config import health, process  # noqa: E402
 from config.serving import body_limits, client_concurrency, lifespan, static_files  # noqa: E402
 from config.serving.response_batcher import ImmediateResponder, ImmediateResponse, respond_never  # noqa: E402
 from links.redirect import redirector  # noqa: E402
@@ -36,12 +36,13 @@ class FastApplication(NamedTuple):
     respond_immediately: Callable[[Scope], ImmediateResponse | None] = respond_never
 
 
+collecting, redirecting = collector.Collector(process.state), redirector.Redirector(process.state)
 FAST_APPLICATIONS: tuple[FastApplication, ...] = (
-    FastApplication(collector.matches, collector.app, collector.respond_immediately),
+    FastApplication(collector.matches, collecting.app, collecting.respond_immediately),
     FastApplication(health.matches, health.serve_health),
     FastApplication(static_files.matches, static_files.serve_file),
     # Last, because on a link domain every other path is an alias
-    FastApplication(redirector.matches, redirector.app, redirector.respond_immediately),
+    FastApplication(redirector.matches, redirecting.app, redirecting.respond_immediately),
 )
 
 

@@ -55,7 +55,7 @@ PERIODIC_TASKS: tuple[PeriodicTask, ...] = (
     PeriodicTask("recently named goals", "goals.discovery.create_recently_named_goals", 3),
     PeriodicTask("rollups", "reports.query.rollups.schedule.build_outdated_days", 10 * MINUTE, max_seconds=2 * HOUR),
     PeriodicTask("quotas", "reports.quotas.count_quotas", 5 * MINUTE, max_seconds=HOUR),
-    PeriodicTask("salts", "tracking.state.salts.rotate", HOUR),
+    PeriodicTask("salts", "config.process.rotate_salts", HOUR),
     PeriodicTask("retention", "tracking.maintenance.delete_expired_events", 6 * HOUR, max_seconds=6 * HOUR),
     PeriodicTask("interrupted corrections", "tracking.maintenance.finish_corrections", HOUR, max_seconds=6 * HOUR),
     PeriodicTask("expired sessions", "accounts.security.sessions.sessions_clear", 24 * HOUR),

@@ -59,8 +59,6 @@ database.setdefault("TEST", {})["NAME"] = (
     f"test_footfall_{WORKER}" if os.environ["DATABASE_URL"] else os.path.join(DATA_DIR, "test.sqlite3")
 )
 django.setup()
-# A worker inherits the environment, and would read its settings before it chose its own directory
-del os.environ["DJANGO_SETTINGS_MODULE"]
 
 from pytest_django import Settings
 
@@ -73,9 +71,12 @@ from tests.support.misbehaving_server import MisbehavingServer, misbehaving
 from tests.support.traffic import log_in
 from tests.support.types import Store
 from tracking import store as event_store
-from tracking.state import shared_redis, visits
 from tracking.store import client, corrections, move
 from tracking.store.locks import write_lock
+
+# A worker inherits the environment, and would read its settings before it chose its own directory.
+# Here, because `config.asgi` sets it, too
+del os.environ["DJANGO_SETTINGS_MODULE"]
 
 PASSWORD = "correct horse battery"
 # The store compiles expressions of repeated queries, which costs more than it saves with few rows
@@ -319,6 +320,7 @@ def forget_sites() -> Iterator[None]:
     site_cache.forget()
     for cache in caches.all():
         cache.clear()
-    visits.get_visit_store().clear()
-    shared_redis.forget_outage()
-    shared_redis.run_or_none(lambda client: client.flushdb())
+    from tests.support import state
+
+    state.flush_redis(state.current())
+    state.restart()

@@ -37,10 +37,10 @@ ORDER: dict[str, tuple[str, ...]] = {
         "management", "apps", "urls", "alerts", "uptime",
     ),
     "tracking": (
-        "schema", "event", "network_table", "web", "geo", "user_agent", "data", "store", "spool",
-        "state", "bots", "live", "live_streams", "write_batch", "pipeline", "ingestion", "static_js", "endpoints",
-        "collector", "context", "bot_overrides", "data_requests", "maintenance", "remote_commands", "management",
-        "views", "apps", "urls",
+        "schema", "event", "network_table", "geo", "user_agent", "data", "store", "spool",
+        "bots", "state", "web", "live", "live_streams", "write_batch", "pipeline", "ingestion", "static_js",
+        "endpoints", "collector", "context", "bot_overrides", "data_requests", "maintenance", "remote_commands",
+        "management", "views", "apps", "urls",
     ),
     "reports": (
         "query", "baseline", "change_drivers", "filter_access",
@@ -382,7 +382,8 @@ DONE_ONCE = {
     r"u003c": "tracking/web.py",
     r"application/javascript; charset": "tracking/web.py",
     r"\bipv4_mapped\b": "accounts/security/client_ip.py",
-    r"\.incr\(": "accounts/security/rate_limits.py",
+    r"\.incr\(": "config/outages.py",
+    r"\bCountingCache, ": "accounts/security/rate_limits.py",
 }
 
 

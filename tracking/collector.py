@@ -1,8 +1,8 @@
 """The ASGI application of the hot endpoints: no Django request, no database, and a response to every request.
 
 `matches(scope)` returns whether a request is for an endpoint; `config.asgi` calls it before Django. An endpoint is a
-row of ENDPOINTS (exact paths) or NUMBERED_ENDPOINTS (patterns) with the function that answers. `app` also answers the
-same paths behind `/p/<word>/`, the prefix of a first-party proxy.
+row of ENDPOINTS (exact paths) or NUMBERED_ENDPOINTS (patterns) with the function that answers. `Collector.app` also
+answers the same paths behind `/p/<word>/`, the prefix of a first-party proxy.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from tracking import ingestion, static_js
 from tracking.endpoints import clickport, clicky
+from tracking.state.base import State
 from tracking.web import (
     EndpointRequest,
     Header,
@@ -84,40 +85,45 @@ def matches(scope: Scope) -> bool:
     return find_endpoint(proxied[2] if proxied else path) is not None
 
 
-async def app(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer one request. No request, however malformed, makes this raise."""
-    endpoint, request = parse_scope(scope)
-    if endpoint is None:
-        return await send_reply(send, request, ANY_ORIGIN, Reply(b"Not found", status=404))
-    reply = answer_without_endpoint(request, endpoint)
-    if reply is None and request.method == "POST":
-        body = await read_body(receive, MAX_BYTES)
-        if body is None:
-            return None  # the client disconnected
-        request.body = body
-        if len(body) > MAX_BYTES:
-            reply = reject_too_large(request, endpoint)
-    return await send_reply(send, request, endpoint.cors, reply or run_endpoint(endpoint, request))
+class Collector:
+    """The application, with the state that its endpoints share."""
 
+    def __init__(self, state: State) -> None:
+        self.state = state
 
-def respond_immediately(scope: Scope) -> tuple[int, bytes, bytes] | None:
-    """Return status, header lines and body for a request that needs no waiting; None leaves it to `app`.
+    async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request. No request, however malformed, makes this raise."""
+        endpoint, request = parse_scope(scope, self.state)
+        if endpoint is None:
+            return await send_reply(send, request, ANY_ORIGIN, Reply(b"Not found", status=404))
+        reply = answer_without_endpoint(request, endpoint)
+        if reply is None and request.method == "POST":
+            body = await read_body(receive, MAX_BYTES)
+            if body is None:
+                return None  # the client disconnected
+            request.body = body
+            if len(body) > MAX_BYTES:
+                reply = reject_too_large(request, endpoint)
+        return await send_reply(send, request, endpoint.cors, reply or run_endpoint(endpoint, request))
 
-    The server calls this before it creates a task, which saves a third of a beacon's time.
-    """
-    if scope["method"] != "GET":
-        return None
-    endpoint, request = parse_scope(scope)
-    if endpoint is None:
-        return None
-    reply = answer_without_endpoint(request, endpoint) or run_endpoint(endpoint, request)
-    if reply.headers:
-        head = b"".join(format_header(name, value) for name, value in build_headers(request, endpoint.cors, reply))
-    else:
-        head = build_common_head(
-            reply.content_type, len(reply.body), reply.cached, reply.dropped, endpoint.cors, get_origin(request)
-        )
-    return reply.status, head, reply.body
+    def respond_immediately(self, scope: Scope) -> tuple[int, bytes, bytes] | None:
+        """Return status, header lines and body for a request that needs no waiting; None leaves it to `app`.
+
+        The server calls this before it creates a task, which saves a third of a beacon's time.
+        """
+        if scope["method"] != "GET":
+            return None
+        endpoint, request = parse_scope(scope, self.state)
+        if endpoint is None:
+            return None
+        reply = answer_without_endpoint(request, endpoint) or run_endpoint(endpoint, request)
+        if reply.headers:
+            head = b"".join(format_header(name, value) for name, value in build_headers(request, endpoint.cors, reply))
+        else:
+            head = build_common_head(
+                reply.content_type, len(reply.body), reply.cached, reply.dropped, endpoint.cors, get_origin(request)
+            )
+        return reply.status, head, reply.body
 
 
 @lru_cache(maxsize=4000)
@@ -129,7 +135,7 @@ def build_common_head(content_type: bytes, length: int, cached: bool, dropped: s
     )
 
 
-def parse_scope(scope: Scope) -> tuple[Endpoint | None, EndpointRequest]:
+def parse_scope(scope: Scope, state: State) -> tuple[Endpoint | None, EndpointRequest]:
     """Return the endpoint and the request that it will receive."""
     path, secret = scope["path"], ""
     endpoint = find_endpoint(path)
@@ -140,7 +146,7 @@ def parse_scope(scope: Scope) -> tuple[Endpoint | None, EndpointRequest]:
     headers = {names.get(name) or decode_header_name(name): value.decode("latin-1") for name, value in scope["headers"]}
     client = scope.get("client")
     return endpoint, EndpointRequest(
-        scope["method"], path, scope["query_string"], headers, client[0] if client else "",
+        state, scope["method"], path, scope["query_string"], headers, client[0] if client else "",
         datetime.now(UTC), b"", scope.get("http_version", "1.1"), secret,
     )  # fmt: skip
 

@@ -14,20 +14,22 @@ from sites.site_config import SiteConfig
 from tracking import live, spool
 from tracking.event import Event, Hit, Rejection
 from tracking.pipeline.processing import Quarantine, process
-from tracking.state import deduplication
+from tracking.state.base import State
+from tracking.state.deduplication import create_sender_id, hash_event_id
+from tracking.state.questions import KeepSenderId, ReleaseSenderId
 from tracking.write_batch import write_batch
 
 SPOOL_FULL_HEADER = b"x-event-dropped: spool_full\r\n"
 log = logging.getLogger(__name__)
 
 
-def receive(hit: Hit, site: SiteConfig) -> Event | Rejection:
+def receive(hit: Hit, site: SiteConfig, state: State) -> Event | Rejection:
     """Record one hit. The event or the rejection is written when this returns, or with the current write batch."""
     count_received(site.site_id, hit.now)
-    if hit.event_id and deduplication.is_duplicate(site.site_id, hit.event_id, hit.brief_id, hit.now):
+    if hit.event_id and was_sent_here(hit, state):
         return count_rejection(site.site_id, "duplicate", hit.now)
     try:
-        outcome = process(hit, site)
+        outcome = process(hit, site, state)
     except Exception:  # a bug must neither lose the count nor disturb the page
         log.exception("the pipeline failed on a hit of site %s", site.site_id)
         return count_rejection(site.site_id, "bad_request", hit.now)
@@ -38,9 +40,18 @@ def receive(hit: Hit, site: SiteConfig) -> Event | Rejection:
     if not hit.event_id or hit.brief_id:
         return store_event(outcome, hit.now)
     stored = write_event(outcome, hit.now)
-    if not isinstance(stored, Rejection):
-        deduplication.remember_id(site.site_id, hit.event_id, hit.now)
+    sender_id = create_sender_id(hit.site_id, hit.event_id, hit.brief_id, hit.now)
+    state.ask(ReleaseSenderId(sender_id) if isinstance(stored, Rejection) else KeepSenderId(sender_id))
     return stored
+
+
+def was_sent_here(hit: Hit, state: State) -> bool:
+    """Return whether this process knows that a beacon was sent before, so that its repetition is not counted as pace.
+
+    What other processes know, and ids that are kept longer, are asked by the step that joins the visit.
+    """
+    known = state.local.sent_ids.brief
+    return hit.brief_id and known.contains(hash_event_id(hit.site_id, hit.event_id), hit.now.timestamp())
 
 
 def store_event(event: Event, now: datetime) -> Event | Rejection:
@@ -61,11 +72,11 @@ def write_event(event: Event, now: datetime) -> Event | Rejection:
 def commit_batch() -> dict[int, bytes]:
     """Write the events and counts of the batch. Return the header to add to responses whose event found no space."""
     events_by_response, counts = write_batch.take_all()
-    for (site_id, reason, _), (hits, now) in counts.items():
+    for (site_id, reason, _), count in counts.items():
         if reason:
-            spool.count_rejected(site_id, reason, now, hits)
+            spool.count_rejected(site_id, reason, count.at, count.hits)
         else:
-            spool.count_received(site_id, now, hits)
+            spool.count_received(site_id, count.at, count.hits)
     events = [event for _, event, _ in events_by_response]
     if events and not write_events_at_once(events):
         return {

@@ -19,12 +19,13 @@ from typing import Any
 import orjson
 from django.conf import settings
 
+from accounts.fast_settings import get_setting
 from tracking.event import Event
-from tracking.state import shared_redis
 
 MAX_WAITING_EVENTS = 500
 HEARTBEAT_SECONDS = 15.0
 FLUSH_SECONDS = 0.2
+SEND_TIMEOUT_SECONDS = 0.5
 RETRY_SECONDS = 2.0
 CHANNEL = "footfall:feed:"
 log = logging.getLogger(__name__)
@@ -55,7 +56,7 @@ _closing = threading.Event()
 
 def publish_all(events: list[Event]) -> None:
     """Publish several events. Costs nothing while nobody subscribes."""
-    if _subscribers or shared_redis.redis() is not None:
+    if _subscribers or get_setting("REDIS_URL"):
         for event in events:
             publish(event)
 
@@ -67,7 +68,7 @@ def publish(event: Event) -> None:
         for subscriber in list(subscribers):
             subscriber.waiting.append(event)
             subscriber.notify()
-    if shared_redis.redis() is not None:
+    if get_setting("REDIS_URL"):
         _outgoing.append((event["site_id"], event))
         _start_sender()
 
@@ -77,7 +78,7 @@ async def subscribe(site_id: int, heartbeat: float = HEARTBEAT_SECONDS) -> Async
     subscriber = Subscriber(asyncio.get_running_loop())
     with _lock:
         _subscribers.setdefault(site_id, set()).add(subscriber)
-    listener = asyncio.create_task(_listen(site_id, subscriber)) if shared_redis.redis() is not None else None
+    listener = asyncio.create_task(_listen(site_id, subscriber)) if get_setting("REDIS_URL") else None
     try:
         while not subscriber.closed and not _closing.is_set():
             while subscriber.waiting:
@@ -136,6 +137,7 @@ def _send_to_redis() -> None:
     """Send events to the other processes in small batches; what Redis does not accept is only missing in live views."""
     import redis
 
+    client: Any = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=SEND_TIMEOUT_SECONDS)
     while not _closing.wait(FLUSH_SECONDS):
         batch = []
         while _outgoing:
@@ -143,7 +145,7 @@ def _send_to_redis() -> None:
         if not batch:
             continue
         try:
-            pipe = shared_redis.redis().pipeline(transaction=False)
+            pipe = client.pipeline(transaction=False)
             for site_id, event in batch:
                 pipe.publish(f"{CHANNEL}{site_id}", orjson.dumps([_process_id, event], default=str))
             pipe.execute()

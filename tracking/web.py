@@ -16,6 +16,8 @@ from urllib.parse import unquote_plus
 
 from django.conf import settings
 
+from tracking.state.base import State
+
 Header = tuple[bytes, bytes]
 # ASGI, whose protocol says which members a message of each type has
 Scope: TypeAlias = dict[str, Any]
@@ -103,6 +105,7 @@ def add_to_group(fields: Fields, raw_name: str, value: str) -> str:
 class EndpointRequest:
     """One request to a hot endpoint. Header names are lower case; text is decoded leniently, without errors."""
 
+    state: State  # of this process; what the endpoint may ask
     method: str
     path: str
     query: bytes

@@ -8,13 +8,22 @@ one.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from threading import get_ident
 
 from tracking.event import Event
 
-# (site, reason or "" for received, minute of the hour) -> (hits, a time in that minute)
-BatchCounts = dict[tuple[int, str, int], tuple[int, datetime]]
+
+@dataclass(slots=True)
+class HitCount:
+    """How many hits there were in a minute, and the time of the first."""
+
+    hits: int
+    at: datetime
+
+
+BatchCounts = dict[tuple[int, str, int], HitCount]  # by site, reason ("" = received) and minute of the hour
 
 
 class WriteBatch:
@@ -46,8 +55,11 @@ class WriteBatch:
         if not self.thread or self.thread != get_ident():
             return False
         key = (site_id, reason, now.minute)
-        hits, first_time = self.counts.get(key, (0, now))
-        self.counts[key] = hits + 1, first_time
+        count = self.counts.get(key)
+        if count is None:
+            self.counts[key] = HitCount(1, now)
+        else:
+            count.hits += 1
         return True
 
     def take_all(self) -> tuple[list[tuple[int, Event, datetime]], BatchCounts]:

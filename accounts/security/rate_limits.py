@@ -12,9 +12,9 @@ import hashlib
 import time
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Protocol, cast
 
 from django.core.cache import cache, caches
-from django.core.cache.backends.base import BaseCache
 
 CACHE_NAME = "throttles"
 
@@ -35,6 +35,19 @@ class RequestCount:
     maximum: int
     remaining: int
     retry_after: int
+
+
+class CountingCache(Protocol):
+    """A cache of the installation (`config.outages`), which counts in one call."""
+
+    def count(self, key: str, seconds: int) -> int:
+        """Add one to a counter, which is deleted `seconds` after its first; return its new value."""
+
+    def get(self, key: str) -> Any:
+        """See Django's caches."""
+
+    def set(self, key: str, value: object, timeout: int) -> None:
+        """See Django's caches."""
 
 
 RateLimitKey = tuple[RateLimit, str]  # a limit and the counted value: an e-mail, a client, a user's id
@@ -58,10 +71,10 @@ def count_attempt(*keys: RateLimitKey) -> int:
     before the exceeded one are undone, those after it are not counted. Put first what an attacker cannot choose freely
     (their address).
     """
-    counters = caches[CACHE_NAME]
+    counters = cast(CountingCache, caches[CACHE_NAME])
     for number, (limit, value) in enumerate(keys):
         key = _build_key(limit, value)
-        count = _increment(counters, key, limit.seconds)
+        count = counters.count(key, limit.seconds)
         if count == 1:
             counters.set(f"{key}:end", time.time() + limit.seconds, limit.seconds)
         if count > limit.maximum:
@@ -89,7 +102,7 @@ def count_request(limit: RateLimit, value: str, now: datetime) -> RequestCount:
     if limit.maximum <= 0:
         return RequestCount(0, 0, 0)
     window, elapsed = divmod(int(now.timestamp()), limit.seconds)
-    count = _increment(cache, f"{_build_key(limit, value)}:{window}", limit.seconds * 2)
+    count = cast(CountingCache, cache).count(f"{_build_key(limit, value)}:{window}", limit.seconds * 2)
     exceeded = count > limit.maximum
     return RequestCount(limit.maximum, max(0, limit.maximum - count), limit.seconds - elapsed if exceeded else 0)
 
@@ -107,18 +120,3 @@ def format_wait(seconds: int) -> str:
 
 def _build_key(limit: RateLimit, value: str) -> str:
     return f"throttle:{limit.name}:{hashlib.sha256(value.encode(errors='replace')).hexdigest()[:32]}"
-
-
-def _increment(counters: BaseCache, key: str, seconds: int) -> int:
-    """Add one to a counter, which is deleted `seconds` after its first; returns its new value."""
-    for _ in range(2):
-        try:
-            count = int(counters.incr(key))
-        except ValueError:
-            if counters.add(key, 1, seconds):
-                break
-        else:
-            if count <= 1:  # the counter had just expired, and Redis made it again without an expiry
-                counters.touch(key, seconds)
-            return count
-    return 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from urllib.parse import urlencode
 
+from config import process
 from config.demo.world import DemoPerson
 from links.conversions import recording
 from links.models import Conversion, Datapoint, DatapointKind
@@ -25,7 +26,7 @@ def build_request(
         "host": link_cache.get_system_host(), "user-agent": person.user_agent, "accept-language": person.language,
         "referer": referrer, "cookie": cookies, **DESKTOP_HEADERS,
     }  # fmt: skip
-    return LinkRequest("GET", path, query.encode(), headers, person.ip, now, scheme="https")
+    return LinkRequest(process.state, "GET", path, query.encode(), headers, person.ip, now, scheme="https")
 
 
 def follow_link(account_id: int, alias: str, person: DemoPerson, now: datetime, referrer: str = "") -> tuple[str, str]:

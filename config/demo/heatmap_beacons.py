@@ -7,6 +7,7 @@ from datetime import datetime
 from fnmatch import fnmatchcase
 from functools import lru_cache
 
+from config import process
 from config.demo.world import DemoPerson, WorldRow, choose_weighted, load_world
 from sites.site_config import SiteConfig
 from tracking.endpoints import heatmap
@@ -60,4 +61,6 @@ def send_heatmap_beacon(
     }  # fmt: skip
     fields.repeated["heatmap[]"] = build_rows(page, width, scroll_depth, dice)
     headers = {"user-agent": person.user_agent, "accept-language": person.language}
-    heatmap.receive_heatmap(EndpointRequest("POST", "/in.php", b"", headers, person.ip, now), fields, site)
+    heatmap.receive_heatmap(
+        EndpointRequest(process.state, "POST", "/in.php", b"", headers, person.ip, now), fields, site
+    )

@@ -11,6 +11,7 @@ from functools import lru_cache
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+from config import process
 from config.demo import clicks, heatmap_beacons
 from config.demo.monitors import list_closures
 from config.demo.world import (
@@ -70,7 +71,7 @@ class DemoVisit:
         )  # fmt: skip
         for name, value in more.items():
             setattr(hit, name, value)
-        ingestion.receive(hit, self.site)
+        ingestion.receive(hit, self.site, process.state)
         self.sent += 1
         return hit
 

@@ -9,17 +9,19 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 from django.db import DatabaseError, connection
 
 from accounts.security.secret_key import check_secret_key
+from config import process
 from links.public_urls import update_system_domain
 from links.redirect import click_deduplication, pausing
 from links.routing import link_cache
 from sites import site_cache
 from tracking import geo, live, maintenance, remote_commands, spool
-from tracking.state import first_seen, restore
+from tracking.state import restore
 
 log = logging.getLogger(__name__)
 SAVE_SECONDS = 300
@@ -48,6 +50,16 @@ def require_installation_key() -> None:
             connection.close()
 
 
+def load_known_devices() -> None:
+    """Read the filters of known devices, which would otherwise delay the first hit."""
+    _ = process.state.local.first_seen
+
+
+def save_known_devices() -> None:
+    """Save the filters of known devices that have changed."""
+    process.state.local.first_seen.save()
+
+
 COMPONENTS: tuple[ServerComponent, ...] = (
     ServerComponent("secret key", require_installation_key, do_nothing),
     ServerComponent("site cache", site_cache.start, site_cache.stop),
@@ -55,11 +67,13 @@ COMPONENTS: tuple[ServerComponent, ...] = (
     ServerComponent("link cache", link_cache.start, link_cache.stop),
     ServerComponent("pausing of links", pausing.start, pausing.stop),
     ServerComponent("geography", geo.load_databases, do_nothing),
-    ServerComponent("known devices", first_seen.get_filter, first_seen.save),
+    ServerComponent("known devices", load_known_devices, save_known_devices),
     ServerComponent("spool writer", spool.start, spool.stop),
-    ServerComponent("open visits", restore.rebuild, do_nothing),
+    ServerComponent("open visits", partial(restore.rebuild, process.state), do_nothing),
     ServerComponent("interrupted corrections", maintenance.finish_at_start, do_nothing),
-    ServerComponent("unique clicks and conversions", click_deduplication.rebuild_state, do_nothing),
+    ServerComponent(
+        "unique clicks and conversions", partial(click_deduplication.rebuild_state, process.state), do_nothing
+    ),
     ServerComponent("commands", remote_commands.serve, remote_commands.stop),
     ServerComponent("live streams", live.reopen, live.close),
 )
@@ -88,7 +102,7 @@ async def save_periodically() -> None:
     """Save, every SAVE_SECONDS, what would be lost if the process was killed."""
     while True:
         await asyncio.sleep(SAVE_SECONDS)
-        await asyncio.to_thread(first_seen.save)
+        await asyncio.to_thread(save_known_devices)
 
 
 async def handle_lifespan(receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]) -> None:

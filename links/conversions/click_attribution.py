@@ -18,40 +18,44 @@ from datetime import datetime
 from urllib.parse import parse_qs
 
 from links.redirect import tokens
-from links.redirect.click_deduplication import DeduplicationWindow
-from links.redirect.click_traces import click_traces, find_recent_click, hash_client
+from links.redirect.click_traces import find_recent_click, find_trace, mark_as_landed
 from links.redirect.cookies import LinkCookies
 from links.routing import link_cache
 from links.routing.snapshot import ConversionSnapshot, LinkSnapshot
 from links.url_policy import CLICK_PARAMETER
 from sites.site_config import SiteConfig
 from tracking.event import Event, Hit
+from tracking.state.base import State
+from tracking.state.questions import ClaimFirst, Window
 
 PARAMETER_SECONDS = 1800
 MATCH_SECONDS = 120
-landings = DeduplicationWindow("landed", PARAMETER_SECONDS, 200_000)
+CLICK_ASSIGNMENT = f"{CLICK_PARAMETER}="
+LANDINGS = Window("landed", PARAMETER_SECONDS, 200_000)
 
 
 # -- visits ---------------------------------------------------------------------------------------------------------
 
 
-def build_click_columns(hit: Hit, site: SiteConfig, event: Event) -> Event:
+def build_click_columns(hit: Hit, site: SiteConfig, event: Event, state: State) -> Event:
     """Build the columns that join a view to the click that led to it; {} if there was none."""
     if hit.kind != "view":
         return {}
-    at = hit.now.timestamp()
-    if f"{CLICK_PARAMETER}=" in hit.url:
-        return find_columns_by_parameter(hit, site, at)
-    trace = click_traces.get(hash_client(hit.ip, hit.user_agent)) if click_traces else None
+    if CLICK_ASSIGNMENT in hit.url:
+        return find_columns_by_parameter(hit, site, hit.now.timestamp(), state)
+    if not link_cache.has_links(site.account_id):  # most sites are reached by no tracked link
+        return {}
+    trace = find_trace(hit.ip, hit.user_agent, state)
     if trace is None or trace.get("landed") or trace["account_id"] != site.account_id:
         return {}
+    at = hit.now.timestamp()
     if not 0 <= at - trace["at"] + 1 <= MATCH_SECONDS or trace["host"] != event.get("host"):
         return {}
-    click_traces.remember(hash_client(hit.ip, hit.user_agent), {**trace, "landed": True})
+    mark_as_landed(trace, hit.ip, hit.user_agent, state)
     return build_join_columns(trace["link_id"], trace["click_id"])
 
 
-def find_columns_by_parameter(hit: Hit, site: SiteConfig, at: float) -> Event:
+def find_columns_by_parameter(hit: Hit, site: SiteConfig, at: float, state: State) -> Event:
     """Join a view whose URL carries a click's token; {} if the token is invalid, too old or used."""
     words = parse_qs(hit.url.partition("?")[2].partition("#")[0]).get(CLICK_PARAMETER, [""])
     click = tokens.decode_token(words[0])
@@ -60,11 +64,11 @@ def find_columns_by_parameter(hit: Hit, site: SiteConfig, at: float) -> Event:
     link = link_cache.find_link(click.link_id)
     if link is None or link.account_id != site.account_id:
         return {}
-    if not landings.is_first(click.click_id, at):  # the URL was passed on, or the page reloaded
+    if not state.ask(ClaimFirst(LANDINGS, click.click_id, at)):  # the URL was passed on, or the page reloaded
         return {}
-    trace = click_traces.get(hash_client(hit.ip, hit.user_agent))
+    trace = find_trace(hit.ip, hit.user_agent, state)
     if trace and trace.get("click_id") == click.click_id:
-        click_traces.remember(hash_client(hit.ip, hit.user_agent), {**trace, "landed": True})
+        mark_as_landed(trace, hit.ip, hit.user_agent, state)
     return build_join_columns(click.link_id, click.click_id)
 
 
@@ -78,7 +82,7 @@ def build_join_columns(link_id: int, click_id: int) -> Event:
 
 
 def find_attributed_click(
-    conversion: ConversionSnapshot, hit: Hit, fields: dict[str, str], browser: bool
+    conversion: ConversionSnapshot, hit: Hit, fields: dict[str, str], browser: bool, state: State
 ) -> tuple[tokens.ClickToken, LinkSnapshot] | None:
     """Find the click that a conversion is attributed to, and its link."""
     explicit = [
@@ -87,7 +91,7 @@ def find_attributed_click(
     candidates = list(explicit)
     if browser:
         candidates += LinkCookies(hit.headers.get("cookie", "")).decode_tokens()
-        recent = find_recent_click(hit.ip, hit.user_agent, hit.now.timestamp())
+        recent = find_recent_click(hit.ip, hit.user_agent, hit.now.timestamp(), state)
         candidates += [recent] if recent else []
     for click in candidates:
         link = link_cache.find_link(click.link_id)

@@ -11,7 +11,8 @@ from collections.abc import Callable
 
 from accounts.security.client_ip import is_in_networks
 from links.conversions import click_attribution
-from links.redirect import click_deduplication, click_pipeline, tokens
+from links.redirect import click_pipeline, tokens
+from links.redirect.click_deduplication import COUNTED_CONVERSIONS, build_conversion_key
 from links.redirect.click_pipeline import LinkRequest, build_conversion_hit
 from links.redirect.endpoints import EMPTY_PAGE, wants_page
 from links.routing import link_cache
@@ -21,6 +22,8 @@ from tracking import ingestion
 from tracking.event import Event, Hit, Rejection
 from tracking.pipeline.page import clip_text, limit_amount
 from tracking.pipeline.visitor_address import shorten_address
+from tracking.state.base import State
+from tracking.state.questions import ClaimFirst
 from tracking.web import Reply, build_gif_reply
 
 EMPTY_PARAMETERS = {"", "empty"}
@@ -47,10 +50,10 @@ def record_conversion(request: LinkRequest, *, browser: bool) -> Event | Rejecti
         return ingestion.count_rejection(conversion.account_id, "excluded_ip", request.now)
     if browser and click_pipeline.find_bot_reason(hit, request.method):
         return ingestion.count_rejection(conversion.account_id, "bot", request.now)
-    attributed = click_attribution.find_attributed_click(conversion, hit, fields, browser)
+    attributed = click_attribution.find_attributed_click(conversion, hit, fields, browser, request.state)
     if attributed is None:
         return ingestion.count_rejection(conversion.account_id, "no_click", request.now)
-    return store_conversion(conversion, account, hit, fields, *attributed)
+    return store_conversion(conversion, account, hit, fields, *attributed, request.state)
 
 
 def store_conversion(
@@ -60,6 +63,7 @@ def store_conversion(
     fields: dict[str, str],
     click: tokens.ClickToken,
     link: LinkSnapshot,
+    state: State,
 ) -> Event | Rejection:
     """Store the conversion, or reject it if its parameter was counted before."""
     value = parse_amount_or_zero(fields.get("val", "")) or conversion.value
@@ -68,18 +72,14 @@ def store_conversion(
     parameter = clip_text(fields.get("param", ""), 255)
     parameter = "" if parameter.lower() in EMPTY_PARAMETERS else parameter
     at = hit.now.timestamp()
-    if parameter and not click_deduplication.counted_conversions.is_first(
-        click_deduplication.build_conversion_key(kind, conversion.conversion_id, parameter), at
-    ):
+    if parameter and not state.ask(build_question(kind, conversion.conversion_id, parameter, at)):
         return ingestion.count_rejection(link.account_id, "duplicate", hit.now)
-    first = not refund and click_deduplication.counted_conversions.is_first(
-        click_deduplication.build_conversion_key("first", conversion.conversion_id, str(click.click_id)), at
-    )
+    first = not refund and state.ask(build_question("first", conversion.conversion_id, str(click.click_id), at))
     commission = (
         parse_amount_or_zero(fields.get("com", ""))
         or abs(value) * parse_amount_or_zero(fields.get("comperc", "")) / 100
     )
-    known = click_pipeline.build_link_event(link, hit, account.site)
+    known = click_pipeline.build_link_event(link, hit, account.site, state)
     event: Event = {
         **known, "kind": kind, "id": tokens.generate_click_id(), "click_id": click.click_id,
         "conversion_id": conversion.conversion_id, "name": parameter, "is_unique": int(first),
@@ -88,6 +88,11 @@ def store_conversion(
         **(shorten_address(hit, account.truncated_site if link.encode_ip else account.site, known) or {}),
     }  # fmt: skip
     return ingestion.write_event(event, hit.now)
+
+
+def build_question(kind: str, conversion_id: int, value: str, at: float) -> ClaimFirst:
+    """Build the question whether a parameter, or a conversion of a click, is counted for the first time."""
+    return ClaimFirst(COUNTED_CONVERSIONS, build_conversion_key(kind, conversion_id, value), at)
 
 
 def serve_conversion(request: LinkRequest) -> Reply:

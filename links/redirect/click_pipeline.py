@@ -12,10 +12,13 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 
 from accounts.host_names import normalize_host
 from accounts.security.client_ip import find_client_address, is_in_networks
-from links.redirect import click_deduplication, click_traces, tokens
+from links.redirect import tokens
+from links.redirect.click_deduplication import build_unique_question, hash_address_for_window
+from links.redirect.click_traces import build_trace
 from links.redirect.pausing import note_click
 from links.routing import link_cache
 from links.routing.engine import ClickContext, RoutingDecision, route_click
@@ -30,6 +33,8 @@ from tracking.pipeline.device import find_agent_columns, find_device
 from tracking.pipeline.page import MAX_PATH_LENGTH, read_details, read_page
 from tracking.pipeline.source import find_source_columns
 from tracking.pipeline.visitor_address import find_location, shorten_address
+from tracking.state.base import State
+from tracking.state.questions import Question, TakeNumber
 from tracking.web import EndpointRequest
 
 MAX_QUERY = 8000
@@ -98,7 +103,6 @@ STEPS: tuple[ClickStep, ...] = (
     read_details,
     find_agent_columns,
     find_source_columns,
-    find_device,
 )
 PREVIEWS = (
     "facebookexternalhit", "facebot", "slackbot", "slack-imgproxy", "twitterbot", "whatsapp", "telegrambot",
@@ -119,13 +123,14 @@ class LinkClick:
     link: LinkSnapshot
     hit: Hit
     account: AccountLinkConfig
+    state: State
     event: Event
     bot_reason: str  # why the click is a bot's; "" for a person
     decision: RoutingDecision
     destination_host: str = ""  # only of a plain link, which needs no routing
     token: tokens.ClickToken = tokens.NO_CLICK
     encoded_token: str = ""
-    address_hashes: tuple[int, ...] = ()  # of `click_deduplication.hash_address_for_window`
+    address_hashes: tuple[int, ...] = ()  # of `hash_address_for_window`
     spillover_steps: dict[int, int] = field(default_factory=dict)  # link id -> this visitor's clicks (from the cookie)
     unique_links: dict[int, bool] = field(default_factory=dict)
     click_numbers: dict[int, int] = field(default_factory=dict)
@@ -134,18 +139,18 @@ class LinkClick:
         """Return whether it is its address's first click on the link in 30 minutes; decided once per click."""
         if self.bot_reason:
             return False
-        if link.link_id not in self.unique_links:
-            self.unique_links[link.link_id] = click_deduplication.is_unique_click(
-                link.link_id, self.address_hashes, self.token.at
-            )
-        return self.unique_links[link.link_id]
+        is_unique = self.unique_links.get(link.link_id)
+        if is_unique is None:
+            question = build_unique_question(link.link_id, self.address_hashes, self.token.at)
+            is_unique = self.unique_links[link.link_id] = self.state.ask(question)
+        return is_unique
 
     def click_number(self, link: LinkSnapshot) -> int:
         """Return the click's number on the link, from 1; a bot's click is not counted."""
         if self.bot_reason:
-            return click_deduplication.click_counters.peek(link.link_id) + 1
+            return self.state.local.counters.get(link.link_id) + 1
         if link.link_id not in self.click_numbers:
-            self.click_numbers[link.link_id] = click_deduplication.click_counters.next(link.link_id)
+            self.click_numbers[link.link_id] = self.state.ask(TakeNumber(link.link_id))
         return self.click_numbers[link.link_id]
 
 
@@ -164,9 +169,9 @@ def find_bot_reason(hit: Hit, method: str) -> str:
     return find_agent_bot_reason(hit.user_agent[:MAX_USER_AGENT])
 
 
-def find_click_bot_reason(hit: Hit, method: str, site: SiteConfig, event: Event) -> str:
+def find_click_bot_reason(hit: Hit, method: str, site: SiteConfig, event: Event, state: State) -> str:
     """Find why a click is a bot's: by `find_bot_reason`, else by the checks that page views pass too."""
-    return find_bot_reason(hit, method) or bot_quarantine.find_bot_reason(hit, site, event, CLICK_CHECKS)
+    return find_bot_reason(hit, method) or bot_quarantine.find_bot_reason(hit, site, event, state, CLICK_CHECKS)
 
 
 @lru_cache(maxsize=20_000)
@@ -186,27 +191,30 @@ def start_click(
     link: LinkSnapshot,
     hit: Hit,
     account: AccountLinkConfig,
+    state: State,
     method: str,
     requested_url: str,
     spillover_steps: dict[int, int],
 ) -> LinkClick:
     """Enrich the hit and route the click; nothing is stored yet."""
     now = hit.now
-    event = build_link_event(link, hit, account.site)
-    bot_reason = (
-        find_click_bot_reason(hit, method, account.site, event) if hit.kind == "link" else find_bot_reason(hit, method)
-    )
+    event = build_link_event(link, hit, account.site, state)
+    if hit.kind == "link":
+        bot_reason = find_click_bot_reason(hit, method, account.site, event, state)
+    else:
+        bot_reason = find_bot_reason(hit, method)
     plain = bool(link.destination_host) and not link_cache.is_link_domain(link.destination_host)
     decision = RoutingDecision([(link, link.url)] if plain else [])
     click = LinkClick(
         link=link,
         hit=hit,
         account=account,
+        state=state,
         event=event,
         bot_reason=bot_reason,
         decision=decision,
         token=tokens.ClickToken(tokens.generate_click_id(), link.link_id, int(now.timestamp())),
-        address_hashes=click_deduplication.hash_address_for_window(hit.ip, now),
+        address_hashes=hash_address_for_window(hit.ip, now, state),
         spillover_steps=spillover_steps,
     )
     if plain:  # one URL, which is no link of this installation
@@ -295,6 +303,7 @@ def record_click(click: LinkClick, url: str) -> Event | Rejection | None:
         return ingestion.count_rejection(link.account_id, "excluded_ip", hit.now)
     if click.account.site.over_quota:
         return ingestion.count_rejection(link.account_id, "over_quota", hit.now)
+    ask_about_click(click, url)
     click_event = complete_event(click, url)
     written = ingestion.store_event(click_event, hit.now)
     for nested, nested_url in click.decision.hops[1:]:
@@ -304,11 +313,25 @@ def record_click(click: LinkClick, url: str) -> Event | Rejection | None:
         }  # fmt: skip
         if nested.account_id == link.account_id and not nested.redirect_only:
             ingestion.store_event(nested_event, hit.now)
-    if not click.bot_reason and url:
-        click_traces.remember_click(
-            click.token, link.account_id, click.destination_host or extract_host(url), hit.ip, hit.user_agent
-        )
     return written
+
+
+def ask_about_click(click: LinkClick, url: str) -> None:
+    """Ask in one batch on which of its links the click is unique, and leave a trace of it."""
+    if click.bot_reason:
+        return
+    link, hit, hops, known = click.link, click.hit, click.decision.hops, click.unique_links
+    addresses, at = click.address_hashes, click.token.at
+    trace = None
+    if url:
+        host = click.destination_host or extract_host(url)
+        trace = build_trace(click.token, link.account_id, host, hit.ip, hit.user_agent)
+    if trace is not None and len(hops) < 2 and not known:  # nearly always
+        known[link.link_id] = click.state.claim_and_put(build_unique_question(link.link_id, addresses, at), trace)
+        return
+    numbers = [number for number in (link.link_id, *(hop.link_id for hop, _ in hops[1:])) if number not in known]
+    batch: list[Question[Any]] = [build_unique_question(number, addresses, at) for number in numbers]
+    known.update(zip(numbers, click.state.resolve([*batch, trace] if trace is not None else batch), strict=False))
 
 
 def complete_event(click: LinkClick, url: str) -> Event:
@@ -332,7 +355,7 @@ def complete_event(click: LinkClick, url: str) -> Event:
     return event
 
 
-def build_link_event(link: LinkSnapshot, hit: Hit, site: SiteConfig) -> Event:
+def build_link_event(link: LinkSnapshot, hit: Hit, site: SiteConfig, state: State) -> Event:
     """Return what is known of a hit on a link, before it is routed or attributed."""
     event: Event = {
         "site_id": link.account_id, "kind": hit.kind, "ts": hit.now, "account_id": link.account_id,
@@ -341,4 +364,5 @@ def build_link_event(link: LinkSnapshot, hit: Hit, site: SiteConfig) -> Event:
     for step in STEPS:
         if columns := step(hit, site, event):
             event.update(columns)
+    event.update(find_device(hit, site, event, state))
     return event

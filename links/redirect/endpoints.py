@@ -42,7 +42,7 @@ def serve_pixel(link: LinkSnapshot, request: LinkRequest) -> Reply:
         fields = request.fields()
         hit.referrer = fields.get("r", "") or hit.referrer
         hit.text = "&".join(part for part in hit.text.split("&") if part.partition("=")[0] not in ("c", "r") and part)
-        click = click_pipeline.start_click(link, hit, account, request.method, "", {})
+        click = click_pipeline.start_click(link, hit, account, request.state, request.method, "", {})
         outcome = click_pipeline.record_click(click, "")
         dropped = outcome.reason if isinstance(outcome, Rejection) else ""
         reply = build_empty_reply(request, dropped)

@@ -25,6 +25,7 @@ from links.redirect.tenant_content import TenantContent, find_allowed_content
 from links.routing import link_cache
 from links.routing.snapshot import DomainSnapshot, LinkSnapshot
 from tracking.collector import HEADER_NAMES, decode_header_name
+from tracking.state.base import State
 from tracking.web import Receive, Reply, Scope, Send, read_body
 
 MAX_BODY_BYTES = 64 * 1024
@@ -54,31 +55,36 @@ def matches(scope: Scope) -> bool:
     return link_domain is not None and link_cache.has_root_aliases(link_domain)
 
 
-async def app(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer one request; any failure becomes a 500, never an exception."""
-    request = build_request(scope)
-    try:
-        if request.method == "POST":
-            request.body = (await read_body(receive, MAX_BODY_BYTES) or b"")[:MAX_BODY_BYTES]
-        reply = await answer_request(request)
-    except Exception:
-        log.exception("a link failed on %s", request.path)
-        reply = render_failure()
-    await send({"type": "http.response.start", "status": reply.status, "headers": reply.header_list()})
-    await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else reply.body})
+class Redirector:
+    """The application, with the state that its links share."""
 
+    def __init__(self, state: State) -> None:
+        self.state = state
 
-def respond_immediately(scope: Scope) -> tuple[int, bytes, bytes] | None:
-    """Return status, header lines and body of a request that needs no waiting, as
-    `tracking.collector.respond_immediately`.
-    """
-    try:
-        reply = answer_get(build_request(scope))
-    except Exception:
-        log.exception("a link failed on %s", scope["path"])
-        reply = render_failure()
-    rest = build_common_header_lines(reply.content_type, len(reply.body), reply.cached, reply.dropped)
-    return reply.status, b"".join([b"%b: %b\r\n" % pair for pair in reply.headers]) + rest, reply.body
+    async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; any failure becomes a 500, never an exception."""
+        request = build_request(scope, self.state)
+        try:
+            if request.method == "POST":
+                request.body = (await read_body(receive, MAX_BODY_BYTES) or b"")[:MAX_BODY_BYTES]
+            reply = await answer_request(request)
+        except Exception:
+            log.exception("a link failed on %s", request.path)
+            reply = render_failure()
+        await send({"type": "http.response.start", "status": reply.status, "headers": reply.header_list()})
+        await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else reply.body})
+
+    def respond_immediately(self, scope: Scope) -> tuple[int, bytes, bytes] | None:
+        """Return status, header lines and body of a request that needs no waiting, as
+        `tracking.collector.Collector.respond_immediately`.
+        """
+        try:
+            reply = answer_get(build_request(scope, self.state))
+        except Exception:
+            log.exception("a link failed on %s", scope["path"])
+            reply = render_failure()
+        rest = build_common_header_lines(reply.content_type, len(reply.body), reply.cached, reply.dropped)
+        return reply.status, b"".join([b"%b: %b\r\n" % pair for pair in reply.headers]) + rest, reply.body
 
 
 @lru_cache(maxsize=4000)
@@ -88,12 +94,12 @@ def build_common_header_lines(content_type: bytes, length: int, cached: bool, dr
     return b"".join([b"%b: %b\r\n" % pair for pair in reply.header_list(length)])
 
 
-def build_request(scope: Scope) -> LinkRequest:
+def build_request(scope: Scope, state: State) -> LinkRequest:
     """Build the request that endpoints and links receive."""
     names = HEADER_NAMES
     headers = {names.get(name) or decode_header_name(name): value.decode("latin-1") for name, value in scope["headers"]}
     return LinkRequest(
-        scope["method"], scope["path"], scope["query_string"], headers, (scope.get("client") or ("",))[0],
+        state, scope["method"], scope["path"], scope["query_string"], headers, (scope.get("client") or ("",))[0],
         datetime.now(UTC), b"", scope.get("http_version", "1.1"), "", find_scheme(scope, headers),
     )  # fmt: skip
 
@@ -190,7 +196,9 @@ def follow_link(link: LinkSnapshot, link_domain: DomainSnapshot, request: LinkRe
     query = parse_qsl(hit.text, keep_blank_values=True) if hit.text else []
     requested_url = next((value for name, value in query if name.lower() == "ddu"), "") if query else ""
     cookies = LinkCookies(request.headers.get("cookie", ""))
-    click = click_pipeline.start_click(link, hit, account, request.method, requested_url, cookies.spillover_steps)
+    click = click_pipeline.start_click(
+        link, hit, account, request.state, request.method, requested_url, cookies.spillover_steps
+    )
     if click.decision.stop_reason:
         return responses.render_stopped(click.decision.stop_reason)
     url = click_pipeline.build_destination_url(click, hit.text)

@@ -46,6 +46,7 @@ class LinkCache:
     change: int = -1
     links: dict[int, LinkSnapshot] = field(default_factory=dict)
     aliases: dict[tuple[int, str], int] = field(default_factory=dict)
+    linking_accounts: set[int] = field(default_factory=set)  # accounts that have or had links
     domains: dict[str, DomainSnapshot] = field(default_factory=dict)
     conversions: dict[int, ConversionSnapshot] = field(default_factory=dict)
     codes: dict[str, int] = field(default_factory=dict)
@@ -181,6 +182,11 @@ def find_account(account_id: int) -> AccountLinkConfig | None:
     return _get_loaded_cache().accounts.get(account_id)
 
 
+def has_links(account_id: int) -> bool:
+    """Return whether this process serves links of an account; False while it has not loaded any."""
+    return account_id in _cache.linking_accounts
+
+
 def list_links() -> list[LinkSnapshot]:
     return list(_get_loaded_cache().links.values())
 
@@ -274,6 +280,7 @@ def _load_links(cache: LinkCache, queryset: QuerySet[Datapoint]) -> None:
             continue
         cache.links[pk] = build_link_snapshot(row, conversions.get(pk, ()), scripts.get(pk, ()))
         cache.aliases[place] = pk
+        cache.linking_accounts.add(row["account_id"])
 
 
 def _group_by_link(queryset: QuerySet[Any], column: str) -> dict[int, tuple[int, ...]]:

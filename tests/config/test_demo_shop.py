@@ -18,13 +18,13 @@ from config.demo.monitors import generate_checks
 from config.demo.world import load_world
 from links import link_statistics
 from links.models import Datapoint
-from links.redirect import click_deduplication
 from links.routing import link_cache
 from reports.query import Period
 from sites.models import Site
 from sites.uptime.models import Incident, Monitor, UptimeHour
 from sites.uptime.services import checks_replay, monitor_create
 from sites.uptime.state_machine import CheckResult
+from tests.support import state
 from tests.support.types import Store
 
 DAYS = 7
@@ -33,7 +33,7 @@ DAYS = 7
 @pytest.fixture
 def demo(db: None, store: Store, client: Client) -> Iterator[Site]:
     """The demo, adopted by the one who looks at it."""
-    click_deduplication.forget()
+    state.restart()
     call_command("demo", days=DAYS, verbosity=0)
     assert "/setup/" in create_setup_link(""), "a guest who cannot log in must not close the set-up"
     owner = user_create(email="owner@example.com", password="a long enough password")
@@ -41,7 +41,6 @@ def demo(db: None, store: Store, client: Client) -> Iterator[Site]:
     client.force_login(owner)
     yield Site.objects.get(domain=load_world()["domain"])
     link_cache.forget()
-    click_deduplication.forget()
 
 
 def link(site: Site, alias: str) -> Datapoint:

@@ -17,10 +17,10 @@ from links.services.conversions import conversion_create
 from links.services.links import datapoint_create
 from reports.query import Period
 from sites.models import Site
-from tests.support import ask
+from tests.support import ask, state
+from tests.support.hits import process
 from tests.support.links import CHROME, IPHONE, NOON, Browser, flush_clicks, refresh_caches
 from tracking.event import Event, Hit, Rejection
-from tracking.pipeline import processing
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
 LATER = NOON + timedelta(hours=6)
@@ -92,8 +92,7 @@ def test_an_order_number_counts_once_also_after_a_restart(account: Account, link
     assert Browser().open(path, at=NOON).status == 200
     assert Browser().open(path, at=NOON).headers["x-event-dropped"] == "duplicate"
     flush_clicks()
-    click_deduplication.forget()
-    click_deduplication.rebuild_state(NOON + timedelta(hours=1))
+    click_deduplication.rebuild_state(state.restart(), NOON + timedelta(hours=1))
     assert Browser().open(path, at=NOON + timedelta(hours=1)).headers["x-event-dropped"] == "duplicate"
     assert Browser().open(path.replace("A-1", "A-2"), at=NOON).status == 200
     assert numbers(account) == (2, 1, 1, 20, 0)
@@ -152,7 +151,7 @@ def view(site: Site, url: str, at: Any, ip: str = "203.0.113.7", agent: str = CH
 
     facts = site_cache.get_site(site.pk)
     assert facts is not None
-    outcome = processing.process(Hit(site_id=site.pk, kind="view", ip=ip, user_agent=agent, now=at, url=url), facts)
+    outcome = process(Hit(site_id=site.pk, kind="view", ip=ip, user_agent=agent, now=at, url=url), facts)
     assert not isinstance(outcome, Rejection)
     return outcome
 
@@ -170,16 +169,13 @@ def test_the_visit_that_a_click_starts_is_connected_by_the_parameter(home: Datap
 @pytest.mark.parametrize("stored", [True, False], ids=["in the store", "still in the spool"])
 def test_a_visit_open_during_a_restart_keeps_its_link(home: Datapoint, site: Site, stored: bool) -> None:
     from tests.support import record
-    from tracking.state import restore as rebuild_visits
-    from tracking.state import visits
+    from tracking.state import restore
 
-    visits.forget()
     landed = view(site, Browser().open("/l/home", at=NOON).location, NOON + timedelta(seconds=3))
     record(landed)
     if stored:
         flush_clicks()
-    visits.forget()
-    assert rebuild_visits.rebuild(NOON + timedelta(minutes=2)) == 1
+    assert restore.rebuild(state.lose_visits(), NOON + timedelta(minutes=2)) == 1
     further = view(site, "https://example.com/next", NOON + timedelta(minutes=3))
     assert further["visit"] == landed["visit"]
     for name in ("link_id", "group_id", "click_id"):

@@ -15,6 +15,7 @@ from links.redirect import redirector, responses
 from links.redirect.click_pipeline import LinkRequest
 from links.services.links import datapoint_create
 from links.services.scripts_and_lists import script_write
+from tests.support import state
 from tests.support.links import CHROME, NOON, Browser, count_metrics, create_link, refresh_caches
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
@@ -83,7 +84,7 @@ def test_a_qr_code_of_too_long_a_url_is_not_drawn(account: Account, answered: An
     for host, path, status in (
         ("a" * 200, "/l/offer.qr", 200), ("a" * 2000, "/l/offer.qr", 400), ("go.test", f"/l{'/' * 2000}offer.qr", 400),
     ):  # fmt: skip
-        request = LinkRequest("GET", path, b"scale=40", {"host": host}, "203.0.113.9", NOON)
+        request = LinkRequest(state.current(), "GET", path, b"scale=40", {"host": host}, "203.0.113.9", NOON)
         assert answered(request).status == status
 
 

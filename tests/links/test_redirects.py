@@ -17,10 +17,10 @@ from links.services.groups import group_delete
 from links.services.links import datapoint_delete, datapoint_update
 from links.services.scripts_and_lists import entry_create
 from sites.models import Site
-from tests.support import ask, verify_host
+from tests.support import ask, state, verify_host
 from tests.support.links import IPHONE, NOON, Browser, count_metrics, create_link, flush_clicks, refresh_caches
 from tracking import store as event_store
-from tracking.bots.request_rate import MAX_PER_ADDRESS, request_rates
+from tracking.bots.request_rate import MAX_PER_ADDRESS
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
 
@@ -56,8 +56,7 @@ def test_the_half_hour_of_unique_clicks_survives_a_restart(account: Account) -> 
     create_link(account)
     Browser().open("/l/offer", at=NOON)
     flush_clicks()
-    click_deduplication.forget()
-    assert click_deduplication.rebuild_state(NOON + timedelta(minutes=20)) == 1
+    assert click_deduplication.rebuild_state(state.restart(), NOON + timedelta(minutes=20)) == 1
     Browser().open("/l/offer", at=NOON + timedelta(minutes=29, seconds=59))
     Browser().open("/l/offer", at=NOON + timedelta(minutes=30))
     assert count_metrics(account, "clicks", "unique_clicks") == {"clicks": 3, "unique_clicks": 2}
@@ -76,8 +75,7 @@ def test_click_limits_and_rotations_survive_a_restart(account: Account) -> None:
     create_link(account, mode=Mode.SEQUENTIAL, rules={"sequential": ["a.test", "b.test", "c.test"]})
     went = [Browser(ip=f"203.0.113.{n}").open("/l/offer", at=NOON).location for n in range(4)]
     flush_clicks()
-    click_deduplication.forget()
-    click_deduplication.rebuild_state(NOON)
+    click_deduplication.rebuild_state(state.restart(), NOON)
     went += [Browser(ip=f"203.0.113.{n}").open("/l/offer", at=NOON).location for n in range(4, 6)]
     assert went == [f"http://{name}.test" for name in "abcabc"]
 
@@ -331,7 +329,7 @@ def test_clicks_from_data_centres_count_as_bots(account: Account, monkeypatch: p
 def test_too_many_clicks_of_an_address_per_minute_count_as_bots(account: Account) -> None:
     create_link(account)
     for _ in range(MAX_PER_ADDRESS - 1):
-        request_rates.count_click("203.0.113.7", int(NOON.timestamp()) // 60)
+        state.current().local.request_rates.count_click("203.0.113.7", int(NOON.timestamp()) // 60)
     for ip in ("203.0.113.7", "203.0.113.7", "203.0.113.8"):
         Browser(ip=ip).open("/l/offer", at=NOON)
     assert count_metrics(account, "clicks", "spider_hits") == {"clicks": 2, "spider_hits": 1}

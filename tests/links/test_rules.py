@@ -12,12 +12,14 @@ from django.core.exceptions import ValidationError
 from pytest_django import Settings
 
 from links.models import Mode, Status
-from links.redirect import click_deduplication, tokens
+from links.redirect import tokens
 from links.routing.engine import MAX_HOPS, ClickContext, route_click
 from links.routing.rules import clean_rules
 from links.routing.snapshot import LinkSnapshot
 from links.url_policy import add_parameters, clean_dynamic_url, clean_url, find_problem
 from tests.support.links import build_snapshot
+from tracking.state.questions import Window
+from tracking.state.windows import Counters, MemoryWindow
 
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)  # a Tuesday
 
@@ -72,13 +74,13 @@ def test_in_turn_is_strict_under_concurrency() -> None:
     items = [f"https://{name}.test/" for name in "abc"]
     row, counters, chosen = (
         build_snapshot(mode=Mode.SEQUENTIAL, rules={"sequential": items}),
-        click_deduplication.ClickCounters(),
+        Counters(),
         [],
     )
 
     def clicker() -> None:
         for _ in range(300):
-            chosen.append(go(row, click_number=lambda one: counters.next(one.link_id)))
+            chosen.append(go(row, click_number=lambda one: counters.take(one.link_id)))
 
     threads = [threading.Thread(target=clicker) for _ in range(8)]
     for thread in threads:
@@ -92,9 +94,9 @@ def test_in_turn_follows_the_order_of_the_list() -> None:
     items = [f"https://{name}.test/" for name in "abc"]
     row, counters = (
         build_snapshot(mode=Mode.SEQUENTIAL, rules={"sequential": items}),
-        click_deduplication.ClickCounters(),
+        Counters(),
     )
-    assert [go(row, click_number=lambda one: counters.next(one.link_id)) for _ in range(7)] == [
+    assert [go(row, click_number=lambda one: counters.take(one.link_id)) for _ in range(7)] == [
         *items,
         *items,
         items[0],
@@ -150,9 +152,9 @@ def test_a_dynamic_link_redirects_only_to_whitelisted_hosts() -> None:
 def test_a_click_limit_allows_exactly_that_many_clicks() -> None:
     row, counters = (
         build_snapshot(expiration_clicks=3, url_after_clicks="https://after.test/"),
-        click_deduplication.ClickCounters(),
+        Counters(),
     )
-    urls = [go(row, click_number=lambda one: counters.next(one.link_id)) for _ in range(5)]
+    urls = [go(row, click_number=lambda one: counters.take(one.link_id)) for _ in range(5)]
     assert urls == ["https://main.test/"] * 3 + ["https://after.test/"] * 2
     assert (
         route_click(
@@ -236,24 +238,24 @@ def test_weights_must_total_100_and_lists_must_not_be_empty() -> None:
 
 
 def test_a_click_is_unique_after_exactly_half_an_hour() -> None:
-    window = click_deduplication.DeduplicationWindow("test", 1800)
-    assert window.is_first("k", 1000.0)
-    assert not window.is_first("k", 2799.999)
-    assert window.is_first("k", 2800.0)
+    window = MemoryWindow(Window("test", 1800))
+    assert window.claim("k", 1000.0)
+    assert not window.claim("k", 2799.999)
+    assert window.claim("k", 2800.0)
 
 
 def test_a_later_click_does_not_prolong_the_half_hour() -> None:
-    window = click_deduplication.DeduplicationWindow("test", 1800)
-    assert [window.is_first("k", at) for at in (0.0, 1000.0, 1800.0)] == [True, False, True]
+    window = MemoryWindow(Window("test", 1800))
+    assert [window.claim("k", at) for at in (0.0, 1000.0, 1800.0)] == [True, False, True]
 
 
 def test_the_memory_of_unique_clicks_is_bounded() -> None:
-    window = click_deduplication.DeduplicationWindow("test", 1800, max_keys=100)
+    window = MemoryWindow(Window("test", 1800, max_keys=100))
     for number in range(1000):
-        window.is_first(number, float(number) / 1000)
+        window.claim(str(number), float(number) / 1000)
     assert len(window) == 100
     for number in range(50):
-        window.is_first(f"later {number}", 10_000.0)
+        window.claim(f"later {number}", 10_000.0)
     assert len(window) == 50
 
 

@@ -27,7 +27,7 @@ from links.services.links import datapoint_create
 from reports.digests.models import DigestSubscription
 from reports.digests.services import digests_send, subscription_save
 from sites.models import Site
-from tests.support import browse, event, insert_recorded, log_in, record
+from tests.support import browse, event, insert_recorded, log_in, record, state
 from tests.support.clickmeter_client import use_account_key
 from tests.support.clickport_client import Api
 from tests.support.clicky_client import Clicky
@@ -35,7 +35,6 @@ from tests.support.endpoints import send_request
 from tests.support.links import Browser, flush_clicks, refresh_caches, reset_state
 from tests.support.types import Store
 from tracking import spool
-from tracking.state import visits as open_visits
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 3, 3, 12, 0, tzinfo=UTC)  # a Tuesday
@@ -260,7 +259,7 @@ def test_a_return_from_a_payment_page_leaves_the_source_as_it_was(
     site: Site, store: Store, alice: User, api_key: str
 ) -> None:
     """Real beacons of one visit: from a search, through the shop, out to pay and back."""
-    open_visits.get_visit_store().clear()
+    state.restart()
     ways = Surfaces(site, alice, api_key, log_in(alice))
     came = (("/", "https://www.google.com/"), ("/cart", ""), ("/thanks", "https://www.paypal.com/checkout"))
     for minutes, (path, referrer) in enumerate(came):

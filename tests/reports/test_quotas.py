@@ -10,16 +10,16 @@ from django.test import Client
 from pytest_django import Settings
 
 from accounts.models import Account, User
+from config.process import rotate_salts
 from reports.quotas import count_quotas, count_usage
 from sites import site_cache
 from sites.alerts.models import Alert, Channel, Delivery
 from sites.alerts.services import alerts_evaluate
 from sites.models import Site
 from sites.services import site_create
-from tests.support import browse, event, read_html, record
+from tests.support import browse, event, read_html, record, state
 from tests.support.types import Store
 from tests.values import require
-from tracking.state import salts
 
 NOW = datetime(2026, 3, 20, 12, tzinfo=UTC)
 MARCH = datetime(2026, 3, 1, tzinfo=UTC)
@@ -117,13 +117,11 @@ def test_the_account_page_shows_what_is_used(limited: Account, site: Site, clien
 
 def test_old_salts_are_destroyed_without_any_traffic(settings: Settings, tmp_path: Path) -> None:
     settings.DATA_DIR = tmp_path
-    salts.forget()
+    state.restart()
     for day in range(1, 6):
-        salts.rotate(now=datetime(2026, 3, day, 1, tzinfo=UTC))
-        salts.rotate(now=datetime(2026, 3, day, 2, tzinfo=UTC))
-    first = salts.get_salt(date(2026, 3, 5))
+        rotate_salts(now=datetime(2026, 3, day, 1, tzinfo=UTC))
+        rotate_salts(now=datetime(2026, 3, day, 2, tzinfo=UTC))
+    first = state.current().get_salt(date(2026, 3, 5))
     text = (tmp_path / "salts.json").read_text()
     assert "2026-03-04" in text and "2026-03-05" in text and "2026-03-03" not in text
-    salts.forget()
-    assert salts.get_salt(date(2026, 3, 5)) == first
-    salts.forget()
+    assert state.restart().get_salt(date(2026, 3, 5)) == first

@@ -21,16 +21,19 @@ django.setup()
 
 from accounts.security import rate_limits  # noqa: E402
 from links.models import Mode  # noqa: E402
-from links.redirect import click_deduplication  # noqa: E402
+from links.redirect.click_deduplication import build_unique_question  # noqa: E402
+from tests.support import state  # noqa: E402
 from tests.support.hits import NOW, build_site_config, process_hit  # noqa: E402
-from tracking.state import deduplication  # noqa: E402
+from tracking.state.deduplication import create_sender_id  # noqa: E402
+from tracking.state.questions import JoinVisit, TakeNumber  # noqa: E402
+from tracking.state.visits import OpenVisit  # noqa: E402
 
 ROUNDS = 200
 
 
 def turns() -> list[int]:
     """The numbers this process was given."""
-    return [click_deduplication.click_counters.next(1) for _ in range(ROUNDS)]
+    return [state.current().ask(TakeNumber(1)) for _ in range(ROUNDS)]
 
 
 def rotated() -> list[str]:
@@ -42,7 +45,7 @@ def rotated() -> list[str]:
         pk=2, mode=Mode.SEQUENTIAL, rules={"sequential": [f"https://{name}.test/" for name in "abc"]},
         expiration_clicks=100, url_after_clicks="https://after.test/",
     )  # fmt: skip
-    numbers = (click_deduplication.click_counters.next(row.link_id) for _ in range(ROUNDS))
+    numbers = (state.current().ask(TakeNumber(row.link_id)) for _ in range(ROUNDS))
 
     def route(number: int) -> str:
         return route_click(row, ClickContext(NOW, click_number=lambda _: number), lambda host, path: None).url
@@ -54,7 +57,7 @@ def uniques() -> list[bool]:
     """Whether this process's click of each address was the first; then again when half an hour is over."""
     moments = (NOW, NOW + timedelta(seconds=1799), NOW + timedelta(seconds=1800))
     return [
-        click_deduplication.is_unique_click(3, (number,), at.timestamp())
+        state.current().ask(build_unique_question(3, (number,), at.timestamp()))
         for at in moments
         for number in range(1, ROUNDS)
     ]
@@ -82,7 +85,19 @@ def visits() -> list[list[int]]:
 
 def repeated() -> int:
     """How many ids nobody had sent before."""
-    return sum(not deduplication.is_duplicate(7, f"event {number}", True, NOW) for number in range(ROUNDS))
+    at = int(NOW.timestamp() * 1000)
+
+    def is_first(number: int) -> bool:
+        joined = state.current().ask(
+            JoinVisit(
+                key=(7, number, 0), at=at, idle=1000, reported={},
+                open_visit=lambda _: OpenVisit(number, number, at, at),
+                sender_id=create_sender_id(7, f"event {number}", True, NOW),
+            )
+        )  # fmt: skip
+        return joined != "duplicate"
+
+    return sum(is_first(number) for number in range(ROUNDS))
 
 
 JOBS: dict[str, Callable[[], Any]] = {

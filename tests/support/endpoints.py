@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 import orjson
 
 from sites.models import Site
+from tests.support import state
 from tests.support.hits import BROWSER, CHROME
 from tracking import collector, spool, store
 
@@ -59,7 +60,7 @@ async def exchange(scope: dict[str, Any], body: bytes) -> Answer:
         sent.append(message)
 
     assert collector.matches(scope), scope["path"]
-    await collector.app(scope, receive, send)
+    await collector.Collector(state.current()).app(scope, receive, send)
     headers = {name.decode(): value.decode("latin-1") for name, value in sent[0]["headers"]}
     return Answer(sent[0]["status"], headers, b"".join(message.get("body", b"") for message in sent[1:]))
 

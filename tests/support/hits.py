@@ -10,10 +10,9 @@ from accounts.security.client_ip import parse_networks
 from sites.hosts import HostMatcher
 from sites.settings_fields import parse_tracker_settings
 from sites.site_config import SiteConfig
-from tracking.bots.request_rate import request_rates
+from tests.support import state
 from tracking.event import Event, Hit, Rejection
-from tracking.pipeline.processing import process
-from tracking.state import deduplication, first_seen, salts, visits
+from tracking.pipeline import processing
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 CHROME = (
@@ -49,6 +48,11 @@ def build_hit(path: str = "/", **changes: Any) -> Hit:
     return Hit(**{**plain, **changes})
 
 
+def process(hit: Hit, site: SiteConfig) -> Event | Rejection:
+    """What the pipeline makes of a hit, with the state of this process."""
+    return processing.process(hit, site, state.current())
+
+
 def process_hit(path: str = "/", site: SiteConfig | None = None, **changes: Any) -> Event:
     """The event of a hit that must not be refused."""
     made = process(build_hit(path, **changes), site or build_site_config())
@@ -64,8 +68,4 @@ def find_rejection(path: str = "/", site: SiteConfig | None = None, **changes: A
 
 def reset_state() -> None:
     """No open visits, salts, ids, known devices, no pace."""
-    visits.forget()
-    salts.forget()
-    deduplication.forget()
-    first_seen.forget()
-    request_rates.forget()
+    state.forget()

@@ -12,15 +12,14 @@ from urllib.parse import urlsplit
 import time_machine
 
 from accounts.models import Account
-from links.conversions import click_attribution
 from links.models import Datapoint
-from links.redirect import click_deduplication, click_traces, pausing, redirector
+from links.redirect import pausing, redirector
 from links.routing import link_cache
 from links.routing.snapshot import LinkSnapshot, build_link_snapshot
 from links.services.links import datapoint_create
 from sites import site_cache
 from tests import support
-from tracking.bots.request_rate import request_rates
+from tests.support import state
 
 HOST = "127.0.0.1:8000"  # the installation's own
 CHROME = (
@@ -89,7 +88,7 @@ async def request(path: str, headers: dict[str, str], ip: str, method: str, body
         sent.append(dict(message))
 
     assert redirector.matches(scope), path
-    await redirector.app(scope, receive, send)
+    await redirector.Redirector(state.current()).app(scope, receive, send)
     pairs = [(name.decode().lower(), value.decode("latin-1")) for name, value in sent[0]["headers"]]
     cookies = [value for name, value in pairs if name == "set-cookie"]
     return Answer(sent[0]["status"], dict(pairs), sent[1]["body"], cookies)
@@ -109,11 +108,8 @@ def flush_clicks() -> None:
 def reset_state() -> None:
     """As in a fresh process."""
     link_cache.forget()
-    click_deduplication.forget()
     pausing.forget()
-    request_rates.forget()
-    click_traces.click_traces.forget()
-    click_attribution.landings.forget()
+    state.restart()
 
 
 def create_link(account: Account, alias: str = "offer", **fields: Any) -> Datapoint:

@@ -14,6 +14,7 @@ from config.asgi import immediate_responder
 from config.serving.response_batcher import MAX_BATCH, ResponseBatch
 from sites import site_cache
 from sites.models import Site
+from tests.support import state
 from tests.support.endpoints import count_hits
 from tests.support.hits import build_hit
 from tests.support.types import Store
@@ -109,7 +110,7 @@ def test_another_thread_writes_directly_while_a_batch_is_open(together: Response
     assert facts is not None
     wire = Wire()
     together.responder.begin(0)
-    other = threading.Thread(target=lambda: ingestion.receive(build_hit("/other"), facts))
+    other = threading.Thread(target=lambda: ingestion.receive(build_hit("/other"), facts, state.current()))
     other.start()
     other.join()
     assert lines() == 1

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.support import state
 from tests.support.hits import (
     BROWSER,
     CHROME,
@@ -14,14 +15,14 @@ from tests.support.hits import (
     build_hit,
     build_site_config,
     find_rejection,
+    process,
     process_hit,
     reset_state,
 )
 from tracking.bots import headers
-from tracking.bots.request_rate import MAX_PER_ADDRESS, MAX_PER_DEVICE, MAX_WITHOUT_ATTENTION, request_rates
+from tracking.bots.request_rate import MAX_PER_ADDRESS, MAX_PER_DEVICE, MAX_WITHOUT_ATTENTION, RequestRates
 from tracking.event import Rejection
-from tracking.pipeline.processing import Quarantine, process
-from tracking.state import first_seen, visits
+from tracking.pipeline.processing import Quarantine
 
 LISTS = Path(__file__).resolve().parent / "user_agents"
 HINTS = {"sec-ch-ua": '"Chromium";v="141", "Google Chrome";v="141"', "sec-ch-ua-platform": '"Windows"'}
@@ -31,10 +32,8 @@ FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.
 @pytest.fixture(autouse=True)
 def fresh() -> Iterator[None]:
     reset_state()
-    request_rates.forget()
     yield
     reset_state()
-    request_rates.forget()
 
 
 def sign(path: str = "/", **changes: Any) -> str:
@@ -125,6 +124,7 @@ def test_with_engagement_the_rate_may_be_higher_but_is_limited() -> None:
 
 
 def test_the_rate_is_limited_per_address_and_minute() -> None:
+    request_rates = RequestRates()
     for device in range(MAX_PER_ADDRESS):
         assert request_rates.count_view(7, device, "203.0.113.7", 5) == ""
     assert (
@@ -134,6 +134,7 @@ def test_the_rate_is_limited_per_address_and_minute() -> None:
 
 
 def test_the_memory_of_request_rates_is_bounded() -> None:
+    request_rates = RequestRates()
     for device in range(250_000):
         request_rates.count_view(7, device, str(device), 5)
     assert len(request_rates.views) <= 100_001 and len(request_rates.addresses) <= 100_001
@@ -148,7 +149,8 @@ def test_a_bot_opens_no_visit_and_marks_no_device_as_seen() -> None:
     assert isinstance(first, Quarantine) and isinstance(second, Quarantine)
     assert first.event["visit"] == second.event["visit"] > 0 and first.event["is_new"] == 1  # may be moved back whole
     assert first.event["view_id"] != second.event["view_id"] and first.event["id"] != second.event["id"]
-    assert visits.get_visit_store().count() == 0 and not first_seen.was_seen(7, first.event["device"])
+    local = state.current().local
+    assert len(local.visits) == 0 and not local.was_seen((7, first.event["device"], 0))
 
 
 def test_a_quarantined_hit_in_a_persons_visit_belongs_to_it_but_does_not_extend_it() -> None:

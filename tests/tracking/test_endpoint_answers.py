@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from sites.models import Site
+from tests.support import state
 from tests.support.endpoints import count_hits, exchange, is_balanced, list_stored_rows, post_event, send_request
 from tests.support.hits import reset_state
 from tracking import collector, ingestion, live
@@ -83,7 +84,7 @@ def test_a_client_that_disconnects_during_its_body_is_not_an_error() -> None:
     scope: dict[str, Any] = {
         "type": "http", "method": "POST", "path": "/in.php", "query_string": b"", "headers": [], "client": None,
     }  # fmt: skip
-    asyncio.run(collector.app(scope, gone, send))
+    asyncio.run(collector.Collector(state.current()).app(scope, gone, send))
 
 
 ANY = some.binary(max_size=300)

@@ -9,10 +9,10 @@ import pytest
 from sites import site_cache
 from sites.models import Site
 from sites.services import api_key_create, site_update
+from tests.support import state
 from tests.support.endpoints import count_hits, is_balanced, list_stored_rows, post_event, send_request
 from tests.support.hits import CHROME, reset_state
 from tracking import spool
-from tracking.state import deduplication, visits
 from tracking.state.restore import rebuild
 
 pytestmark = pytest.mark.usefixtures("store")
@@ -156,7 +156,7 @@ def test_an_impossible_time_is_rejected(site: Site, trusted: str, when: Any) -> 
 def test_an_event_id_counts_once_also_after_a_restart(site: Site, api_key: str) -> None:
     first = post_event({"url": URL, "event_id": "order-1"}, api_key)
     again = post_event({"url": URL, "event_id": "order-1"}, api_key)
-    deduplication._daily = None  # what a restart forgets; the file stays
+    state.restart()  # the file stays
     third = post_event({"url": URL, "event_id": "order-1"}, api_key)
     assert first.dropped == "" and again.dropped == third.dropped == "duplicate"
     assert third.json()["success"] is True
@@ -274,8 +274,7 @@ def test_events_without_screen_and_language_get_those_of_their_visit(site: Site,
     post_event({"url": URL, "screen_width": 1440, "language": "de-AT"}, api_key)
     post_event({"type": "custom", "name": "a", "url": URL}, api_key)
     spool.flush()
-    visits.forget()
-    rebuild()  # what a restart forgets is read back
+    rebuild(state.restart())  # what a restart forgets is read back
     post_event({"type": "click", "url": URL, "screen_width": 390}, api_key)
     assert {(row["screen"], row["language"]) for row in list_stored_rows(site.pk)} == {("1440", "de-AT")}
     reset_state()

@@ -11,7 +11,7 @@ import pytest
 from accounts.models import User
 from sites import onsite_tokens, site_cache
 from sites.models import Site
-from tests.support import hits
+from tests.support import hits, state
 from tests.support.types import Store
 from tracking import spool
 from tracking.endpoints import clicky, heatmap, tracker_settings
@@ -33,7 +33,7 @@ def send(site: Site, *rows: str, **fields: Any) -> Reply:
     for one in asked:
         query = urlencode(one, doseq=True).encode()
         reply = clicky.receive_beacon(
-            EndpointRequest("GET", "/in.php", query, headers, "198.51.100.7", datetime.now(UTC))
+            EndpointRequest(state.current(), "GET", "/in.php", query, headers, "198.51.100.7", datetime.now(UTC))
         )
     return reply
 
@@ -125,6 +125,8 @@ def test_a_dashboard_user_with_an_on_site_token_gets_the_widget(site: Site, alic
     page = {"site_id": site.pk, "type": "pageview", "href": "/a", "mime": "js", "osa": word}
     headers = {"user-agent": PERSON, "referer": "https://example.com/", "accept-language": "en"}
     reply = clicky.receive_beacon(
-        EndpointRequest("GET", "/in.php", urlencode(page).encode(), headers, "198.51.100.7", datetime.now(UTC))
+        EndpointRequest(
+            state.current(), "GET", "/in.php", urlencode(page).encode(), headers, "198.51.100.7", datetime.now(UTC)
+        )
     )
     assert f'"osa":"{word}"'.encode() in reply.body

@@ -9,6 +9,7 @@ import pytest
 
 from sites import site_cache
 from sites.models import Site
+from tests.support import state
 from tests.support.endpoints import BROWSER_HEADERS, count_hits, exchange
 from tests.support.types import Store
 from tracking import collector
@@ -43,7 +44,7 @@ def test_an_immediate_response_equals_that_of_the_application(
 ) -> None:
     site_cache.refresh()
     asked = scope(path.format(site.pk), query.format(site.pk), **more)
-    found = collector.respond_immediately(asked)
+    found = collector.Collector(state.current()).respond_immediately(asked)
     answered = asyncio.run(exchange(asked, b""))
     assert found is not None
     status, head, body = found
@@ -54,7 +55,9 @@ def test_an_immediate_response_equals_that_of_the_application(
 
 def test_an_immediately_answered_hit_is_in_the_ingestion_audit(site: Site, store: Store) -> None:
     site_cache.refresh()
-    collector.respond_immediately(scope("/in.php", f"site_id={site.pk}&type=pageview&href=/a&host=example.com"))
+    collector.Collector(state.current()).respond_immediately(
+        scope("/in.php", f"site_id={site.pk}&type=pageview&href=/a&host=example.com")
+    )
     assert count_hits(site.pk) == {"received": 1, "stored": 1}
 
 
@@ -62,10 +65,12 @@ def test_an_immediately_answered_hit_is_in_the_ingestion_audit(site: Site, store
 def test_requests_with_a_body_or_for_other_paths_are_left_to_the_application(
     site: Site, path: str, method: str
 ) -> None:
-    assert collector.respond_immediately(scope(path, method=method)) is None
+    assert collector.Collector(state.current()).respond_immediately(scope(path, method=method)) is None
 
 
 def test_an_origin_that_could_inject_a_header_is_not_echoed(site: Site, store: Store) -> None:
     site_cache.refresh()
-    found = collector.respond_immediately(scope("/in.php", "site_id=1", origin="https://a\r\nset-cookie: x=1"))
+    found = collector.Collector(state.current()).respond_immediately(
+        scope("/in.php", "site_id=1", origin="https://a\r\nset-cookie: x=1")
+    )
     assert found is not None and b"set-cookie" not in found[1]

@@ -3,72 +3,67 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from django.conf import settings
 
-from tracking.state import first_seen, shared_redis
+from tracking.state import first_seen
+from tracking.state.first_seen import FirstSeenFilter, hash_bits
 
 SITE = 101_000_001
 
 
-@pytest.fixture(autouse=True)
-def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+@pytest.fixture
+def filters(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FirstSeenFilter:
     """Filters that are renewed after a hundred devices."""
     monkeypatch.setattr(first_seen, "CAPACITY", 100)
-    first_seen.forget()
-    yield
-    first_seen.forget()
+    return FirstSeenFilter(tmp_path)
 
 
-def devices(count: int, seed: int) -> list[int]:
-    return [random.Random(f"{seed}-{number}").getrandbits(53) for number in range(count)]
+def devices(count: int, seed: int) -> list[list[int]]:
+    return [hash_bits(SITE, random.Random(f"{seed}-{number}").getrandbits(53)) for number in range(count)]
 
 
-def test_new_devices_are_recognized_as_new_however_many_there_are() -> None:
+def test_new_devices_are_recognized_as_new_however_many_there_are(filters: FirstSeenFilter) -> None:
     came = devices(2_000, seed=1)
-    assert [first_seen.register_device(SITE, device) for device in came] == [True] * 2_000
-    assert [first_seen.register_device(SITE, device) for device in came[-300:]] == [False] * 300
-    assert len(first_seen.get_filter().filters) == first_seen.MAX_FILTERS
-    assert not first_seen.was_seen(SITE, came[0]), "who came before so many others is forgotten"
+    assert [filters.register(device) for device in came] == [True] * 2_000
+    assert [filters.register(device) for device in came[-300:]] == [False] * 300
+    assert len(filters.filters) == first_seen.MAX_FILTERS
+    assert not filters.has(came[0]), "who came before so many others is forgotten"
 
 
-def test_a_returning_device_stays_known() -> None:
-    regular = devices(1, seed=2)[0]
-    first_seen.register_device(SITE, regular)
+def test_a_returning_device_stays_known(filters: FirstSeenFilter) -> None:
+    filters.register(hash_bits(SITE, 2))
     for day in range(10):
         for device in devices(300, seed=3 + day):
-            first_seen.register_device(SITE, device)
-        assert not first_seen.register_device(SITE, regular), day
-    assert first_seen.register_device(SITE + 1, regular), "on another site it is another device"
+            filters.register(device)
+        assert not filters.register(hash_bits(SITE, 2)), day
+    assert filters.register(hash_bits(SITE + 1, 2)), "on another site it is another device"
 
 
-def test_a_lookup_does_not_mark_a_device_as_seen() -> None:
-    assert not first_seen.was_seen(SITE, 7) and not first_seen.was_seen(SITE, 7)
-    assert first_seen.register_device(SITE, 7) and first_seen.was_seen(SITE, 7)
+def test_a_lookup_does_not_mark_a_device_as_seen(filters: FirstSeenFilter) -> None:
+    device = hash_bits(SITE, 7)
+    assert not filters.has(device) and not filters.has(device)
+    assert filters.register(device) and filters.has(device)
 
 
-@pytest.mark.skipif(bool(shared_redis.redis()), reason="Redis keeps them")
-def test_filters_survive_a_restart_and_files_of_dropped_ones_are_deleted() -> None:
+def test_filters_survive_a_restart_and_files_of_dropped_ones_are_deleted(filters: FirstSeenFilter) -> None:
     came = devices(1_000, seed=20)
     for index, device in enumerate(came):
-        first_seen.register_device(SITE, device)
+        filters.register(device)
         if index % 50 == 0:
-            first_seen.save()
-    first_seen.save()
-    before = [(one.number, one.count) for one in first_seen.get_filter().filters]
-    assert len(list(settings.DATA_DIR.glob("devices*.bits"))) <= first_seen.MAX_FILTERS
-    first_seen._filters = None
-    assert [(one.number, one.count) for one in first_seen.get_filter().filters] == [row for row in before if row[1]]
-    assert all(first_seen.was_seen(SITE, device) for device in came[-400:])
+            filters.save()
+    filters.save()
+    before = [(one.number, one.count) for one in filters.filters]
+    assert len(list(filters.folder.glob("devices*.bits"))) <= first_seen.MAX_FILTERS
+    after = FirstSeenFilter(filters.folder)
+    assert [(one.number, one.count) for one in after.filters] == [row for row in before if row[1]]
+    assert all(after.has(device) for device in came[-400:])
 
 
-def test_a_filter_that_an_earlier_version_filled_is_dropped() -> None:
-    full = b"\xff" * first_seen.SIZE
-    (settings.DATA_DIR / "devices.bits").write_bytes(full)
-    shared_redis.run_or_none(lambda client: client.set(first_seen.NAME, full))
-    assert first_seen.register_device(SITE, 5)
+def test_a_filter_that_an_earlier_version_filled_is_dropped(filters: FirstSeenFilter) -> None:
+    (filters.folder / "devices.bits").write_bytes(b"\xff" * first_seen.SIZE)
+    assert FirstSeenFilter(filters.folder).register(hash_bits(SITE, 5))
 
 
 def test_a_full_filter_has_few_false_positives() -> None:

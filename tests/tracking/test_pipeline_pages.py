@@ -8,9 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sites.page_paths import decode_path
-from tests.support.hits import build_hit, build_site_config, find_rejection, process_hit, reset_state
+from tests.support.hits import build_hit, build_site_config, find_rejection, process, process_hit, reset_state
 from tracking.pipeline.page import CLICK_IDS, SESSION_IDS
-from tracking.pipeline.processing import process
 
 
 @pytest.fixture(autouse=True)

@@ -5,10 +5,19 @@ from collections.abc import Iterator
 import pytest
 
 from sites.hosts import HostMatcher
-from tests.support.hits import BROWSER, NOW, build_hit, build_site_config, find_rejection, process_hit, reset_state
+from tests.support.hits import (
+    BROWSER,
+    NOW,
+    build_hit,
+    build_site_config,
+    find_rejection,
+    process,
+    process_hit,
+    reset_state,
+)
 from tracking import geo
 from tracking.endpoints.heatmap import is_page_off
-from tracking.pipeline.processing import Quarantine, process
+from tracking.pipeline.processing import Quarantine
 
 
 @pytest.fixture(autouse=True)

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from tests.support import state
 from tests.support.hits import CHROME, IPHONE, NOW, build_site_config, find_rejection, process_hit, reset_state
 from tests.support.types import Store
 from tracking.schema import ORIGIN_COLUMNS
-from tracking.state import salts, shared_redis, visits
+from tracking.state.redis_state import SALT_PREFIX, RedisState
+from tracking.state.visits import MemoryVisits, OpenVisit
 
 
 @pytest.fixture(autouse=True)
@@ -85,10 +87,10 @@ def test_salts_are_destroyed_after_two_days() -> None:
     process_hit()
     process_hit(now=after(days=1))
     process_hit(now=after(days=2))
-    assert NOW.date() not in salts._cached
-    seconds = shared_redis.run_or_none(lambda client: client.ttl(f"{salts.REDIS_PREFIX}2026-03-02"))
-    if seconds is not None:  # Redis keeps them, and lets go by itself
-        assert 0 < seconds <= 2 * 86_400
+    current = state.current()
+    assert NOW.date() not in current.salts.by_day
+    if isinstance(current, RedisState):  # Redis keeps them, and lets go by itself
+        assert 0 < current.redis.client.ttl(f"{SALT_PREFIX}2026-03-02") <= 2 * 86_400
     else:
         assert "2026-03-02" not in salts_file() and "2026-03-03" in salts_file()
 
@@ -105,7 +107,7 @@ def salts_file() -> str:
 
 def test_the_salt_of_today_survives_a_restart() -> None:
     first = process_hit()
-    salts.forget()
+    state.restart()
     assert process_hit("/b")["device"] == first["device"]
 
 
@@ -223,9 +225,9 @@ def test_imported_earlier_events_do_not_affect_the_open_visit() -> None:
 
 
 def test_open_visits_are_bounded() -> None:
-    known = visits.MemoryVisits(max_visits=100)
+    known = MemoryVisits(max_visits=100)
     for n in range(1000):
-        known.put((7, n, 0), visits.OpenVisit(n + 1, n, 0, 0))
+        known.put((7, n, 0), OpenVisit(n + 1, n, 0, 0))
     assert len(known.by_key) == 100 and len(known.keys_by_id) == 100
     assert known.get((7, 999, 0)) is not None and known.get((7, 1, 0)) is None
 

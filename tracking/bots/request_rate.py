@@ -76,12 +76,3 @@ class RequestRates:
         if is_full or not self.minute - 1 <= minute <= self.minute:
             self.minute = minute
             self.views, self.addresses, self.attentive = {}, {}, set()
-
-    def forget(self) -> None:
-        """Delete all counts (tests)."""
-        self.minute = 0
-        self.begin_minute(1)
-        self.minute = 0
-
-
-request_rates = RequestRates()

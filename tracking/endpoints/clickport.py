@@ -99,7 +99,7 @@ def receive_event(
         hit = parse_event(request, site, data, bool(key), trusted)
     except BadEvent as error:
         return build_drop_result(ingestion.reject_request(site.site_id, "bad_request", request.now), str(error))
-    outcome: Event | Rejection = ingestion.receive(hit, site)
+    outcome: Event | Rejection = ingestion.receive(hit, site, request.state)
     if isinstance(outcome, Rejection):
         return build_drop_result(outcome)
     return {"success": True, "session_id": outcome["visit"], "page_visit_id": f"{outcome['view_id']:08x}"}

@@ -13,6 +13,7 @@ from tracking.endpoints import heatmap, tracker_settings
 from tracking.endpoints.clicky_fields import KINDS, fill_hit, fill_trusted_hit, find_kind
 from tracking.endpoints.common import NO_AMOUNT, create_hit, get_group, parse_json_amount
 from tracking.event import Event, Hit, Rejection
+from tracking.state.base import State
 from tracking.web import EndpointRequest, Fields, Reply, build_gif_reply, build_script_reply, parse_site_id
 
 AMP_CACHE = re.compile(
@@ -34,7 +35,7 @@ def receive_beacon(request: EndpointRequest) -> Reply:
         return build_reply(request, fields, site, heatmap.receive_heatmap(request, fields, site))
     hit = create_hit(request, site, find_kind(fields, site))
     fill_hit(hit, fields, request.headers.get("referer") or request.headers.get("origin", ""))
-    return build_reply(request, fields, site, receive_with_goal(hit, fields, site))
+    return build_reply(request, fields, site, receive_with_goal(hit, fields, site, request.state))
 
 
 def receive_image(request: EndpointRequest) -> Reply:
@@ -45,7 +46,7 @@ def receive_image(request: EndpointRequest) -> Reply:
         return build_gif_reply(ingestion.reject_request(0, "unknown_site", request.now).reason)
     hit = create_hit(request, site, "view")
     fill_hit(hit, Fields(), undo_amp_cache(request.headers.get("referer", "")))
-    outcome = ingestion.receive(hit, site)
+    outcome = ingestion.receive(hit, site, request.state)
     return build_gif_reply(outcome.reason if isinstance(outcome, Rejection) else "")
 
 
@@ -82,24 +83,24 @@ def receive_from_server(request: EndpointRequest, fields: Fields, site: SiteConf
         return Reply(
             b"NOK bad href\n", dropped=ingestion.reject_request(site.site_id, "bad_request", request.now).reason
         )
-    outcome = receive_with_goal(hit, fields, site)
+    outcome = receive_with_goal(hit, fields, site, request.state)
     if isinstance(outcome, Rejection):
         return Reply(f"NOK {outcome.reason}\n".encode(), dropped=outcome.reason)
     return Reply(f"OK {outcome['visit']}\n".encode())
 
 
-def receive_with_goal(hit: Hit, fields: Fields, site: SiteConfig) -> Event | Rejection:
+def receive_with_goal(hit: Hit, fields: Fields, site: SiteConfig, state: State) -> Event | Rejection:
     """Record the hit, and as a second event the goal that it carries."""
     goal = get_group(fields, "goal")
     name = goal.get("id") or goal.get("name") or fields.get("goal", "")
     if not name:
-        return receive_without_goal(hit, site)
+        return receive_without_goal(hit, site, state)
     revenue, currency = parse_json_amount(goal.get("revenue", "")) or NO_AMOUNT
     currency = goal.get("currency", "") or currency or hit.currency
     if hit.kind == "goal":
         hit.name, hit.revenue, hit.currency = name, revenue, currency
-        return ingestion.receive(hit, site)
-    outcome = ingestion.receive(hit, site)
+        return ingestion.receive(hit, site, state)
+    outcome = ingestion.receive(hit, site, state)
     if isinstance(outcome, Rejection):
         return outcome
     goal_hit = replace(
@@ -107,15 +108,15 @@ def receive_with_goal(hit: Hit, fields: Fields, site: SiteConfig) -> Event | Rej
         props={name: value for name, value in hit.props.items() if name == "split_goal"},
         event_id=f"{hit.event_id}:goal" if hit.event_id else "",
     )  # fmt: skip
-    ingestion.receive(goal_hit, site)
+    ingestion.receive(goal_hit, site, state)
     return outcome
 
 
-def receive_without_goal(hit: Hit, site: SiteConfig) -> Event | Rejection:
+def receive_without_goal(hit: Hit, site: SiteConfig, state: State) -> Event | Rejection:
     """Record a hit that carries no goal; reject a goal without a name."""
     if hit.kind == "goal":
         return ingestion.reject_request(site.site_id, "bad_request", hit.now)
-    return ingestion.receive(hit, site)
+    return ingestion.receive(hit, site, state)
 
 
 def build_reply(

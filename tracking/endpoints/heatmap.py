@@ -20,7 +20,7 @@ from tracking.endpoints.common import build_page_url, create_hit, parse_number
 from tracking.event import Event, Hit, Rejection
 from tracking.pipeline.page import MAX_URL_LENGTH, clip_text, get_page_address
 from tracking.pipeline.processing import Quarantine, process
-from tracking.state import deduplication
+from tracking.state.base import State
 from tracking.web import EndpointRequest, Fields
 
 KINDS = ("click", "rage", "dead", "reach")
@@ -54,15 +54,15 @@ def receive_heatmap(request: EndpointRequest, fields: Fields, site: SiteConfig) 
     """Store a heatmap beacon's rows; return the counted rejection if they are not stored."""
     hit = create_hit(request, site, "ping")
     fill_hit(hit, fields, request.headers.get("referer") or request.headers.get("origin", ""))
-    reason = _store_rows(hit, fields, site)
+    reason = _store_rows(hit, fields, site, request.state)
     return ingestion.reject_request(site.site_id, reason, request.now) if reason else None
 
 
-def _store_rows(hit: Hit, fields: Fields, site: SiteConfig) -> str:
+def _store_rows(hit: Hit, fields: Fields, site: SiteConfig, state: State) -> str:
     """Write the rows to the spool; return the reason if they are not stored, else ""."""
-    if hit.event_id and deduplication.is_duplicate(site.site_id, hit.event_id, hit.brief_id, hit.now):
+    if hit.event_id and ingestion.was_sent_here(hit, state):
         return "duplicate"
-    event = process(hit, site)
+    event = process(hit, site, state)
     if isinstance(event, Quarantine):  # bots' clicks are not stored at all
         return "no_heatmap"
     if isinstance(event, Rejection):

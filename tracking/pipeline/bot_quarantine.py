@@ -1,9 +1,10 @@
 """Detect bots by a list of checks in order of cost; the first that finds something quarantines the hit.
 
-A check is `check(hit, site, event) -> reason | ""`; add one to BOT_CHECKS. A reason is `kind: detail`. A trusted sender
-is not judged by its own headers, only by the user agent that it passes on for its visitor. What members of the site
-marked by hand (`SiteConfig.people`, `SiteConfig.robots`) takes precedence over every check. A program with a key of the
-site sends from a server: only the user agent and the referrer that it passes on are judged.
+A check is `check(hit, site, event) -> reason | ""`; add one to BOT_CHECKS. The pace is checked after them, since that
+counts the hit. A reason is `kind: detail`. A trusted sender is not judged by its own headers, only by the user agent
+that it passes on for its visitor. What members of the site marked by hand (`SiteConfig.people`, `SiteConfig.robots`)
+takes precedence over every check. A program with a key of the site sends from a server: only the user agent and the
+referrer that it passes on are judged.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ from dataclasses import dataclass, field
 from sites.site_config import SiteConfig
 from tracking.bots import headers, lists
 from tracking.bots.headers import find_header_fault
-from tracking.bots.request_rate import request_rates
 from tracking.event import Event, Hit, Rejection
 from tracking.pipeline.rejections import is_spam
 from tracking.pipeline.source import parse_referrer
-from tracking.pipeline.visit import join_bot_visit
+from tracking.pipeline.visit import join_visit
+from tracking.state.base import State
 
 BotCheck = Callable[[Hit, SiteConfig, Event], str]
 AUTOMATION_SIGNS = {"webdriver": "webdriver", "tool": "tool", "nolang": "no languages", "softgpu": "software GPU"}
@@ -85,10 +86,11 @@ def check_network(hit: Hit, site: SiteConfig, event: Event) -> str:
     return f"data_centre: {name}" if lists.is_hosting(number, name) else ""
 
 
-def check_pace(hit: Hit, site: SiteConfig, event: Event) -> str:
+def check_pace(hit: Hit, site: SiteConfig, event: Event, state: State) -> str:
     """Check the rate of views and clicks against what people can do."""
     if hit.trusted or hit.keyed:
         return ""
+    request_rates = state.local.request_rates
     if hit.kind == "link":
         return request_rates.count_click(hit.ip, int(hit.now.timestamp()) // 60)
     if hit.kind == "view":
@@ -104,7 +106,6 @@ BOT_CHECKS: tuple[BotCheck, ...] = (
     check_referrer,
     check_headers,
     check_network,
-    check_pace,
 )
 
 
@@ -113,7 +114,9 @@ def is_marked(site: SiteConfig, event: Event, marks: frozenset[str]) -> bool:
     return f"device:{event.get('device', 0)}" in marks or f"agent:{event.get('user_agent', '')}" in marks
 
 
-def find_bot_reason(hit: Hit, site: SiteConfig, event: Event, checks: tuple[BotCheck, ...] = BOT_CHECKS) -> str:
+def find_bot_reason(
+    hit: Hit, site: SiteConfig, event: Event, state: State, checks: tuple[BotCheck, ...] = BOT_CHECKS
+) -> str:
     """Return why this hit is a bot's by the first of the checks that finds something; "" for a person."""
     if site.people and is_marked(site, event, site.people):
         return ""
@@ -123,17 +126,17 @@ def find_bot_reason(hit: Hit, site: SiteConfig, event: Event, checks: tuple[BotC
         reason = check(hit, site, event)
         if reason:
             return reason
-    return ""
+    return check_pace(hit, site, event, state)
 
 
-def quarantine_bots(hit: Hit, site: SiteConfig, event: Event) -> Rejection | None:
+def quarantine_bots(hit: Hit, site: SiteConfig, event: Event, state: State) -> Rejection | None:
     """Reject bots' hits. Their complete events go to quarantine with visits of their own, so they can be restored."""
     if not hit.user_agent and not hit.trusted:
         return Rejection("no_user_agent")
-    reason = find_bot_reason(hit, site, event)
+    reason = find_bot_reason(hit, site, event, state)
     if not reason:
         return None
-    columns = join_bot_visit(hit, site, event)
+    columns = join_visit(hit, site, event, state, is_bot=True)
     if isinstance(columns, Rejection):
         return columns
     return Quarantine(SPAM if reason.startswith(SPAM) else "bot", {**event, **columns}, reason)

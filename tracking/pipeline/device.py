@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from sites.site_config import SiteConfig
 from tracking.event import Event, Hit
-from tracking.state.salts import get_salt
+from tracking.state.base import State
 from tracking.user_agent import parse_agent, parse_agent_with_hints
 
 MAX_USER_AGENT_LENGTH = 600
@@ -40,7 +40,7 @@ def hash_to_id(key: bytes, text: str) -> int:
     return int.from_bytes(digest[:7], "big") >> (56 - ID_BITS) or 1
 
 
-def hash_device(hit: Hit, site: SiteConfig, day: date) -> int:
+def hash_device(hit: Hit, site: SiteConfig, day: date, state: State) -> int:
     """Return the number of a device without a cookie on `day`. Older days have no salt any more: their hash takes
     today's salt and the date."""
     today = hit.now.date()
@@ -48,8 +48,8 @@ def hash_device(hit: Hit, site: SiteConfig, day: date) -> int:
         _hash_device.cache_clear()  # a cached hash must not outlive its salt
         _cached_day[0] = today
     if day == today or today - day <= A_DAY:
-        return _hash_device(get_salt(day), site.site_id, hit.ip, hit.user_agent, "")
-    return _hash_device(get_salt(today), site.site_id, hit.ip, hit.user_agent, f"|{day}")
+        return _hash_device(state.get_salt(day), site.site_id, hit.ip, hit.user_agent, "")
+    return _hash_device(state.get_salt(today), site.site_id, hit.ip, hit.user_agent, f"|{day}")
 
 
 @lru_cache(maxsize=50_000)
@@ -67,6 +67,6 @@ def parse_cookie_device(hit: Hit, site: SiteConfig) -> int:
     return hash_to_id(b"cookie", f"{site.site_id}|{cookie[:200]}")
 
 
-def find_device(hit: Hit, site: SiteConfig, event: Event) -> Event | None:
+def find_device(hit: Hit, site: SiteConfig, event: Event, state: State) -> Event:
     """Return the device's number."""
-    return {"device": parse_cookie_device(hit, site) or hash_device(hit, site, event["ts"].date())}
+    return {"device": parse_cookie_device(hit, site) or hash_device(hit, site, event["ts"].date(), state)}

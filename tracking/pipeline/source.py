@@ -21,6 +21,7 @@ from sites.page_paths import decode_path, truncate_path
 from sites.site_config import SiteConfig
 from tracking.event import UTM_NAMES, Event, Hit
 from tracking.pipeline.page import CLICK_IDS, SESSION_IDS, clip_text, get_page_address, split_address
+from tracking.state.base import State
 
 MAX_REFERRER_LENGTH = 4100  # characters that are parsed, with some room for blanks
 DATA_DIRECTORY = Path(__file__).resolve().parent.parent / "data"
@@ -52,7 +53,7 @@ CHANNELS_BY_MEDIUM = {
     "referral": "Referral", "search": "Organic Search", "shopping": "Organic Shopping",
     "assistant": "AI Assistants",
 }  # fmt: skip
-ClickFinder = Callable[[Hit, SiteConfig, Event], Event]
+ClickFinder = Callable[[Hit, SiteConfig, Event, State], Event]
 _finders: list[ClickFinder] = []
 
 
@@ -214,14 +215,14 @@ def find_campaign(hit: Hit, site: SiteConfig) -> tuple[dict[str, str], Campaign]
 
 
 def register_joiner(finder: ClickFinder) -> None:
-    """Register `finder(hit, site, event)`: it returns the columns link_id, group_id and click_id, or {}, at once."""
+    """Register `finder(hit, site, event, state)`; it returns the columns link_id, group_id and click_id, or {}."""
     if finder not in _finders:
         _finders.append(finder)
 
 
-def find_click(hit: Hit, site: SiteConfig, event: Event) -> Event | None:
+def find_click(hit: Hit, site: SiteConfig, event: Event, state: State) -> Event | None:
     """Return the link and the click that led to this view, if any."""
     for finder in _finders:
-        if columns := finder(hit, site, event):
+        if columns := finder(hit, site, event, state):
             return columns
     return None

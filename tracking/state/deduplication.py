@@ -1,9 +1,9 @@
 """Deduplication by the sender's event id: for 24 hours and over restarts; ids of beacons for minutes only.
 
 Ids of senders are stored as 8-byte hashes in a file per hour in DATA_DIR/seen. An event is spooled first and its id
-stored after that; the id of the stored event is derived from the sender's. So `recent_event_ids`, restored from the
-event store and the spool at the start, closes the gap that a killed process leaves between the two. With Redis all
-processes share the ids.
+stored after that; the id of the stored event is derived from the sender's. So `SentIds.restored`, the ids in the event
+store and the spool at the start, closes the gap that a killed process leaves between the two. With Redis all processes
+share the ids.
 """
 
 from __future__ import annotations
@@ -12,18 +12,15 @@ import os
 import threading
 from array import array
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from hashlib import blake2b
 from pathlib import Path
 
-from django.conf import settings
-
-from tracking.state import shared_redis
+from tracking.state.questions import SenderId
 
 RETENTION_HOURS = 24
 HOUR_FORMAT = "%Y%m%d%H"  # names an hour and its file
 BRIEF_SECONDS = 600
-CLAIM_SECONDS = 60  # an id in Redis while its event is being spooled; `remember_id` then extends it to a day
 MAX_RECENT_IDS = 200_000
 MAX_IDS_PER_HOUR = 1_000_000
 
@@ -37,7 +34,17 @@ def hash_event_id(site_id: int, event_id: str) -> int:
 
 def derive_event_id(site_id: int, event_id: str) -> int:
     """Return the event's id, 1 to 2**53 - 1, derived from the sender's: the same whenever it is sent."""
-    return hash_event_id(site_id, event_id) >> 11 or 1
+    return to_event_id(hash_event_id(site_id, event_id))
+
+
+def create_sender_id(site_id: int, event_id: str, is_brief: bool, now: datetime) -> SenderId:
+    """Return the sender's id as questions have it."""
+    return SenderId(hash_event_id(site_id, event_id), is_brief, now.timestamp())
+
+
+def to_event_id(key: int) -> int:
+    """Return the id of the event whose sender's id has this hash."""
+    return key >> 11 or 1
 
 
 class RecentIds:
@@ -48,14 +55,16 @@ class RecentIds:
         self.previous: set[int] = set()
         self.since = 0.0
 
-    def add(self, number: int, now: float) -> bool:
-        """Add the id; return False if it was there already."""
+    def contains(self, number: int, now: float) -> bool:
+        """Return whether the id was added within the last minutes."""
         if abs(now - self.since) > BRIEF_SECONDS or len(self.current) >= MAX_RECENT_IDS:
             self.previous, self.current, self.since = self.current, set(), now
-        if number in self.current or number in self.previous:
-            return False
-        self.current.add(number)
-        return True
+        return number in self.current or number in self.previous
+
+    def add(self, number: int, now: float) -> None:
+        """Add the id."""
+        if not self.contains(number, now):
+            self.current.add(number)
 
 
 class DailyIds:
@@ -106,47 +115,38 @@ class DailyIds:
             (self.folder / f"{old}.ids").unlink(missing_ok=True)
 
 
-_brief = RecentIds()
-_daily: DailyIds | None = None
-recent_event_ids: set[int] = set()  # events of the last half hour before the start
+class SentIds:
+    """All ids of senders that this process knows."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.brief = RecentIds()
+        self.restored: set[int] = set()  # ids of the events of the last half hour before the start
+
+    @cached_property
+    def daily(self) -> DailyIds:
+        """The ids of the last day, read on first use."""
+        return DailyIds(self.folder)
+
+    def contains(self, sender_id: SenderId) -> bool:
+        """Return whether this id was sent before."""
+        key = sender_id.key
+        if self.restored and to_event_id(key) in self.restored:
+            return True
+        if sender_id.is_brief:
+            return self.brief.contains(key, sender_id.now)
+        return self.daily.contains(key, to_utc(sender_id.now))
+
+    def claim(self, sender_id: SenderId) -> None:
+        """Note an id that `contains` did not know; one that is not brief is noted by `keep` once it is spooled."""
+        if sender_id.is_brief:
+            self.brief.current.add(sender_id.key)
+
+    def keep(self, sender_id: SenderId) -> None:
+        """Note the id of a spooled event for a day."""
+        self.daily.add(sender_id.key, to_utc(sender_id.now))
 
 
-def get_daily_ids() -> DailyIds:
-    """Return the ids of this process, loaded on first use."""
-    global _daily
-    if _daily is None:
-        _daily = DailyIds(Path(settings.DATA_DIR) / "seen")
-    return _daily
-
-
-def is_duplicate(site_id: int, event_id: str, brief: bool, now: datetime) -> bool:
-    """Return whether this id was sent before. A brief id is added at once, others by `remember_id` when spooled."""
-    number = hash_event_id(site_id, event_id)
-    seconds = BRIEF_SECONDS if brief else CLAIM_SECONDS
-    is_first = shared_redis.claim_first(f"footfall:seen:{number}", now.timestamp(), seconds)
-    if is_first is False:
-        return True
-    if derive_event_id(site_id, event_id) in recent_event_ids:
-        return True
-    return not _brief.add(number, now.timestamp()) if brief else get_daily_ids().contains(number, now.astimezone(UTC))
-
-
-def remember_id(site_id: int, event_id: str, now: datetime) -> None:
-    """Store the id of a spooled event for a day."""
-    number = hash_event_id(site_id, event_id)
-    until = repr(now.timestamp() + RETENTION_HOURS * 3600)
-    if not shared_redis.run_or_none(
-        lambda client: client.set(f"footfall:seen:{number}", until, ex=RETENTION_HOURS * 3600)
-    ):
-        get_daily_ids().add(number, now.astimezone(UTC))
-
-
-def forget() -> None:
-    """Delete all ids (tests)."""
-    global _daily, _brief
-    if _daily is not None and _daily.file >= 0:
-        os.close(_daily.file)
-    for path in (Path(settings.DATA_DIR) / "seen").glob("*.ids"):
-        path.unlink()
-    _daily, _brief = None, RecentIds()
-    recent_event_ids.clear()
+def to_utc(seconds: float) -> datetime:
+    """Return the time of a Unix time."""
+    return datetime.fromtimestamp(seconds, UTC)

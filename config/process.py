@@ -1,0 +1,17 @@
+"""The state of this process, made once at its start and handed to the endpoints (`config.asgi`)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.conf import settings
+
+from tracking.state.base import State
+from tracking.state.opening import open_state
+
+state: State = open_state(settings.DATA_DIR, settings.REDIS_URL)
+
+
+def rotate_salts(*, now: datetime) -> None:
+    """Create the day's salt and destroy those older than 48 hours, even if no visitor came."""
+    state.rotate_salts(now)

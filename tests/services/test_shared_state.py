@@ -1,0 +1,188 @@
+"""Several processes with one Redis against the naive state, how often they ask it, and what remains without it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from django.conf import settings
+from hypothesis import settings as hypothesis_settings
+
+from config.outages import FallbackRedisCache
+from sites import site_cache
+from sites.models import Site
+from tests.support import state
+from tests.support.endpoints import post_event, send_request
+from tests.support.links import NOON, Browser, create_link
+from tests.support.naive_state import BEGIN, IDLE, StateWalk
+from tracking.state import first_seen
+from tracking.state.base import State
+from tracking.state.memory import MemoryState
+from tracking.state.questions import ClaimFirst, JoinVisit, RestoreClaim, RestoreVisit, Window
+from tracking.state.redis_state import DEVICES_KEY, RedisLink, RedisState, name_visit
+from tracking.state.visits import OpenVisit
+
+pytestmark = pytest.mark.services
+
+
+def open_process() -> RedisState:
+    """The state of a further process."""
+    return RedisState(settings.REDIS_URL, MemoryState(Path("/nonexistent")))
+
+
+class RedisWalk(StateWalk):
+    """A walk with three processes."""
+
+    @staticmethod
+    def states() -> list[State]:
+        RedisLink(settings.REDIS_URL).execute([("FLUSHDB",)])
+        return [open_process() for _ in range(3)]
+
+
+RedisWalk.TestCase.settings = hypothesis_settings(stateful_step_count=15, deadline=None)
+TestRedisState = pytest.mark.services(RedisWalk.TestCase)
+
+
+@pytest.fixture
+def trips(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
+    """What this thread sends to Redis: one entry a round trip. It has its functions already."""
+    sent: list[Any] = []
+    thread = threading.get_ident()  # live streams have one of their own, for which no hit waits
+    send: Callable[..., Any] = redis.Connection.send_packed_command
+
+    def counted(self: redis.Connection, command: Any, check_health: bool = True) -> Any:
+        if threading.get_ident() == thread:
+            sent.append(command)
+        return send(self, command, check_health)
+
+    current = state.current()
+    assert isinstance(current, RedisState)
+    current.ask(RestoreClaim(Window("warm", 60), "x", 0.0, 0.0))
+    monkeypatch.setattr(redis.Connection, "send_packed_command", counted)
+    yield sent
+
+
+def count(sent: list[Any]) -> int:
+    trips = len(sent)
+    sent.clear()
+    return trips
+
+
+def test_a_beacon_is_one_round_trip(site: Site, store: Any, trips: list[Any]) -> None:
+    site_cache.refresh()
+    beacon = {"site_id": site.pk, "type": "pageview", "href": "/a", "host": "example.com", "res": "1x1"}
+    send_request("/in.php", beacon)  # the first of all: the functions and the day's salt
+    count(trips)
+    assert send_request("/in.php", {**beacon, "href": "/b"}).dropped == "" and count(trips) == 1, "a further page"
+    assert send_request("/in.php", beacon, peer="203.0.113.8").dropped == "" and count(trips) == 1, "a new visitor"
+    again = {**beacon, "x": "an id of a beacon 1", "type": "ping"}
+    assert send_request("/in.php", again).dropped == "" and count(trips) == 1, "with an id"
+    assert send_request("/in.php", again).dropped == "duplicate" and count(trips) == 0, "this process knows the id"
+    assert send_request("/in.php", beacon, user_agent="curl/8").dropped == "bot" and count(trips) == 1
+    assert send_request("/in.php", {**beacon, "host": "elsewhere.test"}).dropped and count(trips) == 0, "no question"
+
+
+def test_an_event_with_a_key_is_one_round_trip_beside_that_of_its_limit(
+    site: Site, store: Any, api_key: str, trips: list[Any]
+) -> None:
+    event = {"url": "https://example.com/a"}
+    post_event(event, api_key)
+    count(trips)
+    limit = 1  # counted in Django's cache, which the event's state does not know
+    assert post_event(event, api_key).dropped == "" and count(trips) == limit + 1
+
+
+def test_a_counter_is_one_round_trip_and_expires(trips: list[Any]) -> None:
+    cache = FallbackRedisCache(settings.REDIS_URL, {})
+    assert [cache.count("requests", 60), cache.count("requests", 60)] == [1, 2]
+    count(trips)
+    assert cache.count("requests", 60) == 3 and count(trips) == 1
+    assert cache.get("requests") == 3 and 0 < cache.counters.ttl(cache.make_key("requests")) <= 60
+    assert cache.decr("requests", 3) == 0 and cache.count("requests", 600) == 1, "all of them were undone"
+    assert cache.counters.ttl(cache.make_key("requests")) > 60, "its time begins again"
+
+
+def test_a_click_is_one_round_trip(account: Any, fresh_links: None, trips: list[Any]) -> None:
+    create_link(account)
+    Browser().open("/l/offer", at=NOON)
+    count(trips)
+    Browser(ip="203.0.113.8").open("/l/offer", at=NOON)
+    assert count(trips) == 1
+
+
+def test_a_batch_is_one_round_trip(trips: list[Any]) -> None:
+    process, window = state.current(), Window("batch", 60)
+    process.resolve([ClaimFirst(window, "first", 0.0)] * 2)
+    count(trips)
+    answers = process.resolve([ClaimFirst(window, f"{number // 2}", 0.0) for number in range(64)])
+    assert answers == [True, False] * 32 and count(trips) == 1
+
+
+def test_a_key_counts_again_after_the_clock_was_set_back() -> None:
+    process, window = open_process(), Window("set-back", 1800)
+    moments = (BEGIN / 1000, BEGIN / 1000 - 7200, BEGIN / 1000 - 7200 + 1799, BEGIN / 1000 - 7200 - 3)
+    assert [process.ask(ClaimFirst(window, "a", at)) for at in moments] == [True, True, False, False]
+
+
+def ask_for_visit(at: int, number: int) -> JoinVisit:
+    return JoinVisit(
+        key=(1, 11, 0),
+        at=at,
+        idle=IDLE,
+        reported={},
+        open_visit=lambda _: OpenVisit(number, 11, at, at),
+    )
+
+
+def test_a_visit_goes_on_after_redis_lost_its_memory() -> None:
+    one, other = open_process(), open_process()
+    assert one.ask(ask_for_visit(BEGIN, 5)).id == 5  # type: ignore[union-attr]
+    state.flush_redis(one)
+    assert one.ask(ask_for_visit(BEGIN + 1000, 6)).id == 5  # type: ignore[union-attr]
+    assert other.ask(ask_for_visit(BEGIN + 2000, 7)).id == 5, "and the others hear of it"  # type: ignore[union-attr]
+
+
+def test_a_process_that_missed_the_end_of_a_visit_joins_the_next_one() -> None:
+    one, other = open_process(), open_process()
+    one.ask(ask_for_visit(BEGIN, 5))
+    assert other.ask(ask_for_visit(BEGIN + 2 * IDLE, 6)).id == 6  # type: ignore[union-attr]
+    late = one.ask(ask_for_visit(BEGIN + 1000, 7))
+    assert (late.id, late.start) == (7, BEGIN + 1000)  # type: ignore[union-attr]
+
+
+def test_what_is_restored_is_there_for_all() -> None:
+    one, other = open_process(), open_process()
+    assert one.begin_restore() and not other.begin_restore()
+    window = Window("restored", 1800)
+    visit = OpenVisit(5, 11, BEGIN, BEGIN, 9, 1, {"source": "Google"}, reported={"screen": "1x1"})
+    one.resolve([
+        RestoreVisit((1, 11, 0), visit),
+        RestoreClaim(window, "a", BEGIN / 1000, BEGIN / 1000 + 5),
+    ])  # fmt: skip
+    joined = other.ask(ask_for_visit(BEGIN + 1000, 6))
+    assert not isinstance(joined, str)
+    assert (joined.id, joined.view_id, joined.is_new) == (5, 9, 1)
+    assert joined.origin == {"source": "Google"} and joined.reported == {"screen": "1x1"}
+    assert other.ask(ClaimFirst(window, "a", BEGIN / 1000 + 1799)) is False
+
+
+def test_filters_of_devices_are_renewed_and_a_full_one_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(first_seen, "CAPACITY", 20)
+    process = open_process()
+    process.redis.execute([("SET", DEVICES_KEY, b"\xff" * first_seen.SIZE)])  # by an earlier version
+
+    def is_new(device: int) -> bool:
+        question = ask_for_visit(BEGIN, device)
+        question.key = (1, device, 0)
+        joined = process.ask(question)
+        process.redis.execute([("DEL", name_visit(question.key))])  # the next one is another visit
+        process.local.visits.by_key.clear()
+        return not isinstance(joined, str) and bool(joined.is_new)
+
+    assert [is_new(device) for device in range(1, 300)] == [True] * 299
+    assert [is_new(device) for device in range(200, 300)] == [False] * 100
+    assert is_new(1), "who came before so many others is forgotten"

@@ -1,0 +1,56 @@
+"""The interface of the state, and what every implementation does in the memory of its own process."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from tracking.state.questions import ClaimFirst, GetSalt, JoinVisit, NotJoined, PutValue, Question
+from tracking.state.salts import SaltCache
+from tracking.state.visits import OpenVisit
+
+if TYPE_CHECKING:
+    from tracking.state.memory import MemoryState
+
+A = TypeVar("A")
+
+
+class State(ABC):
+    """What hits must know of the hits before them. `local` is what this process knows without asking anybody."""
+
+    local: MemoryState
+
+    def __init__(self) -> None:
+        self.salts = SaltCache(lambda day: self.ask(GetSalt(day)))
+
+    @abstractmethod
+    def resolve(self, batch: Sequence[Question[Any]]) -> list[Any]:
+        """Answer the questions of one or many hits, in their order, within one round trip."""
+
+    @abstractmethod
+    def begin_restore(self) -> bool:
+        """Return whether open visits and ids must be restored from the event store at this start."""
+
+    def ask(self, question: Question[A]) -> A:
+        """Answer one question."""
+        answer: A = self.resolve((question,))[0]
+        return answer
+
+    def join_visit(self, question: JoinVisit) -> OpenVisit | NotJoined:
+        """Answer the question of nearly every hit. The visit must be read before the next hit changes it."""
+        return self.ask(question)
+
+    def claim_and_put(self, claim: ClaimFirst, value: PutValue) -> bool:
+        """Answer the questions of nearly every click: is it the first, and keep its value."""
+        is_first: bool = self.resolve((claim, value))[0]
+        return is_first
+
+    def get_salt(self, day: date) -> bytes:
+        """Return the salt of a UTC day."""
+        return self.salts.by_day.get(day) or self.salts.renew(day)
+
+    def rotate_salts(self, now: datetime) -> None:
+        """Create the day's salt and destroy those older than 48 hours, even if no visitor came."""
+        self.salts.renew(now.astimezone(UTC).date())

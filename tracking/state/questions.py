@@ -1,0 +1,144 @@
+"""The questions that a hit asks, each with the type of its answer.
+
+Questions are data: the answers are computed by the implementations of `State`. Those of one batch are answered in
+their order, so that a later one sees what an earlier one changed. Times are Unix seconds, except in visits, whose
+times are Unix milliseconds. Those of nearly every hit are not frozen, which would make them four times as slow to make.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Generic, Literal, TypeVar
+
+from tracking.schema import Event
+from tracking.state.visits import OpenVisit, VisitKey
+
+A_co = TypeVar("A_co", covariant=True)
+
+
+class Question(Generic[A_co]):
+    """A question whose answer has the type A_co."""
+
+    __slots__ = ()
+
+
+@dataclass(slots=True)
+class SenderId:
+    """The id that a sender gave its event, as a hash; a brief one is only kept for minutes."""
+
+    key: int
+    is_brief: bool
+    now: float
+
+
+StateKey = int | str  # an integer is the faster one to make and to look up
+NotJoined = Literal["duplicate", "unknown_visit"]  # the reason of the rejection
+
+
+@dataclass(slots=True)
+class JoinVisit(Question[OpenVisit | NotJoined]):
+    """Which visit does this hit belong to, and was it sent before? A hit sent before changes nothing.
+
+    The visit is looked up by the number the client sent, by its device, and by the other key under which the device may
+    have begun it. Where none is open, `open_visit(question)` begins one, or returns None for hits that never do; the
+    state says whether its device is new.
+
+    Nearly every hit asks it. So the first fields are given by position, the others are set where the hit has them, and
+    `open_visit` is a function with what it needs in `basis`: a closure and keywords would cost more than the answer.
+    """
+
+    key: VisitKey
+    at: int
+    idle: int
+    reported: Event  # `screen` and `language` are read; the first ones of a visit stay
+    open_visit: Callable[[JoinVisit], OpenVisit | None]
+    basis: Any = None
+    session: int = 0  # the visit's id, if the client sent it
+    yesterday: VisitKey | None = None  # the device's key before midnight; the visit stays under it
+    before_consent: VisitKey | None = None  # its key without a cookie; only of a device that is new under its cookie
+    view_id: int = 0  # the view that this hit begins
+    sender_id: SenderId | None = None
+    is_bot: bool = False  # reads people's visits without changing them, and has visits of its own
+
+
+@dataclass(slots=True, frozen=True)
+class KeepSenderId(Question[None]):
+    """Keep the id of a stored event for a day."""
+
+    sender_id: SenderId
+
+
+@dataclass(slots=True, frozen=True)
+class ReleaseSenderId(Question[None]):
+    """Release the id of an event that could not be stored, so that the sender may try again."""
+
+    sender_id: SenderId
+
+
+@dataclass(slots=True, frozen=True)
+class GetSalt(Question[bytes]):
+    """The salt of a UTC day, created by the first question of the day."""
+
+    day: date
+
+
+@dataclass(slots=True, frozen=True)
+class Window:
+    """A declared window: a key is the first of its kind if it did not occur within `seconds`."""
+
+    name: str
+    seconds: int
+    max_keys: int = 1_000_000  # in the memory of one process; the oldest go first
+
+
+@dataclass(slots=True)
+class ClaimFirst(Question[bool]):
+    """Is `key` the first within its window? It is then noted. `older` are further names of the same thing."""
+
+    window: Window
+    key: StateKey
+    at: float
+    older: tuple[StateKey, ...] = ()
+
+
+@dataclass(slots=True, frozen=True)
+class RestoreClaim(Question[None]):
+    """Note a key from the event store (at the start), the oldest first; existing ones stay."""
+
+    window: Window
+    key: StateKey
+    at: float
+    now: float
+
+
+@dataclass(slots=True, frozen=True)
+class RestoreVisit(Question[None]):
+    """Note an open visit from the event store or the spool (at the start), and its device."""
+
+    key: VisitKey
+    visit: OpenVisit
+
+
+@dataclass(slots=True)
+class TakeNumber(Question[int]):
+    """The next number of a counter, from 1; everybody gets another one."""
+
+    counter: int
+
+
+@dataclass(slots=True)
+class GetValue(Question[dict[str, Any] | None]):
+    """The value under a key; None without one."""
+
+    key: StateKey
+
+
+@dataclass(slots=True)
+class PutValue(Question[None]):
+    """Keep a value of plain JSON for at least `seconds`, while there is space."""
+
+    key: StateKey
+    value: dict[str, Any]
+    seconds: int
