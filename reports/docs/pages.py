@@ -187,6 +187,7 @@ PROGRAMS = (
 )
 REFERENCE = (
     build_reference_page("query-reference", "Query API reference", "reports:openapi-query"),
+    build_reference_page("stats-reference", "Stats API reference", "reports:stats-schema"),
     build_reference_page("management-reference", "Management API reference", "reports:openapi-management"),
 )
 RUN = (DocPage("moving", "Moving here", "From Clicky, Clickport or ClickMeter by changing a host name."),)

@@ -107,7 +107,7 @@ def test_lists_of_sites_keys_and_members(account: Account, alice: User, site: Si
 
 
 def test_sites_with_their_numbers(account: Account, alice: User, site: Site, statements: list[str]) -> None:
-    """Of the database only: the numbers of each site are queries of their own, in its time zone."""
+    """Of the page the database only: the numbers of each site are queries of their own, in its time zone."""
 
     def grow(first: int, last: int) -> None:
         for number in range(first, last):
@@ -121,7 +121,7 @@ def test_sites_with_their_numbers(account: Account, alice: User, site: Site, sta
     for first, last in ((0, FEW), (FEW, MANY)):
         grow(first, last)
         found = count_both(client, ("/sites", clicky), statements)
-        counts.append([found[address][0] for address in ("/sites", clicky)])
+        counts.append((found["/sites"][0], found[clicky]))
     assert counts[0] == counts[1] and len(client.get(clicky).json()) == MANY + 1
 
 

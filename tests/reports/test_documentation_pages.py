@@ -75,7 +75,7 @@ def test_every_example_call_of_the_management_api_works(account: Account, site: 
         assert parse_call(given).run().status_code == 200, text
 
 
-@pytest.mark.parametrize("slug", ["query-reference", "management-reference", "links-reference"])
+@pytest.mark.parametrize("slug", ["query-reference", "stats-reference", "management-reference", "links-reference"])
 def test_a_reference_is_drawn_from_a_description_by_a_viewer_of_our_own(slug: str) -> None:
     answer = Client().get(f"/docs/{slug}")
     said, policy = answer.content.decode(), answer["Content-Security-Policy"]

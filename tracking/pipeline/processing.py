@@ -59,10 +59,10 @@ def process(hit: Hit, site: SiteConfig, state: State) -> Event | Rejection:
         if outcome := step(hit, site, event):
             if isinstance(outcome, Rejection):
                 return outcome
-            event.update(outcome)
+            event |= outcome
     for stateful_step in STATEFUL_STEPS:
         if outcome := stateful_step(hit, site, event, state):
             if isinstance(outcome, Rejection):
                 return outcome
-            event.update(outcome)
+            event |= outcome
     return event
