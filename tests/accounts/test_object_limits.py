@@ -71,6 +71,9 @@ def test_deleted_objects_do_not_count_towards_a_limit(site: Site, account: Accou
     api_key_create(site=site, name="b")
     share_revoke(share=share_create(site=site, name="a"), now=timezone.now())
     share_create(site=site, name="b")
+    assert {one.domain for one in Site.objects.filter(deleted=None)} == {site.domain, "third.example"}
+    assert [one.name for one in ApiKey.objects.filter(site=site, revoked=None)] == ["b"]
+    assert [one.name for one in Share.objects.filter(site=site, revoked=None)] == ["b"]
 
 
 def test_a_paused_monitor_counts_towards_the_limit(inside: Client, site: Site, account: Account) -> None:
@@ -92,3 +95,6 @@ def test_objects_of_another_account_do_not_count(site: Site, account: Account, c
     for _ in range(3):
         monitor_create(site=charlies_site, url="https://charlie.example/")
     monitor_create(site=site, url="https://example.com/")
+    assert Monitor.objects.filter(site=charlies_site).count() == 3
+    with pytest.raises(ValidationError, match="1 monitors"):
+        monitor_create(site=site, url="https://example.com/2")

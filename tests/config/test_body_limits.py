@@ -169,6 +169,7 @@ async def test_a_client_that_disconnects_during_its_body_frees_its_memory() -> N
         raise AssertionError("nobody is there")
 
     await body_limits.limit_body(world.app, {"path": "/login", "headers": [], "client": None}, receive, send)
+    assert body_limits.body_memory.total == 0
 
 
 def test_a_connection_stays_usable_after_a_body(transactional_db: None) -> None:

@@ -213,7 +213,8 @@ async def test_the_slot_of_a_request_cancelled_while_waiting_goes_to_the_next() 
     await all_wait()
     queues.leave(CLIENT)
     given_up.cancel()  # before it could go on
-    await following
+    await asyncio.wait_for(following, 10)
+    assert given_up.cancelled()
     for _ in range(MAX_AT_ONCE):
         queues.leave(CLIENT)
 

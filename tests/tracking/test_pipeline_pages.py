@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from sites.page_paths import decode_path
 from tests.support.hits import build_hit, build_site_config, find_rejection, process, process_hit, reset_state
+from tracking.event import Rejection
 from tracking.pipeline.page import CLICK_IDS, SESSION_IDS
 
 
@@ -129,10 +130,11 @@ def test_a_url_of_only_an_anchor_is_kept() -> None:
     "url", ["https://", "://", "https://exa mple.com", "\x00", "https://[::1", "//", "https://example.com:99999999/"]
 )
 def test_an_invalid_url_causes_no_error(url: str) -> None:
-    process(
+    outcome = process(
         build_hit(url=url),
         build_site_config(hosts=type("Any", (), {"accepts_host": lambda self, host: True, "any_host": True})()),
     )
+    assert not isinstance(outcome, Rejection) and outcome["path"].startswith("/")
 
 
 def test_values_are_truncated_to_the_length_of_their_columns() -> None:

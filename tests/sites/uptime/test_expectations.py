@@ -128,6 +128,8 @@ def test_expectations_that_no_response_can_meet_are_rejected_by_form_and_service
 @pytest.mark.parametrize("fields", ACCEPTED)
 def test_expectations_that_a_response_can_meet_are_accepted(site: Site, fields: Any) -> None:
     monitor_create(site=site, url="https://example.com/", **fields)
+    stored = Monitor.objects.get()
+    assert {name: getattr(stored, name) for name in fields} == fields
 
 
 @pytest.mark.parametrize(("interval", "timeout"), [(20, 10), (30, 31), (60, 61), (4000, 10)])
