@@ -14,6 +14,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import exceptions
 from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
+from rest_framework.views import APIView
 
 MAX_LIMIT = 1000
 MAX_ID = 2**53  # ids are integers that JSON's numbers hold exactly
@@ -33,7 +34,7 @@ class CursorPages(CursorPagination):
     page_size_query_param = "limit"
     cursor_query_description = "Where to go on: the whole address is in `next` and `previous` of an answer"
 
-    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any] | None:
+    def paginate_queryset(self, queryset: Any, request: Request, view: APIView | None = None) -> list[Any] | None:
         """Read one page. Raises ValidationError for a cursor that did not come from this list."""
         try:
             return super().paginate_queryset(queryset, request, view)
@@ -51,7 +52,7 @@ class CursorPages(CursorPagination):
             raise exceptions.ValidationError({"limit": [INVALID_LIMIT]})
         return int(text)
 
-    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+    def get_schema_operation_parameters(self, view: APIView) -> list[dict[str, object]]:
         """Describe the parameters."""
         limit = {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": self.page_size}
         return [

@@ -78,7 +78,7 @@ ERROR_RESPONSES: dict[int, OpenApiResponse] = {
 }
 
 
-def describe_responses(status: int, response: Any) -> dict[int, Any]:
+def describe_responses(status: int, response: object) -> dict[int, object]:
     """Describe the answers of an operation: the one of success, and the errors of all operations."""
     return {status: response, **ERROR_RESPONSES}
 

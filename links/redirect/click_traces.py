@@ -5,7 +5,7 @@ They are in the state's bounded memory, shared if several processes serve, and n
 
 from __future__ import annotations
 
-from typing import Any
+from typing import NotRequired, TypedDict, cast
 
 from links.redirect import tokens
 from links.redirect.click_deduplication import hash_to_integer
@@ -14,7 +14,16 @@ from tracking.state.questions import GetValue, PutValue
 
 TRACE_SECONDS = 1800
 
-ClickTrace = dict[str, Any]  # click_id, link_id, account_id, host, at, landed
+
+class ClickTrace(TypedDict):
+    """The trace of a click; `landed` once a view was joined to it."""
+
+    click_id: int
+    link_id: int
+    account_id: int
+    host: str  # where it was redirected to
+    at: int  # Unix seconds
+    landed: NotRequired[bool]
 
 
 def hash_client(ip: str, user_agent: str) -> int:
@@ -24,7 +33,7 @@ def hash_client(ip: str, user_agent: str) -> int:
 
 def build_trace(click: tokens.ClickToken, account_id: int, host: str, ip: str, user_agent: str) -> PutValue:
     """Build the trace of a click that was redirected to `host`."""
-    trace = {
+    trace: ClickTrace = {
         "click_id": click.click_id,
         "link_id": click.link_id,
         "account_id": account_id,
@@ -36,7 +45,7 @@ def build_trace(click: tokens.ClickToken, account_id: int, host: str, ip: str, u
 
 def find_trace(ip: str, user_agent: str, state: State) -> ClickTrace | None:
     """Find the trace of the last click of this address and user agent."""
-    return state.ask(GetValue(hash_client(ip, user_agent)))
+    return cast(ClickTrace | None, state.ask(GetValue(hash_client(ip, user_agent))))
 
 
 def mark_as_landed(trace: ClickTrace, ip: str, user_agent: str, state: State) -> None:

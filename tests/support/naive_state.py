@@ -23,6 +23,7 @@ from tracking.state.questions import (
     SenderId,
     StateKey,
     TakeNumber,
+    Value,
     Window,
 )
 from tracking.state.visits import OpenVisit, VisitKey, generate_id
@@ -43,7 +44,7 @@ class NaiveState:
     sent: set[int] = field(default_factory=set)
     firsts: dict[StateKey, float] = field(default_factory=dict)
     counts: dict[int, int] = field(default_factory=dict)
-    values: dict[StateKey, dict[str, Any]] = field(default_factory=dict)
+    values: dict[StateKey, Value] = field(default_factory=dict)
 
     def answer(self, question: Any) -> Any:
         match question:

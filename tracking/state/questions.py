@@ -7,7 +7,7 @@ times are Unix milliseconds. Those of nearly every hit are not frozen, which wou
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Generic, Literal, TypeVar
@@ -33,6 +33,7 @@ class SenderId:
     now: float
 
 
+Value = Mapping[str, object]  # plain JSON
 StateKey = int | str  # an integer is the faster one to make and to look up
 NotJoined = Literal["duplicate", "unknown_visit"]  # the reason of the rejection
 
@@ -129,7 +130,7 @@ class TakeNumber(Question[int]):
 
 
 @dataclass(slots=True)
-class GetValue(Question[dict[str, Any] | None]):
+class GetValue(Question[Value | None]):
     """The value under a key; None without one."""
 
     key: StateKey
@@ -140,5 +141,5 @@ class PutValue(Question[None]):
     """Keep a value of plain JSON for at least `seconds`, while there is space."""
 
     key: StateKey
-    value: dict[str, Any]
+    value: Value
     seconds: int

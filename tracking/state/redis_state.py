@@ -46,7 +46,7 @@ VISIT_PREFIX, ID_PREFIX = "footfall:visit:", "footfall:visit-id:"
 DEVICES_KEY = "footfall:devices"  # of the filters of known devices; the first filter's has no number
 SALT_PREFIX = "footfall:salt:"
 RESTORED_KEY = "footfall:open-visits-restored"  # missing after Redis lost its memory
-Command = tuple[Any, ...]
+Command = tuple[object, ...]
 log = logging.getLogger(__name__)
 
 
@@ -56,7 +56,7 @@ class Script:
     def __init__(self, text: str) -> None:
         self.text, self.hash = text, sha1(text.encode(), usedforsecurity=False).hexdigest()
 
-    def call(self, keys: Sequence[Any], arguments: Sequence[Any]) -> Command:
+    def call(self, keys: Sequence[object], arguments: Sequence[object]) -> Command:
         """Return the command that calls it."""
         return ("EVALSHA", self.hash, len(keys), *keys, *arguments)
 
@@ -238,7 +238,7 @@ class RedisState(State):
 BLANK_VISIT = OpenVisit(0, 0, 0, 0)
 
 
-def decode_nothing(question: Any, reply: Any) -> None:
+def decode_nothing(question: object, reply: object) -> None:
     """Return None for a question without an answer."""
 
 
@@ -258,7 +258,7 @@ def name_sender_id(sender_id: SenderId) -> str:
     return f"footfall:seen:{sender_id.key}"
 
 
-def encode_visit(visit: OpenVisit) -> tuple[Any, ...]:
+def encode_visit(visit: OpenVisit) -> Command:
     """Return the fields of a visit's hash."""
     reported = visit.reported.get
     return (

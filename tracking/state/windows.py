@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from typing import Any
 
-from tracking.state.questions import StateKey, Window
+from tracking.state.questions import StateKey, Value, Window
 
 MAX_VALUES = 200_000
 
@@ -84,10 +83,10 @@ class Values:
 
     def __init__(self, max_values: int = MAX_VALUES) -> None:
         self.max_values = max_values
-        self._values: OrderedDict[StateKey, dict[str, Any]] = OrderedDict()
+        self._values: OrderedDict[StateKey, Value] = OrderedDict()
         self._lock = threading.Lock()
 
-    def put(self, key: StateKey, value: dict[str, Any]) -> None:
+    def put(self, key: StateKey, value: Value) -> None:
         """Keep a value."""
         with self._lock:
             self._values[key] = value
@@ -95,6 +94,6 @@ class Values:
             if len(self._values) > self.max_values:
                 self._values.popitem(last=False)
 
-    def get(self, key: StateKey) -> dict[str, Any] | None:
+    def get(self, key: StateKey) -> Value | None:
         """Return a value; None without one."""
         return self._values.get(key)
