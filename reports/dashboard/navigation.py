@@ -101,15 +101,21 @@ def list_offered_sites(request: HttpRequest, current_id: int, search: str) -> li
 
 
 def list_entries(request: HttpRequest, search: str = "") -> list[SearchEntry]:
-    """Return all pages that the reader may open: of the current site, common ones, then of the other sites."""
+    """Return all pages that the reader may open: of the current site, common ones, other sites, then their pages."""
     current_id = find_current_site_id(request)
     sites = list_offered_sites(request, current_id, search)
     rights = {may: set(select_sites(request.user, may).values_list("pk", flat=True)) for may in ("edit", "manage")}
     current = [entry for site in sites if site.pk == current_id for entry in list_site_entries(site, rights)]
-    others = [entry for site in sites if site.pk != current_id for entry in list_site_entries(site, rights)]
+    others = [list_site_entries(site, rights) for site in sites if site.pk != current_id]
     common = [*((label, reverse(name)) for label, name in COMMON_PAGES), *list_account_entries(request)]
     registered = [entry for reader in _readers for entry in reader(request)]
-    return [*current, *((label, href, label) for label, href in [*common, *registered]), *others]
+    return [
+        *current,
+        *((label, href, label) for label, href in common),
+        *(entries[0] for entries in others),  # their reports
+        *((label, href, label) for label, href in registered),
+        *(entry for entries in others for entry in entries[1:]),
+    ]
 
 
 def list_site_entries(site: Site, rights: dict[str, set[int]]) -> list[SearchEntry]:

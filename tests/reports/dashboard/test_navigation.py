@@ -11,6 +11,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from accounts.models import Account, Role, User
 from reports.dashboard.navigation import list_site_paths
 from sites.models import Site
+from sites.services import site_create
 from tests.conftest import member
 from tests.support.types import Store
 
@@ -72,6 +73,13 @@ def test_pages_of_the_current_site_come_first(site: Site, charlies_site: Site, a
     assert found[0][1] == f"/sites/{site.pk}/" and found[5][1].startswith(f"/sites/{site.pk}/")
     assert entries(alice)[0][1] == "/sites"
     assert not any(str(charlies_site.pk) in href for _, href in entries(alice, came=f"/sites/{charlies_site.pk}/spy"))
+
+
+def test_the_report_of_every_site_comes_before_the_documentation(site: Site, account: Account, alice: User) -> None:
+    numbers = [site.pk, *(site_create(account=account, domain=f"s{number}.example").pk for number in range(5))]
+    found = [href for _, href in entries(alice)]
+    first_page = next(place for place, href in enumerate(found) if href.startswith("/docs/") and href != "/docs/")
+    assert max(found.index(f"/sites/{number}/") for number in numbers) < first_page
 
 
 def test_switching_sites_keeps_the_kind_of_page(site: Site, alice: User) -> None:
