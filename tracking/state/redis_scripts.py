@@ -84,7 +84,11 @@ if not visit and KEYS[2] ~= '' then
   end
 end
 if not visit and not is_bot and ARGV[12] == '' then return {{'unknown_visit'}} end
-if not visit and ARGV[12] == 'continued' and redis.call('EXISTS', KEYS[1]) == 1 then return {{'stale'}} end
+if not visit and ARGV[12] == 'continued' then -- the process has it, but nothing is lost: a later one was begun
+  for i = 1, 3 do
+    if KEYS[i] ~= '' and redis.call('EXISTS', KEYS[i]) == 1 then return {{'stale'}} end
+  end
+end
 if KEYS[4] ~= '' then redis.call('SET', KEYS[4], ARGV[10], 'EX', ARGV[11]) end
 if not visit and is_bot then return {{'none', seen(KEYS[5], 24, false) and 1 or 0}} end
 local opened = 0
