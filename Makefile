@@ -56,7 +56,7 @@ check: $(STAMP) check-static ## style, types, architecture, migrations, deploy c
 	$(PY) -m ruff format --check .
 	find templates -type f -exec $(VENV)/bin/djade --check {} +
 	$(PY) -m mypy .
-	$(PY) -m pytest -q tests/test_architecture.py
+	$(PY) -m pytest -q tests/test_architecture.py tests/test_declarations.py
 	$(PY) manage.py makemigrations --check --dry-run
 	SECRET_KEY=$$($(PY) -c "import secrets; print(secrets.token_urlsafe(60))") BASE_URL=https://footfall.example ALLOWED_HOSTS=footfall.example $(PY) manage.py check --deploy --fail-level ERROR
 

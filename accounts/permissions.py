@@ -56,7 +56,7 @@ def register_grant_kind(kind: GrantKind) -> None:
     GRANT_KINDS[kind.name] = kind
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Bearer:
     """The actor of a request with a key instead of a log-in: one membership, even if its user has others.
 
@@ -179,8 +179,8 @@ def find_bearer(authkey: str) -> Bearer | None:
     hashed = hash_key(authkey.strip().upper())
     account = Account.objects.filter(authkey_hash=hashed).first()
     if account is not None:
-        return Bearer(Membership(account=account, role=Role.ADMIN))
+        return Bearer(membership=Membership(account=account, role=Role.ADMIN))
     # A pending guest's key opens the account's data only, so it works even if the person's user is disabled
     usable = Q(user__is_active=True) | Q(accepted=None)
     membership = Membership.objects.filter(usable, authkey_hash=hashed).select_related("account", "user").first()
-    return Bearer(membership) if membership else None
+    return Bearer(membership=membership) if membership else None

@@ -104,7 +104,7 @@ class WebReport:
     sent: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class LinkReport:
     """The report of one link: its totals, its counts by time, its first rows by each dimension, and by conversion.
 
@@ -134,12 +134,16 @@ def query_report(
     """Query all numbers of a link's report at once, which costs less than one after the other."""
     tree, sites = build_link_filter(link_id), (account.pk,)
     conversions = Query(
-        sites, period, SALE_METRICS, ("link_conversion",), tree, order=(("link_conversion", "asc"),), limit=MAX_ROWS
-    )
-    tables = [Query(sites, period, metrics, (dimension,), where=tree, limit=limit) for dimension in dimensions]
+        sites=sites, period=period, metrics=SALE_METRICS, dimensions=("link_conversion",), where=tree,
+        order=(("link_conversion", "asc"),), limit=MAX_ROWS,
+    )  # fmt: skip
+    tables = [
+        Query(sites=sites, period=period, metrics=metrics, dimensions=(dimension,), where=tree, limit=limit)
+        for dimension in dimensions
+    ]
     queries = [
-        Query(sites, period, COUNT_METRICS, where=tree),
-        Query(sites, period, metrics, (by,), where=tree, limit=MAX_BUCKETS),
+        Query(sites=sites, period=period, metrics=COUNT_METRICS, where=tree),
+        Query(sites=sites, period=period, metrics=metrics, dimensions=(by,), where=tree, limit=MAX_BUCKETS),
         *tables,
         *([conversions] if with_conversions else []),
         *(build_web_queries(account, period, link_id, now) if with_web else []),
@@ -148,11 +152,11 @@ def query_report(
     rows = [result.rows for result in others]
     web = others[len(tables) + with_conversions :]
     return LinkReport(
-        totals.rows[0],
-        times.rows,
-        rows[: len(tables)],
-        rows[len(tables)] if with_conversions else [],
-        build_web_report(*web) if web else None,
+        totals=totals.rows[0],
+        times=times.rows,
+        tables=rows[: len(tables)],
+        conversions=rows[len(tables)] if with_conversions else [],
+        web=build_web_report(*web) if web else None,
     )
 
 
@@ -167,9 +171,11 @@ def build_web_queries(account: Account, period: Period, link_id: int, now: datet
         for domain in list(domains.values())[:MAX_DOMAINS]
     ]}  # fmt: skip
     return [
-        Query(find_sites_reached(chunks, period, link_id, now), period, WEB_METRICS, where=tree),
-        Query((account.pk,), period, ("clicks",), where=filters.combine(tree, filters.parse(hosts))),
-        *[Query(sites, period, ("joined_clicks",), where=tree) for sites in chunks],
+        Query(sites=find_sites_reached(chunks, period, link_id, now), period=period, metrics=WEB_METRICS, where=tree),
+        Query(
+            sites=(account.pk,), period=period, metrics=("clicks",), where=filters.combine(tree, filters.parse(hosts))
+        ),
+        *[Query(sites=sites, period=period, metrics=("joined_clicks",), where=tree) for sites in chunks],
     ]
 
 
@@ -216,7 +222,14 @@ def find_sites_reached(
         return chunks[0]
     visits_by_site: list[tuple[int, int]] = []
     for sites in chunks:
-        query = Query(sites, period, ("visits",), ("site",), where=build_link_filter(link_id), limit=MAX_SITES)
+        query = Query(
+            sites=sites,
+            period=period,
+            metrics=("visits",),
+            dimensions=("site",),
+            where=build_link_filter(link_id),
+            limit=MAX_SITES,
+        )
         visits_by_site += [(int(row["visits"]), int(row["site"])) for row in ask(query, now=now).rows]
     return tuple(number for _, number in sorted(visits_by_site, reverse=True)[:MAX_SITES]) or chunks[0]
 

@@ -132,42 +132,48 @@ TRAFFIC_CONDITIONS = (
     AlertCondition(
         "goal",
         "A goal is reached",
-        "Each time, or each time it was reached this often within an hour.",
-        (
-            ConditionParameter("goal", "Goal", "", "The name of the goal"),
-            ConditionParameter("per_hour", "Times per hour", 1),
+        doc="Each time, or each time it was reached this often within an hour.",
+        parameters=(
+            ConditionParameter("goal", "Goal", default="", help="The name of the goal"),
+            ConditionParameter("per_hour", "Times per hour", default=1),
         ),
-        watch_goal,
+        evaluate=watch_goal,
     ),
     AlertCondition(
         "online",
         "Many or few people are online",
-        "Once, until the number is within the limits again.",
-        (ConditionParameter("above", "More than", 100.0), ConditionParameter("below", "Fewer than", 0.0)),
-        watch_online,
+        doc="Once, until the number is within the limits again.",
+        parameters=(
+            ConditionParameter("above", "More than", default=100.0),
+            ConditionParameter("below", "Fewer than", default=0.0),
+        ),
+        evaluate=watch_online,
     ),
     AlertCondition(
         "unusual",
         "Traffic is unusual",
-        "The last hour, compared with the same hour of this weekday in the last four weeks.",
-        (
-            ConditionParameter("percent", "Differs by percent", 100.0),
-            ConditionParameter("least", "Only with usually at least … visits", 20.0),
+        doc="The last hour, compared with the same hour of this weekday in the last four weeks.",
+        parameters=(
+            ConditionParameter("percent", "Differs by percent", default=100.0),
+            ConditionParameter("least", "Only with usually at least … visits", default=20.0),
         ),
-        watch_unusual,
+        evaluate=watch_unusual,
     ),
     AlertCondition(
         "silence",
         "No data arrives",
-        "Nothing was tracked, although there was traffic in the two weeks before.",
-        (ConditionParameter("hours", "For hours", 6.0),),
-        watch_silence,
+        doc="Nothing was tracked, although there was traffic in the two weeks before.",
+        parameters=(ConditionParameter("hours", "For hours", default=6.0),),
+        evaluate=watch_silence,
     ),
     AlertCondition(
         "visitor",
         "A certain visitor arrives",
-        "By any custom data, such as username or email.",
-        (ConditionParameter("key", "Tag", "username"), ConditionParameter("value", "Value", "")),
-        watch_tag,
+        doc="By any custom data, such as username or email.",
+        parameters=(
+            ConditionParameter("key", "Tag", default="username"),
+            ConditionParameter("value", "Value", default=""),
+        ),
+        evaluate=watch_tag,
     ),
 )

@@ -43,10 +43,10 @@ def build_queries(
     periods = (period, find_comparison_period(period, against, now))
     return [
         Query(
-            tuple(sites),
-            each,
-            ("views" if name in DIMENSIONS_OF_MANY_VALUES else "visitors",),
-            (name,),
+            sites=tuple(sites),
+            period=each,
+            metrics=("views" if name in DIMENSIONS_OF_MANY_VALUES else "visitors",),
+            dimensions=(name,),
             where=where,
             limit=MAX_VALUES,
         )

@@ -105,10 +105,13 @@ def build_stats(site: SiteConfig, params: QueryDict, now: datetime) -> dict[str,
     """Return the visitors online on the site and the page, and today's numbers and sources of the page."""
     sites, today = (site.site_id,), Period.parse("today", site.timezone, now)
     page = [is_one_of("page", parse_path(site, params))]
-    on_site = ask(Query(sites, today, ("online",)), now=now).rows[0]
-    on_page = ask(Query(sites, today, ("online",), where=page), now=now).rows[0]
-    numbers = ask(Query(sites, today, ("visitors", "views"), where=page), now=now).rows[0]
-    sources = ask(Query(sites, today, ("visitors",), ("source",), where=page, limit=MAX_SOURCES), now=now).rows
+    on_site = ask(Query(sites=sites, period=today, metrics=("online",)), now=now).rows[0]
+    on_page = ask(Query(sites=sites, period=today, metrics=("online",), where=page), now=now).rows[0]
+    numbers = ask(Query(sites=sites, period=today, metrics=("visitors", "views"), where=page), now=now).rows[0]
+    sources = ask(
+        Query(sites=sites, period=today, metrics=("visitors",), dimensions=("source",), where=page, limit=MAX_SOURCES),
+        now=now,
+    ).rows
     return {
         "site": int(on_site["online"] or 0),
         "page": int(on_page["online"] or 0),

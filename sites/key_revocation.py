@@ -17,7 +17,7 @@ def find_ending_keys(membership: Membership, is_leaving: bool) -> list[ApiKey]:
     """Find the active API keys that the member created: all if they leave, else those of sites they may not edit."""
     rows = ApiKey.objects.filter(site__account=membership.account, created_by=membership.user_id, revoked=None)
     if not is_leaving:
-        rows = rows.exclude(site__in=select_sites(Bearer(membership), "edit"))
+        rows = rows.exclude(site__in=select_sites(Bearer(membership=membership), "edit"))
     return list(rows.select_related("site"))
 
 
@@ -28,7 +28,7 @@ def end_key(key: ApiKey, now: datetime) -> None:
 
 def find_readable_site_keys(membership: Membership) -> set[tuple[int, str]]:
     """Return (site id, name of the key): viewers of a site can read `sitekey`, editors also `sitekey_admin`."""
-    actor = Bearer(membership)
+    actor = Bearer(membership=membership)
     visible = select_sites(actor).values_list("pk", flat=True)
     editable = select_sites(actor, "edit").values_list("pk", flat=True)
     return {(site_id, "sitekey") for site_id in visible} | {(site_id, "sitekey_admin") for site_id in editable}
@@ -48,7 +48,7 @@ def replace_site_keys(account: Account, site_id: int) -> None:
 
 def find_readable_proxy_secrets(membership: Membership) -> set[tuple[int, str]]:
     """Return (site id, name of the secret): editors of a site can read the secret in its proxied path."""
-    editable = select_sites(Bearer(membership), "edit")
+    editable = select_sites(Bearer(membership=membership), "edit")
     return {(site.pk, "proxy_secret") for site in editable if site.proxy_secret}
 
 

@@ -146,8 +146,9 @@ def parse_scope(scope: Scope, state: State) -> tuple[Endpoint | None, EndpointRe
     headers = {names.get(name) or decode_header_name(name): value.decode("latin-1") for name, value in scope["headers"]}
     client = scope.get("client")
     return endpoint, EndpointRequest(
-        state, scope["method"], path, scope["query_string"], headers, client[0] if client else "",
-        datetime.now(UTC), b"", scope.get("http_version", "1.1"), secret,
+        state=state, method=scope["method"], path=path, query=scope["query_string"], headers=headers,
+        peer=client[0] if client else "",
+        now=datetime.now(UTC), body=b"", http_version=scope.get("http_version", "1.1"), secret=secret,
     )  # fmt: skip
 
 

@@ -194,7 +194,7 @@ def read_scope_of_member(stream: LiveStream[Scope], member: Membership) -> Scope
     if not constant_time_compare(member.user.get_session_auth_hash(), stream.viewer.login_hash):
         return None
     try:
-        return stream.read_scope(Bearer(member))
+        return stream.read_scope(Bearer(membership=member))
     except Http404:
         return None
 

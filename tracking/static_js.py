@@ -130,10 +130,10 @@ def send_packed(request: EndpointRequest, packed: PackedFile, seconds: int) -> R
     ]
     client_etags = request.headers.get("if-none-match", "")
     if client_etags and packed.etag.decode() in client_etags:
-        return Reply(b"", JAVASCRIPT, 304, headers, cached=True)
+        return Reply(b"", JAVASCRIPT, 304, headers=headers, cached=True)
     accepted = request.headers.get("accept-encoding", "")
     if packed.brotli and "br" in accepted.replace(",", " ").split():
-        return Reply(packed.brotli, JAVASCRIPT, 200, [*headers, (b"content-encoding", b"br")], cached=True)
+        return Reply(packed.brotli, JAVASCRIPT, 200, headers=[*headers, (b"content-encoding", b"br")], cached=True)
     if "gzip" in accepted:
-        return Reply(packed.gzip, JAVASCRIPT, 200, [*headers, (b"content-encoding", b"gzip")], cached=True)
-    return Reply(packed.plain, JAVASCRIPT, 200, headers, cached=True)
+        return Reply(packed.gzip, JAVASCRIPT, 200, headers=[*headers, (b"content-encoding", b"gzip")], cached=True)
+    return Reply(packed.plain, JAVASCRIPT, 200, headers=headers, cached=True)

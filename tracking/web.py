@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, TypeAlias
@@ -101,7 +101,7 @@ def add_to_group(fields: Fields, raw_name: str, value: str) -> str:
     return name
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class EndpointRequest:
     """One request to a hot endpoint. Header names are lower case; text is decoded leniently, without errors."""
 
@@ -131,6 +131,7 @@ class Reply:
     body: bytes = b""
     content_type: bytes = b"text/plain; charset=utf-8"
     status: int = 200
+    _: KW_ONLY
     headers: list[Header] = field(default_factory=list)
     dropped: str = ""
     cached: bool = False  # whether `headers` has its own Cache-Control
@@ -177,7 +178,7 @@ async def read_body(receive: Receive, max_bytes: int) -> bytes | None:
 
 def build_gif_reply(dropped: str = "") -> Reply:
     """Build the reply with the transparent pixel."""
-    return Reply(GIF, b"image/gif", 200, [], dropped)
+    return Reply(GIF, b"image/gif", 200, headers=[], dropped=dropped)
 
 
 def build_script_reply(text: str, dropped: str = "") -> Reply:

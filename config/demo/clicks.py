@@ -26,7 +26,10 @@ def build_request(
         "host": link_cache.get_system_host(), "user-agent": person.user_agent, "accept-language": person.language,
         "referer": referrer, "cookie": cookies, **DESKTOP_HEADERS,
     }  # fmt: skip
-    return LinkRequest(process.state, "GET", path, query.encode(), headers, person.ip, now, scheme="https")
+    return LinkRequest(
+        state=process.state, method="GET", path=path, query=query.encode(), headers=headers, peer=person.ip, now=now,
+        scheme="https",
+    )  # fmt: skip
 
 
 def follow_link(account_id: int, alias: str, person: DemoPerson, now: datetime, referrer: str = "") -> tuple[str, str]:

@@ -62,5 +62,9 @@ def send_heatmap_beacon(
     fields.repeated["heatmap[]"] = build_rows(page, width, scroll_depth, dice)
     headers = {"user-agent": person.user_agent, "accept-language": person.language}
     heatmap.receive_heatmap(
-        EndpointRequest(process.state, "POST", "/in.php", b"", headers, person.ip, now), fields, site
+        EndpointRequest(
+            state=process.state, method="POST", path="/in.php", query=b"", headers=headers, peer=person.ip, now=now
+        ),
+        fields,
+        site,
     )

@@ -43,13 +43,13 @@ def generate_checks(
     while at < now:
         cause = next((reason for start, end, reason in outages if start <= at < end), "")
         if cause:
-            yield CheckResult(False, cause=cause), at
+            yield CheckResult(ok=False, cause=cause), at
             if not was_down:
-                yield CheckResult(False, cause=cause), at + CONFIRM_AFTER
+                yield CheckResult(ok=False, cause=cause), at + CONFIRM_AFTER
         else:
             busy = 1 + HOUR_WEIGHTS[at.hour] / 120
             milliseconds = int(row["milliseconds"] * busy * dice.lognormvariate(0, 0.18))
-            yield CheckResult(True, milliseconds, tls_expires=now + CERTIFICATE_LIFETIME), at
+            yield CheckResult(ok=True, milliseconds=milliseconds, tls_expires=now + CERTIFICATE_LIFETIME), at
         was_down = bool(cause)
         at += timedelta(seconds=CHECK_SECONDS)
 

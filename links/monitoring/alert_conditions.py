@@ -70,11 +70,15 @@ def format_subject(died: list[Destination], alive: list[Destination]) -> str:
 
 CONDITIONS = (
     AlertCondition(
-        CONDITION, "A link is broken",
-        "A destination of one of the account's active links fails twice in ten minutes: its name does not resolve, "
+        CONDITION, label="A link is broken",
+        doc="A destination of one of the account's active links fails twice in ten minutes: its name does not resolve, "
         "its certificate is wrong, nothing answers, or the answer is an error (4xx or 5xx, except 401, 403 and 429, "
         "with which servers reject programs). Checked every six hours; you are also notified when it works again.",
-        (ConditionParameter("contains", "Only destinations with", "", "Contained in the address; empty: all"),),
-        evaluate_dead_destinations,
+        parameters=(
+            ConditionParameter(
+                "contains", "Only destinations with", default="", help="Contained in the address; empty: all"
+            ),
+        ),
+        evaluate=evaluate_dead_destinations,
     ),
 )  # fmt: skip

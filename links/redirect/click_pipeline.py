@@ -40,7 +40,7 @@ from tracking.web import EndpointRequest
 MAX_QUERY = 8000
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class LinkRequest(EndpointRequest):
     """A request with its scheme, on which a link's cookies and QR codes depend."""
 

@@ -99,8 +99,9 @@ def build_request(scope: Scope, state: State) -> LinkRequest:
     names = HEADER_NAMES
     headers = {names.get(name) or decode_header_name(name): value.decode("latin-1") for name, value in scope["headers"]}
     return LinkRequest(
-        state, scope["method"], scope["path"], scope["query_string"], headers, (scope.get("client") or ("",))[0],
-        datetime.now(UTC), b"", scope.get("http_version", "1.1"), "", find_scheme(scope, headers),
+        state=state, method=scope["method"], path=scope["path"], query=scope["query_string"], headers=headers,
+        peer=(scope.get("client") or ("",))[0], now=datetime.now(UTC), http_version=scope.get("http_version", "1.1"),
+        scheme=find_scheme(scope, headers),
     )  # fmt: skip
 
 

@@ -78,7 +78,7 @@ def render_html_page(
         f"<style>{STYLE}</style></head><body>{body}{inline}</body></html>"
     )
     headers = [NOINDEX, (b"content-security-policy", policy.encode())]
-    return Reply(html.encode(), HTML_TYPE, status, headers)
+    return Reply(html.encode(), HTML_TYPE, status, headers=headers)
 
 
 def render_notice(title: str, text: str, status: int) -> Reply:
@@ -109,7 +109,7 @@ def build_redirect(url: str, status: int, *, clean: bool = False) -> Reply:
     headers = [(b"location", encode_location(url)), NOINDEX]
     if clean:
         headers.append((b"referrer-policy", b"no-referrer"))
-    return Reply(b"", b"text/plain; charset=utf-8", status, headers)
+    return Reply(b"", b"text/plain; charset=utf-8", status, headers=headers)
 
 
 def render_password_form(wrong: bool = False) -> Reply:
@@ -218,4 +218,4 @@ def build_qr_reply(address: str, svg: bool, scale: int) -> Reply:
     """Build the reply with a QR code, which may be cached for a day."""
     kind = b"image/svg+xml" if svg else b"image/png"
     headers = [(b"cache-control", b"public, max-age=86400"), (b"content-security-policy", b"default-src 'none'")]
-    return Reply(build_qr_code(address, svg, min(40, max(1, scale))), kind, 200, headers, cached=True)
+    return Reply(build_qr_code(address, svg, min(40, max(1, scale))), kind, 200, headers=headers, cached=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 from goals.predicates import Filter, is_one_of
 from reports.clicky.dates import Dates
@@ -53,6 +53,7 @@ class PopularType(StatsType):
     dimensions: tuple[str, ...]
     metric: str = "visits"
     where: tuple[Filter, ...] = ()
+    _: KW_ONLY
     build_title: Callable[[Row], str] | None = None
     build_url: Callable[[StatsRequest, Row], str] | None = None
     build_filter: FilterBuilder | None = None

@@ -131,7 +131,14 @@ class StatsRequest:
     ) -> Result:
         """Ask the engine about the site in a period that need not consist of whole days."""
         conditions = [*where, *(self.visitor_filters if self.is_segmentation else ())]
-        query = Query((self.site.site_id,), period, metrics, dimensions, where=conditions, **options)
+        query = Query(
+            sites=(self.site.site_id,),
+            period=period,
+            metrics=metrics,
+            dimensions=dimensions,
+            where=conditions,
+            **options,
+        )
         return ask(query, now=self.now)
 
 

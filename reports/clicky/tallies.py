@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import ClassVar
 
 from goals.predicates import Filter, is_one_of
@@ -30,6 +30,7 @@ class TallyType(StatsType):
 
     metric: str
     format: Callable[[Number | None], str] = format_integer
+    _: KW_ONLY
     kinds: tuple[str, ...] = ()
     summed: bool = False
     live: bool = False

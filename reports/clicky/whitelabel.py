@@ -109,4 +109,6 @@ def count_usage(account: Account, site_id: str) -> int:
     now = clock.now()
     month = Period.parse("this-month", "UTC", now)
     chunks = [tuple(ids[start : start + MAX_SITES]) for start in range(0, len(ids), MAX_SITES)]
-    return sum(int(ask(Query(chunk, month, ("views",)), now=now).rows[0]["views"]) for chunk in chunks)
+    return sum(
+        int(ask(Query(sites=chunk, period=month, metrics=("views",)), now=now).rows[0]["views"]) for chunk in chunks
+    )

@@ -5,7 +5,7 @@ A tab of a panel is a table by one dimension.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 
 @dataclass(frozen=True)
@@ -15,6 +15,7 @@ class Tab:
     name: str
     label: str
     dimension: str
+    _: KW_ONLY
     metric: str = "visitors"
     second: str = ""
     hint: str = ""  # displayed while there is no data: what belongs here and how it is collected

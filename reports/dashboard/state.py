@@ -133,7 +133,12 @@ class ReportState:
     ) -> Query:
         """Return a query of this state's sites, period and filters, and of `extra_filters`."""
         return Query(
-            self.site_ids, self.period, metrics, dimensions, where=self.build_filter(*extra_filters), **options
+            sites=self.site_ids,
+            period=self.period,
+            metrics=metrics,
+            dimensions=dimensions,
+            where=self.build_filter(*extra_filters),
+            **options,
         )
 
     @property

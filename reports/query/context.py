@@ -64,7 +64,7 @@ class Params:
         return self.bind(list(values), "Array(String)")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class QueryContext:
     """The tenant, the period, the filter, and what was looked up for them.
 

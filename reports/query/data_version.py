@@ -28,7 +28,7 @@ MAX_TENANTS_CACHED = 1_000
 DAY, QUARTER = 86_400, 900  # seconds
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DataVersion:
     """The version of the data that a query reads.
 
@@ -44,7 +44,7 @@ class DataVersion:
     complete: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ArrivalBucket:
     """The rows that arrived for the time from `start` to before `end` (unix seconds). `at`: when the last one did."""
 
@@ -93,7 +93,13 @@ def read_version(context: QueryContext) -> DataVersion:
     changed_milliseconds = to_milliseconds(changed) if changed else 0
     number = (sum(bucket.rows for bucket in buckets), changed_milliseconds, arrivals.identities)
     rows = sum(bucket.events for bucket in buckets if bucket.end > start)
-    return DataVersion(number, changed, arrivals.identities > 0, rows, arrivals.is_complete(changed))
+    return DataVersion(
+        number=number,
+        changed=changed,
+        has_persons=arrivals.identities > 0,
+        rows=rows,
+        complete=arrivals.is_complete(changed),
+    )
 
 
 def find_arrivals(context: QueryContext) -> Arrivals:
@@ -132,7 +138,7 @@ def read_arrivals(context: QueryContext) -> Arrivals:
     )  # fmt: skip
     persons = Select(["0", "0", "count()", "0", "now64(3, 'UTC')"], rows_of_sites("identities", context.sites))
     rows = [
-        ArrivalBucket(int(begin), int(end), int(arrived), int(events), at.astimezone(UTC))
+        ArrivalBucket(start=int(begin), end=int(end), rows=int(arrived), events=int(events), at=at.astimezone(UTC))
         for begin, end, arrived, events, at in run_statement(f"{by_bucket} UNION ALL {persons}", {}).rows
     ]
     identities = next(row for row in rows if row.end == 0)

@@ -12,7 +12,7 @@ Three families decide what the metrics of a visit mean:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Literal
 
@@ -45,6 +45,7 @@ class Dimension:
     name: str
     label: str
     family: Family
+    _: KW_ONLY
     event: str = ""
     visit: str = ""
     conversion: Conversion = "none"

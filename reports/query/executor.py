@@ -55,13 +55,13 @@ def ask_many(
 
     The error of a refused one takes the place of its result. Raises StoreError if the store fails.
     """
-    batch = Batch(Resolver(now, source), cache)
+    batch = Batch(resolver=Resolver(now, source), cache=cache)
     keys = [batch.add(query) for query in queries]
     batch.run()
     return [batch.copy_answer(key) for key in keys]
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Batch:
     """Queries that are answered together, by their keys: equal ones have one answer."""
 

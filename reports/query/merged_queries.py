@@ -184,7 +184,7 @@ def unite_choices(choices: Sequence[TableChoice]) -> TableChoice:
     """Return the aggregates of several choices of the same kind of tables."""
     from_events = dict.fromkeys(aggregate for choice in choices for aggregate in choice.from_events)
     by_devices = dict.fromkeys(aggregate for choice in choices for aggregate in choice.by_devices)
-    return TableChoice(tuple(from_events), choices[0].coverage, by_devices=tuple(by_devices))
+    return TableChoice(from_events=tuple(from_events), coverage=choices[0].coverage, by_devices=tuple(by_devices))
 
 
 def index_dimensions(members: Sequence[Planned], dimensions: tuple[Dimension, ...]) -> list[int]:

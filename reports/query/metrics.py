@@ -19,7 +19,7 @@ names one, else the one in which most orders were paid. The answer's meta names 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from decimal import Decimal
 from functools import cache, cached_property
 from typing import Literal
@@ -46,6 +46,7 @@ class Aggregate:
     """
 
     name: str
+    _: KW_ONLY
     scope: Scope
     function: str = "count"
     argument: str = ""
@@ -83,15 +84,15 @@ class Aggregate:
 
 
 def count_rows(name: str, scope: Scope, condition: str = "", **more: object) -> Aggregate:
-    return Aggregate(name, scope, "count", condition=condition, **more)  # type: ignore[arg-type]
+    return Aggregate(name, scope=scope, function="count", condition=condition, **more)  # type: ignore[arg-type]
 
 
 def sum_values(name: str, scope: Scope, argument: str, condition: str = "", **more: object) -> Aggregate:
-    return Aggregate(name, scope, "sum", argument, condition, **more)  # type: ignore[arg-type]
+    return Aggregate(name, scope=scope, function="sum", argument=argument, condition=condition, **more)  # type: ignore[arg-type]
 
 
 def count_distinct(name: str, scope: Scope, argument: str, condition: str = "", **more: object) -> Aggregate:
-    return Aggregate(name, scope, "uniqExact", argument, condition, **more)  # type: ignore[arg-type]
+    return Aggregate(name, scope=scope, function="uniqExact", argument=argument, condition=condition, **more)  # type: ignore[arg-type]
 
 
 ZERO_AMOUNT = "toDecimal128(0, 4)"
@@ -121,9 +122,9 @@ AGGREGATES: dict[str, Aggregate] = {
         sum_values("paid_amount", "events", "revenue", "revenue > 0", in_currency=True, money=True),
         count_rows("orders", "events", "revenue > 0", in_currency=True),
         sum_values("refunded_amount", "events", "-revenue", "revenue < 0", in_currency=True, money=True),
-        Aggregate("conversions", "goals", "conversions"),
-        Aggregate("converting_visitors", "goals", "converting_visitors"),
-        Aggregate("goal_value", "goals", "goal_value", money=True),
+        Aggregate("conversions", scope="goals", function="conversions"),
+        Aggregate("converting_visitors", scope="goals", function="converting_visitors"),
+        Aggregate("goal_value", scope="goals", function="goal_value", money=True),
         count_distinct("eligible_visitors", "eligible", VISITOR, exposure_only=True, over_visits=VISITOR),
         count_distinct("online", "online", VISITOR, exposure_only=True),
         count_rows("link_clicks", "events", "kind = 'link'"),
@@ -137,7 +138,7 @@ AGGREGATES: dict[str, Aggregate] = {
         sum_values("conversion_value", "events", "revenue", write_kinds_condition(SALES), money=True),
         sum_values("commissions", "events", "commission", write_kinds_condition(SALES), money=True),
         sum_values("click_cost", "events", "cost", "kind = 'link'", money=True),
-        Aggregate("last_hit", "events", "max", "toUnixTimestamp(ts)"),
+        Aggregate("last_hit", scope="events", function="max", argument="toUnixTimestamp(ts)"),
         count_distinct("joined_clicks", "events", "click_id", "click_id != 0 AND kind = 'view'"),
     )
 }
@@ -151,6 +152,7 @@ class Metric:
     label: str
     formula: str
     doc: str
+    _: KW_ONLY
     format: str = "number"  # number, percent, seconds, score, decimal, money
     better: Literal["up", "down", "none"] = "up"
     empty: int | None = 0  # the value where there was nothing to count or to divide by

@@ -35,7 +35,7 @@ Comparison = Literal["previous", "year", "weekday"] | Period | None
 Row = dict[str, Any]  # column -> value; which columns a row has, and so their types, the query decides
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Query:
     """One query.
 

@@ -58,7 +58,7 @@ class RollupCoverage:
     gaps: list[Period]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TableChoice:
     """Which aggregates are read from which tables.
 
@@ -79,7 +79,7 @@ def choose_tables(resolved: ResolvedQuery) -> TableChoice:
     aggregates = group_by.aggregates
     coverage = None if context.tree is not None else find_coverage(context, group_by, version)
     if coverage is None:
-        return TableChoice(aggregates)
+        return TableChoice(from_events=aggregates)
     dimension = group_by.value_dimension
     estimated = tuple(each for each in aggregates if may_estimate(resolved, each))
     by_devices = tuple(
@@ -92,7 +92,9 @@ def choose_tables(resolved: ResolvedQuery) -> TableChoice:
         others = [each for each in aggregates if each not in (*summed, *estimated, *by_devices)]
         summed = keep_cheaper_sums(summed, others, coverage, dimension, version)
     from_events = tuple(each for each in aggregates if each not in (*summed, *estimated, *by_devices))
-    return TableChoice(from_events, coverage, summed, estimated, by_devices)
+    return TableChoice(
+        from_events=from_events, coverage=coverage, summed=summed, estimated=estimated, by_devices=by_devices
+    )
 
 
 def write_plan(context: QueryContext, group_by: GroupBy, choice: TableChoice) -> Plan:

@@ -156,7 +156,11 @@ class Resolver:
         """Return the context of a query: its filter, and the goals that its metrics count."""
         found = self.find_filter(query.sites, query.tree)
         goals = self.find_goals(query, found.required_goals)
-        return QueryContext(query.sites, query.period, self.now, found.tree, goals, *found[1:])
+        return QueryContext(
+            sites=query.sites, period=query.period, now=self.now, tree=found.tree, goals=goals,
+            required_goals=found.required_goals, tree_without_goals=found.tree_without_goals,
+            visit_tree=found.visit_tree,
+        )  # fmt: skip
 
     def find_references(self, sites: tuple[int, ...]) -> ReferenceResolver:
         return self._references.setdefault(sites, ReferenceResolver(sites, self.source))

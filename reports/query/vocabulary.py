@@ -57,7 +57,7 @@ def fold(text: str) -> str:
     return " ".join(plain.replace("’", "'").replace("&", " and ").casefold().split())
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Vocabulary:
     """The values of a dimension.
 
@@ -192,20 +192,21 @@ def build_search(values: tuple[str, ...], aliases: Mapping[str, str] | None = No
 
 
 VOCABULARIES: dict[str, Vocabulary] = {
-    "country": Vocabulary("country", "a code such as DE or a name such as Germany", find_country,
+    "country": Vocabulary(noun="country", examples="a code such as DE or a name such as Germany", find=find_country,
                           names=load_country_names),
-    "language": Vocabulary("language", "a tag such as de or de-AT or a name such as German", find_language,
+    "language": Vocabulary(noun="language", examples="a tag such as de or de-AT or a name such as German",
+                           find=find_language,
                            names=load_language_names),
-    "channel": Vocabulary("channel", ", ".join(CHANNELS), build_search(CHANNELS)),
-    "device": Vocabulary("device", ", ".join(DEVICES), build_search(
+    "channel": Vocabulary(noun="channel", examples=", ".join(CHANNELS), find=build_search(CHANNELS)),
+    "device": Vocabulary(noun="device", examples=", ".join(DEVICES), find=build_search(
         DEVICES, {"phone": "Mobile", "computer": "Desktop"})),
-    "kind": Vocabulary("kind of event", ", ".join(KINDS), build_search(KINDS)),
-    "currency": Vocabulary("currency", "a code such as EUR or a name such as Euro", find_currency),
-    "unique": Vocabulary("value of “unique”", "1 or 0", build_search(("0", "1"))),
-    "weekday": Vocabulary("weekday", "1 (Monday) to 7, or a name such as Monday", find_weekday),
-    "hour_of_day": Vocabulary("hour of day", "0 to 23", find_hour_of_day),
-    "browser": Vocabulary("browser", "", build_search(BROWSERS, BROWSER_ALIASES), closed=False),
-    "os": Vocabulary("operating system", "", build_search(SYSTEMS, SYSTEM_ALIASES), closed=False),
+    "kind": Vocabulary(noun="kind of event", examples=", ".join(KINDS), find=build_search(KINDS)),
+    "currency": Vocabulary(noun="currency", examples="a code such as EUR or a name such as Euro", find=find_currency),
+    "unique": Vocabulary(noun="value of “unique”", examples="1 or 0", find=build_search(("0", "1"))),
+    "weekday": Vocabulary(noun="weekday", examples="1 (Monday) to 7, or a name such as Monday", find=find_weekday),
+    "hour_of_day": Vocabulary(noun="hour of day", examples="0 to 23", find=find_hour_of_day),
+    "browser": Vocabulary(noun="browser", examples="", find=build_search(BROWSERS, BROWSER_ALIASES), closed=False),
+    "os": Vocabulary(noun="operating system", examples="", find=build_search(SYSTEMS, SYSTEM_ALIASES), closed=False),
 }  # fmt: skip
 
 

@@ -97,13 +97,13 @@ def list_ending_shares(membership: Membership, is_leaving: bool) -> list[Share]:
     """Return the member's own links that end: all of them if the member leaves, else of sites they may not edit."""
     rows = Share.objects.filter(site__account=membership.account, created_by=membership.user_id, revoked=None)
     if not is_leaving:
-        rows = rows.exclude(site__in=select_sites(Bearer(membership), "edit"))
+        rows = rows.exclude(site__in=select_sites(Bearer(membership=membership), "edit"))
     return list(rows)
 
 
 def list_readable_shares(membership: Membership) -> set[tuple[int, str]]:
     """Return (id, name of the secret) of the links the member can read: all open ones of sites they may edit."""
-    edited = select_sites(Bearer(membership), "edit")
+    edited = select_sites(Bearer(membership=membership), "edit")
     rows = Share.objects.open(timezone.now()).filter(site__in=edited)
     return {(share_id, "token") for share_id in rows.values_list("pk", flat=True)}
 

@@ -5,7 +5,7 @@ theirs in `config.wiring`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime
 
 from accounts.models import Account
@@ -28,6 +28,7 @@ class ConditionParameter:
 
     name: str
     label: str
+    _: KW_ONLY
     default: object
     help: str = ""
     required: bool = True
@@ -47,6 +48,7 @@ class AlertCondition:
 
     name: str
     label: str
+    _: KW_ONLY
     doc: str
     parameters: tuple[ConditionParameter, ...] = ()
     evaluate: Evaluate | None = None
@@ -94,7 +96,7 @@ def build_quota_notification(alert: Alert, account: Account, level: int, month: 
 
 ACCOUNT_CONDITIONS = (
     AlertCondition(
-        "quota", "The quota runs low", "Of the account's events this month; notifies again when it is used up.",
-        (ConditionParameter("percent", "Used by percent", 80.0),), evaluate_quota,
+        "quota", "The quota runs low", doc="Of the account's events this month; notifies again when it is used up.",
+        parameters=(ConditionParameter("percent", "Used by percent", default=80.0),), evaluate=evaluate_quota,
     ),
 )  # fmt: skip

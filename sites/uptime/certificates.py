@@ -77,18 +77,18 @@ CONDITIONS = (
     AlertCondition(
         "uptime",
         "The site goes down or comes back",
-        "Notifies when a second check confirms a failure, when the site answers again, and some days before a"
+        doc="Notifies when a second check confirms a failure, when the site answers again, and some days before a"
         " certificate expires.",
-        (
+        parameters=(
             ConditionParameter(
                 DAYS_PARAMETER,
-                "Days before a certificate expires",
-                DEFAULT_DAYS,
-                f"Numbers with commas. Empty stands for {DEFAULT_DAYS}; 0 for no warning.",
+                label="Days before a certificate expires",
+                default=DEFAULT_DAYS,
+                help=f"Numbers with commas. Empty stands for {DEFAULT_DAYS}; 0 for no warning.",
                 required=False,
                 check=parse_days,
             ),
         ),
-        evaluate_certificates,
+        evaluate=evaluate_certificates,
     ),
 )

@@ -82,11 +82,13 @@ async def check_monitor(monitor: Monitor) -> CheckResult:
     the monitored address.
     """
     if isinstance(monitor.headers, Unreadable):
-        return CheckResult(False, cause="Its stored headers cannot be decrypted; enter them again.", conclusive=False)
+        return CheckResult(
+            ok=False, cause="Its stored headers cannot be decrypted; enter them again.", conclusive=False
+        )
     settings_errors = find_expectation_errors(monitor)
     if settings_errors:
         return CheckResult(
-            False, cause=f"Change its settings: {next(iter(settings_errors.values()))}", conclusive=False
+            ok=False, cause=f"Change its settings: {next(iter(settings_errors.values()))}", conclusive=False
         )
     headers = {"User-Agent": USER_AGENT, **monitor.headers}
     try:
@@ -98,8 +100,8 @@ async def check_monitor(monitor: Monitor) -> CheckResult:
             follow=monitor.follow_redirects,
         )
     except OutboundNotSent as error:
-        return CheckResult(False, cause=str(error), conclusive=False)
+        return CheckResult(ok=False, cause=str(error), conclusive=False)
     except OutboundError as error:
-        return CheckResult(False, cause=str(error))
+        return CheckResult(ok=False, cause=str(error))
     fault = find_fault(monitor, response)
-    return CheckResult(not fault, response.milliseconds, fault, response.tls_expires)
+    return CheckResult(ok=not fault, milliseconds=response.milliseconds, cause=fault, tls_expires=response.tls_expires)

@@ -85,7 +85,7 @@ async def run_check(monitor: Monitor, check: Check) -> CheckResult:
         return await check(monitor)
     except Exception as error:
         log.exception("The check of monitor %s failed", monitor.pk)
-        return CheckResult(False, cause=f"The check itself failed: {type(error).__name__}", conclusive=False)
+        return CheckResult(ok=False, cause=f"The check itself failed: {type(error).__name__}", conclusive=False)
 
 
 def apply_result(monitor: Monitor, result: CheckResult, now: datetime) -> Transition:

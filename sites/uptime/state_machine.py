@@ -15,7 +15,7 @@ GOLDEN_RATIO_HASH = 2654435761  # a prime near 2^32 / golden ratio (Knuth): spre
 StateName = Literal["unknown", "up", "unsure", "down"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class CheckResult:
     """The result of a check: `milliseconds` until the body was read, `cause` as a sentence when not ok.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from goals.predicates import Filter
 from reports.query import Period, Query
@@ -56,7 +57,12 @@ def overview(count: int) -> Question:
         f"SELECT * FROM (SELECT uniqExact(device), countIf(kind = 'view') {events(period)}) AS a, "
         f"(SELECT count(), {BOUNCES}, sum({MS}) / 1000 / count() {visits(period)}) AS b"
     )
-    return Question(f"overview {count} days", Query((LARGE,), period, KPIS), (sql,))
+    return Question(f"overview {count} days", Query(sites=(LARGE,), period=period, metrics=KPIS), (sql,))
+
+
+def query_month(**more: Any) -> Query:
+    """Ask of the last 30 days of the large site."""
+    return Query(sites=(LARGE,), period=days(30), **more)
 
 
 def top(name: str, dimension: str, column: str, more: str = "", metrics: tuple[str, ...] = ("visitors",),
@@ -67,12 +73,20 @@ def top(name: str, dimension: str, column: str, more: str = "", metrics: tuple[s
         f"SELECT {column} AS value, uniqExact(device) AS visitors {events(period, more)} "
         f"GROUP BY value ORDER BY visitors DESC, value LIMIT {limit}"
     )
-    return Question(name, Query((LARGE,), period, metrics, (dimension,), where, limit=limit), (sql,))
+    return Question(
+        name,
+        Query(sites=(LARGE,), period=period, metrics=metrics, dimensions=(dimension,), where=where, limit=limit),
+        (sql,),
+    )
 
 
 def by_time(name: str, dimension: str, bucket: str, period: Period) -> Question:
     sql = f"SELECT {bucket} AS at, uniqExact(device), countIf(kind = 'view') {events(period)} GROUP BY at ORDER BY at"
-    return Question(name, Query((LARGE,), period, ("visitors", "views"), (dimension,), limit=5000), (sql,))
+    return Question(
+        name,
+        Query(sites=(LARGE,), period=period, metrics=("visitors", "views"), dimensions=(dimension,), limit=5000),
+        (sql,),
+    )
 
 
 def questions() -> list[Question]:
@@ -95,20 +109,21 @@ def questions() -> list[Question]:
         overview(7), overview(30), overview(90), overview(365),
         top("top pages", "page", "path", "kind = 'view'"),
         top("top pages of 90 days", "page", "path", "kind = 'view'", period=days(90)),
-        Question("entry pages", Query((LARGE,), month, ("visits", "bounce_rate"), ("entry_page",), limit=10), (entry,)),
+        Question("entry pages", query_month(metrics=("visits", "bounce_rate"), dimensions=("entry_page",), limit=10),
+                 (entry,)),
         top("sources", "source", "source"),
         top("countries", "country", "country"),
         top("cities", "city", "city"),
         top("campaigns", "utm_campaign", "utm_campaign", "utm_campaign != ''"),
         top("browsers", "browser", "browser"),
-        Question("one country", Query((LARGE,), month, ("visitors", "views"), where=is_("country", "AB")),
+        Question("one country", query_month(metrics=("visitors", "views"), where=is_("country", "AB")),
                  (f"SELECT uniqExact(device), countIf(kind = 'view') {events(month, german)}",)),
         top("pages with two filters", "page", "path", "kind = 'view' AND country = 'AB' AND source = 'Source 1'",
             where=[is_("country", "AB"), is_("source", "Source 1")]),
-        Question("goal conversion", Query((LARGE,), month, ("conversions", "conversion_rate")), (goal,)),
+        Question("goal conversion", query_month(metrics=("conversions", "conversion_rate")), (goal,)),
         Question("visits that saw a page",
-                 Query((LARGE,), month, ("visits", "bounce_rate"), where=is_("page", "/page/3")), (visited,)),
-        Question("realtime", Query((LARGE,), recent, ("visitors", "views")),
+                 query_month(metrics=("visits", "bounce_rate"), where=is_("page", "/page/3")), (visited,)),
+        Question("realtime", Query(sites=(LARGE,), period=recent, metrics=("visitors", "views")),
                  (f"SELECT uniqExact(device), countIf(kind = 'view') {events(recent)}",)),
         top("a custom property", "prop:plan", "props['plan']", "props['plan'] != ''"),
         by_time("hours in Asia/Kolkata", "hour", "toStartOfHour(ts, 'Asia/Kolkata')", kolkata),
@@ -118,7 +133,6 @@ def questions() -> list[Question]:
 
 def dashboard() -> list[Query]:
     """What the dashboard of 30 days asks."""
-    month = days(30)
     panels = (
         ("page", ("visitors", "views")), ("entry_page", ("visits", "bounce_rate")), ("exit_page", ("visits",)),
         ("source", ("visitors",)), ("channel", ("visitors",)), ("utm_campaign", ("visitors",)),
@@ -126,10 +140,10 @@ def dashboard() -> list[Query]:
         ("event", ("visitors", "events")),
     )  # fmt: skip
     return [
-        Query((LARGE,), month, KPIS),
-        Query((LARGE,), month, ("visitors", "views"), ("day",)),
-        *(Query((LARGE,), month, metrics, (dimension,), limit=9) for dimension, metrics in panels),
-        Query((LARGE,), month, ("online",)),
+        query_month(metrics=KPIS),
+        query_month(metrics=("visitors", "views"), dimensions=("day",)),
+        *(query_month(metrics=metrics, dimensions=(dimension,), limit=9) for dimension, metrics in panels),
+        query_month(metrics=("online",)),
     ]
 
 
@@ -139,10 +153,18 @@ def rolled_up() -> list[tuple[str, Query, bool]]:
     sums = ("views", "visits", "actions", "bounce_rate", "avg_duration")
     first = ("visitors",)
     return [
-        ("sums of 89 closed days", Query((LARGE,), closed, sums), False),
-        ("sums by day", Query((LARGE,), closed, sums, ("day",)), False),
-        ("views by country", Query((LARGE,), closed, ("views",), ("country",)), False),
-        ("visitors, estimated", Query((LARGE,), closed, ("visitors",)), True),
-        ("top pages of 30 days, exact", Query((LARGE,), days(30), first, ("page",), limit=10), False),
-        ("top pages of 90 days, exact", Query((LARGE,), days(90), first, ("page",), limit=10), False),
+        ("sums of 89 closed days", Query(sites=(LARGE,), period=closed, metrics=sums), False),
+        ("sums by day", Query(sites=(LARGE,), period=closed, metrics=sums, dimensions=("day",)), False),
+        ("views by country", Query(sites=(LARGE,), period=closed, metrics=("views",), dimensions=("country",)), False),
+        ("visitors, estimated", Query(sites=(LARGE,), period=closed, metrics=("visitors",)), True),
+        (
+            "top pages of 30 days, exact",
+            Query(sites=(LARGE,), period=days(30), metrics=first, dimensions=("page",), limit=10),
+            False,
+        ),
+        (
+            "top pages of 90 days, exact",
+            Query(sites=(LARGE,), period=days(90), metrics=first, dimensions=("page",), limit=10),
+            False,
+        ),
     ]

@@ -116,7 +116,7 @@ class Beacon:
         return [value for key, value in self.params if key == name]
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Recorder:
     """Stands in place of the product's scripts and beacon endpoints; keeps every beacon."""
 

@@ -24,7 +24,7 @@ KEPT_OPEN = 3  # browsers: nobody sees from outside when what a page sends in it
 QUIET = 800  # milliseconds in which what must not be sent could be
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Stage:
     """What a scenario plays on: a page of a fresh browser, the site's pages, the sites' numbers."""
 
@@ -111,7 +111,13 @@ def play_all(scenarios: dict[str, Play], launch: Launch, **sites: dict[str, Any]
         with listening(pages.reply) as pages.port:
             for number, (name, scenario) in enumerate(scenarios.items()):
                 browsers.append(launch(PERSON.replace("537.36", f"537.{number}")))
-                stage = Stage(name, browsers[-1].new_context(locale="en-GB").new_page(), pages, product, result.sites)
+                stage = Stage(
+                    name=name,
+                    page=browsers[-1].new_context(locale="en-GB").new_page(),
+                    pages=pages,
+                    product=product,
+                    sites=result.sites,
+                )
                 play_one(stage, scenario, result)
                 if len(browsers) > KEPT_OPEN:
                     browsers.popleft().close()

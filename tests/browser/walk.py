@@ -20,7 +20,7 @@ WIDER = "document.documentElement.scrollWidth > innerWidth + 1"
 Picture = Callable[[Page, str, int, str], None]  # page, name, width, theme
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Found:
     """What is wrong, as (page, what) each. `seen` counts the pages."""
 

@@ -55,7 +55,7 @@ def test_a_silent_worker_is_noticed_after_a_clock_change(db: None) -> None:
 
 def test_monitors_checked_by_a_fast_clock_are_checked_again_at_once(site: Site) -> None:
     async def up(monitor: Monitor) -> CheckResult:
-        return CheckResult(True, milliseconds=5)
+        return CheckResult(ok=True, milliseconds=5)
 
     monitor_create(site=site, url="https://example.com/", interval=60, now=NOW)
     ahead = NOW + timedelta(hours=2)

@@ -143,9 +143,9 @@ def test_a_monitor_whose_checks_ended_in_a_failure_is_down_and_its_incident_open
     now = timezone.now()
     monitor = monitor_create(site=site, url="https://shop.example/", now=now)
     told = [
-        (CheckResult(True, 90), now - timedelta(minutes=3)),
-        (CheckResult(False, cause="No answer."), now - timedelta(minutes=2)),
-        (CheckResult(False, cause="No answer."), now - timedelta(minutes=1)),
+        (CheckResult(ok=True, milliseconds=90), now - timedelta(minutes=3)),
+        (CheckResult(ok=False, cause="No answer."), now - timedelta(minutes=2)),
+        (CheckResult(ok=False, cause="No answer."), now - timedelta(minutes=1)),
     ]
     (incident,) = checks_replay(monitor=monitor, results=told)
     assert incident.end is None and incident.start == now - timedelta(minutes=2)

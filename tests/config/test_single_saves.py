@@ -140,7 +140,7 @@ def test_an_alert_that_notifies_is_written_once(site: Site, monkeypatch: pytest.
         alert.memory = {"seen": 1}
         return [AlertNotification("one", "One", "One."), AlertNotification("two", "Two", "Two.")]
 
-    monkeypatch.setitem(CONDITIONS, "test", AlertCondition("test", "Test", "For this test.", evaluate=evaluate))
+    monkeypatch.setitem(CONDITIONS, "test", AlertCondition("test", "Test", doc="For this test.", evaluate=evaluate))
     alert = Alert.objects.create(site=site, name="Both", condition="test", throttle_minutes=0)
     alert.channels.add(
         Channel.objects.create(account=site.account, kind=ChannelKind.EMAIL, target="a@example.com", confirmed=NOW)
@@ -156,7 +156,7 @@ def test_an_alert_that_notifies_is_written_once(site: Site, monkeypatch: pytest.
 def test_replayed_checks_write_an_incident_once(site: Site) -> None:
     monitor = monitor_create(site=site, url="https://example.com/", now=NOW)
     results = [
-        (CheckResult(ok, 90, cause="" if ok else "No response."), NOW + timedelta(minutes=minute))
+        (CheckResult(ok=ok, milliseconds=90, cause="" if ok else "No response."), NOW + timedelta(minutes=minute))
         for minute, ok in enumerate([True, False, False, True])
     ]
     writes = count_writes(lambda: checks_replay(monitor=monitor, results=results))

@@ -114,8 +114,15 @@ def test_all_dialects_give_the_same_numbers_for_a_goal(site: Site, alice: User, 
 def test_a_breakdown_has_the_visitors_of_the_goal_and_their_rate(site: Site, purchase: Goal, by: str) -> None:
     period = Period.parse("today", "UTC", NOW)
     metrics = (*VISIT_METRICS, "conversion_rate")
-    told = ask_engine(Query((site.pk,), period, metrics, (by,), where={"goal": purchase.pk}, fill=False), now=NOW).rows
-    everybody = ask_engine(Query((site.pk,), period, ("visitors",), (by,), fill=False), now=NOW).rows
+    told = ask_engine(
+        Query(
+            sites=(site.pk,), period=period, metrics=metrics, dimensions=(by,), where={"goal": purchase.pk}, fill=False
+        ),
+        now=NOW,
+    ).rows
+    everybody = ask_engine(
+        Query(sites=(site.pk,), period=period, metrics=("visitors",), dimensions=(by,), fill=False), now=NOW
+    ).rows
     all_of = {row[by]: row["visitors"] for row in everybody}
     assert told
     for row in told:

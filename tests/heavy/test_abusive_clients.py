@@ -77,7 +77,7 @@ class Server:
         return size / 1e6
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Measured:
     """Times of the others' requests by kind, their errors, and the most memory and disk meanwhile."""
 
@@ -90,8 +90,13 @@ class Measured:
     def __add__(self, other: Measured) -> Measured:
         """Both together."""
         times = {name: self.times[name] + other.times[name] for name in self.times}
-        worst = max(self.rss, other.rss), max(self.disk, other.disk)
-        return Measured(times, self.errors + other.errors, *worst, self.cpu + other.cpu)
+        return Measured(
+            times=times,
+            errors=self.errors + other.errors,
+            rss=max(self.rss, other.rss),
+            disk=max(self.disk, other.disk),
+            cpu=self.cpu + other.cpu,
+        )
 
     def p99(self, name: str) -> float:
         """The time that 99 of 100 requests stay below."""

@@ -84,7 +84,10 @@ def test_a_qr_code_of_too_long_a_url_is_not_drawn(account: Account, answered: An
     for host, path, status in (
         ("a" * 200, "/l/offer.qr", 200), ("a" * 2000, "/l/offer.qr", 400), ("go.test", f"/l{'/' * 2000}offer.qr", 400),
     ):  # fmt: skip
-        request = LinkRequest(state.current(), "GET", path, b"scale=40", {"host": host}, "203.0.113.9", NOON)
+        request = LinkRequest(
+            state=state.current(), method="GET", path=path, query=b"scale=40", headers={"host": host},
+            peer="203.0.113.9", now=NOON,
+        )  # fmt: skip
         assert answered(request).status == status
 
 

@@ -158,7 +158,7 @@ def test_what_is_restored_is_there_for_all() -> None:
     one, other = open_process(), open_process()
     assert one.begin_restore() and not other.begin_restore()
     window = Window("restored", 1800)
-    visit = OpenVisit(5, 11, BEGIN, BEGIN, 9, 1, {"source": "Google"}, reported={"screen": "1x1"})
+    visit = OpenVisit(5, 11, BEGIN, BEGIN, view_id=9, is_new=1, origin={"source": "Google"}, reported={"screen": "1x1"})
     one.resolve([
         RestoreVisit((1, 11, 0), visit),
         RestoreClaim(window, "a", BEGIN / 1000, BEGIN / 1000 + 5),

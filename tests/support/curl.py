@@ -11,7 +11,7 @@ from django.test import Client
 from tests.support.types import Response
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Call:
     """One parsed call. `path` includes the query."""
 

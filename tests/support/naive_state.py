@@ -34,7 +34,7 @@ WINDOW = Window("walk", 1800)
 NAMES: some.SearchStrategy[StateKey] = some.sampled_from(("a", "b", 5, 2**60))
 
 
-@dataclass
+@dataclass(kw_only=True)
 class NaiveState:
     """The answers, from everything that was ever asked."""
 

@@ -34,12 +34,14 @@ def leaf(dimension: str, operator: str, value: Any) -> dict[str, Any]:
 
 
 def resolved(metrics: str, *dimensions: str, **more: Any) -> ResolvedQuery:
-    query = Query((SITE,), more.pop("period", FIRST), tuple(metrics.split()), dimensions, **more)
+    query = Query(
+        sites=(SITE,), period=more.pop("period", FIRST), metrics=tuple(metrics.split()), dimensions=dimensions, **more
+    )
     return Resolver(NOW, GOALS).resolve(query)
 
 
 def choose_events(query: ResolvedQuery) -> planner.TableChoice:
-    return planner.TableChoice(query.group_by.aggregates)
+    return planner.TableChoice(from_events=query.group_by.aggregates)
 
 
 def written(metrics: str, *dimensions: str, **more: Any) -> tuple[str, dict[str, Any]]:

@@ -33,7 +33,15 @@ def send(site: Site, *rows: str, **fields: Any) -> Reply:
     for one in asked:
         query = urlencode(one, doseq=True).encode()
         reply = clicky.receive_beacon(
-            EndpointRequest(state.current(), "GET", "/in.php", query, headers, "198.51.100.7", datetime.now(UTC))
+            EndpointRequest(
+                state=state.current(),
+                method="GET",
+                path="/in.php",
+                query=query,
+                headers=headers,
+                peer="198.51.100.7",
+                now=datetime.now(UTC),
+            )
         )
     return reply
 
@@ -126,7 +134,13 @@ def test_a_dashboard_user_with_an_on_site_token_gets_the_widget(site: Site, alic
     headers = {"user-agent": PERSON, "referer": "https://example.com/", "accept-language": "en"}
     reply = clicky.receive_beacon(
         EndpointRequest(
-            state.current(), "GET", "/in.php", urlencode(page).encode(), headers, "198.51.100.7", datetime.now(UTC)
+            state=state.current(),
+            method="GET",
+            path="/in.php",
+            query=urlencode(page).encode(),
+            headers=headers,
+            peer="198.51.100.7",
+            now=datetime.now(UTC),
         )
     )
     assert f'"osa":"{word}"'.encode() in reply.body

@@ -39,7 +39,9 @@ def build_question(hit: Hit, site: SiteConfig, event: Event, state: State) -> Jo
     """
     at, idle = to_milliseconds(event["ts"]), get_idle_ms(hit, site)
     backdated = 1 if hit.at is not None and hit.now - hit.at > BACKDATED_AFTER else 0
-    question = JoinVisit((site.site_id, event["device"], backdated), at, idle, event, open_visit, (hit, site))
+    question = JoinVisit(
+        (site.site_id, event["device"], backdated), at, idle, event, open_visit=open_visit, basis=(hit, site)
+    )
     if hit.session and hit.session.isascii() and hit.session.isdigit() and len(hit.session) <= 16:
         question.session = int(hit.session)
     if hit.event_id:

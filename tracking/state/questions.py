@@ -8,7 +8,7 @@ times are Unix milliseconds. Those of nearly every hit are not frozen, which wou
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from datetime import date
 from typing import Any, Generic, Literal, TypeVar
 
@@ -46,14 +46,15 @@ class JoinVisit(Question[OpenVisit | NotJoined]):
     have begun it. Where none is open, `open_visit(question)` begins one, or returns None for hits that never do; the
     state says whether its device is new.
 
-    Nearly every hit asks it. So the first fields are given by position, the others are set where the hit has them, and
-    `open_visit` is a function with what it needs in `basis`: a closure and keywords would cost more than the answer.
+    Nearly every hit asks it. So the rarer fields are set where the hit has them, and `open_visit` is a function with
+    what it needs in `basis`: a closure would cost more than the answer.
     """
 
     key: VisitKey
     at: int
     idle: int
     reported: Event  # `screen` and `language` are read; the first ones of a visit stay
+    _: KW_ONLY
     open_visit: Callable[[JoinVisit], OpenVisit | None]
     basis: Any = None
     session: int = 0  # the visit's id, if the client sent it

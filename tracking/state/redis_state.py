@@ -277,7 +277,7 @@ def decode_visit(fields: list[Any]) -> OpenVisit:
     if language:
         reported["language"] = language.decode()
     columns: Event = orjson.loads(origin)
-    return OpenVisit(number, device, start, last, view_id, is_new, columns, reported=reported)
+    return OpenVisit(number, device, start, last, view_id=view_id, is_new=is_new, origin=columns, reported=reported)
 
 
 def encode_device(key: VisitKey) -> tuple[int, ...]:

@@ -51,7 +51,7 @@ def build_visit(row: dict[str, Any]) -> OpenVisit:
     origin = select_columns(dict(zip(CARRIED_COLUMNS, row["origin"], strict=True)), CARRIED_COLUMNS)
     return OpenVisit(
         row["visit"], row["device"], to_milliseconds(row["start"]), to_milliseconds(row["last"]),
-        row["view_id"], row["is_new"], origin, reported=select_columns(row, VISITOR_COLUMNS),
+        view_id=row["view_id"], is_new=row["is_new"], origin=origin, reported=select_columns(row, VISITOR_COLUMNS),
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 
@@ -32,6 +32,7 @@ class OpenVisit:
     device: int
     start: int
     last: int
+    _: KW_ONLY
     view_id: int = 0
     is_new: int = 0
     origin: Event = field(default_factory=Event)

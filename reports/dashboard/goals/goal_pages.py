@@ -114,8 +114,18 @@ def run_trial(request: HttpRequest, site: Site, goal: Goal) -> Context:
     period, sites = Period.parse("7d", site.timezone, now), (site.pk,)
     try:
         where = build_predicate(goal)
-        total = ask(Query(sites, period, ("visitors", "visits"), where=where), now=now).rows[0]
-        pages = ask(Query(sites, period, ("visitors",), ("page",), where=where, limit=MAX_TRIAL_PAGES), now=now).rows
+        total = ask(Query(sites=sites, period=period, metrics=("visitors", "visits"), where=where), now=now).rows[0]
+        pages = ask(
+            Query(
+                sites=sites,
+                period=period,
+                metrics=("visitors",),
+                dimensions=("page",),
+                where=where,
+                limit=MAX_TRIAL_PAGES,
+            ),
+            now=now,
+        ).rows
     except QUERY_ERRORS as error:
         return {"failed": describe_error(error)}
     return {

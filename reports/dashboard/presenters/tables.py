@@ -45,7 +45,7 @@ class TableRow:
         return f"q{min(5, int((float(self.share) / 100) ** 0.5 * 5) + 1)}"
 
 
-@dataclass
+@dataclass(kw_only=True)
 class PanelTable:
     """The open tab of a panel, ready for the template."""
 
@@ -103,7 +103,9 @@ def list_metrics(state: ReportState, tab: Tab) -> tuple[str, ...]:
 
 def build_empty_table(state: ReportState, panel: Panel, tab: Tab) -> PanelTable:
     """Return the tab without its rows: labels and links."""
-    table = PanelTable(panel, tab, label=get_dimension(tab.dimension, "").label, metric=METRICS[tab.metric].label)
+    table = PanelTable(
+        panel=panel, tab=tab, label=get_dimension(tab.dimension, "").label, metric=METRICS[tab.metric].label
+    )
     table.second = "".join(METRICS[name].label for name in list_metrics(state, tab)[1:])
     table.filtered = bool(state.conditions or state.segment)
     if state.scope.has_details:

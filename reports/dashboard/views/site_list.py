@@ -59,9 +59,15 @@ def site_list(request: HttpRequest) -> HttpResponse:
 def build_card(site: Site, now: datetime, locale: Locale) -> SiteCard:
     """Return the numbers of one site. Each is queried alone, because a day depends on the site's time zone."""
     period = Period.parse("7d", site.timezone, now)
-    total = fetch_or_none(lambda: ask(Query((site.pk,), period, ("visitors", "views"), compare="previous"), now=now))
-    days = fetch_or_none(lambda: ask(Query((site.pk,), period, ("visitors",), ("day",)), now=now))
-    online = fetch_or_none(lambda: ask(Query((site.pk,), period, ("online",)), now=now).rows[0]["online"])
+    total = fetch_or_none(
+        lambda: ask(Query(sites=(site.pk,), period=period, metrics=("visitors", "views"), compare="previous"), now=now)
+    )
+    days = fetch_or_none(
+        lambda: ask(Query(sites=(site.pk,), period=period, metrics=("visitors",), dimensions=("day",)), now=now)
+    )
+    online = fetch_or_none(
+        lambda: ask(Query(sites=(site.pk,), period=period, metrics=("online",)), now=now).rows[0]["online"]
+    )
     return SiteCard(
         site=site,
         online=online,

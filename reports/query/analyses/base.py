@@ -26,7 +26,7 @@ def build_context(
     site_ids = parse_sites(list(sites))
     tree = filters.parse(where)
     resolved = ReferenceResolver(site_ids, source or StoredGoals()).resolve(tree, "where") if tree else None
-    context = QueryContext(site_ids, period, now or datetime.now(UTC), resolved)
+    context = QueryContext(sites=site_ids, period=period, now=now or datetime.now(UTC), tree=resolved)
     return replace(context, has_persons=read_version(context).has_persons)
 
 

@@ -48,7 +48,7 @@ def fetch_hits(
     `converted`: only hits that led to any conversion. `conversion`: only those that led to this one, by its id and the
     period of its calls. Raises QueryRefused for a wrong filter.
     """
-    context = QueryContext((account_id,), period, period.end, filters.parse(where))
+    context = QueryContext(sites=(account_id,), period=period, now=period.end, tree=filters.parse(where))
     conditions = [write_kinds_condition(kinds), ConditionBuilder(context).for_events(context.tree)]
     if before is not None:
         conditions.append(f"(ts, id) < ({write_instant(int(before[0]))}, {int(before[1])})")
@@ -57,7 +57,7 @@ def fetch_hits(
         conditions.append(f"id IN ({Select(['click_id'], sales)})")
     if conversion is not None:
         conversion_id, conversion_period = conversion
-        of_sales = QueryContext((account_id,), conversion_period, conversion_period.end)
+        of_sales = QueryContext(sites=(account_id,), period=conversion_period, now=conversion_period.end)
         sales = of_sales.from_events(write_kinds_condition(SALE_KINDS), f"conversion_id = {int(conversion_id)}")
         conditions.append(f"id IN ({Select(['click_id'], sales)})")
     newest = Select(
@@ -73,7 +73,7 @@ def fetch_sales(account_id: int, clicks: Iterable[int]) -> dict[int, list[Row]]:
     if not numbers:
         return {}
     period = Period(datetime(2000, 1, 1, tzinfo=UTC), datetime(2099, 1, 1, tzinfo=UTC))
-    context = QueryContext((account_id,), period, period.end)
+    context = QueryContext(sites=(account_id,), period=period, now=period.end)
     of_clicks = f"click_id IN ({', '.join(map(str, numbers))})"
     events = context.from_events(write_kinds_condition(SALE_KINDS), of_clicks)
     sales: dict[int, list[Row]] = {}

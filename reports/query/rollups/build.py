@@ -57,7 +57,7 @@ def build_days(site_id: int, zone: str, first: date, last: date, build: int, now
         write_lock.without_changes()
     ):  # rows of a half-done insert, which not all tables have yet, must not count as built
         arrived = count_arrived_rows(site_id, zone, first, last, settled_only=True)
-    context = QueryContext((site_id,), period, now)
+    context = QueryContext(sites=(site_id,), period=period, now=now)
     inserts = [
         insert_quarters(context, build), insert_values(context, build), insert_states(context, build),
         *devices.insert_devices(context, build),

@@ -45,7 +45,7 @@ MERGE_FUNCTION = "uniqCombined64Merge(14)"
 ESTIMATION_ERROR = 0.0163  # twice the standard error of 2**14 cells: 19 of 20 estimates are nearer
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PublishedDay:
     """A published day of a site: its instants and the number of its current build."""
 
@@ -96,7 +96,9 @@ def read_published_days(site_id: int, zone: str, period: Period) -> list[Publish
     arrived_now = count_arrived_rows(site_id, zone, min(builds), max(builds))
     info = parse_zone(zone)
     days = [
-        PublishedDay(day, find_day_start(day, info), find_day_start(day + DAY, info), build, sizes)
+        PublishedDay(
+            day=day, start=find_day_start(day, info), end=find_day_start(day + DAY, info), build=build, sizes=sizes
+        )
         for day, (build, arrived, sizes) in sorted(builds.items())
         if arrived_now.get(day, 0) == arrived
     ]

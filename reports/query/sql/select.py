@@ -8,7 +8,7 @@ Values from outside never stand in these texts; they are bound (`context.Params`
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,7 @@ class Select:
     columns: Sequence[str]
     rows: Rows
     group_by: str = ""
+    _: KW_ONLY
     order_by: Sequence[str] = ()
     limit: int | None = None
     offset: int = 0

@@ -17,9 +17,15 @@ from tests.support.types import Store
 @pytest.fixture
 def watched(site: Site, store: Store) -> Monitor:
     monitor = monitor_create(site=site, url="https://example.com/", name="Home & shop", interval=120)
-    bad = CheckResult(False, cause="Answered 503; expected 200-399.")
+    bad = CheckResult(ok=False, cause="Answered 503; expected 200-399.")
     now = timezone.now()
-    for minutes, verdict in ((10, CheckResult(True, 90)), (8, bad), (6, bad), (4, bad), (2, CheckResult(True, 90))):
+    for minutes, verdict in (
+        (10, CheckResult(ok=True, milliseconds=90)),
+        (8, bad),
+        (6, bad),
+        (4, bad),
+        (2, CheckResult(ok=True, milliseconds=90)),
+    ):
         at = now - timedelta(minutes=minutes)
         write_results([(Monitor.objects.get(pk=monitor.pk), verdict, at)])
     return monitor
@@ -39,13 +45,13 @@ def test_uptime_list_has_every_incident_with_its_duration(watched: Monitor, site
 
 def test_an_incident_that_a_pause_ended_is_not_reported_as_up_again(site: Site, store: Store) -> None:
     monitor = monitor_create(site=site, url="https://example.com/")
-    now, bad = timezone.now(), CheckResult(False, cause="Answered 503; expected 200-399.")
+    now, bad = timezone.now(), CheckResult(ok=False, cause="Answered 503; expected 200-399.")
     for minutes in (8, 7):
         write_results([(monitor, bad, now - timedelta(minutes=minutes))])
     monitor_update(monitor=monitor, changes={"enabled": False}, now=now - timedelta(minutes=6))
     assert [item["status"] for item in Clicky(site).items("uptime-list", date="last-2-days")] == ["paused"]
     monitor_update(monitor=monitor, changes={"enabled": True}, now=now - timedelta(minutes=5))
-    for minutes, verdict in ((4, bad), (3, bad), (2, CheckResult(True, 90))):
+    for minutes, verdict in ((4, bad), (3, bad), (2, CheckResult(ok=True, milliseconds=90))):
         write_results([(monitor, verdict, now - timedelta(minutes=minutes))])
     statuses = [item["status"] for item in Clicky(site).items("uptime-list", date="last-2-days")]
     assert statuses == ["up", "paused"]

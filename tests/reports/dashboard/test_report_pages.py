@@ -65,7 +65,7 @@ def row_of(html: str, name: str) -> str:
 def test_the_key_figures_equal_the_engines_numbers(inside: Client, busy: Site) -> None:
     html = page(inside, f"/sites/{busy.pk}/?period=today")
     now = timezone.now()
-    query = Query((busy.pk,), Period.parse("today", busy.timezone, now), ("visitors", "views"))
+    query = Query(sites=(busy.pk,), period=Period.parse("today", busy.timezone, now), metrics=("visitors", "views"))
     row = answer(query, now=now).rows[0]
     assert (row["visitors"], row["views"]) == (3, 4)
     assert "Visitors: 3" in html and "Views: 4" in html

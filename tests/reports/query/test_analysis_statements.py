@@ -35,7 +35,7 @@ BOTS = "FROM bots WHERE site_id = 5 AND ts >= {start:DateTime} AND ts < {end:Dat
 
 @pytest.fixture
 def context() -> QueryContext:
-    return QueryContext((SITE,), FIRST, NOW)
+    return QueryContext(sites=(SITE,), period=FIRST, now=NOW)
 
 
 def parse(where: dict[str, Any]) -> Node:

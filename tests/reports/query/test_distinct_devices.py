@@ -31,7 +31,9 @@ def rolled(store: Store, site: Site, settings: LazySettings, monkeypatch: pytest
 
 def asked(site: Site, settings: LazySettings, **fields: Any) -> tuple[Result, Result]:
     """The answer with rollups, and from events alone."""
-    query = Query((site.pk,), fields.pop("period"), fill=False, limit=fields.pop("limit", 10_000), **fields)
+    query = Query(
+        sites=(site.pk,), period=fields.pop("period"), fill=False, limit=fields.pop("limit", 10_000), **fields
+    )
     settings.ROLLUPS_ABOVE_ROWS = 0
     ours = ask(query, now=NOW, cache=False)
     settings.ROLLUPS_ABOVE_ROWS = 10**12

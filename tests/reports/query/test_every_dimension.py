@@ -73,7 +73,9 @@ def world(migrated_store: None) -> Iterator[naive.World]:
 
 
 def agree(world: naive.World, dimensions: tuple[str, ...], where: Any = None) -> None:
-    query = Query((SITE,), DAY, MEASURED, dimensions, where, limit=10_000, fill=False)
+    query = Query(
+        sites=(SITE,), period=DAY, metrics=MEASURED, dimensions=dimensions, where=where, limit=10_000, fill=False
+    )
     rows = ask(query, now=NOW, source=MappedGoals(GOALS, {}), cache=False).rows
     expected = naive_metrics.answer(world, MEASURED, dimensions, where)
     by_key = {tuple(row[name] for name in dimensions): row for row in rows}

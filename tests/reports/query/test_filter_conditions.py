@@ -28,11 +28,11 @@ from tests.support.written_queries import (
 @pytest.fixture(autouse=True)
 def version(monkeypatch: pytest.MonkeyPatch) -> None:
     """Resolving reads nothing: there are a million rows."""
-    monkeypatch.setattr("reports.query.resolve.read_version", lambda context: DataVersion((1, 1, 0), rows=10**6))
+    monkeypatch.setattr("reports.query.resolve.read_version", lambda context: DataVersion(number=(1, 1, 0), rows=10**6))
 
 
 def condition(where: Any, table: str = "events") -> tuple[str, dict[str, Any]]:
-    context = QueryContext((SITE,), FIRST, NOW)
+    context = QueryContext(sites=(SITE,), period=FIRST, now=NOW)
     builder = ConditionBuilder(context)
     write = builder.for_events if table == "events" else builder.for_visits
     return write(filters.parse(where)), context.params.values
@@ -123,13 +123,13 @@ def test_a_parsed_filter_is_not_parsed_again(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(filters, "parse_node", None)
     query = resolved("visitors", "page", where=tree)
     assert query.context.tree == tree
-    assert replace(Query((SITE,), FIRST, where=tree), limit=3).tree is tree
+    assert replace(Query(sites=(SITE,), period=FIRST, where=tree), limit=3).tree is tree
 
 
 def test_one_tree_is_sql_and_evaluates_one_event() -> None:
     tree = filters.parse([leaf("page", "is", "/a"), leaf("country", "is_not", "DE")])
     check_evaluable(tree)
-    assert ConditionBuilder(QueryContext((SITE,), FIRST, NOW)).for_events(tree) == (
+    assert ConditionBuilder(QueryContext(sites=(SITE,), period=FIRST, now=NOW)).for_events(tree) == (
         "((path = {p0:String}) AND NOT (country = {p1:String}))"
     )
     for path, country, fits in (("/a", "EE", True), ("/a", "DE", False), ("/b", "EE", False)):
@@ -161,7 +161,10 @@ def test_what_queries_share_is_looked_up_once(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("reports.query.resolve.read_version", read_version)
     resolver = Resolver(NOW, GOALS)
     tree = filters.parse({"goal": 7})
-    queries = [Query((SITE,), FIRST, (name,), where=tree, compare="previous") for name in ("views", "revenue")]
+    queries = [
+        Query(sites=(SITE,), period=FIRST, metrics=(name,), where=tree, compare="previous")
+        for name in ("views", "revenue")
+    ]
     first, second = map(resolver.resolve, queries)
     assert len(read) == 2
     assert first.context.tree is second.context.tree

@@ -29,7 +29,7 @@ Put = Callable[..., None]
 
 def views(site: int = SITE, **fields: Any) -> Any:
     period = fields.pop("period", Period.parse("7d", "UTC", NOW))
-    return ask(Query((site,), period, ("views",), **fields), now=NOW, source=NONE)
+    return ask(Query(sites=(site,), period=period, metrics=("views",), **fields), now=NOW, source=NONE)
 
 
 @pytest.fixture
@@ -114,7 +114,7 @@ def test_a_result_computed_during_a_correction_is_not_cached(store: Store, monke
 
     monkeypatch.setattr(corrections, "rebuild_derived_rows", looked_at)
     assert views().rows == [{"views": 2}]
-    visits = Query((SITE,), Period.parse("7d", "UTC", NOW), ("visits", "views"))
+    visits = Query(sites=(SITE,), period=Period.parse("7d", "UTC", NOW), metrics=("visits", "views"))
     ask(visits, now=NOW, source=NONE)
     assert store.erase_events(Selection(SITE, {"visit": [7]})) == 1
     assert seen == [1] and views().rows == [{"views": 1}]
@@ -143,7 +143,7 @@ def test_a_day_rolled_up_during_a_correction_is_built_again(
     day = Period.days(at.date(), at.date() + timedelta(days=1), "UTC")
     assert views(site.pk, period=day).rows == [{"views": 1}]
     assert schedule.build_outdated_days(NOW) == 1
-    found = ask(Query((site.pk,), day, ("views",)), now=NOW, source=NONE, cache=False)
+    found = ask(Query(sites=(site.pk,), period=day, metrics=("views",)), now=NOW, source=NONE, cache=False)
     assert (found.rows, found.meta.source) == ([{"views": 1}], "rollups")
 
 
@@ -172,10 +172,12 @@ def test_a_goals_fixed_revenue_counts_each_time(store: Store) -> None:
     period = Period.parse("7d", "UTC", NOW)
 
     def revenue(**fields: Any) -> Any:
-        return ask(Query((SITE,), period, ("revenue",), **fields), now=NOW, source=source).rows
+        return ask(Query(sites=(SITE,), period=period, metrics=("revenue",), **fields), now=NOW, source=source).rows
 
     assert revenue() == [{"revenue": Decimal(45)}]  # the order, which is worth what it carries, and twice 2.50
     assert revenue(where={"goal": 1}) == [{"revenue": Decimal(5)}]
     assert revenue(where={"goal": 2}) == [{"revenue": Decimal(9)}]
     assert {row["goal"]: row["revenue"] for row in revenue(dimensions=("goal",))} == {1: Decimal(5), 2: Decimal(9)}
-    assert ask(Query((SITE,), period, ("revenue",)), now=NOW, source=NONE).rows == [{"revenue": Decimal(40)}]
+    assert ask(Query(sites=(SITE,), period=period, metrics=("revenue",)), now=NOW, source=NONE).rows == [
+        {"revenue": Decimal(40)}
+    ]

@@ -84,7 +84,7 @@ def rolled(world: None, db: None, settings: LazySettings, monkeypatch: pytest.Mo
 
 
 def question(*dimensions: str, metrics: tuple[str, ...] = ("visitors",), **more: Any) -> Query:
-    return Query((SITE,), WEEK, metrics, dimensions, **more)
+    return Query(sites=(SITE,), period=WEEK, metrics=metrics, dimensions=dimensions, **more)
 
 
 def bare(answer: Result | QueryRefused) -> Any:

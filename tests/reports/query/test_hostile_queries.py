@@ -78,7 +78,9 @@ def every_dimension_under(operator: str, fourths: int) -> None:
         metrics = tuple(m for m in list(METRICS)[number % fourths :: fourths] if m != "online" or not by
                         or DIMENSIONS.get(name, None) is None or DIMENSIONS[name].family != "time")  # fmt: skip
         try:
-            result = ask(Query((SITE,), TODAY, metrics, by, where), now=NOW, source=SOURCE)
+            result = ask(
+                Query(sites=(SITE,), period=TODAY, metrics=metrics, dimensions=by, where=where), now=NOW, source=SOURCE
+            )
         except QueryRefused as refusal:
             assert sentence(refusal) and not isinstance(refusal, QueryStopped), refusal.sentence
         else:
@@ -102,7 +104,9 @@ def test_every_metric_alone_is_answered_for_every_dimension(traffic: Any, metric
 def alone(metric: str, dimensions: list[str]) -> None:
     for name in dimensions:
         try:
-            result = ask(Query((SITE,), TODAY, (metric,), (name,)), now=NOW, source=SOURCE)
+            result = ask(
+                Query(sites=(SITE,), period=TODAY, metrics=(metric,), dimensions=(name,)), now=NOW, source=SOURCE
+            )
         except QueryRefused as refusal:
             assert sentence(refusal)
             assert (name in DIMENSIONS and not DIMENSIONS[name].groupable) or metric == "online"
@@ -241,9 +245,13 @@ def test_any_text_is_only_a_bound_value(traffic: Any, number: int, text: str) ->
     )
     for where in (is_("page", text), is_("city", [text, "x"]), is_("page", text, "contains"),
                   is_("page", [text, "zz"], "starts_with")):  # fmt: skip
-        rows = ask(Query((site,), TODAY, ("views",), ("page",), where), now=NOW, source=SOURCE).rows
+        rows = ask(
+            Query(sites=(site,), period=TODAY, metrics=("views",), dimensions=("page",), where=where),
+            now=NOW,
+            source=SOURCE,
+        ).rows
         assert rows == [{"page": page, "views": 1}]
-    by_property = Query((site,), TODAY, ("views",), (f"prop:{text[:100]}",))
+    by_property = Query(sites=(site,), period=TODAY, metrics=("views",), dimensions=(f"prop:{text[:100]}",))
     assert ask(by_property, now=NOW, source=SOURCE).rows == [{f"prop:{text[:100]}": text, "views": 1}]
     left = traffic.query(f"SELECT count() FROM events WHERE site_id IN ({SITE}, {STRANGER}, {site})")
     assert left.rows[0][0] == 5
@@ -253,9 +261,15 @@ def test_no_query_sees_rows_of_another_site(traffic: Any) -> None:
     for name in ALL:
         if name in DIMENSIONS and not DIMENSIONS[name].groupable:
             continue
-        rows = ask(Query((999_999_999,), TODAY, ("views", "visits"), (name,), fill=False), now=NOW, source=SOURCE).rows
+        rows = ask(
+            Query(sites=(999_999_999,), period=TODAY, metrics=("views", "visits"), dimensions=(name,), fill=False),
+            now=NOW,
+            source=SOURCE,
+        ).rows
         assert rows == []
-    both = ask(Query((SITE, STRANGER), TODAY, ("views",), ("site",)), now=NOW, source=SOURCE).rows
+    both = ask(
+        Query(sites=(SITE, STRANGER), period=TODAY, metrics=("views",), dimensions=("site",)), now=NOW, source=SOURCE
+    ).rows
     assert {row["site"]: row["views"] for row in both} == {str(SITE): 1, str(STRANGER): 1}
 
 
@@ -263,5 +277,10 @@ def test_a_query_that_exceeds_a_limit_is_stopped_with_a_message(traffic: Any, se
     for limits, word in (({"max_rows_to_read": 1}, "rows"), ({"max_memory_usage": 1000}, "memory")):
         settings.QUERY_LIMITS = limits
         with pytest.raises(QueryStopped) as caught:
-            ask(Query((SITE,), TODAY, ("visitors",), ("page",)), now=NOW, source=SOURCE, cache=False)
+            ask(
+                Query(sites=(SITE,), period=TODAY, metrics=("visitors",), dimensions=("page",)),
+                now=NOW,
+                source=SOURCE,
+                cache=False,
+            )
         assert word in caught.value.sentence and sentence(caught.value)

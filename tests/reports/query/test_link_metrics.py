@@ -55,7 +55,10 @@ def test_metrics_of_links_equal_a_naive_evaluation(store: Store, seed: int, by: 
     for one in events:
         if PERIOD.start <= one["ts"] < PERIOD.end:
             groups[key_of(one, by)].append(one)
-    rows = ask(Query((ACCOUNT,), PERIOD, tuple(LINK_METRICS), by, limit=1000, fill=False), now=NOW).rows
+    rows = ask(
+        Query(sites=(ACCOUNT,), period=PERIOD, metrics=tuple(LINK_METRICS), dimensions=by, limit=1000, fill=False),
+        now=NOW,
+    ).rows
     assert {row[by[0]] if by else "" for row in rows} == set(groups)
     for row in rows:
         mine = groups[row[by[0]] if by else ""]

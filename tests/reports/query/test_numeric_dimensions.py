@@ -13,7 +13,7 @@ from tests.support.types import Store
 
 
 def visits(site: Site, where: Any) -> int:
-    query = Query((site.pk,), Period.parse("today", "UTC", NOW), ("visits",), where=[where])
+    query = Query(sites=(site.pk,), period=Period.parse("today", "UTC", NOW), metrics=("visits",), where=[where])
     counted: int = ask(query, now=NOW, cache=False).rows[0]["visits"]
     return counted
 

@@ -86,7 +86,7 @@ def put(store: Store, *moments: tuple[datetime, dict[str, Any]]) -> None:
 
 def query(period: str = "today", zone: str = "UTC", **fields: Any) -> Query:
     fields.setdefault("metrics", ("views",))
-    return Query((SITE,), Period.parse(period, zone, NOW), **fields)
+    return Query(sites=(SITE,), period=Period.parse(period, zone, NOW), **fields)
 
 
 def test_a_repeated_hour_of_a_clock_change_has_two_rows(store: Store) -> None:

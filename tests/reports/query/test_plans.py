@@ -25,7 +25,7 @@ from tests.support.written_queries import (
 @pytest.fixture(autouse=True)
 def version(monkeypatch: pytest.MonkeyPatch) -> None:
     """Resolving reads nothing: there are a million rows."""
-    monkeypatch.setattr("reports.query.resolve.read_version", lambda context: DataVersion((1, 1, 0), rows=10**6))
+    monkeypatch.setattr("reports.query.resolve.read_version", lambda context: DataVersion(number=(1, 1, 0), rows=10**6))
 
 
 DAYS = Period(datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 4, tzinfo=UTC))
@@ -36,7 +36,7 @@ def two_closed_days(monkeypatch: pytest.MonkeyPatch, settings: LazySettings) -> 
     """The first two of three days are rolled up, and hold few devices and pages beside a million events."""
     sizes = {**dict.fromkeys(SIZE_NAMES, 1_000), "source": 10, "page": 1_000}
     days = [
-        PublishedDay(start.date(), start, start + timedelta(1), 9, sizes)
+        PublishedDay(day=start.date(), start=start, end=start + timedelta(1), build=9, sizes=sizes)
         for start in (DAYS.start, DAYS.start + timedelta(1))
     ]
     settings.ROLLUPS_ABOVE_ROWS = 100_000

@@ -220,7 +220,15 @@ def agree(
     now = period.end - timedelta(hours=6)
     times = naive.TIMES & set(dimensions)
     metrics = tuple(name for name in naive_metrics.METRICS if not (name == "online" and times))
-    query = Query((site_id,), period, metrics, tuple(dimensions), where, limit=10_000, fill=False)
+    query = Query(
+        sites=(site_id,),
+        period=period,
+        metrics=metrics,
+        dimensions=tuple(dimensions),
+        where=where,
+        limit=10_000,
+        fill=False,
+    )
     result = ask(query, now=now, source=MappedGoals(GOALS, {}, WORTHS))
 
     world = naive.World(events, period.start, period.end, ZoneInfo(zone), now.astimezone(UTC), GOALS, WORTHS)

@@ -71,7 +71,7 @@ def traffic(site: Site | int, count: int = 400, seed: int = 1) -> Iterator[Event
 
 def asked(site: Site, settings: LazySettings, rolled: bool, **fields: Any) -> Result:
     settings.ROLLUPS_ABOVE_ROWS = 0 if rolled else EVERYTHING
-    query = Query((site.pk,), fields.pop("period"), fill=False, limit=10_000, **fields)
+    query = Query(sites=(site.pk,), period=fields.pop("period"), fill=False, limit=10_000, **fields)
     result = ask(query, now=NOW, cache=False)
     settings.ROLLUPS_ABOVE_ROWS = 0
     return result
@@ -201,7 +201,7 @@ def test_the_top_pages_by_visitors_are_exact_without_counting_all(
     schedule.build_outdated_days(NOW)
     week = Period.parse("7d", "UTC", NOW)
     metrics = ("visitors", "views", "bounce_rate", "avg_duration")
-    query = Query((site.pk,), week, metrics, ("page",), limit=3)
+    query = Query(sites=(site.pk,), period=week, metrics=metrics, dimensions=("page",), limit=3)
     from reports.query import top_pages
 
     most, top_pages.MAX_PAGES = top_pages.MAX_PAGES, 500
@@ -223,7 +223,7 @@ def test_an_estimate_is_marked_and_within_its_error(store: Store, site: Site, al
     )
     schedule.build_outdated_days(NOW)
     week = Period.parse("7d", "UTC", NOW)
-    exact = Query((site.pk,), week, ("visitors", "views"), exact=True)
+    exact = Query(sites=(site.pk,), period=week, metrics=("visitors", "views"), exact=True)
     guess = ask(replace(exact, exact=False), now=NOW, cache=False)
     truth = ask(exact, now=NOW, cache=False)
     assert guess.meta.estimated == ("visitors",) and not guess.meta.exact and guess.meta.error > 0

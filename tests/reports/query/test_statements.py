@@ -36,7 +36,7 @@ SIGNUP = "(kind = 'event' AND (name = {p0:String}))"
 @pytest.fixture(autouse=True)
 def version(monkeypatch: pytest.MonkeyPatch) -> None:
     """Resolving reads nothing: there are a million rows."""
-    monkeypatch.setattr("reports.query.resolve.read_version", lambda context: DataVersion((1, 1, 0), rows=10**6))
+    monkeypatch.setattr("reports.query.resolve.read_version", lambda context: DataVersion(number=(1, 1, 0), rows=10**6))
 
 
 def test_a_select_writes_its_parts_in_the_order_of_sql() -> None:
@@ -211,7 +211,7 @@ def test_every_metric_has_a_statement_over_its_own_aggregates(name: str) -> None
 
 def test_a_goal_with_a_value_corrects_the_amounts() -> None:
     valued = MappedGoals(GOALS.goal_filters, {}, {7: (Decimal("2.5"), "EUR")})
-    query = Resolver(NOW, valued).resolve(Query((SITE,), FIRST, ("revenue",))).in_currency("EUR")
+    query = Resolver(NOW, valued).resolve(Query(sites=(SITE,), period=FIRST, metrics=("revenue",))).in_currency("EUR")
     plan = planner.write_plan(replace(query.context, params=Params()), query.group_by, choose_events(query))
     sql = " ".join(str(subquery.select) for subquery in plan.subqueries)
     assert "toDecimal128('2.5', 4) * toInt64(countIf(revenue = 0 AND ((kind = 'event' AND (name = " in sql

@@ -26,8 +26,11 @@ from tests.values import require
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
-OK, BAD = CheckResult(True, 80), CheckResult(False, cause="The name shop.example could not be resolved.")
-NOT_MADE = CheckResult(False, cause="The name servers of this installation do not answer.", conclusive=False)
+OK, BAD = (
+    CheckResult(ok=True, milliseconds=80),
+    CheckResult(ok=False, cause="The name shop.example could not be resolved."),
+)
+NOT_MADE = CheckResult(ok=False, cause="The name servers of this installation do not answer.", conclusive=False)
 
 
 @pytest.fixture
@@ -162,7 +165,7 @@ FIRST = datetime(2026, 3, 1, tzinfo=UTC)
 ZONES = ["UTC", "Europe/Berlin", "Asia/Kathmandu", "America/New_York"]
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Month:
     """A month as it happened: when the monitor was made, paused, checked, and with what verdict."""
 

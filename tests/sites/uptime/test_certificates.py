@@ -49,7 +49,7 @@ def alert(site: Site) -> Alert:
 
 def monitor_with(site: Site, expires: datetime, **fields: Any) -> Monitor:
     monitor = monitor_create(site=site, url="https://shop.example/", name="Shop", now=NOW, **fields)
-    write_results([(monitor, CheckResult(True, 80, tls_expires=expires), NOW)])
+    write_results([(monitor, CheckResult(ok=True, milliseconds=80, tls_expires=expires), NOW)])
     return monitor
 
 
@@ -82,7 +82,7 @@ def test_the_warning_is_sent_by_mail(site: Site, alert: Alert) -> None:
 def test_a_renewed_certificate_is_warned_of_only_before_its_new_expiry(site: Site, alert: Alert) -> None:
     monitor = monitor_with(site, NOW + 29 * DAY)
     alerts_evaluate(now=NOW)
-    write_results([(monitor, CheckResult(True, 80, tls_expires=NOW + 90 * DAY), NOW + DAY)])
+    write_results([(monitor, CheckResult(ok=True, milliseconds=80, tls_expires=NOW + 90 * DAY), NOW + DAY)])
     alerts_evaluate(now=NOW + 25 * DAY)
     assert len(subjects()) == 1
     alerts_evaluate(now=NOW + 61 * DAY)
@@ -139,7 +139,7 @@ def test_the_expiry_of_the_certificate_is_shown_on_pages(
 
 def test_a_url_without_a_certificate_shows_none(site: Site) -> None:
     monitor = monitor_with(site, NOW + 10 * DAY)
-    write_results([(monitor, CheckResult(False, cause="It did not answer in time."), NOW)])
+    write_results([(monitor, CheckResult(ok=False, cause="It did not answer in time."), NOW)])
     assert Monitor.objects.get().tls_expires == NOW + 10 * DAY
     monitor_update(monitor=Monitor.objects.get(), changes={"url": "http://shop.example/"})
     assert Monitor.objects.get().tls_expires is None

@@ -64,13 +64,13 @@ class World:
 
     async def check(self, monitor: Monitor) -> CheckResult:
         if "mallory" not in monitor.url:
-            return self.answers.pop(0) if self.answers else CheckResult(True, 50)
+            return self.answers.pop(0) if self.answers else CheckResult(ok=True, milliseconds=50)
         self.under_way, until = self.under_way + 1, self.seconds + 30
         self.most = max(self.most, self.under_way)
         while self.seconds < until and self.seconds < scheduler.ROUND_SECONDS:  # noqa: ASYNC110
             await asyncio.sleep(0.005)
         self.under_way -= 1
-        return CheckResult(False, cause="mallory.example did not answer in time.")
+        return CheckResult(ok=False, cause="mallory.example did not answer in time.")
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_many_monitors_that_time_out_do_not_delay_others(site: Site, world: Worl
 
 def test_the_second_check_of_a_failure_is_on_time_beside_many_monitors(site: Site, world: World) -> None:
     crowd(500)
-    world.answers = [CheckResult(False, cause="Answered 503; expected 200-399.")] * 2
+    world.answers = [CheckResult(ok=False, cause="Answered 503; expected 200-399.")] * 2
     monitor = monitor_create(site=site, url="https://example.com/", interval=3600, now=NOW)
     notified: list[Incident] = []
     scheduler.run_round(world.check, notified.append, NOW)
@@ -118,7 +118,7 @@ def test_a_monitor_deleted_during_its_check_stops_nothing(site: Site) -> None:
 
     claimed = scheduler.claim_due(NOW)
     Monitor.objects.filter(pk=gone.pk).delete()
-    scheduler.write_results([(monitor, CheckResult(True, 50), NOW) for monitor in claimed])
+    scheduler.write_results([(monitor, CheckResult(ok=True, milliseconds=50), NOW) for monitor in claimed])
     stays.refresh_from_db()
     assert stays.state == "up"
 
@@ -134,7 +134,7 @@ def test_a_result_that_cannot_be_stored_does_not_affect_others(site: Site, monke
         return apply(monitor, verdict, now)
 
     async def check(monitor: Monitor) -> CheckResult:
-        return CheckResult(True, 50)
+        return CheckResult(ok=True, milliseconds=50)
 
     monkeypatch.setattr(scheduler, "apply_result", broken)
     assert scheduler.run_round(check, lambda incident: None, NOW) == 2
@@ -153,7 +153,7 @@ def test_a_failing_notification_does_not_stop_others(site: Site) -> None:
         notified.append(incident.monitor_id)
 
     async def check(monitor: Monitor) -> CheckResult:
-        return CheckResult(False, cause="Answered 503; expected 200-399.")
+        return CheckResult(ok=False, cause="Answered 503; expected 200-399.")
 
     scheduler.run_round(check, tell, NOW)
     assert sorted(notified) == [monitor.pk for monitor in monitors[1:]]

@@ -24,7 +24,7 @@ from tests.support import read_html
 from tests.support.misbehaving_server import MisbehavingServer, misbehaving, wrong_certificate
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
-BAD = CheckResult(False, cause="It did not answer in time.")
+BAD = CheckResult(ok=False, cause="It did not answer in time.")
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ def test_monitors_of_a_killed_worker_are_due_at_their_next_time(monitor: Monitor
 
 
 def test_a_failure_is_checked_again_within_seconds_and_notified_once(monitor: Monitor, alert: Alert) -> None:
-    play(monitor, CheckResult(True, 80), BAD)
+    play(monitor, CheckResult(ok=True, milliseconds=80), BAD)
     assert not Incident.objects.exists()
     soon = Monitor.objects.get(pk=monitor.pk).next_due
     assert soon == NOW + timedelta(minutes=1, seconds=10)
@@ -128,7 +128,7 @@ def test_a_failure_is_checked_again_within_seconds_and_notified_once(monitor: Mo
 
 
 def test_the_end_of_an_incident_is_notified_with_its_duration(monitor: Monitor, alert: Alert) -> None:
-    play(monitor, BAD, BAD, CheckResult(True, 90))
+    play(monitor, BAD, BAD, CheckResult(ok=True, milliseconds=90))
     subjects = {delivery.subject for delivery in Delivery.objects.all()}
     assert "https://example.com/ is up again after 2 min" in subjects
 
@@ -149,7 +149,7 @@ def test_a_round_checks_only_what_is_due_and_enabled(site: Site) -> None:
 
     async def fine(monitor: Monitor) -> CheckResult:
         checked.append(monitor.pk)
-        return CheckResult(True, 50)
+        return CheckResult(ok=True, milliseconds=50)
 
     assert run_round(fine, lambda incident: None, NOW) == 1
     assert checked == [due.pk]
@@ -162,7 +162,7 @@ def test_an_error_in_a_check_is_not_an_outage(site: Site) -> None:
     async def check_some(monitor: Monitor) -> CheckResult:
         if monitor.pk == broken.pk:
             raise RuntimeError("boom")
-        return CheckResult(True, 50)
+        return CheckResult(ok=True, milliseconds=50)
 
     run_round(check_some, lambda incident: None, NOW)
     broken.refresh_from_db()
@@ -171,7 +171,7 @@ def test_an_error_in_a_check_is_not_an_outage(site: Site) -> None:
 
 
 def test_hours_count_checks_and_keep_percentiles(monitor: Monitor) -> None:
-    play(monitor, *[CheckResult(True, 100)] * 9, CheckResult(True, 2000))
+    play(monitor, *[CheckResult(ok=True, milliseconds=100)] * 9, CheckResult(ok=True, milliseconds=2000))
     hour = UptimeHour.objects.get()
     assert (hour.checks, hour.failures) == (10, 0)
     assert compute_percentile(hour.histogram, 0.5) == pytest.approx(100, rel=0.05)
@@ -179,7 +179,7 @@ def test_hours_count_checks_and_keep_percentiles(monitor: Monitor) -> None:
 
 
 def test_the_history_counts_seconds_down_by_day(monitor: Monitor) -> None:
-    play(monitor, CheckResult(True, 50), BAD, BAD, CheckResult(True, 50))
+    play(monitor, CheckResult(ok=True, milliseconds=50), BAD, BAD, CheckResult(ok=True, milliseconds=50))
     today = compute_daily_uptime(monitor, now=NOW + timedelta(hours=1), zone="Europe/Tallinn", count=3)[-1]
     assert today.seconds_down == 120
     assert today.checks == 4

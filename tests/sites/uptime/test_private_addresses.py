@@ -28,8 +28,8 @@ from tests.support.misbehaving_server import misbehaving
 from tests.values import require
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
-OK, BAD = CheckResult(True, 50), CheckResult(False, cause="Answered 503; expected 200-399.")
-NOT_MADE = CheckResult(False, cause="The name servers of this installation do not answer.", conclusive=False)
+OK, BAD = CheckResult(ok=True, milliseconds=50), CheckResult(ok=False, cause="Answered 503; expected 200-399.")
+NOT_MADE = CheckResult(ok=False, cause="The name servers of this installation do not answer.", conclusive=False)
 INNER = [
     "http://127.0.0.1:8000/healthz", "http://localhost/", "http://shop.localhost/", "http://[::1]/", "http://10.1.2.3/",
     "http://169.254.169.254/latest/", "http://2130706433/", "http://127.1/", "http://[::ffff:10.0.0.1]/",

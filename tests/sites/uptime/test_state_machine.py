@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sites.uptime.state_machine import CONFIRM_AFTER, CheckResult, MonitorStatus, apply_check, find_next_check
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
-OK, BAD = CheckResult(True, 120), CheckResult(False, cause="It did not answer in time.")
+OK, BAD = CheckResult(ok=True, milliseconds=120), CheckResult(ok=False, cause="It did not answer in time.")
 
 
 def play(outcomes: list[bool], start: datetime = START, interval: int = 60) -> tuple[MonitorStatus, list[Any], int]:

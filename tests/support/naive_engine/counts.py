@@ -26,7 +26,7 @@ from tests.support.naive_engine.events import (
 )
 
 
-@dataclass
+@dataclass(kw_only=True)
 class NaiveQuery:
     """One query, evaluated over the lists."""
 
@@ -237,7 +237,7 @@ class NaiveQuery:
     def eligible_visitors(self) -> dict[Any, int]:
         rest = remove_goals(self.where if self.query_where is ... else self.query_where)
         others = tuple(name for name in self.dimensions if name != "goal")
-        without_goal = NaiveQuery(self.world, others, rest)
+        without_goal = NaiveQuery(world=self.world, dimensions=others, where=rest)
         rows = without_goal.visitors()
         if others == self.dimensions:
             return rows

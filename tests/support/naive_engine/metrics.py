@@ -101,7 +101,7 @@ def answer(
 ) -> dict[tuple[Any, ...], dict[str, Any]]:
     """The rows: key -> metric -> value (None where there is nothing to ratio by)."""
     currency = None if "currency" in dimensions else main_currency(world, where)
-    query = NaiveQuery(world, dimensions, where, currency)
+    query = NaiveQuery(world=world, dimensions=dimensions, where=where, currency=currency)
     counted = {metric: counts(query, metric) for metric in metrics}
     keys = {key for tables, _ in counted.values() for table in tables for key, value in table.items() if value}
     if not dimensions:
