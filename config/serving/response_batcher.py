@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from tracking.web import Scope
 
-MAX_BATCH = 8  # responses in a batch; with more, the first one would wait longer than a write takes
+MAX_BATCH = 16  # responses in a batch; with more, the first one would wait longer than a write takes
 ImmediateResponse = tuple[int, bytes, bytes]  # status, header lines, body
 log = logging.getLogger(__name__)
 
