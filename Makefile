@@ -38,7 +38,7 @@ check-static:               ## format and lint of scripts; every built file is w
 	else echo "check-static: skipped, because npm is missing"; fi
 
 test: $(STAMP)              ## the whole suite on the embedded defaults
-	$(PY) -m pytest -n $(JOBS) --dist loadfile -q
+	$(PY) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -q
 
 test-services: $(STAMP)     ## the same product on PostgreSQL, Redis and a two-shard ClickHouse
 	$(PY) -m tests.services.run

@@ -12,10 +12,13 @@ import dataclasses
 import gc
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any, cast
 
 # Keep compiled code, which every worker and server would otherwise spend seconds on
@@ -83,23 +86,38 @@ PASSWORD = "correct horse battery"
 client.EMBEDDED_SETTINGS.update(compile_expressions=0, compile_aggregate_expressions=0, compile_sort_description=0)
 
 
+# Files of few tests that take long. Begun last, each would leave all workers but its own without work
+LONG_FILES = (
+    "tests/config/test_serve_command.py", "tests/tracking/test_store_moves.py",
+    "tests/reports/query/test_random_queries.py", "tests/config/test_broken_requests.py",
+    "tests/links/clickmeter/test_query_counts.py", "tests/reports/query/test_rollups.py",
+    "tests/config/test_file_permissions.py", "tests/sites/test_site_cache.py", "tests/config/test_secret_key.py",
+    "tests/config/test_system_checks.py", "tests/sites/uptime/test_availability.py",
+)  # fmt: skip
+
 gc.disable()  # during the collection of tests, whose objects stay: searching them took a fifth of the time
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give tests of API operations unique names: of equal names, parallel workers would run a single one."""
+    """Give tests of API operations unique names: of equal names, parallel workers would run a single one.
+
+    Parallel workers take files in the order of their tests: the long ones, then those of many tests.
+    """
     for item in items:
         operation = getattr(item, "operation_label", None)
         if operation and operation not in item.nodeid:
             item._id = item._id.with_params(operation)
+    if WORKER != "main":
+        tests_of = Counter(item.location[0] for item in items)
+        items.sort(key=lambda item: (item.location[0] not in LONG_FILES, -tests_of[item.location[0]]))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Exclude what is loaded now from garbage collection."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(10_000, 20, 20)
+    gc.set_threshold(50_000, 20, 20)
     gc.enable()
 
 
@@ -140,6 +158,18 @@ def django_db_keepdb(request: pytest.FixtureRequest, django_db_modify_db_setting
 def django_db_setup(django_db_setup: None) -> None:
     """Migrate as pytest-django does, and keep the result."""
     migrating.close()
+
+
+@pytest.fixture
+def migrated_dir(request: pytest.FixtureRequest, tmp_path: Path, django_db_setup: None) -> Path:
+    """A DATA_DIR for the processes that a test starts, with a migrated database: migrating takes a second each time."""
+    from tests.support.migrated_database import ROOT, copy_database
+
+    cache = getattr(request.config, "cache", None)
+    if cache is None or not copy_database(cache.mkdir("migrated_database"), tmp_path / "footfall.sqlite3"):
+        env = {**os.environ, "DATA_DIR": str(tmp_path), "DATABASE_URL": ""}
+        subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, env=env, check=True)
+    return tmp_path
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,8 @@ Tenant and period are part of all rows that are selected here; the tables themse
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -21,6 +22,8 @@ from tracking.schema import VisitValue, find_columns
 MAX_VISIT_LENGTH = timedelta(days=1)  # the visit of an event in the period began at most this long before the period
 MAX_START_DELAY = timedelta(hours=4)  # an event with an earlier time than the one that opened its visit may exist
 ONLINE_WINDOW = timedelta(minutes=5)
+HOUR = 3_600_000  # milliseconds
+MAX_SECONDS = 2**32 - 1  # of the store's type for times without fractions
 
 
 @dataclass(frozen=True)
@@ -143,7 +146,14 @@ class QueryContext:
 
         `name`: what their columns are named after, where others have the same names.
         """
-        return select_visits(self, before).as_rows(name).where(*conditions)
+        return select_all_of_visits(self, before).as_rows(name).where(*conditions)
+
+    def select_visits(
+        self, columns: Sequence[str], *conditions: str, before: timedelta = timedelta(), group_by: str = ""
+    ) -> Select:
+        """Select these columns of the same visits. To plan that takes half as long as to select from `from_visits`."""
+        rows, used = stored_visits(self, before).where(*conditions), " ".join((*columns, *conditions))
+        return Select(columns, rows, group_by, expressions=write_visit_expressions(self, used))
 
     @property
     def visitor_sql(self) -> str:
@@ -178,9 +188,12 @@ def compute_period_bounds(context: QueryContext, before: timedelta) -> tuple[int
 
 
 def write_hour_condition(context: QueryContext, before: timedelta) -> str:
-    """Write the condition on `hour`, by which the tables of visits are sorted, for visits that began in the period."""
+    """Write the condition on `hour`, by which the tables of visits are sorted, for visits that began in the period.
+
+    The bounds are unix seconds, and the period may begin before 1970.
+    """
     start, end = compute_period_bounds(context, before)
-    return f"hour >= toStartOfHour({write_instant(start)}) AND hour < {write_instant(end)}"
+    return f"hour >= {max(start, 0) // HOUR * 3600} AND hour < {min(-(-end // 1000), MAX_SECONDS)}"
 
 
 def write_persons_join(context: QueryContext) -> str:
@@ -194,21 +207,28 @@ def write_persons_join(context: QueryContext) -> str:
 PERSON_SQL = "if(person = '', device, bitAnd(sipHash64(site_id, person), 9007199254740991))"
 
 
-def select_visits(context: QueryContext, before: timedelta) -> Select:
+def select_all_of_visits(context: QueryContext, before: timedelta) -> Select:
     """Select a row per visit with all that metrics need. Unused columns cost nothing but planning."""
     columns = ["*", "entry_page", "exit_page", "tags", *VISIT_ALIASES, write_visit_expressions(context)]
     return Select(columns, stored_visits(context, before))
 
 
-def write_visit_expressions(context: QueryContext) -> str:
-    """Write the expressions that metrics need beside the columns of a visit. `points`: engagement, 0 to 120,000."""
-    lasted = "toUInt64(greatest(dateDiff('millisecond', first, last), 0))"
-    return (
-        f"if(engaged > 0, engaged, {lasted}) AS ms, ms / 1000 AS seconds, "
-        f"{PERSON_SQL if context.has_persons else 'device'} AS visitor, "
-        "views = 1 AND actions = 1 AND ms < 30000 AS bounce, "
-        "toUInt64(scroll) * 600 + least(ms, 60000) AS points"
-    )
+VISIT_EXPRESSIONS = {
+    "ms": "if(engaged > 0, engaged, toUInt64(greatest(dateDiff('millisecond', first, last), 0)))",
+    "seconds": "ms / 1000",
+    "visitor": "device",
+    "bounce": "views = 1 AND actions = 1 AND ms < 30000",
+    "points": "toUInt64(scroll) * 600 + least(ms, 60000)",  # engagement, 0 to 120,000
+}
+
+
+def write_visit_expressions(context: QueryContext, used: str = " ".join(VISIT_EXPRESSIONS)) -> str:
+    """Write the expressions that metrics need beside the columns of a visit, those that this SQL mentions."""
+    mentioned = set(re.findall(r"\w+", used))
+    if not mentioned.isdisjoint(("seconds", "bounce", "points")):
+        mentioned.add("ms")
+    expressions = VISIT_EXPRESSIONS | ({"visitor": PERSON_SQL} if context.has_persons else {})
+    return ", ".join([f"{sql} AS {name}" for name, sql in expressions.items() if name in mentioned])
 
 
 def stored_visits(context: QueryContext, before: timedelta = timedelta()) -> Rows:

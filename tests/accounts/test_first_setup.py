@@ -1,11 +1,13 @@
 """A fresh installation is set up with a one-time link; there is no default password."""
 
+import json
 import os
 import subprocess
 import sys
 from datetime import timedelta
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -117,9 +119,40 @@ def test_an_expired_setup_link_says_how_to_get_a_new_one(client: Client, db: Non
     assert "manage.py" not in client.get("/setup/guess").content.decode(), "strangers are not told once it is set up"
 
 
-@pytest.mark.parametrize("words", [["setuplink"], ["custom_domain", "list"], ["reencrypt"], ["quota", "1"]])
-def test_a_command_before_the_first_start_fails_with_a_clear_message(words: list[str], tmp_path: Path) -> None:
-    env = {**os.environ, "DATA_DIR": str(tmp_path), "DATABASE_URL": ""}
-    done = subprocess.run([sys.executable, "manage.py", *words], cwd=ROOT, env=env, capture_output=True, text=True)
-    assert done.returncode == 1 and "Traceback" not in done.stderr
-    assert str(tmp_path) in done.stderr and "manage.py serve" in done.stderr
+COMMANDS = ["setuplink", "custom_domain list", "reencrypt", "quota 1"]
+EACH = """
+import contextlib, io, json, runpy, sys
+for words in sys.argv[1:]:
+    sys.argv = ["manage.py", *words.split()]
+    code, said = 0, io.StringIO()
+    with contextlib.redirect_stderr(said):
+        try:
+            runpy.run_path("manage.py", run_name="__main__")
+        except SystemExit as end:
+            code = end.code
+    print(json.dumps([code, said.getvalue()]))
+"""
+
+
+@pytest.fixture(scope="module")
+def before_first_start(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """A directory in which nothing was ever started, and of each command what it ends with and says there.
+
+    One process runs them all, because each would first load Django.
+    """
+    directory = tmp_path_factory.mktemp("new")
+    env = {**os.environ, "DATA_DIR": str(directory), "DATABASE_URL": ""}
+    done = subprocess.run(
+        [sys.executable, "-c", EACH, *COMMANDS], cwd=ROOT, env=env, capture_output=True, text=True, check=True
+    )
+    return directory, dict(zip(COMMANDS, map(json.loads, done.stdout.splitlines()), strict=True))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_before_the_first_start_fails_with_a_clear_message(
+    command: str, before_first_start: tuple[Path, dict[str, Any]]
+) -> None:
+    directory, answers = before_first_start
+    code, said = answers[command]
+    assert code == 1 and "Traceback" not in said
+    assert str(directory) in said and "manage.py serve" in said

@@ -170,8 +170,6 @@ def test_without_https_in_base_url_nothing_is_redirected(settings: Settings) -> 
 COOKIES = """
 import django
 django.setup()
-from django.core.management import call_command
-call_command("migrate", verbosity=0)
 from accounts.models import User
 from django.conf import settings
 from django.test import Client
@@ -181,8 +179,8 @@ print(settings.SESSION_COOKIE_NAME, *page.cookies.values(), sep="\\n")
 """
 
 
-def test_with_https_cookies_are_host_cookies(tmp_path: Path) -> None:
-    told = {"BASE_URL": "https://x.example", "DATA_DIR": str(tmp_path), "DJANGO_SETTINGS_MODULE": "config.settings"}
+def test_with_https_cookies_are_host_cookies(migrated_dir: Path) -> None:
+    told = {"BASE_URL": "https://x.example", "DATA_DIR": str(migrated_dir), "DJANGO_SETTINGS_MODULE": "config.settings"}
     environment = {**os.environ, **told, "DATABASE_URL": "", "EVENTS_URL": "", "REDIS_URL": ""}
     done = subprocess.run(
         [sys.executable, "-c", COOKIES], env=environment, cwd=ROOT, capture_output=True, text=True, check=True

@@ -12,7 +12,6 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -95,20 +94,15 @@ def server(data_dir: Path, serving: list[Process]) -> Process:
     return serving[0]
 
 
-def provisioned(server: Process) -> dict[str, Any]:
-    arguments = [
-        "--email",
-        "a@example.com",
-        "--password",
-        "correct horse battery",
-        "--account",
-        "A",
-        "--domain",
-        "example.com",
-    ]
-    result: dict[str, Any] = json.loads(server.manage("provision", *arguments, "--json"))
-    wait_for_site(URL, result["site"]["site_id"])
-    return result
+def provision_site(server: Process, data_dir: Path) -> int:
+    """The id of the site of these tests, which the first of them makes while the server runs."""
+    kept = data_dir / "provisioned.json"
+    if not kept.exists():
+        arguments = ["--email", "a@example.com", "--password", "correct horse battery", "--account", "A"]
+        kept.write_text(server.manage("provision", *arguments, "--domain", "example.com", "--json"))
+    number = int(json.loads(kept.read_text())["site"]["site_id"])
+    wait_for_site(URL, number)
+    return number
 
 
 def view(site: int, number: int) -> httpx.Response:
@@ -121,13 +115,12 @@ def waiting_rows(data_dir: Path) -> list[Path]:
     return [path for path in (data_dir / "spool").rglob("events-*") if path.stat().st_size]
 
 
-def test_the_server_reports_its_health_and_loads_a_new_site_within_two_seconds(server: Process) -> None:
+def test_the_server_reports_its_health_and_loads_a_new_site_within_two_seconds(server: Process, data_dir: Path) -> None:
     health = WEB.get(f"{URL}/healthz").json()
     assert health["store"] == {"reachable": True, "error": ""} and health["status"] == "ok"
     assert f"Serving on http://localhost:{PORT}\n" in server.text()
     assert {"spool", "last_beat", "geography"} <= health.keys()
-    process = provisioned(server)
-    answer = view(process["site"]["site_id"], 1)
+    answer = view(provision_site(server, data_dir), 1)
     assert answer.status_code == 200 and "x-event-dropped" not in answer.headers
     assert "setup/" in server.text() or "password" not in server.text().lower()
 
@@ -162,7 +155,7 @@ def test_a_port_in_use_fails_with_a_clear_message(server: Process, tmp_path: Pat
 
 
 def test_sigterm_empties_the_spool_and_ends_within_ten_seconds(server: Process, data_dir: Path) -> None:
-    site = provisioned(server)["site"]["site_id"]
+    site = provision_site(server, data_dir)
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda number: view(site, number), range(200)))
     assert all(answer.status_code == 200 for answer in answers)
@@ -171,8 +164,8 @@ def test_sigterm_empties_the_spool_and_ends_within_ten_seconds(server: Process, 
     assert waiting_rows(data_dir) == []
 
 
-def test_eleven_hundred_half_open_connections_do_not_block_other_clients(server: Process) -> None:
-    site = provisioned(server)["site"]["site_id"]
+def test_eleven_hundred_half_open_connections_do_not_block_other_clients(server: Process, data_dir: Path) -> None:
+    site = provision_site(server, data_dir)
     held = [socket.create_connection(("127.0.0.1", PORT), timeout=30) for _ in range(1100)]
     try:
         for number, sock in enumerate(held):

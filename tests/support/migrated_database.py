@@ -8,18 +8,28 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@cache
 def hash_migrations() -> str:
     """A word that changes with any migration, with the settings they read and with Django."""
     found = hashlib.sha256(metadata.version("django").encode())
     for path in sorted([*ROOT.glob("[a-z]*/**/migrations/*.py"), *ROOT.glob("config/*.py")]):
         found.update(path.relative_to(ROOT).as_posix().encode() + path.read_bytes())
     return found.hexdigest()[:16]
+
+
+def copy_database(folder: Path, name: Path) -> bool:
+    """Copy the kept database, as it was migrated, to a new file; returns whether there is one."""
+    kept = folder / f"{hash_migrations()}.sqlite3"
+    if kept.exists():
+        shutil.copyfile(kept, name)
+    return kept.exists()
 
 
 @contextmanager

@@ -19,14 +19,10 @@ GOALS = MappedGoals({7: {"dimension": "event", "operator": "is", "value": "Signu
 START, END = "fromUnixTimestamp64Milli(1772323200000, 'UTC')", "fromUnixTimestamp64Milli(1772409600000, 'UTC')"
 EVENTS = f"FROM events WHERE site_id = 5 AND ts >= {START} AND ts < {END}"
 VISITS = (
-    f"FROM visits FINAL WHERE site_id = 5 AND hour >= toStartOfHour({START}) AND hour < {END} "
+    f"FROM visits FINAL WHERE site_id = 5 AND hour >= 1772323200 AND hour < 1772409600 "
     f"AND visit_start >= {START} AND visit_start < {END}"
 )
-OF_VISITS = (
-    "WITH if(engaged > 0, engaged, toUInt64(greatest(dateDiff('millisecond', first, last), 0))) AS ms, "
-    "ms / 1000 AS seconds, device AS visitor, views = 1 AND actions = 1 AND ms < 30000 AS bounce, "
-    "toUInt64(scroll) * 600 + least(ms, 60000) AS points "
-)
+MS = "WITH if(engaged > 0, engaged, toUInt64(greatest(dateDiff('millisecond', first, last), 0))) AS ms"
 
 
 def leaf(dimension: str, operator: str, value: Any) -> dict[str, Any]:

@@ -99,7 +99,7 @@ def select_conversions(context: QueryContext, events: Rows, once_per_visit: bool
 
 def select_touches(context: QueryContext, conversions: Select) -> Select:
     """Select a row per conversion: the sources of its touches in order, and seconds since the first."""
-    visits = Select(["visitor AS who", "visit_start", "visit", "source"], context.from_visits(before=LOOKBACK))
+    visits = context.select_visits(["visitor AS who", "visit_start", "visit", "source"], before=LOOKBACK)
     touches = conversions.as_rows("done").join(f" INNER JOIN ({visits}) AS touch ON done.who = touch.who")
     ordered = "arraySort(groupArray((touch.visit_start, touch.visit, touch.source)))"
     return Select(

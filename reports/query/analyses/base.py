@@ -53,7 +53,7 @@ def write_visit_condition(context: QueryContext) -> str:
     if context.tree is None:
         return ""
     condition = ConditionBuilder(context).for_visits(context.tree)
-    return f"visit IN ({Select(['visit'], context.from_visits(condition, before=MAX_VISIT_LENGTH))})"
+    return f"visit IN ({context.select_visits(['visit'], condition, before=MAX_VISIT_LENGTH)})"
 
 
 def parse_event_filters(

@@ -60,8 +60,8 @@ class ConditionBuilder:
     def event_leaf(self, leaf: Leaf) -> str:
         definition = leaf.dimension
         if definition.family != "time" and not definition.event:
-            visits = self.context.from_visits(self.visit_leaf(leaf), before=MAX_VISIT_LENGTH)
-            return f"visit IN ({Select(['visit'], visits)})"
+            visits = self.context.select_visits(["visit"], self.visit_leaf(leaf), before=MAX_VISIT_LENGTH)
+            return f"visit IN ({visits})"
         return self.compare(leaf, self.event_value(definition), definition.event, definition.kinds)
 
     def visit_leaf(self, leaf: Leaf) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reports.query.grouping import GroupBy
 from reports.query.metrics import AGGREGATES, write_formula
@@ -54,8 +54,11 @@ def select_all(subquery: Subquery, keys: list[str], names: list[str]) -> Select:
     """Select all these aggregates in this order, zero where the subquery does not have one."""
     if list(subquery.aggregates) == names:
         return subquery.select
-    own = set(subquery.aggregates)
-    values = [f"a_{name}" if name in own else f"{AGGREGATES[name].zero} AS a_{name}" for name in names]
+    columns, zeros = subquery.select.columns, {name: f"{AGGREGATES[name].zero} AS a_{name}" for name in names}
+    if len(columns) == len(keys) + len(subquery.aggregates):  # planning is cheaper without a table in between
+        own = dict(zip(subquery.aggregates, columns[len(keys) :], strict=True))
+        return replace(subquery.select, columns=[*columns[: len(keys)], *(zeros | own).values()])
+    values = [f"a_{name}" if name in subquery.aggregates else zeros[name] for name in names]
     return Select([*keys, *values], subquery.select.as_rows())
 
 

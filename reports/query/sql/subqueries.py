@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from reports.query import filters
-from reports.query.context import MAX_VISIT_LENGTH, QueryContext, stored_visits, write_visit_expressions
+from reports.query.context import MAX_VISIT_LENGTH, QueryContext
 from reports.query.dimensions import Dimension, find_exposures, write_kinds_condition
 from reports.query.grouping import GroupBy
 from reports.query.metrics import VISITOR, Aggregate, Scope
@@ -145,7 +145,7 @@ class SubqueryBuilder:
         if not entries:
             return ""
         columns = [f"{self.conditions.visit_value(entry)} AS {name_entry_column(entry)}" for entry in entries]
-        visits = Select(["visit", *columns], self.context.from_visits(before=MAX_VISIT_LENGTH))
+        visits = self.context.select_visits(["visit", *columns], before=MAX_VISIT_LENGTH)
         return f" INNER JOIN ({visits}) AS entered USING (visit)"
 
     def write_aggregate(self, aggregate: Aggregate, exposure: str = "", goal_column: str = "", shared: str = "") -> str:
@@ -239,8 +239,7 @@ class SubqueryBuilder:
         if contained:
             rows = self.context.from_visits(*conditions, name="visited").join(self.join_contained())
             return Select(columns, rows, self.group_by.sql)
-        rows = stored_visits(self.context).where(*conditions)  # planning is cheaper without a table in between
-        return Select(columns, rows, self.group_by.sql, expressions=write_visit_expressions(self.context))
+        return self.context.select_visits(columns, *conditions, group_by=self.group_by.sql)
 
     def write_visit_aggregate(self, aggregate: Aggregate) -> str:
         if aggregate.scope == "visits":

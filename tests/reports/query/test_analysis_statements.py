@@ -108,7 +108,8 @@ def test_attribution_joins_conversions_with_the_visits_before_them(context: Quer
     assert touches.startswith(
         "SELECT arrayMap(item -> item.3, arraySort(groupArray((touch.visit_start, touch.visit, touch.source)))) "
         "AS sources, dateDiff('second', min(touch.visit_start), any(done.ts)) AS seconds "
-        f"FROM ({conversions}) AS done INNER JOIN (SELECT visitor AS who, visit_start, visit, source FROM (SELECT *, "
+        f"FROM ({conversions}) AS done INNER JOIN (WITH device AS visitor SELECT visitor AS who, visit_start, visit, "
+        "source FROM visits FINAL WHERE "
     )
     assert touches.endswith(
         ") AS touch ON done.who = touch.who WHERE touch.visit_start <= done.ts "

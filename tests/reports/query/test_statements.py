@@ -21,8 +21,8 @@ from tests.support.written_queries import (
     EVENTS,
     FIRST,
     GOALS,
+    MS,
     NOW,
-    OF_VISITS,
     SITE,
     VISITS,
     choose_events,
@@ -94,12 +94,12 @@ def test_rows_of_recorded_data_name_their_tenant() -> None:
         ),
         (
             "visits", ("day",),
-            f"{OF_VISITS}SELECT toInt64(intDiv((toUnixTimestamp(visit_start) + 0), 86400)) AS d0, "
+            f"SELECT toInt64(intDiv((toUnixTimestamp(visit_start) + 0), 86400)) AS d0, "
             f"toUInt64(count()) AS a_entries {VISITS} GROUP BY d0",
         ),
         (
             "visitors", ("entry_page",),
-            f"{OF_VISITS}SELECT entry_page AS d0, toUInt64(uniqExact(visitor)) AS a_visitors {VISITS} "
+            f"WITH device AS visitor SELECT entry_page AS d0, toUInt64(uniqExact(visitor)) AS a_visitors {VISITS} "
             "AND entry_page != '' GROUP BY d0",
         ),
         (
@@ -143,21 +143,31 @@ def test_a_statement_turns_aggregates_into_metrics_leaves_empty_rows_out_and_bre
     )
 
 
+def test_visits_have_the_expressions_that_are_asked_for() -> None:
+    sql, _ = written("bounce_rate", "country")
+    bounce = "views = 1 AND actions = 1 AND ms < 30000 AS bounce"
+    assert f"({MS}, {bounce} SELECT country AS d0, toUInt64(countIf(bounce)) AS a_bounces" in sql
+    by_page = "toUInt64(sum(points)) AS a_points"
+    sql, _ = written("engagement", "entry_page")
+    assert f"({MS}, toUInt64(scroll) * 600 + least(ms, 60000) AS points SELECT entry_page AS d0, {by_page}" in sql
+
+
 def test_tables_that_are_added_up_give_zero_for_what_they_do_not_have() -> None:
     sql, _ = written("visits views")
     assert sql == (
         "SELECT a_entries AS m0, a_views AS m1 FROM (SELECT sum(a_entries) AS a_entries, sum(a_views) AS a_views FROM ("
-        f"SELECT a_entries, toUInt64(0) AS a_views FROM ({OF_VISITS}SELECT toUInt64(count()) AS a_entries {VISITS}) "
-        "UNION ALL SELECT toUInt64(0) AS a_entries, a_views FROM "
-        f"(SELECT toUInt64(countIf(kind = 'view')) AS a_views {EVENTS})))"
+        f"SELECT toUInt64(count()) AS a_entries, toUInt64(0) AS a_views {VISITS} "
+        f"UNION ALL SELECT toUInt64(0) AS a_entries, toUInt64(countIf(kind = 'view')) AS a_views {EVENTS}))"
     )
 
 
 def test_a_required_goal_selects_its_events_for_conversions_and_its_visits_for_the_rest() -> None:
     sql, params = written("visitors conversions", where={"goal": 7})
-    assert f"SELECT toUInt64(countIf({SIGNUP})) AS a_conversions {EVENTS} AND {SIGNUP})" in sql
+    conversions = f"toUInt64(countIf({SIGNUP})) AS a_conversions"
+    assert f"SELECT toUInt64(0) AS a_visitors, {conversions} {EVENTS} AND {SIGNUP} UNION ALL " in sql
     assert (
-        f"SELECT toUInt64(uniqExact(device)) AS a_visitors {EVENTS} AND visit IN (SELECT visit {EVENTS} AND {SIGNUP})"
+        f"SELECT toUInt64(uniqExact(device)) AS a_visitors, toUInt64(0) AS a_conversions {EVENTS} "
+        f"AND visit IN (SELECT visit {EVENTS} AND {SIGNUP})"
     ) in sql
     assert params == {"p0": "Signup"}
 
@@ -165,7 +175,8 @@ def test_a_required_goal_selects_its_events_for_conversions_and_its_visits_for_t
 def test_rows_by_goal_are_one_per_goal_an_event_reaches_beside_everybody_who_could() -> None:
     sql, params = written("conversion_rate", "goal")
     assert f"toInt64(arrayJoin(arrayFilter(number -> number != 0, [if({SIGNUP}, 7, 0)]))) AS d0" in sql
-    assert "SELECT toInt64(arrayJoin([7])) AS d0, eligible.a_eligible_visitors AS a_eligible_visitors FROM (" in sql
+    eligible = "toUInt64(0) AS a_converting_visitors, eligible.a_eligible_visitors AS a_eligible_visitors"
+    assert f"SELECT toInt64(arrayJoin([7])) AS d0, {eligible} FROM (" in sql
     assert params == {"p0": "Signup"}
 
 
