@@ -17,7 +17,7 @@ from rest_framework.views import exception_handler
 
 from accounts.api.errors import BodyTooLarge, ErrorDetails
 from reports.query.errors import QueryRefused
-from tracking.store import StoreError
+from tracking.store import UNREADABLE, StoreError
 
 MAX_BODY_BYTES = 256 * 1024
 log = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 class StatisticsUnavailable(exceptions.APIException):
     status_code = 503
-    default_detail = "The statistics cannot be read right now. Try again in a minute."
+    default_detail = UNREADABLE
 
 
 def build_error_body(status: int, message: str) -> dict[str, str]:
