@@ -30,26 +30,10 @@ from sites.uptime.models import Incident, WatchedPeriod
 from sites.uptime.services import monitor_create
 from tests.conftest import PASSWORD
 from tests.support import event, insert_recorded, record
-from tests.support.types import Store
-from tracking import store as event_store
 from tracking.event import Event
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("store")]
 FEW, MANY = 10, 200
-
-
-@pytest.fixture
-def statements(monkeypatch: pytest.MonkeyPatch, store: Store) -> list[str]:
-    """What the event store was asked."""
-    asked: list[str] = []
-    real = event_store.query
-
-    def query(sql: str, *more: Any, **named: Any) -> Any:
-        asked.append(sql)
-        return real(sql, *more, **named)
-
-    monkeypatch.setattr(event_store, "query", query)
-    return asked
 
 
 def count_both(client: Client, addresses: tuple[str, ...], statements: list[str]) -> dict[str, tuple[int, int]]:
