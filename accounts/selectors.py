@@ -15,7 +15,7 @@ Row = TypeVar("Row", bound=Model)
 def list_members(account: Account) -> QuerySet[Membership]:
     """Select the accepted members of the account, oldest first."""
     rows: QuerySet[Membership] = account.memberships.accepted()
-    return rows.select_related("user", "account").prefetch_related("grants").order_by("created", "pk")
+    return rows.select_related("user").prefetch_related("grants").order_by("created", "pk")
 
 
 def find_owner(account: Account) -> User | None:

@@ -1,5 +1,8 @@
-"""Middleware: security headers, redirects to https, 405 for OPTIONS on pages, 503 while password hashing is busy."""
+"""Middleware: security headers, redirects to https, 405 for OPTIONS on pages, 503 while password hashing is busy or the
+event store is away.
+"""
 
+import logging
 from collections.abc import Callable
 
 from django.conf import settings
@@ -7,6 +10,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpR
 
 from accounts.host_names import normalize_host
 from accounts.security.hashers import RETRY_SECONDS, HashingBusy
+from config.serving.error_responses import build_error_response
+from tracking.store import UNREADABLE, StoreAway, StoreError
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data: https:; connect-src 'self'; "
@@ -14,6 +19,7 @@ CONTENT_SECURITY_POLICY = (
 )
 FRAMEABLE_POLICY = CONTENT_SECURITY_POLICY.replace("frame-ancestors 'none'", "frame-ancestors *")
 API_PREFIXES = ("/api/", "/clickmeter/", "/stats/api", "/ajax/")  # not redirected: clients would lose their keys
+log = logging.getLogger(__name__)
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
 
@@ -52,6 +58,17 @@ class HashingBusyMiddleware(SyncMiddleware):
         response = HttpResponse(f"{exception}\n", content_type="text/plain; charset=utf-8", status=503)
         response["Retry-After"] = str(RETRY_SECONDS)
         return response
+
+
+class StoreOutageMiddleware(SyncMiddleware):
+    """Answers 503, in the format of the page or API, if a view could not read the event store."""
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Respond to StoreError; None leaves any other exception to Django."""
+        if not isinstance(exception, StoreError):
+            return None
+        log.warning("%s: %s", request.path, exception, exc_info=not isinstance(exception, StoreAway))
+        return build_error_response(request, 503, UNREADABLE)
 
 
 class PageMethodsMiddleware(SyncMiddleware):

@@ -1,5 +1,6 @@
 """Django's settings, derived from `config.env`."""
 
+import tomllib
 from email.utils import parseaddr
 from urllib.parse import unquote, urlsplit
 
@@ -65,6 +66,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "config.middleware.HashingBusyMiddleware",
+    "config.middleware.StoreOutageMiddleware",
 ]
 ROOT_URLCONF = "config.urls"
 ASGI_APPLICATION = "config.asgi.application"
@@ -201,10 +203,11 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
 }
+VERSION = tomllib.loads((BASE_DIR / "pyproject.toml").read_text())["project"]["version"]
 SPECTACULAR_SETTINGS = {
     "TITLE": "Web analytics",
     "DESCRIPTION": "Statistics and events of one site, by its key. Below /api/v1/: management.",
-    "VERSION": "1",
+    "VERSION": VERSION,
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "PREPROCESSING_HOOKS": ["reports.openapi.select_public_endpoints"],

@@ -1,6 +1,7 @@
 """Registrations of higher apps with lower ones, which may not import them."""
 
 from accounts.account_limits import LIMITS
+from accounts.api.errors import register_outage
 from accounts.custom_domains.services import register_claim_listener
 from accounts.host_names import register_reserved_hosts
 from accounts.permissions import register_grant_kind
@@ -39,6 +40,7 @@ from sites.settings_pages import register_settings_page
 from sites.uptime.certificates import CONDITIONS as UPTIME_CONDITIONS
 from sites.uptime.history import register_cost_estimator
 from tracking.pipeline.source import register_joiner
+from tracking.store import UNREADABLE, StoreError
 
 # Kinds of objects that guests can be granted
 register_grant_kind(SITE_KIND)
@@ -61,6 +63,9 @@ register_shared_keys(SHARED_LINKS)
 register_reserved_hosts(is_former_link_domain)
 register_claim_listener(claim_changed)
 register_claim_listener(link_cache.reload_after_claim_change)
+
+# Management API: what is answered with 503
+register_outage(StoreError, UNREADABLE)
 
 # Tracking code: the latest traffic
 register_traffic_provider(find_traffic)

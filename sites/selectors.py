@@ -4,7 +4,7 @@ and templates link only to pages that the reader may open (`may_with_site`).
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from django import template
 from django.db.models import Q, QuerySet
@@ -38,6 +38,14 @@ def get_site_for_actor(actor: Actor, site_id: int, may: str = "view") -> Site:
     if site is None or not may_on_site(actor, site, may):
         raise Http404("No such site.")
     return site
+
+
+def group_by_zone(sites: Iterable[Site]) -> dict[str, tuple[int, ...]]:
+    """Return the ids of the sites by time zone: sites of one zone have the same days, so one query counts them."""
+    ids_by_zone: dict[str, tuple[int, ...]] = {}
+    for site in sites:
+        ids_by_zone[site.timezone] = (*ids_by_zone.get(site.timezone, ()), site.pk)
+    return ids_by_zone
 
 
 def may_on_site(actor: Actor, site: Site, may: str) -> bool:

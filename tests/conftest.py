@@ -208,6 +208,22 @@ def store(migrated_store: None) -> Iterator[Store]:
 
 
 @pytest.fixture
+def statements(migrated_store: None, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the event store is asked from now on."""
+    from tracking import store
+
+    asked: list[str] = []
+    real = store.query
+
+    def query(sql: str, *more: Any, **named: Any) -> Any:
+        asked.append(sql)
+        return real(sql, *more, **named)
+
+    monkeypatch.setattr(store, "query", query)
+    return asked
+
+
+@pytest.fixture
 def fresh_links(store: Store) -> Iterator[None]:
     """An empty store, and a redirector with empty caches."""
     from tests.support.links import reset_state

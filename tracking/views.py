@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import chain, islice
 from typing import TypeVar
 
 import orjson
@@ -67,8 +68,9 @@ def personal_data(request: HttpRequest, site_id: int) -> HttpResponseBase:
 
 
 def download(site: Site, by: str, value: str) -> StreamingHttpResponse:
-    """Return the person's rows as a file of JSON lines."""
-    lines = (orjson.dumps(row, default=str) + b"\n" for row in data_requests.export_person(site.pk, by, value))
+    """Return the person's rows as a file of JSON lines. The first is read here, so that an error is no half file."""
+    rows = iter(data_requests.export_person(site.pk, by, value))
+    lines = (orjson.dumps(row, default=str) + b"\n" for row in chain(list(islice(rows, 1)), rows))
     response = StreamingHttpResponse(lines, content_type="application/x-ndjson")
     response["Content-Disposition"] = f'attachment; filename="personal-data-{site.pk}.ndjson"'
     return response

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
@@ -20,6 +21,7 @@ ERROR_CODES = {
     406: "not_acceptable", 413: "too_large", 415: "unsupported_media_type", 429: "too_many_requests",
     500: "server_error", 503: "busy",
 }  # fmt: skip
+log = logging.getLogger(__name__)
 LOGIN_HINT = "Log in, or send your authkey as `Authorization: Bearer <authkey>`."
 
 
@@ -33,6 +35,14 @@ class BodyTooLarge(exceptions.APIException):
         super().__init__(f"The body is too large; send at most {size}.")
 
 
+_outages: dict[type[Exception], str] = {}
+
+
+def register_outage(kind: type[Exception], sentence: str) -> None:
+    """Register errors of a higher app that mean that something is away for a while, and what is answered then."""
+    _outages[kind] = sentence
+
+
 def build_error_body(code: int, message: str, fields: Mapping[str, Sequence[str]] | None = None) -> dict[str, object]:
     """Build the body of an error with this HTTP status."""
     error = {"code": ERROR_CODES.get(code, "error"), "message": message}
@@ -41,6 +51,10 @@ def build_error_body(code: int, message: str, fields: Mapping[str, Sequence[str]
 
 def handle_error(error: Exception, context: dict[str, object]) -> Response | None:
     """Return the error response for an exception; None if it is none of the caller's, so that it becomes a 500."""
+    for kind, sentence in _outages.items():
+        if isinstance(error, kind):
+            log.warning("the management API answered 503: %s", error)
+            return _build_error(503, sentence)
     if isinstance(error, ValidationError):
         by_field = error.message_dict if hasattr(error, "error_dict") else {}
         return _build_error(400, join_errors(by_field) or " ".join(error.messages), by_field)

@@ -73,7 +73,11 @@ ERROR_RESPONSES: dict[int, OpenApiResponse] = {
         (404, "Nothing there that the caller may reach", build_error_example("not_found", "No such site.")),
         (413, "The body is too large", build_error_example("too_large", "The body is too large; send at most 2.5 MB.")),
         (415, "Neither JSON nor a form", build_error_example("unsupported_media_type", "Unsupported media type.")),
-        (503, "Too busy; see Retry-After", build_error_example("busy", "The server is busy. Try again in a moment.")),
+        (
+            503,
+            "Too busy, or the statistics cannot be read right now",
+            build_error_example("busy", "The server is busy. Try again in a moment."),
+        ),
     )
 }
 

@@ -31,7 +31,11 @@ HIDDEN_SETTINGS = r"|(EVENTS|REDIS|DATABASE|EMAIL)_URL|^LOCATION$"  # may hold a
 RETRY_SECONDS = 5  # Retry-After of a 503
 JSON_CONTENT_TYPE = "application/json; charset=utf-8"
 TOO_LARGE_MESSAGE = "The body is too large."
-PAGE_TITLES = {400: "Not understood", 413: "Too large", 503: "Too busy"}  # of the page that a person sees
+PAGE_TITLES = {
+    400: "Not understood",
+    413: "Too large",
+    503: "Not available right now",
+}  # of the page that a person sees
 BAD_REQUEST_MESSAGE = "The request could not be understood: its form, its fields or its encoding are invalid."
 
 
@@ -90,11 +94,18 @@ def handle_bad_request(request: HttpRequest, exception: Exception | None = None)
     status, sentence = (
         (413, TOO_LARGE_MESSAGE) if isinstance(exception, RequestDataTooBig) else (400, BAD_REQUEST_MESSAGE)
     )
+    return build_error_response(request, status, sentence)
+
+
+def build_error_response(request: HttpRequest, status: int, sentence: str) -> HttpResponse:
+    """Build an error for the API or page of this request."""
     host, query = request.META.get("HTTP_HOST", ""), request.META.get("QUERY_STRING", "")
     error = format_error_response(request.path, host, query, status, sentence)
     response = HttpResponse(error.body, status=status, content_type=error.content_type)
     if error.is_cors_readable:
         response["Access-Control-Allow-Origin"] = "*"
+    if status == 503:
+        response["Retry-After"] = str(RETRY_SECONDS)
     return response
 
 

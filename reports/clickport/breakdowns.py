@@ -7,26 +7,9 @@ Each metric has two columns: one named as Clickport documents the breakdown (`bo
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
-from django.http import QueryDict
-
-from reports.clickport.query_request import (
-    DAY,
-    DEFAULT_ROWS,
-    MAX_OFFSET,
-    MAX_ROWS,
-    build_period,
-    check_number,
-    read_date,
-)
-from reports.clickport.vocabulary import DIMENSION_NAMES, METRIC_NAMES, JsonValue, build_formatter, get_dimension_value
-from reports.query import Period, Query
-from reports.query.errors import QueryRefused, join_names, quote_value
+from reports.clickport.vocabulary import METRIC_NAMES, JsonValue, build_formatter, get_dimension_value
 from reports.query.model import Row
-from reports.query.periods import parse_zone
-
-DEFAULT_DAYS = 30
 
 
 @dataclass(frozen=True)
@@ -73,45 +56,6 @@ BREAKDOWNS: dict[str, BreakdownEndpoint] = {
     )
 }  # fmt: skip
 TECH = {name: build_simple("tech", name, f"By {name}.") for name in ("device", "browser", "os")}
-
-
-def find_tech(kind: str | None) -> BreakdownEndpoint:
-    """Return the breakdown of `/api/tech?type=…`; the default is device. Raises QueryRefused."""
-    if breakdown := TECH.get(kind or "device"):
-        return breakdown
-    raise QueryRefused(f"“type” is one of {join_names(TECH)}, not {quote_value(kind)}.", "type")
-
-
-def parse_query(breakdown: BreakdownEndpoint, site_id: int, params: QueryDict, now: datetime) -> Query:
-    """Return the query of a GET request. Raises QueryRefused."""
-    first = next(iter(breakdown.metrics.values()))
-    return Query(
-        sites=(site_id,),
-        period=parse_period(params, now),
-        metrics=tuple(METRIC_NAMES[name] for name in dict.fromkeys(breakdown.metrics.values())),
-        dimensions=tuple(DIMENSION_NAMES[name] for name in breakdown.dimensions.values()),
-        order=((METRIC_NAMES[first], "desc"),),
-        limit=read_number(params, "limit", DEFAULT_ROWS, 1, MAX_ROWS),
-        offset=read_number(params, "offset", 0, 0, MAX_OFFSET),
-    )
-
-
-def parse_period(params: QueryDict, now: datetime) -> Period:
-    """Return the days from `start_date` to before `end_date`; the default is the last 30 days, today included."""
-    zone = params.get("timezone") or "UTC"
-    tomorrow = now.astimezone(parse_zone(zone)).date() + DAY
-    end = read_date(params["end_date"], "end_date") if params.get("end_date") else None
-    if params.get("start_date"):
-        first = read_date(params["start_date"], "start_date")
-        return build_period(first, end or max(tomorrow, first + DAY), zone, "end_date")
-    end = end or tomorrow
-    return build_period(end - timedelta(days=DEFAULT_DAYS), end, zone, "end_date")
-
-
-def read_number(params: QueryDict, name: str, default: int, minimum: int, maximum: int) -> int:
-    text = params.get(name) or str(default)
-    is_number = text.isascii() and text.isdigit() and len(text) < 12
-    return check_number(int(text) if is_number else text, name, minimum, maximum)
 
 
 def build_breakdown_row(breakdown: BreakdownEndpoint, row: Row) -> dict[str, JsonValue]:

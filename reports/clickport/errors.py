@@ -6,25 +6,26 @@ import logging
 import re
 from collections.abc import Mapping
 from http import HTTPStatus
+from typing import cast
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.http import Http404, HttpRequest, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 from rest_framework.response import Response
+from rest_framework.views import exception_handler
 
-from accounts.api.errors import BodyTooLarge
+from accounts.api.errors import BodyTooLarge, ErrorDetails
 from reports.query.errors import QueryRefused
-from tracking.store import StoreError
+from tracking.store import UNREADABLE, StoreError
 
 MAX_BODY_BYTES = 256 * 1024
 log = logging.getLogger(__name__)
 
 
-class KeyForbidden(exceptions.APIException):
-    """A valid key without the permission that the request needs."""
-
-    status_code = 403
+class StatisticsUnavailable(exceptions.APIException):
+    status_code = 503
+    default_detail = UNREADABLE
 
 
 def build_error_body(status: int, message: str) -> dict[str, str]:
@@ -32,38 +33,35 @@ def build_error_body(status: int, message: str) -> dict[str, str]:
     return {"error": HTTPStatus(status).phrase, "message": message}
 
 
-def handle_error(error: Exception, context: Mapping[str, object]) -> Response | None:
-    """Build the response of an exception, as DRF's exception handler; None, for a bug, becomes a 500."""
+def handle_error(error: Exception, context: Mapping[str, object]) -> Response:
+    """Build the response of any exception, as DRF's exception handler."""
+    if isinstance(error, exceptions.ValidationError):
+        error = find_first_error(error.detail)
     if isinstance(error, QueryRefused):
-        return Response(build_error_body(400, format_query_error(error)), status=400)
-    if isinstance(error, StoreError):
+        error = exceptions.ParseError(format_query_error(error))
+    elif isinstance(error, StoreError):
         log.warning("a query of the Clickport API failed in the store: %s", error)
-        return Response(
-            build_error_body(503, "The statistics cannot be read right now. Try again in a minute."), status=503
-        )
-    if isinstance(error, Http404):
+        error = StatisticsUnavailable()
+    elif isinstance(error, Http404):
         error = exceptions.NotFound("Endpoint not found")
-    if isinstance(error, PermissionDenied):
-        error = exceptions.PermissionDenied()
-    if isinstance(error, RequestDataTooBig):
+    elif isinstance(error, RequestDataTooBig):
         error = BodyTooLarge(MAX_BODY_BYTES)
-    if isinstance(error, SuspiciousOperation):  # Django would not read the request: too many parameters
+    elif isinstance(error, SuspiciousOperation):  # Django would not read the request: too many parameters
         error = exceptions.ParseError(str(error))
-    if not isinstance(error, exceptions.APIException):
-        return None
-    return Response(
-        build_error_body(error.status_code, str(error.detail)), status=error.status_code, headers=build_headers(error)
-    )
+    elif not isinstance(error, exceptions.APIException | PermissionDenied):
+        log.error("a Clickport view failed", exc_info=error)
+        error = exceptions.APIException("An error occurred on the server; it was logged.")
+    response = cast(Response, exception_handler(error, dict(context)))
+    response.data = build_error_body(response.status_code, str(response.data["detail"]))
+    return response
 
 
-def build_headers(error: exceptions.APIException) -> dict[str, str]:
-    """Return Retry-After and WWW-Authenticate as far as the error has them."""
-    headers = {}
-    if seconds := getattr(error, "wait", None):
-        headers["Retry-After"] = str(int(seconds))
-    if challenge := getattr(error, "auth_header", None):
-        headers["WWW-Authenticate"] = challenge
-    return headers
+def find_first_error(detail: ErrorDetails, where: str = "") -> QueryRefused:
+    """Return the first of a serializer's errors with its place: `metrics[0]`, `date_range.end`."""
+    if not isinstance(detail, Mapping):
+        return QueryRefused(str(detail[0]), where)
+    name, inner = next(iter(detail.items()))
+    return find_first_error(inner, f"{where}[{name}]" if isinstance(name, int) else f"{where}.{name}".lstrip("."))
 
 
 def format_query_error(error: QueryRefused) -> str:

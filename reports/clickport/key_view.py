@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import IO, cast
+from typing import IO, Any, cast
 
 import orjson
+from django.contrib.auth.models import AnonymousUser
 from django.utils import timezone as clock
 from rest_framework import exceptions
 from rest_framework.authentication import BaseAuthentication
@@ -15,34 +15,22 @@ from rest_framework.permissions import BasePermission
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.throttling import BaseThrottle
+from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
-from accounts.account_limits import DEFAULT_LIMITS, load_account_limit
 from accounts.api.management_view import BoundedJSONParser
-from accounts.security.rate_limits import RateLimit, count_request
-from reports.clickport.errors import MAX_BODY_BYTES, KeyForbidden, build_error_body, handle_error
+from accounts.api.throttles import AccountThrottle
+from reports.clickport.errors import MAX_BODY_BYTES, handle_error
 from sites import site_cache
 from sites.site_config import KeyConfig
 
 HEADER = "x-api-key"
-DEFAULT_PER_MINUTE = DEFAULT_LIMITS["clickport_per_minute"]  # requests a minute and key
-log = logging.getLogger(__name__)
-
-
-class ApiKeyUser:
-    """The user of a request with a key: no person, and no permission beyond the key's own site."""
-
-    is_authenticated = True
-
-    def __init__(self, key: KeyConfig) -> None:
-        self.key = key
 
 
 class KeyAuthentication(BaseAuthentication):
     """Authentication by the header `x-api-key` or by `Authorization: Bearer ck_…`."""
 
-    def authenticate(self, request: Request) -> tuple[ApiKeyUser, KeyConfig]:
+    def authenticate(self, request: Request) -> tuple[AnonymousUser, KeyConfig]:
         secret = request.headers.get(HEADER, "").strip()
         secret = secret or request.headers.get("authorization", "").removeprefix("Bearer ").strip()
         if not secret:
@@ -50,7 +38,7 @@ class KeyAuthentication(BaseAuthentication):
         key = site_cache.find_key(secret)
         if key is None or site_cache.get_site(key.site_id) is None:
             raise exceptions.AuthenticationFailed("Invalid API key")
-        return ApiKeyUser(key), key
+        return AnonymousUser(), key
 
     def authenticate_header(self, request: Request) -> str:
         return HEADER
@@ -62,27 +50,21 @@ def get_key(request: Request) -> KeyConfig:
 
 
 class HasReadPermission(BasePermission):
+    message = "This key can only send events. Make one with “read” in Settings → API keys."
+
     def has_permission(self, request: Request, view: APIView) -> bool:
-        if not get_key(request).can_read:
-            raise KeyForbidden("This key can only send events. Make one with “read” in Settings → API keys.")
-        return True
+        return get_key(request).can_read
 
 
-class KeyRateThrottle(BaseThrottle):
+class KeyRateThrottle(AccountThrottle):
     """A limit per key, so generous that only a runaway script reaches it."""
 
-    retry_after = 0
+    limit_name = "clickport_per_minute"
 
-    def allow_request(self, request: Request, view: APIView) -> bool:
+    def identify(self, request: Request) -> tuple[int | None, str]:
         key = get_key(request)
         site = site_cache.get_site(key.site_id)
-        maximum = load_account_limit(site.account_id, "clickport_per_minute") if site else DEFAULT_PER_MINUTE
-        limit = RateLimit("clickport", maximum, 60)
-        self.retry_after = count_request(limit, str(key.key_id), clock.now()).retry_after
-        return self.retry_after == 0
-
-    def wait(self) -> float:
-        return self.retry_after
+        return site.account_id if site else None, str(key.key_id)
 
 
 class JSONObjectParser(BoundedJSONParser):
@@ -130,12 +112,11 @@ class ApiKeyView(APIView):
         """Choose JSON whatever the client accepts, as Clickport does."""
         return OrjsonRenderer(), OrjsonRenderer.media_type
 
-    def get_exception_handler(self) -> Callable[..., Response | None]:
+    def get_exception_handler(self) -> Callable[..., Response]:
         return handle_error
 
-    def handle_exception(self, exc: Exception) -> Response:
-        try:
-            return super().handle_exception(exc)
-        except Exception:
-            log.exception("a Clickport view failed")
-            return Response(build_error_body(500, "An error occurred on the server; it was logged."), status=500)
+    def validate(self, serializer: type[Serializer[Any]], data: object) -> dict[str, Any]:
+        """Return what the request's serializer makes of its body or parameters. Raises ValidationError."""
+        asked = serializer(data=data, context={"now": self.now})
+        asked.is_valid(raise_exception=True)
+        return cast(dict[str, Any], asked.validated_data)

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.http import QueryDict
-
 from goals.models import Goal, GoalKind
 from goals.selectors import list_active_goals
-from reports.clickport.breakdowns import parse_period
-from reports.clickport.vocabulary import get_display_value, round_integer
+from reports.clickport.serializers import OnlineVisitor
+from reports.clickport.vocabulary import round_integer
 from reports.query import Period, Query, ask
 from reports.query.analyses.ingestion_audit import fetch_audit, sum_entries
-from reports.query.analyses.visit_lists import Visit, list_online_visits
+from reports.query.analyses.visit_lists import list_online_visits
 from reports.query.model import Row
 from sites.amounts import round_amount
 
@@ -28,25 +26,7 @@ def build_realtime(site_id: int, now: datetime) -> dict[str, object]:
     query = Query(sites=(site_id,), period=Period.parse("realtime", "UTC", now), metrics=("online",))
     count = round_integer(ask(query, now=now).rows[0]["online"])
     visits = list_online_visits(site_id, now, minutes=ONLINE_MINUTES) if count else []
-    return {"count": count, "visitors": [build_online_visitor(row) for row in visits[:MAX_ONLINE_VISITORS]]}
-
-
-def build_online_visitor(row: Visit) -> dict[str, object]:
-    """Build a visit with Clickport's names of fields."""
-    return {
-        "session_id": row["visit"],
-        "entry_page": row["entry_page"],
-        "exit_page": row["exit_page"],
-        "pageviews": row["views"],
-        "duration": round_integer(row["duration"]),
-        "source": get_display_value("source", row["source"]),
-        "country": row["country"],
-        "city": row["city"],
-        "device": row["device_type"],
-        "browser": row["browser"],
-        "os": row["os"],
-        "scroll": row["scroll"],
-    }
+    return {"count": count, "visitors": OnlineVisitor(visits[:MAX_ONLINE_VISITORS], many=True).data}
 
 
 def build_goals(site_id: int, period: Period, now: datetime) -> list[dict[str, object]]:
@@ -83,12 +63,12 @@ def build_goal(goal: Goal, row: Row, currency: str) -> dict[str, object]:
     return body
 
 
-def build_ingestion_audit(site_id: int, params: QueryDict, now: datetime) -> dict[str, object]:
+def build_ingestion_audit(site_id: int, period: Period, interval: str) -> dict[str, object]:
     """Build `{"results": [by interval], "totals"}`: what was received, stored and rejected. Raises QueryRefused.
 
     Clickport itself has no such endpoint.
     """
-    entries = fetch_audit(site_id, parse_period(params, now), params.get("interval") or "day")
+    entries = fetch_audit(site_id, period, interval)
     totals = sum_entries(entries).to_json()
     del totals["time"]
     return {"results": [entry.to_json() for entry in entries], "totals": totals}

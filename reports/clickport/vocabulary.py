@@ -43,36 +43,15 @@ OTHER_METRICS = tuple(
 )
 METRIC_NAMES |= {name: name for name in OTHER_METRICS}
 
-DIMENSION_NAMES = {
-    "source": "source",
-    "channel": "channel",
-    "referrer_url": "referrer",
-    "utm_source": "utm_source",
-    "utm_medium": "utm_medium",
-    "utm_campaign": "utm_campaign",
-    "utm_content": "utm_content",
-    "utm_term": "utm_term",
-    "page": "page",
-    "entry_page": "entry_page",
-    "exit_page": "exit_page",
-    "country": "country",
-    "region": "region",
-    "city": "city",
-    "device": "device",
-    "browser": "browser",
-    "browser_version": "browser_version",
-    "os": "os",
-    "os_version": "os_version",
-    "screen": "screen",
-    "hour": "hour",
-    "date": "day",
-    "week": "week",
-    "month": "month",
-}
-CLICKPORT_DIMENSIONS = tuple(DIMENSION_NAMES)
-EXCLUDED_DIMENSIONS = {"referrer", "day", "site"}  # named differently above, or pointless: a key opens one site
-DIMENSION_NAMES |= {
-    name: name for name in DIMENSIONS if name not in {*DIMENSION_NAMES, *EXCLUDED_DIMENSIONS, *LINK_NAMES}
+CLICKPORT_DIMENSIONS = (
+    "source", "channel", "referrer_url", "utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term", "page",
+    "entry_page", "exit_page", "country", "region", "city", "device", "browser", "browser_version", "os", "os_version",
+    "screen", "hour", "date", "week", "month",
+)  # fmt: skip
+RENAMED_DIMENSIONS = {"referrer_url": "referrer", "date": "day"}
+EXCLUDED_DIMENSIONS = {*RENAMED_DIMENSIONS.values(), "site", *LINK_NAMES}  # pointless: a key opens one site
+DIMENSION_NAMES = {name: RENAMED_DIMENSIONS.get(name, name) for name in CLICKPORT_DIMENSIONS} | {
+    name: name for name in DIMENSIONS if name not in {*CLICKPORT_DIMENSIONS, *EXCLUDED_DIMENSIONS}
 }
 PREFIXES = ("prop:", "tag:")
 
@@ -88,14 +67,14 @@ def get_display_value(dimension: str, value: JsonValue) -> JsonValue:
     return EMPTY_VALUES[dimension] if value == "" and dimension in EMPTY_VALUES else value
 
 
-def find_metric(name: object, where: str) -> str:
+def find_metric(name: str) -> str:
     """Return the engine's name of a Clickport metric. Raises QueryRefused, which lists the metrics."""
-    if isinstance(name, str) and name in METRIC_NAMES:
+    if name in METRIC_NAMES:
         return METRIC_NAMES[name]
-    raise QueryRefused(f"There is no metric {quote_value(name)}; use one of {join_names(METRIC_NAMES)}.", where)
+    raise QueryRefused(f"There is no metric {quote_value(name)}; use one of {join_names(METRIC_NAMES)}.")
 
 
-def find_dimension(name: object, where: str) -> str:
+def find_dimension(name: object, where: str = "") -> str:
     """Return the engine's name of a Clickport dimension; `prop:<key>` and `tag:<key>` keep theirs.
 
     Raises QueryRefused, which lists the dimensions.
@@ -107,6 +86,11 @@ def find_dimension(name: object, where: str) -> str:
             return name
     allowed = join_names([*DIMENSION_NAMES, "prop:<key>", "tag:<key>"])
     raise QueryRefused(f"There is no dimension {quote_value(name)}; use one of {allowed}.", where)
+
+
+def get_engine_name(name: str) -> str:
+    """Return the engine's name of a valid metric or dimension."""
+    return METRIC_NAMES.get(name) or DIMENSION_NAMES.get(name, name)
 
 
 def build_formatter(metric: str, currency: str = "") -> Callable[[Number | None], JsonValue]:

@@ -23,7 +23,7 @@ from reports.clicky.openapi import describe_account_sites
 from reports.query import Period, Query, QueryRefused, ask
 from reports.query.model import MAX_SITES
 from sites.models import Site
-from sites.selectors import select_sites
+from sites.selectors import group_by_zone, select_sites
 
 
 def authenticate(request: HttpRequest, params: Mapping[str, str]) -> User:
@@ -83,14 +83,11 @@ def load_visit_numbers(sites: list[Site]) -> dict[int, dict[str, str]]:
     numbers cannot be read. Sites of one time zone have the same today, so they are one query.
     """
     now = clock.now()
-    sites_by_zone: dict[str, list[int]] = {}
-    for site in sites:
-        sites_by_zone.setdefault(site.timezone, []).append(site.pk)
     numbers: dict[int, dict[str, str]] = {}
-    for timezone, site_ids in sites_by_zone.items():
+    for timezone, site_ids in group_by_zone(sites).items():
         today = Period.parse("today", find_known_zone(timezone), now)
         for first in range(0, len(site_ids), MAX_SITES):
-            numbers.update(load_numbers_of_day(tuple(site_ids[first : first + MAX_SITES]), today, now))
+            numbers.update(load_numbers_of_day(site_ids[first : first + MAX_SITES], today, now))
     return numbers
 
 

@@ -15,7 +15,7 @@ from reports.clicky.stats_request import StatsRequest
 from reports.clicky.stats_type import StatsType
 from reports.clicky.visit_lists import format_time
 from reports.formatting import format_duration
-from sites.uptime.history import compute_uptime
+from sites.uptime.history import compute_uptime_of_each
 from sites.uptime.models import Incident, Monitor
 from sites.uptime.watched_time import annotate_recovery
 
@@ -32,8 +32,10 @@ def build_availability_items(request: StatsRequest, dates: Dates) -> list[Item]:
     if end <= start:
         return []
     items = []
-    for monitor in Monitor.objects.filter(site_id=request.site.site_id).order_by("name", "pk"):
-        span = compute_uptime(monitor, [start, end])[0]
+    monitors = list(Monitor.objects.filter(site_id=request.site.site_id).order_by("name", "pk"))
+    spans = compute_uptime_of_each(monitors, [start, end])
+    for monitor in monitors:
+        (span,) = spans[monitor.pk]
         if span.availability is not None:
             items.append({
                 "title": encode_html(str(monitor)),

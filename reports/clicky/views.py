@@ -11,12 +11,10 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
-from accounts.account_limits import DEFAULT_LIMITS, load_account_limit
+from accounts.api.throttles import AccountThrottle
 from accounts.security.client_ip import get_client_key
-from accounts.security.rate_limits import RateLimit, count_request
 from reports.clicky.api_view import ClickyView, get_params
 from reports.clicky.errors import ClickyError
 from reports.clicky.openapi import describe_stats
@@ -24,8 +22,6 @@ from reports.clicky.result_links import ResultLinks
 from reports.clicky.stats_request import find_site, parse_request
 from reports.clicky.types import build_result
 from sites.site_config import SiteConfig
-
-PER_MINUTE = DEFAULT_LIMITS["clicky_per_minute"]  # requests of one address
 
 
 class SitekeyAuthentication(BaseAuthentication):
@@ -35,22 +31,21 @@ class SitekeyAuthentication(BaseAuthentication):
         return AnonymousUser(), find_site(get_params(request))
 
 
-class AddressThrottle(BaseThrottle):
+class AddressThrottle(AccountThrottle):
     """The account's limit of requests a minute and address; the default where no key opened a site."""
 
-    retry_after = 0
+    limit_name = "clicky_per_minute"
+
+    def identify(self, request: Request) -> tuple[int | None, str]:
+        site = cast(SiteConfig | None, request.auth)
+        return site.account_id if site else None, get_client_key(request)
 
     def allow_request(self, request: Request, view: APIView) -> bool:
-        site = cast(SiteConfig | None, request.auth)
-        maximum = load_account_limit(site.account_id, "clicky_per_minute") if site else PER_MINUTE
-        count = count_request(RateLimit("clicky", maximum, 60), get_client_key(request), clock.now())
-        if maximum:
-            view.headers |= {"X-RateLimit-Limit": str(maximum), "X-RateLimit-Remaining": str(count.remaining)}
-        self.retry_after = count.retry_after
-        return not self.retry_after
-
-    def wait(self) -> int:
-        return self.retry_after
+        allows = super().allow_request(request, view)
+        if self.count.maximum:
+            remaining = str(self.count.remaining)
+            view.headers |= {"X-RateLimit-Limit": str(self.count.maximum), "X-RateLimit-Remaining": remaining}
+        return allows
 
 
 @describe_stats

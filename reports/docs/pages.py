@@ -11,12 +11,11 @@ from accounts.revocation import DEPENDENT_ACCESS
 from accounts.services.invitations import INVITATION_DAYS
 from goals.models import GoalKind, PatternKind
 from reports.clickport.breakdowns import BREAKDOWNS, TECH
-from reports.clickport.query_request import PERIODS
+from reports.clickport.requests import PERIODS
 from reports.clickport.vocabulary import CLICKPORT_DIMENSIONS, DIMENSION_NAMES, METRIC_NAMES
 from reports.clicky.filters import FILTERS
 from reports.clicky.stats_request import PARAMETERS
 from reports.clicky.types import STATS_TYPES
-from reports.clicky.views import PER_MINUTE
 from reports.dashboard.views.preferences import KEYBOARD_SHORTCUTS
 from reports.docs import DocPage, build_reference_page
 from reports.openapi import MANAGEMENT_API, list_operations
@@ -107,7 +106,7 @@ def build_clicky_context(request: HttpRequest) -> dict[str, object]:
         "groups": groups.items(),
         "aliases": [(alias, row.name) for row in STATS_TYPES for alias in row.aliases],
         "filters": [*FILTERS, "goal", "custom[key]"],
-        "per_minute": PER_MINUTE,
+        "per_minute": DEFAULT_LIMITS["clicky_per_minute"],
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -12,7 +13,7 @@ from reports.docs import CHAPTERS, find_page
 @require_safe
 def index(request: HttpRequest) -> HttpResponse:
     """List all pages by chapter."""
-    return render(request, "docs/index.html", {"chapters": CHAPTERS})
+    return render(request, "docs/index.html", {"chapters": CHAPTERS, "version": settings.VERSION})
 
 
 @require_safe

@@ -8,7 +8,7 @@ Costs are estimated by a higher app, which registers its function here.
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -86,11 +86,15 @@ def find_down_intervals(incidents: Iterable[Incident], watched: Iterable[Interva
 
 
 def compute_daily_uptime(monitor: Monitor, *, now: datetime, zone: str, count: int = 90) -> list[UptimeFigures]:
-    """Compute the figures of the last `count` calendar days of `zone`, oldest first; days may have 23 or 25 hours."""
+    """Compute the figures of the last `count` calendar days of `zone`, oldest first."""
+    return compute_uptime(monitor, find_day_edges(now, zone, count))
+
+
+def find_day_edges(now: datetime, zone: str, count: int = 90) -> list[datetime]:
+    """Return the edges of the last `count` calendar days of `zone` up to now; days may have 23 or 25 hours."""
     tz = ZoneInfo(zone)
     today = now.astimezone(tz).date()
-    starts = [find_midnight(today - timedelta(days=back), tz) for back in range(count - 1, -1, -1)]
-    return compute_uptime(monitor, [*starts, now])
+    return [*(find_midnight(today - timedelta(days=back), tz) for back in range(count - 1, -1, -1)), now]
 
 
 def find_midnight(day: date, tz: ZoneInfo) -> datetime:
@@ -98,16 +102,28 @@ def find_midnight(day: date, tz: ZoneInfo) -> datetime:
 
 
 def compute_uptime(monitor: Monitor, edges: Sequence[datetime]) -> list[UptimeFigures]:
-    """Compute the figures between each two consecutive edges, for every page, API and mail.
+    """Compute the figures of one monitor, see `compute_uptime_of_each`."""
+    return compute_uptime_of_each([monitor], edges)[monitor.pk]
+
+
+def compute_uptime_of_each(monitors: Sequence[Monitor], edges: Sequence[datetime]) -> dict[int, list[UptimeFigures]]:
+    """Compute the figures between each two consecutive edges by monitor, for every page, API and mail.
 
     The edges must be in order, and the last one must not be in the future.
     """
-    hours = list(monitor.hours.filter(hour__gte=edges[0], hour__lt=edges[-1]).order_by("hour"))
+    rows = UptimeHour.objects.filter(monitor__in=monitors, hour__gte=edges[0], hour__lt=edges[-1]).order_by("hour")
     overlapping = Q(end__isnull=True) | Q(end__gt=edges[0])
-    incidents = monitor.incidents.filter(overlapping, start__lt=edges[-1])
-    watched = load_watched_intervals(monitor, edges[0], edges[-1])
-    down = find_down_intervals(incidents, watched)
-    return [compute_figures(hours, watched, down, start, end) for start, end in pairwise(edges)]
+    incidents, hours = defaultdict[int, list[Incident]](list), defaultdict[int, list[UptimeHour]](list)
+    for incident in Incident.objects.filter(overlapping, monitor__in=monitors, start__lt=edges[-1]):
+        incidents[incident.monitor_id].append(incident)
+    for row in rows:
+        hours[row.monitor_id].append(row)
+    watched = load_watched_intervals(monitors, edges[0], edges[-1])
+    down = {pk: find_down_intervals(incidents[pk], watched[pk]) for pk in [monitor.pk for monitor in monitors]}
+    return {
+        pk: [compute_figures(hours[pk], watched[pk], down[pk], start, end) for start, end in pairwise(edges)]
+        for pk in down
+    }
 
 
 def compute_figures(

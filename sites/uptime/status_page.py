@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
 from sites.models import Site
 from sites.uptime.certificates import count_days_left
-from sites.uptime.history import UptimeFigures, compute_availability, compute_daily_uptime
-from sites.uptime.models import Monitor
+from sites.uptime.history import UptimeFigures, compute_availability, compute_uptime_of_each, find_day_edges
+from sites.uptime.models import Incident, Monitor
 
 LEVELS = ((100.0, "good"), (99.0, "impaired"), (0.0, "bad"))  # (minimum availability, CSS class)
 CERTIFICATE_WARNING_DAYS = 30
@@ -34,9 +37,13 @@ def describe_certificate(monitor: Monitor) -> dict[str, object] | None:
     return {"expires": monitor.tls_expires, "days": days, "soon": days <= CERTIFICATE_WARNING_DAYS}
 
 
-def summarize(monitor: Monitor, zone: str) -> dict[str, object]:
-    """Build the context of a monitor with its ninety days and their availability in percent."""
-    spans = compute_daily_uptime(monitor, now=timezone.now(), zone=zone)
+def summarize(monitors: Sequence[Monitor], zone: str) -> list[dict[str, object]]:
+    """Build the context of each monitor with its ninety days and their availability in percent."""
+    spans = compute_uptime_of_each(monitors, find_day_edges(timezone.now(), zone))
+    return [build_summary(monitor, spans[monitor.pk]) for monitor in monitors]
+
+
+def build_summary(monitor: Monitor, spans: list[UptimeFigures]) -> dict[str, object]:
     checked = [span for span in spans if span.checks]
     return {
         "monitor": monitor,
@@ -47,19 +54,24 @@ def summarize(monitor: Monitor, zone: str) -> dict[str, object]:
     }
 
 
+def list_latest_incidents(monitors: Sequence[Monitor], count: int) -> QuerySet[Incident]:
+    """Return the latest incidents of these monitors together."""
+    incidents = Incident.objects.filter(monitor__in=monitors).select_related("monitor")
+    return incidents.order_by("-start", "monitor__name", "monitor")[:count]
+
+
 def show_status_page(request: HttpRequest, site_id: int) -> HttpResponse:
     """Show the public status page with the monitors that are public. Raises Http404 if there are none."""
     site = Site.objects.filter(pk=site_id, deleted=None).first()
     monitors = list(site.monitors.filter(public=True).order_by("name", "pk")) if site else []
     if not site or not monitors:
         raise Http404("No status page here.")
-    incidents = [incident for monitor in monitors for incident in monitor.incidents.order_by("-start")[:10]]
     context = {
         "page_site": site,
-        "rows": [summarize(monitor, site.timezone) for monitor in monitors],
+        "rows": summarize(monitors, site.timezone),
         "down": [monitor for monitor in monitors if monitor.enabled and monitor.state == "down"],
         "watched": any(monitor.enabled and monitor.state != "unknown" for monitor in monitors),
         "unchecked": any(monitor.enabled and monitor.state == "unknown" for monitor in monitors),
-        "incidents": sorted(incidents, key=lambda incident: incident.start, reverse=True)[:10],
+        "incidents": list_latest_incidents(monitors, 10),
     }
     return render(request, "uptime/status_page.html", context)

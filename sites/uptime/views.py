@@ -17,7 +17,7 @@ from sites.uptime.forms import MonitorForm
 from sites.uptime.history import add_costs, compute_daily_uptime
 from sites.uptime.models import Monitor
 from sites.uptime.services import EDITABLE, monitor_create, monitor_delete, monitor_update
-from sites.uptime.status_page import summarize
+from sites.uptime.status_page import list_latest_incidents, summarize
 
 
 @login_required
@@ -25,12 +25,11 @@ def list_monitors(request: HttpRequest, site_id: int) -> HttpResponse:
     """List the monitors of the site with their last ninety days, and the latest incidents."""
     site = get_site_or_404(request, site_id)
     monitors = list(site.monitors.order_by("name", "pk"))
-    incidents = [incident for monitor in monitors for incident in monitor.incidents.order_by("-start")[:20]]
     context = {
         "site": site,
         "section": "uptime",
-        "rows": [summarize(monitor, site.timezone) for monitor in monitors],
-        "incidents": add_costs(sorted(incidents, key=lambda incident: incident.start, reverse=True)[:20]),
+        "rows": summarize(monitors, site.timezone),
+        "incidents": add_costs(list_latest_incidents(monitors, 20)),
     }
     return render(request, "uptime/monitors.html", context)
 
@@ -43,7 +42,7 @@ def show_monitor(request: HttpRequest, site_id: int, monitor_id: int) -> HttpRes
     context = {
         "site": site,
         "section": "uptime",
-        "row": summarize(monitor, site.timezone),
+        "row": summarize([monitor], site.timezone)[0],
         "recent": compute_daily_uptime(monitor, now=timezone.now(), zone=site.timezone, count=14),
         "incidents": add_costs(monitor.incidents.order_by("-start")[:100]),
     }

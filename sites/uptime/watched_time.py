@@ -7,7 +7,8 @@ pause, a check that was not made, or a check that is overdue. The current period
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -60,13 +61,23 @@ def end_period(monitor: Monitor, at: datetime) -> WatchedPeriod | None:
     return WatchedPeriod(monitor=monitor, start=start, end=end) if start and start < end else None
 
 
-def load_watched_intervals(monitor: Monitor, start: datetime, end: datetime) -> list[Interval]:
-    """Return the watched parts of [start, end), in order. `end` must not be in the future."""
-    rows = monitor.watched_periods.filter(start__lt=end, end__gt=start).order_by("start")
+def load_watched_intervals(
+    monitors: Sequence[Monitor], start: datetime, end: datetime
+) -> defaultdict[int, list[Interval]]:
+    """Return the watched parts of [start, end) by monitor, in order. `end` must not be in the future."""
+    rows = WatchedPeriod.objects.filter(monitor__in=monitors, start__lt=end, end__gt=start).order_by("start")
     fields = ("watched_since", "checked", "interval", "state", "first_failure")
-    current_row = Monitor.objects.only(*fields).get(pk=monitor.pk)  # a round may have written it meanwhile
-    periods = [*rows.values_list("start", "end"), *find_current_period(current_row, end)]
-    return [(max(since, start), min(until, end)) for since, until in periods if since < end and until > start]
+    current_rows = Monitor.objects.only(*fields).filter(pk__in=[monitor.pk for monitor in monitors])
+    periods = [
+        *rows.values_list("monitor_id", "start", "end"),
+        # not from the given rows: a round may have written them meanwhile
+        *((row.pk, since, until) for row in current_rows for since, until in find_current_period(row, end)),
+    ]
+    intervals = defaultdict[int, list[Interval]](list)
+    for monitor_id, since, until in periods:
+        if since < end and until > start:
+            intervals[monitor_id].append((max(since, start), min(until, end)))
+    return intervals
 
 
 def find_current_period(monitor: Monitor, now: datetime) -> list[Interval]:

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from accounts.account_limits import DEFAULT_LIMITS
 from accounts.models import Account
 from accounts.security.rate_limits import RateLimit, RequestCount, count_request
-from reports.clicky.views import PER_MINUTE as CLICKY_PER_MINUTE
 from reports.clicky.whitelabel import WRONG_KEY
 from reports.widget import LIMIT as ONSITE_LIMIT
 from sites.models import Site
@@ -56,7 +56,7 @@ def test_requests_are_counted_by_the_windows_of_the_clock() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ask", "most", "fine"), [(clicky, CLICKY_PER_MINUTE, 200), (onsite, ONSITE_LIMIT.maximum, 403)]
+    ("ask", "most", "fine"), [(clicky, DEFAULT_LIMITS["clicky_per_minute"], 200), (onsite, ONSITE_LIMIT.maximum, 403)]
 )
 def test_requests_per_minute_are_limited_by_network(
     ask: Callable[[Site, str], int], most: int, fine: int, site: Site

@@ -26,28 +26,14 @@ from reports.query.result_cache import RESULTS
 from sites import site_cache
 from sites.models import Site
 from sites.services import api_key_create, site_create
+from sites.uptime.models import Incident, WatchedPeriod
+from sites.uptime.services import monitor_create
 from tests.conftest import PASSWORD
 from tests.support import event, insert_recorded, record
-from tests.support.types import Store
-from tracking import store as event_store
 from tracking.event import Event
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("store")]
 FEW, MANY = 10, 200
-
-
-@pytest.fixture
-def statements(monkeypatch: pytest.MonkeyPatch, store: Store) -> list[str]:
-    """What the event store was asked."""
-    asked: list[str] = []
-    real = event_store.query
-
-    def query(sql: str, *more: Any, **named: Any) -> Any:
-        asked.append(sql)
-        return real(sql, *more, **named)
-
-    monkeypatch.setattr(event_store, "query", query)
-    return asked
 
 
 def count_both(client: Client, addresses: tuple[str, ...], statements: list[str]) -> dict[str, tuple[int, int]]:
@@ -107,22 +93,38 @@ def test_lists_of_sites_keys_and_members(account: Account, alice: User, site: Si
 
 
 def test_sites_with_their_numbers(account: Account, alice: User, site: Site, statements: list[str]) -> None:
-    """Of the page the database only: the numbers of each site are queries of their own, in its time zone."""
+    """The sites are in two time zones, whose numbers are queries of their own."""
 
     def grow(first: int, last: int) -> None:
         for number in range(first, last):
-            site_create(account=account, domain=f"s{number}.example.com")
+            zone = ("Europe/Tallinn", "Asia/Tokyo")[number % 2]
+            record(event(site_create(account=account, domain=f"s{number}.example.com", timezone=zone)))
+        insert_recorded()
         site_cache.refresh()
 
     client = Client()
     client.force_login(alice)
     clicky = f"/api/account/sites?username={alice.email}&password={quote(PASSWORD)}&output=json"
-    counts = []
-    for first, last in ((0, FEW), (FEW, MANY)):
-        grow(first, last)
-        found = count_both(client, ("/sites", clicky), statements)
-        counts.append((found["/sites"][0], found[clicky]))
-    assert counts[0] == counts[1] and len(client.get(clicky).json()) == MANY + 1
+    assert find_growing(client, ("/sites", clicky), statements, grow) == {}
+    assert len(client.get(clicky).json()) == MANY + 1
+
+
+def test_monitors(alice: User, site: Site, statements: list[str]) -> None:
+    def grow(first: int, last: int) -> None:
+        for number in range(first, last):
+            monitor = monitor_create(site=site, url=f"https://{number}.example.com/", public=True)
+            Incident.objects.create(monitor=monitor, start=now - timedelta(hours=2), end=now - timedelta(hours=1))
+            WatchedPeriod.objects.create(monitor=monitor, start=now - timedelta(hours=3), end=now)
+
+    now = timezone.now()
+    site.account.limits = {"monitors": MANY, "clicky_per_minute": 0}
+    site.account.save()
+    client = Client()
+    client.force_login(alice)
+    clicky = f"/api/stats/4?site_id={site.pk}&sitekey={site.sitekey}&output=json&limit=all&date=last-2-days&type="
+    addresses = (f"/sites/{site.pk}/uptime", f"/status/{site.pk}", clicky + "uptime", clicky + "uptime-list")
+    assert find_growing(client, addresses, statements, grow) == {}
+    assert len(read_items(addresses[2])) == len(read_items(addresses[3])) == MANY
 
 
 def add_traffic(site: Site, first: int, last: int) -> None:

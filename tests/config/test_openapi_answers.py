@@ -19,22 +19,38 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from accounts.models import Account, ExposedKey, Membership, User
+from sites import site_cache
 from sites.models import Site
 from sites.services import api_key_create
+from tests.conftest import PASSWORD
+from tests.permissions.routes import ROUTES
 from tests.support.types import Store
 
 pytestmark = pytest.mark.django_db
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 READS = r"^/api/(query|realtime|goals|ledger|tech|pages|sources|referrers|countries|campaigns|utm-.*|e.*-pages)$"
 EXAMPLES = settings(deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), database=None)
-query_api = schemathesis.openapi.from_wsgi("/api/openapi.json", get_wsgi_application())
-management_api = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", get_wsgi_application())
+SCHEMAS = {
+    name: schemathesis.openapi.from_wsgi(address, get_wsgi_application())
+    for name, address in (
+        ("query", "/api/openapi.json"), ("management", "/api/v1/openapi.json"), ("stats", "/api/stats/openapi.json"),
+    )
+}  # fmt: skip
+ELSEWHERE = {
+    "clickmeter/^openapi\\.json$": "tests/links/clickmeter/test_description.py",
+    "api/schema/": "the descriptions of two others in one: test_openapi_document.py",
+}
+
+
+def test_every_description_is_tested() -> None:
+    described = {route for route in ROUTES if "openapi" in route or "schema" in route}
+    assert described == {*ELSEWHERE, *(schema.location.split("/", 1)[1] for schema in SCHEMAS.values())}
 
 
 @pytest.fixture(autouse=True)
 def unlimited(site: Site, store: Store) -> Iterator[None]:
     """No limit per minute; and, as with Django's own test client, a request does not close the test's database."""
-    site.account.limits = {"clickport_per_minute": 0}
+    site.account.limits = {"clickport_per_minute": 0, "clicky_per_minute": 0}
     site.account.save()
     for signal in (request_started, request_finished):
         signal.disconnect(close_old_connections)
@@ -43,7 +59,7 @@ def unlimited(site: Site, store: Store) -> Iterator[None]:
         signal.connect(close_old_connections)
 
 
-@query_api.include(path_regex=READS).parametrize()
+@SCHEMAS["query"].include(path_regex=READS).parametrize()
 @settings(EXAMPLES, max_examples=12)
 def test_the_query_api_conforms_to_its_openapi_description(case: Any, api_key: str) -> None:
     case.call_and_validate(headers={"x-api-key": api_key, "accept-encoding": "identity"}, checks=CHECKS)
@@ -58,7 +74,7 @@ def ids(account: Account, site: Site, bob: User) -> dict[str, int]:
     return {"site_id": site.pk, "key_id": key.pk, "member_id": member.pk, "exposed_id": exposed.pk}
 
 
-@management_api.parametrize()
+@SCHEMAS["management"].parametrize()
 @settings(EXAMPLES, max_examples=4)
 def test_the_management_api_conforms_to_its_openapi_description(
     case: Any, account: Account, ids: dict[str, int]
@@ -68,3 +84,20 @@ def test_the_management_api_conforms_to_its_openapi_description(
         if str(value).isdigit():  # a number at random is nobody's id
             case.path_parameters[name] = ids[name]
     case.call_and_validate(headers=headers, checks=CHECKS)
+
+
+@SCHEMAS["stats"].parametrize()
+@settings(EXAMPLES, max_examples=10)
+def test_clickys_apis_conform_to_their_openapi_description(
+    case: Any, account: Account, alice: User, site: Site
+) -> None:
+    site_cache.refresh()
+    keys = {
+        "stats": {"site_id": str(site.pk), "sitekey": site.sitekey},
+        "account_sites": {"username": alice.email, "password": PASSWORD},
+        "whitelabel": {"auth": account.authkey},
+    }[case.operation.definition.raw["operationId"].removesuffix("_form")]
+    if case.method == "POST" and isinstance(case.body, dict):
+        case.body = {**case.body, **keys}
+    case.query = {**(case.query or {}), **keys}
+    case.call_and_validate(headers={"accept-encoding": "identity"}, checks=CHECKS)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterator
 from io import StringIO
 from typing import Any
 
 import jsonschema_rs
 import pytest
+from django.conf import settings
 from django.core.management import call_command
 from django.test import Client
 from drf_spectacular.validation import validate_schema
@@ -21,7 +23,8 @@ from reports.clicky.types import STATS_TYPES, TYPES
 from reports.openapi import list_references
 from tests.support import verify_host
 
-DOCUMENTS = ("/api/schema/?format=json", "/api/openapi.json", "/api/v1/openapi.json", "/clickmeter/openapi.json")
+OURS = ("/api/schema/?format=json", "/api/openapi.json", "/api/v1/openapi.json")
+DOCUMENTS = (*OURS, "/clickmeter/openapi.json")
 STATS_DOCUMENT = "/api/stats/openapi.json"
 
 
@@ -58,7 +61,17 @@ def build_components(schema: Any, where: str) -> Any:
 
 
 def test_the_descriptions_are_built_without_a_warning() -> None:
-    call_command("spectacular", fail_on_warn=True, validate=True, stdout=StringIO())
+    written = StringIO()
+    call_command("spectacular", fail_on_warn=True, validate=True, stdout=written)
+    assert written.getvalue().startswith("openapi: 3.1.0")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("address", [*OURS, STATS_DOCUMENT])
+def test_every_document_and_the_documentation_show_the_version_of_the_product(address: str) -> None:
+    version = tomllib.loads((settings.BASE_DIR / "pyproject.toml").read_text())["project"]["version"]
+    assert read(address)["info"]["version"] == version
+    assert f"Version {version}<" in Client().get("/docs/").content.decode()
 
 
 @pytest.mark.django_db

@@ -91,7 +91,7 @@ def traffic(site: Site) -> None:
     browse(site, "/", "/pricing", at=NOW - timedelta(minutes=3), visitor="dan", visit=91823, **dan)
 
 
-def agree(path: Path, found: bytes) -> None:
+def assert_golden(path: Path, found: bytes) -> None:
     """The answer is the golden one; a missing file is a failure, unless it is to be written."""
     if os.environ.get("UPDATE_GOLDEN"):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -103,7 +103,7 @@ def agree(path: Path, found: bytes) -> None:
 def golden_json(name: str, source: str, asked: Any, answer: dict[str, Any]) -> None:
     plain = {key: value for key, value in answer.items() if key != "meta"}
     text = json.dumps({"source": source, "asked": asked, "answer": plain}, indent=1, ensure_ascii=False)
-    agree(GOLDEN / "clickport" / f"{name}.json", text.encode() + b"\n")
+    assert_golden(GOLDEN / "clickport" / f"{name}.json", text.encode() + b"\n")
 
 
 @pytest.mark.parametrize("index", range(len(CLICKPORT_CALLS)))
@@ -160,7 +160,7 @@ def test_every_clicky_type_answers_in_its_documented_shape(yoursite: Site, outpu
     for type in sorted(SOURCES["types"]):
         answer = clicky.raw(type, output=output, date="yesterday")
         try:
-            agree(GOLDEN / "clicky" / f"{type}.{output}", answer.content)
+            assert_golden(GOLDEN / "clicky" / f"{type}.{output}", answer.content)
         except AssertionError as difference:
             wrong.append(f"{type}: {difference}")
     assert wrong == []
@@ -176,12 +176,12 @@ def test_every_type_has_a_golden_answer_and_a_source() -> None:
 def test_days_and_hours_answer_in_their_documented_shape(yoursite: Site, output: str) -> None:
     clicky = Clicky(yoursite)
     daily = clicky.raw("visitors", output=output, date="last-3-days", daily=1)
-    agree(GOLDEN / "clicky" / f"daily.{output}", daily.content)
+    assert_golden(GOLDEN / "clicky" / f"daily.{output}", daily.content)
     hourly = clicky.raw("visitors", output=output, date="last-2-days", hourly=1)
-    agree(GOLDEN / "clicky" / f"hourly.{output}", hourly.content)
+    assert_golden(GOLDEN / "clicky" / f"hourly.{output}", hourly.content)
 
 
 @pytest.mark.parametrize("output", sorted(RENDERERS))
 def test_errors_answer_in_their_documented_shape(yoursite: Site, output: str) -> None:
     answer = Clicky(yoursite).raw("visitors", output=output, sitekey="wrong")
-    agree(GOLDEN / "clicky" / f"error.{output}", answer.content)
+    assert_golden(GOLDEN / "clicky" / f"error.{output}", answer.content)

@@ -23,12 +23,13 @@ refusals, received  per site and minute: rejected hits by reason; all received h
 from tracking.store.client import StoreResult, close, execute, ping, query, rows, size
 from tracking.store.corrections import Selection, erase_events
 from tracking.store.data_retention import keep_months
-from tracking.store.errors import BadRows, StoreAway, StoreError
+from tracking.store.errors import UNREADABLE, BadRows, StoreAway, StoreError
 from tracking.store.insert import insert_file, insert_rows
 from tracking.store.migrate import is_migrated, migrate, truncate
 from tracking.store.move import finish_corrections, quarantine_events, restore_events
 
 __all__ = [
+    "UNREADABLE",
     "BadRows",
     "Selection",
     "StoreAway",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+UNREADABLE = "The statistics cannot be read right now. Try again in a minute."  # what pages and APIs say of an error
+
 
 class StoreError(Exception):
     """The store could not carry out a statement; the text is a sentence for people.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
 
 from babel import Locale
 from django.contrib.auth.decorators import login_required
@@ -16,12 +17,15 @@ from reports.dashboard.fragments import fetch_or_none
 from reports.dashboard.presenters.graph import draw_sparkline
 from reports.formatting import FormattedValue, format_metric
 from reports.labels import detect_locale
-from reports.query import Period, Query, Result, ask
+from reports.query import Period, Query, QueryRefused, ask_many
+from reports.query.model import Row
+from reports.query.periods import find_comparison_period
 from sites.models import Site
-from sites.selectors import select_sites
+from sites.selectors import group_by_zone, select_sites
 from sites.views.new_site import list_managed_accounts
 
 MAX_CARDS = 60  # sites with numbers on one page; the others are found by search
+DAYS = 7
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +39,16 @@ class SiteCard:
     spark: dict[str, str]
 
 
+@dataclass(frozen=True, kw_only=True)
+class SiteNumbers:
+    """The numbers of one site; a row without a metric means that nothing was counted."""
+
+    week: Row
+    earlier: Row
+    online: int
+    visitors_by_day: list[float]
+
+
 @require_safe
 @login_required
 def site_list(request: HttpRequest) -> HttpResponse:
@@ -45,7 +59,7 @@ def site_list(request: HttpRequest) -> HttpResponse:
     sites = list(matches[: MAX_CARDS + 1])
     now, locale = timezone.now(), detect_locale(request)
     context = {
-        "cards": [build_card(site, now, locale) for site in sites[:MAX_CARDS]],
+        "cards": build_cards(sites[:MAX_CARDS], now, locale),
         "more": len(sites) > MAX_CARDS,
         "q": q,
         "section": "sites",
@@ -56,30 +70,52 @@ def site_list(request: HttpRequest) -> HttpResponse:
     return render(request, "reports/sites.html", context)
 
 
-def build_card(site: Site, now: datetime, locale: Locale) -> SiteCard:
-    """Return the numbers of one site. Each is queried alone, because a day depends on the site's time zone."""
-    period = Period.parse("7d", site.timezone, now)
-    total = fetch_or_none(
-        lambda: ask(Query(sites=(site.pk,), period=period, metrics=("visitors", "views"), compare="previous"), now=now)
-    )
-    days = fetch_or_none(
-        lambda: ask(Query(sites=(site.pk,), period=period, metrics=("visitors",), dimensions=("day",)), now=now)
-    )
-    online = fetch_or_none(
-        lambda: ask(Query(sites=(site.pk,), period=period, metrics=("online",)), now=now).rows[0]["online"]
-    )
+def build_cards(sites: list[Site], now: datetime, locale: Locale) -> list[SiteCard]:
+    """Return the sites with their numbers. Sites of one time zone, where the days are the same, are one query."""
+    numbers: dict[int, SiteNumbers] = {}
+    for zone, site_ids in group_by_zone(sites).items():
+        numbers |= fetch_or_none(partial(load_numbers, site_ids, zone, now)) or {}
+    return [build_card(site, numbers.get(site.pk), locale) for site in sites]
+
+
+def load_numbers(site_ids: tuple[int, ...], zone: str, now: datetime) -> dict[int, SiteNumbers]:
+    """Return the numbers of sites in one time zone. Raises QueryRefused, StoreError."""
+    week = Period.parse("7d", zone, now)
+    days = [str(week.first_day + timedelta(days=number)) for number in range(DAYS)]
+    queries = [
+        Query(sites=site_ids, period=week, metrics=("visitors", "views"), dimensions=("site",)),
+        Query(sites=site_ids, period=find_comparison_period(week, "previous", now), metrics=("visitors", "views"), dimensions=("site",)),
+        Query(sites=site_ids, period=week, metrics=("online",), dimensions=("site",)),
+        Query(sites=site_ids, period=week, metrics=("visitors",), dimensions=("site", "day"), limit=MAX_CARDS * DAYS),
+    ]
+    rows: list[dict[tuple[str, ...], Row]] = []
+    for query, answer in zip(queries, ask_many(queries, now=now), strict=True):
+        if isinstance(answer, QueryRefused):
+            raise answer
+        rows.append({tuple(str(row[name]) for name in query.dimensions): row for row in answer.rows})
+    this_week, earlier, online, by_day = rows
+    return {
+        site_id: SiteNumbers(
+            week=this_week.get((str(site_id),), {}),
+            earlier=earlier.get((str(site_id),), {}),
+            online=int(online.get((str(site_id),), {}).get("online", 0)),
+            visitors_by_day=[float(by_day.get((str(site_id), day), {}).get("visitors", 0)) for day in days],
+        )
+        for site_id in site_ids
+    }
+
+
+def build_card(site: Site, numbers: SiteNumbers | None, locale: Locale) -> SiteCard:
+    """Return one site of the list, whose numbers may be missing."""
     return SiteCard(
         site=site,
-        online=online,
-        visitors=format_total(total, "visitors", locale),
-        views=format_total(total, "views", locale),
-        spark=draw_sparkline([float(row["visitors"] or 0) for row in days.rows] if days else []),
+        online=numbers.online if numbers else None,
+        visitors=format_total(numbers, "visitors", locale),
+        views=format_total(numbers, "views", locale),
+        spark=draw_sparkline([*numbers.visitors_by_day] if numbers else []),
     )
 
 
-def format_total(result: Result | None, name: str, locale: Locale) -> FormattedValue | None:
-    """Format one metric of a result, with its change; None without a result."""
-    if result is None:
-        return None
-    before = result.comparison if isinstance(result.comparison, dict) else {}
-    return format_metric(name, result.rows[0][name], locale, before.get(name), result.meta.currency)
+def format_total(numbers: SiteNumbers | None, name: str, locale: Locale) -> FormattedValue | None:
+    """Format one metric of a site, with its change; None without its numbers."""
+    return format_metric(name, numbers.week.get(name, 0), locale, numbers.earlier.get(name, 0)) if numbers else None

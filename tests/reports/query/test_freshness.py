@@ -32,22 +32,6 @@ def views(site: int = SITE, **fields: Any) -> Any:
     return ask(Query(sites=(site,), period=period, metrics=("views",), **fields), now=NOW, source=NONE)
 
 
-@pytest.fixture
-def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What the store was asked."""
-    from tracking import store
-
-    asked: list[str] = []
-    real = store.query
-
-    def query(sql: str, *more: Any, **named: Any) -> Any:
-        asked.append(sql)
-        return real(sql, *more, **named)
-
-    monkeypatch.setattr(store, "query", query)
-    return asked
-
-
 def test_a_repeated_query_needs_one_statement(store: Store, statements: list[str]) -> None:
     store.insert_rows("events", [event(SITE, "/", at=NOW)])
     views()
