@@ -26,9 +26,9 @@ BELOW: dict[str, set[str]] = {
 # `accounts` and `sites`, which stand last, are imported by neither
 ORDER: dict[str, tuple[str, ...]] = {
     "accounts": (
-        "fast_settings", "host_names", "threads", "keys", "validators", "model_forms", "models", "account_limits",
-        "permissions", "revocation", "selectors", "forms", "security", "custom_domains", "branding", "mail", "services",
-        "settings_parts", "api", "views", "management", "apps", "urls", "operations",
+        "fast_settings", "host_names", "threads", "migration_lock", "keys", "validators", "model_forms", "models",
+        "account_limits", "permissions", "revocation", "selectors", "forms", "security", "custom_domains", "branding",
+        "mail", "services", "settings_parts", "api", "views", "management", "apps", "urls", "operations",
     ),
     "sites": (
         "amounts", "hosts", "onsite_tokens", "page_paths",

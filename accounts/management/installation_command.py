@@ -21,14 +21,19 @@ class InstallationCommand(BaseCommand):
         """Raise CommandError if migrations are missing (before the first start, or with a wrong DATA_DIR), or if
         SECRET_KEY is not the installation's.
         """
-        executor = MigrationExecutor(connection)
-        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        if has_missing_migrations():
             raise CommandError(
                 f"The database is empty or of an earlier version (DATA_DIR is {settings.DATA_DIR}). Set DATA_DIR and "
                 "DATABASE_URL as for the server, or start the server once, which migrates it: manage.py serve"
             )
         if self.checks_secret_key:
             require_secret_key()
+
+
+def has_missing_migrations() -> bool:
+    """Whether the database lacks migrations of this version."""
+    executor = MigrationExecutor(connection)
+    return bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))
 
 
 def require_secret_key() -> None:

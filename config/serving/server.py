@@ -22,12 +22,15 @@ from typing import Any
 import uvicorn
 
 from config.serving.http_limits import ConnectionCounter, LimitedProtocol, watch_connections
+from config.serving.listening_socket import QUEUE_LENGTH
 from config.serving.response_batcher import ImmediateResponder, ResponseBatch
 from config.serving.uvicorn_protocol import STATUS_LINE, HttpToolsProtocol, find_missing_members
 from tracking.web import Application, Scope
 
 log = logging.getLogger(__name__)
 MAX_OPEN_FILES = 65_536
+DRAIN_SECONDS = 1.0  # in which connections may still send a request after the server has stopped accepting new ones
+DRAIN_POLL_SECONDS = 0.05
 SHUTDOWN_SECONDS = 4
 SWITCH_SECONDS = 0.001  # a hit waits so long for a page that another thread computes; Python's own value is 5 ms
 GC_THRESHOLDS = (50_000, 20, 50)  # new objects before a collection; collections before one of the next older generation
@@ -55,6 +58,7 @@ class ImmediateProtocol(LimitedProtocol):
     """The protocol that sends responses which need no waiting, before uvicorn creates any object for the request."""
 
     batch: ResponseBatch
+    is_draining = False  # the next response ends the connection
     was_tried = answered = False  # whether the current request was offered to `batch`, and whether that responded
 
     def on_message_begin(self) -> None:
@@ -74,6 +78,8 @@ class ImmediateProtocol(LimitedProtocol):
         """Respond to an ordinary GET that needs no waiting; returns False if uvicorn has to handle the request."""
         cycle, url, parser = self.cycle, self.url, self.parser
         if (cycle is not None and not cycle.response_complete) or self.flow.write_paused or self.expect_100_continue:
+            return False
+        if self.is_draining:
             return False
         path, _, query = url.partition(b"?")
         if path[:1] != b"/" or path[1:2] == b"/" or b"%" in path or b"#" in url or not path.isascii():
@@ -96,6 +102,9 @@ class ImmediateProtocol(LimitedProtocol):
 
     def start_task(self, cycle: Any, app: Any) -> None:
         """Respond immediately if that needs no waiting, because a task costs more than the response; else start one."""
+        if self.is_draining:
+            cycle.keep_alive = False
+            cycle.scope["headers"].append((b"connection", b"close"))  # uvicorn repeats it in the response
         response = None if self.flow.write_paused or self.was_tried else self.batch.respond(cycle.scope)
         if response is None:
             super().start_task(cycle, app)
@@ -142,6 +151,28 @@ class Server(uvicorn.Server):
         if self.before_end is not None:
             self.before_end()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop accepting and drain the connections, then close them and stop the components."""
+        for server in self.servers:
+            server.close()
+        for sock in sockets or []:
+            sock.close()
+        await self.drain_connections()
+        await super().shutdown(sockets)
+
+    async def drain_connections(self) -> None:
+        """Respond, for up to DRAIN_SECONDS, to requests on open connections, and end each after its response.
+
+        Otherwise a client would be cut off that was connected a moment ago, or sends its next request just now.
+        """
+        loop = asyncio.get_running_loop()
+        end = loop.time() + DRAIN_SECONDS
+        while self.server_state.connections and loop.time() < end and not self.force_exit:
+            for connection in self.server_state.connections:
+                if isinstance(connection, ImmediateProtocol):
+                    connection.is_draining = True
+            await asyncio.sleep(DRAIN_POLL_SECONDS)
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         freeze_loaded_objects()
@@ -176,7 +207,7 @@ def build_server_config(
         protocol = HttpToolsProtocol
     settings: dict[str, Any] = {
         "loop": "uvloop", "http": protocol, "ws": "none", "lifespan": "on", "access_log": False,
-        "log_config": None, "proxy_headers": False, "server_header": False, "backlog": 2048,
+        "log_config": None, "proxy_headers": False, "server_header": False, "backlog": QUEUE_LENGTH,
         "timeout_keep_alive": 15, "timeout_graceful_shutdown": SHUTDOWN_SECONDS,
     }  # fmt: skip
     return uvicorn.Config(app, host=host, port=port, **{**settings, **more})

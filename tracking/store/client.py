@@ -108,9 +108,10 @@ def execute(
     *,
     settings: Mapping[str, object] | None = None,
     host: Host | None = None,
+    destination: Target | None = None,
 ) -> None:
-    """Run a statement that returns no rows, on `host` only if one is passed."""
-    with write_lock.counting_change(), client(host) as connection:
+    """Run a statement that returns no rows, on `host` only if one is passed; in another store by `destination`."""
+    with write_lock.counting_change(), client(host, destination) as connection:
         connection.command(sql, parameters=dict(params or {}), settings=dict(settings or {}))
 
 

@@ -4,25 +4,29 @@ A file is statements that end in `;` at a line's end, and may be run again (IF N
     {local}                      nothing on one node, `_local` on a cluster
     {distributed:NAME:COLUMN}    nothing on one node; the Distributed table over NAME_local on a cluster, by COLUMN
 Everything else is literal: a file that has run somewhere never changes, so it may not be filled from code that does.
-A cluster needs no Keeper: every node is migrated over its own connection.
+A cluster needs no Keeper: every node is migrated over its own connection, by one process at a time.
 """
 
 from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from django.db import OperationalError
+
+from accounts.migration_lock import hold_migration_lock
 from tracking.store import client
-from tracking.store.errors import StoreError
+from tracking.store.errors import StoreAway, StoreError
 from tracking.store.insert import insert_rows
 from tracking.store.target import Host, Target, get_target
 
 MIGRATIONS_DIRECTORY = Path(__file__).parent / "migrations"
 log = logging.getLogger(__name__)
 MIGRATIONS_TABLE = "schema_migrations"
+UNFINISHED = "unfinished move"  # among the migrations of a store that another one is being copied to
 DISTRIBUTED = re.compile(r"\{distributed:(\w+):(\w+)\}")
 
 
@@ -49,8 +53,24 @@ def list_nodes(destination: Target | None = None) -> list[Host | None]:
 
 
 def migrate() -> list[str]:
-    """Migrate every node; return the names of the migrations that ran on any."""
-    destination, names = get_target(), []
+    """Migrate every node; return the names of the migrations that ran on any. Raises StoreError."""
+    names = [] if is_migrated() else _migrate_alone()  # nothing to do needs no lock, and so no database
+    for host in list_nodes():
+        if host is not None:
+            _limit_system_logs(host)
+    return names
+
+
+def _migrate_alone() -> list[str]:
+    try:
+        with hold_migration_lock():
+            return _migrate_nodes()
+    except OperationalError as error:
+        raise StoreAway("The event store is not migrated while the database is unavailable.") from error
+
+
+def _migrate_nodes() -> list[str]:
+    destination, names = get_target(), list[str]()
     for host in list_nodes(destination):
         _create_database(destination, host)
         applied = _list_applied(host)
@@ -59,8 +79,6 @@ def migrate() -> list[str]:
             if name not in applied:
                 _apply(destination, host, file.read_text(), name)
                 names.append(name)
-        if host is not None:
-            _limit_system_logs(host)
     return list(dict.fromkeys(names))
 
 
@@ -75,11 +93,22 @@ def is_migrated() -> bool:
         raise
 
 
-def truncate() -> None:
-    """Empty every table on every node (tests)."""
+def truncate(tables: Collection[str] = ()) -> None:
+    """Empty every table on every node, or these alone."""
     for host in list_nodes():
-        for name in _list_filled_tables(host):
-            client.execute(f"TRUNCATE TABLE {name}", host=host)
+        for name in list_filled_tables(host):
+            if not tables or name.removesuffix("_local") in tables:
+                client.execute(f"TRUNCATE TABLE {name}", host=host)
+
+
+def is_unfinished(host: Host | None) -> bool:
+    """Return whether a copy to this node was begun and has not ended. Raises StoreAway."""
+    try:
+        return UNFINISHED in _list_names(host)
+    except StoreError as error:
+        if "lacks a table" in str(error):
+            return False
+        raise
 
 
 def split_statements(text: str, destination: Target) -> Iterator[str]:
@@ -115,6 +144,17 @@ def _create_database(destination: Target, host: Host | None) -> None:
 
 
 def _list_applied(host: Host | None) -> set[str]:
+    """Return the migrations of a node. Raises StoreError if it must not be used, because a copy to it has not ended."""
+    names = _list_names(host)
+    if UNFINISHED in names:
+        raise StoreError(
+            f"The move to the event store at {get_target().where} has not ended. If it was interrupted, repeat it: "
+            "manage.py move, with the earlier EVENTS_URL in the environment."
+        )
+    return names
+
+
+def _list_names(host: Host | None) -> set[str]:
     with client.client(host) as connection:
         return {row[0] for row in connection.query(f"SELECT name FROM {MIGRATIONS_TABLE}").result_rows}
 
@@ -139,11 +179,16 @@ def _apply(destination: Target, host: Host | None, text: str, name: str) -> None
     insert_rows(MIGRATIONS_TABLE, [{"name": name, "applied": datetime.now(UTC)}], host=host)
 
 
-def _list_filled_tables(host: Host | None) -> list[str]:
-    """Return the tables of a node that hold rows, without the table of migrations."""
-    with client.client(host) as connection:
-        result = connection.query(
-            "SELECT name FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree'"
-            " AND total_rows > 0"
-        )
-        return [row[0] for row in result.result_rows if row[0] != MIGRATIONS_TABLE]
+def list_filled_tables(host: Host | None) -> list[str]:
+    """Return the tables of a node that hold rows, without the table of migrations; none if there is no database."""
+    try:
+        with client.client(host) as connection:
+            result = connection.query(
+                "SELECT name FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree'"
+                " AND total_rows > 0"
+            )
+    except StoreError as error:
+        if "lacks a table" in str(error):
+            return []
+        raise
+    return [row[0] for row in result.result_rows if row[0] != MIGRATIONS_TABLE]

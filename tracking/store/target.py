@@ -7,6 +7,9 @@ clickhouse://user:password@h1:8123,h2:8123/database?cluster=NAME
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -84,6 +87,19 @@ def _parse_cached(url: str) -> Target:
     return parse_events_url(url)
 
 
+_other_url: ContextVar[str] = ContextVar("events_url", default="")
+
+
+@contextmanager
+def use_events_url(url: str) -> Iterator[None]:
+    """Use the event store at another URL in this thread meanwhile, to copy this one there."""
+    token = _other_url.set(url)
+    try:
+        yield
+    finally:
+        _other_url.reset(token)
+
+
 def get_target() -> Target:
     """Return the event store of this process, by EVENTS_URL."""
-    return _parse_cached(settings.EVENTS_URL)
+    return _parse_cached(_other_url.get() or settings.EVENTS_URL)

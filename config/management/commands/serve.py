@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import sys
 from collections.abc import Callable
+from contextlib import closing
 
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from accounts.management.installation_command import require_secret_key
+from accounts.management.installation_command import has_missing_migrations, require_secret_key
+from accounts.migration_lock import hold_migration_lock
 from accounts.security.encrypted_fields import find_unreadable_columns
 from config.file_permissions import remove_others_access
+from config.serving.listening_socket import SocketUnusable, open_socket, take_inherited_socket
 from config.serving.server import AlreadyServing, Server, build_server_config, hold_serving_lock, raise_file_limit
 
 LOCAL_HOSTS = {"127.0.0.1", "0.0.0.0"}  # noqa: S104 - this machine alone, and every interface
@@ -27,9 +31,25 @@ class Command(BaseCommand):
         parser.add_argument("--host", default=settings.HOST)
         parser.add_argument("--port", type=int, default=settings.PORT)
         parser.add_argument("--no-demo", action="store_true", help="no demo account on the first start")
+        parser.add_argument("--no-migrate", action="store_true", help="refuse to start if migrations are missing")
+        parser.add_argument(
+            "--hold-socket", action="store_true", help="hold the socket in a parent process, which SIGHUP restarts"
+        )
         parser.add_argument("--trickle", type=float, default=0.0, help="demo visits a minute, for show (default: none)")
 
-    def handle(self, *, host: str, port: int, no_demo: bool, trickle: float, **_: object) -> None:
+    def handle(
+        self,
+        *,
+        host: str,
+        port: int,
+        no_demo: bool,
+        trickle: float,
+        no_migrate: bool = False,
+        hold_socket: bool = False,
+        **_: object,
+    ) -> None:
+        if hold_socket:
+            become_socket_holder(host, port)
         raise_file_limit()
         url = settings.BASE_URL
         if not os.environ.get("BASE_URL"):
@@ -37,13 +57,18 @@ class Command(BaseCommand):
             settings.BASE_URL = f"http://{host}:{port}"
             settings.CSRF_TRUSTED_ORIGINS = [settings.BASE_URL]
         try:
-            with hold_serving_lock(settings.DATA_DIR), open_socket(host, port) as sock:
-                self.prepare(url, demo=not no_demo)
+            inherited = take_inherited_socket()
+            with (
+                hold_serving_lock(settings.DATA_DIR),
+                closing(inherited or open_socket(host, port)) as sock,
+            ):
+                with hold_migration_lock():  # also over the demo, which only the first process creates
+                    self.prepare(url, demo=not no_demo, migrates=not no_migrate)
                 self.serve(sock, host, port, trickle)
-        except AlreadyServing as error:
+        except (AlreadyServing, SocketUnusable) as error:
             raise CommandError(str(error)) from error
 
-    def prepare(self, url: str, demo: bool) -> None:
+    def prepare(self, url: str, *, demo: bool, migrates: bool) -> None:
         """Migrate both databases, create the demo in an empty installation, print the set-up link at `url`."""
         from accounts.services.invitations import SETUP_HOURS, create_setup_link
         from sites.models import Site
@@ -51,10 +76,16 @@ class Command(BaseCommand):
 
         remove_others_access(settings.DATA_DIR)
         settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
-        call_command("migrate", verbosity=0, interactive=False)
+        if migrates:
+            call_command("migrate", verbosity=0, interactive=False)
+        elif has_missing_migrations():
+            raise CommandError(build_not_migrated_message("database", "migrate"))
         require_secret_key()
         try:
-            store.migrate()
+            if migrates:
+                store.migrate()
+            elif not store.is_migrated():
+                raise CommandError(build_not_migrated_message("event store", "events migrate"))
         except store.StoreAway as error:  # the spool waits for it, and creates the tables when it is available
             self.stderr.write(f"{error} Events wait in the spool.")
             demo = False
@@ -97,6 +128,22 @@ class Command(BaseCommand):
             raise CommandError("The server could not start; the reason is in the lines above.")
 
 
+def become_socket_holder(host: str, port: int) -> None:
+    """Replace this process by one that holds the socket and runs this command, without --hold-socket, as its child."""
+    command = [sys.executable, *(word for word in sys.argv if word != "--hold-socket")]
+    program = f"import sys; sys.path.insert(0, {str(settings.BASE_DIR)!r}); from config.serving import socket_holder"
+    program += "; sys.exit(socket_holder.main(*sys.argv[1:]))"  # `-m` would need another working directory
+    os.execv(sys.executable, [sys.executable, "-c", program, host, str(port), *command])  # noqa: S606
+
+
+def build_not_migrated_message(what: str, command: str) -> str:
+    """Explain that --no-migrate cannot start before somebody migrates."""
+    return (
+        f"The {what} lacks migrations of this version, and --no-migrate was given. Run manage.py {command}, or start "
+        "one process without --no-migrate."
+    )
+
+
 def build_local_url(host: str, port: int) -> str:
     """Build the address to open in a browser on this machine."""
     return f"http://{'localhost' if host in LOCAL_HOSTS else host}:{port}"
@@ -107,16 +154,3 @@ def get_loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
     import uvloop
 
     return uvloop.new_event_loop
-
-
-def open_socket(host: str, port: int) -> socket.socket:
-    """Open the listening socket, before anything slow happens. Raises CommandError if the port is used."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        sock.bind((host, port))
-    except OSError as error:
-        sock.close()
-        raise CommandError(f"Nothing can listen on {host}:{port}: {error.strerror}.") from error
-    return sock

@@ -84,7 +84,12 @@ def load_numbers(site_ids: tuple[int, ...], zone: str, now: datetime) -> dict[in
     days = [str(week.first_day + timedelta(days=number)) for number in range(DAYS)]
     queries = [
         Query(sites=site_ids, period=week, metrics=("visitors", "views"), dimensions=("site",)),
-        Query(sites=site_ids, period=find_comparison_period(week, "previous", now), metrics=("visitors", "views"), dimensions=("site",)),
+        Query(
+            sites=site_ids,
+            period=find_comparison_period(week, "previous", now),
+            metrics=("visitors", "views"),
+            dimensions=("site",),
+        ),
         Query(sites=site_ids, period=week, metrics=("online",), dimensions=("site",)),
         Query(sites=site_ids, period=week, metrics=("visitors",), dimensions=("site", "day"), limit=MAX_CARDS * DAYS),
     ]
