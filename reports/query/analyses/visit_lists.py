@@ -145,7 +145,7 @@ def list_online_visits(site_id: int, now: datetime, minutes: int = 5, limit: int
 def select_visits(context: QueryContext, condition: str, order: str, before: timedelta = timedelta()) -> Select:
     """Select the columns of VISIT, with the greatest `order` first."""
     columns = [f"{COLUMN_EXPRESSIONS[name]} AS {name}" if name in COLUMN_EXPRESSIONS else name for name in VISIT]
-    return Select(columns, context.from_visits(condition, before=before), order_by=[f"{order} DESC", "visit DESC"])
+    return replace(context.select_visits(columns, condition, before=before), order_by=[f"{order} DESC", "visit DESC"])
 
 
 def fetch_visit_persons(
@@ -155,8 +155,9 @@ def fetch_visit_persons(
     context = build_context((site_id,), period, where, now, None)
     condition = ConditionBuilder(context).for_visits(context.tree)
     active = f"last >= {write_instant(to_milliseconds(period.start))}"
-    visits = context.from_visits("person != ''", active, condition, before=MAX_VISIT_LENGTH)
-    sql = Select(["visit", "person"], visits, order_by=["last DESC", "visit DESC"])
+    columns, conditions = ["visit", "person"], ("person != ''", active, condition)
+    visits = context.select_visits(columns, *conditions, before=MAX_VISIT_LENGTH)
+    sql = replace(visits, order_by=["last DESC", "visit DESC"])
     return {int(row["visit"]): str(row["person"]) for row in fetch_page(context, sql, limit)}
 
 
