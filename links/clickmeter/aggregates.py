@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import TypeVar
 from zoneinfo import ZoneInfo
@@ -12,36 +12,20 @@ from django.db.models import Model, QuerySet
 
 from goals.predicates import Filter
 from links import link_statistics
-from links.clickmeter import selectors, serializers
-from links.clickmeter.api_request import ApiRequest, Json
+from links.clickmeter import selectors
+from links.clickmeter.api_request import ApiRequest
 from links.clickmeter.errors import ApiError
+from links.clickmeter.lenient_serializer import omit_empty
 from links.clickmeter.times import format_time, parse_period
+from links.clickmeter.values import Json
 from reports.query import Period
 
 Row = TypeVar("Row", bound=Model)
 
 NEVER = "00010101000000"
-FILTER_PARAMETERS = ("type", "status", "tag", "tags", "favourite", "onlyfavorites", "textsearch")
 
 
 # -- what is asked about ------------------------------------------------------------------------------------------
-
-
-def build_datapoint_filter(request: ApiRequest) -> link_statistics.Where:
-    """Build a filter for the links in the caller's scope, narrowed by type, status, tag and favourite if these are
-    sent."""
-    where = link_statistics.build_scope_filter(request.scope)
-    if not any(request.query.get(name) for name in FILTER_PARAMETERS):
-        return where
-    return [*where, build_rows_filter("link", selectors.filter_datapoints(request), "links")]
-
-
-def build_group_filter(request: ApiRequest) -> link_statistics.Where:
-    """Build a filter for the groups in the caller's scope, narrowed as by `build_datapoint_filter`."""
-    where = link_statistics.build_scope_filter(request.scope)
-    if not any(request.query.get(name) for name in FILTER_PARAMETERS):
-        return where
-    return [*where, build_rows_filter("link_group", selectors.filter_groups(request), "groups")]
 
 
 def build_rows_filter(dimension: str, rows: QuerySet[Model], what: str) -> Filter:
@@ -76,7 +60,7 @@ def serialize_counts(request: ApiRequest, row: link_statistics.Row) -> Json:
         )
     if row["last_hit"]:
         result["lastHitDate"] = format_time(datetime.fromtimestamp(row["last_hit"], UTC))
-    return serializers.omit_empty(**result)
+    return omit_empty(**result)
 
 
 def aggregate(request: ApiRequest, where: link_statistics.Where) -> Json:
@@ -120,75 +104,6 @@ def serialize_bucket(request: ApiRequest, row: link_statistics.Row, unit: str, p
     return result | serialize_counts(request, row)
 
 
-def account_aggregate_by_time(request: ApiRequest) -> Json:
-    return aggregate_by_time(request, link_statistics.build_scope_filter(request.scope))
-
-
-def datapoints_aggregate(request: ApiRequest) -> Json:
-    return aggregate(request, build_datapoint_filter(request))
-
-
-def datapoints_aggregate_by_time(request: ApiRequest) -> Json:
-    return aggregate_by_time(request, build_datapoint_filter(request))
-
-
-def groups_aggregate(request: ApiRequest) -> Json:
-    return aggregate(request, build_group_filter(request))
-
-
-def groups_aggregate_by_time(request: ApiRequest) -> Json:
-    return aggregate_by_time(request, build_group_filter(request))
-
-
-def datapoint_aggregate(request: ApiRequest, id: int) -> Json:
-    row = selectors.find_datapoint(request, id)
-    return aggregate_entity(
-        request, id, serializers.summarize_datapoints([row])[0], [link_statistics.is_any_of("link", id)]
-    )
-
-
-def datapoint_aggregate_by_time(request: ApiRequest, id: int) -> Json:
-    selectors.find_datapoint(request, id)
-    return aggregate_by_time(request, [link_statistics.is_any_of("link", id)])
-
-
-def group_aggregate(request: ApiRequest, id: int) -> Json:
-    row = selectors.find_group(request, id)
-    return aggregate_entity(
-        request, id, serializers.summarize_groups([row])[0], [link_statistics.is_any_of("link_group", id)]
-    )
-
-
-def group_aggregate_by_time(request: ApiRequest, id: int) -> Json:
-    selectors.find_group(request, id)
-    return aggregate_by_time(request, [link_statistics.is_any_of("link_group", id)])
-
-
-def conversion_aggregate(request: ApiRequest, conversionId: int) -> Json:
-    row = selectors.find_conversion(request, conversionId)
-    where = [
-        *link_statistics.build_scope_filter(request.scope),
-        link_statistics.is_any_of("link_conversion", conversionId),
-    ]
-    return aggregate_entity(request, conversionId, serializers.summarize_conversion(row), where)
-
-
-def conversion_aggregate_by_time(request: ApiRequest, conversionId: int) -> Json:
-    selectors.find_conversion(request, conversionId)
-    return aggregate_by_time(
-        request,
-        [
-            *link_statistics.build_scope_filter(request.scope),
-            link_statistics.is_any_of("link_conversion", conversionId),
-        ],
-    )
-
-
-def conversions_aggregate_by_time(request: ApiRequest) -> Json:
-    chosen = build_rows_filter("link_conversion", selectors.filter_conversions(request), "conversions")
-    return aggregate_by_time(request, [*link_statistics.build_scope_filter(request.scope), chosen])
-
-
 # -- summaries ----------------------------------------------------------------------------------------------------
 
 SORT_METRICS = {
@@ -221,7 +136,7 @@ def build_summary(
     rows: QuerySet[Row],
     dimension: str,
     name_field: str,
-    summarize: Callable[[list[Row]], list[Json]],
+    summarize: Callable[[list[Row]], Sequence[Json]],
 ) -> Json:
     """Build {count, limit, offset, result}: the counts of every entity, ordered by name or by a metric."""
     period = parse_period(request)
@@ -245,30 +160,6 @@ def build_summary(
         head = {"entityId": str(pk), "entityData": described[pk], "activityDay": format_time(request.now)}
         entries.append(head | counts)
     return {"count": len(order), "limit": limit, "offset": offset, "result": entries}
-
-
-def datapoints_summarize(request: ApiRequest) -> Json:
-    rows = selectors.filter_datapoints(request)
-    if number := request.get_number("groupId"):
-        rows = rows.filter(group_id=number)
-    return build_summary(request, rows, "link", "title", serializers.summarize_datapoints)
-
-
-def groups_summarize(request: ApiRequest) -> Json:
-    return build_summary(request, selectors.filter_groups(request), "link_group", "name", serializers.summarize_groups)
-
-
-def conversions_summarize(request: ApiRequest) -> Json:
-    return build_summary(
-        request, selectors.filter_conversions(request), "link_conversion", "name", serializers.summarize_conversions
-    )
-
-
-def group_summarize(request: ApiRequest, id: int) -> Json:
-    rows = selectors.filter_datapoints(
-        request, request.scope.datapoints().filter(group=selectors.find_group(request, id))
-    )
-    return build_summary(request, rows, "link", "title", serializers.summarize_datapoints)
 
 
 def parse_entity_filter(request: ApiRequest) -> link_statistics.Where:

@@ -1,4 +1,5 @@
-"""One call: who asks, for which account, with which parameters; everything read leniently, as the old server did.
+"""A request as the operations get it: who asks, for which account, with which parameters, read leniently as the old
+server did.
 
 Names of parameters and members are matched whatever their case; numbers, numeric strings and names of enumerations
 are the same thing; unknown members are ignored.
@@ -6,50 +7,50 @@ are the same thing; unknown members are ignored.
 
 from __future__ import annotations
 
-import codecs
-import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any, TypeAlias
-from urllib.parse import parse_qsl
-from xml.etree import ElementTree
+from datetime import datetime
+from functools import cached_property
+from typing import cast
 
-import defusedxml.ElementTree
-import orjson
-from defusedxml.common import DefusedXmlException
-from django.conf import settings
-from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
-from django.http import HttpRequest, UnreadablePostError
+from django.utils import timezone as clock
+from rest_framework.request import Request
 
-from accounts.models import Account, Membership
-from accounts.permissions import find_bearer
-from links.clickmeter.errors import ApiError, build_parameter_error
-from links.permissions import LinkScope, build_link_scope
+from accounts.models import Account
+from accounts.security.rate_limits import RequestCount
+from links.clickmeter.errors import build_parameter_error
+from links.clickmeter.values import TRUE_WORDS, Json, parse_integer, parse_time
+from links.permissions import LinkScope
 
-GUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\Z")
 MAX_LIMIT = 1000
-MAX_DEPTH = 32  # levels of nested objects; valid requests have at most six
-MAX_FIELDS = 1000  # of a form
-TRUE_WORDS = {"true", "1", "yes", "on"}
-TIME = re.compile(r"(\d{4})(\d{2})(\d{2})(\d{2})?(\d{2})?(\d{2})?\Z")
-
-Json: TypeAlias = dict[str, Any]  # an object of a request or a response
-Handler: TypeAlias = Callable[..., object]  # (ApiRequest, **values of the path) -> what the response has
 
 
-@dataclass
-class ApiRequest:
-    """What a handler gets. `query` and `body` have lower-case names; `scope` says what the caller may see."""
+class ApiRequest(Request):
+    """DRF's request, with the parameters and members of ClickMeter."""
 
-    scope: LinkScope
-    now: datetime
-    query: dict[str, str] = field(default_factory=dict)
-    body: Json = field(default_factory=dict)
+    count: RequestCount | None = None  # how many more requests the client may make, once it has been counted
+
+    @cached_property
+    def now(self) -> datetime:
+        return clock.now()
+
+    @cached_property
+    def scope(self) -> LinkScope:
+        """What the caller may see and change."""
+        return cast(LinkScope, self.auth)
 
     @property
     def account(self) -> Account:
         return self.scope.account
+
+    @cached_property
+    def query(self) -> dict[str, str]:
+        """The parameters of the address, by their lower-case names."""
+        pairs = self.query_params.items()
+        return {name.lower(): value.replace("\x00", "") for name, value in pairs if isinstance(value, str)}
+
+    @property
+    def members(self) -> Json:
+        """The body as an object, by the lower-case names of its members."""
+        return cast(Json, self.data)
 
     def get_text(self, name: str, default: str = "") -> str:
         """Return a parameter of the query, trimmed."""
@@ -83,152 +84,3 @@ class ApiRequest:
         """Return a time written yyyyMMdd or yyyyMMddHHmmss; None without one. Raises ApiError (400)."""
         value = self.get_text(name)
         return parse_time(value, name) if value else None
-
-    def require_manager(self) -> None:
-        """Raise ApiError (403) unless the key is a team member's: plan, guests, lists, conversions and tags need it."""
-        if not self.scope.can_manage:
-            raise ApiError(403, "This operation needs the master key.", "0403")
-
-
-def parse_time(text: str, name: str) -> datetime:
-    """Parse yyyyMMdd or yyyyMMddHHmmss as UTC. Raises ApiError (400)."""
-    match = TIME.match(text.strip())
-    try:
-        if match is None:
-            raise ValueError
-        parts = [int(part) for part in match.groups() if part]
-        return datetime(*parts, tzinfo=UTC)  # type: ignore[arg-type, misc]
-    except ValueError:
-        raise build_parameter_error(name, f"{name} is written yyyyMMdd or yyyyMMddHHmmss.", text) from None
-
-
-def parse_integer(value: object, default: int = 0) -> int:
-    """Parse an integer from a number or text; the default for anything else."""
-    try:
-        number = int(str(value).strip())
-    except (TypeError, ValueError):
-        return default
-    return number if abs(number) < 2**63 else default
-
-
-def parse_boolean(value: object) -> bool:
-    """Parse true, "true", 1, "1", "yes" and "on" as True."""
-    return str(value).strip().lower() in TRUE_WORDS
-
-
-def lower_names(value: object, depth: int = 0) -> object:
-    """Lower all member names of JSON. Raises ApiError (400) for more than MAX_DEPTH levels."""
-    if not isinstance(value, dict | list):
-        return value
-    if depth == MAX_DEPTH and value:
-        raise build_depth_failure()
-    if isinstance(value, list):
-        return [lower_names(item, depth + 1) for item in value]
-    lowered: Json = {}
-    for name, item in value.items():
-        lowered[str(name).lower()] = lower_names(item, depth + 1) if isinstance(item, dict | list) else item
-    return lowered
-
-
-def build_depth_failure() -> ApiError:
-    """Build the error for a body that is nested too deeply."""
-    return ApiError(400, f"The body is nested more than {MAX_DEPTH} levels deep.", "0400")
-
-
-def read_body(request: HttpRequest) -> Json:
-    """Read the body as an object: JSON or XML whatever the content type is, else a form. Raises ApiError (400, 413)."""
-    try:
-        raw = request.body.removeprefix(codecs.BOM_UTF8).strip()
-    except RequestDataTooBig:
-        most = (settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0) / 2**20
-        raise ApiError(413, f"The body is too large; send at most {most:g} MB.", "0413") from None
-    except UnreadablePostError:
-        raise ApiError(400, "The body is incomplete.", "0400") from None
-    if not raw:
-        return {}
-    if raw[:1] in b"{[":
-        return read_json(raw)
-    if raw.startswith((b"<", codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return read_xml(raw)
-    return read_form(raw.decode("utf-8", "replace"))
-
-
-def read_json(raw: bytes) -> Json:
-    """Parse a JSON object; a bare list becomes the items of a batch. Raises ApiError (400)."""
-    try:
-        data = lower_names(orjson.loads(raw))
-    except orjson.JSONDecodeError:
-        raise ApiError(400, "The body is not valid JSON.", "0400") from None
-    return data if isinstance(data, dict) else {"list": data, "entities": data, "patchrequests": data}
-
-
-def read_xml(raw: bytes) -> Json:
-    """Parse `<Datapoint><tags><Tag>…</Tag></tags></Datapoint>` into nested objects. Raises ApiError (400)."""
-    try:
-        data = convert_element(defusedxml.ElementTree.fromstring(raw, forbid_dtd=True))
-    except (ElementTree.ParseError, DefusedXmlException, ValueError, LookupError):
-        raise ApiError(400, "The body is not valid XML without a document type.", "0400") from None
-    return data if isinstance(data, dict) else {}
-
-
-def convert_element(element: ElementTree.Element, depth: int = 0) -> object:
-    """Convert an element to its text, its members, or its items if several have one name."""
-    if depth > MAX_DEPTH:
-        raise build_depth_failure()
-    members = [(child.tag.rpartition("}")[2].lower(), convert_element(child, depth + 1)) for child in element]
-    if not members:
-        return (element.text or "").strip()
-    names = {name for name, _ in members}
-    return [value for _, value in members] if len(members) > len(names) == 1 else dict(members)
-
-
-def read_form(text: str) -> Json:
-    """Parse a form such as `typeTL[url]=…&tags[]=a` into nested objects. Raises ApiError (400)."""
-    fields: Json = {}
-    try:
-        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=MAX_FIELDS)
-    except ValueError:
-        raise ApiError(400, f"A form has at most {MAX_FIELDS:,} fields.", "0400") from None
-    for name, value in pairs:
-        parts = [part for part in re.split(r"[\[\].]+", name.lower()) if part]
-        if len(parts) > MAX_DEPTH:
-            raise build_depth_failure()
-        if parts:
-            set_field(fields, parts, value, many=name.endswith("[]"))
-    return fields
-
-
-def set_field(fields: Json, parts: list[str], value: str, *, many: bool) -> None:
-    """Set a form field at its path in nested objects; `many`: append to a list there."""
-    target = fields
-    for part in parts[:-1]:
-        inner = target.setdefault(part, {})
-        target = inner if isinstance(inner, dict) else {}
-    if not many:
-        target[parts[-1]] = value
-        return
-    values = target.setdefault(parts[-1], [])
-    if isinstance(values, list):
-        values.append(value)
-
-
-def find_membership(key: str) -> Membership:
-    """Find the membership that a key acts as: a member for their own, else an administrator. Raises ApiError (401)."""
-    bearer = find_bearer(key.upper()) if GUID.match(key) else None
-    if bearer is None:
-        raise ApiError(401, "The key is missing or unknown. Send it as X-Clickmeter-Authkey.", "0401")
-    return bearer.membership
-
-
-def parse_request(request: HttpRequest, now: datetime) -> ApiRequest:
-    """Parse and authenticate a request. Raises ApiError (400, 401, 413)."""
-    try:
-        query = {name.lower(): value for name, value in request.GET.items() if isinstance(value, str)}
-    except TooManyFieldsSent:
-        raise ApiError(400, "The address has too many parameters.", "0400") from None
-    key = request.headers.get("X-Clickmeter-Authkey", "").strip() or query.get("authkey", "").strip()
-    if not key:
-        raise ApiError(401, "The key is missing. Send it as X-Clickmeter-Authkey.", "0401")
-    membership = find_membership(key)
-    clean = {name: value.replace("\x00", "") for name, value in query.items()}
-    return ApiRequest(build_link_scope(membership), now, clean, read_body(request))

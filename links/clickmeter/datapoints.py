@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from rest_framework.exceptions import APIException
 
-from links.clickmeter import parsers, selectors, serializers
-from links.clickmeter.api_request import ApiRequest, Json, parse_integer
+from links.clickmeter import selectors, summaries
+from links.clickmeter.aggregates import build_summary
+from links.clickmeter.api_request import ApiRequest
+from links.clickmeter.api_view import IsEditorOrReads
 from links.clickmeter.errors import (
     ApiError,
     build_forbidden_error,
@@ -15,8 +20,11 @@ from links.clickmeter.errors import (
     build_parameter_error,
     list_errors,
 )
-from links.models import Datapoint, DatapointKind, Domain
-from links.models import Group as GroupRow
+from links.clickmeter.fields import KINDS
+from links.clickmeter.measured_views import MeasuredViews
+from links.clickmeter.serializers import DatapointSerializer
+from links.clickmeter.values import Json, parse_enum, parse_integer, parse_list, parse_text
+from links.models import Datapoint, DatapointKind, Domain, Group
 from links.public_urls import get_system_domain
 from links.selectors import find_row, find_rows, find_tags
 from links.services import links as services
@@ -25,20 +33,96 @@ MAX_BATCH = 100
 CLICKMETER_DOMAINS = frozenset({1501, 1597, 1921})  # ids of ClickMeter's own domains, as its clients know them
 
 
-def datapoint_list(request: ApiRequest) -> Json:
-    return selectors.list_datapoints(request, selectors.order_datapoints(request, selectors.filter_datapoints(request)))
+class DatapointViews(MeasuredViews[Datapoint]):
+    kind, what, nouns = "datapoints", "datapoint", "links"
+    dimension, name_field = "link", "title"
+    serializer_class = DatapointSerializer
+    permission_classes = (IsEditorOrReads,)
+
+    def get_queryset(self) -> QuerySet[Datapoint]:
+        return self.request.scope.datapoints()
+
+    def filter_queryset(self, queryset: QuerySet[Datapoint]) -> QuerySet[Datapoint]:  # type: ignore[override]
+        return selectors.filter_datapoints(self.request, queryset)
+
+    def order(self, rows: QuerySet[Datapoint]) -> QuerySet[Datapoint]:
+        return selectors.order_datapoints(self.request, rows)
+
+    def summarize(self, rows: Any) -> Any:
+        return summaries.summarize_datapoints(rows)
+
+    def summarize_all(self, request: ApiRequest) -> Json:
+        rows = self.filter_queryset(self.get_queryset())
+        if number := request.get_number("groupId"):
+            rows = rows.filter(group_id=number)
+        return build_summary(request, rows, self.dimension, self.name_field, self.summarize)
+
+    def create(self, request: ApiRequest) -> Json:
+        return self.refer(create_datapoint(request, request.members, None).pk)
+
+    def update(self, request: ApiRequest, **path: Any) -> Json:
+        return self.refer(update_datapoint(request, self.get_object(), request.members).pk)
+
+    def change(self, row: Datapoint, **fields: Any) -> object:
+        return services.datapoint_update(datapoint=row, **fields)
+
+    def perform_destroy(self, row: Datapoint) -> None:
+        services.datapoint_delete(datapoint=row)
+
+    # -- batches -------------------------------------------------------------------------------------------------------
+
+    def create_batch(self, request: ApiRequest) -> Json:
+        items = parse_list(request.members.get("list"))
+        return self.run_batch(items, lambda item: create_datapoint(request, item, None))
+
+    def update_batch(self, request: ApiRequest) -> Json:
+        def update(item: Json) -> Datapoint:
+            return update_datapoint(request, self.get_row(parse_integer(item.get("id"))), item)
+
+        return self.run_batch(parse_list(request.members.get("list")), update)
+
+    def delete_batch(self, request: ApiRequest) -> Json:
+        def delete(item: Json) -> Datapoint:
+            row = self.get_row(parse_integer(item.get("id")))
+            self.perform_destroy(row)
+            return row
+
+        items = parse_list(request.members.get("entities") or request.members.get("list"))
+        return self.run_batch([item if isinstance(item, dict) else {"id": item} for item in items], delete)
+
+    def run_batch(self, items: list[object], process_item: Callable[[Json], Datapoint]) -> Json:
+        """Process every item on its own: a failed one gets its errors, and the response is 200 all the same."""
+        if not items:
+            raise build_parameter_error("List", "The batch is empty.")
+        if len(items) > MAX_BATCH:
+            raise build_parameter_error("List", f"A batch has at most {MAX_BATCH} items.")
+        results: list[Json] = []
+        for item in items:
+            try:
+                row = process_item(item if isinstance(item, dict) else {})
+            except (ValidationError, APIException) as error:
+                results.append({"status": "Error", "errors": list_item_errors(error)})
+            else:
+                results.append({"status": "Ok", "result": self.refer(row.pk), "entityData": row.pk})
+        self.add_entity_data(results)
+        return {"results": results}
+
+    def add_entity_data(self, results: list[Json]) -> None:
+        """Replace ids by the serialized rows that a batch created or changed, read in one query."""
+        numbers = [result["entityData"] for result in results if "entityData" in result]
+        rows = self.get_queryset().filter(pk__in=numbers)
+        described = {data["id"]: data for data in self.serialize([*rows])}
+        for result in results:
+            if "entityData" in result:
+                result["entityData"] = described.get(result["entityData"], {})
 
 
-def datapoint_count(request: ApiRequest) -> Json:
-    return selectors.count_rows(selectors.filter_datapoints(request))
-
-
-def datapoint_get(request: ApiRequest, id: int) -> Json:
-    return serializers.serialize_datapoint(selectors.find_datapoint(request, id), request.scope)
-
-
-def datapoint_create(request: ApiRequest) -> Json:
-    return serializers.build_reference("datapoints", create_datapoint(request, request.body, None).pk)
+def list_item_errors(error: ValidationError | APIException) -> list[dict[str, object]]:
+    """List what is wrong with an item of a batch."""
+    if isinstance(error, ValidationError):
+        return list_errors(error)
+    errors = error.errors if isinstance(error, ApiError) else None
+    return errors or [{"property": "Id", "errorMessage": str(error.detail), "code": "0013"}]
 
 
 def replace_ids_with_rows(request: ApiRequest, fields: Json, row: Datapoint | None = None) -> Json:
@@ -77,38 +161,29 @@ def find_domain(request: ApiRequest, number: int, field: str) -> Domain:
     return find_row(rows, number, "domain", field)
 
 
-def create_datapoint(request: ApiRequest, body: Json, group: GroupRow | None) -> Datapoint:
+def create_datapoint(request: ApiRequest, body: Json, group: Group | None) -> Datapoint:
     """Create a link or pixel in a group that the caller may write to. Raises ApiError or ValidationError."""
-    fields = parsers.parse_datapoint_fields(body)
-    number = group.pk if group else fields.pop("group", 0)
-    fields.pop("group", None)
-    target_group: GroupRow | None = selectors.find_group(request, number, may="edit") if number else None
-    if target_group is None and not request.scope.edits_all:
+    fields: Json = DatapointSerializer().to_internal_value(body)
+    number = fields.pop("group", 0)
+    if group is None and number:
+        group = selectors.find_group(request, number, may="edit")
+    if group is None and not request.scope.edits_all:
         raise build_forbidden_error()
-    if target_group is not None and target_group.deleted:
+    if group is not None and group.deleted:
         raise build_not_found_error("group")
-    kind = parsers.parse_enum(body.get("type", 0), "type", "Type")
+    kind = parse_enum(body.get("type", 0), KINDS, "Type")
     if kind == DatapointKind.LINK and not body.get("typetl"):
         raise build_parameter_error("TypeTL", "A tracking link needs typeTL with a url.")
-    name = parsers.parse_text(body.get("name"))
+    name = parse_text(body.get("name"))
     fields.setdefault("title", name)
     return services.datapoint_create(
-        account=request.account,
-        group=target_group,
-        kind=kind,
-        alias=name,
-        **replace_ids_with_rows(request, fields),
+        account=request.account, group=group, kind=kind, alias=name, **replace_ids_with_rows(request, fields)
     )
 
 
-def datapoint_update(request: ApiRequest, id: int) -> Json:
-    return serializers.build_reference("datapoints", update_datapoint(request, id, request.body).pk)
-
-
-def update_datapoint(request: ApiRequest, number: int, body: Json) -> Datapoint:
+def update_datapoint(request: ApiRequest, row: Datapoint, body: Json) -> Datapoint:
     """Change the named members; the alias and the domain never change."""
-    row = selectors.find_datapoint(request, number, may="edit")
-    fields = parsers.parse_datapoint_fields(body)
+    fields: Json = DatapointSerializer().to_internal_value(body)
     if fields.get("group") == row.group_id:
         fields.pop("group")
     if "group" in fields:
@@ -117,77 +192,3 @@ def update_datapoint(request: ApiRequest, number: int, body: Json) -> Datapoint:
     if fields.pop("domain", row.domain) != row.domain:
         raise build_parameter_error("DomainId", "A link stays on its domain; make another link on the other domain.")
     return services.datapoint_update(datapoint=row, **fields)
-
-
-def datapoint_delete(request: ApiRequest, id: int) -> Json:
-    services.datapoint_delete(datapoint=selectors.find_datapoint(request, id, may="edit"))
-    return serializers.build_reference("datapoints", id)
-
-
-def datapoint_notes_set(request: ApiRequest, id: int) -> Json:
-    row = selectors.find_datapoint(request, id, may="edit")
-    services.datapoint_update(datapoint=row, notes=parsers.require_text(request.body, "text"))
-    return serializers.build_reference("datapoints", id)
-
-
-def datapoint_favourite_set(request: ApiRequest, id: int) -> Json:
-    row = selectors.find_datapoint(request, id, may="edit")
-    services.datapoint_update(datapoint=row, favourite=not row.favourite)
-    return serializers.build_reference("datapoints", id)
-
-
-def run_batch(request: ApiRequest, items: list[object], process_item: Callable[[Json], Datapoint]) -> Json:
-    """Process every item on its own: a failed one gets its errors, and the response is 200 all the same."""
-    if not items:
-        raise build_parameter_error("List", "The batch is empty.")
-    if len(items) > MAX_BATCH:
-        raise build_parameter_error("List", f"A batch has at most {MAX_BATCH} items.")
-    results: list[Json] = []
-    for item in items:
-        try:
-            row = process_item(item if isinstance(item, dict) else {})
-        except ValidationError as error:
-            results.append({"status": "Error", "errors": list_errors(error)})
-        except ApiError as error:
-            errors = error.errors or [{"property": "Id", "errorMessage": error.message, "code": "0013"}]
-            results.append({"status": "Error", "errors": errors})
-        else:
-            results.append(
-                {"status": "Ok", "result": serializers.build_reference("datapoints", row.pk), "entityData": row}
-            )
-    add_entity_data(request, results)
-    return {"results": results}
-
-
-def add_entity_data(request: ApiRequest, results: list[Json]) -> None:
-    """Add the serialized rows that a batch created or changed, read in one query."""
-    numbers = [result["entityData"].pk for result in results if "entityData" in result]
-    rows = list(request.scope.datapoints().filter(pk__in=numbers))
-    described = dict(zip([row.pk for row in rows], serializers.serialize_datapoints(rows, request.scope), strict=True))
-    for result in results:
-        if "entityData" in result:
-            result["entityData"] = described.get(result["entityData"].pk, {})
-
-
-def batch_create(request: ApiRequest) -> Json:
-    return run_batch(
-        request, parsers.parse_list(request.body.get("list")), lambda item: create_datapoint(request, item, None)
-    )
-
-
-def batch_update(request: ApiRequest) -> Json:
-    return run_batch(
-        request,
-        parsers.parse_list(request.body.get("list")),
-        lambda item: update_datapoint(request, parse_integer(item.get("id")), item),
-    )
-
-
-def batch_delete(request: ApiRequest) -> Json:
-    def delete(item: Json) -> Datapoint:
-        row = selectors.find_datapoint(request, parse_integer(item.get("id")), may="edit")
-        services.datapoint_delete(datapoint=row)
-        return row
-
-    items = parsers.parse_list(request.body.get("entities") or request.body.get("list"))
-    return run_batch(request, [item if isinstance(item, dict) else {"id": item} for item in items], delete)

@@ -2,59 +2,51 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db.models import QuerySet
 
-from links.clickmeter import parsers, selectors, serializers
-from links.clickmeter.api_request import ApiRequest, Json
+from links.clickmeter import selectors
+from links.clickmeter.api_request import ApiRequest
+from links.clickmeter.api_view import IsManagerOrReads
+from links.clickmeter.errors import build_forbidden_error
+from links.clickmeter.fields import DOMAIN_KINDS
+from links.clickmeter.row_views import RowViews
+from links.clickmeter.serializers import DomainSerializer
+from links.clickmeter.values import Json, parse_enum, parse_text
 from links.models import Domain, DomainKind
 from links.services import domains as services
 
-DOMAIN_KINDS = parsers.ENUM_NAMES["domaintype"]
 
+class DomainViews(RowViews[Domain]):
+    kind, what = "domains", "domain"
+    serializer_class = DomainSerializer
+    permission_classes = (IsManagerOrReads,)
 
-def filter_domains(request: ApiRequest) -> QuerySet[Domain]:
-    kind = request.get_choice("type", ("", *DOMAIN_KINDS), "system")
-    return selectors.filter_by_pattern(
-        request.scope.domains().filter(kind=DOMAIN_KINDS[kind or "system"]), request.get_text("name")
-    )
+    def get_queryset(self) -> QuerySet[Domain]:
+        return self.request.scope.domains()
 
+    def filter_queryset(self, queryset: QuerySet[Domain]) -> QuerySet[Domain]:  # type: ignore[override]
+        kind = self.request.get_choice("type", ("", *DOMAIN_KINDS), "system")
+        rows = queryset.filter(kind=DOMAIN_KINDS[kind or "system"])
+        return selectors.filter_by_pattern(rows, self.request.get_text("name"))
 
-def domain_list(request: ApiRequest) -> Json:
-    return selectors.list_page(
-        request, filter_domains(request), "domains", selectors.serialize_each(serializers.serialize_domain)
-    )
+    def create(self, request: ApiRequest) -> Json:
+        kind = parse_enum(request.members.get("type", DomainKind.PERSONAL), DOMAIN_KINDS, "Type")
+        kind = kind if kind == DomainKind.DEDICATED else DomainKind.PERSONAL  # as ClickMeter, which takes any type
+        name = parse_text(request.members.get("name"))
+        domain = services.domain_create(account=request.account, name=name, kind=kind, **self.read_fields())
+        return self.refer(domain.pk)
 
+    def check_own(self, row: Domain) -> None:
+        """Raise ApiError (403) for a domain of the installation."""
+        if row.account_id is None:
+            raise build_forbidden_error()
 
-def domain_count(request: ApiRequest) -> Json:
-    return selectors.count_rows(filter_domains(request))
+    def change(self, row: Domain, **fields: Any) -> object:
+        self.check_own(row)
+        return services.domain_update(domain=row, **fields)
 
-
-def parse_domain_fields(body: Json) -> Json:
-    return {
-        field: parsers.parse_text(body[name])
-        for name, field in (("custom404", "custom_404"), ("customhomepage", "custom_homepage"))
-        if name in body
-    }
-
-
-def domain_create(request: ApiRequest) -> Json:
-    request.require_manager()
-    kind = parsers.parse_enum(request.body.get("type", DomainKind.PERSONAL), "domaintype", "Type")
-    kind = kind if kind == DomainKind.DEDICATED else DomainKind.PERSONAL  # as ClickMeter, which takes any type
-    name = parsers.parse_text(request.body.get("name"))
-    domain = services.domain_create(account=request.account, name=name, kind=kind, **parse_domain_fields(request.body))
-    return serializers.build_reference("domains", domain.pk)
-
-
-def domain_get(request: ApiRequest, id: int) -> Json:
-    return serializers.serialize_domain(selectors.find_domain(request, id))
-
-
-def domain_update(request: ApiRequest, id: int) -> Json:
-    services.domain_update(domain=selectors.find_domain(request, id, may="edit"), **parse_domain_fields(request.body))
-    return serializers.build_reference("domains", id)
-
-
-def domain_delete(request: ApiRequest, id: int) -> Json:
-    services.domain_delete(domain=selectors.find_domain(request, id, may="edit"), now=request.now)
-    return serializers.build_reference("domains", id)
+    def perform_destroy(self, row: Domain) -> None:
+        self.check_own(row)
+        services.domain_delete(domain=row, now=self.request.now)

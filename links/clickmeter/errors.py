@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from django.core.exceptions import ValidationError
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation, TooManyFieldsSent, ValidationError
+from django.http import UnreadablePostError
+from rest_framework.exceptions import APIException
+from rest_framework.response import Response
 
+from accounts.security.hashers import HashingBusy
 from links.validators import DOES_NOT_EXIST
+from reports.query import QueryRefused
 
 # Our fields -> the names of ClickMeter's members in errors
 PROPERTY_NAMES = {
@@ -21,20 +27,20 @@ PROPERTY_NAMES = {
 }  # fmt: skip
 
 
-class ApiError(Exception):
+class ApiError(APIException):
     """A response that is not 200. With `errors` the body is their list."""
 
     def __init__(
         self, status: int, message: str, code: str = "", errors: list[dict[str, object]] | None = None
     ) -> None:
         super().__init__(message)
-        self.status, self.message, self.code = status, message, code or f"0{status}"
+        self.status_code, self.message, self.code = status, message, code or f"0{status}"
         self.errors = errors
 
     def build_body(self) -> dict[str, object]:
         if self.errors:
             return {"errors": self.errors}
-        return {"errorCode": self.code, "httpErrorCode": self.status, "message": self.message}
+        return {"errorCode": self.code, "httpErrorCode": self.status_code, "message": self.message}
 
 
 def build_not_found_error(what: str = "entity") -> ApiError:
@@ -70,3 +76,31 @@ def list_errors(error: ValidationError) -> list[dict[str, object]]:
 def build_validation_error(error: ValidationError) -> ApiError:
     """Build the 400 for a write that a service rejected."""
     return ApiError(400, "The request is not valid.", "0010", list_errors(error))
+
+
+def handle_error(error: Exception, context: object) -> Response | None:
+    """Build the response of an exception, as DRF's exception handler; None, for a bug, becomes a 500."""
+    translated = translate_error(error)
+    return Response(translated.build_body(), status=translated.status_code) if translated else None
+
+
+def translate_error(error: Exception) -> ApiError | None:
+    """Translate what services, Django and DRF raise into an error of ClickMeter; None for a bug."""
+    if isinstance(error, ApiError):
+        return error
+    if isinstance(error, ValidationError):
+        return build_validation_error(error)
+    if isinstance(error, QueryRefused):
+        return ApiError(400, str(error), "0010")
+    if isinstance(error, APIException):
+        return ApiError(error.status_code, str(error.detail))
+    if isinstance(error, HashingBusy):
+        return ApiError(503, str(error))
+    if isinstance(error, RequestDataTooBig):
+        most = (settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0) / 2**20
+        return ApiError(413, f"The body is too large; send at most {most:g} MB.")
+    if isinstance(error, TooManyFieldsSent):
+        return ApiError(400, "The address has too many parameters.")
+    if isinstance(error, UnreadablePostError):
+        return ApiError(400, "The body is incomplete.")
+    return ApiError(400, str(error)) if isinstance(error, SuspiciousOperation) else None

@@ -2,79 +2,72 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from django.db.models import QuerySet
 from django.db.models.functions import Lower
 
-from links.clickmeter import datapoints, parsers, selectors, serializers
-from links.clickmeter.api_request import ApiRequest, Json
+from links.clickmeter import selectors, summaries
+from links.clickmeter.aggregates import build_summary
+from links.clickmeter.api_request import ApiRequest
+from links.clickmeter.api_view import IsEditorOrReads
+from links.clickmeter.datapoints import create_datapoint
 from links.clickmeter.errors import build_forbidden_error
+from links.clickmeter.measured_views import MeasuredViews
+from links.clickmeter.serializers import GroupSerializer
+from links.clickmeter.values import Json
+from links.models import Group
 from links.selectors import find_tags
-from links.services import groups as group_services
+from links.services import groups as services
 
 
-def group_list(request: ApiRequest) -> Json:
-    rows = selectors.filter_groups(request).order_by(Lower("name"), "pk")
-    return selectors.list_groups(request, rows)
+class GroupViews(MeasuredViews[Group]):
+    kind, what, nouns = "groups", "group", "groups"
+    link_lookup, sorts_links = "group", True
+    dimension, name_field = "link_group", "name"
+    serializer_class = GroupSerializer
+    permission_classes = (IsEditorOrReads,)
 
+    def get_queryset(self) -> QuerySet[Group]:
+        return self.request.scope.groups()
 
-def group_count(request: ApiRequest) -> Json:
-    return selectors.count_rows(selectors.filter_groups(request))
+    def filter_queryset(self, queryset: QuerySet[Group]) -> QuerySet[Group]:  # type: ignore[override]
+        rows = self.request.scope.groups(may="edit") if self.request.get_flag("write") else queryset
+        return selectors.filter_groups(self.request, rows)
 
+    def order(self, rows: QuerySet[Group]) -> QuerySet[Group]:
+        return rows.order_by(Lower("name"), "pk")
 
-def group_get(request: ApiRequest, id: int) -> Json:
-    return serializers.serialize_group(selectors.find_group(request, id), request.scope)
+    def summarize(self, rows: Any) -> Any:
+        return summaries.summarize_groups(rows)
 
+    def read_fields(self, body: Json | None = None) -> Json:
+        """Read a group's fields, with tags of the caller's scope. Raises ValidationError."""
+        fields = super().read_fields(body)
+        return fields | {"tags": find_tags(self.request.scope, fields["tags"])} if "tags" in fields else fields
 
-def parse_group_fields(request: ApiRequest) -> Json:
-    """Parse a group's fields, with tags of the caller's scope. Raises ValidationError."""
-    fields = parsers.parse_group_fields(request.body)
-    return fields | {"tags": find_tags(request.scope, fields["tags"])} if "tags" in fields else fields
+    def change(self, row: Group, **fields: Any) -> object:
+        return services.group_update(group=row, **fields)
 
+    def perform_destroy(self, row: Group) -> None:
+        services.group_delete(group=row, now=self.request.now)
 
-def group_create(request: ApiRequest) -> Json:
-    """Create a group; allowed for those who may edit everything and for guests with that option, who get the right to
-    write."""
-    allowed = request.scope.membership.options.get("extendedGrants") or {}
-    if not request.scope.edits_all and not allowed.get("allowGroupCreation"):
-        raise build_forbidden_error()
-    fields = {"name": "", **parse_group_fields(request)}
-    guest = None if request.scope.edits_all else request.scope.membership
-    group = group_services.group_create(account=request.account, shared_with=guest, **fields)
-    return serializers.build_reference("groups", group.pk)
+    def create(self, request: ApiRequest) -> Json:
+        """Create a group; allowed for those who may edit everything and for guests with that option, who get the right
+        to write."""
+        scope = request.scope
+        allowed = scope.membership.options.get("extendedGrants") or {}
+        if not scope.edits_all and not allowed.get("allowGroupCreation"):
+            raise build_forbidden_error()
+        fields = {"name": "", **self.read_fields()}
+        guest = None if scope.edits_all else scope.membership
+        return self.refer(services.group_create(account=request.account, shared_with=guest, **fields).pk)
 
+    # -- links of a group ----------------------------------------------------------------------------------------------
 
-def group_update(request: ApiRequest, id: int) -> Json:
-    group_services.group_update(group=selectors.find_group(request, id, may="edit"), **parse_group_fields(request))
-    return serializers.build_reference("groups", id)
+    def create_datapoint(self, request: ApiRequest, **path: Any) -> Json:
+        row = create_datapoint(request, request.members, self.get_object())
+        return selectors.build_reference("datapoints", row.pk)
 
-
-def group_delete(request: ApiRequest, id: int) -> Json:
-    group_services.group_delete(group=selectors.find_group(request, id, may="edit"), now=request.now)
-    return serializers.build_reference("groups", id)
-
-
-def group_notes_set(request: ApiRequest, id: int) -> Json:
-    row = selectors.find_group(request, id, may="edit")
-    group_services.group_update(group=row, notes=parsers.require_text(request.body, "text"))
-    return serializers.build_reference("groups", id)
-
-
-def group_favourite_set(request: ApiRequest, id: int) -> Json:
-    row = selectors.find_group(request, id, may="edit")
-    group_services.group_update(group=row, favourite=not row.favourite)
-    return serializers.build_reference("groups", id)
-
-
-def group_datapoint_list(request: ApiRequest, id: int) -> Json:
-    rows = request.scope.datapoints().filter(group=selectors.find_group(request, id))
-    ordered = selectors.order_datapoints(request, selectors.filter_datapoints(request, rows))
-    return selectors.list_datapoints(request, ordered)
-
-
-def group_datapoints_count(request: ApiRequest, id: int) -> Json:
-    rows = request.scope.datapoints().filter(group=selectors.find_group(request, id))
-    return selectors.count_rows(selectors.filter_datapoints(request, rows))
-
-
-def group_datapoint_create(request: ApiRequest, id: int) -> Json:
-    group = selectors.find_group(request, id, may="edit")
-    return serializers.build_reference("datapoints", datapoints.create_datapoint(request, request.body, group).pk)
+    def summarize_datapoints(self, request: ApiRequest, **path: Any) -> Json:
+        return build_summary(request, self.filter_links(), "link", "title", summaries.summarize_datapoints)

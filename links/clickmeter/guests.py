@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Case, F, Q, QuerySet, TextField, Value, When, prefetch_related_objects
 from django.db.models.fields.json import KT
 from django.db.models.functions import Coalesce, NullIf
+from rest_framework.response import Response
 
 from accounts.models import Grant, Membership, Right, Role
 from accounts.services import grant_set
 from accounts.services.invitations import mail_invitation
-from links.clickmeter import parsers, selectors, serializers
-from links.clickmeter.api_request import ApiRequest, Json, parse_integer
+from links.clickmeter import selectors
+from links.clickmeter.api_request import ApiRequest
+from links.clickmeter.api_view import IsManager
 from links.clickmeter.errors import build_not_found_error, build_parameter_error
-from links.clickmeter.parsers import parse_optional_time
+from links.clickmeter.lenient_serializer import omit_empty
+from links.clickmeter.row_views import RowViews
+from links.clickmeter.summaries import TYPE_NAMES
 from links.clickmeter.times import ZONE_NUMBERS, format_time
+from links.clickmeter.values import Json, parse_integer, parse_object, parse_optional_time, parse_text
 from links.models import Datapoint, DatapointKind, Group
 from links.services import guests as guest_services
 
@@ -33,33 +39,6 @@ GUEST_NAME = Coalesce(
 def format_guest_name(row: Membership) -> str:
     """Return the name that the account gave its guest, else the user's name if the guest has accepted."""
     return str(row.options.get("guestName") or (row.user.name if row.accepted else ""))
-
-
-def filter_guests(request: ApiRequest) -> QuerySet[Membership]:
-    """Filter and order the account's guests. Raises ApiError (403) for guests."""
-    request.require_manager()
-    rows = Membership.objects.filter(account=request.account, role=Role.GUEST).select_related("user", "account")
-    rows = rows.annotate(guest_name=GUEST_NAME)
-    if search := selectors.parse_search(request):
-        rows = rows.filter(Q(user__email__icontains=search) | Q(guest_name__icontains=search))
-    sign = "-" if request.get_choice("sortDirection", ("", "asc", "desc")) == "desc" else ""
-    column = {"email": "user__email", "name": "guest_name", "username": "user__email"}.get(
-        request.get_text("sortBy").lower(), "pk"
-    )
-    return rows.order_by(f"{sign}{column}", "pk")
-
-
-def find_guest(request: ApiRequest, number: int) -> Membership:
-    """Find a guest of the account. Raises ApiError (404)."""
-    row = filter_guests(request).filter(pk=number).first()
-    if row is None:
-        raise build_not_found_error("guest")
-    return row
-
-
-def serialize_guest(row: Membership) -> Json:
-    """Serialize one guest; a pending one only with what the account wrote."""
-    return serialize_guests([row])[0]
 
 
 def serialize_guests(rows: list[Membership]) -> list[Json]:
@@ -86,22 +65,14 @@ def serialize_guest_row(row: Membership, kinds: dict[int, int]) -> Json:
         "decimalSeparator": options.get("decimalSeparator") or ".",
         "numberGroupSeparator": options.get("numberGroupSeparator") or ",",
         "userName": options.get("userName") or row.user.email,
-        "extendedGrants": serializers.omit_empty(**options.get("extendedGrants", {})),
+        "extendedGrants": omit_empty(**options.get("extendedGrants", {})),
     }  # fmt: skip
-    return result | serializers.omit_empty(
+    return result | omit_empty(
         timeFormat=options.get("timeFormat", 1), groupGrants=sum(kind == "group" for kind, _ in grants),
         tlGrants=len(shared) - pixels, tpGrants=pixels, timeframeMinDate=options.get("timeframeMinDate"),
-        hitOptions=serializers.omit_empty(**options.get("hitOptions", {})),
-        conversionOptions=serializers.omit_empty(**options.get("conversionOptions", {})),
+        hitOptions=omit_empty(**options.get("hitOptions", {})),
+        conversionOptions=omit_empty(**options.get("conversionOptions", {})),
     )  # fmt: skip
-
-
-def guest_list(request: ApiRequest) -> Json:
-    return selectors.list_page(request, filter_guests(request), "account/guests", serialize_guests)
-
-
-def guest_count(request: ApiRequest) -> Json:
-    return selectors.count_rows(filter_guests(request))
 
 
 OPTION_NAMES = {
@@ -119,7 +90,7 @@ def parse_guest_options(body: Json) -> Json:
     for name, value in body.items():
         option = OPTION_NAMES.get(name)
         if option in guest_services.FLAG_OPTIONS:
-            inner = parsers.parse_object(value)
+            inner = parse_object(value)
             options[option] = {
                 INNER_OPTION_NAMES[member]: parse_integer(setting)
                 if INNER_OPTION_NAMES[member] in guest_services.PERCENT_OPTIONS
@@ -132,43 +103,10 @@ def parse_guest_options(body: Json) -> Json:
         elif option in guest_services.NUMBER_OPTIONS:
             options[option] = parse_integer(value)
         elif option == "timeframeMinDate":
-            options[option] = (
-                parsers.parse_text(value).strip() if parse_optional_time(value, "TimeframeMinDate") else ""
-            )
+            options[option] = parse_text(value).strip() if parse_optional_time(value, "TimeframeMinDate") else ""
         elif option:
-            options[option] = parsers.parse_text(value)
+            options[option] = parse_text(value)
     return options
-
-
-def guest_create(request: ApiRequest) -> Json:
-    """Invite a guest by mail. A password in the body is ignored, since only the person may choose one."""
-    request.require_manager()
-    body, by = request.body, request.scope.membership
-    guest, invitation = guest_services.guest_invite(
-        account=request.account, by=by, email=parsers.parse_text(body.get("email") or body.get("username")),
-        name=parsers.parse_text(body.get("name")), options=parse_guest_options(body),
-    )  # fmt: skip
-    inviter = by.user if by.user_id else request.account
-    transaction.on_commit(partial(mail_invitation, invitation, inviter))
-    return serialize_guest(guest)
-
-
-def guest_get(request: ApiRequest, guestId: int) -> Json:
-    return serialize_guest(find_guest(request, guestId))
-
-
-def guest_update(request: ApiRequest, guestId: int) -> Json:
-    row = find_guest(request, guestId)
-    name = parsers.parse_text(request.body["name"]) if "name" in request.body else None
-    return serialize_guest(guest_services.guest_update(guest=row, name=name, options=parse_guest_options(request.body)))
-
-
-def guest_delete(request: ApiRequest, guestId: int) -> Json:
-    guest_services.guest_delete(guest=find_guest(request, guestId), by=request.scope.membership)
-    return serializers.build_reference("account/guests", guestId)
-
-
-# -- permissions --------------------------------------------------------------------------------------------------
 
 
 def filter_grants(request: ApiRequest, guest: Membership) -> QuerySet[Grant]:
@@ -182,7 +120,7 @@ def filter_grants(request: ApiRequest, guest: Membership) -> QuerySet[Grant]:
     return rows.filter(object_id=number) if number else rows
 
 
-def serialize_grants(request: ApiRequest, rows: list[Grant]) -> list[Json]:
+def serialize_grants(request: ApiRequest, rows: Sequence[Grant]) -> list[Json]:
     """Serialize grants with the names of their objects, which are read in one query per kind."""
     groups = request.scope.groups().in_bulk([row.object_id for row in rows if row.kind == "group"])
     links = request.scope.datapoints().in_bulk([row.object_id for row in rows if row.kind == "datapoint"])
@@ -193,43 +131,77 @@ def serialize_grants(request: ApiRequest, rows: list[Grant]) -> list[Json]:
 def serialize_grant(row: Grant, target: Group | Datapoint | None) -> Json:
     """Serialize a grant; ClickMeter capitalizes these members."""
     result: Json = {
-        "Entity": serializers.build_reference("groups" if row.kind == "group" else "datapoints", row.object_id),
+        "Entity": selectors.build_reference("groups" if row.kind == "group" else "datapoints", row.object_id),
         "EntityName": str(target or ""), "EntityType": "Group" if row.kind == "group" else "Datapoint",
         "Type": "Write" if row.right == Right.WRITE else "Read",
     }  # fmt: skip
     if isinstance(target, Datapoint):
-        result["DatapointType"] = serializers.TYPE_NAMES[DatapointKind(target.kind)]
+        result["DatapointType"] = TYPE_NAMES[DatapointKind(target.kind)]
     return result
 
 
-def permission_list(request: ApiRequest, guestId: int) -> Json:
-    offset, limit = request.get_page()
-    return {
-        "entities": serialize_grants(
-            request, list(filter_grants(request, find_guest(request, guestId))[offset : offset + limit])
+class GuestViews(RowViews[Membership]):
+    kind, what = "account/guests", "guest"
+    permission_classes = (IsManager,)
+
+    def get_queryset(self) -> QuerySet[Membership]:
+        """Select and order the account's guests, as the parameters say."""
+        request = self.request
+        rows = Membership.objects.filter(account=request.account, role=Role.GUEST).select_related("user", "account")
+        rows = rows.annotate(guest_name=GUEST_NAME)
+        if search := selectors.parse_search(request):
+            rows = rows.filter(Q(user__email__icontains=search) | Q(guest_name__icontains=search))
+        sign = "-" if request.get_choice("sortDirection", ("", "asc", "desc")) == "desc" else ""
+        columns = {"email": "user__email", "name": "guest_name", "username": "user__email"}
+        return rows.order_by(f"{sign}{columns.get(request.get_text('sortBy').lower(), 'pk')}", "pk")
+
+    def serialize(self, rows: Sequence[Membership], serializer_class: object = None) -> Sequence[Json]:
+        return serialize_guests([*rows])
+
+    def create(self, request: ApiRequest) -> Json:
+        """Invite a guest by mail. A password in the body is ignored, since only the person may choose one."""
+        body, by = request.members, request.scope.membership
+        guest, invitation = guest_services.guest_invite(
+            account=request.account, by=by, email=parse_text(body.get("email") or body.get("username")),
+            name=parse_text(body.get("name")), options=parse_guest_options(body),
+        )  # fmt: skip
+        inviter = by.user if by.user_id else request.account
+        transaction.on_commit(partial(mail_invitation, invitation, inviter))
+        return self.serialize_row(guest)
+
+    def update(self, request: ApiRequest, **path: Any) -> Json:
+        """Change a guest; the response is the whole guest."""
+        row, body = self.get_object(), request.members
+        name = parse_text(body["name"]) if "name" in body else None
+        return self.serialize_row(guest_services.guest_update(guest=row, name=name, options=parse_guest_options(body)))
+
+    def perform_destroy(self, row: Membership) -> None:
+        guest_services.guest_delete(guest=row, by=self.request.scope.membership)
+
+    # -- permissions ---------------------------------------------------------------------------------------------------
+
+    def permissions(self, request: ApiRequest, **path: Any) -> Response:
+        grants: Any = filter_grants(request, self.get_object())
+        return self.get_paginated_response(serialize_grants(request, self.paginate_queryset(grants) or []))
+
+    def count_permissions(self, request: ApiRequest, **path: Any) -> Json:
+        return {"count": filter_grants(request, self.get_object()).count()}
+
+    def patch_permission(self, request: ApiRequest, **path: Any) -> Json:
+        """Add or remove a right; the response names the shared object."""
+        guest, kind, body = self.get_object(), str(path["type"]).lower(), request.members
+        if kind not in ("group", "datapoint"):
+            raise build_not_found_error()
+        number = parse_integer(body.get("id"))
+        row: Group | Datapoint = (
+            selectors.find_group(request, number) if kind == "group" else selectors.find_datapoint(request, number)
         )
-    }
-
-
-def permission_count(request: ApiRequest, guestId: int) -> Json:
-    return selectors.count_rows(filter_grants(request, find_guest(request, guestId)))
-
-
-def permission_patch(request: ApiRequest, guestId: int, type: str) -> Json:
-    """Add or remove a right; the response names the shared object."""
-    guest, kind = find_guest(request, guestId), type.lower()
-    if kind not in ("group", "datapoint"):
-        raise build_not_found_error()
-    number = parse_integer(request.body.get("id"))
-    row: Group | Datapoint = (
-        selectors.find_group(request, number) if kind == "group" else selectors.find_datapoint(request, number)
-    )
-    action = parsers.parse_text(request.body.get("action")).lower()
-    verb = parsers.parse_text(request.body.get("verb") or "r").lower()
-    if action not in ("add", "remove"):
-        raise build_parameter_error("Action", "Action is add or remove.", action)
-    if verb not in ("r", "rw", "w"):
-        raise build_parameter_error("Verb", "Verb is r or rw.", verb)
-    right = None if action == "remove" else Right.READ if verb == "r" else Right.WRITE
-    grant_set(membership=guest, kind=kind, object_id=row.pk, right=right)
-    return serializers.build_reference("groups" if kind == "group" else "datapoints", row.pk)
+        action = parse_text(body.get("action")).lower()
+        verb = parse_text(body.get("verb") or "r").lower()
+        if action not in ("add", "remove"):
+            raise build_parameter_error("Action", "Action is add or remove.", action)
+        if verb not in ("r", "rw", "w"):
+            raise build_parameter_error("Verb", "Verb is r or rw.", verb)
+        right = None if action == "remove" else Right.READ if verb == "r" else Right.WRITE
+        grant_set(membership=guest, kind=kind, object_id=row.pk, right=right)
+        return selectors.build_reference("groups" if kind == "group" else "datapoints", row.pk)

@@ -7,11 +7,12 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qsl
 
 from links import link_statistics
-from links.clickmeter import selectors, serializers
-from links.clickmeter.aggregates import parse_entity_filter
-from links.clickmeter.api_request import ApiRequest, Json
+from links.clickmeter import summaries
+from links.clickmeter.api_request import ApiRequest
 from links.clickmeter.errors import build_parameter_error
+from links.clickmeter.lenient_serializer import omit_empty
 from links.clickmeter.times import format_time, parse_period
+from links.clickmeter.values import Json
 from links.models import Conversion
 from reports.query import Period
 from reports.query.analyses import link_hits
@@ -20,15 +21,15 @@ FILTERS = ("", "spiders", "uniques", "nonuniques", "conversions")
 PAGE_KEY = re.compile(r"(\d{1,16})-(\d{1,17})\Z")
 
 
-def clickstream_list(request: ApiRequest) -> Json:
-    """Return {rows}: the latest hits, at most 100."""
+def list_latest_hits(request: ApiRequest, where: link_statistics.Where) -> Json:
+    """List the latest hits, at most 100: {rows}."""
     size = max(1, min(100, request.get_number("pageSize", 50)))
     period = Period(datetime(2000, 1, 1, tzinfo=UTC), request.now + timedelta(days=1), request.account.timezone)
-    period = link_statistics.limit_period(request.scope, period)
-    rows = fetch_hits(
-        request, period, [*link_statistics.build_scope_filter(request.scope), *parse_entity_filter(request)], size
-    )
-    return {"rows": serialize_hits(request, rows)}
+    return {
+        "rows": serialize_hits(
+            request, fetch_hits(request, link_statistics.limit_period(request.scope, period), where, size)
+        )
+    }
 
 
 def list_hits(request: ApiRequest, where: link_statistics.Where, conversion: tuple[int, Period] | None = None) -> Json:
@@ -68,24 +69,6 @@ def fetch_hits(
     )  # fmt: skip
 
 
-def hit_list(request: ApiRequest) -> Json:
-    if request.get_number("conversion"):
-        return list_conversion_hits(request, selectors.find_conversion(request, request.get_number("conversion")))
-    return list_hits(request, [*link_statistics.build_scope_filter(request.scope), *parse_entity_filter(request)])
-
-
-def datapoint_hit_list(request: ApiRequest, id: int) -> Json:
-    return list_hits(request, [link_statistics.is_any_of("link", selectors.find_datapoint(request, id).pk)])
-
-
-def group_hit_list(request: ApiRequest, id: int) -> Json:
-    return list_hits(request, [link_statistics.is_any_of("link_group", selectors.find_group(request, id).pk)])
-
-
-def conversion_hit_list(request: ApiRequest, conversionId: int) -> Json:
-    return list_conversion_hits(request, selectors.find_conversion(request, conversionId))
-
-
 def list_conversion_hits(request: ApiRequest, row: Conversion) -> Json:
     """List the clicks that led to this conversion in the time frame, whenever they were made."""
     sold = parse_period(request)
@@ -97,7 +80,7 @@ def serialize_hits(request: ApiRequest, rows: list[link_hits.Row]) -> list[Json]
     """Serialize rows of the store as ClickMeter's hits."""
     numbers = {row["link_id"] for row in rows}
     links = list(request.scope.datapoints().filter(pk__in=numbers))
-    data = dict(zip([row.pk for row in links], serializers.summarize_datapoints(links), strict=True))
+    data = dict(zip([row.pk for row in links], summaries.summarize_datapoints(links), strict=True))
     sales = (
         {}
         if not request.scope.sees_conversions
@@ -119,16 +102,16 @@ def serialize_hit(
         "isUnique": str(int(row["is_unique"])), "isProxy": "0", "ip": row["ip"],
         "clientLanguage": row["language"], "org": row["organization"], "queryParams": row["text"],
         "trackedParameters": parse_parameters(row["text"]),
-        "browser": serializers.omit_empty(
+        "browser": omit_empty(
             name=f"{row['browser']} {row['browser_version']}".strip(), familyName=row["browser"],
             browserType="mobile" if row["device_type"] in ("Mobile", "Tablet") else "desktop",
         ),
-        "os": serializers.omit_empty(name=f"{row['os']} {row['os_version']}".strip(), familyName=row["os"]),
-        "location": serializers.omit_empty(
+        "os": omit_empty(name=f"{row['os']} {row['os_version']}".strip(), familyName=row["os"]),
+        "location": omit_empty(
             country=row["country"], regionName=row["region"], city=row["city"], organization=row["organization"],
             latitude=round(float(row["latitude"]), 4), longitude=round(float(row["longitude"]), 4),
         ),
-        "source": serializers.omit_empty(name=row["source"], param=row["channel"]),
+        "source": omit_empty(name=row["source"], param=row["channel"]),
     }  # fmt: skip
     if row["destination"]:
         result["realDestinationUrl"] = row["destination"]

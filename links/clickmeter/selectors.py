@@ -1,16 +1,15 @@
-"""Selectors of the API: lists, counts and single rows within the caller's scope."""
+"""Selectors of the API: filters of lists and counts, and single rows of the caller's scope."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TypeVar
 
 from django.db.models import Model, Q, QuerySet
 
-from links.clickmeter import serializers
-from links.clickmeter.api_request import ApiRequest, Json
+from links.clickmeter.api_request import ApiRequest
 from links.clickmeter.errors import build_forbidden_error, build_not_found_error, build_parameter_error
-from links.models import Conversion, Datapoint, DatapointKind, Domain, Group, Script, Status, Tag
+from links.clickmeter.values import Json
+from links.models import Conversion, Datapoint, DatapointKind, Group, Status
 from links.selectors import MAX_SEARCH, parse_id, search_links, split_names
 
 Row = TypeVar("Row", bound=Model)
@@ -73,9 +72,8 @@ def filter_by_tags(rows: QuerySet[Row], request: ApiRequest) -> QuerySet[Row]:
     return rows.filter(tags__in=request.scope.tags().filter(wanted)).distinct()
 
 
-def filter_datapoints(request: ApiRequest, rows: QuerySet[Datapoint] | None = None) -> QuerySet[Datapoint]:
+def filter_datapoints(request: ApiRequest, rows: QuerySet[Datapoint]) -> QuerySet[Datapoint]:
     """Filter the links and pixels of a list or count by the request's parameters."""
-    rows = request.scope.datapoints() if rows is None else rows
     kind = request.get_choice("type", ("", "tp", "tl"))
     if kind:
         rows = rows.filter(kind=DatapointKind.PIXEL if kind == "tp" else DatapointKind.LINK)
@@ -97,8 +95,7 @@ def order_datapoints(request: ApiRequest, rows: QuerySet[Datapoint]) -> QuerySet
     return rows.order_by(f"{sign}{SORTS.get(request.get_text('sortBy').lower(), 'pk')}", "pk")
 
 
-def filter_groups(request: ApiRequest, rows: QuerySet[Group] | None = None) -> QuerySet[Group]:
-    rows = request.scope.groups(may="edit" if request.get_flag("write") else "view") if rows is None else rows
+def filter_groups(request: ApiRequest, rows: QuerySet[Group]) -> QuerySet[Group]:
     rows = filter_by_deletion(request, rows)
     if request.get_flag("onlyFavorites") or request.get_flag("favourite"):
         rows = rows.filter(favourite=True)
@@ -115,47 +112,16 @@ def filter_by_deletion(request: ApiRequest, rows: QuerySet[Row]) -> QuerySet[Row
     return rows.filter(deleted=None) if status in ("active", "paused", "spam") else rows
 
 
-def filter_conversions(request: ApiRequest) -> QuerySet[Conversion]:
-    rows = filter_by_deletion(request, request.scope.conversions())
+def filter_conversions(request: ApiRequest, rows: QuerySet[Conversion]) -> QuerySet[Conversion]:
+    rows = filter_by_deletion(request, rows)
     if search := parse_search(request):
         rows = rows.filter(Q(name__icontains=search) | Q(description__icontains=search))
     return filter_by_creation(filter_by_pattern(rows, request.get_text("name")), request)
 
 
-def serialize_each(describe: Callable[[Row], Json]) -> Callable[[list[Row]], list[Json]]:
-    """Build a serializer of a list from one of a row, for rows whose serialization needs no query."""
-    return lambda rows: [describe(row) for row in rows]
-
-
-def list_page(
-    request: ApiRequest,
-    rows: QuerySet[Row],
-    kind: str,
-    serialize: Callable[[list[Row]], list[Json]],
-) -> Json:
-    """Return {entities: […]} of one page: references, or complete objects with `_expand=true`; by id if not ordered.
-
-    `serialize` gets all rows of the page, so that the number of queries does not grow with the rows.
-    """
-    offset, limit = request.get_page()
-    rows = rows if rows.ordered else rows.order_by("pk")
-    page = list(rows[offset : offset + limit])
-    if request.get_flag("_expand"):
-        described = zip(page, serialize(page), strict=True)
-        return {"entities": [row_data | {"uri": f"/{kind}/{row.pk}"} for row, row_data in described]}
-    return {"entities": [serializers.build_reference(kind, row.pk) for row in page]}
-
-
-def list_datapoints(request: ApiRequest, rows: QuerySet[Datapoint]) -> Json:
-    return list_page(request, rows, "datapoints", lambda page: serializers.serialize_datapoints(page, request.scope))
-
-
-def list_groups(request: ApiRequest, rows: QuerySet[Group]) -> Json:
-    return list_page(request, rows, "groups", lambda page: serializers.serialize_groups(page, request.scope))
-
-
-def count_rows(rows: QuerySet[Row]) -> Json:
-    return {"count": rows.count()}
+def build_reference(kind: str, number: int) -> Json:
+    """Build a reference to an entity."""
+    return {"id": number, "uri": f"/{kind}/{number}"}
 
 
 # -- single rows: 404 outside the caller's scope, 403 without the right to edit ----------------------------------------
@@ -183,28 +149,5 @@ def find_group(request: ApiRequest, number: int, may: str = "view") -> Group:
     return row
 
 
-def find_managed_row(request: ApiRequest, rows: QuerySet[Row], number: int, what: str, may: str) -> Row:
-    """Find a row that only the team may edit. Raises ApiError (403, 404)."""
-    row = find_row(rows, number, what)
-    if may == "edit":
-        request.require_manager()
-    return row
-
-
-def find_conversion(request: ApiRequest, number: int, may: str = "view") -> Conversion:
-    return find_managed_row(request, request.scope.conversions(), number, "conversion", may)
-
-
-def find_tag(request: ApiRequest, number: int, may: str = "view") -> Tag:
-    return find_managed_row(request, request.scope.tags(), number, "tag", may)
-
-
-def find_script(request: ApiRequest, number: int, may: str = "view") -> Script:
-    return find_managed_row(request, request.scope.scripts(), number, "retargeting script", may)
-
-
-def find_domain(request: ApiRequest, number: int, may: str = "view") -> Domain:
-    row = find_managed_row(request, request.scope.domains(), number, "domain", may)
-    if may == "edit" and row.account_id is None:
-        raise build_forbidden_error()
-    return row
+def find_conversion(request: ApiRequest, number: int) -> Conversion:
+    return find_row(request.scope.conversions(), number, "conversion")

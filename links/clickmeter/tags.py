@@ -2,125 +2,101 @@
 
 from __future__ import annotations
 
-from django.db.models import QuerySet
+from typing import Any
 
-from links.clickmeter import parsers, selectors, serializers
-from links.clickmeter.api_request import ApiRequest, Json, parse_integer
+from django.db.models import QuerySet
+from rest_framework.response import Response
+
+from links.clickmeter import selectors
+from links.clickmeter.api_request import ApiRequest
+from links.clickmeter.api_view import IsManagerOrReads
+from links.clickmeter.row_views import RowViews
+from links.clickmeter.serializers import GroupSerializer, TagSerializer
+from links.clickmeter.values import Json, parse_action, parse_ids, parse_integer, parse_text
 from links.models import Datapoint, DatapointKind, Group, Tag
 from links.selectors import find_rows
-from links.services import groups as group_services
+from links.services import groups as services
 
 
-def filter_tags(request: ApiRequest) -> QuerySet[Tag]:
-    """Filter the tags of a list or count. Filters by links and groups consider only those that the caller may see."""
-    links, groups = request.scope.datapoints(), request.scope.groups()
-    rows = selectors.filter_by_pattern(request.scope.tags(), request.get_text("name"))
-    if numbers := parsers.parse_ids(request.get_text("datapoints")):
-        rows = rows.filter(datapoints__in=links.filter(pk__in=numbers))
-    if numbers := parsers.parse_ids(request.get_text("groups")):
-        rows = rows.filter(groups__in=groups.filter(pk__in=numbers))
-    kind = request.get_choice("type", ("", "tp", "tl", "dp", "gr"))
-    if kind == "gr":
-        rows = rows.filter(groups__in=groups)
-    elif kind == "dp":
-        rows = rows.filter(datapoints__in=links)
-    elif kind:
-        rows = rows.filter(
-            datapoints__in=links.filter(kind=DatapointKind.PIXEL if kind == "tp" else DatapointKind.LINK)
-        )
-    return selectors.filter_by_creation(rows.distinct(), request)
+class TagViews(RowViews[Tag]):
+    kind, what = "tags", "tag"
+    link_lookup = "tags"
+    serializer_class = TagSerializer
+    permission_classes = (IsManagerOrReads,)
 
+    def get_queryset(self) -> QuerySet[Tag]:
+        return self.request.scope.tags()
 
-def tag_list(request: ApiRequest) -> Json:
-    return selectors.list_page(
-        request, filter_tags(request), "tags", lambda rows: serializers.serialize_tags(rows, request.scope)
-    )
+    def filter_queryset(self, queryset: QuerySet[Tag]) -> QuerySet[Tag]:  # type: ignore[override]
+        """Filter the tags of a list or count. Filters by links and groups consider only what the caller may see."""
+        request, scope = self.request, self.request.scope
+        links, groups = scope.datapoints(), scope.groups()
+        rows = selectors.filter_by_pattern(queryset, request.get_text("name"))
+        if numbers := parse_ids(request.get_text("datapoints")):
+            rows = rows.filter(datapoints__in=links.filter(pk__in=numbers))
+        if numbers := parse_ids(request.get_text("groups")):
+            rows = rows.filter(groups__in=groups.filter(pk__in=numbers))
+        kind = request.get_choice("type", ("", "tp", "tl", "dp", "gr"))
+        if kind == "gr":
+            rows = rows.filter(groups__in=groups)
+        elif kind == "dp":
+            rows = rows.filter(datapoints__in=links)
+        elif kind:
+            of_kind = links.filter(kind=DatapointKind.PIXEL if kind == "tp" else DatapointKind.LINK)
+            rows = rows.filter(datapoints__in=of_kind)
+        return selectors.filter_by_creation(rows.distinct(), request)
 
+    def create(self, request: ApiRequest) -> Json:
+        """Create a tag, or find it by name, and add it to the named links and groups."""
+        scope, body = request.scope, request.members
+        links = find_rows(scope.datapoints(), parse_ids(body.get("datapoints")), "datapoint", "datapoints")
+        groups = find_rows(scope.groups(), parse_ids(body.get("groups")), "group", "groups")
+        name = parse_text(body.get("name"))
+        tag = services.tag_create(account=request.account, name=name, links=links, groups=groups)
+        return self.refer(tag.pk)
 
-def tag_count(request: ApiRequest) -> Json:
-    return selectors.count_rows(filter_tags(request))
+    def perform_destroy(self, row: Tag) -> None:
+        services.tag_delete(tag=row)
 
+    def rename(self, request: ApiRequest, **path: Any) -> Json:
+        row = self.get_object()
+        services.tag_rename(tag=row, name=parse_text(request.members.get("text")))
+        return self.refer(row.pk)
 
-def tag_create(request: ApiRequest) -> Json:
-    """Create a tag, or find it by name, and add it to the named links and groups."""
-    request.require_manager()
-    links = find_rows(
-        request.scope.datapoints(), parsers.parse_ids(request.body.get("datapoints")), "datapoint", "datapoints"
-    )
-    groups = find_rows(request.scope.groups(), parsers.parse_ids(request.body.get("groups")), "group", "groups")
-    name = parsers.parse_text(request.body.get("name"))
-    tag = group_services.tag_create(account=request.account, name=name, links=links, groups=groups)
-    return serializers.build_reference("tags", tag.pk)
+    # -- what it is on -------------------------------------------------------------------------------------------------
 
+    def filter_groups(self) -> QuerySet[Group]:
+        return selectors.filter_groups(self.request, self.request.scope.groups().filter(tags=self.get_object()))
 
-def tag_get(request: ApiRequest, tagId: int) -> Json:
-    return serializers.serialize_tags([selectors.find_tag(request, tagId)], request.scope)[0]
+    def groups(self, request: ApiRequest, **path: Any) -> Response:
+        return self.list_page(self.filter_groups(), "groups", GroupSerializer)
 
+    def count_groups(self, request: ApiRequest, **path: Any) -> Json:
+        return {"count": self.filter_groups().count()}
 
-def tag_delete(request: ApiRequest, tagId: int) -> Json:
-    group_services.tag_delete(tag=selectors.find_tag(request, tagId, may="edit"))
-    return serializers.build_reference("tags", tagId)
+    def clear_datapoints(self, request: ApiRequest, **path: Any) -> Json:
+        row = self.get_object()
+        services.tag_clear(tag=row, links=True)
+        return self.refer(row.pk)
 
+    def clear_groups(self, request: ApiRequest, **path: Any) -> Json:
+        row = self.get_object()
+        services.tag_clear(tag=row, groups=True)
+        return self.refer(row.pk)
 
-def tag_rename(request: ApiRequest, tagId: int) -> Json:
-    row = selectors.find_tag(request, tagId, may="edit")
-    group_services.tag_rename(tag=row, name=parsers.parse_text(request.body.get("text")))
-    return serializers.build_reference("tags", tagId)
+    def patch_datapoint(self, request: ApiRequest, **path: Any) -> Json:
+        """Add the tag to a link or remove it. The response names the link, not the tag."""
+        tag = self.get_object()
+        row = selectors.find_datapoint(request, parse_integer(request.members.get("id")), may="edit")
+        return self.change_tag(tag, row, "datapoints")
 
+    def patch_group(self, request: ApiRequest, **path: Any) -> Json:
+        tag = self.get_object()
+        row = selectors.find_group(request, parse_integer(request.members.get("id")), may="edit")
+        return self.change_tag(tag, row, "groups")
 
-def filter_tagged_datapoints(request: ApiRequest, tagId: int) -> QuerySet[Datapoint]:
-    tag = selectors.find_tag(request, tagId)
-    return selectors.filter_datapoints(request, request.scope.datapoints().filter(tags=tag))
-
-
-def filter_tagged_groups(request: ApiRequest, tagId: int) -> QuerySet[Group]:
-    tag = selectors.find_tag(request, tagId)
-    return selectors.filter_groups(request, request.scope.groups().filter(tags=tag))
-
-
-def tag_datapoint_list(request: ApiRequest, tagId: int) -> Json:
-    rows = filter_tagged_datapoints(request, tagId)
-    return selectors.list_datapoints(request, rows)
-
-
-def tag_datapoints_count(request: ApiRequest, tagId: int) -> Json:
-    return selectors.count_rows(filter_tagged_datapoints(request, tagId))
-
-
-def tag_datapoints_clear(request: ApiRequest, tagId: int) -> Json:
-    group_services.tag_clear(tag=selectors.find_tag(request, tagId, may="edit"), links=True)
-    return serializers.build_reference("tags", tagId)
-
-
-def tag_group_list(request: ApiRequest, tagId: int) -> Json:
-    rows = filter_tagged_groups(request, tagId)
-    return selectors.list_groups(request, rows)
-
-
-def tag_groups_count(request: ApiRequest, tagId: int) -> Json:
-    return selectors.count_rows(filter_tagged_groups(request, tagId))
-
-
-def tag_groups_clear(request: ApiRequest, tagId: int) -> Json:
-    group_services.tag_clear(tag=selectors.find_tag(request, tagId, may="edit"), groups=True)
-    return serializers.build_reference("tags", tagId)
-
-
-def tag_datapoints_patch(request: ApiRequest, tagId: int) -> Json:
-    """Add the tag to a link or remove it. The response names the link, not the tag."""
-    tag = selectors.find_tag(request, tagId, may="edit")
-    row = selectors.find_datapoint(request, parse_integer(request.body.get("id")), may="edit")
-    return patch_tag(request, tag, row, "datapoints")
-
-
-def tag_groups_patch(request: ApiRequest, tagId: int) -> Json:
-    tag = selectors.find_tag(request, tagId, may="edit")
-    row = selectors.find_group(request, parse_integer(request.body.get("id")), may="edit")
-    return patch_tag(request, tag, row, "groups")
-
-
-def patch_tag(request: ApiRequest, tag: Tag, row: Datapoint | Group, kind: str) -> Json:
-    """Add the tag to a row or remove it; return a reference to the row."""
-    change = group_services.tag_add if parsers.parse_action(request.body) == "add" else group_services.tag_remove
-    change(tag=tag, row=row)
-    return serializers.build_reference(kind, row.pk)
+    def change_tag(self, tag: Tag, row: Datapoint | Group, kind: str) -> Json:
+        """Add the tag to a row or remove it; return a reference to the row."""
+        change = services.tag_add if parse_action(self.request.members) == "add" else services.tag_remove
+        change(tag=tag, row=row)
+        return selectors.build_reference(kind, row.pk)

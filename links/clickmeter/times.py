@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo
 from tzlocal.windows_tz import tz_win, win_tz
 
 from accounts.validators import list_zone_names
-from links.clickmeter import parsers
-from links.clickmeter.api_request import ApiRequest, parse_integer, parse_time
+from links.clickmeter.api_request import ApiRequest
 from links.clickmeter.errors import build_parameter_error
+from links.clickmeter.values import parse_integer, parse_text, parse_time
 from links.link_statistics import limit_period
 from reports.query import Period
 from reports.query.periods import ALL_TIME_START, find_day_start, find_month_start
@@ -109,7 +109,7 @@ ZONE_NUMBERS = {name: number for number, name in enumerate(ZONES)}
 def parse_zone(request: ApiRequest, body: dict[str, object]) -> str:
     """Parse a time zone: a number, an IANA name or a Windows name. Raises ApiError (400)."""
     number = parse_integer(body.get("timezone"), -1)
-    requested = parsers.parse_text(body.get("timezonename") or body.get("timezone"))
+    requested = parse_text(body.get("timezonename") or body.get("timezone"))
     present = request.account.timezone
     # A Windows name stands for many IANA zones, so it must not replace a present zone that it stands for
     zone_name = present if requested == tz_win.get(present) else win_tz.get(requested, requested)

@@ -8,10 +8,11 @@ from urllib.parse import quote
 from django.db.models import QuerySet
 
 from links import link_statistics
-from links.clickmeter import aggregates, selectors, serializers
-from links.clickmeter.api_request import ApiRequest, Json
+from links.clickmeter import aggregates, summaries
+from links.clickmeter.api_request import ApiRequest
+from links.clickmeter.lenient_serializer import omit_empty
 from links.clickmeter.times import format_time, parse_period
-from links.models import Conversion
+from links.clickmeter.values import Json
 from reports.query import Query, ask
 
 REPORTS: dict[str, tuple[str, ...]] = {
@@ -57,7 +58,7 @@ def add_entity_data(request: ApiRequest, kind: str, items: list[Json]) -> None:
         return
     numbers = [int(item["id"] or 0) for item in items]
     visible_rows: QuerySet[Any] = request.scope.datapoints() if kind == "datapoints" else request.scope.groups()
-    describe: Any = serializers.summarize_datapoints if kind == "datapoints" else serializers.summarize_groups
+    describe: Any = summaries.summarize_datapoints if kind == "datapoints" else summaries.summarize_groups
     rows = list(visible_rows.filter(pk__in=numbers))
     described = dict(zip([str(row.pk) for row in rows], describe(rows), strict=True))
     for item in items:
@@ -81,29 +82,9 @@ def serialize_top_item(request: ApiRequest, row: link_statistics.Row, kind: str,
     renamed = {"convertedClicks": "totalConversions", "conversionsValue": "totalConversionsValue",
                "conversionsCost": "totalConversionsCost", "commissionsCost": "totalCommissionsCost"}  # fmt: skip
     members = {renamed.get(member, member): value for member, value in counts.items() if member != "uniqueConversions"}
-    members |= serializers.omit_empty(
+    members |= omit_empty(
         totalHits=row["clicks"] + row["pixel_views"], uniqueHits=row["unique_clicks"] + row["unique_pixel_views"],
         spiderHits=spiders,
     )  # fmt: skip
     head: Json = {"id": quote(name, safe="") if kind == "destinations" else name}
     return head | members
-
-
-def overall_report(request: ApiRequest) -> Json:
-    where = link_statistics.build_scope_filter(request.scope)
-    where += aggregates.parse_entity_filter(request)
-    return build_top_report(request, where, CONVERSION_REPORTS if request.get_number("conversion") else REPORTS)
-
-
-def datapoint_report(request: ApiRequest, id: int) -> Json:
-    return build_top_report(request, [link_statistics.is_any_of("link", selectors.find_datapoint(request, id).pk)])
-
-
-def group_report(request: ApiRequest, id: int) -> Json:
-    return build_top_report(request, [link_statistics.is_any_of("link_group", selectors.find_group(request, id).pk)])
-
-
-def conversion_report(request: ApiRequest, conversionId: int) -> Json:
-    row: Conversion = selectors.find_conversion(request, conversionId)
-    where = [*link_statistics.build_scope_filter(request.scope), link_statistics.is_any_of("link_conversion", row.pk)]
-    return build_top_report(request, where, CONVERSION_REPORTS)

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from django.urls import URLPattern, re_path
 
+from links.clickmeter.api_view import UnknownAddressView
+from links.clickmeter.description import serve_description
 from links.clickmeter.operations import OPERATIONS, Operation
-from links.clickmeter.views import OperationView, UnknownAddressView, description
+
+if TYPE_CHECKING:
+    from rest_framework.views import AsView, GenericView
 
 PARAMETER = re.compile(r"\{(\w+)\}")
 
@@ -27,18 +33,22 @@ def match_any_case(words: str) -> str:
 
 def build_routes() -> list[URLPattern]:
     """Build one route per path, those without parameters first."""
-    by_path: dict[str, dict[str, Operation]] = {}
+    by_path: dict[str, list[Operation]] = {}
     for operation in OPERATIONS:
-        by_path.setdefault(operation.path, {})[operation.method] = operation
-    ordered = sorted(by_path.items(), key=lambda row: (row[0].count("{"), row[0]))
+        by_path.setdefault(operation.path, []).append(operation)
     return [
-        re_path(build_pattern(path), OperationView.as_view(operations=operations), name=f"clickmeter {path}")
-        for path, operations in ordered
+        re_path(build_pattern(path), build_view(by_path[path]), name=f"clickmeter {path}")
+        for path in sorted(by_path, key=lambda path: (path.count("{"), path))
     ]
 
 
+def build_view(operations: Sequence[Operation]) -> AsView[GenericView]:
+    """Build the view of the operations of one path."""
+    return operations[0].views.as_view({operation.method.lower(): operation.action for operation in operations})
+
+
 urlpatterns = [
-    re_path(r"^openapi\.json$", description, name="clickmeter description"),
+    re_path(r"^openapi\.json$", serve_description, name="clickmeter description"),
     *build_routes(),
     re_path(r"^.*$", UnknownAddressView.as_view(), name="clickmeter nowhere"),
 ]

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from links.clickmeter.api_view import OperationViews, UnknownAddressView
+from links.clickmeter.description import serve_description
 from links.clickmeter.operations import OPERATIONS as CLICKMETER
-from links.clickmeter.views import OperationView, UnknownAddressView, description
 from tests.permissions import callers, routes
 from tests.permissions.request_bodies import BODIES, READS
 from tests.permissions.routes import (
@@ -61,18 +62,15 @@ def test_every_clickmeter_url_is_an_operation_and_tested_there() -> None:
         if not route.startswith("clickmeter/"):
             continue
         view = getattr(pattern.callback, "view_class", getattr(pattern.callback, "cls", pattern.callback))
-        if view is OperationView:
-            served |= {f"{method} {one.path}" for method, one in operations_of(pattern).items()}
+        if isinstance(view, type) and issubclass(view, OperationViews):
+            actions: dict[str, str] = vars(pattern.callback)["actions"]
+            path = str(pattern.name).removeprefix("clickmeter ")
+            served |= {f"{method.upper()} {path} {action}" for method, action in actions.items()}
         else:
-            assert view is UnknownAddressView or pattern.callback is description, route
-    assert served == {f"{one.method} {one.path}" for one in CLICKMETER}
+            assert view is UnknownAddressView or pattern.callback is serve_description, route
+    served = {call for call in served if not call.startswith("HEAD ")}
+    assert served == {f"{one.method} {one.path} {one.action}" for one in CLICKMETER}
     assert len(CLICKMETER) == 108
-
-
-def operations_of(pattern: Any) -> dict[str, Any]:
-    """The operations that an address of the API answers, by method."""
-    found: dict[str, Any] = pattern.callback.view_initkwargs["operations"]
-    return found
 
 
 @pytest.mark.parametrize("route", ASKED)

@@ -18,6 +18,7 @@ from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections
 from django.test import Client
 from hypothesis import HealthCheck, Phase, settings
+from rest_framework.fields import BooleanField, CharField, FloatField, IntegerField, ListField
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
@@ -26,7 +27,10 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from accounts.models import Account
-from links.clickmeter import views
+from links.clickmeter import api_view, serializers
+from links.clickmeter.description import load_description
+from links.clickmeter.fields import NameOrNumberField
+from links.clickmeter.lenient_serializer import LenientSerializer
 from links.clickmeter.operations import OPERATIONS
 from links.services.conversions import conversion_create
 from links.services.groups import group_create
@@ -63,7 +67,7 @@ def differences(old: Any, new: Any, place: str = "") -> Iterator[str]:
 def test_every_difference_from_clickmeters_description_has_a_reason() -> None:
     old = yaml.safe_load((GOLDEN / "openapi.yaml").read_text())
     rows = tomllib.loads((GOLDEN / "corrections.toml").read_text())["correction"]
-    changed = sorted(differences(old, views.load_description()))
+    changed = sorted(differences(old, load_description()))
     unexplained = [place for place in changed if not any(re.fullmatch(row["place"], place) for row in rows)]
     assert not unexplained, unexplained[:20]
     idle = [row["fact"] for row in rows if not any(re.fullmatch(row["place"], place) for place in changed)]
@@ -73,11 +77,42 @@ def test_every_difference_from_clickmeters_description_has_a_reason() -> None:
 def test_the_description_has_exactly_the_operations_of_the_table() -> None:
     methods = {"get", "post", "put", "delete"}
     told = {
-        (method.upper(), path)
-        for path, item in views.load_description()["paths"].items()
-        for method in item.keys() & methods
+        (method.upper(), path) for path, item in load_description()["paths"].items() for method in item.keys() & methods
     }
     assert told == {(row.method, row.path) for row in OPERATIONS}
+
+
+ENTITIES = {
+    "Datapoints.Datapoint": serializers.DatapointSerializer,
+    "Datapoints.TrackingLinkSpecifics": serializers.RedirectSerializer,
+    "Datapoints.TrackingPixelSpecifics": serializers.PixelSerializer,
+    "Groups.Group": serializers.GroupSerializer,
+    "Conversions.Conversion": serializers.ConversionSerializer,
+    "Tags.Tag": serializers.TagSerializer,
+    "Domains.Domain": serializers.DomainSerializer,
+    "Retargeting.RetargetingScript": serializers.ScriptSerializer,
+}
+TYPES = {  # what a field is described as; a field that is computed or consists of members may be anything
+    CharField: "string", BooleanField: "boolean", IntegerField: "integer", FloatField: "number", ListField: "array",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ENTITIES)
+def test_an_entity_is_described_with_the_members_that_its_serializer_reads_and_writes(name: str) -> None:
+    serializer: type[LenientSerializer] = ENTITIES[name]
+    properties = load_description()["components"]["schemas"][f"Api.Core.Dto.{name}"]["properties"]
+    conversions = {f"{place}Conversion{what}" for place in serializers.POSITION_NAMES for what in ("Id", "Name")}
+    fields = serializer().fields
+    assert fields.keys() == properties.keys() - (conversions if name == "Datapoints.Datapoint" else set())
+    for member, field in fields.items():
+        described = properties[member]
+        kinds = [kind for base, kind in TYPES.items() if isinstance(field, base)]
+        assert described.get("type") in kinds or not kinds, member
+        assert described.get("writeOnly", False) == field.write_only, member
+        if isinstance(field, NameOrNumberField):
+            words = [word for word in described["enum"] if isinstance(word, str)]
+            assert {*described["enum"]} - {*words} == {*field.choices}, member
+            assert {field.to_internal_value(word) for word in words} == {*field.choices}, member
 
 
 @pytest.mark.django_db
@@ -103,7 +138,7 @@ def world(module_account: Account) -> Account:
 @pytest.fixture
 def key(world: Account, module_caches: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The account's master key; no limit of requests."""
-    monkeypatch.setattr(views, "LIMIT", replace(views.LIMIT, maximum=0))
+    monkeypatch.setattr(api_view, "LIMIT", replace(api_view.LIMIT, maximum=0))
     for signal in (request_started, request_finished):
         signal.disconnect(close_old_connections)
     yield use_account_key(world).key

@@ -12,6 +12,7 @@ from accounts.models import Account, Right, User
 from accounts.services import grant_set
 from links.services.guests import guest_create
 from links.services.links import datapoint_create
+from tests.support import asgi
 from tests.support.clickmeter_client import Program, create_one_of_each, use_account_key, use_own_key
 from tests.support.links import Browser, flush_clicks, refresh_caches
 
@@ -178,7 +179,7 @@ def test_more_than_ten_requests_a_second_get_429(owner: Program) -> None:
 
     client = Client(HTTP_X_CLICKMETER_AUTHKEY=owner.key)
     moment = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
-    with mock.patch("links.clickmeter.views.clock.now", lambda: moment):
+    with mock.patch("links.clickmeter.api_request.clock.now", lambda: moment):
         answers = [client.get("/clickmeter/me") for _ in range(12)]
     assert [answer.status_code for answer in answers] == [200] * 10 + [429] * 2
     assert answers[3]["X-Rate-Limit-Remaining"] == "6" and answers[-1]["Retry-After"] == "1"
@@ -195,3 +196,26 @@ def test_xml_bodies_are_read_and_document_types_rejected(owner: Program, world: 
     assert link["name"] == "xml1" and {tag["name"] for tag in link["tags"]} == {"blue", "green"}
     for bad in ("<Group><name>", '<!DOCTYPE x [<!ENTITY a "b">]><Group><name>&a;</name></Group>'):
         assert owner.call("POST", "/groups", bad, CONTENT_TYPE="text/xml").status_code == 400
+
+
+def test_a_body_that_is_sent_in_chunks_is_read_although_it_has_no_length(owner: Program) -> None:
+    headers = {"content-length": "", "transfer-encoding": "chunked", "x-clickmeter-authkey": owner.key}
+    answer = asgi.request("/clickmeter/groups", "POST", headers, body=b'{"name": "In chunks"}')
+    assert answer.status == 200, answer.text
+    assert owner.get(f"/groups/{json.loads(answer.text)['id']}")["name"] == "In chunks"
+
+
+def test_a_method_that_an_address_does_not_have_is_refused_before_the_key_is_read() -> None:
+    unknown = (("PUT", "/me", "GET"), ("PATCH", "/groups", "GET, POST"), ("TRACE", "/groups/1", "DELETE, GET, POST"))
+    for method, path, known in unknown:
+        response = Program().call(method, path)
+        assert response.status_code == 405
+        assert json.loads(response.content)["message"] == f"{method} is not known here; use {known}."
+
+
+def test_a_guest_is_told_of_what_does_not_exist_before_what_they_may_not_do(owner: Program, account: Account) -> None:
+    tag = owner.post("/tags", {"name": "unseen"})
+    guest = use_own_key(guest_create(account=account, email="few@example.org"))
+    assert guest.call("GET", "/account/guests/nonsense").status_code == 404
+    assert guest.call("DELETE", f"/tags/{tag['id']}").status_code == 404
+    assert guest.call("POST", "/tags", {"name": "mine"}).status_code == 403

@@ -1,0 +1,142 @@
+"""The base of ClickMeter's serializers, which are made for old clients: they read any case of a name and pass over what
+they do not know, and leave out of an answer what has its default value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import cache
+from operator import attrgetter
+from typing import Any, ClassVar, NamedTuple
+
+from rest_framework import serializers
+from rest_framework.fields import Field, SkipField
+
+from links.clickmeter.fields import FlagField, NameOrNumberField, NumberField, ReferenceField, TextField
+from links.clickmeter.values import Json
+from links.permissions import LinkScope
+
+# Fields whose value is written as the row has it
+PLAIN_FIELDS = (TextField, FlagField, NumberField, ReferenceField, NameOrNumberField)
+
+
+class Reader(NamedTuple):
+    """How a member is read: the place of its value, and its field's function."""
+
+    member: str
+    place: Sequence[str]
+    read: Callable[[Any], Any]
+
+
+class Writer(NamedTuple):
+    """How a member is written: the row's value, its field's function, and whether it is written if it is empty.
+
+    Without `get` it is computed: `write` gets the serializer and the row.
+    """
+
+    member: str
+    get: Callable[[Any], Any] | None
+    write: Callable[..., Any] | None
+    always: bool
+
+
+class LenientList(serializers.ListSerializer[Any]):
+    """Rows whose related rows are read for all of them, so that the number of queries does not grow with the rows."""
+
+    child: LenientSerializer
+
+    def to_representation(self, data: Any) -> list[Json]:
+        self.child.prepare(data)
+        return [self.child.to_representation(row) for row in data]
+
+
+class LenientSerializer(serializers.Serializer[Any]):
+    """A serializer of which only the members in `always` are written although they are empty.
+
+    Its fields are built once: what they read and write is kept by class as two lists, since a list has many rows.
+    """
+
+    always: ClassVar[frozenset[str]] = frozenset()
+
+    class Meta:
+        list_serializer_class = LenientList
+
+    @property
+    def scope(self) -> LinkScope:
+        scope: LinkScope = self.context["request"].scope
+        return scope
+
+    def prepare(self, rows: Sequence[Any]) -> None:
+        """Read what belongs to all rows of a list, before they are written."""
+
+    @classmethod
+    @cache
+    def list_readers(cls) -> Sequence[Reader]:
+        """List how members are read. Services take an id by the name of its row: `group` for `group_id`."""
+        fields = [field for field in cls().fields.values() if not field.read_only]
+        places = [[name.removesuffix("_id") for name in field.source_attrs] for field in fields]
+        return [
+            Reader(str(field.field_name).lower(), place, field.to_internal_value)
+            for field, place in zip(fields, places, strict=True)
+        ]
+
+    @classmethod
+    @cache
+    def list_writers(cls) -> Sequence[Writer]:
+        """List how members are written, except those that consist of a serializer."""
+        fields = [field for field in cls().fields.values() if not field.write_only]
+        return [cls.build_writer(field) for field in fields if not isinstance(field, LenientSerializer)]
+
+    @classmethod
+    def build_writer(cls, field: Field[Any, Any, Any, Any]) -> Writer:
+        member = str(field.field_name)
+        if isinstance(field, serializers.SerializerMethodField):
+            return Writer(member, None, getattr(cls, str(field.method_name)), member in cls.always)
+        write = None if isinstance(field, PLAIN_FIELDS) else field.to_representation
+        return Writer(member, build_getter(field), write, member in cls.always)
+
+    def run_validation(self, data: Any = None) -> Json:
+        return self.to_internal_value(data)
+
+    def to_internal_value(self, data: Any) -> Json:
+        """Read the members that the body has into the fields of the services. Raises ApiError (400)."""
+        body, values = data if isinstance(data, dict) else {}, Json()
+        for member, place, read in self.list_readers():
+            if member in body:
+                with suppress(SkipField):
+                    self.set_value(values, place, read(body[member]))
+        return values
+
+    def to_representation(self, instance: Any) -> Json:
+        result: Json = {}
+        for member, get, write, always in self.list_writers():
+            if get is None:
+                value = write(self, instance) if write else None
+            else:
+                value = get(instance)
+                if write is not None and value is not None:
+                    value = write(value)
+            if value or always:
+                result[member] = value
+        return result
+
+
+def build_getter(field: Field[Any, Any, Any, Any]) -> Callable[[Any], Any]:
+    """Build the function that fetches a field's value: the field's own, or by the names of its `source`, of which the
+    second one may be a rule of a link."""
+    if type(field).get_attribute is not Field.get_attribute:
+        return field.get_attribute
+    column, *inner = field.source_attrs
+    if column != "rules":
+        return attrgetter(".".join(field.source_attrs))
+
+    def get_rule(row: Any) -> object:
+        return row.rules.get(inner[0]) if row.rules else None
+
+    return get_rule
+
+
+def omit_empty(**members: object) -> Json:
+    """Return the members that are not 0, false, null or empty."""
+    return {name: value for name, value in members.items() if value}

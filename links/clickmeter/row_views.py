@@ -1,0 +1,138 @@
+"""Views of rows: their list, count and references, one row, its notes and whether it is a favourite."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, TypeVar
+
+from django.db.models import Model, QuerySet
+from rest_framework.generics import GenericAPIView
+from rest_framework.response import Response
+
+from links.clickmeter import selectors
+from links.clickmeter.api_request import ApiRequest
+from links.clickmeter.api_view import OperationViews, Pages
+from links.clickmeter.lenient_serializer import LenientSerializer
+from links.clickmeter.serializers import DatapointSerializer
+from links.clickmeter.values import Json, require_text
+from links.models import Datapoint
+
+Row = TypeVar("Row", bound=Model)
+
+
+class RowViews(OperationViews, GenericAPIView[Row]):
+    """The operations on one kind of row; `get_queryset` selects those in the caller's scope.
+
+    `kind` precedes ids in addresses, `what` is a row's name in errors. The first number of an address is the row's id.
+    A subclass has a serializer, calls its services in `change` and `perform_destroy`, and filters in `filter_queryset`.
+    """
+
+    kind: ClassVar[str]
+    what: ClassVar[str]
+    notes_field: ClassVar[str] = "notes"
+    link_lookup: ClassVar[str] = ""  # the lookup of a link's row of this kind, such as `group`
+    sorts_links: ClassVar[bool] = False  # whether `sortBy` orders the links of a row
+    pagination_class = Pages
+
+    # -- operations ----------------------------------------------------------------------------------------------------
+
+    def list(self, request: ApiRequest) -> Response:
+        return self.list_page(self.order(self.filter_queryset(self.get_queryset())))
+
+    def count(self, request: ApiRequest) -> Json:
+        return {"count": self.filter_queryset(self.get_queryset()).count()}
+
+    def retrieve(self, request: ApiRequest, **path: Any) -> Json:
+        return self.serialize_row(self.get_object())
+
+    def update(self, request: ApiRequest, **path: Any) -> Json:
+        row = self.get_object()
+        self.change(row, **self.read_fields())
+        return self.refer(row.pk)
+
+    def destroy(self, request: ApiRequest, **path: Any) -> Json:
+        row = self.get_object()
+        number = row.pk
+        self.perform_destroy(row)
+        return self.refer(number)
+
+    def set_notes(self, request: ApiRequest, **path: Any) -> Json:
+        row = self.get_object()
+        self.change(row, **{self.notes_field: require_text(request.members, "text")})
+        return self.refer(row.pk)
+
+    def toggle_favourite(self, request: ApiRequest, **path: Any) -> Json:
+        row: Any = self.get_object()
+        self.change(row, favourite=not row.favourite)
+        return self.refer(row.pk)
+
+    def datapoints(self, request: ApiRequest, **path: Any) -> Response:
+        """List the links of a row."""
+        rows = self.filter_links()
+        ordered = selectors.order_datapoints(request, rows) if self.sorts_links else rows
+        return self.list_page(ordered, "datapoints", DatapointSerializer)
+
+    def count_datapoints(self, request: ApiRequest, **path: Any) -> Json:
+        return {"count": self.filter_links().count()}
+
+    # -- what they consist of ------------------------------------------------------------------------------------------
+
+    def change(self, row: Row, **fields: Any) -> object:
+        """Change fields of a row by its service."""
+        raise NotImplementedError
+
+    def perform_destroy(self, row: Row) -> None:
+        """Delete a row by its service."""
+        raise NotImplementedError
+
+    def order(self, rows: QuerySet[Row]) -> QuerySet[Row]:
+        return rows
+
+    def get_row(self, number: int) -> Row:
+        """Find a row of the caller's scope. Raises ApiError (404), and PermissionDenied if the request changes it but
+        the caller may not."""
+        row = selectors.find_row(self.get_queryset(), number, self.what)
+        self.check_object_permissions(self.request, row)
+        return row
+
+    def get_object(self) -> Row:
+        """Find the row that the address names."""
+        return self.get_row(next(iter(self.kwargs.values())))
+
+    def filter_links(self) -> QuerySet[Datapoint]:
+        """Filter the links of the row that the address names."""
+        rows = self.request.scope.datapoints().filter(**{self.link_lookup: self.get_object()})
+        return selectors.filter_datapoints(self.request, rows)
+
+    def get_serializer_context(self) -> dict[str, Any]:
+        return {"request": self.request}
+
+    def read_fields(self, body: Json | None = None) -> Json:
+        """Read the body, or one item of a batch, into fields of the services. Raises ApiError (400)."""
+        serializer = self.get_serializer(data=self.request.members if body is None else body)
+        serializer.is_valid(raise_exception=True)
+        fields: Json = serializer.validated_data
+        return fields
+
+    def serialize(self, rows: Sequence[Any], serializer_class: type[LenientSerializer] | None = None) -> Any:
+        """Serialize rows with all members."""
+        chosen: Any = serializer_class or self.get_serializer_class()
+        return chosen(rows, many=True, context=self.get_serializer_context()).data
+
+    def serialize_row(self, row: Row) -> Json:
+        described: Json = self.serialize([row])[0]
+        return described
+
+    def refer(self, number: int) -> Json:
+        return selectors.build_reference(self.kind, number)
+
+    def list_page(
+        self, rows: QuerySet[Any], kind: str = "", serializer_class: type[LenientSerializer] | None = None
+    ) -> Response:
+        """Return one page: references, or complete objects with `_expand=true`; by id if `rows` are not ordered."""
+        page = self.paginate_queryset(rows if rows.ordered else rows.order_by("pk")) or []
+        kind = kind or self.kind
+        if self.request.get_flag("_expand"):
+            described = zip(page, self.serialize(page, serializer_class), strict=True)
+            return self.get_paginated_response([data | {"uri": f"/{kind}/{row.pk}"} for row, data in described])
+        return self.get_paginated_response([selectors.build_reference(kind, row.pk) for row in page])
