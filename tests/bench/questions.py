@@ -93,7 +93,7 @@ def questions() -> list[Question]:
     month = days(30)
     kolkata = Period.parse("7d", "Asia/Kolkata", NOW)
     recent = Period.parse("realtime", "UTC", NOW)
-    german = "country = 'AB'"
+    german = "country = 'DE'"
     entry = (
         f"SELECT entry_page, count() AS entries, {BOUNCES} {visits(month, 'entry_page != {empty}')} "
         "GROUP BY entry_page ORDER BY entries DESC, entry_page LIMIT 10"
@@ -116,10 +116,10 @@ def questions() -> list[Question]:
         top("cities", "city", "city"),
         top("campaigns", "utm_campaign", "utm_campaign", "utm_campaign != ''"),
         top("browsers", "browser", "browser"),
-        Question("one country", query_month(metrics=("visitors", "views"), where=is_("country", "AB")),
+        Question("one country", query_month(metrics=("visitors", "views"), where=is_("country", "DE")),
                  (f"SELECT uniqExact(device), countIf(kind = 'view') {events(month, german)}",)),
-        top("pages with two filters", "page", "path", "kind = 'view' AND country = 'AB' AND source = 'Source 1'",
-            where=[is_("country", "AB"), is_("source", "Source 1")]),
+        top("pages with two filters", "page", "path", "kind = 'view' AND country = 'DE' AND source = 'Source 1'",
+            where=[is_("country", "DE"), is_("source", "Source 1")]),
         Question("goal conversion", query_month(metrics=("conversions", "conversion_rate")), (goal,)),
         Question("visits that saw a page",
                  query_month(metrics=("visits", "bounce_rate"), where=is_("page", "/page/3")), (visited,)),

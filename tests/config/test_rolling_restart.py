@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from config.serving.listening_socket import SocketUnusable, take_inherited_socket
-from tests.config.test_serve_command import MANAGE, ROOT, provisioned
+from tests.config.test_serve_command import MANAGE, ROOT, provision_site
 from tests.config.test_serve_command import Process as ServingProcess
 from tests.served import reserve_port, wait_until
 from tests.support.hits import CHROME
@@ -92,7 +92,7 @@ def test_a_restart_under_load_refuses_no_connection_and_loses_no_hit(
     monkeypatch.setattr("tests.config.test_serve_command.URL", f"http://127.0.0.1:{PORT}")
     server = ServingProcess(tmp_path, "--no-demo", "--hold-socket")
     server.wait()
-    site = provisioned(server)["site"]["site_id"]
+    site = provision_site(server, tmp_path)
     before = (tmp_path / "serve.lock").read_text()
     stopping = threading.Event()
     visitors = [Visitor(site, client, stopping) for client in range(1, CLIENTS + 1)]
