@@ -50,5 +50,5 @@ def build_view(operations: Sequence[Operation]) -> AsView[GenericView]:
 urlpatterns = [
     re_path(r"^openapi\.json$", serve_description, name="clickmeter description"),
     *build_routes(),
-    re_path(r"^.*$", UnknownAddressView.as_view(), name="clickmeter nowhere"),
+    re_path(r"^", UnknownAddressView.as_view(), name="clickmeter nowhere"),
 ]

@@ -49,8 +49,8 @@ NEEDS: dict[str, str] = {
         "stats/wp-iframe", r"^user/?$", r"^help/(?:api/?)?$", "stats/<slug:page>", "user/preferences/<slug:page>",
         r"^media/flags/(?P<country>[A-Za-z]{2})\.gif$",
         r"^(?P<site_id>[1-9]\d{4,17})$", "api/schema/", "api/openapi.json", "api/v1/openapi.json",
-        "api/stats/openapi.json", "logout", "status/<int:site_id>", r"^api/(?P<rest>.*)$",
-        r"^api/v1/(?P<rest>.*)$", "clickmeter/^openapi\\.json$", "clickmeter/^.*$",
+        "api/stats/openapi.json", "logout", "status/<int:site_id>", r"^api/(?P<rest>[^?]*)$",
+        r"^api/v1/(?P<rest>[^?]*)$", "clickmeter/^openapi\\.json$", "clickmeter/^",
     ), "open"),
     **dict.fromkeys((
         "password/reset/<str:uid>/<str:token>", "setup/<str:token>", "join/<str:token>", "digests/stop/<str:token>",
@@ -127,7 +127,8 @@ NEEDS: dict[str, str] = {
         "api/query", "api/realtime", "api/goals", "api/ledger", "api/tech", "api/pages", "api/sources",
         "api/referrers", "api/countries", "api/campaigns", "api/utm-sources", "api/utm-mediums", "api/utm-content",
         "api/utm-term", "api/entry-pages", "api/exit-pages", r"^api/stats/(?P<version>[1-4])/?$",
-        r"^stats/api(?P<version>[1-4])/?$", r"^api/account/sites/?$", "app/api", "api/whitelabel/<path:operation>",
+        r"^stats/api(?P<version>[1-4])/?$", r"^api/account/sites/?$", "app/api",
+        r"^api/whitelabel/(?P<operation>[^?]+)$",
         "ajax/onsitestats/", "ajax/onsitestats/<slug:what>",
     ), "key"),
 }  # fmt: skip

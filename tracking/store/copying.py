@@ -36,7 +36,7 @@ COPY_SETTINGS: dict[str, object] = {"insert_deduplicate": 0, "async_insert": 0} 
 Summary = dict[tuple[int, int], tuple[int, int]]  # (site, month as yyyymm or 0) -> (rows, sum of a hash of each)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Table:
     """A table of the old store. `columns`: name -> type, without those that are computed."""
 
@@ -79,11 +79,11 @@ def list_tables() -> list[Table]:
     )
     tables = [
         Table(
-            row["name"],
-            row["engine"],
-            row["partition_key"],
-            row["total_rows"],
-            {column["name"]: column["type"] for column in columns if column["table"] == row["name"]},
+            name=row["name"],
+            engine=row["engine"],
+            partition_key=row["partition_key"],
+            rows=row["total_rows"],
+            columns={column["name"]: column["type"] for column in columns if column["table"] == row["name"]},
         )
         for row in found
     ]
