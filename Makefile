@@ -47,7 +47,7 @@ test-browser: $(STAMP)      ## real Chromium
 	command -v chromium >/dev/null || (apt-get update -qq && apt-get install -y -qq chromium >/dev/null)
 	$(PY) -m pytest -q -m browser tests/browser
 
-test-heavy: $(STAMP)        ## floods, kill -9, stores taken away, full disks; many more random questions
+test-heavy: $(STAMP)        ## server processes, floods, kill -9, stores taken away, full disks; all combinations
 	$(PY) -m pytest -q --hypothesis-profile thorough tests/reports/query/test_random_queries.py
 	$(PY) -m pytest -q -m heavy --timeout 1200 tests
 

@@ -21,6 +21,7 @@ def build_environment(data_dir: Path) -> dict[str, str]:
     return {**{name: value for name, value in os.environ.items() if name not in names}, "DATA_DIR": str(data_dir)}
 
 
+@pytest.mark.heavy
 def test_two_processes_that_migrate_an_empty_database_at_once_both_succeed(tmp_path: Path) -> None:
     env = build_environment(tmp_path)
     both = [
@@ -34,6 +35,7 @@ def test_two_processes_that_migrate_an_empty_database_at_once_both_succeed(tmp_p
     assert sorted("No migrations to apply." in text for text in texts) == [False, True], texts
 
 
+@pytest.mark.heavy
 def test_serve_without_migrating_refuses_an_empty_database_and_says_what_to_do(tmp_path: Path) -> None:
     command = [*MANAGE, "serve", "--no-migrate", "--port", str(reserve_port())]
     done = subprocess.run(
@@ -62,6 +64,7 @@ def test_a_second_process_waits_and_says_so(caplog: pytest.LogCaptureFixture) ->
     assert "Another process migrates; this one waits until it has ended." in caplog.messages
 
 
+@pytest.mark.heavy
 def test_a_killed_process_leaves_no_lock(tmp_path: Path) -> None:
     hold = (
         "import django; django.setup()\nfrom accounts.migration_lock import hold_migration_lock\n"

@@ -59,6 +59,7 @@ def unlimited(site: Site, store: Store) -> Iterator[None]:
         signal.connect(close_old_connections)
 
 
+@pytest.mark.heavy
 @SCHEMAS["query"].include(path_regex=READS).parametrize()
 @settings(EXAMPLES, max_examples=12)
 def test_the_query_api_conforms_to_its_openapi_description(case: Any, api_key: str) -> None:
@@ -74,6 +75,7 @@ def ids(account: Account, site: Site, bob: User) -> dict[str, int]:
     return {"site_id": site.pk, "key_id": key.pk, "member_id": member.pk, "exposed_id": exposed.pk}
 
 
+@pytest.mark.heavy
 @SCHEMAS["management"].parametrize()
 @settings(EXAMPLES, max_examples=4)
 def test_the_management_api_conforms_to_its_openapi_description(
@@ -86,6 +88,7 @@ def test_the_management_api_conforms_to_its_openapi_description(
     case.call_and_validate(headers=headers, checks=CHECKS)
 
 
+@pytest.mark.heavy
 @SCHEMAS["stats"].parametrize()
 @settings(EXAMPLES, max_examples=10)
 def test_clickys_apis_conform_to_their_openapi_description(

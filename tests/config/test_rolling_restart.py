@@ -85,6 +85,7 @@ class Visitor(threading.Thread):
         return response.split(b" ")[1].decode()
 
 
+@pytest.mark.heavy
 def test_a_restart_under_load_refuses_no_connection_and_loses_no_hit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -135,6 +136,7 @@ def listens(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+@pytest.mark.heavy
 def test_a_killed_server_is_started_again_behind_the_same_socket() -> None:
     port = reserve_port()
     holder = start_holder(CHILD, port, life=0.0)
@@ -150,6 +152,7 @@ def test_a_killed_server_is_started_again_behind_the_same_socket() -> None:
     assert not listens(port)
 
 
+@pytest.mark.heavy
 def test_a_server_that_cannot_start_ends_the_holder_with_its_exit_code() -> None:
     assert start_holder("import sys; sys.exit(3)", reserve_port()).wait(30) == 3
 

@@ -19,6 +19,7 @@ import pytest
 from tests.served import reserve_port, wait_for_site
 from tests.support.hits import CHROME
 
+pytestmark = pytest.mark.heavy
 ROOT = Path(__file__).resolve().parents[2]
 MANAGE = [sys.executable, str(ROOT / "manage.py")]
 PORT = reserve_port()

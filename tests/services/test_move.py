@@ -87,8 +87,8 @@ def test_everything_is_moved_and_equal(old: dict[str, str], new: dict[str, str])
     again = move(old, new)
     assert again.returncode == 1 and "is not empty" in again.stderr and "Traceback" not in again.stderr
     with psycopg.connect(new["DATABASE_URL"]) as session:  # numbers of rows continue behind the copied ones
-        highest = session.execute("SELECT max(id) FROM sites_site").fetchone()
-        upcoming = session.execute("SELECT nextval(pg_get_serial_sequence('sites_site', 'id'))").fetchone()
+        highest = session.execute("SELECT max(id) FROM accounts_account").fetchone()
+        upcoming = session.execute("SELECT nextval(pg_get_serial_sequence('accounts_account', 'id'))").fetchone()
     assert highest and upcoming and upcoming[0] == highest[0] + 1
 
 
