@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, OperationalError, connections
@@ -48,7 +47,7 @@ def lock_postgres(alias: str) -> Iterator[None]:
     import psycopg
 
     try:
-        session: psycopg.Connection[Any] = psycopg.connect(**connections[alias].get_connection_params())
+        session: psycopg.Connection[object] = psycopg.connect(**connections[alias].get_connection_params())
     except psycopg.OperationalError as error:
         raise OperationalError(str(error)) from error
 

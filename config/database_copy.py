@@ -30,6 +30,8 @@ MAX_BATCH_ROWS = 1_000
 # What a migrated database has before anybody uses it; it is replaced by the rows of the old one
 FILLED_BY_MIGRATIONS = {"contenttypes.ContentType", "auth.Permission", "links.Domain"}
 AnyModel: TypeAlias = type[models.Model]
+ColumnValue: TypeAlias = Any  # as Python or as the database has it
+Converter: TypeAlias = Callable[[ColumnValue], ColumnValue]
 AnyField: TypeAlias = "models.Field[Any, Any]"
 
 
@@ -175,7 +177,7 @@ def count_rows(connection: BaseDatabaseWrapper, model: AnyModel) -> int:
         return int(cursor.fetchone()[0])
 
 
-def read_batches(connection: BaseDatabaseWrapper, model: AnyModel) -> Iterator[list[list[Any]]]:
+def read_batches(connection: BaseDatabaseWrapper, model: AnyModel) -> Iterator[list[list[ColumnValue]]]:
     """Yield the rows of a table, many at a time, with Python's values; encrypted ones as they are stored."""
     fields = list_fields(model)
     table = connection.ops.quote_name(model._meta.db_table)
@@ -187,7 +189,7 @@ def read_batches(connection: BaseDatabaseWrapper, model: AnyModel) -> Iterator[l
             yield [[convert(value) for convert, value in zip(converters, row, strict=True)] for row in rows]
 
 
-def build_converter(field: AnyField, model: AnyModel, connection: BaseDatabaseWrapper) -> Callable[[Any], Any]:
+def build_converter(field: AnyField, model: AnyModel, connection: BaseDatabaseWrapper) -> Converter:
     """Return the function that makes a Python value of a column's value."""
     if isinstance(field, EncryptedField):
         return lambda value: value
@@ -196,7 +198,7 @@ def build_converter(field: AnyField, model: AnyModel, connection: BaseDatabaseWr
     if isinstance(field, models.JSONField):
         converters.append(field.from_db_value)
 
-    def convert(value: Any) -> Any:
+    def convert(value: ColumnValue) -> ColumnValue:
         for converter in converters:
             value = converter(value, expression, connection)
         return bytes(value) if isinstance(value, memoryview) else value
@@ -204,7 +206,7 @@ def build_converter(field: AnyField, model: AnyModel, connection: BaseDatabaseWr
     return convert
 
 
-def adapt(field: AnyField, value: Any, connection: BaseDatabaseWrapper) -> Any:
+def adapt(field: AnyField, value: ColumnValue, connection: BaseDatabaseWrapper) -> ColumnValue:
     """Return a Python value as the driver takes it for this column."""
     if value is None or isinstance(field, EncryptedField):
         return value

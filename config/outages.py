@@ -112,7 +112,7 @@ class FallbackRedisCache(RedisCache):
                 self.retry_at = time.monotonic() + REDIS_RETRY_SECONDS
         return self.fallback.count(key, seconds)
 
-    def _call(self, name: str, *args: Any, **kwargs: Any) -> Any:
+    def _call(self, name: str, *args: object, **kwargs: object) -> Any:
         """Call a method of the cache in Redis; of the fallback while Redis is unavailable."""
         if time.monotonic() >= self.retry_at:
             try:

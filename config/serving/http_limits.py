@@ -10,7 +10,6 @@ import asyncio
 from collections import Counter
 from collections.abc import Collection
 from http import HTTPStatus
-from typing import Any
 
 import httptools
 
@@ -144,7 +143,7 @@ class LimitedProtocol(UvicornProtocol):
             self.transport.abort()
             raise RejectedRequest
 
-    def start_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+    def start_task(self, cycle: RequestResponseCycle, app: object) -> None:
         self.running = cycle
         super().start_task(cycle, app)
 

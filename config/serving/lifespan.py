@@ -31,8 +31,8 @@ class ServerComponent(NamedTuple):
     """Something that runs beside the requests."""
 
     name: str
-    start: Callable[[], Any]
-    stop: Callable[[], Any]
+    start: Callable[[], object]
+    stop: Callable[[], object]
 
 
 def do_nothing() -> None:

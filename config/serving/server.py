@@ -197,7 +197,7 @@ def raise_file_limit() -> int:
 
 
 def build_server_config(
-    app: Application, host: str, port: int, responder: ImmediateResponder | None = None, **more: Any
+    app: Application, host: str, port: int, responder: ImmediateResponder | None = None, **more: object
 ) -> uvicorn.Config:
     """Build uvicorn's configuration. It ignores headers of proxies, because `config.asgi` applies them."""
     shared = {"batch": ResponseBatch(responder or ImmediateResponder()), "clients": ConnectionCounter()}

@@ -37,5 +37,5 @@ class UvicornProtocol(HttpToolsProtocol):
         """Stop the timer that closes an idle connection."""
         self._unset_keepalive_if_required()
 
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: object) -> None:
         self.start_task(cycle, app)

@@ -101,9 +101,9 @@ class EntryViews(RowViews[ListEntry]):
         entry = list_services.entry_create(account=request.account, listing=self.listing, value=parse_text(value))
         return self.serialize_row(entry)
 
-    def destroy(self, request: ApiRequest, **path: str) -> Json:
+    def destroy(self, request: ApiRequest, **path: object) -> Json:
         """Delete an entry; the response is what it was."""
-        row = self.get_queryset().filter(code=next(iter(path.values())).upper()).first()
+        row = self.get_queryset().filter(code=str(next(iter(path.values()))).upper()).first()
         if row is None:
             raise build_not_found_error(self.what)
         answer = self.serialize_row(row)

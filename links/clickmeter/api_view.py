@@ -27,6 +27,7 @@ from accounts.security.rate_limits import RateLimit, count_request
 from links.clickmeter.api_request import MAX_LIMIT, ApiRequest
 from links.clickmeter.errors import ApiError, build_not_found_error, handle_error
 from links.clickmeter.parsers import FormParser, JSONObjectParser, LenientNegotiation, XMLParser
+from links.models import Datapoint, Group
 from links.permissions import LinkScope, build_link_scope
 
 HEADER = "X-Clickmeter-Authkey"
@@ -80,7 +81,7 @@ class IsManagerOrReads(IsManager):
     def has_permission(self, request: Request, view: APIView) -> bool:
         return request.method in SAFE_METHODS or bool(view.kwargs) or super().has_permission(request, view)
 
-    def has_object_permission(self, request: Request, view: APIView, obj: Any) -> bool:
+    def has_object_permission(self, request: Request, view: APIView, obj: object) -> bool:
         return request.method in SAFE_METHODS or super().has_permission(request, view)
 
 
@@ -89,7 +90,7 @@ class IsEditorOrReads(BasePermission):
 
     message = "You have no permission for this operation."
 
-    def has_object_permission(self, request: Request, view: APIView, obj: Any) -> bool:
+    def has_object_permission(self, request: Request, view: APIView, obj: Datapoint | Group) -> bool:
         return request.method in SAFE_METHODS or cast(LinkScope, request.auth).may_edit(obj)
 
 
@@ -118,11 +119,11 @@ class Pages(LimitOffsetPagination):
 
     max_limit = MAX_LIMIT
 
-    def paginate_queryset(self, queryset: Any, request: Request, view: APIView | None = None) -> Any:
+    def paginate_queryset(self, queryset: Any, request: Request, view: APIView | None = None) -> list[Any]:
         offset, limit = cast(ApiRequest, request).get_page()
         return [*queryset[offset : offset + limit]]
 
-    def get_paginated_response(self, data: Any) -> Response:
+    def get_paginated_response(self, data: object) -> Response:
         return Response({"entities": data})
 
 
@@ -139,13 +140,13 @@ class ClickMeterView(APIView):
     format_kwarg = None
     default_response_headers = HEADERS
 
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    def dispatch(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
         for name, word in kwargs.items():
             if not name.startswith(WORDS):
-                kwargs[name] = parse_path_number(word)
+                kwargs[name] = parse_path_number(str(word))
         return super().dispatch(request, *args, **kwargs)
 
-    def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
+    def initialize_request(self, request: HttpRequest, *args: object, **kwargs: object) -> Request:
         return ApiRequest(
             request,
             parsers=self.get_parsers(),
@@ -154,7 +155,7 @@ class ClickMeterView(APIView):
             parser_context=self.get_parser_context(request),
         )
 
-    def initial(self, request: ApiRequest, *args: Any, **kwargs: Any) -> None:  # type: ignore[override]
+    def initial(self, request: ApiRequest, *args: object, **kwargs: object) -> None:  # type: ignore[override]
         """Check the rate first, which also limits guesses of keys. A preflight is not counted and carries no key."""
         request.accepted_renderer, request.accepted_media_type = self.perform_content_negotiation(request)
         if request.method == "OPTIONS":
@@ -176,10 +177,10 @@ class ClickMeterView(APIView):
         request.META["CONTENT_LENGTH"] = str(len(request.body))
         request.data  # noqa: B018
 
-    def options(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:  # type: ignore[override]
+    def options(self, request: Request, *args: object, **kwargs: object) -> HttpResponse:  # type: ignore[override]
         return HttpResponse()
 
-    def throttled(self, request: Request, wait: float | None) -> Any:
+    def throttled(self, request: Request, wait: float | None) -> None:  # type: ignore[override]
         raise ApiError(429, f"At most {LIMIT.maximum} requests per second.")
 
     def get_exception_handler(self) -> Callable[..., Response | None]:
@@ -192,7 +193,7 @@ class ClickMeterView(APIView):
             log.exception("an operation failed on %s", self.request.path)
             return Response(ApiError(500, "The operation failed.").build_body(), status=500)
 
-    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Response:
+    def finalize_response(self, request: Request, response: object, *args: object, **kwargs: object) -> Response:
         """Turn what an operation returns into a response, and add the rate's headers to every one."""
         answer = response if isinstance(response, HttpResponseBase) else Response(response)
         final = super().finalize_response(request, cast(Response, answer), *args, **kwargs)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.db.models import QuerySet
 
 from links import link_statistics
@@ -34,7 +32,7 @@ class ConversionViews(MeasuredViews[Conversion]):
     def filter_queryset(self, queryset: QuerySet[Conversion]) -> QuerySet[Conversion]:  # type: ignore[override]
         return selectors.filter_conversions(self.request, queryset)
 
-    def summarize(self, rows: Any) -> Any:
+    def summarize(self, rows: list[Conversion]) -> list[Json]:
         return [summaries.summarize_conversion(row) for row in rows]
 
     def build_row_filter(self, row: Conversion) -> link_statistics.Where:
@@ -43,14 +41,14 @@ class ConversionViews(MeasuredViews[Conversion]):
     def build_filter(self) -> link_statistics.Where:
         return [*link_statistics.build_scope_filter(self.request.scope), self.build_rows_filter()]
 
-    def hits(self, request: ApiRequest, **path: Any) -> Json:
+    def hits(self, request: ApiRequest, **path: object) -> Json:
         return hit_lists.list_conversion_hits(request, self.get_object())
 
     def create(self, request: ApiRequest) -> Json:
         fields = {"name": "", **self.read_fields()}
         return self.refer(services.conversion_create(account=request.account, **fields).pk)
 
-    def change(self, row: Conversion, **fields: Any) -> object:
+    def change(self, row: Conversion, fields: Json) -> object:
         return services.conversion_update(conversion=row, **fields)
 
     def perform_destroy(self, row: Conversion) -> None:
@@ -58,7 +56,7 @@ class ConversionViews(MeasuredViews[Conversion]):
 
     # -- its links -----------------------------------------------------------------------------------------------------
 
-    def patch_datapoint(self, request: ApiRequest, **path: Any) -> Json:
+    def patch_datapoint(self, request: ApiRequest, **path: object) -> Json:
         """Attach the conversion to a link, detach or replace it. The response names the conversion."""
         row, body = self.get_object(), request.members
         link = selectors.find_datapoint(request, parse_integer(body.get("id")), may="edit")
@@ -70,7 +68,7 @@ class ConversionViews(MeasuredViews[Conversion]):
             services.conversion_attach(conversion=row, datapoint=link, replace=old)
         return self.refer(row.pk)
 
-    def patch_datapoints(self, request: ApiRequest, **path: Any) -> Json:
+    def patch_datapoints(self, request: ApiRequest, **path: object) -> Json:
         """Attach the conversion to several links or detach it: all or nothing."""
         row = self.get_object()
         items = [parse_object(item) for item in parse_list(request.members.get("patchrequests"))]

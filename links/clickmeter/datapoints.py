@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
@@ -48,7 +47,7 @@ class DatapointViews(MeasuredViews[Datapoint]):
     def order(self, rows: QuerySet[Datapoint]) -> QuerySet[Datapoint]:
         return selectors.order_datapoints(self.request, rows)
 
-    def summarize(self, rows: Any) -> Any:
+    def summarize(self, rows: list[Datapoint]) -> list[Json]:
         return summaries.summarize_datapoints(rows)
 
     def summarize_all(self, request: ApiRequest) -> Json:
@@ -60,10 +59,10 @@ class DatapointViews(MeasuredViews[Datapoint]):
     def create(self, request: ApiRequest) -> Json:
         return self.refer(create_datapoint(request, request.members, None).pk)
 
-    def update(self, request: ApiRequest, **path: Any) -> Json:
+    def update(self, request: ApiRequest, **path: object) -> Json:
         return self.refer(update_datapoint(request, self.get_object(), request.members).pk)
 
-    def change(self, row: Datapoint, **fields: Any) -> object:
+    def change(self, row: Datapoint, fields: Json) -> object:
         return services.datapoint_update(datapoint=row, **fields)
 
     def perform_destroy(self, row: Datapoint) -> None:

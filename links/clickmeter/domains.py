@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.db.models import QuerySet
 
 from links.clickmeter import selectors
@@ -43,7 +41,7 @@ class DomainViews(RowViews[Domain]):
         if row.account_id is None:
             raise build_forbidden_error()
 
-    def change(self, row: Domain, **fields: Any) -> object:
+    def change(self, row: Domain, fields: Json) -> object:
         self.check_own(row)
         return services.domain_update(domain=row, **fields)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from decimal import Decimal
 
 from rest_framework import serializers
 from rest_framework.fields import SkipField
@@ -15,6 +15,7 @@ from rest_framework.fields import SkipField
 from links.clickmeter.times import format_time
 from links.clickmeter.values import (
     Json,
+    Value,
     parse_boolean,
     parse_enum,
     parse_integer,
@@ -80,21 +81,21 @@ class ReferenceField(serializers.IntegerField):
 class AmountField(serializers.FloatField):
     """An amount of money, which the service reads."""
 
-    def to_internal_value(self, data: Any) -> Any:
+    def to_internal_value(self, data: object) -> Value:
         return data
 
-    def to_representation(self, value: Any) -> Any:
+    def to_representation(self, value: Decimal | float) -> Value:
         return float(value)
 
 
 class NameOrNumberField(serializers.ChoiceField):
     """An enumeration: written as a number, read also by name."""
 
-    def __init__(self, names: Mapping[str, int], **options: Any) -> None:
+    def __init__(self, names: Mapping[str, int], **options: Value) -> None:
         super().__init__(sorted(set(names.values())), **options)
         self.names = names
 
-    def to_internal_value(self, data: Any) -> Any:
+    def to_internal_value(self, data: object) -> Value:
         name = self.field_name or ""
         return parse_enum(data, self.names, name[:1].upper() + name[1:])
 
@@ -102,7 +103,7 @@ class NameOrNumberField(serializers.ChoiceField):
 class RedirectTypeField(NameOrNumberField):
     """An enumeration of which 0 counts as omitted."""
 
-    def to_internal_value(self, data: Any) -> Any:
+    def to_internal_value(self, data: object) -> Value:
         if not data:
             raise SkipField
         return super().to_internal_value(data)
@@ -121,11 +122,11 @@ class TimeField(serializers.CharField):
 class ObjectField(serializers.DictField):
     """An object with named texts; its names in our tables by those of its members."""
 
-    def __init__(self, members: Mapping[str, str], **options: Any) -> None:
+    def __init__(self, members: Mapping[str, str], **options: Value) -> None:
         super().__init__(**options)
         self.members = members
 
-    def to_internal_value(self, data: Any) -> Json:
+    def to_internal_value(self, data: object) -> Json:
         urls = parse_object(data)
         if not urls:
             raise SkipField
@@ -138,7 +139,7 @@ class ObjectField(serializers.DictField):
 class FirstUrlField(ObjectField):
     """The destination of a visitor's first click, stored as the text itself."""
 
-    def to_internal_value(self, data: Any) -> str:  # type: ignore[override]
+    def to_internal_value(self, data: object) -> str:  # type: ignore[override]
         if url := parse_object(data).get("firstdestinationurl"):
             return parse_text(url)
         raise SkipField
@@ -150,49 +151,49 @@ class FirstUrlField(ObjectField):
 class UrlsField(serializers.ListField):
     """`[{url}]`, also read from `["url"]`."""
 
-    def to_internal_value(self, data: Any) -> list[Any]:
+    def to_internal_value(self, data: object) -> list[object]:
         return [parse_text(item.get("url") if isinstance(item, dict) else item) for item in parse_list(data)]
 
-    def to_representation(self, value: Sequence[object]) -> list[Any]:
+    def to_representation(self, value: Sequence[object]) -> list[object]:
         return [{"url": url} for url in value]
 
 
 class UrlsByCodeField(UrlsField):
     """`[{<code>, url}]`."""
 
-    def __init__(self, code: str, **options: Any) -> None:
+    def __init__(self, code: str, **options: Value) -> None:
         super().__init__(**options)
         self.code = code
 
-    def to_internal_value(self, data: Any) -> list[Any]:
+    def to_internal_value(self, data: object) -> list[object]:
         items = map(parse_object, parse_list(data))
         return [[parse_text(item.get(self.code.lower())), parse_text(item.get("url"))] for item in items]
 
-    def to_representation(self, value: Sequence[Any]) -> list[Any]:
+    def to_representation(self, value: Sequence[Value]) -> list[object]:
         return [{self.code: code, "url": url} for code, url in value]
 
 
 class WeightedUrlsField(UrlsField):
     """`[{url, weight}]`."""
 
-    def to_internal_value(self, data: Any) -> list[Any]:
+    def to_internal_value(self, data: object) -> list[object]:
         return [[parse_text(item.get("url")), item.get("weight")] for item in map(parse_object, parse_list(data))]
 
-    def to_representation(self, value: Sequence[Any]) -> list[Any]:
+    def to_representation(self, value: Sequence[Value]) -> list[object]:
         return [{"url": url, "weight": weight} for url, weight in value]
 
 
 class NamedRowsField(serializers.ListField):
     """`[{id, name}]` of related rows, also read from `[id]`."""
 
-    def to_internal_value(self, data: Any) -> list[Any]:
+    def to_internal_value(self, data: object) -> list[object]:
         return [parse_integer(parse_object(item).get("id") or item) for item in parse_list(data)]
 
-    def to_representation(self, value: Any) -> list[Any]:
+    def to_representation(self, value: Value) -> list[object]:
         return [{"id": row.pk, "name": row.name} for row in value.all()]
 
 
 class TagsField(NamedRowsField):
     """Tags, also read from `["name"]`."""
 
-    to_internal_value = staticmethod(parse_tags)
+    to_internal_value = staticmethod(parse_tags)  # type: ignore[assignment]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.db.models import QuerySet
 from django.db.models.functions import Lower
 
@@ -38,7 +36,7 @@ class GroupViews(MeasuredViews[Group]):
     def order(self, rows: QuerySet[Group]) -> QuerySet[Group]:
         return rows.order_by(Lower("name"), "pk")
 
-    def summarize(self, rows: Any) -> Any:
+    def summarize(self, rows: list[Group]) -> list[Json]:
         return summaries.summarize_groups(rows)
 
     def read_fields(self, body: Json | None = None) -> Json:
@@ -46,7 +44,7 @@ class GroupViews(MeasuredViews[Group]):
         fields = super().read_fields(body)
         return fields | {"tags": find_tags(self.request.scope, fields["tags"])} if "tags" in fields else fields
 
-    def change(self, row: Group, **fields: Any) -> object:
+    def change(self, row: Group, fields: Json) -> object:
         return services.group_update(group=row, **fields)
 
     def perform_destroy(self, row: Group) -> None:
@@ -65,9 +63,9 @@ class GroupViews(MeasuredViews[Group]):
 
     # -- links of a group ----------------------------------------------------------------------------------------------
 
-    def create_datapoint(self, request: ApiRequest, **path: Any) -> Json:
+    def create_datapoint(self, request: ApiRequest, **path: object) -> Json:
         row = create_datapoint(request, request.members, self.get_object())
         return selectors.build_reference("datapoints", row.pk)
 
-    def summarize_datapoints(self, request: ApiRequest, **path: Any) -> Json:
+    def summarize_datapoints(self, request: ApiRequest, **path: object) -> Json:
         return build_summary(request, self.filter_links(), "link", "title", summaries.summarize_datapoints)

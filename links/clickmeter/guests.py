@@ -169,7 +169,7 @@ class GuestViews(RowViews[Membership]):
         transaction.on_commit(partial(mail_invitation, invitation, inviter))
         return self.serialize_row(guest)
 
-    def update(self, request: ApiRequest, **path: Any) -> Json:
+    def update(self, request: ApiRequest, **path: object) -> Json:
         """Change a guest; the response is the whole guest."""
         row, body = self.get_object(), request.members
         name = parse_text(body["name"]) if "name" in body else None
@@ -180,14 +180,14 @@ class GuestViews(RowViews[Membership]):
 
     # -- permissions ---------------------------------------------------------------------------------------------------
 
-    def permissions(self, request: ApiRequest, **path: Any) -> Response:
+    def permissions(self, request: ApiRequest, **path: object) -> Response:
         grants: Any = filter_grants(request, self.get_object())
         return self.get_paginated_response(serialize_grants(request, self.paginate_queryset(grants) or []))
 
-    def count_permissions(self, request: ApiRequest, **path: Any) -> Json:
+    def count_permissions(self, request: ApiRequest, **path: object) -> Json:
         return {"count": filter_grants(request, self.get_object()).count()}
 
-    def patch_permission(self, request: ApiRequest, **path: Any) -> Json:
+    def patch_permission(self, request: ApiRequest, **path: object) -> Json:
         """Add or remove a right; the response names the shared object."""
         guest, kind, body = self.get_object(), str(path["type"]).lower(), request.members
         if kind not in ("group", "datapoint"):

@@ -8,17 +8,19 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cache
 from operator import attrgetter
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, TypeAlias
 
 from rest_framework import serializers
 from rest_framework.fields import Field, SkipField
 
 from links.clickmeter.fields import FlagField, NameOrNumberField, NumberField, ReferenceField, TextField
-from links.clickmeter.values import Json
+from links.clickmeter.values import Json, Value
 from links.permissions import LinkScope
 
 # Fields whose value is written as the row has it
 PLAIN_FIELDS = (TextField, FlagField, NumberField, ReferenceField, NameOrNumberField)
+
+AnyField: TypeAlias = "Field[Value, Value, Value, Value]"
 
 
 class Reader(NamedTuple):
@@ -26,7 +28,7 @@ class Reader(NamedTuple):
 
     member: str
     place: Sequence[str]
-    read: Callable[[Any], Any]
+    read: Callable[[Value], object]
 
 
 class Writer(NamedTuple):
@@ -36,22 +38,22 @@ class Writer(NamedTuple):
     """
 
     member: str
-    get: Callable[[Any], Any] | None
-    write: Callable[..., Any] | None
+    get: Callable[[Value], object] | None
+    write: Callable[..., object] | None
     always: bool
 
 
-class LenientList(serializers.ListSerializer[Any]):
+class LenientList(serializers.ListSerializer[Value]):
     """Rows whose related rows are read for all of them, so that the number of queries does not grow with the rows."""
 
     child: LenientSerializer
 
-    def to_representation(self, data: Any) -> list[Json]:
+    def to_representation(self, data: Value) -> list[Json]:
         self.child.prepare(data)
         return [self.child.to_representation(row) for row in data]
 
 
-class LenientSerializer(serializers.Serializer[Any]):
+class LenientSerializer(serializers.Serializer[Value]):
     """A serializer of which only the members in `always` are written although they are empty.
 
     Its fields are built once: what they read and write is kept by class as two lists, since a list has many rows.
@@ -67,7 +69,7 @@ class LenientSerializer(serializers.Serializer[Any]):
         scope: LinkScope = self.context["request"].scope
         return scope
 
-    def prepare(self, rows: Sequence[Any]) -> None:
+    def prepare(self, rows: Sequence[Value]) -> None:
         """Read what belongs to all rows of a list, before they are written."""
 
     @classmethod
@@ -89,17 +91,17 @@ class LenientSerializer(serializers.Serializer[Any]):
         return [cls.build_writer(field) for field in fields if not isinstance(field, LenientSerializer)]
 
     @classmethod
-    def build_writer(cls, field: Field[Any, Any, Any, Any]) -> Writer:
+    def build_writer(cls, field: AnyField) -> Writer:
         member = str(field.field_name)
         if isinstance(field, serializers.SerializerMethodField):
             return Writer(member, None, getattr(cls, str(field.method_name)), member in cls.always)
         write = None if isinstance(field, PLAIN_FIELDS) else field.to_representation
         return Writer(member, build_getter(field), write, member in cls.always)
 
-    def run_validation(self, data: Any = None) -> Json:
+    def run_validation(self, data: object = None) -> Json:
         return self.to_internal_value(data)
 
-    def to_internal_value(self, data: Any) -> Json:
+    def to_internal_value(self, data: Value) -> Json:
         """Read the members that the body has into the fields of the services. Raises ApiError (400)."""
         body, values = data if isinstance(data, dict) else {}, Json()
         for member, place, read in self.list_readers():
@@ -108,7 +110,7 @@ class LenientSerializer(serializers.Serializer[Any]):
                     self.set_value(values, place, read(body[member]))
         return values
 
-    def to_representation(self, instance: Any) -> Json:
+    def to_representation(self, instance: Value) -> Json:
         result: Json = {}
         for member, get, write, always in self.list_writers():
             if get is None:
@@ -122,7 +124,7 @@ class LenientSerializer(serializers.Serializer[Any]):
         return result
 
 
-def build_getter(field: Field[Any, Any, Any, Any]) -> Callable[[Any], Any]:
+def build_getter(field: AnyField) -> Callable[[Value], object]:
     """Build the function that fetches a field's value: the field's own, or by the names of its `source`, of which the
     second one may be a rule of a link."""
     if type(field).get_attribute is not Field.get_attribute:
@@ -131,7 +133,7 @@ def build_getter(field: Field[Any, Any, Any, Any]) -> Callable[[Any], Any]:
     if column != "rules":
         return attrgetter(".".join(field.source_attrs))
 
-    def get_rule(row: Any) -> object:
+    def get_rule(row: Value) -> object:
         return row.rules.get(inner[0]) if row.rules else None
 
     return get_rule

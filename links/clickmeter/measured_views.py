@@ -3,11 +3,11 @@ whole account."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, ClassVar, TypeVar
+from typing import ClassVar, TypeVar
 
 from django.db.models import Model
 
+from goals.predicates import Filter
 from links import link_statistics
 from links.clickmeter import aggregates, hit_lists, selectors, top_reports
 from links.clickmeter.api_request import ApiRequest
@@ -28,7 +28,7 @@ class MeasuredViews(RowViews[Row]):
     name_field: ClassVar[str]
     reports: ClassVar[dict[str, tuple[str, ...]]] = top_reports.REPORTS
 
-    def summarize(self, rows: Sequence[Row]) -> Sequence[Json]:
+    def summarize(self, rows: list[Row]) -> list[Json]:
         """Describe rows as aggregates do."""
         raise NotImplementedError
 
@@ -42,7 +42,7 @@ class MeasuredViews(RowViews[Row]):
             return where
         return [*where, self.build_rows_filter()]
 
-    def build_rows_filter(self) -> Any:
+    def build_rows_filter(self) -> Filter:
         return aggregates.build_rows_filter(self.dimension, self.filter_queryset(self.get_queryset()), self.nouns)
 
     def aggregate_all(self, request: ApiRequest) -> Json:
@@ -55,17 +55,17 @@ class MeasuredViews(RowViews[Row]):
         rows = self.filter_queryset(self.get_queryset())
         return aggregates.build_summary(request, rows, self.dimension, self.name_field, self.summarize)
 
-    def aggregate(self, request: ApiRequest, **path: Any) -> Json:
+    def aggregate(self, request: ApiRequest, **path: object) -> Json:
         row = self.get_object()
         return aggregates.aggregate_entity(request, row.pk, self.summarize([row])[0], self.build_row_filter(row))
 
-    def aggregate_by_time(self, request: ApiRequest, **path: Any) -> Json:
+    def aggregate_by_time(self, request: ApiRequest, **path: object) -> Json:
         return aggregates.aggregate_by_time(request, self.build_row_filter(self.get_object()))
 
-    def hits(self, request: ApiRequest, **path: Any) -> Json:
+    def hits(self, request: ApiRequest, **path: object) -> Json:
         return hit_lists.list_hits(request, self.build_row_filter(self.get_object()))
 
-    def report(self, request: ApiRequest, **path: Any) -> Json:
+    def report(self, request: ApiRequest, **path: object) -> Json:
         return top_reports.build_top_report(request, self.build_row_filter(self.get_object()), self.reports)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.db.models import QuerySet
 
 from links.clickmeter.api_request import ApiRequest
@@ -28,7 +26,7 @@ class ScriptViews(RowViews[Script]):
         fields = {"name": "", "script": "", **self.read_fields()}
         return self.refer(self.write(None, **fields).pk)
 
-    def change(self, row: Script, **fields: Any) -> object:
+    def change(self, row: Script, fields: Json) -> object:
         return self.write(row, **{"name": row.name, "script": row.script, **fields})
 
     def write(self, row: Script | None, name: str, script: str) -> Script:

@@ -42,42 +42,42 @@ class RowViews(OperationViews, GenericAPIView[Row]):
     def count(self, request: ApiRequest) -> Json:
         return {"count": self.filter_queryset(self.get_queryset()).count()}
 
-    def retrieve(self, request: ApiRequest, **path: Any) -> Json:
+    def retrieve(self, request: ApiRequest, **path: object) -> Json:
         return self.serialize_row(self.get_object())
 
-    def update(self, request: ApiRequest, **path: Any) -> Json:
+    def update(self, request: ApiRequest, **path: object) -> Json:
         row = self.get_object()
-        self.change(row, **self.read_fields())
+        self.change(row, self.read_fields())
         return self.refer(row.pk)
 
-    def destroy(self, request: ApiRequest, **path: Any) -> Json:
+    def destroy(self, request: ApiRequest, **path: object) -> Json:
         row = self.get_object()
         number = row.pk
         self.perform_destroy(row)
         return self.refer(number)
 
-    def set_notes(self, request: ApiRequest, **path: Any) -> Json:
+    def set_notes(self, request: ApiRequest, **path: object) -> Json:
         row = self.get_object()
-        self.change(row, **{self.notes_field: require_text(request.members, "text")})
+        self.change(row, {self.notes_field: require_text(request.members, "text")})
         return self.refer(row.pk)
 
-    def toggle_favourite(self, request: ApiRequest, **path: Any) -> Json:
+    def toggle_favourite(self, request: ApiRequest, **path: object) -> Json:
         row: Any = self.get_object()
-        self.change(row, favourite=not row.favourite)
+        self.change(row, {"favourite": not row.favourite})
         return self.refer(row.pk)
 
-    def datapoints(self, request: ApiRequest, **path: Any) -> Response:
+    def datapoints(self, request: ApiRequest, **path: object) -> Response:
         """List the links of a row."""
         rows = self.filter_links()
         ordered = selectors.order_datapoints(request, rows) if self.sorts_links else rows
         return self.list_page(ordered, "datapoints", DatapointSerializer)
 
-    def count_datapoints(self, request: ApiRequest, **path: Any) -> Json:
+    def count_datapoints(self, request: ApiRequest, **path: object) -> Json:
         return {"count": self.filter_links().count()}
 
     # -- what they consist of ------------------------------------------------------------------------------------------
 
-    def change(self, row: Row, **fields: Any) -> object:
+    def change(self, row: Row, fields: Json) -> object:
         """Change fields of a row by its service."""
         raise NotImplementedError
 
@@ -104,7 +104,7 @@ class RowViews(OperationViews, GenericAPIView[Row]):
         rows = self.request.scope.datapoints().filter(**{self.link_lookup: self.get_object()})
         return selectors.filter_datapoints(self.request, rows)
 
-    def get_serializer_context(self) -> dict[str, Any]:
+    def get_serializer_context(self) -> Json:
         return {"request": self.request}
 
     def read_fields(self, body: Json | None = None) -> Json:
@@ -114,10 +114,11 @@ class RowViews(OperationViews, GenericAPIView[Row]):
         fields: Json = serializer.validated_data
         return fields
 
-    def serialize(self, rows: Sequence[Any], serializer_class: type[LenientSerializer] | None = None) -> Any:
+    def serialize(self, rows: Sequence[Any], serializer_class: type[LenientSerializer] | None = None) -> Sequence[Json]:
         """Serialize rows with all members."""
         chosen: Any = serializer_class or self.get_serializer_class()
-        return chosen(rows, many=True, context=self.get_serializer_context()).data
+        described: Sequence[Json] = chosen(rows, many=True, context=self.get_serializer_context()).data
+        return described
 
     def serialize_row(self, row: Row) -> Json:
         described: Json = self.serialize([row])[0]

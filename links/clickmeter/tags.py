@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.db.models import QuerySet
 from rest_framework.response import Response
 
@@ -58,7 +56,7 @@ class TagViews(RowViews[Tag]):
     def perform_destroy(self, row: Tag) -> None:
         services.tag_delete(tag=row)
 
-    def rename(self, request: ApiRequest, **path: Any) -> Json:
+    def rename(self, request: ApiRequest, **path: object) -> Json:
         row = self.get_object()
         services.tag_rename(tag=row, name=parse_text(request.members.get("text")))
         return self.refer(row.pk)
@@ -68,29 +66,29 @@ class TagViews(RowViews[Tag]):
     def filter_groups(self) -> QuerySet[Group]:
         return selectors.filter_groups(self.request, self.request.scope.groups().filter(tags=self.get_object()))
 
-    def groups(self, request: ApiRequest, **path: Any) -> Response:
+    def groups(self, request: ApiRequest, **path: object) -> Response:
         return self.list_page(self.filter_groups(), "groups", GroupSerializer)
 
-    def count_groups(self, request: ApiRequest, **path: Any) -> Json:
+    def count_groups(self, request: ApiRequest, **path: object) -> Json:
         return {"count": self.filter_groups().count()}
 
-    def clear_datapoints(self, request: ApiRequest, **path: Any) -> Json:
+    def clear_datapoints(self, request: ApiRequest, **path: object) -> Json:
         row = self.get_object()
         services.tag_clear(tag=row, links=True)
         return self.refer(row.pk)
 
-    def clear_groups(self, request: ApiRequest, **path: Any) -> Json:
+    def clear_groups(self, request: ApiRequest, **path: object) -> Json:
         row = self.get_object()
         services.tag_clear(tag=row, groups=True)
         return self.refer(row.pk)
 
-    def patch_datapoint(self, request: ApiRequest, **path: Any) -> Json:
+    def patch_datapoint(self, request: ApiRequest, **path: object) -> Json:
         """Add the tag to a link or remove it. The response names the link, not the tag."""
         tag = self.get_object()
         row = selectors.find_datapoint(request, parse_integer(request.members.get("id")), may="edit")
         return self.change_tag(tag, row, "datapoints")
 
-    def patch_group(self, request: ApiRequest, **path: Any) -> Json:
+    def patch_group(self, request: ApiRequest, **path: object) -> Json:
         tag = self.get_object()
         row = selectors.find_group(request, parse_integer(request.members.get("id")), may="edit")
         return self.change_tag(tag, row, "groups")

@@ -14,7 +14,8 @@ TRUE_WORDS = {"true", "1", "yes", "on"}
 TIME = re.compile(r"(\d{4})(\d{2})(\d{2})(\d{2})?(\d{2})?(\d{2})?\Z")
 NO_DATES = ("00010101", "99991231")
 
-Json: TypeAlias = dict[str, Any]  # an object of a request or a response
+Value: TypeAlias = Any  # of a member: as a client sent it, or as a row has it
+Json: TypeAlias = dict[str, Value]  # an object of a request or a response
 
 
 def parse_time(text: str, name: str) -> datetime:
@@ -96,7 +97,7 @@ def parse_ids(value: object) -> list[int]:
     ]
 
 
-def parse_tags(data: object) -> list[Any]:
+def parse_tags(data: object) -> list[int | str]:
     """Parse `[{name}]`, `[{id, name}]`, `[id]` or `["name"]` into ids and names of tags."""
     tags: list[int | str] = []
     for item in parse_list(data):

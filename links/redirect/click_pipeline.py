@@ -12,7 +12,6 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
 
 from accounts.host_names import normalize_host
 from accounts.security.client_ip import find_client_address, is_in_networks
@@ -330,7 +329,7 @@ def ask_about_click(click: LinkClick, url: str) -> None:
         known[link.link_id] = click.state.claim_and_put(build_unique_question(link.link_id, addresses, at), trace)
         return
     numbers = [number for number in (link.link_id, *(hop.link_id for hop, _ in hops[1:])) if number not in known]
-    batch: list[Question[Any]] = [build_unique_question(number, addresses, at) for number in numbers]
+    batch: list[Question[object]] = [build_unique_question(number, addresses, at) for number in numbers]
     known.update(zip(numbers, click.state.resolve([*batch, trace] if trace is not None else batch), strict=False))
 
 

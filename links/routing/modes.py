@@ -136,7 +136,7 @@ class WeightedUrl:
     weights: tuple[tuple[str, int], ...] = ()
 
     @classmethod
-    def clean(cls, value: object, field: str) -> list[list[Any]]:
+    def clean(cls, value: object, field: str) -> list[list[object]]:
         """Clean [URL, weight] pairs, whose weights must total 100."""
         destinations: list[list[Any]] = []
         for row in clean_list(value, field):

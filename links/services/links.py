@@ -57,7 +57,7 @@ CHECKED_FIELDS = frozenset(
 OWN_FIELDS = frozenset({"alias", "alias_key", "created", "change"})
 
 
-def list_fields(kind: type[Field[Any, Any]]) -> dict[str, Field[Any, Any]]:
+def list_fields(kind: type[Field[object, object]]) -> dict[str, Field[object, object]]:
     """Return the fields of a link of one kind that need no check of their own, by name."""
     others = {*URL_FIELDS, *CHECKED_FIELDS, *OWN_FIELDS}
     columns = Datapoint._meta.concrete_fields
@@ -182,7 +182,7 @@ def datapoint_create(
     tags: Sequence[Tag | str] | None = None,
     conversions: Sequence[Conversion] | None = None,
     scripts: Sequence[Script] | None = None,
-    **fields: Any,
+    **fields: object,
 ) -> Datapoint:
     """Create a link or pixel. Without an alias one is generated; without a group the account's first is used."""
     check_link_limit(account)
@@ -224,7 +224,7 @@ def datapoint_update(
     tags: Sequence[Tag | str] | None = None,
     conversions: Sequence[Conversion] | None = None,
     scripts: Sequence[Script] | None = None,
-    **changes: Any,
+    **changes: object,
 ) -> Datapoint:
     """Change the named fields. The alias and the domain never change."""
     # Locked and read again, so that a concurrent change is not lost

@@ -5,7 +5,7 @@ what is wrong with another value.
 from __future__ import annotations
 
 from datetime import date
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeAlias
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers as s
@@ -15,15 +15,17 @@ from reports.clickport.vocabulary import METRIC_NAMES, find_dimension, find_metr
 from reports.query.errors import QueryRefused, join_names, quote_value
 from reports.query.periods import parse_date, parse_zone
 
+Validated: TypeAlias = dict[str, Any]  # what a serializer read from a request
+
 
 class StrictField(s.Field[Any, Any, Any, Any]):
-    """A field whose sentences may name it (`{field.field_name}`) and quote what it was given."""
+    """A field whose sentences may name it (`{field.field_name}`) and quote what it was values."""
 
-    def fail(self, key: str, **given: object) -> NoReturn:
-        quoted = {name: quote_value(value) for name, value in given.items()}
+    def fail(self, key: str, **values: object) -> NoReturn:
+        quoted = {name: quote_value(value) for name, value in values.items()}
         raise s.ValidationError(self.error_messages[key].format(field=self, **quoted), code=key)
 
-    def run_validation(self, data: Any = empty) -> Any:
+    def run_validation(self, data: object = empty) -> object:
         """Validate a value; what the engine refuses is an error of this field."""
         try:
             return super().run_validation(data)
@@ -32,7 +34,7 @@ class StrictField(s.Field[Any, Any, Any, Any]):
 
 
 @extend_schema_field(str)
-class TextField(StrictField):
+class StrictTextField(StrictField):
     default_error_messages = {"invalid": "“{field.field_name}” is text, not {type}."}
 
     def to_internal_value(self, data: object) -> str:
@@ -41,7 +43,7 @@ class TextField(StrictField):
         return data
 
 
-class ZoneField(TextField):
+class ZoneField(StrictTextField):
     """The name of a time zone."""
 
     def to_internal_value(self, data: object) -> str:
@@ -60,7 +62,7 @@ class DayField(StrictField, s.DateField):
         return parse_date(data)
 
 
-class FlagField(StrictField, s.BooleanField):
+class StrictFlagField(StrictField, s.BooleanField):
     default_error_messages = {"invalid": "“{field.field_name}” is true or false, not {input}."}
 
     def to_internal_value(self, data: object) -> bool:
@@ -69,7 +71,7 @@ class FlagField(StrictField, s.BooleanField):
         return data
 
 
-class NumberField(StrictField, s.IntegerField):
+class StrictNumberField(StrictField, s.IntegerField):
     """A whole number of a range."""
 
     min_value: int
@@ -79,18 +81,18 @@ class NumberField(StrictField, s.IntegerField):
         "not {input}."
     }
 
-    def to_internal_value(self, data: Any) -> int:
+    def to_internal_value(self, data: object) -> int:
         if type(data) is not int or not self.min_value <= data <= self.max_value:
             self.fail("invalid", input=data)
         return data
 
 
-class NumberParameter(NumberField):
+class NumberParameter(StrictNumberField):
     """A number in an address, which is text there."""
 
-    def to_internal_value(self, data: str) -> int:
-        is_number = data.isascii() and data.isdigit() and len(data) < 12
-        return super().to_internal_value(int(data) if is_number else data)
+    def to_internal_value(self, data: object) -> int:
+        is_number = isinstance(data, str) and data.isascii() and data.isdigit() and len(data) < 12
+        return super().to_internal_value(int(str(data)) if is_number else data)
 
 
 class OptionField(StrictField, s.ChoiceField):
@@ -101,7 +103,7 @@ class OptionField(StrictField, s.ChoiceField):
         return join_names(self.choices)
 
 
-class NameField(TextField):
+class NameField(StrictTextField):
     """A name in a list of names."""
 
     default_error_messages = {"invalid": "A name is text, not {type}.", "null": "A name is text, not “NoneType”."}
@@ -129,7 +131,7 @@ class NamesField(StrictField, s.ListField):
         "empty": "“{field.field_name}” is empty; name at least one.",
     }
 
-    def to_internal_value(self, data: Any) -> list[str]:
+    def to_internal_value(self, data: object) -> list[str]:
         if isinstance(data, list) and len(data) > self.max_length:
             sentence = f"“{self.field_name}” takes at most {self.max_length} names, not {len(data):,}."
             raise s.ValidationError(sentence)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import IO, Any, cast
+from typing import IO, cast
 
 import orjson
 from django.contrib.auth.models import AnonymousUser
@@ -21,6 +21,7 @@ from rest_framework.views import APIView
 from accounts.api.management_view import BoundedJSONParser
 from accounts.api.throttles import AccountThrottle
 from reports.clickport.errors import MAX_BODY_BYTES, handle_error
+from reports.clickport.fields import Validated
 from sites import site_cache
 from sites.site_config import KeyConfig
 
@@ -67,7 +68,7 @@ class KeyRateThrottle(AccountThrottle):
         return site.account_id if site else None, str(key.key_id)
 
 
-class JSONObjectParser(BoundedJSONParser):
+class JSONBodyParser(BoundedJSONParser):
     """Parses a JSON object whatever the Content-Type, which clients forget to set."""
 
     media_type = "*/*"
@@ -97,7 +98,7 @@ class ApiKeyView(APIView):
     authentication_classes = [KeyAuthentication]
     permission_classes = [HasReadPermission]
     throttle_classes = [KeyRateThrottle]
-    parser_classes = [JSONObjectParser]
+    parser_classes = [JSONBodyParser]
     renderer_classes = [OrjsonRenderer]
 
     @property
@@ -115,8 +116,8 @@ class ApiKeyView(APIView):
     def get_exception_handler(self) -> Callable[..., Response]:
         return handle_error
 
-    def validate(self, serializer: type[Serializer[Any]], data: object) -> dict[str, Any]:
+    def validate(self, serializer: type[Serializer[object]], data: object) -> Validated:
         """Return what the request's serializer makes of its body or parameters. Raises ValidationError."""
-        asked = serializer(data=data, context={"now": self.now})
-        asked.is_valid(raise_exception=True)
-        return cast(dict[str, Any], asked.validated_data)
+        validated = serializer(data=data, context={"now": self.now})
+        validated.is_valid(raise_exception=True)
+        return cast(Validated, validated.validated_data)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from reports.clickport.fields import Validated
 from reports.clickport.vocabulary import (
     METRIC_NAMES,
     JsonValue,
@@ -16,49 +15,47 @@ from reports.clickport.vocabulary import (
 from reports.query.model import Meta, Result, Row
 from sites.amounts import round_amount
 
-Asked = dict[str, Any]  # a valid `QueryBody`
 
-
-def build_response(asked: Asked, result: Result) -> dict[str, object]:
+def build_response(validated: Validated, result: Result) -> dict[str, object]:
     """Build the response: `results`, then the requested comparison and totals, then `meta`."""
     currency = result.meta.currency
-    rows = [build_row(row, asked["dimensions"], asked["metrics"], currency) for row in result.rows]
-    body: dict[str, object] = {"results": rows if asked["dimensions"] else rows[0]}
+    rows = [build_row(row, validated["dimensions"], validated["metrics"], currency) for row in result.rows]
+    body: dict[str, object] = {"results": rows if validated["dimensions"] else rows[0]}
     if result.comparison is not None:
-        body |= build_comparison(asked, result)
+        body |= build_comparison(validated, result)
     if result.totals is not None:
-        body["totals"] = build_totals(asked, result.totals, currency)
-    return body | {"meta": build_meta(result.meta, asked["ignored"])}
+        body["totals"] = build_totals(validated, result.totals, currency)
+    return body | {"meta": build_meta(result.meta, validated["ignored"])}
 
 
-def build_totals(asked: Asked, row: Row, currency: str) -> dict[str, JsonValue]:
+def build_totals(validated: Validated, row: Row, currency: str) -> dict[str, JsonValue]:
     """Build the row without the breakdown; beside rows of several currencies its amounts are null."""
-    totals = build_row(row, (), asked["metrics"], currency)
-    if "currency" not in map(get_engine_name, asked["dimensions"]):
+    totals = build_row(row, (), validated["metrics"], currency)
+    if "currency" not in map(get_engine_name, validated["dimensions"]):
         return totals
     return {name: None if is_money(name) else value for name, value in totals.items()}
 
 
-def build_comparison(asked: Asked, result: Result) -> dict[str, object]:
+def build_comparison(validated: Validated, result: Result) -> dict[str, object]:
     """Build `comparison` in the shape of `results`, and `change` in percent, null if the earlier value is 0."""
     currency, earlier = result.meta.currency, result.comparison
     if isinstance(earlier, dict):
-        comparison = build_row(earlier, (), asked["metrics"], currency)
-        return {"comparison": comparison, "change": compute_changes(asked, result.rows[0], earlier, currency)}
+        comparison = build_row(earlier, (), validated["metrics"], currency)
+        return {"comparison": comparison, "change": compute_changes(validated, result.rows[0], earlier, currency)}
     earlier_rows = earlier or []
     return {
-        "comparison": [build_row(row, asked["dimensions"], asked["metrics"], currency) for row in earlier_rows],
+        "comparison": [build_row(row, validated["dimensions"], validated["metrics"], currency) for row in earlier_rows],
         "change": [
-            build_row(row, asked["dimensions"], ()) | compute_changes(asked, row, earlier_row, currency)
+            build_row(row, validated["dimensions"], ()) | compute_changes(validated, row, earlier_row, currency)
             for row, earlier_row in zip(result.rows, earlier_rows, strict=False)
         ],
     }
 
 
-def compute_changes(asked: Asked, row: Row, earlier_row: Row, currency: str) -> dict[str, JsonValue]:
+def compute_changes(validated: Validated, row: Row, earlier_row: Row, currency: str) -> dict[str, JsonValue]:
     """Return by how many percent each metric changed, computed from the rounded numbers that the response shows."""
     changes: dict[str, JsonValue] = {}
-    for name in asked["metrics"]:
+    for name in validated["metrics"]:
         format_value, metric = build_formatter(name, row.get("currency") or currency), METRIC_NAMES[name]
         value, earlier = format_value(row[metric]), format_value(earlier_row[metric])
         changes[name] = round_hundredth(100 * (value - earlier) / abs(earlier)) if earlier else None  # type: ignore

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from drf_spectacular.utils import OpenApiResponse, inline_serializer
@@ -58,11 +59,11 @@ QUERY_RESPONSE = {
 
 
 class RoundedField(s.IntegerField):
-    def to_representation(self, value: Any) -> int:
+    def to_representation(self, value: float | Decimal | None) -> int:
         return round_integer(value)
 
 
-class OnlineVisitor(s.Serializer[Any]):
+class OnlineVisitor(s.Serializer[object]):
     """A visit with Clickport's names of fields."""
 
     session_id = s.IntegerField(source="visit")
@@ -138,7 +139,7 @@ def build_rows_serializer(name: str, fields: dict[str, Any]) -> s.Serializer[obj
 
 def build_breakdown_serializer(breakdown: BreakdownEndpoint) -> s.Serializer[object]:
     """Build the serializer of one breakdown's response from its columns."""
-    fields: dict[str, Any] = {name: s.CharField(allow_blank=True) for name in breakdown.dimensions}
+    fields: dict[str, object] = {name: s.CharField(allow_blank=True) for name in breakdown.dimensions}
     for column, metric in breakdown.list_columns().items():
         fields[column] = s.FloatField() if has_decimals(metric) else s.IntegerField()
     return build_rows_serializer(breakdown.address.title().replace("-", ""), fields)

@@ -32,10 +32,10 @@ class QueryView(ApiKeyView):
         description="Every field is optional: an empty body asks for today's visitors.",
     )  # fmt: skip
     def post(self, request: Request) -> Response:
-        asked = self.validate(requests.QueryBody, dict(request.data or {}))
-        query = requests.build_query(asked, self.site_id, self.now)
+        validated = self.validate(requests.QueryBody, dict(request.data or {}))
+        query = requests.build_query(validated, self.site_id, self.now)
         check_goals_and_segments(query.where, query.sites, get_key(request).user_id, "filters")
-        return Response(build_response(asked, ask(query, now=self.now)))
+        return Response(build_response(validated, ask(query, now=self.now)))
 
 
 class RealtimeView(ApiKeyView):
@@ -53,8 +53,8 @@ class GoalsView(ApiKeyView):
         "goals", "Goals and their conversions", serializers.GoalsBody, parameters=[requests.RangeParameters]
     )  # fmt: skip
     def get(self, request: Request) -> Response:
-        asked = self.validate(requests.RangeParameters, request.query_params)
-        return Response({"goals": build_goals(self.site_id, asked["period"], self.now)})
+        validated = self.validate(requests.RangeParameters, request.query_params)
+        return Response({"goals": build_goals(self.site_id, validated["period"], self.now)})
 
 
 class IngestionAuditView(ApiKeyView):
@@ -65,8 +65,8 @@ class IngestionAuditView(ApiKeyView):
         parameters=[requests.AuditParameters],
     )  # fmt: skip
     def get(self, request: Request) -> Response:
-        asked = self.validate(requests.AuditParameters, request.query_params)
-        return Response(build_ingestion_audit(self.site_id, asked["period"], asked["interval"]))
+        validated = self.validate(requests.AuditParameters, request.query_params)
+        return Response(build_ingestion_audit(self.site_id, validated["period"], validated["interval"]))
 
 
 class BreakdownView(ApiKeyView):
@@ -76,9 +76,9 @@ class BreakdownView(ApiKeyView):
     parameters = requests.PageParameters
 
     def get(self, request: Request) -> Response:
-        asked = self.validate(self.parameters, request.query_params)
-        breakdown = self.breakdown or breakdowns.TECH[asked["type"]]
-        rows = ask(requests.build_breakdown_query(breakdown, asked, self.site_id), now=self.now).rows
+        validated = self.validate(self.parameters, request.query_params)
+        breakdown = self.breakdown or breakdowns.TECH[validated["type"]]
+        rows = ask(requests.build_breakdown_query(breakdown, validated, self.site_id), now=self.now).rows
         return Response({"results": [breakdowns.build_breakdown_row(breakdown, row) for row in rows]})
 
 

@@ -36,7 +36,7 @@ FORM = "application/x-www-form-urlencoded"
 
 def describe_view(
     name: str, summary: str, meanings: dict[str, str], required: Sequence[str], responses: dict[Any, Any], **given: Any
-) -> Callable[..., Any]:
+) -> Callable[..., object]:
     """Return the decorator that describes a view: its parameters in the URL by GET, and as a form by POST."""
     properties = {key: {**SCHEMAS.get(key, TEXT), "description": meaning} for key, meaning in meanings.items()}
     parameters = [
@@ -53,7 +53,7 @@ def describe_view(
     )
 
 
-def build_responses(schema: Schema, *statuses: int) -> dict[Any, Any]:
+def build_responses(schema: Schema, *statuses: int) -> dict[object, object]:
     """Return the responses in each output; errors of these statuses have their sentence in the same formats."""
     error = {"type": "array", "items": {"type": "object", "properties": {"error": TEXT}}}
     outputs = ("text/xml", "text/plain", "text/csv", "application/javascript")
@@ -118,4 +118,4 @@ class SitekeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-
 class AuthkeyScheme(SitekeyScheme):  # type: ignore[no-untyped-call]
     """Describes the key of an account."""
 
-    target_class, name, parameter = "reports.clicky.whitelabel.AuthkeyAuthentication", "auth", "auth"
+    target_class, name, parameter = "reports.clicky.whitelabel.WhitelabelAuthentication", "auth", "auth"

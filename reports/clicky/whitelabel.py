@@ -43,7 +43,7 @@ class LinesRenderer(OutputRenderer):
         return "".join(f"{value}\n" for value in data).encode()
 
 
-class AuthkeyAuthentication(BaseAuthentication):
+class WhitelabelAuthentication(BaseAuthentication):
     """Authentication by `auth`, an account's key; `request.auth` is the account. Wrong keys are limited by client."""
 
     def authenticate(self, request: Request) -> tuple[AnonymousUser, Account]:
@@ -63,7 +63,7 @@ def find_account(key: str) -> Account | None:
 class WhitelabelView(ClickyView):
     """`/api/whitelabel/<operation>?auth=`."""
 
-    authentication_classes = [AuthkeyAuthentication]
+    authentication_classes = [WhitelabelAuthentication]
     renderer_classes = [LinesRenderer, XmlRenderer]
 
     def get(self, request: Request, operation: str) -> Response:

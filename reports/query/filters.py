@@ -205,7 +205,7 @@ def list_operators(definition: Dimension) -> tuple[str, ...]:
     return NUMBER_OPERATORS if definition.number else TEXT_OPERATORS
 
 
-def parse_values(definition: Dimension, operator: str, value: object, where: str) -> tuple[Any, ...]:
+def parse_values(definition: Dimension, operator: str, value: object, where: str) -> tuple[object, ...]:
     """Return the values as they are stored: numbers, or texts in their stored form."""
     values = list(value) if isinstance(value, list | tuple) else [value]
     if not values:

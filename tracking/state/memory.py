@@ -69,7 +69,7 @@ class MemoryState(State):
         """The devices that were seen, read on first use."""
         return FirstSeenFilter(self.folder)
 
-    def resolve(self, batch: Sequence[Any]) -> list[Any]:
+    def resolve(self, batch: Sequence[object]) -> list[object]:
         """Answer the questions in their order."""
         answers = self.answers
         return [answers[type(question)](question) for question in batch]

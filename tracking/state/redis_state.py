@@ -46,6 +46,7 @@ VISIT_PREFIX, ID_PREFIX = "footfall:visit:", "footfall:visit-id:"
 DEVICES_KEY = "footfall:devices"  # of the filters of known devices; the first filter's has no number
 SALT_PREFIX = "footfall:salt:"
 RESTORED_KEY = "footfall:open-visits-restored"  # missing after Redis lost its memory
+Reply = Any  # what Redis answers to a command
 Command = tuple[object, ...]
 log = logging.getLogger(__name__)
 
@@ -83,7 +84,7 @@ class RedisLink:
         self.errors = (redis.RedisError, OSError)
         self.away_until = 0.0
 
-    def execute(self, commands: Sequence[Command]) -> list[Any] | None:
+    def execute(self, commands: Sequence[Command]) -> list[Reply] | None:
         """Return the replies to the commands, in one round trip; None while Redis is away."""
         if time.monotonic() < self.away_until:
             return None
@@ -103,7 +104,7 @@ class RedisLink:
             return None
         return replies
 
-    def send(self, commands: Sequence[Command]) -> list[Any]:
+    def send(self, commands: Sequence[Command]) -> list[Reply]:
         """Send the commands and return their replies, an error as an exception in its place."""
         if len(commands) == 1:  # a pipeline of one would take half as long again
             try:
@@ -120,7 +121,7 @@ class Codec(NamedTuple):
     """How a question becomes a command, and the reply its answer."""
 
     encode: Callable[[Any], Command]
-    decode: Callable[[Any, Any], Any]
+    decode: Callable[[Any, Reply], object]
 
 
 class RedisState(State):
@@ -143,7 +144,7 @@ class RedisState(State):
             PutValue: Codec(encode_put, lambda question, reply: self.local.ask(question)),
         }
 
-    def resolve(self, batch: Sequence[Any]) -> list[Any]:
+    def resolve(self, batch: Sequence[Any]) -> list[Reply]:
         """Ask Redis in one round trip, or this process's own memory while Redis is away."""
         codecs = [self.codecs[type(question)] for question in batch]
         replies = self.redis.execute([codec.encode(question) for codec, question in zip(codecs, batch, strict=True)])
@@ -187,7 +188,7 @@ class RedisState(State):
                 return "new", visit
         return "", BLANK_VISIT
 
-    def decode_join(self, question: JoinVisit, reply: list[Any]) -> OpenVisit | NotJoined:
+    def decode_join(self, question: JoinVisit, reply: list[Reply]) -> OpenVisit | NotJoined:
         """Decode the visit, and note it in this process."""
         kind, *rest = reply
         if kind == b"duplicate" or (question.sender_id and self.local.sent_ids.contains(question.sender_id)):
@@ -267,7 +268,7 @@ def encode_visit(visit: OpenVisit) -> Command:
     )  # fmt: skip
 
 
-def decode_visit(fields: list[Any]) -> OpenVisit:
+def decode_visit(fields: list[Reply]) -> OpenVisit:
     """Return the visit of a hash."""
     *numbers, origin, screen, language = fields
     number, device, start, last, view_id, is_new = map(int, numbers)
