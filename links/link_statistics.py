@@ -11,8 +11,7 @@ from typing import Any
 from accounts.models import Account
 from goals.predicates import Filter, is_one_of
 from links.permissions import LinkScope
-from reports.change_drivers import ask_all
-from reports.query import Period, Query, Result, ask, filters
+from reports.query import Period, Query, Result, ask, ask_all, filters
 from reports.query.filters import MAX_VALUES
 from reports.query.model import MAX_OFFSET, MAX_ROWS, MAX_SITES
 from sites.models import Site

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from reports.query import Period, Query, QueryRefused, Result, ask_many
+from reports.query import Period, Query, Result, ask_all
 from reports.query.filters import FilterInput
 from reports.query.periods import find_comparison_period
 
@@ -87,16 +87,6 @@ def compare_visitors(queries: Sequence[Query], candidates: Sequence[Difference],
     values = tuple(candidate.value for candidate in candidates)
     by_visitors = [replace(query, metrics=("visitors",), limit=len(values), values=values) for query in queries]
     return compare_results(by_visitors[0], *ask_all(by_visitors, now))
-
-
-def ask_all(queries: Sequence[Query], now: datetime) -> list[Result]:
-    """Return the results of all queries. Raises the first QueryRefused among them."""
-    results = []
-    for result in ask_many(queries, now=now):
-        if isinstance(result, QueryRefused):
-            raise result
-        results.append(result)
-    return results
 
 
 def find_differences(

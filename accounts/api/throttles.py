@@ -1,4 +1,4 @@
-"""The limits of requests a minute that accounts have for the APIs of other products."""
+"""The throttle of the APIs that speak the dialects of other products: requests a minute, by account."""
 
 from __future__ import annotations
 

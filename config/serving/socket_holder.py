@@ -72,7 +72,7 @@ class SocketHolder:
             self.kill_at = time.monotonic() + MAX_DRAIN_SECONDS
 
     def reap(self) -> int | None:
-        """Return the child's exit code once it has ended. As process 1 of a container, bury others' orphans, too."""
+        """Return the child's exit code once it has ended. Process 1 of a container collects those of orphans, too."""
         code = None
         try:
             while (ended := os.waitpid(-1, os.WNOHANG))[0]:

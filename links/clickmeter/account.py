@@ -14,7 +14,7 @@ from accounts.account_limits import get_account_limit
 from accounts.selectors import find_owner
 from links import link_statistics
 from links.clickmeter.api_request import ApiRequest
-from links.clickmeter.api_view import IsManager, IsManagerOrReads, OperationViews
+from links.clickmeter.api_view import IsManager, IsManagerOrReadOnly, OperationViews
 from links.clickmeter.errors import build_not_found_error, build_parameter_error
 from links.clickmeter.guests import format_guest_name
 from links.clickmeter.lenient_serializer import omit_empty
@@ -35,7 +35,7 @@ UNLIMITED_EVENTS, PERSONAL_URLS = 1_000_000_000, 1000  # not limited here, but c
 
 
 class AccountViews(OperationViews):
-    permission_classes = (IsManagerOrReads,)
+    permission_classes = (IsManagerOrReadOnly,)
 
     def retrieve(self, request: ApiRequest) -> Json:
         return serialize_account(request)

@@ -75,7 +75,7 @@ class IsManager(BasePermission):
         return cast(LinkScope, request.auth).can_manage
 
 
-class IsManagerOrReads(IsManager):
+class IsManagerOrReadOnly(IsManager):
     """Permission for all to read, and for the team to write. A row is looked for first: guests see few of them."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
@@ -85,7 +85,7 @@ class IsManagerOrReads(IsManager):
         return request.method in SAFE_METHODS or super().has_permission(request, view)
 
 
-class IsEditorOrReads(BasePermission):
+class IsEditorOrReadOnly(BasePermission):
     """Permission for all to read links and groups, and for those with the right to it to change them."""
 
     message = "You have no permission for this operation."
@@ -213,8 +213,8 @@ class OperationViews(ViewSetMixin, ClickMeterView):
     def check_method(self, request: ApiRequest) -> None:
         if str(request.method).lower() not in self.action_map:
             method = "GET" if request.method == "HEAD" else request.method
-            known = ", ".join(sorted(name.upper() for name in self.action_map if name != "head"))
-            raise ApiError(405, f"{method} is not known here; use {known}.")
+            methods = ", ".join(sorted(name.upper() for name in self.action_map if name != "head"))
+            raise ApiError(405, f"{method} is not known here; use {methods}.")
 
 
 class UnknownAddressView(ClickMeterView):

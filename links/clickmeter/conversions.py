@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from links import link_statistics
 from links.clickmeter import hit_lists, selectors, summaries, top_reports
 from links.clickmeter.api_request import ApiRequest
-from links.clickmeter.api_view import IsManagerOrReads
+from links.clickmeter.api_view import IsManagerOrReadOnly
 from links.clickmeter.errors import build_parameter_error
 from links.clickmeter.measured_views import MeasuredViews
 from links.clickmeter.serializers import ConversionSerializer
@@ -24,7 +24,7 @@ class ConversionViews(MeasuredViews[Conversion]):
     dimension, name_field, reports = "link_conversion", "name", top_reports.CONVERSION_REPORTS
     notes_field = "description"
     serializer_class = ConversionSerializer
-    permission_classes = (IsManagerOrReads,)
+    permission_classes = (IsManagerOrReadOnly,)
 
     def get_queryset(self) -> QuerySet[Conversion]:
         return self.request.scope.conversions()

@@ -11,7 +11,7 @@ from rest_framework.exceptions import APIException
 from links.clickmeter import selectors, summaries
 from links.clickmeter.aggregates import build_summary
 from links.clickmeter.api_request import ApiRequest
-from links.clickmeter.api_view import IsEditorOrReads
+from links.clickmeter.api_view import IsEditorOrReadOnly
 from links.clickmeter.errors import (
     ApiError,
     build_forbidden_error,
@@ -36,7 +36,7 @@ class DatapointViews(MeasuredViews[Datapoint]):
     kind, what, nouns = "datapoints", "datapoint", "links"
     dimension, name_field = "link", "title"
     serializer_class = DatapointSerializer
-    permission_classes = (IsEditorOrReads,)
+    permission_classes = (IsEditorOrReadOnly,)
 
     def get_queryset(self) -> QuerySet[Datapoint]:
         return self.request.scope.datapoints()

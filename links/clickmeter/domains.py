@@ -6,7 +6,7 @@ from django.db.models import QuerySet
 
 from links.clickmeter import selectors
 from links.clickmeter.api_request import ApiRequest
-from links.clickmeter.api_view import IsManagerOrReads
+from links.clickmeter.api_view import IsManagerOrReadOnly
 from links.clickmeter.errors import build_forbidden_error
 from links.clickmeter.fields import DOMAIN_KINDS
 from links.clickmeter.row_views import RowViews
@@ -19,7 +19,7 @@ from links.services import domains as services
 class DomainViews(RowViews[Domain]):
     kind, what = "domains", "domain"
     serializer_class = DomainSerializer
-    permission_classes = (IsManagerOrReads,)
+    permission_classes = (IsManagerOrReadOnly,)
 
     def get_queryset(self) -> QuerySet[Domain]:
         return self.request.scope.domains()

@@ -8,7 +8,7 @@ from django.db.models.functions import Lower
 from links.clickmeter import selectors, summaries
 from links.clickmeter.aggregates import build_summary
 from links.clickmeter.api_request import ApiRequest
-from links.clickmeter.api_view import IsEditorOrReads
+from links.clickmeter.api_view import IsEditorOrReadOnly
 from links.clickmeter.datapoints import create_datapoint
 from links.clickmeter.errors import build_forbidden_error
 from links.clickmeter.measured_views import MeasuredViews
@@ -24,7 +24,7 @@ class GroupViews(MeasuredViews[Group]):
     link_lookup, sorts_links = "group", True
     dimension, name_field = "link_group", "name"
     serializer_class = GroupSerializer
-    permission_classes = (IsEditorOrReads,)
+    permission_classes = (IsEditorOrReadOnly,)
 
     def get_queryset(self) -> QuerySet[Group]:
         return self.request.scope.groups()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db.models import QuerySet
 
 from links.clickmeter.api_request import ApiRequest
-from links.clickmeter.api_view import IsManagerOrReads
+from links.clickmeter.api_view import IsManagerOrReadOnly
 from links.clickmeter.row_views import RowViews
 from links.clickmeter.serializers import ScriptSerializer
 from links.clickmeter.values import Json
@@ -17,7 +17,7 @@ class ScriptViews(RowViews[Script]):
     kind, what = "retargeting", "retargeting script"
     link_lookup, sorts_links = "scripts", True
     serializer_class = ScriptSerializer
-    permission_classes = (IsManagerOrReads,)
+    permission_classes = (IsManagerOrReadOnly,)
 
     def get_queryset(self) -> QuerySet[Script]:
         return self.request.scope.scripts()

@@ -7,7 +7,7 @@ from rest_framework.response import Response
 
 from links.clickmeter import selectors
 from links.clickmeter.api_request import ApiRequest
-from links.clickmeter.api_view import IsManagerOrReads
+from links.clickmeter.api_view import IsManagerOrReadOnly
 from links.clickmeter.row_views import RowViews
 from links.clickmeter.serializers import GroupSerializer, TagSerializer
 from links.clickmeter.values import Json, parse_action, parse_ids, parse_integer, parse_text
@@ -20,7 +20,7 @@ class TagViews(RowViews[Tag]):
     kind, what = "tags", "tag"
     link_lookup = "tags"
     serializer_class = TagSerializer
-    permission_classes = (IsManagerOrReads,)
+    permission_classes = (IsManagerOrReadOnly,)
 
     def get_queryset(self) -> QuerySet[Tag]:
         return self.request.scope.tags()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
-from typing import cast
+from typing import Any, cast
 
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers as s
@@ -29,7 +29,7 @@ DEFAULT_DAYS = 30
 MAX_NAMES = 30
 MAX_FILTER_DEPTH = 8
 MAX_IGNORED_FIELDS = 20
-PAGE: dict[str, Validated] = {
+PAGE: dict[str, dict[str, Any]] = {
     "limit": {"default": 100, "min_value": 1, "max_value": 10_000},
     "offset": {"default": 0, "min_value": 0, "max_value": 1_000_000},
 }

@@ -48,6 +48,16 @@ def ask(query: Query, *, now: datetime, source: GoalSource | None = None, cache:
     return answer
 
 
+def ask_all(queries: Sequence[Query], now: datetime) -> list[Result]:
+    """Answer all of these queries, in their order. Raises the first QueryRefused among them, and StoreError."""
+    results = []
+    for answer in ask_many(queries, now=now):
+        if isinstance(answer, QueryRefused):
+            raise answer
+        results.append(answer)
+    return results
+
+
 def ask_many(
     queries: Sequence[Query], *, now: datetime, source: GoalSource | None = None, cache: bool = True
 ) -> list[Answer]:

@@ -7,7 +7,7 @@ tests fail on a field that is neither in FIELDS nor in NO_IDS, and on one here t
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 from tests.permissions.routes import SET, S
@@ -15,7 +15,7 @@ from tests.permissions.routes import SET, S
 Put = Callable[[dict[str, Any], Any], dict[str, Any]]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Field:
     """One field at one address. `says_no`: an id of others is rejected with a message; else it is ignored,
     exactly as an id that does not exist. `by`: who may send the request when every id in it is their own."""
@@ -24,6 +24,7 @@ class Field:
     call: str
     kind: str
     put: Put
+    _: KW_ONLY
     by: tuple[str, ...] = ("charlie",)
     says_no: bool = True
 
@@ -72,168 +73,74 @@ MEMBER = "POST account/team/<int:member_id>"
 NEW_LINK, OLD_LINK = "POST links/new", "POST links/<int:datapoint_id>/edit"
 FIELDS: list[Field] = [
     # Who manages one account has no choice: the field is hidden, and so is what is wrong with it
-    Field(source="NewSiteForm.account", call="POST sites/new", kind="account", put=put_value("account"), says_no=False),
-    Field(
-        source="AlertForm.channels",
-        call=f"POST {S}/alerts/new/<slug:condition>",
-        kind="channel",
-        put=put_list("channels"),
-    ),
-    Field(
-        source="AlertForm.channels", call=f"POST {S}/alerts/<int:alert_id>", kind="channel", put=put_list("channels")
-    ),
-    Field(source="SubscriptionForm.sites", call="POST digests", kind="site", put=put_list("sites"), by=ALL),
-    Field(
-        source="SharedLinkForm.segment",
-        call=f"POST {SET}/sharing",
-        kind="segment",
-        put=put_value("segment"),
-        by=WRITERS,
-    ),
-    Field(
-        source="SharedLinkForm.segment",
-        call=f"POST {SET}/sharing",
-        kind="private_segment",
-        put=put_value("segment"),
-        by=WRITERS,
-    ),
+    Field("NewSiteForm.account", "POST sites/new", "account", put_value("account"), says_no=False),
+    Field("AlertForm.channels", f"POST {S}/alerts/new/<slug:condition>", "channel", put_list("channels")),
+    Field("AlertForm.channels", f"POST {S}/alerts/<int:alert_id>", "channel", put_list("channels")),
+    Field("SubscriptionForm.sites", "POST digests", "site", put_list("sites"), by=ALL),
+    Field("SharedLinkForm.segment", f"POST {SET}/sharing", "segment", put_value("segment"), by=WRITERS),
+    Field("SharedLinkForm.segment", f"POST {SET}/sharing", "private_segment", put_value("segment"), by=WRITERS),
     *(
-        Field(source=f"FunnelForm.goal_{step}", call=call, kind="goal", put=put_value(f"goal_{step}"), by=WRITERS)
+        Field(f"FunnelForm.goal_{step}", call, "goal", put_value(f"goal_{step}"), by=WRITERS)
         for step in range(1, 9)
         for call in (f"POST {S}/funnels/new", f"POST {S}/funnels/<int:funnel_id>/edit")
     ),
-    Field(source="LinkForm.domain", call=NEW_LINK, kind="domain", put=put_value("domain")),
+    Field("LinkForm.domain", NEW_LINK, "domain", put_value("domain")),
     *(
         row
         for call in (NEW_LINK, OLD_LINK)
         for row in (
-            Field(source="LinkForm.group", call=call, kind="group", put=put_value("group"), by=WRITERS),
-            Field(source="LinkForm.conversions", call=call, kind="conversion", put=put_list("conversions")),
-            Field(source="LinkForm.scripts", call=call, kind="script", put=put_list("scripts")),
+            Field("LinkForm.group", call, "group", put_value("group"), by=WRITERS),
+            Field("LinkForm.conversions", call, "conversion", put_list("conversions")),
+            Field("LinkForm.scripts", call, "script", put_list("scripts")),
         )
     ),
     *(
-        Field(source=f"{TEAM}:parse_posted_grants", call=call, kind=kind, put=put_grant(named))
+        Field(f"{TEAM}:parse_posted_grants", call, kind, put_grant(named))
         for call in ("POST account/team", MEMBER)
         for kind, named in (("site", "site"), ("group", "group"), ("link", "datapoint"))
     ),
-    Field(
-        source="accounts/views/account.py account",
-        call="POST account/switch",
-        kind="account",
-        put=put_value("account"),
-        by=ALL,
-    ),
-    Field(source=f"{BELONGINGS} tag", call="POST links/tags", kind="tag", put=put_value("tag")),
-    Field(source=f"{BELONGINGS} entry", call="POST links/lists", kind="entry", put=put_value("entry")),
-    Field(
-        source="links/web/guests.py remove",
-        call="POST links/guests",
-        kind="member",
-        put=put_only_value("remove"),
-        says_no=False,
-    ),
-    Field(
-        source="links/web/guests.py options",
-        call="POST links/guests",
-        kind="member",
-        put=put_only_value("options"),
-        says_no=False,
-    ),
+    Field("accounts/views/account.py account", "POST account/switch", "account", put_value("account"), by=ALL),
+    Field(f"{BELONGINGS} tag", "POST links/tags", "tag", put_value("tag")),
+    Field(f"{BELONGINGS} entry", "POST links/lists", "entry", put_value("entry")),
+    Field("links/web/guests.py remove", "POST links/guests", "member", put_only_value("remove"), says_no=False),
+    Field("links/web/guests.py options", "POST links/guests", "member", put_only_value("options"), says_no=False),
     *(
-        Field(
-            source="links/web/guests.py:apply_form",
-            call="POST links/guests",
-            kind=kind,
-            put=put_cell(kind),
-            says_no=False,
-        )
+        Field("links/web/guests.py:apply_form", "POST links/guests", kind, put_cell(kind), says_no=False)
         for kind in ("member", "group", "link")
     ),
+    Field(f"{LISTING} link", "POST links/bulk", "link", put_list("link"), by=WRITERS, says_no=False),
+    Field(f"{LISTING} group", "POST links/bulk", "group", put_value("group"), by=WRITERS, says_no=False),
+    Field(f"{LISTING} group", "GET links", "group", put_value("group"), by=WRITERS, says_no=False),
+    Field(f"{LISTING} group", "GET links/export.csv", "group", put_value("group"), by=WRITERS, says_no=False),
+    Field("links/web/editor.py group", "GET links/new", "group", put_value("group"), by=WRITERS, says_no=False),
     Field(
-        source=f"{LISTING} link", call="POST links/bulk", kind="link", put=put_list("link"), by=WRITERS, says_no=False
-    ),
-    Field(
-        source=f"{LISTING} group",
-        call="POST links/bulk",
-        kind="group",
-        put=put_value("group"),
-        by=WRITERS,
-        says_no=False,
-    ),
-    Field(source=f"{LISTING} group", call="GET links", kind="group", put=put_value("group"), by=WRITERS, says_no=False),
-    Field(
-        source=f"{LISTING} group",
-        call="GET links/export.csv",
-        kind="group",
-        put=put_value("group"),
-        by=WRITERS,
-        says_no=False,
-    ),
-    Field(
-        source="links/web/editor.py group",
-        call="GET links/new",
-        kind="group",
-        put=put_value("group"),
-        by=WRITERS,
-        says_no=False,
-    ),
-    Field(
-        source="reports/dashboard/goals/segment_pages.py next",
-        call=f"POST {S}/segments",
-        kind="goal",
-        put=lambda data, number: {**data, "next": f"{data['next'].partition('?')[0]}?goal={number}"},
+        "reports/dashboard/goals/segment_pages.py next",
+        f"POST {S}/segments",
+        "goal",
+        lambda data, number: {**data, "next": f"{data['next'].partition('?')[0]}?goal={number}"},
         by=ALL,
     ),
     Field(
-        source="reports/clicky/deeplinks.py site_id",
-        call="GET stats/<slug:page>",
-        kind="site",
-        put=lambda data, number: {"site_id": number, "date": "today"},
+        "reports/clicky/deeplinks.py site_id",
+        "GET stats/<slug:page>",
+        "site",
+        lambda data, number: {"site_id": number, "date": "today"},
         by=ALL,
     ),
+    Field("reports/dashboard/views/portfolio.py only", "GET sites/all", "site", put_value("only"), by=ALL),
+    Field("reports/dashboard/views/portfolio.py only", "GET sites/all/explain", "site", put_value("only"), by=ALL),
+    Field("reports/dashboard/views/portfolio.py only", "GET sites/all/graph.svg", "site", put_value("only"), by=ALL),
     Field(
-        source="reports/dashboard/views/portfolio.py only",
-        call="GET sites/all",
-        kind="site",
-        put=put_value("only"),
+        "reports/dashboard/views/portfolio.py only",
+        "GET sites/all/panel/<slug:name>/<slug:tab>",
+        "site",
+        put_value("only"),
         by=ALL,
     ),
-    Field(
-        source="reports/dashboard/views/portfolio.py only",
-        call="GET sites/all/explain",
-        kind="site",
-        put=put_value("only"),
-        by=ALL,
-    ),
-    Field(
-        source="reports/dashboard/views/portfolio.py only",
-        call="GET sites/all/graph.svg",
-        kind="site",
-        put=put_value("only"),
-        by=ALL,
-    ),
-    Field(
-        source="reports/dashboard/views/portfolio.py only",
-        call="GET sites/all/panel/<slug:name>/<slug:tab>",
-        kind="site",
-        put=put_value("only"),
-        by=ALL,
-    ),
-    Field(
-        source="reports/dashboard/state.py:parse_view_options reach",
-        call=f"GET {S}/splits",
-        kind="goal",
-        put=put_value("reach"),
-        by=ALL,
-    ),
+    Field("reports/dashboard/state.py:parse_view_options reach", f"GET {S}/splits", "goal", put_value("reach"), by=ALL),
     *(
         Field(
-            source="reports/dashboard/state.py:parse_view_options outcome",
-            call=f"GET {address}",
-            kind="goal",
-            put=put_outcome(word),
-            by=ALL,
+            "reports/dashboard/state.py:parse_view_options outcome", f"GET {address}", "goal", put_outcome(word), by=ALL
         )
         for address in (f"{S}/heatmaps", f"{S}/heatmaps/page")
         for word in ("reached", "missed")

@@ -17,7 +17,7 @@ from reports.dashboard.fragments import fetch_or_none
 from reports.dashboard.presenters.graph import draw_sparkline
 from reports.formatting import FormattedValue, format_metric
 from reports.labels import detect_locale
-from reports.query import Period, Query, QueryRefused, ask_many
+from reports.query import Period, Query, ask_all
 from reports.query.model import Row
 from reports.query.periods import find_comparison_period
 from sites.models import Site
@@ -93,11 +93,10 @@ def load_numbers(site_ids: tuple[int, ...], zone: str, now: datetime) -> dict[in
         Query(sites=site_ids, period=week, metrics=("online",), dimensions=("site",)),
         Query(sites=site_ids, period=week, metrics=("visitors",), dimensions=("site", "day"), limit=MAX_CARDS * DAYS),
     ]
-    rows: list[dict[tuple[str, ...], Row]] = []
-    for query, answer in zip(queries, ask_many(queries, now=now), strict=True):
-        if isinstance(answer, QueryRefused):
-            raise answer
-        rows.append({tuple(str(row[name]) for name in query.dimensions): row for row in answer.rows})
+    rows: list[dict[tuple[str, ...], Row]] = [
+        {tuple(str(row[name]) for name in query.dimensions): row for row in result.rows}
+        for query, result in zip(queries, ask_all(queries, now), strict=True)
+    ]
     this_week, earlier, online, by_day = rows
     return {
         site_id: SiteNumbers(
