@@ -46,8 +46,12 @@ class BloomFilter:
     saved: int = 0
 
     def has(self, device: list[int]) -> bool:
-        """Return whether the device with these bits was added."""
-        return all(self.bits[place >> 3] & (1 << (place & 7)) for place in device)
+        """Return whether the device with these bits was added. A loop takes half the time of `all` here."""
+        bits = self.bits
+        for place in device:  # noqa: SIM110
+            if not bits[place >> 3] & 1 << (place & 7):
+                return False
+        return True
 
     def add(self, device: list[int]) -> None:
         """Add a device."""
@@ -81,7 +85,7 @@ class FirstSeenFilter:
         with self.lock:
             if self.filters[-1].has(device):
                 return False
-            in_older_filter = self.has(device)
+            in_older_filter = any(bloom.has(device) for bloom in self.filters[-2::-1])
             self.filters[-1].add(device)
             if self.filters[-1].count >= CAPACITY:
                 self.filters.append(BloomFilter(self.filters[-1].number + 1))
