@@ -1,5 +1,5 @@
-"""Middleware: security headers, redirects to https, 405 for OPTIONS on pages, 503 while password hashing is busy or the
-event store is away.
+"""Middleware: security headers, redirects to https, 405 for OPTIONS on pages, bodies in chunks, 503 while password
+hashing is busy or the event store is away.
 """
 
 import logging
@@ -33,6 +33,17 @@ class SyncMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+
+class ChunkedBodyMiddleware(SyncMiddleware):
+    """Gives a body that was sent in chunks the length it has: forms of Django and DRF would take it for empty, and a
+    program would get an answer to another question than it asked.
+    """
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if "HTTP_TRANSFER_ENCODING" in request.META and not request.META.get("CONTENT_LENGTH"):
+            request.META["CONTENT_LENGTH"] = str(len(request.body))
         return self.get_response(request)
 
 

@@ -50,6 +50,7 @@ INSTALLED_APPS = [
     "django.contrib.humanize",
 ]
 MIDDLEWARE = [
+    "config.middleware.ChunkedBodyMiddleware",  # before all that read a body
     "links.middleware.ServedLinksMiddleware",
     "links.middleware.ClickmeterHostsMiddleware",
     "django.middleware.security.SecurityMiddleware",

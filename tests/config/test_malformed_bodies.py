@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+from io import BytesIO
 from typing import Any
 
 import pytest
 from django.core.cache import cache
+from django.core.handlers.asgi import ASGIRequest
+from django.core.handlers.base import BaseHandler
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from django.test import Client
 
 from accounts.models import Account, User
@@ -72,6 +77,31 @@ def test_the_links_api_rejects_too_large_a_body(owner: Program) -> None:
         assert json.loads(answer.content) == {
             "errorCode": "0413", "httpErrorCode": 413, "message": "The body is too large; send at most 2.5 MB.",
         }  # fmt: skip
+
+
+def send_in_chunks(path: str, body: bytes, kind: str, **headers: str) -> HttpResponseBase:
+    """A POST as the ASGI server passes it to Django: of a body in chunks nobody knows the length."""
+    lines = {"content-type": kind, "transfer-encoding": "chunked", "host": "testserver", **headers}
+    scope = {
+        "type": "http", "method": "POST", "path": path, "query_string": b"", "client": ("203.0.113.7", 5555),
+        "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in lines.items()],
+    }  # fmt: skip
+    handler = BaseHandler()
+    handler.load_middleware()
+    return handler.get_response(ASGIRequest(scope, BytesIO(body)))
+
+
+def test_a_body_in_chunks_is_read_like_any_other(owner: Program, account: Account, api_key: str) -> None:
+    query = json.dumps({"metrics": ["bounce_rate", "pageviews"]}).encode()
+    answer = send_in_chunks("/api/query", query, JSON, x_api_key=api_key)
+    assert isinstance(answer, HttpResponse) and set(json.loads(answer.content)["results"]) == {
+        "bounce_rate",
+        "pageviews",
+    }
+    made = send_in_chunks("/api/v1/sites", b'{"domain": "two.test"}', JSON, authorization=f"Bearer {account.authkey}")
+    assert made.status_code == 201 and Site.objects.filter(domain="two.test").exists()
+    group = send_in_chunks("/clickmeter/groups", b"name=Spring", FORM, x_clickmeter_authkey=account.authkey)
+    assert group.status_code == 200 and Group.objects.filter(name="Spring").exists()
 
 
 MANAGEMENT = (
