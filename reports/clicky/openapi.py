@@ -23,7 +23,7 @@ SCHEMAS: dict[str, Schema] = {
     "hourly": FLAG, "heatmap_url": FLAG, "null_values": FLAG,
 }  # fmt: skip
 KEYS = {"sitekey", "sitekey_admin"}  # in the URL these are the security scheme
-FILTER_MEANINGS = dict.fromkeys([*FILTERS, "goal"], "A filter of lists and segmentation") | {
+FILTER_MEANINGS = dict.fromkeys(FILTERS, "A filter of lists and segmentation") | {
     "custom": "A filter of lists and segmentation: key,value. Also custom[key]=value"
 }
 BLOCK = {"type": TEXT, "error": TEXT, "dates": {"type": "array", "items": {"type": "object", "properties": {

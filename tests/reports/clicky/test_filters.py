@@ -98,6 +98,20 @@ def test_an_unknown_filter_is_rejected_but_not_other_parameters_of_clients(click
     assert "error" not in clicky.json(type, app="craft", _="1700000000", t="1")[0]
 
 
+@pytest.mark.parametrize("address", ["http://[::1", "https://exa\u2100mple.com/"])
+def test_an_address_that_cannot_be_read_matches_nothing(clicky: Clicky, traffic: None, address: str) -> None:
+    for name in ("href", "landing", "exit"):
+        assert clicky.items("visitors-list", date="yesterday", **{name: address}) == []
+    assert clicky.items("pages", date="yesterday", item=address) == []
+    assert clicky.items("pages", date="yesterday", filter=address) == []
+    assert clicky.items("downloads", date="yesterday", item=address) == []
+
+
+def test_a_link_with_an_address_that_cannot_be_read_leads_to_the_dashboard(site: Site) -> None:
+    link = Client().get(f"/stats/visitors?site_id={site.pk}&href=http://[::1").headers["Location"]
+    assert link == f"/sites/{site.pk}/visitors?page=%2Fhttp%3A%2F%2F%5B%3A%3A1"
+
+
 def test_plain_types_ignore_unknown_parameters(clicky: Clicky, traffic: None) -> None:
     assert clicky.value("visitors", date="yesterday", region="England") == "2"
 
