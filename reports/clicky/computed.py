@@ -24,8 +24,6 @@ from sites.amounts import round_amount
 MAX_ROWS = 10_000
 MAX_GOALS = 1_000
 StepRange = tuple[str, int, int]  # title, minimum, maximum (inclusive; 0 = none)
-
-
 ComputeItems = Callable[[StatsRequest, Dates], list[CountedItem]]
 
 
@@ -62,11 +60,10 @@ def compute_goals(request: StatsRequest, dates: Dates) -> list[CountedItem]:
         goal = goals.get(int(row["goal"]))
         if goal is None or not row["conversions"]:
             continue
-        revenue = goal.compute_revenue(int(row["conversions"]), row["revenue"])
-        amount = str(round_amount(revenue, goal.find_revenue_currency(result.meta.currency)))
-        number = str(goal.pk)
-        fields = {"goal_id": number, "revenue": amount}
-        count = int(row["conversions"])
+        count, number = int(row["conversions"]), str(goal.pk)
+        currency = goal.find_revenue_currency(result.meta.currency)
+        revenue = str(round_amount(goal.compute_revenue(count, row["revenue"]), currency))
+        fields = {"goal_id": number, "revenue": revenue}
         items.append(CountedItem(title=goal.name, value=count, fields=fields, filters={"goal": number}))
     return items
 

@@ -94,16 +94,9 @@ def build_page_filter(dimension: str, address: str) -> Filter:
     return build_match(dimension, path, unquote(path))
 
 
-def match_page(dimension: str) -> FilterBuilder:
-    return lambda site, value: build_page_filter(dimension, value)
-
-
-def match_text(dimension: str) -> FilterBuilder:
-    return lambda site, value: build_match(dimension, value)
-
-
-def match_text_or_unknown(dimension: str) -> FilterBuilder:
-    return lambda site, value: build_match_or_unknown(dimension, value)
+def match_dimension(dimension: str, build: Callable[[str, str], Filter] = build_match) -> FilterBuilder:
+    """Return what builds the filter of a dimension's value, whatever the site."""
+    return lambda site, value: build(dimension, value)
 
 
 def match_visits_with(build: FilterBuilder) -> FilterBuilder:
@@ -258,10 +251,10 @@ def filter_split_test(site: SiteConfig, value: str) -> Filter:
 
 def filter_action_count(site: SiteConfig, value: str) -> Filter:
     """Match visits by their number of actions: `3` is exactly, `3,` is at least, `,3` at most, `2,5` between."""
-    match = re.fullmatch(r"(\d{0,9})(,?)(\d{0,9})", value, re.ASCII)
-    if not match or not (match[1] or match[3]):
+    found = re.fullmatch(r"(\d{0,9})(,?)(\d{0,9})", value, re.ASCII)
+    if not found or not (found[1] or found[3]):
         raise ClickyError("Invalid num_actions.")
-    minimum, comma, maximum = match.groups()
+    minimum, comma, maximum = found.groups()
     if not comma:
         return is_one_of("visit_actions", int(minimum))
     bounds = [int(text) if text else None for text in (minimum, maximum)]
@@ -311,26 +304,26 @@ def match_custom(given_key: str | None) -> FilterBuilder:
 
 FILTERS: dict[str, FilterBuilder] = {
     "ip_address": filter_ip_address,
-    "uid": match_text("visitor_id"),
-    "session_id": match_text("visit"),
+    "uid": match_dimension("visitor_id"),
+    "session_id": match_dimension("visit"),
     "href": match_visits_with(filter_href),
-    "landing": match_page("entry_page"),
-    "exit": match_page("exit_page"),
+    "landing": match_dimension("entry_page", build_page_filter),
+    "exit": match_dimension("exit_page", build_page_filter),
     "num_actions": filter_action_count,
-    "search": match_text("search_term"),
-    "domain": match_text("referrer_domain"),
+    "search": match_dimension("search_term"),
+    "domain": match_dimension("referrer_domain"),
     "link": filter_link,
     "browser": filter_browser,
     "os": filter_os,
-    "resolution": match_text_or_unknown("screen"),
+    "resolution": match_dimension("screen", build_match_or_unknown),
     "country": filter_country,
     "city": filter_city,
     "language": filter_language,
-    "org": match_text_or_unknown("organization"),
+    "org": match_dimension("organization", build_match_or_unknown),
     "source": filter_source,
     "title": match_visits_with(filter_title),
     "action_type": match_visits_with(filter_action_type),
-    "campaign": match_text("utm_campaign"),
+    "campaign": match_dimension("utm_campaign"),
     "split": match_visits_with(filter_split_test),
     "hostname": filter_hostname,
     "shorturl": lambda site, value: NO_VISITS,
@@ -341,8 +334,8 @@ ACTION_FILTERS = {"href", "title", "action_type"}  # in an actions-list these ch
 
 def find_filter(name: str) -> FilterBuilder | None:
     """Return what builds the filter of a parameter; None for a parameter that chooses no visitors or actions."""
-    match = CUSTOM_PARAMETER.fullmatch(name)
-    return match_custom(match[1]) if match else FILTERS.get(name)
+    custom = CUSTOM_PARAMETER.fullmatch(name)
+    return match_custom(custom[1]) if custom else FILTERS.get(name)
 
 
 def parse_filters(site: SiteConfig, params: Mapping[str, str], of_actions: bool = False) -> tuple[Filter, ...]:

@@ -19,6 +19,7 @@ from reports.clicky.stats_type import MAX_LIST_DAYS, BuildItems, PagedType
 from reports.query import Period
 from reports.query.analyses import visit_lists
 from reports.query.analyses.visit_lists import Visit
+from reports.query.periods import parse_zone
 from sites.amounts import round_amount
 from tracking.event import Event
 
@@ -98,7 +99,7 @@ def build_visitor_item(request: StatsRequest, row: Visit, details: VisitDetails)
 
 def format_time(instant: datetime, request: StatsRequest) -> Item:
     """Return `time` (Unix seconds) and `time_pretty` in the site's zone."""
-    local = instant.astimezone(request.dates.to_period().info)
+    local = instant.astimezone(parse_zone(request.dates.zone))
     hour = local.strftime("%I:%M%p").lstrip("0").lower()
     return {"time": str(int(instant.timestamp())), "time_pretty": f"{local:%a %b} {local.day} {local.year}, {hour}"}
 
