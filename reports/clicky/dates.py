@@ -11,7 +11,7 @@ from dateutil.relativedelta import relativedelta
 
 from accounts.validators import list_zone_names
 from reports.clicky.errors import ClickyError
-from reports.query import Period, QueryRefused
+from reports.query import Period
 from reports.query.periods import DAY, MAX_INSTANT, MIN_INSTANT, NAMED_PERIODS, find_day_start, parse_zone
 
 MAX_DIGITS = 4  # of N in last-N-days
@@ -73,22 +73,16 @@ def parse_dates(text: str, zone: str, now: datetime) -> Dates:
     """
     today = now.astimezone(parse_zone(zone)).date()
     try:
-        first, last = find_first_and_last(text.strip().lower(), today)
-    except (ValueError, OverflowError, QueryRefused):
-        raise build_date_error(text) from None
-    if last < first:
-        first, last = last, first
-    if first < MIN_INSTANT.date() or last >= MAX_INSTANT.date():
-        raise build_date_error(text)
+        first, last = sorted(find_first_and_last(text.strip().lower(), today))
+        if first < MIN_INSTANT.date() or last >= MAX_INSTANT.date():
+            raise ValueError(text)
+    except (ValueError, OverflowError):
+        raise ClickyError(f"Invalid date: {text[:40]}. Use one such as {EXAMPLES}.") from None
     return Dates(first, last, zone)
 
 
-def build_date_error(text: str) -> ClickyError:
-    return ClickyError(f"Invalid date: {text[:40]}. Use one such as {EXAMPLES}.")
-
-
 def find_first_and_last(text: str, today: date) -> FirstAndLast:
-    """Return the first and last day. Raises ValueError, OverflowError or QueryRefused."""
+    """Return the first and last day. Raises ValueError or OverflowError."""
     name = text if text in NAMED_DATES else text.removesuffix("s")
     if name in NAMED_DATES:
         first, after = NAMED_PERIODS[name](today)
@@ -109,7 +103,7 @@ def parse_calendar_date(text: str) -> FirstAndLast:
     match = CALENDAR_DATE.fullmatch(text)
     if not match:
         raise ValueError(text)
-    year, month, day = (int(part) if part else None for part in match.groups())
-    first = date(year or 0, 1 if month is None else month, 1 if day is None else day)
-    length = relativedelta(years=1) if month is None else relativedelta(months=1) if day is None else DAY
+    year, month, day = match.groups()
+    first = date(int(year), int(month or 1), int(day or 1))  # a month or day 00 is text, so it is refused
+    length = DAY if day else relativedelta(months=1) if month else relativedelta(years=1)
     return first, first + length - DAY

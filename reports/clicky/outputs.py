@@ -31,9 +31,6 @@ XML_NAME = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
 class HtmlText(str):
     """Text encoded for HTML, as clients of JSON and PHP expect titles. XML and CSV have an encoding of their own."""
 
-    def decode(self) -> str:
-        return html.unescape(self)
-
 
 def encode_html(text: str) -> HtmlText:
     """Encode text that a stranger wrote for HTML."""
@@ -169,7 +166,7 @@ def remove_non_xml(value: object) -> str:
 
 def decode_html(value: object) -> str:
     """Return the value as text, not encoded for HTML."""
-    return value.decode() if isinstance(value, HtmlText) else str(value)
+    return html.unescape(value) if isinstance(value, HtmlText) else str(value)
 
 
 class PhpRenderer(OutputRenderer):
