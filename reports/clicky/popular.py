@@ -51,8 +51,7 @@ class PopularType(StatsType):
     """`metric` by `dimensions`, of events or visits that satisfy `where`.
 
     `build_title` is given an item's values of the dimensions, `build_filter` the title that `item=…` names; without it
-    the first dimension must have that value. `section`: the page of the dashboard that an item's
-    `stats_url` leads to.
+    the first dimension must have that value. `section`: the page of the dashboard that `stats_url` leads to.
     """
 
     dimensions: tuple[str, ...]

@@ -39,7 +39,7 @@ TRAFFIC_KINDS = (
         "Cross-network", "Paid Shopping", "Paid Search", "Paid Social", "Paid Video", "Display", "Paid Other",
         "Affiliates",
     ), aliases=("ads",)),
-    TrafficKind("Email", "email", ("Email",)), TrafficKind("Syndication", "syndication", ("Syndication",)),
+    TrafficKind("Email", "email", ("Email",)), TrafficKind("Syndication", "syndication", ()),  # no channel of ours
     TrafficKind("Social media", "social", ("Organic Social",), aliases=("social",)),
 )  # fmt: skip
 KINDS_BY_CHANNEL = {channel: kind for kind in TRAFFIC_KINDS for channel in kind.channels}

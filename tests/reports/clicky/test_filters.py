@@ -10,7 +10,13 @@ from django.test import Client
 
 from accounts.models import User
 from reports.clicky.filters import FILTERS
-from reports.clicky.terms import get_country_title, get_language_title, parse_country, parse_language
+from reports.clicky.terms import (
+    TRAFFIC_KINDS,
+    get_country_title,
+    get_language_title,
+    parse_country,
+    parse_language,
+)
 from reports.query.vocabulary import load_country_names, load_language_names
 from sites import site_cache
 from sites.models import Site
@@ -105,6 +111,15 @@ def test_an_address_that_cannot_be_read_matches_nothing(clicky: Clicky, traffic:
     assert clicky.items("pages", date="yesterday", item=address) == []
     assert clicky.items("pages", date="yesterday", filter=address) == []
     assert clicky.items("downloads", date="yesterday", item=address) == []
+
+
+@pytest.mark.parametrize("kind", [kind.title for kind in TRAFFIC_KINDS])
+def test_every_kind_of_traffic_is_a_source_to_filter_by(clicky: Clicky, traffic: None, kind: str) -> None:
+    found = clicky.items("traffic-sources", date="yesterday")
+    visits = {item["title"]: item["value"] for item in found}
+    for spelling in (kind, kind.lower(), kind.lower().replace(" ", "-")):
+        listed = clicky.items("visitors-list", date="yesterday", source=spelling)
+        assert str(len(listed)) == visits.get(kind, "0"), spelling
 
 
 def test_a_link_with_an_address_that_cannot_be_read_leads_to_the_dashboard(site: Site) -> None:
