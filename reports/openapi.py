@@ -18,6 +18,7 @@ from rest_framework.throttling import BaseThrottle
 
 from reports.clicky.account_sites import AccountSitesView
 from reports.clicky.api_view import ClickyView
+from reports.clicky.openapi import SECURITY_SCHEMES
 from reports.clicky.views import StatsView
 from reports.clicky.whitelabel import WhitelabelView
 
@@ -164,4 +165,5 @@ class ClickySchemaView(SpectacularJSONAPIView):
         "TITLE": "Stats API",
         "DESCRIPTION": "Reports of one site by its key, the sites of a user, and the white-label API.",
         "PREPROCESSING_HOOKS": [],
+        "APPEND_COMPONENTS": {"securitySchemes": SECURITY_SCHEMES},
     }

@@ -54,15 +54,10 @@ class AccountSitesView(ClickyView):
     authentication_classes = [PasswordAuthentication]
 
     def get(self, request: Request) -> Response:
-        sites = list_sites(cast(User, request.user))
-        numbers = load_visit_numbers([site for site, _ in sites])
-        return Response([build_site_row(site, may_edit, numbers.get(site.pk, {})) for site, may_edit in sites])
-
-
-def list_sites(user: User) -> list[tuple[Site, bool]]:
-    """Return the sites that the user may see, each with whether the user may edit it."""
-    editable = set(select_sites(user, "edit").values_list("pk", flat=True))
-    return [(site, site.pk in editable) for site in select_sites(user)]
+        user = cast(User, request.user)
+        sites, editable = list(select_sites(user)), set(select_sites(user, "edit").values_list("pk", flat=True))
+        numbers = load_visit_numbers(sites)
+        return Response([build_site_row(site, site.pk in editable, numbers.get(site.pk, {})) for site in sites])
 
 
 def build_site_row(site: Site, may_edit: bool, numbers: dict[str, str]) -> dict[str, str]:
@@ -99,8 +94,8 @@ def load_numbers_of_day(site_ids: tuple[int, ...], today: Period, now: datetime)
     except QueryRefused:
         return {}
     nothing = {"visits": 0, "online": 0}
+    numbers = {site_id: rows.get(site_id, nothing) for site_id in site_ids}
     return {
         site_id: {"visitors_online": str(row["online"]), "visitors_today": str(row["visits"])}
-        for site_id in site_ids
-        for row in [rows.get(site_id, nothing)]
+        for site_id, row in numbers.items()
     }

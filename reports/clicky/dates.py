@@ -5,16 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from dateutil.relativedelta import relativedelta
 
 from accounts.validators import list_zone_names
 from reports.clicky.errors import ClickyError
-from reports.query import Period, QueryRefused
-from reports.query.periods import MAX_INSTANT, MIN_INSTANT, find_monday, find_month_start, parse_zone
+from reports.query import Period
+from reports.query.periods import DAY, MAX_INSTANT, MIN_INSTANT, NAMED_PERIODS, find_day_start, parse_zone
 
-DAY = timedelta(days=1)
 MAX_DIGITS = 4  # of N in last-N-days
 
 
@@ -40,8 +39,14 @@ class Dates:
     def day_count(self) -> int:
         return (self.last - self.first).days + 1
 
+    @property
+    def is_skipped(self) -> bool:
+        """Whether the zone skipped these days, as Samoa skipped one when it crossed the date line."""
+        zone = parse_zone(self.zone)
+        return find_day_start(self.first, zone) == find_day_start(self.last + DAY, zone)
+
     def to_period(self) -> Period:
-        """Return the days as a period of instants."""
+        """Return the days as a period of instants. Raises QueryRefused if the zone skipped them."""
         return Period.days(self.first, self.last + DAY, self.zone)
 
     def split_days(self) -> list[Dates]:
@@ -50,16 +55,7 @@ class Dates:
 
 
 FirstAndLast = tuple[date, date]
-NAMED_DATES: dict[str, Callable[[date], FirstAndLast]] = {
-    "today": lambda today: (today, today),
-    "yesterday": lambda today: (today - DAY, today - DAY),
-    "this-week": lambda today: (find_monday(today), today),
-    "last-week": lambda today: (find_monday(today) - 7 * DAY, find_monday(today) - DAY),
-    "this-month": lambda today: (find_month_start(today, 0), today),
-    "last-month": lambda today: (find_month_start(today, 1), find_month_start(today, 0) - DAY),
-    "this-year": lambda today: (date(today.year, 1, 1), today),
-    "last-year": lambda today: (date(today.year - 1, 1, 1), date(today.year - 1, 12, 31)),
-}
+NAMED_DATES = {"today", "yesterday", "this-week", "last-week", "this-month", "last-month", "this-year"}  # of the engine
 NUMBERED_DATES: dict[str, Callable[[date, int], FirstAndLast]] = {
     r"(\d+)-days?-ago": lambda today, n: (today - n * DAY, today - n * DAY),
     r"last-(\d+)-days?": lambda today, n: (today - (max(n, 1) - 1) * DAY, today),
@@ -77,30 +73,28 @@ def parse_dates(text: str, zone: str, now: datetime) -> Dates:
     """
     today = now.astimezone(parse_zone(zone)).date()
     try:
-        first, last = find_first_and_last(text.strip().lower(), today)
-    except (ValueError, OverflowError, QueryRefused):
-        raise build_date_error(text) from None
-    if last < first:
-        first, last = last, first
-    if first < MIN_INSTANT.date() or last >= MAX_INSTANT.date():
-        raise build_date_error(text)
+        first, last = sorted(find_first_and_last(text.strip().lower(), today))
+        if first < MIN_INSTANT.date() or last >= MAX_INSTANT.date():
+            raise ValueError(text)
+    except (ValueError, OverflowError):
+        raise ClickyError(f"Invalid date: {text[:40]}. Use one such as {EXAMPLES}.") from None
     return Dates(first, last, zone)
 
 
-def build_date_error(text: str) -> ClickyError:
-    return ClickyError(f"Invalid date: {text[:40]}. Use one such as {EXAMPLES}.")
-
-
 def find_first_and_last(text: str, today: date) -> FirstAndLast:
-    """Return the first and last day. Raises ValueError, OverflowError or QueryRefused."""
-    if find_days := NAMED_DATES.get(text) or NAMED_DATES.get(text.removesuffix("s")):
-        return find_days(today)
+    """Return the first and last day. Raises ValueError or OverflowError."""
+    name = text if text in NAMED_DATES else text.removesuffix("s")
+    if name in NAMED_DATES:
+        first, after = NAMED_PERIODS[name](today)
+        return first, min(after - DAY, today)  # Clicky's weeks, months and years that still run end today
+    if name == "last-year":
+        return parse_calendar_date(str(today.year - 1))
     for pattern, find_numbered_days in NUMBERED_DATES.items():
         if (match := re.fullmatch(pattern, text, re.ASCII)) and len(match[1]) <= MAX_DIGITS:
             return find_numbered_days(today, int(match[1]))
-    first, _, last = text.partition(",")
-    if CALENDAR_DATE.fullmatch(first.strip()):
-        return parse_calendar_date(first.strip())[0], parse_calendar_date((last or first).strip())[1]
+    start, _, end = text.partition(",")
+    if CALENDAR_DATE.fullmatch(start.strip()):
+        return parse_calendar_date(start.strip())[0], parse_calendar_date((end or start).strip())[1]
     raise ValueError(text)
 
 
@@ -109,10 +103,7 @@ def parse_calendar_date(text: str) -> FirstAndLast:
     match = CALENDAR_DATE.fullmatch(text)
     if not match:
         raise ValueError(text)
-    year, month, day = (int(part) if part else 0 for part in match.groups())
-    if day:
-        return date(year, month, day), date(year, month, day)
-    if month:
-        first = date(year, month, 1)
-        return first, first + relativedelta(months=1, days=-1)
-    return date(year, 1, 1), date(year, 12, 31)
+    year, month, day = match.groups()
+    first = date(int(year), int(month or 1), int(day or 1))  # a month or day 00 is text, so it is refused
+    length = DAY if day else relativedelta(months=1) if month else relativedelta(years=1)
+    return first, first + length - DAY

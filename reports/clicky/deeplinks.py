@@ -94,21 +94,14 @@ def stats(request: HttpRequest, page: str = "") -> HttpResponse:
         raise Http404("No such site.")
     if request.GET.get("date") and not request.user.is_authenticated:
         return redirect_to_login(request.get_full_path())
-    section = SECTIONS.get(page.strip("/").lower(), "")
-    query = urlencode([*read_period(request, int(site_id)), *map_filters(request)])
+    date, section = request.GET.get("date", ""), SECTIONS.get(page.strip("/").lower(), "")
+    period = build_period_parameter(date, get_site_or_404(request, int(site_id))) if date else []
+    query = urlencode([*period, *map_filters(request)])
     return HttpResponseRedirect(f"/sites/{int(site_id)}/{section}" + (f"?{query}" if query else ""))
 
 
-def read_period(request: HttpRequest, site_id: int) -> list[tuple[str, str]]:
-    """Return the dashboard's parameter for `date`. Raises Http404 for a site that the user may not see."""
-    date = request.GET.get("date", "")
-    return build_period_parameter(date, get_site_or_404(request, site_id)) if date else []
-
-
-def build_period_parameter(date: str, site: Site) -> list[tuple[str, str]]:
+def build_period_parameter(date: str, site: Site) -> FilterParameters:
     """Return the dashboard's parameter for a Clicky date; none for an empty or invalid date."""
-    if not date:
-        return []
     try:
         days = parse_dates(date, find_known_zone(site.timezone), clock.now())
     except ClickyError:

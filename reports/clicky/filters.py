@@ -12,38 +12,42 @@ from collections.abc import Callable, Mapping
 from html import unescape
 from ipaddress import IPv4Address, IPv4Network, summarize_address_range
 from typing import cast
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
-from goals.predicates import Filter, VisitedFilter, build_wildcard_regex, is_one_of
+from goals.predicates import Condition, Filter, VisitedFilter, build_wildcard_regex, combine_all, is_one_of
 from goals.selectors import list_active_goals
+from reports.clicky import terms
 from reports.clicky.errors import ClickyError
-from reports.clicky.terms import (
-    ACTION_KINDS,
-    is_country,
-    is_unknown,
-    list_channels,
-    parse_browser,
-    parse_country,
-    parse_language,
-    parse_place,
-)
 from reports.query.filters import parse
 from sites.models import AddressPolicy
 from sites.site_config import SiteConfig
 from tracking.pipeline.visitor_address import truncate_address
 
 FilterBuilder = Callable[[SiteConfig, str], Filter]
-CUSTOM_PARAMETER = re.compile(r"custom\[([^\]]{1,100})\]", re.DOTALL)
+CUSTOM_PARAMETER = re.compile(r"custom(?:\[([^\]]{1,100})\])?", re.DOTALL)
 MAX_LENGTH = 1_000
 NO_VISITS: Filter = is_one_of("visit", "0")  # no visit has this number
 USERNAME_KEYS = ("username", "user")
-HAS_ADDRESS: Filter = {
-    "dimension": "target",
-    "operator": "matches",
-    "value": [r"^(?i:/|https?://|ftp://|mailto:|tel:)"],
-}
 MAX_RANGES = 20
 HOST_BITS = 8  # of an IPv4 address, which sites that truncate addresses drop
+MAX_ALTERNATIVES = 16  # of one regular expression
+
+
+def compare(dimension: str, operator: str, *values: object) -> Condition:
+    return {"dimension": dimension, "operator": operator, "value": list(values)}
+
+
+HAS_ADDRESS = compare("target", "matches", r"^(?i:/|https?://|ftp://|mailto:|tel:)")
+
+
+def has_value(dimension: str) -> tuple[Filter, ...]:
+    return (compare(dimension, "is_not", ""),)
+
+
+def build_range(dimension: str, minimum: float | None, maximum: float | None) -> list[Filter]:
+    """Match numbers from `minimum` to `maximum`, both inclusive; None = no bound."""
+    bounds = [("at_least", minimum), ("at_most", maximum)]
+    return [compare(dimension, operator, bound) for operator, bound in bounds if bound is not None]
 
 
 def build_match(dimension: str, *values: str) -> Filter:
@@ -53,19 +57,15 @@ def build_match(dimension: str, *values: str) -> Filter:
     """
     texts = list(dict.fromkeys(form for value in values for form in (value, unescape(value))))
     if "*" in texts:
-        return {"dimension": dimension, "operator": "is_not", "value": [""]}
+        return compare(dimension, "is_not", "")
     if not any("*" in value for value in texts):
         return is_one_of(dimension, *texts)
-    return {"dimension": dimension, "operator": "matches", "value": [build_wildcard_regex(value) for value in texts]}
+    return compare(dimension, "matches", *map(build_wildcard_regex, texts))
 
 
 def build_match_or_unknown(dimension: str, value: str) -> Filter:
     """Match a value of a dimension whose missing value is titled Unknown."""
-    return is_one_of(dimension, "", value) if is_unknown(value) else build_match(dimension, value)
-
-
-def combine_all(*parts: Filter) -> Filter:
-    return parts[0] if len(parts) == 1 else {"and": list(parts)}
+    return is_one_of(dimension, "", value) if terms.is_unknown(value) else build_match(dimension, value)
 
 
 def combine_any(parts: list[Filter]) -> Filter:
@@ -76,8 +76,16 @@ def extract_path(address: str) -> str:
     """Return a page's path and query as stored, from a path or a full URL."""
     if "://" not in address[:12]:
         return address if address.startswith(("/", "*", "#")) or not address else f"/{address}"
-    parts = urlsplit(address)
+    parts = split_address(address)
     return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+
+
+def split_address(address: str) -> SplitResult:
+    """Split a full address; one whose host nobody can read has none, and a path that no page has."""
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return SplitResult("", "", f"/{address}", "", "")
 
 
 def build_page_filter(dimension: str, address: str) -> Filter:
@@ -86,16 +94,9 @@ def build_page_filter(dimension: str, address: str) -> Filter:
     return build_match(dimension, path, unquote(path))
 
 
-def match_page(dimension: str) -> FilterBuilder:
-    return lambda site, value: build_page_filter(dimension, value)
-
-
-def match_text(dimension: str) -> FilterBuilder:
-    return lambda site, value: build_match(dimension, value)
-
-
-def match_text_or_unknown(dimension: str) -> FilterBuilder:
-    return lambda site, value: build_match_or_unknown(dimension, value)
+def match_dimension(dimension: str, build: Callable[[str, str], Filter] = build_match) -> FilterBuilder:
+    """Return what builds the filter of a dimension's value, whatever the site."""
+    return lambda site, value: build(dimension, value)
 
 
 def match_visits_with(build: FilterBuilder) -> FilterBuilder:
@@ -104,10 +105,7 @@ def match_visits_with(build: FilterBuilder) -> FilterBuilder:
 
 def is_own_address(site: SiteConfig, address: str) -> bool:
     """Return whether a full address has one of the site's own hosts."""
-    try:
-        return site.hosts.accepts_host(urlsplit(address).hostname or "")
-    except ValueError:
-        return False
+    return site.hosts.accepts_host(split_address(address).hostname or "")
 
 
 def list_address_forms(site: SiteConfig, address: str) -> list[str]:
@@ -126,16 +124,16 @@ def filter_href(site: SiteConfig, value: str) -> Filter:
     """Match actions by the address they were logged with, or by their page if they were logged without one."""
     on_page: list[Filter] = [build_page_filter("page", value), {"not": HAS_ADDRESS}]
     if "://" in value[:12] and not is_own_address(site, value):
-        on_page.append(build_match("host", urlsplit(value).netloc.partition(":")[0].lower()))
-    return combine_any([build_target_filter("target", site, value), combine_all(*on_page)])
+        on_page.append(build_match("host", split_address(value).netloc.partition(":")[0].lower()))
+    return combine_any([build_target_filter("target", site, value), combine_all(on_page)])
 
 
 def filter_title(site: SiteConfig, value: str) -> Filter:
     """Match views by their page's title, and other actions by the text, else the name, they were logged with."""
     view = is_one_of("kind", "view")
-    by_name = combine_all(is_one_of("text", ""), build_match("name", value))
+    by_name = combine_all([is_one_of("text", ""), build_match("name", value)])
     by_text = combine_any([build_match("text", value), by_name])
-    return combine_any([combine_all(view, build_match("title", value)), combine_all({"not": view}, by_text)])
+    return combine_any([combine_all([view, build_match("title", value)]), combine_all([{"not": view}, by_text])])
 
 
 def filter_link(site: SiteConfig, value: str) -> Filter:
@@ -168,13 +166,9 @@ def filter_ip_range(first: int, last: int) -> Filter:
     """Match the IPv4 addresses between two integers, by regular expressions over dotted quads."""
     if not 0 <= first <= last < 2**32:
         raise ClickyError("Invalid ip_address range.")
-    networks = list(summarize_address_range(IPv4Address(first), IPv4Address(last)))
-    return combine_any(
-        [
-            {"dimension": "ip", "operator": "matches", "value": ["^(?:" + "|".join(part) + ")$"]}
-            for part in split_chunks([build_address_pattern(network) for network in networks], 16)
-        ]
-    )
+    patterns = [build_address_pattern(one) for one in summarize_address_range(IPv4Address(first), IPv4Address(last))]
+    parts = [patterns[at : at + MAX_ALTERNATIVES] for at in range(0, len(patterns), MAX_ALTERNATIVES)]
+    return combine_any([compare("ip", "matches", f"^(?:{'|'.join(part)})$") for part in parts])
 
 
 def build_address_pattern(network: IPv4Network) -> str:
@@ -188,58 +182,62 @@ def build_address_pattern(network: IPv4Network) -> str:
     return r"\.".join(parts + ["[0-9]+"] * (4 - len(parts)))
 
 
-def split_chunks(parts: list[str], size: int) -> list[list[str]]:
-    return [parts[at : at + size] for at in range(0, len(parts), size)]
-
-
 def filter_browser(site: SiteConfig, value: str) -> Filter:
     """Match `Google Chrome` or, with its version, `Google Chrome 120`."""
-    if is_unknown(value):
+    if terms.is_unknown(value):
         return build_match_or_unknown("browser", value)
-    name, version = parse_browser(value)
-    with_version = combine_all(is_one_of("browser", name), is_one_of("browser_version", version))
-    return combine_any([build_match("browser", parse_browser(value + " ")[0]), *([with_version] if version else [])])
+    name, version = terms.parse_browser(value)
+    with_version = combine_all([is_one_of("browser", name), is_one_of("browser_version", version)])
+    return combine_any(
+        [build_match("browser", terms.parse_browser(value + " ")[0]), *([with_version] if version else [])]
+    )
 
 
 def filter_os(site: SiteConfig, value: str) -> Filter:
-    if is_unknown(value):
+    if terms.is_unknown(value):
         return build_match_or_unknown("os", value)
     name, _, version = value.rpartition(" ")
-    with_version = combine_all(is_one_of("os", name), is_one_of("os_version", version))
+    with_version = combine_all([is_one_of("os", name), is_one_of("os_version", version)])
     return combine_any([build_match("os", value), *([with_version] if name else [])])
+
+
+def build_place_filter(dimension: str, name: str) -> Filter:
+    """Match a place by its name alone; a country's name also stands for its visits from an unknown place."""
+    place = build_match_or_unknown(dimension, name)
+    if not terms.is_country(name):
+        return place
+    return combine_any(
+        [place, combine_all([is_one_of(dimension, ""), is_one_of("country", terms.parse_country(name))])]
+    )
 
 
 def filter_city(site: SiteConfig, value: str) -> Filter:
     """Match `Tallinn`, `Tallinn, Estonia` or `Austin, Texas, USA`; a country alone for visits of an unknown city."""
-    name, state, code = parse_place(value)
-    parts = [build_match_or_unknown("city", name), *([is_one_of("region", state)] if state else [])]
-    in_city = combine_all(*parts, *([is_one_of("country", code)] if code else []))
-    if code or state or not is_country(name):
-        return in_city
-    return combine_any([in_city, combine_all(is_one_of("city", ""), is_one_of("country", parse_country(name)))])
+    name, state, code = terms.parse_place(value)
+    if not code:
+        return build_place_filter("city", name)
+    in_state = [is_one_of("region", state)] if state else []
+    return combine_all([build_match_or_unknown("city", name), *in_state, is_one_of("country", code)])
 
 
 def filter_region(site: SiteConfig, value: str) -> Filter:
     """Match `Texas, United States`, or a country alone for visits of an unknown region."""
     name, comma, country = value.rpartition(",")
-    if comma:
-        return combine_all(is_one_of("region", name.strip()), is_one_of("country", parse_country(country)))
-    in_region = build_match_or_unknown("region", value.strip())
-    if not is_country(value):
-        return in_region
-    return combine_any([in_region, combine_all(is_one_of("region", ""), is_one_of("country", parse_country(value)))])
+    if not comma:
+        return build_place_filter("region", value.strip())
+    return combine_all([is_one_of("region", name.strip()), is_one_of("country", terms.parse_country(country))])
 
 
 def filter_language(site: SiteConfig, value: str) -> Filter:
     """Match a language: `French` and `fr` in all countries, `French (France)` and `fr-FR` only that of France."""
     if "*" in value:
         return build_match("language", value)
-    tag = parse_language(value)
+    tag = terms.parse_language(value)
     if not tag:
         return is_one_of("language", "")
     main, _, rest = tag.replace("_", "-").partition("-")
     end = f"[-_]{re.escape(rest)}" if rest else "([-_].*)?"
-    return {"dimension": "language", "operator": "matches", "value": [f"^(?i:{re.escape(main)}{end})$"]}
+    return compare("language", "matches", f"^(?i:{re.escape(main)}{end})$")
 
 
 def filter_split_test(site: SiteConfig, value: str) -> Filter:
@@ -248,32 +246,29 @@ def filter_split_test(site: SiteConfig, value: str) -> Filter:
     experiment = build_match("split_test", value)
     if not colon:
         return experiment
-    return combine_any([experiment, combine_all(build_match("split_test", name), build_match("split_arm", variant))])
+    return combine_any([experiment, combine_all([build_match("split_test", name), build_match("split_arm", variant)])])
 
 
 def filter_action_count(site: SiteConfig, value: str) -> Filter:
     """Match visits by their number of actions: `3` is exactly, `3,` is at least, `,3` at most, `2,5` between."""
-    match = re.fullmatch(r"(\d{0,9})(,?)(\d{0,9})", value, re.ASCII)
-    if not match or not (match[1] or match[3]):
+    found = re.fullmatch(r"(\d{0,9})(,?)(\d{0,9})", value, re.ASCII)
+    if not found or not (found[1] or found[3]):
         raise ClickyError("Invalid num_actions.")
-    minimum, comma, maximum = match.groups()
+    minimum, comma, maximum = found.groups()
     if not comma:
-        return {"dimension": "visit_actions", "operator": "is", "value": [int(minimum)]}
-    bounds = [("at_least", minimum), ("at_most", maximum)]
-    conditions: list[Filter] = [
-        {"dimension": "visit_actions", "operator": word, "value": [int(text)]} for word, text in bounds if text
-    ]
-    return combine_all(*conditions)
+        return is_one_of("visit_actions", int(minimum))
+    bounds = [int(text) if text else None for text in (minimum, maximum)]
+    return combine_all(build_range("visit_actions", *bounds))
 
 
 def filter_source(site: SiteConfig, value: str) -> Filter:
     """Match one of Clicky's traffic sources (`searches`, `advertising` …), or a source by its name."""
-    channels = list_channels(value)
+    channels = terms.list_channels(value)
     return is_one_of("channel", *channels) if channels else is_one_of("source", value)
 
 
 def filter_action_type(site: SiteConfig, value: str) -> Filter:
-    kinds = ACTION_KINDS.get(value.strip().lower())
+    kinds = terms.ACTION_KINDS.get(value.strip().lower())
     if not kinds:
         raise ClickyError("Invalid action_type.")
     return is_one_of("kind", *kinds)
@@ -281,73 +276,11 @@ def filter_action_type(site: SiteConfig, value: str) -> Filter:
 
 def filter_hostname(site: SiteConfig, value: str) -> Filter:
     """Return all visits for "Unknown", else none: addresses are never looked up in the DNS, so no name is stored."""
-    return {"not": NO_VISITS} if is_unknown(value) else NO_VISITS
+    return {"not": NO_VISITS} if terms.is_unknown(value) else NO_VISITS
 
 
 def filter_country(site: SiteConfig, value: str) -> Filter:
-    return build_match("country", value if "*" in value else parse_country(value))
-
-
-FILTERS: dict[str, FilterBuilder] = {
-    "ip_address": filter_ip_address,
-    "uid": match_text("visitor_id"),
-    "session_id": match_text("visit"),
-    "href": match_visits_with(filter_href),
-    "landing": match_page("entry_page"),
-    "exit": match_page("exit_page"),
-    "num_actions": filter_action_count,
-    "search": match_text("search_term"),
-    "domain": match_text("referrer_domain"),
-    "link": filter_link,
-    "browser": filter_browser,
-    "os": filter_os,
-    "resolution": match_text_or_unknown("screen"),
-    "country": filter_country,
-    "city": filter_city,
-    "language": filter_language,
-    "org": match_text_or_unknown("organization"),
-    "source": filter_source,
-    "title": match_visits_with(filter_title),
-    "action_type": match_visits_with(filter_action_type),
-    "campaign": match_text("utm_campaign"),
-    "split": match_visits_with(filter_split_test),
-    "hostname": filter_hostname,
-    "shorturl": lambda site, value: NO_VISITS,
-}
-ACTION_FILTERS = {"href", "title", "action_type"}  # in an actions-list these choose actions, the others visits
-
-
-def is_filter(name: str) -> bool:
-    """Return whether a parameter of this name chooses visitors or actions."""
-    return name in FILTERS or name in ("goal", "custom") or CUSTOM_PARAMETER.fullmatch(name) is not None
-
-
-def parse_filters(site: SiteConfig, params: Mapping[str, str], of_actions: bool = False) -> tuple[Filter, ...]:
-    """Return the filters in a request's parameters. Raises ClickyError or QueryRefused for an invalid value.
-
-    `of_actions`: the filters of actions choose actions instead of visits that contain such actions.
-    """
-    filters = []
-    for name, value in params.items():
-        if not value or len(value) > MAX_LENGTH:
-            continue
-        if name == "goal":
-            filters.append(filter_goal(site, value))
-        elif name == "custom" or CUSTOM_PARAMETER.fullmatch(name):
-            filters.append(filter_custom(name, value))
-        elif name in FILTERS:
-            built = build_filter(site, name, value)
-            if of_actions and name in ACTION_FILTERS:
-                built = cast(VisitedFilter, built)["visited"]
-            filters.append(built)
-    return tuple(filters)
-
-
-def build_filter(site: SiteConfig, name: str, value: str) -> Filter:
-    """Return the filter of one parameter. Raises QueryRefused for an invalid value, such as an unknown country."""
-    built = FILTERS[name](site, value)
-    parse(built)
-    return built
+    return build_match("country", value if "*" in value else terms.parse_country(value))
 
 
 def filter_goal(site: SiteConfig, value: str) -> Filter:
@@ -358,9 +291,65 @@ def filter_goal(site: SiteConfig, value: str) -> Filter:
     return {"visited": combine_any([{"goal": goal.pk} for goal in goals])} if goals else NO_VISITS
 
 
-def filter_custom(name: str, value: str) -> Filter:
+def match_custom(given_key: str | None) -> FilterBuilder:
     """Match `custom[key]=value`, `custom=key,value`, `custom=key: value`, or `custom=value` of any username."""
-    match = CUSTOM_PARAMETER.fullmatch(name)
-    separator = ": " if ": " in value and "," not in value else ","
-    key, _, text = (match[1], "", value) if match else value.rpartition(separator)
-    return build_match("person" if not key or key in USERNAME_KEYS else f"tag:{key}", text)
+
+    def filter_custom(site: SiteConfig, value: str) -> Filter:
+        separator = ": " if ": " in value and "," not in value else ","
+        key, _, text = (given_key, "", value) if given_key else value.rpartition(separator)
+        return build_match("person" if not key or key in USERNAME_KEYS else f"tag:{key}", text)
+
+    return filter_custom
+
+
+FILTERS: dict[str, FilterBuilder] = {
+    "ip_address": filter_ip_address,
+    "uid": match_dimension("visitor_id"),
+    "session_id": match_dimension("visit"),
+    "href": match_visits_with(filter_href),
+    "landing": match_dimension("entry_page", build_page_filter),
+    "exit": match_dimension("exit_page", build_page_filter),
+    "num_actions": filter_action_count,
+    "search": match_dimension("search_term"),
+    "domain": match_dimension("referrer_domain"),
+    "link": filter_link,
+    "browser": filter_browser,
+    "os": filter_os,
+    "resolution": match_dimension("screen", build_match_or_unknown),
+    "country": filter_country,
+    "city": filter_city,
+    "language": filter_language,
+    "org": match_dimension("organization", build_match_or_unknown),
+    "source": filter_source,
+    "title": match_visits_with(filter_title),
+    "action_type": match_visits_with(filter_action_type),
+    "campaign": match_dimension("utm_campaign"),
+    "split": match_visits_with(filter_split_test),
+    "hostname": filter_hostname,
+    "shorturl": lambda site, value: NO_VISITS,
+    "goal": filter_goal,
+}
+ACTION_FILTERS = {"href", "title", "action_type"}  # in an actions-list these choose actions, the others visits
+
+
+def find_filter(name: str) -> FilterBuilder | None:
+    """Return what builds the filter of a parameter; None for a parameter that chooses no visitors or actions."""
+    custom = CUSTOM_PARAMETER.fullmatch(name)
+    return match_custom(custom[1]) if custom else FILTERS.get(name)
+
+
+def parse_filters(site: SiteConfig, params: Mapping[str, str], of_actions: bool = False) -> tuple[Filter, ...]:
+    """Return the filters in a request's parameters.
+
+    `of_actions`: the filters of actions choose actions instead of visits that contain such actions.
+    Raises ClickyError or QueryRefused for an invalid value, such as an unknown country.
+    """
+    filters = []
+    for name, value in params.items():
+        build = find_filter(name) if value and len(value) <= MAX_LENGTH else None
+        if build is None:
+            continue
+        built = build(site, value)
+        parse(built)
+        filters.append(cast(VisitedFilter, built)["visited"] if of_actions and name in ACTION_FILTERS else built)
+    return tuple(filters)

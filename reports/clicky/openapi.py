@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema, extend_schema_view
 
 from reports.clicky.filters import FILTERS
@@ -23,7 +22,8 @@ SCHEMAS: dict[str, Schema] = {
     "hourly": FLAG, "heatmap_url": FLAG, "null_values": FLAG,
 }  # fmt: skip
 KEYS = {"sitekey", "sitekey_admin"}  # in the URL these are the security scheme
-FILTER_MEANINGS = dict.fromkeys([*FILTERS, "goal"], "A filter of lists and segmentation") | {
+SECURITY_SCHEMES: Schema = {name: {"type": "apiKey", "in": "query", "name": name} for name in ("auth", "sitekey")}
+FILTER_MEANINGS = dict.fromkeys(FILTERS, "A filter of lists and segmentation") | {
     "custom": "A filter of lists and segmentation: key,value. Also custom[key]=value"
 }
 BLOCK = {"type": TEXT, "error": TEXT, "dates": {"type": "array", "items": {"type": "object", "properties": {
@@ -86,6 +86,7 @@ describe_stats = describe_view(
     build_responses(STATS, 429, 503),
     description='An error is `[{"error": sentence}]` with status 200; only 429 and 503 have statuses of their own.',
     examples=build_examples(),
+    auth=[{"sitekey": []}],
 )
 describe_account_sites = describe_view(
     "account_sites",
@@ -103,19 +104,5 @@ describe_whitelabel = describe_view(
     {(200, "text/xml"): TEXT, (200, "text/plain"): TEXT},
     parameters=[OpenApiParameter("operation", location="path", enum=["sites", "usage"])],
     description="A rejected request is answered with the lines NOK, a number and a sentence.",
+    auth=[{"auth": []}],
 )
-
-
-class SitekeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    """Describes the key of a site."""
-
-    target_class, name, parameter = "reports.clicky.views.SitekeyAuthentication", "sitekey", "sitekey"
-
-    def get_security_definition(self, auto_schema: object) -> dict[str, str]:
-        return {"type": "apiKey", "in": "query", "name": self.parameter}
-
-
-class AuthkeyScheme(SitekeyScheme):  # type: ignore[no-untyped-call]
-    """Describes the key of an account."""
-
-    target_class, name, parameter = "reports.clicky.whitelabel.WhitelabelAuthentication", "auth", "auth"

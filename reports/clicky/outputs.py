@@ -31,9 +31,6 @@ XML_NAME = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
 class HtmlText(str):
     """Text encoded for HTML, as clients of JSON and PHP expect titles. XML and CSV have an encoding of their own."""
 
-    def decode(self) -> str:
-        return html.unescape(self)
-
 
 def encode_html(text: str) -> HtmlText:
     """Encode text that a stranger wrote for HTML."""
@@ -60,11 +57,14 @@ Context = Mapping[str, Any] | None
 
 
 class OutputRenderer(BaseRenderer):
-    """Base of the renderers. `media_type` is the whole content type."""
+    """Base of the renderers: `write` writes data as bytes. `media_type` is the whole content type."""
 
     charset = None
 
     def render(self, data: Data, media_type: str | None = None, context: Context = None) -> bytes:
+        return self.write(data)
+
+    def write(self, data: Data) -> bytes:
         raise NotImplementedError
 
 
@@ -76,7 +76,7 @@ class JsonRenderer(OutputRenderer):
 
     media_type, format = "application/json", "json"
 
-    def render(self, data: Data, media_type: str | None = None, context: Context = None) -> bytes:
+    def write(self, data: Data) -> bytes:
         body = [data] if isinstance(data, dict) else data
         return orjson.dumps(body, default=build_json_block, option=orjson.OPT_PASSTHROUGH_DATACLASS)
 
@@ -105,7 +105,7 @@ class ScriptRenderer(JsonRenderer):
     media_type, format = JAVASCRIPT.decode(), "script"
 
     def render(self, data: Data, media_type: str | None = None, context: Context = None) -> bytes:
-        body = super().render(data).replace(b"\xe2\x80\xa8", b"\\u2028").replace(b"\xe2\x80\xa9", b"\\u2029")
+        body = self.write(data).replace(b"\xe2\x80\xa8", b"\\u2028").replace(b"\xe2\x80\xa9", b"\\u2029")
         params: Mapping[str, str] = (context or {})["view"].params
         callback = params.get("json_callback", "")
         if is_script_name(callback):
@@ -123,7 +123,7 @@ class XmlRenderer(OutputRenderer):
 
     media_type, format = "text/xml; charset=utf-8", "xml"
 
-    def render(self, data: Data, media_type: str | None = None, context: Context = None) -> bytes:
+    def write(self, data: Data) -> bytes:
         status = "error" if isinstance(data, dict) else "ok"
         inside = render_element("error", data["error"]) if isinstance(data, dict) else "".join(map(render_entry, data))
         return f'{XML_DECLARATION}<response status="{status}">{inside}</response>\n'.encode()
@@ -166,7 +166,7 @@ def remove_non_xml(value: object) -> str:
 
 def decode_html(value: object) -> str:
     """Return the value as text, not encoded for HTML."""
-    return value.decode() if isinstance(value, HtmlText) else str(value)
+    return html.unescape(value) if isinstance(value, HtmlText) else str(value)
 
 
 class PhpRenderer(OutputRenderer):
@@ -174,7 +174,7 @@ class PhpRenderer(OutputRenderer):
 
     media_type, format = "text/plain; charset=utf-8", "php"
 
-    def render(self, data: Data, media_type: str | None = None, context: Context = None) -> bytes:
+    def write(self, data: Data) -> bytes:
         blocks = [entry for entry in data if isinstance(entry, TypeBlock)]
         types = {block.type: {day.date: day.items for day in block.days} for block in blocks}
         return serialize_php(types or data)
@@ -200,7 +200,7 @@ class CsvRenderer(OutputRenderer):
 
     media_type, format = "text/csv; charset=utf-8", "csv"
 
-    def render(self, data: Data, media_type: str | None = None, context: Context = None) -> bytes:
+    def write(self, data: Data) -> bytes:
         if isinstance(data, dict):
             return f"error\r\n{data['error']}\r\n".encode()
         rows = [row for entry in data for row in build_csv_rows(entry)]

@@ -3,268 +3,212 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, field
+from typing import ClassVar
 
 from goals.predicates import Filter, is_one_of
+from reports.clicky import filters, terms
 from reports.clicky.dates import Dates
-from reports.clicky.filters import (
-    FilterBuilder,
-    build_match_or_unknown,
-    build_target_filter,
-    extract_path,
-    filter_browser,
-    filter_city,
-    filter_os,
-    filter_region,
-    filter_split_test,
-    list_address_forms,
-    match_page,
-)
-from reports.clicky.outputs import DateEntry, Item, TypeBlock, encode_html
+from reports.clicky.filters import FilterBuilder, compare, has_value
+from reports.clicky.outputs import Item, encode_html
 from reports.clicky.stats_request import StatsRequest
 from reports.clicky.stats_type import StatsType
 from reports.clicky.tallies import list_hours
-from reports.clicky.terms import (
-    CLICK_KINDS,
-    SEARCH_CHANNELS,
-    UNKNOWN,
-    format_browser,
-    format_integer,
-    format_place,
-    format_tenth,
-    get_country_title,
-    get_language_title,
-    parse_country,
-)
 from reports.query.model import Row
 from sites.site_config import SiteConfig
 
 MAX_HOURLY_ROWS = 100_000
+PAGE_DIMENSIONS = ("page", "entry_page", "exit_page")
+TARGET_DIMENSIONS = ("download", "video", "outbound")  # addresses that actions were logged with
+HOST_DIMENSIONS = ("host", "referrer_domain")
+# Percentages are shares of what has a value in these dimensions, of everything in the others
+SHARE_OF_VALUES = ("utm_campaign", "referrer", *HOST_DIMENSIONS, *PAGE_DIMENSIONS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CountedItem:
+    """One item before it is written. It links to the dashboard's page `section`, filtered by dimension=value."""
+
+    title: str
+    value: float
+    fields: dict[str, str] = field(default_factory=dict)
+    filters: dict[str, str] = field(default_factory=dict)
+    section: str = ""
+
+    def write(self, request: StatsRequest, dates: Dates, total: float) -> Item:
+        """Write the item: all values are text, the title HTML-encoded. `total`: what the percentage is a share of."""
+        return {
+            "value": terms.format_integer(self.value),
+            "value_percent": terms.format_tenth(100 * float(self.value) / total if total else 0),
+            "title": encode_html(self.title),
+            **self.fields,
+            "stats_url": request.links.build_stats_url(dates, self.section, **self.filters),
+        }
 
 
 @dataclass(frozen=True)
 class PopularType(StatsType):
     """`metric` by `dimensions`, of events or visits that satisfy `where`.
 
-    `build_title` and `build_url` are given a row; `build_filter` is given the title that `item=…` names. `section` is
-    the part of the dashboard that an item's `stats_url` leads to. `of_targets`: items are targets of actions.
+    `build_title` is given an item's values of the dimensions, `build_filter` the title that `item=…` names; without it
+    the first dimension must have that value. `section`: the page of the dashboard that `stats_url` leads to.
     """
 
     dimensions: tuple[str, ...]
     metric: str = "visits"
     where: tuple[Filter, ...] = ()
     _: KW_ONLY
-    build_title: Callable[[Row], str] | None = None
-    build_url: Callable[[StatsRequest, Row], str] | None = None
+    build_title: Callable[..., str] = terms.get_title
     build_filter: FilterBuilder | None = None
     section: str = ""
-    of_targets: bool = False
+    has_hours: ClassVar[bool] = True
 
-    def build(self, request: StatsRequest) -> TypeBlock:
-        """Build the block; with `hourly` the value of each item is a list of one number per hour, midnight first."""
-        build_items = build_hourly_items if request.hourly else build_day_items
-        entries = [DateEntry(day.label, build_items(self, request, day)) for day in request.days]
-        return TypeBlock(self.name, entries, hourly=request.hourly)
+    @property
+    def dimension(self) -> str:
+        return self.dimensions[0]
 
-    def get_title(self, row: Row) -> str:
-        return self.build_title(row) if self.build_title else str(row[self.dimensions[0]]) or UNKNOWN
+    def build_items(self, request: StatsRequest, dates: Dates) -> list[Item]:
+        rows = self.load_rows(request, dates, self.dimensions, request.limit, request.offset)
+        items = build_items(self, request, dates, rows) if rows else []
+        if not rows or not request.hourly:
+            return items
+        hours = list_hours(dates)
+        hour_rows = self.load_rows(request, dates, ("hour", *self.dimensions), MAX_HOURLY_ROWS)
+        numbers = {(row["hour"], *self.get_key(row)): row[self.metric] for row in hour_rows}
+        return [
+            {**item, "value": [terms.format_integer(numbers.get((hour, *self.get_key(row)), 0)) for hour in hours]}
+            for row, item in zip(rows, items, strict=True)
+        ]
+
+    def load_rows(
+        self, request: StatsRequest, dates: Dates, dimensions: tuple[str, ...], limit: int, offset: int = 0
+    ) -> list[Row]:
+        """Load the engine's rows that satisfy the type's own conditions and the parameters `item` and `filter`."""
+        where = list(self.where)
+        if request.item:
+            where.append(self.build_item_filter(request.site, request.item))
+        if request.filter:
+            texts = self.list_filter_texts(request.site, request.filter)
+            where.append(compare(self.dimension, "contains", *texts))
+        return request.ask(dates, (self.metric,), where, dimensions, limit=limit, offset=offset).rows
 
     def build_item_filter(self, site: SiteConfig, title: str) -> Filter:
         """Return the filter of the item with this title."""
         if self.build_filter:
             return self.build_filter(site, title)
-        dimension = self.dimensions[0]
-        if self.of_targets:
-            return build_target_filter(dimension, site, title)
-        return build_match_or_unknown(dimension, title)
+        if self.dimension in PAGE_DIMENSIONS:
+            return filters.build_page_filter(self.dimension, title)
+        if self.dimension in TARGET_DIMENSIONS:
+            return filters.build_target_filter(self.dimension, site, title)
+        return filters.build_match_or_unknown(self.dimension, title)
+
+    def list_filter_texts(self, site: SiteConfig, text: str) -> list[str]:
+        """Return what `filter` searches for: of a page's address the path, since only paths of pages are stored."""
+        if self.dimension in PAGE_DIMENSIONS:
+            return [filters.extract_path(text) if "://" in text else text]
+        return filters.list_address_forms(site, text) if self.dimension in TARGET_DIMENSIONS else [text]
+
+    def load_total(self, request: StatsRequest, dates: Dates) -> float:
+        """Return what percentages are shares of: everything of the type, whatever `item` or `filter` choose."""
+        present = has_value(self.dimension) if self.dimension in SHARE_OF_VALUES else ()
+        row = request.ask(dates, (self.metric,), [*self.where, *present]).rows[0]
+        return float(row[self.metric] or 0)
 
     def get_key(self, row: Row) -> tuple[str, ...]:
         """Return the row's values of the dimensions, which identify it."""
         return tuple(str(row[name]) for name in self.dimensions)
+
+    def build_url(self, request: StatsRequest, value: str) -> str:
+        """Return the address of the page, file or host that the first dimension names; "" if it names none."""
+        if self.dimension in PAGE_DIMENSIONS:
+            address = request.links.build_page_url(value)
+            return f"{address}#_heatmap" if request.heatmap_urls and self.name == "pages" else address
+        if self.dimension in (*TARGET_DIMENSIONS, "referrer"):
+            return request.links.build_target_url(value)
+        return f"http://{value}/" if self.dimension in HOST_DIMENSIONS else ""
+
+
+NOT_SEARCH = (compare("channel", "is_not", *terms.SEARCH_CHANNELS),)
 
 
 def of_kind(*kinds: str) -> tuple[Filter, ...]:
     return (is_one_of("kind", *kinds),)
 
 
-def has_value(dimension: str) -> tuple[Filter, ...]:
-    return ({"dimension": dimension, "operator": "is_not", "value": [""]},)
-
-
-def link_target(dimension: str) -> Callable[[StatsRequest, Row], str]:
-    return lambda request, row: request.links.build_target_url(str(row[dimension]))
-
-
-def link_host(dimension: str) -> Callable[[StatsRequest, Row], str]:
-    return lambda request, row: f"http://{row[dimension]}/"
-
-
-def link_page(dimension: str) -> Callable[[StatsRequest, Row], str]:
-    return lambda request, row: request.links.build_page_url(str(row[dimension]))
-
-
-NOT_SEARCH: tuple[Filter, ...] = ({"dimension": "channel", "operator": "is_not", "value": list(SEARCH_CHANNELS)},)
-PAGE_DIMENSIONS = ("page", "entry_page", "exit_page")
-# Percentages are shares of what has a value in these dimensions, of everything in the others
-SHARE_OF_VALUES = ("utm_campaign", "referrer", "referrer_domain", "host", *PAGE_DIMENSIONS)
-
 POPULAR_TYPES: tuple[PopularType, ...] = (
-    PopularType("pages", ("page",), "views", build_url=link_page("page"), build_filter=match_page("page"),
+    PopularType("pages", ("page",), "views",
                 section="content", example="Pricing"),
-    PopularType("pages-entrance", ("entry_page",), build_url=link_page("entry_page"),
-                build_filter=match_page("entry_page"), example="Home"),
-    PopularType("pages-exit", ("exit_page",), build_url=link_page("exit_page"), build_filter=match_page("exit_page"),
+    PopularType("pages-entrance", ("entry_page",), example="Home"),
+    PopularType("pages-exit", ("exit_page",),
                 example="Thank you"),
-    PopularType("downloads", ("download",), "actions", of_kind("download"), build_url=link_target("download"),
-                of_targets=True, example="https://example.com/price-list.pdf"),
-    PopularType("events", ("name",), "actions", of_kind(*CLICK_KINDS), example="Newsletter", aliases=("clicks",)),
-    PopularType("video", ("video",), "actions", of_kind("video"), build_url=link_target("video"), of_targets=True,
+    PopularType("downloads", ("download",), "actions", of_kind("download"), example="https://example.com/price-list.pdf"),
+    PopularType("events", ("name",), "actions", of_kind(*terms.CLICK_KINDS), example="Newsletter", aliases=("clicks",)),
+    PopularType("video", ("video",), "actions", of_kind("video"),
                 example="https://example.com/tour.mp4"),
-    PopularType("site-domains", ("host",), "views", build_url=link_host("host"), example="example.com"),
-    PopularType("links", ("referrer",), where=NOT_SEARCH, build_url=link_target("referrer"), section="sources",
+    PopularType("site-domains", ("host",), "views", example="example.com"),
+    PopularType("links", ("referrer",), where=NOT_SEARCH, section="sources",
                 example="https://blog.example.org/review"),
-    PopularType("links-domains", ("referrer_domain",), where=NOT_SEARCH, build_url=link_host("referrer_domain"),
+    PopularType("links-domains", ("referrer_domain",), where=NOT_SEARCH,
                 example="blog.example.org", aliases=("referrers-domains",)),
-    PopularType("links-outbound", ("outbound",), "actions", of_kind("outbound"), build_url=link_target("outbound"),
-                of_targets=True, example="https://partner.example.org/", aliases=("exit-links",)),
+    PopularType("links-outbound", ("outbound",), "actions", of_kind("outbound"), aliases=("exit-links",),
+                example="https://partner.example.org/"),
     PopularType("searches", ("search_term",), where=has_value("search_term"),
                 example="web statistics", aliases=("search",)),
-    PopularType("searches-engines", ("source",), where=(is_one_of("channel", *SEARCH_CHANNELS),), example="Google"),
+    PopularType("searches-engines", ("source",), where=(is_one_of("channel", *terms.SEARCH_CHANNELS),),
+                example="Google"),
     PopularType("split-tests", ("split_test", "split_arm"), where=has_value("split_test"),
-                build_title=lambda row: f"{row['split_test']}: {row['split_arm']}", build_filter=filter_split_test,
-                example="Prices: high"),
+                build_title="{}: {}".format, build_filter=filters.filter_split_test, example="Prices: high"),
     PopularType("campaigns", ("utm_campaign",), example="spring"),
-    PopularType("countries", ("country",), build_title=lambda row: get_country_title(row["country"]),
-                build_filter=lambda site, title: is_one_of("country", parse_country(title)), example="Estonia"),
-    PopularType("regions", ("region", "country"),
-                build_title=lambda row: format_place(row["region"], row["country"]), build_filter=filter_region,
+    PopularType("countries", ("country",), build_title=terms.get_country_title,
+                build_filter=lambda site, title: is_one_of("country", terms.parse_country(title)), example="Estonia"),
+    PopularType("regions", ("region", "country"), build_title=terms.format_place, build_filter=filters.filter_region,
                 example="Texas, United States"),
-    PopularType("cities", ("city", "country"),
-                build_title=lambda row: format_place(row["city"], row["country"]), build_filter=filter_city,
+    PopularType("cities", ("city", "country"), build_title=terms.format_place, build_filter=filters.filter_city,
                 example="Tallinn, Estonia"),
-    PopularType("languages", ("language",), build_title=lambda row: get_language_title(row["language"]),
+    PopularType("languages", ("language",), build_title=terms.get_language_title,
                 build_filter=lambda site, title: is_one_of("language", title), example="Estonian"),
-    PopularType("web-browsers", ("browser", "browser_version"), build_filter=filter_browser,
-                build_title=lambda row: format_browser(row["browser"], row["browser_version"]),
-                example="Google Chrome 120"),
-    PopularType("operating-systems", ("os", "os_version"), build_filter=filter_os,
-                build_title=lambda row: f"{row['os'] or UNKNOWN} {row['os_version']}".strip(), example="Windows 11"),
+    PopularType("web-browsers", ("browser", "browser_version"), build_title=terms.format_browser,
+                build_filter=filters.filter_browser, example="Google Chrome 120"),
+    PopularType("operating-systems", ("os", "os_version"), build_title=terms.format_system,
+                build_filter=filters.filter_os, example="Windows 11"),
     PopularType("screen-resolutions", ("screen",), example="1920x1080"),
     PopularType("hardware", ("device",), example="Desktop"),
     PopularType("organizations", ("organization",), example="Example University"),
 )  # fmt: skip
 
 
-def build_conditions(popular: PopularType, request: StatsRequest) -> list[Filter]:
-    """Return the type's own conditions with those of the parameters `item` and `filter`."""
-    conditions = list(popular.where)
-    if request.item:
-        conditions.append(popular.build_item_filter(request.site, request.item))
-    if request.filter:
-        texts = list_filter_texts(popular, request)
-        conditions.append({"dimension": popular.dimensions[0], "operator": "contains", "value": texts})
-    return conditions
-
-
-def list_filter_texts(popular: PopularType, request: StatsRequest) -> list[str]:
-    """Return what `filter` searches for: of a page's address the path, since only paths of pages are stored."""
-    if popular.dimensions[0] in PAGE_DIMENSIONS:
-        return [extract_path(request.filter) if "://" in request.filter else request.filter]
-    return list_address_forms(request.site, request.filter) if popular.of_targets else [request.filter]
-
-
-def build_day_items(popular: PopularType, request: StatsRequest, dates: Dates) -> list[Item]:
-    """Build one page of items of all the days together."""
-    return build_items(popular, request, dates, load_rows(popular, request, dates))
-
-
-def load_rows(popular: PopularType, request: StatsRequest, dates: Dates) -> list[Row]:
-    """Load one page of the engine's rows."""
-    return request.ask(
-        dates,
-        (popular.metric,),
-        build_conditions(popular, request),
-        dimensions=popular.dimensions,
-        limit=request.limit,
-        offset=request.offset,
-    ).rows
-
-
 def build_items(popular: PopularType, request: StatsRequest, dates: Dates, rows: list[Row]) -> list[Item]:
-    """Build the items of these rows, with the titles of pages and the addresses of events."""
-    total = load_total(popular, request, dates) if rows else 0
-    titles = load_page_titles(popular, request, dates, rows)
-    addresses = load_event_addresses(popular, request, dates, rows)
+    """Build the items of these rows. Clicky names pages by their titles, and events have an address, too."""
+    total = popular.load_total(request, dates)
+    keys = [popular.get_key(row) for row in rows]
+    values = [key[0] for key in keys]
+    titles = load_page_titles(request, dates, values) if popular.dimension in PAGE_DIMENSIONS else {}
+    addresses = load_event_addresses(popular, request, dates, values) if popular.name == "events" else {}
     items = []
-    for row in rows:
-        address = addresses.get(str(row["name"]), "") if popular.name == "events" else ""
-        items.append(build_item(popular, request, dates, row, total, titles) | ({"url": address} if address else {}))
+    for row, key, value in zip(rows, keys, values, strict=True):
+        counted = CountedItem(
+            title=titles.get(value) or popular.build_title(*key),
+            value=row[popular.metric],
+            filters=dict(zip(popular.dimensions, key, strict=True)),
+            section=popular.section,
+        )
+        url = addresses.get(value) or popular.build_url(request, value)
+        items.append(counted.write(request, dates, total) | ({"url": url} if url else {}))
     return items
 
 
-def load_total(popular: PopularType, request: StatsRequest, dates: Dates) -> float:
-    """Return what percentages are shares of: everything of the type, whatever `item` or `filter` choose."""
-    present = has_value(popular.dimensions[0]) if popular.dimensions[0] in SHARE_OF_VALUES else ()
-    row = request.ask(dates, (popular.metric,), [*popular.where, *present]).rows[0]
-    return float(row[popular.metric] or 0)
+def load_page_titles(request: StatsRequest, dates: Dates, pages: list[str]) -> dict[str, str]:
+    """Return the most frequent title of each page."""
+    where = [is_one_of("kind", "view"), is_one_of("page", *pages)]
+    result = request.ask(dates, ("views",), where, ("page", "title"), limit=len(pages) * 5)
+    return {str(row["page"]): str(row["title"]) for row in reversed(result.rows)}
 
 
-def build_item(
-    popular: PopularType, request: StatsRequest, dates: Dates, row: Row, total: float, titles: dict[str, str]
-) -> Item:
-    """Build one item: all values are text, titles HTML-encoded."""
-    value = row[popular.metric]
-    filters = {name: str(row[name]) for name in popular.dimensions}
-    item: Item = {
-        "value": format_integer(value),
-        "value_percent": format_tenth(100 * float(value) / total if total else 0),
-        "title": encode_html(titles.get(str(row[popular.dimensions[0]])) or popular.get_title(row)),
-        "stats_url": request.links.build_stats_url(dates, popular.section, **filters),
-    }
-    if popular.build_url and (url := popular.build_url(request, row)):
-        item["url"] = f"{url}#_heatmap" if request.heatmap_urls and popular.name == "pages" else url
-    return item
-
-
-def load_event_addresses(popular: PopularType, request: StatsRequest, dates: Dates, rows: list[Row]) -> dict[str, str]:
+def load_event_addresses(
+    popular: PopularType, request: StatsRequest, dates: Dates, names: list[str]
+) -> dict[str, str]:  # fmt: skip
     """Return, for each name of an event, the address that most events of that name were logged with."""
-    if popular.name != "events" or not rows:
-        return {}
-    conditions = [*popular.where, is_one_of("name", *(str(row["name"]) for row in rows)), *has_value("target")]
-    result = request.ask(dates, ("actions",), conditions, dimensions=("name", "target"), limit=len(rows) * 20)
-    addresses: dict[str, str] = {}
-    for row in result.rows:
-        if address := request.links.build_target_url(str(row["target"])):
-            addresses.setdefault(str(row["name"]), address)
-    return addresses
-
-
-def load_page_titles(popular: PopularType, request: StatsRequest, dates: Dates, rows: list[Row]) -> dict[str, str]:
-    """Return the most frequent title of each page: Clicky names pages by their titles."""
-    if not popular.name.startswith("pages") or not rows:
-        return {}
-    paths = [str(row[popular.dimensions[0]]) for row in rows]
-    conditions = [is_one_of("kind", "view"), is_one_of("page", *paths)]
-    result = request.ask(dates, ("views",), conditions, dimensions=("page", "title"), limit=len(paths) * 5)
-    titles: dict[str, str] = {}
-    for row in result.rows:
-        titles.setdefault(str(row["page"]), str(row["title"]))
-    return titles
-
-
-def build_hourly_items(popular: PopularType, request: StatsRequest, day: Dates) -> list[Item]:
-    """Build the day's items; the value of each is a list of one number per hour, midnight first."""
-    rows = load_rows(popular, request, day)
-    result = request.ask(
-        day,
-        (popular.metric,),
-        build_conditions(popular, request),
-        dimensions=("hour", *popular.dimensions),
-        limit=MAX_HOURLY_ROWS,
-    )
-    values = {(row["hour"], *popular.get_key(row)): row[popular.metric] for row in result.rows}
-    hours = list_hours(day)
-    return [
-        {**item, "value": [format_integer(values.get((hour, *popular.get_key(row)), 0)) for hour in hours]}
-        for row, item in zip(rows, build_items(popular, request, day, rows), strict=True)
-    ]
+    where = [*popular.where, is_one_of("name", *names), *has_value("target")]
+    result = request.ask(dates, ("actions",), where, ("name", "target"), limit=len(names) * 20)
+    found = [(str(row["name"]), request.links.build_target_url(str(row["target"]))) for row in reversed(result.rows)]
+    return {name: address for name, address in found if address}

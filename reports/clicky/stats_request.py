@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Unpack
+from typing import TypeVar, Unpack
 from uuid import UUID
 
 from accounts.keys import is_same_key
 from goals.predicates import Filter
 from reports.clicky.dates import Dates, find_known_zone, parse_dates
 from reports.clicky.errors import ClickyError
-from reports.clicky.filters import FILTERS, is_filter, parse_filters
+from reports.clicky.filters import FILTERS, find_filter, parse_filters
 from reports.clicky.result_links import ResultLinks
 from reports.query import Period, Query, Result, ask
 from reports.query.model import QueryOptions
@@ -60,6 +60,7 @@ IGNORED_PARAMETERS = frozenset({
 })  # fmt: skip
 FILTERED_TYPES = {"visitors-list", "actions-list", "segmentation"}  # other types ignore the visitor filters
 TRUE_WORDS = {"1", "true", "yes", "on"}
+ListedItem = TypeVar("ListedItem")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,15 +95,18 @@ class StatsRequest:
     def offset(self) -> int:
         return (self.page - 1) * self.limit
 
+    def select_page(self, rows: list[ListedItem]) -> list[ListedItem]:
+        """Return the requested page of a complete list."""
+        return rows[self.offset : self.offset + self.limit]
+
+    def wants(self, *details: str) -> bool:
+        """Return whether one of these fields of visitors or actions is to be included."""
+        return not self.details or not {*self.details}.isdisjoint(details)
+
     @property
     def days(self) -> list[Dates]:
         """The dates that get a `dates` entry each."""
         return self.dates.split_days() if self.daily or self.hourly else [self.dates]
-
-    @property
-    def list_days(self) -> list[Dates]:
-        """The dates that get a `dates` entry each in a list."""
-        return self.dates.split_days() if self.daily and not self.last_seconds else [self.dates]
 
     def build_list_period(self, dates: Dates) -> Period:
         """Return the period that a list covers: the dates, or only the last seconds up to now."""
@@ -112,31 +116,19 @@ class StatsRequest:
 
     def ask(
         self,
-        dates: Dates,
+        dates: Dates | Period,
         metrics: tuple[str, ...],
         where: Iterable[Filter] = (),
         dimensions: tuple[str, ...] = (),
         **options: Unpack[QueryOptions],
     ) -> Result:
         """Ask the engine about the site in these dates; a segmentation is narrowed by the visitor filters."""
-        return self.ask_period(dates.to_period(), metrics, where, dimensions, **options)
-
-    def ask_period(
-        self,
-        period: Period,
-        metrics: tuple[str, ...],
-        where: Iterable[Filter] = (),
-        dimensions: tuple[str, ...] = (),
-        **options: Unpack[QueryOptions],
-    ) -> Result:
-        """Ask the engine about the site in a period that need not consist of whole days."""
-        conditions = [*where, *(self.visitor_filters if self.is_segmentation else ())]
         query = Query(
             sites=(self.site.site_id,),
-            period=period,
+            period=dates.to_period() if isinstance(dates, Dates) else dates,
             metrics=metrics,
             dimensions=dimensions,
-            where=conditions,
+            where=[*where, *(self.visitor_filters if self.is_segmentation else ())],
             **options,
         )
         return ask(query, now=self.now)
@@ -221,9 +213,9 @@ def check_parameter_names(params: Mapping[str, str], types: tuple[str, ...]) -> 
     if FILTERED_TYPES.isdisjoint(types):
         return
     for name, value in params.items():
-        is_expected = name in PARAMETERS or name in IGNORED_PARAMETERS or is_filter(name)
+        is_expected = name in PARAMETERS or name in IGNORED_PARAMETERS or find_filter(name)
         if value and not is_expected and not name.startswith("_") and not name.isdigit():
-            filters = ", ".join([*FILTERS, "goal", "custom[key]"])
+            filters = ", ".join([*FILTERS, "custom[key]"])
             raise ClickyError(f"Invalid filter: {name[:60]}. Use one of {filters}.")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -12,13 +13,15 @@ from reports.clicky.stats_request import StatsRequest
 MAX_DAYS = 750
 MAX_DAILY_DAYS = 100  # with daily=1
 MAX_LIST_DAYS = 31  # of lists, segmentation and hourly results
+BuildItems = Callable[[StatsRequest, Dates], list[Item]]
 
 
 @dataclass(frozen=True)
 class StatsType:
     """A type: a row of one of the lists that `types.py` puts together. Subclasses define what its items are.
 
-    `example` is an item as the documentation shows it, or the title of one.
+    `example` is an item as the documentation shows it, or the title of one. `has_hours`: with `hourly=1` the value of
+    an item is a list of one number per hour, midnight first.
     """
 
     name: str
@@ -27,13 +30,25 @@ class StatsType:
     group: ClassVar[str] = "Lists by number, largest first"  # a heading of the documentation
     max_days: ClassVar[int] = MAX_DAYS
     max_daily_days: ClassVar[int] = MAX_DAILY_DAYS
+    has_hours: ClassVar[bool] = False
 
     def build(self, request: StatsRequest) -> TypeBlock:
-        """Build the block: an entry with items for each of the request's dates."""
-        return TypeBlock(self.name, [DateEntry(day.label, self.build_items(request, day)) for day in request.days])
+        """Build the block: an entry with items for each of the request's dates.
+
+        A day that the zone skipped is empty among others, as it is 0 in numbers; alone it is refused.
+        """
+        entries = []
+        for day in self.list_days(request):
+            is_empty = day.is_skipped and day != request.dates
+            entries.append(DateEntry(day.label, [] if is_empty else self.build_items(request, day)))
+        return TypeBlock(self.name, entries, hourly=request.hourly and self.has_hours)
+
+    def list_days(self, request: StatsRequest) -> list[Dates]:
+        """List the dates that get an entry each."""
+        return request.days
 
     def build_items(self, request: StatsRequest, dates: Dates) -> list[Item]:
-        """Build the items of these dates together. A type without data has none."""
+        """Build one page of the items of these dates together. A type without data has none."""
         return []
 
     def build_example(self) -> list[Item]:
@@ -43,3 +58,13 @@ class StatsType:
         link = "https://stats.example.org/sites/101000001/?period=2026-03-01..2026-03-01"
         item = {"value": "6", "value_percent": "66.7", "title": self.example, "stats_url": link}
         return [item] if self.example else []
+
+
+@dataclass(frozen=True)
+class PagedType(StatsType):
+    """A type with a function that builds a page of its items."""
+
+    build_page: BuildItems
+
+    def build_items(self, request: StatsRequest, dates: Dates) -> list[Item]:
+        return self.build_page(request, dates)

@@ -7,12 +7,11 @@ from dataclasses import KW_ONLY, dataclass
 from typing import ClassVar
 
 from goals.predicates import Filter, is_one_of
-from reports.clicky.dates import DAY, Dates
+from reports.clicky.dates import Dates
 from reports.clicky.outputs import DateEntry, Item, TypeBlock
 from reports.clicky.stats_request import StatsRequest
 from reports.clicky.stats_type import MAX_DAYS, StatsType
 from reports.clicky.terms import CLICK_KINDS, format_integer, format_seconds, format_tenth
-from reports.query import Period
 from reports.query.metrics import Number
 from reports.query.model import Row
 from reports.query.timezones import Clock, format_hour
@@ -53,21 +52,21 @@ class TallyType(StatsType):
             return number
         return float(row["actions"] / row["visits"]) if row["visits"] else 0
 
-    def build_item(self, value: Number) -> Item:
-        return {"value": self.format(value)}
-
     def build_example(self) -> list[Item]:
-        return [self.build_item(90)]
+        return [{"value": self.format(90)}]
 
     def build(self, request: StatsRequest) -> TypeBlock:
         """Build the block: one number for all dates, for each day, or a list of one number per hour."""
-        if request.hourly and not self.live:
-            return TypeBlock(self.name, build_hourly_entries(self, request), hourly=True)
-        if request.daily and not self.live:
-            return TypeBlock(self.name, build_daily_entries(self, request))
-        label = str(request.dates.last) if self.live else request.dates.label
-        total = compute_total(self, request, request.dates)
-        return TypeBlock(self.name, [DateEntry(label, [self.build_item(total)])])
+        if self.live or not (request.hourly or request.daily):
+            label = str(request.dates.last) if self.live else request.dates.label
+            return TypeBlock(self.name, [DateEntry(label, [{"value": compute_total(self, request)}])])
+        numbers = count_by_time(self, request, "hour" if request.hourly else "day")
+        entries = []
+        for day in request.days:
+            times = list_hours(day) if request.hourly else [day.label]
+            values = [self.format(numbers.get(time, 0)) for time in times]
+            entries.append(DateEntry(day.label, [{"value": values if request.hourly else values[0]}]))
+        return TypeBlock(self.name, entries, hourly=request.hourly)
 
 
 TALLY_TYPES = (
@@ -89,11 +88,11 @@ TALLY_TYPES = (
 )
 
 
-def compute_total(tally: TallyType, request: StatsRequest, dates: Dates) -> Number:
-    """Return the number of all the days together."""
-    if tally.summed and dates.day_count > 1:
-        return sum(count_by_time(tally, request, "day").values())
-    return tally.compute(request.ask(dates, tally.metrics, tally.build_where()).rows[0])
+def compute_total(tally: TallyType, request: StatsRequest) -> str:
+    """Return the number of all the days together, formatted."""
+    if tally.summed and request.dates.day_count > 1:
+        return tally.format(sum(count_by_time(tally, request, "day").values()))
+    return tally.format(tally.compute(request.ask(request.dates, tally.metrics, tally.build_where()).rows[0]))
 
 
 def count_by_time(tally: TallyType, request: StatsRequest, dimension: str) -> dict[str, Number]:
@@ -103,24 +102,11 @@ def count_by_time(tally: TallyType, request: StatsRequest, dimension: str) -> di
     return {row[dimension]: tally.compute(row) for row in result.rows}
 
 
-def build_daily_entries(tally: TallyType, request: StatsRequest) -> list[DateEntry]:
-    """Build one entry per day, newest first."""
-    numbers = count_by_time(tally, request, "day")
-    return [DateEntry(day.label, [tally.build_item(numbers.get(day.label, 0))]) for day in request.days]
-
-
-def build_hourly_entries(tally: TallyType, request: StatsRequest) -> list[DateEntry]:
-    """Build one entry per day; its value is a list of one number per hour, midnight first."""
-    numbers = count_by_time(tally, request, "hour")
-    return [
-        DateEntry(day.label, [{"value": [tally.format(numbers.get(hour, 0)) for hour in list_hours(day)]}])
-        for day in request.days
-    ]
-
-
 def list_hours(day: Dates) -> list[str]:
     """Return the local hours of a day as the engine writes them: 23 or 25 when the clock changes."""
-    period = Period.days(day.first, day.last + DAY, day.zone)
+    if day.is_skipped:
+        return []
+    period = day.to_period()
     return [format_hour(start, period.info) for start in Clock(period).hours()]
 
 
@@ -129,9 +115,7 @@ class SummaryType(StatsType):
     """The key figures, each with its title, of all dates together."""
 
     def build(self, request: StatsRequest) -> TypeBlock:
-        tallies = [row for row in TALLY_TYPES if row.title]
-        totals = [row.format(compute_total(row, request, request.dates)) for row in tallies]
-        items = [{"title": row.title, "value": total} for row, total in zip(tallies, totals, strict=True)]
+        items = [{"title": row.title, "value": compute_total(row, request)} for row in TALLY_TYPES if row.title]
         return TypeBlock(self.name, [DateEntry(request.dates.label, items)])
 
     def build_example(self) -> list[Item]:

@@ -2,59 +2,64 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from reports.query.metrics import Number
 from reports.query.vocabulary import find_canonical_value, find_country, format_country, format_language
 from sites.amounts import round_half_up
 
 UNKNOWN = "Unknown"
 BROWSER_TITLES = {"Chrome": "Google Chrome"}  # the others have the same name here and there
+CLICK_KINDS = ("event", "click", "form")
+# Clicky's type of action -> our kinds of events; both words mean a click, and lists say the first
 ACTION_KINDS: dict[str, tuple[str, ...]] = {
-    "pageview": ("view",),
-    "download": ("download",),
-    "outbound": ("outbound",),
-    "click": ("event", "click", "form"),
-    "event": ("event", "click", "form"),
-    "video": ("video",),
-}
-ACTION_TYPES = {
-    "view": "pageview", "download": "download", "outbound": "outbound", "event": "click", "click": "click",
-    "form": "click", "video": "video",
+    "pageview": ("view",), "download": ("download",), "outbound": ("outbound",), "click": CLICK_KINDS,
+    "event": CLICK_KINDS, "video": ("video",),
 }  # fmt: skip
-CLICK_KINDS = ACTION_KINDS["click"]
+ACTION_TYPES = {kind: type for type, kinds in reversed(ACTION_KINDS.items()) for kind in kinds}
 
-# Clicky's kind of traffic -> our channels
-CHANNELS_OF_TRAFFIC: dict[str, tuple[str, ...]] = {
-    "Direct": ("Direct", ""),
-    "Links": ("Referral", "AI Assistants", "Audio", "SMS", "Mobile Push Notifications"),
-    "Searches": ("Organic Search", "Organic Shopping"),
-    "Media searches": ("Organic Video",),
-    "Advertising": (
+
+class TrafficKind(NamedTuple):
+    """One of Clicky's kinds of traffic: `type` is its name in `referrer_type`, `channels` are ours."""
+
+    title: str
+    type: str
+    channels: tuple[str, ...]
+    aliases: tuple[str, ...] = ()  # other words that clients use in the filter `source`
+
+
+LINKS = TrafficKind(
+    "Links", "link", ("Referral", "AI Assistants", "Audio", "SMS", "Mobile Push Notifications"), aliases=("link",)
+)  # fmt: skip
+SEARCHES = TrafficKind("Searches", "search", ("Organic Search", "Organic Shopping"), aliases=("search",))
+MEDIA_SEARCHES = TrafficKind("Media searches", "media", ("Organic Video",), aliases=("media",))
+TRAFFIC_KINDS = (
+    TrafficKind("Direct", "direct", ("Direct", "")), LINKS, SEARCHES, MEDIA_SEARCHES,
+    TrafficKind("Advertising", "advertising", (
         "Cross-network", "Paid Shopping", "Paid Search", "Paid Social", "Paid Video", "Display", "Paid Other",
         "Affiliates",
-    ),
-    "Email": ("Email",),
-    "Syndication": ("Syndication",),
-    "Social media": ("Organic Social",),
-}  # fmt: skip
-TRAFFIC_OF_CHANNEL = {channel: title for title, channels in CHANNELS_OF_TRAFFIC.items() for channel in channels}
-SEARCH_CHANNELS = CHANNELS_OF_TRAFFIC["Searches"] + CHANNELS_OF_TRAFFIC["Media searches"]
-REFERRER_TYPES = {"Direct": "direct", "Links": "link", "Searches": "search", "Media searches": "media",
-                  "Advertising": "advertising", "Email": "email", "Syndication": "syndication",
-                  "Social media": "social"}  # fmt: skip
-TRAFFIC_ALIASES = {"ads": "advertising", "link": "links", "search": "searches", "social": "social media",
-           "media": "media searches"}  # fmt: skip
+    ), aliases=("ads",)),
+    TrafficKind("Email", "email", ("Email",)), TrafficKind("Syndication", "syndication", ()),  # no channel of ours
+    TrafficKind("Social media", "social", ("Organic Social",), aliases=("social",)),
+)  # fmt: skip
+KINDS_BY_CHANNEL = {channel: kind for kind in TRAFFIC_KINDS for channel in kind.channels}
+SEARCH_CHANNELS = SEARCHES.channels + MEDIA_SEARCHES.channels
 
 
-def map_channel(channel: str) -> str:
-    """Return Clicky's kind of traffic for one of our channels."""
-    return TRAFFIC_OF_CHANNEL.get(channel, "Links")
+def find_traffic_kind(channel: str) -> TrafficKind:
+    """Return Clicky's kind of traffic of one of our channels."""
+    return KINDS_BY_CHANNEL.get(channel, LINKS)
 
 
 def list_channels(title: str) -> tuple[str, ...]:
     """Return our channels of one of Clicky's kinds of traffic; () for an unknown word."""
     word = title.strip().lower().replace("-", " ")
-    word = TRAFFIC_ALIASES.get(word, word)
-    return next((channels for name, channels in CHANNELS_OF_TRAFFIC.items() if name.lower() == word), ())
+    return next((kind.channels for kind in TRAFFIC_KINDS if word in (kind.title.lower(), *kind.aliases)), ())
+
+
+def get_title(value: str) -> str:
+    """Return the title of an item that has no other: its value."""
+    return value or UNKNOWN
 
 
 def get_country_title(code: str) -> str:
@@ -113,6 +118,11 @@ def format_place(name: str, code: str) -> str:
 def format_browser(name: str, version: str = "") -> str:
     """Return such as `Google Chrome 120`."""
     return f"{BROWSER_TITLES.get(name, name) or UNKNOWN} {version}".strip()
+
+
+def format_system(name: str, version: str) -> str:
+    """Return such as `Windows 11`."""
+    return f"{name or UNKNOWN} {version}".strip()
 
 
 def parse_browser(title: str) -> tuple[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from reports.clicky.computed import COMPUTED_TYPES
@@ -16,7 +15,6 @@ from reports.clicky.uptime import UPTIME_TYPES
 from reports.clicky.visit_lists import LIST_TYPES
 
 
-@dataclass(frozen=True)
 class EmptyType(StatsType):
     """A type whose data is not collected here: no items, which is also what Clicky answers without data."""
 
@@ -42,12 +40,13 @@ def build_result(request: StatsRequest) -> StatsResult:
     An unknown type has a block with an error, beside the blocks of the others. Raises ClickyError if all are unknown.
     """
     names = expand_segmentation(request)
-    check_length(request, names)
+    types = [TYPES.get(name) or EmptyType(name) for name in names]
+    check_length(request, types)
     if TYPES.keys().isdisjoint(names):
         raise ClickyError(build_type_error(names[0]))
     blocks = []
-    for name in names:
-        block = (TYPES.get(name) or EmptyType(name)).build(request)
+    for name, row in zip(names, types, strict=True):
+        block = row.build(request)
         block.type = name
         block.error = "" if name in TYPES else build_type_error(name)
         blocks.append(block)
@@ -71,12 +70,11 @@ def build_type_error(name: str) -> str:
     return f"Invalid type: {name[:60]}."
 
 
-def check_length(request: StatsRequest, names: tuple[str, ...]) -> None:
+def check_length(request: StatsRequest, types: list[StatsType]) -> None:
     """Reject a request that covers too many days. Raises ClickyError."""
     days = request.dates.day_count
     if days == 1:
         return
-    types = [TYPES.get(name) or EmptyType(name) for name in names]
     for applies, maximum, what in (
         *((True, row.max_days, row.name) for row in types if row.max_days < MAX_DAYS),
         (request.is_segmentation, MAX_LIST_DAYS, SEGMENTATION),

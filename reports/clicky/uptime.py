@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
@@ -12,8 +10,8 @@ from django.db.models import Q
 from reports.clicky.dates import Dates
 from reports.clicky.outputs import Item, encode_html
 from reports.clicky.stats_request import StatsRequest
-from reports.clicky.stats_type import StatsType
-from reports.clicky.visit_lists import format_time
+from reports.clicky.stats_type import PagedType
+from reports.clicky.visit_lists import TIMES, format_time
 from reports.formatting import format_duration
 from sites.uptime.history import compute_uptime_of_each
 from sites.uptime.models import Incident, Monitor
@@ -43,7 +41,7 @@ def build_availability_items(request: StatsRequest, dates: Dates) -> list[Item]:
                 "response_time": str(span.p50 or 0),
                 "url": monitor.url,
             })  # fmt: skip
-    return items[request.offset : request.offset + request.limit]
+    return request.select_page(items)
 
 
 def build_incident_items(request: StatsRequest, dates: Dates) -> list[Item]:
@@ -69,22 +67,18 @@ def build_incident_item(incident: Incident, recovered: bool, request: StatsReque
     }
 
 
-@dataclass(frozen=True)
-class UptimeType(StatsType):
+class UptimeType(PagedType):
     """A type about the site's monitors; a site without monitors has no items."""
 
-    build_page: Callable[[StatsRequest, Dates], list[Item]]
     group: ClassVar[str] = "Availability"
-
-    def build_items(self, request: StatsRequest, dates: Dates) -> list[Item]:
-        return self.build_page(request, dates)
 
 
 UPTIME_TYPES = (
-    UptimeType("uptime", build_availability_items,
-               example={"title": "Shop", "value": "99.98", "response_time": "210", "url": "https://example.com/"}),
-    UptimeType("uptime-list", build_incident_items,
-               example={"time": "1772359200", "time_pretty": "Sun Mar 1 2026, 10:00am", "item": "Shop", "status": "up",
-                        "cause": "HTTP 502", "duration": "190", "duration_pretty": "3m 10s",
-                        "url": "https://example.com/"}),
+    UptimeType("uptime", build_availability_items, example={
+        "title": "Shop", "value": "99.98", "response_time": "210", "url": "https://example.com/",
+    }),
+    UptimeType("uptime-list", build_incident_items, example={
+        **TIMES, "item": "Shop", "status": "up", "cause": "HTTP 502", "duration": "190", "duration_pretty": "3m 10s",
+        "url": "https://example.com/",
+    }),
 )  # fmt: skip

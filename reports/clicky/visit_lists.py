@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -10,44 +10,32 @@ from typing import ClassVar, Literal
 
 from goals.predicates import Filter, is_one_of
 from goals.selectors import list_active_goals
+from reports.clicky import terms
 from reports.clicky.dates import Dates
-from reports.clicky.filters import parse_filters
-from reports.clicky.outputs import DateEntry, Item, TypeBlock, encode_html
-from reports.clicky.popular import has_value
+from reports.clicky.filters import has_value, parse_filters
+from reports.clicky.outputs import Item, encode_html
 from reports.clicky.stats_request import StatsRequest
-from reports.clicky.stats_type import MAX_LIST_DAYS, StatsType
-from reports.clicky.terms import (
-    ACTION_KINDS,
-    ACTION_TYPES,
-    REFERRER_TYPES,
-    format_browser,
-    format_integer,
-    get_country_title,
-    get_language_title,
-    map_channel,
-)
+from reports.clicky.stats_type import MAX_LIST_DAYS, BuildItems, PagedType
 from reports.query import Period
 from reports.query.analyses import visit_lists
 from reports.query.analyses.visit_lists import Visit
+from reports.query.periods import parse_zone
 from sites.amounts import round_amount
 from tracking.event import Event
 
-BuildPage = Callable[[StatsRequest, Dates], list[Item]]
 MAX_UNIQUE_VISITS = 5_000  # the newest visits, of which the distinct items are listed
 MAX_GOALS_PER_VISIT = 50
-LISTED_KINDS = tuple(dict.fromkeys(kind for kinds in ACTION_KINDS.values() for kind in kinds))
+LISTED_KINDS = tuple(dict.fromkeys(kind for kinds in terms.ACTION_KINDS.values() for kind in kinds))
 
 
-@dataclass(frozen=True)
-class ListType(StatsType):
-    """A list, of which `build_page` builds one page."""
+class ListType(PagedType):
+    """A list. It covers all the dates together, or each day, but never hours."""
 
-    build_page: BuildPage
     group: ClassVar[str] = "Lists by time, newest first"
     max_days: ClassVar[int] = MAX_LIST_DAYS
 
-    def build(self, request: StatsRequest) -> TypeBlock:
-        return TypeBlock(self.name, [DateEntry(day.label, self.build_page(request, day)) for day in request.list_days])
+    def list_days(self, request: StatsRequest) -> list[Dates]:
+        return request.dates.split_days() if request.daily and not request.last_seconds else [request.dates]
 
 
 def load_visits(
@@ -69,10 +57,12 @@ class VisitDetails:
 def build_visitor_items(request: StatsRequest, dates: Dates) -> list[Item]:
     """Build one page of visits with all that is stored of each."""
     rows = load_visits(request, dates, request.visitor_filters, request.limit, request.offset)
+    if not rows:
+        return []
     details = VisitDetails(
-        goals=load_reached_goals(request, dates, rows),
-        coordinates=load_coordinates(request, dates, rows),
-        total_visits=load_total_visits(request, rows),
+        goals=load_reached_goals(request, dates, rows) if request.wants("goals") else {},
+        coordinates=load_coordinates(request, dates, rows) if request.wants("latitude", "longitude") else {},
+        total_visits=load_total_visits(request, rows) if request.wants("total_visits") else {},
     )
     return [select_fields(build_visitor_item(request, row, details), request) for row in rows]
 
@@ -82,20 +72,20 @@ def build_visitor_item(request: StatsRequest, row: Visit, details: VisitDetails)
     visit, device = int(row["visit"]), str(row["device"])
     return {
         **format_time(row["visit_start"], request),
-        "time_total": format_integer(row["duration"]),
+        "time_total": terms.format_integer(row["duration"]),
         "ip_address": row["ip"],
         "uid": device,
         "session_id": str(visit),
         "actions": str(row["actions"]),
         "total_visits": str(details.total_visits.get(device, 1)),
         "landing_page": request.links.build_page_url(row["entry_page"], row["host"]) if row["entry_page"] else "",
-        "web_browser": encode_html(format_browser(row["browser"], row["browser_version"])),
+        "web_browser": encode_html(terms.format_browser(row["browser"], row["browser_version"])),
         "operating_system": encode_html(f"{row['os']} {row['os_version']}".strip()),
         "screen_resolution": row["screen"],
         "javascript": "1",
-        "language": encode_html(get_language_title(row["language"])) if row["language"] else "",
+        "language": encode_html(terms.get_language_title(row["language"])) if row["language"] else "",
         **build_referrer_fields(row),
-        "referrer_type": REFERRER_TYPES.get(map_channel(row["channel"]), ""),
+        "referrer_type": terms.find_traffic_kind(row["channel"]).type,
         **build_place_fields(row),
         **details.coordinates.get(visit, {"latitude": "", "longitude": ""}),
         "hostname": "",  # addresses are never looked up in the DNS
@@ -109,7 +99,7 @@ def build_visitor_item(request: StatsRequest, row: Visit, details: VisitDetails)
 
 def format_time(instant: datetime, request: StatsRequest) -> Item:
     """Return `time` (Unix seconds) and `time_pretty` in the site's zone."""
-    local = instant.astimezone(request.dates.to_period().info)
+    local = instant.astimezone(parse_zone(request.dates.zone))
     hour = local.strftime("%I:%M%p").lstrip("0").lower()
     return {"time": str(int(instant.timestamp())), "time_pretty": f"{local:%a %b} {local.day} {local.year}, {hour}"}
 
@@ -125,9 +115,9 @@ def build_referrer_fields(row: Event) -> Item:
 def build_place_fields(row: Visit) -> Item:
     """Return `City, Country`, with the state in between for the USA, and the country's code (xx = unknown)."""
     code = row["country"]
-    parts = [row["city"], row["region"] if code == "US" else "", "USA" if code == "US" else get_country_title(code)]
+    country = [row["region"], "USA"] if code == "US" else [terms.get_country_title(code)]
     return {
-        "geolocation": encode_html(", ".join(part for part in parts if part)) if code else "",
+        "geolocation": encode_html(", ".join(filter(None, [row["city"], *country]))) if code else "",
         "country_code": code.lower() or "xx",
     }
 
@@ -151,9 +141,9 @@ def load_reached_goals(request: StatsRequest, dates: Dates, rows: list[Visit]) -
     The revenue is in one currency, that of the engine's result; goals that earn in another one add nothing to it.
     """
     goals = {goal.pk: goal for goal in list_active_goals([request.site.site_id])}
-    if not goals or not rows or (request.details and "goals" not in request.details):
+    if not goals:
         return {}
-    result = request.ask_period(
+    result = request.ask(
         extend_to_now(dates, request),
         ("conversions", "revenue"),
         [build_ids_filter("visit", (row["visit"] for row in rows))],
@@ -181,8 +171,6 @@ def extend_to_now(dates: Dates, request: StatsRequest) -> Period:
 
 def load_coordinates(request: StatsRequest, dates: Dates, rows: list[Visit]) -> dict[int, Item]:
     """Return, by visit, `latitude` and `longitude` of its place as text."""
-    if not rows or (request.details and not {"latitude", "longitude"} & {*request.details}):
-        return {}
     visits = [int(row["visit"]) for row in rows]
     period = extend_to_now(dates, request)
     coordinates = visit_lists.fetch_visit_coordinates(request.site.site_id, period, visits, now=request.now)
@@ -194,20 +182,20 @@ def load_coordinates(request: StatsRequest, dates: Dates, rows: list[Visit]) -> 
 
 def load_total_visits(request: StatsRequest, rows: list[Visit]) -> dict[str, int]:
     """Return, by device, how many visits its visitor ever made: a person on all devices, others on this device."""
-    if not rows or (request.details and "total_visits" not in request.details):
-        return {}
-    all_time = Period.parse("all", request.dates.zone, request.now)
-    devices = [build_ids_filter("visitor_id", (row["device"] for row in rows))]
-    result = request.ask_period(all_time, ("visits",), devices, dimensions=("visitor_id",), limit=len(rows))
-    totals = {str(row["visitor_id"]): int(row["visits"]) for row in result.rows}
+    totals = count_all_visits(request, "visitor_id", [str(row["device"]) for row in rows])
     if rows_with_person := [row for row in rows if row["person"]]:
-        persons = [build_ids_filter("person", (row["person"] for row in rows_with_person))]
-        result = request.ask_period(all_time, ("visits",), persons, dimensions=("person",), limit=len(rows))
-        totals_of_persons = {str(row["person"]): int(row["visits"]) for row in result.rows}
+        of_persons = count_all_visits(request, "person", [row["person"] for row in rows_with_person])
         for row in rows_with_person:
             device = str(row["device"])
-            totals[device] = max(totals.get(device, 1), totals_of_persons.get(str(row["person"]), 1))
+            totals[device] = max(totals.get(device, 1), of_persons.get(row["person"], 1))
     return totals
+
+
+def count_all_visits(request: StatsRequest, dimension: str, values: list[str]) -> dict[str, int]:
+    """Return the visits of all time by these values of a dimension."""
+    all_time, where = Period.parse("all", request.dates.zone, request.now), [build_ids_filter(dimension, values)]
+    result = request.ask(all_time, ("visits",), where, (dimension,), limit=len(values))
+    return {str(row[dimension]): int(row["visits"]) for row in result.rows}
 
 
 def build_ids_filter(dimension: str, ids: Iterable[int | str]) -> Filter:
@@ -217,10 +205,7 @@ def build_ids_filter(dimension: str, ids: Iterable[int | str]) -> Filter:
 
 def build_action_items(request: StatsRequest, dates: Dates) -> list[Item]:
     """Build one page of actions; `href`, `title` and `action_type` choose actions, the other filters visits."""
-    where = [
-        is_one_of("kind", *LISTED_KINDS),
-        *parse_filters(request.site, request.params, of_actions=True),
-    ]
+    where = [is_one_of("kind", *LISTED_KINDS), *parse_filters(request.site, request.params, of_actions=True)]
     sites, period = (request.site.site_id,), request.build_list_period(dates)
     rows = visit_lists.list_actions(sites, period, where, request.limit, request.offset, now=request.now)
     return [select_fields(build_action_item(request, row), request) for row in rows]
@@ -233,7 +218,7 @@ def build_action_item(request: StatsRequest, row: Event) -> Item:
         "ip_address": row["ip"],
         "uid": str(row["device"]),
         "session_id": str(row["visit"]),
-        "action_type": ACTION_TYPES.get(kind, kind),
+        "action_type": terms.ACTION_TYPES.get(kind, kind),
         "action_title": encode_html(row["title"] if kind == "view" else row["text"] or row["name"]),
         "action_url": request.links.build_target_url(row["target"], row["path"] or "/", row["host"]),
         **build_referrer_fields(row),
@@ -241,7 +226,7 @@ def build_action_item(request: StatsRequest, row: Event) -> Item:
     }
 
 
-def list_recent(column: Literal["search_term", "referrer"], unique: bool = False) -> BuildPage:
+def list_recent(column: Literal["search_term", "referrer"], unique: bool = False) -> BuildItems:
     """Return the function that lists the values of a visit's column; `unique`: each value once, at its newest time."""
 
     def build_recent_items(request: StatsRequest, dates: Dates) -> list[Item]:
@@ -252,8 +237,7 @@ def list_recent(column: Literal["search_term", "referrer"], unique: bool = False
         newest: dict[str, Visit] = {}
         for row in load_visits(request, dates, where, MAX_UNIQUE_VISITS):
             newest.setdefault(row[column], row)
-        page = list(newest.values())[request.offset : request.offset + request.limit]
-        return [build_recent_item(column, request, row) for row in page]
+        return [build_recent_item(column, request, row) for row in request.select_page([*newest.values()])]
 
     return build_recent_items
 

@@ -6,7 +6,7 @@ and goals are managed by this product's own API instead, and every other name he
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import cast
 
 from django.contrib.auth.models import AnonymousUser
 from django.utils import timezone as clock
@@ -22,7 +22,7 @@ from accounts.security.client_ip import get_client_key
 from reports.clicky.api_view import ClickyView, get_params
 from reports.clicky.errors import ClickyError
 from reports.clicky.openapi import describe_whitelabel
-from reports.clicky.outputs import Context, Item, OutputRenderer, XmlRenderer
+from reports.clicky.outputs import Data, Item, OutputRenderer, XmlRenderer
 from reports.query import Period, Query, ask
 from reports.query.model import MAX_SITES
 from sites.models import Site
@@ -37,10 +37,9 @@ class LinesRenderer(OutputRenderer):
 
     media_type, format = "text/plain; charset=utf-8", "lines"
 
-    def render(self, data: Any, media_type: str | None = None, context: Context = None) -> bytes:
-        if isinstance(data, dict):
-            data = ["NOK", ERROR_NUMBERS.get(data["error"], 2), data["error"]]
-        return "".join(f"{value}\n" for value in data).encode()
+    def write(self, data: Data) -> bytes:
+        lines = ["NOK", ERROR_NUMBERS.get(data["error"], 2), data["error"]] if isinstance(data, dict) else data
+        return "".join(f"{line}\n" for line in lines).encode()
 
 
 class WhitelabelAuthentication(BaseAuthentication):
@@ -48,15 +47,12 @@ class WhitelabelAuthentication(BaseAuthentication):
 
     def authenticate(self, request: Request) -> tuple[AnonymousUser, Account]:
         attempt, key = (WRONG_KEY, get_client_key(request)), get_params(request).get("auth", "").strip().upper()
-        account = None if rate_limits.count_attempt(attempt) else find_account(key)
+        is_limited = rate_limits.count_attempt(attempt)
+        account = Account.objects.filter(authkey_hash=hash_key(key)).first() if key and not is_limited else None
         if account is None:
             raise ClickyError(INVALID_KEY)
         rate_limits.undo_attempt(attempt)
         return AnonymousUser(), account
-
-
-def find_account(key: str) -> Account | None:
-    return Account.objects.filter(authkey_hash=hash_key(key)).first() if key else None
 
 
 @describe_whitelabel

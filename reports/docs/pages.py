@@ -105,7 +105,7 @@ def build_clicky_context(request: HttpRequest) -> dict[str, object]:
         "parameters": PARAMETERS.items(),
         "groups": groups.items(),
         "aliases": [(alias, row.name) for row in STATS_TYPES for alias in row.aliases],
-        "filters": [*FILTERS, "goal", "custom[key]"],
+        "filters": [*FILTERS, "custom[key]"],
         "per_minute": DEFAULT_LIMITS["clicky_per_minute"],
     }
 

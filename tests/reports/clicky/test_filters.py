@@ -10,7 +10,13 @@ from django.test import Client
 
 from accounts.models import User
 from reports.clicky.filters import FILTERS
-from reports.clicky.terms import get_country_title, get_language_title, parse_country, parse_language
+from reports.clicky.terms import (
+    TRAFFIC_KINDS,
+    get_country_title,
+    get_language_title,
+    parse_country,
+    parse_language,
+)
 from reports.query.vocabulary import load_country_names, load_language_names
 from sites import site_cache
 from sites.models import Site
@@ -96,6 +102,29 @@ def test_an_unknown_filter_is_rejected_but_not_other_parameters_of_clients(click
     assert sentence.startswith("Invalid filter: region. Use one of ip_address, ")
     assert all(name in sentence for name in FILTERS)
     assert "error" not in clicky.json(type, app="craft", _="1700000000", t="1")[0]
+
+
+@pytest.mark.parametrize("address", ["http://[::1", "https://exa\u2100mple.com/"])
+def test_an_address_that_cannot_be_read_matches_nothing(clicky: Clicky, traffic: None, address: str) -> None:
+    for name in ("href", "landing", "exit"):
+        assert clicky.items("visitors-list", date="yesterday", **{name: address}) == []
+    assert clicky.items("pages", date="yesterday", item=address) == []
+    assert clicky.items("pages", date="yesterday", filter=address) == []
+    assert clicky.items("downloads", date="yesterday", item=address) == []
+
+
+@pytest.mark.parametrize("kind", [kind.title for kind in TRAFFIC_KINDS])
+def test_every_kind_of_traffic_is_a_source_to_filter_by(clicky: Clicky, traffic: None, kind: str) -> None:
+    found = clicky.items("traffic-sources", date="yesterday")
+    visits = {item["title"]: item["value"] for item in found}
+    for spelling in (kind, kind.lower(), kind.lower().replace(" ", "-")):
+        listed = clicky.items("visitors-list", date="yesterday", source=spelling)
+        assert str(len(listed)) == visits.get(kind, "0"), spelling
+
+
+def test_a_link_with_an_address_that_cannot_be_read_leads_to_the_dashboard(site: Site) -> None:
+    link = Client().get(f"/stats/visitors?site_id={site.pk}&href=http://[::1").headers["Location"]
+    assert link == f"/sites/{site.pk}/visitors?page=%2Fhttp%3A%2F%2F%5B%3A%3A1"
 
 
 def test_plain_types_ignore_unknown_parameters(clicky: Clicky, traffic: None) -> None:

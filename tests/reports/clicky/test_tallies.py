@@ -11,7 +11,9 @@ import pytest
 
 from goals.services import goal_create
 from reports.clicky.dates import EXAMPLES
+from reports.clicky.stats_request import MAX_TYPES
 from reports.clicky.types import EMPTY, STATS_TYPES
+from reports.clicky.visit_lists import LIST_TYPES
 from sites import site_cache
 from sites.models import Site
 from sites.services import site_update
@@ -22,6 +24,10 @@ from tests.support.types import Store
 pytestmark = pytest.mark.django_db
 NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=1)
 DAY = timedelta(days=1)
+IMPOSSIBLE_DATES = (
+    "2026-02-30", "2026-03-00", "2026-00", "2026-00-00", "2026-03-01,2026-03-00", "9999", "tomorrow", "11/28/2026",
+    "last-99999-days", "2026-03-01,tomorrow",
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -81,6 +87,40 @@ def test_days_come_newest_first_with_empty_ones(clicky: Clicky, traffic: None) -
     days = [str((NOON + DAY - n * DAY).date()) for n in range(4)]
     assert [day["date"] for day in block["dates"]] == days
     assert [day["items"][0]["value"] for day in block["dates"]] == ["0", "2", "1", "0"]
+
+
+SKIPPED = ["2011-12-31", "2011-12-30", "2011-12-29"]  # Samoa crossed the date line, and never had the second
+
+
+@pytest.fixture
+def samoa(clicky: Clicky, site: Site) -> Clicky:
+    """A visit on the day before and on the day after the one that Samoa skipped."""
+    site_update(site=site, timezone="Pacific/Apia")
+    site_cache.refresh()
+    for hours in (0, 24):
+        browse(site, "/", at=datetime(2011, 12, 29, 22, tzinfo=UTC) + timedelta(hours=hours), visit=hours + 1)
+    return clicky
+
+
+@pytest.mark.parametrize("given", [{"daily": 1}, {"hourly": 1}])
+def test_a_day_that_the_zone_skipped_is_as_empty_as_one_without_data(samoa: Clicky, given: dict[str, int]) -> None:
+    types = [row.name for row in STATS_TYPES if row.name not in ("visitors-online", "summary")]  # have no days
+    if "hourly" in given:
+        types = [name for name in types if name not in {row.name for row in LIST_TYPES}]  # have no hours
+    for at in range(0, len(types), MAX_TYPES):
+        for block in samoa.json(",".join(types[at : at + MAX_TYPES]), date="2011-12-29,2011-12-31", **given):
+            assert [day["date"] for day in block["dates"]] == SKIPPED, block["type"]
+
+
+def test_the_days_around_one_that_the_zone_skipped_have_their_data(samoa: Clicky) -> None:
+    numbers, visits = samoa.json("visitors,visitors-list", date="2011-12-29,2011-12-31", daily=1)
+    assert [day["items"] for day in numbers["dates"]] == [[{"value": "1"}], [{"value": "0"}], [{"value": "1"}]]
+    assert [len(day["items"]) for day in visits["dates"]] == [1, 0, 1]
+
+
+@pytest.mark.parametrize("type", ["visitors", "pages", "visitors-list", "uptime"])
+def test_a_day_that_the_zone_skipped_is_refused_alone(samoa: Clicky, type: str) -> None:
+    assert "never happened" in samoa.error(type, date="2011-12-30", daily=1)
 
 
 def test_a_range_is_labelled_with_its_first_and_last_day(clicky: Clicky, traffic: None) -> None:
@@ -229,10 +269,7 @@ def test_types_without_data_answer_with_no_items(clicky: Clicky, type: str) -> N
         ({"site_id": "x\x00"}, "Invalid sitekey."),
         ({"type": "nonsense"}, "Invalid type: nonsense."),
         ({"type": ""}, "No type specified."),
-        *(
-            ({"date": bad}, f"Invalid date: {bad}. Use one such as {EXAMPLES}.")
-            for bad in ("2026-02-30", "9999", "tomorrow", "11/28/2026", "last-99999-days", "2026-03-01,tomorrow")
-        ),
+        *(({"date": bad}, f"Invalid date: {bad}. Use one such as {EXAMPLES}.") for bad in IMPOSSIBLE_DATES),
         ({"date": "2024-01-01,2026-12-31"}, "The maximum date range for any type is 750 days; you asked for 1096."),
     ],
 )
