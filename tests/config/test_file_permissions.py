@@ -78,6 +78,7 @@ def open_ones(data_dir: Path) -> list[str]:
     return [f"{stat.filemode(mode)} {path}" for path, mode in find_accessible_to_others(data_dir)]
 
 
+@pytest.mark.heavy
 def test_no_file_in_the_data_directory_is_accessible_to_other_users(tmp_path: Path) -> None:
     data_dir, log = tmp_path / "new" / "data", tmp_path / "serve.log"
     with serving(data_dir, log):

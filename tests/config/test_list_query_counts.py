@@ -1,4 +1,4 @@
-"""Lists of the APIs and pages beside the links need the same number of queries for 200 rows as for ten.
+"""Lists of the APIs and pages beside the links need the same number of queries for many rows as for ten.
 
 Counted are the statements of the database and of the event store. ClickMeter's operations have a test of their own.
 """
@@ -33,7 +33,14 @@ from tests.support import event, insert_recorded, record
 from tracking.event import Event
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("store")]
-FEW, MANY = 10, 200
+FEW = 10
+
+
+@pytest.fixture(params=[30, pytest.param(200, marks=pytest.mark.heavy)])
+def many(request: pytest.FixtureRequest) -> int:
+    """What grows with the rows grows with 20 more of them, too."""
+    size: int = request.param
+    return size
 
 
 def count_both(client: Client, addresses: tuple[str, ...], statements: list[str]) -> dict[str, tuple[int, int]]:
@@ -51,11 +58,11 @@ def count_both(client: Client, addresses: tuple[str, ...], statements: list[str]
 
 
 def find_growing(
-    client: Client, addresses: tuple[str, ...], statements: list[str], grow: Callable[[int, int], None]
+    client: Client, addresses: tuple[str, ...], statements: list[str], many: int, grow: Callable[[int, int], None]
 ) -> dict[str, list[tuple[int, int]]]:
-    """The calls that need other statements for 200 rows than for ten, with their counts."""
+    """The calls that need other statements for many rows than for ten, with their counts."""
     counts = []
-    for first, last in ((0, FEW), (FEW, MANY)):
+    for first, last in ((0, FEW), (FEW, many)):
         grow(first, last)
         count_both(client, addresses, statements)  # what is looked up once after a change is known from now on
         counts.append(count_both(client, addresses, statements))
@@ -65,7 +72,9 @@ def find_growing(
     }
 
 
-def test_lists_of_sites_keys_and_members(account: Account, alice: User, site: Site, statements: list[str]) -> None:
+def test_lists_of_sites_keys_and_members(
+    account: Account, alice: User, site: Site, statements: list[str], many: int
+) -> None:
     def grow(first: int, last: int) -> None:
         for number in range(first, last):
             site_create(account=account, domain=f"s{number}.example.com")
@@ -87,12 +96,12 @@ def test_lists_of_sites_keys_and_members(account: Account, alice: User, site: Si
         "/api/v1/exposed-keys?limit=1000", "/account/team", f"/sites/{site.pk}/settings/api-keys",
         f"/sites/{site.pk}/settings/team",
     )  # fmt: skip
-    assert find_growing(client, addresses, statements, grow) == {}
+    assert find_growing(client, addresses, statements, many, grow) == {}
     for address in addresses[:4]:
-        assert len(client.get(address).json()["results"]) >= MANY, address
+        assert len(client.get(address).json()["results"]) >= many, address
 
 
-def test_sites_with_their_numbers(account: Account, alice: User, site: Site, statements: list[str]) -> None:
+def test_sites_with_their_numbers(account: Account, alice: User, site: Site, statements: list[str], many: int) -> None:
     """The sites are in two time zones, whose numbers are queries of their own."""
 
     def grow(first: int, last: int) -> None:
@@ -105,11 +114,11 @@ def test_sites_with_their_numbers(account: Account, alice: User, site: Site, sta
     client = Client()
     client.force_login(alice)
     clicky = f"/api/account/sites?username={alice.email}&password={quote(PASSWORD)}&output=json"
-    assert find_growing(client, ("/sites", clicky), statements, grow) == {}
-    assert len(client.get(clicky).json()) == MANY + 1
+    assert find_growing(client, ("/sites", clicky), statements, many, grow) == {}
+    assert len(client.get(clicky).json()) == many + 1
 
 
-def test_monitors(alice: User, site: Site, statements: list[str]) -> None:
+def test_monitors(alice: User, site: Site, statements: list[str], many: int) -> None:
     def grow(first: int, last: int) -> None:
         for number in range(first, last):
             monitor = monitor_create(site=site, url=f"https://{number}.example.com/", public=True)
@@ -117,14 +126,14 @@ def test_monitors(alice: User, site: Site, statements: list[str]) -> None:
             WatchedPeriod.objects.create(monitor=monitor, start=now - timedelta(hours=3), end=now)
 
     now = timezone.now()
-    site.account.limits = {"monitors": MANY, "clicky_per_minute": 0}
+    site.account.limits = {"monitors": many, "clicky_per_minute": 0}
     site.account.save()
     client = Client()
     client.force_login(alice)
     clicky = f"/api/stats/4?site_id={site.pk}&sitekey={site.sitekey}&output=json&limit=all&date=last-2-days&type="
     addresses = (f"/sites/{site.pk}/uptime", f"/status/{site.pk}", clicky + "uptime", clicky + "uptime-list")
-    assert find_growing(client, addresses, statements, grow) == {}
-    assert len(read_items(addresses[2])) == len(read_items(addresses[3])) == MANY
+    assert find_growing(client, addresses, statements, many, grow) == {}
+    assert len(read_items(addresses[2])) == len(read_items(addresses[3])) == many
 
 
 def add_traffic(site: Site, first: int, last: int) -> None:
@@ -144,7 +153,7 @@ def add_traffic(site: Site, first: int, last: int) -> None:
     insert_recorded()
 
 
-def test_reports_of_the_query_api(site: Site, api_key: str, statements: list[str]) -> None:
+def test_reports_of_the_query_api(site: Site, api_key: str, statements: list[str], many: int) -> None:
     addresses = (
         "/api/realtime", "/api/goals", "/api/ledger", *(f"/api/{name}?limit=1000" for name in BREAKDOWNS),
         *(f"/api/tech?type={kind}&limit=1000" for kind in TECH),
@@ -152,17 +161,17 @@ def test_reports_of_the_query_api(site: Site, api_key: str, statements: list[str
     client = Client(headers={"x-api-key": api_key})
     site.account.limits = {"clickport_per_minute": 0}
     site.account.save()
-    assert find_growing(client, addresses, statements, lambda first, last: add_traffic(site, first, last)) == {}
-    assert len(client.get("/api/goals").json()["goals"]) == len(client.get(addresses[3]).json()["results"]) == MANY
+    assert find_growing(client, addresses, statements, many, lambda first, last: add_traffic(site, first, last)) == {}
+    assert len(client.get("/api/goals").json()["goals"]) == len(client.get(addresses[3]).json()["results"]) == many
 
 
-def test_reports_of_the_stats_api(site: Site, statements: list[str]) -> None:
+def test_reports_of_the_stats_api(site: Site, statements: list[str], many: int) -> None:
     base = f"/api/stats/4?site_id={site.pk}&sitekey={site.sitekey}&output=json&limit=all&date=today&type="
     addresses = tuple(base + row.name for row in (*LIST_TYPES, *POPULAR_TYPES))
     site.account.limits = {"clicky_per_minute": 0}
     site.account.save()
-    assert find_growing(Client(), addresses, statements, lambda first, last: add_traffic(site, first, last)) == {}
-    assert len(read_items(addresses[0])) == len(read_items(base + "pages")) == MANY
+    assert find_growing(Client(), addresses, statements, many, lambda first, last: add_traffic(site, first, last)) == {}
+    assert len(read_items(addresses[0])) == len(read_items(base + "pages")) == many
 
 
 def read_items(address: str) -> list[Any]:

@@ -111,10 +111,11 @@ NAMES = ("type", "date", "output", "limit", "page", "item", "filter", "segments"
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_hostile_parameter_never_breaks_the_stats_api(api: Api, site: Site, name: str) -> None:
-    """Texts take turns between a list of people and a list of values: each meets every parameter and both lists."""
+    """Every other text, by turns in a list of people and in a list of values: each meets every other parameter."""
     types = ("visitors-list", "pages")
     for number, bad in enumerate(HOSTILE, NAMES.index(name)):
-        stats_api_stands(api.client, site, name, bad, types[number % 2])
+        if number % 2 == 0:
+            stats_api_stands(api.client, site, name, bad, types[number // 2 % 2])
 
 
 @pytest.mark.heavy

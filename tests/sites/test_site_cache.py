@@ -245,6 +245,7 @@ def ask(server: subprocess.Popen[str], question: str) -> float:
     return float(server.stdout.readline().replace("never", "inf"))
 
 
+@pytest.mark.heavy
 def test_sites_provisioned_by_another_process_are_loaded_within_two_seconds(migrated_dir: Path) -> None:
     import json
 

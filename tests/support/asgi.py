@@ -21,6 +21,7 @@ from django.db import close_old_connections, connection
 from accounts.models import User
 from config.asgi import application
 from tests.support.hits import BROWSER, CHROME
+from tests.support.milliseconds import own_millisecond
 from tests.support.traffic import log_in
 from tracking.web import Message, Scope
 
@@ -96,7 +97,7 @@ def request(
 ) -> Answer:  # fmt: skip
     """Send one request with these headers alone."""
     named = {"content-length": str(len(body)), **(headers or {})}
-    with one_connection():
+    with one_connection(), own_millisecond():
         return async_to_sync(exchange)(make_scope(method, path, named, client=client, query=query), body)
 
 

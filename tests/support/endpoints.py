@@ -12,6 +12,7 @@ import orjson
 from sites.models import Site
 from tests.support import state
 from tests.support.hits import BROWSER, CHROME
+from tests.support.milliseconds import own_millisecond
 from tracking import collector, spool, store
 
 BROWSER_HEADERS = {"user-agent": CHROME, "referer": "https://example.com/", **BROWSER}
@@ -46,7 +47,8 @@ def send_request(
         "headers": [(name.encode("latin-1"), value.encode("latin-1")) for name, value in told.items() if value],
         "client": (peer, 5555),
     }  # fmt: skip
-    return asyncio.run(exchange(scope, body))
+    with own_millisecond():
+        return asyncio.run(exchange(scope, body))
 
 
 async def exchange(scope: dict[str, Any], body: bytes) -> Answer:
@@ -73,7 +75,7 @@ def post_event(data: Any, key: str = "", **more: Any) -> Answer:
 
 
 def list_stored_rows(site_id: int | None = None, table: str = "events") -> list[dict[str, Any]]:
-    """The rows of a table, oldest first."""
+    """The rows of a table, oldest first. No two requests of `send_request` have the same time."""
     spool.flush()
     order = "ORDER BY ts" if table in ("events", "bots") else ""
     rows = store.rows(f"SELECT * FROM {table} {order}")

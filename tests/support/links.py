@@ -20,6 +20,7 @@ from links.services.links import datapoint_create
 from sites import site_cache
 from tests import support
 from tests.support import state
+from tests.support.milliseconds import own_millisecond
 
 HOST = "127.0.0.1:8000"  # the installation's own
 CHROME = (
@@ -64,7 +65,8 @@ class Browser:
         sent = {"host": host, "user-agent": self.agent, **BROWSER_HEADERS, **said}
         if self.cookies:
             sent["cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
-        answer = asyncio.run(request(path, sent, self.ip, method, body))
+        with own_millisecond():
+            answer = asyncio.run(request(path, sent, self.ip, method, body))
         for text in answer.cookies:
             for name, morsel in SimpleCookie(text).items():
                 self.cookies[name] = morsel.value

@@ -83,8 +83,14 @@ def stop_at(monkeypatch: pytest.MonkeyPatch, step: str) -> None:
     monkeypatch.setattr(move if step.startswith("_") else corrections, step, lambda *_, **__: 1 / 0)
 
 
-@pytest.mark.parametrize("step", STEPS)
-@pytest.mark.parametrize("again", [True, False], ids=["asked again", "finished"])
+@pytest.mark.parametrize(
+    ("step", "again"),
+    [  # by turns, the others are heavy
+        pytest.param(step, again, marks=() if again == (number % 2 == 0) else pytest.mark.heavy,
+                     id=f"{step} {'asked again' if again else 'finished'}")
+        for number, step in enumerate(STEPS) for again in (True, False)
+    ],
+)  # fmt: skip
 def test_after_an_interrupted_move_every_row_exists_once(
     traffic: Any, monkeypatch: pytest.MonkeyPatch, step: str, again: bool
 ) -> None:
@@ -131,11 +137,12 @@ def test_a_move_that_another_process_may_be_running_is_not_finished(
     ("table", "back", "job", "then"),
     [
         ("events", "", "store.finish_corrections()", APART),
-        ("events", "", "store.quarantine_events(crawl, 'by hand'); store.finish_corrections()", APART),
+        pytest.param("events", "", "store.quarantine_events(crawl, 'by hand'); store.finish_corrections()", APART,
+                     marks=pytest.mark.heavy),
         ("bots", BACK, "store.finish_corrections()", BACK_AGAIN),
     ],
     ids=["killed setting apart", "asked again", "killed bringing back"],
-)
+)  # fmt: skip
 def test_a_move_killed_between_copy_and_delete_is_finished(
     tmp_path: Path, table: str, back: str, job: str, then: dict[str, Any]
 ) -> None:

@@ -226,11 +226,24 @@ def check(
 def test_objects_out_of_scope_are_treated_as_if_they_did_not_exist(
     operation: Operation, callers: dict[str, tuple[Program, World]], hidden: World
 ) -> None:
+    """Guest and stranger by turns: each member names something hidden once."""
+    check_members(operation, callers, hidden, every=2)
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("operation", OPERATIONS, ids=named)
+def test_objects_out_of_scope_are_treated_for_every_caller_as_if_they_did_not_exist(
+    operation: Operation, callers: dict[str, tuple[Program, World]], hidden: World
+) -> None:
+    check_members(operation, callers, hidden, every=1)
+
+
+def check_members(operation: Operation, callers: dict[str, tuple[Program, World]], hidden: World, every: int) -> None:
     before = rows_now()
-    for name, (caller, own) in callers.items():
-        for member, kind in list_naming_members(operation):
+    for turn, (name, (caller, own)) in enumerate(callers.items(), OPERATIONS.index(operation)):
+        for number, (member, kind) in enumerate(list_naming_members(operation), turn):
             kind = place_kind(operation) if kind == "place" else kind
-            if not is_theirs(name, kind):
+            if number % every == 0 and not is_theirs(name, kind):
                 check(operation, name, caller, own, hidden, member, kind, before)
 
 

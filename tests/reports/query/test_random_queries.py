@@ -21,6 +21,8 @@ from tests.support.naive_engine import events as naive
 from tests.support.naive_engine import metrics as naive_metrics
 
 pytestmark = pytest.mark.timeout(1200)  # a failing example is made smaller, for up to five minutes
+# Half of the usual number, since `make test-heavy` has this file to itself with 300
+EXAMPLES = settings().max_examples // (2 if settings.get_current_profile_name() == "quick" else 1)
 SITES = itertools.count(900_000_001)
 ZONES = ("UTC", "Asia/Kolkata", "Asia/Kathmandu", "America/St_Johns", "Australia/Lord_Howe", "Pacific/Apia")
 # Ordinary days, and days on which one of the zones changed its clock or dropped a day.
@@ -189,14 +191,14 @@ def given_queries(filters: st.SearchStrategy[Any]) -> Callable[[Callable[..., No
 
 
 @pytest.mark.usefixtures("migrated_store")
-@settings(deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 @given_queries(FILTERS)
 def test_the_engine_equals_the_naive_engine(migrated_store: None, **query: Any) -> None:
     agree(**query)
 
 
 @pytest.mark.usefixtures("migrated_store")
-@settings(deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 @example(**VISIT_WITHOUT_THE_GOAL)
 @given_queries(GOALS_AND_MORE)
 def test_the_engine_equals_the_naive_engine_with_goals_in_the_filter(migrated_store: None, **query: Any) -> None:
