@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation, TooManyFieldsSent, ValidationError
 from django.http import UnreadablePostError
@@ -11,6 +13,7 @@ from rest_framework.response import Response
 from accounts.security.hashers import HashingBusy
 from links.validators import DOES_NOT_EXIST
 from reports.query import QueryRefused
+from tracking.store import UNREADABLE, StoreAway, StoreError
 
 # Our fields -> the names of ClickMeter's members in errors
 PROPERTY_NAMES = {
@@ -25,6 +28,7 @@ PROPERTY_NAMES = {
     "password": "Password", "timezone": "TimeZone", "referrer_clean": "ReferrerClean", "scripts": "Scripts",
     "datapoints": "Datapoints", "groups": "Groups", "expiration_clicks": "ExpirationClicks", "protocol": "Protocol",
 }  # fmt: skip
+log = logging.getLogger(__name__)
 
 
 class ApiError(APIException):
@@ -96,6 +100,9 @@ def translate_error(error: Exception) -> ApiError | None:
         return ApiError(error.status_code, str(error.detail))
     if isinstance(error, HashingBusy):
         return ApiError(503, str(error))
+    if isinstance(error, StoreError):
+        log.warning("A report could not read the event store: %s", error, exc_info=not isinstance(error, StoreAway))
+        return ApiError(503, UNREADABLE)
     if isinstance(error, RequestDataTooBig):
         most = (settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0) / 2**20
         return ApiError(413, f"The body is too large; send at most {most:g} MB.")
