@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import orjson
 from django.http import HttpRequest, HttpResponse
@@ -26,7 +26,9 @@ from accounts.security.client_ip import get_client_key
 from accounts.security.rate_limits import RateLimit, count_request
 from links.clickmeter.api_request import MAX_LIMIT, ApiRequest
 from links.clickmeter.errors import ApiError, build_not_found_error, handle_error
+from links.clickmeter.lenient_serializer import LenientSerializer
 from links.clickmeter.parsers import FormParser, JSONObjectParser, LenientNegotiation, XMLParser
+from links.clickmeter.values import Json
 from links.models import Datapoint, Group
 from links.permissions import LinkScope, build_link_scope
 
@@ -126,6 +128,9 @@ class Pages(LimitOffsetPagination):
     def get_paginated_response(self, data: object) -> Response:
         return Response({"entities": data})
 
+    def get_paginated_response_schema(self, schema: Json) -> Json:
+        return {"type": "object", "required": ["entities"], "properties": {"entities": schema}}
+
 
 class ClickMeterView(APIView):
     """The base of every view of the API. An operation gets an ApiRequest and the numbers of its address."""
@@ -208,7 +213,20 @@ class ClickMeterView(APIView):
 
 
 class OperationViews(ViewSetMixin, ClickMeterView):
-    """The operations of a tag: methods by the names of the table's actions, which return the JSON of a 200."""
+    """The operations of a tag: methods by the names of the table's actions, which return the JSON of a 200.
+
+    `what` is a row's name in errors and descriptions, `nouns` are several; `answers` are the serializers of actions
+    that answer otherwise than those of most views.
+    """
+
+    what: ClassVar[str] = ""
+    nouns: ClassVar[str] = ""
+    serializer_class: Any = None
+    answers: ClassVar[Mapping[str, type[LenientSerializer]]] = {}
+
+    def read(self, serializer: type[LenientSerializer], body: Json | None = None) -> Json:
+        """Read the body, or an object in it, by a serializer. Raises ApiError (400)."""
+        return serializer().to_internal_value(self.request.members if body is None else body)
 
     def check_method(self, request: ApiRequest) -> None:
         if str(request.method).lower() not in self.action_map:

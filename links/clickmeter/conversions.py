@@ -10,8 +10,9 @@ from links.clickmeter.api_request import ApiRequest
 from links.clickmeter.api_view import IsManagerOrReadOnly
 from links.clickmeter.errors import build_parameter_error
 from links.clickmeter.measured_views import MeasuredViews
+from links.clickmeter.patches import ConversionPatchSerializer, PatchBatchSerializer, PatchSerializer
 from links.clickmeter.serializers import ConversionSerializer
-from links.clickmeter.values import Json, parse_action, parse_integer, parse_list, parse_object
+from links.clickmeter.values import Json, parse_action, parse_object
 from links.models import Conversion
 from links.services import conversions as services
 
@@ -20,6 +21,9 @@ MAX_PATCHES = 100
 
 class ConversionViews(MeasuredViews[Conversion]):
     kind, what, nouns = "conversions", "conversion", "conversions"
+    filters = "status textSearch createdAfter createdBefore"
+    link_filters = "type status tags textSearch createdAfter createdBefore"
+    narrowing = "status"
     link_lookup = "attached__conversion"
     dimension, name_field, reports = "link_conversion", "name", top_reports.CONVERSION_REPORTS
     notes_field = "description"
@@ -56,11 +60,11 @@ class ConversionViews(MeasuredViews[Conversion]):
 
     # -- its links -----------------------------------------------------------------------------------------------------
 
-    def patch_datapoint(self, request: ApiRequest, **path: object) -> Json:
+    def attach_datapoint(self, request: ApiRequest, **path: object) -> Json:
         """Attach the conversion to a link, detach or replace it. The response names the conversion."""
-        row, body = self.get_object(), request.members
-        link = selectors.find_datapoint(request, parse_integer(body.get("id")), may="edit")
-        replaced = parse_integer(body.get("replaceid"))
+        row, body = self.get_object(), self.read(ConversionPatchSerializer)
+        link = selectors.find_datapoint(request, body.get("id", 0), may="edit")
+        replaced = body.get("replaced")
         old = selectors.find_conversion(request, replaced) if replaced else None
         if parse_action(body, ("add", "remove", "replace")) == "remove":
             services.conversion_detach(conversion=row, datapoint=link)
@@ -71,17 +75,17 @@ class ConversionViews(MeasuredViews[Conversion]):
     def patch_datapoints(self, request: ApiRequest, **path: object) -> Json:
         """Attach the conversion to several links or detach it: all or nothing."""
         row = self.get_object()
-        items = [parse_object(item) for item in parse_list(request.members.get("patchrequests"))]
+        items = [
+            self.read(PatchSerializer, parse_object(item))
+            for item in self.read(PatchBatchSerializer).get("patches", ())
+        ]
         if not items:
             raise build_parameter_error("PatchRequests", "The batch is empty.")
         if len(items) > MAX_PATCHES:
             sentence = f"A batch has at most {MAX_PATCHES} items, not {len(items):,}."
             raise build_parameter_error("PatchRequests", sentence)
         changes = [
-            (
-                selectors.find_datapoint(request, parse_integer(item.get("id")), may="edit"),
-                parse_action(item) == "add",
-            )
+            (selectors.find_datapoint(request, item.get("id", 0), may="edit"), parse_action(item) == "add")
             for item in items
         ]
         services.conversion_patch(conversion=row, changes=changes)

@@ -21,19 +21,24 @@ from links.clickmeter.errors import (
 )
 from links.clickmeter.fields import KINDS
 from links.clickmeter.measured_views import MeasuredViews
+from links.clickmeter.patches import DatapointBatchSerializer, DeleteBatchSerializer
+from links.clickmeter.row_views import LINK_FILTERS, ORDER
 from links.clickmeter.serializers import DatapointSerializer
-from links.clickmeter.values import Json, parse_enum, parse_integer, parse_list, parse_text
+from links.clickmeter.values import Json, lower_keys, parse_enum, parse_integer, parse_text
 from links.models import Datapoint, DatapointKind, Domain, Group
 from links.public_urls import get_system_domain
 from links.selectors import find_row, find_rows, find_tags
 from links.services import links as services
 
 MAX_BATCH = 100
+KIND_NAMES = lower_keys(KINDS)
 CLICKMETER_DOMAINS = frozenset({1501, 1597, 1921})  # ids of ClickMeter's own domains, as its clients know them
 
 
 class DatapointViews(MeasuredViews[Datapoint]):
     kind, what, nouns = "datapoints", "datapoint", "links"
+    filters, order_parameters = LINK_FILTERS, ORDER
+    narrowing = "type status tag favourite"
     dimension, name_field = "link", "title"
     serializer_class = DatapointSerializer
     permission_classes = (IsEditorOrReadOnly,)
@@ -71,14 +76,17 @@ class DatapointViews(MeasuredViews[Datapoint]):
     # -- batches -------------------------------------------------------------------------------------------------------
 
     def create_batch(self, request: ApiRequest) -> Json:
-        items = parse_list(request.members.get("list"))
-        return self.run_batch(items, lambda item: create_datapoint(request, item, None))
+        return self.run_batch(self.read_items(), lambda item: create_datapoint(request, item, None))
+
+    def read_items(self) -> list[object]:
+        items: list[object] = self.read(DatapointBatchSerializer).get("items", [])
+        return items
 
     def update_batch(self, request: ApiRequest) -> Json:
         def update(item: Json) -> Datapoint:
             return update_datapoint(request, self.get_row(parse_integer(item.get("id"))), item)
 
-        return self.run_batch(parse_list(request.members.get("list")), update)
+        return self.run_batch(self.read_items(), update)
 
     def delete_batch(self, request: ApiRequest) -> Json:
         def delete(item: Json) -> Datapoint:
@@ -86,7 +94,7 @@ class DatapointViews(MeasuredViews[Datapoint]):
             self.perform_destroy(row)
             return row
 
-        items = parse_list(request.members.get("entities") or request.members.get("list"))
+        items = self.read(DeleteBatchSerializer).get("items") or self.read_items()
         return self.run_batch([item if isinstance(item, dict) else {"id": item} for item in items], delete)
 
     def run_batch(self, items: list[object], process_item: Callable[[Json], Datapoint]) -> Json:
@@ -170,7 +178,7 @@ def create_datapoint(request: ApiRequest, body: Json, group: Group | None) -> Da
         raise build_forbidden_error()
     if group is not None and group.deleted:
         raise build_not_found_error("group")
-    kind = parse_enum(body.get("type", 0), KINDS, "Type")
+    kind = parse_enum(body.get("type", 0), KIND_NAMES, "Type")
     if kind == DatapointKind.LINK and not body.get("typetl"):
         raise build_parameter_error("TypeTL", "A tracking link needs typeTL with a url.")
     name = parse_text(body.get("name"))

@@ -20,11 +20,11 @@ FILTER_PARAMETERS = ("type", "status", "tag", "tags", "favourite", "onlyfavorite
 
 
 class MeasuredViews(RowViews[Row]):
-    """The operations on one kind of measured row, by the engine's `dimension` of its id. `nouns` are rows in errors,
-    `name_field` is what summaries are ordered by."""
+    """The operations on one kind of measured row, by the engine's `dimension` of its id.
+    `name_field` is what summaries are ordered by, `narrowing` the parameters that select rows."""
 
     dimension: ClassVar[str]
-    nouns: ClassVar[str]
+    narrowing: ClassVar[str]
     name_field: ClassVar[str]
     reports: ClassVar[dict[str, tuple[str, ...]]] = top_reports.REPORTS
 
@@ -71,6 +71,9 @@ class MeasuredViews(RowViews[Row]):
 
 class AccountStatisticsViews(OperationViews):
     """Aggregates, hits and reports of everything that the caller sees."""
+
+    what = "account"
+    reports = top_reports.REPORTS
 
     def build_filter(self) -> link_statistics.Where:
         """Build a filter for the caller's scope, narrowed to one link, group or conversion if it is named."""

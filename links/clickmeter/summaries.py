@@ -2,52 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from django.db.models import Count, prefetch_related_objects
 
-from accounts.models import Grant
 from links.clickmeter.fields import TagsField
 from links.clickmeter.lenient_serializer import omit_empty
+from links.clickmeter.selectors import find_shared_ids
+from links.clickmeter.serializers import DatapointSummarySerializer
 from links.clickmeter.times import format_time
 from links.clickmeter.values import Json
-from links.models import Conversion, Datapoint, DatapointKind, Group, Status
-from links.permissions import DATAPOINT, GROUP
-from links.public_urls import build_tracking_url
+from links.models import Conversion, Datapoint, Group, Status
+from links.permissions import GROUP
 
-TYPE_NAMES = {DatapointKind.LINK: "TrackingLink", DatapointKind.PIXEL: "TrackingPixel"}
 TAGS = TagsField()
 
 
-def find_shared_ids(kind: str, rows: Sequence[Datapoint | Group], numbers: Iterable[int]) -> set[int]:
-    """Find which of these links or groups (by id, of the account of `rows`) are shared with a guest one by one."""
-    accounts = {row.account_id for row in rows}
-    grants = Grant.objects.filter(kind=kind, object_id__in=set(numbers), membership__account__in=accounts)
-    return set(grants.values_list("object_id", flat=True))
-
-
-def summarize_datapoints(rows: list[Datapoint]) -> list[Json]:
+def summarize_datapoints(rows: list[Datapoint]) -> Sequence[Json]:
     """Summarize links, for aggregates and hits."""
-    prefetch_related_objects(rows, "group", "domain", "tags")
-    links = find_shared_ids(DATAPOINT, rows, [row.pk for row in rows])
-    groups = find_shared_ids(GROUP, rows, [row.group_id for row in rows])
-    return [summarize_datapoint(row, row.pk in links or row.group_id in groups) for row in rows]
-
-
-def summarize_datapoint(row: Datapoint, shared: bool) -> Json:
-    """Summarize one link; `shared`: with a guest."""
-    result: Json = {
-        "datapointId": row.pk, "datapointName": row.alias, "datapointTitle": row.title,
-        "datapointType": TYPE_NAMES[DatapointKind(row.kind)], "groupId": row.group_id, "groupName": row.group.name,
-        "notes": row.notes, "creationDate": format_time(row.created), "tags": TAGS.to_representation(row.tags),
-        "trackingCode": build_tracking_url(row),
-    }  # fmt: skip
-    if row.kind == DatapointKind.LINK:
-        result["destinationUrl"] = row.url
-    return result | omit_empty(
-        status=row.status, datapointFavourite=row.favourite, isPublic=row.is_public, isABTest=row.is_ab_test,
-        isPrivateShared=shared,
-    )  # fmt: skip
+    described: Sequence[Json] = DatapointSummarySerializer(rows, many=True).data
+    return described
 
 
 def summarize_groups(rows: list[Group]) -> list[Json]:
