@@ -18,7 +18,7 @@ from links.clickmeter.api_request import ApiRequest
 from links.clickmeter.api_view import IsManager, IsManagerOrReadOnly, OperationViews
 from links.clickmeter.errors import build_not_found_error, build_parameter_error
 from links.clickmeter.guests import format_guest_name
-from links.clickmeter.lenient_serializer import write_answer
+from links.clickmeter.lenient_serializer import LenientSerializer, write_answer
 from links.clickmeter.row_views import RowViews
 from links.clickmeter.serializers import AddressEntrySerializer, EntrySerializer
 from links.clickmeter.times import ZONE_NUMBERS, parse_zone
@@ -84,7 +84,7 @@ class EntryViews(RowViews[ListEntry]):
     """The entries of one of the account's two lists, whose ids are codes."""
 
     what, nouns = "entry", "domains that links may lead to"
-    serializer_class = EntrySerializer
+    serializer_class: type[LenientSerializer] = EntrySerializer
     answers = dict.fromkeys(("list", "create", "destroy"), EntrySerializer)
     permission_classes = (IsManager,)
     listing = ListKind.WHITELIST

@@ -30,10 +30,12 @@ class Action(NamedTuple):
 
 
 TIME, PAGE, ORDER = "timeFrame fromDay toDay", "offset limit", "sortBy sortDirection"
-HITS = "timeframe lastKey limit fromDay toDay filter"
+SUMMARY = f"{TIME} {{view.narrowing}} {ORDER} {PAGE} textSearch"
+OF_ENTITY = "group datapoint conversion"
+HITS = "timeframe limit lastKey fromDay toDay filter"
 
 ACTIONS = {
-    "list": Action("Get", "List {view.nouns}", parameters=f"{PAGE} {{view.filters}} {{view.order_parameters}}",
+    "list": Action("Get", "List {view.nouns}", parameters=f"{PAGE} {{view.filters}}",
                    is_page=True),
     "count": Action("Count", "Count {view.nouns}", answers.RowCountSerializer, "{view.filters}"),
     "create": Action("Put", "Create a {view.what}", reads_row=True),
@@ -52,26 +54,28 @@ ACTIONS = {
                            body=patches.DeleteBatchSerializer),
     # Numbers
     "aggregate_all": Action("GetStatisticsAggregatedSingle", "Aggregate {view.nouns}",
-                            answers.HourlyAggregateSerializer, f"{TIME} hourly {{view.narrowing}}"),
+                            answers.HourlyAggregateSerializer,
+                            "timeFrame {view.kinds} fromDay toDay hourly {view.narrowing}"),
     "aggregate_all_by_time": Action("GetStatisticsAllList", "Aggregate {view.nouns} by day, week or month",
-                                    answers.AggregateListSerializer, f"{TIME} groupBy {{view.narrowing}}"),
+                                    answers.AggregateListSerializer,
+                                    f"{{view.kinds}} {TIME} {{view.narrowing}} groupBy"),
     "aggregate": Action("GetStatisticsSingle", "Aggregate a {view.what}", answers.HourlyAggregateSerializer,
                         f"{TIME} hourly"),
     "aggregate_by_time": Action("GetStatisticsList", "Aggregate a {view.what} by day, week or month",
                                 answers.AggregateListSerializer, f"{TIME} groupBy"),
     "summarize_all": Action("GetSummary", "Aggregate each of several {view.nouns}", answers.AggregatePageSerializer,
-                            f"{TIME} {{view.narrowing}} {ORDER} {PAGE} textSearch"),
+                            SUMMARY),
     "summarize_datapoints": Action("GetDatapointsSummary", "Aggregate each link of a {view.what}",
                                    answers.AggregatePageSerializer,
-                                   f"{TIME} type status tag favourite {ORDER} {PAGE} textSearch"),
+                                   f"timeFrame type fromDay toDay status tag favourite {ORDER} {PAGE} textSearch"),
     "report": Action("GetTops", "Report the values of a dimension with most hits of a {view.what}",
                      answers.TopReportSerializer, "report timeframe hittype fromDay toDay"),
     "hits": Action("GetHits", "List the hits of a {view.what}", answers.HitPageSerializer, HITS),
     "clickstream": Action("Get", "List the latest hits", answers.HitListSerializer,
-                          "group datapoint conversion pageSize filter"),
+                          f"{OF_ENTITY} pageSize filter"),
     # Rows of a row
     "datapoints": Action("GetDatapoints", "List the links of a {view.what}",
-                         parameters=f"{PAGE} {{view.link_filters}} {{view.link_order_parameters}}", is_page=True),
+                         parameters=f"{PAGE} {{view.link_filters}}", is_page=True),
     "count_datapoints": Action("GetDatapointsCount", "Count the links of a {view.what}", answers.RowCountSerializer,
                                "{view.link_filters}"),
     "create_datapoint": Action("PutDatapoint", "Create a link in a {view.what}", body=DatapointSerializer),
@@ -89,7 +93,7 @@ ACTIONS = {
     "clear_groups": Action("DeleteRelatedGroups", "Remove a {view.what} from all groups"),
     "patch_group": Action("PatchGroup", "Add a {view.what} to a group, or remove it", body=patches.PatchSerializer),
     "permissions": Action("GetPermissions", "List the rights of a {view.what}", answers.GrantedRightSerializer,
-                          f"{PAGE} entityType grantType entityId", is_page=True),
+                          f"entityType {PAGE} grantType entityId", is_page=True),
     "count_permissions": Action("GetPermissionsCount", "Count the rights of a {view.what}",
                                 answers.RowCountSerializer, "entityType grantType entityId"),
     "patch_permission": Action("PatchPermissions", "Give a {view.what} a right, or take it away",

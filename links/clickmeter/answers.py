@@ -73,14 +73,14 @@ class TopItemSerializer(AnswerSerializer):
     uniqueClicks = NumberField(source="unique_clicks")
     totalViews = NumberField(source="pixel_views")
     uniqueViews = NumberField(source="unique_pixel_views")
-    totalHits = NumberField(source="hits")
-    uniqueHits = NumberField(source="unique_hits")
-    spiderHits = NumberField(source="spider_hits")
     totalConversions = NumberField(source="converted_clicks")
     totalConversionsValue = AmountField(source="conversion_value")
     totalConversionsCost = AmountField(source="click_cost")
     totalCommissionsCost = AmountField(source="commission_cost")
     lastHitDate = TimeField(source="last_hit")
+    totalHits = NumberField(source="hits")
+    uniqueHits = NumberField(source="unique_hits")
+    spiderHits = NumberField(source="spider_hits")
 
 
 class TopReportSerializer(AnswerSerializer):

@@ -28,7 +28,7 @@ from links.clickmeter.api_request import MAX_LIMIT, ApiRequest
 from links.clickmeter.errors import ApiError, build_not_found_error, handle_error
 from links.clickmeter.lenient_serializer import LenientSerializer
 from links.clickmeter.parsers import FormParser, JSONObjectParser, LenientNegotiation, XMLParser
-from links.clickmeter.values import Json
+from links.clickmeter.values import Json, Value
 from links.models import Datapoint, Group
 from links.permissions import LinkScope, build_link_scope
 
@@ -216,12 +216,13 @@ class OperationViews(ViewSetMixin, ClickMeterView):
     """The operations of a tag: methods by the names of the table's actions, which return the JSON of a 200.
 
     `what` is a row's name in errors and descriptions, `nouns` are several; `answers` are the serializers of actions
-    that answer otherwise than those of most views.
+    that answer otherwise than those of most views; `reports` are the dimensions of its top reports.
     """
 
     what: ClassVar[str] = ""
     nouns: ClassVar[str] = ""
-    serializer_class: Any = None
+    serializer_class: Value = None
+    reports: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     answers: ClassVar[Mapping[str, type[LenientSerializer]]] = {}
 
     def read(self, serializer: type[LenientSerializer], body: Json | None = None) -> Json:

@@ -22,7 +22,7 @@ from links.clickmeter.errors import (
 from links.clickmeter.fields import KINDS
 from links.clickmeter.measured_views import MeasuredViews
 from links.clickmeter.patches import DatapointBatchSerializer, DeleteBatchSerializer
-from links.clickmeter.row_views import LINK_FILTERS, ORDER
+from links.clickmeter.row_views import LINK_FILTERS
 from links.clickmeter.serializers import DatapointSerializer
 from links.clickmeter.values import Json, lower_keys, parse_enum, parse_integer, parse_text
 from links.models import Datapoint, DatapointKind, Domain, Group
@@ -37,8 +37,8 @@ CLICKMETER_DOMAINS = frozenset({1501, 1597, 1921})  # ids of ClickMeter's own do
 
 class DatapointViews(MeasuredViews[Datapoint]):
     kind, what, nouns = "datapoints", "datapoint", "links"
-    filters, order_parameters = LINK_FILTERS, ORDER
-    narrowing = "type status tag favourite"
+    filters = LINK_FILTERS
+    kinds, narrowing = "type", "status tag favourite"
     dimension, name_field = "link", "title"
     serializer_class = DatapointSerializer
     permission_classes = (IsEditorOrReadOnly,)

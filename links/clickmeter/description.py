@@ -4,7 +4,7 @@ actions and parameters, and of the serializers."""
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, cast
+from typing import cast
 
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
@@ -17,15 +17,15 @@ from drf_spectacular.generators import EndpointEnumerator, SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 
-from links.clickmeter.actions import ACTIONS
-from links.clickmeter.answers import FailureSerializer
+from links.clickmeter.actions import ACTIONS, ORDER
+from links.clickmeter.answers import FailureSerializer, RowCountSerializer
 from links.clickmeter.api_view import HEADER, WORDS, AuthkeyAuthentication
 from links.clickmeter.fields import DescribedField
 from links.clickmeter.lenient_serializer import LenientSerializer
 from links.clickmeter.operations import OPERATIONS, PARAMETER, Operation
 from links.clickmeter.parameters import PARAMETERS, Parameter
 from links.clickmeter.top_reports import build_type_parameter
-from links.clickmeter.values import Json
+from links.clickmeter.values import Json, Value
 
 CONTENT_TYPE = "application/json; charset=utf-8"
 ERRORS = {
@@ -74,7 +74,7 @@ class LenientObjects(OpenApiSerializerExtension):  # type: ignore[no-untyped-cal
     target_class = LenientSerializer
     match_subclasses = True
 
-    def map_serializer(self, auto_schema: Any, direction: str) -> Json:
+    def map_serializer(self, auto_schema: Value, direction: str) -> Json:
         schema: Json = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
         for member in schema["properties"].values():
             member.pop("readOnly", None)
@@ -89,11 +89,15 @@ class OperationSchema(AutoSchema):
         super().__init__()
         self.operation, self.action = operation, ACTIONS[operation.action]
 
-    def get_operation(self, *args: object, **kwargs: object) -> Json | None:
-        """Describe the operation; also the body of a DELETE, which the library leaves out."""
-        described: Json | None = super().get_operation(*args, **kwargs)
+    def get_operation(self, *args: Value, **options: Value) -> Json:
+        """Describe the operation, with its parameters in their order, and also the body of a DELETE, which the library
+        leaves out."""
+        described: Value = super().get_operation(*args, **options)
+        order = [(row.name, row.location) for row in self.get_override_parameters()]
+        if order:
+            described["parameters"].sort(key=lambda row: order.index((row["name"], row["in"])))
         body = self.operation.views.serializer_class if self.action.reads_row else self.action.body
-        if described is None or body is None:
+        if body is None:
             return described
         content = {"schema": self.resolve_serializer(body, "request").ref}
         return described | {"requestBody": {"required": True, "content": dict.fromkeys(self.map_parsers(), content)}}
@@ -104,7 +108,7 @@ class OperationSchema(AutoSchema):
     def get_summary(self) -> str:
         return self.action.summary.format(view=self.operation.views)
 
-    def get_description(self) -> str:
+    def get_description(self) -> str:  # type: ignore[override]
         return ""
 
     def get_tags(self) -> list[str]:
@@ -113,17 +117,21 @@ class OperationSchema(AutoSchema):
     def get_request_serializer(self) -> None:
         return None
 
-    def get_response_serializers(self) -> dict[int, OpenApiResponse]:
+    def get_response_serializers(self) -> Value:
         views = self.operation.views
         answer = views.answers.get(self.operation.action, self.action.answer) or views.serializer_class
         success = OpenApiResponse(answer(many=True) if self.action.is_page else answer, "The answer")
         return {200: success, **{status: OpenApiResponse(FailureSerializer, text) for status, text in ERRORS.items()}}
 
-    def get_override_parameters(self) -> list[OpenApiParameter]:
+    def get_override_parameters(self) -> list[Value]:
         """Return the parameters of the path, then those of the query."""
-        views, words = self.operation.views, self.operation.parameters or self.action.parameters
-        rows = [self.find_parameter(word) for word in words.format(view=views).split()]
-        return [*map(describe_path_parameter, PARAMETER.findall(self.operation.path)), *map(describe_parameter, rows)]
+        paths = map(describe_path_parameter, PARAMETER.findall(self.operation.path))
+        return [*paths, *(describe_parameter(self.find_parameter(word)) for word in self.list_words())]
+
+    def list_words(self) -> list[str]:
+        """List the words for the parameters of the query; the order of rows does not matter where they are counted."""
+        words = (self.operation.parameters or self.action.parameters).format(view=self.operation.views).split()
+        return [word for word in words if self.action.answer is not RowCountSerializer or word not in ORDER.split()]
 
     def find_parameter(self, word: str) -> Parameter:
         return build_type_parameter(self.operation.views.reports) if word == "report" else PARAMETERS[word]
@@ -144,7 +152,7 @@ def describe_parameter(row: Parameter) -> OpenApiParameter:
 class OperationList(EndpointEnumerator):
     """Lists the operations of the table, since the patterns of their URLs match any case."""
 
-    def get_api_endpoints(self, *args: object) -> list[tuple[str, str, str, object]]:
+    def get_api_endpoints(self, *args: object) -> list[Value]:
         return [(row.path, row.path, row.method, build_callback(row)) for row in OPERATIONS]
 
 
@@ -159,7 +167,7 @@ class OperationGenerator(SchemaGenerator):
 @lru_cache(maxsize=1)
 def load_description() -> Json:
     """Load the description, which depends on the program only."""
-    generator = cast(Any, OperationGenerator)()
+    generator = cast(Value, OperationGenerator)()
     paths = generator.parse(None, public=True)
     return {"openapi": "3.1.0", "info": INFO, "paths": paths, "components": generator.registry.build({})}
 

@@ -71,6 +71,13 @@ class TextField(serializers.CharField):
     to_internal_value = staticmethod(parse_text)
 
 
+class LateTextField(serializers.CharField):
+    """A text that is checked when the rows have been found which the body names."""
+
+    def to_internal_value(self, data: Value) -> Value:
+        return data
+
+
 class FlagField(serializers.BooleanField):
     to_internal_value = staticmethod(parse_boolean)
 

@@ -12,7 +12,6 @@ from links.clickmeter.api_view import IsEditorOrReadOnly
 from links.clickmeter.datapoints import create_datapoint
 from links.clickmeter.errors import build_forbidden_error
 from links.clickmeter.measured_views import MeasuredViews
-from links.clickmeter.row_views import ORDER
 from links.clickmeter.serializers import GroupSerializer
 from links.clickmeter.values import Json
 from links.models import Group
@@ -24,7 +23,7 @@ class GroupViews(MeasuredViews[Group]):
     kind, what, nouns = "groups", "group", "groups"
     filters = "status tags textSearch createdAfter createdBefore write"
     narrowing = "status tag favourite"
-    link_lookup, link_order_parameters = "group", ORDER
+    link_lookup = "group"
     dimension, name_field = "link_group", "name"
     serializer_class = GroupSerializer
     permission_classes = (IsEditorOrReadOnly,)

@@ -25,7 +25,7 @@ from links.clickmeter.fields import TYPE_NAMES, FlagField, NameOrNumberField, Nu
 from links.clickmeter.lenient_serializer import AnswerSerializer, omit_empty, write_answer
 from links.clickmeter.parameters import GRANT_KIND, GRANT_TYPE
 from links.clickmeter.patches import PermissionPatchSerializer
-from links.clickmeter.row_views import ORDER, RowViews
+from links.clickmeter.row_views import RowViews
 from links.clickmeter.times import ZONE_NUMBERS
 from links.clickmeter.values import Json, parse_optional_time, parse_text
 from links.models import Datapoint, DatapointKind, Group
@@ -71,7 +71,7 @@ class ExtendedGrantsSerializer(AnswerSerializer):
 
 
 class TimeFormatField(NameOrNumberField):
-    def to_internal_value(self, data: object) -> int:
+    def to_internal_value(self, data: object) -> int:  # type: ignore[override]
         return 0 if str(data).lower() in ("ampm", "0") else 1
 
 
@@ -175,7 +175,7 @@ def serialize_grant(row: Grant, target: Group | Datapoint | None) -> Json:
 
 class GuestViews(RowViews[Membership]):
     kind, what, nouns = "account/guests", "guest", "guests"
-    filters, order_parameters = "textSearch", ORDER
+    filters = "sortBy sortDirection textSearch"
     serializer_class = GuestSerializer
     answers = {"create": GuestSerializer, "update": GuestSerializer}
     permission_classes = (IsManager,)
@@ -231,7 +231,7 @@ class GuestViews(RowViews[Membership]):
         row: Group | Datapoint = (
             selectors.find_group(request, number) if kind == "group" else selectors.find_datapoint(request, number)
         )
-        action, verb = body.get("action", "").lower(), (body.get("verb") or "r").lower()
+        action, verb = parse_text(body.get("action")).lower(), parse_text(body.get("verb") or "r").lower()
         if action not in ("add", "remove"):
             raise build_parameter_error("Action", "Action is add or remove.", action)
         if verb not in ("r", "rw", "w"):

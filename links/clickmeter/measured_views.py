@@ -21,12 +21,13 @@ FILTER_PARAMETERS = ("type", "status", "tag", "tags", "favourite", "onlyfavorite
 
 class MeasuredViews(RowViews[Row]):
     """The operations on one kind of measured row, by the engine's `dimension` of its id.
-    `name_field` is what summaries are ordered by, `narrowing` the parameters that select rows."""
+    `name_field` is what summaries are ordered by, `kinds` and `narrowing` the parameters that select rows."""
 
     dimension: ClassVar[str]
     narrowing: ClassVar[str]
+    kinds: ClassVar[str] = ""
     name_field: ClassVar[str]
-    reports: ClassVar[dict[str, tuple[str, ...]]] = top_reports.REPORTS
+    reports = top_reports.REPORTS
 
     def summarize(self, rows: list[Row]) -> list[Json]:
         """Describe rows as aggregates do."""

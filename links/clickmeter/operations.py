@@ -7,6 +7,7 @@ import re
 from typing import NamedTuple
 
 from links.clickmeter.account import AccountViews, BlacklistViews, EntryViews, PlanViews
+from links.clickmeter.actions import OF_ENTITY, ORDER, PAGE, TIME
 from links.clickmeter.api_view import OperationViews
 from links.clickmeter.conversions import ConversionViews
 from links.clickmeter.datapoints import DatapointViews
@@ -17,6 +18,7 @@ from links.clickmeter.measured_views import AccountStatisticsViews
 from links.clickmeter.retargeting import ScriptViews
 from links.clickmeter.tags import TagViews
 
+DATAPOINTS_SUMMARY = f"timeFrame type fromDay toDay status tag favourite {ORDER} {PAGE} groupId textSearch"
 PARAMETER = re.compile(r"\{(\w+)\}")
 
 
@@ -59,7 +61,7 @@ OPERATIONS: tuple[Operation, ...] = (
         ("PUT", "/datapoints/{id}/favourite", "toggle_favourite"),
         ("GET", "/datapoints/{id}/hits", "hits"),
         ("PUT", "/datapoints/{id}/notes", "set_notes"),
-        ("GET", "/datapoints/{id}/reports", "report"),
+        ("GET", "/datapoints/{id}/reports", "report", "", "report timeframe fromDay toDay"),
     ),
     *build_operations(
         "Groups",
@@ -111,7 +113,7 @@ OPERATIONS: tuple[Operation, ...] = (
         ("DELETE", "/conversions/{conversionId}", "destroy"),
         ("GET", "/conversions/{conversionId}", "retrieve"),
         ("POST", "/conversions/{conversionId}", "update"),
-        ("GET", "/conversions/{conversionId}/aggregated", "aggregate"),
+        ("GET", "/conversions/{conversionId}/aggregated", "aggregate", "", f"{TIME} tag favourite hourly"),
         ("GET", "/conversions/{conversionId}/aggregated/list", "aggregate_by_time"),
         ("GET", "/conversions/{conversionId}/datapoints", "datapoints"),
         ("PUT", "/conversions/{conversionId}/datapoints/batch/patch", "patch_datapoints"),
@@ -179,7 +181,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "Aggregated",
         DatapointViews,
         ("GET", "/aggregated", "aggregate_all", "GetStatisticsSingle", "timeFrame fromDay toDay hourly onlyFavorites"),
-        ("GET", "/aggregated/summary/datapoints", "summarize_all", "GetDatapointsSummary"),
+        ("GET", "/aggregated/summary/datapoints", "summarize_all", "GetDatapointsSummary", DATAPOINTS_SUMMARY),
     ),
     *build_operations("Aggregated", AccountStatisticsViews, ("GET", "/aggregated/list", "aggregate_by_time")),
     *build_operations(
@@ -190,7 +192,11 @@ OPERATIONS: tuple[Operation, ...] = (
     *build_operations(
         "Aggregated", GroupViews, ("GET", "/aggregated/summary/groups", "summarize_all", "GetGroupsSummary")
     ),
-    *build_operations("Reports", AccountStatisticsViews, ("GET", "/reports", "report", "Get")),
+    *build_operations(
+        "Reports",
+        AccountStatisticsViews,
+        ("GET", "/reports", "report", "Get", f"report timeframe hittype {OF_ENTITY} fromDay toDay"),
+    ),
     *build_operations("ClickStream", AccountStatisticsViews, ("GET", "/clickstream", "clickstream")),
     *build_operations("Hits", AccountStatisticsViews, ("GET", "/hits", "hits")),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from links.clickmeter.answers import BatchErrorSerializer, LinkReferenceSerializer
-from links.clickmeter.fields import ItemsField, NumberField, TextField, WordField
+from links.clickmeter.fields import ItemsField, LateTextField, NumberField, TextField, WordField
 from links.clickmeter.lenient_serializer import AnswerSerializer, LenientSerializer
 from links.clickmeter.serializers import DatapointSerializer
 
@@ -18,7 +18,7 @@ class PatchSerializer(LenientSerializer):
     """A row that is added to another one, or removed from it."""
 
     Id = NumberField(source="id")
-    Action = TextField(source="action")
+    Action = LateTextField(source="action")
 
 
 class ConversionPatchSerializer(PatchSerializer):
@@ -26,7 +26,7 @@ class ConversionPatchSerializer(PatchSerializer):
 
 
 class PermissionPatchSerializer(PatchSerializer):
-    Verb = TextField(source="verb")
+    Verb = LateTextField(source="verb")
 
 
 class PatchBatchSerializer(LenientSerializer):

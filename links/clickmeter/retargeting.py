@@ -6,7 +6,7 @@ from django.db.models import QuerySet
 
 from links.clickmeter.api_request import ApiRequest
 from links.clickmeter.api_view import IsManagerOrReadOnly
-from links.clickmeter.row_views import ORDER, RowViews
+from links.clickmeter.row_views import RowViews
 from links.clickmeter.serializers import ScriptSerializer
 from links.clickmeter.values import Json
 from links.models import Script
@@ -15,8 +15,8 @@ from links.services import scripts_and_lists as services
 
 class ScriptViews(RowViews[Script]):
     kind, what, nouns = "retargeting", "retargeting script", "retargeting scripts"
-    link_filters = "status tags textSearch onlyFavorites createdAfter createdBefore"
-    link_lookup, link_order_parameters = "scripts", ORDER
+    link_filters = "status tags textSearch onlyFavorites sortBy sortDirection createdAfter createdBefore"
+    link_lookup = "scripts"
     serializer_class = ScriptSerializer
     permission_classes = (IsManagerOrReadOnly,)
 

@@ -19,8 +19,7 @@ from links.clickmeter.serializers import DatapointSerializer
 from links.clickmeter.values import Json
 from links.models import Datapoint
 
-ORDER = "sortBy sortDirection"
-LINK_FILTERS = "type status tags textSearch onlyFavorites createdAfter createdBefore"
+LINK_FILTERS = "type status tags textSearch onlyFavorites sortBy sortDirection createdAfter createdBefore"
 Row = TypeVar("Row", bound=Model)
 
 
@@ -32,12 +31,10 @@ class RowViews(OperationViews, GenericAPIView[Row]):
     """
 
     kind: ClassVar[str]
-    filters: ClassVar[str] = ""  # the parameters that select rows
-    order_parameters: ClassVar[str] = ""  # those that order rows
-    link_filters: ClassVar[str] = LINK_FILTERS  # those that select the links of a row
+    filters: ClassVar[str] = ""  # the parameters that select rows of a list, and order them
+    link_filters: ClassVar[str] = LINK_FILTERS  # those of the list of a row's links
     notes_field: ClassVar[str] = "notes"
     link_lookup: ClassVar[str] = ""  # the lookup of a link's row of this kind, such as `group`
-    link_order_parameters: ClassVar[str] = ""  # those that order the links of a row
     pagination_class = Pages
 
     # -- operations ----------------------------------------------------------------------------------------------------
@@ -78,7 +75,7 @@ class RowViews(OperationViews, GenericAPIView[Row]):
     def datapoints(self, request: ApiRequest, **path: object) -> Response:
         """List the links of a row."""
         rows = self.filter_links()
-        ordered = selectors.order_datapoints(request, rows) if self.link_order_parameters else rows
+        ordered = selectors.order_datapoints(request, rows) if "sortBy" in self.link_filters else rows
         return self.list_page(ordered, "datapoints", DatapointSerializer)
 
     def count_datapoints(self, request: ApiRequest, **path: object) -> Json:

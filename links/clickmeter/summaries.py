@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from django.db.models import Count, prefetch_related_objects
 
 from links.clickmeter.fields import TagsField
@@ -18,10 +16,9 @@ from links.permissions import GROUP
 TAGS = TagsField()
 
 
-def summarize_datapoints(rows: list[Datapoint]) -> Sequence[Json]:
+def summarize_datapoints(rows: list[Datapoint]) -> list[Json]:
     """Summarize links, for aggregates and hits."""
-    described: Sequence[Json] = DatapointSummarySerializer(rows, many=True).data
-    return described
+    return [*DatapointSummarySerializer(rows, many=True).data]
 
 
 def summarize_groups(rows: list[Group]) -> list[Json]:

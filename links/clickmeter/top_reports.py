@@ -34,7 +34,7 @@ MAX_ROWS = 100
 
 
 def build_top_report(
-    request: ApiRequest, where: link_statistics.Where, reports: dict[str, tuple[str, ...]] = REPORTS
+    request: ApiRequest, where: link_statistics.Where, reports: Mapping[str, tuple[str, ...]] = REPORTS
 ) -> Json:
     """Build a top report: {key, createdAt, data}, the values with most hits."""
     kind = request.get_choice(build_type_parameter(reports))
