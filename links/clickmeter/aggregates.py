@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import TypeVar
 from zoneinfo import ZoneInfo
@@ -16,6 +15,7 @@ from links.clickmeter import selectors
 from links.clickmeter.answers import AggregateSerializer
 from links.clickmeter.api_request import ApiRequest
 from links.clickmeter.errors import ApiError
+from links.clickmeter.lenient_serializer import LenientSerializer
 from links.clickmeter.parameters import GROUP_BY
 from links.clickmeter.times import format_time, parse_period
 from links.clickmeter.values import Json
@@ -131,7 +131,7 @@ def build_summary(
     rows: QuerySet[Row],
     dimension: str,
     name_field: str,
-    summarize: Callable[[list[Row]], Sequence[Json]],
+    serializer: type[LenientSerializer],
 ) -> Json:
     """Build {count, limit, offset, result}: the counts of every entity, ordered by name or by a metric."""
     period = parse_period(request)
@@ -148,7 +148,7 @@ def build_summary(
         order.sort(key=lambda pair: numbers.get(pair[0], {}).get(metric, 0), reverse=down)
     page = [pk for pk, _ in order[offset : offset + limit]]
     page_rows = list(rows.model._default_manager.filter(pk__in=page))
-    described = dict(zip([row.pk for row in page_rows], summarize(page_rows), strict=True))
+    described = dict(zip([row.pk for row in page_rows], serializer(page_rows, many=True).data, strict=True))
     entries = []
     for pk in page:
         counts = serialize_counts(request, numbers[pk]) if pk in numbers else {}

@@ -5,13 +5,13 @@ from __future__ import annotations
 from django.db.models import QuerySet
 
 from links import link_statistics
-from links.clickmeter import hit_lists, selectors, summaries, top_reports
+from links.clickmeter import hit_lists, selectors, top_reports
 from links.clickmeter.api_request import ApiRequest
 from links.clickmeter.api_view import IsManagerOrReadOnly
 from links.clickmeter.errors import build_parameter_error
 from links.clickmeter.measured_views import MeasuredViews
 from links.clickmeter.patches import ConversionPatchSerializer, PatchBatchSerializer, PatchSerializer
-from links.clickmeter.serializers import ConversionSerializer
+from links.clickmeter.serializers import ConversionSerializer, ConversionSummarySerializer
 from links.clickmeter.values import Json, parse_action, parse_object
 from links.models import Conversion
 from links.services import conversions as services
@@ -27,7 +27,7 @@ class ConversionViews(MeasuredViews[Conversion]):
     link_lookup = "attached__conversion"
     dimension, name_field, reports = "link_conversion", "name", top_reports.CONVERSION_REPORTS
     notes_field = "description"
-    serializer_class = ConversionSerializer
+    serializer_class, summary_serializer_class = ConversionSerializer, ConversionSummarySerializer
     permission_classes = (IsManagerOrReadOnly,)
 
     def get_queryset(self) -> QuerySet[Conversion]:
@@ -35,9 +35,6 @@ class ConversionViews(MeasuredViews[Conversion]):
 
     def filter_queryset(self, queryset: QuerySet[Conversion]) -> QuerySet[Conversion]:  # type: ignore[override]
         return selectors.filter_conversions(self.request, queryset)
-
-    def summarize(self, rows: list[Conversion]) -> list[Json]:
-        return [summaries.summarize_conversion(row) for row in rows]
 
     def build_row_filter(self, row: Conversion) -> link_statistics.Where:
         return [*link_statistics.build_scope_filter(self.request.scope), *super().build_row_filter(row)]

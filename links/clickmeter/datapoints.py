@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from rest_framework.exceptions import APIException
 
-from links.clickmeter import selectors, summaries
+from links.clickmeter import selectors
 from links.clickmeter.aggregates import build_summary
 from links.clickmeter.api_request import ApiRequest
 from links.clickmeter.api_view import IsEditorOrReadOnly
@@ -23,7 +23,7 @@ from links.clickmeter.fields import KINDS
 from links.clickmeter.measured_views import MeasuredViews
 from links.clickmeter.patches import DatapointBatchSerializer, DeleteBatchSerializer
 from links.clickmeter.row_views import LINK_FILTERS
-from links.clickmeter.serializers import DatapointSerializer
+from links.clickmeter.serializers import DatapointSerializer, DatapointSummarySerializer
 from links.clickmeter.values import Json, lower_keys, parse_enum, parse_integer, parse_text
 from links.models import Datapoint, DatapointKind, Domain, Group
 from links.public_urls import get_system_domain
@@ -40,7 +40,7 @@ class DatapointViews(MeasuredViews[Datapoint]):
     filters = LINK_FILTERS
     kinds, narrowing = "type", "status tag favourite"
     dimension, name_field = "link", "title"
-    serializer_class = DatapointSerializer
+    serializer_class, summary_serializer_class = DatapointSerializer, DatapointSummarySerializer
     permission_classes = (IsEditorOrReadOnly,)
 
     def get_queryset(self) -> QuerySet[Datapoint]:
@@ -52,14 +52,11 @@ class DatapointViews(MeasuredViews[Datapoint]):
     def order(self, rows: QuerySet[Datapoint]) -> QuerySet[Datapoint]:
         return selectors.order_datapoints(self.request, rows)
 
-    def summarize(self, rows: list[Datapoint]) -> list[Json]:
-        return summaries.summarize_datapoints(rows)
-
     def summarize_all(self, request: ApiRequest) -> Json:
         rows = self.filter_queryset(self.get_queryset())
         if number := request.get_number("groupId"):
             rows = rows.filter(group_id=number)
-        return build_summary(request, rows, self.dimension, self.name_field, self.summarize)
+        return build_summary(request, rows, self.dimension, self.name_field, self.summary_serializer_class)
 
     def create(self, request: ApiRequest) -> Json:
         return self.refer(create_datapoint(request, request.members, None).pk)

@@ -92,7 +92,7 @@ class OperationSchema(AutoSchema):
     def get_operation(self, *args: Value, **options: Value) -> Json:
         """Describe the operation, with its parameters in their order, and also the body of a DELETE, which the library
         leaves out."""
-        described: Value = super().get_operation(*args, **options)
+        described = cast(Json, super().get_operation(*args, **options))
         order = [(row.name, row.location) for row in self.get_override_parameters()]
         if order:
             described["parameters"].sort(key=lambda row: order.index((row["name"], row["in"])))

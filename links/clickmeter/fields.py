@@ -82,6 +82,16 @@ class FlagField(serializers.BooleanField):
     to_internal_value = staticmethod(parse_boolean)
 
 
+class PresenceField(serializers.BooleanField):
+    """Whether a time is set, such as that of a deletion; it is never read."""
+
+    def __init__(self, **options: Value) -> None:
+        super().__init__(read_only=True, **options)
+
+    def to_representation(self, value: object) -> bool:
+        return value is not None
+
+
 class SecuredField(FlagField):
     """Whether only visitors with a password get through."""
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from django.db.models import QuerySet
 from django.db.models.functions import Lower
 
-from links.clickmeter import selectors, summaries
+from links.clickmeter import selectors
 from links.clickmeter.aggregates import build_summary
 from links.clickmeter.api_request import ApiRequest
 from links.clickmeter.api_view import IsEditorOrReadOnly
 from links.clickmeter.datapoints import create_datapoint
 from links.clickmeter.errors import build_forbidden_error
 from links.clickmeter.measured_views import MeasuredViews
-from links.clickmeter.serializers import GroupSerializer
+from links.clickmeter.serializers import DatapointSummarySerializer, GroupSerializer, GroupSummarySerializer
 from links.clickmeter.values import Json
 from links.models import Group
 from links.selectors import find_tags
@@ -25,7 +25,7 @@ class GroupViews(MeasuredViews[Group]):
     narrowing = "status tag favourite"
     link_lookup = "group"
     dimension, name_field = "link_group", "name"
-    serializer_class = GroupSerializer
+    serializer_class, summary_serializer_class = GroupSerializer, GroupSummarySerializer
     permission_classes = (IsEditorOrReadOnly,)
 
     def get_queryset(self) -> QuerySet[Group]:
@@ -37,9 +37,6 @@ class GroupViews(MeasuredViews[Group]):
 
     def order(self, rows: QuerySet[Group]) -> QuerySet[Group]:
         return rows.order_by(Lower("name"), "pk")
-
-    def summarize(self, rows: list[Group]) -> list[Json]:
-        return summaries.summarize_groups(rows)
 
     def read_fields(self, body: Json | None = None) -> Json:
         """Read a group's fields, with tags of the caller's scope. Raises ValidationError."""
@@ -70,4 +67,4 @@ class GroupViews(MeasuredViews[Group]):
         return selectors.build_reference("datapoints", row.pk)
 
     def summarize_datapoints(self, request: ApiRequest, **path: object) -> Json:
-        return build_summary(request, self.filter_links(), "link", "title", summaries.summarize_datapoints)
+        return build_summary(request, self.filter_links(), "link", "title", DatapointSummarySerializer)

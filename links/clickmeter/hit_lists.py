@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qsl
 
 from links import link_statistics
-from links.clickmeter import summaries
 from links.clickmeter.answers import HitSerializer, SaleSerializer
 from links.clickmeter.api_request import ApiRequest
 from links.clickmeter.errors import build_parameter_error
 from links.clickmeter.parameters import HIT_FILTER
+from links.clickmeter.serializers import DatapointSummarySerializer
 from links.clickmeter.times import parse_period
 from links.clickmeter.values import Json
 from links.models import Conversion
@@ -82,7 +82,7 @@ def serialize_hits(request: ApiRequest, rows: list[link_hits.Row]) -> list[Json]
     """Serialize rows of the store as ClickMeter's hits."""
     numbers = {row["link_id"] for row in rows}
     links = list(request.scope.datapoints().filter(pk__in=numbers))
-    data = dict(zip([row.pk for row in links], summaries.summarize_datapoints(links), strict=True))
+    data = dict(zip([row.pk for row in links], DatapointSummarySerializer(links, many=True).data, strict=True))
     sales = (
         {}
         if not request.scope.sees_conversions

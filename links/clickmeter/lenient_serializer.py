@@ -155,7 +155,7 @@ class AnswerSerializer(LenientSerializer):
     def build_writer(cls, field: AnyField) -> Writer:
         writer = super().build_writer(field)
         is_written = field.source != "*" and isinstance(field, serializers.BaseSerializer | serializers.DictField)
-        return writer._replace(write=None) if is_written else writer
+        return Writer(writer.member, writer.get, None, writer.always) if is_written else writer
 
     @classmethod
     def build_getter(cls, field: AnyField) -> Callable[[Value], object]:

@@ -75,6 +75,6 @@ PARAMETERS = {row.name: row for row in (
     TIME_FRAME, GROUP_BY, SORT_DIRECTION, STATUS, DATAPOINT_TYPE, GRANT_KIND, HIT_FILTER, HIT_TYPE,
 )} | {
     "lastKey": Parameter("offset", "The lastKey of the page before"),
-    "timeframe": TIME_FRAME._replace(name="timeframe"),
+    "timeframe": Parameter("timeframe", TIME_FRAME.meaning, words=TIME_FRAMES, required=True),
     "tagType": TAG_TYPE, "domainType": DOMAIN_TYPE, "grantType": GRANT_TYPE,
 }  # fmt: skip

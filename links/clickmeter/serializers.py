@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from django.db.models import Prefetch, prefetch_related_objects
+from django.db.models import Count, Prefetch, prefetch_related_objects
 from rest_framework import serializers
 
 from links.clickmeter import fields
@@ -13,7 +13,7 @@ from links.clickmeter.fields import FlagField, NumberField, TextField, TimeField
 from links.clickmeter.lenient_serializer import AnyField, LenientSerializer
 from links.clickmeter.selectors import find_shared_ids
 from links.clickmeter.values import Json, parse_integer
-from links.models import Conversion, Datapoint, DatapointKind, Group, LinkConversion, Tag
+from links.models import Datapoint, DatapointKind, Group, LinkConversion, Status, Tag
 from links.permissions import DATAPOINT, GROUP
 from links.public_urls import build_tracking_url
 
@@ -146,14 +146,11 @@ class GroupSerializer(LenientSerializer):
     preferred = FlagField(source="favourite")
     redirectOnly = FlagField(source="redirect_only")
     isPublic = FlagField(source="is_public")
-    deleted = serializers.SerializerMethodField()
+    deleted = fields.PresenceField()
     writePermited = serializers.SerializerMethodField()
 
     def prepare(self, rows: Sequence[Any]) -> None:
         prefetch_related_objects(rows, "tags")
-
-    def get_deleted(self, row: Group) -> bool:
-        return row.deleted is not None
 
     def get_writePermited(self, row: Group) -> bool:
         return self.scope.may_edit(row)
@@ -169,10 +166,7 @@ class ConversionSerializer(LenientSerializer):
     value = fields.AmountField()
     description = TextField()
     protocol = fields.NameOrNumberField(fields.PROTOCOLS)
-    deleted = serializers.SerializerMethodField()
-
-    def get_deleted(self, row: Conversion) -> bool:
-        return row.deleted is not None
+    deleted = fields.PresenceField()
 
 
 class TagSerializer(LenientSerializer):
@@ -278,3 +272,42 @@ class DatapointSummarySerializer(LenientSerializer):
 
     def get_isPrivateShared(self, row: Datapoint) -> bool:
         return row.pk in self.shared or row.group_id in self.shared_groups
+
+
+class GroupSummarySerializer(LenientSerializer):
+    """A group, as aggregates describe it."""
+
+    always = frozenset({"groupId", "groupName", "creationDate", "tags", "linksCount"})
+
+    groupId = NumberField(source="pk")
+    groupName = TextField(source="name")
+    creationDate = TimeField(source="created")
+    tags = fields.TagsField()
+    linksCount = serializers.SerializerMethodField()
+    groupFavourite = FlagField(source="favourite")
+    deleted = fields.PresenceField()
+    isPrivateShared = serializers.SerializerMethodField()
+
+    def prepare(self, rows: Sequence[Any]) -> None:
+        prefetch_related_objects(rows, "tags")
+        there = Datapoint.objects.filter(group__in=rows).exclude(status=Status.DELETED)
+        self.counts = dict(there.order_by().values_list("group_id").annotate(Count("pk")))
+        self.shared = find_shared_ids(GROUP, rows, [row.pk for row in rows])
+
+    def get_linksCount(self, row: Group) -> int:
+        return self.counts.get(row.pk, 0)
+
+    def get_isPrivateShared(self, row: Group) -> bool:
+        return row.pk in self.shared
+
+
+class ConversionSummarySerializer(LenientSerializer):
+    """A conversion, as aggregates describe it."""
+
+    always = frozenset({"id", "name", "value", "date"})
+
+    id = NumberField(source="pk")
+    name = TextField()
+    value = fields.AmountField()
+    date = TimeField(source="created")
+    deleted = fields.PresenceField()

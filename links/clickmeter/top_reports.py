@@ -9,10 +9,11 @@ from urllib.parse import quote
 from django.db.models import QuerySet
 
 from links import link_statistics
-from links.clickmeter import aggregates, summaries
+from links.clickmeter import aggregates
 from links.clickmeter.answers import TopItemSerializer
 from links.clickmeter.api_request import ApiRequest
 from links.clickmeter.parameters import HIT_TYPE, Parameter
+from links.clickmeter.serializers import DatapointSummarySerializer, GroupSummarySerializer
 from links.clickmeter.times import format_time, parse_period
 from links.clickmeter.values import Json
 from reports.query import Query, ask
@@ -66,9 +67,9 @@ def add_entity_data(request: ApiRequest, kind: str, items: list[Json]) -> None:
         return
     numbers = [int(item["id"] or 0) for item in items]
     visible_rows: QuerySet[Any] = request.scope.datapoints() if kind == "datapoints" else request.scope.groups()
-    describe: Any = summaries.summarize_datapoints if kind == "datapoints" else summaries.summarize_groups
+    serializer = DatapointSummarySerializer if kind == "datapoints" else GroupSummarySerializer
     rows = list(visible_rows.filter(pk__in=numbers))
-    described = dict(zip([str(row.pk) for row in rows], describe(rows), strict=True))
+    described = dict(zip([str(row.pk) for row in rows], serializer(rows, many=True).data, strict=True))
     for item in items:
         if item["id"] in described:
             item["entityData"] = described[item["id"]]
