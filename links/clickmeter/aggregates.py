@@ -12,10 +12,10 @@ from django.db.models import Model, QuerySet
 from goals.predicates import Filter
 from links import link_statistics
 from links.clickmeter import selectors
-from links.clickmeter.answers import AggregateSerializer
+from links.clickmeter.answers import AggregatePageSerializer, AggregateSerializer
 from links.clickmeter.api_request import ApiRequest
 from links.clickmeter.errors import ApiError
-from links.clickmeter.lenient_serializer import LenientSerializer
+from links.clickmeter.lenient_serializer import LenientSerializer, write_answer
 from links.clickmeter.parameters import GROUP_BY
 from links.clickmeter.times import format_time, parse_period
 from links.clickmeter.values import Json
@@ -101,14 +101,8 @@ def serialize_bucket(request: ApiRequest, row: link_statistics.Row, unit: str, p
 
 # -- summaries ----------------------------------------------------------------------------------------------------
 
-SORT_METRICS = {
-    "totalclicks": "clicks", "uniqueclicks": "unique_clicks", "totalviews": "pixel_views",
-    "uniqueviews": "unique_pixel_views", "spiderhitscount": "spider_hits", "convertedclicks": "converted_clicks",
-    "uniqueconversions": "unique_link_conversions", "conversionsvalue": "conversion_value",
-    "conversionscost": "click_cost", "commissionscost": "commission_cost", "lasthitdate": "last_hit",
-}  # fmt: skip
-
-
+# The members that summaries are ordered by, in lower case: the metrics that they consist of
+SORT_METRICS = {name.lower(): str(field.source) for name, field in AGGREGATE.fields.items() if field.source != name}
 METRICS_BY_HIDING_OPTION = {
     "hideCount": {"converted_clicks", "unique_link_conversions"}, "hideValue": {"conversion_value"},
     "hideCost": {"click_cost"}, "hideComCost": {"commission_cost"},
@@ -117,13 +111,8 @@ METRICS_BY_HIDING_OPTION = {
 
 def find_hidden_metrics(request: ApiRequest) -> set[str]:
     """Find the metrics that are hidden from a guest."""
-    return set().union(
-        *(
-            names
-            for name, names in METRICS_BY_HIDING_OPTION.items()
-            if request.scope.get_option("conversionOptions", name)
-        )
-    )
+    hiding = [name for name in METRICS_BY_HIDING_OPTION if request.scope.get_option("conversionOptions", name)]
+    return set().union(*(METRICS_BY_HIDING_OPTION[name] for name in hiding))
 
 
 def build_summary(
@@ -154,7 +143,8 @@ def build_summary(
         counts = serialize_counts(request, numbers[pk]) if pk in numbers else {}
         head = {"entityId": str(pk), "entityData": described[pk], "activityDay": format_time(request.now)}
         entries.append(head | counts)
-    return {"count": len(order), "limit": limit, "offset": offset, "result": entries}
+    page_values = {"count": len(order), "limit": limit, "offset": offset, "result": entries}
+    return write_answer(AggregatePageSerializer, page_values)
 
 
 def parse_entity_filter(request: ApiRequest) -> link_statistics.Where:

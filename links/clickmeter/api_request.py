@@ -40,7 +40,7 @@ class ApiRequest(Request):
 
     @property
     def account(self) -> Account:
-        return self.scope.account
+        return self.scope.membership.account
 
     @cached_property
     def query(self) -> dict[str, str]:

@@ -55,8 +55,7 @@ class AuthkeyAuthentication(BaseAuthentication):
 
     def authenticate(self, request: Request) -> tuple[Bearer, LinkScope]:
         """Return the actor of the key and what they may see and change. Raises AuthenticationFailed."""
-        in_address = cast(ApiRequest, request).query.get("authkey", "")
-        key = request.headers.get(HEADER, "").strip() or in_address.strip()
+        key = request.headers.get(HEADER, "").strip() or cast(ApiRequest, request).get_text("authKey")
         if not key:
             raise AuthenticationFailed(f"The key is missing. Send it as {HEADER}.")
         bearer = find_bearer(key.upper()) if GUID.match(key) else None
@@ -162,7 +161,8 @@ class ClickMeterView(APIView):
 
     def initial(self, request: ApiRequest, *args: object, **kwargs: object) -> None:  # type: ignore[override]
         """Check the rate first, which also limits guesses of keys. A preflight is not counted and carries no key."""
-        request.accepted_renderer, request.accepted_media_type = self.perform_content_negotiation(request)
+        request.accepted_renderer = ClickMeterRenderer()  # the only one, whatever the client accepts
+        request.accepted_media_type = ClickMeterRenderer.media_type
         if request.method == "OPTIONS":
             return
         self.check_throttles(request)

@@ -47,7 +47,7 @@ class ConversionViews(MeasuredViews[Conversion]):
 
     def create(self, request: ApiRequest) -> Json:
         fields = {"name": "", **self.read_fields()}
-        return self.refer(services.conversion_create(account=request.account, **fields).pk)
+        return selectors.build_reference(self.kind, services.conversion_create(account=request.account, **fields).pk)
 
     def change(self, row: Conversion, fields: Json) -> object:
         return services.conversion_update(conversion=row, **fields)
@@ -67,7 +67,7 @@ class ConversionViews(MeasuredViews[Conversion]):
             services.conversion_detach(conversion=row, datapoint=link)
         else:
             services.conversion_attach(conversion=row, datapoint=link, replace=old)
-        return self.refer(row.pk)
+        return selectors.build_reference(self.kind, row.pk)
 
     def patch_datapoints(self, request: ApiRequest, **path: object) -> Json:
         """Attach the conversion to several links or detach it: all or nothing."""
@@ -86,4 +86,4 @@ class ConversionViews(MeasuredViews[Conversion]):
             for item in items
         ]
         services.conversion_patch(conversion=row, changes=changes)
-        return self.refer(row.pk)
+        return selectors.build_reference(self.kind, row.pk)

@@ -59,10 +59,10 @@ class DatapointViews(MeasuredViews[Datapoint]):
         return build_summary(request, rows, self.dimension, self.name_field, self.summary_serializer_class)
 
     def create(self, request: ApiRequest) -> Json:
-        return self.refer(create_datapoint(request, request.members, None).pk)
+        return selectors.build_reference(self.kind, create_datapoint(request, request.members, None).pk)
 
     def update(self, request: ApiRequest, **path: object) -> Json:
-        return self.refer(update_datapoint(request, self.get_object(), request.members).pk)
+        return selectors.build_reference(self.kind, update_datapoint(request, self.get_object(), request.members).pk)
 
     def change(self, row: Datapoint, fields: Json) -> object:
         return services.datapoint_update(datapoint=row, **fields)
@@ -107,7 +107,9 @@ class DatapointViews(MeasuredViews[Datapoint]):
             except (ValidationError, APIException) as error:
                 results.append({"status": "Error", "errors": list_item_errors(error)})
             else:
-                results.append({"status": "Ok", "result": self.refer(row.pk), "entityData": row.pk})
+                results.append(
+                    {"status": "Ok", "result": selectors.build_reference(self.kind, row.pk), "entityData": row.pk}
+                )
         self.add_entity_data(results)
         return {"results": results}
 

@@ -37,7 +37,7 @@ class DomainViews(RowViews[Domain]):
         kind = kind if kind == DomainKind.DEDICATED else DomainKind.PERSONAL  # as ClickMeter, which takes any type
         name = parse_text(request.members.get("name"))
         domain = services.domain_create(account=request.account, name=name, kind=kind, **self.read_fields())
-        return self.refer(domain.pk)
+        return selectors.build_reference(self.kind, domain.pk)
 
     def check_own(self, row: Domain) -> None:
         """Raise ApiError (403) for a domain of the installation."""

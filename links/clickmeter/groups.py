@@ -58,7 +58,9 @@ class GroupViews(MeasuredViews[Group]):
             raise build_forbidden_error()
         fields = {"name": "", **self.read_fields()}
         guest = None if scope.edits_all else scope.membership
-        return self.refer(services.group_create(account=request.account, shared_with=guest, **fields).pk)
+        return selectors.build_reference(
+            self.kind, services.group_create(account=request.account, shared_with=guest, **fields).pk
+        )
 
     # -- links of a group ----------------------------------------------------------------------------------------------
 

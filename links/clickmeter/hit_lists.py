@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qsl
 
 from links import link_statistics
-from links.clickmeter.answers import HitSerializer, SaleSerializer
+from links.clickmeter.answers import HitPageSerializer, HitSerializer, SaleSerializer
 from links.clickmeter.api_request import ApiRequest
 from links.clickmeter.errors import build_parameter_error
+from links.clickmeter.lenient_serializer import write_answer
 from links.clickmeter.parameters import HIT_FILTER
 from links.clickmeter.serializers import DatapointSummarySerializer
 from links.clickmeter.times import parse_period
@@ -39,10 +40,8 @@ def list_hits(request: ApiRequest, where: link_statistics.Where, conversion: tup
     period = parse_period(request)
     limit = max(1, min(link_hits.MAX_HITS - 1, request.get_number("limit", 100) or 100))
     rows = fetch_hits(request, period, where, limit + 1, conversion)
-    answer: Json = {"hits": serialize_hits(request, rows[:limit])}
-    if len(rows) > limit:
-        answer["lastKey"] = "{}-{}".format(*link_hits.build_hit_key(rows[limit - 1]))
-    return answer
+    last_key = "{}-{}".format(*link_hits.build_hit_key(rows[limit - 1])) if len(rows) > limit else ""
+    return write_answer(HitPageSerializer, {"hits": serialize_hits(request, rows[:limit]), "lastKey": last_key})
 
 
 def fetch_hits(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db.models import QuerySet
 
+from links.clickmeter import selectors
 from links.clickmeter.api_request import ApiRequest
 from links.clickmeter.api_view import IsManagerOrReadOnly
 from links.clickmeter.row_views import RowViews
@@ -25,7 +26,7 @@ class ScriptViews(RowViews[Script]):
 
     def create(self, request: ApiRequest) -> Json:
         fields = {"name": "", "script": "", **self.read_fields()}
-        return self.refer(self.write(None, **fields).pk)
+        return selectors.build_reference(self.kind, self.write(None, **fields).pk)
 
     def change(self, row: Script, fields: Json) -> object:
         return self.write(row, **{"name": row.name, "script": row.script, **fields})

@@ -51,13 +51,13 @@ class RowViews(OperationViews, GenericAPIView[Row]):
     def update(self, request: ApiRequest, **path: object) -> Json:
         row = self.get_object()
         self.change(row, self.read_fields())
-        return self.refer(row.pk)
+        return selectors.build_reference(self.kind, row.pk)
 
     def destroy(self, request: ApiRequest, **path: object) -> Json:
         row = self.get_object()
         number = row.pk
         self.perform_destroy(row)
-        return self.refer(number)
+        return selectors.build_reference(self.kind, number)
 
     def set_notes(self, request: ApiRequest, **path: object) -> Json:
         row = self.get_object()
@@ -65,12 +65,12 @@ class RowViews(OperationViews, GenericAPIView[Row]):
         if text is None:
             raise build_parameter_error("text", 'The body is an object with the member "text".')
         self.change(row, {self.notes_field: text})
-        return self.refer(row.pk)
+        return selectors.build_reference(self.kind, row.pk)
 
     def toggle_favourite(self, request: ApiRequest, **path: object) -> Json:
         row: Any = self.get_object()
         self.change(row, {"favourite": not row.favourite})
-        return self.refer(row.pk)
+        return selectors.build_reference(self.kind, row.pk)
 
     def datapoints(self, request: ApiRequest, **path: object) -> Response:
         """List the links of a row."""
@@ -129,9 +129,6 @@ class RowViews(OperationViews, GenericAPIView[Row]):
     def serialize_row(self, row: Row) -> Json:
         described: Json = self.serialize([row])[0]
         return described
-
-    def refer(self, number: int) -> Json:
-        return selectors.build_reference(self.kind, number)
 
     def list_page(
         self, rows: QuerySet[Any], kind: str = "", serializer_class: type[LenientSerializer] | None = None

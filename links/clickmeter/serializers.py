@@ -295,7 +295,7 @@ class GroupSummarySerializer(LenientSerializer):
         self.shared = find_shared_ids(GROUP, rows, [row.pk for row in rows])
 
     def get_linksCount(self, row: Group) -> int:
-        return self.counts.get(row.pk, 0)
+        return int(self.counts.get(row.pk, 0))
 
     def get_isPrivateShared(self, row: Group) -> bool:
         return row.pk in self.shared

@@ -54,7 +54,7 @@ class TagViews(RowViews[Tag]):
         groups = find_rows(scope.groups(), parse_ids(body.get("groups")), "group", "groups")
         name = parse_text(body.get("name"))
         tag = services.tag_create(account=request.account, name=name, links=links, groups=groups)
-        return self.refer(tag.pk)
+        return selectors.build_reference(self.kind, tag.pk)
 
     def perform_destroy(self, row: Tag) -> None:
         services.tag_delete(tag=row)
@@ -62,7 +62,7 @@ class TagViews(RowViews[Tag]):
     def rename(self, request: ApiRequest, **path: object) -> Json:
         row = self.get_object()
         services.tag_rename(tag=row, name=self.read(TextPatchSerializer).get("text", ""))
-        return self.refer(row.pk)
+        return selectors.build_reference(self.kind, row.pk)
 
     # -- what it is on -------------------------------------------------------------------------------------------------
 
@@ -78,12 +78,12 @@ class TagViews(RowViews[Tag]):
     def clear_datapoints(self, request: ApiRequest, **path: object) -> Json:
         row = self.get_object()
         services.tag_clear(tag=row, links=True)
-        return self.refer(row.pk)
+        return selectors.build_reference(self.kind, row.pk)
 
     def clear_groups(self, request: ApiRequest, **path: object) -> Json:
         row = self.get_object()
         services.tag_clear(tag=row, groups=True)
-        return self.refer(row.pk)
+        return selectors.build_reference(self.kind, row.pk)
 
     def patch_datapoint(self, request: ApiRequest, **path: object) -> Json:
         """Add the tag to a link or remove it. The response names the link, not the tag."""

@@ -10,11 +10,12 @@ from django.db.models import QuerySet
 
 from links import link_statistics
 from links.clickmeter import aggregates
-from links.clickmeter.answers import TopItemSerializer
+from links.clickmeter.answers import TopItemSerializer, TopReportSerializer
 from links.clickmeter.api_request import ApiRequest
+from links.clickmeter.lenient_serializer import write_answer
 from links.clickmeter.parameters import HIT_TYPE, Parameter
 from links.clickmeter.serializers import DatapointSummarySerializer, GroupSummarySerializer
-from links.clickmeter.times import format_time, parse_period
+from links.clickmeter.times import parse_period
 from links.clickmeter.values import Json
 from reports.query import Query, ask
 
@@ -53,7 +54,7 @@ def build_top_report(
     rows = [] if hidden else ask(query, now=request.now).rows
     items = [serialize_top_item(request, row, kind, reports[kind]) for row in rows]
     add_entity_data(request, kind, items)
-    return {"key": kind, "createdAt": format_time(request.now), "data": items}
+    return write_answer(TopReportSerializer, {"key": kind, "createdAt": request.now, "data": items})
 
 
 def build_type_parameter(reports: Mapping[str, object]) -> Parameter:

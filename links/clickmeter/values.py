@@ -46,7 +46,7 @@ def parse_boolean(data: object) -> bool:
 
 def parse_enum(value: object, names: Mapping[str, int], property_name: str) -> int:
     """Parse an enumeration: a number, a numeric string or a name. Raises ApiError (400)."""
-    named = names.get(str(value).strip().lower())
+    named = value if type(value) is int else names.get(str(value).strip().lower())
     number = named if named is not None else parse_integer(value, -1)
     if number not in names.values():
         raise build_parameter_error(
