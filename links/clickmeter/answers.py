@@ -178,24 +178,24 @@ class HitPageSerializer(AnswerSerializer):
 
 
 class ProfileSerializer(AnswerSerializer):
-    """The account, or a guest's own data."""
+    """The account, or a guest's own data. What is read are names and the phone; the views check the rest of a body."""
 
     only_answers = False
 
     always = frozenset({"email", "firstName", "registrationDate", "timezone", "timezonename", "boGoVal"})
 
-    email = TextField()
+    email = TextField(read_only=True)
     firstName = TextField()
-    registrationDate = TimeField()
-    timezone = NumberField()
-    timezonename = TextField()
-    boGoVal = TextField()
+    registrationDate = TimeField(read_only=True)
+    timezone = NumberField(read_only=True)
+    timezonename = TextField(read_only=True)
+    boGoVal = TextField(read_only=True)
     lastName = TextField()
     companyName = TextField()
     companyRole = TextField()
     phone = TextField()
-    redirectOnly = FlagField()
-    timeframeMinDate = TextField()
+    redirectOnly = FlagField(read_only=True)
+    timeframeMinDate = TextField(read_only=True)
 
 
 class PlanSerializer(AnswerSerializer):
