@@ -50,12 +50,14 @@ def reveal_counts(request: ApiRequest, row: link_statistics.Row) -> link_statist
     for metric, option in FACTORS.items():
         values[metric] = round(float(row[metric]) * (scope.get_factor(option) if option else 1), 4)
     values["last_hit"] = datetime.fromtimestamp(row["last_hit"], UTC) if row["last_hit"] else None
-    return {metric: value for metric, value in values.items() if metric not in find_hidden_metrics(request)}
+    for metric in find_hidden_metrics(request):
+        values.pop(metric, None)
+    return values
 
 
 def serialize_counts(request: ApiRequest, row: link_statistics.Row, **members: object) -> Json:
     """Serialize counts under ClickMeter's names after other members, without zeros."""
-    return AGGREGATE.to_representation({**members, **reveal_counts(request, row)})
+    return AGGREGATE.to_representation(reveal_counts(request, row) | members)
 
 
 def aggregate(request: ApiRequest, where: link_statistics.Where) -> Json:

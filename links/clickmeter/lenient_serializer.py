@@ -7,18 +7,21 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cache
-from operator import attrgetter
+from operator import attrgetter, methodcaller
 from typing import ClassVar, NamedTuple, TypeAlias
 
 from rest_framework import serializers
 from rest_framework.fields import Field, SkipField
 
-from links.clickmeter.fields import FlagField, NameOrNumberField, NumberField, ReferenceField, TextField
+from links.clickmeter.fields import AmountField, FlagField, NameOrNumberField, NumberField, ReferenceField, TextField
 from links.clickmeter.values import Json, Value
 from links.permissions import LinkScope
 
 # Fields whose value is written as the row has it
 PLAIN_FIELDS = (TextField, FlagField, NumberField, ReferenceField, NameOrNumberField)
+
+# Fields whose value is written in an answer as it is given: what has a serializer is written by it, amounts are rounded
+WRITTEN_FIELDS = (serializers.BaseSerializer, serializers.DictField, AmountField)
 
 AnyField: TypeAlias = "Field[Value, Value, Value, Value]"
 
@@ -146,7 +149,7 @@ class LenientSerializer(serializers.Serializer[Value]):
 class AnswerSerializer(LenientSerializer):
     """A serializer of what is no row of a table: of objects by name, in which a member may be missing.
 
-    A member that has a serializer is written already, unless it consists of the same values (`source="*"`).
+    Members in WRITTEN_FIELDS are given as they are written, unless they consist of the same values (`source="*"`).
     """
 
     only_answers = True
@@ -154,15 +157,12 @@ class AnswerSerializer(LenientSerializer):
     @classmethod
     def build_writer(cls, field: AnyField) -> Writer:
         writer = super().build_writer(field)
-        is_written = field.source != "*" and isinstance(field, serializers.BaseSerializer | serializers.DictField)
+        is_written = field.source != "*" and isinstance(field, WRITTEN_FIELDS)
         return Writer(writer.member, writer.get, None, writer.always) if is_written else writer
 
     @classmethod
     def build_getter(cls, field: AnyField) -> Callable[[Value], object]:
-        if not field.source_attrs:
-            return return_row
-        name = field.source_attrs[0]
-        return lambda row: row.get(name)
+        return methodcaller("get", field.source_attrs[0]) if field.source_attrs else return_row
 
 
 def return_row(row: Value) -> object:
