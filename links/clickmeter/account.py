@@ -13,29 +13,30 @@ import accounts.services
 from accounts.account_limits import get_account_limit
 from accounts.selectors import find_owner
 from links import link_statistics
+from links.clickmeter.answers import PlanSerializer, ProfileSerializer
 from links.clickmeter.api_request import ApiRequest
 from links.clickmeter.api_view import IsManager, IsManagerOrReadOnly, OperationViews
 from links.clickmeter.errors import build_not_found_error, build_parameter_error
 from links.clickmeter.guests import format_guest_name
-from links.clickmeter.lenient_serializer import omit_empty
+from links.clickmeter.lenient_serializer import LenientSerializer, write_answer
 from links.clickmeter.row_views import RowViews
-from links.clickmeter.serializers import EntrySerializer
-from links.clickmeter.times import ZONE_NUMBERS, format_time, parse_zone
+from links.clickmeter.serializers import AddressEntrySerializer, EntrySerializer
+from links.clickmeter.times import ZONE_NUMBERS, parse_zone
 from links.clickmeter.values import Json, parse_boolean, parse_optional_time, parse_text
 from links.models import Datapoint, Domain, ListEntry, ListKind, Status
 from links.services import scripts_and_lists as list_services
 from reports.query import Period
 from reports.quotas import find_current_month
 
-PROFILE_NAMES = {
-    "firstname": "firstName", "lastname": "lastName", "companyname": "companyName", "companyrole": "companyRole",
-    "phone": "phone",
-}  # fmt: skip
+PROFILE_NAMES = ("firstName", "lastName", "companyName", "companyRole", "phone")
 UNLIMITED_EVENTS, PERSONAL_URLS = 1_000_000_000, 1000  # not limited here, but clients expect a number
 
 
 class AccountViews(OperationViews):
+    serializer_class = ProfileSerializer
+    answers = {"update": ProfileSerializer}
     permission_classes = (IsManagerOrReadOnly,)
+    what = "account"
 
     def retrieve(self, request: ApiRequest) -> Json:
         return serialize_account(request)
@@ -43,18 +44,17 @@ class AccountViews(OperationViews):
     def update(self, request: ApiRequest) -> Json:
         body = request.members
         check_unchangeable_fields(request, body)
-        profile = {
-            member: parse_text(body[name]).replace("\x00", "")[:200]
-            for name, member in PROFILE_NAMES.items()
-            if name in body
-        }
+        texts = self.read(ProfileSerializer)
+        profile = {name: texts[name].replace("\x00", "")[:200] for name in PROFILE_NAMES if name in texts}
         zone = parse_zone(request, body) if "timezone" in body or "timezonename" in body else None
         accounts.services.account_update(account=request.account, profile=profile, timezone=zone)
         return serialize_account(request)
 
 
 class PlanViews(OperationViews):
+    serializer_class = PlanSerializer
     permission_classes = (IsManager,)
+    what = "plan"
 
     def retrieve(self, request: ApiRequest) -> Json:
         """Return the account's limits and what it has used this month."""
@@ -62,7 +62,7 @@ class PlanViews(OperationViews):
         start, end = find_current_month(request.now)
         row = link_statistics.query_totals(account, Period(start, end), [], request.now, ("clicks", "pixel_views"))
         own = Domain.objects.filter(account=account, deleted=None)
-        result: Json = {
+        return write_answer(PlanSerializer, {
             "name": limits.get("plan", "Unlimited"),
             "recurring": True,
             "recurringPeriod": 1,
@@ -71,21 +71,21 @@ class PlanViews(OperationViews):
             "usedDatapoints": Datapoint.objects.filter(account=account).exclude(status=Status.DELETED).count(),
             "monthlyEvents": account.monthly_events or UNLIMITED_EVENTS,
             "profileId": account.pk,
-            "billingPeriodStart": format_time(start),
-            "billingPeriodEnd": format_time(end),
+            "billingPeriodStart": start,
+            "billingPeriodEnd": end,
             "allowedPersonalUrls": PERSONAL_URLS,
             "allowedPersonalDomains": get_account_limit(account, "domains"),
-        }
-        return result | omit_empty(
-            usedMonthlyEvents=int(row["clicks"] + row["pixel_views"]), usedPersonalDomains=own.count()
-        )
+            "usedMonthlyEvents": int(row["clicks"] + row["pixel_views"]),
+            "usedPersonalDomains": own.count(),
+        })  # fmt: skip
 
 
 class EntryViews(RowViews[ListEntry]):
     """The entries of one of the account's two lists, whose ids are codes."""
 
-    what = "entry"
-    serializer_class = EntrySerializer
+    what, nouns = "entry", "domains that links may lead to"
+    serializer_class: type[LenientSerializer] = EntrySerializer
+    answers = dict.fromkeys(("list", "create", "destroy"), EntrySerializer)
     permission_classes = (IsManager,)
     listing = ListKind.WHITELIST
 
@@ -97,8 +97,9 @@ class EntryViews(RowViews[ListEntry]):
         return self.get_paginated_response(self.serialize(page))
 
     def create(self, request: ApiRequest) -> Json:
-        value = request.members.get("ip" if self.listing == ListKind.BLACKLIST else "name")
-        entry = list_services.entry_create(account=request.account, listing=self.listing, value=parse_text(value))
+        entry = list_services.entry_create(
+            account=request.account, listing=self.listing, value=self.read_fields().get("value", "")
+        )
         return self.serialize_row(entry)
 
     def destroy(self, request: ApiRequest, **path: object) -> Json:
@@ -112,6 +113,9 @@ class EntryViews(RowViews[ListEntry]):
 
 
 class BlacklistViews(EntryViews):
+    nouns = "addresses that are not counted"
+    serializer_class = AddressEntrySerializer
+    answers = dict.fromkeys(("list", "create", "destroy"), AddressEntrySerializer)
     listing = ListKind.BLACKLIST
 
 
@@ -121,15 +125,13 @@ def serialize_account(request: ApiRequest) -> Json:
     user = member.user if member.pk else find_owner(account)
     name = user.name if user is not None and member.accepted else ""
     profile = account.profile if not request.scope.is_guest else {"firstName": name or format_guest_name(member)}
-    result: Json = {
+    return write_answer(ProfileSerializer, {
+        **{name: profile.get(name) for name in PROFILE_NAMES},
         "email": user.email if user else "", "firstName": profile.get("firstName") or name,
-        "registrationDate": format_time(account.created), "timezone": ZONE_NUMBERS.get(account.timezone, 0),
+        "registrationDate": account.created, "timezone": ZONE_NUMBERS.get(account.timezone, 0),
         "timezonename": tz_win.get(account.timezone, account.timezone),
         "boGoVal": quote(base64.b64encode(f"{account.pk}".encode()).decode(), safe=""),
-    }  # fmt: skip
-    return result | omit_empty(
-        **{name: profile.get(name) for name in ("lastName", "companyName", "companyRole", "phone")}
-    )
+    })  # fmt: skip
 
 
 def check_unchangeable_fields(request: ApiRequest, body: Json) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import TypeVar
 from zoneinfo import ZoneInfo
@@ -13,9 +12,11 @@ from django.db.models import Model, QuerySet
 from goals.predicates import Filter
 from links import link_statistics
 from links.clickmeter import selectors
+from links.clickmeter.answers import AggregatePageSerializer, AggregateSerializer
 from links.clickmeter.api_request import ApiRequest
 from links.clickmeter.errors import ApiError
-from links.clickmeter.lenient_serializer import omit_empty
+from links.clickmeter.lenient_serializer import LenientSerializer, write_answer
+from links.clickmeter.parameters import GROUP_BY
 from links.clickmeter.times import format_time, parse_period
 from links.clickmeter.values import Json
 from reports.query import Period
@@ -23,6 +24,8 @@ from reports.query import Period
 Row = TypeVar("Row", bound=Model)
 
 NEVER = "00010101000000"
+AGGREGATE = AggregateSerializer()
+FACTORS = {"conversion_value": "percentValue", "click_cost": "", "commission_cost": "percentCommission"}
 
 
 # -- what is asked about ------------------------------------------------------------------------------------------
@@ -41,26 +44,20 @@ def build_rows_filter(dimension: str, rows: QuerySet[Model], what: str) -> Filte
 # -- a row of numbers ---------------------------------------------------------------------------------------------
 
 
-def serialize_counts(request: ApiRequest, row: link_statistics.Row) -> Json:
-    """Serialize counts under ClickMeter's names, without zeros and without what is hidden from a guest."""
-    hidden = request.scope.get_option
-    result: Json = {
-        "totalClicks": row["clicks"], "uniqueClicks": row["unique_clicks"], "totalViews": row["pixel_views"],
-        "uniqueViews": row["unique_pixel_views"], "spiderHitsCount": row["spider_hits"],
-    }  # fmt: skip
-    if not hidden("conversionOptions", "hideCount"):
-        result |= {"convertedClicks": row["converted_clicks"], "uniqueConversions": row["unique_link_conversions"]}
-    if not hidden("conversionOptions", "hideValue"):
-        result["conversionsValue"] = round(float(row["conversion_value"]) * request.scope.get_factor("percentValue"), 4)
-    if not hidden("conversionOptions", "hideCost"):
-        result["conversionsCost"] = round(float(row["click_cost"]), 4)
-    if not hidden("conversionOptions", "hideComCost"):
-        result["commissionsCost"] = round(
-            float(row["commission_cost"]) * request.scope.get_factor("percentCommission"), 4
-        )
-    if row["last_hit"]:
-        result["lastHitDate"] = format_time(datetime.fromtimestamp(row["last_hit"], UTC))
-    return omit_empty(**result)
+def reveal_counts(request: ApiRequest, row: link_statistics.Row) -> link_statistics.Row:
+    """Return a row of counts without what is hidden from a guest, amounts as numbers by the guest's percentages."""
+    scope, values = request.scope, {**row}
+    for metric, option in FACTORS.items():
+        values[metric] = round(float(row[metric]) * (scope.get_factor(option) if option else 1), 4)
+    values["last_hit"] = datetime.fromtimestamp(row["last_hit"], UTC) if row["last_hit"] else None
+    for metric in find_hidden_metrics(request):
+        values.pop(metric, None)
+    return values
+
+
+def serialize_counts(request: ApiRequest, row: link_statistics.Row, **members: object) -> Json:
+    """Serialize counts under ClickMeter's names after other members, without zeros."""
+    return AGGREGATE.to_representation(reveal_counts(request, row) | members)
 
 
 def aggregate(request: ApiRequest, where: link_statistics.Where) -> Json:
@@ -82,7 +79,7 @@ def aggregate_entity(request: ApiRequest, number: int, data: Json, where: link_s
 
 def aggregate_by_time(request: ApiRequest, where: link_statistics.Where) -> Json:
     """Aggregate by day, week or month: {rows}."""
-    unit = request.get_choice("groupBy", ("", "day", "week", "month", "deleted", "active"), "day")
+    unit = request.get_choice(GROUP_BY)
     unit = unit if unit in ("week", "month") else "day"
     period = parse_period(request)
     rows = link_statistics.query_by_dimension(request.account, unit, period, where, request.now, limit=4000)
@@ -97,23 +94,17 @@ def serialize_bucket(request: ApiRequest, row: link_statistics.Row, unit: str, p
     zone = ZoneInfo(request.account.timezone)
     first = date.fromisoformat(row[unit] if unit != "month" else f"{row[unit]}-01")
     last = first + LENGTHS[unit] - timedelta(days=1)
-    result: Json = {"activityDay": f"{first:%Y%m%d}000000"}
+    days = {"activityDay": f"{first:%Y%m%d}000000"}
     if unit != "day":
         start = max(first, period.start.astimezone(zone).date())
-        result |= {"fromDay": f"{start:%Y%m%d}000000", "toDay": f"{last:%Y%m%d}000000"}
-    return result | serialize_counts(request, row)
+        days |= {"fromDay": f"{start:%Y%m%d}000000", "toDay": f"{last:%Y%m%d}000000"}
+    return serialize_counts(request, row, **days)
 
 
 # -- summaries ----------------------------------------------------------------------------------------------------
 
-SORT_METRICS = {
-    "totalclicks": "clicks", "uniqueclicks": "unique_clicks", "totalviews": "pixel_views",
-    "uniqueviews": "unique_pixel_views", "spiderhitscount": "spider_hits", "convertedclicks": "converted_clicks",
-    "uniqueconversions": "unique_link_conversions", "conversionsvalue": "conversion_value",
-    "conversionscost": "click_cost", "commissionscost": "commission_cost", "lasthitdate": "last_hit",
-}  # fmt: skip
-
-
+# The members that summaries are ordered by, in lower case: the metrics that they consist of
+SORT_METRICS = {name.lower(): str(field.source) for name, field in AGGREGATE.fields.items() if field.source != name}
 METRICS_BY_HIDING_OPTION = {
     "hideCount": {"converted_clicks", "unique_link_conversions"}, "hideValue": {"conversion_value"},
     "hideCost": {"click_cost"}, "hideComCost": {"commission_cost"},
@@ -122,13 +113,8 @@ METRICS_BY_HIDING_OPTION = {
 
 def find_hidden_metrics(request: ApiRequest) -> set[str]:
     """Find the metrics that are hidden from a guest."""
-    return set().union(
-        *(
-            names
-            for name, names in METRICS_BY_HIDING_OPTION.items()
-            if request.scope.get_option("conversionOptions", name)
-        )
-    )
+    hiding = [name for name in METRICS_BY_HIDING_OPTION if request.scope.get_option("conversionOptions", name)]
+    return set().union(*(METRICS_BY_HIDING_OPTION[name] for name in hiding))
 
 
 def build_summary(
@@ -136,7 +122,7 @@ def build_summary(
     rows: QuerySet[Row],
     dimension: str,
     name_field: str,
-    summarize: Callable[[list[Row]], Sequence[Json]],
+    serializer: type[LenientSerializer],
 ) -> Json:
     """Build {count, limit, offset, result}: the counts of every entity, ordered by name or by a metric."""
     period = parse_period(request)
@@ -146,20 +132,21 @@ def build_summary(
     offset, limit = request.get_page()
     metric = SORT_METRICS.get(request.get_text("sortBy").lower())
     metric = None if metric in find_hidden_metrics(request) else metric  # the order would reveal hidden values
-    down = request.get_choice("sortDirection", ("", "asc", "desc")) == "desc"
+    down = bool(request.sign)
     order = [(pk, str(name or "").lower()) for pk, name in rows.values_list("pk", name_field)]
     order.sort(key=lambda pair: (pair[1], pair[0]), reverse=down and metric is None)
     if metric:
         order.sort(key=lambda pair: numbers.get(pair[0], {}).get(metric, 0), reverse=down)
     page = [pk for pk, _ in order[offset : offset + limit]]
     page_rows = list(rows.model._default_manager.filter(pk__in=page))
-    described = dict(zip([row.pk for row in page_rows], summarize(page_rows), strict=True))
+    described = dict(zip([row.pk for row in page_rows], serializer(page_rows, many=True).data, strict=True))
     entries = []
     for pk in page:
         counts = serialize_counts(request, numbers[pk]) if pk in numbers else {}
         head = {"entityId": str(pk), "entityData": described[pk], "activityDay": format_time(request.now)}
         entries.append(head | counts)
-    return {"count": len(order), "limit": limit, "offset": offset, "result": entries}
+    page_values = {"count": len(order), "limit": limit, "offset": offset, "result": entries}
+    return write_answer(AggregatePageSerializer, page_values)
 
 
 def parse_entity_filter(request: ApiRequest) -> link_statistics.Where:

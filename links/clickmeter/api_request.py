@@ -17,6 +17,7 @@ from rest_framework.request import Request
 from accounts.models import Account
 from accounts.security.rate_limits import RequestCount
 from links.clickmeter.errors import build_parameter_error
+from links.clickmeter.parameters import DESCENDING, SORT_DIRECTION, Parameter
 from links.clickmeter.values import TRUE_WORDS, Json, parse_integer, parse_time
 from links.permissions import LinkScope
 
@@ -39,7 +40,7 @@ class ApiRequest(Request):
 
     @property
     def account(self) -> Account:
-        return self.scope.account
+        return self.scope.membership.account
 
     @cached_property
     def query(self) -> dict[str, str]:
@@ -64,16 +65,19 @@ class ApiRequest(Request):
         """Return an integer of the query, the default for anything else."""
         return parse_integer(self.get_text(name), default)
 
-    def get_choice(self, name: str, allowed: tuple[str, ...], default: str = "", required: bool = False) -> str:
-        """Return one of a few words, in lower case. Raises ApiError (400) for another one."""
-        value = self.get_text(name).lower()
-        if not value and not required:
-            return default
-        if value not in allowed:
-            raise build_parameter_error(
-                name, f"{name} must be one of {', '.join(word for word in allowed if word)}.", value
-            )
+    def get_choice(self, parameter: Parameter) -> str:
+        """Return one of the parameter's words, in lower case. Raises ApiError (400) for another one."""
+        name, value = parameter.name, self.get_text(parameter.name).lower()
+        if not value and not parameter.required:
+            return str(parameter.default or "")
+        if value not in parameter.words:
+            raise build_parameter_error(name, f"{name} must be one of {', '.join(parameter.words)}.", value)
         return value
+
+    @property
+    def sign(self) -> str:
+        """The sign of a descending order, "-" or ""."""
+        return "-" if self.get_choice(SORT_DIRECTION) == DESCENDING else ""
 
     def get_page(self) -> tuple[int, int]:
         """Return (offset, limit): by default 20 rows, at most MAX_LIMIT."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import orjson
 from django.http import HttpRequest, HttpResponse
@@ -26,7 +26,9 @@ from accounts.security.client_ip import get_client_key
 from accounts.security.rate_limits import RateLimit, count_request
 from links.clickmeter.api_request import MAX_LIMIT, ApiRequest
 from links.clickmeter.errors import ApiError, build_not_found_error, handle_error
+from links.clickmeter.lenient_serializer import LenientSerializer
 from links.clickmeter.parsers import FormParser, JSONObjectParser, LenientNegotiation, XMLParser
+from links.clickmeter.values import Json, Value
 from links.models import Datapoint, Group
 from links.permissions import LinkScope, build_link_scope
 
@@ -53,8 +55,7 @@ class AuthkeyAuthentication(BaseAuthentication):
 
     def authenticate(self, request: Request) -> tuple[Bearer, LinkScope]:
         """Return the actor of the key and what they may see and change. Raises AuthenticationFailed."""
-        in_address = cast(ApiRequest, request).query.get("authkey", "")
-        key = request.headers.get(HEADER, "").strip() or in_address.strip()
+        key = request.headers.get(HEADER, "").strip() or cast(ApiRequest, request).get_text("authKey")
         if not key:
             raise AuthenticationFailed(f"The key is missing. Send it as {HEADER}.")
         bearer = find_bearer(key.upper()) if GUID.match(key) else None
@@ -126,6 +127,9 @@ class Pages(LimitOffsetPagination):
     def get_paginated_response(self, data: object) -> Response:
         return Response({"entities": data})
 
+    def get_paginated_response_schema(self, schema: Json) -> Json:
+        return {"type": "object", "required": ["entities"], "properties": {"entities": schema}}
+
 
 class ClickMeterView(APIView):
     """The base of every view of the API. An operation gets an ApiRequest and the numbers of its address."""
@@ -157,7 +161,8 @@ class ClickMeterView(APIView):
 
     def initial(self, request: ApiRequest, *args: object, **kwargs: object) -> None:  # type: ignore[override]
         """Check the rate first, which also limits guesses of keys. A preflight is not counted and carries no key."""
-        request.accepted_renderer, request.accepted_media_type = self.perform_content_negotiation(request)
+        request.accepted_renderer = ClickMeterRenderer()  # the only one, whatever the client accepts
+        request.accepted_media_type = ClickMeterRenderer.media_type
         if request.method == "OPTIONS":
             return
         self.check_throttles(request)
@@ -208,7 +213,21 @@ class ClickMeterView(APIView):
 
 
 class OperationViews(ViewSetMixin, ClickMeterView):
-    """The operations of a tag: methods by the names of the table's actions, which return the JSON of a 200."""
+    """The operations of a tag: methods by the names of the table's actions, which return the JSON of a 200.
+
+    `what` is a row's name in errors and descriptions, `nouns` are several; `answers` are the serializers of actions
+    that answer otherwise than those of most views; `reports` are the dimensions of its top reports.
+    """
+
+    what: ClassVar[str] = ""
+    nouns: ClassVar[str] = ""
+    serializer_class: Value = None
+    reports: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    answers: ClassVar[Mapping[str, type[LenientSerializer]]] = {}
+
+    def read(self, serializer: type[LenientSerializer], body: Json | None = None) -> Json:
+        """Read the body, or an object in it, by a serializer. Raises ApiError (400)."""
+        return serializer().to_internal_value(self.request.members if body is None else body)
 
     def check_method(self, request: ApiRequest) -> None:
         if str(request.method).lower() not in self.action_map:

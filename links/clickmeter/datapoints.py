@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from rest_framework.exceptions import APIException
 
-from links.clickmeter import selectors, summaries
+from links.clickmeter import selectors
 from links.clickmeter.aggregates import build_summary
 from links.clickmeter.api_request import ApiRequest
 from links.clickmeter.api_view import IsEditorOrReadOnly
@@ -21,21 +21,26 @@ from links.clickmeter.errors import (
 )
 from links.clickmeter.fields import KINDS
 from links.clickmeter.measured_views import MeasuredViews
-from links.clickmeter.serializers import DatapointSerializer
-from links.clickmeter.values import Json, parse_enum, parse_integer, parse_list, parse_text
+from links.clickmeter.patches import DatapointBatchSerializer, DeleteBatchSerializer
+from links.clickmeter.row_views import LINK_FILTERS
+from links.clickmeter.serializers import DatapointSerializer, DatapointSummarySerializer
+from links.clickmeter.values import Json, lower_keys, parse_enum, parse_integer, parse_text
 from links.models import Datapoint, DatapointKind, Domain, Group
 from links.public_urls import get_system_domain
 from links.selectors import find_row, find_rows, find_tags
 from links.services import links as services
 
 MAX_BATCH = 100
+KIND_NAMES = lower_keys(KINDS)
 CLICKMETER_DOMAINS = frozenset({1501, 1597, 1921})  # ids of ClickMeter's own domains, as its clients know them
 
 
 class DatapointViews(MeasuredViews[Datapoint]):
     kind, what, nouns = "datapoints", "datapoint", "links"
+    filters = LINK_FILTERS
+    kinds, narrowing = "type", "status tag favourite"
     dimension, name_field = "link", "title"
-    serializer_class = DatapointSerializer
+    serializer_class, summary_serializer_class = DatapointSerializer, DatapointSummarySerializer
     permission_classes = (IsEditorOrReadOnly,)
 
     def get_queryset(self) -> QuerySet[Datapoint]:
@@ -47,20 +52,17 @@ class DatapointViews(MeasuredViews[Datapoint]):
     def order(self, rows: QuerySet[Datapoint]) -> QuerySet[Datapoint]:
         return selectors.order_datapoints(self.request, rows)
 
-    def summarize(self, rows: list[Datapoint]) -> list[Json]:
-        return summaries.summarize_datapoints(rows)
-
     def summarize_all(self, request: ApiRequest) -> Json:
         rows = self.filter_queryset(self.get_queryset())
         if number := request.get_number("groupId"):
             rows = rows.filter(group_id=number)
-        return build_summary(request, rows, self.dimension, self.name_field, self.summarize)
+        return build_summary(request, rows, self.dimension, self.name_field, self.summary_serializer_class)
 
     def create(self, request: ApiRequest) -> Json:
-        return self.refer(create_datapoint(request, request.members, None).pk)
+        return selectors.build_reference(self.kind, create_datapoint(request, request.members, None).pk)
 
     def update(self, request: ApiRequest, **path: object) -> Json:
-        return self.refer(update_datapoint(request, self.get_object(), request.members).pk)
+        return selectors.build_reference(self.kind, update_datapoint(request, self.get_object(), request.members).pk)
 
     def change(self, row: Datapoint, fields: Json) -> object:
         return services.datapoint_update(datapoint=row, **fields)
@@ -71,14 +73,17 @@ class DatapointViews(MeasuredViews[Datapoint]):
     # -- batches -------------------------------------------------------------------------------------------------------
 
     def create_batch(self, request: ApiRequest) -> Json:
-        items = parse_list(request.members.get("list"))
-        return self.run_batch(items, lambda item: create_datapoint(request, item, None))
+        return self.run_batch(self.read_items(), lambda item: create_datapoint(request, item, None))
+
+    def read_items(self) -> list[object]:
+        items: list[object] = self.read(DatapointBatchSerializer).get("items", [])
+        return items
 
     def update_batch(self, request: ApiRequest) -> Json:
         def update(item: Json) -> Datapoint:
             return update_datapoint(request, self.get_row(parse_integer(item.get("id"))), item)
 
-        return self.run_batch(parse_list(request.members.get("list")), update)
+        return self.run_batch(self.read_items(), update)
 
     def delete_batch(self, request: ApiRequest) -> Json:
         def delete(item: Json) -> Datapoint:
@@ -86,7 +91,7 @@ class DatapointViews(MeasuredViews[Datapoint]):
             self.perform_destroy(row)
             return row
 
-        items = parse_list(request.members.get("entities") or request.members.get("list"))
+        items = self.read(DeleteBatchSerializer).get("items") or self.read_items()
         return self.run_batch([item if isinstance(item, dict) else {"id": item} for item in items], delete)
 
     def run_batch(self, items: list[object], process_item: Callable[[Json], Datapoint]) -> Json:
@@ -102,7 +107,9 @@ class DatapointViews(MeasuredViews[Datapoint]):
             except (ValidationError, APIException) as error:
                 results.append({"status": "Error", "errors": list_item_errors(error)})
             else:
-                results.append({"status": "Ok", "result": self.refer(row.pk), "entityData": row.pk})
+                results.append(
+                    {"status": "Ok", "result": selectors.build_reference(self.kind, row.pk), "entityData": row.pk}
+                )
         self.add_entity_data(results)
         return {"results": results}
 
@@ -170,7 +177,7 @@ def create_datapoint(request: ApiRequest, body: Json, group: Group | None) -> Da
         raise build_forbidden_error()
     if group is not None and group.deleted:
         raise build_not_found_error("group")
-    kind = parse_enum(body.get("type", 0), KINDS, "Type")
+    kind = parse_enum(body.get("type", 0), KIND_NAMES, "Type")
     if kind == DatapointKind.LINK and not body.get("typetl"):
         raise build_parameter_error("TypeTL", "A tracking link needs typeTL with a url.")
     name = parse_text(body.get("name"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from typing import ClassVar
 
 from rest_framework import serializers
 from rest_framework.fields import SkipField
@@ -16,6 +17,7 @@ from links.clickmeter.times import format_time
 from links.clickmeter.values import (
     Json,
     Value,
+    lower_keys,
     parse_boolean,
     parse_enum,
     parse_integer,
@@ -27,35 +29,67 @@ from links.clickmeter.values import (
 )
 from links.models import Datapoint, DatapointKind, DomainKind, Mode, ReferrerClean, Status
 
+# Names of enumerations; those in lower case are read, but not described
 KINDS = {
-    "trackinglink": DatapointKind.LINK, "tl": DatapointKind.LINK,
-    "trackingpixel": DatapointKind.PIXEL, "tp": DatapointKind.PIXEL,
+    "TrackingLink": DatapointKind.LINK, "TrackingPixel": DatapointKind.PIXEL,
+    "tl": DatapointKind.LINK, "tp": DatapointKind.PIXEL,
 }  # fmt: skip
 STATUSES = {
-    "active": Status.ACTIVE, "paused": Status.PAUSED, "abuse": Status.BLOCKED, "spam": Status.BLOCKED,
-    "deleted": Status.DELETED,
+    "Active": Status.ACTIVE, "Paused": Status.PAUSED, "Abuse": Status.BLOCKED, "Deleted": Status.DELETED,
+    "spam": Status.BLOCKED,
 }  # fmt: skip
 MODES = {
-    "simple": Mode.SIMPLE, "randomdestination": Mode.RANDOM, "destinationbylanguage": Mode.LANGUAGE,
-    "spilloverdestination": Mode.SPILLOVER, "dynamicurl": Mode.DYNAMIC, "browserdestination": Mode.BROWSER,
-    "destinationbynation": Mode.NATION, "uniquedestination": Mode.UNIQUE, "sequentialdestination": Mode.SEQUENTIAL,
-    "weighteddestination": Mode.WEIGHTED,
+    "Simple": Mode.SIMPLE, "RandomDestination": Mode.RANDOM, "DestinationByLanguage": Mode.LANGUAGE,
+    "SpilloverDestination": Mode.SPILLOVER, "DynamicUrl": Mode.DYNAMIC, "BrowserDestination": Mode.BROWSER,
+    "DestinationByNation": Mode.NATION, "UniqueDestination": Mode.UNIQUE, "SequentialDestination": Mode.SEQUENTIAL,
+    "WeightedDestination": Mode.WEIGHTED,
 }  # fmt: skip
-REDIRECT_TYPES = {"permanentredirect": 301, "temporaryredirect": 307}
-REFERRER_CLEANS = {"none": ReferrerClean.NONE, "clean": ReferrerClean.CLEAN, "myself": ReferrerClean.MYSELF}
+REDIRECT_TYPES = {"PermanentRedirect": 301, "TemporaryRedirect": 307}
+REFERRER_CLEANS = {"None": ReferrerClean.NONE, "Clean": ReferrerClean.CLEAN, "Myself": ReferrerClean.MYSELF}
 DOMAIN_KINDS = {
-    "system": DomainKind.SYSTEM, "go": DomainKind.GO, "personal": DomainKind.PERSONAL,
-    "dedicated": DomainKind.DEDICATED,
+    "System": DomainKind.SYSTEM, "Go": DomainKind.GO, "Personal": DomainKind.PERSONAL,
+    "Dedicated": DomainKind.DEDICATED,
 }  # fmt: skip
-PROTOCOLS = {"http": 0, "https": 1}
+PROTOCOLS = {"Http": 0, "Https": 1}
+TYPE_NAMES = {DatapointKind.LINK: "TrackingLink", DatapointKind.PIXEL: "TrackingPixel"}
+
+
+class DescribedField:
+    """A field that says itself what the values of its member are."""
+
+    def describe(self) -> Json:
+        """Return the values' schema in OpenAPI."""
+        raise NotImplementedError
+
+
+def describe_object(**members: str) -> Json:
+    """Describe an object by the types of its members."""
+    return {"type": "object", "properties": {name: {"type": kind} for name, kind in members.items()}}
 
 
 class TextField(serializers.CharField):
     to_internal_value = staticmethod(parse_text)
 
 
+class LateTextField(serializers.CharField):
+    """A text that is checked when the rows have been found which the body names."""
+
+    def to_internal_value(self, data: Value) -> Value:
+        return data
+
+
 class FlagField(serializers.BooleanField):
     to_internal_value = staticmethod(parse_boolean)
+
+
+class PresenceField(serializers.BooleanField):
+    """Whether a time is set, such as that of a deletion; it is never read."""
+
+    def __init__(self, **options: Value) -> None:
+        super().__init__(read_only=True, **options)
+
+    def to_representation(self, value: object) -> bool:
+        return value is not None
 
 
 class SecuredField(FlagField):
@@ -63,6 +97,23 @@ class SecuredField(FlagField):
 
     def get_attribute(self, instance: Datapoint) -> bool:
         return instance.is_secured or bool(instance.password)
+
+
+class WordField(DescribedField, serializers.ChoiceField):
+    """One of a few words, which only answers have."""
+
+    def describe(self) -> Json:
+        return {"type": "string", "enum": [*self.choices]}
+
+
+class SwitchField(WordField):
+    """A truth, which answers write as the text 0 or 1."""
+
+    def __init__(self, **options: Value) -> None:
+        super().__init__(["0", "1"], **options)
+
+    def to_representation(self, value: object) -> str:
+        return "1" if value else "0"
 
 
 class NumberField(serializers.IntegerField):
@@ -88,12 +139,16 @@ class AmountField(serializers.FloatField):
         return float(value)
 
 
-class NameOrNumberField(serializers.ChoiceField):
+class NameOrNumberField(DescribedField, serializers.ChoiceField):
     """An enumeration: written as a number, read also by name."""
 
     def __init__(self, names: Mapping[str, int], **options: Value) -> None:
         super().__init__(sorted(set(names.values())), **options)
-        self.names = names
+        self.names = lower_keys(names)
+        self.words = [name for name in names if name[0].isupper()]
+
+    def describe(self) -> Json:
+        return {"enum": [*map(int, self.choices), *self.words]}
 
     def to_internal_value(self, data: object) -> Value:
         name = self.field_name or ""
@@ -109,8 +164,11 @@ class RedirectTypeField(NameOrNumberField):
         return super().to_internal_value(data)
 
 
-class TimeField(serializers.CharField):
+class TimeField(DescribedField, serializers.CharField):
     """A time written yyyyMMddHHmmss in UTC."""
+
+    def describe(self) -> Json:
+        return {"type": "string", "examples": ["20261129083000"]}
 
     def to_internal_value(self, data: object) -> datetime | None:  # type: ignore[override]
         return parse_optional_time(data, "ExpirationDate")
@@ -119,12 +177,15 @@ class TimeField(serializers.CharField):
         return format_time(value)
 
 
-class ObjectField(serializers.DictField):
+class ObjectField(DescribedField, serializers.DictField):
     """An object with named texts; its names in our tables by those of its members."""
 
     def __init__(self, members: Mapping[str, str], **options: Value) -> None:
         super().__init__(**options)
         self.members = members
+
+    def describe(self) -> Json:
+        return describe_object(**dict.fromkeys(self.members, "string"))
 
     def to_internal_value(self, data: object) -> Json:
         urls = parse_object(data)
@@ -148,8 +209,19 @@ class FirstUrlField(ObjectField):
         return {"firstDestinationUrl": value}
 
 
-class UrlsField(serializers.ListField):
+class ItemsField(serializers.ListField):
+    """The items of a batch, each of which is validated on its own."""
+
+    to_internal_value = staticmethod(parse_list)  # type: ignore[assignment]
+
+
+class UrlsField(DescribedField, serializers.ListField):
     """`[{url}]`, also read from `["url"]`."""
+
+    members: ClassVar[dict[str, str]] = {"url": "string"}
+
+    def describe(self) -> Json:
+        return {"type": "array", "items": describe_object(**self.members)}
 
     def to_internal_value(self, data: object) -> list[object]:
         return [parse_text(item.get("url") if isinstance(item, dict) else item) for item in parse_list(data)]
@@ -165,6 +237,9 @@ class UrlsByCodeField(UrlsField):
         super().__init__(**options)
         self.code = code
 
+    def describe(self) -> Json:
+        return {"type": "array", "items": describe_object(**{self.code: "string"}, **self.members)}
+
     def to_internal_value(self, data: object) -> list[object]:
         items = map(parse_object, parse_list(data))
         return [[parse_text(item.get(self.code.lower())), parse_text(item.get("url"))] for item in items]
@@ -176,6 +251,8 @@ class UrlsByCodeField(UrlsField):
 class WeightedUrlsField(UrlsField):
     """`[{url, weight}]`."""
 
+    members: ClassVar[dict[str, str]] = {"url": "string", "weight": "integer"}
+
     def to_internal_value(self, data: object) -> list[object]:
         return [[parse_text(item.get("url")), item.get("weight")] for item in map(parse_object, parse_list(data))]
 
@@ -183,8 +260,10 @@ class WeightedUrlsField(UrlsField):
         return [{"url": url, "weight": weight} for url, weight in value]
 
 
-class NamedRowsField(serializers.ListField):
+class NamedRowsField(UrlsField):
     """`[{id, name}]` of related rows, also read from `[id]`."""
+
+    members: ClassVar[dict[str, str]] = {"id": "integer", "name": "string"}
 
     def to_internal_value(self, data: object) -> list[object]:
         return [parse_integer(parse_object(item).get("id") or item) for item in parse_list(data)]

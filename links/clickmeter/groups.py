@@ -5,14 +5,14 @@ from __future__ import annotations
 from django.db.models import QuerySet
 from django.db.models.functions import Lower
 
-from links.clickmeter import selectors, summaries
+from links.clickmeter import selectors
 from links.clickmeter.aggregates import build_summary
 from links.clickmeter.api_request import ApiRequest
 from links.clickmeter.api_view import IsEditorOrReadOnly
 from links.clickmeter.datapoints import create_datapoint
 from links.clickmeter.errors import build_forbidden_error
 from links.clickmeter.measured_views import MeasuredViews
-from links.clickmeter.serializers import GroupSerializer
+from links.clickmeter.serializers import DatapointSummarySerializer, GroupSerializer, GroupSummarySerializer
 from links.clickmeter.values import Json
 from links.models import Group
 from links.selectors import find_tags
@@ -21,9 +21,11 @@ from links.services import groups as services
 
 class GroupViews(MeasuredViews[Group]):
     kind, what, nouns = "groups", "group", "groups"
-    link_lookup, sorts_links = "group", True
+    filters = "status tags textSearch createdAfter createdBefore write"
+    narrowing = "status tag favourite"
+    link_lookup = "group"
     dimension, name_field = "link_group", "name"
-    serializer_class = GroupSerializer
+    serializer_class, summary_serializer_class = GroupSerializer, GroupSummarySerializer
     permission_classes = (IsEditorOrReadOnly,)
 
     def get_queryset(self) -> QuerySet[Group]:
@@ -35,9 +37,6 @@ class GroupViews(MeasuredViews[Group]):
 
     def order(self, rows: QuerySet[Group]) -> QuerySet[Group]:
         return rows.order_by(Lower("name"), "pk")
-
-    def summarize(self, rows: list[Group]) -> list[Json]:
-        return summaries.summarize_groups(rows)
 
     def read_fields(self, body: Json | None = None) -> Json:
         """Read a group's fields, with tags of the caller's scope. Raises ValidationError."""
@@ -59,7 +58,9 @@ class GroupViews(MeasuredViews[Group]):
             raise build_forbidden_error()
         fields = {"name": "", **self.read_fields()}
         guest = None if scope.edits_all else scope.membership
-        return self.refer(services.group_create(account=request.account, shared_with=guest, **fields).pk)
+        return selectors.build_reference(
+            self.kind, services.group_create(account=request.account, shared_with=guest, **fields).pk
+        )
 
     # -- links of a group ----------------------------------------------------------------------------------------------
 
@@ -68,4 +69,4 @@ class GroupViews(MeasuredViews[Group]):
         return selectors.build_reference("datapoints", row.pk)
 
     def summarize_datapoints(self, request: ApiRequest, **path: object) -> Json:
-        return build_summary(request, self.filter_links(), "link", "title", summaries.summarize_datapoints)
+        return build_summary(request, self.filter_links(), "link", "title", DatapointSummarySerializer)

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from django.db import transaction
-from django.db.models import Case, F, Q, QuerySet, TextField, Value, When, prefetch_related_objects
+from django.db import models, transaction
+from django.db.models import Case, F, Q, QuerySet, Value, When, prefetch_related_objects
 from django.db.models.fields.json import KT
 from django.db.models.functions import Coalesce, NullIf
 from rest_framework.response import Response
@@ -17,14 +17,17 @@ from accounts.models import Grant, Membership, Right, Role
 from accounts.services import grant_set
 from accounts.services.invitations import mail_invitation
 from links.clickmeter import selectors
+from links.clickmeter.answers import GrantedRightSerializer
 from links.clickmeter.api_request import ApiRequest
 from links.clickmeter.api_view import IsManager
 from links.clickmeter.errors import build_not_found_error, build_parameter_error
-from links.clickmeter.lenient_serializer import omit_empty
+from links.clickmeter.fields import TYPE_NAMES, FlagField, NameOrNumberField, NumberField, TextField, TimeField
+from links.clickmeter.lenient_serializer import AnswerSerializer, omit_empty, write_answer
+from links.clickmeter.parameters import GRANT_KIND, GRANT_TYPE
+from links.clickmeter.patches import PermissionPatchSerializer
 from links.clickmeter.row_views import RowViews
-from links.clickmeter.summaries import TYPE_NAMES
-from links.clickmeter.times import ZONE_NUMBERS, format_time
-from links.clickmeter.values import Json, parse_integer, parse_object, parse_optional_time, parse_text
+from links.clickmeter.times import ZONE_NUMBERS
+from links.clickmeter.values import Json, parse_optional_time, parse_text
 from links.models import Datapoint, DatapointKind, Group
 from links.services import guests as guest_services
 
@@ -32,8 +35,83 @@ from links.services import guests as guest_services
 GUEST_NAME = Coalesce(
     NullIf(KT("options__guestName"), Value("")),
     Case(When(accepted=None, then=Value("")), default=F("user__name")),
-    output_field=TextField(),
+    output_field=models.TextField(),
 )
+
+
+DEFAULT_OPTIONS: Json = {
+    "notes": "", "language": "en-US", "dateFormat": "dd/MM/yyyy", "decimalSeparator": ".",
+    "numberGroupSeparator": ",", "timeFormat": 1, "extendedGrants": {},
+}  # fmt: skip
+
+
+class HitOptionsSerializer(AnswerSerializer):
+    only_answers = False
+
+    hideReferrer = FlagField()
+
+
+class ConversionOptionsSerializer(AnswerSerializer):
+    only_answers = False
+
+    hideCount = FlagField()
+    hideValue = FlagField()
+    hideCost = FlagField()
+    hideComCost = FlagField()
+    hideParams = FlagField()
+    percentValue = NumberField()
+    percentCommission = NumberField()
+
+
+class ExtendedGrantsSerializer(AnswerSerializer):
+    only_answers = False
+
+    allowAllGrants = FlagField()
+    allowGroupCreation = FlagField()
+
+
+class TimeFormatField(NameOrNumberField):
+    def to_internal_value(self, data: object) -> int:  # type: ignore[override]
+        return 0 if str(data).lower() in ("ampm", "0") else 1
+
+
+class FirstDayField(TextField):
+    """The first day that a guest sees, stored as it was sent."""
+
+    def to_internal_value(self, data: object) -> str:
+        return parse_text(data).strip() if parse_optional_time(data, "TimeframeMinDate") else ""
+
+
+class GuestSerializer(AnswerSerializer):
+    """A guest: what is read are their options. A password is never written, since only the person may choose one."""
+
+    only_answers = False
+    always = frozenset({
+        "apiKey", "id", "name", "email", "timeZone", "notes", "creationDate", "key", "language", "dateFormat",
+        "decimalSeparator", "numberGroupSeparator", "userName", "extendedGrants",
+    })  # fmt: skip
+
+    apiKey = TextField(read_only=True)
+    id = NumberField(read_only=True)
+    name = TextField(read_only=True)
+    email = TextField(read_only=True)
+    timeZone = NumberField()
+    notes = TextField()
+    creationDate = TimeField(read_only=True)
+    key = TextField(read_only=True)
+    language = TextField()
+    dateFormat = TextField()
+    decimalSeparator = TextField()
+    numberGroupSeparator = TextField()
+    userName = TextField()
+    extendedGrants = ExtendedGrantsSerializer()
+    timeFormat = TimeFormatField({"AmPm": 0, "H24": 1})
+    groupGrants = NumberField(read_only=True)
+    tlGrants = NumberField(read_only=True)
+    tpGrants = NumberField(read_only=True)
+    timeframeMinDate = FirstDayField()
+    hitOptions = HitOptionsSerializer()
+    conversionOptions = ConversionOptionsSerializer()
 
 
 def format_guest_name(row: Membership) -> str:
@@ -52,69 +130,26 @@ def serialize_guests(rows: list[Membership]) -> list[Json]:
 
 def serialize_guest_row(row: Membership, kinds: dict[int, int]) -> Json:
     """Serialize a guest, never with a password. `kinds`: link or pixel, by id."""
-    options = row.options
     grants = [(grant.kind, grant.object_id) for grant in row.grants.all()]
     shared = [kinds[number] for kind, number in grants if kind == "datapoint" and number in kinds]
     pixels = shared.count(DatapointKind.PIXEL)
-    result: Json = {
+    options = {name: omit_empty(**value) if isinstance(value, dict) else value for name, value in row.options.items()}
+    given = {name: value for name, value in options.items() if value or name == "timeFormat"}
+    return write_answer(GuestSerializer, {
+        **DEFAULT_OPTIONS, "timeZone": ZONE_NUMBERS.get(row.account.timezone, 0), "userName": row.user.email, **given,
         "apiKey": row.authkey, "id": row.pk, "name": format_guest_name(row), "email": row.user.email,
-        "timeZone": options.get("timeZone") or ZONE_NUMBERS.get(row.account.timezone, 0),
-        "notes": options.get("notes", ""),
-        "creationDate": format_time(row.created), "key": base64.b64encode(row.authkey.encode()).decode(),
-        "language": options.get("language") or "en-US", "dateFormat": options.get("dateFormat") or "dd/MM/yyyy",
-        "decimalSeparator": options.get("decimalSeparator") or ".",
-        "numberGroupSeparator": options.get("numberGroupSeparator") or ",",
-        "userName": options.get("userName") or row.user.email,
-        "extendedGrants": omit_empty(**options.get("extendedGrants", {})),
-    }  # fmt: skip
-    return result | omit_empty(
-        timeFormat=options.get("timeFormat", 1), groupGrants=sum(kind == "group" for kind, _ in grants),
-        tlGrants=len(shared) - pixels, tpGrants=pixels, timeframeMinDate=options.get("timeframeMinDate"),
-        hitOptions=omit_empty(**options.get("hitOptions", {})),
-        conversionOptions=omit_empty(**options.get("conversionOptions", {})),
-    )  # fmt: skip
-
-
-OPTION_NAMES = {
-    name.lower(): name
-    for name in (*guest_services.TEXT_OPTIONS, *guest_services.NUMBER_OPTIONS, *guest_services.FLAG_OPTIONS)
-}
-INNER_OPTION_NAMES = {name.lower(): name for names in guest_services.FLAG_OPTIONS.values() for name in names} | {
-    name.lower(): name for name in guest_services.PERCENT_OPTIONS
-}
-
-
-def parse_guest_options(body: Json) -> Json:
-    """Parse the lower-case members of a body into a guest's options."""
-    options: Json = {}
-    for name, value in body.items():
-        option = OPTION_NAMES.get(name)
-        if option in guest_services.FLAG_OPTIONS:
-            inner = parse_object(value)
-            options[option] = {
-                INNER_OPTION_NAMES[member]: parse_integer(setting)
-                if INNER_OPTION_NAMES[member] in guest_services.PERCENT_OPTIONS
-                else str(setting).lower() in ("true", "1")
-                for member, setting in inner.items()
-                if member in INNER_OPTION_NAMES
-            }
-        elif option == "timeFormat":
-            options[option] = 0 if str(value).lower() in ("ampm", "0") else 1
-        elif option in guest_services.NUMBER_OPTIONS:
-            options[option] = parse_integer(value)
-        elif option == "timeframeMinDate":
-            options[option] = parse_text(value).strip() if parse_optional_time(value, "TimeframeMinDate") else ""
-        elif option:
-            options[option] = parse_text(value)
-    return options
+        "creationDate": row.created, "key": base64.b64encode(row.authkey.encode()).decode(),
+        "groupGrants": sum(kind == "group" for kind, _ in grants),
+        "tlGrants": len(shared) - pixels, "tpGrants": pixels,
+    })  # fmt: skip
 
 
 def filter_grants(request: ApiRequest, guest: Membership) -> QuerySet[Grant]:
     """Filter a guest's grants by the request's parameters."""
     rows = guest.grants.filter(kind__in=("group", "datapoint")).order_by("pk")
-    if kind := request.get_choice("entityType", ("", "datapoint", "group")):
+    if kind := request.get_choice(GRANT_KIND):
         rows = rows.filter(kind=kind)
-    if right := request.get_choice("type", ("", "r", "w", "rw")):
+    if right := request.get_choice(GRANT_TYPE):
         rows = rows.filter(right=Right.READ if right == "r" else Right.WRITE)
     number = request.get_number("entityId")
     return rows.filter(object_id=number) if number else rows
@@ -130,18 +165,19 @@ def serialize_grants(request: ApiRequest, rows: Sequence[Grant]) -> list[Json]:
 
 def serialize_grant(row: Grant, target: Group | Datapoint | None) -> Json:
     """Serialize a grant; ClickMeter capitalizes these members."""
-    result: Json = {
+    return write_answer(GrantedRightSerializer, {
         "Entity": selectors.build_reference("groups" if row.kind == "group" else "datapoints", row.object_id),
         "EntityName": str(target or ""), "EntityType": "Group" if row.kind == "group" else "Datapoint",
         "Type": "Write" if row.right == Right.WRITE else "Read",
-    }  # fmt: skip
-    if isinstance(target, Datapoint):
-        result["DatapointType"] = TYPE_NAMES[DatapointKind(target.kind)]
-    return result
+        "DatapointType": TYPE_NAMES[DatapointKind(target.kind)] if isinstance(target, Datapoint) else "",
+    })  # fmt: skip
 
 
 class GuestViews(RowViews[Membership]):
-    kind, what = "account/guests", "guest"
+    kind, what, nouns = "account/guests", "guest", "guests"
+    filters = "sortBy sortDirection textSearch"
+    serializer_class = GuestSerializer
+    answers = {"create": GuestSerializer, "update": GuestSerializer}
     permission_classes = (IsManager,)
 
     def get_queryset(self) -> QuerySet[Membership]:
@@ -151,9 +187,8 @@ class GuestViews(RowViews[Membership]):
         rows = rows.annotate(guest_name=GUEST_NAME)
         if search := selectors.parse_search(request):
             rows = rows.filter(Q(user__email__icontains=search) | Q(guest_name__icontains=search))
-        sign = "-" if request.get_choice("sortDirection", ("", "asc", "desc")) == "desc" else ""
         columns = {"email": "user__email", "name": "guest_name", "username": "user__email"}
-        return rows.order_by(f"{sign}{columns.get(request.get_text('sortBy').lower(), 'pk')}", "pk")
+        return rows.order_by(f"{request.sign}{columns.get(request.get_text('sortBy').lower(), 'pk')}", "pk")
 
     def serialize(self, rows: Sequence[Membership], serializer_class: object = None) -> Sequence[Json]:
         return serialize_guests([*rows])
@@ -163,7 +198,7 @@ class GuestViews(RowViews[Membership]):
         body, by = request.members, request.scope.membership
         guest, invitation = guest_services.guest_invite(
             account=request.account, by=by, email=parse_text(body.get("email") or body.get("username")),
-            name=parse_text(body.get("name")), options=parse_guest_options(body),
+            name=parse_text(body.get("name")), options=self.read_fields(),
         )  # fmt: skip
         inviter = by.user if by.user_id else request.account
         transaction.on_commit(partial(mail_invitation, invitation, inviter))
@@ -173,7 +208,7 @@ class GuestViews(RowViews[Membership]):
         """Change a guest; the response is the whole guest."""
         row, body = self.get_object(), request.members
         name = parse_text(body["name"]) if "name" in body else None
-        return self.serialize_row(guest_services.guest_update(guest=row, name=name, options=parse_guest_options(body)))
+        return self.serialize_row(guest_services.guest_update(guest=row, name=name, options=self.read_fields()))
 
     def perform_destroy(self, row: Membership) -> None:
         guest_services.guest_delete(guest=row, by=self.request.scope.membership)
@@ -189,15 +224,14 @@ class GuestViews(RowViews[Membership]):
 
     def patch_permission(self, request: ApiRequest, **path: object) -> Json:
         """Add or remove a right; the response names the shared object."""
-        guest, kind, body = self.get_object(), str(path["type"]).lower(), request.members
+        guest, kind, body = self.get_object(), str(path["type"]).lower(), self.read(PermissionPatchSerializer)
         if kind not in ("group", "datapoint"):
             raise build_not_found_error()
-        number = parse_integer(body.get("id"))
+        number = body.get("id", 0)
         row: Group | Datapoint = (
             selectors.find_group(request, number) if kind == "group" else selectors.find_datapoint(request, number)
         )
-        action = parse_text(body.get("action")).lower()
-        verb = parse_text(body.get("verb") or "r").lower()
+        action, verb = parse_text(body.get("action")).lower(), parse_text(body.get("verb") or "r").lower()
         if action not in ("add", "remove"):
             raise build_parameter_error("Action", "Action is add or remove.", action)
         if verb not in ("r", "rw", "w"):

@@ -7,17 +7,20 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qsl
 
 from links import link_statistics
-from links.clickmeter import summaries
+from links.clickmeter.answers import HitPageSerializer, HitSerializer, SaleSerializer
 from links.clickmeter.api_request import ApiRequest
 from links.clickmeter.errors import build_parameter_error
-from links.clickmeter.lenient_serializer import omit_empty
-from links.clickmeter.times import format_time, parse_period
+from links.clickmeter.lenient_serializer import write_answer
+from links.clickmeter.parameters import HIT_FILTER
+from links.clickmeter.serializers import DatapointSummarySerializer
+from links.clickmeter.times import parse_period
 from links.clickmeter.values import Json
 from links.models import Conversion
 from reports.query import Period
 from reports.query.analyses import link_hits
 
-FILTERS = ("", "spiders", "uniques", "nonuniques", "conversions")
+HIDING_OPTIONS = {"hideValue": "value", "hideComCost": "comcost", "hideParams": "parameter"}
+HIT, SALE = HitSerializer(), SaleSerializer()
 PAGE_KEY = re.compile(r"(\d{1,16})-(\d{1,17})\Z")
 
 
@@ -37,10 +40,8 @@ def list_hits(request: ApiRequest, where: link_statistics.Where, conversion: tup
     period = parse_period(request)
     limit = max(1, min(link_hits.MAX_HITS - 1, request.get_number("limit", 100) or 100))
     rows = fetch_hits(request, period, where, limit + 1, conversion)
-    answer: Json = {"hits": serialize_hits(request, rows[:limit])}
-    if len(rows) > limit:
-        answer["lastKey"] = "{}-{}".format(*link_hits.build_hit_key(rows[limit - 1]))
-    return answer
+    last_key = "{}-{}".format(*link_hits.build_hit_key(rows[limit - 1])) if len(rows) > limit else ""
+    return write_answer(HitPageSerializer, {"hits": serialize_hits(request, rows[:limit]), "lastKey": last_key})
 
 
 def fetch_hits(
@@ -51,7 +52,7 @@ def fetch_hits(
     conversion: tuple[int, Period] | None = None,
 ) -> list[link_hits.Row]:
     """Fetch the hits that the request's filter and offset select. Raises ApiError (400)."""
-    hit_filter = request.get_choice("filter", FILTERS)
+    hit_filter = request.get_choice(HIT_FILTER)
     if (hit_filter == "conversions" or conversion) and not request.scope.sees_conversions:
         return []
     kinds = ("spider",) if hit_filter == "spiders" else ("link", "pixel") if hit_filter else link_hits.HIT_KINDS
@@ -80,7 +81,7 @@ def serialize_hits(request: ApiRequest, rows: list[link_hits.Row]) -> list[Json]
     """Serialize rows of the store as ClickMeter's hits."""
     numbers = {row["link_id"] for row in rows}
     links = list(request.scope.datapoints().filter(pk__in=numbers))
-    data = dict(zip([row.pk for row in links], summaries.summarize_datapoints(links), strict=True))
+    data = dict(zip([row.pk for row in links], DatapointSummarySerializer(links, many=True).data, strict=True))
     sales = (
         {}
         if not request.scope.sees_conversions
@@ -94,52 +95,35 @@ def serialize_hits(request: ApiRequest, rows: list[link_hits.Row]) -> list[Json]
 def serialize_hit(
     request: ApiRequest, row: link_hits.Row, entity: Json, sales: list[link_hits.Row], names: dict[int, str]
 ) -> Json:
-    pixel = entity.get("datapointType") == "TrackingPixel"
-    result: Json = {
-        "accessTime": format_time(row["ts"]),
-        "id": f"{row['link_id']:09d}@{row['ts']:%Y%m%d%H%M%S}{row['id'] % 10**9:09d}",
-        "entity": entity, "type": "1" if pixel else "0", "isSpider": str(int(row["kind"] == "spider")),
-        "isUnique": str(int(row["is_unique"])), "isProxy": "0", "ip": row["ip"],
-        "clientLanguage": row["language"], "org": row["organization"], "queryParams": row["text"],
-        "trackedParameters": parse_parameters(row["text"]),
-        "browser": omit_empty(
-            name=f"{row['browser']} {row['browser_version']}".strip(), familyName=row["browser"],
-            browserType="mobile" if row["device_type"] in ("Mobile", "Tablet") else "desktop",
-        ),
-        "os": omit_empty(name=f"{row['os']} {row['os_version']}".strip(), familyName=row["os"]),
-        "location": omit_empty(
-            country=row["country"], regionName=row["region"], city=row["city"], organization=row["organization"],
-            latitude=round(float(row["latitude"]), 4), longitude=round(float(row["longitude"]), 4),
-        ),
-        "source": omit_empty(name=row["source"], param=row["channel"]),
+    hides_referrer = request.scope.get_option("hitOptions", "hideReferrer")
+    described = [serialize_sale(request, sale, names) for sale in sales]
+    values: Json = {
+        **row, "hit_id": f"{row['link_id']:09d}@{row['ts']:%Y%m%d%H%M%S}{row['id'] % 10**9:09d}", "entity": entity,
+        "is_pixel": entity.get("datapointType") == "TrackingPixel", "is_spider": row["kind"] == "spider",
+        "is_proxy": False,
+        "parameters": parse_parameters(row["text"]),
+        "browser_name": f"{row['browser']} {row['browser_version']}".strip(),
+        "browser_type": "mobile" if row["device_type"] in ("Mobile", "Tablet") else "desktop",
+        "os_name": f"{row['os']} {row['os_version']}".strip(),
+        "latitude": round(float(row["latitude"]), 4), "longitude": round(float(row["longitude"]), 4),
+        "source_name": row["source"], "conversions": described,
+        **{f"conversion{place}": sale for place, sale in enumerate(described[:5], 1)},
     }  # fmt: skip
-    if row["destination"]:
-        result["realDestinationUrl"] = row["destination"]
-    if row["referrer"] and not request.scope.get_option("hitOptions", "hideReferrer"):
-        result["referer"] = row["referrer"]
-    if request.scope.get_option("hitOptions", "hideReferrer"):
-        result["source"] = {}
-    serialized_sales = [serialize_sale(request, sale, names) for sale in sales]
-    if serialized_sales:
-        result["conversions"] = serialized_sales
-        result |= {f"conversion{place}": sale for place, sale in enumerate(serialized_sales[:5], 1)}
-    return result
+    if hides_referrer:
+        values |= {"referrer": "", "source_name": "", "channel": ""}
+    return HIT.to_representation(values)
 
 
 def serialize_sale(request: ApiRequest, sale: link_hits.Row, names: dict[int, str]) -> Json:
     """Serialize a conversion of a hit, without what is hidden from a guest."""
-    hidden = request.scope.get_option
-    result: Json = {
-        "id": sale["conversion_id"], "name": names.get(sale["conversion_id"], ""), "date": format_time(sale["ts"]),
-        "accessTime": format_time(sale["ts"]),
+    scope = request.scope
+    values = {
+        **sale, "conversion_name": names.get(sale["conversion_id"], ""), "parameter": sale["name"],
+        "value": round(float(sale["revenue"]) * scope.get_factor("percentValue"), 4),
+        "comcost": round(float(sale["commission"]) * scope.get_factor("percentCommission"), 4),
     }  # fmt: skip
-    if not hidden("conversionOptions", "hideValue"):
-        result["value"] = round(float(sale["revenue"]) * request.scope.get_factor("percentValue"), 4)
-    if not hidden("conversionOptions", "hideComCost"):
-        result["comcost"] = round(float(sale["commission"]) * request.scope.get_factor("percentCommission"), 4)
-    if not hidden("conversionOptions", "hideParams") and sale["name"]:
-        result["parameter"] = sale["name"]
-    return result
+    hidden = {member for option, member in HIDING_OPTIONS.items() if scope.get_option("conversionOptions", option)}
+    return {member: value for member, value in SALE.to_representation(values).items() if member not in hidden}
 
 
 def parse_parameters(query: str) -> dict[str, str]:

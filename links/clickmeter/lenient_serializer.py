@@ -7,18 +7,21 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cache
-from operator import attrgetter
+from operator import attrgetter, methodcaller
 from typing import ClassVar, NamedTuple, TypeAlias
 
 from rest_framework import serializers
 from rest_framework.fields import Field, SkipField
 
-from links.clickmeter.fields import FlagField, NameOrNumberField, NumberField, ReferenceField, TextField
+from links.clickmeter.fields import AmountField, FlagField, NameOrNumberField, NumberField, ReferenceField, TextField
 from links.clickmeter.values import Json, Value
 from links.permissions import LinkScope
 
 # Fields whose value is written as the row has it
 PLAIN_FIELDS = (TextField, FlagField, NumberField, ReferenceField, NameOrNumberField)
+
+# Fields whose value is written in an answer as it is given: what has a serializer is written by it, amounts are rounded
+WRITTEN_FIELDS = (serializers.BaseSerializer, serializers.DictField, AmountField)
 
 AnyField: TypeAlias = "Field[Value, Value, Value, Value]"
 
@@ -60,6 +63,8 @@ class LenientSerializer(serializers.Serializer[Value]):
     """
 
     always: ClassVar[frozenset[str]] = frozenset()
+    only_answers: ClassVar[bool] = False  # whether no body has it, so that members in `always` are required
+    by_hand: ClassVar[frozenset[str]] = frozenset()  # members that the subclass writes itself
 
     class Meta:
         list_serializer_class = LenientList
@@ -86,9 +91,9 @@ class LenientSerializer(serializers.Serializer[Value]):
     @classmethod
     @cache
     def list_writers(cls) -> Sequence[Writer]:
-        """List how members are written, except those that consist of a serializer."""
+        """List how members are written, except those that the class writes itself."""
         fields = [field for field in cls().fields.values() if not field.write_only]
-        return [cls.build_writer(field) for field in fields if not isinstance(field, LenientSerializer)]
+        return [cls.build_writer(field) for field in fields if field.field_name not in cls.by_hand]
 
     @classmethod
     def build_writer(cls, field: AnyField) -> Writer:
@@ -96,7 +101,24 @@ class LenientSerializer(serializers.Serializer[Value]):
         if isinstance(field, serializers.SerializerMethodField):
             return Writer(member, None, getattr(cls, str(field.method_name)), member in cls.always)
         write = None if isinstance(field, PLAIN_FIELDS) else field.to_representation
-        return Writer(member, build_getter(field), write, member in cls.always)
+        return Writer(member, cls.build_getter(field), write, member in cls.always)
+
+    @classmethod
+    def build_getter(cls, field: AnyField) -> Callable[[Value], object]:
+        """Build the function that fetches a field's value: the field's own, or by the names of its `source`, of which
+        the second one may be a rule of a link."""
+        if type(field).get_attribute is not Field.get_attribute:
+            return field.get_attribute
+        if not field.source_attrs:
+            return return_row
+        column, *inner = field.source_attrs
+        if column != "rules":
+            return attrgetter(".".join(field.source_attrs))
+
+        def get_rule(row: Value) -> object:
+            return row.rules.get(inner[0]) if row.rules else None
+
+        return get_rule
 
     def run_validation(self, data: object = None) -> Json:
         return self.to_internal_value(data)
@@ -124,21 +146,35 @@ class LenientSerializer(serializers.Serializer[Value]):
         return result
 
 
-def build_getter(field: AnyField) -> Callable[[Value], object]:
-    """Build the function that fetches a field's value: the field's own, or by the names of its `source`, of which the
-    second one may be a rule of a link."""
-    if type(field).get_attribute is not Field.get_attribute:
-        return field.get_attribute
-    column, *inner = field.source_attrs
-    if column != "rules":
-        return attrgetter(".".join(field.source_attrs))
+class AnswerSerializer(LenientSerializer):
+    """A serializer of what is no row of a table: of objects by name, in which a member may be missing.
 
-    def get_rule(row: Value) -> object:
-        return row.rules.get(inner[0]) if row.rules else None
+    Members in WRITTEN_FIELDS are given as they are written, unless they consist of the same values (`source="*"`).
+    """
 
-    return get_rule
+    only_answers = True
+
+    @classmethod
+    def build_writer(cls, field: AnyField) -> Writer:
+        writer = super().build_writer(field)
+        is_written = field.source != "*" and isinstance(field, WRITTEN_FIELDS)
+        return Writer(writer.member, writer.get, None, writer.always) if is_written else writer
+
+    @classmethod
+    def build_getter(cls, field: AnyField) -> Callable[[Value], object]:
+        return methodcaller("get", field.source_attrs[0]) if field.source_attrs else return_row
+
+
+def return_row(row: Value) -> object:
+    """Return the row as the value of a member whose members are the row's own (`source="*"`)."""
+    return row
 
 
 def omit_empty(**members: object) -> Json:
     """Return the members that are not 0, false, null or empty."""
     return {name: value for name, value in members.items() if value}
+
+
+def write_answer(serializer: type[AnswerSerializer], values: Json) -> Json:
+    """Write an answer of these values, by the names of its serializer's sources."""
+    return serializer().to_representation(values)

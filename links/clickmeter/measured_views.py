@@ -12,6 +12,7 @@ from links import link_statistics
 from links.clickmeter import aggregates, hit_lists, selectors, top_reports
 from links.clickmeter.api_request import ApiRequest
 from links.clickmeter.api_view import OperationViews
+from links.clickmeter.lenient_serializer import LenientSerializer
 from links.clickmeter.row_views import RowViews
 from links.clickmeter.values import Json
 
@@ -20,17 +21,16 @@ FILTER_PARAMETERS = ("type", "status", "tag", "tags", "favourite", "onlyfavorite
 
 
 class MeasuredViews(RowViews[Row]):
-    """The operations on one kind of measured row, by the engine's `dimension` of its id. `nouns` are rows in errors,
-    `name_field` is what summaries are ordered by."""
+    """The operations on one kind of measured row, by the engine's `dimension` of its id.
+    `name_field` is what summaries are ordered by,
+    `summary_serializer_class` how they describe a row; `kinds` and `narrowing` are the parameters that select rows."""
 
     dimension: ClassVar[str]
-    nouns: ClassVar[str]
+    narrowing: ClassVar[str]
+    kinds: ClassVar[str] = ""
     name_field: ClassVar[str]
-    reports: ClassVar[dict[str, tuple[str, ...]]] = top_reports.REPORTS
-
-    def summarize(self, rows: list[Row]) -> list[Json]:
-        """Describe rows as aggregates do."""
-        raise NotImplementedError
+    summary_serializer_class: ClassVar[type[LenientSerializer]]
+    reports = top_reports.REPORTS
 
     def build_row_filter(self, row: Row) -> link_statistics.Where:
         return [link_statistics.is_any_of(self.dimension, row.pk)]
@@ -53,11 +53,12 @@ class MeasuredViews(RowViews[Row]):
 
     def summarize_all(self, request: ApiRequest) -> Json:
         rows = self.filter_queryset(self.get_queryset())
-        return aggregates.build_summary(request, rows, self.dimension, self.name_field, self.summarize)
+        return aggregates.build_summary(request, rows, self.dimension, self.name_field, self.summary_serializer_class)
 
     def aggregate(self, request: ApiRequest, **path: object) -> Json:
         row = self.get_object()
-        return aggregates.aggregate_entity(request, row.pk, self.summarize([row])[0], self.build_row_filter(row))
+        summary = self.serialize([row], self.summary_serializer_class)[0]
+        return aggregates.aggregate_entity(request, row.pk, summary, self.build_row_filter(row))
 
     def aggregate_by_time(self, request: ApiRequest, **path: object) -> Json:
         return aggregates.aggregate_by_time(request, self.build_row_filter(self.get_object()))
@@ -71,6 +72,9 @@ class MeasuredViews(RowViews[Row]):
 
 class AccountStatisticsViews(OperationViews):
     """Aggregates, hits and reports of everything that the caller sees."""
+
+    what = "account"
+    reports = top_reports.REPORTS
 
     def build_filter(self) -> link_statistics.Where:
         """Build a filter for the caller's scope, narrowed to one link, group or conversion if it is named."""

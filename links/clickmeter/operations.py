@@ -3,9 +3,11 @@ derived from it."""
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from links.clickmeter.account import AccountViews, BlacklistViews, EntryViews, PlanViews
+from links.clickmeter.actions import OF_ENTITY, ORDER, PAGE, TIME
 from links.clickmeter.api_view import OperationViews
 from links.clickmeter.conversions import ConversionViews
 from links.clickmeter.datapoints import DatapointViews
@@ -16,19 +18,27 @@ from links.clickmeter.measured_views import AccountStatisticsViews
 from links.clickmeter.retargeting import ScriptViews
 from links.clickmeter.tags import TagViews
 
+DATAPOINTS_SUMMARY = f"timeFrame type fromDay toDay status tag favourite {ORDER} {PAGE} groupId textSearch"
+PARAMETER = re.compile(r"\{(\w+)\}")
+
 
 class Operation(NamedTuple):
-    """One operation; the `action` of its views, which are those of its path, returns the JSON of a 200."""
+    """One operation; the `action` of its views, which are those of its path, returns the JSON of a 200.
+
+    `name` and `parameters` replace those of the action (`actions.py`) in the description.
+    """
 
     method: str
     path: str
     action: str
     views: type[OperationViews]
     tag: str
+    name: str = ""
+    parameters: str = ""
 
 
-def build_operations(tag: str, views: type[OperationViews], *rows: tuple[str, str, str]) -> tuple[Operation, ...]:
-    return tuple(Operation(method, path, action, views, tag) for method, path, action in rows)
+def build_operations(tag: str, views: type[OperationViews], *rows: tuple[str, ...]) -> tuple[Operation, ...]:
+    return tuple(Operation(method, path, action, views, tag, *name) for method, path, action, *name in rows)
 
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -51,7 +61,7 @@ OPERATIONS: tuple[Operation, ...] = (
         ("PUT", "/datapoints/{id}/favourite", "toggle_favourite"),
         ("GET", "/datapoints/{id}/hits", "hits"),
         ("PUT", "/datapoints/{id}/notes", "set_notes"),
-        ("GET", "/datapoints/{id}/reports", "report"),
+        ("GET", "/datapoints/{id}/reports", "report", "", "report timeframe fromDay toDay"),
     ),
     *build_operations(
         "Groups",
@@ -103,12 +113,12 @@ OPERATIONS: tuple[Operation, ...] = (
         ("DELETE", "/conversions/{conversionId}", "destroy"),
         ("GET", "/conversions/{conversionId}", "retrieve"),
         ("POST", "/conversions/{conversionId}", "update"),
-        ("GET", "/conversions/{conversionId}/aggregated", "aggregate"),
+        ("GET", "/conversions/{conversionId}/aggregated", "aggregate", "", f"{TIME} tag favourite hourly"),
         ("GET", "/conversions/{conversionId}/aggregated/list", "aggregate_by_time"),
         ("GET", "/conversions/{conversionId}/datapoints", "datapoints"),
         ("PUT", "/conversions/{conversionId}/datapoints/batch/patch", "patch_datapoints"),
         ("GET", "/conversions/{conversionId}/datapoints/count", "count_datapoints"),
-        ("PUT", "/conversions/{conversionId}/datapoints/patch", "patch_datapoint"),
+        ("PUT", "/conversions/{conversionId}/datapoints/patch", "attach_datapoint"),
         ("GET", "/conversions/{conversionId}/hits", "hits"),
         ("PUT", "/conversions/{conversionId}/notes", "set_notes"),
         ("GET", "/conversions/{conversionId}/reports", "report"),
@@ -121,7 +131,7 @@ OPERATIONS: tuple[Operation, ...] = (
         ("GET", "/domains/count", "count"),
         ("DELETE", "/domains/{id}", "destroy"),
         ("GET", "/domains/{id}", "retrieve"),
-        ("POST", "/domains/{id}", "update"),
+        ("POST", "/domains/{id}", "update", "Update"),
     ),
     *build_operations(
         "Retargeting",
@@ -135,44 +145,58 @@ OPERATIONS: tuple[Operation, ...] = (
         ("GET", "/retargeting/{id}/datapoints", "datapoints"),
         ("GET", "/retargeting/{id}/datapoints/count", "count_datapoints"),
     ),
-    *build_operations("Account", AccountViews, ("GET", "/account", "retrieve"), ("POST", "/account", "update")),
+    *build_operations("Account", AccountViews, ("GET", "/account", "retrieve", "Get"), ("POST", "/account", "update")),
     *build_operations(
         "Account",
         EntryViews,
-        ("GET", "/account/domainwhitelist", "list"),
-        ("POST", "/account/domainwhitelist", "create"),
-        ("DELETE", "/account/domainwhitelist/{whitelistId}", "destroy"),
+        ("GET", "/account/domainwhitelist", "list", "GetDomainWhitelist"),
+        ("POST", "/account/domainwhitelist", "create", "PutDomainWhitelist"),
+        ("DELETE", "/account/domainwhitelist/{whitelistId}", "destroy", "DeleteDomainWhitelist"),
     ),
     *build_operations(
         "Account",
         GuestViews,
-        ("GET", "/account/guests", "list"),
-        ("POST", "/account/guests", "create"),
-        ("GET", "/account/guests/count", "count"),
-        ("DELETE", "/account/guests/{guestId}", "destroy"),
-        ("GET", "/account/guests/{guestId}", "retrieve"),
-        ("POST", "/account/guests/{guestId}", "update"),
+        ("GET", "/account/guests", "list", "GetGuests"),
+        ("POST", "/account/guests", "create", "PutGuest"),
+        ("GET", "/account/guests/count", "count", "GetGuestsCount"),
+        ("DELETE", "/account/guests/{guestId}", "destroy", "DeleteGuest"),
+        ("GET", "/account/guests/{guestId}", "retrieve", "GetGuest"),
+        ("POST", "/account/guests/{guestId}", "update", "PostGuest"),
         ("GET", "/account/guests/{guestId}/permissions", "permissions"),
         ("GET", "/account/guests/{guestId}/permissions/count", "count_permissions"),
-        ("POST", "/account/guests/{guestId}/{type}/permissions/patch", "patch_permission"),
+        ("POST", "/account/guests/{guestId}/{type}/permissions/patch", "patch_permission", "PatchPermissionsPost"),
         ("PUT", "/account/guests/{guestId}/{type}/permissions/patch", "patch_permission"),
     ),
     *build_operations(
         "Account",
         BlacklistViews,
-        ("GET", "/account/ipblacklist", "list"),
-        ("POST", "/account/ipblacklist", "create"),
-        ("DELETE", "/account/ipblacklist/{blacklistId}", "destroy"),
+        ("GET", "/account/ipblacklist", "list", "GetIpBlacklist"),
+        ("POST", "/account/ipblacklist", "create", "PutIpBlacklist"),
+        ("DELETE", "/account/ipblacklist/{blacklistId}", "destroy", "DeleteIpBlacklist"),
     ),
-    *build_operations("Account", PlanViews, ("GET", "/account/plan", "retrieve")),
-    *build_operations("Me", AccountViews, ("GET", "/me", "retrieve")),
-    *build_operations("Me", PlanViews, ("GET", "/me/plan", "retrieve")),
-    *build_operations("Aggregated", DatapointViews, ("GET", "/aggregated", "aggregate_all")),
+    *build_operations("Account", PlanViews, ("GET", "/account/plan", "retrieve", "GetPlan")),
+    *build_operations("Me", AccountViews, ("GET", "/me", "retrieve", "GetMe")),
+    *build_operations("Me", PlanViews, ("GET", "/me/plan", "retrieve", "GetMePlan")),
+    *build_operations(
+        "Aggregated",
+        DatapointViews,
+        ("GET", "/aggregated", "aggregate_all", "GetStatisticsSingle", "timeFrame fromDay toDay hourly onlyFavorites"),
+        ("GET", "/aggregated/summary/datapoints", "summarize_all", "GetDatapointsSummary", DATAPOINTS_SUMMARY),
+    ),
     *build_operations("Aggregated", AccountStatisticsViews, ("GET", "/aggregated/list", "aggregate_by_time")),
-    *build_operations("Aggregated", ConversionViews, ("GET", "/aggregated/summary/conversions", "summarize_all")),
-    *build_operations("Aggregated", DatapointViews, ("GET", "/aggregated/summary/datapoints", "summarize_all")),
-    *build_operations("Aggregated", GroupViews, ("GET", "/aggregated/summary/groups", "summarize_all")),
-    *build_operations("Reports", AccountStatisticsViews, ("GET", "/reports", "report")),
+    *build_operations(
+        "Aggregated",
+        ConversionViews,
+        ("GET", "/aggregated/summary/conversions", "summarize_all", "GetConversionsSummary"),
+    ),
+    *build_operations(
+        "Aggregated", GroupViews, ("GET", "/aggregated/summary/groups", "summarize_all", "GetGroupsSummary")
+    ),
+    *build_operations(
+        "Reports",
+        AccountStatisticsViews,
+        ("GET", "/reports", "report", "Get", f"report timeframe hittype {OF_ENTITY} fromDay toDay"),
+    ),
     *build_operations("ClickStream", AccountStatisticsViews, ("GET", "/clickstream", "clickstream")),
     *build_operations("Hits", AccountStatisticsViews, ("GET", "/hits", "hits")),
 )

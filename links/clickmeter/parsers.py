@@ -34,6 +34,7 @@ class LenientParser(BaseParser):
 class JSONObjectParser(LenientParser):
     """Parses a JSON object; a bare list becomes the items of a batch."""
 
+    media_type = "application/json"
     starts = (b"{", b"[")
 
     def parse(self, stream: IO[bytes], media_type: str | None = None, parser_context: object = None) -> Json:
@@ -48,6 +49,7 @@ class JSONObjectParser(LenientParser):
 class XMLParser(LenientParser):
     """Parses `<Datapoint><tags><Tag>…</Tag></tags></Datapoint>` into nested objects."""
 
+    media_type = "application/xml"
     starts = (b"<", codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
     def parse(self, stream: IO[bytes], media_type: str | None = None, parser_context: object = None) -> Json:
@@ -61,6 +63,8 @@ class XMLParser(LenientParser):
 
 class FormParser(LenientParser):
     """Parses a form such as `typeTL[url]=…&tags[]=a` into nested objects: any other body."""
+
+    media_type = "application/x-www-form-urlencoded"
 
     def parse(self, stream: IO[bytes], media_type: str | None = None, parser_context: object = None) -> Json:
         """Parse the body into an object with lower-case names. Raises ApiError (400)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db.models import QuerySet
 
+from links.clickmeter import selectors
 from links.clickmeter.api_request import ApiRequest
 from links.clickmeter.api_view import IsManagerOrReadOnly
 from links.clickmeter.row_views import RowViews
@@ -14,8 +15,9 @@ from links.services import scripts_and_lists as services
 
 
 class ScriptViews(RowViews[Script]):
-    kind, what = "retargeting", "retargeting script"
-    link_lookup, sorts_links = "scripts", True
+    kind, what, nouns = "retargeting", "retargeting script", "retargeting scripts"
+    link_filters = "status tags textSearch onlyFavorites sortBy sortDirection createdAfter createdBefore"
+    link_lookup = "scripts"
     serializer_class = ScriptSerializer
     permission_classes = (IsManagerOrReadOnly,)
 
@@ -24,7 +26,7 @@ class ScriptViews(RowViews[Script]):
 
     def create(self, request: ApiRequest) -> Json:
         fields = {"name": "", "script": "", **self.read_fields()}
-        return self.refer(self.write(None, **fields).pk)
+        return selectors.build_reference(self.kind, self.write(None, **fields).pk)
 
     def change(self, row: Script, fields: Json) -> object:
         return self.write(row, **{"name": row.name, "script": row.script, **fields})

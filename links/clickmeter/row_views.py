@@ -12,26 +12,29 @@ from rest_framework.response import Response
 from links.clickmeter import selectors
 from links.clickmeter.api_request import ApiRequest
 from links.clickmeter.api_view import OperationViews, Pages
+from links.clickmeter.errors import build_parameter_error
 from links.clickmeter.lenient_serializer import LenientSerializer
+from links.clickmeter.patches import TextPatchSerializer
 from links.clickmeter.serializers import DatapointSerializer
-from links.clickmeter.values import Json, require_text
+from links.clickmeter.values import Json
 from links.models import Datapoint
 
+LINK_FILTERS = "type status tags textSearch onlyFavorites sortBy sortDirection createdAfter createdBefore"
 Row = TypeVar("Row", bound=Model)
 
 
 class RowViews(OperationViews, GenericAPIView[Row]):
     """The operations on one kind of row; `get_queryset` selects those in the caller's scope.
 
-    `kind` precedes ids in addresses, `what` is a row's name in errors. The first number of an address is the row's id.
+    `kind` precedes ids in addresses. The first number of an address is the row's id.
     A subclass has a serializer, calls its services in `change` and `perform_destroy`, and filters in `filter_queryset`.
     """
 
     kind: ClassVar[str]
-    what: ClassVar[str]
+    filters: ClassVar[str] = ""  # the parameters that select rows of a list, and order them
+    link_filters: ClassVar[str] = LINK_FILTERS  # those of the list of a row's links
     notes_field: ClassVar[str] = "notes"
     link_lookup: ClassVar[str] = ""  # the lookup of a link's row of this kind, such as `group`
-    sorts_links: ClassVar[bool] = False  # whether `sortBy` orders the links of a row
     pagination_class = Pages
 
     # -- operations ----------------------------------------------------------------------------------------------------
@@ -48,28 +51,31 @@ class RowViews(OperationViews, GenericAPIView[Row]):
     def update(self, request: ApiRequest, **path: object) -> Json:
         row = self.get_object()
         self.change(row, self.read_fields())
-        return self.refer(row.pk)
+        return selectors.build_reference(self.kind, row.pk)
 
     def destroy(self, request: ApiRequest, **path: object) -> Json:
         row = self.get_object()
         number = row.pk
         self.perform_destroy(row)
-        return self.refer(number)
+        return selectors.build_reference(self.kind, number)
 
     def set_notes(self, request: ApiRequest, **path: object) -> Json:
         row = self.get_object()
-        self.change(row, {self.notes_field: require_text(request.members, "text")})
-        return self.refer(row.pk)
+        text = self.read(TextPatchSerializer).get("text")
+        if text is None:
+            raise build_parameter_error("text", 'The body is an object with the member "text".')
+        self.change(row, {self.notes_field: text})
+        return selectors.build_reference(self.kind, row.pk)
 
     def toggle_favourite(self, request: ApiRequest, **path: object) -> Json:
         row: Any = self.get_object()
         self.change(row, {"favourite": not row.favourite})
-        return self.refer(row.pk)
+        return selectors.build_reference(self.kind, row.pk)
 
     def datapoints(self, request: ApiRequest, **path: object) -> Response:
         """List the links of a row."""
         rows = self.filter_links()
-        ordered = selectors.order_datapoints(request, rows) if self.sorts_links else rows
+        ordered = selectors.order_datapoints(request, rows) if "sortBy" in self.link_filters else rows
         return self.list_page(ordered, "datapoints", DatapointSerializer)
 
     def count_datapoints(self, request: ApiRequest, **path: object) -> Json:
@@ -123,9 +129,6 @@ class RowViews(OperationViews, GenericAPIView[Row]):
     def serialize_row(self, row: Row) -> Json:
         described: Json = self.serialize([row])[0]
         return described
-
-    def refer(self, number: int) -> Json:
-        return selectors.build_reference(self.kind, number)
 
     def list_page(
         self, rows: QuerySet[Any], kind: str = "", serializer_class: type[LenientSerializer] | None = None

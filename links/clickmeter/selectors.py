@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 from django.db.models import Model, Q, QuerySet
 
+from accounts.models import Grant
 from links.clickmeter.api_request import ApiRequest
 from links.clickmeter.errors import build_forbidden_error, build_not_found_error, build_parameter_error
+from links.clickmeter.parameters import DATAPOINT_TYPE, STATUS
 from links.clickmeter.values import Json
 from links.models import Conversion, Datapoint, DatapointKind, Group, Status
 from links.selectors import MAX_SEARCH, parse_id, search_links, split_names
 
 Row = TypeVar("Row", bound=Model)
 MAX_STARS, MAX_WORDS = 20, 100
-STATUSES = ("", "all", "deleted", "active", "paused", "spam", "abuse")
 DATAPOINT_STATUS = {
     "deleted": Status.DELETED, "active": Status.ACTIVE, "paused": Status.PAUSED, "spam": Status.BLOCKED,
     "abuse": Status.BLOCKED,
@@ -74,10 +76,9 @@ def filter_by_tags(rows: QuerySet[Row], request: ApiRequest) -> QuerySet[Row]:
 
 def filter_datapoints(request: ApiRequest, rows: QuerySet[Datapoint]) -> QuerySet[Datapoint]:
     """Filter the links and pixels of a list or count by the request's parameters."""
-    kind = request.get_choice("type", ("", "tp", "tl"))
-    if kind:
+    if kind := request.get_choice(DATAPOINT_TYPE):
         rows = rows.filter(kind=DatapointKind.PIXEL if kind == "tp" else DatapointKind.LINK)
-    status = request.get_choice("status", STATUSES)
+    status = request.get_choice(STATUS)
     if status in DATAPOINT_STATUS:
         rows = rows.filter(status=DATAPOINT_STATUS[status])
     if request.get_flag("onlyFavorites") or request.get_flag("favourite"):
@@ -91,8 +92,7 @@ def filter_datapoints(request: ApiRequest, rows: QuerySet[Datapoint]) -> QuerySe
 
 def order_datapoints(request: ApiRequest, rows: QuerySet[Datapoint]) -> QuerySet[Datapoint]:
     """Order links by `sortBy`, by default by id."""
-    sign = "-" if request.get_choice("sortDirection", ("", "asc", "desc")) == "desc" else ""
-    return rows.order_by(f"{sign}{SORTS.get(request.get_text('sortBy').lower(), 'pk')}", "pk")
+    return rows.order_by(f"{request.sign}{SORTS.get(request.get_text('sortBy').lower(), 'pk')}", "pk")
 
 
 def filter_groups(request: ApiRequest, rows: QuerySet[Group]) -> QuerySet[Group]:
@@ -106,7 +106,7 @@ def filter_groups(request: ApiRequest, rows: QuerySet[Group]) -> QuerySet[Group]
 
 def filter_by_deletion(request: ApiRequest, rows: QuerySet[Row]) -> QuerySet[Row]:
     """Filter by `status=` rows that can only exist or be deleted."""
-    status = request.get_choice("status", STATUSES)
+    status = request.get_choice(STATUS)
     if status == "deleted":
         return rows.exclude(deleted=None)
     return rows.filter(deleted=None) if status in ("active", "paused", "spam") else rows
@@ -122,6 +122,13 @@ def filter_conversions(request: ApiRequest, rows: QuerySet[Conversion]) -> Query
 def build_reference(kind: str, number: int) -> Json:
     """Build a reference to an entity."""
     return {"id": number, "uri": f"/{kind}/{number}"}
+
+
+def find_shared_ids(kind: str, rows: Sequence[Datapoint | Group], numbers: Iterable[int]) -> set[int]:
+    """Find which of these links or groups (by id, of the account of `rows`) are shared with a guest one by one."""
+    accounts = {row.account_id for row in rows}
+    grants = Grant.objects.filter(kind=kind, object_id__in=set(numbers), membership__account__in=accounts)
+    return set(grants.values_list("object_id", flat=True))
 
 
 # -- single rows: 404 outside the caller's scope, 403 without the right to edit ----------------------------------------

@@ -5,18 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from django.db.models import Prefetch, prefetch_related_objects
+from django.db.models import Count, Prefetch, prefetch_related_objects
 from rest_framework import serializers
 
 from links.clickmeter import fields
 from links.clickmeter.fields import FlagField, NumberField, TextField, TimeField
-from links.clickmeter.lenient_serializer import LenientSerializer
+from links.clickmeter.lenient_serializer import AnyField, LenientSerializer
+from links.clickmeter.selectors import find_shared_ids
 from links.clickmeter.values import Json, parse_integer
-from links.models import Conversion, Datapoint, DatapointKind, Group, LinkConversion, ListEntry, ListKind, Tag
+from links.models import Datapoint, DatapointKind, Group, LinkConversion, Status, Tag
+from links.permissions import DATAPOINT, GROUP
 from links.public_urls import build_tracking_url
 
 POSITION_NAMES = ("first", "second", "third", "fourth", "fifth")
 CONVERSION_MEMBERS = tuple(f"{place}conversionid" for place in POSITION_NAMES)
+CONVERSION_FIELDS = {
+    f"{place}Conversion{what}": field
+    for place in POSITION_NAMES
+    for what, field in (("Id", NumberField), ("Name", TextField))
+}
 
 
 class RedirectSerializer(LenientSerializer):
@@ -71,6 +78,7 @@ class DatapointSerializer(LenientSerializer):
     """A link or pixel. Its alias, kind and domain are read when it is created."""
 
     always = frozenset({"id", "name", "title", "trackingCode", "tags", "groupId", "groupName", "creationDate"})
+    by_hand = frozenset({"typeTL", "typeTP", *CONVERSION_FIELDS})
 
     id = NumberField(source="pk", read_only=True)
     name = TextField(source="alias", read_only=True)
@@ -92,6 +100,10 @@ class DatapointSerializer(LenientSerializer):
     writePermited = serializers.SerializerMethodField()
     typeTL = RedirectSerializer(source="*", required=False)
     typeTP = PixelSerializer(source="*", required=False)
+
+    def get_fields(self) -> dict[str, AnyField]:
+        """Return the fields, with those of the attached conversions, of which only the ids are read."""
+        return super().get_fields() | {name: field(read_only=True) for name, field in CONVERSION_FIELDS.items()}
 
     def prepare(self, rows: Sequence[Any]) -> None:
         attached = Prefetch("attached", queryset=LinkConversion.objects.select_related("conversion"))
@@ -134,14 +146,11 @@ class GroupSerializer(LenientSerializer):
     preferred = FlagField(source="favourite")
     redirectOnly = FlagField(source="redirect_only")
     isPublic = FlagField(source="is_public")
-    deleted = serializers.SerializerMethodField()
+    deleted = fields.PresenceField()
     writePermited = serializers.SerializerMethodField()
 
     def prepare(self, rows: Sequence[Any]) -> None:
         prefetch_related_objects(rows, "tags")
-
-    def get_deleted(self, row: Group) -> bool:
-        return row.deleted is not None
 
     def get_writePermited(self, row: Group) -> bool:
         return self.scope.may_edit(row)
@@ -157,10 +166,7 @@ class ConversionSerializer(LenientSerializer):
     value = fields.AmountField()
     description = TextField()
     protocol = fields.NameOrNumberField(fields.PROTOCOLS)
-    deleted = serializers.SerializerMethodField()
-
-    def get_deleted(self, row: Conversion) -> bool:
-        return row.deleted is not None
+    deleted = fields.PresenceField()
 
 
 class TagSerializer(LenientSerializer):
@@ -211,10 +217,97 @@ class ScriptSerializer(LenientSerializer):
 
 
 class EntrySerializer(LenientSerializer):
-    """An entry of the list of domains, or of that of addresses, whose value is `ip`."""
+    """An entry of the list of domains."""
+
+    always = frozenset({"id", "name"})
 
     id = TextField(source="code", read_only=True)
     name = TextField(source="value")
 
-    def to_representation(self, instance: ListEntry) -> Json:
-        return {"id": instance.code, "ip" if instance.listing == ListKind.BLACKLIST else "name": instance.value}
+
+class AddressEntrySerializer(LenientSerializer):
+    """An entry of the list of addresses."""
+
+    always = frozenset({"id", "ip"})
+
+    id = TextField(source="code", read_only=True)
+    ip = TextField(source="value")
+
+
+class DatapointSummarySerializer(LenientSerializer):
+    """A link or pixel, as aggregates and hits describe it."""
+
+    always = frozenset({
+        "datapointId", "datapointName", "datapointTitle", "datapointType", "groupId", "groupName", "notes",
+        "creationDate", "tags", "trackingCode",
+    })  # fmt: skip
+
+    datapointId = NumberField(source="pk")
+    datapointName = TextField(source="alias")
+    datapointTitle = TextField(source="title")
+    datapointType = serializers.SerializerMethodField()
+    groupId = NumberField(source="group_id")
+    groupName = TextField(source="group.name")
+    notes = TextField()
+    creationDate = TimeField(source="created")
+    tags = fields.TagsField()
+    trackingCode = serializers.SerializerMethodField()
+    destinationUrl = TextField(source="url")
+    status = fields.NameOrNumberField(fields.STATUSES)
+    datapointFavourite = FlagField(source="favourite")
+    isPublic = FlagField(source="is_public")
+    isABTest = FlagField(source="is_ab_test")
+    isPrivateShared = serializers.SerializerMethodField()
+
+    def prepare(self, rows: Sequence[Any]) -> None:
+        prefetch_related_objects(rows, "group", "domain", "tags")
+        self.shared = find_shared_ids(DATAPOINT, rows, [row.pk for row in rows])
+        self.shared_groups = find_shared_ids(GROUP, rows, [row.group_id for row in rows])
+
+    def get_datapointType(self, row: Datapoint) -> str:
+        return fields.TYPE_NAMES[DatapointKind(row.kind)]
+
+    def get_trackingCode(self, row: Datapoint) -> str:
+        return build_tracking_url(row)
+
+    def get_isPrivateShared(self, row: Datapoint) -> bool:
+        return row.pk in self.shared or row.group_id in self.shared_groups
+
+
+class GroupSummarySerializer(LenientSerializer):
+    """A group, as aggregates describe it."""
+
+    always = frozenset({"groupId", "groupName", "creationDate", "tags", "linksCount"})
+
+    groupId = NumberField(source="pk")
+    groupName = TextField(source="name")
+    creationDate = TimeField(source="created")
+    tags = fields.TagsField()
+    linksCount = serializers.SerializerMethodField()
+    groupFavourite = FlagField(source="favourite")
+    deleted = fields.PresenceField()
+    isPrivateShared = serializers.SerializerMethodField()
+
+    def prepare(self, rows: Sequence[Any]) -> None:
+        prefetch_related_objects(rows, "tags")
+        there = Datapoint.objects.filter(group__in=rows).exclude(status=Status.DELETED)
+        self.counts = dict(there.order_by().values_list("group_id").annotate(Count("pk")))
+        self.shared = find_shared_ids(GROUP, rows, [row.pk for row in rows])
+
+    def get_linksCount(self, row: Group) -> int:
+        return int(self.counts.get(row.pk, 0))
+
+    def get_isPrivateShared(self, row: Group) -> bool:
+        return row.pk in self.shared
+
+
+class ConversionSummarySerializer(LenientSerializer):
+    """A conversion, as aggregates describe it."""
+
+    always = frozenset({"id", "name", "value", "date"})
+
+    id = NumberField(source="pk")
+    name = TextField()
+    value = fields.AmountField()
+    date = TimeField(source="created")
+    deleted = fields.PresenceField()

@@ -8,16 +8,19 @@ from rest_framework.response import Response
 from links.clickmeter import selectors
 from links.clickmeter.api_request import ApiRequest
 from links.clickmeter.api_view import IsManagerOrReadOnly
+from links.clickmeter.parameters import TAG_TYPE
+from links.clickmeter.patches import PatchSerializer, TextPatchSerializer
 from links.clickmeter.row_views import RowViews
 from links.clickmeter.serializers import GroupSerializer, TagSerializer
-from links.clickmeter.values import Json, parse_action, parse_ids, parse_integer, parse_text
+from links.clickmeter.values import Json, parse_action, parse_ids, parse_text
 from links.models import Datapoint, DatapointKind, Group, Tag
 from links.selectors import find_rows
 from links.services import groups as services
 
 
 class TagViews(RowViews[Tag]):
-    kind, what = "tags", "tag"
+    kind, what, nouns = "tags", "tag", "tags"
+    filters, link_filters = "name datapoints groups tagType", "type status textSearch createdAfter createdBefore"
     link_lookup = "tags"
     serializer_class = TagSerializer
     permission_classes = (IsManagerOrReadOnly,)
@@ -34,7 +37,7 @@ class TagViews(RowViews[Tag]):
             rows = rows.filter(datapoints__in=links.filter(pk__in=numbers))
         if numbers := parse_ids(request.get_text("groups")):
             rows = rows.filter(groups__in=groups.filter(pk__in=numbers))
-        kind = request.get_choice("type", ("", "tp", "tl", "dp", "gr"))
+        kind = request.get_choice(TAG_TYPE)
         if kind == "gr":
             rows = rows.filter(groups__in=groups)
         elif kind == "dp":
@@ -51,15 +54,15 @@ class TagViews(RowViews[Tag]):
         groups = find_rows(scope.groups(), parse_ids(body.get("groups")), "group", "groups")
         name = parse_text(body.get("name"))
         tag = services.tag_create(account=request.account, name=name, links=links, groups=groups)
-        return self.refer(tag.pk)
+        return selectors.build_reference(self.kind, tag.pk)
 
     def perform_destroy(self, row: Tag) -> None:
         services.tag_delete(tag=row)
 
     def rename(self, request: ApiRequest, **path: object) -> Json:
         row = self.get_object()
-        services.tag_rename(tag=row, name=parse_text(request.members.get("text")))
-        return self.refer(row.pk)
+        services.tag_rename(tag=row, name=self.read(TextPatchSerializer).get("text", ""))
+        return selectors.build_reference(self.kind, row.pk)
 
     # -- what it is on -------------------------------------------------------------------------------------------------
 
@@ -75,26 +78,26 @@ class TagViews(RowViews[Tag]):
     def clear_datapoints(self, request: ApiRequest, **path: object) -> Json:
         row = self.get_object()
         services.tag_clear(tag=row, links=True)
-        return self.refer(row.pk)
+        return selectors.build_reference(self.kind, row.pk)
 
     def clear_groups(self, request: ApiRequest, **path: object) -> Json:
         row = self.get_object()
         services.tag_clear(tag=row, groups=True)
-        return self.refer(row.pk)
+        return selectors.build_reference(self.kind, row.pk)
 
     def patch_datapoint(self, request: ApiRequest, **path: object) -> Json:
         """Add the tag to a link or remove it. The response names the link, not the tag."""
         tag = self.get_object()
-        row = selectors.find_datapoint(request, parse_integer(request.members.get("id")), may="edit")
+        row = selectors.find_datapoint(request, self.read(PatchSerializer).get("id", 0), may="edit")
         return self.change_tag(tag, row, "datapoints")
 
     def patch_group(self, request: ApiRequest, **path: object) -> Json:
         tag = self.get_object()
-        row = selectors.find_group(request, parse_integer(request.members.get("id")), may="edit")
+        row = selectors.find_group(request, self.read(PatchSerializer).get("id", 0), may="edit")
         return self.change_tag(tag, row, "groups")
 
     def change_tag(self, tag: Tag, row: Datapoint | Group, kind: str) -> Json:
         """Add the tag to a row or remove it; return a reference to the row."""
-        change = services.tag_add if parse_action(self.request.members) == "add" else services.tag_remove
+        change = services.tag_add if parse_action(self.read(PatchSerializer)) == "add" else services.tag_remove
         change(tag=tag, row=row)
         return selectors.build_reference(kind, row.pk)

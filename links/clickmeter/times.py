@@ -13,16 +13,13 @@ from tzlocal.windows_tz import tz_win, win_tz
 from accounts.validators import list_zone_names
 from links.clickmeter.api_request import ApiRequest
 from links.clickmeter.errors import build_parameter_error
+from links.clickmeter.parameters import TIME_FRAME
 from links.clickmeter.values import parse_integer, parse_text, parse_time
 from links.link_statistics import limit_period
 from reports.query import Period
 from reports.query.periods import ALL_TIME_START, find_day_start, find_month_start
 
 DAY = timedelta(days=1)
-TIME_FRAMES = (
-    "today", "yesterday", "last7", "last30", "lastmonth", "currentmonth", "previousmonth", "last90", "last120",
-    "last180", "last12months", "lastyear", "currentyear", "beginning", "custom",
-)  # fmt: skip
 DENVER_NUMBER = 82  # the only number of ClickMeter's table of time zones that is documented
 LAST_DAYS = {"last7": 7, "last30": 30, "last90": 90, "last120": 120, "last180": 180}
 
@@ -44,10 +41,10 @@ def resolve_days(frame: str, today: date) -> tuple[date, date]:
     }[frame]
 
 
-def parse_period(request: ApiRequest, default: str = "") -> Period:
+def parse_period(request: ApiRequest) -> Period:
     """Parse the period of a request. Raises ApiError (400) for an unknown time frame or a custom one without its
     days."""
-    frame = request.get_choice("timeFrame", TIME_FRAMES, default, required=not default)
+    frame = request.get_choice(TIME_FRAME)
     zone = ZoneInfo(request.account.timezone)
     if frame == "custom":
         start, end = parse_custom_days(request, zone)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
 from django.db.models import QuerySet
 
 from links import link_statistics
-from links.clickmeter import aggregates, summaries
+from links.clickmeter import aggregates
+from links.clickmeter.answers import TopItemSerializer, TopReportSerializer
 from links.clickmeter.api_request import ApiRequest
-from links.clickmeter.lenient_serializer import omit_empty
-from links.clickmeter.times import format_time, parse_period
+from links.clickmeter.lenient_serializer import write_answer
+from links.clickmeter.parameters import HIT_TYPE, Parameter
+from links.clickmeter.serializers import DatapointSummarySerializer, GroupSummarySerializer
+from links.clickmeter.times import parse_period
 from links.clickmeter.values import Json
 from reports.query import Query, ask
 
@@ -23,6 +27,7 @@ REPORTS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 CONVERSION_REPORTS = {**REPORTS, "datapoints": ("link",), "groups": ("link_group",), "convparameters": ("name",)}
 SALE_KINDS = ("conversion", "refund")
+TOP_ITEM = TopItemSerializer()
 HIT_TYPES = {
     "": None, "clicks": ("link",), "views": ("pixel",), "conversions": SALE_KINDS, "spiders": ("spider",),
     "uniques": None, "nonuniques": None,
@@ -31,11 +36,11 @@ MAX_ROWS = 100
 
 
 def build_top_report(
-    request: ApiRequest, where: link_statistics.Where, reports: dict[str, tuple[str, ...]] = REPORTS
+    request: ApiRequest, where: link_statistics.Where, reports: Mapping[str, tuple[str, ...]] = REPORTS
 ) -> Json:
     """Build a top report: {key, createdAt, data}, the values with most hits."""
-    kind = request.get_choice("type", tuple(reports), required=True)
-    kinds = HIT_TYPES[request.get_choice("hittype", tuple(HIT_TYPES))]
+    kind = request.get_choice(build_type_parameter(reports))
+    kinds = HIT_TYPES[request.get_choice(HIT_TYPE)]
     period = parse_period(request)
     hidden = kind == "referrers" and request.scope.get_option("hitOptions", "hideReferrer")
     hidden = hidden or (kind == "convparameters" and request.scope.get_option("conversionOptions", "hideParams"))
@@ -49,7 +54,12 @@ def build_top_report(
     rows = [] if hidden else ask(query, now=request.now).rows
     items = [serialize_top_item(request, row, kind, reports[kind]) for row in rows]
     add_entity_data(request, kind, items)
-    return {"key": kind, "createdAt": format_time(request.now), "data": items}
+    return write_answer(TopReportSerializer, {"key": kind, "createdAt": request.now, "data": items})
+
+
+def build_type_parameter(reports: Mapping[str, object]) -> Parameter:
+    """Build the parameter that says which report is asked for."""
+    return Parameter("type", "The type of the report", words=tuple(reports), required=True)
 
 
 def add_entity_data(request: ApiRequest, kind: str, items: list[Json]) -> None:
@@ -58,9 +68,9 @@ def add_entity_data(request: ApiRequest, kind: str, items: list[Json]) -> None:
         return
     numbers = [int(item["id"] or 0) for item in items]
     visible_rows: QuerySet[Any] = request.scope.datapoints() if kind == "datapoints" else request.scope.groups()
-    describe: Any = summaries.summarize_datapoints if kind == "datapoints" else summaries.summarize_groups
+    serializer = DatapointSummarySerializer if kind == "datapoints" else GroupSummarySerializer
     rows = list(visible_rows.filter(pk__in=numbers))
-    described = dict(zip([str(row.pk) for row in rows], describe(rows), strict=True))
+    described = dict(zip([str(row.pk) for row in rows], serializer(rows, many=True).data, strict=True))
     for item in items:
         if item["id"] in described:
             item["entityData"] = described[item["id"]]
@@ -75,16 +85,8 @@ def find_order_metrics(kinds: tuple[str, ...] | None) -> tuple[str, ...]:
 
 
 def serialize_top_item(request: ApiRequest, row: link_statistics.Row, kind: str, dimensions: tuple[str, ...]) -> Json:
-    counts = aggregates.serialize_counts(request, row)
-    spiders = counts.pop("spiderHitsCount", 0)
     words = [str(row[name]) for name in dimensions if row[name]]
     name = " ".join(words) if kind != "cities" else ", ".join(words)
-    renamed = {"convertedClicks": "totalConversions", "conversionsValue": "totalConversionsValue",
-               "conversionsCost": "totalConversionsCost", "commissionsCost": "totalCommissionsCost"}  # fmt: skip
-    members = {renamed.get(member, member): value for member, value in counts.items() if member != "uniqueConversions"}
-    members |= omit_empty(
-        totalHits=row["clicks"] + row["pixel_views"], uniqueHits=row["unique_clicks"] + row["unique_pixel_views"],
-        spiderHits=spiders,
-    )  # fmt: skip
-    head: Json = {"id": quote(name, safe="") if kind == "destinations" else name}
-    return head | members
+    hits = {"hits": row["clicks"] + row["pixel_views"], "unique_hits": row["unique_clicks"] + row["unique_pixel_views"]}
+    label = {"id": quote(name, safe="") if kind == "destinations" else name}
+    return TOP_ITEM.to_representation(aggregates.reveal_counts(request, row) | hits | label)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -10,12 +9,10 @@ from django.urls import URLPattern, re_path
 
 from links.clickmeter.api_view import UnknownAddressView
 from links.clickmeter.description import serve_description
-from links.clickmeter.operations import OPERATIONS, Operation
+from links.clickmeter.operations import OPERATIONS, PARAMETER, Operation
 
 if TYPE_CHECKING:
     from rest_framework.views import AsView, GenericView
-
-PARAMETER = re.compile(r"\{(\w+)\}")
 
 
 def build_pattern(path: str) -> str:

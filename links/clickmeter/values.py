@@ -46,7 +46,7 @@ def parse_boolean(data: object) -> bool:
 
 def parse_enum(value: object, names: Mapping[str, int], property_name: str) -> int:
     """Parse an enumeration: a number, a numeric string or a name. Raises ApiError (400)."""
-    named = names.get(str(value).strip().lower())
+    named = value if type(value) is int else names.get(str(value).strip().lower())
     number = named if named is not None else parse_integer(value, -1)
     if number not in names.values():
         raise build_parameter_error(
@@ -82,13 +82,6 @@ def parse_text(data: object) -> str:
     return "" if data is None else str(data)
 
 
-def require_text(body: Json, name: str) -> str:
-    """Parse a required member, which may be empty. Raises ApiError (400) without it."""
-    if name not in body:
-        raise build_parameter_error(name, f'The body is an object with the member "{name}".')
-    return parse_text(body[name])
-
-
 def parse_ids(value: object) -> list[int]:
     """Parse `[1, "2", {"id": 3}]` or `"1,2"` into ids; 0 for what is not a number."""
     items = value.split(",") if isinstance(value, str) else parse_list(value)
@@ -120,3 +113,8 @@ def parse_optional_time(value: object, name: str) -> datetime | None:
     if not MIN_YEAR <= moment.year <= MAX_YEAR:
         raise build_parameter_error(name, f"{name} lies between the years {MIN_YEAR} and {MAX_YEAR}.", text)
     return moment
+
+
+def lower_keys(names: Mapping[str, int]) -> dict[str, int]:
+    """Return the names of an enumeration in lower case, as `parse_enum` compares them."""
+    return {name.lower(): number for name, number in names.items()}

@@ -6,15 +6,12 @@ the address as `/{id}`.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
+from links.clickmeter.description import load_description
 from links.clickmeter.operations import Operation
 
-DESCRIPTION = Path(__file__).resolve().parents[2] / "links" / "clickmeter" / "openapi.json"
 ADDRESSES = {
     "/datapoints": "link", "/groups": "group", "/tags": "tag", "/conversions": "sale", "/domains": "domain",
     "/retargeting": "script", "/account/guests": "guest",
@@ -32,7 +29,7 @@ NAMING_BODY = {
     "Entities[].id": "link", "ReplaceId": "sale",
 }  # fmt: skip
 # Clients send these although the description has no word of them
-UNDESCRIBED_BODY = ("tags[]", "tags[] ", "domainId", "typeTL.scripts[]")
+UNDESCRIBED_BODY = ("tags[]", "tags[] ", "tags[].datapoints[]", "tags[].groups[]", "domainId", "typeTL.scripts[]")
 UNDESCRIBED_QUERY = {"/hits": ("datapoint", "group", "conversion")}
 # What the body's own `id` names, where the operation looks at it
 NAMING_ID = {
@@ -77,12 +74,6 @@ PLAIN_BODY = frozenset({
     "typeTL.weightedDestinationItems[].weight", "typeTP.parameterNote", "writePermited", "custom404", "customHomepage",
     "script",
 })  # fmt: skip
-
-
-@lru_cache(maxsize=1)
-def load_description() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(DESCRIPTION.read_text())
-    return found
 
 
 def resolve_schema(schema: Any) -> Any:

@@ -123,7 +123,7 @@ def test_aggregates_equal_the_dashboard_and_the_hit_list_in_every_time_frame(
     for days in (0, 1, 5, 20, 45, 100, 150, 300, 500):
         Browser(ip=f"198.51.100.{days % 250}").open("/l/one", at=now - timedelta(days=days))
     flush_clicks()
-    from links.clickmeter.times import TIME_FRAMES
+    from links.clickmeter.parameters import TIME_FRAMES
 
     for frame in TIME_FRAMES:
         extra = f"&fromDay={now - timedelta(days=30):%Y%m%d}&toDay={now:%Y%m%d}" if frame == "custom" else ""

@@ -59,6 +59,12 @@ def test_complete_responses_can_be_sent_back_unchanged(owner: Program, world: di
         assert owner.get(address) == before, address
 
 
+def test_members_that_answers_only_have_are_ignored_in_a_body_whatever_they_are(owner: Program) -> None:
+    before = owner.get("/account")
+    owner.post("/account", {"registrationDate": "whenever", "boGoVal": 7, "phone": "1"})
+    assert owner.get("/account") == before | {"phone": "1"}
+
+
 def test_members_that_cannot_be_changed_are_rejected_by_name(owner: Program, world: dict[str, Any]) -> None:
     link = f"/datapoints/{world['link'].pk}"
     for address, body, said in (
