@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import asyncio
+from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from pytest_django import Settings
@@ -16,7 +16,8 @@ from tests.support import state
 from tests.support.hits import NOW, process_hit
 from tracking.state.deduplication import create_sender_id
 from tracking.state.questions import KeepSenderId, TakeNumber
-from tracking.state.redis_state import Command, RedisLink, RedisState
+from tracking.state.redis_link import build_command
+from tracking.state.redis_state import RedisState
 
 NOBODY = "redis://127.0.0.1:1/0"
 
@@ -57,20 +58,24 @@ def test_requests_are_limited_by_each_process_alone(monkeypatch: pytest.MonkeyPa
     assert rate_limits.count_request(limit, "203.0.113.7", NOW).retry_after == 60 - NOW.second
 
 
-def test_redis_is_tried_once_and_then_only_after_a_pause(away: RedisState) -> None:
-    sent: list[Command] = []
-    assert away.redis.execute([("PING",)]) is None
+def test_redis_is_tried_once_and_then_only_after_a_pause(
+    away: RedisState, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[str] = []
+    execute = away.redis.client.execute_command
+    monkeypatch.setattr(away.redis.client, "execute_command", lambda *words: (tried.append(words[0]), execute(*words)))
+    ping = [build_command("PING")]
+    assert [away.execute(ping) for _ in range(3)] == [None] * 3 and len(tried) == 1
+    away.redis.away_until = 0.0
+    assert away.execute(ping) is None and len(tried) == 2
+    assert caplog.text.count("continues with its own memory") == 1, "one line a minute"
 
-    class Answering(RedisLink):
-        def send(self, commands: Sequence[Command]) -> list[Any]:
-            sent.extend(commands)
-            return [b"PONG"] * len(commands)
 
-    answering = Answering(NOBODY)
-    answering.away_until = away.redis.away_until
-    assert answering.execute([("PING",)]) is None and sent == []
-    answering.away_until = 0.0
-    assert answering.execute([("PING",)]) == [b"PONG"] and sent == [("PING",)]
+def test_calls_of_an_event_loop_get_their_answers_from_memory(away: RedisState) -> None:
+    async def ask_at_once() -> list[int]:
+        return list(await asyncio.gather(*(away.run(away.ask, TakeNumber(5)) for _ in range(100))))
+
+    assert asyncio.run(ask_at_once()) == list(range(1, 101))
 
 
 def test_the_cache_works_without_redis() -> None:

@@ -43,7 +43,7 @@ def talk(conversation: Talk, served: Any = app, **settings: Any) -> Any:
     async def run() -> Any:
         requested.clear()
         config = server.build_server_config(
-            served, "127.0.0.1", 0, ImmediateResponder(at_once), lifespan="off", **settings
+            served, "127.0.0.1", 0, ImmediateResponder(respond=at_once), lifespan="off", **settings
         )
         serving = uvicorn.Server(config)
         config.load()
