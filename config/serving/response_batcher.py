@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from tracking.state.suspension import SuspendableCall
+from tracking.state.suspension import prepare_call
 from tracking.web import Scope
 
 MAX_BATCH = 16  # responses in a batch; with more, the first one would wait longer than a write takes
@@ -57,16 +57,16 @@ class ImmediateResponder:
 class DelayedResponse:
     """A response whose hit waits for the state. `send` is called with it; with None if it failed."""
 
-    def __init__(self, responder: ImmediateResponder, number: int) -> None:
+    def __init__(self, responder: ImmediateResponder, number: int, scope: Scope) -> None:
         self.responder, self.number = responder, number
-        self.call = SuspendableCall(responder.respond, self.resume)
+        self.call = prepare_call(responder.respond, (scope,), self.resume)
         self.send: Callable[[int, ImmediateResponse | None], None] | None = None
 
-    def proceed(self, value: object) -> ImmediateResponse | None:
+    def proceed(self, answer: object = None) -> ImmediateResponse | None:
         """Run the call until it ends or is suspended; return the response, which only counts if it has ended."""
         self.responder.begin(self.number)
         try:
-            response: ImmediateResponse | None = self.call.switch(value)
+            response: ImmediateResponse | None = self.call.proceed(answer)
         finally:
             self.responder.pause()
         return response
@@ -78,7 +78,7 @@ class DelayedResponse:
             response = self.proceed(answer)
         except Exception:
             log.exception("A request failed after the state had answered")
-        if self.call.dead and self.send is not None:
+        if self.call.has_ended and self.send is not None:
             self.send(self.number, response)
 
 
@@ -109,9 +109,9 @@ class ResponseBatch:
         self.number += 1
         responder = self.responder
         if responder.suspends():
-            delayed = DelayedResponse(responder, self.number)
-            response = delayed.proceed(scope)
-            return response if delayed.call.dead else delayed
+            delayed = DelayedResponse(responder, self.number, scope)
+            response = delayed.proceed()
+            return response if delayed.call.has_ended else delayed
         responder.begin(self.number)
         try:
             return responder.respond(scope)

@@ -194,9 +194,12 @@ def measure_shape(shape: Shape, options: argparse.Namespace) -> dict[str, Figure
     """Both kinds of hits in one shape, with a Redis that knows nothing."""
     folder = Path(tempfile.mkdtemp(prefix="bench-shared-"))
     try:
-        with running_redis(folder) as pid, running_proxy(options.delay_ms):
-            with serving(folder, shape, options.links) as all_served:
-                return {kind: measure_kind(kind, all_served, pid, options) for kind in ("beacons", "clicks")}
+        with (
+            running_redis(folder) as pid,
+            running_proxy(options.delay_ms),
+            serving(folder, shape, options.links) as all_served,
+        ):
+            return {kind: measure_kind(kind, all_served, pid, options) for kind in ("beacons", "clicks")}
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -209,14 +212,15 @@ def summarize(rounds: list[dict[str, Figures]]) -> dict[str, Figures]:
 def print_table(results: dict[str, dict[str, Figures]]) -> None:
     """For people."""
     for kind in ("beacons", "clicks"):
-        print(
-            f"{kind:34}{'/s':>8}{'CPU us':>8}{'loop us':>8}{'Redis us':>9}{'trips':>7}{'p50 ms':>8}{'p99 ms':>8}{'errors':>7}"
+        heads = "".join(
+            f"{head:>9}" for head in ("/s", "CPU us", "loop us", "Redis us", "trips", "p50", "p99", "errors")
         )
+        print(f"{kind:34}" + "".join(f"{head:>9}" for head in heads))
         for shape, found in results.items():
             row = found[kind]
             print(
-                f"{shape:34}{row['per_second']:8,.0f}{row['cpu_us']:8.0f}{row['loop_us']:8.0f}{row['redis_us']:9.1f}"
-                f"{row['trips']:7.3f}{row['p50_ms']:8.1f}{row['p99_ms']:8.1f}{row['errors']:7.0f}"
+                f"{shape:34}{row['per_second']:9,.0f}{row['cpu_us']:9.0f}{row['loop_us']:9.0f}{row['redis_us']:9.1f}"
+                f"{row['trips']:9.3f}{row['p50_ms']:9.1f}{row['p99_ms']:9.1f}{row['errors']:9.0f}"
             )
 
 

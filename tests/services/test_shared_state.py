@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 import redis
-import redis.asyncio
 from django.conf import settings
 from hypothesis import settings as hypothesis_settings
 
@@ -24,6 +23,7 @@ from tracking.state import first_seen
 from tracking.state.base import State
 from tracking.state.memory import MemoryState
 from tracking.state.questions import ClaimFirst, JoinVisit, RestoreClaim, RestoreVisit, Window
+from tracking.state.redis_batches import RedisBatches
 from tracking.state.redis_link import RedisLink, build_command
 from tracking.state.redis_state import DEVICES_KEY, RedisState, name_visit
 from tracking.state.visits import OpenVisit
@@ -56,14 +56,13 @@ def trips(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
     Each request of these tests has an event loop of its own, and so a connection, whose greetings do not count.
     """
     sent: list[Any] = []
-    send_from_loop: Callable[..., Any] = redis.asyncio.Connection.send_command
+    exchange: Callable[..., Any] = RedisBatches.exchange
 
-    async def count_batch(self: redis.asyncio.Connection, *words: Any, **more: Any) -> None:
-        if words[0] in ("EVALSHA", "EVAL"):
-            sent.append(words)
-        await send_from_loop(self, *words, **more)
+    async def count_batch(self: RedisBatches, *command: Any) -> Any:
+        sent.append(command)
+        return await exchange(self, *command)
 
-    monkeypatch.setattr(redis.asyncio.Connection, "send_command", count_batch)
+    monkeypatch.setattr(RedisBatches, "exchange", count_batch)
     thread = threading.get_ident()  # live streams have one of their own, for which no hit waits
     send: Callable[..., Any] = redis.Connection.send_packed_command
 

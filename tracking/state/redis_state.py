@@ -37,7 +37,7 @@ from tracking.state.questions import (
 from tracking.state.redis_batches import RedisBatches
 from tracking.state.redis_link import Command, RedisLink, Reply, build_command
 from tracking.state.salts import RETENTION_DAYS
-from tracking.state.suspension import SuspendableCall, find_suspendable_call
+from tracking.state.suspension import find_suspendable_call, prepare_call
 from tracking.state.visits import OpenVisit, VisitKey
 
 VISIT_SECONDS = 4 * 3600 + 600  # the longest idle time a site may choose, and ten minutes
@@ -99,17 +99,17 @@ class RedisState(State):
 
         def proceed(answer: object) -> None:
             try:
-                result = call.switch(answer)
+                result = call.proceed(answer)
             except Exception as error:
                 if not ended.done():
                     ended.set_exception(error)
             else:
-                if call.dead and not ended.done():  # done if the request was cancelled; its hit is recorded
+                if call.has_ended and not ended.done():  # done if the request was cancelled; its hit is recorded
                     ended.set_result(result)
 
-        call = SuspendableCall(function, proceed)
-        result: R = call.switch(*arguments)
-        return result if call.dead else await ended
+        call = prepare_call(function, arguments, proceed)
+        result: R = call.proceed()
+        return result if call.has_ended else await ended
 
     async def drain(self) -> None:
         """Wait until every suspended call has its answer."""
