@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import timedelta
+from pathlib import Path
+from typing import cast
 
 import pytest
 from pytest_django import Settings
@@ -15,6 +17,7 @@ from links.redirect.click_deduplication import build_unique_question
 from tests.support import state
 from tests.support.hits import NOW, process_hit
 from tracking.state.deduplication import create_sender_id
+from tracking.state.memory import MemoryState
 from tracking.state.questions import KeepSenderId, TakeNumber
 from tracking.state.redis_link import build_command
 from tracking.state.redis_state import RedisState
@@ -76,6 +79,66 @@ def test_calls_of_an_event_loop_get_their_answers_from_memory(away: RedisState) 
         return list(await asyncio.gather(*(away.run(away.ask, TakeNumber(5)) for _ in range(100))))
 
     assert asyncio.run(ask_at_once()) == list(range(1, 101))
+
+
+async def ask_of_silent_redis(conversation: Callable[[RedisState], Awaitable[list[int]]]) -> list[int]:
+    """Talk to the state of a process whose Redis accepts connections and never answers."""
+
+    async def be_silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(be_silent, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    try:
+        return await conversation(RedisState(f"redis://127.0.0.1:{port}/0", MemoryState(Path("/nonexistent"))))
+    finally:
+        server.close()
+
+
+def test_a_batch_that_redis_does_not_answer_is_answered_from_memory(caplog: pytest.LogCaptureFixture) -> None:
+    async def conversation(process: RedisState) -> list[int]:
+        waiting = [asyncio.create_task(process.run(process.ask, TakeNumber(5))) for _ in range(100)]
+        await asyncio.sleep(0.1)
+        assert not any(one.done() for one in waiting), "they wait, the event loop does not"
+        return list(await asyncio.gather(*waiting))
+
+    assert asyncio.run(ask_of_silent_redis(conversation)) == list(range(1, 101))
+    assert caplog.text.count("continues with its own memory") == 1
+
+
+def test_a_cancelled_request_takes_no_answer_from_others_and_its_hit_counts() -> None:
+    async def conversation(process: RedisState) -> list[int]:
+        waiting = [asyncio.create_task(process.run(process.ask, TakeNumber(5))) for _ in range(10)]
+        await asyncio.sleep(0)
+        waiting.pop(4).cancel()
+        return list(await asyncio.gather(*waiting))
+
+    assert asyncio.run(ask_of_silent_redis(conversation)) == [1, 2, 3, 4, 6, 7, 8, 9, 10]
+
+
+def test_a_process_ends_when_every_hit_has_its_answer() -> None:
+    async def conversation(process: RedisState) -> list[int]:
+        waiting = [asyncio.create_task(process.run(process.ask, TakeNumber(5))) for _ in range(100)]
+        await asyncio.sleep(0)
+        await process.drain()
+        await asyncio.sleep(0)
+        return [one.result() for one in waiting]
+
+    assert asyncio.run(ask_of_silent_redis(conversation)) == list(range(1, 101))
+
+
+def test_an_error_of_one_call_reaches_its_caller_alone() -> None:
+    def fail(process: RedisState) -> int:
+        raise ValueError(process.ask(TakeNumber(5)))
+
+    async def conversation(process: RedisState) -> list[int]:
+        calls = [process.run(process.ask, TakeNumber(5)), process.run(fail, process), process.run(int, 7)]
+        first, error, last = await asyncio.gather(*calls, return_exceptions=True)
+        assert isinstance(error, ValueError)
+        return [cast(int, first), int(str(error)), cast(int, last)]
+
+    assert asyncio.run(ask_of_silent_redis(conversation)) == [1, 2, 7]
 
 
 def test_the_cache_works_without_redis() -> None:

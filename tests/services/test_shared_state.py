@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,8 @@ import pytest
 import redis
 from django.conf import settings
 from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as some
+from hypothesis.stateful import rule
 
 from config.outages import FallbackRedisCache
 from sites import site_cache
@@ -18,15 +22,15 @@ from sites.models import Site
 from tests.support import state
 from tests.support.endpoints import post_event, send_request
 from tests.support.links import NOON, Browser, create_link
-from tests.support.naive_state import BEGIN, IDLE, StateWalk
+from tests.support.naive_state import BEGIN, IDLE, KINDS, StateWalk
 from tracking.state import first_seen
 from tracking.state.base import State
 from tracking.state.memory import MemoryState
-from tracking.state.questions import ClaimFirst, JoinVisit, RestoreClaim, RestoreVisit, Window
-from tracking.state.redis_batches import RedisBatches
+from tracking.state.questions import ClaimFirst, JoinVisit, RestoreClaim, RestoreVisit, SenderId, TakeNumber, Window
+from tracking.state.redis_batches import MAX_BATCH_SIZE, RedisBatches
 from tracking.state.redis_link import RedisLink, build_command
 from tracking.state.redis_state import DEVICES_KEY, RedisState, name_visit
-from tracking.state.visits import OpenVisit
+from tracking.state.visits import OpenVisit, generate_id
 
 pytestmark = pytest.mark.services
 
@@ -43,6 +47,26 @@ class RedisWalk(StateWalk):
     def states() -> list[State]:
         RedisLink(settings.REDIS_URL).execute([build_command("FLUSHDB")])
         return [open_process() for _ in range(3)]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runner = asyncio.Runner()
+
+    def teardown(self) -> None:
+        self.runner.close()
+
+    @rule(data=some.data(), process=some.integers(0, 9), size=some.integers(1, 5), copies=some.integers(1, 40))
+    def resolve_calls_of_an_event_loop(self, data: some.DataObject, process: int, size: int, copies: int) -> None:
+        """Many calls at once, in several batches: their answers are the naive ones, in the order of the calls."""
+        drawn = [data.draw(some.sampled_from(KINDS))(self, data) for _ in range(size)]
+        expected = [self.naive.answer(question) for _ in range(copies) for question in drawn]
+        state = self.processes[process % len(self.processes)]
+
+        async def ask_at_once() -> list[Any]:
+            calls = [state.run(state.ask, question) for _ in range(copies) for question in drawn]
+            return list(await asyncio.gather(*calls))
+
+        assert self.runner.run(ask_at_once()) == expected
 
 
 RedisWalk.TestCase.settings = hypothesis_settings(stateful_step_count=15, deadline=None)
@@ -132,6 +156,62 @@ def test_a_batch_is_one_round_trip(trips: list[Any]) -> None:
     count(trips)
     answers = process.resolve([ClaimFirst(window, f"{number // 2}", 0.0) for number in range(64)])
     assert answers == [True, False] * 32 and count(trips) == 1
+
+
+async def take_numbers(process: State, calls: int) -> list[int]:
+    return list(await asyncio.gather(*(process.run(process.ask, TakeNumber(77)) for _ in range(calls))))
+
+
+def test_calls_of_an_event_loop_share_their_round_trips(trips: list[Any]) -> None:
+    process = state.current()
+
+    async def measure() -> list[int]:
+        await take_numbers(process, 1)  # connects
+        count(trips)
+        found = []
+        for calls in (1, MAX_BATCH_SIZE, 3 * MAX_BATCH_SIZE):
+            await take_numbers(process, calls)
+            found.append(count(trips))
+        return found
+
+    assert asyncio.run(measure()) == [1, 1, 3]
+
+
+def test_redis_may_lose_the_script_between_two_batches() -> None:
+    async def talk() -> list[list[int]]:
+        process = open_process()
+        first = await take_numbers(process, 200)
+        process.redis.client.script_flush()
+        return [first, await take_numbers(process, 200)]
+
+    first, second = asyncio.run(talk())
+    assert sorted(first + second) == list(range(1, 401)) and max(first) == 200
+
+
+def test_processes_that_ask_at_the_same_time_give_every_answer_once() -> None:
+    """Three event loops, hundreds of calls each: numbers, first clicks, ids and visits are those of one process."""
+    window, people, calls = Window("at once", 1800), 20, 200
+
+    def visit(process: State, number: int) -> tuple[int, int, bool, bool]:
+        question = ask_for_visit(BEGIN, generate_id())
+        question.key = (3, 100 + number % people, 0)
+        joined = process.join_visit(question)
+        repeated = ask_for_visit(BEGIN, generate_id())
+        repeated.sender_id = SenderId(5000 + number, True, BEGIN / 1000)
+        is_first_sent = process.join_visit(repeated) != "duplicate"
+        assert not isinstance(joined, str)
+        is_first_click, taken = process.resolve([ClaimFirst(window, number, BEGIN / 1000), TakeNumber(78)])
+        return number % people, joined.id, is_first_click, is_first_sent and bool(taken)
+
+    async def visit_at_once(process: State) -> list[tuple[int, int, bool, bool]]:
+        return list(await asyncio.gather(*(process.run(visit, process, number) for number in range(calls))))
+
+    with ThreadPoolExecutor(3) as threads:
+        runs = [threads.submit(asyncio.run, visit_at_once(open_process())) for _ in range(3)]
+        found = [row for run in runs for row in run.result()]
+    assert len({row[:2] for row in found}) == people, "one visit for each visitor"
+    assert sum(row[2] for row in found) == sum(row[3] for row in found) == calls, "each click and id is once the first"
+    assert open_process().ask(TakeNumber(78)) == 3 * calls + 1
 
 
 def test_a_key_counts_again_after_the_clock_was_set_back() -> None:

@@ -142,5 +142,5 @@ class RedisBatches:
 
     async def drain(self) -> None:
         """Wait until every call has its answer."""
-        while self.unanswered:  # a batch that ends begins the next one
-            await asyncio.wait(self.unanswered)
+        while self.waiting or self.unanswered:
+            await (asyncio.wait(self.unanswered) if self.unanswered else asyncio.sleep(0))
