@@ -104,7 +104,8 @@ class Collector:
             request.body = body
             if len(body) > MAX_BYTES:
                 reply = reject_too_large(request, endpoint)
-        reply = reply or await self.state.run(run_endpoint, endpoint, request)
+        if reply is None:
+            reply = await self.state.run(run_endpoint, endpoint, request)
         return await send_reply(send, request, endpoint.cors, reply)
 
     def respond_immediately(self, scope: Scope) -> tuple[int, bytes, bytes] | None:

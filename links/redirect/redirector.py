@@ -123,8 +123,9 @@ async def answer_request(request: LinkRequest) -> Reply:
     target = await request.state.run(resolve_request, request)
     if isinstance(target, Reply):
         return target
-    rejection = await ask_password(target[0], request) if target[0].password else None
-    return rejection or await request.state.run(follow_link, *target, request)
+    if target[0].password and (rejection := await ask_password(target[0], request)):
+        return rejection
+    return await request.state.run(follow_link, *target, request)
 
 
 def answer_get(request: LinkRequest) -> Reply:

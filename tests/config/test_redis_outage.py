@@ -66,7 +66,12 @@ def test_redis_is_tried_once_and_then_only_after_a_pause(
 ) -> None:
     tried: list[str] = []
     execute = away.redis.client.execute_command
-    monkeypatch.setattr(away.redis.client, "execute_command", lambda *words: (tried.append(words[0]), execute(*words)))
+
+    def note(*words: str) -> object:
+        tried.append(words[0])
+        return execute(*words)
+
+    monkeypatch.setattr(away.redis.client, "execute_command", note)
     ping = [build_command("PING")]
     assert [away.execute(ping) for _ in range(3)] == [None] * 3 and len(tried) == 1
     away.redis.away_until = 0.0

@@ -66,8 +66,9 @@ def talk(conversation: Talk, served: Any = app, **settings: Any) -> Any:
     """Run a conversation with a server of `served` on a free port."""
 
     async def run() -> Any:
-        for noted in (requested, answered, committed):
-            noted.clear()  # type: ignore[attr-defined]
+        requested.clear()
+        answered.clear()
+        committed.clear()
         config = server.build_server_config(served, "127.0.0.1", 0, RESPONDER, lifespan="off", **settings)
         serving = uvicorn.Server(config)
         config.load()

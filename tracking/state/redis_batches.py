@@ -107,12 +107,13 @@ class RedisBatches:
     async def exchange(self, *command: object) -> list[Reply]:
         """Send one command and return the replies, after those of the batches before it."""
         connection = self.connection
+        # In one piece: the library packs and writes each word by itself, which takes fifty times as long
+        packed = hiredis.pack_command(command)  # type: ignore[arg-type]
         try:
             async with asyncio.timeout(TIMEOUT_SECONDS):
                 if connection is None:
                     connection = self.connection = await self.connect()
-                # In one piece: redis packs and writes each word by itself, which takes fifty times as long
-                await connection.send_packed_command(hiredis.pack_command(command), check_health=False)
+                await connection.send_packed_command(packed, check_health=False)
                 async with self.order:
                     return check_replies(await connection.read_response())
         except self.link.missing_script:
@@ -126,9 +127,10 @@ class RedisBatches:
         """Connect, with address and password of the URL; Redis then has the script."""
         import redis.asyncio
 
-        connection: Any = redis.asyncio.ConnectionPool.from_url(
+        pool: Any = redis.asyncio.ConnectionPool.from_url(
             self.link.url, socket_timeout=None, socket_connect_timeout=TIMEOUT_SECONDS
-        ).make_connection()
+        )
+        connection = pool.make_connection()
         await connection.connect()
         await connection.send_command("SCRIPT", "LOAD", BATCH)
         await connection.read_response()
