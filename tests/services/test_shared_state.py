@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,6 +17,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as some
 from hypothesis.stateful import rule
 
+from config.management.commands.serve import get_loop_factory
 from config.outages import FallbackRedisCache
 from sites import site_cache
 from sites.models import Site
@@ -28,7 +30,7 @@ from tracking.state.base import State
 from tracking.state.memory import MemoryState
 from tracking.state.questions import ClaimFirst, JoinVisit, RestoreClaim, RestoreVisit, SenderId, TakeNumber, Window
 from tracking.state.redis_batches import MAX_BATCH_SIZE, RedisBatches
-from tracking.state.redis_link import RedisLink, build_command
+from tracking.state.redis_link import TIMEOUT_SECONDS, RedisLink, build_command
 from tracking.state.redis_state import DEVICES_KEY, RedisState, name_visit
 from tracking.state.visits import OpenVisit, generate_id
 
@@ -175,6 +177,24 @@ def test_calls_of_an_event_loop_share_their_round_trips(trips: list[Any]) -> Non
         return found
 
     assert asyncio.run(measure()) == [1, 1, 3]
+
+
+def test_an_answer_counts_that_came_while_the_process_was_held_up() -> None:
+    async def talk() -> list[int]:
+        process, other = open_process(), open_process()
+        await take_numbers(process, 1)  # connects
+        await take_numbers(other, 5)
+        waiting = asyncio.create_task(take_numbers(process, 3))
+        for _ in range(3):
+            await asyncio.sleep(0)  # it is sent
+        time.sleep(TIMEOUT_SECONDS + 0.2)  # noqa: ASYNC251
+        found = await waiting
+        assert not process.redis.is_away()
+        return found
+
+    with asyncio.Runner(loop_factory=get_loop_factory()) as runner:  # its timers are asked before its sockets
+        numbers = runner.run(talk())
+    assert numbers == list(range(numbers[0], numbers[0] + 3)) and numbers[0] >= 7
 
 
 def test_redis_may_lose_the_script_between_two_batches() -> None:

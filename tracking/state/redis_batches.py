@@ -12,7 +12,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -24,7 +25,21 @@ from tracking.state.suspension import SuspendableCall, suspend
 
 MAX_BATCH_SIZE = 64  # hits, so that no batch occupies Redis for more than some milliseconds
 MAX_UNANSWERED = 2  # batches: Redis computes the one while this process makes the next
+GRACE_SECONDS = 0.05  # to read an answer that came while this process was held up itself, before it counts as missing
+MAX_IDLE_SECONDS = 30.0  # after which a new connection is made: the old one may have been dropped on the way
 log = logging.getLogger(__name__)
+
+
+@asynccontextmanager
+async def limit_time() -> AsyncIterator[None]:
+    """Limit the time of a round trip. Raises TimeoutError."""
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(None) as limit:
+        timer = loop.call_later(TIMEOUT_SECONDS, lambda: limit.reschedule(loop.time() + GRACE_SECONDS))
+        try:
+            yield
+        finally:
+            timer.cancel()
 
 
 class WaitingCall(NamedTuple):
@@ -46,6 +61,7 @@ class RedisBatches:
     def forget_loop(self) -> None:
         """Begin anew, in another loop: a connection belongs to its loop."""
         self.connection: Any = None
+        self.last_used = 0.0
         self.order = asyncio.Lock()
         self.unanswered: set[asyncio.Task[None]] = set()
         self.waiting.clear()
@@ -106,13 +122,12 @@ class RedisBatches:
 
     async def exchange(self, *command: object) -> list[Reply]:
         """Send one command and return the replies, after those of the batches before it."""
-        connection = self.connection
         # In one piece: the library packs and writes each word by itself, which takes fifty times as long
         packed = hiredis.pack_command(command)  # type: ignore[arg-type]
+        connection: Any = None
         try:
-            async with asyncio.timeout(TIMEOUT_SECONDS):
-                if connection is None:
-                    connection = self.connection = await self.connect()
+            async with limit_time():
+                connection = await self.find_connection()
                 await connection.send_packed_command(packed, check_health=False)
                 async with self.order:
                     return check_replies(await connection.read_response())
@@ -122,6 +137,16 @@ class RedisBatches:
             if connection is not None:
                 await self.disconnect(connection)
             raise
+
+    async def find_connection(self) -> Any:
+        """Return the connection of all batches; a new one at first, after an error, and after a pause."""
+        now = asyncio.get_running_loop().time()
+        if self.connection is not None and now - self.last_used > MAX_IDLE_SECONDS and len(self.unanswered) < 2:
+            await self.disconnect(self.connection)
+        self.last_used = now
+        if self.connection is None:
+            self.connection = await self.connect()
+        return self.connection
 
     async def connect(self) -> Any:
         """Connect, with address and password of the URL; Redis then has the script."""
