@@ -4,8 +4,8 @@
 
 Beacons, then clicks, at saturation: one process with its state in memory, one with Redis, two with one Redis, and the
 last two with a Redis further away, behind a proxy that delays both directions. The shapes take turns, `--rounds` times;
-medians are printed and written to bench-results/shared.json. Serving processes have a core each, in turn; Redis and wrk
-take what is left, so with few cores the gain of a second process is understated. Each process has its own SQLite and
+medians are printed and written to bench-results/shared.json. Each serving process has a core of its own, Redis and wrk
+have the others; where none is left they take all, and the gain of the last process is understated. Each process has its own SQLite and
 chDB, so that nothing but Redis is shared.
 """
 
@@ -35,6 +35,7 @@ from tests.bench import ingest, redirect
 from tests.bench.serving import ROOT, Served, cpu_seconds, served, wait_for
 
 PORT, REDIS_PORT, PROXY_PORT = 9560, 9570, 9571
+CORES = os.cpu_count() or 1
 Figures = dict[str, float]
 
 
@@ -72,12 +73,12 @@ def running_redis(folder: Path) -> Iterator[int]:
 
 
 @contextmanager
-def running_proxy(delay_ms: float) -> Iterator[None]:
-    """The delaying proxy before Redis, as a process."""
+def running_proxy(delay_ms: float) -> Iterator[int]:
+    """The delaying proxy before Redis, as a process; yields its id."""
     process = subprocess.Popen([sys.executable, "-m", "tests.bench.shared", "--proxy", str(delay_ms)], cwd=ROOT)
     try:
         wait_for_port(PROXY_PORT)
-        yield
+        yield process.pid
     finally:
         process.terminate()
         process.wait(20)
@@ -140,13 +141,15 @@ def serving(folder: Path, shape: Shape, links: int) -> Iterator[list[Served]]:
             env = {**os.environ, "DATA_DIR": str(home), "DJANGO_SETTINGS_MODULE": "config.settings", "REDIS_URL": ""}
             subprocess.run([sys.executable, "-c", redirect.FILL, str(links)], env=env, cwd=ROOT, check=True)
             one = stack.enter_context(served(home, PORT + number, REDIS_URL=url))
-            subprocess.run(
-                ["taskset", "-a", "-p", "-c", str(number % (os.cpu_count() or 1)), str(one.process.pid)],
-                check=True, stdout=subprocess.DEVNULL,
-            )  # fmt: skip
-            wait_for(f"{one.url}/healthz", one.process)
+            pin(one.process.pid, {number % CORES})
             found.append(one)
         yield found
+
+
+def pin(pid: int, cores: set[int]) -> None:
+    """Let all threads of a process run on these cores alone."""
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        os.sched_setaffinity(int(thread.name), cores)
 
 
 def load(kind: str, one: Served, options: argparse.Namespace, seconds: float, seed: int) -> Figures:
@@ -196,11 +199,14 @@ def measure_shape(shape: Shape, options: argparse.Namespace) -> dict[str, Figure
     try:
         with (
             running_redis(folder) as pid,
-            running_proxy(options.delay_ms),
+            running_proxy(options.delay_ms) as proxy,
             serving(folder, shape, options.links) as all_served,
         ):
+            for other in (pid, proxy, os.getpid()):  # wrk runs where the bench does
+                pin(other, set(range(shape.processes, CORES)) or set(range(CORES)))
             return {kind: measure_kind(kind, all_served, pid, options) for kind in ("beacons", "clicks")}
     finally:
+        pin(os.getpid(), set(range(CORES)))
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -238,9 +244,9 @@ def main() -> None:
     options = parser.parse_args()
     if options.proxy is not None:
         serve_proxy(options.proxy)
-    for program in ("wrk", "redis-server", "taskset"):
+    for program in ("wrk", "redis-server"):
         if shutil.which(program) is None:
-            sys.exit(f"{program} is not installed: apt-get install wrk redis-server util-linux")
+            sys.exit(f"{program} is not installed: apt-get install wrk redis-server")
     shapes = [shape for shape in SHAPES if shape.name.startswith(options.only)]
     rounds = [{shape.name: measure_shape(shape, options) for shape in shapes} for _ in range(options.rounds)]
     results = {shape.name: summarize([found[shape.name] for found in rounds]) for shape in shapes}
