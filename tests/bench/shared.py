@@ -5,8 +5,8 @@
 Beacons, then clicks, at saturation: one process with its state in memory, one with Redis, two with one Redis, and the
 last two with a Redis further away, behind a proxy that delays both directions. The shapes take turns, `--rounds` times;
 medians are printed and written to bench-results/shared.json. Each serving process has a core of its own, Redis and wrk
-have the others; where none is left they take all, and the gain of the last process is understated. Each process has its own SQLite and
-chDB, so that nothing but Redis is shared.
+have the others; where none is left they take all, and the gain of the last process is understated. Each process has its
+own SQLite and chDB, so that nothing but Redis is shared.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from typing import NamedTuple
 import redis
 
 from tests.bench import ingest, redirect
-from tests.bench.serving import ROOT, Served, cpu_seconds, served, wait_for
+from tests.bench.serving import ROOT, Served, cpu_seconds, served
 
 PORT, REDIS_PORT, PROXY_PORT = 9560, 9570, 9571
 CORES = os.cpu_count() or 1

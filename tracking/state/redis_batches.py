@@ -49,6 +49,14 @@ class WaitingCall(NamedTuple):
     commands: Sequence[Command]
 
 
+def resume(call: SuspendableCall, replies: list[Reply] | None) -> None:
+    """Resume a call; whatever it raises does not concern the others of its batch."""
+    try:
+        call.resume(replies)
+    except Exception:
+        log.exception("A hit failed after Redis had answered")
+
+
 class RedisBatches:
     """The batches of this process's event loop."""
 
@@ -109,9 +117,9 @@ class RedisBatches:
             self.link.note_failure(f"no answer in {TIMEOUT_SECONDS} s")
         finally:  # cancelled at the end of the loop, too: no hit is lost
             first = 0
-            for call, commands in batch:
-                call.resume(replies and replies[first : first + len(commands)])
-                first += len(commands)
+            for waiting in batch:
+                resume(waiting.call, replies and replies[first : first + len(waiting.commands)])
+                first += len(waiting.commands)
 
     async def ask_redis(self, words: list[object]) -> list[Reply]:
         """Return the replies to one batch. Raises the link's errors and TimeoutError."""
