@@ -218,9 +218,7 @@ def summarize(rounds: list[dict[str, Figures]]) -> dict[str, Figures]:
 def print_table(results: dict[str, dict[str, Figures]]) -> None:
     """For people."""
     for kind in ("beacons", "clicks"):
-        heads = "".join(
-            f"{head:>9}" for head in ("/s", "CPU us", "loop us", "Redis us", "trips", "p50", "p99", "errors")
-        )
+        heads = ("/s", "CPU us", "loop us", "Redis us", "trips", "p50 ms", "p99 ms", "errors")
         print(f"{kind:34}" + "".join(f"{head:>9}" for head in heads))
         for shape, found in results.items():
             row = found[kind]
