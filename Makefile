@@ -5,7 +5,7 @@ STAMP := $(VENV)/.installed
 NODE_STAMP := static/node_modules/.installed
 JOBS ?= 3
 .DEFAULT_GOAL := run
-.PHONY: run setup geo build-static format-static check-static test test-services test-browser test-heavy check lock bench bench-ingest bench-query bench-redirect bench-pages bench-uptime bench-calls bench-lists clean
+.PHONY: run setup geo build-static format-static check-static test test-services test-browser test-heavy check lock bench bench-ingest bench-query bench-redirect bench-pages bench-uptime bench-calls bench-lists bench-shared clean
 
 run: $(STAMP) geo           ## migrate both stores, make a demo account on the first start, serve
 	$(PY) manage.py serve
@@ -63,10 +63,11 @@ check: $(STAMP) check-static ## style, types, architecture, migrations, deploy c
 lock:                       ## resolve the dependencies again
 	$(PY) -m uv pip compile -q --universal --python-version 3.11 --group dev pyproject.toml -o requirements.lock --generate-hashes
 
-bench: bench-ingest bench-query bench-redirect bench-pages bench-uptime bench-calls bench-lists
+bench: bench-ingest bench-query bench-redirect bench-pages bench-uptime bench-calls bench-lists bench-shared
 
-bench-ingest bench-query bench-redirect bench-pages bench-uptime bench-calls bench-lists: bench-%: $(STAMP)
+bench-ingest bench-query bench-redirect bench-pages bench-uptime bench-calls bench-lists bench-shared: bench-%: $(STAMP)
 	command -v wrk >/dev/null || (apt-get update -qq && apt-get install -y -qq wrk >/dev/null)
+	command -v redis-server >/dev/null || test $* != shared || (apt-get update -qq && apt-get install -y -qq redis-server >/dev/null)
 	$(PY) -m tests.bench.$*
 
 clean:

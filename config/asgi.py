@@ -56,8 +56,9 @@ def respond_immediately(scope: Scope) -> ImmediateResponse | None:
 
 
 immediate_responder = ImmediateResponder(
-    respond_immediately, write_batch.begin, write_batch.pause, ingestion.commit_batch
-)
+    respond=respond_immediately, begin=write_batch.begin, pause=write_batch.pause, commit=ingestion.commit_batch,
+    suspends=lambda: process.state.suspends,
+)  # fmt: skip
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:

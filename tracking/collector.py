@@ -104,7 +104,9 @@ class Collector:
             request.body = body
             if len(body) > MAX_BYTES:
                 reply = reject_too_large(request, endpoint)
-        return await send_reply(send, request, endpoint.cors, reply or run_endpoint(endpoint, request))
+        if reply is None:
+            reply = await self.state.run(run_endpoint, endpoint, request)
+        return await send_reply(send, request, endpoint.cors, reply)
 
     def respond_immediately(self, scope: Scope) -> tuple[int, bytes, bytes] | None:
         """Return status, header lines and body for a request that needs no waiting; None leaves it to `app`.

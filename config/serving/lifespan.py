@@ -123,6 +123,7 @@ async def handle_lifespan(receive: Callable[[], Awaitable[Any]], send: Callable[
                 saving.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await saving
+            await process.state.drain()
             await asyncio.to_thread(stop_components)
             await send({"type": "lifespan.shutdown.complete"})
             return

@@ -16,6 +16,7 @@ import socket
 import sys
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,13 @@ import uvicorn
 
 from config.serving.http_limits import ConnectionCounter, LimitedProtocol, watch_connections
 from config.serving.listening_socket import QUEUE_LENGTH
-from config.serving.response_batcher import ImmediateResponder, ResponseBatch
+from config.serving.response_batcher import (
+    DelayedResponse,
+    FinishedResponse,
+    ImmediateResponder,
+    ImmediateResponse,
+    ResponseBatch,
+)
 from config.serving.uvicorn_protocol import STATUS_LINE, HttpToolsProtocol, find_missing_members
 from tracking.web import Application, Scope
 
@@ -60,6 +67,7 @@ class ImmediateProtocol(LimitedProtocol):
     batch: ResponseBatch
     is_draining = False  # the next response ends the connection
     was_tried = answered = False  # whether the current request was offered to `batch`, and whether that responded
+    delayed: DelayedResponse | None = None  # the response to the current request, which waits for the state
 
     def on_message_begin(self) -> None:
         self.was_tried = self.answered = False
@@ -92,10 +100,11 @@ class ImmediateProtocol(LimitedProtocol):
         if scope["http_version"] != "1.1" or (response := self.batch.respond(scope)) is None:
             self.was_tried = scope["http_version"] == "1.1"
             return False
+        if isinstance(response, DelayedResponse):
+            self.was_tried, self.delayed = True, response  # `start_task` follows
+            return False
         self.answered = True
-        status, head, body = response
-        start = STATUS_LINE[status] + _default_header_lines.serialize(self.server_state.default_headers)
-        self.batch.add(self.loop, self.transport, start, head, b"\r\n" + body)
+        self.add_response(self.transport, self.batch.number, response, b"\r\n")
         self.server_state.total_requests += 1
         self.idle_since = self.loop.time()
         return True
@@ -105,15 +114,44 @@ class ImmediateProtocol(LimitedProtocol):
         if self.is_draining:
             cycle.keep_alive = False
             cycle.scope["headers"].append((b"connection", b"close"))  # uvicorn repeats it in the response
-        response = None if self.flow.write_paused or self.was_tried else self.batch.respond(cycle.scope)
+        response: ImmediateResponse | DelayedResponse | None = self.delayed
+        if response is not None:
+            self.delayed = None
+        elif not self.flow.write_paused and not self.was_tried:
+            response = self.batch.respond(cycle.scope)
         if response is None:
             super().start_task(cycle, app)
-            return
+        elif isinstance(response, DelayedResponse):
+            self.running = cycle
+            response.send = partial(self.send_delayed, cycle)
+        else:
+            self.send_delayed(cycle, self.batch.number, response)
+            self.batch.commit()
+
+    def send_delayed(self, cycle: Any, number: int, response: ImmediateResponse | None) -> None:
+        """Send the response to a request for which uvicorn has made its objects; None if it failed."""
+        if response is None:
+            self.transport.abort()
+            response = (500, b"", b"")  # sent to nobody
+        transport = None if cycle.disconnected else self.transport
+        end = b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n"
+        self.add_response(transport, number, response, end, partial(self.end_cycle, cycle))
+
+    def add_response(
+        self,
+        transport: asyncio.Transport | None,
+        number: int,
+        response: ImmediateResponse,
+        end: bytes,
+        after: Callable[[], None] | None = None,
+    ) -> None:
+        """Add a response to the batch; `end` ends its headers."""
         status, head, body = response
         start = STATUS_LINE[status] + _default_header_lines.serialize(self.server_state.default_headers)
-        end = b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n"
-        self.batch.add(self.loop, self.transport, start, head, end + body)
-        self.batch.commit()
+        self.batch.add(self.loop, FinishedResponse(number, transport, start, head, end + body, after))
+
+    def end_cycle(self, cycle: Any) -> None:
+        """Begin the next request of the connection, or close it."""
         cycle.response_started = cycle.response_complete = True
         if not cycle.keep_alive:
             self.transport.close()

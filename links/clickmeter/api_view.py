@@ -177,9 +177,7 @@ class ClickMeterView(APIView):
         """Raise ApiError (405) for a method that the address does not have."""
 
     def load_body(self, request: ApiRequest) -> None:
-        """Read the body, since an invalid one is refused also where it does not count. One sent in chunks, of which
-        DRF would take none, has no length before it is read."""
-        request.META["CONTENT_LENGTH"] = str(len(request.body))
+        """Read the body, since an invalid one is refused also where it does not count."""
         request.data  # noqa: B018
 
     def options(self, request: Request, *args: object, **kwargs: object) -> HttpResponse:  # type: ignore[override]

@@ -120,11 +120,12 @@ def find_scheme(scope: Scope, headers: dict[str, str]) -> str:
 
 async def answer_request(request: LinkRequest) -> Reply:
     """Answer a request, asking for the password if the link has one."""
-    target = resolve_request(request)
+    target = await request.state.run(resolve_request, request)
     if isinstance(target, Reply):
         return target
-    rejection = await ask_password(target[0], request) if target[0].password else None
-    return rejection or follow_link(*target, request)
+    if target[0].password and (rejection := await ask_password(target[0], request)):
+        return rejection
+    return await request.state.run(follow_link, *target, request)
 
 
 def answer_get(request: LinkRequest) -> Reply:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import timedelta
-from typing import Any
+from pathlib import Path
+from typing import cast
 
 import pytest
 from pytest_django import Settings
@@ -15,8 +17,10 @@ from links.redirect.click_deduplication import build_unique_question
 from tests.support import state
 from tests.support.hits import NOW, process_hit
 from tracking.state.deduplication import create_sender_id
+from tracking.state.memory import MemoryState
 from tracking.state.questions import KeepSenderId, TakeNumber
-from tracking.state.redis_state import Command, RedisLink, RedisState
+from tracking.state.redis_link import build_command
+from tracking.state.redis_state import RedisState
 
 NOBODY = "redis://127.0.0.1:1/0"
 
@@ -57,20 +61,89 @@ def test_requests_are_limited_by_each_process_alone(monkeypatch: pytest.MonkeyPa
     assert rate_limits.count_request(limit, "203.0.113.7", NOW).retry_after == 60 - NOW.second
 
 
-def test_redis_is_tried_once_and_then_only_after_a_pause(away: RedisState) -> None:
-    sent: list[Command] = []
-    assert away.redis.execute([("PING",)]) is None
+def test_redis_is_tried_once_and_then_only_after_a_pause(
+    away: RedisState, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[str] = []
+    execute = away.redis.client.execute_command
 
-    class Answering(RedisLink):
-        def send(self, commands: Sequence[Command]) -> list[Any]:
-            sent.extend(commands)
-            return [b"PONG"] * len(commands)
+    def note(*words: str) -> object:
+        tried.append(words[0])
+        return execute(*words)
 
-    answering = Answering(NOBODY)
-    answering.away_until = away.redis.away_until
-    assert answering.execute([("PING",)]) is None and sent == []
-    answering.away_until = 0.0
-    assert answering.execute([("PING",)]) == [b"PONG"] and sent == [("PING",)]
+    monkeypatch.setattr(away.redis.client, "execute_command", note)
+    ping = [build_command("PING")]
+    assert [away.execute(ping) for _ in range(3)] == [None] * 3 and len(tried) == 1
+    away.redis.away_until = 0.0
+    assert away.execute(ping) is None and len(tried) == 2
+    assert caplog.text.count("continues with its own memory") == 1, "one line a minute"
+
+
+def test_calls_of_an_event_loop_get_their_answers_from_memory(away: RedisState) -> None:
+    async def ask_at_once() -> list[int]:
+        return list(await asyncio.gather(*(away.run(away.ask, TakeNumber(5)) for _ in range(100))))
+
+    assert asyncio.run(ask_at_once()) == list(range(1, 101))
+
+
+async def ask_of_silent_redis(conversation: Callable[[RedisState], Awaitable[list[int]]]) -> list[int]:
+    """Talk to the state of a process whose Redis accepts connections and never answers."""
+
+    async def be_silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(be_silent, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    try:
+        return await conversation(RedisState(f"redis://127.0.0.1:{port}/0", MemoryState(Path("/nonexistent"))))
+    finally:
+        server.close()
+
+
+def test_a_batch_that_redis_does_not_answer_is_answered_from_memory(caplog: pytest.LogCaptureFixture) -> None:
+    async def conversation(process: RedisState) -> list[int]:
+        waiting = [asyncio.create_task(process.run(process.ask, TakeNumber(5))) for _ in range(100)]
+        await asyncio.sleep(0.1)
+        assert not any(one.done() for one in waiting), "they wait, the event loop does not"
+        return list(await asyncio.gather(*waiting))
+
+    assert asyncio.run(ask_of_silent_redis(conversation)) == list(range(1, 101))
+    assert caplog.text.count("continues with its own memory") == 1
+
+
+def test_a_cancelled_request_takes_no_answer_from_others_and_its_hit_counts() -> None:
+    async def conversation(process: RedisState) -> list[int]:
+        waiting = [asyncio.create_task(process.run(process.ask, TakeNumber(5))) for _ in range(10)]
+        await asyncio.sleep(0)
+        waiting.pop(4).cancel()
+        return list(await asyncio.gather(*waiting))
+
+    assert asyncio.run(ask_of_silent_redis(conversation)) == [1, 2, 3, 4, 6, 7, 8, 9, 10]
+
+
+def test_a_process_ends_when_every_hit_has_its_answer() -> None:
+    async def conversation(process: RedisState) -> list[int]:
+        waiting = [asyncio.create_task(process.run(process.ask, TakeNumber(5))) for _ in range(100)]
+        await asyncio.sleep(0)
+        await process.drain()
+        await asyncio.sleep(0)
+        return [one.result() for one in waiting]
+
+    assert asyncio.run(ask_of_silent_redis(conversation)) == list(range(1, 101))
+
+
+def test_an_error_of_one_call_reaches_its_caller_alone() -> None:
+    def fail(process: RedisState) -> int:
+        raise ValueError(process.ask(TakeNumber(5)))
+
+    async def conversation(process: RedisState) -> list[int]:
+        calls = [process.run(process.ask, TakeNumber(5)), process.run(fail, process), process.run(int, 7)]
+        first, error, last = await asyncio.gather(*calls, return_exceptions=True)
+        assert isinstance(error, ValueError)
+        return [cast(int, first), int(str(error)), cast(int, last)]
+
+    assert asyncio.run(ask_of_silent_redis(conversation)) == [1, 2, 7]
 
 
 def test_the_cache_works_without_redis() -> None:

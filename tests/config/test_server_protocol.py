@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator, Sized
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ import uvicorn
 from config.management.commands.serve import get_loop_factory
 from config.serving import http_limits, server
 from config.serving.response_batcher import ImmediateResponder
+from tracking.state.suspension import find_suspendable_call, suspend
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[Any]]
 
@@ -30,11 +31,35 @@ def at_once(scope: Any) -> tuple[int, bytes, bytes] | None:
     requested.append(scope["path"])
     if scope["method"] != "GET" or not scope["path"].startswith("/now"):
         return None
+    call = find_suspendable_call()
+    if call is not None:
+        asyncio.get_running_loop().call_later(0.01, call.resume, None)
+        suspend(call)
+        answered.append(scope["path"])
     body = b"at once " + scope["path"].encode() + b" " + scope["query_string"]
     return 200, b"content-length: %d\r\n" % len(body), body
 
 
 requested: list[str] = []
+answered: list[str] = []
+committed: list[list[str]] = []
+suspends = [False]
+
+
+@pytest.fixture(params=["without waiting", "after waiting for the state"], autouse=True)
+def responder(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Responses are immediate, or their call is suspended in its middle: clients notice no difference."""
+    suspends[0] = request.param.startswith("after")
+    yield
+    suspends[0] = False
+
+
+def commit() -> dict[int, bytes]:
+    committed.append(answered.copy())
+    return {}
+
+
+RESPONDER = ImmediateResponder(respond=at_once, commit=commit, suspends=lambda: suspends[0])
 
 
 def talk(conversation: Talk, served: Any = app, **settings: Any) -> Any:
@@ -42,9 +67,9 @@ def talk(conversation: Talk, served: Any = app, **settings: Any) -> Any:
 
     async def run() -> Any:
         requested.clear()
-        config = server.build_server_config(
-            served, "127.0.0.1", 0, ImmediateResponder(at_once), lifespan="off", **settings
-        )
+        answered.clear()
+        committed.clear()
+        config = server.build_server_config(served, "127.0.0.1", 0, RESPONDER, lifespan="off", **settings)
         serving = uvicorn.Server(config)
         config.load()
         serving.lifespan = config.lifespan_class(config)
@@ -68,6 +93,12 @@ async def answer(reader: asyncio.StreamReader) -> str:
     head = await reader.readuntil(b"\r\n\r\n")
     length = next(line for line in head.split(b"\r\n") if line.lower().startswith(b"content-length"))
     return (await reader.readexactly(int(length.split(b":")[1]))).decode()
+
+
+async def happen(noted: Sized) -> None:
+    """Wait until something was noted."""
+    while not noted:  # noqa: ASYNC110
+        await asyncio.sleep(0.001)
 
 
 def request(path: str, method: str = "GET", more: str = "") -> bytes:
@@ -115,3 +146,30 @@ def test_a_connection_is_closed_if_the_client_asks_for_that() -> None:
         return await answer(reader), await reader.read(1)
 
     assert talk(conversation) == ("at once /now/1 ", b"")
+
+
+def test_requests_of_many_connections_wait_side_by_side() -> None:
+    async def conversation(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> list[str]:
+        port = writer.get_extra_info("peername")[1]
+        others = [await asyncio.open_connection("127.0.0.1", port) for _ in range(40)]
+        for number, (_, other) in enumerate(others):
+            other.write(request(f"/now/{number}"))
+        found = [await answer(source) for source, _ in others]
+        for _, other in others:
+            other.close()
+        return found
+
+    assert talk(conversation) == [f"at once /now/{number} " for number in range(40)]
+
+
+def test_what_a_request_recorded_is_committed_although_its_client_has_gone() -> None:
+    suspends[0] = True
+
+    async def conversation(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(request("/now/1"))
+        await happen(requested)
+        writer.transport.abort()
+        await happen(committed)
+
+    talk(conversation)
+    assert committed == [["/now/1"]]

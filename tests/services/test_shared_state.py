@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +14,25 @@ import pytest
 import redis
 from django.conf import settings
 from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as some
+from hypothesis.stateful import rule
 
+from config.management.commands.serve import get_loop_factory
 from config.outages import FallbackRedisCache
 from sites import site_cache
 from sites.models import Site
 from tests.support import state
 from tests.support.endpoints import post_event, send_request
 from tests.support.links import NOON, Browser, create_link
-from tests.support.naive_state import BEGIN, IDLE, StateWalk
+from tests.support.naive_state import BEGIN, IDLE, KINDS, StateWalk
 from tracking.state import first_seen
 from tracking.state.base import State
 from tracking.state.memory import MemoryState
-from tracking.state.questions import ClaimFirst, JoinVisit, RestoreClaim, RestoreVisit, Window
-from tracking.state.redis_state import DEVICES_KEY, RedisLink, RedisState, name_visit
-from tracking.state.visits import OpenVisit
+from tracking.state.questions import ClaimFirst, JoinVisit, RestoreClaim, RestoreVisit, SenderId, TakeNumber, Window
+from tracking.state.redis_batches import MAX_BATCH_SIZE, RedisBatches
+from tracking.state.redis_link import TIMEOUT_SECONDS, RedisLink, build_command
+from tracking.state.redis_state import DEVICES_KEY, RedisState, name_visit
+from tracking.state.visits import OpenVisit, generate_id
 
 pytestmark = pytest.mark.services
 
@@ -39,8 +47,28 @@ class RedisWalk(StateWalk):
 
     @staticmethod
     def states() -> list[State]:
-        RedisLink(settings.REDIS_URL).execute([("FLUSHDB",)])
+        RedisLink(settings.REDIS_URL).execute([build_command("FLUSHDB")])
         return [open_process() for _ in range(3)]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runner = asyncio.Runner()
+
+    def teardown(self) -> None:
+        self.runner.close()
+
+    @rule(data=some.data(), process=some.integers(0, 9), size=some.integers(1, 5), copies=some.integers(1, 40))
+    def resolve_calls_of_an_event_loop(self, data: some.DataObject, process: int, size: int, copies: int) -> None:
+        """Many calls at once, in several batches: their answers are the naive ones, in the order of the calls."""
+        drawn = [data.draw(some.sampled_from(KINDS))(self, data) for _ in range(size)]
+        expected = [self.naive.answer(question) for _ in range(copies) for question in drawn]
+        state = self.processes[process % len(self.processes)]
+
+        async def ask_at_once() -> list[Any]:
+            calls = [state.run(state.ask, question) for _ in range(copies) for question in drawn]
+            return list(await asyncio.gather(*calls))
+
+        assert self.runner.run(ask_at_once()) == expected
 
 
 RedisWalk.TestCase.settings = hypothesis_settings(stateful_step_count=15, deadline=None)
@@ -49,8 +77,18 @@ TestRedisState = pytest.mark.services(RedisWalk.TestCase)
 
 @pytest.fixture
 def trips(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
-    """What this thread sends to Redis: one entry a round trip. It has its functions already."""
+    """What this thread sends to Redis: one entry a round trip. It has the script already.
+
+    Each request of these tests has an event loop of its own, and so a connection, whose greetings do not count.
+    """
     sent: list[Any] = []
+    exchange: Callable[..., Any] = RedisBatches.exchange
+
+    async def count_batch(self: RedisBatches, *command: Any) -> Any:
+        sent.append(command)
+        return await exchange(self, *command)
+
+    monkeypatch.setattr(RedisBatches, "exchange", count_batch)
     thread = threading.get_ident()  # live streams have one of their own, for which no hit waits
     send: Callable[..., Any] = redis.Connection.send_packed_command
 
@@ -122,6 +160,80 @@ def test_a_batch_is_one_round_trip(trips: list[Any]) -> None:
     assert answers == [True, False] * 32 and count(trips) == 1
 
 
+async def take_numbers(process: State, calls: int) -> list[int]:
+    return list(await asyncio.gather(*(process.run(process.ask, TakeNumber(77)) for _ in range(calls))))
+
+
+def test_calls_of_an_event_loop_share_their_round_trips(trips: list[Any]) -> None:
+    process = state.current()
+
+    async def measure() -> list[int]:
+        await take_numbers(process, 1)  # connects
+        count(trips)
+        found = []
+        for calls in (1, MAX_BATCH_SIZE, 3 * MAX_BATCH_SIZE):
+            await take_numbers(process, calls)
+            found.append(count(trips))
+        return found
+
+    assert asyncio.run(measure()) == [1, 1, 3]
+
+
+def test_an_answer_counts_that_came_while_the_process_was_held_up() -> None:
+    async def talk() -> list[int]:
+        process, other = open_process(), open_process()
+        await take_numbers(process, 1)  # connects
+        await take_numbers(other, 5)
+        waiting = asyncio.create_task(take_numbers(process, 3))
+        for _ in range(3):
+            await asyncio.sleep(0)  # it is sent
+        time.sleep(TIMEOUT_SECONDS + 0.2)  # noqa: ASYNC251
+        found = await waiting
+        assert not process.redis.is_away()
+        return found
+
+    with asyncio.Runner(loop_factory=get_loop_factory()) as runner:  # its timers are asked before its sockets
+        numbers = runner.run(talk())
+    assert numbers == list(range(numbers[0], numbers[0] + 3)) and numbers[0] >= 7
+
+
+def test_redis_may_lose_the_script_between_two_batches() -> None:
+    async def talk() -> list[list[int]]:
+        process = open_process()
+        first = await take_numbers(process, 200)
+        process.redis.client.script_flush()
+        return [first, await take_numbers(process, 200)]
+
+    first, second = asyncio.run(talk())
+    assert sorted(first + second) == list(range(1, 401)) and max(first) == 200
+
+
+def test_processes_that_ask_at_the_same_time_give_every_answer_once() -> None:
+    """Three event loops, hundreds of calls each: numbers, first clicks, ids and visits are those of one process."""
+    window, people, calls = Window("at once", 1800), 20, 200
+
+    def visit(process: State, number: int) -> tuple[int, int, bool, bool]:
+        question = ask_for_visit(BEGIN, generate_id())
+        question.key = (3, 100 + number % people, 0)
+        joined = process.join_visit(question)
+        repeated = ask_for_visit(BEGIN, generate_id())
+        repeated.sender_id = SenderId(5000 + number, True, BEGIN / 1000)
+        is_first_sent = process.join_visit(repeated) != "duplicate"
+        assert not isinstance(joined, str)
+        is_first_click, taken = process.resolve([ClaimFirst(window, number, BEGIN / 1000), TakeNumber(78)])
+        return number % people, joined.id, is_first_click, is_first_sent and bool(taken)
+
+    async def visit_at_once(process: State) -> list[tuple[int, int, bool, bool]]:
+        return list(await asyncio.gather(*(process.run(visit, process, number) for number in range(calls))))
+
+    with ThreadPoolExecutor(3) as threads:
+        runs = [threads.submit(asyncio.run, visit_at_once(open_process())) for _ in range(3)]
+        found = [row for run in runs for row in run.result()]
+    assert len({row[:2] for row in found}) == people, "one visit for each visitor"
+    assert sum(row[2] for row in found) == sum(row[3] for row in found) == calls, "each click and id is once the first"
+    assert open_process().ask(TakeNumber(78)) == 3 * calls + 1
+
+
 def test_a_key_counts_again_after_the_clock_was_set_back() -> None:
     process, window = open_process(), Window("set-back", 1800)
     moments = (BEGIN / 1000, BEGIN / 1000 - 7200, BEGIN / 1000 - 7200 + 1799, BEGIN / 1000 - 7200 - 3)
@@ -173,13 +285,13 @@ def test_what_is_restored_is_there_for_all() -> None:
 def test_filters_of_devices_are_renewed_and_a_full_one_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(first_seen, "CAPACITY", 20)
     process = open_process()
-    process.redis.execute([("SET", DEVICES_KEY, b"\xff" * first_seen.SIZE)])  # by an earlier version
+    process.redis.execute([build_command("SET", DEVICES_KEY, b"\xff" * first_seen.SIZE)])  # by an earlier version
 
     def is_new(device: int) -> bool:
         question = ask_for_visit(BEGIN, device)
         question.key = (1, device, 0)
         joined = process.ask(question)
-        process.redis.execute([("DEL", name_visit(question.key))])  # the next one is another visit
+        process.redis.execute([build_command("DEL", name_visit(question.key))])  # the next one is another visit
         process.local.visits.by_key.clear()
         return not isinstance(joined, str) and bool(joined.is_new)
 

@@ -9,6 +9,7 @@ from django.conf import settings
 from config import asgi, process
 from tracking.state.base import State
 from tracking.state.opening import open_state
+from tracking.state.redis_link import build_command
 from tracking.state.redis_state import ID_PREFIX, RESTORED_KEY, VISIT_PREFIX, RedisState
 
 
@@ -49,4 +50,4 @@ def flush_redis(state: State) -> None:
     """Empty the state's Redis, if it has one that answers."""
     if isinstance(state, RedisState):
         state.redis.away_until = 0.0
-        state.redis.execute([("FLUSHDB",)])
+        state.redis.execute([build_command("FLUSHDB")])

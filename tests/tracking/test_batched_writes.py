@@ -11,7 +11,7 @@ import pytest
 from django.conf import settings
 
 from config.asgi import immediate_responder
-from config.serving.response_batcher import MAX_BATCH, ResponseBatch
+from config.serving.response_batcher import MAX_BATCH, FinishedResponse, ResponseBatch
 from sites import site_cache
 from sites.models import Site
 from tests.support import state
@@ -53,8 +53,9 @@ def lines() -> int:
 
 def ask(together: ResponseBatch, wire: Wire, site: Site, path: str) -> None:
     found = together.respond(scope("/in.php", f"site_id={site.pk}&type=pageview&href={path}&host=example.com"))
-    assert found is not None
-    together.add(Loop(), wire, b"", found[1], found[2])  # type: ignore[arg-type]
+    assert isinstance(found, tuple)
+    response = FinishedResponse(together.number, wire, b"", found[1], found[2], None)  # type: ignore[arg-type]
+    together.add(Loop(), response)  # type: ignore[arg-type]
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,12 +15,14 @@ if TYPE_CHECKING:
     from tracking.state.memory import MemoryState
 
 A = TypeVar("A")
+R = TypeVar("R")
 
 
 class State(ABC):
     """What hits must know of the hits before them. `local` is what this process knows without asking anybody."""
 
     local: MemoryState
+    suspends = False  # whether calls must be suspendable so that questions do not block the event loop
 
     def __init__(self) -> None:
         self.salts = SaltCache(lambda day: self.ask(GetSalt(day)))
@@ -46,6 +48,13 @@ class State(ABC):
         """Answer the questions of nearly every click: is it the first, and keep its value."""
         is_first: bool = self.resolve((claim, value))[0]
         return is_first
+
+    async def run(self, function: Callable[..., R], *arguments: object) -> R:
+        """Call a function of a hit from the event loop, which goes on wherever the function must wait for an answer."""
+        return function(*arguments)
+
+    async def drain(self) -> None:  # noqa: B027 - most states answer at once
+        """Wait until no call waits for an answer, before the process ends."""
 
     def get_salt(self, day: date) -> bytes:
         """Return the salt of a UTC day."""

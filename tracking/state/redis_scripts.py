@@ -1,4 +1,8 @@
-"""The functions that Redis runs for a question; each is atomic, so that no other process answers in between."""
+"""The functions that Redis runs for questions, and the script by which one call runs those of a whole batch.
+
+A batch is atomic: no other process answers in between. A function is called with its keys, the strings KEYS, and its
+arguments, the strings ARGV; what it returns is the reply. An error is the reply to its question alone.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ from __future__ import annotations
 # version has filled is dropped. `arg` is the index of CAPACITY in ARGV; MAX_FILTERS, the number of set bits from which
 # a filter is useless, and the device's bits follow it
 SEEN = """
-local function seen(name, arg, add)
+local function seen(name, ARGV, arg, add)
   local newest = tonumber(redis.call('GET', name .. ':newest'))
   if not newest then
     newest = 0
@@ -41,9 +45,8 @@ end
 VISITS = """
 local FIELDS = {'id', 'device', 'start', 'last', 'view_id', 'is_new', 'origin', 'screen', 'language'}
 local function write(name, prefix, visit, seconds)
-  local pairs = {}
-  for i, field in ipairs(FIELDS) do pairs[2 * i - 1] = field; pairs[2 * i] = visit[i] end
-  redis.call('HSET', name, unpack(pairs))
+  redis.call('HSET', name, 'id', visit[1], 'device', visit[2], 'start', visit[3], 'last', visit[4],
+    'view_id', visit[5], 'is_new', visit[6], 'origin', visit[7], 'screen', visit[8], 'language', visit[9])
   redis.call('EXPIRE', name, seconds)
   redis.call('SET', prefix .. visit[1], name, 'EX', seconds)
 end
@@ -52,91 +55,126 @@ end
 # KEYS: the visit of the device, of its other key, of the client's number, the sender's id ('' = none), the filters.
 # ARGV: 1 at, 2 idle, 3 the client's number, 4 1 if the other key is the one before consent, 5 1 for bots,
 # 6 view, 7 screen, 8 language, 9 now, 10 until when the sender's id is claimed, 11 for how many seconds,
-# 12 '' if no visit may be opened, 'new' or 'continued' for the one that follows, 13-21 its fields,
-# 22 prefix of the keys by id, 23 seconds until a visit expires, 24- as SEEN has them
-JOIN_VISIT = f"""
-{SEEN}
-{VISITS}
-local at, idle, is_bot = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[5] == '1'
-local function open_visit(name)
-  if name == '' then return nil end
-  local visit = redis.call('HMGET', name, unpack(FIELDS))
-  if not visit[1] then return nil end
-  return tonumber(visit[3]) - idle <= at and at <= tonumber(visit[4]) + idle and visit or nil
-end
-if KEYS[4] ~= '' then
-  local taken = redis.call('GET', KEYS[4])
-  if taken and tonumber(ARGV[9]) < tonumber(taken) then return {{'duplicate'}} end
-end
-local name, visit = KEYS[1], nil
-if KEYS[3] ~= '' then
-  local named = redis.call('GET', KEYS[3])
-  visit = named and open_visit(named)
-  if visit and visit[1] == ARGV[3] then name = named else visit = nil end
-end
-visit = visit or open_visit(name)
-if not visit and KEYS[2] ~= '' then
-  visit = open_visit(KEYS[2])
-  if visit and ARGV[4] == '0' then
-    name = KEYS[2]
-  elseif visit then
-    if seen(KEYS[5], 24, not is_bot) then visit = nil end
+# 12 prefix of the keys by id, 13 seconds until a visit expires,
+# 14 '' if no visit may be opened, 'new' or 'continued' for the one that follows, 'known' if it must be sent first;
+# 15-23 its fields, 24- as SEEN has them
+JOIN_VISIT = """
+function functions.join_visit(KEYS, ARGV)
+  local at, idle, is_bot, proposed = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[5] == '1', ARGV[14]
+  local function open_visit(name)
+    if name == '' then return nil end
+    local visit = redis.call('HMGET', name, unpack(FIELDS))
+    if not visit[1] then return nil end
+    return tonumber(visit[3]) - idle <= at and at <= tonumber(visit[4]) + idle and visit or nil
   end
-end
-if not visit and not is_bot and ARGV[12] == '' then return {{'unknown_visit'}} end
-if not visit and ARGV[12] == 'continued' then -- the process has it, but nothing is lost: a later one was begun
-  for i = 1, 3 do
-    if KEYS[i] ~= '' and redis.call('EXISTS', KEYS[i]) == 1 then return {{'stale'}} end
+  if KEYS[4] ~= '' then
+    local taken = redis.call('GET', KEYS[4])
+    if taken and tonumber(ARGV[9]) < tonumber(taken) then return {'duplicate'} end
   end
-end
-if KEYS[4] ~= '' then redis.call('SET', KEYS[4], ARGV[10], 'EX', ARGV[11]) end
-if not visit and is_bot then return {{'none', seen(KEYS[5], 24, false) and 1 or 0}} end
-local opened = 0
-if not visit then
-  visit = {{}}
-  for i = 1, #FIELDS do visit[i] = ARGV[12 + i] end
-  local known = seen(KEYS[5], 24, true)
-  if ARGV[12] == 'new' then
-    visit[6] = known and '0' or '1'
-    opened = 1
+  local name, visit = KEYS[1], nil
+  if KEYS[3] ~= '' then
+    local named = redis.call('GET', KEYS[3])
+    visit = named and open_visit(named)
+    if visit and visit[1] == ARGV[3] then name = named else visit = nil end
   end
+  visit = visit or open_visit(name)
+  if not visit and KEYS[2] ~= '' then
+    visit = open_visit(KEYS[2])
+    if visit and ARGV[4] == '0' then
+      name = KEYS[2]
+    elseif visit then
+      if seen(KEYS[5], ARGV, 24, not is_bot) then visit = nil end
+    end
+  end
+  if not visit and proposed == 'known' then return {'lost'} end
+  if not visit and not is_bot and proposed == '' then return {'unknown_visit'} end
+  if not visit and proposed == 'continued' then -- the process has it, but nothing is lost: a later one was begun
+    for i = 1, 3 do
+      if KEYS[i] ~= '' and redis.call('EXISTS', KEYS[i]) == 1 then return {'stale'} end
+    end
+  end
+  if KEYS[4] ~= '' then redis.call('SET', KEYS[4], ARGV[10], 'EX', ARGV[11]) end
+  if not visit and is_bot then return {'none', seen(KEYS[5], ARGV, 24, false) and 1 or 0} end
+  local opened = 0
+  if not visit then
+    visit = {}
+    for i = 1, #FIELDS do visit[i] = ARGV[14 + i] end
+    local known = seen(KEYS[5], ARGV, 24, true)
+    if proposed == 'new' then
+      visit[6] = known and '0' or '1'
+      opened = 1
+    end
+  end
+  if at > tonumber(visit[4]) then visit[4] = ARGV[1] end
+  if ARGV[6] ~= '0' then visit[5] = ARGV[6] end
+  for i = 8, 9 do
+    if visit[i] == '' then visit[i] = ARGV[i - 1] end
+  end
+  if not is_bot then write(name, ARGV[12], visit, ARGV[13]) end
+  return {'joined', opened, name, unpack(visit)}
 end
-if at > tonumber(visit[4]) then visit[4] = ARGV[1] end
-if ARGV[6] ~= '0' then visit[5] = ARGV[6] end
-for i = 8, 9 do
-  if visit[i] == '' then visit[i] = ARGV[i - 1] end
-end
-if not is_bot then write(name, ARGV[22], visit, ARGV[23]) end
-return {{'joined', opened, name, unpack(visit)}}
 """
 
 # KEYS: the visit, the filters. ARGV: 1-9 its fields, 10 prefix of the keys by id, 11 seconds, 12- as SEEN has them
-RESTORE_VISIT = f"""
-{SEEN}
-{VISITS}
-write(KEYS[1], ARGV[10], ARGV, ARGV[11])
-seen(KEYS[2], 12, true)
+RESTORE_VISIT = """
+function functions.restore_visit(KEYS, ARGV)
+  write(KEYS[1], ARGV[10], ARGV, ARGV[11])
+  seen(KEYS[2], ARGV, 12, true)
+end
 """
 
 # KEYS: the key, then its older names. ARGV: 1 time, 2 seconds of the window, 3 seconds to live
 CLAIM_FIRST = """
-for i = 1, #KEYS do
-  local first = redis.call('GET', KEYS[i])
-  if first and math.abs(tonumber(ARGV[1]) - tonumber(first)) < tonumber(ARGV[2]) then return 0 end
+function functions.claim_first(KEYS, ARGV)
+  for i = 1, #KEYS do
+    local first = redis.call('GET', KEYS[i])
+    if first and math.abs(tonumber(ARGV[1]) - tonumber(first)) < tonumber(ARGV[2]) then return 0 end
+  end
+  redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[3])
+  return 1
 end
-redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[3])
-return 1
 """
 
 # ARGV: what this process has counted, also alone while Redis was away
 TAKE_NUMBER = """
-local number = math.max(tonumber(redis.call('GET', KEYS[1]) or 0), tonumber(ARGV[1])) + 1
-redis.call('SET', KEYS[1], number)
-return number
+function functions.take_number(KEYS, ARGV)
+  local number = math.max(tonumber(redis.call('GET', KEYS[1]) or 0), tonumber(ARGV[1])) + 1
+  redis.call('SET', KEYS[1], number)
+  return number
+end
 """
 
 # ARGV: 1 a salt, 2 seconds to live
 GET_SALT = """
-redis.call('SET', KEYS[1], ARGV[1], 'NX', 'EX', ARGV[2])
-return redis.call('GET', KEYS[1])
+function functions.get_salt(KEYS, ARGV)
+  redis.call('SET', KEYS[1], ARGV[1], 'NX', 'EX', ARGV[2])
+  return redis.call('GET', KEYS[1])
+end
+"""
+
+# ARGV: the words of one of Redis' own commands
+COMMAND = """
+function functions.command(KEYS, ARGV)
+  return redis.call(unpack(ARGV))
+end
+"""
+
+# ARGV: for each question the name of its function, how many keys and arguments it has, and these
+BATCH = f"""
+local functions = {{}}
+{SEEN}{VISITS}{JOIN_VISIT}{RESTORE_VISIT}{CLAIM_FIRST}{TAKE_NUMBER}{GET_SALT}{COMMAND}
+local replies, at = {{}}, 0
+local function take(count)
+  local taken = {{}}
+  for i = 1, count do taken[i] = ARGV[at + i] end
+  at = at + count
+  return taken
+end
+while at < #ARGV do
+  local name, keys, arguments = unpack(take(3))
+  local done, reply = pcall(functions[name], take(tonumber(keys)), take(tonumber(arguments)))
+  if not done and type(reply) ~= 'table' then reply = {{err = reply}} end
+  replies[#replies + 1] = reply or false
+end
+return replies
 """

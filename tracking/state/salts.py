@@ -22,9 +22,14 @@ class SaltFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.lock = threading.Lock()
 
     def get(self, day: date) -> bytes:
         """Return the salt of a day, created if it is missing; salts that are too old by then are destroyed."""
+        with self.lock:
+            return self._get(day)
+
+    def _get(self, day: date) -> bytes:
         try:
             stored = json.loads(self.path.read_text())
         except (OSError, ValueError):
@@ -49,8 +54,9 @@ class SaltCache:
 
     def renew(self, day: date) -> bytes:
         """Read the salt of a day again, and destroy those that are 48 hours older."""
+        value = self.read(day)  # without the lock, since a suspended call would keep it
         with self.lock:
-            value = self.by_day[day] = self.read(day)
+            self.by_day[day] = value
             for expired in [other for other in self.by_day if other <= day - timedelta(days=RETENTION_DAYS)]:
                 del self.by_day[expired]
         return value
