@@ -1,5 +1,5 @@
 """Middleware: security headers, redirects to https, 405 for OPTIONS on pages, 503 while password hashing is busy or the
-event store is away.
+event store is away, 429 for accounts whose queries take too much.
 """
 
 import logging
@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpR
 from accounts.host_names import normalize_host
 from accounts.security.hashers import RETRY_SECONDS, HashingBusy
 from config.serving.error_responses import build_error_response
+from reports.query.budgets import BudgetExceeded, limit_queries
 from tracking.store import UNREADABLE, StoreAway, StoreError
 
 CONTENT_SECURITY_POLICY = (
@@ -69,6 +70,22 @@ class StoreOutageMiddleware(SyncMiddleware):
             return None
         log.warning("%s: %s", request.path, exception, exc_info=not isinstance(exception, StoreAway))
         return build_error_response(request, 503, UNREADABLE)
+
+
+class QueryBudgetMiddleware(SyncMiddleware):
+    """Holds queries to the budgets of their accounts, and answers 429 if one uses too much."""
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        with limit_queries():
+            return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Respond to BudgetExceeded; None leaves any other exception to Django."""
+        if not isinstance(exception, BudgetExceeded):
+            return None
+        response = build_error_response(request, 429, str(exception))
+        response["Retry-After"] = str(exception.seconds)
+        return response
 
 
 class PageMethodsMiddleware(SyncMiddleware):

@@ -23,7 +23,7 @@ def build_result(
 
     Raises QueryRefused if a statement exceeds a limit, StoreError if the store fails.
     """
-    execution, rows = fetched or (Execution(), None)
+    execution, rows = fetched or (Execution(sites=resolved.context.sites), None)
     currency, other_currencies = choose_currency(resolved, execution)
     resolved = resolved.in_currency(currency)
     if rows is None:

@@ -22,6 +22,7 @@ MAX_BUCKETS = 1_000_000  # rows that are read where empty buckets are filled in,
 class Execution:
     """Runs the statements of one query and adds up what they read."""
 
+    sites: tuple[int, ...]
     rows_read: int = 0
     bytes_read: int = 0
     sources: list[str] = field(default_factory=list)
@@ -30,7 +31,7 @@ class Execution:
 
     def run(self, sql: Select, params: Mapping[str, object]) -> list[StoreRow]:
         """Run one statement. Raises QueryRefused if it exceeds a limit, StoreError if the store fails."""
-        result = run_statement(sql, params)
+        result = run_statement(sql, params, self.sites)
         self.rows_read += result.rows_read
         self.bytes_read += result.bytes_read
         return result.rows
