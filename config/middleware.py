@@ -12,7 +12,7 @@ from accounts.host_names import normalize_host
 from accounts.security.hashers import RETRY_SECONDS, HashingBusy
 from config.serving.error_responses import build_error_response
 from reports.query.budgets import BudgetExceeded, limit_queries
-from tracking.store import UNREADABLE, StoreAway, StoreError
+from tracking.store import UNREADABLE, StoreAway, StoreError, has_missing_shards
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data: https:; connect-src 'self'; "
@@ -62,7 +62,16 @@ class HashingBusyMiddleware(SyncMiddleware):
 
 
 class StoreOutageMiddleware(SyncMiddleware):
-    """Answers 503, in the format of the page or API, if a view could not read the event store."""
+    """Answers 503, in the format of the page or API, if a view could not read the event store.
+
+    While shards of it are left out, every response says so in a header, since not every format has a place for it.
+    """
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if has_missing_shards():
+            response["X-Data-Incomplete"] = "shards"
+        return response
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Respond to StoreError; None leaves any other exception to Django."""

@@ -47,6 +47,7 @@ def build_meta(resolved: ResolvedQuery, execution: Execution, other_currencies: 
         seconds=time.perf_counter() - resolved.started,
         bytes_read=execution.bytes_read,
         estimated=tuple(sorted(execution.estimated)),
+        incomplete=execution.incomplete,
         currency=resolved.context.currency or "",
         other_currencies=other_currencies,
         comparison_range=comparison.context.period.isoformat() if comparison else None,

@@ -79,6 +79,11 @@ def limit_queries() -> Iterator[None]:
         _is_limited.reset(token)
 
 
+def serves_request() -> bool:
+    """Return whether this thread answers somebody now; periodic tasks and mails need complete numbers."""
+    return _is_limited.get()
+
+
 @contextmanager
 def spend_budget(sites: Sequence[int]) -> Iterator[dict[str, int]]:
     """Run one statement on these sites (or an account's links) within the budget of their account.

@@ -12,7 +12,7 @@ from typing import Any
 
 from django.conf import settings
 
-from reports.query.budgets import spend_budget
+from reports.query.budgets import serves_request, spend_budget
 from reports.query.errors import QueryRefused, QueryStopped
 from reports.query.sql.select import Select
 from tracking import store
@@ -78,12 +78,15 @@ def explain_error(error: store.StoreError) -> QueryRefused | None:
 def run_statement(sql: str | Select, params: Mapping[str, object], sites: Sequence[int]) -> store.StoreResult:
     """Run one statement on these sites, within their account's budget; without sites it is the installation's own.
 
+    In a request shards that do not answer are left out, and the result says so.
+
     Raises QueryRefused if it exceeds a limit, BudgetExceeded if the account uses too much, StoreError if the store
     fails.
     """
     try:
         with spend_budget(sites) as budget_settings:
-            return store.query(str(sql), params, settings=merge_settings(query_settings(), budget_settings))
+            run = store.query_available if serves_request() else store.query
+            return run(str(sql), params, settings=merge_settings(query_settings(), budget_settings))
     except store.StoreError as error:
         refusal = explain_error(error)
         if refusal is None:

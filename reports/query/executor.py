@@ -132,7 +132,7 @@ class Batch:
             self.answers[query.key] = refusal
             return
         self.answers[query.key] = result
-        if self.cache and query.cacheable:
+        if self.cache and query.cacheable and not result.meta.incomplete:
             RESULTS.put(query.key, replace(result, rows=copy_rows(result.rows)), count_cells(result))
 
     def answer_group(self, group: Sequence[Planned]) -> None:

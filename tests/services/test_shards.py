@@ -168,3 +168,32 @@ def test_a_single_server_does_not_become_a_cluster_on_the_same_database(nodes: N
 
 def check_refused(done: subprocess.CompletedProcess[str], sentence: str) -> None:
     assert done.returncode == 1 and sentence in done.stderr and "Traceback" not in done.stderr, done.stderr
+
+
+def test_while_a_shard_is_away_reports_say_so_and_inserts_wait_then_everything_is_there(
+    nodes: Nodes, tmp_path: Path
+) -> None:
+    url = nodes.arrange([0], [1])
+    whole = people(tmp_path, url, "visit", "meta")
+    assert whole["views"] == 600 and not whole["incomplete"] and whole["silent"] == []
+    for away, staying in ((1, 0), (0, 1)):
+        nodes.stop(away, kill=True)
+        part = people(tmp_path, url, "away", "meta")
+        assert part["incomplete"] and 0 < part["views"] < 600
+        assert part["silent"] == [nodes.http[away]] and part["task"] == "StoreAway"
+        assert part["views"] == int(
+            nodes.ask(staying, "SELECT count() FROM people.events_local WHERE ts >= '2000-01-01' AND path != '/old'")
+        )
+        nodes.start(away)
+    people(tmp_path, url, "waiting")
+    check_totals(people(tmp_path, url, "count"))
+
+
+def test_a_replica_answers_for_one_that_is_away(nodes: Nodes, tmp_path: Path) -> None:
+    url = nodes.arrange([0, 1], [2])
+    whole = people(tmp_path, url, "visit", "return", "count")
+    check_totals(whole)
+    assert count_rows(nodes, 0) == count_rows(nodes, 1) > 0
+    nodes.stop(0, kill=True)
+    part = people(tmp_path, url, "skip", "meta")
+    assert part["views"] == 900 and not part["incomplete"] and part["silent"] == [nodes.http[0]]

@@ -20,7 +20,17 @@ bots     quarantined events, with the reason.
 refusals, received  per site and minute: rejected hits by reason; all received hits.
 """
 
-from tracking.store.client import StoreResult, close, execute, ping, query, rows, size
+from tracking.store.client import (
+    StoreResult,
+    close,
+    execute,
+    has_missing_shards,
+    ping,
+    query,
+    query_available,
+    rows,
+    size,
+)
 from tracking.store.corrections import Selection, erase_events
 from tracking.store.data_retention import keep_months
 from tracking.store.errors import UNREADABLE, BadRows, StoreAway, StoreError
@@ -39,6 +49,7 @@ __all__ = [
     "erase_events",
     "execute",
     "finish_corrections",
+    "has_missing_shards",
     "insert_file",
     "insert_rows",
     "is_migrated",
@@ -47,6 +58,7 @@ __all__ = [
     "ping",
     "quarantine_events",
     "query",
+    "query_available",
     "restore_events",
     "rows",
     "size",

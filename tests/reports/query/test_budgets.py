@@ -119,7 +119,7 @@ def test_an_account_that_used_its_seconds_is_refused_until_they_are_refilled(
     account: Account, site: Site, api_key: str, monkeypatch: pytest.MonkeyPatch, store: Store
 ) -> None:
     now = time.monotonic()
-    monkeypatch.setattr(budgets.time, "monotonic", lambda: now)
+    monkeypatch.setattr(time, "monotonic", lambda: now)
     limit(account, query_seconds_per_minute=30)
     with limit_queries(), spend_budget([site.pk]), spend_budget([site.pk]):
         now += 40
@@ -135,7 +135,7 @@ def test_an_account_that_uses_much_runs_few_queries_which_yield(
     account: Account, site: Site, monkeypatch: pytest.MonkeyPatch, store: Store
 ) -> None:
     now = time.monotonic()
-    monkeypatch.setattr(budgets.time, "monotonic", lambda: now)
+    monkeypatch.setattr(time, "monotonic", lambda: now)
     with limit_queries(), spend_budget([site.pk]) as light:
         now += 8
     with limit_queries(), spend_budget([site.pk]) as heavy:
