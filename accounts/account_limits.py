@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 
 from accounts.models import Account
@@ -32,10 +33,18 @@ LIMITS: dict[str, AccountLimit] = {
     "guests": AccountLimit(1_000, "guests"),
     "streams": AccountLimit(200, "live views open at the same time, in each process"),
     "streams_per_user": AccountLimit(20, "live views of one person open at the same time, in each process"),
+    "queries": AccountLimit(8, "queries to the event store at the same time, in each process; 0: any number"),
+    "query_seconds_per_minute": AccountLimit(
+        60, "seconds that queries run in a minute, added up, in each process; 0: any number"
+    ),
+    "query_megabytes": AccountLimit(3_000, "MB of memory of one query; 0: as QUERY_LIMITS"),
     "clicky_per_minute": AccountLimit(30, "requests of one address to the Clicky API in a minute; 0: any number"),
     "clickport_per_minute": AccountLimit(600, "requests of one key to the Clickport API in a minute; 0: any number"),
 }
-DEFAULT_LIMITS: dict[str, int] = {name: limit.default for name, limit in LIMITS.items()}
+# The operator's defaults (ACCOUNT_LIMITS), else ours
+DEFAULT_LIMITS: dict[str, int] = {
+    name: settings.ACCOUNT_LIMITS.get(name, limit.default) for name, limit in LIMITS.items()
+}
 OWN_LIMITS = Account.objects.values_list("limits", flat=True)  # built once, because APIs ask it at each request
 MAX_LIMIT, MAX_PLAN_NAME = 1_000_000_000, 60
 PLAN_NAME = "plan"  # no limit, but the name of the account's plan, which clients of the link API read

@@ -6,7 +6,7 @@ workers without Redis, are found by the system checks in `config/system_checks.p
 
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -15,6 +15,9 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 BASE_DIR = Path(__file__).resolve().parent.parent
 T = TypeVar("T")
 # ClickHouse's settings that an operator may set for every query (QUERY_LIMITS)
+ACCOUNT_LIMIT_NAMES = (  # of accounts/account_limits.py, whose defaults ACCOUNT_LIMITS changes
+    "queries", "query_seconds_per_minute", "query_megabytes", "streams", "streams_per_user",
+)  # fmt: skip
 QUERY_LIMIT_NAMES = ("max_execution_time", "max_memory_usage", "max_rows_to_read", "max_threads")
 TRUE_WORDS = {"1", "true", "yes", "on"}
 
@@ -52,17 +55,25 @@ class Env:
     mistakes: tuple[tuple[str, str], ...] = ()
     secret_key_fallbacks: tuple[str, ...] = field(default=(), repr=False)
     query_limits: dict[str, int] = field(default_factory=dict)
+    account_limits: dict[str, int] = field(default_factory=dict)
 
 
 def parse_query_limits(text: str) -> dict[str, int]:
     """Parse `max_execution_time=60,max_threads=4`. Raises ValueError for an unknown limit or what is not a number."""
+    return parse_limits(text, QUERY_LIMIT_NAMES, "limit of a query", lowest=1)
+
+
+def parse_limits(text: str, names: Sequence[str], what: str, *, lowest: int) -> dict[str, int]:
+    """Parse `name=number,…`. Raises ValueError for an unknown name and for what is no number from `lowest` on."""
     limits = {}
     for word in split_words(text):
         name, _, value = (part.strip() for part in word.partition("="))
-        if name not in QUERY_LIMIT_NAMES:
-            raise ValueError(f"{name!r} is not a limit of a query; use {', '.join(QUERY_LIMIT_NAMES)}.")
-        if not (value.isascii() and value.isdigit() and int(value) > 0):
-            raise ValueError(f"{name} is a whole number above 0, such as {name}=60, not {value!r}.")
+        if name not in names:
+            raise ValueError(f"{name!r} is not a {what}; use {', '.join(names)}.")
+        if not (value.isascii() and value.isdigit() and int(value) >= lowest):
+            raise ValueError(
+                f"{name} is a whole number {'above 0' if lowest else 'from 0 on'}, such as {name}=60, not {value!r}."
+            )
         limits[name] = int(value)
     return limits
 
@@ -94,6 +105,12 @@ def read_env(environ: dict[str, str] | None = None) -> Env:
     port = read_or_default("PORT", lambda: int(env.get("PORT") or 8000), 8000, mistakes)
     limits = env.get("QUERY_LIMITS", "")
     query_limits = read_or_default("QUERY_LIMITS", lambda: parse_query_limits(limits), dict[str, int](), mistakes)
+    account_limits = read_or_default(
+        "ACCOUNT_LIMITS",
+        lambda: parse_limits(env.get("ACCOUNT_LIMITS", ""), ACCOUNT_LIMIT_NAMES, "limit of an account", lowest=0),
+        dict[str, int](),
+        mistakes,
+    )
     return Env(
         host=host,
         port=port,
@@ -116,6 +133,7 @@ def read_env(environ: dict[str, str] | None = None) -> Env:
         mistakes=tuple(mistakes),
         secret_key_fallbacks=split_words(env.get("SECRET_KEY_FALLBACKS", "")),
         query_limits=query_limits,
+        account_limits=account_limits,
     )
 
 

@@ -25,6 +25,9 @@ from accounts.security.client_ip import normalize_address
 from config.periodic_tasks import PERIODIC_TASKS
 from tracking import geo, live, spool, store
 from tracking.spool.writer import SpoolHealth
+from tracking.store import client
+from tracking.store.migrate import list_hosts
+from tracking.store.target import get_target
 from tracking.web import Header, Receive, Scope, Send, build_security_headers
 
 BEAT_KEY = "footfall:last-beat"
@@ -89,11 +92,20 @@ def check_store() -> str:
     if time.monotonic() - _store_check[0] > STORE_CHECK_SECONDS:
         try:
             store.ping()
-            message = ""
+            message = describe_silent_nodes()
         except store.StoreError as error:
             message = str(error)
         _store_check = (time.monotonic(), message)
     return _store_check[1]
+
+
+def describe_silent_nodes() -> str:
+    """Name the nodes of a cluster that do not answer; "" if all do."""
+    silent = client.find_silent_hosts(list_hosts()) if get_target().cluster else []
+    if not silent:
+        return ""
+    names = ", ".join(f"{host.name}:{host.port}" for host in silent)
+    return f"Nodes of the event store do not answer: {names}. Reports lack their events; new events wait in the spool."
 
 
 def load_task_runs() -> dict[str, RunSummary]:

@@ -1,5 +1,5 @@
 """Middleware: security headers, redirects to https, 405 for OPTIONS on pages, bodies in chunks, 503 while password
-hashing is busy or the event store is away.
+hashing is busy or the event store is away, 429 for accounts whose queries take too much.
 """
 
 import logging
@@ -11,7 +11,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpR
 from accounts.host_names import normalize_host
 from accounts.security.hashers import RETRY_SECONDS, HashingBusy
 from config.serving.error_responses import build_error_response
-from tracking.store import UNREADABLE, StoreAway, StoreError
+from reports.query.budgets import BudgetExceeded, limit_queries
+from tracking.store import UNREADABLE, StoreAway, StoreError, has_missing_shards
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data: https:; connect-src 'self'; "
@@ -72,7 +73,16 @@ class HashingBusyMiddleware(SyncMiddleware):
 
 
 class StoreOutageMiddleware(SyncMiddleware):
-    """Answers 503, in the format of the page or API, if a view could not read the event store."""
+    """Answers 503, in the format of the page or API, if a view could not read the event store.
+
+    While shards of it are left out, every response says so in a header, since not every format has a place for it.
+    """
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if has_missing_shards():
+            response["X-Data-Incomplete"] = "shards"
+        return response
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Respond to StoreError; None leaves any other exception to Django."""
@@ -80,6 +90,22 @@ class StoreOutageMiddleware(SyncMiddleware):
             return None
         log.warning("%s: %s", request.path, exception, exc_info=not isinstance(exception, StoreAway))
         return build_error_response(request, 503, UNREADABLE)
+
+
+class QueryBudgetMiddleware(SyncMiddleware):
+    """Holds queries to the budgets of their accounts, and answers 429 if one uses too much."""
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        with limit_queries():
+            return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Respond to BudgetExceeded; None leaves any other exception to Django."""
+        if not isinstance(exception, BudgetExceeded):
+            return None
+        response = build_error_response(request, 429, str(exception))
+        response["Retry-After"] = str(exception.seconds)
+        return response
 
 
 class PageMethodsMiddleware(SyncMiddleware):

@@ -68,6 +68,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "config.middleware.HashingBusyMiddleware",
     "config.middleware.StoreOutageMiddleware",
+    "config.middleware.QueryBudgetMiddleware",
 ]
 ROOT_URLCONF = "config.urls"
 ASGI_APPLICATION = "config.asgi.application"
@@ -163,6 +164,7 @@ CACHES = {
 EVENTS_URL = ENV.events_url
 REDIS_URL = ENV.redis_url
 QUERY_LIMITS = ENV.query_limits
+ACCOUNT_LIMITS = ENV.account_limits
 TRUSTED_PROXIES = ENV.trusted_proxies
 GEOIP_CITY = ENV.geoip_city
 GEOIP_ASN = ENV.geoip_asn

@@ -7,6 +7,7 @@ five minutes it loads all of them. While the database is unavailable, the cached
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -36,6 +37,7 @@ class SiteCache:
     sites: dict[int, SiteConfig] = field(default_factory=dict)
     verified_domains: HostIndex[str] = field(default_factory=HostIndex)
     account_hosts: HostIndex[tuple[int, str]] = field(default_factory=HostIndex)  # (account, host or `*` + suffix)
+    account_limits: dict[int, Mapping[str, object]] = field(default_factory=dict)  # of accounts with sites
     keys: dict[str, KeyConfig] = field(default_factory=dict)  # by hash
     # Results of `find_account_site`. Replaced when sites change, so that a result found meanwhile is not kept
     account_site_ids: dict[tuple[int, str], int | None] = field(default_factory=dict)
@@ -50,6 +52,11 @@ _last_used: dict[int, float] = {}  # key id -> Unix time that is not written to 
 def get_site(site_id: int) -> SiteConfig | None:
     """Return the site with this id; None if there is none or it is deleted."""
     return _get_loaded_cache().sites.get(site_id)
+
+
+def get_account_limits(account_id: int) -> Mapping[str, object]:
+    """Return the limits that an account has of its own, by name; at most five minutes old."""
+    return _get_loaded_cache().account_limits.get(account_id, {})
 
 
 def find_site_by_host(host: str) -> SiteConfig | None:
@@ -170,6 +177,7 @@ def _select_sites_with_verification(**conditions: object) -> QuerySet[Site]:
 
 def _add_site(cache: SiteCache, config: SiteConfig) -> None:
     cache.sites[config.site_id] = config
+    cache.account_limits[config.account_id] = config.account_limits
     cache.account_hosts.add(_list_account_hosts(config), config.site_id)
     cache.account_site_ids = {}
     if _receives_keyless_hits(config):

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 
 from sites import site_cache
 from tracking import spool, store
+from tracking.store import rebalance
+from tracking.store.shards import SLOTS
 from tracking.store.target import get_target
 
 log = logging.getLogger(__name__)
@@ -61,6 +63,19 @@ def report_status() -> str:
     return f"Stored: {sizes or 'nothing'}. Waiting: {health['depth']} rows. {health['warning']}".strip()
 
 
+def rebalance_shards() -> str:
+    """Give shards that were added their part of the rows. Only while no server runs."""
+    if not rebalance.is_unfinished():  # by then the spool was empty
+        spool.start()
+        try:
+            spool.flush()  # a segment of which one shard has its rows already must not be placed anew
+        finally:
+            spool.stop()
+    slots = rebalance.rebalance()
+    return f"{slots} of {SLOTS} slots changed their shard." if slots else "The shards hold equal parts already."
+
+
+OFFLINE_JOBS = {"rebalance": rebalance_shards}  # they need all servers to be stopped
 JOBS: dict[str, Callable[[], str]] = {
     "migrate": migrate_store,
     "retention": delete_expired_events,

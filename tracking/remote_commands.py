@@ -40,6 +40,14 @@ def get_socket_path() -> Path:
     return Path(settings.DATA_DIR) / "control.sock"
 
 
+def is_server_running() -> bool:
+    """Return whether a server of this DATA_DIR runs."""
+    connection = _connect()
+    if connection is not None:
+        connection.close()
+    return connection is not None
+
+
 def call(name: str, **arguments: object) -> object:
     """Run a registered function where the store is open. Raises RemoteError; KeyError for an unknown name."""
     function = CALLS[name]

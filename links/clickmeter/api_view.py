@@ -206,7 +206,7 @@ class ClickMeterView(APIView):
         final["X-Rate-Limit-Remaining"] = str(count.remaining if count else LIMIT.maximum)
         final["X-Rate-Limit-Reset"] = str(int(api_request.now.timestamp()) + 1)
         if final.status_code in (429, 503):
-            final["Retry-After"] = "1"
+            final.headers.setdefault("Retry-After", "1")
         return final
 
 

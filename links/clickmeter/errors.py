@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from accounts.security.hashers import HashingBusy
 from links.validators import DOES_NOT_EXIST
 from reports.query import QueryRefused
+from reports.query.budgets import BudgetExceeded
 from tracking.store import UNREADABLE, StoreAway, StoreError
 
 # Our fields -> the names of ClickMeter's members in errors
@@ -35,9 +36,15 @@ class ApiError(APIException):
     """A response that is not 200. With `errors` the body is their list."""
 
     def __init__(
-        self, status: int, message: str, code: str = "", errors: list[dict[str, object]] | None = None
+        self,
+        status: int,
+        message: str,
+        code: str = "",
+        errors: list[dict[str, object]] | None = None,
+        wait: int | None = None,
     ) -> None:
         super().__init__(message)
+        self.wait = wait  # seconds, for Retry-After
         self.status_code, self.message, self.code = status, message, code or f"0{status}"
         self.errors = errors
 
@@ -85,7 +92,10 @@ def build_validation_error(error: ValidationError) -> ApiError:
 def handle_error(error: Exception, context: object) -> Response | None:
     """Build the response of an exception, as DRF's exception handler; None, for a bug, becomes a 500."""
     translated = translate_error(error)
-    return Response(translated.build_body(), status=translated.status_code) if translated else None
+    if translated is None:
+        return None
+    headers = {"Retry-After": str(translated.wait)} if translated.wait else {}
+    return Response(translated.build_body(), status=translated.status_code, headers=headers)
 
 
 def translate_error(error: Exception) -> ApiError | None:
@@ -103,6 +113,8 @@ def translate_error(error: Exception) -> ApiError | None:
     if isinstance(error, StoreError):
         log.warning("A report could not read the event store: %s", error, exc_info=not isinstance(error, StoreAway))
         return ApiError(503, UNREADABLE)
+    if isinstance(error, BudgetExceeded):
+        return ApiError(429, str(error), wait=error.seconds)
     if isinstance(error, RequestDataTooBig):
         most = (settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0) / 2**20
         return ApiError(413, f"The body is too large; send at most {most:g} MB.")

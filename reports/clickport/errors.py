@@ -16,6 +16,7 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
 from accounts.api.errors import BodyTooLarge, ErrorDetails
+from reports.query.budgets import BudgetExceeded
 from reports.query.errors import QueryRefused
 from tracking.store import UNREADABLE, StoreError
 
@@ -26,6 +27,16 @@ log = logging.getLogger(__name__)
 class StatisticsUnavailable(exceptions.APIException):
     status_code = 503
     default_detail = UNREADABLE
+
+
+class QueriesLimited(exceptions.APIException):
+    """The account's queries take too much now."""
+
+    status_code = 429
+
+    def __init__(self, error: BudgetExceeded) -> None:
+        super().__init__(str(error))
+        self.wait = error.seconds  # becomes Retry-After
 
 
 def build_error_body(status: int, message: str) -> dict[str, str]:
@@ -42,6 +53,8 @@ def handle_error(error: Exception, context: Mapping[str, object]) -> Response:
     elif isinstance(error, StoreError):
         log.warning("a query of the Clickport API failed in the store: %s", error)
         error = StatisticsUnavailable()
+    elif isinstance(error, BudgetExceeded):
+        error = QueriesLimited(error)
     elif isinstance(error, Http404):
         error = exceptions.NotFound("Endpoint not found")
     elif isinstance(error, RequestDataTooBig):

@@ -77,6 +77,8 @@ def build_meta(meta: Meta, ignored: list[str]) -> dict[str, object]:
     if meta.other_currencies:
         totals = meta.other_currencies.items()
         body["other_currencies"] = {currency: float(round_amount(total, currency)) for currency, total in totals}
+    if meta.incomplete:
+        body["incomplete"] = True
     if ignored:
         body["ignored"] = ignored
     return body

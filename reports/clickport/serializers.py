@@ -39,6 +39,7 @@ META = {
             "object", "Totals of amounts in other currencies, which are not in those shown",
             additionalProperties={"type": "number"},
         ),
+        "incomplete": describe("boolean", "True: a part of the event store did not answer and is left out"),
         "ignored": describe("array", "Unknown fields of the body, which were ignored", items={"type": "string"}),
     },
 }  # fmt: skip

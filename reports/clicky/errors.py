@@ -11,6 +11,7 @@ from rest_framework.views import exception_handler
 from accounts.security.hashers import RETRY_SECONDS, HashingBusy
 from accounts.security.password_login import TooManyAttempts
 from reports.query import QueryRefused
+from reports.query.budgets import BudgetExceeded
 from tracking.store import StoreError
 
 log = logging.getLogger(__name__)
@@ -34,7 +35,7 @@ def handle_error(error: Exception, context: dict[str, object]) -> Response | Non
     elif isinstance(error, StoreError):
         log.warning("a query of the Stats API failed in the store: %s", error)
         error = ClickyError("Temporarily unavailable.", 503)
-    elif isinstance(error, TooManyAttempts):
+    elif isinstance(error, TooManyAttempts | BudgetExceeded):
         error = ClickyError(str(error), 429, error.seconds)
     elif isinstance(error, HashingBusy):
         error = ClickyError(str(error), 503, RETRY_SECONDS)

@@ -23,7 +23,7 @@ def build_result(
 
     Raises QueryRefused if a statement exceeds a limit, StoreError if the store fails.
     """
-    execution, rows = fetched or (Execution(), None)
+    execution, rows = fetched or (Execution(sites=resolved.context.sites), None)
     currency, other_currencies = choose_currency(resolved, execution)
     resolved = resolved.in_currency(currency)
     if rows is None:
@@ -47,6 +47,7 @@ def build_meta(resolved: ResolvedQuery, execution: Execution, other_currencies: 
         seconds=time.perf_counter() - resolved.started,
         bytes_read=execution.bytes_read,
         estimated=tuple(sorted(execution.estimated)),
+        incomplete=execution.incomplete,
         currency=resolved.context.currency or "",
         other_currencies=other_currencies,
         comparison_range=comparison.context.period.isoformat() if comparison else None,

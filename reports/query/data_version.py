@@ -137,9 +137,10 @@ def read_arrivals(context: QueryContext) -> Arrivals:
         rows_of_sites("touched", context.sites, where), bucket,
     )  # fmt: skip
     persons = Select(["0", "0", "count()", "0", "now64(3, 'UTC')"], rows_of_sites("identities", context.sites))
+    statement = f"{by_bucket} UNION ALL {persons}"
     rows = [
         ArrivalBucket(start=int(begin), end=int(end), rows=int(arrived), events=int(events), at=at.astimezone(UTC))
-        for begin, end, arrived, events, at in run_statement(f"{by_bucket} UNION ALL {persons}", {}).rows
+        for begin, end, arrived, events, at in run_statement(statement, {}, context.sites).rows
     ]
     identities = next(row for row in rows if row.end == 0)
     return Arrivals(

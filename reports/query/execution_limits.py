@@ -5,13 +5,14 @@ Every statement that answers somebody is run by `run_statement`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
 from django.conf import settings
 
+from reports.query.budgets import serves_request, spend_budget
 from reports.query.errors import QueryRefused, QueryStopped
 from reports.query.sql.select import Select
 from tracking import store
@@ -58,6 +59,12 @@ def query_settings() -> dict[str, int]:
     return {**DEFAULTS, **cores, **getattr(settings, "QUERY_LIMITS", {})}
 
 
+def merge_settings(limits: Mapping[str, int], own: Mapping[str, int]) -> dict[str, int]:
+    """Return the settings of a query with those of its account; of two limits the smaller one."""
+    common = {name: min(limits[name], own[name]) for name in limits.keys() & own.keys()}
+    return {**limits, **own, **common}
+
+
 def explain_error(error: store.StoreError) -> QueryRefused | None:
     """Return a store's error as a QueryRefused; None if the error is not about the query."""
     limits = query_settings()
@@ -68,10 +75,18 @@ def explain_error(error: store.StoreError) -> QueryRefused | None:
     return None
 
 
-def run_statement(sql: str | Select, params: Mapping[str, object]) -> store.StoreResult:
-    """Run one statement. Raises QueryRefused if it exceeds a limit, StoreError if the store fails."""
+def run_statement(sql: str | Select, params: Mapping[str, object], sites: Sequence[int]) -> store.StoreResult:
+    """Run one statement on these sites, within their account's budget; without sites it is the installation's own.
+
+    In a request shards that do not answer are left out, and the result says so.
+
+    Raises QueryRefused if it exceeds a limit, BudgetExceeded if the account uses too much, StoreError if the store
+    fails.
+    """
     try:
-        return store.query(str(sql), params, settings=query_settings())
+        with spend_budget(sites) as budget_settings:
+            run = store.query_available if serves_request() else store.query
+            return run(str(sql), params, settings=merge_settings(query_settings(), budget_settings))
     except store.StoreError as error:
         refusal = explain_error(error)
         if refusal is None:

@@ -11,6 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
+from contextvars import copy_context
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -131,12 +132,12 @@ class Batch:
             self.answers[query.key] = refusal
             return
         self.answers[query.key] = result
-        if self.cache and query.cacheable:
+        if self.cache and query.cacheable and not result.meta.incomplete:
             RESULTS.put(query.key, replace(result, rows=copy_rows(result.rows)), count_cells(result))
 
     def answer_group(self, group: Sequence[Planned]) -> None:
         """Answer a group by one statement. If that exceeds a limit, answer each alone, which takes less."""
-        statement, execution = merged_queries.merge(group), Execution()
+        statement, execution = merged_queries.merge(group), Execution(sites=group[0].query.context.sites)
         try:
             rows = execution.run_plan(statement.plan, statement.sql, statement.params.values)
             rows_by_query = statement.split_rows(rows)
@@ -198,7 +199,7 @@ def run_jobs(jobs: Sequence[Job]) -> None:
             except BaseException as error:  # raised again by the calling thread
                 errors.append(error)
 
-    threads = [threading.Thread(target=work, daemon=True) for _ in range(extra)]
+    threads = [threading.Thread(target=copy_context().run, args=(work,), daemon=True) for _ in range(extra)]
     for thread in threads:
         thread.start()
     work()

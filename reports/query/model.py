@@ -161,6 +161,7 @@ class Meta:
 
     `range`: start and end (ISO 8601). `source`: the kinds of tables that were read. `freshness`: when data of the
     period last changed. `error`: relative error that 19 of 20 estimates stay below (0.016 = 1.6 %), 0 when exact.
+    `incomplete`: a shard of the event store did not answer, and its events are left out.
     `currency`: of the amounts; `other_currencies`: totals in other currencies, which the amounts leave out.
     """
 
@@ -178,6 +179,7 @@ class Meta:
     other_currencies: dict[str, Decimal] = field(default_factory=dict)
     comparison_range: tuple[str, str] | None = None
     cached: bool = False
+    incomplete: bool = False
 
 
 @dataclass(frozen=True)

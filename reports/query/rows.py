@@ -22,17 +22,20 @@ MAX_BUCKETS = 1_000_000  # rows that are read where empty buckets are filled in,
 class Execution:
     """Runs the statements of one query and adds up what they read."""
 
+    sites: tuple[int, ...]
     rows_read: int = 0
     bytes_read: int = 0
     sources: list[str] = field(default_factory=list)
     estimated: set[str] = field(default_factory=set)
     error: float = 0.0
+    incomplete: bool = False
 
     def run(self, sql: Select, params: Mapping[str, object]) -> list[StoreRow]:
         """Run one statement. Raises QueryRefused if it exceeds a limit, StoreError if the store fails."""
-        result = run_statement(sql, params)
+        result = run_statement(sql, params, self.sites)
         self.rows_read += result.rows_read
         self.bytes_read += result.bytes_read
+        self.incomplete |= result.incomplete
         return result.rows
 
     def run_plan(self, plan: Plan, sql: Select, params: Mapping[str, object]) -> list[StoreRow]:

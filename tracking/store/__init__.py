@@ -4,7 +4,7 @@ Everything is queried in ClickHouse's SQL with server-side `{name:Type}` paramet
 is one sentence for a person.
 
 On one node each table has its own name. On a cluster that name is a `Distributed` table over `<name>_local` on every
-node; rows are placed by `device`, so a device's visits, and all events of a visit, are on one node.
+node; rows are placed by a slot of `device` (shards.py), so all events of a device, and of a visit, are on one node.
 
 visits   one row per visit, derived by a materialized view. Read it as `FROM visits FINAL` and every column is a plain
          value (FINAL is cheap: merged parts are read as they are, 1.1 million visits in 21 to 66 ms). Never read an
@@ -20,7 +20,17 @@ bots     quarantined events, with the reason.
 refusals, received  per site and minute: rejected hits by reason; all received hits.
 """
 
-from tracking.store.client import StoreResult, close, execute, ping, query, rows, size
+from tracking.store.client import (
+    StoreResult,
+    close,
+    execute,
+    has_missing_shards,
+    ping,
+    query,
+    query_available,
+    rows,
+    size,
+)
 from tracking.store.corrections import Selection, erase_events
 from tracking.store.data_retention import keep_months
 from tracking.store.errors import UNREADABLE, BadRows, StoreAway, StoreError
@@ -39,6 +49,7 @@ __all__ = [
     "erase_events",
     "execute",
     "finish_corrections",
+    "has_missing_shards",
     "insert_file",
     "insert_rows",
     "is_migrated",
@@ -47,6 +58,7 @@ __all__ = [
     "ping",
     "quarantine_events",
     "query",
+    "query_available",
     "restore_events",
     "rows",
     "size",

@@ -6,13 +6,14 @@ was only imported. Opening a client costs 8 ms, so idle clients are reused.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
 import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -27,12 +28,17 @@ if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
 MAX_IDLE_CLIENTS = 8
+AVOID_SECONDS = 10.0  # a host that could not be reached is asked last for so long
+MISSING_SECONDS = 5.0  # for so long after a shard did not answer, reports do not wait for it again
+SKIP_MISSING: dict[str, object] = {"skip_unavailable_shards": 1}
 StoreRow: TypeAlias = dict[str, Any]  # values by the columns of the statement
 log = logging.getLogger(__name__)
 _lock = threading.Lock()
 _idle: dict[tuple[Target, Host | None], list[Client]] = {}
 _forked = False
-
+_turn = itertools.count()  # hosts of a cluster are asked in turn
+_avoided: dict[Host, float] = {}  # until when (monotonic)
+_missing_until: dict[Target, float] = {}
 
 _embedded_clients: weakref.WeakSet[Client] = weakref.WeakSet()  # clients of chDB in this process
 _clients_of_parent: list[Client] = []
@@ -72,6 +78,7 @@ class StoreResult:
     rows_read: int
     bytes_read: int
     seconds: float
+    incomplete: bool = False  # shards that did not answer are left out
 
     def dicts(self) -> list[StoreRow]:
         """Return the rows as dictionaries."""
@@ -81,7 +88,39 @@ class StoreResult:
 def query(
     sql: str, params: Mapping[str, object] | None = None, *, settings: Mapping[str, object] | None = None
 ) -> StoreResult:
-    """Run a query (SELECT, WITH, SHOW). Raises StoreError; StoreAway when the store cannot be reached."""
+    """Run a query (SELECT, WITH, SHOW). Raises StoreError; StoreAway when the store cannot be reached.
+
+    On a cluster it is repeated on another node once.
+    """
+    try:
+        return _query_once(sql, params, settings)
+    except StoreAway:
+        if len(get_target().hosts) < 2:
+            raise
+    return _query_once(sql, params, settings)
+
+
+def query_available(
+    sql: str, params: Mapping[str, object] | None = None, *, settings: Mapping[str, object] | None = None
+) -> StoreResult:
+    """Run a query on the shards that answer; the result says whether some did not. Raises as `query` does."""
+    destination = get_target()
+    if not destination.cluster:
+        return query(sql, params, settings=settings)
+    if not has_missing_shards():
+        try:
+            return query(sql, params, settings=settings)
+        except StoreAway:
+            _missing_until[destination] = time.monotonic() + MISSING_SECONDS
+    return replace(query(sql, params, settings={**(settings or {}), **SKIP_MISSING}), incomplete=True)
+
+
+def has_missing_shards() -> bool:
+    """Return whether a shard did not answer a moment ago."""
+    return time.monotonic() < _missing_until.get(get_target(), 0.0)
+
+
+def _query_once(sql: str, params: Mapping[str, object] | None, settings: Mapping[str, object] | None) -> StoreResult:
     started = time.perf_counter()
     with client() as connection:
         result = connection.query(sql, parameters=dict(params or {}), settings=dict(settings or {}))
@@ -139,7 +178,7 @@ def create_database(destination: Target, host: Host) -> None:
 def client(host: Host | None = None, destination: Target | None = None) -> Iterator[Client]:
     """Borrow a client from the pool. Errors are raised as StoreError; a client that failed is not reused."""
     destination = destination or get_target()
-    connection = _take(destination, host)
+    connection, host = _take(destination, host)
     try:
         yield connection
     except StoreError:
@@ -147,7 +186,10 @@ def client(host: Host | None = None, destination: Target | None = None) -> Itera
         raise
     except Exception as error:
         _discard(connection)
-        raise explain_error(error, destination.where) from error
+        explained = explain_error(error, destination.where)
+        if isinstance(explained, StoreAway):
+            _discard_idle(destination, host)  # after a restart of the node all of them are broken
+        raise explained from error
     except BaseException:
         _discard(connection)
         raise
@@ -165,23 +207,47 @@ def close() -> None:
         release_directory()
 
 
-def _take(destination: Target, host: Host | None) -> Client:
+def _take(destination: Target, host: Host | None) -> tuple[Client, Host | None]:
+    """Return a client and its host: a given one, else the next in turn that can be reached."""
     if _forked and destination.embedded:
         raise StoreError(FORKED_MESSAGE)
-    with _lock:
-        idle = _idle.get((destination, host))
-        if idle:
-            return idle.pop()
     if destination.embedded:
-        return _open_or_explain(destination, _open_embedded)
-    candidates = (host,) if host else destination.hosts
+        return _take_idle(destination, None) or _open_or_explain(destination, _open_embedded), None
+    candidates = (host,) if host else _order_hosts(destination.hosts)
     for index, candidate in enumerate(candidates):
         try:
-            return _open_or_explain(destination, partial(_open_server, host=candidate))
+            found = _take_idle(destination, candidate)
+            return found or _open_or_explain(destination, partial(_open_server, host=candidate)), candidate
         except StoreAway:
+            _avoided[candidate] = time.monotonic() + AVOID_SECONDS
             if index == len(candidates) - 1:
                 raise
     raise StoreAway(f"The event store at {destination.where} does not answer.")
+
+
+def _take_idle(destination: Target, host: Host | None) -> Client | None:
+    with _lock:
+        idle = _idle.get((destination, host))
+        return idle.pop() if idle else None
+
+
+def _order_hosts(hosts: tuple[Host, ...]) -> tuple[Host, ...]:
+    """Return the hosts, another one first each time, and those that could not be reached a moment ago last."""
+    first, now = next(_turn) % len(hosts), time.monotonic()
+    turned = hosts[first:] + hosts[:first]
+    return tuple(sorted(turned, key=lambda host: _avoided.get(host, 0.0) > now))
+
+
+def find_silent_hosts(hosts: Iterable[Host]) -> list[Host]:
+    """Return which of these nodes do not answer."""
+    silent = []
+    for host in hosts:
+        try:
+            with client(host) as connection:
+                connection.query("SELECT 1")
+        except StoreAway:
+            silent.append(host)
+    return silent
 
 
 def _open_or_explain(destination: Target, open_client: Callable[[Target], Client]) -> Client:
@@ -220,6 +286,13 @@ def _return_client(destination: Target, host: Host | None, connection: Client) -
             idle.append(connection)
             return
     _discard(connection)
+
+
+def _discard_idle(destination: Target, host: Host | None) -> None:
+    with _lock:
+        connections = _idle.pop((destination, host), [])
+    for connection in connections:
+        _discard(connection)
 
 
 def _discard(connection: Client) -> None:

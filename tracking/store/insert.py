@@ -11,7 +11,8 @@ import orjson
 
 from tracking.store import client
 from tracking.store.locks import write_lock
-from tracking.store.target import Host
+from tracking.store.shards import check_insert
+from tracking.store.target import Host, get_target
 
 SETTINGS: dict[str, object] = {
     "date_time_input_format": "best_effort",
@@ -40,6 +41,8 @@ def insert_rows(table: str, rows: Iterable[Mapping[str, object]], *, token: str 
 
 def _insert(block: bytes | BinaryIO, table: str, settings: dict[str, object], host: Host | None) -> None:
     with write_lock, client.client(host) as opened:
+        if host is None and (destination := get_target()).cluster:
+            check_insert(opened, destination)
         opened.raw_insert(table, insert_block=block, fmt="JSONEachRow", settings={**SETTINGS, **settings})
 
 

@@ -21,6 +21,7 @@ from accounts.migration_lock import hold_migration_lock
 from tracking.store import client
 from tracking.store.errors import StoreAway, StoreError
 from tracking.store.insert import insert_rows
+from tracking.store.shards import SLOTS_TABLE, UNFINISHED_REBALANCE, assign_slots, check_layout, is_assigned
 from tracking.store.target import Host, Target, get_target
 
 MIGRATIONS_DIRECTORY = Path(__file__).parent / "migrations"
@@ -52,6 +53,16 @@ def list_nodes(destination: Target | None = None) -> list[Host | None]:
     return [Host(row["host_name"], port) for row in result]
 
 
+def list_hosts() -> list[Host]:
+    """Return every node of a server or cluster; none for chDB in this process."""
+    return [host for host in list_nodes() if host is not None]
+
+
+def list_distributed() -> list[tuple[str, str]]:
+    """Return the tables over all nodes of a cluster, and the column by which each places its rows."""
+    return [(match[1], match[2]) for file in list_files() for match in DISTRIBUTED.finditer(file.read_text())]
+
+
 def migrate() -> list[str]:
     """Migrate every node; return the names of the migrations that ran on any. Raises StoreError."""
     names = [] if is_migrated() else _migrate_alone()  # nothing to do needs no lock, and so no database
@@ -73,12 +84,16 @@ def _migrate_nodes() -> list[str]:
     destination, names = get_target(), list[str]()
     for host in list_nodes(destination):
         _create_database(destination, host)
+        if host is not None:
+            check_layout(destination, host)
         applied = _list_applied(host)
         for file in list_files():
             name = file.name.partition(".")[0]
             if name not in applied:
                 _apply(destination, host, file.read_text(), name)
                 names.append(name)
+    if destination.cluster:
+        assign_slots(destination, list_hosts(), list_distributed())
     return list(dict.fromkeys(names))
 
 
@@ -86,7 +101,11 @@ def is_migrated() -> bool:
     """Return whether every node has every migration. Raises StoreAway."""
     names = {file.name.partition(".")[0] for file in list_files()}
     try:
-        return all(names <= _list_applied(host) for host in list_nodes())
+        if not all(names <= _list_applied(host) for host in list_nodes()):
+            return False
+        for host in list_hosts():
+            check_layout(get_target(), host)
+        return not get_target().cluster or is_assigned(get_target(), list_hosts())
     except StoreError as error:
         if "lacks a table" in str(error):
             return False
@@ -151,6 +170,11 @@ def _list_applied(host: Host | None) -> set[str]:
             f"The move to the event store at {get_target().where} has not ended. If it was interrupted, repeat it: "
             "manage.py move, with the earlier EVENTS_URL in the environment."
         )
+    if UNFINISHED_REBALANCE in names:
+        raise StoreAway(
+            f"Rows of the event store at {get_target().where} are changing their shard. If that was interrupted, "
+            "repeat it: manage.py events rebalance."
+        )
     return names
 
 
@@ -191,4 +215,4 @@ def list_filled_tables(host: Host | None) -> list[str]:
         if "lacks a table" in str(error):
             return []
         raise
-    return [row[0] for row in result.result_rows if row[0] != MIGRATIONS_TABLE]
+    return [row[0] for row in result.result_rows if row[0] not in (MIGRATIONS_TABLE, SLOTS_TABLE)]

@@ -37,7 +37,7 @@ def fetch_page(context: QueryContext, select: Select, limit: int, offset: int = 
     """
     check_integer(limit, "limit", 1, MAX_ROWS)
     check_integer(offset, "offset", 0, MAX_OFFSET)
-    result = run_statement(replace(select, limit=limit, offset=offset), context.params.values)
+    result = run_statement(replace(select, limit=limit, offset=offset), context.params.values, context.sites)
     return [{name: to_utc(value) for name, value in row.items()} for row in result.dicts()]
 
 

@@ -101,7 +101,7 @@ def sum_entries(entries: list[AuditEntry]) -> AuditEntry:
 
 def fetch_counts(name: str, site_id: int, period: Period, bucket: str) -> list[StoreRow]:
     """Return rows of bucket, reason and hits of one of COUNTS."""
-    return run_statement(select_counts(name, site_id, period, bucket), bind_period(period)).rows
+    return run_statement(select_counts(name, site_id, period, bucket), bind_period(period), [site_id]).rows
 
 
 def select_counts(name: str, site_id: int, period: Period, bucket: str) -> Select:
@@ -146,7 +146,7 @@ class BotHits(ReasonHits):
 
 def list_bots(site_id: int, period: Period, limit: int = 200) -> list[BotHits]:
     """Return bots by user agent, network and reason, those with most hits first."""
-    rows = run_statement(select_bots(site_id, limit), bind_period(period)).dicts()
+    rows = run_statement(select_bots(site_id, limit), bind_period(period), [site_id]).dicts()
     return cast("list[BotHits]", rows)
 
 
@@ -162,7 +162,7 @@ def select_bots(site_id: int, limit: int) -> Select:
 
 def count_bot_reasons(site_id: int, period: Period) -> list[ReasonHits]:
     """Return how many hits were quarantined for each reason, the most frequent first."""
-    rows = run_statement(select_bot_reasons(site_id), bind_period(period)).dicts()
+    rows = run_statement(select_bot_reasons(site_id), bind_period(period), [site_id]).dicts()
     return cast("list[ReasonHits]", rows)
 
 

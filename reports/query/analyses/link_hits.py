@@ -84,7 +84,7 @@ def fetch_sales(account_id: int, clicks: Iterable[int]) -> dict[int, list[Row]]:
 
 def fetch_events(sql: Select, context: QueryContext) -> list[Row]:
     """Return the rows of a SELECT of COLUMNS, with `ts` in UTC."""
-    rows = cast("list[Row]", run_statement(sql, context.params.values).dicts())
+    rows = cast("list[Row]", run_statement(sql, context.params.values, context.sites).dicts())
     for row in rows:
         row["ts"] = row["ts"] if row["ts"].tzinfo else row["ts"].replace(tzinfo=UTC)
     return rows

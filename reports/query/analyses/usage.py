@@ -63,7 +63,7 @@ def _fetch_by_chunk(
     params = {"start": format_utc(start), "end": format_utc(end)}
     for first in range(0, len(numbers), MAX_SITES_PER_QUERY):
         events = rows_of_sites("events", numbers[first : first + MAX_SITES_PER_QUERY], IN_PERIOD)
-        yield from run_statement(select(events), params).rows
+        yield from run_statement(select(events), params, ()).rows
 
 
 def list_named_goals(since: datetime, until: datetime) -> Iterator[tuple[int, str]]:
