@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from django.db.models import Count, Prefetch, prefetch_related_objects
 from rest_framework import serializers
@@ -12,7 +11,7 @@ from links.clickmeter import fields
 from links.clickmeter.fields import FlagField, NumberField, TextField, TimeField
 from links.clickmeter.lenient_serializer import AnyField, LenientSerializer
 from links.clickmeter.selectors import find_shared_ids
-from links.clickmeter.values import Json, parse_integer
+from links.clickmeter.values import Json, Value, parse_integer
 from links.models import Datapoint, DatapointKind, Group, LinkConversion, Status, Tag
 from links.permissions import DATAPOINT, GROUP
 from links.public_urls import build_tracking_url
@@ -105,7 +104,7 @@ class DatapointSerializer(LenientSerializer):
         """Return the fields, with those of the attached conversions, of which only the ids are read."""
         return super().get_fields() | {name: field(read_only=True) for name, field in CONVERSION_FIELDS.items()}
 
-    def prepare(self, rows: Sequence[Any]) -> None:
+    def prepare(self, rows: Sequence[Value]) -> None:
         attached = Prefetch("attached", queryset=LinkConversion.objects.select_related("conversion"))
         prefetch_related_objects(rows, "group", "domain", "tags", "scripts", attached)
 
@@ -149,7 +148,7 @@ class GroupSerializer(LenientSerializer):
     deleted = fields.PresenceField()
     writePermited = serializers.SerializerMethodField()
 
-    def prepare(self, rows: Sequence[Any]) -> None:
+    def prepare(self, rows: Sequence[Value]) -> None:
         prefetch_related_objects(rows, "tags")
 
     def get_writePermited(self, row: Group) -> bool:
@@ -179,7 +178,7 @@ class TagSerializer(LenientSerializer):
     datapoints = serializers.SerializerMethodField()
     groups = serializers.SerializerMethodField()
 
-    def prepare(self, rows: Sequence[Any]) -> None:
+    def prepare(self, rows: Sequence[Value]) -> None:
         on_links = Datapoint.tags.through.objects.filter(tag__in=rows, datapoint__in=self.scope.datapoints())
         on_groups = Group.tags.through.objects.filter(tag__in=rows, group__in=self.scope.groups())
         self.links: dict[int, list[int]] = {}
@@ -259,7 +258,7 @@ class DatapointSummarySerializer(LenientSerializer):
     isABTest = FlagField(source="is_ab_test")
     isPrivateShared = serializers.SerializerMethodField()
 
-    def prepare(self, rows: Sequence[Any]) -> None:
+    def prepare(self, rows: Sequence[Value]) -> None:
         prefetch_related_objects(rows, "group", "domain", "tags")
         self.shared = find_shared_ids(DATAPOINT, rows, [row.pk for row in rows])
         self.shared_groups = find_shared_ids(GROUP, rows, [row.group_id for row in rows])
@@ -288,7 +287,7 @@ class GroupSummarySerializer(LenientSerializer):
     deleted = fields.PresenceField()
     isPrivateShared = serializers.SerializerMethodField()
 
-    def prepare(self, rows: Sequence[Any]) -> None:
+    def prepare(self, rows: Sequence[Value]) -> None:
         prefetch_related_objects(rows, "tags")
         there = Datapoint.objects.filter(group__in=rows).exclude(status=Status.DELETED)
         self.counts = dict(there.order_by().values_list("group_id").annotate(Count("pk")))

@@ -27,6 +27,7 @@ MAX_BATCH_SIZE = 64  # hits, so that no batch occupies Redis for more than some 
 MAX_UNANSWERED = 2  # batches: Redis computes the one while this process makes the next
 GRACE_SECONDS = 0.05  # to read an answer that came while this process was held up itself, before it counts as missing
 MAX_IDLE_SECONDS = 30.0  # after which a new connection is made: the old one may have been dropped on the way
+Connection = Any  # and its pool, of redis.asyncio, which is imported with the first batch
 log = logging.getLogger(__name__)
 
 
@@ -68,7 +69,7 @@ class RedisBatches:
 
     def forget_loop(self) -> None:
         """Begin anew, in another loop: a connection belongs to its loop."""
-        self.connection: Any = None
+        self.connection: Connection = None
         self.last_used = 0.0
         self.order = asyncio.Lock()
         self.unanswered: set[asyncio.Task[None]] = set()
@@ -132,7 +133,7 @@ class RedisBatches:
         """Send one command and return the replies, after those of the batches before it."""
         # In one piece: the library packs and writes each word by itself, which takes fifty times as long
         packed = hiredis.pack_command(command)  # type: ignore[arg-type]
-        connection: Any = None
+        connection: Connection = None
         try:
             async with limit_time():
                 connection = await self.find_connection()
@@ -146,7 +147,7 @@ class RedisBatches:
                 await self.disconnect(connection)
             raise
 
-    async def find_connection(self) -> Any:
+    async def find_connection(self) -> Connection:
         """Return the connection of all batches; a new one at first, after an error, and after a pause."""
         now = asyncio.get_running_loop().time()
         if self.connection is not None and now - self.last_used > MAX_IDLE_SECONDS and len(self.unanswered) < 2:
@@ -156,11 +157,11 @@ class RedisBatches:
             self.connection = await self.connect()
         return self.connection
 
-    async def connect(self) -> Any:
+    async def connect(self) -> Connection:
         """Connect, with address and password of the URL; Redis then has the script."""
         import redis.asyncio
 
-        pool: Any = redis.asyncio.ConnectionPool.from_url(
+        pool: Connection = redis.asyncio.ConnectionPool.from_url(
             self.link.url, socket_timeout=None, socket_connect_timeout=TIMEOUT_SECONDS
         )
         connection = pool.make_connection()
@@ -169,7 +170,7 @@ class RedisBatches:
         await connection.read_response()
         return connection
 
-    async def disconnect(self, connection: Any) -> None:
+    async def disconnect(self, connection: Connection) -> None:
         """Close a connection on which an answer is missing: it would be taken for that of another batch."""
         if connection is self.connection:
             self.connection = None

@@ -14,7 +14,9 @@ from typing import Any
 
 from greenlet import getcurrent, greenlet
 
-Function = Callable[..., Any]
+Answer = Any  # of the state, or the result of a call; each caller knows the type of its own
+Function = Callable[..., Answer]
+Resume = Callable[[Answer], None]
 
 
 class SuspendableCall(greenlet):  # type: ignore[misc]
@@ -25,7 +27,7 @@ class SuspendableCall(greenlet):  # type: ignore[misc]
 
     function: Function
     arguments: tuple[object, ...]
-    resume: Callable[[Any], None]
+    resume: Resume
     has_ended = True
     error: Exception | None = None
 
@@ -41,7 +43,7 @@ class SuspendableCall(greenlet):  # type: ignore[misc]
             idle.calls.append(self)
             self.parent.switch(result)
 
-    def proceed(self, answer: object = None) -> Any:
+    def proceed(self, answer: object = None) -> Answer:
         """Run until the function ends or is suspended; return its result, or None. Raises its exception."""
         result = self.switch(answer)
         if self.error is not None:
@@ -60,7 +62,7 @@ class IdleCalls(threading.local):
 idle = IdleCalls()
 
 
-def prepare_call(function: Function, arguments: tuple[object, ...], resume: Callable[[Any], None]) -> SuspendableCall:
+def prepare_call(function: Function, arguments: tuple[object, ...], resume: Resume) -> SuspendableCall:
     """Return a call, which begins with the first `proceed`. It belongs to this thread."""
     call = idle.calls.pop() if idle.calls else SuspendableCall()
     call.function, call.arguments, call.resume, call.has_ended = function, arguments, resume, False
@@ -74,6 +76,6 @@ def find_suspendable_call() -> SuspendableCall | None:
     return current if isinstance(current, SuspendableCall) else None
 
 
-def suspend(call: SuspendableCall) -> Any:
+def suspend(call: SuspendableCall) -> Answer:
     """Suspend this call, which is the one that runs now, and return what it is resumed with."""
     return call.parent.switch()
