@@ -67,7 +67,8 @@ def test_metrics_and_dimensions_of_links_are_offered_nowhere(api_key: str) -> No
 def test_openapi_describes_meta_as_it_is_written(api_key: str) -> None:
     meta = Api(api_key).post({"period": "today", "metrics": ["revenue"], "unknown": 1})["meta"]
     described: dict[str, Any] = META
-    assert set(described["required"]) <= set(meta) == set(described["properties"])
+    optional = {"incomplete"}  # only while a shard is away
+    assert set(described["required"]) <= set(meta) == set(described["properties"]) - optional
     schema = Api(api_key).client.get("/api/schema/", headers={"accept": "application/json"})
     body = schema.json()["paths"]["/api/query"]["post"]["responses"]["200"]["content"]["application/json"]["schema"]
     assert body["properties"]["meta"] == META
