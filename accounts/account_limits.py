@@ -35,7 +35,7 @@ LIMITS: dict[str, AccountLimit] = {
     "streams_per_user": AccountLimit(20, "live views of one person open at the same time, in each process"),
     "queries": AccountLimit(8, "queries to the event store at the same time, in each process; 0: any number"),
     "query_seconds_per_minute": AccountLimit(
-        60, "seconds that queries run in a minute, added up, in each process; 0: any number"
+        120, "seconds that queries run in a minute, added up, in each process; 0: any number"
     ),
     "query_megabytes": AccountLimit(3_000, "MB of memory of one query; 0: as QUERY_LIMITS"),
     "clicky_per_minute": AccountLimit(30, "requests of one address to the Clicky API in a minute; 0: any number"),

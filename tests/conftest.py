@@ -66,6 +66,7 @@ django.setup()
 from pytest_django import Settings
 
 from accounts.models import Account, Grant, Membership, Right, Role, User
+from reports.query import budgets
 from sites import site_cache
 from sites.models import Site
 from sites.services import api_key_create, site_create
@@ -361,9 +362,10 @@ def api_key(site: Site) -> str:
 
 @pytest.fixture(autouse=True)
 def forget_sites() -> Iterator[None]:
-    """Clear the caches of sites, keys and open visits, Redis, and the counters of rate limits after every test."""
+    """Clear the caches of sites, keys and open visits, Redis, and the counters of limits after every test."""
     yield
     site_cache.forget()
+    budgets.forget()
     for cache in caches.all():
         cache.clear()
     from tests.support import state

@@ -22,8 +22,11 @@ from accounts.account_limits import choose_limit
 from sites import site_cache
 from tracking.store.target import get_target
 
-HEAVY_SHARE = 0.1  # of its seconds: an account that uses more of them for a while runs few statements at a time
-MAX_WAITING, MAX_WAITING_OF_HEAVY = 16, 2  # statements; each occupies a thread while it waits
+HEAVY_SHARE = 0.5  # of its seconds: an account that uses more of them for a while runs few statements at a time
+REFILLED_SHARE = 0.1  # of its seconds, which an account that has used all of them must have again
+# Statements that wait, each of which occupies a thread. Several people of one account open pages at the same moment,
+# and a page has a dozen statements: they must be answered, only later
+MAX_WAITING = 32
 MAX_WAIT_SECONDS = 5.0
 LOW_PRIORITY = 10  # ClickHouse: such a query pauses while one of a smaller number runs; 0 has none
 MAX_ACCOUNTS = 10_000  # that are remembered
@@ -123,8 +126,8 @@ def wait_for_turn(budget: Budget, limits: Mapping[str, object]) -> dict[str, int
     with budget.changed:
         check_seconds(budget, seconds)
         heavy = seconds > 0 and budget.recent > seconds * HEAVY_SHARE
-        allowed = max(1, at_once // 8) if heavy else at_once
-        if budget.running >= allowed and budget.waiting >= (MAX_WAITING_OF_HEAVY if heavy else MAX_WAITING):
+        allowed = min(at_once, max(2, at_once // 4)) if heavy else at_once
+        if budget.running >= allowed and budget.waiting >= MAX_WAITING:
             raise BudgetExceeded(f"{budget.running} queries of this account run already, and others wait.", 2)
         budget.waiting += 1
         try:
@@ -141,7 +144,7 @@ def check_seconds(budget: Budget, limit: int) -> None:
     """Raise BudgetExceeded if the account has used its seconds; 0 is no limit."""
     budget.refill(limit)
     if limit and budget.used >= limit:
-        wait = math.ceil((budget.used - limit * (1 - HEAVY_SHARE)) * MINUTE / limit)
+        wait = math.ceil((budget.used - limit * (1 - REFILLED_SHARE)) * MINUTE / limit)
         raise BudgetExceeded(
             f"The queries of this account ran for more than {limit} seconds within a minute.", max(1, wait)
         )

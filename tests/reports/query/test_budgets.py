@@ -136,8 +136,8 @@ def test_an_account_that_uses_much_runs_few_queries_which_yield(
 ) -> None:
     now = time.monotonic()
     monkeypatch.setattr(time, "monotonic", lambda: now)
-    with limit_queries(), spend_budget([site.pk]) as light:
-        now += 8
+    with limit_queries(), spend_budget([site.pk]) as light, spend_budget([site.pk]), spend_budget([site.pk]):
+        now += 40
     with limit_queries(), spend_budget([site.pk]) as heavy:
         assert heavy["priority"] > light["priority"] > 0
         assert budgets.get_budget(account.pk).running == 1
