@@ -18,10 +18,10 @@ from accounts.security.hashers import RETRY_SECONDS, HashingBusy
 from accounts.security.password_login import TooManyAttempts
 from links.public_urls import build_tracking_url
 from links.services.links import datapoint_create
-from reports.clicky.account_sites import authenticate
-from reports.clicky.api_view import read_parameters
+from reports.clicky.account_views import authenticate
 from reports.clicky.errors import ClickyError
 from reports.clicky.stats_request import is_site_id
+from reports.clicky.views import read_parameters
 from sites.selectors import select_sites
 
 

@@ -16,11 +16,9 @@ from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.views import SpectacularAPIView, SpectacularJSONAPIView
 from rest_framework.throttling import BaseThrottle
 
-from reports.clicky.account_sites import AccountSitesView
-from reports.clicky.api_view import ClickyView
+from reports.clicky.account_views import AccountSitesView, WhitelabelView
 from reports.clicky.openapi import SECURITY_SCHEMES
-from reports.clicky.views import StatsView
-from reports.clicky.whitelabel import WhitelabelView
+from reports.clicky.views import ClickyView, StatsView
 
 HEADER = "x-api-key"
 Endpoint = tuple[str, str, str, Any]  # path, its regular expression, method, view

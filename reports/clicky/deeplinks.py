@@ -135,9 +135,3 @@ def flag(request: HttpRequest, country: str) -> HttpResponse:
     response["Cache-Control"] = "public, max-age=86400"
     response["Cross-Origin-Resource-Policy"] = "cross-origin"
     return response
-
-
-@require_safe
-def site_home(request: HttpRequest, site_id: int) -> HttpResponse:
-    """Redirect `/<site_id>`, where the badge leads, to the site's overview."""
-    return redirect("dashboard:overview", site_id)

@@ -19,6 +19,7 @@ from goals.selectors import list_active_goals
 from reports.clicky import terms
 from reports.clicky.errors import ClickyError
 from reports.query.filters import parse
+from reports.query.vocabulary import find_country
 from sites.models import AddressPolicy
 from sites.site_config import SiteConfig
 from tracking.pipeline.visitor_address import truncate_address
@@ -182,33 +183,32 @@ def build_address_pattern(network: IPv4Network) -> str:
     return r"\.".join(parts + ["[0-9]+"] * (4 - len(parts)))
 
 
+def build_version_filter(dimension: str, title: str, name: str, version: str) -> Filter:
+    """Match a browser or system called `title`, or, if the title ends with a version, the `name` in that version."""
+    parts = [build_match_or_unknown(dimension, title)]
+    if name and not terms.is_unknown(title):
+        parts.append(combine_all([is_one_of(dimension, name), is_one_of(f"{dimension}_version", version)]))
+    return combine_any(parts)
+
+
 def filter_browser(site: SiteConfig, value: str) -> Filter:
     """Match `Google Chrome` or, with its version, `Google Chrome 120`."""
-    if terms.is_unknown(value):
-        return build_match_or_unknown("browser", value)
     name, version = terms.parse_browser(value)
-    with_version = combine_all([is_one_of("browser", name), is_one_of("browser_version", version)])
-    return combine_any(
-        [build_match("browser", terms.parse_browser(value + " ")[0]), *([with_version] if version else [])]
-    )
+    return build_version_filter("browser", terms.parse_browser(value + " ")[0], name if version else "", version)
 
 
 def filter_os(site: SiteConfig, value: str) -> Filter:
-    if terms.is_unknown(value):
-        return build_match_or_unknown("os", value)
     name, _, version = value.rpartition(" ")
-    with_version = combine_all([is_one_of("os", name), is_one_of("os_version", version)])
-    return combine_any([build_match("os", value), *([with_version] if name else [])])
+    return build_version_filter("os", value, name, version)
 
 
 def build_place_filter(dimension: str, name: str) -> Filter:
     """Match a place by its name alone; a country's name also stands for its visits from an unknown place."""
     place = build_match_or_unknown(dimension, name)
-    if not terms.is_country(name):
+    code = find_country(name)
+    if code is None:
         return place
-    return combine_any(
-        [place, combine_all([is_one_of(dimension, ""), is_one_of("country", terms.parse_country(name))])]
-    )
+    return combine_any([place, combine_all([is_one_of(dimension, ""), is_one_of("country", code)])])
 
 
 def filter_city(site: SiteConfig, value: str) -> Filter:

@@ -136,18 +136,14 @@ def of_kind(*kinds: str) -> tuple[Filter, ...]:
 
 
 POPULAR_TYPES: tuple[PopularType, ...] = (
-    PopularType("pages", ("page",), "views",
-                section="content", example="Pricing"),
+    PopularType("pages", ("page",), "views", section="content", example="Pricing"),
     PopularType("pages-entrance", ("entry_page",), example="Home"),
-    PopularType("pages-exit", ("exit_page",),
-                example="Thank you"),
+    PopularType("pages-exit", ("exit_page",), example="Thank you"),
     PopularType("downloads", ("download",), "actions", of_kind("download"), example="https://example.com/price-list.pdf"),
     PopularType("events", ("name",), "actions", of_kind(*terms.CLICK_KINDS), example="Newsletter", aliases=("clicks",)),
-    PopularType("video", ("video",), "actions", of_kind("video"),
-                example="https://example.com/tour.mp4"),
+    PopularType("video", ("video",), "actions", of_kind("video"), example="https://example.com/tour.mp4"),
     PopularType("site-domains", ("host",), "views", example="example.com"),
-    PopularType("links", ("referrer",), where=NOT_SEARCH, section="sources",
-                example="https://blog.example.org/review"),
+    PopularType("links", ("referrer",), where=NOT_SEARCH, section="sources", example="https://blog.example.org/review"),
     PopularType("links-domains", ("referrer_domain",), where=NOT_SEARCH,
                 example="blog.example.org", aliases=("referrers-domains",)),
     PopularType("links-outbound", ("outbound",), "actions", of_kind("outbound"), aliases=("exit-links",),

@@ -80,11 +80,6 @@ def parse_country(text: str) -> str:
     return "" if is_unknown(text) or text.lower() in ("xx", "") else find_canonical_value("country", text, "country")
 
 
-def is_country(text: str) -> bool:
-    """Return whether this is a country's code or English name."""
-    return find_country(text) is not None
-
-
 def parse_language(text: str) -> str:
     """Return the tag of a language given by tag or English name; "" for Unknown.
 
@@ -135,16 +130,10 @@ def parse_browser(title: str) -> tuple[str, str]:
 
 def format_seconds(seconds: Number) -> str:
     """Format a duration such as `3m 10s` or `6d 19h 5m`; seconds are left out from an hour on."""
-    remaining = int(seconds)
-    if remaining < 60:
-        return f"{remaining}s"
-    units = [(86_400, "d"), (3_600, "h"), (60, "m")] + ([(1, "s")] if remaining < 3_600 else [])
-    parts = []
-    for size, unit in units:
-        amount, remaining = divmod(remaining, size)
-        if amount:
-            parts.append(f"{amount}{unit}")
-    return " ".join(parts)
+    minutes, remaining = divmod(int(seconds), 60)
+    hours, days = minutes // 60 % 24, minutes // 1_440
+    parts = [(days, "d"), (hours, "h"), (minutes % 60, "m"), (0 if minutes >= 60 else remaining, "s")]
+    return " ".join(f"{amount}{unit}" for amount, unit in parts if amount) or "0s"
 
 
 def format_integer(value: Number | None) -> str:

@@ -4,9 +4,8 @@ from django.urls import path, re_path, reverse_lazy
 from django.views.generic import RedirectView
 
 from reports.clicky import deeplinks
-from reports.clicky.account_sites import AccountSitesView
+from reports.clicky.account_views import AccountSitesView, WhitelabelView
 from reports.clicky.views import StatsView
-from reports.clicky.whitelabel import WhitelabelView
 
 app_name = "clicky"
 urlpatterns = [
@@ -24,5 +23,9 @@ urlpatterns = [
         name="link-help",
     ),
     path("user/preferences/<slug:page>", deeplinks.preferences, name="link-preferences"),
-    re_path(r"^(?P<site_id>[1-9]\d{4,17})$", deeplinks.site_home, name="link-site"),
+    re_path(
+        r"^(?P<site_id>[1-9]\d{4,17})$",  # where the badge leads
+        RedirectView.as_view(pattern_name="dashboard:overview", http_method_names=["get", "head"]),
+        name="link-site",
+    ),
 ]

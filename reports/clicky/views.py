@@ -1,22 +1,27 @@
-"""The Stats API: the key of a site, the limit of requests a minute, and the view."""
+"""The views of the Stats API, and what all views of the Clicky dialect share: parameters of URL and form, the keys in
+them, the choice of the output, errors and headers.
+"""
 
 from __future__ import annotations
 
-from typing import NoReturn, cast
+from collections.abc import Callable, Mapping
+from typing import Any, NoReturn, cast
 
 from django.contrib.auth.models import AnonymousUser
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone as clock
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import APIException
+from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.api.throttles import AccountThrottle
+from accounts.models import Account, User
 from accounts.security.client_ip import get_client_key
-from reports.clicky.api_view import ClickyView, get_params
-from reports.clicky.errors import ClickyError
+from reports.clicky import outputs
+from reports.clicky.errors import ClickyError, handle_error
 from reports.clicky.openapi import describe_stats
 from reports.clicky.result_links import ResultLinks
 from reports.clicky.stats_request import find_site, parse_request
@@ -24,11 +29,72 @@ from reports.clicky.types import build_result
 from sites.site_config import SiteConfig
 
 
-class SitekeyAuthentication(BaseAuthentication):
-    """Authentication by `site_id` with `sitekey` or `sitekey_admin`; `request.auth` is the site that they open."""
+def read_parameters(request: HttpRequest) -> Mapping[str, str]:
+    """Return the parameters of the URL and of a form sent by POST; the first value of a repeated one."""
+    params = {name: values[0] for name, values in request.GET.lists() if values}
+    if request.method == "POST":
+        params |= {name: values[0] for name, values in request.POST.lists() if values}
+    return params
 
-    def authenticate(self, request: Request) -> tuple[AnonymousUser, SiteConfig]:
-        return AnonymousUser(), find_site(get_params(request))
+
+class ParameterAuthentication(BaseAuthentication):
+    """Authentication by the parameters of the request, which its view looks up with `identify`."""
+
+    def authenticate(self, request: Request) -> tuple[AnonymousUser | User, Account | SiteConfig | None]:
+        return cast(ClickyView, request.parser_context["view"]).identify(request)
+
+
+class ClickyView(APIView):
+    """A view whose request is its parameters, sent in the URL or, which is answered alike, as a form.
+
+    Any other body is ignored, and so is `Accept`: clients name the format in the parameter `output`.
+    """
+
+    http_method_names = ["get", "head", "post"]
+    parser_classes = []
+    authentication_classes = [ParameterAuthentication]
+    renderer_classes = list(outputs.RENDERERS.values())
+    params: Mapping[str, str]
+
+    def identify(self, request: Request) -> tuple[AnonymousUser | User, Account | SiteConfig | None]:
+        """Return `request.user` and `request.auth`: who or what the keys in the parameters open. Raises ClickyError."""
+        raise NotImplementedError
+
+    def initialize_request(self, request: HttpRequest, *args: object, **kwargs: object) -> Request:
+        self.params = read_parameters(request)
+        return super().initialize_request(request, *args, **kwargs)
+
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[BaseRenderer, str]:
+        renderer = outputs.choose_renderer(self.params)()
+        return renderer, renderer.media_type
+
+    def initial(self, request: Request, *args: object, **kwargs: object) -> None:
+        """Reject other methods before the key is read, and let a preflight pass, which carries none."""
+        if str(request.method).lower() not in self.http_method_names:
+            self.http_method_not_allowed(request)
+        if request.method != "OPTIONS":
+            super().initial(request, *args, **kwargs)
+
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        raise NotImplementedError
+
+    def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return self.get(request, *args, **kwargs)
+
+    def get_exception_handler(self) -> Callable[..., Response | None]:
+        return handle_error
+
+    @property
+    def default_response_headers(self) -> dict[str, str]:
+        """Let scripts of any page read the response: only the key in the address protects it."""
+        return {
+            "Allow": ", ".join(self.allowed_methods),
+            "Access-Control-Allow-Origin": "*",
+            "Access-Control-Allow-Methods": "GET, POST, OPTIONS",
+            "Access-Control-Allow-Headers": "*",
+            "Access-Control-Expose-Headers": "X-RateLimit-Limit, X-RateLimit-Remaining, Retry-After",
+            "Cache-Control": "no-store",
+        }
 
 
 class AddressThrottle(AccountThrottle):
@@ -53,8 +119,10 @@ class StatsView(ClickyView):
     """`/api/stats/4` and its older addresses; all versions are answered alike."""
 
     http_method_names = [*ClickyView.http_method_names, "options"]
-    authentication_classes = [SitekeyAuthentication]
     throttle_classes = [AddressThrottle]
+
+    def identify(self, request: Request) -> tuple[AnonymousUser, SiteConfig]:
+        return AnonymousUser(), find_site(self.params)
 
     def get(self, request: Request, version: str = "4") -> Response:
         site = cast(SiteConfig, request.auth)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from decimal import Decimal
 from typing import ClassVar, Literal
@@ -45,39 +44,31 @@ def load_visits(
     return visit_lists.list_visits(sites, period, list(where), limit, offset, now=request.now)
 
 
-@dataclass(frozen=True)
-class VisitDetails:
-    """What a list of visits shows beside the columns of a visit, loaded for one page of visits together."""
-
-    goals: dict[int, Item]  # by visit
-    coordinates: dict[int, Item]  # by visit
-    total_visits: dict[str, int]  # by device
-
-
 def build_visitor_items(request: StatsRequest, dates: Dates) -> list[Item]:
     """Build one page of visits with all that is stored of each."""
     rows = load_visits(request, dates, request.visitor_filters, request.limit, request.offset)
     if not rows:
         return []
-    details = VisitDetails(
-        goals=load_reached_goals(request, dates, rows) if request.wants("goals") else {},
-        coordinates=load_coordinates(request, dates, rows) if request.wants("latitude", "longitude") else {},
-        total_visits=load_total_visits(request, rows) if request.wants("total_visits") else {},
-    )
-    return [select_fields(build_visitor_item(request, row, details), request) for row in rows]
+    details = [load(request, dates, rows) for fields, load in VISIT_DETAILS.items() if request.wants(*fields)]
+    items = []
+    for row in rows:
+        item = build_visitor_item(request, row)
+        for fields_of_visits in details:
+            item |= fields_of_visits.get(int(row["visit"]), {})
+        items.append(select_fields(item, request))
+    return items
 
 
-def build_visitor_item(request: StatsRequest, row: Visit, details: VisitDetails) -> Item:
-    """Build a visit with Clicky's names of fields; every value is text."""
-    visit, device = int(row["visit"]), str(row["device"])
+def build_visitor_item(request: StatsRequest, row: Visit) -> Item:
+    """Build a visit with Clicky's names of fields, without `VISIT_DETAILS`; every value is text."""
     return {
         **format_time(row["visit_start"], request),
         "time_total": terms.format_integer(row["duration"]),
         "ip_address": row["ip"],
-        "uid": device,
-        "session_id": str(visit),
+        "uid": str(row["device"]),
+        "session_id": str(row["visit"]),
         "actions": str(row["actions"]),
-        "total_visits": str(details.total_visits.get(device, 1)),
+        "total_visits": "1",
         "landing_page": request.links.build_page_url(row["entry_page"], row["host"]) if row["entry_page"] else "",
         "web_browser": encode_html(terms.format_browser(row["browser"], row["browser_version"])),
         "operating_system": encode_html(f"{row['os']} {row['os_version']}".strip()),
@@ -87,13 +78,14 @@ def build_visitor_item(request: StatsRequest, row: Visit, details: VisitDetails)
         **build_referrer_fields(row),
         "referrer_type": terms.find_traffic_kind(row["channel"]).type,
         **build_place_fields(row),
-        **details.coordinates.get(visit, {"latitude": "", "longitude": ""}),
+        "latitude": "",
+        "longitude": "",
         "hostname": "",  # addresses are never looked up in the DNS
         "organization": encode_html(row["organization"]),
         "campaign": encode_html(row["utm_campaign"]),
         "custom": build_custom_fields(row),
-        "goals": details.goals.get(visit, {}),
-        "stats_url": request.links.build_visit_url(visit),
+        "goals": {},
+        "stats_url": request.links.build_visit_url(row["visit"]),
     }
 
 
@@ -136,7 +128,7 @@ def select_fields(item: Item, request: StatsRequest) -> Item:
 
 
 def load_reached_goals(request: StatsRequest, dates: Dates, rows: list[Visit]) -> dict[int, Item]:
-    """Return, by visit, `{"completed": [names], "revenue"}` of the goals that these visits reached.
+    """Return, by visit, `{"goals": {"completed": [names], "revenue"}}` of the goals that these visits reached.
 
     The revenue is in one currency, that of the engine's result; goals that earn in another one add nothing to it.
     """
@@ -160,7 +152,7 @@ def load_reached_goals(request: StatsRequest, dates: Dates, rows: list[Visit]) -
             if goal.find_revenue_currency(currency) in ("", currency):
                 revenue = goal.compute_revenue(int(row["conversions"]), row["revenue"])
                 item["revenue"] = str(round_amount(Decimal(item["revenue"]) + revenue, currency))
-    return reached
+    return {visit: {"goals": item} for visit, item in reached.items()}
 
 
 def extend_to_now(dates: Dates, request: StatsRequest) -> Period:
@@ -171,24 +163,20 @@ def extend_to_now(dates: Dates, request: StatsRequest) -> Period:
 
 def load_coordinates(request: StatsRequest, dates: Dates, rows: list[Visit]) -> dict[int, Item]:
     """Return, by visit, `latitude` and `longitude` of its place as text."""
-    visits = [int(row["visit"]) for row in rows]
-    period = extend_to_now(dates, request)
-    coordinates = visit_lists.fetch_visit_coordinates(request.site.site_id, period, visits, now=request.now)
-    return {
-        visit: {"latitude": f"{latitude:.4f}", "longitude": f"{longitude:.4f}"}
-        for visit, (latitude, longitude) in coordinates.items()
-    }
+    visits, period = [int(row["visit"]) for row in rows], extend_to_now(dates, request)
+    found = visit_lists.fetch_visit_coordinates(request.site.site_id, period, visits, now=request.now)
+    return {visit: {"latitude": f"{place[0]:.4f}", "longitude": f"{place[1]:.4f}"} for visit, place in found.items()}
 
 
-def load_total_visits(request: StatsRequest, rows: list[Visit]) -> dict[str, int]:
-    """Return, by device, how many visits its visitor ever made: a person on all devices, others on this device."""
+def load_total_visits(request: StatsRequest, dates: Dates, rows: list[Visit]) -> dict[int, Item]:
+    """Return, by visit, how many visits its visitor ever made: a person on all devices, others on this device."""
     totals = count_all_visits(request, "visitor_id", [str(row["device"]) for row in rows])
     if rows_with_person := [row for row in rows if row["person"]]:
         of_persons = count_all_visits(request, "person", [row["person"] for row in rows_with_person])
         for row in rows_with_person:
             device = str(row["device"])
             totals[device] = max(totals.get(device, 1), of_persons.get(row["person"], 1))
-    return totals
+    return {int(row["visit"]): {"total_visits": str(totals.get(str(row["device"]), 1))} for row in rows}
 
 
 def count_all_visits(request: StatsRequest, dimension: str, values: list[str]) -> dict[str, int]:
@@ -201,6 +189,12 @@ def count_all_visits(request: StatsRequest, dimension: str, values: list[str]) -
 def build_ids_filter(dimension: str, ids: Iterable[int | str]) -> Filter:
     """Return the filter of these values, each once."""
     return is_one_of(dimension, *dict.fromkeys(map(str, ids)))
+
+
+# Fields of a visit that are not among its columns, and what loads them for a page of visits together
+VISIT_DETAILS: dict[tuple[str, ...], Callable[[StatsRequest, Dates, list[Visit]], dict[int, Item]]] = {
+    ("goals",): load_reached_goals, ("latitude", "longitude"): load_coordinates, ("total_visits",): load_total_visits,
+}  # fmt: skip
 
 
 def build_action_items(request: StatsRequest, dates: Dates) -> list[Item]:

@@ -157,11 +157,11 @@ OPTIONS = {
 KEYED = {
     "reports/clicky/stats_request.py site_id",
     "reports/clicky/stats_request.py alert_id",
-    "reports/clicky/whitelabel.py site_id",
+    "reports/clicky/account_views.py site_id",
     "reports/widget.py site_id",
     "reports/widget.py segment",
     "reports/widget.py:render_widget_data",
-    "reports/clicky/api_view.py:read_parameters",
+    "reports/clicky/views.py:read_parameters",
     "tracking/endpoints/clicky.py site_id",
     "tracking/endpoints/clicky.py goal",
     "tracking/endpoints/clicky_fields.py session_id",
