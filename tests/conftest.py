@@ -99,6 +99,14 @@ LONG_FILES = (
 gc.disable()  # during the collection of tests, whose objects stay: searching them took a fifth of the time
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """The default suite runs at noon. Servers of the other suites have the machine's clock, and so have their tests."""
+    from tests.support.noon import set_clock_to_noon
+
+    if "not heavy" in config.option.markexpr and "not browser" in config.option.markexpr:
+        set_clock_to_noon()
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Give tests of API operations unique names: of equal names, parallel workers would run a single one.
@@ -358,6 +366,15 @@ def api_key(site: Site) -> str:
     plain = api_key_create(site=site, name="tests")[1]
     site_cache.refresh()
     return plain
+
+
+@pytest.fixture
+def machine_clock() -> Iterator[None]:
+    """The machine's clock, for a test that compares it with that of files, databases or other processes."""
+    from tests.support.noon import use_machine_clock
+
+    with use_machine_clock():
+        yield
 
 
 @pytest.fixture(autouse=True)
