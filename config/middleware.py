@@ -72,40 +72,31 @@ class HashingBusyMiddleware(SyncMiddleware):
         return response
 
 
-class StoreOutageMiddleware(SyncMiddleware):
-    """Answers 503, in the format of the page or API, if a view could not read the event store.
+class EventStoreMiddleware(SyncMiddleware):
+    """Holds queries to the budgets of their accounts. Answers 429 if one uses too much, and 503 if a view could not
+    read the event store, both in the format of the page or API.
 
-    While shards of it are left out, every response says so in a header, since not every format has a place for it.
+    While shards of the store are left out, every response says so in a header, since not every format has a place for
+    it.
     """
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        response = self.get_response(request)
+        with limit_queries():
+            response = self.get_response(request)
         if has_missing_shards():
             response["X-Data-Incomplete"] = "shards"
         return response
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """Respond to StoreError; None leaves any other exception to Django."""
-        if not isinstance(exception, StoreError):
-            return None
-        log.warning("%s: %s", request.path, exception, exc_info=not isinstance(exception, StoreAway))
-        return build_error_response(request, 503, UNREADABLE)
-
-
-class QueryBudgetMiddleware(SyncMiddleware):
-    """Holds queries to the budgets of their accounts, and answers 429 if one uses too much."""
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        with limit_queries():
-            return self.get_response(request)
-
-    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """Respond to BudgetExceeded; None leaves any other exception to Django."""
-        if not isinstance(exception, BudgetExceeded):
-            return None
-        response = build_error_response(request, 429, str(exception))
-        response["Retry-After"] = str(exception.seconds)
-        return response
+        """Respond to BudgetExceeded and StoreError; None leaves any other exception to Django."""
+        if isinstance(exception, BudgetExceeded):
+            response = build_error_response(request, 429, str(exception))
+            response["Retry-After"] = str(exception.seconds)
+            return response
+        if isinstance(exception, StoreError):
+            log.warning("%s: %s", request.path, exception, exc_info=not isinstance(exception, StoreAway))
+            return build_error_response(request, 503, UNREADABLE)
+        return None
 
 
 class PageMethodsMiddleware(SyncMiddleware):

@@ -67,8 +67,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "config.middleware.HashingBusyMiddleware",
-    "config.middleware.StoreOutageMiddleware",
-    "config.middleware.QueryBudgetMiddleware",
+    "config.middleware.EventStoreMiddleware",
 ]
 ROOT_URLCONF = "config.urls"
 ASGI_APPLICATION = "config.asgi.application"

@@ -54,9 +54,15 @@ def get_site(site_id: int) -> SiteConfig | None:
     return _get_loaded_cache().sites.get(site_id)
 
 
-def get_account_limits(account_id: int) -> Mapping[str, object]:
-    """Return the limits that an account has of its own, by name; at most five minutes old."""
-    return _get_loaded_cache().account_limits.get(account_id, {})
+def find_account_limits(site_id: int) -> tuple[int, Mapping[str, object]]:
+    """Return the account of a site and the limits it has of its own, by name; at most five minutes old.
+
+    A number that is no site's is taken for an account's, as in the events of links.
+    """
+    cache = _get_loaded_cache()
+    site = cache.sites.get(site_id)
+    account_id = site.account_id if site else site_id
+    return account_id, cache.account_limits.get(account_id, {})
 
 
 def find_site_by_host(host: str) -> SiteConfig | None:

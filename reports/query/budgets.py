@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from accounts.account_limits import choose_limit
 from sites import site_cache
@@ -39,6 +40,14 @@ class BudgetExceeded(Exception):
     def __init__(self, sentence: str, seconds: int) -> None:
         super().__init__(f"{sentence} Try again in {seconds} second{'' if seconds == 1 else 's'}.")
         self.seconds = seconds
+
+
+class QueryLimits(NamedTuple):
+    """The limits of an account: statements at once, and of them seconds in a minute and megabytes; 0 is none."""
+
+    at_once: int
+    seconds: int
+    megabytes: int
 
 
 @dataclass(kw_only=True)
@@ -96,10 +105,8 @@ def spend_budget(sites: Sequence[int]) -> Iterator[dict[str, int]]:
     if not sites or not _is_limited.get():
         yield {}
         return
-    site = site_cache.get_site(sites[0])
-    account_id = site.account_id if site else sites[0]
-    limits = site_cache.get_account_limits(account_id)
-    budget = get_budget(account_id)
+    account_id, own_limits = site_cache.find_account_limits(sites[0])
+    budget, limits = get_budget(account_id), read_limits(own_limits) if own_limits else DEFAULT_LIMITS
     settings = wait_for_turn(budget, limits)
     started = time.monotonic()
     try:
@@ -107,6 +114,18 @@ def spend_budget(sites: Sequence[int]) -> Iterator[dict[str, int]]:
     finally:
         with budget.changed:
             budget.spend(time.monotonic() - started)
+
+
+def read_limits(own_limits: Mapping[str, object]) -> QueryLimits:
+    """Return an account's limits, its own ones before the defaults."""
+    return QueryLimits(
+        choose_limit(own_limits, "queries") or 1_000_000,
+        choose_limit(own_limits, "query_seconds_per_minute"),
+        choose_limit(own_limits, "query_megabytes"),
+    )
+
+
+DEFAULT_LIMITS = read_limits({})
 
 
 def get_budget(account_id: int) -> Budget:
@@ -118,10 +137,9 @@ def get_budget(account_id: int) -> Budget:
     return _budgets.setdefault(account_id, Budget())
 
 
-def wait_for_turn(budget: Budget, limits: Mapping[str, object]) -> dict[str, int]:
+def wait_for_turn(budget: Budget, limits: QueryLimits) -> dict[str, int]:
     """Wait until a statement may run, count it as running and return its settings. Raises BudgetExceeded."""
-    at_once = choose_limit(limits, "queries") or 1_000_000
-    seconds = choose_limit(limits, "query_seconds_per_minute")
+    at_once, seconds = limits.at_once, limits.seconds
     deadline = time.monotonic() + MAX_WAIT_SECONDS
     with budget.changed:
         check_seconds(budget, seconds)
@@ -137,7 +155,7 @@ def wait_for_turn(budget: Budget, limits: Mapping[str, object]) -> dict[str, int
         finally:
             budget.waiting -= 1
         budget.running += 1
-    return build_settings(choose_limit(limits, "query_megabytes"), heavy=heavy)
+    return build_settings(limits.megabytes, heavy=heavy)
 
 
 def check_seconds(budget: Budget, limit: int) -> None:

@@ -61,8 +61,10 @@ def query_settings() -> dict[str, int]:
 
 def merge_settings(limits: Mapping[str, int], own: Mapping[str, int]) -> dict[str, int]:
     """Return the settings of a query with those of its account; of two limits the smaller one."""
-    common = {name: min(limits[name], own[name]) for name in limits.keys() & own.keys()}
-    return {**limits, **own, **common}
+    merged = {**limits, **own}
+    for name in limits.keys() & own.keys():
+        merged[name] = min(limits[name], own[name])
+    return merged
 
 
 def explain_error(error: store.StoreError) -> QueryRefused | None:

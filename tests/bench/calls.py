@@ -112,6 +112,7 @@ class Requests:
         call_command("migrate", verbosity=0)
         store.migrate()
         self.account = Account.objects.create(name="Bench")
+        self.authkey = self.account.authkey  # derived here, since programs know their key
         user = User.objects.create_user("bench@example.com", "a bench needs no secret")
         Membership.objects.create(user=user, account=self.account, role=Role.OWNER)
         self.site = site_create(account=self.account, domain="example.com")
@@ -148,7 +149,7 @@ class Requests:
                 "typeTL": {"url": "https://shop.test/p"}}  # fmt: skip
         response = self.client.post(
             "/clickmeter/datapoints", json.dumps(body), content_type="application/json",
-            headers={"X-Clickmeter-Authkey": self.account.authkey},
+            headers={"X-Clickmeter-Authkey": self.authkey},
         )  # fmt: skip
         assert response.status_code == 200, response.content
 

@@ -117,7 +117,7 @@ def query_available(
 
 def has_missing_shards() -> bool:
     """Return whether a shard did not answer a moment ago."""
-    return time.monotonic() < _missing_until.get(get_target(), 0.0)
+    return bool(_missing_until) and time.monotonic() < _missing_until.get(get_target(), 0.0)
 
 
 def _query_once(sql: str, params: Mapping[str, object] | None, settings: Mapping[str, object] | None) -> StoreResult:
