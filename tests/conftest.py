@@ -103,7 +103,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """The default suite runs at noon. Servers of the other suites have the machine's clock, and so have their tests."""
     from tests.support.noon import set_clock_to_noon
 
-    if "not heavy" in config.option.markexpr and "not browser" in config.option.markexpr:
+    if all(f"not {other}" in config.option.markexpr for other in ("services", "browser", "heavy")):
         set_clock_to_noon()
 
 

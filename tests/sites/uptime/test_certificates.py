@@ -179,7 +179,9 @@ def test_the_first_certificate_to_expire_among_redirects_counts(
     assert subjects() == ["The certificate of Shop expires in 12 days"]
 
 
-def test_a_certificate_valid_for_less_than_an_hour_is_not_an_outage(site: Site, authority: trustme.CA) -> None:
+def test_a_certificate_valid_for_less_than_an_hour_is_not_an_outage(
+    site: Site, authority: trustme.CA, machine_clock: None
+) -> None:
     now = timezone.now().replace(microsecond=0)
     with misbehaving(tls=certificate(authority, now + timedelta(minutes=30))) as server:
         monitor = monitor_create(site=site, url=f"{server.base}/ok", now=now - timedelta(minutes=1))
