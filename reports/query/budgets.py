@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NamedTuple
 
 from accounts.account_limits import choose_limit
@@ -97,7 +98,7 @@ def serves_request() -> bool:
 
 
 @contextmanager
-def spend_budget(sites: Sequence[int]) -> Iterator[dict[str, int]]:
+def spend_budget(sites: Sequence[int]) -> Iterator[Mapping[str, int]]:
     """Run one statement on these sites (or an account's links) within the budget of their account.
 
     Yields ClickHouse's settings for it. Raises BudgetExceeded if it may not run soon.
@@ -137,12 +138,14 @@ def get_budget(account_id: int) -> Budget:
     return _budgets.setdefault(account_id, Budget())
 
 
-def wait_for_turn(budget: Budget, limits: QueryLimits) -> dict[str, int]:
+def wait_for_turn(budget: Budget, limits: QueryLimits) -> Mapping[str, int]:
     """Wait until a statement may run, count it as running and return its settings. Raises BudgetExceeded."""
     at_once, seconds = limits.at_once, limits.seconds
     deadline = time.monotonic() + MAX_WAIT_SECONDS
     with budget.changed:
-        check_seconds(budget, seconds)
+        budget.refill(seconds)
+        if seconds and budget.used >= seconds:
+            raise build_seconds_error(budget, seconds)
         heavy = seconds > 0 and budget.recent > seconds * HEAVY_SHARE
         allowed = min(at_once, max(2, at_once // 4)) if heavy else at_once
         if budget.running >= allowed and budget.waiting >= MAX_WAITING:
@@ -158,17 +161,16 @@ def wait_for_turn(budget: Budget, limits: QueryLimits) -> dict[str, int]:
     return build_settings(limits.megabytes, heavy=heavy)
 
 
-def check_seconds(budget: Budget, limit: int) -> None:
-    """Raise BudgetExceeded if the account has used its seconds; 0 is no limit."""
-    budget.refill(limit)
-    if limit and budget.used >= limit:
-        wait = math.ceil((budget.used - limit * (1 - REFILLED_SHARE)) * MINUTE / limit)
-        raise BudgetExceeded(
-            f"The queries of this account ran for more than {limit} seconds within a minute.", max(1, wait)
-        )
+def build_seconds_error(budget: Budget, limit: int) -> BudgetExceeded:
+    """Build the error for an account that has used its seconds, with the seconds until it has some again."""
+    wait = math.ceil((budget.used - limit * (1 - REFILLED_SHARE)) * MINUTE / limit)
+    return BudgetExceeded(
+        f"The queries of this account ran for more than {limit} seconds within a minute.", max(1, wait)
+    )
 
 
-def build_settings(megabytes: int, *, heavy: bool) -> dict[str, int]:
+@lru_cache(maxsize=200)
+def build_settings(megabytes: int, *, heavy: bool) -> Mapping[str, int]:
     """Return ClickHouse's settings of a statement; one of an account that uses much leaves a core to others."""
     settings = {"max_memory_usage": megabytes * 1_000_000} if megabytes else {}
     if heavy:
