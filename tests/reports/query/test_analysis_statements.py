@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -161,7 +161,8 @@ def test_hits_of_links_are_read_newest_first(monkeypatch: pytest.MonkeyPatch) ->
 
     statements: list[tuple[str, dict[str, object]]] = []
 
-    def run_statement(sql: Select, params: Mapping[str, object]) -> Nothing:
+    def run_statement(sql: Select, params: Mapping[str, object], sites: Sequence[int]) -> Nothing:
+        assert list(sites) == [SITE]
         statements.append((str(sql), dict(params)))
         return Nothing()
 
