@@ -152,10 +152,10 @@ def filter_ip_address(site: SiteConfig, value: str) -> Filter:
     truncates = site.addresses == AddressPolicy.TRUNCATE
     ranges = re.findall(r"(\d{1,10}),(\d{1,10})", value, re.ASCII)
     if ranges and re.fullmatch(r"\d+,\d+(\|\d+,\d+)*", value, re.ASCII):
+        if len(ranges) > MAX_RANGES:
+            raise ClickyError(f"Too many ip_address ranges: at most {MAX_RANGES}.")
         mask_bits = HOST_BITS if truncates else 0
-        return combine_any(
-            [filter_ip_range(int(first) >> mask_bits << mask_bits, int(last)) for first, last in ranges[:MAX_RANGES]]
-        )
+        return combine_any([filter_ip_range(int(first) >> mask_bits << mask_bits, int(last)) for first, last in ranges])
     if not truncates:
         return build_match("ip", value)
     if "*" in value:
@@ -346,9 +346,11 @@ def parse_filters(site: SiteConfig, params: Mapping[str, str], of_actions: bool 
     """
     filters = []
     for name, value in params.items():
-        build = find_filter(name) if value and len(value) <= MAX_LENGTH else None
+        build = find_filter(name) if value else None
         if build is None:
             continue
+        if len(value) > MAX_LENGTH:
+            raise ClickyError(f"The filter {name} is too long: at most {MAX_LENGTH:,} characters.")
         built = build(site, value)
         parse(built)
         filters.append(cast(VisitedFilter, built)["visited"] if of_actions and name in ACTION_FILTERS else built)

@@ -127,6 +127,16 @@ def test_a_link_with_an_address_that_cannot_be_read_leads_to_the_dashboard(site:
     assert link == f"/sites/{site.pk}/visitors?page=%2Fhttp%3A%2F%2F%5B%3A%3A1"
 
 
+@pytest.mark.parametrize(("name", "value", "sentence"), [
+    ("href", "/" + "a" * 1000, "The filter href is too long: at most 1,000 characters."),
+    ("ip_address", "|".join(["1,2"] * 21), "Too many ip_address ranges: at most 20."),
+])  # fmt: skip
+def test_a_filter_beyond_its_limits_is_rejected_instead_of_ignored(
+    clicky: Clicky, name: str, value: str, sentence: str
+) -> None:
+    assert clicky.raw("visitors-list", **{name: value}, output="json").json() == [{"error": sentence}]
+
+
 def test_plain_types_ignore_unknown_parameters(clicky: Clicky, traffic: None) -> None:
     assert clicky.value("visitors", date="yesterday", region="England") == "2"
 
