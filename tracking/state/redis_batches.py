@@ -112,10 +112,10 @@ class RedisBatches:
         try:
             if not self.link.is_away():
                 replies = await self.ask_redis(flatten(command for call in batch for command in call.commands))
+        except TimeoutError:  # first, because it is an OSError, and has no text
+            self.link.note_failure(f"no answer in {TIMEOUT_SECONDS} s")
         except self.link.errors as error:
             self.link.note_failure(error)
-        except TimeoutError:
-            self.link.note_failure(f"no answer in {TIMEOUT_SECONDS} s")
         finally:  # cancelled at the end of the loop, too: no hit is lost
             first = 0
             for waiting in batch:
