@@ -77,7 +77,10 @@ class RedisBatches:
         self.is_scheduled = False
 
     def ask(self, call: SuspendableCall, commands: Sequence[Command]) -> list[Reply] | None:
-        """Suspend the call, which is the running one, and return the replies; None if Redis is away."""
+        """Suspend the call, which is the running one, and return the replies; None without them.
+
+        That is while Redis is away, or if one of these commands failed.
+        """
         loop = asyncio.get_running_loop()
         if loop is not self.loop:
             self.forget_loop()
@@ -119,8 +122,9 @@ class RedisBatches:
         finally:  # cancelled at the end of the loop, too: no hit is lost
             first = 0
             for waiting in batch:
-                resume(waiting.call, replies and replies[first : first + len(waiting.commands)])
-                first += len(waiting.commands)
+                end = first + len(waiting.commands)
+                resume(waiting.call, None if replies is None else self.link.drop_failed(replies[first:end]))
+                first = end
 
     async def ask_redis(self, words: list[object]) -> list[Reply]:
         """Return the replies to one batch. Raises the link's errors and TimeoutError."""
