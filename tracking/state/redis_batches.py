@@ -71,7 +71,7 @@ class RedisBatches:
         """Begin anew, in another loop: a connection belongs to its loop."""
         self.connection: Connection = None
         self.last_used = 0.0
-        self.order = asyncio.Lock()
+        self.write_lock, self.read_lock = asyncio.Lock(), asyncio.Lock()
         self.unanswered: set[asyncio.Task[None]] = set()
         self.waiting.clear()
         self.is_scheduled = False
@@ -140,9 +140,10 @@ class RedisBatches:
         connection: Connection = None
         try:
             async with limit_time():
-                connection = await self.find_connection()
-                await connection.send_packed_command(packed, check_health=False)
-                async with self.order:
+                async with self.write_lock:
+                    connection = await self.find_connection()
+                    await connection.send_packed_command(packed, check_health=False)
+                async with self.read_lock:  # both locks keep the order in which they are asked for
                     return check_replies(await connection.read_response())
         except self.link.missing_script:
             raise
@@ -169,9 +170,13 @@ class RedisBatches:
             self.link.url, socket_timeout=None, socket_connect_timeout=TIMEOUT_SECONDS
         )
         connection = pool.make_connection()
-        await connection.connect()
-        await connection.send_command("SCRIPT", "LOAD", BATCH)
-        await connection.read_response()
+        try:
+            await connection.connect()
+            await connection.send_command("SCRIPT", "LOAD", BATCH)
+            await connection.read_response()
+        except BaseException:  # after an error that Redis answers, the library leaves the connection open
+            await connection.disconnect(nowait=True)
+            raise
         return connection
 
     async def disconnect(self, connection: Connection) -> None:
