@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import redis
+import redis.asyncio
 from django.conf import settings
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as some
@@ -179,6 +179,26 @@ def test_calls_of_an_event_loop_share_their_round_trips(trips: list[Any]) -> Non
         return found
 
     assert asyncio.run(measure()) == [1, 1, 3]
+
+
+def test_batches_read_their_own_replies_when_the_first_is_sent_slowly(monkeypatch: pytest.MonkeyPatch) -> None:
+    process, sent = state.current(), []
+    send: Callable[..., Any] = redis.asyncio.Connection.send_packed_command
+
+    async def send_slowly(self: Any, *words: Any, **options: Any) -> None:
+        sent.append(words)
+        is_first = len(sent) == 1
+        await send(self, *words, **options)
+        if is_first:  # as if the connection's buffer were full
+            await asyncio.sleep(0.05)
+
+    async def talk() -> list[int]:
+        await take_numbers(process, 1)  # connects
+        monkeypatch.setattr(redis.asyncio.Connection, "send_packed_command", send_slowly)
+        return await take_numbers(process, 2 * MAX_BATCH_SIZE)
+
+    numbers = asyncio.run(talk())
+    assert len(sent) == 2 and numbers == list(range(numbers[0], numbers[0] + 2 * MAX_BATCH_SIZE))
 
 
 def test_an_answer_counts_that_came_while_the_process_was_held_up() -> None:
