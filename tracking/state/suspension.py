@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from typing import Any
 
 from greenlet import getcurrent, greenlet
@@ -33,6 +33,7 @@ class SuspendableCall(greenlet):  # type: ignore[misc]
     function: Function = staticmethod(do_nothing)
     arguments: tuple[object, ...] = ()
     resume: Resume = staticmethod(do_nothing)
+    gr_context: Context | None
     has_ended = True
     result: Answer = None
     error: Exception | None = None
@@ -63,7 +64,7 @@ class SuspendableCall(greenlet):  # type: ignore[misc]
         """Forget the function that has ended, with all that it refers to, and keep the greenlet for another one."""
         self.function = self.resume = do_nothing
         self.arguments, self.result, self.error = (), None, None
-        self.gr_context = None  # type: ignore[assignment]
+        self.gr_context = None
         if len(idle.calls) < MAX_IDLE_CALLS:
             idle.calls.append(self)
 
