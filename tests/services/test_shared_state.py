@@ -84,13 +84,13 @@ def trips(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
     Each request of these tests has an event loop of its own, and so a connection, whose greetings do not count.
     """
     sent: list[Any] = []
-    exchange: Callable[..., Any] = RedisBatches.exchange
+    send_and_read: Callable[..., Any] = RedisBatches.send_and_read
 
     async def count_batch(self: RedisBatches, *command: Any) -> Any:
         sent.append(command)
-        return await exchange(self, *command)
+        return await send_and_read(self, *command)
 
-    monkeypatch.setattr(RedisBatches, "exchange", count_batch)
+    monkeypatch.setattr(RedisBatches, "send_and_read", count_batch)
     thread = threading.get_ident()  # live streams have one of their own, for which no hit waits
     send: Callable[..., Any] = redis.Connection.send_packed_command
 
