@@ -87,10 +87,10 @@ class FinishedResponse(NamedTuple):
 
     number: int
     transport: asyncio.Transport | None
-    start: bytes
-    head: bytes
-    rest: bytes
-    after: Callable[[], None] | None  # called once it is sent
+    status_line: bytes  # with the header lines of every response
+    headers: bytes
+    remainder: bytes  # further headers, and the body
+    on_sent: Callable[[], None] | None
 
 
 class ResponseBatch:
@@ -139,8 +139,8 @@ class ResponseBatch:
                 if transport is not None:
                     transport.abort()
             return
-        for number, transport, start, head, rest, after in waiting:
+        for number, transport, status_line, headers, remainder, on_sent in waiting:
             if transport is not None and not transport.is_closing():
-                transport.write(b"".join((start, head, failed.get(number, b""), rest)))
-            if after is not None:
-                after()
+                transport.write(b"".join((status_line, headers, failed.get(number, b""), remainder)))
+            if on_sent is not None:
+                on_sent()

@@ -123,12 +123,12 @@ class ImmediateProtocol(LimitedProtocol):
             super().start_task(cycle, app)
         elif isinstance(response, DelayedResponse):
             self.running = cycle
-            response.send = partial(self.send_delayed, cycle)
+            response.send = partial(self.send_response, cycle)
         else:
-            self.send_delayed(cycle, self.batch.number, response)
+            self.send_response(cycle, self.batch.number, response)
             self.batch.commit()
 
-    def send_delayed(self, cycle: Any, number: int, response: ImmediateResponse | None) -> None:
+    def send_response(self, cycle: Any, number: int, response: ImmediateResponse | None) -> None:
         """Send the response to a request for which uvicorn has made its objects; None if it failed."""
         if response is None:
             self.transport.abort()
@@ -143,12 +143,12 @@ class ImmediateProtocol(LimitedProtocol):
         number: int,
         response: ImmediateResponse,
         end: bytes,
-        after: Callable[[], None] | None = None,
+        on_sent: Callable[[], None] | None = None,
     ) -> None:
         """Add a response to the batch; `end` ends its headers."""
-        status, head, body = response
-        start = STATUS_LINE[status] + _default_header_lines.serialize(self.server_state.default_headers)
-        self.batch.add(self.loop, FinishedResponse(number, transport, start, head, end + body, after))
+        status, headers, body = response
+        status_line = STATUS_LINE[status] + _default_header_lines.serialize(self.server_state.default_headers)
+        self.batch.add(self.loop, FinishedResponse(number, transport, status_line, headers, end + body, on_sent))
 
     def end_cycle(self, cycle: Any) -> None:
         """Begin the next request of the connection, or close it."""

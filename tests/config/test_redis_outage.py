@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import warnings
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -109,7 +110,31 @@ def test_a_batch_that_redis_does_not_answer_is_answered_from_memory(caplog: pyte
         return list(await asyncio.gather(*waiting))
 
     assert asyncio.run(ask_of_silent_redis(conversation)) == list(range(1, 101))
-    assert caplog.text.count("continues with its own memory") == 1
+    assert caplog.text.count("continues with its own memory: no answer in 0.5 s") == 1, "the line says why"
+
+
+def test_a_connection_is_closed_on_which_redis_refuses_the_script() -> None:
+    async def talk() -> None:
+        closed = asyncio.Event()
+
+        async def refuse_script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            while data := await reader.read(65_536):
+                is_greeting = b"SCRIPT" not in data
+                writer.write(b"+OK\r\n" * data.count(b"CLIENT") if is_greeting else b"-NOPERM no scripts\r\n")
+            writer.close()
+            closed.set()
+
+        server = await asyncio.start_server(refuse_script, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        process = RedisState(f"redis://127.0.0.1:{port}/0?protocol=2", MemoryState(Path("/nonexistent")))
+        assert await process.run(process.ask, TakeNumber(5)) == 1
+        await asyncio.wait_for(closed.wait(), 10)
+        server.close()
+
+    with warnings.catch_warnings(record=True) as noted:
+        warnings.simplefilter("always", ResourceWarning)
+        asyncio.run(talk())
+    assert not [one for one in noted if "unclosed Connection" in str(one.message)], "it was not only forgotten"
 
 
 def test_a_cancelled_request_takes_no_answer_from_others_and_its_hit_counts() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import redis
+import redis.asyncio
 from django.conf import settings
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as some
@@ -21,6 +21,8 @@ from config.management.commands.serve import get_loop_factory
 from config.outages import FallbackRedisCache
 from sites import site_cache
 from sites.models import Site
+from tests.served import reserve_ports
+from tests.services import servers
 from tests.support import state
 from tests.support.endpoints import post_event, send_request
 from tests.support.links import NOON, Browser, create_link
@@ -82,13 +84,13 @@ def trips(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
     Each request of these tests has an event loop of its own, and so a connection, whose greetings do not count.
     """
     sent: list[Any] = []
-    exchange: Callable[..., Any] = RedisBatches.exchange
+    send_and_read: Callable[..., Any] = RedisBatches.send_and_read
 
     async def count_batch(self: RedisBatches, *command: Any) -> Any:
         sent.append(command)
-        return await exchange(self, *command)
+        return await send_and_read(self, *command)
 
-    monkeypatch.setattr(RedisBatches, "exchange", count_batch)
+    monkeypatch.setattr(RedisBatches, "send_and_read", count_batch)
     thread = threading.get_ident()  # live streams have one of their own, for which no hit waits
     send: Callable[..., Any] = redis.Connection.send_packed_command
 
@@ -179,6 +181,26 @@ def test_calls_of_an_event_loop_share_their_round_trips(trips: list[Any]) -> Non
     assert asyncio.run(measure()) == [1, 1, 3]
 
 
+def test_batches_read_their_own_replies_when_the_first_is_sent_slowly(monkeypatch: pytest.MonkeyPatch) -> None:
+    process, sent = state.current(), []
+    send: Callable[..., Any] = redis.asyncio.Connection.send_packed_command
+
+    async def send_slowly(self: Any, *words: Any, **options: Any) -> None:
+        sent.append(words)
+        is_first = len(sent) == 1
+        await send(self, *words, **options)
+        if is_first:  # as if the connection's buffer were full
+            await asyncio.sleep(0.05)
+
+    async def talk() -> list[int]:
+        await take_numbers(process, 1)  # connects
+        monkeypatch.setattr(redis.asyncio.Connection, "send_packed_command", send_slowly)
+        return await take_numbers(process, 2 * MAX_BATCH_SIZE)
+
+    numbers = asyncio.run(talk())
+    assert len(sent) == 2 and numbers == list(range(numbers[0], numbers[0] + 2 * MAX_BATCH_SIZE))
+
+
 def test_an_answer_counts_that_came_while_the_process_was_held_up() -> None:
     async def talk() -> list[int]:
         process, other = open_process(), open_process()
@@ -206,6 +228,33 @@ def test_redis_may_lose_the_script_between_two_batches() -> None:
 
     first, second = asyncio.run(talk())
     assert sorted(first + second) == list(range(1, 401)) and max(first) == 200
+
+
+async def take_two_kinds_of_numbers(process: State, calls: int) -> list[int]:
+    """Ask for a further number of counter 79 by every call, except by the second: that asks counter 80."""
+    counters = [80 if number == 1 else 79 for number in range(calls)]
+    return list(await asyncio.gather(*(process.run(process.ask, TakeNumber(counter)) for counter in counters)))
+
+
+def test_a_question_that_redis_cannot_answer_fails_alone(caplog: pytest.LogCaptureFixture) -> None:
+    process = open_process()
+    process.redis.client.lpush("footfall:clicks:80", "not a number")
+    assert asyncio.run(take_two_kinds_of_numbers(process, 5)) == [1, 1, 2, 3, 4], "the second is that of its memory"
+    assert process.ask(TakeNumber(80)) == 2, "outside of an event loop, too"
+    assert not process.redis.is_away()
+    assert caplog.text.count("WRONGTYPE") == 1 and "is away" not in caplog.text
+    assert open_process().ask(TakeNumber(79)) == 5, "the others took effect in Redis"
+
+
+def test_redis_that_cannot_write_counts_as_away(tmp_path: Path) -> None:
+    port = reserve_ports(1)  # a server of its own, because others use the shared one meanwhile
+    server = servers.program("redis-server", "redis-server")
+    command = [server, "--port", str(port), "--save", "", "--maxmemory", "1", "--dir", str(tmp_path)]
+    with servers.running(command, port, tmp_path / "redis.log"):
+        process = RedisState(f"redis://127.0.0.1:{port}/0", MemoryState(Path("/nonexistent")))
+        assert asyncio.run(take_numbers(process, 3)) == [1, 2, 3] and process.redis.is_away()
+        process.redis.away_until = 0.0
+        assert process.ask(TakeNumber(77)) == 4 and process.redis.is_away(), "outside of an event loop, too"
 
 
 def test_processes_that_ask_at_the_same_time_give_every_answer_once() -> None:

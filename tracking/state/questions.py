@@ -1,6 +1,6 @@
 """The questions that a hit asks, each with the type of its answer.
 
-Questions are data: the answers are computed by the implementations of `State`. Those of one batch are answered in
+A question only holds values: the implementations of `State` compute its answer. Those of one batch are answered in
 their order, so that a later one sees what an earlier one changed. Times are Unix seconds, except in visits, whose
 times are Unix milliseconds. Those of nearly every hit are not frozen, which would make them four times as slow to make.
 """

@@ -13,6 +13,11 @@ from tracking.state.redis_scripts import BATCH
 TIMEOUT_SECONDS = 0.5  # of one round trip
 RETRY_SECONDS = 5.0  # until Redis is used again after it did not answer
 LOG_SECONDS = 60.0
+# The codes of errors of Redis as a whole, with which any other command would fail, too
+SERVER_ERRORS = frozenset({
+    "BUSY", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "MISCONF", "MOVED", "NOAUTH", "NOPERM", "NOREPLICAS", "OOM",
+    "READONLY",
+})  # fmt: skip
 BATCH_HASH = sha1(BATCH.encode(), usedforsecurity=False).hexdigest()
 Reply = Any  # what Redis answers to a command
 log = logging.getLogger(__name__)
@@ -40,11 +45,17 @@ def flatten(commands: Iterable[Command]) -> list[object]:
 
 
 def check_replies(replies: list[Reply]) -> list[Reply]:
-    """Return the replies. Raises the first error among them."""
+    """Return the replies. Raises the first error among them that concerns Redis as a whole."""
     for reply in replies:
-        if isinstance(reply, Exception):
+        if isinstance(reply, Exception) and get_error_code(reply) in SERVER_ERRORS:
             raise reply
     return replies
+
+
+def get_error_code(error: Exception) -> str:
+    """Return the first word of an error of Redis; the library cuts it off those that it knows."""
+    code: str | None = getattr(error, "status_code", None)
+    return code or str(error).partition(" ")[0]
 
 
 class RedisLink:
@@ -59,7 +70,7 @@ class RedisLink:
         )
         self.missing_script = redis.exceptions.NoScriptError
         self.errors: tuple[type[Exception], ...] = (redis.RedisError, OSError)
-        self.away_until = self.logged_until = 0.0
+        self.away_until = self.logged_until = self.error_logged_until = 0.0
 
     def is_away(self) -> bool:
         """Return whether Redis did not answer in the last seconds."""
@@ -73,16 +84,28 @@ class RedisLink:
             self.logged_until = now + LOG_SECONDS
             log.warning("Redis is away, this process continues with its own memory: %s", error)
 
+    def drop_failed(self, replies: list[Reply]) -> list[Reply] | None:
+        """Return the replies to one call; None if one of them is an error, of which one line a minute is logged."""
+        error = next((reply for reply in replies if isinstance(reply, Exception)), None)
+        if error is None:
+            return replies
+        now = time.monotonic()
+        if now >= self.error_logged_until:
+            self.error_logged_until = now + LOG_SECONDS
+            log.error("Redis could not execute a command, this process's own memory answers: %s", error)
+        return None
+
     def execute(self, commands: Sequence[Command]) -> list[Reply] | None:
-        """Return the replies to the commands, in one round trip; None while Redis is away."""
+        """Return the replies to the commands, in one round trip; None while Redis is away, or if a command failed."""
         if self.is_away():
             return None
         words = flatten(commands)
         try:
             try:
-                return check_replies(self.client.execute_command("EVALSHA", BATCH_HASH, 0, *words))
+                replies = self.client.execute_command("EVALSHA", BATCH_HASH, 0, *words)
             except self.missing_script:  # Redis is new, or has lost its memory
-                return check_replies(self.client.execute_command("EVAL", BATCH, 0, *words))
+                replies = self.client.execute_command("EVAL", BATCH, 0, *words)
+            return self.drop_failed(check_replies(replies))
         except self.errors as error:
             self.note_failure(error)
             return None

@@ -79,7 +79,7 @@ class RedisState(State):
         }
 
     def resolve(self, batch: Sequence[Any]) -> list[Reply]:
-        """Ask Redis in one round trip, or this process's own memory while Redis is away."""
+        """Ask Redis in one round trip, or this process's own memory while Redis is away or if a question failed."""
         codecs = [self.codecs[type(question)] for question in batch]
         replies = self.execute([codec.encode(question) for codec, question in zip(codecs, batch, strict=True)])
         if replies is None:
@@ -87,7 +87,7 @@ class RedisState(State):
         return [codec.decode(question, reply) for codec, question, reply in zip(codecs, batch, replies, strict=True)]
 
     def execute(self, commands: Sequence[Command]) -> list[Reply] | None:
-        """Return Redis' replies to the commands; None while it is away."""
+        """Return Redis' replies to the commands; None while it is away, or if a command failed."""
         if self.redis.is_away():
             return None
         call = find_suspendable_call()

@@ -1,4 +1,4 @@
-"""Calls that wait for the state in their middle, while their thread does other things.
+"""Function calls that can be paused while they wait for Redis, so that their thread can serve other hits.
 
 The code of a hit is synchronous, and most of it computes. Where the state lies in Redis, such a call runs in a greenlet
 of its own: it is suspended at a question and resumed with the answer, and nothing in between knows of that. Where the
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from typing import Any
 
 from greenlet import getcurrent, greenlet
@@ -17,6 +17,11 @@ from greenlet import getcurrent, greenlet
 Answer = Any  # of the state, or the result of a call; each caller knows the type of its own
 Function = Callable[..., Answer]
 Resume = Callable[[Answer], None]
+MAX_IDLE_CALLS = 256  # of a thread; each keeps a greenlet with its stack
+
+
+def do_nothing(*_: object) -> None:
+    """Stand for the function of a call that has ended."""
 
 
 class SuspendableCall(greenlet):  # type: ignore[misc]
@@ -25,31 +30,43 @@ class SuspendableCall(greenlet):  # type: ignore[misc]
     `resume` is called with the answer that a suspended call waits for, in the thread of the call.
     """
 
-    function: Function
-    arguments: tuple[object, ...]
-    resume: Resume
+    function: Function = staticmethod(do_nothing)
+    arguments: tuple[object, ...] = ()
+    resume: Resume = staticmethod(do_nothing)
+    gr_context: Context | None
     has_ended = True
+    result: Answer = None
     error: Exception | None = None
 
     def run(self, _: object = None) -> None:
-        """Run one function after the other: to make a greenlet takes ten times as long as to switch to it."""
+        """Run one function after the other: creating a greenlet takes ten times as long as switching to it."""
         while True:
-            result = None
             try:
-                result = self.function(*self.arguments)
+                self.result = self.function(*self.arguments)
             except Exception as error:
                 self.error = error
             self.has_ended = True
-            idle.calls.append(self)
-            self.parent.switch(result)
+            self.parent.switch()
 
     def proceed(self, answer: object = None) -> Answer:
         """Run until the function ends or is suspended; return its result, or None. Raises its exception."""
-        result = self.switch(answer)
-        if self.error is not None:
-            error, self.error = self.error, None
+        self.parent = getcurrent()  # which goes on at the next pause: it may be another one than the creator
+        self.switch(answer)
+        if not self.has_ended:
+            return None
+        result, error = self.result, self.error
+        self.make_idle()
+        if error is not None:
             raise error
         return result
+
+    def make_idle(self) -> None:
+        """Forget the function that has ended, with all that it refers to, and keep the greenlet for another one."""
+        self.function = self.resume = do_nothing
+        self.arguments, self.result, self.error = (), None, None
+        self.gr_context = None
+        if len(idle.calls) < MAX_IDLE_CALLS:
+            idle.calls.append(self)
 
 
 class IdleCalls(threading.local):
@@ -77,5 +94,8 @@ def find_suspendable_call() -> SuspendableCall | None:
 
 
 def suspend(call: SuspendableCall) -> Answer:
-    """Suspend this call, which is the one that runs now, and return what it is resumed with."""
+    """Suspend this call, which is the one that runs now, and return what it is resumed with.
+
+    It must hold no lock: another hit of the same thread would wait for that, and nobody could resume this call.
+    """
     return call.parent.switch()
