@@ -37,7 +37,7 @@ LIMITS: dict[str, AccountLimit] = {
     "query_seconds_per_minute": AccountLimit(
         120, "seconds that queries run in a minute, added up, in each process; 0: any number"
     ),
-    "query_megabytes": AccountLimit(3_000, "MB of memory of one query; 0: as QUERY_LIMITS"),
+    "query_megabytes": AccountLimit(3_000, "MB of memory of one query; 0: only the limit in QUERY_LIMITS applies"),
     "clicky_per_minute": AccountLimit(30, "requests of one address to the Clicky API in a minute; 0: any number"),
     "clickport_per_minute": AccountLimit(600, "requests of one key to the Clickport API in a minute; 0: any number"),
 }

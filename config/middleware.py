@@ -38,9 +38,7 @@ class SyncMiddleware:
 
 
 class ChunkedBodyMiddleware(SyncMiddleware):
-    """Gives a body that was sent in chunks the length it has: forms of Django and DRF would take it for empty, and a
-    program would get an answer to another question than it asked.
-    """
+    """Gives a body sent in chunks its length. Django and DRF would otherwise treat the body as empty."""
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if "HTTP_TRANSFER_ENCODING" in request.META and not request.META.get("CONTENT_LENGTH"):
@@ -73,8 +71,8 @@ class HashingBusyMiddleware(SyncMiddleware):
 
 
 class EventStoreMiddleware(SyncMiddleware):
-    """Holds queries to the budgets of their accounts. Answers 429 if one uses too much, and 503 if a view could not
-    read the event store, both in the format of the page or API.
+    """Applies the accounts' query budgets. Answers 429 when an account is over its budget and 503 when the event store
+    cannot be read, in the format of the page or API.
 
     While shards of the store are left out, every response says so in a header, since not every format has a place for
     it.

@@ -16,7 +16,7 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from accounts.branding import build_tracker_names
 from accounts.host_names import is_installation_host, normalize_host, toggle_www
 from accounts.keys import hash_key
-from accounts.models import Purpose, VerificationMethod
+from accounts.models import Account, Purpose, VerificationMethod
 from accounts.selectors import list_verified_claims
 from sites.cache_refresher import DATABASE_ERRORS, CacheRefresher
 from sites.hosts import HostIndex
@@ -25,7 +25,7 @@ from sites.site_config import KeyConfig, SiteConfig, build_key_config, build_sit
 
 FULL_RELOAD_SECONDS = 300.0
 LAST_USED_SECONDS = 30.0
-BRANDS_SECONDS = 2.0
+ACCOUNTS_SECONDS = 2.0
 MAX_CACHED_RESULTS = 50_000  # of `find_account_site`
 
 
@@ -37,7 +37,7 @@ class SiteCache:
     sites: dict[int, SiteConfig] = field(default_factory=dict)
     verified_domains: HostIndex[str] = field(default_factory=HostIndex)
     account_hosts: HostIndex[tuple[int, str]] = field(default_factory=HostIndex)  # (account, host or `*` + suffix)
-    account_limits: dict[int, Mapping[str, object]] = field(default_factory=dict)  # of accounts with sites
+    account_limits: dict[int, Mapping[str, object]] = field(default_factory=dict)  # of accounts that have own ones
     keys: dict[str, KeyConfig] = field(default_factory=dict)  # by hash
     # Results of `find_account_site`. Replaced when sites change, so that a result found meanwhile is not kept
     account_site_ids: dict[tuple[int, str], int | None] = field(default_factory=dict)
@@ -55,7 +55,7 @@ def get_site(site_id: int) -> SiteConfig | None:
 
 
 def find_account_limits(site_id: int) -> tuple[int, Mapping[str, object]]:
-    """Return the account of a site and the limits it has of its own, by name; at most five minutes old.
+    """Return the account of a site and the limits it has of its own, by name; at most two seconds old.
 
     A number that is no site's is taken for an account's, as in the events of links.
     """
@@ -125,13 +125,13 @@ def refresh() -> None:
             _add_site(loaded, build_site_config(site_row))
         for key_row in ApiKey.objects.filter(revoked=None):
             loaded.keys[key_row.hash] = build_key_config(key_row)
-        loaded.brands = build_tracker_names()
+        _load_accounts(loaded)
         _cache = loaded
 
 
-def refresh_brands() -> None:
-    """Load the white-labelled hosts now: they belong to accounts, whose rows have no change number."""
-    _cache.brands = build_tracker_names()
+def refresh_accounts() -> None:
+    """Load what belongs to accounts now, whose rows have no change number: white-labelled hosts and limits."""
+    _load_accounts(_cache)
 
 
 def load_changes() -> bool:
@@ -181,9 +181,13 @@ def _select_sites_with_verification(**conditions: object) -> QuerySet[Site]:
     return rows.annotate(domain_verification=Subquery(claims.values("verification_method")[:1]))
 
 
+def _load_accounts(cache: SiteCache) -> None:
+    cache.brands = build_tracker_names()
+    cache.account_limits = dict(Account.objects.exclude(limits={}).values_list("pk", "limits"))
+
+
 def _add_site(cache: SiteCache, config: SiteConfig) -> None:
     cache.sites[config.site_id] = config
-    cache.account_limits[config.account_id] = config.account_limits
     cache.account_hosts.add(_list_account_hosts(config), config.site_id)
     cache.account_site_ids = {}
     if _receives_keyless_hits(config):
@@ -223,7 +227,7 @@ refresher = CacheRefresher(
     (
         (refresh, FULL_RELOAD_SECONDS),
         (load_changes, 0.0),
-        (refresh_brands, BRANDS_SECONDS),
+        (refresh_accounts, ACCOUNTS_SECONDS),
         (write_last_used, LAST_USED_SECONDS),
     ),
     at_end=write_last_used,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -38,7 +37,6 @@ class SiteConfig:
     over_quota: bool
     retention_months: int
     change: int
-    account_limits: Mapping[str, object] = field(default_factory=dict, compare=False)  # the account's own
     # Overrides of the bot detection: `device:<number>` and `agent:<user agent>` that are people, or robots
     people: frozenset[str] = frozenset()
     robots: frozenset[str] = frozenset()
@@ -87,7 +85,6 @@ def build_site_config(site: Site) -> SiteConfig:
         sitekey_admin=site.sitekey_admin,
         tracker=parse_tracker_settings(site.tracker),
         over_quota=site.account.over_quota,
-        account_limits=site.account.limits,
         retention_months=site.retention_months,
         change=site.change,
         people=frozenset(site.people),

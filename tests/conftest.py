@@ -382,7 +382,7 @@ def forget_sites() -> Iterator[None]:
     """Clear the caches of sites, keys and open visits, Redis, and the counters of limits after every test."""
     yield
     site_cache.forget()
-    budgets.forget()
+    budgets.forget_budgets()
     for cache in caches.all():
         cache.clear()
     from tests.support import state

@@ -43,7 +43,7 @@ ACTIONS = {
     "update": Action("Post", "Change a {view.what}", reads_row=True),
     "destroy": Action("Delete", "Delete a {view.what}"),
     "set_notes": Action("PatchNotes", "Change the notes of a {view.what}", body=patches.TextPatchSerializer),
-    "toggle_favourite": Action("PatchFavourite", "Make a {view.what} a favourite, or no longer"),
+    "toggle_favourite": Action("PatchFavourite", "Toggle whether a {view.what} is a favourite"),
     "rename": Action("PatchTagName", "Rename a {view.what}", body=patches.TextPatchSerializer),
     # Batches
     "create_batch": Action("BatchPut", "Create several {view.nouns}", patches.BatchAnswerSerializer,
@@ -68,7 +68,7 @@ ACTIONS = {
     "summarize_datapoints": Action("GetDatapointsSummary", "Aggregate each link of a {view.what}",
                                    answers.AggregatePageSerializer,
                                    f"timeFrame type fromDay toDay status tag favourite {ORDER} {PAGE} textSearch"),
-    "report": Action("GetTops", "Report the values of a dimension with most hits of a {view.what}",
+    "report": Action("GetTops", "List the top values of a dimension by hits of a {view.what}",
                      answers.TopReportSerializer, "report timeframe hittype fromDay toDay"),
     "hits": Action("GetHits", "List the hits of a {view.what}", answers.HitPageSerializer, HITS),
     "clickstream": Action("Get", "List the latest hits", answers.HitListSerializer,

@@ -41,7 +41,7 @@ HEADERS = {
     "Access-Control-Allow-Headers": (
         "X-Clickmeter-AuthKey, X-Clickmeter-Authkey, Origin, X-Requested-With, cache-control, Content-Type, Accept"
     ),
-    "Access-Control-Expose-Headers": "X-Rate-Limit-Limit, X-Rate-Limit-Remaining, X-Rate-Limit-Reset",
+    "Access-Control-Expose-Headers": "X-Rate-Limit-Limit, X-Rate-Limit-Remaining, X-Rate-Limit-Reset, Retry-After",
     "Cache-Control": "no-cache",
     "Pragma": "no-cache",
     "Expires": "-1",

@@ -33,8 +33,9 @@ ERRORS = {
     401: "The key is missing or unknown",
     403: "The key may not do this",
     404: "There is no such entity",
-    429: "More than ten requests in a second",
+    429: "Too many requests, or the account's queries take too much",
     500: "The operation failed",
+    503: "The event store does not answer",
 }
 INFO = {
     "title": "ClickMeter API",

@@ -26,10 +26,10 @@ TIME_FRAMES = (
 DESCENDING = "desc"
 TIME_FRAME = Parameter("timeFrame", "The time frame, in the account's time zone", words=TIME_FRAMES, required=True)
 GROUP_BY = Parameter(
-    "groupBy", "The length of a row", words=("day", "week", "month", "deleted", "active"),
+    "groupBy", "The period of one row", words=("day", "week", "month", "deleted", "active"),
     unlisted=("deleted", "active"), default="day",
 )  # fmt: skip
-SORT_DIRECTION = Parameter("sortDirection", "The direction of the order", words=("asc", DESCENDING))
+SORT_DIRECTION = Parameter("sortDirection", "Sort direction", words=("asc", DESCENDING))
 STATUS = Parameter(
     "status", "Only rows of this status", words=("all", "deleted", "active", "paused", "spam", "abuse"),
     unlisted=("all", "abuse"),
@@ -49,10 +49,10 @@ INTEGER, BOOLEAN = "integer", "boolean"
 
 # By the word that the table of actions has for them
 PARAMETERS = {row.name: row for row in (
-    Parameter("offset", "How many rows precede", INTEGER, default=0),
-    Parameter("limit", "How many rows at most", INTEGER, default=20),
-    Parameter("pageSize", "How many hits at most", INTEGER, default=50),
-    Parameter("sortBy", "What rows are ordered by"),
+    Parameter("offset", "Number of rows to skip", INTEGER, default=0),
+    Parameter("limit", "Maximum number of rows", INTEGER, default=20),
+    Parameter("pageSize", "Maximum number of hits", INTEGER, default=50),
+    Parameter("sortBy", "Field to sort by"),
     Parameter("textSearch", "Only rows that contain this text"),
     Parameter("name", "Only rows of this name, in which * is any text"),
     Parameter("tag", "Only rows with one of these tags: ids or names, separated by commas"),

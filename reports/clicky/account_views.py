@@ -7,7 +7,8 @@ users and goals are managed by this product's own API instead, and every other n
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import logging
+from collections.abc import Mapping
 from datetime import datetime
 from typing import cast
 
@@ -31,13 +32,17 @@ from reports.clicky.openapi import describe_account_sites, describe_whitelabel
 from reports.clicky.outputs import Data, Item, OutputRenderer, XmlRenderer
 from reports.clicky.views import ClickyView
 from reports.query import Period, Query, QueryRefused, ask
+from reports.query.budgets import BudgetExceeded
 from reports.query.model import MAX_SITES
 from sites.models import Site
 from sites.selectors import group_by_zone, select_sites
+from tracking.store import StoreError
 
 WRONG_KEY = rate_limits.RateLimit("whitelabel-auth", 20, 300)
 INVALID_KEY, UNKNOWN_OPERATION, UNKNOWN_SITE = "Invalid auth key.", "Unknown operation.", "Unknown site_id."
 ERROR_NUMBERS = {INVALID_KEY: 1, UNKNOWN_OPERATION: 2, UNKNOWN_SITE: 3}
+log = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 def authenticate(request: HttpRequest, params: Mapping[str, str]) -> User:
@@ -85,13 +90,14 @@ def load_visit_numbers(sites: list[Site]) -> dict[int, dict[str, str]]:
     """Return the visitors online and the visits of today, which Clicky calls visitors, by site; without the sites whose
     numbers cannot be read. Sites of one time zone have the same today, so they are one query.
     """
-    now = clock.now()
-    return {
-        site_id: numbers
-        for timezone, site_ids in group_by_zone(sites).items()
-        for ids in split_queries(site_ids)
-        for site_id, numbers in load_numbers_of_day(ids, Period.parse("today", find_known_zone(timezone), now), now)
-    }
+    now, found = clock.now(), dict[int, dict[str, str]]()
+    try:
+        for timezone, site_ids in group_by_zone(sites).items():
+            for ids in split_queries(site_ids):
+                found |= load_numbers_of_day(ids, Period.parse("today", find_known_zone(timezone), now), now)
+    except (BudgetExceeded, StoreError) as error:  # which the rest would raise too: the list is of use without numbers
+        log.warning("The list of sites lacks the numbers of some: %s", error)
+    return found
 
 
 def split_queries(ids: tuple[int, ...]) -> list[tuple[int, ...]]:
@@ -99,18 +105,18 @@ def split_queries(ids: tuple[int, ...]) -> list[tuple[int, ...]]:
     return [ids[start : start + MAX_SITES] for start in range(0, len(ids), MAX_SITES)]
 
 
-def load_numbers_of_day(
-    site_ids: tuple[int, ...], today: Period, now: datetime
-) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yield the numbers of each of these sites, which share a time zone; nothing if they cannot be read."""
+def load_numbers_of_day(site_ids: tuple[int, ...], today: Period, now: datetime) -> dict[int, dict[str, str]]:
+    """Load the numbers of each of these sites, which share a time zone; none if the query is refused."""
     query = Query(sites=site_ids, period=today, metrics=("visits", "online"), dimensions=("site",), limit=MAX_SITES)
     try:
         rows = {int(row["site"]): row for row in ask(query, now=now).rows}
     except QueryRefused:
-        return
-    for site_id in site_ids:
-        row = rows.get(site_id, {"visits": 0, "online": 0})
-        yield site_id, {"visitors_online": str(row["online"]), "visitors_today": str(row["visits"])}
+        return {}
+    return {site_id: build_numbers(rows.get(site_id, {"visits": 0, "online": 0})) for site_id in site_ids}
+
+
+def build_numbers(row: Mapping[str, object]) -> dict[str, str]:
+    return {"visitors_online": str(row["online"]), "visitors_today": str(row["visits"])}
 
 
 class LinesRenderer(OutputRenderer):

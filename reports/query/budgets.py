@@ -25,13 +25,14 @@ from sites import site_cache
 from tracking.store.target import get_target
 
 HEAVY_SHARE = 0.5  # of its seconds: an account that uses more of them for a while runs few statements at a time
-REFILLED_SHARE = 0.1  # of its seconds, which an account that has used all of them must have again
+REFILLED_SHARE = 0.1  # of its seconds, which it has again after the time that Retry-After says
+MAX_OWED_MINUTES = 2  # an account owes at most the seconds of so many minutes, however long its statements ran
 # Statements that wait, each of which occupies a thread. Several people of one account open pages at the same moment,
 # and a page has a dozen statements: they must be answered, only later
 MAX_WAITING = 32
 MAX_WAIT_SECONDS = 5.0
-LOW_PRIORITY = 10  # ClickHouse: such a query pauses while one of a smaller number runs; 0 has none
-MAX_ACCOUNTS = 10_000  # that are remembered
+LOW_PRIORITY = 10  # ClickHouse: such a query pauses while one of a smaller number runs; 0: no priority
+MAX_ACCOUNTS = 10_000  # with more budgets than these, idle ones are removed
 MINUTE = 60.0
 
 
@@ -44,41 +45,47 @@ class BudgetExceeded(Exception):
 
 
 class QueryLimits(NamedTuple):
-    """The limits of an account: statements at once, and of them seconds in a minute and megabytes; 0 is none."""
+    """How many statements may run at the same time, for how many seconds in a minute, and with how many MB each.
 
-    at_once: int
-    seconds: int
-    megabytes: int
+    0 seconds or MB mean no limit; `read_limits` gives a very large number of statements for 0.
+    """
+
+    max_running: int
+    seconds_per_minute: int
+    megabytes_per_query: int
 
 
 @dataclass(kw_only=True)
 class Budget:
     """What an account uses in this process."""
 
-    used: float = 0.0  # seconds of statements, less what was refilled since
-    recent: float = 0.0  # the same, refilled slower: whether the account uses much
-    updated: float = field(default_factory=lambda: time.monotonic())
+    owed_seconds: float = 0.0  # of statements, less what was refilled since
+    recent_seconds: float = 0.0  # decays at half the speed; decides whether the account is heavy
+    refilled_at: float = field(default_factory=lambda: time.monotonic())
     running: int = 0
     waiting: int = 0
-    changed: threading.Condition = field(default_factory=threading.Condition)
+    slot_freed: threading.Condition = field(default_factory=threading.Condition)
 
     def refill(self, limit: int) -> None:
-        """Subtract what the time that has passed gives back."""
-        now = time.monotonic()
-        given = (now - self.updated) * limit / MINUTE
-        self.used = max(0.0, self.used - given)
-        self.recent = max(0.0, min(self.recent, 2 * limit * HEAVY_SHARE) - given * HEAVY_SHARE)
-        self.updated = now
+        """Subtract what the time that has passed gives back; without a limit nothing is owed."""
+        now, most = time.monotonic(), MAX_OWED_MINUTES * limit
+        given = (now - self.refilled_at) * limit / MINUTE
+        self.owed_seconds = max(0.0, min(self.owed_seconds, most) - given)
+        self.recent_seconds = max(0.0, min(self.recent_seconds, most * HEAVY_SHARE) - given * HEAVY_SHARE)
+        self.refilled_at = now
 
-    def spend(self, seconds: float) -> None:
-        """Count a statement that ended."""
+    def spend(self, seconds: float, limit: int) -> None:
+        """Count a statement that ended; without a limit its seconds do not count."""
         self.running -= 1
-        self.used += seconds
-        self.recent += seconds
-        self.changed.notify()
+        if limit:
+            self.owed_seconds += seconds
+            self.recent_seconds += seconds
+        self.slot_freed.notify_all()  # not only one: it may be of those that still have to wait
 
 
 _budgets: dict[int, Budget] = {}
+_adding = threading.Lock()
+_last_removal = -math.inf  # when idle budgets were removed
 _is_limited: ContextVar[bool] = ContextVar("is_limited", default=False)
 
 
@@ -101,7 +108,8 @@ def serves_request() -> bool:
 def spend_budget(sites: Sequence[int]) -> Iterator[Mapping[str, int]]:
     """Run one statement on these sites (or an account's links) within the budget of their account.
 
-    Yields ClickHouse's settings for it. Raises BudgetExceeded if it may not run soon.
+    Yields ClickHouse's settings for it. A statement on sites of several accounts counts for the first site's account.
+    Raises BudgetExceeded if it may not run soon.
     """
     if not sites or not _is_limited.get():
         yield {}
@@ -113,8 +121,8 @@ def spend_budget(sites: Sequence[int]) -> Iterator[Mapping[str, int]]:
     try:
         yield settings
     finally:
-        with budget.changed:
-            budget.spend(time.monotonic() - started)
+        with budget.slot_freed:
+            budget.spend(time.monotonic() - started, limits.seconds_per_minute)
 
 
 def read_limits(own_limits: Mapping[str, object]) -> QueryLimits:
@@ -131,39 +139,68 @@ DEFAULT_LIMITS = read_limits({})
 
 def get_budget(account_id: int) -> Budget:
     """Return the budget of an account."""
-    if len(_budgets) > MAX_ACCOUNTS:
-        for known, budget in list(_budgets.items()):
-            if not budget.running and not budget.waiting and budget.updated < time.monotonic() - MINUTE:
-                _budgets.pop(known, None)
-    return _budgets.setdefault(account_id, Budget())
+    try:
+        return _budgets[account_id]
+    except KeyError:
+        return add_budget(account_id)
+
+
+def add_budget(account_id: int) -> Budget:
+    """Return the budget of an account, which is new unless another thread has just added it."""
+    global _last_removal
+    with _adding:
+        now = time.monotonic()
+        if len(_budgets) >= MAX_ACCOUNTS and now - _last_removal >= MINUTE:
+            remove_idle_budgets(now)
+            _last_removal = now
+        return _budgets.setdefault(account_id, Budget())
+
+
+def remove_idle_budgets(now: float) -> None:
+    """Remove the budgets that owe nothing any more: the most that one can owe is refilled in MAX_OWED_MINUTES."""
+    for account_id, budget in list(_budgets.items()):
+        if not budget.running and not budget.waiting and now - budget.refilled_at >= MAX_OWED_MINUTES * MINUTE:
+            del _budgets[account_id]
 
 
 def wait_for_turn(budget: Budget, limits: QueryLimits) -> Mapping[str, int]:
     """Wait until a statement may run, count it as running and return its settings. Raises BudgetExceeded."""
-    at_once, seconds = limits.at_once, limits.seconds
+    most, seconds = limits.max_running, limits.seconds_per_minute
     deadline = time.monotonic() + MAX_WAIT_SECONDS
-    with budget.changed:
-        budget.refill(seconds)
-        if seconds and budget.used >= seconds:
-            raise build_seconds_error(budget, seconds)
-        heavy = seconds > 0 and budget.recent > seconds * HEAVY_SHARE
-        allowed = min(at_once, max(2, at_once // 4)) if heavy else at_once
-        if budget.running >= allowed and budget.waiting >= MAX_WAITING:
-            raise BudgetExceeded(f"{budget.running} queries of this account run already, and others wait.", 2)
-        budget.waiting += 1
-        try:
-            while budget.running >= allowed:
-                if not budget.changed.wait(deadline - time.monotonic()) and time.monotonic() >= deadline:
-                    raise BudgetExceeded(f"{budget.running} queries of this account run already.", 2)
-        finally:
-            budget.waiting -= 1
+    with budget.slot_freed:
+        while True:
+            budget.refill(seconds)
+            if seconds and budget.owed_seconds >= seconds:
+                raise build_seconds_error(budget, seconds)
+            heavy = seconds > 0 and budget.recent_seconds > seconds * HEAVY_SHARE
+            if budget.running < (min(most, max(2, most // 4)) if heavy else most):
+                break
+            wait_for_slot(budget, deadline)
         budget.running += 1
-    return build_settings(limits.megabytes, heavy=heavy)
+    return build_settings(limits.megabytes_per_query, heavy=heavy)
+
+
+def wait_for_slot(budget: Budget, deadline: float) -> None:
+    """Wait until a statement of the account ends. Raises BudgetExceeded after the deadline or if many wait already."""
+    if budget.waiting >= MAX_WAITING:
+        raise build_running_error(budget, " and more waiting")
+    budget.waiting += 1
+    try:
+        if not budget.slot_freed.wait(deadline - time.monotonic()) and time.monotonic() >= deadline:
+            raise build_running_error(budget)
+    finally:
+        budget.waiting -= 1
+
+
+def build_running_error(budget: Budget, more: str = "") -> BudgetExceeded:
+    """Build the error for an account that already runs as many statements as it may."""
+    queries = "1 query" if budget.running == 1 else f"{budget.running} queries"
+    return BudgetExceeded(f"This account already has {queries} running{more}.", 2)
 
 
 def build_seconds_error(budget: Budget, limit: int) -> BudgetExceeded:
     """Build the error for an account that has used its seconds, with the seconds until it has some again."""
-    wait = math.ceil((budget.used - limit * (1 - REFILLED_SHARE)) * MINUTE / limit)
+    wait = math.ceil((budget.owed_seconds - limit * (1 - REFILLED_SHARE)) * MINUTE / limit)
     return BudgetExceeded(
         f"The queries of this account ran for more than {limit} seconds within a minute.", max(1, wait)
     )
@@ -182,6 +219,8 @@ def build_settings(megabytes: int, *, heavy: bool) -> Mapping[str, int]:
     return settings
 
 
-def forget() -> None:
+def forget_budgets() -> None:
     """Forget what was used, as a new process does."""
+    global _last_removal
     _budgets.clear()
+    _last_removal = -math.inf

@@ -67,9 +67,8 @@ def merge_settings(limits: Mapping[str, int], own: Mapping[str, int]) -> dict[st
     return merged
 
 
-def explain_error(error: store.StoreError) -> QueryRefused | None:
-    """Return a store's error as a QueryRefused; None if the error is not about the query."""
-    limits = query_settings()
+def explain_error(error: store.StoreError, limits: Mapping[str, int]) -> QueryRefused | None:
+    """Return the error of a statement with these settings as a QueryRefused; None if it is not about the query."""
     for code, refusal, template in EXPLANATIONS_BY_CODE:
         if code in error.codes:
             sentence = template.format(megabytes=limits["max_memory_usage"] // 1_000_000, **limits)
@@ -85,12 +84,13 @@ def run_statement(sql: str | Select, params: Mapping[str, object], sites: Sequen
     Raises QueryRefused if it exceeds a limit, BudgetExceeded if the account uses too much, StoreError if the store
     fails.
     """
-    try:
-        with spend_budget(sites) as budget_settings:
-            run = store.query_available if serves_request() else store.query
-            return run(str(sql), params, settings=merge_settings(query_settings(), budget_settings))
-    except store.StoreError as error:
-        refusal = explain_error(error)
-        if refusal is None:
-            raise
-        raise refusal from error
+    with spend_budget(sites) as budget_settings:
+        run = store.query_available if serves_request() else store.query
+        limits = merge_settings(query_settings(), budget_settings)
+        try:
+            return run(str(sql), params, settings=limits)
+        except store.StoreError as error:
+            refusal = explain_error(error, limits)
+            if refusal is None:
+                raise
+            raise refusal from error

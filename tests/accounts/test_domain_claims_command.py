@@ -96,7 +96,7 @@ def test_a_running_server_loads_an_approval_at_its_next_refresh(
 
     def look() -> list[bool]:
         site_cache.load_changes()
-        site_cache.refresh_brands()
+        site_cache.refresh_accounts()
         link_cache.load_changes()
         return [
             asgi.browser_request("/offer", host=HOST).status == 301,

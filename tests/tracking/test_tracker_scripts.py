@@ -140,7 +140,7 @@ def test_a_white_labelled_host_serves_the_script_under_its_own_name(site: Site) 
 def test_a_host_without_a_brand_has_the_common_globals_again(site: Site) -> None:
     branded(site, name="Agency")
     account_brand_set(account=site.account, host="", name="")
-    site_cache.refresh_brands()
+    site_cache.refresh_accounts()
     assert configuration(plain("/js", host="stats.agency.example"))["n"] == "clicky"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,12 @@ from accounts.services.accounts import account_limits_set
 from config.env import read_env
 from reports.query import budgets
 from reports.query.budgets import BudgetExceeded, limit_queries, spend_budget
+from reports.query.errors import QueryStopped
+from reports.query.execution_limits import run_statement
 from reports.query.result_cache import RESULTS
 from sites import site_cache
 from sites.models import Site
+from tests.conftest import PASSWORD
 from tests.served import wait_until
 from tests.support import ask, browse
 from tests.support.clickmeter_client import Program
@@ -33,14 +36,14 @@ QUERY = {"metrics": ["visitors"], "date_range": {"start": "2026-01-01", "end": "
 @pytest.fixture(autouse=True)
 def nothing_used(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Nobody has asked anything, and nobody waits long."""
-    budgets.forget()
+    budgets.forget_budgets()
     RESULTS.clear()
     monkeypatch.setattr(budgets, "MAX_WAIT_SECONDS", 0.2)
     yield
-    budgets.forget()
+    budgets.forget_budgets()
 
 
-def limit(account: Account, **limits: int) -> None:
+def limit(account: Account, **limits: int | None) -> None:
     account_limits_set(account=account, changes=limits)
     site_cache.refresh()
 
@@ -79,7 +82,7 @@ def test_a_query_beyond_the_number_at_once_waits_and_is_then_refused_in_the_shap
         page = inside.get(f"/sites/{site.pk}/")
     for answer in (clickport, clicky, page):
         assert answer.status_code == 429 and answer["Retry-After"] == "2", answer.content
-        assert b"1 queries of this account run already. Try again in 2 seconds." in answer.content
+        assert b"This account already has 1 query running. Try again in 2 seconds." in answer.content
     assert clickport.json()["error"] == "Too Many Requests" and set(clicky.json()[0]) == {"error"}
     assert "text/html" in page["Content-Type"]
     assert Api(api_key).post(QUERY)["results"]
@@ -125,7 +128,7 @@ def test_an_account_that_used_its_seconds_is_refused_until_they_are_refilled(
         now += 40
     with limit_queries(), pytest.raises(BudgetExceeded, match="more than 30 seconds within a minute") as caught:
         ask(site, "views")
-    assert caught.value.seconds == 66
+    assert caught.value.seconds == 26
     now += caught.value.seconds
     with limit_queries():
         assert ask(site, "views") == 0
@@ -141,6 +144,114 @@ def test_an_account_that_uses_much_runs_few_queries_which_yield(
     with limit_queries(), spend_budget([site.pk]) as heavy:
         assert heavy["priority"] > light["priority"] > 0
         assert budgets.get_budget(account.pk).running == 1
+
+
+def test_an_account_without_sites_has_its_own_limits(charlie: User) -> None:
+    account = charlie.memberships.get().account
+    account.sites.all().delete()
+    site_cache.refresh()
+    limit(account, query_megabytes=7)
+    with limit_queries(), spend_budget([account.pk]) as settings:
+        assert settings["max_memory_usage"] == 7_000_000
+    limit(account, query_megabytes=None)
+    with limit_queries(), spend_budget([account.pk]) as settings:
+        assert settings["max_memory_usage"] == budgets.DEFAULT_LIMITS.megabytes_per_query * 1_000_000
+
+
+def test_what_ran_without_a_limit_does_not_count_when_there_is_one(
+    account: Account, site: Site, monkeypatch: pytest.MonkeyPatch, store: Store
+) -> None:
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    limit(account, query_seconds_per_minute=0)
+    with limit_queries(), spend_budget([site.pk]):
+        now += 600
+    limit(account, query_seconds_per_minute=30)
+    with limit_queries():
+        assert ask(site, "views") == 0
+
+
+def test_an_account_owes_at_most_two_minutes(account: Account, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    limit(account, queries=0, query_seconds_per_minute=600)
+    with limit_queries(), ExitStack() as statements:
+        for _ in range(10):
+            statements.enter_context(spend_budget([site.pk]))
+        now += 30
+    limit(account, query_seconds_per_minute=10)
+    with limit_queries(), pytest.raises(BudgetExceeded), spend_budget([site.pk]):
+        pass
+    now += 61
+    with limit_queries(), spend_budget([site.pk]):
+        pass
+
+
+def test_only_budgets_that_owe_nothing_are_removed_and_they_are_looked_for_once_a_minute(
+    account: Account, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    monkeypatch.setattr(budgets, "MAX_ACCOUNTS", 1)
+    with limit_queries(), spend_budget([site.pk]):
+        now += 1
+    owing = budgets.get_budget(account.pk)
+    for seconds, other, is_kept in ((100, -1, True), (30, -2, True), (30, -3, False)):
+        now += seconds
+        budgets.get_budget(other)
+        assert (budgets.get_budget(account.pk) is owing) == is_kept
+
+
+def test_a_query_that_may_run_does_so_although_one_that_may_not_yet_waits_longer(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(budgets, "MAX_WAIT_SECONDS", 20)
+    budget, done = budgets.get_budget(account.pk), threading.Event()
+    few, more = budgets.QueryLimits(1, 0, 0), budgets.QueryLimits(2, 0, 0)
+
+    def wait(limits: budgets.QueryLimits) -> None:
+        budgets.wait_for_turn(budget, limits)
+        if limits == more:
+            done.set()
+
+    def end_one() -> None:
+        with budget.slot_freed:
+            budget.spend(1, 0)
+
+    for _ in range(2):
+        budgets.wait_for_turn(budget, more)
+    waiters = [threading.Thread(target=wait, args=[limits]) for limits in (few, more)]
+    waiters[0].start()
+    wait_until(lambda: budget.waiting == 1, lambda: "nobody waits")
+    waiters[1].start()
+    wait_until(lambda: budget.waiting == 2, lambda: "only one waits")
+    end_one()
+    assert done.wait(10)
+    end_one()
+    end_one()
+    for waiter in waiters:
+        waiter.join(20)
+    assert budget.running == 1
+
+
+def test_a_query_beyond_the_account_s_memory_is_refused_with_that_limit(
+    account: Account, site: Site, store: Store
+) -> None:
+    limit(account, query_megabytes=20)
+    with limit_queries(), pytest.raises(QueryStopped, match="more than 20 MB of memory"):
+        run_statement("SELECT length(groupArray(number)) FROM numbers(5000000)", {}, [site.pk])
+
+
+def test_the_list_of_sites_is_answered_without_the_numbers_that_cannot_be_read(
+    account: Account, site: Site, alice: User, store: Store
+) -> None:
+    limit(account, queries=1)
+    params = {"username": alice.email, "password": PASSWORD, "output": "json"}
+    with running(site):
+        answer = Client().post("/api/account/sites", params)
+    assert answer.status_code == 200 and answer.json()[0]["sitekey"] == site.sitekey
+    assert "visitors_today" not in answer.json()[0]
+    assert Client().post("/api/account/sites", params).json()[0]["visitors_today"] == "0"
 
 
 def test_links_have_the_budget_of_their_account(account: Account, site: Site, owner: Program, store: Store) -> None:
