@@ -158,6 +158,35 @@ def test_a_list_of_shards_that_does_not_fit_the_stored_rows_is_refused_with_a_se
     assert people(tmp_path, three, "count") == before
 
 
+def test_nodes_that_list_the_shards_in_different_orders_are_refused(nodes: Nodes, tmp_path: Path) -> None:
+    three = nodes.arrange([0], [1], [2])
+    nodes.list_differently(2, [1], [0], [2])
+    refused = events(tmp_path, three, "migrate")
+    check_refused(refused, f"127.0.0.1:{nodes.http[0]} is shard 1 of the cluster")
+    assert f"127.0.0.1:{nodes.http[2]} lists it as shard 2; give every node the same remote_servers" in refused.stderr
+    nodes.list_differently(2, [0], [1])
+    check_refused(events(tmp_path, three, "migrate"), "does not find itself in its list")
+    nodes.list_differently(2, [0], [2])
+    check_refused(events(tmp_path, three, "migrate"), "list different numbers of shards (2 and 3); give every node")
+    people(tmp_path, nodes.arrange([0], [1], [2]))
+
+
+def test_an_assignment_whose_earlier_one_was_not_deleted_is_the_one_in_use(nodes: Nodes, tmp_path: Path) -> None:
+    two = nodes.arrange([0], [1])
+    before = people(tmp_path, two, "visit", "return", "count")
+    for number in (0, 1):
+        nodes.ask(
+            number,
+            "INSERT INTO people.shard_slots SELECT 0, own, arrayReverse(listed), arrayMap(slot -> 1, slots)"
+            " FROM people.shard_slots",
+        )
+    assert people(tmp_path, two, "count") == before
+    people(tmp_path, nodes.arrange([0], [1], [2]), "visit")
+    stored = [nodes.ask(n, "SELECT version, length(listed), max(slots[2]) FROM people.shard_slots GROUP BY ALL")
+              for n in (0, 1, 2)]  # fmt: skip
+    assert [text.split() for text in stored] == [["2", "3", "2"]] * 3
+
+
 def test_a_single_server_does_not_become_a_cluster_on_the_same_database(nodes: Nodes, tmp_path: Path) -> None:
     cluster = nodes.arrange([0], [1])
     single = f"clickhouse://127.0.0.1:{nodes.http[0]}/people"

@@ -5,7 +5,7 @@ stored on every node, and the `Distributed` tables place rows by it. So a shard 
 `manage.py events rebalance` gives it slots together with their rows, and all rows of a device stay together.
 
 The first assignment places rows as a hash modulo the number of shards does, which earlier versions used: SLOTS is
-divisible by every number up to 8. Anything else about the list of shards that changed is refused.
+divisible by every number up to 8. Other changes of the list of shards are refused.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING
 
 from tracking.store import client
@@ -110,6 +111,8 @@ def assign_slots(destination: Target, hosts: Sequence[Host], tables: Sequence[tu
     check_shards(destination, nodes)
     stored = find_newest(nodes)
     version, slots = (stored.version, stored.slots) if stored else (1, build_first_slots(nodes))
+    if stored and any(node.stored != describe_assignment(node, version, slots) for node in nodes):
+        version += 1  # so that no two assignments of a node have the same version
     for node in nodes:
         store_slots(destination, node, version, slots, tables)
 
@@ -117,17 +120,27 @@ def assign_slots(destination: Target, hosts: Sequence[Host], tables: Sequence[tu
 def store_slots(
     destination: Target, node: Node, version: int, slots: SlotAssignment, tables: Sequence[tuple[str, str]]
 ) -> None:
-    """Let the tables of a node place rows by these slots, then note so: `check_insert` asks for the note."""
+    """Let the tables of a node place rows by these slots, then note so: `check_insert` asks for the note.
+
+    The earlier assignment is deleted last. After an interruption both are there, and the newest one is read.
+    """
     for table, column in tables:
         client.execute(build_table(table, column, destination.cluster, slots), host=node.host)
-    if node.stored == StoredAssignment(version=version, own_shard=node.own_shard, listed=node.listed, slots=slots):
+    if node.stored == describe_assignment(node, version, slots):
         return
-    client.execute(f"TRUNCATE TABLE {SLOTS_TABLE}", host=node.host)
     client.execute(
         f"INSERT INTO {SLOTS_TABLE} SELECT {version}, {node.own_shard}, {{listed:Array(String)}}, {list(slots)}",
         {"listed": list(node.listed)},
         host=node.host,
     )
+    client.execute(
+        f"ALTER TABLE {SLOTS_TABLE} DELETE WHERE version < {version}", settings={"mutations_sync": 2}, host=node.host
+    )
+
+
+def describe_assignment(node: Node, version: int, slots: SlotAssignment) -> StoredAssignment:
+    """Return what a node stores once its tables place rows by these slots."""
+    return StoredAssignment(version=version, own_shard=node.own_shard, listed=node.listed, slots=slots)
 
 
 def read_node(destination: Target, host: Host) -> Node:
@@ -164,10 +177,8 @@ def find_newest(nodes: Sequence[Node]) -> StoredAssignment | None:
 
 def check_shards(destination: Target, nodes: Sequence[Node]) -> None:
     """Raise StoreError with a sentence if the list of shards is not what the stored rows were placed by."""
-    counts = {len(node.listed) for node in nodes}
-    if len(counts) > 1:
-        raise StoreError(f"The nodes of the cluster {destination.cluster!r} list {sorted(counts)} shards; make it one.")
-    (count,) = counts
+    check_lists_agree(destination, nodes)
+    count = len(nodes[0].listed)
     if missing := set(range(1, count + 1)) - {node.own_shard for node in nodes}:
         raise StoreError(
             f"EVENTS_URL names no node of shard {min(missing)} of the cluster {destination.cluster!r}; name every node."
@@ -181,6 +192,28 @@ def check_shards(destination: Target, nodes: Sequence[Node]) -> None:
     has_rows = any(node.has_rows for node in nodes)
     for node in nodes:
         check_node(node, stored if has_rows else None)
+
+
+def check_lists_agree(destination: Target, nodes: Sequence[Node]) -> None:
+    """Raise StoreError if the nodes list different numbers of shards, or a shard at different places.
+
+    A node may call itself by another name than others do, so only names that contradict each other are refused.
+    """
+    counts = sorted({len(node.listed) for node in nodes})
+    if len(counts) > 1:
+        raise StoreError(
+            f"The nodes of the cluster {destination.cluster!r} list different numbers of shards "
+            f"({' and '.join(map(str, counts))}); give every node the same remote_servers."
+        )
+    for node, other in product(nodes, repeat=2):
+        own_addresses = set(node.listed[node.own_shard - 1].split(","))
+        for number, addresses in enumerate(other.listed, 1):
+            # At the own shard of the other node, the same address may be "localhost", and mean that node
+            if number not in (node.own_shard, other.own_shard) and own_addresses & set(addresses.split(",")):
+                raise StoreError(
+                    f"{node.name} is shard {node.own_shard} of the cluster {destination.cluster!r}, but {other.name} "
+                    f"lists it as shard {number}; give every node the same remote_servers."
+                )
 
 
 def check_node(node: Node, stored: StoredAssignment | None) -> None:
