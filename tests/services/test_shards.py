@@ -204,12 +204,16 @@ def test_while_a_shard_is_away_reports_say_so_and_inserts_wait_then_everything_i
 ) -> None:
     url = nodes.arrange([0], [1])
     whole = people(tmp_path, url, "visit", "meta")
-    assert whole["views"] == 600 and not whole["incomplete"] and whole["silent"] == []
+    assert whole["views"] == 600 and not whole["incomplete"] and not whole["request"] and whole["silent"] == []
+    assert whole["health"] == ["", ""]
     for away, staying in ((1, 0), (0, 1)):
         nodes.stop(away, kill=True)
         part = people(tmp_path, url, "away", "meta")
-        assert part["incomplete"] and 0 < part["views"] < 600
+        assert part["incomplete"] and part["request"] and not part["other_request"]
+        assert 0 < part["views"] < 600
         assert part["silent"] == [nodes.http[away]] and part["task"] == "StoreAway"
+        error, warning = part["health"]
+        assert error == "" and f"127.0.0.1:{nodes.http[away]}" in warning
         assert part["views"] == int(
             nodes.ask(staying, "SELECT count() FROM people.events_local WHERE ts >= '2000-01-01' AND path != '/old'")
         )
