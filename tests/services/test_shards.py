@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 
 from tests.config.test_serve_command import MANAGE
 from tests.services import servers
 from tests.services.nodes import Nodes, open_nodes
+from tracking import store
 
 pytestmark = pytest.mark.services
 TABLES = ("events", "visits", "firsts", "identities", "bots", "heat")
@@ -220,6 +224,20 @@ def test_while_a_shard_is_away_reports_say_so_and_inserts_wait_then_everything_i
         nodes.start(away)
     people(tmp_path, url, "waiting")
     check_totals(people(tmp_path, url, "count"))
+
+
+def test_a_report_waits_for_a_node_that_froze_little_longer_than_its_query_may_run(
+    nodes: Nodes, settings: Settings
+) -> None:
+    nodes.arrange([0])
+    settings.EVENTS_URL = f"clickhouse://127.0.0.1:{nodes.http[0]}/default"
+    limits = {"max_execution_time": 1}
+    assert store.query("SELECT 1", settings=limits).rows == [(1,)]
+    os.kill(nodes.processes[0].pid, signal.SIGSTOP)
+    began = time.monotonic()
+    with pytest.raises(store.StoreAway):
+        store.query("SELECT 1", settings=limits)
+    assert time.monotonic() - began < 60
 
 
 def test_a_replica_answers_for_one_that_is_away(nodes: Nodes, tmp_path: Path) -> None:

@@ -48,7 +48,8 @@ def test_the_health_report_of_a_frozen_store_is_built_and_names_the_error(
     assert time.monotonic() - began < UNLIMITED_SECONDS
 
 
-def test_a_statement_does_not_wait_for_a_frozen_store(frozen: None) -> None:
+def test_a_statement_does_not_wait_for_a_frozen_store(frozen: None, settings: Settings) -> None:
+    settings.EVENTS_URL = f"clickhouse://127.0.0.1:{get_target().hosts[0].port}/db"
     began = time.monotonic()
     with pytest.raises(store.StoreAway):
         store.query("SELECT 1", settings={"max_execution_time": 1})
