@@ -26,7 +26,6 @@ from config.periodic_tasks import PERIODIC_TASKS
 from tracking import geo, live, spool, store
 from tracking.spool.writer import SpoolHealth
 from tracking.store import client
-from tracking.store.migrate import list_hosts
 from tracking.store.target import get_target
 from tracking.web import Header, Receive, Scope, Send, build_security_headers
 
@@ -36,7 +35,7 @@ STORE_CHECK_SECONDS = 2.0
 TASK_RUNS_SECONDS = 5.0
 MIN_REPORTED_FAILURES = 3  # of a task in a row; a single one may be due to a short outage
 PROXY_HEADERS = (b"forwarded", b"x-real-ip", b"via")  # and all that begin with x-forwarded-
-_store_check: tuple[float, str] = (0.0, "not checked yet")
+_store_check: tuple[float, str, str] = (0.0, "not checked yet", "")
 _task_runs: tuple[float, dict[str, RunSummary]] = (-TASK_RUNS_SECONDS, {})
 
 
@@ -69,8 +68,8 @@ def build_report(now: datetime) -> HealthReport:
     """Build the report on this process; its status is "ok" only without warnings."""
     spool_state = spool.health()
     last_beat = cache.get(BEAT_KEY)
-    store_error = check_store()
-    warnings = [text for text in (spool_state.get("warning"), store_error) if text]
+    store_error, store_warning = check_store()
+    warnings = [text for text in (spool_state.get("warning"), store_error, store_warning) if text]
     if last_beat is not None and abs(now.timestamp() - last_beat) > MAX_SILENCE_SECONDS:
         warnings.append("Celery's beat or worker has not reported for a minute.")
     warnings += build_task_warnings(load_task_runs(), now)
@@ -86,26 +85,36 @@ def build_report(now: datetime) -> HealthReport:
     }
 
 
-def check_store() -> str:
-    """Check the event store; returns "" or an error message, at most STORE_CHECK_SECONDS old."""
+def check_store() -> tuple[str, str]:
+    """Check the event store: an error if it cannot be reached, and a warning if some of its nodes do not answer.
+
+    Each is "" if there is none, and at most STORE_CHECK_SECONDS old.
+    """
     global _store_check
     if time.monotonic() - _store_check[0] > STORE_CHECK_SECONDS:
-        try:
-            store.ping()
-            message = describe_silent_nodes()
-        except store.StoreError as error:
-            message = str(error)
-        _store_check = (time.monotonic(), message)
-    return _store_check[1]
+        error, warning = check_nodes() if get_target().hosts else (check_embedded_store(), "")
+        _store_check = (time.monotonic(), error, warning)
+    return _store_check[1:]
 
 
-def describe_silent_nodes() -> str:
-    """Name the nodes of a cluster that do not answer; "" if all do."""
-    silent = client.find_silent_hosts(list_hosts()) if get_target().cluster else []
-    if not silent:
-        return ""
-    names = ", ".join(f"{host.name}:{host.port}" for host in silent)
-    return f"Nodes of the event store do not answer: {names}. Reports lack their events; new events wait in the spool."
+def check_embedded_store() -> str:
+    """Return the error of chDB in this process; "" if it answers."""
+    try:
+        store.ping()
+    except store.StoreError as error:
+        return str(error)
+    return ""
+
+
+def check_nodes() -> tuple[str, str]:
+    """Ask every node of a server or cluster. Returns the error if none answers, and a warning that names the others."""
+    hosts = get_target().hosts
+    errors = client.check_hosts(hosts)
+    if len(errors) == len(hosts):
+        return str(errors[hosts[0]]), ""
+    names = ", ".join(f"{host.name}:{host.port}" for host in errors)
+    sentence = "Nodes of the event store do not answer: {}. Reports lack their events; new events wait in the spool."
+    return "", sentence.format(names) if names else ""
 
 
 def load_task_runs() -> dict[str, RunSummary]:

@@ -12,7 +12,7 @@ from accounts.host_names import normalize_host
 from accounts.security.hashers import RETRY_SECONDS, HashingBusy
 from config.serving.error_responses import build_error_response
 from reports.query.budgets import BudgetExceeded, limit_queries
-from tracking.store import UNREADABLE, StoreAway, StoreError, has_missing_shards
+from tracking.store import UNREADABLE, StoreAway, StoreError
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data: https:; connect-src 'self'; "
@@ -74,14 +74,14 @@ class EventStoreMiddleware(SyncMiddleware):
     """Applies the accounts' query budgets. Answers 429 when an account is over its budget and 503 when the event store
     cannot be read, in the format of the page or API.
 
-    While shards of the store are left out, every response says so in a header, since not every format has a place for
+    A response for which shards of the store were left out says so in a header, since not every format has a place for
     it.
     """
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        with limit_queries():
+        with limit_queries() as answered:
             response = self.get_response(request)
-        if has_missing_shards():
+        if answered.incomplete:
             response["X-Data-Incomplete"] = "shards"
         return response
 

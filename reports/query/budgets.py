@@ -86,22 +86,38 @@ class Budget:
 _budgets: dict[int, Budget] = {}
 _adding = threading.Lock()
 _last_removal = -math.inf  # when idle budgets were removed
-_is_limited: ContextVar[bool] = ContextVar("is_limited", default=False)
+
+
+@dataclass
+class AnsweredRequest:
+    """What is known of the answers to a request. `incomplete`: shards that did not answer are left out in one."""
+
+    incomplete: bool = False
+
+
+_request: ContextVar[AnsweredRequest | None] = ContextVar("answered_request", default=None)
 
 
 @contextmanager
-def limit_queries() -> Iterator[None]:
+def limit_queries() -> Iterator[AnsweredRequest]:
     """Hold the statements of this thread to the budgets of their accounts meanwhile."""
-    token = _is_limited.set(True)
+    request = AnsweredRequest()
+    token = _request.set(request)
     try:
-        yield
+        yield request
     finally:
-        _is_limited.reset(token)
+        _request.reset(token)
+
+
+def note_incomplete() -> None:
+    """Note that an answer to this request, also one in a thread with a copy of its context, lacks a shard."""
+    if request := _request.get():
+        request.incomplete = True
 
 
 def serves_request() -> bool:
     """Return whether this thread answers somebody now; periodic tasks and mails need complete numbers."""
-    return _is_limited.get()
+    return _request.get() is not None
 
 
 @contextmanager
@@ -111,7 +127,7 @@ def spend_budget(sites: Sequence[int]) -> Iterator[Mapping[str, int]]:
     Yields ClickHouse's settings for it. A statement on sites of several accounts counts for the first site's account.
     Raises BudgetExceeded if it may not run soon.
     """
-    if not sites or not _is_limited.get():
+    if not sites or _request.get() is None:
         yield {}
         return
     account_id, own_limits = site_cache.find_account_limits(sites[0])

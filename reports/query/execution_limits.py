@@ -12,7 +12,7 @@ from typing import Any
 
 from django.conf import settings
 
-from reports.query.budgets import serves_request, spend_budget
+from reports.query.budgets import note_incomplete, serves_request, spend_budget
 from reports.query.errors import QueryRefused, QueryStopped
 from reports.query.sql.select import Select
 from tracking import store
@@ -88,9 +88,12 @@ def run_statement(sql: str | Select, params: Mapping[str, object], sites: Sequen
         run = store.query_available if serves_request() else store.query
         limits = merge_settings(query_settings(), budget_settings)
         try:
-            return run(str(sql), params, settings=limits)
+            result = run(str(sql), params, settings=limits)
         except store.StoreError as error:
             refusal = explain_error(error, limits)
             if refusal is None:
                 raise
             raise refusal from error
+    if result.incomplete:
+        note_incomplete()
+    return result

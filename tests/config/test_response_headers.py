@@ -12,12 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.test import Client
+from django.http import HttpRequest, HttpResponse
+from django.test import Client, RequestFactory
 from pytest_django import Settings
 
 from accounts.models import Account, User
 from config.asgi import application, immediate_responder
+from config.middleware import EventStoreMiddleware
 from links.redirect import redirector
+from reports.query.budgets import note_incomplete
 from reports.sharing.services import share_create
 from sites.models import Site
 from tests.config.test_server_protocol import request, talk
@@ -50,6 +53,17 @@ def secure(settings: Settings, fresh_headers: None) -> None:
     settings.SECURE, settings.BASE_URL, settings.BASE_HOST = True, "https://testserver", "testserver"
     settings.SECURE_HSTS_SECONDS, settings.HSTS = 31536000, "max-age=31536000"
     settings.TRUSTED_PROXIES = ["192.0.2.1"]
+
+
+def test_only_a_response_for_which_shards_were_left_out_says_so() -> None:
+    def answer(request: HttpRequest) -> HttpResponse:
+        if request.path == "/lacking":
+            note_incomplete()
+        return HttpResponse()
+
+    middleware = EventStoreMiddleware(answer)
+    assert middleware(RequestFactory().get("/lacking")).headers["X-Data-Incomplete"] == "shards"
+    assert "X-Data-Incomplete" not in middleware(RequestFactory().get("/whole")).headers
 
 
 @pytest.mark.usefixtures("fresh_links", "fresh_headers")

@@ -24,31 +24,42 @@ class Nodes:
         self.processes: dict[int, subprocess.Popen[bytes]] = {}
         self.shards: Sequence[Sequence[int]] = ()
 
+    def list_differently(self, number: int, *shards: Sequence[int]) -> None:
+        """Start one node anew with a list of shards of its own."""
+        self.stop(number)
+        config = self.home / f"config{number}.xml"
+        config.write_text(self.write_config(shards))
+        self.start(number, config)
+
     def arrange(self, *shards: Sequence[int]) -> str:
         """Write the list of shards, each of some nodes, and start all of these anew; returns EVENTS_URL."""
         self.shards = shards
-        texts = []
-        for replicas in shards:
-            addresses = (
-                f"<replica><host>127.0.0.1</host><port>{self.tcp[number]}</port></replica>" for number in replicas
-            )
-            texts.append(f"<shard>{''.join(addresses)}</shard>")
-        (self.home / "config.xml").write_text(servers.CONFIG.format(cluster=servers.CLUSTER, shards="".join(texts)))
+        (self.home / "config.xml").write_text(self.write_config(shards))
         for number in [*self.processes]:
             self.stop(number)
         for number in sorted(number for replicas in shards for number in replicas):
             self.start(number)
         return self.url(*(number for replicas in shards for number in replicas))
 
+    def write_config(self, shards: Sequence[Sequence[int]]) -> str:
+        """Write a node's configuration with this list of shards."""
+        texts = []
+        for replicas in shards:
+            addresses = (
+                f"<replica><host>127.0.0.1</host><port>{self.tcp[number]}</port></replica>" for number in replicas
+            )
+            texts.append(f"<shard>{''.join(addresses)}</shard>")
+        return servers.CONFIG.format(cluster=servers.CLUSTER, shards="".join(texts))
+
     def url(self, *numbers: int) -> str:
         """EVENTS_URL of the cluster by these nodes."""
         hosts = ",".join(f"127.0.0.1:{self.http[number]}" for number in numbers)
         return f"clickhouse://{hosts}/people?cluster={servers.CLUSTER}"
 
-    def start(self, number: int) -> None:
+    def start(self, number: int, config: Path | None = None) -> None:
         command = [
             sys.executable, "-m", "tests.services.node", str(servers.library()), str(self.home / f"node{number}"),
-            str(self.home / "config.xml"), str(self.http[number]), str(self.tcp[number]),
+            str(config or self.home / "config.xml"), str(self.http[number]), str(self.tcp[number]),
         ]  # fmt: skip
         with (self.home / f"node{number}.log").open("ab") as log:
             self.processes[number] = subprocess.Popen(command, cwd=servers.ROOT, stdout=log, stderr=log)

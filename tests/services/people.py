@@ -19,6 +19,7 @@ import django
 
 django.setup()
 
+from config import health  # noqa: E402
 from reports.query import Period, Query  # noqa: E402
 from reports.query import ask as answer  # noqa: E402
 from reports.query.budgets import limit_queries  # noqa: E402
@@ -64,17 +65,22 @@ def main() -> None:
 def describe_report() -> dict[str, object]:
     """What a page shows, which nodes are silent, and what a periodic task gets that asks the same."""
     query = Query(sites=(SITE,), period=Period.parse("today", "UTC", NOW), metrics=("views",))
-    with limit_queries():
+    with limit_queries() as request:
         result = answer(query, now=NOW, cache=False)
+    with limit_queries() as other_request:
+        pass
     try:
         task = str(answer(query, now=NOW, cache=False).rows[0]["views"])
     except store.StoreError as error:
         task = type(error).__name__
-    silent = [host.port for host in client.find_silent_hosts(list_hosts())]
+    silent = [host.port for host in client.check_hosts(list_hosts())]
     return {
         "views": result.rows[0]["views"],
         "incomplete": result.meta.incomplete,
+        "request": request.incomplete,
+        "other_request": other_request.incomplete,
         "silent": silent,
+        "health": health.check_store(),
         "task": task,
     }
 

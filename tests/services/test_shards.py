@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 
 from tests.config.test_serve_command import MANAGE
 from tests.services import servers
 from tests.services.nodes import Nodes, open_nodes
+from tracking import store
 
 pytestmark = pytest.mark.services
 TABLES = ("events", "visits", "firsts", "identities", "bots", "heat")
@@ -158,6 +162,35 @@ def test_a_list_of_shards_that_does_not_fit_the_stored_rows_is_refused_with_a_se
     assert people(tmp_path, three, "count") == before
 
 
+def test_nodes_that_list_the_shards_in_different_orders_are_refused(nodes: Nodes, tmp_path: Path) -> None:
+    three = nodes.arrange([0], [1], [2])
+    nodes.list_differently(2, [1], [0], [2])
+    refused = events(tmp_path, three, "migrate")
+    check_refused(refused, f"127.0.0.1:{nodes.http[0]} is shard 1 of the cluster")
+    assert f"127.0.0.1:{nodes.http[2]} lists it as shard 2; give every node the same remote_servers" in refused.stderr
+    nodes.list_differently(2, [0], [1])
+    check_refused(events(tmp_path, three, "migrate"), "does not find itself in its list")
+    nodes.list_differently(2, [0], [2])
+    check_refused(events(tmp_path, three, "migrate"), "list different numbers of shards (2 and 3); give every node")
+    people(tmp_path, nodes.arrange([0], [1], [2]))
+
+
+def test_an_assignment_whose_earlier_one_was_not_deleted_is_the_one_in_use(nodes: Nodes, tmp_path: Path) -> None:
+    two = nodes.arrange([0], [1])
+    before = people(tmp_path, two, "visit", "return", "count")
+    for number in (0, 1):
+        nodes.ask(
+            number,
+            "INSERT INTO people.shard_slots SELECT 0, own, arrayReverse(listed), arrayMap(slot -> 1, slots)"
+            " FROM people.shard_slots",
+        )
+    assert people(tmp_path, two, "count") == before
+    people(tmp_path, nodes.arrange([0], [1], [2]), "visit")
+    stored = [nodes.ask(n, "SELECT version, length(listed), max(slots[2]) FROM people.shard_slots GROUP BY ALL")
+              for n in (0, 1, 2)]  # fmt: skip
+    assert [text.split() for text in stored] == [["2", "3", "2"]] * 3
+
+
 def test_a_single_server_does_not_become_a_cluster_on_the_same_database(nodes: Nodes, tmp_path: Path) -> None:
     cluster = nodes.arrange([0], [1])
     single = f"clickhouse://127.0.0.1:{nodes.http[0]}/people"
@@ -175,18 +208,36 @@ def test_while_a_shard_is_away_reports_say_so_and_inserts_wait_then_everything_i
 ) -> None:
     url = nodes.arrange([0], [1])
     whole = people(tmp_path, url, "visit", "meta")
-    assert whole["views"] == 600 and not whole["incomplete"] and whole["silent"] == []
+    assert whole["views"] == 600 and not whole["incomplete"] and not whole["request"] and whole["silent"] == []
+    assert whole["health"] == ["", ""]
     for away, staying in ((1, 0), (0, 1)):
         nodes.stop(away, kill=True)
         part = people(tmp_path, url, "away", "meta")
-        assert part["incomplete"] and 0 < part["views"] < 600
+        assert part["incomplete"] and part["request"] and not part["other_request"]
+        assert 0 < part["views"] < 600
         assert part["silent"] == [nodes.http[away]] and part["task"] == "StoreAway"
+        error, warning = part["health"]
+        assert error == "" and f"127.0.0.1:{nodes.http[away]}" in warning
         assert part["views"] == int(
             nodes.ask(staying, "SELECT count() FROM people.events_local WHERE ts >= '2000-01-01' AND path != '/old'")
         )
         nodes.start(away)
     people(tmp_path, url, "waiting")
     check_totals(people(tmp_path, url, "count"))
+
+
+def test_a_report_waits_for_a_node_that_froze_little_longer_than_its_query_may_run(
+    nodes: Nodes, settings: Settings
+) -> None:
+    nodes.arrange([0])
+    settings.EVENTS_URL = f"clickhouse://127.0.0.1:{nodes.http[0]}/default"
+    limits = {"max_execution_time": 1}
+    assert store.query("SELECT 1", settings=limits).rows == [(1,)]
+    os.kill(nodes.processes[0].pid, signal.SIGSTOP)
+    began = time.monotonic()
+    with pytest.raises(store.StoreAway):
+        store.query("SELECT 1", settings=limits)
+    assert time.monotonic() - began < 60
 
 
 def test_a_replica_answers_for_one_that_is_away(nodes: Nodes, tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -29,6 +30,11 @@ if TYPE_CHECKING:
 
 MAX_IDLE_CLIENTS = 8
 AVOID_SECONDS = 10.0  # a host that could not be reached is asked last for so long
+CONNECT_SECONDS = 3
+OPEN_SECONDS = 5  # a node that accepts a connection and answers nothing in this time is away
+STATEMENT_SECONDS = 300
+CHECK_SECONDS = 2  # the same when nodes are only checked
+ANSWER_SECONDS = 5.0  # for so long a report waits for an answer after its query's own limit
 MISSING_SECONDS = 5.0  # for so long after a shard did not answer, reports do not wait for it again
 SKIP_MISSING: dict[str, object] = {"skip_unavailable_shards": 1}
 StoreRow: TypeAlias = dict[str, Any]  # values by the columns of the statement
@@ -122,7 +128,7 @@ def has_missing_shards() -> bool:
 
 def _query_once(sql: str, params: Mapping[str, object] | None, settings: Mapping[str, object] | None) -> StoreResult:
     started = time.perf_counter()
-    with client() as connection:
+    with client() as connection, _limit_waiting(connection, settings or {}):
         result = connection.query(sql, parameters=dict(params or {}), settings=dict(settings or {}))
     summary = result.summary or {}
     return StoreResult(
@@ -132,6 +138,28 @@ def _query_once(sql: str, params: Mapping[str, object] | None, settings: Mapping
         bytes_read=int(summary.get("read_bytes", 0)),
         seconds=time.perf_counter() - started,
     )
+
+
+@contextmanager
+def _limit_waiting(connection: Client, settings: Mapping[str, object]) -> Iterator[None]:
+    """Wait for a server only a little longer than the query may run, since a frozen node never answers."""
+    from clickhouse_connect.driver.httpclient import HttpClient
+
+    seconds = settings.get("max_execution_time")
+    if not isinstance(seconds, int) or not seconds or not isinstance(connection, HttpClient):
+        yield
+        return
+    _set_read_timeout(connection, seconds + ANSWER_SECONDS)
+    yield
+    _set_read_timeout(connection, STATEMENT_SECONDS)  # a client that failed is not reused
+
+
+def _set_read_timeout(connection: Client, seconds: float) -> None:
+    from clickhouse_connect.driver.httpclient import HttpClient
+    from urllib3 import Timeout
+
+    if isinstance(connection, HttpClient):
+        connection.timeout = Timeout(connect=CONNECT_SECONDS, read=seconds)
 
 
 def rows(
@@ -238,16 +266,25 @@ def _order_hosts(hosts: tuple[Host, ...]) -> tuple[Host, ...]:
     return tuple(sorted(turned, key=lambda host: _avoided.get(host, 0.0) > now))
 
 
-def find_silent_hosts(hosts: Iterable[Host]) -> list[Host]:
-    """Return which of these nodes do not answer."""
-    silent = []
-    for host in hosts:
-        try:
-            with client(host) as connection:
-                connection.query("SELECT 1")
-        except StoreAway:
-            silent.append(host)
-    return silent
+def check_hosts(hosts: Sequence[Host]) -> dict[Host, StoreError]:
+    """Return the nodes that do not answer, with the errors. All are asked at once, each for about CHECK_SECONDS."""
+    destination = get_target()
+    threads = ThreadPoolExecutor(max(1, len(hosts)), thread_name_prefix="check")
+    checks = {host: threads.submit(_check_host, destination, host) for host in hosts}
+    wait(checks.values(), timeout=CHECK_SECONDS + 1)
+    threads.shutdown(wait=False)
+    silent = StoreAway(f"The event store at {destination.where} does not answer.")
+    errors = {host: check.result() if check.done() else silent for host, check in checks.items()}
+    return {host: error for host, error in errors.items() if error}
+
+
+def _check_host(destination: Target, host: Host) -> StoreError | None:
+    """Open a client of its own, which asks the node for its version: those of the pool wait longer."""
+    try:
+        _discard(_open_or_explain(destination, partial(_open_server, host=host, seconds=CHECK_SECONDS)))
+    except StoreError as error:
+        return error
+    return None
 
 
 def _open_or_explain(destination: Target, open_client: Callable[[Target], Client]) -> Client:
@@ -267,16 +304,19 @@ def _open_embedded(destination: Target) -> Client:
     return connection
 
 
-def _open_server(destination: Target, host: Host) -> Client:
+def _open_server(destination: Target, host: Host, seconds: int = OPEN_SECONDS) -> Client:
     import clickhouse_connect
 
-    return clickhouse_connect.get_client(
+    connection: Client = clickhouse_connect.get_client(
         host=host.name, port=host.port, username=destination.user, password=destination.password,
         database=destination.database,
-        interface="https" if destination.secure else "http", connect_timeout=3, send_receive_timeout=300,
+        interface="https" if destination.secure else "http", connect_timeout=min(CONNECT_SECONDS, seconds),
+        send_receive_timeout=seconds,
         autogenerate_session_id=False, tz_mode="aware",
         settings={**SETTINGS, **(CLUSTER_SETTINGS if destination.cluster else {})},
     )  # fmt: skip
+    _set_read_timeout(connection, STATEMENT_SECONDS)
+    return connection
 
 
 def _return_client(destination: Target, host: Host | None, connection: Client) -> None:

@@ -18,10 +18,11 @@ from tracking.store.corrections import WAIT_FOR_MUTATION
 from tracking.store.errors import StoreError
 from tracking.store.insert import insert_rows
 from tracking.store.migrate import MIGRATIONS_TABLE, list_distributed, list_hosts
-from tracking.store.shards import UNFINISHED_REBALANCE, Node, Slots, slot_sql
+from tracking.store.shards import UNFINISHED_REBALANCE, Node, SlotAssignment, slot_sql
 from tracking.store.target import Host, Target, get_target
 
-UNPLACED_TABLES = {"touched", "corrections", "moves"}  # written on the node where the events are, and read over all
+# Written on the node where the events are, and read over all
+TABLES_WITHOUT_SLOTS = {"touched", "corrections", "moves"}
 RUNNING_INSERTS = (
     "SELECT count() FROM system.processes WHERE query_kind = 'Insert' AND current_database = currentDatabase()"
 )
@@ -52,21 +53,23 @@ def rebalance() -> int:
     return len(moving)
 
 
-def change_slots(destination: Target, nodes: Sequence[Node], stored: tuple[int, Slots], wanted: Slots) -> None:
+def change_slots(
+    destination: Target, nodes: Sequence[Node], stored: tuple[int, SlotAssignment], wanted: SlotAssignment
+) -> None:
     """Move the rows of all slots whose shard changes, and store the new assignment."""
     version, slots = stored
-    mark(nodes)
+    mark_as_rebalancing(nodes)
     for node in nodes:
         delete_foreign_rows(node, slots)
     receiving = [
-        node for node in nodes if node.own in {new for old, new in zip(slots, wanted, strict=True) if old != new}
+        node for node in nodes if node.own_shard in {new for old, new in zip(slots, wanted, strict=True) if old != new}
     ]
     for node in receiving:
-        incoming = [slot for slot in range(shards.SLOTS) if wanted[slot] == node.own != slots[slot]]
-        for table, column in list_placed():
+        incoming = [slot for slot in range(shards.SLOTS) if wanted[slot] == node.own_shard != slots[slot]]
+        for table, column in list_tables_by_slot():
             copy_rows(node.host, table, column, incoming)
     for node in receiving:
-        for table, _ in list_placed():
+        for table, _ in list_tables_by_slot():
             attach_rows(node.host, table)
     for node in nodes:
         shards.store_slots(destination, node, version + 1, wanted, list_distributed())
@@ -77,9 +80,9 @@ def change_slots(destination: Target, nodes: Sequence[Node], stored: tuple[int, 
         client.execute(statement, settings=WAIT_FOR_MUTATION, host=node.host)
 
 
-def list_placed() -> list[tuple[str, str]]:
+def list_tables_by_slot() -> list[tuple[str, str]]:
     """Return the tables whose rows have to be on the shard of their slot, and the column that says which."""
-    return [(table, column) for table, column in list_distributed() if table not in UNPLACED_TABLES]
+    return [(table, column) for table, column in list_distributed() if table not in TABLES_WITHOUT_SLOTS]
 
 
 def is_unfinished() -> bool:
@@ -88,7 +91,7 @@ def is_unfinished() -> bool:
     return any(count(host, sql) for host in list_hosts())
 
 
-def mark(nodes: Sequence[Node]) -> None:
+def mark_as_rebalancing(nodes: Sequence[Node]) -> None:
     """Mark every node, so that nothing else uses the store; then wait until inserts that began before have ended."""
     for node in nodes:
         insert_rows(MIGRATIONS_TABLE, [{"name": UNFINISHED_REBALANCE, "applied": datetime.now(UTC)}], host=node.host)
@@ -108,15 +111,15 @@ def check_no_corrections(nodes: Sequence[Node]) -> None:
 
 def copy_rows(host: Host, table: str, column: str, slots: Sequence[int]) -> None:
     """Copy the rows of these slots from their shards to a table of this node. Raises StoreError if any is missing."""
-    arriving = name_arriving(table)
+    staging = name_staging_table(table)
     where = f"WHERE {slot_sql(column)} IN ({', '.join(map(str, slots))})"
-    client.execute(f"DROP TABLE IF EXISTS {arriving} SYNC", host=host)
-    client.execute(f"CREATE TABLE {arriving} AS {table}_local", host=host)
-    client.execute(f"INSERT INTO {arriving} SELECT * FROM {table} {where}", settings=COPY_SETTINGS, host=host)
+    client.execute(f"DROP TABLE IF EXISTS {staging} SYNC", host=host)
+    client.execute(f"CREATE TABLE {staging} AS {table}_local", host=host)
+    client.execute(f"INSERT INTO {staging} SELECT * FROM {table} {where}", settings=COPY_SETTINGS, host=host)
     # Rows of one key are merged at any time, so that only merged rows can be counted
     final = " FINAL" if has_merged_rows(host, table) else ""
     expected = count(host, f"SELECT count() FROM {table}{final} {where}")
-    if (found := count(host, f"SELECT count() FROM {arriving}{final}")) != expected:
+    if (found := count(host, f"SELECT count() FROM {staging}{final}")) != expected:
         raise StoreError(
             f"{found} of {expected} rows of {table} arrived on {host.name}:{host.port}. Nothing was deleted; stop all "
             "servers and repeat it."
@@ -125,27 +128,27 @@ def copy_rows(host: Host, table: str, column: str, slots: Sequence[int]) -> None
 
 def attach_rows(host: Host, table: str) -> None:
     """Attach the copied rows to the table that is read, without running its materialized views."""
-    arriving = name_arriving(table)
+    staging = name_staging_table(table)
     with client.client(host) as connection:
         partitions = connection.query(
             "SELECT DISTINCT partition_id FROM system.parts WHERE active AND database = currentDatabase()"
             " AND table = {table:String}",
-            parameters={"table": arriving},
+            parameters={"table": staging},
         ).result_rows
     for (partition,) in partitions:
-        client.execute(f"ALTER TABLE {table}_local ATTACH PARTITION ID '{partition}' FROM {arriving}", host=host)
-    client.execute(f"DROP TABLE {arriving} SYNC", host=host)
+        client.execute(f"ALTER TABLE {table}_local ATTACH PARTITION ID '{partition}' FROM {staging}", host=host)
+    client.execute(f"DROP TABLE {staging} SYNC", host=host)
 
 
-def name_arriving(table: str) -> str:
+def name_staging_table(table: str) -> str:
     """Return the name of the table that holds copied rows until they are attached."""
     return f"{table}_arriving"
 
 
-def delete_foreign_rows(node: Node, slots: Slots) -> None:
+def delete_foreign_rows(node: Node, slots: SlotAssignment) -> None:
     """Delete the rows of a node whose slots are those of other shards."""
-    foreign = ", ".join(str(slot) for slot in range(shards.SLOTS) if slots[slot] != node.own)
-    for table, column in list_placed() if foreign else ():
+    foreign = ", ".join(str(slot) for slot in range(shards.SLOTS) if slots[slot] != node.own_shard)
+    for table, column in list_tables_by_slot() if foreign else ():
         where = f"{slot_sql(column)} IN ({foreign})"
         if count(node.host, f"SELECT count() FROM (SELECT 1 FROM {table}_local WHERE {where} LIMIT 1)"):
             client.execute(

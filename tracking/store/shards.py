@@ -5,7 +5,7 @@ stored on every node, and the `Distributed` tables place rows by it. So a shard 
 `manage.py events rebalance` gives it slots together with their rows, and all rows of a device stay together.
 
 The first assignment places rows as a hash modulo the number of shards does, which earlier versions used: SLOTS is
-divisible by every number up to 8. Anything else about the list of shards that changed is refused.
+divisible by every number up to 8. Other changes of the list of shards are refused.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING
 
 from tracking.store import client
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 SLOTS = 840
 SLOTS_TABLE = "shard_slots"
 UNFINISHED_REBALANCE = "unfinished rebalance"  # among the migrations of a node, while rows change their shard
-Slots = tuple[int, ...]  # the shard of each slot, counted from 1
-Listed = tuple[str, ...]  # the addresses of each shard in the cluster's list, in its order
+SlotAssignment = tuple[int, ...]  # the shard of each slot, counted from 1
+ShardAddresses = tuple[str, ...]  # the addresses of each shard in the cluster's list, in its order
 CREATE_TABLE = (
     f"CREATE TABLE IF NOT EXISTS {SLOTS_TABLE} (version UInt64, own UInt16, listed Array(String), slots Array(UInt16))"
     " ENGINE = MergeTree ORDER BY version"
@@ -41,13 +42,13 @@ LIST_SHARDS = (  # of this node's list: the addresses of each shard, its own sha
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stored:
+class StoredAssignment:
     """What a node has stored about its shard and all slots."""
 
     version: int
-    own: int
-    listed: Listed
-    slots: Slots
+    own_shard: int
+    listed: ShardAddresses
+    slots: SlotAssignment
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,10 +56,10 @@ class Node:
     """A node, as it describes itself and its cluster now."""
 
     host: Host
-    own: int  # number of its shard in the cluster's list
-    listed: Listed
-    stored: Stored | None
-    is_filled: bool
+    own_shard: int  # number of its shard in the cluster's list
+    listed: ShardAddresses
+    stored: StoredAssignment | None
+    has_rows: bool
 
     @property
     def name(self) -> str:
@@ -94,7 +95,7 @@ def is_assigned(destination: Target, hosts: Sequence[Host]) -> bool:
     return all(
         node.stored is not None
         and node.stored.listed == node.listed
-        and places_by(destination, node.host, node.stored.slots)
+        and uses_assignment(destination, node.host, node.stored.slots)
         for node in nodes
     )
 
@@ -110,22 +111,36 @@ def assign_slots(destination: Target, hosts: Sequence[Host], tables: Sequence[tu
     check_shards(destination, nodes)
     stored = find_newest(nodes)
     version, slots = (stored.version, stored.slots) if stored else (1, build_first_slots(nodes))
+    if stored and any(node.stored != describe_assignment(node, version, slots) for node in nodes):
+        version += 1  # so that no two assignments of a node have the same version
     for node in nodes:
         store_slots(destination, node, version, slots, tables)
 
 
-def store_slots(destination: Target, node: Node, version: int, slots: Slots, tables: Sequence[tuple[str, str]]) -> None:
-    """Let the tables of a node place rows by these slots, then note so: `check_insert` asks for the note."""
+def store_slots(
+    destination: Target, node: Node, version: int, slots: SlotAssignment, tables: Sequence[tuple[str, str]]
+) -> None:
+    """Let the tables of a node place rows by these slots, then note so: `check_insert` asks for the note.
+
+    The earlier assignment is deleted last. After an interruption both are there, and the newest one is read.
+    """
     for table, column in tables:
         client.execute(build_table(table, column, destination.cluster, slots), host=node.host)
-    if node.stored == Stored(version=version, own=node.own, listed=node.listed, slots=slots):
+    if node.stored == describe_assignment(node, version, slots):
         return
-    client.execute(f"TRUNCATE TABLE {SLOTS_TABLE}", host=node.host)
     client.execute(
-        f"INSERT INTO {SLOTS_TABLE} SELECT {version}, {node.own}, {{listed:Array(String)}}, {list(slots)}",
+        f"INSERT INTO {SLOTS_TABLE} SELECT {version}, {node.own_shard}, {{listed:Array(String)}}, {list(slots)}",
         {"listed": list(node.listed)},
         host=node.host,
     )
+    client.execute(
+        f"ALTER TABLE {SLOTS_TABLE} DELETE WHERE version < {version}", settings={"mutations_sync": 2}, host=node.host
+    )
+
+
+def describe_assignment(node: Node, version: int, slots: SlotAssignment) -> StoredAssignment:
+    """Return what a node stores once its tables place rows by these slots."""
+    return StoredAssignment(version=version, own_shard=node.own_shard, listed=node.listed, slots=slots)
 
 
 def read_node(destination: Target, host: Host) -> Node:
@@ -147,24 +162,24 @@ def read_node(destination: Target, host: Host) -> Node:
     if weight != 1:
         raise StoreError("Shards hold rows by slots: remove the weights of shards from remote_servers.")
     stored = [
-        Stored(version=version, own=number, listed=tuple(addresses), slots=tuple(slots))
+        StoredAssignment(version=version, own_shard=number, listed=tuple(addresses), slots=tuple(slots))
         for version, number, addresses, slots in rows
     ]
-    return Node(host=host, own=own, listed=tuple(listed), stored=stored[0] if stored else None, is_filled=bool(filled))
+    return Node(
+        host=host, own_shard=own, listed=tuple(listed), stored=stored[0] if stored else None, has_rows=bool(filled)
+    )
 
 
-def find_newest(nodes: Sequence[Node]) -> Stored | None:
+def find_newest(nodes: Sequence[Node]) -> StoredAssignment | None:
     """Return the newest assignment of any node; None if there is none."""
     return max((node.stored for node in nodes if node.stored), key=lambda stored: stored.version, default=None)
 
 
 def check_shards(destination: Target, nodes: Sequence[Node]) -> None:
     """Raise StoreError with a sentence if the list of shards is not what the stored rows were placed by."""
-    counts = {len(node.listed) for node in nodes}
-    if len(counts) > 1:
-        raise StoreError(f"The nodes of the cluster {destination.cluster!r} list {sorted(counts)} shards; make it one.")
-    (count,) = counts
-    if missing := set(range(1, count + 1)) - {node.own for node in nodes}:
+    check_lists_agree(destination, nodes)
+    count = len(nodes[0].listed)
+    if missing := set(range(1, count + 1)) - {node.own_shard for node in nodes}:
         raise StoreError(
             f"EVENTS_URL names no node of shard {min(missing)} of the cluster {destination.cluster!r}; name every node."
         )
@@ -174,35 +189,57 @@ def check_shards(destination: Target, nodes: Sequence[Node]) -> None:
             f"Shard {max(stored.slots)} of the cluster {destination.cluster!r} holds events, but is no longer in the "
             "list of shards. Put it back at its place."
         )
-    has_rows = any(node.is_filled for node in nodes)
+    has_rows = any(node.has_rows for node in nodes)
     for node in nodes:
         check_node(node, stored if has_rows else None)
 
 
-def check_node(node: Node, stored: Stored | None) -> None:
-    """Raise StoreError if a node changed its place in the list of shards, or was replaced by an empty one."""
-    if node.stored and node.stored.own != node.own:
+def check_lists_agree(destination: Target, nodes: Sequence[Node]) -> None:
+    """Raise StoreError if the nodes list different numbers of shards, or a shard at different places.
+
+    A node may call itself by another name than others do, so only names that contradict each other are refused.
+    """
+    counts = sorted({len(node.listed) for node in nodes})
+    if len(counts) > 1:
         raise StoreError(
-            f"{node.name} is shard {node.own} in the list of shards, but holds the rows of shard {node.stored.own}. "
-            "Restore the order of the list; new shards belong at its end."
+            f"The nodes of the cluster {destination.cluster!r} list different numbers of shards "
+            f"({' and '.join(map(str, counts))}); give every node the same remote_servers."
         )
-    if stored and not node.stored and node.own in stored.slots and not node.is_filled:
+    for node, other in product(nodes, repeat=2):
+        own_addresses = set(node.listed[node.own_shard - 1].split(","))
+        for number, addresses in enumerate(other.listed, 1):
+            # At the own shard of the other node, the same address may be "localhost", and mean that node
+            if number not in (node.own_shard, other.own_shard) and own_addresses & set(addresses.split(",")):
+                raise StoreError(
+                    f"{node.name} is shard {node.own_shard} of the cluster {destination.cluster!r}, but {other.name} "
+                    f"lists it as shard {number}; give every node the same remote_servers."
+                )
+
+
+def check_node(node: Node, stored: StoredAssignment | None) -> None:
+    """Raise StoreError if a node changed its place in the list of shards, or was replaced by an empty one."""
+    if node.stored and node.stored.own_shard != node.own_shard:
         raise StoreError(
-            f"{node.name} is empty, but the list of shards names it as shard {node.own}, which holds events. "
+            f"{node.name} is shard {node.own_shard} in the list of shards, but holds the rows of shard "
+            f"{node.stored.own_shard}. Restore the order of the list; new shards belong at its end."
+        )
+    if stored and not node.stored and node.own_shard in stored.slots and not node.has_rows:
+        raise StoreError(
+            f"{node.name} is empty, but the list of shards names it as shard {node.own_shard}, which holds events. "
             "New shards belong at the end of the list; restore a lost node from a backup."
         )
 
 
-def build_first_slots(nodes: Sequence[Node]) -> Slots:
+def build_first_slots(nodes: Sequence[Node]) -> SlotAssignment:
     """Return the assignment that keeps every row where an earlier version placed it. Raises StoreError if none does."""
-    filled = max((node.own for node in nodes if node.is_filled), default=0)
+    filled = max((node.own_shard for node in nodes if node.has_rows), default=0)
     if filled and SLOTS % filled:
         raise StoreError(f"Rows on {filled} shards cannot stay where they are; copy them to a new cluster.")
-    count = filled or max(node.own for node in nodes)
+    count = filled or max(node.own_shard for node in nodes)
     return tuple(slot % count + 1 for slot in range(SLOTS))
 
 
-def build_even_slots(slots: Slots, shards: int) -> Slots:
+def build_even_slots(slots: SlotAssignment, shards: int) -> SlotAssignment:
     """Return the assignment to so many shards that differs in the fewest slots and gives each about as many."""
     result = list(slots)
     wanted = {shard: SLOTS // shards + (shard <= SLOTS % shards) for shard in range(1, shards + 1)}
@@ -222,26 +259,26 @@ def slot_sql(column: str) -> str:
     return f"cityHash64({column}) % {SLOTS}"
 
 
-def write_array(slots: Slots) -> str:
+def format_shard_array(slots: SlotAssignment) -> str:
     """Write the index of each slot's shard, as ClickHouse writes it in a table's definition."""
     return f"[{', '.join(str(shard - 1) for shard in slots)}]"
 
 
-def build_table(name: str, column: str, cluster: str, slots: Slots) -> str:
+def build_table(name: str, column: str, cluster: str, slots: SlotAssignment) -> str:
     """Return the statement that creates or replaces the Distributed table over `<name>_local`."""
     return (
         f"CREATE OR REPLACE TABLE {name} AS {name}_local ENGINE = Distributed('{cluster}', currentDatabase(),"
-        f" '{name}_local', {write_array(slots)}[{slot_sql(column)} + 1])"
+        f" '{name}_local', {format_shard_array(slots)}[{slot_sql(column)} + 1])"
     )
 
 
-def places_by(destination: Target, host: Host, slots: Slots) -> bool:
+def uses_assignment(destination: Target, host: Host, slots: SlotAssignment) -> bool:
     """Return whether every Distributed table of a node is of this cluster and places rows by these slots."""
     with client.client(host) as connection:
         rows = connection.query(
             "SELECT engine_full FROM system.tables WHERE database = currentDatabase() AND engine = 'Distributed'"
         ).result_rows
-    array, start = write_array(slots), f"Distributed('{destination.cluster}',"
+    array, start = format_shard_array(slots), f"Distributed('{destination.cluster}',"
     return bool(rows) and all(array in text and re.sub(r"\\'", "'", text).startswith(start) for (text,) in rows)
 
 
