@@ -5,26 +5,26 @@ from __future__ import annotations
 from rest_framework import serializers
 
 from links.clickmeter.fields import AmountField, FlagField, NumberField, SwitchField, TextField, TimeField
-from links.clickmeter.lenient_serializer import AnswerSerializer
+from links.clickmeter.lenient_serializer import ObjectSerializer
 from links.clickmeter.serializers import DatapointSummarySerializer
 
 
-class LinkReferenceSerializer(AnswerSerializer):
+class LinkReferenceSerializer(ObjectSerializer):
     """The id of a row, and where it is found."""
 
-    always = frozenset({"id", "uri"})
+    always_written = frozenset({"id", "uri"})
 
     id = NumberField()
     uri = TextField()
 
 
-class RowCountSerializer(AnswerSerializer):
-    always = frozenset({"count"})
+class RowCountSerializer(ObjectSerializer):
+    always_written = frozenset({"count"})
 
     count = NumberField()
 
 
-class AggregateSerializer(AnswerSerializer):
+class AggregateSerializer(ObjectSerializer):
     """Counts of a time frame, of all or of one entity; zeros and what is hidden from a guest are left out."""
 
     entityId = TextField()
@@ -45,8 +45,8 @@ class AggregateSerializer(AnswerSerializer):
     lastHitDate = TimeField(source="last_hit")
 
 
-class AggregateListSerializer(AnswerSerializer):
-    always = frozenset({"rows"})
+class AggregateListSerializer(ObjectSerializer):
+    always_written = frozenset({"rows"})
 
     rows = AggregateSerializer(many=True)
 
@@ -55,8 +55,8 @@ class HourlyAggregateSerializer(AggregateSerializer):
     hourlyBreakDown = serializers.DictField(child=AggregateSerializer())
 
 
-class AggregatePageSerializer(AnswerSerializer):
-    always = frozenset({"count", "limit", "offset", "result"})
+class AggregatePageSerializer(ObjectSerializer):
+    always_written = frozenset({"count", "limit", "offset", "result"})
 
     count = NumberField()
     limit = NumberField()
@@ -64,8 +64,8 @@ class AggregatePageSerializer(AnswerSerializer):
     result = AggregateSerializer(many=True)
 
 
-class TopItemSerializer(AnswerSerializer):
-    always = frozenset({"id"})
+class TopItemSerializer(ObjectSerializer):
+    always_written = frozenset({"id"})
 
     id = TextField()
     entityData = serializers.DictField()
@@ -83,18 +83,18 @@ class TopItemSerializer(AnswerSerializer):
     spiderHits = NumberField(source="spider_hits")
 
 
-class TopReportSerializer(AnswerSerializer):
-    always = frozenset({"key", "createdAt", "data"})
+class TopReportSerializer(ObjectSerializer):
+    always_written = frozenset({"key", "createdAt", "data"})
 
     key = TextField()
     createdAt = TimeField()
     data = TopItemSerializer(many=True)  # type: ignore[assignment]
 
 
-class SaleSerializer(AnswerSerializer):
+class HitConversionSerializer(ObjectSerializer):
     """A conversion that a hit led to."""
 
-    always = frozenset({"id", "name", "date", "accessTime", "value", "comcost"})
+    always_written = frozenset({"id", "name", "date", "accessTime", "value", "comcost"})
 
     id = NumberField(source="conversion_id")
     name = TextField(source="conversion_name")
@@ -105,18 +105,18 @@ class SaleSerializer(AnswerSerializer):
     parameter = TextField()
 
 
-class BrowserSerializer(AnswerSerializer):
+class BrowserSerializer(ObjectSerializer):
     name = TextField(source="browser_name")
     familyName = TextField(source="browser")
     browserType = TextField(source="browser_type")
 
 
-class SystemSerializer(AnswerSerializer):
+class SystemSerializer(ObjectSerializer):
     name = TextField(source="os_name")
     familyName = TextField(source="os")
 
 
-class PlaceSerializer(AnswerSerializer):
+class PlaceSerializer(ObjectSerializer):
     country = TextField()
     regionName = TextField(source="region")
     city = TextField()
@@ -125,15 +125,15 @@ class PlaceSerializer(AnswerSerializer):
     longitude = AmountField()
 
 
-class SourceSerializer(AnswerSerializer):
+class SourceSerializer(ObjectSerializer):
     name = TextField(source="source_name")
     param = TextField(source="channel")
 
 
-class HitSerializer(AnswerSerializer):
+class HitSerializer(ObjectSerializer):
     """A click, a view of a pixel, or a request of a spider."""
 
-    always = frozenset({
+    always_written = frozenset({
         "accessTime", "id", "entity", "type", "isSpider", "isUnique", "isProxy", "ip", "clientLanguage", "org",
         "queryParams", "trackedParameters", "browser", "os", "location", "source",
     })  # fmt: skip
@@ -156,33 +156,33 @@ class HitSerializer(AnswerSerializer):
     source = SourceSerializer(source="*")  # type: ignore[assignment]
     realDestinationUrl = TextField(source="destination")
     referer = TextField(source="referrer")
-    conversions = SaleSerializer(many=True)
-    conversion1 = SaleSerializer()
-    conversion2 = SaleSerializer()
-    conversion3 = SaleSerializer()
-    conversion4 = SaleSerializer()
-    conversion5 = SaleSerializer()
+    conversions = HitConversionSerializer(many=True)
+    conversion1 = HitConversionSerializer()
+    conversion2 = HitConversionSerializer()
+    conversion3 = HitConversionSerializer()
+    conversion4 = HitConversionSerializer()
+    conversion5 = HitConversionSerializer()
 
 
-class HitListSerializer(AnswerSerializer):
-    always = frozenset({"rows"})
+class HitListSerializer(ObjectSerializer):
+    always_written = frozenset({"rows"})
 
     rows = HitSerializer(many=True)
 
 
-class HitPageSerializer(AnswerSerializer):
-    always = frozenset({"hits"})
+class HitPageSerializer(ObjectSerializer):
+    always_written = frozenset({"hits"})
 
     hits = HitSerializer(many=True)
     lastKey = TextField()
 
 
-class ProfileSerializer(AnswerSerializer):
+class ProfileSerializer(ObjectSerializer):
     """The account, or a guest's own data. What is read are names and the phone; the views check the rest of a body."""
 
-    only_answers = False
+    is_response_only = False
 
-    always = frozenset({"email", "firstName", "registrationDate", "timezone", "timezonename", "boGoVal"})
+    always_written = frozenset({"email", "firstName", "registrationDate", "timezone", "timezonename", "boGoVal"})
 
     email = TextField(read_only=True)
     firstName = TextField()
@@ -198,10 +198,10 @@ class ProfileSerializer(AnswerSerializer):
     timeframeMinDate = TextField(read_only=True)
 
 
-class PlanSerializer(AnswerSerializer):
+class PlanSerializer(ObjectSerializer):
     """The account's limits, and what it has used this month."""
 
-    always = frozenset({
+    always_written = frozenset({
         "name", "recurring", "recurringPeriod", "maximumDatapoints", "maximumGuests", "usedDatapoints",
         "monthlyEvents", "profileId", "billingPeriodStart", "billingPeriodEnd", "allowedPersonalUrls",
         "allowedPersonalDomains",
@@ -223,10 +223,10 @@ class PlanSerializer(AnswerSerializer):
     usedPersonalDomains = NumberField()
 
 
-class GrantedRightSerializer(AnswerSerializer):
+class GrantedRightSerializer(ObjectSerializer):
     """A right of a guest; ClickMeter capitalizes these members."""
 
-    always = frozenset({"Entity", "EntityName", "EntityType", "Type"})
+    always_written = frozenset({"Entity", "EntityName", "EntityType", "Type"})
 
     Entity = LinkReferenceSerializer()
     EntityName = TextField()
@@ -235,14 +235,14 @@ class GrantedRightSerializer(AnswerSerializer):
     DatapointType = TextField()
 
 
-class BatchErrorSerializer(AnswerSerializer):
+class BatchErrorSerializer(ObjectSerializer):
     property = TextField()
     errorMessage = TextField()
     code = TextField()
     errorValue = serializers.JSONField()
 
 
-class FailureSerializer(AnswerSerializer):
+class FailureSerializer(ObjectSerializer):
     """What went wrong: one message, or the list of what was not valid."""
 
     errorCode = TextField()

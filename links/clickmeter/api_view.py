@@ -46,7 +46,11 @@ HEADERS = {
     "Pragma": "no-cache",
     "Expires": "-1",
 }
-WORDS = ("whitelist", "blacklist", "type")  # how the names of an address's parameters begin that are no numbers
+TEXT_PATH_PARAMETERS = (
+    "whitelist",
+    "blacklist",
+    "type",
+)  # how the names of an address's parameters begin that are no numbers
 log = logging.getLogger(__name__)
 
 
@@ -146,7 +150,7 @@ class ClickMeterView(APIView):
 
     def dispatch(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
         for name, word in kwargs.items():
-            if not name.startswith(WORDS):
+            if not name.startswith(TEXT_PATH_PARAMETERS):
                 kwargs[name] = parse_path_number(str(word))
         return super().dispatch(request, *args, **kwargs)
 

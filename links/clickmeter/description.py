@@ -17,9 +17,9 @@ from drf_spectacular.generators import EndpointEnumerator, SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 
-from links.clickmeter.actions import ACTIONS, ORDER
+from links.clickmeter.actions import ACTIONS, ORDER_PARAMETERS
 from links.clickmeter.answers import FailureSerializer, RowCountSerializer
-from links.clickmeter.api_view import HEADER, WORDS, AuthkeyAuthentication
+from links.clickmeter.api_view import HEADER, TEXT_PATH_PARAMETERS, AuthkeyAuthentication
 from links.clickmeter.fields import DescribedField
 from links.clickmeter.lenient_serializer import LenientSerializer
 from links.clickmeter.operations import OPERATIONS, PARAMETER, Operation
@@ -79,7 +79,7 @@ class LenientObjects(OpenApiSerializerExtension):  # type: ignore[no-untyped-cal
         schema: Json = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
         for member in schema["properties"].values():
             member.pop("readOnly", None)
-        required = sorted(self.target.always) if self.target.only_answers else []
+        required = sorted(self.target.always_written) if self.target.is_response_only else []
         return schema | {"required": required} if required else {k: v for k, v in schema.items() if k != "required"}
 
 
@@ -97,7 +97,7 @@ class OperationSchema(AutoSchema):
         order = [(row.name, row.location) for row in self.get_override_parameters()]
         if order:
             described["parameters"].sort(key=lambda row: order.index((row["name"], row["in"])))
-        body = self.operation.views.serializer_class if self.action.reads_row else self.action.body
+        body = self.operation.views.serializer_class if self.action.body_is_row else self.action.body
         if body is None:
             return described
         content = {"schema": self.resolve_serializer(body, "request").ref}
@@ -132,7 +132,8 @@ class OperationSchema(AutoSchema):
     def list_words(self) -> list[str]:
         """List the words for the parameters of the query; the order of rows does not matter where they are counted."""
         words = (self.operation.parameters or self.action.parameters).format(view=self.operation.views).split()
-        return [word for word in words if self.action.answer is not RowCountSerializer or word not in ORDER.split()]
+        ignored = ORDER_PARAMETERS.split() if self.action.answer is RowCountSerializer else ()
+        return [word for word in words if word not in ignored]
 
     def find_parameter(self, word: str) -> Parameter:
         return build_type_parameter(self.operation.views.reports) if word == "report" else PARAMETERS[word]
@@ -140,7 +141,7 @@ class OperationSchema(AutoSchema):
 
 def describe_path_parameter(name: str) -> OpenApiParameter:
     """Describe a parameter of a path: the id of a row, the code of an entry, or the kind of a right."""
-    kind = str if name.startswith(WORDS) else int
+    kind = str if name.startswith(TEXT_PATH_PARAMETERS) else int
     return OpenApiParameter(name, kind, "path", enum=RIGHT_KINDS if name == "type" else None)
 
 

@@ -71,7 +71,7 @@ class TextField(serializers.CharField):
     to_internal_value = staticmethod(parse_text)
 
 
-class LateTextField(serializers.CharField):
+class UncheckedTextField(serializers.CharField):
     """A text that is checked when the rows have been found which the body names."""
 
     def to_internal_value(self, data: Value) -> Value:

@@ -22,7 +22,7 @@ from links.clickmeter.api_request import ApiRequest
 from links.clickmeter.api_view import IsManager
 from links.clickmeter.errors import build_not_found_error, build_parameter_error
 from links.clickmeter.fields import TYPE_NAMES, FlagField, NameOrNumberField, NumberField, TextField, TimeField
-from links.clickmeter.lenient_serializer import AnswerSerializer, omit_empty, write_answer
+from links.clickmeter.lenient_serializer import ObjectSerializer, omit_empty, write_answer
 from links.clickmeter.parameters import GRANT_KIND, GRANT_TYPE
 from links.clickmeter.patches import PermissionPatchSerializer
 from links.clickmeter.row_views import RowViews
@@ -45,14 +45,14 @@ DEFAULT_OPTIONS: Json = {
 }  # fmt: skip
 
 
-class HitOptionsSerializer(AnswerSerializer):
-    only_answers = False
+class HitOptionsSerializer(ObjectSerializer):
+    is_response_only = False
 
     hideReferrer = FlagField()
 
 
-class ConversionOptionsSerializer(AnswerSerializer):
-    only_answers = False
+class ConversionOptionsSerializer(ObjectSerializer):
+    is_response_only = False
 
     hideCount = FlagField()
     hideValue = FlagField()
@@ -63,8 +63,8 @@ class ConversionOptionsSerializer(AnswerSerializer):
     percentCommission = NumberField()
 
 
-class ExtendedGrantsSerializer(AnswerSerializer):
-    only_answers = False
+class ExtendedGrantsSerializer(ObjectSerializer):
+    is_response_only = False
 
     allowAllGrants = FlagField()
     allowGroupCreation = FlagField()
@@ -82,11 +82,11 @@ class FirstDayField(TextField):
         return parse_text(data).strip() if parse_optional_time(data, "TimeframeMinDate") else ""
 
 
-class GuestSerializer(AnswerSerializer):
+class GuestSerializer(ObjectSerializer):
     """A guest: what is read are their options. A password is never written, since only the person may choose one."""
 
-    only_answers = False
-    always = frozenset({
+    is_response_only = False
+    always_written = frozenset({
         "apiKey", "id", "name", "email", "timeZone", "notes", "creationDate", "key", "language", "dateFormat",
         "decimalSeparator", "numberGroupSeparator", "userName", "extendedGrants",
     })  # fmt: skip

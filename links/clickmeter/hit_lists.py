@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qsl
 
 from links import link_statistics
-from links.clickmeter.answers import HitPageSerializer, HitSerializer, SaleSerializer
+from links.clickmeter.answers import HitConversionSerializer, HitPageSerializer, HitSerializer
 from links.clickmeter.api_request import ApiRequest
 from links.clickmeter.errors import build_parameter_error
 from links.clickmeter.lenient_serializer import write_answer
@@ -20,7 +20,7 @@ from reports.query import Period
 from reports.query.analyses import link_hits
 
 HIDING_OPTIONS = {"hideValue": "value", "hideComCost": "comcost", "hideParams": "parameter"}
-HIT, SALE = HitSerializer(), SaleSerializer()
+HIT, SALE = HitSerializer(), HitConversionSerializer()
 PAGE_KEY = re.compile(r"(\d{1,16})-(\d{1,17})\Z")
 
 

@@ -43,7 +43,7 @@ class Writer(NamedTuple):
     member: str
     get: Callable[[Value], object] | None
     write: Callable[..., object] | None
-    always: bool
+    always_written: bool
 
 
 class LenientList(serializers.ListSerializer[Value]):
@@ -57,14 +57,14 @@ class LenientList(serializers.ListSerializer[Value]):
 
 
 class LenientSerializer(serializers.Serializer[Value]):
-    """A serializer of which only the members in `always` are written although they are empty.
+    """A serializer of which only the members in `always_written` are written although they are empty.
 
     Its fields are built once: what they read and write is kept by class as two lists, since a list has many rows.
     """
 
-    always: ClassVar[frozenset[str]] = frozenset()
-    only_answers: ClassVar[bool] = False  # whether no body has it, so that members in `always` are required
-    by_hand: ClassVar[frozenset[str]] = frozenset()  # members that the subclass writes itself
+    always_written: ClassVar[frozenset[str]] = frozenset()
+    is_response_only: ClassVar[bool] = False  # whether no body has it, so that members in `always_written` are required
+    custom_members: ClassVar[frozenset[str]] = frozenset()  # members that the subclass writes itself
 
     class Meta:
         list_serializer_class = LenientList
@@ -93,15 +93,15 @@ class LenientSerializer(serializers.Serializer[Value]):
     def list_writers(cls) -> Sequence[Writer]:
         """List how members are written, except those that the class writes itself."""
         fields = [field for field in cls().fields.values() if not field.write_only]
-        return [cls.build_writer(field) for field in fields if field.field_name not in cls.by_hand]
+        return [cls.build_writer(field) for field in fields if field.field_name not in cls.custom_members]
 
     @classmethod
     def build_writer(cls, field: AnyField) -> Writer:
         member = str(field.field_name)
         if isinstance(field, serializers.SerializerMethodField):
-            return Writer(member, None, getattr(cls, str(field.method_name)), member in cls.always)
+            return Writer(member, None, getattr(cls, str(field.method_name)), member in cls.always_written)
         write = None if isinstance(field, PLAIN_FIELDS) else field.to_representation
-        return Writer(member, cls.build_getter(field), write, member in cls.always)
+        return Writer(member, cls.build_getter(field), write, member in cls.always_written)
 
     @classmethod
     def build_getter(cls, field: AnyField) -> Callable[[Value], object]:
@@ -134,31 +134,31 @@ class LenientSerializer(serializers.Serializer[Value]):
 
     def to_representation(self, instance: Value) -> Json:
         result: Json = {}
-        for member, get, write, always in self.list_writers():
+        for member, get, write, always_written in self.list_writers():
             if get is None:
                 value = write(self, instance) if write else None
             else:
                 value = get(instance)
                 if write is not None and value is not None:
                     value = write(value)
-            if value or always:
+            if value or always_written:
                 result[member] = value
         return result
 
 
-class AnswerSerializer(LenientSerializer):
+class ObjectSerializer(LenientSerializer):
     """A serializer of what is no row of a table: of objects by name, in which a member may be missing.
 
     Members in WRITTEN_FIELDS are given as they are written, unless they consist of the same values (`source="*"`).
     """
 
-    only_answers = True
+    is_response_only = True
 
     @classmethod
     def build_writer(cls, field: AnyField) -> Writer:
         writer = super().build_writer(field)
         is_written = field.source != "*" and isinstance(field, WRITTEN_FIELDS)
-        return Writer(writer.member, writer.get, None, writer.always) if is_written else writer
+        return Writer(writer.member, writer.get, None, writer.always_written) if is_written else writer
 
     @classmethod
     def build_getter(cls, field: AnyField) -> Callable[[Value], object]:
@@ -175,6 +175,6 @@ def omit_empty(**members: object) -> Json:
     return {name: value for name, value in members.items() if value}
 
 
-def write_answer(serializer: type[AnswerSerializer], values: Json) -> Json:
+def write_answer(serializer: type[ObjectSerializer], values: Json) -> Json:
     """Write an answer of these values, by the names of its serializer's sources."""
     return serializer().to_representation(values)

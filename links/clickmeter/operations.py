@@ -7,7 +7,7 @@ import re
 from typing import NamedTuple
 
 from links.clickmeter.account import AccountViews, BlacklistViews, EntryViews, PlanViews
-from links.clickmeter.actions import OF_ENTITY, ORDER, PAGE, TIME
+from links.clickmeter.actions import ENTITY_PARAMETERS, ORDER_PARAMETERS, PAGE_PARAMETERS, TIME_PARAMETERS
 from links.clickmeter.api_view import OperationViews
 from links.clickmeter.conversions import ConversionViews
 from links.clickmeter.datapoints import DatapointViews
@@ -18,7 +18,9 @@ from links.clickmeter.measured_views import AccountStatisticsViews
 from links.clickmeter.retargeting import ScriptViews
 from links.clickmeter.tags import TagViews
 
-DATAPOINTS_SUMMARY = f"timeFrame type fromDay toDay status tag favourite {ORDER} {PAGE} groupId textSearch"
+DATAPOINTS_SUMMARY = (
+    f"timeFrame type fromDay toDay status tag favourite {ORDER_PARAMETERS} {PAGE_PARAMETERS} groupId textSearch"
+)
 PARAMETER = re.compile(r"\{(\w+)\}")
 
 
@@ -113,7 +115,7 @@ OPERATIONS: tuple[Operation, ...] = (
         ("DELETE", "/conversions/{conversionId}", "destroy"),
         ("GET", "/conversions/{conversionId}", "retrieve"),
         ("POST", "/conversions/{conversionId}", "update"),
-        ("GET", "/conversions/{conversionId}/aggregated", "aggregate", "", f"{TIME} tag favourite hourly"),
+        ("GET", "/conversions/{conversionId}/aggregated", "aggregate", "", f"{TIME_PARAMETERS} tag favourite hourly"),
         ("GET", "/conversions/{conversionId}/aggregated/list", "aggregate_by_time"),
         ("GET", "/conversions/{conversionId}/datapoints", "datapoints"),
         ("PUT", "/conversions/{conversionId}/datapoints/batch/patch", "patch_datapoints"),
@@ -195,7 +197,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *build_operations(
         "Reports",
         AccountStatisticsViews,
-        ("GET", "/reports", "report", "Get", f"report timeframe hittype {OF_ENTITY} fromDay toDay"),
+        ("GET", "/reports", "report", "Get", f"report timeframe hittype {ENTITY_PARAMETERS} fromDay toDay"),
     ),
     *build_operations("ClickStream", AccountStatisticsViews, ("GET", "/clickstream", "clickstream")),
     *build_operations("Hits", AccountStatisticsViews, ("GET", "/hits", "hits")),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from links.clickmeter.answers import BatchErrorSerializer, LinkReferenceSerializer
-from links.clickmeter.fields import ItemsField, LateTextField, NumberField, TextField, WordField
-from links.clickmeter.lenient_serializer import AnswerSerializer, LenientSerializer
+from links.clickmeter.fields import ItemsField, NumberField, TextField, UncheckedTextField, WordField
+from links.clickmeter.lenient_serializer import LenientSerializer, ObjectSerializer
 from links.clickmeter.serializers import DatapointSerializer
 
 
@@ -18,7 +18,7 @@ class PatchSerializer(LenientSerializer):
     """A row that is added to another one, or removed from it."""
 
     Id = NumberField(source="id")
-    Action = LateTextField(source="action")
+    Action = UncheckedTextField(source="action")
 
 
 class ConversionPatchSerializer(PatchSerializer):
@@ -26,7 +26,7 @@ class ConversionPatchSerializer(PatchSerializer):
 
 
 class PermissionPatchSerializer(PatchSerializer):
-    Verb = LateTextField(source="verb")
+    Verb = UncheckedTextField(source="verb")
 
 
 class PatchBatchSerializer(LenientSerializer):
@@ -41,10 +41,10 @@ class DeleteBatchSerializer(LenientSerializer):
     Entities = ItemsField(child=LinkReferenceSerializer(), source="items")
 
 
-class BatchResultSerializer(AnswerSerializer):
+class BatchResultSerializer(ObjectSerializer):
     """What became of one item of a batch."""
 
-    always = frozenset({"status"})
+    always_written = frozenset({"status"})
 
     status = WordField(["Ok", "Error"])
     result = LinkReferenceSerializer()
@@ -52,7 +52,7 @@ class BatchResultSerializer(AnswerSerializer):
     errors = BatchErrorSerializer(many=True)  # type: ignore[assignment]
 
 
-class BatchAnswerSerializer(AnswerSerializer):
-    always = frozenset({"results"})
+class BatchAnswerSerializer(ObjectSerializer):
+    always_written = frozenset({"results"})
 
     results = BatchResultSerializer(many=True)

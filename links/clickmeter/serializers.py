@@ -28,7 +28,7 @@ CONVERSION_FIELDS = {
 class RedirectSerializer(LenientSerializer):
     """typeTL, the redirect of a link. A password is never written; isSecured says that there is one."""
 
-    always = frozenset({"url", "firstUrl", "redirectType", "domainId"})
+    always_written = frozenset({"url", "firstUrl", "redirectType", "domainId"})
 
     url = TextField()
     firstUrl = TextField(source="first_url")
@@ -76,8 +76,8 @@ REDIRECT, PIXEL = RedirectSerializer(), PixelSerializer()
 class DatapointSerializer(LenientSerializer):
     """A link or pixel. Its alias, kind and domain are read when it is created."""
 
-    always = frozenset({"id", "name", "title", "trackingCode", "tags", "groupId", "groupName", "creationDate"})
-    by_hand = frozenset({"typeTL", "typeTP", *CONVERSION_FIELDS})
+    always_written = frozenset({"id", "name", "title", "trackingCode", "tags", "groupId", "groupName", "creationDate"})
+    custom_members = frozenset({"typeTL", "typeTP", *CONVERSION_FIELDS})
 
     id = NumberField(source="pk", read_only=True)
     name = TextField(source="alias", read_only=True)
@@ -135,7 +135,7 @@ class DatapointSerializer(LenientSerializer):
 
 
 class GroupSerializer(LenientSerializer):
-    always = frozenset({"id", "name", "creationDate", "tags"})
+    always_written = frozenset({"id", "name", "creationDate", "tags"})
 
     id = NumberField(source="pk", read_only=True)
     name = TextField()
@@ -156,7 +156,7 @@ class GroupSerializer(LenientSerializer):
 
 
 class ConversionSerializer(LenientSerializer):
-    always = frozenset({"id", "name", "code", "creationDate", "value"})
+    always_written = frozenset({"id", "name", "code", "creationDate", "value"})
 
     id = NumberField(source="pk", read_only=True)
     name = TextField()
@@ -171,7 +171,7 @@ class ConversionSerializer(LenientSerializer):
 class TagSerializer(LenientSerializer):
     """A tag, with the ids of its links and groups in the caller's scope."""
 
-    always = frozenset({"id", "name", "datapoints", "groups"})
+    always_written = frozenset({"id", "name", "datapoints", "groups"})
 
     id = NumberField(source="pk", read_only=True)
     name = TextField()
@@ -198,7 +198,7 @@ class TagSerializer(LenientSerializer):
 class DomainSerializer(LenientSerializer):
     """A domain. Its name and type are read when it is created."""
 
-    always = frozenset({"id", "name"})
+    always_written = frozenset({"id", "name"})
 
     id = NumberField(source="pk", read_only=True)
     name = TextField(read_only=True)
@@ -208,7 +208,7 @@ class DomainSerializer(LenientSerializer):
 
 
 class ScriptSerializer(LenientSerializer):
-    always = frozenset({"id", "name", "script"})
+    always_written = frozenset({"id", "name", "script"})
 
     id = NumberField(source="pk", read_only=True)
     name = TextField()
@@ -218,7 +218,7 @@ class ScriptSerializer(LenientSerializer):
 class EntrySerializer(LenientSerializer):
     """An entry of the list of domains."""
 
-    always = frozenset({"id", "name"})
+    always_written = frozenset({"id", "name"})
 
     id = TextField(source="code", read_only=True)
     name = TextField(source="value")
@@ -227,7 +227,7 @@ class EntrySerializer(LenientSerializer):
 class AddressEntrySerializer(LenientSerializer):
     """An entry of the list of addresses."""
 
-    always = frozenset({"id", "ip"})
+    always_written = frozenset({"id", "ip"})
 
     id = TextField(source="code", read_only=True)
     ip = TextField(source="value")
@@ -236,7 +236,7 @@ class AddressEntrySerializer(LenientSerializer):
 class DatapointSummarySerializer(LenientSerializer):
     """A link or pixel, as aggregates and hits describe it."""
 
-    always = frozenset({
+    always_written = frozenset({
         "datapointId", "datapointName", "datapointTitle", "datapointType", "groupId", "groupName", "notes",
         "creationDate", "tags", "trackingCode",
     })  # fmt: skip
@@ -276,7 +276,7 @@ class DatapointSummarySerializer(LenientSerializer):
 class GroupSummarySerializer(LenientSerializer):
     """A group, as aggregates describe it."""
 
-    always = frozenset({"groupId", "groupName", "creationDate", "tags", "linksCount"})
+    always_written = frozenset({"groupId", "groupName", "creationDate", "tags", "linksCount"})
 
     groupId = NumberField(source="pk")
     groupName = TextField(source="name")
@@ -303,7 +303,7 @@ class GroupSummarySerializer(LenientSerializer):
 class ConversionSummarySerializer(LenientSerializer):
     """A conversion, as aggregates describe it."""
 
-    always = frozenset({"id", "name", "value", "date"})
+    always_written = frozenset({"id", "name", "value", "date"})
 
     id = NumberField(source="pk")
     name = TextField()

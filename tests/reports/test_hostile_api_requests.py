@@ -115,17 +115,17 @@ def test_a_hostile_parameter_never_breaks_the_stats_api(api: Api, site: Site, na
     types = ("visitors-list", "pages")
     for number, bad in enumerate(HOSTILE, NAMES.index(name)):
         if number % 2 == 0:
-            stats_api_stands(api.client, site, name, bad, types[number // 2 % 2])
+            check_stats_api(api.client, site, name, bad, types[number // 2 % 2])
 
 
 @pytest.mark.heavy
 @pytest.mark.parametrize("name", NAMES)
 def test_a_hostile_parameter_never_breaks_a_request_for_two_types(api: Api, site: Site, name: str) -> None:
     for bad in HOSTILE:
-        stats_api_stands(api.client, site, name, bad, "visitors-list,pages")
+        check_stats_api(api.client, site, name, bad, "visitors-list,pages")
 
 
-def stats_api_stands(client: Client, site: Site, name: str, bad: str, types: str) -> None:
+def check_stats_api(client: Client, site: Site, name: str, bad: str, types: str) -> None:
     if bad == "\ud800":
         return
     asked = {"site_id": str(site.pk), "sitekey": site.sitekey, "type": types, "date": "today", name: bad}

@@ -60,7 +60,7 @@ def value_for(name: str) -> Any:
 def test_every_dimension_with_every_operator_is_answered_or_rejected(traffic: Any, operator: str) -> None:
     """Half of the dimensions under each operator, each time for another fourth of the metrics: every dimension meets
     every metric, under every other operator."""
-    every_dimension_under(operator, halves=2, fourths=4)
+    check_every_dimension(operator, halves=2, fourths=4)
 
 
 @pytest.mark.heavy
@@ -68,10 +68,10 @@ def test_every_dimension_with_every_operator_is_answered_or_rejected(traffic: An
 def test_every_metric_by_every_dimension_with_every_operator_is_answered_or_rejected(
     traffic: Any, operator: str
 ) -> None:
-    every_dimension_under(operator, halves=1, fourths=1)
+    check_every_dimension(operator, halves=1, fourths=1)
 
 
-def every_dimension_under(operator: str, halves: int, fourths: int) -> None:
+def check_every_dimension(operator: str, halves: int, fourths: int) -> None:
     answered = 0
     for turn, name in enumerate(ALL, OPERATORS.index(operator)):
         number, other_half = divmod(turn, halves)
