@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from goals.predicates import is_one_of
 from goals.selectors import list_active_goals
@@ -15,7 +16,7 @@ from reports.clicky.filters import build_range, has_value
 from reports.clicky.outputs import Item
 from reports.clicky.popular import CountedItem
 from reports.clicky.stats_request import StatsRequest
-from reports.clicky.stats_type import BuildItems, PagedType
+from reports.clicky.stats_type import StatsType
 from reports.clicky.terms import find_traffic_kind
 from reports.labels import build_nickname
 from reports.query.analyses.visit_lists import list_tags
@@ -126,19 +127,19 @@ def compute_custom(request: StatsRequest, dates: Dates) -> list[CountedItem]:
     return items
 
 
-def build_page_of(compute: ComputeItems) -> BuildItems:
-    """Return the function that builds one page of the items that `compute` returns.
-
-    Percentages are shares of all items, whatever `item` or `filter` choose.
+@dataclass(frozen=True)
+class ComputedType(StatsType):
+    """A type with a function that computes all its items. Percentages are shares of all, whatever `item` or `filter`
+    choose.
     """
 
-    def build_page(request: StatsRequest, dates: Dates) -> list[Item]:
-        all_items = compute(request, dates)
+    compute: ComputeItems
+
+    def build_items(self, request: StatsRequest, dates: Dates) -> list[Item]:
+        all_items = self.compute(request, dates)
         total = sum(item.value for item in all_items)
         matches = [item for item in all_items if matches_title(item.title, request)]
         return [item.write(request, dates, total) for item in request.select_page(matches)]
-
-    return build_page
 
 
 def matches_title(title: str, request: StatsRequest) -> bool:
@@ -148,12 +149,12 @@ def matches_title(title: str, request: StatsRequest) -> bool:
 
 
 COMPUTED_TYPES = (
-    PagedType("custom", build_page_of(compute_custom), example="plan: pro"),
-    PagedType("traffic-sources", build_page_of(compute_traffic_sources), example="Searches"),
-    PagedType("searches-keywords", build_page_of(compute_keywords), example="statistics"),
-    PagedType("goals", build_page_of(compute_goals), example="Sign-up"),
-    PagedType("engagement-actions", build_page_of(group_visits("visit_actions", ACTION_STEPS)), example="2 actions"),
-    PagedType("engagement-times", build_page_of(group_visits("duration", SECOND_STEPS, 1 - SMALLEST_FRACTION)),
+    ComputedType("custom", compute_custom, example="plan: pro"),
+    ComputedType("traffic-sources", compute_traffic_sources, example="Searches"),
+    ComputedType("searches-keywords", compute_keywords, example="statistics"),
+    ComputedType("goals", compute_goals, example="Sign-up"),
+    ComputedType("engagement-actions", group_visits("visit_actions", ACTION_STEPS), example="2 actions"),
+    ComputedType("engagement-times", group_visits("duration", SECOND_STEPS, 1 - SMALLEST_FRACTION),
               example="1-2m"),
-    PagedType("visitors-most-active", build_page_of(compute_most_active), example="ann@example.org"),
+    ComputedType("visitors-most-active", compute_most_active, example="ann@example.org"),
 )  # fmt: skip

@@ -20,7 +20,7 @@ from reports.clicky.dates import find_known_zone, parse_dates
 from reports.clicky.errors import ClickyError
 from reports.clicky.filters import extract_path
 from reports.clicky.stats_request import is_site_id
-from reports.clicky.terms import is_unknown, parse_browser, parse_country, parse_place
+from reports.clicky.terms import find_product, is_unknown, parse_country, parse_place
 from reports.query import QueryRefused
 from sites.models import Site
 from sites.selectors import get_site_or_404
@@ -54,16 +54,16 @@ def map_country(value: str) -> FilterParameters:
         return []
 
 
-def map_browser(value: str) -> FilterParameters:
-    """Split `Google Chrome 120` into name and version."""
-    name, version = parse_browser(value)
-    return [*map_text("browser")(name), *([("browser_version", version)] if version else [])]
+def map_version(dimension: str) -> Callable[[str], FilterParameters]:
+    """Return what splits `Google Chrome 120` or `Windows 10` into name and version."""
 
+    def map_title(value: str) -> FilterParameters:
+        name, _, version = value.rpartition(" ")
+        if name and version[:1].isdigit():
+            return [(dimension, find_product(name)), (f"{dimension}_version", version)]
+        return map_text(dimension)(find_product(value))
 
-def map_os(value: str) -> FilterParameters:
-    """Split `Windows 10` into name and version."""
-    name, _, version = value.rpartition(" ")
-    return [("os", name), ("os_version", version)] if name and version[:1].isdigit() else map_text("os")(value)
+    return map_title
 
 
 def map_city(value: str) -> FilterParameters:
@@ -78,8 +78,8 @@ def map_city(value: str) -> FilterParameters:
 FILTER_MAPPINGS: dict[str, Callable[[str], FilterParameters]] = {
     "ip_address": map_text("ip"), "uid": map_text("visitor_id"), "session_id": map_text("visit"),
     "href": map_page("page"), "landing": map_page("entry_page"), "exit": map_page("exit_page"),
-    "country": map_country, "city": map_city, "browser": map_browser,
-    "os": map_os, "campaign": map_text("utm_campaign"), "domain": map_text("referrer_domain"),
+    "country": map_country, "city": map_city, "browser": map_version("browser"),
+    "os": map_version("os"), "campaign": map_text("utm_campaign"), "domain": map_text("referrer_domain"),
     "search": map_text("search_term"),
 }  # fmt: skip
 

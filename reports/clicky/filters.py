@@ -150,12 +150,12 @@ def filter_ip_address(site: SiteConfig, value: str) -> Filter:
     If the site truncates addresses, the requested one is truncated too, since only the network is stored.
     """
     truncates = site.addresses == AddressPolicy.TRUNCATE
-    ranges = re.findall(r"(\d{1,10}),(\d{1,10})", value, re.ASCII)
-    if ranges and re.fullmatch(r"\d+,\d+(\|\d+,\d+)*", value, re.ASCII):
+    if re.fullmatch(r"\d+,\d+(\|\d+,\d+)*", value, re.ASCII):
+        ranges = [tuple(map(int, text.split(","))) for text in value.split("|")]
         if len(ranges) > MAX_RANGES:
             raise ClickyError(f"Too many ip_address ranges: at most {MAX_RANGES}.")
         mask_bits = HOST_BITS if truncates else 0
-        return combine_any([filter_ip_range(int(first) >> mask_bits << mask_bits, int(last)) for first, last in ranges])
+        return combine_any([filter_ip_range(first >> mask_bits << mask_bits, last) for first, last in ranges])
     if not truncates:
         return build_match("ip", value)
     if "*" in value:
@@ -183,23 +183,14 @@ def build_address_pattern(network: IPv4Network) -> str:
     return r"\.".join(parts + ["[0-9]+"] * (4 - len(parts)))
 
 
-def build_version_filter(dimension: str, title: str, name: str, version: str) -> Filter:
-    """Match a browser or system called `title`, or, if the title ends with a version, the `name` in that version."""
-    parts = [build_match_or_unknown(dimension, title)]
-    if name and not terms.is_unknown(title):
-        parts.append(combine_all([is_one_of(dimension, name), is_one_of(f"{dimension}_version", version)]))
+def build_version_filter(dimension: str, title: str) -> Filter:
+    """Match a browser or system by its title, `Google Chrome`, which may end with a version, `Google Chrome 120`."""
+    name, _, version = title.rpartition(" ")
+    parts = [build_match_or_unknown(dimension, terms.find_product(title))]
+    if name:
+        versions = is_one_of(f"{dimension}_version", version)
+        parts.append(combine_all([is_one_of(dimension, terms.find_product(name)), versions]))
     return combine_any(parts)
-
-
-def filter_browser(site: SiteConfig, value: str) -> Filter:
-    """Match `Google Chrome` or, with its version, `Google Chrome 120`."""
-    name, version = terms.parse_browser(value)
-    return build_version_filter("browser", terms.parse_browser(value + " ")[0], name if version else "", version)
-
-
-def filter_os(site: SiteConfig, value: str) -> Filter:
-    name, _, version = value.rpartition(" ")
-    return build_version_filter("os", value, name, version)
 
 
 def build_place_filter(dimension: str, name: str) -> Filter:
@@ -313,8 +304,8 @@ FILTERS: dict[str, FilterBuilder] = {
     "search": match_dimension("search_term"),
     "domain": match_dimension("referrer_domain"),
     "link": filter_link,
-    "browser": filter_browser,
-    "os": filter_os,
+    "browser": match_dimension("browser", build_version_filter),
+    "os": match_dimension("os", build_version_filter),
     "resolution": match_dimension("screen", build_match_or_unknown),
     "country": filter_country,
     "city": filter_city,

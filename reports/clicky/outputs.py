@@ -15,6 +15,7 @@ from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 import orjson
+from django.utils.safestring import SafeString
 from rest_framework.renderers import BaseRenderer
 
 from reports.spreadsheets import format_csv
@@ -28,13 +29,9 @@ MAX_NAME_LENGTH = 128  # of a callback or variable
 XML_NAME = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
 
 
-class HtmlText(str):
-    """Text encoded for HTML, as clients of JSON and PHP expect titles. XML and CSV have an encoding of their own."""
-
-
-def encode_html(text: str) -> HtmlText:
-    """Encode text that a stranger wrote for HTML."""
-    return HtmlText(html.escape(text))
+def encode_html(text: str) -> SafeString:
+    """Encode what a stranger wrote for HTML, as clients of JSON and PHP expect it; `decode_html` is for the others."""
+    return SafeString(html.escape(text))
 
 
 @dataclass
@@ -47,7 +44,6 @@ class DateEntry:
 class TypeBlock:
     type: str
     days: list[DateEntry] = field(default_factory=list)
-    hourly: bool = False
     error: str = ""  # why this type has no items although others of the request do
 
 
@@ -82,14 +78,15 @@ class JsonRenderer(OutputRenderer):
 
 
 def build_json_block(block: TypeBlock) -> Item:
-    days = [{"date": day.date, "items": build_json_items(block, day)} for day in block.days]
+    days = [{"date": day.date, "items": build_json_items(day.items)} for day in block.days]
     return {"type": block.type, "dates": days, **({"error": block.error} if block.error else {})}
 
 
-def build_json_items(block: TypeBlock, day: DateEntry) -> list[Item]:
-    if block.hourly and all(set(item) == {"value"} for item in day.items):
-        return [{"value": parse_json_number(value)} for item in day.items for value in reversed(item["value"])]
-    return day.items
+def build_json_items(items: list[Item]) -> list[Item]:
+    """Return the items of a date; of the hours of a tally, one for each."""
+    if any(item.keys() != {"value"} or not isinstance(item["value"], list) for item in items):
+        return items
+    return [{"value": parse_json_number(value)} for item in items for value in reversed(item["value"])]
 
 
 def parse_json_number(text: str) -> int | float | str:
@@ -166,7 +163,7 @@ def remove_non_xml(value: object) -> str:
 
 def decode_html(value: object) -> str:
     """Return the value as text, not encoded for HTML."""
-    return html.unescape(value) if isinstance(value, HtmlText) else str(value)
+    return html.unescape(value) if isinstance(value, SafeString) else str(value)
 
 
 class PhpRenderer(OutputRenderer):
@@ -219,7 +216,7 @@ def build_csv_rows(entry: TypeBlock | Item) -> Iterator[Item]:
     for day in entry.days:
         for item in day.items:
             first_columns = {"type": entry.type, "date": day.date}
-            if entry.hourly and isinstance(item.get("value"), list):
+            if isinstance(item.get("value"), list):
                 for hour, value in enumerate(item["value"]):
                     yield {**first_columns, "hour": str(hour), **item, "value": value}
             else:

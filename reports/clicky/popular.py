@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, field
-from typing import ClassVar
 
 from goals.predicates import Filter, is_one_of
 from reports.clicky import filters, terms
 from reports.clicky.dates import Dates
-from reports.clicky.filters import FilterBuilder, compare, has_value
+from reports.clicky.filters import FILTERS, FilterBuilder, compare, has_value
 from reports.clicky.outputs import Item, encode_html
 from reports.clicky.stats_request import StatsRequest
 from reports.clicky.stats_type import StatsType
@@ -61,7 +60,6 @@ class PopularType(StatsType):
     build_title: Callable[..., str] = terms.get_title
     build_filter: FilterBuilder | None = None
     section: str = ""
-    has_hours: ClassVar[bool] = True
 
     @property
     def dimension(self) -> str:
@@ -159,14 +157,14 @@ POPULAR_TYPES: tuple[PopularType, ...] = (
                 build_filter=lambda site, title: is_one_of("country", terms.parse_country(title)), example="Estonia"),
     PopularType("regions", ("region", "country"), build_title=terms.format_place, build_filter=filters.filter_region,
                 example="Texas, United States"),
-    PopularType("cities", ("city", "country"), build_title=terms.format_place, build_filter=filters.filter_city,
+    PopularType("cities", ("city", "country"), build_title=terms.format_place, build_filter=FILTERS["city"],
                 example="Tallinn, Estonia"),
     PopularType("languages", ("language",), build_title=terms.get_language_title,
                 build_filter=lambda site, title: is_one_of("language", title), example="Estonian"),
-    PopularType("web-browsers", ("browser", "browser_version"), build_title=terms.format_browser,
-                build_filter=filters.filter_browser, example="Google Chrome 120"),
-    PopularType("operating-systems", ("os", "os_version"), build_title=terms.format_system,
-                build_filter=filters.filter_os, example="Windows 11"),
+    PopularType("web-browsers", ("browser", "browser_version"), build_title=terms.format_product,
+                build_filter=FILTERS["browser"], example="Google Chrome 120"),
+    PopularType("operating-systems", ("os", "os_version"), build_title=terms.format_product,
+                build_filter=FILTERS["os"], example="Windows 11"),
     PopularType("screen-resolutions", ("screen",), example="1920x1080"),
     PopularType("hardware", ("device",), example="Desktop"),
     PopularType("organizations", ("organization",), example="Example University"),

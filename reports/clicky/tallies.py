@@ -34,7 +34,7 @@ class TallyType(StatsType):
     summed: bool = False
     live: bool = False
     title: str = ""  # in segments=summary
-    group: ClassVar[str] = "Numbers"
+    group: str = "Numbers"
     max_daily_days: ClassVar[int] = MAX_DAYS
 
     @property
@@ -66,7 +66,7 @@ class TallyType(StatsType):
             times = list_hours(day) if request.hourly else [day.label]
             values = [self.format(numbers.get(time, 0)) for time in times]
             entries.append(DateEntry(day.label, [{"value": values if request.hourly else values[0]}]))
-        return TypeBlock(self.name, entries, hourly=request.hourly)
+        return TypeBlock(self.name, entries)
 
 
 TALLY_TYPES = (

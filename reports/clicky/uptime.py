@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import ClassVar
+from functools import partial
 
 from django.db.models import Q
 
@@ -67,12 +67,7 @@ def build_incident_item(incident: Incident, recovered: bool, request: StatsReque
     }
 
 
-class UptimeType(PagedType):
-    """A type about the site's monitors; a site without monitors has no items."""
-
-    group: ClassVar[str] = "Availability"
-
-
+UptimeType = partial(PagedType, group="Availability")
 UPTIME_TYPES = (
     UptimeType("uptime", build_availability_items, example={
         "title": "Shop", "value": "99.98", "response_time": "210", "url": "https://example.com/",

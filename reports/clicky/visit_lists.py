@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import ClassVar, Literal
@@ -19,6 +20,7 @@ from reports.query import Period
 from reports.query.analyses import visit_lists
 from reports.query.analyses.visit_lists import Visit
 from reports.query.periods import parse_zone
+from reports.query.vocabulary import format_language
 from sites.amounts import round_amount
 from tracking.event import Event
 
@@ -27,10 +29,11 @@ MAX_GOALS_PER_VISIT = 50
 LISTED_KINDS = tuple(dict.fromkeys(kind for kinds in terms.ACTION_KINDS.values() for kind in kinds))
 
 
+@dataclass(frozen=True)
 class ListType(PagedType):
     """A list. It covers all the dates together, or each day, but never hours."""
 
-    group: ClassVar[str] = "Lists by time, newest first"
+    group: str = field(default="Lists by time, newest first", kw_only=True)
     max_days: ClassVar[int] = MAX_LIST_DAYS
 
     def list_days(self, request: StatsRequest) -> list[Dates]:
@@ -70,11 +73,11 @@ def build_visitor_item(request: StatsRequest, row: Visit) -> Item:
         "actions": str(row["actions"]),
         "total_visits": "1",
         "landing_page": request.links.build_page_url(row["entry_page"], row["host"]) if row["entry_page"] else "",
-        "web_browser": encode_html(terms.format_browser(row["browser"], row["browser_version"])),
+        "web_browser": encode_html(terms.format_product(row["browser"], row["browser_version"])),
         "operating_system": encode_html(f"{row['os']} {row['os_version']}".strip()),
         "screen_resolution": row["screen"],
         "javascript": "1",
-        "language": encode_html(terms.get_language_title(row["language"])) if row["language"] else "",
+        "language": encode_html(format_language(row["language"])),
         **build_referrer_fields(row),
         "referrer_type": terms.find_traffic_kind(row["channel"]).type,
         **build_place_fields(row),

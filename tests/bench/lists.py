@@ -160,10 +160,12 @@ class World:
 
     def list_clicky(self) -> dict[str, ListCall]:
         from reports.clicky.tallies import SummaryType, TallyType
-        from reports.clicky.types import STATS_TYPES, EmptyType
+        from reports.clicky.types import EMPTY, STATS_TYPES
 
         key = f"site_id={self.site.pk}&sitekey={self.site.sitekey}&output=json&limit=all&date=last-2-days"
-        lists = [row.name for row in STATS_TYPES if not isinstance(row, TallyType | SummaryType | EmptyType)]
+        lists = [
+            row.name for row in STATS_TYPES if not isinstance(row, TallyType | SummaryType) and row.name not in EMPTY
+        ]
         login = f"username={EMAIL}&password={PASSWORD.replace(' ', '%20')}"
         return {f"clicky {name}": ListCall(f"/api/stats/4?{key}&type={name}", {}) for name in lists} | {
             "clicky account sites": ListCall(f"/api/account/sites?{login}&output=json", {}),
