@@ -13,7 +13,7 @@ from goals.predicates import Filter, is_one_of
 from links.permissions import LinkScope
 from reports.query import Period, Query, Result, ask, ask_all, filters
 from reports.query.filters import MAX_VALUES
-from reports.query.model import MAX_OFFSET, MAX_ROWS, MAX_SITES
+from reports.query.model import MAX_OFFSET, MAX_ROWS, MAX_SITES, split_sites
 from sites.models import Site
 
 COUNT_METRICS = (
@@ -206,11 +206,6 @@ def query_by_id(
         if len(rows) < MAX_ROWS:
             break
     return counts
-
-
-def split_sites(sites: Sequence[int]) -> list[tuple[int, ...]]:
-    """Return the sites in parts of as many as one query may name."""
-    return [tuple(sites[first : first + MAX_SITES]) for first in range(0, len(sites), MAX_SITES)]
 
 
 def find_sites_reached(

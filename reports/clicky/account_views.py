@@ -8,9 +8,8 @@ users and goals are managed by this product's own API instead, and every other n
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
-from datetime import datetime
 from typing import cast
 
 from django.contrib.auth.models import AnonymousUser
@@ -30,9 +29,9 @@ from reports.clicky.errors import ClickyError
 from reports.clicky.openapi import describe_account_sites, describe_whitelabel
 from reports.clicky.outputs import Data, OutputRenderer, XmlRenderer
 from reports.clicky.views import ClickyView
-from reports.query import Period, Query, QueryRefused, ask
+from reports.query import Period, Query, QueryRefused, ask_all
 from reports.query.budgets import BudgetExceeded
-from reports.query.model import MAX_SITES, Row
+from reports.query.model import MAX_SITES, split_sites
 from sites.models import Site
 from sites.selectors import group_by_zone, select_sites
 from tracking.store import StoreError
@@ -92,23 +91,18 @@ def load_visit_numbers(sites: list[Site]) -> dict[int, dict[str, str]]:
         for timezone, ids in group_by_zone(sites).items():
             today = Period.parse("today", find_known_zone(timezone), now)
             with suppress(QueryRefused):
-                rows = {int(row["site"]): row for row in ask_of_sites(ids, today, ("visits", "online"), now, ("site",))}
+                metrics, by_site = ("visits", "online"), ("site",)
+                queries = [
+                    Query(sites=part, period=today, metrics=metrics, dimensions=by_site, limit=MAX_SITES)
+                    for part in split_sites(ids)
+                ]
+                rows = {int(row["site"]): row for result in ask_all(queries, now) for row in result.rows}
                 for site_id in ids:
                     row = rows.get(site_id, {"visits": 0, "online": 0})
                     found[site_id] = {"visitors_online": str(row["online"]), "visitors_today": str(row["visits"])}
     except (BudgetExceeded, StoreError) as error:  # which the rest would raise too: the list is of use without numbers
         log.warning("The list of sites lacks the numbers of some: %s", error)
     return found
-
-
-def ask_of_sites(
-    ids: tuple[int, ...], period: Period, metrics: tuple[str, ...], now: datetime, dimensions: tuple[str, ...] = ()
-) -> Iterator[Row]:
-    """Yield the rows of a query about sites, or of several, if there are more sites than one may be about."""
-    for start in range(0, len(ids), MAX_SITES):
-        sites = ids[start : start + MAX_SITES]
-        query = Query(sites=sites, period=period, metrics=metrics, dimensions=dimensions, limit=MAX_SITES)
-        yield from ask(query, now=now).rows
 
 
 class LinesRenderer(OutputRenderer):
@@ -158,4 +152,5 @@ def count_usage(account: Account, site_id: str) -> int:
         raise ClickyError(UNKNOWN_SITE)
     now = clock.now()
     month = Period.parse("this-month", "UTC", now)
-    return sum(int(row["views"]) for row in ask_of_sites(tuple(ids), month, ("views",), now))
+    queries = [Query(sites=part, period=month, metrics=("views",)) for part in split_sites(ids)]
+    return sum(int(result.rows[0]["views"]) for result in ask_all(queries, now))

@@ -138,14 +138,12 @@ class ComputedType(StatsType):
     def build_items(self, request: StatsRequest, dates: Dates) -> list[Item]:
         all_items = self.compute(request, dates)
         total = sum(item.value for item in all_items)
-        matches = [item for item in all_items if matches_title(item.title, request)]
+        exactly, contained = request.item.lower(), request.filter.lower()
+        titles = [item.title.lower() for item in all_items]
+        matches = [
+            item for title, item in zip(titles, all_items, strict=True) if exactly in ("", title) and contained in title
+        ]
         return [item.write(request, dates, total) for item in request.select_page(matches)]
-
-
-def matches_title(title: str, request: StatsRequest) -> bool:
-    if request.item and title.lower() != request.item.lower():
-        return False
-    return request.filter.lower() in title.lower()
 
 
 COMPUTED_TYPES = (

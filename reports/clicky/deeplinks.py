@@ -96,7 +96,8 @@ def stats(request: HttpRequest, page: str = "") -> HttpResponse:
         return redirect_to_login(request.get_full_path())
     date, section = request.GET.get("date", ""), SECTIONS.get(page.strip("/").lower(), "")
     period = build_period_parameter(date, get_site_or_404(request, int(site_id))) if date else []
-    query = urlencode([*period, *map_filters(request)])
+    given = ((mapping, request.GET.get(name, "")[:MAX_VALUE_LENGTH]) for name, mapping in FILTER_MAPPINGS.items())
+    query = urlencode([*period, *(pair for mapping, value in given if value for pair in mapping(value))])
     return HttpResponseRedirect(f"/sites/{int(site_id)}/{section}" + (f"?{query}" if query else ""))
 
 
@@ -107,12 +108,6 @@ def build_period_parameter(date: str, site: Site) -> FilterParameters:
     except ClickyError:
         return []
     return [("period", f"{days.first}..{days.last}")]
-
-
-def map_filters(request: HttpRequest) -> FilterParameters:
-    """Return the dashboard's parameters for the filters of Clicky's API in the request."""
-    pairs = ((mapping, request.GET.get(name, "")[:MAX_VALUE_LENGTH]) for name, mapping in FILTER_MAPPINGS.items())
-    return [pair for mapping, value in pairs if value for pair in mapping(value)]
 
 
 @require_safe

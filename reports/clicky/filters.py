@@ -265,15 +265,6 @@ def filter_action_type(site: SiteConfig, value: str) -> Filter:
     return is_one_of("kind", *kinds)
 
 
-def filter_hostname(site: SiteConfig, value: str) -> Filter:
-    """Return all visits for "Unknown", else none: addresses are never looked up in the DNS, so no name is stored."""
-    return {"not": NO_VISITS} if terms.is_unknown(value) else NO_VISITS
-
-
-def filter_country(site: SiteConfig, value: str) -> Filter:
-    return build_match("country", value if "*" in value else terms.parse_country(value))
-
-
 def filter_goal(site: SiteConfig, value: str) -> Filter:
     """Match visits that reached a goal, by its number or name; `*` is any goal."""
     goals = list_active_goals([site.site_id])
@@ -307,7 +298,7 @@ FILTERS: dict[str, FilterBuilder] = {
     "browser": match_dimension("browser", build_version_filter),
     "os": match_dimension("os", build_version_filter),
     "resolution": match_dimension("screen", build_match_or_unknown),
-    "country": filter_country,
+    "country": lambda site, value: build_match("country", value if "*" in value else terms.parse_country(value)),
     "city": filter_city,
     "language": filter_language,
     "org": match_dimension("organization", build_match_or_unknown),
@@ -316,7 +307,8 @@ FILTERS: dict[str, FilterBuilder] = {
     "action_type": match_visits_with(filter_action_type),
     "campaign": match_dimension("utm_campaign"),
     "split": match_visits_with(filter_split_test),
-    "hostname": filter_hostname,
+    # Addresses are never looked up in the DNS, so no name is stored
+    "hostname": lambda site, value: {"not": NO_VISITS} if terms.is_unknown(value) else NO_VISITS,
     "shorturl": lambda site, value: NO_VISITS,
     "goal": filter_goal,
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from reports.query.metrics import Number
-from reports.query.vocabulary import find_canonical_value, find_country, format_country, format_language
+from reports.query.vocabulary import find_canonical_value, find_country, format_country
 from sites.amounts import round_half_up
 
 UNKNOWN = "Unknown"
@@ -58,13 +58,8 @@ def list_channels(title: str) -> tuple[str, ...]:
     return next((kind.channels for kind in TRAFFIC_KINDS if word in (kind.title.lower(), *kind.aliases)), ())
 
 
-def get_title(value: str) -> str:
-    """Return the title of an item that has no other: its value."""
-    return value or UNKNOWN
-
-
 def get_country_title(code: str) -> str:
-    return format_country(code) if code else UNKNOWN
+    return format_country(code) or UNKNOWN
 
 
 def is_unknown(text: str) -> bool:
@@ -87,10 +82,6 @@ def parse_language(text: str) -> str:
     Raises QueryRefused for any other text.
     """
     return "" if is_unknown(text) else find_canonical_value("language", text.strip(), "language")
-
-
-def get_language_title(tag: str) -> str:
-    return format_language(tag) if tag else UNKNOWN
 
 
 def parse_place(text: str) -> tuple[str, str, str]:

@@ -29,19 +29,18 @@ def build_availability_items(request: StatsRequest, dates: Dates) -> list[Item]:
     start, end = find_edges(request, dates)
     if end <= start:
         return []
-    items = []
     monitors = list(Monitor.objects.filter(site_id=request.site.site_id).order_by("name", "pk"))
     spans = compute_uptime_of_each(monitors, [start, end])
-    for monitor in monitors:
-        (span,) = spans[monitor.pk]
-        if span.availability is not None:
-            items.append({
-                "title": encode_html(str(monitor)),
-                "value": f"{span.availability:.2f}",
-                "response_time": str(span.p50 or 0),
-                "url": monitor.url,
-            })  # fmt: skip
-    return request.select_page(items)
+    watched = [(monitor, span) for monitor in monitors for span in spans[monitor.pk] if span.availability is not None]
+    return [
+        {
+            "title": encode_html(str(monitor)),
+            "value": f"{span.availability:.2f}",
+            "response_time": str(span.p50 or 0),
+            "url": monitor.url,
+        }
+        for monitor, span in request.select_page(watched)
+    ]
 
 
 def build_incident_items(request: StatsRequest, dates: Dates) -> list[Item]:

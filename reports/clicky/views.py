@@ -34,14 +34,6 @@ CORS_HEADERS = {
 }
 
 
-def read_parameters(request: HttpRequest) -> Mapping[str, str]:
-    """Return the parameters of the URL and of a form sent by POST; the first value of a repeated one."""
-    params = {name: values[0] for name, values in request.GET.lists() if values}
-    if request.method == "POST":
-        params |= {name: values[0] for name, values in request.POST.lists() if values}
-    return params
-
-
 class ClickyView(APIView):
     """A view whose request is its parameters, sent in the URL or, which is answered alike, as a form.
 
@@ -57,7 +49,9 @@ class ClickyView(APIView):
     params: Mapping[str, str]
 
     def initialize_request(self, request: HttpRequest, *args: object, **kwargs: object) -> Request:
-        self.params = read_parameters(request)
+        """Read the parameters of the URL and of a form sent by POST; the first value of a repeated one."""
+        given = [*request.GET.lists(), *(request.POST.lists() if request.method == "POST" else ())]
+        self.params = {name: values[0] for name, values in given if values}
         return super().initialize_request(request, *args, **kwargs)
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[BaseRenderer, str]:
@@ -110,7 +104,7 @@ class StatsView(ClickyView):
     http_method_names = [*ClickyView.http_method_names, "options"]
     throttle_classes = [AddressThrottle]
 
-    def get(self, request: Request, version: str = "4") -> Response:
+    def get(self, request: Request) -> Response:
         site = cast(SiteConfig, request.auth)
         links = ResultLinks(lambda: f"{request.scheme}://{request.get_host()}", site)
         return Response(build_result(parse_request(site, self.params, clock.now(), links)))

@@ -50,16 +50,12 @@ def load_visits(
 def build_visitor_items(request: StatsRequest, dates: Dates) -> list[Item]:
     """Build one page of visits with all that is stored of each."""
     rows = load_visits(request, dates, request.visitor_filters, request.limit, request.offset)
-    if not rows:
-        return []
-    details = [load(request, dates, rows) for fields, load in VISIT_DETAILS.items() if request.wants(*fields)]
-    items = []
-    for row in rows:
-        item = build_visitor_item(request, row)
-        for fields_of_visits in details:
-            item |= fields_of_visits.get(int(row["visit"]), {})
-        items.append(select_fields(item, request))
-    return items
+    items = {int(row["visit"]): build_visitor_item(request, row) for row in rows}
+    for fields, load in VISIT_DETAILS.items():
+        if rows and request.wants(*fields):
+            for visit, details in load(request, dates, rows).items():
+                items[visit] |= details
+    return [select_fields(item, request) for item in items.values()]
 
 
 def build_visitor_item(request: StatsRequest, row: Visit) -> Item:
@@ -141,7 +137,7 @@ def load_reached_goals(request: StatsRequest, dates: Dates, rows: list[Visit]) -
     result = request.ask(
         extend_to_now(dates, request),
         ("conversions", "revenue"),
-        [build_ids_filter("visit", (row["visit"] for row in rows))],
+        [is_one_of("visit", *(str(row["visit"]) for row in rows))],
         dimensions=("visit", "goal"),
         limit=len(rows) * min(len(goals), MAX_GOALS_PER_VISIT),
     )
@@ -184,14 +180,12 @@ def load_total_visits(request: StatsRequest, dates: Dates, rows: list[Visit]) ->
 
 def count_all_visits(request: StatsRequest, dimension: str, values: list[str]) -> dict[str, int]:
     """Return the visits of all time by these values of a dimension."""
-    all_time, where = Period.parse("all", request.dates.zone, request.now), [build_ids_filter(dimension, values)]
+    all_time, where = (
+        Period.parse("all", request.dates.zone, request.now),
+        [is_one_of(dimension, *dict.fromkeys(values))],
+    )
     result = request.ask(all_time, ("visits",), where, (dimension,), limit=len(values))
     return {str(row[dimension]): int(row["visits"]) for row in result.rows}
-
-
-def build_ids_filter(dimension: str, ids: Iterable[int | str]) -> Filter:
-    """Return the filter of these values, each once."""
-    return is_one_of(dimension, *dict.fromkeys(map(str, ids)))
 
 
 # Fields of a visit that are not among its columns, and what loads them for a page of visits together

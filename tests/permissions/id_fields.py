@@ -161,7 +161,7 @@ KEYED = {
     "reports/widget.py site_id",
     "reports/widget.py segment",
     "reports/widget.py:render_widget_data",
-    "reports/clicky/views.py:read_parameters",
+    "reports/clicky/views.py:initialize_request",
     "tracking/endpoints/clicky.py site_id",
     "tracking/endpoints/clicky.py goal",
     "tracking/endpoints/clicky_fields.py session_id",

@@ -126,8 +126,8 @@ NEEDS: dict[str, str] = {
     **dict.fromkeys((
         "api/query", "api/realtime", "api/goals", "api/ledger", "api/tech", "api/pages", "api/sources",
         "api/referrers", "api/countries", "api/campaigns", "api/utm-sources", "api/utm-mediums", "api/utm-content",
-        "api/utm-term", "api/entry-pages", "api/exit-pages", r"^api/stats/(?P<version>[1-4])/?$",
-        r"^stats/api(?P<version>[1-4])/?$", r"^api/account/sites/?$", "app/api",
+        "api/utm-term", "api/entry-pages", "api/exit-pages", r"^(?:api/stats/|stats/api)[1-4]/?$",
+        r"^api/account/sites/?$", "app/api",
         r"^api/whitelabel/(?P<operation>[^?]+)$",
         "ajax/onsitestats/", "ajax/onsitestats/<slug:what>",
     ), "key"),
