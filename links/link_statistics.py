@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from accounts.models import Account
-from goals.predicates import Filter, is_one_of
+from goals.predicates import Filter, combine_any, is_one_of
 from links.permissions import LinkScope
 from reports.query import Period, Query, Result, ask, ask_all, filters
 from reports.query.filters import MAX_VALUES
@@ -33,8 +33,9 @@ def is_any_of(dimension: str, *values: object) -> Filter:
     """Build a filter: the dimension is one of the values; split into conditions of as many values as the engine
     accepts."""
     texts = [str(value) for value in values]
-    parts = [is_one_of(dimension, *texts[first : first + MAX_VALUES]) for first in range(0, len(texts), MAX_VALUES)]
-    return parts[0] if len(parts) == 1 else {"or": parts}
+    return combine_any(
+        [is_one_of(dimension, *texts[first : first + MAX_VALUES]) for first in range(0, len(texts), MAX_VALUES)]
+    )
 
 
 @lru_cache(maxsize=256)

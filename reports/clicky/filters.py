@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from html import unescape
 from ipaddress import IPv4Address, IPv4Network, summarize_address_range
 from typing import cast
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from goals.predicates import Condition, Filter, VisitedFilter, build_wildcard_regex, combine_all, is_one_of
+from goals.predicates import Condition, Filter, VisitedFilter, build_wildcard_regex, combine_all, combine_any, is_one_of
 from goals.selectors import list_active_goals
 from reports.clicky import terms
 from reports.clicky.errors import ClickyError
@@ -67,10 +68,6 @@ def build_match(dimension: str, *values: str) -> Filter:
 def build_match_or_unknown(dimension: str, value: str) -> Filter:
     """Match a value of a dimension whose missing value is titled Unknown."""
     return is_one_of(dimension, "", value) if terms.is_unknown(value) else build_match(dimension, value)
-
-
-def combine_any(parts: list[Filter]) -> Filter:
-    return parts[0] if len(parts) == 1 else {"or": parts} if parts else NO_VISITS
 
 
 def extract_path(address: str) -> str:
@@ -246,9 +243,7 @@ def filter_action_count(site: SiteConfig, value: str) -> Filter:
     if not found or not (found[1] or found[3]):
         raise ClickyError("Invalid num_actions.")
     minimum, comma, maximum = found.groups()
-    if not comma:
-        return is_one_of("visit_actions", int(minimum))
-    bounds = [int(text) if text else None for text in (minimum, maximum)]
+    bounds = [int(text) if text else None for text in (minimum, maximum if comma else minimum)]
     return combine_all(build_range("visit_actions", *bounds))
 
 
@@ -273,15 +268,11 @@ def filter_goal(site: SiteConfig, value: str) -> Filter:
     return {"visited": combine_any([{"goal": goal.pk} for goal in goals])} if goals else NO_VISITS
 
 
-def match_custom(given_key: str | None) -> FilterBuilder:
+def filter_custom(given_key: str | None, site: SiteConfig, value: str) -> Filter:
     """Match `custom[key]=value`, `custom=key,value`, `custom=key: value`, or `custom=value` of any username."""
-
-    def filter_custom(site: SiteConfig, value: str) -> Filter:
-        separator = ": " if ": " in value and "," not in value else ","
-        key, _, text = (given_key, "", value) if given_key else value.rpartition(separator)
-        return build_match("person" if not key or key in USERNAME_KEYS else f"tag:{key}", text)
-
-    return filter_custom
+    separator = ": " if ": " in value and "," not in value else ","
+    key, _, text = (given_key, "", value) if given_key else value.rpartition(separator)
+    return build_match("person" if not key or key in USERNAME_KEYS else f"tag:{key}", text)
 
 
 FILTERS: dict[str, FilterBuilder] = {
@@ -318,7 +309,7 @@ ACTION_FILTERS = {"href", "title", "action_type"}  # in an actions-list these ch
 def find_filter(name: str) -> FilterBuilder | None:
     """Return what builds the filter of a parameter; None for a parameter that chooses no visitors or actions."""
     custom = CUSTOM_PARAMETER.fullmatch(name)
-    return match_custom(custom[1]) if custom else FILTERS.get(name)
+    return partial(filter_custom, custom[1]) if custom else FILTERS.get(name)
 
 
 def parse_filters(site: SiteConfig, params: Mapping[str, str], of_actions: bool = False) -> tuple[Filter, ...]:

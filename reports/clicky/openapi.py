@@ -10,7 +10,7 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schem
 
 from reports.clicky.filters import FILTERS
 from reports.clicky.outputs import RENDERERS, DateEntry, TypeBlock, build_json_block
-from reports.clicky.stats_request import PARAMETERS
+from reports.clicky.stats_request import FLAGS, PARAMETERS
 from reports.clicky.types import SEGMENTATION, STATS_TYPES, TYPES
 
 Schema = dict[str, Any]
@@ -19,7 +19,7 @@ TYPE_LIST = build_array_type({"type": "string", "enum": [*TYPES, SEGMENTATION]})
 SCHEMAS: dict[str, Schema] = {
     "site_id": {"type": "integer"}, "type": TYPE_LIST, "segments": TYPE_LIST,
     "output": {"type": "string", "enum": [*RENDERERS], "default": "xml"},
-    **{name: {"type": "string", "enum": ["0", "1"]} for name in ("daily", "hourly", "heatmap_url", "null_values")},
+    **{name: {"type": "string", "enum": ["0", "1"]} for name in FLAGS},
 }  # fmt: skip
 KEYS = {"sitekey", "sitekey_admin"}  # in the URL these are the security scheme
 SECURITY_SCHEMES: Schema = {name: {"type": "apiKey", "in": "query", "name": name} for name in ("auth", "sitekey")}

@@ -10,7 +10,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
@@ -26,6 +26,7 @@ NON_XML_CHARACTERS = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U00
 XML_DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
 SCRIPT_NAME = re.compile(r"[A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*|\[\d+\])*", re.ASCII)
 MAX_NAME_LENGTH = 128  # of a callback or variable
+NUMBER = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
 XML_NAME = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
 
 
@@ -43,7 +44,7 @@ class DateEntry:
 @dataclass
 class TypeBlock:
     type: str
-    days: list[DateEntry] = field(default_factory=list)
+    days: list[DateEntry]
     error: str = ""  # why this type has no items although others of the request do
 
 
@@ -86,14 +87,9 @@ def build_json_items(items: list[Item]) -> list[Item]:
     """Return the items of a date; of the hours of a tally, one for each."""
     if any(item.keys() != {"value"} or not isinstance(item["value"], list) for item in items):
         return items
-    return [{"value": parse_json_number(value)} for item in items for value in reversed(item["value"])]
-
-
-def parse_json_number(text: str) -> int | float | str:
-    """Return a number instead of its text: clients that draw hours search their maximum and skip text."""
-    if re.fullmatch(r"-?\d+(\.\d+)?", text, re.ASCII) is None:
-        return text
-    return float(text) if "." in text else int(text)
+    texts = [text for item in items for text in reversed(item["value"])]
+    # Numbers, since clients that draw hours search their maximum and skip text
+    return [{"value": orjson.loads(text) if NUMBER.fullmatch(text) else text} for text in texts]
 
 
 class ScriptRenderer(JsonRenderer):
@@ -130,14 +126,9 @@ def render_entry(entry: TypeBlock | Item) -> str:
     """Write the block of a type, or a site."""
     if not isinstance(entry, TypeBlock):
         return render_element("site", entry)
-    out = [f"<type type={quoteattr(remove_non_xml(entry.type))}>"]
-    for day in entry.days:
-        out.append(f"<date date={quoteattr(day.date)}>")
-        out.extend(render_element("item", item) for item in day.items)
-        out.append("</date>")
-    if entry.error:
-        out.append(render_element("error", entry.error))
-    return "".join([*out, "</type>"])
+    days = (f"<date date={quoteattr(day.date)}>{render_element('item', day.items)}</date>" for day in entry.days)
+    error = render_element("error", entry.error) if entry.error else ""
+    return f"<type type={quoteattr(remove_non_xml(entry.type))}>{''.join(days)}{error}</type>"
 
 
 def render_element(name: str, value: object) -> str:
@@ -179,17 +170,13 @@ class PhpRenderer(OutputRenderer):
 
 def serialize_php(value: object) -> bytes:
     """Write what PHP's unserialize() reads: text, integers, lists and dicts; anything else becomes text."""
-    if isinstance(value, dict):
-        pairs = list(value.items())
-    elif isinstance(value, list | tuple):
-        pairs = list(enumerate(value))
-    elif isinstance(value, int) and not isinstance(value, bool):
+    if isinstance(value, dict | list):
+        pairs = value.items() if isinstance(value, dict) else enumerate(value)
+        return b"a:%d:{%s}" % (len(value), b"".join(serialize_php(part) for pair in pairs for part in pair))
+    if isinstance(value, int):
         return b"i:%d;" % value
-    else:
-        text = str(value).encode(errors="replace")
-        return b's:%d:"%s";' % (len(text), text)
-    inside = b"".join(serialize_php(key) + serialize_php(child) for key, child in pairs)
-    return b"a:%d:{%s}" % (len(pairs), inside)
+    text = str(value).encode(errors="replace")
+    return b's:%d:"%s";' % (len(text), text)
 
 
 class CsvRenderer(OutputRenderer):

@@ -140,7 +140,7 @@ class PopularType(StatsType):
         """Return the address of the page, file or host that the first dimension names; "" if it names none."""
         if self.dimension in PAGE_DIMENSIONS:
             address = request.links.build_page_url(value)
-            return f"{address}#_heatmap" if request.heatmap_urls and self.name == "pages" else address
+            return f"{address}#_heatmap" if request.heatmap_url and self.name == "pages" else address
         if self.dimension in (*TARGET_DIMENSIONS, "referrer"):
             return request.links.build_target_url(value)
         return f"http://{value}/" if self.dimension in HOST_DIMENSIONS else ""

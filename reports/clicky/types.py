@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reports.clicky.computed import COMPUTED_TYPES
 from reports.clicky.errors import ClickyError
-from reports.clicky.outputs import StatsResult
+from reports.clicky.outputs import StatsResult, TypeBlock
 from reports.clicky.popular import POPULAR_TYPES
 from reports.clicky.stats_request import StatsRequest
 from reports.clicky.stats_type import MAX_DAILY_DAYS, MAX_DAYS, MAX_LIST_DAYS, StatsType
@@ -36,13 +36,10 @@ def build_result(request: StatsRequest) -> StatsResult:
     check_length(request, types)
     if TYPES.keys().isdisjoint(names):
         raise ClickyError(build_type_error(names[0]))
-    blocks = []
-    for name, row in zip(names, types, strict=True):
-        block = row.build(request)
-        block.type = name
-        block.error = "" if name in TYPES else build_type_error(name)
-        blocks.append(block)
-    return blocks
+    return [
+        TypeBlock(name, row.build(request), "" if name in TYPES else build_type_error(name))
+        for name, row in zip(names, types, strict=True)
+    ]
 
 
 def expand_segmentation(request: StatsRequest) -> tuple[str, ...]:

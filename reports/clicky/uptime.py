@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from functools import partial
 
 from django.db.models import Q
@@ -18,19 +17,14 @@ from sites.uptime.models import Incident, Monitor
 from sites.uptime.watched_time import annotate_recovery
 
 
-def find_edges(request: StatsRequest, dates: Dates) -> tuple[datetime, datetime]:
-    """Return the start and end of the dates, which end now at the latest."""
-    period = dates.to_period()
-    return period.start, min(period.end, request.now)
-
-
 def build_availability_items(request: StatsRequest, dates: Dates) -> list[Item]:
     """Build one item per monitor: the available percent and the median response time in milliseconds, as text."""
-    start, end = find_edges(request, dates)
-    if end <= start:
+    period = dates.to_period()
+    end = min(period.end, request.now)
+    if end <= period.start:
         return []
     monitors = list(Monitor.objects.filter(site_id=request.site.site_id).order_by("name", "pk"))
-    spans = compute_uptime_of_each(monitors, [start, end])
+    spans = compute_uptime_of_each(monitors, [period.start, end])
     watched = [(monitor, span) for monitor in monitors for span in spans[monitor.pk] if span.availability is not None]
     return [
         {
@@ -45,8 +39,8 @@ def build_availability_items(request: StatsRequest, dates: Dates) -> list[Item]:
 
 def build_incident_items(request: StatsRequest, dates: Dates) -> list[Item]:
     """Build one item per incident that overlaps the dates, newest first."""
-    start, end = find_edges(request, dates)
-    overlaps = Q(end__isnull=True) | Q(end__gt=start)
+    period = dates.to_period()
+    end, overlaps = min(period.end, request.now), Q(end__isnull=True) | Q(end__gt=period.start)
     incidents = Incident.objects.filter(overlaps, monitor__site_id=request.site.site_id, start__lt=end)
     newest = annotate_recovery(incidents, request.now).select_related("monitor").order_by("-start")
     page = newest[request.offset : request.offset + request.limit]

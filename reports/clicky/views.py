@@ -47,6 +47,7 @@ class ClickyView(APIView):
     only_renderer: ClassVar[type[outputs.OutputRenderer] | None] = None
     is_readable_by_scripts: ClassVar[bool] = True  # of other sites (CORS): only the key in the address protects it
     params: Mapping[str, str]
+    get: Callable[..., Response]
 
     def initialize_request(self, request: HttpRequest, *args: object, **kwargs: object) -> Request:
         """Read the parameters of the URL and of a form sent by POST; the first value of a repeated one."""
@@ -64,9 +65,6 @@ class ClickyView(APIView):
             self.http_method_not_allowed(request)
         if request.method != "OPTIONS":
             super().initial(request, *args, **kwargs)
-
-    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        raise NotImplementedError
 
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return self.get(request, *args, **kwargs)

@@ -6,16 +6,16 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import ClassVar, Literal
 
 from goals.predicates import Filter, is_one_of
-from goals.selectors import list_active_goals
 from reports.clicky import terms
 from reports.clicky.dates import Dates
 from reports.clicky.filters import has_value, parse_filters
 from reports.clicky.outputs import Item, encode_html
-from reports.clicky.stats_request import StatsRequest
-from reports.clicky.stats_type import MAX_LIST_DAYS, BuildItems, PagedType
+from reports.clicky.stats_request import StatsRequest, list_conversions
+from reports.clicky.stats_type import MAX_LIST_DAYS, PagedType
 from reports.query import Period
 from reports.query.analyses import visit_lists
 from reports.query.analyses.visit_lists import Visit
@@ -131,26 +131,15 @@ def load_reached_goals(request: StatsRequest, dates: Dates, rows: list[Visit]) -
 
     The revenue is in one currency, that of the engine's result; goals that earn in another one add nothing to it.
     """
-    goals = {goal.pk: goal for goal in list_active_goals([request.site.site_id])}
-    if not goals:
-        return {}
-    result = request.ask(
-        extend_to_now(dates, request),
-        ("conversions", "revenue"),
-        [is_one_of("visit", *(str(row["visit"]) for row in rows))],
-        dimensions=("visit", "goal"),
-        limit=len(rows) * min(len(goals), MAX_GOALS_PER_VISIT),
-    )
-    currency = result.meta.currency
+    period, where = extend_to_now(dates, request), [is_one_of("visit", *(str(row["visit"]) for row in rows))]
+    conversions, currency = list_conversions(request, period, where, ("visit",), len(rows) * MAX_GOALS_PER_VISIT)
     reached: dict[int, Item] = {}
-    for row in result.rows:
-        goal = goals.get(int(row["goal"]))
-        if goal and row["conversions"]:
-            item = reached.setdefault(int(row["visit"]), {"completed": [], "revenue": str(round_amount(0, currency))})
-            item["completed"].append(encode_html(goal.name))
-            if goal.find_revenue_currency(currency) in ("", currency):
-                revenue = goal.compute_revenue(int(row["conversions"]), row["revenue"])
-                item["revenue"] = str(round_amount(Decimal(item["revenue"]) + revenue, currency))
+    for row, goal in conversions:
+        item = reached.setdefault(int(row["visit"]), {"completed": [], "revenue": str(round_amount(0, currency))})
+        item["completed"].append(encode_html(goal.name))
+        if goal.find_revenue_currency(currency) in ("", currency):
+            revenue = goal.compute_revenue(int(row["conversions"]), row["revenue"])
+            item["revenue"] = str(round_amount(Decimal(item["revenue"]) + revenue, currency))
     return {visit: {"goals": item} for visit, item in reached.items()}
 
 
@@ -217,31 +206,30 @@ def build_action_item(request: StatsRequest, row: Event) -> Item:
     }
 
 
-def list_recent(column: Literal["search_term", "referrer"], unique: bool = False) -> BuildItems:
-    """Return the function that lists the values of a visit's column; `unique`: each value once, at its newest time."""
-
-    def build_recent_items(request: StatsRequest, dates: Dates) -> list[Item]:
-        where = [*request.visitor_filters, *has_value(column)]
-        if not unique:
-            page = load_visits(request, dates, where, request.limit, request.offset)
-            return [build_recent_item(column, request, row) for row in page]
+def list_recent(
+    column: Literal["search_term", "referrer"], is_unique: bool, request: StatsRequest, dates: Dates
+) -> list[Item]:
+    """Build one page of the values of a visit's column; `is_unique`: each value once, at its newest time."""
+    where = [*request.visitor_filters, *has_value(column)]
+    if is_unique:
         newest: dict[str, Visit] = {}
         for row in load_visits(request, dates, where, MAX_UNIQUE_VISITS):
             newest.setdefault(row[column], row)
-        return [build_recent_item(column, request, row) for row in request.select_page([*newest.values()])]
-
-    return build_recent_items
-
-
-def build_recent_item(column: Literal["search_term", "referrer"], request: StatsRequest, row: Visit) -> Item:
-    return {
-        **format_time(row["visit_start"], request),
-        "item": encode_html(row[column]),
-        "stats_url": request.links.build_visit_url(row["visit"]),
-    }
+        page = request.select_page([*newest.values()])
+    else:
+        page = load_visits(request, dates, where, request.limit, request.offset)
+    return [
+        {
+            **format_time(row["visit_start"], request),
+            "item": encode_html(row[column]),
+            "stats_url": request.links.build_visit_url(row["visit"]),
+        }
+        for row in page
+    ]
 
 
 TIMES = {"time": "1772359200", "time_pretty": "Sun Mar 1 2026, 10:00am"}
+SEARCH, REFERRER = {**TIMES, "item": "web statistics"}, {**TIMES, "item": "https://blog.example.org/"}
 VISIT = {**TIMES, "ip_address": "203.0.113.9", "uid": "2841570942", "session_id": "1048576001"}
 LIST_TYPES = (
     ListType("visitors-list", build_visitor_items, example={
@@ -252,8 +240,8 @@ LIST_TYPES = (
     ListType("actions-list", build_action_items, example={
         **VISIT, "action_type": "pageview", "action_title": "Pricing", "action_url": "http://example.com/pricing",
     }),
-    ListType("searches-recent", list_recent("search_term"), example={**TIMES, "item": "web statistics"}),
-    ListType("searches-unique", list_recent("search_term", unique=True), example={**TIMES, "item": "web statistics"}),
-    ListType("links-recent", list_recent("referrer"), example={**TIMES, "item": "https://blog.example.org/"}),
-    ListType("links-unique", list_recent("referrer", unique=True), example={**TIMES, "item": "https://t.example.org/"}),
+    ListType("searches-recent", partial(list_recent, "search_term", False), example=SEARCH),
+    ListType("searches-unique", partial(list_recent, "search_term", True), example=SEARCH),
+    ListType("links-recent", partial(list_recent, "referrer", False), example=REFERRER),
+    ListType("links-unique", partial(list_recent, "referrer", True), example=REFERRER),
 )  # fmt: skip
