@@ -31,7 +31,6 @@ STATS = build_array_type(build_object_type({"type": TEXT, "error": TEXT, "dates"
 SITES = build_array_type({"type": "object", "additionalProperties": TEXT})
 ERROR = build_array_type(build_object_type({"error": TEXT}))
 MEDIA_TYPES = ("application/json", "text/xml", "text/plain", "text/csv", "application/javascript")
-FORM = "application/x-www-form-urlencoded"
 EXAMPLES = [
     OpenApiExample(
         row.name,
@@ -48,7 +47,7 @@ def describe_view(
 ) -> Callable[..., object]:
     """Return the decorator that describes a view: its parameters in the URL by GET, and as a form by POST."""
     properties = {key: {**SCHEMAS.get(key, TEXT), "description": meaning} for key, meaning in meanings.items()}
-    form = {FORM: build_object_type(properties, required=[*required])}
+    form = {"application/x-www-form-urlencoded": build_object_type(properties, required=[*required])}
     parameters = [
         OpenApiParameter(key, SCHEMAS.get(key, TEXT), required=key in required, description=meaning, explode=False)
         for key, meaning in meanings.items()
