@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
+
+log = logging.getLogger(__name__)
 
 
 class BoundedCheck:
     """Runs a check in a thread, one at a time, so that a service that never answers holds one thread at most.
 
-    `check` returns an error, "" if there is none; `silent` is the error while it has not returned.
+    `check` returns an error, "" if there is none; `silent` is the error while it has not returned, and if it raises.
     """
 
     def __init__(self, check: Callable[[], str], *, silent: str, seconds: float, max_age: float) -> None:
@@ -36,7 +39,8 @@ class BoundedCheck:
     def _run(self) -> None:
         try:
             self.error = self.check()
-        except Exception as error:
-            self.error = f"{self.silent} {type(error).__name__}"
+        except Exception:
+            log.debug("a check failed", exc_info=True)
+            self.error = self.silent
         finally:
             self.done.set()

@@ -19,6 +19,7 @@ from django.contrib.auth import get_user
 from django.core.cache import cache
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, parse_cookie
+from redis import Redis
 
 from accounts.operations.task_runs import RunSummary, summarize_runs
 from accounts.security.client_ip import normalize_address
@@ -27,7 +28,6 @@ from config.bounded_check import BoundedCheck
 from config.periodic_tasks import PERIODIC_TASKS
 from tracking import geo, live, spool, store
 from tracking.spool.writer import SpoolHealth
-from tracking.state.redis_link import build_command
 from tracking.state.redis_state import RedisState
 from tracking.store import client
 from tracking.store.target import get_target
@@ -127,11 +127,18 @@ def check_redis() -> str:
 
 
 def ask_redis() -> str:
-    """Return an error if Redis does not answer, or does not write."""
+    """Return an error if hits do without Redis at the moment, or if it does not answer.
+
+    On a busy machine an answer may be late, so it is waited for longer than hits wait, on a connection of its own.
+    """
     state = process.state
-    if isinstance(state, RedisState) and state.redis.is_away():
+    if not isinstance(state, RedisState):
+        return ""
+    if state.redis.is_away():
         return REDIS_SILENT
-    return "" if isinstance(state, RedisState) and state.redis.execute([build_command("PING")]) else REDIS_SILENT
+    with Redis.from_url(state.redis.url, socket_timeout=CHECK_SECONDS, socket_connect_timeout=CHECK_SECONDS) as client:
+        client.ping()
+    return ""
 
 
 database_check = BoundedCheck(load_task_runs, silent=DATABASE_SILENT, seconds=CHECK_SECONDS, max_age=TASK_RUNS_SECONDS)

@@ -17,6 +17,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -83,6 +84,7 @@ def run_fault(fault: Fault, fleet: Fleet, options: argparse.Namespace, first: in
     load = Load(ports=tuple(fleet.ports.values()), site=fleet.site["site"]["site_id"], rate=options.rate, first=first)
     run = Run(fleet=fleet, load=load, seconds=max(options.seconds, fault.least_seconds), times=options.times)
     fault.prepare(run)
+    crashes = fleet.count_crashes()
     with load:
         time.sleep(AROUND)
         with HealthWatch(list(fleet.ports.values())) as watch:
@@ -97,11 +99,17 @@ def run_fault(fault: Fault, fleet: Fleet, options: argparse.Namespace, first: in
         fault.name, load.sent, len(load.answered),
         "; ".join(f"{number} {reason}" for reason, number in load.reasons.items()) or 0, load.refused, load.cut,
         len(stored), lost, f"{doubled} of {len(load.repeated)} repeated", f"{load.slowest * 1000:.0f} ms",
-        watch.describe(), run.remark,
+        watch.describe(), describe_remarks(run.remark, fleet.count_crashes() - crashes),
     ))  # fmt: skip
     told = fault.is_hidden or bool(watch.said)
     refused = load.refused and not fault.may_refuse_connections
     return not lost and (fault.may_double or not doubled) and told and not refused
+
+
+def describe_remarks(remark: str, crashes: Counter[str]) -> str:
+    """Return the remark of a row, and which services ended by themselves."""
+    ended = (f"{name} crashed {number} times and was started again" for name, number in crashes.items())
+    return "; ".join([*([remark] if remark else []), *ended])
 
 
 def print_row(cells: Sequence[object]) -> None:

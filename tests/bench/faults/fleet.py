@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import threading
 import time
 from collections import Counter
 from functools import partial
@@ -49,6 +50,7 @@ class Fleet:
         self.clocks = {name: home / f"{name}.clock" for name in ALL_SERVING}
         self.site: dict[str, Any] = {}
         self.services = {service.name: service for service in self.build_services()}
+        self.ending = threading.Event()
 
     def build_services(self) -> list[Service]:
         """Describe every process."""
@@ -125,9 +127,20 @@ class Fleet:
         """Start everything, with a site."""
         for service in self.services.values():
             service.start()
+        threading.Thread(target=self.supervise, daemon=True).start()
         made = self.manage("provision", *PROVISION, "--domain", "bench.example", "--json")
         self.site = json.loads(made)
         time.sleep(2.5)  # every process knows a new site within two seconds
+
+    def supervise(self) -> None:
+        """Start what has ended by itself, as systemd does: a node may crash when another one is killed."""
+        while not self.ending.wait(0.5):
+            for service in self.services.values():
+                service.supervise()
+
+    def count_crashes(self) -> Counter[str]:
+        """Return how often services have ended by themselves so far."""
+        return Counter({service.name: service.crashes for service in self.services.values() if service.crashes})
 
     def manage(self, *words: str) -> str:
         """Run a command of manage.py beside the first server."""
@@ -178,6 +191,7 @@ class Fleet:
 
     def close(self) -> None:
         """Stop everything."""
+        self.ending.set()
         for service in reversed(self.services.values()):
             service.kill()
         for path in self.mounted:

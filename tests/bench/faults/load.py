@@ -32,6 +32,7 @@ class Load:
     reasons: Counter[str] = field(default_factory=Counter)
     refused: int = 0  # connections that nobody accepted
     cut: int = 0  # connections that ended before an answer
+    closed: int = 0  # used connections that the server had closed; the hit is sent again, as browsers do
     slowest: float = 0.0  # seconds
 
     def __enter__(self) -> Load:
@@ -70,20 +71,29 @@ class Sender:
         """Send a hit to the process whose turn it is; return whether it was answered as recorded."""
         load = self.load
         port = load.ports[turn % len(load.ports)]
-        for attempt in range(TRIES if load.repeats_cut else 1):
-            client = self.clients.setdefault(port, http.client.HTTPConnection("127.0.0.1", port, timeout=20))
-            began = time.monotonic()
+        client = self.clients.setdefault(port, http.client.HTTPConnection("127.0.0.1", port, timeout=20))
+        for attempt in range(TRIES):
+            is_used, began = client.sock is not None, time.monotonic()
             try:
                 reason = self.request(client, number)
-            except ConnectionRefusedError:
+            except (OSError, http.client.HTTPException) as error:
                 client.close()
-                load.refused += 1
-            except (OSError, http.client.HTTPException):
-                client.close()
-                load.cut += 1
+                if not (self.count(error, is_used) and attempt == 0) and not load.repeats_cut:
+                    return False
             else:
                 load.slowest = max(load.slowest, time.monotonic() - began)
                 return self.note(number, reason, known=attempt > 0)
+        return False
+
+    def count(self, error: Exception, is_used: bool) -> bool:
+        """Count a connection that failed; return whether the server may just have closed it as idle."""
+        if isinstance(error, ConnectionRefusedError):
+            self.load.refused += 1
+        elif is_used and isinstance(error, ConnectionResetError | BrokenPipeError) and not self.load.repeats_cut:
+            self.load.closed += 1
+            return True
+        else:
+            self.load.cut += 1
         return False
 
     def request(self, client: http.client.HTTPConnection, number: int) -> str:

@@ -90,10 +90,10 @@ def kill_held(run: Run) -> None:
 def freeze(run: Run, *names: str) -> None:
     """Stop processes without ending them: connections stay open, and nobody answers."""
     for name in names:
-        run.fleet.services[name].send(signal.SIGSTOP)
+        run.fleet.services[name].send(signal.SIGSTOP, children=True)
     run.pause()
     for name in names:
-        run.fleet.services[name].send(signal.SIGCONT)
+        run.fleet.services[name].send(signal.SIGCONT, children=True)
 
 
 def leave_redis_away(run: Run) -> None:
