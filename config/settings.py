@@ -225,6 +225,7 @@ LOGGING = {
         "django.request": {"level": "ERROR"},
         "django.server": {"level": "WARNING"},
         **{name: {"level": "WARNING"} for name in ("httpx", "celery", "uvicorn")},
-        "kombu": {"level": "ERROR"},
+        # Of connections that fail; whoever uses them raises or logs the error, once an outage instead of at each try
+        **{name: {"level": "ERROR"} for name in ("kombu", "urllib3.connectionpool", "clickhouse_connect")},
     },
 }

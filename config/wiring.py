@@ -107,4 +107,5 @@ register_docs(
         "One process or several, behind a proxy, with limits, backups and updates.",
         lambda _: {"periods": PERIODIC_TASKS, "limits": LIMITS},
     ),
+    DocPage("capacity", "Capacity and outages", "Which machines carry how many events, and what an outage costs."),
 )

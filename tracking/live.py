@@ -11,6 +11,7 @@ import contextlib
 import logging
 import secrets
 import threading
+import time
 from collections import deque
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ HEARTBEAT_SECONDS = 15.0
 FLUSH_SECONDS = 0.2
 SEND_TIMEOUT_SECONDS = 0.5
 RETRY_SECONDS = 2.0
+LOG_SECONDS = 60.0
 CHANNEL = "footfall:feed:"
 log = logging.getLogger(__name__)
 
@@ -52,6 +54,15 @@ _lock = threading.Lock()
 _outgoing: deque[tuple[int, Event]] = deque(maxlen=20_000)
 _sender: threading.Thread | None = None
 _closing = threading.Event()
+_log_again_at = 0.0
+
+
+def _log_outage(error: object) -> None:
+    """Log that Redis is away, in one line a minute for all streams of the process."""
+    global _log_again_at
+    if time.monotonic() >= _log_again_at:
+        _log_again_at = time.monotonic() + LOG_SECONDS
+        log.warning("Redis is away, live streams show only the events of their own process: %s", error)
 
 
 def publish_all(events: list[Event]) -> None:
@@ -150,7 +161,8 @@ def _send_to_redis() -> None:
                 pipe.publish(f"{CHANNEL}{site_id}", orjson.dumps([_process_id, event], default=str))
             pipe.execute()
         except redis.RedisError as error:
-            log.warning("%d events did not reach other processes' live streams: %s", len(batch), error)
+            _log_outage(error)
+            _closing.wait(RETRY_SECONDS)
 
 
 async def _listen(site_id: int, subscriber: Subscriber) -> None:
@@ -164,7 +176,7 @@ async def _listen(site_id: int, subscriber: Subscriber) -> None:
             try:
                 await _receive_messages(client, site_id, subscriber)
             except (RedisError, OSError) as error:
-                log.warning("a live stream receives only events of its own process: %s", error)
+                _log_outage(error)
                 await asyncio.sleep(RETRY_SECONDS)
     finally:
         await client.aclose()
