@@ -1,6 +1,7 @@
 """The live feed of stored events, for Spy: within the process directly, between processes through Redis.
 
-The workers of `serve --workers` have no streams: they `relay` the events of sites that have some to the store's process.
+The workers of `serve --workers` have no streams: they `relay` the events of sites that have some to the store's
+process.
 
 `async for event in subscribe(site_id)` yields each stored event of the site, and None after some seconds without one,
 so that a stream can send a sign of life. A slow subscriber loses its oldest events, so memory is bounded.
@@ -55,8 +56,8 @@ _outgoing: deque[tuple[int, Event]] = deque(maxlen=20_000)
 _sender: threading.Thread | None = None
 _closing = threading.Event()
 _relayed_sites: Collection[int] = ()
-_send_relayed: Callable[[Event], None] = lambda event: None
-_on_sites: Callable[[list[int]], None] = lambda sites: None
+_send_relayed: Callable[[Event], None] | None = None
+_on_sites: Callable[[list[int]], None] | None = None
 
 
 def relay(sites: Collection[int], send: Callable[[Event], None]) -> None:
@@ -85,7 +86,7 @@ def publish(event: Event) -> None:
         for subscriber in list(subscribers):
             subscriber.waiting.append(event)
             subscriber.notify()
-    if event["site_id"] in _relayed_sites:
+    if _send_relayed is not None and event["site_id"] in _relayed_sites:
         _send_relayed(event)
     if get_setting("REDIS_URL"):
         _outgoing.append((event["site_id"], event))
@@ -97,7 +98,7 @@ async def subscribe(site_id: int, heartbeat: float = HEARTBEAT_SECONDS) -> Async
     subscriber = Subscriber(asyncio.get_running_loop())
     with _lock:
         _subscribers.setdefault(site_id, set()).add(subscriber)
-        _on_sites(list(_subscribers))
+        _tell_sites()
     listener = asyncio.create_task(_listen(site_id, subscriber)) if get_setting("REDIS_URL") else None
     try:
         while not subscriber.closed and not _closing.is_set():
@@ -142,6 +143,12 @@ def _unsubscribe(site_id: int, subscriber: Subscriber) -> None:
         subscribers.discard(subscriber)
         if not subscribers:
             _subscribers.pop(site_id, None)
+        _tell_sites()
+
+
+def _tell_sites() -> None:
+    """Tell who watches them which sites have streams."""
+    if _on_sites is not None:
         _on_sites(list(_subscribers))
 
 

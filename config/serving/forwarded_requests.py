@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from config.serving.error_responses import send_error_response
-from tracking.state.worker_messages import GREETING, LENGTH_BYTES, MAX_BYTES, pack, unpack
+from tracking.state.worker_messages import GREETING, LENGTH_BYTES, MAX_BYTES, open_private_socket, pack, unpack
 from tracking.web import Application, Message, Receive, Scope, Send
 
 RECEIVE = "receive"
@@ -205,8 +205,4 @@ def build_request_server(app: Application) -> Callable[[asyncio.StreamReader, as
 
 async def listen_for_requests(app: Application, path: Path) -> asyncio.Server:
     """Listen for forwarded requests on a socket that only this user may open. Raises OSError."""
-    path.unlink(missing_ok=True)
-    server = await asyncio.start_unix_server(build_request_server(app), str(path), start_serving=False)
-    path.chmod(0o600)
-    await server.start_serving()
-    return server
+    return await asyncio.start_unix_server(build_request_server(app), sock=open_private_socket(path))

@@ -24,7 +24,7 @@ PARENT_CHECK_SECONDS = 1.0
 async def end_without_parent(request_end: Callable[[], None]) -> None:
     """End this process when the one that holds the socket has died, since nobody would start it again."""
     parent = os.getppid()
-    while os.getppid() == parent:
+    while os.getppid() == parent:  # noqa: ASYNC110 - the kernel tells nobody
         await asyncio.sleep(PARENT_CHECK_SECONDS)
     request_end()
 

@@ -64,7 +64,7 @@ class WorkerWalk(StateWalk):
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp())
         self.store = StoreProcess(self.folder)
-        type(self).states = lambda: [self.open_worker() for _ in range(3)]  # type: ignore[method-assign]
+        type(self).states = lambda: [self.open_worker() for _ in range(3)]
         super().__init__()
         self.runner = asyncio.Runner(loop_factory=get_loop_factory())
 

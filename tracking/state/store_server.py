@@ -14,7 +14,16 @@ from typing import Any
 
 from tracking.state.memory import MemoryState
 from tracking.state.worker_codec import AnsweringState
-from tracking.state.worker_messages import ANSWERS, ASK, EVENTS, GREETING, SITES, MessageReader, pack
+from tracking.state.worker_messages import (
+    ANSWERS,
+    ASK,
+    EVENTS,
+    GREETING,
+    SITES,
+    MessageReader,
+    open_private_socket,
+    pack,
+)
 
 log = logging.getLogger(__name__)
 
@@ -79,11 +88,8 @@ class StateServer:
 
     async def start(self, path: Path) -> None:
         """Listen on a socket that only this user may open. Raises OSError."""
-        path.unlink(missing_ok=True)
         loop = asyncio.get_running_loop()
-        self.server = await loop.create_unix_server(lambda: WorkerProtocol(self), str(path), start_serving=False)
-        path.chmod(0o600)
-        await self.server.start_serving()
+        self.server = await loop.create_unix_server(lambda: WorkerProtocol(self), sock=open_private_socket(path))
 
     def stop(self) -> None:
         """Close all connections."""
@@ -93,10 +99,9 @@ class StateServer:
             worker.close()
 
     def add(self, worker: WorkerProtocol) -> None:
-        """Note a worker, and tell it which sites have live streams."""
+        """Note a worker, and tell it which sites have live streams; this is also how it knows that it is greeted."""
         self.workers.add(worker)
-        if self.sites:
-            worker.send(SITES, self.sites)
+        worker.send(SITES, self.sites)
 
     def remove(self, worker: WorkerProtocol) -> None:
         """Forget a worker whose connection is gone."""

@@ -5,8 +5,8 @@ suspended calls go to the store's process in one message, and its answer resumes
 While MAX_RUNNING_BATCHES are under way, further hits wait for the next one, so batches grow with the load. Code outside
 of an event loop has a connection of its own and waits.
 
-When the store's process does not answer, everybody is resumed without an answer, and it is not asked again for
-RETRY_SECONDS, unless it is connected again before.
+When the store's process does not answer, everybody is resumed without an answer, and it is not asked again for some
+seconds, unless it has greeted a new connection before.
 """
 
 from __future__ import annotations
@@ -26,10 +26,12 @@ from tracking.state.worker_messages import ANSWERS, ASK, EVENTS, GREETING, SITES
 
 TIMEOUT_SECONDS = 0.5  # of one round trip
 GRACE_SECONDS = 0.05  # to read an answer that came while this process was held up itself, before it counts as missing
-RETRY_SECONDS = 0.5
+RETRY_SECONDS = 0.5  # until it is asked again after there was no connection; hardly anything waits for that
+RETRY_SILENT_SECONDS = 5.0  # after it did not answer, for which hits wait each time
 LOG_SECONDS = 60.0
 MAX_BATCH_SIZE = 64  # hits, so that no batch occupies the store's process for long
 MAX_RUNNING_BATCHES = 2
+CLOSED = "it has closed the connection"
 Answers = list[Any]
 log = logging.getLogger(__name__)
 
@@ -42,16 +44,18 @@ class StoreNotice:
         self.is_logged = False
 
     def is_away(self) -> bool:
-        """Return whether it did not answer in the last RETRY_SECONDS."""
+        """Return whether it did not answer in the last seconds."""
         return time.monotonic() < self.away_until
 
-    def note_failure(self, error: object) -> None:
+    def note_failure(self, error: Exception) -> None:
         """Note that it did not answer."""
         now = time.monotonic()
-        self.away_until = now + RETRY_SECONDS
+        self.away_until = now + (RETRY_SILENT_SECONDS if isinstance(error, TimeoutError) else RETRY_SECONDS)
         if now >= self.logged_until:
             self.logged_until, self.is_logged = now + LOG_SECONDS, True
-            log.warning("The store's process is away, this worker continues with its own memory: %s", error)
+            log.warning(
+                "The store's process is away, this worker continues with its own memory: %s", error or "silence"
+            )
 
     def note_answer(self) -> None:
         """Note that it answers."""
@@ -96,7 +100,7 @@ class BlockingConnection:
         while True:
             data = self.sock.recv(1 << 16)
             if not data:
-                raise EOFError("it has closed the connection")
+                raise EOFError(CLOSED)
             answers: list[Answers] = [content for kind, content in self.reader.feed(data) if kind == ANSWERS]
             if answers:
                 return answers[0]
@@ -139,6 +143,7 @@ class StoreProtocol(asyncio.Protocol):
         self.link = link
         self.reader = MessageReader()
         self.transport: asyncio.Transport | None = None
+        self.greeted = asyncio.Event()  # set with the first message: a process that hangs accepts connections, too
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self.transport = transport
@@ -147,13 +152,14 @@ class StoreProtocol(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         try:
             for kind, content in self.reader.feed(data):
+                self.greeted.set()
                 self.link.receive(self, kind, content)
         except (ValueError, EOFError, TypeError) as error:
             log.error("the store's process sent no message: %s", error)
             self.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.link.lose(self, exc or "it has closed the connection")
+        self.link.lose(self, exc or EOFError(CLOSED))
 
     def abort(self) -> None:
         """Close the connection at once."""
@@ -229,22 +235,19 @@ class StoreLink:
             self.loop.call_later(max(rest, GRACE_SECONDS), self.check_time, rest <= 0)
             return
         self.is_watched = False
-        self.notice.note_failure(f"no answer in {TIMEOUT_SECONDS} s")
         if self.protocol is not None:
             self.protocol.abort()
-            self.lose(self.protocol, f"no answer in {TIMEOUT_SECONDS} s")
+            self.lose(self.protocol, TimeoutError(f"no answer in {TIMEOUT_SECONDS} s"))
 
     def receive(self, protocol: StoreProtocol, kind: int, content: Any) -> None:
         """Resume the calls of the oldest batch with its answers, and send the next one."""
-        if protocol is not self.protocol:
-            return
         if kind == SITES:
             self.on_sites(content)
-        elif kind == ANSWERS and self.running:
+        elif kind == ANSWERS and self.running and protocol is self.protocol:
             resume_all(self.running.popleft()[1], content)
             self.send_waiting()
 
-    def lose(self, protocol: StoreProtocol, error: object) -> None:
+    def lose(self, protocol: StoreProtocol, error: Exception) -> None:
         """Resume all calls without an answer, because the connection is gone."""
         if protocol is not self.protocol:
             return
@@ -276,24 +279,28 @@ class StoreLink:
         assert self.loop is not None
         try:
             async with asyncio.timeout(TIMEOUT_SECONDS):
-                _, self.protocol = await self.loop.create_unix_connection(lambda: StoreProtocol(self), str(self.path))
+                _, protocol = await self.loop.create_unix_connection(lambda: StoreProtocol(self), str(self.path))
+                await protocol.greeted.wait()
         except OSError as error:
-            self.notice.note_failure(error or "no connection")
+            self.notice.note_failure(error)
             self.give_up_waiting()
             return
         finally:
             self.connecting = None
+        self.protocol = protocol
         self.notice.note_answer()
         self.send_waiting()
 
     async def keep_connected(self) -> None:
-        """Connect again whenever the connection is lost, also while no hit comes."""
+        """Connect again whenever the connection is lost, and notice that while no hit comes, too."""
         loop = asyncio.get_running_loop()
         if loop is not self.loop:
             self.begin(loop)
         while True:
             if self.protocol is None:
                 self.connect_soon()
+            elif not self.running:
+                self.send((), [])
             await asyncio.sleep(RETRY_SECONDS)
 
     def send_event(self, event: bytes) -> None:
@@ -308,5 +315,5 @@ class StoreLink:
 
     async def drain(self) -> None:
         """Wait until every call has its answer."""
-        while self.waiting or self.running:
+        while self.waiting or self.running:  # noqa: ASYNC110 - once, at the end: an event would cost every batch
             await asyncio.sleep(0.005)

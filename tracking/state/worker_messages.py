@@ -5,13 +5,14 @@ times as fast as JSON, has integers of any size, and runs no code when it is rea
 socket is only open to the user who runs both processes, and both must be of the same release (`GREETING`).
 
 A worker sends GREETING, then any number of (ASK, questions), each answered by (ANSWERS, answers) in the order in which
-they came, and (EVENTS, JSON) for live streams. The store's process sends (SITES, site ids) whenever the sites with live
-streams change. UNANSWERED stands for the answer to a question that failed.
+they came, and (EVENTS, JSON) for live streams. The store's process sends (SITES, ids of the sites with live streams) at
+first and whenever they change. UNANSWERED stands for the answer to a question that failed.
 """
 
 from __future__ import annotations
 
 import marshal
+import socket
 import sys
 from collections.abc import Iterator
 from hashlib import sha1
@@ -32,10 +33,19 @@ def compute_release() -> str:
     return sha1(code + sys.version.encode(), usedforsecurity=False).hexdigest()
 
 
+def open_private_socket(path: Path) -> socket.socket:
+    """Return a bound Unix socket that only this user may connect to. Raises OSError."""
+    path.unlink(missing_ok=True)
+    sock = socket.socket(socket.AF_UNIX)
+    sock.bind(str(path))
+    path.chmod(0o600)  # before it listens
+    return sock
+
+
 GREETING = ("Footfall", compute_release())
 
 
-def pack(message: object) -> bytes:
+def pack(message: Any) -> bytes:
     """Pack a message. Raises ValueError for anything but plain values."""
     content = marshal.dumps(message)
     return len(content).to_bytes(LENGTH_BYTES, "big") + content

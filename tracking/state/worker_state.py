@@ -149,5 +149,3 @@ class WorkerState(State):
     def count_request(self, key: str, seconds: int, now: float) -> int:
         """Count a request over all workers; see `CountRequest`."""
         return self.ask(CountRequest(key, seconds, now))
-
-

@@ -20,8 +20,8 @@ from accounts.migration_lock import hold_migration_lock
 from accounts.security.encrypted_fields import find_unreadable_columns
 from config.file_permissions import remove_others_access
 from config.serving.listening_socket import SocketUnusable, open_socket, take_inherited_socket
-from config.serving.worker_sockets import find_state_socket
 from config.serving.server import AlreadyServing, Server, build_server_config, hold_serving_lock, raise_file_limit
+from config.serving.worker_sockets import find_state_socket
 
 LOCAL_HOSTS = {"127.0.0.1", "0.0.0.0"}  # noqa: S104 - this machine alone, and every interface
 
@@ -58,7 +58,7 @@ class Command(BaseCommand):
         **_: object,
     ) -> None:
         if not part and (hold_socket or workers > 1):
-            become_socket_holder(host, port, workers)
+            become_socket_holder(build_holder_arguments(host, port, workers))
         raise_file_limit()
         url = settings.BASE_URL
         if not os.environ.get("BASE_URL"):
@@ -117,17 +117,12 @@ class Command(BaseCommand):
             )
 
     def serve(self, sock: socket.socket, host: str, port: int, trickle: float, *, is_store: bool = False) -> None:
-        """Serve until a signal: requests on the event loop, those of workers if `is_store`; Celery's worker and beat in
-        threads."""
-        from config.asgi import application, immediate_responder
+        """Serve until a signal: requests on the event loop; Celery's worker and beat in threads. With workers, the
+        requests are those that these forward (`is_store`)."""
         from config.celery import BackgroundThreads
-        from tracking import live
 
         background = BackgroundThreads(trickle=trickle)
-        server: Server = build_store_server(host, port) if is_store else Server(
-            build_server_config(application, host, port, immediate_responder),
-            before_end=live.close,
-        )
+        server = build_store_server(host, port) if is_store else build_server(host, port)
         background.start()
         self.stdout.write(f"Serving on {build_local_url(host, port)}")
         self.stdout.flush()
@@ -140,19 +135,26 @@ class Command(BaseCommand):
             raise CommandError("The server could not start; the reason is in the lines above.")
 
 
-def become_socket_holder(host: str, port: int, workers: int) -> None:
-    """Replace this process by one that holds the socket and runs this command, without --hold-socket, as its child; with
-    several workers as children with their part of it.
+def build_holder_arguments(host: str, port: int, workers: int) -> list[str]:
+    """Build the function of the process that holds the socket, and its arguments: this command, without --hold-socket,
+    is that process's child; with several workers, there are several children. Raises CommandError.
     """
     command = [sys.executable, *(word for word in sys.argv if word != "--hold-socket")]
-    main, more = "main", []
-    if workers > 1:
-        if settings.REDIS_URL:
-            raise CommandError("--workers share their state without Redis; with REDIS_URL start serve several times.")
-        main, more = "main_with_workers", [str(workers), str(find_state_socket())]
+    if workers <= 1:
+        return ["main", host, str(port), *command]
+    if settings.REDIS_URL:
+        raise CommandError("--workers share their state without Redis. With REDIS_URL, start serve several times.")
+    try:
+        return ["main_with_workers", host, str(port), str(workers), str(find_state_socket()), *command]
+    except SocketUnusable as error:
+        raise CommandError(str(error)) from error
+
+
+def become_socket_holder(arguments: list[str]) -> None:
+    """Replace this process by one that holds the socket and runs this command in child processes."""
     program = f"import sys; sys.path.insert(0, {str(settings.BASE_DIR)!r}); from config.serving import socket_holder"
-    program += f"; sys.exit(socket_holder.{main}(*sys.argv[1:]))"  # `-m` would need another working directory
-    os.execv(sys.executable, [sys.executable, "-c", program, host, str(port), *more, *command])  # noqa: S606
+    program += "; sys.exit(getattr(socket_holder, sys.argv[1])(*sys.argv[2:]))"  # `-m` needs another working directory
+    os.execv(sys.executable, [sys.executable, "-c", program, *arguments])  # noqa: S606
 
 
 def build_not_migrated_message(what: str, command: str) -> str:
@@ -175,6 +177,21 @@ def get_loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
     return uvloop.new_event_loop
 
 
+def build_server(host: str, port: int) -> Server:
+    """Build the server of a process that does everything."""
+    from config.asgi import application, immediate_responder
+    from tracking import live
+
+    return Server(build_server_config(application, host, port, immediate_responder), before_end=live.close)
+
+
+def build_store_server(host: str, port: int) -> Server:
+    """Build the server of the store's process, which gets its requests from workers."""
+    from config.serving.workers import StoreServer
+
+    return StoreServer(host, port)
+
+
 def serve_worker(sock: socket.socket, host: str, port: int) -> None:
     """Serve as a worker until a signal. Raises CommandError if it cannot start."""
     from config.serving.workers import build_worker_server, prepare_worker
@@ -185,10 +202,3 @@ def serve_worker(sock: socket.socket, host: str, port: int) -> None:
         runner.run(server.serve(sockets=[sock]))
     if not server.started:
         raise CommandError("A worker could not start; the reason is in the lines above.")
-
-
-def build_store_server(host: str, port: int) -> Server:
-    """Build the server of the store's process, which hears of requests from its workers alone."""
-    from config.serving.workers import StoreServer
-
-    return StoreServer(host, port)
