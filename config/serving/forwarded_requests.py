@@ -24,7 +24,7 @@ SCOPE_NAMES = (
     "type", "asgi", "http_version", "method", "scheme", "path", "raw_path", "query_string", "root_path", "headers",
     "client", "server",
 )  # fmt: skip
-CONNECT_SECONDS = 0.5
+CONNECT_SECONDS = 3.0
 AWAY_MESSAGE = "This part of the server is starting again. Try again in some seconds."
 log = logging.getLogger(__name__)
 

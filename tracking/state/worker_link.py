@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 from tracking.state.suspension import SuspendableCall, suspend
 from tracking.state.worker_messages import ANSWERS, ASK, EVENTS, GREETING, SITES, Message, MessageReader, pack
 
-TIMEOUT_SECONDS = 0.5  # of one round trip
+TIMEOUT_SECONDS = 3.0  # of one round trip; only for a process that hangs, since the end of one is noticed at once
 GRACE_SECONDS = 0.05  # to read an answer that came while this process was held up itself, before it counts as missing
 RETRY_SECONDS = 0.5  # until it is asked again after there was no connection; hardly anything waits for that
 RETRY_SILENT_SECONDS = 5.0  # after it did not answer, for which hits wait each time
