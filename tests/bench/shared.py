@@ -5,9 +5,9 @@
 
 Beacons, then clicks, at saturation: one process with its state in memory, one to three with one Redis, one and two with
 a Redis further away, behind a proxy that delays both directions, and `serve --workers`. The shapes take turns,
-`--rounds` times; medians are printed and written to bench-results/shared.json. Each serving process has a core of its own, Redis and wrk
-have the others; where none is left they take all, and the gain of the last process is understated. Each process has its
-own SQLite and chDB, so that nothing but Redis is shared; workers share the store's process.
+`--rounds` times; medians are printed and written to bench-results/shared.json. Each serving process has a core of its
+own, Redis and wrk have the others; where none is left they take all, and the gain of the last process is understated.
+Each process has its own SQLite and chDB, so that nothing but Redis is shared; workers share the store's process.
 
 "CPU us" is the processor time of the processes that answer, for a hit; "state us" that of Redis, or of the store's
 process, which also inserts the events into the store and lets nobody else do so.
