@@ -171,6 +171,8 @@ LINK_DOMAIN = ENV.link_domain
 CLICKMETER_HOSTS = ENV.clickmeter_hosts
 DNS_SERVERS = ENV.dns_servers
 SPOOL_DIR = DATA_DIR / "spool"
+# Set by `manage.py serve --workers` in its workers: where the store's process answers them
+STATE_SOCKET = REQUEST_SOCKET = ""
 
 
 def build_email_settings(url: str) -> dict[str, object]:

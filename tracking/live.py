@@ -1,5 +1,8 @@
 """The live feed of stored events, for Spy: within the process directly, between processes through Redis.
 
+The workers of `serve --workers` have no streams: they `relay` the events of sites that have some to the store's
+process.
+
 `async for event in subscribe(site_id)` yields each stored event of the site, and None after some seconds without one,
 so that a stream can send a sign of life. A slow subscriber loses its oldest events, so memory is bounded.
 """
@@ -13,7 +16,7 @@ import secrets
 import threading
 import time
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,6 +57,9 @@ _lock = threading.Lock()
 _outgoing: deque[tuple[int, Event]] = deque(maxlen=20_000)
 _sender: threading.Thread | None = None
 _closing = threading.Event()
+_relayed_sites: Collection[int] = ()
+_send_relayed: Callable[[Event], None] | None = None
+_on_sites: Callable[[list[int]], None] | None = None
 _log_again_at = 0.0
 
 
@@ -65,9 +71,21 @@ def _log_outage(error: object) -> None:
         log.warning("Redis is away, live streams show only the events of their own process: %s", error)
 
 
+def relay(sites: Collection[int], send: Callable[[Event], None]) -> None:
+    """Pass the events of these sites to `send`, too, because their streams are in another process."""
+    global _relayed_sites, _send_relayed
+    _relayed_sites, _send_relayed = frozenset(sites), send
+
+
+def watch_sites(on_sites: Callable[[list[int]], None]) -> None:
+    """Call `on_sites` with the sites that have streams here, whenever these change."""
+    global _on_sites
+    _on_sites = on_sites
+
+
 def publish_all(events: list[Event]) -> None:
     """Publish several events. Costs nothing while nobody subscribes."""
-    if _subscribers or get_setting("REDIS_URL"):
+    if _subscribers or _relayed_sites or get_setting("REDIS_URL"):
         for event in events:
             publish(event)
 
@@ -79,6 +97,8 @@ def publish(event: Event) -> None:
         for subscriber in list(subscribers):
             subscriber.waiting.append(event)
             subscriber.notify()
+    if _send_relayed is not None and event["site_id"] in _relayed_sites:
+        _send_relayed(event)
     if get_setting("REDIS_URL"):
         _outgoing.append((event["site_id"], event))
         _start_sender()
@@ -89,6 +109,7 @@ async def subscribe(site_id: int, heartbeat: float = HEARTBEAT_SECONDS) -> Async
     subscriber = Subscriber(asyncio.get_running_loop())
     with _lock:
         _subscribers.setdefault(site_id, set()).add(subscriber)
+        _tell_sites()
     listener = asyncio.create_task(_listen(site_id, subscriber)) if get_setting("REDIS_URL") else None
     try:
         while not subscriber.closed and not _closing.is_set():
@@ -133,6 +154,13 @@ def _unsubscribe(site_id: int, subscriber: Subscriber) -> None:
         subscribers.discard(subscriber)
         if not subscribers:
             _subscribers.pop(site_id, None)
+        _tell_sites()
+
+
+def _tell_sites() -> None:
+    """Tell who watches them which sites have streams."""
+    if _on_sites is not None:
+        _on_sites(list(_subscribers))
 
 
 def _start_sender() -> None:
