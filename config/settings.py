@@ -44,6 +44,7 @@ INSTALLED_APPS = [
     "django_htmx",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -138,6 +139,12 @@ ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "accounts.security.password_login.Reset
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_REAUTHENTICATION_METHODS = ["password", "mfa"]
 ACCOUNT_SESSION_REMEMBER = True
+MFA_ADAPTER = "accounts.sign_in.second_factors.SecondFactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_PASSKEY_SIGNUP_ENABLED = True
+MFA_TOTP_TOLERANCE = 1  # steps of 30 seconds by which a clock may be wrong
+MFA_RECOVERY_CODES_SHOW_ONCE = True
 # These have limits of ours (`accounts.security.rate_limits`)
 ACCOUNT_RATE_LIMITS = {"login": None, "reset_password": None, "change_password": None}
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
+from smtplib import SMTPException
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.models import EmailAddress
@@ -22,12 +24,17 @@ from accounts.security.client_ip import get_client_address
 from accounts.security.password_login import build_reset_path, check_credentials, remember_login
 from accounts.services import user_email_verify, user_password_set, user_sign_up
 
+log = logging.getLogger(__name__)
 # Texts of allauth's messages, by the template that it would render; it is silent about all others
 MESSAGES = {
     "account/messages/password_changed.txt": "Your password was changed. You were logged out everywhere else.",
     "account/messages/password_set.txt": "You have a password now.",
     "account/messages/email_confirmed.txt": "Your e-mail address is verified.",
     "account/messages/email_confirmation_failed.txt": "This e-mail address belongs to another user.",
+    "mfa/messages/totp_activated.txt": "The authenticator app works from now on.",
+    "mfa/messages/totp_deactivated.txt": "The authenticator app is no longer asked for.",
+    "mfa/messages/webauthn_added.txt": "The passkey was added.",
+    "mfa/messages/webauthn_removed.txt": "The passkey was removed.",
 }
 
 
@@ -100,8 +107,8 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         return redirect("account_login")
 
     def get_password_change_redirect_url(self, request: HttpRequest) -> str:
-        """Return to the profile."""
-        return reverse("accounts:me")
+        """Return to the page about signing in."""
+        return reverse("mfa_index")
 
     def add_message(
         self, request: HttpRequest, level: int, message_template: str = "", *_: object, message: str = "", **__: object
@@ -111,11 +118,19 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             messages.add_message(request, level, text)
 
     def send_mail(self, template_prefix: str, email: str, context: Mapping[str, object]) -> None:
-        """Send a mail of allauth's, by our template of the same name, under the brand that the user may see."""
+        """Send a mail of allauth's, by our template of the same name, under the brand that the user may see.
+
+        What was done stays done if the mail cannot be sent; whoever waits for a code is told, and can ask for another.
+        """
         user = context.get("user")
         template = f"accounts/mail/{template_prefix.rpartition('/')[2]}.txt"
         brand = self.choose_brand(user if isinstance(user, User) else User.objects.filter(email=email).first())
-        mail.send(to=email, template=template, brand=brand, **{**context, "email": email})
+        try:
+            mail.send(to=email, template=template, brand=brand, **{**context, "email": email})
+        except (OSError, SMTPException) as error:
+            log.warning("The mail %s could not be sent: %s", template, error)
+            if "code" in context:
+                messages.error(self.request, "The mail could not be sent. Ask for another code later.")
 
     def send_password_reset_mail(self, user: User, *_: object) -> None:
         """Mail the link to a new password, on a host whose owner may know it. Raises OSError or SMTPException."""

@@ -3,6 +3,7 @@
 from allauth.account.views import LogoutView
 from django.urls import URLPattern, path, re_path
 
+from accounts.sign_in import factor_views as factors
 from accounts.sign_in import views
 
 urlpatterns: list[URLPattern] = [
@@ -20,4 +21,19 @@ urlpatterns: list[URLPattern] = [
     path("me/password/set", views.PasswordSetView.as_view(), name="account_set_password"),
     path("me/email", views.EmailChangeView.as_view(), name="account_email"),
     path("me/confirm", views.ReauthenticateView.as_view(), name="account_reauthenticate"),
+    path("me/confirm/code", factors.ConfirmByCodeView.as_view(), name="mfa_reauthenticate"),
+    path("me/confirm/passkey", factors.ConfirmByPasskeyView.as_view(), name="mfa_reauthenticate_webauthn"),
+    path("me/security", factors.SecurityView.as_view(), name="mfa_index"),
+    path("me/security/app", factors.AppAddView.as_view(), name="mfa_activate_totp"),
+    path("me/security/app/remove", factors.AppRemoveView.as_view(), name="mfa_deactivate_totp"),
+    path("me/security/codes", factors.RecoveryCodesView.as_view(), name="mfa_view_recovery_codes"),
+    path("me/security/codes/new", factors.RecoveryCodesNewView.as_view(), name="mfa_generate_recovery_codes"),
+    path("me/security/passkeys/new", factors.PasskeyAddView.as_view(), name="mfa_add_webauthn"),
+    path(
+        "me/security/passkeys/<int:passkey_id>/remove", factors.PasskeyRemoveView.as_view(), name="mfa_remove_webauthn"
+    ),
+    path("login/passkey", factors.PasskeyLoginView.as_view(), name="mfa_login_webauthn"),
+    path("login/second-factor", factors.SecondFactorView.as_view(), name="mfa_authenticate"),
+    path("signup/passkey", views.PasskeySignupView.as_view(), name="account_signup_by_passkey"),
+    path("signup/passkey/new", factors.FirstPasskeyView.as_view(), name="mfa_signup_webauthn"),
 ]

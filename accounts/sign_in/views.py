@@ -105,6 +105,14 @@ class SignupView(EntrancePage, allauth_views.SignupView):  # type: ignore[misc]
         return render(self.request, self.template_name_signup_closed, context, status=403)
 
 
+class PasskeySignupView(SignupView):
+    """Sign up without a password: the address is verified first, then a passkey is made."""
+
+    def get_form_kwargs(self) -> Context:
+        """Leave out the password."""
+        return {**super().get_form_kwargs(), "by_passkey": True}
+
+
 @method_decorator(never_cache, name="dispatch")
 class EmailCodeView(EntrancePage, allauth_views.ConfirmEmailVerificationCodeView):  # type: ignore[misc]
     """Verify an address by the code that was mailed."""
@@ -193,7 +201,7 @@ class SettingsPage:
 
     def get_context_data(self, **kwargs: object) -> Context:
         """Add the navigation."""
-        navigation = {"settings_nav": build_account_navigation(self.request, "me"), "section": "settings"}
+        navigation = {"settings_nav": build_account_navigation(self.request, "security"), "section": "settings"}
         return {**super().get_context_data(**kwargs), **navigation}  # type: ignore[misc]
 
 

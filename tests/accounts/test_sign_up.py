@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django.core import mail
+from django.core.cache import cache
 from django.test import Client
 from pytest_django import Settings
 
@@ -151,5 +152,30 @@ def test_a_changed_password_is_told_by_mail(client: Client, alice: User) -> None
     alice.save()
     client.force_login(alice)
     answer = client.post("/me/password", {"current": PASSWORD, "password": "quite another password"})
-    assert answer["Location"] == "/me" and "logged out everywhere else" in client.get("/me").content.decode()
+    assert answer["Location"] == "/me/security"
+    assert "logged out everywhere else" in client.get("/me/security").content.decode()
     assert mail.outbox[-1].subject == "Your password was changed" and "127.0.0.1" in mail.outbox[-1].body
+
+
+@pytest.mark.usefixtures("open_sign_up")
+def test_a_code_that_could_not_be_mailed_can_be_asked_for_again(client: Client, settings: Settings) -> None:
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
+    assert "could not be sent" in client.post("/signup", FIELDS, follow=True).content.decode()
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    cache.clear()  # another code is sent after ten seconds
+    client.post("/signup/verify", {"action": "resend"})
+    client.post("/signup/verify", {"code": find_code(), "action": "verify"})
+    assert is_in(client)
+
+
+def test_a_password_is_changed_even_if_the_mail_about_it_cannot_be_sent(
+    client: Client, alice: User, settings: Settings
+) -> None:
+    alice.set_password(PASSWORD)
+    alice.save()
+    client.force_login(alice)
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
+    answer = client.post("/me/password", {"current": PASSWORD, "password": "quite another password"})
+    assert answer.status_code == 302 and User.objects.get(pk=alice.pk).check_password("quite another password")

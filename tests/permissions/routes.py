@@ -27,6 +27,7 @@ WORDS: dict[str, tuple[Any, str]] = {
     "token": ("nobodys-word", "a secret: whoever holds it may"),
     "uidb36": ("1", "worth nothing without the secret beside it"),
     "key": ("nobodys-word", "a secret: whoever holds it may"),
+    "passkey_id": (1, "asked for only after a confirmation; tests/accounts/test_second_factors.py"),
     "name": ("page", "a panel, a table or a file of the operator's mailbox"),
     "tab": ("top", "a tab of a panel"),
     "place": (0, "a mail's place in a file of the operator's mailbox"),
@@ -46,7 +47,8 @@ S, V1 = "sites/<int:site_id>", "api/v1/"
 SET = f"{S}/settings"
 NEEDS: dict[str, str] = {
     **dict.fromkeys((
-        "login", "password/reset", "signup", "signup/verify",
+        "login", "password/reset", "signup", "signup/verify", "signup/passkey",
+        "signup/passkey/new", "login/passkey", "login/second-factor",
         "setup", "theme", "brand.css", "docs/", "docs/<slug:slug>", "stats/",
         "stats/wp-iframe", r"^user/?$", r"^help/(?:api/?)?$", "stats/<slug:page>", "user/preferences/<slug:page>",
         r"^media/flags/(?P<country>[A-Za-z]{2})\.gif$",
@@ -65,6 +67,9 @@ NEEDS: dict[str, str] = {
     ), "secret"),
     **dict.fromkeys((
         "settings", "me", "me/password", "me/password/set", "me/email", "me/confirm",
+        "me/confirm/code", "me/confirm/passkey", "me/security", "me/security/app", "me/security/app/remove",
+        "me/security/codes", "me/security/codes/new", "me/security/passkeys/new",
+        "me/security/passkeys/<int:passkey_id>/remove",
         "account/switch", "", "sites", "sites/all", "sites/all/explain",
         "sites/all/graph.svg", "sites/all/panel/<slug:name>/<slug:tab>", "keys", "go", "digests", f"{V1}me",
         f"{V1}sites", "account/own-key",
