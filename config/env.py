@@ -58,6 +58,7 @@ class Env:
     query_limits: dict[str, int] = field(default_factory=dict)
     account_limits: dict[str, int] = field(default_factory=dict)
     sign_up: str = "invitation"
+    session_idle_days: int = 14
 
 
 def parse_query_limits(text: str) -> dict[str, int]:
@@ -85,6 +86,14 @@ def parse_limits(text: str, names: Sequence[str], what: str, *, lowest: int) -> 
     return limits
 
 
+def parse_days(text: str) -> int:
+    """Parse a number of days, 1 to 365; 14 for an empty text. Raises ValueError."""
+    days = int(text.strip() or 14)
+    if not 1 <= days <= 365:
+        raise ValueError(f"{days} is not from 1 to 365.")
+    return days
+
+
 def parse_sign_up(text: str) -> str:
     """Parse who may become a user: "open" (everybody), "invitation" (the default) or "closed". Raises ValueError."""
     word = text.strip().lower() or "invitation"
@@ -110,6 +119,13 @@ def read_or_default(name: str, read: Callable[[], T], default: T, mistakes: list
         return default
 
 
+def read_setting(
+    env: dict[str, str], name: str, parse: Callable[[str], T], default: T, mistakes: list[tuple[str, str]]
+) -> T:
+    """Parse a setting's text, "" if it is not set; see `read_or_default`."""
+    return read_or_default(name, lambda: parse(env.get(name, "")), default, mistakes)
+
+
 def read_env(environ: dict[str, str] | None = None) -> Env:
     """Read the configuration from `environ` (default: the process's own); its `mistakes` are what cannot be read."""
     env = dict(os.environ) if environ is None else environ
@@ -118,12 +134,6 @@ def read_env(environ: dict[str, str] | None = None) -> Env:
     host = env.get("HOST") or "127.0.0.1"
     mistakes: list[tuple[str, str]] = []
     port = read_or_default("PORT", lambda: int(env.get("PORT") or 8000), 8000, mistakes)
-    limits = env.get("QUERY_LIMITS", "")
-    query_limits = read_or_default("QUERY_LIMITS", lambda: parse_query_limits(limits), dict[str, int](), mistakes)
-    limits_of_accounts = env.get("ACCOUNT_LIMITS", "")
-    account_limits = read_or_default(
-        "ACCOUNT_LIMITS", lambda: parse_account_limits(limits_of_accounts), dict[str, int](), mistakes
-    )
     return Env(
         host=host,
         port=port,
@@ -144,9 +154,10 @@ def read_env(environ: dict[str, str] | None = None) -> Env:
         allowed_outbound=split_words(env.get("ALLOWED_OUTBOUND", "")),
         dns_servers=split_words(env.get("DNS_SERVERS", "")),
         secret_key_fallbacks=split_words(env.get("SECRET_KEY_FALLBACKS", "")),
-        query_limits=query_limits,
-        account_limits=account_limits,
-        sign_up=read_or_default("SIGN_UP", lambda: parse_sign_up(env.get("SIGN_UP", "")), "invitation", mistakes),
+        query_limits=read_setting(env, "QUERY_LIMITS", parse_query_limits, dict[str, int](), mistakes),
+        account_limits=read_setting(env, "ACCOUNT_LIMITS", parse_account_limits, dict[str, int](), mistakes),
+        sign_up=read_setting(env, "SIGN_UP", parse_sign_up, "invitation", mistakes),
+        session_idle_days=read_setting(env, "SESSION_IDLE_DAYS", parse_days, 14, mistakes),
         mistakes=tuple(mistakes),
     )
 

@@ -45,6 +45,7 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "accounts.sign_in.apps.SessionsConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -69,6 +70,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "accounts.sign_in.middleware.ReauthenticationMiddleware",
+    "accounts.sign_in.middleware.SessionActivityMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "config.middleware.HashingBusyMiddleware",
@@ -117,6 +119,8 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
 ]
 LOGIN_URL = "account_login"
+SESSION_COOKIE_AGE = 365 * 86_400  # of the cookie; the session itself ends when it is not used for SESSION_IDLE_DAYS
+SESSION_IDLE_DAYS = ENV.session_idle_days
 SESSION_ENGINE = "accounts.security.sessions"
 PASSWORD_RESET_TIMEOUT = 3600
 LOGIN_REDIRECT_URL = "/"

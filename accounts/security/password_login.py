@@ -15,7 +15,7 @@ from accounts.security.client_ip import get_client_key
 from accounts.security.hashers import HashingBusy
 from accounts.security.recognized_devices import LOGIN_DEVICES, is_recognized_network, remember_network
 
-COOKIE_PATH = "/login"  # the only page that reads the cookie
+COOKIE_PATH = "/login"  # only log-in pages read the cookie
 
 
 class ResetTokenGenerator(PasswordResetTokenGenerator):
@@ -70,6 +70,16 @@ def choose_login_limits(request: HttpRequest, email: str) -> tuple[rate_limits.R
 def _find_narrowest_limit(limits: tuple[rate_limits.RateLimitKey, ...]) -> rate_limits.RateLimitKey:
     narrow = (rate_limits.LOGIN_DEVICE, rate_limits.LOGIN_PAIR)
     return next(key for key in limits if key[0] in narrow)
+
+
+def is_login_page(request: HttpRequest) -> bool:
+    """Whether browsers send the cookie of recognized devices to the requested page."""
+    return request.path == COOKIE_PATH or request.path.startswith(f"{COOKIE_PATH}/")
+
+
+def is_recognized_device(request: HttpRequest, user: User) -> bool:
+    """Whether the user has logged in on this device before; `is_login_page` must be true."""
+    return bool(LOGIN_DEVICES.device(request, user.email))
 
 
 def remember_login(request: HttpRequest, response: HttpResponseBase, user: User) -> None:

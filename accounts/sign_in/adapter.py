@@ -21,8 +21,15 @@ from accounts.branding import DEFAULT_BRAND, Brand, get_request_brand
 from accounts.models import User
 from accounts.security import rate_limits
 from accounts.security.client_ip import get_client_address
-from accounts.security.password_login import build_reset_path, check_credentials, remember_login
+from accounts.security.password_login import (
+    build_reset_path,
+    check_credentials,
+    is_login_page,
+    is_recognized_device,
+    remember_login,
+)
 from accounts.services import user_email_verify, user_password_set, user_sign_up
+from accounts.sign_in.devices import describe_browser, describe_place
 
 log = logging.getLogger(__name__)
 # Texts of allauth's messages, by the template that it would render; it is silent about all others
@@ -94,6 +101,15 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             user_email_verify(user=user)
         response: HttpResponse | None = super().pre_login(request, user, **options)
         return response
+
+    def login(self, request: HttpRequest, user: User) -> None:
+        """Log in; a user who did before, on other devices, is told by mail."""
+        is_first = user.last_login is None
+        super().login(request, user)
+        if not is_first and is_login_page(request) and not is_recognized_device(request, user):
+            context = {"place": describe_place(self.get_client_ip(request)), "user": user}
+            user_agent = describe_browser(self.get_http_user_agent(request))
+            self.send_notification_mail("accounts/mail/new_device", user, {**context, "browser": user_agent})
 
     def post_login(self, request: HttpRequest, user: User, **options: object) -> HttpResponse:
         """Recognize the device from now on."""

@@ -45,6 +45,7 @@ KEPT = {
     "account.EmailConfirmation.key": "public",  # an empty table: codes are mailed, not links
     "auth.Permission.codename": "public",
     "sessions.Session.session_key": "hashed",
+    "usersessions.UserSession.session_key": "hashed",
 }
 
 

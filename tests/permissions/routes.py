@@ -28,6 +28,7 @@ WORDS: dict[str, tuple[Any, str]] = {
     "uidb36": ("1", "worth nothing without the secret beside it"),
     "key": ("nobodys-word", "a secret: whoever holds it may"),
     "passkey_id": (1, "asked for only after a confirmation; tests/accounts/test_second_factors.py"),
+    "session_id": (1, "ends a session of one's own or none; tests/accounts/test_sessions.py"),
     "name": ("page", "a panel, a table or a file of the operator's mailbox"),
     "tab": ("top", "a tab of a panel"),
     "place": (0, "a mail's place in a file of the operator's mailbox"),
@@ -67,7 +68,8 @@ NEEDS: dict[str, str] = {
     ), "secret"),
     **dict.fromkeys((
         "settings", "me", "me/password", "me/password/set", "me/email", "me/confirm",
-        "me/confirm/code", "me/confirm/passkey", "me/security", "me/security/app", "me/security/app/remove",
+        "me/confirm/code", "me/confirm/passkey", "me/sessions", "me/sessions/<int:session_id>/end",
+        "me/security", "me/security/app", "me/security/app/remove",
         "me/security/codes", "me/security/codes/new", "me/security/passkeys/new",
         "me/security/passkeys/<int:passkey_id>/remove",
         "account/switch", "", "sites", "sites/all", "sites/all/explain",
