@@ -50,28 +50,6 @@ class TimezoneField(forms.ChoiceField):
         super().__init__(label="Time zone", choices=TIMEZONE_CHOICES, widget=TimezoneSelect, help_text=help_text)
 
 
-class LoginForm(forms.Form):
-    email = forms.EmailField(label="E-mail", widget=forms.EmailInput(attrs={"autocomplete": "username"}))
-    password = forms.CharField(
-        label="Password", strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "current-password"})
-    )
-
-
-class ResetForm(forms.Form):
-    email = forms.EmailField(label="E-mail", widget=forms.EmailInput(attrs={"autocomplete": "username"}))
-
-
-class NewPasswordForm(forms.Form):
-    password = forms.CharField(label="New password", strip=False, widget=NEW_PASSWORD_INPUT, help_text=LENGTH_HINT)
-
-
-class ChangePasswordForm(NewPasswordForm):
-    current = forms.CharField(
-        label="Current password", strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "current-password"})
-    )
-    field_order = ["current", "password"]
-
-
 class SetupForm(forms.Form):
     name = forms.CharField(label="Your name", max_length=120, required=False)
     email = forms.EmailField(label="E-mail", widget=forms.EmailInput(attrs={"autocomplete": "username"}))

@@ -3,21 +3,16 @@
 from django.urls import URLPattern, URLResolver, path
 
 from accounts.api import views as api
-from accounts.views import account, one_time_links, sign_in, team
+from accounts.views import account, branding, one_time_links, team
 
 app_name = "accounts"
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("login", sign_in.log_in, name="login"),
-    path("logout", sign_in.log_out, name="logout"),
-    path("password/reset", sign_in.request_password_reset, name="reset"),
-    path("password/reset/<str:uid>/<str:token>", sign_in.confirm_password_reset, name="reset-confirm"),
-    path("brand.css", sign_in.serve_brand_stylesheet, name="brand-stylesheet"),
+    path("brand.css", branding.serve_brand_stylesheet, name="brand-stylesheet"),
     path("setup", one_time_links.show_setup_hint, name="setup-hint"),
     path("setup/<str:token>", one_time_links.set_up_installation, name="setup"),
     path("join/<str:token>", one_time_links.join_account, name="join"),
     path("settings", account.redirect_to_settings, name="settings"),
     path("me", account.edit_profile, name="me"),
-    path("me/password", account.change_password, name="password"),
     path("account", account.edit_account, name="account"),
     path("account/key", account.show_account_key, name="account-key"),
     path("account/own-key", account.show_own_key, name="own-key"),

@@ -6,6 +6,7 @@ from accounts.api import errors as management_errors
 from reports.clickport import errors as clickport_errors
 
 urlpatterns = [
+    path("", include("accounts.sign_in.urls")),
     path("", include("accounts.urls")),
     path("", include("accounts.operations.urls")),
     path("", include("sites.urls")),
@@ -26,4 +27,5 @@ urlpatterns = [
 
 handler403 = "config.serving.error_responses.handle_forbidden"
 handler404 = "config.serving.error_responses.handle_not_found"
+handler429 = "config.serving.error_responses.handle_too_many_requests"
 handler400 = "config.serving.error_responses.handle_bad_request"

@@ -8,6 +8,8 @@ from accounts.permissions import register_grant_kind
 from accounts.revocation import register_dependent_access, register_shared_keys
 from accounts.services import ACCOUNT_KEY, GUEST_KEYS
 from accounts.services.invitations import OPEN_INVITATIONS
+from accounts.sign_in.devices import register_descriptions
+from config.client_descriptions import describe_browser, describe_place
 from config.periodic_tasks import PERIODIC_TASKS
 from goals.discovery import register_named_goals_reader
 from goals.services import register_filter_check
@@ -63,6 +65,9 @@ register_shared_keys(SHARED_LINKS)
 register_reserved_hosts(is_former_link_domain)
 register_claim_listener(claim_changed)
 register_claim_listener(link_cache.reload_after_claim_change)
+
+# Sessions: where and on which device they are
+register_descriptions(place=describe_place, browser=describe_browser)
 
 # Management API: what is answered with 503
 register_outage(StoreError, UNREADABLE)

@@ -28,7 +28,7 @@ ORDER: dict[str, tuple[str, ...]] = {
     "accounts": (
         "fast_settings", "host_names", "threads", "migration_lock", "keys", "validators", "model_forms", "models",
         "account_limits", "permissions", "revocation", "selectors", "forms", "security", "custom_domains", "branding",
-        "mail", "services", "settings_parts", "api", "views", "management", "apps", "urls", "operations",
+        "mail", "services", "settings_parts", "sign_in", "api", "views", "management", "apps", "urls", "operations",
     ),
     "sites": (
         "amounts", "hosts", "onsite_tokens", "page_paths",

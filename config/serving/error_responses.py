@@ -31,6 +31,7 @@ HIDDEN_SETTINGS = r"|(EVENTS|REDIS|DATABASE|EMAIL)_URL|^LOCATION$"  # may hold a
 RETRY_SECONDS = 5  # Retry-After of a 503
 JSON_CONTENT_TYPE = "application/json; charset=utf-8"
 TOO_LARGE_MESSAGE = "The body is too large."
+TOO_MANY_MESSAGE = "Too many attempts. Try again in a minute."
 PAGE_TITLES = {
     400: "Not understood",
     413: "Too large",
@@ -117,6 +118,13 @@ def handle_not_found(request: HttpRequest, exception: Exception) -> HttpResponse
 def handle_forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Respond with 403 (`handler403`)."""
     return call_error_view(permission_denied, request, exception)
+
+
+def handle_too_many_requests(request: HttpRequest) -> HttpResponse:
+    """Respond with 429 to attempts at the pages of sign-in that are over one of django-allauth's limits."""
+    response = build_error_response(request, 429, TOO_MANY_MESSAGE)
+    response["Retry-After"] = "60"
+    return response
 
 
 def call_error_view(handler: Callable[..., HttpResponse], request: HttpRequest, exception: Exception) -> HttpResponse:

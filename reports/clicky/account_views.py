@@ -23,6 +23,7 @@ from accounts.models import Account, User
 from accounts.security import rate_limits
 from accounts.security.client_ip import get_client_key
 from accounts.security.password_login import check_credentials
+from accounts.sign_in.second_factors import has_second_factor
 from reports.clicky.dates import find_known_zone
 from reports.clicky.errors import ClickyError
 from reports.clicky.openapi import describe_account_sites, describe_whitelabel
@@ -51,6 +52,8 @@ class PasswordView(ClickyView):
         user = check_credentials(request, name, password) if "\x00" not in name else None
         if user is None:
             raise ClickyError("Invalid username or password.")
+        if has_second_factor(user):
+            raise ClickyError("This user has a second factor, so the password is not enough. Use a key of the account.")
         request.user = user
 
 

@@ -42,8 +42,10 @@ KEPT = {
     "links.Datapoint.encode_url": "public",
     "links.Datapoint.encode_ip": "public",
     "links.ListEntry.code": "public",  # a number in another form
+    "account.EmailConfirmation.key": "public",  # an empty table: codes are mailed, not links
     "auth.Permission.codename": "public",
     "sessions.Session.session_key": "hashed",
+    "usersessions.UserSession.session_key": "hashed",
 }
 
 

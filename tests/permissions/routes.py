@@ -25,7 +25,10 @@ IDS = {
 # Parameters that name no row of a tenant: a value, and why
 WORDS: dict[str, tuple[Any, str]] = {
     "token": ("nobodys-word", "a secret: whoever holds it may"),
-    "uid": ("MQ", "worth nothing without the secret beside it"),
+    "uidb36": ("1", "worth nothing without the secret beside it"),
+    "key": ("nobodys-word", "a secret: whoever holds it may"),
+    "passkey_id": (1, "asked for only after a confirmation; tests/accounts/test_second_factors.py"),
+    "session_id": (1, "ends a session of one's own or none; tests/accounts/test_sessions.py"),
     "name": ("page", "a panel, a table or a file of the operator's mailbox"),
     "tab": ("top", "a tab of a panel"),
     "place": (0, "a mail's place in a file of the operator's mailbox"),
@@ -45,7 +48,9 @@ S, V1 = "sites/<int:site_id>", "api/v1/"
 SET = f"{S}/settings"
 NEEDS: dict[str, str] = {
     **dict.fromkeys((
-        "login", "password/reset", "setup", "theme", "brand.css", "docs/", "docs/<slug:slug>", "stats/",
+        "login", "password/reset", "signup", "signup/verify", "signup/passkey",
+        "signup/passkey/new", "login/passkey", "login/second-factor",
+        "setup", "theme", "brand.css", "docs/", "docs/<slug:slug>", "stats/",
         "stats/wp-iframe", r"^user/?$", r"^help/(?:api/?)?$", "stats/<slug:page>", "user/preferences/<slug:page>",
         r"^media/flags/(?P<country>[A-Za-z]{2})\.gif$",
         r"^(?P<site_id>[1-9]\d{4,17})$", "api/schema/", "api/openapi.json", "api/v1/openapi.json",
@@ -53,7 +58,8 @@ NEEDS: dict[str, str] = {
         r"^api/v1/(?P<rest>[^?]*)$", "clickmeter/^openapi\\.json$", "clickmeter/^",
     ), "open"),
     **dict.fromkeys((
-        "password/reset/<str:uid>/<str:token>", "setup/<str:token>", "join/<str:token>", "digests/stop/<str:token>",
+        r"^password/reset/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>[^/]+)$",
+        "setup/<str:token>", "join/<str:token>", "digests/stop/<str:token>",
         "share/<slug:token>/", "share/<slug:token>/embed", "share/<slug:token>/embed/",
         "share/<slug:token>/panel/<slug:name>/<slug:tab>", "share/<slug:token>/embed/panel/<slug:name>/<slug:tab>",
         "share/<slug:token>/details/<path:name>", "share/<slug:token>/embed/details/<path:name>",
@@ -61,7 +67,12 @@ NEEDS: dict[str, str] = {
         "channels/stop/<str:token>",
     ), "secret"),
     **dict.fromkeys((
-        "settings", "me", "me/password", "account/switch", "", "sites", "sites/all", "sites/all/explain",
+        "settings", "me", "me/password", "me/password/set", "me/email", "me/confirm",
+        "me/confirm/code", "me/confirm/passkey", "me/sessions", "me/sessions/<int:session_id>/end",
+        "me/security", "me/security/app", "me/security/app/remove",
+        "me/security/codes", "me/security/codes/new", "me/security/passkeys/new",
+        "me/security/passkeys/<int:passkey_id>/remove",
+        "account/switch", "", "sites", "sites/all", "sites/all/explain",
         "sites/all/graph.svg", "sites/all/panel/<slug:name>/<slug:tab>", "keys", "go", "digests", f"{V1}me",
         f"{V1}sites", "account/own-key",
     ), "self"),

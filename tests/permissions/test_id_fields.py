@@ -9,6 +9,7 @@ import pytest
 from django import forms
 
 from accounts.models import Membership
+from accounts.sign_in.forms import ReauthenticateForm
 from links.permissions import build_link_scope
 from links.web.forms import LinkForm
 from reports.dashboard.goals.forms import FunnelForm
@@ -31,6 +32,7 @@ MADE: dict[type[forms.BaseForm], Callable[[World], forms.BaseForm]] = {
     LinkForm: lambda world: LinkForm(scope=build_link_scope(Membership.objects.get(user=world.people["charlie"]))),
     NewSiteForm: lambda world: NewSiteForm(accounts=[world.other.site.account]),
     ProxyForm: lambda world: ProxyForm.from_site(world.other.site),
+    ReauthenticateForm: lambda world: ReauthenticateForm(user=world.people["charlie"]),
     SharedLinkForm: lambda world: SharedLinkForm(None, world.other.site, world.people["charlie"]),
     SubscriptionForm: lambda world: SubscriptionForm(world.people["charlie"]),
 }
