@@ -9,7 +9,13 @@ from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 from django.conf import settings
-from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation, ValidationError
+from django.core.exceptions import (
+    NON_FIELD_ERRORS,
+    PermissionDenied,
+    RequestDataTooBig,
+    SuspiciousOperation,
+    ValidationError,
+)
 from django.http import Http404, HttpRequest, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions, status
@@ -56,8 +62,7 @@ def handle_error(error: Exception, context: dict[str, object]) -> Response | Non
             log.warning("the management API answered 503: %s", error)
             return _build_error(503, sentence)
     if isinstance(error, ValidationError):
-        by_field = error.message_dict if hasattr(error, "error_dict") else {}
-        return _build_error(400, join_errors(by_field) or " ".join(error.messages), by_field)
+        return _build_validation_error(error.message_dict if hasattr(error, "error_dict") else {"": error.messages})
     if isinstance(error, Http404):
         return _build_error(404, str(error) or "Not found.")
     if isinstance(error, PermissionDenied):
@@ -94,6 +99,13 @@ def flatten_errors(detail: ErrorDetails, name: str = "") -> dict[str, list[str]]
 def join_errors(fields: Mapping[str, Sequence[str]]) -> str:
     """Join the messages of all fields to one, each preceded by its field."""
     return " ".join(f"{name}: {' '.join(texts)}" for name, texts in fields.items())
+
+
+def _build_validation_error(by_field: Mapping[str, Sequence[str]]) -> Response:
+    """Build the error of a service; what is wrong with the row as a whole, such as a taken name, is no field's."""
+    whole = [text for name in ("", NON_FIELD_ERRORS) for text in by_field.get(name, ())]
+    fields = {name: texts for name, texts in by_field.items() if name not in ("", NON_FIELD_ERRORS)}
+    return _build_error(400, " ".join([*whole, join_errors(fields)]).strip(), fields)
 
 
 def _build_error(

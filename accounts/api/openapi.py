@@ -95,6 +95,13 @@ class ManagementSchema(AutoSchema):
         status = {"POST": 201, "DELETE": 204}.get(self.method, 200)
         return describe_responses(status, None if status == 204 else super().get_response_serializers())
 
+    def get_summary(self) -> str | None:
+        """Return the summary that a resource gives to its action; others have one of their own."""
+        build = getattr(self.view, "build_summary", None)
+        return build() or super().get_summary() if build else super().get_summary()
+
     def get_tags(self) -> list[str]:
-        """Return the chapter of the operation: the first word of its address below /api/v1/."""
-        return [self.path.removeprefix("/api/v1/").partition("/")[0].replace("-", " ").capitalize()]
+        """Return the chapter of the operation: what its address names last, such as the goals of a site."""
+        parts = self.path.removeprefix("/api/v1/").split("/")
+        chapter = parts[2] if len(parts) > 2 and parts[0] == "sites" else parts[0]
+        return [chapter.replace("-", " ").capitalize()]

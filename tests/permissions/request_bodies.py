@@ -130,6 +130,23 @@ BODIES: dict[str, Body] = {
     f"POST {V1}{S}/keys": build_body(name="new"),
     f"POST {V1}{S}/keys/rotate": NOTHING,
     f"DELETE {V1}{S}/keys/<int:key_id>": NOTHING,
+    f"POST {V1}{S}/goals": build_body(name="new", kind="page", pattern="/new"),
+    f"PATCH {V1}{S}/goals/<int:goal_id>": build_body(name="new"),
+    f"DELETE {V1}{S}/goals/<int:goal_id>": NOTHING,
+    f"POST {V1}{S}/funnels": lambda t: {"name": "new", "steps": [{"page": "/a"}, {"goal": t["goal"]}]},
+    f"PATCH {V1}{S}/funnels/<int:funnel_id>": lambda t: {"steps": [{"page": "/a"}, {"goal": t["goal"]}]},
+    f"DELETE {V1}{S}/funnels/<int:funnel_id>": NOTHING,
+    f"POST {V1}{S}/segments": lambda t: {"name": "new", "filter": [{"goal": t["goal"]}]},
+    f"PATCH {V1}{S}/segments/<int:segment_id>": lambda t: {"filter": [{"goal": t["goal"]}]},
+    f"DELETE {V1}{S}/segments/<int:segment_id>": NOTHING,
+    f"POST {V1}{S}/annotations": build_body(at="2026-03-02T08:00:00Z", text="new"),
+    f"PATCH {V1}{S}/annotations/<int:note_id>": build_body(text="new"),
+    f"DELETE {V1}{S}/annotations/<int:note_id>": NOTHING,
+    f"POST {V1}{S}/shares": lambda t: {"name": "new", "segment": t["segment"]},
+    f"DELETE {V1}{S}/shares/<int:share_id>": NOTHING,
+    f"POST {V1}digests": lambda t: {"frequency": "week", "sites": [t["site"]]},
+    f"PATCH {V1}digests/<int:subscription_id>": lambda t: {"sites": [t["site"]]},
+    f"DELETE {V1}digests/<int:subscription_id>": NOTHING,
 }  # fmt: skip
 # Accepted, yet nothing of the database is written
 READS: dict[str, Body] = {
