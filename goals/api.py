@@ -14,7 +14,7 @@ from rest_framework.viewsets import ModelViewSet
 from accounts.api.lists import BooleanFilter
 from accounts.api.resources import add_examples
 from accounts.api.serializers import ClosedModelSerializer, ClosedSerializer, require_instance
-from accounts.models import User
+from accounts.models import Area, User
 from goals.models import Funnel, Goal, GoalKind, Segment
 from goals.selectors import filter_visible_segments
 from goals.services import (
@@ -105,6 +105,7 @@ class NameFilters(FilterSet):
 class GoalViews(SiteResource[Goal], ModelViewSet[Goal]):
     """The goals of a site."""
 
+    area = Area.REPORTS
     noun, plural = "a goal", "goals"
     queryset = Goal.objects.none()
     serializer_class = GoalSerializer
@@ -128,6 +129,7 @@ class GoalViews(SiteResource[Goal], ModelViewSet[Goal]):
 class FunnelViews(SiteResource[Funnel], ModelViewSet[Funnel]):
     """The funnels of a site."""
 
+    area = Area.REPORTS
     noun, plural = "a funnel", "funnels"
     queryset = Funnel.objects.none()
     serializer_class = FunnelSerializer
@@ -153,6 +155,7 @@ class FunnelViews(SiteResource[Funnel], ModelViewSet[Funnel]):
 class SegmentViews(SiteResource[Segment], ModelViewSet[Segment]):
     """The shared segments of a site and the caller's own. Everybody who may see the site can have some of their own."""
 
+    area = Area.REPORTS
     noun, plural = "a segment", "segments"
     writes = "view"
     queryset = Segment.objects.none()

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
@@ -24,11 +25,12 @@ from rest_framework.response import Response
 ErrorDetails: TypeAlias = "str | Sequence[ErrorDetails] | Mapping[str, ErrorDetails]"  # of a serializer
 ERROR_CODES = {
     400: "invalid", 401: "not_authenticated", 403: "forbidden", 404: "not_found", 405: "method_not_allowed",
-    406: "not_acceptable", 413: "too_large", 415: "unsupported_media_type", 429: "too_many_requests",
+    406: "not_acceptable", 409: "conflict", 413: "too_large", 415: "unsupported_media_type",
+    422: "different_request", 429: "too_many_requests",
     500: "server_error", 503: "busy",
 }  # fmt: skip
 log = logging.getLogger(__name__)
-LOGIN_HINT = "Log in, or send your authkey as `Authorization: Bearer <authkey>`."
+LOGIN_HINT = "Log in, or send your authkey or a personal token as `Authorization: Bearer <authkey>`."
 
 
 class BodyTooLarge(exceptions.APIException):
@@ -76,6 +78,8 @@ def handle_error(error: Exception, context: dict[str, object]) -> Response | Non
     if isinstance(error, exceptions.NotAuthenticated):
         error.detail = LOGIN_HINT  # type: ignore[assignment]
     headers = {"WWW-Authenticate": "Bearer"} if error.status_code == 401 else {}
+    if seconds := getattr(error, "wait", None):  # of Throttled
+        headers["Retry-After"] = str(math.ceil(seconds))
     if isinstance(error, exceptions.ValidationError) and isinstance(error.detail, dict):
         fields = flatten_errors(error.detail)
         return _build_error(400, join_errors(fields), fields)

@@ -9,6 +9,7 @@ from rest_framework.viewsets import ModelViewSet
 
 from accounts.api.resources import add_examples
 from accounts.api.serializers import ClosedModelSerializer, require_instance
+from accounts.models import Area
 from reports.annotations.models import Note
 from reports.annotations.services import note_add, note_delete, note_update
 from sites.site_resources import SiteResource
@@ -33,6 +34,7 @@ class AnnotationFilters(FilterSet):
 class AnnotationViews(SiteResource[Note], ModelViewSet[Note]):
     """Annotations: notes at an instant, which graphs display."""
 
+    area = Area.REPORTS
     noun, plural = "an annotation", "annotations"
     queryset = Note.objects.none()
     serializer_class = AnnotationSerializer

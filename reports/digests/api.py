@@ -14,7 +14,8 @@ from rest_framework.viewsets import ModelViewSet
 
 from accounts.api.resources import ResourceViews, add_examples
 from accounts.api.serializers import ClosedModelSerializer, require_instance
-from accounts.models import User
+from accounts.models import Area, User
+from accounts.permissions import Bearer
 from reports.digests.models import DigestSubscription, Frequency
 from reports.digests.services import subscription_delete, subscription_save
 from sites.models import Site
@@ -45,6 +46,7 @@ class DigestFilters(FilterSet):
 class DigestViews(ResourceViews[DigestSubscription], ModelViewSet[DigestSubscription]):
     """Reports by e-mail to the caller. A change switches a digest on that was stopped."""
 
+    area = Area.REPORTS
     noun, plural = "a digest", "digests"
     queryset = DigestSubscription.objects.none()
     serializer_class = DigestSerializer
@@ -77,9 +79,15 @@ class DigestViews(ResourceViews[DigestSubscription], ModelViewSet[DigestSubscrip
         )
 
     def get_user(self) -> User:
-        """Return the person who acts. Raises Http404 for an authkey, which others may know as well."""
-        if isinstance(self.request.user, User):
-            return self.request.user
+        """Return the person who acts, logged in or by a personal token. Raises Http404 for others.
+
+        Authkeys may be known to others as well, and a digest of all sites is beyond a token that is limited to some.
+        """
+        actor = self.request.user
+        if isinstance(actor, Bearer) and actor.token is not None and actor.site_ids is None:
+            return actor.membership.user
+        if isinstance(actor, User):
+            return actor
         raise Http404("Digests belong to a person; an authkey has none.")
 
     def find_sites(self, ids: Iterable[int]) -> list[Site]:

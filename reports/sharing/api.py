@@ -17,6 +17,7 @@ from rest_framework.serializers import BaseSerializer
 from accounts.api.lists import BooleanFilter
 from accounts.api.resources import add_examples
 from accounts.api.serializers import ClosedModelSerializer
+from accounts.models import Area
 from goals.selectors import filter_visible_segments
 from reports.sharing.models import Share
 from reports.sharing.services import share_create, share_revoke
@@ -73,6 +74,7 @@ class ShareViews(
 ):  # fmt: skip
     """Shared links that are not revoked: reports that can be read without logging in. DELETE revokes one for good."""
 
+    area = Area.REPORTS
     noun, plural = "a shared link", "shared links"
     reads = "edit"
     queryset = Share.objects.none()

@@ -95,7 +95,7 @@ def test_both_documents_together_have_every_operation_of_the_common_one() -> Non
     for schema in (query, management):
         assert set(list_references([schema["paths"], schema["components"]])) == set(schema["components"]["schemas"])
     assert set(query["components"]["securitySchemes"]) == {"key"}
-    assert set(management["components"]["securitySchemes"]) == {"authkey", "cookieAuth"}
+    assert set(management["components"]["securitySchemes"]) == {"authkey", "cookieAuth", "token"}
 
 
 @pytest.mark.django_db

@@ -21,6 +21,7 @@ IDS = {
     "segment_id": "segment", "funnel_id": "funnel", "device": "device", "visit": "visit", "subscription_id": "digest",
     "group_id": "group", "conversion_id": "conversion", "domain_id": "domain", "script_id": "script",
     "datapoint_id": "link", "exposed_id": "exposed_key", "pending_id": "pending_member",
+    "token_id": "personal_token",
 }  # fmt: skip
 # Parameters that name no row of a tenant: a value, and why
 WORDS: dict[str, tuple[Any, str]] = {
@@ -68,9 +69,11 @@ NEEDS: dict[str, str] = {
     **dict.fromkeys((
         "settings", "me", "me/password", "account/switch", "", "sites", "sites/all", "sites/all/explain",
         "sites/all/graph.svg", "sites/all/panel/<slug:name>/<slug:tab>", "keys", "go", "digests", f"{V1}me",
-        f"{V1}sites", "account/own-key", f"{V1}digests",
+        f"{V1}sites", "account/own-key", f"{V1}digests", "me/tokens",
     ), "self"),
-    **dict.fromkeys(("digests/<int:subscription_id>/delete", f"{V1}digests/<int:subscription_id>"), "hers"),
+    **dict.fromkeys((
+        "digests/<int:subscription_id>/delete", f"{V1}digests/<int:subscription_id>", "me/tokens/<int:token_id>/revoke",
+    ), "hers"),
     **dict.fromkeys((
         "account", "account/key", "account/brand", "account/team", "account/team/<int:member_id>",
         "account/team/<int:member_id>/remove", "account/invitations/<int:invitation_id>/revoke", "sites/new",

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django import forms
 
+from accounts.forms import PersonalTokenForm
 from accounts.models import Membership
 from links.permissions import build_link_scope
 from links.web.forms import LinkForm
@@ -30,6 +31,7 @@ MADE: dict[type[forms.BaseForm], Callable[[World], forms.BaseForm]] = {
     FunnelForm: lambda world: FunnelForm(None, world.other.site),
     LinkForm: lambda world: LinkForm(scope=build_link_scope(Membership.objects.get(user=world.people["charlie"]))),
     NewSiteForm: lambda world: NewSiteForm(accounts=[world.other.site.account]),
+    PersonalTokenForm: lambda world: PersonalTokenForm(None, [(world.other.site.pk, "site")]),
     ProxyForm: lambda world: ProxyForm.from_site(world.other.site),
     SharedLinkForm: lambda world: SharedLinkForm(None, world.other.site, world.people["charlie"]),
     SubscriptionForm: lambda world: SubscriptionForm(world.people["charlie"]),

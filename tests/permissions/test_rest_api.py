@@ -101,7 +101,7 @@ def described(schema: Any) -> Iterator[tuple[str, str, bool]]:
     for path, operations in schema["paths"].items():
         for method, operation in operations.items():
             call = f"{method.upper()} {converted[path]}"
-            yield from ((call, one["name"], False) for one in operation.get("parameters", []) if one["in"] != "path")
+            yield from ((call, one["name"], False) for one in operation.get("parameters", []) if one["in"] == "query")
             assert {one["name"] for one in operation.get("parameters", []) if one["in"] == "path"} <= {*IDS}
             for content in operation.get("requestBody", {}).get("content", {}).values():
                 yield from ((call, name, read_only) for name, read_only in members(schema, content["schema"]))
