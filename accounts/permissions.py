@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TypeAlias
 
 from django.contrib.auth import SESSION_KEY
@@ -16,7 +17,7 @@ from django.db.models import Q
 from django.http import Http404, HttpRequest
 
 from accounts.keys import hash_key
-from accounts.models import Account, Grant, Membership, Right, Role, User
+from accounts.models import Account, Grant, Membership, PersonalToken, Right, Role, User
 
 # What a role may do with everything in its account. Guests have only the rights of their grants.
 ROLE_PERMISSIONS: dict[str, frozenset[str]] = {
@@ -31,6 +32,8 @@ RIGHT_PERMISSIONS: dict[str, frozenset[str]] = {
     Right.WRITE: frozenset({"view", "edit"}),
 }
 PERMISSIONS = frozenset({"view", "edit", "manage"})
+# Of "web analytics, personal token": the product's name would show on a brand's host
+PERSONAL_TOKEN_PREFIX = "wapt_"  # noqa: S105
 LabelledObjects = Sequence[tuple[int, str]]  # (id, label)
 
 
@@ -60,14 +63,21 @@ def register_grant_kind(kind: GrantKind) -> None:
 class Bearer:
     """The actor of a request with a key instead of a log-in: one membership, even if its user has others.
 
-    The account's own key acts as an administrator through a membership that is not stored (`pk` is None).
+    The account's own key acts as an administrator through a membership that is not stored (`pk` is None). A personal
+    token acts for its person, within its scopes and sites.
     """
 
     membership: Membership
+    token: PersonalToken | None = None
     is_authenticated: bool = True
     is_active: bool = True
     is_anonymous: bool = False
     pk: int | None = None
+
+    @property
+    def site_ids(self) -> frozenset[int] | None:
+        """The only objects that a token limited to sites reaches; None without such a limit."""
+        return frozenset(self.token.sites) if self.token and self.token.sites else None
 
 
 def get_acting_user(actor: object) -> User | None:
@@ -118,12 +128,18 @@ def load_grants(membership: Membership, kind: str) -> dict[int, str]:
 def may_on_object(actor: Actor, account: Account, kind: str, object_id: int, may: str) -> bool:
     """Whether the actor has the permission `may` for one object: by role, or as a guest by a grant."""
     membership = find_membership(actor, account)
-    if membership is None:
+    if membership is None or not is_within_limit(actor, kind, object_id):
         return False
     if membership_may(membership, may):
         return True
     right = load_grants(membership, kind).get(object_id)
     return right is not None and may in RIGHT_PERMISSIONS[right]
+
+
+def is_within_limit(actor: Actor, kind: str, object_id: int) -> bool:
+    """Whether the object is one of the sites that the actor's token is limited to, if it is limited."""
+    limit = actor.site_ids if isinstance(actor, Bearer) else None
+    return limit is None or (kind == "site" and object_id in limit)
 
 
 def get_current_membership(request: HttpRequest) -> Membership:
@@ -169,6 +185,13 @@ def get_current_account(request: HttpRequest, may: str = "view") -> Account:
     if not membership_may(membership, may):
         raise Http404("No such account.")
     return membership.account
+
+
+def find_token_bearer(plain: str, now: datetime) -> Bearer | None:
+    """Find the actor of a personal token; None for one that is unknown or has expired."""
+    tokens = PersonalToken.objects.usable(now).select_related("membership__account", "membership__user")
+    token = tokens.filter(hash=hash_key(plain.strip())).first()
+    return Bearer(membership=token.membership, token=token) if token else None
 
 
 def find_bearer(authkey: str) -> Bearer | None:

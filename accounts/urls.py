@@ -3,7 +3,7 @@
 from django.urls import URLPattern, URLResolver, path
 
 from accounts.api import views as api
-from accounts.views import account, branding, one_time_links, team
+from accounts.views import account, branding, one_time_links, personal_tokens, team
 
 app_name = "accounts"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -13,6 +13,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("join/<str:token>", one_time_links.join_account, name="join"),
     path("settings", account.redirect_to_settings, name="settings"),
     path("me", account.edit_profile, name="me"),
+    path("me/tokens", personal_tokens.list_tokens, name="tokens"),
+    path("me/tokens/<int:token_id>/revoke", personal_tokens.revoke_token, name="token-revoke"),
     path("account", account.edit_account, name="account"),
     path("account/key", account.show_account_key, name="account-key"),
     path("account/own-key", account.show_own_key, name="own-key"),

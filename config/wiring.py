@@ -8,6 +8,7 @@ from accounts.permissions import register_grant_kind
 from accounts.revocation import register_dependent_access, register_shared_keys
 from accounts.services import ACCOUNT_KEY, GUEST_KEYS
 from accounts.services.invitations import OPEN_INVITATIONS
+from accounts.services.personal_tokens import PERSONAL_TOKENS
 from accounts.sign_in.devices import register_descriptions
 from config.client_descriptions import describe_browser, describe_place
 from config.periodic_tasks import PERIODIC_TASKS
@@ -52,6 +53,7 @@ register_grant_kind(DATAPOINT_KIND)
 # What ends with a member's access, and which keys are then listed as exposed
 register_dependent_access(OPEN_INVITATIONS)
 register_dependent_access(API_KEYS)
+register_dependent_access(PERSONAL_TOKENS)
 register_dependent_access(SHARES)
 register_dependent_access(MAIL_CHANNELS)
 register_shared_keys(SITE_KEYS)

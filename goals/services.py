@@ -69,6 +69,14 @@ def segment_create(
 
 
 @transaction.atomic
+def segment_update(*, segment: Segment, **changes: object) -> Segment:
+    """Change name, filter or visibility of a segment. Raises ValidationError, a dict by field."""
+    for field, value in changes.items():
+        setattr(segment, field, value.strip() if field == "name" and isinstance(value, str) else value)
+    return _validate_and_save_segment(segment)
+
+
+@transaction.atomic
 def segment_delete(*, segment: Segment) -> None:
     """Delete a segment. Addresses and shared links that refer to it then report that it does not exist."""
     segment.delete()

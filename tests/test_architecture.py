@@ -33,8 +33,8 @@ ORDER: dict[str, tuple[str, ...]] = {
     "sites": (
         "amounts", "hosts", "onsite_tokens", "page_paths",
         "cache_refresher", "fair_rounds", "outbound", "models", "selectors", "settings_pages", "settings_fields",
-        "forms", "site_config", "site_cache", "installation_check", "services", "key_revocation", "api", "views",
-        "management", "apps", "urls", "alerts", "uptime",
+        "forms", "site_config", "site_cache", "installation_check", "services", "key_revocation",
+        "site_resources", "api", "views", "management", "apps", "urls", "alerts", "uptime",
     ),
     "tracking": (
         "schema", "event", "network_table", "geo", "user_agent", "data", "store", "spool",

@@ -20,6 +20,7 @@ from rest_framework.response import Response
 
 from accounts.api.management_view import ManagementView
 from accounts.api.openapi import describe_responses
+from accounts.models import Area
 from sites.models import Site
 from sites.selectors import get_site_for_actor, get_site_or_404
 from sites.settings_pages import build_settings_context
@@ -103,6 +104,7 @@ class ErasedVisitsSerializer(serializers.Serializer[object]):
 class PersonalData(ManagementView[Site]):
     """The data that is stored about one person of a site."""
 
+    area = Area.SITES
     queryset = Site.objects.none()
 
     @extend_schema(

@@ -21,6 +21,16 @@ def note_add(*, site: Site, at: datetime, text: str, user: User | None = None) -
 
 
 @transaction.atomic
+def note_update(*, note: Note, **changes: object) -> Note:
+    """Change instant or text of an annotation. Raises ValidationError by field."""
+    for field, value in changes.items():
+        setattr(note, field, value.strip() if field == "text" and isinstance(value, str) else value)
+    note.full_clean()
+    note.save()
+    return note
+
+
+@transaction.atomic
 def note_delete(*, note: Note) -> None:
     """Delete an annotation."""
     note.delete()

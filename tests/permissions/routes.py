@@ -21,6 +21,7 @@ IDS = {
     "segment_id": "segment", "funnel_id": "funnel", "device": "device", "visit": "visit", "subscription_id": "digest",
     "group_id": "group", "conversion_id": "conversion", "domain_id": "domain", "script_id": "script",
     "datapoint_id": "link", "exposed_id": "exposed_key", "pending_id": "pending_member",
+    "token_id": "personal_token",
 }  # fmt: skip
 # Parameters that name no row of a tenant: a value, and why
 WORDS: dict[str, tuple[Any, str]] = {
@@ -46,6 +47,11 @@ WORDS: dict[str, tuple[Any, str]] = {
 FOR_EVERY_NUMBER = {r"^(?P<site_id>[1-9]\d{4,17})$"}
 S, V1 = "sites/<int:site_id>", "api/v1/"
 SET = f"{S}/settings"
+# Resources of a site that all who may see it can read, and its editors change
+READ_BY_ALL = (
+    "goals", "goals/<int:goal_id>", "funnels", "funnels/<int:funnel_id>", "annotations", "annotations/<int:note_id>",
+    "segments/<int:segment_id>",
+)  # fmt: skip
 NEEDS: dict[str, str] = {
     **dict.fromkeys((
         "login", "password/reset", "signup", "signup/verify", "signup/passkey",
@@ -74,9 +80,11 @@ NEEDS: dict[str, str] = {
         "me/security/passkeys/<int:passkey_id>/remove",
         "account/switch", "", "sites", "sites/all", "sites/all/explain",
         "sites/all/graph.svg", "sites/all/panel/<slug:name>/<slug:tab>", "keys", "go", "digests", f"{V1}me",
-        f"{V1}sites", "account/own-key",
+        f"{V1}sites", "account/own-key", f"{V1}digests", "me/tokens",
     ), "self"),
-    "digests/<int:subscription_id>/delete": "hers",
+    **dict.fromkeys((
+        "digests/<int:subscription_id>/delete", f"{V1}digests/<int:subscription_id>", "me/tokens/<int:token_id>/revoke",
+    ), "hers"),
     **dict.fromkeys((
         "account", "account/key", "account/brand", "account/team", "account/team/<int:member_id>",
         "account/team/<int:member_id>/remove", "account/invitations/<int:invitation_id>/revoke", "sites/new",
@@ -93,7 +101,8 @@ NEEDS: dict[str, str] = {
         f"{S}/goals/<int:goal_id>/report", f"{S}/funnels", f"{S}/funnels/<int:funnel_id>", f"{S}/journeys",
         f"{S}/retention", f"{S}/splits", f"{S}/spy", f"{S}/spy/stream", f"{S}/visitors", f"{S}/visitors/<int:device>",
         f"{S}/visits/<int:visit>", f"{S}/heatmaps", f"{S}/heatmaps/page", f"{S}/notes", f"{S}/digest/<str:frequency>",
-        f"{S}/uptime", f"{S}/uptime/<int:monitor_id>", f"{V1}{S}",
+        f"{S}/uptime", f"{S}/uptime/<int:monitor_id>", f"{V1}{S}", f"{V1}{S}/segments",
+        *(f"{V1}{S}/{rows}" for rows in READ_BY_ALL),
     ), "view"),
     **dict.fromkeys((
         SET, f"{SET}/tracking-code", f"{SET}/tracking-code/first-hit", f"{SET}/api-keys", f"{SET}/api-keys/rotate",
@@ -106,7 +115,7 @@ NEEDS: dict[str, str] = {
         f"{S}/funnels/<int:funnel_id>/remove", f"{S}/uptime/new", f"{S}/uptime/<int:monitor_id>/edit",
         f"{S}/uptime/<int:monitor_id>/delete", f"{V1}{S}/keys", f"{V1}{S}/keys/rotate", f"{V1}{S}/keys/<int:key_id>",
         f"{V1}{S}/personal-data", f"{S}/segments/<int:segment_id>/forget", f"{SET}/api-keys/show",
-        f"{SET}/domain-check",
+        f"{SET}/domain-check", f"{V1}{S}/shares", f"{V1}{S}/shares/<int:share_id>",
     ), "edit"),
     **dict.fromkeys((f"{SET}/team", f"{SET}/team/<int:member_id>/remove", f"{SET}/delete"), "manage"),
     **dict.fromkeys((
@@ -147,6 +156,11 @@ NEEDS: dict[str, str] = {
 ALSO_NEEDS = {
     f"POST {S}/notes": "edit", f"PATCH {V1}{S}": "edit", f"DELETE {V1}{S}": "manage", f"POST {V1}sites": "account",
     f"PATCH {V1}account": "account", "POST links/groups": "links!",
+    **{
+        f"{method} {V1}{S}/{rows}": "edit"
+        for rows in READ_BY_ALL
+        for method in (("PATCH", "DELETE") if rows.endswith(">") else ("POST",))
+    },
 }  # fmt: skip
 # What each person may do beside "open": charlie with what is his, everybody else with the open set of alice's account
 MAY = {
