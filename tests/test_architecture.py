@@ -27,12 +27,13 @@ BELOW: dict[str, set[str]] = {
 ORDER: dict[str, tuple[str, ...]] = {
     "accounts": (
         "fast_settings", "host_names", "threads", "migration_lock", "keys", "validators", "model_forms", "models",
-        "account_limits", "permissions", "revocation", "selectors", "forms", "security", "custom_domains", "branding",
-        "mail", "services", "settings_parts", "api", "views", "management", "apps", "urls", "operations",
+        "account_limits", "security", "audit", "permissions", "revocation", "selectors", "forms", "custom_domains",
+        "branding", "mail", "services", "settings_parts", "api", "views", "management", "apps", "urls", "operations",
     ),
     "sites": (
         "amounts", "hosts", "onsite_tokens", "page_paths",
-        "cache_refresher", "fair_rounds", "outbound", "models", "selectors", "settings_pages", "settings_fields",
+        "cache_refresher", "fair_rounds", "outbound", "models", "audit_subjects", "selectors", "settings_pages",
+        "settings_fields",
         "forms", "site_config", "site_cache", "installation_check", "services", "key_revocation", "api", "views",
         "management", "apps", "urls", "alerts", "uptime",
     ),
@@ -49,8 +50,8 @@ ORDER: dict[str, tuple[str, ...]] = {
         "apps", "urls",
     ),
     "links": (
-        "models", "url_policy", "validators", "permissions", "routing", "selectors", "public_urls", "services",
-        "link_statistics", "redirect", "conversions", "monitoring", "clickmeter", "shortener", "web", "middleware",
+        "models", "audit_subjects", "url_policy", "validators", "permissions", "routing", "selectors", "public_urls",
+        "services", "link_statistics", "redirect", "conversions", "monitoring", "clickmeter", "shortener", "web", "middleware",
         "apps", "urls",
     ),
 }  # fmt: skip
@@ -65,7 +66,7 @@ EVENT_SQL = re.compile(rf"\b(?:from|into|update|join|table)\s+(?:\w+\.)?(?:{TABL
 SQL_WRITERS = ("tracking/store/", "reports/query/")
 # Labels of the apps inside an app, as in ForeignKey("uptime.Incident")
 LABELS = {
-    "accounts": ("operations",), "sites": ("alerts", "uptime"),
+    "accounts": ("audit", "operations"), "sites": ("alerts", "uptime"),
     "reports": ("annotations", "digests", "incident_costs", "sharing"),
 }  # fmt: skip
 PACKAGES = {name: name for name in BELOW} | {label: name for name, labels in LABELS.items() for label in labels}

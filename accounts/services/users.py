@@ -9,12 +9,15 @@ from django.contrib.auth.hashers import make_password
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
+from django.db import transaction
 
+from accounts.audit.recording import read_fields, record_action, record_change
 from accounts.models import User
 
 P = ParamSpec("P")
 
 
+@transaction.atomic
 def user_create(*, email: str, password: str, name: str = "", operator: bool = False) -> User:
     """Create a user who can log in, or turn a placeholder (`is_placeholder`) into one.
 
@@ -30,21 +33,27 @@ def user_create(*, email: str, password: str, name: str = "", operator: bool = F
     _run_validator("password", validate_password, password, user)
     user.set_password(password)
     user.save()
+    record_action("user.created", user)
     return user
 
 
+@transaction.atomic
 def user_update(*, user: User, name: str) -> User:
     """Change a user's name."""
+    before = read_fields(user)
     user.name = " ".join(name.split())[:120]
     user.save(update_fields=["name"])
+    record_change("user.changed", user, before)
     return user
 
 
+@transaction.atomic
 def user_password_set(*, user: User, password: str) -> None:
     """Set a new password; every other session of the user ends. Raises ValidationError for a weak one."""
     _run_validator("password", validate_password, password, user)
     user.set_password(password)
     user.save(update_fields=["password"])
+    record_action("password.changed", user)
 
 
 def placeholder_user_get_or_create(*, email: str) -> User:
