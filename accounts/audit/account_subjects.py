@@ -60,7 +60,7 @@ register_subjects(
         name="audit_log",
         label="Audit log",
         account="pk",
-        verbs=("expired",),
+        verbs=("expired", "exported"),
         shown=frozenset({"entries", "days"}),
     ),
 )  # fmt: skip

@@ -17,7 +17,7 @@ from xml.sax.saxutils import escape, quoteattr
 import orjson
 from rest_framework.renderers import BaseRenderer
 
-from reports.spreadsheets import format_csv
+from accounts.spreadsheets import format_csv
 from tracking.web import JAVASCRIPT
 
 Item = dict[str, Any]  # name -> text, or a list or an Item of texts

@@ -67,7 +67,8 @@ NEEDS: dict[str, str] = {
     ), "self"),
     "digests/<int:subscription_id>/delete": "hers",
     **dict.fromkeys((
-        "account", "account/key", "account/brand", "account/team", "account/team/<int:member_id>",
+        "account", "account/key", "account/audit-log", f"{V1}audit-log",
+        "account/brand", "account/team", "account/team/<int:member_id>",
         "account/team/<int:member_id>/remove", "account/invitations/<int:invitation_id>/revoke", "sites/new",
         f"{V1}members", f"{V1}members/<int:member_id>", "account/brand/check",
         "account/invitations/<int:invitation_id>/renew", "account/team/<int:pending_id>/invite",
@@ -105,7 +106,7 @@ NEEDS: dict[str, str] = {
         f"{S}/alerts/channels/<int:channel_id>/ask", f"{S}/alerts/channels/<int:channel_id>/secret",
     ), "team"),
     **dict.fromkeys((
-        "operations", "operations/mail", "operations/mail/<str:name>/<int:place>",
+        "operations", "operations/audit-log", "operations/mail", "operations/mail/<str:name>/<int:place>",
         "operations/mail/<str:name>/<int:place>/letter",
     ), "operator"),
     **dict.fromkeys((

@@ -11,8 +11,8 @@ from django.http import HttpResponse
 from django.utils.text import get_valid_filename
 
 from accounts.audit.recording import record_event
+from accounts.spreadsheets import BYTE_ORDER_MARK, format_csv
 from reports.dashboard.state import ReportState
-from reports.spreadsheets import BYTE_ORDER_MARK, format_csv
 
 NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 MAX_FILENAME_LENGTH = 100
