@@ -50,6 +50,7 @@ def build_account_navigation(request: HttpRequest, current: str = "") -> list[Na
         rows += [
             {"label": "Installation"},
             build_link("operations", reverse("operations:task-runs"), "Operations", current),
+            build_link("accounts", reverse("operations:accounts"), "Accounts", current),
             build_link("installation-log", reverse("operations:audit-log"), "Audit log", current),
         ]
     return rows

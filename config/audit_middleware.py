@@ -1,18 +1,55 @@
-"""Middleware that tells the audit log who sends a request, and from where."""
+"""Middleware that tells the audit log who sends a request, and from where; and lets operators act for members."""
 
 from __future__ import annotations
 
 from functools import partial
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 
 from accounts.audit.context import AuditActor, AuditContext, act_as
 from accounts.audit.log_ins import describe_user
 from accounts.audit.models import ActorType, Via
+from accounts.impersonation import REFUSED, SESSION_KEY, find_impersonated, refuses
 from accounts.models import User
 from accounts.permissions import Bearer
 from accounts.security.client_ip import get_client_address
 from config.middleware import SyncMiddleware, is_api_request
+from config.serving.error_responses import build_error_response
+
+KEPT_BY_OPERATORS = ("/logout", "/operations/impersonation/end")  # requests of the operators themselves
+
+
+class ImpersonationMiddleware(SyncMiddleware):
+    """Makes `request.user` the member as whom an operator acts, and `request.impersonator` the operator.
+
+    Only requests with a session cookie are looked at, so that others do not depend on it.
+    """
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if settings.SESSION_COOKIE_NAME in request.COOKIES and SESSION_KEY in request.session:
+            self.act_for_member(request)
+        return self.get_response(request)
+
+    def act_for_member(self, request: HttpRequest) -> None:
+        """Replace the user, unless the time is over or the operator logs out or ends it."""
+        operator: object = request.user
+        if not isinstance(operator, User):
+            return
+        membership = find_impersonated(request, operator, timezone.now())
+        if membership is None:
+            del request.session[SESSION_KEY]
+        elif request.path not in KEPT_BY_OPERATORS:
+            request.user = membership.user
+            request.impersonator = operator  # type: ignore[attr-defined]
+
+    def process_view(self, request: HttpRequest, view: object, args: object, kwargs: object) -> HttpResponse | None:
+        """Refuse what nobody may do for somebody else."""
+        match = request.resolver_match
+        if getattr(request, "impersonator", None) is None or match is None or not refuses(match, request.method):
+            return None
+        return build_error_response(request, 403, REFUSED)
 
 
 class AuditMiddleware(SyncMiddleware):
@@ -39,6 +76,9 @@ def find_actor(request: HttpRequest) -> AuditActor:
     user: object = getattr(request, "user", None)
     if isinstance(user, Bearer):
         return describe_bearer(user)
+    operator: object = getattr(request, "impersonator", None)
+    if isinstance(user, User) and isinstance(operator, User):
+        return AuditActor(ActorType.OPERATOR, f"{describe_user(operator)} as {describe_user(user)}", operator.pk)
     if isinstance(user, User):
         return AuditActor(ActorType.USER, describe_user(user), user.pk)
     return AuditActor(ActorType.ANONYMOUS, "Nobody logged in")

@@ -9,6 +9,7 @@ from accounts.permissions import register_grant_kind
 from accounts.revocation import register_dependent_access, register_shared_keys
 from accounts.services import ACCOUNT_KEY, GUEST_KEYS
 from accounts.services.invitations import OPEN_INVITATIONS
+from accounts.services.suspension import register_suspension_listener
 from config.periodic_tasks import PERIODIC_TASKS
 from goals import services as goals
 from goals.discovery import register_named_goals_reader
@@ -43,7 +44,7 @@ from sites.audit_subjects import SITE_SUBJECTS
 from sites.installation_check import register_traffic_provider
 from sites.key_revocation import API_KEYS, PROXY_SECRETS, SITE_KEYS
 from sites.selectors import SITE_KIND
-from sites.services import claim_changed
+from sites.services import claim_changed, suspension_changed
 from sites.settings_pages import register_settings_page
 from sites.uptime import services as uptime
 from sites.uptime.certificates import CONDITIONS as UPTIME_CONDITIONS
@@ -76,6 +77,9 @@ register_claim_listener(link_cache.reload_after_claim_change)
 # The audit log: what it records
 register_subjects(*SITE_SUBJECTS, *ALERT_SUBJECTS, *LINK_SUBJECTS, *goals.AUDIT_SUBJECTS)
 register_subjects(*(app.AUDIT_SUBJECT for app in (uptime, sharing, digests, annotations)))
+
+# Suspended accounts: the caches of sites and links
+register_suspension_listener(suspension_changed)
 
 # Management API: what is answered with 503
 register_outage(StoreError, UNREADABLE)

@@ -230,6 +230,13 @@ def claim_changed(claim: HostClaim) -> None:
     transaction.on_commit(site_cache.refresh_soon)
 
 
+def suspension_changed(account: Account) -> None:
+    """Reload the sites and links of an account that was suspended or resumed."""
+    newest = take_change_number()
+    Site.objects.filter(account=account, deleted=None).update(change=newest)
+    transaction.on_commit(site_cache.refresh_soon)
+
+
 @transaction.atomic
 def quota_flag_set(*, account: Account, over: bool) -> None:
     """Store whether an account has used up its monthly quota; while it has, hits of its sites are rejected."""

@@ -9,9 +9,10 @@ register_subjects(
         name="account",
         label="Account",
         account="pk",
-        verbs=("created", "changed"),
+        verbs=("created", "changed", "suspended", "resumed", "impersonated", "left"),
         shown=frozenset({
-            "name", "timezone", "monthly_events", "brand", "profile", "limits", "over_quota",
+            "name", "timezone", "monthly_events", "brand", "profile", "limits", "over_quota", "suspended",
+            "suspension_reason", "collection_ends", "until", "reason", "person",
         }),
         ignored=AUTHKEY_FIELDS | {"events_used", "events_counted"},
     ),

@@ -9,6 +9,7 @@ from typing import TypeVar, Unpack
 from uuid import UUID
 
 from accounts.keys import is_same_key
+from accounts.permissions import SUSPENDED
 from goals.predicates import Filter
 from reports.clicky.dates import Dates, find_known_zone, parse_dates
 from reports.clicky.errors import ClickyError
@@ -149,6 +150,8 @@ def find_site(params: Mapping[str, str]) -> SiteConfig:
     key = params.get("sitekey") or params.get("sitekey_admin") or ""
     if site is None or not (is_same_key(key, site.sitekey) or is_same_key(key, site.sitekey_admin)):
         raise ClickyError("Invalid sitekey.")
+    if site.suspended:
+        raise ClickyError(SUSPENDED, 403)
     return site
 
 

@@ -98,7 +98,11 @@ def build_key_token(site: Site) -> str:
 def find_share_by_key_token(token: str) -> Share | None:
     """Return a link, not stored, of the site's complete overview in a frame; None if the token is not of a key."""
     match = KEY_TOKEN.fullmatch(token)
-    site = Site.objects.filter(pk=int(match[1]), deleted=None).select_related("account").first() if match else None
+    site = (
+        Site.objects.filter(pk=int(match[1]), deleted=None, account__suspended=None).select_related("account").first()
+        if match
+        else None
+    )
     if site is None or not constant_time_compare(token, build_key_token(site)):
         return None
     return Share(site=site, name=str(site), embed=True, token=token)

@@ -21,6 +21,7 @@ IDS = {
     "segment_id": "segment", "funnel_id": "funnel", "device": "device", "visit": "visit", "subscription_id": "digest",
     "group_id": "group", "conversion_id": "conversion", "domain_id": "domain", "script_id": "script",
     "datapoint_id": "link", "exposed_id": "exposed_key", "pending_id": "pending_member",
+    "account_id": "account",
 }  # fmt: skip
 # Parameters that name no row of a tenant: a value, and why
 WORDS: dict[str, tuple[Any, str]] = {
@@ -106,7 +107,10 @@ NEEDS: dict[str, str] = {
         f"{S}/alerts/channels/<int:channel_id>/ask", f"{S}/alerts/channels/<int:channel_id>/secret",
     ), "team"),
     **dict.fromkeys((
-        "operations", "operations/audit-log", "operations/mail", "operations/mail/<str:name>/<int:place>",
+        "operations", "operations/audit-log", "operations/mail", "operations/accounts",
+        "operations/accounts/<int:account_id>", "operations/accounts/<int:account_id>/suspend",
+        "operations/accounts/<int:account_id>/resume", "operations/accounts/<int:account_id>/impersonate",
+        "operations/impersonation/end", "operations/mail/<str:name>/<int:place>",
         "operations/mail/<str:name>/<int:place>/letter",
     ), "operator"),
     **dict.fromkeys((

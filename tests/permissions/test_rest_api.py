@@ -35,6 +35,7 @@ READ_ONLY = {
 NO_IDS = {
     f"POST {V1}sites domain": "a host name", f"PATCH {SITE} domain": "a host name",
     f"GET {V1}sites domain": "a text to find", f"GET {V1}sites account": "narrows the caller's own list",
+    f"GET {V1}audit-log target_id": "narrows the caller's own list",
     f"{MEMBERS} grants": "a list, whose members are known", f"{MEMBER} grants": "a list, whose members are known",
 }  # fmt: skip
 # A filter that names a goal or segment, by whatever it is wrapped into
