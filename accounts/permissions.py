@@ -110,7 +110,7 @@ def list_memberships(actor: Actor) -> list[Membership]:
     return list(memberships.select_related("account").order_by("account__name", "pk"))
 
 
-def select_memberships(actor: User | AnonymousUser) -> QuerySet[Membership]:
+def select_memberships(actor: User) -> QuerySet[Membership]:
     """Select the accepted memberships of a user; of one as whom an operator acts, in that account only."""
     memberships = Membership.objects.accepted().filter(user=actor)
     only = getattr(actor, IMPERSONATED_ACCOUNT, None)
