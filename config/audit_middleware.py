@@ -18,6 +18,7 @@ from accounts.security.client_ip import get_client_address
 from config.middleware import SyncMiddleware, is_api_request
 from config.serving.error_responses import build_error_response
 
+OPERATORS_PAGES = "/operations"
 KEPT_BY_OPERATORS = ("/logout", "/operations/impersonation/end")  # requests of the operators themselves
 
 
@@ -80,7 +81,8 @@ def find_actor(request: HttpRequest) -> AuditActor:
     if isinstance(user, User) and isinstance(operator, User):
         return AuditActor(ActorType.OPERATOR, f"{describe_user(operator)} as {describe_user(user)}", operator.pk)
     if isinstance(user, User):
-        return AuditActor(ActorType.USER, describe_user(user), user.pk)
+        is_operating = user.is_operator and request.path.startswith(OPERATORS_PAGES)
+        return AuditActor(ActorType.OPERATOR if is_operating else ActorType.USER, describe_user(user), user.pk)
     return AuditActor(ActorType.ANONYMOUS, "Nobody logged in")
 
 

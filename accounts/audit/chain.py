@@ -18,13 +18,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, Max, OuterRef, QuerySet
 
 from accounts.audit.models import INSTALLATION, AuditChain, AuditEntry, AuditSeal
 from accounts.security.encrypted_fields import Unreadable
 
 BATCH = 1_000
 MAX_NOTED = 10_000
+MAX_LATE = 20_000  # of the newest entries, among which `entries_seal` looks for those without a seal
 LATE = timedelta(minutes=10)  # an entry without a seal is one that nobody recorded here, after this time
 SEALED_FIELDS = tuple(field.attname for field in AuditEntry._meta.concrete_fields)
 
@@ -58,9 +59,9 @@ def seal_noted_entries() -> None:
 
 def entries_seal(*, now: datetime) -> int:
     """Seal what a process did not seal because it was stopped just then; returns how many entries."""
-    recent = AuditEntry.objects.filter(at__gt=now - timedelta(days=2), at__lt=now - timedelta(minutes=1))
-    ids = list(select_unsealed(recent).values_list("pk", flat=True)[:MAX_NOTED])
-    return seal_entries(ids)
+    newest = AuditEntry.objects.aggregate(newest=Max("pk"))["newest"] or 0
+    recent = AuditEntry.objects.filter(pk__gt=newest - MAX_LATE, at__lt=now - timedelta(minutes=1))
+    return seal_entries(list(select_unsealed(recent).values_list("pk", flat=True)))
 
 
 def select_chain(chain_id: int) -> QuerySet[AuditEntry]:

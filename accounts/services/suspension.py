@@ -37,7 +37,8 @@ def account_suspend(*, account: Account, reason: str, collection_days: int, now:
         raise ValidationError({"reason": "This account is suspended already."})
     account.suspended, account.suspension_reason = now, reason
     account.collection_ends = now + timedelta(days=collection_days)
-    record_action("account.suspended", account, changes=_store_suspension(account))
+    changes = _store_suspension(account)
+    record_action("account.suspended", account, changes=changes, accounts=[account.pk, None])
 
 
 @transaction.atomic
@@ -46,7 +47,8 @@ def account_resume(*, account: Account) -> None:
     if account.suspended is None:
         return
     account.suspended, account.suspension_reason, account.collection_ends = None, "", None
-    record_action("account.resumed", account, changes=_store_suspension(account))
+    changes = _store_suspension(account)
+    record_action("account.resumed", account, changes=changes, accounts=[account.pk, None])
 
 
 def _store_suspension(account: Account) -> Changes:
