@@ -13,7 +13,8 @@ from typing import TypeAlias
 
 from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import Q
+from django.core.exceptions import PermissionDenied
+from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest
 
 from accounts.keys import hash_key
@@ -31,6 +32,7 @@ RIGHT_PERMISSIONS: dict[str, frozenset[str]] = {
     Right.READ: frozenset({"view"}),
     Right.WRITE: frozenset({"view", "edit"}),
 }
+IMPERSONATED_ACCOUNT = "impersonated_account_id"  # attribute of a user as whom an operator acts
 PERMISSIONS = frozenset({"view", "edit", "manage"})
 # Of "web analytics, personal token": the product's name would show on a brand's host
 PERSONAL_TOKEN_PREFIX = "wapt_"  # noqa: S105
@@ -87,26 +89,54 @@ def get_acting_user(actor: object) -> User | None:
     return actor if isinstance(actor, User) else None
 
 
+SUSPENDED = "This account is suspended. Log in to read why."  # for programs with a key of a site
+
+
+class AccountSuspended(PermissionDenied):
+    """The account is suspended; the text is a sentence for its members and programs."""
+
+    def __init__(self, account: Account) -> None:
+        super().__init__(f"This account is suspended: {account.suspension_reason}")
+
+
+def check_not_suspended(account: Account) -> None:
+    """Raise AccountSuspended if the account is."""
+    if account.suspended is not None:
+        raise AccountSuspended(account)
+
+
 Actor: TypeAlias = User | AnonymousUser | Bearer | None
 
 
 def list_memberships(actor: Actor) -> list[Membership]:
-    """List the actor's accepted memberships with their accounts; none for nobody and for a disabled user."""
+    """List the actor's accepted memberships with their accounts, but for suspended ones; none for nobody and for a
+    disabled user.
+    """
     if actor is None or not actor.is_authenticated or not actor.is_active:
         return []
     if isinstance(actor, Bearer):
         return [actor.membership]
-    memberships = Membership.objects.accepted().filter(user=actor)
+    memberships = select_memberships(actor).filter(account__suspended=None)
     return list(memberships.select_related("account").order_by("account__name", "pk"))
 
 
+def select_memberships(actor: User) -> QuerySet[Membership]:
+    """Select the accepted memberships of a user; of one as whom an operator acts, in that account only."""
+    memberships = Membership.objects.accepted().filter(user=actor)
+    only = getattr(actor, IMPERSONATED_ACCOUNT, None)
+    return memberships if only is None else memberships.filter(account_id=only)
+
+
 def find_membership(actor: Actor, account: Account) -> Membership | None:
-    """Find the actor's accepted membership in `account`."""
+    """Find the actor's accepted membership in `account`. Raises AccountSuspended for a member of a suspended one."""
     if actor is None or not actor.is_authenticated or not actor.is_active:
         return None
     if isinstance(actor, Bearer):
         return actor.membership if actor.membership.account_id == account.pk else None
-    return Membership.objects.accepted().filter(user=actor, account=account).select_related("account").first()
+    membership = select_memberships(actor).filter(account=account).select_related("account").first()
+    if membership is not None:
+        check_not_suspended(membership.account)
+    return membership
 
 
 def membership_may(membership: Membership | None, permission: str) -> bool:
@@ -143,17 +173,27 @@ def is_within_limit(actor: Actor, kind: str, object_id: int) -> bool:
 
 
 def get_current_membership(request: HttpRequest) -> Membership:
-    """Return the membership that the user works in now. Raises Http404 if they have none.
+    """Return the membership that the user works in now. Raises Http404 if they have none, and AccountSuspended if all
+    of their accounts are.
 
     The account is the one chosen in this session, else the one used last, else the first one they own, else the first
     one they joined; so an invitation to another account does not change which one opens.
     """
     memberships = list_memberships(request.user)
     if not memberships:
+        check_has_active_account(request)
         raise Http404("You are not a member of any account.")
     chosen = request.session.get("account") if hasattr(request, "session") else None
     last = getattr(request.user, "last_account_id", None)
     return choose_membership(memberships, chosen, last)
+
+
+def check_has_active_account(request: HttpRequest) -> None:
+    """Raise AccountSuspended for a user whose accounts are all suspended."""
+    if isinstance(request.user, User) and not list_memberships(request.user):
+        membership = select_memberships(request.user).select_related("account").first()
+        if membership is not None:
+            check_not_suspended(membership.account)
 
 
 def choose_membership(memberships: Sequence[Membership], *preferred_ids: int | None) -> Membership:
@@ -197,13 +237,19 @@ def find_token_bearer(plain: str, now: datetime) -> Bearer | None:
 def find_bearer(authkey: str) -> Bearer | None:
     """Find the actor of an account's or a member's authkey (a GUID in any case); None for an unknown key.
 
+    Raises AccountSuspended for a key of a suspended account.
+
     The account's key never acts as an owner: it is stored in programs, which must not be able to appoint owners.
     """
     hashed = hash_key(authkey.strip().upper())
     account = Account.objects.filter(authkey_hash=hashed).first()
     if account is not None:
+        check_not_suspended(account)
         return Bearer(membership=Membership(account=account, role=Role.ADMIN))
     # A pending guest's key opens the account's data only, so it works even if the person's user is disabled
     usable = Q(user__is_active=True) | Q(accepted=None)
     membership = Membership.objects.filter(usable, authkey_hash=hashed).select_related("account", "user").first()
-    return Bearer(membership=membership) if membership else None
+    if membership is None:
+        return None
+    check_not_suspended(membership.account)
+    return Bearer(membership=membership)

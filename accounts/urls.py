@@ -3,7 +3,9 @@
 from django.urls import URLPattern, URLResolver, path
 
 from accounts.api import views as api
+from accounts.api.audit_log import AuditEntries
 from accounts.views import account, branding, one_time_links, personal_tokens, team
+from accounts.views.audit_log import show_audit_log
 
 app_name = "accounts"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -20,6 +22,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("account/own-key", account.show_own_key, name="own-key"),
     path("account/brand", account.edit_brand, name="account-brand"),
     path("account/brand/check", account.check_brand_host, name="account-brand-check"),
+    path("account/audit-log", show_audit_log, name="audit-log"),
     path("account/switch", account.switch_to_account, name="account-switch"),
     path("account/team", team.manage_team, name="team"),
     path("account/team/<int:member_id>", team.edit_member, name="member"),
@@ -33,6 +36,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/account", api.AccountDetail.as_view()),
     path("api/v1/members", api.Members.as_view()),
     path("api/v1/members/<int:member_id>", api.MemberDetail.as_view()),
+    path("api/v1/audit-log", AuditEntries.as_view()),
     path("api/v1/exposed-keys", api.ExposedKeys.as_view()),
     path("api/v1/exposed-keys/<int:exposed_id>", api.ExposedKeyDetail.as_view()),
 ]

@@ -59,6 +59,8 @@ PERIODIC_TASKS: tuple[PeriodicTask, ...] = (
     PeriodicTask("retention", "tracking.maintenance.delete_expired_events", 6 * HOUR, max_seconds=6 * HOUR),
     PeriodicTask("interrupted corrections", "tracking.maintenance.finish_corrections", HOUR, max_seconds=6 * HOUR),
     PeriodicTask("old idempotency keys", "accounts.services.idempotency.idempotent_requests_clear", HOUR),
+    PeriodicTask("seals of the audit log", "accounts.audit.chain.entries_seal", MINUTE),
+    PeriodicTask("old entries of the audit log", "accounts.audit.retention.audit_entries_expire", 24 * HOUR),
     PeriodicTask("expired sessions", "accounts.security.sessions.sessions_clear", 24 * HOUR),
     PeriodicTask("old mail files", "accounts.operations.mailbox.mails_clear", 24 * HOUR),
     PeriodicTask("digests", "reports.digests.services.digests_send", 10 * MINUTE, max_seconds=2 * HOUR),

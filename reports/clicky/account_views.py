@@ -20,6 +20,7 @@ from rest_framework.response import Response
 
 from accounts.keys import hash_key
 from accounts.models import Account, User
+from accounts.permissions import check_not_suspended
 from accounts.security import rate_limits
 from accounts.security.client_ip import get_client_key
 from accounts.security.password_login import check_credentials
@@ -135,6 +136,7 @@ class WhitelabelView(ClickyView):
         if account is None:
             raise ClickyError(INVALID_KEY)
         rate_limits.undo_attempt(attempt)
+        check_not_suspended(account)
         request.user, request.auth = AnonymousUser(), account
 
     def get(self, request: Request, operation: str) -> Response:

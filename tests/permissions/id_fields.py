@@ -174,6 +174,9 @@ KEYED = {
 DESCRIBED = {"accounts/api/views.py:post", "sites/api.py:post", "tracking/views.py:run_or_reject"}
 # What looks like an id and names no row of a tenant, or is only compared with what the caller may see anyway
 NO_IDS: dict[str, str] = {
+    "accounts/operations/account_pages.py:suspend_account": "into a form of operators, who may do it to every account",
+    "accounts/operations/account_pages.py:impersonate": "into a form of operators, who may do it in every account",
+    "accounts/views/audit_log.py:render_audit_log": "filters over the entries of the caller's own account",
     "sites/views/site_settings.py domain": "typed in to confirm that the site is to be deleted",
     "tracking/endpoints/clickport_fields.py event_id": "the sender's own, by which a repeated event is known",
     "tracking/endpoints/clickport_fields.py meta_keys": "names of properties",

@@ -22,6 +22,7 @@ IDS = {
     "group_id": "group", "conversion_id": "conversion", "domain_id": "domain", "script_id": "script",
     "datapoint_id": "link", "exposed_id": "exposed_key", "pending_id": "pending_member",
     "token_id": "personal_token",
+    "account_id": "account",
 }  # fmt: skip
 # Parameters that name no row of a tenant: a value, and why
 WORDS: dict[str, tuple[Any, str]] = {
@@ -86,7 +87,8 @@ NEEDS: dict[str, str] = {
         "digests/<int:subscription_id>/delete", f"{V1}digests/<int:subscription_id>", "me/tokens/<int:token_id>/revoke",
     ), "hers"),
     **dict.fromkeys((
-        "account", "account/key", "account/brand", "account/team", "account/team/<int:member_id>",
+        "account", "account/key", "account/audit-log", f"{V1}audit-log",
+        "account/brand", "account/team", "account/team/<int:member_id>",
         "account/team/<int:member_id>/remove", "account/invitations/<int:invitation_id>/revoke", "sites/new",
         f"{V1}members", f"{V1}members/<int:member_id>", "account/brand/check",
         "account/invitations/<int:invitation_id>/renew", "account/team/<int:pending_id>/invite",
@@ -125,7 +127,10 @@ NEEDS: dict[str, str] = {
         f"{S}/alerts/channels/<int:channel_id>/ask", f"{S}/alerts/channels/<int:channel_id>/secret",
     ), "team"),
     **dict.fromkeys((
-        "operations", "operations/mail", "operations/mail/<str:name>/<int:place>",
+        "operations", "operations/audit-log", "operations/mail", "operations/accounts",
+        "operations/accounts/<int:account_id>", "operations/accounts/<int:account_id>/suspend",
+        "operations/accounts/<int:account_id>/resume", "operations/accounts/<int:account_id>/impersonate",
+        "operations/impersonation/end", "operations/mail/<str:name>/<int:place>",
         "operations/mail/<str:name>/<int:place>/letter",
     ), "operator"),
     **dict.fromkeys((

@@ -53,6 +53,7 @@ NAMES: dict[tuple[str, str], tuple[str, Callable[[Any], Any]]] = {
 NO_IDS = {
     f"POST {V1}sites domain": "a host name", f"PATCH {SITE} domain": "a host name",
     f"GET {V1}sites domain": "a text to find", f"GET {V1}sites account": "narrows the caller's own list",
+    f"GET {V1}audit-log target_id": "narrows the caller's own list",
     f"{MEMBERS} grants": "a list, whose members are known", f"{MEMBER} grants": "a list, whose members are known",
     **dict.fromkeys((
         f"POST {SITE}/goals conversion", f"PATCH {SITE}/goals/<int:goal_id> conversion", f"GET {SITE}/goals conversion",
