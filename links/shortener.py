@@ -51,7 +51,9 @@ class ShortenerView(PasswordView):
 
 def find_account(user: User, site_id: str) -> Account:
     """Return the account that gets the link. Raises ClickyError if the user may create no links there."""
-    memberships = user.memberships.accepted().exclude(role=Role.GUEST).select_related("account")
+    memberships = (
+        user.memberships.accepted().filter(account__suspended=None).exclude(role=Role.GUEST).select_related("account")
+    )
     if site_id:
         site = select_sites(user).filter(pk=int(site_id)).first() if is_site_id(site_id) else None
         if site is None:

@@ -148,6 +148,13 @@ def contexts_of_pages_alone(django_test_environment: None) -> None:
     pytest.MonkeyPatch().setattr(Template, "_render", render)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def flushes_of_the_audit_log(django_test_environment: None) -> None:
+    from tests.support.database import permit_flushes_of_the_audit_log
+
+    permit_flushes_of_the_audit_log(pytest.MonkeyPatch())
+
+
 migrating = ExitStack()
 
 

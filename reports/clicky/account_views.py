@@ -20,9 +20,11 @@ from rest_framework.response import Response
 
 from accounts.keys import hash_key
 from accounts.models import Account, User
+from accounts.permissions import check_not_suspended
 from accounts.security import rate_limits
 from accounts.security.client_ip import get_client_key
 from accounts.security.password_login import check_credentials
+from accounts.sign_in.second_factors import has_second_factor
 from reports.clicky.dates import find_known_zone
 from reports.clicky.errors import ClickyError
 from reports.clicky.openapi import describe_account_sites, describe_whitelabel
@@ -51,6 +53,8 @@ class PasswordView(ClickyView):
         user = check_credentials(request, name, password) if "\x00" not in name else None
         if user is None:
             raise ClickyError("Invalid username or password.")
+        if has_second_factor(user):
+            raise ClickyError("This user has a second factor, so the password is not enough. Use a key of the account.")
         request.user = user
 
 
@@ -132,6 +136,7 @@ class WhitelabelView(ClickyView):
         if account is None:
             raise ClickyError(INVALID_KEY)
         rate_limits.undo_attempt(attempt)
+        check_not_suspended(account)
         request.user, request.auth = AnonymousUser(), account
 
     def get(self, request: Request, operation: str) -> Response:

@@ -18,7 +18,7 @@ import orjson
 from django.utils.safestring import SafeString
 from rest_framework.renderers import BaseRenderer
 
-from reports.spreadsheets import format_csv
+from accounts.spreadsheets import format_csv
 from tracking.web import JAVASCRIPT
 
 Item = dict[str, Any]  # name -> text, or a list or an Item of texts

@@ -9,6 +9,7 @@ from typing import TypeVar, Unpack
 from uuid import UUID
 
 from accounts.keys import is_same_key
+from accounts.permissions import SUSPENDED
 from goals.models import Goal
 from goals.predicates import Filter
 from goals.selectors import list_active_goals
@@ -163,6 +164,8 @@ def find_site(params: Mapping[str, str]) -> SiteConfig:
     key = params.get("sitekey") or params.get("sitekey_admin") or ""
     if site is None or not (is_same_key(key, site.sitekey) or is_same_key(key, site.sitekey_admin)):
         raise ClickyError("Invalid sitekey.")
+    if site.suspended:
+        raise ClickyError(SUSPENDED, 403)
     return site
 
 
