@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("accounts", "0003_words_of_verification"),
+        ("accounts", "0004_verified_email_addresses"),
     ]
 
     operations = [

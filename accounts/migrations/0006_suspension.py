@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("accounts", "0003_words_of_verification")]
+    dependencies = [("accounts", "0005_personal_tokens_and_idempotent_requests")]
 
     operations = [
         migrations.AddField("account", "suspended", models.DateTimeField(blank=True, null=True)),
