@@ -39,7 +39,6 @@ WORDS: dict[str, tuple[Any, str]] = {
     "slug": ("start", "a page of the documentation"),
     "page": ("visitors", "a page of Clicky's"),
     "what": ("visitors", "a part of the widget"),
-    "version": (4, "of the API"),
     "country": ("de", "a flag"),
     "operation": ("sites", "of the white-label API"),
     "rest": ("nowhere", "an address that is none"),
