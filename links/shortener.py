@@ -38,9 +38,10 @@ class ShortenerView(PasswordView):
 
     def get(self, request: Request) -> Response:
         """Create a link to `url` in the account of the site, or in the one the user works in; answer its address."""
-        account = find_account(cast(User, request.user), self.params.get("site_id", ""))
-        url, title = self.params.get("url", ""), self.params.get("title", "")
-        return Response(build_tracking_url(datapoint_create(account=account, url=url, title=title)))
+        params = self.params
+        account = find_account(cast(User, request.user), params.get("site_id", ""))
+        link = datapoint_create(account=account, url=params.get("url", ""), title=params.get("title", ""))
+        return Response(build_tracking_url(link))
 
     def handle_exception(self, exc: Exception) -> Response:
         response = super().handle_exception(exc)

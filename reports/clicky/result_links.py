@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from urllib.parse import quote, urlencode
 
 from reports.clicky.dates import Dates
@@ -17,25 +16,20 @@ LINK_SCHEMES = ("http://", "https://", "ftp://", "mailto:", "tel:")
 
 @dataclass(frozen=True)
 class ResultLinks:
-    """Builds the links of one site. `find_base` is called for the first link, since many results have none."""
+    """Builds the links of one site. `get_base` returns this installation's address, without a final slash."""
 
-    find_base: Callable[[], str]
+    get_base: Callable[[], str]
     site: SiteConfig
-
-    @cached_property
-    def base(self) -> str:
-        """This installation as the client reached it, without a final slash."""
-        return self.find_base()
 
     def build_stats_url(self, dates: Dates | None, section: str = "", **filters: str) -> str:
         """Return the dashboard's page of these days, filtered by dimension=value."""
         period = {"period": f"{dates.first}..{dates.last}"} if dates else {}
         query = urlencode({**period, **filters})
-        path = f"{self.base}/sites/{self.site.site_id}/{section}"
+        path = f"{self.get_base()}/sites/{self.site.site_id}/{section}"
         return f"{path}?{query}" if query else path
 
     def build_visit_url(self, visit: object) -> str:
-        return f"{self.base}/sites/{self.site.site_id}/visits/{visit}"
+        return f"{self.get_base()}/sites/{self.site.site_id}/visits/{visit}"
 
     def build_page_url(self, path: str, host: str = "") -> str:
         """Return the absolute address of a page of the site."""

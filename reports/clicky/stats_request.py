@@ -229,8 +229,7 @@ def check_parameter_names(params: Mapping[str, str], types: tuple[str, ...]) -> 
     for name, value in params.items():
         is_expected = name in PARAMETERS or name in IGNORED_PARAMETERS or find_filter(name)
         if value and not is_expected and not name.startswith("_") and not name.isdigit():
-            filters = ", ".join([*FILTERS, "custom[key]"])
-            raise ClickyError(f"Invalid filter: {name[:60]}. Use one of {filters}.")
+            raise ClickyError(f"Invalid filter: {name[:60]}. Use one of {', '.join([*FILTERS, 'custom[key]'])}.")
 
 
 def split_words(text: str) -> tuple[str, ...]:

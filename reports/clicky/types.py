@@ -24,6 +24,7 @@ STATS_TYPES: tuple[StatsType, ...] = (
 TYPES = {name: row for row in STATS_TYPES for name in (row.name, *row.aliases)}
 SEGMENTATION = "segmentation"
 DEFAULT_SEGMENT = "visitors"
+TYPE_ERROR = "Invalid type: {:.60}."
 
 
 def build_result(request: StatsRequest) -> StatsResult:
@@ -35,9 +36,9 @@ def build_result(request: StatsRequest) -> StatsResult:
     types = [TYPES.get(name) or StatsType(name) for name in names]
     check_length(request, types)
     if TYPES.keys().isdisjoint(names):
-        raise ClickyError(build_type_error(names[0]))
+        raise ClickyError(TYPE_ERROR.format(names[0]))
     return [
-        TypeBlock(name, row.build(request), "" if name in TYPES else build_type_error(name))
+        TypeBlock(name, row.build(request), "" if name in TYPES else TYPE_ERROR.format(name))
         for name, row in zip(names, types, strict=True)
     ]
 
@@ -53,10 +54,6 @@ def expand_segmentation(request: StatsRequest) -> tuple[str, ...]:
     other_types = tuple(name for name in request.types if name != SEGMENTATION)
     segments = tuple(name for name in request.segments if name != SEGMENTATION)
     return tuple(dict.fromkeys([*segments, *other_types])) or (DEFAULT_SEGMENT,)
-
-
-def build_type_error(name: str) -> str:
-    return f"Invalid type: {name[:60]}."
 
 
 def check_length(request: StatsRequest, types: list[StatsType]) -> None:

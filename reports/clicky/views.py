@@ -5,6 +5,7 @@ them, the choice of the output, errors and headers.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any, ClassVar, NoReturn, cast
 
 from django.contrib.auth.models import AnonymousUser
@@ -104,7 +105,7 @@ class StatsView(ClickyView):
 
     def get(self, request: Request) -> Response:
         site = cast(SiteConfig, request.auth)
-        links = ResultLinks(lambda: f"{request.scheme}://{request.get_host()}", site)
+        links = ResultLinks(cache(lambda: f"{request.scheme}://{request.get_host()}"), site)
         return Response(build_result(parse_request(site, self.params, clock.now(), links)))
 
     def options(self, request: Request, *args: object, **kwargs: object) -> HttpResponse:  # type: ignore[override]
