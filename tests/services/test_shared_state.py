@@ -289,6 +289,15 @@ def test_a_key_counts_again_after_the_clock_was_set_back() -> None:
     assert [process.ask(ClaimFirst(window, "a", at)) for at in moments] == [True, True, False, False]
 
 
+def test_an_id_counts_once_for_processes_whose_clocks_differ() -> None:
+    key, answers = generate_id(), []
+    for hours in (0, 1, -1):
+        question = ask_for_visit(BEGIN, generate_id())
+        question.sender_id = SenderId(key, True, BEGIN / 1000 + 3600 * hours)
+        answers.append(open_process().ask(question))
+    assert answers[0] != "duplicate" and answers[1:] == ["duplicate"] * 2
+
+
 def ask_for_visit(at: int, number: int) -> JoinVisit:
     return JoinVisit(
         key=(1, 11, 0),

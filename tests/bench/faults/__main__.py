@@ -164,9 +164,10 @@ def main() -> int:
     parser.add_argument("--from", dest="revision", default="HEAD", help="the release that is upgraded")
     parser.add_argument("--logs", type=Path, help="a directory for the logs of the services")
     options = parser.parse_args()
-    faults = [fault for fault in FAULTS if not options.names or fault.name in options.names]
-    if unknown := set(options.names) - {fault.name for fault in faults}:
+    by_name = {fault.name: fault for fault in FAULTS}
+    if unknown := set(options.names) - by_name.keys():
         parser.error(f"no such fault: {', '.join(sorted(unknown))}")
+    faults = [by_name[name] for name in options.names or by_name]
     print_row(HEADS)
     print_row(["---"] * len(HEADS))
     together = [fault for fault in faults if fault.name != "upgrade"]

@@ -237,6 +237,6 @@ def read_health(port: int, seconds: float = 10) -> dict[str, Any]:
 def is_serving(port: int) -> bool:
     """Return whether a server answers."""
     try:
-        return bool(read_health(port, 2))
+        return bool(read_health(port, 10))
     except httpx.HTTPError:
         return False
