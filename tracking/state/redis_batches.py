@@ -43,7 +43,7 @@ class WaitingCall(NamedTuple):
 
     call: SuspendableCall
     commands: bytes
-    count: int
+    size: int
 
 
 class Batch(NamedTuple):
@@ -168,8 +168,8 @@ class RedisBatches:
     def resume_batch(self, batch: Batch, replies: list[Reply] | None) -> None:
         """Resume the calls of a batch, each with the replies to its commands; without any, with None."""
         first = 0
-        for call, _, count in batch.calls:
-            end = first + count
+        for call, _, size in batch.calls:
+            end = first + size
             resume(call, None if replies is None else self.link.drop_failed(replies[first:end]))
             first = end
 

@@ -59,11 +59,11 @@ end
 """
 
 # KEYS: the visit of the device, of its other key, of the client's number, the sender's id ('' = none), the filters, the
-# visit that the process knows to be open. ARGV: 1 at, 2 idle, 3 the client's number, 4 1 if the other key is the one
-# before consent, 5 1 for bots, 6 view, 7 screen, 8 language, 9 now, 10 until when the sender's id is claimed, 11 for
-# how many seconds, 12 prefix of the keys by id, 13 seconds until a visit expires, 14 '' if no visit may be opened,
-# 'new' or 'continued' for the one that follows, 'known' if it must be sent first, 15 id of the visit that the process
-# knows; 16-25 the fields of the one to open, 26- as SEEN has them
+# visit that the process knows: the open one, or the one to open. ARGV: 1 at, 2 idle, 3 the client's number, 4 1 if the
+# other key is the one before consent, 5 1 for bots, 6 view, 7 screen, 8 language, 9 now, 10 until when the sender's id
+# is claimed, 11 for how many seconds, 12 prefix of the keys by id, 13 seconds until a visit expires, 14 '' if no visit
+# may be opened, 'new' or 'continued' for the one that follows, 'known' if it must be sent first, 15 id of the visit
+# that the process knows; 16-25 the fields of the one to open, 26- as SEEN has them
 JOIN_VISIT = """
 function functions.join_visit(KEYS, ARGV)
   local at, idle, is_bot, proposed = ARGV[1], ARGV[2], ARGV[5] == 1, ARGV[14]
@@ -118,7 +118,9 @@ function functions.join_visit(KEYS, ARGV)
     if visit[i] == '' then visit[i] = ARGV[i] end
   end
   if not is_bot then write(name, ARGV[12], visit, at, ARGV[13]) end
-  if visit[1] == ARGV[15] and name == KEYS[6] then return {'same', visit[4], visit[5], visit[7], visit[8]} end
+  if visit[1] == ARGV[15] and name == KEYS[6] then
+    return {'same', opened, visit[4], visit[5], visit[6], visit[7], visit[8]}
+  end
   return {'joined', opened, name, unpack(visit)}
 end
 """

@@ -133,7 +133,7 @@ class RedisState(State):
     def encode_join_or_open(self, question: JoinVisit, is_lost: bool = True) -> Command:
         """Encode a visit's question, with the visit to open: the one this process has open if Redis has lost it."""
         kind, visit = self.propose_visit(question, is_lost)
-        question.known = None
+        question.known = (question.key, visit) if kind else None
         return encode_join(question, kind, (*encode_visit(visit), *encode_device(question.key)))
 
     def propose_visit(self, question: JoinVisit, is_lost: bool) -> tuple[str, OpenVisit]:
@@ -164,13 +164,13 @@ class RedisState(State):
         if kind == b"same":
             assert question.known is not None
             key, known = question.known
-            visit = decode_changes(known, rest)
-            self.local.visits.put(key, visit)
-            return visit
-        opened, name, *fields = rest
-        visit = decode_visit(fields)
+            opened, *changes = rest
+            visit = decode_changes(known, changes)
+        else:
+            opened, name, *fields = rest
+            key, visit = parse_visit_name(name), decode_visit(fields)
         if not question.is_bot:
-            self.local.visits.put(parse_visit_name(name), visit)
+            self.local.visits.put(key, visit)
             if opened:
                 self.local.register_device(question.key)
         return visit
@@ -269,9 +269,9 @@ def decode_visit(fields: list[Reply]) -> OpenVisit:
 
 def decode_changes(known: OpenVisit, fields: list[Reply]) -> OpenVisit:
     """Return a visit that this process knows, with what may have changed."""
-    last, view_id, screen, language = fields
+    last, view_id, is_new, screen, language = fields
     return OpenVisit(
-        known.id, known.device, known.start, last, view_id=view_id, is_new=known.is_new, origin=known.origin,
+        known.id, known.device, known.start, last, view_id=view_id, is_new=is_new, origin=known.origin,
         reported=known.reported if len(known.reported) == len(VISITOR_COLUMNS) else decode_reported(screen, language),
     )  # fmt: skip
 
