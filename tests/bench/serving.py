@@ -89,7 +89,7 @@ def wait_for(url: str, process: subprocess.Popen[bytes], seconds: float = 90) ->
 
 @contextmanager
 def served(
-    data_dir: Path, port: int, domain: str = "bench.example", options: tuple[str, ...] = (), **env: str
+    data_dir: Path, port: int, options: tuple[str, ...] = (), domain: str = "bench.example", /, **env: str
 ) -> Iterator[Served]:
     """`manage.py serve` with a provisioned site, ended with SIGTERM."""
     geo = Path(os.environ.get("BENCH_GEO") or ROOT / "var" / "geo")

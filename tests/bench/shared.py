@@ -147,7 +147,7 @@ def serving(folder: Path, shape: Shape, links: int) -> Iterator[list[Served]]:
             env = {**os.environ, "DATA_DIR": str(home), "DJANGO_SETTINGS_MODULE": "config.settings", "REDIS_URL": ""}
             subprocess.run([sys.executable, "-c", redirect.FILL, str(links)], env=env, cwd=ROOT, check=True)
             more = ("--workers", str(shape.workers)) if shape.workers > 1 else ()
-            one = stack.enter_context(served(home, PORT + number, options=more, REDIS_URL=url))
+            one = stack.enter_context(served(home, PORT + number, more, REDIS_URL=url))
             for place, pid in enumerate(one.answering):
                 pin(pid, {(number + place) % CORES})
             found.append(one)
