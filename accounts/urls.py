@@ -2,7 +2,10 @@
 
 from django.urls import URLPattern, URLResolver, path
 
+from accounts.api import brand
 from accounts.api import views as api
+from accounts.api.invitations import InvitationViews, PendingMemberViews
+from accounts.api.resources import build_routes
 from accounts.views import account, one_time_links, personal_tokens, sign_in, team
 
 app_name = "accounts"
@@ -38,6 +41,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/account", api.AccountDetail.as_view()),
     path("api/v1/members", api.Members.as_view()),
     path("api/v1/members/<int:member_id>", api.MemberDetail.as_view()),
+    path("api/v1/brand", brand.BrandDetail.as_view()),
+    path("api/v1/brand/check", brand.BrandCheck.as_view()),
+    *build_routes({"invitations": InvitationViews, "pending-members": PendingMemberViews}),
     path("api/v1/exposed-keys", api.ExposedKeys.as_view()),
+    path("api/v1/exposed-keys/<int:exposed_id>/replace", api.ExposedKeyReplacement.as_view()),
     path("api/v1/exposed-keys/<int:exposed_id>", api.ExposedKeyDetail.as_view()),
 ]

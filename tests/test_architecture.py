@@ -50,8 +50,8 @@ ORDER: dict[str, tuple[str, ...]] = {
     ),
     "links": (
         "models", "url_policy", "validators", "permissions", "routing", "selectors", "public_urls", "services",
-        "link_statistics", "redirect", "conversions", "monitoring", "clickmeter", "shortener", "web", "middleware",
-        "apps", "urls",
+        "link_statistics", "redirect", "conversions", "monitoring", "clickmeter", "shortener", "api", "web",
+        "middleware", "apps", "urls",
     ),
 }  # fmt: skip
 TOP_LEVEL = {
