@@ -2,8 +2,11 @@
 
 from django.urls import URLPattern, URLResolver, path
 
+from accounts.api import brand
 from accounts.api import views as api
 from accounts.api.audit_log import AuditEntries
+from accounts.api.invitations import InvitationViews, PendingMemberViews
+from accounts.api.resources import build_routes
 from accounts.views import account, branding, one_time_links, personal_tokens, team
 from accounts.views.audit_log import show_audit_log
 
@@ -37,6 +40,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/members", api.Members.as_view()),
     path("api/v1/members/<int:member_id>", api.MemberDetail.as_view()),
     path("api/v1/audit-log", AuditEntries.as_view()),
+    path("api/v1/brand", brand.BrandDetail.as_view()),
+    path("api/v1/brand/check", brand.BrandCheck.as_view()),
+    *build_routes({"invitations": InvitationViews, "pending-members": PendingMemberViews}),
     path("api/v1/exposed-keys", api.ExposedKeys.as_view()),
+    path("api/v1/exposed-keys/<int:exposed_id>/replace", api.ExposedKeyReplacement.as_view()),
     path("api/v1/exposed-keys/<int:exposed_id>", api.ExposedKeyDetail.as_view()),
 ]

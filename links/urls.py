@@ -2,7 +2,10 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
+from accounts.api.resources import build_routes
 from links import shortener
+from links.api.belongings import ConversionViews, DomainViews, EntryViews, GroupViews, ScriptViews, TagViews
+from links.api.links import LinkViews
 from links.web import csv_files, editor, guests, link_list, live_clicks, report, resource_pages
 
 app_name = "links"
@@ -37,4 +40,15 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("links/<int:datapoint_id>/edit", editor.edit_link, name="edit"),
     path("links/<int:datapoint_id>/watch", report.watch_destination, name="watch"),
     path("links/<int:datapoint_id>/delete", editor.delete_link, name="delete"),
+    *build_routes(
+        {
+            "links": LinkViews,
+            "link-groups": GroupViews,
+            "link-tags": TagViews,
+            "link-conversions": ConversionViews,
+            "link-domains": DomainViews,
+            "link-scripts": ScriptViews,
+            "link-lists": EntryViews,
+        }
+    ),
 ]

@@ -31,7 +31,11 @@ class SiteResource(ResourceViews[Row]):
 
     @cached_property
     def site(self) -> Site:
-        """The site that the address names, fetched with the permission that the method needs. Raises Http404."""
+        """The site that the address names, which the caller may reach as the method needs. Raises Http404."""
+        return self.fetch_site()
+
+    def fetch_site(self) -> Site:
+        """Fetch the site with the permission that the method needs. Raises Http404."""
         may = self.reads if self.request.method in SAFE_METHODS else self.writes
         return get_site_for_actor(self.request.user, self.kwargs["site_id"], may)
 

@@ -50,7 +50,7 @@ ORDER: dict[str, tuple[str, ...]] = {
     ),
     "links": (
         "models", "audit_subjects", "url_policy", "validators", "permissions", "routing", "selectors", "public_urls",
-        "services", "link_statistics", "redirect", "conversions", "monitoring", "clickmeter", "shortener", "web",
+        "services", "link_statistics", "redirect", "conversions", "monitoring", "clickmeter", "shortener", "api", "web",
         "middleware", "apps", "urls",
     ),
 }  # fmt: skip

@@ -21,8 +21,9 @@ IDS = {
     "segment_id": "segment", "funnel_id": "funnel", "device": "device", "visit": "visit", "subscription_id": "digest",
     "group_id": "group", "conversion_id": "conversion", "domain_id": "domain", "script_id": "script",
     "datapoint_id": "link", "exposed_id": "exposed_key", "pending_id": "pending_member",
-    "token_id": "personal_token",
     "account_id": "account",
+    "token_id": "personal_token", "incident_id": "incident", "tag_id": "tag",
+    "entry_id": "entry",
 }  # fmt: skip
 # Parameters that name no row of a tenant: a value, and why
 WORDS: dict[str, tuple[Any, str]] = {
@@ -50,8 +51,13 @@ SET = f"{S}/settings"
 # Resources of a site that all who may see it can read, and its editors change
 READ_BY_ALL = (
     "goals", "goals/<int:goal_id>", "funnels", "funnels/<int:funnel_id>", "annotations", "annotations/<int:note_id>",
-    "segments/<int:segment_id>",
+    "segments/<int:segment_id>", "monitors", "monitors/<int:monitor_id>",
 )  # fmt: skip
+# Resources of links that only the team sees
+TEAM_ROWS = {
+    "tags": "tag_id", "conversions": "conversion_id", "domains": "domain_id", "scripts": "script_id",
+    "lists": "entry_id",
+}  # fmt: skip
 NEEDS: dict[str, str] = {
     **dict.fromkeys((
         "login", "password/reset", "signup", "signup/verify", "signup/passkey",
@@ -92,7 +98,10 @@ NEEDS: dict[str, str] = {
         f"{V1}members", f"{V1}members/<int:member_id>", "account/brand/check",
         "account/invitations/<int:invitation_id>/renew", "account/team/<int:pending_id>/invite",
         "account/team/keys/<int:exposed_id>/dismiss", "account/team/keys/<int:exposed_id>/replace",
-        f"{V1}exposed-keys", f"{V1}exposed-keys/<int:exposed_id>",
+        f"{V1}exposed-keys", f"{V1}exposed-keys/<int:exposed_id>", f"{V1}exposed-keys/<int:exposed_id>/replace",
+        f"{V1}brand", f"{V1}brand/check", f"{V1}invitations", f"{V1}invitations/<int:invitation_id>",
+        f"{V1}invitations/<int:invitation_id>/renew", f"{V1}pending-members",
+        f"{V1}pending-members/<int:pending_id>", f"{V1}pending-members/<int:pending_id>/invite",
     ), "account"),
     f"{V1}account": "account-view",
     **dict.fromkeys((
@@ -103,7 +112,7 @@ NEEDS: dict[str, str] = {
         f"{S}/retention", f"{S}/splits", f"{S}/spy", f"{S}/spy/stream", f"{S}/visitors", f"{S}/visitors/<int:device>",
         f"{S}/visits/<int:visit>", f"{S}/heatmaps", f"{S}/heatmaps/page", f"{S}/notes", f"{S}/digest/<str:frequency>",
         f"{S}/uptime", f"{S}/uptime/<int:monitor_id>", f"{V1}{S}", f"{V1}{S}/segments",
-        *(f"{V1}{S}/{rows}" for rows in READ_BY_ALL),
+        *(f"{V1}{S}/{rows}" for rows in READ_BY_ALL), f"{V1}{S}/incidents", f"{V1}{S}/incidents/<int:incident_id>",
     ), "view"),
     **dict.fromkeys((
         SET, f"{SET}/tracking-code", f"{SET}/tracking-code/first-hit", f"{SET}/api-keys", f"{SET}/api-keys/rotate",
@@ -116,7 +125,7 @@ NEEDS: dict[str, str] = {
         f"{S}/funnels/<int:funnel_id>/remove", f"{S}/uptime/new", f"{S}/uptime/<int:monitor_id>/edit",
         f"{S}/uptime/<int:monitor_id>/delete", f"{V1}{S}/keys", f"{V1}{S}/keys/rotate", f"{V1}{S}/keys/<int:key_id>",
         f"{V1}{S}/personal-data", f"{S}/segments/<int:segment_id>/forget", f"{SET}/api-keys/show",
-        f"{SET}/domain-check", f"{V1}{S}/shares", f"{V1}{S}/shares/<int:share_id>",
+        f"{SET}/domain-check", f"{V1}{S}/domain-check", f"{V1}{S}/shares", f"{V1}{S}/shares/<int:share_id>",
     ), "edit"),
     **dict.fromkeys((f"{SET}/team", f"{SET}/team/<int:member_id>/remove", f"{SET}/delete"), "manage"),
     **dict.fromkeys((
@@ -124,6 +133,8 @@ NEEDS: dict[str, str] = {
         f"{S}/alerts/<int:alert_id>/delete", f"{S}/alerts/channels/new", f"{S}/alerts/channels/<int:channel_id>",
         f"{S}/alerts/channels/<int:channel_id>/test", f"{S}/alerts/channels/<int:channel_id>/delete",
         f"{S}/alerts/channels/<int:channel_id>/ask", f"{S}/alerts/channels/<int:channel_id>/secret",
+        f"{V1}{S}/alerts", f"{V1}{S}/alerts/<int:alert_id>", f"{V1}channels", f"{V1}channels/<int:channel_id>",
+        *(f"{V1}channels/<int:channel_id>/{what}" for what in ("test", "ask", "secret")),
     ), "team"),
     **dict.fromkeys((
         "operations", "operations/audit-log", "operations/mail", "operations/accounts",
@@ -134,7 +145,8 @@ NEEDS: dict[str, str] = {
     ), "operator"),
     **dict.fromkeys((
         "links", "links/export.csv", "links/live", "links/live/stream", "links/groups", "links/toolbox",
-        "links/<int:datapoint_id>",
+        "links/<int:datapoint_id>", f"{V1}links", f"{V1}links/<int:datapoint_id>", f"{V1}link-groups",
+        f"{V1}link-groups/<int:group_id>",
     ), "links"),
     **dict.fromkeys((
         "links/bulk", "links/import", "links/new", "links/groups/<int:group_id>",
@@ -146,6 +158,7 @@ NEEDS: dict[str, str] = {
         "links/domains/<int:domain_id>/delete", "links/scripts", "links/scripts/<int:script_id>",
         "links/scripts/<int:script_id>/delete", "links/lists", "links/guests", "links/<int:datapoint_id>/watch",
         "links/guests/<int:member_id>/key",
+        *(f"{V1}link-{rows}{one}" for rows, number in TEAM_ROWS.items() for one in ("", f"/<int:{number}>")),
     ), "links!"),
     **dict.fromkeys((
         "api/query", "api/realtime", "api/goals", "api/ledger", "api/tech", "api/pages", "api/sources",
@@ -159,7 +172,13 @@ NEEDS: dict[str, str] = {
 # Where a method needs more than a GET does
 ALSO_NEEDS = {
     f"POST {S}/notes": "edit", f"PATCH {V1}{S}": "edit", f"DELETE {V1}{S}": "manage", f"POST {V1}sites": "account",
-    f"PATCH {V1}account": "account", "POST links/groups": "links!",
+    f"PATCH {V1}account": "account", "POST links/groups": "links!", f"POST {V1}link-groups": "links!",
+    f"POST {V1}links": "links+",
+    **{
+        f"{method} {V1}{one}": "links+"
+        for one in ("links/<int:datapoint_id>", "link-groups/<int:group_id>")
+        for method in ("PATCH", "DELETE")
+    },
     **{
         f"{method} {V1}{S}/{rows}": "edit"
         for rows in READ_BY_ALL

@@ -33,6 +33,7 @@ from sites.alerts.models import Alert, Channel
 from sites.alerts.services import alert_save, delivery_queue
 from sites.models import Site
 from sites.services import api_key_create, site_create
+from sites.uptime.models import Incident
 from sites.uptime.services import monitor_create
 from tests.conftest import PASSWORD
 from tests.support import browse, derive_number
@@ -112,6 +113,7 @@ def create_site_objects(account: Account, owner: User, word: str) -> Things:
     private = segment_create(site=site, name=f"{word} private", filter=where, owner=owner)
     funnel = funnel_save(site=site, name=f"{word} funnel", steps=[{"page": f"/{word}"}, {"goal": goal.pk}])
     monitor = monitor_create(site=site, url=f"https://{word}.example/", name=f"{word} monitor")
+    incident = Incident.objects.create(monitor=monitor, start=timezone.now(), cause=f"{word} is away")
     share = share_create(site=site, name=f"{word} share", segment=shared, user=owner)
     key, plain = api_key_create(site=site, name=f"{word} key", user=owner)
     visit = browse(
@@ -122,7 +124,8 @@ def create_site_objects(account: Account, owner: User, word: str) -> Things:
     found = Things(word, site)
     found.ids = {
         "site": site.pk, "goal": goal.pk, "segment": shared.pk, "private_segment": private.pk, "funnel": funnel.pk,
-        "monitor": monitor.pk, "note": note_add(site=site, at=timezone.now(), text=f"{word} note").pk,
+        "monitor": monitor.pk, "incident": incident.pk,
+        "note": note_add(site=site, at=timezone.now(), text=f"{word} note").pk,
         "share": share.pk, "share_token": share.token, "key": key.pk, "api_key": plain, "account": account.pk,
         "device": derive_number("device", site.pk, word), "visit": visit[0]["visit"],
         "exposed_key": exposed.pk, "sitekey": site.sitekey, "sitekey_admin": site.sitekey_admin,

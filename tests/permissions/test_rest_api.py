@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -35,7 +36,14 @@ READ_ONLY = {
         if call.startswith((f"POST {V1}", f"PATCH {V1}")) and body is not NOTHING
     ),
     f"POST {V1}sites account", f"PATCH {SITE} account",
-} - {f"{MEMBERS} id"}  # fmt: skip
+} - {f"{MEMBERS} id", f"PATCH {V1}brand id"}  # fmt: skip
+
+
+def build_link_body(more: dict[str, Any], field: str, many: bool, number: Any) -> dict[str, Any]:
+    """The body of a link with that number in a field."""
+    return {**more, field: [number] if many else number}
+
+
 # (call, field) with ids in bodies, their kind, and the body that names one
 NAMES: dict[tuple[str, str], tuple[str, Callable[[Any], Any]]] = {
     (f"POST {SITE}/funnels", "steps.goal"): (
@@ -44,6 +52,21 @@ NAMES: dict[tuple[str, str], tuple[str, Callable[[Any], Any]]] = {
     (f"PATCH {SITE}/funnels/<int:funnel_id>", "steps.goal"): (
         "goal", lambda number: {"steps": [{"page": "/a"}, {"goal": number}]}
     ),
+    (f"POST {SITE}/alerts", "channels"): (
+        "channel", lambda number: {"name": "n", "condition": "uptime", "channels": [number]}
+    ),
+    (f"PATCH {SITE}/alerts/<int:alert_id>", "channels"): ("channel", lambda number: {"channels": [number]}),
+    **{
+        (call, field): (kind, partial(build_link_body, more, field, many))
+        for call, more in (
+            (f"POST {V1}links", {"url": "https://a.example/"}), (f"PATCH {V1}links/<int:datapoint_id>", {}),
+        )
+        for field, kind, many in (
+            ("group", "group", False), ("domain", "domain", False), ("conversions", "conversion", True),
+            ("scripts", "script", True),
+        )
+        if (call, field) != (f"PATCH {V1}links/<int:datapoint_id>", "domain")
+    },
     (f"POST {SITE}/shares", "segment"): ("segment", lambda number: {"name": "n", "segment": number}),
     (f"POST {V1}digests", "sites"): ("site", lambda number: {"sites": [number]}),
     (f"PATCH {V1}digests/<int:subscription_id>", "sites"): ("site", lambda number: {"sites": [number]}),
@@ -55,6 +78,21 @@ NO_IDS = {
     f"GET {V1}sites domain": "a text to find", f"GET {V1}sites account": "narrows the caller's own list",
     f"GET {V1}audit-log target_id": "narrows the caller's own list",
     f"{MEMBERS} grants": "a list, whose members are known", f"{MEMBER} grants": "a list, whose members are known",
+    f"GET {SITE}/incidents monitor": "narrows the site's own list",
+    f"GET {V1}links group": "narrows the caller's own list",
+    f"PATCH {V1}links/<int:datapoint_id> domain": "refused unless it is the one it has",
+    **{
+        f"{call} {name}": why
+        for rows, one, names in (
+            ("links", "/<int:datapoint_id>", (
+                "expiration_clicks", "notes", "parameter_note", "pause_after_clicks", "tags", "url_after_clicks",
+            )),
+            ("link-groups", "/<int:group_id>", ("notes", "tags")),
+            ("link-scripts", "/<int:script_id>", ("script",)),
+        )
+        for call in (f"POST {V1}{rows}", f"PATCH {V1}{rows}{one}")
+        for name, why in ((name, "a text, number or flag; tags are named by their words") for name in names)
+    },
     **dict.fromkeys((
         f"POST {SITE}/goals conversion", f"PATCH {SITE}/goals/<int:goal_id> conversion", f"GET {SITE}/goals conversion",
     ), "yes or no"),
@@ -213,8 +251,15 @@ def find_kind(route: str, field: str) -> str:
     """The kind of row whose id the member `field` is: of the last id in the address, or of one created there."""
     if field == "account" or route.endswith("account"):
         return "account"
-    mine = {"keys": "key", "annotations": "note", "digests": "digest", "members": "member", "sites": "site"}
-    last = route.rpartition("/")[2]
+    mine = {
+        "links": "link",
+        "keys": "key",
+        "annotations": "note",
+        "digests": "digest",
+        "members": "member",
+        "sites": "site",
+    }
+    last = route.rpartition("/")[2].replace("link-lists", "entrys").replace("link-", "")
     return IDS[last[5:-1]] if last.startswith("<int:") else mine.get(last, last.removesuffix("s"))
 
 
@@ -225,8 +270,8 @@ def test_an_id_of_others_in_a_body_is_treated_as_missing(
 ) -> None:
     method, _, route = call.partition(" ")
     kind, build = NAMES[call, field]
-    if route.endswith("<int:subscription_id>") and name == "dave":
-        return  # the digest is charlie's in his account, alice's in hers
+    if name == "dave" and ("<int:subscription_id>" in route or kind == "channel" or "links" in route):
+        return  # a digest is its person's, a guest has no channels, and may link to what no link of his uses
     own = own_values(route, world.own(name))
 
     def send(number: Any) -> Any:
