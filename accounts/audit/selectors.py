@@ -49,6 +49,11 @@ class AuditLine:
     target_type: str
     changes: list[FieldChange]
 
+    @property
+    def has_kind(self) -> bool:
+        """Whether the actor's type says more than the label: not for people, known or unknown."""
+        return self.entry.actor_type not in (ActorType.USER, ActorType.ANONYMOUS)
+
 
 def select_entries(account_id: int | None) -> QuerySet[AuditEntry]:
     """Select the entries of an account, or of the installation, the latest first."""
