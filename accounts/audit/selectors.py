@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from django.db.models import QuerySet
 
-from accounts.audit.models import INSTALLATION, ActorType, AuditEntry
+from accounts.audit.models import ActorType, AuditEntry
 from accounts.audit.subjects import SUBJECTS, format_action
 
 CSV_COLUMNS = (
