@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from django.db.models import QuerySet
 
-from accounts.audit.models import AuditEntry
+from accounts.audit.models import ActorType, AuditEntry
 from accounts.audit.subjects import SUBJECTS, format_action
 
 CSV_COLUMNS = (
@@ -48,6 +48,11 @@ class AuditLine:
     action: str
     target_type: str
     changes: list[FieldChange]
+
+    @property
+    def has_kind(self) -> bool:
+        """Whether the actor's type says more than the label: not for people, known or unknown."""
+        return self.entry.actor_type not in (ActorType.USER, ActorType.ANONYMOUS)
 
 
 def select_entries(account_id: int | None) -> QuerySet[AuditEntry]:
