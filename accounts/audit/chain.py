@@ -76,24 +76,23 @@ def select_unsealed(entries: QuerySet[AuditEntry]) -> QuerySet[AuditEntry]:
 
 
 def seal_entries(ids: Sequence[int]) -> int:
-    """Seal these entries, each in the chain of its account; returns how many had no seal."""
-    sealed = 0
-    for account in sorted({*find_accounts(ids)}, key=lambda account: account or INSTALLATION):
-        with transaction.atomic():
-            sealed += seal_account_entries(account, ids)
-    return sealed
+    """Seal these entries, which have no seals, each in the chain of its account; returns how many there are.
+
+    Raises IntegrityError if another process has sealed one of them meanwhile; then those of its account stay as they
+    are.
+    """
+    by_chain: dict[int, list[AuditEntry]] = {}
+    for entry in AuditEntry.objects.filter(pk__in=ids).order_by("pk"):
+        by_chain.setdefault(entry.account_id or INSTALLATION, []).append(entry)
+    for chain_id in sorted(by_chain):
+        seal_account_entries(chain_id, by_chain[chain_id])
+    return sum(map(len, by_chain.values()))
 
 
-def find_accounts(ids: Sequence[int]) -> list[int | None]:
-    """Find the accounts of these entries."""
-    rows = AuditEntry.objects.filter(pk__in=ids).order_by().values_list("account_id", flat=True)
-    return list(rows.distinct())
-
-
-def seal_account_entries(account: int | None, ids: Sequence[int]) -> int:
-    """Seal the account's entries of these, while its chain is locked."""
-    chain = lock_chain(account or INSTALLATION)
-    entries = select_unsealed(select_chain(account or INSTALLATION).filter(pk__in=ids)).order_by("pk")
+@transaction.atomic
+def seal_account_entries(chain_id: int, entries: Sequence[AuditEntry]) -> None:
+    """Seal entries of one account, while its chain is locked."""
+    chain = lock_chain(chain_id)
     seals = []
     for entry in entries:
         number, previous = chain.last_number + 1, chain.last_digest
@@ -102,13 +101,15 @@ def seal_account_entries(account: int | None, ids: Sequence[int]) -> int:
         chain.last_number, chain.last_digest = number, digest
     AuditSeal.objects.bulk_create(seals, batch_size=BATCH)
     save_ends(chain)
-    return len(seals)
 
 
 def lock_chain(chain_id: int) -> AuditChain:
     """Lock the chain until the transaction ends; a new one is created. Raises ChainUnreadable."""
-    AuditChain.objects.get_or_create(pk=chain_id, defaults={"key": secrets.token_hex(32)})
-    chain = AuditChain.objects.select_for_update().get(pk=chain_id)
+    locked = AuditChain.objects.select_for_update()
+    chain = locked.filter(pk=chain_id).first()
+    if chain is None:
+        AuditChain.objects.get_or_create(pk=chain_id, defaults={"key": secrets.token_hex(32)})
+        chain = locked.get(pk=chain_id)
     check_readable(chain)
     return chain
 
@@ -122,7 +123,8 @@ def check_readable(chain: AuditChain) -> None:
 def save_ends(chain: AuditChain) -> None:
     """Sign and store where the chain begins and ends."""
     chain.signature = sign_ends(chain)
-    chain.save(update_fields=["first_number", "anchor", "last_number", "last_digest", "signature"])
+    names = ("first_number", "anchor", "last_number", "last_digest", "signature")
+    AuditChain.objects.filter(pk=chain.pk).update(**{name: getattr(chain, name) for name in names})
 
 
 def sign_ends(chain: AuditChain) -> str:

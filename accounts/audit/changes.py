@@ -22,9 +22,11 @@ def read_fields(row: Model) -> FieldValues:
     """Read the stored values of the row's fields; none if it is not stored. The row itself may have others by now."""
     if row.pk is None:
         return {}
-    names = [field.attname for field in row._meta.concrete_fields if not field.generated]
-    rows = row._meta.model._default_manager.filter(pk=row.pk)  # not of its type: `request.user` is a lazy object
-    return rows.values(*names).first() or {}
+    # Not of its type: `request.user` is a lazy object. A row takes half the time of `values` with all names
+    stored = row._meta.model._default_manager.filter(pk=row.pk).first()
+    if stored is None:
+        return {}
+    return {field.attname: getattr(stored, field.attname) for field in row._meta.concrete_fields if not field.generated}
 
 
 def compare_fields(subject: AuditSubject, before: FieldValues, after: FieldValues) -> Changes:

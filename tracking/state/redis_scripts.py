@@ -137,10 +137,15 @@ end
 # KEYS: the key, then its older names. ARGV: 1 time, 2 seconds of the window, 3 seconds to live
 CLAIM_FIRST = """
 function functions.claim_first(KEYS, ARGV)
-  for i = 1, #KEYS do
-    local first = redis.call('GET', KEYS[i])
-    if first and math.abs(tonumber(ARGV[1]) - tonumber(first)) < tonumber(ARGV[2]) then return 0 end
+  local function is_taken(name)
+    local first = redis.call('GET', name)
+    return first and math.abs(tonumber(ARGV[1]) - tonumber(first)) < tonumber(ARGV[2])
   end
+  for i = 2, #KEYS do
+    if is_taken(KEYS[i]) then return 0 end
+  end
+  if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'EX', ARGV[3]) then return 1 end -- nearly always
+  if is_taken(KEYS[1]) then return 0 end
   redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[3])
   return 1
 end
