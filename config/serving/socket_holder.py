@@ -26,6 +26,7 @@ from config.serving.listening_socket import (
 
 SIGNALS = {signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGCHLD}
 MAX_DRAIN_SECONDS = 30.0  # after which a child is killed; it usually needs two or three
+MAX_WORKER_DRAIN_SECONDS = 8.0  # of a worker, which has nothing to store: together less than systemd waits
 MIN_LIFE_SECONDS = 10.0  # a child that ends sooner by itself would end so again: the holder ends, too
 KILLED_PAUSE_SECONDS = 1.0  # before one of several is started again that was killed so soon
 POLL_SECONDS = 1.0
@@ -35,8 +36,8 @@ START_POLL_SECONDS = 0.05  # while the workers wait for the store's process
 class Child:
     """One process to run."""
 
-    def __init__(self, command: list[str]) -> None:
-        self.command = command
+    def __init__(self, command: list[str], max_drain_seconds: float) -> None:
+        self.command, self.max_drain_seconds = command, max_drain_seconds
         self.process_id = 0  # 0 while it does not run
         self.started_at = self.start_at = 0.0
         self.kill_at: float | None = None  # set while it drains
@@ -61,7 +62,7 @@ class Child:
         """Ask it to drain and end; kill it when it takes too long."""
         now = time.monotonic()
         if self.kill_at is None:
-            self.kill_at = now + MAX_DRAIN_SECONDS
+            self.kill_at = now + self.max_drain_seconds
             os.kill(self.process_id, signal.SIGTERM)
         elif now > self.kill_at:
             os.kill(self.process_id, signal.SIGKILL)
@@ -77,7 +78,10 @@ class SocketHolder:
 
     def __init__(self, sock: socket.socket, stages: list[list[list[str]]], ready_path: str = "") -> None:
         self.sock, self.ready_path = sock, ready_path
-        self.stages = [[Child(command) for command in commands] for commands in stages]
+        limits = (MAX_DRAIN_SECONDS, MAX_WORKER_DRAIN_SECONDS)
+        self.stages = [
+            [Child(command, limit) for command in commands] for commands, limit in zip(stages, limits, strict=False)
+        ]
         self.children = [child for stage in self.stages for child in stage]
         self.is_ready = False
         self.stopping = self.ending = False
