@@ -228,10 +228,16 @@ def get_current_account(request: HttpRequest, may: str = "view") -> Account:
 
 
 def find_token_bearer(plain: str, now: datetime) -> Bearer | None:
-    """Find the actor of a personal token; None for one that is unknown or has expired."""
+    """Find the actor of a personal token; None for one that is unknown or has expired.
+
+    Raises AccountSuspended for a token in a suspended account.
+    """
     tokens = PersonalToken.objects.usable(now).select_related("membership__account", "membership__user")
     token = tokens.filter(hash=hash_key(plain.strip())).first()
-    return Bearer(membership=token.membership, token=token) if token else None
+    if token is None:
+        return None
+    check_not_suspended(token.membership.account)
+    return Bearer(membership=token.membership, token=token)
 
 
 def find_bearer(authkey: str) -> Bearer | None:

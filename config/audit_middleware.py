@@ -87,8 +87,10 @@ def find_actor(request: HttpRequest) -> AuditActor:
 
 
 def describe_bearer(bearer: Bearer) -> AuditActor:
-    """Describe a program with a key: a member's, or the account's own."""
+    """Describe a program with a personal token or a key: a member's, or the account's own."""
     member = bearer.membership
+    if bearer.token is not None:
+        return AuditActor(ActorType.KEY, f"Token “{bearer.token.name}” of {describe_user(member.user)}", member.user_id)
     if member.user_id is None:
         return AuditActor(ActorType.KEY, "Authkey of the account", member.account_id)
     return AuditActor(ActorType.KEY, f"Key of {describe_user(member.user)}", member.user_id)

@@ -31,7 +31,6 @@ AUDIT_SUBJECTS = (
         name="segment",
         label="Segment",
         account="site.account_id",
-        verbs=("created", "deleted"),
         shown=frozenset({"site_id", "name", "filter", "shared"}),
     ),
     AuditSubject(
@@ -107,9 +106,12 @@ def segment_create(
 @transaction.atomic
 def segment_update(*, segment: Segment, **changes: object) -> Segment:
     """Change name, filter or visibility of a segment. Raises ValidationError, a dict by field."""
+    before = read_fields(segment)
     for field, value in changes.items():
         setattr(segment, field, value.strip() if field == "name" and isinstance(value, str) else value)
-    return _validate_and_save_segment(segment)
+    _validate_and_save_segment(segment)
+    record_change("segment.changed", segment, before)
+    return segment
 
 
 @transaction.atomic

@@ -21,6 +21,14 @@ register_subjects(
         name="own_key", label="Own key of a member", account="account_id", verbs=("shown", "replaced")
     ),
     AuditSubject(
+        name="personal_token",
+        label="Personal API token",
+        account="membership.account_id",
+        verbs=("created", "revoked"),
+        shown=frozenset({"name", "prefix", "scopes", "sites", "expires"}),
+        ignored=frozenset({"last_used"}),
+    ),
+    AuditSubject(
         name="user",
         label="Person",
         account="",

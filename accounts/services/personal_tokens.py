@@ -13,6 +13,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from accounts.account_limits import check_limit
+from accounts.audit.recording import record_action
 from accounts.keys import hash_key
 from accounts.models import SCOPES, Membership, PersonalToken
 from accounts.permissions import GRANT_KINDS, PERSONAL_TOKEN_PREFIX, load_grants, membership_may
@@ -69,6 +70,7 @@ def personal_token_create(
     token.prefix, token.scopes, token.sites = plain[:SHOWN_CHARACTERS], sorted(set(scopes)), sorted(set(sites))
     token.full_clean()
     token.save()
+    record_action("personal_token.created", token)
     return token, plain
 
 
@@ -83,6 +85,7 @@ def find_visible_sites(membership: Membership, ids: Collection[int]) -> set[int]
 @transaction.atomic
 def personal_token_revoke(*, token: PersonalToken) -> None:
     """Revoke a token for good."""
+    record_action("personal_token.revoked", token)
     token.delete()
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from accounts.audit.recording import record_action
+from accounts.audit.recording import read_fields, record_action, record_change
 from accounts.audit.subjects import AuditSubject
 from accounts.models import User
 from reports.annotations.models import Note
@@ -16,7 +16,6 @@ AUDIT_SUBJECT = AuditSubject(
     name="note",
     label="Note",
     account="site.account_id",
-    verbs=("created", "deleted"),
     shown=frozenset({"site_id", "at", "text"}),
 )
 
@@ -34,10 +33,12 @@ def note_add(*, site: Site, at: datetime, text: str, user: User | None = None) -
 @transaction.atomic
 def note_update(*, note: Note, **changes: object) -> Note:
     """Change instant or text of an annotation. Raises ValidationError by field."""
+    before = read_fields(note)
     for field, value in changes.items():
         setattr(note, field, value.strip() if field == "text" and isinstance(value, str) else value)
     note.full_clean()
     note.save()
+    record_change("note.changed", note, before)
     return note
 
 

@@ -26,10 +26,20 @@ SILENT = {
     f"POST {SET}/domain-check": "looks at DNS; what it changes is recorded as a verified host",
     f"POST {S}/alerts/channels/<int:channel_id>/ask": "repeats a mail",
     f"POST {SET}/tracking-code": "looks at the site's page",
+    f"POST {V1}brand/check": "looks at DNS; what it changes is recorded as a verified host",
+    f"POST {V1}{S}/domain-check": "looks at DNS; what it changes is recorded as a verified host",
+    f"POST {V1}channels/<int:channel_id>/ask": "repeats a mail",
 }
-KEYED = sorted(call for call in (*BODIES, *READS) if V1 in call and call not in SILENT)
+# Digests belong to a person, so keys have none
+KEYED = sorted(call for call in (*BODIES, *READS) if V1 in call and call not in SILENT and f"{V1}digests" not in call)
 # Bodies that change something, where those of the table do not
-CHANGING = {"POST links/bulk": lambda things: {"link": [things["link"]], "action": "paused"}}
+CHANGING = {
+    "POST links/bulk": lambda things: {"link": [things["link"]], "action": "paused"},
+    f"PATCH {V1}digests/<int:subscription_id>": lambda things: {"attach_csv": True},
+    f"PATCH {V1}{S}/annotations/<int:note_id>": lambda things: {"text": "another"},
+    f"PATCH {V1}{S}/segments/<int:segment_id>": lambda things: {"name": "another"},
+    f"POST {V1}{S}/segments": lambda things: {"name": "new", "filter": [{"goal": things["goal"]}], "shared": True},
+}
 # Requests that only show a secret
 SHOWS = [
     "GET account/key", "GET account/own-key", f"GET {SET}/api-keys/show",
