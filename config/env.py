@@ -19,6 +19,7 @@ ACCOUNT_LIMIT_NAMES = (  # of accounts/account_limits.py, whose defaults ACCOUNT
     "queries", "query_seconds_per_minute", "query_megabytes", "streams", "streams_per_user",
 )  # fmt: skip
 QUERY_LIMIT_NAMES = ("max_execution_time", "max_memory_usage", "max_rows_to_read", "max_threads")
+SIGN_UP_WORDS = ("open", "invitation", "closed")
 TRUE_WORDS = {"1", "true", "yes", "on"}
 
 
@@ -56,11 +57,18 @@ class Env:
     secret_key_fallbacks: tuple[str, ...] = field(default=(), repr=False)
     query_limits: dict[str, int] = field(default_factory=dict)
     account_limits: dict[str, int] = field(default_factory=dict)
+    sign_up: str = "invitation"
+    session_idle_days: int = 14
 
 
 def parse_query_limits(text: str) -> dict[str, int]:
     """Parse `max_execution_time=60,max_threads=4`. Raises ValueError for an unknown limit or what is not a number."""
     return parse_limits(text, QUERY_LIMIT_NAMES, "limit of a query", lowest=1)
+
+
+def parse_account_limits(text: str) -> dict[str, int]:
+    """Parse `queries=4,streams=50`. Raises ValueError for an unknown limit or what is not a number."""
+    return parse_limits(text, ACCOUNT_LIMIT_NAMES, "limit of an account", lowest=0)
 
 
 def parse_limits(text: str, names: Sequence[str], what: str, *, lowest: int) -> dict[str, int]:
@@ -76,6 +84,22 @@ def parse_limits(text: str, names: Sequence[str], what: str, *, lowest: int) -> 
             )
         limits[name] = int(value)
     return limits
+
+
+def parse_days(text: str) -> int:
+    """Parse a number of days, 1 to 365; 14 for an empty text. Raises ValueError."""
+    days = int(text.strip() or 14)
+    if not 1 <= days <= 365:
+        raise ValueError(f"{days} is not from 1 to 365.")
+    return days
+
+
+def parse_sign_up(text: str) -> str:
+    """Parse who may become a user: "open" (everybody), "invitation" (the default) or "closed". Raises ValueError."""
+    word = text.strip().lower() or "invitation"
+    if word not in SIGN_UP_WORDS:
+        raise ValueError(f"{text!r} is none of {', '.join(SIGN_UP_WORDS)}.")
+    return word
 
 
 def read_or_create_secret(path: Path) -> str:
@@ -95,6 +119,13 @@ def read_or_default(name: str, read: Callable[[], T], default: T, mistakes: list
         return default
 
 
+def read_setting(
+    env: dict[str, str], name: str, parse: Callable[[str], T], default: T, mistakes: list[tuple[str, str]]
+) -> T:
+    """Parse a setting's text, "" if it is not set; see `read_or_default`."""
+    return read_or_default(name, lambda: parse(env.get(name, "")), default, mistakes)
+
+
 def read_env(environ: dict[str, str] | None = None) -> Env:
     """Read the configuration from `environ` (default: the process's own); its `mistakes` are what cannot be read."""
     env = dict(os.environ) if environ is None else environ
@@ -103,14 +134,6 @@ def read_env(environ: dict[str, str] | None = None) -> Env:
     host = env.get("HOST") or "127.0.0.1"
     mistakes: list[tuple[str, str]] = []
     port = read_or_default("PORT", lambda: int(env.get("PORT") or 8000), 8000, mistakes)
-    limits = env.get("QUERY_LIMITS", "")
-    query_limits = read_or_default("QUERY_LIMITS", lambda: parse_query_limits(limits), dict[str, int](), mistakes)
-    account_limits = read_or_default(
-        "ACCOUNT_LIMITS",
-        lambda: parse_limits(env.get("ACCOUNT_LIMITS", ""), ACCOUNT_LIMIT_NAMES, "limit of an account", lowest=0),
-        dict[str, int](),
-        mistakes,
-    )
     return Env(
         host=host,
         port=port,
@@ -130,10 +153,12 @@ def read_env(environ: dict[str, str] | None = None) -> Env:
         link_domain=env.get("LINK_DOMAIN", ""),
         allowed_outbound=split_words(env.get("ALLOWED_OUTBOUND", "")),
         dns_servers=split_words(env.get("DNS_SERVERS", "")),
-        mistakes=tuple(mistakes),
         secret_key_fallbacks=split_words(env.get("SECRET_KEY_FALLBACKS", "")),
-        query_limits=query_limits,
-        account_limits=account_limits,
+        query_limits=read_setting(env, "QUERY_LIMITS", parse_query_limits, dict[str, int](), mistakes),
+        account_limits=read_setting(env, "ACCOUNT_LIMITS", parse_account_limits, dict[str, int](), mistakes),
+        sign_up=read_setting(env, "SIGN_UP", parse_sign_up, "invitation", mistakes),
+        session_idle_days=read_setting(env, "SESSION_IDLE_DAYS", parse_days, 14, mistakes),
+        mistakes=tuple(mistakes),
     )
 
 
@@ -165,7 +190,7 @@ def build_sqlite_settings(path: Path) -> dict[str, object]:
         "OPTIONS": {
             "transaction_mode": "IMMEDIATE",
             "timeout": 20,
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA recursive_triggers=ON;",
         },
         "TEST": {"NAME": ":memory:"},
     }

@@ -26,6 +26,7 @@ CSRF_TRUSTED_ORIGINS = [BASE_URL]
 
 INSTALLED_APPS = [
     "accounts",
+    "accounts.audit",
     "accounts.operations",
     "sites",
     "sites.alerts",
@@ -42,6 +43,10 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "django_htmx",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "accounts.sign_in.apps.SessionsConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -63,7 +68,12 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "config.audit_middleware.ImpersonationMiddleware",
+    "config.audit_middleware.AuditMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "accounts.sign_in.middleware.ReauthenticationMiddleware",
+    "accounts.sign_in.middleware.SessionActivityMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "config.middleware.HashingBusyMiddleware",
@@ -111,10 +121,39 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
 ]
-LOGIN_URL = "accounts:login"
+LOGIN_URL = "account_login"
+SESSION_COOKIE_AGE = 365 * 86_400  # of the cookie; the session itself ends when it is not used for SESSION_IDLE_DAYS
+SESSION_IDLE_DAYS = ENV.session_idle_days
 SESSION_ENGINE = "accounts.security.sessions"
 PASSWORD_RESET_TIMEOUT = 3600
 LOGIN_REDIRECT_URL = "/"
+SIGN_UP = ENV.sign_up
+# Sign-in by django-allauth; `accounts.sign_in` has our adapter, forms and views
+ACCOUNT_ADAPTER = "accounts.sign_in.adapter.AccountAdapter"
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
+ACCOUNT_EMAIL_VERIFICATION_SUPPORTS_RESEND = True
+ACCOUNT_CHANGE_EMAIL = True  # a user has one address; a new one replaces it once it is verified
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # strangers get no mail because somebody typed their address
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_LOGIN_ON_PASSWORD_RESET = True
+ACCOUNT_LOGOUT_REDIRECT_URL = LOGIN_URL
+ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "accounts.security.password_login.ResetTokenGenerator"  # noqa: S105
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
+ACCOUNT_REAUTHENTICATION_METHODS = ["password", "mfa"]
+ACCOUNT_SESSION_REMEMBER = True
+MFA_ADAPTER = "accounts.sign_in.second_factors.SecondFactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_PASSKEY_SIGNUP_ENABLED = True
+MFA_TOTP_TOLERANCE = 1  # steps of 30 seconds by which a clock may be wrong
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+# These have limits of ours (`accounts.security.rate_limits`)
+ACCOUNT_RATE_LIMITS = {"login": None, "reset_password": None, "change_password": None}
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
 # Browsers accept cookies with the prefix __Host- only from this very host and over https
 SESSION_COOKIE_NAME = "__Host-sessionid" if SECURE else "sessionid"
@@ -227,6 +266,7 @@ LOGGING = {
         "django.request": {"level": "ERROR"},
         "django.server": {"level": "WARNING"},
         **{name: {"level": "WARNING"} for name in ("httpx", "celery", "uvicorn")},
-        "kombu": {"level": "ERROR"},
+        # Of connections that fail; whoever uses them raises or logs the error, once an outage instead of at each try
+        **{name: {"level": "ERROR"} for name in ("kombu", "urllib3.connectionpool", "clickhouse_connect")},
     },
 }

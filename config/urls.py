@@ -6,12 +6,14 @@ from accounts.api import errors as management_errors
 from reports.clickport import errors as clickport_errors
 
 urlpatterns = [
+    path("", include("accounts.sign_in.urls")),
     path("", include("accounts.urls")),
     path("", include("accounts.operations.urls")),
     path("", include("sites.urls")),
     path("", include("sites.uptime.urls")),
     path("", include("sites.alerts.urls")),
     path("", include("tracking.urls")),
+    path("", include("goals.urls")),
     path("", include("reports.clickport.urls")),
     path("", include("reports.sharing.urls")),  # before the addresses of Clicky, one of which it answers
     path("", include("reports.clicky.urls")),
@@ -26,4 +28,5 @@ urlpatterns = [
 
 handler403 = "config.serving.error_responses.handle_forbidden"
 handler404 = "config.serving.error_responses.handle_not_found"
+handler429 = "config.serving.error_responses.handle_too_many_requests"
 handler400 = "config.serving.error_responses.handle_bad_request"

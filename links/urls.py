@@ -2,13 +2,16 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
+from accounts.api.resources import build_routes
 from links import shortener
+from links.api.belongings import ConversionViews, DomainViews, EntryViews, GroupViews, ScriptViews, TagViews
+from links.api.links import LinkViews
 from links.web import csv_files, editor, guests, link_list, live_clicks, report, resource_pages
 
 app_name = "links"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("clickmeter/", include("links.clickmeter.urls")),
-    path("app/api", shortener.shorten, name="shorten"),
+    path("app/api", shortener.ShortenerView.as_view(), name="shorten"),
     path("links", link_list.show_links, name="list"),
     path("links/bulk", link_list.change_links, name="bulk"),
     path("links/export.csv", csv_files.export_csv, name="export"),
@@ -37,4 +40,15 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("links/<int:datapoint_id>/edit", editor.edit_link, name="edit"),
     path("links/<int:datapoint_id>/watch", report.watch_destination, name="watch"),
     path("links/<int:datapoint_id>/delete", editor.delete_link, name="delete"),
+    *build_routes(
+        {
+            "links": LinkViews,
+            "link-groups": GroupViews,
+            "link-tags": TagViews,
+            "link-conversions": ConversionViews,
+            "link-domains": DomainViews,
+            "link-scripts": ScriptViews,
+            "link-lists": EntryViews,
+        }
+    ),
 ]

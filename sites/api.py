@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db.models import QuerySet
+from django.http import Http404
 from django_filters.rest_framework import CharFilter, FilterSet, IsoDateTimeFilter
 from drf_spectacular.utils import (
     OpenApiExample,
@@ -13,7 +14,7 @@ from drf_spectacular.utils import (
     extend_schema_serializer,
     extend_schema_view,
 )
-from rest_framework import serializers
+from rest_framework import exceptions, serializers
 from rest_framework.generics import DestroyAPIView, ListCreateAPIView, RetrieveUpdateDestroyAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -22,8 +23,12 @@ from rest_framework.serializers import BaseSerializer
 from accounts.api.lists import BooleanFilter, IdFilter
 from accounts.api.management_view import ManagementView
 from accounts.api.openapi import describe_responses
+from accounts.api.resources import add_examples
 from accounts.api.serializers import ClosedModelSerializer, require_instance
+from accounts.custom_domains.claim_checks import claim_check_now
+from accounts.models import Area, HostClaim, Purpose
 from accounts.permissions import get_acting_user
+from accounts.selectors import find_claim
 from sites.models import ApiKey, Site
 from sites.selectors import get_site_for_actor, may_on_site, select_sites
 from sites.services import api_key_create, api_key_revoke, site_create, site_delete, site_keys_rotate, site_update
@@ -41,6 +46,10 @@ NEW_KEY_EXAMPLE = {"name": "Reports", "can_read": True, "can_track": False}
 KEY_EXAMPLE = {
     "id": 31, "name": "Reports", "prefix": "ck_5f2d81a", "can_read": True, "can_track": False, "trusted": False,
     "created": "2026-05-02T10:00:00Z", "expires": None, "revoked": None, "last_used": "2026-05-20T07:45:12Z",
+}  # fmt: skip
+DOMAIN_CHECK_EXAMPLE = {
+    "host": "shop.example", "verified": None, "checked": "2026-05-20T07:45:12Z",
+    "check_result": "There is no TXT record yet.",
 }  # fmt: skip
 PLAIN_KEY_EXAMPLE = {**KEY_EXAMPLE, "last_used": None, "api_key": "ck_5f2d81a0c4b94e7d8a6f3b1c2d0e9f78"}
 
@@ -151,6 +160,7 @@ class KeyFilters(FilterSet):
 class SiteListView(ManagementView[Site], ListCreateAPIView[Site]):
     """List the sites that the caller may see; POST creates one in an account that they manage."""
 
+    area = Area.SITES
     queryset = Site.objects.none()
     filterset_class = SiteFilters
     ordering = ("domain", "pk")
@@ -175,6 +185,7 @@ class SiteListView(ManagementView[Site], ListCreateAPIView[Site]):
 class SiteView(ManagementView[Site], RetrieveUpdateDestroyAPIView[Site]):
     """Show, change or delete one site."""
 
+    area = Area.SITES
     queryset = Site.objects.none()
     serializer_class = SiteKeysSerializer
 
@@ -196,9 +207,42 @@ class SiteView(ManagementView[Site], RetrieveUpdateDestroyAPIView[Site]):
         site_delete(site=instance)
 
 
+@add_examples("A domain that is not verified yet", DOMAIN_CHECK_EXAMPLE)
+class DomainCheckSerializer(ClosedModelSerializer):
+    verified = serializers.DateTimeField(read_only=True, allow_null=True, help_text="null: not verified")
+
+    class Meta:
+        model = HostClaim
+        fields = ("host", "verified", "checked", "check_result")
+        read_only_fields = fields
+
+
+class DomainCheck(ManagementView[Site]):
+    """Looks now for the DNS record that verifies the site's domain."""
+
+    area = Area.SITES
+    queryset = Site.objects.none()
+
+    @extend_schema(
+        summary="Check the domain of a site",
+        request=None,
+        responses=describe_responses(200, DomainCheckSerializer, is_post=True),
+    )
+    def post(self, request: Request, site_id: int) -> Response:
+        site = get_site_for_actor(request.user, site_id, may="edit")
+        claim = find_claim(site.account, site.domain, Purpose.SITE)
+        if claim is None:
+            raise Http404("The name of this site is not public, so it cannot be verified.")
+        if wait := claim_check_now(claim):
+            raise exceptions.Throttled(wait)
+        claim.refresh_from_db()
+        return Response(DomainCheckSerializer(claim).data)
+
+
 class SiteKeysView(ManagementView[ApiKey]):
     """The base of views of the `ck_` keys of a site that are not revoked, for those who may edit the site."""
 
+    area = Area.SITES
     queryset = ApiKey.objects.none()
     serializer_class: type[BaseSerializer[ApiKey]] = KeySerializer
 
@@ -246,11 +290,14 @@ class SiteKeyView(SiteKeysView, DestroyAPIView[ApiKey]):
 class SiteKeysRotationView(ManagementView[Site]):
     """Replace `sitekey` and `sitekey_admin` with POST."""
 
+    area = Area.SITES
     queryset = Site.objects.none()
     serializer_class = SiteKeysSerializer
 
     @extend_schema(
-        summary="Replace both site keys", request=None, responses=describe_responses(200, SiteKeysSerializer)
+        summary="Replace both site keys",
+        request=None,
+        responses=describe_responses(200, SiteKeysSerializer, is_post=True),
     )
     def post(self, request: Request, site_id: int) -> Response:
         site = site_keys_rotate(site=get_site_for_actor(request.user, site_id, may="edit"))

@@ -28,6 +28,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     ),
     path("api/v1/sites", api.SiteListView.as_view()),
     path("api/v1/sites/<int:site_id>", api.SiteView.as_view()),
+    path("api/v1/sites/<int:site_id>/domain-check", api.DomainCheck.as_view()),
     path("api/v1/sites/<int:site_id>/keys", api.SiteKeyListView.as_view()),
     path("api/v1/sites/<int:site_id>/keys/rotate", api.SiteKeysRotationView.as_view()),
     path("api/v1/sites/<int:site_id>/keys/<int:key_id>", api.SiteKeyView.as_view()),

@@ -14,6 +14,7 @@ import contextlib
 import logging
 import secrets
 import threading
+import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Collection
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ HEARTBEAT_SECONDS = 15.0
 FLUSH_SECONDS = 0.2
 SEND_TIMEOUT_SECONDS = 0.5
 RETRY_SECONDS = 2.0
+LOG_SECONDS = 60.0
 CHANNEL = "footfall:feed:"
 log = logging.getLogger(__name__)
 
@@ -58,6 +60,15 @@ _closing = threading.Event()
 _relayed_sites: Collection[int] = ()
 _send_relayed: Callable[[Event], None] | None = None
 _on_sites: Callable[[list[int]], None] | None = None
+_log_again_at = 0.0
+
+
+def _log_outage(error: object) -> None:
+    """Log that Redis is away, in one line a minute for all streams of the process."""
+    global _log_again_at
+    if time.monotonic() >= _log_again_at:
+        _log_again_at = time.monotonic() + LOG_SECONDS
+        log.warning("Redis is away, live streams show only the events of their own process: %s", error)
 
 
 def relay(sites: Collection[int], send: Callable[[Event], None]) -> None:
@@ -178,7 +189,8 @@ def _send_to_redis() -> None:
                 pipe.publish(f"{CHANNEL}{site_id}", orjson.dumps([_process_id, event], default=str))
             pipe.execute()
         except redis.RedisError as error:
-            log.warning("%d events did not reach other processes' live streams: %s", len(batch), error)
+            _log_outage(error)
+            _closing.wait(RETRY_SECONDS)
 
 
 async def _listen(site_id: int, subscriber: Subscriber) -> None:
@@ -192,7 +204,7 @@ async def _listen(site_id: int, subscriber: Subscriber) -> None:
             try:
                 await _receive_messages(client, site_id, subscriber)
             except (RedisError, OSError) as error:
-                log.warning("a live stream receives only events of its own process: %s", error)
+                _log_outage(error)
                 await asyncio.sleep(RETRY_SECONDS)
     finally:
         await client.aclose()

@@ -25,9 +25,8 @@ from rest_framework.serializers import BaseSerializer
 from accounts.api.management_view import ManagementView
 from accounts.api.openapi import describe_responses
 from accounts.api.serializers import ClosedModelSerializer, ClosedSerializer, require_instance
-from accounts.models import Account, ExposedKey, Membership, Role
-from accounts.permissions import Bearer, get_current_membership
-from accounts.revocation import exposed_key_dismiss
+from accounts.models import Account, Area, ExposedKey, Invitation, Membership, Role
+from accounts.revocation import exposed_key_dismiss, exposed_key_replace
 from accounts.selectors import list_members
 from accounts.services import account_update, member_access_set, member_remove
 from accounts.services.invitations import invitation_create, mail_invitation
@@ -142,17 +141,24 @@ def extract_grants(values: Mapping[str, Any]) -> list[tuple[str, int, str]]:
     return [(row["kind"], row["object_id"], row["right"]) for row in values.get("grants", [])]
 
 
+def mail_and_answer(invitation: Invitation, by: Membership) -> Mapping[str, object]:
+    """Mail an invitation that was just created, and return the answer: with the link if no mail could be sent."""
+    outcome = mail_invitation(invitation, by.user if by.user_id else by.account)
+    data = {"email": invitation.email, "role": invitation.role, "link": outcome.link, "mailed": outcome.mailed}
+    return InvitationSerializer(data).data
+
+
 @extend_schema_view(
     get=extend_schema(summary="Show who the caller is"),
 )
 class CurrentMember(ManagementView[Membership], RetrieveAPIView[Membership]):
     """Who the caller is."""
 
+    area = ""
     serializer_class = MeSerializer
 
     def get_object(self) -> Any:
-        user = self.request.user
-        membership = user.membership if isinstance(user, Bearer) else get_current_membership(self.request)
+        membership = self.find_acting_membership()
         email = membership.user.email if membership.user_id else None
         return {"email": email, "role": membership.role, "account": membership.account}
 
@@ -164,6 +170,7 @@ class CurrentMember(ManagementView[Membership], RetrieveAPIView[Membership]):
 class AccountDetail(ManagementView[Account], RetrieveUpdateAPIView[Account]):
     """The account the caller works in."""
 
+    area = Area.ACCOUNT
     serializer_class = AccountSerializer
 
     def get_object(self) -> Account:
@@ -179,6 +186,7 @@ class AccountDetail(ManagementView[Account], RetrieveUpdateAPIView[Account]):
 class Members(ManagementView[Membership], ListCreateAPIView[Membership]):
     """The members of the account. A POST invites a person, who becomes a member by opening the link in the mail."""
 
+    area = Area.ACCOUNT
     queryset = Membership.objects.none()
     serializer_class = MemberSerializer
     filterset_class = MemberFilters
@@ -201,9 +209,7 @@ class Members(ManagementView[Membership], ListCreateAPIView[Membership]):
             by=membership,
             grants=extract_grants(invite.validated_data),
         )
-        outcome = mail_invitation(invitation, membership.user if membership.user_id else membership.account)
-        data = {"email": invitation.email, "role": invitation.role, "link": outcome.link, "mailed": outcome.mailed}
-        return Response(InvitationSerializer(data).data, status=status.HTTP_201_CREATED)
+        return Response(mail_and_answer(invitation, membership), status=status.HTTP_201_CREATED)
 
 
 @extend_schema_view(
@@ -214,6 +220,7 @@ class Members(ManagementView[Membership], ListCreateAPIView[Membership]):
 class MemberDetail(ManagementView[Membership], RetrieveUpdateDestroyAPIView[Membership]):
     """One member: read it, change role and grants, remove it."""
 
+    area = Area.ACCOUNT
     queryset = Membership.objects.none()
     serializer_class = MemberSerializer
     lookup_url_kwarg = "member_id"
@@ -239,6 +246,7 @@ class MemberDetail(ManagementView[Membership], RetrieveUpdateDestroyAPIView[Memb
 class ExposedKeys(ManagementView[ExposedKey], ListAPIView[ExposedKey]):
     """Shared keys of the account that people without access to them any more may still know, the latest first."""
 
+    area = Area.ACCOUNT
     queryset = ExposedKey.objects.none()
     serializer_class = ExposedKeySerializer
     filterset_class = ExposedKeyFilters
@@ -254,6 +262,7 @@ class ExposedKeys(ManagementView[ExposedKey], ListAPIView[ExposedKey]):
 class ExposedKeyDetail(ManagementView[ExposedKey], DestroyAPIView[ExposedKey]):
     """DELETE takes a key off the list without replacing it. Replacing the key takes it off as well."""
 
+    area = Area.ACCOUNT
     queryset = ExposedKey.objects.none()
     lookup_url_kwarg = "exposed_id"
     missing = "No such key."
@@ -263,3 +272,22 @@ class ExposedKeyDetail(ManagementView[ExposedKey], DestroyAPIView[ExposedKey]):
 
     def perform_destroy(self, instance: ExposedKey) -> None:
         exposed_key_dismiss(exposed=instance)
+
+
+class ExposedKeyReplacement(ManagementView[ExposedKey]):
+    """Replaces an exposed key: programs with the old one stop working."""
+
+    area = Area.ACCOUNT
+    queryset = ExposedKey.objects.none()
+    lookup_url_kwarg = "exposed_id"
+    missing = "No such key."
+
+    def get_queryset(self) -> QuerySet[ExposedKey]:
+        return self.get_membership("manage").account.exposed_keys.all()
+
+    @extend_schema(
+        summary="Replace an exposed key", request=None, responses=describe_responses(204, None, is_post=True)
+    )
+    def post(self, request: Request, exposed_id: int) -> Response:
+        exposed_key_replace(exposed=self.get_object(), by=self.get_membership("manage"))
+        return Response(status=status.HTTP_204_NO_CONTENT)

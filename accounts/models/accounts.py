@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
@@ -97,6 +98,11 @@ class Account(AuthkeyOwner):
     brand = models.JSONField(default=dict, blank=True, help_text="White label: host, name, logo, accent")
     profile = models.JSONField(default=dict, blank=True, help_text="Names, phone and formats of the account's page")
     limits = models.JSONField(default=dict, blank=True, help_text="Requests per minute and plan limits")
+    suspended = models.DateTimeField(null=True, blank=True)
+    suspension_reason = models.CharField(max_length=300, blank=True)
+    collection_ends = models.DateTimeField(
+        null=True, blank=True, help_text="While suspended: hits are recorded until then"
+    )
     created = models.DateTimeField(auto_now_add=True)
     members = models.ManyToManyField(User, through="Membership", related_name="accounts")
 
@@ -109,6 +115,11 @@ class Account(AuthkeyOwner):
 
     def __str__(self) -> str:
         return self.name
+
+    def refuses_hits(self, now: datetime) -> bool:
+        """Whether hits are rejected: the quota is used up, or the account has been suspended for too long."""
+        has_ended = self.collection_ends is not None and self.collection_ends <= now
+        return self.over_quota or (self.suspended is not None and has_ended)
 
     @property
     def quota_share(self) -> int:

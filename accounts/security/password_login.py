@@ -1,10 +1,13 @@
-"""Checks of e-mail and password. Every attempt is counted before the password is hashed."""
+"""Checks of e-mail and password: every attempt is counted before the password is hashed. Tokens to reset it."""
 
 from __future__ import annotations
 
 from django.contrib.auth import authenticate
+from django.contrib.auth.tokens import PasswordResetTokenGenerator
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.urls import reverse
+from django.utils.http import int_to_base36
 
 from accounts.models import User
 from accounts.security import rate_limits
@@ -12,7 +15,15 @@ from accounts.security.client_ip import get_client_key
 from accounts.security.hashers import HashingBusy
 from accounts.security.recognized_devices import LOGIN_DEVICES, is_recognized_network, remember_network
 
-COOKIE_PATH = "/login"  # the only page that reads the cookie
+COOKIE_PATH = "/login"  # only log-in pages read the cookie
+
+
+class ResetTokenGenerator(PasswordResetTokenGenerator):
+    """Tokens of mailed links to a new password: for an hour, until the password or address changes, if not disabled."""
+
+    def check_token(self, user: User | None, token: str | None) -> bool:
+        """Whether the token is valid for this user."""
+        return user is not None and user.is_active and super().check_token(user, token)
 
 
 class TooManyAttempts(Exception):
@@ -61,6 +72,16 @@ def _find_narrowest_limit(limits: tuple[rate_limits.RateLimitKey, ...]) -> rate_
     return next(key for key in limits if key[0] in narrow)
 
 
+def is_login_page(request: HttpRequest) -> bool:
+    """Whether browsers send the cookie of recognized devices to the requested page."""
+    return request.path == COOKIE_PATH or request.path.startswith(f"{COOKIE_PATH}/")
+
+
+def is_recognized_device(request: HttpRequest, user: User) -> bool:
+    """Whether the user has logged in on this device before; `is_login_page` must be true."""
+    return bool(LOGIN_DEVICES.device(request, user.email))
+
+
 def remember_login(request: HttpRequest, response: HttpResponseBase, user: User) -> None:
     """Recognize this device as the user's from now on, by a cookie in the response to a successful log-in."""
     LOGIN_DEVICES.remember(request, response, user.email, COOKIE_PATH)
@@ -69,3 +90,9 @@ def remember_login(request: HttpRequest, response: HttpResponseBase, user: User)
 def forget_attempts(user: User) -> None:
     """Reset the attempts of strangers, after the user has opened a mailed link."""
     rate_limits.clear_attempts((rate_limits.LOGIN_EMAIL, user.email))
+
+
+def build_reset_path(user: User) -> str:
+    """Build the path of the page on which a user sets a new password."""
+    key = ResetTokenGenerator().make_token(user)
+    return reverse("account_reset_password_from_key", kwargs={"uidb36": int_to_base36(user.pk), "key": key})

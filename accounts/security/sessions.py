@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from datetime import timedelta
 
+from django.conf import settings
 from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
 from django.contrib.sessions.base_session import AbstractBaseSession
 from django.utils import timezone
@@ -57,14 +59,16 @@ class SessionStore(DatabaseStore):
 
     def create_model_instance(self, data: dict[str, object]) -> AbstractBaseSession:
         """Create the row, unsaved, under the hash of the key."""
-        row = super().create_model_instance(data)
-        row.session_key = hash_session_key(row.session_key)
-        return row
+        return self._protect_row(super().create_model_instance(data))
 
     async def acreate_model_instance(self, data: dict[str, object]) -> AbstractBaseSession:
         """See `create_model_instance`."""
-        row = await super().acreate_model_instance(data)
+        return self._protect_row(await super().acreate_model_instance(data))
+
+    def _protect_row(self, row: AbstractBaseSession) -> AbstractBaseSession:
+        """Put the hash in place of the key; the session ends when it is not used for SESSION_IDLE_DAYS."""
         row.session_key = hash_session_key(row.session_key)
+        row.expire_date = min(row.expire_date, timezone.now() + timedelta(days=settings.SESSION_IDLE_DAYS))
         return row
 
     def delete(self, session_key: str | None = None) -> None:

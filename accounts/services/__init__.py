@@ -26,7 +26,9 @@ from accounts.services.users import (
     placeholder_user_delete,
     placeholder_user_get_or_create,
     user_create,
+    user_email_verify,
     user_password_set,
+    user_sign_up,
     user_update,
 )
 
@@ -52,6 +54,8 @@ __all__ = [
     "placeholder_user_delete",
     "placeholder_user_get_or_create",
     "user_create",
+    "user_email_verify",
     "user_password_set",
+    "user_sign_up",
     "user_update",
 ]

@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 from django.contrib import messages
-from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts.forms import AccountForm, BrandForm, ChangePasswordForm, ProfileForm, add_errors
+from accounts.audit.recording import record_event
+from accounts.forms import AccountForm, BrandForm, ProfileForm, add_errors
 from accounts.models import Purpose, Role
 from accounts.permissions import get_current_account, get_current_membership, list_memberships, switch_account
-from accounts.security import rate_limits
 from accounts.selectors import find_claim
 from accounts.services import (
     account_brand_set,
     account_key_rotate,
     account_update,
     member_key_rotate,
-    user_password_set,
     user_update,
 )
 from accounts.settings_parts import build_account_navigation, check_host_now, render_secrets
-from accounts.views.sign_in import get_next_url
+from accounts.sign_in.views import get_next_url
 
 
 def _build_switcher(request: HttpRequest) -> dict[str, object]:
@@ -81,6 +78,7 @@ def show_account_key(request: HttpRequest) -> HttpResponse:
         raise Http404("No such account.")
     if request.method != "POST":
         key = {"authkey": account.authkey}
+        record_event("account_key.shown", account)
         return render_secrets(request, f"Authkey of {account}", key, back=reverse("accounts:account"))
     account_key_rotate(account=account)
     messages.success(request, "The account has a new authkey. The old one no longer works.")
@@ -94,6 +92,7 @@ def show_own_key(request: HttpRequest) -> HttpResponse:
     """Show a member's own key, with which programs may do what the member may; a POST replaces it."""
     membership = get_current_membership(request)
     if request.method != "POST":
+        record_event("own_key.shown", membership, label=str(membership.user))
         title = f"Your key for {membership.account}"
         return render_secrets(request, title, {"authkey": membership.authkey}, back=get_next_url(request))
     member_key_rotate(membership=membership)
@@ -162,35 +161,3 @@ def edit_profile(request: HttpRequest) -> HttpResponse:
         "section": "settings",
     }
     return render(request, "accounts/me.html", context)
-
-
-@login_required
-@never_cache
-@sensitive_post_parameters("password", "current")
-def change_password(request: HttpRequest) -> HttpResponse:
-    """Change the user's password; their other sessions end."""
-    form, status = ChangePasswordForm(request.POST or None), 200
-    if request.method == "POST" and form.is_valid() and (status := _check_current_password(request, form)) == 200:
-        try:
-            user_password_set(user=request.user, password=form.cleaned_data["password"])  # type: ignore[arg-type]
-        except ValidationError as error:
-            add_errors(form, error)
-        else:
-            update_session_auth_hash(request, request.user)  # type: ignore[arg-type]
-            messages.success(request, "Your password was changed. You were logged out everywhere else.")
-            return redirect("accounts:me")
-    context = {"form": form, "settings_nav": build_account_navigation(request, "me"), "section": "settings"}
-    return render(request, "accounts/password.html", context, status=429 if status == 429 else 200)
-
-
-def _check_current_password(request: HttpRequest, form: ChangePasswordForm) -> int:
-    """Check the current password: returns 200, 403 (wrong) or 429 (too many attempts), with the reason in the form."""
-    limit = (rate_limits.PASSWORD_USER, str(request.user.pk))
-    if wait := rate_limits.count_attempt(limit):
-        form.add_error("current", rate_limits.format_wait_message(wait))
-        return 429
-    if not request.user.check_password(form.cleaned_data["current"]):
-        form.add_error("current", "This is not your current password.")
-        return 403
-    rate_limits.clear_attempts(limit)
-    return 200

@@ -38,7 +38,7 @@ def get_form_status(form: Form) -> int:
 def show_setup_hint(request: HttpRequest) -> HttpResponse:
     """Explain how to set up a fresh installation. The link itself is printed in the terminal only."""
     if User.objects.has_login_user():
-        return redirect("accounts:login")
+        return redirect("account_login")
     return render(request, "accounts/setup_hint.html", {"hours": SETUP_HOURS})
 
 
@@ -77,7 +77,7 @@ def join_account(request: HttpRequest, token: str) -> HttpResponse:
         return _join_logged_in(request, invitation)
     user = User.objects.filter(email=invitation.email).first()
     if user is not None and not is_placeholder(user):
-        return redirect(f"{reverse('accounts:login')}?next={request.path}")
+        return redirect(f"{reverse('account_login')}?next={request.path}")
     form = JoinForm(request.POST or None)
     if request.method == "POST" and form.is_valid() and (joined := _join_new(request, form, invitation)):
         login(request, joined, backend="django.contrib.auth.backends.ModelBackend")

@@ -75,7 +75,7 @@ async def stream_clicks(request: HttpRequest) -> HttpResponse | StreamingHttpRes
     """Stream every hit from now on as events of JSON."""
     user = await request.auser()
     if not user.is_authenticated:
-        return redirect("accounts:login")
+        return redirect("account_login")
     request.user = user
     scope = await sync_to_async(get_link_scope_or_404)(request)
     viewer = create_viewer(request, user, scope.account)

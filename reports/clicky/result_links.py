@@ -4,37 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from urllib.parse import quote, urlencode
 
 from reports.clicky.dates import Dates
 from sites.site_config import SiteConfig
 
 SAFE_PATH = "/:?#[]@!$&'()*+,;=%-._~"
+# Of addresses that strangers wrote, to which links may lead
 LINK_SCHEMES = ("http://", "https://", "ftp://", "mailto:", "tel:")
 
 
 @dataclass(frozen=True)
 class ResultLinks:
-    """Builds the links of one site. `find_base` is called for the first link, since many results have none."""
+    """Builds the links of one site. `get_base` returns this installation's address, without a final slash."""
 
-    find_base: Callable[[], str]
+    get_base: Callable[[], str]
     site: SiteConfig
-
-    @cached_property
-    def base(self) -> str:
-        """This installation as the client reached it, without a final slash."""
-        return self.find_base()
 
     def build_stats_url(self, dates: Dates | None, section: str = "", **filters: str) -> str:
         """Return the dashboard's page of these days, filtered by dimension=value."""
         period = {"period": f"{dates.first}..{dates.last}"} if dates else {}
         query = urlencode({**period, **filters})
-        path = f"{self.base}/sites/{self.site.site_id}/{section}"
+        path = f"{self.get_base()}/sites/{self.site.site_id}/{section}"
         return f"{path}?{query}" if query else path
 
     def build_visit_url(self, visit: object) -> str:
-        return f"{self.base}/sites/{self.site.site_id}/visits/{visit}"
+        return f"{self.get_base()}/sites/{self.site.site_id}/visits/{visit}"
 
     def build_page_url(self, path: str, host: str = "") -> str:
         """Return the absolute address of a page of the site."""
@@ -46,11 +41,7 @@ class ResultLinks:
             return f"http:{target}"
         if target.startswith("/"):
             return self.build_page_url(target, host)
-        if not path or safe_address(target):
-            return safe_address(target)
+        is_address = target.lower().startswith(LINK_SCHEMES)
+        if is_address or not path:
+            return target if is_address else ""
         return self.build_page_url(path, host) + (target if target.startswith("#") else "")
-
-
-def safe_address(address: str) -> str:
-    """Return a stranger's address if a link may lead to it, else ""."""
-    return address if address.lower().startswith(LINK_SCHEMES) else ""

@@ -14,6 +14,25 @@ from sites.models import Site
 from sites.outbound import OutboundError, check_reachable
 
 
+def check_target(kind: str, target: str, is_enabled: bool) -> None:
+    """Raise ValidationError for `target` unless it is an address of that kind, and one that may be reached."""
+    if kind == ChannelKind.EMAIL:
+        try:
+            validate_email(target)
+        except forms.ValidationError:
+            raise forms.ValidationError({"target": "This is not an e-mail address."}) from None
+    elif not target.startswith(("https://", "http://")):
+        raise forms.ValidationError({"target": "Paste the hook's whole address; it starts with https://."})
+    elif kind == ChannelKind.SLACK and not target.startswith("https://"):
+        sentence = "Slack's hooks start with https://; without it others could read what you send."
+        raise forms.ValidationError({"target": sentence})
+    elif is_enabled:
+        try:
+            check_reachable(target)
+        except OutboundError as error:
+            raise forms.ValidationError({"target": str(error)}) from error
+
+
 class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
     """Form of a channel. A stored hook's address is displayed as dots: anybody who knows it can send messages."""
 
@@ -41,21 +60,11 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def clean(self) -> dict[str, object]:
         data = super().clean() or {}
-        target, kind = data.get("target", ""), data.get("kind")
-        if kind == ChannelKind.EMAIL:
+        if data.get("kind"):
             try:
-                validate_email(target)
-            except forms.ValidationError:
-                self.add_error("target", "This is not an e-mail address.")
-        elif kind and not target.startswith(("https://", "http://")):
-            self.add_error("target", "Paste the hook's whole address; it starts with https://.")
-        elif kind == ChannelKind.SLACK and not target.startswith("https://"):
-            self.add_error("target", "Slack's hooks start with https://; without it others could read what you send.")
-        elif kind and data.get("enabled"):
-            try:
-                check_reachable(target)
-            except OutboundError as error:
-                self.add_error("target", str(error))
+                check_target(data["kind"], data.get("target", ""), bool(data.get("enabled")))
+            except forms.ValidationError as error:
+                self.add_error(None, error)
         return data
 
 

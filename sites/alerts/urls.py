@@ -2,7 +2,9 @@
 
 from django.urls import path
 
+from accounts.api.resources import build_routes
 from sites.alerts import views
+from sites.alerts.api import AlertViews, ChannelViews
 
 app_name = "alerts"
 SITE = "sites/<int:site_id>/alerts"
@@ -19,4 +21,5 @@ urlpatterns = [
     path(f"{SITE}/channels/<int:channel_id>/delete", views.delete_channel, name="channel-delete"),
     path("channels/confirm/<str:token>", views.confirm_channel, name="channel-confirm"),
     path("channels/stop/<str:token>", views.stop_channel, name="channel-stop"),
+    *build_routes({"sites/<int:site_id>/alerts": AlertViews, "channels": ChannelViews}),
 ]

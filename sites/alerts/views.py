@@ -15,21 +15,20 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST
 
+from accounts.audit.recording import record_event
 from accounts.forms import add_errors
 from accounts.permissions import find_membership, membership_may
 from accounts.settings_parts import render_secrets
-from sites.alerts.condition_registry import CONDITIONS, AlertNotification
+from sites.alerts.channel_trial import ask_to_confirm, test_message_send
+from sites.alerts.condition_registry import CONDITIONS
 from sites.alerts.confirmation import (
     CONFIRM_LINK_LIFETIME,
     CONFIRM_SALT,
     STOP_SALT,
     channel_confirm,
     channel_stop,
-    confirmation_send,
-    count_test_message,
     find_channel_by_token,
 )
-from sites.alerts.deliveries import deliver
 from sites.alerts.forms import AlertForm, ChannelForm
 from sites.alerts.models import Alert, Channel, ChannelKind, Delivery
 from sites.alerts.services import (
@@ -38,7 +37,6 @@ from sites.alerts.services import (
     channel_delete,
     channel_save,
     channel_secret_replace,
-    delivery_queue,
 )
 from sites.models import Site
 from sites.selectors import get_site_or_404
@@ -130,6 +128,7 @@ def show_channel_secret(request: HttpRequest, site_id: int, channel_id: int) -> 
         channel_secret_replace(channel=channel)
         messages.success(request, f"“{channel.name}” has a new secret. Give it to the receiver.")
         return redirect("alerts:channel-edit", site.pk, channel.pk)
+    record_event("webhook_secret.shown", channel)
     back = reverse("alerts:channel-edit", args=[site.pk, channel.pk])
     return render_secrets(request, f"Secret of “{channel.name}”", {"secret": channel.secret}, back=back)
 
@@ -140,32 +139,13 @@ def send_test_message(request: HttpRequest, site_id: int, channel_id: int) -> Ht
     """Send a test message now and report the outcome."""
     site = get_site_for_account_editor(request, site_id)
     channel = get_object_or_404(Channel, pk=channel_id, account=site.account)
-    if channel.waits_for_confirmation:
-        messages.error(request, "Nothing is sent to this address until its recipient has confirmed it.")
-        return redirect("alerts:list", site.pk)
     try:
-        count_test_message(site.account)
+        message, arrived = test_message_send(channel=channel, place=str(site), now=timezone.now())
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))
         return redirect("alerts:list", site.pk)
-    message, arrived = send_test(site, channel)
     messages.add_message(request, messages.SUCCESS if arrived else messages.ERROR, message)
     return redirect("alerts:list", site.pk)
-
-
-def send_test(site: Site, channel: Channel) -> tuple[str, bool]:
-    """Send a test message; returns a sentence about the outcome, and whether the message arrived."""
-    now = timezone.now()
-    text = f"This is a test of “{channel.name}” for {site}."
-    delivery = delivery_queue(
-        channel=channel, notification=AlertNotification(f"test-{now.timestamp()}", "Test message", text), now=now
-    )
-    if delivery is None:
-        return "It was not sent: another test message was sent at the same moment.", False
-    if deliver(delivery, now):
-        return "The test message was sent.", True
-    delivery.refresh_from_db()
-    return f"It was not sent. {delivery.error or 'It waits until the quiet hours of this channel are over.'}", False
 
 
 @login_required
@@ -181,17 +161,8 @@ def repeat_confirmation(request: HttpRequest, site_id: int, channel_id: int) -> 
 
 def send_confirmation(request: HttpRequest, channel: Channel) -> None:
     """Send the mail that asks the recipient to confirm, and say on the next page whether it was sent."""
-    try:
-        confirmation_send(channel=channel)
-    except ValidationError as error:
-        messages.error(request, f"{channel} waits for confirmation. {' '.join(error.messages)}")
-    except OSError as error:
-        messages.error(request, f"{channel} waits for confirmation, but the mail could not be sent: {error}")
-    else:
-        messages.success(
-            request,
-            f"{channel} was saved. We have mailed the recipient a link to confirm it; nothing else is sent before.",
-        )
+    message, sent = ask_to_confirm(channel)
+    messages.add_message(request, messages.SUCCESS if sent else messages.ERROR, message)
 
 
 @login_required

@@ -2,7 +2,9 @@
 
 from django.urls import path
 
+from accounts.api.resources import build_routes
 from sites.uptime import status_page, views
+from sites.uptime.api import IncidentViews, MonitorViews
 
 app_name = "uptime"
 urlpatterns = [
@@ -12,4 +14,5 @@ urlpatterns = [
     path("sites/<int:site_id>/uptime/<int:monitor_id>/edit", views.edit_monitor, name="edit"),
     path("sites/<int:site_id>/uptime/<int:monitor_id>/delete", views.delete_monitor, name="delete"),
     path("status/<int:site_id>", status_page.show_status_page, name="status"),
+    *build_routes({"sites/<int:site_id>/monitors": MonitorViews, "sites/<int:site_id>/incidents": IncidentViews}),
 ]

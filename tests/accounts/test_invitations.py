@@ -395,4 +395,4 @@ def test_logging_out_to_join_returns_to_the_invitation(inside: Client, bob: User
     assert f"Log out to join as {ZOE}" in page
     assert browser.post("/logout", {"next": link})["Location"] == link
     assert "choose a password" in browser.get(link).content.decode()
-    assert browser.post("/logout", {"next": "https://evil.example/"})["Location"] == "/", "pages of this host only"
+    assert browser.post("/logout", {"next": "https://evil.example/"})["Location"] == "/login", "this host only"

@@ -182,7 +182,7 @@ def test_a_weak_new_password_is_rejected_with_the_reason(client: Client, dora: U
     assert "too short" in answer.content.decode()
 
 
-@pytest.mark.parametrize("path", ["/password/reset/x/y", "/password/reset/OTk5OTk5OTk5OTk5OTk5OTk5OTk5/t-t", "/join/x"])
+@pytest.mark.parametrize("path", ["/password/reset/x-y", "/password/reset/zzzzzzzzzzzzzzzzz-t-t", "/join/x"])
 def test_an_invalid_reset_link_says_so(client: Client, dora: User, path: str) -> None:
     answer = client.get(path)
     assert answer.status_code == 404

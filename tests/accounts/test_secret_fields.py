@@ -23,6 +23,11 @@ KEPT = {
     "accounts.Membership.key_seed": "derived",
     "accounts.Invitation.token_hash": "hashed",
     "accounts.SecretKeyFingerprint.salt": "public",  # of a slow hash
+    "audit.AuditChain.key": "encrypted",
+    "audit.AuditChain.anchor": "public",  # an HMAC
+    "audit.AuditEntry.target_type": "public",  # what an action was done to
+    "audit.AuditEntry.target_id": "public",
+    "audit.AuditEntry.target_label": "public",
     "sites.Site.key_generation": "derived",
     "sites.Site.proxy_secret": "encrypted",
     "sites.Site.cookies": "public",  # whether the tracker may set one
@@ -42,8 +47,10 @@ KEPT = {
     "links.Datapoint.encode_url": "public",
     "links.Datapoint.encode_ip": "public",
     "links.ListEntry.code": "public",  # a number in another form
+    "account.EmailConfirmation.key": "public",  # an empty table: codes are mailed, not links
     "auth.Permission.codename": "public",
     "sessions.Session.session_key": "hashed",
+    "usersessions.UserSession.session_key": "hashed",
 }
 
 

@@ -18,10 +18,25 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from accounts.models import Account, ExposedKey, Membership, User
+from accounts.models import Account, ExposedKey, Invitation, Membership, User
+from goals.services import funnel_save, goal_create, segment_create
+from links.models import ListKind
+from links.services.conversions import conversion_create
+from links.services.domains import domain_create
+from links.services.groups import group_create, tag_create
+from links.services.guests import guest_create
+from links.services.links import datapoint_create
+from links.services.scripts_and_lists import entry_create, script_write
+from reports.annotations.services import note_add
+from reports.digests.services import subscription_save
+from reports.sharing.services import share_create
 from sites import site_cache
+from sites.alerts.models import Alert, Channel
+from sites.alerts.services import alert_save
 from sites.models import Site
 from sites.services import api_key_create
+from sites.uptime.models import Incident
+from sites.uptime.services import monitor_create
 from tests.conftest import PASSWORD
 from tests.permissions.routes import ROUTES
 from tests.support.types import Store
@@ -67,12 +82,43 @@ def test_the_query_api_conforms_to_its_openapi_description(case: Any, api_key: s
 
 
 @pytest.fixture
-def ids(account: Account, site: Site, bob: User) -> dict[str, int]:
+def ids(account: Account, site: Site, alice: User, bob: User) -> dict[str, int]:
     """An existing row for each parameter of the addresses."""
     exposed = ExposedKey.objects.create(account=account, kind="site", object_id=site.pk, person="B", since=site.created)
     key = api_key_create(site=site, name="Reader")[0]
     member = Membership.objects.get(user=bob)
-    return {"site_id": site.pk, "key_id": key.pk, "member_id": member.pk, "exposed_id": exposed.pk}
+    monitor = monitor_create(site=site, url="https://a.example/")
+    channel = Channel.objects.create(account=account, kind="webhook", name="hook", target="https://a.example/")
+    goal = goal_create(site=site, name="Order", pattern="/thanks")
+    where = [{"dimension": "page", "operator": "is", "value": ["/"]}]
+    return {
+        "site_id": site.pk, "key_id": key.pk, "member_id": member.pk, "exposed_id": exposed.pk, "goal_id": goal.pk,
+        "funnel_id": funnel_save(site=site, name="Shop", steps=[{"page": "/"}, {"goal": goal.pk}]).pk,
+        "segment_id": segment_create(site=site, name="Home", filter=where, shared=True).pk,
+        "note_id": note_add(site=site, at=site.created, text="New").pk,
+        "share_id": share_create(site=site, name="Client").pk,
+        "monitor_id": monitor.pk,
+        "incident_id": Incident.objects.create(monitor=monitor, start=site.created, cause="Status 502").pk,
+        "channel_id": channel.pk,
+        "alert_id": alert_save(alert=Alert(site=site, name="a", condition="uptime"), parameters={}, channels=[]).pk,
+        **create_link_rows(account),
+        "invitation_id": Invitation.objects.create(account=account, email="zoe@example.org").pk,
+        "pending_id": guest_create(account=account, email="max@example.org").pk,
+        "subscription_id": subscription_save(user=alice, frequency="week", sites=[site], attach_csv=False).pk,
+    }  # fmt: skip
+
+
+def create_link_rows(account: Account) -> dict[str, int]:
+    """A link and one of everything that links use."""
+    return {
+        "datapoint_id": datapoint_create(account=account, url="https://a.example/").pk,
+        "group_id": group_create(account=account, name="Spring").pk,
+        "tag_id": tag_create(account=account, name="new").pk,
+        "conversion_id": conversion_create(account=account, name="Order").pk,
+        "domain_id": domain_create(account=account, name="go.example.org").pk,
+        "script_id": script_write(account=account, name="Pixel", text="track()").pk,
+        "entry_id": entry_create(account=account, listing=ListKind.BLACKLIST, value="192.0.2.7").pk,
+    }
 
 
 @pytest.mark.heavy

@@ -6,6 +6,7 @@ import inspect
 from typing import Any, cast
 
 import pytest
+import redis.asyncio
 from django import forms
 from django.conf import settings as django_settings
 from pytest_django import Settings
@@ -39,6 +40,12 @@ def test_a_uvicorn_without_them_serves_by_its_own_protocol(monkeypatch: pytest.M
     monkeypatch.delattr(HttpToolsProtocol, "_unset_keepalive_if_required")
     assert find_missing_members() == ["_unset_keepalive_if_required"]
     assert server.build_server_config(answer, "127.0.0.1", 0).http is HttpToolsProtocol
+
+
+def test_the_redis_library_holds_the_streams_of_its_connection() -> None:
+    connection: Any = redis.asyncio.Connection()
+    assert connection._reader is connection._writer is None
+    assert "self._writer" in inspect.getsource(redis.asyncio.Connection._connect)
 
 
 def test_the_drivers_summary_of_a_result_is_replaced_by_the_rows_read(store: Store) -> None:

@@ -21,11 +21,17 @@ IDS = {
     "segment_id": "segment", "funnel_id": "funnel", "device": "device", "visit": "visit", "subscription_id": "digest",
     "group_id": "group", "conversion_id": "conversion", "domain_id": "domain", "script_id": "script",
     "datapoint_id": "link", "exposed_id": "exposed_key", "pending_id": "pending_member",
+    "account_id": "account",
+    "token_id": "personal_token", "incident_id": "incident", "tag_id": "tag",
+    "entry_id": "entry",
 }  # fmt: skip
 # Parameters that name no row of a tenant: a value, and why
 WORDS: dict[str, tuple[Any, str]] = {
     "token": ("nobodys-word", "a secret: whoever holds it may"),
-    "uid": ("MQ", "worth nothing without the secret beside it"),
+    "uidb36": ("1", "worth nothing without the secret beside it"),
+    "key": ("nobodys-word", "a secret: whoever holds it may"),
+    "passkey_id": (1, "asked for only after a confirmation; tests/accounts/test_second_factors.py"),
+    "session_id": (1, "ends a session of one's own or none; tests/accounts/test_sessions.py"),
     "name": ("page", "a panel, a table or a file of the operator's mailbox"),
     "tab": ("top", "a tab of a panel"),
     "place": (0, "a mail's place in a file of the operator's mailbox"),
@@ -34,7 +40,6 @@ WORDS: dict[str, tuple[Any, str]] = {
     "slug": ("start", "a page of the documentation"),
     "page": ("visitors", "a page of Clicky's"),
     "what": ("visitors", "a part of the widget"),
-    "version": (4, "of the API"),
     "country": ("de", "a flag"),
     "operation": ("sites", "of the white-label API"),
     "rest": ("nowhere", "an address that is none"),
@@ -43,9 +48,21 @@ WORDS: dict[str, tuple[Any, str]] = {
 FOR_EVERY_NUMBER = {r"^(?P<site_id>[1-9]\d{4,17})$"}
 S, V1 = "sites/<int:site_id>", "api/v1/"
 SET = f"{S}/settings"
+# Resources of a site that all who may see it can read, and its editors change
+READ_BY_ALL = (
+    "goals", "goals/<int:goal_id>", "funnels", "funnels/<int:funnel_id>", "annotations", "annotations/<int:note_id>",
+    "segments/<int:segment_id>", "monitors", "monitors/<int:monitor_id>",
+)  # fmt: skip
+# Resources of links that only the team sees
+TEAM_ROWS = {
+    "tags": "tag_id", "conversions": "conversion_id", "domains": "domain_id", "scripts": "script_id",
+    "lists": "entry_id",
+}  # fmt: skip
 NEEDS: dict[str, str] = {
     **dict.fromkeys((
-        "login", "password/reset", "setup", "theme", "brand.css", "docs/", "docs/<slug:slug>", "stats/",
+        "login", "password/reset", "signup", "signup/verify", "signup/passkey",
+        "signup/passkey/new", "login/passkey", "login/second-factor",
+        "setup", "theme", "brand.css", "docs/", "docs/<slug:slug>", "stats/",
         "stats/wp-iframe", r"^user/?$", r"^help/(?:api/?)?$", "stats/<slug:page>", "user/preferences/<slug:page>",
         r"^media/flags/(?P<country>[A-Za-z]{2})\.gif$",
         r"^(?P<site_id>[1-9]\d{4,17})$", "api/schema/", "api/openapi.json", "api/v1/openapi.json",
@@ -53,7 +70,8 @@ NEEDS: dict[str, str] = {
         r"^api/v1/(?P<rest>[^?]*)$", "clickmeter/^openapi\\.json$", "clickmeter/^",
     ), "open"),
     **dict.fromkeys((
-        "password/reset/<str:uid>/<str:token>", "setup/<str:token>", "join/<str:token>", "digests/stop/<str:token>",
+        r"^password/reset/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>[^/]+)$",
+        "setup/<str:token>", "join/<str:token>", "digests/stop/<str:token>",
         "share/<slug:token>/", "share/<slug:token>/embed", "share/<slug:token>/embed/",
         "share/<slug:token>/panel/<slug:name>/<slug:tab>", "share/<slug:token>/embed/panel/<slug:name>/<slug:tab>",
         "share/<slug:token>/details/<path:name>", "share/<slug:token>/embed/details/<path:name>",
@@ -61,18 +79,29 @@ NEEDS: dict[str, str] = {
         "channels/stop/<str:token>",
     ), "secret"),
     **dict.fromkeys((
-        "settings", "me", "me/password", "account/switch", "", "sites", "sites/all", "sites/all/explain",
+        "settings", "me", "me/password", "me/password/set", "me/email", "me/confirm",
+        "me/confirm/code", "me/confirm/passkey", "me/sessions", "me/sessions/<int:session_id>/end",
+        "me/security", "me/security/app", "me/security/app/remove",
+        "me/security/codes", "me/security/codes/new", "me/security/passkeys/new",
+        "me/security/passkeys/<int:passkey_id>/remove",
+        "account/switch", "", "sites", "sites/all", "sites/all/explain",
         "sites/all/graph.svg", "sites/all/panel/<slug:name>/<slug:tab>", "keys", "go", "digests", f"{V1}me",
-        f"{V1}sites", "account/own-key",
+        f"{V1}sites", "account/own-key", f"{V1}digests", "me/tokens",
     ), "self"),
-    "digests/<int:subscription_id>/delete": "hers",
     **dict.fromkeys((
-        "account", "account/key", "account/brand", "account/team", "account/team/<int:member_id>",
+        "digests/<int:subscription_id>/delete", f"{V1}digests/<int:subscription_id>", "me/tokens/<int:token_id>/revoke",
+    ), "hers"),
+    **dict.fromkeys((
+        "account", "account/key", "account/audit-log", f"{V1}audit-log",
+        "account/brand", "account/team", "account/team/<int:member_id>",
         "account/team/<int:member_id>/remove", "account/invitations/<int:invitation_id>/revoke", "sites/new",
         f"{V1}members", f"{V1}members/<int:member_id>", "account/brand/check",
         "account/invitations/<int:invitation_id>/renew", "account/team/<int:pending_id>/invite",
         "account/team/keys/<int:exposed_id>/dismiss", "account/team/keys/<int:exposed_id>/replace",
-        f"{V1}exposed-keys", f"{V1}exposed-keys/<int:exposed_id>",
+        f"{V1}exposed-keys", f"{V1}exposed-keys/<int:exposed_id>", f"{V1}exposed-keys/<int:exposed_id>/replace",
+        f"{V1}brand", f"{V1}brand/check", f"{V1}invitations", f"{V1}invitations/<int:invitation_id>",
+        f"{V1}invitations/<int:invitation_id>/renew", f"{V1}pending-members",
+        f"{V1}pending-members/<int:pending_id>", f"{V1}pending-members/<int:pending_id>/invite",
     ), "account"),
     f"{V1}account": "account-view",
     **dict.fromkeys((
@@ -82,7 +111,8 @@ NEEDS: dict[str, str] = {
         f"{S}/goals/<int:goal_id>/report", f"{S}/funnels", f"{S}/funnels/<int:funnel_id>", f"{S}/journeys",
         f"{S}/retention", f"{S}/splits", f"{S}/spy", f"{S}/spy/stream", f"{S}/visitors", f"{S}/visitors/<int:device>",
         f"{S}/visits/<int:visit>", f"{S}/heatmaps", f"{S}/heatmaps/page", f"{S}/notes", f"{S}/digest/<str:frequency>",
-        f"{S}/uptime", f"{S}/uptime/<int:monitor_id>", f"{V1}{S}",
+        f"{S}/uptime", f"{S}/uptime/<int:monitor_id>", f"{V1}{S}", f"{V1}{S}/segments",
+        *(f"{V1}{S}/{rows}" for rows in READ_BY_ALL), f"{V1}{S}/incidents", f"{V1}{S}/incidents/<int:incident_id>",
     ), "view"),
     **dict.fromkeys((
         SET, f"{SET}/tracking-code", f"{SET}/tracking-code/first-hit", f"{SET}/api-keys", f"{SET}/api-keys/rotate",
@@ -95,7 +125,7 @@ NEEDS: dict[str, str] = {
         f"{S}/funnels/<int:funnel_id>/remove", f"{S}/uptime/new", f"{S}/uptime/<int:monitor_id>/edit",
         f"{S}/uptime/<int:monitor_id>/delete", f"{V1}{S}/keys", f"{V1}{S}/keys/rotate", f"{V1}{S}/keys/<int:key_id>",
         f"{V1}{S}/personal-data", f"{S}/segments/<int:segment_id>/forget", f"{SET}/api-keys/show",
-        f"{SET}/domain-check",
+        f"{SET}/domain-check", f"{V1}{S}/domain-check", f"{V1}{S}/shares", f"{V1}{S}/shares/<int:share_id>",
     ), "edit"),
     **dict.fromkeys((f"{SET}/team", f"{SET}/team/<int:member_id>/remove", f"{SET}/delete"), "manage"),
     **dict.fromkeys((
@@ -103,14 +133,20 @@ NEEDS: dict[str, str] = {
         f"{S}/alerts/<int:alert_id>/delete", f"{S}/alerts/channels/new", f"{S}/alerts/channels/<int:channel_id>",
         f"{S}/alerts/channels/<int:channel_id>/test", f"{S}/alerts/channels/<int:channel_id>/delete",
         f"{S}/alerts/channels/<int:channel_id>/ask", f"{S}/alerts/channels/<int:channel_id>/secret",
+        f"{V1}{S}/alerts", f"{V1}{S}/alerts/<int:alert_id>", f"{V1}channels", f"{V1}channels/<int:channel_id>",
+        *(f"{V1}channels/<int:channel_id>/{what}" for what in ("test", "ask", "secret")),
     ), "team"),
     **dict.fromkeys((
-        "operations", "operations/mail", "operations/mail/<str:name>/<int:place>",
+        "operations", "operations/audit-log", "operations/mail", "operations/accounts",
+        "operations/accounts/<int:account_id>", "operations/accounts/<int:account_id>/suspend",
+        "operations/accounts/<int:account_id>/resume", "operations/accounts/<int:account_id>/impersonate",
+        "operations/impersonation/end", "operations/mail/<str:name>/<int:place>",
         "operations/mail/<str:name>/<int:place>/letter",
     ), "operator"),
     **dict.fromkeys((
         "links", "links/export.csv", "links/live", "links/live/stream", "links/groups", "links/toolbox",
-        "links/<int:datapoint_id>",
+        "links/<int:datapoint_id>", f"{V1}links", f"{V1}links/<int:datapoint_id>", f"{V1}link-groups",
+        f"{V1}link-groups/<int:group_id>",
     ), "links"),
     **dict.fromkeys((
         "links/bulk", "links/import", "links/new", "links/groups/<int:group_id>",
@@ -122,12 +158,13 @@ NEEDS: dict[str, str] = {
         "links/domains/<int:domain_id>/delete", "links/scripts", "links/scripts/<int:script_id>",
         "links/scripts/<int:script_id>/delete", "links/lists", "links/guests", "links/<int:datapoint_id>/watch",
         "links/guests/<int:member_id>/key",
+        *(f"{V1}link-{rows}{one}" for rows, number in TEAM_ROWS.items() for one in ("", f"/<int:{number}>")),
     ), "links!"),
     **dict.fromkeys((
         "api/query", "api/realtime", "api/goals", "api/ledger", "api/tech", "api/pages", "api/sources",
         "api/referrers", "api/countries", "api/campaigns", "api/utm-sources", "api/utm-mediums", "api/utm-content",
-        "api/utm-term", "api/entry-pages", "api/exit-pages", r"^api/stats/(?P<version>[1-4])/?$",
-        r"^stats/api(?P<version>[1-4])/?$", r"^api/account/sites/?$", "app/api",
+        "api/utm-term", "api/entry-pages", "api/exit-pages", r"^(?:api/stats/|stats/api)[1-4]/?$",
+        r"^api/account/sites/?$", "app/api",
         r"^api/whitelabel/(?P<operation>[^?]+)$",
         "ajax/onsitestats/", "ajax/onsitestats/<slug:what>",
     ), "key"),
@@ -135,7 +172,18 @@ NEEDS: dict[str, str] = {
 # Where a method needs more than a GET does
 ALSO_NEEDS = {
     f"POST {S}/notes": "edit", f"PATCH {V1}{S}": "edit", f"DELETE {V1}{S}": "manage", f"POST {V1}sites": "account",
-    f"PATCH {V1}account": "account", "POST links/groups": "links!",
+    f"PATCH {V1}account": "account", "POST links/groups": "links!", f"POST {V1}link-groups": "links!",
+    f"POST {V1}links": "links+",
+    **{
+        f"{method} {V1}{one}": "links+"
+        for one in ("links/<int:datapoint_id>", "link-groups/<int:group_id>")
+        for method in ("PATCH", "DELETE")
+    },
+    **{
+        f"{method} {V1}{S}/{rows}": "edit"
+        for rows in READ_BY_ALL
+        for method in (("PATCH", "DELETE") if rows.endswith(">") else ("POST",))
+    },
 }  # fmt: skip
 # What each person may do beside "open": charlie with what is his, everybody else with the open set of alice's account
 MAY = {

@@ -13,9 +13,10 @@ from typing import Any
 
 from django.utils import timezone
 
-from accounts.models import Account, ExposedKey, Membership, Right, Role, User
+from accounts.models import SCOPES, Account, ExposedKey, Membership, Right, Role, User
 from accounts.services import account_create, user_create
 from accounts.services.invitations import invitation_accept, invitation_create
+from accounts.services.personal_tokens import personal_token_create
 from goals.services import funnel_save, goal_create, segment_create
 from links.models import ListKind, Status
 from links.services.conversions import conversion_create
@@ -32,6 +33,7 @@ from sites.alerts.models import Alert, Channel
 from sites.alerts.services import alert_save, delivery_queue
 from sites.models import Site
 from sites.services import api_key_create, site_create
+from sites.uptime.models import Incident
 from sites.uptime.services import monitor_create
 from tests.conftest import PASSWORD
 from tests.support import browse, derive_number
@@ -111,6 +113,7 @@ def create_site_objects(account: Account, owner: User, word: str) -> Things:
     private = segment_create(site=site, name=f"{word} private", filter=where, owner=owner)
     funnel = funnel_save(site=site, name=f"{word} funnel", steps=[{"page": f"/{word}"}, {"goal": goal.pk}])
     monitor = monitor_create(site=site, url=f"https://{word}.example/", name=f"{word} monitor")
+    incident = Incident.objects.create(monitor=monitor, start=timezone.now(), cause=f"{word} is away")
     share = share_create(site=site, name=f"{word} share", segment=shared, user=owner)
     key, plain = api_key_create(site=site, name=f"{word} key", user=owner)
     visit = browse(
@@ -121,7 +124,8 @@ def create_site_objects(account: Account, owner: User, word: str) -> Things:
     found = Things(word, site)
     found.ids = {
         "site": site.pk, "goal": goal.pk, "segment": shared.pk, "private_segment": private.pk, "funnel": funnel.pk,
-        "monitor": monitor.pk, "note": note_add(site=site, at=timezone.now(), text=f"{word} note").pk,
+        "monitor": monitor.pk, "incident": incident.pk,
+        "note": note_add(site=site, at=timezone.now(), text=f"{word} note").pk,
         "share": share.pk, "share_token": share.token, "key": key.pk, "api_key": plain, "account": account.pk,
         "device": derive_number("device", site.pk, word), "visit": visit[0]["visit"],
         "exposed_key": exposed.pk, "sitekey": site.sitekey, "sitekey_admin": site.sitekey_admin,
@@ -167,7 +171,9 @@ def create_account_objects(account: Account, owner: User, word: str, guest: User
     told = delivery_queue(channel=channel, notification=notification, now=timezone.now(), alert=alert)
     assert told is not None
     digest = subscription_save(user=owner, frequency="week", sites=[site], attach_csv=False)
+    token, plain = personal_token_create(membership=by, name=f"{word} token", scopes=SCOPES)
     return {
+        "personal_token": token.pk, "plain_token": plain,
         "member": Membership.objects.get(account=account, user=guest).pk, "invitation": invitation.pk,
         "pending_member": pending.pk,
         "channel": channel.pk, "alert": alert.pk, "delivery": str(told.pk), "digest": digest.pk,

@@ -240,6 +240,17 @@ def test_a_report_waits_for_a_node_that_froze_little_longer_than_its_query_may_r
     assert time.monotonic() - began < 60
 
 
+def test_a_report_leaves_out_a_shard_that_froze(nodes: Nodes, tmp_path: Path, settings: Settings) -> None:
+    settings.EVENTS_URL = nodes.arrange([0], [1])
+    people(tmp_path, settings.EVENTS_URL)
+    limits = {"max_execution_time": 80}
+    assert not store.query_available("SELECT count() FROM events", settings=limits).incomplete
+    os.kill(nodes.processes[1].pid, signal.SIGSTOP)
+    began = time.monotonic()
+    assert store.query_available("SELECT count() FROM events", settings=limits).incomplete
+    assert time.monotonic() - began < 60, "it was not waited for as long as the query may run"
+
+
 def test_a_replica_answers_for_one_that_is_away(nodes: Nodes, tmp_path: Path) -> None:
     url = nodes.arrange([0, 1], [2])
     whole = people(tmp_path, url, "visit", "return", "count")

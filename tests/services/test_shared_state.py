@@ -31,7 +31,8 @@ from tracking.state import first_seen
 from tracking.state.base import State
 from tracking.state.memory import MemoryState
 from tracking.state.questions import ClaimFirst, JoinVisit, RestoreClaim, RestoreVisit, SenderId, TakeNumber, Window
-from tracking.state.redis_batches import MAX_BATCH_SIZE, RedisBatches
+from tracking.state.redis_batches import MAX_BATCH_SIZE
+from tracking.state.redis_connection import RedisConnection
 from tracking.state.redis_link import TIMEOUT_SECONDS, RedisLink, build_command
 from tracking.state.redis_state import DEVICES_KEY, RedisState, name_visit
 from tracking.state.visits import OpenVisit, generate_id
@@ -84,13 +85,13 @@ def trips(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
     Each request of these tests has an event loop of its own, and so a connection, whose greetings do not count.
     """
     sent: list[Any] = []
-    send_and_read: Callable[..., Any] = RedisBatches.send_and_read
+    send_batch: Callable[..., Any] = RedisConnection.send
 
-    async def count_batch(self: RedisBatches, *command: Any) -> Any:
+    def count_batch(self: RedisConnection, command: Any) -> None:
         sent.append(command)
-        return await send_and_read(self, *command)
+        send_batch(self, command)
 
-    monkeypatch.setattr(RedisBatches, "send_and_read", count_batch)
+    monkeypatch.setattr(RedisConnection, "send", count_batch)
     thread = threading.get_ident()  # live streams have one of their own, for which no hit waits
     send: Callable[..., Any] = redis.Connection.send_packed_command
 
@@ -181,24 +182,19 @@ def test_calls_of_an_event_loop_share_their_round_trips(trips: list[Any]) -> Non
     assert asyncio.run(measure()) == [1, 1, 3]
 
 
-def test_batches_read_their_own_replies_when_the_first_is_sent_slowly(monkeypatch: pytest.MonkeyPatch) -> None:
-    process, sent = state.current(), []
-    send: Callable[..., Any] = redis.asyncio.Connection.send_packed_command
+def test_replies_are_read_that_arrive_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    process = state.current()
+    receive: Callable[..., Any] = RedisConnection.data_received
+    pieces = []
 
-    async def send_slowly(self: Any, *words: Any, **options: Any) -> None:
-        sent.append(words)
-        is_first = len(sent) == 1
-        await send(self, *words, **options)
-        if is_first:  # as if the connection's buffer were full
-            await asyncio.sleep(0.05)
+    def receive_piece_by_piece(self: RedisConnection, data: bytes) -> None:
+        for first in range(0, len(data), 7):
+            pieces.append(data[first : first + 7])
+            receive(self, pieces[-1])
 
-    async def talk() -> list[int]:
-        await take_numbers(process, 1)  # connects
-        monkeypatch.setattr(redis.asyncio.Connection, "send_packed_command", send_slowly)
-        return await take_numbers(process, 2 * MAX_BATCH_SIZE)
-
-    numbers = asyncio.run(talk())
-    assert len(sent) == 2 and numbers == list(range(numbers[0], numbers[0] + 2 * MAX_BATCH_SIZE))
+    monkeypatch.setattr(RedisConnection, "data_received", receive_piece_by_piece)
+    numbers = asyncio.run(take_numbers(process, 3 * MAX_BATCH_SIZE))
+    assert numbers == list(range(numbers[0], numbers[0] + 3 * MAX_BATCH_SIZE)) and len(pieces) > 10
 
 
 def test_an_answer_counts_that_came_while_the_process_was_held_up() -> None:
@@ -289,6 +285,15 @@ def test_a_key_counts_again_after_the_clock_was_set_back() -> None:
     assert [process.ask(ClaimFirst(window, "a", at)) for at in moments] == [True, True, False, False]
 
 
+def test_an_id_counts_once_for_processes_whose_clocks_differ() -> None:
+    key, answers = generate_id(), []
+    for hours in (0, 1, -1):
+        question = ask_for_visit(BEGIN, generate_id())
+        question.sender_id = SenderId(key, True, BEGIN / 1000 + 3600 * hours)
+        answers.append(open_process().ask(question))
+    assert answers[0] != "duplicate" and answers[1:] == ["duplicate"] * 2
+
+
 def ask_for_visit(at: int, number: int) -> JoinVisit:
     return JoinVisit(
         key=(1, 11, 0),
@@ -334,7 +339,7 @@ def test_what_is_restored_is_there_for_all() -> None:
 def test_filters_of_devices_are_renewed_and_a_full_one_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(first_seen, "CAPACITY", 20)
     process = open_process()
-    process.redis.execute([build_command("SET", DEVICES_KEY, b"\xff" * first_seen.SIZE)])  # by an earlier version
+    process.redis.client.set(DEVICES_KEY, b"\xff" * first_seen.SIZE)  # by an earlier version
 
     def is_new(device: int) -> bool:
         question = ask_for_visit(BEGIN, device)

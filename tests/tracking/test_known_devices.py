@@ -20,7 +20,7 @@ def filters(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FirstSeenFilter:
     return FirstSeenFilter(tmp_path)
 
 
-def devices(count: int, seed: int) -> list[list[int]]:
+def devices(count: int, seed: int) -> list[tuple[int, ...]]:
     return [hash_bits(SITE, random.Random(f"{seed}-{number}").getrandbits(53)) for number in range(count)]
 
 
@@ -72,7 +72,7 @@ def test_a_full_filter_has_few_false_positives() -> None:
     one = first_seen.BloomFilter(0)
     dice = random.Random(5)
     for _ in range(200_000):  # a fortieth of them; the rest of the bits as dense
-        one.add([dice.getrandbits(first_seen.BITS) for _ in range(first_seen.PROBES)])
+        one.add(tuple([dice.getrandbits(first_seen.BITS) for _ in range(first_seen.PROBES)]))
     share = one.set_bits() / (1 << first_seen.BITS)
     assert share == pytest.approx(1 - 2.718281828 ** (-first_seen.PROBES * 200_000 / (1 << first_seen.BITS)), rel=0.02)
     full = 1 - 2.718281828 ** (-first_seen.PROBES * capacity / (1 << first_seen.BITS))

@@ -63,6 +63,7 @@ class JoinVisit(Question[OpenVisit | NotJoined]):
     view_id: int = 0  # the view that this hit begins
     sender_id: SenderId | None = None
     is_bot: bool = False  # reads people's visits without changing them, and has visits of its own
+    known: tuple[VisitKey, OpenVisit] | None = None  # set by a shared state: the visit its process has, or would open
 
 
 @dataclass(slots=True, frozen=True)

@@ -5,6 +5,8 @@ calls go to Redis in one call, over one connection; its answer resumes them in t
 MAX_RUNNING_BATCHES are under way, further hits wait for the next one, so batches grow with the load and with the
 distance to Redis. All batches take one connection, and Redis answers them in their order: what one hit changed, the
 next one sees.
+
+A batch has neither a task nor a future: the connection calls a function with its reply, which resumes the calls.
 """
 
 from __future__ import annotations
@@ -12,42 +14,47 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from itertools import islice
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
-import hiredis
-
-from tracking.state.redis_link import BATCH_HASH, TIMEOUT_SECONDS, Command, RedisLink, Reply, check_replies, flatten
+from tracking.state.redis_connection import GRACE_SECONDS, RedisConnection
+from tracking.state.redis_link import (
+    BATCH_HASH,
+    TIMEOUT_SECONDS,
+    Command,
+    RedisLink,
+    Reply,
+    check_replies,
+    encode_commands,
+    get_error_code,
+)
 from tracking.state.redis_scripts import BATCH
 from tracking.state.suspension import SuspendableCall, suspend
 
 MAX_BATCH_SIZE = 64  # hits, so that no batch occupies Redis for more than some milliseconds
 MAX_RUNNING_BATCHES = 2  # batches: Redis computes the one while this process makes the next
-GRACE_SECONDS = 0.05  # to read an answer that came while this process was held up itself, before it counts as missing
 MAX_IDLE_SECONDS = 30.0  # after which a new connection is made: the old one may have been dropped on the way
-Connection = Any  # and its pool, of redis.asyncio, which is imported with the first batch
+DRAIN_POLL_SECONDS = 0.005
 log = logging.getLogger(__name__)
 
 
-@asynccontextmanager
-async def limit_time() -> AsyncIterator[None]:
-    """Limit the time of a round trip. Raises TimeoutError."""
-    loop = asyncio.get_running_loop()
-    async with asyncio.timeout(None) as limit:
-        timer = loop.call_later(TIMEOUT_SECONDS, lambda: limit.reschedule(loop.time() + GRACE_SECONDS))
-        try:
-            yield
-        finally:
-            timer.cancel()
-
-
 class WaitingCall(NamedTuple):
-    """A suspended call and what it asks."""
+    """A suspended call and what it asks: commands as JSON, and how many."""
 
     call: SuspendableCall
-    commands: Sequence[Command]
+    commands: bytes
+    size: int
+
+
+class Batch(NamedTuple):
+    """Calls whose commands were sent at a time of the loop."""
+
+    calls: list[WaitingCall]
+    sent_at: float
+
+    def encode(self) -> bytes:
+        """Return the argument of the script, the commands of all calls."""
+        return b"[" + b",".join([commands for _, commands, _ in self.calls]) + b"]"
 
 
 def resume(call: SuspendableCall, replies: list[Reply] | None) -> None:
@@ -64,16 +71,18 @@ class RedisBatches:
     def __init__(self, link: RedisLink) -> None:
         self.link = link
         self.waiting: deque[WaitingCall] = deque()
+        self.running: deque[Batch] = deque()  # in the order in which Redis answers them
         self.loop: asyncio.AbstractEventLoop | None = None
         self.forget_loop()
 
     def forget_loop(self) -> None:
         """Begin anew, in another loop: a connection belongs to its loop."""
-        self.connection: Connection = None
+        self.connection: RedisConnection | None = None
+        self.connecting: asyncio.Task[None] | None = None
+        self.timer: asyncio.TimerHandle | None = None  # for the oldest running batch
         self.last_used = 0.0
-        self.write_lock, self.read_lock = asyncio.Lock(), asyncio.Lock()
-        self.running_batches: set[asyncio.Task[None]] = set()
         self.waiting.clear()
+        self.running.clear()
         self.is_scheduled = False
 
     def ask(self, call: SuspendableCall, commands: Sequence[Command]) -> list[Reply] | None:
@@ -85,7 +94,7 @@ class RedisBatches:
         if loop is not self.loop:
             self.forget_loop()
             self.loop = loop
-        self.waiting.append(WaitingCall(call, commands))
+        self.waiting.append(WaitingCall(call, encode_commands(commands), len(commands)))
         if not self.is_scheduled:
             self.is_scheduled = True
             loop.call_soon(self.send_waiting)
@@ -96,96 +105,105 @@ class RedisBatches:
         """Send the calls that wait, unless enough batches are under way: then an answer will send them."""
         self.is_scheduled = False
         assert self.loop is not None
-        while self.waiting and len(self.running_batches) < (MAX_RUNNING_BATCHES if self.connection else 1):
-            batch = list(islice(self.waiting, MAX_BATCH_SIZE))
-            for _ in batch:
-                self.waiting.popleft()
-            task = self.loop.create_task(self.process_batch(batch))
-            self.running_batches.add(task)
-            task.add_done_callback(self.finish_batch)
+        waiting, now = self.waiting, self.loop.time()
+        if waiting and self.link.is_away():
+            self.answer_waiting_without_redis()
+        elif waiting and self.find_connection(now) is None and self.connecting is None:
+            self.connecting = self.loop.create_task(self.connect())
+        while waiting and self.connection is not None and len(self.running) < MAX_RUNNING_BATCHES:
+            batch = Batch([waiting.popleft() for _ in range(min(len(waiting), MAX_BATCH_SIZE))], now)
+            self.running.append(batch)
+            self.last_used = now
+            self.connection.send(("EVALSHA", BATCH_HASH, 0, batch.encode()))
+            if self.timer is None:
+                self.timer = self.loop.call_later(TIMEOUT_SECONDS, self.check_time)
 
-    def finish_batch(self, task: asyncio.Task[None]) -> None:
-        """Forget a batch that has ended, and send the next one."""
-        self.running_batches.discard(task)
-        self.send_waiting()
+    def answer_waiting_without_redis(self) -> None:
+        """Resume the calls that wait without replies. They may ask again, which waits for another iteration."""
+        calls = list(self.waiting)
+        self.waiting.clear()
+        for waiting in calls:
+            resume(waiting.call, None)
 
-    async def process_batch(self, batch: list[WaitingCall]) -> None:
-        """Ask Redis and resume the calls; while Redis is away, with None."""
-        replies: list[Reply] | None = None
+    def find_connection(self, now: float) -> RedisConnection | None:
+        """Return the connection of all batches; None if a new one must be made, also after a pause."""
+        if self.connection is not None and not self.running and now - self.last_used > MAX_IDLE_SECONDS:
+            self.connection.close()
+            self.connection = None
+        return self.connection
+
+    async def connect(self) -> None:
+        """Connect, then send what waits; if that fails, it is answered without Redis. Redis then has the script."""
+        loop, connection = asyncio.get_running_loop(), RedisConnection(self.finish_batch, self.fail)
         try:
-            if not self.link.is_away():
-                replies = await self.ask_redis(flatten(command for call in batch for command in call.commands))
+            await connection.connect(self.link.url, TIMEOUT_SECONDS, "SCRIPT", "LOAD", BATCH)
         except TimeoutError:  # first, because it is an OSError, and has no text
             self.link.note_failure(f"no answer in {TIMEOUT_SECONDS} s")
         except self.link.errors as error:
             self.link.note_failure(error)
+        else:
+            self.connection, self.last_used = connection, loop.time()
         finally:  # cancelled at the end of the loop, too: no hit is lost
-            first = 0
-            for waiting in batch:
-                end = first + len(waiting.commands)
-                resume(waiting.call, None if replies is None else self.link.drop_failed(replies[first:end]))
-                first = end
+            self.connecting = None
+            if self.connection is None:
+                self.answer_waiting_without_redis()
+        self.send_waiting()
 
-    async def ask_redis(self, words: list[object]) -> list[Reply]:
-        """Return the replies to one batch. Raises the link's errors and TimeoutError."""
+    def finish_batch(self, reply: Reply) -> None:
+        """Send the next batch, and resume the calls of the one that has been answered."""
+        batch = self.running.popleft()
+        if isinstance(reply, Exception) and get_error_code(reply) == "NOSCRIPT":  # lost since the connection was made
+            assert self.connection is not None
+            self.running.append(batch)
+            self.connection.send(("EVAL", BATCH, 0, batch.encode()))
+            return
+        replies: list[Reply] | None = None
         try:
-            return await self.send_and_read("EVALSHA", BATCH_HASH, 0, *words)
-        except self.link.missing_script:  # Redis has lost it since the connection was made
-            return await self.send_and_read("EVAL", BATCH, 0, *words)
+            replies = check_replies([reply] if isinstance(reply, Exception) else reply)
+        except Exception as error:
+            self.link.note_failure(error)
+        self.send_waiting()  # first, so that Redis computes it meanwhile
+        self.resume_batch(batch, replies)
 
-    async def send_and_read(self, *command: object) -> list[Reply]:
-        """Send one command and return the replies, after those of the batches before it."""
-        # In one piece: the library packs and writes each word by itself, which takes fifty times as long
-        packed = hiredis.pack_command(command)  # type: ignore[arg-type]
-        connection: Connection = None
-        try:
-            async with limit_time():
-                async with self.write_lock:
-                    connection = await self.find_connection()
-                    await connection.send_packed_command(packed, check_health=False)
-                async with self.read_lock:  # both locks keep the order in which they are asked for
-                    return check_replies(await connection.read_response())
-        except self.link.missing_script:
-            raise
-        except BaseException:
-            if connection is not None:
-                await self.disconnect(connection)
-            raise
+    def resume_batch(self, batch: Batch, replies: list[Reply] | None) -> None:
+        """Resume the calls of a batch, each with the replies to its commands; without any, with None."""
+        first = 0
+        for call, _, size in batch.calls:
+            end = first + size
+            resume(call, None if replies is None else self.link.drop_failed(replies[first:end]))
+            first = end
 
-    async def find_connection(self) -> Connection:
-        """Return the connection of all batches; a new one at first, after an error, and after a pause."""
-        now = asyncio.get_running_loop().time()
-        if self.connection is not None and now - self.last_used > MAX_IDLE_SECONDS and len(self.running_batches) < 2:
-            await self.disconnect(self.connection)
-        self.last_used = now
-        if self.connection is None:
-            self.connection = await self.connect()
-        return self.connection
+    def check_time(self) -> None:
+        """Wait for the oldest running batch as long as it may take; then a moment for an answer that lies unread."""
+        self.timer = None
+        if not self.running:
+            return
+        assert self.loop is not None
+        oldest = self.running[0]
+        left = oldest.sent_at + TIMEOUT_SECONDS - self.loop.time()
+        if left > 0:
+            self.timer = self.loop.call_later(left, self.check_time)
+        else:
+            self.timer = self.loop.call_later(GRACE_SECONDS, self.give_up, oldest)
 
-    async def connect(self) -> Connection:
-        """Connect, with address and password of the URL; Redis then has the script."""
-        import redis.asyncio
+    def give_up(self, batch: Batch) -> None:
+        """Close the connection if the batch has no answer: it would be taken for that of another one."""
+        if self.running and self.running[0] is batch and self.connection is not None:
+            self.connection.end(TimeoutError(f"no answer in {TIMEOUT_SECONDS} s"))
+        self.check_time()
 
-        pool: Connection = redis.asyncio.ConnectionPool.from_url(
-            self.link.url, socket_timeout=None, socket_connect_timeout=TIMEOUT_SECONDS
-        )
-        connection = pool.make_connection()
-        try:
-            await connection.connect()
-            await connection.send_command("SCRIPT", "LOAD", BATCH)
-            await connection.read_response()
-        except BaseException:  # after an error that Redis answers, the library leaves the connection open
-            await connection.disconnect(nowait=True)
-            raise
-        return connection
-
-    async def disconnect(self, connection: Connection) -> None:
-        """Close a connection on which an answer is missing: it would be taken for that of another batch."""
-        if connection is self.connection:
-            self.connection = None
-        await connection.disconnect(nowait=True)
+    def fail(self, error: Exception) -> None:
+        """Answer all running batches without Redis, since the connection has ended."""
+        self.connection = None
+        running = list(self.running)
+        self.running.clear()
+        if running or not isinstance(error, ConnectionError):
+            self.link.note_failure(error)
+        for batch in running:
+            self.resume_batch(batch, None)
+        self.send_waiting()
 
     async def drain(self) -> None:
         """Wait until every call has its answer."""
-        while self.waiting or self.running_batches:
-            await (asyncio.wait(self.running_batches) if self.running_batches else asyncio.sleep(0))
+        while self.waiting or self.running:  # noqa: ASYNC110 - a batch has no future, so that it costs less
+            await asyncio.sleep(DRAIN_POLL_SECONDS)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from hashlib import sha1
 from typing import Any, NamedTuple
+
+import orjson
 
 from tracking.state.redis_scripts import BATCH
 
@@ -24,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 class Command(NamedTuple):
-    """A function of `redis_scripts` with its keys and arguments."""
+    """A function of `redis_scripts` with its keys and its arguments, which are texts and numbers."""
 
     function: str
     keys: Sequence[object]
@@ -36,12 +38,9 @@ def build_command(*words: object) -> Command:
     return Command("command", (), words)
 
 
-def flatten(commands: Iterable[Command]) -> list[object]:
-    """Return the arguments of the script BATCH."""
-    words: list[object] = []
-    for function, keys, arguments in commands:
-        words += (function, len(keys), len(arguments), *keys, *arguments)
-    return words
+def encode_commands(commands: Sequence[Command]) -> bytes:
+    """Return commands as JSON, separated by commas. Raises TypeError for values that JSON does not have."""
+    return b",".join([orjson.dumps((function, keys, arguments)) for function, keys, arguments in commands])
 
 
 def check_replies(replies: list[Reply]) -> list[Reply]:
@@ -99,12 +98,12 @@ class RedisLink:
         """Return the replies to the commands, in one round trip; None while Redis is away, or if a command failed."""
         if self.is_away():
             return None
-        words = flatten(commands)
+        batch = b"[" + encode_commands(commands) + b"]"
         try:
             try:
-                replies = self.client.execute_command("EVALSHA", BATCH_HASH, 0, *words)
+                replies = self.client.execute_command("EVALSHA", BATCH_HASH, 0, batch)
             except self.missing_script:  # Redis is new, or has lost its memory
-                replies = self.client.execute_command("EVAL", BATCH, 0, *words)
+                replies = self.client.execute_command("EVAL", BATCH, 0, batch)
             return self.drop_failed(check_replies(replies))
         except self.errors as error:
             self.note_failure(error)

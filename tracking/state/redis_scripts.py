@@ -1,7 +1,7 @@
 """The functions that Redis runs for questions, and the script by which one call runs those of a whole batch.
 
 A batch is atomic: no other process answers in between. A function is called with its keys, the strings KEYS, and its
-arguments, the strings ARGV; what it returns is the reply. An error is the reply to its question alone.
+arguments, the strings and numbers ARGV; what it returns is the reply. An error is the reply to its question alone.
 """
 
 from __future__ import annotations
@@ -41,36 +41,43 @@ local function seen(name, ARGV, arg, add)
 end
 """
 
-# A visit is a hash of these fields; its key by id holds the name of that hash
+# A visit is one string, which is half the work of a hash. Its fields: 1 id, 2 device, 3 start, 4 last, 5 view, 6 1 if
+# its device is new, 7 screen, 8 language, 9 when its key by id was written, 10 its origin as JSON. The key by id holds
+# the name of the visit's key; it expires with it, but is not written anew for every hit
 VISITS = """
-local FIELDS = {'id', 'device', 'start', 'last', 'view_id', 'is_new', 'origin', 'screen', 'language'}
-local function write(name, prefix, visit, seconds)
-  redis.call('HSET', name, 'id', visit[1], 'device', visit[2], 'start', visit[3], 'last', visit[4],
-    'view_id', visit[5], 'is_new', visit[6], 'origin', visit[7], 'screen', visit[8], 'language', visit[9])
-  redis.call('EXPIRE', name, seconds)
-  redis.call('SET', prefix .. visit[1], name, 'EX', seconds)
+local function read(name)
+  local packed = redis.call('GET', name)
+  return packed and cmsgpack.unpack(packed)
+end
+local function write(name, prefix, visit, at, seconds)
+  if math.abs(at - visit[9]) >= 60000 then
+    visit[9] = at
+    redis.call('SET', prefix .. string.format('%.0f', visit[1]), name, 'EX', seconds)
+  end
+  redis.call('SET', name, cmsgpack.pack(visit), 'EX', seconds)
 end
 """
 
-# KEYS: the visit of the device, of its other key, of the client's number, the sender's id ('' = none), the filters.
-# ARGV: 1 at, 2 idle, 3 the client's number, 4 1 if the other key is the one before consent, 5 1 for bots,
-# 6 view, 7 screen, 8 language, 9 now, 10 until when the sender's id is claimed, 11 for how many seconds,
-# 12 prefix of the keys by id, 13 seconds until a visit expires,
-# 14 '' if no visit may be opened, 'new' or 'continued' for the one that follows, 'known' if it must be sent first;
-# 15-23 its fields, 24- as SEEN has them
+# KEYS: the visit of the device, of its other key, of the client's number, the sender's id ('' = none), the filters, the
+# visit that the process knows: the open one, or the one to open. ARGV: 1 at, 2 idle, 3 the client's number, 4 1 if the
+# other key is the one before consent, 5 1 for bots, 6 view, 7 screen, 8 language, 9 until when the sender's id is
+# claimed, 10 for how many seconds, 11 prefix of the keys by id, 12 seconds until a visit expires, 13 '' if no visit
+# may be opened, 'new' or 'continued' for the one that follows, 'known' if it must be sent first, 14 id of the visit
+# that the process knows; 15-24 the fields of the one to open, 25- as SEEN has them.
+# A claim ends by the clock of Redis alone: those of the processes may differ by more than it lasts. The time in it is
+# what earlier versions compare.
 JOIN_VISIT = """
 function functions.join_visit(KEYS, ARGV)
-  local at, idle, is_bot, proposed = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[5] == '1', ARGV[14]
+  local at, idle, is_bot, proposed = ARGV[1], ARGV[2], ARGV[5] == 1, ARGV[13]
   local function open_visit(name)
-    if name == '' then return nil end
-    local visit = redis.call('HMGET', name, unpack(FIELDS))
-    if not visit[1] then return nil end
-    return tonumber(visit[3]) - idle <= at and at <= tonumber(visit[4]) + idle and visit or nil
+    local visit = read(name)
+    return visit and visit[3] - idle <= at and at <= visit[4] + idle and visit or nil
   end
-  if KEYS[4] ~= '' then
-    local taken = redis.call('GET', KEYS[4])
-    if taken and tonumber(ARGV[9]) < tonumber(taken) then return {'duplicate'} end
+  local function refuse(reason)
+    if KEYS[4] ~= '' then redis.call('DEL', KEYS[4]) end
+    return {reason}
   end
+  if KEYS[4] ~= '' and not redis.call('SET', KEYS[4], ARGV[9], 'NX', 'EX', ARGV[10]) then return {'duplicate'} end
   local name, visit = KEYS[1], nil
   if KEYS[3] ~= '' then
     local named = redis.call('GET', KEYS[3])
@@ -80,56 +87,65 @@ function functions.join_visit(KEYS, ARGV)
   visit = visit or open_visit(name)
   if not visit and KEYS[2] ~= '' then
     visit = open_visit(KEYS[2])
-    if visit and ARGV[4] == '0' then
+    if visit and ARGV[4] == 0 then
       name = KEYS[2]
     elseif visit then
-      if seen(KEYS[5], ARGV, 24, not is_bot) then visit = nil end
+      if seen(KEYS[5], ARGV, 25, not is_bot) then visit = nil else visit[9] = 0 end -- its key by id changes
     end
   end
-  if not visit and proposed == 'known' then return {'lost'} end
-  if not visit and not is_bot and proposed == '' then return {'unknown_visit'} end
+  if not visit and proposed == 'known' then return refuse('lost') end
+  if not visit and not is_bot and proposed == '' then return refuse('unknown_visit') end
   if not visit and proposed == 'continued' then -- the process has it, but nothing is lost: a later one was begun
     for i = 1, 3 do
-      if KEYS[i] ~= '' and redis.call('EXISTS', KEYS[i]) == 1 then return {'stale'} end
+      if KEYS[i] ~= '' and redis.call('EXISTS', KEYS[i]) == 1 then return refuse('stale') end
     end
   end
-  if KEYS[4] ~= '' then redis.call('SET', KEYS[4], ARGV[10], 'EX', ARGV[11]) end
-  if not visit and is_bot then return {'none', seen(KEYS[5], ARGV, 24, false) and 1 or 0} end
+  if not visit and is_bot then return {'none', seen(KEYS[5], ARGV, 25, false) and 1 or 0} end
   local opened = 0
   if not visit then
     visit = {}
-    for i = 1, #FIELDS do visit[i] = ARGV[14 + i] end
-    local known = seen(KEYS[5], ARGV, 24, true)
+    for i = 1, 10 do visit[i] = ARGV[14 + i] end
+    local known = seen(KEYS[5], ARGV, 25, true)
     if proposed == 'new' then
-      visit[6] = known and '0' or '1'
+      visit[6] = known and 0 or 1
       opened = 1
     end
   end
-  if at > tonumber(visit[4]) then visit[4] = ARGV[1] end
-  if ARGV[6] ~= '0' then visit[5] = ARGV[6] end
-  for i = 8, 9 do
-    if visit[i] == '' then visit[i] = ARGV[i - 1] end
+  if at > visit[4] then visit[4] = at end
+  if ARGV[6] ~= 0 then visit[5] = ARGV[6] end
+  for i = 7, 8 do
+    if visit[i] == '' then visit[i] = ARGV[i] end
   end
-  if not is_bot then write(name, ARGV[12], visit, ARGV[13]) end
+  if not is_bot then write(name, ARGV[11], visit, at, ARGV[12]) end
+  if visit[1] == ARGV[14] and name == KEYS[6] then
+    return {'same', opened, visit[4], visit[5], visit[6], visit[7], visit[8]}
+  end
   return {'joined', opened, name, unpack(visit)}
 end
 """
 
-# KEYS: the visit, the filters. ARGV: 1-9 its fields, 10 prefix of the keys by id, 11 seconds, 12- as SEEN has them
+# KEYS: the visit, the filters. ARGV: 1-10 its fields, 11 prefix of the keys by id, 12 seconds, 13- as SEEN has them
 RESTORE_VISIT = """
 function functions.restore_visit(KEYS, ARGV)
-  write(KEYS[1], ARGV[10], ARGV, ARGV[11])
-  seen(KEYS[2], ARGV, 12, true)
+  local visit = {}
+  for i = 1, 10 do visit[i] = ARGV[i] end
+  write(KEYS[1], ARGV[11], visit, visit[4], ARGV[12])
+  seen(KEYS[2], ARGV, 13, true)
 end
 """
 
 # KEYS: the key, then its older names. ARGV: 1 time, 2 seconds of the window, 3 seconds to live
 CLAIM_FIRST = """
 function functions.claim_first(KEYS, ARGV)
-  for i = 1, #KEYS do
-    local first = redis.call('GET', KEYS[i])
-    if first and math.abs(tonumber(ARGV[1]) - tonumber(first)) < tonumber(ARGV[2]) then return 0 end
+  local function is_taken(name)
+    local first = redis.call('GET', name)
+    return first and math.abs(tonumber(ARGV[1]) - tonumber(first)) < tonumber(ARGV[2])
   end
+  for i = 2, #KEYS do
+    if is_taken(KEYS[i]) then return 0 end
+  end
+  if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'EX', ARGV[3]) then return 1 end -- nearly always
+  if is_taken(KEYS[1]) then return 0 end
   redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[3])
   return 1
 end
@@ -159,22 +175,16 @@ function functions.command(KEYS, ARGV)
 end
 """
 
-# ARGV: for each question the name of its function, how many keys and arguments it has, and these
+# ARGV: the questions as JSON, which is quicker to make and to read than a word for each value: for each one the name of
+# its function, its keys and its arguments. Integers are below 2^53, so that JSON's numbers are exact
 BATCH = f"""
 local functions = {{}}
 {SEEN}{VISITS}{JOIN_VISIT}{RESTORE_VISIT}{CLAIM_FIRST}{TAKE_NUMBER}{GET_SALT}{COMMAND}
-local replies, at = {{}}, 0
-local function take(count)
-  local taken = {{}}
-  for i = 1, count do taken[i] = ARGV[at + i] end
-  at = at + count
-  return taken
-end
-while at < #ARGV do
-  local name, keys, arguments = unpack(take(3))
-  local done, reply = pcall(functions[name], take(tonumber(keys)), take(tonumber(arguments)))
+local replies = {{}}
+for i, question in ipairs(cjson.decode(ARGV[1])) do
+  local done, reply = pcall(functions[question[1]], question[2], question[3])
   if not done and type(reply) ~= 'table' then reply = {{err = reply}} end
-  replies[#replies + 1] = reply or false
+  replies[i] = reply or false
 end
 return replies
 """

@@ -38,14 +38,14 @@ from tracking.state.redis_batches import RedisBatches
 from tracking.state.redis_link import Command, RedisLink, Reply, build_command
 from tracking.state.salts import RETENTION_DAYS
 from tracking.state.suspension import find_suspendable_call, prepare_call
-from tracking.state.visits import OpenVisit, VisitKey
+from tracking.state.visits import VISITOR_COLUMNS, OpenVisit, VisitKey
 
 VISIT_SECONDS = 4 * 3600 + 600  # the longest idle time a site may choose, and ten minutes
 CLAIM_SECONDS = 60  # of a sender's id while its event is being spooled; `KeepSenderId` then extends it to a day
-VISIT_PREFIX, ID_PREFIX = "footfall:visit:", "footfall:visit-id:"
+VISIT_PREFIX, ID_PREFIX = "footfall:open-visit:", "footfall:open-visit-id:"
 DEVICES_KEY = "footfall:devices"  # of the filters of known devices; the first filter's has no number
 SALT_PREFIX = "footfall:salt:"
-RESTORED_KEY = "footfall:open-visits-restored"  # missing after Redis lost its memory
+RESTORED_KEY = "footfall:open-visits-known"  # missing after Redis lost its memory
 
 
 class Codec(NamedTuple):
@@ -123,13 +123,17 @@ class RedisState(State):
     def encode_join(self, question: JoinVisit) -> Command:
         """Encode a visit's question. Nearly every hit belongs to a visit that this process and Redis know."""
         rare = question.is_bot or question.before_consent is not None
-        if not rare and self.local.find_open_visit(question)[1] is not None:
-            return encode_join(question, "known")
+        if not rare:
+            key, visit = self.local.find_open_visit(question)
+            if visit is not None:
+                question.known = key, visit
+                return encode_join(question, "known")
         return self.encode_join_or_open(question)
 
     def encode_join_or_open(self, question: JoinVisit, is_lost: bool = True) -> Command:
         """Encode a visit's question, with the visit to open: the one this process has open if Redis has lost it."""
         kind, visit = self.propose_visit(question, is_lost)
+        question.known = (question.key, visit) if kind else None
         return encode_join(question, kind, (*encode_visit(visit), *encode_device(question.key)))
 
     def propose_visit(self, question: JoinVisit, is_lost: bool) -> tuple[str, OpenVisit]:
@@ -157,10 +161,16 @@ class RedisState(State):
             return self.join_bot_visit(question, bool(rest[0]))
         if question.sender_id:
             self.local.sent_ids.claim(question.sender_id)
-        opened, name, *fields = rest
-        visit = decode_visit(fields)
+        if kind == b"same":
+            assert question.known is not None
+            key, known = question.known
+            opened, *changes = rest
+            visit = decode_changes(known, changes)
+        else:
+            opened, name, *fields = rest
+            key, visit = parse_visit_name(name), decode_visit(fields)
         if not question.is_bot:
-            self.local.visits.put(parse_visit_name(name), visit)
+            self.local.visits.put(key, visit)
             if opened:
                 self.local.register_device(question.key)
         return visit
@@ -218,43 +228,62 @@ def name_sender_id(sender_id: SenderId) -> str:
 
 def encode_join(question: JoinVisit, kind: str, proposed: tuple[object, ...] = ()) -> Command:
     """Encode a visit's question with the visit that it may open, as JOIN_VISIT has them."""
-    site_id, sender_id = question.key[0], question.sender_id
+    site_id, sender_id, known = question.key[0], question.sender_id, question.known
     other = question.yesterday or question.before_consent
     reported = question.reported.get
+    name = name_visit(question.key)
     keys = (
-        name_visit(question.key), name_visit(other) if other else "",
+        name, name_visit(other) if other else "",
         f"{ID_PREFIX}{site_id}:{question.session}" if question.session else "",
         name_sender_id(sender_id) if sender_id else "", DEVICES_KEY,
+        "" if known is None else name if known[0] == question.key else name_visit(known[0]),
     )  # fmt: skip
     claim_seconds = BRIEF_SECONDS if sender_id and sender_id.is_brief else CLAIM_SECONDS
-    now = sender_id.now if sender_id else 0.0
+    claimed_until = sender_id.now + claim_seconds if sender_id else 0.0
     return Command("join_visit", keys, (
         question.at, question.idle, question.session, int(question.before_consent is not None),
         int(question.is_bot), question.view_id, reported("screen", ""), reported("language", ""),
-        repr(now), repr(now + claim_seconds), claim_seconds, f"{ID_PREFIX}{site_id}:", VISIT_SECONDS, kind, *proposed,
+        claimed_until, claim_seconds, f"{ID_PREFIX}{site_id}:", VISIT_SECONDS, kind,
+        0 if known is None else known[1].id, *proposed,
     ))  # fmt: skip
 
 
 def encode_visit(visit: OpenVisit) -> tuple[object, ...]:
-    """Return the fields of a visit's hash."""
+    """Return the fields of a visit; its key by id is not written yet."""
     reported = visit.reported.get
     return (
-        visit.id, visit.device, visit.start, visit.last, visit.view_id, visit.is_new, orjson.dumps(visit.origin),
-        reported("screen", ""), reported("language", ""),
+        visit.id, visit.device, visit.start, visit.last, visit.view_id, visit.is_new,
+        reported("screen", ""), reported("language", ""), 0, orjson.dumps(visit.origin).decode(),
     )  # fmt: skip
 
 
 def decode_visit(fields: list[Reply]) -> OpenVisit:
-    """Return the visit of a hash."""
-    *numbers, origin, screen, language = fields
-    number, device, start, last, view_id, is_new = map(int, numbers)
+    """Return the visit of these fields."""
+    number, device, start, last, view_id, is_new, screen, language, _, origin = fields
+    columns: Event = orjson.loads(origin)
+    return OpenVisit(
+        number, device, start, last,
+        view_id=view_id, is_new=is_new, origin=columns, reported=decode_reported(screen, language),
+    )  # fmt: skip
+
+
+def decode_changes(known: OpenVisit, fields: list[Reply]) -> OpenVisit:
+    """Return a visit that this process knows, with what may have changed."""
+    last, view_id, is_new, screen, language = fields
+    return OpenVisit(
+        known.id, known.device, known.start, last, view_id=view_id, is_new=is_new, origin=known.origin,
+        reported=known.reported if len(known.reported) == len(VISITOR_COLUMNS) else decode_reported(screen, language),
+    )  # fmt: skip
+
+
+def decode_reported(screen: bytes, language: bytes) -> Event:
+    """Return the columns that the visitor has reported."""
     reported: Event = {}
     if screen:
         reported["screen"] = screen.decode()
     if language:
         reported["language"] = language.decode()
-    columns: Event = orjson.loads(origin)
-    return OpenVisit(number, device, start, last, view_id=view_id, is_new=is_new, origin=columns, reported=reported)
+    return reported
 
 
 def encode_device(key: VisitKey) -> tuple[int, ...]:
@@ -298,7 +327,7 @@ def encode_claim(question: ClaimFirst) -> Command:
     """Encode the question whether a key is the first within its window."""
     window = question.window
     keys = [f"footfall:{window.name}:{name}" for name in (question.key, *question.older)]
-    return Command("claim_first", keys, (repr(question.at), window.seconds, window.seconds))
+    return Command("claim_first", keys, (question.at, window.seconds, window.seconds))
 
 
 def encode_restored_claim(question: RestoreClaim) -> Command:
@@ -316,4 +345,6 @@ def encode_get(question: GetValue) -> Command:
 
 def encode_put(question: PutValue) -> Command:
     """Encode a value to keep."""
-    return build_command("SET", f"footfall:value:{question.key}", orjson.dumps(question.value), "EX", question.seconds)
+    return build_command(
+        "SET", f"footfall:value:{question.key}", orjson.dumps(question.value).decode(), "EX", question.seconds
+    )

@@ -1,14 +1,11 @@
 """`manage.py setuplink`: print the set-up link of a fresh installation, or with --email a link to a new password."""
 
 from django.conf import settings
-from django.contrib.auth.tokens import default_token_generator
 from django.core.management.base import CommandError, CommandParser
-from django.urls import reverse
-from django.utils.encoding import force_bytes
-from django.utils.http import urlsafe_base64_encode
 
 from accounts.management.installation_command import InstallationCommand
 from accounts.models import User
+from accounts.security.password_login import build_reset_path
 from accounts.services.invitations import create_setup_link
 
 
@@ -35,5 +32,4 @@ def build_password_path(email: str) -> str:
     user = User.objects.filter(email=email.strip().lower()).first()
     if user is None:
         raise CommandError(f"There is no user {email}.")
-    uid = urlsafe_base64_encode(force_bytes(user.pk))
-    return reverse("accounts:reset-confirm", args=[uid, default_token_generator.make_token(user)])
+    return build_reset_path(user)

@@ -12,6 +12,7 @@ from accounts.management.installation_command import InstallationCommand, requir
 from accounts.models import Account, Membership
 from accounts.security.encrypted_fields import list_encrypted_columns, reencrypt_column
 from accounts.security.secret_key import remember_secret_key
+from accounts.sign_in.second_factors import reencrypt_secrets
 from sites.models import ApiKey
 from sites.services import PROVISIONED, api_key_revoke, derive_provisioned_key
 
@@ -37,6 +38,7 @@ class Command(InstallationCommand):
         else:
             require_secret_key()
         lost = sum(self.reencrypt(model, field) for model, field in list_encrypted_columns())
+        lost += self.report("mfa.Authenticator.data", reencrypt_secrets())
         for rows in (Account.objects.all(), Membership.objects.all()):
             for row in rows.iterator():
                 row.save(update_fields=["authkey_hash"])  # `save` computes the hash
@@ -53,7 +55,11 @@ class Command(InstallationCommand):
 
     def reencrypt(self, model: type[models.Model], field: str) -> int:
         """Encrypt a column again; returns how many of its values cannot be decrypted."""
-        count, unreadable = reencrypt_column(model, field)
+        return self.report(f"{model._meta.label}.{field}", reencrypt_column(model, field))
+
+    def report(self, column: str, counts: tuple[int, int]) -> int:
+        """Say how many values were encrypted again; returns how many cannot be decrypted."""
+        count, unreadable = counts
         note = f", {unreadable} that no key decrypts" if unreadable else ""
-        self.stdout.write(f"{model._meta.label}.{field}: {count}{note}")
+        self.stdout.write(f"{column}: {count}{note}")
         return unreadable

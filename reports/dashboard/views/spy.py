@@ -108,7 +108,7 @@ async def stream(request: HttpRequest, site_id: int) -> HttpResponse | Streaming
     """
     user = await request.auser()
     if not user.is_authenticated:
-        return redirect("accounts:login")
+        return redirect("account_login")
     site = await sync_to_async(get_site_for_actor)(user, site_id)
     try:
         tree = await sync_to_async(prepare_stream)(request, site)

@@ -1,0 +1,167 @@
+"""What django-allauth asks the product: limits, addresses of clients, brands of mails, and what follows a log-in."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from smtplib import SMTPException
+
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.models import EmailAddress
+from django.conf import settings
+from django.contrib import messages
+from django.forms import BaseForm
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+
+from accounts import mail
+from accounts.branding import DEFAULT_BRAND, Brand, get_request_brand
+from accounts.models import User
+from accounts.security import rate_limits
+from accounts.security.client_ip import get_client_address
+from accounts.security.password_login import (
+    build_reset_path,
+    check_credentials,
+    is_login_page,
+    is_recognized_device,
+    remember_login,
+)
+from accounts.services import user_email_verify, user_password_set, user_sign_up
+from accounts.sign_in.devices import describe_browser, describe_place
+
+log = logging.getLogger(__name__)
+# Texts of allauth's messages, by the template that it would render; it is silent about all others
+MESSAGES = {
+    "account/messages/password_changed.txt": "Your password was changed. You were logged out everywhere else.",
+    "account/messages/password_set.txt": "You have a password now.",
+    "account/messages/email_confirmed.txt": "Your e-mail address is verified.",
+    "account/messages/email_confirmation_failed.txt": "This e-mail address belongs to another user.",
+    "mfa/messages/totp_activated.txt": "The authenticator app works from now on.",
+    "mfa/messages/totp_deactivated.txt": "The authenticator app is no longer asked for.",
+    "mfa/messages/webauthn_added.txt": "The passkey was added.",
+    "mfa/messages/webauthn_removed.txt": "The passkey was removed.",
+}
+
+
+class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
+    """Sign-in as this product does it."""
+
+    error_messages = {
+        **DefaultAccountAdapter.error_messages,
+        "email_password_mismatch": "This e-mail and password do not match.",
+        "too_many_login_attempts": "Too many attempts. Try again in a minute.",
+        "incorrect_password": "This is not your current password.",
+    }
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        """Return the client's address behind TRUSTED_PROXIES; the limits of allauth count it, IPv6 by /64."""
+        return get_client_address(request)
+
+    def is_safe_url(self, url: str) -> bool:
+        """Whether a page may redirect there: to this very host only, since others belong to accounts."""
+        return url_has_allowed_host_and_scheme(url, {self.request.get_host()}, self.request.is_secure())
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        """Whether strangers may sign up: where SIGN_UP says so, once set up, and not on the host of an account."""
+        return is_sign_up_open(request)
+
+    def authenticate(self, request: HttpRequest, **credentials: str) -> User | None:
+        """Check e-mail and password with our limits. Raises TooManyAttempts or HashingBusy."""
+        return check_credentials(request, credentials["email"].lower(), credentials["password"])
+
+    def reauthenticate(self, user: User, password: str) -> bool:
+        """Check the password of a user who is logged in. Raises ValidationError after too many attempts."""
+        limit = (rate_limits.PASSWORD_USER, str(user.pk))
+        if rate_limits.count_attempt(limit):
+            raise self.validation_error("too_many_login_attempts")
+        is_right = user.check_password(password)
+        if is_right:
+            rate_limits.clear_attempts(limit)
+        return is_right
+
+    def set_password(self, user: User, password: str) -> None:
+        """Set a new password; see the service."""
+        user_password_set(user=user, password=password)
+
+    def save_user(self, request: HttpRequest, user: User, form: BaseForm, commit: bool = True) -> User:
+        """Create the user who signs up, and their account."""
+        data = form.cleaned_data
+        return user_sign_up(
+            email=data["email"], password=data.get("password1"), name=data["name"], account_name=data["account_name"]
+        )
+
+    def pre_login(self, request: HttpRequest, user: User, **options: object) -> HttpResponse | None:
+        """Let a user without a stored address log in: whoever created them made sure of it.
+
+        Those who sign up themselves have one, which is not verified at first.
+        """
+        if not EmailAddress.objects.filter(user=user).exists():
+            user_email_verify(user=user)
+        response: HttpResponse | None = super().pre_login(request, user, **options)
+        return response
+
+    def login(self, request: HttpRequest, user: User) -> None:
+        """Log in; a user who did before, on other devices, is told by mail."""
+        is_first = user.last_login is None
+        super().login(request, user)
+        if not is_first and is_login_page(request) and not is_recognized_device(request, user):
+            context = {"place": describe_place(self.get_client_ip(request)), "user": user}
+            user_agent = describe_browser(self.get_http_user_agent(request))
+            self.send_notification_mail("accounts/mail/new_device", user, {**context, "browser": user_agent})
+
+    def post_login(self, request: HttpRequest, user: User, **options: object) -> HttpResponse:
+        """Recognize the device from now on."""
+        response: HttpResponse = super().post_login(request, user, **options)
+        remember_login(request, response, user)
+        return response
+
+    def respond_user_inactive(self, request: HttpRequest, user: User) -> HttpResponse:
+        """Send a disabled user back to the log-in page."""
+        messages.error(request, "This user is disabled. Ask who manages your account.")
+        return redirect("account_login")
+
+    def get_password_change_redirect_url(self, request: HttpRequest) -> str:
+        """Return to the page about signing in."""
+        return reverse("mfa_index")
+
+    def add_message(
+        self, request: HttpRequest, level: int, message_template: str = "", *_: object, message: str = "", **__: object
+    ) -> None:
+        """Show one of MESSAGES, or the text that is given."""
+        if text := message or MESSAGES.get(message_template):
+            messages.add_message(request, level, text)
+
+    def send_mail(self, template_prefix: str, email: str, context: Mapping[str, object]) -> None:
+        """Send a mail of allauth's, by our template of the same name, under the brand that the user may see.
+
+        What was done stays done if the mail cannot be sent; whoever waits for a code is told, and can ask for another.
+        """
+        user = context.get("user")
+        template = f"accounts/mail/{template_prefix.rpartition('/')[2]}.txt"
+        brand = self.choose_brand(user if isinstance(user, User) else User.objects.filter(email=email).first())
+        try:
+            mail.send(to=email, template=template, brand=brand, **{**context, "email": email})
+        except (OSError, SMTPException) as error:
+            log.warning("The mail %s could not be sent: %s", template, error)
+            if "code" in context:
+                messages.error(self.request, "The mail could not be sent. Ask for another code later.")
+
+    def send_password_reset_mail(self, user: User, *_: object) -> None:
+        """Mail the link to a new password, on a host whose owner may know it. Raises OSError or SMTPException."""
+        brand = self.choose_brand(user)
+        link = brand.base_url + build_reset_path(user)
+        mail.send(to=user.email, template="accounts/password_reset.txt", brand=brand, user=user, link=link)
+
+    def choose_brand(self, user: User | None) -> Brand:
+        """Choose the brand of a mail: the host's for people who belong to its account alone, else the product's.
+
+        Anybody can send a request to any host.
+        """
+        return mail.choose_link_brand(get_request_brand(self.request), user) if user else DEFAULT_BRAND
+
+
+def is_sign_up_open(request: HttpRequest) -> bool:
+    """Whether the sign-up page of the request's host is open to everybody."""
+    return settings.SIGN_UP == "open" and not get_request_brand(request).white_label and User.objects.has_login_user()

@@ -1,0 +1,61 @@
+"""Middleware of sign-in: confirmations before changes of it, and sessions that end when they are not used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from urllib.parse import urlencode
+
+from allauth.account.adapter import get_adapter
+from allauth.core.exceptions import ReauthenticationRequired
+from django.contrib.auth import SESSION_KEY
+from django.core.cache import cache
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils import timezone as clock
+
+from accounts.models import User
+from accounts.security.sessions import hash_session_key
+from accounts.services.sessions import session_prolong
+
+
+class ReauthenticationMiddleware:
+    """Redirects to the confirmation, and from there to the page of the form, which is empty again.
+
+    allauth's own middleware would store the whole request in the session, with the cookie, to repeat it: then the
+    table of sessions would hold keys that log in (`accounts.security.sessions`).
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Respond to ReauthenticationRequired; None leaves any other exception to others."""
+        if not isinstance(exception, ReauthenticationRequired) or not request.user.is_authenticated:
+            return None
+        ways = get_adapter().get_reauthentication_methods(request.user)
+        return HttpResponseRedirect(f"{ways[0]['url']}?{urlencode({'next': request.path})}") if ways else None
+
+
+ACTIVITY_SECONDS = 300  # a session is prolonged this often, so that not every request writes
+
+
+def note_activity(request: HttpRequest) -> bool:
+    """Whether the session was not noted as active for ACTIVITY_SECONDS; it is from now on."""
+    key = hash_session_key(request.session.session_key or "")
+    return bool(cache.add(f"session-active:{key}", 1, ACTIVITY_SECONDS))
+
+
+class SessionActivityMiddleware:
+    """Prolongs sessions that are used. Requests that did not look at their session are none of its business."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        is_logged_in = request.session.accessed and request.session.get(SESSION_KEY)
+        if is_logged_in and isinstance(request.user, User) and note_activity(request):
+            session_prolong(request=request, user=request.user, now=clock.now())
+        return response

@@ -1,0 +1,281 @@
+"""Alerts of a site, and the channels of an account that they notify, in the management API."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.forms.utils import ErrorDict
+from django.http import Http404
+from django.utils import timezone
+from django_filters.rest_framework import CharFilter, ChoiceFilter, FilterSet
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
+from rest_framework.viewsets import ModelViewSet
+
+from accounts.api.lists import BooleanFilter
+from accounts.api.openapi import describe_responses
+from accounts.api.resources import ResourceViews, add_examples
+from accounts.api.serializers import ClosedModelSerializer, ClosedSerializer, require_instance
+from accounts.models import Area
+from accounts.permissions import find_membership, membership_may
+from sites.alerts.channel_trial import ask_to_confirm, test_message_send
+from sites.alerts.condition_registry import CONDITIONS, AlertCondition
+from sites.alerts.forms import AlertForm, check_target
+from sites.alerts.models import Alert, Channel, ChannelKind
+from sites.alerts.services import alert_delete, alert_save, channel_delete, channel_save, channel_secret_replace
+from sites.models import Site
+from sites.site_resources import SiteResource
+
+CHANNEL_EXAMPLE = {
+    "id": 4, "kind": "webhook", "name": "Operations", "displayed_target": "hooks.example/…", "enabled": True,
+    "quiet_from": "22:00:00", "quiet_until": "06:00:00", "waits_for_confirmation": False, "switched_off": "",
+    "created": "2026-03-01T09:30:00Z",
+}  # fmt: skip
+NEW_CHANNEL_EXAMPLE = {"kind": "webhook", "name": "Operations", "target": "https://hooks.example/a8f3"}
+ALERT_EXAMPLE = {
+    "id": 9, "name": "Traffic is gone", "condition": "uptime", "parameters": {}, "channels": [4],
+    "throttle_minutes": 60, "enabled": True, "last_fired": None, "created": "2026-03-01T09:30:00Z",
+}  # fmt: skip
+NEW_ALERT_EXAMPLE = {"name": "Shop is down", "condition": "uptime", "channels": [4]}
+PARAMETER_FIELD = "p_"  # how the form names a parameter of the condition
+
+
+@add_examples("A channel", CHANNEL_EXAMPLE, NEW_CHANNEL_EXAMPLE)
+class ChannelSerializer(ClosedModelSerializer):
+    """A channel. Its address is not answered: whoever knows a hook's can send messages to it."""
+
+    target = serializers.CharField(
+        write_only=True, required=False, max_length=2000, help_text="An e-mail address, or a hook's; a new one needs it"
+    )
+    displayed_target = serializers.CharField(read_only=True, help_text="The address; of a hook only its host")
+    waits_for_confirmation = serializers.BooleanField(
+        read_only=True, help_text="Nothing is sent to an e-mail address before its recipient has confirmed it"
+    )
+
+    class Meta:
+        model = Channel
+        fields = (
+            "id", "kind", "name", "target", "displayed_target", "enabled", "quiet_from", "quiet_until",
+            "waits_for_confirmation", "switched_off", "created",
+        )  # fmt: skip
+        read_only_fields = ("id", "switched_off", "created")
+
+
+@add_examples("It was sent", {"done": True, "message": "The test message was sent."})
+class MessageOutcomeSerializer(ClosedSerializer):
+    done = serializers.BooleanField()
+    message = serializers.CharField(help_text="What happened, as a sentence for people")
+
+
+@add_examples("The secret", {"secret": "kM3qf0vS8Zr1tY6uW2xA9bC4dE7gH5jL"})
+class ChannelSecretSerializer(ClosedSerializer):
+    secret = serializers.CharField(help_text="The receiver checks signatures with it")
+
+
+@add_examples("An alert", ALERT_EXAMPLE, NEW_ALERT_EXAMPLE)
+class AlertSerializer(ClosedModelSerializer):
+    condition = serializers.ChoiceField(
+        choices=[], help_text="What is watched, such as `uptime`. It cannot be changed afterwards"
+    )
+    parameters = serializers.DictField(required=False, help_text="Those of the condition, by name")
+    channels = serializers.PrimaryKeyRelatedField(
+        many=True,
+        queryset=Channel.objects.none(),
+        required=False,
+        help_text="Ids of the account's channels",
+        error_messages={"does_not_exist": "Select a valid choice. {pk_value} is not one of the available choices."},
+    )
+
+    class Meta:
+        model = Alert
+        fields = (
+            "id", "name", "condition", "parameters", "channels", "throttle_minutes", "enabled", "last_fired", "created",
+        )  # fmt: skip
+        read_only_fields = ("id", "last_fired", "created")
+
+
+class ChannelFilters(FilterSet):
+    kind = ChoiceFilter(choices=ChannelKind.choices)
+    name = CharFilter(lookup_expr="icontains", label="Text that the name contains")
+    enabled = BooleanFilter()
+
+
+class AlertFilters(FilterSet):
+    name = CharFilter(lookup_expr="icontains", label="Text that the name contains")
+    condition = CharFilter(label="The condition, such as `uptime`")
+    enabled = BooleanFilter()
+
+
+class ChannelViews(ResourceViews[Channel], ModelViewSet[Channel]):
+    """The channels that alerts of the account are sent to."""
+
+    area = Area.MONITORING
+    noun, plural = "a channel", "channels"
+    queryset = Channel.objects.none()
+    serializer_class = ChannelSerializer
+    filterset_class = ChannelFilters
+    lookup_url_kwarg = "channel_id"
+    missing = "No such channel."
+
+    def get_queryset(self) -> QuerySet[Channel]:
+        return self.get_membership("edit").account.channels.select_related("account")
+
+    def perform_create(self, serializer: BaseSerializer[Channel]) -> None:
+        self.save_row(serializer, Channel(account=self.get_membership("edit").account))
+
+    def perform_update(self, serializer: BaseSerializer[Channel]) -> None:
+        self.save_row(serializer, require_instance(serializer))
+
+    def perform_destroy(self, instance: Channel) -> None:
+        channel_delete(channel=instance)
+
+    def save_row(self, serializer: BaseSerializer[Channel], channel: Channel) -> None:
+        """Save a channel with the values of the body; an e-mail address that is not confirmed is asked to."""
+        for name, value in serializer.validated_data.items():
+            setattr(channel, name, value)
+        check_target(channel.kind, channel.target, channel.enabled)
+        serializer.instance = channel_save(channel=channel)
+        if channel.enabled and channel.waits_for_confirmation:
+            ask_to_confirm(channel)
+
+    @extend_schema(
+        summary="Send a test message",
+        request=None,
+        responses=describe_responses(200, MessageOutcomeSerializer, is_post=True),
+    )
+    @action(detail=True, methods=["post"])
+    def test(self, request: Request, channel_id: int) -> Response:
+        """Send a test message now and report the outcome."""
+        channel = self.get_object()
+        message, arrived = test_message_send(channel=channel, place=str(channel.account), now=timezone.now())
+        return Response({"done": arrived, "message": message})
+
+    @extend_schema(
+        summary="Ask to confirm an e-mail address",
+        request=None,
+        responses=describe_responses(200, MessageOutcomeSerializer, is_post=True),
+    )
+    @action(detail=True, methods=["post"])
+    def ask(self, request: Request, channel_id: int) -> Response:
+        """Send the confirmation mail again."""
+        channel = self.get_object()
+        if not channel.waits_for_confirmation:
+            return Response({"done": False, "message": f"{channel} needs no confirmation."})
+        message, sent = ask_to_confirm(channel)
+        return Response({"done": sent, "message": message})
+
+    @extend_schema(summary="Show a webhook's secret", responses=describe_responses(200, ChannelSecretSerializer))
+    @action(detail=True)
+    def secret(self, request: Request, channel_id: int) -> Response:
+        """Show the secret that webhooks are signed with."""
+        return Response({"secret": self.get_webhook().secret})
+
+    @extend_schema(
+        summary="Replace a webhook's secret",
+        request=None,
+        responses=describe_responses(200, ChannelSecretSerializer, is_post=True),
+    )
+    @secret.mapping.post
+    def replace_secret(self, request: Request, channel_id: int) -> Response:
+        """Replace the secret; receivers with the old one then reject what they are sent."""
+        channel = self.get_webhook()
+        channel_secret_replace(channel=channel)
+        return Response({"secret": channel.secret})
+
+    def get_webhook(self) -> Channel:
+        """Fetch the channel. Raises Http404 unless it is a webhook, since others are not signed."""
+        channel = self.get_object()
+        if channel.kind != ChannelKind.WEBHOOK:
+            raise Http404(self.missing)
+        return channel
+
+
+class AlertViews(SiteResource[Alert], ModelViewSet[Alert]):
+    """Alerts of a site, for those who may edit its account, since channels belong to it."""
+
+    area = Area.MONITORING
+    noun, plural = "an alert", "alerts"
+    reads = "edit"
+    queryset = Alert.objects.none()
+    serializer_class = AlertSerializer
+    filterset_class = AlertFilters
+    lookup_url_kwarg = "alert_id"
+    missing = "No such alert."
+
+    def fetch_site(self) -> Site:
+        """Fetch the site, if the caller may edit its account. Raises Http404."""
+        site = super().fetch_site()
+        if not membership_may(find_membership(self.request.user, site.account), "edit"):
+            raise Http404("No such site.")
+        return site
+
+    def get_queryset(self) -> QuerySet[Alert]:
+        return self.site.alerts.prefetch_related("channels")
+
+    def get_serializer(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the serializer, which knows the conditions of this installation and the channels of the account."""
+        serializer: Any = super().get_serializer(*args, **kwargs)
+        one = getattr(serializer, "child", serializer)
+        one.fields["condition"].choices = list(CONDITIONS)
+        if not getattr(self, "swagger_fake_view", False):
+            one.fields["channels"].child_relation.queryset = self.site.account.channels.all()
+        return serializer
+
+    def perform_create(self, serializer: BaseSerializer[Alert]) -> None:
+        self.save_row(serializer, Alert(site=self.site, condition=serializer.validated_data["condition"]))
+
+    def perform_update(self, serializer: BaseSerializer[Alert]) -> None:
+        alert = require_instance(serializer)
+        if serializer.validated_data.get("condition", alert.condition) != alert.condition:
+            raise ValidationError({"condition": "An alert keeps its condition; create another one."})
+        self.save_row(serializer, alert)
+
+    def perform_destroy(self, instance: Alert) -> None:
+        alert_delete(alert=instance)
+
+    def save_row(self, serializer: BaseSerializer[Alert], alert: Alert) -> None:
+        """Save an alert as the form of the page does, which knows the parameters of its condition."""
+        condition = CONDITIONS.get(alert.condition)
+        if condition is None:
+            raise ValidationError({"condition": "This installation has no such condition any more."})
+        data = fill_alert_form(alert, condition, serializer.validated_data)
+        form = AlertForm(data, instance=alert, site=self.site, condition=condition)
+        if not form.is_valid():
+            raise ValidationError(name_parameters(form.errors))
+        saved = cast(Alert, form.save(commit=False))
+        channels = form.cleaned_data["channels"]
+        serializer.instance = alert_save(alert=saved, parameters=form.get_parameters(), channels=channels)
+
+
+def fill_alert_form(alert: Alert, condition: AlertCondition, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Build the data of the page's form from a body: what it does not have stays as it is. Raises ValidationError."""
+    parameters = {row.name: alert.parameters.get(row.name, row.default) for row in condition.parameters}
+    if unknown := sorted(set(values.get("parameters", {})) - set(parameters)):
+        known = ", ".join(parameters) or "none"
+        raise ValidationError({"parameters": f"{unknown[0]}: There is no such parameter. Known: {known}."})
+    parameters |= values.get("parameters", {})
+    channels = values.get("channels", alert.channels.all() if alert.pk else [])
+    return {
+        "name": values.get("name", alert.name),
+        "throttle_minutes": values.get("throttle_minutes", alert.throttle_minutes),
+        "enabled": values.get("enabled", alert.enabled),
+        "channels": [channel.pk for channel in channels],
+        **{f"{PARAMETER_FIELD}{name}": value for name, value in parameters.items()},
+    }
+
+
+def name_parameters(errors: ErrorDict) -> dict[str, list[str]]:
+    """Name the form's errors by the body's fields: those of parameters are all of `parameters`."""
+    named: dict[str, list[str]] = {}
+    for name, texts in errors.items():
+        is_parameter = name.startswith(PARAMETER_FIELD)
+        sentences = [f"{name.removeprefix(PARAMETER_FIELD)}: {text}" if is_parameter else str(text) for text in texts]
+        named.setdefault("parameters" if is_parameter else name, []).extend(sentences)
+    return named

@@ -1,0 +1,130 @@
+"""Whatever a page writes, an operation of the management API writes too, or there is a reason why not."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from typing import Any
+
+from tests.permissions.request_bodies import BODIES, READS
+from tests.permissions.routes import NEEDS, ROUTES, SET, V1, S, list_patterns
+
+SITE, ALERTS, LINKS = f"{V1}{S}", f"{S}/alerts", f"{V1}links"
+# What a view that reads a form, or answers POST requests only, has in its source
+WRITES = re.compile(r"request\.POST|require_POST|[\"']POST[\"']|save_form\(|override_action")
+PAGES: dict[str, str] = {
+    "account": f"PATCH {V1}account",
+    "account/brand": f"PATCH {V1}brand",
+    "account/brand/check": f"POST {V1}brand/check",
+    "account/team": f"POST {V1}members",
+    "account/team/<int:member_id>": f"PATCH {V1}members/<int:member_id>",
+    "account/team/<int:member_id>/remove": f"DELETE {V1}members/<int:member_id>",
+    "account/team/<int:pending_id>/invite": f"POST {V1}pending-members/<int:pending_id>/invite",
+    "account/team/keys/<int:exposed_id>/dismiss": f"DELETE {V1}exposed-keys/<int:exposed_id>",
+    "account/team/keys/<int:exposed_id>/replace": f"POST {V1}exposed-keys/<int:exposed_id>/replace",
+    "account/invitations/<int:invitation_id>/renew": f"POST {V1}invitations/<int:invitation_id>/renew",
+    "account/invitations/<int:invitation_id>/revoke": f"DELETE {V1}invitations/<int:invitation_id>",
+    "sites/new": f"POST {V1}sites",
+    **dict.fromkeys(
+        (f"{SET}/{page}" for page in ("general", "privacy", "exclusions", "counting", "tracker", "proxy", "heatmaps")),
+        f"PATCH {SITE}",
+    ),
+    f"{SET}/delete": f"DELETE {SITE}",
+    f"{SET}/api-keys": f"POST {SITE}/keys",
+    f"{SET}/api-keys/rotate": f"POST {SITE}/keys/rotate",
+    f"{SET}/api-keys/<int:key_id>/revoke": f"DELETE {SITE}/keys/<int:key_id>",
+    f"{SET}/team": f"POST {V1}members",
+    f"{SET}/team/<int:member_id>/remove": f"PATCH {V1}members/<int:member_id>",
+    f"{SET}/sharing": f"POST {SITE}/shares",
+    f"{SET}/sharing/<int:share_id>/revoke": f"DELETE {SITE}/shares/<int:share_id>",
+    f"{SET}/personal-data": f"DELETE {SITE}/personal-data",
+    f"{SET}/domain-check": f"POST {SITE}/domain-check",
+    f"{S}/goals/new": f"POST {SITE}/goals",
+    f"{S}/goals/<int:goal_id>": f"PATCH {SITE}/goals/<int:goal_id>",
+    f"{S}/goals/<int:goal_id>/remove": f"DELETE {SITE}/goals/<int:goal_id>",
+    f"{S}/funnels/new": f"POST {SITE}/funnels",
+    f"{S}/funnels/<int:funnel_id>/edit": f"PATCH {SITE}/funnels/<int:funnel_id>",
+    f"{S}/funnels/<int:funnel_id>/remove": f"DELETE {SITE}/funnels/<int:funnel_id>",
+    f"{S}/segments": f"POST {SITE}/segments",
+    f"{S}/segments/<int:segment_id>/forget": f"DELETE {SITE}/segments/<int:segment_id>",
+    f"{S}/notes": f"POST {SITE}/annotations",
+    f"{S}/notes/<int:note_id>/remove": f"DELETE {SITE}/annotations/<int:note_id>",
+    f"{S}/uptime/new": f"POST {SITE}/monitors",
+    f"{S}/uptime/<int:monitor_id>/edit": f"PATCH {SITE}/monitors/<int:monitor_id>",
+    f"{S}/uptime/<int:monitor_id>/delete": f"DELETE {SITE}/monitors/<int:monitor_id>",
+    f"{ALERTS}/new/<slug:condition>": f"POST {SITE}/alerts",
+    f"{ALERTS}/<int:alert_id>": f"PATCH {SITE}/alerts/<int:alert_id>",
+    f"{ALERTS}/<int:alert_id>/delete": f"DELETE {SITE}/alerts/<int:alert_id>",
+    f"{ALERTS}/channels/new": f"POST {V1}channels",
+    f"{ALERTS}/channels/<int:channel_id>": f"PATCH {V1}channels/<int:channel_id>",
+    f"{ALERTS}/channels/<int:channel_id>/delete": f"DELETE {V1}channels/<int:channel_id>",
+    f"{ALERTS}/channels/<int:channel_id>/test": f"POST {V1}channels/<int:channel_id>/test",
+    f"{ALERTS}/channels/<int:channel_id>/ask": f"POST {V1}channels/<int:channel_id>/ask",
+    f"{ALERTS}/channels/<int:channel_id>/secret": f"POST {V1}channels/<int:channel_id>/secret",
+    "digests": f"POST {V1}digests",
+    "digests/<int:subscription_id>/delete": f"DELETE {V1}digests/<int:subscription_id>",
+    "links/new": f"POST {LINKS}",
+    "links/import": f"POST {LINKS}",
+    "links/bulk": f"PATCH {LINKS}/<int:datapoint_id>",
+    "links/<int:datapoint_id>/edit": f"PATCH {LINKS}/<int:datapoint_id>",
+    "links/<int:datapoint_id>/delete": f"DELETE {LINKS}/<int:datapoint_id>",
+    "links/<int:datapoint_id>/watch": f"POST {SITE}/monitors",
+    "links/groups": f"POST {V1}link-groups",
+    "links/groups/<int:group_id>": f"PATCH {V1}link-groups/<int:group_id>",
+    "links/groups/<int:group_id>/delete": f"DELETE {V1}link-groups/<int:group_id>",
+    "links/tags": f"PATCH {V1}link-tags/<int:tag_id>",
+    "links/conversions": f"POST {V1}link-conversions",
+    "links/conversions/<int:conversion_id>": f"PATCH {V1}link-conversions/<int:conversion_id>",
+    "links/conversions/<int:conversion_id>/delete": f"DELETE {V1}link-conversions/<int:conversion_id>",
+    "links/domains": f"POST {V1}link-domains",
+    "links/domains/<int:domain_id>": f"PATCH {V1}link-domains/<int:domain_id>",
+    "links/domains/<int:domain_id>/delete": f"DELETE {V1}link-domains/<int:domain_id>",
+    "links/scripts": f"POST {V1}link-scripts",
+    "links/scripts/<int:script_id>": f"PATCH {V1}link-scripts/<int:script_id>",
+    "links/scripts/<int:script_id>/delete": f"DELETE {V1}link-scripts/<int:script_id>",
+    "links/lists": f"POST {V1}link-lists",
+    "links/guests": f"PATCH {V1}members/<int:member_id>",
+}  # fmt: skip
+SIGN_IN = "of signing in, before there is anybody who could send a key"
+PERSON = "of the person who is logged in; a program with a key must not change how that person signs in"
+BY_LINK = "opened by the link in a mail, without an account"
+LOOKS = "writes nothing: a service for people who set something up"
+EVENTS = "moves stored events between reports and quarantine; there is no operation yet"
+EXCEPTIONS: dict[str, str] = {
+    **dict.fromkeys(("login", "logout", "password/reset", "setup/<str:token>"), SIGN_IN),
+    "password/reset/<str:uid>/<str:token>": SIGN_IN,
+    "join/<str:token>": BY_LINK,
+    **dict.fromkeys(("channels/confirm/<str:token>", "channels/stop/<str:token>", "digests/stop/<str:token>"), BY_LINK),
+    "share/<slug:token>/": BY_LINK,
+    **dict.fromkeys(("me", "me/password", "me/tokens", "me/tokens/<int:token_id>/revoke", "account/own-key"), PERSON),
+    "account/key": "an owner's, who is logged in: a program must not replace the key that others use",
+    **dict.fromkeys(("account/switch", "theme"), "of the session in the browser"),
+    **dict.fromkeys((f"{SET}/tracking-code",), LOOKS),
+    **dict.fromkeys((f"{S}/bots/people", f"{S}/visitors/<int:device>/bot", f"{S}/visits/<int:visit>/bot"), EVENTS),
+}
+
+
+def list_writing_pages() -> set[str]:
+    """The routes of pages that read a form or answer POST requests, by the source of their views."""
+    found = set()
+    for route, pattern in list_patterns():
+        is_page = route in ROUTES and NEEDS[route] != "key" and not route.lstrip("^").startswith(("api/", "clickmeter"))
+        if is_page and WRITES.search(read_source(pattern.callback)):
+            found.add(route)
+    return found
+
+
+def read_source(view: Any) -> str:
+    """The source of a view below its decorators, with these."""
+    return inspect.getsource(inspect.unwrap(view))
+
+
+def test_every_page_that_writes_has_an_operation_or_a_reason() -> None:
+    writing = list_writing_pages()
+    assert sorted(writing - {*PAGES, *EXCEPTIONS}) == [], "say which operation does this, or why none does"
+    assert sorted({*PAGES, *EXCEPTIONS} - writing) == [], "these pages write nothing any more"
+    assert not {*PAGES} & {*EXCEPTIONS} and all(EXCEPTIONS.values())
+
+
+def test_every_operation_that_a_page_is_compared_with_exists() -> None:
+    assert sorted({*PAGES.values()} - {*BODIES, *READS}) == []
