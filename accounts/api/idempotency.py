@@ -84,7 +84,8 @@ def build_stored_response(row: IdempotentRequest) -> Response:
     body = read_answer(row)
     if body is None:
         raise KeyOfAnotherRequest
-    return Response(orjson.loads(body), status=row.status, headers={REPLAYED_HEADER: "true"})
+    data = orjson.loads(body) if body else None  # an answer with 204 has no body
+    return Response(data, status=row.status, headers={REPLAYED_HEADER: "true"})
 
 
 def store_response(row: IdempotentRequest, response: Response) -> None:

@@ -11,7 +11,7 @@ from django.forms.utils import ErrorDict
 from django.http import Http404
 from django.utils import timezone
 from django_filters.rest_framework import CharFilter, ChoiceFilter, FilterSet
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -47,6 +47,11 @@ NEW_ALERT_EXAMPLE = {"name": "Shop is down", "condition": "uptime", "channels": 
 PARAMETER_FIELD = "p_"  # how the form names a parameter of the condition
 
 
+@extend_schema_field({"type": "string", "example": "22:00:00"})
+class ClockField(serializers.TimeField):
+    """A time of the day without a time zone, which is the account's; OpenAPI's format `time` demands an offset."""
+
+
 @add_examples("A channel", CHANNEL_EXAMPLE, NEW_CHANNEL_EXAMPLE)
 class ChannelSerializer(ClosedModelSerializer):
     """A channel. Its address is not answered: whoever knows a hook's can send messages to it."""
@@ -55,6 +60,8 @@ class ChannelSerializer(ClosedModelSerializer):
         write_only=True, required=False, max_length=2000, help_text="An e-mail address, or a hook's; a new one needs it"
     )
     displayed_target = serializers.CharField(read_only=True, help_text="The address; of a hook only its host")
+    quiet_from = ClockField(required=False, allow_null=True, help_text="Messages wait from here, in the account's zone")
+    quiet_until = ClockField(required=False, allow_null=True, help_text="… until here")
     waits_for_confirmation = serializers.BooleanField(
         read_only=True, help_text="Nothing is sent to an e-mail address before its recipient has confirmed it"
     )

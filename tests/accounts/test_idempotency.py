@@ -10,7 +10,7 @@ import time_machine
 from django.test import Client
 from django.utils import timezone
 
-from accounts.models import Account, IdempotentRequest, Membership, Role, User
+from accounts.models import Account, ExposedKey, IdempotentRequest, Membership, Role, User
 from accounts.services.idempotency import idempotent_request_claim, idempotent_requests_clear
 from accounts.services.personal_tokens import personal_token_create
 from goals.models import Goal
@@ -97,6 +97,15 @@ def test_after_a_day_the_key_is_new_and_its_row_deleted(account: Account, site: 
     with time_machine.travel(now + timedelta(hours=25), tick=False):
         assert post(account.authkey, f"sites/{site.pk}/goals", {**GOAL, "name": "Second"}).status_code == 201
     assert idempotent_requests_clear(now=now + timedelta(hours=50)) == 1
+
+
+def test_an_answer_without_a_body_is_given_again(account: Account, site: Site) -> None:
+    exposed = ExposedKey.objects.create(
+        account=account, kind="site", object_id=site.pk, person="Bob", since=timezone.now()
+    )
+    answers = [post(account.authkey, f"exposed-keys/{exposed.pk}/replace", {}) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [204, 204]
+    assert answers[1]["Idempotency-Replayed"] == "true" and not answers[1].content
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "caf\u00e9"])
