@@ -6,10 +6,11 @@ an account. The permissions are "view", "edit" and "manage" (team, keys and bran
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from allauth.mfa.models import Authenticator
 from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Q
@@ -31,7 +32,15 @@ RIGHT_PERMISSIONS: dict[str, frozenset[str]] = {
     Right.WRITE: frozenset({"view", "edit"}),
 }
 PERMISSIONS = frozenset({"view", "edit", "manage"})
+FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
 LabelledObjects = Sequence[tuple[int, str]]  # (id, label)
+
+
+class SecondFactorRequired(Http404):
+    """The user has no second factor, and the account demands one of its members: nothing of it is found."""
+
+    def __init__(self, account: Account) -> None:
+        super().__init__(f"{account} demands a second factor of its members. Set one up under Sign-in and security.")
 
 
 @dataclass(frozen=True)
@@ -81,22 +90,53 @@ Actor: TypeAlias = User | AnonymousUser | Bearer | None
 
 
 def list_memberships(actor: Actor) -> list[Membership]:
-    """List the actor's accepted memberships with their accounts; none for nobody and for a disabled user."""
+    """List the actor's accepted memberships with their accounts; none for nobody and for a disabled user.
+
+    Those that are locked (`leave_out_locked`) are left out.
+    """
     if actor is None or not actor.is_authenticated or not actor.is_active:
         return []
     if isinstance(actor, Bearer):
         return [actor.membership]
     memberships = Membership.objects.accepted().filter(user=actor)
-    return list(memberships.select_related("account").order_by("account__name", "pk"))
+    return leave_out_locked(memberships.select_related("account").order_by("account__name", "pk"))
+
+
+def leave_out_locked(memberships: Iterable[Membership]) -> list[Membership]:
+    """Leave out memberships of people without a second factor in accounts that demand one of their members."""
+    rows = list(memberships)
+    demanding = {row.user_id for row in rows if row.account.second_factor_required}
+    if not demanding:
+        return rows
+    protected = set(
+        Authenticator.objects.filter(user__in=demanding, type__in=FACTORS).values_list("user_id", flat=True)
+    )
+    return [row for row in rows if row.user_id in protected or not row.account.second_factor_required]
+
+
+def has_second_factor(user: User) -> bool:
+    """Whether the user has a passkey or an authenticator app, so that a password alone is not enough."""
+    return bool(Authenticator.objects.filter(user=user, type__in=FACTORS).exists())
+
+
+def list_demanding_accounts(user: User) -> list[Account]:
+    """List the accounts that the user is a member of and cannot open before they have a second factor."""
+    rows = Membership.objects.accepted().filter(user=user, account__second_factor_required=True)
+    usable = {row.pk for row in leave_out_locked(rows.select_related("account"))}
+    return [row.account for row in rows.select_related("account").order_by("account__name") if row.pk not in usable]
 
 
 def find_membership(actor: Actor, account: Account) -> Membership | None:
-    """Find the actor's accepted membership in `account`."""
+    """Find the actor's accepted membership in `account`. Raises SecondFactorRequired if it is locked."""
     if actor is None or not actor.is_authenticated or not actor.is_active:
         return None
     if isinstance(actor, Bearer):
         return actor.membership if actor.membership.account_id == account.pk else None
-    return Membership.objects.accepted().filter(user=actor, account=account).select_related("account").first()
+    memberships = Membership.objects.accepted().filter(user=actor, account=account)
+    membership: Membership | None = memberships.select_related("account").first()
+    if membership is not None and not leave_out_locked([membership]):
+        raise SecondFactorRequired(account)
+    return membership
 
 
 def membership_may(membership: Membership | None, permission: str) -> bool:
@@ -127,13 +167,17 @@ def may_on_object(actor: Actor, account: Account, kind: str, object_id: int, may
 
 
 def get_current_membership(request: HttpRequest) -> Membership:
-    """Return the membership that the user works in now. Raises Http404 if they have none.
+    """Return the membership that the user works in now. Raises Http404 if they have none, and SecondFactorRequired if
+    all are locked.
 
     The account is the one chosen in this session, else the one used last, else the first one they own, else the first
     one they joined; so an invitation to another account does not change which one opens.
     """
     memberships = list_memberships(request.user)
     if not memberships:
+        locked = list_demanding_accounts(request.user) if isinstance(request.user, User) else []
+        if locked:
+            raise SecondFactorRequired(locked[0])
         raise Http404("You are not a member of any account.")
     chosen = request.session.get("account") if hasattr(request, "session") else None
     last = getattr(request.user, "last_account_id", None)
@@ -174,7 +218,8 @@ def get_current_account(request: HttpRequest, may: str = "view") -> Account:
 def find_bearer(authkey: str) -> Bearer | None:
     """Find the actor of an account's or a member's authkey (a GUID in any case); None for an unknown key.
 
-    The account's key never acts as an owner: it is stored in programs, which must not be able to appoint owners.
+    The account's key never acts as an owner: it is stored in programs, which must not be able to appoint owners. A
+    member's key does not work as long as the membership is locked.
     """
     hashed = hash_key(authkey.strip().upper())
     account = Account.objects.filter(authkey_hash=hashed).first()
@@ -183,4 +228,6 @@ def find_bearer(authkey: str) -> Bearer | None:
     # A pending guest's key opens the account's data only, so it works even if the person's user is disabled
     usable = Q(user__is_active=True) | Q(accepted=None)
     membership = Membership.objects.filter(usable, authkey_hash=hashed).select_related("account", "user").first()
-    return Bearer(membership=membership) if membership else None
+    if membership is None or (membership.accepted and not leave_out_locked([membership])):
+        return None
+    return Bearer(membership=membership)

@@ -13,7 +13,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from accounts.models import Account, Role, User
-from accounts.permissions import choose_membership, membership_may
+from accounts.permissions import choose_membership, list_memberships, membership_may
 from accounts.security.hashers import RETRY_SECONDS, HashingBusy
 from accounts.security.password_login import TooManyAttempts
 from links.public_urls import build_tracking_url
@@ -47,12 +47,12 @@ def shorten(request: HttpRequest) -> HttpResponse:
 
 def find_account(user: User, site_id: str) -> Account:
     """Return the account that gets the link. Raises ClickyError if the user may create no links there."""
-    memberships = user.memberships.accepted().exclude(role=Role.GUEST).select_related("account")
+    memberships = [membership for membership in list_memberships(user) if membership.role != Role.GUEST]
     if site_id:
         site = select_sites(user).filter(pk=int(site_id)).first() if is_site_id(site_id) else None
         if site is None:
             raise ClickyError("Invalid site_id.")
-        memberships = memberships.filter(account_id=site.account_id)
+        memberships = [membership for membership in memberships if membership.account_id == site.account_id]
     editable = [membership for membership in memberships if membership_may(membership, "edit")]
     if not editable:
         raise ClickyError("You may not create links.")

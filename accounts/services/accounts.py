@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone as clock
 
 from accounts.account_limits import validate_change
 from accounts.custom_domains.services import host_claim, host_release
 from accounts.models import Account, Membership, Purpose, Role, User
+from accounts.permissions import has_second_factor
 from accounts.revocation import SharedKeys, exposed_keys_clear
 from accounts.validators import clean_brand, clean_name, clean_timezone
 
@@ -39,6 +41,14 @@ def account_update(
         setattr(account, field, value)
     account.save(update_fields=changes)
     return account
+
+
+def account_second_factor_set(*, account: Account, required: bool, by: User) -> None:
+    """Demand a second factor of the account's members, or no longer. Raises ValidationError if `by` has none."""
+    if required and not has_second_factor(by):
+        raise ValidationError("Set up a second factor of your own first, or you would lock yourself out.")
+    account.second_factor_required = required
+    account.save(update_fields=["second_factor_required"])
 
 
 @transaction.atomic

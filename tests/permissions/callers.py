@@ -19,7 +19,7 @@ from tests.permissions.tenants import World
 from tracking.store.locks import write_lock
 
 WRITE = re.compile(r"\s*(?:INSERT(?: OR \w+)? INTO|UPDATE|DELETE FROM)\s+[\"`]?(\w+)", re.I)
-FREE = {"django_session"}  # of the caller alone: the open account, messages
+FREE = {"django_session", "usersessions_usersession"}  # of the caller alone: the open account, messages, last use
 REMEMBERED = ("last_login", "last_account")  # may change too: they are about the caller's own use
 ONLY_REMEMBERED = re.compile(
     rf"\s*UPDATE \W?accounts_user\W? SET \W?({'|'.join(REMEMBERED)})(_id)?\W? = \S+ WHERE", re.I

@@ -78,6 +78,7 @@ NEEDS: dict[str, str] = {
     ), "self"),
     "digests/<int:subscription_id>/delete": "hers",
     **dict.fromkeys((
+        "account/second-factor",
         "account", "account/key", "account/brand", "account/team", "account/team/<int:member_id>",
         "account/team/<int:member_id>/remove", "account/invitations/<int:invitation_id>/revoke", "sites/new",
         f"{V1}members", f"{V1}members/<int:member_id>", "account/brand/check",
