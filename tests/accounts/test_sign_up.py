@@ -198,7 +198,7 @@ def test_where_sign_up_is_closed_an_invitation_makes_no_new_user(
 
 
 def test_the_upgrade_keeps_addresses_of_people_who_can_log_in_as_verified(db: None) -> None:
-    migration = import_module("accounts.migrations.0004_sign_in")
+    migration = import_module("accounts.migrations.0004_verified_email_addresses")
     known, invited = (
         User.objects.create_user("known@example.org", PASSWORD),
         User.objects.create_user("new@example.org"),

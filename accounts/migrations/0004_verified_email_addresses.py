@@ -1,4 +1,4 @@
-"""Accounts may demand a second factor of their members. Users who can log in keep their address as a verified one: they have been getting mails there."""
+"""Users who can log in keep their address as a verified one: they have been getting mails there."""
 
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.db import migrations, models
@@ -22,11 +22,4 @@ class Migration(migrations.Migration):
         ("accounts", "0003_words_of_verification"),
         ("account", "0009_emailaddress_unique_primary_email"),
     ]
-    operations = [
-        migrations.AddField(
-            model_name="account",
-            name="second_factor_required",
-            field=models.BooleanField(default=False, help_text="Members without a second factor cannot open it"),
-        ),
-        migrations.RunPython(add_addresses, migrations.RunPython.noop),
-    ]
+    operations = [migrations.RunPython(add_addresses, migrations.RunPython.noop)]
