@@ -27,12 +27,14 @@ LIMITS: dict[str, AccountLimit] = {
     "test_messages_per_hour": AccountLimit(20, "test messages to channels in an hour"),
     "invitations_per_day": AccountLimit(50, "invitations in a day"),
     "api_keys_per_site": AccountLimit(100, "API keys of one site"),
+    "tokens_per_member": AccountLimit(50, "personal API tokens of one member"),
     "shares_per_site": AccountLimit(100, "shared links of one site"),
     "datapoints": AccountLimit(1_000_000, "links and pixels"),
     "domains": AccountLimit(100, "domains for links"),
     "guests": AccountLimit(1_000, "guests"),
     "streams": AccountLimit(200, "live views open at the same time, in each process"),
     "streams_per_user": AccountLimit(20, "live views of one person open at the same time, in each process"),
+    "audit_days": AccountLimit(400, "days that the audit log keeps its entries; 0: for ever"),
     "queries": AccountLimit(8, "queries to the event store at the same time, in each process; 0: any number"),
     "query_seconds_per_minute": AccountLimit(
         120, "seconds that queries run in a minute, added up, in each process; 0: any number"
@@ -40,6 +42,9 @@ LIMITS: dict[str, AccountLimit] = {
     "query_megabytes": AccountLimit(3_000, "MB of memory of one query; 0: only the limit in QUERY_LIMITS applies"),
     "clicky_per_minute": AccountLimit(30, "requests of one address to the Clicky API in a minute; 0: any number"),
     "clickport_per_minute": AccountLimit(600, "requests of one key to the Clickport API in a minute; 0: any number"),
+    "management_per_minute": AccountLimit(
+        600, "requests of one key or personal token to the management API in a minute; 0: any number"
+    ),
 }
 # The operator's defaults (ACCOUNT_LIMITS), else ours
 DEFAULT_LIMITS: dict[str, int] = {

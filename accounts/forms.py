@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.forms.utils import flatatt
+from django.http import QueryDict
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from accounts.models import Role
+from accounts.models import READ, WRITE, Area, Role
 from accounts.validators import list_zone_names
 
 TIMEZONE_CHOICES = [(name, name) for name in sorted(list_zone_names())]
@@ -89,6 +90,42 @@ class InviteForm(forms.Form):
         if may_own:
             self.fields["role"].choices = Role.choices  # type: ignore[attr-defined]
         self.fields["role"].initial = Role.VIEWER
+
+
+class PersonalTokenForm(forms.Form):
+    """A new personal token: a right for each area, some sites or all, and its last day."""
+
+    name = forms.CharField(label="Name", max_length=120, help_text="What it is for, such as the program's name.")
+    sites = forms.MultipleChoiceField(
+        label="Only these sites", required=False, widget=forms.CheckboxSelectMultiple,
+        help_text="If none is chosen: all that you may see, and the account itself.",
+    )  # fmt: skip
+    expires = forms.DateField(
+        label="Last day", required=False, help_text="Empty: until you revoke it.",
+        widget=forms.DateInput(attrs={"type": "date"}),
+    )  # fmt: skip
+
+    def __init__(self, data: QueryDict | None, sites: Sequence[tuple[int, str]]) -> None:
+        super().__init__(data)
+        self.fields["sites"].choices = [(str(number), label) for number, label in sites]  # type: ignore[attr-defined]
+        for area in Area:
+            self.fields[self.get_field_name(area)] = forms.ChoiceField(
+                label=area.label, required=False, choices=[("", "nothing"), (READ, "read"), (WRITE, "read and write")]
+            )
+        self.order_fields(["name", *map(self.get_field_name, Area), "sites", "expires"])
+
+    def get_field_name(self, area: Area) -> str:
+        """Return the name of the field with the right for an area."""
+        return f"may_{area.value}"
+
+    def list_scopes(self) -> list[str]:
+        """List the chosen scopes."""
+        rights = {area: self.cleaned_data[self.get_field_name(area)] for area in Area}
+        return [f"{area.value}:{right}" for area, right in rights.items() if right]
+
+    def list_sites(self) -> list[int]:
+        """List the ids of the chosen sites."""
+        return [int(number) for number in self.cleaned_data["sites"]]
 
 
 class RoleForm(forms.Form):

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TypeAlias
 
 from allauth.mfa.models import Authenticator
 from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import Q
+from django.core.exceptions import PermissionDenied
+from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest
 
 from accounts.keys import hash_key
-from accounts.models import Account, Grant, Membership, Right, Role, User
+from accounts.models import Account, Grant, Membership, PersonalToken, Right, Role, User
 
 # What a role may do with everything in its account. Guests have only the rights of their grants.
 ROLE_PERMISSIONS: dict[str, frozenset[str]] = {
@@ -31,8 +33,11 @@ RIGHT_PERMISSIONS: dict[str, frozenset[str]] = {
     Right.READ: frozenset({"view"}),
     Right.WRITE: frozenset({"view", "edit"}),
 }
+IMPERSONATED_ACCOUNT = "impersonated_account_id"  # attribute of a user as whom an operator acts
 PERMISSIONS = frozenset({"view", "edit", "manage"})
 FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
+# Of "web analytics, personal token": the product's name would show on a brand's host
+PERSONAL_TOKEN_PREFIX = "wapt_"  # noqa: S105
 LabelledObjects = Sequence[tuple[int, str]]  # (id, label)
 
 
@@ -69,14 +74,21 @@ def register_grant_kind(kind: GrantKind) -> None:
 class Bearer:
     """The actor of a request with a key instead of a log-in: one membership, even if its user has others.
 
-    The account's own key acts as an administrator through a membership that is not stored (`pk` is None).
+    The account's own key acts as an administrator through a membership that is not stored (`pk` is None). A personal
+    token acts for its person, within its scopes and sites.
     """
 
     membership: Membership
+    token: PersonalToken | None = None
     is_authenticated: bool = True
     is_active: bool = True
     is_anonymous: bool = False
     pk: int | None = None
+
+    @property
+    def site_ids(self) -> frozenset[int] | None:
+        """The only objects that a token limited to sites reaches; None without such a limit."""
+        return frozenset(self.token.sites) if self.token and self.token.sites else None
 
 
 def get_acting_user(actor: object) -> User | None:
@@ -86,19 +98,35 @@ def get_acting_user(actor: object) -> User | None:
     return actor if isinstance(actor, User) else None
 
 
+SUSPENDED = "This account is suspended. Log in to read why."  # for programs with a key of a site
+
+
+class AccountSuspended(PermissionDenied):
+    """The account is suspended; the text is a sentence for its members and programs."""
+
+    def __init__(self, account: Account) -> None:
+        super().__init__(f"This account is suspended: {account.suspension_reason}")
+
+
+def check_not_suspended(account: Account) -> None:
+    """Raise AccountSuspended if the account is."""
+    if account.suspended is not None:
+        raise AccountSuspended(account)
+
+
 Actor: TypeAlias = User | AnonymousUser | Bearer | None
 
 
 def list_memberships(actor: Actor) -> list[Membership]:
     """List the actor's accepted memberships with their accounts; none for nobody and for a disabled user.
 
-    Those that are locked (`leave_out_locked`) are left out.
+    Those of suspended accounts are left out, and those that are locked (`leave_out_locked`).
     """
     if actor is None or not actor.is_authenticated or not actor.is_active:
         return []
     if isinstance(actor, Bearer):
         return [actor.membership]
-    memberships = Membership.objects.accepted().filter(user=actor)
+    memberships = select_memberships(actor).filter(account__suspended=None)
     return leave_out_locked(memberships.select_related("account").order_by("account__name", "pk"))
 
 
@@ -126,16 +154,27 @@ def list_demanding_accounts(user: User) -> list[Account]:
     return [row.account for row in rows.select_related("account").order_by("account__name") if row.pk not in usable]
 
 
+def select_memberships(actor: User) -> QuerySet[Membership]:
+    """Select the accepted memberships of a user; of one as whom an operator acts, in that account only."""
+    memberships = Membership.objects.accepted().filter(user=actor)
+    only = getattr(actor, IMPERSONATED_ACCOUNT, None)
+    return memberships if only is None else memberships.filter(account_id=only)
+
+
 def find_membership(actor: Actor, account: Account) -> Membership | None:
-    """Find the actor's accepted membership in `account`. Raises SecondFactorRequired if it is locked."""
+    """Find the actor's accepted membership in `account`.
+
+    Raises AccountSuspended for a member of a suspended one, SecondFactorRequired if the membership is locked.
+    """
     if actor is None or not actor.is_authenticated or not actor.is_active:
         return None
     if isinstance(actor, Bearer):
         return actor.membership if actor.membership.account_id == account.pk else None
-    memberships = Membership.objects.accepted().filter(user=actor, account=account)
-    membership: Membership | None = memberships.select_related("account").first()
-    if membership is not None and not leave_out_locked([membership]):
-        raise SecondFactorRequired(account)
+    membership = select_memberships(actor).filter(account=account).select_related("account").first()
+    if membership is not None:
+        check_not_suspended(membership.account)
+        if not leave_out_locked([membership]):
+            raise SecondFactorRequired(account)
     return membership
 
 
@@ -158,7 +197,7 @@ def load_grants(membership: Membership, kind: str) -> dict[int, str]:
 def may_on_object(actor: Actor, account: Account, kind: str, object_id: int, may: str) -> bool:
     """Whether the actor has the permission `may` for one object: by role, or as a guest by a grant."""
     membership = find_membership(actor, account)
-    if membership is None:
+    if membership is None or not is_within_limit(actor, kind, object_id):
         return False
     if membership_may(membership, may):
         return True
@@ -166,15 +205,22 @@ def may_on_object(actor: Actor, account: Account, kind: str, object_id: int, may
     return right is not None and may in RIGHT_PERMISSIONS[right]
 
 
+def is_within_limit(actor: Actor, kind: str, object_id: int) -> bool:
+    """Whether the object is one of the sites that the actor's token is limited to, if it is limited."""
+    limit = actor.site_ids if isinstance(actor, Bearer) else None
+    return limit is None or (kind == "site" and object_id in limit)
+
+
 def get_current_membership(request: HttpRequest) -> Membership:
-    """Return the membership that the user works in now. Raises Http404 if they have none, and SecondFactorRequired if
-    all are locked.
+    """Return the membership that the user works in now. Raises Http404 if they have none, AccountSuspended if all of
+    their accounts are, and SecondFactorRequired if the others are locked.
 
     The account is the one chosen in this session, else the one used last, else the first one they own, else the first
     one they joined; so an invitation to another account does not change which one opens.
     """
     memberships = list_memberships(request.user)
     if not memberships:
+        check_has_active_account(request)
         locked = list_demanding_accounts(request.user) if isinstance(request.user, User) else []
         if locked:
             raise SecondFactorRequired(locked[0])
@@ -182,6 +228,14 @@ def get_current_membership(request: HttpRequest) -> Membership:
     chosen = request.session.get("account") if hasattr(request, "session") else None
     last = getattr(request.user, "last_account_id", None)
     return choose_membership(memberships, chosen, last)
+
+
+def check_has_active_account(request: HttpRequest) -> None:
+    """Raise AccountSuspended for a user whose accounts are all suspended."""
+    if isinstance(request.user, User) and not list_memberships(request.user):
+        membership = select_memberships(request.user).select_related("account").first()
+        if membership is not None:
+            check_not_suspended(membership.account)
 
 
 def choose_membership(memberships: Sequence[Membership], *preferred_ids: int | None) -> Membership:
@@ -215,8 +269,19 @@ def get_current_account(request: HttpRequest, may: str = "view") -> Account:
     return membership.account
 
 
+def find_token_bearer(plain: str, now: datetime) -> Bearer | None:
+    """Find the actor of a personal token; None for one that is unknown, has expired, or has a locked membership."""
+    tokens = PersonalToken.objects.usable(now).select_related("membership__account", "membership__user")
+    token = tokens.filter(hash=hash_key(plain.strip())).first()
+    if token is None or not leave_out_locked([token.membership]):
+        return None
+    return Bearer(membership=token.membership, token=token)
+
+
 def find_bearer(authkey: str) -> Bearer | None:
     """Find the actor of an account's or a member's authkey (a GUID in any case); None for an unknown key.
+
+    Raises AccountSuspended for a key of a suspended account.
 
     The account's key never acts as an owner: it is stored in programs, which must not be able to appoint owners. A
     member's key does not work as long as the membership is locked.
@@ -224,10 +289,12 @@ def find_bearer(authkey: str) -> Bearer | None:
     hashed = hash_key(authkey.strip().upper())
     account = Account.objects.filter(authkey_hash=hashed).first()
     if account is not None:
+        check_not_suspended(account)
         return Bearer(membership=Membership(account=account, role=Role.ADMIN))
     # A pending guest's key opens the account's data only, so it works even if the person's user is disabled
     usable = Q(user__is_active=True) | Q(accepted=None)
     membership = Membership.objects.filter(usable, authkey_hash=hashed).select_related("account", "user").first()
     if membership is None or (membership.accepted and not leave_out_locked([membership])):
         return None
+    check_not_suspended(membership.account)
     return Bearer(membership=membership)

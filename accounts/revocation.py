@@ -16,6 +16,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
+from accounts.audit.recording import record_action
 from accounts.models import Account, ExposedKey, Membership, Role
 
 
@@ -119,8 +120,10 @@ def exposed_keys_clear(*, kind: str, object_id: int) -> None:
     ExposedKey.objects.filter(kind=kind, object_id=object_id).delete()
 
 
+@transaction.atomic
 def exposed_key_dismiss(*, exposed: ExposedKey) -> None:
     """Delete the entry without replacing the key."""
+    record_action("exposed_key.dismissed", exposed)
     exposed.delete()
 
 

@@ -38,6 +38,7 @@ def build_account_navigation(request: HttpRequest, current: str = "") -> list[Na
                 {"label": membership.account.name},
                 build_link("account", reverse("accounts:account"), "Account", current),
                 build_link("team", reverse("accounts:team"), "Team", current),
+                build_link("audit-log", reverse("accounts:audit-log"), "Audit log", current),
                 build_link("brand", reverse("accounts:account-brand"), "White label", current),
             ]
     rows += [
@@ -45,12 +46,18 @@ def build_account_navigation(request: HttpRequest, current: str = "") -> list[Na
         build_link("me", reverse("accounts:me"), "Your profile", current),
         build_link("security", reverse("mfa_index"), "Sign-in and security", current),
         build_link("sessions", reverse("usersessions_list"), "Sessions", current),
+    ]
+    if list_memberships(request.user):
+        rows.append(build_link("tokens", reverse("accounts:tokens"), "API tokens", current))
+    rows += [
         build_link("digests", reverse("digests:list"), "Reports by e-mail", current),
     ]
     if getattr(request.user, "is_operator", False):
         rows += [
             {"label": "Installation"},
             build_link("operations", reverse("operations:task-runs"), "Operations", current),
+            build_link("accounts", reverse("operations:accounts"), "Accounts", current),
+            build_link("installation-log", reverse("operations:audit-log"), "Audit log", current),
         ]
     return rows
 

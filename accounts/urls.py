@@ -3,7 +3,9 @@
 from django.urls import URLPattern, URLResolver, path
 
 from accounts.api import views as api
-from accounts.views import account, branding, one_time_links, team
+from accounts.api.audit_log import AuditEntries
+from accounts.views import account, branding, one_time_links, personal_tokens, team
+from accounts.views.audit_log import show_audit_log
 
 app_name = "accounts"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -13,12 +15,15 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("join/<str:token>", one_time_links.join_account, name="join"),
     path("settings", account.redirect_to_settings, name="settings"),
     path("me", account.edit_profile, name="me"),
+    path("me/tokens", personal_tokens.list_tokens, name="tokens"),
+    path("me/tokens/<int:token_id>/revoke", personal_tokens.revoke_token, name="token-revoke"),
     path("account", account.edit_account, name="account"),
     path("account/key", account.show_account_key, name="account-key"),
     path("account/second-factor", account.set_second_factor, name="account-second-factor"),
     path("account/own-key", account.show_own_key, name="own-key"),
     path("account/brand", account.edit_brand, name="account-brand"),
     path("account/brand/check", account.check_brand_host, name="account-brand-check"),
+    path("account/audit-log", show_audit_log, name="audit-log"),
     path("account/switch", account.switch_to_account, name="account-switch"),
     path("account/team", team.manage_team, name="team"),
     path("account/team/<int:member_id>", team.edit_member, name="member"),
@@ -32,6 +37,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/account", api.AccountDetail.as_view()),
     path("api/v1/members", api.Members.as_view()),
     path("api/v1/members/<int:member_id>", api.MemberDetail.as_view()),
+    path("api/v1/audit-log", AuditEntries.as_view()),
     path("api/v1/exposed-keys", api.ExposedKeys.as_view()),
     path("api/v1/exposed-keys/<int:exposed_id>", api.ExposedKeyDetail.as_view()),
 ]

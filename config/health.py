@@ -19,12 +19,16 @@ from django.contrib.auth import get_user
 from django.core.cache import cache
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, parse_cookie
+from redis import Redis
 
 from accounts.operations.task_runs import RunSummary, summarize_runs
 from accounts.security.client_ip import normalize_address
+from config import process
+from config.bounded_check import BoundedCheck
 from config.periodic_tasks import PERIODIC_TASKS
 from tracking import geo, live, spool, store
 from tracking.spool.writer import SpoolHealth
+from tracking.state.redis_state import RedisState
 from tracking.store import client
 from tracking.store.target import get_target
 from tracking.web import Header, Receive, Scope, Send, build_security_headers
@@ -33,8 +37,16 @@ BEAT_KEY = "footfall:last-beat"
 MAX_SILENCE_SECONDS = 60
 STORE_CHECK_SECONDS = 2.0
 TASK_RUNS_SECONDS = 5.0
+CHECK_SECONDS = 2.0  # for which a report waits for the database and for Redis
 MIN_REPORTED_FAILURES = 3  # of a task in a row; a single one may be due to a short outage
 PROXY_HEADERS = (b"forwarded", b"x-real-ip", b"via")  # and all that begin with x-forwarded-
+DATABASE_SILENT = "The database does not answer. Hits are recorded; pages that need it are not available."
+REDIS_SILENT = (
+    "Redis does not answer. Each process continues with its own memory: limits, unique clicks and ids of events are "
+    "not shared, and live views show the hits of one process."
+)
+NO_BEAT = "Celery's beat and worker have not reported since this process started. Run one beat and one worker."
+_started_at = time.monotonic()
 _store_check: tuple[float, str, str] = (0.0, "not checked yet", "")
 _task_runs: tuple[float, dict[str, RunSummary]] = (-TASK_RUNS_SECONDS, {})
 
@@ -67,22 +79,79 @@ class HealthReport(TypedDict):
 def build_report(now: datetime) -> HealthReport:
     """Build the report on this process; its status is "ok" only without warnings."""
     spool_state = spool.health()
-    last_beat = cache.get(BEAT_KEY)
     store_error, store_warning = check_store()
-    warnings = [text for text in (spool_state.get("warning"), store_error, store_warning) if text]
-    if last_beat is not None and abs(now.timestamp() - last_beat) > MAX_SILENCE_SECONDS:
-        warnings.append("Celery's beat or worker has not reported for a minute.")
-    warnings += build_task_warnings(load_task_runs(), now)
+    database_error, redis_error = check_database(), check_redis()
+    last_beat = None if redis_error else cache.get(BEAT_KEY)
+    warnings = [
+        text for text in (spool_state.get("warning"), store_error, store_warning, database_error, redis_error) if text
+    ]
+    if not redis_error and (beat_warning := build_beat_warning(last_beat, now)):
+        warnings.append(beat_warning)
+    if not database_error:  # else the numbers are old
+        warnings += build_task_warnings(_task_runs[1], now)
     return {
         "status": "degraded" if warnings else "ok",
         "spool": spool_state,
         "store": {"reachable": not store_error, "error": store_error},
         "last_beat": datetime.fromtimestamp(last_beat, UTC).isoformat() if last_beat else None,
-        "tasks": load_task_runs(),
+        "tasks": _task_runs[1],
         "geography": geo.list_available(),
         "streams": live.count_streams(),
         "warnings": warnings,
     }
+
+
+def check_database() -> str:
+    """Load the last runs of periodic tasks, at most TASK_RUNS_SECONDS old. Returns an error if that is impossible."""
+    if connection.vendor == "sqlite":  # a file of this machine, which does not hang
+        return load_task_runs() if time.monotonic() - _task_runs[0] > TASK_RUNS_SECONDS else ""
+    return database_check.get_error()
+
+
+def load_task_runs() -> str:
+    """Load the last runs of periodic tasks; returns an error if the database is unavailable."""
+    global _task_runs
+    try:
+        _task_runs = (time.monotonic(), summarize_runs())
+    except DatabaseError:
+        return DATABASE_SILENT
+    finally:
+        if not connection.in_atomic_block:  # this thread may never need it again
+            connection.close()
+    return ""
+
+
+def check_redis() -> str:
+    """Return an error if this process has a Redis and does without it."""
+    return redis_check.get_error() if isinstance(process.state, RedisState) else ""
+
+
+def ask_redis() -> str:
+    """Return an error if hits do without Redis at the moment, or if it does not answer.
+
+    On a busy machine an answer may be late, so it is waited for longer than hits wait, on a connection of its own.
+    """
+    state = process.state
+    if not isinstance(state, RedisState):
+        return ""
+    if state.redis.is_away():
+        return REDIS_SILENT
+    with Redis.from_url(state.redis.url, socket_timeout=CHECK_SECONDS, socket_connect_timeout=CHECK_SECONDS) as client:
+        client.ping()
+    return ""
+
+
+database_check = BoundedCheck(load_task_runs, silent=DATABASE_SILENT, seconds=CHECK_SECONDS, max_age=TASK_RUNS_SECONDS)
+redis_check = BoundedCheck(ask_redis, silent=REDIS_SILENT, seconds=CHECK_SECONDS, max_age=STORE_CHECK_SECONDS)
+
+
+def build_beat_warning(last_beat: float | None, now: datetime) -> str:
+    """Build the warning about a beat or worker that is silent; "" if both work."""
+    if last_beat is not None:
+        is_silent = abs(now.timestamp() - last_beat) > MAX_SILENCE_SECONDS
+        return "Celery's beat or worker has not reported for a minute." if is_silent else ""
+    is_late = time.monotonic() - _started_at > 2 * MAX_SILENCE_SECONDS
+    return NO_BEAT if is_late and settings.REDIS_URL else ""
 
 
 def check_store() -> tuple[str, str]:
@@ -117,20 +186,6 @@ def check_nodes() -> tuple[str, str]:
     return "", sentence.format(names) if names else ""
 
 
-def load_task_runs() -> dict[str, RunSummary]:
-    """Load the last runs of periodic tasks, at most TASK_RUNS_SECONDS old unless the database is unavailable."""
-    global _task_runs
-    if time.monotonic() - _task_runs[0] > TASK_RUNS_SECONDS:
-        try:
-            _task_runs = (time.monotonic(), summarize_runs())
-        except DatabaseError:
-            _task_runs = (time.monotonic(), _task_runs[1])
-        finally:
-            if not connection.in_atomic_block:  # this thread may never need it again
-                connection.close()
-    return _task_runs[1]
-
-
 def build_task_warnings(runs: dict[str, RunSummary], now: datetime) -> list[str]:
     """Build a warning for each periodic task that does not end, or whose last runs all failed."""
     warnings = []
@@ -157,7 +212,9 @@ async def serve_health(scope: Scope, receive: Receive, send: Send) -> None:
         await send_response(scope, send, 405, b"", (b"allow", b"GET, HEAD"))
         return
     report = await asyncio.to_thread(build_report, datetime.now(UTC))
-    may_see_all = is_on_this_machine(scope) or await asyncio.to_thread(is_operator, scope)
+    may_see_all = is_on_this_machine(scope)
+    if not may_see_all and DATABASE_SILENT not in report["warnings"]:
+        may_see_all = await asyncio.to_thread(is_operator, scope)
     body = orjson.dumps(report if may_see_all else {"status": report["status"]}, default=str)
     await send_response(scope, send, 200, body, (b"content-type", b"application/json"))
 

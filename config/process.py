@@ -9,7 +9,7 @@ from django.conf import settings
 from tracking.state.base import State
 from tracking.state.opening import open_state
 
-state: State = open_state(settings.DATA_DIR, settings.REDIS_URL)
+state: State = open_state(settings.DATA_DIR, settings.REDIS_URL, settings.STATE_SOCKET)
 
 
 def rotate_salts(*, now: datetime) -> None:

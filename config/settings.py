@@ -26,6 +26,7 @@ CSRF_TRUSTED_ORIGINS = [BASE_URL]
 
 INSTALLED_APPS = [
     "accounts",
+    "accounts.audit",
     "accounts.operations",
     "sites",
     "sites.alerts",
@@ -67,6 +68,8 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "config.audit_middleware.ImpersonationMiddleware",
+    "config.audit_middleware.AuditMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "accounts.sign_in.middleware.ReauthenticationMiddleware",
@@ -208,6 +211,8 @@ LINK_DOMAIN = ENV.link_domain
 CLICKMETER_HOSTS = ENV.clickmeter_hosts
 DNS_SERVERS = ENV.dns_servers
 SPOOL_DIR = DATA_DIR / "spool"
+# Set by `manage.py serve --workers` in its workers: where the store's process answers them
+STATE_SOCKET = REQUEST_SOCKET = ""
 
 
 def build_email_settings(url: str) -> dict[str, object]:
@@ -262,6 +267,7 @@ LOGGING = {
         "django.request": {"level": "ERROR"},
         "django.server": {"level": "WARNING"},
         **{name: {"level": "WARNING"} for name in ("httpx", "celery", "uvicorn")},
-        "kombu": {"level": "ERROR"},
+        # Of connections that fail; whoever uses them raises or logs the error, once an outage instead of at each try
+        **{name: {"level": "ERROR"} for name in ("kombu", "urllib3.connectionpool", "clickhouse_connect")},
     },
 }

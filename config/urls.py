@@ -13,6 +13,7 @@ urlpatterns = [
     path("", include("sites.uptime.urls")),
     path("", include("sites.alerts.urls")),
     path("", include("tracking.urls")),
+    path("", include("goals.urls")),
     path("", include("reports.clickport.urls")),
     path("", include("reports.sharing.urls")),  # before the addresses of Clicky, one of which it answers
     path("", include("reports.clicky.urls")),

@@ -2,17 +2,22 @@
 
 from accounts.account_limits import LIMITS
 from accounts.api.errors import register_outage
+from accounts.audit.subjects import register_subjects
 from accounts.custom_domains.services import register_claim_listener
 from accounts.host_names import register_reserved_hosts
 from accounts.permissions import register_grant_kind
 from accounts.revocation import register_dependent_access, register_shared_keys
 from accounts.services import ACCOUNT_KEY, GUEST_KEYS
 from accounts.services.invitations import OPEN_INVITATIONS
+from accounts.services.personal_tokens import PERSONAL_TOKENS
+from accounts.services.suspension import register_suspension_listener
 from accounts.sign_in.devices import register_descriptions
 from config.client_descriptions import describe_browser, describe_place
 from config.periodic_tasks import PERIODIC_TASKS
+from goals import services as goals
 from goals.discovery import register_named_goals_reader
 from goals.services import register_filter_check
+from links.audit_subjects import LINK_SUBJECTS
 from links.conversions.click_attribution import build_click_columns as click_columns
 from links.conversions.recording import CONVERSION_ENDPOINTS
 from links.monitoring.alert_conditions import CONDITIONS as LINK_CONDITIONS
@@ -22,7 +27,9 @@ from links.routing import link_cache
 from links.selectors import DATAPOINT_KIND, GROUP_KIND, list_visible_links
 from links.web.page_layout import DOCS_COLLECT, DOCS_PROGRAMS, DOCS_REFERENCE, list_link_pages
 from reports.alert_conditions import TRAFFIC_CONDITIONS
+from reports.annotations import services as annotations
 from reports.dashboard.navigation import register_navigation
+from reports.digests import services as digests
 from reports.docs import DocPage, list_documentation_links
 from reports.docs import pages as docs_pages
 from reports.docs import register_pages as register_docs
@@ -31,14 +38,18 @@ from reports.incident_costs.selectors import describe_costs
 from reports.labels import register_link_labels
 from reports.query.analyses.ingestion_audit import find_traffic
 from reports.query.analyses.usage import list_named_goals
+from reports.sharing import services as sharing
 from reports.sharing.services import SHARED_LINKS, SHARES
+from sites.alerts.audit_subjects import ALERT_SUBJECTS
 from sites.alerts.condition_registry import ACCOUNT_CONDITIONS, register_conditions
 from sites.alerts.services import MAIL_CHANNELS, WEBHOOK_SECRETS
+from sites.audit_subjects import SITE_SUBJECTS
 from sites.installation_check import register_traffic_provider
 from sites.key_revocation import API_KEYS, PROXY_SECRETS, SITE_KEYS
 from sites.selectors import SITE_KIND
-from sites.services import claim_changed
+from sites.services import claim_changed, suspension_changed
 from sites.settings_pages import register_settings_page
+from sites.uptime import services as uptime
 from sites.uptime.certificates import CONDITIONS as UPTIME_CONDITIONS
 from sites.uptime.history import register_cost_estimator
 from tracking.pipeline.source import register_joiner
@@ -52,6 +63,7 @@ register_grant_kind(DATAPOINT_KIND)
 # What ends with a member's access, and which keys are then listed as exposed
 register_dependent_access(OPEN_INVITATIONS)
 register_dependent_access(API_KEYS)
+register_dependent_access(PERSONAL_TOKENS)
 register_dependent_access(SHARES)
 register_dependent_access(MAIL_CHANNELS)
 register_shared_keys(SITE_KEYS)
@@ -68,6 +80,12 @@ register_claim_listener(link_cache.reload_after_claim_change)
 
 # Sessions: where and on which device they are
 register_descriptions(place=describe_place, browser=describe_browser)
+# The audit log: what it records
+register_subjects(*SITE_SUBJECTS, *ALERT_SUBJECTS, *LINK_SUBJECTS, *goals.AUDIT_SUBJECTS)
+register_subjects(*(app.AUDIT_SUBJECT for app in (uptime, sharing, digests, annotations)))
+
+# Suspended accounts: the caches of sites and links
+register_suspension_listener(suspension_changed)
 
 # Management API: what is answered with 503
 register_outage(StoreError, UNREADABLE)
@@ -112,4 +130,5 @@ register_docs(
         "One process or several, behind a proxy, with limits, backups and updates.",
         lambda _: {"periods": PERIODIC_TASKS, "limits": LIMITS},
     ),
+    DocPage("capacity", "Capacity and outages", "Which machines carry how many events, and what an outage costs."),
 )

@@ -142,5 +142,9 @@ def combine_all(parts: list[Filter]) -> Filter:
     return parts[0] if len(parts) == 1 else {"and": parts}
 
 
+def combine_any(parts: list[Filter]) -> Filter:
+    return parts[0] if len(parts) == 1 else {"or": parts}
+
+
 def is_at_least(dimension: str, threshold: int) -> Condition:
     return {"dimension": dimension, "operator": "at_least", "value": [threshold]}

@@ -9,12 +9,38 @@ from collections.abc import Callable, Mapping, Sequence
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
+from accounts.audit.recording import read_fields, record_action, record_change
+from accounts.audit.subjects import AuditSubject
 from accounts.models import User
 from goals.models import MAX_THRESHOLDS, Funnel, Goal, GoalKind, PatternKind, Segment
 from goals.predicates import StoredStep
 from sites.models import Site
 from sites.page_paths import normalize_typed_path
 
+AUDIT_SUBJECTS = (
+    AuditSubject(
+        name="goal",
+        label="Goal",
+        account="site.account_id",
+        shown=frozenset({
+            "site_id", "name", "kind", "pattern", "pattern_kind", "page", "text", "threshold", "conversion",
+            "fixed_revenue", "currency", "active",
+        }),
+    ),
+    AuditSubject(
+        name="segment",
+        label="Segment",
+        account="site.account_id",
+        verbs=("created", "deleted"),
+        shown=frozenset({"site_id", "name", "filter", "shared"}),
+    ),
+    AuditSubject(
+        name="funnel",
+        label="Funnel",
+        account="site.account_id",
+        shown=frozenset({"site_id", "name", "steps", "strict"}),
+    ),
+)  # fmt: skip
 MAX_FILTER_LENGTH = 20_000  # characters of a segment's JSON
 # The query engine, in a higher app, checks filters: check(filter, site id, owner's id) raises ValueError
 FilterCheck = Callable[[object, int, int | None], object]
@@ -32,21 +58,26 @@ def register_filter_check(check: FilterCheck) -> None:
 @transaction.atomic
 def goal_create(*, site: Site, name: str, kind: str = GoalKind.PAGE, **fields: object) -> Goal:
     """Create a goal. `fields` are those of Goal. Raises ValidationError, a dict by field."""
-    return _validate_and_save_goal(Goal(site=site, name=name.strip(), kind=kind, **fields))
+    goal = _validate_and_save_goal(Goal(site=site, name=name.strip(), kind=kind, **fields))
+    record_action("goal.created", goal)
+    return goal
 
 
 @transaction.atomic
 def goal_update(*, goal: Goal, **changes: object) -> Goal:
     """Change fields of a goal. Raises ValidationError, a dict by field."""
+    before = read_fields(goal)
     for field, value in changes.items():
         setattr(goal, field, value.strip() if field == "name" and isinstance(value, str) else value)
-
-    return _validate_and_save_goal(goal)
+    _validate_and_save_goal(goal)
+    record_change("goal.changed", goal, before)
+    return goal
 
 
 @transaction.atomic
 def goal_delete(*, goal: Goal) -> None:
     """Delete a goal; its events stay, and the same goal counts them again when it is created anew."""
+    record_action("goal.deleted", goal)
     goal.delete()
 
 
@@ -56,7 +87,9 @@ def manual_goal_ensure(*, site: Site, name: str) -> Goal | None:
     name = name.strip()[:120]
     if not name or name.isdigit():
         return None
-    goal, _ = Goal.objects.get_or_create(site=site, name=name, defaults={"kind": GoalKind.MANUAL})
+    goal, created = Goal.objects.get_or_create(site=site, name=name, defaults={"kind": GoalKind.MANUAL})
+    if created:
+        record_action("goal.created", goal)
     return goal
 
 
@@ -65,12 +98,24 @@ def segment_create(
     *, site: Site, name: str, filter: object, owner: User | None = None, shared: bool = False
 ) -> Segment:
     """Create a segment. Raises ValidationError, a dict by field."""
-    return _validate_and_save_segment(Segment(site=site, name=name.strip(), filter=filter, owner=owner, shared=shared))
+    row = Segment(site=site, name=name.strip(), filter=filter, owner=owner, shared=shared)
+    segment = _validate_and_save_segment(row)
+    record_action("segment.created", segment)
+    return segment
+
+
+@transaction.atomic
+def segment_update(*, segment: Segment, **changes: object) -> Segment:
+    """Change name, filter or visibility of a segment. Raises ValidationError, a dict by field."""
+    for field, value in changes.items():
+        setattr(segment, field, value.strip() if field == "name" and isinstance(value, str) else value)
+    return _validate_and_save_segment(segment)
 
 
 @transaction.atomic
 def segment_delete(*, segment: Segment) -> None:
     """Delete a segment. Addresses and shared links that refer to it then report that it does not exist."""
+    record_action("segment.deleted", segment)
     segment.delete()
 
 
@@ -124,18 +169,24 @@ def _validate_and_save_segment(segment: Segment) -> Segment:
 def funnel_save(*, site: Site, name: str, steps: Sequence[Mapping[str, object]], strict: bool = False,
                 funnel: Funnel | None = None) -> Funnel:  # fmt: skip
     """Create a funnel, or change `funnel`. Raises ValidationError, a dict by field."""
-    funnel = funnel or Funnel(site=site)
+    is_new, funnel = funnel is None, funnel or Funnel(site=site)
+    before = read_fields(funnel)
     funnel.name, funnel.steps, funnel.strict = name.strip(), [validate_step(site, step) for step in steps], strict
     if not MIN_STEPS <= len(steps) <= MAX_STEPS:
         raise ValidationError({"steps": f"A funnel has {MIN_STEPS} to {MAX_STEPS} steps."})
     funnel.full_clean()
     funnel.save()
+    if is_new:
+        record_action("funnel.created", funnel)
+    else:
+        record_change("funnel.changed", funnel, before)
     return funnel
 
 
 @transaction.atomic
 def funnel_delete(*, funnel: Funnel) -> None:
     """Delete a funnel; the events stay."""
+    record_action("funnel.deleted", funnel)
     funnel.delete()
 
 

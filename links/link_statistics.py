@@ -9,11 +9,11 @@ from functools import lru_cache
 from typing import Any
 
 from accounts.models import Account
-from goals.predicates import Filter, is_one_of
+from goals.predicates import Filter, combine_any, is_one_of
 from links.permissions import LinkScope
 from reports.query import Period, Query, Result, ask, ask_all, filters
 from reports.query.filters import MAX_VALUES
-from reports.query.model import MAX_OFFSET, MAX_ROWS, MAX_SITES
+from reports.query.model import MAX_OFFSET, MAX_ROWS, MAX_SITES, split_sites
 from sites.models import Site
 
 COUNT_METRICS = (
@@ -33,8 +33,9 @@ def is_any_of(dimension: str, *values: object) -> Filter:
     """Build a filter: the dimension is one of the values; split into conditions of as many values as the engine
     accepts."""
     texts = [str(value) for value in values]
-    parts = [is_one_of(dimension, *texts[first : first + MAX_VALUES]) for first in range(0, len(texts), MAX_VALUES)]
-    return parts[0] if len(parts) == 1 else {"or": parts}
+    return combine_any(
+        [is_one_of(dimension, *texts[first : first + MAX_VALUES]) for first in range(0, len(texts), MAX_VALUES)]
+    )
 
 
 @lru_cache(maxsize=256)
@@ -206,11 +207,6 @@ def query_by_id(
         if len(rows) < MAX_ROWS:
             break
     return counts
-
-
-def split_sites(sites: Sequence[int]) -> list[tuple[int, ...]]:
-    """Return the sites in parts of as many as one query may name."""
-    return [tuple(sites[first : first + MAX_SITES]) for first in range(0, len(sites), MAX_SITES)]
 
 
 def find_sites_reached(

@@ -6,43 +6,47 @@ address as plain text. A refusal is a sentence with a status of its own, since t
 
 from __future__ import annotations
 
-from django.core.exceptions import ValidationError
-from django.http import HttpRequest, HttpResponse
-from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods
+from typing import cast
+
+from rest_framework.request import Request
+from rest_framework.response import Response
 
 from accounts.models import Account, Role, User
 from accounts.permissions import choose_membership, list_memberships, membership_may
-from accounts.security.hashers import RETRY_SECONDS, HashingBusy
-from accounts.security.password_login import TooManyAttempts
 from links.public_urls import build_tracking_url
 from links.services.links import datapoint_create
-from reports.clicky.account_views import authenticate
+from reports.clicky.account_views import PasswordView
 from reports.clicky.errors import ClickyError
+from reports.clicky.outputs import OutputRenderer
 from reports.clicky.stats_request import is_site_id
-from reports.clicky.views import read_parameters
 from sites.selectors import select_sites
 
 
-@csrf_exempt
-@sensitive_post_parameters()
-@require_http_methods(["GET", "POST"])
-def shorten(request: HttpRequest) -> HttpResponse:
-    """Create a link to `url` in the account of the site, or in the one the user works in; answer its address."""
-    params = read_parameters(request)
-    try:
-        account = find_account(authenticate(request, params), params.get("site_id", ""))
-        link = datapoint_create(account=account, url=params.get("url", ""), title=params.get("title", ""))
-    except ClickyError as error:
-        return build_text_response(str(error), 403)
-    except TooManyAttempts as error:
-        return build_text_response(str(error), 429, error.seconds)
-    except HashingBusy as error:
-        return build_text_response(str(error), 503, RETRY_SECONDS)
-    except ValidationError as error:
-        return build_text_response(error.messages[0], 400)
-    return build_text_response(build_tracking_url(link), 200)
+class TextRenderer(OutputRenderer):
+    """An address or, of an error, its sentence, as plain text."""
+
+    media_type, format = "text/plain; charset=utf-8", "text"
+
+    def write(self, data: object) -> bytes:
+        return str(data["error"] if isinstance(data, dict) else data).encode()
+
+
+class ShortenerView(PasswordView):
+    http_method_names = ["get", "post"]
+    only_renderer = TextRenderer
+    is_readable_by_scripts = False
+
+    def get(self, request: Request) -> Response:
+        """Create a link to `url` in the account of the site, or in the one the user works in; answer its address."""
+        account = find_account(cast(User, request.user), self.params.get("site_id", ""))
+        url, title = self.params.get("url", ""), self.params.get("title", "")
+        return Response(build_tracking_url(datapoint_create(account=account, url=url, title=title)))
+
+    def handle_exception(self, exc: Exception) -> Response:
+        response = super().handle_exception(exc)
+        if response.status_code == 200:
+            response.status_code = 403
+        return response
 
 
 def find_account(user: User, site_id: str) -> Account:
@@ -57,11 +61,3 @@ def find_account(user: User, site_id: str) -> Account:
     if not editable:
         raise ClickyError("You may not create links.")
     return choose_membership(editable, user.last_account_id).account
-
-
-def build_text_response(text: str, status: int, retry_seconds: int = 0) -> HttpResponse:
-    response = HttpResponse(text, content_type="text/plain; charset=utf-8", status=status)
-    response["Cache-Control"] = "no-store"
-    if retry_seconds:
-        response["Retry-After"] = str(retry_seconds)
-    return response

@@ -8,7 +8,7 @@ from links.web import csv_files, editor, guests, link_list, live_clicks, report,
 app_name = "links"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("clickmeter/", include("links.clickmeter.urls")),
-    path("app/api", shortener.shorten, name="shorten"),
+    path("app/api", shortener.ShortenerView.as_view(), name="shorten"),
     path("links", link_list.show_links, name="list"),
     path("links/bulk", link_list.change_links, name="bulk"),
     path("links/export.csv", csv_files.export_csv, name="export"),

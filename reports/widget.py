@@ -80,7 +80,7 @@ def authorize(params: QueryDict) -> tuple[SiteConfig, int | None] | None:
     """Return (site, user id) for a site's key or a user's token; the user id is None for a key. None: no access."""
     site_id, key = parse_number(params.get("site_id", ""), -1, 18), params.get("sitekey", "")
     site = site_cache.get_site(site_id) if site_id >= 0 else None
-    if site is None or not key:
+    if site is None or site.suspended or not key:
         return None
     if is_same_key(key, site.sitekey):
         return site, None

@@ -23,6 +23,7 @@ from accounts.api.lists import BooleanFilter, IdFilter
 from accounts.api.management_view import ManagementView
 from accounts.api.openapi import describe_responses
 from accounts.api.serializers import ClosedModelSerializer, require_instance
+from accounts.models import Area
 from accounts.permissions import get_acting_user
 from sites.models import ApiKey, Site
 from sites.selectors import get_site_for_actor, may_on_site, select_sites
@@ -151,6 +152,7 @@ class KeyFilters(FilterSet):
 class SiteListView(ManagementView[Site], ListCreateAPIView[Site]):
     """List the sites that the caller may see; POST creates one in an account that they manage."""
 
+    area = Area.SITES
     queryset = Site.objects.none()
     filterset_class = SiteFilters
     ordering = ("domain", "pk")
@@ -175,6 +177,7 @@ class SiteListView(ManagementView[Site], ListCreateAPIView[Site]):
 class SiteView(ManagementView[Site], RetrieveUpdateDestroyAPIView[Site]):
     """Show, change or delete one site."""
 
+    area = Area.SITES
     queryset = Site.objects.none()
     serializer_class = SiteKeysSerializer
 
@@ -199,6 +202,7 @@ class SiteView(ManagementView[Site], RetrieveUpdateDestroyAPIView[Site]):
 class SiteKeysView(ManagementView[ApiKey]):
     """The base of views of the `ck_` keys of a site that are not revoked, for those who may edit the site."""
 
+    area = Area.SITES
     queryset = ApiKey.objects.none()
     serializer_class: type[BaseSerializer[ApiKey]] = KeySerializer
 
@@ -246,11 +250,14 @@ class SiteKeyView(SiteKeysView, DestroyAPIView[ApiKey]):
 class SiteKeysRotationView(ManagementView[Site]):
     """Replace `sitekey` and `sitekey_admin` with POST."""
 
+    area = Area.SITES
     queryset = Site.objects.none()
     serializer_class = SiteKeysSerializer
 
     @extend_schema(
-        summary="Replace both site keys", request=None, responses=describe_responses(200, SiteKeysSerializer)
+        summary="Replace both site keys",
+        request=None,
+        responses=describe_responses(200, SiteKeysSerializer, is_post=True),
     )
     def post(self, request: Request, site_id: int) -> Response:
         site = site_keys_rotate(site=get_site_for_actor(request.user, site_id, may="edit"))

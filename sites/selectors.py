@@ -15,6 +15,7 @@ from accounts.models import Account
 from accounts.permissions import (
     RIGHT_PERMISSIONS,
     Actor,
+    Bearer,
     GrantKind,
     list_memberships,
     load_grants,
@@ -65,6 +66,8 @@ def select_sites(actor: Actor, may: str = "view") -> QuerySet[Site]:
                 account=membership.account,
                 pk__in=[site_id for site_id, right in rights.items() if may in RIGHT_PERMISSIONS[right]],
             )
+    if isinstance(actor, Bearer) and actor.site_ids is not None:
+        permitted &= Q(pk__in=actor.site_ids)
     return Site.objects.filter(permitted, deleted=None).select_related("account").order_by("domain", "pk")
 
 

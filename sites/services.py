@@ -10,6 +10,7 @@ from django.utils import timezone as clock
 from django.utils.crypto import get_random_string
 
 from accounts.account_limits import check_limit
+from accounts.audit.recording import read_fields, record_action, record_change
 from accounts.custom_domains.services import host_claim, host_provision, host_release
 from accounts.host_names import is_public_host, is_reserved_host, normalize_host
 from accounts.keys import derive_key, generate_key, hash_key
@@ -48,6 +49,7 @@ def site_create(
     newest = Site.objects.order_by("-pk").values_list("pk", flat=True).first()
     site = Site(pk=max(FIRST_SITE_ID, (newest or 0) + 1), account=account, **fields)
     site.save(force_insert=True)
+    record_action("site.created", site)
     transaction.on_commit(site_cache.refresh_soon)
     return site
 
@@ -56,6 +58,7 @@ def site_create(
 def site_update(*, site: Site, **changes: object) -> Site:
     """Change fields of a site. Raises ValidationError (a dict by field) and leaves the site as it was."""
     fields = clean_settings(changes)
+    stored = read_fields(site)
     before, domain = site.domain, str(fields.get("domain", site.domain))
     if domain != before:
         _claim_domain(site.account, domain, by_operator=False)
@@ -66,6 +69,7 @@ def site_update(*, site: Site, **changes: object) -> Site:
     site.save(update_fields=list(fields))
     if domain != before:
         _release_domain(site.account, before)
+    record_change("site.changed", site, stored)
     transaction.on_commit(site_cache.refresh_soon)
     return site
 
@@ -77,10 +81,12 @@ def visitors_mark(*, site: Site, marks: list[str], robots: bool) -> Site:
     The newest MAX_MARKS of each kind are stored; a mark that is repeated counts as new.
     """
     row = Site.objects.select_for_update().get(pk=site.pk)
+    before = read_fields(row)
     same_kind, other = (row.robots, row.people) if robots else (row.people, row.robots)
     same_kind[:] = [*(mark for mark in same_kind if mark not in marks), *marks][-MAX_MARKS:]
     other[:] = [mark for mark in other if mark not in marks]
     row.save(update_fields=["people", "robots"])
+    record_change("site.changed", row, before)
     transaction.on_commit(site_cache.refresh_soon)
     return row
 
@@ -93,6 +99,7 @@ def site_delete(*, site: Site, now: datetime | None = None) -> None:
     _release_domain(site.account, site.domain)
     exposed_keys_clear(kind="site", object_id=site.pk)
     exposed_keys_clear(kind=PROXY_KIND, object_id=site.pk)
+    record_action("site.deleted", site)
     transaction.on_commit(site_cache.refresh_soon)
 
 
@@ -108,6 +115,7 @@ def site_keys_rotate(*, site: Site) -> Site:
     site.key_generation += 1
     site.save(update_fields=["key_generation"])
     exposed_keys_clear(kind="site", object_id=site.pk)
+    record_action("site_keys.replaced", site)
     transaction.on_commit(site_cache.refresh_soon)
     return site
 
@@ -147,6 +155,7 @@ def api_key_create(
         created_by=user,
     )
     key.save()
+    record_action("api_key.created", key)
     transaction.on_commit(site_cache.refresh_soon)
     return key, plain
 
@@ -157,6 +166,7 @@ def api_key_revoke(*, key: ApiKey, now: datetime | None = None) -> None:
     if key.revoked is None:
         key.revoked = now or clock.now()
         key.save(update_fields=["revoked"])
+        record_action("api_key.revoked", key)
         transaction.on_commit(site_cache.refresh_soon)
 
 
@@ -169,7 +179,9 @@ def api_key_provision(*, site: Site) -> str:
     """
     plain = derive_provisioned_key(site)
     if not ApiKey.objects.filter(site=site, name=PROVISIONED, hash=hash_key(plain)).exists():
-        ApiKey(site=site, name=PROVISIONED, prefix=plain[:PREFIX_LENGTH], hash=hash_key(plain)).save()
+        key = ApiKey(site=site, name=PROVISIONED, prefix=plain[:PREFIX_LENGTH], hash=hash_key(plain))
+        key.save()
+        record_action("api_key.created", key)
         transaction.on_commit(site_cache.refresh_soon)
     return plain
 
@@ -218,6 +230,13 @@ def claim_changed(claim: HostClaim) -> None:
     transaction.on_commit(site_cache.refresh_soon)
 
 
+def suspension_changed(account: Account) -> None:
+    """Reload the sites and links of an account that was suspended or resumed."""
+    newest = take_change_number()
+    Site.objects.filter(account=account, deleted=None).update(change=newest)
+    transaction.on_commit(site_cache.refresh_soon)
+
+
 @transaction.atomic
 def quota_flag_set(*, account: Account, over: bool) -> None:
     """Store whether an account has used up its monthly quota; while it has, hits of its sites are rejected."""
@@ -225,6 +244,7 @@ def quota_flag_set(*, account: Account, over: bool) -> None:
         return
     account.over_quota = over
     account.save(update_fields=["over_quota"])
+    record_action("account.changed", account, changes={"over_quota": (not over, over)})
     newest = take_change_number()  # an account without sites may have links
     Site.objects.filter(account=account, deleted=None).update(change=newest)
     transaction.on_commit(site_cache.refresh_soon)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 
 from accounts.host_names import normalize_host
@@ -34,12 +34,13 @@ class SiteConfig:
     sitekey: str = field(repr=False)
     sitekey_admin: str = field(repr=False)
     tracker: TrackerSettings = field(compare=False)
-    over_quota: bool
+    over_quota: bool  # hits are rejected: for the quota, or because the account was suspended long ago (`suspended`)
     retention_months: int
     change: int
     # Overrides of the bot detection: `device:<number>` and `agent:<user agent>` that are people, or robots
     people: frozenset[str] = frozenset()
     robots: frozenset[str] = frozenset()
+    suspended: bool = False  # nothing can be read
     domain_verification: str = ""  # how the account verified the domain (`VerificationMethod`), "" if it has not
 
     @cached_property
@@ -84,7 +85,8 @@ def build_site_config(site: Site) -> SiteConfig:
         sitekey=site.sitekey,
         sitekey_admin=site.sitekey_admin,
         tracker=parse_tracker_settings(site.tracker),
-        over_quota=site.account.over_quota,
+        over_quota=site.account.refuses_hits(datetime.now(UTC)),
+        suspended=site.account.suspended is not None,
         retention_months=site.retention_months,
         change=site.change,
         people=frozenset(site.people),

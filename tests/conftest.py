@@ -148,6 +148,13 @@ def contexts_of_pages_alone(django_test_environment: None) -> None:
     pytest.MonkeyPatch().setattr(Template, "_render", render)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def flushes_of_the_audit_log(django_test_environment: None) -> None:
+    from tests.support.database import permit_flushes_of_the_audit_log
+
+    permit_flushes_of_the_audit_log(pytest.MonkeyPatch())
+
+
 migrating = ExitStack()
 
 
@@ -217,19 +224,12 @@ def store(migrated_store: None) -> Iterator[Store]:
 
 
 @pytest.fixture
-def statements(migrated_store: None, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def statements(migrated_store: None) -> Iterator[list[str]]:
     """What the event store is asked from now on."""
-    from tracking import store
+    from tests.support.statements import record_statements
 
-    asked: list[str] = []
-    real = store.query
-
-    def query(sql: str, *more: Any, **named: Any) -> Any:
-        asked.append(sql)
-        return real(sql, *more, **named)
-
-    monkeypatch.setattr(store, "query", query)
-    return asked
+    with record_statements() as asked:
+        yield asked
 
 
 @pytest.fixture

@@ -94,6 +94,7 @@ REASONS = {
     "spam": "Referrer spam.",
     "rate_limit": "Too many requests.",
     "over_quota": "The account's monthly quota is used up.",
+    "suspended": "The account is suspended.",
     "unknown_link": "No link has this alias.",
     "paused": "The link is paused.",
     "no_conversion": "No conversion has this code.",

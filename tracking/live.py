@@ -1,5 +1,8 @@
 """The live feed of stored events, for Spy: within the process directly, between processes through Redis.
 
+The workers of `serve --workers` have no streams: they `relay` the events of sites that have some to the store's
+process.
+
 `async for event in subscribe(site_id)` yields each stored event of the site, and None after some seconds without one,
 so that a stream can send a sign of life. A slow subscriber loses its oldest events, so memory is bounded.
 """
@@ -11,8 +14,9 @@ import contextlib
 import logging
 import secrets
 import threading
+import time
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +31,7 @@ HEARTBEAT_SECONDS = 15.0
 FLUSH_SECONDS = 0.2
 SEND_TIMEOUT_SECONDS = 0.5
 RETRY_SECONDS = 2.0
+LOG_SECONDS = 60.0
 CHANNEL = "footfall:feed:"
 log = logging.getLogger(__name__)
 
@@ -52,11 +57,35 @@ _lock = threading.Lock()
 _outgoing: deque[tuple[int, Event]] = deque(maxlen=20_000)
 _sender: threading.Thread | None = None
 _closing = threading.Event()
+_relayed_sites: Collection[int] = ()
+_send_relayed: Callable[[Event], None] | None = None
+_on_sites: Callable[[list[int]], None] | None = None
+_log_again_at = 0.0
+
+
+def _log_outage(error: object) -> None:
+    """Log that Redis is away, in one line a minute for all streams of the process."""
+    global _log_again_at
+    if time.monotonic() >= _log_again_at:
+        _log_again_at = time.monotonic() + LOG_SECONDS
+        log.warning("Redis is away, live streams show only the events of their own process: %s", error)
+
+
+def relay(sites: Collection[int], send: Callable[[Event], None]) -> None:
+    """Pass the events of these sites to `send`, too, because their streams are in another process."""
+    global _relayed_sites, _send_relayed
+    _relayed_sites, _send_relayed = frozenset(sites), send
+
+
+def watch_sites(on_sites: Callable[[list[int]], None]) -> None:
+    """Call `on_sites` with the sites that have streams here, whenever these change."""
+    global _on_sites
+    _on_sites = on_sites
 
 
 def publish_all(events: list[Event]) -> None:
     """Publish several events. Costs nothing while nobody subscribes."""
-    if _subscribers or get_setting("REDIS_URL"):
+    if _subscribers or _relayed_sites or get_setting("REDIS_URL"):
         for event in events:
             publish(event)
 
@@ -68,6 +97,8 @@ def publish(event: Event) -> None:
         for subscriber in list(subscribers):
             subscriber.waiting.append(event)
             subscriber.notify()
+    if _send_relayed is not None and event["site_id"] in _relayed_sites:
+        _send_relayed(event)
     if get_setting("REDIS_URL"):
         _outgoing.append((event["site_id"], event))
         _start_sender()
@@ -78,6 +109,7 @@ async def subscribe(site_id: int, heartbeat: float = HEARTBEAT_SECONDS) -> Async
     subscriber = Subscriber(asyncio.get_running_loop())
     with _lock:
         _subscribers.setdefault(site_id, set()).add(subscriber)
+        _tell_sites()
     listener = asyncio.create_task(_listen(site_id, subscriber)) if get_setting("REDIS_URL") else None
     try:
         while not subscriber.closed and not _closing.is_set():
@@ -122,6 +154,13 @@ def _unsubscribe(site_id: int, subscriber: Subscriber) -> None:
         subscribers.discard(subscriber)
         if not subscribers:
             _subscribers.pop(site_id, None)
+        _tell_sites()
+
+
+def _tell_sites() -> None:
+    """Tell who watches them which sites have streams."""
+    if _on_sites is not None:
+        _on_sites(list(_subscribers))
 
 
 def _start_sender() -> None:
@@ -150,7 +189,8 @@ def _send_to_redis() -> None:
                 pipe.publish(f"{CHANNEL}{site_id}", orjson.dumps([_process_id, event], default=str))
             pipe.execute()
         except redis.RedisError as error:
-            log.warning("%d events did not reach other processes' live streams: %s", len(batch), error)
+            _log_outage(error)
+            _closing.wait(RETRY_SECONDS)
 
 
 async def _listen(site_id: int, subscriber: Subscriber) -> None:
@@ -164,7 +204,7 @@ async def _listen(site_id: int, subscriber: Subscriber) -> None:
             try:
                 await _receive_messages(client, site_id, subscriber)
             except (RedisError, OSError) as error:
-                log.warning("a live stream receives only events of its own process: %s", error)
+                _log_outage(error)
                 await asyncio.sleep(RETRY_SECONDS)
     finally:
         await client.aclose()

@@ -210,7 +210,9 @@ def load_memberships_by_viewer(streams: list[AnyStream]) -> dict[tuple[int, int]
     """Return the memberships of active viewers in the streams' accounts, by (user id, account id)."""
     users = {stream.viewer.user_id for stream in streams}
     accounts = {stream.viewer.account.pk for stream in streams}
-    rows = Membership.objects.accepted().filter(user__in=users, account__in=accounts, user__is_active=True)
+    rows = Membership.objects.accepted().filter(
+        user__in=users, account__in=accounts, account__suspended=None, user__is_active=True
+    )
     usable = leave_out_locked(rows.select_related("user", "account"))
     return {(row.user_id, row.account_id): row for row in usable}
 

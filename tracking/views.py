@@ -20,6 +20,8 @@ from rest_framework.response import Response
 
 from accounts.api.management_view import ManagementView
 from accounts.api.openapi import describe_responses
+from accounts.audit.recording import record_event
+from accounts.models import Area
 from sites.models import Site
 from sites.selectors import get_site_for_actor, get_site_or_404
 from sites.settings_pages import build_settings_context
@@ -53,7 +55,7 @@ def personal_data(request: HttpRequest, site_id: int) -> HttpResponseBase:
         action = request.POST.get("action")
         try:
             if action == "erase" and form.cleaned_data["sure"]:
-                erased = data_requests.erase_person(site.pk, by, value)
+                erased = erase_and_record(site, by, value)
                 messages.success(request, f"{erased} visits were erased.")
                 return redirect("tracking:personal-data", site.pk)
             if action == "export":
@@ -70,10 +72,25 @@ def personal_data(request: HttpRequest, site_id: int) -> HttpResponseBase:
 def download(site: Site, by: str, value: str) -> StreamingHttpResponse:
     """Return the person's rows as a file of JSON lines. The first is read here, so that an error is no half file."""
     rows = iter(data_requests.export_person(site.pk, by, value))
+    record_event("personal_data.exported", site, changes={"by": (None, by)})
     lines = (orjson.dumps(row, default=str) + b"\n" for row in chain(list(islice(rows, 1)), rows))
     response = StreamingHttpResponse(lines, content_type="application/x-ndjson")
     response["Content-Disposition"] = f'attachment; filename="personal-data-{site.pk}.ndjson"'
     return response
+
+
+def erase_and_record(site: Site, by: str, value: str) -> int:
+    """Erase the person's visits and record it, without who it was; returns how many visits."""
+    visits = data_requests.erase_person(site.pk, by, value)
+    record_event("personal_data.erased", site, changes={"by": (None, by), "visits": (visits, 0)})
+    return visits
+
+
+def export_and_record(site: Site, by: str, value: str) -> list[dict[str, object]]:
+    """Return everything that is stored about the person and record it, without who it was."""
+    rows = list(data_requests.export_person(site.pk, by, value))
+    record_event("personal_data.exported", site, changes={"by": (None, by)})
+    return rows
 
 
 class PersonSerializer(serializers.Serializer[object]):
@@ -103,6 +120,7 @@ class ErasedVisitsSerializer(serializers.Serializer[object]):
 class PersonalData(ManagementView[Site]):
     """The data that is stored about one person of a site."""
 
+    area = Area.SITES
     queryset = Site.objects.none()
 
     @extend_schema(
@@ -112,7 +130,7 @@ class PersonalData(ManagementView[Site]):
     )
     def get(self, request: Request, site_id: int) -> Response:
         """Return everything that is stored about the person."""
-        return Response({"rows": self.run_or_reject(lambda *who: list(data_requests.export_person(*who)))})
+        return Response({"rows": self.run_or_reject(export_and_record)})
 
     @extend_schema(
         summary="Erase a person's visits",
@@ -121,14 +139,14 @@ class PersonalData(ManagementView[Site]):
     )
     def delete(self, request: Request, site_id: int) -> Response:
         """Erase the person's visits everywhere."""
-        return Response({"erased_visits": self.run_or_reject(data_requests.erase_person)})
+        return Response({"erased_visits": self.run_or_reject(erase_and_record)})
 
-    def run_or_reject(self, operation: Callable[[int, str, str], T]) -> T:
+    def run_or_reject(self, operation: Callable[[Site, str, str], T]) -> T:
         """Run an operation for the requested person; a ValueError becomes a validation error of `by`."""
         site = get_site_for_actor(self.request.user, self.kwargs["site_id"], may="edit")
         person = PersonSerializer(data=self.request.query_params)
         person.is_valid(raise_exception=True)
         try:
-            return operation(site.pk, person.validated_data["by"], person.validated_data["value"])
+            return operation(site, person.validated_data["by"], person.validated_data["value"])
         except ValueError as error:
             raise serializers.ValidationError({"by": [str(error)]}) from error

@@ -5,11 +5,18 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 from django.conf import settings
-from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation, ValidationError
+from django.core.exceptions import (
+    NON_FIELD_ERRORS,
+    PermissionDenied,
+    RequestDataTooBig,
+    SuspiciousOperation,
+    ValidationError,
+)
 from django.http import Http404, HttpRequest, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions, status
@@ -18,11 +25,12 @@ from rest_framework.response import Response
 ErrorDetails: TypeAlias = "str | Sequence[ErrorDetails] | Mapping[str, ErrorDetails]"  # of a serializer
 ERROR_CODES = {
     400: "invalid", 401: "not_authenticated", 403: "forbidden", 404: "not_found", 405: "method_not_allowed",
-    406: "not_acceptable", 413: "too_large", 415: "unsupported_media_type", 429: "too_many_requests",
+    406: "not_acceptable", 409: "conflict", 413: "too_large", 415: "unsupported_media_type",
+    422: "different_request", 429: "too_many_requests",
     500: "server_error", 503: "busy",
 }  # fmt: skip
 log = logging.getLogger(__name__)
-LOGIN_HINT = "Log in, or send your authkey as `Authorization: Bearer <authkey>`."
+LOGIN_HINT = "Log in, or send your authkey or a personal token as `Authorization: Bearer <authkey>`."
 
 
 class BodyTooLarge(exceptions.APIException):
@@ -56,8 +64,7 @@ def handle_error(error: Exception, context: dict[str, object]) -> Response | Non
             log.warning("the management API answered 503: %s", error)
             return _build_error(503, sentence)
     if isinstance(error, ValidationError):
-        by_field = error.message_dict if hasattr(error, "error_dict") else {}
-        return _build_error(400, join_errors(by_field) or " ".join(error.messages), by_field)
+        return _build_validation_error(error.message_dict if hasattr(error, "error_dict") else {"": error.messages})
     if isinstance(error, Http404):
         return _build_error(404, str(error) or "Not found.")
     if isinstance(error, PermissionDenied):
@@ -71,6 +78,8 @@ def handle_error(error: Exception, context: dict[str, object]) -> Response | Non
     if isinstance(error, exceptions.NotAuthenticated):
         error.detail = LOGIN_HINT  # type: ignore[assignment]
     headers = {"WWW-Authenticate": "Bearer"} if error.status_code == 401 else {}
+    if seconds := getattr(error, "wait", None):  # of Throttled
+        headers["Retry-After"] = str(math.ceil(seconds))
     if isinstance(error, exceptions.ValidationError) and isinstance(error.detail, dict):
         fields = flatten_errors(error.detail)
         return _build_error(400, join_errors(fields), fields)
@@ -94,6 +103,13 @@ def flatten_errors(detail: ErrorDetails, name: str = "") -> dict[str, list[str]]
 def join_errors(fields: Mapping[str, Sequence[str]]) -> str:
     """Join the messages of all fields to one, each preceded by its field."""
     return " ".join(f"{name}: {' '.join(texts)}" for name, texts in fields.items())
+
+
+def _build_validation_error(by_field: Mapping[str, Sequence[str]]) -> Response:
+    """Build the error of a service; what is wrong with the row as a whole, such as a taken name, is no field's."""
+    whole = [text for name in ("", NON_FIELD_ERRORS) for text in by_field.get(name, ())]
+    fields = {name: texts for name, texts in by_field.items() if name not in ("", NON_FIELD_ERRORS)}
+    return _build_error(400, " ".join([*whole, join_errors(fields)]).strip(), fields)
 
 
 def _build_error(

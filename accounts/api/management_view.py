@@ -1,6 +1,7 @@
 """What every endpoint of the management API below /api/v1/ shares: authentication, parsing, errors and lists.
 
-Auth: a session, or `Authorization: Bearer <authkey>`. Lists are paged by a cursor and filtered by their filter set.
+Auth: a session, or `Authorization: Bearer <authkey or personal token>`. Lists are paged by a cursor and filtered by
+their filter set.
 """
 
 from __future__ import annotations
@@ -14,49 +15,34 @@ from django.conf import settings
 from django.db.models import Model
 from django.http import Http404
 from rest_framework import exceptions
-from rest_framework.authentication import BaseAuthentication, SessionAuthentication
+from rest_framework.authentication import SessionAuthentication
 from rest_framework.generics import GenericAPIView
 from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
-from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.api.errors import LOGIN_HINT, BodyTooLarge, build_error_body, handle_error
+from accounts.api.authentication import (
+    BearerAuthentication,
+    IsAuthenticated,
+    IsWithinScopes,
+    ManagementThrottle,
+    PersonalTokenAuthentication,
+)
+from accounts.api.errors import BodyTooLarge, build_error_body, handle_error
+from accounts.api.idempotency import (
+    IDEMPOTENCY_HEADER,
+    StoredAnswer,
+    build_stored_response,
+    claim_request,
+    store_response,
+)
 from accounts.api.lists import CursorPages, ParameterFilters
 from accounts.api.openapi import ManagementSchema
-from accounts.models import Membership
-from accounts.permissions import Bearer, find_bearer, get_current_membership, membership_may
+from accounts.models import IdempotentRequest, Membership
+from accounts.permissions import Bearer, get_current_membership, membership_may
 
 Row = TypeVar("Row", bound=Model)
 log = logging.getLogger(__name__)
-
-
-class BearerAuthentication(BaseAuthentication):
-    """`Authorization: Bearer <authkey>` of an account or of one of its members."""
-
-    def authenticate(self, request: Request) -> tuple[Bearer, str] | None:
-        """Return the actor of the key and the key; None without such a header. Raises AuthenticationFailed."""
-        scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() != "bearer":
-            return None
-        bearer = find_bearer(key)
-        if bearer is None:
-            raise exceptions.AuthenticationFailed("The key is unknown. Settings → Account shows your authkey.")
-        return bearer, key
-
-    def authenticate_header(self, request: Request) -> str:
-        """Return the scheme that WWW-Authenticate asks for."""
-        return "Bearer"
-
-
-class IsAuthenticated(BasePermission):
-    """Permission for requests of somebody who is logged in or sends a key."""
-
-    message = LOGIN_HINT
-
-    def has_permission(self, request: Request, view: object) -> bool:
-        """Whether the request has an actor."""
-        return bool(request.user and request.user.is_authenticated)
 
 
 class BoundedJSONParser(JSONParser):
@@ -79,16 +65,32 @@ class ManagementView(GenericAPIView[Row]):
     """The base of every view below /api/v1/, beside one of DRF's generic views that says what it does with the rows.
 
     A view of one row names the parameter of its address in `lookup_url_kwarg`, and in `missing` what is not there.
+    `area` is what personal tokens need a scope for; "" is open to all of them.
     """
 
-    authentication_classes = (BearerAuthentication, SessionAuthentication)
-    permission_classes = (IsAuthenticated,)
+    area: str
+    authentication_classes = (PersonalTokenAuthentication, BearerAuthentication, SessionAuthentication)
+    permission_classes = (IsAuthenticated, IsWithinScopes)
+    throttle_classes = (ManagementThrottle,)
     parser_classes = (BoundedJSONParser, FormParser, MultiPartParser)
     pagination_class = CursorPages
     filter_backends = (ParameterFilters,)
     schema = ManagementSchema()
     http_method_names = ("get", "post", "patch", "delete", "head", "options")  # no PUT
     missing = "Not found."
+    claimed_request: IdempotentRequest | None = None  # whose answer is to be stored
+
+    def initial(self, request: Request, *args: object, **kwargs: object) -> None:
+        """Check who calls, and claim the request's `Idempotency-Key`. Raises StoredAnswer for a repeated request."""
+        super().initial(request, *args, **kwargs)
+        if IDEMPOTENCY_HEADER in request.headers:
+            self.claimed_request = claim_request(request, self.find_acting_membership())
+
+    def finalize_response(self, request: Request, response: Response, *args: object, **kwargs: object) -> Response:
+        """Finish the answer; the one to a claimed request is stored."""
+        if self.claimed_request is not None:
+            store_response(self.claimed_request, response)
+        return super().finalize_response(request, response, *args, **kwargs)
 
     def get_exception_handler(self) -> Callable[[Exception, dict[str, object]], Response | None]:
         return handle_error
@@ -96,15 +98,27 @@ class ManagementView(GenericAPIView[Row]):
     def handle_exception(self, exc: Exception) -> Response:
         """Answer every exception in the API's one shape, also one that is a bug."""
         try:
+            if isinstance(exc, StoredAnswer):
+                return build_stored_response(exc.row)
             return super().handle_exception(exc)
         except Exception:
             log.exception("a view of the management API failed")
             return Response(build_error_body(500, "An error occurred on the server; it was logged."), status=500)
 
-    def get_membership(self, may: str = "view") -> Membership:
-        """Return the membership that acts: the key's own, or in the account that the user works in. Raises Http404."""
+    def find_acting_membership(self) -> Membership:
+        """Find the membership that acts, whatever it may do. Raises Http404."""
         user = self.request.user
-        membership = user.membership if isinstance(user, Bearer) else get_current_membership(self.request)
+        return user.membership if isinstance(user, Bearer) else get_current_membership(self.request)
+
+    def get_membership(self, may: str = "view") -> Membership:
+        """Return the membership that acts: the key's own, or in the account that the user works in. Raises Http404.
+
+        A token that is limited to sites does not reach the account itself.
+        """
+        user = self.request.user
+        if isinstance(user, Bearer) and user.site_ids is not None:
+            raise Http404("This token is limited to some sites.")
+        membership = self.find_acting_membership()
         if not membership_may(membership, may):
             raise Http404("You do not manage this account.")
         return membership

@@ -25,8 +25,7 @@ from rest_framework.serializers import BaseSerializer
 from accounts.api.management_view import ManagementView
 from accounts.api.openapi import describe_responses
 from accounts.api.serializers import ClosedModelSerializer, ClosedSerializer, require_instance
-from accounts.models import Account, ExposedKey, Membership, Role
-from accounts.permissions import Bearer, get_current_membership
+from accounts.models import Account, Area, ExposedKey, Membership, Role
 from accounts.revocation import exposed_key_dismiss
 from accounts.selectors import list_members
 from accounts.services import account_update, member_access_set, member_remove
@@ -148,11 +147,11 @@ def extract_grants(values: Mapping[str, Any]) -> list[tuple[str, int, str]]:
 class CurrentMember(ManagementView[Membership], RetrieveAPIView[Membership]):
     """Who the caller is."""
 
+    area = ""
     serializer_class = MeSerializer
 
     def get_object(self) -> Any:
-        user = self.request.user
-        membership = user.membership if isinstance(user, Bearer) else get_current_membership(self.request)
+        membership = self.find_acting_membership()
         email = membership.user.email if membership.user_id else None
         return {"email": email, "role": membership.role, "account": membership.account}
 
@@ -164,6 +163,7 @@ class CurrentMember(ManagementView[Membership], RetrieveAPIView[Membership]):
 class AccountDetail(ManagementView[Account], RetrieveUpdateAPIView[Account]):
     """The account the caller works in."""
 
+    area = Area.ACCOUNT
     serializer_class = AccountSerializer
 
     def get_object(self) -> Account:
@@ -179,6 +179,7 @@ class AccountDetail(ManagementView[Account], RetrieveUpdateAPIView[Account]):
 class Members(ManagementView[Membership], ListCreateAPIView[Membership]):
     """The members of the account. A POST invites a person, who becomes a member by opening the link in the mail."""
 
+    area = Area.ACCOUNT
     queryset = Membership.objects.none()
     serializer_class = MemberSerializer
     filterset_class = MemberFilters
@@ -214,6 +215,7 @@ class Members(ManagementView[Membership], ListCreateAPIView[Membership]):
 class MemberDetail(ManagementView[Membership], RetrieveUpdateDestroyAPIView[Membership]):
     """One member: read it, change role and grants, remove it."""
 
+    area = Area.ACCOUNT
     queryset = Membership.objects.none()
     serializer_class = MemberSerializer
     lookup_url_kwarg = "member_id"
@@ -239,6 +241,7 @@ class MemberDetail(ManagementView[Membership], RetrieveUpdateDestroyAPIView[Memb
 class ExposedKeys(ManagementView[ExposedKey], ListAPIView[ExposedKey]):
     """Shared keys of the account that people without access to them any more may still know, the latest first."""
 
+    area = Area.ACCOUNT
     queryset = ExposedKey.objects.none()
     serializer_class = ExposedKeySerializer
     filterset_class = ExposedKeyFilters
@@ -254,6 +257,7 @@ class ExposedKeys(ManagementView[ExposedKey], ListAPIView[ExposedKey]):
 class ExposedKeyDetail(ManagementView[ExposedKey], DestroyAPIView[ExposedKey]):
     """DELETE takes a key off the list without replacing it. Replacing the key takes it off as well."""
 
+    area = Area.ACCOUNT
     queryset = ExposedKey.objects.none()
     lookup_url_kwarg = "exposed_id"
     missing = "No such key."

@@ -12,6 +12,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone as clock
 
+from accounts.audit.recording import record_action
 from accounts.host_names import is_installation_host, is_public_host, is_reserved_host, normalize_host
 from accounts.models import EXCLUSIVE_PURPOSES, Account, HostClaim, HostOwner, Purpose, VerificationMethod
 
@@ -51,9 +52,11 @@ def host_claim(*, account: Account, host: str, purpose: str, field: str = "host"
     if is_reserved_host(name):
         raise ValidationError({field: format_reserved_message(name)})
     _check_exclusive_purpose(account, name, purpose, field)
-    claim, _ = HostClaim.objects.get_or_create(
+    claim, created = HostClaim.objects.get_or_create(
         account=account, host=name, purpose=purpose, defaults={"next_check": clock.now()}
     )
+    if created:
+        record_action("host.claimed", claim)
     return claim
 
 
@@ -71,6 +74,7 @@ def host_release(*, account: Account, host: str, purpose: str) -> None:
     owner = _lock_owner(name, account.pk)
     claim = HostClaim.objects.filter(account=account, host=name, purpose=purpose).first()
     if claim is not None:
+        record_action("host.released", claim)
         claim.delete()
     _delete_owner_without_claims(owner)
     if claim is not None and claim.verified:
@@ -201,10 +205,13 @@ def _withdraw_verification(claim: HostClaim, reason: str, now: datetime) -> None
     claim.check_result, claim.next_check = reason, now + MIN_RECHECK_AFTER
 
 
+@transaction.atomic
 def _store(claim: HostClaim, method_before: str) -> None:
     """Save a claim, and notify the listeners if its verification is not what it was."""
     claim.save()
     if claim.verification_method != method_before:
+        changes = {"verification_method": (method_before, claim.verification_method)}
+        record_action("host.verified" if claim.verified else "host.withdrawn", claim, changes=changes)
         _notify_listeners(claim)
 
 

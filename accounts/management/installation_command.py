@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
+from accounts.audit.context import act_as, act_as_program
+from accounts.audit.models import Via
 from accounts.models import Account
 from accounts.security.secret_key import WrongSecretKey, check_secret_key
 
@@ -16,6 +20,11 @@ class InstallationCommand(BaseCommand):
 
     requires_migrations_checks = True
     checks_secret_key = True
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        """Run the command; the audit log names it as the actor."""
+        with act_as(act_as_program(Via.COMMAND, f"manage.py {type(self).__module__.rpartition('.')[2]}")):
+            return super().execute(*args, **options)
 
     def check_migrations(self) -> None:
         """Raise CommandError if migrations are missing (before the first start, or with a wrong DATA_DIR), or if

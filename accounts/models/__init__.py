@@ -1,18 +1,25 @@
 """Models of users, accounts and what belongs to them."""
 
 from accounts.models.accounts import Account, ExposedKey, Grant, Invitation, Membership, Right, Role, User
+from accounts.models.api_access import READ, SCOPES, WRITE, Area, IdempotentRequest, PersonalToken
 from accounts.models.host_claims import EXCLUSIVE_PURPOSES, HostClaim, HostOwner, Purpose, VerificationMethod
 from accounts.models.secret_key_fingerprint import SecretKeyFingerprint, compute_fingerprint
 
 __all__ = [
     "EXCLUSIVE_PURPOSES",
+    "READ",
+    "SCOPES",
+    "WRITE",
     "Account",
+    "Area",
     "ExposedKey",
     "Grant",
     "HostClaim",
     "HostOwner",
+    "IdempotentRequest",
     "Invitation",
     "Membership",
+    "PersonalToken",
     "Purpose",
     "Right",
     "Role",

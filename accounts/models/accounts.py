@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
@@ -100,6 +101,11 @@ class Account(AuthkeyOwner):
         default=False, help_text="Members without a second factor cannot open it"
     )
     limits = models.JSONField(default=dict, blank=True, help_text="Requests per minute and plan limits")
+    suspended = models.DateTimeField(null=True, blank=True)
+    suspension_reason = models.CharField(max_length=300, blank=True)
+    collection_ends = models.DateTimeField(
+        null=True, blank=True, help_text="While suspended: hits are recorded until then"
+    )
     created = models.DateTimeField(auto_now_add=True)
     members = models.ManyToManyField(User, through="Membership", related_name="accounts")
 
@@ -112,6 +118,11 @@ class Account(AuthkeyOwner):
 
     def __str__(self) -> str:
         return self.name
+
+    def refuses_hits(self, now: datetime) -> bool:
+        """Whether hits are rejected: the quota is used up, or the account has been suspended for too long."""
+        has_ended = self.collection_ends is not None and self.collection_ends <= now
+        return self.over_quota or (self.suspended is not None and has_ended)
 
     @property
     def quota_share(self) -> int:

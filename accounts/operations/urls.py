@@ -2,11 +2,18 @@
 
 from django.urls import path
 
-from accounts.operations import views
+from accounts.operations import account_pages, views
 
 app_name = "operations"
 urlpatterns = [
     path("operations", views.show_operations, name="task-runs"),
+    path("operations/audit-log", views.show_audit_log, name="audit-log"),
+    path("operations/accounts", account_pages.list_accounts, name="accounts"),
+    path("operations/accounts/<int:account_id>", account_pages.show_account, name="account"),
+    path("operations/accounts/<int:account_id>/suspend", account_pages.suspend_account, name="account-suspend"),
+    path("operations/accounts/<int:account_id>/resume", account_pages.resume_account, name="account-resume"),
+    path("operations/accounts/<int:account_id>/impersonate", account_pages.impersonate, name="account-impersonate"),
+    path("operations/impersonation/end", account_pages.end_impersonation, name="impersonation-end"),
     path("operations/mail", views.list_sent_mails, name="sent-mails"),
     path("operations/mail/<str:name>/<int:place>", views.show_sent_mail, name="sent-mail"),
     path("operations/mail/<str:name>/<int:place>/letter", views.show_sent_letter, name="sent-letter"),

@@ -9,11 +9,13 @@ from typing import Concatenate, ParamSpec
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.clickjacking import xframe_options_sameorigin
+from django.views.decorators.http import require_safe
 
 from accounts.mail import get_mail_folder
 from accounts.operations import mailbox
 from accounts.operations.models import TaskRun
 from accounts.settings_parts import build_account_navigation
+from accounts.views.audit_log import render_audit_log
 
 P = ParamSpec("P")
 # A letter carries its styles inline; nothing in it may run, load, be sent or leave the frame
@@ -45,6 +47,13 @@ def show_operations(request: HttpRequest) -> HttpResponse:
         "settings_nav": build_account_navigation(request, "operations"),
     }
     return render(request, "operations/task_runs.html", context)
+
+
+@require_operator
+@require_safe
+def show_audit_log(request: HttpRequest) -> HttpResponse:
+    """Show what belongs to no account: set-up, users, commands, failed log-ins of unknown addresses."""
+    return render_audit_log(request, None, current="installation-log")
 
 
 @require_operator

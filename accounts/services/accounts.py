@@ -10,6 +10,7 @@ from django.db import transaction
 from django.utils import timezone as clock
 
 from accounts.account_limits import validate_change
+from accounts.audit.recording import read_fields, record_action, record_change
 from accounts.custom_domains.services import host_claim, host_release
 from accounts.models import Account, Membership, Purpose, Role, User
 from accounts.permissions import has_second_factor
@@ -23,13 +24,16 @@ def account_create(*, name: str, owner: User | None = None, timezone: str = "UTC
     account = Account.objects.create(name=clean_name(name), timezone=clean_timezone(timezone))
     if owner is not None:
         Membership.objects.create(user=owner, account=account, role=Role.OWNER)
+    record_action("account.created", account)
     return account
 
 
+@transaction.atomic
 def account_update(
     *, account: Account, name: str | None = None, timezone: str | None = None, profile: Mapping[str, str] | None = None
 ) -> Account:
     """Change an account's name, time zone or named values of its profile. Raises ValidationError."""
+    before = read_fields(account)
     changes: dict[str, object] = {}
     if name is not None:
         changes["name"] = clean_name(name)
@@ -40,6 +44,7 @@ def account_update(
     for field, value in changes.items():
         setattr(account, field, value)
     account.save(update_fields=changes)
+    record_change("account.changed", account, before)
     return account
 
 
@@ -59,6 +64,7 @@ def account_brand_set(*, account: Account, **brand: str) -> Account:
     """
     changes = clean_brand(brand)
     account_lock(account)
+    before = read_fields(account)
     old_host, host = account.brand.get("host", ""), changes.get("host", "")
     if "host" in brand and host != old_host:
         if host:
@@ -67,13 +73,17 @@ def account_brand_set(*, account: Account, **brand: str) -> Account:
             host_release(account=account, host=old_host, purpose=Purpose.BRAND)
     account.brand = {**{key: value for key, value in account.brand.items() if key not in brand}, **changes}
     account.save(update_fields=["brand"])
+    record_change("account.changed", account, before)
     return account
 
 
+@transaction.atomic
 def account_quota_set(*, account: Account, monthly_events: int) -> None:
     """Set how many events the account may record in a month; 0 = unlimited. It takes effect at the next count."""
+    before = read_fields(account)
     account.monthly_events = monthly_events
     account.save(update_fields=["monthly_events"])
+    record_change("account.changed", account, before)
 
 
 def account_usage_set(*, account: Account, used: int, now: datetime | None) -> None:
@@ -89,6 +99,7 @@ def account_key_rotate(*, account: Account) -> None:
     account.save(update_fields=Account.AUTHKEY_FIELDS)
     account.invitations.open().filter(invited_by=None).update(revoked=clock.now())
     exposed_keys_clear(kind="account", object_id=account.pk)
+    record_action("account_key.replaced", account)
 
 
 # Only owners can read the account's key, so it is exposed when one of them leaves
@@ -106,6 +117,7 @@ ACCOUNT_KEY = SharedKeys(
 def account_limits_set(*, account: Account, changes: Mapping[str, int | str | None]) -> None:
     """Change the account's own limits; None restores a default. Raises ValidationError without a change."""
     row = Account.objects.select_for_update().get(pk=account.pk)
+    before = read_fields(row)
     for name, value in changes.items():
         validate_change(name, value)
         row.limits = {key: old_value for key, old_value in row.limits.items() if key != name}
@@ -113,6 +125,7 @@ def account_limits_set(*, account: Account, changes: Mapping[str, int | str | No
             row.limits[name] = value
     row.save(update_fields=["limits"])
     account.limits = row.limits
+    record_change("account.changed", account, before)
 
 
 def account_lock(account: Account) -> None:

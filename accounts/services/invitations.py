@@ -20,6 +20,8 @@ from django.utils import timezone as clock
 
 from accounts import mail
 from accounts.account_limits import check_limit
+from accounts.audit.log_ins import act_as_user
+from accounts.audit.recording import record_action
 from accounts.branding import load_brand
 from accounts.keys import hash_key
 from accounts.models import Account, Grant, Invitation, Membership, Right, Role, User
@@ -46,6 +48,7 @@ log = logging.getLogger(__name__)
 # -- setting up ---------------------------------------------------------------------------------------------------
 
 
+@transaction.atomic
 def create_setup_link(base_url: str, now: datetime | None = None) -> str:
     """Create a link to the set-up page that works for SETUP_HOURS; returns "" once somebody can log in.
 
@@ -55,7 +58,9 @@ def create_setup_link(base_url: str, now: datetime | None = None) -> str:
         return ""
     expired = (now or clock.now()) - timedelta(hours=SETUP_HOURS)
     Invitation.objects.filter(account=None, created__lt=expired).delete()
-    return base_url + reverse("accounts:setup", args=[Invitation.objects.create(role=Role.OWNER).token])
+    invitation = Invitation.objects.create(role=Role.OWNER)
+    record_action("invitation.created", invitation)
+    return base_url + reverse("accounts:setup", args=[invitation.token])
 
 
 @transaction.atomic
@@ -75,11 +80,13 @@ def installation_setup(
     return user
 
 
+@transaction.atomic
 def accounts_adopt(*, user: User) -> None:
     """Make the user owner of every account nobody owns, such as the demo."""
     owned = Membership.objects.accepted().filter(role=Role.OWNER)
     for account in Account.objects.exclude(pk__in=owned.values("account")):
-        Membership.objects.create(user=user, account=account, role=Role.OWNER)
+        membership = Membership.objects.create(user=user, account=account, role=Role.OWNER)
+        record_action("member.added", membership, changes={"role": (None, Role.OWNER)}, actor=act_as_user(user))
 
 
 # -- inviting -----------------------------------------------------------------------------------------------------
@@ -133,6 +140,7 @@ def invitation_revoke(*, invitation: Invitation, now: datetime) -> None:
     """Revoke an invitation: its link stops working."""
     invitation.revoked = now
     invitation.save(update_fields=["revoked"])
+    record_action("invitation.revoked", invitation)
 
 
 def check_guest_limit(account: Account, email: str = "") -> None:
@@ -175,6 +183,7 @@ OPEN_INVITATIONS = DependentAccess(
 )
 
 
+@transaction.atomic
 def _create_and_revoke_earlier(
     account: Account, email: str, role: str, by: Membership, grants: list[list[object]], pending: Membership | None
 ) -> Invitation:
@@ -184,9 +193,11 @@ def _create_and_revoke_earlier(
     check_invitation_limit(account, now)
     _delete_old_invitations(account, now)
     account.invitations.open().filter(email=email).update(revoked=now)
-    return Invitation.objects.create(
+    invitation = Invitation.objects.create(
         account=account, email=email, role=role, grants=grants, membership=pending, invited_by_id=by.user_id
     )
+    record_action("invitation.created", invitation)
+    return invitation
 
 
 def _delete_old_invitations(account: Account, now: datetime) -> None:
@@ -288,6 +299,8 @@ def invitation_accept(*, invitation: Invitation, user: User, now: datetime) -> M
         membership = _accept_membership(invitation, user, existing, now)
     for kind, object_id, right in invitation.grants:
         _add_grant(membership, kind, object_id, right)
+    changes = {"role": (None, membership.role), "grants": (None, invitation.grants)}
+    record_action("member.joined", membership, changes=changes, actor=act_as_user(user))
     return membership
 
 

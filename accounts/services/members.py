@@ -8,11 +8,13 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone as clock
 
+from accounts.audit.recording import read_fields, record_action, record_change
 from accounts.models import Account, Grant, Invitation, Membership, Right, Role
 from accounts.permissions import GRANT_KINDS, membership_may
 from accounts.revocation import (
     SHARED_KEYS,
     SharedKeys,
+    describe_person,
     end_dependent_access,
     exposed_keys_add,
     exposed_keys_clear,
@@ -56,25 +58,43 @@ GUEST_KEYS = SharedKeys(
 )
 
 
+@transaction.atomic
 def member_access_set(
     *, membership: Membership, by: Membership, role: str | None = None, grants: GrantRows | None = None
 ) -> Membership:
     """Change role and grants (None: unchanged) at once, so that nothing ends which both changes still permit."""
+    before, grants_before = read_fields(membership), list_grants(membership)
     with revoke_lost_access(membership, clock.now()):
         if role is not None:
             _set_role(membership, role, by)
         if grants is not None:
             _replace_grants(membership, grants)
+        changes = {"grants": (grants_before, list_grants(membership))}
+        record_change("member.changed", membership, before, also=changes, label=describe_person(membership))
     return membership
 
 
+def list_grants(membership: Membership) -> list[str]:
+    """List the grants of a member as texts, for the audit log."""
+    rows = membership.grants.order_by("kind", "object_id").values_list("kind", "object_id", "right")
+    return [f"{kind} {object_id}: {right}" for kind, object_id, right in rows]
+
+
+@transaction.atomic
 def grant_set(*, membership: Membership, kind: str, object_id: int, right: str | None) -> None:
     """Grant a right on one object, or withdraw it (None). Raises ValidationError for an object of another account."""
+    grants = Grant.objects.filter(membership=membership, kind=kind, object_id=object_id).values_list("right", flat=True)
+    before = [f"{kind} {object_id}: {granted}" for granted in grants]
     if kind not in SHARED_KEYS:  # no keys of this kind, so access to them need not be compared
-        return _set_grant(membership, kind, object_id, right)
-    with revoke_lost_access(membership, clock.now()):
         _set_grant(membership, kind, object_id, right)
-    return None
+    else:
+        with revoke_lost_access(membership, clock.now()):
+            _set_grant(membership, kind, object_id, right)
+    after = [f"{kind} {object_id}: {right}"] if right is not None else []
+    if before != after:
+        record_action(
+            "member.changed", membership, changes={"grants": (before, after)}, label=describe_person(membership)
+        )
 
 
 @transaction.atomic
@@ -83,6 +103,7 @@ def member_key_rotate(*, membership: Membership) -> None:
     membership.key_generation += 1
     membership.save(update_fields=Membership.AUTHKEY_FIELDS)
     exposed_keys_clear(kind=GUEST_KEYS.kind, object_id=membership.pk)
+    record_action("own_key.replaced", membership, label=describe_person(membership))
 
 
 def member_role_store(*, membership: Membership, role: str, fields: Collection[str] = ()) -> None:
@@ -113,6 +134,9 @@ def member_remove(*, membership: Membership, by: Membership) -> None:
     end_dependent_access(membership, is_leaving=True, now=now)
     Invitation.objects.open().filter(membership=membership).update(revoked=now)
     exposed_keys_clear(kind=GUEST_KEYS.kind, object_id=membership.pk)
+    record_action(
+        "member.removed", membership, changes={"role": (membership.role, None)}, label=describe_person(membership)
+    )
     membership.delete()
     placeholder_user_delete(user=user)
 

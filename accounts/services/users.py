@@ -12,6 +12,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
 
+from accounts.audit.recording import read_fields, record_action, record_change
 from accounts.models import User
 from accounts.services.accounts import account_create
 
@@ -35,6 +36,7 @@ def user_create(*, email: str, password: str, name: str = "", operator: bool = F
     user.set_password(password)
     user.save()
     user_email_verify(user=user)
+    record_action("user.created", user)
     return user
 
 
@@ -47,6 +49,7 @@ def user_sign_up(*, email: str, password: str | None, name: str, account_name: s
     user = User(email=email.strip().lower(), name=" ".join(name.split())[:120])
     user.set_password(password)
     user.save()
+    record_action("user.created", user)
     account_create(name=account_name, owner=user)
     return user
 
@@ -56,18 +59,23 @@ def user_email_verify(*, user: User) -> None:
     EmailAddress.objects.update_or_create(user=user, email=user.email, defaults={"verified": True, "primary": True})
 
 
+@transaction.atomic
 def user_update(*, user: User, name: str) -> User:
     """Change a user's name."""
+    before = read_fields(user)
     user.name = " ".join(name.split())[:120]
     user.save(update_fields=["name"])
+    record_change("user.changed", user, before)
     return user
 
 
+@transaction.atomic
 def user_password_set(*, user: User, password: str) -> None:
     """Set a new password; every other session of the user ends. Raises ValidationError for a weak one."""
     _run_validator("password", validate_password, password, user)
     user.set_password(password)
     user.save(update_fields=["password"])
+    record_action("password.changed", user)
 
 
 def placeholder_user_get_or_create(*, email: str) -> User:

@@ -4,8 +4,9 @@ Django handles every request on a thread of its own, and all threads share one i
 that compute delay everybody else's. So at most MAX_AT_ONCE requests of a client run at the same time, and only one
 after more than MAX_WAITING_BEFORE_FLOOD others have waited, until none of its requests is left: a browser loads its
 page in parallel, a flood is handled one by one. Waiting requests occupy no thread; at most MAX_WAITING of a client
-wait. Of all clients at most MAX_RUNNING requests run, first come, first served. A request beyond these limits, or one
-that has waited MAX_WAIT_SECONDS, gets 503 and Retry-After.
+wait. Of all clients at most MAX_RUNNING requests run, first come, first served, and of those with one key of an API
+half as many, from however many addresses: a request whose query waits for its account's budget runs. A request beyond
+these limits, or one that has waited MAX_WAIT_SECONDS, gets 503 and Retry-After.
 
 A request counts from the end of its body, so that slow uploads block nothing, to the end of its response, or to the
 start of a streamed response (a file, live events). Clients are distinguished by `get_rate_limit_key`. Requests without
@@ -17,6 +18,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
+from contextlib import AsyncExitStack
+from typing import TypeVar
 
 from accounts.security.client_ip import get_rate_limit_key, is_trusted_proxy
 from config.serving.error_responses import send_error_response
@@ -26,9 +29,15 @@ MAX_AT_ONCE = 3
 MAX_WAITING_BEFORE_FLOOD = 10  # more than a browser has: six connections, of which MAX_AT_ONCE run
 MAX_WAITING = 60
 MAX_RUNNING = 16
+MAX_RUNNING_BY_KEY = MAX_RUNNING // 2
+KEY_HEADERS = frozenset({b"x-api-key", b"authorization", b"x-clickmeter-authkey"})
 MAX_WAIT_SECONDS = 10.0
 CLIENT_BUSY_MESSAGE = "Too many requests from your address at the same time. Try again in some seconds."
+KEY_BUSY_MESSAGE = "Too many requests with your key at the same time. Try again in some seconds."
 BUSY_MESSAGE = "Too many requests at the same time. Try again in some seconds."
+
+
+N = TypeVar("N", str, bytes)
 
 
 class TooBusy(Exception):
@@ -38,8 +47,8 @@ class TooBusy(Exception):
 class RequestQueue:
     """Requests that run, at most `limit` of them, and those that wait, in the order in which they came."""
 
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
+    def __init__(self, limit: int = MAX_RUNNING) -> None:
+        self.limit = self.limit_at_first = limit
         self.running = 0
         self.waiting: deque[asyncio.Future[None]] = deque()
 
@@ -94,55 +103,73 @@ class ClientQueue(RequestQueue):
             self.limit = 1
 
 
-class RequestQueues:
-    """The queue of every client that has open requests, and behind them the queue of all."""
+class KeyQueue(RequestQueue):
+    """The requests with one key of an API."""
 
     def __init__(self) -> None:
-        self.by_client: dict[str, ClientQueue] = {}
+        super().__init__(MAX_RUNNING_BY_KEY)
+
+
+class RequestQueues:
+    """The queues of every client and every key that have open requests, and behind them the queue of all."""
+
+    def __init__(self) -> None:
+        self.by_client: dict[str, RequestQueue] = {}
+        self.by_key: dict[bytes, RequestQueue] = {}
         self.all = RequestQueue(MAX_RUNNING)
 
-    async def enter(self, client: str) -> None:
-        """Wait in the client's queue, then in that of all; `leave` must follow. Raises TooBusy.
+    async def enter(self, client: str, key: bytes = b"") -> None:
+        """Wait in the client's queue, then in that of the key, then in that of all. Raises TooBusy.
 
-        Without a client ("") wait only in the latter.
+        Without a client ("") or key do not wait in its queue. `leave` must follow.
         """
         reason = CLIENT_BUSY_MESSAGE
         try:
-            async with asyncio.timeout(MAX_WAIT_SECONDS):
+            async with asyncio.timeout(MAX_WAIT_SECONDS), AsyncExitStack() as entered:
                 if client:
-                    await self._enter_client(client)
+                    await enter_queue(self.by_client, client, ClientQueue, CLIENT_BUSY_MESSAGE)
+                    entered.callback(leave_queue, self.by_client, client)
+                reason = KEY_BUSY_MESSAGE
+                if key:
+                    await enter_queue(self.by_key, key, KeyQueue, KEY_BUSY_MESSAGE)
+                    entered.callback(leave_queue, self.by_key, key)
                 reason = BUSY_MESSAGE
-                try:
-                    await self.all.enter()
-                except asyncio.CancelledError:
-                    self._leave_client(client)
-                    raise
+                await self.all.enter()
+                entered.pop_all()
         except TimeoutError:
             raise TooBusy(reason) from None
 
-    def leave(self, client: str) -> None:
+    def leave(self, client: str, key: bytes = b"") -> None:
         """End a request and start the next ones."""
         self.all.leave()
-        self._leave_client(client)
-
-    async def _enter_client(self, client: str) -> None:
-        queue = self.by_client.setdefault(client, ClientQueue())
-        if queue.count_requests() >= MAX_AT_ONCE + MAX_WAITING:
-            raise TooBusy(CLIENT_BUSY_MESSAGE)
-        try:
-            await queue.enter()
-        finally:
-            self._forget_idle(client)
-
-    def _leave_client(self, client: str) -> None:
+        if key:
+            leave_queue(self.by_key, key)
         if client:
-            self.by_client[client].leave()
-            self._forget_idle(client)
+            leave_queue(self.by_client, client)
 
-    def _forget_idle(self, client: str) -> None:
-        queue = self.by_client.get(client)
-        if queue is not None and not queue.count_requests():
-            del self.by_client[client]
+
+async def enter_queue(queues: dict[N, RequestQueue], name: N, kind: type[RequestQueue], reason: str) -> None:
+    """Wait in the queue of this name, which is made if there is none. Raises TooBusy if too many wait."""
+    queue = queues.get(name) or queues.setdefault(name, kind())
+    if queue.count_requests() >= queue.limit_at_first + MAX_WAITING:
+        raise TooBusy(reason)
+    try:
+        await queue.enter()
+    finally:
+        forget_idle(queues, name)
+
+
+def leave_queue(queues: dict[N, RequestQueue], name: N) -> None:
+    """End a request in the queue of this name."""
+    queues[name].leave()
+    forget_idle(queues, name)
+
+
+def forget_idle(queues: dict[N, RequestQueue], name: N) -> None:
+    """Delete the queue of this name if it has no request."""
+    queue = queues.get(name)
+    if queue is not None and not queue.count_requests():
+        del queues[name]
 
 
 queues = RequestQueues()
@@ -151,8 +178,8 @@ queues = RequestQueues()
 class LimitedRequest:
     """One request to Django, which waits at the end of its body until it may run."""
 
-    def __init__(self, client: str, receive: Receive, send: Send) -> None:
-        self.client = client
+    def __init__(self, client: str, key: bytes, receive: Receive, send: Send) -> None:
+        self.client, self.key = client, key
         self.begun = False
         self._receive, self._send = receive, send
         self._first: Message | None = None
@@ -168,7 +195,7 @@ class LimitedRequest:
             return message
         message = await self._receive()
         if message["type"] == "http.request" and not message.get("more_body", False):
-            await queues.enter(self.client)
+            await queues.enter(self.client, self.key)
             self.begun = True
         return message
 
@@ -182,7 +209,7 @@ class LimitedRequest:
         """Let the next requests start, unless that has been done."""
         if self.begun:
             self.begun = False
-            queues.leave(self.client)
+            queues.leave(self.client, self.key)
 
 
 def is_streamed(headers: list[tuple[bytes, bytes]]) -> bool:
@@ -190,11 +217,16 @@ def is_streamed(headers: list[tuple[bytes, bytes]]) -> bool:
     return not any(name.lower() == b"content-length" for name, _ in headers)
 
 
+def find_key(scope: Scope) -> bytes:
+    """Find the key of an API that a request has in its headers; b"" if there is none."""
+    return next((value for name, value in scope["headers"] if name in KEY_HEADERS), b"")
+
+
 async def limit_concurrency(app: Application, scope: Scope, receive: Receive, send: Send) -> None:
     """Let `app` respond, within the limits of concurrent requests per client and in all."""
     address = (scope.get("client") or ("",))[0]
     client = "" if not address or is_trusted_proxy(address) else get_rate_limit_key(address)
-    request = LimitedRequest(client, receive, send)
+    request = LimitedRequest(client, find_key(scope), receive, send)
     try:
         await request.read_first()
         await app(scope, request.receive, request.send)

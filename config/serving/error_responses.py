@@ -20,6 +20,7 @@ from django.views.defaults import page_not_found, permission_denied
 
 from accounts.api.errors import build_error_body
 from accounts.host_names import is_api_host, normalize_host
+from accounts.permissions import AccountSuspended
 from links.clickmeter.errors import ApiError
 from links.redirect.responses import render_html_page
 from reports.clickport import errors as clickport
@@ -35,6 +36,7 @@ TOO_MANY_MESSAGE = "Too many attempts. Try again in a minute."
 PAGE_TITLES = {
     400: "Not understood",
     413: "Too large",
+    403: "Not possible",
     503: "Not available right now",
 }  # of the page that a person sees
 BAD_REQUEST_MESSAGE = "The request could not be understood: its form, its fields or its encoding are invalid."
@@ -116,7 +118,9 @@ def handle_not_found(request: HttpRequest, exception: Exception) -> HttpResponse
 
 
 def handle_forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Respond with 403 (`handler403`)."""
+    """Respond with 403 (`handler403`); with a sentence to members of a suspended account."""
+    if isinstance(exception, AccountSuspended):
+        return build_error_response(request, 403, str(exception))
     return call_error_view(permission_denied, request, exception)
 
 

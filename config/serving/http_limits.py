@@ -14,7 +14,7 @@ from http import HTTPStatus
 import httptools
 
 from accounts.security.client_ip import get_rate_limit_key, is_trusted_proxy
-from config.serving.uvicorn_protocol import STATUS_LINE, RequestResponseCycle, UvicornProtocol
+from config.serving.uvicorn_protocol import STATUS_LINE, PendingCycle, RequestResponseCycle, UvicornProtocol
 
 MAX_HEADER_BYTES = 128 * 1024  # address, headers and trailers of one request
 MAX_HEADERS = 200  # lines of headers and trailers
@@ -64,7 +64,7 @@ class LimitedProtocol(UvicornProtocol):
 
     clients: ConnectionCounter
     client_key = ""
-    running: RequestResponseCycle | None = None  # the request that is being answered; `cycle` is the newest one
+    running: RequestResponseCycle | PendingCycle | None = None  # the request being answered; `cycle` is the newest
     closing_since: float | None = None  # since when the connection only waits for its client to read the error
     waiting_since: float | None = None  # since when headers or a body are being received; None between requests
     receiving_body = False

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -79,9 +79,9 @@ COMPONENTS: tuple[ServerComponent, ...] = (
 )
 
 
-def start_components() -> None:
+def start_components(components: Sequence[ServerComponent]) -> None:
     """Start all components. An error is raised after a log line that names its component."""
-    for component in COMPONENTS:
+    for component in components:
         try:
             component.start()
         except Exception:
@@ -89,9 +89,9 @@ def start_components() -> None:
             raise
 
 
-def stop_components() -> None:
+def stop_components(components: Sequence[ServerComponent]) -> None:
     """Stop all components, even if some fail."""
-    for component in reversed(COMPONENTS):
+    for component in reversed(components):
         try:
             component.stop()
         except Exception:
@@ -105,18 +105,23 @@ async def save_periodically() -> None:
         await asyncio.to_thread(save_known_devices)
 
 
-async def handle_lifespan(receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]) -> None:
-    """Handle the lifespan messages of the ASGI server: start and stop the components."""
+async def handle_lifespan(
+    receive: Callable[[], Awaitable[Any]],
+    send: Callable[[Any], Awaitable[None]],
+    components: Sequence[ServerComponent] = COMPONENTS,
+    saves: bool = True,
+) -> None:
+    """Handle the lifespan messages of the ASGI server: start and stop the components; `saves` what they know."""
     saving: asyncio.Task[None] | None = None
     while True:
         message = await receive()
         if message["type"] == "lifespan.startup":
             try:
-                await asyncio.to_thread(start_components)
+                await asyncio.to_thread(start_components, components)
             except Exception as error:
                 await send({"type": "lifespan.startup.failed", "message": str(error)})
                 return
-            saving = asyncio.create_task(save_periodically())
+            saving = asyncio.create_task(save_periodically()) if saves else None
             await send({"type": "lifespan.startup.complete"})
         else:
             if saving is not None:
@@ -124,6 +129,6 @@ async def handle_lifespan(receive: Callable[[], Awaitable[Any]], send: Callable[
                 with contextlib.suppress(asyncio.CancelledError):
                     await saving
             await process.state.drain()
-            await asyncio.to_thread(stop_components)
+            await asyncio.to_thread(stop_components, components)
             await send({"type": "lifespan.shutdown.complete"})
             return

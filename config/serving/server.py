@@ -31,7 +31,7 @@ from config.serving.response_batcher import (
     ImmediateResponse,
     ResponseBatch,
 )
-from config.serving.uvicorn_protocol import STATUS_LINE, HttpToolsProtocol, find_missing_members
+from config.serving.uvicorn_protocol import STATUS_LINE, HttpToolsProtocol, PendingCycle, find_missing_members
 from tracking.web import Application, Scope
 
 log = logging.getLogger(__name__)
@@ -66,8 +66,7 @@ class ImmediateProtocol(LimitedProtocol):
 
     batch: ResponseBatch
     is_draining = False  # the next response ends the connection
-    was_tried = answered = False  # whether the current request was offered to `batch`, and whether that responded
-    delayed: DelayedResponse | None = None  # the response to the current request, which waits for the state
+    was_tried = answered = False  # whether the current request was offered to `batch`, and whether that responds
 
     def on_message_begin(self) -> None:
         self.was_tried = self.answered = False
@@ -79,7 +78,7 @@ class ImmediateProtocol(LimitedProtocol):
             self.start_request()
 
     def is_answered(self) -> bool:
-        """Whether the newest request has been answered, by a task of uvicorn or immediately."""
+        """Whether the newest request has been answered by a task of uvicorn, or is answered without one."""
         return self.answered or super().is_answered()
 
     def respond_immediately(self) -> bool:
@@ -100,10 +99,12 @@ class ImmediateProtocol(LimitedProtocol):
         if scope["http_version"] != "1.1" or (response := self.batch.respond(scope)) is None:
             self.was_tried = scope["http_version"] == "1.1"
             return False
+        self.answered = True  # or will be; nothing more of the request is read
         if isinstance(response, DelayedResponse):
-            self.was_tried, self.delayed = True, response  # `start_task` follows
-            return False
-        self.answered = True
+            self.running = pending = PendingCycle()
+            self.await_response(pending)
+            response.send = partial(self.send_pending, pending)
+            return True
         self.add_response(self.transport, self.batch.number, response, b"\r\n")
         self.server_state.total_requests += 1
         self.idle_since = self.loop.time()
@@ -114,10 +115,8 @@ class ImmediateProtocol(LimitedProtocol):
         if self.is_draining:
             cycle.keep_alive = False
             cycle.scope["headers"].append((b"connection", b"close"))  # uvicorn repeats it in the response
-        response: ImmediateResponse | DelayedResponse | None = self.delayed
-        if response is not None:
-            self.delayed = None
-        elif not self.flow.write_paused and not self.was_tried:
+        response: ImmediateResponse | DelayedResponse | None = None
+        if not self.flow.write_paused and not self.was_tried:
             response = self.batch.respond(cycle.scope)
         if response is None:
             super().start_task(cycle, app)
@@ -130,12 +129,22 @@ class ImmediateProtocol(LimitedProtocol):
 
     def send_response(self, cycle: Any, number: int, response: ImmediateResponse | None) -> None:
         """Send the response to a request for which uvicorn has made its objects; None if it failed."""
+        self.send_and_call(partial(self.end_cycle, cycle), cycle, number, response)
+
+    def send_pending(self, pending: PendingCycle, number: int, response: ImmediateResponse | None) -> None:
+        """Send the response to a request for which uvicorn has made no objects; None if it failed."""
+        self.send_and_call(partial(self.end_pending, pending), pending, number, response)
+
+    def send_and_call(
+        self, on_sent: Callable[[], None], cycle: Any, number: int, response: ImmediateResponse | None
+    ) -> None:
+        """Send the response to a request, None if it failed, and call a function after that."""
         if response is None:
             self.transport.abort()
             response = (500, b"", b"")  # sent to nobody
         transport = None if cycle.disconnected else self.transport
         end = b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n"
-        self.add_response(transport, number, response, end, partial(self.end_cycle, cycle))
+        self.add_response(transport, number, response, end, on_sent)
 
     def add_response(
         self,
@@ -156,6 +165,15 @@ class ImmediateProtocol(LimitedProtocol):
         if not cycle.keep_alive:
             self.transport.close()
         self.on_response_complete()
+
+    def end_pending(self, pending: PendingCycle) -> None:
+        """Begin the next request of the connection, if it is there; uvicorn's timer for idle ones costs too much."""
+        if self.pipeline or self.flow.read_paused or not pending.keep_alive:
+            self.end_cycle(pending)
+            return
+        pending.response_complete = True
+        self.server_state.total_requests += 1
+        self.idle_since = self.loop.time()
 
     def send_error_and_close(self, status: int, sentence: str) -> None:
         """Send the responses of earlier requests before the error."""

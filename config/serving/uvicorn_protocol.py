@@ -26,8 +26,30 @@ def find_missing_members(protocol: type = HttpToolsProtocol) -> list[str]:
     return [name for name in (*PRIVATE_METHODS, *CALLBACKS) if not callable(getattr(protocol, name, None))]
 
 
+class IgnoredEvent:
+    """An event for which nobody waits."""
+
+    def set(self) -> None:
+        """Wake up nobody."""
+
+
+class PendingCycle:
+    """What the protocol needs to know of a request whose response is built without a task, but not at once.
+
+    uvicorn's own object for a request, with its event, takes as long to make as half of a beacon.
+    """
+
+    message_event = IgnoredEvent()
+    response_started = response_complete = disconnected = False
+    keep_alive = True
+
+
 class UvicornProtocol(HttpToolsProtocol):
     """HTTP/1.1 by uvicorn."""
+
+    def await_response(self, cycle: PendingCycle) -> None:
+        """Let requests that follow on this connection wait until this one has its response."""
+        self.cycle = cycle  # type: ignore[assignment]
 
     def start_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         """Start the task that answers a request."""

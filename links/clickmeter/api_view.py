@@ -217,12 +217,14 @@ class ClickMeterView(APIView):
 class OperationViews(ViewSetMixin, ClickMeterView):
     """The operations of a tag: methods by the names of the table's actions, which return the JSON of a 200.
 
-    `what` is a row's name in errors and descriptions, `nouns` are several; `answers` are the serializers of actions
-    that answer otherwise than those of most views; `reports` are the dimensions of its top reports.
+    `what` is a row's name in descriptions and errors, `nouns` are several, `entity` its name in errors where it is
+    another; `answers` are the serializers of actions that answer otherwise than those of most views; `reports` are the
+    dimensions of its top reports.
     """
 
     what: ClassVar[str] = ""
     nouns: ClassVar[str] = ""
+    entity: ClassVar[str] = ""
     serializer_class: Value = None
     reports: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     answers: ClassVar[Mapping[str, type[LenientSerializer]]] = {}

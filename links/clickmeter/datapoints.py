@@ -36,7 +36,8 @@ CLICKMETER_DOMAINS = frozenset({1501, 1597, 1921})  # ids of ClickMeter's own do
 
 
 class DatapointViews(MeasuredViews[Datapoint]):
-    kind, what, nouns = "datapoints", "datapoint", "links"
+    kind, what, nouns = "datapoints", "link", "links"
+    entity = "datapoint"
     filters = LINK_FILTERS
     kinds, narrowing = "type", "status tag favourite"
     dimension, name_field = "link", "title"

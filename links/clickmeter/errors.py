@@ -5,7 +5,13 @@ from __future__ import annotations
 import logging
 
 from django.conf import settings
-from django.core.exceptions import RequestDataTooBig, SuspiciousOperation, TooManyFieldsSent, ValidationError
+from django.core.exceptions import (
+    PermissionDenied,
+    RequestDataTooBig,
+    SuspiciousOperation,
+    TooManyFieldsSent,
+    ValidationError,
+)
 from django.http import UnreadablePostError
 from rest_framework.exceptions import APIException
 from rest_framework.response import Response
@@ -108,6 +114,8 @@ def translate_error(error: Exception) -> ApiError | None:
         return ApiError(400, str(error), "0010")
     if isinstance(error, APIException):
         return ApiError(error.status_code, str(error.detail))
+    if isinstance(error, PermissionDenied):
+        return ApiError(403, str(error))
     if isinstance(error, HashingBusy):
         return ApiError(503, str(error))
     if isinstance(error, StoreError):

@@ -97,7 +97,7 @@ class RowViews(OperationViews, GenericAPIView[Row]):
     def get_row(self, number: int) -> Row:
         """Find a row of the caller's scope. Raises ApiError (404), and PermissionDenied if the request changes it but
         the caller may not."""
-        row = selectors.find_row(self.get_queryset(), number, self.what)
+        row = selectors.find_row(self.get_queryset(), number, self.entity or self.what)
         self.check_object_permissions(self.request, row)
         return row
 

@@ -45,7 +45,8 @@ def record_conversion(request: LinkRequest, *, browser: bool) -> Event | Rejecti
     account = link_cache.find_account(conversion.account_id)
     hit = build_conversion_hit(request, conversion)
     if account is None or account.site.over_quota:
-        return ingestion.count_rejection(conversion.account_id, "over_quota", request.now)
+        reason = "suspended" if account and account.site.suspended else "over_quota"
+        return ingestion.count_rejection(conversion.account_id, reason, request.now)
     if account.blacklist and is_in_networks(hit.ip, account.blacklist):
         return ingestion.count_rejection(conversion.account_id, "excluded_ip", request.now)
     if browser and click_pipeline.find_bot_reason(hit, request.method):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
@@ -255,14 +256,15 @@ def _load_accounts() -> dict[int, AccountLinkConfig]:
     entries: dict[tuple[int, str], list[str]] = {}
     for account_id, listing, value in ListEntry.objects.values_list("account_id", "listing", "value"):
         entries.setdefault((account_id, listing), []).append(value)
+    now = datetime.now(UTC)
     return {
-        pk: AccountLinkConfig(
-            build_account_site(pk, zone, over, "keep"),
-            build_account_site(pk, zone, over, "truncate"),
-            parse_networks(tuple(entries.get((pk, ListKind.BLACKLIST), ()))),
-            frozenset(entries.get((pk, ListKind.WHITELIST), ())),
+        account.pk: AccountLinkConfig(
+            build_account_site(account, "keep", now),
+            build_account_site(account, "truncate", now),
+            parse_networks(tuple(entries.get((account.pk, ListKind.BLACKLIST), ()))),
+            frozenset(entries.get((account.pk, ListKind.WHITELIST), ())),
         )
-        for pk, zone, over in Account.objects.values_list("pk", "timezone", "over_quota")
+        for account in Account.objects.only("timezone", "over_quota", "suspended", "collection_ends")
     }
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from datetime import datetime
 from sys import intern
 from typing import Any
 
+from accounts.models import Account
 from accounts.security.client_ip import Networks
 from links.models.links import ROUTING_COLUMNS, LinkColumns
 from links.routing.rules import LinkRules, parse_rules
@@ -93,14 +95,14 @@ def find_plain_host(url: str) -> str:
     return intern(parts[0]) if parts and not parts[1].startswith("/l/") else ""
 
 
-def build_account_site(account_id: int, timezone: str, over_quota: bool, addresses: str) -> SiteConfig:
+def build_account_site(account: Account, addresses: str, now: datetime) -> SiteConfig:
     """Build the site under which an account's clicks are stored. Its id is the account's; ids of real sites begin at
     101 million, so they never collide."""
     return SiteConfig(
-        site_id=account_id,
-        account_id=account_id,
+        site_id=account.pk,
+        account_id=account.pk,
         domain="",
-        timezone=timezone,
+        timezone=account.timezone,
         hosts=HostMatcher("", (), True),
         addresses=addresses,
         cookies="off",
@@ -113,7 +115,8 @@ def build_account_site(account_id: int, timezone: str, over_quota: bool, address
         sitekey="",
         sitekey_admin="",
         tracker=TrackerSettings(),
-        over_quota=over_quota,
+        over_quota=account.refuses_hits(now),
+        suspended=account.suspended is not None,
         retention_months=0,
         change=0,
     )

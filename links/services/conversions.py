@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone as clock
 
+from accounts.audit.recording import read_fields, record_action, record_change
 from accounts.models import Account
 from links.models import MAX_CONVERSIONS, Conversion, Datapoint, LinkConversion
 from links.routing import link_cache
@@ -20,6 +21,7 @@ def conversion_create(*, account: Account, name: str, **fields: object) -> Conve
     """Create a conversion. `fields`: description, value, currency, protocol, window_days."""
     row = Conversion(account=account, **clean_conversion_fields({"name": name, **fields}))
     row.save()
+    record_action("conversion.created", row)
     transaction.on_commit(link_cache.refresh_soon)
     return row
 
@@ -30,9 +32,11 @@ def conversion_update(*, conversion: Conversion, **changes: object) -> Conversio
     conversion.refresh_from_db(from_queryset=Conversion.objects.select_for_update())
     if conversion.deleted:
         raise ValidationError({"id": "A deleted conversion cannot be changed."})
+    before = read_fields(conversion)
     for field, value in clean_conversion_fields(changes).items():
         setattr(conversion, field, value)
     conversion.save()
+    record_change("conversion.changed", conversion, before)
     transaction.on_commit(link_cache.refresh_soon)
     return conversion
 
@@ -44,6 +48,7 @@ def conversion_delete(*, conversion: Conversion, now: datetime | None = None) ->
     conversion.save(update_fields=["deleted"])
     conversion.datapoints.update(change=conversion.change)
     conversion.attached.all().delete()
+    record_action("conversion.deleted", conversion)
     transaction.on_commit(link_cache.refresh_soon)
 
 
@@ -69,6 +74,7 @@ def conversion_attach(*, conversion: Conversion, datapoint: Datapoint, replace: 
     if not position:
         raise ValidationError({"id": f"A link has at most {MAX_CONVERSIONS} conversions."})
     LinkConversion.objects.create(datapoint=datapoint, conversion=conversion, position=position)
+    record_action("link.changed", datapoint, changes={"conversions": (None, [conversion.name])})
     datapoint.save(update_fields=[])
     transaction.on_commit(link_cache.refresh_soon)
 
@@ -76,7 +82,8 @@ def conversion_attach(*, conversion: Conversion, datapoint: Datapoint, replace: 
 @transaction.atomic
 def conversion_detach(*, conversion: Conversion, datapoint: Datapoint) -> None:
     """Detach a conversion from a link."""
-    datapoint.attached.filter(conversion=conversion).delete()
+    if datapoint.attached.filter(conversion=conversion).delete()[0]:
+        record_action("link.changed", datapoint, changes={"conversions": ([conversion.name], None)})
     datapoint.save(update_fields=[])
     transaction.on_commit(link_cache.refresh_soon)
 

@@ -9,6 +9,7 @@ from django.db import transaction
 from django.utils import timezone as clock
 
 from accounts.account_limits import check_limit
+from accounts.audit.recording import read_fields, record_action, record_change
 from accounts.custom_domains.services import host_claim, host_release
 from accounts.host_names import normalize_host
 from accounts.models import Account, Purpose
@@ -39,6 +40,7 @@ def domain_create(*, account: Account, name: str, kind: int = DomainKind.PERSONA
     for field, value in clean_domain_fields(fields).items():
         setattr(row, field, value)
     row.save()
+    record_action("link_domain.created", row)
     transaction.on_commit(link_cache.refresh_soon)
     return row
 
@@ -52,9 +54,11 @@ def domain_check_store(*, domain: Domain, result: str, now: datetime) -> None:
 @transaction.atomic
 def domain_update(*, domain: Domain, **changes: object) -> Domain:
     """Change where visitors are sent who open the domain without a valid alias."""
+    before = read_fields(domain)
     for field, value in clean_domain_fields(changes).items():
         setattr(domain, field, value)
     domain.save()
+    record_change("link_domain.changed", domain, before)
     transaction.on_commit(link_cache.refresh_soon)
     return domain
 
@@ -69,4 +73,5 @@ def domain_delete(*, domain: Domain, now: datetime | None = None) -> None:
         host_release(account=domain.account, host=domain.name, purpose=Purpose.LINKS)
     domain.deleted = now or clock.now()
     domain.save(update_fields=["deleted"])
+    record_action("link_domain.deleted", domain)
     transaction.on_commit(link_cache.refresh_soon)

@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils import timezone as clock
 
+from accounts.audit.recording import read_fields, record_action, record_change
 from accounts.models import Account, Membership, Right
 from accounts.services import grant_set
 from links.models import Datapoint, Group, Status, Tag
@@ -31,6 +32,7 @@ def group_create(
     """Create a group. `fields`: notes, favourite, redirect_only, is_public. `shared_with`: the guest who creates it
     and gets the right to write."""
     group = Group.objects.create(account=account, name=clean_name(name), **clean_group_fields(fields))
+    record_action("link_group.created", group)
     if tags:
         group.tags.set(get_or_create_tags(account, tags))
     if shared_with is not None:
@@ -44,11 +46,13 @@ def group_update(*, group: Group, tags: Sequence[Tag | str] | None = None, **cha
     group.refresh_from_db(from_queryset=Group.objects.select_for_update())
     if group.deleted:
         raise ValidationError({"id": "A deleted group cannot be changed."})
+    before, tags_before = read_fields(group), list_tag_names(group)
     for field, value in clean_group_fields(changes).items():
         setattr(group, field, value)
     group.save()
     if tags is not None:
         group.tags.set(get_or_create_tags(group.account, tags))
+    record_change("link_group.changed", group, before, also={"tags": (tags_before, list_tag_names(group))})
     group.datapoints.update(change=take_change_number())
     transaction.on_commit(link_cache.refresh_soon)
     return group
@@ -59,6 +63,7 @@ def group_delete(*, group: Group, now: datetime | None = None) -> None:
     """Delete a group and all its links; statistics stay."""
     group.deleted = group.deleted or now or clock.now()
     group.save(update_fields=["deleted"])
+    record_action("link_group.deleted", group)
     group.datapoints.update(status=Status.DELETED, change=take_change_number())
     transaction.on_commit(link_cache.refresh_soon)
 
@@ -75,38 +80,60 @@ def tag_create(*, account: Account, name: str, links: Sequence[Datapoint] = (), 
     return tag
 
 
+def list_tag_names(row: Datapoint | Group) -> list[str]:
+    """List the names of the tags of a link or group."""
+    return list(row.tags.order_by("name").values_list("name", flat=True))
+
+
+@transaction.atomic
 def tag_rename(*, tag: Tag, name: str) -> Tag:
     """Rename a tag. Raises ValidationError if the account has a tag of that name."""
+    before = read_fields(tag)
     tag.name = clean_name(name, max_length=100)
     try:
         with transaction.atomic():
             tag.save()
     except IntegrityError:
         raise ValidationError({"name": f"There is a tag “{tag.name}” already."}) from None
+    record_change("tag.changed", tag, before)
     return tag
 
 
+@transaction.atomic
 def tag_delete(*, tag: Tag) -> None:
+    record_action("tag.deleted", tag)
     tag.delete()
 
 
+@transaction.atomic
 def tag_add(*, tag: Tag, row: Datapoint | Group) -> None:
     """Add the tag to a link or group of its account."""
     check_owned(row.account, [tag], "id", "tag")
     row.tags.add(tag)
+    record_action("tag.added", tag, changes={name_target(row): (None, str(row))})
 
 
+def name_target(row: Datapoint | Group) -> str:
+    """Name what a tag was added to or removed from."""
+    return "group" if isinstance(row, Group) else "link"
+
+
+@transaction.atomic
 def tag_remove(*, tag: Tag, row: Datapoint | Group) -> None:
     """Remove the tag from a link or group."""
     row.tags.remove(tag)
+    record_action("tag.removed", tag, changes={name_target(row): (str(row), None)})
 
 
+@transaction.atomic
 def tag_clear(*, tag: Tag, links: bool = False, groups: bool = False) -> None:
     """Remove the tag from all links, or from all groups."""
     if links:
         tag.datapoints.clear()
+        record_action("tag.removed", tag, changes={"link": ("all", None)})
     if groups:
         tag.groups.clear()
+        record_action("tag.removed", tag, changes={"group": ("all", None)})
 
 
 def get_or_create_tags(account: Account, tags: Sequence[Tag | str]) -> list[Tag]:
@@ -119,16 +146,24 @@ def get_or_create_tags(account: Account, tags: Sequence[Tag | str]) -> list[Tag]
     return list(dict.fromkeys(tag for tag in rows if tag is not None))
 
 
+@transaction.atomic
 def get_or_create_tag(account: Account, name: str) -> Tag | None:
     """Find the account's tag by name, ignoring case, or create it; None for an empty name."""
     name = name.replace("\x00", "").strip()[:100]
     if not name:
         return None
     tag = Tag.objects.filter(account=account, name__iexact=name).first()
-    return tag or Tag.objects.create(account=account, name=name)
+    if tag is None:
+        tag = Tag.objects.create(account=account, name=name)
+        record_action("tag.created", tag)
+    return tag
 
 
+@transaction.atomic
 def get_or_create_default_group(account: Account) -> Group:
     """Return the account's first group, for links created without one; create it if there is none."""
     group = Group.objects.filter(account=account, deleted=None).order_by("pk").first()
-    return group or Group.objects.create(account=account, name="Links")
+    if group is None:
+        group = Group.objects.create(account=account, name="Links")
+        record_action("link_group.created", group)
+    return group

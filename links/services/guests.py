@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
+from accounts.audit.recording import read_fields, record_action, record_change
 from accounts.models import Account, Invitation, Membership, Role
 from accounts.services import member_remove, placeholder_user_get_or_create
 from accounts.services.invitations import check_guest_limit, pending_member_invite
@@ -58,7 +59,9 @@ def guest_create(*, account: Account, email: str, name: str = "", options: Guest
         raise ValidationError({"email": f"{user.email} is in this account already."})
     check_guest_limit(account, user.email)
     chosen = merge_options({"guestName": name[:120]}, options or {})
-    return Membership.objects.create(user=user, account=account, role=Role.GUEST, options=chosen, accepted=None)
+    guest = Membership.objects.create(user=user, account=account, role=Role.GUEST, options=chosen, accepted=None)
+    record_action("member.added", guest, changes={"role": (None, Role.GUEST.value)}, label=user.email)
+    return guest
 
 
 @transaction.atomic
@@ -73,10 +76,12 @@ def guest_invite(
 @transaction.atomic
 def guest_update(*, guest: Membership, name: str | None = None, options: GuestOptions | None = None) -> Membership:
     """Change the name the account gives a guest, and their options. E-mail and password are the person's own."""
+    before = read_fields(guest)
     if name is not None:
         guest.options = {**guest.options, "guestName": name[:120]}
     guest.options = merge_options(guest.options, options or {})
     guest.save(update_fields=["options"])
+    record_change("member.changed", guest, before, label=guest.user.email)
     return guest
 
 

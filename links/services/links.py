@@ -14,6 +14,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import BooleanField, CharField, DateTimeField, Field, Max, QuerySet, TextField
 
 from accounts.account_limits import check_limit, get_account_limit
+from accounts.audit.recording import read_fields, record_action, record_change
 from accounts.models import Account
 from accounts.services import account_lock
 from links.models import (
@@ -204,6 +205,7 @@ def datapoint_create(
     except IntegrityError:
         raise ValidationError({"alias": f"“{row.alias}” is used on {link_domain.name}."}) from None
     set_related_rows(row, tags=tags, conversions=conversions, scripts=scripts)
+    record_action("link.created", row)
     transaction.on_commit(link_cache.refresh_soon)
     return row
 
@@ -235,11 +237,16 @@ def datapoint_update(
         raise ValidationError(
             {"status": "A link is not deleted by its status, since that cannot be undone; delete the link."}
         )
+    before, related_before = read_fields(datapoint), list_related_names(datapoint)
     for name, value in clean_fields(changes, datapoint.account).items():
         setattr(datapoint, name, value)
     check_consistency(datapoint)
     set_related_rows(datapoint, tags=tags, conversions=conversions, scripts=scripts)
     datapoint.save()
+    related = list_related_names(datapoint)
+    record_change(
+        "link.changed", datapoint, before, also={name: (related_before[name], related[name]) for name in related}
+    )
     transaction.on_commit(link_cache.refresh_soon)
     return datapoint
 
@@ -249,18 +256,31 @@ def datapoint_delete(*, datapoint: Datapoint) -> None:
     """Delete a link for good; its statistics stay and its alias stays reserved."""
     datapoint.status = Status.DELETED
     datapoint.save(update_fields=["status"])
+    record_action("link.deleted", datapoint)
     transaction.on_commit(link_cache.refresh_soon)
 
 
 def datapoints_pause(*, rows: QuerySet[Datapoint]) -> int:
     """Pause the active links among `rows`; return how many."""
-    active = rows.filter(status=Status.ACTIVE)
-    if not active.exists():
+    if not rows.filter(status=Status.ACTIVE).exists():
         return 0
     with transaction.atomic():
-        paused = active.update(status=Status.PAUSED, change=take_change_number())
+        active = list(rows.select_for_update().filter(status=Status.ACTIVE))
+        ids = [link.pk for link in active]
+        paused = Datapoint.objects.filter(pk__in=ids).update(status=Status.PAUSED, change=take_change_number())
+        for link in active:
+            record_action("link.changed", link, changes={"status": (Status.ACTIVE.value, Status.PAUSED.value)})
         transaction.on_commit(link_cache.refresh_soon)
     return paused
+
+
+def list_related_names(row: Datapoint) -> dict[str, list[str]]:
+    """List the names of the rows that a link refers to, by kind."""
+    return {
+        "tags": list(row.tags.order_by("name").values_list("name", flat=True)),
+        "scripts": list(row.scripts.order_by("pk").values_list("name", flat=True)),
+        "conversions": list(row.attached.order_by("position").values_list("conversion__name", flat=True)),
+    }
 
 
 def set_related_rows(

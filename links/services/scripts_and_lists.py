@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
+from accounts.audit.recording import read_fields, record_action, record_change
 from accounts.host_names import is_public_host, normalize_host
 from accounts.models import Account
 from accounts.security.client_ip import parse_network
@@ -18,10 +19,15 @@ from sites.models import take_change_number
 def script_write(*, account: Account, script: Script | None = None, name: str, text: str) -> Script:
     """Create or change a retargeting script."""
     row = script or Script(account=account)
+    before = read_fields(row)
     row.name, row.script = clean_name(name), clean_text(text, 20_000)
     if not row.script:
         raise ValidationError({"script": "The script is empty."})
     row.save()
+    if script is None:
+        record_action("script.created", row)
+    else:
+        record_change("script.changed", row, before)
     transaction.on_commit(link_cache.refresh_soon)
     return row
 
@@ -30,6 +36,7 @@ def script_write(*, account: Account, script: Script | None = None, name: str, t
 def script_delete(*, script: Script) -> None:
     """Delete a retargeting script and remove it from its links."""
     script.datapoints.update(change=take_change_number())
+    record_action("script.deleted", script)
     script.delete()
     transaction.on_commit(link_cache.refresh_soon)
 
@@ -53,12 +60,14 @@ def entry_create(*, account: Account, listing: str, value: str) -> ListEntry:
         raise ValidationError({field: f"This list holds at most {MAX_LIST_ENTRIES} entries."})
     row = ListEntry(account=account, listing=listing, value=value)
     row.save()
+    record_action("list_entry.created", row)
     transaction.on_commit(link_cache.refresh_soon)
     return row
 
 
 @transaction.atomic
 def entry_delete(*, entry: ListEntry) -> None:
+    record_action("list_entry.deleted", entry)
     entry.delete()
     take_change_number()
     transaction.on_commit(link_cache.refresh_soon)

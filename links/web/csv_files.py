@@ -14,6 +14,8 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_safe
 
+from accounts.audit.recording import record_event
+from accounts.spreadsheets import BYTE_ORDER_MARK, format_csv, unescape_formula
 from links.models import Group
 from links.permissions import LinkScope
 from links.public_urls import build_tracking_url
@@ -22,7 +24,6 @@ from links.services.groups import group_create
 from links.web.csv_columns import COLUMNS, read_fields
 from links.web.link_list import filter_links, query_recent_counts
 from links.web.page_layout import links_page, render_page
-from reports.spreadsheets import BYTE_ORDER_MARK, format_csv, unescape_formula
 
 MAX_GROUP_NAME = 200
 EXPORT_ROWS = 1000  # links per part: as many as one condition of a query may name
@@ -37,6 +38,7 @@ LineErrors = list[tuple[int, str]]
 def export_csv(request: HttpRequest, scope: LinkScope) -> StreamingHttpResponse:
     """Export all filtered links as CSV, with the clicks of the last 30 days."""
     link_ids = list(filter_links(request, scope).values_list("pk", flat=True))
+    record_event("link.exported", None, accounts=[scope.account.pk], label=f"{len(link_ids)} links")
     response = StreamingHttpResponse(stream_csv(scope, link_ids), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = 'attachment; filename="links.csv"'
     return response

@@ -20,6 +20,7 @@ from rest_framework.views import APIView
 
 from accounts.api.management_view import BoundedJSONParser
 from accounts.api.throttles import AccountThrottle
+from accounts.permissions import SUSPENDED
 from reports.clickport.errors import MAX_BODY_BYTES, handle_error
 from reports.clickport.fields import Validated
 from sites import site_cache
@@ -37,8 +38,11 @@ class KeyAuthentication(BaseAuthentication):
         if not secret:
             raise exceptions.AuthenticationFailed("Missing API key. Send it in the x-api-key header.")
         key = site_cache.find_key(secret)
-        if key is None or site_cache.get_site(key.site_id) is None:
+        site = site_cache.get_site(key.site_id) if key else None
+        if key is None or site is None:
             raise exceptions.AuthenticationFailed("Invalid API key")
+        if site.suspended:
+            raise exceptions.PermissionDenied(SUSPENDED)
         return AnonymousUser(), key
 
     def authenticate_header(self, request: Request) -> str:

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 
 from goals.predicates import is_one_of
-from goals.selectors import list_active_goals
 from reports.clicky.dates import Dates
 from reports.clicky.filters import build_range, has_value
 from reports.clicky.outputs import Item
 from reports.clicky.popular import CountedItem
-from reports.clicky.stats_request import StatsRequest
-from reports.clicky.stats_type import BuildItems, PagedType
+from reports.clicky.stats_request import StatsRequest, list_conversions
+from reports.clicky.stats_type import StatsType
 from reports.clicky.terms import find_traffic_kind
 from reports.labels import build_nickname
 from reports.query.analyses.visit_lists import list_tags
@@ -51,19 +52,12 @@ def list_most_common(counts: Counter[str]) -> list[CountedItem]:
 
 def compute_goals(request: StatsRequest, dates: Dates) -> list[CountedItem]:
     """Return the conversions and revenue of each goal that was reached."""
-    goals = {goal.pk: goal for goal in list_active_goals([request.site.site_id])}
-    if not goals:
-        return []
-    result = request.ask(dates, ("conversions", "revenue"), dimensions=("goal",), limit=MAX_GOALS)
+    rows, currency = list_conversions(request, dates, (), (), MAX_GOALS)
     items = []
-    for row in result.rows:
-        goal = goals.get(int(row["goal"]))
-        if goal is None or not row["conversions"]:
-            continue
+    for row, goal in rows:
         count, number = int(row["conversions"]), str(goal.pk)
-        currency = goal.find_revenue_currency(result.meta.currency)
-        revenue = str(round_amount(goal.compute_revenue(count, row["revenue"]), currency))
-        fields = {"goal_id": number, "revenue": revenue}
+        revenue = round_amount(goal.compute_revenue(count, row["revenue"]), goal.find_revenue_currency(currency))
+        fields = {"goal_id": number, "revenue": str(revenue)}
         items.append(CountedItem(title=goal.name, value=count, fields=fields, filters={"goal": number}))
     return items
 
@@ -79,17 +73,15 @@ SECOND_STEPS: tuple[StepRange, ...] = (
 SMALLEST_FRACTION = 0.001  # durations are stored in milliseconds
 
 
-def group_visits(dimension: str, steps: tuple[StepRange, ...], last_fraction: float = 0) -> ComputeItems:
-    """Return the function that counts visits by steps of a number. `last_fraction` is added to each maximum."""
-
-    def compute_steps(request: StatsRequest, dates: Dates) -> list[CountedItem]:
-        items = []
-        for title, minimum, maximum in steps:
-            where = build_range(dimension, minimum, maximum + last_fraction if maximum else None)
-            items.append(CountedItem(title=title, value=request.ask(dates, ("visits",), where).rows[0]["visits"]))
-        return sort_items(items)
-
-    return compute_steps
+def compute_steps(
+    dimension: str, steps: tuple[StepRange, ...], last_fraction: float, request: StatsRequest, dates: Dates
+) -> list[CountedItem]:
+    """Return visits by steps of a number. `last_fraction` is added to each maximum."""
+    items = []
+    for title, minimum, maximum in steps:
+        where = build_range(dimension, minimum, maximum + last_fraction if maximum else None)
+        items.append(CountedItem(title=title, value=request.ask(dates, ("visits",), where).rows[0]["visits"]))
+    return sort_items(items)
 
 
 def sort_items(items: list[CountedItem]) -> list[CountedItem]:
@@ -100,18 +92,18 @@ def sort_items(items: list[CountedItem]) -> list[CountedItem]:
 def compute_most_active(request: StatsRequest, dates: Dates) -> list[CountedItem]:
     """Return visitors by their actions: persons by username, other devices by address, else by nickname."""
     by_person = request.ask(dates, ("actions",), has_value("person"), ("person",), limit=MAX_ROWS)
-    counts = [(str(row["person"]), "person", row) for row in by_person.rows]
+    items = [
+        CountedItem(title=str(row["person"]), value=int(row["actions"]), filters={"person": str(row["person"])})
+        for row in by_person.rows
+    ]
     anonymous = [is_one_of("person", "")]
     by_device = request.ask(dates, ("actions",), anonymous, ("visitor_id",), limit=MAX_ROWS)
     by_address = request.ask(dates, ("actions",), anonymous, ("visitor_id", "ip"), limit=MAX_ROWS)
     addresses = {str(row["visitor_id"]): str(row["ip"]) for row in by_address.rows}
     for row in by_device.rows:
         device = str(row["visitor_id"])
-        counts.append((addresses.get(device) or build_nickname(int(device)), "visitor_id", row))
-    items = [
-        CountedItem(title=title, value=int(row["actions"]), filters={dimension: str(row[dimension])})
-        for title, dimension, row in counts
-    ]
+        title = addresses.get(device) or build_nickname(int(device))
+        items.append(CountedItem(title=title, value=int(row["actions"]), filters={"visitor_id": device}))
     return sort_items(items)
 
 
@@ -126,34 +118,30 @@ def compute_custom(request: StatsRequest, dates: Dates) -> list[CountedItem]:
     return items
 
 
-def build_page_of(compute: ComputeItems) -> BuildItems:
-    """Return the function that builds one page of the items that `compute` returns.
-
-    Percentages are shares of all items, whatever `item` or `filter` choose.
+@dataclass(frozen=True)
+class ComputedType(StatsType):
+    """A type with a function that computes all its items. Percentages are shares of all, whatever `item` or `filter`
+    choose.
     """
 
-    def build_page(request: StatsRequest, dates: Dates) -> list[Item]:
-        all_items = compute(request, dates)
+    compute: ComputeItems
+
+    def build_items(self, request: StatsRequest, dates: Dates) -> list[Item]:
+        all_items = self.compute(request, dates)
         total = sum(item.value for item in all_items)
-        matches = [item for item in all_items if matches_title(item.title, request)]
+        exactly, contained = request.item.lower(), request.filter.lower()
+        titles = [(item.title.lower(), item) for item in all_items]
+        matches = [item for title, item in titles if exactly in ("", title) and contained in title]
         return [item.write(request, dates, total) for item in request.select_page(matches)]
-
-    return build_page
-
-
-def matches_title(title: str, request: StatsRequest) -> bool:
-    if request.item and title.lower() != request.item.lower():
-        return False
-    return request.filter.lower() in title.lower()
 
 
 COMPUTED_TYPES = (
-    PagedType("custom", build_page_of(compute_custom), example="plan: pro"),
-    PagedType("traffic-sources", build_page_of(compute_traffic_sources), example="Searches"),
-    PagedType("searches-keywords", build_page_of(compute_keywords), example="statistics"),
-    PagedType("goals", build_page_of(compute_goals), example="Sign-up"),
-    PagedType("engagement-actions", build_page_of(group_visits("visit_actions", ACTION_STEPS)), example="2 actions"),
-    PagedType("engagement-times", build_page_of(group_visits("duration", SECOND_STEPS, 1 - SMALLEST_FRACTION)),
+    ComputedType("custom", compute_custom, example="plan: pro"),
+    ComputedType("traffic-sources", compute_traffic_sources, example="Searches"),
+    ComputedType("searches-keywords", compute_keywords, example="statistics"),
+    ComputedType("goals", compute_goals, example="Sign-up"),
+    ComputedType("engagement-actions", partial(compute_steps, "visit_actions", ACTION_STEPS, 0), example="2 actions"),
+    ComputedType("engagement-times", partial(compute_steps, "duration", SECOND_STEPS, 1 - SMALLEST_FRACTION),
               example="1-2m"),
-    PagedType("visitors-most-active", build_page_of(compute_most_active), example="ann@example.org"),
+    ComputedType("visitors-most-active", compute_most_active, example="ann@example.org"),
 )  # fmt: skip

@@ -20,15 +20,15 @@ from reports.clicky.dates import find_known_zone, parse_dates
 from reports.clicky.errors import ClickyError
 from reports.clicky.filters import extract_path
 from reports.clicky.stats_request import is_site_id
-from reports.clicky.terms import is_unknown, parse_browser, parse_country, parse_place
+from reports.clicky.terms import find_product, is_unknown, parse_country, parse_place
 from reports.query import QueryRefused
 from sites.models import Site
 from sites.selectors import get_site_or_404
 
 # Clicky's page -> our section; all other pages lead to the overview
 SECTIONS = {
-    "": "", "home": "", "visitors": "visitors", "visitors-actions": "visitors", "actions": "visitors",
-    "visitors-online": "spy", "spy": "spy", "bigscreen": "", "goals": "goals", "goals-setup": "goals",
+    "visitors": "visitors", "visitors-actions": "visitors", "actions": "visitors",
+    "visitors-online": "spy", "spy": "spy", "goals": "goals", "goals-setup": "goals",
     "pages": "content", "pages-entrance": "content", "pages-exit": "content", "downloads": "content",
     "content": "content", "links": "sources", "links-domains": "sources", "searches": "sources",
     "traffic-sources": "sources", "campaigns": "sources", "links-outbound": "content", "events": "content",
@@ -38,49 +38,45 @@ MAX_VALUE_LENGTH = 500
 FilterParameters = list[tuple[str, str]]
 
 
-def map_page(dimension: str) -> Callable[[str], FilterParameters]:
-    return lambda value: [(dimension, extract_path(value))]
+def map_page(dimension: str, value: str) -> FilterParameters:
+    return [(dimension, extract_path(value))]
 
 
-def map_text(dimension: str) -> Callable[[str], FilterParameters]:
-    return lambda value: [(dimension, "" if is_unknown(value) else value)]
+def map_text(dimension: str, value: str) -> FilterParameters:
+    return [(dimension, "" if is_unknown(value) else value)]
 
 
-def map_country(value: str) -> FilterParameters:
+def map_country(dimension: str, value: str) -> FilterParameters:
     """Return the country's code; nothing for a country that does not exist."""
     try:
-        return [("country", parse_country(value))]
+        return [(dimension, parse_country(value))]
     except QueryRefused:
         return []
 
 
-def map_browser(value: str) -> FilterParameters:
-    """Split `Google Chrome 120` into name and version."""
-    name, version = parse_browser(value)
-    return [*map_text("browser")(name), *([("browser_version", version)] if version else [])]
-
-
-def map_os(value: str) -> FilterParameters:
-    """Split `Windows 10` into name and version."""
+def map_version(dimension: str, value: str) -> FilterParameters:
+    """Split `Google Chrome 120` or `Windows 10` into name and version."""
     name, _, version = value.rpartition(" ")
-    return [("os", name), ("os_version", version)] if name and version[:1].isdigit() else map_text("os")(value)
+    if name and version[:1].isdigit():
+        return [(dimension, find_product(name)), (f"{dimension}_version", version)]
+    return map_text(dimension, find_product(value))
 
 
-def map_city(value: str) -> FilterParameters:
+def map_city(dimension: str, value: str) -> FilterParameters:
     """Split `Austin, Texas, USA` into city, region and country."""
     if is_unknown(value):
-        return [("city", "")]
-    parts = zip(("city", "region", "country"), parse_place(value), strict=True)
+        return [(dimension, "")]
+    parts = zip((dimension, "region", "country"), parse_place(value), strict=True)
     return [(name, part) for name, part in parts if part]
 
 
-# Clicky's filter -> the dashboard's parameters (dimension, value)
-FILTER_MAPPINGS: dict[str, Callable[[str], FilterParameters]] = {
-    "ip_address": map_text("ip"), "uid": map_text("visitor_id"), "session_id": map_text("visit"),
-    "href": map_page("page"), "landing": map_page("entry_page"), "exit": map_page("exit_page"),
-    "country": map_country, "city": map_city, "browser": map_browser,
-    "os": map_os, "campaign": map_text("utm_campaign"), "domain": map_text("referrer_domain"),
-    "search": map_text("search_term"),
+# Clicky's filter -> what returns the dashboard's parameters, and the dimension that it is about
+FILTER_MAPPINGS: dict[str, tuple[Callable[[str, str], FilterParameters], str]] = {
+    "ip_address": (map_text, "ip"), "uid": (map_text, "visitor_id"), "session_id": (map_text, "visit"),
+    "href": (map_page, "page"), "landing": (map_page, "entry_page"), "exit": (map_page, "exit_page"),
+    "country": (map_country, "country"), "city": (map_city, "city"), "browser": (map_version, "browser"),
+    "os": (map_version, "os"), "campaign": (map_text, "utm_campaign"), "domain": (map_text, "referrer_domain"),
+    "search": (map_text, "search_term"),
 }  # fmt: skip
 
 
@@ -96,7 +92,13 @@ def stats(request: HttpRequest, page: str = "") -> HttpResponse:
         return redirect_to_login(request.get_full_path())
     date, section = request.GET.get("date", ""), SECTIONS.get(page.strip("/").lower(), "")
     period = build_period_parameter(date, get_site_or_404(request, int(site_id))) if date else []
-    query = urlencode([*period, *map_filters(request)])
+    filters = [
+        pair
+        for name, (map_filter, dimension) in FILTER_MAPPINGS.items()
+        if (value := request.GET.get(name, "")[:MAX_VALUE_LENGTH])
+        for pair in map_filter(dimension, value)
+    ]
+    query = urlencode([*period, *filters])
     return HttpResponseRedirect(f"/sites/{int(site_id)}/{section}" + (f"?{query}" if query else ""))
 
 
@@ -107,12 +109,6 @@ def build_period_parameter(date: str, site: Site) -> FilterParameters:
     except ClickyError:
         return []
     return [("period", f"{days.first}..{days.last}")]
-
-
-def map_filters(request: HttpRequest) -> FilterParameters:
-    """Return the dashboard's parameters for the filters of Clicky's API in the request."""
-    pairs = ((mapping, request.GET.get(name, "")[:MAX_VALUE_LENGTH]) for name, mapping in FILTER_MAPPINGS.items())
-    return [pair for mapping, value in pairs if value for pair in mapping(value)]
 
 
 @require_safe

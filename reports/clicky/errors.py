@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from django.core.exceptions import ValidationError
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
@@ -37,6 +38,8 @@ def handle_error(error: Exception, context: dict[str, object]) -> Response | Non
         error = ClickyError("Temporarily unavailable.", 503)
     elif isinstance(error, TooManyAttempts | BudgetExceeded):
         error = ClickyError(str(error), 429, error.seconds)
+    elif isinstance(error, ValidationError):
+        error = ClickyError(error.messages[0], 400)
     elif isinstance(error, HashingBusy):
         error = ClickyError(str(error), 503, RETRY_SECONDS)
     response = exception_handler(error, context)

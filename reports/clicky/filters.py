@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from html import unescape
 from ipaddress import IPv4Address, IPv4Network, summarize_address_range
 from typing import cast
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from goals.predicates import Condition, Filter, VisitedFilter, build_wildcard_regex, combine_all, is_one_of
+from goals.predicates import Condition, Filter, VisitedFilter, build_wildcard_regex, combine_all, combine_any, is_one_of
 from goals.selectors import list_active_goals
 from reports.clicky import terms
 from reports.clicky.errors import ClickyError
@@ -67,10 +68,6 @@ def build_match(dimension: str, *values: str) -> Filter:
 def build_match_or_unknown(dimension: str, value: str) -> Filter:
     """Match a value of a dimension whose missing value is titled Unknown."""
     return is_one_of(dimension, "", value) if terms.is_unknown(value) else build_match(dimension, value)
-
-
-def combine_any(parts: list[Filter]) -> Filter:
-    return parts[0] if len(parts) == 1 else {"or": parts} if parts else NO_VISITS
 
 
 def extract_path(address: str) -> str:
@@ -150,12 +147,12 @@ def filter_ip_address(site: SiteConfig, value: str) -> Filter:
     If the site truncates addresses, the requested one is truncated too, since only the network is stored.
     """
     truncates = site.addresses == AddressPolicy.TRUNCATE
-    ranges = re.findall(r"(\d{1,10}),(\d{1,10})", value, re.ASCII)
-    if ranges and re.fullmatch(r"\d+,\d+(\|\d+,\d+)*", value, re.ASCII):
+    if re.fullmatch(r"\d+,\d+(\|\d+,\d+)*", value, re.ASCII):
+        ranges = [tuple(map(int, text.split(","))) for text in value.split("|")]
         if len(ranges) > MAX_RANGES:
             raise ClickyError(f"Too many ip_address ranges: at most {MAX_RANGES}.")
         mask_bits = HOST_BITS if truncates else 0
-        return combine_any([filter_ip_range(int(first) >> mask_bits << mask_bits, int(last)) for first, last in ranges])
+        return combine_any([filter_ip_range(first >> mask_bits << mask_bits, last) for first, last in ranges])
     if not truncates:
         return build_match("ip", value)
     if "*" in value:
@@ -183,23 +180,14 @@ def build_address_pattern(network: IPv4Network) -> str:
     return r"\.".join(parts + ["[0-9]+"] * (4 - len(parts)))
 
 
-def build_version_filter(dimension: str, title: str, name: str, version: str) -> Filter:
-    """Match a browser or system called `title`, or, if the title ends with a version, the `name` in that version."""
-    parts = [build_match_or_unknown(dimension, title)]
-    if name and not terms.is_unknown(title):
-        parts.append(combine_all([is_one_of(dimension, name), is_one_of(f"{dimension}_version", version)]))
+def build_version_filter(dimension: str, title: str) -> Filter:
+    """Match a browser or system by its title, `Google Chrome`, which may end with a version, `Google Chrome 120`."""
+    name, _, version = title.rpartition(" ")
+    parts = [build_match_or_unknown(dimension, terms.find_product(title))]
+    if name:
+        versions = is_one_of(f"{dimension}_version", version)
+        parts.append(combine_all([is_one_of(dimension, terms.find_product(name)), versions]))
     return combine_any(parts)
-
-
-def filter_browser(site: SiteConfig, value: str) -> Filter:
-    """Match `Google Chrome` or, with its version, `Google Chrome 120`."""
-    name, version = terms.parse_browser(value)
-    return build_version_filter("browser", terms.parse_browser(value + " ")[0], name if version else "", version)
-
-
-def filter_os(site: SiteConfig, value: str) -> Filter:
-    name, _, version = value.rpartition(" ")
-    return build_version_filter("os", value, name, version)
 
 
 def build_place_filter(dimension: str, name: str) -> Filter:
@@ -255,9 +243,7 @@ def filter_action_count(site: SiteConfig, value: str) -> Filter:
     if not found or not (found[1] or found[3]):
         raise ClickyError("Invalid num_actions.")
     minimum, comma, maximum = found.groups()
-    if not comma:
-        return is_one_of("visit_actions", int(minimum))
-    bounds = [int(text) if text else None for text in (minimum, maximum)]
+    bounds = [int(text) if text else None for text in (minimum, maximum if comma else minimum)]
     return combine_all(build_range("visit_actions", *bounds))
 
 
@@ -274,15 +260,6 @@ def filter_action_type(site: SiteConfig, value: str) -> Filter:
     return is_one_of("kind", *kinds)
 
 
-def filter_hostname(site: SiteConfig, value: str) -> Filter:
-    """Return all visits for "Unknown", else none: addresses are never looked up in the DNS, so no name is stored."""
-    return {"not": NO_VISITS} if terms.is_unknown(value) else NO_VISITS
-
-
-def filter_country(site: SiteConfig, value: str) -> Filter:
-    return build_match("country", value if "*" in value else terms.parse_country(value))
-
-
 def filter_goal(site: SiteConfig, value: str) -> Filter:
     """Match visits that reached a goal, by its number or name; `*` is any goal."""
     goals = list_active_goals([site.site_id])
@@ -291,15 +268,11 @@ def filter_goal(site: SiteConfig, value: str) -> Filter:
     return {"visited": combine_any([{"goal": goal.pk} for goal in goals])} if goals else NO_VISITS
 
 
-def match_custom(given_key: str | None) -> FilterBuilder:
+def filter_custom(given_key: str | None, site: SiteConfig, value: str) -> Filter:
     """Match `custom[key]=value`, `custom=key,value`, `custom=key: value`, or `custom=value` of any username."""
-
-    def filter_custom(site: SiteConfig, value: str) -> Filter:
-        separator = ": " if ": " in value and "," not in value else ","
-        key, _, text = (given_key, "", value) if given_key else value.rpartition(separator)
-        return build_match("person" if not key or key in USERNAME_KEYS else f"tag:{key}", text)
-
-    return filter_custom
+    separator = ": " if ": " in value and "," not in value else ","
+    key, _, text = (given_key, "", value) if given_key else value.rpartition(separator)
+    return build_match("person" if not key or key in USERNAME_KEYS else f"tag:{key}", text)
 
 
 FILTERS: dict[str, FilterBuilder] = {
@@ -313,10 +286,10 @@ FILTERS: dict[str, FilterBuilder] = {
     "search": match_dimension("search_term"),
     "domain": match_dimension("referrer_domain"),
     "link": filter_link,
-    "browser": filter_browser,
-    "os": filter_os,
+    "browser": match_dimension("browser", build_version_filter),
+    "os": match_dimension("os", build_version_filter),
     "resolution": match_dimension("screen", build_match_or_unknown),
-    "country": filter_country,
+    "country": lambda site, value: build_match("country", value if "*" in value else terms.parse_country(value)),
     "city": filter_city,
     "language": filter_language,
     "org": match_dimension("organization", build_match_or_unknown),
@@ -325,7 +298,8 @@ FILTERS: dict[str, FilterBuilder] = {
     "action_type": match_visits_with(filter_action_type),
     "campaign": match_dimension("utm_campaign"),
     "split": match_visits_with(filter_split_test),
-    "hostname": filter_hostname,
+    # Addresses are never looked up in the DNS, so no name is stored
+    "hostname": lambda site, value: {"not": NO_VISITS} if terms.is_unknown(value) else NO_VISITS,
     "shorturl": lambda site, value: NO_VISITS,
     "goal": filter_goal,
 }
@@ -335,7 +309,7 @@ ACTION_FILTERS = {"href", "title", "action_type"}  # in an actions-list these ch
 def find_filter(name: str) -> FilterBuilder | None:
     """Return what builds the filter of a parameter; None for a parameter that chooses no visitors or actions."""
     custom = CUSTOM_PARAMETER.fullmatch(name)
-    return match_custom(custom[1]) if custom else FILTERS.get(name)
+    return partial(filter_custom, custom[1]) if custom else FILTERS.get(name)
 
 
 def parse_filters(site: SiteConfig, params: Mapping[str, str], of_actions: bool = False) -> tuple[Filter, ...]:

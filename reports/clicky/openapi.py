@@ -5,33 +5,41 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from drf_spectacular.plumbing import build_array_type, build_object_type
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema, extend_schema_view
 
 from reports.clicky.filters import FILTERS
-from reports.clicky.outputs import DateEntry, TypeBlock, build_json_block
-from reports.clicky.stats_request import PARAMETERS
+from reports.clicky.outputs import RENDERERS, DateEntry, TypeBlock, build_json_block
+from reports.clicky.stats_request import FLAGS, PARAMETERS
 from reports.clicky.types import SEGMENTATION, STATS_TYPES, TYPES
 
 Schema = dict[str, Any]
 TEXT: Schema = {"type": "string"}
-TYPE_LIST: Schema = {"type": "array", "items": {"type": "string", "enum": [*TYPES, SEGMENTATION]}}
-OUTPUT: Schema = {"type": "string", "enum": ["xml", "json", "php", "csv"], "default": "xml"}
-FLAG: Schema = {"type": "string", "enum": ["0", "1"]}
+TYPE_LIST = build_array_type({"type": "string", "enum": [*TYPES, SEGMENTATION]})
 SCHEMAS: dict[str, Schema] = {
-    "site_id": {"type": "integer"}, "type": TYPE_LIST, "segments": TYPE_LIST, "output": OUTPUT, "daily": FLAG,
-    "hourly": FLAG, "heatmap_url": FLAG, "null_values": FLAG,
+    "site_id": {"type": "integer"}, "type": TYPE_LIST, "segments": TYPE_LIST,
+    "output": {"type": "string", "enum": [*RENDERERS], "default": "xml"},
+    **{name: {"type": "string", "enum": ["0", "1"]} for name in FLAGS},
 }  # fmt: skip
 KEYS = {"sitekey", "sitekey_admin"}  # in the URL these are the security scheme
 SECURITY_SCHEMES: Schema = {name: {"type": "apiKey", "in": "query", "name": name} for name in ("auth", "sitekey")}
 FILTER_MEANINGS = dict.fromkeys(FILTERS, "A filter of lists and segmentation") | {
     "custom": "A filter of lists and segmentation: key,value. Also custom[key]=value"
 }
-BLOCK = {"type": TEXT, "error": TEXT, "dates": {"type": "array", "items": {"type": "object", "properties": {
-    "date": TEXT, "items": {"type": "array", "items": {"type": "object", "additionalProperties": True}},
-}}}}  # fmt: skip
-STATS: Schema = {"type": "array", "items": {"type": "object", "properties": BLOCK}}
-SITES: Schema = {"type": "array", "items": {"type": "object", "additionalProperties": TEXT}}
-FORM = "application/x-www-form-urlencoded"
+DATE = build_object_type({"date": TEXT, "items": build_array_type({"type": "object", "additionalProperties": True})})
+STATS = build_array_type(build_object_type({"type": TEXT, "error": TEXT, "dates": build_array_type(DATE)}))
+SITES = build_array_type({"type": "object", "additionalProperties": TEXT})
+ERROR = build_array_type(build_object_type({"error": TEXT}))
+MEDIA_TYPES = ("application/json", "text/xml", "text/plain", "text/csv", "application/javascript")
+EXAMPLES = [
+    OpenApiExample(
+        row.name,
+        [build_json_block(TypeBlock(row.name, [DateEntry("2026-03-01", row.build_example())]))],
+        response_only=True,
+        status_codes=["200"],
+    )
+    for row in STATS_TYPES
+]
 
 
 def describe_view(
@@ -39,12 +47,12 @@ def describe_view(
 ) -> Callable[..., object]:
     """Return the decorator that describes a view: its parameters in the URL by GET, and as a form by POST."""
     properties = {key: {**SCHEMAS.get(key, TEXT), "description": meaning} for key, meaning in meanings.items()}
+    form = {"application/x-www-form-urlencoded": build_object_type(properties, required=[*required])}
     parameters = [
         OpenApiParameter(key, SCHEMAS.get(key, TEXT), required=key in required, description=meaning, explode=False)
         for key, meaning in meanings.items()
         if key not in KEYS
     ]
-    form = {FORM: {"type": "object", "properties": properties, **({"required": [*required]} if required else {})}}
     parameters += [OpenApiParameter("format", exclude=True), *given.pop("parameters", ())]
     shared = {"summary": summary, "responses": responses, **given}
     return extend_schema_view(
@@ -53,29 +61,13 @@ def describe_view(
     )
 
 
-def build_responses(schema: Schema, *statuses: int) -> dict[object, object]:
-    """Return the responses in each output; errors of these statuses have their sentence in the same formats."""
-    error = {"type": "array", "items": {"type": "object", "properties": {"error": TEXT}}}
-    outputs = ("text/xml", "text/plain", "text/csv", "application/javascript")
-    bodies = [(200, schema), *((status, error) for status in statuses)]
+def build_responses(schema: Schema) -> dict[object, object]:
+    """Return the responses in each output; errors that have a status are a sentence in the same formats."""
     return {
         (status, media_type): body if media_type == "application/json" else TEXT
-        for status, body in bodies
-        for media_type in ("application/json", *outputs)
+        for status, body in ((200, schema), (429, ERROR), (503, ERROR))
+        for media_type in MEDIA_TYPES
     }
-
-
-def build_examples() -> list[OpenApiExample]:
-    """Return an example of each type as JSON."""
-    return [
-        OpenApiExample(
-            row.name,
-            [build_json_block(TypeBlock(row.name, [DateEntry("2026-03-01", row.build_example())]))],
-            response_only=True,
-            status_codes=["200"],
-        )
-        for row in STATS_TYPES
-    ]
 
 
 describe_stats = describe_view(
@@ -83,9 +75,9 @@ describe_stats = describe_view(
     "One or more reports of a site",
     PARAMETERS | FILTER_MEANINGS,
     ("site_id", "type"),
-    build_responses(STATS, 429, 503),
+    build_responses(STATS),
     description='An error is `[{"error": sentence}]` with status 200; only 429 and 503 have statuses of their own.',
-    examples=build_examples(),
+    examples=EXAMPLES,
     auth=[{"sitekey": []}],
 )
 describe_account_sites = describe_view(
@@ -93,7 +85,7 @@ describe_account_sites = describe_view(
     "The sites of a user, with their keys",
     {"username": "The e-mail", "password": "The password", "output": PARAMETERS["output"]},
     ("username", "password"),
-    build_responses(SITES, 429, 503),
+    build_responses(SITES),
     auth=[{}],
 )
 describe_whitelabel = describe_view(

@@ -10,14 +10,15 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 import orjson
+from django.utils.safestring import SafeString
 from rest_framework.renderers import BaseRenderer
 
-from reports.spreadsheets import format_csv
+from accounts.spreadsheets import format_csv
 from tracking.web import JAVASCRIPT
 
 Item = dict[str, Any]  # name -> text, or a list or an Item of texts
@@ -25,16 +26,13 @@ NON_XML_CHARACTERS = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U00
 XML_DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
 SCRIPT_NAME = re.compile(r"[A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*|\[\d+\])*", re.ASCII)
 MAX_NAME_LENGTH = 128  # of a callback or variable
+NUMBER = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
 XML_NAME = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
 
 
-class HtmlText(str):
-    """Text encoded for HTML, as clients of JSON and PHP expect titles. XML and CSV have an encoding of their own."""
-
-
-def encode_html(text: str) -> HtmlText:
-    """Encode text that a stranger wrote for HTML."""
-    return HtmlText(html.escape(text))
+def encode_html(text: str) -> SafeString:
+    """Encode what a stranger wrote for HTML, as clients of JSON and PHP expect it; `decode_html` is for the others."""
+    return SafeString(html.escape(text))
 
 
 @dataclass
@@ -46,8 +44,7 @@ class DateEntry:
 @dataclass
 class TypeBlock:
     type: str
-    days: list[DateEntry] = field(default_factory=list)
-    hourly: bool = False
+    days: list[DateEntry]
     error: str = ""  # why this type has no items although others of the request do
 
 
@@ -82,21 +79,17 @@ class JsonRenderer(OutputRenderer):
 
 
 def build_json_block(block: TypeBlock) -> Item:
-    days = [{"date": day.date, "items": build_json_items(block, day)} for day in block.days]
+    days = [{"date": day.date, "items": build_json_items(day.items)} for day in block.days]
     return {"type": block.type, "dates": days, **({"error": block.error} if block.error else {})}
 
 
-def build_json_items(block: TypeBlock, day: DateEntry) -> list[Item]:
-    if block.hourly and all(set(item) == {"value"} for item in day.items):
-        return [{"value": parse_json_number(value)} for item in day.items for value in reversed(item["value"])]
-    return day.items
-
-
-def parse_json_number(text: str) -> int | float | str:
-    """Return a number instead of its text: clients that draw hours search their maximum and skip text."""
-    if re.fullmatch(r"-?\d+(\.\d+)?", text, re.ASCII) is None:
-        return text
-    return float(text) if "." in text else int(text)
+def build_json_items(items: list[Item]) -> list[Item]:
+    """Return the items of a date; of the hours of a tally, one for each."""
+    if any(item.keys() != {"value"} or not isinstance(item["value"], list) for item in items):
+        return items
+    texts = [text for item in items for text in reversed(item["value"])]
+    # Numbers, since clients that draw hours search their maximum and skip text
+    return [{"value": orjson.loads(text) if NUMBER.fullmatch(text) else text} for text in texts]
 
 
 class ScriptRenderer(JsonRenderer):
@@ -133,14 +126,9 @@ def render_entry(entry: TypeBlock | Item) -> str:
     """Write the block of a type, or a site."""
     if not isinstance(entry, TypeBlock):
         return render_element("site", entry)
-    out = [f"<type type={quoteattr(remove_non_xml(entry.type))}>"]
-    for day in entry.days:
-        out.append(f"<date date={quoteattr(day.date)}>")
-        out.extend(render_element("item", item) for item in day.items)
-        out.append("</date>")
-    if entry.error:
-        out.append(render_element("error", entry.error))
-    return "".join([*out, "</type>"])
+    days = (f"<date date={quoteattr(day.date)}>{render_element('item', day.items)}</date>" for day in entry.days)
+    error = render_element("error", entry.error) if entry.error else ""
+    return f"<type type={quoteattr(remove_non_xml(entry.type))}>{''.join(days)}{error}</type>"
 
 
 def render_element(name: str, value: object) -> str:
@@ -166,7 +154,7 @@ def remove_non_xml(value: object) -> str:
 
 def decode_html(value: object) -> str:
     """Return the value as text, not encoded for HTML."""
-    return html.unescape(value) if isinstance(value, HtmlText) else str(value)
+    return html.unescape(value) if isinstance(value, SafeString) else str(value)
 
 
 class PhpRenderer(OutputRenderer):
@@ -182,17 +170,13 @@ class PhpRenderer(OutputRenderer):
 
 def serialize_php(value: object) -> bytes:
     """Write what PHP's unserialize() reads: text, integers, lists and dicts; anything else becomes text."""
-    if isinstance(value, dict):
-        pairs = list(value.items())
-    elif isinstance(value, list | tuple):
-        pairs = list(enumerate(value))
-    elif isinstance(value, int) and not isinstance(value, bool):
+    if isinstance(value, dict | list):
+        pairs = value.items() if isinstance(value, dict) else enumerate(value)
+        return b"a:%d:{%s}" % (len(value), b"".join(serialize_php(part) for pair in pairs for part in pair))
+    if isinstance(value, int):
         return b"i:%d;" % value
-    else:
-        text = str(value).encode(errors="replace")
-        return b's:%d:"%s";' % (len(text), text)
-    inside = b"".join(serialize_php(key) + serialize_php(child) for key, child in pairs)
-    return b"a:%d:{%s}" % (len(pairs), inside)
+    text = str(value).encode(errors="replace")
+    return b's:%d:"%s";' % (len(text), text)
 
 
 class CsvRenderer(OutputRenderer):
@@ -219,7 +203,7 @@ def build_csv_rows(entry: TypeBlock | Item) -> Iterator[Item]:
     for day in entry.days:
         for item in day.items:
             first_columns = {"type": entry.type, "date": day.date}
-            if entry.hourly and isinstance(item.get("value"), list):
+            if isinstance(item.get("value"), list):
                 for hour, value in enumerate(item["value"]):
                     yield {**first_columns, "hour": str(hour), **item, "value": value}
             else:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, field
-from typing import ClassVar
 
 from goals.predicates import Filter, is_one_of
 from reports.clicky import filters, terms
 from reports.clicky.dates import Dates
-from reports.clicky.filters import FilterBuilder, compare, has_value
+from reports.clicky.filters import FILTERS, FilterBuilder, compare, has_value
 from reports.clicky.outputs import Item, encode_html
 from reports.clicky.stats_request import StatsRequest
 from reports.clicky.stats_type import StatsType
 from reports.clicky.tallies import list_hours
 from reports.query.model import Row
+from reports.query.vocabulary import format_country, format_language
 from sites.site_config import SiteConfig
 
 MAX_HOURLY_ROWS = 100_000
@@ -50,18 +50,18 @@ class CountedItem:
 class PopularType(StatsType):
     """`metric` by `dimensions`, of events or visits that satisfy `where`.
 
-    `build_title` is given an item's values of the dimensions, `build_filter` the title that `item=…` names; without it
-    the first dimension must have that value. `section`: the page of the dashboard that `stats_url` leads to.
+    `build_title` is given an item's values of the dimensions ("" is titled Unknown), `build_filter` the title that
+    `item=…` names; without it the first dimension must have that value. `section`: the page of the dashboard that
+    `stats_url` leads to.
     """
 
     dimensions: tuple[str, ...]
     metric: str = "visits"
     where: tuple[Filter, ...] = ()
     _: KW_ONLY
-    build_title: Callable[..., str] = terms.get_title
+    build_title: Callable[..., str] = str
     build_filter: FilterBuilder | None = None
     section: str = ""
-    has_hours: ClassVar[bool] = True
 
     @property
     def dimension(self) -> str:
@@ -69,7 +69,7 @@ class PopularType(StatsType):
 
     def build_items(self, request: StatsRequest, dates: Dates) -> list[Item]:
         rows = self.load_rows(request, dates, self.dimensions, request.limit, request.offset)
-        items = build_items(self, request, dates, rows) if rows else []
+        items = self.build_page(request, dates, rows) if rows else []
         if not rows or not request.hourly:
             return items
         hours = list_hours(dates)
@@ -79,6 +79,24 @@ class PopularType(StatsType):
             {**item, "value": [terms.format_integer(numbers.get((hour, *self.get_key(row)), 0)) for hour in hours]}
             for row, item in zip(rows, items, strict=True)
         ]
+
+    def build_page(self, request: StatsRequest, dates: Dates, rows: list[Row]) -> list[Item]:
+        """Build the items of these rows. Clicky names pages by their titles, and events have an address, too."""
+        total, values = self.load_total(request, dates), [str(row[self.dimension]) for row in rows]
+        titles = load_page_titles(request, dates, values) if self.dimension in PAGE_DIMENSIONS else {}
+        addresses = load_event_addresses(request, dates, values) if self.name == "events" else {}
+        items = []
+        for row, value in zip(rows, values, strict=True):
+            key = self.get_key(row)
+            counted = CountedItem(
+                title=titles.get(value) or self.build_title(*key) or terms.UNKNOWN,
+                value=row[self.metric],
+                filters=dict(zip(self.dimensions, key, strict=True)),
+                section=self.section,
+            )
+            url = addresses.get(value) or self.build_url(request, value)
+            items.append(counted.write(request, dates, total) | ({"url": url} if url else {}))
+        return items
 
     def load_rows(
         self, request: StatsRequest, dates: Dates, dimensions: tuple[str, ...], limit: int, offset: int = 0
@@ -122,31 +140,28 @@ class PopularType(StatsType):
         """Return the address of the page, file or host that the first dimension names; "" if it names none."""
         if self.dimension in PAGE_DIMENSIONS:
             address = request.links.build_page_url(value)
-            return f"{address}#_heatmap" if request.heatmap_urls and self.name == "pages" else address
+            return f"{address}#_heatmap" if request.heatmap_url and self.name == "pages" else address
         if self.dimension in (*TARGET_DIMENSIONS, "referrer"):
             return request.links.build_target_url(value)
         return f"http://{value}/" if self.dimension in HOST_DIMENSIONS else ""
 
 
 NOT_SEARCH = (compare("channel", "is_not", *terms.SEARCH_CHANNELS),)
-
-
-def of_kind(*kinds: str) -> tuple[Filter, ...]:
-    return (is_one_of("kind", *kinds),)
-
-
+CLICKS, DOWNLOADS, OUTBOUND, VIDEOS = (
+    (is_one_of("kind", *terms.ACTION_KINDS[type]),) for type in ("click", "download", "outbound", "video")
+)
 POPULAR_TYPES: tuple[PopularType, ...] = (
     PopularType("pages", ("page",), "views", section="content", example="Pricing"),
     PopularType("pages-entrance", ("entry_page",), example="Home"),
     PopularType("pages-exit", ("exit_page",), example="Thank you"),
-    PopularType("downloads", ("download",), "actions", of_kind("download"), example="https://example.com/price-list.pdf"),
-    PopularType("events", ("name",), "actions", of_kind(*terms.CLICK_KINDS), example="Newsletter", aliases=("clicks",)),
-    PopularType("video", ("video",), "actions", of_kind("video"), example="https://example.com/tour.mp4"),
+    PopularType("downloads", ("download",), "actions", DOWNLOADS, example="https://example.com/price-list.pdf"),
+    PopularType("events", ("name",), "actions", CLICKS, example="Newsletter", aliases=("clicks",)),
+    PopularType("video", ("video",), "actions", VIDEOS, example="https://example.com/tour.mp4"),
     PopularType("site-domains", ("host",), "views", example="example.com"),
     PopularType("links", ("referrer",), where=NOT_SEARCH, section="sources", example="https://blog.example.org/review"),
     PopularType("links-domains", ("referrer_domain",), where=NOT_SEARCH,
                 example="blog.example.org", aliases=("referrers-domains",)),
-    PopularType("links-outbound", ("outbound",), "actions", of_kind("outbound"), aliases=("exit-links",),
+    PopularType("links-outbound", ("outbound",), "actions", OUTBOUND, aliases=("exit-links",),
                 example="https://partner.example.org/"),
     PopularType("searches", ("search_term",), where=has_value("search_term"),
                 example="web statistics", aliases=("search",)),
@@ -155,42 +170,22 @@ POPULAR_TYPES: tuple[PopularType, ...] = (
     PopularType("split-tests", ("split_test", "split_arm"), where=has_value("split_test"),
                 build_title="{}: {}".format, build_filter=filters.filter_split_test, example="Prices: high"),
     PopularType("campaigns", ("utm_campaign",), example="spring"),
-    PopularType("countries", ("country",), build_title=terms.get_country_title,
+    PopularType("countries", ("country",), build_title=format_country,
                 build_filter=lambda site, title: is_one_of("country", terms.parse_country(title)), example="Estonia"),
     PopularType("regions", ("region", "country"), build_title=terms.format_place, build_filter=filters.filter_region,
                 example="Texas, United States"),
-    PopularType("cities", ("city", "country"), build_title=terms.format_place, build_filter=filters.filter_city,
+    PopularType("cities", ("city", "country"), build_title=terms.format_place, build_filter=FILTERS["city"],
                 example="Tallinn, Estonia"),
-    PopularType("languages", ("language",), build_title=terms.get_language_title,
+    PopularType("languages", ("language",), build_title=format_language,
                 build_filter=lambda site, title: is_one_of("language", title), example="Estonian"),
-    PopularType("web-browsers", ("browser", "browser_version"), build_title=terms.format_browser,
-                build_filter=filters.filter_browser, example="Google Chrome 120"),
-    PopularType("operating-systems", ("os", "os_version"), build_title=terms.format_system,
-                build_filter=filters.filter_os, example="Windows 11"),
+    PopularType("web-browsers", ("browser", "browser_version"), build_title=terms.format_product,
+                build_filter=FILTERS["browser"], example="Google Chrome 120"),
+    PopularType("operating-systems", ("os", "os_version"), build_title=terms.format_product,
+                build_filter=FILTERS["os"], example="Windows 11"),
     PopularType("screen-resolutions", ("screen",), example="1920x1080"),
     PopularType("hardware", ("device",), example="Desktop"),
     PopularType("organizations", ("organization",), example="Example University"),
 )  # fmt: skip
-
-
-def build_items(popular: PopularType, request: StatsRequest, dates: Dates, rows: list[Row]) -> list[Item]:
-    """Build the items of these rows. Clicky names pages by their titles, and events have an address, too."""
-    total = popular.load_total(request, dates)
-    keys = [popular.get_key(row) for row in rows]
-    values = [key[0] for key in keys]
-    titles = load_page_titles(request, dates, values) if popular.dimension in PAGE_DIMENSIONS else {}
-    addresses = load_event_addresses(popular, request, dates, values) if popular.name == "events" else {}
-    items = []
-    for row, key, value in zip(rows, keys, values, strict=True):
-        counted = CountedItem(
-            title=titles.get(value) or popular.build_title(*key),
-            value=row[popular.metric],
-            filters=dict(zip(popular.dimensions, key, strict=True)),
-            section=popular.section,
-        )
-        url = addresses.get(value) or popular.build_url(request, value)
-        items.append(counted.write(request, dates, total) | ({"url": url} if url else {}))
-    return items
 
 
 def load_page_titles(request: StatsRequest, dates: Dates, pages: list[str]) -> dict[str, str]:
@@ -200,11 +195,9 @@ def load_page_titles(request: StatsRequest, dates: Dates, pages: list[str]) -> d
     return {str(row["page"]): str(row["title"]) for row in reversed(result.rows)}
 
 
-def load_event_addresses(
-    popular: PopularType, request: StatsRequest, dates: Dates, names: list[str]
-) -> dict[str, str]:  # fmt: skip
+def load_event_addresses(request: StatsRequest, dates: Dates, names: list[str]) -> dict[str, str]:
     """Return, for each name of an event, the address that most events of that name were logged with."""
-    where = [*popular.where, is_one_of("name", *names), *has_value("target")]
+    where = [*CLICKS, is_one_of("name", *names), *has_value("target")]
     result = request.ask(dates, ("actions",), where, ("name", "target"), limit=len(names) * 20)
     found = [(str(row["name"]), request.links.build_target_url(str(row["target"]))) for row in reversed(result.rows)]
     return {name: address for name, address in found if address}

@@ -11,6 +11,7 @@ from reports.clicky.dates import Dates
 from sites.site_config import SiteConfig
 
 SAFE_PATH = "/:?#[]@!$&'()*+,;=%-._~"
+# Of addresses that strangers wrote, to which links may lead
 LINK_SCHEMES = ("http://", "https://", "ftp://", "mailto:", "tel:")
 
 
@@ -46,11 +47,7 @@ class ResultLinks:
             return f"http:{target}"
         if target.startswith("/"):
             return self.build_page_url(target, host)
-        if not path or safe_address(target):
-            return safe_address(target)
+        is_address = target.lower().startswith(LINK_SCHEMES)
+        if is_address or not path:
+            return target if is_address else ""
         return self.build_page_url(path, host) + (target if target.startswith("#") else "")
-
-
-def safe_address(address: str) -> str:
-    """Return a stranger's address if a link may lead to it, else ""."""
-    return address if address.lower().startswith(LINK_SCHEMES) else ""

@@ -9,13 +9,16 @@ from typing import TypeVar, Unpack
 from uuid import UUID
 
 from accounts.keys import is_same_key
+from accounts.permissions import SUSPENDED
+from goals.models import Goal
 from goals.predicates import Filter
+from goals.selectors import list_active_goals
 from reports.clicky.dates import Dates, find_known_zone, parse_dates
 from reports.clicky.errors import ClickyError
 from reports.clicky.filters import FILTERS, find_filter, parse_filters
 from reports.clicky.result_links import ResultLinks
 from reports.query import Period, Query, Result, ask
-from reports.query.model import QueryOptions
+from reports.query.model import QueryOptions, Row
 from sites import site_cache
 from sites.alerts.models import Delivery
 from sites.site_config import SiteConfig
@@ -59,6 +62,7 @@ IGNORED_PARAMETERS = frozenset({
     "auth", "username", "password", "csrfmiddlewaretoken",
 })  # fmt: skip
 FILTERED_TYPES = {"visitors-list", "actions-list", "segmentation"}  # other types ignore the visitor filters
+FLAGS = ("daily", "hourly", "null_values", "heatmap_url")
 TRUE_WORDS = {"1", "true", "yes", "on"}
 ListedItem = TypeVar("ListedItem")
 
@@ -89,7 +93,7 @@ class StatsRequest:
     segments: tuple[str, ...] = ()
     details: tuple[str, ...] = ()  # the fields of visitors and actions to include; () = all
     null_values: bool = False
-    heatmap_urls: bool = False
+    heatmap_url: bool = False
 
     @property
     def offset(self) -> int:
@@ -134,6 +138,18 @@ class StatsRequest:
         return ask(query, now=self.now)
 
 
+def list_conversions(
+    request: StatsRequest, dates: Dates | Period, where: Iterable[Filter], dimensions: tuple[str, ...], limit: int
+) -> tuple[list[tuple[Row, Goal]], str]:
+    """Return the rows of goals that were reached, each with its goal, and the currency of their revenue."""
+    goals = {goal.pk: goal for goal in list_active_goals([request.site.site_id])}
+    if not goals:
+        return [], ""
+    result = request.ask(dates, ("conversions", "revenue"), where, (*dimensions, "goal"), limit=limit)
+    rows = ((row, goals.get(int(row["goal"]))) for row in result.rows if row["conversions"])
+    return [(row, goal) for row, goal in rows if goal], result.meta.currency
+
+
 def is_site_id(text: str) -> bool:
     """Return whether the text is a number that fits the column of site ids."""
     return text.isascii() and text.isdigit() and len(text) <= MAX_SITE_ID_DIGITS
@@ -144,11 +160,12 @@ def find_site(params: Mapping[str, str]) -> SiteConfig:
 
     Raises ClickyError, the same for a wrong key as for an unknown site, so that nobody learns which sites exist.
     """
-    site_id = params.get("site_id", "")
-    site = site_cache.get_site(int(site_id)) if is_site_id(site_id) else None
+    site = site_cache.get_site(parse_number(params.get("site_id", ""), -1, MAX_SITE_ID_DIGITS))
     key = params.get("sitekey") or params.get("sitekey_admin") or ""
     if site is None or not (is_same_key(key, site.sitekey) or is_same_key(key, site.sitekey_admin)):
         raise ClickyError("Invalid sitekey.")
+    if site.suspended:
+        raise ClickyError(SUSPENDED, 403)
     return site
 
 
@@ -172,8 +189,6 @@ def parse_request(site: SiteConfig, params: Mapping[str, str], now: datetime, li
         last_seconds=min(parse_number(params.get("time_offset", ""), 0), MAX_OFFSET_SECONDS),
         limit=MAX_ROWS if limit == "all" else min(parse_number(limit, DEFAULT_LIMIT) or DEFAULT_LIMIT, MAX_ROWS),
         page=min(max(parse_number(params.get("page", ""), 1), 1), MAX_PAGE),
-        daily=parse_flag(params, "daily"),
-        hourly=parse_flag(params, "hourly"),
         item=params.get("item", ""),
         filter=params.get("filter", ""),
         visitor_filters=parse_filters(site, params),
@@ -181,8 +196,7 @@ def parse_request(site: SiteConfig, params: Mapping[str, str], now: datetime, li
         is_segmentation="segmentation" in types,
         segments=split_words(params.get("segments", "")),
         details=split_words(params.get("visitor-details") or params.get("visitor_details") or ""),
-        null_values=parse_flag(params, "null_values"),
-        heatmap_urls=parse_flag(params, "heatmap_url"),
+        **{name: params.get(name, "").strip().lower() in TRUE_WORDS for name in FLAGS},
     )
 
 
@@ -227,7 +241,3 @@ def split_words(text: str) -> tuple[str, ...]:
 def parse_number(text: str, default: int, max_digits: int = 11) -> int:
     """Parse a non-negative integer of at most `max_digits` ASCII digits; anything else is the default."""
     return int(text) if text.isascii() and text.isdigit() and len(text) <= max_digits else default
-
-
-def parse_flag(params: Mapping[str, str], name: str) -> bool:
-    return params.get(name, "").strip().lower() in TRUE_WORDS

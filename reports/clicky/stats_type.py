@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from reports.clicky.dates import Dates
-from reports.clicky.outputs import DateEntry, Item, TypeBlock
+from reports.clicky.outputs import DateEntry, Item
 from reports.clicky.stats_request import StatsRequest
 
 MAX_DAYS = 750
@@ -20,28 +20,25 @@ BuildItems = Callable[[StatsRequest, Dates], list[Item]]
 class StatsType:
     """A type: a row of one of the lists that `types.py` puts together. Subclasses define what its items are.
 
-    `example` is an item as the documentation shows it, or the title of one. `has_hours`: with `hourly=1` the value of
-    an item is a list of one number per hour, midnight first.
+    `example` is an item as the documentation shows it, or the title of one; `group` a heading of the documentation.
     """
 
     name: str
     aliases: tuple[str, ...] = field(default=(), kw_only=True)
     example: str | Item = field(default="", kw_only=True)
-    group: ClassVar[str] = "Lists by number, largest first"  # a heading of the documentation
+    group: str = field(default="Lists by number, largest first", kw_only=True)
     max_days: ClassVar[int] = MAX_DAYS
     max_daily_days: ClassVar[int] = MAX_DAILY_DAYS
-    has_hours: ClassVar[bool] = False
 
-    def build(self, request: StatsRequest) -> TypeBlock:
-        """Build the block: an entry with items for each of the request's dates.
+    def build(self, request: StatsRequest) -> list[DateEntry]:
+        """Build an entry with items for each of the request's dates.
 
         A day that the zone skipped is empty among others, as it is 0 in numbers; alone it is refused.
         """
-        entries = []
-        for day in self.list_days(request):
-            is_empty = day.is_skipped and day != request.dates
-            entries.append(DateEntry(day.label, [] if is_empty else self.build_items(request, day)))
-        return TypeBlock(self.name, entries, hourly=request.hourly and self.has_hours)
+        return [
+            DateEntry(day.label, [] if day.is_skipped and day != request.dates else self.build_items(request, day))
+            for day in self.list_days(request)
+        ]
 
     def list_days(self, request: StatsRequest) -> list[Dates]:
         """List the dates that get an entry each."""

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from goals.predicates import Filter, is_one_of
 from reports.clicky.dates import Dates
-from reports.clicky.outputs import DateEntry, Item, TypeBlock
+from reports.clicky.outputs import DateEntry, Item
 from reports.clicky.stats_request import StatsRequest
 from reports.clicky.stats_type import MAX_DAYS, StatsType
 from reports.clicky.terms import CLICK_KINDS, format_integer, format_seconds, format_tenth
@@ -34,7 +34,7 @@ class TallyType(StatsType):
     summed: bool = False
     live: bool = False
     title: str = ""  # in segments=summary
-    group: ClassVar[str] = "Numbers"
+    group: str = "Numbers"
     max_daily_days: ClassVar[int] = MAX_DAYS
 
     @property
@@ -55,18 +55,18 @@ class TallyType(StatsType):
     def build_example(self) -> list[Item]:
         return [{"value": self.format(90)}]
 
-    def build(self, request: StatsRequest) -> TypeBlock:
-        """Build the block: one number for all dates, for each day, or a list of one number per hour."""
+    def build(self, request: StatsRequest) -> list[DateEntry]:
+        """Build the entries: one number for all dates, for each day, or a list of one number per hour."""
         if self.live or not (request.hourly or request.daily):
             label = str(request.dates.last) if self.live else request.dates.label
-            return TypeBlock(self.name, [DateEntry(label, [{"value": compute_total(self, request)}])])
+            return [DateEntry(label, [{"value": compute_total(self, request)}])]
         numbers = count_by_time(self, request, "hour" if request.hourly else "day")
         entries = []
         for day in request.days:
             times = list_hours(day) if request.hourly else [day.label]
             values = [self.format(numbers.get(time, 0)) for time in times]
             entries.append(DateEntry(day.label, [{"value": values if request.hourly else values[0]}]))
-        return TypeBlock(self.name, entries, hourly=request.hourly)
+        return entries
 
 
 TALLY_TYPES = (
@@ -114,9 +114,9 @@ def list_hours(day: Dates) -> list[str]:
 class SummaryType(StatsType):
     """The key figures, each with its title, of all dates together."""
 
-    def build(self, request: StatsRequest) -> TypeBlock:
+    def build(self, request: StatsRequest) -> list[DateEntry]:
         items = [{"title": row.title, "value": compute_total(row, request)} for row in TALLY_TYPES if row.title]
-        return TypeBlock(self.name, [DateEntry(request.dates.label, items)])
+        return [DateEntry(request.dates.label, items)]
 
     def build_example(self) -> list[Item]:
         return [{"title": row.title, "value": row.format(90)} for row in TALLY_TYPES if row.title]

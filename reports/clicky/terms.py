@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from reports.query.metrics import Number
-from reports.query.vocabulary import find_canonical_value, find_country, format_country, format_language
+from reports.query.vocabulary import find_canonical_value, find_country, format_country
 from sites.amounts import round_half_up
 
 UNKNOWN = "Unknown"
-BROWSER_TITLES = {"Chrome": "Google Chrome"}  # the others have the same name here and there
+TITLES = {"Chrome": "Google Chrome"}  # of browsers and systems; the others have the same name here and there
+NAMES = {title: name for name, title in TITLES.items()}
 CLICK_KINDS = ("event", "click", "form")
 # Clicky's type of action -> our kinds of events; both words mean a click, and lists say the first
 ACTION_KINDS: dict[str, tuple[str, ...]] = {
@@ -57,13 +58,8 @@ def list_channels(title: str) -> tuple[str, ...]:
     return next((kind.channels for kind in TRAFFIC_KINDS if word in (kind.title.lower(), *kind.aliases)), ())
 
 
-def get_title(value: str) -> str:
-    """Return the title of an item that has no other: its value."""
-    return value or UNKNOWN
-
-
 def get_country_title(code: str) -> str:
-    return format_country(code) if code else UNKNOWN
+    return format_country(code) or UNKNOWN
 
 
 def is_unknown(text: str) -> bool:
@@ -88,10 +84,6 @@ def parse_language(text: str) -> str:
     return "" if is_unknown(text) else find_canonical_value("language", text.strip(), "language")
 
 
-def get_language_title(tag: str) -> str:
-    return format_language(tag) if tag else UNKNOWN
-
-
 def parse_place(text: str) -> tuple[str, str, str]:
     """Return city, region and country code of `Tallinn, Estonia` or `Austin, Texas, USA`; "" for a missing part.
 
@@ -110,22 +102,14 @@ def format_place(name: str, code: str) -> str:
     return f"{name}, {get_country_title(code)}" if name else get_country_title(code)
 
 
-def format_browser(name: str, version: str = "") -> str:
-    """Return such as `Google Chrome 120`."""
-    return f"{BROWSER_TITLES.get(name, name) or UNKNOWN} {version}".strip()
+def format_product(name: str, version: str) -> str:
+    """Return the title of a browser or system: `Google Chrome 120`, `Windows 11`."""
+    return f"{TITLES.get(name, name) or UNKNOWN} {version}".strip()
 
 
-def format_system(name: str, version: str) -> str:
-    """Return such as `Windows 11`."""
-    return f"{name or UNKNOWN} {version}".strip()
-
-
-def parse_browser(title: str) -> tuple[str, str]:
-    """Split `Google Chrome 120` into (`Chrome`, `120`)."""
-    name, _, version = title.rpartition(" ") if title[-1:].isdigit() else (title, "", "")
-    names = {browser_title: browser_name for browser_name, browser_title in BROWSER_TITLES.items()}
-    name = name.strip()
-    return names.get(name, name), version
+def find_product(title: str) -> str:
+    """Return our name of the browser or system that is called so here."""
+    return NAMES.get(title.strip(), title.strip())
 
 
 def format_seconds(seconds: Number) -> str:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from reports.clicky.computed import COMPUTED_TYPES
 from reports.clicky.errors import ClickyError
-from reports.clicky.outputs import StatsResult
+from reports.clicky.outputs import StatsResult, TypeBlock
 from reports.clicky.popular import POPULAR_TYPES
 from reports.clicky.stats_request import StatsRequest
 from reports.clicky.stats_type import MAX_DAILY_DAYS, MAX_DAYS, MAX_LIST_DAYS, StatsType
@@ -14,20 +12,14 @@ from reports.clicky.tallies import TALLY_TYPES, SummaryType
 from reports.clicky.uptime import UPTIME_TYPES
 from reports.clicky.visit_lists import LIST_TYPES
 
-
-class EmptyType(StatsType):
-    """A type whose data is not collected here: no items, which is also what Clicky answers without data."""
-
-    group: ClassVar[str] = "Always empty here"
-
-
+# Types whose data is not collected here: no items, which is also what Clicky answers without data
 EMPTY = (
     "searches-rankings", "searches-local", "hostnames", "tweets", "shorturls", "site-rank",
     "feedburner-statistics", "feedburner-entries", "feedburner-subscribers", "feedburner-clicks", "feedburner-views",
 )  # fmt: skip
 STATS_TYPES: tuple[StatsType, ...] = (
     *TALLY_TYPES, *POPULAR_TYPES, *COMPUTED_TYPES, SummaryType("summary"), *LIST_TYPES, *UPTIME_TYPES,
-    *map(EmptyType, EMPTY),
+    *(StatsType(name, group="Always empty here") for name in EMPTY),
 )  # fmt: skip
 TYPES = {name: row for row in STATS_TYPES for name in (row.name, *row.aliases)}
 SEGMENTATION = "segmentation"
@@ -40,17 +32,14 @@ def build_result(request: StatsRequest) -> StatsResult:
     An unknown type has a block with an error, beside the blocks of the others. Raises ClickyError if all are unknown.
     """
     names = expand_segmentation(request)
-    types = [TYPES.get(name) or EmptyType(name) for name in names]
+    types = [TYPES.get(name) or StatsType(name) for name in names]
     check_length(request, types)
     if TYPES.keys().isdisjoint(names):
         raise ClickyError(build_type_error(names[0]))
-    blocks = []
-    for name, row in zip(names, types, strict=True):
-        block = row.build(request)
-        block.type = name
-        block.error = "" if name in TYPES else build_type_error(name)
-        blocks.append(block)
-    return blocks
+    return [
+        TypeBlock(name, row.build(request), "" if name in TYPES else build_type_error(name))
+        for name, row in zip(names, types, strict=True)
+    ]
 
 
 def expand_segmentation(request: StatsRequest) -> tuple[str, ...]:

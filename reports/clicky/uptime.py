@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import ClassVar
+from functools import partial
 
 from django.db.models import Q
 
@@ -18,36 +17,30 @@ from sites.uptime.models import Incident, Monitor
 from sites.uptime.watched_time import annotate_recovery
 
 
-def find_edges(request: StatsRequest, dates: Dates) -> tuple[datetime, datetime]:
-    """Return the start and end of the dates, which end now at the latest."""
-    period = dates.to_period()
-    return period.start, min(period.end, request.now)
-
-
 def build_availability_items(request: StatsRequest, dates: Dates) -> list[Item]:
     """Build one item per monitor: the available percent and the median response time in milliseconds, as text."""
-    start, end = find_edges(request, dates)
-    if end <= start:
+    period = dates.to_period()
+    end = min(period.end, request.now)
+    if end <= period.start:
         return []
-    items = []
     monitors = list(Monitor.objects.filter(site_id=request.site.site_id).order_by("name", "pk"))
-    spans = compute_uptime_of_each(monitors, [start, end])
-    for monitor in monitors:
-        (span,) = spans[monitor.pk]
-        if span.availability is not None:
-            items.append({
-                "title": encode_html(str(monitor)),
-                "value": f"{span.availability:.2f}",
-                "response_time": str(span.p50 or 0),
-                "url": monitor.url,
-            })  # fmt: skip
-    return request.select_page(items)
+    spans = compute_uptime_of_each(monitors, [period.start, end])
+    watched = [(monitor, span) for monitor in monitors for span in spans[monitor.pk] if span.availability is not None]
+    return [
+        {
+            "title": encode_html(str(monitor)),
+            "value": f"{span.availability:.2f}",
+            "response_time": str(span.p50 or 0),
+            "url": monitor.url,
+        }
+        for monitor, span in request.select_page(watched)
+    ]
 
 
 def build_incident_items(request: StatsRequest, dates: Dates) -> list[Item]:
     """Build one item per incident that overlaps the dates, newest first."""
-    start, end = find_edges(request, dates)
-    overlaps = Q(end__isnull=True) | Q(end__gt=start)
+    period = dates.to_period()
+    end, overlaps = min(period.end, request.now), Q(end__isnull=True) | Q(end__gt=period.start)
     incidents = Incident.objects.filter(overlaps, monitor__site_id=request.site.site_id, start__lt=end)
     newest = annotate_recovery(incidents, request.now).select_related("monitor").order_by("-start")
     page = newest[request.offset : request.offset + request.limit]
@@ -67,12 +60,7 @@ def build_incident_item(incident: Incident, recovered: bool, request: StatsReque
     }
 
 
-class UptimeType(PagedType):
-    """A type about the site's monitors; a site without monitors has no items."""
-
-    group: ClassVar[str] = "Availability"
-
-
+UptimeType = partial(PagedType, group="Availability")
 UPTIME_TYPES = (
     UptimeType("uptime", build_availability_items, example={
         "title": "Shop", "value": "99.98", "response_time": "210", "url": "https://example.com/",

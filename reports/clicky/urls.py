@@ -9,8 +9,7 @@ from reports.clicky.views import StatsView
 
 app_name = "clicky"
 urlpatterns = [
-    re_path(r"^api/stats/(?P<version>[1-4])/?$", StatsView.as_view(), name="stats"),
-    re_path(r"^stats/api(?P<version>[1-4])/?$", StatsView.as_view(), name="stats-old"),
+    re_path(r"^(?:api/stats/|stats/api)[1-4]/?$", StatsView.as_view(), name="stats"),
     re_path(r"^api/account/sites/?$", AccountSitesView.as_view(), name="sites"),
     re_path(r"^api/whitelabel/(?P<operation>[^?]+)$", WhitelabelView.as_view(), name="whitelabel"),
     re_path(r"^media/flags/(?P<country>[A-Za-z]{2})\.gif$", deeplinks.flag, name="flag"),

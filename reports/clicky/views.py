@@ -5,12 +5,11 @@ them, the choice of the output, errors and headers.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NoReturn, cast
+from typing import Any, ClassVar, NoReturn, cast
 
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone as clock
-from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import APIException
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
@@ -18,7 +17,6 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.api.throttles import AccountThrottle
-from accounts.models import Account, User
 from accounts.security.client_ip import get_client_key
 from reports.clicky import outputs
 from reports.clicky.errors import ClickyError, handle_error
@@ -28,44 +26,37 @@ from reports.clicky.stats_request import find_site, parse_request
 from reports.clicky.types import build_result
 from sites.site_config import SiteConfig
 
-
-def read_parameters(request: HttpRequest) -> Mapping[str, str]:
-    """Return the parameters of the URL and of a form sent by POST; the first value of a repeated one."""
-    params = {name: values[0] for name, values in request.GET.lists() if values}
-    if request.method == "POST":
-        params |= {name: values[0] for name, values in request.POST.lists() if values}
-    return params
-
-
-class ParameterAuthentication(BaseAuthentication):
-    """Authentication by the parameters of the request, which its view looks up with `identify`."""
-
-    def authenticate(self, request: Request) -> tuple[AnonymousUser | User, Account | SiteConfig | None]:
-        return cast(ClickyView, request.parser_context["view"]).identify(request)
+CORS_HEADERS = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "GET, POST, OPTIONS",
+    "Access-Control-Allow-Headers": "*",
+    "Access-Control-Expose-Headers": "X-RateLimit-Limit, X-RateLimit-Remaining, Retry-After",
+}
 
 
 class ClickyView(APIView):
     """A view whose request is its parameters, sent in the URL or, which is answered alike, as a form.
 
-    Any other body is ignored, and so is `Accept`: clients name the format in the parameter `output`.
+    Any other body is ignored, and so is `Accept`: clients name the format in the parameter `output`, unless the view
+    has only one. Keys are parameters, too: `perform_authentication` finds what they open.
     """
 
     http_method_names = ["get", "head", "post"]
     parser_classes = []
-    authentication_classes = [ParameterAuthentication]
     renderer_classes = list(outputs.RENDERERS.values())
+    only_renderer: ClassVar[type[outputs.OutputRenderer] | None] = None
+    is_readable_by_scripts: ClassVar[bool] = True  # of other sites (CORS): only the key in the address protects it
     params: Mapping[str, str]
-
-    def identify(self, request: Request) -> tuple[AnonymousUser | User, Account | SiteConfig | None]:
-        """Return `request.user` and `request.auth`: who or what the keys in the parameters open. Raises ClickyError."""
-        raise NotImplementedError
+    get: Callable[..., Response]
 
     def initialize_request(self, request: HttpRequest, *args: object, **kwargs: object) -> Request:
-        self.params = read_parameters(request)
+        """Read the parameters of the URL and of a form sent by POST; the first value of a repeated one."""
+        given = [*request.GET.lists(), *(request.POST.lists() if request.method == "POST" else ())]
+        self.params = {name: values[0] for name, values in given if values}
         return super().initialize_request(request, *args, **kwargs)
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[BaseRenderer, str]:
-        renderer = outputs.choose_renderer(self.params)()
+        renderer = (self.only_renderer or outputs.choose_renderer(self.params))()
         return renderer, renderer.media_type
 
     def initial(self, request: Request, *args: object, **kwargs: object) -> None:
@@ -75,9 +66,6 @@ class ClickyView(APIView):
         if request.method != "OPTIONS":
             super().initial(request, *args, **kwargs)
 
-    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        raise NotImplementedError
-
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return self.get(request, *args, **kwargs)
 
@@ -86,15 +74,8 @@ class ClickyView(APIView):
 
     @property
     def default_response_headers(self) -> dict[str, str]:
-        """Let scripts of any page read the response: only the key in the address protects it."""
-        return {
-            "Allow": ", ".join(self.allowed_methods),
-            "Access-Control-Allow-Origin": "*",
-            "Access-Control-Allow-Methods": "GET, POST, OPTIONS",
-            "Access-Control-Allow-Headers": "*",
-            "Access-Control-Expose-Headers": "X-RateLimit-Limit, X-RateLimit-Remaining, Retry-After",
-            "Cache-Control": "no-store",
-        }
+        headers = {"Allow": ", ".join(self.allowed_methods), "Cache-Control": "no-store"}
+        return headers | CORS_HEADERS if self.is_readable_by_scripts else headers
 
 
 class AddressThrottle(AccountThrottle):
@@ -121,10 +102,7 @@ class StatsView(ClickyView):
     http_method_names = [*ClickyView.http_method_names, "options"]
     throttle_classes = [AddressThrottle]
 
-    def identify(self, request: Request) -> tuple[AnonymousUser, SiteConfig]:
-        return AnonymousUser(), find_site(self.params)
-
-    def get(self, request: Request, version: str = "4") -> Response:
+    def get(self, request: Request) -> Response:
         site = cast(SiteConfig, request.auth)
         links = ResultLinks(lambda: f"{request.scheme}://{request.get_host()}", site)
         return Response(build_result(parse_request(site, self.params, clock.now(), links)))
@@ -135,7 +113,7 @@ class StatsView(ClickyView):
     def perform_authentication(self, request: Request) -> None:
         """Find the site. A request whose key opens none counts, too: keys could be guessed without end."""
         try:
-            super().perform_authentication(request)
+            request.user, request.auth = AnonymousUser(), find_site(self.params)
         except APIException:
             self.check_throttles(request)
             raise

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import ClassVar, Literal
 
 from goals.predicates import Filter, is_one_of
-from goals.selectors import list_active_goals
 from reports.clicky import terms
 from reports.clicky.dates import Dates
 from reports.clicky.filters import has_value, parse_filters
 from reports.clicky.outputs import Item, encode_html
-from reports.clicky.stats_request import StatsRequest
-from reports.clicky.stats_type import MAX_LIST_DAYS, BuildItems, PagedType
+from reports.clicky.stats_request import StatsRequest, list_conversions
+from reports.clicky.stats_type import MAX_LIST_DAYS, PagedType
 from reports.query import Period
 from reports.query.analyses import visit_lists
 from reports.query.analyses.visit_lists import Visit
 from reports.query.periods import parse_zone
+from reports.query.vocabulary import format_language
 from sites.amounts import round_amount
 from tracking.event import Event
 
@@ -27,10 +29,11 @@ MAX_GOALS_PER_VISIT = 50
 LISTED_KINDS = tuple(dict.fromkeys(kind for kinds in terms.ACTION_KINDS.values() for kind in kinds))
 
 
+@dataclass(frozen=True)
 class ListType(PagedType):
     """A list. It covers all the dates together, or each day, but never hours."""
 
-    group: ClassVar[str] = "Lists by time, newest first"
+    group: str = field(default="Lists by time, newest first", kw_only=True)
     max_days: ClassVar[int] = MAX_LIST_DAYS
 
     def list_days(self, request: StatsRequest) -> list[Dates]:
@@ -47,16 +50,12 @@ def load_visits(
 def build_visitor_items(request: StatsRequest, dates: Dates) -> list[Item]:
     """Build one page of visits with all that is stored of each."""
     rows = load_visits(request, dates, request.visitor_filters, request.limit, request.offset)
-    if not rows:
-        return []
-    details = [load(request, dates, rows) for fields, load in VISIT_DETAILS.items() if request.wants(*fields)]
-    items = []
-    for row in rows:
-        item = build_visitor_item(request, row)
-        for fields_of_visits in details:
-            item |= fields_of_visits.get(int(row["visit"]), {})
-        items.append(select_fields(item, request))
-    return items
+    items = {int(row["visit"]): build_visitor_item(request, row) for row in rows}
+    for fields, load in VISIT_DETAILS.items():
+        if rows and request.wants(*fields):
+            for visit, details in load(request, dates, rows).items():
+                items[visit] |= details
+    return [select_fields(item, request) for item in items.values()]
 
 
 def build_visitor_item(request: StatsRequest, row: Visit) -> Item:
@@ -70,11 +69,11 @@ def build_visitor_item(request: StatsRequest, row: Visit) -> Item:
         "actions": str(row["actions"]),
         "total_visits": "1",
         "landing_page": request.links.build_page_url(row["entry_page"], row["host"]) if row["entry_page"] else "",
-        "web_browser": encode_html(terms.format_browser(row["browser"], row["browser_version"])),
+        "web_browser": encode_html(terms.format_product(row["browser"], row["browser_version"])),
         "operating_system": encode_html(f"{row['os']} {row['os_version']}".strip()),
         "screen_resolution": row["screen"],
         "javascript": "1",
-        "language": encode_html(terms.get_language_title(row["language"])) if row["language"] else "",
+        "language": encode_html(format_language(row["language"])),
         **build_referrer_fields(row),
         "referrer_type": terms.find_traffic_kind(row["channel"]).type,
         **build_place_fields(row),
@@ -132,26 +131,15 @@ def load_reached_goals(request: StatsRequest, dates: Dates, rows: list[Visit]) -
 
     The revenue is in one currency, that of the engine's result; goals that earn in another one add nothing to it.
     """
-    goals = {goal.pk: goal for goal in list_active_goals([request.site.site_id])}
-    if not goals:
-        return {}
-    result = request.ask(
-        extend_to_now(dates, request),
-        ("conversions", "revenue"),
-        [build_ids_filter("visit", (row["visit"] for row in rows))],
-        dimensions=("visit", "goal"),
-        limit=len(rows) * min(len(goals), MAX_GOALS_PER_VISIT),
-    )
-    currency = result.meta.currency
+    period, where = extend_to_now(dates, request), [is_one_of("visit", *(str(row["visit"]) for row in rows))]
+    conversions, currency = list_conversions(request, period, where, ("visit",), len(rows) * MAX_GOALS_PER_VISIT)
     reached: dict[int, Item] = {}
-    for row in result.rows:
-        goal = goals.get(int(row["goal"]))
-        if goal and row["conversions"]:
-            item = reached.setdefault(int(row["visit"]), {"completed": [], "revenue": str(round_amount(0, currency))})
-            item["completed"].append(encode_html(goal.name))
-            if goal.find_revenue_currency(currency) in ("", currency):
-                revenue = goal.compute_revenue(int(row["conversions"]), row["revenue"])
-                item["revenue"] = str(round_amount(Decimal(item["revenue"]) + revenue, currency))
+    for row, goal in conversions:
+        item = reached.setdefault(int(row["visit"]), {"completed": [], "revenue": str(round_amount(0, currency))})
+        item["completed"].append(encode_html(goal.name))
+        if goal.find_revenue_currency(currency) in ("", currency):
+            revenue = goal.compute_revenue(int(row["conversions"]), row["revenue"])
+            item["revenue"] = str(round_amount(Decimal(item["revenue"]) + revenue, currency))
     return {visit: {"goals": item} for visit, item in reached.items()}
 
 
@@ -181,14 +169,12 @@ def load_total_visits(request: StatsRequest, dates: Dates, rows: list[Visit]) ->
 
 def count_all_visits(request: StatsRequest, dimension: str, values: list[str]) -> dict[str, int]:
     """Return the visits of all time by these values of a dimension."""
-    all_time, where = Period.parse("all", request.dates.zone, request.now), [build_ids_filter(dimension, values)]
+    all_time, where = (
+        Period.parse("all", request.dates.zone, request.now),
+        [is_one_of(dimension, *dict.fromkeys(values))],
+    )
     result = request.ask(all_time, ("visits",), where, (dimension,), limit=len(values))
     return {str(row[dimension]): int(row["visits"]) for row in result.rows}
-
-
-def build_ids_filter(dimension: str, ids: Iterable[int | str]) -> Filter:
-    """Return the filter of these values, each once."""
-    return is_one_of(dimension, *dict.fromkeys(map(str, ids)))
 
 
 # Fields of a visit that are not among its columns, and what loads them for a page of visits together
@@ -220,31 +206,30 @@ def build_action_item(request: StatsRequest, row: Event) -> Item:
     }
 
 
-def list_recent(column: Literal["search_term", "referrer"], unique: bool = False) -> BuildItems:
-    """Return the function that lists the values of a visit's column; `unique`: each value once, at its newest time."""
-
-    def build_recent_items(request: StatsRequest, dates: Dates) -> list[Item]:
-        where = [*request.visitor_filters, *has_value(column)]
-        if not unique:
-            page = load_visits(request, dates, where, request.limit, request.offset)
-            return [build_recent_item(column, request, row) for row in page]
+def list_recent(
+    column: Literal["search_term", "referrer"], is_unique: bool, request: StatsRequest, dates: Dates
+) -> list[Item]:
+    """Build one page of the values of a visit's column; `is_unique`: each value once, at its newest time."""
+    where = [*request.visitor_filters, *has_value(column)]
+    if is_unique:
         newest: dict[str, Visit] = {}
         for row in load_visits(request, dates, where, MAX_UNIQUE_VISITS):
             newest.setdefault(row[column], row)
-        return [build_recent_item(column, request, row) for row in request.select_page([*newest.values()])]
-
-    return build_recent_items
-
-
-def build_recent_item(column: Literal["search_term", "referrer"], request: StatsRequest, row: Visit) -> Item:
-    return {
-        **format_time(row["visit_start"], request),
-        "item": encode_html(row[column]),
-        "stats_url": request.links.build_visit_url(row["visit"]),
-    }
+        page = request.select_page([*newest.values()])
+    else:
+        page = load_visits(request, dates, where, request.limit, request.offset)
+    return [
+        {
+            **format_time(row["visit_start"], request),
+            "item": encode_html(row[column]),
+            "stats_url": request.links.build_visit_url(row["visit"]),
+        }
+        for row in page
+    ]
 
 
 TIMES = {"time": "1772359200", "time_pretty": "Sun Mar 1 2026, 10:00am"}
+SEARCH, REFERRER = {**TIMES, "item": "web statistics"}, {**TIMES, "item": "https://blog.example.org/"}
 VISIT = {**TIMES, "ip_address": "203.0.113.9", "uid": "2841570942", "session_id": "1048576001"}
 LIST_TYPES = (
     ListType("visitors-list", build_visitor_items, example={
@@ -255,8 +240,8 @@ LIST_TYPES = (
     ListType("actions-list", build_action_items, example={
         **VISIT, "action_type": "pageview", "action_title": "Pricing", "action_url": "http://example.com/pricing",
     }),
-    ListType("searches-recent", list_recent("search_term"), example={**TIMES, "item": "web statistics"}),
-    ListType("searches-unique", list_recent("search_term", unique=True), example={**TIMES, "item": "web statistics"}),
-    ListType("links-recent", list_recent("referrer"), example={**TIMES, "item": "https://blog.example.org/"}),
-    ListType("links-unique", list_recent("referrer", unique=True), example={**TIMES, "item": "https://t.example.org/"}),
+    ListType("searches-recent", partial(list_recent, "search_term", False), example=SEARCH),
+    ListType("searches-unique", partial(list_recent, "search_term", True), example=SEARCH),
+    ListType("links-recent", partial(list_recent, "referrer", False), example=REFERRER),
+    ListType("links-unique", partial(list_recent, "referrer", True), example=REFERRER),
 )  # fmt: skip

@@ -12,9 +12,9 @@ from PIL import Image, ImageDraw
 
 from accounts.branding import DEFAULT_BRAND, Brand, load_brand
 from accounts.mail import join_to_line
+from accounts.spreadsheets import BYTE_ORDER_MARK, format_csv
 from reports.digests.content import SiteDigest
 from reports.digests.models import DigestSubscription
-from reports.spreadsheets import BYTE_ORDER_MARK, format_csv
 
 MAX_FULL_SITES = 3  # sites that are reported in full; the others get one line each
 CHART_WIDTH, CHART_HEIGHT, CHART_GAP = 1120, 240, 8  # pixels: twice the size in the mail, for sharp screens

@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo
 
 from django.db import IntegrityError, transaction
 
+from accounts.audit.recording import read_fields, record_action, record_change
+from accounts.audit.subjects import AuditSubject, list_user_accounts
 from accounts.models import User
 from accounts.operations.task_runs import run_each
 from reports.digests.content import build_digest, find_closed_period
@@ -18,10 +20,18 @@ from sites.models import Site
 from sites.selectors import select_sites
 from tracking.store import StoreAway
 
+AUDIT_SUBJECT = AuditSubject(
+    name="digest",
+    label="Report by e-mail",
+    account="",
+    verbs=("created", "changed", "deleted"),
+    shown=frozenset({"frequency", "attach_csv", "enabled"}),  # not the sites, which may be of several accounts
+)
 SENDING_HOUR = 6
 MAX_DELAY = timedelta(days=3)  # a digest that is later than this is not sent
 
 
+@transaction.atomic
 def subscription_save(
     *,
     user: User,
@@ -32,24 +42,40 @@ def subscription_save(
 ) -> DigestSubscription:
     """Create a subscription of `user`, or change `existing`. `sites` are ones that the user may see; none means all."""
     subscription = existing or DigestSubscription(user=user)
+    before = read_fields(subscription)
     subscription.frequency, subscription.sites = frequency, [site.pk for site in sites]
     subscription.attach_csv, subscription.enabled = attach_csv, True
     subscription.save()
+    if existing is None:
+        record_action("digest.created", subscription, accounts=list_accounts(subscription))
+    else:
+        record_change("digest.changed", subscription, before, accounts=list_accounts(subscription))
     return subscription
 
 
+@transaction.atomic
 def subscription_delete(*, subscription: DigestSubscription) -> None:
     """Delete a subscription."""
+    record_action("digest.deleted", subscription, accounts=list_accounts(subscription))
     subscription.delete()
 
 
+@transaction.atomic
 def subscription_stop(*, token: str) -> DigestSubscription | None:
     """End the subscription of an unsubscribe token, if it has not ended; returns None for an unknown token."""
     subscription = DigestSubscription.objects.with_unsubscribe_token(token).first()
     if subscription and subscription.enabled:
         subscription.enabled = False
         subscription.save(update_fields=["enabled"])
+        changes = {"enabled": (True, False)}
+        record_action("digest.changed", subscription, changes=changes, accounts=list_accounts(subscription))
     return subscription
+
+
+def list_accounts(subscription: DigestSubscription) -> list[int | None]:
+    """List the accounts that a subscription is about, in whose audit logs it appears."""
+    chosen = Site.objects.filter(pk__in=subscription.sites).order_by().values_list("account_id", flat=True).distinct()
+    return [*chosen] or list_user_accounts(subscription.user)
 
 
 def digests_send(*, now: datetime) -> int:

@@ -79,6 +79,7 @@ def build_people_context(request: HttpRequest) -> dict[str, object]:
         "days": INVITATION_DAYS,
         "invitations": DEFAULT_LIMITS["invitations_per_day"],
         "guests": DEFAULT_LIMITS["guests"],
+        "audit_days": DEFAULT_LIMITS["audit_days"],
         "ending_access": [access.label for access in DEPENDENT_ACCESS],
     }
 

@@ -24,13 +24,17 @@ from accounts.account_limits import choose_limit
 from sites import site_cache
 from tracking.store.target import get_target
 
-HEAVY_SHARE = 0.5  # of its seconds: an account that uses more of them for a while runs few statements at a time
+HEAVY_SHARE = 0.25  # of its seconds: an account that uses more of them for a while runs few statements at a time
 REFILLED_SHARE = 0.1  # of its seconds, which it has again after the time that Retry-After says
 MAX_OWED_MINUTES = 2  # an account owes at most the seconds of so many minutes, however long its statements ran
 # Statements that wait, each of which occupies a thread. Several people of one account open pages at the same moment,
 # and a page has a dozen statements: they must be answered, only later
 MAX_WAITING = 32
 MAX_WAIT_SECONDS = 5.0
+# What a heavy account runs takes half of the cores of a store in this process; a server has cores of its own
+HEAVY_THREADS = max(1, (os.cpu_count() or 1) // 4)  # of each statement
+HEAVY_STATEMENTS = max(1, (os.cpu_count() or 1) // 2 // HEAVY_THREADS)
+HEAVY_STATEMENTS_OF_SERVER = 2
 LOW_PRIORITY = 10  # ClickHouse: such a query pauses while one of a smaller number runs; 0: no priority
 MAX_ACCOUNTS = 10_000  # with more budgets than these, idle ones are removed
 MINUTE = 60.0
@@ -189,11 +193,16 @@ def wait_for_turn(budget: Budget, limits: QueryLimits) -> Mapping[str, int]:
             if seconds and budget.owed_seconds >= seconds:
                 raise build_seconds_error(budget, seconds)
             heavy = seconds > 0 and budget.recent_seconds > seconds * HEAVY_SHARE
-            if budget.running < (min(most, max(2, most // 4)) if heavy else most):
+            if budget.running < (min(most, count_heavy()) if heavy else most):
                 break
             wait_for_slot(budget, deadline)
         budget.running += 1
     return build_settings(limits.megabytes_per_query, heavy=heavy)
+
+
+def count_heavy() -> int:
+    """Count the statements that a heavy account may run at the same time."""
+    return HEAVY_STATEMENTS if get_target().embedded else HEAVY_STATEMENTS_OF_SERVER
 
 
 def wait_for_slot(budget: Budget, deadline: float) -> None:
@@ -229,7 +238,7 @@ def build_settings(megabytes: int, *, heavy: bool) -> Mapping[str, int]:
     if heavy:
         settings["priority"] = LOW_PRIORITY
         if get_target().embedded:
-            settings["max_threads"] = max(1, (os.cpu_count() or 1) // 2)
+            settings["max_threads"] = HEAVY_THREADS
     else:
         settings["priority"] = 1
     return settings

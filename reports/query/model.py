@@ -9,6 +9,7 @@ before the store is read.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -208,6 +209,11 @@ def find_group_by(metrics: tuple[str, ...], dimensions: tuple[str, ...]) -> Grou
             for index, name in enumerate(dimensions)
         ),
     )
+
+
+def split_sites(sites: Sequence[int]) -> list[tuple[int, ...]]:
+    """Return the sites in parts of as many as one query may name."""
+    return [tuple(sites[first : first + MAX_SITES]) for first in range(0, len(sites), MAX_SITES)]
 
 
 def parse_sites(value: object) -> tuple[int, ...]:

@@ -15,9 +15,11 @@ class ShareQuerySet(models.QuerySet["Share"]):
     """Queries of shared links."""
 
     def open(self, now: datetime) -> ShareQuerySet:
-        """Return the links that can be opened: neither revoked nor expired, of a site that is not deleted."""
+        """Return the links that can be opened: neither revoked nor expired, of a site that is neither deleted nor of a
+        suspended account.
+        """
         not_expired = models.Q(expires=None) | models.Q(expires__gt=now)
-        return self.filter(not_expired, revoked=None, site__deleted=None)
+        return self.filter(not_expired, revoked=None, site__deleted=None, site__account__suspended=None)
 
     def with_token(self, token: str) -> ShareQuerySet:
         """Return the link with this token, if there is one."""

@@ -16,6 +16,8 @@ from django.utils import timezone
 from django.utils.crypto import constant_time_compare, get_random_string, salted_hmac
 
 from accounts.account_limits import check_limit
+from accounts.audit.recording import record_action
+from accounts.audit.subjects import AuditSubject
 from accounts.models import Account, Membership, User
 from accounts.permissions import Bearer
 from accounts.revocation import DependentAccess, SharedKeys, exposed_keys_clear
@@ -26,6 +28,13 @@ from sites.models import Site
 from sites.selectors import select_sites
 
 SHARED_LINK_KIND = "share"  # kind of exposed key in `accounts.revocation`
+AUDIT_SUBJECT = AuditSubject(
+    name="share",
+    label="Shared link",
+    account="site.account_id",
+    verbs=("created", "revoked"),
+    shown=frozenset({"name", "site_id", "segment_id", "embed", "expires"}),
+)
 TOKEN_LENGTH = 32  # characters of a random secret: whoever knows it may read the report
 KEY_TOKEN = re.compile(r"site-([1-9]\d{0,17})-[0-9a-f]{40}", re.ASCII)
 
@@ -54,6 +63,7 @@ def share_create(
     share.password = make_password(password) if password else ""
     share.full_clean()
     share.save()
+    record_action("share.created", share)
     return share
 
 
@@ -62,6 +72,7 @@ def share_revoke(*, share: Share, now: datetime) -> None:
     """Revoke a link, for good."""
     share.revoked = now
     share.save(update_fields=["revoked"])
+    record_action("share.revoked", share)
     exposed_keys_clear(kind=SHARED_LINK_KIND, object_id=share.pk)
 
 
@@ -87,7 +98,11 @@ def build_key_token(site: Site) -> str:
 def find_share_by_key_token(token: str) -> Share | None:
     """Return a link, not stored, of the site's complete overview in a frame; None if the token is not of a key."""
     match = KEY_TOKEN.fullmatch(token)
-    site = Site.objects.filter(pk=int(match[1]), deleted=None).select_related("account").first() if match else None
+    site = (
+        Site.objects.filter(pk=int(match[1]), deleted=None, account__suspended=None).select_related("account").first()
+        if match
+        else None
+    )
     if site is None or not constant_time_compare(token, build_key_token(site)):
         return None
     return Share(site=site, name=str(site), embed=True, token=token)

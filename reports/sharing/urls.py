@@ -2,9 +2,11 @@
 
 from django.urls import path
 
+from accounts.api.resources import build_routes
 from reports.dashboard.views.details import details
 from reports.dashboard.views.graph_image import graph_svg
 from reports.dashboard.views.reports import overview, panel
+from reports.sharing.api import ShareViews
 from reports.sharing.views import framed_overview, framed_page, revoke, share_page, shared_report, sharing
 
 app_name = "sharing"
@@ -21,4 +23,5 @@ urlpatterns = [
     path("share/<slug:token>/embed/graph.svg", framed_page(graph_svg), name="embed-graph-svg"),
     path("sites/<int:site_id>/settings/sharing", sharing, name="settings"),
     path("sites/<int:site_id>/settings/sharing/<int:share_id>/revoke", revoke, name="revoke"),
+    *build_routes({"sites/<int:site_id>/shares": ShareViews}),
 ]

@@ -17,6 +17,7 @@ from django.urls import reverse
 
 from accounts import mail
 from accounts.account_limits import get_account_limit
+from accounts.audit.recording import record_action
 from accounts.branding import load_brand
 from accounts.mail import simplify_brand_name, simplify_name
 from accounts.models import Account
@@ -100,6 +101,7 @@ def channel_confirm(*, channel: Channel, now: datetime) -> None:
     if row is not None and hash_address(row) == hash_address(channel):
         row.confirmed = now
         row.save(update_fields=["confirmed"])
+        record_action("channel.confirmed", row)
 
 
 @transaction.atomic
@@ -107,3 +109,4 @@ def channel_stop(*, channel: Channel) -> None:
     """Stop the channel for its recipient: it must be confirmed again before anything more is sent."""
     reason = "The recipient stopped the messages. Switch it on to ask again."
     Channel.objects.filter(pk=channel.pk).update(enabled=False, confirmed=None, switched_off=reason)
+    record_action("channel.stopped", channel, changes={"switched_off": (None, reason)})

@@ -15,9 +15,10 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.core.mail import EmailMessage
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Q, QuerySet
 
+from accounts.audit.recording import record_action
 from accounts.branding import load_brand
 from accounts.mail import join_to_line
 from accounts.operations.task_runs import run_each
@@ -225,8 +226,10 @@ def find_pause(attempts: int) -> timedelta:
 def switch_off(channel: Channel, error: str) -> None:
     """Switch the channel off and mail the account's owners."""
     reason = f"Switched off after a day of failures: {error}"[:200]
-    if not Channel.objects.filter(pk=channel.pk, enabled=True).update(enabled=False, switched_off=reason):
-        return
+    with transaction.atomic():
+        if not Channel.objects.filter(pk=channel.pk, enabled=True).update(enabled=False, switched_off=reason):
+            return
+        record_action("channel.stopped", channel, changes={"switched_off": (None, reason)})
     owners = channel.account.memberships.accepted().filter(role="owner").values_list("user__email", flat=True)
     text = f"{reason}\n\nNothing more is sent to “{channel.name}” until you switch it on again."
     subject, sender = join_to_line(f"Channel “{channel.name}” was switched off"), load_brand(channel.account).sender

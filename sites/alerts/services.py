@@ -14,6 +14,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.account_limits import check_limit
+from accounts.audit.recording import read_fields, record_action, record_change
 from accounts.mail import join_to_line
 from accounts.models import Account, Membership
 from accounts.operations.task_runs import run_each
@@ -36,6 +37,7 @@ def channel_save(*, channel: Channel, now: datetime | None = None) -> Channel:
     Raises ValidationError for a hook that may not be reached from here, and above the limit of channels.
     """
     before = Channel.objects.select_for_update().filter(pk=channel.pk).first() if channel.pk else None
+    stored = read_fields(channel)
     if before is None:
         account_lock(channel.account)
         used = Channel.objects.filter(account=channel.account).count()
@@ -50,13 +52,19 @@ def channel_save(*, channel: Channel, now: datetime | None = None) -> Channel:
     if channel.enabled:
         channel.failing_since, channel.switched_off = None, ""
     channel.save()
+    if before is None:
+        record_action("channel.created", channel)
+    else:
+        record_change("channel.changed", channel, stored)
     return channel
 
 
+@transaction.atomic
 def channel_secret_replace(*, channel: Channel) -> None:
     """Replace the secret that webhooks are signed with; receivers with the old one will reject them."""
     channel.secret = secrets.token_urlsafe()
     channel.save(update_fields=["secret"])
+    record_action("webhook_secret.replaced", channel)
     exposed_keys_clear(kind=WEBHOOK_KIND, object_id=channel.pk)
 
 
@@ -64,6 +72,7 @@ def channel_secret_replace(*, channel: Channel) -> None:
 def channel_delete(*, channel: Channel) -> None:
     """Delete a channel; alerts stay and no longer use it."""
     exposed_keys_clear(kind=WEBHOOK_KIND, object_id=channel.pk)
+    record_action("channel.deleted", channel)
     channel.delete()
 
 
@@ -78,7 +87,8 @@ def check_webhook(channel: Channel) -> None:
 @transaction.atomic
 def alert_save(*, alert: Alert, parameters: Mapping[str, object], channels: Iterable[Channel]) -> Alert:
     """Store an alert with its condition's parameters and channels. Raises ValidationError above the limit of alerts."""
-    if alert.pk is None:
+    is_new, before, channels_before = alert.pk is None, read_fields(alert), list_channel_names(alert)
+    if is_new:
         account = alert.site.account
         account_lock(account)
         used = Alert.objects.filter(site__account=account, site__deleted=None).count()
@@ -86,11 +96,22 @@ def alert_save(*, alert: Alert, parameters: Mapping[str, object], channels: Iter
     alert.parameters = dict(parameters)
     alert.save()
     alert.channels.set(channels)
+    if is_new:
+        record_action("alert.created", alert)
+    else:
+        record_change("alert.changed", alert, before, also={"channels": (channels_before, list_channel_names(alert))})
     return alert
 
 
+def list_channel_names(alert: Alert) -> list[str]:
+    """List the names of an alert's channels; none for one that is not stored yet."""
+    return list(alert.channels.order_by("pk").values_list("name", flat=True)) if alert.pk else []
+
+
+@transaction.atomic
 def alert_delete(*, alert: Alert) -> None:
     """Delete an alert; the log of its deliveries stays."""
+    record_action("alert.deleted", alert)
     alert.delete()
 
 
@@ -193,10 +214,12 @@ def find_ending_channels(membership: Membership, is_leaving: bool) -> list[Chann
     return [channel for channel in mail_channels if channel.target.strip().lower() == email]
 
 
+@transaction.atomic
 def end_channel(channel: Channel, now: datetime) -> None:
     """Switch a channel off, with the reason. If it is switched on again, the person has to confirm it first."""
     reason = "Switched off: the person it mails to left the account."
     Channel.objects.filter(pk=channel.pk).update(enabled=False, confirmed=None, switched_off=reason)
+    record_action("channel.stopped", channel, changes={"switched_off": (None, reason)})
 
 
 MAIL_CHANNELS = DependentAccess("Alert channels that mail to them", find_ending_channels, end_channel)

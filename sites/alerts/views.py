@@ -15,6 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST
 
+from accounts.audit.recording import record_event
 from accounts.forms import add_errors
 from accounts.permissions import find_membership, membership_may
 from accounts.settings_parts import render_secrets
@@ -130,6 +131,7 @@ def show_channel_secret(request: HttpRequest, site_id: int, channel_id: int) -> 
         channel_secret_replace(channel=channel)
         messages.success(request, f"“{channel.name}” has a new secret. Give it to the receiver.")
         return redirect("alerts:channel-edit", site.pk, channel.pk)
+    record_event("webhook_secret.shown", channel)
     back = reverse("alerts:channel-edit", args=[site.pk, channel.pk])
     return render_secrets(request, f"Secret of “{channel.name}”", {"secret": channel.secret}, back=back)
 
@@ -148,6 +150,7 @@ def send_test_message(request: HttpRequest, site_id: int, channel_id: int) -> Ht
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))
         return redirect("alerts:list", site.pk)
+    record_event("channel.tested", channel)
     message, arrived = send_test(site, channel)
     messages.add_message(request, messages.SUCCESS if arrived else messages.ERROR, message)
     return redirect("alerts:list", site.pk)

@@ -12,6 +12,8 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from accounts.account_limits import check_limit
+from accounts.audit.recording import read_fields, record_action, record_change
+from accounts.audit.subjects import AuditSubject
 from accounts.models import Account
 from accounts.operations.task_runs import run_each
 from accounts.selectors import rank_by_account
@@ -27,6 +29,16 @@ from sites.uptime.scheduler import MAX_CAUSE_LENGTH, STATE_FIELDS, apply_all, bu
 from sites.uptime.state_machine import CheckResult, find_next_check
 from sites.uptime.watched_time import end_watching
 
+AUDIT_SUBJECT = AuditSubject(
+    name="monitor",
+    label="Monitor",
+    account="site.account_id",
+    shown=frozenset({
+        "site_id", "name", "url", "method", "interval", "timeout", "expected_status", "must_contain",
+        "must_not_contain", "follow_redirects", "enabled", "public", "link_id",
+    }),
+    ignored=frozenset({"next_due", "tls_expires", *STATE_FIELDS}),
+)  # fmt: skip
 MAX_LATE_NOTIFICATIONS = 500  # incidents per round
 EDITABLE = (
     "name", "url", "method", "interval", "timeout", "expected_status", "must_contain", "must_not_contain",
@@ -42,6 +54,7 @@ def monitor_create(*, site: Site, url: str, now: datetime | None = None, **field
     check_limit(site.account, "monitors", used=select_monitors(site.account).count(), field="url", what="monitors")
     validate_monitor(monitor)
     monitor.save()
+    record_action("monitor.created", monitor)
     return monitor
 
 
@@ -62,6 +75,7 @@ def monitor_update(*, monitor: Monitor, changes: Mapping[str, object], now: date
     validate_monitor(monitor)
     now = now or timezone.now()
     before = Monitor.objects.select_for_update().get(pk=monitor.pk)
+    stored = read_fields(before)
     if not monitor.enabled:
         stop_monitoring(before, now)
     elif monitor.interval < before.interval:
@@ -72,6 +86,7 @@ def monitor_update(*, monitor: Monitor, changes: Mapping[str, object], now: date
         monitor.tls_expires = None
     monitor.next_due = find_next_check(monitor.pk, monitor.interval, now)
     monitor.save()
+    record_change("monitor.changed", monitor, stored)
     return monitor
 
 
@@ -98,16 +113,20 @@ def stop_monitoring(monitor: Monitor, now: datetime) -> None:
 def monitor_url_set(*, monitor: Monitor, url: str, enabled: bool) -> None:
     """Change a monitor's URL. Its headers are deleted if the origin changes, since they were meant for the old one."""
     row = Monitor.objects.select_for_update().get(pk=monitor.pk)
+    before = read_fields(row)
     if extract_origin(url) != extract_origin(row.url):
         row.headers, row.tls_expires = {}, None
     if not enabled:
         stop_monitoring(row, timezone.now())
     row.url, row.enabled = url, enabled
     row.save(update_fields=["url", "enabled", "headers", *STATE_FIELDS])
+    record_change("monitor.changed", row, before)
 
 
+@transaction.atomic
 def monitor_delete(*, monitor: Monitor) -> None:
     """Delete a monitor with its incidents and response times."""
+    record_action("monitor.deleted", monitor)
     monitor.delete()
 
 

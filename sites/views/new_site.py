@@ -13,7 +13,7 @@ from django.views.decorators.cache import never_cache
 
 from accounts.forms import add_errors
 from accounts.models import Account
-from accounts.permissions import get_current_membership, list_memberships, membership_may
+from accounts.permissions import check_has_active_account, get_current_membership, list_memberships, membership_may
 from accounts.security import rate_limits
 from sites.forms import NewSiteForm
 from sites.installation_check import Finding, check_installation, read_latest_traffic
@@ -27,6 +27,7 @@ from sites.views.site_settings import get_snippet_host
 @login_required
 def redirect_home(request: HttpRequest) -> HttpResponse:
     """Redirect to the user's only site, else to the list of sites."""
+    check_has_active_account(request)
     sites = list(select_sites(request.user)[:2])
     return redirect("dashboard:overview", sites[0].pk) if len(sites) == 1 else redirect("dashboard:sites")
 

@@ -23,6 +23,11 @@ KEPT = {
     "accounts.Membership.key_seed": "derived",
     "accounts.Invitation.token_hash": "hashed",
     "accounts.SecretKeyFingerprint.salt": "public",  # of a slow hash
+    "audit.AuditChain.key": "encrypted",
+    "audit.AuditChain.anchor": "public",  # an HMAC
+    "audit.AuditEntry.target_type": "public",  # what an action was done to
+    "audit.AuditEntry.target_id": "public",
+    "audit.AuditEntry.target_label": "public",
     "sites.Site.key_generation": "derived",
     "sites.Site.proxy_secret": "encrypted",
     "sites.Site.cookies": "public",  # whether the tracker may set one

@@ -81,7 +81,7 @@ def log_in(server: Served) -> httpx.Client:
     return client
 
 
-def spy_delays(server: Served, count: int = 30) -> list[float]:
+def spy_delays(server: Served, count: int = 30, domain: str = "bench.example") -> list[float]:
     """Milliseconds from sending a beacon to reading it in Spy's stream. Raises RuntimeError when there is none."""
     site, client = server.made["site"]["site_id"], log_in(server)
     sent: dict[str, float] = {}
@@ -93,7 +93,7 @@ def spy_delays(server: Served, count: int = 30) -> list[float]:
         for number in range(count):
             path = f"/spy-{number}-{time.monotonic_ns()}"
             sent[path] = time.monotonic()
-            query = {"site_id": site, "type": "pageview", "href": path, "host": "bench.example"}
+            query = {"site_id": site, "type": "pageview", "href": path, "host": domain}
             headers = {"user-agent": CHROME, "accept-language": "en", "x-forwarded-for": f"81.2.69.{number}"}
             answer = httpx.get(f"{server.url}/in.php", params=query, headers=headers)
             if answer.status_code != 200 or "x-event-dropped" in answer.headers:

@@ -48,19 +48,31 @@ class Served:
         return 0.0
 
     @property
+    def answering(self) -> list[int]:
+        """The process that answers hits; with `--workers` those of the workers."""
+        return find_parts(self.process.pid, "worker") or [self.process.pid]
+
+    @property
     def cpu_seconds(self) -> float:
-        """Processor time used since its start, all threads."""
-        return cpu_seconds(self.process.pid)
+        """Processor time used since the start by the processes that answer hits, all threads."""
+        return sum(map(cpu_seconds, self.answering))
 
     @property
     def loop_seconds(self) -> float:
-        """Processor time of the thread that answers; the rest is the writer's and the store's."""
-        return _used(Path(f"/proc/{self.process.pid}/task/{self.process.pid}/stat"))
+        """Processor time of the threads that answer; the rest is the writer's and the store's."""
+        return sum(_used(Path(f"/proc/{pid}/task/{pid}/stat")) for pid in self.answering)
 
     def health(self) -> dict[str, Any]:
         """What /healthz says."""
         found: dict[str, Any] = httpx.get(f"{self.url}/healthz", timeout=10).json()
         return found
+
+
+def find_parts(pid: int, part: str) -> list[int]:
+    """The children of `serve --workers` that are a "worker", or the "store"; none of another `serve`."""
+    children = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    ending = f"--part\0{part}\0".encode()
+    return [child for child in children if Path(f"/proc/{child}/cmdline").read_bytes().endswith(ending)]
 
 
 def wait_for(url: str, process: subprocess.Popen[bytes], seconds: float = 90) -> None:
@@ -76,14 +88,16 @@ def wait_for(url: str, process: subprocess.Popen[bytes], seconds: float = 90) ->
 
 
 @contextmanager
-def served(data_dir: Path, port: int, domain: str = "bench.example", **env: str) -> Iterator[Served]:
+def served(
+    data_dir: Path, port: int, domain: str = "bench.example", options: tuple[str, ...] = (), **env: str
+) -> Iterator[Served]:
     """`manage.py serve` with a provisioned site, ended with SIGTERM."""
     geo = Path(os.environ.get("BENCH_GEO") or ROOT / "var" / "geo")
     if geo.exists() and not (data_dir / "geo").exists():
         (data_dir / "geo").symlink_to(geo)
     full = {**os.environ, "DATA_DIR": str(data_dir), "TRUSTED_PROXIES": "127.0.0.1", **env}
     manage = [sys.executable, str(ROOT / "manage.py")]
-    process = subprocess.Popen([*manage, "serve", "--no-demo", "--port", str(port)], env=full, cwd=ROOT)
+    process = subprocess.Popen([*manage, "serve", "--no-demo", "--port", str(port), *options], env=full, cwd=ROOT)
     url = f"http://127.0.0.1:{port}"
     try:
         wait_for(f"{url}/healthz", process)

@@ -1,12 +1,16 @@
-"""`make bench-shared`: what it costs a hit that its state lies in Redis, and what a second process gains.
+"""`make bench-shared`: what it costs a hit that its state lies elsewhere, and what a second process gains.
 
     python -m tests.bench.shared [--seconds 6] [--rounds 3] [--connections 32] [--links 2000] [--delay-ms 0.5]
+                                 [--workers 1,2,3] [--only memory,Redis]
 
-Beacons, then clicks, at saturation: one process with its state in memory, one with Redis, two with one Redis, and the
-last two with a Redis further away, behind a proxy that delays both directions. The shapes take turns, `--rounds` times;
-medians are printed and written to bench-results/shared.json. Each serving process has a core of its own, Redis and wrk
-have the others; where none is left they take all, and the gain of the last process is understated. Each process has its
-own SQLite and chDB, so that nothing but Redis is shared.
+Beacons, then clicks, at saturation: one process with its state in memory, one to three with one Redis, one and two with
+a Redis further away, behind a proxy that delays both directions, and `serve --workers`. The shapes take turns,
+`--rounds` times; medians are printed and written to bench-results/shared.json. Each serving process has a core of its
+own, Redis and wrk have the others; where none is left they take all, and the gain of the last process is understated.
+Each process has its own SQLite and chDB, so that nothing but Redis is shared; workers share the store's process.
+
+"CPU us" is the processor time of the processes that answer, for a hit; "state us" that of Redis, or of the store's
+process, which also inserts the events into the store and lets nobody else do so.
 """
 
 from __future__ import annotations
@@ -32,7 +36,7 @@ from typing import NamedTuple
 import redis
 
 from tests.bench import ingest, redirect
-from tests.bench.serving import ROOT, Served, cpu_seconds, served
+from tests.bench.serving import ROOT, Served, cpu_seconds, find_parts, served
 
 PORT, REDIS_PORT, PROXY_PORT = 9560, 9570, 9571
 CORES = os.cpu_count() or 1
@@ -45,12 +49,14 @@ class Shape(NamedTuple):
     name: str
     processes: int
     redis_port: int = 0  # 0: in the process's own memory
+    workers: int = 1  # of each process
 
 
 SHAPES = (
     Shape("memory, 1 process", 1),
     Shape("Redis, 1 process", 1, REDIS_PORT),
     Shape("Redis, 2 processes", 2, REDIS_PORT),
+    Shape("Redis, 3 processes", 3, REDIS_PORT),
     Shape("Redis further away, 1 process", 1, PROXY_PORT),
     Shape("Redis further away, 2 processes", 2, PROXY_PORT),
 )
@@ -140,8 +146,10 @@ def serving(folder: Path, shape: Shape, links: int) -> Iterator[list[Served]]:
             url = f"redis://127.0.0.1:{shape.redis_port}/0" if shape.redis_port else ""
             env = {**os.environ, "DATA_DIR": str(home), "DJANGO_SETTINGS_MODULE": "config.settings", "REDIS_URL": ""}
             subprocess.run([sys.executable, "-c", redirect.FILL, str(links)], env=env, cwd=ROOT, check=True)
-            one = stack.enter_context(served(home, PORT + number, REDIS_URL=url))
-            pin(one.process.pid, {number % CORES})
+            more = ("--workers", str(shape.workers)) if shape.workers > 1 else ()
+            one = stack.enter_context(served(home, PORT + number, options=more, REDIS_URL=url))
+            for place, pid in enumerate(one.answering):
+                pin(pid, {(number + place) % CORES})
             found.append(one)
         yield found
 
@@ -155,9 +163,9 @@ def pin(pid: int, cores: set[int]) -> None:
 def load(kind: str, one: Served, options: argparse.Namespace, seconds: float, seed: int) -> Figures:
     """Beacons or clicks at one process, at saturation."""
     if kind == "clicks":
-        return redirect.wrk(one.url, seconds, options.connections, options.links)
+        return redirect.wrk(one.url, seconds, options.connections * len(one.answering), options.links)
     site = one.made["site"]["site_id"]
-    return ingest.wrk(one.url, seconds, options.connections, site, "bench.example", seed)
+    return ingest.wrk(one.url, seconds, options.connections * len(one.answering), site, "bench.example", seed)
 
 
 def load_all(kind: str, all_served: list[Served], options: argparse.Namespace, seconds: float) -> list[Figures]:
@@ -176,6 +184,7 @@ def count_calls(client: redis.Redis) -> int:
 def measure_kind(kind: str, all_served: list[Served], redis_pid: int, options: argparse.Namespace) -> Figures:
     """Hits a second, processor time of a hit, round trips of a hit."""
     load_all(kind, all_served, options, options.warm)
+    redis_pid = next(iter(find_parts(all_served[0].process.pid, "store")), redis_pid)
     client = redis.Redis(port=REDIS_PORT)
     calls, redis_cpu = count_calls(client), cpu_seconds(redis_pid)
     cpu, loop = sum(one.cpu_seconds for one in all_served), sum(one.loop_seconds for one in all_served)
@@ -185,7 +194,7 @@ def measure_kind(kind: str, all_served: list[Served], redis_pid: int, options: a
         "per_second": sum(run["per_second"] for run in runs),
         "cpu_us": (sum(one.cpu_seconds for one in all_served) - cpu) / hits * 1e6,
         "loop_us": (sum(one.loop_seconds for one in all_served) - loop) / hits * 1e6,
-        "redis_us": (cpu_seconds(redis_pid) - redis_cpu) / hits * 1e6,
+        "state_us": (cpu_seconds(redis_pid) - redis_cpu) / hits * 1e6,
         "trips": (count_calls(client) - calls) / hits,
         "p50_ms": median(run["p50_ms"] for run in runs),
         "p99_ms": max(run["p99_ms"] for run in runs),
@@ -218,12 +227,12 @@ def summarize(rounds: list[dict[str, Figures]]) -> dict[str, Figures]:
 def print_table(results: dict[str, dict[str, Figures]]) -> None:
     """For people."""
     for kind in ("beacons", "clicks"):
-        heads = ("/s", "CPU us", "loop us", "Redis us", "trips", "p50 ms", "p99 ms", "errors")
+        heads = ("/s", "CPU us", "loop us", "state us", "trips", "p50 ms", "p99 ms", "errors")
         print(f"{kind:34}" + "".join(f"{head:>9}" for head in heads))
         for shape, found in results.items():
             row = found[kind]
             print(
-                f"{shape:34}{row['per_second']:9,.0f}{row['cpu_us']:9.0f}{row['loop_us']:9.0f}{row['redis_us']:9.1f}"
+                f"{shape:34}{row['per_second']:9,.0f}{row['cpu_us']:9.0f}{row['loop_us']:9.0f}{row['state_us']:9.1f}"
                 f"{row['trips']:9.3f}{row['p50_ms']:9.1f}{row['p99_ms']:9.1f}{row['errors']:9.0f}"
             )
 
@@ -237,7 +246,8 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=32, help="of each process")
     parser.add_argument("--links", type=int, default=2000)
     parser.add_argument("--delay-ms", type=float, default=0.5, help="of a round trip to the Redis further away")
-    parser.add_argument("--only", default="", help="shapes whose names begin so")
+    parser.add_argument("--workers", default="1,2,3", help="numbers of workers; 1 is the single process")
+    parser.add_argument("--only", default="", help="shapes whose names begin with one of these words")
     parser.add_argument("--proxy", type=float, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.proxy is not None:
@@ -245,7 +255,8 @@ def main() -> None:
     for program in ("wrk", "redis-server"):
         if shutil.which(program) is None:
             sys.exit(f"{program} is not installed: apt-get install wrk redis-server")
-    shapes = [shape for shape in SHAPES if shape.name.startswith(options.only)]
+    workers = [Shape(f"workers, {number}", 1, workers=number) for number in map(int, options.workers.split(","))]
+    shapes = [shape for shape in (*SHAPES, *workers) if shape.name.startswith(tuple(options.only.split(",")))]
     rounds = [{shape.name: measure_shape(shape, options) for shape in shapes} for _ in range(options.rounds)]
     results = {shape.name: summarize([found[shape.name] for found in rounds]) for shape in shapes}
     print_table(results)

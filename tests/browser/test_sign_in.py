@@ -64,7 +64,7 @@ def list_mails(product: Product, address: str) -> list[str]:
         for text in file.read_text().split("-" * 79)
         if text.strip()
     ]
-    return [str(letter.get_content()) for letter in letters if letter["To"] == address]  # type: ignore[attr-defined]
+    return [str(letter.get_content()) for letter in letters if letter["To"] == address]
 
 
 def find_code(product: Product, address: str) -> str:
@@ -78,7 +78,7 @@ def find_code(product: Product, address: str) -> str:
 def check_layout(page: Page) -> None:
     """Nothing is wider than the narrow screen, in both themes."""
     for theme in ("light", "dark"):
-        page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+        page.emulate_media(color_scheme=theme)
         assert page.evaluate("document.documentElement.scrollWidth") <= 320, page.url
 
 

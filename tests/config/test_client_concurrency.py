@@ -18,6 +18,7 @@ from config.serving.client_concurrency import (
     CLIENT_BUSY_MESSAGE,
     MAX_AT_ONCE,
     MAX_RUNNING,
+    MAX_RUNNING_BY_KEY,
     MAX_WAITING,
     MAX_WAITING_BEFORE_FLOOD,
     queues,
@@ -65,7 +66,7 @@ def behind(monkeypatch: pytest.MonkeyPatch) -> Application:
 def nothing_left() -> Iterator[None]:
     """No request leaves anything behind, however it ends."""
     yield
-    assert not queues.by_client
+    assert not queues.by_client and not queues.by_key
     assert not queues.all.count_requests()
 
 
@@ -274,3 +275,18 @@ async def test_a_client_that_disconnects_frees_its_slot(site: Site, alice: User,
         async with asgi.connected(f"/sites/{site.pk}/", cookie=session, address=CLIENT) as page:
             page.closed.set()
     assert (await ask("/login")).status == 200
+
+
+async def test_one_key_of_an_api_leaves_half_of_the_places_to_others(behind: Application) -> None:
+    paths = numbered(MAX_RUNNING + 4)
+    tasks = [
+        asyncio.create_task(asgi.send("GET", path, key="ck_one", address=f"198.51.100.{number}"))
+        for number, path in enumerate(paths, 10)
+    ]
+    await all_wait()
+    assert behind.begun == paths[:MAX_RUNNING_BY_KEY]
+    tasks.append(asyncio.create_task(asgi.send("GET", "/other", key="ck_two", address=OTHER)))
+    await all_wait()
+    assert behind.begun[-1] == "/other"
+    behind.end("/other", *paths)
+    assert [answer.status for answer in await asyncio.gather(*tasks)] == [200] * len(tasks)

@@ -19,6 +19,10 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from accounts.models import Account, ExposedKey, Membership, User
+from goals.services import funnel_save, goal_create, segment_create
+from reports.annotations.services import note_add
+from reports.digests.services import subscription_save
+from reports.sharing.services import share_create
 from sites import site_cache
 from sites.models import Site
 from sites.services import api_key_create
@@ -67,12 +71,21 @@ def test_the_query_api_conforms_to_its_openapi_description(case: Any, api_key: s
 
 
 @pytest.fixture
-def ids(account: Account, site: Site, bob: User) -> dict[str, int]:
+def ids(account: Account, site: Site, alice: User, bob: User) -> dict[str, int]:
     """An existing row for each parameter of the addresses."""
     exposed = ExposedKey.objects.create(account=account, kind="site", object_id=site.pk, person="B", since=site.created)
     key = api_key_create(site=site, name="Reader")[0]
     member = Membership.objects.get(user=bob)
-    return {"site_id": site.pk, "key_id": key.pk, "member_id": member.pk, "exposed_id": exposed.pk}
+    goal = goal_create(site=site, name="Order", pattern="/thanks")
+    where = [{"dimension": "page", "operator": "is", "value": ["/"]}]
+    return {
+        "site_id": site.pk, "key_id": key.pk, "member_id": member.pk, "exposed_id": exposed.pk, "goal_id": goal.pk,
+        "funnel_id": funnel_save(site=site, name="Shop", steps=[{"page": "/"}, {"goal": goal.pk}]).pk,
+        "segment_id": segment_create(site=site, name="Home", filter=where, shared=True).pk,
+        "note_id": note_add(site=site, at=site.created, text="New").pk,
+        "share_id": share_create(site=site, name="Client").pk,
+        "subscription_id": subscription_save(user=alice, frequency="week", sites=[site], attach_csv=False).pk,
+    }  # fmt: skip
 
 
 @pytest.mark.heavy

@@ -74,6 +74,7 @@ NEW_LINK, OLD_LINK = "POST links/new", "POST links/<int:datapoint_id>/edit"
 FIELDS: list[Field] = [
     # Who manages one account has no choice: the field is hidden, and so is what is wrong with it
     Field("NewSiteForm.account", "POST sites/new", "account", put_value("account"), says_no=False),
+    Field("PersonalTokenForm.sites", "POST me/tokens", "site", put_list("sites"), by=ALL),
     Field("AlertForm.channels", f"POST {S}/alerts/new/<slug:condition>", "channel", put_list("channels")),
     Field("AlertForm.channels", f"POST {S}/alerts/<int:alert_id>", "channel", put_list("channels")),
     Field("SubscriptionForm.sites", "POST digests", "site", put_list("sites"), by=ALL),
@@ -161,7 +162,7 @@ KEYED = {
     "reports/widget.py site_id",
     "reports/widget.py segment",
     "reports/widget.py:render_widget_data",
-    "reports/clicky/views.py:read_parameters",
+    "reports/clicky/views.py:initialize_request",
     "tracking/endpoints/clicky.py site_id",
     "tracking/endpoints/clicky.py goal",
     "tracking/endpoints/clicky_fields.py session_id",
@@ -173,6 +174,9 @@ KEYED = {
 DESCRIBED = {"accounts/api/views.py:post", "sites/api.py:post", "tracking/views.py:run_or_reject"}
 # What looks like an id and names no row of a tenant, or is only compared with what the caller may see anyway
 NO_IDS: dict[str, str] = {
+    "accounts/operations/account_pages.py:suspend_account": "into a form of operators, who may do it to every account",
+    "accounts/operations/account_pages.py:impersonate": "into a form of operators, who may do it in every account",
+    "accounts/views/audit_log.py:render_audit_log": "filters over the entries of the caller's own account",
     "sites/views/site_settings.py domain": "typed in to confirm that the site is to be deleted",
     "tracking/endpoints/clickport_fields.py event_id": "the sender's own, by which a repeated event is known",
     "tracking/endpoints/clickport_fields.py meta_keys": "names of properties",
@@ -191,6 +195,10 @@ NO_IDS: dict[str, str] = {
     "reports/dashboard/views/heatmaps.py:heatmap_settings": "into a form",
     "reports/sharing/views.py:framed_overview": "handed on to `find_site`, which needs the site's own key",
     "links/web/forms.py expiration_clicks": "a number of clicks",
+    **dict.fromkeys(
+        ("PersonalTokenForm.may_account", "PersonalTokenForm.may_links", "PersonalTokenForm.may_sites"),
+        "a right: read or write",
+    ),
     "GroupForm.notes": "text",
     "LinkForm.kind": "link or pixel",
     "LinkForm.tags": "names",

@@ -21,6 +21,8 @@ IDS = {
     "segment_id": "segment", "funnel_id": "funnel", "device": "device", "visit": "visit", "subscription_id": "digest",
     "group_id": "group", "conversion_id": "conversion", "domain_id": "domain", "script_id": "script",
     "datapoint_id": "link", "exposed_id": "exposed_key", "pending_id": "pending_member",
+    "token_id": "personal_token",
+    "account_id": "account",
 }  # fmt: skip
 # Parameters that name no row of a tenant: a value, and why
 WORDS: dict[str, tuple[Any, str]] = {
@@ -37,7 +39,6 @@ WORDS: dict[str, tuple[Any, str]] = {
     "slug": ("start", "a page of the documentation"),
     "page": ("visitors", "a page of Clicky's"),
     "what": ("visitors", "a part of the widget"),
-    "version": (4, "of the API"),
     "country": ("de", "a flag"),
     "operation": ("sites", "of the white-label API"),
     "rest": ("nowhere", "an address that is none"),
@@ -46,6 +47,11 @@ WORDS: dict[str, tuple[Any, str]] = {
 FOR_EVERY_NUMBER = {r"^(?P<site_id>[1-9]\d{4,17})$"}
 S, V1 = "sites/<int:site_id>", "api/v1/"
 SET = f"{S}/settings"
+# Resources of a site that all who may see it can read, and its editors change
+READ_BY_ALL = (
+    "goals", "goals/<int:goal_id>", "funnels", "funnels/<int:funnel_id>", "annotations", "annotations/<int:note_id>",
+    "segments/<int:segment_id>",
+)  # fmt: skip
 NEEDS: dict[str, str] = {
     **dict.fromkeys((
         "login", "password/reset", "signup", "signup/verify", "signup/passkey",
@@ -74,12 +80,14 @@ NEEDS: dict[str, str] = {
         "me/security/passkeys/<int:passkey_id>/remove",
         "account/switch", "", "sites", "sites/all", "sites/all/explain",
         "sites/all/graph.svg", "sites/all/panel/<slug:name>/<slug:tab>", "keys", "go", "digests", f"{V1}me",
-        f"{V1}sites", "account/own-key",
+        f"{V1}sites", "account/own-key", f"{V1}digests", "me/tokens",
     ), "self"),
-    "digests/<int:subscription_id>/delete": "hers",
     **dict.fromkeys((
-        "account/second-factor",
-        "account", "account/key", "account/brand", "account/team", "account/team/<int:member_id>",
+        "digests/<int:subscription_id>/delete", f"{V1}digests/<int:subscription_id>", "me/tokens/<int:token_id>/revoke",
+    ), "hers"),
+    **dict.fromkeys((
+        "account", "account/key", "account/second-factor", "account/audit-log", f"{V1}audit-log",
+        "account/brand", "account/team", "account/team/<int:member_id>",
         "account/team/<int:member_id>/remove", "account/invitations/<int:invitation_id>/revoke", "sites/new",
         f"{V1}members", f"{V1}members/<int:member_id>", "account/brand/check",
         "account/invitations/<int:invitation_id>/renew", "account/team/<int:pending_id>/invite",
@@ -94,7 +102,8 @@ NEEDS: dict[str, str] = {
         f"{S}/goals/<int:goal_id>/report", f"{S}/funnels", f"{S}/funnels/<int:funnel_id>", f"{S}/journeys",
         f"{S}/retention", f"{S}/splits", f"{S}/spy", f"{S}/spy/stream", f"{S}/visitors", f"{S}/visitors/<int:device>",
         f"{S}/visits/<int:visit>", f"{S}/heatmaps", f"{S}/heatmaps/page", f"{S}/notes", f"{S}/digest/<str:frequency>",
-        f"{S}/uptime", f"{S}/uptime/<int:monitor_id>", f"{V1}{S}",
+        f"{S}/uptime", f"{S}/uptime/<int:monitor_id>", f"{V1}{S}", f"{V1}{S}/segments",
+        *(f"{V1}{S}/{rows}" for rows in READ_BY_ALL),
     ), "view"),
     **dict.fromkeys((
         SET, f"{SET}/tracking-code", f"{SET}/tracking-code/first-hit", f"{SET}/api-keys", f"{SET}/api-keys/rotate",
@@ -107,7 +116,7 @@ NEEDS: dict[str, str] = {
         f"{S}/funnels/<int:funnel_id>/remove", f"{S}/uptime/new", f"{S}/uptime/<int:monitor_id>/edit",
         f"{S}/uptime/<int:monitor_id>/delete", f"{V1}{S}/keys", f"{V1}{S}/keys/rotate", f"{V1}{S}/keys/<int:key_id>",
         f"{V1}{S}/personal-data", f"{S}/segments/<int:segment_id>/forget", f"{SET}/api-keys/show",
-        f"{SET}/domain-check",
+        f"{SET}/domain-check", f"{V1}{S}/shares", f"{V1}{S}/shares/<int:share_id>",
     ), "edit"),
     **dict.fromkeys((f"{SET}/team", f"{SET}/team/<int:member_id>/remove", f"{SET}/delete"), "manage"),
     **dict.fromkeys((
@@ -117,7 +126,10 @@ NEEDS: dict[str, str] = {
         f"{S}/alerts/channels/<int:channel_id>/ask", f"{S}/alerts/channels/<int:channel_id>/secret",
     ), "team"),
     **dict.fromkeys((
-        "operations", "operations/mail", "operations/mail/<str:name>/<int:place>",
+        "operations", "operations/audit-log", "operations/mail", "operations/accounts",
+        "operations/accounts/<int:account_id>", "operations/accounts/<int:account_id>/suspend",
+        "operations/accounts/<int:account_id>/resume", "operations/accounts/<int:account_id>/impersonate",
+        "operations/impersonation/end", "operations/mail/<str:name>/<int:place>",
         "operations/mail/<str:name>/<int:place>/letter",
     ), "operator"),
     **dict.fromkeys((
@@ -138,8 +150,8 @@ NEEDS: dict[str, str] = {
     **dict.fromkeys((
         "api/query", "api/realtime", "api/goals", "api/ledger", "api/tech", "api/pages", "api/sources",
         "api/referrers", "api/countries", "api/campaigns", "api/utm-sources", "api/utm-mediums", "api/utm-content",
-        "api/utm-term", "api/entry-pages", "api/exit-pages", r"^api/stats/(?P<version>[1-4])/?$",
-        r"^stats/api(?P<version>[1-4])/?$", r"^api/account/sites/?$", "app/api",
+        "api/utm-term", "api/entry-pages", "api/exit-pages", r"^(?:api/stats/|stats/api)[1-4]/?$",
+        r"^api/account/sites/?$", "app/api",
         r"^api/whitelabel/(?P<operation>[^?]+)$",
         "ajax/onsitestats/", "ajax/onsitestats/<slug:what>",
     ), "key"),
@@ -148,6 +160,11 @@ NEEDS: dict[str, str] = {
 ALSO_NEEDS = {
     f"POST {S}/notes": "edit", f"PATCH {V1}{S}": "edit", f"DELETE {V1}{S}": "manage", f"POST {V1}sites": "account",
     f"PATCH {V1}account": "account", "POST links/groups": "links!",
+    **{
+        f"{method} {V1}{S}/{rows}": "edit"
+        for rows in READ_BY_ALL
+        for method in (("PATCH", "DELETE") if rows.endswith(">") else ("POST",))
+    },
 }  # fmt: skip
 # What each person may do beside "open": charlie with what is his, everybody else with the open set of alice's account
 MAY = {

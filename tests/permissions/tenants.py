@@ -13,9 +13,10 @@ from typing import Any
 
 from django.utils import timezone
 
-from accounts.models import Account, ExposedKey, Membership, Right, Role, User
+from accounts.models import SCOPES, Account, ExposedKey, Membership, Right, Role, User
 from accounts.services import account_create, user_create
 from accounts.services.invitations import invitation_accept, invitation_create
+from accounts.services.personal_tokens import personal_token_create
 from goals.services import funnel_save, goal_create, segment_create
 from links.models import ListKind, Status
 from links.services.conversions import conversion_create
@@ -167,7 +168,9 @@ def create_account_objects(account: Account, owner: User, word: str, guest: User
     told = delivery_queue(channel=channel, notification=notification, now=timezone.now(), alert=alert)
     assert told is not None
     digest = subscription_save(user=owner, frequency="week", sites=[site], attach_csv=False)
+    token, plain = personal_token_create(membership=by, name=f"{word} token", scopes=SCOPES)
     return {
+        "personal_token": token.pk, "plain_token": plain,
         "member": Membership.objects.get(account=account, user=guest).pk, "invitation": invitation.pk,
         "pending_member": pending.pk,
         "channel": channel.pk, "alert": alert.pk, "delivery": str(told.pk), "digest": digest.pk,

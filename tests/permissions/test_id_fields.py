@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django import forms
 
+from accounts.forms import PersonalTokenForm
 from accounts.models import Membership
 from accounts.sign_in.forms import ReauthenticateForm
 from links.permissions import build_link_scope
@@ -31,6 +32,7 @@ MADE: dict[type[forms.BaseForm], Callable[[World], forms.BaseForm]] = {
     FunnelForm: lambda world: FunnelForm(None, world.other.site),
     LinkForm: lambda world: LinkForm(scope=build_link_scope(Membership.objects.get(user=world.people["charlie"]))),
     NewSiteForm: lambda world: NewSiteForm(accounts=[world.other.site.account]),
+    PersonalTokenForm: lambda world: PersonalTokenForm(None, [(world.other.site.pk, "site")]),
     ProxyForm: lambda world: ProxyForm.from_site(world.other.site),
     ReauthenticateForm: lambda world: ReauthenticateForm(user=world.people["charlie"]),
     SharedLinkForm: lambda world: SharedLinkForm(None, world.other.site, world.people["charlie"]),

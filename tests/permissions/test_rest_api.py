@@ -15,7 +15,7 @@ from reports.query.errors import QueryRefused
 from sites import site_cache
 from sites.services import api_key_create
 from tests.permissions import callers, source_search
-from tests.permissions.request_bodies import BODIES
+from tests.permissions.request_bodies import BODIES, NOTHING
 from tests.permissions.routes import IDS, ROUTES, V1, S, build_path, build_values, list_ids
 from tests.permissions.tenants import NOBODYS, Things, World
 from tests.permissions.test_id_fields import foreign
@@ -27,16 +27,39 @@ MEMBERS, MEMBER, SITE = f"POST {V1}members", f"PATCH {V1}members/<int:member_id>
 GRANTS = {f"{MEMBERS} grants.id": MEMBERS, f"{MEMBER} grants.id": MEMBER}
 QUESTION = "POST api/query filters.value"  # and what else a filter may be: NAMING
 PERSON = {f"GET {SITE}/personal-data value", f"DELETE {SITE}/personal-data value"}
-# Described as read-only: whatever is sent there is passed over
+# Described as read-only: whatever is sent there is passed over. Every row has an id that its body may repeat
 READ_ONLY = {
-    f"PATCH {V1}account id", f"{MEMBER} id", f"POST {V1}sites id", f"POST {V1}sites account", f"PATCH {SITE} id",
-    f"PATCH {SITE} account", f"POST {SITE}/keys id",
+    *(
+        f"{call} id"
+        for call, body in BODIES.items()
+        if call.startswith((f"POST {V1}", f"PATCH {V1}")) and body is not NOTHING
+    ),
+    f"POST {V1}sites account", f"PATCH {SITE} account",
+} - {f"{MEMBERS} id"}  # fmt: skip
+# (call, field) with ids in bodies, their kind, and the body that names one
+NAMES: dict[tuple[str, str], tuple[str, Callable[[Any], Any]]] = {
+    (f"POST {SITE}/funnels", "steps.goal"): (
+        "goal", lambda number: {"name": "n", "steps": [{"page": "/a"}, {"goal": number}]}
+    ),
+    (f"PATCH {SITE}/funnels/<int:funnel_id>", "steps.goal"): (
+        "goal", lambda number: {"steps": [{"page": "/a"}, {"goal": number}]}
+    ),
+    (f"POST {SITE}/shares", "segment"): ("segment", lambda number: {"name": "n", "segment": number}),
+    (f"POST {V1}digests", "sites"): ("site", lambda number: {"sites": [number]}),
+    (f"PATCH {V1}digests/<int:subscription_id>", "sites"): ("site", lambda number: {"sites": [number]}),
+    (f"POST {SITE}/segments", "filter"): ("goal", lambda number: {"name": "n", "filter": [{"goal": number}]}),
+    (f"PATCH {SITE}/segments/<int:segment_id>", "filter"): ("goal", lambda number: {"filter": [{"goal": number}]}),
 }  # fmt: skip
 NO_IDS = {
     f"POST {V1}sites domain": "a host name", f"PATCH {SITE} domain": "a host name",
     f"GET {V1}sites domain": "a text to find", f"GET {V1}sites account": "narrows the caller's own list",
+    f"GET {V1}audit-log target_id": "narrows the caller's own list",
     f"{MEMBERS} grants": "a list, whose members are known", f"{MEMBER} grants": "a list, whose members are known",
+    **dict.fromkeys((
+        f"POST {SITE}/goals conversion", f"PATCH {SITE}/goals/<int:goal_id> conversion", f"GET {SITE}/goals conversion",
+    ), "yes or no"),
 }  # fmt: skip
+PERSONAL = f"{V1}digests"  # no authkey opens what is a person's own
 # A filter that names a goal or segment, by whatever it is wrapped into
 NAMING: dict[str, Callable[[Any], Any]] = {
     "goal": lambda number: {"goal": number},
@@ -79,7 +102,7 @@ def described(schema: Any) -> Iterator[tuple[str, str, bool]]:
     for path, operations in schema["paths"].items():
         for method, operation in operations.items():
             call = f"{method.upper()} {converted[path]}"
-            yield from ((call, one["name"], False) for one in operation.get("parameters", []) if one["in"] != "path")
+            yield from ((call, one["name"], False) for one in operation.get("parameters", []) if one["in"] == "query")
             assert {one["name"] for one in operation.get("parameters", []) if one["in"] == "path"} <= {*IDS}
             for content in operation.get("requestBody", {}).get("content", {}).values():
                 yield from ((call, name, read_only) for name, read_only in members(schema, content["schema"]))
@@ -93,8 +116,10 @@ def test_every_id_in_the_openapi_description_is_declared(schema: Any) -> None:
         if source_search.looks_like_an_id(name.rpartition(".")[2].rpartition(" ")[2])
     }
     assert {name for name, read_only in ids if read_only} == READ_ONLY
-    assert {name for name, read_only in ids if not read_only} == {*GRANTS, *NO_IDS}
-    assert {QUESTION, *PERSON} <= {name for name, _ in found}
+    named = {f"{call} {field}" for call, field in NAMES}
+    hidden = {name for name in named if name.endswith(" filter")}  # its name is not an id's
+    assert {name for name, read_only in ids if not read_only} == {*GRANTS, *NO_IDS, *named} - hidden
+    assert {QUESTION, *PERSON, *hidden} <= {name for name, _ in found}
 
 
 def test_a_filter_refers_only_to_goals_and_segments() -> None:
@@ -121,7 +146,7 @@ def test_a_key_gives_no_more_access_than_a_session(route: str, world: World, bef
     for method in methods(route):
         for name in ("charlie", "bob", "dave"):
             own, key = own_values(route, world.own(name)), key_of(world, name)
-            if name == "charlie":
+            if name == "charlie" and not route.startswith(PERSONAL):
                 assert callers.is_allowed(by_key(key, method, route, own, world.other)[0]), method
             for field in list_ids(route):
                 foreign_id, nothing = {**own, field: world.hidden[IDS[field]]}, {**own, field: NOBODYS}
@@ -174,12 +199,48 @@ def test_grants_on_objects_of_others_are_rejected_whatever_the_role(world: World
 @pytest.mark.parametrize("call", sorted(READ_ONLY))
 def test_a_read_only_id_in_a_body_is_ignored(call: str, world: World) -> None:
     method, route, field = call.split(" ")
-    kind = "account" if field == "account" or route.endswith("account") else "key" if "keys" in route else "site"
-    number = world.hidden["member"] if "members" in route else world.hidden[kind]
+    number = world.hidden[find_kind(route, field)]
     sent = {**BODIES[f"{method} {route}"](world.other), field: number}
-    answer, text, _ = by_key(key_of(world, "charlie"), method, route, own_values(route, world.other), world.other, sent)
+    client = callers.open_client(world, "charlie")
+    with rolled_back():
+        answer = callers.send(client, method, build_path(route, own_values(route, world.other)), sent)
+    text = callers.read_text(answer)
     assert answer.status_code in (200, 201) and answer.json()[field] != number
     assert callers.find_words(text, world.foreign_words("charlie")) == []
+
+
+def find_kind(route: str, field: str) -> str:
+    """The kind of row whose id the member `field` is: of the last id in the address, or of one created there."""
+    if field == "account" or route.endswith("account"):
+        return "account"
+    mine = {"keys": "key", "annotations": "note", "digests": "digest", "members": "member", "sites": "site"}
+    last = route.rpartition("/")[2]
+    return IDS[last[5:-1]] if last.startswith("<int:") else mine.get(last, last.removesuffix("s"))
+
+
+@pytest.mark.parametrize(("call", "field"), NAMES)
+@pytest.mark.parametrize("name", ["charlie", "dave"])
+def test_an_id_of_others_in_a_body_is_treated_as_missing(
+    call: str, field: str, name: str, world: World, before: Any
+) -> None:
+    method, _, route = call.partition(" ")
+    kind, build = NAMES[call, field]
+    if route.endswith("<int:subscription_id>") and name == "dave":
+        return  # the digest is charlie's in his account, alice's in hers
+    own = own_values(route, world.own(name))
+
+    def send(number: Any) -> Any:
+        with rolled_back(), callers.watch_writes() as changes:
+            answer = callers.send(callers.open_client(world, name), method, build_path(route, own), build(number))
+            changes.look(answer)
+        return answer, callers.read_text(answer), changes
+
+    assert send(world.own(name)[kind])[2].tables
+    nothing = send(NOBODYS)[1]
+    for number in foreign(kind, name, world):
+        answer, text, changes = send(number)
+        assert answer.status_code == 400 and callers.mask_numbers(text) == callers.mask_numbers(nothing)
+        assert_refused(answer, text, changes, before, (call, name))
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])

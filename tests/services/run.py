@@ -37,6 +37,7 @@ FILES: dict[str, str] = {
     "sites/alerts/test_alert_delivery.py": "deliveries are claimed once",
     "reports/digests/test_digests.py": "mails are claimed once",
     "accounts/test_secrets_at_rest.py": "encrypted columns are of another type in PostgreSQL",
+    "accounts/audit/test_chain.py": "PostgreSQL has triggers of its own, and locks of rows",
     "accounts/test_session_store.py": "rows of sessions have keys of their own, in PostgreSQL too",
     "accounts/test_login.py": "limits of log-ins are counted in the cache",
 }

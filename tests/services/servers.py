@@ -72,29 +72,35 @@ def clickhouse(home: Path) -> Iterator[str]:
         yield EVENTS_URL
 
 
-@contextlib.contextmanager
-def postgres(home: Path) -> Iterator[str]:
-    """A PostgreSQL cluster; yields DATABASE_URL."""
-    data = home / "postgres"
+def prepare_postgres(data: Path, port: int) -> tuple[list[str], dict[str, Any]]:
+    """Create a PostgreSQL cluster; returns the command that serves it, and how its process is to be started."""
     initdb, server = program("initdb", "postgresql"), program("postgres", "postgresql")
-    who: dict[str, Any] = {}
+    who: dict[str, Any] = {"cwd": "/"}
     if os.geteuid() == 0:  # it refuses to run as root
         import pwd
 
         account = pwd.getpwnam("postgres")
         data.mkdir()
         os.chown(data, account.pw_uid, account.pw_gid)
-        home.chmod(0o755)
-        who = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+        data.parent.chmod(0o755)
+        who |= {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
     subprocess.run(
         [initdb, "-D", str(data), "-U", "footfall", "-A", "trust", "-E", "UTF8", "--no-sync"],
-        check=True, stdout=subprocess.DEVNULL, cwd="/", **who,
+        check=True, stdout=subprocess.DEVNULL, **who,
     )  # fmt: skip
     command = [
-        server, "-D", str(data), "-p", str(POSTGRES), "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off",
+        server, "-D", str(data), "-p", str(port), "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off",
         "-c", f"unix_socket_directories={data}", "-c", "max_connections=200",
     ]  # fmt: skip
-    with running(command, POSTGRES, home / "postgres.log", stop=signal.SIGINT, cwd="/", **who):
+    return command, who
+
+
+@contextlib.contextmanager
+def postgres(home: Path) -> Iterator[str]:
+    """A PostgreSQL cluster; yields DATABASE_URL."""
+    data = home / "postgres"
+    command, who = prepare_postgres(data, POSTGRES)
+    with running(command, POSTGRES, home / "postgres.log", stop=signal.SIGINT, **who):
         until(lambda: ready(data), "PostgreSQL")
         yield f"postgres://footfall@127.0.0.1:{POSTGRES}/postgres"
 

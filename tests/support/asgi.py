@@ -112,11 +112,19 @@ def browser_request(path: str, *, host: str, method: str = "GET", body: bytes = 
 
 
 async def send(
-    method: str, path: str, form: dict[str, str] | None = None, *, address: str = "198.51.100.1", cookie: str = ""
+    method: str,
+    path: str,
+    form: dict[str, str] | None = None,
+    *,
+    address: str = "198.51.100.1",
+    cookie: str = "",
+    key: str = "",
 ) -> Answer:
     """Send one request, a form with its CSRF token."""
     body = urlencode({**form, "csrfmiddlewaretoken": CSRF_TOKEN}).encode() if form is not None else b""
     headers = {"cookie": "; ".join(filter(None, (f"csrftoken={CSRF_TOKEN}", cookie))), "x-csrftoken": CSRF_TOKEN}
+    if key:
+        headers["x-api-key"] = key
     if body:
         headers |= {"content-type": "application/x-www-form-urlencoded", "content-length": str(len(body))}
     return await exchange(make_scope(method, path, headers, client=address), body)

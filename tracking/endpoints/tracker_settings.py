@@ -11,7 +11,7 @@ from tracking.endpoints import heatmap
 from tracking.event import Event
 from tracking.web import write_tracker_call
 
-STOP_REASONS = frozenset({"unknown_site", "opted_out", "over_quota", "do_not_track"})
+STOP_REASONS = frozenset({"unknown_site", "opted_out", "over_quota", "suspended", "do_not_track"})
 
 
 def build_settings(

@@ -21,8 +21,8 @@ def is_spam(referrer: str) -> bool:
 
 
 def reject_over_quota(hit: Hit, site: SiteConfig, event: Event) -> Rejection | None:
-    """Reject hits of an account whose monthly quota is used up."""
-    return Rejection("over_quota") if site.over_quota else None
+    """Reject hits of an account whose monthly quota is used up, or that was suspended long ago."""
+    return Rejection("suspended" if site.suspended else "over_quota") if site.over_quota else None
 
 
 def reject_wrong_host(hit: Hit, site: SiteConfig, event: Event) -> Rejection | None:

@@ -2,6 +2,7 @@
 
     write_event, write_bot, write_rows, count_rejected, count_received   for the endpoints, a few microseconds each
     start, stop, flush, health                                          for the server's process
+    start_sealing, stop_sealing                                         for its workers (`serve --workers`)
     waiting(since)                                                      events that are not in the store yet
 
 An event is one line of JSON in a segment file of its table and month. A writer thread seals segments, inserts each
@@ -21,8 +22,9 @@ from django.conf import settings
 
 from tracking.event import Event
 from tracking.spool.files import format_line, read_events
+from tracking.spool.sealer import Sealer
 from tracking.spool.segments import Segments, SpoolFull
-from tracking.spool.writer import SpoolHealth, Writer
+from tracking.spool.writer import SEAL_SECONDS, SEAL_SECONDS_WHILE_AWAY, SpoolHealth, Writer
 
 __all__ = [
     "SpoolFull",
@@ -31,7 +33,9 @@ __all__ = [
     "flush",
     "health",
     "start",
+    "start_sealing",
     "stop",
+    "stop_sealing",
     "waiting",
     "write_bot",
     "write_event",
@@ -41,6 +45,7 @@ __all__ = [
 _lock = threading.Lock()
 _segments: Segments | None = None
 _writer: Writer | None = None
+_sealer: Sealer | None = None
 
 
 def write_event(event: Event) -> None:
@@ -83,9 +88,30 @@ def count_received(site_id: int, now: datetime, hits: int = 1) -> None:
     (_segments or _open()).count("received", now, b'{"site_id":%d' % site_id, hits)
 
 
-def start() -> None:
-    """Adopt the segments of dead processes and start the writer thread; does nothing if it runs."""
-    _get_writer().start()
+def start(*, has_workers: bool = False) -> None:
+    """Adopt the segments of dead processes and start the writer thread; does nothing if it runs.
+
+    With workers it also inserts the segments that these seal, and adopts those of workers that die.
+    """
+    writer = _get_writer()
+    writer.has_workers = has_workers
+    writer.start()
+
+
+def start_sealing() -> None:
+    """Start the sealing thread of a worker, whose segments the store's process inserts."""
+    global _sealer
+    _sealer = Sealer(_open(), SEAL_SECONDS, SEAL_SECONDS_WHILE_AWAY)
+    _sealer.start()
+
+
+def stop_sealing() -> None:
+    """End the sealing thread and seal everything; the store's process then adopts it."""
+    global _sealer
+    if _sealer is not None:
+        _sealer.stop()
+    _sealer = None
+    stop(0.0)
 
 
 def stop(seconds: float = 8.0) -> None:

@@ -13,6 +13,7 @@ A lack of space is logged at once, once a minute, and when there is space again.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import logging
@@ -35,6 +36,7 @@ log = logging.getLogger(__name__)
 MAX_OPEN_SEGMENTS = 24
 MAX_WAITING_BYTES = 16 << 30  # of all segments together; settings.SPOOL_MOST_BYTES overrides
 MIN_FREE_BYTES = 32 << 20  # that stay free on the disk for the databases
+MAX_COUNTED_BYTES, ROW_BYTES = 1 << 20, 800  # of a file whose lines are counted for the health report, and of a row
 MAX_DISK_SHARE = 0.25  # of the free bytes: a larger segment is sealed at once, since inserting it frees the space
 
 
@@ -77,6 +79,7 @@ class Segments:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.lock = threading.Lock()
+        self.quarantine = root / "quarantine"
         self.fullness = Fullness(root)
         self.wake = threading.Event()
         self._begin()
@@ -86,6 +89,7 @@ class Segments:
         self.lock_fd = -1
         self.open: dict[tuple[str, int], SegmentFile] = {}
         self.sealed: dict[Path, float] = {}  # sealed files -> when they were opened
+        self.sealed_sizes: dict[Path, tuple[int, int]] = {}  # their bytes and rows, of those that were opened here
         self.counter = 0
         self.waiting_bytes = self.waiting_rows = 0
         self.pending_counts: Counter[tuple[str, int, int, bytes]] = Counter()
@@ -169,7 +173,9 @@ class Segments:
 
     def _seal(self, key: tuple[str, int]) -> None:
         segment = self.open.pop(key)
-        self.sealed[segment.seal()] = segment.began
+        path = segment.seal()
+        self.sealed_sizes[path] = segment.size, segment.rows
+        self.sealed[path] = segment.began
 
     def _is_due(self, segment: SegmentFile, now: float, seconds: float) -> bool:
         """Return whether to seal a segment: for its age or size, or because the disk is nearly full."""
@@ -189,11 +195,44 @@ class Segments:
         """Remove a segment that is in the store."""
         size, rows = measure_file(path)
         path.unlink()
+        if path.parent != self.directory:  # of a worker, which forgets it by itself
+            return
         with self.lock:
-            self.waiting_bytes -= size
-            self.waiting_rows -= rows
-            self.fullness.full = False
-            self.sealed.pop(path, None)
+            self.forget(path, size, rows)
+
+    def forget(self, path: Path, size: int, rows: int) -> None:
+        """Stop counting a segment that is in the store. The caller holds the lock."""
+        self.waiting_bytes -= size
+        self.waiting_rows -= rows
+        self.fullness.full = False
+        self.sealed.pop(path, None)
+        self.sealed_sizes.pop(path, None)
+
+    def forget_inserted(self) -> int:
+        """Stop counting the segments that the store's process has inserted; return how many still wait."""
+        with self.lock:
+            for path in [path for path in self.sealed if not path.exists()]:
+                self.forget(path, *self.sealed_sizes.get(path, (0, 0)))
+            return len(self.sealed)
+
+    def list_sealed_of_others(self) -> list[Path]:
+        """Return the sealed segments of other processes, the oldest of each first."""
+        others = [path for path in self.root.glob("*/*.ready") if path.parent not in (self.directory, self.quarantine)]
+        return sorted(others, key=lambda path: (path.parent, int(path.stem.rpartition("-")[2])))
+
+    def measure_others(self) -> tuple[int, int, float]:
+        """Return rows, bytes and the age in seconds of what waits in other processes' directories."""
+        rows = size = 0
+        oldest = time.time()
+        for path in self.root.glob("*/*-*-*"):
+            if path.parent in (self.directory, self.quarantine):
+                continue
+            with contextlib.suppress(FileNotFoundError):  # inserted meanwhile
+                status = path.stat()
+                size += status.st_size
+                rows += measure_file(path)[1] if status.st_size < MAX_COUNTED_BYTES else status.st_size // ROW_BYTES
+                oldest = min(oldest, status.st_mtime) if status.st_size else oldest
+        return rows, size, time.time() - oldest
 
     def adopt(self) -> list[Path]:
         """Adopt the segments of dead processes; return their new paths."""

@@ -19,6 +19,7 @@ from tracking.spool.segments import Segments
 SEAL_SECONDS = {"events": 0.5, "bots": 1.0, "refusals": 2.0, "received": 3.0}
 SEAL_SECONDS_WHILE_AWAY = 3600.0  # few, large segments
 POLL_SECONDS = 0.1
+ADOPT_SECONDS = 0.5  # between two looks for segments of workers that have died
 MAX_PAUSE_SECONDS = 5.0
 WARNING_AGE_SECONDS = 60.0  # rows that wait longer cause a warning
 log = logging.getLogger(__name__)
@@ -55,6 +56,8 @@ class Writer:
         self.failures = 0
         self.last_insert: datetime | None = None
         self.inserted_rows = 0
+        self.has_workers = False  # whether other processes only seal their segments, and this one inserts them
+        self.adopted_at = 0.0
 
     def start(self) -> None:
         """Adopt segments and start the thread, unless it runs."""
@@ -79,17 +82,18 @@ class Writer:
         with self.lock:
             self.segments.check_disk()
             self.segments.seal()
+            self.adopted_at = 0.0
             error = self._insert_ready()
         if error is not None:
             raise error
 
     def health(self) -> SpoolHealth:
         """Return the spool's numbers."""
-        oldest = self.segments.get_oldest_age()
+        rows, size, oldest = self.segments.measure_others() if self.has_workers else (0, 0, 0.0)
         health: SpoolHealth = {
-            "depth": self.segments.waiting_rows,
-            "bytes": self.segments.waiting_bytes,
-            "oldest": round(oldest, 1),
+            "depth": self.segments.waiting_rows + rows,
+            "bytes": self.segments.waiting_bytes + size,
+            "oldest": round(max(oldest, self.segments.get_oldest_age()), 1),
             "quarantined": self.bad_lines.lines,
             "store": self.reachable,
             "error": self.error,
@@ -168,7 +172,7 @@ class Writer:
     def _insert_ready(self) -> store.StoreError | None:
         """Insert every sealed segment; return the first error. Only a store that is away ends the round."""
         first_error: store.StoreError | None = None
-        for path in self.segments.list_sealed():
+        for path in self._list_sealed():
             try:
                 self._insert(path)
             except store.StoreAway as error:
@@ -176,6 +180,16 @@ class Writer:
             except store.StoreError as error:
                 first_error = first_error or error
         return first_error
+
+    def _list_sealed(self) -> list[Path]:
+        """Return the segments to insert: of this process, and with workers also of those, alive or dead."""
+        if not self.has_workers:
+            return self.segments.list_sealed()
+        now = time.monotonic()
+        if now - self.adopted_at > ADOPT_SECONDS:
+            self.adopted_at = now
+            self._adopt()
+        return self.segments.list_sealed() + self.segments.list_sealed_of_others()
 
     def _insert(self, path: Path) -> None:
         table = path.name.partition("-")[0]

@@ -15,6 +15,7 @@ from tracking.state.deduplication import SentIds
 from tracking.state.first_seen import FirstSeenFilter, hash_bits
 from tracking.state.questions import (
     ClaimFirst,
+    CountRequest,
     GetSalt,
     GetValue,
     JoinVisit,
@@ -30,7 +31,7 @@ from tracking.state.questions import (
 )
 from tracking.state.salts import SaltFile
 from tracking.state.visits import REORDER_AFTER_MS, VISITOR_COLUMNS, MemoryVisits, OpenVisit, VisitKey, is_open
-from tracking.state.windows import Counters, MemoryWindow, Values
+from tracking.state.windows import Counters, MemoryWindow, RequestCounts, Values
 
 MAX_OPEN_VISITS = 400_000
 MAX_BOT_VISITS = 20_000
@@ -50,6 +51,7 @@ class MemoryState(State):
         self.windows: dict[str, MemoryWindow] = {}
         self.counters = Counters()
         self.values = Values()
+        self.request_counts = RequestCounts()
         self.request_rates = RequestRates()
         self.answers: dict[type, Callable[[Any], Any]] = {
             JoinVisit: self.join_and_copy_visit,
@@ -62,6 +64,7 @@ class MemoryState(State):
             TakeNumber: lambda question: self.counters.take(question.counter),
             GetValue: lambda question: self.values.get(question.key),
             PutValue: lambda question: self.values.put(question.key, question.value),
+            CountRequest: lambda asked: self.request_counts.count(asked.key, asked.seconds, asked.now),
         }
 
     @cached_property

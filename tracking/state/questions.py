@@ -144,3 +144,15 @@ class PutValue(Question[None]):
     key: StateKey
     value: Value
     seconds: int
+
+
+@dataclass(slots=True)
+class CountRequest(Question[int]):
+    """Count one more request under a key, which is forgotten `seconds` after its first; the new number.
+
+    Only the workers of `serve --workers` ask it: other processes count in Django's cache.
+    """
+
+    key: str
+    seconds: int
+    now: float

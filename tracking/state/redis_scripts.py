@@ -54,23 +54,22 @@ end
 
 # KEYS: the visit of the device, of its other key, of the client's number, the sender's id ('' = none), the filters.
 # ARGV: 1 at, 2 idle, 3 the client's number, 4 1 if the other key is the one before consent, 5 1 for bots,
-# 6 view, 7 screen, 8 language, 9 now, 10 until when the sender's id is claimed, 11 for how many seconds,
-# 12 prefix of the keys by id, 13 seconds until a visit expires,
-# 14 '' if no visit may be opened, 'new' or 'continued' for the one that follows, 'known' if it must be sent first;
-# 15-23 its fields, 24- as SEEN has them
+# 6 view, 7 screen, 8 language, 9 until when the sender's id is claimed, 10 for how many seconds,
+# 11 prefix of the keys by id, 12 seconds until a visit expires,
+# 13 '' if no visit may be opened, 'new' or 'continued' for the one that follows, 'known' if it must be sent first;
+# 14-22 its fields, 23- as SEEN has them
+# A claim ends by the clock of Redis alone: those of the processes may differ by more than it lasts. The time in it is
+# what earlier versions compare.
 JOIN_VISIT = """
 function functions.join_visit(KEYS, ARGV)
-  local at, idle, is_bot, proposed = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[5] == '1', ARGV[14]
+  local at, idle, is_bot, proposed = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[5] == '1', ARGV[13]
   local function open_visit(name)
     if name == '' then return nil end
     local visit = redis.call('HMGET', name, unpack(FIELDS))
     if not visit[1] then return nil end
     return tonumber(visit[3]) - idle <= at and at <= tonumber(visit[4]) + idle and visit or nil
   end
-  if KEYS[4] ~= '' then
-    local taken = redis.call('GET', KEYS[4])
-    if taken and tonumber(ARGV[9]) < tonumber(taken) then return {'duplicate'} end
-  end
+  if KEYS[4] ~= '' and redis.call('EXISTS', KEYS[4]) == 1 then return {'duplicate'} end
   local name, visit = KEYS[1], nil
   if KEYS[3] ~= '' then
     local named = redis.call('GET', KEYS[3])
@@ -83,7 +82,7 @@ function functions.join_visit(KEYS, ARGV)
     if visit and ARGV[4] == '0' then
       name = KEYS[2]
     elseif visit then
-      if seen(KEYS[5], ARGV, 24, not is_bot) then visit = nil end
+      if seen(KEYS[5], ARGV, 23, not is_bot) then visit = nil end
     end
   end
   if not visit and proposed == 'known' then return {'lost'} end
@@ -93,13 +92,13 @@ function functions.join_visit(KEYS, ARGV)
       if KEYS[i] ~= '' and redis.call('EXISTS', KEYS[i]) == 1 then return {'stale'} end
     end
   end
-  if KEYS[4] ~= '' then redis.call('SET', KEYS[4], ARGV[10], 'EX', ARGV[11]) end
-  if not visit and is_bot then return {'none', seen(KEYS[5], ARGV, 24, false) and 1 or 0} end
+  if KEYS[4] ~= '' then redis.call('SET', KEYS[4], ARGV[9], 'EX', ARGV[10]) end
+  if not visit and is_bot then return {'none', seen(KEYS[5], ARGV, 23, false) and 1 or 0} end
   local opened = 0
   if not visit then
     visit = {}
-    for i = 1, #FIELDS do visit[i] = ARGV[14 + i] end
-    local known = seen(KEYS[5], ARGV, 24, true)
+    for i = 1, #FIELDS do visit[i] = ARGV[13 + i] end
+    local known = seen(KEYS[5], ARGV, 23, true)
     if proposed == 'new' then
       visit[6] = known and '0' or '1'
       opened = 1
@@ -110,7 +109,7 @@ function functions.join_visit(KEYS, ARGV)
   for i = 8, 9 do
     if visit[i] == '' then visit[i] = ARGV[i - 1] end
   end
-  if not is_bot then write(name, ARGV[12], visit, ARGV[13]) end
+  if not is_bot then write(name, ARGV[11], visit, ARGV[12]) end
   return {'joined', opened, name, unpack(visit)}
 end
 """

@@ -227,11 +227,11 @@ def encode_join(question: JoinVisit, kind: str, proposed: tuple[object, ...] = (
         name_sender_id(sender_id) if sender_id else "", DEVICES_KEY,
     )  # fmt: skip
     claim_seconds = BRIEF_SECONDS if sender_id and sender_id.is_brief else CLAIM_SECONDS
-    now = sender_id.now if sender_id else 0.0
+    claimed_until = sender_id.now + claim_seconds if sender_id else 0.0
     return Command("join_visit", keys, (
         question.at, question.idle, question.session, int(question.before_consent is not None),
         int(question.is_bot), question.view_id, reported("screen", ""), reported("language", ""),
-        repr(now), repr(now + claim_seconds), claim_seconds, f"{ID_PREFIX}{site_id}:", VISIT_SECONDS, kind, *proposed,
+        repr(claimed_until), claim_seconds, f"{ID_PREFIX}{site_id}:", VISIT_SECONDS, kind, *proposed,
     ))  # fmt: skip
 
 

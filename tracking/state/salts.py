@@ -6,6 +6,7 @@ where several processes serve, so that all of them hash a visitor to the same de
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import secrets
@@ -25,8 +26,12 @@ class SaltFile:
         self.lock = threading.Lock()
 
     def get(self, day: date) -> bytes:
-        """Return the salt of a day, created if it is missing; salts that are too old by then are destroyed."""
-        with self.lock:
+        """Return the salt of a day, created if it is missing; salts that are too old by then are destroyed.
+
+        Workers that must do without the store's process read the same file, so it is locked.
+        """
+        with self.lock, self.path.with_suffix(".lock").open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
             return self._get(day)
 
     def _get(self, day: date) -> bytes:

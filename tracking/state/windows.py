@@ -11,6 +11,7 @@ from collections import OrderedDict
 from tracking.state.questions import StateKey, Value, Window
 
 MAX_VALUES = 200_000
+MAX_REQUEST_COUNTS = 100_000
 
 
 class MemoryWindow:
@@ -97,3 +98,24 @@ class Values:
     def get(self, key: StateKey) -> Value | None:
         """Return a value; None without one."""
         return self._values.get(key)
+
+
+class RequestCounts:
+    """Numbers of requests under keys that are forgotten after their time; those that began first also for space."""
+
+    def __init__(self, max_keys: int = MAX_REQUEST_COUNTS) -> None:
+        self.max_keys = max_keys
+        self._counts: OrderedDict[str, tuple[float, int]] = OrderedDict()  # key -> (its end, number of requests)
+        self._lock = threading.Lock()
+
+    def count(self, key: str, seconds: int, now: float) -> int:
+        """Count one more and return the number."""
+        with self._lock:
+            end, number = self._counts.get(key, (0.0, 0))
+            if now >= end:
+                self._counts.pop(key, None)
+                end, number = now + seconds, 0
+            self._counts[key] = (end, number + 1)
+            if len(self._counts) > self.max_keys:
+                self._counts.popitem(last=False)
+            return number + 1

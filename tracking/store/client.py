@@ -34,9 +34,17 @@ CONNECT_SECONDS = 3
 OPEN_SECONDS = 5  # a node that accepts a connection and answers nothing in this time is away
 STATEMENT_SECONDS = 300
 CHECK_SECONDS = 2  # the same when nodes are only checked
-ANSWER_SECONDS = 5.0  # for so long a report waits for an answer after its query's own limit
+SOCKET_TIMEOUT = 209  # ClickHouse's code of a node that another one waited for
+SILENCE_SECONDS = 5  # a node that computes a report and sends no progress for so long is away
 MISSING_SECONDS = 5.0  # for so long after a shard did not answer, reports do not wait for it again
 SKIP_MISSING: dict[str, object] = {"skip_unavailable_shards": 1}
+# Servers tell each other and us every second that they work on a report, so one that froze is noticed soon
+MAX_PROGRESS_SECONDS = 80  # each is a header, of which Python reads a hundred at most
+PROGRESS_SETTINGS: dict[str, object] = {
+    "http_headers_progress_interval_ms": 1000,
+    "interactive_delay": 500_000,
+    "receive_timeout": SILENCE_SECONDS,
+}
 StoreRow: TypeAlias = dict[str, Any]  # values by the columns of the statement
 log = logging.getLogger(__name__)
 _lock = threading.Lock()
@@ -72,6 +80,8 @@ EMBEDDED_SETTINGS: dict[str, object] = {}
 CLUSTER_SETTINGS: dict[str, object] = {
     "distributed_product_mode": "local",  # a device, and so a visit, is on one shard
     "distributed_foreground_insert": 1,
+    "handshake_timeout_ms": 2000,  # a frozen node accepts connections
+    "connections_with_failover_max_tries": 1,
 }
 
 
@@ -96,12 +106,12 @@ def query(
 ) -> StoreResult:
     """Run a query (SELECT, WITH, SHOW). Raises StoreError; StoreAway when the store cannot be reached.
 
-    On a cluster it is repeated on another node once.
+    On a cluster it is repeated on another node once, unless a node was waited for that froze.
     """
     try:
         return _query_once(sql, params, settings)
-    except StoreAway:
-        if len(get_target().hosts) < 2:
+    except StoreAway as error:
+        if len(get_target().hosts) < 2 or SOCKET_TIMEOUT in error.codes:
             raise
     return _query_once(sql, params, settings)
 
@@ -117,6 +127,7 @@ def query_available(
         try:
             return query(sql, params, settings=settings)
         except StoreAway:
+            check_hosts(destination.hosts)
             _missing_until[destination] = time.monotonic() + MISSING_SECONDS
     return replace(query(sql, params, settings={**(settings or {}), **SKIP_MISSING}), incomplete=True)
 
@@ -128,8 +139,8 @@ def has_missing_shards() -> bool:
 
 def _query_once(sql: str, params: Mapping[str, object] | None, settings: Mapping[str, object] | None) -> StoreResult:
     started = time.perf_counter()
-    with client() as connection, _limit_waiting(connection, settings or {}):
-        result = connection.query(sql, parameters=dict(params or {}), settings=dict(settings or {}))
+    with client() as connection, _limit_silence(connection, dict(settings or {})) as all_settings:
+        result = connection.query(sql, parameters=dict(params or {}), settings=all_settings)
     summary = result.summary or {}
     return StoreResult(
         columns=tuple(result.column_names),
@@ -141,16 +152,19 @@ def _query_once(sql: str, params: Mapping[str, object] | None, settings: Mapping
 
 
 @contextmanager
-def _limit_waiting(connection: Client, settings: Mapping[str, object]) -> Iterator[None]:
-    """Wait for a server only a little longer than the query may run, since a frozen node never answers."""
+def _limit_silence(connection: Client, settings: dict[str, object]) -> Iterator[dict[str, object]]:
+    """Wait for a server's report only while it says every second that it works on it: a frozen node never answers.
+
+    Yields the settings of the query.
+    """
     from clickhouse_connect.driver.httpclient import HttpClient
 
     seconds = settings.get("max_execution_time")
-    if not isinstance(seconds, int) or not seconds or not isinstance(connection, HttpClient):
-        yield
+    if not isinstance(seconds, int) or seconds > MAX_PROGRESS_SECONDS or not isinstance(connection, HttpClient):
+        yield settings
         return
-    _set_read_timeout(connection, seconds + ANSWER_SECONDS)
-    yield
+    _set_read_timeout(connection, 2 * SILENCE_SECONDS)  # the error of a silent shard comes after SILENCE_SECONDS
+    yield {**settings, **PROGRESS_SETTINGS}
     _set_read_timeout(connection, STATEMENT_SECONDS)  # a client that failed is not reused
 
 
@@ -217,6 +231,8 @@ def client(host: Host | None = None, destination: Target | None = None) -> Itera
         explained = explain_error(error, destination.where)
         if isinstance(explained, StoreAway):
             _discard_idle(destination, host)  # after a restart of the node all of them are broken
+            if host and not explained.codes:  # the node itself did not answer
+                _avoided[host] = time.monotonic() + AVOID_SECONDS
         raise explained from error
     except BaseException:
         _discard(connection)
@@ -267,7 +283,10 @@ def _order_hosts(hosts: tuple[Host, ...]) -> tuple[Host, ...]:
 
 
 def check_hosts(hosts: Sequence[Host]) -> dict[Host, StoreError]:
-    """Return the nodes that do not answer, with the errors. All are asked at once, each for about CHECK_SECONDS."""
+    """Return the nodes that do not answer, with the errors. All are asked at once, each for about CHECK_SECONDS.
+
+    Those are asked last from now on.
+    """
     destination = get_target()
     threads = ThreadPoolExecutor(max(1, len(hosts)), thread_name_prefix="check")
     checks = {host: threads.submit(_check_host, destination, host) for host in hosts}
@@ -275,7 +294,9 @@ def check_hosts(hosts: Sequence[Host]) -> dict[Host, StoreError]:
     threads.shutdown(wait=False)
     silent = StoreAway(f"The event store at {destination.where} does not answer.")
     errors = {host: check.result() if check.done() else silent for host, check in checks.items()}
-    return {host: error for host, error in errors.items() if error}
+    found = {host: error for host, error in errors.items() if error}
+    _avoided.update(dict.fromkeys(found, time.monotonic() + AVOID_SECONDS))
+    return found
 
 
 def _check_host(destination: Target, host: Host) -> StoreError | None:

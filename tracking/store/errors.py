@@ -51,7 +51,7 @@ EXPLANATIONS: tuple[tuple[str, str, bool], ...] = (
      "The event store at {where} rejects the user name or password of EVENTS_URL.", True),
     (r"Connection refused|Max retries exceeded|NewConnectionError|timed out|Name or service not known|"
      r"ALL_CONNECTION_TRIES_FAILED|Code: 279\b|Connection (?:reset|aborted)|RemoteDisconnected|NETWORK_ERROR|"
-     r"Code: 210\b|Code: 32\b|HTTP driver received HTTP status 50[234]",
+     r"Code: 210\b|Code: 32\b|Code: 209\b|SOCKET_TIMEOUT|shutting down|HTTP driver received HTTP status 50[234]",
      "The event store at {where} does not answer.", True),
 )  # fmt: skip
 

@@ -1,4 +1,5 @@
-"""`manage.py serve`: run the entire product in one process, until SIGTERM."""
+"""`manage.py serve`: run the entire product in one process, until SIGTERM; with `--workers N` hits are collected by N
+more (`config.serving.workers`)."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import asyncio
 import os
 import socket
 import sys
+from argparse import SUPPRESS
 from collections.abc import Callable
 from contextlib import closing
 
@@ -19,6 +21,7 @@ from accounts.security.encrypted_fields import find_unreadable_columns
 from config.file_permissions import remove_others_access
 from config.serving.listening_socket import SocketUnusable, open_socket, take_inherited_socket
 from config.serving.server import AlreadyServing, Server, build_server_config, hold_serving_lock, raise_file_limit
+from config.serving.worker_sockets import find_state_socket
 
 LOCAL_HOSTS = {"127.0.0.1", "0.0.0.0"}  # noqa: S104 - this machine alone, and every interface
 
@@ -35,6 +38,10 @@ class Command(BaseCommand):
         parser.add_argument(
             "--hold-socket", action="store_true", help="hold the socket in a parent process, which SIGHUP restarts"
         )
+        parser.add_argument(
+            "--workers", type=int, default=1, help="processes that collect hits (default: 1, which does everything)"
+        )
+        parser.add_argument("--part", choices=("store", "worker"), default="", help=SUPPRESS)
         parser.add_argument("--trickle", type=float, default=0.0, help="demo visits a minute, for show (default: none)")
 
     def handle(
@@ -46,10 +53,12 @@ class Command(BaseCommand):
         trickle: float,
         no_migrate: bool = False,
         hold_socket: bool = False,
+        workers: int = 1,
+        part: str = "",
         **_: object,
     ) -> None:
-        if hold_socket:
-            become_socket_holder(host, port)
+        if not part and (hold_socket or workers > 1):
+            become_socket_holder(build_holder_arguments(host, port, workers))
         raise_file_limit()
         url = settings.BASE_URL
         if not os.environ.get("BASE_URL"):
@@ -58,13 +67,15 @@ class Command(BaseCommand):
             settings.CSRF_TRUSTED_ORIGINS = [settings.BASE_URL]
         try:
             inherited = take_inherited_socket()
+            if part == "worker" and inherited is not None:
+                return serve_worker(inherited, host, port)
             with (
                 hold_serving_lock(settings.DATA_DIR),
                 closing(inherited or open_socket(host, port)) as sock,
             ):
                 with hold_migration_lock():  # also over the demo, which only the first process creates
                     self.prepare(url, demo=not no_demo, migrates=not no_migrate)
-                self.serve(sock, host, port, trickle)
+                self.serve(sock, host, port, trickle, is_store=part == "store")
         except (AlreadyServing, SocketUnusable) as error:
             raise CommandError(str(error)) from error
 
@@ -105,35 +116,45 @@ class Command(BaseCommand):
                 "Name the key that it was encrypted with in SECRET_KEY_FALLBACKS."
             )
 
-    def serve(self, sock: socket.socket, host: str, port: int, trickle: float) -> None:
-        """Serve until a signal: requests on the event loop; Celery's worker and beat in threads."""
-        from config.asgi import application, immediate_responder
+    def serve(self, sock: socket.socket, host: str, port: int, trickle: float, *, is_store: bool = False) -> None:
+        """Serve until a signal: requests on the event loop; Celery's worker and beat in threads. With workers, the
+        requests are those that these forward (`is_store`)."""
         from config.celery import BackgroundThreads
-        from tracking import live
 
         background = BackgroundThreads(trickle=trickle)
-        server = Server(
-            build_server_config(application, host, port, immediate_responder),
-            before_end=live.close,
-        )
+        server = build_store_server(host, port) if is_store else build_server(host, port)
         background.start()
         self.stdout.write(f"Serving on {build_local_url(host, port)}")
         self.stdout.flush()
         try:
             with asyncio.Runner(loop_factory=get_loop_factory()) as runner:
-                runner.run(server.serve(sockets=[sock]))
+                runner.run(server.serve(sockets=[] if is_store else [sock]))
         finally:
             background.stop()
         if not server.started:
             raise CommandError("The server could not start; the reason is in the lines above.")
 
 
-def become_socket_holder(host: str, port: int) -> None:
-    """Replace this process by one that holds the socket and runs this command, without --hold-socket, as its child."""
+def build_holder_arguments(host: str, port: int, workers: int) -> list[str]:
+    """Build the function of the process that holds the socket, and its arguments: this command, without --hold-socket,
+    is that process's child; with several workers, there are several children. Raises CommandError.
+    """
     command = [sys.executable, *(word for word in sys.argv if word != "--hold-socket")]
+    if workers <= 1:
+        return ["main", host, str(port), *command]
+    if settings.REDIS_URL:
+        raise CommandError("--workers share their state without Redis. With REDIS_URL, start serve several times.")
+    try:
+        return ["main_with_workers", host, str(port), str(workers), str(find_state_socket()), *command]
+    except SocketUnusable as error:
+        raise CommandError(str(error)) from error
+
+
+def become_socket_holder(arguments: list[str]) -> None:
+    """Replace this process by one that holds the socket and runs this command in child processes."""
     program = f"import sys; sys.path.insert(0, {str(settings.BASE_DIR)!r}); from config.serving import socket_holder"
-    program += "; sys.exit(socket_holder.main(*sys.argv[1:]))"  # `-m` would need another working directory
-    os.execv(sys.executable, [sys.executable, "-c", program, host, str(port), *command])  # noqa: S606
+    program += "; sys.exit(getattr(socket_holder, sys.argv[1])(*sys.argv[2:]))"  # `-m` needs another working directory
+    os.execv(sys.executable, [sys.executable, "-c", program, *arguments])  # noqa: S606
 
 
 def build_not_migrated_message(what: str, command: str) -> str:
@@ -154,3 +175,30 @@ def get_loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
     import uvloop
 
     return uvloop.new_event_loop
+
+
+def build_server(host: str, port: int) -> Server:
+    """Build the server of a process that does everything."""
+    from config.asgi import application, immediate_responder
+    from tracking import live
+
+    return Server(build_server_config(application, host, port, immediate_responder), before_end=live.close)
+
+
+def build_store_server(host: str, port: int) -> Server:
+    """Build the server of the store's process, which gets its requests from workers."""
+    from config.serving.workers import StoreServer
+
+    return StoreServer(host, port)
+
+
+def serve_worker(sock: socket.socket, host: str, port: int) -> None:
+    """Serve as a worker until a signal. Raises CommandError if it cannot start."""
+    from config.serving.workers import build_worker_server, prepare_worker
+
+    prepare_worker()
+    server = build_worker_server(host, port)
+    with asyncio.Runner(loop_factory=get_loop_factory()) as runner:
+        runner.run(server.serve(sockets=[sock]))
+    if not server.started:
+        raise CommandError("A worker could not start; the reason is in the lines above.")

@@ -10,7 +10,9 @@ from xml.etree import ElementTree
 from django.http import HttpResponse
 from django.utils.text import get_valid_filename
 
-from reports.spreadsheets import BYTE_ORDER_MARK, format_csv
+from accounts.audit.recording import record_event
+from accounts.spreadsheets import BYTE_ORDER_MARK, format_csv
+from reports.dashboard.state import ReportState
 
 NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 MAX_FILENAME_LENGTH = 100
@@ -56,6 +58,12 @@ def set_download(response: HttpResponse, name: str, extension: str) -> HttpRespo
     response["Content-Disposition"] = f'attachment; filename="{filename}.{extension}"'
     response["X-Content-Type-Options"] = "nosniff"
     return response
+
+
+def record_export(state: ReportState, name: str) -> None:
+    """Record that a member of the account downloaded a table; readers of shared links are nobody it knows."""
+    if state.scope.has_site_pages:
+        record_event("report.exported", state.site, label=f"{name} of {state.site}")
 
 
 def build_export(file_format: str, name: str, columns: tuple[str, ...], rows: Rows) -> HttpResponse:

@@ -9,7 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from reports.dashboard.fragments import QUERY_ERRORS, describe_error
-from reports.dashboard.presenters.exports import FORMATS, build_export
+from reports.dashboard.presenters.exports import FORMATS, build_export, record_export
 from reports.dashboard.presenters.tables import TableRow, build_rows
 from reports.dashboard.presenters.toolbar import build_toolbar
 from reports.dashboard.report_page import get_htmx_target
@@ -67,6 +67,7 @@ def details(request: HttpRequest, state: ReportState, name: str) -> HttpResponse
     """Display the table as a page, as a fragment for htmx, or send it as a file (`?format=csv|json|xml`)."""
     dimension = find_dimension(name, state.scope.dimensions)
     if (file_format := request.GET.get("format", "")) in FORMATS:
+        record_export(state, name)
         return export_table(state, dimension, file_format)
     context = {
         **build_toolbar(request, state),

@@ -11,7 +11,7 @@ from django.shortcuts import render
 from django.urls import reverse
 
 from reports.dashboard.fragments import QUERY_ERRORS, describe_error
-from reports.dashboard.presenters.exports import FORMATS, build_export
+from reports.dashboard.presenters.exports import FORMATS, build_export, record_export
 from reports.dashboard.presenters.toolbar import build_toolbar
 from reports.dashboard.report_page import site_page
 from reports.dashboard.scope import Context
@@ -217,4 +217,5 @@ def export_cohorts(state: ReportState, by: str, cohorts: list[Cohort], file_form
     steps = range(1, max((len(cohort.visitors) for cohort in cohorts), default=1))
     columns = ("cohort", "visitors", *(f"after_{step}" for step in steps))
     rows = [dict(zip(columns, (str(cohort.start), *cohort.visitors), strict=False)) for cohort in cohorts]
+    record_export(state, "retention")
     return build_export(file_format, f"{state.site.domain}-retention-{by}", columns, rows)

@@ -85,6 +85,9 @@ def test_every_operation_is_described_with_a_name_of_its_own_and_what_it_does() 
     operations = [row for item in load_description()["paths"].values() for row in item.values()]
     assert len({row["operationId"] for row in operations}) == len(OPERATIONS)
     assert all(row["summary"] and "{" not in row["summary"] for row in operations)
+    summaries = {row["operationId"]: row["summary"] for row in operations}
+    assert {name: text for name, text in summaries.items() if "datapoint" in text} == {}
+    assert summaries["DataPoints_Put"] == "Create a link"
 
 
 def test_the_description_is_valid_and_made_without_a_warning(

@@ -19,6 +19,7 @@ from links.services.groups import group_create, tag_create
 from links.services.guests import guest_create
 from links.services.links import datapoint_create
 from links.services.scripts_and_lists import entry_create, script_write
+from tests.bench.lists import answers_list
 from tests.links.clickmeter.test_operations import shape
 from tests.support.clickmeter_client import Program, use_account_key, use_own_key
 from tests.support.links import Browser, flush_clicks, refresh_caches
@@ -148,6 +149,7 @@ def test_every_list_needs_the_same_number_of_queries_for_ten_and_for_many_rows(
     many = measured(program, world)
     assert {path: (few[path], many[path]) for path in few if few[path][1] != many[path][1]} == {}
     lists = {operation.path for operation in READS if shape(operation) & set(LISTS)}
+    assert {operation.path for operation in OPERATIONS if answers_list(operation)} == lists  # those of `bench-lists`
     assert lists - few.keys() == {path for path in lists if caller == "guest" and path.startswith("/account/")}
     # lists by time, by value of a report and of one thing's hits do not grow with what there is
     same = {path for path in few if few[path][0] == many[path][0]}

@@ -15,11 +15,11 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import Account
+from accounts.spreadsheets import escape_formula, unescape_formula
 from reports.dashboard.panels import PANELS
 from reports.dashboard.presenters.exports import write_csv, write_xml
 from reports.formatting import cut_middle, safe_link
 from reports.query.dimensions import DIMENSIONS
-from reports.spreadsheets import escape_formula, unescape_formula
 from sites.models import Site
 from sites.services import site_create
 from tests.support import event, record

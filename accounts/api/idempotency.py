@@ -1,0 +1,96 @@
+"""The header `Idempotency-Key` of POST requests: a request that is sent twice is done once."""
+
+from __future__ import annotations
+
+import hashlib
+
+import orjson
+from django.utils import timezone as clock
+from rest_framework import exceptions, status
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.models import IdempotentRequest, Membership
+from accounts.permissions import Bearer
+from accounts.services.idempotency import (
+    idempotent_request_answer,
+    idempotent_request_claim,
+    idempotent_request_release,
+    read_answer,
+)
+
+IDEMPOTENCY_HEADER = "Idempotency-Key"
+REPLAYED_HEADER = "Idempotency-Replayed"
+MAX_KEY_LENGTH = 255
+
+
+class RequestInProgress(exceptions.APIException):
+    """The first request with the key is being answered."""
+
+    status_code = status.HTTP_409_CONFLICT
+    default_detail = "A request with this Idempotency-Key is being answered. Send it again in a moment."
+
+
+class KeyOfAnotherRequest(exceptions.APIException):
+    """The key was sent with another request."""
+
+    status_code = status.HTTP_422_UNPROCESSABLE_ENTITY
+    default_detail = "This Idempotency-Key was used for another request in the last 24 hours. Use a new one."
+
+
+class StoredAnswer(Exception):
+    """The request was answered before."""
+
+    def __init__(self, row: IdempotentRequest) -> None:
+        super().__init__(row)
+        self.row = row
+
+
+def claim_request(request: Request, membership: Membership) -> IdempotentRequest | None:
+    """Claim the key of a POST request; None if it has none.
+
+    Raises ValidationError for an invalid key, StoredAnswer, RequestInProgress and KeyOfAnotherRequest.
+    """
+    key = request.headers.get(IDEMPOTENCY_HEADER)
+    if key is None or request.method != "POST":
+        return None
+    if not (1 <= len(key) <= MAX_KEY_LENGTH and key.isascii() and key.isprintable()):
+        sentence = f"Must be 1 to {MAX_KEY_LENGTH} printable ASCII characters."
+        raise exceptions.ValidationError({IDEMPOTENCY_HEADER: [sentence]})
+    fingerprint = compute_request_hash(request, membership)
+    row, is_first = idempotent_request_claim(
+        account=membership.account, key=key, fingerprint=fingerprint, now=clock.now()
+    )
+    if is_first:
+        return row
+    if row.fingerprint != fingerprint:
+        raise KeyOfAnotherRequest
+    if row.status is None:
+        raise RequestInProgress
+    raise StoredAnswer(row)
+
+
+def compute_request_hash(request: Request, membership: Membership) -> str:
+    """Compute a hash of who sends what to which address, so that nobody is given another's answer."""
+    token = request.user.token if isinstance(request.user, Bearer) else None
+    who = f"{membership.pk} {token.pk if token else None}"
+    parts = (who, request.get_full_path(), request.content_type, hashlib.sha256(request.body).hexdigest())
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def build_stored_response(row: IdempotentRequest) -> Response:
+    """Build the answer that was given before. Raises KeyOfAnotherRequest if it cannot be read any more."""
+    body = read_answer(row)
+    if body is None:
+        raise KeyOfAnotherRequest
+    return Response(orjson.loads(body), status=row.status, headers={REPLAYED_HEADER: "true"})
+
+
+def store_response(row: IdempotentRequest, response: Response) -> None:
+    """Store the answer of success; a request that failed has done nothing and may be corrected and sent again."""
+    if status.is_success(response.status_code):
+        body: bytes = JSONRenderer().render(response.data)
+        idempotent_request_answer(row=row, status=response.status_code, body=body.decode())
+    else:
+        idempotent_request_release(row=row)

@@ -1,0 +1,67 @@
+"""What the audit log records of users, accounts and members."""
+
+from accounts.audit.subjects import AuditSubject, register_subjects
+
+AUTHKEY_FIELDS = frozenset({"key_seed", "key_generation", "authkey_hash"})  # `replaced` says it
+
+register_subjects(
+    AuditSubject(
+        name="account",
+        label="Account",
+        account="pk",
+        verbs=("created", "changed", "suspended", "resumed", "impersonated", "left"),
+        shown=frozenset({
+            "name", "timezone", "monthly_events", "brand", "profile", "limits", "over_quota", "suspended",
+            "suspension_reason", "collection_ends", "until", "reason", "person",
+        }),
+        ignored=AUTHKEY_FIELDS | {"events_used", "events_counted"},
+    ),
+    AuditSubject(name="account_key", label="Authkey of the account", account="pk", verbs=("shown", "replaced")),
+    AuditSubject(
+        name="own_key", label="Own key of a member", account="account_id", verbs=("shown", "replaced")
+    ),
+    AuditSubject(
+        name="user",
+        label="Person",
+        account="",
+        verbs=("created", "changed"),
+        shown=frozenset({"email", "name", "is_active", "is_operator"}),
+        ignored=frozenset({"last_login", "last_account_id", "preferences"}),
+    ),
+    AuditSubject(name="password", label="Password", account="", verbs=("changed",)),
+    AuditSubject(
+        name="session", label="Session", account="", verbs=("started", "ended", "refused"), shown=frozenset({"email"})
+    ),
+    AuditSubject(
+        name="member",
+        label="Member",
+        account="account_id",
+        verbs=("added", "changed", "removed", "joined"),
+        shown=frozenset({"role", "options", "grants", "accepted"}),
+        ignored=AUTHKEY_FIELDS | {"user_id"},
+    ),
+    AuditSubject(
+        name="invitation",
+        label="Invitation",
+        account="account_id",
+        verbs=("created", "revoked"),
+        shown=frozenset({"email", "role", "grants"}),
+    ),
+    AuditSubject(
+        name="exposed_key", label="Exposed key", account="account_id", verbs=("dismissed",), shown=frozenset({"kind"})
+    ),
+    AuditSubject(
+        name="host",
+        label="Host name",
+        account="account_id",
+        verbs=("claimed", "verified", "withdrawn", "released"),
+        shown=frozenset({"host", "purpose", "verification_method", "check_result"}),
+    ),
+    AuditSubject(
+        name="audit_log",
+        label="Audit log",
+        account="pk",
+        verbs=("expired", "exported"),
+        shown=frozenset({"entries", "days"}),
+    ),
+)  # fmt: skip

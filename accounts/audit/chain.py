@@ -1,0 +1,225 @@
+"""The chain of an account's entries: every seal has a hash over its entry and the seal before.
+
+So an entry that was changed does not fit its seal, and one that was removed leaves a gap. Both ends of the chain are
+signed, and its key is encrypted. Who has SECRET_KEY too could write a new chain: to notice that, keep what
+`manage.py audit heads` prints in another place.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import secrets
+import threading
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Exists, Max, OuterRef, QuerySet
+
+from accounts.audit.models import INSTALLATION, AuditChain, AuditEntry, AuditSeal
+from accounts.security.encrypted_fields import Unreadable
+
+BATCH = 1_000
+MAX_NOTED = 10_000
+MAX_LATE = 20_000  # of the newest entries, among which `entries_seal` looks for those without a seal
+LATE = timedelta(minutes=10)  # an entry without a seal is one that nobody recorded here, after this time
+SEALED_FIELDS = tuple(field.attname for field in AuditEntry._meta.concrete_fields)
+
+
+class ChainUnreadable(Exception):
+    """The key of a chain cannot be decrypted: it was encrypted with another SECRET_KEY."""
+
+
+class NotedEntries(threading.local):
+    """The entries of this thread whose transaction has not been committed yet, or was rolled back."""
+
+    def __init__(self) -> None:
+        self.ids: deque[int] = deque(maxlen=MAX_NOTED)
+
+
+_noted = NotedEntries()
+
+
+def note_entries(ids: Sequence[int]) -> None:
+    """Note entries that are to be sealed once their transaction has been committed."""
+    _noted.ids.extend(ids)
+
+
+def seal_noted_entries() -> None:
+    """Seal the noted entries; those of transactions that were rolled back do not exist any more."""
+    ids = list(_noted.ids)
+    _noted.ids.clear()
+    if ids:
+        seal_entries(ids)
+
+
+def entries_seal(*, now: datetime) -> int:
+    """Seal what a process did not seal because it was stopped just then; returns how many entries."""
+    newest = AuditEntry.objects.aggregate(newest=Max("pk"))["newest"] or 0
+    recent = AuditEntry.objects.filter(pk__gt=newest - MAX_LATE, at__lt=now - timedelta(minutes=1))
+    return seal_entries(list(select_unsealed(recent).values_list("pk", flat=True)))
+
+
+def select_chain(chain_id: int) -> QuerySet[AuditEntry]:
+    """Select the entries of an account, or of the installation."""
+    rows = AuditEntry.objects
+    return rows.filter(account=None) if chain_id == INSTALLATION else rows.filter(account_id=chain_id)
+
+
+def select_unsealed(entries: QuerySet[AuditEntry]) -> QuerySet[AuditEntry]:
+    """Select the entries that have no seal."""
+    return entries.exclude(Exists(AuditSeal.objects.filter(entry_id=OuterRef("pk"))))
+
+
+def seal_entries(ids: Sequence[int]) -> int:
+    """Seal these entries, each in the chain of its account; returns how many had no seal."""
+    sealed = 0
+    for account in sorted({*find_accounts(ids)}, key=lambda account: account or INSTALLATION):
+        with transaction.atomic():
+            sealed += seal_account_entries(account, ids)
+    return sealed
+
+
+def find_accounts(ids: Sequence[int]) -> list[int | None]:
+    """Find the accounts of these entries."""
+    rows = AuditEntry.objects.filter(pk__in=ids).order_by().values_list("account_id", flat=True)
+    return list(rows.distinct())
+
+
+def seal_account_entries(account: int | None, ids: Sequence[int]) -> int:
+    """Seal the account's entries of these, while its chain is locked."""
+    chain = lock_chain(account or INSTALLATION)
+    entries = select_unsealed(select_chain(account or INSTALLATION).filter(pk__in=ids)).order_by("pk")
+    seals = []
+    for entry in entries:
+        number, previous = chain.last_number + 1, chain.last_digest
+        digest = compute_digest(chain.key, number, previous, entry)
+        seals.append(AuditSeal(entry_id=entry.pk, chain_id=chain.pk, number=number, previous=previous, digest=digest))
+        chain.last_number, chain.last_digest = number, digest
+    AuditSeal.objects.bulk_create(seals, batch_size=BATCH)
+    save_ends(chain)
+    return len(seals)
+
+
+def lock_chain(chain_id: int) -> AuditChain:
+    """Lock the chain until the transaction ends; a new one is created. Raises ChainUnreadable."""
+    AuditChain.objects.get_or_create(pk=chain_id, defaults={"key": secrets.token_hex(32)})
+    chain = AuditChain.objects.select_for_update().get(pk=chain_id)
+    check_readable(chain)
+    return chain
+
+
+def check_readable(chain: AuditChain) -> None:
+    """Raise ChainUnreadable if the key of the chain cannot be decrypted."""
+    if isinstance(chain.key, Unreadable):
+        raise ChainUnreadable("The key of the audit log was encrypted with another SECRET_KEY.")
+
+
+def save_ends(chain: AuditChain) -> None:
+    """Sign and store where the chain begins and ends."""
+    chain.signature = sign_ends(chain)
+    chain.save(update_fields=["first_number", "anchor", "last_number", "last_digest", "signature"])
+
+
+def sign_ends(chain: AuditChain) -> str:
+    """Sign where the chain begins and ends."""
+    return sign(chain.key, [chain.first_number, chain.anchor, chain.last_number, chain.last_digest])
+
+
+def compute_digest(key: str, number: int, previous: str, entry: AuditEntry) -> str:
+    """Compute the hash of a seal."""
+    values = {name: getattr(entry, name) for name in SEALED_FIELDS}
+    values["at"] = entry.at.astimezone(UTC).isoformat(timespec="microseconds")
+    return sign(key, [number, previous, values])
+
+
+def sign(key: str, values: Sequence[object]) -> str:
+    """Compute the HMAC of values, as JSON."""
+    text = json.dumps(values, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChainProblem:
+    """The first thing that is wrong with a chain. `entry_id` is None for what is wrong with one of its ends."""
+
+    chain_id: int
+    what: str
+    number: int | None = None
+    entry_id: int | None = None
+
+    def __str__(self) -> str:
+        place = f"account {self.chain_id}" if self.chain_id != INSTALLATION else "the installation"
+        entry = f", entry {self.entry_id}" if self.entry_id is not None else ""
+        number = f", number {self.number}" if self.number is not None else ""
+        return f"{place}{number}{entry}: {self.what}"
+
+
+def list_chain_ids() -> list[int]:
+    """List the chains of all accounts that have entries or a chain."""
+    accounts = AuditEntry.objects.order_by().values_list("account_id", flat=True).distinct()
+    chains = AuditChain.objects.values_list("pk", flat=True)
+    return sorted({*(account or INSTALLATION for account in accounts), *chains})
+
+
+def find_problem(chain_id: int, now: datetime) -> ChainProblem | None:
+    """Find the first entry of a chain that was changed, removed or added by somebody else; None if all is well."""
+    chain = AuditChain.objects.filter(pk=chain_id).first()
+    if chain is not None:
+        check_readable(chain)
+        if problem := check_seals(chain):
+            return problem
+    old = select_chain(chain_id).filter(at__lt=now - LATE)
+    unsealed = select_unsealed(old).order_by("pk").first()
+    if unsealed is not None:
+        return ChainProblem(chain_id=chain_id, entry_id=unsealed.pk, what="it has no seal, so it was not recorded here")
+    return None
+
+
+def check_seals(chain: AuditChain) -> ChainProblem | None:
+    """Follow the chain from its beginning to its end."""
+    if chain.signature != sign_ends(chain):
+        return ChainProblem(chain_id=chain.pk, what="the ends of the chain were changed")
+    number, previous = chain.first_number - 1, chain.anchor
+    for seal, entry in iterate_seals(chain):
+        number += 1
+        if seal.number != number:
+            return ChainProblem(chain_id=chain.pk, number=number, what="it is missing")
+        if entry is None:
+            return ChainProblem(chain_id=chain.pk, number=number, entry_id=seal.entry_id, what="it is missing")
+        expected = compute_digest(chain.key, number, previous, entry)
+        if (seal.previous, seal.digest) != (previous, expected):
+            return ChainProblem(chain_id=chain.pk, number=number, entry_id=entry.pk, what="it was changed")
+        previous = seal.digest
+    if (number, previous) != (chain.last_number, chain.last_digest):
+        return ChainProblem(chain_id=chain.pk, number=number + 1, what="it is missing")
+    return None
+
+
+def iterate_seals(chain: AuditChain) -> Iterator[tuple[AuditSeal, AuditEntry | None]]:
+    """Yield the seals of a chain in order, with the entries they belong to."""
+    last = 0
+    while seals := list(AuditSeal.objects.filter(chain_id=chain.pk, number__gt=last).order_by("number")[:BATCH]):
+        ids = [seal.entry_id for seal in seals]
+        entries = select_chain(chain.pk).in_bulk(ids)
+        yield from ((seal, entries.get(seal.entry_id)) for seal in seals)
+        last = seals[-1].number
+
+
+def find_head_problem(chain_id: int, number: int, digest: str) -> ChainProblem | None:
+    """Compare an end of a chain that was kept elsewhere with what is stored now; None if it fits.
+
+    An end that has expired since then says nothing.
+    """
+    chain = AuditChain.objects.filter(pk=chain_id).first()
+    if chain is not None and number < chain.first_number - 1:
+        return None
+    seal = AuditSeal.objects.filter(chain_id=chain_id, number=number).first()
+    stored = seal.digest if seal else chain.anchor if chain is not None and number == chain.first_number - 1 else None
+    if stored == digest:
+        return None
+    return ChainProblem(chain_id=chain_id, number=number, what="it is not the entry that was here when it was printed")

@@ -1,0 +1,59 @@
+"""Who acts now, and from where. Middleware, commands and periodic tasks set it; services only read it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+from accounts.audit.models import ActorType, Via
+
+
+@dataclass(frozen=True)
+class AuditActor:
+    """Who acts: `label` is shown for ever, `id` is that of a user (of an account, for the account's own key)."""
+
+    type: str
+    label: str
+    id: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditContext:
+    """What the entries of a request, command or task have in common.
+
+    The actor is found when an action is recorded, because a request's is known only after its authentication.
+    """
+
+    via: str
+    find_actor: Callable[[], AuditActor]
+    address: str = ""
+    user_agent: str = ""
+    request_id: str = ""
+
+
+SYSTEM = AuditActor(ActorType.SYSTEM, "System")
+OUTSIDE = AuditContext(via=Via.TASK, find_actor=lambda: SYSTEM)  # such as threads of the server
+_context: ContextVar[AuditContext] = ContextVar("audit_context", default=OUTSIDE)
+
+
+@contextmanager
+def act_as(context: AuditContext) -> Iterator[None]:
+    """Set the context of everything that is recorded meanwhile."""
+    token = _context.set(context)
+    try:
+        yield
+    finally:
+        _context.reset(token)
+
+
+def act_as_program(via: str, label: str) -> AuditContext:
+    """Build the context of a command, which an operator runs, or of a periodic task."""
+    kind = ActorType.OPERATOR if via == Via.COMMAND else ActorType.SYSTEM
+    return AuditContext(via=via, find_actor=lambda: AuditActor(kind, label))
+
+
+def get_context() -> AuditContext:
+    """Return who acts now."""
+    return _context.get()

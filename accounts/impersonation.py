@@ -1,0 +1,91 @@
+"""Operators who act as a member of an account: for an hour, in that account only, and recorded in its audit log.
+
+The session stays the operator's and names the member; `config.audit_middleware` makes them `request.user` of each
+request. What would show or change secrets is refused (`accounts.impersonation.refuses`).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.http import HttpRequest
+from django.urls import ResolverMatch
+
+from accounts.audit.context import AuditActor
+from accounts.audit.log_ins import describe_user
+from accounts.audit.models import ActorType
+from accounts.audit.recording import record_action
+from accounts.models import Account, Membership, User
+from accounts.permissions import IMPERSONATED_ACCOUNT
+
+SESSION_KEY = "impersonation"
+DURATION = timedelta(hours=1)
+MAX_REASON_LENGTH = 200
+REFUSED = "This is refused while you act for somebody else: it shows or changes their secrets, or ends the account."
+# Pages that show or change keys, passwords and personal data, or delete a site; of some only what they write
+REFUSED_PAGES = frozenset({
+    "accounts:password", "accounts:account-key", "accounts:own-key", "accounts:reset", "accounts:reset-confirm",
+    "accounts:exposed-key-replace", "accounts:account-switch", "sites:keys-show", "sites:keys-rotate", "sites:delete",
+    "alerts:channel-secret", "links:guest-key", "tracking:personal-data",
+})  # fmt: skip
+REFUSED_WRITES = frozenset({"accounts:me", "sites:api-keys"})
+REFUSED_MODULES = "allauth."  # sign-in
+REFUSED_ROUTES = "api/v1/"  # the management API, whose answers have keys
+SAFE_METHODS = ("GET", "HEAD")
+
+
+@transaction.atomic
+def impersonation_start(
+    *, request: HttpRequest, operator: User, account: Account, reason: str, now: datetime
+) -> Membership:
+    """Let the operator act as the account's first owner. Raises ValidationError without a reason or an owner."""
+    reason = " ".join(reason.split())
+    if not 0 < len(reason) <= MAX_REASON_LENGTH:
+        raise ValidationError({"reason": f"Say why, in 1 to {MAX_REASON_LENGTH} characters; the account can read it."})
+    owners = Membership.objects.accepted().filter(account=account, role="owner", user__is_active=True)
+    membership = owners.select_related("user").order_by("pk").first()
+    if membership is None or account.suspended is not None:
+        raise ValidationError({"reason": "Nobody can act in this account: it is suspended, or has no owner."})
+    until = now + DURATION
+    request.session[SESSION_KEY] = {"membership": membership.pk, "until": until.isoformat()}
+    changes = {"reason": (None, reason), "person": (None, str(membership.user)), "until": (None, until)}
+    actor = AuditActor(ActorType.OPERATOR, describe_user(operator), operator.pk)
+    record_action("account.impersonated", account, changes=changes, accounts=[account.pk, None], actor=actor)
+    return membership
+
+
+@transaction.atomic
+def impersonation_end(*, request: HttpRequest, operator: User, account: Account) -> None:
+    """End it."""
+    request.session.pop(SESSION_KEY, None)
+    actor = AuditActor(ActorType.OPERATOR, describe_user(operator), operator.pk)
+    record_action("account.left", account, accounts=[account.pk, None], actor=actor)
+
+
+def find_impersonated(request: HttpRequest, operator: User, now: datetime) -> Membership | None:
+    """Find the membership as which the operator acts in this session; None if none, or if the time is over."""
+    chosen = request.session.get(SESSION_KEY)
+    if not chosen or not operator.is_operator or not operator.is_active:
+        return None
+    if datetime.fromisoformat(chosen["until"]) <= now:
+        return None
+    rows = Membership.objects.accepted().filter(pk=chosen["membership"], user__is_active=True, account__suspended=None)
+    membership = rows.select_related("user", "account").first()
+    if membership is not None:
+        setattr(membership.user, IMPERSONATED_ACCOUNT, membership.account_id)
+        membership.user.is_operator = False  # of this request: the operator's pages are not the member's
+    return membership
+
+
+def refuses(match: ResolverMatch, method: str | None) -> bool:
+    """Whether a page is refused to somebody who acts for another person."""
+    module = getattr(match.func, "__module__", "")
+    is_write = method not in SAFE_METHODS
+    return (
+        match.view_name in REFUSED_PAGES
+        or (is_write and match.view_name in REFUSED_WRITES)
+        or module.startswith(REFUSED_MODULES)
+        or match.route.startswith(REFUSED_ROUTES)
+    )

@@ -1,0 +1,54 @@
+"""`manage.py audit verify|heads|expire`: check the audit log, print the ends of its chains, delete old entries."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from django.core.management.base import CommandError, CommandParser
+from django.utils import timezone
+
+from accounts.audit.chain import ChainProblem, ChainUnreadable, find_head_problem, find_problem, list_chain_ids
+from accounts.audit.models import AuditChain
+from accounts.audit.retention import audit_entries_expire
+from accounts.management.installation_command import InstallationCommand
+
+
+class Command(InstallationCommand):
+    help = "Check that no entry of the audit log was changed or removed; print the ends of its chains; delete old ones."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("action", choices=["verify", "heads", "expire"])
+        parser.add_argument("--account", type=int, metavar="ID", help="only this account; 0: the installation's own")
+        parser.add_argument("--heads", metavar="FILE", help="verify that the chains go on from these printed ends")
+
+    def handle(self, *, action: str, account: int | None, heads: str | None, **_: object) -> None:
+        if action == "expire":
+            self.stdout.write(f"{audit_entries_expire(now=timezone.now())} entries were deleted.")
+        elif action == "heads":
+            for chain in AuditChain.objects.filter(last_number__gt=0).order_by("pk"):
+                self.stdout.write(f"{chain.pk} {chain.last_number} {chain.last_digest}")
+        else:
+            self.verify([account] if account is not None else list_chain_ids(), heads)
+
+    def verify(self, chain_ids: list[int], heads: str | None) -> None:
+        """Check these chains. Raises CommandError with the first problem of each."""
+        try:
+            found = [find_problem(chain_id, timezone.now()) for chain_id in chain_ids]
+            found += [find_head_problem(*head) for head in read_heads(heads) if head[0] in chain_ids]
+        except ChainUnreadable as error:
+            raise CommandError(str(error)) from error
+        problems: list[ChainProblem] = [problem for problem in found if problem is not None]
+        if problems:
+            raise CommandError("\n".join(map(str, problems)))
+        self.stdout.write(f"{len(chain_ids)} chains are complete.")
+
+
+def read_heads(path: str | None) -> list[tuple[int, int, str]]:
+    """Read (chain, number, hash) from a file of printed ends. Raises CommandError for another file."""
+    if path is None:
+        return []
+    try:
+        lines = [line.split() for line in Path(path).read_text().splitlines()]
+        return [(int(chain), int(number), digest) for chain, number, digest in lines]
+    except (OSError, ValueError) as error:
+        raise CommandError(f"{path} is no file of `manage.py audit heads`: {error}") from error

@@ -1,0 +1,100 @@
+"""The page of a person's API tokens in the account they work in."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time
+from zoneinfo import ZoneInfo
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import ValidationError
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone as clock
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST
+
+from accounts.forms import PersonalTokenForm, add_errors
+from accounts.models import Account, Membership, PersonalToken
+from accounts.permissions import (
+    GRANT_KINDS,
+    LabelledObjects,
+    get_current_membership,
+    load_grants,
+    membership_may,
+)
+from accounts.services.personal_tokens import SITE_KIND, personal_token_create, personal_token_revoke
+from accounts.settings_parts import build_account_navigation
+
+MAX_SITES = 200  # on the page; a token for others is limited in the same way by its person's rights
+
+
+@login_required
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def list_tokens(request: HttpRequest) -> HttpResponse:
+    """List the person's tokens; a POST creates one and displays it once."""
+    membership = get_current_membership(request)
+    form = PersonalTokenForm(request.POST or None, list_sites(membership))
+    plain = ""
+    if request.method == "POST" and form.is_valid():
+        plain = create_token(membership, form)
+        form = PersonalTokenForm(None, list_sites(membership)) if plain else form
+    context = {
+        "account": membership.account,
+        "form": form,
+        "new_token": plain,
+        "tokens": build_rows(membership),
+        "now": clock.now(),
+        "settings_nav": build_account_navigation(request, "tokens"),
+        "section": "settings",
+    }
+    return render(request, "accounts/tokens.html", context)
+
+
+def list_sites(membership: Membership) -> LabelledObjects:
+    """List the sites that a token can be limited to."""
+    sites = GRANT_KINDS[SITE_KIND]
+    if membership_may(membership, "view"):
+        return sites.search(membership.account, "", MAX_SITES)
+    return sites.existing(membership.account, load_grants(membership, SITE_KIND))[:MAX_SITES]
+
+
+def create_token(membership: Membership, form: PersonalTokenForm) -> str:
+    """Create the token of the form and return its plain text; empty if it is refused, with the reason in the form."""
+    try:
+        return personal_token_create(
+            membership=membership,
+            name=form.cleaned_data["name"],
+            scopes=form.list_scopes(),
+            sites=form.list_sites(),
+            expires=find_end(form.cleaned_data["expires"], membership.account),
+        )[1]
+    except ValidationError as error:
+        add_errors(form, error)
+        return ""
+
+
+def find_end(day: date | None, account: Account) -> datetime | None:
+    """Return the end of the day in the account's time zone."""
+    return datetime.combine(day, time.max, ZoneInfo(account.timezone)) if day else None
+
+
+def build_rows(membership: Membership) -> list[tuple[PersonalToken, list[str]]]:
+    """Build (token, names of its sites) of all tokens, the latest first. A site that is gone has no name."""
+    tokens = list(membership.personal_tokens.order_by("-created", "-pk"))
+    ids = {number for token in tokens for number in token.sites}
+    names = dict(GRANT_KINDS[SITE_KIND].existing(membership.account, ids)) if ids else {}
+    return [(token, [names[number] for number in token.sites if number in names]) for token in tokens]
+
+
+@login_required
+@require_POST
+def revoke_token(request: HttpRequest, token_id: int) -> HttpResponse:
+    """Revoke one of the person's own tokens."""
+    token = get_current_membership(request).personal_tokens.filter(pk=token_id).first()
+    if token is None:
+        raise Http404("No such token.")
+    personal_token_revoke(token=token)
+    messages.success(request, f"{token.name} no longer works.")
+    return redirect("accounts:tokens")

@@ -1,0 +1,190 @@
+"""The audit log cannot be changed or deleted, and whoever does it beside the triggers is found out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import DatabaseError, connection, transaction
+from django.utils import timezone
+
+from accounts.audit.chain import entries_seal, find_problem, seal_entries
+from accounts.audit.models import AuditChain, AuditEntry, AuditSeal
+from accounts.audit.recording import record_action
+from accounts.audit.retention import audit_entries_expire
+from accounts.models import Account
+
+TABLES = ("audit_auditentry", "audit_auditseal")
+
+
+@pytest.fixture
+def entries(account: Account) -> list[AuditEntry]:
+    """Five sealed entries of alice's account, and one of the installation."""
+    for number in range(5):
+        record_action("account.changed", account, changes={"name": (f"name {number}", f"name {number + 1}")})
+    record_action("user.created", None, label="somebody")
+    seal_entries(list(AuditEntry.objects.values_list("pk", flat=True)))
+    return list(AuditEntry.objects.filter(account=account).order_by("pk"))
+
+
+@contextmanager
+def without_triggers() -> Iterator[None]:
+    """Let the test write what somebody could who owns the database."""
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            for table in TABLES:
+                cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+        else:
+            for table in TABLES:
+                for name in ("update", "delete", "replace"):
+                    cursor.execute(f"DROP TRIGGER {table}_{name}")
+    yield
+
+
+def describe_problem(account: Account) -> str:
+    return str(find_problem(account.pk, timezone.now()))
+
+
+def test_an_untouched_chain_is_complete(account: Account, entries: list[AuditEntry]) -> None:
+    assert find_problem(account.pk, timezone.now()) is None
+    assert [seal.number for seal in AuditSeal.objects.filter(chain_id=account.pk).order_by("number")] == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE {table} SET {key} = {key} + 1000",
+        "DELETE FROM {table}",
+        "INSERT OR REPLACE INTO {table} SELECT * FROM {table}",
+        "TRUNCATE {table}",
+    ],
+)
+def test_the_database_refuses_to_change_the_log(statement: str, table: str, entries: list[AuditEntry]) -> None:
+    if statement.startswith("INSERT OR" if connection.vendor == "postgresql" else "TRUNCATE"):
+        pytest.skip("the database has no such statement")
+    key = "id" if table == "audit_auditentry" else "entry_id"
+    with pytest.raises(DatabaseError, match="audit log cannot"), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(statement.format(table=table, key=key))
+    assert AuditEntry.objects.count() == 6 and AuditSeal.objects.count() == 6
+
+
+def test_a_changed_entry_is_named(account: Account, entries: list[AuditEntry]) -> None:
+    with without_triggers():
+        AuditEntry.objects.filter(pk=entries[2].pk).update(actor_label="somebody else")
+    assert describe_problem(account) == f"account {account.pk}, number 3, entry {entries[2].pk}: it was changed"
+
+
+def test_an_entry_in_another_account_is_missing_in_its_own(account: Account, entries: list[AuditEntry]) -> None:
+    with without_triggers():
+        AuditEntry.objects.filter(pk=entries[1].pk).update(account=None)
+    assert describe_problem(account) == f"account {account.pk}, number 2, entry {entries[1].pk}: it is missing"
+
+
+@pytest.mark.parametrize("place", [0, 2, 4])
+def test_a_missing_entry_is_named(place: int, account: Account, entries: list[AuditEntry]) -> None:
+    with without_triggers():
+        AuditEntry.objects.filter(pk=entries[place].pk).delete()
+    expected = f"account {account.pk}, number {place + 1}, entry {entries[place].pk}: it is missing"
+    assert describe_problem(account) == expected
+
+
+@pytest.mark.parametrize("place", [0, 2, 4])
+def test_an_entry_that_is_missing_with_its_seal_is_named(
+    place: int, account: Account, entries: list[AuditEntry]
+) -> None:
+    with without_triggers():
+        AuditEntry.objects.filter(pk=entries[place].pk).delete()
+        AuditSeal.objects.filter(pk=entries[place].pk).delete()
+    assert describe_problem(account) == f"account {account.pk}, number {place + 1}: it is missing"
+
+
+def test_a_chain_cannot_be_shortened_by_moving_its_end(account: Account, entries: list[AuditEntry]) -> None:
+    with without_triggers():
+        AuditEntry.objects.filter(pk=entries[4].pk).delete()
+        AuditSeal.objects.filter(pk=entries[4].pk).delete()
+        last = AuditSeal.objects.get(pk=entries[3].pk)
+        AuditChain.objects.filter(pk=account.pk).update(last_number=4, last_digest=last.digest)
+    assert describe_problem(account) == f"account {account.pk}: the ends of the chain were changed"
+
+
+def test_an_entry_that_somebody_added_has_no_seal(account: Account, entries: list[AuditEntry]) -> None:
+    added = entries[0]
+    added.pk, added.at = None, timezone.now() - timedelta(days=3)
+    added.save(force_insert=True)
+    assert describe_problem(account).startswith(f"account {account.pk}, entry {added.pk}: it has no seal")
+
+
+def test_what_was_not_sealed_at_once_is_sealed_by_a_task(account: Account) -> None:
+    record_action("account.changed", account, changes={"name": ("a", "b")})
+    assert not AuditSeal.objects.exists()
+    assert entries_seal(now=timezone.now()) == 0, "its transaction may be open"
+    assert entries_seal(now=timezone.now() + timedelta(minutes=2)) == 1
+    assert find_problem(account.pk, timezone.now() + timedelta(hours=1)) is None
+
+
+def test_the_command_says_what_is_wrong(account: Account, entries: list[AuditEntry]) -> None:
+    out = StringIO()
+    call_command("audit", "verify", stdout=out)
+    assert "2 chains are complete" in out.getvalue()
+    with without_triggers():
+        AuditEntry.objects.filter(pk=entries[0].pk).update(at=timezone.now())
+    with pytest.raises(CommandError, match=rf"number 1, entry {entries[0].pk}: it was changed"):
+        call_command("audit", "verify", stdout=out)
+
+
+def test_the_command_notices_a_chain_that_does_not_fit_kept_heads(
+    account: Account, entries: list[AuditEntry], tmp_path: object
+) -> None:
+    heads = StringIO()
+    call_command("audit", "heads", stdout=heads)
+    kept = f"{tmp_path}/heads"
+    with open(kept, "w") as file:
+        file.write(heads.getvalue())
+    call_command("audit", "verify", heads=kept, stdout=StringIO())
+    with open(kept, "w") as file:
+        file.write(heads.getvalue().replace(AuditChain.objects.get(pk=account.pk).last_digest, "0" * 64))
+    with pytest.raises(CommandError, match=rf"account {account.pk}, number 5"):
+        call_command("audit", "verify", heads=kept, stdout=StringIO())
+
+
+def test_old_entries_end_and_the_rest_can_still_be_checked(account: Account) -> None:
+    for days in (500, 450, 10):
+        record_action("account.changed", account, changes={"name": ("old", f"{days}")})
+    rows = list(AuditEntry.objects.order_by("pk"))
+    with without_triggers():
+        for row, days in zip(rows, (500, 450, 10), strict=True):
+            AuditEntry.objects.filter(pk=row.pk).update(at=timezone.now() - timedelta(days=days))
+    seal_entries([row.pk for row in rows])
+    assert audit_entries_expire(now=timezone.now()) == 2
+    left = list(AuditEntry.objects.order_by("pk"))
+    assert [row.action for row in left] == ["account.changed", "audit_log.expired"]
+    assert left[1].changes["entries"] == [2, 0]
+    seal_entries([row.pk for row in left])
+    assert find_problem(account.pk, timezone.now()) is None
+    with without_deleted(left[0].pk):
+        assert describe_problem(account) == f"account {account.pk}, number 3: it is missing"
+
+
+@contextmanager
+def without_deleted(entry_id: int) -> Iterator[None]:
+    AuditSeal.objects.filter(pk=entry_id).delete()  # the triggers are gone already
+    AuditEntry.objects.filter(pk=entry_id).delete()
+    yield
+
+
+def test_an_account_may_keep_its_entries_for_ever(account: Account) -> None:
+    account.limits = {"audit_days": 0}
+    account.save(update_fields=["limits"])
+    record_action("account.changed", account, changes={"name": ("a", "b")})
+    seal_entries(list(AuditEntry.objects.values_list("pk", flat=True)))
+    assert audit_entries_expire(now=timezone.now() + timedelta(days=5000)) == 0
+
+
+def test_an_action_that_is_not_registered_is_an_error(account: Account) -> None:
+    with pytest.raises(LookupError):
+        record_action("account.exploded", account)

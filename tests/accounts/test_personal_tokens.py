@@ -1,0 +1,138 @@
+"""Personal tokens: created on their page, shown once, used for the management API, ended with the membership."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.test import Client
+from django.utils import timezone
+
+from accounts.models import Account, Membership, PersonalToken, Role, User
+from accounts.revocation import list_ending_access
+from accounts.services import member_remove
+from accounts.services.members import member_role_store
+from accounts.services.personal_tokens import compute_checksum, generate_personal_token, personal_token_create
+from sites.models import Site
+from sites.services import site_create
+
+pytestmark = pytest.mark.django_db
+TOKEN = re.compile(r"wapt_[A-Za-z0-9]{42}")
+
+
+@pytest.fixture
+def membership(alice: User, account: Account) -> Membership:
+    return Membership.objects.get(user=alice, account=account)
+
+
+def open_page(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def call(plain: str, path: str = "sites", method: str = "get", data: object = None) -> Any:
+    client = Client(headers={"authorization": f"Bearer {plain}"})
+    return getattr(client, method)(f"/api/v1/{path}", data, content_type="application/json")
+
+
+def test_a_token_is_shown_once_and_then_only_its_beginning(alice: User, site: Site) -> None:
+    client = open_page(alice)
+    body = {"name": "Backup", "may_sites": "read", "may_reports": "write", "sites": [site.pk]}
+    shown = client.post("/me/tokens", body).content.decode()
+    plain = TOKEN.findall(shown)[0]
+    again = client.get("/me/tokens").content.decode()
+    assert plain not in again and f"{plain[:12]}…" in again
+    assert all(word in again for word in ("Backup", "sites:read", "reports:write", str(site)))
+    assert plain not in str(PersonalToken.objects.values())
+    assert [row["id"] for row in call(plain).json()["results"]] == [site.pk]
+
+
+def test_a_form_without_a_right_is_refused(alice: User, site: Site) -> None:
+    shown = open_page(alice).post("/me/tokens", {"name": "Nothing"}).content.decode()
+    assert "Choose at least one scope." in shown and not PersonalToken.objects.exists()
+
+
+def test_a_revoked_token_no_longer_works(alice: User, membership: Membership) -> None:
+    token, plain = personal_token_create(membership=membership, name="t", scopes=["sites:read"])
+    assert call(plain).status_code == 200
+    open_page(alice).post(f"/me/tokens/{token.pk}/revoke")
+    answer = call(plain)
+    assert answer.status_code == 401 and answer["WWW-Authenticate"] == "Bearer"
+    assert "unknown, expired or revoked" in answer.json()["error"]["message"]
+
+
+def test_a_token_works_to_the_end_of_its_last_day_in_the_accounts_time_zone(alice: User, account: Account) -> None:
+    account.timezone = "Asia/Tokyo"
+    account.save()
+    shown = open_page(alice).post("/me/tokens", {"name": "t", "may_sites": "read", "expires": "2037-03-01"})
+    plain = TOKEN.findall(shown.content.decode())[0]
+    for at, status in (("2037-03-01T14:59:00Z", 200), ("2037-03-01T15:00:00Z", 401)):
+        with time_machine.travel(at, tick=False):
+            assert call(plain).status_code == status
+
+
+def test_a_token_ends_with_the_membership_and_is_announced_before(membership: Membership, bob: User) -> None:
+    guest = Membership.objects.get(user=bob)
+    plain = personal_token_create(membership=guest, name="Bob's script", scopes=["sites:read"])[1]
+    assert call(plain).status_code == 200
+    assert "Personal API tokens" in dict(list_ending_access(guest))
+    member_remove(membership=guest, by=membership)
+    assert call(plain).status_code == 401
+
+
+def test_a_token_loses_what_its_person_loses(account: Account, site: Site, charlie: User) -> None:
+    member = Membership.objects.create(user=charlie, account=account, role=Role.ADMIN, accepted=timezone.now())
+    plain = personal_token_create(membership=member, name="t", scopes=["sites:write"])[1]
+    change = ("patch", {"nickname": "Shop"})
+    assert call(plain, f"sites/{site.pk}", *change).status_code == 200
+    member_role_store(membership=member, role=Role.VIEWER)
+    assert call(plain, f"sites/{site.pk}", *change).status_code == 404
+    assert call(plain, f"sites/{site.pk}").status_code == 200
+    User.objects.filter(pk=charlie.pk).update(is_active=False)
+    assert call(plain).status_code == 401
+
+
+def test_the_last_use_is_written_at_most_once_a_minute(membership: Membership) -> None:
+    token, plain = personal_token_create(membership=membership, name="t", scopes=["sites:read"])
+    start = timezone.now().replace(microsecond=0)
+    for seconds, noted in ((0, 0), (59, 0), (60, 60), (100, 60), (121, 121)):
+        with time_machine.travel(start + timedelta(seconds=seconds), tick=False):
+            call(plain)
+        token.refresh_from_db()
+        assert token.last_used == start + timedelta(seconds=noted)
+
+
+def test_a_guest_cannot_limit_a_token_to_a_site_of_others(account: Account, site: Site, bob: User) -> None:
+    other = site_create(account=account, domain="other.example")
+    shown = open_page(bob).post("/me/tokens", {"name": "t", "may_sites": "read", "sites": [other.pk]})
+    assert "Select a valid choice" in shown.content.decode() and not PersonalToken.objects.exists()
+
+
+def test_an_account_limits_the_tokens_of_a_member_and_their_requests(alice: User, account: Account) -> None:
+    account.limits = {"tokens_per_member": 1, "management_per_minute": 2}
+    account.save()
+    client, body = open_page(alice), {"name": "t", "may_sites": "read"}
+    plain = TOKEN.findall(client.post("/me/tokens", body).content.decode())[0]
+    assert "This account may have 1 tokens per member" in client.post("/me/tokens", body).content.decode()
+    with time_machine.travel("2037-03-01T10:00:05Z", tick=False):
+        answers = [call(plain) for _ in range(3)]
+        assert [answer.status_code for answer in answers] == [200, 200, 429]
+        assert answers[2]["Retry-After"] == "55" and answers[2].json()["error"]["code"] == "too_many_requests"
+        assert call(str(account.authkey)).status_code == 200  # each key has a limit of its own
+
+
+def test_a_token_opens_no_other_api(membership: Membership, site: Site) -> None:
+    plain = personal_token_create(membership=membership, name="t", scopes=["sites:read", "links:read"])[1]
+    assert Client().get("/api/goals", headers={"x-api-key": plain}).status_code == 401
+    assert Client().get("/clickmeter/datapoints", headers={"x-clickmeter-authkey": plain}).status_code == 401
+
+
+def test_the_end_of_a_token_is_a_checksum_of_the_rest() -> None:
+    plain = generate_personal_token()
+    assert TOKEN.fullmatch(plain)
+    assert compute_checksum(plain[5:41]) == plain[41:]
+    assert compute_checksum("a" * 36) == compute_checksum("a" * 36) != compute_checksum("b" * 36)

@@ -1,0 +1,98 @@
+"""Every write of a page or API leaves an entry in the audit log of its account, with who did it and from where."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from accounts.audit.models import AuditEntry
+from accounts.audit.subjects import find_subject
+from accounts.models import Membership
+from tests.permissions import callers
+from tests.permissions.request_bodies import BODIES, READS
+from tests.permissions.routes import SET, V1, S, build_path
+from tests.permissions.tenants import World
+from tests.permissions.test_paths import own_values
+from tests.support import insert_recorded
+from tests.support.database import rolled_back
+
+# Requests of the tables that record nothing, and why
+SILENT = {
+    "POST account/switch": "which of their accounts a person works in is no change of it",
+    "POST theme": "a cookie",
+    "POST account/brand/check": "looks at DNS; what it changes is recorded as a verified host",
+    f"POST {SET}/domain-check": "looks at DNS; what it changes is recorded as a verified host",
+    f"POST {S}/alerts/channels/<int:channel_id>/ask": "repeats a mail",
+    f"POST {SET}/tracking-code": "looks at the site's page",
+}
+KEYED = sorted(call for call in (*BODIES, *READS) if V1 in call and call not in SILENT)
+# Bodies that change something, where those of the table do not
+CHANGING = {"POST links/bulk": lambda things: {"link": [things["link"]], "action": "paused"}}
+# Requests that only show a secret
+SHOWS = [
+    "GET account/key", "GET account/own-key", f"GET {SET}/api-keys/show",
+    f"GET {S}/alerts/channels/<int:channel_id>/secret", "GET links/guests/<int:member_id>/key",
+    "GET links/export.csv",
+]  # fmt: skip
+
+
+def send_recorded(client: Client, call: str, world: World, headers: dict[str, str]) -> tuple[Any, list[AuditEntry]]:
+    """Send a request about alice's objects; return the answer and what it left in the log, then take it back."""
+    method, _, route = call.partition(" ")
+    made = (BODIES | READS | CHANGING).get(call)
+    path = build_path(route, own_values(route, world.open, newcomer=method == "POST"))
+    if V1 in call and "personal" in route:
+        path += "?by=ip&value=203.0.113.250"
+    insert_recorded()
+    with rolled_back():
+        newest = AuditEntry.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+        answer = callers.send(client, method, path, made(world.open) if made else None, headers)
+        return answer, list(AuditEntry.objects.filter(pk__gt=newest).order_by("pk"))
+
+
+def check_entries(entries: list[AuditEntry], world: World, actor: tuple[str, int | None], via: str) -> None:
+    assert entries, "nothing was recorded"
+    assert {entry.account_id for entry in entries} == {world.open["account"]}
+    assert {(entry.actor_type, entry.actor_id) for entry in entries} == {actor}
+    assert {(entry.via, entry.address, entry.request_id) for entry in entries} == {(via, "192.0.2.44", "request-7")}
+    for entry in entries:
+        find_subject(entry.action)
+        assert "@example" in entry.actor_label or entry.actor_label == "Authkey of the account"
+        assert not any(secret in str(entry.changes) for secret in (world.open["api_key"], world.open["share_token"]))
+
+
+HEADERS = {"x-request-id": "request-7", "user-agent": "A browser"}
+
+
+@pytest.mark.parametrize("call", sorted([*BODIES, *(call for call in READS if call not in SILENT), *SHOWS]))
+def test_every_write_of_a_person_is_recorded(call: str, world: World, clients: Any, settings: Any) -> None:
+    client = callers.copy_client(clients["alice"])
+    client.defaults["REMOTE_ADDR"] = "192.0.2.44"
+    entries = send_recorded(client, call, world, HEADERS)[1]
+    alice = world.people["alice"]
+    check_entries(entries, world, ("user", alice.pk), "api" if " api/" in call else "web")
+    assert {entry.user_agent for entry in entries} == {"A browser"}
+
+
+@pytest.mark.parametrize("call", KEYED)
+def test_every_write_with_a_key_is_recorded(call: str, world: World) -> None:
+    for key, actor in (
+        (world.open["authkey"], world.open["account"]),
+        (Membership.objects.get(user=world.people["alice"]).authkey, world.people["alice"].pk),
+    ):
+        client = Client(REMOTE_ADDR="192.0.2.44")
+        entries = send_recorded(client, call, world, {**HEADERS, "authorization": f"Bearer {key}"})[1]
+        check_entries(entries, world, ("key", actor), "api")
+
+
+@pytest.mark.parametrize("call", sorted(SILENT))
+def test_what_need_not_be_recorded_is_not(call: str, world: World, clients: Any) -> None:
+    assert call in READS, "it is no request of the tables any more"
+    assert send_recorded(callers.copy_client(clients["alice"]), call, world, HEADERS)[1] == []
+
+
+def test_a_request_that_is_refused_records_nothing(world: World, clients: Any) -> None:
+    for call in ("POST account", f"POST {SET}/general", "POST account/key"):
+        assert send_recorded(callers.copy_client(clients["bob"]), call, world, HEADERS)[1] == []

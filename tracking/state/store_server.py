@@ -1,0 +1,115 @@
+"""The store's process answers its workers (`manage.py serve --workers`): questions to the state, and live streams.
+
+It runs on the event loop, so that the questions of all workers are answered one after the other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from tracking.state.memory import MemoryState
+from tracking.state.worker_codec import AnsweringState
+from tracking.state.worker_messages import (
+    ANSWERS,
+    ASK,
+    EVENTS,
+    GREETING,
+    SITES,
+    MessageReader,
+    open_private_socket,
+    pack,
+)
+
+log = logging.getLogger(__name__)
+
+
+class WorkerProtocol(asyncio.Protocol):
+    """The connection of one worker."""
+
+    def __init__(self, server: StateServer) -> None:
+        self.server = server
+        self.reader = MessageReader()
+        self.is_greeted = False
+        self.transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            for message in self.reader.feed(data):
+                self.receive(message)
+        except (ValueError, EOFError, TypeError) as error:
+            log.error("a worker sent no message: %s", error)
+            self.close()
+
+    def receive(self, message: tuple[Any, Any]) -> None:
+        """Answer one message. Raises ValueError for a worker of another release."""
+        if not self.is_greeted:
+            if message != GREETING:
+                raise ValueError("it is of another release; restart all processes")
+            self.is_greeted = True
+            self.server.add(self)
+            return
+        kind, content = message
+        if kind == ASK:
+            self.send(ANSWERS, self.server.answering.answer_all(content))
+        elif kind == EVENTS:
+            self.server.on_event(content)
+
+    def send(self, kind: int, content: object) -> None:
+        """Send a message."""
+        if self.transport is not None and not self.transport.is_closing():
+            self.transport.write(pack((kind, content)))
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self.transport is not None:
+            self.transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.server.remove(self)
+
+
+class StateServer:
+    """Listens for workers. `on_event` is called with each event (JSON) that a worker publishes."""
+
+    def __init__(self, state: MemoryState, on_event: Callable[[bytes], None] = lambda event: None) -> None:
+        self.answering = AnsweringState(state)
+        self.on_event = on_event
+        self.workers: set[WorkerProtocol] = set()
+        self.sites: tuple[int, ...] = ()
+        self.server: asyncio.Server | None = None
+
+    async def start(self, path: Path) -> None:
+        """Listen on a socket that only this user may open. Raises OSError."""
+        loop = asyncio.get_running_loop()
+        self.server = await loop.create_unix_server(lambda: WorkerProtocol(self), sock=open_private_socket(path))
+
+    def stop(self) -> None:
+        """Close all connections."""
+        if self.server is not None:
+            self.server.close()
+        for worker in list(self.workers):
+            worker.close()
+
+    def add(self, worker: WorkerProtocol) -> None:
+        """Note a worker, and tell it which sites have live streams; this is also how it knows that it is greeted."""
+        self.workers.add(worker)
+        worker.send(SITES, self.sites)
+
+    def remove(self, worker: WorkerProtocol) -> None:
+        """Forget a worker whose connection is gone."""
+        self.workers.discard(worker)
+
+    def send_sites(self, sites: Iterable[int]) -> None:
+        """Tell all workers which sites have live streams, whose events they then publish here."""
+        self.sites = tuple(sites)
+        for worker in self.workers:
+            with contextlib.suppress(RuntimeError):  # its loop is closed
+                worker.send(SITES, self.sites)

@@ -1,0 +1,193 @@
+"""Questions of a collecting worker as plain values, and how the store's process answers them from its memory.
+
+Nearly every hit belongs to a visit that the worker and the store's process know. Its question names that visit, so the
+answer need not repeat what never changes. A visit to open goes along with the question where the worker knows none; if
+the store's process does not know the visit that was named, it answers LOST or STALE, and the worker asks again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from typing import Any, Literal
+
+from tracking.state.memory import MemoryState
+from tracking.state.questions import (
+    ClaimFirst,
+    CountRequest,
+    GetSalt,
+    GetValue,
+    JoinVisit,
+    KeepSenderId,
+    PutValue,
+    ReleaseSenderId,
+    RestoreClaim,
+    RestoreVisit,
+    SenderId,
+    TakeNumber,
+    Window,
+)
+from tracking.state.visits import OpenVisit, VisitKey
+from tracking.state.worker_messages import UNANSWERED, Message
+
+JOIN, CLAIM, NUMBER, GET, PUT, KEEP, RELEASE, SALT, RESTORE_CLAIM, RESTORE_VISIT, COUNT = range(11)
+LOST, STALE = "lost", "stale"  # stale: another process has begun a later visit
+Proposal = Literal["known", "new", "continued", ""]  # the worker's visit, one to open, one to go on with, none
+log = logging.getLogger(__name__)
+
+
+# -- in the worker -------------------------------------------------------------------------------------------------
+
+
+def encode_sender_id(sender_id: SenderId | None) -> Message | None:
+    """Return the fields of a sender's id."""
+    return None if sender_id is None else (sender_id.key, sender_id.is_brief, sender_id.now)
+
+
+def encode_visit(visit: OpenVisit) -> Message:
+    """Return the fields of a visit."""
+    return (
+        visit.id, visit.device, visit.start, visit.last, visit.view_id, visit.is_new, dict(visit.origin),
+        dict(visit.reported),
+    )  # fmt: skip
+
+
+def decode_visit(fields: Message) -> OpenVisit:
+    """Return the visit with these fields."""
+    number, device, start, last, view_id, is_new, origin, reported = fields
+    return OpenVisit(number, device, start, last, view_id=view_id, is_new=is_new, origin=origin, reported=reported)
+
+
+def encode_join(question: JoinVisit, kind: Proposal, visit: OpenVisit | None) -> Message:
+    """Encode a visit's question with the id of the visit that the worker knows, or with the one to open."""
+    fields = visit.id if kind == "known" and visit else None if visit is None else encode_visit(visit)
+    get = question.reported.get
+    return (
+        JOIN, question.key, question.at, question.idle, get("screen", ""), get("language", ""), question.session,
+        question.yesterday, question.before_consent, question.view_id, encode_sender_id(question.sender_id),
+        question.is_bot, kind, fields,
+    )  # fmt: skip
+
+
+def encode_window(window: Window) -> Message:
+    """Return the fields of a window."""
+    return window.name, window.seconds, window.max_keys
+
+
+ENCODERS: dict[type, Callable[[Any], Message]] = {
+    ClaimFirst: lambda asked: (CLAIM, encode_window(asked.window), asked.key, asked.at, asked.older),
+    TakeNumber: lambda asked: (NUMBER, asked.counter),
+    GetValue: lambda asked: (GET, asked.key),
+    PutValue: lambda asked: (PUT, asked.key, dict(asked.value), asked.seconds),
+    KeepSenderId: lambda asked: (KEEP, encode_sender_id(asked.sender_id)),
+    ReleaseSenderId: lambda asked: (RELEASE, encode_sender_id(asked.sender_id)),
+    GetSalt: lambda asked: (SALT, asked.day.toordinal()),
+    RestoreClaim: lambda asked: (RESTORE_CLAIM, encode_window(asked.window), asked.key, asked.at, asked.now),
+    RestoreVisit: lambda asked: (RESTORE_VISIT, asked.key, encode_visit(asked.visit)),
+    CountRequest: lambda asked: (COUNT, asked.key, asked.seconds, asked.now),
+}
+
+
+# -- in the store's process ----------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class ProposedVisit:
+    """The visit that a worker sent to be opened, and whether it was."""
+
+    visit: OpenVisit | None
+    is_opened: bool = False
+
+
+def open_proposed_visit(question: JoinVisit) -> OpenVisit | None:
+    """Open the visit that the worker sent, if it sent one."""
+    proposed: ProposedVisit = question.basis
+    proposed.is_opened = proposed.visit is not None
+    return proposed.visit
+
+
+find_window = lru_cache(maxsize=100)(Window)
+
+
+class AnsweringState:
+    """Answers the messages of workers from the memory of the store's process."""
+
+    def __init__(self, state: MemoryState) -> None:
+        self.state = state
+        self.plain: dict[int, Callable[..., object]] = {
+            CLAIM: lambda window, key, at, older: ClaimFirst(find_window(*window), key, at, older),
+            NUMBER: TakeNumber,
+            GET: GetValue,
+            PUT: PutValue,
+            KEEP: lambda sender_id: KeepSenderId(SenderId(*sender_id)),
+            RELEASE: lambda sender_id: ReleaseSenderId(SenderId(*sender_id)),
+            SALT: lambda day: GetSalt(date.fromordinal(day)),
+            RESTORE_CLAIM: lambda window, *rest: RestoreClaim(find_window(*window), *rest),
+            RESTORE_VISIT: lambda key, visit: RestoreVisit(key, decode_visit(visit)),
+            COUNT: CountRequest,
+        }
+
+    def answer_all(self, questions: Sequence[Message]) -> list[object]:
+        """Answer the questions in their order; one that fails does not concern the others."""
+        answers = []
+        for fields in questions:
+            try:
+                answers.append(self.answer(fields))
+            except Exception:
+                log.exception("a question of a worker failed")
+                answers.append(UNANSWERED)
+        return answers
+
+    def answer(self, fields: Message) -> object:
+        """Answer one question."""
+        if fields[0] == JOIN:
+            return self.answer_join(*fields[1:])
+        question: Any = self.plain[fields[0]](*fields[1:])
+        answer: object = self.state.ask(question)
+        return dict(answer) if fields[0] == GET and answer is not None else answer  # type: ignore[call-overload]
+
+    def answer_join(
+        self, key: VisitKey, at: int, idle: int, screen: str, language: str, session: int,
+        yesterday: VisitKey | None, before_consent: VisitKey | None, view_id: int, sender_id: Message | None,
+        is_bot: bool, kind: Proposal, fields: Any,
+    ) -> object:  # fmt: skip
+        """Answer which visit a hit belongs to: its fields, or a word without one."""
+        known_id = fields if kind == "known" else 0
+        proposed = ProposedVisit(decode_visit(fields) if fields is not None and not known_id else None)
+        question = JoinVisit(
+            key, at, idle, {}, open_visit=open_proposed_visit, basis=proposed, session=session, yesterday=yesterday,
+            before_consent=before_consent, view_id=view_id, is_bot=is_bot,
+            sender_id=SenderId(*sender_id) if sender_id else None,
+        )  # fmt: skip
+        if screen:
+            question.reported["screen"] = screen
+        if language:
+            question.reported["language"] = language
+        if kind == "continued" and self.knows_other_visit(question):
+            return STALE
+        was_new = proposed.visit.is_new if proposed.visit else 0
+        visit = self.state.join_visit(question)
+        if isinstance(visit, str):
+            if visit == "unknown_visit" and known_id:
+                return STALE if self.knows_any_visit(question) else LOST
+            return visit
+        if visit.id == known_id:
+            return visit.id, visit.last, visit.view_id, visit.reported
+        if kind == "continued" and proposed.is_opened:
+            visit.is_new = was_new
+        stored_key = self.state.visits.keys_by_id.get((key[0], visit.id), key)
+        return stored_key, proposed.is_opened, encode_visit(visit)
+
+    def knows_other_visit(self, question: JoinVisit) -> bool:
+        """Return whether a visit of the device is known, but none is open."""
+        return self.state.find_open_visit(question)[1] is None and self.knows_any_visit(question)
+
+    def knows_any_visit(self, question: JoinVisit) -> bool:
+        """Return whether a visit under any of the question's keys is known, however old."""
+        visits = self.state.visits
+        keys = (question.key, question.yesterday, question.before_consent)
+        by_id = visits.by_id(question.key[0], question.session) if question.session else None
+        return by_id is not None or any(key is not None and visits.get(key) is not None for key in keys)

@@ -1,0 +1,151 @@
+"""The state of a collecting worker (`manage.py serve --workers`): the store's process answers over a Unix socket.
+
+As with Redis (`redis_state.py`), the hits of one iteration of the event loop share a round trip, and a worker continues
+with its own memory while the store's process is away. So what it learns there it also notes in its own memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from tracking.state.base import R, State
+from tracking.state.memory import MemoryState
+from tracking.state.questions import ClaimFirst, CountRequest, JoinVisit, NotJoined, PutValue, TakeNumber
+from tracking.state.suspension import find_suspendable_call, prepare_call
+from tracking.state.visits import REORDER_AFTER_MS, OpenVisit
+from tracking.state.worker_codec import ENCODERS, LOST, STALE, Proposal, decode_visit, encode_join
+from tracking.state.worker_link import Answers, StoreLink
+from tracking.state.worker_messages import UNANSWERED, Message
+
+
+class WorkerState(State):
+    """The state that all workers of a store's process share."""
+
+    suspends = True
+
+    def __init__(self, path: Path, local: MemoryState) -> None:
+        super().__init__()
+        self.local = local
+        self.link = StoreLink(path)
+
+    def resolve(self, batch: Sequence[Any]) -> list[Any]:
+        """Ask the store's process in one round trip, or this worker's own memory without its answer."""
+        encoded = [self.encode(question) for question in batch]
+        answers = self.execute([message for message, _ in encoded])
+        if answers is None:
+            return self.local.resolve(batch)
+        decoded = []
+        for question, (_, visit), answer in zip(batch, encoded, answers, strict=True):
+            found = self.decode(question, visit, answer)
+            decoded.append(replace(found) if isinstance(found, OpenVisit) else found)  # a later one may change it
+        return decoded
+
+    def join_visit(self, question: JoinVisit) -> OpenVisit | NotJoined:
+        """Ask the question of nearly every hit."""
+        message, visit = self.encode_join(question)
+        answers = self.execute((message,))
+        return self.local.join_visit(question) if answers is None else self.decode_join(question, visit, answers[0])
+
+    def execute(self, messages: Sequence[Message]) -> Answers | None:
+        """Return the answers of the store's process; None while it is away."""
+        if self.link.notice.is_away():
+            return None
+        call = find_suspendable_call()
+        return self.link.blocking.ask(messages) if call is None else self.link.ask(call, messages)
+
+    async def run(self, function: Callable[..., R], *arguments: object) -> R:
+        """Call the function; wherever it asks the state, other requests go on."""
+        ended: asyncio.Future[R] = asyncio.get_running_loop().create_future()
+
+        def proceed(answer: object) -> None:
+            try:
+                result = call.proceed(answer)
+            except Exception as error:
+                if not ended.done():
+                    ended.set_exception(error)
+            else:
+                if call.has_ended and not ended.done():  # done if the request was cancelled; its hit is recorded
+                    ended.set_result(result)
+
+        call = prepare_call(function, arguments, proceed)
+        result: R = call.proceed()
+        return result if call.has_ended else await ended
+
+    async def drain(self) -> None:
+        """Wait until every suspended call has its answer."""
+        await self.link.drain()
+
+    def begin_restore(self) -> bool:
+        """Return False: the store's process restores the state."""
+        return False
+
+    def encode(self, question: Any) -> tuple[Message, OpenVisit | None]:
+        """Encode a question; return also the visit that this worker takes for the open one."""
+        if type(question) is JoinVisit:
+            return self.encode_join(question)
+        return ENCODERS[type(question)](question), None
+
+    def encode_join(self, question: JoinVisit) -> tuple[Message, OpenVisit | None]:
+        """Encode a visit's question. Nearly every hit belongs to a visit that both processes know."""
+        if not question.is_bot and question.before_consent is None:
+            visit = self.local.find_open_visit(question)[1]
+            if visit is not None:
+                return encode_join(question, "known", visit), visit
+        return self.encode_join_or_open(question), None
+
+    def encode_join_or_open(self, question: JoinVisit, is_lost: bool = True) -> Message:
+        """Encode a visit's question with the visit to open: if the store's process lost it, the one of this worker."""
+        kind: Proposal = "continued"
+        visit = self.local.find_open_visit(question)[1] if is_lost and not question.is_bot else None
+        if visit is None:
+            visit = question.open_visit(question)
+            kind = "" if visit is None else "new"
+        return encode_join(question, kind, visit)
+
+    def decode(self, question: Any, visit: OpenVisit | None, answer: Any) -> Any:
+        """Decode an answer, and note it in this worker."""
+        if answer is UNANSWERED:
+            return self.local.ask(question)
+        match question:
+            case JoinVisit():
+                return self.decode_join(question, visit, answer)
+            case ClaimFirst():
+                if answer:
+                    self.local.get_window(question.window).note(question.key, question.at)
+            case TakeNumber():
+                self.local.counters.seed(question.counter, answer)
+            case PutValue():
+                self.local.ask(question)
+        return answer
+
+    def decode_join(self, question: JoinVisit, known: OpenVisit | None, answer: Any) -> OpenVisit | NotJoined:
+        """Decode the visit, and note it in this worker."""
+        if answer is UNANSWERED:
+            return self.local.join_visit(question)
+        if answer in ("duplicate", "unknown_visit"):
+            return "duplicate" if answer == "duplicate" else "unknown_visit"
+        if answer in (LOST, STALE):
+            answers = self.execute((self.encode_join_or_open(question, is_lost=answer == LOST),))
+            return self.decode_join(question, None, answers[0]) if answers else self.local.join_visit(question)
+        if question.sender_id is not None:
+            self.local.sent_ids.claim(question.sender_id)
+        if known is not None and len(answer) == 4:
+            _, known.last, known.view_id, known.reported = answer
+            if known.last - known.reordered_at >= REORDER_AFTER_MS:
+                self.local.visits.put(question.key, known)
+            return known
+        key, is_opened, fields = answer
+        visit = decode_visit(fields)
+        if not question.is_bot:
+            self.local.visits.put(key, visit)
+            if is_opened:
+                self.local.register_device(question.key)
+        return visit
+
+    def count_request(self, key: str, seconds: int, now: float) -> int:
+        """Count a request over all workers; see `CountRequest`."""
+        return self.ask(CountRequest(key, seconds, now))
