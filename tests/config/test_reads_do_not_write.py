@@ -97,7 +97,7 @@ def place(module_account: Account, world: dict[str, Any]) -> dict[str, Any]:
         "datapoint_id": world["link"].pk, "group_id": world["group"].pk, "conversion_id": world["sale"].pk,
         "domain_id": world["domain"].pk, "script_id": world["script"].pk, "operation": "list", "condition": "traffic",
         "invitation_id": 1, "alert_id": 1, "channel_id": 1, "place": 1, "subscription_id": 1, "what": "x",
-        "exposed_id": 1, "pending_id": 1,
+        "exposed_id": 1, "pending_id": 1, "passkey_id": 1, "session_id": 1,
     }  # fmt: skip
 
 
