@@ -6,11 +6,12 @@ an account. The permissions are "view", "edit" and "manage" (team, keys and bran
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
+from allauth.mfa.models import Authenticator
 from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied
@@ -34,9 +35,17 @@ RIGHT_PERMISSIONS: dict[str, frozenset[str]] = {
 }
 IMPERSONATED_ACCOUNT = "impersonated_account_id"  # attribute of a user as whom an operator acts
 PERMISSIONS = frozenset({"view", "edit", "manage"})
+FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
 # Of "web analytics, personal token": the product's name would show on a brand's host
 PERSONAL_TOKEN_PREFIX = "wapt_"  # noqa: S105
 LabelledObjects = Sequence[tuple[int, str]]  # (id, label)
+
+
+class SecondFactorRequired(Http404):
+    """The user has no second factor, and the account demands one of its members: nothing of it is found."""
+
+    def __init__(self, account: Account) -> None:
+        super().__init__(f"{account} demands a second factor of its members. Set one up under Sign-in and security.")
 
 
 @dataclass(frozen=True)
@@ -109,15 +118,40 @@ Actor: TypeAlias = User | AnonymousUser | Bearer | None
 
 
 def list_memberships(actor: Actor) -> list[Membership]:
-    """List the actor's accepted memberships with their accounts, but for suspended ones; none for nobody and for a
-    disabled user.
+    """List the actor's accepted memberships with their accounts; none for nobody and for a disabled user.
+
+    Those of suspended accounts are left out, and those that are locked (`leave_out_locked`).
     """
     if actor is None or not actor.is_authenticated or not actor.is_active:
         return []
     if isinstance(actor, Bearer):
         return [actor.membership]
     memberships = select_memberships(actor).filter(account__suspended=None)
-    return list(memberships.select_related("account").order_by("account__name", "pk"))
+    return leave_out_locked(memberships.select_related("account").order_by("account__name", "pk"))
+
+
+def leave_out_locked(memberships: Iterable[Membership]) -> list[Membership]:
+    """Leave out memberships of people without a second factor in accounts that demand one of their members."""
+    rows = list(memberships)
+    demanding = {row.user_id for row in rows if row.account.second_factor_required}
+    if not demanding:
+        return rows
+    protected = set(
+        Authenticator.objects.filter(user__in=demanding, type__in=FACTORS).values_list("user_id", flat=True)
+    )
+    return [row for row in rows if row.user_id in protected or not row.account.second_factor_required]
+
+
+def has_second_factor(user: User) -> bool:
+    """Whether the user has a passkey or an authenticator app, so that a password alone is not enough."""
+    return bool(Authenticator.objects.filter(user=user, type__in=FACTORS).exists())
+
+
+def list_demanding_accounts(user: User) -> list[Account]:
+    """List the accounts that the user is a member of and cannot open before they have a second factor."""
+    rows = Membership.objects.accepted().filter(user=user, account__second_factor_required=True)
+    usable = {row.pk for row in leave_out_locked(rows.select_related("account"))}
+    return [row.account for row in rows.select_related("account").order_by("account__name") if row.pk not in usable]
 
 
 def select_memberships(actor: User) -> QuerySet[Membership]:
@@ -128,7 +162,10 @@ def select_memberships(actor: User) -> QuerySet[Membership]:
 
 
 def find_membership(actor: Actor, account: Account) -> Membership | None:
-    """Find the actor's accepted membership in `account`. Raises AccountSuspended for a member of a suspended one."""
+    """Find the actor's accepted membership in `account`.
+
+    Raises AccountSuspended for a member of a suspended one, SecondFactorRequired if the membership is locked.
+    """
     if actor is None or not actor.is_authenticated or not actor.is_active:
         return None
     if isinstance(actor, Bearer):
@@ -136,6 +173,8 @@ def find_membership(actor: Actor, account: Account) -> Membership | None:
     membership = select_memberships(actor).filter(account=account).select_related("account").first()
     if membership is not None:
         check_not_suspended(membership.account)
+        if not leave_out_locked([membership]):
+            raise SecondFactorRequired(account)
     return membership
 
 
@@ -173,8 +212,8 @@ def is_within_limit(actor: Actor, kind: str, object_id: int) -> bool:
 
 
 def get_current_membership(request: HttpRequest) -> Membership:
-    """Return the membership that the user works in now. Raises Http404 if they have none, and AccountSuspended if all
-    of their accounts are.
+    """Return the membership that the user works in now. Raises Http404 if they have none, AccountSuspended if all of
+    their accounts are, and SecondFactorRequired if the others are locked.
 
     The account is the one chosen in this session, else the one used last, else the first one they own, else the first
     one they joined; so an invitation to another account does not change which one opens.
@@ -182,6 +221,9 @@ def get_current_membership(request: HttpRequest) -> Membership:
     memberships = list_memberships(request.user)
     if not memberships:
         check_has_active_account(request)
+        locked = list_demanding_accounts(request.user) if isinstance(request.user, User) else []
+        if locked:
+            raise SecondFactorRequired(locked[0])
         raise Http404("You are not a member of any account.")
     chosen = request.session.get("account") if hasattr(request, "session") else None
     last = getattr(request.user, "last_account_id", None)
@@ -228,13 +270,13 @@ def get_current_account(request: HttpRequest, may: str = "view") -> Account:
 
 
 def find_token_bearer(plain: str, now: datetime) -> Bearer | None:
-    """Find the actor of a personal token; None for one that is unknown or has expired.
+    """Find the actor of a personal token; None for one that is unknown, has expired, or has a locked membership.
 
     Raises AccountSuspended for a token in a suspended account.
     """
     tokens = PersonalToken.objects.usable(now).select_related("membership__account", "membership__user")
     token = tokens.filter(hash=hash_key(plain.strip())).first()
-    if token is None:
+    if token is None or not leave_out_locked([token.membership]):
         return None
     check_not_suspended(token.membership.account)
     return Bearer(membership=token.membership, token=token)
@@ -245,7 +287,8 @@ def find_bearer(authkey: str) -> Bearer | None:
 
     Raises AccountSuspended for a key of a suspended account.
 
-    The account's key never acts as an owner: it is stored in programs, which must not be able to appoint owners.
+    The account's key never acts as an owner: it is stored in programs, which must not be able to appoint owners. A
+    member's key does not work as long as the membership is locked.
     """
     hashed = hash_key(authkey.strip().upper())
     account = Account.objects.filter(authkey_hash=hashed).first()
@@ -255,7 +298,7 @@ def find_bearer(authkey: str) -> Bearer | None:
     # A pending guest's key opens the account's data only, so it works even if the person's user is disabled
     usable = Q(user__is_active=True) | Q(accepted=None)
     membership = Membership.objects.filter(usable, authkey_hash=hashed).select_related("account", "user").first()
-    if membership is None:
+    if membership is None or (membership.accepted and not leave_out_locked([membership])):
         return None
     check_not_suspended(membership.account)
     return Bearer(membership=membership)

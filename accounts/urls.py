@@ -22,6 +22,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("me/tokens/<int:token_id>/revoke", personal_tokens.revoke_token, name="token-revoke"),
     path("account", account.edit_account, name="account"),
     path("account/key", account.show_account_key, name="account-key"),
+    path("account/second-factor", account.set_second_factor, name="account-second-factor"),
     path("account/own-key", account.show_own_key, name="own-key"),
     path("account/brand", account.edit_brand, name="account-brand"),
     path("account/brand/check", account.check_brand_host, name="account-brand-check"),

@@ -6,9 +6,17 @@ import logging
 from collections.abc import Callable
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponsePermanentRedirect
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseNotAllowed,
+    HttpResponsePermanentRedirect,
+    HttpResponseRedirect,
+)
+from django.urls import reverse
 
 from accounts.host_names import normalize_host
+from accounts.permissions import SecondFactorRequired
 from accounts.security.hashers import RETRY_SECONDS, HashingBusy
 from config.serving.error_responses import build_error_response
 from reports.query.budgets import BudgetExceeded, limit_queries
@@ -68,6 +76,20 @@ class HashingBusyMiddleware(SyncMiddleware):
         response = HttpResponse(f"{exception}\n", content_type="text/plain; charset=utf-8", status=503)
         response["Retry-After"] = str(RETRY_SECONDS)
         return response
+
+
+class SecondFactorMiddleware(SyncMiddleware):
+    """Sends members without the second factor that an account demands to the page where they set one up."""
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Respond to SecondFactorRequired: a redirect, for APIs 403; None leaves any other exception to Django."""
+        if not isinstance(exception, SecondFactorRequired):
+            return None
+        if is_api_request(request):
+            return build_error_response(request, 403, str(exception))
+        if request.headers.get("HX-Request"):
+            return HttpResponse(headers={"HX-Redirect": reverse("mfa_index")})
+        return HttpResponseRedirect(reverse("mfa_index"))
 
 
 class EventStoreMiddleware(SyncMiddleware):

@@ -77,6 +77,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "config.middleware.HashingBusyMiddleware",
+    "config.middleware.SecondFactorMiddleware",
     "config.middleware.EventStoreMiddleware",
 ]
 ROOT_URLCONF = "config.urls"

@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.models import Account, Role, User
-from accounts.permissions import choose_membership, membership_may
+from accounts.permissions import choose_membership, list_memberships, membership_may
 from links.public_urls import build_tracking_url
 from links.services.links import datapoint_create
 from reports.clicky.account_views import PasswordView
@@ -52,14 +52,12 @@ class ShortenerView(PasswordView):
 
 def find_account(user: User, site_id: str) -> Account:
     """Return the account that gets the link. Raises ClickyError if the user may create no links there."""
-    memberships = (
-        user.memberships.accepted().filter(account__suspended=None).exclude(role=Role.GUEST).select_related("account")
-    )
+    memberships = [membership for membership in list_memberships(user) if membership.role != Role.GUEST]
     if site_id:
         site = select_sites(user).filter(pk=int(site_id)).first() if is_site_id(site_id) else None
         if site is None:
             raise ClickyError("Invalid site_id.")
-        memberships = memberships.filter(account_id=site.account_id)
+        memberships = [membership for membership in memberships if membership.account_id == site.account_id]
     editable = [membership for membership in memberships if membership_may(membership, "edit")]
     if not editable:
         raise ClickyError("You may not create links.")

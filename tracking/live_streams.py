@@ -28,7 +28,7 @@ from django.utils.crypto import constant_time_compare
 
 from accounts.account_limits import get_account_limit
 from accounts.models import Account, Membership, User
-from accounts.permissions import Bearer
+from accounts.permissions import Bearer, leave_out_locked
 from accounts.security.sessions import hash_session_key
 from accounts.threads import release_connections
 from tracking import live
@@ -213,7 +213,8 @@ def load_memberships_by_viewer(streams: list[AnyStream]) -> dict[tuple[int, int]
     rows = Membership.objects.accepted().filter(
         user__in=users, account__in=accounts, account__suspended=None, user__is_active=True
     )
-    return {(row.user_id, row.account_id): row for row in rows.select_related("user", "account")}
+    usable = leave_out_locked(rows.select_related("user", "account"))
+    return {(row.user_id, row.account_id): row for row in usable}
 
 
 def build_live_response(stream: AnyStream) -> HttpResponse | StreamingHttpResponse:

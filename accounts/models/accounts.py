@@ -97,6 +97,9 @@ class Account(AuthkeyOwner):
     events_counted = models.DateTimeField(null=True, blank=True)
     brand = models.JSONField(default=dict, blank=True, help_text="White label: host, name, logo, accent")
     profile = models.JSONField(default=dict, blank=True, help_text="Names, phone and formats of the account's page")
+    second_factor_required = models.BooleanField(
+        default=False, help_text="Members without a second factor cannot open it"
+    )
     limits = models.JSONField(default=dict, blank=True, help_text="Requests per minute and plan limits")
     suspended = models.DateTimeField(null=True, blank=True)
     suspension_reason = models.CharField(max_length=300, blank=True)

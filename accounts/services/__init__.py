@@ -8,6 +8,7 @@ from accounts.services.accounts import (
     account_limits_set,
     account_lock,
     account_quota_set,
+    account_second_factor_set,
     account_update,
     account_usage_set,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "account_limits_set",
     "account_lock",
     "account_quota_set",
+    "account_second_factor_set",
     "account_update",
     "account_usage_set",
     "clean_grants",

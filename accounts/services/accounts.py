@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone as clock
 
@@ -12,6 +13,7 @@ from accounts.account_limits import validate_change
 from accounts.audit.recording import read_fields, record_action, record_change
 from accounts.custom_domains.services import host_claim, host_release
 from accounts.models import Account, Membership, Purpose, Role, User
+from accounts.permissions import has_second_factor
 from accounts.revocation import SharedKeys, exposed_keys_clear
 from accounts.validators import clean_brand, clean_name, clean_timezone
 
@@ -44,6 +46,14 @@ def account_update(
     account.save(update_fields=changes)
     record_change("account.changed", account, before)
     return account
+
+
+def account_second_factor_set(*, account: Account, required: bool, by: User) -> None:
+    """Demand a second factor of the account's members, or no longer. Raises ValidationError if `by` has none."""
+    if required and not has_second_factor(by):
+        raise ValidationError("Set up a second factor of your own first, or you would lock yourself out.")
+    account.second_factor_required = required
+    account.save(update_fields=["second_factor_required"])
 
 
 @transaction.atomic

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from allauth.mfa.base import views as base
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes import views as codes
@@ -16,6 +18,8 @@ from django.urls import reverse_lazy
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 
+from accounts.models import User
+from accounts.permissions import list_demanding_accounts
 from accounts.sign_in.views import Context, EntrancePage, SettingsPage
 
 SECURITY_URL = reverse_lazy("mfa_index")
@@ -57,6 +61,7 @@ class SecurityView(SettingsPage, base.IndexView):  # type: ignore[misc]
         assert isinstance(factors, dict)
         return {
             **context,
+            "demanding": list_demanding_accounts(cast(User, self.request.user)),
             "app": factors.get(Authenticator.Type.TOTP),
             "passkeys": factors.get(Authenticator.Type.WEBAUTHN, []),
             "codes": factors.get(Authenticator.Type.RECOVERY_CODES),

@@ -44,12 +44,6 @@ class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
         return text
 
 
-def has_second_factor(user: User) -> bool:
-    """Whether the user has a passkey or an authenticator app, so that a password alone is not enough."""
-    factors = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
-    return bool(Authenticator.objects.filter(user=user, type__in=factors).exists())
-
-
 def change_secrets(change: Callable[[str], str | None]) -> tuple[int, int]:
     """Replace every stored secret by what `change` returns; returns how many it did, and for how many it was None."""
     changed = failed = 0

@@ -19,6 +19,7 @@ from accounts.selectors import find_claim
 from accounts.services import (
     account_brand_set,
     account_key_rotate,
+    account_second_factor_set,
     account_update,
     member_key_rotate,
     user_update,
@@ -98,6 +99,21 @@ def show_own_key(request: HttpRequest) -> HttpResponse:
     member_key_rotate(membership=membership)
     messages.success(request, "You have a new key. The old one no longer works.")
     return HttpResponseRedirect(get_next_url(request))
+
+
+@login_required
+@require_POST
+def set_second_factor(request: HttpRequest) -> HttpResponse:
+    """Demand a second factor of the account's members, or no longer."""
+    account = get_current_account(request, may="manage")
+    is_required = request.POST.get("required") == "1"
+    try:
+        account_second_factor_set(account=account, required=is_required, by=request.user)  # type: ignore[arg-type]
+    except ValidationError as error:
+        messages.error(request, " ".join(error.messages))
+    else:
+        messages.success(request, "Members need a second factor now." if is_required else "It is no longer needed.")
+    return redirect("accounts:account")
 
 
 @login_required

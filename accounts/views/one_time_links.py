@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.contrib.auth import login
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import transaction
@@ -78,6 +79,8 @@ def join_account(request: HttpRequest, token: str) -> HttpResponse:
     user = User.objects.filter(email=invitation.email).first()
     if user is not None and not is_placeholder(user):
         return redirect(f"{reverse('account_login')}?next={request.path}")
+    if settings.SIGN_UP == "closed":
+        return render(request, "accounts/signup_closed.html", {"by_invitation": False}, status=403)
     form = JoinForm(request.POST or None)
     if request.method == "POST" and form.is_valid() and (joined := _join_new(request, form, invitation)):
         login(request, joined, backend="django.contrib.auth.backends.ModelBackend")

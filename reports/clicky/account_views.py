@@ -20,11 +20,10 @@ from rest_framework.response import Response
 
 from accounts.keys import hash_key
 from accounts.models import Account, User
-from accounts.permissions import check_not_suspended
+from accounts.permissions import check_not_suspended, has_second_factor
 from accounts.security import rate_limits
 from accounts.security.client_ip import get_client_key
 from accounts.security.password_login import check_credentials
-from accounts.sign_in.second_factors import has_second_factor
 from reports.clicky.dates import find_known_zone
 from reports.clicky.errors import ClickyError
 from reports.clicky.openapi import describe_account_sites, describe_whitelabel

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import pytest
+from allauth.account.models import EmailAddress
+from django.apps import apps
 from django.core import mail
 from django.core.cache import cache
 from django.test import Client
 from pytest_django import Settings
 
-from accounts.models import Account, Membership, Purpose, Role, User
+from accounts.models import Account, Invitation, Membership, Purpose, Role, User
 from accounts.services import account_brand_set
 from tests.support import read_html, verify_host
 from tests.values import extract
@@ -179,3 +183,26 @@ def test_a_password_is_changed_even_if_the_mail_about_it_cannot_be_sent(
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
     answer = client.post("/me/password", {"current": PASSWORD, "password": "quite another password"})
     assert answer.status_code == 302 and User.objects.get(pk=alice.pk).check_password("quite another password")
+
+
+def test_where_sign_up_is_closed_an_invitation_makes_no_new_user(
+    client: Client, account: Account, settings: Settings
+) -> None:
+    settings.SIGN_UP = "closed"
+    invitation = Invitation.objects.create(account=account, email="zoe@example.org")
+    answer = client.post(f"/join/{invitation.token}", {"password": PASSWORD})
+    assert answer.status_code == 403 and "No new users" in answer.content.decode()
+    user = User.objects.create_user("zoe@example.org", PASSWORD)
+    client.force_login(user)
+    assert client.post(f"/join/{invitation.token}").status_code == 302, "somebody who has a log-in still joins"
+
+
+def test_the_upgrade_keeps_addresses_of_people_who_can_log_in_as_verified(db: None) -> None:
+    migration = import_module("accounts.migrations.0004_verified_email_addresses")
+    known, invited = (
+        User.objects.create_user("known@example.org", PASSWORD),
+        User.objects.create_user("new@example.org"),
+    )
+    migration.add_addresses(apps, None)
+    rows = EmailAddress.objects.values_list("user", "email", "verified", "primary")
+    assert list(rows) == [(known.pk, known.email, True, True)] and not EmailAddress.objects.filter(user=invited)

@@ -83,6 +83,7 @@ def check_layout(page: Page) -> None:
 
 
 def press(page: Page, name: str) -> None:
+    page.wait_for_load_state()  # before that, buttons of passkeys do nothing
     check_layout(page)
     page.get_by_role("button", name=name, exact=True).click()
 

@@ -19,7 +19,7 @@ from tests.permissions.tenants import World
 from tracking.store.locks import write_lock
 
 WRITE = re.compile(r"\s*(?:INSERT(?: OR \w+)? INTO|UPDATE|DELETE FROM)\s+[\"`]?(\w+)", re.I)
-# Of the caller alone (the open account, messages), and what is recorded of a request
+# Of the caller alone (the open account, messages, last use), and what is recorded of a request
 FREE = {"django_session", "usersessions_usersession", "audit_auditentry"}
 REMEMBERED = ("last_login", "last_account")  # may change too: they are about the caller's own use
 ONLY_REMEMBERED = re.compile(

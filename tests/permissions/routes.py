@@ -92,7 +92,7 @@ NEEDS: dict[str, str] = {
         "digests/<int:subscription_id>/delete", f"{V1}digests/<int:subscription_id>", "me/tokens/<int:token_id>/revoke",
     ), "hers"),
     **dict.fromkeys((
-        "account", "account/key", "account/audit-log", f"{V1}audit-log",
+        "account", "account/key", "account/second-factor", "account/audit-log", f"{V1}audit-log",
         "account/brand", "account/team", "account/team/<int:member_id>",
         "account/team/<int:member_id>/remove", "account/invitations/<int:invitation_id>/revoke", "sites/new",
         f"{V1}members", f"{V1}members/<int:member_id>", "account/brand/check",
