@@ -222,6 +222,7 @@ class DomainCheck(ManagementView[Site]):
 
     area = Area.SITES
     queryset = Site.objects.none()
+    serializer_class: type[BaseSerializer[Site]] = DomainCheckSerializer
 
     @extend_schema(
         summary="Check the domain of a site",

@@ -279,6 +279,7 @@ class ExposedKeyReplacement(ManagementView[ExposedKey]):
 
     area = Area.ACCOUNT
     queryset = ExposedKey.objects.none()
+    serializer_class = ExposedKeySerializer
     lookup_url_kwarg = "exposed_id"
     missing = "No such key."
 
