@@ -18,6 +18,7 @@ from accounts.api.management_view import ManagementView
 from accounts.api.serializers import ClosedModelSerializer
 from accounts.audit.models import ActorType, AuditEntry, Via
 from accounts.audit.selectors import select_entries
+from accounts.models import Area
 
 ENTRY_EXAMPLE = {
     "id": 4211, "at": "2026-05-20T08:00:00.123456Z", "action": "member.changed", "actor_type": "user", "actor_id": 12,
@@ -69,6 +70,7 @@ class AuditEntryFilters(FilterSet):
 class AuditEntries(ManagementView[AuditEntry], ListAPIView[AuditEntry]):
     """The account's audit log, the latest first, for owners and administrators."""
 
+    area = Area.ACCOUNT
     queryset = AuditEntry.objects.none()
     serializer_class = AuditEntrySerializer
     filterset_class = AuditEntryFilters

@@ -12,7 +12,7 @@ register_subjects(
         verbs=("created", "changed", "suspended", "resumed", "impersonated", "left"),
         shown=frozenset({
             "name", "timezone", "monthly_events", "brand", "profile", "limits", "over_quota", "suspended",
-            "suspension_reason", "collection_ends", "until", "reason", "person",
+            "suspension_reason", "second_factor_required", "collection_ends", "until", "reason", "person",
         }),
         ignored=AUTHKEY_FIELDS | {"events_used", "events_counted"},
     ),
@@ -35,6 +35,13 @@ register_subjects(
         verbs=("created", "changed"),
         shown=frozenset({"email", "name", "is_active", "is_operator"}),
         ignored=frozenset({"last_login", "last_account_id", "preferences"}),
+    ),
+    AuditSubject(
+        name="second_factor",
+        label="Second factor",
+        account="",
+        verbs=("added", "removed", "replaced"),
+        shown=frozenset({"kind"}),
     ),
     AuditSubject(name="password", label="Password", account="", verbs=("changed",)),
     AuditSubject(

@@ -1,4 +1,4 @@
-"""Log-ins, failed log-ins and log-outs, by the signals of Django's authentication.
+"""Log-ins, failed log-ins and log-outs, second factors and addresses, by the signals of Django and django-allauth.
 
 A log-in opens every account that the person is in, so each of them has it in its log.
 """
@@ -7,6 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from allauth.account.models import EmailAddress
+from allauth.account.signals import email_changed
+from allauth.mfa.models import Authenticator
+from allauth.mfa.signals import authenticator_added, authenticator_removed, authenticator_reset
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.dispatch import receiver
 
@@ -51,3 +55,30 @@ def record_failed_log_in(sender: object, credentials: Mapping[str, object], **_:
         label=email,
         actor=AuditActor(ActorType.ANONYMOUS, "Nobody logged in"),
     )
+
+
+@receiver(authenticator_added, dispatch_uid="audit")
+def record_new_factor(sender: object, user: User, authenticator: Authenticator, **_: object) -> None:
+    """Record a new passkey, authenticator app or set of recovery codes."""
+    record_event("second_factor.added", user, changes={"kind": (None, authenticator.type)})
+
+
+@receiver(authenticator_removed, dispatch_uid="audit")
+def record_removed_factor(sender: object, user: User, authenticator: Authenticator, **_: object) -> None:
+    """Record the end of a second factor."""
+    record_event("second_factor.removed", user, changes={"kind": (authenticator.type, None)})
+
+
+@receiver(authenticator_reset, dispatch_uid="audit")
+def record_replaced_factor(sender: object, user: User, authenticator: Authenticator, **_: object) -> None:
+    """Record new recovery codes in the place of the old ones."""
+    record_event("second_factor.replaced", user, changes={"kind": (None, authenticator.type)})
+
+
+@receiver(email_changed, dispatch_uid="audit")
+def record_new_address(
+    sender: object, user: User, from_email_address: EmailAddress | None, to_email_address: EmailAddress, **_: object
+) -> None:
+    """Record another address of a user."""
+    old = from_email_address.email if from_email_address else None
+    record_event("user.changed", user, changes={"email": (old, to_email_address.email)})

@@ -48,12 +48,15 @@ def account_update(
     return account
 
 
+@transaction.atomic
 def account_second_factor_set(*, account: Account, required: bool, by: User) -> None:
     """Demand a second factor of the account's members, or no longer. Raises ValidationError if `by` has none."""
     if required and not has_second_factor(by):
         raise ValidationError("Set up a second factor of your own first, or you would lock yourself out.")
+    before = read_fields(account)
     account.second_factor_required = required
     account.save(update_fields=["second_factor_required"])
+    record_change("account.changed", account, before)
 
 
 @transaction.atomic

@@ -10,10 +10,12 @@ from datetime import datetime, timedelta
 from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib.sessions.models import Session
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone as clock
 
+from accounts.audit.recording import record_action
 from accounts.models import User
 from accounts.security.client_ip import get_client_address
 from accounts.security.sessions import hash_session_key
@@ -46,18 +48,23 @@ def session_prolong(*, request: HttpRequest, user: User, now: datetime) -> None:
         session_remember(request=request, user=user)
 
 
+@transaction.atomic
 def session_end(*, user: User, session_id: int) -> None:
     """End one of the user's sessions; does nothing if there is none with this id."""
-    _end(UserSession.objects.filter(user=user, pk=session_id))
+    if _end(UserSession.objects.filter(user=user, pk=session_id)):
+        record_action("session.ended", user)
 
 
+@transaction.atomic
 def sessions_end(*, user: User, keep: str = "") -> None:
     """End all sessions of a user but the one with the key `keep`."""
     rows = UserSession.objects.filter(user=user)
-    _end(rows.exclude(session_key=hash_session_key(keep)) if keep else rows)
+    if _end(rows.exclude(session_key=hash_session_key(keep)) if keep else rows):
+        record_action("session.ended", user)
 
 
-def _end(rows: QuerySet[UserSession]) -> None:
+def _end(rows: QuerySet[UserSession]) -> int:
     keys = list(rows.values_list("session_key", flat=True))
     Session.objects.filter(session_key__in=keys).delete()
     UserSession.objects.filter(session_key__in=keys).delete()
+    return len(keys)
