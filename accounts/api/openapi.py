@@ -88,6 +88,7 @@ ERROR_RESPONSES: dict[int, OpenApiResponse] = {
             build_error_example("forbidden", "This token does not have the scope sites:write."),
         ),
         (404, "Nothing there that the caller may reach", build_error_example("not_found", "No such site.")),
+        (406, "`Accept` allows no JSON", build_error_example("not_acceptable", "Could not satisfy the Accept header.")),
         (413, "The body is too large", build_error_example("too_large", "The body is too large; send at most 2.5 MB.")),
         (415, "Neither JSON nor a form", build_error_example("unsupported_media_type", "Unsupported media type.")),
         (
