@@ -26,12 +26,13 @@ MAX_REASON_LENGTH = 200
 REFUSED = "This is refused while you act for somebody else: it shows or changes their secrets, or ends the account."
 # Pages that show or change keys, passwords and personal data, or delete a site; of some only what they write
 REFUSED_PAGES = frozenset({
-    "accounts:password", "accounts:account-key", "accounts:own-key", "accounts:reset", "accounts:reset-confirm",
-    "accounts:exposed-key-replace", "accounts:account-switch", "sites:keys-show", "sites:keys-rotate", "sites:delete",
+    "accounts:account-key", "accounts:own-key", "accounts:tokens", "accounts:token-revoke",
+    "accounts:account-second-factor", "accounts:exposed-key-replace",
+    "accounts:account-switch", "sites:keys-show", "sites:keys-rotate", "sites:delete",
     "alerts:channel-secret", "links:guest-key", "tracking:personal-data",
 })  # fmt: skip
 REFUSED_WRITES = frozenset({"accounts:me", "sites:api-keys"})
-REFUSED_MODULES = "allauth."  # sign-in
+REFUSED_MODULES = ("allauth.", "accounts.sign_in.")
 REFUSED_ROUTES = "api/v1/"  # the management API, whose answers have keys
 SAFE_METHODS = ("GET", "HEAD")
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import logging
 import secrets
 import threading
 from collections import deque
@@ -23,6 +24,7 @@ from django.db.models import Exists, Max, OuterRef, QuerySet
 from accounts.audit.models import INSTALLATION, AuditChain, AuditEntry, AuditSeal
 from accounts.security.encrypted_fields import Unreadable
 
+log = logging.getLogger(__name__)
 BATCH = 1_000
 MAX_NOTED = 10_000
 MAX_LATE = 20_000  # of the newest entries, among which `entries_seal` looks for those without a seal
@@ -76,17 +78,26 @@ def select_unsealed(entries: QuerySet[AuditEntry]) -> QuerySet[AuditEntry]:
 
 
 def seal_entries(ids: Sequence[int]) -> int:
-    """Seal these entries, which have no seals, each in the chain of its account; returns how many there are.
+    """Seal these entries, which have no seals, each in the chain of its account; returns how many were sealed.
 
+    Entries of a chain whose key cannot be decrypted stay without seals, as the log says.
     Raises IntegrityError if another process has sealed one of them meanwhile; then those of its account stay as they
     are.
     """
     by_chain: dict[int, list[AuditEntry]] = {}
     for entry in AuditEntry.objects.filter(pk__in=ids).order_by("pk"):
         by_chain.setdefault(entry.account_id or INSTALLATION, []).append(entry)
-    for chain_id in sorted(by_chain):
-        seal_account_entries(chain_id, by_chain[chain_id])
-    return sum(map(len, by_chain.values()))
+    return sum(try_to_seal(chain_id, by_chain[chain_id]) for chain_id in sorted(by_chain))
+
+
+def try_to_seal(chain_id: int, entries: Sequence[AuditEntry]) -> int:
+    """Seal entries of one account; returns how many, none if the chain's key cannot be decrypted."""
+    try:
+        seal_account_entries(chain_id, entries)
+    except ChainUnreadable as error:
+        log.error("Entries of the audit log of account %s are not sealed: %s", chain_id, error)
+        return 0
+    return len(entries)
 
 
 @transaction.atomic

@@ -5,6 +5,7 @@ What stays can still be checked, because the chain then begins at its *anchor*: 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -13,11 +14,12 @@ from django.db import transaction
 from django.db.models import Min
 
 from accounts.account_limits import DEFAULT_LIMITS, get_account_limit
-from accounts.audit.chain import list_chain_ids, lock_chain, save_ends, select_chain
+from accounts.audit.chain import ChainUnreadable, list_chain_ids, lock_chain, save_ends, select_chain
 from accounts.audit.models import AuditChain, AuditDeletion, AuditEntry, AuditSeal
 from accounts.audit.recording import record_action
 from accounts.models import Account
 
+log = logging.getLogger(__name__)
 DAYS = "audit_days"  # the limit of an account
 MAX_DELETED = 20_000  # entries of one account in one run; a later run continues
 
@@ -34,7 +36,13 @@ def permit_deletion() -> Iterator[None]:
 def audit_entries_expire(*, now: datetime) -> int:
     """Delete the entries that are older than their account keeps them; returns how many."""
     accounts = Account.objects.in_bulk(list_chain_ids())
-    return sum(account_entries_expire(chain_id=pk, account=accounts.get(pk), now=now) for pk in list_chain_ids())
+    deleted = 0
+    for chain_id in list_chain_ids():
+        try:
+            deleted += account_entries_expire(chain_id=chain_id, account=accounts.get(chain_id), now=now)
+        except ChainUnreadable as error:
+            log.error("Old entries of the audit log of account %s are not deleted: %s", chain_id, error)
+    return deleted
 
 
 def account_entries_expire(*, chain_id: int, account: Account | None, now: datetime) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from urllib.parse import urlencode
 
@@ -9,6 +10,7 @@ from allauth.account.adapter import get_adapter
 from allauth.core.exceptions import ReauthenticationRequired
 from django.contrib.auth import SESSION_KEY
 from django.core.cache import cache
+from django.db import OperationalError, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone as clock
 
@@ -38,13 +40,23 @@ class ReauthenticationMiddleware:
         return HttpResponseRedirect(f"{ways[0]['url']}?{urlencode({'next': request.path})}") if ways else None
 
 
+log = logging.getLogger(__name__)
 ACTIVITY_SECONDS = 300  # a session is prolonged this often, so that not every request writes
 
 
 def note_activity(request: HttpRequest) -> bool:
     """Whether the session was not noted as active for ACTIVITY_SECONDS; it is from now on."""
-    key = hash_session_key(request.session.session_key or "")
-    return bool(cache.add(f"session-active:{key}", 1, ACTIVITY_SECONDS))
+    return bool(cache.add(name_activity(request), 1, ACTIVITY_SECONDS))
+
+
+def forget_activity(request: HttpRequest) -> None:
+    """Let the session's next request note its activity."""
+    cache.delete(name_activity(request))
+
+
+def name_activity(request: HttpRequest) -> str:
+    """Name the entry of the session's activity in the cache."""
+    return f"session-active:{hash_session_key(request.session.session_key or '')}"
 
 
 class SessionActivityMiddleware:
@@ -57,5 +69,15 @@ class SessionActivityMiddleware:
         response = self.get_response(request)
         is_logged_in = request.session.accessed and request.session.get(SESSION_KEY)
         if is_logged_in and isinstance(request.user, User) and note_activity(request):
-            session_prolong(request=request, user=request.user, now=clock.now())
+            prolong_session(request, request.user)
         return response
+
+
+def prolong_session(request: HttpRequest, user: User) -> None:
+    """Prolong the session. While the database accepts no writes the page is answered all the same."""
+    try:
+        with transaction.atomic():
+            session_prolong(request=request, user=user, now=clock.now())
+    except OperationalError as error:
+        log.warning("A session was not prolonged, its next request tries again: %s", error)
+        forget_activity(request)

@@ -84,6 +84,11 @@ def test_what_shows_or_changes_secrets_is_refused(acting: Client, alice: User, s
     for method, path in (
         ("get", "/me/password"),
         ("post", "/me/password"),
+        ("get", "/me/security"),
+        ("post", "/me/sessions/1/end"),
+        ("get", "/me/tokens"),
+        ("post", "/me/tokens"),
+        ("post", "/account/second-factor"),
         ("post", "/me"),
         ("get", "/account/key"),
         ("post", "/account/key"),

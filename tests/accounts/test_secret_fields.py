@@ -23,6 +23,9 @@ KEPT = {
     "accounts.Membership.key_seed": "derived",
     "accounts.Invitation.token_hash": "hashed",
     "accounts.SecretKeyFingerprint.salt": "public",  # of a slow hash
+    "accounts.PersonalToken.hash": "hashed",
+    "accounts.IdempotentRequest.key": "public",  # the sender's own name of a request
+    "accounts.IdempotentRequest.answer": "encrypted for a day",  # by its service; never encrypted again
     "audit.AuditChain.key": "encrypted",
     "audit.AuditChain.anchor": "public",  # an HMAC
     "audit.AuditEntry.target_type": "public",  # what an action was done to

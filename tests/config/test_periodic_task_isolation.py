@@ -8,10 +8,14 @@ from typing import Any
 
 import pytest
 from django.core import mail
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from django.utils.module_loading import import_string
 from pytest_django import Settings
 
+from accounts.audit.chain import entries_seal
+from accounts.audit.models import AuditChain, AuditEntry, AuditSeal
+from accounts.audit.recording import record_event
+from accounts.audit.retention import permit_deletion
 from accounts.custom_domains import claim_checks
 from accounts.custom_domains.services import claim_record_lookup
 from accounts.models import Account, HostClaim, User
@@ -50,6 +54,7 @@ WITHOUT_TENANTS = {
     "heartbeat": "reads and writes one number in the cache",
     "old uptime history": "is one DELETE by age, over all rows",
     "expired links": "is one UPDATE by date, over all links",
+    "old idempotency keys": "is one DELETE by age, over all requests",
     "expired sessions": "is one DELETE by age, over all sessions",
     "old mail files": "looks at the age of files alone",
     "salts": "makes the day's salt, which belongs to nobody",
@@ -245,13 +250,40 @@ def digests(world: Any) -> Callable[[], bool]:
     return lambda: [letter.to for letter in mail.outbox] == [["alice@example.com"]]
 
 
+def write_old_entries(world: Any) -> None:
+    """Both accounts have old entries in their audit logs; no SECRET_KEY decrypts the key of charlie's chain."""
+    for site in (world.other, world.site):
+        record_event("site.changed", site, changes={"name": ("a", "b")})
+        entries = AuditEntry.objects.filter(account=site.account)
+        with permit_deletion():
+            AuditSeal.objects.filter(entry_id__in=entries.values("pk")).delete()
+            entries.delete()
+        AuditEntry(
+            account=site.account, at=NOW - 500 * DAY, action="site.changed", actor_type="system", via="task"
+        ).save()
+    chain = AuditChain._meta.db_table
+    with connection.cursor() as cursor:
+        cursor.execute(f"UPDATE {chain} SET key = 'gAAAAno' WHERE id = %s", [world.other.account_id])
+
+
+def seals_of_the_audit_log(world: Any) -> Callable[[], bool]:
+    write_old_entries(world)
+    return lambda: AuditSeal.objects.filter(chain_id=world.site.account_id).exists()
+
+
+def old_entries_of_the_audit_log(world: Any) -> Callable[[], bool]:
+    write_old_entries(world)
+    entries_seal(now=NOW)
+    return lambda: not AuditEntry.objects.filter(account=world.site.account, at__lt=NOW - 400 * DAY).exists()
+
+
 # Each makes charlie's row broken and alice's whole, and gives back whether alice's was done
 WITH_TENANTS: dict[str, Callable[[Any], Callable[[], bool]]] = {
     made.__name__.replace("_", " "): made
     for made in (
         custom_domains, uptime, missed_incident_notifications, incident_costs, link_destinations, alerts, deliveries,
         named_goals, recently_named_goals, rollups,
-        quotas, retention, interrupted_corrections, digests,
+        quotas, retention, interrupted_corrections, digests, seals_of_the_audit_log, old_entries_of_the_audit_log,
     )
 }  # fmt: skip
 

@@ -41,6 +41,18 @@ def writing(queries: Iterable[dict[str, str]]) -> list[str]:
     return [query["sql"][:200] for query in queries if WRITES.match(query["sql"])]
 
 
+# Pages that show or export secrets and data: that somebody looked is in the audit log
+RECORDED = {
+    "account/key", "account/own-key", "app/api", "links/export.csv", "sites/<int:site_id>/settings/api-keys/show",
+}  # fmt: skip
+
+
+# Pages that show secrets or export data: that somebody looked is in the audit log
+RECORDED = {
+    "account/key", "account/own-key", "app/api", "links/export.csv", "sites/<int:site_id>/settings/api-keys/show",
+}  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def world(module_account: Account) -> dict[str, Any]:
     """One of everything that the ClickMeter API knows."""
@@ -115,4 +127,8 @@ def test_no_get_request_of_a_page_writes(route: str, place: dict[str, Any]) -> N
     with CaptureQueriesContext(connection) as asked:
         response = client.get(address)
     assert response.status_code in (200, 302, 400, 401, 403, 404, 405), response.status_code
-    assert writing(asked.captured_queries) == []
+    written = writing(asked.captured_queries)
+    if route in RECORDED:
+        assert any("audit_auditentry" in sql for sql in written), "it records nothing any more"
+        written = [sql for sql in written if "audit_" not in sql and "SAVEPOINT" not in sql]
+    assert written == []

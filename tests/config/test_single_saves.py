@@ -42,7 +42,7 @@ WRITE = re.compile(r'^(INSERT(?: OR IGNORE)? INTO|UPDATE) "(\w+)"')
 
 
 def count_writes(write: Callable[[], Any]) -> Counter[tuple[str, str]]:
-    """Count written rows, by ("insert" or "update", table), without the number of the newest change."""
+    """Count written rows, by ("insert" or "update", table), without the newest change and the audit log."""
     writes: Counter[tuple[str, str]] = Counter()
 
     def execute_and_count(execute: Any, sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
@@ -56,6 +56,7 @@ def count_writes(write: Callable[[], Any]) -> Counter[tuple[str, str]]:
     with connection.execute_wrapper(execute_and_count):
         write()
     del writes["update", "sites_change"]
+    del writes["insert", "audit_auditentry"]
     return writes
 
 

@@ -10,6 +10,7 @@ from django import forms
 
 from accounts.forms import PersonalTokenForm
 from accounts.models import Membership
+from accounts.sign_in.factor_views import PasskeyForm
 from accounts.sign_in.forms import ReauthenticateForm
 from links.permissions import build_link_scope
 from links.web.forms import LinkForm
@@ -32,6 +33,7 @@ MADE: dict[type[forms.BaseForm], Callable[[World], forms.BaseForm]] = {
     FunnelForm: lambda world: FunnelForm(None, world.other.site),
     LinkForm: lambda world: LinkForm(scope=build_link_scope(Membership.objects.get(user=world.people["charlie"]))),
     NewSiteForm: lambda world: NewSiteForm(accounts=[world.other.site.account]),
+    PasskeyForm: lambda world: PasskeyForm(user=world.people["charlie"]),
     PersonalTokenForm: lambda world: PersonalTokenForm(None, [(world.other.site.pk, "site")]),
     ProxyForm: lambda world: ProxyForm.from_site(world.other.site),
     ReauthenticateForm: lambda world: ReauthenticateForm(user=world.people["charlie"]),

@@ -91,12 +91,53 @@ BY_LINK = "opened by the link in a mail, without an account"
 LOOKS = "writes nothing: a service for people who set something up"
 EVENTS = "moves stored events between reports and quarantine; there is no operation yet"
 EXCEPTIONS: dict[str, str] = {
-    **dict.fromkeys(("login", "logout", "password/reset", "setup/<str:token>"), SIGN_IN),
-    "password/reset/<str:uid>/<str:token>": SIGN_IN,
+    **dict.fromkeys(
+        (
+            "login",
+            "login/passkey",
+            "login/second-factor",
+            "logout",
+            "signup",
+            "signup/passkey",
+            "signup/passkey/new",
+            "signup/verify",
+            "password/reset",
+            r"^password/reset/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>[^/]+)$",
+            "setup/<str:token>",
+        ),
+        SIGN_IN,
+    ),
+    **dict.fromkeys(
+        (
+            "me/confirm",
+            "me/confirm/code",
+            "me/confirm/passkey",
+            "me/email",
+            "me/password/set",
+            "me/security/app",
+            "me/security/app/remove",
+            "me/security/codes/new",
+            "me/security/passkeys/<int:passkey_id>/remove",
+            "me/security/passkeys/new",
+        ),
+        PERSON,
+    ),
+    **dict.fromkeys((r"^(?P<site_id>[1-9]\d{4,17})$", r"^help/(?:api/?)?$", r"^user/?$"), "a redirect of any method"),
     "join/<str:token>": BY_LINK,
     **dict.fromkeys(("channels/confirm/<str:token>", "channels/stop/<str:token>", "digests/stop/<str:token>"), BY_LINK),
     "share/<slug:token>/": BY_LINK,
     **dict.fromkeys(("me", "me/password", "me/tokens", "me/tokens/<int:token_id>/revoke", "account/own-key"), PERSON),
+    **dict.fromkeys(("me/sessions", "me/sessions/<int:session_id>/end"), PERSON),
+    "account/second-factor": "of a person who has a second factor, so that nobody locks themselves out",
+    **dict.fromkeys(
+        (
+            "operations/accounts/<int:account_id>/suspend",
+            "operations/accounts/<int:account_id>/resume",
+            "operations/accounts/<int:account_id>/impersonate",
+            "operations/impersonation/end",
+        ),
+        "an operator's, who is logged in: no key reaches other accounts",
+    ),
     "account/key": "an owner's, who is logged in: a program must not replace the key that others use",
     **dict.fromkeys(("account/switch", "theme"), "of the session in the browser"),
     **dict.fromkeys((f"{SET}/tracking-code",), LOOKS),
@@ -105,11 +146,12 @@ EXCEPTIONS: dict[str, str] = {
 
 
 def list_writing_pages() -> set[str]:
-    """The routes of pages that read a form or answer POST requests, by the source of their views."""
+    """The routes of pages that read a form or answer POST requests, by the source of their views, or by their classes."""
     found = set()
     for route, pattern in list_patterns():
         is_page = route in ROUTES and NEEDS[route] != "key" and not route.lstrip("^").startswith(("api/", "clickmeter"))
-        if is_page and WRITES.search(read_source(pattern.callback)):
+        is_class = hasattr(getattr(pattern.callback, "view_class", None), "post")
+        if is_page and (is_class or WRITES.search(read_source(pattern.callback))):
             found.add(route)
     return found
 
