@@ -146,7 +146,7 @@ EXCEPTIONS: dict[str, str] = {
 
 
 def list_writing_pages() -> set[str]:
-    """The routes of pages that read a form or answer POST requests, by the source of their views, or by their classes."""
+    """The routes of pages that read a form or answer POST requests, by their views' source or class."""
     found = set()
     for route, pattern in list_patterns():
         is_page = route in ROUTES and NEEDS[route] != "key" and not route.lstrip("^").startswith(("api/", "clickmeter"))
