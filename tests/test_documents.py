@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-SETTINGS = set(re.findall(r'env\.get\("([A-Z_]+)"', (ROOT / "config/env.py").read_text()))
+SETTINGS = set(re.findall(r'(?:env\.get\(|read_setting\(env, )"([A-Z_]+)"', (ROOT / "config/env.py").read_text()))
 DOCUMENTS = sorted(
     path.relative_to(ROOT).as_posix()
     for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
