@@ -27,6 +27,7 @@ from accounts.selectors import rank_by_account
 log = logging.getLogger(__name__)
 T = TypeVar("T")  # what a job works on
 R = TypeVar("R")  # its result
+K = TypeVar("K")  # the key of a row
 CLAIM_INTERVAL = 0.5  # seconds between two claims while no job finishes
 BATCH_SECONDS = 0.1  # jobs that finish within this time are stored together
 MAX_BATCH = 200
@@ -77,12 +78,12 @@ class Slots:
     def full_accounts(self) -> list[int]:
         return [account_id for account_id, count in self.in_use.items() if count >= self.per_account]
 
-    def choose(self, waiting: Sequence[tuple[object, int, int]]) -> list[tuple[Any, int]]:
+    def choose(self, waiting: Sequence[tuple[K, int, int]]) -> list[tuple[K, int]]:
         """Choose the rows that get a slot, as (key, account), from (key, account, rank in its account).
 
         Every account's next row comes before any account's second one; running jobs count.
         """
-        in_use, chosen = Counter(self.in_use), list[tuple[Any, int]]()
+        in_use, chosen = Counter(self.in_use), list[tuple[K, int]]()
         for key, account_id, _ in sorted(waiting, key=lambda row: self.in_use[row[1]] + row[2]):
             if len(chosen) >= self.free:
                 break

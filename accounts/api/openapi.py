@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerExtension
 from drf_spectacular.openapi import AutoSchema
@@ -34,13 +34,19 @@ class PersonalTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-un
         return {"type": "http", "scheme": "bearer", "description": "A personal token: wapt_…"}
 
 
+class SerializerMapping(Protocol):
+    """What `ClosedObjects` uses of drf-spectacular's schema, which does not declare types."""
+
+    def _map_serializer(self, serializer: object, direction: str, bypass_extensions: bool) -> dict[str, object]: ...
+
+
 class ClosedObjects(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
     """Describes that objects of the API have no other fields than those described."""
 
     target_class = "accounts.api.serializers.ClosedSerializer"
     match_subclasses = True
 
-    def map_serializer(self, auto_schema: Any, direction: str) -> dict[str, Any]:
+    def map_serializer(self, auto_schema: SerializerMapping, direction: str) -> dict[str, object]:
         """Describe the serializer as usual, and closed."""
         schema = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
         return {**schema, "additionalProperties": False}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
@@ -21,7 +19,7 @@ class InstallationCommand(BaseCommand):
     requires_migrations_checks = True
     checks_secret_key = True
 
-    def execute(self, *args: Any, **options: Any) -> str | None:
+    def execute(self, *args: object, **options: object) -> str | None:
         """Run the command; the audit log names it as the actor."""
         with act_as(act_as_program(Via.COMMAND, f"manage.py {type(self).__module__.rpartition('.')[2]}")):
             return super().execute(*args, **options)

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from config.serving.error_responses import send_error_response
 from tracking.state.worker_messages import GREETING, LENGTH_BYTES, MAX_BYTES, open_private_socket, pack, unpack
@@ -33,7 +32,7 @@ class StoreAway(Exception):
     """The store's process does not answer, or ended in the middle of a response."""
 
 
-async def read_message(reader: asyncio.StreamReader) -> Any:
+async def read_message(reader: asyncio.StreamReader) -> object:
     """Read one message. Raises IncompleteReadError at the end, OSError, ValueError for too long ones."""
     length = int.from_bytes(await reader.readexactly(LENGTH_BYTES), "big")
     if length > MAX_BYTES:
@@ -104,6 +103,7 @@ class ForwardedRequest:
             if message == RECEIVE:
                 self.receiving = asyncio.create_task(self.pass_received())
                 continue
+            assert isinstance(message, dict)
             if message["type"] == "http.response.start":
                 self.is_started = True
                 if is_event_stream(message):
@@ -165,10 +165,11 @@ class ReceivedRequest:
             if not self.is_asked:
                 self.is_asked = True
                 self.writer.write(pack(RECEIVE))
-            message: Message = await read_message(self.reader)
+            message = await read_message(self.reader)
         except (asyncio.IncompleteReadError, OSError):
             self.is_lost = True
             return {"type": "http.disconnect"}
+        assert isinstance(message, dict)
         self.is_asked = False
         return message
 
@@ -182,7 +183,7 @@ class ReceivedRequest:
             await self.writer.drain()
 
 
-def build_request_server(app: Application) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Any]:
+def build_request_server(app: Application) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
     """Build the function that lets an application respond to a forwarded request."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -192,6 +193,7 @@ def build_request_server(app: Application) -> Callable[[asyncio.StreamReader, as
                 log.error("a worker is of another release; restart all processes")
                 return
             scope = await read_message(reader)
+            assert isinstance(scope, dict)
             await app({**scope, "state": {}, "extensions": {}}, request.receive, request.send)
         except (asyncio.IncompleteReadError, OSError, asyncio.CancelledError):
             pass

@@ -8,9 +8,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.db import DatabaseError, connection
 
@@ -22,6 +22,7 @@ from links.routing import link_cache
 from sites import site_cache
 from tracking import geo, live, maintenance, remote_commands, spool
 from tracking.state import restore
+from tracking.web import Receive, Send
 
 log = logging.getLogger(__name__)
 SAVE_SECONDS = 300
@@ -106,8 +107,8 @@ async def save_periodically() -> None:
 
 
 async def handle_lifespan(
-    receive: Callable[[], Awaitable[Any]],
-    send: Callable[[Any], Awaitable[None]],
+    receive: Receive,
+    send: Send,
     components: Sequence[ServerComponent] = COMPONENTS,
     saves: bool = True,
 ) -> None:

@@ -31,7 +31,7 @@ from config.serving.response_batcher import (
     ImmediateResponse,
     ResponseBatch,
 )
-from config.serving.uvicorn_protocol import STATUS_LINE, HttpToolsProtocol, PendingCycle, find_missing_members
+from config.serving.uvicorn_protocol import STATUS_LINE, Cycle, HttpToolsProtocol, PendingCycle, find_missing_members
 from tracking.web import Application, Scope
 
 log = logging.getLogger(__name__)
@@ -110,7 +110,7 @@ class ImmediateProtocol(LimitedProtocol):
         self.idle_since = self.loop.time()
         return True
 
-    def start_task(self, cycle: Any, app: Any) -> None:
+    def start_task(self, cycle: Any, app: object) -> None:
         """Respond immediately if that needs no waiting, because a task costs more than the response; else start one."""
         if self.is_draining:
             cycle.keep_alive = False
@@ -127,7 +127,7 @@ class ImmediateProtocol(LimitedProtocol):
             self.send_response(cycle, self.batch.number, response)
             self.batch.commit()
 
-    def send_response(self, cycle: Any, number: int, response: ImmediateResponse | None) -> None:
+    def send_response(self, cycle: Cycle, number: int, response: ImmediateResponse | None) -> None:
         """Send the response to a request for which uvicorn has made its objects; None if it failed."""
         self.send_and_call(partial(self.end_cycle, cycle), cycle, number, response)
 
@@ -136,7 +136,7 @@ class ImmediateProtocol(LimitedProtocol):
         self.send_and_call(partial(self.end_pending, pending), pending, number, response)
 
     def send_and_call(
-        self, on_sent: Callable[[], None], cycle: Any, number: int, response: ImmediateResponse | None
+        self, on_sent: Callable[[], None], cycle: Cycle, number: int, response: ImmediateResponse | None
     ) -> None:
         """Send the response to a request, None if it failed, and call a function after that."""
         if response is None:
@@ -159,7 +159,7 @@ class ImmediateProtocol(LimitedProtocol):
         status_line = STATUS_LINE[status] + _default_header_lines.serialize(self.server_state.default_headers)
         self.batch.add(self.loop, FinishedResponse(number, transport, status_line, headers, end + body, on_sent))
 
-    def end_cycle(self, cycle: Any) -> None:
+    def end_cycle(self, cycle: Cycle) -> None:
         """Begin the next request of the connection, or close it."""
         cycle.response_started = cycle.response_complete = True
         if not cycle.keep_alive:

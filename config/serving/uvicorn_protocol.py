@@ -6,7 +6,7 @@ uvicorn's own protocol, without our limits per connection and without immediate 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 from uvicorn.protocols.http import httptools_impl
 
@@ -31,6 +31,15 @@ class IgnoredEvent:
 
     def set(self) -> None:
         """Wake up nobody."""
+
+
+class Cycle(Protocol):
+    """A request, as far as the end of its response concerns it: uvicorn's object for it, or a `PendingCycle`."""
+
+    response_started: bool
+    response_complete: bool
+    disconnected: bool
+    keep_alive: bool
 
 
 class PendingCycle:

@@ -10,7 +10,6 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
 from tracking.state.memory import MemoryState
 from tracking.state.worker_codec import AnsweringState
@@ -20,6 +19,7 @@ from tracking.state.worker_messages import (
     EVENTS,
     GREETING,
     SITES,
+    Frame,
     MessageReader,
     open_private_socket,
     pack,
@@ -48,7 +48,7 @@ class WorkerProtocol(asyncio.Protocol):
             log.error("a worker sent no message: %s", error)
             self.close()
 
-    def receive(self, message: tuple[Any, Any]) -> None:
+    def receive(self, message: Frame) -> None:
         """Answer one message. Raises ValueError for a worker of another release."""
         if not self.is_greeted:
             if message != GREETING:
@@ -56,16 +56,15 @@ class WorkerProtocol(asyncio.Protocol):
             self.is_greeted = True
             self.server.add(self)
             return
-        kind, content = message
-        if kind == ASK:
-            self.send(ANSWERS, self.server.answering.answer_all(content))
-        elif kind == EVENTS:
-            self.server.on_event(content)
+        if message[0] == ASK:
+            self.send((ANSWERS, self.server.answering.answer_all(message[1])))
+        elif message[0] == EVENTS:
+            self.server.on_event(message[1])
 
-    def send(self, kind: int, content: object) -> None:
+    def send(self, message: Frame) -> None:
         """Send a message."""
         if self.transport is not None and not self.transport.is_closing():
-            self.transport.write(pack((kind, content)))
+            self.transport.write(pack(message))
 
     def close(self) -> None:
         """Close the connection."""
@@ -101,7 +100,7 @@ class StateServer:
     def add(self, worker: WorkerProtocol) -> None:
         """Note a worker, and tell it which sites have live streams; this is also how it knows that it is greeted."""
         self.workers.add(worker)
-        worker.send(SITES, self.sites)
+        worker.send((SITES, self.sites))
 
     def remove(self, worker: WorkerProtocol) -> None:
         """Forget a worker whose connection is gone."""
@@ -112,4 +111,4 @@ class StateServer:
         self.sites = tuple(sites)
         for worker in self.workers:
             with contextlib.suppress(RuntimeError):  # its loop is closed
-                worker.send(SITES, self.sites)
+                worker.send((SITES, self.sites))

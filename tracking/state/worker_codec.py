@@ -8,12 +8,13 @@ the store's process does not know the visit that was named, it answers LOST or S
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Literal, TypeAlias
 
+from tracking.schema import Event
 from tracking.state.memory import MemoryState
 from tracking.state.questions import (
     ClaimFirst,
@@ -23,6 +24,7 @@ from tracking.state.questions import (
     JoinVisit,
     KeepSenderId,
     PutValue,
+    Question,
     ReleaseSenderId,
     RestoreClaim,
     RestoreVisit,
@@ -36,26 +38,28 @@ from tracking.state.worker_messages import UNANSWERED, Message
 JOIN, CLAIM, NUMBER, GET, PUT, KEEP, RELEASE, SALT, RESTORE_CLAIM, RESTORE_VISIT, COUNT = range(11)
 LOST, STALE = "lost", "stale"  # stale: another process has begun a later visit
 Proposal = Literal["known", "new", "continued", ""]  # the worker's visit, one to open, one to go on with, none
+SenderFields: TypeAlias = tuple[int, bool, float]
+VisitFields: TypeAlias = tuple[int, int, int, int, int, int, Event, Event]
 log = logging.getLogger(__name__)
 
 
 # -- in the worker -------------------------------------------------------------------------------------------------
 
 
-def encode_sender_id(sender_id: SenderId | None) -> Message | None:
+def encode_sender_id(sender_id: SenderId | None) -> SenderFields | None:
     """Return the fields of a sender's id."""
     return None if sender_id is None else (sender_id.key, sender_id.is_brief, sender_id.now)
 
 
-def encode_visit(visit: OpenVisit) -> Message:
+def encode_visit(visit: OpenVisit) -> VisitFields:
     """Return the fields of a visit."""
     return (
-        visit.id, visit.device, visit.start, visit.last, visit.view_id, visit.is_new, dict(visit.origin),
-        dict(visit.reported),
+        visit.id, visit.device, visit.start, visit.last, visit.view_id, visit.is_new, visit.origin.copy(),
+        visit.reported.copy(),
     )  # fmt: skip
 
 
-def decode_visit(fields: Message) -> OpenVisit:
+def decode_visit(fields: VisitFields) -> OpenVisit:
     """Return the visit with these fields."""
     number, device, start, last, view_id, is_new, origin, reported = fields
     return OpenVisit(number, device, start, last, view_id=view_id, is_new=is_new, origin=origin, reported=reported)
@@ -72,23 +76,35 @@ def encode_join(question: JoinVisit, kind: Proposal, visit: OpenVisit | None) ->
     )  # fmt: skip
 
 
-def encode_window(window: Window) -> Message:
+def encode_window(window: Window) -> tuple[str, int, int]:
     """Return the fields of a window."""
     return window.name, window.seconds, window.max_keys
 
 
-ENCODERS: dict[type, Callable[[Any], Message]] = {
-    ClaimFirst: lambda asked: (CLAIM, encode_window(asked.window), asked.key, asked.at, asked.older),
-    TakeNumber: lambda asked: (NUMBER, asked.counter),
-    GetValue: lambda asked: (GET, asked.key),
-    PutValue: lambda asked: (PUT, asked.key, dict(asked.value), asked.seconds),
-    KeepSenderId: lambda asked: (KEEP, encode_sender_id(asked.sender_id)),
-    ReleaseSenderId: lambda asked: (RELEASE, encode_sender_id(asked.sender_id)),
-    GetSalt: lambda asked: (SALT, asked.day.toordinal()),
-    RestoreClaim: lambda asked: (RESTORE_CLAIM, encode_window(asked.window), asked.key, asked.at, asked.now),
-    RestoreVisit: lambda asked: (RESTORE_VISIT, asked.key, encode_visit(asked.visit)),
-    CountRequest: lambda asked: (COUNT, asked.key, asked.seconds, asked.now),
-}
+def encode_question(asked: Question[object]) -> Message:
+    """Encode any question but a visit's. Raises TypeError for one that no worker asks."""
+    match asked:
+        case ClaimFirst():
+            return CLAIM, encode_window(asked.window), asked.key, asked.at, asked.older
+        case TakeNumber():
+            return NUMBER, asked.counter
+        case GetValue():
+            return GET, asked.key
+        case PutValue():
+            return PUT, asked.key, dict(asked.value), asked.seconds
+        case KeepSenderId():
+            return KEEP, encode_sender_id(asked.sender_id)
+        case ReleaseSenderId():
+            return RELEASE, encode_sender_id(asked.sender_id)
+        case GetSalt():
+            return SALT, asked.day.toordinal()
+        case RestoreClaim():
+            return RESTORE_CLAIM, encode_window(asked.window), asked.key, asked.at, asked.now
+        case RestoreVisit():
+            return RESTORE_VISIT, asked.key, encode_visit(asked.visit)
+        case CountRequest():
+            return COUNT, asked.key, asked.seconds, asked.now
+    raise TypeError(f"{type(asked).__name__} is no question of a worker")
 
 
 # -- in the store's process ----------------------------------------------------------------------------------------
@@ -117,7 +133,8 @@ class AnsweringState:
 
     def __init__(self, state: MemoryState) -> None:
         self.state = state
-        self.plain: dict[int, Callable[..., object]] = {
+        self.join: Callable[..., object] = self.answer_join  # with the fields of a message
+        self.plain: dict[object, Callable[..., Question[object]]] = {
             CLAIM: lambda window, key, at, older: ClaimFirst(find_window(*window), key, at, older),
             NUMBER: TakeNumber,
             GET: GetValue,
@@ -144,19 +161,18 @@ class AnsweringState:
     def answer(self, fields: Message) -> object:
         """Answer one question."""
         if fields[0] == JOIN:
-            return self.answer_join(*fields[1:])
-        question: Any = self.plain[fields[0]](*fields[1:])
-        answer: object = self.state.ask(question)
-        return dict(answer) if fields[0] == GET and answer is not None else answer  # type: ignore[call-overload]
+            return self.join(*fields[1:])
+        answer = self.state.ask(self.plain[fields[0]](*fields[1:]))
+        return dict(answer) if fields[0] == GET and isinstance(answer, Mapping) else answer
 
     def answer_join(
         self, key: VisitKey, at: int, idle: int, screen: str, language: str, session: int,
-        yesterday: VisitKey | None, before_consent: VisitKey | None, view_id: int, sender_id: Message | None,
-        is_bot: bool, kind: Proposal, fields: Any,
+        yesterday: VisitKey | None, before_consent: VisitKey | None, view_id: int, sender_id: SenderFields | None,
+        is_bot: bool, kind: Proposal, fields: int | VisitFields | None,
     ) -> object:  # fmt: skip
         """Answer which visit a hit belongs to: its fields, or a word without one."""
-        known_id = fields if kind == "known" else 0
-        proposed = ProposedVisit(decode_visit(fields) if fields is not None and not known_id else None)
+        known_id = fields if isinstance(fields, int) else 0
+        proposed = ProposedVisit(decode_visit(fields) if isinstance(fields, tuple) else None)
         question = JoinVisit(
             key, at, idle, {}, open_visit=open_proposed_visit, basis=proposed, session=session, yesterday=yesterday,
             before_consent=before_consent, view_id=view_id, is_bot=is_bot,

@@ -19,10 +19,21 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from tracking.state.suspension import SuspendableCall, suspend
-from tracking.state.worker_messages import ANSWERS, ASK, EVENTS, GREETING, SITES, Message, MessageReader, pack
+from tracking.state.worker_messages import (
+    ANSWERS,
+    ASK,
+    EVENTS,
+    GREETING,
+    SITES,
+    Answers,
+    Frame,
+    Message,
+    MessageReader,
+    pack,
+)
 
 TIMEOUT_SECONDS = 3.0  # of one round trip; only for a process that hangs, since the end of one is noticed at once
 GRACE_SECONDS = 0.05  # to read an answer that came while this process was held up itself, before it counts as missing
@@ -32,7 +43,6 @@ LOG_SECONDS = 60.0
 MAX_BATCH_SIZE = 64  # hits, so that no batch occupies the store's process for long
 MAX_RUNNING_BATCHES = 2
 CLOSED = "it has closed the connection"
-Answers = list[Any]
 log = logging.getLogger(__name__)
 
 
@@ -101,7 +111,7 @@ class BlockingConnection:
             data = self.sock.recv(1 << 16)
             if not data:
                 raise EOFError(CLOSED)
-            answers: list[Answers] = [content for kind, content in self.reader.feed(data) if kind == ANSWERS]
+            answers = [frame[1] for frame in self.reader.feed(data) if frame[0] == ANSWERS]
             if answers:
                 return answers[0]
 
@@ -151,9 +161,9 @@ class StoreProtocol(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         try:
-            for kind, content in self.reader.feed(data):
+            for frame in self.reader.feed(data):
                 self.greeted.set()
-                self.link.receive(self, kind, content)
+                self.link.receive(self, frame)
         except (ValueError, EOFError, TypeError) as error:
             log.error("the store's process sent no message: %s", error)
             self.abort()
@@ -209,7 +219,7 @@ class StoreLink:
             self.send([question for waiting in batch for question in waiting.questions], batch)
         return None
 
-    def send(self, questions: Sequence[Message], batch: list[WaitingQuestions]) -> None:
+    def send(self, questions: list[Message], batch: list[WaitingQuestions]) -> None:
         """Send a batch. Questions that are no plain values are a bug: they are answered by the worker's own memory."""
         assert self.protocol is not None and self.protocol.transport is not None and self.loop is not None
         try:
@@ -239,12 +249,12 @@ class StoreLink:
             self.protocol.abort()
             self.lose(self.protocol, TimeoutError(f"no answer in {TIMEOUT_SECONDS} s"))
 
-    def receive(self, protocol: StoreProtocol, kind: int, content: Any) -> None:
+    def receive(self, protocol: StoreProtocol, frame: Frame) -> None:
         """Resume the calls of the oldest batch with its answers, and send the next one."""
-        if kind == SITES:
-            self.on_sites(content)
-        elif kind == ANSWERS and self.running and protocol is self.protocol:
-            resume_all(self.running.popleft()[1], content)
+        if frame[0] == SITES:
+            self.on_sites(frame[1])
+        elif frame[0] == ANSWERS and self.running and protocol is self.protocol:
+            resume_all(self.running.popleft()[1], frame[1])
             self.send_waiting()
 
     def lose(self, protocol: StoreProtocol, error: Exception) -> None:
@@ -300,7 +310,7 @@ class StoreLink:
             if self.protocol is None:
                 self.connect_soon()
             elif not self.running:
-                self.send((), [])
+                self.send([], [])
             await asyncio.sleep(RETRY_SECONDS)
 
     def send_event(self, event: bytes) -> None:

@@ -17,13 +17,25 @@ import sys
 from collections.abc import Iterator
 from hashlib import sha1
 from pathlib import Path
-from typing import Any
+from types import EllipsisType
+from typing import Final, Literal, TypeAlias
 
-ASK, ANSWERS, EVENTS, SITES = range(4)
-UNANSWERED = ...
+ASK: Final = 0
+ANSWERS: Final = 1
+EVENTS: Final = 2
+SITES: Final = 3
+UNANSWERED: EllipsisType = ...
 LENGTH_BYTES = 4
 MAX_BYTES = 1 << 28
-Message = tuple[Any, ...]
+Message: TypeAlias = tuple[object, ...]  # a question: its number, then its fields
+Answers: TypeAlias = list[object]
+Frame: TypeAlias = (
+    tuple[Literal[0], list[Message]]
+    | tuple[Literal[1], Answers]
+    | tuple[Literal[2], bytes]
+    | tuple[Literal[3], tuple[int, ...]]
+    | tuple[str, str]  # GREETING
+)
 
 
 def compute_release() -> str:
@@ -45,15 +57,16 @@ def open_private_socket(path: Path) -> socket.socket:
 GREETING = ("Footfall", compute_release())
 
 
-def pack(message: Any) -> bytes:
+def pack(message: Frame | dict[str, object] | str) -> bytes:
     """Pack a message. Raises ValueError for anything but plain values."""
     content = marshal.dumps(message)
     return len(content).to_bytes(LENGTH_BYTES, "big") + content
 
 
-def unpack(content: bytes) -> Any:
+def unpack(content: bytes) -> object:
     """Return the message without its length. Raises ValueError, EOFError or TypeError for anything else."""
-    return marshal.loads(content)  # noqa: S302 - from a process of the same user
+    message: object = marshal.loads(content)  # noqa: S302 - from a process of the same user
+    return message
 
 
 class MessageReader:
@@ -62,7 +75,7 @@ class MessageReader:
     def __init__(self) -> None:
         self.received = bytearray()
 
-    def feed(self, data: bytes) -> Iterator[Any]:
+    def feed(self, data: bytes) -> Iterator[Frame]:
         """Add received bytes and yield the messages that are complete. Raises ValueError if they are none."""
         received = self.received
         received += data
@@ -74,6 +87,7 @@ class MessageReader:
             end = begin + LENGTH_BYTES + length
             if end > len(received):
                 break
-            yield unpack(bytes(received[begin + LENGTH_BYTES : end]))
+            message: Frame = marshal.loads(bytes(received[begin + LENGTH_BYTES : end]))  # noqa: S302 - see `unpack`
+            yield message
             begin = end
         del received[:begin]

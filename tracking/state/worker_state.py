@@ -10,16 +10,15 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from tracking.state.base import R, State
 from tracking.state.memory import MemoryState
-from tracking.state.questions import ClaimFirst, CountRequest, JoinVisit, NotJoined, PutValue, TakeNumber
+from tracking.state.questions import ClaimFirst, CountRequest, JoinVisit, NotJoined, PutValue, Question, TakeNumber
 from tracking.state.suspension import find_suspendable_call, prepare_call
 from tracking.state.visits import REORDER_AFTER_MS, OpenVisit
-from tracking.state.worker_codec import ENCODERS, LOST, STALE, Proposal, decode_visit, encode_join
-from tracking.state.worker_link import Answers, StoreLink
-from tracking.state.worker_messages import UNANSWERED, Message
+from tracking.state.worker_codec import LOST, STALE, Proposal, decode_visit, encode_join, encode_question
+from tracking.state.worker_link import StoreLink
+from tracking.state.worker_messages import UNANSWERED, Answers, Message
 
 
 class WorkerState(State):
@@ -32,7 +31,7 @@ class WorkerState(State):
         self.local = local
         self.link = StoreLink(path)
 
-    def resolve(self, batch: Sequence[Any]) -> list[Any]:
+    def resolve(self, batch: Sequence[Question[object]]) -> list[object]:
         """Ask the store's process in one round trip, or this worker's own memory without its answer."""
         encoded = [self.encode(question) for question in batch]
         answers = self.execute([message for message, _ in encoded])
@@ -83,11 +82,11 @@ class WorkerState(State):
         """Return False: the store's process restores the state."""
         return False
 
-    def encode(self, question: Any) -> tuple[Message, OpenVisit | None]:
+    def encode(self, question: Question[object]) -> tuple[Message, OpenVisit | None]:
         """Encode a question; return also the visit that this worker takes for the open one."""
-        if type(question) is JoinVisit:
+        if isinstance(question, JoinVisit):
             return self.encode_join(question)
-        return ENCODERS[type(question)](question), None
+        return encode_question(question), None
 
     def encode_join(self, question: JoinVisit) -> tuple[Message, OpenVisit | None]:
         """Encode a visit's question. Nearly every hit belongs to a visit that both processes know."""
@@ -106,7 +105,7 @@ class WorkerState(State):
             kind = "" if visit is None else "new"
         return encode_join(question, kind, visit)
 
-    def decode(self, question: Any, visit: OpenVisit | None, answer: Any) -> Any:
+    def decode(self, question: Question[object], visit: OpenVisit | None, answer: object) -> object:
         """Decode an answer, and note it in this worker."""
         if answer is UNANSWERED:
             return self.local.ask(question)
@@ -116,13 +115,13 @@ class WorkerState(State):
             case ClaimFirst():
                 if answer:
                     self.local.get_window(question.window).note(question.key, question.at)
-            case TakeNumber():
+            case TakeNumber() if isinstance(answer, int):
                 self.local.counters.seed(question.counter, answer)
             case PutValue():
                 self.local.ask(question)
         return answer
 
-    def decode_join(self, question: JoinVisit, known: OpenVisit | None, answer: Any) -> OpenVisit | NotJoined:
+    def decode_join(self, question: JoinVisit, known: OpenVisit | None, answer: object) -> OpenVisit | NotJoined:
         """Decode the visit, and note it in this worker."""
         if answer is UNANSWERED:
             return self.local.join_visit(question)
@@ -131,6 +130,7 @@ class WorkerState(State):
         if answer in (LOST, STALE):
             answers = self.execute((self.encode_join_or_open(question, is_lost=answer == LOST),))
             return self.decode_join(question, None, answers[0]) if answers else self.local.join_visit(question)
+        assert isinstance(answer, tuple)
         if question.sender_id is not None:
             self.local.sent_ids.claim(question.sender_id)
         if known is not None and len(answer) == 4:

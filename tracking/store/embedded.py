@@ -8,7 +8,7 @@ which hangs in a forked child. Without it, the child keeps the clients until its
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
@@ -35,7 +35,15 @@ def open_client(directory: Path, settings: dict[str, object]) -> Client:
     return client
 
 
-def summarize_reads(result: Any) -> dict[str, str]:
+class EmbeddedResult(Protocol):
+    """How much a query of chDB read from tables."""
+
+    def storage_rows_read(self) -> int: ...
+
+    def storage_bytes_read(self) -> int: ...
+
+
+def summarize_reads(result: EmbeddedResult) -> dict[str, str]:
     """Return how many rows and bytes a query of chDB read from tables."""
     return {"read_rows": str(result.storage_rows_read()), "read_bytes": str(result.storage_bytes_read())}
 
