@@ -18,13 +18,16 @@ import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Collection
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING
 
 import orjson
 from django.conf import settings
 
 from accounts.fast_settings import get_setting
 from tracking.event import Event
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis as AsyncRedis
 
 MAX_WAITING_EVENTS = 500
 HEARTBEAT_SECONDS = 15.0
@@ -176,7 +179,7 @@ def _send_to_redis() -> None:
     """Send events to the other processes in small batches; what Redis does not accept is only missing in live views."""
     import redis
 
-    client: Any = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=SEND_TIMEOUT_SECONDS)
+    client = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=SEND_TIMEOUT_SECONDS)
     while not _closing.wait(FLUSH_SECONDS):
         batch = []
         while _outgoing:
@@ -198,7 +201,7 @@ async def _listen(site_id: int, subscriber: Subscriber) -> None:
     from redis import RedisError
     from redis import asyncio as redis_asyncio
 
-    client: Any = redis_asyncio.Redis.from_url(settings.REDIS_URL)
+    client = redis_asyncio.Redis.from_url(settings.REDIS_URL)
     try:
         while not subscriber.closed:
             try:
@@ -210,7 +213,7 @@ async def _listen(site_id: int, subscriber: Subscriber) -> None:
         await client.aclose()
 
 
-async def _receive_messages(client: Any, site_id: int, subscriber: Subscriber) -> None:
+async def _receive_messages(client: AsyncRedis, site_id: int, subscriber: Subscriber) -> None:
     async with client.pubsub() as pubsub:
         await pubsub.subscribe(f"{CHANNEL}{site_id}")
         async for message in pubsub.listen():

@@ -13,7 +13,8 @@ from typing import Any, cast
 
 import hiredis
 
-Reply = Any  # what Redis answers to a command; errors are exceptions
+from tracking.state.redis_link import Reply
+
 NOTHING = object()  # no further reply is complete
 GRACE_SECONDS = 0.05  # to read an answer that came while this process was held up itself, before it counts as missing
 

@@ -21,7 +21,7 @@ SERVER_ERRORS = frozenset({
     "READONLY",
 })  # fmt: skip
 BATCH_HASH = sha1(BATCH.encode(), usedforsecurity=False).hexdigest()
-Reply = Any  # what Redis answers to a command
+Reply = Any  # what Redis answers to a command; errors are exceptions
 log = logging.getLogger(__name__)
 
 

@@ -28,6 +28,7 @@ from tracking.state.questions import (
     KeepSenderId,
     NotJoined,
     PutValue,
+    Question,
     ReleaseSenderId,
     RestoreClaim,
     RestoreVisit,
@@ -78,7 +79,7 @@ class RedisState(State):
             PutValue: Codec(encode_put, lambda question, reply: self.local.ask(question)),
         }
 
-    def resolve(self, batch: Sequence[Any]) -> list[Reply]:
+    def resolve(self, batch: Sequence[Question[object]]) -> list[object]:
         """Ask Redis in one round trip, or this process's own memory while Redis is away or if a question failed."""
         codecs = [self.codecs[type(question)] for question in batch]
         replies = self.execute([codec.encode(question) for codec, question in zip(codecs, batch, strict=True)])
