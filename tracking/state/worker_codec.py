@@ -83,15 +83,17 @@ def encode_window(window: Window) -> tuple[str, int, int]:
 
 def encode_question(asked: Question[object]) -> Message:
     """Encode any question but a visit's. Raises TypeError for one that no worker asks."""
-    match asked:
+    match asked:  # the most frequent ones first
         case ClaimFirst():
             return CLAIM, encode_window(asked.window), asked.key, asked.at, asked.older
+        case PutValue():
+            return PUT, asked.key, dict(asked.value), asked.seconds
         case TakeNumber():
             return NUMBER, asked.counter
         case GetValue():
             return GET, asked.key
-        case PutValue():
-            return PUT, asked.key, dict(asked.value), asked.seconds
+        case CountRequest():
+            return COUNT, asked.key, asked.seconds, asked.now
         case KeepSenderId():
             return KEEP, encode_sender_id(asked.sender_id)
         case ReleaseSenderId():
@@ -102,8 +104,6 @@ def encode_question(asked: Question[object]) -> Message:
             return RESTORE_CLAIM, encode_window(asked.window), asked.key, asked.at, asked.now
         case RestoreVisit():
             return RESTORE_VISIT, asked.key, encode_visit(asked.visit)
-        case CountRequest():
-            return COUNT, asked.key, asked.seconds, asked.now
     raise TypeError(f"{type(asked).__name__} is no question of a worker")
 
 
