@@ -76,8 +76,8 @@ def list_readable_keys(membership: Membership) -> ReadableKeys:
 
 def list_ending_access(membership: Membership, is_leaving: bool = True) -> list[tuple[str, list[str]]]:
     """List what ends when the person leaves the account: (label, names) of every sort that they have any of."""
-    found = ((access.label, access.find_ending(membership, is_leaving)) for access in DEPENDENT_ACCESS)
-    return [(label, [str(item) for item in items]) for label, items in found if items]
+    ending = ((access.label, access.find_ending(membership, is_leaving)) for access in DEPENDENT_ACCESS)
+    return [(label, [str(item) for item in items]) for label, items in ending if items]
 
 
 def end_dependent_access(membership: Membership, *, is_leaving: bool, now: datetime) -> None:

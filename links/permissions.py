@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db.models import Q, QuerySet
@@ -165,7 +164,7 @@ class LinkScope:
         """Return the factor of the amounts that a guest sees (an option in percent, such as percentValue)."""
         return float(self.get_option("conversionOptions", name) or 100) / 100
 
-    def get_option(self, group: str, name: str) -> Any:
+    def get_option(self, group: str, name: str) -> str | float | None:
         """Return a guest's option such as ("hitOptions", "hideReferrer"); None for everybody else."""
         return (self.membership.options.get(group) or {}).get(name) if self.is_guest else None
 

@@ -4,7 +4,7 @@ from django.urls import URLPattern, URLResolver, include, path
 
 from accounts.api.resources import build_routes
 from links import shortener
-from links.api.belongings import ConversionViews, DomainViews, EntryViews, GroupViews, ScriptViews, TagViews
+from links.api.account_resources import ConversionViews, DomainViews, EntryViews, GroupViews, ScriptViews, TagViews
 from links.api.links import LinkViews
 from links.web import csv_files, editor, guests, link_list, live_clicks, report, resource_pages
 

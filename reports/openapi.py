@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any, NamedTuple, TypeAlias, cast
+from typing import Any, NamedTuple, Protocol, TypeAlias, cast
 
 from django.http import HttpRequest, JsonResponse
 from django.urls import path
@@ -21,7 +21,15 @@ from reports.clicky.openapi import SECURITY_SCHEMES
 from reports.clicky.views import ClickyView, StatsView
 
 HEADER = "x-api-key"
-Endpoint = tuple[str, str, str, Any]  # path, its regular expression, method, view
+
+
+class EndpointView(Protocol):
+    """The function that a view's `as_view` returned."""
+
+    cls: type[object]
+
+
+Endpoint = tuple[str, str, str, EndpointView]  # path, its regular expression, method, view
 Schema: TypeAlias = dict[str, Any]
 
 
@@ -96,13 +104,13 @@ def find_components(paths: Schema, components: Schema) -> list[tuple[str, str]]:
         for requirement in operation.get("security", [])
         for name in requirement
     }
-    found, waiting = set[str](), [*list_references(paths)]
+    component_names, waiting = set[str](), [*list_references(paths)]
     while waiting:
         name = waiting.pop()
-        if name not in found:
-            found.add(name)
+        if name not in component_names:
+            component_names.add(name)
             waiting += list_references(components["schemas"][name])
-    return sorted(schemes | {("schemas", name) for name in found})
+    return sorted(schemes | {("schemas", name) for name in component_names})
 
 
 def list_references(part: object) -> Iterator[str]:

@@ -50,8 +50,8 @@ def was_sent_here(hit: Hit, state: State) -> bool:
 
     What other processes know, and ids that are kept longer, are asked by the step that joins the visit.
     """
-    known = state.local.sent_ids.brief
-    return hit.brief_id and known.contains(hash_event_id(hit.site_id, hit.event_id), hit.now.timestamp())
+    sent_ids = state.local.sent_ids.brief
+    return hit.brief_id and sent_ids.contains(hash_event_id(hit.site_id, hit.event_id), hit.now.timestamp())
 
 
 def store_event(event: Event, now: datetime) -> Event | Rejection:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import exceptions, serializers
 from rest_framework.generics import RetrieveUpdateAPIView
@@ -37,7 +35,7 @@ class BrandSerializer(ClosedSerializer):
     verified = serializers.BooleanField(read_only=True, help_text="The white label appears on the host only then")
     check_result = serializers.CharField(read_only=True, allow_blank=True, help_text="Of the last check in DNS")
 
-    def to_representation(self, instance: Account) -> dict[str, Any]:
+    def to_representation(self, instance: Account) -> dict[str, object]:
         """Return the account's white label with the state of its host."""
         claim = find_claim(instance, instance.brand.get("host", ""), Purpose.BRAND)
         return {

@@ -107,9 +107,9 @@ def join_errors(fields: Mapping[str, Sequence[str]]) -> str:
 
 def _build_validation_error(by_field: Mapping[str, Sequence[str]]) -> Response:
     """Build the error of a service; what is wrong with the row as a whole, such as a taken name, is no field's."""
-    whole = [text for name in ("", NON_FIELD_ERRORS) for text in by_field.get(name, ())]
+    row_messages = [text for name in ("", NON_FIELD_ERRORS) for text in by_field.get(name, ())]
     fields = {name: texts for name, texts in by_field.items() if name not in ("", NON_FIELD_ERRORS)}
-    return _build_error(400, " ".join([*whole, join_errors(fields)]).strip(), fields)
+    return _build_error(400, " ".join([*row_messages, join_errors(fields)]).strip(), fields)
 
 
 def _build_error(

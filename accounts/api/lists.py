@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TypeVar
 
 from django import forms
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db import DataError
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django_filters.rest_framework import DjangoFilterBackend, NumberFilter, TypedChoiceFilter
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
@@ -16,6 +17,8 @@ from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+ModelRow = TypeVar("ModelRow", bound=Model)
+PageRow = TypeVar("PageRow")  # a model's, or what `values()` makes of it
 MAX_LIMIT = 1000
 MAX_ID = 2**53  # ids are integers that JSON's numbers hold exactly
 INVALID_CURSOR = "Not a cursor of this list. Take it from `next` or `previous` of an answer."
@@ -34,15 +37,17 @@ class CursorPages(CursorPagination):
     page_size_query_param = "limit"
     cursor_query_description = "Where to go on: the whole address is in `next` and `previous` of an answer"
 
-    def paginate_queryset(self, queryset: Any, request: Request, view: APIView | None = None) -> list[Any] | None:
+    def paginate_queryset(
+        self, queryset: QuerySet[ModelRow, PageRow] | Sequence[PageRow], request: Request, view: APIView | None = None
+    ) -> list[PageRow] | None:
         """Read one page. Raises ValidationError for a cursor that did not come from this list."""
         try:
             return super().paginate_queryset(queryset, request, view)
         except (exceptions.NotFound, DjangoValidationError, ValueError, OverflowError, DataError) as error:
             raise exceptions.ValidationError({"cursor": [INVALID_CURSOR]}) from error
 
-    def get_ordering(self, request: Request, queryset: QuerySet[Any], view: Any) -> tuple[str, ...]:
-        ordering: tuple[str, ...] = view.ordering
+    def get_ordering(self, request: Request, queryset: QuerySet[Model], view: APIView) -> tuple[str, ...]:
+        ordering: tuple[str, ...] = getattr(view, "ordering", ("pk",))
         return ordering
 
     def get_page_size(self, request: Request) -> int:
@@ -63,7 +68,7 @@ class CursorPages(CursorPagination):
             )
         ]
 
-    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+    def get_paginated_response_schema(self, schema: dict[str, object]) -> dict[str, object]:
         """Describe the answer."""
         address = {"type": ["string", "null"], "format": "uri", "example": None}
         return {
@@ -85,12 +90,14 @@ class CursorPages(CursorPagination):
 class ParameterFilters(DjangoFilterBackend):
     """Filters a list by its view's filter set, and refuses parameters that neither it nor the paging knows."""
 
-    def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: Any) -> QuerySet[Any]:  # type: ignore[override]
+    def filter_queryset(self, request: Request, queryset: QuerySet[ModelRow], view: APIView) -> QuerySet[ModelRow]:  # type: ignore[override]
         """Return the rows that pass. Raises ValidationError, by parameter."""
-        known = [*view.filterset_class.base_filters, CursorPages.page_size_query_param, CursorPages.cursor_query_param]
-        unknown = [name for name in request.query_params if name not in known]
+        filterset_class = self.get_filterset_class(view, queryset)
+        filters = filterset_class.base_filters if filterset_class else ()
+        parameters = [*filters, CursorPages.page_size_query_param, CursorPages.cursor_query_param]
+        unknown = [name for name in request.query_params if name not in parameters]
         if unknown:
-            sentence = f"There is no such parameter. Known: {', '.join(known)}."
+            sentence = f"There is no such parameter. Known: {', '.join(parameters)}."
             raise exceptions.ValidationError({name: [sentence] for name in unknown})
         return super().filter_queryset(request, queryset, view)
 
@@ -99,9 +106,11 @@ class ParameterFilters(DjangoFilterBackend):
 class BooleanFilter(TypedChoiceFilter):
     """`true` or `false`; django-filter's own takes anything else for no filter."""
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(
+        self, field_name: str | None = None, lookup_expr: str | None = None, *, label: str | None = None
+    ) -> None:
         choices = [("true", "true"), ("false", "false")]
-        super().__init__(choices=choices, coerce=lambda text: text == "true", **options)
+        super().__init__(field_name, lookup_expr, label=label, choices=choices, coerce=lambda text: text == "true")
 
 
 @extend_schema_field({"type": "integer", "minimum": 1, "maximum": MAX_ID, "description": "The id of an object"})
@@ -110,5 +119,7 @@ class IdFilter(NumberFilter):
 
     field_class = forms.IntegerField  # type: ignore[assignment]
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(min_value=1, max_value=MAX_ID, **options)
+    def __init__(
+        self, field_name: str | None = None, lookup_expr: str | None = None, *, label: str | None = None
+    ) -> None:
+        super().__init__(field_name, lookup_expr, label=label, min_value=1, max_value=MAX_ID)

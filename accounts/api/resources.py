@@ -7,14 +7,14 @@ A resource is a view set that joins `ResourceViews` and those of DRF's mixins th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from django.db.models import Model
 from django.urls import URLPattern
 from django_filters.rest_framework import FilterSet
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework.routers import SimpleRouter
-from rest_framework.viewsets import GenericViewSet
+from rest_framework.viewsets import GenericViewSet, ViewSetMixin
 
 from accounts.api.management_view import ManagementView
 
@@ -42,7 +42,7 @@ class ResourceViews(ManagementView[Row], GenericViewSet[Row]):
         return f"{verb} {self.plural if self.action == 'list' else self.noun}" if verb else ""
 
 
-def build_routes(views: Mapping[str, type[ResourceViews[Any]]]) -> list[URLPattern]:
+def build_routes(views: Mapping[str, type[ViewSetMixin]]) -> list[URLPattern]:
     """Build the URLs of resources by their address below `/api/v1/`: `sites/<int:site_id>/goals`."""
     router = SimpleRouter(trailing_slash=False, use_regex_path=False)
     for address, view in views.items():

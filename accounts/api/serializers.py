@@ -19,7 +19,7 @@ class ClosedSerializer(serializers.Serializer[Any]):
     Read-only fields are passed over: a client may send back the object it has read.
     """
 
-    def to_internal_value(self, data: Any) -> Any:
+    def to_internal_value(self, data: object) -> object:
         """Validate the body. Raises ValidationError, which names every unknown field beside the invalid ones."""
         unknown = self.list_unknown(data) if isinstance(data, Mapping) else []
         writable = ", ".join(name for name, field in self.fields.items() if not field.read_only)
@@ -32,7 +32,7 @@ class ClosedSerializer(serializers.Serializer[Any]):
             raise serializers.ValidationError(errors)
         return values
 
-    def list_unknown(self, data: Mapping[str, Any]) -> list[str]:
+    def list_unknown(self, data: Mapping[str, object]) -> list[str]:
         """List the names in the body that are none of the fields. A form writes nested ones as `grants[0]kind`."""
         names: Iterable[str] = data
         if isinstance(data, QueryDict):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TypedDict
 
 from django.db.models import QuerySet
 from django_filters.rest_framework import CharFilter, ChoiceFilter, FilterSet
@@ -136,7 +136,21 @@ class ExposedKeyFilters(FilterSet):
     person = CharFilter(lookup_expr="icontains", label="Text that the person's name or e-mail contains")
 
 
-def extract_grants(values: Mapping[str, Any]) -> list[tuple[str, int, str]]:
+class GrantValues(TypedDict):
+    """One right of the validated body of a member."""
+
+    kind: str
+    object_id: int
+    right: str
+
+
+class MemberValues(TypedDict, total=False):
+    """The rights in the validated body of a member."""
+
+    grants: list[GrantValues]
+
+
+def extract_grants(values: MemberValues) -> list[tuple[str, int, str]]:
     """Extract (kind, id, right) from the serializer's `grants`."""
     return [(row["kind"], row["object_id"], row["right"]) for row in values.get("grants", [])]
 
@@ -157,10 +171,11 @@ class CurrentMember(ManagementView[Membership], RetrieveAPIView[Membership]):
     area = ""
     serializer_class = MeSerializer
 
-    def get_object(self) -> Any:
+    def retrieve(self, request: Request, *args: object, **kwargs: object) -> Response:
         membership = self.find_acting_membership()
         email = membership.user.email if membership.user_id else None
-        return {"email": email, "role": membership.role, "account": membership.account}
+        me = {"email": email, "role": membership.role, "account": membership.account}
+        return Response(self.get_serializer(me).data)
 
 
 @extend_schema_view(

@@ -66,8 +66,8 @@ def delete_before(chain_id: int, oldest: datetime) -> int:
     """Delete the first entries of a chain, up to the first one that is not older than `oldest`."""
     chain = lock_chain(chain_id)
     seals = AuditSeal.objects.filter(chain_id=chain_id, number__gte=chain.first_number)
-    kept = select_chain(chain_id).filter(at__gte=oldest)
-    first_kept = seals.filter(entry_id__in=kept.values("pk")).aggregate(first=Min("number"))["first"]
+    kept_entries = select_chain(chain_id).filter(at__gte=oldest)
+    first_kept = seals.filter(entry_id__in=kept_entries.values("pk")).aggregate(first=Min("number"))["first"]
     last = min((first_kept or chain.last_number + 1) - 1, chain.first_number + MAX_DELETED - 1)
     expired = list(seals.filter(number__lte=last).order_by("number"))
     if not expired:

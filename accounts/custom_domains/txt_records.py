@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from ipaddress import ip_address
-from typing import Any
 
 import dns.exception
 import dns.name
 import dns.nameserver
+import dns.rdata
 import dns.rdatatype
 import dns.resolver
 from django.conf import settings
+from dns.rdtypes.ANY.TXT import TXT
 
 QUERY_TIMEOUT = 1.5  # seconds for one query to one server
 LOOKUP_TIMEOUT = 3.0  # seconds for a lookup, however many servers are queried
@@ -70,10 +71,14 @@ def look_up_addresses(host: str) -> frozenset[str]:
 def _look_up_texts(name: str) -> list[str]:
     """Look up the TXT records of a name, each with its strings joined."""
     records = _look_up(name, "TXT")[:MAX_RECORDS]
-    return [b"".join(record.strings)[:MAX_RECORD_BYTES].decode("ascii", "replace") for record in records]
+    return [
+        b"".join(record.strings)[:MAX_RECORD_BYTES].decode("ascii", "replace")
+        for record in records
+        if isinstance(record, TXT)
+    ]
 
 
-def _look_up(name: str, kind: str) -> list[Any]:
+def _look_up(name: str, kind: str) -> list[dns.rdata.Rdata]:
     try:
         answer = _build_resolver().resolve(dns.name.from_text(f"{name}."), kind, search=False, lifetime=LOOKUP_TIMEOUT)
     except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):

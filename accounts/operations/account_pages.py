@@ -53,10 +53,10 @@ def list_accounts(request: HttpRequest) -> HttpResponse:
     ).order_by("name", "pk")
     if search:
         rows = rows.filter(Q(name__icontains=search) | Q(members__email__icontains=search)).distinct()
-    found = list(rows[: MAX_ACCOUNTS + 1])
+    accounts = list(rows[: MAX_ACCOUNTS + 1])
     context = {
-        "accounts": found[:MAX_ACCOUNTS],
-        "is_cut": len(found) > MAX_ACCOUNTS,
+        "accounts": accounts[:MAX_ACCOUNTS],
+        "is_cut": len(accounts) > MAX_ACCOUNTS,
         "max_accounts": MAX_ACCOUNTS,
         "search": search,
         "settings_nav": build_account_navigation(request, "accounts"),

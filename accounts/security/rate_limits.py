@@ -12,7 +12,7 @@ import hashlib
 import time
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol, cast
+from typing import Protocol, cast
 
 from django.core.cache import cache, caches
 
@@ -43,8 +43,8 @@ class CountingCache(Protocol):
     def count(self, key: str, seconds: int) -> int:
         """Add one to a counter, which is deleted `seconds` after its first; return its new value."""
 
-    def get(self, key: str) -> Any:
-        """See Django's caches."""
+    def get(self, key: str) -> float | None:
+        """Return a count or a time, None if there is none."""
 
     def set(self, key: str, value: object, timeout: int) -> None:
         """See Django's caches."""

@@ -25,18 +25,18 @@ def idempotent_request_claim(
     except IntegrityError:
         pass
     earlier = IdempotentRequest.objects.filter(account=account, key=key)
-    found = earlier.first()
-    if found is None:  # the other request failed just now
+    earlier_row = earlier.first()
+    if earlier_row is None:  # the other request failed just now
         return row, False
-    lifetime = MAX_ANSWER_TIME if found.status is None else RETENTION
-    if now - found.created < lifetime:
-        return found, False
+    lifetime = MAX_ANSWER_TIME if earlier_row.status is None else RETENTION
+    if now - earlier_row.created < lifetime:
+        return earlier_row, False
     # Whoever changes the row that was found is the first of those that repeat it now
-    claimed = earlier.filter(pk=found.pk, created=found.created).update(
+    claimed = earlier.filter(pk=earlier_row.pk, created=earlier_row.created).update(
         fingerprint=fingerprint, status=None, answer="", created=now
     )
-    found.refresh_from_db()
-    return found, bool(claimed)
+    earlier_row.refresh_from_db()
+    return earlier_row, bool(claimed)
 
 
 def idempotent_request_answer(*, row: IdempotentRequest, status: int, body: str) -> None:

@@ -63,14 +63,14 @@ def render_audit_log(request: HttpRequest, account: Account | None, current: str
     if request.GET.get("format") == "csv":
         return export_entries(entries, account)
     rows = list(select_before(entries, request.GET.get("before", ""))[: PAGE_ROWS + 1])
-    kept = request.GET.copy()
-    kept.pop("before", None)
+    query = request.GET.copy()
+    query.pop("before", None)
     context = {
         "account": account,
         "form": form,
         "is_filtered": any(form.data.get(name) for name in form.fields),
         "lines": [format_line(entry, zone) for entry in rows[:PAGE_ROWS]],
-        "filter_query": kept.urlencode(),
+        "filter_query": query.urlencode(),
         "before": rows[PAGE_ROWS - 1].pk if len(rows) > PAGE_ROWS else None,
         "is_later_page": "before" in request.GET,
         "zone": str(zone),

@@ -16,7 +16,7 @@ from rest_framework.viewsets import ModelViewSet
 from accounts.api.lists import BooleanFilter, IdFilter
 from accounts.api.resources import add_examples
 from accounts.api.serializers import ClosedModelSerializer, require_instance
-from links.api.belongings import TagNamesField
+from links.api.account_resources import TagNamesField
 from links.api.link_resource import LinkResource
 from links.models import Datapoint, DatapointKind, DomainKind, Mode, Status
 from links.public_urls import build_tracking_url
@@ -46,8 +46,8 @@ class AttachedIdsField(serializers.ListField):
 
     child = serializers.IntegerField()
 
-    def to_representation(self, data: Any) -> list[int]:
-        return [row.conversion_id for row in data.all()]
+    def get_attribute(self, instance: Datapoint) -> list[int]:
+        return [row.conversion_id for row in instance.attached.all()]
 
 
 class ScriptIdsField(serializers.ListField):
@@ -55,8 +55,8 @@ class ScriptIdsField(serializers.ListField):
 
     child = serializers.IntegerField()
 
-    def to_representation(self, data: Any) -> list[int]:
-        return sorted(script.pk for script in data.all())
+    def get_attribute(self, instance: Datapoint) -> list[int]:
+        return sorted(script.pk for script in instance.scripts.all())
 
 
 @add_examples("A link", LINK_EXAMPLE, NEW_LINK_EXAMPLE)

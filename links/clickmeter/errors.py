@@ -84,9 +84,11 @@ def list_errors(error: ValidationError) -> list[dict[str, object]]:
         return [{"property": "", "errorMessage": " ".join(error.messages), "code": "0010"}]
     rows: list[dict[str, object]] = []
     for field, errors in error.error_dict.items():
-        for one in errors:
-            code = "0013" if one.code == DOES_NOT_EXIST else "0010"
-            rows.append({"property": PROPERTY_NAMES.get(field, field), "errorMessage": one.messages[0], "code": code})
+        for field_error in errors:
+            code = "0013" if field_error.code == DOES_NOT_EXIST else "0010"
+            rows.append(
+                {"property": PROPERTY_NAMES.get(field, field), "errorMessage": field_error.messages[0], "code": code}
+            )
     return rows
 
 

@@ -134,10 +134,10 @@ def serialize_guest_row(row: Membership, kinds: dict[int, int]) -> Json:
     shared = [kinds[number] for kind, number in grants if kind == "datapoint" and number in kinds]
     pixels = shared.count(DatapointKind.PIXEL)
     options = {name: omit_empty(**value) if isinstance(value, dict) else value for name, value in row.options.items()}
-    given = {name: value for name, value in options.items() if value or name == "timeFormat"}
+    set_options = {name: value for name, value in options.items() if value or name == "timeFormat"}
     return write_answer(GuestSerializer, {
-        **DEFAULT_OPTIONS, "timeZone": ZONE_NUMBERS.get(row.account.timezone, 0), "userName": row.user.email, **given,
-        "apiKey": row.authkey, "id": row.pk, "name": format_guest_name(row), "email": row.user.email,
+        **DEFAULT_OPTIONS, "timeZone": ZONE_NUMBERS.get(row.account.timezone, 0), "userName": row.user.email,
+        **set_options, "apiKey": row.authkey, "id": row.pk, "name": format_guest_name(row), "email": row.user.email,
         "creationDate": row.created, "key": base64.b64encode(row.authkey.encode()).decode(),
         "groupGrants": sum(kind == "group" for kind, _ in grants),
         "tlGrants": len(shared) - pixels, "tpGrants": pixels,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 from urllib.parse import quote
 
 from django.db.models import QuerySet
@@ -17,6 +16,7 @@ from links.clickmeter.parameters import HIT_TYPE, Parameter
 from links.clickmeter.serializers import DatapointSummarySerializer, GroupSummarySerializer
 from links.clickmeter.times import parse_period
 from links.clickmeter.values import Json
+from links.models import Datapoint, Group
 from reports.query import Query, ask
 
 REPORTS: dict[str, tuple[str, ...]] = {
@@ -67,7 +67,9 @@ def add_entity_data(request: ApiRequest, kind: str, items: list[Json]) -> None:
     if kind not in ("datapoints", "groups"):
         return
     numbers = [int(item["id"] or 0) for item in items]
-    visible_rows: QuerySet[Any] = request.scope.datapoints() if kind == "datapoints" else request.scope.groups()
+    visible_rows: QuerySet[Datapoint] | QuerySet[Group] = (
+        request.scope.datapoints() if kind == "datapoints" else request.scope.groups()
+    )
     serializer = DatapointSummarySerializer if kind == "datapoints" else GroupSummarySerializer
     rows = list(visible_rows.filter(pk__in=numbers))
     described = dict(zip([str(row.pk) for row in rows], serializer(rows, many=True).data, strict=True))

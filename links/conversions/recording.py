@@ -80,13 +80,13 @@ def store_conversion(
         parse_amount_or_zero(fields.get("com", ""))
         or abs(value) * parse_amount_or_zero(fields.get("comperc", "")) / 100
     )
-    known = click_pipeline.build_link_event(link, hit, account.site, state)
+    link_event = click_pipeline.build_link_event(link, hit, account.site, state)
     event: Event = {
-        **known, "kind": kind, "id": tokens.generate_click_id(), "click_id": click.click_id,
+        **link_event, "kind": kind, "id": tokens.generate_click_id(), "click_id": click.click_id,
         "conversion_id": conversion.conversion_id, "name": parameter, "is_unique": int(first),
         "currency": conversion.currency, "revenue": limit_amount(-abs(value) if refund else value),
         "commission": limit_amount(-abs(commission) if refund else commission), "destination": link.url[:1000],
-        **(shorten_address(hit, account.truncated_site if link.encode_ip else account.site, known) or {}),
+        **(shorten_address(hit, account.truncated_site if link.encode_ip else account.site, link_event) or {}),
     }  # fmt: skip
     return ingestion.write_event(event, hit.now)
 

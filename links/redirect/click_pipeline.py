@@ -320,18 +320,22 @@ def ask_about_click(click: LinkClick, url: str) -> None:
     """Ask in one batch on which of its links the click is unique, and leave a trace of it."""
     if click.bot_reason:
         return
-    link, hit, hops, known = click.link, click.hit, click.decision.hops, click.unique_links
+    link, hit, hops, unique_links = click.link, click.hit, click.decision.hops, click.unique_links
     addresses, at = click.address_hashes, click.token.at
     trace = None
     if url:
         host = click.destination_host or extract_host(url)
         trace = build_trace(click.token, link.account_id, host, hit.ip, hit.user_agent)
-    if trace is not None and len(hops) < 2 and not known:  # nearly always
-        known[link.link_id] = click.state.claim_and_put(build_unique_question(link.link_id, addresses, at), trace)
+    if trace is not None and len(hops) < 2 and not unique_links:  # nearly always
+        unique_links[link.link_id] = click.state.claim_and_put(
+            build_unique_question(link.link_id, addresses, at), trace
+        )
         return
-    numbers = [number for number in (link.link_id, *(hop.link_id for hop, _ in hops[1:])) if number not in known]
+    numbers = [number for number in (link.link_id, *(hop.link_id for hop, _ in hops[1:])) if number not in unique_links]
     batch: list[Question[object]] = [build_unique_question(number, addresses, at) for number in numbers]
-    known.update(zip(numbers, click.state.resolve([*batch, trace] if trace is not None else batch), strict=False))
+    unique_links.update(
+        zip(numbers, click.state.resolve([*batch, trace] if trace is not None else batch), strict=False)
+    )
 
 
 def complete_event(click: LinkClick, url: str) -> Event:

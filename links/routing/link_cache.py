@@ -12,10 +12,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 
 from accounts.fast_settings import get_setting
 from accounts.host_names import is_api_host, is_dashboard_host, is_installation_host, normalize_host
@@ -285,7 +284,7 @@ def _load_links(cache: LinkCache, queryset: QuerySet[Datapoint]) -> None:
         cache.linking_accounts.add(row["account_id"])
 
 
-def _group_by_link(queryset: QuerySet[Any], column: str) -> dict[int, tuple[int, ...]]:
+def _group_by_link(queryset: QuerySet[Model], column: str) -> dict[int, tuple[int, ...]]:
     """Group the values of a column by link."""
     grouped: dict[int, tuple[int, ...]] = {}
     for datapoint, other in queryset.values_list("datapoint_id", column):

@@ -149,9 +149,10 @@ COLUMNS: tuple[CsvColumn, ...] = (
     build_text_column("url_after_clicks"), build_flag_column("pause_after_clicks"), build_flag_column("encode_ip"),
     build_flag_column("light_tracking"),
     build_flag_column("redirect_only"), CsvColumn("cost", lambda row: f"{row.cost:f}" if row.cost else "", "cost"),
-    CsvColumn("conversions", lambda row: ",".join(one.conversion.name for one in row.attached.all()), "conversions",
+    CsvColumn("conversions", lambda row: ",".join(attached.conversion.name for attached in row.attached.all()),
+           "conversions",
            lambda scope, cell: find_rows_by_name(scope.conversions().filter(deleted=None), cell, "conversion")),
-    CsvColumn("scripts", lambda row: ",".join(one.name for one in row.scripts.all()), "scripts",
+    CsvColumn("scripts", lambda row: ",".join(script.name for script in row.scripts.all()), "scripts",
            lambda scope, cell: find_rows_by_name(scope.scripts(), cell, "retargeting script")),
     build_flag_column("favourite"), build_text_column("notes"),
 )  # fmt: skip

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from asgiref.sync import sync_to_async
@@ -47,7 +45,7 @@ def show_live_clicks(request: HttpRequest, scope: LinkScope) -> HttpResponse:
     )
 
 
-def build_row(scope: LinkScope, event: Mapping[str, Any], name: str) -> dict[str, object]:
+def build_row(scope: LinkScope, event: Event, name: str) -> dict[str, object]:
     """Build the row of one hit. Times are in the account's zone."""
     at = event["ts"] if isinstance(event["ts"], datetime) else datetime.fromisoformat(str(event["ts"]))
     local = (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(ZoneInfo(scope.account.timezone))

@@ -88,7 +88,7 @@ def load_visit_numbers(sites: list[Site]) -> dict[int, dict[str, str]]:
     """Return the visitors online and the visits of today, which Clicky calls visitors, by site; without the sites whose
     numbers cannot be read. Sites of one time zone have the same today, so they are one query.
     """
-    now, found = clock.now(), dict[int, dict[str, str]]()
+    now, numbers_by_site = clock.now(), dict[int, dict[str, str]]()
     try:
         for timezone, ids in group_by_zone(sites).items():
             today = Period.parse("today", find_known_zone(timezone), now)
@@ -99,14 +99,14 @@ def load_visit_numbers(sites: list[Site]) -> dict[int, dict[str, str]]:
             rows = {int(row["site"]): row for result in ask_all(queries, now) for row in result.rows}
             for site_id in ids:
                 row = rows.get(site_id, {"visits": 0, "online": 0})
-                found[site_id] = {"visitors_online": str(row["online"]), "visitors_today": str(row["visits"])}
+                numbers_by_site[site_id] = {"visitors_online": str(row["online"]), "visitors_today": str(row["visits"])}
     except (
         BudgetExceeded,
         QueryRefused,
         StoreError,
     ) as error:  # which the rest would raise too: the list is of use without numbers
         log.warning("The list of sites lacks the numbers of some: %s", error)
-    return found
+    return numbers_by_site
 
 
 class LinesRenderer(OutputRenderer):

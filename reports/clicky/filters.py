@@ -164,7 +164,9 @@ def filter_ip_range(first: int, last: int) -> Filter:
     """Match the IPv4 addresses between two integers, by regular expressions over dotted quads."""
     if not 0 <= first <= last < 2**32:
         raise ClickyError("Invalid ip_address range.")
-    patterns = [build_address_pattern(one) for one in summarize_address_range(IPv4Address(first), IPv4Address(last))]
+    patterns = [
+        build_address_pattern(network) for network in summarize_address_range(IPv4Address(first), IPv4Address(last))
+    ]
     parts = [patterns[at : at + MAX_ALTERNATIVES] for at in range(0, len(patterns), MAX_ALTERNATIVES)]
     return combine_any([compare("ip", "matches", f"^(?:{'|'.join(part)})$") for part in parts])
 
@@ -239,10 +241,10 @@ def filter_split_test(site: SiteConfig, value: str) -> Filter:
 
 def filter_action_count(site: SiteConfig, value: str) -> Filter:
     """Match visits by their number of actions: `3` is exactly, `3,` is at least, `,3` at most, `2,5` between."""
-    found = re.fullmatch(r"(\d{0,9})(,?)(\d{0,9})", value, re.ASCII)
-    if not found or not (found[1] or found[3]):
+    match = re.fullmatch(r"(\d{0,9})(,?)(\d{0,9})", value, re.ASCII)
+    if not match or not (match[1] or match[3]):
         raise ClickyError("Invalid num_actions.")
-    minimum, comma, maximum = found.groups()
+    minimum, comma, maximum = match.groups()
     bounds = [int(text) if text else None for text in (minimum, maximum if comma else minimum)]
     return combine_all(build_range("visit_actions", *bounds))
 

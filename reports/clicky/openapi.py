@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from drf_spectacular.plumbing import build_array_type, build_object_type
@@ -43,7 +43,12 @@ EXAMPLES = [
 
 
 def describe_view(
-    name: str, summary: str, meanings: dict[str, str], required: Sequence[str], responses: dict[Any, Any], **given: Any
+    name: str,
+    summary: str,
+    meanings: dict[str, str],
+    required: Sequence[str],
+    responses: Mapping[object, object],
+    **extra: Any,
 ) -> Callable[..., object]:
     """Return the decorator that describes a view: its parameters in the URL by GET, and as a form by POST."""
     properties = {key: {**SCHEMAS.get(key, TEXT), "description": meaning} for key, meaning in meanings.items()}
@@ -53,8 +58,8 @@ def describe_view(
         for key, meaning in meanings.items()
         if key not in KEYS
     ]
-    parameters += [OpenApiParameter("format", exclude=True), *given.pop("parameters", ())]
-    shared = {"summary": summary, "responses": responses, **given}
+    parameters += [OpenApiParameter("format", exclude=True), *extra.pop("parameters", ())]
+    shared = {"summary": summary, "responses": responses, **extra}
     return extend_schema_view(
         get=extend_schema(operation_id=name, parameters=parameters, **shared),
         post=extend_schema(operation_id=f"{name}_form", request=form, **{**shared, "auth": [{}]}),

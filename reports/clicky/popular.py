@@ -199,5 +199,7 @@ def load_event_addresses(request: StatsRequest, dates: Dates, names: list[str]) 
     """Return, for each name of an event, the address that most events of that name were logged with."""
     where = [*CLICKS, is_one_of("name", *names), *has_value("target")]
     result = request.ask(dates, ("actions",), where, ("name", "target"), limit=len(names) * 20)
-    found = [(str(row["name"]), request.links.build_target_url(str(row["target"]))) for row in reversed(result.rows)]
-    return {name: address for name, address in found if address}
+    addresses = [
+        (str(row["name"]), request.links.build_target_url(str(row["target"]))) for row in reversed(result.rows)
+    ]
+    return {name: address for name, address in addresses if address}

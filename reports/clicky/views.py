@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Any, ClassVar, NoReturn, cast
+from typing import ClassVar, NoReturn, cast
 
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, HttpResponse
@@ -52,8 +52,8 @@ class ClickyView(APIView):
 
     def initialize_request(self, request: HttpRequest, *args: object, **kwargs: object) -> Request:
         """Read the parameters of the URL and of a form sent by POST; the first value of a repeated one."""
-        given = [*request.GET.lists(), *(request.POST.lists() if request.method == "POST" else ())]
-        self.params = {name: values[0] for name, values in given if values}
+        parameters = [*request.GET.lists(), *(request.POST.lists() if request.method == "POST" else ())]
+        self.params = {name: values[0] for name, values in parameters if values}
         return super().initialize_request(request, *args, **kwargs)
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[BaseRenderer, str]:
@@ -67,7 +67,7 @@ class ClickyView(APIView):
         if request.method != "OPTIONS":
             super().initial(request, *args, **kwargs)
 
-    def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def post(self, request: Request, *args: object, **kwargs: object) -> Response:
         return self.get(request, *args, **kwargs)
 
     def get_exception_handler(self) -> Callable[..., Response | None]:

@@ -152,8 +152,8 @@ def extend_to_now(dates: Dates, request: StatsRequest) -> Period:
 def load_coordinates(request: StatsRequest, dates: Dates, rows: list[Visit]) -> dict[int, Item]:
     """Return, by visit, `latitude` and `longitude` of its place as text."""
     visits, period = [int(row["visit"]) for row in rows], extend_to_now(dates, request)
-    found = visit_lists.fetch_visit_coordinates(request.site.site_id, period, visits, now=request.now)
-    return {visit: {"latitude": f"{place[0]:.4f}", "longitude": f"{place[1]:.4f}"} for visit, place in found.items()}
+    places = visit_lists.fetch_visit_coordinates(request.site.site_id, period, visits, now=request.now)
+    return {visit: {"latitude": f"{place[0]:.4f}", "longitude": f"{place[1]:.4f}"} for visit, place in places.items()}
 
 
 def load_total_visits(request: StatsRequest, dates: Dates, rows: list[Visit]) -> dict[int, Item]:

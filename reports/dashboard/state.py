@@ -182,8 +182,8 @@ class ReportState:
 
     def view_href(self, options: dict[str, str], path: str = "") -> str:
         """Return the link to this state with other view options; an empty value removes an option."""
-        kept = filter(itemgetter(1), {**dict(self.view_options), **options}.items())
-        query = "&".join(filter(None, (self.lasting_query, urlencode(list(kept)))))
+        view_options = filter(itemgetter(1), {**dict(self.view_options), **options}.items())
+        query = "&".join(filter(None, (self.lasting_query, urlencode(list(view_options)))))
         return (path or self.path) + (f"?{query}" if query else "")
 
     def option(self, name: str, default: str = "") -> str:

@@ -93,8 +93,8 @@ class DigestViews(ResourceViews[DigestSubscription], ModelViewSet[DigestSubscrip
     def find_sites(self, ids: Iterable[int]) -> list[Site]:
         """Find the sites of these ids. Raises ValidationError for one that the caller may not see."""
         wanted = list(dict.fromkeys(ids))
-        found = {site.pk: site for site in select_sites(self.request.user).filter(pk__in=wanted)}
+        sites_by_id = {site.pk: site for site in select_sites(self.request.user).filter(pk__in=wanted)}
         for number in wanted:
-            if number not in found:
+            if number not in sites_by_id:
                 raise ValidationError({"sites": f"There is no site {number} that you may see."})
-        return [found[number] for number in wanted]
+        return [sites_by_id[number] for number in wanted]

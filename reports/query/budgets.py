@@ -73,9 +73,9 @@ class Budget:
     def refill(self, limit: int) -> None:
         """Subtract what the time that has passed gives back; without a limit nothing is owed."""
         now, most = time.monotonic(), MAX_OWED_MINUTES * limit
-        given = (now - self.refilled_at) * limit / MINUTE
-        self.owed_seconds = max(0.0, min(self.owed_seconds, most) - given)
-        self.recent_seconds = max(0.0, min(self.recent_seconds, most * HEAVY_SHARE) - given * HEAVY_SHARE)
+        refund = (now - self.refilled_at) * limit / MINUTE
+        self.owed_seconds = max(0.0, min(self.owed_seconds, most) - refund)
+        self.recent_seconds = max(0.0, min(self.recent_seconds, most * HEAVY_SHARE) - refund * HEAVY_SHARE)
         self.refilled_at = now
 
     def spend(self, seconds: float, limit: int) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from reports.query.context import QueryContext
 from reports.query.dimensions import Dimension
@@ -14,7 +13,7 @@ from reports.query.periods import find_monday
 from reports.query.timezones import EPOCH, format_day, format_hour, format_month
 
 
-def build_decoder(dimension: Dimension, context: QueryContext) -> Callable[[Any], Any] | None:
+def build_decoder(dimension: Dimension, context: QueryContext) -> Callable[[int], int | str] | None:
     """Return what turns a stored value into that of a result: text, or a number for goals, hours of day and weekdays.
 
     None where it is the same.

@@ -91,11 +91,11 @@ class Batch:
             return id(refusal)
         key = resolved.key
         if key not in self.answers and key not in self.waiting:
-            known = RESULTS.get(key) if self.cache else None
-            if known is None:
+            cached = RESULTS.get(key) if self.cache else None
+            if cached is None:
                 self.waiting[key] = resolved
             else:
-                self.answers[key] = copy_cached(known, resolved)
+                self.answers[key] = copy_cached(cached, resolved)
         return key
 
     def run(self) -> None:

@@ -154,12 +154,12 @@ class Resolver:
 
     def build_context(self, query: Query) -> QueryContext:
         """Return the context of a query: its filter, and the goals that its metrics count."""
-        found = self.find_filter(query.sites, query.tree)
-        goals = self.find_goals(query, found.required_goals)
+        resolved_filter = self.find_filter(query.sites, query.tree)
+        goals = self.find_goals(query, resolved_filter.required_goals)
         return QueryContext(
-            sites=query.sites, period=query.period, now=self.now, tree=found.tree, goals=goals,
-            required_goals=found.required_goals, tree_without_goals=found.tree_without_goals,
-            visit_tree=found.visit_tree,
+            sites=query.sites, period=query.period, now=self.now, tree=resolved_filter.tree, goals=goals,
+            required_goals=resolved_filter.required_goals, tree_without_goals=resolved_filter.tree_without_goals,
+            visit_tree=resolved_filter.visit_tree,
         )  # fmt: skip
 
     def find_references(self, sites: tuple[int, ...]) -> ReferenceResolver:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, cast
+from collections.abc import Iterable, Mapping
+from typing import TypedDict, cast
 
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
@@ -86,13 +86,21 @@ class ChannelSecretSerializer(ClosedSerializer):
     secret = serializers.CharField(help_text="The receiver checks signatures with it")
 
 
+class AlertChannelsField(serializers.PrimaryKeyRelatedField[Channel]):
+    """Channels of the account, which the view puts into the context."""
+
+    def get_queryset(self) -> QuerySet[Channel]:
+        channels: QuerySet[Channel] = self.context["channels"]
+        return channels
+
+
 @add_examples("An alert", ALERT_EXAMPLE, NEW_ALERT_EXAMPLE)
 class AlertSerializer(ClosedModelSerializer):
     condition = serializers.ChoiceField(
         choices=[], help_text="What is watched, such as `uptime`. It cannot be changed afterwards"
     )
     parameters = serializers.DictField(required=False, help_text="Those of the condition, by name")
-    channels = serializers.PrimaryKeyRelatedField(
+    channels = AlertChannelsField(
         many=True,
         queryset=Channel.objects.none(),
         required=False,
@@ -106,6 +114,25 @@ class AlertSerializer(ClosedModelSerializer):
             "id", "name", "condition", "parameters", "channels", "throttle_minutes", "enabled", "last_fired", "created",
         )  # fmt: skip
         read_only_fields = ("id", "last_fired", "created")
+
+    def get_fields(self) -> dict[str, serializers.Field[object, object, object, object]]:
+        """Return the fields; the conditions are those of this installation."""
+        fields = super().get_fields()
+        condition = fields["condition"]
+        assert isinstance(condition, serializers.ChoiceField)
+        condition.choices = list(CONDITIONS)
+        return fields
+
+
+class AlertValues(TypedDict, total=False):
+    """The validated body of an alert."""
+
+    name: str
+    condition: str
+    parameters: dict[str, object]
+    channels: list[Channel]
+    throttle_minutes: int
+    enabled: bool
 
 
 class ChannelFilters(FilterSet):
@@ -226,14 +253,11 @@ class AlertViews(SiteResource[Alert], ModelViewSet[Alert]):
     def get_queryset(self) -> QuerySet[Alert]:
         return self.site.alerts.prefetch_related("channels")
 
-    def get_serializer(self, *args: Any, **kwargs: Any) -> Any:
-        """Return the serializer, which knows the conditions of this installation and the channels of the account."""
-        serializer: Any = super().get_serializer(*args, **kwargs)
-        one = getattr(serializer, "child", serializer)
-        one.fields["condition"].choices = list(CONDITIONS)
-        if not getattr(self, "swagger_fake_view", False):
-            one.fields["channels"].child_relation.queryset = self.site.account.channels.all()
-        return serializer
+    def get_serializer_context(self) -> Mapping[str, object]:
+        """Return the context, with the channels that an alert may notify: those of the account."""
+        is_description = getattr(self, "swagger_fake_view", False)  # which has no site
+        channels = Channel.objects.none() if is_description else self.site.account.channels.all()
+        return {**super().get_serializer_context(), "channels": channels}
 
     def perform_create(self, serializer: BaseSerializer[Alert]) -> None:
         self.save_row(serializer, Alert(site=self.site, condition=serializer.validated_data["condition"]))
@@ -261,14 +285,16 @@ class AlertViews(SiteResource[Alert], ModelViewSet[Alert]):
         serializer.instance = alert_save(alert=saved, parameters=form.get_parameters(), channels=channels)
 
 
-def fill_alert_form(alert: Alert, condition: AlertCondition, values: Mapping[str, Any]) -> dict[str, Any]:
+def fill_alert_form(alert: Alert, condition: AlertCondition, values: AlertValues) -> dict[str, object]:
     """Build the data of the page's form from a body: what it does not have stays as it is. Raises ValidationError."""
-    parameters = {row.name: alert.parameters.get(row.name, row.default) for row in condition.parameters}
+    parameters: dict[str, object] = {
+        row.name: alert.parameters.get(row.name, row.default) for row in condition.parameters
+    }
     if unknown := sorted(set(values.get("parameters", {})) - set(parameters)):
-        known = ", ".join(parameters) or "none"
-        raise ValidationError({"parameters": f"{unknown[0]}: There is no such parameter. Known: {known}."})
+        valid_names = ", ".join(parameters) or "none"
+        raise ValidationError({"parameters": f"{unknown[0]}: There is no such parameter. Known: {valid_names}."})
     parameters |= values.get("parameters", {})
-    channels = values.get("channels", alert.channels.all() if alert.pk else [])
+    channels: Iterable[Channel] = values.get("channels", alert.channels.all() if alert.pk else [])
     return {
         "name": values.get("name", alert.name),
         "throttle_minutes": values.get("throttle_minutes", alert.throttle_minutes),

@@ -62,10 +62,10 @@ def deliver_due(*, now: datetime) -> int:
         if record_result(sent):
             arrived.append(sent.job.item.delivery)
 
-    def write(finished: list[FinishedDelivery]) -> None:
-        for sent in finished:
+    def write(finished_deliveries: list[FinishedDelivery]) -> None:
+        for sent in finished_deliveries:
             mail_slots.release(sent.job)
-        run_each(finished, write_result, what="Delivery")
+        run_each(finished_deliveries, write_result, what="Delivery")
 
     run_fair_round(
         claim=lambda slots, at: claim_due(slots, mail_slots, at), work=send_prepared, write=write, slots=slots,

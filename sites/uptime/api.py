@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TypedDict
 
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
@@ -122,7 +122,24 @@ class MonitorViews(SiteResource[Monitor], ModelViewSet[Monitor]):
         monitor_delete(monitor=instance)
 
 
-def clean_changes(monitor: Monitor, values: Mapping[str, Any]) -> dict[str, Any]:
+class MonitorValues(TypedDict, total=False):
+    """The validated body of a monitor."""
+
+    name: str
+    url: str
+    method: str
+    interval: int
+    timeout: int
+    expected_status: str
+    must_contain: str
+    must_not_contain: str
+    headers: dict[str, str]
+    follow_redirects: bool
+    enabled: bool
+    public: bool
+
+
+def clean_changes(monitor: Monitor, values: MonitorValues) -> MonitorValues:
     """Fill in the stored values of headers, and check that an address that is watched may be reached, as the page does.
 
     Raises ValidationError by field: also if the address is on another host now, and headers stay as they are.

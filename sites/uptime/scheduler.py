@@ -200,7 +200,7 @@ def count_results(row: UptimeHour, results: Sequence[CheckResult]) -> None:
 
 def record_and_notify(finished_jobs: list[FinishedJob[Monitor, CheckResult]], notify: Notify) -> None:
     """Store results and notify of incidents; notifications that fail now are repeated later."""
-    results = [(finished.job.item, finished.result, finished.at) for finished in finished_jobs]
+    results = [(finished_job.job.item, finished_job.result, finished_job.at) for finished_job in finished_jobs]
     try:
         incidents = write_results(results)
     except (OperationalError, InterfaceError):

@@ -164,9 +164,9 @@ class RedisState(State):
             self.local.sent_ids.claim(question.sender_id)
         if kind == b"same":
             assert question.known is not None
-            key, known = question.known
+            key, known_visit = question.known
             opened, *changes = rest
-            visit = decode_changes(known, changes)
+            visit = decode_changes(known_visit, changes)
         else:
             opened, name, *fields = rest
             key, visit = parse_visit_name(name), decode_visit(fields)
@@ -229,7 +229,7 @@ def name_sender_id(sender_id: SenderId) -> str:
 
 def encode_join(question: JoinVisit, kind: str, proposed: tuple[object, ...] = ()) -> Command:
     """Encode a visit's question with the visit that it may open, as JOIN_VISIT has them."""
-    site_id, sender_id, known = question.key[0], question.sender_id, question.known
+    site_id, sender_id, keyed_visit = question.key[0], question.sender_id, question.known
     other = question.yesterday or question.before_consent
     reported = question.reported.get
     name = name_visit(question.key)
@@ -237,7 +237,7 @@ def encode_join(question: JoinVisit, kind: str, proposed: tuple[object, ...] = (
         name, name_visit(other) if other else "",
         f"{ID_PREFIX}{site_id}:{question.session}" if question.session else "",
         name_sender_id(sender_id) if sender_id else "", DEVICES_KEY,
-        "" if known is None else name if known[0] == question.key else name_visit(known[0]),
+        "" if keyed_visit is None else name if keyed_visit[0] == question.key else name_visit(keyed_visit[0]),
     )  # fmt: skip
     claim_seconds = BRIEF_SECONDS if sender_id and sender_id.is_brief else CLAIM_SECONDS
     claimed_until = sender_id.now + claim_seconds if sender_id else 0.0
@@ -245,7 +245,7 @@ def encode_join(question: JoinVisit, kind: str, proposed: tuple[object, ...] = (
         question.at, question.idle, question.session, int(question.before_consent is not None),
         int(question.is_bot), question.view_id, reported("screen", ""), reported("language", ""),
         claimed_until, claim_seconds, f"{ID_PREFIX}{site_id}:", VISIT_SECONDS, kind,
-        0 if known is None else known[1].id, *proposed,
+        0 if keyed_visit is None else keyed_visit[1].id, *proposed,
     ))  # fmt: skip
 
 
@@ -268,12 +268,12 @@ def decode_visit(fields: list[Reply]) -> OpenVisit:
     )  # fmt: skip
 
 
-def decode_changes(known: OpenVisit, fields: list[Reply]) -> OpenVisit:
+def decode_changes(visit: OpenVisit, fields: list[Reply]) -> OpenVisit:
     """Return a visit that this process knows, with what may have changed."""
     last, view_id, is_new, screen, language = fields
     return OpenVisit(
-        known.id, known.device, known.start, last, view_id=view_id, is_new=is_new, origin=known.origin,
-        reported=known.reported if len(known.reported) == len(VISITOR_COLUMNS) else decode_reported(screen, language),
+        visit.id, visit.device, visit.start, last, view_id=view_id, is_new=is_new, origin=visit.origin,
+        reported=visit.reported if len(visit.reported) == len(VISITOR_COLUMNS) else decode_reported(screen, language),
     )  # fmt: skip
 
 

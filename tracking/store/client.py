@@ -260,8 +260,8 @@ def _take(destination: Target, host: Host | None) -> tuple[Client, Host | None]:
     candidates = (host,) if host else _order_hosts(destination.hosts)
     for index, candidate in enumerate(candidates):
         try:
-            found = _take_idle(destination, candidate)
-            return found or _open_or_explain(destination, partial(_open_server, host=candidate)), candidate
+            idle_client = _take_idle(destination, candidate)
+            return idle_client or _open_or_explain(destination, partial(_open_server, host=candidate)), candidate
         except StoreAway:
             _avoided[candidate] = time.monotonic() + AVOID_SECONDS
             if index == len(candidates) - 1:
@@ -294,9 +294,9 @@ def check_hosts(hosts: Sequence[Host]) -> dict[Host, StoreError]:
     threads.shutdown(wait=False)
     silent = StoreAway(f"The event store at {destination.where} does not answer.")
     errors = {host: check.result() if check.done() else silent for host, check in checks.items()}
-    found = {host: error for host, error in errors.items() if error}
-    _avoided.update(dict.fromkeys(found, time.monotonic() + AVOID_SECONDS))
-    return found
+    errors_by_host = {host: error for host, error in errors.items() if error}
+    _avoided.update(dict.fromkeys(errors_by_host, time.monotonic() + AVOID_SECONDS))
+    return errors_by_host
 
 
 def _check_host(destination: Target, host: Host) -> StoreError | None:

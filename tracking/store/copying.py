@@ -68,7 +68,7 @@ class CopiedTable:
 
 def list_tables() -> list[Table]:
     """Return the tables of the present store that hold rows, those first that others are derived from."""
-    found = client.rows(
+    table_rows = client.rows(
         "SELECT name, engine, partition_key, total_rows FROM system.tables WHERE database = currentDatabase()"
         " AND engine LIKE '%MergeTree' AND name != {migrations:String} AND total_rows > 0",
         {"migrations": MIGRATIONS_TABLE},
@@ -85,7 +85,7 @@ def list_tables() -> list[Table]:
             rows=row["total_rows"],
             columns={column["name"]: column["type"] for column in columns if column["table"] == row["name"]},
         )
-        for row in found
+        for row in table_rows
     ]
     return sorted(tables, key=lambda table: (table.name in DERIVED_TABLES, table.name))
 

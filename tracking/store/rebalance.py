@@ -119,9 +119,9 @@ def copy_rows(host: Host, table: str, column: str, slots: Sequence[int]) -> None
     # Rows of one key are merged at any time, so that only merged rows can be counted
     final = " FINAL" if has_merged_rows(host, table) else ""
     expected = count(host, f"SELECT count() FROM {table}{final} {where}")
-    if (found := count(host, f"SELECT count() FROM {staging}{final}")) != expected:
+    if (copied := count(host, f"SELECT count() FROM {staging}{final}")) != expected:
         raise StoreError(
-            f"{found} of {expected} rows of {table} arrived on {host.name}:{host.port}. Nothing was deleted; stop all "
+            f"{copied} of {expected} rows of {table} arrived on {host.name}:{host.port}. Nothing was deleted; stop all "
             "servers and repeat it."
         )
 

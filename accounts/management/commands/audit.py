@@ -33,11 +33,11 @@ class Command(InstallationCommand):
     def verify(self, chain_ids: list[int], heads: str | None) -> None:
         """Check these chains. Raises CommandError with the first problem of each."""
         try:
-            found = [find_problem(chain_id, timezone.now()) for chain_id in chain_ids]
-            found += [find_head_problem(*head) for head in read_heads(heads) if head[0] in chain_ids]
+            outcomes = [find_problem(chain_id, timezone.now()) for chain_id in chain_ids]
+            outcomes += [find_head_problem(*head) for head in read_heads(heads) if head[0] in chain_ids]
         except ChainUnreadable as error:
             raise CommandError(str(error)) from error
-        problems: list[ChainProblem] = [problem for problem in found if problem is not None]
+        problems: list[ChainProblem] = [problem for problem in outcomes if problem is not None]
         if problems:
             raise CommandError("\n".join(map(str, problems)))
         self.stdout.write(f"{len(chain_ids)} chains are complete.")

@@ -90,12 +90,12 @@ def read_portfolio_scope(request: HttpRequest) -> PortfolioScope:
     sites += visible.filter(pk__in=sorted(map(int, others))[:MAX_SITES]) if others else []
     if len(sites) != len(chosen):
         raise Http404("No such site.")
-    shown = tuple(sites[:MAX_SITES]) or choices
-    if not shown:
+    shown_sites = tuple(sites[:MAX_SITES]) or choices
+    if not shown_sites:
         raise NoSites("No sites.")
-    zone = Counter(site.timezone for site in shown).most_common(1)[0][0]
-    lead = next(site for site in shown if site.timezone == zone)
-    return PortfolioScope(site=lead, sites=shown, choices=choices, has_selection=bool(chosen))
+    zone = Counter(site.timezone for site in shown_sites).most_common(1)[0][0]
+    lead = next(site for site in shown_sites if site.timezone == zone)
+    return PortfolioScope(site=lead, sites=shown_sites, choices=choices, has_selection=bool(chosen))
 
 
 portfolio_page = report_page(read_portfolio_scope)

@@ -1,11 +1,12 @@
-"""What links belong to and use: groups, tags, conversions, domains, scripts and the account's two lists."""
+"""Rows of the account that its links use: groups, tags, conversions, domains, scripts and its two lists."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TypedDict, TypeVar
 
 from django.core.exceptions import ValidationError
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, Model, OuterRef, QuerySet
 from django_filters.rest_framework import CharFilter, ChoiceFilter, FilterSet
 from rest_framework import mixins, serializers
 from rest_framework.permissions import SAFE_METHODS
@@ -18,7 +19,7 @@ from accounts.api.serializers import ClosedModelSerializer, require_instance
 from accounts.models import HostClaim, Purpose
 from accounts.selectors import has_verified
 from links.api.link_resource import LinkResource
-from links.models import Conversion, Domain, Group, ListEntry, ListKind, Script, Tag
+from links.models import Conversion, Datapoint, Domain, Group, ListEntry, ListKind, Script, Tag
 from links.selectors import find_tags
 from links.services import conversions as conversion_services
 from links.services import domains as domain_services
@@ -42,13 +43,27 @@ SCRIPT_EXAMPLE = {"id": 2, "name": "Pixel", "script": "track('click')", "created
 ENTRY_EXAMPLE = {"id": 8, "listing": "blacklist", "value": "192.0.2.0/24", "created": "2026-03-01T09:30:00Z"}
 
 
+Row = TypeVar("Row", bound=Model)
+
+
+class GroupValues(TypedDict, total=False):
+    """What a body says of a group, for the services."""
+
+    name: str
+    notes: str
+    favourite: bool
+    redirect_only: bool
+    is_public: bool
+    tags: Sequence[Tag | str]
+
+
 class TagNamesField(serializers.ListField):
     """Tags by name; new ones are created by those who may."""
 
     child = serializers.CharField(max_length=100)
 
-    def to_representation(self, data: Any) -> list[str]:
-        return sorted(tag.name for tag in data.all())
+    def get_attribute(self, instance: Group | Datapoint) -> list[str]:
+        return sorted(tag.name for tag in instance.tags.all())
 
 
 @add_examples("A group", GROUP_EXAMPLE, {"name": "Spring", "tags": ["newsletter"]})
@@ -91,8 +106,8 @@ class DomainSerializer(ClosedModelSerializer):
     def get_verified(self, domain: Domain) -> bool:
         if domain.account is None:
             return True
-        known: bool | None = getattr(domain, "is_verified", None)
-        return has_verified(domain.account, domain.name, Purpose.LINKS) if known is None else known
+        annotated: bool | None = getattr(domain, "is_verified", None)
+        return has_verified(domain.account, domain.name, Purpose.LINKS) if annotated is None else annotated
 
 
 @add_examples("A script", SCRIPT_EXAMPLE, {"name": "Pixel", "script": "track('click')"})
@@ -150,21 +165,21 @@ class GroupViews(LinkResource[Group], ModelViewSet[Group]):
     def perform_destroy(self, instance: Group) -> None:
         group_services.group_delete(group=instance)
 
-    def clean_values(self, serializer: BaseSerializer[Group]) -> dict[str, Any]:
+    def clean_values(self, serializer: BaseSerializer[Group]) -> GroupValues:
         """Return the body's values with its tags found. Raises ValidationError for tags that may not be created."""
-        values = {**serializer.validated_data}
+        values: GroupValues = serializer.validated_data.copy()
         if "tags" in values:
-            values["tags"] = find_tags(self.scope, values["tags"])
+            values["tags"] = find_tags(self.scope, serializer.validated_data["tags"])
         return values
 
 
-class TeamResource(LinkResource[Any]):
+class TeamResource(LinkResource[Row]):
     """Rows of the account that only the team sees and changes."""
 
     reads = writes = "manage"
 
 
-class TagViews(TeamResource, ModelViewSet[Tag]):
+class TagViews(TeamResource[Tag], ModelViewSet[Tag]):
     """Labels on links and groups. Creating one that exists answers that one."""
 
     noun, plural = "a tag", "tags"
@@ -188,7 +203,7 @@ class TagViews(TeamResource, ModelViewSet[Tag]):
         group_services.tag_delete(tag=instance)
 
 
-class ConversionViews(TeamResource, ModelViewSet[Conversion]):
+class ConversionViews(TeamResource[Conversion], ModelViewSet[Conversion]):
     """Conversions of links. A deleted one counts nothing any more; its statistics stay."""
 
     noun, plural = "a conversion", "conversions"
@@ -213,7 +228,7 @@ class ConversionViews(TeamResource, ModelViewSet[Conversion]):
         conversion_services.conversion_delete(conversion=instance)
 
 
-class DomainViews(TeamResource, ModelViewSet[Domain]):
+class DomainViews(TeamResource[Domain], ModelViewSet[Domain]):
     """Host names for links: the installation's, and the account's own, which alone can be changed and deleted."""
 
     noun, plural = "a domain", "domains"
@@ -244,7 +259,7 @@ class DomainViews(TeamResource, ModelViewSet[Domain]):
         domain_services.domain_delete(domain=instance)
 
 
-class ScriptViews(TeamResource, ModelViewSet[Script]):
+class ScriptViews(TeamResource[Script], ModelViewSet[Script]):
     """Retargeting scripts, which run before a link redirects."""
 
     noun, plural = "a script", "scripts"
@@ -274,7 +289,11 @@ class ScriptViews(TeamResource, ModelViewSet[Script]):
 
 
 class EntryViews(
-    mixins.ListModelMixin, mixins.CreateModelMixin, mixins.RetrieveModelMixin, mixins.DestroyModelMixin, TeamResource
+    mixins.ListModelMixin,
+    mixins.CreateModelMixin,
+    mixins.RetrieveModelMixin,
+    mixins.DestroyModelMixin,
+    TeamResource[ListEntry],
 ):
     """The account's two lists: addresses that are not tracked, and hosts a dynamic address may lead to."""
 
