@@ -23,12 +23,15 @@ from accounts.permissions import IMPERSONATED_ACCOUNT
 SESSION_KEY = "impersonation"
 DURATION = timedelta(hours=1)
 MAX_REASON_LENGTH = 200
-REFUSED = "This is refused while you act for somebody else: it shows or changes their secrets, or ends the account."
+REFUSED = (
+    "Not possible while you act for somebody else: this shows or changes keys, passwords or personal data, switches "
+    "the account, or deletes a site."
+)
 # Pages that show or change keys, passwords and personal data, or delete a site; of some only what they write
 REFUSED_PAGES = frozenset({
     "accounts:account-key", "accounts:own-key", "accounts:tokens", "accounts:token-revoke",
     "accounts:account-second-factor", "accounts:exposed-key-replace",
-    "accounts:account-switch", "sites:keys-show", "sites:keys-rotate", "sites:delete",
+    "accounts:account-switch", "sites:keys-show", "sites:keys-rotate", "sites:api-key-revoke", "sites:delete",
     "alerts:channel-secret", "links:guest-key", "tracking:personal-data",
 })  # fmt: skip
 REFUSED_WRITES = frozenset({"accounts:me", "sites:api-keys"})

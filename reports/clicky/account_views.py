@@ -100,11 +100,7 @@ def load_visit_numbers(sites: list[Site]) -> dict[int, dict[str, str]]:
             for site_id in ids:
                 row = rows.get(site_id, {"visits": 0, "online": 0})
                 numbers_by_site[site_id] = {"visitors_online": str(row["online"]), "visitors_today": str(row["visits"])}
-    except (
-        BudgetExceeded,
-        QueryRefused,
-        StoreError,
-    ) as error:  # which the rest would raise too: the list is of use without numbers
+    except (BudgetExceeded, QueryRefused, StoreError) as error:  # the list is of use without the numbers of the rest
         log.warning("The list of sites lacks the numbers of some: %s", error)
     return numbers_by_site
 
