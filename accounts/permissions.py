@@ -19,7 +19,7 @@ from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest
 
 from accounts.keys import hash_key
-from accounts.models import Account, Grant, Membership, PersonalToken, Right, Role, User
+from accounts.models import WRITE, Account, Grant, Membership, PersonalToken, Right, Role, User
 
 # What a role may do with everything in its account. Guests have only the rights of their grants.
 ROLE_PERMISSIONS: dict[str, frozenset[str]] = {
@@ -89,6 +89,13 @@ class Bearer:
     def site_ids(self) -> frozenset[int] | None:
         """The only objects that a token limited to sites reaches; None without such a limit."""
         return frozenset(self.token.sites) if self.token and self.token.sites else None
+
+
+def may_read_secrets(actor: object, area: str) -> bool:
+    """Whether keys of the area may be shown to the actor: a personal token that only reads must not yield a key that
+    writes."""
+    token = actor.token if isinstance(actor, Bearer) else None
+    return token is None or token.allows(area, WRITE)
 
 
 def get_acting_user(actor: object) -> User | None:

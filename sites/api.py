@@ -25,9 +25,10 @@ from accounts.api.management_view import ManagementView
 from accounts.api.openapi import describe_responses
 from accounts.api.resources import add_examples
 from accounts.api.serializers import ClosedModelSerializer, require_instance
+from accounts.audit.recording import record_event
 from accounts.custom_domains.claim_checks import claim_check_now
 from accounts.models import Area, HostClaim, Purpose
-from accounts.permissions import get_acting_user
+from accounts.permissions import get_acting_user, may_read_secrets
 from accounts.selectors import find_claim
 from sites.models import ApiKey, Site
 from sites.selectors import get_site_for_actor, may_on_site, select_sites
@@ -195,13 +196,18 @@ class SiteView(ManagementView[Site], RetrieveUpdateDestroyAPIView[Site]):
 
     @extend_schema(summary="Show a site", responses=describe_responses(200, SITE_AS_SEEN))
     def get(self, request: Request, *args: object, **kwargs: object) -> Response:
-        """Show a site as the caller may see it: with its keys only if they may edit it."""
+        """Show a site as the caller may see it: with its keys, which is recorded, only if they may edit it. A personal
+        token needs `sites:write` for them.
+        """
         site = self.get_object()
-        may_edit = may_on_site(request.user, site, "edit")
-        return Response((SiteKeysSerializer if may_edit else SiteSerializer)(site).data)
+        if not (may_on_site(request.user, site, "edit") and may_read_secrets(request.user, self.area)):
+            return Response(SiteSerializer(site).data)
+        record_event("site_keys.shown", site)
+        return Response(self.get_serializer(site).data)
 
     def perform_update(self, serializer: BaseSerializer[Site]) -> None:
         serializer.instance = site_update(site=require_instance(serializer), **serializer.validated_data)
+        record_event("site_keys.shown", serializer.instance)  # the answer has them
 
     def perform_destroy(self, instance: Site) -> None:
         site_delete(site=instance)

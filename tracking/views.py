@@ -21,7 +21,7 @@ from rest_framework.response import Response
 from accounts.api.management_view import ManagementView
 from accounts.api.openapi import describe_responses
 from accounts.audit.recording import record_event
-from accounts.models import Area
+from accounts.models import WRITE, Area
 from sites.models import Site
 from sites.selectors import get_site_for_actor, get_site_or_404
 from sites.settings_pages import build_settings_context
@@ -121,6 +121,7 @@ class PersonalData(ManagementView[Site]):
     """The data that is stored about one person of a site."""
 
     area = Area.SITES
+    read_right = WRITE
     queryset = Site.objects.none()
 
     @extend_schema(

@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 from accounts.account_limits import get_account_limit
 from accounts.api.errors import LOGIN_HINT
 from accounts.keys import hash_key
-from accounts.models import READ, WRITE
+from accounts.models import WRITE
 from accounts.permissions import PERSONAL_TOKEN_PREFIX, Bearer, find_bearer, find_token_bearer
 from accounts.security.rate_limits import RateLimit, RequestCount, count_request
 from accounts.services.personal_tokens import personal_token_use
@@ -73,13 +73,16 @@ class IsAuthenticated(BasePermission):
 
 
 class IsWithinScopes(BasePermission):
-    """Permission for personal tokens: a scope of the view's area, `write` for methods that write."""
+    """Permission for personal tokens: a scope of the view's area, `write` for methods that write.
+
+    A view that shows secrets or personal data demands `write` of reads as well, by its `read_right`.
+    """
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         """Whether the token has the scope. Raises PermissionDenied with a sentence that names it."""
         token = request.user.token if isinstance(request.user, Bearer) else None
         area: str = view.area  # type: ignore[attr-defined]
-        right = READ if request.method in SAFE_METHODS else WRITE
+        right: str = view.read_right if request.method in SAFE_METHODS else WRITE  # type: ignore[attr-defined]
         if token is not None and area and not token.allows(area, right):
             raise exceptions.PermissionDenied(f"This token does not have the scope {area}:{right}.")
         return True

@@ -38,7 +38,7 @@ from accounts.api.idempotency import (
 )
 from accounts.api.lists import CursorPages, ParameterFilters
 from accounts.api.openapi import ManagementSchema
-from accounts.models import IdempotentRequest, Membership
+from accounts.models import READ, IdempotentRequest, Membership
 from accounts.permissions import Bearer, get_current_membership, membership_may
 
 Row = TypeVar("Row", bound=Model)
@@ -65,10 +65,12 @@ class ManagementView(GenericAPIView[Row]):
     """The base of every view below /api/v1/, beside one of DRF's generic views that says what it does with the rows.
 
     A view of one row names the parameter of its address in `lookup_url_kwarg`, and in `missing` what is not there.
-    `area` is what personal tokens need a scope for; "" is open to all of them.
+    `area` is what personal tokens need a scope for; "" is open to all of them. `read_right` is the right that they need
+    to read: `write` for secrets and personal data.
     """
 
     area: str
+    read_right: str = READ
     authentication_classes = (PersonalTokenAuthentication, BearerAuthentication, SessionAuthentication)
     permission_classes = (IsAuthenticated, IsWithinScopes)
     throttle_classes = (ManagementThrottle,)

@@ -23,8 +23,9 @@ from accounts.api.lists import BooleanFilter
 from accounts.api.openapi import describe_responses
 from accounts.api.resources import ResourceViews, add_examples
 from accounts.api.serializers import ClosedModelSerializer, ClosedSerializer, require_instance
-from accounts.models import Area
-from accounts.permissions import find_membership, membership_may
+from accounts.audit.recording import record_event
+from accounts.models import WRITE, Area
+from accounts.permissions import Bearer, find_membership, membership_may
 from sites.alerts.channel_trial import ask_to_confirm, test_message_send
 from sites.alerts.condition_registry import CONDITIONS, AlertCondition
 from sites.alerts.forms import AlertForm, check_target
@@ -206,10 +207,12 @@ class ChannelViews(ResourceViews[Channel], ModelViewSet[Channel]):
         return Response({"done": sent, "message": message})
 
     @extend_schema(summary="Show a webhook's secret", responses=describe_responses(200, ChannelSecretSerializer))
-    @action(detail=True)
+    @action(detail=True, read_right=WRITE)
     def secret(self, request: Request, channel_id: int) -> Response:
         """Show the secret that webhooks are signed with."""
-        return Response({"secret": self.get_webhook().secret})
+        channel = self.get_webhook()
+        record_event("webhook_secret.shown", channel)
+        return Response({"secret": channel.secret})
 
     @extend_schema(
         summary="Replace a webhook's secret",
@@ -254,10 +257,17 @@ class AlertViews(SiteResource[Alert], ModelViewSet[Alert]):
         return self.site.alerts.prefetch_related("channels")
 
     def get_serializer_context(self) -> Mapping[str, object]:
-        """Return the context, with the channels that an alert may notify: those of the account."""
+        """Return the context, with the channels that an alert may notify."""
         is_description = getattr(self, "swagger_fake_view", False)  # which has no site
-        channels = Channel.objects.none() if is_description else self.site.account.channels.all()
+        channels = Channel.objects.none() if is_description else self.select_channels()
         return {**super().get_serializer_context(), "channels": channels}
+
+    def select_channels(self) -> QuerySet[Channel]:
+        """Select the account's channels; for a token that is limited to sites, those that the site's alerts notify."""
+        channels, actor = self.site.account.channels.all(), self.request.user
+        if isinstance(actor, Bearer) and actor.site_ids is not None:
+            return channels.filter(pk__in=self.site.alerts.values("channels"))
+        return channels
 
     def perform_create(self, serializer: BaseSerializer[Alert]) -> None:
         self.save_row(serializer, Alert(site=self.site, condition=serializer.validated_data["condition"]))

@@ -44,7 +44,7 @@ CHANGING = {
 SHOWS = [
     "GET account/key", "GET account/own-key", f"GET {SET}/api-keys/show",
     f"GET {S}/alerts/channels/<int:channel_id>/secret", "GET links/guests/<int:member_id>/key",
-    "GET links/export.csv",
+    "GET links/export.csv", f"GET {V1}{S}", f"GET {V1}channels/<int:channel_id>/secret",
 ]  # fmt: skip
 
 
@@ -86,7 +86,7 @@ def test_every_write_of_a_person_is_recorded(call: str, world: World, clients: A
     assert {entry.user_agent for entry in entries} == {"A browser"}
 
 
-@pytest.mark.parametrize("call", KEYED)
+@pytest.mark.parametrize("call", [*KEYED, *(call for call in SHOWS if V1 in call)])
 def test_every_write_with_a_key_is_recorded(call: str, world: World) -> None:
     for key, actor in (
         (world.open["authkey"], world.open["account"]),

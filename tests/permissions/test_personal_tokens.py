@@ -11,7 +11,7 @@ from accounts.models import READ, SCOPES, WRITE, Area, Membership
 from accounts.services.personal_tokens import personal_token_create
 from tests.permissions import callers
 from tests.permissions.request_bodies import BODIES, READS
-from tests.permissions.routes import ROUTES, V1, build_path, list_patterns
+from tests.permissions.routes import ROUTES, V1, S, build_path, list_patterns
 from tests.permissions.tenants import Things, World
 from tests.permissions.test_paths import body, methods, own_values
 from tests.support.database import rolled_back
@@ -19,6 +19,8 @@ from tests.support.database import rolled_back
 OPEN = {f"{V1}openapi.json", r"^api/v1/(?P<rest>[^?]*)$"}  # not operations
 OPERATIONS = [route for route in ROUTES if route.lstrip("^").startswith(V1) and route not in OPEN]
 EVERY_TOKEN = {f"{V1}me"}  # says who the caller is
+# Reads of what a token that only reads must not have: a key that writes, and the data of a person
+SECRETS = {f"{V1}channels/<int:channel_id>/secret", f"{V1}{S}/personal-data"}
 
 
 def find_area(route: str) -> str:
@@ -52,11 +54,20 @@ def test_a_token_may_do_what_its_scope_says_and_nothing_else(scope: str, world: 
     plain = create_token(world, "charlie", [scope])
     for route in OPERATIONS:
         for method in methods(route):
-            needed = READ if method == "GET" else WRITE
+            needed = READ if method == "GET" and route not in SECRETS else WRITE
             allowed = route in EVERY_TOKEN or (find_area(route) == area and right in (needed, WRITE))
             answer, text = send(plain, method, route, world.other)
             assert ("does not have the scope" in text) is not allowed, (method, route, text)
             assert (answer.status_code == 403) is not allowed, (method, route, text)
+
+
+@pytest.mark.parametrize("right", [READ, WRITE])
+def test_no_answer_to_a_token_that_only_reads_has_a_key_of_the_site(right: str, world: World) -> None:
+    plain = create_token(world, "charlie", [f"{area}:{right}" for area in Area.values])
+    keys = tuple(world.other[name].lower() for name in ("sitekey", "sitekey_admin", "authkey"))
+    for route in OPERATIONS:
+        shown = callers.find_words(send(plain, "GET", route, world.other)[1], keys) if "GET" in methods(route) else []
+        assert bool(shown) is (right == WRITE and route == f"{V1}{S}"), route
 
 
 @pytest.mark.parametrize("name", ["alice", "victor", "bob", "dave"])
