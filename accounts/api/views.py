@@ -7,7 +7,14 @@ from typing import TypedDict
 
 from django.db.models import QuerySet
 from django_filters.rest_framework import CharFilter, ChoiceFilter, FilterSet
-from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_serializer, extend_schema_view
+from drf_spectacular.utils import (
+    OpenApiExample,
+    OpenApiResponse,
+    PolymorphicProxySerializer,
+    extend_schema,
+    extend_schema_serializer,
+    extend_schema_view,
+)
 from rest_framework import serializers, status
 from rest_framework.generics import (
     DestroyAPIView,
@@ -26,6 +33,7 @@ from accounts.api.management_view import ManagementView
 from accounts.api.openapi import describe_responses
 from accounts.api.serializers import ClosedModelSerializer, ClosedSerializer, require_instance
 from accounts.models import Account, Area, ExposedKey, Invitation, Membership, Role
+from accounts.permissions import Bearer
 from accounts.revocation import exposed_key_dismiss, exposed_key_replace
 from accounts.selectors import list_members
 from accounts.services import account_update, member_access_set, member_remove
@@ -36,6 +44,7 @@ ACCOUNT_EXAMPLE = {
     "over_quota": False, "created": "2026-03-01T09:30:00Z",
 }  # fmt: skip
 ME_EXAMPLE = {"email": "alice@example.org", "role": "owner", "account": ACCOUNT_EXAMPLE}
+LIMITED_ME_EXAMPLE = {"email": "alice@example.org", "role": "owner", "account": {"id": 7, "name": "Example Ltd"}}
 GRANT_EXAMPLE = {"kind": "site", "id": 100001, "right": "read"}
 MEMBER_EXAMPLE = {
     "id": 12, "email": "bob@example.org", "name": "Bob", "role": "guest", "grants": [GRANT_EXAMPLE],
@@ -126,6 +135,31 @@ class MeSerializer(ClosedSerializer):
     account = AccountSerializer()
 
 
+class AccountNameSerializer(ClosedModelSerializer):
+    """What a token that is limited to some sites reads of its account."""
+
+    class Meta:
+        model = Account
+        fields = ("id", "name")
+        read_only_fields = fields
+
+
+@extend_schema_serializer(examples=[OpenApiExample("A token that is limited to some sites", value=LIMITED_ME_EXAMPLE)])
+class LimitedMeSerializer(MeSerializer):
+    account = AccountNameSerializer()
+
+
+ME_AS_SEEN = OpenApiResponse(
+    PolymorphicProxySerializer(
+        component_name="MeAsSeen", serializers=[MeSerializer, LimitedMeSerializer], resource_type_field_name=None
+    ),
+    examples=[
+        OpenApiExample("An owner", value=ME_EXAMPLE),
+        OpenApiExample("A token that is limited to some sites", value=LIMITED_ME_EXAMPLE),
+    ],
+)
+
+
 class MemberFilters(FilterSet):
     role = ChoiceFilter(choices=Role.choices)
     email = CharFilter(field_name="user__email", lookup_expr="icontains", label="Text that the e-mail contains")
@@ -163,10 +197,10 @@ def mail_and_answer(invitation: Invitation, by: Membership) -> Mapping[str, obje
 
 
 @extend_schema_view(
-    get=extend_schema(summary="Show who the caller is"),
+    get=extend_schema(summary="Show who the caller is", responses=describe_responses(200, ME_AS_SEEN)),
 )
 class CurrentMember(ManagementView[Membership], RetrieveAPIView[Membership]):
-    """Who the caller is."""
+    """Who the caller is. A token that is limited to some sites reads only the name of the account."""
 
     area = ""
     serializer_class = MeSerializer
@@ -175,7 +209,8 @@ class CurrentMember(ManagementView[Membership], RetrieveAPIView[Membership]):
         membership = self.find_acting_membership()
         email = membership.user.email if membership.user_id else None
         me = {"email": email, "role": membership.role, "account": membership.account}
-        return Response(self.get_serializer(me).data)
+        is_limited = isinstance(request.user, Bearer) and request.user.site_ids is not None
+        return Response((LimitedMeSerializer if is_limited else MeSerializer)(me).data)
 
 
 @extend_schema_view(

@@ -30,7 +30,9 @@ DIGEST_EXAMPLE = {
 @add_examples("A digest", DIGEST_EXAMPLE, {"frequency": "week", "sites": [100001]})
 class DigestSerializer(ClosedModelSerializer):
     sites = serializers.ListField(
-        child=serializers.IntegerField(), required=False, help_text="Ids of sites; an empty list: all you may see"
+        child=serializers.IntegerField(),
+        required=False,
+        help_text="Ids of sites; an empty list: all you may see, which a token may not choose",
     )
 
     class Meta:
@@ -55,7 +57,12 @@ class DigestViews(ResourceViews[DigestSubscription], ModelViewSet[DigestSubscrip
     missing = "No such digest."
 
     def get_queryset(self) -> QuerySet[DigestSubscription]:
-        return DigestSubscription.objects.filter(user=self.get_user())
+        """Select the person's digests; by a token only those that are of nothing but sites that it reaches."""
+        rows = DigestSubscription.objects.filter(user=self.get_user())
+        if not isinstance(self.request.user, Bearer):
+            return rows
+        reached = set(select_sites(self.request.user).values_list("pk", flat=True))
+        return rows.filter(pk__in=[row.pk for row in rows if row.sites and reached.issuperset(row.sites)])
 
     def perform_create(self, serializer: BaseSerializer[DigestSubscription]) -> None:
         self.save_row(serializer, DigestSubscription(user=self.get_user()))
@@ -91,8 +98,12 @@ class DigestViews(ResourceViews[DigestSubscription], ModelViewSet[DigestSubscrip
         raise Http404("Digests belong to a person; an authkey has none.")
 
     def find_sites(self, ids: Iterable[int]) -> list[Site]:
-        """Find the sites of these ids. Raises ValidationError for one that the caller may not see."""
+        """Find the sites of these ids. Raises ValidationError for one that the caller may not see, and for none by a
+        token: a digest without sites is of all that the person may see, in other accounts as well.
+        """
         wanted = list(dict.fromkeys(ids))
+        if not wanted and isinstance(self.request.user, Bearer):
+            raise ValidationError({"sites": "Name at least one site: a token reaches the sites of one account only."})
         sites_by_id = {site.pk: site for site in select_sites(self.request.user).filter(pk__in=wanted)}
         for number in wanted:
             if number not in sites_by_id:

@@ -16,9 +16,13 @@ from accounts.revocation import list_ending_access
 from accounts.services import member_remove
 from accounts.services.members import member_role_store
 from accounts.services.personal_tokens import compute_checksum, generate_personal_token, personal_token_create
+from reports.digests.services import subscription_save
+from sites.alerts.models import Alert, Channel
+from sites.alerts.services import alert_save, channel_save
 from sites.models import Site
 from sites.services import site_create
 from tests.support import read_html
+from tests.values import require
 
 pytestmark = pytest.mark.django_db
 TOKEN = re.compile(r"wapt_[A-Za-z0-9]{42}")
@@ -139,6 +143,62 @@ def test_a_token_opens_no_other_api(membership: Membership, site: Site) -> None:
     plain = personal_token_create(membership=membership, name="t", scopes=["sites:read", "links:read"])[1]
     assert Client().get("/api/goals", headers={"x-api-key": plain}).status_code == 401
     assert Client().get("/clickmeter/datapoints", headers={"x-clickmeter-authkey": plain}).status_code == 401
+
+
+def test_a_token_reaches_only_digests_of_sites_of_its_account(
+    membership: Membership, alice: User, site: Site, charlie: User
+) -> None:
+    other = site_create(account=require(charlie.memberships.first()).account, domain="other.example")
+    Membership.objects.create(user=alice, account=other.account, role=Role.VIEWER, accepted=timezone.now())
+    own, foreign, both, everything = (
+        subscription_save(user=alice, frequency="week", sites=sites, attach_csv=False)
+        for sites in ([site], [other], [site, other], [])
+    )
+    plain = personal_token_create(membership=membership, name="t", scopes=["reports:write"])[1]
+    assert [row["id"] for row in call(plain, "digests").json()["results"]] == [own.pk]
+    for row in (foreign, both, everything):
+        for method in ("get", "patch", "delete"):
+            assert call(plain, f"digests/{row.pk}", method, {"frequency": "day"}).status_code == 404
+    for path, method, body in (
+        ("digests", "post", {"frequency": "day"}),
+        ("digests", "post", {"frequency": "day", "sites": []}),
+        (f"digests/{own.pk}", "patch", {"sites": []}),
+    ):
+        refused = call(plain, path, method, body)
+        assert refused.status_code == 400
+        assert "Name at least one site" in refused.json()["error"]["message"]
+    assert call(plain, "digests", "post", {"frequency": "day", "sites": [site.pk]}).status_code == 201
+    assert call(plain, f"digests/{own.pk}", "patch", {"frequency": "month"}).json()["sites"] == [site.pk]
+    assert {row["id"] for row in open_page(alice).get("/api/v1/digests").json()["results"]} >= {
+        own.pk, foreign.pk, both.pk, everything.pk,
+    }  # fmt: skip
+
+
+def test_a_token_limited_to_sites_chooses_among_the_channels_of_their_alerts(
+    membership: Membership, account: Account, site: Site
+) -> None:
+    known, unknown = (
+        channel_save(channel=Channel(account=account, kind="webhook", name=name, target="https://a.example/"))
+        for name in ("known", "unknown")
+    )
+    alert_save(alert=Alert(site=site, name="a", condition="uptime"), parameters={}, channels=[known])
+    path, body = f"sites/{site.pk}/alerts", {"name": "b", "condition": "uptime"}
+    for sites, status in (([site.pk], 400), ([], 201)):
+        plain = personal_token_create(membership=membership, name="t", scopes=["monitoring:write"], sites=sites)[1]
+        assert call(plain, path, "post", {**body, "channels": [known.pk]}).json()["channels"] == [known.pk]
+        assert call(plain, path, "post", {**body, "channels": [unknown.pk]}).status_code == status
+
+
+def test_a_token_limited_to_sites_is_told_only_the_name_of_its_account(
+    membership: Membership, account: Account, site: Site
+) -> None:
+    limited, whole = (
+        personal_token_create(membership=membership, name="t", scopes=["sites:read"], sites=sites)[1]
+        for sites in ([site.pk], [])
+    )
+    shown = call(limited, "me").json()
+    assert shown == {"email": "alice@example.com", "role": "owner", "account": {"id": account.pk, "name": account.name}}
+    assert "monthly_events" in call(whole, "me").json()["account"]
 
 
 def test_the_end_of_a_token_is_a_checksum_of_the_rest() -> None:
