@@ -45,7 +45,11 @@ register_subjects(
     ),
     AuditSubject(name="password", label="Password", account="", verbs=("changed",)),
     AuditSubject(
-        name="session", label="Session", account="", verbs=("started", "ended", "refused"), shown=frozenset({"email"})
+        name="session",
+        label="Session",
+        account="",
+        verbs=("started", "ended", "refused"),
+        shown=frozenset({"email", "kind"}),
     ),
     AuditSubject(
         name="member",

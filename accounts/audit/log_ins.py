@@ -10,7 +10,12 @@ from collections.abc import Mapping
 from allauth.account.models import EmailAddress
 from allauth.account.signals import email_changed
 from allauth.mfa.models import Authenticator
-from allauth.mfa.signals import authenticator_added, authenticator_removed, authenticator_reset
+from allauth.mfa.signals import (
+    authentication_failed,
+    authenticator_added,
+    authenticator_removed,
+    authenticator_reset,
+)
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.dispatch import receiver
 
@@ -55,6 +60,12 @@ def record_failed_log_in(sender: object, credentials: Mapping[str, object], **_:
         label=email,
         actor=AuditActor(ActorType.ANONYMOUS, "Nobody logged in"),
     )
+
+
+@receiver(authentication_failed, dispatch_uid="audit")
+def record_failed_factor(sender: object, user: User, authenticator: Authenticator, **_: object) -> None:
+    """Record a wrong code of somebody who knew the password, or who is logged in and confirms a change."""
+    record_event("session.refused", user, changes={"email": (None, user.email), "kind": (None, authenticator.type)})
 
 
 @receiver(authenticator_added, dispatch_uid="audit")

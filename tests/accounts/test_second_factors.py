@@ -19,8 +19,10 @@ from django.core.management import call_command
 from django.test import Client
 from pytest_django import Settings
 
+from accounts.audit.models import ActorType, AuditEntry
 from accounts.models import User
 from accounts.security.encrypted_fields import decrypt
+from accounts.services import account_create
 from tests.support import read_html
 from tests.support.types import Response
 from tests.values import extract
@@ -79,6 +81,17 @@ def test_after_the_password_the_apps_code_is_asked(
     assert "Incorrect code" in browser.post("/login/second-factor", {"code": "000000"}).content.decode()
     assert browser.post("/login/second-factor", {"code": compute_code(secret, 1)})["Location"] == "/sites"
     assert is_in(browser)
+
+
+def test_a_wrong_code_is_in_the_audit_log_of_the_persons_account(inside: Client, dora: User) -> None:
+    account = account_create(name="Dora Ltd", owner=dora)
+    set_up_app(inside)
+    browser = Client()
+    log_in(browser)
+    browser.post("/login/second-factor", {"code": "000000"})
+    entry = AuditEntry.objects.get(action="session.refused")
+    assert entry.changes == {"email": [None, EMAIL], "kind": [None, "totp"]}
+    assert (entry.account_id, entry.target_id, entry.actor_type) == (account.pk, str(dora.pk), ActorType.ANONYMOUS)
 
 
 def test_a_code_works_once(inside: Client) -> None:
