@@ -13,6 +13,7 @@ from allauth.account.forms import LoginForm as AllauthLoginForm
 from allauth.account.forms import ReauthenticateForm as AllauthReauthenticateForm
 from allauth.account.forms import SignupForm as AllauthSignupForm
 from django import forms
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest
@@ -22,6 +23,7 @@ from accounts.models import User
 from accounts.security import rate_limits
 from accounts.security.hashers import RETRY_SECONDS, HashingBusy
 from accounts.security.password_login import TooManyAttempts
+from accounts.services import is_placeholder
 from accounts.validators import clean_name
 
 EMAIL_INPUT = forms.EmailInput(attrs={"autocomplete": "username"})
@@ -140,6 +142,13 @@ class ResetForm(ResetPasswordForm):  # type: ignore[misc]
 
     email = forms.EmailField(label="E-mail", widget=EMAIL_INPUT)
     refusal = ACCEPTED
+
+    def clean_email(self) -> str:
+        """Find the users of the address. Where sign-up is closed, nobody who was only invited becomes a user by it."""
+        email = str(super().clean_email())
+        if settings.SIGN_UP == "closed":
+            self.users = [user for user in self.users if not is_placeholder(user)]
+        return email
 
     def mail_link(self, request: HttpRequest) -> None:
         """Mail the link if the address has an active user. Raises OSError or SMTPException."""

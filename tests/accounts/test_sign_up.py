@@ -14,6 +14,7 @@ from pytest_django import Settings
 
 from accounts.models import Account, Invitation, Membership, Purpose, Role, User
 from accounts.services import account_brand_set
+from links.services.guests import guest_create
 from tests.support import read_html, verify_host
 from tests.values import extract
 
@@ -195,6 +196,25 @@ def test_where_sign_up_is_closed_an_invitation_makes_no_new_user(
     user = User.objects.create_user("zoe@example.org", PASSWORD)
     client.force_login(user)
     assert client.post(f"/join/{invitation.token}").status_code == 302, "somebody who has a log-in still joins"
+
+
+@pytest.mark.parametrize("sign_up", ["invitation", "closed"])
+def test_where_sign_up_is_closed_a_pending_guest_gets_no_password_by_mail(
+    client: Client, account: Account, alice: User, settings: Settings, sign_up: str
+) -> None:
+    settings.SIGN_UP = sign_up
+    guest_create(account=account, email="zoe@example.org")
+    answers = [
+        client.post("/password/reset", {"email": email}) for email in (alice.email, "zoe@example.org", "no@example.org")
+    ]
+    assert [answer.status_code for answer in answers] == [200, 200, 200]
+    linked = [message.to for message in mail.outbox if "/password/reset/" in message.body]
+    assert linked == [[alice.email], *([] if sign_up == "closed" else [["zoe@example.org"]])]
+    texts = {
+        extract(r"(<section class=.*</section>)", read_html(answer)).replace(email, "…")
+        for answer, email in zip(answers, (alice.email, "zoe@example.org", "no@example.org"), strict=True)
+    }
+    assert len(texts) == 1, "the answer tells who has a user"
 
 
 def test_the_upgrade_keeps_addresses_of_people_who_can_log_in_as_verified(db: None) -> None:
