@@ -58,9 +58,10 @@ def claim_request(request: Request, membership: Membership) -> IdempotentRequest
     if not (1 <= len(key) <= MAX_KEY_LENGTH and key.isascii() and key.isprintable()):
         sentence = f"Must be 1 to {MAX_KEY_LENGTH} printable ASCII characters."
         raise exceptions.ValidationError({IDEMPOTENCY_HEADER: [sentence]})
-    fingerprint = compute_request_hash(request, membership)
+    caller = format_caller(request, membership)
+    fingerprint = compute_request_hash(request, caller)
     row, is_first = idempotent_request_claim(
-        account=membership.account, key=key, fingerprint=fingerprint, now=clock.now()
+        account=membership.account, caller=caller, key=key, fingerprint=fingerprint, now=clock.now()
     )
     if is_first:
         return row
@@ -71,11 +72,15 @@ def claim_request(request: Request, membership: Membership) -> IdempotentRequest
     raise StoredAnswer(row)
 
 
-def compute_request_hash(request: Request, membership: Membership) -> str:
-    """Compute a hash of who sends what to which address, so that nobody is given another's answer."""
+def format_caller(request: Request, membership: Membership) -> str:
+    """Format who sends the request: a membership and its token; "" for the account's key."""
     token = request.user.token if isinstance(request.user, Bearer) else None
-    who = f"{membership.pk} {token.pk if token else None}"
-    parts = (who, request.get_full_path(), request.content_type, hashlib.sha256(request.body).hexdigest())
+    return " ".join(str(row.pk) for row in (membership, token) if row is not None and row.pk is not None)
+
+
+def compute_request_hash(request: Request, caller: str) -> str:
+    """Compute a hash of who sends what to which address, so that nobody is given another's answer."""
+    parts = (caller, request.get_full_path(), request.content_type, hashlib.sha256(request.body).hexdigest())
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

@@ -62,10 +62,11 @@ class IdempotentRequest(models.Model):
     """A request that was sent with an `Idempotency-Key`, and its answer.
 
     `fingerprint` is a hash of the caller, the address and the body. While the first request is being answered there
-    is no `status`.
+    is no `status`. The keys of one caller are no business of another in the same account.
     """
 
     account = models.ForeignKey(Account, models.CASCADE, related_name="idempotent_requests")
+    caller = models.CharField(max_length=48, blank=True, help_text="Ids of membership and token; empty: the account")
     key = models.CharField(max_length=255)
     fingerprint = models.CharField(max_length=64)
     status = models.PositiveIntegerField(null=True, blank=True)
@@ -73,7 +74,9 @@ class IdempotentRequest(models.Model):
     created = models.DateTimeField(db_index=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["account", "key"], name="one_request_per_idempotency_key")]
+        constraints = [
+            models.UniqueConstraint(fields=["account", "caller", "key"], name="one_request_per_idempotency_key")
+        ]
 
     def __str__(self) -> str:
         return f"{self.key} in {self.account}"

@@ -14,17 +14,17 @@ MAX_ANSWER_TIME = timedelta(minutes=5)  # a request that takes longer was interr
 
 
 def idempotent_request_claim(
-    *, account: Account, key: str, fingerprint: str, now: datetime
+    *, account: Account, caller: str, key: str, fingerprint: str, now: datetime
 ) -> tuple[IdempotentRequest, bool]:
-    """Claim the key for a request; returns its row, and whether this request is the first and is to be answered."""
-    row = IdempotentRequest(account=account, key=key, fingerprint=fingerprint, created=now)
+    """Claim the caller's key for a request; returns its row, and whether this request is the first, to be answered."""
+    row = IdempotentRequest(account=account, caller=caller, key=key, fingerprint=fingerprint, created=now)
     try:
         with transaction.atomic():
             row.save(force_insert=True)
         return row, True
     except IntegrityError:
         pass
-    earlier = IdempotentRequest.objects.filter(account=account, key=key)
+    earlier = IdempotentRequest.objects.filter(account=account, caller=caller, key=key)
     earlier_row = earlier.first()
     if earlier_row is None:  # the other request failed just now
         return row, False

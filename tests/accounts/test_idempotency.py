@@ -51,12 +51,18 @@ def test_the_same_key_at_another_address_is_refused(account: Account, site: Site
     assert post(account.authkey, f"sites/{site.pk}/funnels", GOAL).status_code == 422
 
 
-def test_nobody_is_given_the_answer_of_another(account: Account, site: Site, alice: User) -> None:
-    post(account.authkey, f"sites/{site.pk}/keys", {"name": "Reports"})
+def test_nobody_is_given_the_answer_of_another_or_kept_from_using_the_same_key(
+    account: Account, site: Site, alice: User
+) -> None:
     member = Membership.objects.get(user=alice)
-    for credential in (member.authkey, personal_token_create(membership=member, name="t", scopes=["sites:write"])[1]):
-        answer = post(credential, f"sites/{site.pk}/keys", {"name": "Reports"})
-        assert answer.status_code == 422 and "api_key" not in answer.content.decode()
+    tokens = [personal_token_create(membership=member, name="t", scopes=["sites:write"])[1] for _ in range(2)]
+    credentials = (account.authkey, member.authkey, *tokens)
+    first, again = (
+        [post(credential, f"sites/{site.pk}/keys", {"name": "Reports"}) for credential in credentials] for _ in range(2)
+    )
+    assert [answer.status_code for answer in first] == [201] * 4
+    assert len({answer.json()["api_key"] for answer in first}) == 4 == ApiKey.objects.count()
+    assert [answer.json() for answer in again] == [answer.json() for answer in first]
 
 
 def test_another_account_may_use_the_same_key(account: Account, site: Site, charlie: User) -> None:
@@ -84,7 +90,9 @@ def test_while_the_first_is_being_answered_a_repetition_is_told_to_wait(account:
 def test_a_key_is_claimed_by_one_request_only(account: Account) -> None:
     now = timezone.now()
     claims = [
-        idempotent_request_claim(account=account, key="one", fingerprint="a", now=now + timedelta(minutes=minutes))
+        idempotent_request_claim(
+            account=account, caller="1", key="one", fingerprint="a", now=now + timedelta(minutes=minutes)
+        )
         for minutes in (0, 1, 6, 6)
     ]
     assert [is_first for _, is_first in claims] == [True, False, True, False]

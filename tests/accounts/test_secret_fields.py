@@ -25,6 +25,7 @@ KEPT = {
     "accounts.SecretKeyFingerprint.salt": "public",  # of a slow hash
     "accounts.PersonalToken.hash": "hashed",
     "accounts.IdempotentRequest.key": "public",  # the sender's own name of a request
+    "accounts.IdempotentRequest.caller": "public",  # ids of rows
     "accounts.IdempotentRequest.answer": "encrypted for a day",  # by its service; never encrypted again
     "audit.AuditChain.key": "encrypted",
     "audit.AuditChain.anchor": "public",  # an HMAC
