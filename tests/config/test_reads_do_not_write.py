@@ -44,8 +44,14 @@ def writing(queries: Iterable[dict[str, str]]) -> list[str]:
 # What shows or exports secrets and data: that somebody looked is in the audit log
 RECORDED = {
     "account/key", "account/own-key", "app/api", "links/export.csv", "sites/<int:site_id>/settings/api-keys/show",
-    "api/v1/sites/<int:site_id>",
+    "api/v1/sites/<int:site_id>", "GET /account/guests/{guestId}",
 }  # fmt: skip
+
+
+def leave_out_entry(written: list[str]) -> list[str]:
+    """Leave out the statements that record one entry, which there must be."""
+    assert sum("audit_auditentry" in sql for sql in written) == 1, "it records nothing any more, or too much"
+    return [sql for sql in written if "audit_" not in sql and "SAVEPOINT" not in sql]
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +65,10 @@ def test_no_reading_api_operation_writes(operation: Operation, module_account: A
     path, _ = filled(operation, world)
     with CaptureQueriesContext(connection) as asked:
         use_account_key(module_account).get(path)
-    assert len(asked) > 0 and writing(asked.captured_queries) == []
+    written = writing(asked.captured_queries)
+    if named(operation) in RECORDED:
+        written = leave_out_entry(written)
+    assert len(asked) > 0 and written == []
 
 
 STREAMS = {"sites/<int:site_id>/spy/stream", "links/live/stream"}  # they never end
@@ -124,6 +133,5 @@ def test_no_get_request_of_a_page_writes(route: str, place: dict[str, Any]) -> N
     assert response.status_code in (200, 302, 400, 401, 403, 404, 405), response.status_code
     written = writing(asked.captured_queries)
     if route in RECORDED:
-        assert any("audit_auditentry" in sql for sql in written), "it records nothing any more"
-        written = [sql for sql in written if "audit_" not in sql and "SAVEPOINT" not in sql]
+        written = leave_out_entry(written)
     assert written == []

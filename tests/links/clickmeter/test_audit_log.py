@@ -9,6 +9,7 @@ import pytest
 from accounts.audit.models import AuditEntry
 from accounts.models import Account
 from links.clickmeter.operations import OPERATIONS, Operation
+from links.services.guests import guest_create
 from tests.links.clickmeter.test_operations import filled, named
 from tests.support.clickmeter_client import Program, create_one_of_each, use_account_key
 
@@ -27,6 +28,21 @@ def owner(module_account: Account) -> Program:
 def world(module_account: Account) -> dict[str, Any]:
     """One of everything, with numbers."""
     return create_one_of_each(module_account)
+
+
+def test_answers_with_keys_of_guests_are_recorded_once_each(owner: Program, module_account: Account) -> None:
+    guests = [guest_create(account=module_account, email=f"{name}@example.org") for name in ("zoe", "yan")]
+    shown = AuditEntry.objects.filter(action="own_key.shown").order_by("pk")
+    before = shown.count()
+    owner.json("GET", "/account/guests")
+    owner.json("GET", "/account/guests/count")
+    assert shown.count() == before, "references have no keys"
+    listed = owner.json("GET", "/account/guests?_expand=true&limit=100")["entities"]
+    assert {guest.authkey for guest in guests} <= {row["apiKey"] for row in listed}
+    owner.json("GET", f"/account/guests/{guests[0].pk}")
+    entries = list(shown)[before:]
+    assert [entry.target_label for entry in entries] == [f"{len(listed)} guests", guests[0].display_name]
+    assert {entry.account_id for entry in entries} == {module_account.pk}
 
 
 @pytest.mark.parametrize("operation", WRITES, ids=named)
