@@ -44,7 +44,9 @@ def session_prolong(*, request: HttpRequest, user: User, now: datetime) -> None:
     """Let the session end SESSION_IDLE_DAYS from now; an unlisted one, of an earlier version, is listed."""
     key = hash_session_key(request.session.session_key or "")
     Session.objects.filter(session_key=key).update(expire_date=now + timedelta(days=settings.SESSION_IDLE_DAYS))
-    if not UserSession.objects.filter(session_key=key).update(last_seen_at=now, ip=get_client_address(request)):
+    agent = request.headers.get("User-Agent", "")[:MAX_AGENT_LENGTH]
+    listed = UserSession.objects.filter(session_key=key)
+    if not listed.update(last_seen_at=now, ip=get_client_address(request), user_agent=agent):
         session_remember(request=request, user=user)
 
 

@@ -14,6 +14,7 @@ from django.utils import timezone as clock
 from accounts.models import User
 from accounts.security.sessions import hash_session_key
 
+UNKNOWN_ADDRESS = "0.0.0.0"  # noqa: S104 - of a session of an earlier version that was not used since the upgrade
 Describe = Callable[[str], str]
 _describers: dict[str, Describe] = {}
 
@@ -55,7 +56,7 @@ def list_sessions(request: HttpRequest, user: User) -> list[LoginSession]:
             pk=row.pk,
             browser=describe_browser(row.user_agent),
             place=describe_place(row.ip),
-            address=row.ip,
+            address="" if row.ip == UNKNOWN_ADDRESS else row.ip,
             created=row.created_at,
             last_seen=row.last_seen_at,
             is_current=row.session_key == current,

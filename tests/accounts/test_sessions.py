@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from importlib import import_module
 
 import pytest
 from allauth.usersessions.models import UserSession
+from django.apps import apps
+from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.models import Session
 from django.core import mail
 from django.core.cache import cache
@@ -14,6 +17,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import User
+from accounts.security.sessions import SessionStore
 from tests.support import read_html
 from tests.values import extract
 
@@ -113,6 +117,25 @@ def test_a_session_of_an_earlier_version_gets_into_the_list(dora: User) -> None:
     cache.clear()
     here.get("/me")
     assert "this one" in here.get("/me/sessions").content.decode()
+
+
+def test_the_upgrade_lists_earlier_sessions_so_that_all_others_end(dora: User, alice: User) -> None:
+    here, earlier, elsewhere = log_in(), log_in(PHONE, "81.2.69.142"), Client()
+    elsewhere.force_login(alice)
+    nobodys, gone = SessionStore(), SessionStore()
+    nobodys["theme"], gone[SESSION_KEY] = "dark", "987654321"
+    nobodys.save()
+    gone.save()
+    known = UserSession.objects.get(user=dora, user_agent=FIREFOX)
+    UserSession.objects.exclude(pk=known.pk).delete()
+    import_module("accounts.migrations.0009_list_earlier_sessions").list_sessions(apps, None)
+    assert sorted(UserSession.objects.values_list("user", flat=True)) == sorted([dora.pk, dora.pk, alice.pk])
+    page = read_html(here.get("/me/sessions"))
+    assert "Unknown browser" in page and "0.0.0.0" not in page and "Firefox on Linux" in page
+    cache.clear()  # activity is noted every few minutes
+    assert is_in(earlier) and "Safari on iOS" in read_html(here.get("/me/sessions"))
+    here.post("/me/sessions")
+    assert is_in(here) and not is_in(earlier) and is_in(elsewhere)
 
 
 def test_a_log_in_on_a_new_device_is_told_by_mail(dora: User) -> None:
