@@ -124,14 +124,17 @@ class ExposedKeySerializer(ClosedModelSerializer):
         read_only_fields = fields
 
 
+class CallerSerializer(ClosedSerializer):
+    email = serializers.EmailField(allow_null=True, help_text="null for the account's own key")
+    role = serializers.CharField()
+
+
 @extend_schema_serializer(
     examples=[
         OpenApiExample("An owner", value={"email": "alice@example.org", "role": "owner", "account": ACCOUNT_EXAMPLE})
     ]
 )
-class MeSerializer(ClosedSerializer):
-    email = serializers.EmailField(allow_null=True, help_text="null for the account's own key")
-    role = serializers.CharField()
+class MeSerializer(CallerSerializer):
     account = AccountSerializer()
 
 
@@ -145,7 +148,7 @@ class AccountNameSerializer(ClosedModelSerializer):
 
 
 @extend_schema_serializer(examples=[OpenApiExample("A token that is limited to some sites", value=LIMITED_ME_EXAMPLE)])
-class LimitedMeSerializer(MeSerializer):
+class LimitedMeSerializer(CallerSerializer):
     account = AccountNameSerializer()
 
 

@@ -142,6 +142,7 @@ class ResetForm(ResetPasswordForm):  # type: ignore[misc]
 
     email = forms.EmailField(label="E-mail", widget=EMAIL_INPUT)
     refusal = ACCEPTED
+    users: list[User]
 
     def clean_email(self) -> str:
         """Find the users of the address. Where sign-up is closed, nobody who was only invited becomes a user by it."""

@@ -11,6 +11,7 @@ import time_machine
 from django.test import Client
 from django.utils import timezone
 
+from accounts.audit.models import AuditEntry
 from accounts.models import Account, Membership, PersonalToken, Role, User
 from accounts.revocation import list_ending_access
 from accounts.services import member_remove
@@ -143,6 +144,23 @@ def test_a_token_opens_no_other_api(membership: Membership, site: Site) -> None:
     plain = personal_token_create(membership=membership, name="t", scopes=["sites:read", "links:read"])[1]
     assert Client().get("/api/goals", headers={"x-api-key": plain}).status_code == 401
     assert Client().get("/clickmeter/datapoints", headers={"x-clickmeter-authkey": plain}).status_code == 401
+
+
+def test_the_keys_of_a_site_are_shown_to_a_token_that_writes_and_that_is_recorded(
+    membership: Membership, site: Site
+) -> None:
+    shown = AuditEntry.objects.filter(action="site_keys.shown", target_id=str(site.pk))
+    reads, writes = (
+        personal_token_create(membership=membership, name="t", scopes=[scope])[1]
+        for scope in ("sites:read", "sites:write")
+    )
+    answer = call(reads, f"sites/{site.pk}").json()
+    assert answer["domain"] == site.domain and not {"sitekey", "sitekey_admin", "proxy_secret"} & set(answer)
+    assert not shown.exists()
+    assert call(writes, f"sites/{site.pk}").json()["sitekey_admin"] == site.sitekey_admin
+    assert shown.count() == 1
+    assert call(writes, f"sites/{site.pk}", "patch", {"nickname": "Shop"}).json()["sitekey"] == site.sitekey
+    assert shown.count() == 2
 
 
 def test_a_token_reaches_only_digests_of_sites_of_its_account(
