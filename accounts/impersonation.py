@@ -13,8 +13,7 @@ from django.db import transaction
 from django.http import HttpRequest
 from django.urls import ResolverMatch
 
-from accounts.audit.context import AuditActor
-from accounts.audit.log_ins import describe_user
+from accounts.audit.context import AuditActor, describe_user
 from accounts.audit.models import ActorType
 from accounts.audit.recording import record_action
 from accounts.models import Account, Membership, User

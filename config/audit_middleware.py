@@ -8,8 +8,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from accounts.audit.context import AuditActor, AuditContext, act_as
-from accounts.audit.log_ins import describe_user
+from accounts.audit.context import AuditActor, AuditContext, describe_user, use_context
 from accounts.audit.models import ActorType, Via
 from accounts.impersonation import REFUSED, SESSION_KEY, find_impersonated, refuses
 from accounts.models import User
@@ -57,7 +56,7 @@ class AuditMiddleware(SyncMiddleware):
     """Sets the context in which the actions of a request are recorded. The actor is found when one is recorded."""
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        with act_as(build_request_context(request)):
+        with use_context(build_request_context(request)):
             return self.get_response(request)
 
 

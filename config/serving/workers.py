@@ -43,7 +43,7 @@ class StoreServer(Server):
         from config.asgi import application
         from tracking import live, spool
         from tracking.state.memory import MemoryState
-        from tracking.state.store_server import StateServer
+        from tracking.state.state_server import StateServer
 
         await super().startup(sockets)
         assert isinstance(process.state, MemoryState)

@@ -25,7 +25,7 @@ from tracking.state import worker_link
 from tracking.state.base import State
 from tracking.state.memory import MemoryState
 from tracking.state.questions import ClaimFirst, GetValue, JoinVisit, SenderId, TakeNumber, Window
-from tracking.state.store_server import StateServer
+from tracking.state.state_server import StateServer
 from tracking.state.visits import OpenVisit, generate_id
 from tracking.state.worker_state import WorkerState
 
