@@ -1,7 +1,7 @@
 """Operators who act as a member of an account: for an hour, in that account only, and recorded in its audit log.
 
 The session stays the operator's and names the member; `config.audit_middleware` makes them `request.user` of each
-request. What would show or change secrets is refused (`accounts.impersonation.refuses`).
+request. What would show or change secrets is refused (`accounts.impersonation.is_refused`).
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ from accounts.permissions import IMPERSONATED_ACCOUNT
 SESSION_KEY = "impersonation"
 DURATION = timedelta(hours=1)
 MAX_REASON_LENGTH = 200
-REFUSED = "This is refused while you act for somebody else: it shows or changes their secrets, or ends the account."
+REFUSED_MESSAGE = (
+    "This is refused while you act for somebody else: it shows or changes their secrets, or ends the account."
+)
 # Pages that show or change keys, passwords and personal data, or delete a site; of some only what they write
 REFUSED_PAGES = frozenset({
     "accounts:account-key", "accounts:own-key", "accounts:tokens", "accounts:token-revoke",
@@ -32,7 +34,7 @@ REFUSED_PAGES = frozenset({
 })  # fmt: skip
 REFUSED_WRITES = frozenset({"accounts:me", "sites:api-keys"})
 REFUSED_MODULES = ("allauth.", "accounts.sign_in.")
-REFUSED_ROUTES = "api/v1/"  # the management API, whose answers have keys
+REFUSED_ROUTE_PREFIX = "api/v1/"  # the management API, whose answers have keys
 SAFE_METHODS = ("GET", "HEAD")
 
 
@@ -61,7 +63,7 @@ def impersonation_end(*, request: HttpRequest, operator: User, account: Account)
     """End it."""
     request.session.pop(SESSION_KEY, None)
     actor = AuditActor(ActorType.OPERATOR, describe_user(operator), operator.pk)
-    record_action("account.left", account, accounts=[account.pk, None], actor=actor)
+    record_action("account.impersonation_ended", account, accounts=[account.pk, None], actor=actor)
 
 
 def find_impersonated(request: HttpRequest, operator: User, now: datetime) -> Membership | None:
@@ -79,7 +81,7 @@ def find_impersonated(request: HttpRequest, operator: User, now: datetime) -> Me
     return membership
 
 
-def refuses(match: ResolverMatch, method: str | None) -> bool:
+def is_refused(match: ResolverMatch, method: str | None) -> bool:
     """Whether a page is refused to somebody who acts for another person."""
     module = getattr(match.func, "__module__", "")
     is_write = method not in SAFE_METHODS
@@ -87,5 +89,5 @@ def refuses(match: ResolverMatch, method: str | None) -> bool:
         match.view_name in REFUSED_PAGES
         or (is_write and match.view_name in REFUSED_WRITES)
         or module.startswith(REFUSED_MODULES)
-        or match.route.startswith(REFUSED_ROUTES)
+        or match.route.startswith(REFUSED_ROUTE_PREFIX)
     )

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts.audit.context import AuditActor, AuditContext, describe_user, use_context
 from accounts.audit.models import ActorType, Via
-from accounts.impersonation import REFUSED, SESSION_KEY, find_impersonated, refuses
+from accounts.impersonation import REFUSED_MESSAGE, SESSION_KEY, find_impersonated, is_refused
 from accounts.models import User
 from accounts.permissions import Bearer
 from accounts.security.client_ip import get_client_address
@@ -18,7 +18,7 @@ from config.middleware import SyncMiddleware, is_api_request
 from config.serving.error_responses import build_error_response
 
 OPERATORS_PAGES = "/operations"
-KEPT_BY_OPERATORS = ("/logout", "/operations/impersonation/end")  # requests of the operators themselves
+OPERATOR_PATHS = ("/logout", "/operations/impersonation/end")  # on which the operator is not replaced by the member
 
 
 class ImpersonationMiddleware(SyncMiddleware):
@@ -40,16 +40,16 @@ class ImpersonationMiddleware(SyncMiddleware):
         membership = find_impersonated(request, operator, timezone.now())
         if membership is None:
             del request.session[SESSION_KEY]
-        elif request.path not in KEPT_BY_OPERATORS:
+        elif request.path not in OPERATOR_PATHS:
             request.user = membership.user
             request.impersonator = operator  # type: ignore[attr-defined]
 
     def process_view(self, request: HttpRequest, view: object, args: object, kwargs: object) -> HttpResponse | None:
         """Refuse what nobody may do for somebody else."""
         match = request.resolver_match
-        if getattr(request, "impersonator", None) is None or match is None or not refuses(match, request.method):
+        if getattr(request, "impersonator", None) is None or match is None or not is_refused(match, request.method):
             return None
-        return build_error_response(request, 403, REFUSED)
+        return build_error_response(request, 403, REFUSED_MESSAGE)
 
 
 class AuditMiddleware(SyncMiddleware):

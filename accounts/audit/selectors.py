@@ -50,7 +50,7 @@ class AuditLine:
     changes: list[FieldChange]
 
     @property
-    def has_kind(self) -> bool:
+    def shows_actor_type(self) -> bool:
         """Whether the actor's type says more than the label: not for people, known or unknown."""
         return self.entry.actor_type not in (ActorType.USER, ActorType.ANONYMOUS)
 

@@ -125,7 +125,7 @@ def open_proposed_visit(question: JoinVisit) -> OpenVisit | None:
     return proposed.visit
 
 
-find_window = lru_cache(maxsize=100)(Window)
+build_window = lru_cache(maxsize=100)(Window)
 
 
 class AnsweringState:
@@ -135,14 +135,14 @@ class AnsweringState:
         self.state = state
         self.join: Callable[..., object] = self.answer_join  # with the fields of a message
         self.plain: dict[object, Callable[..., Question[object]]] = {
-            CLAIM: lambda window, key, at, older: ClaimFirst(find_window(*window), key, at, older),
+            CLAIM: lambda window, key, at, older: ClaimFirst(build_window(*window), key, at, older),
             NUMBER: TakeNumber,
             GET: GetValue,
             PUT: PutValue,
             KEEP: lambda sender_id: KeepSenderId(SenderId(*sender_id)),
             RELEASE: lambda sender_id: ReleaseSenderId(SenderId(*sender_id)),
             SALT: lambda day: GetSalt(date.fromordinal(day)),
-            RESTORE_CLAIM: lambda window, *rest: RestoreClaim(find_window(*window), *rest),
+            RESTORE_CLAIM: lambda window, *rest: RestoreClaim(build_window(*window), *rest),
             RESTORE_VISIT: lambda key, visit: RestoreVisit(key, decode_visit(visit)),
             COUNT: CountRequest,
         }

@@ -46,7 +46,7 @@ CLOSED = "it has closed the connection"
 log = logging.getLogger(__name__)
 
 
-class StoreNotice:
+class StoreAvailability:
     """Says in the log, once a minute, that the store's process is away, and once that it is back."""
 
     def __init__(self) -> None:
@@ -78,24 +78,24 @@ class StoreNotice:
 class BlockingConnection:
     """The connection of threads that may wait."""
 
-    def __init__(self, path: Path, notice: StoreNotice) -> None:
-        self.path, self.notice = path, notice
+    def __init__(self, path: Path, availability: StoreAvailability) -> None:
+        self.path, self.availability = path, availability
         self.lock = threading.Lock()
         self.sock: socket.socket | None = None
         self.reader = MessageReader()
 
     def ask(self, questions: Sequence[EncodedQuestion]) -> Answers | None:
         """Return the answers; None while the store's process is away."""
-        if self.notice.is_away():
+        if self.availability.is_away():
             return None
         with self.lock:
             try:
                 answers = self.send_and_read(pack((ASK, list(questions))))
             except (OSError, ValueError, EOFError) as error:
                 self.close()
-                self.notice.note_failure(error)
+                self.availability.note_failure(error)
                 return None
-        self.notice.note_answer()
+        self.availability.note_answer()
         return answers
 
     def send_and_read(self, message: bytes) -> Answers:
@@ -111,7 +111,7 @@ class BlockingConnection:
             data = self.sock.recv(1 << 16)
             if not data:
                 raise EOFError(CLOSED)
-            answers = [message[1] for message in self.reader.feed(data) if message[0] == ANSWERS]
+            answers = [received[1] for received in self.reader.feed(data) if received[0] == ANSWERS]
             if answers:
                 return answers[0]
 
@@ -182,8 +182,8 @@ class StoreLink:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.notice = StoreNotice()
-        self.blocking = BlockingConnection(path, self.notice)
+        self.availability = StoreAvailability()
+        self.blocking = BlockingConnection(path, self.availability)
         self.on_sites: Callable[[Collection[int]], None] = lambda sites: None
         self.loop: asyncio.AbstractEventLoop | None = None
         self.begin(None)
@@ -262,7 +262,7 @@ class StoreLink:
         if protocol is not self.protocol:
             return
         self.protocol = None
-        self.notice.note_failure(error)
+        self.availability.note_failure(error)
         self.on_sites(())
         batches = [batch for _, batch in self.running]
         self.running.clear()
@@ -292,13 +292,13 @@ class StoreLink:
                 _, protocol = await self.loop.create_unix_connection(lambda: StoreProtocol(self), str(self.path))
                 await protocol.greeted.wait()
         except OSError as error:
-            self.notice.note_failure(error)
+            self.availability.note_failure(error)
             self.give_up_waiting()
             return
         finally:
             self.connecting = None
         self.protocol = protocol
-        self.notice.note_answer()
+        self.availability.note_answer()
         self.send_waiting()
 
     async def keep_connected(self) -> None:

@@ -51,7 +51,7 @@ class WorkerState(State):
 
     def execute(self, messages: Sequence[EncodedQuestion]) -> Answers | None:
         """Return the answers of the store's process; None while it is away."""
-        if self.link.notice.is_away():
+        if self.link.availability.is_away():
             return None
         call = find_suspendable_call()
         return self.link.blocking.ask(messages) if call is None else self.link.ask(call, messages)

@@ -37,7 +37,7 @@ def test_the_page_says_who_changed_what_from_where(inside: Client, account: Acco
 
 def test_a_log_without_a_matching_entry_says_so(account: Account, alice: User) -> None:
     client = log_in(alice)
-    assert "Session started" in read_html(client.get(PAGE))
+    assert "Log-in started" in read_html(client.get(PAGE))
     assert "No entry matches." in read_html(client.get(PAGE, {"actor": "nobody"}))
 
 
@@ -120,8 +120,8 @@ def test_operators_see_what_belongs_to_no_account(account: Account, alice: User)
     text = read_html(log_in(alice).get(INSTALLATION))
     assert (
         "stranger@example.net" in text
-        and "Session refused" in text
-        and "Session started" not in text.partition("<tbody>")[2]
+        and "Log-in refused" in text
+        and "Log-in started" not in text.partition("<tbody>")[2]
     )
 
 
