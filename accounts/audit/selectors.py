@@ -14,7 +14,7 @@ from accounts.audit.models import ActorType, AuditEntry
 from accounts.audit.subjects import SUBJECTS, format_action
 
 CSV_COLUMNS = (
-    "id", "at", "person", "person_type", "action", "object_type", "object_id", "object", "changes", "via", "address",
+    "id", "at", "actor", "actor_type", "action", "target_type", "target_id", "target", "changes", "via", "address",
     "user_agent", "request_id",
 )  # fmt: skip
 

@@ -69,7 +69,7 @@ def test_the_csv_file_has_the_same_entries_and_is_recorded_itself(inside: Client
     account_update(account=account, name="=HYPERLINK(1)")
     answer = inside.get(PAGE, {"format": "csv", "action": "account.changed"})
     rows = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
-    assert [row["object"] for row in rows] == ["'=HYPERLINK(1)"] and rows[0]["person_type"] == "system"
+    assert [row["target"] for row in rows] == ["'=HYPERLINK(1)"] and rows[0]["actor_type"] == "system"
     assert AuditEntry.objects.filter(account=account, action="audit_log.exported").count() == 1
 
 
