@@ -17,22 +17,29 @@ from accounts.audit.context import AuditActor, describe_user
 from accounts.audit.models import ActorType
 from accounts.audit.recording import record_action
 from accounts.models import Account, Membership, User
-from accounts.permissions import IMPERSONATED_ACCOUNT
+from accounts.permissions import IMPERSONATED_ACCOUNT, has_second_factor
 
 SESSION_KEY = "impersonation"
 DURATION = timedelta(hours=1)
 MAX_REASON_LENGTH = 200
 REFUSED_MESSAGE = (
-    "This is refused while you act for somebody else: it shows or changes their secrets, or ends the account."
+    "Not possible while you act for somebody else: this shows or changes keys, passwords or personal data, switches "
+    "the account, gives access to people or programs, or deletes a site."
 )
-# Pages that show or change keys, passwords and personal data, or delete a site; of some only what they write
+# Pages that show or change keys, passwords and personal data, delete a site, concern the person's other accounts, or
+# would give access that outlasts the hour, as would live views; of some only what they write
 REFUSED_PAGES = frozenset({
     "accounts:account-key", "accounts:own-key", "accounts:tokens", "accounts:token-revoke",
     "accounts:account-second-factor", "accounts:exposed-key-replace",
-    "accounts:account-switch", "sites:keys-show", "sites:keys-rotate", "sites:delete",
-    "alerts:channel-secret", "links:guest-key", "tracking:personal-data",
+    "accounts:account-switch", "sites:keys-show", "sites:keys-rotate", "sites:api-key-revoke", "sites:delete",
+    "accounts:join", "alerts:channel-secret", "digests:list", "digests:delete", "dashboard:spy-stream", "links:stream",
+    "links:guest-key", "tracking:personal-data",
 })  # fmt: skip
-REFUSED_WRITES = frozenset({"accounts:me", "sites:api-keys"})
+REFUSED_WRITES = frozenset({
+    "accounts:me", "accounts:team", "accounts:member", "accounts:member-remove", "accounts:member-invite",
+    "accounts:invitation-renew", "accounts:invitation-revoke", "accounts:account-brand", "sites:api-keys", "sites:team",
+    "sites:unshare", "sharing:settings", "alerts:channel-new", "alerts:channel-edit", "links:guests",
+})  # fmt: skip
 REFUSED_MODULES = ("allauth.", "accounts.sign_in.")
 REFUSED_ROUTE_PREFIX = "api/v1/"  # the management API, whose answers have keys
 SAFE_METHODS = ("GET", "HEAD")
@@ -50,6 +57,8 @@ def impersonation_start(
     membership = owners.select_related("user").order_by("pk").first()
     if membership is None or account.suspended is not None:
         raise ValidationError({"reason": "Nobody can act in this account: it is suspended, or has no owner."})
+    if account.second_factor_required and not has_second_factor(operator):
+        raise ValidationError({"reason": "This account requires a second factor. Set up one of your own first."})
     until = now + DURATION
     request.session[SESSION_KEY] = {"membership": membership.pk, "until": until.isoformat()}
     changes = {"reason": (None, reason), "person": (None, str(membership.user)), "until": (None, until)}

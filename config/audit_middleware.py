@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts.audit.context import AuditActor, AuditContext, describe_user, use_context
 from accounts.audit.models import ActorType, Via
-from accounts.impersonation import REFUSED_MESSAGE, SESSION_KEY, find_impersonated, is_refused
+from accounts.impersonation import REFUSED_MESSAGE, SAFE_METHODS, SESSION_KEY, find_impersonated, is_refused
 from accounts.models import User
 from accounts.permissions import Bearer
 from accounts.security.client_ip import get_client_address
@@ -18,6 +18,7 @@ from config.middleware import SyncMiddleware, is_api_request
 from config.serving.error_responses import build_error_response
 
 OPERATORS_PAGES = "/operations"
+OVER = "Your time in this account is over, so nothing was changed. Begin again under Installation → Accounts."
 OPERATOR_PATHS = ("/logout", "/operations/impersonation/end")  # on which the operator is not replaced by the member
 
 
@@ -28,21 +29,25 @@ class ImpersonationMiddleware(SyncMiddleware):
     """
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if settings.SESSION_COOKIE_NAME in request.COOKIES and SESSION_KEY in request.session:
-            self.act_for_member(request)
+        is_acting = settings.SESSION_COOKIE_NAME in request.COOKIES and SESSION_KEY in request.session
+        if is_acting and not self.act_for_member(request):
+            return build_error_response(request, 403, OVER)
         return self.get_response(request)
 
-    def act_for_member(self, request: HttpRequest) -> None:
-        """Replace the user, unless the time is over or the operator logs out or ends it."""
+    def act_for_member(self, request: HttpRequest) -> bool:
+        """Replace the user, unless the operator logs out or ends it. False for a write after the time is over: it was
+        meant for the member's account, not for the operator's own."""
         operator: object = request.user
         if not isinstance(operator, User):
-            return
+            return True
         membership = find_impersonated(request, operator, timezone.now())
         if membership is None:
             del request.session[SESSION_KEY]
-        elif request.path not in OPERATOR_PATHS:
+            return request.method in SAFE_METHODS or request.path in OPERATOR_PATHS
+        if request.path not in OPERATOR_PATHS:
             request.user = membership.user
             request.impersonator = operator  # type: ignore[attr-defined]
+        return True
 
     def process_view(self, request: HttpRequest, view: object, args: object, kwargs: object) -> HttpResponse | None:
         """Refuse what nobody may do for somebody else."""

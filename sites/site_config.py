@@ -34,7 +34,7 @@ class SiteConfig:
     sitekey: str = field(repr=False)
     sitekey_admin: str = field(repr=False)
     tracker: TrackerSettings = field(compare=False)
-    over_quota: bool  # hits are rejected: for the quota, or because the account was suspended long ago (`suspended`)
+    refuses_hits: bool  # the quota is used up, or collection ended after a suspension
     retention_months: int
     change: int
     # Overrides of the bot detection: `device:<number>` and `agent:<user agent>` that are people, or robots
@@ -42,6 +42,13 @@ class SiteConfig:
     robots: frozenset[str] = frozenset()
     suspended: bool = False  # nothing can be read
     domain_verification: str = ""  # how the account verified the domain (`VerificationMethod`), "" if it has not
+
+    @property
+    def refusal_reason(self) -> str:
+        """The reason for which hits are rejected; "" if they are not."""
+        if not self.refuses_hits:
+            return ""
+        return "suspended" if self.suspended else "over_quota"
 
     @cached_property
     def _page_patterns(self) -> PagePatterns:
@@ -85,7 +92,7 @@ def build_site_config(site: Site) -> SiteConfig:
         sitekey=site.sitekey,
         sitekey_admin=site.sitekey_admin,
         tracker=parse_tracker_settings(site.tracker),
-        over_quota=site.account.refuses_hits(datetime.now(UTC)),
+        refuses_hits=site.account.refuses_hits(datetime.now(UTC)),
         suspended=site.account.suspended is not None,
         retention_months=site.retention_months,
         change=site.change,

@@ -83,13 +83,13 @@ def build_stored_response(row: IdempotentRequest) -> Response:
     """Build the answer that was given before. Raises KeyOfAnotherRequest if it cannot be read any more."""
     body = read_answer(row)
     if body is None:
-        raise KeyOfAnotherRequest
+        raise KeyOfAnotherRequest("The answer to this Idempotency-Key can no longer be read. Use a new key.")
     data = orjson.loads(body) if body else None  # an answer with 204 has no body
     return Response(data, status=row.status, headers={REPLAYED_HEADER: "true"})
 
 
 def store_response(row: IdempotentRequest, response: Response) -> None:
-    """Store the answer of success; a request that failed has done nothing and may be corrected and sent again."""
+    """Store the answer of success; a request that was refused may be corrected and sent again."""
     if status.is_success(response.status_code):
         body: bytes = JSONRenderer().render(response.data)
         idempotent_request_answer(row=row, status=response.status_code, body=body.decode())

@@ -155,7 +155,7 @@ class ManagementSchema(AutoSchema):
         return build() or super().get_summary() if build else super().get_summary()
 
     def get_tags(self) -> list[str]:
-        """Return the chapter of the operation: what its address names last, such as the goals of a site."""
+        """Return the chapter of the operation: the first part of its address; below one site, what follows its id."""
         parts = self.path.removeprefix("/api/v1/").split("/")
         chapter = parts[2] if len(parts) > 2 and parts[0] == "sites" else parts[0]
         return [chapter.replace("-", " ").capitalize()]

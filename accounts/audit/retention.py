@@ -35,9 +35,10 @@ def permit_deletion() -> Iterator[None]:
 
 def audit_entries_expire(*, now: datetime) -> int:
     """Delete the entries that are older than their account keeps them; returns how many."""
-    accounts = Account.objects.in_bulk(list_chain_ids())
+    chain_ids = list_chain_ids()
+    accounts = Account.objects.in_bulk(chain_ids)
     deleted = 0
-    for chain_id in list_chain_ids():
+    for chain_id in chain_ids:
         try:
             deleted += account_entries_expire(chain_id=chain_id, account=accounts.get(chain_id), now=now)
         except ChainUnreadable as error:

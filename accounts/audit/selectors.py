@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 
 from django.db.models import QuerySet
 
-from accounts.audit.models import ActorType, AuditEntry
+from accounts.audit.chain import select_chain
+from accounts.audit.models import INSTALLATION, ActorType, AuditEntry
 from accounts.audit.subjects import SUBJECTS, format_action
 
 CSV_COLUMNS = (
@@ -57,10 +58,7 @@ class AuditLine:
 
 def select_entries(account_id: int | None) -> QuerySet[AuditEntry]:
     """Select the entries of an account, or of the installation, the latest first."""
-    rows = (
-        AuditEntry.objects.filter(account=None) if account_id is None else AuditEntry.objects.filter(account=account_id)
-    )
-    return rows.order_by("-pk")
+    return select_chain(account_id or INSTALLATION).order_by("-pk")
 
 
 def find_entries(rows: QuerySet[AuditEntry], query: AuditQuery, zone: ZoneInfo) -> QuerySet[AuditEntry]:

@@ -120,7 +120,7 @@ class Account(AuthkeyOwner):
         return self.name
 
     def refuses_hits(self, now: datetime) -> bool:
-        """Whether hits are rejected: the quota is used up, or the account has been suspended for too long."""
+        """Whether hits are rejected: the quota is used up, or collection has ended after a suspension."""
         has_ended = self.collection_ends is not None and self.collection_ends <= now
         return self.over_quota or (self.suspended is not None and has_ended)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
 from django.core.exceptions import ValidationError
@@ -44,28 +42,18 @@ class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
         return text
 
 
-def change_secrets(change: Callable[[str], str | None]) -> tuple[int, int]:
-    """Replace every stored secret by what `change` returns; returns how many it did, and for how many it was None."""
+def reencrypt_secrets() -> tuple[int, int]:
+    """Encrypt every secret again with SECRET_KEY; returns how many succeeded and how many no key decrypts."""
     changed = failed = 0
     for authenticator in Authenticator.objects.exclude(type=Authenticator.Type.WEBAUTHN).iterator():
         for name in SECRETS:
             if name not in authenticator.data:
                 continue
-            text = change(authenticator.data[name])
+            text = decrypt(authenticator.data[name])
             if text is None:
                 failed += 1
                 continue
-            authenticator.data[name] = text
+            authenticator.data[name] = encrypt(text)
             authenticator.save(update_fields=["data"])
             changed += 1
     return changed, failed
-
-
-def reencrypt_secrets() -> tuple[int, int]:
-    """Encrypt every secret again with SECRET_KEY; returns how many succeeded and how many no key decrypts."""
-
-    def change(stored: str) -> str | None:
-        text = decrypt(stored)
-        return None if text is None else encrypt(text)
-
-    return change_secrets(change)

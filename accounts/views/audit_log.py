@@ -41,7 +41,7 @@ class AuditFilterForm(forms.Form):
     until = forms.DateField(required=False)
 
     def build_query(self) -> AuditQuery:
-        """Build the query of the valid fields; invalid ones look for nothing, and the form says why."""
+        """Build the query of the valid fields; invalid ones are ignored, and the form says why."""
         self.is_valid()
         return AuditQuery(**{name: value for name, value in self.cleaned_data.items() if value})
 

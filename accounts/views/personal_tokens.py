@@ -26,7 +26,7 @@ from accounts.permissions import (
 from accounts.services.personal_tokens import SITE_KIND, personal_token_create, personal_token_revoke
 from accounts.settings_parts import build_account_navigation
 
-MAX_SITES = 200  # on the page; a token for others is limited in the same way by its person's rights
+MAX_SITES = 200  # that the form offers; a token cannot be limited to others
 
 
 @login_required

@@ -161,7 +161,7 @@ class ReceivedRequest:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader, self.writer = reader, writer
         self.is_asked = False  # RECEIVE was sent, and its message was not read yet
-        self.is_complete = self.is_lost = False
+        self.is_lost = False
 
     async def receive(self) -> Message:
         """Ask the worker for the client's next message; without the worker the client is gone."""
@@ -183,7 +183,6 @@ class ReceivedRequest:
         """Send a message of the response; to nobody if the client is gone."""
         if message["type"] not in ("http.response.start", "http.response.body"):
             return
-        self.is_complete = message["type"] == "http.response.body" and not message.get("more_body", False)
         with suppress(OSError):
             self.writer.write(pack(make_plain(message)))
             await self.writer.drain()

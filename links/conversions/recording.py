@@ -44,8 +44,8 @@ def record_conversion(request: LinkRequest, *, browser: bool) -> Event | Rejecti
         return ingestion.count_rejection(0, "no_conversion", request.now)
     account = link_cache.find_account(conversion.account_id)
     hit = build_conversion_hit(request, conversion)
-    if account is None or account.site.over_quota:
-        reason = "suspended" if account and account.site.suspended else "over_quota"
+    if account is None or account.site.refuses_hits:
+        reason = account.site.refusal_reason if account else "over_quota"
         return ingestion.count_rejection(conversion.account_id, reason, request.now)
     if account.blacklist and is_in_networks(hit.ip, account.blacklist):
         return ingestion.count_rejection(conversion.account_id, "excluded_ip", request.now)

@@ -300,9 +300,8 @@ def record_click(click: LinkClick, url: str) -> Event | Rejection | None:
     ingestion.count_received(link.account_id, hit.now)
     if click.account.blacklist and is_in_networks(hit.ip, click.account.blacklist):
         return ingestion.count_rejection(link.account_id, "excluded_ip", hit.now)
-    if click.account.site.over_quota:
-        reason = "suspended" if click.account.site.suspended else "over_quota"
-        return ingestion.count_rejection(link.account_id, reason, hit.now)
+    if click.account.site.refuses_hits:
+        return ingestion.count_rejection(link.account_id, click.account.site.refusal_reason, hit.now)
     ask_about_click(click, url)
     click_event = complete_event(click, url)
     written = ingestion.store_event(click_event, hit.now)

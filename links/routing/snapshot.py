@@ -115,7 +115,7 @@ def build_account_site(account: Account, addresses: str, now: datetime) -> SiteC
         sitekey="",
         sitekey_admin="",
         tracker=TrackerSettings(),
-        over_quota=account.refuses_hits(now),
+        refuses_hits=account.refuses_hits(now),
         suspended=account.suspended is not None,
         retention_months=0,
         change=0,

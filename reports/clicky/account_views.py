@@ -24,6 +24,7 @@ from accounts.permissions import check_not_suspended, has_second_factor
 from accounts.security import rate_limits
 from accounts.security.client_ip import get_client_key
 from accounts.security.password_login import check_credentials
+from accounts.selectors import has_unverified_address
 from reports.clicky.dates import find_known_zone
 from reports.clicky.errors import ClickyError
 from reports.clicky.openapi import describe_account_sites, describe_whitelabel
@@ -52,6 +53,8 @@ class PasswordView(ClickyView):
         user = check_credentials(request, name, password) if "\x00" not in name else None
         if user is None:
             raise ClickyError("Invalid username or password.")
+        if has_unverified_address(user):
+            raise ClickyError("This user's e-mail address is not verified yet. Log in with a browser to verify it.")
         if has_second_factor(user):
             raise ClickyError("This user has a second factor, so the password is not enough. Use a key of the account.")
         request.user = user
@@ -100,11 +103,7 @@ def load_visit_numbers(sites: list[Site]) -> dict[int, dict[str, str]]:
             for site_id in ids:
                 row = rows.get(site_id, {"visits": 0, "online": 0})
                 numbers_by_site[site_id] = {"visitors_online": str(row["online"]), "visitors_today": str(row["visits"])}
-    except (
-        BudgetExceeded,
-        QueryRefused,
-        StoreError,
-    ) as error:  # which the rest would raise too: the list is of use without numbers
+    except (BudgetExceeded, QueryRefused, StoreError) as error:  # the list is of use without the numbers of the rest
         log.warning("The list of sites lacks the numbers of some: %s", error)
     return numbers_by_site
 

@@ -75,7 +75,7 @@ class DigestViews(ResourceViews[DigestSubscription], ModelViewSet[DigestSubscrip
             frequency=values.get("frequency", row.frequency),
             sites=sites,
             attach_csv=values.get("attach_csv", row.attach_csv),
-            existing=row,
+            existing=row if row.pk else None,
         )
 
     def get_user(self) -> User:

@@ -15,7 +15,9 @@ from sites.alerts.services import delivery_queue
 
 
 def test_message_send(*, channel: Channel, place: str, now: datetime) -> tuple[str, bool]:
-    """Send a test message; returns a sentence about the outcome, and whether it arrived. `place`: of what it is a test.
+    """Send a test message; returns a sentence about the outcome, and whether it arrived.
+
+    `place` names the site or account that the test is for.
 
     Raises ValidationError for an address that is not confirmed, and above the limit of the account.
     """
@@ -44,4 +46,4 @@ def ask_to_confirm(channel: Channel) -> tuple[str, bool]:
     except OSError as error:
         return f"{channel} waits for confirmation, but the mail could not be sent: {error}", False
     sentence = "We have mailed the recipient a link to confirm it; nothing else is sent before."
-    return f"{channel} was saved. {sentence}", True
+    return f"{channel} waits for confirmation. {sentence}", True

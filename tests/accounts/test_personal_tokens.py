@@ -18,6 +18,7 @@ from accounts.services.members import member_role_store
 from accounts.services.personal_tokens import compute_checksum, generate_personal_token, personal_token_create
 from sites.models import Site
 from sites.services import site_create
+from tests.support import read_html
 
 pytestmark = pytest.mark.django_db
 TOKEN = re.compile(r"wapt_[A-Za-z0-9]{42}")
@@ -73,6 +74,15 @@ def test_a_token_works_to_the_end_of_its_last_day_in_the_accounts_time_zone(alic
     for at, status in (("2037-03-01T14:59:00Z", 200), ("2037-03-01T15:00:00Z", 401)):
         with time_machine.travel(at, tick=False):
             assert call(plain).status_code == status
+
+
+def test_the_last_day_of_a_token_is_displayed_as_it_was_chosen(alice: User, account: Account) -> None:
+    for zone in ("Pacific/Honolulu", "Asia/Tokyo"):
+        account.timezone = zone
+        account.save()
+        open_page(alice).post("/me/tokens", {"name": zone, "may_sites": "read", "expires": "2037-03-01"})
+        assert read_html(open_page(alice).get("/me/tokens")).count("1 Mar 2037") == 1
+        PersonalToken.objects.all().delete()
 
 
 def test_a_token_ends_with_the_membership_and_is_announced_before(membership: Membership, bob: User) -> None:

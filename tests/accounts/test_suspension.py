@@ -83,11 +83,11 @@ def test_hits_are_recorded_for_some_days(account: Account, site: Site) -> None:
     now = timezone.now()
     assert not account.refuses_hits(now + timedelta(days=2)) and account.refuses_hits(now + timedelta(days=4))
     config = site_cache.get_site(site.pk)
-    assert config is not None and config.suspended and not config.over_quota
+    assert config is not None and config.suspended and not config.refuses_hits
     account_resume(account=account)
     suspend(account, days=0)
     config = site_cache.get_site(site.pk)
-    assert config is not None and config.over_quota
+    assert config is not None and config.refuses_hits
 
 
 def test_a_resumed_account_works_as_before(account: Account, alice: User, site: Site) -> None:

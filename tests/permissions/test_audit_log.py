@@ -97,6 +97,14 @@ def test_every_write_with_a_key_is_recorded(call: str, world: World) -> None:
         check_entries(entries, world, ("key", actor), "api")
 
 
+@pytest.mark.parametrize(
+    "call", sorted(call for call in BODIES if call.startswith("POST") and call.endswith("digests"))
+)
+def test_a_digest_that_is_created_is_recorded_as_such(call: str, world: World, clients: Any) -> None:
+    entries = send_recorded(callers.copy_client(clients["alice"]), call, world, HEADERS)[1]
+    assert [entry.action for entry in entries] == ["digest.created"]
+
+
 @pytest.mark.parametrize("call", sorted(SILENT))
 def test_what_need_not_be_recorded_is_not(call: str, world: World, clients: Any) -> None:
     assert call in READS, "it is no request of the tables any more"

@@ -57,10 +57,10 @@ def test_a_used_up_quota_rejects_hits_until_the_next_month(limited: Account, sit
     browse(site, *[f"/{n}" for n in range(10)], at=NOW)
     assert counted(limited) == (10, True)
     site_cache.refresh()
-    assert require(site_cache.get_site(site.pk)).over_quota
+    assert require(site_cache.get_site(site.pk)).refuses_hits
     assert counted(limited, now=MARCH + timedelta(days=31)) == (0, False)
     site_cache.refresh()
-    assert not require(site_cache.get_site(site.pk)).over_quota
+    assert not require(site_cache.get_site(site.pk)).refuses_hits
 
 
 def test_another_account_s_events_are_not_counted(limited: Account, charlies_site: Site) -> None:

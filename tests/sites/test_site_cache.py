@@ -127,10 +127,10 @@ def test_rotated_keys_and_the_quota_flag_are_loaded(site: Site, account: Account
     quota_flag_set(account=account, over=True)
     site_cache.load_changes()
     assert require(site_cache.get_site(site.pk)).sitekey != old
-    assert require(site_cache.get_site(site.pk)).over_quota
+    assert require(site_cache.get_site(site.pk)).refuses_hits
     quota_flag_set(account=account, over=False)
     site_cache.load_changes()
-    assert not require(site_cache.get_site(site.pk)).over_quota
+    assert not require(site_cache.get_site(site.pk)).refuses_hits
 
 
 def test_a_key_is_valid_for_its_permissions_until_it_is_revoked(site: Site) -> None:

@@ -34,7 +34,7 @@ def build_site_config(**changes: Any) -> SiteConfig:
         hosts=HostMatcher("example.com", (), False), addresses="keep", cookies="off", respect_dnt=True,
         excluded_networks=parse_networks(tuple(ips)), excluded_pages=(), excluded_countries=frozenset(),
         proxy_networks=parse_networks(tuple(proxies)), proxy_secret="", sitekey="read", sitekey_admin="admin",
-        tracker=tracker, over_quota=False, retention_months=0, change=1,
+        tracker=tracker, refuses_hits=False, retention_months=0, change=1,
     )  # fmt: skip
     return replace(plain, **changes)
 

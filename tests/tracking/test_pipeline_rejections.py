@@ -87,8 +87,8 @@ def test_countries_can_be_excluded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_hits_of_an_account_over_its_quota_are_rejected() -> None:
-    assert find_rejection(site=build_site_config(over_quota=True)) == "over_quota"
-    assert find_rejection(site=build_site_config(over_quota=True, suspended=True)) == "suspended"
+    assert find_rejection(site=build_site_config(refuses_hits=True)) == "over_quota"
+    assert find_rejection(site=build_site_config(refuses_hits=True, suspended=True)) == "suspended"
     assert find_rejection(site=build_site_config(suspended=True)) == "", "for some days"
 
 

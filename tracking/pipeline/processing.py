@@ -19,7 +19,7 @@ from tracking.pipeline.rejections import (
     reject_excluded,
     reject_excluded_country,
     reject_opted_out,
-    reject_over_quota,
+    reject_refused_account,
     reject_wrong_host,
 )
 from tracking.pipeline.source import find_click
@@ -33,7 +33,7 @@ StatefulStep = Callable[[Hit, SiteConfig, Event, State], Event | Rejection | Non
 __all__ = ["STATEFUL_STEPS", "STEPS", "Quarantine", "process"]
 
 STEPS: tuple[PipelineStep, ...] = (
-    reject_over_quota,
+    reject_refused_account,
     read_page,
     reject_wrong_host,
     reject_opted_out,

@@ -20,9 +20,9 @@ def is_spam(referrer: str) -> bool:
     return any(".".join(labels[start:]) in SPAM_HOSTS for start in range(len(labels) - 1))
 
 
-def reject_over_quota(hit: Hit, site: SiteConfig, event: Event) -> Rejection | None:
-    """Reject hits of an account whose monthly quota is used up, or that was suspended long ago."""
-    return Rejection("suspended" if site.suspended else "over_quota") if site.over_quota else None
+def reject_refused_account(hit: Hit, site: SiteConfig, event: Event) -> Rejection | None:
+    """Reject hits of an account whose monthly quota is used up, or whose collection has ended."""
+    return Rejection(site.refusal_reason) if site.refuses_hits else None
 
 
 def reject_wrong_host(hit: Hit, site: SiteConfig, event: Event) -> Rejection | None:

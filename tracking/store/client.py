@@ -38,7 +38,7 @@ SOCKET_TIMEOUT = 209  # ClickHouse's code of a node that another one waited for
 SILENCE_SECONDS = 5  # a node that computes a report and sends no progress for so long is away
 MISSING_SECONDS = 5.0  # for so long after a shard did not answer, reports do not wait for it again
 SKIP_MISSING: dict[str, object] = {"skip_unavailable_shards": 1}
-# Servers tell each other and us every second that they work on a report, so one that froze is noticed soon
+# Nodes tell each other every half second, and us every second, that they work: a frozen one is noticed soon
 MAX_PROGRESS_SECONDS = 80  # each is a header, of which Python reads a hundred at most
 PROGRESS_SETTINGS: dict[str, object] = {
     "http_headers_progress_interval_ms": 1000,
@@ -106,7 +106,7 @@ def query(
 ) -> StoreResult:
     """Run a query (SELECT, WITH, SHOW). Raises StoreError; StoreAway when the store cannot be reached.
 
-    On a cluster it is repeated on another node once, unless a node was waited for that froze.
+    On a cluster it is repeated on another node once, unless it failed because a node was silent (SOCKET_TIMEOUT).
     """
     try:
         return _query_once(sql, params, settings)
@@ -285,7 +285,7 @@ def _order_hosts(hosts: tuple[Host, ...]) -> tuple[Host, ...]:
 def check_hosts(hosts: Sequence[Host]) -> dict[Host, StoreError]:
     """Return the nodes that do not answer, with the errors. All are asked at once, each for about CHECK_SECONDS.
 
-    Those are asked last from now on.
+    Those are asked last for AVOID_SECONDS.
     """
     destination = get_target()
     threads = ThreadPoolExecutor(max(1, len(hosts)), thread_name_prefix="check")

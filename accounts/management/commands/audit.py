@@ -18,23 +18,29 @@ class Command(InstallationCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("action", choices=["verify", "heads", "expire"])
-        parser.add_argument("--account", type=int, metavar="ID", help="only this account; 0: the installation's own")
-        parser.add_argument("--heads", metavar="FILE", help="verify that the chains go on from these printed ends")
+        parser.add_argument(
+            "--account", type=int, metavar="ID", help="verify: only this account; 0: the installation's own"
+        )
+        parser.add_argument("--heads", metavar="FILE", help="verify: that the chains go on from the ends in this file")
 
     def handle(self, *, action: str, account: int | None, heads: str | None, **_: object) -> None:
+        if action != "verify" and (account is not None or heads):
+            raise CommandError("--account and --heads are for verify only.")
         if action == "expire":
             self.stdout.write(f"{audit_entries_expire(now=timezone.now())} entries were deleted.")
         elif action == "heads":
             for chain in AuditChain.objects.filter(last_number__gt=0).order_by("pk"):
                 self.stdout.write(f"{chain.pk} {chain.last_number} {chain.last_digest}")
         else:
-            self.verify([account] if account is not None else list_chain_ids(), heads)
+            ends = [head for head in read_heads(heads) if account is None or head[0] == account]
+            self.verify([account] if account is not None else list_chain_ids(), ends)
 
-    def verify(self, chain_ids: list[int], heads: str | None) -> None:
-        """Check these chains. Raises CommandError with the first problem of each."""
+    def verify(self, chain_ids: list[int], ends: list[tuple[int, int, str]]) -> None:
+        """Check these chains, and those of the printed ends, which may be gone. Raises CommandError with the first
+        problem of each."""
         try:
             outcomes = [find_problem(chain_id, timezone.now()) for chain_id in chain_ids]
-            outcomes += [find_head_problem(*head) for head in read_heads(heads) if head[0] in chain_ids]
+            outcomes += [find_head_problem(*end) for end in ends]
         except ChainUnreadable as error:
             raise CommandError(str(error)) from error
         problems: list[ChainProblem] = [problem for problem in outcomes if problem is not None]

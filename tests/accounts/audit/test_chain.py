@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -150,6 +151,26 @@ def test_the_command_notices_a_chain_that_does_not_fit_kept_heads(
         file.write(heads.getvalue().replace(AuditChain.objects.get(pk=account.pk).last_digest, "0" * 64))
     with pytest.raises(CommandError, match=rf"account {account.pk}, number 5"):
         call_command("audit", "verify", heads=kept, stdout=StringIO())
+
+
+def test_the_command_notices_a_chain_that_is_gone_with_all_its_entries(
+    account: Account, entries: list[AuditEntry], tmp_path: Path
+) -> None:
+    heads, kept = StringIO(), tmp_path / "heads"
+    call_command("audit", "heads", stdout=heads)
+    kept.write_text(heads.getvalue())
+    with without_triggers(), connection.cursor() as cursor:
+        for table in ("audit_auditseal", "audit_auditentry", "audit_auditchain"):
+            cursor.execute(f"DELETE FROM {table}")
+    with pytest.raises(CommandError, match=rf"account {account.pk}, number 5"):
+        call_command("audit", "verify", heads=str(kept), stdout=StringIO())
+    call_command("audit", "verify", account=0, heads=None, stdout=StringIO())
+
+
+@pytest.mark.parametrize("action", ["heads", "expire"])
+def test_what_is_for_verify_alone_is_refused_elsewhere(db: None, action: str) -> None:
+    with pytest.raises(CommandError, match="for verify only"):
+        call_command("audit", action, account=5)
 
 
 def test_old_entries_end_and_the_rest_can_still_be_checked(account: Account) -> None:
