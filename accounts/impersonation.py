@@ -1,7 +1,7 @@
 """Operators who act as a member of an account: for an hour, in that account only, and recorded in its audit log.
 
 The session stays the operator's and names the member; `config.audit_middleware` makes them `request.user` of each
-request. What would show or change secrets is refused (`accounts.impersonation.refuses`).
+request. What would show or change secrets is refused (`accounts.impersonation.is_refused`).
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ from django.db import transaction
 from django.http import HttpRequest
 from django.urls import ResolverMatch
 
-from accounts.audit.context import AuditActor
-from accounts.audit.log_ins import describe_user
+from accounts.audit.context import AuditActor, describe_user
 from accounts.audit.models import ActorType
 from accounts.audit.recording import record_action
 from accounts.models import Account, Membership, User
@@ -23,7 +22,7 @@ from accounts.permissions import IMPERSONATED_ACCOUNT, has_second_factor
 SESSION_KEY = "impersonation"
 DURATION = timedelta(hours=1)
 MAX_REASON_LENGTH = 200
-REFUSED = (
+REFUSED_MESSAGE = (
     "Not possible while you act for somebody else: this shows or changes keys, passwords or personal data, switches "
     "the account, gives access to people or programs, or deletes a site."
 )
@@ -42,7 +41,7 @@ REFUSED_WRITES = frozenset({
     "sites:unshare", "sharing:settings", "alerts:channel-new", "alerts:channel-edit", "links:guests",
 })  # fmt: skip
 REFUSED_MODULES = ("allauth.", "accounts.sign_in.")
-REFUSED_ROUTES = "api/v1/"  # the management API, whose answers have keys
+REFUSED_ROUTE_PREFIX = "api/v1/"  # the management API, whose answers have keys
 SAFE_METHODS = ("GET", "HEAD")
 
 
@@ -73,7 +72,7 @@ def impersonation_end(*, request: HttpRequest, operator: User, account: Account)
     """End it."""
     request.session.pop(SESSION_KEY, None)
     actor = AuditActor(ActorType.OPERATOR, describe_user(operator), operator.pk)
-    record_action("account.left", account, accounts=[account.pk, None], actor=actor)
+    record_action("account.impersonation_ended", account, accounts=[account.pk, None], actor=actor)
 
 
 def find_impersonated(request: HttpRequest, operator: User, now: datetime) -> Membership | None:
@@ -91,7 +90,7 @@ def find_impersonated(request: HttpRequest, operator: User, now: datetime) -> Me
     return membership
 
 
-def refuses(match: ResolverMatch, method: str | None) -> bool:
+def is_refused(match: ResolverMatch, method: str | None) -> bool:
     """Whether a page is refused to somebody who acts for another person."""
     module = getattr(match.func, "__module__", "")
     is_write = method not in SAFE_METHODS
@@ -99,5 +98,5 @@ def refuses(match: ResolverMatch, method: str | None) -> bool:
         match.view_name in REFUSED_PAGES
         or (is_write and match.view_name in REFUSED_WRITES)
         or module.startswith(REFUSED_MODULES)
-        or match.route.startswith(REFUSED_ROUTES)
+        or match.route.startswith(REFUSED_ROUTE_PREFIX)
     )

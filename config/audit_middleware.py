@@ -8,10 +8,9 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from accounts.audit.context import AuditActor, AuditContext, act_as
-from accounts.audit.log_ins import describe_user
+from accounts.audit.context import AuditActor, AuditContext, describe_user, use_context
 from accounts.audit.models import ActorType, Via
-from accounts.impersonation import REFUSED, SAFE_METHODS, SESSION_KEY, find_impersonated, refuses
+from accounts.impersonation import REFUSED_MESSAGE, SAFE_METHODS, SESSION_KEY, find_impersonated, is_refused
 from accounts.models import User
 from accounts.permissions import Bearer
 from accounts.security.client_ip import get_client_address
@@ -20,7 +19,7 @@ from config.serving.error_responses import build_error_response
 
 OPERATORS_PAGES = "/operations"
 OVER = "Your time in this account is over, so nothing was changed. Begin again under Installation → Accounts."
-KEPT_BY_OPERATORS = ("/logout", "/operations/impersonation/end")  # requests of the operators themselves
+OPERATOR_PATHS = ("/logout", "/operations/impersonation/end")  # on which the operator is not replaced by the member
 
 
 class ImpersonationMiddleware(SyncMiddleware):
@@ -44,8 +43,8 @@ class ImpersonationMiddleware(SyncMiddleware):
         membership = find_impersonated(request, operator, timezone.now())
         if membership is None:
             del request.session[SESSION_KEY]
-            return request.method in SAFE_METHODS or request.path in KEPT_BY_OPERATORS
-        if request.path not in KEPT_BY_OPERATORS:
+            return request.method in SAFE_METHODS or request.path in OPERATOR_PATHS
+        if request.path not in OPERATOR_PATHS:
             request.user = membership.user
             request.impersonator = operator  # type: ignore[attr-defined]
         return True
@@ -53,16 +52,16 @@ class ImpersonationMiddleware(SyncMiddleware):
     def process_view(self, request: HttpRequest, view: object, args: object, kwargs: object) -> HttpResponse | None:
         """Refuse what nobody may do for somebody else."""
         match = request.resolver_match
-        if getattr(request, "impersonator", None) is None or match is None or not refuses(match, request.method):
+        if getattr(request, "impersonator", None) is None or match is None or not is_refused(match, request.method):
             return None
-        return build_error_response(request, 403, REFUSED)
+        return build_error_response(request, 403, REFUSED_MESSAGE)
 
 
 class AuditMiddleware(SyncMiddleware):
     """Sets the context in which the actions of a request are recorded. The actor is found when one is recorded."""
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        with act_as(build_request_context(request)):
+        with use_context(build_request_context(request)):
             return self.get_response(request)
 
 

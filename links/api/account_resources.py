@@ -154,7 +154,7 @@ class GroupViews(LinkResource[Group], ModelViewSet[Group]):
 
     def perform_create(self, serializer: BaseSerializer[Group]) -> None:
         if not self.scope.edits_all:
-            raise ValidationError("Only the team may create groups.")
+            raise ValidationError("Guests cannot create groups, unless they may edit all links.")
         values = self.clean_values(serializer)
         serializer.instance = group_services.group_create(account=self.scope.account, **values)
 

@@ -59,7 +59,7 @@ class ShareSerializer(ClosedModelSerializer):
     def validate_expires(self, expires: datetime | None) -> datetime | None:
         """Reject an instant that is over."""
         if expires is not None and expires <= timezone.now():
-            raise serializers.ValidationError("This day is over already.")
+            raise serializers.ValidationError("This time has passed already.")
         return expires
 
 
@@ -81,7 +81,7 @@ class ShareViews(
     serializer_class = ShareSerializer
     filterset_class = ShareFilters
     lookup_url_kwarg = "share_id"
-    missing = "No such link."
+    missing = "No such shared link."
 
     def get_queryset(self) -> QuerySet[Share]:
         return self.site.shares.filter(revoked=None)

@@ -142,7 +142,7 @@ class MonitorValues(TypedDict, total=False):
 def clean_changes(monitor: Monitor, values: MonitorValues) -> MonitorValues:
     """Fill in the stored values of headers, and check that an address that is watched may be reached, as the page does.
 
-    Raises ValidationError by field: also if the address is on another host now, and headers stay as they are.
+    Raises ValidationError by field, also if the host changes while stored header values are kept.
     """
     url = str(values.get("url", monitor.url))
     headers = values.get("headers", dict.fromkeys(monitor.headers, DOTS))

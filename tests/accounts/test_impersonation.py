@@ -51,7 +51,7 @@ def test_everything_is_recorded_in_the_accounts_log(acting: Client, account: Acc
 def test_it_ends_by_the_button(acting: Client, account: Account) -> None:
     acting.post("/operations/impersonation/end")
     assert acting.get("/operations").status_code == 200 and acting.get("/account").status_code == 404
-    assert AuditEntry.objects.filter(account=account, action="account.left").count() == 1
+    assert AuditEntry.objects.filter(account=account, action="account.impersonation_ended").count() == 1
 
 
 def test_it_ends_after_an_hour(acting: Client, monkeypatch: pytest.MonkeyPatch) -> None:

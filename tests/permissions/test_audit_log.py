@@ -28,7 +28,7 @@ SILENT = {
     f"POST {SET}/tracking-code": "looks at the site's page",
     f"POST {V1}brand/check": "looks at DNS; what it changes is recorded as a verified host",
     f"POST {V1}{S}/domain-check": "looks at DNS; what it changes is recorded as a verified host",
-    f"POST {V1}channels/<int:channel_id>/ask": "repeats a mail",
+    f"POST {V1}channels/<int:channel_id>/confirmation": "repeats a mail",
 }
 # Digests belong to a person, so keys have none
 KEYED = sorted(call for call in (*BODIES, *READS) if V1 in call and call not in SILENT and f"{V1}digests" not in call)
