@@ -21,7 +21,7 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from tracking.state.suspension import SuspendableCall, suspend
+from tracking.state.suspension import SuspendableCall, resume, suspend
 from tracking.state.worker_messages import (
     ANSWERS,
     ASK,
@@ -127,14 +127,6 @@ class WaitingQuestions(NamedTuple):
 
     call: SuspendableCall
     questions: Sequence[EncodedQuestion]
-
-
-def resume(call: SuspendableCall, answers: Answers | None) -> None:
-    """Resume a call; whatever it raises does not concern the others of its batch."""
-    try:
-        call.resume(answers)
-    except Exception:
-        log.exception("A hit failed after the store's process had answered")
 
 
 def resume_all(batch: Sequence[WaitingQuestions], answers: Answers | None) -> None:

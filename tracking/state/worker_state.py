@@ -6,7 +6,6 @@ with its own memory while the store's process is away. So what it learns there i
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +13,7 @@ from pathlib import Path
 from tracking.state.base import R, State
 from tracking.state.memory import MemoryState
 from tracking.state.questions import ClaimFirst, CountRequest, JoinVisit, NotJoined, PutValue, Question, TakeNumber
-from tracking.state.suspension import find_suspendable_call, prepare_call
+from tracking.state.suspension import find_suspendable_call, run_suspendable
 from tracking.state.visits import REORDER_AFTER_MS, OpenVisit
 from tracking.state.worker_codec import LOST, STALE, Proposal, decode_visit, encode_join, encode_question
 from tracking.state.worker_link import StoreLink
@@ -58,21 +57,7 @@ class WorkerState(State):
 
     async def run(self, function: Callable[..., R], *arguments: object) -> R:
         """Call the function; wherever it asks the state, other requests go on."""
-        ended: asyncio.Future[R] = asyncio.get_running_loop().create_future()
-
-        def proceed(answer: object) -> None:
-            try:
-                result = call.proceed(answer)
-            except Exception as error:
-                if not ended.done():
-                    ended.set_exception(error)
-            else:
-                if call.has_ended and not ended.done():  # done if the request was cancelled; its hit is recorded
-                    ended.set_result(result)
-
-        call = prepare_call(function, arguments, proceed)
-        result: R = call.proceed()
-        return result if call.has_ended else await ended
+        return await run_suspendable(function, *arguments)
 
     async def drain(self) -> None:
         """Wait until every suspended call has its answer."""
