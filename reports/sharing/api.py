@@ -8,13 +8,12 @@ from typing import cast
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.utils import timezone
-from django_filters.rest_framework import CharFilter, FilterSet
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import mixins, serializers
 from rest_framework.request import Request
 from rest_framework.serializers import BaseSerializer
 
-from accounts.api.lists import BooleanFilter
+from accounts.api.lists import BooleanFilter, NameFilters
 from accounts.api.resources import add_examples
 from accounts.api.serializers import ClosedModelSerializer
 from accounts.models import Area
@@ -63,8 +62,7 @@ class ShareSerializer(ClosedModelSerializer):
         return expires
 
 
-class ShareFilters(FilterSet):
-    name = CharFilter(lookup_expr="icontains", label="Text that the name contains")
+class ShareFilters(NameFilters):
     embed = BooleanFilter()
 
 

@@ -7,12 +7,12 @@ from typing import TypedDict
 
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
-from django_filters.rest_framework import CharFilter, ChoiceFilter, FilterSet, IsoDateTimeFilter
+from django_filters.rest_framework import ChoiceFilter, FilterSet, IsoDateTimeFilter
 from rest_framework import serializers
 from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import ModelViewSet, ReadOnlyModelViewSet
 
-from accounts.api.lists import BooleanFilter, IdFilter
+from accounts.api.lists import BooleanFilter, IdFilter, NameFilters
 from accounts.api.resources import add_examples
 from accounts.api.serializers import ClosedModelSerializer, require_instance
 from accounts.models import Area
@@ -82,8 +82,7 @@ class IncidentSerializer(ClosedModelSerializer):
         read_only_fields = fields
 
 
-class MonitorFilters(FilterSet):
-    name = CharFilter(lookup_expr="icontains", label="Text that the name contains")
+class MonitorFilters(NameFilters):
     state = ChoiceFilter(choices=MonitorState.choices)
     enabled = BooleanFilter()
 
