@@ -1,7 +1,7 @@
 """Operators who act as a member of an account: for an hour, in that account only, and recorded in its audit log.
 
 The session stays the operator's and names the member; `config.audit_middleware` makes them `request.user` of each
-request. What would show or change secrets is refused (`accounts.impersonation.refuses`).
+request. What would show or change secrets is refused (`accounts.impersonation.is_refused`).
 """
 
 from __future__ import annotations
@@ -13,30 +13,35 @@ from django.db import transaction
 from django.http import HttpRequest
 from django.urls import ResolverMatch
 
-from accounts.audit.context import AuditActor
-from accounts.audit.log_ins import describe_user
+from accounts.audit.context import AuditActor, describe_user
 from accounts.audit.models import ActorType
 from accounts.audit.recording import record_action
 from accounts.models import Account, Membership, User
-from accounts.permissions import IMPERSONATED_ACCOUNT
+from accounts.permissions import IMPERSONATED_ACCOUNT, has_second_factor
 
 SESSION_KEY = "impersonation"
 DURATION = timedelta(hours=1)
 MAX_REASON_LENGTH = 200
-REFUSED = (
+REFUSED_MESSAGE = (
     "Not possible while you act for somebody else: this shows or changes keys, passwords or personal data, switches "
-    "the account, or deletes a site."
+    "the account, gives access to people or programs, or deletes a site."
 )
-# Pages that show or change keys, passwords and personal data, or delete a site; of some only what they write
+# Pages that show or change keys, passwords and personal data, delete a site, concern the person's other accounts, or
+# would give access that outlasts the hour, as would live views; of some only what they write
 REFUSED_PAGES = frozenset({
     "accounts:account-key", "accounts:own-key", "accounts:tokens", "accounts:token-revoke",
     "accounts:account-second-factor", "accounts:exposed-key-replace",
     "accounts:account-switch", "sites:keys-show", "sites:keys-rotate", "sites:api-key-revoke", "sites:delete",
-    "alerts:channel-secret", "links:guest-key", "tracking:personal-data",
+    "accounts:join", "alerts:channel-secret", "digests:list", "digests:delete", "dashboard:spy-stream", "links:stream",
+    "links:guest-key", "tracking:personal-data",
 })  # fmt: skip
-REFUSED_WRITES = frozenset({"accounts:me", "sites:api-keys"})
+REFUSED_WRITES = frozenset({
+    "accounts:me", "accounts:team", "accounts:member", "accounts:member-remove", "accounts:member-invite",
+    "accounts:invitation-renew", "accounts:invitation-revoke", "accounts:account-brand", "sites:api-keys", "sites:team",
+    "sites:unshare", "sharing:settings", "alerts:channel-new", "alerts:channel-edit", "links:guests",
+})  # fmt: skip
 REFUSED_MODULES = ("allauth.", "accounts.sign_in.")
-REFUSED_ROUTES = "api/v1/"  # the management API, whose answers have keys
+REFUSED_ROUTE_PREFIX = "api/v1/"  # the management API, whose answers have keys
 SAFE_METHODS = ("GET", "HEAD")
 
 
@@ -52,6 +57,8 @@ def impersonation_start(
     membership = owners.select_related("user").order_by("pk").first()
     if membership is None or account.suspended is not None:
         raise ValidationError({"reason": "Nobody can act in this account: it is suspended, or has no owner."})
+    if account.second_factor_required and not has_second_factor(operator):
+        raise ValidationError({"reason": "This account requires a second factor. Set up one of your own first."})
     until = now + DURATION
     request.session[SESSION_KEY] = {"membership": membership.pk, "until": until.isoformat()}
     changes = {"reason": (None, reason), "person": (None, str(membership.user)), "until": (None, until)}
@@ -65,7 +72,7 @@ def impersonation_end(*, request: HttpRequest, operator: User, account: Account)
     """End it."""
     request.session.pop(SESSION_KEY, None)
     actor = AuditActor(ActorType.OPERATOR, describe_user(operator), operator.pk)
-    record_action("account.left", account, accounts=[account.pk, None], actor=actor)
+    record_action("account.impersonation_ended", account, accounts=[account.pk, None], actor=actor)
 
 
 def find_impersonated(request: HttpRequest, operator: User, now: datetime) -> Membership | None:
@@ -83,7 +90,7 @@ def find_impersonated(request: HttpRequest, operator: User, now: datetime) -> Me
     return membership
 
 
-def refuses(match: ResolverMatch, method: str | None) -> bool:
+def is_refused(match: ResolverMatch, method: str | None) -> bool:
     """Whether a page is refused to somebody who acts for another person."""
     module = getattr(match.func, "__module__", "")
     is_write = method not in SAFE_METHODS
@@ -91,5 +98,5 @@ def refuses(match: ResolverMatch, method: str | None) -> bool:
         match.view_name in REFUSED_PAGES
         or (is_write and match.view_name in REFUSED_WRITES)
         or module.startswith(REFUSED_MODULES)
-        or match.route.startswith(REFUSED_ROUTES)
+        or match.route.startswith(REFUSED_ROUTE_PREFIX)
     )

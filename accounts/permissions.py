@@ -42,10 +42,12 @@ LabelledObjects = Sequence[tuple[int, str]]  # (id, label)
 
 
 class SecondFactorRequired(Http404):
-    """The user has no second factor, and the account demands one of its members: nothing of it is found."""
+    """The user has no second factor, and the account requires one of its members: nothing of it is found."""
 
     def __init__(self, account: Account) -> None:
-        super().__init__(f"{account} demands a second factor of its members. Set one up under Sign-in and security.")
+        super().__init__(
+            f"{account} requires its members to have a second factor. Set one up under Sign-in and security."
+        )
 
 
 @dataclass(frozen=True)
@@ -138,7 +140,7 @@ def list_memberships(actor: Actor) -> list[Membership]:
 
 
 def leave_out_locked(memberships: Iterable[Membership]) -> list[Membership]:
-    """Leave out memberships of people without a second factor in accounts that demand one of their members."""
+    """Leave out memberships of people without a second factor in accounts that require one."""
     rows = list(memberships)
     demanding = {row.user_id for row in rows if row.account.second_factor_required}
     if not demanding:

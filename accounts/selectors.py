@@ -1,9 +1,10 @@
-"""Reads of members and of host claims, whose hosts are normalized names; and the fair order of many accounts' rows."""
+"""Reads of users, members and host claims (whose hosts are normalized names); the fair order of many accounts' rows."""
 
 from __future__ import annotations
 
 from typing import Any, TypeVar
 
+from allauth.account.models import EmailAddress
 from django.db.models import F, Model, QuerySet, Window
 from django.db.models.functions import RowNumber
 
@@ -23,6 +24,12 @@ def find_owner(account: Account) -> User | None:
     owners = account.memberships.accepted().filter(role=Role.OWNER)
     membership = owners.select_related("user").order_by("pk").first()
     return membership.user if membership else None
+
+
+def has_unverified_address(user: User) -> bool:
+    """Whether the user signed up and has not verified the address yet; one who was invited has no row for it."""
+    verified = list(EmailAddress.objects.filter(user=user).values_list("verified", flat=True))
+    return bool(verified) and not any(verified)
 
 
 def list_verified_claims(purpose: str) -> QuerySet[HostClaim]:

@@ -8,10 +8,9 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from accounts.audit.context import AuditActor, AuditContext, act_as
-from accounts.audit.log_ins import describe_user
+from accounts.audit.context import AuditActor, AuditContext, describe_user, use_context
 from accounts.audit.models import ActorType, Via
-from accounts.impersonation import REFUSED, SESSION_KEY, find_impersonated, refuses
+from accounts.impersonation import REFUSED_MESSAGE, SAFE_METHODS, SESSION_KEY, find_impersonated, is_refused
 from accounts.models import User
 from accounts.permissions import Bearer
 from accounts.security.client_ip import get_client_address
@@ -19,7 +18,8 @@ from config.middleware import SyncMiddleware, is_api_request
 from config.serving.error_responses import build_error_response
 
 OPERATORS_PAGES = "/operations"
-KEPT_BY_OPERATORS = ("/logout", "/operations/impersonation/end")  # requests of the operators themselves
+OVER = "Your time in this account is over, so nothing was changed. Begin again under Installation → Accounts."
+OPERATOR_PATHS = ("/logout", "/operations/impersonation/end")  # on which the operator is not replaced by the member
 
 
 class ImpersonationMiddleware(SyncMiddleware):
@@ -29,35 +29,39 @@ class ImpersonationMiddleware(SyncMiddleware):
     """
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if settings.SESSION_COOKIE_NAME in request.COOKIES and SESSION_KEY in request.session:
-            self.act_for_member(request)
+        is_acting = settings.SESSION_COOKIE_NAME in request.COOKIES and SESSION_KEY in request.session
+        if is_acting and not self.act_for_member(request):
+            return build_error_response(request, 403, OVER)
         return self.get_response(request)
 
-    def act_for_member(self, request: HttpRequest) -> None:
-        """Replace the user, unless the time is over or the operator logs out or ends it."""
+    def act_for_member(self, request: HttpRequest) -> bool:
+        """Replace the user, unless the operator logs out or ends it. False for a write after the time is over: it was
+        meant for the member's account, not for the operator's own."""
         operator: object = request.user
         if not isinstance(operator, User):
-            return
+            return True
         membership = find_impersonated(request, operator, timezone.now())
         if membership is None:
             del request.session[SESSION_KEY]
-        elif request.path not in KEPT_BY_OPERATORS:
+            return request.method in SAFE_METHODS or request.path in OPERATOR_PATHS
+        if request.path not in OPERATOR_PATHS:
             request.user = membership.user
             request.impersonator = operator  # type: ignore[attr-defined]
+        return True
 
     def process_view(self, request: HttpRequest, view: object, args: object, kwargs: object) -> HttpResponse | None:
         """Refuse what nobody may do for somebody else."""
         match = request.resolver_match
-        if getattr(request, "impersonator", None) is None or match is None or not refuses(match, request.method):
+        if getattr(request, "impersonator", None) is None or match is None or not is_refused(match, request.method):
             return None
-        return build_error_response(request, 403, REFUSED)
+        return build_error_response(request, 403, REFUSED_MESSAGE)
 
 
 class AuditMiddleware(SyncMiddleware):
     """Sets the context in which the actions of a request are recorded. The actor is found when one is recorded."""
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        with act_as(build_request_context(request)):
+        with use_context(build_request_context(request)):
             return self.get_response(request)
 
 

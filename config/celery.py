@@ -48,14 +48,14 @@ app.conf.update(
 
 def run_task(row: PeriodicTask) -> None:
     """Call the function of a periodic task, with `now` if it takes that; if it is guarded, by `run_guarded`."""
-    from accounts.audit.context import act_as, act_as_program  # models: not before Django is set up
+    from accounts.audit.context import build_program_context, use_context  # models: not before Django is set up
     from accounts.audit.models import Via
     from accounts.operations.task_runs import run_guarded
     from sites import site_cache
 
     function, now = import_string(row.path), datetime.now(UTC)
     job = partial(function, now=now) if "now" in inspect.signature(function).parameters else function
-    with act_as(act_as_program(Via.TASK, row.name)):
+    with use_context(build_program_context(Via.TASK, row.name)):
         if row.is_guarded:
             if settings.REDIS_URL:
                 site_cache.load_changes()  # a separate worker has no thread that reloads changed sites

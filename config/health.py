@@ -102,14 +102,14 @@ def build_report(now: datetime) -> HealthReport:
 
 
 def check_database() -> str:
-    """Load the last runs of periodic tasks, at most TASK_RUNS_SECONDS old. Returns an error if that is impossible."""
+    """Return an error if the database does not answer; refreshes the runs of periodic tasks."""
     if connection.vendor == "sqlite":  # a file of this machine, which does not hang
-        return load_task_runs() if time.monotonic() - _task_runs[0] > TASK_RUNS_SECONDS else ""
+        return refresh_task_runs() if time.monotonic() - _task_runs[0] > TASK_RUNS_SECONDS else ""
     return database_check.get_error()
 
 
-def load_task_runs() -> str:
-    """Load the last runs of periodic tasks; returns an error if the database is unavailable."""
+def refresh_task_runs() -> str:
+    """Refresh the last runs of periodic tasks; return an error, "" if that worked."""
     global _task_runs
     try:
         _task_runs = (time.monotonic(), summarize_runs())
@@ -126,7 +126,7 @@ def check_redis() -> str:
     return redis_check.get_error() if isinstance(process.state, RedisState) else ""
 
 
-def ask_redis() -> str:
+def ping_redis() -> str:
     """Return an error if hits do without Redis at the moment, or if it does not answer.
 
     On a busy machine an answer may be late, so it is waited for longer than hits wait, on a connection of its own.
@@ -141,8 +141,10 @@ def ask_redis() -> str:
     return ""
 
 
-database_check = BoundedCheck(load_task_runs, silent=DATABASE_SILENT, seconds=CHECK_SECONDS, max_age=TASK_RUNS_SECONDS)
-redis_check = BoundedCheck(ask_redis, silent=REDIS_SILENT, seconds=CHECK_SECONDS, max_age=STORE_CHECK_SECONDS)
+database_check = BoundedCheck(
+    refresh_task_runs, silent=DATABASE_SILENT, seconds=CHECK_SECONDS, max_age=TASK_RUNS_SECONDS
+)
+redis_check = BoundedCheck(ping_redis, silent=REDIS_SILENT, seconds=CHECK_SECONDS, max_age=STORE_CHECK_SECONDS)
 
 
 def build_beat_warning(last_beat: float | None, now: datetime) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import Http404
-from django_filters.rest_framework import CharFilter, ChoiceFilter, FilterSet
+from django_filters.rest_framework import ChoiceFilter
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import ModelViewSet
 
-from accounts.api.lists import BooleanFilter
+from accounts.api.lists import BooleanFilter, NameFilters
 from accounts.api.resources import add_examples
 from accounts.api.serializers import ClosedModelSerializer, ClosedSerializer, require_instance
 from accounts.models import Area, User
@@ -91,15 +91,10 @@ class SegmentSerializer(ClosedModelSerializer):
         read_only_fields = ("id", "created")
 
 
-class GoalFilters(FilterSet):
-    name = CharFilter(lookup_expr="icontains", label="Text that the name contains")
+class GoalFilters(NameFilters):
     kind = ChoiceFilter(choices=GoalKind.choices)
     active = BooleanFilter()
     conversion = BooleanFilter()
-
-
-class NameFilters(FilterSet):
-    name = CharFilter(lookup_expr="icontains", label="Text that the name contains")
 
 
 class GoalViews(SiteResource[Goal], ModelViewSet[Goal]):

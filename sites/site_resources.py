@@ -25,7 +25,7 @@ class SiteResource(ResourceViews[Row]):
     writes = "edit"
 
     def initial(self, request: Request, *args: object, **kwargs: object) -> None:
-        """Fetch the site before the body is read: what is wrong with it is no stranger's business. Raises Http404."""
+        """Fetch the site before the body is read, so that strangers get 404 whatever they send. Raises Http404."""
         super().initial(request, *args, **kwargs)
         _ = self.site
 

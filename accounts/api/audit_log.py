@@ -56,7 +56,9 @@ class AuditEntryFilters(FilterSet):
     actor = CharFilter(field_name="actor_label", lookup_expr="icontains", label="Text that the actor's label contains")
     actor_type = ChoiceFilter(choices=ActorType.choices)
     action = CharFilter(label="The name of an action, such as `member.changed`")
-    target = CharFilter(field_name="target_label", lookup_expr="icontains", label="Text that the label contains")
+    target = CharFilter(
+        field_name="target_label", lookup_expr="icontains", label="Text that the target's label contains"
+    )
     target_type = CharFilter(label="The sort of object, such as `site`")
     target_id = CharFilter(label="The id of the object")
     via = ChoiceFilter(choices=Via.choices)

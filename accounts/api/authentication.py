@@ -19,7 +19,7 @@ from accounts.security.rate_limits import RateLimit, RequestCount, count_request
 from accounts.services.personal_tokens import personal_token_use
 
 
-def read_bearer(request: Request) -> str | None:
+def read_bearer_key(request: Request) -> str | None:
     """Return what follows `Authorization: Bearer`; None without such a header."""
     scheme, _, key = request.headers.get("Authorization", "").partition(" ")
     return key.strip() if scheme.lower() == "bearer" else None
@@ -30,7 +30,7 @@ class BearerAuthentication(BaseAuthentication):
 
     def authenticate(self, request: Request) -> tuple[Bearer, str] | None:
         """Return the actor of the key and the key; None without such a header. Raises AuthenticationFailed."""
-        key = read_bearer(request)
+        key = read_bearer_key(request)
         if key is None:
             return None
         bearer = find_bearer(key)
@@ -48,7 +48,7 @@ class PersonalTokenAuthentication(BaseAuthentication):
 
     def authenticate(self, request: Request) -> tuple[Bearer, str] | None:
         """Return the actor of the token and the token; None for another key. Raises AuthenticationFailed."""
-        plain, now = read_bearer(request), clock.now()
+        plain, now = read_bearer_key(request), clock.now()
         if plain is None or not plain.startswith(PERSONAL_TOKEN_PREFIX):
             return None
         bearer = find_token_bearer(plain, now)

@@ -9,7 +9,7 @@ from django import forms
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db import DataError
 from django.db.models import Model, QuerySet
-from django_filters.rest_framework import DjangoFilterBackend, NumberFilter, TypedChoiceFilter
+from django_filters.rest_framework import CharFilter, DjangoFilterBackend, FilterSet, NumberFilter, TypedChoiceFilter
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import exceptions
@@ -23,6 +23,12 @@ MAX_LIMIT = 1000
 MAX_ID = 2**53  # ids are integers that JSON's numbers hold exactly
 INVALID_CURSOR = "Not a cursor of this list. Take it from `next` or `previous` of an answer."
 INVALID_LIMIT = f"Must be a whole number from 1 to {MAX_LIMIT}."
+
+
+class NameFilters(FilterSet):
+    """Filters of rows that have a name."""
+
+    name = CharFilter(lookup_expr="icontains", label="Text that the name contains")
 
 
 class CursorPages(CursorPagination):

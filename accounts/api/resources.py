@@ -37,7 +37,7 @@ class ResourceViews(ManagementView[Row], GenericViewSet[Row]):
     lookup_value_converter = "int"
 
     def build_summary(self) -> str:
-        """Build the summary of the operation that answers the action."""
+        """Build the summary of the action, such as "List goals"; "" if it has one of its own."""
         verb = VERBS.get(self.action, "")
         return f"{verb} {self.plural if self.action == 'list' else self.noun}" if verb else ""
 

@@ -9,7 +9,7 @@ register_subjects(
         name="account",
         label="Account",
         account="pk",
-        verbs=("created", "changed", "suspended", "resumed", "impersonated", "left"),
+        verbs=("created", "changed", "suspended", "resumed", "impersonated", "impersonation_ended"),
         shown=frozenset({
             "name", "timezone", "monthly_events", "brand", "profile", "limits", "over_quota", "suspended",
             "suspension_reason", "second_factor_required", "collection_ends", "until", "reason", "person",
@@ -46,7 +46,7 @@ register_subjects(
     AuditSubject(name="password", label="Password", account="", verbs=("changed",)),
     AuditSubject(
         name="session",
-        label="Session",
+        label="Log-in",
         account="",
         verbs=("started", "ended", "refused"),
         shown=frozenset({"email", "kind"}),
@@ -73,12 +73,12 @@ register_subjects(
         name="host",
         label="Host name",
         account="account_id",
-        verbs=("claimed", "verified", "withdrawn", "released"),
+        verbs=("claimed", "verified", "verification_withdrawn", "released"),
         shown=frozenset({"host", "purpose", "verification_method", "check_result"}),
     ),
     AuditSubject(
         name="audit_log",
-        label="Audit log",
+        label="Audit log entries",
         account="pk",
         verbs=("expired", "exported"),
         shown=frozenset({"entries", "days"}),

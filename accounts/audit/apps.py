@@ -9,4 +9,4 @@ class AuditConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from accounts.audit import account_subjects, log_ins  # noqa: F401 - they register and connect
+        from accounts.audit import account_subjects, sign_in_events  # noqa: F401 - they register and connect

@@ -1,7 +1,7 @@
 """The chain of an account's entries: every seal has a hash over its entry and the seal before.
 
 So an entry that was changed does not fit its seal, and one that was removed leaves a gap. Both ends of the chain are
-signed, and its key is encrypted. Who has SECRET_KEY too could write a new chain: to notice that, keep what
+signed, and its key is encrypted. Whoever also has SECRET_KEY could write a new chain: to notice that, keep what
 `manage.py audit heads` prints in another place.
 """
 
@@ -27,8 +27,8 @@ from accounts.security.encrypted_fields import Unreadable
 log = logging.getLogger(__name__)
 BATCH = 1_000
 MAX_NOTED = 10_000
-MAX_LATE = 20_000  # of the newest entries, among which `entries_seal` looks for those without a seal
-LATE = timedelta(minutes=10)  # an entry without a seal is one that nobody recorded here, after this time
+SEARCHED_ENTRIES = 20_000  # the newest ones, among which `entries_seal` looks for entries without a seal
+MAX_UNSEALED = timedelta(minutes=10)  # an older entry without a seal was added by somebody else
 SEALED_FIELDS = tuple(field.attname for field in AuditEntry._meta.concrete_fields)
 
 
@@ -62,7 +62,7 @@ def seal_noted_entries() -> None:
 def entries_seal(*, now: datetime) -> int:
     """Seal what a process did not seal because it was stopped just then; returns how many entries."""
     newest = AuditEntry.objects.aggregate(newest=Max("pk"))["newest"] or 0
-    recent = AuditEntry.objects.filter(pk__gt=newest - MAX_LATE, at__lt=now - timedelta(minutes=1))
+    recent = AuditEntry.objects.filter(pk__gt=newest - SEARCHED_ENTRIES, at__lt=now - timedelta(minutes=1))
     return seal_entries(list(select_unsealed(recent).values_list("pk", flat=True)))
 
 
@@ -186,7 +186,7 @@ def find_problem(chain_id: int, now: datetime) -> ChainProblem | None:
         check_readable(chain)
         if problem := check_seals(chain):
             return problem
-    old = select_chain(chain_id).filter(at__lt=now - LATE)
+    old = select_chain(chain_id).filter(at__lt=now - MAX_UNSEALED)
     unsealed = select_unsealed(old).order_by("pk").first()
     if unsealed is not None:
         return ChainProblem(chain_id=chain_id, entry_id=unsealed.pk, what="it has no seal, so it was not recorded here")

@@ -13,7 +13,7 @@ from accounts.audit.subjects import AuditSubject, Changes
 from accounts.security.encrypted_fields import DOTS
 
 MAX_TEXT, MAX_JSON = 500, 2_000  # characters of one value
-NEVER_CHANGES = frozenset({"id", "created", "change"})
+NOT_RECORDED = frozenset({"id", "created", "change"})  # change: the number by which caches find changed rows
 FieldValues: TypeAlias = Mapping[str, object]  # by the column's attribute: `group_id` for the field `group`
 JsonChanges: TypeAlias = dict[str, list[object]]
 
@@ -31,7 +31,7 @@ def read_fields(row: Model) -> FieldValues:
 
 def compare_fields(subject: AuditSubject, before: FieldValues, after: FieldValues) -> Changes:
     """Return the fields that differ, without those that the subject ignores."""
-    names = [name for name in {**before, **after} if name not in NEVER_CHANGES | subject.ignored]
+    names = [name for name in {**before, **after} if name not in NOT_RECORDED | subject.ignored]
     return {name: (before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name)}
 
 

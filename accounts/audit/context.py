@@ -8,6 +8,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 
 from accounts.audit.models import ActorType, Via
+from accounts.models import User
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ _context: ContextVar[AuditContext] = ContextVar("audit_context", default=OUTSIDE
 
 
 @contextmanager
-def act_as(context: AuditContext) -> Iterator[None]:
+def use_context(context: AuditContext) -> Iterator[None]:
     """Set the context of everything that is recorded meanwhile."""
     token = _context.set(context)
     try:
@@ -48,10 +49,20 @@ def act_as(context: AuditContext) -> Iterator[None]:
         _context.reset(token)
 
 
-def act_as_program(via: str, label: str) -> AuditContext:
+def build_program_context(via: str, label: str) -> AuditContext:
     """Build the context of a command, which an operator runs, or of a periodic task."""
     kind = ActorType.OPERATOR if via == Via.COMMAND else ActorType.SYSTEM
     return AuditContext(via=via, find_actor=lambda: AuditActor(kind, label))
+
+
+def describe_user(user: User) -> str:
+    """Describe a user in a text that outlives them: "Zoe (zoe@example.org)"."""
+    return f"{user.name[:120]} ({user.email})" if user.name else user.email
+
+
+def build_user_actor(user: User) -> AuditActor:
+    """Build the actor of a user who is not logged in yet, or not any more."""
+    return AuditActor(ActorType.USER, describe_user(user), user.pk)
 
 
 def get_context() -> AuditContext:

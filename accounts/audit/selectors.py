@@ -15,7 +15,7 @@ from accounts.audit.models import INSTALLATION, ActorType, AuditEntry
 from accounts.audit.subjects import SUBJECTS, format_action
 
 CSV_COLUMNS = (
-    "id", "at", "person", "person_type", "action", "object_type", "object_id", "object", "changes", "via", "address",
+    "id", "at", "actor", "actor_type", "action", "target_type", "target_id", "target", "changes", "via", "address",
     "user_agent", "request_id",
 )  # fmt: skip
 
@@ -51,7 +51,7 @@ class AuditLine:
     changes: list[FieldChange]
 
     @property
-    def has_kind(self) -> bool:
+    def shows_actor_type(self) -> bool:
         """Whether the actor's type says more than the label: not for people, known or unknown."""
         return self.entry.actor_type not in (ActorType.USER, ActorType.ANONYMOUS)
 

@@ -211,7 +211,7 @@ def _store(claim: HostClaim, method_before: str) -> None:
     claim.save()
     if claim.verification_method != method_before:
         changes = {"verification_method": (method_before, claim.verification_method)}
-        record_action("host.verified" if claim.verified else "host.withdrawn", claim, changes=changes)
+        record_action("host.verified" if claim.verified else "host.verification_withdrawn", claim, changes=changes)
         _notify_listeners(claim)
 
 

@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from accounts.audit.context import act_as, act_as_program
+from accounts.audit.context import build_program_context, use_context
 from accounts.audit.models import Via
 from accounts.models import Account
 from accounts.security.secret_key import WrongSecretKey, check_secret_key
@@ -21,7 +21,7 @@ class InstallationCommand(BaseCommand):
 
     def execute(self, *args: object, **options: object) -> str | None:
         """Run the command; the audit log names it as the actor."""
-        with act_as(act_as_program(Via.COMMAND, f"manage.py {type(self).__module__.rpartition('.')[2]}")):
+        with use_context(build_program_context(Via.COMMAND, f"manage.py {type(self).__module__.rpartition('.')[2]}")):
             return super().execute(*args, **options)
 
     def check_migrations(self) -> None:

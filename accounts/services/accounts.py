@@ -50,7 +50,7 @@ def account_update(
 
 @transaction.atomic
 def account_second_factor_set(*, account: Account, required: bool, by: User) -> None:
-    """Demand a second factor of the account's members, or no longer. Raises ValidationError if `by` has none."""
+    """Require a second factor of the account's members, or no longer. Raises ValidationError if `by` has none."""
     if required and not has_second_factor(by):
         raise ValidationError("Set up a second factor of your own first, or you would lock yourself out.")
     before = read_fields(account)

@@ -20,7 +20,7 @@ from django.utils import timezone as clock
 
 from accounts import mail
 from accounts.account_limits import check_limit
-from accounts.audit.log_ins import act_as_user
+from accounts.audit.context import build_user_actor
 from accounts.audit.recording import record_action
 from accounts.branding import load_brand
 from accounts.keys import hash_key
@@ -86,7 +86,7 @@ def accounts_adopt(*, user: User) -> None:
     owned = Membership.objects.accepted().filter(role=Role.OWNER)
     for account in Account.objects.exclude(pk__in=owned.values("account")):
         membership = Membership.objects.create(user=user, account=account, role=Role.OWNER)
-        record_action("member.added", membership, changes={"role": (None, Role.OWNER)}, actor=act_as_user(user))
+        record_action("member.added", membership, changes={"role": (None, Role.OWNER)}, actor=build_user_actor(user))
 
 
 # -- inviting -----------------------------------------------------------------------------------------------------
@@ -300,7 +300,7 @@ def invitation_accept(*, invitation: Invitation, user: User, now: datetime) -> M
     for kind, object_id, right in invitation.grants:
         _add_grant(membership, kind, object_id, right)
     changes = {"role": (None, membership.role), "grants": (None, invitation.grants)}
-    record_action("member.joined", membership, changes=changes, actor=act_as_user(user))
+    record_action("member.joined", membership, changes=changes, actor=build_user_actor(user))
     return membership
 
 

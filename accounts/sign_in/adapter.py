@@ -119,7 +119,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
     def respond_user_inactive(self, request: HttpRequest, user: User) -> HttpResponse:
         """Send a disabled user back to the log-in page."""
-        messages.error(request, "This user is disabled. Ask who manages your account.")
+        messages.error(request, "This user is disabled. Ask whoever manages your account.")
         return redirect("account_login")
 
     def get_password_change_redirect_url(self, request: HttpRequest) -> str:

@@ -1,6 +1,6 @@
 """Forms of sign-in: those of django-allauth with the fields of this product.
 
-A form that was refused says so in `refusal`: the status of its page, and how long to wait.
+`form_status` is the HTTP status of the form's page, and how long to wait.
 """
 
 from __future__ import annotations
@@ -30,21 +30,21 @@ EMAIL_INPUT = forms.EmailInput(attrs={"autocomplete": "username"})
 CURRENT_PASSWORD_INPUT = forms.PasswordInput(attrs={"autocomplete": "current-password"})
 
 
-class Refusal(NamedTuple):
+class FormStatus(NamedTuple):
     """The HTTP status of a form's page; `wait` seconds go into Retry-After (0 = no such header)."""
 
     status: int
     wait: int
 
 
-ACCEPTED = Refusal(200, 0)
+OK_STATUS = FormStatus(200, 0)
 
 
 class LoginForm(AllauthLoginForm):  # type: ignore[misc]
     """E-mail and password."""
 
     field_order = ["email", "password"]
-    refusal = ACCEPTED
+    form_status = OK_STATUS
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
@@ -54,15 +54,15 @@ class LoginForm(AllauthLoginForm):  # type: ignore[misc]
         self.order_fields(self.field_order)
 
     def clean(self) -> dict[str, object]:
-        """Check the password; the reason if it was not checked is in `refusal`."""
+        """Check the password; the reason if it was not checked is in `form_status`."""
         self.cleaned_data["login"] = self.cleaned_data.get("email", "")
         try:
             cleaned: dict[str, object] = super().clean()
         except TooManyAttempts as error:
-            self.refusal = Refusal(429, error.seconds)
+            self.form_status = FormStatus(429, error.seconds)
             raise ValidationError(f"{error} Or reset your password: we mail you a link.") from error
         except HashingBusy as error:
-            self.refusal = Refusal(503, RETRY_SECONDS)
+            self.form_status = FormStatus(503, RETRY_SECONDS)
             raise ValidationError(str(error)) from error
         return cleaned
 
@@ -97,7 +97,7 @@ class NewPasswordForm(forms.Form):
     """A new password for a user who has opened a mailed link, or has none yet."""
 
     password = forms.CharField(label="New password", strip=False, widget=NEW_PASSWORD_INPUT, help_text=LENGTH_HINT)
-    refusal = ACCEPTED
+    form_status = OK_STATUS
 
     def __init__(self, *args: object, user: User | None = None, temp_key: str = "", **kwargs: object) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
@@ -123,7 +123,7 @@ class ChangePasswordForm(NewPasswordForm):
         assert self.user is not None
         limit = (rate_limits.PASSWORD_USER, str(self.user.pk))
         if wait := rate_limits.count_attempt(limit):
-            self.refusal = Refusal(429, wait)
+            self.form_status = FormStatus(429, wait)
             raise ValidationError(rate_limits.format_wait_message(wait))
         if not self.user.check_password(self.cleaned_data["current"]):
             raise ValidationError("This is not your current password.")
@@ -141,7 +141,7 @@ class ResetForm(ResetPasswordForm):  # type: ignore[misc]
     """The address to which a link to a new password is mailed."""
 
     email = forms.EmailField(label="E-mail", widget=EMAIL_INPUT)
-    refusal = ACCEPTED
+    form_status = OK_STATUS
     users: list[User]
 
     def clean_email(self) -> str:

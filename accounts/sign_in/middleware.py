@@ -45,7 +45,7 @@ ACTIVITY_SECONDS = 300  # a session is prolonged this often, so that not every r
 
 
 def note_activity(request: HttpRequest) -> bool:
-    """Whether the session was not noted as active for ACTIVITY_SECONDS; it is from now on."""
+    """Note that the session is used; return False if that was noted less than ACTIVITY_SECONDS ago."""
     return bool(cache.add(name_activity(request), 1, ACTIVITY_SECONDS))
 
 
@@ -60,7 +60,7 @@ def name_activity(request: HttpRequest) -> str:
 
 
 class SessionActivityMiddleware:
-    """Prolongs sessions that are used. Requests that did not look at their session are none of its business."""
+    """Prolongs sessions that are used; requests that do not read their session are ignored."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

@@ -35,7 +35,7 @@ class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
         return encrypt(text)
 
     def decrypt(self, encrypted_text: str) -> str:
-        """Decrypt a secret. Raises ValidationError if no key does: an empty secret would be a known one."""
+        """Decrypt a secret. Raises ValidationError if no key does: an empty secret could be guessed."""
         text = decrypt(encrypted_text)
         if text is None:
             raise ValidationError(UNREADABLE)

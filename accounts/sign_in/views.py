@@ -25,13 +25,13 @@ from accounts.services import user_email_verify
 from accounts.settings_parts import build_account_navigation
 from accounts.sign_in.adapter import is_sign_up_open
 from accounts.sign_in.forms import (
-    ACCEPTED,
+    OK_STATUS,
     ChangePasswordForm,
     EmailChangeForm,
+    FormStatus,
     LoginForm,
     NewPasswordForm,
     ReauthenticateForm,
-    Refusal,
     ResetForm,
     SignupForm,
 )
@@ -66,10 +66,10 @@ class RefusingView:
     def form_invalid(self, form: forms.Form) -> HttpResponse:
         """Show the form again."""
         response: HttpResponse = super().form_invalid(form)  # type: ignore[misc]
-        refusal: Refusal = getattr(form, "refusal", ACCEPTED)
-        response.status_code = refusal.status
-        if refusal.wait:
-            response["Retry-After"] = str(refusal.wait)
+        form_status: FormStatus = getattr(form, "form_status", OK_STATUS)
+        response.status_code = form_status.status
+        if form_status.wait:
+            response["Retry-After"] = str(form_status.wait)
         return response
 
 
@@ -130,7 +130,7 @@ class PasswordResetView(RefusingView, EntrancePage, allauth_views.PasswordResetV
     def form_valid(self, form: ResetForm) -> HttpResponse:
         """Send the mail, within the limits."""
         if wait := rate_limits.count_attempt((rate_limits.RESET_ADDRESS, get_client_key(self.request))):
-            form.refusal = Refusal(429, wait)
+            form.form_status = FormStatus(429, wait)
             form.add_error(None, rate_limits.format_wait_message(wait, "requests"))
             return self.form_invalid(form)
         email = form.cleaned_data["email"].lower()

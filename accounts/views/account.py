@@ -104,7 +104,7 @@ def show_own_key(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_POST
 def set_second_factor(request: HttpRequest) -> HttpResponse:
-    """Demand a second factor of the account's members, or no longer."""
+    """Require a second factor of the account's members, or no longer."""
     account = get_current_account(request, may="manage")
     is_required = request.POST.get("required") == "1"
     try:

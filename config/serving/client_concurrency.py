@@ -4,9 +4,9 @@ Django handles every request on a thread of its own, and all threads share one i
 that compute delay everybody else's. So at most MAX_AT_ONCE requests of a client run at the same time, and only one
 after more than MAX_WAITING_BEFORE_FLOOD others have waited, until none of its requests is left: a browser loads its
 page in parallel, a flood is handled one by one. Waiting requests occupy no thread; at most MAX_WAITING of a client
-wait. Of all clients at most MAX_RUNNING requests run, first come, first served, and of those with one key of an API
-half as many, from however many addresses: a request whose query waits for its account's budget runs. A request beyond
-these limits, or one that has waited MAX_WAIT_SECONDS, gets 503 and Retry-After.
+wait. Of all clients at most MAX_RUNNING requests run, first come, first served; of those with the same key, half as
+many, from however many addresses. A request whose query waits for its account's budget counts as running. A request
+beyond these limits, or one that has waited MAX_WAIT_SECONDS, gets 503 and Retry-After.
 
 A request counts from the end of its body, so that slow uploads block nothing, to the end of its response, or to the
 start of a streamed response (a file, live events). Clients are distinguished by `get_rate_limit_key`. Requests without

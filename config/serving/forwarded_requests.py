@@ -28,7 +28,7 @@ AWAY_MESSAGE = "This part of the server is starting again. Try again in some sec
 log = logging.getLogger(__name__)
 
 
-class StoreAway(Exception):
+class StoreProcessAway(Exception):
     """The store's process does not answer, or ended in the middle of a response."""
 
 
@@ -61,7 +61,10 @@ class Forwarder:
         self.streams: set[asyncio.StreamReader] = set()  # of live events, which only end when somebody ends them
 
     async def forward(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let the store's process respond; with 503 while it is away. Raises StoreAway in the middle of a response."""
+        """Let the store's process respond; with 503 while it is away.
+
+        Raises StoreProcessAway in the middle of a response.
+        """
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
                 reader, writer = await asyncio.open_unix_connection(str(self.path))
@@ -120,13 +123,16 @@ class ForwardedRequest:
             await self.writer.drain()
 
     async def end_early(self, scope: Scope, error: Exception) -> None:
-        """End the response without the store's process. Raises StoreAway if it would look complete but is not."""
+        """End the response without the store's process.
+
+        Raises StoreProcessAway if it would look complete but is not.
+        """
         if not self.is_started:
             await send_error_response(scope, self.send, 503, AWAY_MESSAGE)
         elif self.reader in self.forwarder.streams:  # its browser connects again
             await self.send({"type": "http.response.body", "body": b"", "more_body": False})
         else:
-            raise StoreAway("The store's process ended in the middle of a response.") from error
+            raise StoreProcessAway("The store's process ended in the middle of a response.") from error
 
     def close(self) -> None:
         """Close the connection."""

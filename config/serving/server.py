@@ -102,7 +102,7 @@ class ImmediateProtocol(LimitedProtocol):
         self.answered = True  # or will be; nothing more of the request is read
         if isinstance(response, DelayedResponse):
             self.running = pending = PendingCycle()
-            self.await_response(pending)
+            self.set_current(pending)
             response.send = partial(self.send_pending, pending)
             return True
         self.add_response(self.transport, self.batch.number, response, b"\r\n")

@@ -104,7 +104,7 @@ class SocketHolder:
                 self.ending = self.ending or caught.si_signo != signal.SIGHUP
             for child in self.reap():
                 if (code := self.decide_end(child)) is not None:
-                    self.kill_all()
+                    self.stop_all()
                     return code
 
     def start_missing(self) -> None:
@@ -142,7 +142,7 @@ class SocketHolder:
             return None
         return child.code
 
-    def kill_all(self) -> None:
+    def stop_all(self) -> None:
         """Stop what still runs, because a child cannot start."""
         self.stopping = True
         while not self.stop_last_stage():

@@ -45,7 +45,7 @@ class Cycle(Protocol):
 class PendingCycle:
     """What the protocol needs to know of a request whose response is built without a task, but not at once.
 
-    uvicorn's own object for a request, with its event, takes as long to make as half of a beacon.
+    uvicorn's own object for a request, with its event, costs half as much as answering a beacon.
     """
 
     message_event = IgnoredEvent()
@@ -56,7 +56,7 @@ class PendingCycle:
 class UvicornProtocol(HttpToolsProtocol):
     """HTTP/1.1 by uvicorn."""
 
-    def await_response(self, cycle: PendingCycle) -> None:
+    def set_current(self, cycle: PendingCycle) -> None:
         """Let requests that follow on this connection wait until this one has its response."""
         self.cycle = cycle  # type: ignore[assignment]
 

@@ -1,7 +1,7 @@
 """The servers of `manage.py serve --workers`: the store's process, and the workers that accept connections.
 
 The store's process is what `serve` is otherwise, except that its requests come from the workers. So there is one event
-store, one state of hits and one row of periodic work, whatever the number of workers.
+store, one state of hits and one scheduler of periodic tasks, whatever the number of workers.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class StoreServer(Server):
         from config.asgi import application
         from tracking import live, spool
         from tracking.state.memory import MemoryState
-        from tracking.state.store_server import StateServer
+        from tracking.state.state_server import StateServer
 
         await super().startup(sockets)
         assert isinstance(process.state, MemoryState)
@@ -78,7 +78,7 @@ class WorkerServer(Server):
 
 
 def prepare_worker() -> None:
-    """Set where the store's process answers, before anything is loaded that reads it."""
+    """Set the sockets of the store's process and the worker's cache, before anything that reads them is loaded."""
     settings.STATE_SOCKET, settings.REQUEST_SOCKET = str(find_state_socket()), str(find_request_socket())
     for cache in settings.CACHES.values():
         cache["BACKEND"] = "config.serving.worker_cache.WorkerCache"

@@ -7,13 +7,13 @@ from typing import TypedDict, TypeVar
 
 from django.core.exceptions import ValidationError
 from django.db.models import Exists, Model, OuterRef, QuerySet
-from django_filters.rest_framework import CharFilter, ChoiceFilter, FilterSet
+from django_filters.rest_framework import ChoiceFilter, FilterSet
 from rest_framework import mixins, serializers
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import ModelViewSet
 
-from accounts.api.lists import BooleanFilter
+from accounts.api.lists import BooleanFilter, NameFilters
 from accounts.api.resources import add_examples
 from accounts.api.serializers import ClosedModelSerializer, require_instance
 from accounts.models import HostClaim, Purpose
@@ -126,13 +126,8 @@ class ListEntrySerializer(ClosedModelSerializer):
         read_only_fields = ("id", "created")
 
 
-class GroupFilters(FilterSet):
-    name = CharFilter(lookup_expr="icontains", label="Text that the name contains")
+class GroupFilters(NameFilters):
     favourite = BooleanFilter()
-
-
-class RowNameFilters(FilterSet):
-    name = CharFilter(lookup_expr="icontains", label="Text that the name contains")
 
 
 class EntryFilters(FilterSet):
@@ -154,7 +149,7 @@ class GroupViews(LinkResource[Group], ModelViewSet[Group]):
 
     def perform_create(self, serializer: BaseSerializer[Group]) -> None:
         if not self.scope.edits_all:
-            raise ValidationError("Only the team may create groups.")
+            raise ValidationError("Guests cannot create groups, unless they may edit all links.")
         values = self.clean_values(serializer)
         serializer.instance = group_services.group_create(account=self.scope.account, **values)
 
@@ -185,7 +180,7 @@ class TagViews(TeamResource[Tag], ModelViewSet[Tag]):
     noun, plural = "a tag", "tags"
     queryset = Tag.objects.none()
     serializer_class = TagSerializer
-    filterset_class = RowNameFilters
+    filterset_class = NameFilters
     lookup_url_kwarg = "tag_id"
     missing = "No such tag."
 
@@ -209,7 +204,7 @@ class ConversionViews(TeamResource[Conversion], ModelViewSet[Conversion]):
     noun, plural = "a conversion", "conversions"
     queryset = Conversion.objects.none()
     serializer_class = ConversionSerializer
-    filterset_class = RowNameFilters
+    filterset_class = NameFilters
     lookup_url_kwarg = "conversion_id"
     missing = "No such conversion."
 
@@ -234,7 +229,7 @@ class DomainViews(TeamResource[Domain], ModelViewSet[Domain]):
     noun, plural = "a domain", "domains"
     queryset = Domain.objects.none()
     serializer_class = DomainSerializer
-    filterset_class = RowNameFilters
+    filterset_class = NameFilters
     lookup_url_kwarg = "domain_id"
     missing = "No such domain."
 
@@ -265,7 +260,7 @@ class ScriptViews(TeamResource[Script], ModelViewSet[Script]):
     noun, plural = "a script", "scripts"
     queryset = Script.objects.none()
     serializer_class = ScriptSerializer
-    filterset_class = RowNameFilters
+    filterset_class = NameFilters
     lookup_url_kwarg = "script_id"
     missing = "No such script."
 

@@ -41,7 +41,7 @@ class RulesField(serializers.JSONField):
     """What the mode of a link needs, which the service validates."""
 
 
-class AttachedIdsField(serializers.ListField):
+class ConversionIdsField(serializers.ListField):
     """The ids of a link's conversions, by their positions."""
 
     child = serializers.IntegerField()
@@ -71,7 +71,7 @@ class LinkSerializer(ClosedModelSerializer):
     rules = RulesField(required=False, help_text="What the mode needs, such as weights or countries")
     password = serializers.CharField(write_only=True, required=False, allow_blank=True, max_length=100)
     has_password = serializers.SerializerMethodField()
-    conversions = AttachedIdsField(source="attached", required=False, help_text="Ids, at most five, in this order")
+    conversions = ConversionIdsField(source="attached", required=False, help_text="Ids, at most five, in this order")
     scripts = ScriptIdsField(required=False, help_text="Ids")
 
     class Meta:
@@ -119,7 +119,7 @@ class LinkViews(LinkResource[Datapoint], ModelViewSet[Datapoint]):
         return rows.prefetch_related("tags", "attached", "scripts")
 
     def perform_create(self, serializer: BaseSerializer[Datapoint]) -> None:
-        values = self.find_rows(serializer.validated_data)
+        values = self.resolve_ids(serializer.validated_data)
         if not self.scope.edits_all and "group" not in values:
             raise ValidationError({"group": "Choose a group you may write to."})
         serializer.instance = datapoint_create(account=self.scope.account, **values)
@@ -128,16 +128,18 @@ class LinkViews(LinkResource[Datapoint], ModelViewSet[Datapoint]):
         link, values = require_instance(serializer), {**serializer.validated_data}
         for name, present in (("kind", link.kind), ("alias", link.alias), ("domain_id", link.domain_id)):
             if values.pop(name, present) != present:
-                raise ValidationError({name.removesuffix("_id"): "A link keeps it for ever; create another link."})
+                label = name.removesuffix("_id")
+                raise ValidationError({label: f"The {label} of a link cannot be changed; create another link."})
         if values.get("group_id") == link.group_id:
-            del values["group_id"]  # who may write to the link only may leave it where it is
-        datapoint_update(datapoint=link, **self.find_rows(values))
+            # unchanged: somebody who may write to the link, but not to its group, may leave it there
+            del values["group_id"]
+        datapoint_update(datapoint=link, **self.resolve_ids(values))
         serializer.instance = self.get_queryset().get(pk=link.pk)
 
     def perform_destroy(self, instance: Datapoint) -> None:
         datapoint_delete(datapoint=instance)
 
-    def find_rows(self, sent: Mapping[str, Any]) -> dict[str, Any]:
+    def resolve_ids(self, sent: Mapping[str, Any]) -> dict[str, Any]:
         """Return the body's values with the rows that their ids name. Raises ValidationError for those of others."""
         values, scope = {**sent}, self.scope
         if (number := values.pop("domain_id", None)) is not None:

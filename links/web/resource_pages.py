@@ -74,7 +74,7 @@ def manage_groups(request: HttpRequest, scope: LinkScope, group_id: int = 0) -> 
         elif scope.edits_all:
             group_services.group_create(account=scope.account, **data)
         else:
-            raise ValidationError("Only the team may create groups.")
+            raise ValidationError("Guests cannot create groups, unless they may edit all links.")
 
     if (done := save_form(request, form, write, reverse("links:groups"))) is not None:
         return done

@@ -41,7 +41,7 @@ class AnnotationViews(SiteResource[Note], ModelViewSet[Note]):
     filterset_class = AnnotationFilters
     ordering = ("-at", "-pk")
     lookup_url_kwarg = "note_id"
-    missing = "No such note."
+    missing = "No such annotation."
 
     def get_queryset(self) -> QuerySet[Note]:
         return self.site.notes.all()

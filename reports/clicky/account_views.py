@@ -24,6 +24,7 @@ from accounts.permissions import check_not_suspended, has_second_factor
 from accounts.security import rate_limits
 from accounts.security.client_ip import get_client_key
 from accounts.security.password_login import check_credentials
+from accounts.selectors import has_unverified_address
 from reports.clicky.dates import find_known_zone
 from reports.clicky.errors import ClickyError
 from reports.clicky.openapi import describe_account_sites, describe_whitelabel
@@ -52,6 +53,8 @@ class PasswordView(ClickyView):
         user = check_credentials(request, name, password) if "\x00" not in name else None
         if user is None:
             raise ClickyError("Invalid username or password.")
+        if has_unverified_address(user):
+            raise ClickyError("This user's e-mail address is not verified yet. Log in with a browser to verify it.")
         if has_second_factor(user):
             raise ClickyError("This user has a second factor, so the password is not enough. Use a key of the account.")
         request.user = user

@@ -193,15 +193,15 @@ def wait_for_turn(budget: Budget, limits: QueryLimits) -> Mapping[str, int]:
             if seconds and budget.owed_seconds >= seconds:
                 raise build_seconds_error(budget, seconds)
             heavy = seconds > 0 and budget.recent_seconds > seconds * HEAVY_SHARE
-            if budget.running < (min(most, count_heavy()) if heavy else most):
+            if budget.running < (min(most, get_max_heavy_statements()) if heavy else most):
                 break
             wait_for_slot(budget, deadline)
         budget.running += 1
     return build_settings(limits.megabytes_per_query, heavy=heavy)
 
 
-def count_heavy() -> int:
-    """Count the statements that a heavy account may run at the same time."""
+def get_max_heavy_statements() -> int:
+    """Return how many statements a heavy account may run at the same time."""
     return HEAVY_STATEMENTS if get_target().embedded else HEAVY_STATEMENTS_OF_SERVER
 
 

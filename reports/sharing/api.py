@@ -8,13 +8,12 @@ from typing import cast
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.utils import timezone
-from django_filters.rest_framework import CharFilter, FilterSet
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import mixins, serializers
 from rest_framework.request import Request
 from rest_framework.serializers import BaseSerializer
 
-from accounts.api.lists import BooleanFilter
+from accounts.api.lists import BooleanFilter, NameFilters
 from accounts.api.resources import add_examples
 from accounts.api.serializers import ClosedModelSerializer
 from accounts.models import Area
@@ -59,12 +58,11 @@ class ShareSerializer(ClosedModelSerializer):
     def validate_expires(self, expires: datetime | None) -> datetime | None:
         """Reject an instant that is over."""
         if expires is not None and expires <= timezone.now():
-            raise serializers.ValidationError("This day is over already.")
+            raise serializers.ValidationError("This time has passed already.")
         return expires
 
 
-class ShareFilters(FilterSet):
-    name = CharFilter(lookup_expr="icontains", label="Text that the name contains")
+class ShareFilters(NameFilters):
     embed = BooleanFilter()
 
 
@@ -81,7 +79,7 @@ class ShareViews(
     serializer_class = ShareSerializer
     filterset_class = ShareFilters
     lookup_url_kwarg = "share_id"
-    missing = "No such link."
+    missing = "No such shared link."
 
     def get_queryset(self) -> QuerySet[Share]:
         return self.site.shares.filter(revoked=None)

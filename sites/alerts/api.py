@@ -58,11 +58,16 @@ class ChannelSerializer(ClosedModelSerializer):
     """A channel. Its address is not answered: whoever knows a hook's can send messages to it."""
 
     target = serializers.CharField(
-        write_only=True, required=False, max_length=2000, help_text="An e-mail address, or a hook's; a new one needs it"
+        write_only=True,
+        required=False,
+        max_length=2000,
+        help_text="An e-mail address, or the address of a hook; required for a new channel",
     )
     displayed_target = serializers.CharField(read_only=True, help_text="The address; of a hook only its host")
     quiet_from = ClockField(required=False, allow_null=True, help_text="Messages wait from here, in the account's zone")
-    quiet_until = ClockField(required=False, allow_null=True, help_text="… until here")
+    quiet_until = ClockField(
+        required=False, allow_null=True, help_text="Messages are sent again from here, in the account's zone"
+    )
     waits_for_confirmation = serializers.BooleanField(
         read_only=True, help_text="Nothing is sent to an e-mail address before its recipient has confirmed it"
     )
@@ -197,8 +202,8 @@ class ChannelViews(ResourceViews[Channel], ModelViewSet[Channel]):
         request=None,
         responses=describe_responses(200, MessageOutcomeSerializer, is_post=True),
     )
-    @action(detail=True, methods=["post"])
-    def ask(self, request: Request, channel_id: int) -> Response:
+    @action(detail=True, methods=["post"], url_path="confirmation")
+    def send_confirmation(self, request: Request, channel_id: int) -> Response:
         """Send the confirmation mail again."""
         channel = self.get_object()
         if not channel.waits_for_confirmation:

@@ -7,12 +7,12 @@ from typing import TypedDict
 
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
-from django_filters.rest_framework import CharFilter, ChoiceFilter, FilterSet, IsoDateTimeFilter
+from django_filters.rest_framework import ChoiceFilter, FilterSet, IsoDateTimeFilter
 from rest_framework import serializers
 from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import ModelViewSet, ReadOnlyModelViewSet
 
-from accounts.api.lists import BooleanFilter, IdFilter
+from accounts.api.lists import BooleanFilter, IdFilter, NameFilters
 from accounts.api.resources import add_examples
 from accounts.api.serializers import ClosedModelSerializer, require_instance
 from accounts.models import Area
@@ -82,8 +82,7 @@ class IncidentSerializer(ClosedModelSerializer):
         read_only_fields = fields
 
 
-class MonitorFilters(FilterSet):
-    name = CharFilter(lookup_expr="icontains", label="Text that the name contains")
+class MonitorFilters(NameFilters):
     state = ChoiceFilter(choices=MonitorState.choices)
     enabled = BooleanFilter()
 
@@ -142,7 +141,7 @@ class MonitorValues(TypedDict, total=False):
 def clean_changes(monitor: Monitor, values: MonitorValues) -> MonitorValues:
     """Fill in the stored values of headers, and check that an address that is watched may be reached, as the page does.
 
-    Raises ValidationError by field: also if the address is on another host now, and headers stay as they are.
+    Raises ValidationError by field, also if the host changes while stored header values are kept.
     """
     url = str(values.get("url", monitor.url))
     headers = values.get("headers", dict.fromkeys(monitor.headers, DOTS))

@@ -51,7 +51,7 @@ def test_everything_is_recorded_in_the_accounts_log(acting: Client, account: Acc
 def test_it_ends_by_the_button(acting: Client, account: Account) -> None:
     acting.post("/operations/impersonation/end")
     assert acting.get("/operations").status_code == 200 and acting.get("/account").status_code == 404
-    assert AuditEntry.objects.filter(account=account, action="account.left").count() == 1
+    assert AuditEntry.objects.filter(account=account, action="account.impersonation_ended").count() == 1
 
 
 def test_it_ends_after_an_hour(acting: Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,6 +59,28 @@ def test_it_ends_after_an_hour(acting: Client, monkeypatch: pytest.MonkeyPatch) 
     session[impersonation.SESSION_KEY] |= {"until": (timezone.now() - timedelta(seconds=1)).isoformat()}
     session.save()
     assert acting.get("/account").status_code == 404 and acting.get("/operations").status_code == 200
+
+
+def test_a_form_that_is_sent_after_the_hour_changes_nothing(
+    acting: Client, account: Account, charlies_site: Site
+) -> None:
+    olga, own = User.objects.get(name="Olga"), charlies_site.account
+    Membership.objects.create(user=olga, account=own, role=Role.OWNER, accepted=timezone.now())
+    session = acting.session
+    session[impersonation.SESSION_KEY] |= {"until": (timezone.now() - timedelta(seconds=1)).isoformat()}
+    session.save()
+    answer = acting.post("/account", {"name": "Renamed", "timezone": "UTC"})
+    assert answer.status_code == 403 and "nothing was changed" in answer.content.decode()
+    assert "Renamed" not in Account.objects.values_list("name", flat=True)
+
+
+def test_an_account_that_requires_a_second_factor_requires_it_of_operators(account: Account, alice: User) -> None:
+    olga = User.objects.create_user("olga@example.com", "correct horse battery", name="Olga", is_operator=True)
+    Account.objects.filter(pk=account.pk).update(second_factor_required=True)
+    client = log_in(olga)
+    answer = client.post(f"/operations/accounts/{account.pk}/impersonate", {"reason": REASON})
+    assert "requires a second factor" in read_html(answer)
+    assert not AuditEntry.objects.filter(action="account.impersonated").exists()
 
 
 def test_it_ends_with_the_rights_of_the_operator(acting: Client) -> None:
@@ -99,6 +121,14 @@ def test_what_shows_or_changes_secrets_is_refused(acting: Client, alice: User, s
         ("get", f"/sites/{site.pk}/settings/personal-data"),
         ("get", f"/api/v1/sites/{site.pk}"),
         ("post", f"/api/v1/sites/{site.pk}/keys"),
+        ("post", "/account/team"),
+        ("get", "/join/whatever"),
+        ("get", "/digests"),
+        ("post", f"/sites/{site.pk}/settings/sharing"),
+        ("post", f"/sites/{site.pk}/settings/api-keys/1/revoke"),
+        ("post", f"/sites/{site.pk}/alerts/channels/new"),
+        ("post", "/links/guests"),
+        ("get", "/links/live/stream"),
     ):
         answer = getattr(acting, method)(path)
         assert answer.status_code == 403 and "act for somebody else" in answer.content.decode(), (method, path)

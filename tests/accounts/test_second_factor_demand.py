@@ -49,11 +49,11 @@ def test_a_member_without_a_second_factor_is_led_to_set_one_up(demanded: Account
     browser = open_browser(victor)
     for path in (f"/sites/{site.pk}/", f"/sites/{site.pk}/spy", "/links"):
         assert browser.get(path)["Location"] == "/me/security", path
-    assert "demands a second factor of its members" in read_html(browser.get("/me/security"))
+    assert "requires its members to have a second factor" in read_html(browser.get("/me/security"))
     assert browser.get("/me/security/app")["Location"].startswith("/me/confirm"), "the way there is open"
     add_factor(victor)
     assert browser.get(f"/sites/{site.pk}/").status_code == 200
-    assert "demands a second factor" not in read_html(browser.get("/me/security"))
+    assert "requires its members" not in read_html(browser.get("/me/security"))
 
 
 @pytest.mark.usefixtures("store")

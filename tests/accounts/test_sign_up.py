@@ -55,6 +55,11 @@ def test_an_address_that_was_not_verified_does_not_log_in(client: Client) -> Non
     later = Client()
     answer = later.post("/login", {"email": FIELDS["email"], "password": PASSWORD})
     assert answer.status_code in (200, 302) and not is_in(later)
+    for path in ("/api/account/sites", "/app/api?url=https://example.org/"):
+        refused = Client().post(
+            path, {"username": FIELDS["email"], "password": PASSWORD, "url": "https://example.org/"}
+        )
+        assert "not verified" in refused.content.decode(), path
 
 
 @pytest.mark.usefixtures("open_sign_up")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from config.serving.forwarded_requests import Forwarder, StoreAway, listen_for_requests
+from config.serving.forwarded_requests import Forwarder, StoreProcessAway, listen_for_requests
 from tracking.web import Application, Message, Receive, Scope, Send
 
 SCOPE: Scope = {
@@ -153,7 +153,7 @@ def test_a_failure_of_the_store_s_process_never_looks_like_a_complete_response(i
     async def talk(forwarder: Forwarder, _: asyncio.Server) -> Client:
         client = Client()
         if is_started:
-            with pytest.raises(StoreAway):
+            with pytest.raises(StoreProcessAway):
                 await forwarder.forward(SCOPE, client.receive, client.send)
         else:
             await forwarder.forward(SCOPE, client.receive, client.send)

@@ -85,7 +85,7 @@ CASES = (
                 {"name": "x", "embed": True, "password": "a long enough word"},
                 "A link with a password cannot be embedded: frames cannot log in.",
             ),
-            ({"name": "x", "expires": "2020-01-01T00:00:00Z"}, "This day is over already."),
+            ({"name": "x", "expires": "2020-01-01T00:00:00Z"}, "This time has passed already."),
         ),
     ),
     Case(
@@ -278,7 +278,7 @@ def test_an_address_of_a_stranger_is_asked_to_confirm_before_anything_is_sent(
     assert made["waits_for_confirmation"] and [mail.to for mail in mailoutbox] == [["zoe@example.org"]]
     refused = send(client, "post", f"channels/{made['id']}/test")
     assert "until its recipient has confirmed it" in refused.json()["error"]["message"]
-    assert send(client, "post", f"channels/{made['id']}/ask").json()["done"] and len(mailoutbox) == 2
+    assert send(client, "post", f"channels/{made['id']}/confirmation").json()["done"] and len(mailoutbox) == 2
 
 
 def test_a_hooks_secret_is_replaced(client: Client, site: Site) -> None:

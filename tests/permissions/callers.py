@@ -28,7 +28,8 @@ ONLY_REMEMBERED = re.compile(
 # How a page, a form or an API says that an object does not exist
 SAYS_NO = re.compile(
     r"There is no |Select a valid choice|Invalid (?:username|sitekey|auth|API key|alert_id)|[Nn]o such|"
-    r"belongs to another|Choose an active goal of this site|Specified \w+ does not exist|Unknown site_id|Only the team "
+    r"belongs to another|Choose an active goal of this site|Specified \w+ does not exist|Unknown site_id|"
+    r"Guests cannot create "
 )
 
 

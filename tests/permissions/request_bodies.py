@@ -197,7 +197,7 @@ READS: dict[str, Body] = {
     "POST account/brand/check": NOTHING,
     f"POST {SET}/domain-check": NOTHING,
     f"POST {S}/alerts/channels/<int:channel_id>/ask": NOTHING,
-    f"POST {V1}channels/<int:channel_id>/ask": NOTHING,
+    f"POST {V1}channels/<int:channel_id>/confirmation": NOTHING,
     f"POST {V1}brand/check": NOTHING,
     f"POST {V1}{S}/domain-check": NOTHING,
     f"POST {SET}/tracking-code": build_body(url="http://127.0.0.1/"),

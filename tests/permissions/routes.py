@@ -134,7 +134,7 @@ NEEDS: dict[str, str] = {
         f"{S}/alerts/channels/<int:channel_id>/test", f"{S}/alerts/channels/<int:channel_id>/delete",
         f"{S}/alerts/channels/<int:channel_id>/ask", f"{S}/alerts/channels/<int:channel_id>/secret",
         f"{V1}{S}/alerts", f"{V1}{S}/alerts/<int:alert_id>", f"{V1}channels", f"{V1}channels/<int:channel_id>",
-        *(f"{V1}channels/<int:channel_id>/{what}" for what in ("test", "ask", "secret")),
+        *(f"{V1}channels/<int:channel_id>/{what}" for what in ("test", "confirmation", "secret")),
     ), "team"),
     **dict.fromkeys((
         "operations", "operations/audit-log", "operations/mail", "operations/accounts",

@@ -59,7 +59,7 @@ PAGES: dict[str, str] = {
     f"{ALERTS}/channels/<int:channel_id>": f"PATCH {V1}channels/<int:channel_id>",
     f"{ALERTS}/channels/<int:channel_id>/delete": f"DELETE {V1}channels/<int:channel_id>",
     f"{ALERTS}/channels/<int:channel_id>/test": f"POST {V1}channels/<int:channel_id>/test",
-    f"{ALERTS}/channels/<int:channel_id>/ask": f"POST {V1}channels/<int:channel_id>/ask",
+    f"{ALERTS}/channels/<int:channel_id>/ask": f"POST {V1}channels/<int:channel_id>/confirmation",
     f"{ALERTS}/channels/<int:channel_id>/secret": f"POST {V1}channels/<int:channel_id>/secret",
     "digests": f"POST {V1}digests",
     "digests/<int:subscription_id>/delete": f"DELETE {V1}digests/<int:subscription_id>",

@@ -25,7 +25,7 @@ from tracking.state import worker_link
 from tracking.state.base import State
 from tracking.state.memory import MemoryState
 from tracking.state.questions import ClaimFirst, GetValue, JoinVisit, SenderId, TakeNumber, Window
-from tracking.state.store_server import StateServer
+from tracking.state.state_server import StateServer
 from tracking.state.visits import OpenVisit, generate_id
 from tracking.state.worker_state import WorkerState
 
@@ -174,7 +174,7 @@ def test_a_worker_goes_on_alone_and_gives_its_visit_back_to_the_next_store_s_pro
         with running_store() as store:
             for one in (worker, other):
                 one.link.path = one.link.blocking.path = store.path
-                one.link.notice.away_until = 0.0
+                one.link.availability.away_until = 0.0
             ids.append((await worker.run(join, worker, BEGIN + 2000, 7)).id)
             ids.append((await other.run(join, other, BEGIN + 3000, 8)).id)
         return ids
@@ -204,9 +204,9 @@ def test_a_store_s_process_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatc
         silent.listen()
         worker = WorkerState(Path(f"{folder}/state.sock"), MemoryState(Path(folder)))
         assert asyncio.run(talk(worker)) == list(range(1, 101))
-        assert worker.link.notice.is_away()
-        worker.link.notice.away_until = 0.0
-        assert worker.ask(TakeNumber(1)) == 101 and worker.link.notice.is_away(), "outside of an event loop, too"
+        assert worker.link.availability.is_away()
+        worker.link.availability.away_until = 0.0
+        assert worker.ask(TakeNumber(1)) == 101 and worker.link.availability.is_away(), "outside of an event loop, too"
 
 
 def test_a_process_of_another_release_is_not_answered(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,7 +29,7 @@ from tracking.state.redis_link import (
     get_error_code,
 )
 from tracking.state.redis_scripts import BATCH
-from tracking.state.suspension import SuspendableCall, suspend
+from tracking.state.suspension import SuspendableCall, resume, suspend
 
 MAX_BATCH_SIZE = 64  # hits, so that no batch occupies Redis for more than some milliseconds
 MAX_RUNNING_BATCHES = 2  # batches: Redis computes the one while this process makes the next
@@ -55,14 +55,6 @@ class Batch(NamedTuple):
     def encode(self) -> bytes:
         """Return the argument of the script, the commands of all calls."""
         return b"[" + b",".join([commands for _, commands, _ in self.calls]) + b"]"
-
-
-def resume(call: SuspendableCall, replies: list[Reply] | None) -> None:
-    """Resume a call; whatever it raises does not concern the others of its batch."""
-    try:
-        call.resume(replies)
-    except Exception:
-        log.exception("A hit failed after Redis had answered")
 
 
 class RedisBatches:

@@ -7,7 +7,6 @@ a hit neither waits for Redis nor is lost. So what a process learns from Redis i
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -38,7 +37,7 @@ from tracking.state.questions import (
 from tracking.state.redis_batches import RedisBatches
 from tracking.state.redis_link import Command, RedisLink, Reply, build_command
 from tracking.state.salts import RETENTION_DAYS
-from tracking.state.suspension import find_suspendable_call, prepare_call
+from tracking.state.suspension import find_suspendable_call, run_suspendable
 from tracking.state.visits import VISITOR_COLUMNS, OpenVisit, VisitKey
 
 VISIT_SECONDS = 4 * 3600 + 600  # the longest idle time a site may choose, and ten minutes
@@ -96,21 +95,7 @@ class RedisState(State):
 
     async def run(self, function: Callable[..., R], *arguments: object) -> R:
         """Call the function; wherever it asks the state, other requests go on."""
-        ended: asyncio.Future[R] = asyncio.get_running_loop().create_future()
-
-        def proceed(answer: object) -> None:
-            try:
-                result = call.proceed(answer)
-            except Exception as error:
-                if not ended.done():
-                    ended.set_exception(error)
-            else:
-                if call.has_ended and not ended.done():  # done if the request was cancelled; its hit is recorded
-                    ended.set_result(result)
-
-        call = prepare_call(function, arguments, proceed)
-        result: R = call.proceed()
-        return result if call.has_ended else await ended
+        return await run_suspendable(function, *arguments)
 
     async def drain(self) -> None:
         """Wait until every suspended call has its answer."""

@@ -7,16 +7,20 @@ state lies in memory there is no greenlet.
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import threading
 from collections.abc import Callable
 from contextvars import Context, copy_context
-from typing import Any
+from typing import Any, TypeVar
 
 from greenlet import getcurrent, greenlet
 
+R = TypeVar("R")
 Answer = Any  # of the state, or the result of a call; each caller knows the type of its own
 Function = Callable[..., Answer]
 Resume = Callable[[Answer], None]
+log = logging.getLogger(__name__)
 MAX_IDLE_CALLS = 256  # of a thread; each keeps a greenlet with its stack
 
 
@@ -99,3 +103,30 @@ def suspend(call: SuspendableCall) -> Answer:
     It must hold no lock: another hit of the same thread would wait for that, and nobody could resume this call.
     """
     return call.parent.switch()
+
+
+async def run_suspendable(function: Callable[..., R], *arguments: object) -> R:
+    """Call the function; wherever it is suspended, other requests of this event loop go on."""
+    ended: asyncio.Future[R] = asyncio.get_running_loop().create_future()
+
+    def proceed(answer: object) -> None:
+        try:
+            result = call.proceed(answer)
+        except Exception as error:
+            if not ended.done():
+                ended.set_exception(error)
+        else:
+            if call.has_ended and not ended.done():  # done if the request was cancelled; its hit is recorded
+                ended.set_result(result)
+
+    call = prepare_call(function, arguments, proceed)
+    result: R = call.proceed()
+    return result if call.has_ended else await ended
+
+
+def resume(call: SuspendableCall, answer: Answer) -> None:
+    """Resume a call; whatever it raises does not concern the others of its batch."""
+    try:
+        call.resume(answer)
+    except Exception:
+        log.exception("A hit failed after it had its answer from the state")

@@ -33,7 +33,7 @@ from tracking.state.questions import (
     Window,
 )
 from tracking.state.visits import OpenVisit, VisitKey
-from tracking.state.worker_messages import UNANSWERED, Message
+from tracking.state.worker_messages import UNANSWERED, EncodedQuestion
 
 JOIN, CLAIM, NUMBER, GET, PUT, KEEP, RELEASE, SALT, RESTORE_CLAIM, RESTORE_VISIT, COUNT = range(11)
 LOST, STALE = "lost", "stale"  # stale: another process has begun a later visit
@@ -65,7 +65,7 @@ def decode_visit(fields: VisitFields) -> OpenVisit:
     return OpenVisit(number, device, start, last, view_id=view_id, is_new=is_new, origin=origin, reported=reported)
 
 
-def encode_join(question: JoinVisit, kind: Proposal, visit: OpenVisit | None) -> Message:
+def encode_join(question: JoinVisit, kind: Proposal, visit: OpenVisit | None) -> EncodedQuestion:
     """Encode a visit's question with the id of the visit that the worker knows, or with the one to open."""
     fields = visit.id if kind == "known" and visit else None if visit is None else encode_visit(visit)
     get = question.reported.get
@@ -81,7 +81,7 @@ def encode_window(window: Window) -> tuple[str, int, int]:
     return window.name, window.seconds, window.max_keys
 
 
-def encode_question(asked: Question[object]) -> Message:
+def encode_question(asked: Question[object]) -> EncodedQuestion:
     """Encode any question but a visit's. Raises TypeError for one that no worker asks."""
     match asked:  # the most frequent ones first
         case ClaimFirst():
@@ -125,7 +125,7 @@ def open_proposed_visit(question: JoinVisit) -> OpenVisit | None:
     return proposed.visit
 
 
-find_window = lru_cache(maxsize=100)(Window)
+build_window = lru_cache(maxsize=100)(Window)
 
 
 class AnsweringState:
@@ -135,19 +135,19 @@ class AnsweringState:
         self.state = state
         self.join: Callable[..., object] = self.answer_join  # with the fields of a message
         self.plain: dict[object, Callable[..., Question[object]]] = {
-            CLAIM: lambda window, key, at, older: ClaimFirst(find_window(*window), key, at, older),
+            CLAIM: lambda window, key, at, older: ClaimFirst(build_window(*window), key, at, older),
             NUMBER: TakeNumber,
             GET: GetValue,
             PUT: PutValue,
             KEEP: lambda sender_id: KeepSenderId(SenderId(*sender_id)),
             RELEASE: lambda sender_id: ReleaseSenderId(SenderId(*sender_id)),
             SALT: lambda day: GetSalt(date.fromordinal(day)),
-            RESTORE_CLAIM: lambda window, *rest: RestoreClaim(find_window(*window), *rest),
+            RESTORE_CLAIM: lambda window, *rest: RestoreClaim(build_window(*window), *rest),
             RESTORE_VISIT: lambda key, visit: RestoreVisit(key, decode_visit(visit)),
             COUNT: CountRequest,
         }
 
-    def answer_all(self, questions: Sequence[Message]) -> list[object]:
+    def answer_all(self, questions: Sequence[EncodedQuestion]) -> list[object]:
         """Answer the questions in their order; one that fails does not concern the others."""
         answers = []
         for fields in questions:
@@ -158,7 +158,7 @@ class AnsweringState:
                 answers.append(UNANSWERED)
         return answers
 
-    def answer(self, fields: Message) -> object:
+    def answer(self, fields: EncodedQuestion) -> object:
         """Answer one question."""
         if fields[0] == JOIN:
             return self.join(*fields[1:])

@@ -21,7 +21,7 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from tracking.state.suspension import SuspendableCall, suspend
+from tracking.state.suspension import SuspendableCall, resume, suspend
 from tracking.state.worker_messages import (
     ANSWERS,
     ASK,
@@ -29,7 +29,7 @@ from tracking.state.worker_messages import (
     GREETING,
     SITES,
     Answers,
-    Frame,
+    EncodedQuestion,
     Message,
     MessageReader,
     pack,
@@ -46,7 +46,7 @@ CLOSED = "it has closed the connection"
 log = logging.getLogger(__name__)
 
 
-class StoreNotice:
+class StoreAvailability:
     """Says in the log, once a minute, that the store's process is away, and once that it is back."""
 
     def __init__(self) -> None:
@@ -78,24 +78,24 @@ class StoreNotice:
 class BlockingConnection:
     """The connection of threads that may wait."""
 
-    def __init__(self, path: Path, notice: StoreNotice) -> None:
-        self.path, self.notice = path, notice
+    def __init__(self, path: Path, availability: StoreAvailability) -> None:
+        self.path, self.availability = path, availability
         self.lock = threading.Lock()
         self.sock: socket.socket | None = None
         self.reader = MessageReader()
 
-    def ask(self, questions: Sequence[Message]) -> Answers | None:
+    def ask(self, questions: Sequence[EncodedQuestion]) -> Answers | None:
         """Return the answers; None while the store's process is away."""
-        if self.notice.is_away():
+        if self.availability.is_away():
             return None
         with self.lock:
             try:
                 answers = self.send_and_read(pack((ASK, list(questions))))
             except (OSError, ValueError, EOFError) as error:
                 self.close()
-                self.notice.note_failure(error)
+                self.availability.note_failure(error)
                 return None
-        self.notice.note_answer()
+        self.availability.note_answer()
         return answers
 
     def send_and_read(self, message: bytes) -> Answers:
@@ -111,7 +111,7 @@ class BlockingConnection:
             data = self.sock.recv(1 << 16)
             if not data:
                 raise EOFError(CLOSED)
-            answers = [frame[1] for frame in self.reader.feed(data) if frame[0] == ANSWERS]
+            answers = [received[1] for received in self.reader.feed(data) if received[0] == ANSWERS]
             if answers:
                 return answers[0]
 
@@ -126,15 +126,7 @@ class WaitingQuestions(NamedTuple):
     """A suspended call and what it asks."""
 
     call: SuspendableCall
-    questions: Sequence[Message]
-
-
-def resume(call: SuspendableCall, answers: Answers | None) -> None:
-    """Resume a call; whatever it raises does not concern the others of its batch."""
-    try:
-        call.resume(answers)
-    except Exception:
-        log.exception("A hit failed after the store's process had answered")
+    questions: Sequence[EncodedQuestion]
 
 
 def resume_all(batch: Sequence[WaitingQuestions], answers: Answers | None) -> None:
@@ -161,9 +153,9 @@ class StoreProtocol(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         try:
-            for frame in self.reader.feed(data):
+            for message in self.reader.feed(data):
                 self.greeted.set()
-                self.link.receive(self, frame)
+                self.link.receive(self, message)
         except (ValueError, EOFError, TypeError) as error:
             log.error("the store's process sent no message: %s", error)
             self.abort()
@@ -182,8 +174,8 @@ class StoreLink:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.notice = StoreNotice()
-        self.blocking = BlockingConnection(path, self.notice)
+        self.availability = StoreAvailability()
+        self.blocking = BlockingConnection(path, self.availability)
         self.on_sites: Callable[[Collection[int]], None] = lambda sites: None
         self.loop: asyncio.AbstractEventLoop | None = None
         self.begin(None)
@@ -197,7 +189,7 @@ class StoreLink:
         self.running: deque[tuple[float, list[WaitingQuestions]]] = deque()  # (when it was sent, its calls)
         self.is_scheduled = self.is_watched = False
 
-    def ask(self, call: SuspendableCall, questions: Sequence[Message]) -> Answers | None:
+    def ask(self, call: SuspendableCall, questions: Sequence[EncodedQuestion]) -> Answers | None:
         """Suspend the call, which is the running one, and return the answers; None without them."""
         loop = asyncio.get_running_loop()
         if loop is not self.loop:
@@ -219,7 +211,7 @@ class StoreLink:
             self.send([question for waiting in batch for question in waiting.questions], batch)
         return None
 
-    def send(self, questions: list[Message], batch: list[WaitingQuestions]) -> None:
+    def send(self, questions: list[EncodedQuestion], batch: list[WaitingQuestions]) -> None:
         """Send a batch. Questions that are no plain values are a bug: they are answered by the worker's own memory."""
         assert self.protocol is not None and self.protocol.transport is not None and self.loop is not None
         try:
@@ -249,12 +241,12 @@ class StoreLink:
             self.protocol.abort()
             self.lose(self.protocol, TimeoutError(f"no answer in {TIMEOUT_SECONDS} s"))
 
-    def receive(self, protocol: StoreProtocol, frame: Frame) -> None:
+    def receive(self, protocol: StoreProtocol, message: Message) -> None:
         """Resume the calls of the oldest batch with its answers, and send the next one."""
-        if frame[0] == SITES:
-            self.on_sites(frame[1])
-        elif frame[0] == ANSWERS and self.running and protocol is self.protocol:
-            resume_all(self.running.popleft()[1], frame[1])
+        if message[0] == SITES:
+            self.on_sites(message[1])
+        elif message[0] == ANSWERS and self.running and protocol is self.protocol:
+            resume_all(self.running.popleft()[1], message[1])
             self.send_waiting()
 
     def lose(self, protocol: StoreProtocol, error: Exception) -> None:
@@ -262,7 +254,7 @@ class StoreLink:
         if protocol is not self.protocol:
             return
         self.protocol = None
-        self.notice.note_failure(error)
+        self.availability.note_failure(error)
         self.on_sites(())
         batches = [batch for _, batch in self.running]
         self.running.clear()
@@ -292,13 +284,13 @@ class StoreLink:
                 _, protocol = await self.loop.create_unix_connection(lambda: StoreProtocol(self), str(self.path))
                 await protocol.greeted.wait()
         except OSError as error:
-            self.notice.note_failure(error)
+            self.availability.note_failure(error)
             self.give_up_waiting()
             return
         finally:
             self.connecting = None
         self.protocol = protocol
-        self.notice.note_answer()
+        self.availability.note_answer()
         self.send_waiting()
 
     async def keep_connected(self) -> None:

@@ -27,10 +27,10 @@ SITES: Final = 3
 UNANSWERED: EllipsisType = ...
 LENGTH_BYTES = 4
 MAX_BYTES = 1 << 28
-Message: TypeAlias = tuple[object, ...]  # a question: its number, then its fields
+EncodedQuestion: TypeAlias = tuple[object, ...]  # a question: its number, then its fields
 Answers: TypeAlias = list[object]
-Frame: TypeAlias = (
-    tuple[Literal[0], list[Message]]
+Message: TypeAlias = (
+    tuple[Literal[0], list[EncodedQuestion]]
     | tuple[Literal[1], Answers]
     | tuple[Literal[2], bytes]
     | tuple[Literal[3], tuple[int, ...]]
@@ -57,7 +57,7 @@ def open_private_socket(path: Path) -> socket.socket:
 GREETING = ("Footfall", compute_release())
 
 
-def pack(message: Frame | dict[str, object] | str) -> bytes:
+def pack(message: Message | dict[str, object] | str) -> bytes:
     """Pack a message. Raises ValueError for anything but plain values."""
     content = marshal.dumps(message)
     return len(content).to_bytes(LENGTH_BYTES, "big") + content
@@ -75,7 +75,7 @@ class MessageReader:
     def __init__(self) -> None:
         self.received = bytearray()
 
-    def feed(self, data: bytes) -> Iterator[Frame]:
+    def feed(self, data: bytes) -> Iterator[Message]:
         """Add received bytes and yield the messages that are complete. Raises ValueError if they are none."""
         received = self.received
         received += data
@@ -87,7 +87,7 @@ class MessageReader:
             end = begin + LENGTH_BYTES + length
             if end > len(received):
                 break
-            message: Frame = marshal.loads(bytes(received[begin + LENGTH_BYTES : end]))  # noqa: S302 - see `unpack`
+            message: Message = marshal.loads(bytes(received[begin + LENGTH_BYTES : end]))  # noqa: S302 - see `unpack`
             yield message
             begin = end
         del received[:begin]

@@ -6,7 +6,6 @@ with its own memory while the store's process is away. So what it learns there i
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,11 +13,11 @@ from pathlib import Path
 from tracking.state.base import R, State
 from tracking.state.memory import MemoryState
 from tracking.state.questions import ClaimFirst, CountRequest, JoinVisit, NotJoined, PutValue, Question, TakeNumber
-from tracking.state.suspension import find_suspendable_call, prepare_call
+from tracking.state.suspension import find_suspendable_call, run_suspendable
 from tracking.state.visits import REORDER_AFTER_MS, OpenVisit
 from tracking.state.worker_codec import LOST, STALE, Proposal, decode_visit, encode_join, encode_question
 from tracking.state.worker_link import StoreLink
-from tracking.state.worker_messages import UNANSWERED, Answers, Message
+from tracking.state.worker_messages import UNANSWERED, Answers, EncodedQuestion
 
 
 class WorkerState(State):
@@ -49,30 +48,16 @@ class WorkerState(State):
         answers = self.execute((message,))
         return self.local.join_visit(question) if answers is None else self.decode_join(question, visit, answers[0])
 
-    def execute(self, messages: Sequence[Message]) -> Answers | None:
+    def execute(self, messages: Sequence[EncodedQuestion]) -> Answers | None:
         """Return the answers of the store's process; None while it is away."""
-        if self.link.notice.is_away():
+        if self.link.availability.is_away():
             return None
         call = find_suspendable_call()
         return self.link.blocking.ask(messages) if call is None else self.link.ask(call, messages)
 
     async def run(self, function: Callable[..., R], *arguments: object) -> R:
         """Call the function; wherever it asks the state, other requests go on."""
-        ended: asyncio.Future[R] = asyncio.get_running_loop().create_future()
-
-        def proceed(answer: object) -> None:
-            try:
-                result = call.proceed(answer)
-            except Exception as error:
-                if not ended.done():
-                    ended.set_exception(error)
-            else:
-                if call.has_ended and not ended.done():  # done if the request was cancelled; its hit is recorded
-                    ended.set_result(result)
-
-        call = prepare_call(function, arguments, proceed)
-        result: R = call.proceed()
-        return result if call.has_ended else await ended
+        return await run_suspendable(function, *arguments)
 
     async def drain(self) -> None:
         """Wait until every suspended call has its answer."""
@@ -82,13 +67,13 @@ class WorkerState(State):
         """Return False: the store's process restores the state."""
         return False
 
-    def encode(self, question: Question[object]) -> tuple[Message, OpenVisit | None]:
+    def encode(self, question: Question[object]) -> tuple[EncodedQuestion, OpenVisit | None]:
         """Encode a question; return also the visit that this worker takes for the open one."""
         if isinstance(question, JoinVisit):
             return self.encode_join(question)
         return encode_question(question), None
 
-    def encode_join(self, question: JoinVisit) -> tuple[Message, OpenVisit | None]:
+    def encode_join(self, question: JoinVisit) -> tuple[EncodedQuestion, OpenVisit | None]:
         """Encode a visit's question. Nearly every hit belongs to a visit that both processes know."""
         if not question.is_bot and question.before_consent is None:
             visit = self.local.find_open_visit(question)[1]
@@ -96,7 +81,7 @@ class WorkerState(State):
                 return encode_join(question, "known", visit), visit
         return self.encode_join_or_open(question), None
 
-    def encode_join_or_open(self, question: JoinVisit, is_lost: bool = True) -> Message:
+    def encode_join_or_open(self, question: JoinVisit, is_lost: bool = True) -> EncodedQuestion:
         """Encode a visit's question with the visit to open: if the store's process lost it, the one of this worker."""
         kind: Proposal = "continued"
         visit = self.local.find_open_visit(question)[1] if is_lost and not question.is_bot else None

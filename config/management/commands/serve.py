@@ -117,8 +117,10 @@ class Command(BaseCommand):
             )
 
     def serve(self, sock: socket.socket, host: str, port: int, trickle: float, *, is_store: bool = False) -> None:
-        """Serve until a signal: requests on the event loop; Celery's worker and beat in threads. With workers, the
-        requests are those that these forward (`is_store`)."""
+        """Serve until a signal: requests on the event loop; Celery's worker and beat in threads.
+
+        With workers (`is_store`) it serves the requests that they forward.
+        """
         from config.celery import BackgroundThreads
 
         background = BackgroundThreads(trickle=trickle)

@@ -37,7 +37,7 @@ def test_the_page_says_who_changed_what_from_where(inside: Client, account: Acco
 
 def test_a_log_without_a_matching_entry_says_so(account: Account, alice: User) -> None:
     client = log_in(alice)
-    assert "Session started" in read_html(client.get(PAGE))
+    assert "Log-in started" in read_html(client.get(PAGE))
     assert "No entry matches." in read_html(client.get(PAGE, {"actor": "nobody"}))
 
 
@@ -69,7 +69,7 @@ def test_the_csv_file_has_the_same_entries_and_is_recorded_itself(inside: Client
     account_update(account=account, name="=HYPERLINK(1)")
     answer = inside.get(PAGE, {"format": "csv", "action": "account.changed"})
     rows = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
-    assert [row["object"] for row in rows] == ["'=HYPERLINK(1)"] and rows[0]["person_type"] == "system"
+    assert [row["target"] for row in rows] == ["'=HYPERLINK(1)"] and rows[0]["actor_type"] == "system"
     assert AuditEntry.objects.filter(account=account, action="audit_log.exported").count() == 1
 
 
@@ -120,8 +120,8 @@ def test_operators_see_what_belongs_to_no_account(account: Account, alice: User)
     text = read_html(log_in(alice).get(INSTALLATION))
     assert (
         "stranger@example.net" in text
-        and "Session refused" in text
-        and "Session started" not in text.partition("<tbody>")[2]
+        and "Log-in refused" in text
+        and "Log-in started" not in text.partition("<tbody>")[2]
     )
 
 

@@ -1,10 +1,10 @@
 """What faults cost, as a table: python -m tests.bench.faults [--rate 200] [--seconds 10] [--times 10] [NAME …]
 
-Starts an installation of several processes (`fleet.py`), sends page views at a steady rate to both servers in turns,
-causes a fault (`rows.py`) and waits until everything is stored. A tenth of the hits is sent again to the other server
-with its id. Each row: hits sent, answered as recorded, refused with a reason, connections refused and cut, stored, lost
-(answered but not stored), doubled, and what /healthz said after how many seconds. It ends with 1 if a row has losses,
-doubles or refused connections that it must not have, or if /healthz was silent.
+Starts an installation of several processes (`installation.py`), sends page views at a steady rate to both servers in
+turns, causes a fault (`fault_cases.py`) and waits until everything is stored. A tenth of the hits is sent again to the
+other server with its id. Each row: hits sent, answered as recorded, refused with a reason, connections refused and cut,
+stored, lost (answered but not stored), doubled, and what /healthz said after how many seconds. It ends with 1 if a row
+has losses, doubles or refused connections that it must not have, or if /healthz was silent.
 
 `--from REVISION` is the release that `upgrade` begins with; the next one is the working tree with one more migration.
 """
@@ -23,9 +23,9 @@ from pathlib import Path
 
 import httpx
 
-from tests.bench.faults.fleet import Fleet, copy_code, read_health
+from tests.bench.faults.fault_cases import FAULTS, Fault, Run
+from tests.bench.faults.installation import Installation, copy_code, read_health
 from tests.bench.faults.load import Load
-from tests.bench.faults.rows import FAULTS, Fault, Run
 from tests.served import wait_until
 
 AROUND = 3.0  # seconds of hits before and after a fault
@@ -79,27 +79,34 @@ class HealthWatch:
         return "; ".join(f"after {seconds:.0f} s: {text}" for text, seconds in self.said.items()) or "ok"
 
 
-def run_fault(fault: Fault, fleet: Fleet, options: argparse.Namespace, first: int) -> bool:
+def run_fault(fault: Fault, installation: Installation, options: argparse.Namespace, first: int) -> bool:
     """Cause a fault during the load and print its row; returns whether it is as it must be."""
-    load = Load(ports=tuple(fleet.ports.values()), site=fleet.site["site"]["site_id"], rate=options.rate, first=first)
-    run = Run(fleet=fleet, load=load, seconds=max(options.seconds, fault.least_seconds), times=options.times)
+    load = Load(
+        ports=tuple(installation.ports.values()),
+        site=installation.site["site"]["site_id"],
+        rate=options.rate,
+        first=first,
+    )
+    run = Run(
+        installation=installation, load=load, seconds=max(options.seconds, fault.least_seconds), times=options.times
+    )
     fault.prepare(run)
-    crashes = fleet.count_crashes()
+    crashes = installation.count_crashes()
     with load:
         time.sleep(AROUND)
-        with HealthWatch(list(fleet.ports.values())) as watch:
+        with HealthWatch(list(installation.ports.values())) as watch:
             fault.cause(run)
         time.sleep(AROUND)
-    wait_until(lambda: not fleet.count_waiting(), fleet.count_waiting, 180)
+    wait_until(lambda: not installation.count_waiting(), installation.count_waiting, 180)
     time.sleep(1)
-    stored = fleet.count_stored(first)
+    stored = installation.count_stored(first)
     fault.restore(run)
     lost, doubled = len(load.answered - set(stored)), stored.total() - len(stored)
     print_row((
         fault.name, load.sent, len(load.answered),
         "; ".join(f"{number} {reason}" for reason, number in load.reasons.items()) or 0, load.refused, load.cut,
         len(stored), lost, f"{doubled} of {len(load.repeated)} repeated", f"{load.slowest * 1000:.0f} ms",
-        watch.describe(), describe_remarks(run.remark, fleet.count_crashes() - crashes),
+        watch.describe(), describe_remarks(run.remark, installation.count_crashes() - crashes),
     ))  # fmt: skip
     told = fault.is_hidden or bool(watch.said)
     refused = load.refused and not fault.may_refuse_connections
@@ -132,20 +139,20 @@ def run_faults(faults: Sequence[Fault], options: argparse.Namespace) -> bool:
         home = Path(folder)
         upgrades = any(fault.name == "upgrade" for fault in faults)
         code = prepare_upgrade(home, options.revision) if upgrades else Path(__file__).resolve().parents[3]
-        fleet = Fleet(home, code)
+        installation = Installation(home, code)
         try:
-            fleet.start()
+            installation.start()
             good = True
             for position, fault in enumerate(faults):
-                if reason := fault.why_not(fleet):
+                if reason := fault.why_not(installation):
                     print(f"{fault.name}: left out, {reason}", flush=True)
                 else:
-                    good &= run_fault(fault, fleet, options, 1_000_000 * (position + 1))
+                    good &= run_fault(fault, installation, options, 1_000_000 * (position + 1))
             return good
         finally:
             if options.logs:
                 keep_logs(home, options.logs)
-            fleet.close()
+            installation.close()
 
 
 def keep_logs(home: Path, target: Path) -> None:

@@ -19,33 +19,23 @@ from allauth.mfa.signals import (
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.dispatch import receiver
 
-from accounts.audit.context import AuditActor
+from accounts.audit.context import AuditActor, build_user_actor
 from accounts.audit.models import ActorType
 from accounts.audit.recording import record_event
 from accounts.models import User
 
 
-def describe_user(user: User) -> str:
-    """Describe a user in a text that outlives them: "Zoe (zoe@example.org)"."""
-    return f"{user.name[:120]} ({user.email})" if user.name else user.email
-
-
-def act_as_user(user: User) -> AuditActor:
-    """Build the actor of a user who is not logged in yet, or not any more."""
-    return AuditActor(ActorType.USER, describe_user(user), user.pk)
-
-
 @receiver(user_logged_in, dispatch_uid="audit")
 def record_log_in(sender: object, user: User, **_: object) -> None:
     """Record a log-in."""
-    record_event("session.started", user, actor=act_as_user(user))
+    record_event("session.started", user, actor=build_user_actor(user))
 
 
 @receiver(user_logged_out, dispatch_uid="audit")
 def record_log_out(sender: object, user: User | None, **_: object) -> None:
     """Record a log-out; a session without a user has none."""
     if user is not None:
-        record_event("session.ended", user, actor=act_as_user(user))
+        record_event("session.ended", user, actor=build_user_actor(user))
 
 
 @receiver(user_login_failed, dispatch_uid="audit")

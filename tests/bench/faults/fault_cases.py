@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.bench.faults.fleet import ALL_SERVING, FAKETIME, Fleet, is_serving
+from tests.bench.faults.installation import ALL_SERVING, FAKETIME, Installation, is_serving
 from tests.bench.faults.load import CHROME, Load
 from tests.bench.faults.network import DroppingProxy
 
@@ -24,7 +24,7 @@ CAP = 100  # clicks of the link
 class Run:
     """One row while it is made."""
 
-    fleet: Fleet
+    installation: Installation
     load: Load
     seconds: float
     times: int
@@ -43,17 +43,17 @@ class Fault:
     cause: Callable[[Run], None]
     prepare: Callable[[Run], None] = lambda run: None
     restore: Callable[[Run], None] = lambda run: None
-    why_not: Callable[[Fleet], str] = lambda fleet: ""  # why it cannot be caused here
+    why_not: Callable[[Installation], str] = lambda installation: ""  # why it cannot be caused here
     least_seconds: float = 0.0  # what says nothing before that is not silent
     may_refuse_connections: bool = False  # nobody listens meanwhile
     may_double: bool = False  # ids that are repeated to another process
     is_hidden: bool = False  # nothing that /healthz could say
 
 
-def wait_for_servers(fleet: Fleet) -> None:
+def wait_for_servers(installation: Installation) -> None:
     """Wait until both servers answer."""
     end = time.monotonic() + 60
-    while not all(is_serving(port) for port in fleet.ports.values()):
+    while not all(is_serving(port) for port in installation.ports.values()):
         if time.monotonic() > end:
             raise TimeoutError("the servers do not answer")
         time.sleep(0.2)
@@ -62,20 +62,20 @@ def wait_for_servers(fleet: Fleet) -> None:
 # -- processes that are killed -------------------------------------------------------------------------------------
 
 
-def leave_away(run: Run, *names: str) -> None:
+def kill_for_a_while(run: Run, *names: str) -> None:
     """Kill services; they are back after the time of the fault."""
     for name in names:
-        run.fleet.services[name].kill()
+        run.installation.services[name].kill()
     run.pause()
     for name in names:
-        run.fleet.services[name].start()
+        run.installation.services[name].start()
 
 
 def kill_often(run: Run, name: str) -> None:
     """Kill a service again and again; it is started at once."""
     for _ in range(run.times):
-        run.fleet.services[name].kill()
-        run.fleet.services[name].start()
+        run.installation.services[name].kill()
+        run.installation.services[name].start()
         time.sleep(SECONDS_UP)
 
 
@@ -83,37 +83,37 @@ def kill_held(run: Run) -> None:
     """Kill a server whose socket is held: its holder starts the next one."""
     for _ in range(run.times):
         time.sleep(11)  # the holder ends with a server that lived for less than ten seconds
-        run.fleet.services["serve1"].kill_child()
-    wait_for_servers(run.fleet)
+        run.installation.services["serve1"].kill_child()
+    wait_for_servers(run.installation)
 
 
 def freeze(run: Run, *names: str) -> None:
     """Stop processes without ending them: connections stay open, and nobody answers."""
     for name in names:
-        run.fleet.services[name].send(signal.SIGSTOP, children=True)
+        run.installation.services[name].send(signal.SIGSTOP, children=True)
     run.pause()
     for name in names:
-        run.fleet.services[name].send(signal.SIGCONT, children=True)
+        run.installation.services[name].send(signal.SIGCONT, children=True)
 
 
 def leave_redis_away(run: Run) -> None:
     """Let Redis be away, and count the clicks that a limited link sends to its destination meanwhile."""
-    before = click(run.fleet, CAP // 2)
-    run.fleet.services["redis"].kill()
+    before = click(run.installation, CAP // 2)
+    run.installation.services["redis"].kill()
     began = time.monotonic()
     time.sleep(1)
-    during = click(run.fleet, 2 * CAP)
+    during = click(run.installation, 2 * CAP)
     time.sleep(max(0.0, run.seconds - (time.monotonic() - began)))
-    run.fleet.services["redis"].start()
+    run.installation.services["redis"].start()
     run.remark = f"a link with a limit of {CAP} clicks let {before} + {during} through"
 
 
-def click(fleet: Fleet, number: int) -> int:
+def click(installation: Installation, number: int) -> int:
     """Click on the limited link so often at both servers; returns how often it led to its destination."""
     there = 0
     with httpx.Client(headers={"User-Agent": CHROME, "Accept-Language": "en"}, timeout=20) as client:
         for turn in range(number):
-            port = fleet.ports[ALL_SERVING[turn % 2]]
+            port = installation.ports[ALL_SERVING[turn % 2]]
             headers = {"X-Forwarded-For": f"82.1.{turn // 250}.{turn % 250}", "Host": "bench.test"}
             answer = client.get(f"http://127.0.0.1:{port}/l/capped", headers=headers)
             there += answer.headers.get("location", "").startswith("https://in.example/")
@@ -125,7 +125,7 @@ def click(fleet: Fleet, number: int) -> int:
 
 def fill_disk(run: Run, name: str) -> None:
     """Fill a file system, and free it at the end."""
-    balloon = run.fleet.home / name / "balloon"
+    balloon = run.installation.home / name / "balloon"
     end = time.monotonic() + run.seconds
     while time.monotonic() < end:
         fill(balloon)  # again and again: what was deleted meanwhile is taken, too
@@ -144,14 +144,14 @@ def fill(balloon: Path) -> None:
             return
 
 
-def needs_mount(fleet: Fleet, name: str) -> str:
+def needs_mount(installation: Installation, name: str) -> str:
     """Say so where no file system can be mounted."""
-    return "" if fleet.home / name in fleet.mounted else "file systems cannot be mounted here"
+    return "" if installation.home / name in installation.mounted else "file systems cannot be mounted here"
 
 
 def set_clock(run: Run, seconds: int) -> None:
     """Set the first server's clock, and correct it at the end."""
-    clock = run.fleet.clocks["serve1"]
+    clock = run.installation.clocks["serve1"]
     clock.write_text(f"{seconds:+d}")
     run.pause()
     clock.write_text("+0")
@@ -181,23 +181,23 @@ def overload(run: Run) -> None:
 def restart_in_turns(run: Run) -> None:
     """Restart every process, the servers one after the other with their sockets held."""
     for name in ALL_SERVING:
-        run.fleet.services[name].send(signal.SIGHUP)
+        run.installation.services[name].send(signal.SIGHUP)
         time.sleep(4)
-        wait_for_servers(run.fleet)
+        wait_for_servers(run.installation)
     for name in ("worker", "beat"):
-        run.fleet.services[name].end()
-        run.fleet.services[name].start()
+        run.installation.services[name].end()
+        run.installation.services[name].start()
     run.pause()
 
 
 def upgrade(run: Run) -> None:
     """Switch to the next release, which has a migration, and restart every process in turns."""
-    link = run.fleet.home / "code"
-    following = run.fleet.home / "following"
-    following.symlink_to(run.fleet.home / "next-release")
+    link = run.installation.home / "code"
+    following = run.installation.home / "following"
+    following.symlink_to(run.installation.home / "next-release")
     following.replace(link)
     restart_in_turns(run)
-    versions = {run.fleet.manage("showmigrations", "accounts", "--plan").strip().rpartition("\n")[2].strip()}
+    versions = {run.installation.manage("showmigrations", "accounts", "--plan").strip().rpartition("\n")[2].strip()}
     run.remark = f"migrated to {', '.join(versions)}"
 
 
@@ -212,15 +212,15 @@ FAULTS = (
         for role in ROLES
     ),
     Fault(name="serve1 killed, socket held", cause=kill_held, is_hidden=True),
-    Fault(name="worker and beat away", cause=lambda run: leave_away(run, "worker", "beat"), least_seconds=75),
-    Fault(name="postgres away", cause=lambda run: leave_away(run, "postgres")),
+    Fault(name="worker and beat away", cause=lambda run: kill_for_a_while(run, "worker", "beat"), least_seconds=75),
+    Fault(name="postgres away", cause=lambda run: kill_for_a_while(run, "postgres")),
     Fault(name="postgres frozen", cause=lambda run: freeze(run, "postgres")),
-    Fault(name="node2 away", cause=lambda run: leave_away(run, "node2")),
+    Fault(name="node2 away", cause=lambda run: kill_for_a_while(run, "node2")),
     Fault(name="node2 frozen", cause=lambda run: freeze(run, "node2")),
-    Fault(name="both nodes away", cause=lambda run: leave_away(run, "node1", "node2")),
+    Fault(name="both nodes away", cause=lambda run: kill_for_a_while(run, "node1", "node2")),
     Fault(
         name="redis away", cause=leave_redis_away, may_double=True,
-        prepare=lambda run: run.fleet.create_capped_link(CAP),
+        prepare=lambda run: run.installation.create_capped_link(CAP),
     ),
     Fault(name="redis frozen", cause=lambda run: freeze(run, "redis"), may_double=True),
     Fault(
@@ -231,9 +231,9 @@ FAULTS = (
     *(
         Fault(
             name=f"clock {words}", cause=partial(set_clock, seconds=seconds), is_hidden=True,
-            prepare=lambda run: run.fleet.restart_with_clocks(),
-            restore=lambda run: run.fleet.restart_with_right_clocks(),
-            why_not=lambda fleet: "" if FAKETIME.exists() else "libfaketime is not installed",
+            prepare=lambda run: run.installation.restart_with_clocks(),
+            restore=lambda run: run.installation.restart_with_right_clocks(),
+            why_not=lambda installation: "" if FAKETIME.exists() else "libfaketime is not installed",
         )
         for words, seconds in (("an hour forward", 3600), ("an hour back", -3600))
     ),

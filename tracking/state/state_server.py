@@ -19,7 +19,7 @@ from tracking.state.worker_messages import (
     EVENTS,
     GREETING,
     SITES,
-    Frame,
+    Message,
     MessageReader,
     open_private_socket,
     pack,
@@ -48,7 +48,7 @@ class WorkerProtocol(asyncio.Protocol):
             log.error("a worker sent no message: %s", error)
             self.close()
 
-    def receive(self, message: Frame) -> None:
+    def receive(self, message: Message) -> None:
         """Answer one message. Raises ValueError for a worker of another release."""
         if not self.is_greeted:
             if message != GREETING:
@@ -61,7 +61,7 @@ class WorkerProtocol(asyncio.Protocol):
         elif message[0] == EVENTS:
             self.server.on_event(message[1])
 
-    def send(self, message: Frame) -> None:
+    def send(self, message: Message) -> None:
         """Send a message."""
         if self.transport is not None and not self.transport.is_closing():
             self.transport.write(pack(message))

@@ -36,7 +36,7 @@ datapoint_create(account=account, alias="capped", url="https://in.example/", exp
 """
 
 
-class Fleet:
+class Installation:
     """The services by name, in the order in which they start."""
 
     def __init__(self, home: Path, code: Path) -> None:

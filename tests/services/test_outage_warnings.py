@@ -43,7 +43,7 @@ def send_hit(address: str, site: int) -> str:
 
 
 def test_health_names_a_silent_database_and_a_silent_redis_while_hits_are_recorded(tmp_path: Path) -> None:
-    url, events = create_database("told_outages"), servers.EVENTS_URL.replace("DATABASE", "told_outages")
+    url, events = create_database("outage_warnings"), servers.EVENTS_URL.replace("DATABASE", "outage_warnings")
     with open_proxy(servers.POSTGRES) as database, open_proxy(servers.REDIS) as redis:
         env = {
             **os.environ, "DATABASE_URL": url.replace(str(servers.POSTGRES), str(database.port)),
