@@ -9,6 +9,7 @@ from django.db.models import F, Model, QuerySet, Window
 from django.db.models.functions import RowNumber
 
 from accounts.models import Account, HostClaim, Membership, Role, User
+from accounts.permissions import has_second_factor
 
 Row = TypeVar("Row", bound=Model)
 
@@ -30,6 +31,15 @@ def has_unverified_address(user: User) -> bool:
     """Whether the user signed up and has not verified the address yet; one who was invited has no row for it."""
     verified = list(EmailAddress.objects.filter(user=user).values_list("verified", flat=True))
     return bool(verified) and not any(verified)
+
+
+def explain_password_refusal(user: User) -> str:
+    """Explain why the right password alone opens no API for this user; "" if it does."""
+    if has_unverified_address(user):
+        return "This user's e-mail address is not verified yet. Log in with a browser to verify it."
+    if has_second_factor(user):
+        return "This user has a second factor, so the password is not enough. Use a key of the account."
+    return ""
 
 
 def list_verified_claims(purpose: str) -> QuerySet[HostClaim]:

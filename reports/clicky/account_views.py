@@ -20,11 +20,11 @@ from rest_framework.response import Response
 
 from accounts.keys import hash_key
 from accounts.models import Account, User
-from accounts.permissions import check_not_suspended, has_second_factor
+from accounts.permissions import check_not_suspended
 from accounts.security import rate_limits
 from accounts.security.client_ip import get_client_key
 from accounts.security.password_login import check_credentials
-from accounts.selectors import has_unverified_address
+from accounts.selectors import explain_password_refusal
 from reports.clicky.dates import find_known_zone
 from reports.clicky.errors import ClickyError
 from reports.clicky.openapi import describe_account_sites, describe_whitelabel
@@ -53,10 +53,8 @@ class PasswordView(ClickyView):
         user = check_credentials(request, name, password) if "\x00" not in name else None
         if user is None:
             raise ClickyError("Invalid username or password.")
-        if has_unverified_address(user):
-            raise ClickyError("This user's e-mail address is not verified yet. Log in with a browser to verify it.")
-        if has_second_factor(user):
-            raise ClickyError("This user has a second factor, so the password is not enough. Use a key of the account.")
+        if reason := explain_password_refusal(user):
+            raise ClickyError(reason)
         request.user = user
 
 

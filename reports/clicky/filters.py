@@ -164,9 +164,8 @@ def filter_ip_range(first: int, last: int) -> Filter:
     """Match the IPv4 addresses between two integers, by regular expressions over dotted quads."""
     if not 0 <= first <= last < 2**32:
         raise ClickyError("Invalid ip_address range.")
-    patterns = [
-        build_address_pattern(network) for network in summarize_address_range(IPv4Address(first), IPv4Address(last))
-    ]
+    networks = summarize_address_range(IPv4Address(first), IPv4Address(last))
+    patterns = [build_address_pattern(network) for network in networks]
     parts = [patterns[at : at + MAX_ALTERNATIVES] for at in range(0, len(patterns), MAX_ALTERNATIVES)]
     return combine_any([compare("ip", "matches", f"^(?:{'|'.join(part)})$") for part in parts])
 

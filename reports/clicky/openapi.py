@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from drf_spectacular.plumbing import build_array_type, build_object_type
@@ -43,12 +43,7 @@ EXAMPLES = [
 
 
 def describe_view(
-    name: str,
-    summary: str,
-    meanings: dict[str, str],
-    required: Sequence[str],
-    responses: Mapping[object, object],
-    **extra: Any,
+    name: str, summary: str, meanings: dict[str, str], required: Sequence[str], responses: object, **extra: Any
 ) -> Callable[..., object]:
     """Return the decorator that describes a view: its parameters in the URL by GET, and as a form by POST."""
     properties = {key: {**SCHEMAS.get(key, TEXT), "description": meaning} for key, meaning in meanings.items()}
