@@ -22,8 +22,8 @@ urlpatterns = [
     path("", include("reports.digests.urls")),
     path("", include("reports.urls")),
     path("", include("links.urls")),
-    re_path(r"^api/v1/(?P<rest>[^?]*)$", management_errors.handle_not_found),
-    re_path(r"^api/(?P<rest>[^?]*)$", clickport_errors.handle_not_found),
+    re_path(r"^api/v1/(?P<rest>[\s\S]*)$", management_errors.handle_not_found),
+    re_path(r"^api/(?P<rest>[\s\S]*)$", clickport_errors.handle_not_found),
 ]
 
 handler403 = "config.serving.error_responses.handle_forbidden"

@@ -66,8 +66,8 @@ NEEDS: dict[str, str] = {
         "stats/wp-iframe", r"^user/?$", r"^help/(?:api/?)?$", "stats/<slug:page>", "user/preferences/<slug:page>",
         r"^media/flags/(?P<country>[A-Za-z]{2})\.gif$",
         r"^(?P<site_id>[1-9]\d{4,17})$", "api/schema/", "api/openapi.json", "api/v1/openapi.json",
-        "api/stats/openapi.json", "logout", "status/<int:site_id>", r"^api/(?P<rest>[^?]*)$",
-        r"^api/v1/(?P<rest>[^?]*)$", "clickmeter/^openapi\\.json$", "clickmeter/^",
+        "api/stats/openapi.json", "logout", "status/<int:site_id>", r"^api/(?P<rest>[\s\S]*)$",
+        r"^api/v1/(?P<rest>[\s\S]*)$", "clickmeter/^openapi\\.json$", "clickmeter/^",
     ), "open"),
     **dict.fromkeys((
         r"^password/reset/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>[^/]+)$",
@@ -165,7 +165,7 @@ NEEDS: dict[str, str] = {
         "api/referrers", "api/countries", "api/campaigns", "api/utm-sources", "api/utm-mediums", "api/utm-content",
         "api/utm-term", "api/entry-pages", "api/exit-pages", r"^(?:api/stats/|stats/api)[1-4]/?$",
         r"^api/account/sites/?$", "app/api",
-        r"^api/whitelabel/(?P<operation>[^?]+)$",
+        r"^api/whitelabel/(?P<operation>[\s\S]+)$",
         "ajax/onsitestats/", "ajax/onsitestats/<slug:what>",
     ), "key"),
 }  # fmt: skip

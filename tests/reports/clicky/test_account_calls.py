@@ -246,3 +246,10 @@ def test_the_shortener_rejects_with_a_message_and_a_status(
     assert [response.status_code for response in refusals] == [403, 400, 403, 403, 403]
     assert all(response["Content-Type"].startswith("text/plain") for response in refusals)
     assert not Datapoint.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "path", ["api/whitelabel/a%3Fb", "api/whitelabel/a%0Ab", "api/v1/a%3Fb", "api/v1/a%0Ab", "api/a%3Fb"]
+)
+def test_an_address_with_a_question_mark_or_line_break_gets_the_apis_own_answer(path: str) -> None:
+    assert not Client().get(f"/{path}")["Content-Type"].startswith("text/html")
