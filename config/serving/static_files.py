@@ -1,9 +1,8 @@
 """Static files served from memory, without Django: read, compressed and versioned once.
 
 An address from `{% static %}` has the parameter `v`, a hash of the content, so browsers may cache it forever; an
-address without it is cached for a minute. A script's imports of other modules are served with the parameter, too; so
-a change of a module changes the addresses of all that import it, and a page never runs modules of two versions. While
-DEBUG is on, files may change, so Django serves them. `{% script_module %}` is the template tag of a page's modules.
+address without it is cached for a minute. While DEBUG is on, files may change, so Django serves them.
+`{% script_module %}` is the template tag of a page's script.
 """
 
 from __future__ import annotations
@@ -12,18 +11,16 @@ import gzip
 import hashlib
 import mimetypes
 import os
-import posixpath
-import re
 from collections.abc import Iterator
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from django import template
 from django.conf import settings
 from django.contrib.staticfiles.storage import StaticFilesStorage
 from django.templatetags.static import static
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from accounts.fast_settings import get_setting
@@ -34,7 +31,6 @@ Headers = list[tuple[bytes, bytes]]
 SERVED_SUFFIXES = {".css", ".js", ".svg", ".png", ".ico", ".txt", ".woff2"}
 COMPRESSED_SUFFIXES = {".css", ".js", ".svg", ".txt"}
 EXCLUDED_DIRECTORIES = {"tracker/src", "node_modules"}
-IMPORT_FROM = re.compile(rb"""^((?:import|export)\s+(?:[\w*{},\s]+\sfrom\s+)?["'])(\.\.?/[^"'?]+\.js)(?=["'])""", re.M)
 CACHE_FOREVER, CACHE_BRIEFLY = b"public, max-age=31536000, immutable", b"public, max-age=60"
 
 
@@ -109,8 +105,6 @@ def load_file(name: str) -> StaticFile | None:
     if path is None:
         return None
     body = path.read_bytes()
-    if path.suffix == ".js":
-        body = add_versions_to_imports(name, body)
     is_text = path.suffix in COMPRESSED_SUFFIXES
     compressed = gzip.compress(body, 9, mtime=0) if is_text else b""
     if len(compressed) >= len(body):
@@ -118,32 +112,6 @@ def load_file(name: str) -> StaticFile | None:
     content_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     content_type += "; charset=utf-8" if is_text else ""
     return StaticFile(body, compressed, content_type.encode(), compute_version(body))
-
-
-def add_versions_to_imports(name: str, body: bytes) -> bytes:
-    """Add the parameter `v` to the relative imports of a module. Modules must not import each other in a circle."""
-
-    def add_version(match: re.Match[bytes]) -> bytes:
-        file = load_file(resolve_import(name, match))
-        return match[0] + (f"?v={file.version}".encode() if file else b"")
-
-    return IMPORT_FROM.sub(add_version, body)
-
-
-@lru_cache(maxsize=64)
-def list_imports(name: str) -> list[str]:
-    """List the modules that a module imports, also through others."""
-    path = list_files().get(name)
-    imports: dict[str, None] = {}  # a set that keeps the order
-    for match in IMPORT_FROM.finditer(path.read_bytes() if path else b""):
-        imported = resolve_import(name, match)
-        imports |= dict.fromkeys([imported, *list_imports(imported)])
-    return list(imports)
-
-
-def resolve_import(name: str, match: re.Match[bytes]) -> str:
-    """Return the name of the file that the module `name` imports by a relative path."""
-    return posixpath.normpath(posixpath.join(posixpath.dirname(name), match[2].decode()))
 
 
 def compute_version(body: bytes) -> str:
@@ -162,10 +130,6 @@ class VersionedStorage(StaticFilesStorage):
 
 @register.simple_tag
 def script_module(name: str) -> SafeString:
-    """Render the script element of a module, and links that preload what it imports.
-
-    Without the links a browser would learn of each import only once the module above it had arrived.
-    """
-    imports = [] if settings.DEBUG else list_imports(name)
-    preloads = format_html_join("\n", '<link rel="modulepreload" href="{}">', ([static(each)] for each in imports))
-    return format_html('{}\n<script type="module" src="{}"></script>', preloads, static(name))
+    """Render the script element of a module of static/: bundled with its imports, but as it is written under DEBUG."""
+    bundle = PurePosixPath("js/built", PurePosixPath(name).relative_to("js")).with_suffix(".min.js")
+    return format_html('<script type="module" src="{}"></script>', static(name if settings.DEBUG else str(bundle)))

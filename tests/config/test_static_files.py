@@ -7,7 +7,6 @@ import gzip
 import re
 from pathlib import Path
 from typing import Any
-from urllib.parse import urljoin
 
 import pytest
 from django.conf import settings
@@ -78,44 +77,21 @@ def test_pages_link_stylesheets_with_their_version(client: Client, db: None) -> 
         assert asked(scope_of(path, query))[0] == 200 and query, address
 
 
-# `import … from`, `import "…"` and `export … from`
-IMPORT = re.compile(rb"""^(?:import|export) (?:[\w*{},\s]+ from )?["']([^"']+)["']""", re.M)
 TEMPLATES = "".join(path.read_text() for path in Path("templates").rglob("*.html"))
-ENTRY_MODULES = sorted(set(re.findall(r"""\{% script_module ['"]([^'"]+)['"] %\}""", TEMPLATES)))
+PAGE_SCRIPTS = sorted(set(re.findall(r"""\{% script_module ['"]([^'"]+)['"] %\}""", TEMPLATES)))
 
 
-@pytest.mark.parametrize("entry", ENTRY_MODULES)
-def test_imports_of_modules_contain_the_version(entry: str) -> None:
-    waiting, seen = [static(entry)], set()
-    while waiting:
-        address = waiting.pop()
-        path, _, query = address.partition("?")
-        status, headers, body = asked(scope_of(path, query))
-        assert status == 200 and "immutable" in headers["cache-control"], address
-        assert headers["content-type"] == "text/javascript; charset=utf-8"
-        seen.add(address)
-        waiting += [urljoin(address, name.decode()) for name in IMPORT.findall(body)]
-    assert len({address.partition("?")[0] for address in seen}) == len(seen), "a module is loaded in two versions"
-    html = Template(f"{{% load script_modules %}}{{% script_module '{entry}' %}}").render(Context())
-    preloaded = re.findall(r'<link rel="modulepreload" href="([^"]+)">', html)
-    assert sorted([static(entry), *preloaded]) == sorted(seen)
-    assert f'<script type="module" src="{static(entry)}"></script>' in html
+@pytest.mark.parametrize("name", PAGE_SCRIPTS)
+def test_the_script_of_a_page_is_one_file(name: str, settings: Settings) -> None:
+    def render() -> str:
+        return Template(f"{{% load script_modules %}}{{% script_module '{name}' %}}").render(Context())
 
-
-def test_a_changed_module_changes_the_version_of_its_importers(settings: Settings, tmp_path: Path) -> None:
-    settings.STATICFILES_DIRS = [tmp_path]
-    versions = []
-    for text in ("export const a = 1;\n", "export const a = 2;\n"):
-        (tmp_path / "lower.js").write_text(text)
-        (tmp_path / "upper.js").write_text('import {\n  a,\n} from "./lower.js";\nimport "./absent.js";\n')
-        static_files.list_files.cache_clear()
-        static_files.load_file.cache_clear()
-        lower, upper = static_files.load_file("lower.js"), static_files.load_file("upper.js")
-        assert lower and upper
-        assert upper.body.decode() == (
-            f'import {{\n  a,\n}} from "./lower.js?v={lower.version}";\nimport "./absent.js";\n'
-        )
-        versions.append(upper.version)
-    assert versions[0] != versions[1]
-    static_files.list_files.cache_clear()
-    static_files.load_file.cache_clear()
+    address = static(f"js/built/{name.removeprefix('js/').removesuffix('.js')}.min.js")
+    assert render() == f'<script type="module" src="{address}"></script>'
+    path, _, query = address.partition("?")
+    status, headers, body = asked(scope_of(path, query))
+    assert status == 200 and "immutable" in headers["cache-control"]
+    assert headers["content-type"] == "text/javascript; charset=utf-8"
+    assert not re.search(rb"\bimport\b", body), "a module is left outside of the bundle"
+    settings.DEBUG = True
+    assert f'src="{settings.STATIC_URL}{name}"' in render(), "a developer gets what is written"
