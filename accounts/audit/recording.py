@@ -3,8 +3,8 @@
     record_action("goal.created", goal)
     before = read_fields(goal) … record_change("goal.changed", goal, before)
 
-An entry is stored with the write, or not at all. Its seal (`accounts.audit.chain`) follows when the transaction has
-been committed: a lock on the chain during the transaction could wait for locks of other writers, and they for it.
+An entry is stored with the write, or not at all. A periodic task seals it soon after (`accounts.audit.chain`), so that
+a write neither waits for the chain's lock nor takes the time of the seal.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from django.db import transaction
 from django.db.models import Model
 from django.utils import timezone
 
-from accounts.audit.chain import note_entries, seal_noted_entries
 from accounts.audit.changes import FieldValues, compare_fields, list_first_values, read_fields, to_json
 from accounts.audit.context import AuditActor, get_context
 from accounts.audit.models import AuditEntry
@@ -41,14 +40,8 @@ def record_action(
     subject = find_subject(action)
     if changes is None and action.endswith(".created") and row is not None:
         changes = list_first_values(subject, read_fields(row))
-    entries = [
-        build_entry(action, subject, row, account, changes or {}, label, actor)
-        for account in (subject.find_accounts(row) if accounts is None else accounts)
-    ]
-    for entry in entries:
-        entry.save(force_insert=True)
-    note_entries([entry.pk for entry in entries])
-    transaction.on_commit(seal_noted_entries, robust=True)
+    for account in subject.find_accounts(row) if accounts is None else accounts:
+        build_entry(action, subject, row, account, changes or {}, label, actor).save(force_insert=True)
 
 
 def record_change(
