@@ -1,8 +1,8 @@
 """The chain of an account's entries: every seal has a hash over its entry and the seal before.
 
 So an entry that was changed does not fit its seal, and one that was removed leaves a gap. A periodic task seals new
-entries within seconds. Both ends of the chain are signed, and its key is encrypted. Whoever also has SECRET_KEY could write a new chain: to notice that, keep what
-`manage.py audit heads` prints in another place.
+entries within seconds. Both ends of the chain are signed, and its key is encrypted. Whoever also has SECRET_KEY could
+write a new chain: to notice that, keep what `manage.py audit heads` prints in another place.
 """
 
 from __future__ import annotations
