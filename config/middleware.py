@@ -1,5 +1,5 @@
-"""Middleware: security headers, redirects to https, 405 for OPTIONS on pages, bodies in chunks, 503 while password
-hashing is busy or the event store is away, 429 for accounts whose queries take too much.
+"""Middleware: security headers, redirects to https, 405 for OPTIONS on pages, bodies in chunks; 503 while password
+hashing is busy or the event store is away, 429 for accounts whose queries take too much, and other errors of views.
 """
 
 import logging
@@ -19,7 +19,7 @@ from django.urls import reverse
 from accounts.host_names import normalize_host
 from accounts.permissions import SecondFactorRequired
 from accounts.security.hashers import RETRY_SECONDS, HashingBusy
-from accounts.sign_in.middleware import redirect_to_confirmation
+from accounts.sign_in.session_activity import redirect_to_confirmation
 from config.serving.error_responses import build_error_response
 from reports.query.budgets import AnsweredRequest, BudgetExceeded, answered_request
 from tracking.store import UNREADABLE, StoreAway, StoreError
@@ -44,15 +44,6 @@ class SyncMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
-
-
-class ChunkedBodyMiddleware(SyncMiddleware):
-    """Gives a body sent in chunks its length. Django and DRF would otherwise treat the body as empty."""
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        if "HTTP_TRANSFER_ENCODING" in request.META and not request.META.get("CONTENT_LENGTH"):
-            request.META["CONTENT_LENGTH"] = str(len(request.body))
         return self.get_response(request)
 
 
@@ -108,10 +99,11 @@ def is_api_request(request: HttpRequest) -> bool:
     return request.path.startswith(API_PREFIXES) or hasattr(request, "urlconf")  # set for hosts of the link API
 
 
-class BrowserSecurityMiddleware(SyncMiddleware):
-    """Redirects pages from http to https, answers OPTIONS on pages with 405, since their views would treat it like GET,
-    and sets the headers that restrict browsers: Content-Security-Policy, which forbids inline scripts,
-    Permissions-Policy, Strict-Transport-Security and Cross-Origin-Resource-Policy. Views may set their own.
+class HttpMiddleware(SyncMiddleware):
+    """What HTTP needs of every request and response: gives a body sent in chunks its length, since Django and DRF
+    would treat it as empty; redirects pages from http to https; answers OPTIONS on pages with 405, since their views
+    would treat it like GET; and sets the headers that restrict browsers: Content-Security-Policy, which forbids inline
+    scripts, Permissions-Policy, Strict-Transport-Security and Cross-Origin-Resource-Policy. Views may set their own.
 
     Only requests that came by http according to a trusted proxy are redirected. Browsers send Sec-Fetch headers over
     https only, so a request with them is not redirected whatever the proxy says: that would be an endless loop. APIs
@@ -119,6 +111,8 @@ class BrowserSecurityMiddleware(SyncMiddleware):
     """
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        if "HTTP_TRANSFER_ENCODING" in request.META and not request.META.get("CONTENT_LENGTH"):
+            request.META["CONTENT_LENGTH"] = str(len(request.body))
         if settings.SECURE and should_redirect_to_https(request):
             return HttpResponsePermanentRedirect(f"https://{request.get_host()}{request.get_full_path()}")
         if request.method == "OPTIONS" and not is_api_request(request):

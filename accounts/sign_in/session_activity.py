@@ -1,9 +1,8 @@
-"""Middleware of sign-in: sessions that end when they are not used; and confirmations before changes of it."""
+"""What middleware does for sign-in: sessions end when they are not used, and changes of it are confirmed."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from urllib.parse import urlencode
 
 from allauth.account.adapter import get_adapter
@@ -50,18 +49,10 @@ def name_activity(request: HttpRequest) -> str:
     return f"session-active:{hash_session_key(request.session.session_key or '')}"
 
 
-class SessionActivityMiddleware:
-    """Prolongs sessions that are used; requests that do not read their session are ignored."""
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        response = self.get_response(request)
-        is_logged_in = request.session.accessed and request.session.get(SESSION_KEY)
-        if is_logged_in and isinstance(request.user, User) and note_activity(request):
-            prolong_session(request, request.user)
-        return response
+def prolong_used_session(request: HttpRequest) -> None:
+    """Prolong the session that the request has used, if it is a person's."""
+    if request.session.get(SESSION_KEY) and isinstance(request.user, User) and note_activity(request):
+        prolong_session(request, request.user)
 
 
 def prolong_session(request: HttpRequest, user: User) -> None:

@@ -15,6 +15,7 @@ from accounts.impersonation import REFUSED_MESSAGE, SAFE_METHODS, SESSION_KEY, f
 from accounts.models import User
 from accounts.permissions import Bearer
 from accounts.security.client_ip import get_client_address
+from accounts.sign_in.session_activity import prolong_used_session
 from config.middleware import SyncMiddleware, is_api_request
 from config.serving.error_responses import build_error_response
 
@@ -26,7 +27,7 @@ OPERATOR_PATHS = ("/logout", "/operations/impersonation/end")  # on which the op
 
 class ActorMiddleware(SyncMiddleware):
     """Makes `request.user` the member as whom an operator acts, and `request.impersonator` the operator; sets the
-    context in which the actions of the request are recorded.
+    context in which the actions of the request are recorded; prolongs the session that was used.
 
     Only requests with a session cookie are looked at, and not those for the links API, which knows no sessions.
     """
@@ -38,7 +39,10 @@ class ActorMiddleware(SyncMiddleware):
                 refusal = self.act_for_member(request) if SESSION_KEY in request.session else None
                 if refusal is not None:
                     return build_error_response(request, 403, refusal)
-            return self.get_response(request)
+            response = self.get_response(request)
+            if request.session.accessed:
+                prolong_used_session(request)
+            return response
         finally:
             current_context.reset(token)
 
