@@ -150,8 +150,12 @@ class GrowingAccount:
 
         account = self.account
         ListEntry.objects.bulk_create(
-            ListEntry(account=account, listing=ListKind.WHITELIST, value=f"h{n}.bench.test") for n in numbers
-        )
+            ListEntry(account=account, listing=kind, value=value)
+            for n in numbers
+            for kind, value in (
+                (ListKind.WHITELIST, f"h{n}.bench.test"), (ListKind.BLACKLIST, f"10.0.{n // 250}.{n % 250}")
+            )
+        )  # fmt: skip
         groups = Group.objects.bulk_create(Group(account=account, name=f"g{n}") for n in numbers)
         Group.tags.through.objects.bulk_create(Group.tags.through(group=row, tag=self.tag) for row in groups)
         Script.objects.bulk_create(Script(account=account, name=f"s{n}", script="var a=1") for n in numbers)
@@ -180,21 +184,32 @@ class GrowingAccount:
         )
 
     def record_traffic(self, numbers: range) -> None:
-        """A visit of its own page, source, campaign, country … each."""
+        """A visit of its own page, source, campaign, country … each, with an action of every kind; and a click."""
         from django.utils import timezone
 
         from tests.support import event
         from tracking import store
 
-        now = timezone.now()
+        now, links = timezone.now(), list(self.group.datapoints.order_by("pk").values_list("pk", flat=True))
         rows = []
         for n in numbers:
-            word = f"v{n}"
+            word, at = f"v{n}", now - timedelta(seconds=240 - n % 240)
             names = ("source", "utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term", "search_term",
                      "city", "browser", "os", "organization", "person")  # fmt: skip
             fields: Any = dict.fromkeys(names, word) | {
                 "referrer": f"https://{word}.test/", "referrer_domain": f"{word}.test", "visit": n + 1,
+                "host": f"{word}.example.com", "split_test": word, "split_arm": "a",
                 "country": f"{chr(65 + n // 26 % 26)}{chr(65 + n % 26)}",
             }  # fmt: skip
-            rows.append(event(self.site, f"/{word}", at=now - timedelta(seconds=240 - n % 240), visitor=word, **fields))
+            rows.append(event(self.site, f"/{word}", at=at, visitor=word, **fields))
+            for kind in ("event", "download", "outbound", "video"):
+                action = fields | {"kind": kind, "name": word, "target": f"https://{word}.test/{kind}"}
+                rows.append(event(self.site, f"/{word}", at=at, visitor=word, **action))
+            hit: Any = {
+                "visit": 0, "group_id": self.group.pk, "country": fields["country"], "referrer_domain": f"{word}.test",
+                "referrer": f"https://{word}.test/", "destination": f"https://{word}.test/",
+            }  # fmt: skip
+            click = event(self.account.pk, "/", at=at, visitor=word, **hit, kind="link", link_id=links[0])
+            sale: Any = {"kind": "conversion", "conversion_id": self.sale.pk, "click_id": click["id"]}
+            rows += [click, event(self.account.pk, "/", at=at, visitor=word, **hit, **sale, link_id=links[n])]
         store.insert_rows("events", rows)

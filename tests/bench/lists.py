@@ -5,7 +5,8 @@
 The lists are those of the registries: Clickport's breakdowns, the types of Clicky's Stats API, the operations of the
 management API that answer a page of rows, and ClickMeter's that answer with a list. Everything is created in bulk in an
 own store; every call asks for 1,000 rows (ClickMeter: 100) and has no answer in a cache. Printed for each list: the
-median of the process's processor time in milliseconds, and statements of the database + of the event store.
+rows of the answer, the median of the process's processor time in milliseconds, and statements of the database + of the
+event store. It fails if an answer has fewer rows than there are, or than the product lists at most, which is printed.
 `--profile NAME` prints where the time of one list goes, at the largest size.
 """
 
@@ -26,6 +27,16 @@ from xml.etree import ElementTree
 from tests.bench.growing_account import EMAIL, PASSWORD, GrowingAccount
 
 CLICKMETER_LISTS = ("entities", "rows", "hits", "data", "result")  # names under which answers hold their rows
+
+# Lists whose rows are not those of the account: one of a day, or of a known set of values
+OTHER_ROWS = frozenset({
+    "clickport realtime", "clickport ledger", "clickport tech?type=device", "clicky searches-engines",
+    "clicky languages", "clicky screen-resolutions", "clicky hardware", "clicky traffic-sources",
+    "clicky engagement-actions", "clicky engagement-times", "clickmeter /datapoints/aggregated/list",
+    "clickmeter /datapoints/{id}/aggregated/list", "clickmeter /groups/aggregated/list",
+    "clickmeter /groups/{id}/aggregated/list", "clickmeter /conversions/aggregated/list",
+    "clickmeter /conversions/{conversionId}/aggregated/list", "clickmeter /aggregated/list",
+})  # fmt: skip
 
 
 class ListCall(NamedTuple):
@@ -67,6 +78,7 @@ class ListedAccount(GrowingAccount):
         }
 
     def list_management(self) -> dict[str, ListCall]:
+        from accounts.api.lists import MAX_LIMIT
         from accounts.models import SCOPES, Role
         from accounts.services.personal_tokens import personal_token_create
         from reports.openapi import MANAGEMENT_API, build_document
@@ -79,7 +91,9 @@ class ListedAccount(GrowingAccount):
             if "cursor" in names:
                 site = self.goals_site if path.endswith("/goals") else self.site
                 address = path.replace("{site_id}", str(site.pk))
-                found[f"management {path.removeprefix('/api/v1/')}"] = ListCall(f"{address}?limit=1000", headers)
+                found[f"management {path.removeprefix('/api/v1/')}"] = ListCall(
+                    f"{address}?limit={MAX_LIMIT}", headers, MAX_LIMIT
+                )
         return found
 
     def list_clickmeter(self) -> dict[str, ListCall]:
@@ -94,7 +108,7 @@ class ListedAccount(GrowingAccount):
         for operation in filter(answers_list, OPERATIONS):
             path, prefix = operation.path, operation.path.partition("/{")[0]
             address = re.sub(r"{\w+}", str(rows[prefix].pk), path) if "{" in path else path
-            found[f"clickmeter {path}"] = ListCall(f"/clickmeter{address}?{choose_parameters(path)}", headers)
+            found[f"clickmeter {path}"] = ListCall(f"/clickmeter{address}?{choose_parameters(path)}", headers, 100)
         return found
 
 
@@ -135,6 +149,16 @@ def count_rows(answer: Any) -> int:
     if "xml" in answer["content-type"]:
         return len(ElementTree.fromstring(answer.content))  # of our own server
     return find_longest(answer.json())
+
+
+def find_missing(found: dict[str, list[Figures]], sizes: list[int], calls: dict[str, ListCall]) -> list[str]:
+    """Describe the answers that do not have the rows of their size, nor as many as the product lists at most."""
+    return [
+        f"{name} has {figures.rows} rows of {size}"
+        for name, cells in found.items()
+        for size, figures in zip(sizes, cells, strict=True)
+        if name not in OTHER_ROWS and figures.rows < min(size, calls[name].most or size)
+    ]
 
 
 def find_longest(body: object) -> int:
@@ -211,11 +235,16 @@ def main() -> None:
             for name, call in world.list_calls().items():
                 if options.only in name:
                     found.setdefault(name, []).append(measure(call, options.rounds))
+        calls = world.list_calls()
         print(f"{'':40}" + "".join(f"{f'{size:,} rows':>27}" for size in sizes))
         for name, cells in found.items():
-            print(f"{name:40}" + "".join(f"{str(cell):>27}" for cell in cells))
+            most = calls[name].most
+            at_most = f"  at most {most:,} rows" if most and most < sizes[-1] else ""
+            print(f"{name:40}" + "".join(f"{cell!s:>27}" for cell in cells) + at_most)
         if options.profile:
             print_profile(next(call for name, call in world.list_calls().items() if options.profile in name))
+        if missing := find_missing(found, sizes, calls):
+            raise SystemExit("\n".join(missing))
 
 
 if __name__ == "__main__":
