@@ -99,6 +99,7 @@ class AnsweredRequest:
     incomplete: bool = False
 
 
+# Set while this thread answers somebody; periodic tasks and mails need complete numbers
 answered_request: ContextVar[AnsweredRequest | None] = ContextVar("answered_request", default=None)
 
 
@@ -117,11 +118,6 @@ def note_incomplete() -> None:
     """Note that an answer to this request, also one in a thread with a copy of its context, lacks a shard."""
     if request := answered_request.get():
         request.incomplete = True
-
-
-def serves_request() -> bool:
-    """Return whether this thread answers somebody now; periodic tasks and mails need complete numbers."""
-    return answered_request.get() is not None
 
 
 @contextmanager
