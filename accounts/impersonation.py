@@ -1,6 +1,6 @@
 """Operators who act as a member of an account: for an hour, in that account only, and recorded in its audit log.
 
-The session stays the operator's and names the member; `config.audit_middleware` makes them `request.user` of each
+The session stays the operator's and names the member; `config.actor_middleware` makes them `request.user` of each
 request. What would show or change secrets is refused (`accounts.impersonation.is_refused`).
 """
 

@@ -1,10 +1,11 @@
-"""Middleware: security headers, redirects to https, 405 for OPTIONS on pages, bodies in chunks, 503 while password
-hashing is busy or the event store is away, 429 for accounts whose queries take too much.
+"""Middleware: security headers, redirects to https, 405 for OPTIONS on pages, bodies in chunks; 503 while password
+hashing is busy or the event store is away, 429 for accounts whose queries take too much, and other errors of views.
 """
 
 import logging
 from collections.abc import Callable
 
+from allauth.core.exceptions import ReauthenticationRequired
 from django.conf import settings
 from django.http import (
     HttpRequest,
@@ -18,8 +19,9 @@ from django.urls import reverse
 from accounts.host_names import normalize_host
 from accounts.permissions import SecondFactorRequired
 from accounts.security.hashers import RETRY_SECONDS, HashingBusy
+from accounts.sign_in.session_activity import redirect_to_confirmation
 from config.serving.error_responses import build_error_response
-from reports.query.budgets import BudgetExceeded, limit_queries
+from reports.query.budgets import AnsweredRequest, BudgetExceeded, answered_request
 from tracking.store import UNREADABLE, StoreAway, StoreError
 
 CONTENT_SECURITY_POLICY = (
@@ -45,70 +47,27 @@ class SyncMiddleware:
         return self.get_response(request)
 
 
-class ChunkedBodyMiddleware(SyncMiddleware):
-    """Gives a body sent in chunks its length. Django and DRF would otherwise treat the body as empty."""
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        if "HTTP_TRANSFER_ENCODING" in request.META and not request.META.get("CONTENT_LENGTH"):
-            request.META["CONTENT_LENGTH"] = str(len(request.body))
-        return self.get_response(request)
-
-
-class ContentSecurityPolicyMiddleware(SyncMiddleware):
-    """Sets Content-Security-Policy, which forbids inline scripts, and Permissions-Policy; views may set their own."""
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        response = self.get_response(request)
-        is_frameable = getattr(response, "xframe_options_exempt", False)  # set by views that may be framed
-        policy = FRAMEABLE_POLICY if is_frameable else CONTENT_SECURITY_POLICY
-        response.headers.setdefault("Content-Security-Policy", policy)
-        response.headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
-        return response
-
-
-class HashingBusyMiddleware(SyncMiddleware):
-    """Answers 503 with Retry-After if a view raised HashingBusy."""
-
-    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """Respond to HashingBusy; None leaves any other exception to Django."""
-        if not isinstance(exception, HashingBusy):
-            return None
-        response = HttpResponse(f"{exception}\n", content_type="text/plain; charset=utf-8", status=503)
-        response["Retry-After"] = str(RETRY_SECONDS)
-        return response
-
-
-class SecondFactorMiddleware(SyncMiddleware):
-    """Sends members without the second factor that an account demands to the page where they set one up."""
-
-    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """Respond to SecondFactorRequired: a redirect, for APIs 403; None leaves any other exception to Django."""
-        if not isinstance(exception, SecondFactorRequired):
-            return None
-        if is_api_request(request):
-            return build_error_response(request, 403, str(exception))
-        if request.headers.get("HX-Request"):
-            return HttpResponse(headers={"HX-Redirect": reverse("mfa_index")})
-        return HttpResponseRedirect(reverse("mfa_index"))
-
-
-class EventStoreMiddleware(SyncMiddleware):
-    """Applies the accounts' query budgets. Answers 429 when an account is over its budget and 503 when the event store
-    cannot be read, in the format of the page or API.
+class ViewMiddleware(SyncMiddleware):
+    """Surrounds a view: holds its queries to the accounts' budgets, and responds to the errors that it raises, in the
+    format of the page or API.
 
     A response for which shards of the store were left out says so in a header, since not every format has a place for
     it.
     """
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        with limit_queries() as answered:
+        answered = AnsweredRequest()
+        token = answered_request.set(answered)
+        try:
             response = self.get_response(request)
+        finally:
+            answered_request.reset(token)
         if answered.incomplete:
             response["X-Data-Incomplete"] = "shards"
         return response
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """Respond to BudgetExceeded and StoreError; None leaves any other exception to Django."""
+        """Respond to the errors below; None leaves any other exception to Django."""
         if isinstance(exception, BudgetExceeded):
             response = build_error_response(request, 429, str(exception))
             response["Retry-After"] = str(exception.seconds)
@@ -116,16 +75,23 @@ class EventStoreMiddleware(SyncMiddleware):
         if isinstance(exception, StoreError):
             log.warning("%s: %s", request.path, exception, exc_info=not isinstance(exception, StoreAway))
             return build_error_response(request, 503, UNREADABLE)
-        return None
+        if isinstance(exception, HashingBusy):
+            response = HttpResponse(f"{exception}\n", content_type="text/plain; charset=utf-8", status=503)
+            response["Retry-After"] = str(RETRY_SECONDS)
+            return response
+        if isinstance(exception, SecondFactorRequired):
+            return demand_second_factor(request, exception)
+        return redirect_to_confirmation(request) if isinstance(exception, ReauthenticationRequired) else None
 
 
-class PageMethodsMiddleware(SyncMiddleware):
-    """Answers OPTIONS on pages with 405, since their views would treat it like GET. APIs answer it themselves."""
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        if request.method == "OPTIONS" and not is_api_request(request):
-            return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
-        return self.get_response(request)
+def demand_second_factor(request: HttpRequest, exception: SecondFactorRequired) -> HttpResponse:
+    """Send a member without the second factor that an account demands to the page where they set one up; APIs answer
+    403."""
+    if is_api_request(request):
+        return build_error_response(request, 403, str(exception))
+    if request.headers.get("HX-Request"):
+        return HttpResponse(headers={"HX-Redirect": reverse("mfa_index")})
+    return HttpResponseRedirect(reverse("mfa_index"))
 
 
 def is_api_request(request: HttpRequest) -> bool:
@@ -133,20 +99,33 @@ def is_api_request(request: HttpRequest) -> bool:
     return request.path.startswith(API_PREFIXES) or hasattr(request, "urlconf")  # set for hosts of the link API
 
 
-class TransportSecurityMiddleware(SyncMiddleware):
-    """Redirects pages from http to https, and sets Strict-Transport-Security and Cross-Origin-Resource-Policy.
+class HttpMiddleware(SyncMiddleware):
+    """What HTTP needs of every request and response: gives a body sent in chunks its length, since Django and DRF
+    would treat it as empty; redirects pages from http to https; answers OPTIONS on pages with 405, since their views
+    would treat it like GET; and sets the headers that restrict browsers: Content-Security-Policy, which forbids inline
+    scripts, Permissions-Policy, Strict-Transport-Security and Cross-Origin-Resource-Policy. Views may set their own.
 
     Only requests that came by http according to a trusted proxy are redirected. Browsers send Sec-Fetch headers over
-    https only, so a request with them is not redirected whatever the proxy says: that would be an endless loop.
+    https only, so a request with them is not redirected whatever the proxy says: that would be an endless loop. APIs
+    answer OPTIONS themselves.
     """
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        if "HTTP_TRANSFER_ENCODING" in request.META and not request.META.get("CONTENT_LENGTH"):
+            request.META["CONTENT_LENGTH"] = str(len(request.body))
         if settings.SECURE and should_redirect_to_https(request):
             return HttpResponsePermanentRedirect(f"https://{request.get_host()}{request.get_full_path()}")
-        response = self.get_response(request)
-        response.headers.setdefault("Cross-Origin-Resource-Policy", choose_resource_policy(request, response))
+        if request.method == "OPTIONS" and not is_api_request(request):
+            response: HttpResponse = HttpResponseNotAllowed(["GET", "HEAD", "POST"])
+        else:
+            response = self.get_response(request)
+        is_frameable = getattr(response, "xframe_options_exempt", False)  # set by views that may be framed
+        set_default = response.headers.setdefault
+        set_default("Content-Security-Policy", FRAMEABLE_POLICY if is_frameable else CONTENT_SECURITY_POLICY)
+        set_default("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
+        set_default("Cross-Origin-Resource-Policy", choose_resource_policy(request, response))
         if settings.SECURE and request.is_secure() and normalize_host(request.get_host()) == settings.BASE_HOST:
-            response.headers.setdefault("Strict-Transport-Security", f"{settings.HSTS}; includeSubDomains")
+            set_default("Strict-Transport-Security", f"{settings.HSTS}; includeSubDomains")
         return response
 
 

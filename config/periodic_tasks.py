@@ -59,7 +59,7 @@ PERIODIC_TASKS: tuple[PeriodicTask, ...] = (
     PeriodicTask("retention", "tracking.maintenance.delete_expired_events", 6 * HOUR, max_seconds=6 * HOUR),
     PeriodicTask("interrupted corrections", "tracking.maintenance.finish_corrections", HOUR, max_seconds=6 * HOUR),
     PeriodicTask("old idempotency keys", "accounts.services.idempotency.idempotent_requests_clear", HOUR),
-    PeriodicTask("seals of the audit log", "accounts.audit.chain.entries_seal", MINUTE),
+    PeriodicTask("seals of the audit log", "accounts.audit.chain.entries_seal", 10),
     PeriodicTask("old entries of the audit log", "accounts.audit.retention.audit_entries_expire", 24 * HOUR),
     PeriodicTask("expired sessions", "accounts.security.sessions.sessions_clear", 24 * HOUR),
     PeriodicTask("old mail files", "accounts.operations.mailbox.mails_clear", 24 * HOUR),

@@ -55,30 +55,21 @@ INSTALLED_APPS = [
     "django.contrib.humanize",
 ]
 MIDDLEWARE = [
-    "config.middleware.ChunkedBodyMiddleware",  # before all that read a body
-    "links.middleware.ServedLinksMiddleware",
-    "links.middleware.ClickmeterHostsMiddleware",
+    "links.middleware.LinksMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.gzip.GZipMiddleware",  # before WhiteNoise, so that scripts and the map are compressed too
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "config.middleware.TransportSecurityMiddleware",
-    "config.middleware.ContentSecurityPolicyMiddleware",
-    "config.middleware.PageMethodsMiddleware",
+    "config.middleware.HttpMiddleware",  # before all that read a body
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "config.audit_middleware.ImpersonationMiddleware",
-    "config.audit_middleware.AuditMiddleware",
+    "config.actor_middleware.ActorMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "accounts.sign_in.middleware.ReauthenticationMiddleware",
-    "accounts.sign_in.middleware.SessionActivityMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "config.middleware.HashingBusyMiddleware",
-    "config.middleware.SecondFactorMiddleware",
-    "config.middleware.EventStoreMiddleware",
+    "config.middleware.ViewMiddleware",
 ]
 ROOT_URLCONF = "config.urls"
 ASGI_APPLICATION = "config.asgi.application"

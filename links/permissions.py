@@ -11,7 +11,7 @@ from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest
 
 from accounts.models import Account, Grant, Membership, Role
-from accounts.permissions import RIGHT_PERMISSIONS, get_current_membership, load_grants, membership_may
+from accounts.permissions import RIGHT_PERMISSIONS, ROLE_PERMISSIONS, get_current_membership, load_grants
 from links.models import Conversion, Datapoint, Domain, Group, LinkConversion, ListEntry, Script, Tag
 
 GROUP, DATAPOINT = "group", "datapoint"
@@ -100,6 +100,8 @@ class LinkScope:
 
     def may_edit(self, row: Datapoint | Group) -> bool:
         """Return whether it may edit this group or link of the account."""
+        if self.edits_all:
+            return True
         if isinstance(row, Group):
             return self.may_on_group(row.pk, "edit")
         return self.may_on_link(row.pk, row.group_id, "edit")
@@ -172,8 +174,9 @@ class LinkScope:
 def build_link_scope(membership: Membership) -> LinkScope:
     """Build the scope of a membership: everything by its role or a guest's option, else what it was granted."""
     has_all_links = membership.role == Role.GUEST and bool(membership.options.get(ALL_LINKS_OPTION))
-    sees_all = has_all_links or membership_may(membership, "view")
-    edits_all = has_all_links or membership_may(membership, "edit")
+    permissions = ROLE_PERMISSIONS[membership.role]
+    sees_all = has_all_links or "view" in permissions
+    edits_all = has_all_links or "edit" in permissions
     can_manage = edits_all and membership.role != Role.GUEST
     return LinkScope(
         membership=membership,

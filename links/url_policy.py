@@ -90,7 +90,7 @@ def clean_url(url: object, field: str = "url") -> str:
     sentence = find_problem(f"{scheme.lower()}{mark}{host}{after}".replace(S2S_PLACEHOLDER, "s2s"))
     if sentence:
         raise ValidationError({field: sentence})
-    encoded = encode_host(host)
+    encoded = host if host.isascii() else encode_host(host)
     if not encoded.isascii():
         raise ValidationError({field: "The host name has characters that no domain may have."})
     return f"{scheme.lower()}{mark}{encoded}{after}"

@@ -1,8 +1,8 @@
 """The chain of an account's entries: every seal has a hash over its entry and the seal before.
 
-So an entry that was changed does not fit its seal, and one that was removed leaves a gap. Both ends of the chain are
-signed, and its key is encrypted. Whoever also has SECRET_KEY could write a new chain: to notice that, keep what
-`manage.py audit heads` prints in another place.
+So an entry that was changed does not fit its seal, and one that was removed leaves a gap. A periodic task seals new
+entries within seconds. Both ends of the chain are signed, and its key is encrypted. Whoever also has SECRET_KEY could
+write a new chain: to notice that, keep what `manage.py audit heads` prints in another place.
 """
 
 from __future__ import annotations
@@ -12,23 +12,21 @@ import hmac
 import json
 import logging
 import secrets
-import threading
-from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from django.db import transaction
-from django.db.models import Exists, Max, OuterRef, QuerySet
+from django.db import IntegrityError, transaction
+from django.db.models import Count, Exists, Max, Min, OuterRef, QuerySet
 
 from accounts.audit.models import INSTALLATION, AuditChain, AuditEntry, AuditSeal
 from accounts.security.encrypted_fields import Unreadable
 
 log = logging.getLogger(__name__)
 BATCH = 1_000
-MAX_NOTED = 10_000
-SEARCHED_ENTRIES = 20_000  # the newest ones, among which `entries_seal` looks for entries without a seal
+SEARCHED_ENTRIES = 20_000  # the newest ones, which are always searched for entries without a seal
 MAX_UNSEALED = timedelta(minutes=10)  # an older entry without a seal was added by somebody else
+NO_SEAL = "it has no seal: it was added by somebody else, or the task that seals entries has not run since"
 SEALED_FIELDS = tuple(field.attname for field in AuditEntry._meta.concrete_fields)
 
 
@@ -36,34 +34,30 @@ class ChainUnreadable(Exception):
     """The key of a chain cannot be decrypted: it was encrypted with another SECRET_KEY."""
 
 
-class NotedEntries(threading.local):
-    """The entries of this thread whose transaction has not been committed yet, or was rolled back."""
-
-    def __init__(self) -> None:
-        self.ids: deque[int] = deque(maxlen=MAX_NOTED)
-
-
-_noted = NotedEntries()
-
-
-def note_entries(ids: Sequence[int]) -> None:
-    """Note entries that are to be sealed once their transaction has been committed."""
-    _noted.ids.extend(ids)
-
-
-def seal_noted_entries() -> None:
-    """Seal the noted entries; those of transactions that were rolled back do not exist any more."""
-    ids = list(_noted.ids)
-    _noted.ids.clear()
-    if ids:
-        seal_entries(ids)
-
-
 def entries_seal(*, now: datetime) -> int:
-    """Seal what a process did not seal because it was stopped just then; returns how many entries."""
-    newest = AuditEntry.objects.aggregate(newest=Max("pk"))["newest"] or 0
-    recent = AuditEntry.objects.filter(pk__gt=newest - SEARCHED_ENTRIES, at__lt=now - timedelta(minutes=1))
-    return seal_entries(list(select_unsealed(recent).values_list("pk", flat=True)))
+    """Seal the entries that have no seal, in the order in which they were recorded; returns how many.
+
+    Several processes may do so at once: each looks again while it holds the lock of a chain.
+    """
+    ids = select_unsealed(AuditEntry.objects.filter(pk__gt=find_search_start(now))).order_by("pk")
+    return sum(seal_entries(batch) for batch in batched(list(ids.values_list("pk", flat=True))))
+
+
+def batched(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    """Yield the ids in batches."""
+    yield from (ids[place : place + BATCH] for place in range(0, len(ids), BATCH))
+
+
+def find_search_start(now: datetime) -> int:
+    """Find the entry after which entries without a seal are searched.
+
+    Entries are sealed in the order of their numbers, so all behind the last sealed one are new. Some before it may be,
+    too: of transactions that took long, and of chains whose key could not be decrypted for a while.
+    """
+    newest = AuditEntry.objects.aggregate(last=Max("pk"))["last"] or 0
+    sealed = AuditSeal.objects.aggregate(last=Max("pk"))["last"] or 0
+    settled = AuditEntry.objects.filter(at__lt=now - 2 * MAX_UNSEALED).order_by("-pk").values_list("pk", flat=True)
+    return min(newest - SEARCHED_ENTRIES, sealed, settled.first() or 0)
 
 
 def select_chain(chain_id: int) -> QuerySet[AuditEntry]:
@@ -78,40 +72,39 @@ def select_unsealed(entries: QuerySet[AuditEntry]) -> QuerySet[AuditEntry]:
 
 
 def seal_entries(ids: Sequence[int]) -> int:
-    """Seal these entries, which have no seals, each in the chain of its account; returns how many were sealed.
+    """Seal those of these entries that have no seal, each in the chain of its account; returns how many were sealed.
 
-    Entries of a chain whose key cannot be decrypted stay without seals, as the log says.
-    Raises IntegrityError if another process has sealed one of them meanwhile; then those of its account stay as they
-    are.
+    Entries of a chain that cannot be continued stay without seals, as the log says.
     """
-    by_chain: dict[int, list[AuditEntry]] = {}
-    for entry in AuditEntry.objects.filter(pk__in=ids).order_by("pk"):
-        by_chain.setdefault(entry.account_id or INSTALLATION, []).append(entry)
+    by_chain: dict[int, list[int]] = {}
+    for entry_id, account_id in AuditEntry.objects.filter(pk__in=ids).values_list("pk", "account_id"):
+        by_chain.setdefault(account_id or INSTALLATION, []).append(entry_id)
     return sum(try_to_seal(chain_id, by_chain[chain_id]) for chain_id in sorted(by_chain))
 
 
-def try_to_seal(chain_id: int, entries: Sequence[AuditEntry]) -> int:
-    """Seal entries of one account; returns how many, none if the chain's key cannot be decrypted."""
+def try_to_seal(chain_id: int, ids: Sequence[int]) -> int:
+    """Seal entries of one account; returns how many, none if its key cannot be decrypted or somebody wrote seals."""
     try:
-        seal_account_entries(chain_id, entries)
-    except ChainUnreadable as error:
+        return seal_account_entries(chain_id, ids)
+    except (ChainUnreadable, IntegrityError) as error:
         log.error("Entries of the audit log of account %s are not sealed: %s", chain_id, error)
         return 0
-    return len(entries)
 
 
 @transaction.atomic
-def seal_account_entries(chain_id: int, entries: Sequence[AuditEntry]) -> None:
-    """Seal entries of one account, while its chain is locked."""
+def seal_account_entries(chain_id: int, ids: Sequence[int]) -> int:
+    """Seal entries of one account, while its chain is locked: those that another process has not sealed before."""
     chain = lock_chain(chain_id)
     seals = []
-    for entry in entries:
+    for entry in select_unsealed(select_chain(chain_id).filter(pk__in=ids)).order_by("pk"):
         number, previous = chain.last_number + 1, chain.last_digest
         digest = compute_digest(chain.key, number, previous, entry)
         seals.append(AuditSeal(entry_id=entry.pk, chain_id=chain.pk, number=number, previous=previous, digest=digest))
         chain.last_number, chain.last_digest = number, digest
-    AuditSeal.objects.bulk_create(seals, batch_size=BATCH)
-    save_ends(chain)
+    if seals:
+        AuditSeal.objects.bulk_create(seals, batch_size=BATCH)
+        save_ends(chain)
+    return len(seals)
 
 
 def lock_chain(chain_id: int) -> AuditChain:
@@ -189,8 +182,24 @@ def find_problem(chain_id: int, now: datetime) -> ChainProblem | None:
     old = select_chain(chain_id).filter(at__lt=now - MAX_UNSEALED)
     unsealed = select_unsealed(old).order_by("pk").first()
     if unsealed is not None:
-        return ChainProblem(chain_id=chain_id, entry_id=unsealed.pk, what="it has no seal, so it was not recorded here")
+        return ChainProblem(chain_id=chain_id, entry_id=unsealed.pk, what=NO_SEAL)
     return None
+
+
+@dataclass(frozen=True)
+class UnsealedEntries:
+    """How many entries wait for their seals, and the time of the oldest: what is removed of them leaves no gap."""
+
+    count: int
+    since: datetime | None
+
+
+def find_unsealed(chain_ids: Sequence[int], now: datetime) -> UnsealedEntries:
+    """Find the entries of these chains that are too new to be sealed."""
+    recent = select_unsealed(AuditEntry.objects.filter(at__gte=now - MAX_UNSEALED))
+    rows = recent.order_by().values_list("account_id").annotate(Count("pk"), Min("at"))
+    waiting = [(count, since) for account_id, count, since in rows if (account_id or INSTALLATION) in chain_ids]
+    return UnsealedEntries(sum(count for count, _ in waiting), min((since for _, since in waiting), default=None))
 
 
 def check_seals(chain: AuditChain) -> ChainProblem | None:

@@ -36,17 +36,19 @@ class AuditContext:
 
 SYSTEM = AuditActor(ActorType.SYSTEM, "System")
 OUTSIDE = AuditContext(via=Via.TASK, find_actor=lambda: SYSTEM)  # such as threads of the server
-_context: ContextVar[AuditContext] = ContextVar("audit_context", default=OUTSIDE)
+BuildContext = Callable[[], AuditContext]
+# Built when an action is recorded: most requests record none
+current_context: ContextVar[BuildContext] = ContextVar("audit_context", default=lambda: OUTSIDE)
 
 
 @contextmanager
 def use_context(context: AuditContext) -> Iterator[None]:
     """Set the context of everything that is recorded meanwhile."""
-    token = _context.set(context)
+    token = current_context.set(lambda: context)
     try:
         yield
     finally:
-        _context.reset(token)
+        current_context.reset(token)
 
 
 def build_program_context(via: str, label: str) -> AuditContext:
@@ -63,8 +65,3 @@ def describe_user(user: User) -> str:
 def build_user_actor(user: User) -> AuditActor:
     """Build the actor of a user who is not logged in yet, or not any more."""
     return AuditActor(ActorType.USER, describe_user(user), user.pk)
-
-
-def get_context() -> AuditContext:
-    """Return who acts now."""
-    return _context.get()

@@ -3,8 +3,8 @@
     record_action("goal.created", goal)
     before = read_fields(goal) … record_change("goal.changed", goal, before)
 
-An entry is stored with the write, or not at all. Its seal (`accounts.audit.chain`) follows when the transaction has
-been committed: a lock on the chain during the transaction could wait for locks of other writers, and they for it.
+An entry is stored with the write, or not at all. A periodic task seals it soon after (`accounts.audit.chain`), so that
+a write neither waits for the chain's lock nor takes the time of the seal.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from django.db import transaction
 from django.db.models import Model
 from django.utils import timezone
 
-from accounts.audit.chain import note_entries, seal_noted_entries
 from accounts.audit.changes import FieldValues, compare_fields, list_first_values, read_fields, to_json
-from accounts.audit.context import AuditActor, get_context
+from accounts.audit.context import AuditActor, current_context
 from accounts.audit.models import AuditEntry
-from accounts.audit.subjects import AuditSubject, Changes, find_subject
+from accounts.audit.subjects import ACTION_SUBJECTS, AuditSubject, Changes
 
+MAX_LENGTHS = {field.attname: field.max_length for field in AuditEntry._meta.concrete_fields}
 __all__ = ["read_fields", "record_action", "record_change", "record_event"]
 
 
@@ -38,17 +38,11 @@ def record_action(
     `row` is None, or `label` given, for what has no row of its own. `accounts` and `actor` are those of the row and of
     the context unless given. Raises LookupError for an action that is not registered.
     """
-    subject = find_subject(action)
+    subject = ACTION_SUBJECTS[action]
     if changes is None and action.endswith(".created") and row is not None:
-        changes = list_first_values(subject, read_fields(row))
-    entries = [
-        build_entry(action, subject, row, account, changes or {}, label, actor)
-        for account in (subject.find_accounts(row) if accounts is None else accounts)
-    ]
-    for entry in entries:
-        entry.save(force_insert=True)
-    note_entries([entry.pk for entry in entries])
-    transaction.on_commit(seal_noted_entries, robust=True)
+        changes = list_first_values(subject, row)
+    for account in subject.find_accounts(row) if accounts is None else accounts:
+        build_entry(action, subject, row, account, changes or {}, label, actor).save(force_insert=True)
 
 
 def record_change(
@@ -65,7 +59,7 @@ def record_change(
     `also` are changes that are in no field of the row, such as related rows.
     """
     differing = {name: pair for name, pair in (also or {}).items() if pair[0] != pair[1]}
-    changes = {**compare_fields(find_subject(action), before, read_fields(row)), **differing}
+    changes = {**compare_fields(ACTION_SUBJECTS[action], before, read_fields(row)), **differing}
     if changes:
         record_action(action, row, changes=changes, accounts=accounts, label=label)
 
@@ -94,26 +88,26 @@ def build_entry(
     actor: AuditActor | None,
 ) -> AuditEntry:
     """Build the entry of one account, unsaved."""
-    context = get_context()
+    context = current_context.get()()
     who = actor or context.find_actor()
+    texts = {
+        "actor_label": who.label,
+        "target_label": label or (str(row) if row is not None else ""),
+        "address": context.address,
+        "user_agent": context.user_agent,
+        "request_id": context.request_id,
+    }
+    for name, text in texts.items():  # as both databases store them, cut to the length of their columns
+        texts[name] = text.replace("\x00", "")[: MAX_LENGTHS[name]]
     return AuditEntry(
         account_id=account,
         at=timezone.now(),
         action=action,
         actor_type=who.type,
         actor_id=who.id,
-        actor_label=clean(who.label, 300),
         via=context.via,
         target_type=subject.name,
         target_id=str(row.pk) if row is not None and row.pk is not None else "",
-        target_label=clean(label or (str(row) if row is not None else ""), 200),
         changes=to_json(subject, changes),
-        address=context.address,
-        user_agent=clean(context.user_agent, 300),
-        request_id=clean(context.request_id, 64),
+        **texts,
     )
-
-
-def clean(text: str, length: int) -> str:
-    """Return a text as both databases store it, cut to a length."""
-    return text.replace("\x00", "")[:length]

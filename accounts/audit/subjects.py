@@ -40,20 +40,14 @@ class AuditSubject:
 
 
 SUBJECTS: dict[str, AuditSubject] = {}
+ACTION_SUBJECTS: dict[str, AuditSubject] = {}  # by the name of an action: that of "goal.created" is "goal"
 
 
 def register_subjects(*subjects: AuditSubject) -> None:
     """Register the subjects of an app."""
-    SUBJECTS.update({subject.name: subject for subject in subjects})
-
-
-def find_subject(action: str) -> AuditSubject:
-    """Find the subject of an action. Raises LookupError for an action that is not registered."""
-    name, _, verb = action.partition(".")
-    subject = SUBJECTS.get(name)
-    if subject is None or verb not in subject.verbs:
-        raise LookupError(f"{action} is no registered action")
-    return subject
+    for subject in subjects:
+        SUBJECTS[subject.name] = subject
+        ACTION_SUBJECTS.update({f"{subject.name}.{verb}": subject for verb in subject.verbs})
 
 
 def list_actions() -> dict[str, str]:

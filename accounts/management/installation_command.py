@@ -6,7 +6,9 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
+from django.utils import timezone
 
+from accounts.audit.chain import entries_seal
 from accounts.audit.context import build_program_context, use_context
 from accounts.audit.models import Via
 from accounts.models import Account
@@ -20,9 +22,11 @@ class InstallationCommand(BaseCommand):
     checks_secret_key = True
 
     def execute(self, *args: object, **options: object) -> str | None:
-        """Run the command; the audit log names it as the actor."""
+        """Run the command; the audit log names it as the actor, and is sealed, as no server may run that does it."""
         with use_context(build_program_context(Via.COMMAND, f"manage.py {type(self).__module__.rpartition('.')[2]}")):
-            return super().execute(*args, **options)
+            output = super().execute(*args, **options)
+        entries_seal(now=timezone.now())
+        return output
 
     def check_migrations(self) -> None:
         """Raise CommandError if migrations are missing (before the first start, or with a wrong DATA_DIR), or if

@@ -119,8 +119,14 @@ def _find_client_address(
 
 
 def get_client_address(request: HttpRequest) -> str:
-    """Return the address of the client that made the request, behind the proxies in TRUSTED_PROXIES."""
-    return find_client_address(request.META.get("REMOTE_ADDR", ""), request.META.get("HTTP_X_FORWARDED_FOR", ""))
+    """Return the address of the client that made the request, behind the proxies in TRUSTED_PROXIES. It is kept with
+    the request: limits ask for it, and the audit log."""
+    address: str | None = getattr(request, "client_address", None)
+    if address is None:
+        meta = request.META
+        address = find_client_address(meta.get("REMOTE_ADDR", ""), meta.get("HTTP_X_FORWARDED_FOR", ""))
+        request.client_address = address  # type: ignore[attr-defined]
+    return address
 
 
 def get_client_key(request: HttpRequest) -> str:

@@ -6,7 +6,7 @@ from django.http import HttpRequest
 
 from accounts.models import User
 from accounts.services.sessions import session_remember, sessions_end
-from accounts.sign_in.middleware import note_activity
+from accounts.sign_in.session_activity import note_activity
 
 
 def list_session(sender: object, request: HttpRequest, user: User, **_: object) -> None:

@@ -172,17 +172,13 @@ class ClickMeterView(APIView):
         self.check_throttles(request)
         self.check_method(request)
         self.perform_authentication(request)
-        self.load_body(request)
+        request.data  # noqa: B018 - read, since an invalid body is refused also where it does not count
         if None in kwargs.values():
             raise build_not_found_error()
         self.check_permissions(request)
 
     def check_method(self, request: ApiRequest) -> None:
         """Raise ApiError (405) for a method that the address does not have."""
-
-    def load_body(self, request: ApiRequest) -> None:
-        """Read the body, since an invalid one is refused also where it does not count."""
-        request.data  # noqa: B018
 
     def options(self, request: Request, *args: object, **kwargs: object) -> HttpResponse:  # type: ignore[override]
         return HttpResponse()

@@ -305,15 +305,10 @@ def refresh_soon() -> None:
     refresher.refresh_soon()
 
 
-def forget_writes() -> None:
-    """Mark that the request which begins has written nothing yet."""
-    _thread_writes.links = False
-
-
 def wait_for_writes() -> None:
-    """Wait, if this request wrote links, until this process serves them, at most MAX_WAIT_SECONDS.
+    """Wait, if this thread wrote links since its last request, until this process serves them.
 
-    Other processes serve them within half a second.
+    That takes at most MAX_WAIT_SECONDS. Other processes serve them within half a second.
     """
     if getattr(_thread_writes, "links", False):
         _thread_writes.links = False

@@ -33,7 +33,9 @@ def find_nested_links(row: Datapoint, domains: dict[str, Domain]) -> set[LinkAdd
 
 def are_on_link_hosts(urls: Iterable[str]) -> bool:
     """Return whether any of the URLs is on a host of links; most are not, and then no domain needs to be loaded."""
-    hosts = {normalize_host(urlsplit(url).hostname or "") for url in urls}
+    hosts = set()
+    for url in urls:
+        hosts.add(normalize_host(urlsplit(url).hostname or ""))
     if any(map(is_installation_link_host, hosts)):
         return True
     return Domain.objects.filter(name__in=hosts, deleted=None).exists()

@@ -49,6 +49,7 @@ RESERVED_ALIASES = frozenset(
 )
 ALIAS_LETTERS = string.ascii_lowercase + string.digits
 URL_FIELDS = ("first_url", "url_after_date", "url_after_clicks")
+CONSISTENT_FIELDS = ("url", "rules")  # checked together with the mode
 MAX_NOTES = 10_000
 # Fields with a check of their own: those of `clean_field`, and what the services set themselves
 CHECKED_FIELDS = frozenset(
@@ -109,6 +110,8 @@ def clean_fields(changes: Mapping[str, Any], account: Account) -> dict[str, obje
             cleaned[name] = str(value or "").replace("\x00", "").strip()[: MAX_TEXTS[name]]
         elif name in TIME_FIELDS:
             cleaned[name] = clean_time(value, name)
+        elif name in CONSISTENT_FIELDS:
+            cleaned[name] = value
         elif name == "group":
             cleaned[name] = check_owned(account, [value], "group", "group")[0]
         elif name == "go_domain":
@@ -134,7 +137,7 @@ def clean_field(name: str, value: object) -> object:
         return clean_cost(value, name)
     if name == "password":
         return make_password(str(value)) if value else ""
-    return value  # url and rules are checked together with the mode
+    raise TypeError(f"a link's {name} has no check")
 
 
 def check_domain(account: Account, domain: Domain, field: str = "domain") -> Domain:
@@ -200,8 +203,7 @@ def datapoint_create(
         raise ValidationError({"status": "A new link cannot be deleted; its status must be active, paused or blocked."})
     check_consistency(row)
     try:
-        with transaction.atomic():
-            row.save()
+        row.save()  # within a savepoint of its own
     except IntegrityError:
         raise ValidationError({"alias": f"“{row.alias}” is used on {link_domain.name}."}) from None
     set_related_rows(row, tags=tags, conversions=conversions, scripts=scripts)

@@ -24,8 +24,10 @@ def build_result(
     Raises QueryRefused if a statement exceeds a limit, StoreError if the store fails.
     """
     execution, rows = fetched or (Execution(sites=resolved.context.sites), None)
-    currency, other_currencies = choose_currency(resolved, execution)
-    resolved = resolved.in_currency(currency)
+    other_currencies: dict[str, Decimal] = {}
+    if resolved.group_by.has_money and "currency" not in resolved.group_by.dimension_names:
+        currency, other_currencies = choose_currency(resolved, execution)
+        resolved = resolved.in_currency(currency)
     if rows is None:
         rows = fetch_rows_or_top_pages(resolved, execution, choice)
     totals = fetch_totals(resolved, execution) if resolved.with_totals else None
@@ -87,12 +89,7 @@ def fetch_comparison(other: ResolvedQuery, execution: Execution, rows: list[Row]
 
 
 def choose_currency(resolved: ResolvedQuery, execution: Execution) -> tuple[str | None, dict[str, Decimal]]:
-    """Return the currency of the result's amounts, the one with most orders, and the totals in the others.
-
-    The currency is None where the query has no amounts, or a row for each currency.
-    """
-    if not resolved.group_by.has_money or "currency" in resolved.dimensions:
-        return None, {}
+    """Return the currency of the result's amounts, the one with most orders, and the totals in the others."""
     context = replace(resolved.context, params=Params())
     condition = ConditionBuilder(context).for_events(context.tree)
     amounts = Select(

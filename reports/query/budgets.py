@@ -99,29 +99,25 @@ class AnsweredRequest:
     incomplete: bool = False
 
 
-_request: ContextVar[AnsweredRequest | None] = ContextVar("answered_request", default=None)
+# Set while this thread answers somebody; periodic tasks and mails need complete numbers
+answered_request: ContextVar[AnsweredRequest | None] = ContextVar("answered_request", default=None)
 
 
 @contextmanager
 def limit_queries() -> Iterator[AnsweredRequest]:
     """Hold the statements of this thread to the budgets of their accounts meanwhile."""
     request = AnsweredRequest()
-    token = _request.set(request)
+    token = answered_request.set(request)
     try:
         yield request
     finally:
-        _request.reset(token)
+        answered_request.reset(token)
 
 
 def note_incomplete() -> None:
     """Note that an answer to this request, also one in a thread with a copy of its context, lacks a shard."""
-    if request := _request.get():
+    if request := answered_request.get():
         request.incomplete = True
-
-
-def serves_request() -> bool:
-    """Return whether this thread answers somebody now; periodic tasks and mails need complete numbers."""
-    return _request.get() is not None
 
 
 @contextmanager
@@ -131,7 +127,7 @@ def spend_budget(sites: Sequence[int]) -> Iterator[Mapping[str, int]]:
     Yields ClickHouse's settings for it. A statement on sites of several accounts counts for the first site's account.
     Raises BudgetExceeded if it may not run soon.
     """
-    if not sites or _request.get() is None:
+    if not sites or answered_request.get() is None:
         yield {}
         return
     account_id, own_limits = site_cache.find_account_limits(sites[0])

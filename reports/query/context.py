@@ -133,7 +133,7 @@ class QueryContext:
 
     def period_condition(self, column: str, before: timedelta = timedelta()) -> str:
         """Write the condition that a column lies in the period, or up to `before` earlier."""
-        start, end = compute_period_bounds(self, before)
+        start, end = compute_period_bounds(self.period, before)
         return f"{column} >= {write_instant(start)} AND {column} < {write_instant(end)}"
 
     def from_events(self, *conditions: str, join: str = "") -> Rows:
@@ -181,10 +181,11 @@ def write_instant(milliseconds: int) -> str:
     return f"fromUnixTimestamp64Milli({milliseconds}, 'UTC')"
 
 
-def compute_period_bounds(context: QueryContext, before: timedelta) -> tuple[int, int]:
+@lru_cache(maxsize=2048)
+def compute_period_bounds(period: Period, before: timedelta) -> tuple[int, int]:
     """Return start and end of the period in milliseconds; with `before`, when the visits of its events began."""
     after = MAX_START_DELAY if before else timedelta()
-    return to_milliseconds(context.period.start - before), to_milliseconds(context.period.end + after)
+    return to_milliseconds(period.start - before), to_milliseconds(period.end + after)
 
 
 def write_hour_condition(context: QueryContext, before: timedelta) -> str:
@@ -192,7 +193,7 @@ def write_hour_condition(context: QueryContext, before: timedelta) -> str:
 
     The bounds are unix seconds, and the period may begin before 1970.
     """
-    start, end = compute_period_bounds(context, before)
+    start, end = compute_period_bounds(context.period, before)
     return f"hour >= {max(start, 0) // HOUR * 3600} AND hour < {min(-(-end // 1000), MAX_SECONDS)}"
 
 

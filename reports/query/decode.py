@@ -30,17 +30,17 @@ def build_decoder(dimension: Dimension, context: QueryContext) -> Callable[[int]
 def decode_rows(group_by: GroupBy, context: QueryContext, rows: Sequence[StoreRow]) -> list[Row]:
     """Return the rows as dicts: first the dimensions, then the metrics."""
     names = (*group_by.dimension_names, *group_by.metric_names)
-    width = len(group_by.dimensions)
-    decoders = [(each.name, build_decoder(each, context)) for each in group_by.dimensions]
-    empty = [(metric.name, metric.empty) for metric in group_by.metrics]
+    width, decoders = len(group_by.dimensions), []
+    for dimension in group_by.dimensions:
+        if dimension.family in ("time", "goal") and (decoder := build_decoder(dimension, context)):
+            decoders.append((dimension.name, decoder))
     decoded = []
     for row in rows:
         values = dict(zip(names, row, strict=True))
         for name, decoder in decoders:
-            if decoder is not None:
-                values[name] = decoder(values[name])
+            values[name] = decoder(values[name])
         if None in row[width:]:
-            for name, value in empty:
+            for name, value in group_by.empty_values:
                 if values[name] is None:
                     values[name] = value
         decoded.append(values)
@@ -49,7 +49,7 @@ def decode_rows(group_by: GroupBy, context: QueryContext, rows: Sequence[StoreRo
 
 def empty_metrics(group_by: GroupBy) -> Row:
     """Return the metrics where nothing happened."""
-    return {metric.name: metric.empty for metric in group_by.metrics}
+    return dict(group_by.empty_values)
 
 
 def list_buckets(name: str, context: QueryContext) -> list[int]:

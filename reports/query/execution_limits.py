@@ -12,7 +12,7 @@ from typing import Any
 
 from django.conf import settings
 
-from reports.query.budgets import note_incomplete, serves_request, spend_budget
+from reports.query.budgets import answered_request, note_incomplete, spend_budget
 from reports.query.errors import QueryRefused, QueryStopped
 from reports.query.sql.select import Select
 from tracking import store
@@ -85,8 +85,10 @@ def run_statement(sql: str | Select, params: Mapping[str, object], sites: Sequen
     fails.
     """
     with spend_budget(sites) as budget_settings:
-        run = store.query_available if serves_request() else store.query
-        limits = merge_settings(query_settings(), budget_settings)
+        run = store.query_available if answered_request.get() is not None else store.query
+        limits = query_settings()
+        if budget_settings:
+            limits = merge_settings(limits, budget_settings)
         try:
             result = run(str(sql), params, settings=limits)
         except store.StoreError as error:

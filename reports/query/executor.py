@@ -166,7 +166,7 @@ def copy_cached(cached: Result, query: ResolvedQuery) -> Result:
 
 def copy_rows(rows: list[Row]) -> list[Row]:
     """Copy rows, because callers may write into theirs and those in the cache must not change."""
-    return [dict(row) for row in rows]
+    return list(map(dict, rows))
 
 
 def count_cells(result: Result) -> int:
@@ -188,16 +188,14 @@ def run_jobs(jobs: Sequence[Job]) -> None:
     cores = divide_cores(extra + 1)
 
     def work() -> None:
-        while not errors:
-            try:
-                job = waiting.popleft()
-            except IndexError:
-                return
-            try:
-                with limit_cores(cores):
-                    job()
-            except BaseException as error:  # raised again by the calling thread
-                errors.append(error)
+        with limit_cores(cores):
+            while waiting and not errors:
+                try:
+                    waiting.popleft()()
+                except IndexError:  # another thread took the last one
+                    return
+                except BaseException as error:  # raised again by the calling thread
+                    errors.append(error)
 
     threads = [threading.Thread(target=copy_context().run, args=(work,), daemon=True) for _ in range(extra)]
     for thread in threads:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from reports.query.dimensions import Dimension
-from reports.query.metrics import Aggregate, Metric, list_aggregates
+from reports.query.metrics import Aggregate, Metric, list_aggregates, write_formula
 
 
 def name_column(value: str, name: str) -> str:
@@ -40,6 +40,11 @@ class GroupBy:
     def times(self) -> tuple[str, ...]:
         """The names of the dimensions of time."""
         return tuple(dimension.name for dimension in self.dimensions if dimension.family == "time")
+
+    @cached_property
+    def entries(self) -> tuple[Dimension, ...]:
+        """The dimensions that only visits have."""
+        return tuple(dimension for dimension in self.dimensions if dimension.side == "entry")
 
     @cached_property
     def metric_names(self) -> tuple[str, ...]:
@@ -77,6 +82,27 @@ class GroupBy:
     def aggregates(self) -> tuple[Aggregate, ...]:
         """The aggregates that the formulas need, each once."""
         return tuple(dict.fromkeys(aggregate for formula in self.formulas for aggregate in list_aggregates(formula)))
+
+    @cached_property
+    def metric_columns(self) -> list[str]:
+        """The metrics over the aggregates' columns (SQL), as `m0`, `m1` …"""
+        return [f"{write_formula(formula)} AS m{index}" for index, formula in enumerate(self.formulas)]
+
+    @cached_property
+    def not_empty(self) -> str:
+        """The condition (SQL) that anything happened."""
+        return " OR ".join([f"a_{aggregate.name} != 0" for aggregate in self.aggregates])
+
+    @cached_property
+    def order_columns(self) -> dict[str, str]:
+        """The columns of dimensions and metrics by their names."""
+        columns = {dimension.name: f"d{index}" for index, dimension in enumerate(self.dimensions)}
+        return columns | {metric.name: f"m{index}" for index, metric in enumerate(self.metrics)}
+
+    @cached_property
+    def empty_values(self) -> list[tuple[str, object]]:
+        """The metrics' values where nothing happened."""
+        return [(metric.name, metric.empty) for metric in self.metrics]
 
     @cached_property
     def variants(self) -> tuple[bool, bool]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
+from operator import attrgetter, itemgetter
 
 from reports.query import decode, planner, top_pages
 from reports.query.context import Params
@@ -21,11 +23,12 @@ from reports.query.planner import Plan, TableChoice
 from reports.query.resolve import ResolvedQuery
 from reports.query.rollups.devices import DEVICE_COLUMNS
 from reports.query.sql.select import Select
-from reports.query.sql.statement import add_up, write_metrics, write_not_empty
+from reports.query.sql.statement import add_up
 from reports.query.sql.subqueries import SubqueryBuilder
 
 MAX_ROWS_OF_QUERY = 1_000
 MAX_DIMENSIONS = 10  # of one statement
+FROM_EVENTS, BY_DEVICES = attrgetter("from_events"), attrgetter("by_devices")
 VALUE = "value"  # the name of the dimension in an order, so that orders by different dimensions are equal
 
 
@@ -42,8 +45,10 @@ class Planned:
 
     @cached_property
     def order(self) -> Order:
-        names = self.query.dimensions
-        return tuple([(VALUE if name in names else name, direction) for name, direction in self.query.order])
+        names, order = self.query.group_by.dimension_names, []
+        for name, direction in self.query.order:
+            order.append((VALUE if name in names else name, direction))
+        return tuple(order)
 
 
 def find_groups(queries: Sequence[Planned]) -> list[list[Planned]]:
@@ -83,7 +88,7 @@ def select_members(members: Sequence[Planned]) -> list[Planned]:
 def is_mergeable(planned: Planned) -> bool:
     """Return whether a query is of a form that can be merged."""
     query = planned.query
-    if len(query.dimensions) > 1 or query.offset + query.limit > MAX_ROWS_OF_QUERY:
+    if len(query.group_by.dimensions) > 1 or query.offset + query.limit > MAX_ROWS_OF_QUERY:
         return False
     if query.keys or query.group_by.has_money or not query.group_by.every_row_has:
         return False
@@ -148,12 +153,13 @@ class MergedStatement:
     def decode(self, member: Planned, rows: Sequence[StoreRow]) -> list[Row]:
         """Return the rows of one query with its own metrics, cut to its page."""
         query, metrics = member.query, self.group_by.metrics
-        columns = [2 + metrics.index(metric) for metric in query.group_by.metrics]
+        columns = [] if member.dimension is None else [1]
+        for metric in query.group_by.metrics:
+            columns.append(2 + metrics.index(metric))
         if member.dimension is not None:
-            columns = [1, *columns]
             rows = rows[query.offset : query.offset + query.limit]
-        own_columns = [tuple(row[column] for column in columns) for row in rows]
-        decoded = decode.decode_rows(query.group_by, query.context, own_columns)
+        pick = itemgetter(*columns) if len(columns) > 1 else itemgetter(slice(columns[0], columns[0] + 1))
+        decoded = decode.decode_rows(query.group_by, query.context, list(map(pick, rows)))
         return decoded if decoded or member.dimension is not None else [decode.empty_metrics(query.group_by)]
 
 
@@ -174,7 +180,7 @@ def merge(members: Sequence[Planned]) -> MergedStatement:
     limit = max(member.query.offset + member.query.limit for member in members)
     rows = add_up(group_by, plan.subqueries).where(" OR ".join(write_row_conditions(members, dimensions)))
     sql = Select(
-        [*group_by.keys, *write_metrics(group_by)], rows, order_by=write_order(members[0], group_by),
+        [*group_by.keys, *group_by.metric_columns], rows, order_by=write_order(members[0], group_by),
         limit_each=(limit, "d0"),
     )  # fmt: skip
     return MergedStatement(members=members, group_by=group_by, plan=plan, sql=sql, params=context.params)
@@ -182,8 +188,8 @@ def merge(members: Sequence[Planned]) -> MergedStatement:
 
 def unite_choices(choices: Sequence[TableChoice]) -> TableChoice:
     """Return the aggregates of several choices of the same kind of tables."""
-    from_events = dict.fromkeys(aggregate for choice in choices for aggregate in choice.from_events)
-    by_devices = dict.fromkeys(aggregate for choice in choices for aggregate in choice.by_devices)
+    from_events = dict.fromkeys(chain.from_iterable(map(FROM_EVENTS, choices)))
+    by_devices = dict.fromkeys(chain.from_iterable(map(BY_DEVICES, choices)))
     return TableChoice(from_events=tuple(from_events), coverage=choices[0].coverage, by_devices=tuple(by_devices))
 
 
@@ -196,7 +202,7 @@ def write_row_conditions(members: Sequence[Planned], dimensions: tuple[Dimension
     """Write the conditions that a row is one of its query's, as a statement of its own would have them."""
     conditions = []
     for member, index in zip(members, index_dimensions(members, dimensions), strict=True):
-        not_empty = write_not_empty(member.query.group_by)
+        not_empty = member.query.group_by.not_empty
         conditions.append(f"d0 = {index}" if member.dimension is None else f"(d0 = {index} AND ({not_empty}))")
     return conditions
 

@@ -73,7 +73,7 @@ class ResolvedQuery:
     def cacheable(self) -> bool:
         """Whether the result may be cached: nothing is half stored, and it is not about now."""
         complete = self.version.complete and (self.comparison is None or self.comparison.version.complete)
-        return complete and "online" not in self.metrics
+        return complete and "online" not in self.group_by.metric_names
 
     def for_keys(self, keys: Keys) -> ResolvedQuery:
         """Return the query for rows with these dimension values only: all of them, whatever their order."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 
 from reports.query import decode, planner
 from reports.query.context import Params
@@ -15,6 +16,7 @@ from reports.query.resolve import ResolvedQuery
 from reports.query.sql.select import Select
 from reports.query.sql.statement import write_order, write_statement
 
+SOURCE = attrgetter("source")
 MAX_BUCKETS = 1_000_000  # rows that are read where empty buckets are filled in, before the page is cut
 
 
@@ -40,7 +42,7 @@ class Execution:
 
     def run_plan(self, plan: Plan, sql: Select, params: Mapping[str, object]) -> list[StoreRow]:
         """Run the statement of a plan and note which tables it reads and what it estimates."""
-        self.sources += [subquery.source for subquery in plan.subqueries]
+        self.sources.extend(map(SOURCE, plan.subqueries))
         self.estimated |= plan.estimated
         self.error = max(self.error, plan.error)
         return self.run(sql, params)
@@ -52,10 +54,11 @@ def fetch_rows(resolved: ResolvedQuery, execution: Execution, choice: TableChoic
     context = replace(resolved.context, params=params)
     plan = planner.write_plan(context, group_by, choice or planner.choose_tables(resolved))
     limit, offset = (MAX_BUCKETS, 0) if resolved.fills_gaps else (resolved.limit, resolved.offset)
-    order, key_condition = write_order(group_by, resolved.order), write_key_condition(resolved, params)
+    order = write_order(group_by, resolved.order)
+    key_condition = write_key_condition(resolved, params) if resolved.keys else ""
     sql = write_statement(group_by, plan.subqueries, order, limit, offset, key_condition)
     rows = decode.decode_rows(group_by, context, execution.run_plan(plan, sql, params.values))
-    if not resolved.dimensions:
+    if not group_by.dimensions:
         return rows or [decode.empty_metrics(group_by)]
     if not resolved.fills_gaps:
         return rows
@@ -66,9 +69,7 @@ def fetch_rows(resolved: ResolvedQuery, execution: Execution, choice: TableChoic
 
 
 def write_key_condition(resolved: ResolvedQuery, params: Params) -> str:
-    """Write the condition that the dimension values are those of one of the keys; empty where all rows are wanted."""
-    if not resolved.keys:
-        return ""
+    """Write the condition that the dimension values are those of one of the keys."""
     conditions = []
     columns = zip(resolved.group_by.dimensions, zip(*resolved.keys, strict=True), strict=True)
     for index, (dimension, values) in enumerate(columns):

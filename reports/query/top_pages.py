@@ -25,7 +25,7 @@ MAX_ROUNDS = 3
 
 def is_applicable(resolved: ResolvedQuery, choice: TableChoice) -> bool:
     """Return whether a query is for the first pages by visitors, and rollups have the views."""
-    if resolved.dimensions != ("page",) or resolved.keys or resolved.offset + resolved.limit > MAX_PAGES:
+    if resolved.group_by.dimension_names != ("page",) or resolved.keys or resolved.offset + resolved.limit > MAX_PAGES:
         return False
     if resolved.order[0] != ("visitors", "desc") or "visitors" not in resolved.metrics:
         return False

@@ -18,7 +18,7 @@ from pytest_django import Settings
 
 from accounts.models import Account, User
 from config.asgi import application, immediate_responder
-from config.middleware import EventStoreMiddleware
+from config.middleware import ViewMiddleware
 from links.redirect import redirector
 from reports.query.budgets import note_incomplete
 from reports.sharing.services import share_create
@@ -61,7 +61,7 @@ def test_only_a_response_for_which_shards_were_left_out_says_so() -> None:
             note_incomplete()
         return HttpResponse()
 
-    middleware = EventStoreMiddleware(answer)
+    middleware = ViewMiddleware(answer)
     assert middleware(RequestFactory().get("/lacking")).headers["X-Data-Incomplete"] == "shards"
     assert "X-Data-Incomplete" not in middleware(RequestFactory().get("/whole")).headers
 

@@ -121,8 +121,8 @@ def query_available(
 ) -> StoreResult:
     """Run a query on the shards that answer; the result says whether some did not. Raises as `query` does."""
     destination = get_target()
-    if not destination.cluster:
-        return query(sql, params, settings=settings)
+    if not destination.cluster:  # there is no other node on which to repeat it
+        return _query_once(sql, params, settings)
     if not has_missing_shards():
         try:
             return query(sql, params, settings=settings)
@@ -139,8 +139,13 @@ def has_missing_shards() -> bool:
 
 def _query_once(sql: str, params: Mapping[str, object] | None, settings: Mapping[str, object] | None) -> StoreResult:
     started = time.perf_counter()
-    with client() as connection, _limit_silence(connection, dict(settings or {})) as all_settings:
-        result = connection.query(sql, parameters=dict(params or {}), settings=all_settings)
+    destination, all_settings = get_target(), dict(settings or {})
+    with client(destination=destination) as connection:
+        if destination.directory is not None:
+            result = connection.query(sql, parameters=dict(params or {}), settings=all_settings)
+        else:
+            with _limit_silence(connection, all_settings) as all_settings:
+                result = connection.query(sql, parameters=dict(params or {}), settings=all_settings)
     summary = result.summary or {}
     return StoreResult(
         columns=tuple(result.column_names),
@@ -253,9 +258,9 @@ def close() -> None:
 
 def _take(destination: Target, host: Host | None) -> tuple[Client, Host | None]:
     """Return a client and its host: a given one, else the next in turn that can be reached."""
-    if _forked and destination.embedded:
-        raise StoreError(FORKED_MESSAGE)
-    if destination.embedded:
+    if destination.directory is not None:
+        if _forked:
+            raise StoreError(FORKED_MESSAGE)
         return _take_idle(destination, None) or _open_or_explain(destination, _open_embedded), None
     candidates = (host,) if host else _order_hosts(destination.hosts)
     for index, candidate in enumerate(candidates):

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from pathlib import Path
 
 from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
-from accounts.audit.chain import ChainProblem, ChainUnreadable, find_head_problem, find_problem, list_chain_ids
+from accounts.audit.chain import (
+    ChainProblem,
+    ChainUnreadable,
+    entries_seal,
+    find_head_problem,
+    find_problem,
+    find_unsealed,
+    list_chain_ids,
+)
 from accounts.audit.models import AuditChain
 from accounts.audit.retention import audit_entries_expire
 from accounts.management.installation_command import InstallationCommand
@@ -29,6 +38,7 @@ class Command(InstallationCommand):
         if action == "expire":
             self.stdout.write(f"{audit_entries_expire(now=timezone.now())} entries were deleted.")
         elif action == "heads":
+            entries_seal(now=timezone.now())
             for chain in AuditChain.objects.filter(last_number__gt=0).order_by("pk"):
                 self.stdout.write(f"{chain.pk} {chain.last_number} {chain.last_digest}")
         else:
@@ -38,8 +48,10 @@ class Command(InstallationCommand):
     def verify(self, chain_ids: list[int], ends: list[tuple[int, int, str]]) -> None:
         """Check these chains, and those of the printed ends, which may be gone. Raises CommandError with the first
         problem of each."""
+        now = timezone.now()
+        unsealed = find_unsealed(chain_ids, now)
         try:
-            outcomes = [find_problem(chain_id, timezone.now()) for chain_id in chain_ids]
+            outcomes = [find_problem(chain_id, now) for chain_id in chain_ids]
             outcomes += [find_head_problem(*end) for end in ends]
         except ChainUnreadable as error:
             raise CommandError(str(error)) from error
@@ -47,6 +59,11 @@ class Command(InstallationCommand):
         if problems:
             raise CommandError("\n".join(map(str, problems)))
         self.stdout.write(f"{len(chain_ids)} chains are complete.")
+        if unsealed.since is not None:
+            since = f"{unsealed.since.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+            self.stdout.write(
+                f"{unsealed.count} entries since {since} have no seals yet, so nothing shows their changes."
+            )
 
 
 def read_heads(path: str | None) -> list[tuple[int, int, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, datetime
+from functools import lru_cache
 
 from reports.query import filters
 from reports.query.context import MAX_VISIT_LENGTH, QueryContext
@@ -62,6 +63,8 @@ class ConditionBuilder:
         if definition.family != "time" and not definition.event:
             visits = self.context.select_visits(["visit"], self.visit_leaf(leaf), before=MAX_VISIT_LENGTH)
             return f"visit IN ({visits})"
+        if leaf.operator == "is" and definition.conversion in WHOLE_NUMBERS and not definition.kinds:
+            return f"({self.compare_whole_numbers(definition.event, leaf)})"
         return self.compare(leaf, self.event_value(definition), definition.event, definition.kinds)
 
     def visit_leaf(self, leaf: Leaf) -> str:
@@ -123,7 +126,7 @@ class ConditionBuilder:
         of_kind = write_kinds_condition(kinds) if kinds else ""
         if kinds and "" in leaf.values:  # events of other kinds have the empty value, too
             return f"({self.compare_texts(f'if({of_kind}, {value}, {EMPTY})', leaf)})"
-        if leaf.dimension.conversion in ("number_text", "id_text") and leaf.operator == "is":
+        if leaf.dimension.conversion in WHOLE_NUMBERS and leaf.operator == "is":
             comparison = self.compare_whole_numbers(column, leaf)
         else:
             comparison = self.compare_texts(value, leaf)
@@ -143,16 +146,22 @@ class ConditionBuilder:
 
     def compare_whole_numbers(self, column: str, leaf: Leaf) -> str:
         """Write that a number is one of the texts, compared as numbers: no row needs a text, and some are sorted so."""
-        texts = leaf.values
-        if leaf.dimension.conversion == "id_text":  # of which 0 is the empty text
-            texts = tuple(text or "0" for text in texts if text != "0")
-        numbers = [int(text) for text in texts if is_integer_text(text)]
+        numbers = parse_whole_numbers(leaf.values, is_id=leaf.dimension.conversion == "id_text")
         if len(numbers) > 1:  # bound, because a statement with very many of them would be too long
-            return f"{column} IN {self.context.params.bind(numbers, 'Array(UInt64)')}"
+            return f"{column} IN {self.context.params.bind(list(numbers), 'Array(UInt64)')}"
         return f"{column} IN ({numbers[0]})" if numbers else "0"
 
 
 EMPTY = "''"
+WHOLE_NUMBERS = ("number_text", "id_text")  # conversions of columns that are compared as numbers
+
+
+@lru_cache(maxsize=2048)
+def parse_whole_numbers(texts: tuple[str, ...], is_id: bool) -> tuple[int, ...]:
+    """Parse the texts that are numbers as their column writes them. Of an id 0 is the empty text."""
+    if is_id:
+        texts = tuple(text or "0" for text in texts if text != "0")
+    return tuple(int(text) for text in texts if is_integer_text(text))
 
 
 def is_integer_text(text: str) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from reports.query.grouping import GroupBy
-from reports.query.metrics import AGGREGATES, write_formula
+from reports.query.metrics import AGGREGATES
 from reports.query.sql.select import Rows, Select, unite
 
 
@@ -23,21 +23,11 @@ def write_statement(
     group_by: GroupBy, subqueries: list[Subquery], order: list[str], limit: int, offset: int, key_condition: str = ""
 ) -> Select:
     """Return the complete statement. `key_condition` restricts the rows to certain values of the dimensions."""
-    columns, rows = [*group_by.keys, *write_metrics(group_by)], add_up(group_by, subqueries)
+    columns, rows = [*group_by.keys, *group_by.metric_columns], add_up(group_by, subqueries)
     if not group_by.keys:
         return Select(columns, rows)
-    rows = rows.where(f"({write_not_empty(group_by)})", key_condition)
+    rows = rows.where(f"({group_by.not_empty})", key_condition)
     return Select(columns, rows, order_by=order, limit=limit, offset=offset)
-
-
-def write_metrics(group_by: GroupBy) -> list[str]:
-    """Write the metrics over the aggregates' columns, as `m0`, `m1` …"""
-    return [f"{write_formula(formula)} AS m{index}" for index, formula in enumerate(group_by.formulas)]
-
-
-def write_not_empty(group_by: GroupBy) -> str:
-    """Write the condition that anything happened."""
-    return " OR ".join([f"a_{aggregate.name} != 0" for aggregate in group_by.aggregates])
 
 
 def add_up(group_by: GroupBy, subqueries: list[Subquery]) -> Rows:
@@ -64,9 +54,9 @@ def select_all(subquery: Subquery, keys: list[str], names: list[str]) -> Select:
 
 def write_order(group_by: GroupBy, order: Iterable[tuple[str, str]]) -> list[str]:
     """Write the terms of ORDER BY. The dimensions' values break ties, so that pages never overlap."""
-    columns = {dimension.name: f"d{index}" for index, dimension in enumerate(group_by.dimensions)}
-    columns.update({metric.name: f"m{index}" for index, metric in enumerate(group_by.metrics)})
-    terms = {columns[name]: f"{columns[name]} {direction.upper()} NULLS LAST" for name, direction in order}
+    columns, terms = group_by.order_columns, dict[str, str]()
+    for name, direction in order:
+        terms[columns[name]] = f"{columns[name]} {direction.upper()} NULLS LAST"
     for key in group_by.keys:
         terms.setdefault(key, f"{key} ASC")
     return list(terms.values())

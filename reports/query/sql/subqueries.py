@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from operator import attrgetter
 
 from reports.query import filters
 from reports.query.context import MAX_VISIT_LENGTH, QueryContext
@@ -22,6 +23,7 @@ from reports.query.sql.conditions import ConditionBuilder
 from reports.query.sql.select import Select
 from reports.query.sql.statement import Subquery
 
+AGGREGATE_NAME = attrgetter("name")
 # Scopes that are counted in one pass where they have the same filter
 OVER_EVENTS: tuple[Scope, ...] = ("events", "goals", "eligible")
 
@@ -92,7 +94,7 @@ class SubqueryBuilder:
             Subquery(
                 "visits" if scope == "visits" else "events",
                 writers[scope](members),
-                tuple([aggregate.name for aggregate in members]),
+                tuple(map(AGGREGATE_NAME, members)),
             )
             for scope, members in by_scope.items()
         ]
@@ -124,8 +126,9 @@ class SubqueryBuilder:
                 conditions.append(write_kinds_condition(dimension.kinds))
             if dimension.skip_empty and dimension.family != "goal":
                 conditions.append(f"{self.value(dimension)} != ''")
-            conditions.append(self.value_condition(self.value(dimension), dimension))
-        return list(filter(None, conditions))
+            if dimension.name in self.context.only_values:
+                conditions.append(self.value_condition(self.value(dimension), dimension))
+        return conditions
 
     def value_condition(self, value: str, dimension: Dimension) -> str:
         """Write the condition that a value is one of those that are wanted; empty where all are."""
@@ -141,7 +144,7 @@ class SubqueryBuilder:
 
     def join_entries(self) -> str:
         """Write the join that adds to events what only their visits have."""
-        entries = [dimension for dimension in self.group_by.dimensions if dimension.side == "entry"]
+        entries = self.group_by.entries
         if not entries:
             return ""
         columns = [f"{self.conditions.visit_value(entry)} AS {name_entry_column(entry)}" for entry in entries]
@@ -174,11 +177,14 @@ class SubqueryBuilder:
         """Return the subquery over events. A condition that all aggregates share is put into WHERE."""
         exposure = self.exposure_condition()
         shared = exposure
-        if any(not aggregate.exposure_only and aggregate.condition != exposure for aggregate in aggregates):
-            shared = ""
+        for aggregate in aggregates:
+            if not aggregate.exposure_only and aggregate.condition != exposure:
+                shared = ""
         if shared:
             exposure = ""
-        columns = [self.write_aggregate(aggregate, exposure, shared=shared) for aggregate in aggregates]
+        columns = []
+        for aggregate in aggregates:
+            columns.append(self.write_aggregate(aggregate, exposure, shared=shared))
         return self.select_from_events(columns, context or self.context, shared)
 
     def select_from_events(self, aggregates: list[str], context: QueryContext, *conditions: str) -> Select:

@@ -6,13 +6,15 @@ No other module of the engine names such a table, so no query can be written wit
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from reports.query.sql.select import Rows
 
 
-def write_tenant_condition(sites: Iterable[int]) -> str:
+@lru_cache(maxsize=2048)
+def write_tenant_condition(sites: tuple[int, ...]) -> str:
     """Write the condition that a row belongs to one of the sites. Raises ValueError for no site."""
-    numbers = sorted({int(site) for site in sites})
+    numbers = sorted(set(map(int, sites)))
     if not numbers:
         raise ValueError("a query needs at least one site")
     if len(numbers) == 1:
@@ -22,7 +24,7 @@ def write_tenant_condition(sites: Iterable[int]) -> str:
 
 def rows_of_sites(table: str, sites: Iterable[int], *conditions: str, join: str = "") -> Rows:
     """Return these sites' rows of a table. `join`: SQL of joins, placed after the table's name."""
-    return Rows(table, (write_tenant_condition(sites), *conditions), join)
+    return Rows(table, (write_tenant_condition(tuple(sites)), *conditions), join)
 
 
 def rows_of_all_tenants(table: str, *conditions: str) -> Rows:

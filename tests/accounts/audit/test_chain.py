@@ -120,12 +120,67 @@ def test_an_entry_that_somebody_added_has_no_seal(account: Account, entries: lis
     assert describe_problem(account).startswith(f"account {account.pk}, entry {added.pk}: it has no seal")
 
 
-def test_what_was_not_sealed_at_once_is_sealed_by_a_task(account: Account) -> None:
+def test_a_task_seals_new_entries(account: Account) -> None:
     record_action("account.changed", account, changes={"name": ("a", "b")})
     assert not AuditSeal.objects.exists()
-    assert entries_seal(now=timezone.now()) == 0, "its transaction may be open"
-    assert entries_seal(now=timezone.now() + timedelta(minutes=2)) == 1
+    assert entries_seal(now=timezone.now()) == 1
+    assert entries_seal(now=timezone.now()) == 0
     assert find_problem(account.pk, timezone.now() + timedelta(hours=1)) is None
+
+
+def test_entries_that_waited_for_hours_are_sealed_however_many_they_are(
+    account: Account, entries: list[AuditEntry], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("accounts.audit.chain.SEARCHED_ENTRIES", 2)
+    monkeypatch.setattr("accounts.audit.chain.BATCH", 3)
+    for number in range(8):
+        record_action("account.changed", account, changes={"name": (f"{number}", "b")})
+    assert entries_seal(now=timezone.now() + timedelta(hours=5)) == 8
+    assert find_problem(account.pk, timezone.now() + timedelta(hours=5)) is None
+
+
+def test_an_entry_whose_transaction_ended_after_later_ones_were_sealed_is_sealed(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("accounts.audit.chain.SEARCHED_ENTRIES", 0)
+    for number in range(3):
+        record_action("account.changed", account, changes={"name": (f"{number}", "b")})
+    first, *others = AuditEntry.objects.order_by("pk").values_list("pk", flat=True)
+    assert seal_entries(others) == 2
+    assert entries_seal(now=timezone.now()) == 1
+    assert AuditSeal.objects.get(pk=first).number == 3
+    assert find_problem(account.pk, timezone.now()) is None
+
+
+def test_sealed_entries_are_not_sealed_again(account: Account, entries: list[AuditEntry]) -> None:
+    """As a second process would that had found them before the first one sealed them."""
+    assert seal_entries([entry.pk for entry in entries]) == 0
+    assert find_problem(account.pk, timezone.now()) is None
+
+
+def test_a_seal_that_somebody_wrote_stops_no_other_account(account: Account, entries: list[AuditEntry]) -> None:
+    AuditSeal.objects.create(entry_id=10**9, chain_id=account.pk, number=6, digest="0" * 64)
+    record_action("account.changed", account, changes={"name": ("a", "b")})
+    record_action("user.created", None, label="somebody else")
+    assert seal_entries(list(AuditEntry.objects.values_list("pk", flat=True))) == 1
+    assert describe_problem(account).startswith(f"account {account.pk}, number 6")
+
+
+def test_the_command_says_how_many_entries_are_not_sealed_yet(account: Account, entries: list[AuditEntry]) -> None:
+    record_action("account.changed", account, changes={"name": ("a", "b")})
+    added, out = AuditEntry.objects.latest("pk"), StringIO()
+    call_command("audit", "verify", stdout=out)
+    assert f"1 entries since {added.at:%Y-%m-%d %H:%M:%S} UTC have no seals yet" in out.getvalue()
+    out = StringIO()
+    call_command("audit", "verify", stdout=out)
+    assert "no seals" not in out.getvalue(), "a command seals before it ends"
+
+
+def test_printed_heads_cover_the_newest_entry(account: Account, entries: list[AuditEntry]) -> None:
+    record_action("account.changed", account, changes={"name": ("a", "b")})
+    out = StringIO()
+    call_command("audit", "heads", stdout=out)
+    assert f"{account.pk} 6 " in out.getvalue()
 
 
 def test_the_command_says_what_is_wrong(account: Account, entries: list[AuditEntry]) -> None:

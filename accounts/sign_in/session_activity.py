@@ -1,13 +1,11 @@
-"""Middleware of sign-in: confirmations before changes of it, and sessions that end when they are not used."""
+"""What middleware does for sign-in: sessions end when they are not used, and changes of it are confirmed."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from urllib.parse import urlencode
 
 from allauth.account.adapter import get_adapter
-from allauth.core.exceptions import ReauthenticationRequired
 from django.contrib.auth import SESSION_KEY
 from django.core.cache import cache
 from django.db import OperationalError, transaction
@@ -19,25 +17,17 @@ from accounts.security.sessions import hash_session_key
 from accounts.services.sessions import session_prolong
 
 
-class ReauthenticationMiddleware:
-    """Redirects to the confirmation, and from there to the page of the form, which is empty again.
+def redirect_to_confirmation(request: HttpRequest) -> HttpResponse | None:
+    """Redirect to the confirmation, and from there to the page of the form, which is empty again; None if the person
+    has no way to confirm.
 
     allauth's own middleware would store the whole request in the session, with the cookie, to repeat it: then the
     table of sessions would hold keys that log in (`accounts.security.sessions`).
     """
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
-
-    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """Respond to ReauthenticationRequired; None leaves any other exception to others."""
-        if not isinstance(exception, ReauthenticationRequired) or not request.user.is_authenticated:
-            return None
+    if request.user.is_authenticated:
         ways = get_adapter().get_reauthentication_methods(request.user)
         return HttpResponseRedirect(f"{ways[0]['url']}?{urlencode({'next': request.path})}") if ways else None
+    return None
 
 
 log = logging.getLogger(__name__)
@@ -59,18 +49,10 @@ def name_activity(request: HttpRequest) -> str:
     return f"session-active:{hash_session_key(request.session.session_key or '')}"
 
 
-class SessionActivityMiddleware:
-    """Prolongs sessions that are used; requests that do not read their session are ignored."""
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        response = self.get_response(request)
-        is_logged_in = request.session.accessed and request.session.get(SESSION_KEY)
-        if is_logged_in and isinstance(request.user, User) and note_activity(request):
-            prolong_session(request, request.user)
-        return response
+def prolong_used_session(request: HttpRequest) -> None:
+    """Prolong the session that the request has used, if it is a person's."""
+    if request.session.get(SESSION_KEY) and isinstance(request.user, User) and note_activity(request):
+        prolong_session(request, request.user)
 
 
 def prolong_session(request: HttpRequest, user: User) -> None:

@@ -1,4 +1,4 @@
-"""Middleware that tells the audit log who sends a request, and from where; and lets operators act for members."""
+"""Middleware that lets operators act for members, and tells the audit log who sends a request, and from where."""
 
 from __future__ import annotations
 
@@ -6,67 +6,74 @@ from functools import partial
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.urls import Resolver404, ResolverMatch, resolve
 from django.utils import timezone
 
-from accounts.audit.context import AuditActor, AuditContext, describe_user, use_context
+from accounts.audit.context import AuditActor, AuditContext, current_context, describe_user
 from accounts.audit.models import ActorType, Via
 from accounts.impersonation import REFUSED_MESSAGE, SAFE_METHODS, SESSION_KEY, find_impersonated, is_refused
 from accounts.models import User
 from accounts.permissions import Bearer
 from accounts.security.client_ip import get_client_address
+from accounts.sign_in.session_activity import prolong_used_session
 from config.middleware import SyncMiddleware, is_api_request
 from config.serving.error_responses import build_error_response
 
 OPERATORS_PAGES = "/operations"
+LINKS_API = "/clickmeter/"
 OVER = "Your time in this account is over, so nothing was changed. Begin again under Installation → Accounts."
 OPERATOR_PATHS = ("/logout", "/operations/impersonation/end")  # on which the operator is not replaced by the member
 
 
-class ImpersonationMiddleware(SyncMiddleware):
-    """Makes `request.user` the member as whom an operator acts, and `request.impersonator` the operator.
+class ActorMiddleware(SyncMiddleware):
+    """Makes `request.user` the member as whom an operator acts, and `request.impersonator` the operator; sets the
+    context in which the actions of the request are recorded; prolongs the session that was used.
 
-    Only requests with a session cookie are looked at, so that others do not depend on it.
+    Only requests with a session cookie are looked at, and not those for the links API, which knows no sessions.
     """
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        is_acting = settings.SESSION_COOKIE_NAME in request.COOKIES and SESSION_KEY in request.session
-        if is_acting and not self.act_for_member(request):
-            return build_error_response(request, 403, OVER)
-        return self.get_response(request)
+        token = current_context.set(partial(build_request_context, request))
+        try:
+            if settings.SESSION_COOKIE_NAME in request.COOKIES and not request.path.startswith(LINKS_API):
+                refusal = self.act_for_member(request) if SESSION_KEY in request.session else None
+                if refusal is not None:
+                    return build_error_response(request, 403, refusal)
+            response = self.get_response(request)
+            if request.session.accessed:
+                prolong_used_session(request)
+            return response
+        finally:
+            current_context.reset(token)
 
-    def act_for_member(self, request: HttpRequest) -> bool:
-        """Replace the user, unless the operator logs out or ends it. False for a write after the time is over: it was
-        meant for the member's account, not for the operator's own."""
+    def act_for_member(self, request: HttpRequest) -> str | None:
+        """Replace the user, unless the operator logs out or ends it. Returns why the request is refused: nobody may do
+        it for somebody else, or it is a write after the time is over, which was meant for the member's account."""
         operator: object = request.user
         if not isinstance(operator, User):
-            return True
+            return None
         membership = find_impersonated(request, operator, timezone.now())
         if membership is None:
             del request.session[SESSION_KEY]
-            return request.method in SAFE_METHODS or request.path in OPERATOR_PATHS
-        if request.path not in OPERATOR_PATHS:
-            request.user = membership.user
-            request.impersonator = operator  # type: ignore[attr-defined]
-        return True
-
-    def process_view(self, request: HttpRequest, view: object, args: object, kwargs: object) -> HttpResponse | None:
-        """Refuse what nobody may do for somebody else."""
-        match = request.resolver_match
-        if getattr(request, "impersonator", None) is None or match is None or not is_refused(match, request.method):
+            return None if request.method in SAFE_METHODS or request.path in OPERATOR_PATHS else OVER
+        if request.path in OPERATOR_PATHS:
             return None
-        return build_error_response(request, 403, REFUSED_MESSAGE)
+        request.user = membership.user
+        request.impersonator = operator  # type: ignore[attr-defined]
+        match = find_view(request)
+        return REFUSED_MESSAGE if match is not None and is_refused(match, request.method) else None
 
 
-class AuditMiddleware(SyncMiddleware):
-    """Sets the context in which the actions of a request are recorded. The actor is found when one is recorded."""
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        with use_context(build_request_context(request)):
-            return self.get_response(request)
+def find_view(request: HttpRequest) -> ResolverMatch | None:
+    """Find the view that will respond; None for an address that does not exist."""
+    try:
+        return resolve(request.path_info, getattr(request, "urlconf", None))
+    except Resolver404:
+        return None
 
 
 def build_request_context(request: HttpRequest) -> AuditContext:
-    """Build the context of a request."""
+    """Build the context of a request, when the first action is recorded."""
     return AuditContext(
         via=Via.API if is_api_request(request) else Via.WEB,
         find_actor=partial(find_actor, request),
