@@ -19,9 +19,9 @@ from django.db import InterfaceError, OperationalError
 from redis import Redis, RedisError
 
 from accounts.threads import release_connections
+from tracking.state.redis_link import RedisPause
 
 MIN_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 5.0, 60.0
-REDIS_RETRY_SECONDS = 5.0  # before Redis is tried again
 COUNT_SCRIPT = """
 local count = redis.call('INCR', KEYS[1])
 if count <= 1 then redis.call('EXPIRE', KEYS[1], ARGV[1]) end
@@ -101,24 +101,30 @@ class FallbackRedisCache(RedisCache):
         super().__init__(server, params)
         self.fallback = MemoryCache(options["FALLBACK"], {"OPTIONS": {"MAX_ENTRIES": options["MAX_ENTRIES"]}})
         self.counters: Redis = Redis.from_url(server, socket_timeout=0.5, socket_connect_timeout=0.5)
-        self.retry_at = 0.0
+        self.pause = RedisPause()
 
     def count(self, key: str, seconds: int) -> int:
         """See `accounts.security.rate_limits.CountingCache`; in one round trip, where `incr` takes two."""
-        if time.monotonic() >= self.retry_at:
+        if not self.pause.is_active():
             try:
-                return int(self.counters.eval(COUNT_SCRIPT, 1, self.make_key(key), seconds))
+                count = int(self.counters.eval(COUNT_SCRIPT, 1, self.make_key(key), seconds))
             except (RedisError, OSError):
-                self.retry_at = time.monotonic() + REDIS_RETRY_SECONDS
+                self.pause.note_failure()
+            else:
+                self.pause.note_answer()
+                return count
         return self.fallback.count(key, seconds)
 
     def _call(self, name: str, *args: object, **kwargs: object) -> Any:
         """Call a method of the cache in Redis; of the fallback while Redis is unavailable."""
-        if time.monotonic() >= self.retry_at:
+        if not self.pause.is_active():
             try:
-                return getattr(super(), name)(*args, **kwargs)
+                answer = getattr(super(), name)(*args, **kwargs)
             except (RedisError, OSError):
-                self.retry_at = time.monotonic() + REDIS_RETRY_SECONDS
+                self.pause.note_failure()
+            else:
+                self.pause.note_answer()
+                return answer
         return getattr(self.fallback, name)(*args, **kwargs)
 
     def get(self, key: object, default: object = None, version: int | None = None) -> object:

@@ -96,6 +96,14 @@ LONG_FILES = (
     "tests/config/test_demo_shop.py",
 )  # fmt: skip
 
+# What has tests of another suite only, by its mark. Reading these files and listing their tests, of which those of the
+# API descriptions are generated, would be half of the processor time before the first test
+OTHER_SUITES = {
+    "tests/browser": "browser", "tests/services": "services", "tests/heavy": "heavy",
+    "tests/config/test_openapi_answers.py": "heavy", "tests/config/test_serve_command.py": "heavy",
+    "tests/config/test_serve_workers.py": "heavy",
+}  # fmt: skip
+
 gc.disable()  # during the collection of tests, whose objects stay: searching them took a fifth of the time
 
 
@@ -105,6 +113,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
     if all(f"not {other}" in config.option.markexpr for other in ("services", "browser", "heavy")):
         set_clock_to_noon()
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out what the expression of marks would deselect as a whole."""
+    mark = OTHER_SUITES.get(os.path.relpath(collection_path, config.rootpath))
+    return True if mark and f"not {mark}" in config.option.markexpr else None
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, cast
@@ -50,6 +51,7 @@ class CountingCache(Protocol):
         """See Django's caches."""
 
 
+CountKey = Callable[[str, int], int]  # as `CountingCache.count`
 RateLimitKey = tuple[RateLimit, str]  # a limit and the counted value: an e-mail, a client, a user's id
 
 LOGIN_PAIR = RateLimit("login-pair", 5, 300)  # one person from one client
@@ -97,12 +99,16 @@ def clear_attempts(*keys: RateLimitKey) -> None:
         caches[CACHE_NAME].delete(_build_key(limit, value))
 
 
-def count_request(limit: RateLimit, value: str, now: datetime) -> RequestCount:
-    """Count one request; the windows are those of the clock, such as minutes. A limit of 0 allows any number."""
+def count_request(limit: RateLimit, value: str, now: datetime, count_key: CountKey | None = None) -> RequestCount:
+    """Count one request; the windows are those of the clock, such as minutes. A limit of 0 allows any number.
+
+    `count_key` counts elsewhere than in Django's cache.
+    """
     if limit.maximum <= 0:
         return RequestCount(0, 0, 0)
     window, elapsed = divmod(int(now.timestamp()), limit.seconds)
-    count = cast(CountingCache, cache).count(f"{_build_key(limit, value)}:{window}", limit.seconds * 2)
+    count_key = count_key or cast(CountingCache, cache).count
+    count = count_key(f"{_build_key(limit, value)}:{window}", limit.seconds * 2)
     exceeded = count > limit.maximum
     return RequestCount(limit.maximum, max(0, limit.maximum - count), limit.seconds - elapsed if exceeded else 0)
 

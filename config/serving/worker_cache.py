@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 from config.outages import MemoryCache
 from config.serving.worker_parts import get_worker_state
 
@@ -13,4 +11,4 @@ class WorkerCache(MemoryCache):
 
     def count(self, key: str, seconds: int) -> int:
         """See `accounts.security.rate_limits.CountingCache`."""
-        return get_worker_state().count_request(self.make_key(key), seconds, time.time())
+        return get_worker_state().count_request(self.make_key(key), seconds)

@@ -14,6 +14,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.template import Context
 
+from accounts.permissions import AccountSuspended
 from links.clickmeter.operations import OPERATIONS, group_by_tag
 from links.models import MAX_CONVERSIONS, Mode
 from links.permissions import LinkScope, get_link_scope_or_404
@@ -61,10 +62,13 @@ def list_open_pages(scope: LinkScope) -> list[tuple[str, str, str]]:
 
 
 def list_link_pages(request: HttpRequest) -> list[tuple[str, str]]:
-    """List the same pages for "go anywhere": (label, URL); none for those who see no links."""
+    """List the same pages for "go anywhere": (label, URL); none for those who see no links, also as they are suspended.
+
+    Every page asks it, those of errors too.
+    """
     try:
         scope = get_link_scope_or_404(request, "view")
-    except Http404:
+    except (Http404, AccountSuspended):
         return []
     pages = [(label if part == "list" else f"Links · {label}", href) for part, href, label in list_open_pages(scope)]
     return [*pages, ("New link", "/links/new"), ("Links · Import", "/links/import")] if scope.can_manage else pages

@@ -43,6 +43,7 @@ def list_managed_accounts(request: HttpRequest) -> list[Account]:
 @login_required
 def create_site(request: HttpRequest) -> HttpResponse:
     """Show the form of a new site, or create the site and continue with its tracking code."""
+    check_has_active_account(request)
     accounts = list_managed_accounts(request)
     if not accounts:
         raise Http404("You manage no account.")

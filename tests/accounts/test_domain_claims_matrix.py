@@ -4,7 +4,8 @@ it, and no host is served for an account that has not verified it, whatever rows
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import pytest
 from django.core.cache import cache
@@ -87,9 +88,15 @@ def still_serves_whom_it_should(host: str) -> bool:
     return page.status in (200, 302) and (host != BRAND or "Alice Numbers" in page.text)
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_a_host_of_the_installation_cannot_be_claimed(claimant: Claimant, way: str) -> None:
-    for host in RESERVED:
+def take_turns(cases: Iterable[str], hosts: Iterable[str], turns: int) -> list[Any]:
+    """Each case with one of so many parts of the hosts; heavy is every case with all of them."""
+    parts = [pytest.param(case, [*hosts][turn % turns :: turns], id=case) for turn, case in enumerate(cases)]
+    return parts + [pytest.param(case, [*hosts], id=f"{case} all", marks=pytest.mark.heavy) for case in cases]
+
+
+@pytest.mark.parametrize(("way", "hosts"), take_turns(WAYS, RESERVED, 5))
+def test_a_host_of_the_installation_cannot_be_claimed(claimant: Claimant, way: str, hosts: list[str]) -> None:
+    for host in hosts:
         response = WAYS[way].claim(claimant, host)
         assert "belongs to this installation itself" in response, (host, response[:300])
         assert not HostClaim.objects.filter(account=claimant.account, host=host).exists(), host
@@ -104,15 +111,17 @@ def test_a_trailing_dot_in_any_script_does_not_make_another_host(claimant: Claim
     assert not Site.objects.filter(account=claimant.account, domain__startswith=BASE).exists()
 
 
-@pytest.mark.parametrize("purpose", SERVED)
-def test_a_host_of_the_installation_is_never_served_for_an_account(claimant: Claimant, purpose: Purpose) -> None:
+@pytest.mark.parametrize(("purpose", "hosts"), take_turns(SERVED, RESERVED, 3))
+def test_a_host_of_the_installation_is_never_served_for_an_account(
+    claimant: Claimant, purpose: Purpose, hosts: list[str]
+) -> None:
     verified = {
         "account": claimant.account,
         "purpose": purpose,
         "verified": clock.now(),
         "verification_method": VerificationMethod.DNS,
     }
-    for host in RESERVED:
+    for host in hosts:
         HostClaim.objects.create(host=host, **verified)
         HostOwner.objects.create(account=claimant.account, host=host)
         create_unrefused_rows(claimant, host, purpose)
@@ -120,10 +129,12 @@ def test_a_host_of_the_installation_is_never_served_for_an_account(claimant: Cla
         assert still_serves_whom_it_should(host), host
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_a_host_of_another_account_can_be_claimed_but_is_not_served(claimant: Claimant, way: str) -> None:
+@pytest.mark.parametrize(("way", "hosts"), take_turns(WAYS, HELD, 3))
+def test_a_host_of_another_account_can_be_claimed_but_is_not_served(
+    claimant: Claimant, way: str, hosts: list[str]
+) -> None:
     purpose = WAYS[way].purpose
-    for host in HELD:
+    for host in hosts:
         WAYS[way].claim(claimant, host)
         claim = HostClaim.objects.get(account=claimant.account, host=host, purpose=purpose)
         assert claim.verified is None, host

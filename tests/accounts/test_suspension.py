@@ -45,6 +45,7 @@ def test_pages_say_why_and_log_in_still_works(account: Account, alice: User, sit
     for path in (f"/sites/{site.pk}/", "/account", "/links", f"/sites/{site.pk}/settings/general"):
         answer = client.get(path)
         assert (answer.status_code, SENTENCE in read_html(answer)) == (403, True), path
+    assert client.get("/no-such-page").status_code == 404
 
 
 def test_every_dialect_answers_an_error(account: Account, alice: User, site: Site, store: Store) -> None:

@@ -31,16 +31,24 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import redis
 
 from tests.bench import ingest, redirect
 from tests.bench.serving import ROOT, Served, cpu_seconds, find_parts, served
+from tests.served import reserve_ports
 
-PORT, REDIS_PORT, PROXY_PORT = 9560, 9570, 9571
 CORES = os.cpu_count() or 1
 Figures = dict[str, float]
+
+
+class Ports(NamedTuple):
+    """Where Redis, the proxy before it and the first process listen; further processes follow the first."""
+
+    redis: int
+    proxy: int
+    first: int
 
 
 class Shape(NamedTuple):
@@ -48,30 +56,36 @@ class Shape(NamedTuple):
 
     name: str
     processes: int
-    redis_port: int = 0  # 0: in the process's own memory
+    place: Literal["memory", "redis", "proxy"] = "memory"
     workers: int = 1  # of each process
 
 
 SHAPES = (
     Shape("memory, 1 process", 1),
-    Shape("Redis, 1 process", 1, REDIS_PORT),
-    Shape("Redis, 2 processes", 2, REDIS_PORT),
-    Shape("Redis, 3 processes", 3, REDIS_PORT),
-    Shape("Redis further away, 1 process", 1, PROXY_PORT),
-    Shape("Redis further away, 2 processes", 2, PROXY_PORT),
+    Shape("Redis, 1 process", 1, "redis"),
+    Shape("Redis, 2 processes", 2, "redis"),
+    Shape("Redis, 3 processes", 3, "redis"),
+    Shape("Redis further away, 1 process", 1, "proxy"),
+    Shape("Redis further away, 2 processes", 2, "proxy"),
 )
+
+
+def reserve_all() -> Ports:
+    """Reserve the ports of the largest shape."""
+    redis_port = reserve_ports(2 + max(shape.processes for shape in SHAPES))
+    return Ports(redis_port, redis_port + 1, redis_port + 2)
 
 
 # -- what is measured with -----------------------------------------------------------------------------------------
 
 
 @contextmanager
-def running_redis(folder: Path) -> Iterator[int]:
+def running_redis(folder: Path, port: int) -> Iterator[int]:
     """A Redis that stores nothing; yields its process id."""
-    command = ["redis-server", "--port", str(REDIS_PORT), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
+    command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     try:
-        wait_for_port(REDIS_PORT)
+        wait_for_port(port)
         yield process.pid
     finally:
         process.terminate()
@@ -79,11 +93,12 @@ def running_redis(folder: Path) -> Iterator[int]:
 
 
 @contextmanager
-def running_proxy(delay_ms: float) -> Iterator[int]:
+def running_proxy(delay_ms: float, ports: Ports) -> Iterator[int]:
     """The delaying proxy before Redis, as a process; yields its id."""
-    process = subprocess.Popen([sys.executable, "-m", "tests.bench.shared", "--proxy", str(delay_ms)], cwd=ROOT)
+    numbers = (str(delay_ms), str(ports.proxy), str(ports.redis))
+    process = subprocess.Popen([sys.executable, "-m", "tests.bench.shared", "--proxy", *numbers], cwd=ROOT)
     try:
-        wait_for_port(PROXY_PORT)
+        wait_for_port(ports.proxy)
         yield process.pid
     finally:
         process.terminate()
@@ -120,12 +135,12 @@ def forward(source: socket.socket, target: socket.socket, delay: float) -> None:
     pieces.put((0.0, b""))
 
 
-def serve_proxy(delay_ms: float) -> None:
+def serve_proxy(delay_ms: float, port: int, redis_port: int) -> None:
     """Serve as the proxy, half of the delay in each direction, until the process is ended."""
-    listener = socket.create_server(("127.0.0.1", PROXY_PORT))
+    listener = socket.create_server(("127.0.0.1", port))
     while True:
         client = listener.accept()[0]
-        server = socket.create_connection(("127.0.0.1", REDIS_PORT))
+        server = socket.create_connection(("127.0.0.1", redis_port))
         for one in (client, server):
             one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for source, target in ((client, server), (server, client)):
@@ -136,18 +151,19 @@ def serve_proxy(delay_ms: float) -> None:
 
 
 @contextmanager
-def serving(folder: Path, shape: Shape, links: int) -> Iterator[list[Served]]:
+def serving(folder: Path, shape: Shape, links: int, ports: Ports) -> Iterator[list[Served]]:
     """The processes of a shape, each with a core of its own as far as there are enough."""
     with ExitStack() as stack:
         found = []
         for number in range(shape.processes):
             home = folder / f"{number}"
             home.mkdir()
-            url = f"redis://127.0.0.1:{shape.redis_port}/0" if shape.redis_port else ""
+            redis_port = {"memory": 0, "redis": ports.redis, "proxy": ports.proxy}[shape.place]
+            url = f"redis://127.0.0.1:{redis_port}/0" if redis_port else ""
             env = {**os.environ, "DATA_DIR": str(home), "DJANGO_SETTINGS_MODULE": "config.settings", "REDIS_URL": ""}
             subprocess.run([sys.executable, "-c", redirect.FILL, str(links)], env=env, cwd=ROOT, check=True)
             more = ("--workers", str(shape.workers)) if shape.workers > 1 else ()
-            one = stack.enter_context(served(home, PORT + number, more, REDIS_URL=url))
+            one = stack.enter_context(served(home, ports.first + number, more, REDIS_URL=url))
             for place, pid in enumerate(one.answering):
                 pin(pid, {(number + place) % CORES})
             found.append(one)
@@ -181,11 +197,13 @@ def count_calls(client: redis.Redis) -> int:
     return sum(stats.get(f"cmdstat_{name}", {}).get("calls", 0) for name in ("evalsha", "eval"))
 
 
-def measure_kind(kind: str, all_served: list[Served], redis_pid: int, options: argparse.Namespace) -> Figures:
+def measure_kind(
+    kind: str, all_served: list[Served], redis_pid: int, options: argparse.Namespace, ports: Ports
+) -> Figures:
     """Hits a second, processor time of a hit, round trips of a hit."""
     load_all(kind, all_served, options, options.warm)
     redis_pid = next(iter(find_parts(all_served[0].process.pid, "store")), redis_pid)
-    client = redis.Redis(port=REDIS_PORT)
+    client = redis.Redis(port=ports.redis)
     calls, redis_cpu = count_calls(client), cpu_seconds(redis_pid)
     cpu, loop = sum(one.cpu_seconds for one in all_served), sum(one.loop_seconds for one in all_served)
     runs = load_all(kind, all_served, options, options.seconds)
@@ -202,18 +220,18 @@ def measure_kind(kind: str, all_served: list[Served], redis_pid: int, options: a
     }
 
 
-def measure_shape(shape: Shape, options: argparse.Namespace) -> dict[str, Figures]:
+def measure_shape(shape: Shape, options: argparse.Namespace, ports: Ports) -> dict[str, Figures]:
     """Both kinds of hits in one shape, with a Redis that knows nothing."""
     folder = Path(tempfile.mkdtemp(prefix="bench-shared-"))
     try:
         with (
-            running_redis(folder) as pid,
-            running_proxy(options.delay_ms) as proxy,
-            serving(folder, shape, options.links) as all_served,
+            running_redis(folder, ports.redis) as pid,
+            running_proxy(options.delay_ms, ports) as proxy,
+            serving(folder, shape, options.links, ports) as all_served,
         ):
             for other in (pid, proxy, os.getpid()):  # wrk runs where the bench does
                 pin(other, set(range(shape.processes, CORES)) or set(range(CORES)))
-            return {kind: measure_kind(kind, all_served, pid, options) for kind in ("beacons", "clicks")}
+            return {kind: measure_kind(kind, all_served, pid, options, ports) for kind in ("beacons", "clicks")}
     finally:
         pin(os.getpid(), set(range(CORES)))
         shutil.rmtree(folder, ignore_errors=True)
@@ -248,16 +266,18 @@ def main() -> None:
     parser.add_argument("--delay-ms", type=float, default=0.5, help="of a round trip to the Redis further away")
     parser.add_argument("--workers", default="1,2,3", help="numbers of workers; 1 is the single process")
     parser.add_argument("--only", default="", help="shapes whose names begin with one of these words")
-    parser.add_argument("--proxy", type=float, help=argparse.SUPPRESS)
+    parser.add_argument("--proxy", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.proxy is not None:
-        serve_proxy(options.proxy)
+        delay_ms, port, redis_port = options.proxy
+        serve_proxy(float(delay_ms), int(port), int(redis_port))
     for program in ("wrk", "redis-server"):
         if shutil.which(program) is None:
             sys.exit(f"{program} is not installed: apt-get install wrk redis-server")
     workers = [Shape(f"workers, {number}", 1, workers=number) for number in map(int, options.workers.split(","))]
     shapes = [shape for shape in (*SHAPES, *workers) if shape.name.startswith(tuple(options.only.split(",")))]
-    rounds = [{shape.name: measure_shape(shape, options) for shape in shapes} for _ in range(options.rounds)]
+    ports = reserve_all()
+    rounds = [{shape.name: measure_shape(shape, options, ports) for shape in shapes} for _ in range(options.rounds)]
     results = {shape.name: summarize([found[shape.name] for found in rounds]) for shape in shapes}
     print_table(results)
     folder = ROOT / "bench-results"

@@ -91,10 +91,10 @@ ROUTES = sorted(set(addresses(get_resolver().url_patterns)))
 
 
 def in_turn(kinds: dict[str, Any]) -> list[Any]:
-    """The kinds as parameters of a test, each with a third of the addresses; heavy is every kind with all of them."""
+    """The kinds as parameters of a test, each with a sixth of the addresses; heavy is every kind with all of them."""
     always = [kind for kind in kinds if kind in ALWAYS]
     return [
-        *(pytest.param(kind, ROUTES[number % 3 :: 3], id=kind) for number, kind in enumerate(always)),
+        *(pytest.param(kind, ROUTES[number % 6 :: 6], id=kind) for number, kind in enumerate(always)),
         *(pytest.param(kind, ROUTES, id=f"{kind} at every address", marks=pytest.mark.heavy) for kind in kinds),
     ]
 

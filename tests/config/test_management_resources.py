@@ -306,13 +306,13 @@ def count_list_queries(client: Client, path: str) -> int:
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_a_list_of_many_rows_needs_no_more_queries_than_one_of_few(case: Case, client: Client, site: Site) -> None:
     path, counts = case.path.format(site=site.pk), []
-    for numbers in (range(3), range(3, 13)):
+    for numbers in (range(2), range(2, 6)):
         for number in numbers:
             made = send(client, "post", path, vary({**case.body, **(case.more or {})}, number))
             assert made.status_code == 201, made.json()
         counts.append(count_list_queries(client, path))
     assert counts[0] == counts[1]
-    assert len(send(client, "get", path).json()["results"]) >= 13
+    assert len(send(client, "get", path).json()["results"]) >= 6
 
 
 def test_lists_of_incidents_invitations_and_pending_members_need_as_many_queries_for_many(

@@ -37,29 +37,17 @@ from sites.models import Site
 from sites.services import api_key_create
 from sites.uptime.models import Incident
 from sites.uptime.services import monitor_create
+from tests.config.test_openapi_document import DESCRIPTIONS
 from tests.conftest import PASSWORD
-from tests.permissions.routes import ROUTES
 from tests.support.types import Store
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.heavy]
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 READS = r"^/api/(query|realtime|goals|ledger|tech|pages|sources|referrers|countries|campaigns|utm-.*|e.*-pages)$"
 EXAMPLES = settings(deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), database=None)
 SCHEMAS = {
-    name: schemathesis.openapi.from_wsgi(address, get_wsgi_application())
-    for name, address in (
-        ("query", "/api/openapi.json"), ("management", "/api/v1/openapi.json"), ("stats", "/api/stats/openapi.json"),
-    )
-}  # fmt: skip
-ELSEWHERE = {
-    "clickmeter/^openapi\\.json$": "tests/links/clickmeter/test_description.py",
-    "api/schema/": "the descriptions of two others in one: test_openapi_document.py",
+    name: schemathesis.openapi.from_wsgi(f"/{route}", get_wsgi_application()) for name, route in DESCRIPTIONS.items()
 }
-
-
-def test_every_description_is_tested() -> None:
-    described = {route for route in ROUTES if "openapi" in route or "schema" in route}
-    assert described == {*ELSEWHERE, *(str(schema.location).split("/", 1)[1] for schema in SCHEMAS.values())}
 
 
 @pytest.fixture(autouse=True)
@@ -74,7 +62,6 @@ def unlimited(site: Site, store: Store) -> Iterator[None]:
         signal.connect(close_old_connections)
 
 
-@pytest.mark.heavy
 @SCHEMAS["query"].include(path_regex=READS).parametrize()
 @settings(EXAMPLES, max_examples=12)
 def test_the_query_api_conforms_to_its_openapi_description(case: Any, api_key: str) -> None:
@@ -121,7 +108,6 @@ def create_link_rows(account: Account) -> dict[str, int]:
     }
 
 
-@pytest.mark.heavy
 @SCHEMAS["management"].parametrize()
 @settings(EXAMPLES, max_examples=4)
 def test_the_management_api_conforms_to_its_openapi_description(
@@ -134,7 +120,6 @@ def test_the_management_api_conforms_to_its_openapi_description(
     case.call_and_validate(headers=headers, checks=CHECKS)
 
 
-@pytest.mark.heavy
 @SCHEMAS["stats"].parametrize()
 @settings(EXAMPLES, max_examples=10)
 def test_clickys_apis_conform_to_their_openapi_description(

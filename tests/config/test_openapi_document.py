@@ -21,11 +21,24 @@ from reports.clicky.filters import FILTERS
 from reports.clicky.stats_request import PARAMETERS
 from reports.clicky.types import STATS_TYPES, TYPES
 from reports.openapi import list_references
+from tests.permissions.routes import ROUTES
 from tests.support import verify_host
 
 OURS = ("/api/schema/?format=json", "/api/openapi.json", "/api/v1/openapi.json")
 DOCUMENTS = (*OURS, "/clickmeter/openapi.json")
 STATS_DOCUMENT = "/api/stats/openapi.json"
+DESCRIPTIONS = {  # with which test_openapi_answers.py compares answers
+    "query": "api/openapi.json", "management": "api/v1/openapi.json", "stats": "api/stats/openapi.json",
+}  # fmt: skip
+ELSEWHERE = {
+    "clickmeter/^openapi\\.json$": "tests/links/clickmeter/test_description.py",
+    "api/schema/": "the descriptions of two others in one, here",
+}
+
+
+def test_every_description_is_compared_with_answers() -> None:
+    described = {route for route in ROUTES if "openapi" in route or "schema" in route}
+    assert described == {*ELSEWHERE, *DESCRIPTIONS.values()}
 
 
 def read(address: str) -> Any:

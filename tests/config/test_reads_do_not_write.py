@@ -26,6 +26,7 @@ from sites.uptime.services import monitor_create
 from tests.links.clickmeter.test_operations import filled
 from tests.support import NOW, browse, derive_number
 from tests.support.clickmeter_client import create_one_of_each, use_account_key
+from tests.support.turns import take_turns
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("module_caches")]
 WRITES = re.compile(r"^\s*(?:INSERT|UPDATE|DELETE|REPLACE|BEGIN|SAVEPOINT|.*FOR UPDATE)", re.I | re.S)
@@ -118,7 +119,7 @@ def place(module_account: Account, world: dict[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("route", ADDRESSES)
+@pytest.mark.parametrize("route", take_turns(2, ADDRESSES))
 def test_no_get_request_of_a_page_writes(route: str, place: dict[str, Any]) -> None:
     alice = User.objects.get(email="alice@example.com")
     address = "/" + re.sub(r"<(?:\w+:)?(\w+)>", lambda found: str(place[found[1]]), route)

@@ -20,7 +20,7 @@ from tests.support.hits import NOW, process_hit
 from tracking.state.deduplication import create_sender_id
 from tracking.state.memory import MemoryState
 from tracking.state.questions import KeepSenderId, TakeNumber
-from tracking.state.redis_link import build_command
+from tracking.state.redis_link import MIN_PAUSE_SECONDS, RedisPause, build_command
 from tracking.state.redis_state import RedisState
 
 NOBODY = "redis://127.0.0.1:1/0"
@@ -62,7 +62,7 @@ def test_requests_are_limited_by_each_process_alone(monkeypatch: pytest.MonkeyPa
     assert rate_limits.count_request(limit, "203.0.113.7", NOW).retry_after == 60 - NOW.second
 
 
-def test_redis_is_tried_once_and_then_only_after_a_pause(
+def test_redis_is_tried_once_and_then_only_after_a_pause_that_grows(
     away: RedisState, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tried: list[str] = []
@@ -73,10 +73,17 @@ def test_redis_is_tried_once_and_then_only_after_a_pause(
         return execute(*words)
 
     monkeypatch.setattr(away.redis.client, "execute_command", note)
+    now = [1000.0]
+    away.redis.pause = RedisPause(lambda: now[0])
     ping = [build_command("PING")]
-    assert [away.execute(ping) for _ in range(3)] == [None] * 3 and len(tried) == 1
-    away.redis.away_until = 0.0
-    assert away.execute(ping) is None and len(tried) == 2
+    for seconds in (0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0):
+        tried.clear()
+        assert [away.execute(ping) for _ in range(3)] == [None] * 3 and len(tried) == 1
+        now[0] += seconds - 0.01
+        assert away.execute(ping) is None and len(tried) == 1
+        now[0] += 0.02
+    away.redis.pause.note_answer()
+    assert away.execute(ping) is None and away.redis.pause.seconds == MIN_PAUSE_SECONDS
     assert caplog.text.count("continues with its own memory") == 1, "one line a minute"
 
 

@@ -85,12 +85,17 @@ def run(data_dir: Path, *words: str, **environment: str) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-def test_server_worker_and_beat_with_another_key_do_not_start(migrated_dir: Path) -> None:
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["manage.py", "serve", "--no-demo", "--port", "0"],
+        pytest.param(["-m", "celery", "-A", "config", "worker"], marks=pytest.mark.heavy),
+        pytest.param(["-m", "celery", "-A", "config", "beat"], marks=pytest.mark.heavy),
+    ],
+    ids=lambda words: words[-1],
+)
+def test_server_worker_and_beat_with_another_key_do_not_start(words: list[str], migrated_dir: Path) -> None:
     check = "import django; django.setup()\nfrom accounts.security.secret_key import check_secret_key\n"
     assert run(migrated_dir, "-c", f"{check}check_secret_key()")[0] == 0
-    for words in (
-        ["manage.py", "serve", "--no-demo", "--port", "0"],
-        *(["-m", "celery", "-A", "config", part] for part in ("worker", "beat")),
-    ):
-        code, said = run(migrated_dir, *words, SECRET_KEY=OTHER)
-        assert code != 0 and "with another SECRET_KEY" in said and "Traceback" not in said, (words, said[-2000:])
+    code, said = run(migrated_dir, *words, SECRET_KEY=OTHER)
+    assert code != 0 and "with another SECRET_KEY" in said and "Traceback" not in said, said[-2000:]

@@ -2,8 +2,8 @@
 
 What may be needed: "open" nothing; "secret" the token in the URL; "self" a log-in; "hers" to be its owner;
 "view", "edit", "manage" that right on the site; "team" to be of the site's account and no guest; "account" to manage
-the account one works in, "account-view" to see all of it; "links" to see links there, "links+" to change some, "links!"
-to be of its team; "operator"; "key" a key of the dialect.
+the account one works in, "owner" to own it, "account-view" to see all of it; "links" to see links there, "links+" to
+change some, "links!" to be of its team; "operator"; "key" a key of the dialect.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ NEEDS: dict[str, str] = {
         "digests/<int:subscription_id>/delete", f"{V1}digests/<int:subscription_id>", "me/tokens/<int:token_id>/revoke",
     ), "hers"),
     **dict.fromkeys((
-        "account", "account/key", "account/second-factor", "account/audit-log", f"{V1}audit-log",
+        "account", "account/second-factor", "account/audit-log", f"{V1}audit-log",
         "account/brand", "account/team", "account/team/<int:member_id>",
         "account/team/<int:member_id>/remove", "account/invitations/<int:invitation_id>/revoke", "sites/new",
         f"{V1}members", f"{V1}members/<int:member_id>", "account/brand/check",
@@ -103,6 +103,7 @@ NEEDS: dict[str, str] = {
         f"{V1}invitations/<int:invitation_id>/renew", f"{V1}pending-members",
         f"{V1}pending-members/<int:pending_id>", f"{V1}pending-members/<int:pending_id>/invite",
     ), "account"),
+    "account/key": "owner",
     f"{V1}account": "account-view",
     **dict.fromkeys((
         f"{S}/", f"{S}/graph.svg", f"{S}/explain", f"{S}/content", f"{S}/sources",
@@ -185,26 +186,18 @@ ALSO_NEEDS = {
         for method in (("PATCH", "DELETE") if rows.endswith(">") else ("POST",))
     },
 }  # fmt: skip
+EDITORS = {"self", "view", "edit", "team", "account-view", "links", "links+", "links!"}
+ADMINS = EDITORS | {"manage", "account"}
 # What each person may do beside "open": charlie with what is his, everybody else with the open set of alice's account
 MAY = {
     "nobody": set[str](),
     "bob": {"self", "view", "links"},
     "dave": {"self", "view", "edit", "links", "links+"},
     "victor": {"self", "view", "links", "account-view"},
-    "charlie": {
-        "hers",
-        "self",
-        "view",
-        "edit",
-        "manage",
-        "team",
-        "account",
-        "account-view",
-        "links",
-        "links+",
-        "links!",
-    },
-    "alice": {"hers", "self", "view", "edit", "manage", "team", "account", "account-view", "links", "links+", "links!"},
+    "erin": EDITORS,
+    "adam": ADMINS,
+    "charlie": ADMINS | {"owner", "hers"},
+    "alice": ADMINS | {"owner", "hers"},
 }
 PARAMETER = re.compile(r"<(?:(?P<converter>\w+):)?(?P<name>\w+)>|\(\?P<(?P<group>\w+)>[^)]*\)")
 

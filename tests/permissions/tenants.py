@@ -1,8 +1,9 @@
 """Three sets of objects that are separate from each other, and the people who may fetch one set each.
 
-Alice's account has two sites. Bob (read) and dave (write) are guests of the site `open` and of nothing else; what
-belongs to her other site, and to the account itself, is the set `hidden`. Charlie owns another account, the set
-`other`. Everything in a set has the set's word in its name, so that a leak is visible in any response.
+Alice's account has two sites. Adam administers it, erin may edit and victor see everything in it. Bob (read) and dave
+(write) are guests of the site `open` and of nothing else; what belongs to her other site, and to the account itself, is
+the set `hidden`. Charlie owns another account, the set `other`. Everything in a set has the set's word in its name, so
+that a leak is visible in any response.
 """
 
 from __future__ import annotations
@@ -87,7 +88,8 @@ def build_world() -> World:
     for name, right in (("bob", Right.READ), ("dave", Right.WRITE)):
         grants = [("site", open_things.site.pk, right), ("group", open_things["group"], right)]
         people[name] = add_member(hers, alice, name, Role.GUEST, grants)
-    people["victor"] = add_member(hers, alice, "victor", Role.VIEWER)
+    for name, role in (("adam", Role.ADMIN), ("erin", Role.EDITOR), ("victor", Role.VIEWER)):
+        people[name] = add_member(hers, alice, name, role)
     open_things.ids |= create_account_objects(hers, alice, OPEN, people["dave"])
     hidden.ids |= create_account_objects(hers, alice, HIDDEN)
     other.ids |= create_account_objects(his, charlie, OTHER)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -71,7 +71,21 @@ def test_every_function_that_is_given_a_whole_request_is_declared() -> None:
 def test_an_id_of_others_in_a_form_field_is_treated_as_missing(
     field: Field, world: World, clients: Any, before: Any
 ) -> None:
-    for name in field.by:
+    """By turns for one of its callers."""
+    check_field(field, [field.by[FIELDS.index(field) % len(field.by)]], world, clients, before)
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("field", FIELDS, ids=str)
+def test_an_id_of_others_in_a_form_field_is_treated_as_missing_for_every_caller(
+    field: Field, world: World, clients: Any, before: Any
+) -> None:
+    check_field(field, field.by, world, clients, before)
+
+
+def check_field(field: Field, names: Sequence[str], world: World, clients: Any, before: Any) -> None:
+    """Each caller's own id is accepted, and one of others is answered as one of nobody."""
+    for name in names:
         own = world.own(name)
         if field.kind != "private_segment":
             answer, text, changes = asked(clients, name, field, own, own[field.kind])

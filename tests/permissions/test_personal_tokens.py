@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+from functools import cache
 from typing import Any
 
 import pytest
@@ -23,6 +25,7 @@ EVERY_TOKEN = {f"{V1}me"}  # says who the caller is
 SECRETS = {f"{V1}channels/<int:channel_id>/secret", f"{V1}{S}/personal-data"}
 
 
+@cache
 def find_area(route: str) -> str:
     """The area of the view that answers at the address."""
     view: Any = next(pattern.callback for found, pattern in list_patterns() if found == route)
@@ -50,9 +53,22 @@ def test_every_operation_has_an_area_or_is_open_to_every_token() -> None:
 
 @pytest.mark.parametrize("scope", SCOPES)
 def test_a_token_may_do_what_its_scope_says_and_nothing_else(scope: str, world: World) -> None:
+    """Its own area, and a sixth of what belongs to other ones."""
+    others = [route for route in OPERATIONS if find_area(route) != scope.partition(":")[0]]
+    check_scope(scope, {*OPERATIONS} - {*others} | {*others[SCOPES.index(scope) % 6 :: 6]}, world)
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("scope", SCOPES)
+def test_a_token_may_do_what_its_scope_says_and_nothing_else_at_any_address(scope: str, world: World) -> None:
+    check_scope(scope, {*OPERATIONS}, world)
+
+
+def check_scope(scope: str, routes: Collection[str], world: World) -> None:
+    """A token of one scope gets the answers of its area, and the name of the missing scope everywhere else."""
     area, _, right = scope.partition(":")
     plain = create_token(world, "charlie", [scope])
-    for route in OPERATIONS:
+    for route in sorted(routes):
         for method in methods(route):
             needed = READ if method == "GET" and route not in SECRETS else WRITE
             allowed = route in EVERY_TOKEN or (find_area(route) == area and right in (needed, WRITE))
@@ -70,11 +86,28 @@ def test_no_answer_to_a_token_that_only_reads_has_a_key_of_the_site(right: str, 
         assert bool(shown) is (right == WRITE and route == f"{V1}{S}"), route
 
 
-@pytest.mark.parametrize("name", ["alice", "victor", "bob", "dave"])
+PEOPLE = ("alice", "adam", "erin", "victor", "bob", "dave")
+
+
+@pytest.mark.parametrize("name", PEOPLE)
 def test_a_token_may_do_what_its_person_may_and_nothing_else(name: str, world: World, clients: Any) -> None:
+    """At a sixth of the addresses each."""
+    check_person(name, OPERATIONS[PEOPLE.index(name) :: 6], world, clients)
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("name", PEOPLE)
+def test_a_token_may_do_what_its_person_may_and_nothing_else_at_any_address(
+    name: str, world: World, clients: Any
+) -> None:
+    check_person(name, OPERATIONS, world, clients)
+
+
+def check_person(name: str, routes: Sequence[str], world: World, clients: Any) -> None:
+    """The token gets what the session gets."""
     plain = create_token(world, name)
     things = world.own(name)
-    for route in OPERATIONS:
+    for route in routes:
         for method in methods(route):
             path = build_path(route, own_values(route, things))
             with rolled_back():
@@ -84,9 +117,12 @@ def test_a_token_may_do_what_its_person_may_and_nothing_else(name: str, world: W
             assert callers.find_words(text, world.foreign_words(name)) == [], (method, route)
 
 
-def test_a_token_limited_to_a_site_reaches_no_other_and_not_the_account(world: World) -> None:
+@pytest.mark.parametrize(
+    "routes", [OPERATIONS[::4], pytest.param(OPERATIONS, marks=pytest.mark.heavy)], ids=["a quarter", "all"]
+)
+def test_a_token_limited_to_a_site_reaches_no_other_and_not_the_account(routes: Sequence[str], world: World) -> None:
     plain = create_token(world, "alice", sites=[world.open["site"]])
-    for route in OPERATIONS:
+    for route in routes:
         for method in methods(route):
             answer, text = send(plain, method, route, world.hidden)
             assert callers.find_words(text, (world.hidden.word,)) == [], (method, route, text)

@@ -74,6 +74,17 @@ class Nodes:
             process.kill()
             process.wait()
 
+    def exchange(self, number: int, other: int) -> None:
+        """Let the address of each of two nodes lead to the rows of the other one."""
+        for one in (number, other):
+            self.stop(one)
+        home, other_home, between = (self.home / name for name in (f"node{number}", f"node{other}", "between"))
+        home.rename(between)
+        other_home.rename(home)
+        between.rename(other_home)
+        for one in (number, other):
+            self.start(one)
+
     def ask(self, number: int, sql: str) -> str:
         """A question to one node; "" while it does not answer."""
         return servers.ask(self.http[number], sql)

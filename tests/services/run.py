@@ -20,7 +20,7 @@ MARKS = "not browser and not heavy"
 FILES: dict[str, str] = {
     "services": "two nodes, several processes with one Redis, workers and beats of their own",
     "tracking/test_pipeline_visits.py": "open visits, devices and salts lie in Redis",
-    "tracking/test_event_endpoint.py": "ids sent before lie in Redis, limits in the cache",
+    "tracking/test_event_endpoint.py": "ids sent before and limits lie in Redis",
     "links/test_redirects.py": "unique clicks, over restarts too",
     "links/test_conversions.py": "clicks wait for their conversion and their visit in Redis",
     "tracking/test_store_migrations.py": "every node has the columns and views that the code declares",

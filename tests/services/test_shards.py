@@ -162,6 +162,21 @@ def test_a_list_of_shards_that_does_not_fit_the_stored_rows_is_refused_with_a_se
     assert people(tmp_path, three, "count") == before
 
 
+def test_inserts_wait_while_an_address_in_the_list_leads_to_the_node_of_another_shard(
+    nodes: Nodes, tmp_path: Path
+) -> None:
+    url = nodes.arrange([0], [1], [2])
+    people(tmp_path, url, "visit")
+    before = [count_rows(nodes, number) for number in (0, 1, 2)]
+    nodes.exchange(1, 2)  # the list is what it was
+    people(tmp_path, url, "away")
+    assert [count_rows(nodes, number) for number in (0, 2, 1)] == before, "nothing was inserted at a wrong place"
+    check_refused(events(tmp_path, url, "migrate"), "Restore the order of the list")
+    nodes.exchange(1, 2)
+    people(tmp_path, url, "waiting")
+    check_totals(people(tmp_path, url, "count"))
+
+
 def test_nodes_that_list_the_shards_in_different_orders_are_refused(nodes: Nodes, tmp_path: Path) -> None:
     three = nodes.arrange([0], [1], [2])
     nodes.list_differently(2, [1], [0], [2])

@@ -21,7 +21,7 @@ from config.management.commands.serve import get_loop_factory
 from config.outages import FallbackRedisCache
 from sites import site_cache
 from sites.models import Site
-from tests.served import reserve_ports
+from tests.served import reserve_ports, wait_until
 from tests.services import servers
 from tests.support import state
 from tests.support.endpoints import post_event, send_request
@@ -33,7 +33,7 @@ from tracking.state.memory import MemoryState
 from tracking.state.questions import ClaimFirst, JoinVisit, RestoreClaim, RestoreVisit, SenderId, TakeNumber, Window
 from tracking.state.redis_batches import MAX_BATCH_SIZE
 from tracking.state.redis_connection import RedisConnection
-from tracking.state.redis_link import TIMEOUT_SECONDS, RedisLink, build_command
+from tracking.state.redis_link import MIN_PAUSE_SECONDS, TIMEOUT_SECONDS, RedisLink, RedisPause, build_command
 from tracking.state.redis_state import DEVICES_KEY, RedisState, name_visit
 from tracking.state.visits import OpenVisit, generate_id
 
@@ -127,14 +127,22 @@ def test_a_beacon_is_one_round_trip(site: Site, store: Any, trips: list[Any]) ->
     assert send_request("/in.php", {**beacon, "host": "elsewhere.test"}).dropped and count(trips) == 0, "no question"
 
 
-def test_an_event_with_a_key_is_one_round_trip_beside_that_of_its_limit(
+def test_an_event_and_its_limit_are_a_round_trip_each_which_it_shares_with_other_hits(
     site: Site, store: Any, api_key: str, trips: list[Any]
 ) -> None:
     event = {"url": "https://example.com/a"}
     post_event(event, api_key)
     count(trips)
-    limit = 1  # counted in Django's cache, which the event's state does not know
-    assert post_event(event, api_key).dropped == "" and count(trips) == limit + 1
+    assert post_event(event, api_key).dropped == ""
+    assert [command[0] for command in trips] == ["EVALSHA"] * 2, "both are batches of the event loop"
+
+
+def test_requests_are_counted_for_all_processes_until_their_time_is_over() -> None:
+    processes = [open_process() for _ in range(3)]
+    assert [process.count_request("client", 60) for process in processes * 3] == list(range(1, 10))
+    assert processes[0].count_request("other", 60) == 1
+    state.let_time_pass(60)
+    assert processes[0].count_request("client", 60) == 1
 
 
 def test_a_counter_is_one_round_trip_and_expires(trips: list[Any]) -> None:
@@ -248,9 +256,21 @@ def test_redis_that_cannot_write_counts_as_away(tmp_path: Path) -> None:
     command = [server, "--port", str(port), "--save", "", "--maxmemory", "1", "--dir", str(tmp_path)]
     with servers.running(command, port, tmp_path / "redis.log"):
         process = RedisState(f"redis://127.0.0.1:{port}/0", MemoryState(Path("/nonexistent")))
-        assert asyncio.run(take_numbers(process, 3)) == [1, 2, 3] and process.redis.is_away()
-        process.redis.away_until = 0.0
-        assert process.ask(TakeNumber(77)) == 4 and process.redis.is_away(), "outside of an event loop, too"
+        assert asyncio.run(take_numbers(process, 3)) == [1, 2, 3] and process.redis.pause.seconds > 0
+        process.redis.pause = RedisPause()
+        assert process.ask(TakeNumber(77)) == 4 and process.redis.pause.seconds > 0, "outside of an event loop, too"
+
+
+def test_after_one_late_answer_redis_is_asked_again_at_once() -> None:
+    process, other = open_process(), open_process()
+    assert asyncio.run(take_numbers(process, 3)) == [1, 2, 3]
+    other.redis.client.execute_command("CLIENT", "PAUSE", 1_500)  # milliseconds; every command waits
+    assert asyncio.run(take_numbers(process, 1)) == [4], "counted alone"
+    assert process.redis.pause.seconds == MIN_PAUSE_SECONDS
+    for one in (other, process):
+        wait_until(lambda one=one: one.redis.execute([build_command("PING")]), lambda: "it is not asked again")
+    last = [other.ask(TakeNumber(77)) for _ in range(3)][-1]
+    assert process.ask(TakeNumber(77)) == last + 1 > 5 and process.redis.pause.seconds == 0
 
 
 def test_processes_that_ask_at_the_same_time_give_every_answer_once() -> None:

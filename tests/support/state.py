@@ -59,5 +59,5 @@ def let_time_pass(seconds: int) -> None:
 def flush_redis(state: State) -> None:
     """Empty the state's Redis, if it has one that answers."""
     if isinstance(state, RedisState):
-        state.redis.away_until = 0.0
+        state.redis.pause.until = 0.0
         state.redis.execute([build_command("FLUSHDB")])

@@ -24,7 +24,7 @@ from tests.support.naive_state import BEGIN, IDLE, KINDS, StateWalk
 from tracking.state import worker_link
 from tracking.state.base import State
 from tracking.state.memory import MemoryState
-from tracking.state.questions import ClaimFirst, GetValue, JoinVisit, SenderId, TakeNumber, Window
+from tracking.state.questions import ClaimFirst, CountRequest, GetValue, JoinVisit, SenderId, TakeNumber, Window
 from tracking.state.state_server import StateServer
 from tracking.state.visits import OpenVisit, generate_id
 from tracking.state.worker_state import WorkerState
@@ -146,11 +146,10 @@ def test_workers_that_ask_at_the_same_time_give_every_answer_once() -> None:
 def test_requests_are_counted_for_all_workers_until_their_time_is_over() -> None:
     with running_store() as store:
         workers = [open_worker(store) for _ in range(3)]
-        counts = [worker.count_request("client", 60, 1000.0 + turn) for turn in range(3) for worker in workers]
+        counts = [worker.ask(CountRequest("client", 60, 1000.0 + turn)) for turn in range(3) for worker in workers]
         assert counts == list(range(1, 10))
-        assert (
-            workers[0].count_request("client", 60, 1060.0) == 1 and workers[1].count_request("other", 60, 1060.0) == 1
-        )
+        later = [CountRequest(name, 60, 1060.0) for name in ("client", "other")]
+        assert [worker.ask(question) for worker, question in zip(workers, later, strict=False)] == [1, 1]
 
 
 def test_the_salt_of_a_day_is_the_same_for_all_also_without_the_store_s_process() -> None:

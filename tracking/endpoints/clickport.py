@@ -93,7 +93,7 @@ def receive_event(
     trusted = bool(key and key.trusted)
     if not trusted:
         client = get_rate_limit_key(find_visitor_address(request, site))
-        if count_request(EVENT_LIMIT, client, request.now).retry_after:
+        if count_request(EVENT_LIMIT, client, request.now, request.state.count_request).retry_after:
             return build_drop_result(ingestion.reject_request(site.site_id, "rate_limit", request.now))
     try:
         hit = parse_event(request, site, data, bool(key), trusted)

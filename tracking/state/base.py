@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tracking.state.questions import ClaimFirst, GetSalt, JoinVisit, NotJoined, PutValue, Question
+from tracking.state.questions import ClaimFirst, CountRequest, GetSalt, JoinVisit, NotJoined, PutValue, Question
 from tracking.state.salts import SaltCache
 from tracking.state.visits import OpenVisit
 
@@ -48,6 +49,10 @@ class State(ABC):
         """Answer the questions of nearly every click: is it the first, and keep its value."""
         is_first: bool = self.resolve((claim, value))[0]
         return is_first
+
+    def count_request(self, key: str, seconds: int) -> int:
+        """Count one more request under a key; see `CountRequest`."""
+        return self.ask(CountRequest(key, seconds, time.time()))
 
     async def run(self, function: Callable[..., R], *arguments: object) -> R:
         """Call a function of a hit from the event loop, which goes on wherever the function must wait for an answer."""

@@ -151,7 +151,7 @@ class PutValue(Question[None]):
 class CountRequest(Question[int]):
     """Count one more request under a key, which is forgotten `seconds` after its first; the new number.
 
-    Only the workers of `serve --workers` ask it: other processes count in Django's cache.
+    Hits ask it. All other requests are counted in Django's cache, which asks it in the workers of `serve --workers`.
     """
 
     key: str

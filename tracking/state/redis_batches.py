@@ -154,6 +154,8 @@ class RedisBatches:
             replies = check_replies([reply] if isinstance(reply, Exception) else reply)
         except Exception as error:
             self.link.note_failure(error)
+        else:
+            self.link.pause.note_answer()
         self.send_waiting()  # first, so that Redis computes it meanwhile
         self.resume_batch(batch, replies)
 

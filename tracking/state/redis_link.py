@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import sha1
 from typing import Any, NamedTuple
 
@@ -13,7 +13,7 @@ import orjson
 from tracking.state.redis_scripts import BATCH
 
 TIMEOUT_SECONDS = 0.5  # of one round trip
-RETRY_SECONDS = 5.0  # until Redis is used again after it did not answer
+MIN_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 0.1, 5.0  # until Redis is asked again after it did not answer
 LOG_SECONDS = 60.0
 # The codes of errors of Redis as a whole, with which any other command would fail, too
 SERVER_ERRORS = frozenset({
@@ -57,8 +57,35 @@ def get_error_code(error: Exception) -> str:
     return code or str(error).partition(" ")[0]
 
 
+class RedisPause:
+    """Until when Redis is not asked, since it did not answer: each further failure doubles the pause.
+
+    One late answer must not make a process go alone for long, and a Redis that is away must not delay hits often.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.clock = clock
+        self.until = 0.0
+        self.seconds = 0.0  # of the last pause; 0 once Redis has answered
+
+    def is_active(self) -> bool:
+        """Return whether Redis did not answer a moment ago, and is not to be asked yet."""
+        return self.clock() < self.until
+
+    def note_failure(self) -> None:
+        """Begin a pause. During one nothing changes: what fails then was asked before it began."""
+        now = self.clock()
+        if now >= self.until:
+            self.seconds = min(MAX_PAUSE_SECONDS, self.seconds * 2) or MIN_PAUSE_SECONDS
+            self.until = now + self.seconds
+
+    def note_answer(self) -> None:
+        """Note that Redis answered: the next pause is a short one again."""
+        self.seconds = 0.0
+
+
 class RedisLink:
-    """The connection of threads that may wait. After Redis did not answer, it is not asked again for some seconds."""
+    """The connection of threads that may wait. After Redis did not answer, it is not asked again for a while."""
 
     def __init__(self, url: str) -> None:
         import redis
@@ -69,16 +96,17 @@ class RedisLink:
         )
         self.missing_script = redis.exceptions.NoScriptError
         self.errors: tuple[type[Exception], ...] = (redis.RedisError, OSError)
-        self.away_until = self.logged_until = self.error_logged_until = 0.0
+        self.pause = RedisPause()
+        self.logged_until = self.error_logged_until = 0.0
 
     def is_away(self) -> bool:
-        """Return whether Redis did not answer in the last seconds."""
-        return time.monotonic() < self.away_until
+        """Return whether Redis did not answer a moment ago, and is not to be asked yet."""
+        return self.pause.is_active()
 
     def note_failure(self, error: object) -> None:
         """Note that Redis did not answer; one line a minute is logged."""
+        self.pause.note_failure()
         now = time.monotonic()
-        self.away_until = now + RETRY_SECONDS
         if now >= self.logged_until:
             self.logged_until = now + LOG_SECONDS
             log.warning("Redis is away, this process continues with its own memory: %s", error)
@@ -104,7 +132,9 @@ class RedisLink:
                 replies = self.client.execute_command("EVALSHA", BATCH_HASH, 0, batch)
             except self.missing_script:  # Redis is new, or has lost its memory
                 replies = self.client.execute_command("EVAL", BATCH, 0, batch)
-            return self.drop_failed(check_replies(replies))
+            checked = check_replies(replies)
         except self.errors as error:
             self.note_failure(error)
             return None
+        self.pause.note_answer()
+        return self.drop_failed(checked)

@@ -160,6 +160,15 @@ function functions.take_number(KEYS, ARGV)
 end
 """
 
+# ARGV: seconds to live
+COUNT_REQUEST = """
+function functions.count_request(KEYS, ARGV)
+  local count = redis.call('INCR', KEYS[1])
+  if count == 1 then redis.call('EXPIRE', KEYS[1], ARGV[1]) end
+  return count
+end
+"""
+
 # ARGV: 1 a salt, 2 seconds to live
 GET_SALT = """
 function functions.get_salt(KEYS, ARGV)
@@ -179,7 +188,7 @@ end
 # its function, its keys and its arguments. Integers are below 2^53, so that JSON's numbers are exact
 BATCH = f"""
 local functions = {{}}
-{SEEN}{VISITS}{JOIN_VISIT}{RESTORE_VISIT}{CLAIM_FIRST}{TAKE_NUMBER}{GET_SALT}{COMMAND}
+{SEEN}{VISITS}{JOIN_VISIT}{RESTORE_VISIT}{CLAIM_FIRST}{TAKE_NUMBER}{COUNT_REQUEST}{GET_SALT}{COMMAND}
 local replies = {{}}
 for i, question in ipairs(cjson.decode(ARGV[1])) do
   local done, reply = pcall(functions[question[1]], question[2], question[3])

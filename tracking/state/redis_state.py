@@ -21,6 +21,7 @@ from tracking.state.deduplication import BRIEF_SECONDS, RETENTION_HOURS
 from tracking.state.memory import MemoryState, add_hit
 from tracking.state.questions import (
     ClaimFirst,
+    CountRequest,
     GetSalt,
     GetValue,
     JoinVisit,
@@ -76,6 +77,7 @@ class RedisState(State):
             TakeNumber: Codec(self.encode_number, self.decode_number),
             GetValue: Codec(encode_get, lambda question, reply: orjson.loads(reply) if reply else None),
             PutValue: Codec(encode_put, lambda question, reply: self.local.ask(question)),
+            CountRequest: Codec(encode_count, lambda question, reply: reply),
         }
 
     def resolve(self, batch: Sequence[Question[object]]) -> list[object]:
@@ -322,6 +324,11 @@ def encode_restored_claim(question: RestoreClaim) -> Command:
     return build_command(
         "SET", f"footfall:{question.window.name}:{question.key}", repr(question.at), "NX", "EX", seconds
     )
+
+
+def encode_count(question: CountRequest) -> Command:
+    """Encode a request to count."""
+    return Command("count_request", (f"footfall:requests:{question.key}",), (question.seconds,))
 
 
 def encode_get(question: GetValue) -> Command:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tracking.state.base import R, State
 from tracking.state.memory import MemoryState
-from tracking.state.questions import ClaimFirst, CountRequest, JoinVisit, NotJoined, PutValue, Question, TakeNumber
+from tracking.state.questions import ClaimFirst, JoinVisit, NotJoined, PutValue, Question, TakeNumber
 from tracking.state.suspension import find_suspendable_call, run_suspendable
 from tracking.state.visits import REORDER_AFTER_MS, OpenVisit
 from tracking.state.worker_codec import LOST, STALE, Proposal, decode_visit, encode_join, encode_question
@@ -130,7 +130,3 @@ class WorkerState(State):
             if is_opened:
                 self.local.register_device(question.key)
         return visit
-
-    def count_request(self, key: str, seconds: int, now: float) -> int:
-        """Count a request over all workers; see `CountRequest`."""
-        return self.ask(CountRequest(key, seconds, now))

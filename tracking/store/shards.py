@@ -285,18 +285,41 @@ def uses_assignment(destination: Target, host: Host, slots: SlotAssignment) -> b
 def check_insert(connection: Client, destination: Target) -> None:
     """Raise StoreAway while a node's list of shards is not the one that its tables were made for.
 
-    Asked before every insert, because ClickHouse reads a changed `remote_servers` at any time. Events then wait in the
-    spool until `migrate` finds the list to be right again, or somebody corrects it.
+    Asked before every insert, because ClickHouse reads a changed `remote_servers` at any time, and because an address
+    in it may lead to another server from one moment to the next. Events then wait in the spool until `migrate` finds
+    the list to be right again, or somebody corrects it.
     """
     rows = connection.query(
         f"SELECT listed, tupleElement(({LIST_SHARDS}), 1), (SELECT count() FROM schema_migrations"
-        f" WHERE name = '{UNFINISHED_REBALANCE}') FROM {SLOTS_TABLE} ORDER BY version DESC LIMIT 1",
+        f" WHERE name = '{UNFINISHED_REBALANCE}'), ({list_exchanged_shards(destination)})"
+        f" FROM {SLOTS_TABLE} ORDER BY version DESC LIMIT 1",
         parameters={"cluster": destination.cluster},
+        settings={"skip_unavailable_shards": 1},  # an insert fails by itself if it has rows for such a shard
     ).result_rows
     if not rows:
         raise StoreAway("The event store is not migrated yet.")
-    listed, now, rebalancing = rows[0]
+    listed, now, rebalancing, exchanged = rows[0]
     if rebalancing:
         raise StoreAway("Rows are changing their shard (manage.py events rebalance).")
     if list(now[: len(listed)]) != list(listed):
         raise StoreAway(f"The list of shards of the cluster {destination.cluster!r} was changed.")
+    if exchanged:
+        raise StoreAway(
+            f"In the list of shards of the cluster {destination.cluster!r}, the address of shard {exchanged[0]} leads "
+            "to a node that holds the rows of another shard."
+        )
+
+
+def list_exchanged_shards(destination: Target) -> str:
+    """Return the SQL for the shards of which the node that answers says itself that it is another one.
+
+    Names of hosts say nothing of that: they may lead to another server than yesterday. A node that was restored from
+    its backup is the shard that it was. `clusterAllReplicas` numbers all replicas, in the order of the list.
+    """
+    return (
+        "WITH (SELECT groupArray(shard_num) FROM (SELECT shard_num FROM system.clusters"
+        " WHERE cluster = {cluster:String} ORDER BY shard_num, replica_num)) AS shards"
+        " SELECT groupUniqArray(shards[place]) FROM (SELECT _shard_num AS place, own"
+        f" FROM clusterAllReplicas('{destination.cluster}', currentDatabase(), '{SLOTS_TABLE}'))"
+        " WHERE shards[place] != own"
+    )

@@ -12,6 +12,7 @@ from accounts.services import grant_set
 from links.clickmeter.operations import OPERATIONS, Operation
 from links.services.guests import guest_create
 from tests.support.clickmeter_client import Program, create_one_of_each, use_account_key, use_own_key
+from tests.support.turns import take_turns
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("module_caches")]
 
@@ -155,7 +156,7 @@ def callers(world: dict[str, Any], module_account: Account, module_stranger: Mem
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("operation", OPERATIONS, ids=named)
+@pytest.mark.parametrize("operation", take_turns(2, OPERATIONS), ids=named)
 def test_guests_can_do_what_is_granted_and_strangers_nothing(
     operation: Operation, callers: dict[str, Program], world: dict[str, Any]
 ) -> None:
