@@ -66,6 +66,7 @@ django.setup()
 from pytest_django import Settings
 
 from accounts.models import Account, Grant, Membership, Right, Role, User
+from config.serving.early_refusals import refused_clients
 from reports.query import budgets
 from sites import site_cache
 from sites.models import Site
@@ -383,6 +384,7 @@ def forget_sites() -> Iterator[None]:
     yield
     site_cache.forget()
     budgets.forget_budgets()
+    refused_clients.forget()
     for cache in caches.all():
         cache.clear()
     from tests.support import state
