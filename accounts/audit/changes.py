@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from django.db.models import Model
 
-from accounts.audit.subjects import AuditSubject, Changes
+from accounts.audit.subjects import TIMES, AuditSubject, Changes
 from accounts.security.encrypted_fields import DOTS
 
 MAX_TEXT, MAX_JSON = 500, 2_000  # characters of one value
@@ -42,8 +42,9 @@ def list_first_values(subject: AuditSubject, after: FieldValues) -> Changes:
 
 def to_json(subject: AuditSubject, changes: Changes) -> JsonChanges:
     """Convert changes to what is stored; dots stand for the values of fields that are not shown."""
+    shown = subject.shown | {TIMES}
     return {
-        name: [format_value(old), format_value(new)] if name in subject.shown else [hide(old), hide(new)]
+        name: [format_value(old), format_value(new)] if name in shown else [hide(old), hide(new)]
         for name, (old, new) in changes.items()
     }
 

@@ -84,6 +84,11 @@ def count_attempt(*keys: RateLimitKey) -> int:
     return 0
 
 
+def count_event(limit: RateLimit, value: str) -> int:
+    """Count an event that is not refused; returns how many there were in the window, which begins with the first."""
+    return cast(CountingCache, caches[CACHE_NAME]).count(_build_key(limit, value), limit.seconds)
+
+
 def undo_attempt(*keys: RateLimitKey) -> None:
     """Undo one `count_attempt`: the attempt succeeded, or was not made."""
     for limit, value in keys:
