@@ -8,7 +8,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from accounts.audit.context import AuditActor, AuditContext, describe_user, use_context
+from accounts.audit.context import AuditActor, AuditContext, describe_user, simplify_chosen_name, use_context
 from accounts.audit.models import ActorType, Via
 from accounts.impersonation import REFUSED_MESSAGE, SAFE_METHODS, SESSION_KEY, find_impersonated, is_refused
 from accounts.models import User
@@ -94,7 +94,8 @@ def describe_bearer(bearer: Bearer) -> AuditActor:
     """Describe a program with a personal token or a key: a member's, or the account's own."""
     member = bearer.membership
     if bearer.token is not None:
-        return AuditActor(ActorType.KEY, f"Token “{bearer.token.name}” of {describe_user(member.user)}", member.user_id)
+        token = simplify_chosen_name(bearer.token.name)
+        return AuditActor(ActorType.KEY, f"Token “{token}” of {describe_user(member.user)}", member.user_id)
     if member.user_id is None:
         return AuditActor(ActorType.KEY, "Authkey of the account", member.account_id)
     return AuditActor(ActorType.KEY, f"Key of {describe_user(member.user)}", member.user_id)
