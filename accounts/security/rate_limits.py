@@ -2,7 +2,7 @@
 
 Attempts are counted before they are made, so that simultaneous ones cannot exceed a limit. Counters are kept in
 Django's caches: with REDIS_URL all processes share them, and while Redis is away each counts on its own. Those of
-attempts have a cache of their own (`CACHES["throttles"]`), so that a flood of requests cannot evict them.
+attempts and of requests have a cache each (`CACHES`), so that a flood of requests evicts no attempts.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, cast
 
-from django.core.cache import cache, caches
+from django.core.cache import caches
 
-CACHE_NAME = "throttles"
+CACHE_NAME, REQUEST_CACHE_NAME = "throttles", "requests"
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,8 @@ def count_request(limit: RateLimit, value: str, now: datetime) -> RequestCount:
     if limit.maximum <= 0:
         return RequestCount(0, 0, 0)
     window, elapsed = divmod(int(now.timestamp()), limit.seconds)
-    count = cast(CountingCache, cache).count(f"{_build_key(limit, value)}:{window}", limit.seconds * 2)
+    counters = cast(CountingCache, caches[REQUEST_CACHE_NAME])
+    count = counters.count(f"{_build_key(limit, value)}:{window}", limit.seconds * 2)
     exceeded = count > limit.maximum
     return RequestCount(limit.maximum, max(0, limit.maximum - count), limit.seconds - elapsed if exceeded else 0)
 

@@ -9,12 +9,13 @@ from urllib.parse import urlencode
 from allauth.account.adapter import get_adapter
 from allauth.core.exceptions import ReauthenticationRequired
 from django.contrib.auth import SESSION_KEY
-from django.core.cache import cache
+from django.core.cache import caches
 from django.db import OperationalError, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone as clock
 
 from accounts.models import User
+from accounts.security.rate_limits import REQUEST_CACHE_NAME
 from accounts.security.sessions import hash_session_key
 from accounts.services.sessions import session_prolong
 
@@ -46,12 +47,12 @@ ACTIVITY_SECONDS = 300  # a session is prolonged this often, so that not every r
 
 def note_activity(request: HttpRequest) -> bool:
     """Note that the session is used; return False if that was noted less than ACTIVITY_SECONDS ago."""
-    return bool(cache.add(name_activity(request), 1, ACTIVITY_SECONDS))
+    return bool(caches[REQUEST_CACHE_NAME].add(name_activity(request), 1, ACTIVITY_SECONDS))
 
 
 def forget_activity(request: HttpRequest) -> None:
     """Let the session's next request note its activity."""
-    cache.delete(name_activity(request))
+    caches[REQUEST_CACHE_NAME].delete(name_activity(request))
 
 
 def name_activity(request: HttpRequest) -> str:

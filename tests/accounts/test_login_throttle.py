@@ -6,12 +6,12 @@ import asyncio
 import threading
 from collections import Counter
 from collections.abc import Coroutine, Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from django.contrib.auth.hashers import Argon2PasswordHasher, make_password
-from django.core.cache import cache
 from django.test import Client
+from django.utils import timezone
 from pytest_django import Settings
 
 import config.settings as configured
@@ -27,6 +27,7 @@ from tests.support.clickmeter_client import use_account_key
 
 PASSWORD = "a long enough password"
 EMAIL = "dora@example.org"
+MAX_CACHED = cast(dict[str, int], configured.CACHES["default"]["OPTIONS"])["MAX_ENTRIES"]
 
 
 def neighbour(number: int) -> str:
@@ -235,13 +236,23 @@ def test_the_remaining_wait_is_given_in_seconds(monkeypatch: pytest.MonkeyPatch)
     assert rate_limits.format_wait(300) == "5 minutes" and rate_limits.format_wait(20) == "1 minute"
 
 
-def test_filling_the_cache_does_not_reset_login_attempts() -> None:
+def count_requests_of_strangers() -> None:
+    """Fill a cache with counters of requests, as a flood from many addresses does."""
+    limit, now = rate_limits.RateLimit("flood", 5, 60), timezone.now()
+    for number in range(MAX_CACHED + 1000):
+        rate_limits.count_request(limit, str(number), now)
+
+
+@pytest.mark.django_db
+def test_a_flood_of_requests_resets_no_limit_of_attempts(settings: Settings) -> None:
+    User.objects.create_user(EMAIL, PASSWORD)
+    settings.SIGN_UP = "open"
     limit = rate_limits.RateLimit("kept", 1, 900)
     rate_limits.count_attempt((limit, "a"))
-    for number in range(20_001):
-        cache.set(f"filler:{number}", 1)
+    assert [Client().post("/signup", {}).status_code for _ in range(21)] == [200] * 20 + [429]
+    count_requests_of_strangers()
     assert rate_limits.count_attempt((limit, "a")) > 0
-    cache.clear()
+    assert Client().post("/signup", {}).status_code == 429, "a limit of django-allauth"
 
 
 @pytest.mark.django_db

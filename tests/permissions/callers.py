@@ -11,7 +11,7 @@ from typing import Any
 
 from django.apps import apps
 from django.contrib.messages import get_messages
-from django.core.cache import cache
+from django.core.cache import caches
 from django.db import connection
 from django.test import Client
 
@@ -89,7 +89,7 @@ def copy_client(client: Client) -> Client:
 
 def send(client: Client, method: str, path: str, data: Any = None, headers: dict[str, str] | None = None) -> Any:
     """Send a request after resetting the rate limits. Bodies of APIs are JSON, all others forms."""
-    cache.clear()
+    caches["requests"].clear()
     call = getattr(client, method.lower())
     if method == "GET" or not path.startswith("/api/"):
         return call(path, data or {}, headers=headers)
