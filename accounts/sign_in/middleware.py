@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from urllib.parse import urlencode
 
-from allauth.account.adapter import get_adapter
 from allauth.core.exceptions import ReauthenticationRequired
 from django.contrib.auth import SESSION_KEY
 from django.core.cache import caches
@@ -18,6 +16,7 @@ from accounts.models import User
 from accounts.security.rate_limits import REQUEST_CACHE_NAME
 from accounts.security.sessions import hash_session_key
 from accounts.services.sessions import session_prolong
+from accounts.sign_in.confirmation import build_confirmation_url
 
 
 class ReauthenticationMiddleware:
@@ -37,8 +36,7 @@ class ReauthenticationMiddleware:
         """Respond to ReauthenticationRequired; None leaves any other exception to others."""
         if not isinstance(exception, ReauthenticationRequired) or not request.user.is_authenticated:
             return None
-        ways = get_adapter().get_reauthentication_methods(request.user)
-        return HttpResponseRedirect(f"{ways[0]['url']}?{urlencode({'next': request.path})}") if ways else None
+        return HttpResponseRedirect(build_confirmation_url(request, request.path))
 
 
 log = logging.getLogger(__name__)

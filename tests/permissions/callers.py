@@ -15,7 +15,8 @@ from django.core.cache import caches
 from django.db import connection
 from django.test import Client
 
-from tests.permissions.tenants import World
+from tests.permissions.tenants import PASSWORD, World
+from tests.support.traffic import confirm
 from tracking.store.locks import write_lock
 
 WRITE = re.compile(r"\s*(?:INSERT(?: OR \w+)? INTO|UPDATE|DELETE FROM)\s+[\"`]?(\w+)", re.I)
@@ -77,6 +78,7 @@ def open_client(world: World, name: str) -> Client:
     client = Client()
     if name in world.people:
         client.force_login(world.people[name])
+        confirm(client, PASSWORD)
     return client
 
 
