@@ -43,7 +43,9 @@ class Refusals:
 
 
 class RefusedClients:
-    """The clients that views have refused lately. Times are those of a monotonic clock."""
+    """The clients that views have refused lately, and what else recognized devices sent from there. Times are those of
+    a monotonic clock.
+    """
 
     def __init__(self) -> None:
         self.refusals: dict[RefusalKey, Refusals] = {}
@@ -70,7 +72,10 @@ class RefusedClients:
     def note_answer(self, key: RefusalKey, wait: int, now: float) -> None:
         """Note what a view answered: that the client has to wait some seconds, or (0) that it is not refused."""
         if not wait:
-            self.refusals.pop(key, None)
+            if (probed := self.refusals.get(key)) and probed.count >= MAX_REFUSED:
+                del self.refusals[
+                    key
+                ]  # else other answers in between, such as to an empty form, would prevent refusals
             return
         found = keep_newest(self.refusals, key, now, WINDOW_SECONDS)
         found.count += 1

@@ -114,6 +114,14 @@ def test_one_form_in_ten_seconds_asks_the_view_whether_the_limit_still_holds() -
     assert clients.find_wait(KEY, "", later + PROBE_SECONDS) == 0, "the view accepted it again"
 
 
+def test_other_answers_in_between_do_not_put_the_refusal_off() -> None:
+    clients = RefusedClients()
+    for _ in range(MAX_REFUSED):
+        clients.note_answer(KEY, 0, 100.0)
+        clients.note_answer(KEY, 900, 100.0)
+    assert clients.find_wait(KEY, "", 101.0) == 899
+
+
 def test_refusals_of_another_minute_do_not_add_up() -> None:
     clients = RefusedClients()
     refuse(clients, 100.0, MAX_REFUSED - 1)

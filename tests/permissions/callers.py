@@ -15,7 +15,8 @@ from django.core.cache import caches
 from django.db import connection
 from django.test import Client
 
-from tests.permissions.tenants import PASSWORD, World
+from tests.conftest import PASSWORD
+from tests.permissions.tenants import World
 from tests.support.traffic import confirm
 from tracking.store.locks import write_lock
 
