@@ -198,6 +198,7 @@ def build_cache_settings(redis_url: str, name: str, max_entries: int) -> dict[st
 CACHES = {
     "default": build_cache_settings(ENV.redis_url, "default", 100_000),  # allauth's limits, and codes that were used
     "throttles": build_cache_settings(ENV.redis_url, "throttles", 100_000),  # `accounts.security.rate_limits`: attempts
+    "audit": build_cache_settings(ENV.redis_url, "audit", 100_000),  # `accounts.audit.repetition`
     "requests": build_cache_settings(ENV.redis_url, "requests", 100_000),  # counters of requests, sessions in use
 }
 

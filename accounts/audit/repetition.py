@@ -2,7 +2,7 @@
 
 `record_shown` records once an hour that a caller was shown a secret. `record_exported` and `record_repeatable` record
 the first events of an hour, then those at which their number has doubled, with the number: so ten thousand failed
-log-ins are some fifteen entries, and the last says how many there were. What is counted is in the cache of attempts; if
+log-ins are some fifteen entries, and the last says how many there were. What is counted is in a cache of its own; if
 that is lost, more is recorded rather than less.
 """
 
@@ -16,10 +16,10 @@ from accounts.audit.context import AuditActor, get_context
 from accounts.audit.recording import record_event
 from accounts.audit.subjects import TIMES, Changes
 from accounts.security.client_ip import get_rate_limit_key
-from accounts.security.rate_limits import RateLimit, count_attempt, count_event, undo_attempt
+from accounts.security.rate_limits import AUDIT_CACHE_NAME, RateLimit, count_attempt, count_event, undo_attempt
 
-SHOWN = RateLimit("audit-shown", 1, 3600)
-EXPORTED = RateLimit("audit-exported", 20, 3600)  # by one caller of one object
+SHOWN = RateLimit("audit-shown", 1, 3600, AUDIT_CACHE_NAME)
+EXPORTED = RateLimit("audit-exported", 20, 3600, AUDIT_CACHE_NAME)  # by one caller of one object
 
 
 def record_shown(

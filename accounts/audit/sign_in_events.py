@@ -25,11 +25,11 @@ from accounts.audit.models import ActorType
 from accounts.audit.recording import record_event
 from accounts.audit.repetition import record_repeatable
 from accounts.models import User
-from accounts.security.rate_limits import RateLimit
+from accounts.security.rate_limits import AUDIT_CACHE_NAME, RateLimit
 
-WRONG_PASSWORDS = RateLimit("audit-password", 5, 3600)  # of one person
-WRONG_FACTORS = RateLimit("audit-factor", 5, 3600)  # of one person
-UNKNOWN_PEOPLE = RateLimit("audit-unknown", 20, 3600)  # all of them together, in the log of the installation
+WRONG_PASSWORDS = RateLimit("audit-password", 5, 3600, AUDIT_CACHE_NAME)  # of one person
+WRONG_FACTORS = RateLimit("audit-factor", 5, 3600, AUDIT_CACHE_NAME)  # of one person
+UNKNOWN_PEOPLE = RateLimit("audit-unknown", 20, 3600, AUDIT_CACHE_NAME)  # all together, in the installation's log
 
 
 @receiver(user_logged_in, dispatch_uid="audit")

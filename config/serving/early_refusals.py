@@ -72,10 +72,9 @@ class RefusedClients:
     def note_answer(self, key: RefusalKey, wait: int, now: float) -> None:
         """Note what a view answered: that the client has to wait some seconds, or (0) that it is not refused."""
         if not wait:
+            # Only after a probe: else other answers in between, such as to an empty form, would prevent refusals
             if (probed := self.refusals.get(key)) and probed.count >= MAX_REFUSED:
-                del self.refusals[
-                    key
-                ]  # else other answers in between, such as to an empty form, would prevent refusals
+                del self.refusals[key]
             return
         found = keep_newest(self.refusals, key, now, WINDOW_SECONDS)
         found.count += 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import Counter
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, cast
 
 import pytest
@@ -15,6 +15,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 import config.settings as configured
+from accounts.audit.repetition import SHOWN
 from accounts.models import Account, User
 from accounts.security import hashers, rate_limits
 from accounts.security.hashers import MAX_HASHES_AT_ONCE, hashing
@@ -236,21 +237,28 @@ def test_the_remaining_wait_is_given_in_seconds(monkeypatch: pytest.MonkeyPatch)
     assert rate_limits.format_wait(300) == "5 minutes" and rate_limits.format_wait(20) == "1 minute"
 
 
-def count_requests_of_strangers() -> None:
-    """Fill a cache with counters of requests, as a flood from many addresses does."""
+def flood_with_requests() -> None:
+    """Fill a cache with counters of requests, as many addresses do."""
     limit, now = rate_limits.RateLimit("flood", 5, 60), timezone.now()
     for number in range(MAX_CACHED + 1000):
         rate_limits.count_request(limit, str(number), now)
 
 
+def flood_with_audited_reads() -> None:
+    """Fill a cache with what the audit log has to remember of reads, as keys that read many secrets do."""
+    for number in range(MAX_CACHED + 1000):
+        rate_limits.count_event(SHOWN, str(number))
+
+
 @pytest.mark.django_db
-def test_a_flood_of_requests_resets_no_limit_of_attempts(settings: Settings) -> None:
+@pytest.mark.parametrize("flood", [flood_with_requests, flood_with_audited_reads])
+def test_a_flood_of_requests_resets_no_limit_of_attempts(flood: Callable[[], None], settings: Settings) -> None:
     User.objects.create_user(EMAIL, PASSWORD)
     settings.SIGN_UP = "open"
     limit = rate_limits.RateLimit("kept", 1, 900)
     rate_limits.count_attempt((limit, "a"))
     assert [Client().post("/signup", {}).status_code for _ in range(21)] == [200] * 20 + [429]
-    count_requests_of_strangers()
+    flood()
     assert rate_limits.count_attempt((limit, "a")) > 0
     assert Client().post("/signup", {}).status_code == 429, "a limit of django-allauth"
 
