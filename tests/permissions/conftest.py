@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from django.db import transaction
-from django.test import Client, override_settings
+from django.test import Client
 
 from sites import site_cache
 from tests.permissions import tenants
@@ -40,11 +40,9 @@ def in_a_savepoint(world: tenants.World, db: None) -> Iterator[None]:
 
 
 @pytest.fixture(scope="package")
-def clients(world: tenants.World) -> Iterator[dict[str, Client]]:
-    """A logged-in client for each person, who has confirmed that it is them for as long as the tests of the package
-    take."""
-    with override_settings(ACCOUNT_REAUTHENTICATION_TIMEOUT=86_400):
-        yield {name: open_client(world, name) for name in [*world.people, "nobody"]}
+def clients(world: tenants.World) -> dict[str, Client]:
+    """A logged-in client for each person."""
+    return {name: open_client(world, name) for name in [*world.people, "nobody"]}
 
 
 @pytest.fixture(scope="package")
