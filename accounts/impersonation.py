@@ -29,7 +29,7 @@ REFUSED_MESSAGE = (
 # Pages that show or change keys, passwords and personal data, delete a site, concern the person's other accounts, or
 # would give access that outlasts the hour, as would live views; of some only what they write
 REFUSED_PAGES = frozenset({
-    "accounts:account-key", "accounts:own-key", "accounts:tokens", "accounts:token-revoke",
+    "accounts:account-key", "accounts:own-key", "accounts:tokens", "accounts:tokens-review", "accounts:token-revoke",
     "accounts:account-second-factor", "accounts:exposed-key-replace",
     "accounts:account-switch", "sites:keys-show", "sites:keys-rotate", "sites:api-key-revoke", "sites:delete",
     "accounts:join", "alerts:channel-secret", "digests:list", "digests:delete", "dashboard:spy-stream", "links:stream",

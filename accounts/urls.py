@@ -19,6 +19,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("settings", account.redirect_to_settings, name="settings"),
     path("me", account.edit_profile, name="me"),
     path("me/tokens", personal_tokens.list_tokens, name="tokens"),
+    path("me/tokens/review", personal_tokens.review_tokens, name="tokens-review"),
     path("me/tokens/<int:token_id>/revoke", personal_tokens.revoke_token, name="token-revoke"),
     path("account", account.edit_account, name="account"),
     path("account/key", account.show_account_key, name="account-key"),

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import Resolver404, ResolverMatch, resolve
 from django.utils import timezone
 
-from accounts.audit.context import AuditActor, AuditContext, current_context, describe_user
+from accounts.audit.context import AuditActor, AuditContext, current_context, describe_user, simplify_chosen_name
 from accounts.audit.models import ActorType, Via
 from accounts.impersonation import REFUSED_MESSAGE, SAFE_METHODS, SESSION_KEY, find_impersonated, is_refused
 from accounts.models import User
@@ -101,7 +101,8 @@ def describe_bearer(bearer: Bearer) -> AuditActor:
     """Describe a program with a personal token or a key: a member's, or the account's own."""
     member = bearer.membership
     if bearer.token is not None:
-        return AuditActor(ActorType.KEY, f"Token “{bearer.token.name}” of {describe_user(member.user)}", member.user_id)
+        token = simplify_chosen_name(bearer.token.name)
+        return AuditActor(ActorType.KEY, f"Token “{token}” of {describe_user(member.user)}", member.user_id)
     if member.user_id is None:
         return AuditActor(ActorType.KEY, "Authkey of the account", member.account_id)
     return AuditActor(ActorType.KEY, f"Key of {describe_user(member.user)}", member.user_id)

@@ -16,7 +16,7 @@ django_app: Any = get_asgi_application()  # before anything that needs the model
 
 from accounts.security.client_ip import find_client_address, is_trusted_proxy  # noqa: E402
 from config import health, process  # noqa: E402
-from config.serving import body_limits, client_concurrency, lifespan, static_files  # noqa: E402
+from config.serving import body_limits, client_concurrency, early_refusals, lifespan, static_files  # noqa: E402
 from config.serving.response_batcher import ImmediateResponder, ImmediateResponse, respond_never  # noqa: E402
 from links.redirect import redirector  # noqa: E402
 from tracking import collector, ingestion  # noqa: E402
@@ -70,7 +70,12 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     for fast in FAST_APPLICATIONS:
         if fast.matches(scope):
             return await fast.app(scope, receive, send)
-    return await body_limits.limit_body(serve_limited, apply_proxy_headers(scope), receive, send)
+    return await early_refusals.refuse_repeated(serve_bounded, apply_proxy_headers(scope), receive, send)
+
+
+async def serve_bounded(scope: Scope, receive: Receive, send: Send) -> None:
+    """Let Django respond, within the limits of bodies and of concurrent requests."""
+    await body_limits.limit_body(serve_limited, scope, receive, send)
 
 
 async def serve_limited(scope: Scope, receive: Receive, send: Send) -> None:

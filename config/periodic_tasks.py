@@ -58,6 +58,7 @@ PERIODIC_TASKS: tuple[PeriodicTask, ...] = (
     PeriodicTask("salts", "config.process.rotate_salts", HOUR),
     PeriodicTask("retention", "tracking.maintenance.delete_expired_events", 6 * HOUR, max_seconds=6 * HOUR),
     PeriodicTask("interrupted corrections", "tracking.maintenance.finish_corrections", HOUR, max_seconds=6 * HOUR),
+    PeriodicTask("unverified sign-ups", "accounts.services.sign_ups.sign_ups_expire", HOUR),
     PeriodicTask("old idempotency keys", "accounts.services.idempotency.idempotent_requests_clear", HOUR),
     PeriodicTask("seals of the audit log", "accounts.audit.chain.entries_seal", 10),
     PeriodicTask("old entries of the audit log", "accounts.audit.retention.audit_entries_expire", 24 * HOUR),

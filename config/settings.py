@@ -185,10 +185,12 @@ def build_cache_settings(redis_url: str, name: str, max_entries: int) -> dict[st
     return {"BACKEND": "config.outages.MemoryCache", "LOCATION": name, "OPTIONS": {"MAX_ENTRIES": max_entries}}
 
 
+# What comes with every request has a cache of its own, so that a flood of requests cannot evict what limits attempts
 CACHES = {
-    "default": build_cache_settings(ENV.redis_url, "default", 100_000),  # mostly counters of requests
-    # Counters of attempts (`accounts.security.rate_limits`): a cache of their own, so that nothing else evicts them
-    "throttles": build_cache_settings(ENV.redis_url, "throttles", 100_000),
+    "default": build_cache_settings(ENV.redis_url, "default", 100_000),  # allauth's limits, and codes that were used
+    "throttles": build_cache_settings(ENV.redis_url, "throttles", 100_000),  # `accounts.security.rate_limits`: attempts
+    "audit": build_cache_settings(ENV.redis_url, "audit", 100_000),  # `accounts.audit.repetition`
+    "requests": build_cache_settings(ENV.redis_url, "requests", 100_000),  # counters of requests, sessions in use
 }
 
 EVENTS_URL = ENV.events_url

@@ -25,7 +25,7 @@ from accounts.api.management_view import ManagementView
 from accounts.api.openapi import describe_responses
 from accounts.api.resources import add_examples
 from accounts.api.serializers import ClosedModelSerializer, require_instance
-from accounts.audit.recording import record_event
+from accounts.audit.repetition import record_shown
 from accounts.custom_domains.claim_checks import claim_check_now
 from accounts.models import Area, HostClaim, Purpose
 from accounts.permissions import get_acting_user, may_read_secrets
@@ -202,12 +202,12 @@ class SiteView(ManagementView[Site], RetrieveUpdateDestroyAPIView[Site]):
         site = self.get_object()
         if not (may_on_site(request.user, site, "edit") and may_read_secrets(request.user, self.area)):
             return Response(SiteSerializer(site).data)
-        record_event("site_keys.shown", site)
+        record_shown("site_keys.shown", site)
         return Response(self.get_serializer(site).data)
 
     def perform_update(self, serializer: BaseSerializer[Site]) -> None:
         serializer.instance = site_update(site=require_instance(serializer), **serializer.validated_data)
-        record_event("site_keys.shown", serializer.instance)  # the answer has them
+        record_shown("site_keys.shown", serializer.instance)  # the answer has them
 
     def perform_destroy(self, instance: Site) -> None:
         site_delete(site=instance)

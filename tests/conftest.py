@@ -66,12 +66,14 @@ django.setup()
 from pytest_django import Settings
 
 from accounts.models import Account, Grant, Membership, Right, Role, User
+from config.serving.early_refusals import refused_clients
 from reports.query import budgets
 from sites import site_cache
 from sites.models import Site
 from sites.services import api_key_create, site_create
 from tests.support.clickmeter_client import Program, use_account_key
 from tests.support.misbehaving_server import MisbehavingServer, misbehaving
+from tests.support.suites import LONG_FILES, OTHER_SUITES
 from tests.support.traffic import log_in
 from tests.support.types import Store
 from tracking import store as event_store
@@ -85,24 +87,6 @@ del os.environ["DJANGO_SETTINGS_MODULE"]
 PASSWORD = "correct horse battery"
 # The store compiles expressions of repeated queries, which costs more than it saves with few rows
 client.EMBEDDED_SETTINGS.update(compile_expressions=0, compile_aggregate_expressions=0, compile_sort_description=0)
-
-
-# Files of few tests that take long. Begun last, each would leave all workers but its own without work
-LONG_FILES = (
-    "tests/tracking/test_store_moves.py", "tests/links/clickmeter/test_query_counts.py",
-    "tests/reports/query/test_random_queries.py", "tests/reports/query/test_rollups.py",
-    "tests/config/test_list_query_counts.py", "tests/config/test_secret_key.py",
-    "tests/config/test_broken_requests.py", "tests/sites/uptime/test_availability.py",
-    "tests/config/test_demo_shop.py",
-)  # fmt: skip
-
-# What has tests of another suite only, by its mark. Reading these files and listing their tests, of which those of the
-# API descriptions are generated, would be half of the processor time before the first test
-OTHER_SUITES = {
-    "tests/browser": "browser", "tests/services": "services", "tests/heavy": "heavy",
-    "tests/config/test_openapi_answers.py": "heavy", "tests/config/test_serve_command.py": "heavy",
-    "tests/config/test_serve_workers.py": "heavy",
-}  # fmt: skip
 
 gc.disable()  # during the collection of tests, whose objects stay: searching them took a fifth of the time
 
@@ -397,6 +381,7 @@ def forget_sites() -> Iterator[None]:
     yield
     site_cache.forget()
     budgets.forget_budgets()
+    refused_clients.forget()
     for cache in caches.all():
         cache.clear()
     from tests.support import state

@@ -21,6 +21,7 @@ from rest_framework.response import Response
 from accounts.api.management_view import ManagementView
 from accounts.api.openapi import describe_responses
 from accounts.audit.recording import record_event
+from accounts.audit.repetition import record_exported
 from accounts.models import WRITE, Area
 from sites.models import Site
 from sites.selectors import get_site_for_actor, get_site_or_404
@@ -72,7 +73,7 @@ def personal_data(request: HttpRequest, site_id: int) -> HttpResponseBase:
 def download(site: Site, by: str, value: str) -> StreamingHttpResponse:
     """Return the person's rows as a file of JSON lines. The first is read here, so that an error is no half file."""
     rows = iter(data_requests.export_person(site.pk, by, value))
-    record_event("personal_data.exported", site, changes={"by": (None, by)})
+    record_exported("personal_data.exported", site, changes={"by": (None, by)})
     lines = (orjson.dumps(row, default=str) + b"\n" for row in chain(list(islice(rows, 1)), rows))
     response = StreamingHttpResponse(lines, content_type="application/x-ndjson")
     response["Content-Disposition"] = f'attachment; filename="personal-data-{site.pk}.ndjson"'
@@ -89,7 +90,7 @@ def erase_and_record(site: Site, by: str, value: str) -> int:
 def export_and_record(site: Site, by: str, value: str) -> list[dict[str, object]]:
     """Return everything that is stored about the person and record it, without who it was."""
     rows = list(data_requests.export_person(site.pk, by, value))
-    record_event("personal_data.exported", site, changes={"by": (None, by)})
+    record_exported("personal_data.exported", site, changes={"by": (None, by)})
     return rows
 
 

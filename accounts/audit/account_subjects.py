@@ -9,7 +9,7 @@ register_subjects(
         name="account",
         label="Account",
         account="pk",
-        verbs=("created", "changed", "suspended", "resumed", "impersonated", "impersonation_ended"),
+        verbs=("created", "changed", "deleted", "suspended", "resumed", "impersonated", "impersonation_ended"),
         shown=frozenset({
             "name", "timezone", "monthly_events", "brand", "profile", "limits", "over_quota", "suspended",
             "suspension_reason", "second_factor_required", "collection_ends", "until", "reason", "person",
@@ -32,7 +32,7 @@ register_subjects(
         name="user",
         label="Person",
         account="",
-        verbs=("created", "changed"),
+        verbs=("created", "changed", "deleted"),
         shown=frozenset({"email", "name", "is_active", "is_operator"}),
         ignored=frozenset({"last_login", "last_account_id", "preferences"}),
     ),

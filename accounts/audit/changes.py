@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from django.db.models import Field, Model
 
-from accounts.audit.subjects import SUBJECTS, AuditSubject, Changes
+from accounts.audit.subjects import SUBJECTS, TIMES, AuditSubject, Changes
 from accounts.security.encrypted_fields import DOTS
 
 MAX_TEXT, MAX_JSON = 500, 2_000  # characters of one value
@@ -61,7 +61,7 @@ def to_json(subject: AuditSubject, changes: Changes) -> JsonChanges:
     """Convert changes to what is stored; dots stand for the values of fields that are not shown."""
     result: JsonChanges = {}
     for name, (old, new) in changes.items():
-        if name in subject.shown:
+        if name in subject.shown or name == TIMES:
             result[name] = [
                 old if type(old) in PLAIN_TYPES else format_value(old),
                 new if type(new) in PLAIN_TYPES else format_value(new),

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from unicodedata import category
 
 from accounts.audit.models import ActorType, Via
 from accounts.models import User
+
+LABEL_CHARACTERS = re.compile(r"[()\[\]{}<>（）@＠“”„«»\"]")
+MAX_NAME_LENGTH = 60  # so that the address is not cut off
 
 
 @dataclass(frozen=True)
@@ -58,8 +63,18 @@ def build_program_context(via: str, label: str) -> AuditContext:
 
 
 def describe_user(user: User) -> str:
-    """Describe a user in a text that outlives them: "Zoe (zoe@example.org)"."""
-    return f"{user.name[:120]} ({user.email})" if user.name else user.email
+    """Describe a user in a text that outlives them: "Zoe (zoe@example.org)". The address is the last thing in it, and
+    the only one: whoever calls themselves "Bob (bob@example.org)" is "Bob bob example.org (zoe@example.org)".
+    """
+    name = simplify_chosen_name(user.name)
+    return f"{name} ({user.email})" if name else user.email
+
+
+def simplify_chosen_name(text: str) -> str:
+    """Remove from a name that people choose what labels of actors are made of, and characters that cannot be seen or
+    that change the direction of what follows: so nobody is taken for somebody else."""
+    visible = "".join(character if category(character)[0] != "C" else " " for character in text)
+    return " ".join(LABEL_CHARACTERS.sub(" ", visible).split())[:MAX_NAME_LENGTH].strip()
 
 
 def build_user_actor(user: User) -> AuditActor:

@@ -1,6 +1,7 @@
 """Log-ins, failed log-ins and log-outs, second factors and addresses, by the signals of Django and django-allauth.
 
-A log-in opens every account that the person is in, so each of them has it in its log.
+A log-in opens every account that the person is in, so each of them has it in its log. Failed ones, which strangers can
+repeat, are recorded by their number above a few in an hour.
 """
 
 from __future__ import annotations
@@ -22,7 +23,13 @@ from django.dispatch import receiver
 from accounts.audit.context import AuditActor, build_user_actor
 from accounts.audit.models import ActorType
 from accounts.audit.recording import record_event
+from accounts.audit.repetition import record_repeatable
 from accounts.models import User
+from accounts.security.rate_limits import AUDIT_CACHE_NAME, RateLimit
+
+WRONG_PASSWORDS = RateLimit("audit-password", 5, 3600, AUDIT_CACHE_NAME)  # of one person
+WRONG_FACTORS = RateLimit("audit-factor", 5, 3600, AUDIT_CACHE_NAME)  # of one person
+UNKNOWN_PEOPLE = RateLimit("audit-unknown", 20, 3600, AUDIT_CACHE_NAME)  # all together, in the installation's log
 
 
 @receiver(user_logged_in, dispatch_uid="audit")
@@ -43,9 +50,11 @@ def record_failed_log_in(sender: object, credentials: Mapping[str, object], **_:
     """Record a failed log-in: for the person with that address, else for the installation."""
     email = str(credentials.get("username") or credentials.get("email") or "").strip().lower()[:254]
     user = User.objects.filter(email=email).first() if email else None
-    record_event(
+    record_repeatable(
         "session.refused",
         user,
+        limit=WRONG_PASSWORDS if user else UNKNOWN_PEOPLE,
+        counted=str(user.pk) if user else "",
         changes={"email": (None, email)},
         label=email,
         actor=AuditActor(ActorType.ANONYMOUS, "Nobody logged in"),
@@ -55,7 +64,13 @@ def record_failed_log_in(sender: object, credentials: Mapping[str, object], **_:
 @receiver(authentication_failed, dispatch_uid="audit")
 def record_failed_factor(sender: object, user: User, authenticator: Authenticator, **_: object) -> None:
     """Record a wrong code of somebody who knew the password, or who is logged in and confirms a change."""
-    record_event("session.refused", user, changes={"email": (None, user.email), "kind": (None, authenticator.type)})
+    record_repeatable(
+        "session.refused",
+        user,
+        limit=WRONG_FACTORS,
+        counted=str(user.pk),
+        changes={"email": (None, user.email), "kind": (None, authenticator.type)},
+    )
 
 
 @receiver(authenticator_added, dispatch_uid="audit")

@@ -14,6 +14,8 @@ from django.db.models import Model
 
 from accounts.models import User
 
+TIMES = "times_within_an_hour"  # of an event that is not recorded each time (`accounts.audit.repetition`); always shown
+
 
 @dataclass(frozen=True, kw_only=True)
 class AuditSubject:

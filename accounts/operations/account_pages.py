@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
@@ -21,6 +22,7 @@ from accounts.services.suspension import (
     account_suspend,
 )
 from accounts.settings_parts import build_account_navigation
+from accounts.sign_in.confirmation import build_confirmation_url, has_confirmed
 
 MAX_ACCOUNTS = 200
 
@@ -77,8 +79,10 @@ def render_account(
     request: HttpRequest, account: Account, suspension: SuspensionForm, impersonation: ImpersonationForm
 ) -> HttpResponse:
     """Render the page of an account."""
+    page = reverse("operations:account", args=[account.pk])
     context = {
         "account": account,
+        "confirmation_url": "" if has_confirmed(request) else build_confirmation_url(request, page),
         "members": account.memberships.accepted().select_related("user").order_by("pk")[:MAX_ACCOUNTS],
         "suspension": suspension,
         "impersonation": impersonation,
@@ -118,8 +122,10 @@ def resume_account(request: HttpRequest, account_id: int) -> HttpResponse:
 @require_operator
 @require_POST
 def impersonate(request: HttpRequest, account_id: int) -> HttpResponse:
-    """Act as the first owner of an account for an hour."""
+    """Act as the first owner of an account for an hour, after the operator has confirmed that it is them."""
     account, form = get_object_or_404(Account, pk=account_id), ImpersonationForm(request.POST)
+    if not has_confirmed(request):
+        return redirect(build_confirmation_url(request, reverse("operations:account", args=[account.pk])))
     if form.is_valid() and isinstance(request.user, User):
         try:
             impersonation_start(

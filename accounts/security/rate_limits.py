@@ -2,7 +2,8 @@
 
 Attempts are counted before they are made, so that simultaneous ones cannot exceed a limit. Counters are kept in
 Django's caches: with REDIS_URL all processes share them, and while Redis is away each counts on its own. Those of
-attempts have a cache of their own (`CACHES["throttles"]`), so that a flood of requests cannot evict them.
+attempts, of requests and of repeated entries of the audit log have a cache each (`CACHES`), so that a flood of one sort
+evicts nothing of another.
 """
 
 from __future__ import annotations
@@ -15,18 +16,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, cast
 
-from django.core.cache import cache, caches
+from django.core.cache import caches
 
-CACHE_NAME = "throttles"
+CACHE_NAME, REQUEST_CACHE_NAME, AUDIT_CACHE_NAME = "throttles", "requests", "audit"
 
 
 @dataclass(frozen=True)
 class RateLimit:
-    """At most `maximum` attempts or requests in `seconds`, for one counted value such as an e-mail."""
+    """At most `maximum` attempts or requests in `seconds`, for one counted value such as an e-mail.
+
+    `cache` is that of its attempts.
+    """
 
     name: str
     maximum: int
     seconds: int
+    cache: str = CACHE_NAME
 
 
 @dataclass(frozen=True)
@@ -73,9 +78,8 @@ def count_attempt(*keys: RateLimitKey) -> int:
     before the exceeded one are undone, those after it are not counted. Put first what an attacker cannot choose freely
     (their address).
     """
-    counters = cast(CountingCache, caches[CACHE_NAME])
     for number, (limit, value) in enumerate(keys):
-        key = _build_key(limit, value)
+        key, counters = _build_key(limit, value), cast(CountingCache, caches[limit.cache])
         count = counters.count(key, limit.seconds)
         if count == 1:
             counters.set(f"{key}:end", time.time() + limit.seconds, limit.seconds)
@@ -86,17 +90,22 @@ def count_attempt(*keys: RateLimitKey) -> int:
     return 0
 
 
+def count_event(limit: RateLimit, value: str) -> int:
+    """Count an event that is not refused; returns how many there were in the window, which begins with the first."""
+    return cast(CountingCache, caches[limit.cache]).count(_build_key(limit, value), limit.seconds)
+
+
 def undo_attempt(*keys: RateLimitKey) -> None:
     """Undo one `count_attempt`: the attempt succeeded, or was not made."""
     for limit, value in keys:
         with contextlib.suppress(ValueError):  # the window ended in between
-            caches[CACHE_NAME].decr(_build_key(limit, value))
+            caches[limit.cache].decr(_build_key(limit, value))
 
 
 def clear_attempts(*keys: RateLimitKey) -> None:
     """Reset the counters to zero."""
     for limit, value in keys:
-        caches[CACHE_NAME].delete(_build_key(limit, value))
+        caches[limit.cache].delete(_build_key(limit, value))
 
 
 def count_request(limit: RateLimit, value: str, now: datetime, count_key: CountKey | None = None) -> RequestCount:
@@ -107,7 +116,7 @@ def count_request(limit: RateLimit, value: str, now: datetime, count_key: CountK
     if limit.maximum <= 0:
         return RequestCount(0, 0, 0)
     window, elapsed = divmod(int(now.timestamp()), limit.seconds)
-    count_key = count_key or cast(CountingCache, cache).count
+    count_key = count_key or cast(CountingCache, caches[REQUEST_CACHE_NAME]).count
     count = count_key(f"{_build_key(limit, value)}:{window}", limit.seconds * 2)
     exceeded = count > limit.maximum
     return RequestCount(limit.maximum, max(0, limit.maximum - count), limit.seconds - elapsed if exceeded else 0)

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.conf import settings
 from django.core import signing
 from django.core.cache import caches
-from django.http import HttpRequest
+from django.http import HttpRequest, parse_cookie
 from django.http.response import HttpResponseBase
 from django.utils.crypto import salted_hmac
 
@@ -33,12 +34,16 @@ class DeviceCookie:
 
     def device(self, request: HttpRequest, subject: str) -> str:
         """Return the id of the request's device if it is recognized for `subject` (an e-mail, a link's id), else ""."""
-        device, subjects = self._read(request)
+        device, subjects = self._read(request.COOKIES)
         return device if _hash_subject(subject) in subjects else ""
+
+    def find_device(self, cookies: str) -> str:
+        """Find the id of the device in the header `Cookie`, whomever it is recognized for; "" without one."""
+        return self._read(parse_cookie(cookies))[0] if self.name in cookies else ""
 
     def remember(self, request: HttpRequest, response: HttpResponseBase, subject: str, path: str) -> None:
         """Set the cookie that recognizes the device for `subject`; browsers send it below `path`."""
-        device, subjects = self._read(request)
+        device, subjects = self._read(request.COOKIES)
         digest = _hash_subject(subject)
         newest = [digest, *(other for other in subjects if other != digest)][:MAX_SUBJECTS]
         response.set_cookie(
@@ -51,11 +56,9 @@ class DeviceCookie:
             samesite="Lax",
         )
 
-    def _read(self, request: HttpRequest) -> tuple[str, list[str]]:
+    def _read(self, cookies: Mapping[str, str]) -> tuple[str, list[str]]:
         try:
-            device, subjects = signing.loads(
-                request.COOKIES.get(self.name, ""), salt=COOKIE_SALT, max_age=DEVICE_SECONDS
-            )
+            device, subjects = signing.loads(cookies.get(self.name, ""), salt=COOKIE_SALT, max_age=DEVICE_SECONDS)
         except signing.BadSignature:
             return "", []
         return device, subjects

@@ -15,7 +15,7 @@ from django.db.models import Q
 from accounts.account_limits import check_limit
 from accounts.audit.recording import record_action
 from accounts.keys import hash_key
-from accounts.models import SCOPES, Membership, PersonalToken
+from accounts.models import SCOPES, Membership, PersonalToken, User
 from accounts.permissions import GRANT_KINDS, PERSONAL_TOKEN_PREFIX, load_grants, membership_may
 from accounts.revocation import DependentAccess
 from accounts.services.accounts import account_lock
@@ -87,6 +87,15 @@ def personal_token_revoke(*, token: PersonalToken) -> None:
     """Revoke a token for good."""
     record_action("personal_token.revoked", token)
     token.delete()
+
+
+@transaction.atomic
+def personal_tokens_revoke(*, user: User) -> int:
+    """Revoke all tokens of a person, in every account; returns how many."""
+    tokens = list(PersonalToken.objects.filter(membership__user=user).select_related("membership").order_by("pk"))
+    for token in tokens:
+        personal_token_revoke(token=token)
+    return len(tokens)
 
 
 def personal_token_use(*, token: PersonalToken, now: datetime) -> None:

@@ -32,6 +32,7 @@ from accounts.services import user_email_verify, user_password_set, user_sign_up
 from accounts.sign_in.devices import describe_browser, describe_place
 
 log = logging.getLogger(__name__)
+REVIEW_TOKENS = "review_tokens"  # in the session of somebody with API tokens who resets their password
 # Texts of allauth's messages, by the template that it would render; it is silent about all others
 MESSAGES = {
     "account/messages/password_changed.txt": "Your password was changed. You were logged out everywhere else.",
@@ -116,6 +117,13 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         response: HttpResponse = super().post_login(request, user, **options)
         remember_login(request, response, user)
         return response
+
+    def get_login_redirect_url(self, request: HttpRequest) -> str:
+        """Lead to the person's API tokens after a reset of the password, else to the start page."""
+        if request.session.pop(REVIEW_TOKENS, False):
+            return reverse("accounts:tokens-review")
+        url: str = super().get_login_redirect_url(request)
+        return url
 
     def respond_user_inactive(self, request: HttpRequest, user: User) -> HttpResponse:
         """Send a disabled user back to the log-in page."""

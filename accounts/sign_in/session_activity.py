@@ -3,31 +3,30 @@
 from __future__ import annotations
 
 import logging
-from urllib.parse import urlencode
 
-from allauth.account.adapter import get_adapter
 from django.contrib.auth import SESSION_KEY
-from django.core.cache import cache
+from django.core.cache import caches
 from django.db import OperationalError, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone as clock
 
 from accounts.models import User
+from accounts.security.rate_limits import REQUEST_CACHE_NAME
 from accounts.security.sessions import hash_session_key
 from accounts.services.sessions import session_prolong
+from accounts.sign_in.confirmation import build_confirmation_url
 
 
 def redirect_to_confirmation(request: HttpRequest) -> HttpResponse | None:
-    """Redirect to the confirmation, and from there to the page of the form, which is empty again; None if the person
-    has no way to confirm.
+    """Redirect to the confirmation, and from there to the page of the form, which is empty again; None for somebody who
+    is not logged in.
 
     allauth's own middleware would store the whole request in the session, with the cookie, to repeat it: then the
     table of sessions would hold keys that log in (`accounts.security.sessions`).
     """
-    if request.user.is_authenticated:
-        ways = get_adapter().get_reauthentication_methods(request.user)
-        return HttpResponseRedirect(f"{ways[0]['url']}?{urlencode({'next': request.path})}") if ways else None
-    return None
+    return (
+        HttpResponseRedirect(build_confirmation_url(request, request.path)) if request.user.is_authenticated else None
+    )
 
 
 log = logging.getLogger(__name__)
@@ -36,12 +35,12 @@ ACTIVITY_SECONDS = 300  # a session is prolonged this often, so that not every r
 
 def note_activity(request: HttpRequest) -> bool:
     """Note that the session is used; return False if that was noted less than ACTIVITY_SECONDS ago."""
-    return bool(cache.add(name_activity(request), 1, ACTIVITY_SECONDS))
+    return bool(caches[REQUEST_CACHE_NAME].add(name_activity(request), 1, ACTIVITY_SECONDS))
 
 
 def forget_activity(request: HttpRequest) -> None:
     """Let the session's next request note its activity."""
-    cache.delete(name_activity(request))
+    caches[REQUEST_CACHE_NAME].delete(name_activity(request))
 
 
 def name_activity(request: HttpRequest) -> str:

@@ -17,13 +17,13 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 
-from accounts.models import User
+from accounts.models import PersonalToken, User
 from accounts.security import rate_limits
 from accounts.security.client_ip import get_client_key
 from accounts.security.password_login import forget_attempts
 from accounts.services import user_email_verify
 from accounts.settings_parts import build_account_navigation
-from accounts.sign_in.adapter import is_sign_up_open
+from accounts.sign_in.adapter import REVIEW_TOKENS, is_sign_up_open
 from accounts.sign_in.forms import (
     OK_STATUS,
     ChangePasswordForm,
@@ -171,8 +171,10 @@ class PasswordResetFromKeyView(EntrancePage, allauth_views.PasswordResetFromKeyV
     reset_user: User | None
 
     def form_valid(self, form: forms.Form) -> HttpResponse:
-        """Whoever opened the link owns the address; what strangers tried is forgotten."""
+        """Whoever opened the link owns the address; what strangers tried is forgotten. Tokens stay, but are shown."""
         assert self.reset_user is not None
+        if PersonalToken.objects.filter(membership__user=self.reset_user).exists():
+            self.request.session[REVIEW_TOKENS] = True
         user_email_verify(user=self.reset_user)
         forget_attempts(self.reset_user)
         response: HttpResponse = super().form_valid(form)

@@ -13,7 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from accounts.audit.models import AuditEntry
-from accounts.audit.recording import record_event
+from accounts.audit.repetition import record_exported
 from accounts.audit.selectors import AuditQuery, find_entries, format_line, list_csv_rows, select_entries
 from accounts.audit.subjects import list_actions
 from accounts.models import Account
@@ -90,7 +90,7 @@ def export_entries(entries: QuerySet[AuditEntry], account: Account | None) -> Ht
     """Return the latest MAX_CSV_ROWS entries as a CSV file, which is itself an action."""
     rows = list(entries[:MAX_CSV_ROWS])
     changes = {"entries": (None, len(rows))}
-    record_event("audit_log.exported", account, changes=changes, accounts=[account.pk if account else None])
+    record_exported("audit_log.exported", account, changes=changes, accounts=[account.pk if account else None])
     text = BYTE_ORDER_MARK + format_csv(list_csv_rows(rows))
     response = HttpResponse(text, content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = 'attachment; filename="audit-log.csv"'

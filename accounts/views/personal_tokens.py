@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time
+from typing import cast
 from zoneinfo import ZoneInfo
 
+from allauth.account.adapter import get_adapter
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
@@ -15,7 +17,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.forms import PersonalTokenForm, add_errors
-from accounts.models import Account, Membership, PersonalToken
+from accounts.models import Account, Membership, PersonalToken, User
 from accounts.permissions import (
     GRANT_KINDS,
     LabelledObjects,
@@ -23,8 +25,14 @@ from accounts.permissions import (
     load_grants,
     membership_may,
 )
-from accounts.services.personal_tokens import SITE_KIND, personal_token_create, personal_token_revoke
+from accounts.services.personal_tokens import (
+    SITE_KIND,
+    personal_token_create,
+    personal_token_revoke,
+    personal_tokens_revoke,
+)
 from accounts.settings_parts import build_account_navigation
+from accounts.sign_in.confirmation import build_confirmation_url, has_confirmed
 
 MAX_SITES = 200  # that the form offers; a token cannot be limited to others
 
@@ -33,16 +41,19 @@ MAX_SITES = 200  # that the form offers; a token cannot be limited to others
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def list_tokens(request: HttpRequest) -> HttpResponse:
-    """List the person's tokens; a POST creates one and displays it once."""
-    membership = get_current_membership(request)
+    """List the person's tokens; a POST creates one and displays it once, if they have confirmed that it is them."""
+    membership, is_confirmed = get_current_membership(request), has_confirmed(request)
+    if request.method == "POST" and not is_confirmed:
+        return redirect(build_confirmation_url(request, request.path))
     form = PersonalTokenForm(request.POST or None, list_sites(membership))
     plain = ""
     if request.method == "POST" and form.is_valid():
-        plain = create_token(membership, form)
+        plain = create_token(request, membership, form)
         form = PersonalTokenForm(None, list_sites(membership)) if plain else form
     context = {
         "account": membership.account,
-        "form": form,
+        "form": form if is_confirmed else None,
+        "confirmation_url": "" if is_confirmed else build_confirmation_url(request, request.path),
         "new_token": plain,
         "tokens": build_rows(membership),
         "now": clock.now(),
@@ -60,19 +71,23 @@ def list_sites(membership: Membership) -> LabelledObjects:
     return sites.existing(membership.account, load_grants(membership, SITE_KIND))[:MAX_SITES]
 
 
-def create_token(membership: Membership, form: PersonalTokenForm) -> str:
-    """Create the token of the form and return its plain text; empty if it is refused, with the reason in the form."""
+def create_token(request: HttpRequest, membership: Membership, form: PersonalTokenForm) -> str:
+    """Create the token of the form, tell the person by mail, and return its plain text; empty if it is refused, with
+    the reason in the form."""
     try:
-        return personal_token_create(
+        token, plain = personal_token_create(
             membership=membership,
             name=form.cleaned_data["name"],
             scopes=form.list_scopes(),
             sites=form.list_sites(),
             expires=find_end(form.cleaned_data["expires"], membership.account),
-        )[1]
+        )
     except ValidationError as error:
         add_errors(form, error)
         return ""
+    context = {"token": token, "account": membership.account, "user": membership.user}
+    get_adapter(request).send_notification_mail("accounts/mail/token_created", membership.user, context)
+    return plain
 
 
 def find_end(day: date | None, account: Account) -> datetime | None:
@@ -86,6 +101,25 @@ def build_rows(membership: Membership) -> list[tuple[PersonalToken, list[str]]]:
     ids = {number for token in tokens for number in token.sites}
     names = dict(GRANT_KINDS[SITE_KIND].existing(membership.account, ids)) if ids else {}
     return [(token, [names[number] for number in token.sites if number in names]) for token in tokens]
+
+
+@login_required
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def review_tokens(request: HttpRequest) -> HttpResponse:
+    """List the person's tokens in all accounts, after a reset of the password; a POST revokes them all."""
+    user = cast(User, request.user)
+    if request.method == "POST":
+        count = personal_tokens_revoke(user=user)
+        messages.success(request, f"{count} {'token no longer works' if count == 1 else 'tokens no longer work'}.")
+        return redirect("accounts:tokens-review")
+    tokens = PersonalToken.objects.filter(membership__user=user).select_related("membership__account")
+    context = {
+        "tokens": tokens.order_by("membership__account__name", "-created", "-pk"),
+        "settings_nav": build_account_navigation(request, "tokens"),
+        "section": "settings",
+    }
+    return render(request, "accounts/tokens_review.html", context)
 
 
 @login_required

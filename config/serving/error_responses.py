@@ -75,8 +75,12 @@ async def send_error_response(
     status: int,
     sentence: str,
     more_body: bool = False,
+    retry_after: int = RETRY_SECONDS,
 ) -> None:
-    """Send an error to an ASGI request and close its connection. With `more_body` the caller ends the response."""
+    """Send an error to an ASGI request and close its connection. With `more_body` the caller ends the response.
+
+    `retry_after` are the seconds to wait before another request, for 429 and 503.
+    """
     host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
     query = scope.get("query_string", b"").decode("latin-1")
     response = format_error_response(scope["path"], host, query, status, sentence)
@@ -84,8 +88,8 @@ async def send_error_response(
         (b"content-type", response.content_type.encode()), (b"content-length", str(len(response.body)).encode()),
         (b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store"), (b"connection", b"close"),
     ]  # fmt: skip
-    if status == 503:
-        headers.append((b"retry-after", str(RETRY_SECONDS).encode()))
+    if status in (429, 503):
+        headers.append((b"retry-after", str(retry_after).encode()))
     if response.is_cors_readable:
         headers.append((b"access-control-allow-origin", b"*"))
     await send({"type": "http.response.start", "status": status, "headers": headers})

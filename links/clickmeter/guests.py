@@ -13,7 +13,7 @@ from django.db.models.fields.json import KT
 from django.db.models.functions import Coalesce, NullIf
 from rest_framework.response import Response
 
-from accounts.audit.recording import record_event
+from accounts.audit.repetition import record_shown
 from accounts.models import Grant, Membership, Right, Role
 from accounts.services import grant_set
 from accounts.services.invitations import mail_invitation
@@ -194,9 +194,9 @@ class GuestViews(RowViews[Membership]):
     def serialize(self, rows: Sequence[Membership], serializer_class: object = None) -> Sequence[Json]:
         """Serialize guests with their keys; that they were shown is recorded once, however many they are."""
         if len(rows) == 1:
-            record_event("own_key.shown", rows[0], label=rows[0].display_name)
+            record_shown("own_key.shown", rows[0], label=rows[0].display_name)
         elif rows:
-            record_event("own_key.shown", None, accounts=[self.request.account.pk], label=f"{len(rows)} guests")
+            record_shown("own_key.shown", None, accounts=[self.request.account.pk], label=f"{len(rows)} guests")
         return serialize_guests([*rows])
 
     def create(self, request: ApiRequest) -> Json:

@@ -14,7 +14,7 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_safe
 
-from accounts.audit.recording import record_event
+from accounts.audit.repetition import record_exported
 from accounts.spreadsheets import BYTE_ORDER_MARK, format_csv, unescape_formula
 from links.models import Group
 from links.permissions import LinkScope
@@ -38,7 +38,7 @@ LineErrors = list[tuple[int, str]]
 def export_csv(request: HttpRequest, scope: LinkScope) -> StreamingHttpResponse:
     """Export all filtered links as CSV, with the clicks of the last 30 days."""
     link_ids = list(filter_links(request, scope).values_list("pk", flat=True))
-    record_event("link.exported", None, accounts=[scope.account.pk], label=f"{len(link_ids)} links")
+    record_exported("link.exported", None, accounts=[scope.account.pk], label=f"{len(link_ids)} links")
     response = StreamingHttpResponse(stream_csv(scope, link_ids), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = 'attachment; filename="links.csv"'
     return response

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from accounts.audit.recording import record_event
+from accounts.audit.repetition import record_shown
 from accounts.models import Membership, Right, Role
 from accounts.services import grant_set
 from accounts.services.invitations import InvitationMailing, mail_invitation, pending_member_invite
@@ -139,7 +139,7 @@ def save_rights(data: QueryDict, guests: list[Membership], objects: list[tuple[s
 def show_guest_key(request: HttpRequest, scope: LinkScope, member_id: int) -> HttpResponse:
     """Show the key of one of the account's guests."""
     guest = get_object_or_404(Membership, account=scope.account, role=Role.GUEST, pk=member_id)
-    record_event("own_key.shown", guest, label=guest.display_name)
+    record_shown("own_key.shown", guest, label=guest.display_name)
     title = f"Key of {guest.display_name}"
     return render_secrets(request, title, {"authkey": guest.authkey}, back=reverse("links:guests"))
 

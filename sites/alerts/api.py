@@ -23,7 +23,7 @@ from accounts.api.lists import BooleanFilter
 from accounts.api.openapi import describe_responses
 from accounts.api.resources import ResourceViews, add_examples
 from accounts.api.serializers import ClosedModelSerializer, ClosedSerializer, require_instance
-from accounts.audit.recording import record_event
+from accounts.audit.repetition import record_shown
 from accounts.models import WRITE, Area
 from accounts.permissions import Bearer, find_membership, membership_may
 from sites.alerts.channel_trial import ask_to_confirm, test_message_send
@@ -216,7 +216,7 @@ class ChannelViews(ResourceViews[Channel], ModelViewSet[Channel]):
     def secret(self, request: Request, channel_id: int) -> Response:
         """Show the secret that webhooks are signed with."""
         channel = self.get_webhook()
-        record_event("webhook_secret.shown", channel)
+        record_shown("webhook_secret.shown", channel)
         return Response({"secret": channel.secret})
 
     @extend_schema(

@@ -15,7 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts.audit.recording import record_event
+from accounts.audit.repetition import record_shown
 from accounts.forms import add_errors
 from accounts.permissions import find_membership, membership_may
 from accounts.settings_parts import render_secrets
@@ -128,7 +128,7 @@ def show_channel_secret(request: HttpRequest, site_id: int, channel_id: int) -> 
         channel_secret_replace(channel=channel)
         messages.success(request, f"“{channel.name}” has a new secret. Give it to the receiver.")
         return redirect("alerts:channel-edit", site.pk, channel.pk)
-    record_event("webhook_secret.shown", channel)
+    record_shown("webhook_secret.shown", channel)
     back = reverse("alerts:channel-edit", args=[site.pk, channel.pk])
     return render_secrets(request, f"Secret of “{channel.name}”", {"secret": channel.secret}, back=back)
 

@@ -15,7 +15,7 @@ from django.utils import timezone as clock
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts.audit.recording import record_event
+from accounts.audit.repetition import record_shown
 from accounts.forms import add_errors
 from accounts.settings_parts import render_secrets
 from sites.forms import KeyForm
@@ -69,7 +69,7 @@ def revoke_key(request: HttpRequest, site_id: int, key_id: int) -> HttpResponse:
 def show_site_keys(request: HttpRequest, site_id: int) -> HttpResponse:
     """Show the site's id and its two keys."""
     site = get_site_or_404(request, site_id, may="edit")
-    record_event("site_keys.shown", site)
+    record_shown("site_keys.shown", site)
     keys = {"site_id": str(site.pk), "sitekey": site.sitekey, "sitekey_admin": site.sitekey_admin}
     return render_secrets(request, f"Site keys of {site}", keys, back=reverse("sites:api-keys", args=[site_id]))
 

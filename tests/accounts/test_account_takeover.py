@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from django.core import mail
-from django.core.cache import cache
+from django.core.cache import caches
 from django.test import Client
 from pytest_django import Settings
 
@@ -28,7 +28,7 @@ CHOSEN = "attackers-password-1"
 
 @pytest.fixture(autouse=True)
 def no_attempts_yet() -> None:
-    cache.clear()
+    caches["requests"].clear()
 
 
 @pytest.fixture

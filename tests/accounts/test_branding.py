@@ -2,7 +2,7 @@
 
 import pytest
 from django.core import mail
-from django.core.cache import cache
+from django.core.cache import caches
 from django.core.exceptions import ValidationError
 from django.test import Client
 
@@ -24,7 +24,7 @@ PAGES = [
 
 @pytest.fixture
 def branded(account: Account, alice: User) -> Account:
-    cache.clear()
+    caches["requests"].clear()
     account_brand_set(account=account, **BRAND)
     verify_host(account, HOST, Purpose.BRAND)
     return account

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from django.core.cache import cache
+from django.core.cache import caches
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, transaction
 from django.test import Client
@@ -35,7 +35,7 @@ HOST = "go.shop.test"
 
 @pytest.fixture
 def dns(settings: Settings) -> Iterator[DnsServer]:
-    cache.clear()
+    caches["requests"].clear()
     with dns_server() as server:
         settings.DNS_SERVERS = (server.address,)
         yield server

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
-from django.core.cache import cache
+from django.core.cache import caches
 from django.test import override_settings
 from django.utils import timezone as clock
 from pytest_django import Settings
@@ -57,7 +57,7 @@ def installation(module_account: Account, module_stranger: Membership) -> Iterat
 
 @pytest.fixture(autouse=True)
 def world(installation: None, store: Store, module_caches: None) -> None:
-    cache.clear()
+    caches["requests"].clear()
 
 
 def set_up_alices_hosts(account: Account) -> None:

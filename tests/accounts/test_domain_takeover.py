@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 import pytest
 from django.core import mail
-from django.core.cache import cache
+from django.core.cache import caches
 from django.test import Client
 from pytest_django import Settings
 
@@ -27,7 +27,7 @@ DASHBOARD, BRAND = "stats.saas.example", "stats.alice.example"
 @pytest.fixture
 def mallory(charlie: User) -> Client:
     """A tenant with a session."""
-    cache.clear()
+    caches["requests"].clear()
     client = Client()
     client.force_login(charlie)
     return client

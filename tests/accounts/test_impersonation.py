@@ -14,7 +14,7 @@ from accounts.audit.models import AuditEntry
 from accounts.models import Account, Membership, Role, User
 from sites.models import Site
 from tests.support import read_html
-from tests.support.traffic import log_in
+from tests.support.traffic import confirm, log_in
 
 REASON = "ticket 4711"
 
@@ -23,10 +23,23 @@ REASON = "ticket 4711"
 def acting(account: Account, alice: User, site: Site) -> Client:
     """Olga, an operator, who acts for alice."""
     olga = User.objects.create_user("olga@example.com", "correct horse battery", name="Olga", is_operator=True)
-    client = log_in(olga)
+    client = confirm(log_in(olga), "correct horse battery")
     answer = client.post(f"/operations/accounts/{account.pk}/impersonate", {"reason": REASON})
     assert answer.status_code == 302
     return client
+
+
+def test_an_operator_confirms_who_they_are_before(account: Account, alice: User) -> None:
+    olga = User.objects.create_user("olga@example.com", "correct horse battery", name="Olga", is_operator=True)
+    client, page = log_in(olga), f"/operations/accounts/{account.pk}"
+    confirmation = f"/me/confirm?next=%2Foperations%2Faccounts%2F{account.pk}"
+    shown = client.get(page).content.decode()
+    assert f'href="{confirmation}"' in shown and "/impersonate" not in shown
+    assert client.post(f"{page}/impersonate", {"reason": REASON})["Location"] == confirmation
+    assert client.get("/account").status_code == 404
+    assert "/impersonate" in confirm(client, "correct horse battery").get(page).content.decode()
+    assert client.post(f"{page}/impersonate", {"reason": REASON})["Location"] == "/"
+    assert "You (olga@example.com) act as alice@example.com." in read_html(client.get("/account"))
 
 
 def test_the_operator_sees_the_account_under_a_banner(acting: Client, site: Site) -> None:
@@ -77,7 +90,7 @@ def test_a_form_that_is_sent_after_the_hour_changes_nothing(
 def test_an_account_that_requires_a_second_factor_requires_it_of_operators(account: Account, alice: User) -> None:
     olga = User.objects.create_user("olga@example.com", "correct horse battery", name="Olga", is_operator=True)
     Account.objects.filter(pk=account.pk).update(second_factor_required=True)
-    client = log_in(olga)
+    client = confirm(log_in(olga), "correct horse battery")
     answer = client.post(f"/operations/accounts/{account.pk}/impersonate", {"reason": REASON})
     assert "requires a second factor" in read_html(answer)
     assert not AuditEntry.objects.filter(action="account.impersonated").exists()
@@ -110,6 +123,8 @@ def test_what_shows_or_changes_secrets_is_refused(acting: Client, alice: User, s
         ("post", "/me/sessions/1/end"),
         ("get", "/me/tokens"),
         ("post", "/me/tokens"),
+        ("get", "/me/tokens/review"),
+        ("post", "/me/tokens/review"),
         ("post", "/account/second-factor"),
         ("post", "/me"),
         ("get", "/account/key"),
@@ -149,7 +164,7 @@ def test_the_refused_pages_exist() -> None:
 
 def test_a_reason_is_required(account: Account, alice: User) -> None:
     olga = User.objects.create_user("olga@example.com", "correct horse battery", is_operator=True)
-    client = log_in(olga)
+    client = confirm(log_in(olga), "correct horse battery")
     client.post(f"/operations/accounts/{account.pk}/impersonate", {"reason": " "})
     assert client.get("/account").status_code == 404
     assert log_in(alice).post(f"/operations/accounts/{account.pk}/impersonate", {"reason": "x"}).status_code == 404

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from django.core import mail
-from django.core.cache import cache
+from django.core.cache import caches
 from django.core.mail.backends.locmem import EmailBackend
 from django.core.management import call_command
 from django.test import Client
@@ -38,7 +38,7 @@ FILES = "django.core.mail.backends.filebased.EmailBackend"
 
 @pytest.fixture(autouse=True)
 def no_attempts_yet() -> None:
-    cache.clear()
+    caches["requests"].clear()
 
 
 @pytest.fixture

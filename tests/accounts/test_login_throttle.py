@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import Counter
-from collections.abc import Coroutine, Iterator
-from typing import Any
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any, cast
 
 import pytest
 from django.contrib.auth.hashers import Argon2PasswordHasher, make_password
-from django.core.cache import cache
 from django.test import Client
+from django.utils import timezone
 from pytest_django import Settings
 
 import config.settings as configured
+from accounts.audit.repetition import SHOWN
 from accounts.models import Account, User
 from accounts.security import hashers, rate_limits
 from accounts.security.hashers import MAX_HASHES_AT_ONCE, hashing
@@ -27,6 +28,7 @@ from tests.support.clickmeter_client import use_account_key
 
 PASSWORD = "a long enough password"
 EMAIL = "dora@example.org"
+MAX_CACHED = cast(dict[str, int], configured.CACHES["default"]["OPTIONS"])["MAX_ENTRIES"]
 
 
 def neighbour(number: int) -> str:
@@ -235,13 +237,30 @@ def test_the_remaining_wait_is_given_in_seconds(monkeypatch: pytest.MonkeyPatch)
     assert rate_limits.format_wait(300) == "5 minutes" and rate_limits.format_wait(20) == "1 minute"
 
 
-def test_filling_the_cache_does_not_reset_login_attempts() -> None:
+def flood_with_requests() -> None:
+    """Fill a cache with counters of requests, as many addresses do."""
+    limit, now = rate_limits.RateLimit("flood", 5, 60), timezone.now()
+    for number in range(MAX_CACHED + 1000):
+        rate_limits.count_request(limit, str(number), now)
+
+
+def flood_with_audited_reads() -> None:
+    """Fill a cache with what the audit log has to remember of reads, as keys that read many secrets do."""
+    for number in range(MAX_CACHED + 1000):
+        rate_limits.count_event(SHOWN, str(number))
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("flood", [flood_with_requests, flood_with_audited_reads])
+def test_a_flood_of_requests_resets_no_limit_of_attempts(flood: Callable[[], None], settings: Settings) -> None:
+    User.objects.create_user(EMAIL, PASSWORD)
+    settings.SIGN_UP = "open"
     limit = rate_limits.RateLimit("kept", 1, 900)
     rate_limits.count_attempt((limit, "a"))
-    for number in range(20_001):
-        cache.set(f"filler:{number}", 1)
+    assert [Client().post("/signup", {}).status_code for _ in range(21)] == [200] * 20 + [429]
+    flood()
     assert rate_limits.count_attempt((limit, "a")) > 0
-    cache.clear()
+    assert Client().post("/signup", {}).status_code == 429, "a limit of django-allauth"
 
 
 @pytest.mark.django_db

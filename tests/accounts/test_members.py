@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.core import mail
-from django.core.cache import cache
+from django.core.cache import caches
 from django.core.exceptions import ValidationError
 from django.test import Client
 from django.utils import timezone
@@ -28,7 +28,7 @@ def hers(account: Account, alice: User) -> Membership:
 
 @pytest.fixture
 def inside(client: Client, account: Account, alice: User) -> Client:
-    cache.clear()
+    caches["requests"].clear()
     client.force_login(alice)
     return client
 

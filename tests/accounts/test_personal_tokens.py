@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.core import mail
 from django.test import Client
 from django.utils import timezone
+from pytest_django import Settings
 
 from accounts.audit.models import AuditEntry
 from accounts.models import Account, Membership, PersonalToken, Role, User
@@ -22,8 +24,10 @@ from sites.alerts.models import Alert, Channel
 from sites.alerts.services import alert_save, channel_save
 from sites.models import Site
 from sites.services import site_create
+from tests.conftest import PASSWORD
 from tests.support import read_html
-from tests.values import require
+from tests.support.traffic import confirm, log_in
+from tests.values import extract, require
 
 pytestmark = pytest.mark.django_db
 TOKEN = re.compile(r"wapt_[A-Za-z0-9]{42}")
@@ -35,9 +39,7 @@ def membership(alice: User, account: Account) -> Membership:
 
 
 def open_page(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
+    return confirm(log_in(user), PASSWORD)
 
 
 def call(plain: str, path: str = "sites", method: str = "get", data: object = None) -> Any:
@@ -55,6 +57,39 @@ def test_a_token_is_shown_once_and_then_only_its_beginning(alice: User, site: Si
     assert all(word in again for word in ("Backup", "sites:read", "reports:write", str(site)))
     assert plain not in str(PersonalToken.objects.values())
     assert [row["id"] for row in call(plain).json()["results"]] == [site.pk]
+
+
+def test_a_token_is_made_only_by_somebody_who_has_just_confirmed_who_they_are(alice: User, account: Account) -> None:
+    client, body = log_in(alice), {"name": "t", "may_sites": "read"}
+    page = client.get("/me/tokens").content.decode()
+    assert 'href="/me/confirm?next=%2Fme%2Ftokens"' in page and 'name="may_sites"' not in page
+    assert client.post("/me/tokens", body)["Location"] == "/me/confirm?next=%2Fme%2Ftokens"
+    assert not PersonalToken.objects.exists()
+    assert client.post("/me/confirm", {"password": PASSWORD, "next": "/me/tokens"})["Location"] == "/me/tokens"
+    assert TOKEN.search(client.post("/me/tokens", body).content.decode())
+    with time_machine.travel(timezone.now() + timedelta(minutes=6)):
+        assert client.post("/me/tokens", body)["Location"] == "/me/confirm?next=%2Fme%2Ftokens"
+    assert PersonalToken.objects.count() == 1
+
+
+def test_the_person_is_told_of_a_new_token_by_mail(alice: User, account: Account) -> None:
+    client = open_page(alice)
+    client.post("/me/tokens", {"name": "t", "may_sites": "read"}, headers={"user-agent": "A browser"})
+    letter = mail.outbox[-1]
+    assert letter.to == [alice.email] and letter.subject == "New API token “t”"
+    for part in ("“Alice & Co”", "sites:read", "never", "127.0.0.1", "A browser", "/me/tokens"):
+        assert part in letter.body, part
+    assert not TOKEN.search(str(letter.body))
+    client.post("/me/tokens", {"name": "without a right"})
+    assert len(mail.outbox) == 1
+
+
+def test_a_token_is_made_even_if_the_mail_about_it_cannot_be_sent(
+    alice: User, account: Account, settings: Settings
+) -> None:
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
+    assert TOKEN.search(open_page(alice).post("/me/tokens", {"name": "t", "may_sites": "read"}).content.decode())
 
 
 def test_a_form_without_a_right_is_refused(alice: User, site: Site) -> None:
@@ -160,7 +195,7 @@ def test_the_keys_of_a_site_are_shown_to_a_token_that_writes_and_that_is_recorde
     assert call(writes, f"sites/{site.pk}").json()["sitekey_admin"] == site.sitekey_admin
     assert shown.count() == 1
     assert call(writes, f"sites/{site.pk}", "patch", {"nickname": "Shop"}).json()["sitekey"] == site.sitekey
-    assert shown.count() == 2
+    assert shown.count() == 1, "once an hour"
 
 
 def test_a_token_reaches_only_digests_of_sites_of_its_account(
@@ -224,3 +259,42 @@ def test_the_end_of_a_token_is_a_checksum_of_the_rest() -> None:
     assert TOKEN.fullmatch(plain)
     assert compute_checksum(plain[5:41]) == plain[41:]
     assert compute_checksum("a" * 36) == compute_checksum("a" * 36) != compute_checksum("b" * 36)
+
+
+def reset_password(client: Client, user: User) -> str:
+    """Set a new password by a mailed link; returns where that leads."""
+    client.post("/password/reset", {"email": user.email})
+    link = client.get(extract(r"https?://\S+?(/password/reset/\S+)", mail.outbox[-1].body))["Location"]
+    return str(client.post(link, {"password": "quite another password"})["Location"])
+
+
+def test_a_reset_ends_sessions_and_asks_whether_the_tokens_stay(
+    membership: Membership, alice: User, charlies_site: Site
+) -> None:
+    elsewhere = Membership.objects.create(user=alice, account=charlies_site.account, role=Role.EDITOR)
+    plains = [
+        personal_token_create(membership=one, name="Backup", scopes=["sites:read"])[1]
+        for one in (membership, elsewhere)
+    ]
+    thief, client = log_in(alice), Client()
+    assert reset_password(client, alice) == "/me/tokens/review"
+    assert thief.get("/me").status_code == 302 and "/me/tokens/review" in mail.outbox[-1].body
+    assert [call(plain).status_code for plain in plains] == [200, 200], "programs go on until the person decides"
+    page = read_html(client.get("/me/tokens/review"))
+    assert all(f"{plain[:12]}…" in page for plain in plains) and "Charlie&#x27;s" in page
+    assert "2 tokens no longer work." in read_html(client.post("/me/tokens/review", follow=True))
+    assert [call(plain).status_code for plain in plains] == [401, 401]
+    revoked = AuditEntry.objects.filter(action="personal_token.revoked")
+    assert {entry.account_id for entry in revoked} == {membership.account_id, elsewhere.account_id}
+
+
+def test_a_reset_of_somebody_without_tokens_leads_to_the_start_page(alice: User, account: Account) -> None:
+    assert reset_password(Client(), alice) == "/"
+
+
+def test_nobody_sees_or_revokes_the_tokens_of_others(membership: Membership, charlie: User) -> None:
+    token, plain = personal_token_create(membership=membership, name="Backup", scopes=["sites:read"])
+    client = log_in(charlie)
+    assert token.prefix not in client.get("/me/tokens/review").content.decode()
+    client.post("/me/tokens/review")
+    assert call(plain).status_code == 200

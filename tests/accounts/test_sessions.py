@@ -11,7 +11,7 @@ from django.apps import apps
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.models import Session
 from django.core import mail
-from django.core.cache import cache
+from django.core.cache import caches
 from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
@@ -103,7 +103,7 @@ def test_a_session_ends_when_it_is_not_used_and_lasts_as_long_as_it_is(dora: Use
     here, idle = log_in(), log_in(PHONE)
     for _ in range(2):
         Session.objects.update(expire_date=timezone.now() + timedelta(hours=1))
-        cache.clear()  # activity is noted every few minutes
+        caches["requests"].clear()  # activity is noted every few minutes
         assert is_in(here)
     left = sorted(Session.objects.values_list("expire_date", flat=True))
     assert left[0] < timezone.now() + timedelta(hours=2) and left[1] > timezone.now() + timedelta(days=2)
@@ -114,7 +114,7 @@ def test_a_session_ends_when_it_is_not_used_and_lasts_as_long_as_it_is(dora: Use
 def test_a_session_of_an_earlier_version_gets_into_the_list(dora: User) -> None:
     here = log_in()
     UserSession.objects.all().delete()
-    cache.clear()
+    caches["requests"].clear()
     here.get("/me")
     assert "this one" in here.get("/me/sessions").content.decode()
 
@@ -132,7 +132,7 @@ def test_the_upgrade_lists_earlier_sessions_so_that_all_others_end(dora: User, a
     assert sorted(UserSession.objects.values_list("user", flat=True)) == sorted([dora.pk, dora.pk, alice.pk])
     page = read_html(here.get("/me/sessions"))
     assert "Unknown browser" in page and "0.0.0.0" not in page and "Firefox on Linux" in page
-    cache.clear()  # activity is noted every few minutes
+    caches["requests"].clear()  # activity is noted every few minutes
     assert is_in(earlier) and "Safari on iOS" in read_html(here.get("/me/sessions"))
     here.post("/me/sessions")
     assert is_in(here) and not is_in(earlier) and is_in(elsewhere)

@@ -130,9 +130,9 @@ class Requests:
 
     def prepare_post(self) -> None:
         """The rate limit may not refuse the call."""
-        from django.core.cache import cache
+        from django.core.cache import caches
 
-        cache.clear()
+        caches["requests"].clear()
 
     def get(self, path: str) -> None:
         response = self.client.get(path)

@@ -191,7 +191,7 @@ def measure(call: ListCall, rounds: int) -> Figures:
 
 def build_fetch(call: ListCall) -> Callable[[], Any]:
     """The function that fetches a list with no answer in a cache and no limit reached."""
-    from django.core.cache import cache
+    from django.core.cache import caches
     from django.test import Client
 
     from reports.query.result_cache import RESULTS
@@ -199,7 +199,7 @@ def build_fetch(call: ListCall) -> Callable[[], Any]:
     client = Client(headers=call.headers)
 
     def fetch() -> Any:
-        cache.clear()
+        caches["requests"].clear()
         RESULTS.clear()
         return client.get(call.address)
 

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from django.core.cache import cache
+from django.core.cache import caches
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -48,7 +48,7 @@ def count_both(client: Client, addresses: tuple[str, ...], statements: list[str]
     """How many statements the database and the event store get from each call."""
     found = {}
     for address in addresses:
-        cache.clear()
+        caches["requests"].clear()
         RESULTS.clear()
         statements.clear()
         with CaptureQueriesContext(connection) as captured:

@@ -7,7 +7,7 @@ from io import BytesIO
 from typing import Any
 
 import pytest
-from django.core.cache import cache
+from django.core.cache import caches
 from django.core.handlers.asgi import ASGIRequest
 from django.core.handlers.base import BaseHandler
 from django.http import HttpResponse
@@ -111,7 +111,7 @@ MANAGEMENT = (
 
 
 def send(method: str, address: str, body: bytes, kind: str, **headers: Any) -> Any:
-    cache.clear()
+    caches["requests"].clear()
     return Client().generic(method, address, body, content_type=kind, **headers)
 
 

@@ -6,7 +6,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from django.core.cache import cache
+from django.core.cache import caches
 from django.db import connection
 from django.test import Client
 
@@ -34,7 +34,7 @@ def test_apis_and_pages_are_answered_while_another_connection_writes(
     writer.execute("BEGIN IMMEDIATE")
     connection.cursor().execute("PRAGMA busy_timeout = 0")
     try:
-        cache.clear()
+        caches["requests"].clear()
         assert use_account_key(account).get(f"/datapoints/{made.pk}")["name"] == "one"
         assert use_account_key(account).get("/aggregated?timeFrame=today") == {}
         for address in ("/links", f"/sites/{site.pk}/", "/sites", f"/links/{made.pk}", "/account"):

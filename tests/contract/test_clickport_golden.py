@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
-from django.core.cache import cache
+from django.core.cache import caches
 
 from goals.services import goal_create
 from reports.clickport.urls import urlpatterns
@@ -69,7 +69,7 @@ def record_calls(address: str, keys: dict[str, str], asked: Iterable[tuple[str, 
 
 def record_call(address: str, keys: dict[str, str], asked: ClickportCall) -> dict[str, Any]:
     """One call and its answer."""
-    cache.clear()
+    caches["requests"].clear()
     api, path = Api(keys[asked.who]), f"/{address}"
     if asked.method == "get":
         response = api.client.get(path, asked.given, headers=api.headers)

@@ -11,16 +11,18 @@ from typing import Any
 
 from django.apps import apps
 from django.contrib.messages import get_messages
-from django.core.cache import cache
+from django.core.cache import caches
 from django.db import connection
 from django.test import Client
 
+from tests.conftest import PASSWORD
 from tests.permissions.tenants import World
 from tracking.store.locks import write_lock
 
 WRITE = re.compile(r"\s*(?:INSERT(?: OR \w+)? INTO|UPDATE|DELETE FROM)\s+[\"`]?(\w+)", re.I)
 # Of the caller alone (the open account, messages, last use), and what is recorded of a request
 FREE = {"django_session", "usersessions_usersession", "audit_auditentry"}
+CONFIRMED = {"POST /me/tokens"}  # requests that ask people to confirm who they are
 REMEMBERED = ("last_login", "last_account")  # may change too: they are about the caller's own use
 ONLY_REMEMBERED = re.compile(
     rf"\s*UPDATE \W?accounts_user\W? SET \W?({'|'.join(REMEMBERED)})(_id)?\W? = \S+ WHERE", re.I
@@ -88,8 +90,11 @@ def copy_client(client: Client) -> Client:
 
 
 def send(client: Client, method: str, path: str, data: Any = None, headers: dict[str, str] | None = None) -> Any:
-    """Send a request after resetting the rate limits. Bodies of APIs are JSON, all others forms."""
-    cache.clear()
+    """Send a request after resetting the rate limits, and after confirming who one is where that is asked for. Bodies
+    of APIs are JSON, all others forms."""
+    caches["requests"].clear()
+    if f"{method} {path}" in CONFIRMED:
+        client.post("/me/confirm", {"password": PASSWORD, "next": "/me"})
     call = getattr(client, method.lower())
     if method == "GET" or not path.startswith("/api/"):
         return call(path, data or {}, headers=headers)

@@ -55,6 +55,7 @@ BODIES: dict[str, Body] = {
     "POST account/own-key": NOTHING,
     "POST me": build_body(name="New"),
     "POST me/tokens": lambda t: {"name": "new", "may_sites": "read", "sites": [t["site"]]},
+    "POST me/tokens/review": NOTHING,
     "POST me/tokens/<int:token_id>/revoke": NOTHING,
     "POST me/password": build_body(current=PASSWORD, password="another long enough word"),
     "POST sites/new": lambda t: {"account": t["account"], "domain": "new.example", "timezone": "UTC"},

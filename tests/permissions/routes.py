@@ -86,7 +86,7 @@ NEEDS: dict[str, str] = {
         "me/security/passkeys/<int:passkey_id>/remove",
         "account/switch", "", "sites", "sites/all", "sites/all/explain",
         "sites/all/graph.svg", "sites/all/panel/<slug:name>/<slug:tab>", "keys", "go", "digests", f"{V1}me",
-        f"{V1}sites", "account/own-key", f"{V1}digests", "me/tokens",
+        f"{V1}sites", "account/own-key", f"{V1}digests", "me/tokens", "me/tokens/review",
     ), "self"),
     **dict.fromkeys((
         "digests/<int:subscription_id>/delete", f"{V1}digests/<int:subscription_id>", "me/tokens/<int:token_id>/revoke",

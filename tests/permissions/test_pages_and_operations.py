@@ -127,6 +127,7 @@ EXCEPTIONS: dict[str, str] = {
     **dict.fromkeys(("channels/confirm/<str:token>", "channels/stop/<str:token>", "digests/stop/<str:token>"), BY_LINK),
     "share/<slug:token>/": BY_LINK,
     **dict.fromkeys(("me", "me/password", "me/tokens", "me/tokens/<int:token_id>/revoke", "account/own-key"), PERSON),
+    "me/tokens/review": PERSON,
     **dict.fromkeys(("me/sessions", "me/sessions/<int:session_id>/end"), PERSON),
     "account/second-factor": "of a person who has a second factor, so that nobody locks themselves out",
     **dict.fromkeys(

@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 import pytest
-from django.core.cache import cache
+from django.core.cache import caches
 from django.test import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -143,7 +143,7 @@ def test_any_parameters_of_the_stats_api_are_answered(api: Api, site: Site, aske
 
 
 def test_lone_surrogates_and_invalid_utf8_are_treated_as_text(api: Api, site: Site) -> None:
-    cache.clear()
+    caches["requests"].clear()
     query = f"site_id={site.pk}&sitekey={site.sitekey}&type=pages&item=%ED%A0%80%FF"
     assert Client().get("/api/stats/4", QUERY_STRING=query).status_code == 200
     assert Clicky(site).raw("pages", sitekey="\udcff".encode(errors="replace").decode()).status_code == 200

@@ -7,7 +7,7 @@ from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from django.core.cache import cache
+from django.core.cache import caches
 from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
@@ -39,7 +39,7 @@ PAGES: dict[str, tuple[int, dict[str, str], str]] = {
 def web(site: Site, settings: Settings) -> Iterator[str]:
     """A web server whose pages carry the site's number; the only inner address that may be asked."""
     settings.ENV = replace(settings.ENV, allowed_outbound=("127.0.0.1/32",))
-    cache.clear()
+    caches["requests"].clear()
 
     class Pages(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from http.cookies import SimpleCookie
 from typing import Any
 from urllib.parse import urlencode
 
@@ -31,10 +32,11 @@ CLIENT = "198.51.100.7"
 
 @dataclass
 class Answer:
-    """One response. `headers` by lower-case name; of several alike the last one."""
+    """One response. `headers` by lower-case name; of several alike the last one. `cookies` are those that it sets."""
 
     status: int = 0
     headers: dict[str, str] = field(default_factory=dict)
+    cookies: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
 
     @property
@@ -46,6 +48,9 @@ class Answer:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             self.headers = {name.decode().lower(): value.decode("latin-1") for name, value in message["headers"]}
+            for name, value in message["headers"]:
+                if name.lower() == b"set-cookie":
+                    self.cookies |= {key: one.value for key, one in SimpleCookie(value.decode("latin-1")).items()}
         else:
             self.body += message.get("body", b"")
 

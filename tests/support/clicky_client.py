@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from xml.etree import ElementTree
 
-from django.core.cache import cache
+from django.core.cache import caches
 from django.test import Client
 
 from sites.models import Site
@@ -19,7 +19,7 @@ class Clicky:
         self.site, self.path, self.client = site, path, Client()
 
     def raw(self, type: str, **given: Any) -> Response:
-        cache.clear()
+        caches["requests"].clear()
         named = {name.replace("__", "-"): value for name, value in given.items()}
         asked = {"site_id": self.site.pk, "sitekey": self.site.sitekey, "type": type, **named}
         return self.client.get(self.path, asked)

@@ -28,6 +28,12 @@ def log_in(user: User) -> Client:
     return client
 
 
+def confirm(client: Client, password: str) -> Client:
+    """The client, whose user has just confirmed that it is them."""
+    assert client.post("/me/confirm", {"password": password, "next": "/me"})["Location"] == "/me"
+    return client
+
+
 def derive_number(*parts: object) -> int:
     """A number below 2**53, the same for the same parts."""
     return zlib.crc32(repr(parts).encode()) << 20 | zlib.adler32(repr(parts[::-1]).encode()) & 0xFFFFF

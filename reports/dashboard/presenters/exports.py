@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 from django.http import HttpResponse
 from django.utils.text import get_valid_filename
 
-from accounts.audit.recording import record_event
+from accounts.audit.repetition import record_exported
 from accounts.spreadsheets import BYTE_ORDER_MARK, format_csv
 from reports.dashboard.state import ReportState
 
@@ -63,7 +63,7 @@ def set_download(response: HttpResponse, name: str, extension: str) -> HttpRespo
 def record_export(state: ReportState, name: str) -> None:
     """Record that a member of the account downloaded a table; readers of shared links are nobody it knows."""
     if state.scope.has_site_pages:
-        record_event("report.exported", state.site, label=f"{name} of {state.site}")
+        record_exported("report.exported", state.site, label=f"{name} of {state.site}")
 
 
 def build_export(file_format: str, name: str, columns: tuple[str, ...], rows: Rows) -> HttpResponse:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.core.cache import cache
+from django.core.cache import caches
 from django.test import Client
 
 from accounts.models import Account, Membership, Role, User
@@ -29,7 +29,7 @@ ADDRESS = "/api/account/sites"
 @pytest.fixture(autouse=True)
 def forgiving() -> None:
     """Attempts of other tests are forgotten."""
-    cache.clear()
+    caches["requests"].clear()
 
 
 def listed(user: User, **given: str) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
-from django.core.cache import cache
+from django.core.cache import caches
 from django.test import Client
 from django.utils import timezone
 
@@ -176,7 +176,7 @@ def test_the_on_site_token_is_never_sent_to_a_foreign_host(
 
 def script(site: Site, what: str = "", key: str = "", **given: Any) -> tuple[int, Any]:
     """A script of the widget, asked by a browser that is not logged in: its status, and what it hands over."""
-    cache.clear()
+    caches["requests"].clear()
     response = Client().get(f"/ajax/onsitestats/{what}", {"site_id": site.pk, "sitekey": key, **given})
     text = read_html(response)
     assert response["Content-Type"].startswith("application/javascript") and "<" not in text

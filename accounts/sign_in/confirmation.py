@@ -1,0 +1,36 @@
+"""Asking people to confirm that it is them before they give access to somebody or something.
+
+django-allauth does so for what changes how one logs in, by its decorator. These functions are for pages of ours that
+also show other things, or whose form has another address than its page.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+from allauth.account.adapter import get_adapter
+from allauth.account.decorators import reauthentication_required
+from allauth.core.exceptions import ReauthenticationRequired
+from django.http import HttpRequest
+from django.urls import reverse
+
+
+@reauthentication_required(app="allauth.account")  # type: ignore[untyped-decorator]
+def _check_confirmed(request: HttpRequest) -> None:
+    """Do nothing: the decorator raises ReauthenticationRequired."""
+
+
+def has_confirmed(request: HttpRequest) -> bool:
+    """Whether the user confirmed in the last minutes that it is them, by password or second factor."""
+    try:
+        _check_confirmed(request)
+    except ReauthenticationRequired:
+        return False
+    return True
+
+
+def build_confirmation_url(request: HttpRequest, back: str) -> str:
+    """Build the address of the confirmation, which leads back to a path; for a user who has neither a password nor a
+    second factor, the address of the page where they get one."""
+    ways = get_adapter().get_reauthentication_methods(request.user)
+    return f"{ways[0]['url']}?{urlencode({'next': back})}" if ways else reverse("mfa_index")

@@ -1,0 +1,120 @@
+"""What callers repeat at will does not fill the audit log, and the log says how often it happened."""
+
+from __future__ import annotations
+
+import pytest
+import time_machine
+from django.db.models import QuerySet
+from django.test import Client
+
+from accounts.audit.models import AuditEntry
+from accounts.audit.repetition import EXPORTED
+from accounts.audit.sign_in_events import UNKNOWN_PEOPLE, WRONG_PASSWORDS
+from accounts.audit.subjects import TIMES
+from accounts.models import Account, User
+from accounts.security import rate_limits
+from sites.alerts.models import Channel, ChannelKind
+from sites.models import Site
+from tests.conftest import PASSWORD
+
+HERE, ELSEWHERE = "203.0.113.9", "198.51.100.9"
+
+
+def list_shown(action: str = "site_keys.shown") -> QuerySet[AuditEntry]:
+    return AuditEntry.objects.filter(action=action).order_by("pk")
+
+
+def read_site(key: str, site: Site, address: str = HERE) -> None:
+    answer = Client(REMOTE_ADDR=address).get(f"/api/v1/sites/{site.pk}", headers={"authorization": f"Bearer {key}"})
+    assert answer.json()["sitekey"] == site.sitekey
+
+
+def test_reading_a_secret_again_and_again_is_one_entry_an_hour(account: Account, site: Site) -> None:
+    with time_machine.travel("2026-03-02T12:00:00Z", tick=False) as clock:
+        for _ in range(10):
+            read_site(account.authkey, site)
+        assert list_shown().count() == 1
+        clock.shift(3601)
+        read_site(account.authkey, site)
+        assert list_shown().count() == 2
+
+
+def test_every_caller_network_and_object_has_its_own_entry(account: Account, alice: User, site: Site) -> None:
+    member_key = alice.memberships.get(account=account).authkey
+    for _ in range(2):
+        read_site(account.authkey, site)
+        read_site(member_key, site)
+        read_site(account.authkey, site, ELSEWHERE)
+    found = [(entry.actor_label.partition(" ")[0], entry.address) for entry in list_shown()]
+    assert found == [("Authkey", HERE), ("Key", HERE), ("Authkey", ELSEWHERE)]
+
+
+def test_a_page_and_the_api_count_as_one_for_the_same_webhook_only(inside: Client, site: Site) -> None:
+    channels = [
+        Channel.objects.create(account=site.account, kind=ChannelKind.WEBHOOK, name=name, target="https://example.com/")
+        for name in ("one", "two")
+    ]
+    for channel in channels:
+        for path in (f"/sites/{site.pk}/alerts/channels/{channel.pk}/secret", f"/api/v1/channels/{channel.pk}/secret"):
+            assert channel.secret in inside.get(path).content.decode()
+    assert [entry.target_id for entry in list_shown("webhook_secret.shown")] == [str(one.pk) for one in channels]
+
+
+def test_a_changed_secret_is_recorded_each_time(account: Account, site: Site) -> None:
+    for name in ("one", "two"):
+        Client().patch(
+            f"/api/v1/sites/{site.pk}",
+            {"nickname": name},
+            content_type="application/json",
+            headers={"authorization": f"Bearer {account.authkey}"},
+        )
+    assert list_shown("site.changed").count() == 2 and list_shown().count() == 1
+
+
+def list_refused(**filters: object) -> list[int | None]:
+    """The numbers of failed log-ins that the entries have, None for one that is recorded singly."""
+    found = AuditEntry.objects.filter(action="session.refused", **filters).order_by("pk")
+    return [entry.changes.get(TIMES, [None, None])[1] for entry in found]
+
+
+def fail(times: int, email: str) -> None:
+    """Fail to log in from as many addresses."""
+    for number in range(times):
+        Client(REMOTE_ADDR=f"203.0.113.{number}").post("/login", {"email": email, "password": "wrong"})
+
+
+def test_failed_log_ins_of_a_person_are_recorded_by_their_number(
+    account: Account, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rate_limits, "LOGIN_EMAIL", rate_limits.RateLimit("login-email", 1000, 900))
+    fail(45, alice.email)
+    assert list_refused(account=account) == [None] * WRONG_PASSWORDS.maximum + [10, 20, 40]
+
+
+def test_the_number_begins_again_with_the_next_hour(account: Account, alice: User) -> None:
+    with time_machine.travel("2026-03-02T12:00:00Z", tick=False) as clock:
+        fail(WRONG_PASSWORDS.maximum + 2, alice.email)
+        clock.shift(3601)
+        fail(1, alice.email)
+    assert list_refused(account=account) == [None] * (WRONG_PASSWORDS.maximum + 1)
+
+
+def test_log_ins_that_succeed_are_recorded_each(account: Account, alice: User) -> None:
+    fail(WRONG_PASSWORDS.maximum + 2, alice.email)
+    for _ in range(2):
+        Client().post("/login", {"email": alice.email, "password": PASSWORD})
+    assert AuditEntry.objects.filter(action="session.started", account=account).count() == 2
+
+
+def test_unknown_people_do_not_fill_the_log_of_the_installation(db: None) -> None:
+    for number in range(UNKNOWN_PEOPLE.maximum * 2 + 3):
+        client = Client(REMOTE_ADDR=f"203.0.113.{number}")
+        client.post("/login", {"email": f"person{number}@example.net", "password": "wrong"})
+    assert list_refused(account=None) == [None] * UNKNOWN_PEOPLE.maximum + [UNKNOWN_PEOPLE.maximum * 2]
+
+
+def test_exports_are_recorded_singly_and_then_by_their_number(inside: Client, account: Account) -> None:
+    for _ in range(EXPORTED.maximum * 2 + 1):
+        assert inside.get("/links/export.csv").status_code == 200
+    entries = list_shown("link.exported")
+    assert [entry.changes for entry in entries][EXPORTED.maximum - 1 :] == [{}, {TIMES: [None, EXPORTED.maximum * 2]}]
