@@ -16,8 +16,10 @@ from datetime import datetime
 from typing import Protocol, cast
 
 from django.core.cache import caches
+from django.utils.connection import ConnectionProxy
 
 CACHE_NAME, REQUEST_CACHE_NAME, AUDIT_CACHE_NAME = "throttles", "requests", "audit"
+cache = ConnectionProxy(caches, REQUEST_CACHE_NAME)  # that of requests, as `django.core.cache.cache` is the default one
 
 
 @dataclass(frozen=True)
@@ -111,8 +113,7 @@ def count_request(limit: RateLimit, value: str, now: datetime) -> RequestCount:
     if limit.maximum <= 0:
         return RequestCount(0, 0, 0)
     window, elapsed = divmod(int(now.timestamp()), limit.seconds)
-    counters = cast(CountingCache, caches[REQUEST_CACHE_NAME])
-    count = counters.count(f"{_build_key(limit, value)}:{window}", limit.seconds * 2)
+    count = cast(CountingCache, cache).count(f"{_build_key(limit, value)}:{window}", limit.seconds * 2)
     exceeded = count > limit.maximum
     return RequestCount(limit.maximum, max(0, limit.maximum - count), limit.seconds - elapsed if exceeded else 0)
 
