@@ -202,12 +202,12 @@ class SiteView(ManagementView[Site], RetrieveUpdateDestroyAPIView[Site]):
         site = self.get_object()
         if not (may_on_site(request.user, site, "edit") and may_read_secrets(request.user, self.area)):
             return Response(SiteSerializer(site).data)
-        record_shown("site_keys.shown", site)
+        record_shown("site_keys.shown", site, f"{site.sitekey_admin} {site.proxy_secret}")
         return Response(self.get_serializer(site).data)
 
     def perform_update(self, serializer: BaseSerializer[Site]) -> None:
-        serializer.instance = site_update(site=require_instance(serializer), **serializer.validated_data)
-        record_shown("site_keys.shown", serializer.instance)  # the answer has them
+        serializer.instance = site = site_update(site=require_instance(serializer), **serializer.validated_data)
+        record_shown("site_keys.shown", site, f"{site.sitekey_admin} {site.proxy_secret}")  # the answer has them
 
     def perform_destroy(self, instance: Site) -> None:
         site_delete(site=instance)

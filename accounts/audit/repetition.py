@@ -23,11 +23,11 @@ EXPORTED = RateLimit("audit-exported", 20, 3600, AUDIT_CACHE_NAME)  # by one cal
 
 
 def record_shown(
-    action: str, row: Model | None, *, accounts: Sequence[int | None] | None = None, label: str = ""
+    action: str, row: Model | None, secret: str, *, accounts: Sequence[int | None] | None = None, label: str = ""
 ) -> None:
-    """Record that a secret was shown: once an hour for the same actor, network, object and label."""
+    """Record that a secret was shown: once an hour for the same secret, actor, network, object and label."""
     actor = current_context.get()().find_actor()
-    claim = (SHOWN, repr((action, identify_caller(actor), row and row.pk, accounts, label)))
+    claim = (SHOWN, repr((action, identify_caller(actor), row and row.pk, secret, accounts, label)))
     if count_attempt(claim):
         return
     try:

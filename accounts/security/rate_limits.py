@@ -17,8 +17,10 @@ from datetime import datetime
 from typing import Protocol, cast
 
 from django.core.cache import caches
+from django.utils.connection import ConnectionProxy
 
 CACHE_NAME, REQUEST_CACHE_NAME, AUDIT_CACHE_NAME = "throttles", "requests", "audit"
+cache = ConnectionProxy(caches, REQUEST_CACHE_NAME)  # that of requests, as `django.core.cache.cache` is the default one
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ def count_request(limit: RateLimit, value: str, now: datetime, count_key: CountK
     if limit.maximum <= 0:
         return RequestCount(0, 0, 0)
     window, elapsed = divmod(int(now.timestamp()), limit.seconds)
-    count_key = count_key or cast(CountingCache, caches[REQUEST_CACHE_NAME]).count
+    count_key = count_key or cast(CountingCache, cache).count
     count = count_key(f"{_build_key(limit, value)}:{window}", limit.seconds * 2)
     exceeded = count > limit.maximum
     return RequestCount(limit.maximum, max(0, limit.maximum - count), limit.seconds - elapsed if exceeded else 0)

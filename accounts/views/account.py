@@ -79,7 +79,7 @@ def show_account_key(request: HttpRequest) -> HttpResponse:
         raise Http404("No such account.")
     if request.method != "POST":
         key = {"authkey": account.authkey}
-        record_shown("account_key.shown", account)
+        record_shown("account_key.shown", account, account.authkey)
         return render_secrets(request, f"Authkey of {account}", key, back=reverse("accounts:account"))
     account_key_rotate(account=account)
     messages.success(request, "The account has a new authkey. The old one no longer works.")
@@ -93,7 +93,7 @@ def show_own_key(request: HttpRequest) -> HttpResponse:
     """Show a member's own key, with which programs may do what the member may; a POST replaces it."""
     membership = get_current_membership(request)
     if request.method != "POST":
-        record_shown("own_key.shown", membership, label=str(membership.user))
+        record_shown("own_key.shown", membership, membership.authkey, label=str(membership.user))
         title = f"Your key for {membership.account}"
         return render_secrets(request, title, {"authkey": membership.authkey}, back=get_next_url(request))
     member_key_rotate(membership=membership)

@@ -193,10 +193,11 @@ class GuestViews(RowViews[Membership]):
 
     def serialize(self, rows: Sequence[Membership], serializer_class: object = None) -> Sequence[Json]:
         """Serialize guests with their keys; that they were shown is recorded once, however many they are."""
+        keys = " ".join(row.authkey for row in rows)
         if len(rows) == 1:
-            record_shown("own_key.shown", rows[0], label=rows[0].display_name)
+            record_shown("own_key.shown", rows[0], keys, label=rows[0].display_name)
         elif rows:
-            record_shown("own_key.shown", None, accounts=[self.request.account.pk], label=f"{len(rows)} guests")
+            record_shown("own_key.shown", None, keys, accounts=[self.request.account.pk], label=f"{len(rows)} guests")
         return serialize_guests([*rows])
 
     def create(self, request: ApiRequest) -> Json:

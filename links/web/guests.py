@@ -139,7 +139,7 @@ def save_rights(data: QueryDict, guests: list[Membership], objects: list[tuple[s
 def show_guest_key(request: HttpRequest, scope: LinkScope, member_id: int) -> HttpResponse:
     """Show the key of one of the account's guests."""
     guest = get_object_or_404(Membership, account=scope.account, role=Role.GUEST, pk=member_id)
-    record_shown("own_key.shown", guest, label=guest.display_name)
+    record_shown("own_key.shown", guest, guest.authkey, label=guest.display_name)
     title = f"Key of {guest.display_name}"
     return render_secrets(request, title, {"authkey": guest.authkey}, back=reverse("links:guests"))
 

@@ -216,7 +216,7 @@ class ChannelViews(ResourceViews[Channel], ModelViewSet[Channel]):
     def secret(self, request: Request, channel_id: int) -> Response:
         """Show the secret that webhooks are signed with."""
         channel = self.get_webhook()
-        record_shown("webhook_secret.shown", channel)
+        record_shown("webhook_secret.shown", channel, channel.secret)
         return Response({"secret": channel.secret})
 
     @extend_schema(

@@ -128,7 +128,7 @@ def show_channel_secret(request: HttpRequest, site_id: int, channel_id: int) -> 
         channel_secret_replace(channel=channel)
         messages.success(request, f"“{channel.name}” has a new secret. Give it to the receiver.")
         return redirect("alerts:channel-edit", site.pk, channel.pk)
-    record_shown("webhook_secret.shown", channel)
+    record_shown("webhook_secret.shown", channel, channel.secret)
     back = reverse("alerts:channel-edit", args=[site.pk, channel.pk])
     return render_secrets(request, f"Secret of “{channel.name}”", {"secret": channel.secret}, back=back)
 

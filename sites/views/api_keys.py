@@ -69,7 +69,7 @@ def revoke_key(request: HttpRequest, site_id: int, key_id: int) -> HttpResponse:
 def show_site_keys(request: HttpRequest, site_id: int) -> HttpResponse:
     """Show the site's id and its two keys."""
     site = get_site_or_404(request, site_id, may="edit")
-    record_shown("site_keys.shown", site)
+    record_shown("site_keys.shown", site, site.sitekey_admin)
     keys = {"site_id": str(site.pk), "sitekey": site.sitekey, "sitekey_admin": site.sitekey_admin}
     return render_secrets(request, f"Site keys of {site}", keys, back=reverse("sites:api-keys", args=[site_id]))
 

@@ -15,6 +15,7 @@ from accounts.models import Account, User
 from accounts.security import rate_limits
 from sites.alerts.models import Channel, ChannelKind
 from sites.models import Site
+from sites.services import site_keys_rotate
 from tests.conftest import PASSWORD
 
 HERE, ELSEWHERE = "203.0.113.9", "198.51.100.9"
@@ -60,7 +61,15 @@ def test_a_page_and_the_api_count_as_one_for_the_same_webhook_only(inside: Clien
     assert [entry.target_id for entry in list_shown("webhook_secret.shown")] == [str(one.pk) for one in channels]
 
 
-def test_a_changed_secret_is_recorded_each_time(account: Account, site: Site) -> None:
+def test_a_secret_that_was_replaced_is_recorded_when_it_is_shown(account: Account, site: Site) -> None:
+    read_site(account.authkey, site)
+    site = site_keys_rotate(site=site)
+    for _ in range(2):
+        read_site(account.authkey, site)
+    assert list_shown().count() == 2
+
+
+def test_a_changed_site_is_recorded_each_time(account: Account, site: Site) -> None:
     for name in ("one", "two"):
         Client().patch(
             f"/api/v1/sites/{site.pk}",
