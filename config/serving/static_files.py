@@ -166,6 +166,12 @@ def script_module(name: str) -> SafeString:
 
     Without the links a browser would learn of each import only once the module above it had arrived.
     """
-    imports = [] if settings.DEBUG else list_imports(name)
+    return build_script_element(name, with_preloads=not settings.DEBUG)
+
+
+@lru_cache(maxsize=64)
+def build_script_element(name: str, with_preloads: bool) -> SafeString:
+    """Build the elements of `script_module`, once for all pages."""
+    imports = list_imports(name) if with_preloads else []
     preloads = format_html_join("\n", '<link rel="modulepreload" href="{}">', ([static(each)] for each in imports))
     return format_html('{}\n<script type="module" src="{}"></script>', preloads, static(name))
