@@ -60,6 +60,8 @@ def build_tables(
     """Build the tables of the top values by dimension; those with unknown values only are left out."""
     tables: list[dict[str, object]] = []
     for (label, dimension), rows in zip(TABLES, rows_by_table, strict=True):
+        if not rows:
+            continue
         most = max((row[metrics[0]] for row in rows), default=0) or 1
         lines = [
             {"name": label_value(DIMENSIONS[dimension], row[dimension]) if row[dimension] else UNKNOWN,

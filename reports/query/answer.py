@@ -39,7 +39,7 @@ def build_meta(resolved: ResolvedQuery, execution: Execution, other_currencies: 
     """Describe how a query was executed."""
     period, comparison = resolved.context.period, resolved.comparison
     return Meta(
-        range=period.isoformat(),
+        range=period.iso_range,
         zone=period.zone,
         freshness=resolved.version.changed,
         exact=not execution.estimated,
@@ -52,13 +52,13 @@ def build_meta(resolved: ResolvedQuery, execution: Execution, other_currencies: 
         incomplete=execution.incomplete,
         currency=resolved.context.currency or "",
         other_currencies=other_currencies,
-        comparison_range=comparison.context.period.isoformat() if comparison else None,
+        comparison_range=comparison.context.period.iso_range if comparison else None,
     )
 
 
 def fetch_rows_or_top_pages(resolved: ResolvedQuery, execution: Execution, choice: TableChoice) -> list[Row]:
     """Read the rows, those of top pages by way of their views where that costs less."""
-    if top_pages.is_applicable(resolved, choice):
+    if resolved.group_by.dimension_names == top_pages.BY_PAGE and top_pages.is_applicable(resolved, choice):
         rows = top_pages.fetch_top_pages(resolved, execution)
         if rows is not None:
             return rows

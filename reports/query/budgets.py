@@ -131,7 +131,8 @@ def spend_budget(sites: Sequence[int]) -> Iterator[Mapping[str, int]]:
         yield {}
         return
     account_id, own_limits = site_cache.find_account_limits(sites[0])
-    budget, limits = get_budget(account_id), read_limits(own_limits) if own_limits else DEFAULT_LIMITS
+    budget = _budgets.get(account_id) or get_budget(account_id)
+    limits = read_limits(own_limits) if own_limits else DEFAULT_LIMITS
     settings = wait_for_turn(budget, limits)
     started = time.monotonic()
     try:
@@ -154,15 +155,7 @@ DEFAULT_LIMITS = read_limits({})
 
 
 def get_budget(account_id: int) -> Budget:
-    """Return the budget of an account."""
-    try:
-        return _budgets[account_id]
-    except KeyError:
-        return add_budget(account_id)
-
-
-def add_budget(account_id: int) -> Budget:
-    """Return the budget of an account, which is new unless another thread has just added it."""
+    """Return the budget of an account, a new one for the first statement of all."""
     global _last_removal
     with _adding:
         now = time.monotonic()

@@ -67,6 +67,9 @@ class Params:
         return self.bind(list(values), "Array(String)")
 
 
+VISITOR_SQL = {True: "if(person_id != 0, person_id, device)", False: "device"}  # by whether a site identifies people
+
+
 @dataclass(frozen=True, kw_only=True)
 class QueryContext:
     """The tenant, the period, the filter, and what was looked up for them.
@@ -158,7 +161,7 @@ class QueryContext:
     @property
     def visitor_sql(self) -> str:
         """The visitor of an event: the person where the visit has one, else the device."""
-        return "if(person_id != 0, person_id, device)" if self.has_persons else "device"
+        return VISITOR_SQL[self.has_persons]
 
     def first_visit_condition(self) -> str:
         """Write the condition that an event belongs to its device's first visit.

@@ -133,7 +133,7 @@ class Batch:
             return
         self.answers[query.key] = result
         if self.cache and query.cacheable and not result.meta.incomplete:
-            RESULTS.put(query.key, replace(result, rows=copy_rows(result.rows)), count_cells(result))
+            RESULTS.put(query.key, result)
 
     def answer_group(self, group: Sequence[Planned]) -> None:
         """Answer a group by one statement. If that exceeds a limit, answer each alone, which takes less."""
@@ -167,11 +167,6 @@ def copy_cached(cached: Result, query: ResolvedQuery) -> Result:
 def copy_rows(rows: list[Row]) -> list[Row]:
     """Copy rows, because callers may write into theirs and those in the cache must not change."""
     return list(map(dict, rows))
-
-
-def count_cells(result: Result) -> int:
-    """Return about how many values a result holds."""
-    return (len(result.rows) + 1) * (len(result.rows[0]) if result.rows else 1)
 
 
 # -- threads ----------------------------------------------------------------------------------------------------------

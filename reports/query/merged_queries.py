@@ -24,7 +24,7 @@ from reports.query.resolve import ResolvedQuery
 from reports.query.rollups.devices import DEVICE_COLUMNS
 from reports.query.sql.select import Select
 from reports.query.sql.statement import add_up
-from reports.query.sql.subqueries import SubqueryBuilder
+from reports.query.sql.subqueries import SubqueryBuilder, write_exposure_condition
 
 MAX_ROWS_OF_QUERY = 1_000
 MAX_DIMENSIONS = 10  # of one statement
@@ -92,7 +92,7 @@ def is_mergeable(planned: Planned) -> bool:
         return False
     if query.keys or query.group_by.has_money or not query.group_by.every_row_has:
         return False
-    return not top_pages.is_applicable(query, planned.choice)
+    return query.group_by.dimension_names != top_pages.BY_PAGE or not top_pages.is_applicable(query, planned.choice)
 
 
 def find_tables(planned: Planned, builder: SubqueryBuilder) -> str:
@@ -121,7 +121,7 @@ def build_group_key(planned: Planned) -> tuple[Hashable, ...]:
     tables = find_tables(planned, builder)
     if not tables:
         return ()
-    exposure = builder.exposure_condition() if tables == "events" else ""
+    exposure = write_exposure_condition(planned.query.group_by.dimensions, context.tree) if tables == "events" else ""
     return (
         tables, context.sites, context.period, context.now, context.tree, context.visit_tree,
         tuple(context.goals.values()), context.required_goals, context.has_persons, planned.query.version.number,
@@ -166,8 +166,14 @@ class MergedStatement:
 def merge(members: Sequence[Planned]) -> MergedStatement:
     """Write one statement for all queries of a group."""
     by_page, by_event = members[0].query.group_by.variants
-    metrics: dict[Metric, None] = {metric: None for member in members for metric in member.query.group_by.metrics}
-    dimensions = tuple(dict.fromkeys(member.dimension for member in members if member.dimension is not None))
+    metrics: dict[Metric, None] = {}
+    by: dict[Dimension, None] = {}
+    limit = 0
+    for member in members:
+        metrics |= dict.fromkeys(member.query.group_by.metrics)
+        by |= dict.fromkeys(member.query.group_by.dimensions)
+        limit = max(limit, member.query.offset + member.query.limit)
+    dimensions = tuple(by)
     group_by = GroupingSets(
         tuple(metrics),
         dimensions,
@@ -177,7 +183,6 @@ def merge(members: Sequence[Planned]) -> MergedStatement:
     )
     context = replace(members[0].query.context, params=Params())
     plan = planner.write_plan(context, group_by, unite_choices([member.choice for member in members]))
-    limit = max(member.query.offset + member.query.limit for member in members)
     rows = add_up(group_by, plan.subqueries).where(" OR ".join(write_row_conditions(members, dimensions)))
     sql = Select(
         [*group_by.keys, *group_by.metric_columns], rows, order_by=write_order(members[0], group_by),

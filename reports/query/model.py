@@ -73,9 +73,12 @@ class Query:
         object.__setattr__(self, "sites", parse_sites(self.sites))
         if not isinstance(self.period, Period):
             raise QueryRefused("A query needs a period.", "period")
-        object.__setattr__(self, "metrics", parse_names(self.metrics, "metrics", MAX_METRICS, minimum=1))
-        if self.dimensions != ():
-            object.__setattr__(self, "dimensions", parse_names(self.dimensions, "dimensions", MAX_DIMENSIONS))
+        try:
+            metrics, dimensions = parse_columns(self.metrics, self.dimensions)
+        except TypeError:  # lists are no keys of a cache
+            metrics, dimensions = parse_columns.__wrapped__(self.metrics, self.dimensions)
+        object.__setattr__(self, "metrics", metrics)
+        object.__setattr__(self, "dimensions", dimensions)
         for index, dimension in enumerate(self.group_by.dimensions):
             if not dimension.groupable:
                 sentence = f"“{dimension.name}” can be filtered by, but not broken down by."
@@ -227,6 +230,15 @@ def parse_sites(value: object) -> tuple[int, ...]:
         if isinstance(site, bool) or not isinstance(site, int) or not 0 < site < 2**63:
             raise QueryRefused(f"A site is given by its number, not {quote_value(site)}.", "sites")
     return tuple(sorted(set(sites)))
+
+
+@lru_cache(maxsize=2048)
+def parse_columns(metrics: object, dimensions: object) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the names of metrics and dimensions, each once. Raises QueryRefused as `parse_names` does."""
+    return (
+        parse_names(metrics, "metrics", MAX_METRICS, minimum=1),
+        parse_names(dimensions, "dimensions", MAX_DIMENSIONS),
+    )
 
 
 def parse_names(value: object, where: str, maximum: int, minimum: int = 0) -> tuple[str, ...]:

@@ -152,8 +152,9 @@ class Period:
         """The day of the period's last instant."""
         return (self.end - timedelta(microseconds=1)).astimezone(self.info).date()
 
-    def isoformat(self) -> tuple[str, str]:
-        """Return both instants as ISO 8601."""
+    @cached_property
+    def iso_range(self) -> tuple[str, str]:
+        """Both instants as ISO 8601."""
         return self.start.isoformat(), self.end.isoformat()
 
     def is_days(self) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Hashable
+from dataclasses import replace
 from threading import Lock
 
 from reports.query.model import Result
@@ -32,14 +33,17 @@ class ResultCache:
             self._results.move_to_end(key)
             return self._results[key][0]
 
-    def put(self, key: Hashable, result: Result, cells: int) -> None:
-        """Store a result, whose size is its number of values, unless it alone is too large."""
+    def put(self, key: Hashable, result: Result) -> None:
+        """Store a result, whose size is about its number of values, unless it alone is too large. Its rows are copied,
+        because callers may write into theirs."""
+        cells = (len(result.rows) + 1) * (len(result.rows[0]) if result.rows else 1)
         if cells > MAX_CELLS_OF_RESULT:
             return
+        stored = replace(result, rows=list(map(dict, result.rows)))
         with self._lock:
             if key in self._results:
                 self._cells -= self._results.pop(key)[1]
-            self._results[key] = (result, cells)
+            self._results[key] = (stored, cells)
             self._cells += cells
             while self._cells > self.max_cells:
                 self._cells -= self._results.popitem(last=False)[1][1]

@@ -19,13 +19,14 @@ from reports.query.rollups.read import count_rows_of
 from reports.query.rows import Execution, fetch_rows
 
 MAX_PAGES = 500
+BY_PAGE = ("page",)  # the dimensions of such a query
 WIDENING = 6  # how many times more candidates the next round has
 MAX_ROUNDS = 3
 
 
 def is_applicable(resolved: ResolvedQuery, choice: TableChoice) -> bool:
     """Return whether a query is for the first pages by visitors, and rollups have the views."""
-    if resolved.group_by.dimension_names != ("page",) or resolved.keys or resolved.offset + resolved.limit > MAX_PAGES:
+    if resolved.group_by.dimension_names != BY_PAGE or resolved.keys or resolved.offset + resolved.limit > MAX_PAGES:
         return False
     if resolved.order[0] != ("visitors", "desc") or "visitors" not in resolved.metrics:
         return False

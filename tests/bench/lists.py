@@ -24,7 +24,7 @@ from statistics import median
 from typing import Any, NamedTuple
 from xml.etree import ElementTree
 
-from tests.bench.growing_account import EMAIL, PASSWORD, GrowingAccount
+from tests.bench.growing_account import EMAIL, MAX_GOALS, PASSWORD, GrowingAccount
 
 CLICKMETER_LISTS = ("entities", "rows", "hits", "data", "result")  # names under which answers hold their rows
 
@@ -37,6 +37,7 @@ OTHER_ROWS = frozenset({
     "clickmeter /groups/{id}/aggregated/list", "clickmeter /conversions/aggregated/list",
     "clickmeter /conversions/{conversionId}/aggregated/list", "clickmeter /aggregated/list",
 })  # fmt: skip
+MOST_VALUES = {"countries": 26**2, "regions": 26**2, "goals": MAX_GOALS}  # of what the account has
 
 
 class ListCall(NamedTuple):
@@ -60,8 +61,12 @@ class ListedAccount(GrowingAccount):
         paths = ["realtime", "goals", "ledger", *(f"{name}?limit=1000" for name in BREAKDOWNS),
                  *(f"tech?type={kind}&limit=1000" for kind in TECH)]  # fmt: skip
         headers = {"x-api-key": self.api_key}
-        return {f"clickport {path.replace('limit=1000', '').strip('?&')}": ListCall(f"/api/{path}", headers)
-                for path in paths}  # fmt: skip
+        return {
+            f"clickport {path.replace('limit=1000', '').strip('?&')}": ListCall(
+                f"/api/{path}", headers, MOST_VALUES.get(path.partition("?")[0])
+            )
+            for path in paths
+        }
 
     def list_clicky(self) -> dict[str, ListCall]:
         from reports.clicky.tallies import SummaryType, TallyType
@@ -72,7 +77,9 @@ class ListedAccount(GrowingAccount):
             row.name for row in STATS_TYPES if not isinstance(row, TallyType | SummaryType) and row.name not in EMPTY
         ]
         login = f"username={EMAIL}&password={PASSWORD.replace(' ', '%20')}"
-        return {f"clicky {name}": ListCall(f"/api/stats/4?{key}&type={name}", {}) for name in lists} | {
+        return {
+            f"clicky {name}": ListCall(f"/api/stats/4?{key}&type={name}", {}, MOST_VALUES.get(name)) for name in lists
+        } | {
             "clicky account sites": ListCall(f"/api/account/sites?{login}&output=json", {}),
             "clicky white-label sites": ListCall(f"/api/whitelabel/sites?auth={self.account.authkey}", {}),
         }

@@ -109,11 +109,11 @@ def query(
     On a cluster it is repeated on another node once, unless it failed because a node was silent (SOCKET_TIMEOUT).
     """
     try:
-        return _query_once(sql, params, settings)
+        return _query_once(sql, params, settings, get_target())
     except StoreAway as error:
         if len(get_target().hosts) < 2 or SOCKET_TIMEOUT in error.codes:
             raise
-    return _query_once(sql, params, settings)
+    return _query_once(sql, params, settings, get_target())
 
 
 def query_available(
@@ -122,7 +122,7 @@ def query_available(
     """Run a query on the shards that answer; the result says whether some did not. Raises as `query` does."""
     destination = get_target()
     if not destination.cluster:  # there is no other node on which to repeat it
-        return _query_once(sql, params, settings)
+        return _query_once(sql, params, settings, destination)
     if not has_missing_shards():
         try:
             return query(sql, params, settings=settings)
@@ -137,9 +137,10 @@ def has_missing_shards() -> bool:
     return bool(_missing_until) and time.monotonic() < _missing_until.get(get_target(), 0.0)
 
 
-def _query_once(sql: str, params: Mapping[str, object] | None, settings: Mapping[str, object] | None) -> StoreResult:
-    started = time.perf_counter()
-    destination, all_settings = get_target(), dict(settings or {})
+def _query_once(
+    sql: str, params: Mapping[str, object] | None, settings: Mapping[str, object] | None, destination: Target
+) -> StoreResult:
+    started, all_settings = time.perf_counter(), dict(settings or {})
     with client(destination=destination) as connection:
         if destination.directory is not None:
             result = connection.query(sql, parameters=dict(params or {}), settings=all_settings)

@@ -18,7 +18,7 @@ from reports.query.metrics import METRICS, Aggregate
 from reports.query.periods import Period
 from reports.query.sql.select import Rows, Select, unite
 from reports.query.sql.statement import Subquery
-from reports.query.sql.subqueries import SubqueryBuilder
+from reports.query.sql.subqueries import SubqueryBuilder, write_exposure_condition
 from tracking.schema import EVENT_COLUMNS
 
 DEVICE_COLUMNS: dict[str, str] = {  # dimension -> column of rollup_devices
@@ -120,7 +120,7 @@ def select_events(context: QueryContext, group_by: GroupBy, with_times: bool) ->
     present = builder.presence_conditions(group_by.dimensions)
     return Select(
         write_ungrouped_columns(group_by, map(builder.value, group_by.dimensions), columns),
-        context.from_events(*present, builder.exposure_condition()),
+        context.from_events(*present, write_exposure_condition(builder.group_by.dimensions, builder.context.tree)),
     )
 
 
@@ -138,7 +138,10 @@ def insert_devices(context: QueryContext, build: int) -> list[str]:
     for name in EXPOSURES:
         dimension = DIMENSIONS[name]
         builder = SubqueryBuilder(context, GroupBy((METRICS["visitors"],), (dimension,)))
-        where = [*builder.presence_conditions((dimension,)), builder.exposure_condition()]
+        where = [
+            *builder.presence_conditions((dimension,)),
+            write_exposure_condition(builder.group_by.dimensions, builder.context.tree),
+        ]
         inserts.append(
             "INSERT INTO rollup_seen (site_id, dimension, value, day, build, device, times) "
             f"SELECT {context.sites[0]}, '{name}', {builder.value(dimension)} AS value, {day} AS day, {build}, device, "

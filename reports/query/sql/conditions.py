@@ -28,7 +28,11 @@ class ConditionBuilder:
 
     def for_events(self, tree: Node | None) -> str:
         """Write the condition on a row of events; empty for no filter."""
-        return "" if tree is None else self.write_tree(tree, self.event_leaf)
+        if tree is None:
+            return ""
+        if isinstance(tree, Leaf) and len(tree.values) == 1 and (condition := write_number_filter(tree)):
+            return condition
+        return self.write_tree(tree, self.event_leaf)
 
     def for_visits(self, tree: Node | None) -> str:
         """Write the condition on a row of visits. A filter about events means that the visit contains such an event."""
@@ -63,8 +67,6 @@ class ConditionBuilder:
         if definition.family != "time" and not definition.event:
             visits = self.context.select_visits(["visit"], self.visit_leaf(leaf), before=MAX_VISIT_LENGTH)
             return f"visit IN ({visits})"
-        if leaf.operator == "is" and definition.conversion in WHOLE_NUMBERS and not definition.kinds:
-            return f"({self.compare_whole_numbers(definition.event, leaf)})"
         return self.compare(leaf, self.event_value(definition), definition.event, definition.kinds)
 
     def visit_leaf(self, leaf: Leaf) -> str:
@@ -146,7 +148,7 @@ class ConditionBuilder:
 
     def compare_whole_numbers(self, column: str, leaf: Leaf) -> str:
         """Write that a number is one of the texts, compared as numbers: no row needs a text, and some are sorted so."""
-        numbers = parse_whole_numbers(leaf.values, is_id=leaf.dimension.conversion == "id_text")
+        numbers = parse_whole_numbers(leaf)
         if len(numbers) > 1:  # bound, because a statement with very many of them would be too long
             return f"{column} IN {self.context.params.bind(list(numbers), 'Array(UInt64)')}"
         return f"{column} IN ({numbers[0]})" if numbers else "0"
@@ -157,9 +159,23 @@ WHOLE_NUMBERS = ("number_text", "id_text")  # conversions of columns that are co
 
 
 @lru_cache(maxsize=2048)
-def parse_whole_numbers(texts: tuple[str, ...], is_id: bool) -> tuple[int, ...]:
-    """Parse the texts that are numbers as their column writes them. Of an id 0 is the empty text."""
-    if is_id:
+def write_number_filter(leaf: Leaf) -> str:
+    """Write the condition on a row of events that a number is the filter's one value; empty for any other filter.
+
+    All queries of a link's report have such a filter.
+    """
+    dimension = leaf.dimension
+    is_compared_so = dimension.conversion in WHOLE_NUMBERS and not dimension.number and not dimension.kinds
+    if leaf.operator != "is" or not is_compared_so or not dimension.event:
+        return ""
+    numbers = parse_whole_numbers(leaf)
+    return f"({dimension.event} IN ({numbers[0]}))" if numbers else "(0)"
+
+
+def parse_whole_numbers(leaf: Leaf) -> tuple[int, ...]:
+    """Parse the values that are numbers as their column writes them. Of an id 0 is the empty text."""
+    texts = leaf.values
+    if leaf.dimension.conversion == "id_text":
         texts = tuple(text or "0" for text in texts if text != "0")
     return tuple(int(text) for text in texts if is_integer_text(text))
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from operator import attrgetter
 
 from reports.query import filters
-from reports.query.context import MAX_VISIT_LENGTH, QueryContext
+from reports.query.context import MAX_VISIT_LENGTH, VISITOR_SQL, QueryContext
 from reports.query.dimensions import Dimension, find_exposures, write_kinds_condition
 from reports.query.grouping import GroupBy
 from reports.query.metrics import VISITOR, Aggregate, Scope
@@ -84,7 +84,7 @@ class SubqueryBuilder:
     def build_filtered(self, aggregates: Iterable[Aggregate]) -> list[Subquery]:
         """Write the subqueries that count these aggregates under the context's own filter."""
         by_scope = self.group_by_scope(aggregates)
-        if self.has_common_filter() and len(by_scope.keys() & set(OVER_EVENTS)) > 1:
+        if len(by_scope) > 1 and self.has_common_filter() and len(by_scope.keys() & set(OVER_EVENTS)) > 1:
             by_scope["events"] = [each for scope in OVER_EVENTS for each in by_scope.pop(scope, [])]
         writers: dict[Scope, Callable[[list[Aggregate]], Select]] = {
             "events": self.select_events, "visits": self.select_visits, "dwells": self.select_dwells,
@@ -104,11 +104,6 @@ class SubqueryBuilder:
         return not self.context.required_goals and not self.group_by.by_goal
 
     # -- pieces ---------------------------------------------------------------------------------------------------
-
-    def exposure_condition(self) -> str:
-        """Write the condition that an event shows that its visitor saw what the query is about; empty = every event."""
-        ways = find_exposures(self.group_by.dimensions) | find_exposures(filters.list_dimensions(self.context.tree))
-        return "kind = 'view'" if ways == {"view"} else ""
 
     def value(self, dimension: Dimension) -> str:
         """Write the dimension's value for a row of events."""
@@ -144,10 +139,9 @@ class SubqueryBuilder:
 
     def join_entries(self) -> str:
         """Write the join that adds to events what only their visits have."""
-        entries = self.group_by.entries
-        if not entries:
-            return ""
-        columns = [f"{self.conditions.visit_value(entry)} AS {name_entry_column(entry)}" for entry in entries]
+        columns = [
+            f"{self.conditions.visit_value(entry)} AS {name_entry_column(entry)}" for entry in self.group_by.entries
+        ]
         visits = self.context.select_visits(["visit", *columns], before=MAX_VISIT_LENGTH)
         return f" INNER JOIN ({visits}) AS entered USING (visit)"
 
@@ -166,25 +160,27 @@ class SubqueryBuilder:
             conditions.append(self.context.currency_condition())
         if exposure and aggregate.exposure_only:
             conditions.append(exposure)
-        arguments = self.context.visitor_sql if aggregate.argument == VISITOR else aggregate.argument
-        if conditions:
-            arguments += (", " if arguments else "") + " AND ".join(conditions)
-        return aggregate.column.format(f"{aggregate.function}{'If' if conditions else ''}({arguments})")
+        return write_call(aggregate, self.context.visitor_sql, conditions)
 
     # -- subqueries -----------------------------------------------------------------------------------------------
 
     def select_events(self, aggregates: list[Aggregate], context: QueryContext | None = None) -> Select:
         """Return the subquery over events. A condition that all aggregates share is put into WHERE."""
-        exposure = self.exposure_condition()
+        exposure = write_exposure_condition(self.group_by.dimensions, self.context.tree)
         shared = exposure
         for aggregate in aggregates:
             if not aggregate.exposure_only and aggregate.condition != exposure:
                 shared = ""
         if shared:
             exposure = ""
-        columns = []
+        columns, has_persons = [], self.context.has_persons
         for aggregate in aggregates:
-            columns.append(self.write_aggregate(aggregate, exposure, shared=shared))
+            depends = aggregate.scope == "goals" or aggregate.first_visit_only or aggregate.in_currency
+            columns.append(
+                self.write_aggregate(aggregate, exposure, shared=shared)
+                if depends
+                else write_simple_aggregate(aggregate, has_persons, exposure, shared)
+            )
         return self.select_from_events(columns, context or self.context, shared)
 
     def select_from_events(self, aggregates: list[str], context: QueryContext, *conditions: str) -> Select:
@@ -193,8 +189,9 @@ class SubqueryBuilder:
         present = self.presence_conditions(dimensions)
         columns = self.group_by.write_columns([*map(self.value, dimensions)], aggregates)
         rows = context.from_events(
-            *present, self.conditions.for_events(self.context.tree), *conditions, join=self.join_entries()
-        )
+            *present, self.conditions.for_events(self.context.tree), *conditions,
+            join=self.join_entries() if self.group_by.entries else "",
+        )  # fmt: skip
         return Select(columns, rows, self.group_by.sql)
 
     def select_online(self, aggregates: list[Aggregate]) -> Select:
@@ -222,7 +219,7 @@ class SubqueryBuilder:
         )  # fmt: skip
         rows = self.context.from_events(
             *self.presence_conditions(dimensions), self.conditions.for_events(self.context.tree),
-            join=self.join_entries(),
+            join=self.join_entries() if self.group_by.entries else "",
         )  # fmt: skip
         dwells = Select(inner_columns, rows, ", ".join(["visit", *self.group_by.keys]))
         columns = [*self.group_by.keys, *(self.write_aggregate(aggregate) for aggregate in aggregates)]
@@ -292,6 +289,30 @@ class SubqueryBuilder:
         ]
         counts = [f"eligible.a_{aggregate.name} AS a_{aggregate.name}" for aggregate in aggregates]
         return Select(self.group_by.write_columns(values, counts), visitors.as_rows("eligible"))
+
+
+@lru_cache(maxsize=64)  # few, because a filter may hold very many values
+def write_exposure_condition(dimensions: tuple[Dimension, ...], tree: filters.Node | None) -> str:
+    """Write the condition that an event shows that its visitor saw what a query is about; empty = every event."""
+    ways = find_exposures(dimensions) | find_exposures(filters.list_dimensions(tree))
+    return "kind = 'view'" if ways == {"view"} else ""
+
+
+def write_call(aggregate: Aggregate, visitor: str, conditions: list[str]) -> str:
+    """Write an aggregate over the rows of which the conditions hold, under the name of its column."""
+    arguments = visitor if aggregate.argument == VISITOR else aggregate.argument
+    if conditions:
+        arguments += (", " if arguments else "") + " AND ".join(conditions)
+    return aggregate.column.format(f"{aggregate.function}{'If' if conditions else ''}({arguments})")
+
+
+@lru_cache(maxsize=2048)
+def write_simple_aggregate(aggregate: Aggregate, has_persons: bool, exposure: str, shared: str) -> str:
+    """Write an aggregate as `SubqueryBuilder.write_aggregate` does, if nothing of it depends on the query."""
+    conditions = [aggregate.condition] if aggregate.condition and aggregate.condition != shared else []
+    if exposure and aggregate.exposure_only:
+        conditions.append(exposure)
+    return write_call(aggregate, VISITOR_SQL[has_persons], conditions)
 
 
 def is_about_goals(aggregate: Aggregate) -> bool:
