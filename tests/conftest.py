@@ -72,6 +72,7 @@ from sites.models import Site
 from sites.services import api_key_create, site_create
 from tests.support.clickmeter_client import Program, use_account_key
 from tests.support.misbehaving_server import MisbehavingServer, misbehaving
+from tests.support.other_suites import leave_out_other_suites
 from tests.support.traffic import log_in
 from tests.support.types import Store
 from tracking import store as event_store
@@ -96,14 +97,6 @@ LONG_FILES = (
     "tests/config/test_demo_shop.py",
 )  # fmt: skip
 
-# What has tests of another suite only, by its mark. Reading these files and listing their tests, of which those of the
-# API descriptions are generated, would be half of the processor time before the first test
-OTHER_SUITES = {
-    "tests/browser": "browser", "tests/services": "services", "tests/heavy": "heavy",
-    "tests/config/test_openapi_answers.py": "heavy", "tests/config/test_serve_command.py": "heavy",
-    "tests/config/test_serve_workers.py": "heavy",
-}  # fmt: skip
-
 gc.disable()  # during the collection of tests, whose objects stay: searching them took a fifth of the time
 
 
@@ -115,10 +108,7 @@ def pytest_configure(config: pytest.Config) -> None:
         set_clock_to_noon()
 
 
-def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave out what the expression of marks would deselect as a whole."""
-    mark = OTHER_SUITES.get(os.path.relpath(collection_path, config.rootpath))
-    return True if mark and f"not {mark}" in config.option.markexpr else None
+pytest_ignore_collect = leave_out_other_suites
 
 
 @pytest.hookimpl(tryfirst=True)
