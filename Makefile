@@ -47,8 +47,12 @@ test-browser: $(STAMP)      ## real Chromium
 	command -v chromium >/dev/null || (apt-get update -qq && apt-get install -y -qq chromium >/dev/null)
 	$(PY) -m pytest -q -m browser tests/browser
 
+RANDOM := tests/reports/query/test_random_queries.py tests/reports/test_hostile_api_requests.py \
+	tests/reports/clicky/test_beside_naive_evaluation.py tests/sites/uptime/test_availability.py \
+	tests/tracking/test_endpoint_fuzzing.py tests/tracking/test_endpoint_answers.py tests/links/test_rule_safety.py
+
 test-heavy: $(STAMP)        ## server processes, floods, kill -9, stores taken away, full disks; all combinations
-	$(PY) -m pytest -q --hypothesis-profile thorough tests/reports/query/test_random_queries.py
+	$(PY) -m pytest -q --hypothesis-profile thorough $(RANDOM)
 	$(PY) -m pytest -q -m heavy --timeout 1200 tests
 
 check: $(STAMP) check-static ## style, types, architecture, migrations, deploy checks

@@ -73,7 +73,7 @@ from sites.models import Site
 from sites.services import api_key_create, site_create
 from tests.support.clickmeter_client import Program, use_account_key
 from tests.support.misbehaving_server import MisbehavingServer, misbehaving
-from tests.support.suites import LONG_FILES, OTHER_SUITES
+from tests.support.other_suites import leave_out_other_suites
 from tests.support.traffic import log_in
 from tests.support.types import Store
 from tracking import store as event_store
@@ -88,6 +88,16 @@ PASSWORD = "correct horse battery"
 # The store compiles expressions of repeated queries, which costs more than it saves with few rows
 client.EMBEDDED_SETTINGS.update(compile_expressions=0, compile_aggregate_expressions=0, compile_sort_description=0)
 
+
+# Files of few tests that take long. Begun last, each would leave all workers but its own without work
+LONG_FILES = (
+    "tests/tracking/test_store_moves.py", "tests/links/clickmeter/test_query_counts.py",
+    "tests/reports/query/test_random_queries.py", "tests/reports/query/test_rollups.py",
+    "tests/config/test_list_query_counts.py", "tests/config/test_secret_key.py",
+    "tests/config/test_broken_requests.py", "tests/sites/uptime/test_availability.py",
+    "tests/config/test_demo_shop.py",
+)  # fmt: skip
+
 gc.disable()  # during the collection of tests, whose objects stay: searching them took a fifth of the time
 
 
@@ -99,10 +109,7 @@ def pytest_configure(config: pytest.Config) -> None:
         set_clock_to_noon()
 
 
-def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave out what the expression of marks would deselect as a whole."""
-    mark = OTHER_SUITES.get(os.path.relpath(collection_path, config.rootpath))
-    return True if mark and f"not {mark}" in config.option.markexpr else None
+pytest_ignore_collect = leave_out_other_suites
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -8,7 +8,7 @@ import pytest
 from django.conf import settings
 
 from tests import conftest
-from tests.support import suites
+from tests.support.other_suites import OTHER_SUITES
 
 
 def test_django_uses_the_directory_that_this_process_chose() -> None:
@@ -22,7 +22,7 @@ def test_no_two_tests_have_the_same_name(request: pytest.FixtureRequest) -> None
     assert len(names) == len(set(names))
 
 
-@pytest.mark.parametrize(("name", "mark"), suites.OTHER_SUITES.items())
+@pytest.mark.parametrize(("name", "mark"), OTHER_SUITES.items())
 def test_what_the_default_suite_leaves_out_has_tests_of_another_suite_only(
     name: str, mark: str, pytestconfig: pytest.Config
 ) -> None:

@@ -13,6 +13,7 @@ from links.routing.engine import MAX_HOPS, ClickContext, route_click
 from links.routing.snapshot import LinkSnapshot
 from links.url_policy import encode_location, extract_host, find_problem, is_safe, split_standard_url, split_url
 from tests.support.links import build_snapshot
+from tests.support.turns import count_examples
 
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 TEXTS = st.one_of(
@@ -42,7 +43,7 @@ def any_link(draw: st.DrawFn, pk: int) -> LinkSnapshot:
     )  # fmt: skip
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=count_examples(400), deadline=None)
 @given(
     any_link(1), any_link(2), st.booleans(), st.integers(0, 5), TEXTS,
     st.sampled_from(["Mobile", "Desktop"]), st.sampled_from(["EE", ""]), st.booleans(),

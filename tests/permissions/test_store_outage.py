@@ -17,6 +17,7 @@ from tests.conftest import PASSWORD
 from tests.permissions import callers
 from tests.permissions.routes import IDS, NEEDS, ROUTES, V1, S, build_path, build_values
 from tests.permissions.tenants import World
+from tests.support.turns import take_turns
 from tracking.store import UNREADABLE, StoreAway, client
 
 SENTENCE = "The event store does not answer."
@@ -77,7 +78,7 @@ def find_type(route: str) -> str:
     return "application/json" if route.startswith(("api/", "^api/", "^stats/api")) else "text/html"
 
 
-@pytest.mark.parametrize("route", ROUTES)
+@pytest.mark.parametrize("route", take_turns(2, ROUTES))
 def test_no_address_fails_while_the_store_is_away(route: str, world: World, clients: Any) -> None:
     answer = ask(route, world, clients)
     assert answer.status_code != 500, callers.read_text(answer)[:500]

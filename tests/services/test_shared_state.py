@@ -267,8 +267,8 @@ def test_after_one_late_answer_redis_is_asked_again_at_once() -> None:
     other.redis.client.execute_command("CLIENT", "PAUSE", 1_500)  # milliseconds; every command waits
     assert asyncio.run(take_numbers(process, 1)) == [4], "counted alone"
     assert process.redis.pause.seconds == MIN_PAUSE_SECONDS
-    for one in (other, process):
-        wait_until(lambda one=one: one.redis.execute([build_command("PING")]), lambda: "it is not asked again")
+    ping = [build_command("PING")]
+    wait_until(lambda: other.redis.execute(ping) and process.redis.execute(ping), lambda: "it is not asked again")
     last = [other.ask(TakeNumber(77)) for _ in range(3)][-1]
     assert process.ask(TakeNumber(77)) == last + 1 > 5 and process.redis.pause.seconds == 0
 

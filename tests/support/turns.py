@@ -11,9 +11,15 @@ import pytest
 HEAVY = pytest.mark.heavy
 
 
-def take_turns(turns: int, cases: Iterable[object]) -> list[Any]:
-    """The cases as values of one parameter of a test: the first of each so many, while the others are heavy."""
-    return [pytest.param(case, marks=HEAVY if number % turns else ()) for number, case in enumerate(cases)]
+def take_turns(turns: int, cases: Iterable[Any]) -> list[Any]:
+    """The cases as parameters of a test: the first of each so many, while the others are heavy.
+
+    A plain tuple has a value for each parameter.
+    """
+    return [
+        pytest.param(*(case if type(case) is tuple else (case,)), marks=HEAVY if number % turns else ())
+        for number, case in enumerate(cases)
+    ]
 
 
 def list_turns(turns: int) -> list[Any]:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.core.cache import caches
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
@@ -14,6 +13,7 @@ from sites.models import Site
 from tests.support import state
 from tests.support.endpoints import count_hits, exchange, is_balanced, list_stored_rows, post_event, send_request
 from tests.support.hits import reset_state
+from tests.support.turns import count_examples
 from tracking import collector, ingestion, live
 from tracking.web import GIF
 
@@ -103,7 +103,7 @@ KINDS = some.sampled_from(
 
 
 @pytest.mark.parametrize("path", ["/in.php", "/api/event", "/js", "{}ns.gif"])
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=count_examples(30), deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=some.data())
 def test_no_bytes_in_any_parameter_or_header_break_an_endpoint(site: Site, api_key: str, path: str, data: Any) -> None:
     query = b"site_id=%d&type=%s&" % (site.pk, data.draw(KINDS))
@@ -139,7 +139,6 @@ FIELDS = some.sampled_from(FIELDS_WORDS.split())
 @settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=some.dictionaries(FIELDS, JSON, max_size=8))
 def test_no_json_breaks_the_event_endpoint(site: Site, api_key: str, data: dict[str, Any]) -> None:
-    caches["requests"].clear()
     answer = post_event(json.dumps({"url": "https://example.com/", **data}).encode(), api_key)
     assert answer.status in (200, 400, 401), answer
 

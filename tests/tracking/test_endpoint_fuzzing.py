@@ -15,6 +15,7 @@ from hypothesis import strategies as some
 from sites.models import Site
 from tests.support.endpoints import count_hits, exchange, is_balanced
 from tests.support.hits import CHROME, reset_state
+from tests.support.turns import count_examples
 from tracking import collector
 
 pytestmark = pytest.mark.usefixtures("store")
@@ -57,7 +58,7 @@ def fresh() -> Iterator[None]:
     reset_state()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=count_examples(60), deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=some.data())
 @pytest.mark.parametrize("path", PATHS)
 def test_no_request_causes_a_server_error(site: Site, path: str, data: Any, caplog: pytest.LogCaptureFixture) -> None:

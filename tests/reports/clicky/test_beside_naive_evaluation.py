@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from sites.models import Site
 from tests.support import record, visit
 from tests.support.clicky_client import Clicky
+from tests.support.turns import count_examples
 from tests.support.types import Store
 from tracking import store as event_store
 
@@ -91,7 +92,7 @@ def stored(site: Site, rows: list[Visit]) -> None:
         record(*events)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=count_examples(25), deadline=None, suppress_health_check=list(HealthCheck))
 @given(rows=visits, asked=filters, size=st.integers(1, 5))
 def test_pages_and_filters_of_visitors_equal_a_naive_evaluation(
     site: Site, store: Store, rows: list[Visit], asked: dict[str, str], size: int
@@ -107,7 +108,7 @@ def test_pages_and_filters_of_visitors_equal_a_naive_evaluation(
     assert found == expected
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=count_examples(25), deadline=None, suppress_health_check=list(HealthCheck))
 @given(rows=visits, asked=filters)
 def test_segments_equal_a_naive_evaluation(site: Site, store: Store, rows: list[Visit], asked: dict[str, str]) -> None:
     stored(site, rows)

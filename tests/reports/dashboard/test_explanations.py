@@ -21,6 +21,7 @@ from reports.query.metrics import METRICS
 from reports.sharing.services import share_create
 from sites.models import Site
 from tests.support import ask, browse, event, read_html, record
+from tests.support.turns import take_turns
 from tests.support.types import Store
 from tests.values import extract
 
@@ -62,7 +63,7 @@ def test_every_key_figure_and_panel_links_to_its_explanation(inside: Client, bus
     assert {extract(r"metric=(\w+)", href) for href in told} >= set(KEY_METRICS)
 
 
-@pytest.mark.parametrize("name", sorted(METRICS))
+@pytest.mark.parametrize("name", take_turns(2, sorted(METRICS)))
 def test_the_explanation_says_what_the_registry_and_the_engine_say(inside: Client, busy: Site, name: str) -> None:
     html = page(inside, f"/sites/{busy.pk}/explain?metric={name}&period=yesterday")
     assert METRICS[name].doc in html and f"<h1>{METRICS[name].label}</h1>" in html

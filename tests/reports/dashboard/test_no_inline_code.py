@@ -15,6 +15,7 @@ from reports.dashboard import urls
 from reports.dashboard.goals import urls as goals_urls
 from sites.models import Site
 from tests.support import browse, derive_number
+from tests.support.turns import take_turns
 from tests.support.types import Store
 
 FIRST = {"name": "page", "tab": "top"}
@@ -49,7 +50,7 @@ def places(site: Site, store: Store, alice: User) -> dict[str, str]:
     return found
 
 
-@pytest.mark.parametrize("name", sorted(NAMES))
+@pytest.mark.parametrize("name", take_turns(2, sorted(NAMES)))
 def test_no_page_has_inline_scripts_or_styles(name: str, places: dict[str, str], alice: User) -> None:
     if name in POSTS | OPEN | {"spy-stream"}:
         return

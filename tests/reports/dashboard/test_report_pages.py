@@ -23,6 +23,7 @@ from reports.query import ask as answer
 from sites.models import Site
 from sites.services import site_create
 from tests.support import browse, read_html
+from tests.support.turns import take_turns
 from tests.values import extract
 from tracking.store import StoreError
 
@@ -95,7 +96,7 @@ def test_the_filter_form_works_without_scripts(inside: Client, busy: Site) -> No
     assert "Page contains pric" in html and "Visitors: 2" in html
 
 
-@pytest.mark.parametrize("panel,tab", [(p.name, t.name) for p in PANELS.values() for t in p.tabs])
+@pytest.mark.parametrize(("panel", "tab"), take_turns(3, [(p.name, t.name) for p in PANELS.values() for t in p.tabs]))
 def test_every_tab_of_every_panel_answers(inside: Client, busy: Site, panel: str, tab: str) -> None:
     html = page(inside, f"/sites/{busy.pk}/panel/{panel}/{tab}?period=today")
     assert NOTHING not in html and f'id="panel-{panel}"' in html

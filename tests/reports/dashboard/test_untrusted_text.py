@@ -23,6 +23,7 @@ from reports.query.dimensions import DIMENSIONS
 from sites.models import Site
 from sites.services import site_create
 from tests.support import event, record
+from tests.support.turns import take_turns
 
 EVIL = "<script>alert(1)</script>\"'>"
 COLUMNS = (
@@ -74,7 +75,7 @@ def test_a_script_in_any_dimension_is_text_in_every_tab(evil: tuple[Client, Site
             assert "&lt;script&gt;" in html
 
 
-@pytest.mark.parametrize("name", [*BROKEN_DOWN, "prop:plan", "tag:" + EVIL.replace("/", "")])
+@pytest.mark.parametrize("name", take_turns(2, ["tag:" + EVIL.replace("/", ""), *BROKEN_DOWN, "prop:plan"]))
 def test_a_script_is_text_in_every_table_and_filter_tag(evil: tuple[Client, Site], name: str) -> None:
     client, site = evil
     address = f"/sites/{site.pk}/details/{name}?period=today"

@@ -135,11 +135,11 @@ SOME = ("source", "country", "browser", "page", "entry_page", "exit_page", "even
 
 @pytest.mark.parametrize("rollups_above", [0, 10**12], ids=["rollups", "events"])
 @pytest.mark.parametrize("metrics", BUNDLES, ids=lambda names: names[0])
-def test_other_metrics_by_half_of_the_dimensions_equal_single_queries(
+def test_other_metrics_by_a_fifth_of_the_dimensions_equal_single_queries(
     rolled: LazySettings, metrics: tuple[str, ...], rollups_above: int
 ) -> None:
     rolled.ROLLUPS_ABOVE_ROWS = rollups_above
-    agree_by(SOME[BUNDLES.index(metrics) % 2 :: 2], metrics)
+    agree_by(SOME[BUNDLES.index(metrics) % 5 :: 5], metrics)
 
 
 @pytest.mark.heavy

@@ -21,6 +21,7 @@ from sites.uptime.services import incident_notify, monitor_create, monitor_updat
 from sites.uptime.state_machine import CheckResult
 from tests.support import read_html
 from tests.support.clicky_client import Clicky
+from tests.support.turns import count_examples
 from tests.support.types import Store
 from tests.values import require
 
@@ -277,7 +278,7 @@ def share(words: list[str]) -> float | None:
 
 
 @settings(
-    max_examples=20,
+    max_examples=count_examples(20),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     phases=[Phase.explicit, Phase.reuse, Phase.generate],  # a month is slow to simplify, and says enough as it is
