@@ -58,6 +58,7 @@ LOGIN_EMAIL = RateLimit("login-email", 30, 900)  # one person from clients that 
 LOGIN_ADDRESS = RateLimit("login-address", 50, 900)  # one client trying many people
 RESET_EMAIL = RateLimit("reset-email", 3, 3600)  # mails that are sent; further requests are accepted and send none
 RESET_ADDRESS = RateLimit("reset-address", 20, 3600)
+INVITATION_EMAIL = RateLimit("invitation-email", 10, 86400)  # links for one address, of all accounts together
 JOIN_ADDRESS = RateLimit("join-address", 20, 900)  # one client and one-time links
 PASSWORD_USER = RateLimit("password-user", 10, 900)  # checks of the current password of a user who is logged in
 CHECK_USER = RateLimit("check-user", 20, 300)  # pages fetched on somebody's behalf

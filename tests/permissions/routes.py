@@ -80,7 +80,7 @@ NEEDS: dict[str, str] = {
     ), "secret"),
     **dict.fromkeys((
         "settings", "me", "me/password", "me/password/set", "me/email", "me/confirm",
-        "me/confirm/code", "me/confirm/passkey", "me/sessions", "me/sessions/<int:session_id>/end",
+        "me/confirm/code", "me/confirm/passkey", "me/delete", "me/sessions", "me/sessions/<int:session_id>/end",
         "me/security", "me/security/app", "me/security/app/remove",
         "me/security/codes", "me/security/codes/new", "me/security/passkeys/new",
         "me/security/passkeys/<int:passkey_id>/remove",
@@ -96,12 +96,12 @@ NEEDS: dict[str, str] = {
         "account/brand", "account/team", "account/team/<int:member_id>",
         "account/team/<int:member_id>/remove", "account/invitations/<int:invitation_id>/revoke", "sites/new",
         f"{V1}members", f"{V1}members/<int:member_id>", "account/brand/check",
-        "account/invitations/<int:invitation_id>/renew", "account/team/<int:pending_id>/invite",
+        "account/invitations", "account/invitations/<int:invitation_id>/resend",
+        "account/invitations/<int:invitation_id>/link", "account/team/<int:pending_id>/invite",
         "account/team/keys/<int:exposed_id>/dismiss", "account/team/keys/<int:exposed_id>/replace",
         f"{V1}exposed-keys", f"{V1}exposed-keys/<int:exposed_id>", f"{V1}exposed-keys/<int:exposed_id>/replace",
         f"{V1}brand", f"{V1}brand/check", f"{V1}invitations", f"{V1}invitations/<int:invitation_id>",
-        f"{V1}invitations/<int:invitation_id>/renew", f"{V1}pending-members",
-        f"{V1}pending-members/<int:pending_id>", f"{V1}pending-members/<int:pending_id>/invite",
+        f"{V1}invitations/<int:invitation_id>/resend", f"{V1}invitations/<int:invitation_id>/link",
     ), "account"),
     f"{V1}account": "account-view",
     **dict.fromkeys((
@@ -137,7 +137,7 @@ NEEDS: dict[str, str] = {
         *(f"{V1}channels/<int:channel_id>/{what}" for what in ("test", "confirmation", "secret")),
     ), "team"),
     **dict.fromkeys((
-        "operations", "operations/audit-log", "operations/mail", "operations/accounts",
+        "operations", "operations/audit-log", "operations/sign-up", "operations/mail", "operations/accounts",
         "operations/accounts/<int:account_id>", "operations/accounts/<int:account_id>/suspend",
         "operations/accounts/<int:account_id>/resume", "operations/accounts/<int:account_id>/impersonate",
         "operations/impersonation/end", "operations/mail/<str:name>/<int:place>",
