@@ -5,8 +5,6 @@ from datetime import timedelta
 from django.db import migrations, models
 from django.utils import timezone
 
-import accounts.models.accounts
-
 
 def keep_old_ends(apps, schema_editor):
     """Let links that exist work as long as their mails say: 14 days, and 24 hours for those that set up."""
@@ -34,9 +32,8 @@ class Migration(migrations.Migration):
         migrations.AddField(
             "invitation",
             "expires",
-            models.DateTimeField(
-                default=accounts.models.accounts.compute_link_end, help_text="When its link stops working"
-            ),
+            models.DateTimeField(default=timezone.now, help_text="When its link stops working"),
+            preserve_default=False,
         ),
         migrations.RunPython(keep_old_ends, migrations.RunPython.noop),
         migrations.CreateModel(

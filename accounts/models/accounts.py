@@ -247,7 +247,7 @@ class Invitation(models.Model):
         default=False, help_text="Somebody else than the invited person saw the link: it proves no address"
     )
     created = models.DateTimeField(default=timezone.now, help_text="When its link was made")
-    expires = models.DateTimeField(default=compute_link_end, help_text="When its link stops working")
+    expires = models.DateTimeField(help_text="When its link stops working")
     used = models.DateTimeField(null=True, blank=True)
     revoked = models.DateTimeField(null=True, blank=True)
 
@@ -276,6 +276,8 @@ class Invitation(models.Model):
     def save(self, *args: Any, **kwargs: Any) -> None:
         if not self.token_hash:
             self.make_token()
+        if self.expires is None:
+            self.expires = compute_link_end()
         super().save(*args, **kwargs)
 
     def make_token(self) -> None:

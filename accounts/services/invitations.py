@@ -263,7 +263,7 @@ def explain_dead_link(token: str, now: datetime) -> str:
     if invitation is None:
         return "This link is unknown here: it is incomplete, or its invitation ended long ago."
     if invitation.used is not None:
-        return "This invitation was accepted already. Log in to see what you were invited to."
+        return "This invitation was accepted already."
     if invitation.revoked is None:
         return f"This link has expired: it worked for {settings.INVITATION_DAYS} days."
     others = Invitation.objects.open().filter(account=invitation.account_id, email=invitation.email, expires__gt=now)
