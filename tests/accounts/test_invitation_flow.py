@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 from html import unescape
+from importlib import import_module
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.core import mail
 from django.core.cache import cache
 from django.test import Client
@@ -229,6 +231,15 @@ def test_a_link_works_for_as_many_days_as_the_operator_says(inside: Client, sett
     invitation = invite(inside)
     assert timedelta(days=3) <= invitation.expires - before < timedelta(days=3, hours=1)
     assert "for 3 days" in mail.outbox[-1].body
+
+
+def test_the_upgrade_lets_links_work_as_long_as_their_mails_say(account: Account) -> None:
+    created = timezone.now() - timedelta(days=3)
+    joins = Invitation.objects.create(account=account, email=ZOE, created=created)
+    sets_up = Invitation.objects.create(role=Role.OWNER, created=created)
+    import_module("accounts.migrations.0010_invitation_links_and_sign_up").keep_old_ends(apps, None)
+    ends = {row.pk: row.expires - row.created for row in Invitation.objects.all()}
+    assert ends == {joins.pk: timedelta(days=14), sets_up.pk: timedelta(hours=24)}
 
 
 # -- the API ------------------------------------------------------------------------------------------------------
