@@ -55,7 +55,8 @@ def create_setup_link(base_url: str, now: datetime | None = None) -> str:
         return ""
     created = now or clock.now()
     Invitation.objects.filter(account=None, expires__lt=created).delete()
-    invitation = Invitation.objects.create(role=Role.OWNER, expires=created + timedelta(hours=SETUP_HOURS))
+    expires = created + timedelta(hours=SETUP_HOURS)
+    invitation = Invitation.objects.create(role=Role.OWNER, created=created, expires=expires)
     record_action("invitation.created", invitation)
     return base_url + reverse("accounts:setup", args=[invitation.token])
 
@@ -166,13 +167,19 @@ def check_guest_limit(account: Account, email: str = "") -> None:
     check_limit(account, "guests", used=used, field="email", what="guests")
 
 
-def check_invitation_limit(account: Account, email: str, now: datetime) -> None:
-    """Raise ValidationError if the account, or all accounts together to this address, made as many links as they may
-    in 24 hours.
-    """
+def check_invitation_limit(account: Account, now: datetime) -> None:
+    """Raise ValidationError if the account made as many links as it may in 24 hours."""
     made = account.invitations.filter(created__gt=now - timedelta(days=1)).count()
     check_limit(account, "invitations_per_day", used=made, field="email", what="invitations in 24 hours")
-    if wait := rate_limits.count_attempt((rate_limits.INVITATION_EMAIL, email)):
+
+
+def check_mail_limit(account: Account, email: str) -> None:
+    """Count a mail to the address. Raises ValidationError if the account, or all together, mailed as many as they may.
+
+    The account's own limit is lower, so that none can use up an address that others want to invite.
+    """
+    limits = (rate_limits.INVITATION_PAIR, f"{account.pk} {email}"), (rate_limits.INVITATION_EMAIL, email)
+    if wait := rate_limits.count_attempt(*limits):
         raise ValidationError({"email": rate_limits.format_wait_message(wait, "invitations to this address")})
 
 
@@ -206,7 +213,8 @@ def _create_and_revoke_earlier(
     """Create an invitation and revoke the open ones of the address. Raises ValidationError above the daily limit."""
     now = clock.now()
     account_lock(account)
-    check_invitation_limit(account, email, now)
+    check_invitation_limit(account, now)
+    check_mail_limit(account, email)
     _delete_old_invitations(account, now)
     account.invitations.open().filter(email=email).update(revoked=now)
     invitation = Invitation.objects.create(
@@ -228,7 +236,9 @@ def _replace_link(invitation: Invitation, by: Membership, *, is_shown: bool) -> 
     account_lock(account)
     if not account.invitations.open().filter(pk=invitation.pk).exists():
         raise ValidationError("This invitation was just used or revoked.")
-    check_invitation_limit(account, invitation.email, now)
+    check_invitation_limit(account, now)
+    if not is_shown:
+        check_mail_limit(account, invitation.email)
     _delete_old_invitations(account, now)
     earlier = Invitation(
         account=account, email=invitation.email, role=invitation.role, token_hash=invitation.token_hash,

@@ -9,7 +9,7 @@ from accounts.account_limits import DEFAULT_LIMITS
 from accounts.api.errors import ERROR_CODES
 from accounts.api.lists import CursorPages
 from accounts.revocation import DEPENDENT_ACCESS
-from accounts.security.rate_limits import INVITATION_EMAIL
+from accounts.security.rate_limits import INVITATION_PAIR
 from goals.models import GoalKind, PatternKind
 from reports.clickport.breakdowns import BREAKDOWNS, TECH
 from reports.clickport.requests import PERIODS
@@ -78,7 +78,7 @@ def build_people_context(request: HttpRequest) -> dict[str, object]:
     """Build the context of the page about people: limits of invitations, and what ends with a membership."""
     return {
         "days": settings.INVITATION_DAYS,
-        "address_mails": INVITATION_EMAIL.maximum,
+        "address_mails": INVITATION_PAIR.maximum,
         "invitations": DEFAULT_LIMITS["invitations_per_day"],
         "guests": DEFAULT_LIMITS["guests"],
         "audit_days": DEFAULT_LIMITS["audit_days"],

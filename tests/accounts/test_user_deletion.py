@@ -6,7 +6,6 @@ import pytest
 from allauth.mfa.models import Authenticator
 from django.contrib.sessions.models import Session
 from django.core import mail
-from django.core.cache import cache
 from django.test import Client
 
 from accounts.audit.models import AuditEntry
@@ -22,11 +21,6 @@ from tests.values import extract
 
 pytestmark = pytest.mark.django_db
 CAROL = "carol@example.org"
-
-
-@pytest.fixture(autouse=True)
-def no_attempts_yet() -> None:
-    cache.clear()
 
 
 @pytest.fixture
