@@ -37,8 +37,9 @@ REFUSED_PAGES = frozenset({
 })  # fmt: skip
 REFUSED_WRITES = frozenset({
     "accounts:me", "accounts:team", "accounts:member", "accounts:member-remove", "accounts:member-invite",
-    "accounts:invitation-renew", "accounts:invitation-revoke", "accounts:account-brand", "sites:api-keys", "sites:team",
-    "sites:unshare", "sharing:settings", "alerts:channel-new", "alerts:channel-edit", "links:guests",
+    "accounts:invitation-resend", "accounts:invitation-link", "accounts:invitation-revoke", "accounts:account-brand",
+    "sites:api-keys", "sites:team", "sites:unshare", "sharing:settings", "alerts:channel-new", "alerts:channel-edit",
+    "links:guests",
 })  # fmt: skip
 REFUSED_MODULES = ("allauth.", "accounts.sign_in.")
 REFUSED_ROUTE_PREFIX = "api/v1/"  # the management API, whose answers have keys

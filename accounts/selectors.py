@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 from allauth.account.models import EmailAddress
+from django.conf import settings
 from django.db.models import F, Model, QuerySet, Window
 from django.db.models.functions import RowNumber
 
-from accounts.models import Account, HostClaim, Membership, Role, User
+from accounts.models import Account, HostClaim, InstallationSettings, Membership, Role, User
 from accounts.permissions import has_second_factor
 
 Row = TypeVar("Row", bound=Model)
@@ -40,6 +41,15 @@ def explain_password_refusal(user: User) -> str:
     if has_second_factor(user):
         return "This user has a second factor, so the password is not enough. Use a key of the account."
     return ""
+
+
+def get_sign_up() -> str:
+    """Return who may become a user: what an operator chose, else what the environment says.
+
+    It is read from the database each time, so that a new choice holds in every process at once.
+    """
+    chosen = InstallationSettings.objects.filter(pk=1).values_list("sign_up", flat=True).first()
+    return chosen or str(settings.SIGN_UP)
 
 
 def list_verified_claims(purpose: str) -> QuerySet[HostClaim]:

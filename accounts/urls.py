@@ -5,9 +5,9 @@ from django.urls import URLPattern, URLResolver, path
 from accounts.api import brand
 from accounts.api import views as api
 from accounts.api.audit_log import AuditEntries
-from accounts.api.invitations import InvitationViews, PendingMemberViews
+from accounts.api.invitations import InvitationViews
 from accounts.api.resources import build_routes
-from accounts.views import account, branding, one_time_links, personal_tokens, team
+from accounts.views import account, branding, invitations, one_time_links, personal_tokens, team
 from accounts.views.audit_log import show_audit_log
 
 app_name = "accounts"
@@ -32,11 +32,13 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("account/team", team.manage_team, name="team"),
     path("account/team/<int:member_id>", team.edit_member, name="member"),
     path("account/team/<int:member_id>/remove", team.remove_member, name="member-remove"),
-    path("account/team/<int:pending_id>/invite", team.invite_pending_member, name="member-invite"),
+    path("account/team/<int:pending_id>/invite", invitations.invite_guest, name="member-invite"),
     path("account/team/keys/<int:exposed_id>/replace", team.replace_exposed_key, name="exposed-key-replace"),
     path("account/team/keys/<int:exposed_id>/dismiss", team.dismiss_exposed_key, name="exposed-key-dismiss"),
-    path("account/invitations/<int:invitation_id>/renew", team.renew_invitation, name="invitation-renew"),
-    path("account/invitations/<int:invitation_id>/revoke", team.revoke_invitation, name="invitation-revoke"),
+    path("account/invitations", invitations.show_invitations, name="invitations"),
+    path("account/invitations/<int:invitation_id>/resend", invitations.resend_invitation, name="invitation-resend"),
+    path("account/invitations/<int:invitation_id>/link", invitations.show_invitation_link, name="invitation-link"),
+    path("account/invitations/<int:invitation_id>/revoke", invitations.revoke_invitation, name="invitation-revoke"),
     path("api/v1/me", api.CurrentMember.as_view()),
     path("api/v1/account", api.AccountDetail.as_view()),
     path("api/v1/members", api.Members.as_view()),
@@ -44,7 +46,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/audit-log", AuditEntries.as_view()),
     path("api/v1/brand", brand.BrandDetail.as_view()),
     path("api/v1/brand/check", brand.BrandCheck.as_view()),
-    *build_routes({"invitations": InvitationViews, "pending-members": PendingMemberViews}),
+    *build_routes({"invitations": InvitationViews}),
     path("api/v1/exposed-keys", api.ExposedKeys.as_view()),
     path("api/v1/exposed-keys/<int:exposed_id>/replace", api.ExposedKeyReplacement.as_view()),
     path("api/v1/exposed-keys/<int:exposed_id>", api.ExposedKeyDetail.as_view()),

@@ -59,6 +59,7 @@ class Env:
     account_limits: dict[str, int] = field(default_factory=dict)
     sign_up: str = "invitation"
     session_idle_days: int = 14
+    invitation_days: int = 7
 
 
 def parse_query_limits(text: str) -> dict[str, int]:
@@ -86,12 +87,22 @@ def parse_limits(text: str, names: Sequence[str], what: str, *, lowest: int) -> 
     return limits
 
 
-def parse_days(text: str) -> int:
-    """Parse a number of days, 1 to 365; 14 for an empty text. Raises ValueError."""
-    days = int(text.strip() or 14)
-    if not 1 <= days <= 365:
-        raise ValueError(f"{days} is not from 1 to 365.")
+def parse_days(text: str, *, default: int, most: int) -> int:
+    """Parse a number of days, from 1 on; `default` for an empty text. Raises ValueError."""
+    days = int(text.strip() or default)
+    if not 1 <= days <= most:
+        raise ValueError(f"{days} is not from 1 to {most}.")
     return days
+
+
+def parse_session_days(text: str) -> int:
+    """Parse after how many days without use a session ends, 1 to 365; 14 for an empty text. Raises ValueError."""
+    return parse_days(text, default=14, most=365)
+
+
+def parse_invitation_days(text: str) -> int:
+    """Parse for how many days the link of an invitation works, 1 to 90; 7 for an empty text. Raises ValueError."""
+    return parse_days(text, default=7, most=90)
 
 
 def parse_sign_up(text: str) -> str:
@@ -157,7 +168,8 @@ def read_env(environ: dict[str, str] | None = None) -> Env:
         query_limits=read_setting(env, "QUERY_LIMITS", parse_query_limits, dict[str, int](), mistakes),
         account_limits=read_setting(env, "ACCOUNT_LIMITS", parse_account_limits, dict[str, int](), mistakes),
         sign_up=read_setting(env, "SIGN_UP", parse_sign_up, "invitation", mistakes),
-        session_idle_days=read_setting(env, "SESSION_IDLE_DAYS", parse_days, 14, mistakes),
+        session_idle_days=read_setting(env, "SESSION_IDLE_DAYS", parse_session_days, 14, mistakes),
+        invitation_days=read_setting(env, "INVITATION_DAYS", parse_invitation_days, 7, mistakes),
         mistakes=tuple(mistakes),
     )
 

@@ -119,7 +119,8 @@ SESSION_IDLE_DAYS = ENV.session_idle_days
 SESSION_ENGINE = "accounts.security.sessions"
 PASSWORD_RESET_TIMEOUT = 3600
 LOGIN_REDIRECT_URL = "/"
-SIGN_UP = ENV.sign_up
+SIGN_UP = ENV.sign_up  # unless an operator chose otherwise: `accounts.selectors.get_sign_up`
+INVITATION_DAYS = ENV.invitation_days
 # Sign-in by django-allauth; `accounts.sign_in` has our adapter, forms and views
 ACCOUNT_ADAPTER = "accounts.sign_in.adapter.AccountAdapter"
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None

@@ -5,6 +5,7 @@ from accounts.api.errors import register_outage
 from accounts.audit.subjects import register_subjects
 from accounts.custom_domains.services import register_claim_listener
 from accounts.host_names import register_reserved_hosts
+from accounts.invitation_lists import register_option_describer
 from accounts.permissions import register_grant_kind
 from accounts.revocation import register_dependent_access, register_shared_keys
 from accounts.services import ACCOUNT_KEY, GUEST_KEYS
@@ -25,6 +26,7 @@ from links.public_urls import is_former_link_domain
 from links.redirect.endpoints import register_endpoints
 from links.routing import link_cache
 from links.selectors import DATAPOINT_KIND, GROUP_KIND, list_visible_links
+from links.services.guests import describe_options
 from links.web.page_layout import DOCS_COLLECT, DOCS_PROGRAMS, DOCS_REFERENCE, list_link_pages
 from reports.alert_conditions import TRAFFIC_CONDITIONS
 from reports.annotations import services as annotations
@@ -59,6 +61,9 @@ from tracking.store import UNREADABLE, StoreError
 register_grant_kind(SITE_KIND)
 register_grant_kind(GROUP_KIND)
 register_grant_kind(DATAPOINT_KIND)
+
+# What an invitation to links gives
+register_option_describer(describe_options)
 
 # What ends with a member's access, and which keys are then listed as exposed
 register_dependent_access(OPEN_INVITATIONS)

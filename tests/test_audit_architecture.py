@@ -20,6 +20,8 @@ SILENT = {
     "accounts/services/invitations.py _add_grant": "invitation_accept records the grants",
     "accounts/services/invitations.py _accept_membership": "invitation_accept records the member",
     "accounts/services/invitations.py _mark_used": "invitation_accept and installation_setup record it",
+    "accounts/services/invitations.py _replace_link": "invitation_resend and invitation_link_create record it",
+    "accounts/services/user_deletion.py _keep_pending_guests": "the guests stay as they were; user_delete is recorded",
     "goals/services.py _validate_and_save_goal": "its callers record the goal",
     "goals/services.py _validate_and_save_segment": "its callers record the segment",
     "links/services/links.py set_related_rows": "datapoint_update records the names of the rows",

@@ -37,7 +37,8 @@ from accounts.permissions import Bearer
 from accounts.revocation import exposed_key_dismiss, exposed_key_replace
 from accounts.selectors import list_members
 from accounts.services import account_update, member_access_set, member_remove
-from accounts.services.invitations import invitation_create, mail_invitation
+from accounts.services.invitation_mails import mail_invitation
+from accounts.services.invitations import invitation_create
 
 ACCOUNT_EXAMPLE = {
     "id": 7, "name": "Example Ltd", "timezone": "Europe/Tallinn", "monthly_events": 0, "events_used": 48210,
@@ -193,7 +194,10 @@ def extract_grants(values: MemberValues) -> list[tuple[str, int, str]]:
 
 
 def mail_and_answer(invitation: Invitation, by: Membership) -> Mapping[str, object]:
-    """Mail an invitation that was just created, and return the answer: with the link if no mail could be sent."""
+    """Mail an invitation that was just created, and return the answer: with the link if no mail could be sent.
+
+    `InvitationViews` answers more of it; this is how version 0.2 did.
+    """
     outcome = mail_invitation(invitation, by.user if by.user_id else by.account)
     data = {"email": invitation.email, "role": invitation.role, "link": outcome.link, "mailed": outcome.mailed}
     return InvitationSerializer(data).data

@@ -63,8 +63,11 @@ register_subjects(
         name="invitation",
         label="Invitation",
         account="account_id",
-        verbs=("created", "revoked"),
+        verbs=("created", "resent", "link_shown", "revoked", "accepted"),
         shown=frozenset({"email", "role", "grants"}),
+    ),
+    AuditSubject(
+        name="installation", label="Installation", account="", verbs=("changed",), shown=frozenset({"sign_up"})
     ),
     AuditSubject(
         name="exposed_key", label="Exposed key", account="account_id", verbs=("dismissed",), shown=frozenset({"kind"})

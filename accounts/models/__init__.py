@@ -1,6 +1,17 @@
 """Models of users, accounts and what belongs to them."""
 
-from accounts.models.accounts import Account, ExposedKey, Grant, Invitation, Membership, Right, Role, User
+from accounts.models.accounts import (
+    Account,
+    ExposedKey,
+    Grant,
+    InstallationSettings,
+    Invitation,
+    Membership,
+    Right,
+    Role,
+    SignUp,
+    User,
+)
 from accounts.models.api_access import READ, SCOPES, WRITE, Area, IdempotentRequest, PersonalToken
 from accounts.models.host_claims import EXCLUSIVE_PURPOSES, HostClaim, HostOwner, Purpose, VerificationMethod
 from accounts.models.secret_key_fingerprint import SecretKeyFingerprint, compute_fingerprint
@@ -17,6 +28,7 @@ __all__ = [
     "HostClaim",
     "HostOwner",
     "IdempotentRequest",
+    "InstallationSettings",
     "Invitation",
     "Membership",
     "PersonalToken",
@@ -24,6 +36,7 @@ __all__ = [
     "Right",
     "Role",
     "SecretKeyFingerprint",
+    "SignUp",
     "User",
     "VerificationMethod",
     "compute_fingerprint",

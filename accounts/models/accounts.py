@@ -1,11 +1,13 @@
-"""Users who log in, accounts (tenants), the memberships, grants and invitations that join them, and exposed keys."""
+"""Users who log in, accounts (tenants), the memberships, grants and invitations that join them, exposed keys, and what
+operators choose for the installation."""
 
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.db import models
@@ -212,6 +214,11 @@ def generate_invitation_token() -> str:
     return get_random_string(40)
 
 
+def compute_link_end() -> datetime:
+    """Return when the link of an invitation that is created or sent now stops working."""
+    return timezone.now() + timedelta(days=settings.INVITATION_DAYS)
+
+
 class InvitationQuerySet(models.QuerySet["Invitation"]):
     def open(self) -> InvitationQuerySet:
         """Select invitations that are neither used nor revoked; some of them may have expired."""
@@ -221,8 +228,9 @@ class InvitationQuerySet(models.QuerySet["Invitation"]):
 class Invitation(models.Model):
     """A one-time link: to join an account, or (without one) to set up a fresh installation.
 
-    Only the token's hash is stored. `token` has the plain text on an instance that was just created, else it is empty.
-    Used and revoked rows are kept for a while, because they count against the limit of invitations.
+    Only the token's hash is stored. `token` has the plain text on an instance that just got its link, else it is empty.
+    A new link replaces the earlier one, whose hash is kept in a closed row of its own. Used and revoked rows are kept
+    for a while, to explain their links and because they count against the limit of invitations.
     """
 
     account = models.ForeignKey(Account, models.CASCADE, null=True, blank=True, related_name="invitations")
@@ -235,7 +243,11 @@ class Invitation(models.Model):
         help_text="The pending membership that is accepted by it",
     )  # fmt: skip
     invited_by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="+")
-    created = models.DateTimeField(auto_now_add=True)
+    link_shown = models.BooleanField(
+        default=False, help_text="Somebody else than the invited person saw the link: it proves no address"
+    )
+    created = models.DateTimeField(default=timezone.now, help_text="When its link was made")
+    expires = models.DateTimeField(help_text="When its link stops working")
     used = models.DateTimeField(null=True, blank=True)
     revoked = models.DateTimeField(null=True, blank=True)
 
@@ -263,9 +275,15 @@ class Invitation(models.Model):
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         if not self.token_hash:
-            self.token = generate_invitation_token()
-            self.token_hash = hash_key(self.token)
+            self.make_token()
+        if self.expires is None:
+            self.expires = compute_link_end()
         super().save(*args, **kwargs)
+
+    def make_token(self) -> None:
+        """Generate a new token; the caller stores its hash."""
+        self.token = generate_invitation_token()
+        self.token_hash = hash_key(self.token)
 
 
 class ExposedKey(models.Model):
@@ -289,3 +307,28 @@ class ExposedKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.object_id}, known to {self.person}"
+
+
+class SignUp(models.TextChoices):
+    """Who may become a user."""
+
+    OPEN = "open", "Everybody, after entering a code that is mailed to the address"
+    INVITATION = "invitation", "Invited people"
+    CLOSED = "closed", "Nobody new"
+
+
+class InstallationSettings(models.Model):
+    """What operators choose for the whole installation, in one row (`pk` 1). Empty fields: as the environment says."""
+
+    sign_up = models.CharField(max_length=10, choices=SignUp.choices, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(sign_up__in=["", *SignUp.values]), name="installation_sign_up_is_known"
+            ),
+            models.CheckConstraint(condition=models.Q(pk=1), name="installation_has_one_row"),
+        ]
+
+    def __str__(self) -> str:
+        return "settings of the installation"

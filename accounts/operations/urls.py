@@ -8,6 +8,7 @@ app_name = "operations"
 urlpatterns = [
     path("operations", views.show_operations, name="task-runs"),
     path("operations/audit-log", views.show_audit_log, name="audit-log"),
+    path("operations/sign-up", views.choose_sign_up, name="sign-up"),
     path("operations/accounts", account_pages.list_accounts, name="accounts"),
     path("operations/accounts/<int:account_id>", account_pages.show_account, name="account"),
     path("operations/accounts/<int:account_id>/suspend", account_pages.suspend_account, name="account-suspend"),

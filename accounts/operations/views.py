@@ -1,4 +1,4 @@
-"""The operator's pages: periodic tasks, and mail that was written to files."""
+"""The operator's pages: periodic tasks, who may sign up, and mail that was written to files."""
 
 from __future__ import annotations
 
@@ -6,14 +6,19 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Concatenate, ParamSpec
 
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
+from django import forms
+from django.conf import settings
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import redirect, render
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_safe
 
 from accounts.mail import get_mail_folder
+from accounts.models import InstallationSettings, SignUp
 from accounts.operations import mailbox
 from accounts.operations.models import TaskRun
+from accounts.services.installation import installation_sign_up_set
 from accounts.settings_parts import build_account_navigation
 from accounts.views.audit_log import render_audit_log
 
@@ -54,6 +59,31 @@ def show_operations(request: HttpRequest) -> HttpResponse:
 def show_audit_log(request: HttpRequest) -> HttpResponse:
     """Show what belongs to no account: set-up, users, commands, failed log-ins of unknown addresses."""
     return render_audit_log(request, None, current="installation-log")
+
+
+class SignUpForm(forms.Form):
+    """Who may become a user."""
+
+    sign_up = forms.ChoiceField(label="Who may become a user", required=False, widget=forms.RadioSelect)
+
+    def __init__(self, data: QueryDict | None, chosen: str) -> None:
+        super().__init__(data, initial={"sign_up": chosen})
+        default = SignUp(settings.SIGN_UP).label
+        choices = [("", f"As SIGN_UP in the environment says: {default[0].lower()}{default[1:]}"), *SignUp.choices]
+        self.fields["sign_up"].choices = choices  # type: ignore[attr-defined]
+
+
+@require_operator
+def choose_sign_up(request: HttpRequest) -> HttpResponse:
+    """Choose who may become a user."""
+    row = InstallationSettings.objects.filter(pk=1).first()
+    form = SignUpForm(request.POST or None, row.sign_up if row else "")
+    if request.method == "POST" and form.is_valid():
+        installation_sign_up_set(sign_up=form.cleaned_data["sign_up"])
+        messages.success(request, "Saved.")
+        return redirect("operations:sign-up")
+    context = {"form": form, "settings_nav": build_account_navigation(request, "sign-up"), "section": "settings"}
+    return render(request, "operations/sign_up.html", context)
 
 
 @require_operator

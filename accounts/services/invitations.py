@@ -1,48 +1,45 @@
 """One-time links: to join an account, and (without one) to set up a fresh installation.
 
-A person becomes a member only by opening the link that was mailed to them. Only hashes of tokens are stored: a link can
-be written only when its invitation was just created (`Invitation.token`), so sending it again creates a new one.
+Members, guests of sites and guests of links are all invited here, and become members only by opening the link. Only
+hashes of tokens are stored: a link can be written only when it was just made (`Invitation.token`), so sending or
+showing it again makes a new one, and the earlier link stops working.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from smtplib import SMTPDataError, SMTPNotSupportedError, SMTPRecipientsRefused, SMTPSenderRefused
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone as clock
 
-from accounts import mail
 from accounts.account_limits import check_limit
 from accounts.audit.context import build_user_actor
 from accounts.audit.recording import record_action
-from accounts.branding import load_brand
 from accounts.keys import hash_key
 from accounts.models import Account, Grant, Invitation, Membership, Right, Role, User
+from accounts.models.accounts import compute_link_end
 from accounts.permissions import membership_may
 from accounts.revocation import DependentAccess
+from accounts.security import rate_limits
 from accounts.services import (
     account_create,
     account_lock,
     clean_grants,
     find_existing_objects,
+    member_remove,
     member_role_store,
     placeholder_user_delete,
     user_create,
 )
 
-INVITATION_DAYS = 14
 SETUP_HOURS = 24
+CLOSED_DAYS = 90  # for which used and revoked links are explained to who opens them
 ALREADY_USED = "This link was already used."
-ADDRESS_REJECTED = "The mail server does not accept mail for this address. Check its spelling."
-MAIL_REJECTED = "The mail server rejected this mail. Ask the operator of this installation, whose log says why."
-log = logging.getLogger(__name__)
 
 
 # -- setting up ---------------------------------------------------------------------------------------------------
@@ -56,9 +53,10 @@ def create_setup_link(base_url: str, now: datetime | None = None) -> str:
     """
     if User.objects.has_login_user():
         return ""
-    expired = (now or clock.now()) - timedelta(hours=SETUP_HOURS)
-    Invitation.objects.filter(account=None, created__lt=expired).delete()
-    invitation = Invitation.objects.create(role=Role.OWNER)
+    created = now or clock.now()
+    Invitation.objects.filter(account=None, expires__lt=created).delete()
+    expires = created + timedelta(hours=SETUP_HOURS)
+    invitation = Invitation.objects.create(role=Role.OWNER, created=created, expires=expires)
     record_action("invitation.created", invitation)
     return base_url + reverse("accounts:setup", args=[invitation.token])
 
@@ -96,7 +94,10 @@ def accounts_adopt(*, user: User) -> None:
 def invitation_create(
     *, account: Account, email: str, role: str, by: Membership, grants: Iterable[tuple[str, int, str]] = ()
 ) -> Invitation:
-    """Invite an address into an account; its open invitation is replaced. Raises ValidationError."""
+    """Invite an address into an account; its open invitation is replaced. Raises ValidationError.
+
+    A guest who was added with a key of their own and has not joined keeps key and rights.
+    """
     address = email.strip().lower()
     try:
         validate_email(address)
@@ -114,33 +115,45 @@ def invitation_create(
 
 
 @transaction.atomic
-def pending_member_invite(*, membership: Membership, by: Membership) -> Invitation:
-    """Invite the person of a pending membership again. Raises ValidationError above the limit for a day."""
-    if membership.accepted is not None:
-        raise ValidationError({"email": "This person is already a member."})
-    return _create_and_revoke_earlier(membership.account, membership.user.email, membership.role, by, [], membership)
+def invitation_resend(*, invitation: Invitation, by: Membership) -> Invitation:
+    """Give an invitation a new link, which is to be mailed; the old link stops working. Raises ValidationError."""
+    _replace_link(invitation, by, is_shown=False)
+    record_action("invitation.resent", invitation)
+    return invitation
 
 
 @transaction.atomic
-def invitation_renew(*, invitation: Invitation, by: Membership) -> Invitation:
-    """Replace an invitation by one with a new link; the old link stops working. Raises ValidationError.
+def invitation_link_create(*, invitation: Invitation, by: Membership) -> Invitation:
+    """Give an invitation a new link, which is to be shown to `by`; the old link stops working. Raises ValidationError.
 
-    Only an owner may renew an invitation to become owner.
+    Such a link does not prove that who opens it owns the address.
     """
-    if invitation.role == Role.OWNER and by.role != Role.OWNER:
-        raise ValidationError({"role": "Only an owner can invite an owner."})
-    assert invitation.account is not None
-    return _create_and_revoke_earlier(
-        invitation.account, invitation.email, invitation.role, by, invitation.grants, invitation.membership
-    )
+    _replace_link(invitation, by, is_shown=True)
+    record_action("invitation.link_shown", invitation)
+    return invitation
 
 
 @transaction.atomic
-def invitation_revoke(*, invitation: Invitation, now: datetime) -> None:
-    """Revoke an invitation: its link stops working."""
+def invitation_link_show(*, invitation: Invitation) -> None:
+    """Record that the link of a new invitation is shown to the inviter, because no mail could be sent."""
+    invitation.link_shown = True
+    invitation.save(update_fields=["link_shown"])
+    record_action("invitation.link_shown", invitation)
+
+
+@transaction.atomic
+def invitation_revoke(*, invitation: Invitation, now: datetime, by: Membership | None = None) -> None:
+    """Revoke an invitation: its link stops working.
+
+    If a person (`by`) does so, the guest whom it invited and who has not joined is removed, with their key and rights.
+    If the invitation ends for another reason, such as that the inviter left, the guest can be invited again.
+    """
     invitation.revoked = now
     invitation.save(update_fields=["revoked"])
     record_action("invitation.revoked", invitation)
+    guest = invitation.membership
+    if by is not None and guest is not None and guest.accepted is None:
+        member_remove(membership=guest, by=by)
 
 
 def check_guest_limit(account: Account, email: str = "") -> None:
@@ -155,9 +168,19 @@ def check_guest_limit(account: Account, email: str = "") -> None:
 
 
 def check_invitation_limit(account: Account, now: datetime) -> None:
-    """Raise ValidationError if the account has sent as many invitations as it may in 24 hours."""
-    sent = account.invitations.filter(created__gt=now - timedelta(days=1)).count()
-    check_limit(account, "invitations_per_day", used=sent, field="email", what="invitations in 24 hours")
+    """Raise ValidationError if the account made as many links as it may in 24 hours."""
+    made = account.invitations.filter(created__gt=now - timedelta(days=1)).count()
+    check_limit(account, "invitations_per_day", used=made, field="email", what="invitations in 24 hours")
+
+
+def check_mail_limit(account: Account, email: str) -> None:
+    """Count a mail to the address. Raises ValidationError if the account, or all together, mailed as many as they may.
+
+    The account's own limit is lower, so that none can use up an address that others want to invite.
+    """
+    limits = (rate_limits.INVITATION_PAIR, f"{account.pk} {email}"), (rate_limits.INVITATION_EMAIL, email)
+    if wait := rate_limits.count_attempt(*limits):
+        raise ValidationError({"email": rate_limits.format_wait_message(wait, "invitations to this address")})
 
 
 def load_open_invitation_grants(account: Account, email: str) -> list[tuple[str, int, str]]:
@@ -191,6 +214,7 @@ def _create_and_revoke_earlier(
     now = clock.now()
     account_lock(account)
     check_invitation_limit(account, now)
+    check_mail_limit(account, email)
     _delete_old_invitations(account, now)
     account.invitations.open().filter(email=email).update(revoked=now)
     invitation = Invitation.objects.create(
@@ -200,68 +224,37 @@ def _create_and_revoke_earlier(
     return invitation
 
 
+def _replace_link(invitation: Invitation, by: Membership, *, is_shown: bool) -> None:
+    """Replace the link of an open invitation; a closed row keeps the hash of the old one. Raises ValidationError.
+
+    Only an owner may replace the link of an invitation to become owner.
+    """
+    if invitation.role == Role.OWNER and by.role != Role.OWNER:
+        raise ValidationError({"role": "Only an owner can invite an owner."})
+    now, account = clock.now(), invitation.account
+    assert account is not None
+    account_lock(account)
+    if not account.invitations.open().filter(pk=invitation.pk).exists():
+        raise ValidationError("This invitation was just used or revoked.")
+    check_invitation_limit(account, now)
+    if not is_shown:
+        check_mail_limit(account, invitation.email)
+    _delete_old_invitations(account, now)
+    earlier = Invitation(
+        account=account, email=invitation.email, role=invitation.role, token_hash=invitation.token_hash,
+        invited_by_id=invitation.invited_by_id, created=invitation.created, expires=invitation.expires, revoked=now,
+    )  # fmt: skip
+    invitation.make_token()
+    invitation.link_shown, invitation.invited_by_id = is_shown, by.user_id
+    invitation.created, invitation.expires = now, compute_link_end()
+    invitation.save()
+    earlier.save()
+
+
 def _delete_old_invitations(account: Account, now: datetime) -> None:
-    """Delete closed invitations that no longer count against the limit for a day."""
+    """Delete closed invitations whose links need no explanation any more."""
     closed = account.invitations.exclude(used=None, revoked=None)
-    closed.filter(created__lt=now - timedelta(days=INVITATION_DAYS)).delete()
-
-
-# -- mailing ------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class InvitationMailing:
-    """The outcome of mailing an invitation. `link` is for the inviter to pass on; it is empty if a mail was sent.
-
-    `rejection` is the message to show if the mail server rejected this mail.
-    """
-
-    mailed: bool
-    link: str = ""
-    rejection: str = ""
-
-    @property
-    def message(self) -> str:
-        """The message to show to the inviter."""
-        if self.mailed:
-            return "Invited. The link is on its way by e-mail."
-        if self.link:
-            return "Invited. No mail could be sent: pass the link on yourself. It is shown only once."
-        return self.rejection
-
-
-def mail_invitation(invitation: Invitation, inviter: object) -> InvitationMailing:
-    """Mail the link to the invited person.
-
-    The inviter gets the link only if no mail server can be reached, or mail is written to files instead of sent: with
-    the link they could choose the password for somebody else's address. They do not get it if the server rejects the
-    mail, because the inviter chose what it rejects (address, sender, names).
-    """
-    account = invitation.account
-    assert account is not None and invitation.token, "only a newly created invitation has its token"
-    brand = mail.simplify_brand_name(load_brand(account))
-    link = brand.base_url + reverse("accounts:join", args=[invitation.token])
-    context = {
-        "account_name": mail.simplify_name(str(account)), "inviter": format_inviter(inviter), "days": INVITATION_DAYS,
-        "role": invitation.get_role_display(),
-    }  # fmt: skip
-    try:
-        mail.send(to=invitation.email, template="accounts/invitation.txt", brand=brand, link=link, **context)
-    except SMTPRecipientsRefused:
-        return InvitationMailing(mailed=False, rejection=ADDRESS_REJECTED)
-    except (SMTPSenderRefused, SMTPDataError, SMTPNotSupportedError) as error:
-        log.warning("The mail server rejected an invitation of account %s: %s", account.pk, error)
-        return InvitationMailing(mailed=False, rejection=MAIL_REJECTED)
-    except OSError:  # smtplib's errors are OSErrors
-        return InvitationMailing(mailed=False, link=link)
-    is_written_to_files = mail.get_mail_folder() is not None
-    return InvitationMailing(mailed=not is_written_to_files, link=link if is_written_to_files else "")
-
-
-def format_inviter(inviter: object) -> str:
-    """Format the inviter's name for the mail: a user's, or the account's if its key was used."""
-    name = mail.simplify_name(inviter.name if isinstance(inviter, User) else str(inviter))
-    return name or (inviter.email if isinstance(inviter, User) else "")
+    closed.filter(created__lt=now - timedelta(days=CLOSED_DAYS)).delete()
 
 
 # -- accepting ----------------------------------------------------------------------------------------------------
@@ -269,28 +262,40 @@ def format_inviter(inviter: object) -> str:
 
 def find_open_invitation(token: str, now: datetime) -> Invitation | None:
     """Find the invitation of a link's token, unless it was used or revoked or has expired."""
-    rows = Invitation.objects.open().filter(token_hash=hash_key(token))
-    invitation: Invitation | None = rows.select_related("account", "membership__user").first()
-    if invitation is None or invitation.created < now - get_link_lifetime(invitation):
-        return None
+    rows = Invitation.objects.open().filter(token_hash=hash_key(token), expires__gt=now)
+    invitation: Invitation | None = rows.select_related("account", "membership__user", "invited_by").first()
     return invitation
 
 
-def get_link_lifetime(invitation: Invitation) -> timedelta:
-    """Return how long the link works."""
-    return timedelta(hours=SETUP_HOURS) if invitation.account_id is None else timedelta(days=INVITATION_DAYS)
+def explain_dead_link(token: str, now: datetime) -> str:
+    """Explain why a link to join an account does not work, in a sentence for whoever opened it."""
+    invitation = Invitation.objects.exclude(account=None).filter(token_hash=hash_key(token)).first()
+    if invitation is None:
+        return "This link is unknown here: it is incomplete, or its invitation ended long ago."
+    if invitation.used is not None:
+        return "This invitation was accepted already."
+    if invitation.revoked is None:
+        return f"This link has expired: it worked for {settings.INVITATION_DAYS} days."
+    others = Invitation.objects.open().filter(account=invitation.account_id, email=invitation.email, expires__gt=now)
+    if others.exists():
+        return (
+            "A newer link has replaced this one. Use the one in the latest mail, or the one that was given to you last."
+        )
+    return "This invitation was revoked."
 
 
 @transaction.atomic
 def invitation_accept(*, invitation: Invitation, user: User, now: datetime) -> Membership:
-    """Make the user a member of the account, with all that was granted to the invited person meanwhile.
+    """Make the invited user a member of the account, with all that was granted to them meanwhile.
 
-    A guest who is invited as a guest gets the new grants. Raises ValidationError if the link was just used, and for any
-    other member of the account: they keep their role, and the link still works for the invited person.
+    A guest who is invited as a guest gets the new grants. Raises ValidationError if the link was just used, for a user
+    with another address than the invited one, and for any other member of the account, who keeps their role.
     """
     _mark_used(invitation, now)
     if invitation.account is None:
         raise ValidationError("This link sets up an installation; it joins no account.")
+    if user.email != invitation.email:
+        raise ValidationError(f"This invitation is for {invitation.email}, and you are logged in as {user.email}.")
     existing = invitation.account.memberships.filter(user=user).first()
     if existing is not None and existing.accepted is not None:
         _check_can_merge(existing, invitation)
@@ -300,6 +305,7 @@ def invitation_accept(*, invitation: Invitation, user: User, now: datetime) -> M
     for kind, object_id, right in invitation.grants:
         _add_grant(membership, kind, object_id, right)
     changes = {"role": (None, membership.role), "grants": (None, invitation.grants)}
+    record_action("invitation.accepted", invitation, actor=build_user_actor(user))
     record_action("member.joined", membership, changes=changes, actor=build_user_actor(user))
     return membership
 
@@ -309,8 +315,8 @@ def _check_can_merge(existing: Membership, invitation: Invitation) -> None:
     if existing.role == invitation.role == Role.GUEST and invitation.membership is None:
         return
     raise ValidationError(
-        f"You are in {existing.account} already, as {existing.get_role_display().lower()}. Log in as "
-        f"{invitation.email} to use this invitation, or have your role changed."
+        f"You are in {existing.account} already, as {existing.get_role_display().lower()}. Ask whoever manages it to "
+        "change your role."
     )
 
 

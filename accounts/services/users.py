@@ -20,10 +20,11 @@ P = ParamSpec("P")
 
 
 @transaction.atomic
-def user_create(*, email: str, password: str, name: str = "", operator: bool = False) -> User:
+def user_create(*, email: str, password: str, name: str = "", operator: bool = False, is_verified: bool = True) -> User:
     """Create a user who can log in, or turn a placeholder (`is_placeholder`) into one.
 
-    The caller has made sure that the address is the person's. Raises ValidationError for an address that is used or
+    `is_verified`: the caller has made sure that the address is the person's; otherwise they can log in after entering a
+    code that is mailed there. Raises ValidationError for an address that is used or
     invalid, and for a weak password.
     """
     address, full_name = email.strip().lower(), " ".join(name.split())[:120]
@@ -35,7 +36,10 @@ def user_create(*, email: str, password: str, name: str = "", operator: bool = F
     _run_validator("password", validate_password, password, user)
     user.set_password(password)
     user.save()
-    user_email_verify(user=user)
+    if is_verified:
+        user_email_verify(user=user)
+    else:
+        EmailAddress.objects.create(user=user, email=user.email, verified=False, primary=True)
     record_action("user.created", user)
     return user
 

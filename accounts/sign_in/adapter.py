@@ -8,7 +8,6 @@ from smtplib import SMTPException
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.models import EmailAddress
-from django.conf import settings
 from django.contrib import messages
 from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse
@@ -18,7 +17,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 
 from accounts import mail
 from accounts.branding import DEFAULT_BRAND, Brand, get_request_brand
-from accounts.models import User
+from accounts.models import SignUp, User
 from accounts.security import rate_limits
 from accounts.security.client_ip import get_client_address
 from accounts.security.password_login import (
@@ -28,6 +27,7 @@ from accounts.security.password_login import (
     is_recognized_device,
     remember_login,
 )
+from accounts.selectors import get_sign_up
 from accounts.services import user_email_verify, user_password_set, user_sign_up
 from accounts.sign_in.devices import describe_browser, describe_place
 
@@ -65,7 +65,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         return url_has_allowed_host_and_scheme(url, {self.request.get_host()}, self.request.is_secure())
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
-        """Whether strangers may sign up: where SIGN_UP says so, once set up, and not on the host of an account."""
+        """Whether strangers may sign up: where operators let them, once set up, and not on the host of an account."""
         return is_sign_up_open(request)
 
     def authenticate(self, request: HttpRequest, **credentials: str) -> User | None:
@@ -172,4 +172,5 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
 def is_sign_up_open(request: HttpRequest) -> bool:
     """Whether the sign-up page of the request's host is open to everybody."""
-    return settings.SIGN_UP == "open" and not get_request_brand(request).white_label and User.objects.has_login_user()
+    is_open = get_sign_up() == SignUp.OPEN
+    return is_open and not get_request_brand(request).white_label and User.objects.has_login_user()

@@ -13,16 +13,16 @@ from allauth.account.forms import LoginForm as AllauthLoginForm
 from allauth.account.forms import ReauthenticateForm as AllauthReauthenticateForm
 from allauth.account.forms import SignupForm as AllauthSignupForm
 from django import forms
-from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest
 
 from accounts.forms import LENGTH_HINT, NEW_PASSWORD_INPUT
-from accounts.models import User
+from accounts.models import SignUp, User
 from accounts.security import rate_limits
 from accounts.security.hashers import RETRY_SECONDS, HashingBusy
 from accounts.security.password_login import TooManyAttempts
+from accounts.selectors import get_sign_up
 from accounts.services import is_placeholder
 from accounts.validators import clean_name
 
@@ -147,7 +147,7 @@ class ResetForm(ResetPasswordForm):  # type: ignore[misc]
     def clean_email(self) -> str:
         """Find the users of the address. Where sign-up is closed, nobody who was only invited becomes a user by it."""
         email = str(super().clean_email())
-        if settings.SIGN_UP == "closed":
+        if get_sign_up() == SignUp.CLOSED:
             self.users = [user for user in self.users if not is_placeholder(user)]
         return email
 

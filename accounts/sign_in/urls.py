@@ -3,8 +3,8 @@
 from allauth.account.views import LogoutView
 from django.urls import URLPattern, path, re_path
 
+from accounts.sign_in import deletion_view, session_views, views
 from accounts.sign_in import factor_views as factors
-from accounts.sign_in import session_views, views
 
 urlpatterns: list[URLPattern] = [
     path("login", views.LoginView.as_view(), name="account_login"),
@@ -32,6 +32,7 @@ urlpatterns: list[URLPattern] = [
     path(
         "me/security/passkeys/<int:passkey_id>/remove", factors.PasskeyRemoveView.as_view(), name="mfa_remove_webauthn"
     ),
+    path("me/delete", deletion_view.delete_user, name="account_delete"),
     path("me/sessions", session_views.show_sessions, name="usersessions_list"),
     path("me/sessions/<int:session_id>/end", session_views.end_session, name="usersessions_end"),
     path("login/passkey", factors.PasskeyLoginView.as_view(), name="mfa_login_webauthn"),

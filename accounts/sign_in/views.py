@@ -7,7 +7,6 @@ from smtplib import SMTPException
 from allauth.account import views as allauth_views
 from allauth.account.decorators import reauthentication_required
 from django import forms
-from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -17,10 +16,11 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 
-from accounts.models import PersonalToken, User
+from accounts.models import PersonalToken, SignUp, User
 from accounts.security import rate_limits
 from accounts.security.client_ip import get_client_key
 from accounts.security.password_login import forget_attempts
+from accounts.selectors import get_sign_up
 from accounts.services import user_email_verify
 from accounts.settings_parts import build_account_navigation
 from accounts.sign_in.adapter import REVIEW_TOKENS, is_sign_up_open
@@ -101,7 +101,7 @@ class SignupView(EntrancePage, allauth_views.SignupView):  # type: ignore[misc]
 
     def closed(self) -> HttpResponse:
         """Say that one needs an invitation, if invitations work."""
-        context = {"by_invitation": settings.SIGN_UP != "closed"}
+        context = {"by_invitation": get_sign_up() != SignUp.CLOSED}
         return render(self.request, self.template_name_signup_closed, context, status=403)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from django.conf import settings
+from collections.abc import Sequence
+
+from allauth.account.utils import perform_login
 from django.contrib.auth import login
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import transaction
@@ -15,12 +17,21 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 
 from accounts.forms import JoinForm, SetupForm, add_errors
-from accounts.models import Invitation, User
+from accounts.invitation_lists import describe_invitation, format_sender
+from accounts.models import Invitation, SignUp, User
 from accounts.security import rate_limits
 from accounts.security.client_ip import get_client_key
 from accounts.security.password_login import remember_login
+from accounts.selectors import get_sign_up
 from accounts.services import is_placeholder, user_create
-from accounts.services.invitations import SETUP_HOURS, find_open_invitation, installation_setup, invitation_accept
+from accounts.services.invitation_mails import is_proof_of_address
+from accounts.services.invitations import (
+    SETUP_HOURS,
+    explain_dead_link,
+    find_open_invitation,
+    installation_setup,
+    invitation_accept,
+)
 
 
 def count_link_attempt(request: HttpRequest, form: Form) -> bool:
@@ -73,47 +84,72 @@ def join_account(request: HttpRequest, token: str) -> HttpResponse:
     """Accept an invitation: as the user who is logged in, as an existing user who logs in first, or as a new one."""
     invitation = find_open_invitation(token, clock.now())
     if invitation is None or invitation.account_id is None:
-        return render(request, "accounts/link_dead.html", status=404)
+        return render(request, "accounts/link_dead.html", {"reason": explain_dead_link(token, clock.now())}, status=404)
     if request.user.is_authenticated:
         return _join_logged_in(request, invitation)
     user = User.objects.filter(email=invitation.email).first()
     if user is not None and not is_placeholder(user):
         return redirect(f"{reverse('account_login')}?next={request.path}")
-    if settings.SIGN_UP == "closed":
-        return render(request, "accounts/signup_closed.html", {"by_invitation": False}, status=403)
+    if get_sign_up() == SignUp.CLOSED:
+        return render(request, "accounts/signup_closed.html", {"is_invited": True}, status=403)
     form = JoinForm(request.POST or None)
     if request.method == "POST" and form.is_valid() and (joined := _join_new(request, form, invitation)):
-        login(request, joined, backend="django.contrib.auth.backends.ModelBackend")
-        request.session["account"] = invitation.account_id
-        response = redirect("/")
-        remember_login(request, response, joined)
-        return response
-    return render(request, "accounts/join.html", {"form": form, "invitation": invitation}, status=get_form_status(form))
+        return _log_in_new(request, joined, invitation)
+    return _render_join(request, invitation, form)
+
+
+def _render_join(
+    request: HttpRequest, invitation: Invitation, form: JoinForm | None, errors: Sequence[str] = ()
+) -> HttpResponse:
+    """Render the page that says who invites to what; `form` is a new user's."""
+    context = {
+        "form": form,
+        "errors": errors,
+        "invitation": invitation,
+        "sender": format_sender(invitation),
+        "access": describe_invitation(invitation),
+        "needs_code": not is_proof_of_address(invitation),
+    }
+    return render(request, "accounts/join.html", context, status=get_form_status(form) if form else 200)
 
 
 def _join_new(request: HttpRequest, form: JoinForm, invitation: Invitation) -> User | None:
-    """Create a user who joins the account; returns None, with an error in the form, if that fails."""
+    """Create a user, who joins the account if the link proves the address; returns None, with an error in the form, if
+    that fails.
+    """
     if not count_link_attempt(request, form):
         return None
+    is_proof = is_proof_of_address(invitation)
     try:
         with transaction.atomic():
-            user = user_create(email=invitation.email, **form.cleaned_data)
-            invitation_accept(invitation=invitation, user=user, now=clock.now())
+            user = user_create(email=invitation.email, is_verified=is_proof, **form.cleaned_data)
+            if is_proof:
+                invitation_accept(invitation=invitation, user=user, now=clock.now())
     except ValidationError as error:
         add_errors(form, error)
         return None
     return user
 
 
+def _log_in_new(request: HttpRequest, user: User, invitation: Invitation) -> HttpResponse:
+    """Log in a user who just joined; one whose address is not verified enters a mailed code, then accepts."""
+    if not is_proof_of_address(invitation):
+        response: HttpResponse = perform_login(request, user, redirect_url=request.path)
+        return response
+    login(request, user, backend="django.contrib.auth.backends.ModelBackend")
+    request.session["account"] = invitation.account_id
+    home = redirect("/")
+    remember_login(request, home, user)
+    return home
+
+
 def _join_logged_in(request: HttpRequest, invitation: Invitation) -> HttpResponse:
-    """Join as the user who is logged in, after a confirmation that says if another address was invited."""
-    errors: list[str] = []
-    if request.method == "POST":
-        try:
-            invitation_accept(invitation=invitation, user=request.user, now=clock.now())  # type: ignore[arg-type]
-        except ValidationError as error:
-            errors = error.messages
-        else:
-            request.session["account"] = invitation.account_id
-            return redirect("/")
-    return render(request, "accounts/join.html", {"form": None, "invitation": invitation, "errors": errors})
+    """Join as the user who is logged in, after a confirmation; with another address than the invited one, explain."""
+    if request.method != "POST":
+        return _render_join(request, invitation, None)
+    try:
+        invitation_accept(invitation=invitation, user=request.user, now=clock.now())  # type: ignore[arg-type]
+    except ValidationError as error:
+        return _render_join(request, invitation, None, error.messages)
+    request.session["account"] = invitation.account_id
+    return redirect("/")

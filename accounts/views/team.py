@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import TypedDict
 
 from django.contrib import messages
@@ -17,20 +16,13 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from accounts.forms import InviteForm, RoleForm, add_errors
-from accounts.models import Account, ExposedKey, Invitation, Membership, Right, Role
+from accounts.invitation_lists import answer_with_invitation, list_invitations
+from accounts.models import Account, ExposedKey, Membership, Right, Role
 from accounts.permissions import GRANT_KINDS, get_current_account, get_current_membership
 from accounts.revocation import exposed_key_dismiss, exposed_key_replace, format_exposed_keys, list_ending_access
 from accounts.selectors import list_members
 from accounts.services import member_access_set, member_remove
-from accounts.services.invitations import (
-    InvitationMailing,
-    get_link_lifetime,
-    invitation_create,
-    invitation_renew,
-    invitation_revoke,
-    mail_invitation,
-    pending_member_invite,
-)
+from accounts.services.invitations import invitation_create
 from accounts.settings_parts import build_account_navigation
 
 MAX_CHOICES = 200  # objects of one kind on a page
@@ -96,18 +88,15 @@ def build_choices_context(
     return {"kinds": kinds, "rights": Right.choices, "search": search, "searchable": searchable}
 
 
-def render_team_page(
-    request: HttpRequest, form: InviteForm | None = None, sent: InvitationMailing | None = None
-) -> HttpResponse:
-    """Render the team's page; `sent` is the outcome of an invitation that was just created."""
+def render_team_page(request: HttpRequest, form: InviteForm) -> HttpResponse:
+    """Render the team's page."""
     account = get_current_account(request, may="manage")
     acting = get_current_membership(request)
     context = {
         "account": account,
-        "form": form or InviteForm(may_own=acting.role == Role.OWNER),
-        "invitation_mail": sent,
+        "form": form,
         "members": list_members(account),
-        "pending": build_pending_rows(account, clock.now()),
+        "invitations": list_invitations(account, clock.now()),
         "exposed_keys": build_exposed_rows(account, acting),
         "more_exposed_keys": max(0, account.exposed_keys.count() - MAX_EXPOSED_KEYS),
         **build_choices_context(request, account, {}),
@@ -115,35 +104,6 @@ def render_team_page(
         "section": "settings",
     }
     return render(request, "accounts/team.html", context)
-
-
-def build_pending_rows(account: Account, now: datetime) -> list[dict[str, str]]:
-    """Build rows of open invitations, then of pending members without one. They contain no invitation links."""
-    rows = [
-        {
-            "email": invitation.email,
-            "role": invitation.get_role_display(),
-            "note": "the link has expired" if invitation.created < now - get_link_lifetime(invitation) else "",
-            "send_label": "Send again",
-            "send_again_url": reverse("accounts:invitation-renew", args=[invitation.pk]),
-            "revoke_url": reverse("accounts:invitation-revoke", args=[invitation.pk]),
-        }
-        for invitation in account.invitations.open().order_by("-created")
-    ]
-    linked = account.invitations.open().exclude(membership=None)
-    without_invitation = account.memberships.pending().exclude(pk__in=linked.values("membership"))
-    rows += [
-        {
-            "email": membership.user.email,
-            "role": membership.get_role_display(),
-            "note": "no invitation sent yet",
-            "send_label": "Send an invitation",
-            "send_again_url": reverse("accounts:member-invite", args=[membership.pk]),
-            "revoke_url": reverse("accounts:member-remove", args=[membership.pk]),
-        }
-        for membership in without_invitation.select_related("user").order_by("pk")
-    ]
-    return rows
 
 
 def build_exposed_rows(account: Account, acting: Membership) -> list[dict[str, object]]:
@@ -171,17 +131,8 @@ def manage_team(request: HttpRequest) -> HttpResponse:
         except ValidationError as error:
             add_errors(form, error)
         else:
-            return send_invitation(request, invitation)
+            return answer_with_invitation(request, invitation, reverse("accounts:team"))
     return render_team_page(request, form)
-
-
-def send_invitation(request: HttpRequest, invitation: Invitation) -> HttpResponse:
-    """Mail an invitation that was just created. If no mail could be sent, the page shows the link once."""
-    sent = mail_invitation(invitation, request.user)
-    if sent.link:
-        return render_team_page(request, sent=sent)
-    (messages.success if sent.mailed else messages.error)(request, sent.message)
-    return redirect("accounts:team")
 
 
 def get_member(request: HttpRequest, member_id: int) -> Membership:
@@ -238,60 +189,9 @@ def remove_member(request: HttpRequest, member_id: int) -> HttpResponse:
     return redirect("accounts:team")
 
 
-@login_required
-@require_POST
-@never_cache
-def invite_pending_member(request: HttpRequest, pending_id: int) -> HttpResponse:
-    """Send an invitation to a pending member."""
-    membership = get_member(request, pending_id)
-    if membership.accepted is not None:
-        raise Http404("No such invitation.")
-    try:
-        return send_invitation(
-            request, pending_member_invite(membership=membership, by=get_current_membership(request))
-        )
-    except ValidationError as error:
-        return redirect_with_error(request, error)
-
-
 def redirect_with_error(request: HttpRequest, error: ValidationError) -> HttpResponse:
     """Redirect to the team's page, which shows the error."""
     messages.error(request, " ".join(error.messages))
-    return redirect("accounts:team")
-
-
-def get_invitation(request: HttpRequest, invitation_id: int) -> Invitation:
-    """Return an open invitation into the account that the user manages. Raises Http404."""
-    account = get_current_account(request, may="manage")
-    rows = account.invitations.open().filter(pk=invitation_id)
-    invitation: Invitation | None = rows.select_related("account", "membership").first()
-    if invitation is None:
-        raise Http404("No such invitation.")
-    return invitation
-
-
-@login_required
-@require_POST
-@never_cache
-def renew_invitation(request: HttpRequest, invitation_id: int) -> HttpResponse:
-    """Send an invitation again, with a new link."""
-    try:
-        invitation = get_invitation(request, invitation_id)
-        return send_invitation(request, invitation_renew(invitation=invitation, by=get_current_membership(request)))
-    except ValidationError as error:
-        return redirect_with_error(request, error)
-
-
-@login_required
-@require_POST
-def revoke_invitation(request: HttpRequest, invitation_id: int) -> HttpResponse:
-    """Revoke an open invitation; the pending guest it belongs to is removed with it."""
-    invitation = get_invitation(request, invitation_id)
-    if invitation.membership is not None and invitation.membership.accepted is None:
-        member_remove(membership=invitation.membership, by=get_current_membership(request))
-    else:
-        invitation_revoke(invitation=invitation, now=clock.now())
-    messages.success(request, "The invitation was revoked.")
     return redirect("accounts:team")
 
 

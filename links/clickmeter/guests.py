@@ -16,7 +16,7 @@ from rest_framework.response import Response
 from accounts.audit.repetition import record_shown
 from accounts.models import Grant, Membership, Right, Role
 from accounts.services import grant_set
-from accounts.services.invitations import mail_invitation
+from accounts.services.invitation_mails import mail_invitation
 from links.clickmeter import selectors
 from links.clickmeter.answers import GrantedRightSerializer
 from links.clickmeter.api_request import ApiRequest

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 from django.core.exceptions import ValidationError
@@ -10,8 +11,8 @@ from django.db import transaction
 from accounts.audit.recording import read_fields, record_action, record_change
 from accounts.models import Account, Invitation, Membership, Role
 from accounts.services import member_remove, placeholder_user_get_or_create
-from accounts.services.invitations import check_guest_limit, pending_member_invite
-from links.permissions import ALL_LINKS_OPTION
+from accounts.services.invitations import check_guest_limit, invitation_create
+from links.permissions import ALL_LINKS_OPTION, DATAPOINT, GROUP
 
 TEXT_OPTIONS = (
     "notes", "language", "dateFormat", "decimalSeparator", "numberGroupSeparator", "userName", "timeframeMinDate",
@@ -23,6 +24,10 @@ FLAG_OPTIONS = {
     "extendedGrants": ("allowAllGrants", "allowGroupCreation"),
 }
 GuestOptions: TypeAlias = dict[str, Any]  # ClickMeter's names with texts, numbers, and flags by section
+# What of conversions is hidden from a guest, by option
+HIDDEN_PARTS = {
+    "hideValue": "values", "hideCost": "costs", "hideComCost": "commissions", "hideParams": "parameters",
+}  # fmt: skip
 PERCENT_OPTIONS = ("percentValue", "percentCommission")
 
 
@@ -48,6 +53,20 @@ def merge_options(current: GuestOptions, changes: GuestOptions) -> GuestOptions:
     return options
 
 
+def describe_options(options: Mapping[str, Any], kinds: set[str]) -> list[str]:
+    """Describe what a guest sees of links: all of them, or those granted (`kinds`), with conversions or without."""
+    lines = ["All links, to look at and to change"] if options.get(ALL_LINKS_OPTION) else []
+    if not lines and not kinds & {GROUP, DATAPOINT}:
+        return []
+    conversions, hits = options.get("conversionOptions") or {}, options.get("hitOptions") or {}
+    hidden = [word for name, word in HIDDEN_PARTS.items() if conversions.get(name)]
+    if conversions.get("hideCount"):
+        lines.append("without conversions")
+    else:
+        lines.append("with conversions" + (f", without their {' and '.join(hidden)}" if hidden else ""))
+    return [*lines, *(["without the pages that clicks came from"] if hits.get("hideReferrer") else [])]
+
+
 @transaction.atomic
 def guest_create(*, account: Account, email: str, name: str = "", options: GuestOptions | None = None) -> Membership:
     """Create a pending guest of the account. Until they accept an invitation, only the guest's own key works.
@@ -70,7 +89,7 @@ def guest_invite(
 ) -> tuple[Membership, Invitation]:
     """Create a pending guest and the invitation to mail. Raises ValidationError, also above a limit."""
     guest = guest_create(account=account, email=email, name=name, options=options)
-    return guest, pending_member_invite(membership=guest, by=by)
+    return guest, invitation_create(account=account, email=guest.user.email, role=Role.GUEST, by=by)
 
 
 @transaction.atomic

@@ -8,13 +8,14 @@ from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
+from django.utils import timezone as clock
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from accounts.audit.repetition import record_shown
-from accounts.models import Membership, Right, Role
+from accounts.invitation_lists import InvitationRow, answer_with_invitation, list_invitations
+from accounts.models import Invitation, Membership, Right, Role
 from accounts.services import grant_set
-from accounts.services.invitations import InvitationMailing, mail_invitation, pending_member_invite
 from accounts.settings_parts import render_secrets
 from links.clickmeter.operations import group_by_tag
 from links.models import Status
@@ -60,17 +61,16 @@ def show_grants(request: HttpRequest, scope: LinkScope) -> HttpResponse:
     guests."""
     guests = list_guests(scope)
     objects = list_grantable_objects(scope, request.GET.get("q", "").strip()[:200])
-    sent: InvitationMailing | None = None
     if request.method == "POST":
         try:
-            sent = apply_form(request, scope, guests, objects)
-            if sent is None or not sent.link:
-                messages.success(request, sent.message if sent else "Saved.")
+            invitation = apply_form(request, scope, guests, objects)
         except ValidationError as error:
             messages.error(request, " ".join(error.messages))
-        if sent is None or not sent.link:
             return HttpResponseRedirect(request.get_full_path())
-        guests = list_guests(scope)
+        if invitation is not None:
+            return answer_with_invitation(request, invitation, request.get_full_path())
+        messages.success(request, "Saved.")
+        return HttpResponseRedirect(request.get_full_path())
     rights = load_rights_by_guest(guests)
     rows = [
         (
@@ -91,26 +91,30 @@ def show_grants(request: HttpRequest, scope: LinkScope) -> HttpResponse:
         )
         for guest in guests
     ]
+    invitations = list_links_invitations(scope)
     return render_page(
-        request, scope, "guests", guests=guests, rows=rows, options=options, rights=RIGHTS, invitation_mail=sent
+        request, scope, "guests", guests=guests, rows=rows, options=options, rights=RIGHTS, invitations=invitations
     )
+
+
+def list_links_invitations(scope: LinkScope) -> list[InvitationRow]:
+    """List the people who were invited to links and have not joined."""
+    rows = list_invitations(scope.account, clock.now())
+    return [row for row in rows if row.guest is not None or {kind for kind, _, _ in row.granted} & {GROUP, DATAPOINT}]
 
 
 def apply_form(
     request: HttpRequest, scope: LinkScope, guests: list[Membership], objects: list[tuple[str, int, str, str]]
-) -> InvitationMailing | None:
-    """Do what the form asks: invite a guest, invite one again, remove one, change options, or change rights.
+) -> Invitation | None:
+    """Do what the form asks: invite a guest, remove one, change options, or change rights.
 
-    Returns the outcome of an invitation's mail, if one was sent. Raises ValidationError.
+    Returns an invitation that is to be mailed, if there is one. Raises ValidationError.
     """
     data, by_number = request.POST, {str(guest.pk): guest for guest in guests}
     if "email" in data:
-        invitation = services.guest_invite(
+        return services.guest_invite(
             account=scope.account, by=scope.membership, email=data["email"], name=data.get("name", "")
         )[1]
-        return mail_invitation(invitation, request.user)
-    if (again := by_number.get(data.get("again", ""))) is not None:
-        return mail_invitation(pending_member_invite(membership=again, by=scope.membership), request.user)
     if (leaving := by_number.get(data.get("remove", ""))) is not None:
         services.guest_delete(guest=leaving, by=scope.membership)
     elif (changed := by_number.get(data.get("options", ""))) is not None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.http import HttpRequest
 
 from accounts.account_limits import DEFAULT_LIMITS
 from accounts.api.errors import ERROR_CODES
 from accounts.api.lists import CursorPages
 from accounts.revocation import DEPENDENT_ACCESS
-from accounts.services.invitations import INVITATION_DAYS
+from accounts.security.rate_limits import INVITATION_PAIR
 from goals.models import GoalKind, PatternKind
 from reports.clickport.breakdowns import BREAKDOWNS, TECH
 from reports.clickport.requests import PERIODS
@@ -76,7 +77,8 @@ def build_privacy_context(request: HttpRequest) -> dict[str, object]:
 def build_people_context(request: HttpRequest) -> dict[str, object]:
     """Build the context of the page about people: limits of invitations, and what ends with a membership."""
     return {
-        "days": INVITATION_DAYS,
+        "days": settings.INVITATION_DAYS,
+        "address_mails": INVITATION_PAIR.maximum,
         "invitations": DEFAULT_LIMITS["invitations_per_day"],
         "guests": DEFAULT_LIMITS["guests"],
         "audit_days": DEFAULT_LIMITS["audit_days"],

@@ -7,20 +7,17 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone as clock
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from accounts.forms import add_errors
-from accounts.models import Membership, Right, Role
+from accounts.invitation_lists import answer_with_invitation, list_invitations
+from accounts.models import Invitation, Membership, Right, Role
 from accounts.permissions import find_membership
 from accounts.selectors import list_members
 from accounts.services import grant_set
-from accounts.services.invitations import (
-    InvitationMailing,
-    invitation_create,
-    load_open_invitation_grants,
-    mail_invitation,
-)
+from accounts.services.invitations import invitation_create, load_open_invitation_grants
 from sites.forms import SiteShareForm
 from sites.models import Site
 from sites.selectors import KIND, get_site_or_404
@@ -33,18 +30,22 @@ def list_team(request: HttpRequest, site_id: int) -> HttpResponse:
     """List the users who may open the site; a POST shares it with another person."""
     site = get_site_or_404(request, site_id, may="manage")
     form = SiteShareForm(request.POST or None)
-    sent: InvitationMailing | None = None
     if request.method == "POST" and form.is_valid():
         try:
-            sent, sentence = share(request, site, **form.cleaned_data)
+            invitation, sentence = share(request, site, **form.cleaned_data)
         except ValidationError as error:
             add_errors(form, error)
         else:
-            if sent is None or not sent.link:
-                (messages.error if sent and not sent.mailed else messages.success)(request, sentence)
-                return redirect("sites:team", site_id)
-            form = SiteShareForm()
-    context = {"form": form, "people": list_users(site), "rights": Right.choices, "invitation_mail": sent}
+            if invitation is not None:
+                return answer_with_invitation(request, invitation, request.path)
+            messages.success(request, sentence)
+            return redirect("sites:team", site_id)
+    invitations = [
+        row
+        for row in list_invitations(site.account, clock.now())
+        if (KIND, site.pk) in {(kind, number) for kind, number, _ in row.granted}
+    ]
+    context = {"form": form, "people": list_users(site), "rights": Right.choices, "invitations": invitations}
     return render(request, "sites/team.html", {**context, **build_settings_context(request, site, "team")})
 
 
@@ -65,10 +66,10 @@ def list_users(site: Site) -> list[dict[str, object]]:
     return users
 
 
-def share(request: HttpRequest, site: Site, email: str, right: str) -> tuple[InvitationMailing | None, str]:
+def share(request: HttpRequest, site: Site, email: str, right: str) -> tuple[Invitation | None, str]:
     """Grant the right to a guest of the account, or invite the person.
 
-    Returns the invitation mail, if one was due, and a sentence for the page. Raises ValidationError.
+    Returns the invitation to mail, or else a sentence for the page. Raises ValidationError.
     """
     address = email.strip().lower()
     member = site.account.memberships.filter(user__email=address).first()
@@ -83,9 +84,7 @@ def share(request: HttpRequest, site: Site, email: str, right: str) -> tuple[Inv
     inviter = find_membership(request.user, site.account)
     assert inviter is not None  # `get_site_or_404` has checked it
     grants = [*load_open_invitation_grants(site.account, address), (KIND, site.pk, right)]  # the last one counts
-    invitation = invitation_create(account=site.account, email=address, role=Role.GUEST, by=inviter, grants=grants)
-    sent = mail_invitation(invitation, request.user)
-    return sent, sent.message
+    return invitation_create(account=site.account, email=address, role=Role.GUEST, by=inviter, grants=grants), ""
 
 
 @login_required

@@ -37,7 +37,9 @@ def test_a_setup_link_works_for_a_day_and_only_its_hash_is_stored(client: Client
     link = path()
     token = link.rpartition("/")[2]
     assert token not in str(list(Invitation.objects.values()))
-    Invitation.objects.update(created=timezone.now() - timedelta(hours=SETUP_HOURS, minutes=1))
+    invitation = Invitation.objects.get()
+    assert invitation.expires - invitation.created == timedelta(hours=SETUP_HOURS)
+    Invitation.objects.update(expires=timezone.now() - timedelta(minutes=1))
     assert client.get(link).status_code == 404
     assert client.post(link, FIELDS).status_code == 404
     assert client.get(path()).status_code == 200, "a restart, or the command, makes a new one"

@@ -24,7 +24,6 @@ from links.models import ListKind
 from links.services.conversions import conversion_create
 from links.services.domains import domain_create
 from links.services.groups import group_create, tag_create
-from links.services.guests import guest_create
 from links.services.links import datapoint_create
 from links.services.scripts_and_lists import entry_create, script_write
 from reports.annotations.services import note_add
@@ -90,7 +89,6 @@ def ids(account: Account, site: Site, alice: User, bob: User) -> dict[str, int]:
         "alert_id": alert_save(alert=Alert(site=site, name="a", condition="uptime"), parameters={}, channels=[]).pk,
         **create_link_rows(account),
         "invitation_id": Invitation.objects.create(account=account, email="zoe@example.org").pk,
-        "pending_id": guest_create(account=account, email="max@example.org").pk,
         "subscription_id": subscription_save(user=alice, frequency="week", sites=[site], attach_csv=False).pk,
     }  # fmt: skip
 

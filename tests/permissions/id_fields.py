@@ -171,7 +171,10 @@ KEYED = {
     "links/shortener.py site_id",
     "reports/clickport/views.py:get",
 }
-DESCRIBED = {"accounts/api/views.py:post", "sites/api.py:post", "tracking/views.py:run_or_reject"}
+DESCRIBED = {
+    "accounts/api/views.py:post", "accounts/api/invitations.py:create", "sites/api.py:post",
+    "tracking/views.py:run_or_reject",
+}  # fmt: skip
 # What looks like an id and names no row of a tenant, or is only compared with what the caller may see anyway
 NO_IDS: dict[str, str] = {
     "accounts/operations/account_pages.py:suspend_account": "into a form of operators, who may do it to every account",

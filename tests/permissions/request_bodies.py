@@ -47,7 +47,8 @@ BODIES: dict[str, Body] = {
     "POST account/team/<int:member_id>": lambda t: {"role": "guest", f"grant-site-{t['site']}": "read"},
     "POST account/team/<int:member_id>/remove": NOTHING,
     "POST account/invitations/<int:invitation_id>/revoke": NOTHING,
-    "POST account/invitations/<int:invitation_id>/renew": NOTHING,
+    "POST account/invitations/<int:invitation_id>/resend": NOTHING,
+    "POST account/invitations/<int:invitation_id>/link": NOTHING,
     "POST account/team/<int:pending_id>/invite": NOTHING,
     "POST account/team/keys/<int:exposed_id>/dismiss": NOTHING,
     "POST account/team/keys/<int:exposed_id>/replace": NOTHING,
@@ -123,6 +124,9 @@ BODIES: dict[str, Body] = {
     f"POST {V1}members": lambda t: {
         "email": "new@example.org", "role": "guest", "grants": [{"kind": "site", "id": t["site"], "right": "read"}]
     },
+    f"POST {V1}invitations": lambda t: {
+        "email": "new@example.org", "role": "guest", "grants": [{"kind": "site", "id": t["site"], "right": "read"}]
+    },
     f"PATCH {V1}members/<int:member_id>": lambda t: {
         "role": "guest", "grants": [{"kind": "site", "id": t["site"], "right": "read"}]
     },
@@ -158,9 +162,8 @@ BODIES: dict[str, Body] = {
     f"POST {V1}channels/<int:channel_id>/secret": NOTHING,
     f"PATCH {V1}brand": build_body(name="New"),
     f"DELETE {V1}invitations/<int:invitation_id>": NOTHING,
-    f"POST {V1}invitations/<int:invitation_id>/renew": NOTHING,
-    f"DELETE {V1}pending-members/<int:pending_id>": NOTHING,
-    f"POST {V1}pending-members/<int:pending_id>/invite": NOTHING,
+    f"POST {V1}invitations/<int:invitation_id>/resend": NOTHING,
+    f"POST {V1}invitations/<int:invitation_id>/link": NOTHING,
     f"POST {V1}exposed-keys/<int:exposed_id>/replace": NOTHING,
     f"POST {V1}links": lambda t: {
         "url": "https://a.example/", "group": t["group"], "domain": t["domain"], "conversions": [t["conversion"]],

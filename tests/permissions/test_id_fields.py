@@ -10,6 +10,8 @@ from django import forms
 
 from accounts.forms import PersonalTokenForm
 from accounts.models import Membership
+from accounts.operations.views import SignUpForm
+from accounts.sign_in.deletion_view import DeletionForm
 from accounts.sign_in.factor_views import PasskeyForm
 from accounts.sign_in.forms import ReauthenticateForm
 from links.permissions import build_link_scope
@@ -29,6 +31,8 @@ from tests.support.database import rolled_back
 
 # Forms that add fields when they are made
 MADE: dict[type[forms.BaseForm], Callable[[World], forms.BaseForm]] = {
+    DeletionForm: lambda world: DeletionForm(None, world.people["charlie"]),
+    SignUpForm: lambda world: SignUpForm(None, ""),
     AlertForm: lambda world: AlertForm(site=world.other.site, condition=CONDITIONS["goal"]),
     FunnelForm: lambda world: FunnelForm(None, world.other.site),
     LinkForm: lambda world: LinkForm(scope=build_link_scope(Membership.objects.get(user=world.people["charlie"]))),

@@ -24,8 +24,9 @@ from tests.permissions.test_paths import assert_refused, methods, own_values
 from tests.support.database import rolled_back
 
 MEMBERS, MEMBER, SITE = f"POST {V1}members", f"PATCH {V1}members/<int:member_id>", f"{V1}{S}"
+INVITE = f"POST {V1}invitations"
 # Members of bodies and parameters that carry ids, as the description calls them
-GRANTS = {f"{MEMBERS} grants.id": MEMBERS, f"{MEMBER} grants.id": MEMBER}
+GRANTS = {f"{MEMBERS} grants.id": MEMBERS, f"{MEMBER} grants.id": MEMBER, f"{INVITE} grants.id": INVITE}
 QUESTION = "POST api/query filters.value"  # and what else a filter may be: NAMING
 PERSON = {f"GET {SITE}/personal-data value", f"DELETE {SITE}/personal-data value"}
 # Described as read-only: whatever is sent there is passed over. Every row has an id that its body may repeat
@@ -36,7 +37,7 @@ READ_ONLY = {
         if call.startswith((f"POST {V1}", f"PATCH {V1}")) and body is not NOTHING
     ),
     f"POST {V1}sites account", f"PATCH {SITE} account",
-} - {f"{MEMBERS} id", f"PATCH {V1}brand id"}  # fmt: skip
+} - {f"{MEMBERS} id", f"{INVITE} id", f"PATCH {V1}brand id"}  # fmt: skip
 
 
 def build_link_body(more: dict[str, Any], field: str, many: bool, number: Any) -> dict[str, Any]:
@@ -78,6 +79,7 @@ NO_IDS = {
     f"GET {V1}sites domain": "a text to find", f"GET {V1}sites account": "narrows the caller's own list",
     f"GET {V1}audit-log target_id": "narrows the caller's own list",
     f"{MEMBERS} grants": "a list, whose members are known", f"{MEMBER} grants": "a list, whose members are known",
+    f"{INVITE} grants": "a list, whose members are known",
     f"GET {SITE}/incidents monitor": "narrows the site's own list",
     f"GET {V1}links group": "narrows the caller's own list",
     f"PATCH {V1}links/<int:datapoint_id> domain": "refused unless it is the one it has",

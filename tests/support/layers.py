@@ -15,8 +15,8 @@ ORDER: dict[str, tuple[str, ...]] = {
     "accounts": (
         "fast_settings", "host_names", "spreadsheets", "threads", "migration_lock", "keys", "validators", "model_forms",
         "models", "account_limits", "security", "audit", "permissions", "impersonation", "revocation", "selectors",
-        "forms", "custom_domains", "branding", "mail", "services", "settings_parts", "sign_in", "api", "views",
-        "management", "apps", "urls", "operations",
+        "forms", "custom_domains", "branding", "mail", "services", "settings_parts", "invitation_lists", "sign_in",
+        "api", "views", "management", "apps", "urls", "operations",
     ),
     "sites": (
         "amounts", "hosts", "onsite_tokens", "page_paths", "cache_refresher", "fair_rounds", "outbound", "models",
