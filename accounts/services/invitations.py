@@ -25,6 +25,8 @@ from accounts.audit.recording import record_action
 from accounts.branding import load_brand
 from accounts.keys import hash_key
 from accounts.models import Account, Grant, Invitation, Membership, Right, Role, User
+from accounts.notices.kinds import INVITATION_ACCEPTED, INVITATION_RECEIVED
+from accounts.notices.services import notify
 from accounts.permissions import membership_may
 from accounts.revocation import DependentAccess
 from accounts.services import (
@@ -197,7 +199,19 @@ def _create_and_revoke_earlier(
         account=account, email=email, role=role, grants=grants, membership=pending, invited_by_id=by.user_id
     )
     record_action("invitation.created", invitation)
+    _notify_invited_user(invitation, by)
     return invitation
+
+
+def _notify_invited_user(invitation: Invitation, by: Membership) -> None:
+    """Put the invitation into the inbox of the address's user, if it has one; of an account once a day."""
+    user = User.objects.filter(email=invitation.email).first()
+    values = {
+        "inviter": format_inviter(by.user if by.user_id else by.account),
+        "account": mail.simplify_name(str(by.account)),
+    }
+    key = f"{invitation.account_id}:{invitation.created:%Y-%m-%d}"
+    notify(INVITATION_RECEIVED, values, account=None, person=user, key=key)
 
 
 def _delete_old_invitations(account: Account, now: datetime) -> None:
@@ -301,6 +315,8 @@ def invitation_accept(*, invitation: Invitation, user: User, now: datetime) -> M
         _add_grant(membership, kind, object_id, right)
     changes = {"role": (None, membership.role), "grants": (None, invitation.grants)}
     record_action("member.joined", membership, changes=changes, actor=build_user_actor(user))
+    values = {"person": membership.display_name, "role": membership.get_role_display().lower()}
+    notify(INVITATION_ACCEPTED, values, account=membership.account, key=str(invitation.pk), by=user)
     return membership
 
 
