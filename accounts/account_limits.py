@@ -34,6 +34,7 @@ LIMITS: dict[str, AccountLimit] = {
     "guests": AccountLimit(1_000, "guests"),
     "streams": AccountLimit(200, "live views open at the same time, in each process"),
     "streams_per_user": AccountLimit(20, "live views of one person open at the same time, in each process"),
+    "exports": AccountLimit(50, "exports kept at the same time"),
     "audit_days": AccountLimit(400, "days that the audit log keeps its entries; 0: for ever"),
     "queries": AccountLimit(8, "queries to the event store at the same time, in each process; 0: any number"),
     "query_seconds_per_minute": AccountLimit(

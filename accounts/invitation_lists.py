@@ -11,9 +11,10 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
+from accounts.mail import format_inviter
 from accounts.models import Account, Invitation, Membership, Right, Role
 from accounts.permissions import GRANT_KINDS, get_acting_user
-from accounts.services.invitation_mails import format_inviter, mail_invitation
+from accounts.services.invitation_mails import mail_invitation
 
 MAX_ROWS = 200  # invitations on a page
 ROLE_MEANINGS = {

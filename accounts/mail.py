@@ -26,6 +26,12 @@ def simplify_name(text: str) -> str:
     return " ".join(UNSAFE_CHARACTERS.sub(" ", text).replace("_", " ").split())[:MAX_NAME_LENGTH].strip()
 
 
+def format_inviter(inviter: object) -> str:
+    """Format an inviter's name for a mail: a user's, or the account's if its key was used."""
+    name = simplify_name(inviter.name if isinstance(inviter, User) else str(inviter))
+    return name or (inviter.email if isinstance(inviter, User) else "")
+
+
 def simplify_brand_name(brand: Brand) -> Brand:
     """Return the brand with a simplified name."""
     return dataclasses.replace(brand, name=simplify_name(brand.name) or "Web analytics")

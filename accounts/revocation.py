@@ -18,6 +18,8 @@ from django.db import transaction
 
 from accounts.audit.recording import record_action
 from accounts.models import Account, ExposedKey, Membership, Role
+from accounts.notices.kinds import KEY_EXPOSED, NoticeValues
+from accounts.notices.services import notify
 
 
 @dataclass(frozen=True)
@@ -95,14 +97,17 @@ def describe_person(membership: Membership) -> str:
 
 def exposed_keys_add(*, membership: Membership, keys: ReadableKeys, now: datetime) -> None:
     """Record that the person may know these keys although they can no longer read them."""
-    person = describe_person(membership)
+    person, objects = describe_person(membership), sorted({(kind, object_id) for kind, object_id, _ in keys})
     ExposedKey.objects.bulk_create(
         [
             ExposedKey(account=membership.account, kind=kind, object_id=object_id, person=person, since=now)
-            for kind, object_id in sorted({(kind, object_id) for kind, object_id, _ in keys})
+            for kind, object_id in objects
         ],
         ignore_conflicts=True,
     )
+    if objects:
+        values: NoticeValues = {"person": person, "count": len(objects)}
+        notify(KEY_EXPOSED, values, account=membership.account, by=membership.user)
 
 
 @contextmanager

@@ -45,11 +45,13 @@ def build_account_navigation(request: HttpRequest, current: str = "") -> list[Na
     rows += [
         {"label": "You"},
         build_link("me", reverse("accounts:me"), "Your profile", current),
+        build_link("notices", reverse("accounts:notices"), "Inbox", current),
         build_link("security", reverse("mfa_index"), "Sign-in and security", current),
         build_link("sessions", reverse("usersessions_list"), "Sessions", current),
     ]
     if list_memberships(request.user):
         rows.append(build_link("tokens", reverse("accounts:tokens"), "API tokens", current))
+        rows.append(build_link("exports", reverse("accounts:exports"), "Exports", current))
     rows += [
         build_link("digests", reverse("digests:list"), "Reports by e-mail", current),
     ]

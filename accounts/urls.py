@@ -5,9 +5,21 @@ from django.urls import URLPattern, URLResolver, path
 from accounts.api import brand
 from accounts.api import views as api
 from accounts.api.audit_log import AuditEntries
+from accounts.api.exports import ExportViews
 from accounts.api.invitations import InvitationViews
+from accounts.api.notices import NoticeChoices, NoticeViews, ReadNotices
 from accounts.api.resources import build_routes
-from accounts.views import account, branding, invitations, one_time_links, personal_tokens, team
+from accounts.views import (
+    account,
+    branding,
+    changelog,
+    exports,
+    invitations,
+    notices,
+    one_time_links,
+    personal_tokens,
+    team,
+)
 from accounts.views.audit_log import show_audit_log
 
 app_name = "accounts"
@@ -21,6 +33,16 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("me/tokens", personal_tokens.list_tokens, name="tokens"),
     path("me/tokens/review", personal_tokens.review_tokens, name="tokens-review"),
     path("me/tokens/<int:token_id>/revoke", personal_tokens.revoke_token, name="token-revoke"),
+    path("changelog", changelog.show_changelog, name="changelog"),
+    path("changelog/read", changelog.mark_changelog, name="changelog-read"),
+    path("exports", exports.list_exports, name="exports"),
+    path("exports/<int:export_id>/delete", exports.delete_export, name="export-delete"),
+    path("exports/<str:token>/file", exports.download_export, name="export-file"),
+    path("notices", notices.list_notices, name="notices"),
+    path("notices/read", notices.mark_all_notices, name="notices-read"),
+    path("notices/choices", notices.choose_notices, name="notice-choices"),
+    path("notices/<int:notice_id>/open", notices.open_notice, name="notice-open"),
+    path("notices/<int:notice_id>/read", notices.mark_notice, name="notice-read"),
     path("account", account.edit_account, name="account"),
     path("account/key", account.show_account_key, name="account-key"),
     path("account/second-factor", account.set_second_factor, name="account-second-factor"),
@@ -46,7 +68,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/audit-log", AuditEntries.as_view()),
     path("api/v1/brand", brand.BrandDetail.as_view()),
     path("api/v1/brand/check", brand.BrandCheck.as_view()),
-    *build_routes({"invitations": InvitationViews}),
+    path("api/v1/notices/read", ReadNotices.as_view()),
+    path("api/v1/notice-choices", NoticeChoices.as_view()),
+    *build_routes({"invitations": InvitationViews, "notices": NoticeViews, "exports": ExportViews}),
     path("api/v1/exposed-keys", api.ExposedKeys.as_view()),
     path("api/v1/exposed-keys/<int:exposed_id>/replace", api.ExposedKeyReplacement.as_view()),
     path("api/v1/exposed-keys/<int:exposed_id>", api.ExposedKeyDetail.as_view()),

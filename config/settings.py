@@ -27,6 +27,8 @@ CSRF_TRUSTED_ORIGINS = [BASE_URL]
 INSTALLED_APPS = [
     "accounts",
     "accounts.audit",
+    "accounts.exports",
+    "accounts.notices",
     "accounts.operations",
     "sites",
     "sites.alerts",
@@ -84,6 +86,8 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "accounts.branding.add_brand",
+                "accounts.changelog.add_news",
+                "accounts.notices.selectors.add_unread_count",
                 "tracking.geo.add_geography",
             ],
             "libraries": {
@@ -249,6 +253,10 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "PREPROCESSING_HOOKS": ["reports.openapi.select_public_endpoints"],
+    "ENUM_NAME_OVERRIDES": {
+        "NoticeWay": "accounts.notices.models.NoticeWay.choices",
+        "NoticeWayWithoutMail": "accounts.notices.models.WAYS_WITHOUT_MAIL",
+    },
 }
 
 LOGGING = {

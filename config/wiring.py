@@ -4,6 +4,9 @@ from accounts.account_limits import LIMITS
 from accounts.api.errors import register_outage
 from accounts.audit.subjects import register_subjects
 from accounts.custom_domains.services import register_claim_listener
+from accounts.exports.account_kinds import ACCOUNT_EXPORTS
+from accounts.exports.registry import register_export_kinds, register_export_outages
+from accounts.exports.services import AUDIT_SUBJECT as EXPORT_SUBJECT
 from accounts.host_names import register_reserved_hosts
 from accounts.invitation_lists import register_option_describer
 from accounts.permissions import register_grant_kind
@@ -21,6 +24,7 @@ from goals.services import register_filter_check
 from links.audit_subjects import LINK_SUBJECTS
 from links.conversions.click_attribution import build_click_columns as click_columns
 from links.conversions.recording import CONVERSION_ENDPOINTS
+from links.export_kinds import LINK_EXPORTS
 from links.monitoring.alert_conditions import CONDITIONS as LINK_CONDITIONS
 from links.public_urls import is_former_link_domain
 from links.redirect.endpoints import register_endpoints
@@ -35,17 +39,20 @@ from reports.digests import services as digests
 from reports.docs import DocPage, list_documentation_links
 from reports.docs import pages as docs_pages
 from reports.docs import register_pages as register_docs
+from reports.export_kinds import REPORT_EXPORTS
 from reports.filter_access import check_segment_filter
 from reports.incident_costs.selectors import describe_costs
 from reports.labels import register_link_labels
 from reports.query.analyses.ingestion_audit import find_traffic
 from reports.query.analyses.usage import list_named_goals
+from reports.query.budgets import BudgetExceeded
 from reports.sharing import services as sharing
 from reports.sharing.services import SHARED_LINKS, SHARES
 from sites.alerts.audit_subjects import ALERT_SUBJECTS
 from sites.alerts.condition_registry import ACCOUNT_CONDITIONS, register_conditions
 from sites.alerts.services import MAIL_CHANNELS, WEBHOOK_SECRETS
 from sites.audit_subjects import SITE_SUBJECTS
+from sites.export_kinds import SITE_EXPORTS
 from sites.installation_check import register_traffic_provider
 from sites.key_revocation import API_KEYS, PROXY_SECRETS, SITE_KEYS
 from sites.selectors import SITE_KIND
@@ -87,7 +94,11 @@ register_claim_listener(link_cache.reload_after_claim_change)
 register_descriptions(place=describe_place, browser=describe_browser)
 # The audit log: what it records
 register_subjects(*SITE_SUBJECTS, *ALERT_SUBJECTS, *LINK_SUBJECTS, *goals.AUDIT_SUBJECTS)
-register_subjects(*(app.AUDIT_SUBJECT for app in (uptime, sharing, digests, annotations)))
+register_subjects(*(app.AUDIT_SUBJECT for app in (uptime, sharing, digests, annotations)), EXPORT_SUBJECT)
+
+# Exports: what can be exported, and errors after which one is tried again
+register_export_kinds(*ACCOUNT_EXPORTS, *SITE_EXPORTS, *REPORT_EXPORTS, *LINK_EXPORTS)
+register_export_outages(StoreError, BudgetExceeded)
 
 # Suspended accounts: the caches of sites and links
 register_suspension_listener(suspension_changed)

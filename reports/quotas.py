@@ -10,12 +10,15 @@ from datetime import UTC, datetime
 from dateutil.relativedelta import relativedelta
 
 from accounts.models import Account
+from accounts.notices.kinds import QUOTA_NEAR, QUOTA_USED
+from accounts.notices.services import notify
 from accounts.operations.task_runs import run_each
 from accounts.services import account_usage_set
 from reports.query.analyses.usage import count_events
 from sites.models import Site
 from sites.services import quota_flag_set
 
+NEAR_PERCENT = 80  # of the quota, from which on the account is told
 CHUNK = 1_000  # accounts that are counted together, so that no statement names too many
 
 
@@ -53,3 +56,16 @@ def store_usage(account: Account, used: int, now: datetime | None) -> None:
     """Store how many events an account used and whether that exceeds its quota. Without a quota: 0 and None."""
     account_usage_set(account=account, used=used, now=now)
     quota_flag_set(account=account, over=0 < account.monthly_events <= used)
+    if account.monthly_events and now is not None:
+        notify_of_quota(account, 100 * used // account.monthly_events, now)
+
+
+def notify_of_quota(account: Account, percent: int, now: datetime) -> None:
+    """Tell the account's managers that the quota is nearly or entirely used; of each once in a month and quota."""
+    if percent < NEAR_PERCENT:
+        return
+    quota, key = f"{account.monthly_events:,}", f"{account.pk}:{now.astimezone(UTC):%Y-%m}:{account.monthly_events}"
+    if percent >= 100:
+        notify(QUOTA_USED, {"quota": quota}, account=account, key=key)
+    else:
+        notify(QUOTA_NEAR, {"percent": percent, "quota": quota}, account=account, key=key)

@@ -15,6 +15,8 @@ from accounts.custom_domains.services import host_claim, host_provision, host_re
 from accounts.host_names import is_public_host, is_reserved_host, normalize_host
 from accounts.keys import derive_key, generate_key, hash_key
 from accounts.models import Account, HostClaim, Purpose, User
+from accounts.notices.kinds import SITE_KEY_CREATED, NoticeValues
+from accounts.notices.services import notify
 from accounts.revocation import exposed_keys_clear
 from accounts.services import account_lock
 from sites import site_cache
@@ -156,6 +158,8 @@ def api_key_create(
     )
     key.save()
     record_action("api_key.created", key)
+    values: NoticeValues = {"key": key.name, "site": site.domain, "site_id": site.pk}
+    notify(SITE_KEY_CREATED, values, account=site.account, by=user)
     transaction.on_commit(site_cache.refresh_soon)
     return key, plain
 

@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from accounts import mail
 from accounts.branding import load_brand
-from accounts.models import Invitation, User
+from accounts.models import Invitation
 from accounts.services.invitations import invitation_link_show
 
 ADDRESS_REJECTED = "The mail server does not accept mail for this address. Check its spelling."
@@ -51,7 +51,7 @@ def mail_invitation(invitation: Invitation, inviter: object) -> InvitationMailin
     assert account is not None and invitation.token, "only a newly created invitation has its token"
     brand, link = mail.simplify_brand_name(load_brand(account)), build_join_link(invitation)
     context = {
-        "account_name": mail.simplify_name(str(account)), "inviter": format_inviter(inviter),
+        "account_name": mail.simplify_name(str(account)), "inviter": mail.format_inviter(inviter),
         "days": settings.INVITATION_DAYS, "role": invitation.get_role_display(),
     }  # fmt: skip
     try:
@@ -83,9 +83,3 @@ def is_proof_of_address(invitation: Invitation) -> bool:
     Where mail is written to files no address can be verified, so every link counts as proof.
     """
     return not invitation.link_shown or mail.get_mail_folder() is not None
-
-
-def format_inviter(inviter: object) -> str:
-    """Format the inviter's name for the mail: a user's, or the account's if its key was used."""
-    name = mail.simplify_name(inviter.name if isinstance(inviter, User) else str(inviter))
-    return name or (inviter.email if isinstance(inviter, User) else "")

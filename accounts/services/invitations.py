@@ -17,12 +17,15 @@ from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone as clock
 
+from accounts import mail
 from accounts.account_limits import check_limit
 from accounts.audit.context import build_user_actor
 from accounts.audit.recording import record_action
 from accounts.keys import hash_key
 from accounts.models import Account, Grant, Invitation, Membership, Right, Role, User
 from accounts.models.accounts import compute_link_end
+from accounts.notices.kinds import INVITATION_ACCEPTED, INVITATION_RECEIVED
+from accounts.notices.services import notify
 from accounts.permissions import membership_may
 from accounts.revocation import DependentAccess
 from accounts.security import rate_limits
@@ -221,6 +224,7 @@ def _create_and_revoke_earlier(
         account=account, email=email, role=role, grants=grants, membership=pending, invited_by_id=by.user_id
     )
     record_action("invitation.created", invitation)
+    _notify_invited_user(invitation, by)
     return invitation
 
 
@@ -249,6 +253,17 @@ def _replace_link(invitation: Invitation, by: Membership, *, is_shown: bool) -> 
     invitation.created, invitation.expires = now, compute_link_end()
     invitation.save()
     earlier.save()
+
+
+def _notify_invited_user(invitation: Invitation, by: Membership) -> None:
+    """Put the invitation into the inbox of the address's user, if it has one; of an account once a day."""
+    user = User.objects.filter(email=invitation.email).first()
+    values = {
+        "inviter": mail.format_inviter(by.user if by.user_id else by.account),
+        "account": mail.simplify_name(str(by.account)),
+    }
+    key = f"{invitation.account_id}:{invitation.created:%Y-%m-%d}"
+    notify(INVITATION_RECEIVED, values, account=None, person=user, key=key)
 
 
 def _delete_old_invitations(account: Account, now: datetime) -> None:
@@ -307,6 +322,8 @@ def invitation_accept(*, invitation: Invitation, user: User, now: datetime) -> M
     changes = {"role": (None, membership.role), "grants": (None, invitation.grants)}
     record_action("invitation.accepted", invitation, actor=build_user_actor(user))
     record_action("member.joined", membership, changes=changes, actor=build_user_actor(user))
+    values = {"person": membership.display_name, "role": membership.get_role_display().lower()}
+    notify(INVITATION_ACCEPTED, values, account=membership.account, key=str(invitation.pk), by=user)
     return membership
 
 

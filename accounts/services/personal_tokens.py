@@ -16,6 +16,8 @@ from accounts.account_limits import check_limit
 from accounts.audit.recording import record_action
 from accounts.keys import hash_key
 from accounts.models import SCOPES, Membership, PersonalToken, User
+from accounts.notices.kinds import TOKEN_CREATED
+from accounts.notices.services import notify
 from accounts.permissions import GRANT_KINDS, PERSONAL_TOKEN_PREFIX, load_grants, membership_may
 from accounts.revocation import DependentAccess
 from accounts.services.accounts import account_lock
@@ -71,6 +73,7 @@ def personal_token_create(
     token.full_clean()
     token.save()
     record_action("personal_token.created", token)
+    notify(TOKEN_CREATED, {"token": token.name}, account=membership.account, person=membership.user)
     return token, plain
 
 

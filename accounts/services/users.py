@@ -63,6 +63,12 @@ def user_email_verify(*, user: User) -> None:
     EmailAddress.objects.update_or_create(user=user, email=user.email, defaults={"verified": True, "primary": True})
 
 
+def user_changelog_read(*, user: User, version: str) -> None:
+    """Note the latest version of which the person has read what is new."""
+    user.preferences = {**user.preferences, "changelog": version}
+    user.save(update_fields=["preferences"])
+
+
 @transaction.atomic
 def user_update(*, user: User, name: str) -> User:
     """Change a user's name."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from zoneinfo import ZoneInfo
 
-from django import forms
 from django.contrib.auth.decorators import login_required
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -12,10 +11,10 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from accounts.audit.filter_form import AuditFilterForm
 from accounts.audit.models import AuditEntry
 from accounts.audit.repetition import record_exported
-from accounts.audit.selectors import AuditQuery, find_entries, format_line, list_csv_rows, select_entries
-from accounts.audit.subjects import list_actions
+from accounts.audit.selectors import find_entries, format_line, list_csv_rows, select_entries
 from accounts.models import Account
 from accounts.permissions import get_current_account
 from accounts.settings_parts import build_account_navigation
@@ -24,26 +23,6 @@ from accounts.spreadsheets import BYTE_ORDER_MARK, format_csv
 PAGE_ROWS = 50
 MAX_CSV_ROWS = 50_000
 MAX_ID_DIGITS = 18
-
-
-def list_action_choices() -> list[tuple[str, str]]:
-    """List the actions that can be chosen."""
-    return [("", "All actions"), *list_actions().items()]
-
-
-class AuditFilterForm(forms.Form):
-    """What a reader of the log looks for."""
-
-    actor = forms.CharField(required=False, max_length=200)
-    action = forms.ChoiceField(required=False, choices=list_action_choices)
-    target = forms.CharField(required=False, max_length=200)
-    since = forms.DateField(required=False)
-    until = forms.DateField(required=False)
-
-    def build_query(self) -> AuditQuery:
-        """Build the query of the valid fields; invalid ones are ignored, and the form says why."""
-        self.is_valid()
-        return AuditQuery(**{name: value for name, value in self.cleaned_data.items() if value})
 
 
 @login_required

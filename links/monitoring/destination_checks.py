@@ -13,6 +13,8 @@ from hashlib import sha256
 
 from django.db import transaction
 
+from accounts.notices.kinds import DESTINATION_DEAD, NoticeValues
+from accounts.notices.services import notify
 from accounts.operations.task_runs import run_each
 from links.models import Datapoint, DatapointKind, Destination, Domain, Status
 from links.routing.link_cache import load_domains_by_name
@@ -146,8 +148,21 @@ def store_result(row: Destination, cause: str | None, now: datetime) -> None:
     if cause is None:
         Destination.objects.filter(pk=row.pk).update(next_due=now + CHECK_INTERVAL)
         return
+    was_dead = row.dead_since is not None
     row.dead_since = (row.dead_since or row.first_failure) if cause else None
     row.first_failure = (row.first_failure or now) if cause else None
     row.checked, row.cause = now, cause[:200]
     row.next_due = now + (RETRY_INTERVAL if cause and not row.dead_since else CHECK_INTERVAL)
     row.save(update_fields=["dead_since", "first_failure", "checked", "cause", "next_due"])
+    if row.dead_since is not None and not was_dead:
+        notify_of_dead_destination(row, now)
+
+
+def notify_of_dead_destination(row: Destination, now: datetime) -> None:
+    """Tell the team, and guests who may change the link, that a destination is dead; one that flaps once a day."""
+    link = row.datapoint
+    about = [("datapoint", link.pk), *([("group", link.group_id)] if link.group_id else [])]
+    values: NoticeValues = {
+        "link": link.title or link.alias, "url": row.url, "cause": row.cause, "link_id": link.pk,
+    }  # fmt: skip
+    notify(DESTINATION_DEAD, values, account=link.account, about=about, key=f"{row.pk}:{now:%Y-%m-%d}")

@@ -15,6 +15,9 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_safe
 
 from accounts.audit.repetition import record_exported
+from accounts.models import User
+from accounts.notices.kinds import IMPORT_ENDED
+from accounts.notices.services import notify
 from accounts.spreadsheets import BYTE_ORDER_MARK, format_csv, unescape_formula
 from links.models import Group
 from links.permissions import LinkScope
@@ -30,6 +33,7 @@ EXPORT_ROWS = 1000  # links per part: as many as one condition of a query may na
 MAX_IMPORT_LINES = 5000
 MAX_IMPORT_BYTES = 5_000_000
 EXPORT_ONLY_COLUMNS = ("clicks", "unique_clicks", "tracking_url")  # columns that only the export has
+CSV_HEADINGS = (*(column.name for column in COLUMNS), *EXPORT_ONLY_COLUMNS)
 LineErrors = list[tuple[int, str]]
 
 
@@ -37,7 +41,7 @@ LineErrors = list[tuple[int, str]]
 @links_page("list")
 def export_csv(request: HttpRequest, scope: LinkScope) -> StreamingHttpResponse:
     """Export all filtered links as CSV, with the clicks of the last 30 days."""
-    link_ids = list(filter_links(request, scope).values_list("pk", flat=True))
+    link_ids = list(filter_links(request.GET, scope).values_list("pk", flat=True))
     record_exported("link.exported", None, accounts=[scope.account.pk], label=f"{len(link_ids)} links")
     response = StreamingHttpResponse(stream_csv(scope, link_ids), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = 'attachment; filename="links.csv"'
@@ -46,26 +50,26 @@ def export_csv(request: HttpRequest, scope: LinkScope) -> StreamingHttpResponse:
 
 async def stream_csv(scope: LinkScope, link_ids: list[int]) -> AsyncIterator[bytes]:
     """Yield the header line, then EXPORT_ROWS links at a time, each part read after the previous one was sent."""
-    yield (BYTE_ORDER_MARK + format_csv([[*(column.name for column in COLUMNS), *EXPORT_ONLY_COLUMNS]])).encode()
+    yield (BYTE_ORDER_MARK + format_csv([CSV_HEADINGS])).encode()
     for first in range(0, len(link_ids), EXPORT_ROWS):
-        part = await sync_to_async(build_csv_part)(scope, link_ids[first : first + EXPORT_ROWS])
-        yield part.encode()
+        rows = await sync_to_async(build_csv_rows)(scope, link_ids[first : first + EXPORT_ROWS])
+        yield format_csv(rows).encode()
 
 
-def build_csv_part(scope: LinkScope, link_ids: list[int]) -> str:
+def build_csv_rows(scope: LinkScope, link_ids: list[int]) -> list[tuple[object, ...]]:
     """Build the lines of the links with these ids, in this order."""
     related = ("tags", "scripts", "attached__conversion")
     rows = scope.datapoints().prefetch_related(*related).in_bulk(link_ids)
     listed = [rows[number] for number in link_ids if number in rows]
     counts = query_recent_counts(scope, listed, ("clicks", "unique_clicks"))
-    return format_csv(
+    return [
         (
             *(column.write(row) for column in COLUMNS),
             counted.get("clicks", 0), counted.get("unique_clicks", 0), build_tracking_url(row),
         )
         for row in listed
         for counted in [counts.get(row.pk, {})]
-    )  # fmt: skip
+    ]  # fmt: skip
 
 
 @links_page("list", may="edit")
@@ -78,10 +82,18 @@ def import_csv(request: HttpRequest, scope: LinkScope) -> HttpResponse:
             imported, errors = import_lines(scope, read_upload(request))
         except ValidationError as error:
             errors = [(1, " ".join(error.messages))]
+        notify_of_import(request, scope, imported, len(errors))
         if not errors:
             messages.success(request, f"{imported} links were imported.")
             return redirect("links:list")
     return render_page(request, scope, "import", imported=imported, errors=errors)
+
+
+def notify_of_import(request: HttpRequest, scope: LinkScope, imported: int, refused: int) -> None:
+    """Put the end of an import into the person's inbox, for those who left the page meanwhile."""
+    if isinstance(request.user, User):
+        values = {"imported": imported, "refused": refused}
+        notify(IMPORT_ENDED, values, account=scope.account, person=request.user)
 
 
 def read_upload(request: HttpRequest) -> str:

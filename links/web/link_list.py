@@ -29,10 +29,9 @@ PER_PAGE = 50
 STATUS_WORDS = {"active": Status.ACTIVE, "paused": Status.PAUSED, "blocked": Status.BLOCKED, "deleted": Status.DELETED}
 
 
-def filter_links(request: HttpRequest, scope: LinkScope) -> QuerySet[Datapoint]:
+def filter_links(data: QueryDict, scope: LinkScope) -> QuerySet[Datapoint]:
     """Filter the links by the URL's parameters."""
     rows = scope.datapoints()
-    data = request.GET
     status = STATUS_WORDS.get(data.get("status", ""))
     rows = rows.exclude(status=Status.DELETED) if status is None else rows.filter(status=status)
     if data.get("kind") in ("link", "pixel"):
@@ -65,7 +64,8 @@ def query_recent_counts(
 @links_page("list")
 def show_links(request: HttpRequest, scope: LinkScope) -> HttpResponse:
     """Render the links of the caller's scope, newest first, with the last 30 days' clicks."""
-    page = Paginator(filter_links(request, scope).prefetch_related("tags"), PER_PAGE).get_page(request.GET.get("page"))
+    found = filter_links(request.GET, scope).prefetch_related("tags")
+    page = Paginator(found, PER_PAGE).get_page(request.GET.get("page"))
     rows = list(page.object_list)
     metrics = ("clicks", "unique_clicks", "pixel_views", "unique_pixel_views", "link_conversions")
     counts, format_count = (

@@ -254,12 +254,19 @@ class ReportState:
 
 
 def read_state(request: HttpRequest, scope: ReportScope, now: datetime, path: str) -> ReportState:
-    """Return the state that a URL describes.
+    """Return the state that a request's URL describes. Raises QueryRefused, as `parse_state` does."""
+    reader_id = getattr(getattr(request, "user", None), "pk", None)
+    return parse_state(request.GET, scope, now, path, detect_locale(request), reader_id)
 
-    Raises QueryRefused for a URL that makes no sense, filters by what the scope does not allow, or refers to a goal or
-    segment that the user may not see.
+
+def parse_state(
+    params: QueryDict, scope: ReportScope, now: datetime, path: str, locale: Locale, reader_id: int | None
+) -> ReportState:
+    """Return the state that the parameters of a URL describe.
+
+    Raises QueryRefused for parameters that make no sense, filters by what the scope does not allow, or a goal or
+    segment that the user `reader_id` may not see.
     """
-    params = request.GET
     period_name = params.get("period") or DEFAULT_PERIOD
     if params.get("since"):
         period_name = f"{params['since']}..{params.get('until') or params['since']}"
@@ -271,7 +278,7 @@ def read_state(request: HttpRequest, scope: ReportScope, now: datetime, path: st
     state = ReportState(
         scope=scope,
         now=now,
-        locale=detect_locale(request),
+        locale=locale,
         path=path,
         period_name=period_name,
         period=period,
@@ -283,8 +290,7 @@ def read_state(request: HttpRequest, scope: ReportScope, now: datetime, path: st
     if comparison != "none" and state.period_name == "all" and not params.get("compare"):
         state = replace(state, comparison="none")
     _ = state.compare, state.build_query(("visitors",))  # raise QueryRefused here for what cannot be queried
-    reader = getattr(request, "user", None)
-    check_goals_and_segments(state.requested_filter, state.site_ids, getattr(reader, "pk", None))
+    check_goals_and_segments(state.requested_filter, state.site_ids, reader_id)
     scope.check_dimensions(condition.dimension for condition in state.conditions)
     return state if scope.has_site_pages else replace(state, segment=0)
 

@@ -8,6 +8,10 @@ from django.http import HttpRequest
 from accounts.account_limits import DEFAULT_LIMITS
 from accounts.api.errors import ERROR_CODES
 from accounts.api.lists import CursorPages
+from accounts.exports.models import RETENTION as EXPORT_RETENTION
+from accounts.exports.registry import EXPORT_KINDS
+from accounts.notices.kinds import KINDS
+from accounts.notices.services import RETENTION as NOTICE_RETENTION
 from accounts.revocation import DEPENDENT_ACCESS
 from accounts.security.rate_limits import INVITATION_PAIR
 from goals.models import GoalKind, PatternKind
@@ -86,6 +90,17 @@ def build_people_context(request: HttpRequest) -> dict[str, object]:
     }
 
 
+def build_inbox_context(request: HttpRequest) -> dict[str, object]:
+    """Build the context of the page about inbox and exports: the kinds of both, and their limits."""
+    return {
+        "kinds": KINDS.values(),
+        "retention_days": NOTICE_RETENTION.days,
+        "export_kinds": EXPORT_KINDS.values(),
+        "export_days": EXPORT_RETENTION.days,
+        "exports": DEFAULT_LIMITS["exports"],
+    }
+
+
 def build_clickport_context(request: HttpRequest) -> dict[str, object]:
     """Build the context of the page about the query API."""
     return {
@@ -159,6 +174,12 @@ LOOK = (
         "People and keys",
         "Invite, share one site, and what ends when somebody leaves.",
         build_people_context,
+    ),
+    DocPage(
+        "inbox",
+        "Inbox and exports",
+        "What you are told of and how, and tables as files.",
+        build_inbox_context,
     ),
     DocPage(
         "watching",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -21,6 +22,8 @@ from django.db.models import Q, QuerySet
 from accounts.audit.recording import record_action
 from accounts.branding import load_brand
 from accounts.mail import join_to_line
+from accounts.notices.kinds import CHANNEL_STOPPED, DELIVERY_FAILED
+from accounts.notices.services import notify
 from accounts.operations.task_runs import run_each
 from sites.alerts.models import Channel, ChannelKind, Delivery, DeliveryState
 from sites.alerts.transports import SENDERS, DeliveryFailed, Send
@@ -33,6 +36,7 @@ GIVE_UP_AFTER = timedelta(days=1)
 MAX_RUNNING = 40  # deliveries that are sent at the same time
 MAX_PER_ACCOUNT = 8
 MAX_MAILS, MAX_MAILS_PER_ACCOUNT = 4, 1  # few, since a mail is lost if its worker dies while sending it
+MAX_FAILURE_NOTICES = 500  # deliveries given up at once that notices are written of
 ROUND_SECONDS = 30.0  # after this a round claims no more rows; the next one may begin a little earlier
 
 
@@ -95,6 +99,16 @@ def give_up_lost(now: datetime) -> None:
     ):
         keys = list(rows.values_list("pk", flat=True))
         Delivery.objects.filter(pk__in=keys).update(state=DeliveryState.FAILED, error=reason)
+        notify_of_failures(keys)
+
+
+def notify_of_failures(keys: Sequence[UUID]) -> None:
+    """Tell the managers of the accounts that deliveries were given up."""
+    failed = Delivery.objects.filter(pk__in=keys).select_related("channel__account", "alert")
+    for delivery in failed.order_by("created")[:MAX_FAILURE_NOTICES]:
+        about = {"subject": delivery.subject, "channel": delivery.channel.name, "error": delivery.error}
+        page = {"site_id": delivery.alert.site_id} if delivery.alert else {}
+        notify(DELIVERY_FAILED, {**about, **page}, account=delivery.channel.account, key=str(delivery.pk))
 
 
 def claim_due(slots: Slots, mail_slots: Slots, now: datetime) -> list[Job[PreparedDelivery]]:
@@ -216,6 +230,8 @@ def schedule_next_try(key: UUID, attempts: int, error: str, now: datetime) -> No
         next_try=now + find_pause(attempts),
         error=error[:300],
     )
+    if expired:
+        notify_of_failures([key])
 
 
 def find_pause(attempts: int) -> timedelta:
@@ -230,6 +246,7 @@ def switch_off(channel: Channel, error: str) -> None:
         if not Channel.objects.filter(pk=channel.pk, enabled=True).update(enabled=False, switched_off=reason):
             return
         record_action("channel.stopped", channel, changes={"switched_off": (None, reason)})
+        notify(CHANNEL_STOPPED, {"channel": channel.name, "error": error}, account=channel.account)
     owners = channel.account.memberships.accepted().filter(role="owner").values_list("user__email", flat=True)
     text = f"{reason}\n\nNothing more is sent to “{channel.name}” until you switch it on again."
     subject, sender = join_to_line(f"Channel “{channel.name}” was switched off"), load_brand(channel.account).sender

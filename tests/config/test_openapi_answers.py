@@ -18,7 +18,9 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from accounts.exports.models import Export
 from accounts.models import Account, ExposedKey, Invitation, Membership, User
+from accounts.notices.models import Notice
 from goals.services import funnel_save, goal_create, segment_create
 from links.models import ListKind
 from links.services.conversions import conversion_create
@@ -89,6 +91,9 @@ def ids(account: Account, site: Site, alice: User, bob: User) -> dict[str, int]:
         "alert_id": alert_save(alert=Alert(site=site, name="a", condition="uptime"), parameters={}, channels=[]).pk,
         **create_link_rows(account),
         "invitation_id": Invitation.objects.create(account=account, email="zoe@example.org").pk,
+        "notice_id": Notice.objects.create(user=alice, kind="quota_used", key="a", created=site.created).pk,
+        "export_id": Export.objects.create(account=account, kind="sites", created=site.created).pk,
+        "device": 1, "visit": 1,
         "subscription_id": subscription_save(user=alice, frequency="week", sites=[site], attach_csv=False).pk,
     }  # fmt: skip
 

@@ -16,7 +16,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from accounts.exports.models import Export
 from accounts.models import Account, Invitation, Role, User
+from accounts.notices.models import Notice
 from goals.services import funnel_save, goal_create, segment_create
 from links.clickmeter.operations import OPERATIONS, Operation
 from reports.annotations.services import note_add
@@ -103,7 +105,10 @@ def place(module_account: Account, world: dict[str, Any]) -> dict[str, Any]:
     )
     funnel = funnel_save(site=site, name="F", steps=[{"page": "/a"}, {"goal": goal.pk}])
     invitation = Invitation.objects.create(account=module_account, email="new@example.org")
+    notice = Notice.objects.create(user=alice, account=module_account, kind="quota_used", key="k", created=NOW)
+    export = Export.objects.create(account=module_account, membership=membership, kind="sites", created=NOW)
     return {
+        "notice_id": notice.pk, "export_id": export.pk,
         "site_id": site.pk, "goal_id": goal.pk, "segment_id": segment.pk, "funnel_id": funnel.pk, "visit": 77,
         "device": derive_number("device", site.pk, "one"), "name": "pages", "tab": "top", "page": "site",
         "slug": "clickmeter",

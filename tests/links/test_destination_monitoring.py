@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import Account, User
+from accounts.notices.models import Notice
 from links.models import Datapoint, Destination, Status
 from links.monitoring.destination_checks import CHECK_INTERVAL, RETRY_INTERVAL, destinations_check
 from links.services.links import datapoint_create, datapoint_update
@@ -212,3 +213,18 @@ def test_the_page_of_a_link_shows_a_dead_destination(
     rounds(NOW, NOW + RETRY_INTERVAL)
     client.force_login(alice)
     assert "It answers 410." in client.get(f"/links/{row.pk}").content.decode()
+
+
+def test_a_dead_destination_is_in_the_inbox_of_the_team_once_a_day(
+    account: Account, alice: User, bob: User, alert: Alert, server: MisbehavingServer
+) -> None:
+    dead = link(account, "dead", f"{server.base}/status/404", title="Offer")
+    rounds(NOW, NOW + RETRY_INTERVAL)
+    Destination.objects.update(dead_since=None, first_failure=NOW, next_due=NOW)  # it came back, and failed again
+    rounds(NOW + 2 * RETRY_INTERVAL, NOW + 3 * RETRY_INTERVAL)
+    (notice,) = Notice.objects.filter(kind="destination_dead")
+    assert (notice.user, notice.values["link"], notice.values["link_id"]) == (alice, "Offer", dead.pk)
+    rounds(NOW + timedelta(days=1))
+    Destination.objects.update(dead_since=None, first_failure=NOW, next_due=NOW)
+    rounds(NOW + timedelta(days=1) + RETRY_INTERVAL)
+    assert Notice.objects.filter(kind="destination_dead").count() == 2

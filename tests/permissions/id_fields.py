@@ -172,8 +172,8 @@ KEYED = {
     "reports/clickport/views.py:get",
 }
 DESCRIBED = {
-    "accounts/api/views.py:post", "accounts/api/invitations.py:create", "sites/api.py:post",
-    "tracking/views.py:run_or_reject",
+    "accounts/api/views.py:post", "accounts/api/invitations.py:create", "accounts/api/exports.py:create",
+    "reports/bots/api.py:get", "reports/bots/api.py:post", "sites/api.py:post", "tracking/views.py:run_or_reject",
 }  # fmt: skip
 # What looks like an id and names no row of a tenant, or is only compared with what the caller may see anyway
 NO_IDS: dict[str, str] = {
@@ -192,7 +192,7 @@ NO_IDS: dict[str, str] = {
     "reports/widget.py domain": "the host of the page the widget stands in",
     "reports/dashboard/views/preferences.py site": "a place in the reader's own list of sites, 0 to 9",
     "links/web/link_list.py tag": "a tag's name, looked for among the links one sees",
-    "links/web/link_list.py:filter_links": "filters over the links one sees; its names are found one by one",
+    "links/web/csv_files.py:export_csv": "filters over the links one sees; their names are found one by one",
     "links/web/link_list.py:show_links": "the filters, to show them again",
     "links/web/link_list.py:change_links": "handed on to `change_link`, whose names are found one by one",
     "reports/dashboard/views/heatmaps.py:heatmap_settings": "into a form",

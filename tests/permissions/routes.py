@@ -23,7 +23,7 @@ IDS = {
     "datapoint_id": "link", "exposed_id": "exposed_key", "pending_id": "pending_member",
     "account_id": "account",
     "token_id": "personal_token", "incident_id": "incident", "tag_id": "tag",
-    "entry_id": "entry",
+    "entry_id": "entry", "notice_id": "notice", "export_id": "export",
 }  # fmt: skip
 # Parameters that name no row of a tenant: a value, and why
 WORDS: dict[str, tuple[Any, str]] = {
@@ -71,7 +71,7 @@ NEEDS: dict[str, str] = {
     ), "open"),
     **dict.fromkeys((
         r"^password/reset/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>[^/]+)$",
-        "setup/<str:token>", "join/<str:token>", "digests/stop/<str:token>",
+        "exports/<str:token>/file", "setup/<str:token>", "join/<str:token>", "digests/stop/<str:token>",
         "share/<slug:token>/", "share/<slug:token>/embed", "share/<slug:token>/embed/",
         "share/<slug:token>/panel/<slug:name>/<slug:tab>", "share/<slug:token>/embed/panel/<slug:name>/<slug:tab>",
         "share/<slug:token>/details/<path:name>", "share/<slug:token>/embed/details/<path:name>",
@@ -86,9 +86,13 @@ NEEDS: dict[str, str] = {
         "me/security/passkeys/<int:passkey_id>/remove",
         "account/switch", "", "sites", "sites/all", "sites/all/explain",
         "sites/all/graph.svg", "sites/all/panel/<slug:name>/<slug:tab>", "keys", "go", "digests", f"{V1}me",
+        "changelog", "changelog/read", "exports", f"{V1}exports", "notices", "notices/read", "notices/choices",
+        f"{V1}notices", f"{V1}notices/read", f"{V1}notice-choices",
         f"{V1}sites", "account/own-key", f"{V1}digests", "me/tokens", "me/tokens/review",
     ), "self"),
     **dict.fromkeys((
+        "exports/<int:export_id>/delete", f"{V1}exports/<int:export_id>", "notices/<int:notice_id>/open",
+        "notices/<int:notice_id>/read", f"{V1}notices/<int:notice_id>",
         "digests/<int:subscription_id>/delete", f"{V1}digests/<int:subscription_id>", "me/tokens/<int:token_id>/revoke",
     ), "hers"),
     **dict.fromkeys((
@@ -113,6 +117,7 @@ NEEDS: dict[str, str] = {
         f"{S}/retention", f"{S}/splits", f"{S}/spy", f"{S}/spy/stream", f"{S}/visitors", f"{S}/visitors/<int:device>",
         f"{S}/visits/<int:visit>", f"{S}/heatmaps", f"{S}/heatmaps/page", f"{S}/notes", f"{S}/digest/<str:frequency>",
         f"{S}/uptime", f"{S}/uptime/<int:monitor_id>", f"{V1}{S}", f"{V1}{S}/segments",
+        f"{V1}{S}/bots",
         *(f"{V1}{S}/{rows}" for rows in READ_BY_ALL), f"{V1}{S}/incidents", f"{V1}{S}/incidents/<int:incident_id>",
     ), "view"),
     **dict.fromkeys((
@@ -125,6 +130,7 @@ NEEDS: dict[str, str] = {
         f"{S}/goals/<int:goal_id>/remove", f"{S}/funnels/new", f"{S}/funnels/<int:funnel_id>/edit",
         f"{S}/funnels/<int:funnel_id>/remove", f"{S}/uptime/new", f"{S}/uptime/<int:monitor_id>/edit",
         f"{S}/uptime/<int:monitor_id>/delete", f"{V1}{S}/keys", f"{V1}{S}/keys/rotate", f"{V1}{S}/keys/<int:key_id>",
+        f"{V1}{S}/bots/restore", f"{V1}{S}/visitors/<int:device>/bot", f"{V1}{S}/visits/<int:visit>/bot",
         f"{V1}{S}/personal-data", f"{S}/segments/<int:segment_id>/forget", f"{SET}/api-keys/show",
         f"{SET}/domain-check", f"{V1}{S}/domain-check", f"{V1}{S}/shares", f"{V1}{S}/shares/<int:share_id>",
     ), "edit"),

@@ -14,7 +14,12 @@ from typing import Any
 
 from django.utils import timezone
 
+from accounts.exports.registry import ExportRequest
+from accounts.exports.services import export_create
 from accounts.models import SCOPES, Account, ExposedKey, Membership, Right, Role, User
+from accounts.notices.kinds import DESTINATION_DEAD
+from accounts.notices.models import Notice
+from accounts.notices.services import notify
 from accounts.services import account_create, user_create
 from accounts.services.invitations import invitation_accept, invitation_create
 from accounts.services.personal_tokens import personal_token_create
@@ -174,7 +179,12 @@ def create_account_objects(account: Account, owner: User, word: str, guest: User
     assert told is not None
     digest = subscription_save(user=owner, frequency="week", sites=[site], attach_csv=False)
     token, plain = personal_token_create(membership=by, name=f"{word} token", scopes=SCOPES)
+    notify(DESTINATION_DEAD, {"link": word, "url": word, "cause": word}, account=account)
+    notice = Notice.objects.get(user=owner, kind=DESTINATION_DEAD.name, values__link=word)
+    asked = ExportRequest(membership=by, now=timezone.now(), site=site.pk, table="page", query=f"page=/{word}")
+    export = export_create(kind="report", request=asked)
     return {
+        "notice": notice.pk, "export": export.pk,
         "personal_token": token.pk, "plain_token": plain,
         "member": Membership.objects.get(account=account, user=guest).pk, "invitation": invitation.pk,
         "pending_member": pending.pk,

@@ -14,6 +14,11 @@ SITE, ALERTS, LINKS = f"{V1}{S}", f"{S}/alerts", f"{V1}links"
 WRITES = re.compile(r"request\.POST|require_POST|[\"']POST[\"']|save_form\(|override_action")
 PAGES: dict[str, str] = {
     "account": f"PATCH {V1}account",
+    "exports/<int:export_id>/delete": f"DELETE {V1}exports/<int:export_id>",
+    "notices/read": f"POST {V1}notices/read",
+    "notices/<int:notice_id>/open": f"PATCH {V1}notices/<int:notice_id>",
+    "notices/<int:notice_id>/read": f"PATCH {V1}notices/<int:notice_id>",
+    "notices/choices": f"PATCH {V1}notice-choices",
     "account/brand": f"PATCH {V1}brand",
     "account/brand/check": f"POST {V1}brand/check",
     "account/team": f"POST {V1}invitations",
@@ -49,6 +54,9 @@ PAGES: dict[str, str] = {
     f"{S}/segments": f"POST {SITE}/segments",
     f"{S}/segments/<int:segment_id>/forget": f"DELETE {SITE}/segments/<int:segment_id>",
     f"{S}/notes": f"POST {SITE}/annotations",
+    f"{S}/bots/people": f"POST {SITE}/bots/restore",
+    f"{S}/visitors/<int:device>/bot": f"POST {SITE}/visitors/<int:device>/bot",
+    f"{S}/visits/<int:visit>/bot": f"POST {SITE}/visits/<int:visit>/bot",
     f"{S}/notes/<int:note_id>/remove": f"DELETE {SITE}/annotations/<int:note_id>",
     f"{S}/uptime/new": f"POST {SITE}/monitors",
     f"{S}/uptime/<int:monitor_id>/edit": f"PATCH {SITE}/monitors/<int:monitor_id>",
@@ -90,7 +98,6 @@ SIGN_IN = "of signing in, before there is anybody who could send a key"
 PERSON = "of the person who is logged in; a program with a key must not change how that person signs in"
 BY_LINK = "opened by the link in a mail, without an account"
 LOOKS = "writes nothing: a service for people who set something up"
-EVENTS = "moves stored events between reports and quarantine; there is no operation yet"
 EXCEPTIONS: dict[str, str] = {
     **dict.fromkeys(
         (
@@ -142,10 +149,10 @@ EXCEPTIONS: dict[str, str] = {
         ),
         "an operator's, who is logged in: no key reaches other accounts",
     ),
+    "changelog/read": "of what the person has read on the pages; programs have no such page",
     "account/key": "an owner's, who is logged in: a program must not replace the key that others use",
     **dict.fromkeys(("account/switch", "theme"), "of the session in the browser"),
     **dict.fromkeys((f"{SET}/tracking-code",), LOOKS),
-    **dict.fromkeys((f"{S}/bots/people", f"{S}/visitors/<int:device>/bot", f"{S}/visits/<int:visit>/bot"), EVENTS),
 }
 
 

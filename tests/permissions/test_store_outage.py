@@ -28,7 +28,7 @@ READS_ONLY_THE_STORE = {
     "api/realtime", "api/ledger", "api/tech", "api/pages", "api/sources", "api/referrers", "api/countries",
     "api/campaigns", "api/utm-sources", "api/utm-mediums", "api/utm-content", "api/utm-term", "api/entry-pages",
     "api/exit-pages", "api/goals", r"^api/stats/(?P<version>[1-4])/?$", r"^stats/api(?P<version>[1-4])/?$",
-    r"^api/whitelabel/(?P<operation>[\s\S]+)$", f"{V1}{S}/personal-data",
+    r"^api/whitelabel/(?P<operation>[\s\S]+)$", f"{V1}{S}/personal-data", f"{V1}{S}/bots",
 }  # fmt: skip
 
 

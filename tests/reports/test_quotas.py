@@ -10,6 +10,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from accounts.models import Account, User
+from accounts.notices.models import Notice
 from config.process import rotate_salts
 from reports.quotas import count_quotas, count_usage
 from sites import site_cache
@@ -125,3 +126,14 @@ def test_old_salts_are_destroyed_without_any_traffic(settings: Settings, tmp_pat
     text = (tmp_path / "salts.json").read_text()
     assert "2026-03-04" in text and "2026-03-05" in text and "2026-03-03" not in text
     assert state.restart().get_salt(date(2026, 3, 5)) == first
+
+
+def test_managers_are_told_at_80_and_at_100_percent_once_each(
+    limited: Account, site: Site, alice: User, bob: User
+) -> None:
+    for paths, kinds in ((8, ["quota_near"]), (2, ["quota_near", "quota_used"])):
+        browse(site, *[f"/{n}" for n in range(paths)], at=NOW, visitor=paths)
+        for _ in range(2):
+            counted(limited)
+        assert list(Notice.objects.filter(user=alice).order_by("pk").values_list("kind", flat=True)) == kinds
+    assert not Notice.objects.filter(user=bob).exists()

@@ -14,14 +14,14 @@ BELOW: dict[str, set[str]] = {
 ORDER: dict[str, tuple[str, ...]] = {
     "accounts": (
         "fast_settings", "host_names", "spreadsheets", "threads", "migration_lock", "keys", "validators", "model_forms",
-        "models", "account_limits", "security", "audit", "permissions", "impersonation", "revocation", "selectors",
-        "forms", "custom_domains", "branding", "mail", "services", "settings_parts", "invitation_lists", "sign_in",
-        "api", "views", "management", "apps", "urls", "operations",
+        "models", "account_limits", "security", "audit", "permissions", "impersonation", "notices", "revocation",
+        "selectors", "forms", "custom_domains", "branding", "changelog", "mail", "services", "exports",
+        "settings_parts", "invitation_lists", "sign_in", "api", "views", "management", "apps", "urls", "operations",
     ),
     "sites": (
         "amounts", "hosts", "onsite_tokens", "page_paths", "cache_refresher", "fair_rounds", "outbound", "models",
         "audit_subjects", "selectors", "settings_pages", "settings_fields", "forms", "site_config", "site_cache",
-        "installation_check", "services", "key_revocation", "site_resources", "api", "views",
+        "installation_check", "services", "key_revocation", "export_kinds", "site_resources", "api", "views",
         "management", "apps", "urls", "alerts", "uptime",
     ),
     "tracking": (
@@ -31,13 +31,13 @@ ORDER: dict[str, tuple[str, ...]] = {
         "urls",
     ),
     "reports": (
-        "query", "baseline", "change_drivers", "filter_access", "formatting", "labels", "alert_conditions", "quotas",
-        "incident_costs", "annotations", "clickport", "clicky", "digests", "dashboard", "sharing", "openapi", "docs",
-        "widget", "apps", "urls",
+        "query", "baseline", "change_drivers", "filter_access", "formatting", "labels", "bots", "alert_conditions",
+        "quotas", "incident_costs", "annotations", "clickport", "clicky", "digests", "dashboard", "export_kinds",
+        "sharing", "openapi", "docs", "widget", "apps", "urls",
     ),
     "links": (
         "models", "audit_subjects", "url_policy", "validators", "permissions", "routing", "selectors", "public_urls",
         "services", "link_statistics", "redirect", "conversions", "monitoring", "clickmeter", "shortener", "api", "web",
-        "middleware", "apps", "urls",
+        "export_kinds", "middleware", "apps", "urls",
     ),
 }  # fmt: skip

@@ -14,6 +14,7 @@ from django.urls import reverse
 from pytest_django import Settings
 
 from accounts.models import Account, User
+from accounts.notices.models import Notice
 from goals.models import Goal
 from sites.alerts import deliveries as out
 from sites.alerts.condition_registry import AlertNotification
@@ -242,3 +243,16 @@ def test_a_line_break_in_a_name_cannot_inject_a_mail_header(alice: User, site: S
         "Stored before: Bcc: victim@example.org", "Channel “a Bcc: victim@example.org” was switched off",
     ]  # fmt: skip
     assert all(letter.message()["Bcc"] is None for letter in mail.outbox)
+
+
+def test_a_delivery_that_is_given_up_and_a_channel_that_is_switched_off_are_in_the_owners_inbox(
+    alice: User, bob: User, site: Site, server: MisbehavingServer
+) -> None:
+    queue(hook(site.account, f"{server.base}/status/500"))
+    Delivery.objects.update(created=NOW - timedelta(hours=25))
+    Channel.objects.update(failing_since=NOW - timedelta(hours=25))
+    out.deliver_due(now=NOW)
+    told = {notice.kind: notice for notice in Notice.objects.filter(kind__in=("delivery_failed", "channel_stopped"))}
+    assert {notice.user for notice in told.values()} == {alice} and len(told) == 2
+    assert told["delivery_failed"].values["subject"] == "Something happened"
+    assert told["channel_stopped"].values["channel"] == "ops"
