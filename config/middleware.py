@@ -61,6 +61,8 @@ class ContentSecurityPolicyMiddleware(SyncMiddleware):
         response = self.get_response(request)
         is_frameable = getattr(response, "xframe_options_exempt", False)  # set by views that may be framed
         policy = FRAMEABLE_POLICY if is_frameable else CONTENT_SECURITY_POLICY
+        if origins := getattr(response, "form_action_origins", ()):  # set by the page before a provider's log-in
+            policy = policy.replace("form-action 'self'", f"form-action 'self' {' '.join(origins)}")
         response.headers.setdefault("Content-Security-Policy", policy)
         response.headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
         return response

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from allauth.account.adapter import get_adapter
 from allauth.core.exceptions import ReauthenticationRequired
+from django.conf import settings
 from django.contrib.auth import SESSION_KEY
 from django.core.cache import cache
 from django.db import OperationalError, transaction
@@ -17,6 +18,7 @@ from django.utils import timezone as clock
 from accounts.models import User
 from accounts.security.sessions import hash_session_key
 from accounts.services.sessions import session_prolong
+from accounts.sso.rules import SSO_ACCOUNT
 
 
 class ReauthenticationMiddleware:
@@ -81,3 +83,18 @@ def prolong_session(request: HttpRequest, user: User) -> None:
     except OperationalError as error:
         log.warning("A session was not prolonged, its next request tries again: %s", error)
         forget_activity(request)
+
+
+class SsoSessionMiddleware:
+    """Notes on `request.user` through which account's provider they logged in. Only requests with a session cookie are
+    looked at, so that others do not depend on it.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        account_id = settings.SESSION_COOKIE_NAME in request.COOKIES and request.session.get(SSO_ACCOUNT)
+        if account_id and isinstance(request.user, User):
+            setattr(request.user, SSO_ACCOUNT, account_id)
+        return self.get_response(request)

@@ -1,10 +1,13 @@
 """URLs of sign-in, by the names that django-allauth knows; `config.urls` includes them at the root."""
 
 from allauth.account.views import LogoutView
+from allauth.socialaccount.providers.github.views import oauth2_callback as github_callback
+from allauth.socialaccount.providers.google.views import oauth2_callback as google_callback
+from allauth.socialaccount.providers.microsoft.views import oauth2_callback as microsoft_callback
 from django.urls import URLPattern, path, re_path
 
 from accounts.sign_in import factor_views as factors
-from accounts.sign_in import session_views, views
+from accounts.sign_in import session_views, sso_views, views
 
 urlpatterns: list[URLPattern] = [
     path("login", views.LoginView.as_view(), name="account_login"),
@@ -36,6 +39,14 @@ urlpatterns: list[URLPattern] = [
     path("me/sessions/<int:session_id>/end", session_views.end_session, name="usersessions_end"),
     path("login/passkey", factors.PasskeyLoginView.as_view(), name="mfa_login_webauthn"),
     path("login/second-factor", factors.SecondFactorView.as_view(), name="mfa_authenticate"),
+    path("login/sso", sso_views.find_login, name="sso_login"),
+    path("login/sso/start", sso_views.start_for_host, name="sso_start"),
+    path("login/sso/arrive", sso_views.arrive, name="sso_arrive"),
+    path("login/sso/<slug:connection>", sso_views.continue_with, name="sso_continue"),
+    path("login/sso/<slug:connection>/callback", sso_views.receive_answer, name="sso_callback"),
+    path("login/google/callback", google_callback, name="google_callback"),
+    path("login/microsoft/callback", microsoft_callback, name="microsoft_callback"),
+    path("login/github/callback", github_callback, name="github_callback"),
     path("signup/passkey", views.PasskeySignupView.as_view(), name="account_signup_by_passkey"),
     path("signup/passkey/new", factors.FirstPasskeyView.as_view(), name="mfa_signup_webauthn"),
 ]
