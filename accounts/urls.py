@@ -7,7 +7,8 @@ from accounts.api import views as api
 from accounts.api.audit_log import AuditEntries
 from accounts.api.invitations import InvitationViews, PendingMemberViews
 from accounts.api.resources import build_routes
-from accounts.views import account, branding, one_time_links, personal_tokens, team
+from accounts.api.sso import SsoDetail, SsoDomainViews, SsoTest
+from accounts.views import account, branding, one_time_links, personal_tokens, sso, team
 from accounts.views.audit_log import show_audit_log
 
 app_name = "accounts"
@@ -27,6 +28,13 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("account/brand", account.edit_brand, name="account-brand"),
     path("account/brand/check", account.check_brand_host, name="account-brand-check"),
     path("account/audit-log", show_audit_log, name="audit-log"),
+    path("account/sso", sso.edit_sso, name="sso"),
+    path("account/sso/remove", sso.remove_sso, name="sso-remove"),
+    path("account/sso/test", sso.test_sso, name="sso-test"),
+    path("account/sso/enforce", sso.enforce_sso, name="sso-enforce"),
+    path("account/sso/domains", sso.add_sso_domain, name="sso-domains"),
+    path("account/sso/domains/<int:email_domain_id>/check", sso.check_sso_domain, name="sso-domain-check"),
+    path("account/sso/domains/<int:email_domain_id>/remove", sso.remove_sso_domain, name="sso-domain-remove"),
     path("account/switch", account.switch_to_account, name="account-switch"),
     path("account/team", team.manage_team, name="team"),
     path("account/team/<int:member_id>", team.edit_member, name="member"),
@@ -43,6 +51,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/audit-log", AuditEntries.as_view()),
     path("api/v1/brand", brand.BrandDetail.as_view()),
     path("api/v1/brand/check", brand.BrandCheck.as_view()),
+    path("api/v1/sso", SsoDetail.as_view()),
+    path("api/v1/sso/test", SsoTest.as_view()),
+    *build_routes({"sso/domains": SsoDomainViews}),
     *build_routes({"invitations": InvitationViews, "pending-members": PendingMemberViews}),
     path("api/v1/exposed-keys", api.ExposedKeys.as_view()),
     path("api/v1/exposed-keys/<int:exposed_id>/replace", api.ExposedKeyReplacement.as_view()),

@@ -25,6 +25,9 @@ SILENT = {
     "sites/alerts/services.py alert_notify": "a notification is no change of the alert",
     "accounts/services/users.py user_email_verify": "follows from a user who is created, or from a mailed code",
     "accounts/services/sessions.py _end": "session_end and sessions_end record it",
+    "accounts/services/sso.py _forget_identities": "the connection that is changed or deleted is recorded",
+    "accounts/services/sso_domains.py _store_lookup": "_verify and _withdraw record what it means",
+    "accounts/services/sso_domains.py sso_domain_check": "DNS did not answer",
     # Bookkeeping
     "accounts/services/sessions.py session_remember": "a log-in is recorded",
     "accounts/services/sessions.py session_prolong": "when a session was last used",

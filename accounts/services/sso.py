@@ -95,7 +95,7 @@ def sso_enforce(*, connection: SsoConnection, enforced: bool, way_back: User | N
     connection.save(update_fields=["enforced", "way_back"])
     record_change("sso.changed", connection, before)
     if enforced and not before.get("enforced"):
-        for user in list_covered_users(connection).exclude(pk=connection.way_back_id):
+        for user in list_covered_users(connection).exclude(pk=connection.way_back_id or 0):
             sessions_end(user=user, keep=keep)
 
 
@@ -130,6 +130,7 @@ def sso_login_record(*, connection: SsoConnection, user: User, now: datetime) ->
     return membership
 
 
+@transaction.atomic
 def _join(connection: SsoConnection, user: User, pending: Membership | None, now: datetime) -> Membership:
     """Create the membership, or accept the one that the account has prepared."""
     if pending is None:

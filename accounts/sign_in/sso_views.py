@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from allauth.account.internal.flows.login import perform_login
@@ -11,7 +12,7 @@ from allauth.socialaccount.adapter import get_adapter
 from allauth.socialaccount.models import SocialApp
 from allauth.socialaccount.providers.base import AuthProcess, Provider
 from allauth.socialaccount.providers.oauth2.client import OAuth2Error
-from allauth.socialaccount.providers.oauth2.views import OAuth2CallbackView
+from allauth.socialaccount.providers.oauth2.views import OAuth2Adapter, OAuth2CallbackView
 from django import forms
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
@@ -70,9 +71,10 @@ def find_login(request: HttpRequest) -> HttpResponse:
 def find_provider_or_404(request: HttpRequest, name: str) -> Provider:
     """Find a provider by its name or an account's slug. Raises Http404."""
     try:
-        return get_adapter(request).get_provider(request, name)
+        provider: Provider = get_adapter(request).get_provider(request, name)
     except SocialApp.DoesNotExist:
         raise Http404("There is no such provider.") from None
+    return provider
 
 
 @never_cache
@@ -102,7 +104,7 @@ def begin_login(request: HttpRequest, provider: Provider, next_url: str, data: d
     try:
         response: HttpResponse = provider.redirect(request, AuthProcess.LOGIN, next_url=next_url, data=data)
     except ImmediateHttpResponse as immediate:
-        return immediate.response
+        response = immediate.response
     return response
 
 
@@ -127,6 +129,18 @@ def arrive(request: HttpRequest) -> HttpResponse:
     login = Login(user=user, redirect_url=start.next, signal_kwargs={HANDED_OVER: start.provider})
     response: HttpResponse = perform_login(request, login)
     return response
+
+
+def build_callback(name: str, adapter: type[OAuth2Adapter]) -> Callable[[HttpRequest], HttpResponse]:
+    """Build the view that receives the answers of Google, Microsoft or GitHub."""
+
+    @never_cache
+    def receive_social_answer(request: HttpRequest) -> HttpResponse:
+        find_provider_or_404(request, name)
+        response: HttpResponse = OAuth2CallbackView.adapter_view(adapter)(request)
+        return response
+
+    return receive_social_answer
 
 
 @never_cache

@@ -1,9 +1,9 @@
 """URLs of sign-in, by the names that django-allauth knows; `config.urls` includes them at the root."""
 
 from allauth.account.views import LogoutView
-from allauth.socialaccount.providers.github.views import oauth2_callback as github_callback
-from allauth.socialaccount.providers.google.views import oauth2_callback as google_callback
-from allauth.socialaccount.providers.microsoft.views import oauth2_callback as microsoft_callback
+from allauth.socialaccount.providers.github.views import GitHubOAuth2Adapter
+from allauth.socialaccount.providers.google.views import GoogleOAuth2Adapter
+from allauth.socialaccount.providers.microsoft.views import MicrosoftGraphOAuth2Adapter
 from django.urls import URLPattern, path, re_path
 
 from accounts.sign_in import factor_views as factors
@@ -44,9 +44,13 @@ urlpatterns: list[URLPattern] = [
     path("login/sso/arrive", sso_views.arrive, name="sso_arrive"),
     path("login/sso/<slug:connection>", sso_views.continue_with, name="sso_continue"),
     path("login/sso/<slug:connection>/callback", sso_views.receive_answer, name="sso_callback"),
-    path("login/google/callback", google_callback, name="google_callback"),
-    path("login/microsoft/callback", microsoft_callback, name="microsoft_callback"),
-    path("login/github/callback", github_callback, name="github_callback"),
+    path("login/google/callback", sso_views.build_callback("google", GoogleOAuth2Adapter), name="google_callback"),
+    path(
+        "login/microsoft/callback",
+        sso_views.build_callback("microsoft", MicrosoftGraphOAuth2Adapter),
+        name="microsoft_callback",
+    ),
+    path("login/github/callback", sso_views.build_callback("github", GitHubOAuth2Adapter), name="github_callback"),
     path("signup/passkey", views.PasskeySignupView.as_view(), name="account_signup_by_passkey"),
     path("signup/passkey/new", factors.FirstPasskeyView.as_view(), name="mfa_signup_webauthn"),
 ]

@@ -16,6 +16,7 @@ from accounts.sso.models import SsoConnection, build_redirect_uri
 WELL_KNOWN = "/.well-known/openid-configuration"
 CACHE_SECONDS = 300
 ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri", "userinfo_endpoint")
+FOREIGN_IN_POLICIES = frozenset(" ;,'\"\r\n\t")  # an endpoint's host stands in a Content-Security-Policy
 PROBE_CODE = "connection-test"  # no provider has issued it
 
 

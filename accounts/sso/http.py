@@ -37,10 +37,10 @@ def register_fetcher(fetch: Callable[..., Fetched], error: type[Exception]) -> N
     _errors[:] = [error]
 
 
-class GuardedAdapter(BaseAdapter):  # type: ignore[misc]
+class GuardedAdapter(BaseAdapter):
     """Sends the requests of a session by the guarded client, without following redirects."""
 
-    def send(self, request: requests.PreparedRequest, **_: object) -> requests.Response:
+    def send(self, request: requests.PreparedRequest, *_: object, **__: object) -> requests.Response:
         """Send one request. Raises requests.ConnectionError with a sentence for the user."""
         content = request.body.encode() if isinstance(request.body, str) else request.body
         options = {"headers": dict(request.headers), "content": content, "timeout": TIMEOUT, "max_bytes": MAX_BYTES}
@@ -49,7 +49,7 @@ class GuardedAdapter(BaseAdapter):  # type: ignore[misc]
         except tuple(_errors) as error:
             raise requests.ConnectionError(str(error), request=request) from error
         response = requests.Response()
-        response.status_code, response.url, response.request = fetched.status, request.url, request
+        response.status_code, response.url, response.request = fetched.status, request.url or "", request
         response.headers.update(fetched.headers)
         response.raw = BytesIO(fetched.body)
         return response

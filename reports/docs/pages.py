@@ -9,6 +9,7 @@ from accounts.api.errors import ERROR_CODES
 from accounts.api.lists import CursorPages
 from accounts.revocation import DEPENDENT_ACCESS
 from accounts.services.invitations import INVITATION_DAYS
+from accounts.sso.rules import KEY_DAYS
 from goals.models import GoalKind, PatternKind
 from reports.clickport.breakdowns import BREAKDOWNS, TECH
 from reports.clickport.requests import PERIODS
@@ -157,6 +158,12 @@ LOOK = (
         "People and keys",
         "Invite, share one site, and what ends when somebody leaves.",
         build_people_context,
+    ),
+    DocPage(
+        "sso",
+        "Single sign-on",
+        "Let your people log in through your own OpenID provider, and through it only.",
+        lambda _: {"key_days": KEY_DAYS},
     ),
     DocPage(
         "watching",

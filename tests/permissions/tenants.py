@@ -17,6 +17,9 @@ from accounts.models import SCOPES, Account, ExposedKey, Membership, Right, Role
 from accounts.services import account_create, user_create
 from accounts.services.invitations import invitation_accept, invitation_create
 from accounts.services.personal_tokens import personal_token_create
+from accounts.services.sso import sso_connection_set
+from accounts.services.sso_domains import sso_domain_add
+from accounts.sso.models import SsoConnection
 from goals.services import funnel_save, goal_create, segment_create
 from links.models import ListKind, Status
 from links.services.conversions import conversion_create
@@ -171,9 +174,15 @@ def create_account_objects(account: Account, owner: User, word: str, guest: User
     told = delivery_queue(channel=channel, notification=notification, now=timezone.now(), alert=alert)
     assert told is not None
     digest = subscription_save(user=owner, frequency="week", sites=[site], attach_csv=False)
+    connection = sso_connection_set(
+        account=account, issuer=f"https://{word}.example", client_id=word, client_secret=f"{word} secret",
+        default_role=Role.VIEWER,
+    )  # fmt: skip
+    SsoConnection.objects.filter(pk=connection.pk).update(enforced=True)  # so that it can be switched off
+    email_domain = sso_domain_add(connection=connection, domain=f"mail.{word}.example")
     token, plain = personal_token_create(membership=by, name=f"{word} token", scopes=SCOPES)
     return {
-        "personal_token": token.pk, "plain_token": plain,
+        "email_domain": email_domain.pk, "personal_token": token.pk, "plain_token": plain,
         "member": Membership.objects.get(account=account, user=guest).pk, "invitation": invitation.pk,
         "pending_member": pending.pk,
         "channel": channel.pk, "alert": alert.pk, "delivery": str(told.pk), "digest": digest.pk,

@@ -36,7 +36,7 @@ READ_ONLY = {
         if call.startswith((f"POST {V1}", f"PATCH {V1}")) and body is not NOTHING
     ),
     f"POST {V1}sites account", f"PATCH {SITE} account",
-} - {f"{MEMBERS} id", f"PATCH {V1}brand id"}  # fmt: skip
+} - {f"{MEMBERS} id", f"PATCH {V1}brand id", f"PATCH {V1}sso id"}  # fmt: skip
 
 
 def build_link_body(more: dict[str, Any], field: str, many: bool, number: Any) -> dict[str, Any]:
@@ -75,6 +75,7 @@ NAMES: dict[tuple[str, str], tuple[str, Callable[[Any], Any]]] = {
 }  # fmt: skip
 NO_IDS = {
     f"POST {V1}sites domain": "a host name", f"PATCH {SITE} domain": "a host name",
+    f"POST {V1}sso/domains domain": "a domain of e-mail addresses", f"PATCH {V1}sso client_id": "the provider's word",
     f"GET {V1}sites domain": "a text to find", f"GET {V1}sites account": "narrows the caller's own list",
     f"GET {V1}audit-log target_id": "narrows the caller's own list",
     f"{MEMBERS} grants": "a list, whose members are known", f"{MEMBER} grants": "a list, whose members are known",
@@ -97,7 +98,7 @@ NO_IDS = {
         f"POST {SITE}/goals conversion", f"PATCH {SITE}/goals/<int:goal_id> conversion", f"GET {SITE}/goals conversion",
     ), "yes or no"),
 }  # fmt: skip
-PERSONAL = f"{V1}digests"  # no authkey opens what is a person's own
+PERSONAL = (f"{V1}digests", f"{V1}sso")  # no authkey opens what is a person's own, or an owner's
 # A filter that names a goal or segment, by whatever it is wrapped into
 NAMING: dict[str, Callable[[Any], Any]] = {
     "goal": lambda number: {"goal": number},

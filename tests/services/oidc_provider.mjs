@@ -12,8 +12,8 @@ const port = Number(process.argv[2])
 const { privateKey } = await generateKeyPair("RS256", { extractable: true })
 const { privateKey: foreignKey } = await generateKeyPair("RS256", { extractable: true })
 const jwk = { ...(await exportJWK(privateKey)), kid: "first", alg: "RS256", use: "sig" }
-// claims: by the name that people enter; audience, forged: of the ID token; codeSeconds: how long a code is good
-const initial = { claims: {}, audience: "", forged: false, codeSeconds: 60 }
+// claims: by the name that people enter; audience, forged: of the ID token; userinfoSub: of the user information; codeSeconds: how long a code is good
+const initial = { claims: {}, audience: "", forged: false, userinfoSub: "", codeSeconds: 60 }
 const control = { ...initial }
 
 const provider = new Provider(`http://127.0.0.1:${port}`, {
@@ -47,6 +47,7 @@ const provider = new Provider(`http://127.0.0.1:${port}`, {
 provider.Client.prototype.redirectUriAllowed = (uri) => new URL(uri).hostname === "127.0.0.1" || new URL(uri).hostname === "localhost"
 provider.use(async (ctx, next) => {
   await next()
+  if (ctx.path === "/me" && control.userinfoSub) ctx.body = { ...ctx.body, sub: control.userinfoSub }
   if (ctx.path === "/token" && ctx.body?.id_token && (control.audience || control.forged)) {
     const payload = decodeJwt(ctx.body.id_token)
     const claims = { ...payload, aud: control.audience || payload.aud }
