@@ -23,7 +23,7 @@ from accounts.models import User
 from accounts.services import user_email_verify
 from accounts.services.sso import provider_user_complete, sso_refusal_record
 from accounts.sign_in.adapter import is_sign_up_open
-from accounts.sign_in.handover import build_problem_response
+from accounts.sign_in.handover import build_problem_response, find_start
 from accounts.sso.http import build_session
 from accounts.sso.provider import PROVIDER, build_app
 from accounts.sso.rules import find_connection, find_covering_connection, is_covered, list_verified_domains
@@ -113,7 +113,7 @@ class SocialAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
         if sociallogin.provider.id != PROVIDER:
             if (connection := find_covering_connection(email)) is not None and connection.enforced:
                 self.refuse(request, sociallogin, f"{email} logs in through single sign-on.")
-            if not is_sign_up_open(request):
+            if find_start(sociallogin.state) is not None or not is_sign_up_open(request):
                 self.refuse(request, sociallogin, CLOSED.format(email=email))
         return True
 
