@@ -31,7 +31,7 @@ from accounts.security.password_login import (
 )
 from accounts.services import user_email_verify, user_password_set, user_sign_up
 from accounts.sign_in.devices import describe_browser, describe_place
-from accounts.sign_in.sso_login import admit_user, complete_login
+from accounts.sign_in.sso_login import admit_user, complete_login, did_just_use_provider
 from accounts.sso.rules import must_use_sso
 
 log = logging.getLogger(__name__)
@@ -83,6 +83,10 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         if is_right:
             rate_limits.clear_attempts(limit)
         return is_right
+
+    def is_reauthentication_required(self, *, app: str) -> bool:
+        """Whether a change of how the user logs in needs a confirmation: not just after a log-in at a provider."""
+        return not did_just_use_provider(self.request) and super().is_reauthentication_required(app=app)
 
     def set_password(self, user: User, password: str) -> None:
         """Set a new password; see the service."""

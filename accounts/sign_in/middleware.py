@@ -8,11 +8,14 @@ from urllib.parse import urlencode
 
 from allauth.account.adapter import get_adapter
 from allauth.core.exceptions import ReauthenticationRequired
+from allauth.socialaccount.models import SocialAccount
 from django.conf import settings
 from django.contrib.auth import SESSION_KEY
+from django.contrib.auth.models import AnonymousUser
 from django.core.cache import cache
 from django.db import OperationalError, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils import timezone as clock
 
 from accounts.models import User
@@ -38,8 +41,15 @@ class ReauthenticationMiddleware:
         """Respond to ReauthenticationRequired; None leaves any other exception to others."""
         if not isinstance(exception, ReauthenticationRequired) or not request.user.is_authenticated:
             return None
-        ways = get_adapter().get_reauthentication_methods(request.user)
-        return HttpResponseRedirect(f"{ways[0]['url']}?{urlencode({'next': request.path})}") if ways else None
+        ways = [way["url"] for way in get_adapter().get_reauthentication_methods(request.user)]
+        address = next(iter([*ways, *list_provider_pages(request.user)]), "")
+        return HttpResponseRedirect(f"{address}?{urlencode({'next': request.path})}") if address else None
+
+
+def list_provider_pages(user: User | AnonymousUser) -> list[str]:
+    """List the pages on which somebody without a password confirms who they are: by a new log-in at their provider."""
+    identities = SocialAccount.objects.filter(user=user).order_by("-last_login")
+    return [reverse("sso_continue", args=[provider]) for provider in identities.values_list("provider", flat=True)]
 
 
 log = logging.getLogger(__name__)

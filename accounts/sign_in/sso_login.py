@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from urllib.parse import urlencode
 
+from allauth.account.app_settings import REAUTHENTICATION_TIMEOUT
+from allauth.account.internal.flows.login import get_authentication_records
 from allauth.mfa.stages import AuthenticateStage
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -28,6 +31,7 @@ from accounts.sso.rules import (
 )
 
 HANDED_OVER = "handed_over"  # of a log-in's arguments: the provider that was used on the host of BASE_URL
+PROVIDER_METHOD = "socialaccount"  # as django-allauth records it in the session
 SSO_ONLY = "People with your address log in through single sign-on."
 Arguments = Mapping[str, object] | None
 
@@ -87,6 +91,13 @@ def complete_login(request: HttpRequest, user: User, signal_kwargs: Arguments) -
     enforced = find_enforced_connection(user.email)
     if enforced is not None:
         sso_bypass_record(connection=enforced, user=user)
+
+
+def did_just_use_provider(request: HttpRequest) -> bool:
+    """Whether the user logged in at a provider a moment ago, which confirms who they are as a password does."""
+    records = get_authentication_records(request, request.user if isinstance(request.user, User) else None)
+    times = [record["at"] for record in records if record.get("method") == PROVIDER_METHOD]
+    return bool(times) and time.time() - max(times) < REAUTHENTICATION_TIMEOUT
 
 
 class SecondFactorStage(AuthenticateStage):  # type: ignore[misc]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
-from allauth.account.internal.flows.login import perform_login
+from allauth.account.internal.flows.login import perform_login, record_authentication
 from allauth.account.models import Login
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.adapter import get_adapter
@@ -30,7 +30,7 @@ from accounts.sign_in.handover import (
     read_problem,
     read_start,
 )
-from accounts.sign_in.sso_login import HANDED_OVER
+from accounts.sign_in.sso_login import HANDED_OVER, PROVIDER_METHOD
 from accounts.sign_in.views import PROVIDER_LABELS, get_next_url
 from accounts.sso.discovery import get_origin
 from accounts.sso.provider import PROVIDER, SsoOAuth2Adapter
@@ -126,6 +126,7 @@ def arrive(request: HttpRequest) -> HttpResponse:
         messages.error(request, NOT_HERE)
         return redirect("sso_login")
     start, user = found
+    record_authentication(request, user, PROVIDER_METHOD, provider=start.provider)
     login = Login(user=user, redirect_url=start.next, signal_kwargs={HANDED_OVER: start.provider})
     response: HttpResponse = perform_login(request, login)
     return response

@@ -302,3 +302,19 @@ def test_sso_only_needs_a_log_in_and_an_owner_with_a_second_factor_first(
     assert not is_in(zoe), "sessions end"
     assert is_in(browser)
     assert log_in(provider, zoe) == "/me" and is_in(zoe), "the provider is the way in"
+
+
+def test_who_has_no_password_confirms_a_change_by_a_new_log_in_at_the_provider(
+    provider: OpenIdProvider, connection: SsoConnection
+) -> None:
+    browser = open_browser()
+    log_in(provider, browser)
+    assert browser.get("/me/security/app").status_code == 200, "the log-in was a moment ago"
+    session = browser.session
+    session["account_authentication_methods"] = [{"method": "socialaccount", "at": time.time() - 3600}]
+    session.save()
+    answer = browser.get("/me/security/app")
+    assert answer["Location"] == f"/login/sso/{connection.slug}?next=%2Fme%2Fsecurity%2Fapp"
+    there = browser.post(answer["Location"], {"next": "/me/security/app"})["Location"]
+    back = browser.get(provider.log_in(there, ZOE, until=settings.BASE_URL))
+    assert back["Location"] == "/me/security/app" and browser.get(back["Location"]).status_code == 200
