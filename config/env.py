@@ -6,9 +6,8 @@ workers without Redis, are found by the system checks in `config/system_checks.p
 
 import os
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -20,7 +19,6 @@ ACCOUNT_LIMIT_NAMES = (  # of accounts/account_limits.py, whose defaults ACCOUNT
     "queries", "query_seconds_per_minute", "query_megabytes", "streams", "streams_per_user",
 )  # fmt: skip
 QUERY_LIMIT_NAMES = ("max_execution_time", "max_memory_usage", "max_rows_to_read", "max_threads")
-SOCIAL_PROVIDERS = ("google", "microsoft", "github")  # anybody's log-in there, by the operator's own client
 SIGN_UP_WORDS = ("open", "invitation", "closed")
 TRUE_WORDS = {"1", "true", "yes", "on"}
 
@@ -105,17 +103,6 @@ def parse_sign_up(text: str) -> str:
     return word
 
 
-def read_social_logins(env: Mapping[str, str], mistakes: list[tuple[str, str]]) -> dict[str, tuple[str, str]]:
-    """Read the client id and secret of each provider in SOCIAL_PROVIDERS: GOOGLE_LOGIN=id:secret and so on."""
-    found = {}
-    for name in SOCIAL_PROVIDERS:
-        variable = f"{name.upper()}_LOGIN"
-        pair = read_or_default(variable, partial(parse_client, env.get(variable, "")), None, mistakes)
-        if pair is not None:
-            found[name] = pair
-    return found
-
-
 def parse_client(text: str) -> tuple[str, str] | None:
     """Parse a client's `id:secret`; None for an empty text. Raises ValueError."""
     if not text.strip():
@@ -181,7 +168,15 @@ def read_env(environ: dict[str, str] | None = None) -> Env:
         query_limits=read_setting(env, "QUERY_LIMITS", parse_query_limits, dict[str, int](), mistakes),
         account_limits=read_setting(env, "ACCOUNT_LIMITS", parse_account_limits, dict[str, int](), mistakes),
         sign_up=read_setting(env, "SIGN_UP", parse_sign_up, "invitation", mistakes),
-        social_logins=read_social_logins(env, mistakes),
+        social_logins={
+            name: client
+            for name, client in {
+                "google": read_setting(env, "GOOGLE_LOGIN", parse_client, None, mistakes),
+                "microsoft": read_setting(env, "MICROSOFT_LOGIN", parse_client, None, mistakes),
+                "github": read_setting(env, "GITHUB_LOGIN", parse_client, None, mistakes),
+            }.items()
+            if client is not None
+        },
         session_idle_days=read_setting(env, "SESSION_IDLE_DAYS", parse_days, 14, mistakes),
         mistakes=tuple(mistakes),
     )
