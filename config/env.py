@@ -103,6 +103,16 @@ def parse_sign_up(text: str) -> str:
     return word
 
 
+def read_social_logins(env: dict[str, str], mistakes: list[tuple[str, str]]) -> dict[str, tuple[str, str]]:
+    """Read the client id and secret at each provider that the log-in page offers."""
+    clients = {
+        "google": read_setting(env, "GOOGLE_LOGIN", parse_client, None, mistakes),
+        "microsoft": read_setting(env, "MICROSOFT_LOGIN", parse_client, None, mistakes),
+        "github": read_setting(env, "GITHUB_LOGIN", parse_client, None, mistakes),
+    }
+    return {name: client for name, client in clients.items() if client is not None}
+
+
 def parse_client(text: str) -> tuple[str, str] | None:
     """Parse a client's `id:secret`; None for an empty text. Raises ValueError."""
     if not text.strip():
@@ -168,15 +178,7 @@ def read_env(environ: dict[str, str] | None = None) -> Env:
         query_limits=read_setting(env, "QUERY_LIMITS", parse_query_limits, dict[str, int](), mistakes),
         account_limits=read_setting(env, "ACCOUNT_LIMITS", parse_account_limits, dict[str, int](), mistakes),
         sign_up=read_setting(env, "SIGN_UP", parse_sign_up, "invitation", mistakes),
-        social_logins={
-            name: client
-            for name, client in {
-                "google": read_setting(env, "GOOGLE_LOGIN", parse_client, None, mistakes),
-                "microsoft": read_setting(env, "MICROSOFT_LOGIN", parse_client, None, mistakes),
-                "github": read_setting(env, "GITHUB_LOGIN", parse_client, None, mistakes),
-            }.items()
-            if client is not None
-        },
+        social_logins=read_social_logins(env, mistakes),
         session_idle_days=read_setting(env, "SESSION_IDLE_DAYS", parse_days, 14, mistakes),
         mistakes=tuple(mistakes),
     )

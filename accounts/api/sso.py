@@ -25,14 +25,14 @@ from accounts.sso.discovery import DiscoveryError, check_connection
 from accounts.sso.models import ROLE_CHOICES, SsoConnection, SsoDomain, build_redirect_uri
 
 CONNECTION_EXAMPLE = {
-    "issuer": "https://login.example.com", "client_id": "footfall", "default_role": "viewer", "enforced": False,
+    "issuer": "https://login.example.com", "client_id": "analytics", "default_role": "viewer", "enforced": False,
     "way_back": "", "redirect_uri": "https://stats.example.org/login/sso/account-7/callback",
 }  # fmt: skip
 DOMAIN_EXAMPLE = {
-    "id": 3, "domain": "example.org", "verified": False, "record_name": "_footfall-sso.example.org",
+    "id": 3, "domain": "example.org", "verified": False, "record_name": "_analytics-sso.example.org",
     "record_value": "account=7", "check_result": "There is no TXT record that names this account yet.",
 }  # fmt: skip
-BODY_EXAMPLE = {"issuer": "https://login.example.com", "client_id": "footfall", "client_secret": "the provider's"}
+BODY_EXAMPLE = {"issuer": "https://login.example.com", "client_id": "analytics", "client_secret": "the provider's"}
 TEST_EXAMPLE = {"works": False, "result": "The provider publishes no keys, so its answers cannot be checked."}
 NO_CONNECTION = "This account has no single sign-on. A PATCH of /api/v1/sso with issuer and client_id sets it up."
 
@@ -48,9 +48,10 @@ class SsoSerializer(ClosedSerializer):
     )
     default_role = serializers.ChoiceField(required=False, choices=ROLE_CHOICES, help_text="Of new members")
     enforced = serializers.BooleanField(required=False, help_text="The only way in for people of the proven domains")
-    way_back = serializers.EmailField(
-        required=False, allow_blank=True, help_text="The owner who also gets in by password and second factor"
-    )
+    way_back = serializers.CharField(
+        required=False, allow_blank=True, max_length=254,
+        help_text="The address of the owner who also gets in by password and second factor",
+    )  # fmt: skip
     redirect_uri = serializers.CharField(read_only=True, help_text="To register at the provider")
 
     def to_representation(self, instance: Account) -> dict[str, object]:

@@ -141,7 +141,7 @@ class SocialAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
         if error == AuthError.CANCELLED:
             text = CANCELLED
         connection = find_connection(provider.app.provider_id) if provider.id == PROVIDER else None
-        if connection is not None:
+        if connection is not None and isinstance(state, dict):  # else anybody could fill the log
             details = str(exception) if exception else request.GET.get("error_description") or text
             sso_refusal_record(connection=connection, email="", reason=details)
         raise ImmediateHttpResponse(build_problem_response(request, text, state if isinstance(state, dict) else {}))

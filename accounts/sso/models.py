@@ -9,7 +9,7 @@ from django.db.models import Q
 from accounts.models import Account, Role, User
 from accounts.security.encrypted_fields import EncryptedCharField
 
-RECORD_LABEL = "_footfall-sso"
+RECORD_LABEL = "_analytics-sso"
 NEW_MEMBER_ROLES = (Role.ADMIN, Role.EDITOR, Role.VIEWER)
 ROLE_CHOICES = [(role.value, role.label) for role in NEW_MEMBER_ROLES]
 SLUG_PREFIX = "account-"

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from django.utils import timezone as clock
 
-from accounts.models import Membership, User
+from accounts.models import Membership, Role, User
 from accounts.sso.models import SLUG_PREFIX, SsoConnection, SsoDomain, SsoLogin
 
 SSO_ACCOUNT = "sso_account_id"  # in a session, and attribute of its user: the account whose provider was used
@@ -46,9 +46,13 @@ def find_enforced_connection(address: str) -> SsoConnection | None:
 
 
 def must_use_sso(user: User) -> SsoConnection | None:
-    """Return the connection that is the user's only way in. None for all others, and for the way back."""
+    """Return the connection that is the user's only way in. None for all others, and for the way back as
+    long as they own the account."""
     connection = find_enforced_connection(user.email)
-    return connection if connection is not None and connection.way_back_id != user.pk else None
+    if connection is None or connection.way_back_id != user.pk:
+        return connection
+    owners = Membership.objects.accepted().filter(account_id=connection.account_id, role=Role.OWNER)
+    return None if owners.filter(user=user).exists() else connection
 
 
 def list_verified_domains(connection: SsoConnection) -> list[str]:

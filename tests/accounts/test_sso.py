@@ -125,7 +125,9 @@ def test_an_invited_person_of_the_domain_joins_through_the_provider(enforced: Ss
 
 def test_the_password_opens_no_api(enforced: SsoConnection) -> None:
     params = {"username": ZOE, "password": PASSWORD, "output": "json"}
-    assert "single sign-on" in Client().get("/api/account/sites", params).content.decode()
+    for path in ("/api/account/sites", "/app/api"):
+        answer = Client().get(path, {**params, "url": "https://example.org/"})
+        assert "single sign-on" in answer.content.decode(), path
 
 
 def test_a_members_tokens_and_key_work_for_days_after_the_last_log_in_there(enforced: SsoConnection, zoe: User) -> None:
@@ -158,6 +160,9 @@ def test_the_way_back_needs_password_and_second_factor_and_is_recorded(enforced:
     credentials = {"email": alice.email, "password": PASSWORD}
     assert browser.post("/login", credentials)["Location"].startswith("/login/sso"), "she has no second factor"
     add_factor(alice)
+    Membership.objects.filter(user=alice).update(role=Role.ADMIN)
+    assert browser.post("/login", credentials)["Location"].startswith("/login/sso"), "she owns it no longer"
+    Membership.objects.filter(user=alice).update(role=Role.OWNER)
     assert browser.post("/login", credentials)["Location"] == "/login/second-factor"
     assert not AuditEntry.objects.filter(action="sso.bypassed").exists()
     assert browser.post("/login/second-factor", {"code": compute_code(SECRET)})["Location"] == "/"
@@ -249,7 +254,7 @@ def test_a_domain_is_proven_by_a_record_of_its_own(
     names.name_accounts("corp.example", connection.account_id)  # that of a website
     check = f"/account/sso/domains/{row.pk}/check"
     assert "There is no TXT record" in read_html(browser.post(check, follow=True))
-    names.texts["_footfall-sso.corp.example"] = [(f"account={connection.account_id}",)]
+    names.texts["_analytics-sso.corp.example"] = [(f"account={connection.account_id}",)]
     assert "The record names this account" in read_html(browser.post(check, follow=True))
     row.refresh_from_db()
     assert row.verified
@@ -258,11 +263,11 @@ def test_a_domain_is_proven_by_a_record_of_its_own(
     )
     second = SsoDomain.objects.create(connection=theirs, domain="corp.example")
     other = open_browser(charlie)
-    names.texts["_footfall-sso.corp.example"].append((f"account={theirs.account_id}",))
+    names.texts["_analytics-sso.corp.example"].append((f"account={theirs.account_id}",))
     other.post(f"/account/sso/domains/{second.pk}/check")
     second.refresh_from_db()
     assert second.verified is None and "still names it" in second.check_result
-    names.texts["_footfall-sso.corp.example"] = [(f"account={theirs.account_id}",)]
+    names.texts["_analytics-sso.corp.example"] = [(f"account={theirs.account_id}",)]
     other.post(f"/account/sso/domains/{second.pk}/check")
     second.refresh_from_db()
     row.refresh_from_db()
@@ -272,7 +277,7 @@ def test_a_domain_is_proven_by_a_record_of_its_own(
 def test_a_proven_domain_ends_when_its_record_was_missing_for_days(connection: SsoConnection, names: DnsServer) -> None:
     now = timezone.now()
     SsoDomain.objects.update(checked=now - timedelta(days=2))
-    names.broken.add("_footfall-sso.acme.test")
+    names.broken.add("_analytics-sso.acme.test")
     assert sso_domains_check(now=now) == 1
     assert SsoDomain.objects.get().verified and SsoDomain.objects.get().failing_since is None, "DNS is away"
     names.broken.clear()

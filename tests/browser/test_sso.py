@@ -80,7 +80,7 @@ def set_up(page: Page, product: Product, provider: OpenIdProvider, names: DnsSer
     value = extract(r"(account=\d+)", page.locator(".txt-record").last.inner_text())
     press(page, "Check now")
     expect(page.get_by_text("acme.test: There is no TXT record")).to_be_visible()
-    names.texts["_footfall-sso.acme.test"] = [(value,)]
+    names.texts["_analytics-sso.acme.test"] = [(value,)]
     press(page, "Check now")
     expect(page.get_by_text("Proven by its DNS record.")).to_be_visible()
     check_layout(page)

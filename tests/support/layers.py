@@ -14,9 +14,9 @@ BELOW: dict[str, set[str]] = {
 ORDER: dict[str, tuple[str, ...]] = {
     "accounts": (
         "fast_settings", "host_names", "spreadsheets", "threads", "migration_lock", "keys", "validators", "model_forms",
-        "models", "account_limits", "security", "audit", "sso", "permissions", "impersonation", "revocation", "selectors",
-        "forms", "custom_domains", "branding", "mail", "services", "settings_parts", "sign_in", "api", "views",
-        "management", "apps", "urls", "operations",
+        "models", "account_limits", "security", "audit", "sso", "permissions", "impersonation", "revocation",
+        "selectors", "forms", "custom_domains", "branding", "mail", "services", "settings_parts", "sign_in", "api",
+        "views", "management", "apps", "urls", "operations",
     ),
     "sites": (
         "amounts", "hosts", "onsite_tokens", "page_paths", "cache_refresher", "fair_rounds", "outbound", "models",
