@@ -33,7 +33,8 @@ REFUSED_PAGES = frozenset({
     "accounts:account-second-factor", "accounts:exposed-key-replace",
     "accounts:account-switch", "sites:keys-show", "sites:keys-rotate", "sites:api-key-revoke", "sites:delete",
     "accounts:join", "alerts:channel-secret", "digests:list", "digests:delete", "dashboard:spy-stream", "links:stream",
-    "links:guest-key", "tracking:personal-data",
+    "links:guest-key", "tracking:personal-data", "accounts:sso", "accounts:sso-remove", "accounts:sso-test",
+    "accounts:sso-enforce", "accounts:sso-domains", "accounts:sso-domain-check", "accounts:sso-domain-remove",
 })  # fmt: skip
 REFUSED_WRITES = frozenset({
     "accounts:me", "accounts:team", "accounts:member", "accounts:member-remove", "accounts:member-invite",

@@ -20,6 +20,7 @@ from django.http import Http404, HttpRequest
 
 from accounts.keys import hash_key
 from accounts.models import WRITE, Account, Grant, Membership, PersonalToken, Right, Role, User
+from accounts.sso.rules import SSO_ACCOUNT, ends_keys, has_recent_login
 
 # What a role may do with everything in its account. Guests have only the rights of their grants.
 ROLE_PERMISSIONS: dict[str, frozenset[str]] = {
@@ -136,19 +137,31 @@ def list_memberships(actor: Actor) -> list[Membership]:
     if isinstance(actor, Bearer):
         return [actor.membership]
     memberships = select_memberships(actor).filter(account__suspended=None)
-    return leave_out_locked(memberships.select_related("account").order_by("account__name", "pk"))
+    return leave_out_locked(memberships.select_related("account").order_by("account__name", "pk"), get_sso(actor))
 
 
-def leave_out_locked(memberships: Iterable[Membership]) -> list[Membership]:
-    """Leave out memberships of people without a second factor in accounts that require one."""
+def get_sso(actor: object) -> frozenset[int]:
+    """Return the accounts in which the actor's session counts as one with a second factor: that of the provider which
+    they logged in through."""
+    account_id = getattr(actor, SSO_ACCOUNT, None)
+    return frozenset() if account_id is None else frozenset({account_id})
+
+
+def leave_out_locked(memberships: Iterable[Membership], sso: Collection[int] = ()) -> list[Membership]:
+    """Leave out memberships of people without a second factor in accounts that require one, but for the accounts `sso`,
+    whose single sign-on counts as one."""
     rows = list(memberships)
-    demanding = {row.user_id for row in rows if row.account.second_factor_required}
+    demanding = {row.user_id for row in rows if row.account.second_factor_required and row.account_id not in sso}
     if not demanding:
         return rows
     protected = set(
         Authenticator.objects.filter(user__in=demanding, type__in=FACTORS).values_list("user_id", flat=True)
     )
-    return [row for row in rows if row.user_id in protected or not row.account.second_factor_required]
+    return [
+        row
+        for row in rows
+        if row.user_id in protected or not row.account.second_factor_required or row.account_id in sso
+    ]
 
 
 def has_second_factor(user: User) -> bool:
@@ -159,7 +172,7 @@ def has_second_factor(user: User) -> bool:
 def list_demanding_accounts(user: User) -> list[Account]:
     """List the accounts that the user is a member of and cannot open before they have a second factor."""
     rows = Membership.objects.accepted().filter(user=user, account__second_factor_required=True)
-    usable = {row.pk for row in leave_out_locked(rows.select_related("account"))}
+    usable = {row.pk for row in leave_out_locked(rows.select_related("account"), get_sso(user))}
     return [row.account for row in rows.select_related("account").order_by("account__name") if row.pk not in usable]
 
 
@@ -182,7 +195,7 @@ def find_membership(actor: Actor, account: Account) -> Membership | None:
     membership = select_memberships(actor).filter(account=account).select_related("account").first()
     if membership is not None:
         check_not_suspended(membership.account)
-        if not leave_out_locked([membership]):
+        if not leave_out_locked([membership], get_sso(actor)):
             raise SecondFactorRequired(account)
     return membership
 
@@ -278,14 +291,24 @@ def get_current_account(request: HttpRequest, may: str = "view") -> Account:
     return membership.account
 
 
+def is_key_locked(membership: Membership) -> bool:
+    """Whether a member's tokens and own key do not work now: the account requires a second factor, or single sign-on,
+    and the person has neither. A log-in through the provider in the last days counts."""
+    if ends_keys(membership):
+        return True
+    if leave_out_locked([membership]):
+        return False
+    return not has_recent_login(membership)
+
+
 def find_token_bearer(plain: str, now: datetime) -> Bearer | None:
     """Find the actor of a personal token; None for one that is unknown, has expired, or has a locked membership.
 
     Raises AccountSuspended for a token in a suspended account.
     """
-    tokens = PersonalToken.objects.usable(now).select_related("membership__account", "membership__user")
+    tokens = PersonalToken.objects.usable(now).select_related("membership__account__sso", "membership__user")
     token = tokens.filter(hash=hash_key(plain.strip())).first()
-    if token is None or not leave_out_locked([token.membership]):
+    if token is None or is_key_locked(token.membership):
         return None
     check_not_suspended(token.membership.account)
     return Bearer(membership=token.membership, token=token)
@@ -306,8 +329,8 @@ def find_bearer(authkey: str) -> Bearer | None:
         return Bearer(membership=Membership(account=account, role=Role.ADMIN))
     # A pending guest's key opens the account's data only, so it works even if the person's user is disabled
     usable = Q(user__is_active=True) | Q(accepted=None)
-    membership = Membership.objects.filter(usable, authkey_hash=hashed).select_related("account", "user").first()
-    if membership is None or (membership.accepted and not leave_out_locked([membership])):
+    membership = Membership.objects.filter(usable, authkey_hash=hashed).select_related("account__sso", "user").first()
+    if membership is None or (membership.accepted and is_key_locked(membership)):
         return None
     check_not_suspended(membership.account)
     return Bearer(membership=membership)

@@ -15,7 +15,7 @@ from django.shortcuts import render
 from django.urls import reverse
 
 from accounts.custom_domains.claim_checks import claim_check_now
-from accounts.models import HostClaim
+from accounts.models import HostClaim, Role
 from accounts.permissions import get_current_membership, list_memberships, membership_may
 from accounts.security import rate_limits
 
@@ -42,6 +42,8 @@ def build_account_navigation(request: HttpRequest, current: str = "") -> list[Na
                 build_link("audit-log", reverse("accounts:audit-log"), "Audit log", current),
                 build_link("brand", reverse("accounts:account-brand"), "White label", current),
             ]
+            if membership.role == Role.OWNER:
+                rows.append(build_link("sso", reverse("accounts:sso"), "Single sign-on", current))
     rows += [
         {"label": "You"},
         build_link("me", reverse("accounts:me"), "Your profile", current),

@@ -9,6 +9,7 @@ from accounts.api.exports import ExportViews
 from accounts.api.invitations import InvitationViews
 from accounts.api.notices import NoticeChoices, NoticeViews, ReadNotices
 from accounts.api.resources import build_routes
+from accounts.api.sso import SsoDetail, SsoDomainViews, SsoTest
 from accounts.views import (
     account,
     branding,
@@ -18,6 +19,7 @@ from accounts.views import (
     notices,
     one_time_links,
     personal_tokens,
+    sso,
     team,
 )
 from accounts.views.audit_log import show_audit_log
@@ -50,6 +52,13 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("account/brand", account.edit_brand, name="account-brand"),
     path("account/brand/check", account.check_brand_host, name="account-brand-check"),
     path("account/audit-log", show_audit_log, name="audit-log"),
+    path("account/sso", sso.edit_sso, name="sso"),
+    path("account/sso/remove", sso.remove_sso, name="sso-remove"),
+    path("account/sso/test", sso.test_sso, name="sso-test"),
+    path("account/sso/enforce", sso.enforce_sso, name="sso-enforce"),
+    path("account/sso/domains", sso.add_sso_domain, name="sso-domains"),
+    path("account/sso/domains/<int:email_domain_id>/check", sso.check_sso_domain, name="sso-domain-check"),
+    path("account/sso/domains/<int:email_domain_id>/remove", sso.remove_sso_domain, name="sso-domain-remove"),
     path("account/switch", account.switch_to_account, name="account-switch"),
     path("account/team", team.manage_team, name="team"),
     path("account/team/<int:member_id>", team.edit_member, name="member"),
@@ -70,6 +79,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/brand/check", brand.BrandCheck.as_view()),
     path("api/v1/notices/read", ReadNotices.as_view()),
     path("api/v1/notice-choices", NoticeChoices.as_view()),
+    path("api/v1/sso", SsoDetail.as_view()),
+    path("api/v1/sso/test", SsoTest.as_view()),
+    *build_routes({"sso/domains": SsoDomainViews}),
     *build_routes({"invitations": InvitationViews, "notices": NoticeViews, "exports": ExportViews}),
     path("api/v1/exposed-keys", api.ExposedKeys.as_view()),
     path("api/v1/exposed-keys/<int:exposed_id>/replace", api.ExposedKeyReplacement.as_view()),

@@ -15,7 +15,7 @@ from accounts.impersonation import REFUSED_MESSAGE, SAFE_METHODS, SESSION_KEY, f
 from accounts.models import User
 from accounts.permissions import Bearer
 from accounts.security.client_ip import get_client_address
-from accounts.sign_in.session_activity import prolong_used_session
+from accounts.sign_in.session_activity import note_provider_account, prolong_used_session
 from config.middleware import SyncMiddleware, is_api_request
 from config.serving.error_responses import build_error_response
 
@@ -36,6 +36,7 @@ class ActorMiddleware(SyncMiddleware):
         token = current_context.set(partial(build_request_context, request))
         try:
             if settings.SESSION_COOKIE_NAME in request.COOKIES and not request.path.startswith(LINKS_API):
+                note_provider_account(request)
                 refusal = self.act_for_member(request) if SESSION_KEY in request.session else None
                 if refusal is not None:
                     return build_error_response(request, 403, refusal)

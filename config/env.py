@@ -60,6 +60,7 @@ class Env:
     sign_up: str = "invitation"
     session_idle_days: int = 14
     invitation_days: int = 7
+    social_logins: dict[str, tuple[str, str]] = field(default_factory=dict, repr=False)
 
 
 def parse_query_limits(text: str) -> dict[str, int]:
@@ -111,6 +112,26 @@ def parse_sign_up(text: str) -> str:
     if word not in SIGN_UP_WORDS:
         raise ValueError(f"{text!r} is none of {', '.join(SIGN_UP_WORDS)}.")
     return word
+
+
+def read_social_logins(env: dict[str, str], mistakes: list[tuple[str, str]]) -> dict[str, tuple[str, str]]:
+    """Read the client id and secret at each provider that the log-in page offers."""
+    clients = {
+        "google": read_setting(env, "GOOGLE_LOGIN", parse_client, None, mistakes),
+        "microsoft": read_setting(env, "MICROSOFT_LOGIN", parse_client, None, mistakes),
+        "github": read_setting(env, "GITHUB_LOGIN", parse_client, None, mistakes),
+    }
+    return {name: client for name, client in clients.items() if client is not None}
+
+
+def parse_client(text: str) -> tuple[str, str] | None:
+    """Parse a client's `id:secret`; None for an empty text. Raises ValueError."""
+    if not text.strip():
+        return None
+    client_id, _, secret = text.strip().partition(":")
+    if not client_id or not secret:
+        raise ValueError("Write the client id and its secret as id:secret.")
+    return client_id, secret
 
 
 def read_or_create_secret(path: Path) -> str:
@@ -170,6 +191,7 @@ def read_env(environ: dict[str, str] | None = None) -> Env:
         sign_up=read_setting(env, "SIGN_UP", parse_sign_up, "invitation", mistakes),
         session_idle_days=read_setting(env, "SESSION_IDLE_DAYS", parse_session_days, 14, mistakes),
         invitation_days=read_setting(env, "INVITATION_DAYS", parse_invitation_days, 7, mistakes),
+        social_logins=read_social_logins(env, mistakes),
         mistakes=tuple(mistakes),
     )
 

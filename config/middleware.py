@@ -119,9 +119,8 @@ class HttpMiddleware(SyncMiddleware):
             response: HttpResponse = HttpResponseNotAllowed(["GET", "HEAD", "POST"])
         else:
             response = self.get_response(request)
-        is_frameable = getattr(response, "xframe_options_exempt", False)  # set by views that may be framed
         set_default = response.headers.setdefault
-        set_default("Content-Security-Policy", FRAMEABLE_POLICY if is_frameable else CONTENT_SECURITY_POLICY)
+        set_default("Content-Security-Policy", build_policy(response))
         set_default("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
         set_default("Cross-Origin-Resource-Policy", choose_resource_policy(request, response))
         if settings.SECURE and request.is_secure() and normalize_host(request.get_host()) == settings.BASE_HOST:
@@ -138,6 +137,14 @@ def should_redirect_to_https(request: HttpRequest) -> bool:
         and not is_api_request(request)
         and "Sec-Fetch-Mode" not in request.headers
     )
+
+
+def build_policy(response: HttpResponse) -> str:
+    """Build the Content-Security-Policy of a response by what its view has set on it."""
+    policy = FRAMEABLE_POLICY if getattr(response, "xframe_options_exempt", False) else CONTENT_SECURITY_POLICY
+    if origins := getattr(response, "form_action_origins", ()):  # of the provider that the page's form leads to
+        return policy.replace("form-action 'self'", f"form-action 'self' {' '.join(origins)}")
+    return policy
 
 
 def choose_resource_policy(request: HttpRequest, response: HttpResponse) -> str:

@@ -47,6 +47,7 @@ PERIODIC_TASKS: tuple[PeriodicTask, ...] = (
     ),
     PeriodicTask("old uptime history", "sites.uptime.scheduler.delete_old_history", 24 * HOUR),
     PeriodicTask("custom domains", "accounts.custom_domains.claim_checks.claims_check", MINUTE),
+    PeriodicTask("e-mail domains", "accounts.services.sso_domains.sso_domains_check", HOUR),
     PeriodicTask("expired links", "links.redirect.pausing.pause_expired", MINUTE),
     PeriodicTask("link destinations", "links.monitoring.destination_checks.destinations_check", 5 * MINUTE),
     PeriodicTask("alerts", "sites.alerts.services.alerts_evaluate", MINUTE),

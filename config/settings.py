@@ -30,6 +30,7 @@ INSTALLED_APPS = [
     "accounts.exports",
     "accounts.notices",
     "accounts.operations",
+    "accounts.sso",
     "sites",
     "sites.alerts",
     "sites.uptime",
@@ -48,6 +49,10 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.github",
+    "allauth.socialaccount.providers.google",
+    "allauth.socialaccount.providers.microsoft",
     "accounts.sign_in.apps.SessionsConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -149,6 +154,14 @@ MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_PASSKEY_SIGNUP_ENABLED = True
 MFA_TOTP_TOLERANCE = 1  # steps of 30 seconds by which a clock may be wrong
 MFA_RECOVERY_CODES_SHOW_ONCE = True
+SOCIALACCOUNT_ADAPTER = "accounts.sign_in.social_adapter.SocialAdapter"
+SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True  # whom the adapter finds by a proven address
+SOCIALACCOUNT_PROVIDERS = {
+    "github": {"SCOPE": ["read:user", "user:email"], "OAUTH_PKCE_ENABLED": True},
+    "google": {"SCOPE": ["openid", "profile", "email"], "OAUTH_PKCE_ENABLED": True},
+    "microsoft": {"SCOPE": ["User.Read"], "OAUTH_PKCE_ENABLED": True},
+}
+SOCIAL_LOGINS = ENV.social_logins
 # These have limits of ours (`accounts.security.rate_limits`)
 ACCOUNT_RATE_LIMITS = {"login": None, "reset_password": None, "change_password": None}
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE

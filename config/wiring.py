@@ -16,6 +16,7 @@ from accounts.services.invitations import OPEN_INVITATIONS
 from accounts.services.personal_tokens import PERSONAL_TOKENS
 from accounts.services.suspension import register_suspension_listener
 from accounts.sign_in.devices import register_descriptions
+from accounts.sso.http import register_fetcher
 from config.client_descriptions import describe_browser, describe_place
 from config.periodic_tasks import PERIODIC_TASKS
 from goals import services as goals
@@ -55,6 +56,7 @@ from sites.audit_subjects import SITE_SUBJECTS
 from sites.export_kinds import SITE_EXPORTS
 from sites.installation_check import register_traffic_provider
 from sites.key_revocation import API_KEYS, PROXY_SECRETS, SITE_KEYS
+from sites.outbound import OutboundError, fetch
 from sites.selectors import SITE_KIND
 from sites.services import claim_changed, suspension_changed
 from sites.settings_pages import register_settings_page
@@ -92,6 +94,9 @@ register_claim_listener(link_cache.reload_after_claim_change)
 
 # Sessions: where and on which device they are
 register_descriptions(place=describe_place, browser=describe_browser)
+# Single sign-on: requests to providers
+register_fetcher(fetch, OutboundError)
+
 # The audit log: what it records
 register_subjects(*SITE_SUBJECTS, *ALERT_SUBJECTS, *LINK_SUBJECTS, *goals.AUDIT_SUBJECTS)
 register_subjects(*(app.AUDIT_SUBJECT for app in (uptime, sharing, digests, annotations)), EXPORT_SUBJECT)

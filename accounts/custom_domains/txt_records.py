@@ -19,6 +19,7 @@ LOOKUP_TIMEOUT = 3.0  # seconds for a lookup, however many servers are queried
 MAX_RECORDS = 50
 MAX_RECORD_BYTES = 2_000
 MAX_ADDRESSES = 20
+HOST_LABEL = "_footfall"
 SEPARATORS = re.compile(r"[\s;,\"']+")
 ACCOUNT_PATTERN = re.compile(r"account=([1-9][0-9]{0,17})\Z")
 
@@ -45,13 +46,13 @@ def parse_dns_server(text: str) -> tuple[str, int]:
     return str(ip_address(address)), int(port)
 
 
-def look_up_named_accounts(host: str) -> frozenset[int]:
-    """Look up the ids of the accounts that the TXT records at `_footfall.<host>` name; empty without a record.
+def look_up_named_accounts(host: str, label: str = HOST_LABEL) -> frozenset[int]:
+    """Look up the ids of the accounts that the TXT records at `<label>.<host>` name; empty without a record.
 
     Raises DnsUnavailable when no server answers.
     """
     accounts = set()
-    for text in _look_up_texts(f"_footfall.{host}"):
+    for text in _look_up_texts(f"{label}.{host}"):
         for word in SEPARATORS.split(text):
             if match := ACCOUNT_PATTERN.match(word):
                 accounts.add(int(match[1]))

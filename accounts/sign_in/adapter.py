@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from smtplib import SMTPException
+from urllib.parse import urlencode
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.models import EmailAddress
@@ -30,6 +31,8 @@ from accounts.security.password_login import (
 from accounts.selectors import get_sign_up
 from accounts.services import user_email_verify, user_password_set, user_sign_up
 from accounts.sign_in.devices import describe_browser, describe_place
+from accounts.sign_in.sso_login import admit_user, complete_login, did_just_use_provider
+from accounts.sso.rules import must_use_sso
 
 log = logging.getLogger(__name__)
 REVIEW_TOKENS = "review_tokens"  # in the session of somebody with API tokens who resets their password
@@ -82,6 +85,10 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             rate_limits.clear_attempts(limit)
         return is_right
 
+    def is_reauthentication_required(self, *, app: str) -> bool:
+        """Whether a change of how the user logs in needs a confirmation: not just after a log-in at a provider."""
+        return not did_just_use_provider(self.request) and super().is_reauthentication_required(app=app)
+
     def set_password(self, user: User, password: str) -> None:
         """Set a new password; see the service."""
         user_password_set(user=user, password=password)
@@ -94,14 +101,13 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         )
 
     def pre_login(self, request: HttpRequest, user: User, **options: object) -> HttpResponse | None:
-        """Let a user without a stored address log in: whoever created them made sure of it.
-
-        Those who sign up themselves have one, which is not verified at first.
+        """Let a user without a stored address log in: whoever created them made sure of it. Those who sign up
+        themselves have one, which is not verified at first. Who must use single sign-on is sent there.
         """
         if not EmailAddress.objects.filter(user=user).exists():
             user_email_verify(user=user)
         response: HttpResponse | None = super().pre_login(request, user, **options)
-        return response
+        return response or admit_user(request, user, read_arguments(options))
 
     def login(self, request: HttpRequest, user: User) -> None:
         """Log in; a user who did before, on other devices, is told by mail."""
@@ -114,6 +120,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
     def post_login(self, request: HttpRequest, user: User, **options: object) -> HttpResponse:
         """Recognize the device from now on."""
+        complete_login(request, user, read_arguments(options))
         response: HttpResponse = super().post_login(request, user, **options)
         remember_login(request, response, user)
         return response
@@ -124,6 +131,11 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             return reverse("accounts:tokens-review")
         url: str = super().get_login_redirect_url(request)
         return url
+
+    def get_login_stages(self) -> list[str]:
+        """List the steps of a log-in, with our own second factor."""
+        ours = {"allauth.mfa.stages.AuthenticateStage": "accounts.sign_in.sso_login.SecondFactorStage"}
+        return [ours.get(stage, stage) for stage in super().get_login_stages()]
 
     def respond_user_inactive(self, request: HttpRequest, user: User) -> HttpResponse:
         """Send a disabled user back to the log-in page."""
@@ -157,10 +169,13 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
                 messages.error(self.request, "The mail could not be sent. Ask for another code later.")
 
     def send_password_reset_mail(self, user: User, *_: object) -> None:
-        """Mail the link to a new password, on a host whose owner may know it. Raises OSError or SMTPException."""
-        brand = self.choose_brand(user)
-        link = brand.base_url + build_reset_path(user)
-        mail.send(to=user.email, template="accounts/password_reset.txt", brand=brand, user=user, link=link)
+        """Mail the link to a new password, on a host whose owner may know it; to those who log in through single
+        sign-on only, that to it. Raises OSError or SMTPException."""
+        brand, template = self.choose_brand(user), "accounts/password_reset.txt"
+        path = build_reset_path(user)
+        if must_use_sso(user) is not None:
+            path, template = f"{reverse('sso_login')}?{urlencode({'email': user.email})}", "accounts/sso_only.txt"
+        mail.send(to=user.email, template=template, brand=brand, user=user, link=brand.base_url + path)
 
     def choose_brand(self, user: User | None) -> Brand:
         """Choose the brand of a mail: the host's for people who belong to its account alone, else the product's.
@@ -168,6 +183,12 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         Anybody can send a request to any host.
         """
         return mail.choose_link_brand(get_request_brand(self.request), user) if user else DEFAULT_BRAND
+
+
+def read_arguments(options: Mapping[str, object]) -> Mapping[str, object]:
+    """Read, from the options of a log-in, what says which provider it came through."""
+    arguments = options.get("signal_kwargs")
+    return arguments if isinstance(arguments, Mapping) else {}
 
 
 def is_sign_up_open(request: HttpRequest) -> bool:

@@ -11,8 +11,12 @@ from urllib.parse import urlencode
 from allauth.account.adapter import get_adapter
 from allauth.account.decorators import reauthentication_required
 from allauth.core.exceptions import ReauthenticationRequired
+from allauth.socialaccount.models import SocialAccount
+from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
 from django.urls import reverse
+
+from accounts.models import User
 
 
 @reauthentication_required(app="allauth.account")  # type: ignore[untyped-decorator]
@@ -30,7 +34,14 @@ def has_confirmed(request: HttpRequest) -> bool:
 
 
 def build_confirmation_url(request: HttpRequest, back: str) -> str:
-    """Build the address of the confirmation, which leads back to a path; for a user who has neither a password nor a
-    second factor, the address of the page where they get one."""
-    ways = get_adapter().get_reauthentication_methods(request.user)
-    return f"{ways[0]['url']}?{urlencode({'next': back})}" if ways else reverse("mfa_index")
+    """Build the address of the confirmation, which leads back to a path; for a user who has no way to confirm, the
+    address of the page where they get one."""
+    ways = [way["url"] for way in get_adapter().get_reauthentication_methods(request.user)]
+    address = next(iter([*ways, *list_provider_pages(request.user)]), None)
+    return f"{address}?{urlencode({'next': back})}" if address else reverse("mfa_index")
+
+
+def list_provider_pages(user: User | AnonymousUser) -> list[str]:
+    """List the pages on which somebody without a password confirms who they are: by a new log-in at their provider."""
+    identities = SocialAccount.objects.filter(user=user).order_by("-last_login")
+    return [reverse("sso_continue", args=[provider]) for provider in identities.values_list("provider", flat=True)]

@@ -24,6 +24,7 @@ from accounts.security.hashers import RETRY_SECONDS, HashingBusy
 from accounts.security.password_login import TooManyAttempts
 from accounts.selectors import get_sign_up
 from accounts.services import is_placeholder
+from accounts.sso.rules import find_enforced_connection, must_use_sso
 from accounts.validators import clean_name
 
 EMAIL_INPUT = forms.EmailInput(attrs={"autocomplete": "username"})
@@ -38,6 +39,13 @@ class FormStatus(NamedTuple):
 
 
 OK_STATUS = FormStatus(200, 0)
+
+
+def check_no_sso(email: str) -> str:
+    """Return the address. Raises ValidationError if its people log in through single sign-on only."""
+    if find_enforced_connection(email) is not None:
+        raise ValidationError("People with this address log in through single sign-on.")
+    return email
 
 
 class LoginForm(AllauthLoginForm):  # type: ignore[misc]
@@ -81,6 +89,10 @@ class SignupForm(AllauthSignupForm):  # type: ignore[misc]
             self.fields["password1"] = forms.CharField(
                 label="Password", strip=False, widget=NEW_PASSWORD_INPUT, help_text=LENGTH_HINT
             )
+
+    def clean_email(self) -> str:
+        """Check that the address is of nobody who logs in through single sign-on."""
+        return check_no_sso(str(super().clean_email()))
 
     def clean_account_name(self) -> str:
         """Check the account's name."""
@@ -135,6 +147,12 @@ class EmailChangeForm(AddEmailForm):  # type: ignore[misc]
     """A new address."""
 
     email = forms.EmailField(label="New e-mail", widget=forms.EmailInput(attrs={"autocomplete": "email"}))
+
+    def clean_email(self) -> str:
+        """Check that neither address belongs to single sign-on, which decides what people's addresses are."""
+        if must_use_sso(self.user) is not None:
+            raise ValidationError("Your address comes from single sign-on. Have it changed there.")
+        return check_no_sso(str(super().clean_email()))
 
 
 class ResetForm(ResetPasswordForm):  # type: ignore[misc]

@@ -1,4 +1,5 @@
-"""What middleware does for sign-in: sessions end when they are not used, and changes of it are confirmed."""
+"""What middleware does for sign-in: sessions end when they are not used, changes of it are confirmed, and a user knows
+through which account's provider they came."""
 
 from __future__ import annotations
 
@@ -15,6 +16,7 @@ from accounts.security.rate_limits import REQUEST_CACHE_NAME
 from accounts.security.sessions import hash_session_key
 from accounts.services.sessions import session_prolong
 from accounts.sign_in.confirmation import build_confirmation_url
+from accounts.sso.rules import SSO_ACCOUNT
 
 
 def redirect_to_confirmation(request: HttpRequest) -> HttpResponse | None:
@@ -27,6 +29,13 @@ def redirect_to_confirmation(request: HttpRequest) -> HttpResponse | None:
     return (
         HttpResponseRedirect(build_confirmation_url(request, request.path)) if request.user.is_authenticated else None
     )
+
+
+def note_provider_account(request: HttpRequest) -> None:
+    """Note on `request.user` through which account's provider they logged in."""
+    account_id = request.session.get(SSO_ACCOUNT)
+    if account_id and isinstance(request.user, User):
+        setattr(request.user, SSO_ACCOUNT, account_id)
 
 
 log = logging.getLogger(__name__)

@@ -1,9 +1,12 @@
 """URLs of sign-in, by the names that django-allauth knows; `config.urls` includes them at the root."""
 
 from allauth.account.views import LogoutView
+from allauth.socialaccount.providers.github.views import GitHubOAuth2Adapter
+from allauth.socialaccount.providers.google.views import GoogleOAuth2Adapter
+from allauth.socialaccount.providers.microsoft.views import MicrosoftGraphOAuth2Adapter
 from django.urls import URLPattern, path, re_path
 
-from accounts.sign_in import deletion_view, session_views, views
+from accounts.sign_in import deletion_view, session_views, sso_views, views
 from accounts.sign_in import factor_views as factors
 
 urlpatterns: list[URLPattern] = [
@@ -37,6 +40,18 @@ urlpatterns: list[URLPattern] = [
     path("me/sessions/<int:session_id>/end", session_views.end_session, name="usersessions_end"),
     path("login/passkey", factors.PasskeyLoginView.as_view(), name="mfa_login_webauthn"),
     path("login/second-factor", factors.SecondFactorView.as_view(), name="mfa_authenticate"),
+    path("login/sso", sso_views.find_login, name="sso_login"),
+    path("login/sso/start", sso_views.start_for_host, name="sso_start"),
+    path("login/sso/arrive", sso_views.arrive, name="sso_arrive"),
+    path("login/sso/<slug:connection>", sso_views.continue_with, name="sso_continue"),
+    path("login/sso/<slug:connection>/callback", sso_views.receive_answer, name="sso_callback"),
+    path("login/google/callback", sso_views.build_callback("google", GoogleOAuth2Adapter), name="google_callback"),
+    path(
+        "login/microsoft/callback",
+        sso_views.build_callback("microsoft", MicrosoftGraphOAuth2Adapter),
+        name="microsoft_callback",
+    ),
+    path("login/github/callback", sso_views.build_callback("github", GitHubOAuth2Adapter), name="github_callback"),
     path("signup/passkey", views.PasskeySignupView.as_view(), name="account_signup_by_passkey"),
     path("signup/passkey/new", factors.FirstPasskeyView.as_view(), name="mfa_signup_webauthn"),
 ]

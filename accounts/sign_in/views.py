@@ -7,12 +7,14 @@ from smtplib import SMTPException
 from allauth.account import views as allauth_views
 from allauth.account.decorators import reauthentication_required
 from django import forms
+from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.decorators import method_decorator
-from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 
@@ -35,8 +37,15 @@ from accounts.sign_in.forms import (
     ResetForm,
     SignupForm,
 )
+from accounts.sso.rules import must_use_sso
 
 Context = dict[str, object]
+PROVIDER_LABELS = {"google": "Google", "microsoft": "Microsoft", "github": "GitHub"}
+
+
+def list_social_buttons() -> list[tuple[str, str]]:
+    """List the providers that the operator has configured, each with its label."""
+    return [(name, PROVIDER_LABELS[name]) for name in settings.SOCIAL_LOGINS]
 
 
 def get_next_url(request: HttpRequest) -> str:
@@ -89,7 +98,7 @@ class LoginView(RefusingView, EntrancePage, allauth_views.LoginView):  # type: i
     def get_context_data(self, **kwargs: object) -> Context:
         """Add whether the log-in leads to an invitation."""
         invited = get_next_url(self.request).startswith("/join/")
-        return {**super().get_context_data(**kwargs), "invited": invited}
+        return {**super().get_context_data(**kwargs), "invited": invited, "providers": list_social_buttons()}
 
 
 class SignupView(EntrancePage, allauth_views.SignupView):  # type: ignore[misc]
@@ -173,6 +182,8 @@ class PasswordResetFromKeyView(EntrancePage, allauth_views.PasswordResetFromKeyV
     def form_valid(self, form: forms.Form) -> HttpResponse:
         """Whoever opened the link owns the address; what strangers tried is forgotten. Tokens stay, but are shown."""
         assert self.reset_user is not None
+        if must_use_sso(self.reset_user) is not None:
+            return redirect(f"{reverse('sso_login')}?{urlencode({'email': self.reset_user.email})}")
         if PersonalToken.objects.filter(membership__user=self.reset_user).exists():
             self.request.session[REVIEW_TOKENS] = True
         user_email_verify(user=self.reset_user)

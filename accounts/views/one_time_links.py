@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone as clock
+from django.utils.http import urlencode
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 
@@ -32,6 +33,7 @@ from accounts.services.invitations import (
     installation_setup,
     invitation_accept,
 )
+from accounts.sso.rules import find_enforced_connection
 
 
 def count_link_attempt(request: HttpRequest, form: Form) -> bool:
@@ -87,6 +89,8 @@ def join_account(request: HttpRequest, token: str) -> HttpResponse:
         return render(request, "accounts/link_dead.html", {"reason": explain_dead_link(token, clock.now())}, status=404)
     if request.user.is_authenticated:
         return _join_logged_in(request, invitation)
+    if find_enforced_connection(invitation.email) is not None:
+        return redirect(f"{reverse('sso_login')}?{urlencode({'email': invitation.email, 'next': request.path})}")
     user = User.objects.filter(email=invitation.email).first()
     if user is not None and not is_placeholder(user):
         return redirect(f"{reverse('account_login')}?next={request.path}")

@@ -14,6 +14,7 @@ from accounts.notices.kinds import KINDS
 from accounts.notices.services import RETENTION as NOTICE_RETENTION
 from accounts.revocation import DEPENDENT_ACCESS
 from accounts.security.rate_limits import INVITATION_PAIR
+from accounts.sso.rules import KEY_DAYS
 from goals.models import GoalKind, PatternKind
 from reports.clickport.breakdowns import BREAKDOWNS, TECH
 from reports.clickport.requests import PERIODS
@@ -180,6 +181,12 @@ LOOK = (
         "Inbox and exports",
         "What you are told of and how, and tables as files.",
         build_inbox_context,
+    ),
+    DocPage(
+        "sso",
+        "Single sign-on",
+        "Let your people log in through your own OpenID provider, and through it only.",
+        lambda _: {"key_days": KEY_DAYS},
     ),
     DocPage(
         "watching",

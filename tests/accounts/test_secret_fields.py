@@ -53,6 +53,11 @@ KEPT = {
     "links.ListEntry.code": "public",  # a number in another form
     "account.EmailConfirmation.key": "public",  # an empty table: codes are mailed, not links
     "auth.Permission.codename": "public",
+    "sso.SsoConnection.client_secret": "encrypted",
+    # Empty tables: clients are built from our rows and the environment, tokens of providers are not kept
+    **dict.fromkeys(("socialaccount.SocialApp.secret", "socialaccount.SocialApp.key"), "public"),
+    "socialaccount.SocialApp.client_id": "public",
+    **dict.fromkeys(("socialaccount.SocialToken.token", "socialaccount.SocialToken.token_secret"), "public"),
     "sessions.Session.session_key": "hashed",
     "usersessions.UserSession.session_key": "hashed",
 }

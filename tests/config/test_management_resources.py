@@ -17,6 +17,7 @@ from rest_framework.viewsets import GenericViewSet
 from accounts.models import Account, Invitation, User
 from accounts.notices.kinds import QUOTA_USED
 from accounts.notices.services import notify
+from accounts.sso.models import SsoConnection, SsoDomain
 from links.services.guests import guest_create
 from reports.sharing.models import Share
 from sites.models import Site
@@ -317,11 +318,12 @@ def test_a_list_of_many_rows_needs_no_more_queries_than_one_of_few(case: Case, c
     assert len(send(client, "get", path).json()["results"]) >= 6
 
 
-def test_lists_of_incidents_invitations_notices_and_exports_need_as_many_queries_for_many(
+def test_lists_with_rows_of_their_own_need_as_many_queries_for_many(
     client: Client, account: Account, site: Site
 ) -> None:
     monitor, now = monitor_create(site=site, url="https://a.example/"), timezone.now()
-    paths, counts = [f"sites/{site.pk}/incidents", "invitations", "notices", "exports"], []
+    paths, counts = [f"sites/{site.pk}/incidents", "invitations", "notices", "exports", "sso/domains"], []
+    connection = SsoConnection.objects.create(account=account, issuer="https://a.example", client_id="c")
     for numbers in (range(3), range(3, 13)):
         for number in numbers:
             Incident.objects.create(monitor=monitor, start=now, end=now + timedelta(hours=number), cause="Status 502")
@@ -329,12 +331,13 @@ def test_lists_of_incidents_invitations_notices_and_exports_need_as_many_queries
             Invitation.objects.create(account=account, email=f"i{number}@example.org", membership=guest)
             assert send(client, "post", "exports", {"kind": "sites"}).status_code == 202
             notify(QUOTA_USED, {"quota": number}, account=account)
+            SsoDomain.objects.create(connection=connection, domain=f"d{number}.example")
         counts.append([count_list_queries(client, path) for path in paths])
     assert counts[0] == counts[1]
 
 
 # Lists whose queries are counted above by rows of their own, or in test_list_query_counts.py
-COUNTED = {"sites/<int:site_id>/incidents", "invitations", "notices", "exports"}
+COUNTED = {"sites/<int:site_id>/incidents", "invitations", "notices", "exports", "sso/domains"}
 COUNTED |= {"audit-log", "sites", "sites/<int:site_id>/keys", "members", "exposed-keys"}
 
 

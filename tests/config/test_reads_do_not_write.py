@@ -19,6 +19,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from accounts.exports.models import Export
 from accounts.models import Account, Invitation, Role, User
 from accounts.notices.models import Notice
+from accounts.sso.models import SsoConnection, SsoDomain
 from goals.services import funnel_save, goal_create, segment_create
 from links.clickmeter.operations import OPERATIONS, Operation
 from reports.annotations.services import note_add
@@ -107,6 +108,7 @@ def place(module_account: Account, world: dict[str, Any]) -> dict[str, Any]:
     invitation = Invitation.objects.create(account=module_account, email="new@example.org")
     notice = Notice.objects.create(user=alice, account=module_account, kind="quota_used", key="k", created=NOW)
     export = Export.objects.create(account=module_account, membership=membership, kind="sites", created=NOW)
+    sso = SsoConnection.objects.create(account=module_account, issuer="http://127.0.0.1:1", client_id="c")
     return {
         "notice_id": notice.pk, "export_id": export.pk,
         "site_id": site.pk, "goal_id": goal.pk, "segment_id": segment.pk, "funnel_id": funnel.pk, "visit": 77,
@@ -120,6 +122,7 @@ def place(module_account: Account, world: dict[str, Any]) -> dict[str, Any]:
         "domain_id": world["domain"].pk, "script_id": world["script"].pk, "operation": "list", "condition": "traffic",
         "invitation_id": 1, "alert_id": 1, "channel_id": 1, "place": 1, "subscription_id": 1, "what": "x",
         "exposed_id": 1, "pending_id": 1, "token_id": 1, "incident_id": 1, "tag_id": 1, "entry_id": 1,
+        "connection": sso.slug, "email_domain_id": SsoDomain.objects.create(connection=sso, domain="a.example").pk,
         "passkey_id": 1, "session_id": 1, "account_id": 1,
     }  # fmt: skip
 

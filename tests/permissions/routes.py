@@ -23,7 +23,7 @@ IDS = {
     "datapoint_id": "link", "exposed_id": "exposed_key", "pending_id": "pending_member",
     "account_id": "account",
     "token_id": "personal_token", "incident_id": "incident", "tag_id": "tag",
-    "entry_id": "entry", "notice_id": "notice", "export_id": "export",
+    "entry_id": "entry", "notice_id": "notice", "export_id": "export", "email_domain_id": "email_domain",
 }  # fmt: skip
 # Parameters that name no row of a tenant: a value, and why
 WORDS: dict[str, tuple[Any, str]] = {
@@ -42,6 +42,7 @@ WORDS: dict[str, tuple[Any, str]] = {
     "what": ("visitors", "a part of the widget"),
     "country": ("de", "a flag"),
     "operation": ("sites", "of the white-label API"),
+    "connection": ("account-0", "a provider to log in at, before there is anybody"),
     "rest": ("nowhere", "an address that is none"),
 }
 # They contain a site's id and answer alike for every id: where to look, for those who may
@@ -61,7 +62,9 @@ TEAM_ROWS = {
 NEEDS: dict[str, str] = {
     **dict.fromkeys((
         "login", "password/reset", "signup", "signup/verify", "signup/passkey",
-        "signup/passkey/new", "login/passkey", "login/second-factor",
+        "signup/passkey/new", "login/passkey", "login/second-factor", "login/sso", "login/sso/start",
+        "login/sso/arrive", "login/sso/<slug:connection>", "login/sso/<slug:connection>/callback",
+        "login/google/callback", "login/microsoft/callback", "login/github/callback",
         "setup", "theme", "brand.css", "docs/", "docs/<slug:slug>", "stats/",
         "stats/wp-iframe", r"^user/?$", r"^help/(?:api/?)?$", "stats/<slug:page>", "user/preferences/<slug:page>",
         r"^media/flags/(?P<country>[A-Za-z]{2})\.gif$",
@@ -97,7 +100,11 @@ NEEDS: dict[str, str] = {
     ), "hers"),
     **dict.fromkeys((
         "account", "account/second-factor", "account/audit-log", f"{V1}audit-log",
-        "account/brand", "account/team", "account/team/<int:member_id>",
+        "account/brand", "account/team", "account/team/<int:member_id>", "account/sso", "account/sso/remove",
+        "account/sso/test", "account/sso/enforce", "account/sso/domains",
+        "account/sso/domains/<int:email_domain_id>/check", "account/sso/domains/<int:email_domain_id>/remove",
+        f"{V1}sso", f"{V1}sso/test", f"{V1}sso/domains", f"{V1}sso/domains/<int:email_domain_id>",
+        f"{V1}sso/domains/<int:email_domain_id>/check",
         "account/team/<int:member_id>/remove", "account/invitations/<int:invitation_id>/revoke", "sites/new",
         f"{V1}members", f"{V1}members/<int:member_id>", "account/brand/check",
         "account/invitations", "account/invitations/<int:invitation_id>/resend",

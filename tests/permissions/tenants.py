@@ -23,6 +23,9 @@ from accounts.notices.services import notify
 from accounts.services import account_create, user_create
 from accounts.services.invitations import invitation_accept, invitation_create
 from accounts.services.personal_tokens import personal_token_create
+from accounts.services.sso import sso_connection_set
+from accounts.services.sso_domains import sso_domain_add
+from accounts.sso.models import SsoConnection
 from goals.services import funnel_save, goal_create, segment_create
 from links.models import ListKind, Status
 from links.services.conversions import conversion_create
@@ -178,13 +181,19 @@ def create_account_objects(account: Account, owner: User, word: str, guest: User
     told = delivery_queue(channel=channel, notification=notification, now=timezone.now(), alert=alert)
     assert told is not None
     digest = subscription_save(user=owner, frequency="week", sites=[site], attach_csv=False)
+    connection = sso_connection_set(
+        account=account, issuer=f"https://{word}.example", client_id=word, client_secret=f"{word} secret",
+        default_role=Role.VIEWER,
+    )  # fmt: skip
+    SsoConnection.objects.filter(pk=connection.pk).update(enforced=True)  # so that it can be switched off
+    email_domain = sso_domain_add(connection=connection, domain=f"mail.{word}.example")
     token, plain = personal_token_create(membership=by, name=f"{word} token", scopes=SCOPES)
     notify(DESTINATION_DEAD, {"link": word, "url": word, "cause": word}, account=account)
     notice = Notice.objects.get(user=owner, kind=DESTINATION_DEAD.name, values__link=word)
     asked = ExportRequest(membership=by, now=timezone.now(), site=site.pk, table="page", query=f"page=/{word}")
     export = export_create(kind="report", request=asked)
     return {
-        "notice": notice.pk, "export": export.pk,
+        "notice": notice.pk, "export": export.pk, "email_domain": email_domain.pk,
         "personal_token": token.pk, "plain_token": plain,
         "member": Membership.objects.get(account=account, user=guest).pk, "invitation": invitation.pk,
         "pending_member": pending.pk,

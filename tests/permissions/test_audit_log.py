@@ -27,6 +27,10 @@ SILENT = {
     f"POST {SET}/domain-check": "looks at DNS; what it changes is recorded as a verified host",
     f"POST {S}/alerts/channels/<int:channel_id>/ask": "repeats a mail",
     f"POST {SET}/tracking-code": "looks at the site's page",
+    "POST account/sso/test": "asks the provider",
+    f"POST {V1}sso/test": "asks the provider",
+    "POST account/sso/domains/<int:email_domain_id>/check": "looks at DNS; what it changes is recorded",
+    f"POST {V1}sso/domains/<int:email_domain_id>/check": "looks at DNS; what it changes is recorded",
     f"POST {V1}brand/check": "looks at DNS; what it changes is recorded as a verified host",
     f"POST {V1}{S}/domain-check": "looks at DNS; what it changes is recorded as a verified host",
     f"POST {V1}channels/<int:channel_id>/confirmation": "repeats a mail",
@@ -39,12 +43,12 @@ SILENT = {
     f"PATCH {V1}notices/<int:notice_id>": "what a person has read is theirs",
     f"PATCH {V1}notice-choices": "what a person is told of is theirs",
 }
-# They belong to a person, so keys have none
-PERSONAL = (f"{V1}digests", f"{V1}exports/")
+# They belong to a person, so keys have none; single sign-on is the owners', so the account's key changes nothing
+WITHOUT_KEYS = (f"{V1}digests", f"{V1}exports/", f"{V1}sso")
 KEYED = sorted(
     call
     for call in (*BODIES, *READS)
-    if V1 in call and call not in SILENT and not any(address in call for address in PERSONAL)
+    if V1 in call and call not in SILENT and not call.partition(" ")[2].startswith(WITHOUT_KEYS)
 )
 # Bodies that change something, where those of the table do not
 CHANGING = {

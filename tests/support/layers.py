@@ -14,7 +14,7 @@ BELOW: dict[str, set[str]] = {
 ORDER: dict[str, tuple[str, ...]] = {
     "accounts": (
         "fast_settings", "host_names", "spreadsheets", "threads", "migration_lock", "keys", "validators", "model_forms",
-        "models", "account_limits", "security", "audit", "permissions", "impersonation", "notices", "revocation",
+        "models", "account_limits", "security", "audit", "sso", "permissions", "impersonation", "notices", "revocation",
         "selectors", "forms", "custom_domains", "branding", "changelog", "mail", "services", "exports",
         "settings_parts", "invitation_lists", "sign_in", "api", "views", "management", "apps", "urls", "operations",
     ),

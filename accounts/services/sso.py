@@ -1,0 +1,171 @@
+"""Writes of single sign-on: an account's connection to its provider, log-ins through it, and refusals."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from urllib.parse import urlsplit
+
+from allauth.socialaccount.models import SocialAccount
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import QuerySet
+
+from accounts.audit.context import build_user_actor
+from accounts.audit.recording import read_fields, record_action, record_change
+from accounts.models import Account, Membership, Role, User
+from accounts.permissions import has_second_factor
+from accounts.services.accounts import account_create
+from accounts.services.members import member_role_store
+from accounts.services.sessions import sessions_end
+from accounts.sso.models import NEW_MEMBER_ROLES, SsoConnection, SsoLogin
+from accounts.sso.rules import get_domain, list_verified_domains
+
+MAX_REASON = 300
+
+
+def clean_issuer(text: str) -> str:
+    """Return a provider's address without the discovery path. Raises ValidationError for what is no https address.
+
+    Plain http is accepted; the guarded client reaches only public addresses and those the operator allows.
+    """
+    address = text.strip().partition("/.well-known/")[0]
+    try:
+        parts = urlsplit(address)
+        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.query
+    except ValueError:
+        is_address = False
+    if not is_address or len(address) > 300:
+        raise ValidationError({"issuer": "Enter the provider's address, such as https://login.example.com."})
+    return address
+
+
+@transaction.atomic
+def sso_connection_set(
+    *, account: Account, issuer: str, client_id: str, client_secret: str | None, default_role: str
+) -> SsoConnection:
+    """Store an account's connection; a secret of None stays as it is. Raises ValidationError.
+
+    With another provider, the identities of people at the old one are forgotten: the new one may give the same names
+    to other people.
+    """
+    if default_role not in NEW_MEMBER_ROLES:
+        raise ValidationError({"default_role": "New members can be administrators, editors or viewers."})
+    if not client_id.strip():
+        raise ValidationError({"client_id": "Enter the client id that the provider gave you."})
+    connection = SsoConnection.objects.filter(account=account).first() or SsoConnection(account=account)
+    before, is_new = read_fields(connection), connection.pk is None
+    cleaned = clean_issuer(issuer)
+    if connection.issuer and connection.issuer != cleaned:
+        _forget_identities(connection)
+    connection.issuer, connection.client_id, connection.default_role = cleaned, client_id.strip(), default_role
+    if client_secret is not None:
+        connection.client_secret = client_secret
+    connection.save()
+    if is_new:
+        record_action("sso.created", connection)
+    else:
+        record_change("sso.changed", connection, before)
+    return connection
+
+
+@transaction.atomic
+def sso_connection_delete(*, connection: SsoConnection) -> None:
+    """Delete a connection with its domains: people log in as they did before."""
+    record_action("sso.deleted", connection)
+    _forget_identities(connection)
+    connection.delete()
+
+
+def _forget_identities(connection: SsoConnection) -> None:
+    SocialAccount.objects.filter(provider=connection.slug).delete()
+    connection.logins.all().delete()
+
+
+@transaction.atomic
+def sso_enforce(*, connection: SsoConnection, enforced: bool, way_back: User | None, keep: str = "") -> None:
+    """Let people of the account's domains log in through the provider only, but for `way_back`; or no longer.
+
+    Their sessions end, but for the one with the key `keep`. Raises ValidationError without a proven domain, before
+    anybody has logged in through the provider, and for a way back that is no owner with a second factor.
+    """
+    if enforced:
+        _check_can_enforce(connection, way_back)
+    before = read_fields(connection)
+    connection.enforced, connection.way_back = enforced, way_back if enforced else None
+    connection.save(update_fields=["enforced", "way_back"])
+    record_change("sso.changed", connection, before)
+    if enforced and not before.get("enforced"):
+        for user in list_covered_users(connection).exclude(pk=connection.way_back_id or 0):
+            sessions_end(user=user, keep=keep)
+
+
+def _check_can_enforce(connection: SsoConnection, way_back: User | None) -> None:
+    if not list_verified_domains(connection):
+        raise ValidationError("Prove an e-mail domain first.")
+    if not connection.logins.exists():
+        raise ValidationError("Log in through the provider once first, so that you know that it works.")
+    owners = Membership.objects.accepted().filter(account=connection.account, role=Role.OWNER)
+    if way_back is None or not owners.filter(user=way_back, user__is_active=True).exists():
+        raise ValidationError({"way_back": "Choose an owner who can still log in when the provider fails."})
+    if not has_second_factor(way_back) or not way_back.has_usable_password():
+        raise ValidationError({"way_back": f"{way_back} needs a password and a second factor first."})
+
+
+def list_covered_users(connection: SsoConnection) -> QuerySet[User]:
+    """Select the users whose address lies in a verified domain of the connection."""
+    users = User.objects.none()
+    for domain in list_verified_domains(connection):
+        users = users | User.objects.filter(email__endswith=f"@{domain}")
+    return users
+
+
+@transaction.atomic
+def sso_login_record(*, connection: SsoConnection, user: User, now: datetime) -> Membership:
+    """Make the user who came through the provider a member, if they are none yet, and record the log-in."""
+    membership = Membership.objects.filter(account=connection.account, user=user).first()
+    if membership is None or membership.accepted is None:
+        membership = _join(connection, user, membership, now)
+    SsoLogin.objects.update_or_create(connection=connection, user=user, defaults={"at": now})
+    record_action("sso.used", connection, changes={"email": (None, user.email)}, actor=build_user_actor(user))
+    return membership
+
+
+@transaction.atomic
+def _join(connection: SsoConnection, user: User, pending: Membership | None, now: datetime) -> Membership:
+    """Create the membership, or accept the one that the account has prepared."""
+    if pending is None:
+        membership = Membership.objects.create(
+            account=connection.account, user=user, role=connection.default_role, accepted=now
+        )
+    else:
+        membership = pending
+        membership.accepted = now
+        member_role_store(membership=membership, role=membership.role, fields=["accepted"])
+        membership.invitations.open().update(revoked=now)
+    changes = {"role": (None, membership.role)}
+    record_action("member.joined", membership, changes=changes, actor=build_user_actor(user))
+    return membership
+
+
+@transaction.atomic
+def sso_refusal_record(*, connection: SsoConnection, email: str, reason: str, way: str = "") -> None:
+    """Record that somebody was not let in: by the provider's answer, or by another `way` although it is closed."""
+    changes = {"email": (None, email), "reason": (None, reason[:MAX_REASON]), "way": (None, way)}
+    record_action("sso.refused", connection, changes={name: pair for name, pair in changes.items() if pair[1]})
+
+
+@transaction.atomic
+def sso_bypass_record(*, connection: SsoConnection, user: User) -> None:
+    """Record that the owner who is the way back logged in without the provider."""
+    record_action("sso.bypassed", connection, changes={"email": (None, user.email)}, actor=build_user_actor(user))
+
+
+@transaction.atomic
+def provider_user_complete(*, user: User, name: str, owns_account: bool) -> None:
+    """Complete a user whom a provider's log-in has just created: with a name, and an account of their own unless they
+    join one."""
+    user.name = " ".join(name.split())[:120]
+    user.save(update_fields=["name"])
+    record_action("user.created", user)
+    if owns_account:
+        account_create(name=user.name or get_domain(user.email), owner=user)

@@ -1,0 +1,147 @@
+"""What django-allauth asks about log-ins through providers: which there are, whom they may log in, and what went wrong.
+
+A provider of an account is an attacker's tool for all addresses that are not of the account's proven domains, whatever
+it says about them. Google, Microsoft and GitHub are the operator's choice, and are believed where they say verified.
+"""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+import requests
+from allauth.account.models import EmailAddress
+from allauth.core.exceptions import ImmediateHttpResponse
+from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
+from allauth.socialaccount.models import SocialApp, SocialLogin
+from allauth.socialaccount.providers.base import AuthError, Provider
+from django.conf import settings
+from django.db import transaction
+from django.forms import BaseForm
+from django.http import HttpRequest
+
+from accounts.models import User
+from accounts.services import user_email_verify
+from accounts.services.sso import provider_user_complete, sso_refusal_record
+from accounts.sign_in.adapter import is_sign_up_open
+from accounts.sign_in.handover import build_problem_response, find_start
+from accounts.sso.http import build_session
+from accounts.sso.provider import PROVIDER, build_app
+from accounts.sso.rules import find_connection, find_covering_connection, is_covered, list_verified_domains
+
+NO_ADDRESS = "The provider did not say what your e-mail address is. It must send the claim “email”."
+NOT_VERIFIED = "There is a user with this address already. Log in as usual; {name} does not say that it is yours."
+CLOSED = "There is no user with the address {email}, and new ones need an invitation."
+STALE = "This log-in was answered already, or took too long. Begin again."
+CANCELLED = "You did not log in at the provider."
+FAILED = "The provider's answer was not accepted. Begin again, or ask whoever manages your account."
+
+
+def build_operator_apps() -> list[SocialApp]:
+    """Build the clients of Google, Microsoft and GitHub that the operator has configured."""
+    return [
+        SocialApp(provider=name, name=name, client_id=client_id, secret=secret)
+        for name, (client_id, secret) in settings.SOCIAL_LOGINS.items()
+    ]
+
+
+class SocialAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
+    """Log-ins through providers as this product does them."""
+
+    def list_apps(
+        self, request: HttpRequest, provider: str | None = None, client_id: str | None = None
+    ) -> list[SocialApp]:
+        """List the operator's clients, or the one client of a provider's name or of an account's slug."""
+        apps = [app for app in build_operator_apps() if provider in (None, app.provider)]
+        connection = find_connection(provider) if provider else None
+        found = [*apps, *([build_app(connection)] if connection else [])]
+        return [app for app in found if client_id in (None, app.client_id)]
+
+    def get_requests_session(self) -> requests.Session:
+        """Return a session that reaches no private network."""
+        return build_session()
+
+    def is_email_verified(self, provider: Provider, email: str) -> bool:
+        """Whether an address counts as proven whatever the provider says: in the account's own domains."""
+        connection = find_connection(provider.app.provider_id) if provider.id == PROVIDER else None
+        return connection is not None and is_covered(connection, email)
+
+    def authenticate_by_email(self, sociallogin: SocialLogin) -> tuple[User, str] | None:
+        """Find the user with a proven address. An account's provider proves those of its domains only."""
+        for address in sociallogin.email_addresses:
+            email = address.email.lower()
+            is_proven = address.verified
+            if sociallogin.provider.id == PROVIDER:
+                is_proven = self.is_email_verified(sociallogin.provider, email)
+            user = User.objects.filter(email=email).first() if is_proven else None
+            if user is not None:
+                if not EmailAddress.objects.filter(user=user).exists():
+                    user_email_verify(user=user)  # one without a row was created by somebody who made sure
+                return user, email
+        return None
+
+    def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
+        """Refuse whom the provider may not log in."""
+        emails = [address.email.lower() for address in sociallogin.email_addresses]
+        if not emails:
+            self.refuse(request, sociallogin, NO_ADDRESS)
+        if sociallogin.provider.id == PROVIDER:
+            self.check_domains(request, sociallogin, emails)
+            return
+        if not sociallogin.is_existing and User.objects.filter(email__in=emails).exists():
+            self.refuse(request, sociallogin, NOT_VERIFIED.format(name=sociallogin.provider.name))
+
+    def check_domains(self, request: HttpRequest, sociallogin: SocialLogin, emails: list[str]) -> None:
+        """Refuse a log-in that names an address outside of the account's proven domains, or is somebody's with one."""
+        connection = find_connection(sociallogin.account.provider)
+        known = [sociallogin.user.email] if sociallogin.is_existing else []
+        for email in [*emails, *known]:
+            if connection is None or not is_covered(connection, email):
+                domains = ", ".join(list_verified_domains(connection)) if connection else ""
+                only = f"only addresses of {domains} log in here" if domains else "the account has proven no domain"
+                self.refuse(request, sociallogin, f"The provider says that you are {email}, but {only}.", email)
+
+    def refuse(self, request: HttpRequest, sociallogin: SocialLogin, text: str, email: str = "") -> NoReturn:
+        """Send the person back to the log-in page with the reason, and record it."""
+        connection = find_connection(sociallogin.account.provider)
+        if connection is not None:
+            sso_refusal_record(connection=connection, email=email, reason=text)
+        raise ImmediateHttpResponse(build_problem_response(request, text, sociallogin.state))
+
+    def is_open_for_signup(self, request: HttpRequest, sociallogin: SocialLogin) -> bool:
+        """Whether a new user may be created: by an account's provider always, else where strangers may sign up."""
+        email = sociallogin.email_addresses[0].email.lower()
+        if sociallogin.provider.id != PROVIDER:
+            if (connection := find_covering_connection(email)) is not None and connection.enforced:
+                self.refuse(request, sociallogin, f"{email} logs in through single sign-on.")
+            if find_start(sociallogin.state) is not None or not is_sign_up_open(request):
+                self.refuse(request, sociallogin, CLOSED.format(email=email))
+        return True
+
+    def save_user(self, request: HttpRequest, sociallogin: SocialLogin, form: BaseForm | None = None) -> User:
+        """Create the user: a member of the provider's account, or the owner of a new one."""
+        with transaction.atomic():
+            user: User = super().save_user(request, sociallogin, form)
+            data = sociallogin.account.extra_data
+            claims = data.get("userinfo", data)
+            name = str(claims.get("name") or claims.get("displayName") or "")
+            provider_user_complete(user=user, name=name, owns_account=sociallogin.provider.id != PROVIDER)
+        return user
+
+    def on_authentication_error(
+        self,
+        request: HttpRequest,
+        provider: Provider,
+        error: str | None = None,
+        exception: Exception | None = None,
+        extra_context: dict[str, object] | None = None,
+    ) -> None:
+        """Send the person back to the log-in page with a sentence; the log of the account has the details."""
+        state = (extra_context or {}).get("state")
+        text = FAILED if isinstance(state, dict) else STALE
+        if error == AuthError.CANCELLED:
+            text = CANCELLED
+        connection = find_connection(provider.app.provider_id) if provider.id == PROVIDER else None
+        if connection is not None and isinstance(state, dict):  # else anybody could fill the log
+            details = str(exception) if exception else request.GET.get("error_description") or text
+            sso_refusal_record(connection=connection, email="", reason=details)
+        raise ImmediateHttpResponse(build_problem_response(request, text, state if isinstance(state, dict) else {}))
