@@ -100,11 +100,8 @@ NEEDS: dict[str, str] = {
     ), "hers"),
     **dict.fromkeys((
         "account", "account/second-factor", "account/audit-log", f"{V1}audit-log",
-        "account/brand", "account/team", "account/team/<int:member_id>", "account/sso", "account/sso/remove",
-        "account/sso/test", "account/sso/enforce", "account/sso/domains",
-        "account/sso/domains/<int:email_domain_id>/check", "account/sso/domains/<int:email_domain_id>/remove",
-        f"{V1}sso", f"{V1}sso/test", f"{V1}sso/domains", f"{V1}sso/domains/<int:email_domain_id>",
-        f"{V1}sso/domains/<int:email_domain_id>/check",
+        "account/brand", "account/team", "account/team/<int:member_id>",
+        f"{V1}sso", f"{V1}sso/domains", f"{V1}sso/domains/<int:email_domain_id>",
         "account/team/<int:member_id>/remove", "account/invitations/<int:invitation_id>/revoke", "sites/new",
         f"{V1}members", f"{V1}members/<int:member_id>", "account/brand/check",
         "account/invitations", "account/invitations/<int:invitation_id>/resend",
@@ -114,7 +111,12 @@ NEEDS: dict[str, str] = {
         f"{V1}brand", f"{V1}brand/check", f"{V1}invitations", f"{V1}invitations/<int:invitation_id>",
         f"{V1}invitations/<int:invitation_id>/resend", f"{V1}invitations/<int:invitation_id>/link",
     ), "account"),
-    "account/key": "owner",
+    **dict.fromkeys((
+        "account/key", "account/sso", "account/sso/remove", "account/sso/test", "account/sso/enforce",
+        "account/sso/domains", "account/sso/domains/<int:email_domain_id>/check",
+        "account/sso/domains/<int:email_domain_id>/remove", f"{V1}sso/test",
+        f"{V1}sso/domains/<int:email_domain_id>/check",
+    ), "owner"),
     f"{V1}account": "account-view",
     **dict.fromkeys((
         f"{S}/", f"{S}/graph.svg", f"{S}/explain", f"{S}/content", f"{S}/sources",
@@ -185,6 +187,8 @@ NEEDS: dict[str, str] = {
 }  # fmt: skip
 # Where a method needs more than a GET does
 ALSO_NEEDS = {
+    f"PATCH {V1}sso": "owner", f"DELETE {V1}sso": "owner", f"POST {V1}sso/domains": "owner",
+    f"DELETE {V1}sso/domains/<int:email_domain_id>": "owner",
     f"POST {S}/notes": "edit", f"PATCH {V1}{S}": "edit", f"DELETE {V1}{S}": "manage", f"POST {V1}sites": "account",
     f"PATCH {V1}account": "account", "POST links/groups": "links!", f"POST {V1}link-groups": "links!",
     f"POST {V1}links": "links+",
