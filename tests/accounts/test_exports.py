@@ -242,7 +242,7 @@ def test_a_table_that_is_too_long_is_cut_and_says_so(lines: int, rows: int, is_c
 def test_an_outage_of_the_event_store_delays_an_export(
     visited: Site, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse() -> None:
+    def refuse(**_: object) -> None:
         raise StoreAway("The event store does not answer.")
 
     client = log_in(alice)

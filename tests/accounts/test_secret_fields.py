@@ -32,6 +32,8 @@ KEPT = {
     "audit.AuditEntry.target_type": "public",  # what an action was done to
     "audit.AuditEntry.target_id": "public",
     "audit.AuditEntry.target_label": "public",
+    "exports.Export.membership": "public",
+    "notices.Notice.key": "public",  # which event it is about
     "sites.Site.key_generation": "derived",
     "sites.Site.proxy_secret": "encrypted",
     "sites.Site.cookies": "public",  # whether the tracker may set one

@@ -37,7 +37,7 @@ def no_store(monkeypatch: pytest.MonkeyPatch) -> None:
     """No result is known, and the store cannot be reached."""
 
     @contextmanager
-    def refuse() -> Iterator[None]:
+    def refuse(*_: object, **__: object) -> Iterator[None]:
         raise StoreAway(SENTENCE)
         yield
 

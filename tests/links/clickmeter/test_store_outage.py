@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
 
 
 @contextmanager
-def refuse(*_: object) -> Iterator[None]:
+def refuse(*_: object, **__: object) -> Iterator[None]:
     """What a connection to the store is while no server answers."""
     raise StoreAway("The event store does not answer.")
     yield
