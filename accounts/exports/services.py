@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime, timedelta
+from itertools import takewhile
 
 from django.core.exceptions import ValidationError
 from django.db import InterfaceError, OperationalError, transaction
@@ -19,6 +20,7 @@ from accounts.exports.registry import EXPORT_KINDS, ExportRequest, is_outage
 from accounts.models import Membership, Role
 from accounts.notices.kinds import EXPORT_ENDED, EXPORT_FAILED, NoticeValues
 from accounts.notices.services import notify
+from accounts.operations.task_runs import run_each
 from accounts.permissions import leave_out_locked
 from accounts.selectors import rank_by_account
 from accounts.services import account_lock
@@ -83,13 +85,13 @@ def export_delete(*, export: Export) -> None:
 
 def exports_write(*, now: datetime) -> int:
     """Write the exports that wait, of each account in turn; return how many ended. Safe to run twice at once."""
-    begun, ended = clock.now(), 0
-    for export in list_due(now):
-        if clock.now() - begun > timedelta(seconds=RUN_SECONDS):
-            break
-        if export_claim(export=export, now=now):
-            ended += export_write(export=export)
-    return ended
+
+    def write(export: Export) -> bool:
+        return export_claim(export=export, now=now) and export_write(export=export)
+
+    last = clock.now() + timedelta(seconds=RUN_SECONDS)
+    due = takewhile(lambda _: clock.now() <= last, list_due(now))
+    return sum(run_each(due, write, what="Export"))
 
 
 def list_due(now: datetime) -> list[Export]:
@@ -111,14 +113,14 @@ def export_claim(*, export: Export, now: datetime) -> bool:
 
 
 def export_write(*, export: Export) -> bool:
-    """Write the file of a claimed export; return whether the export has ended. Never raises for a single export."""
+    """Write the file of a claimed export; return whether the export has ended. One that cannot be read fails."""
     membership = find_membership_of(export)
     if membership is None:
         export_fail(export=export, error=ENDED_ACCESS)
         return True
     kind = EXPORT_KINDS.get(export.kind)
-    request = ExportRequest(membership=membership, now=export.created, **export.parameters)
     try:
+        request = ExportRequest(membership=membership, now=export.created, **export.parameters)
         if kind is None:
             raise ValidationError("There is no such kind any more.")
         kind.check_parameters(request)
@@ -176,10 +178,9 @@ def export_fail(*, export: Export, error: str) -> None:
 def exports_clear(*, now: datetime) -> int:
     """Delete the exports that are older than RETENTION, and files that no export has any more; return how many rows."""
     expired = Export.objects.filter(created__lt=now - RETENTION)
-    names = list(expired.values_list("file", flat=True))
+    rows = list(expired.order_by("pk"))
     deleted = expired.delete()[0]
-    for name in names:
-        delete_file(name)
+    run_each(rows, lambda export: delete_file(export.file), what="Deleting the file of export")
     kept = set(Export.objects.exclude(file="").values_list("file", flat=True))
     delete_files_except(kept, (now - CLAIM).timestamp())
     return deleted

@@ -10,6 +10,7 @@ from accounts import mail
 from accounts.branding import DEFAULT_BRAND, load_brand
 from accounts.notices.models import Notice
 from accounts.notices.selectors import format_notice, select_notices
+from accounts.operations.task_runs import run_each
 
 log = logging.getLogger(__name__)
 MAX_MAILS = 200  # in one run; the next one continues
@@ -28,7 +29,7 @@ def notice_mails_send(*, now: datetime) -> int:
         if not Notice.objects.filter(pk=notice.pk, mail_due=notice.mail_due).update(mail_due=None):
             continue  # another worker has it
         try:
-            sent += mail_notice(notice)
+            sent += sum(run_each([notice], mail_notice, what="The mail of notice", stop_for=(OSError,)))
         except REFUSALS as error:
             log.warning("The mail server rejected the mail of notice %s: %s", notice.pk, type(error).__name__)
         except OSError as error:  # smtplib's errors are OSErrors: the server is away, so the others wait as well

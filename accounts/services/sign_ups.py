@@ -13,6 +13,7 @@ from django.db.models import ManyToOneRel, QuerySet
 from accounts.audit.models import AuditEntry
 from accounts.audit.recording import record_action
 from accounts.models import Account, Membership, User
+from accounts.operations.task_runs import run_each
 
 UNVERIFIED_DAYS = 7
 NO_CONTENT = (Membership, AuditEntry)  # what a new account has
@@ -29,7 +30,7 @@ def select_unverified_sign_ups(now: datetime) -> QuerySet[User]:
 def sign_ups_expire(*, now: datetime) -> int:
     """Delete the sign-ups that were never verified, with their accounts; returns how many."""
     ids = list(select_unverified_sign_ups(now).values_list("pk", flat=True))
-    return sum(sign_up_expire(user_id=user_id, now=now) for user_id in ids)
+    return sum(run_each(ids, lambda number: sign_up_expire(user_id=number, now=now), what="End of the sign-up of user"))
 
 
 @transaction.atomic

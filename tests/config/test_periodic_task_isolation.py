@@ -41,6 +41,7 @@ from sites.models import Site
 from sites.services import site_update
 from sites.uptime import services
 from sites.uptime.models import Incident, Monitor
+from tests.config import account_task_cases
 from tests.support import browse, event, record
 from tests.support.misbehaving_server import misbehaving
 from tests.support.types import Store
@@ -53,6 +54,7 @@ DAY = timedelta(days=1)
 WITHOUT_TENANTS = {
     "heartbeat": "reads and writes one number in the cache",
     "old uptime history": "is one DELETE by age, over all rows",
+    "old notices": "is one DELETE by age, over all notices",
     "expired links": "is one UPDATE by date, over all links",
     "old idempotency keys": "is one DELETE by age, over all requests",
     "expired sessions": "is one DELETE by age, over all sessions",
@@ -285,7 +287,7 @@ WITH_TENANTS: dict[str, Callable[[Any], Callable[[], bool]]] = {
         named_goals, recently_named_goals, rollups,
         quotas, retention, interrupted_corrections, digests, seals_of_the_audit_log, old_entries_of_the_audit_log,
     )
-}  # fmt: skip
+} | account_task_cases.CASES  # fmt: skip
 
 
 def test_every_periodic_task_has_a_case_here() -> None:
