@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone as clock
 
-from accounts.operations.task_runs import run_each
+from accounts.run_each import run_each
 from goals.models import Goal
 from goals.services import manual_goal_ensure
 from sites.models import Site

@@ -12,7 +12,7 @@ from dateutil.relativedelta import relativedelta
 from accounts.models import Account
 from accounts.notices.kinds import QUOTA_NEAR, QUOTA_USED
 from accounts.notices.services import notify
-from accounts.operations.task_runs import run_each
+from accounts.run_each import run_each
 from accounts.services import account_usage_set
 from reports.query.analyses.usage import count_events
 from sites.models import Site

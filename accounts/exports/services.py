@@ -20,8 +20,8 @@ from accounts.exports.registry import EXPORT_KINDS, ExportRequest, is_outage
 from accounts.models import Membership, Role
 from accounts.notices.kinds import EXPORT_ENDED, EXPORT_FAILED, NoticeValues
 from accounts.notices.services import notify
-from accounts.operations.task_runs import run_each
 from accounts.permissions import leave_out_locked
+from accounts.run_each import run_each
 from accounts.selectors import rank_by_account
 from accounts.services import account_lock
 

@@ -11,19 +11,17 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import TypedDict, TypeVar
+from typing import TypedDict
 
-from django.db import DatabaseError, InterfaceError, OperationalError, connection
+from django.db import DatabaseError, connection
 from django.db.models import F, Q
 
 from accounts.operations.models import TaskRun
 
 log = logging.getLogger(__name__)
-T = TypeVar("T")
-R = TypeVar("R")
 MAX_DURATION = timedelta(minutes=10)
 NO_INTERVAL = timedelta(0)
 LEASE_DURATION = timedelta(seconds=20)
@@ -136,27 +134,3 @@ def renew_lease(name: str, claim: str, until: datetime) -> bool:
         return True
     finally:
         connection.close()  # of this thread, which needs it again only after some seconds
-
-
-def run_each(
-    items: Iterable[T], job: Callable[[T], R], *, what: str, stop_for: tuple[type[Exception], ...] = ()
-) -> list[R]:
-    """Run `job` on every item, such as a tenant's row; returns the results of those that succeeded.
-
-    An item that fails is logged (as `what` with its id) and does not stop the others. Errors that would repeat for all
-    of them are raised: those of the database connection, and those in `stop_for`.
-    """
-    results: list[R] = []
-    for item in items:
-        try:
-            results.append(job(item))
-        except Exception as error:
-            if isinstance(error, (OperationalError, InterfaceError, *stop_for)):
-                raise
-            log.exception("%s %s failed; the others continue", what, get_id(item))
-    return results
-
-
-def get_id(item: object) -> object:
-    """Return the id of a row, or the item if it is an id. Logs must not contain what tenants wrote."""
-    return getattr(item, "pk", item if isinstance(item, int) else "")

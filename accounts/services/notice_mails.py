@@ -10,7 +10,7 @@ from accounts import mail
 from accounts.branding import DEFAULT_BRAND, load_brand
 from accounts.notices.models import Notice
 from accounts.notices.selectors import format_notice, select_notices
-from accounts.operations.task_runs import run_each
+from accounts.run_each import run_each
 
 log = logging.getLogger(__name__)
 MAX_MAILS = 200  # in one run; the next one continues

@@ -13,7 +13,7 @@ from django.db.models import ManyToOneRel, QuerySet
 from accounts.audit.models import AuditEntry
 from accounts.audit.recording import record_action
 from accounts.models import Account, Membership, User
-from accounts.operations.task_runs import run_each
+from accounts.run_each import run_each
 
 UNVERIFIED_DAYS = 7
 NO_CONTENT = (Membership, AuditEntry)  # what a new account has

@@ -15,7 +15,7 @@ from django.db import transaction
 
 from accounts.notices.kinds import DESTINATION_DEAD, NoticeValues
 from accounts.notices.services import notify
-from accounts.operations.task_runs import run_each
+from accounts.run_each import run_each
 from links.models import Datapoint, DatapointKind, Destination, Domain, Status
 from links.routing.link_cache import load_domains_by_name
 from links.routing.loop_check import find_nested_link, list_link_destinations

@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from accounts.audit.recording import read_fields, record_action, record_change
 from accounts.audit.subjects import AuditSubject, list_user_accounts
 from accounts.models import User
-from accounts.operations.task_runs import run_each
+from accounts.run_each import run_each
 from reports.digests.content import build_digest, find_closed_period
 from reports.digests.message import DigestEmail, build_message
 from reports.digests.models import DigestMail, DigestSubscription

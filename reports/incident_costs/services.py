@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from django.db.models import OuterRef, Subquery, Value
 from django.db.models.functions import Coalesce
 
-from accounts.operations.task_runs import run_each
+from accounts.run_each import run_each
 from accounts.selectors import rank_by_account
 from reports.baseline import WEEK, WEEKS, find_earlier_intervals, find_usual_value, query_metric
 from reports.incident_costs.models import IncidentPrice

@@ -24,7 +24,7 @@ from accounts.branding import load_brand
 from accounts.mail import join_to_line
 from accounts.notices.kinds import CHANNEL_STOPPED, DELIVERY_FAILED
 from accounts.notices.services import notify
-from accounts.operations.task_runs import run_each
+from accounts.run_each import run_each
 from sites.alerts.models import Channel, ChannelKind, Delivery, DeliveryState
 from sites.alerts.transports import SENDERS, DeliveryFailed, Send
 from sites.fair_rounds import FinishedJob, Job, Slots, choose_rows, run_fair_round

@@ -17,9 +17,9 @@ from accounts.account_limits import check_limit
 from accounts.audit.recording import read_fields, record_action, record_change
 from accounts.mail import join_to_line
 from accounts.models import Account, Membership
-from accounts.operations.task_runs import run_each
 from accounts.permissions import membership_may
 from accounts.revocation import DependentAccess, SharedKeys, exposed_keys_clear
+from accounts.run_each import run_each
 from accounts.services import account_lock
 from sites.alerts.condition_registry import CONDITIONS, AlertNotification
 from sites.alerts.confirmation import is_member_address

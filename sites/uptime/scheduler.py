@@ -21,7 +21,7 @@ from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from accounts.operations.task_runs import run_each
+from accounts.run_each import run_each
 from sites.fair_rounds import FinishedJob, Job, Slots, choose_rows, run_fair_round
 from sites.uptime.history import find_bucket
 from sites.uptime.models import MAX_INTERVAL, Incident, Monitor, UptimeHour, WatchedPeriod

@@ -15,7 +15,7 @@ from accounts.account_limits import check_limit
 from accounts.audit.recording import read_fields, record_action, record_change
 from accounts.audit.subjects import AuditSubject
 from accounts.models import Account
-from accounts.operations.task_runs import run_each
+from accounts.run_each import run_each
 from accounts.selectors import rank_by_account
 from accounts.services import account_lock
 from sites.alerts.condition_registry import AlertNotification

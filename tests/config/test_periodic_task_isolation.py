@@ -19,7 +19,7 @@ from accounts.audit.retention import permit_deletion
 from accounts.custom_domains import claim_checks
 from accounts.custom_domains.services import claim_record_lookup
 from accounts.models import Account, HostClaim, User
-from accounts.operations.task_runs import run_each
+from accounts.run_each import run_each
 from accounts.services.accounts import account_usage_set
 from config.periodic_tasks import PERIODIC_TASKS
 from goals import discovery

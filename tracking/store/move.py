@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from accounts.operations.task_runs import run_each
+from accounts.run_each import run_each
 from tracking.schema import EVENT_COLUMNS
 from tracking.store import client, corrections
 from tracking.store.corrections import Selection, get_local_table

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 
-from accounts.operations.task_runs import run_each
+from accounts.run_each import run_each
 from reports.query.periods import DAY, Period, find_day_start, parse_zone
 from reports.query.planner import get_min_rows_for_rollups
 from reports.query.rollups.build import build_days, delete_superseded
