@@ -25,7 +25,8 @@ from accounts.services import user_email_verify
 from accounts.services.sso import provider_user_complete, sso_refusal_record
 from accounts.sign_in.adapter import is_sign_up_open
 from accounts.sign_in.handover import build_problem_response, find_start
-from accounts.sso.http import build_session
+from accounts.sso.discovery import is_busy
+from accounts.sso.http import BUSY, build_session
 from accounts.sso.provider import PROVIDER, build_app
 from accounts.sso.rules import find_connection, find_covering_connection, is_covered, list_verified_domains
 
@@ -147,12 +148,15 @@ class SocialAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
         extra_context: dict[str, object] | None = None,
     ) -> None:
         """Send the person back to the log-in page with a sentence; the log of the account has the details."""
-        state = (extra_context or {}).get("state")
-        text = FAILED if isinstance(state, dict) else STALE
+        found = (extra_context or {}).get("state")
+        state = found if isinstance(found, dict) else {}
+        text = FAILED if state else STALE
         if error == AuthError.CANCELLED:
             text = CANCELLED
+        if is_busy(exception):
+            raise ImmediateHttpResponse(build_problem_response(request, BUSY, state))
         connection = find_connection(provider.app.provider_id) if provider.id == PROVIDER else None
-        if connection is not None and isinstance(state, dict):
+        if connection is not None and state:
             details = str(exception) if exception else text  # no text of the request, which anybody can send
             sso_refusal_record(connection=connection, email="", reason=details)
-        raise ImmediateHttpResponse(build_problem_response(request, text, state if isinstance(state, dict) else {}))
+        raise ImmediateHttpResponse(build_problem_response(request, text, state))

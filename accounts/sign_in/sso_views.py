@@ -40,14 +40,14 @@ from accounts.sign_in.handover import (
 )
 from accounts.sign_in.sso_login import HANDED_OVER, PROVIDER_METHOD
 from accounts.sign_in.views import PROVIDER_LABELS, get_next_url
-from accounts.sso.discovery import DiscoveryBusy, get_origin
+from accounts.sso.discovery import get_origin, is_busy
+from accounts.sso.http import BUSY
 from accounts.sso.provider import PROVIDER, SsoOAuth2Adapter
 from accounts.sso.rules import find_covering_connection
 
 UNKNOWN_DOMAIN = "No account has set up single sign-on for this address. Log in with your password or a passkey."
 UNREACHABLE = "The provider cannot be reached now. Try again in a minute, or ask whoever manages your account."
 BUSY_SECONDS = 5  # until somebody may try again whom others made wait
-BUSY = "Many people are logging in right now. Try again in a few seconds."
 NOT_HERE = "This log-in began in another browser, or took too long. Begin again."
 
 
@@ -152,7 +152,7 @@ def show_way(
     try:
         address = provider.get_oauth2_adapter(request).authorize_url
     except OAuth2Error as error:
-        if isinstance(error.__cause__, DiscoveryBusy):
+        if is_busy(error):
             return refuse(request, BUSY, 503, BUSY_SECONDS)
         messages.error(request, UNREACHABLE)
         return redirect("sso_login")

@@ -29,6 +29,12 @@ class DiscoveryBusy(DiscoveryError):
     """The provider was not asked, since too many requests to providers are waiting."""
 
 
+def is_busy(error: BaseException | None) -> bool:
+    """Whether an error, or its cause, means that the provider was not asked."""
+    busy = (ProvidersBusy, DiscoveryBusy)
+    return isinstance(error, busy) or (error is not None and isinstance(error.__cause__, busy))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Discovery:
     """A provider's endpoints. `auth_methods` are how a client may name itself at the token endpoint; empty: unsaid."""

@@ -20,6 +20,7 @@ TIMEOUT = 3.0  # seconds, for a request altogether
 # that build pages wait for providers, and others for their turn only shortly.
 MAX_FETCHES = 2
 TURN_SECONDS = 0.5
+BUSY = "Too many log-ins are waiting for their providers. Try again in a few seconds."
 _turns = threading.BoundedSemaphore(MAX_FETCHES)
 
 
@@ -52,7 +53,7 @@ def register_fetcher(fetch: Callable[..., Fetched], error: type[Exception]) -> N
 def take_turn() -> Iterator[None]:
     """Wait shortly until fewer than MAX_FETCHES requests are waiting. Raises ProvidersBusy."""
     if not _turns.acquire(timeout=TURN_SECONDS):
-        raise ProvidersBusy("Too many log-ins are waiting for their providers. Try again in a few seconds.")
+        raise ProvidersBusy(BUSY)
     try:
         yield
     finally:

@@ -405,7 +405,7 @@ def test_when_enough_requests_to_providers_wait_the_next_log_in_is_told_so(conne
     with take_turn(), take_turn():
         answer = open_main().get(f"/login/sso/{connection.slug}")
     assert answer.status_code == 503 and answer["Retry-After"] == "5"
-    assert "Many people are logging in right now" in read_html(answer)
+    assert "Too many log-ins are waiting for their providers" in read_html(answer)
 
 
 def test_a_busy_moment_is_not_kept_as_a_failure_of_the_provider(described: SsoConnection) -> None:
@@ -415,6 +415,15 @@ def test_a_busy_moment_is_not_kept_as_a_failure_of_the_provider(described: SsoCo
     with take_turn(), take_turn():
         assert open_main().get(f"/login/sso/{described.slug}").status_code == 503
     assert "cannot be reached now" in read_html(open_main().get(f"/login/sso/{described.slug}", follow=True))
+
+
+def test_an_answer_in_a_busy_moment_is_no_refusal(described: SsoConnection) -> None:
+    browser = open_main()
+    state = parse_qs(urlsplit(browser.post(f"/login/sso/{described.slug}")["Location"]).query)["state"][0]
+    with take_turn(), take_turn():
+        answer = browser.get(f"/login/sso/{described.slug}/callback", {"state": state, "code": "c"}, follow=True)
+    assert "Too many log-ins are waiting for their providers" in read_html(answer)
+    assert not AuditEntry.objects.filter(action="sso.refused").exists()
 
 
 @pytest.mark.parametrize("path", ["/login/sso", "/login/sso/account-0", "/login/sso/start"])
