@@ -21,6 +21,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
 
 from accounts.branding import Brand, get_request_brand
 from accounts.host_names import format_host, normalize_host
@@ -104,6 +105,7 @@ def find_provider_or_404(request: HttpRequest, name: str) -> Provider:
 
 
 @never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
 def continue_with(request: HttpRequest, connection: str) -> HttpResponse:
     """Show where the log-in goes on, since browsers let a form lead only to addresses that its page has named."""
     if refusal := refuse_flood(request):
@@ -177,6 +179,7 @@ def begin_login(request: HttpRequest, provider: Provider, next_url: str, data: d
 
 
 @never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
 def start_for_host(request: HttpRequest) -> HttpResponse:
     """Ask whether to log in on the host of a white label, and begin if so; the token says which one and which provider.
 
