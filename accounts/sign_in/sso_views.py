@@ -24,7 +24,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from accounts.branding import Brand, get_request_brand
-from accounts.host_names import format_host, normalize_host
+from accounts.host_names import normalize_host
 from accounts.security import rate_limits
 from accounts.security.client_ip import get_client_key
 from accounts.sign_in.forms import EMAIL_INPUT
@@ -192,7 +192,7 @@ def start_for_host(request: HttpRequest) -> HttpResponse:
     if start is None or not is_main_host(request):
         messages.error(request, NOT_HERE)
         return redirect("sso_login")
-    there = format_host(normalize_host(start.host))
+    there = normalize_host(start.host)  # in ASCII, where letters that look alike differ
     context: dict[str, object] = {"there": there, "brand": Brand(name=there, host=there)}
     provider = find_provider_or_404(request, start.provider)
     return show_way(request, provider, "accounts/sso_start.html", context, start)
