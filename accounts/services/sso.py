@@ -12,8 +12,10 @@ from django.db.models import QuerySet
 
 from accounts.audit.context import build_user_actor
 from accounts.audit.recording import read_fields, record_action, record_change
+from accounts.audit.repetition import record_repeatable
 from accounts.models import Account, Membership, Role, User
 from accounts.permissions import has_second_factor
+from accounts.security.rate_limits import AUDIT_CACHE_NAME, RateLimit
 from accounts.services.accounts import account_create
 from accounts.services.members import member_role_store
 from accounts.services.sessions import sessions_end
@@ -21,6 +23,7 @@ from accounts.sso.models import NEW_MEMBER_ROLES, SsoConnection, SsoLogin
 from accounts.sso.rules import get_domain, list_verified_domains
 
 MAX_REASON = 300
+REFUSALS = RateLimit("audit-sso", 10, 3600, AUDIT_CACHE_NAME)  # of one connection, by its provider or another way
 
 
 def clean_issuer(text: str) -> str:
@@ -147,11 +150,19 @@ def _join(connection: SsoConnection, user: User, pending: Membership | None, now
     return membership
 
 
-@transaction.atomic
 def sso_refusal_record(*, connection: SsoConnection, email: str, reason: str, way: str = "") -> None:
-    """Record that somebody was not let in: by the provider's answer, or by another `way` although it is closed."""
+    """Record that somebody was not let in: by the provider's answer, or by another `way` although it is closed.
+
+    Strangers can cause both again and again, so those of one connection are recorded by their number above a few.
+    """
     changes = {"email": (None, email), "reason": (None, reason[:MAX_REASON]), "way": (None, way)}
-    record_action("sso.refused", connection, changes={name: pair for name, pair in changes.items() if pair[1]})
+    record_repeatable(
+        "sso.refused",
+        connection,
+        limit=REFUSALS,
+        counted=f"{connection.pk} {'another way' if way else 'provider'}",
+        changes={name: pair for name, pair in changes.items() if pair[1]},
+    )
 
 
 @transaction.atomic

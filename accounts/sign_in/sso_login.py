@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from allauth.account.app_settings import REAUTHENTICATION_TIMEOUT
 from allauth.account.internal.flows.login import get_authentication_records
+from allauth.account.internal.flows.reauthentication import get_reauthentication_flows
 from allauth.mfa.stages import AuthenticateStage
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -20,13 +21,13 @@ from accounts.permissions import has_second_factor
 from accounts.services import user_email_verify
 from accounts.services.sso import sso_bypass_record, sso_login_record, sso_refusal_record
 from accounts.sign_in.handover import build_arrival_response, find_start
-from accounts.sso.models import SsoConnection
+from accounts.sso.models import SLUG_PREFIX, SsoConnection
 from accounts.sso.rules import (
     SSO_ACCOUNT,
-    counts_as_second_factor,
     find_connection,
     find_enforced_connection,
     is_covered,
+    is_trusted_by_all,
     must_use_sso,
 )
 
@@ -66,7 +67,7 @@ def admit_user(request: HttpRequest, user: User, signal_kwargs: Arguments) -> Ht
         user_email_verify(user=user)
         sso_login_record(connection=connection, user=user, now=clock.now())
     start = find_start(getattr(sociallogin, "state", {}))
-    return build_arrival_response(start, user) if start else None
+    return build_arrival_response(request, start, user) if start else None
 
 
 def refuse_other_ways(request: HttpRequest, user: User) -> HttpResponse | None:
@@ -94,10 +95,29 @@ def complete_login(request: HttpRequest, user: User, signal_kwargs: Arguments) -
 
 
 def did_just_use_provider(request: HttpRequest) -> bool:
-    """Whether the user logged in at a provider a moment ago, which confirms who they are as a password does."""
-    records = get_authentication_records(request, request.user if isinstance(request.user, User) else None)
-    times = [record["at"] for record in records if record.get("method") == PROVIDER_METHOD]
-    return bool(times) and time.time() - max(times) < REAUTHENTICATION_TIMEOUT
+    """Whether the user logged in a moment ago at a provider that confirms who they are as a password does."""
+    user = request.user
+    if not isinstance(user, User):
+        return False
+    records = [one for one in get_authentication_records(request, user) if one.get("method") == PROVIDER_METHOD]
+    latest = max(records, key=lambda record: float(record["at"]), default=None)
+    if latest is None or time.time() - latest["at"] >= REAUTHENTICATION_TIMEOUT:
+        return False
+    return is_confirming_provider(str(latest.get("provider", "")), user)
+
+
+def is_confirming_provider(provider: str, user: User) -> bool:
+    """Whether a log-in through the provider confirms changes of how the user logs in.
+
+    One of an account does for a user who is in no other account, and for one who has neither password nor second factor
+    to confirm by: so it removes no factor that other accounts rely on. Google, Microsoft and GitHub do for everybody.
+    """
+    if not provider.startswith(SLUG_PREFIX):
+        return True
+    connection = find_connection(provider)
+    if connection is None:
+        return False
+    return is_trusted_by_all(connection, user) or not get_reauthentication_flows(user)
 
 
 class SecondFactorStage(AuthenticateStage):  # type: ignore[misc]
@@ -107,7 +127,7 @@ class SecondFactorStage(AuthenticateStage):  # type: ignore[misc]
         """Return a response to show, and whether the log-in goes on."""
         user = self.login.user
         connection = find_used_connection(self.login.signal_kwargs, user)
-        if connection is not None and counts_as_second_factor(connection, user):
+        if connection is not None and is_trusted_by_all(connection, user):
             return None, True
         response, goes_on = super().handle()
         return response, goes_on

@@ -5,7 +5,9 @@ django-allauth sends its requests by a session of `requests`; ours may reach no 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from io import BytesIO
 from typing import Protocol
 
@@ -13,7 +15,17 @@ import requests
 from requests.adapters import BaseAdapter
 
 MAX_BYTES = 1_000_000
-TIMEOUT = 10.0  # seconds
+TIMEOUT = 3.0  # seconds, for a request altogether
+# Strangers cause these requests, and any customer can name a server that never answers. So at most two of the threads
+# that build pages wait for providers, and others for their turn only shortly.
+MAX_FETCHES = 2
+TURN_SECONDS = 0.5
+BUSY = "Too many log-ins are waiting for their providers. Try again in a few seconds."
+_turns = threading.BoundedSemaphore(MAX_FETCHES)
+
+
+class ProvidersBusy(requests.ConnectionError):
+    """As many requests to providers as may wait at a time are waiting; the one that was to be sent was not."""
 
 
 class Fetched(Protocol):
@@ -37,6 +49,17 @@ def register_fetcher(fetch: Callable[..., Fetched], error: type[Exception]) -> N
     _errors[:] = [error]
 
 
+@contextmanager
+def take_turn() -> Iterator[None]:
+    """Wait shortly until fewer than MAX_FETCHES requests are waiting. Raises ProvidersBusy."""
+    if not _turns.acquire(timeout=TURN_SECONDS):
+        raise ProvidersBusy(BUSY)
+    try:
+        yield
+    finally:
+        _turns.release()
+
+
 class GuardedAdapter(BaseAdapter):
     """Sends the requests of a session by the guarded client, without following redirects."""
 
@@ -45,7 +68,8 @@ class GuardedAdapter(BaseAdapter):
         content = request.body.encode() if isinstance(request.body, str) else request.body
         options = {"headers": dict(request.headers), "content": content, "timeout": TIMEOUT, "max_bytes": MAX_BYTES}
         try:
-            fetched = _fetchers["fetch"](request.url, method=request.method, follow=False, **options)
+            with take_turn():
+                fetched = _fetchers["fetch"](request.url, method=request.method, follow=False, **options)
         except tuple(_errors) as error:
             raise requests.ConnectionError(str(error), request=request) from error
         response = requests.Response()

@@ -113,6 +113,7 @@ EXCEPTIONS: dict[str, str] = {
             "login/second-factor",
             "login/sso",
             "login/sso/<slug:connection>",
+            "login/sso/start",
             "logout",
             "signup",
             "signup/passkey",
