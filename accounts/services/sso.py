@@ -18,7 +18,7 @@ from accounts.services.accounts import account_create
 from accounts.services.members import member_role_store
 from accounts.services.sessions import sessions_end
 from accounts.sso.models import NEW_MEMBER_ROLES, SsoConnection, SsoLogin
-from accounts.sso.rules import get_domain, list_verified_domains
+from accounts.sso.rules import get_domain, list_verified_domains, must_use_sso
 
 MAX_REASON = 300
 
@@ -85,18 +85,21 @@ def _forget_identities(connection: SsoConnection) -> None:
 def sso_enforce(*, connection: SsoConnection, enforced: bool, way_back: User | None, keep: str = "") -> None:
     """Let people of the account's domains log in through the provider only, but for `way_back`; or no longer.
 
-    Their sessions end, but for the one with the key `keep`. Raises ValidationError without a proven domain, before
+    Their sessions end, but for the one with the key `keep`; those of who was the way back until now, too. Raises
+    ValidationError without a proven domain, before
     anybody has logged in through the provider, and for a way back that is no owner with a second factor.
     """
     if enforced:
         _check_can_enforce(connection, way_back)
-    before = read_fields(connection)
+    before, former = read_fields(connection), connection.way_back
     connection.enforced, connection.way_back = enforced, way_back if enforced else None
     connection.save(update_fields=["enforced", "way_back"])
     record_change("sso.changed", connection, before)
     if enforced and not before.get("enforced"):
         for user in list_covered_users(connection).exclude(pk=connection.way_back_id or 0):
             sessions_end(user=user, keep=keep)
+    elif former is not None and must_use_sso(former) is not None:
+        sessions_end(user=former, keep=keep)
 
 
 def _check_can_enforce(connection: SsoConnection, way_back: User | None) -> None:

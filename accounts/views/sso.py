@@ -9,6 +9,7 @@ from typing import cast
 from allauth.account.adapter import get_adapter
 from django import forms
 from django.contrib import messages
+from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
@@ -30,7 +31,7 @@ from accounts.settings_parts import build_account_navigation
 from accounts.sign_in.confirmation import build_confirmation_url, has_confirmed
 from accounts.sso.discovery import DiscoveryError, check_connection
 from accounts.sso.models import ROLE_CHOICES, SsoConnection, SsoDomain, build_redirect_uri
-from accounts.sso.rules import KEY_DAYS
+from accounts.sso.rules import KEY_DAYS, SSO_ACCOUNT, must_use_sso
 
 OWNERS_ONLY = "Only an owner can set up single sign-on: whoever does decides who logs in as whom."
 
@@ -212,6 +213,7 @@ def enforce_sso(request: HttpRequest) -> HttpResponse:
     form = EnforcementForm(request.POST or None, owners)
     chosen = form.cleaned_data["way_back"] if form.is_valid() else ""
     way_back = next((owner for owner in owners if owner.email == chosen), None)
+    was_way_back = connection.way_back_id == request.user.pk
     try:
         sso_enforce(connection=connection, enforced=enforced, way_back=way_back, keep=request.session.session_key or "")
     except ValidationError as error:
@@ -219,8 +221,16 @@ def enforce_sso(request: HttpRequest) -> HttpResponse:
         return render_page(request, account, ConnectionForm(None, connection), form)
     result = "It is the only way in now." if enforced else "Passwords and passkeys work again."
     tell_owners(request, account, f"{result} Way back: {way_back}." if enforced else result)
+    if was_way_back and not may_stay(request, account):
+        logout(request)
     messages.success(request, result)
     return redirect("accounts:sso")
+
+
+def may_stay(request: HttpRequest, account: Account) -> bool:
+    """Whether the session of who was the way back until now goes on: one by password does not."""
+    is_by_provider = request.session.get(SSO_ACCOUNT) == account.pk
+    return is_by_provider or must_use_sso(cast(User, request.user)) is None
 
 
 @login_required

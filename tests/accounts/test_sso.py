@@ -69,6 +69,12 @@ def is_in(browser: Client) -> bool:
     return browser.get("/me").status_code == 200
 
 
+def confirm_by_code(browser: Client) -> Client:
+    """The browser of a user with a second factor, who has just confirmed that it is them."""
+    assert browser.post("/me/confirm/code", {"code": compute_code(SECRET), "next": "/me"})["Location"] == "/me"
+    return browser
+
+
 def list_refusals(account: Account) -> list[str]:
     rows = AuditEntry.objects.filter(account_id=account.pk, action="sso.refused").order_by("pk")
     return [str(row.changes.get("way", ["", ""])[1]) for row in rows]
@@ -170,6 +176,19 @@ def test_the_way_back_needs_password_and_second_factor_and_is_recorded(enforced:
     assert is_in(browser)
     entry = AuditEntry.objects.get(action="sso.bypassed")
     assert entry.account_id == enforced.account_id and entry.changes["email"] == [None, alice.email]
+
+
+def test_who_is_the_way_back_no_longer_is_logged_out(enforced: SsoConnection, zoe: User, alice: User) -> None:
+    SsoLogin.objects.create(connection=enforced, user=zoe, at=timezone.now())
+    Membership.objects.filter(user=zoe).update(role=Role.OWNER)
+    add_factor(alice)
+    add_factor(zoe)
+    browser, other = confirm_by_code(open_browser(alice)), open_browser(alice)
+    choice = {"enforced": "1", "way_back": alice.email}
+    assert browser.post("/account/sso/enforce", choice)["Location"] == "/account/sso"
+    assert is_in(browser) and is_in(other), "she still is it"
+    assert browser.post("/account/sso/enforce", {**choice, "way_back": ZOE})["Location"] == "/account/sso"
+    assert not is_in(browser) and not is_in(other)
 
 
 def test_without_sso_only_the_password_still_works(connection: SsoConnection, zoe: User) -> None:
