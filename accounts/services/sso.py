@@ -17,10 +17,12 @@ from accounts.permissions import has_second_factor
 from accounts.services.accounts import account_create
 from accounts.services.members import member_role_store
 from accounts.services.sessions import sessions_end
+from accounts.services.sso_former_members import find_role_to_join, former_member_forget
 from accounts.sso.models import NEW_MEMBER_ROLES, SsoConnection, SsoLogin
 from accounts.sso.rules import get_domain, list_verified_domains, must_use_sso
 
 MAX_REASON = 300
+REMOVED = "This person was removed from the account, and becomes a member again by an invitation only."
 
 
 def clean_issuer(text: str) -> str:
@@ -123,31 +125,42 @@ def list_covered_users(connection: SsoConnection) -> QuerySet[User]:
 
 
 @transaction.atomic
-def sso_login_record(*, connection: SsoConnection, user: User, now: datetime) -> Membership:
-    """Make the user who came through the provider a member, if they are none yet, and record the log-in."""
+def sso_login_record(*, connection: SsoConnection, user: User, now: datetime) -> Membership | None:
+    """Make the user who came through the provider a member, if they are none yet, and record the log-in.
+
+    Returns None for who was removed from the account, and is not made a member again.
+    """
     membership = Membership.objects.filter(account=connection.account, user=user).first()
-    if membership is None or membership.accepted is None:
-        membership = _join(connection, user, membership, now)
+    if membership is None:
+        membership = _join(connection, user, now)
+    elif membership.accepted is None:
+        _accept(membership, user, now)
     SsoLogin.objects.update_or_create(connection=connection, user=user, defaults={"at": now})
     record_action("sso.used", connection, changes={"email": (None, user.email)}, actor=build_user_actor(user))
     return membership
 
 
 @transaction.atomic
-def _join(connection: SsoConnection, user: User, pending: Membership | None, now: datetime) -> Membership:
-    """Create the membership, or accept the one that the account has prepared."""
-    if pending is None:
-        membership = Membership.objects.create(
-            account=connection.account, user=user, role=connection.default_role, accepted=now
-        )
-    else:
-        membership = pending
-        membership.accepted = now
-        member_role_store(membership=membership, role=membership.role, fields=["accepted"])
-        membership.invitations.open().update(revoked=now)
+def _join(connection: SsoConnection, user: User, now: datetime) -> Membership | None:
+    """Create the membership, unless the person was removed."""
+    role = find_role_to_join(connection, user.email)
+    if role is None:
+        sso_refusal_record(connection=connection, email=user.email, reason=REMOVED)
+        return None
+    membership = Membership.objects.create(account=connection.account, user=user, role=role, accepted=now)
+    record_action("member.joined", membership, changes={"role": (None, role)}, actor=build_user_actor(user))
+    return membership
+
+
+@transaction.atomic
+def _accept(membership: Membership, user: User, now: datetime) -> None:
+    """Accept the membership that the account has prepared."""
+    membership.accepted = now
+    member_role_store(membership=membership, role=membership.role, fields=["accepted"])
+    membership.invitations.open().update(revoked=now)
+    former_member_forget(account=membership.account, email=user.email)
     changes = {"role": (None, membership.role)}
     record_action("member.joined", membership, changes=changes, actor=build_user_actor(user))
-    return membership
 
 
 @transaction.atomic
