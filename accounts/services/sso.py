@@ -17,12 +17,11 @@ from accounts.permissions import has_second_factor
 from accounts.services.accounts import account_create
 from accounts.services.members import member_role_store
 from accounts.services.sessions import sessions_end
-from accounts.services.sso_former_members import find_role_to_join, former_member_forget
+from accounts.services.sso_former_members import REMOVED, find_role_to_join, former_member_forget
 from accounts.sso.models import NEW_MEMBER_ROLES, SsoConnection, SsoLogin
 from accounts.sso.rules import get_domain, list_verified_domains, must_use_sso
 
 MAX_REASON = 300
-REMOVED = "This person was removed from the account, and becomes a member again by an invitation only."
 
 
 def clean_issuer(text: str) -> str:
@@ -141,18 +140,6 @@ def sso_login_record(*, connection: SsoConnection, user: User, now: datetime) ->
 
 
 @transaction.atomic
-def _join(connection: SsoConnection, user: User, now: datetime) -> Membership | None:
-    """Create the membership, unless the person was removed."""
-    role = find_role_to_join(connection, user.email)
-    if role is None:
-        sso_refusal_record(connection=connection, email=user.email, reason=REMOVED)
-        return None
-    membership = Membership.objects.create(account=connection.account, user=user, role=role, accepted=now)
-    record_action("member.joined", membership, changes={"role": (None, role)}, actor=build_user_actor(user))
-    return membership
-
-
-@transaction.atomic
 def _accept(membership: Membership, user: User, now: datetime) -> None:
     """Accept the membership that the account has prepared."""
     membership.accepted = now
@@ -161,6 +148,19 @@ def _accept(membership: Membership, user: User, now: datetime) -> None:
     former_member_forget(account=membership.account, email=user.email)
     changes = {"role": (None, membership.role)}
     record_action("member.joined", membership, changes=changes, actor=build_user_actor(user))
+
+
+@transaction.atomic
+def _join(connection: SsoConnection, user: User, now: datetime) -> Membership | None:
+    """Create the membership, unless the person was removed."""
+    role = find_role_to_join(connection, user.email)
+    if role is None:
+        sso_refusal_record(connection=connection, email=user.email, reason=REMOVED)
+        return None
+    membership = Membership.objects.create(account=connection.account, user=user, role=role, accepted=now)
+    changes = {"role": (None, membership.role)}
+    record_action("member.joined", membership, changes=changes, actor=build_user_actor(user))
+    return membership
 
 
 @transaction.atomic

@@ -13,6 +13,8 @@ from django.db import transaction
 from accounts.models import Account, Membership, Role
 from accounts.sso.models import SsoConnection, SsoFormerMember
 
+REMOVED = "This person was removed from the account, and becomes a member again by an invitation only."
+
 
 @transaction.atomic
 def former_member_remember(*, membership: Membership, by: Membership, now: datetime) -> None:

@@ -9,33 +9,22 @@ import json
 import threading
 import time
 from collections.abc import Iterator
-from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import jwt
 import pytest
-from allauth.account.models import EmailAddress
-from allauth.mfa.models import Authenticator
-from allauth.socialaccount.models import SocialAccount
 from allauth.socialaccount.providers.github.views import GitHubOAuth2Adapter
 from allauth.socialaccount.providers.google.views import GoogleOAuth2Adapter
 from allauth.socialaccount.providers.microsoft.views import MicrosoftGraphOAuth2Adapter
 from django.conf import settings as django_settings
 from django.test import Client
-from django.utils import timezone as clock
 from pytest_django import Settings
 
-from accounts.audit.models import AuditEntry
-from accounts.models import Account, Membership, Role, User
-from accounts.security.password_login import build_reset_path
-from accounts.services.invitations import invitation_create
-from accounts.services.personal_tokens import personal_token_create
-from accounts.services.sign_ups import UNVERIFIED_DAYS, sign_ups_expire
+from accounts.models import Account, Role, User
 from config.env import read_env
 from tests.accounts.test_second_factor_demand import add_factor
-from tests.conftest import PASSWORD
 from tests.support import read_html
 
 NAMES = ("google", "microsoft", "github")
@@ -239,65 +228,3 @@ def test_a_client_without_a_secret_is_a_mistake_that_the_checks_name() -> None:
     found = read_env({"GOOGLE_LOGIN": "only-an-id", "DATA_DIR": str(django_settings.DATA_DIR)})
     assert found.social_logins == {}
     assert ("GOOGLE_LOGIN", "Write the client id and its secret as id:secret.") in found.mistakes
-
-
-@pytest.fixture
-def taken(stand_in: StandIn) -> User:
-    """A user whom a stranger has made: Microsoft names zoe's address, which the stranger has not proven."""
-    assert log_in(open_browser(), "microsoft") == "/signup/verify"
-    user = User.objects.get(email=ADDRESS)
-    add_factor(user)
-    return user
-
-
-def check_ways_of_the_stranger_ended(user: User, providers: list[str]) -> None:
-    """Check which identities the user has, and that Microsoft's leads the stranger nowhere."""
-    assert list(SocialAccount.objects.filter(user=user).values_list("provider", flat=True)) == providers
-    assert not Authenticator.objects.filter(user=user).exists()
-    assert not user.memberships.filter(personal_tokens__isnull=False).exists()
-    stranger = open_browser()
-    assert log_in(stranger, "microsoft") == "/login" and not is_in(stranger)
-
-
-def test_who_resets_the_password_of_an_address_that_a_stranger_took_is_alone_in_it(taken: User) -> None:
-    personal_token_create(membership=taken.memberships.get(), name="t", scopes=["sites:read"])
-    browser = open_browser()
-    form = browser.get(build_reset_path(taken))["Location"]
-    browser.post(form, {"password": "quite another long word"})
-    assert is_in(browser)
-    check_ways_of_the_stranger_ended(taken, [])
-    entry = AuditEntry.objects.filter(action="user.changed", target_id=str(taken.pk)).get()
-    assert entry.changes == {"identities": ["microsoft", None]}
-
-
-@pytest.mark.parametrize("name", ["google", "github"])
-def test_who_comes_by_a_provider_that_has_proven_such_an_address_is_alone_in_it(name: str, taken: User) -> None:
-    taken.set_password(PASSWORD)
-    taken.save()
-    browser = open_browser()
-    assert log_in(browser, name) == "/me" and is_in(browser)
-    check_ways_of_the_stranger_ended(taken, [name])
-    taken.refresh_from_db()
-    assert not taken.has_usable_password()
-    assert log_in(later := open_browser(), name) == "/me" and is_in(later)
-
-
-def test_ways_in_of_a_proven_address_stay(stand_in: StandIn, alice: User) -> None:
-    EmailAddress.objects.create(user=alice, email=alice.email, verified=True, primary=True)
-    SocialAccount.objects.create(user=alice, provider="microsoft", uid="m-1")
-    stand_in.email = alice.email
-    assert log_in(open_browser(), "google") == "/me"
-    assert SocialAccount.objects.filter(user=alice).count() == 2 and alice.check_password(PASSWORD)
-
-
-def test_who_is_invited_after_a_strangers_sign_up_ended_is_alone_in_it(
-    taken: User, account: Account, alice: User
-) -> None:
-    Membership.objects.create(user=taken, account=account, role=Role.GUEST, accepted=None)
-    assert sign_ups_expire(now=clock.now() + timedelta(days=UNVERIFIED_DAYS, seconds=10)) == 1
-    by = Membership.objects.get(user=alice)
-    invitation = invitation_create(account=account, email=ADDRESS, role=Role.VIEWER, by=by)
-    browser = open_browser()
-    browser.post(f"/join/{invitation.token}", {"name": "Zoe", "password": "quite another long word"})
-    assert is_in(browser)
-    check_ways_of_the_stranger_ended(taken, [])

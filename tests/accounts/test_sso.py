@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from allauth.account.models import EmailAddress
-from allauth.socialaccount.models import SocialAccount
 from django.core import mail
 from django.db import connection as database
 from django.test import Client
@@ -23,7 +22,6 @@ from accounts.models import Account, Membership, Role, User
 from accounts.security.password_login import build_reset_path
 from accounts.services.invitations import invitation_create
 from accounts.services.personal_tokens import personal_token_create
-from accounts.services.sso import sso_login_record
 from accounts.services.sso_domains import sso_domains_check
 from accounts.sso.models import SsoConnection, SsoDomain, SsoLogin
 from accounts.sso.rules import KEY_DAYS
@@ -191,59 +189,6 @@ def test_who_is_the_way_back_no_longer_is_logged_out(enforced: SsoConnection, zo
     assert is_in(browser) and is_in(other), "she still is it"
     assert browser.post("/account/sso/enforce", {**choice, "way_back": ZOE})["Location"] == "/account/sso"
     assert not is_in(browser) and not is_in(other)
-
-
-def join_through_provider(connection: SsoConnection) -> str:
-    """Come through the provider with zoe's address, as a new user if there is none; returns the role, "" without."""
-    user = User.objects.filter(email=ZOE).first() or User.objects.create_user(ZOE)
-    membership = sso_login_record(connection=connection, user=user, now=timezone.now())
-    return membership.role if membership else ""
-
-
-@pytest.mark.parametrize(
-    ("default", "left_as", "returns_as"),
-    [("editor", "guest", "guest"), ("editor", "viewer", "viewer"), ("viewer", "admin", "viewer")],
-)
-def test_who_deletes_themselves_does_not_return_with_a_higher_role(
-    default: str, left_as: str, returns_as: str, connection: SsoConnection, zoe: User
-) -> None:
-    SsoConnection.objects.update(default_role=default)
-    connection.refresh_from_db()
-    Membership.objects.filter(user=zoe).update(role=left_as)
-    browser = confirm(open_browser(zoe), PASSWORD)
-    assert browser.post("/me/delete", {"email": ZOE})["Location"] == "/login"
-    assert not User.objects.filter(email=ZOE).exists()
-    assert join_through_provider(connection) == returns_as
-
-
-def test_the_address_that_the_provider_names_counts_beside_the_persons_own(
-    connection: SsoConnection, zoe: User
-) -> None:
-    SsoConnection.objects.update(default_role="admin")
-    connection.refresh_from_db()
-    SocialAccount.objects.create(
-        user=zoe, provider=connection.slug, uid="u-1", extra_data={"userinfo": {"email": "ZOE@acme.test"}}
-    )
-    User.objects.filter(pk=zoe.pk).update(email="zoe@private.test")
-    browser = confirm(open_browser(zoe), PASSWORD)
-    assert browser.post("/me/delete", {"email": "zoe@private.test"})["Location"] == "/login"
-    assert join_through_provider(connection) == "viewer"
-
-
-def test_who_was_removed_returns_by_an_invitation_only(connection: SsoConnection, zoe: User, alice: User) -> None:
-    owner, member = open_browser(alice), zoe.memberships.get()
-    owner.post(f"/account/team/{member.pk}/remove")
-    assert not zoe.memberships.exists()
-    assert join_through_provider(connection) == ""
-    refusal = AuditEntry.objects.get(account=connection.account, action="sso.refused")
-    assert refusal.changes["email"] == [None, ZOE] and "was removed" in refusal.changes["reason"][1]
-    zoe.delete()
-    assert join_through_provider(connection) == "", "nor as a new user"
-    by = Membership.objects.get(user=alice)
-    invitation = invitation_create(account=connection.account, email=ZOE, role=Role.VIEWER, by=by)
-    invited = open_browser(User.objects.get(email=ZOE))
-    assert invited.post(f"/join/{invitation.token}")["Location"] == "/"
-    assert join_through_provider(connection) == "viewer"
 
 
 def test_without_sso_only_the_password_still_works(connection: SsoConnection, zoe: User) -> None:
