@@ -87,8 +87,8 @@ def sso_enforce(*, connection: SsoConnection, enforced: bool, way_back: User | N
     """Let people of the account's domains log in through the provider only, but for `way_back`; or no longer.
 
     Their sessions end, but for the one with the key `keep`; those of who was the way back until now, too. Raises
-    ValidationError without a proven domain, before
-    anybody has logged in through the provider, and for a way back that is no owner with a second factor.
+    ValidationError without a proven domain, before anybody has logged in through the provider, and for a way back that
+    is no owner with a second factor.
     """
     if enforced:
         _check_can_enforce(connection, way_back)
