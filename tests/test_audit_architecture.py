@@ -41,6 +41,8 @@ SILENT = {
     "accounts/exports/services.py export_fail": "that an export was asked for is recorded",
     "accounts/exports/services.py exports_clear": "they were written days ago",
     "accounts/services/sso.py _forget_identities": "the connection that is changed or deleted is recorded",
+    "accounts/services/sso_former_members.py former_member_remember": "the end of the member is recorded",
+    "accounts/services/sso_former_members.py former_member_forget": "that the person joins is recorded",
     "accounts/services/sso_domains.py _store_lookup": "_verify and _withdraw record what it means",
     "accounts/services/sso_domains.py sso_domain_check": "DNS did not answer",
     # Bookkeeping

@@ -19,8 +19,9 @@ from accounts.security.rate_limits import AUDIT_CACHE_NAME, RateLimit
 from accounts.services.accounts import account_create
 from accounts.services.members import member_role_store
 from accounts.services.sessions import sessions_end
+from accounts.services.sso_former_members import REMOVED, find_role_to_join, former_member_forget
 from accounts.sso.models import NEW_MEMBER_ROLES, SsoConnection, SsoLogin
-from accounts.sso.rules import get_domain, list_verified_domains
+from accounts.sso.rules import get_domain, list_verified_domains, must_use_sso
 
 MAX_REASON = 300
 REFUSALS = RateLimit("audit-sso", 10, 3600, AUDIT_CACHE_NAME)  # of one connection, by its provider or another way
@@ -88,18 +89,21 @@ def _forget_identities(connection: SsoConnection) -> None:
 def sso_enforce(*, connection: SsoConnection, enforced: bool, way_back: User | None, keep: str = "") -> None:
     """Let people of the account's domains log in through the provider only, but for `way_back`; or no longer.
 
-    Their sessions end, but for the one with the key `keep`. Raises ValidationError without a proven domain, before
-    anybody has logged in through the provider, and for a way back that is no owner with a second factor.
+    Their sessions end, but for the one with the key `keep`; those of who was the way back until now, too. Raises
+    ValidationError without a proven domain, before anybody has logged in through the provider, and for a way back that
+    is no owner with a second factor.
     """
     if enforced:
         _check_can_enforce(connection, way_back)
-    before = read_fields(connection)
+    before, former = read_fields(connection), connection.way_back
     connection.enforced, connection.way_back = enforced, way_back if enforced else None
     connection.save(update_fields=["enforced", "way_back"])
     record_change("sso.changed", connection, before)
     if enforced and not before.get("enforced"):
         for user in list_covered_users(connection).exclude(pk=connection.way_back_id or 0):
             sessions_end(user=user, keep=keep)
+    elif former is not None and must_use_sso(former) is not None:
+        sessions_end(user=former, keep=keep)
 
 
 def _check_can_enforce(connection: SsoConnection, way_back: User | None) -> None:
@@ -123,28 +127,40 @@ def list_covered_users(connection: SsoConnection) -> QuerySet[User]:
 
 
 @transaction.atomic
-def sso_login_record(*, connection: SsoConnection, user: User, now: datetime) -> Membership:
-    """Make the user who came through the provider a member, if they are none yet, and record the log-in."""
+def sso_login_record(*, connection: SsoConnection, user: User, now: datetime) -> Membership | None:
+    """Make the user who came through the provider a member, if they are none yet, and record the log-in.
+
+    Returns None for who was removed from the account, and is not made a member again.
+    """
     membership = Membership.objects.filter(account=connection.account, user=user).first()
-    if membership is None or membership.accepted is None:
-        membership = _join(connection, user, membership, now)
+    if membership is None:
+        membership = _join(connection, user, now)
+    elif membership.accepted is None:
+        _accept(membership, user, now)
     SsoLogin.objects.update_or_create(connection=connection, user=user, defaults={"at": now})
     record_action("sso.used", connection, changes={"email": (None, user.email)}, actor=build_user_actor(user))
     return membership
 
 
 @transaction.atomic
-def _join(connection: SsoConnection, user: User, pending: Membership | None, now: datetime) -> Membership:
-    """Create the membership, or accept the one that the account has prepared."""
-    if pending is None:
-        membership = Membership.objects.create(
-            account=connection.account, user=user, role=connection.default_role, accepted=now
-        )
-    else:
-        membership = pending
-        membership.accepted = now
-        member_role_store(membership=membership, role=membership.role, fields=["accepted"])
-        membership.invitations.open().update(revoked=now)
+def _accept(membership: Membership, user: User, now: datetime) -> None:
+    """Accept the membership that the account has prepared."""
+    membership.accepted = now
+    member_role_store(membership=membership, role=membership.role, fields=["accepted"])
+    membership.invitations.open().update(revoked=now)
+    former_member_forget(account=membership.account, email=user.email)
+    changes = {"role": (None, membership.role)}
+    record_action("member.joined", membership, changes=changes, actor=build_user_actor(user))
+
+
+@transaction.atomic
+def _join(connection: SsoConnection, user: User, now: datetime) -> Membership | None:
+    """Create the membership, unless the person was removed."""
+    role = find_role_to_join(connection, user.email)
+    if role is None:
+        sso_refusal_record(connection=connection, email=user.email, reason=REMOVED)
+        return None
+    membership = Membership.objects.create(account=connection.account, user=user, role=role, accepted=now)
     changes = {"role": (None, membership.role)}
     record_action("member.joined", membership, changes=changes, actor=build_user_actor(user))
     return membership

@@ -184,9 +184,9 @@ class PasswordResetFromKeyView(EntrancePage, allauth_views.PasswordResetFromKeyV
         assert self.reset_user is not None
         if must_use_sso(self.reset_user) is not None:
             return redirect(f"{reverse('sso_login')}?{urlencode({'email': self.reset_user.email})}")
+        user_email_verify(user=self.reset_user)
         if PersonalToken.objects.filter(membership__user=self.reset_user).exists():
             self.request.session[REVIEW_TOKENS] = True
-        user_email_verify(user=self.reset_user)
         forget_attempts(self.reset_user)
         response: HttpResponse = super().form_valid(form)
         return response

@@ -108,3 +108,24 @@ class SsoLogin(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} through {self.connection}"
+
+
+class SsoFormerMember(models.Model):
+    """Somebody who left the account, by an address that the provider may name again; an invitation ends the row.
+
+    `role` is what they were when they left of their own accord; empty: somebody else removed them.
+    """
+
+    connection = models.ForeignKey(SsoConnection, models.CASCADE, related_name="former_members")
+    email = models.EmailField()
+    role = models.CharField(max_length=10, choices=Role.choices, blank=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["connection", "email"], name="one_row_per_former_sso_member"),
+            models.CheckConstraint(condition=Q(role__in=["", *Role.values]), name="former_sso_role_is_known"),
+        ]
+
+    def __str__(self) -> str:
+        return self.email

@@ -15,7 +15,7 @@ from pytest_django import Settings
 
 from accounts.models import SCOPES, Account, Grant, Invitation, Membership, Right, Role, User
 from accounts.notices.kinds import ALL_KINDS, DESTINATION_DEAD, KINDS, QUOTA_NEAR, QUOTA_USED, TOKEN_CREATED
-from accounts.notices.models import Notice
+from accounts.notices.models import Notice, NoticeChoice
 from accounts.notices.selectors import count_unread
 from accounts.notices.services import MAX_PER_DAY, RETENTION, notices_clear, notify
 from accounts.services import account_create, user_create
@@ -150,12 +150,22 @@ def test_each_kind_can_be_chosen_and_is_then_told_so(account: Account, alice: Us
     client = log_in(alice)
     defaults = client.get("/api/v1/notice-choices").json()
     assert defaults == {kind.name: kind.default for kind in ALL_KINDS}
-    assert patch(client, "notice-choices", {"quota_used": "nothing"}).json() == {**defaults, "quota_used": "nothing"}
+    client.post("/notices/choices", {"quota_used": "nothing"})
+    assert client.get("/api/v1/notice-choices").json() == {**defaults, "quota_used": "nothing"}
     assert notify(QUOTA_USED, {"quota": "9"}, account=account) == 0
     client.post("/notices/choices", {"quota_used": "inbox"})
     assert notify(QUOTA_USED, {"quota": "9"}, account=account) == 1
-    assert patch(client, "notice-choices", {"invitation_received": "mail"}).status_code == 400
-    assert patch(client, "notice-choices", {"nonsense": "mail"}).status_code == 400
+    chosen = client.get("/api/v1/notice-choices").json()
+    client.post("/notices/choices", {"invitation_received": "mail", "nonsense": "mail"})
+    assert client.get("/api/v1/notice-choices").json() == chosen, "no such ways"
+
+
+def test_programs_read_the_choices_and_change_none(account: Account, alice: User) -> None:
+    _, token = personal_token_create(membership=alice.memberships.get(), name="t", scopes=["account:write"])
+    program = Client(headers={"Authorization": f"Bearer {token}"})
+    assert program.get("/api/v1/notice-choices").status_code == 200
+    assert patch(program, "notice-choices", {"quota_used": "nothing"}).status_code == 405
+    assert not NoticeChoice.objects.exists()
 
 
 def test_authkeys_have_neither_notices_nor_choices(account: Account) -> None:
@@ -167,7 +177,7 @@ def test_authkeys_have_neither_notices_nor_choices(account: Account) -> None:
 
 
 def test_a_notice_is_mailed_once_if_its_person_chose_so(account: Account, alice: User) -> None:
-    patch(log_in(alice), "notice-choices", {"destination_dead": "mail"})
+    log_in(alice).post("/notices/choices", {"destination_dead": "mail"})
     notify(DESTINATION_DEAD, {**DEAD, "link_id": 7}, account=account)
     now = timezone.now() + timedelta(seconds=1)
     assert [notice_mails_send(now=now) for _ in range(2)] == [1, 0]

@@ -25,6 +25,7 @@ from tests.accounts.test_second_factor_demand import add_factor
 from tests.conftest import PASSWORD
 from tests.services.provider import CLIENT_ID, CLIENT_SECRET, OpenIdProvider, openid_provider
 from tests.support import read_html, verify_host
+from tests.support.traffic import confirm
 from tests.values import extract
 
 pytestmark = [pytest.mark.services, pytest.mark.django_db]
@@ -330,6 +331,7 @@ def test_sso_only_needs_a_log_in_and_an_owner_with_a_second_factor_first(
 ) -> None:
     browser = open_browser()
     browser.force_login(alice)
+    confirm(browser, PASSWORD)
     choice = {"enforced": "1", "way_back": alice.email}
     assert "Log in through the provider once first" in read_html(browser.post("/account/sso/enforce", choice))
     log_in(provider, zoe := open_browser())
