@@ -147,7 +147,7 @@ TOKEN_CREATED = NoticeKind(
     sentence="The personal API token “{token}” was created in your name. If it was not you, revoke it.",
     audience=Audience.PERSON,
     route=("accounts:tokens",),
-    default=NoticeWay.MAIL,
+    is_mailed=True,
 )
 SITE_KEY_CREATED = NoticeKind(
     name="site_key_created",
