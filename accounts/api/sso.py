@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import Http404
 from django.utils import timezone as clock
@@ -34,6 +35,7 @@ DOMAIN_EXAMPLE = {
 }  # fmt: skip
 BODY_EXAMPLE = {"issuer": "https://login.example.com", "client_id": "analytics", "client_secret": "the provider's"}
 TEST_EXAMPLE = {"works": False, "result": "The provider publishes no keys, so its answers cannot be checked."}
+OWNERS_ONLY = "Only an owner can set up single sign-on."
 NO_CONNECTION = "This account has no single sign-on. A PATCH of /api/v1/sso with issuer and client_id sets it up."
 
 
@@ -41,16 +43,20 @@ NO_CONNECTION = "This account has no single sign-on. A PATCH of /api/v1/sso with
 class SsoSerializer(ClosedSerializer):
     """The account's provider. The service validates the values."""
 
-    issuer = serializers.CharField(required=False, max_length=300, help_text="Empty: there is none")
+    issuer = serializers.CharField(
+        required=False, max_length=300, help_text="The provider's address; empty: no single sign-on"
+    )
     client_id = serializers.CharField(required=False, max_length=191)
     client_secret = serializers.CharField(
         required=False, write_only=True, max_length=500, help_text="Never shown again; left out: the stored one"
     )
     default_role = serializers.ChoiceField(required=False, choices=ROLE_CHOICES, help_text="Of new members")
-    enforced = serializers.BooleanField(required=False, help_text="The only way in for people of the proven domains")
+    enforced = serializers.BooleanField(
+        required=False, help_text="Whether people of the verified domains log in through the provider only"
+    )
     way_back = serializers.CharField(
         required=False, allow_blank=True, max_length=254,
-        help_text="The address of the owner who also gets in by password and second factor",
+        help_text="The address of the emergency owner, who can also log in by password and second factor",
     )  # fmt: skip
     redirect_uri = serializers.CharField(read_only=True, help_text="To register at the provider")
 
@@ -77,7 +83,9 @@ class SsoTestSerializer(ClosedSerializer):
 
 @add_examples("An e-mail domain", DOMAIN_EXAMPLE, {"domain": "example.org"})
 class SsoDomainSerializer(ClosedModelSerializer):
-    verified = serializers.SerializerMethodField(help_text="It has an effect only then")
+    verified = serializers.SerializerMethodField(
+        help_text="Whether the TXT record was found; before that the domain has no effect"
+    )
 
     class Meta:
         model = SsoDomain
@@ -97,7 +105,7 @@ class OwnersView(ManagementView[Account]):
         """Return the account; for a write only to an owner, thus not to the account's own key. Raises Http404."""
         membership = self.get_membership("manage")
         if self.request.method not in ("GET", "HEAD", "OPTIONS") and membership.role != Role.OWNER:
-            raise Http404("Only an owner can set up single sign-on.")
+            raise Http404(OWNERS_ONLY)
         return membership.account
 
     def get_connection(self) -> SsoConnection:
@@ -122,6 +130,7 @@ class SsoDetail(OwnersView, RetrieveUpdateDestroyAPIView[Account]):
     def get_object(self) -> Account:
         return self.get_account()
 
+    @transaction.atomic
     def perform_update(self, serializer: BaseSerializer[Account]) -> None:
         account, values = self.get_account(), dict(serializer.validated_data)
         stored = SsoConnection.objects.filter(account=account).first()
@@ -178,13 +187,15 @@ class SsoDomainViews(
     def get_queryset(self) -> QuerySet[SsoDomain]:
         membership = self.get_membership("manage")
         if self.request.method not in ("GET", "HEAD", "OPTIONS") and membership.role != Role.OWNER:
-            raise Http404("Only an owner can set up single sign-on.")
+            raise Http404(OWNERS_ONLY)
         return SsoDomain.objects.filter(connection__account=membership.account).select_related("connection")
 
     def perform_create(self, serializer: BaseSerializer[SsoDomain]) -> None:
         membership = self.get_membership("manage")
+        if membership.role != Role.OWNER:
+            raise Http404(OWNERS_ONLY)
         connection = SsoConnection.objects.filter(account=membership.account).first()
-        if membership.role != Role.OWNER or connection is None:
+        if connection is None:
             raise Http404(NO_CONNECTION)
         serializer.instance = sso_domain_add(connection=connection, domain=serializer.validated_data["domain"])
 

@@ -234,7 +234,23 @@ def test_only_owners_set_it_up(connection: SsoConnection, alice: User) -> None:
             headers=headers,
         )
         assert answer.status_code == 404, path
+        assert answer.json()["error"]["message"] == "Only an owner can set up single sign-on.", path
     assert Client().get("/api/v1/sso", headers=headers).json()["issuer"] == "https://login.acme.test"
+
+
+def test_an_owner_sets_up_the_provider_before_its_domains(account: Account, alice: User) -> None:
+    answer = open_browser(alice).post("/api/v1/sso/domains", {"domain": "b.test"}, content_type="application/json")
+    assert answer.status_code == 404
+    assert answer.json()["error"]["message"].startswith("This account has no single sign-on.")
+
+
+def test_a_refused_change_by_the_api_changes_nothing(connection: SsoConnection, alice: User) -> None:
+    """Nobody has logged in through the provider yet, so it cannot become the only way in."""
+    body = {"client_id": "c-2", "enforced": True, "way_back": alice.email}
+    assert open_browser(alice).patch("/api/v1/sso", body, content_type="application/json").status_code == 400
+    connection.refresh_from_db()
+    assert (connection.client_id, connection.enforced) == ("c-1", False)
+    assert not AuditEntry.objects.filter(action="sso.changed").exists()
 
 
 @pytest.fixture
