@@ -24,9 +24,10 @@ MAX_REASON = 300
 
 
 def clean_issuer(text: str) -> str:
-    """Return a provider's address without the discovery path. Raises ValidationError for what is no https address.
+    """Return a provider's address without the discovery path. Raises ValidationError for what is no http or https
+    address.
 
-    Plain http is accepted; the guarded client reaches only public addresses and those the operator allows.
+    The client that sends the requests reaches only public addresses and those in ALLOWED_OUTBOUND.
     """
     address = text.strip().partition("/.well-known/")[0]
     try:
