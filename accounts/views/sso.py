@@ -54,9 +54,12 @@ class ConnectionForm(forms.Form):
 
 
 class EnforcementForm(forms.Form):
-    """The owner who still gets in by password and second factor, by their address."""
+    """The emergency owner, who can also log in by password and second factor, by their address."""
 
-    way_back = forms.ChoiceField(label="Way back", help_text="Also logs in by password and second factor.")
+    way_back = forms.ChoiceField(
+        label="Emergency owner",
+        help_text="This owner can also log in by password and second factor, for the day on which the provider fails.",
+    )
 
     def __init__(self, data: object = None, owners: Sequence[User] = (), chosen: str = "") -> None:
         super().__init__(data, initial={"way_back": chosen})  # type: ignore[arg-type]
@@ -139,7 +142,7 @@ def edit_sso(request: HttpRequest) -> HttpResponse:
 def remove_sso(request: HttpRequest) -> HttpResponse:
     """Delete the account's connection."""
     sso_connection_delete(connection=get_connection(get_owned_account(request)))
-    messages.success(request, "Single sign-on is off.")
+    messages.success(request, "Single sign-on was removed.")
     return redirect("accounts:sso")
 
 
@@ -176,7 +179,8 @@ def enforce_sso(request: HttpRequest) -> HttpResponse:
     except ValidationError as error:
         add_errors(form, error)
         return render_page(request, account, ConnectionForm(None, connection), form)
-    messages.success(request, "It is the only way in now." if enforced else "Passwords and passkeys work again.")
+    text = "People of your e-mail domains now log in through the provider only."
+    messages.success(request, text if enforced else "Passwords and passkeys work again.")
     return redirect("accounts:sso")
 
 
