@@ -272,7 +272,7 @@ def test_keys_that_somebody_who_left_may_know_are_told_to_the_managers(
     member = Membership.objects.create(user=carol, account=account, role=Role.EDITOR)
     log_in(alice).delete(f"/api/v1/members/{member.pk}")
     (told,) = list_sentences(log_in(alice), "?kind=key_exposed")
-    assert told.startswith("carol@example.com may still know shared keys")
+    assert told.startswith("carol@example.com can no longer read some shared keys, but may still know them (number: ")
 
 
 def test_the_end_of_an_import_is_told_to_who_began_it(account: Account, alice: User) -> None:
