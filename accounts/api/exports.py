@@ -40,7 +40,9 @@ class ExportKindField(serializers.CharField):
 @add_examples("An export", EXPORT_EXAMPLE, NEW_EXAMPLE)
 class ExportSerializer(ClosedModelSerializer):
     kind = ExportKindField(max_length=30)
-    site = serializers.IntegerField(required=False, allow_null=True, min_value=1, help_text="Of which site, if of one")
+    site = serializers.IntegerField(
+        required=False, allow_null=True, min_value=1, help_text="The site's id, for kinds that are of one site"
+    )
     table = serializers.CharField(
         required=False, allow_blank=True, max_length=100, help_text="Of a report: its dimension, such as `page`"
     )
@@ -50,7 +52,10 @@ class ExportSerializer(ClosedModelSerializer):
         max_length=MAX_QUERY_LENGTH,
         help_text="Filters, as in the address of the page after the question mark",
     )
-    url = serializers.CharField(read_only=True, allow_blank=True, help_text="Of the file, for an hour; read it anew")
+    url = serializers.CharField(
+        read_only=True, allow_blank=True,
+        help_text="Address of the file, for an hour; read the export again for a new one",
+    )  # fmt: skip
     expires = serializers.DateTimeField(read_only=True, help_text="When the file is deleted")
 
     class Meta:

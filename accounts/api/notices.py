@@ -69,7 +69,7 @@ class NoticeSerializer(ClosedModelSerializer):
 
 class NoticeFilters(FilterSet):
     kind = ChoiceFilter(choices=[(kind.name, kind.label) for kind in KINDS.values()])
-    unread = BooleanFilter("read", "isnull", label="Only those that are not read yet, or only those that are")
+    unread = BooleanFilter("read", "isnull", label="true: only unread notices; false: only read ones")
     since = IsoDateTimeFilter(field_name="created", lookup_expr="gte", label="From this time, inclusive")
 
 

@@ -35,6 +35,7 @@ DOMAIN_EXAMPLE = {
     "record_value": "account=7", "check_result": "There is no TXT record that names this account yet.",
 }  # fmt: skip
 TEST_EXAMPLE = {"works": False, "result": "The provider publishes no keys, so its answers cannot be checked."}
+OWNERS_ONLY = "Only an owner can set up single sign-on."
 NO_CONNECTION = "This account has no single sign-on. An owner sets it up under Settings → Single sign-on."
 
 
@@ -42,12 +43,15 @@ NO_CONNECTION = "This account has no single sign-on. An owner sets it up under S
 class SsoSerializer(ClosedSerializer):
     """The account's provider; its secret is never shown."""
 
-    issuer = serializers.CharField(read_only=True, help_text="Empty: there is none")
+    issuer = serializers.CharField(read_only=True, help_text="The provider's address; empty: no single sign-on")
     client_id = serializers.CharField(read_only=True)
     default_role = serializers.ChoiceField(read_only=True, choices=ROLE_CHOICES, help_text="Of new members")
-    enforced = serializers.BooleanField(read_only=True, help_text="The only way in for people of the proven domains")
+    enforced = serializers.BooleanField(
+        read_only=True, help_text="Whether people of the verified domains log in through the provider only"
+    )
     way_back = serializers.CharField(
-        read_only=True, help_text="The address of the owner who also gets in by password and second factor"
+        read_only=True,
+        help_text="The address of the emergency owner, who can also log in by password and second factor",
     )
     redirect_uri = serializers.CharField(read_only=True, help_text="To register at the provider")
 
@@ -74,7 +78,9 @@ class SsoTestSerializer(ClosedSerializer):
 
 @add_examples("An e-mail domain", DOMAIN_EXAMPLE)
 class SsoDomainSerializer(ClosedModelSerializer):
-    verified = serializers.SerializerMethodField(help_text="It has an effect only then")
+    verified = serializers.SerializerMethodField(
+        help_text="Whether the TXT record was found; before that the domain has no effect"
+    )
 
     class Meta:
         model = SsoDomain
@@ -94,7 +100,7 @@ class OwnersView(ManagementView[Account]):
         """Return the account; for a test only to an owner, thus not to the account's own key. Raises Http404."""
         membership = self.get_membership("manage")
         if self.request.method not in ("GET", "HEAD", "OPTIONS") and membership.role != Role.OWNER:
-            raise Http404("Only an owner can set up single sign-on.")
+            raise Http404(OWNERS_ONLY)
         return membership.account
 
     def get_connection(self) -> SsoConnection:
@@ -148,7 +154,7 @@ class SsoDomainViews(mixins.ListModelMixin, mixins.RetrieveModelMixin, ResourceV
     def get_queryset(self) -> QuerySet[SsoDomain]:
         membership = self.get_membership("manage")
         if self.request.method not in ("GET", "HEAD", "OPTIONS") and membership.role != Role.OWNER:
-            raise Http404("Only an owner can set up single sign-on.")
+            raise Http404(OWNERS_ONLY)
         return SsoDomain.objects.filter(connection__account=membership.account).select_related("connection")
 
     @extend_schema(

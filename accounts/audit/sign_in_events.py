@@ -1,7 +1,7 @@
 """Log-ins, failed log-ins and log-outs, second factors and addresses, by the signals of Django and django-allauth.
 
-A log-in opens every account that the person is in, so each of them has it in its log. Failed ones, which strangers can
-repeat, are recorded by their number above a few in an hour.
+A log-in opens every account that the person is in, so each of them has it in its log. Of failed ones, which
+strangers can repeat, the first few in an hour are recorded one by one, later ones only by their number.
 """
 
 from __future__ import annotations

@@ -39,8 +39,8 @@ MAX_ATTEMPTS = 3
 CLAIM = timedelta(minutes=15)  # after which a claimed export is due again: its worker died
 PAUSE = timedelta(minutes=1)  # before an export is tried again after an outage
 MAX_IN_RUN, RUN_SECONDS = 20, 60.0
-ENDED_ACCESS = "Whoever asked for it may not read it any more."
-FAILED = "It could not be written. The log of the server says why."
+ENDED_ACCESS = "The person who asked for it may no longer read this table."
+FAILED = "It could not be written. Ask for it again, or ask whoever runs this installation."
 
 
 @transaction.atomic

@@ -33,7 +33,8 @@ def notify(
     key: str = "",
     by: User | None = None,
 ) -> int:
-    """Write a notice to everybody whom the kind concerns and who has not chosen against it; return to how many.
+    """Write a notice to everybody whom the kind concerns and who has not chosen against it; return how many people that
+    are. People who were told of the same key before are counted, but not told again.
 
     `person` is whom a kind for one person is about; `about` are (kind, id) of the objects by which guests may be
     concerned; `by`, who did it, is not told by a kind for several people. Nobody is told twice of the same `key`
@@ -98,7 +99,7 @@ def notices_read(*, notices: QuerySet[Notice], is_read: bool = True) -> int:
 def notice_choices_set(*, user: User, ways: Mapping[str, str]) -> None:
     """Store how the person is told of each of these kinds. Raises ValidationError, by kind."""
     errors = {
-        name: f"Choose one of: {', '.join(KINDS[name].ways) if name in KINDS else 'there is no such kind'}."
+        name: f"Choose one of: {', '.join(KINDS[name].ways)}." if name in KINDS else "There is no such kind of notice."
         for name, way in ways.items()
         if name not in KINDS or way not in KINDS[name].ways
     }

@@ -28,9 +28,10 @@ REFUSALS = RateLimit("audit-sso", 10, 3600, AUDIT_CACHE_NAME)  # of one connecti
 
 
 def clean_issuer(text: str) -> str:
-    """Return a provider's address without the discovery path. Raises ValidationError for what is no https address.
+    """Return a provider's address without the discovery path. Raises ValidationError for what is no http or https
+    address.
 
-    Plain http is accepted; the guarded client reaches only public addresses and those the operator allows.
+    The client that sends the requests reaches only public addresses and those in ALLOWED_OUTBOUND.
     """
     address = text.strip().partition("/.well-known/")[0]
     try:
@@ -87,11 +88,12 @@ def _forget_identities(connection: SsoConnection) -> None:
 
 @transaction.atomic
 def sso_enforce(*, connection: SsoConnection, enforced: bool, way_back: User | None, keep: str = "") -> None:
-    """Let people of the account's domains log in through the provider only, but for `way_back`; or no longer.
+    """Let people of the account's domains log in through the provider only, but for the emergency owner, `way_back`; or
+    no longer.
 
-    Their sessions end, but for the one with the key `keep`; those of who was the way back until now, too. Raises
-    ValidationError without a proven domain, before anybody has logged in through the provider, and for a way back that
-    is no owner with a second factor.
+    Their sessions end, but for the one with the key `keep`; those of the emergency owner until now, too. Raises
+    ValidationError without a verified domain, before anybody has logged in through the provider, and if `way_back` is
+    no owner with a password and a second factor.
     """
     if enforced:
         _check_can_enforce(connection, way_back)
@@ -108,7 +110,7 @@ def sso_enforce(*, connection: SsoConnection, enforced: bool, way_back: User | N
 
 def _check_can_enforce(connection: SsoConnection, way_back: User | None) -> None:
     if not list_verified_domains(connection):
-        raise ValidationError("Prove an e-mail domain first.")
+        raise ValidationError("Verify an e-mail domain first.")
     if not connection.logins.exists():
         raise ValidationError("Log in through the provider once first, so that you know that it works.")
     owners = Membership.objects.accepted().filter(account=connection.account, role=Role.OWNER)
@@ -183,7 +185,7 @@ def sso_refusal_record(*, connection: SsoConnection, email: str, reason: str, wa
 
 @transaction.atomic
 def sso_bypass_record(*, connection: SsoConnection, user: User) -> None:
-    """Record that the owner who is the way back logged in without the provider."""
+    """Record that the emergency owner logged in without the provider."""
     record_action("sso.bypassed", connection, changes={"email": (None, user.email)}, actor=build_user_actor(user))
 
 

@@ -104,7 +104,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
     def pre_login(self, request: HttpRequest, user: User, **options: object) -> HttpResponse | None:
         """Let a user without a stored address log in: whoever created them made sure of it. Those who sign up
-        themselves have one, which is not verified at first; who comes by a provider that has proven the address need
+        themselves have one, which is not verified at first; who comes by a provider that has verified the address need
         not verify it. Who must use single sign-on is sent there.
         """
         arguments = read_arguments(options)
@@ -198,7 +198,7 @@ def read_arguments(options: Mapping[str, object]) -> Mapping[str, object]:
 
 
 def find_proof_of_address(arguments: Mapping[str, object], user: User) -> SocialAccount | None:
-    """Find the identity of a log-in at a provider that has proven the user's address; None for all other log-ins."""
+    """Find the identity of a log-in at a provider that has verified the user's address; None for all other log-ins."""
     login = arguments.get("sociallogin")
     if not isinstance(login, SocialLogin):
         return None

@@ -1,7 +1,7 @@
 """What django-allauth asks about log-ins through providers: which there are, whom they may log in, and what went wrong.
 
-A provider of an account is an attacker's tool for all addresses that are not of the account's proven domains, whatever
-it says about them; those of the domains are refused only where it says that it has not verified them. Google, Microsoft
+An account's provider is trusted for addresses of that account's verified domains only, whatever it says about others: a
+customer chose it. Those of the domains are refused only where it says that it has not verified them. Google, Microsoft
 and GitHub are the operator's choice, and are believed where they say verified.
 """
 
@@ -71,18 +71,18 @@ class SocialAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
         return build_session()
 
     def is_email_verified(self, provider: Provider, email: str) -> bool:
-        """Whether an address counts as proven whatever the provider says: in the account's own domains."""
+        """Whether an address counts as verified whatever the provider says: in the account's own domains."""
         connection = find_connection(provider.app.provider_id) if provider.id == PROVIDER else None
         return connection is not None and is_covered(connection, email)
 
     def authenticate_by_email(self, sociallogin: SocialLogin) -> tuple[User, str] | None:
-        """Find the user with a proven address. An account's provider proves those of its domains only."""
+        """Find the user with a verified address. An account's provider verifies those of its domains only."""
         for address in sociallogin.email_addresses:
             email = address.email.lower()
-            is_proven = address.verified
+            is_verified = address.verified
             if sociallogin.provider.id == PROVIDER:
-                is_proven = self.is_email_verified(sociallogin.provider, email)
-            user = User.objects.filter(email=email).first() if is_proven else None
+                is_verified = self.is_email_verified(sociallogin.provider, email)
+            user = User.objects.filter(email=email).first() if is_verified else None
             if user is not None:
                 if not EmailAddress.objects.filter(user=user).exists():
                     user_email_verify(user=user)  # one without a row was created by somebody who made sure
@@ -103,13 +103,13 @@ class SocialAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
             self.refuse(request, sociallogin, NOT_VERIFIED.format(name=sociallogin.provider.name))
 
     def check_domains(self, request: HttpRequest, sociallogin: SocialLogin, emails: list[str]) -> None:
-        """Refuse a log-in that names an address outside of the account's proven domains, or is somebody's with one."""
+        """Refuse a log-in that names an address outside the account's verified domains, or is somebody's with one."""
         connection = find_connection(sociallogin.account.provider)
         known = [sociallogin.user.email] if sociallogin.is_existing else []
         for email in [*emails, *known]:
             if connection is None or not is_covered(connection, email):
                 domains = ", ".join(list_verified_domains(connection)) if connection else ""
-                only = f"only addresses of {domains} log in here" if domains else "the account has proven no domain"
+                only = f"only addresses of {domains} log in here" if domains else "the account has verified no domain"
                 self.refuse(request, sociallogin, f"The provider says that you are {email}, but {only}.", email)
 
     def refuse(self, request: HttpRequest, sociallogin: SocialLogin, text: str, email: str = "") -> NoReturn:

@@ -84,7 +84,7 @@ def refuse_other_ways(request: HttpRequest, user: User) -> HttpResponse | None:
 
 
 def complete_login(request: HttpRequest, user: User, signal_kwargs: Arguments) -> None:
-    """Remember in the session which account's provider was used; record a log-in of the way back."""
+    """Remember in the session which account's provider was used; record a log-in of the emergency owner."""
     connection = find_used_connection(signal_kwargs, user)
     if connection is not None:
         request.session[SSO_ACCOUNT] = connection.account_id

@@ -1,4 +1,4 @@
-"""Pages of log-ins through providers: which one is it, the way there, and the way back."""
+"""Pages of log-ins through providers: who asks which provider, the redirect there, and its answer."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class DomainForm(forms.Form):
     email = forms.EmailField(label="E-mail", widget=EMAIL_INPUT)
 
     def clean_email(self) -> str:
-        """Check that an account has proven the address's domain."""
+        """Check that an account has verified the address's domain."""
         email = str(self.cleaned_data["email"]).lower()
         if find_covering_connection(email) is None:
             raise forms.ValidationError(UNKNOWN_DOMAIN)

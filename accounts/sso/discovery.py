@@ -17,7 +17,7 @@ WELL_KNOWN = "/.well-known/openid-configuration"
 CACHE_SECONDS = 300
 FAILURE_SECONDS = 60  # a provider that does not answer is asked once in this time, however many people try
 ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri", "userinfo_endpoint")
-FOREIGN_IN_POLICIES = frozenset(" ;,'\"\r\n\t")  # an endpoint's host stands in a Content-Security-Policy
+NOT_IN_A_POLICY = frozenset(" ;,'\"\r\n\t")  # characters that would end the host in a Content-Security-Policy
 PROBE_CODE = "connection-test"  # no provider has issued it
 
 
@@ -134,7 +134,7 @@ def check_endpoint(name: str, address: object) -> str:
     try:
         parts = urlsplit(address if isinstance(address, str) else "")
         is_address = (
-            parts.scheme in ("http", "https") and bool(parts.hostname) and not set(parts.netloc) & set(" ;,'\"")
+            parts.scheme in ("http", "https") and bool(parts.hostname) and NOT_IN_A_POLICY.isdisjoint(parts.netloc)
         )
     except ValueError:
         is_address = False

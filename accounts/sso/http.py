@@ -1,4 +1,4 @@
-"""Requests to providers, whose addresses customers enter: `requests` over the guarded client of a higher app.
+"""Requests to providers, whose addresses customers enter: `requests` over the client of `sites.outbound`.
 
 django-allauth sends its requests by a session of `requests`; ours may reach no private network.
 """
@@ -29,7 +29,7 @@ class ProvidersBusy(requests.ConnectionError):
 
 
 class Fetched(Protocol):
-    """A response of the guarded client."""
+    """A response of the client of `sites.outbound`."""
 
     @property
     def status(self) -> int: ...
@@ -44,7 +44,7 @@ _errors: list[type[Exception]] = []
 
 
 def register_fetcher(fetch: Callable[..., Fetched], error: type[Exception]) -> None:
-    """Register the guarded client and its error, whose text is a sentence; called from `config.wiring`."""
+    """Register the client of `sites.outbound` and its error, whose text is a sentence; called from `config.wiring`."""
     _fetchers["fetch"] = fetch
     _errors[:] = [error]
 
@@ -61,7 +61,7 @@ def take_turn() -> Iterator[None]:
 
 
 class GuardedAdapter(BaseAdapter):
-    """Sends the requests of a session by the guarded client, without following redirects."""
+    """Sends the requests of a session by the client of `sites.outbound`, without following redirects."""
 
     def send(self, request: requests.PreparedRequest, *_: object, **__: object) -> requests.Response:
         """Send one request. Raises requests.ConnectionError with a sentence for the user."""
@@ -83,7 +83,7 @@ class GuardedAdapter(BaseAdapter):
 
 
 def build_session() -> requests.Session:
-    """Build a session that reaches only what the guarded client may."""
+    """Build a session that reaches only what the client of `sites.outbound` may."""
     session = requests.Session()
     session.trust_env = False
     session.max_redirects = 0

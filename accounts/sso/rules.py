@@ -47,8 +47,8 @@ def find_enforced_connection(address: str) -> SsoConnection | None:
 
 
 def must_use_sso(user: User) -> SsoConnection | None:
-    """Return the connection that is the user's only way in. None for all others, and for the way back as
-    long as they own the account."""
+    """Return the connection that is the user's only way in. None for all others, and for the emergency
+    owner as long as they own the account."""
     connection = find_enforced_connection(user.email)
     if connection is None or connection.way_back_id != user.pk:
         return connection

@@ -61,9 +61,12 @@ class ConnectionForm(forms.Form):
 
 
 class EnforcementForm(forms.Form):
-    """The owner who still gets in by password and second factor, by their address."""
+    """The emergency owner, who can also log in by password and second factor, by their address."""
 
-    way_back = forms.ChoiceField(label="Way back", help_text="Also logs in by password and second factor.")
+    way_back = forms.ChoiceField(
+        label="Emergency owner",
+        help_text="This owner can also log in by password and second factor, for the day on which the provider fails.",
+    )
 
     def __init__(self, data: object = None, owners: Sequence[User] = (), chosen: str = "") -> None:
         super().__init__(data, initial={"way_back": chosen})  # type: ignore[arg-type]
@@ -180,7 +183,7 @@ def remove_sso(request: HttpRequest) -> HttpResponse:
     account = get_owned_account(request)
     sso_connection_delete(connection=get_connection(account))
     tell_owners(request, account, "It was removed: people log in as they did before.")
-    messages.success(request, "Single sign-on is off.")
+    messages.success(request, "Single sign-on was removed.")
     return redirect("accounts:sso")
 
 
@@ -219,8 +222,9 @@ def enforce_sso(request: HttpRequest) -> HttpResponse:
     except ValidationError as error:
         add_errors(form, error)
         return render_page(request, account, ConnectionForm(None, connection), form)
-    result = "It is the only way in now." if enforced else "Passwords and passkeys work again."
-    tell_owners(request, account, f"{result} Way back: {way_back}." if enforced else result)
+    text = "People of your e-mail domains now log in through the provider only."
+    result = text if enforced else "Passwords and passkeys work again."
+    tell_owners(request, account, f"{result} Emergency owner: {way_back}." if enforced else result)
     if was_way_back and not may_stay(request, account):
         logout(request)
     messages.success(request, result)
@@ -228,7 +232,7 @@ def enforce_sso(request: HttpRequest) -> HttpResponse:
 
 
 def may_stay(request: HttpRequest, account: Account) -> bool:
-    """Whether the session of who was the way back until now goes on: one by password does not."""
+    """Whether the session of who was the emergency owner until now goes on: one by password does not."""
     is_by_provider = request.session.get(SSO_ACCOUNT) == account.pk
     return is_by_provider or must_use_sso(cast(User, request.user)) is None
 

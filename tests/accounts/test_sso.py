@@ -71,7 +71,7 @@ def zoe(connection: SsoConnection) -> User:
 
 @pytest.fixture
 def enforced(connection: SsoConnection, zoe: User, alice: User) -> SsoConnection:
-    """The provider is the only way in; alice is the way back."""
+    """The provider is the only way in; alice is the emergency owner."""
     User.objects.filter(pk=alice.pk).update(email="alice@acme.test")
     alice.refresh_from_db()
     connection.enforced, connection.way_back = True, alice

@@ -93,7 +93,7 @@ def set_up(page: Page, product: Product, provider: OpenIdProvider, names: DnsSer
     expect(page.get_by_text("acme.test: There is no TXT record")).to_be_visible()
     names.texts["_analytics-sso.acme.test"] = [(value,)]
     press(page, "Check now")
-    expect(page.get_by_text("Proven by its DNS record.")).to_be_visible()
+    expect(page.get_by_text("Verified by its DNS record.")).to_be_visible()
     check_layout(page)
 
 
