@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.browser.product import EMAIL, PASSWORD, Product
-from tests.browser.test_sign_in import AUTHENTICATOR, check_layout, press
+from tests.browser.test_sign_in import AUTHENTICATOR, check_layout, confirm_password, press
 from tests.services.provider import CLIENT_ID, CLIENT_SECRET, OpenIdProvider, openid_provider
 from tests.support.dns_server import DnsServer, dns_server
 from tests.values import extract
@@ -80,6 +80,8 @@ def set_up(page: Page, product: Product, provider: OpenIdProvider, names: DnsSer
     page.get_by_label("E-mail").fill(EMAIL)
     page.get_by_label("Password").fill(PASSWORD)
     press(page, "Log in")
+    page.get_by_role("link", name="Confirm that it is you").click()
+    confirm_password(page)
     page.get_by_label("Provider").fill(provider.issuer)
     page.get_by_label("Client id").fill(CLIENT_ID)
     page.get_by_label("Client secret").fill(CLIENT_SECRET)
