@@ -298,7 +298,9 @@ def test_a_domain_is_verified_by_a_record_of_its_own(
     assert second.verified and row.verified is None
 
 
-def test_a_verified_domain_ends_when_its_record_was_missing_for_days(connection: SsoConnection, names: DnsServer) -> None:
+def test_a_verified_domain_ends_when_its_record_was_missing_for_days(
+    connection: SsoConnection, names: DnsServer
+) -> None:
     now = timezone.now()
     SsoDomain.objects.update(checked=now - timedelta(days=2))
     names.broken.add("_analytics-sso.acme.test")
