@@ -348,7 +348,7 @@ def test_an_arrival_token_for_a_host_of_nobody_logs_nobody_in(branded: Account, 
     session = browser.session
     session["sso_nonce"] = "n"
     session.save()
-    browser.cookies[django_settings.SESSION_COOKIE_NAME] = session.session_key
+    browser.cookies[django_settings.SESSION_COOKIE_NAME] = str(session.session_key)
     words = [f"{SCHEME}://evil.test", hash_nonce("n"), "google", "/me", alice.pk]
     answer = browser.get("/login/sso/arrive", {"token": signing.dumps(words, salt=ARRIVAL_SALT)})
     assert answer["Location"] == "/login/sso" and not is_in(browser)

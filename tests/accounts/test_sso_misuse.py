@@ -38,8 +38,11 @@ ISSUER = "https://login.acme.test"
 @pytest.fixture
 def described(connection: SsoConnection) -> SsoConnection:
     """What the provider says about itself is known, so that nobody asks it."""
-    names = ("authorization_endpoint", "token_endpoint", "jwks_uri", "userinfo_endpoint")
-    keep_discovery(ISSUER, Discovery(issuer=ISSUER, **{name: f"{ISSUER}/{name}" for name in names}))
+    discovery = Discovery(
+        issuer=ISSUER, authorization_endpoint=f"{ISSUER}/authorize", token_endpoint=f"{ISSUER}/token",
+        jwks_uri=f"{ISSUER}/keys", userinfo_endpoint=f"{ISSUER}/user",
+    )  # fmt: skip
+    keep_discovery(ISSUER, discovery)
     return connection
 
 
