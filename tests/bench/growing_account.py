@@ -114,10 +114,13 @@ class GrowingAccount:
 
         from accounts.audit.models import ActorType, AuditEntry, Via
         from accounts.models import Invitation, Membership, Role, User
+        from accounts.models.accounts import compute_link_end
 
         account, user = self.account, self.user
+        expires = compute_link_end()
         Invitation.objects.bulk_create(
-            Invitation(account=account, email=f"i{n}@example.com", token_hash=f"{n}", invited_by=user) for n in numbers
+            Invitation(account=account, email=f"i{n}@example.com", token_hash=f"{n}", invited_by=user, expires=expires)
+            for n in numbers
         )
         users = User.objects.bulk_create(User(email=f"p{n}@example.com", name=f"P{n}") for n in numbers)
         Membership.objects.bulk_create(
