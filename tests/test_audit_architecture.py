@@ -29,7 +29,7 @@ SILENT = {
     "accounts/services/users.py user_email_verify": "follows from a user who is created, or from a mailed code",
     "accounts/services/sessions.py _end": "session_end and sessions_end record it",
     "accounts/notices/services.py notify": "it tells of what is recorded where it happens",
-    "accounts/notices/services.py notices_read": "what a person has read is theirs",
+    "accounts/notices/services.py notices_mark": "what a person has read is theirs",
     "accounts/notices/services.py notice_choices_set": "what a person is told of is theirs",
     "accounts/notices/services.py notices_clear": "they were written months ago",
     "accounts/services/notice_mails.py notice_mails_send": "a mail is no change of an object",

@@ -22,7 +22,7 @@ from accounts.models import Area, User
 from accounts.notices.kinds import KINDS
 from accounts.notices.models import Notice
 from accounts.notices.selectors import format_notice, list_choices, select_notices
-from accounts.notices.services import notices_read
+from accounts.notices.services import notices_mark
 from accounts.permissions import Actor, Bearer
 
 NOTICE_EXAMPLE = {
@@ -93,7 +93,7 @@ class NoticeViews(
     def perform_update(self, serializer: BaseSerializer[Notice]) -> None:
         notice = require_instance(serializer)
         is_read = serializer.validated_data.get("read", notice.read is not None)
-        notices_read(notices=Notice.objects.filter(pk=notice.pk), is_read=is_read)
+        notices_mark(notices=Notice.objects.filter(pk=notice.pk), is_read=is_read)
         serializer.instance = self.get_object()
 
 
@@ -120,7 +120,7 @@ class ReadNotices(ManagementView[Notice]):
         responses=describe_responses(200, ReadNoticesSerializer, is_post=True),
     )  # fmt: skip
     def post(self, request: Request) -> Response:
-        return Response({"read": notices_read(notices=select_own_notices(request.user))})
+        return Response({"read": notices_mark(notices=select_own_notices(request.user))})
 
 
 @add_examples(

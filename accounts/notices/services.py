@@ -48,7 +48,7 @@ def notify(
     if not recipients:
         return 0
     now = clock.now()
-    ways = load_ways(kind, leave_out_flooded(kind, recipients, now))
+    ways = load_ways(kind, leave_out_those_at_limit(kind, recipients, now))
     texts = {name: value[:MAX_VALUE_LENGTH] if isinstance(value, str) else value for name, value in values.items()}
     rows = [
         Notice(
@@ -81,14 +81,14 @@ def find_recipients(
     return list(found.exclude(user=by) if by is not None else found)
 
 
-def leave_out_flooded(kind: NoticeKind, user_ids: Sequence[int], now: datetime) -> list[int]:
+def leave_out_those_at_limit(kind: NoticeKind, user_ids: Sequence[int], now: datetime) -> list[int]:
     """Leave out those who have had MAX_PER_DAY notices of the kind in 24 hours."""
     recent = Notice.objects.filter(user__in=user_ids, kind=kind.name, created__gt=now - timedelta(days=1))
     counts = dict(recent.values("user").annotate(rows=Count("pk")).values_list("user", "rows"))
     return [number for number in user_ids if counts.get(number, 0) < MAX_PER_DAY]
 
 
-def notices_read(*, notices: QuerySet[Notice], is_read: bool = True) -> int:
+def notices_mark(*, notices: QuerySet[Notice], is_read: bool = True) -> int:
     """Mark a person's notices as read, or as unread again; return how many were changed."""
     if is_read:
         return notices.filter(read=None).update(read=clock.now())

@@ -21,7 +21,8 @@ from accounts.services.members import member_role_store
 from accounts.services.sessions import sessions_end
 from accounts.services.sso_former_members import REMOVED, find_role_to_join, former_member_forget
 from accounts.sso.models import NEW_MEMBER_ROLES, SsoConnection, SsoLogin
-from accounts.sso.rules import get_domain, list_verified_domains, must_use_sso
+from accounts.sso.rules import find_required_connection, get_domain, list_verified_domains
+from accounts.validators import shorten_name
 
 MAX_REASON = 300
 REFUSALS = RateLimit("audit-sso", 10, 3600, AUDIT_CACHE_NAME)  # of one connection, by its provider or another way
@@ -104,7 +105,7 @@ def sso_enforce(*, connection: SsoConnection, enforced: bool, way_back: User | N
     if enforced and not before.get("enforced"):
         for user in list_covered_users(connection).exclude(pk=connection.way_back_id or 0):
             sessions_end(user=user, keep=keep)
-    elif former is not None and must_use_sso(former) is not None:
+    elif former is not None and find_required_connection(former) is not None:
         sessions_end(user=former, keep=keep)
 
 
@@ -193,7 +194,7 @@ def sso_bypass_record(*, connection: SsoConnection, user: User) -> None:
 def provider_user_complete(*, user: User, name: str, owns_account: bool) -> None:
     """Complete a user whom a provider's log-in has just created: with a name, and an account of their own unless they
     join one."""
-    user.name = " ".join(name.split())[:120]
+    user.name = shorten_name(name)
     user.save(update_fields=["name"])
     record_action("user.created", user)
     if owns_account:

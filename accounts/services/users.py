@@ -16,9 +16,11 @@ from django.db import transaction
 
 from accounts.audit.recording import read_fields, record_action, record_change
 from accounts.models import User
+from accounts.selectors import CHANGELOG_PREFERENCE
 from accounts.services.accounts import account_create
 from accounts.services.personal_tokens import personal_tokens_revoke
 from accounts.services.sessions import sessions_end
+from accounts.validators import shorten_name
 
 P = ParamSpec("P")
 
@@ -31,7 +33,7 @@ def user_create(*, email: str, password: str, name: str = "", operator: bool = F
     code that is mailed there. Raises ValidationError for an address that is used or
     invalid, and for a weak password.
     """
-    address, full_name = email.strip().lower(), " ".join(name.split())[:120]
+    address, full_name = email.strip().lower(), shorten_name(name)
     _run_validator("email", validate_email, address)
     user = User.objects.filter(email=address).first() or User(email=address)
     if user.pk is not None and not is_placeholder(user):
@@ -56,7 +58,7 @@ def user_sign_up(*, email: str, password: str | None, name: str, account_name: s
 
     Without a password they log in by a passkey. Raises ValidationError.
     """
-    user = User(email=email.strip().lower(), name=" ".join(name.split())[:120])
+    user = User(email=email.strip().lower(), name=shorten_name(name))
     user.set_password(password)
     user.save()
     record_action("user.created", user)
@@ -101,7 +103,7 @@ def user_ways_in_end(*, user: User, keep: SocialAccount | None = None) -> None:
 
 def user_changelog_read(*, user: User, version: str) -> None:
     """Note the latest version of which the person has read what is new."""
-    user.preferences = {**user.preferences, "changelog": version}
+    user.preferences = {**user.preferences, CHANGELOG_PREFERENCE: version}
     user.save(update_fields=["preferences"])
 
 
@@ -109,7 +111,7 @@ def user_changelog_read(*, user: User, version: str) -> None:
 def user_update(*, user: User, name: str) -> User:
     """Change a user's name."""
     before = read_fields(user)
-    user.name = " ".join(name.split())[:120]
+    user.name = shorten_name(name)
     user.save(update_fields=["name"])
     record_change("user.changed", user, before)
     return user

@@ -34,7 +34,7 @@ from accounts.services import user_email_verify, user_password_set, user_sign_up
 from accounts.sign_in.devices import describe_browser, describe_place
 from accounts.sign_in.sso_login import admit_user, complete_login, did_just_use_provider, find_used_connection
 from accounts.sso.provider import PROVIDER
-from accounts.sso.rules import must_use_sso
+from accounts.sso.rules import find_required_connection
 
 log = logging.getLogger(__name__)
 REVIEW_TOKENS = "review_tokens"  # in the session of somebody with API tokens who resets their password
@@ -179,7 +179,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         sign-on only, that to it. Raises OSError or SMTPException."""
         brand, template = self.choose_brand(user), "accounts/password_reset.txt"
         path = build_reset_path(user)
-        if must_use_sso(user) is not None:
+        if find_required_connection(user) is not None:
             path, template = f"{reverse('sso_login')}?{urlencode({'email': user.email})}", "accounts/sso_only.txt"
         mail.send(to=user.email, template=template, brand=brand, user=user, link=brand.base_url + path)
 

@@ -26,9 +26,9 @@ from accounts.sso.rules import (
     SSO_ACCOUNT,
     find_connection,
     find_enforced_connection,
+    find_required_connection,
     is_covered,
     is_trusted_by_all,
-    must_use_sso,
 )
 
 HANDED_OVER = "handed_over"  # of a log-in's arguments: the provider that was used on the host of BASE_URL
@@ -37,7 +37,7 @@ SSO_ONLY = "People with your address log in through single sign-on."
 Arguments = Mapping[str, object] | None
 
 
-def find_provider(signal_kwargs: Arguments) -> str:
+def find_provider_name(signal_kwargs: Arguments) -> str:
     """Return the name of the provider that a log-in came through; "" for a password, passkey or code."""
     arguments = signal_kwargs or {}
     handed_over = arguments.get(HANDED_OVER)
@@ -49,7 +49,7 @@ def find_provider(signal_kwargs: Arguments) -> str:
 
 def find_used_connection(signal_kwargs: Arguments, user: User) -> SsoConnection | None:
     """Return the connection that a log-in came through, if it may log in this user."""
-    connection = find_connection(find_provider(signal_kwargs))
+    connection = find_connection(find_provider_name(signal_kwargs))
     return connection if connection is not None and is_covered(connection, user.email) else None
 
 
@@ -75,7 +75,7 @@ def refuse_other_ways(request: HttpRequest, user: User) -> HttpResponse | None:
     connection = find_enforced_connection(user.email)
     if connection is None:
         return None
-    is_way_back = must_use_sso(user) is None and has_second_factor(user)
+    is_way_back = find_required_connection(user) is None and has_second_factor(user)
     if is_way_back:
         return None  # recorded when the second factor was right, too
     sso_refusal_record(connection=connection, email=user.email, reason=SSO_ONLY, way=request.path)
@@ -131,3 +131,10 @@ class SecondFactorStage(AuthenticateStage):  # type: ignore[misc]
             return None, True
         response, goes_on = super().handle()
         return response, goes_on
+
+
+def note_provider_account(request: HttpRequest) -> None:
+    """Note on `request.user` through which account's provider they logged in."""
+    account_id = request.session.get(SSO_ACCOUNT)
+    if account_id and isinstance(request.user, User):
+        setattr(request.user, SSO_ACCOUNT, account_id)

@@ -66,7 +66,7 @@ class DomainForm(forms.Form):
 
 
 @never_cache
-def find_login(request: HttpRequest) -> HttpResponse:
+def ask_for_address(request: HttpRequest) -> HttpResponse:
     """Ask for the e-mail address, and lead to the provider of its domain."""
     if problem := read_problem(request.GET.get("problem", "")):
         messages.error(request, problem)
@@ -106,7 +106,7 @@ def find_provider_or_404(request: HttpRequest, name: str) -> Provider:
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-def continue_with(request: HttpRequest, connection: str) -> HttpResponse:
+def continue_to_provider(request: HttpRequest, connection: str) -> HttpResponse:
     """Show where the log-in goes on, since browsers let a form lead only to addresses that its page has named."""
     if refusal := refuse_flood(request):
         return refusal
@@ -199,7 +199,7 @@ def start_for_host(request: HttpRequest) -> HttpResponse:
 
 
 @never_cache
-def arrive(request: HttpRequest) -> HttpResponse:
+def log_in_after_handover(request: HttpRequest) -> HttpResponse:
     """Log in on the host where the log-in began, by the token from the host of BASE_URL."""
     found = read_arrival(request, request.GET.get("token", ""))
     if found is None:

@@ -46,7 +46,7 @@ def find_enforced_connection(address: str) -> SsoConnection | None:
     return connection if connection is not None and connection.enforced else None
 
 
-def must_use_sso(user: User) -> SsoConnection | None:
+def find_required_connection(user: User) -> SsoConnection | None:
     """Return the connection that is the user's only way in. None for all others, and for the emergency
     owner as long as they own the account."""
     connection = find_enforced_connection(user.email)
@@ -72,7 +72,7 @@ def has_recent_login(membership: Membership) -> bool:
     return recent.filter(connection__account_id=membership.account_id, user_id=membership.user_id).exists()
 
 
-def ends_keys(membership: Membership) -> bool:
+def are_keys_ended(membership: Membership) -> bool:
     """Whether a member's tokens and own key do not work: the account enforces single sign-on, and the member has not
     used it in the last KEY_DAYS. `account.sso` should be selected with the membership.
     """

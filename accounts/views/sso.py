@@ -31,7 +31,7 @@ from accounts.settings_parts import build_account_navigation
 from accounts.sign_in.confirmation import build_confirmation_url, has_confirmed
 from accounts.sso.discovery import DiscoveryError, check_connection
 from accounts.sso.models import ROLE_CHOICES, SsoConnection, SsoDomain, build_redirect_uri
-from accounts.sso.rules import KEY_DAYS, SSO_ACCOUNT, must_use_sso
+from accounts.sso.rules import KEY_DAYS, SSO_ACCOUNT, find_required_connection
 
 OWNERS_ONLY = "Only an owner can set up single sign-on: whoever does decides who logs in as whom."
 
@@ -234,7 +234,7 @@ def enforce_sso(request: HttpRequest) -> HttpResponse:
 def may_stay(request: HttpRequest, account: Account) -> bool:
     """Whether the session of who was the emergency owner until now goes on: one by password does not."""
     is_by_provider = request.session.get(SSO_ACCOUNT) == account.pk
-    return is_by_provider or must_use_sso(cast(User, request.user)) is None
+    return is_by_provider or find_required_connection(cast(User, request.user)) is None
 
 
 @login_required

@@ -145,11 +145,11 @@ class SiteBots(ManagementView[Site]):
             reasons = count_bot_reasons(site.pk, period)
         answer = {
             "since": period.start, "until": period.end, "bots": [describe_bot(row) for row in bots],
-            "reasons": [{"kind": row.word, "label": row.words, "hits": row.hits} for row in count_by_kind(reasons)],
+            "reasons": [{"kind": row.code, "label": row.label, "hits": row.hits} for row in count_by_kind(reasons)],
             "ai_crawlers": [
                 {
                     "purpose": purpose, "hits": hits,
-                    "crawlers": [{"name": crawler.words, "hits": crawler.hits} for crawler in crawlers],
+                    "crawlers": [{"name": crawler.label, "hits": crawler.hits} for crawler in crawlers],
                 }
                 for purpose, hits, crawlers in group_ai_crawlers(reasons)
             ],

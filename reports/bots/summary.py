@@ -21,10 +21,10 @@ AI_PURPOSES = {"ai_live": "Live retrieval", "ai_search": "Search index", "ai_tra
 
 @dataclass(frozen=True)
 class ReasonCount:
-    """How many hits have a reason; `word` is its code, `words` its label."""
+    """How many hits have a reason."""
 
-    word: str
-    words: str
+    code: str
+    label: str
     hits: int
 
 
