@@ -17,7 +17,7 @@ from accounts.api.resources import ResourceViews, add_examples
 from accounts.api.serializers import ClosedModelSerializer
 from accounts.exports.models import Export, ExportState
 from accounts.exports.registry import EXPORT_KINDS, ExportRequest
-from accounts.exports.selectors import build_download_path, select_exports
+from accounts.exports.selectors import build_download_path, is_readable, select_exports
 from accounts.exports.services import export_create, export_delete
 from accounts.models import READ, Area, Membership
 from accounts.permissions import Bearer
@@ -68,7 +68,8 @@ class ExportSerializer(ClosedModelSerializer):
 
     def to_representation(self, instance: Export) -> dict[str, object]:
         """Return the export with its parameters, and the link to its file."""
-        path = build_download_path(instance)
+        is_listed = self.parent is not None  # then the rights are checked by the download alone
+        path = build_download_path(instance) if is_listed or is_readable(instance) else ""
         given = {"site": None, "table": "", "query": "", **instance.parameters}
         read = {name: field for name, field in self.fields.items() if name not in (*given, "url")}
         answer = {**given, "url": self.context["request"].build_absolute_uri(path) if path else ""}

@@ -31,7 +31,10 @@ def list_exports(request: HttpRequest) -> HttpResponse:
     rows = select_exports(membership).order_by("-pk")[:PAGE_ROWS]
     context = {
         "account": membership.account,
-        "exports": [(export, describe_export(export), build_download_path(export)) for export in rows],
+        "exports": [
+            (export, describe_export(export), build_download_path(export) if is_readable(export) else "")
+            for export in rows
+        ],
         "days": RETENTION.days,
         "settings_nav": build_account_navigation(request, "exports"),
         "section": "settings",
