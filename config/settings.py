@@ -4,6 +4,8 @@ import tomllib
 from email.utils import parseaddr
 from urllib.parse import unquote, urlsplit
 
+from django.contrib.messages import constants as messages
+
 from config.env import BASE_DIR, build_database_settings, read_env, read_or_default
 from config.file_permissions import restrict_new_files
 
@@ -104,6 +106,9 @@ TEMPLATES = [
         },
     }
 ]
+
+# Ends of the classes of notices in static/css/components.css
+MESSAGE_TAGS = {messages.INFO: "", messages.SUCCESS: "good", messages.WARNING: "warn", messages.ERROR: "bad"}
 
 FALLBACK_DATABASE = {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}  # until DATABASE_URL is corrected
 DATABASES = {
