@@ -72,8 +72,8 @@ def load_brand(account: Account) -> Brand:
 
 def is_other_host(account: Account, entered: str) -> bool:
     """Whether what somebody entered as the host of the white label ("": none) is another one than the account's."""
-    host = entered.strip()
-    return (normalize_host(host) or host) != account.brand.get("host", "")
+    host, stored = entered.strip(), str(account.brand.get("host", ""))
+    return (normalize_host(host) or host) != stored
 
 
 def find_brand_by_host(host: str) -> Brand:

@@ -21,7 +21,7 @@ from accounts.models import Account, Membership, Role, User
 from accounts.permissions import get_current_account, get_current_membership
 from accounts.sign_in.confirmation import build_confirmation_url, has_confirmed
 
-OWNERS_ONLY = "Only an owner can set up single sign-on: whoever does decides who logs in as whom."
+OWNERS_ONLY = "Only an owner can change this: it decides who can act as somebody else."
 View = Callable[..., HttpResponse]
 
 

@@ -13,8 +13,9 @@ from accounts.models import Account, Membership, Role, User
 from accounts.sso.models import SsoConnection, SsoLogin
 from tests.accounts.test_second_factor_demand import add_factor, open_browser
 from tests.accounts.test_sso import confirm_by_code
-from tests.conftest import member
+from tests.conftest import PASSWORD, member
 from tests.support import read_html
+from tests.support.traffic import confirm
 
 pytestmark = pytest.mark.django_db
 SENTENCE = "This person is the emergency owner of single sign-on"
@@ -80,7 +81,7 @@ def test_the_emergency_owner_does_not_delete_themselves(protected: SsoConnection
     assert "Choose another one first" in read_html(refused) and User.objects.filter(pk=alice.pk).exists()
     choose(browser, olga)
     SsoConnection.objects.update(enforced=False, way_back=olga)  # so that her session by password goes on
-    browser = confirm_by_code(open_browser(alice))
+    browser = confirm(open_browser(alice), PASSWORD)
     assert browser.post("/me/delete", {"email": alice.email})["Location"] == "/login"
     assert SsoConnection.objects.get().way_back == olga
 

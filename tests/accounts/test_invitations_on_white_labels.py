@@ -54,31 +54,30 @@ def is_in(browser: Client) -> bool:
     return browser.get("/me").status_code == 200
 
 
-def invite_again(charlie: User) -> str:
+def invite_again(charlie: User) -> None:
     invite(charlie)
     log_in(charlie).post(f"/account/invitations/{Invitation.objects.open().get().pk}/resend")
-    return read_link()
+    assert len(mail.outbox) == 2
 
 
-def invite_by_key(charlie: User) -> str:
+def invite_by_key(charlie: User) -> None:
     key, body = charlie.memberships.get().account.authkey, {"email": VICTIM, "role": "viewer"}
     program = Client(headers={"authorization": f"Bearer {key}"})
     assert program.post("/api/v1/invitations", body, content_type="application/json").json()["link"] == ""
-    return read_link()
 
 
-def invite_by_clickmeter(charlie: User) -> str:
+def invite_by_clickmeter(charlie: User) -> None:
     use_account_key(charlie.memberships.get().account).post("/account/guests", {"email": VICTIM})
-    return read_link()
 
 
 @pytest.mark.parametrize("host", ["testserver", HOST])
 @pytest.mark.parametrize("way", [invite, invite_again, invite_by_key, invite_by_clickmeter])
 def test_who_reads_the_link_on_its_host_does_not_become_the_invited_person(
-    way: Callable[[User], str], host: str, theirs: Account, charlie: User, django_capture_on_commit_callbacks: Any
+    way: Callable[[User], object], host: str, theirs: Account, charlie: User, django_capture_on_commit_callbacks: Any
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
-        link = way(charlie)
+        way(charlie)
+    link = read_link()
     assert f"//{HOST}{link}" in mail.outbox[-1].body
     attacker = Client(HTTP_HOST=host)
     assert "We mail a code to that address" in read_html(attacker.get(link))
