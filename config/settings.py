@@ -255,6 +255,8 @@ globals().update(
 )
 BASE_HOST = read_or_default("BASE_URL", lambda: urlsplit(BASE_URL).hostname, None, MISTAKES) or "localhost"
 DEFAULT_FROM_EMAIL = parseaddr(f"Footfall <footfall@{BASE_HOST}>")[1]
+# Where mails in the name of a white label return that cannot be delivered; recipients can read it, so it names nobody
+BOUNCE_ADDRESS = f"noreply@{BASE_HOST}"
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [],

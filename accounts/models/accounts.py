@@ -244,7 +244,8 @@ class Invitation(models.Model):
     )  # fmt: skip
     invited_by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="+")
     link_shown = models.BooleanField(
-        default=False, help_text="Somebody else than the invited person saw the link: it proves no address"
+        default=False,
+        help_text="Somebody else than the invited person saw the link, or can on its host: it proves no address",
     )
     created = models.DateTimeField(default=timezone.now, help_text="When its link was made")
     expires = models.DateTimeField(help_text="When its link stops working")

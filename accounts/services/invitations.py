@@ -21,6 +21,7 @@ from accounts import mail
 from accounts.account_limits import check_limit
 from accounts.audit.context import build_user_actor
 from accounts.audit.recording import record_action
+from accounts.branding import load_brand
 from accounts.keys import hash_key
 from accounts.models import Account, Grant, Invitation, Membership, Right, Role, User
 from accounts.models.accounts import compute_link_end
@@ -222,8 +223,9 @@ def _create_and_revoke_earlier(
     _delete_old_invitations(account, now)
     account.invitations.open().filter(email=email).update(revoked=now)
     invitation = Invitation.objects.create(
-        account=account, email=email, role=role, grants=grants, membership=pending, invited_by_id=by.user_id
-    )
+        account=account, email=email, role=role, grants=grants, membership=pending, invited_by_id=by.user_id,
+        link_shown=_is_link_exposed(account),
+    )  # fmt: skip
     record_action("invitation.created", invitation)
     _notify_invited_user(invitation, by)
     return invitation
@@ -250,10 +252,18 @@ def _replace_link(invitation: Invitation, by: Membership, *, is_shown: bool) -> 
         invited_by_id=invitation.invited_by_id, created=invitation.created, expires=invitation.expires, revoked=now,
     )  # fmt: skip
     invitation.make_token()
-    invitation.link_shown, invitation.invited_by_id = is_shown, by.user_id
+    invitation.link_shown, invitation.invited_by_id = is_shown or _is_link_exposed(account), by.user_id
     invitation.created, invitation.expires = now, compute_link_end()
     invitation.save()
     earlier.save()
+
+
+def _is_link_exposed(account: Account) -> bool:
+    """Whether a link in a mail proves no address because it names the host of the account's white label.
+
+    Whoever controls that host sees the link as soon as somebody, or a program that checks mails, follows it.
+    """
+    return load_brand(account).white_label
 
 
 def _notify_invited_user(invitation: Invitation, by: Membership) -> None:

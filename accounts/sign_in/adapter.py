@@ -166,7 +166,8 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         """
         user = context.get("user")
         template = f"accounts/mail/{template_prefix.rpartition('/')[2]}.txt"
-        brand = self.choose_brand(user if isinstance(user, User) else User.objects.filter(email=email).first())
+        person = user if isinstance(user, User) else User.objects.filter(email=email).first()
+        brand = self.choose_code_brand(person) if "code" in context else self.choose_brand(person)
         try:
             mail.send(to=email, template=template, brand=brand, **{**context, "email": email})
         except (OSError, SMTPException) as error:
@@ -189,6 +190,10 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         Anybody can send a request to any host.
         """
         return mail.choose_link_brand(get_request_brand(self.request), user) if user else DEFAULT_BRAND
+
+    def choose_code_brand(self, user: User | None) -> Brand:
+        """Choose the brand of a mail that has a code and no link."""
+        return mail.choose_code_brand(get_request_brand(self.request), user) if user else DEFAULT_BRAND
 
 
 def read_arguments(options: Mapping[str, object]) -> Mapping[str, object]:

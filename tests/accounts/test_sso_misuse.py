@@ -23,7 +23,7 @@ from accounts.security.client_ip import get_rate_limit_key
 from accounts.security.rate_limits import SSO_ADDRESS, count_attempt
 from accounts.services import account_brand_set
 from accounts.services.suspension import account_resume, account_suspend
-from accounts.sign_in.handover import START_SALT, hash_nonce
+from accounts.sign_in.handover import ARRIVAL_SALT, START_SALT, hash_nonce
 from accounts.sso.discovery import Discovery, keep_discovery
 from accounts.sso.http import MAX_FETCHES, take_turn
 from accounts.sso.models import SsoConnection
@@ -175,6 +175,34 @@ def test_an_accounts_provider_logs_in_on_no_other_accounts_white_label(described
     assert "You cannot log in that way on this host" in read_html(browser.get("/login"))
     token = signing.dumps([f"http://{host}", hash_nonce("n"), described.slug, "/"], salt=START_SALT)
     assert open_main().post(f"/login/sso/start?to={token}")["Location"] == "/login/sso"
+
+
+def arrive(connection: SsoConnection, user: User, host: str) -> tuple[Client, Any]:
+    """Come to the white label's host as who has just logged in at the account's provider on the host of BASE_URL."""
+    browser = Client(HTTP_HOST=host)
+    session = browser.session
+    session["sso_nonce"] = "n"
+    session.save()
+    browser.cookies[django_settings.SESSION_COOKIE_NAME] = str(session.session_key)
+    origin = f"{urlsplit(django_settings.BASE_URL).scheme}://{host}"
+    words = [origin, hash_nonce("n"), connection.slug, "/me", user.pk]
+    return browser, browser.get("/login/sso/arrive", {"token": signing.dumps(words, salt=ARRIVAL_SALT)})
+
+
+def test_a_session_on_the_white_label_opens_other_accounts_only_after_a_factor_of_the_persons_own(
+    described: SsoConnection, zoe: User, charlie: User
+) -> None:
+    host = "stats.alice.test"
+    account_brand_set(account=described.account, host=host, name="Alice Numbers", logo="", accent="")
+    verify_host(described.account, host, Purpose.BRAND)
+    browser, answer = arrive(described, zoe, host)
+    assert answer["Location"] == "/me" and is_in(browser)
+    Membership.objects.create(user=zoe, account=charlie.memberships.get().account, role=Role.VIEWER)
+    browser, answer = arrive(described, zoe, host)
+    assert answer["Location"].startswith("/login/sso") and not is_in(browser)
+    add_factor(zoe)
+    browser, answer = arrive(described, zoe, host)
+    assert answer["Location"].startswith("/login/second-factor") and not is_in(browser)
 
 
 def log_in_by(user: User, provider: str) -> Client:
