@@ -1,0 +1,51 @@
+"""Of each user one address is stored, in one spelling: lower case, the domain in ASCII.
+
+Providers used to name further addresses, which were stored as the user's, and domains were stored as they were typed.
+A process of the version before may run meanwhile: a row is changed only as long as it is as it was read, and the new
+address of a change under way (the primary one, until the user has it) stays. It still finds everybody by the
+session, but at a log-in those with a domain outside of ASCII only by its new spelling. What it stores in the old way
+harms nobody: the new version deletes such an address when its person verifies it.
+"""
+
+from django.db import IntegrityError, migrations, transaction
+from django.db.models import Exists, F, OuterRef
+
+from accounts.validators import normalize_address
+
+
+def delete_further_addresses(apps, schema_editor):
+    rows = apps.get_model("account", "EmailAddress").objects
+    own = rows.filter(user=OuterRef("user"), email=OuterRef("user__email"))
+    further = rows.filter(Exists(own), primary=False).exclude(email=F("user__email"))
+    rows.filter(pk__in=list(further.values_list("pk", flat=True)), primary=False).delete()
+
+
+def respell(model, owner=""):
+    """Normalize a model's addresses; one that another row has already stays as it is. `owner` is the lookup of the user's
+    own address, if only that is to be changed."""
+    rows = model.objects.exclude(email="").values_list("pk", "email").iterator()
+    found = [(pk, email, normalize_address(email)) for pk, email in rows]
+    for pk, email, address in [row for row in found if row[1] != row[2] and not row[2].endswith("@")]:
+        try:
+            with transaction.atomic():
+                same = {owner: address} if owner else {}
+                model.objects.filter(pk=pk, email=email, **same).update(email=address)
+        except IntegrityError:
+            continue
+
+
+def respell_addresses(apps, schema_editor):
+    respell(apps.get_model("accounts", "User"))
+    respell(apps.get_model("account", "EmailAddress"), owner="user__email")
+    respell(apps.get_model("accounts", "Invitation"))
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("accounts", "0010_invitation_links_and_sign_up"),
+        ("account", "0009_emailaddress_unique_primary_email"),
+    ]
+    operations = [
+        migrations.RunPython(delete_further_addresses, migrations.RunPython.noop),
+        migrations.RunPython(respell_addresses, migrations.RunPython.noop),
+    ]
