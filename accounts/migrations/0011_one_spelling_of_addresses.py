@@ -3,14 +3,23 @@
 Providers used to name further addresses, which were stored as the user's, and domains were stored as they were typed.
 A process of the version before may run meanwhile: a row is changed only as long as it is as it was read, and the new
 address of a change under way (the primary one, until the user has it) stays. It still finds everybody by the
-session, but at a log-in those with a domain outside of ASCII only by its new spelling. What it stores in the old way
-harms nobody: the new version deletes such an address when its person verifies it.
+session, but at a log-in those with a domain outside of ASCII only by its new spelling. A further address that it stores
+meanwhile keeps nobody out: the new version deletes it when its person verifies it. A user whom it creates meanwhile with
+a domain outside of ASCII is under the rules of the domain, but logs in only after the functions here were run again.
 """
 
+import idna
 from django.db import IntegrityError, migrations, transaction
 from django.db.models import Exists, F, OuterRef
 
-from accounts.validators import normalize_address
+
+def normalize_address(email):
+    """Return the address with its domain in ASCII; one whose domain has no such name as it is."""
+    local, at, domain = email.lower().rpartition("@")
+    try:
+        return f"{local}{at}{domain if domain.isascii() else idna.encode(domain, uts46=True).decode()}"
+    except (idna.IDNAError, UnicodeError):
+        return email
 
 
 def delete_further_addresses(apps, schema_editor):
@@ -25,7 +34,7 @@ def respell(model, owner=""):
     own address, if only that is to be changed."""
     rows = model.objects.exclude(email="").values_list("pk", "email").iterator()
     found = [(pk, email, normalize_address(email)) for pk, email in rows]
-    for pk, email, address in [row for row in found if row[1] != row[2] and not row[2].endswith("@")]:
+    for pk, email, address in [row for row in found if row[1] != row[2]]:
         try:
             with transaction.atomic():
                 same = {owner: address} if owner else {}

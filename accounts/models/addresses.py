@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from django.db import models
@@ -20,6 +21,11 @@ class AddressField(PlainAddressField):
 
     Rules of a domain would not hold for people whose address spells the domain in another way.
     """
+
+    def deconstruct(self) -> tuple[str, str, Sequence[object], dict[str, object]]:
+        """Name the plain field: the column is the same, and migrations know no code of ours."""
+        name, _, args, options = super().deconstruct()
+        return name, "django.db.models.EmailField", args, options
 
     def pre_save(self, model_instance: models.Model, add: bool) -> object:
         """Normalize the address of the instance, too."""

@@ -64,7 +64,7 @@ class LoginForm(AllauthLoginForm):  # type: ignore[misc]
 
     def clean(self) -> dict[str, object]:
         """Check the password; the reason if it was not checked is in `form_status`."""
-        self.cleaned_data["login"] = self.cleaned_data.get("email", "")
+        self.cleaned_data["login"] = normalize_address(self.cleaned_data.get("email", ""))
         try:
             cleaned: dict[str, object] = super().clean()
         except TooManyAttempts as error:

@@ -164,4 +164,4 @@ def note_provider_account(request: HttpRequest) -> None:
     async def get_noted_user() -> User:
         return user
 
-    request.auser = get_noted_user  # type: ignore[method-assign] # async views would load another object
+    request.auser = get_noted_user  # async views would load another object

@@ -86,7 +86,7 @@ def test_who_came_by_the_provider_that_counts_as_a_second_factor_gets_their_expo
     session[SSO_ACCOUNT] = visited.account_id
     session.save()
     export = finish(client, kind="report", site=visited.pk, table="page", query=MARCH)
-    assert export["error"] == "" and len(download(export)) == 3
+    assert export["error"] == "" and len(download(export)) == 4
     login.delete()
     assert Client().get(export["url"]).status_code == 404, "as with a token, without a recent log-in there"
 

@@ -1,12 +1,19 @@
-"""Former members are remembered by addresses in one spelling; the column stays as it is.
+"""Former members are remembered by addresses in one spelling.
 
 Of two rows of one person the removal by somebody else stays, which lets nobody back.
 """
 
+import idna
 from django.db import migrations
 
-import accounts.models.addresses
-from accounts.validators import normalize_address
+
+def normalize_address(email):
+    """Return the address with its domain in ASCII; one whose domain has no such name as it is."""
+    local, at, domain = email.lower().rpartition("@")
+    try:
+        return f"{local}{at}{domain if domain.isascii() else idna.encode(domain, uts46=True).decode()}"
+    except (idna.IDNAError, UnicodeError):
+        return email
 
 
 def respell_former_members(apps, schema_editor):
@@ -27,13 +34,4 @@ def respell_former_members(apps, schema_editor):
 class Migration(migrations.Migration):
     dependencies = [("sso", "0002_former_members"), ("accounts", "0011_one_spelling_of_addresses")]
 
-    operations = [
-        migrations.RunPython(respell_former_members, migrations.RunPython.noop),
-        migrations.SeparateDatabaseAndState(
-            state_operations=[
-                migrations.AlterField(
-                    "ssoformermember", "email", accounts.models.addresses.AddressField(max_length=254)
-                ),
-            ]
-        ),
-    ]
+    operations = [migrations.RunPython(respell_former_members, migrations.RunPython.noop)]
