@@ -28,9 +28,8 @@ from django.utils.crypto import constant_time_compare
 
 from accounts.account_limits import get_account_limit
 from accounts.models import Account, Membership, User
-from accounts.permissions import Bearer, leave_out_locked
+from accounts.permissions import Bearer, leave_out_locked, list_sso_accounts
 from accounts.security.sessions import hash_session_key
-from accounts.sso.rules import has_recent_login
 from accounts.threads import release_connections
 from tracking import live
 from tracking.event import Event
@@ -48,23 +47,30 @@ class TooManyStreams(Exception):
     """The limit of open streams is reached; the text says which limit."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Viewer:
     """Who opened a stream, in which account and session (its key as stored in the database).
 
-    `login_hash` changes when the user changes the password.
+    `login_hash` changes when the user changes the password. `used_provider`: the session was begun at the account's
+    provider, which counts as a second factor there.
     """
 
     user_id: int
     account: Account
     session_key: str
     login_hash: str
+    used_provider: bool
 
 
 def create_viewer(request: HttpRequest, user: User, account: Account) -> Viewer:
     """Return the viewer for a request of a signed-in user."""
-    stored_key = hash_session_key(request.session.session_key or "")
-    return Viewer(user.pk, account, stored_key, user.get_session_auth_hash())
+    return Viewer(
+        user_id=user.pk,
+        account=account,
+        session_key=hash_session_key(request.session.session_key or ""),
+        login_hash=user.get_session_auth_hash(),
+        used_provider=account.pk in list_sso_accounts(user),
+    )
 
 
 class LiveStream(Generic[Scope]):
@@ -182,10 +188,14 @@ def refresh_scopes(streams: list[AnyStream], now: float) -> None:
     if not streams:
         return
     session_keys, members = find_valid_session_keys(streams), load_memberships_by_viewer(streams)
+    unlocked = {member.pk for member in leave_out_locked(members.values())}
     for stream in streams:
-        member = members.get((stream.viewer.user_id, stream.viewer.account.pk))
+        member, viewer = members.get((stream.viewer.user_id, stream.viewer.account.pk)), stream.viewer
+        is_usable = member is not None and (member.pk in unlocked or viewer.used_provider)
         stream.scope = (
-            read_scope_of_member(stream, member) if member and stream.viewer.session_key in session_keys else None
+            read_scope_of_member(stream, member)
+            if member is not None and is_usable and viewer.session_key in session_keys
+            else None
         )
         stream.checked_at = now
 
@@ -214,10 +224,7 @@ def load_memberships_by_viewer(streams: list[AnyStream]) -> dict[tuple[int, int]
     rows = Membership.objects.accepted().filter(
         user__in=users, account__in=accounts, account__suspended=None, user__is_active=True
     )
-    found = list(rows.select_related("user", "account"))
-    usable = leave_out_locked(found)
-    usable += [row for row in found if row not in usable and has_recent_login(row)]  # single sign-on counts as a factor
-    return {(row.user_id, row.account_id): row for row in usable}
+    return {(row.user_id, row.account_id): row for row in rows.select_related("user", "account")}
 
 
 def build_live_response(stream: AnyStream) -> HttpResponse | StreamingHttpResponse:

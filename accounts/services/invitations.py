@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
 from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone as clock
@@ -41,6 +40,7 @@ from accounts.services import (
     user_create,
 )
 from accounts.services.sso_former_members import former_member_forget
+from accounts.validators import clean_address
 
 SETUP_HOURS = 24
 CLOSED_DAYS = 90  # for which used and revoked links are explained to who opens them
@@ -103,9 +103,8 @@ def invitation_create(
 
     A guest who was added with a key of their own and has not joined keeps key and rights.
     """
-    address = email.strip().lower()
     try:
-        validate_email(address)
+        address = clean_address(email)
     except ValidationError as error:
         raise ValidationError({"email": error.messages}) from error
     if role not in Role.values or (role == Role.OWNER and by.role != Role.OWNER):
@@ -328,7 +327,7 @@ def invitation_accept(*, invitation: Invitation, user: User, now: datetime) -> M
         membership = existing
     else:
         membership = _accept_membership(invitation, user, existing, now)
-    former_member_forget(account=membership.account, email=user.email)
+    former_member_forget(account=membership.account, user=user)
     for kind, object_id, right in invitation.grants:
         _add_grant(membership, kind, object_id, right)
     changes = {"role": (None, membership.role), "grants": (None, invitation.grants)}

@@ -38,7 +38,7 @@ CODE_SALT = "sites.alerts.confirm-by-code"  # of links on hosts that accounts co
 
 def is_member_address(account: Account, address: str) -> bool:
     """Return whether the address belongs to a member of the account who can log in."""
-    members = account.memberships.accepted().filter(user__email=address.strip().lower(), user__is_active=True)
+    members = account.memberships.accepted().filter(user__email=address, user__is_active=True)
     return members.exclude(user__password__startswith=UNUSABLE_PASSWORD_PREFIX).exists()
 
 
