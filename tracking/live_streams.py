@@ -145,23 +145,31 @@ class OpenStreams:
 
     def add(self, stream: AnyStream) -> None:
         """Add a stream. Raises TooManyStreams."""
-        viewer = stream.viewer
+        with self._lock:
+            self._check_limits(stream.viewer)
+            self._streams.add(stream)
+
+    def check_limits(self, viewer: Viewer) -> None:
+        """Raise TooManyStreams if the viewer may open no further stream."""
+        with self._lock:
+            self._check_limits(viewer)
+
+    def _check_limits(self, viewer: Viewer) -> None:
+        """Raise TooManyStreams if the viewer may open no further stream. The caller holds the lock."""
         max_of_user = get_account_limit(viewer.account, "streams_per_user")
         max_of_account = get_account_limit(viewer.account, "streams")
         now = time.monotonic()
-        with self._lock:
-            for other in [other for other in self._streams if other.never_started(now)]:
-                self._streams.discard(other)
-            viewers = [other.viewer for other in self._streams]
-            if sum(other.user_id == viewer.user_id for other in viewers) >= max_of_user:
-                raise TooManyStreams(
-                    f"You have {max_of_user} live views open, which is the limit for one person. Close one."
-                )
-            if sum(other.account.pk == viewer.account.pk for other in viewers) >= max_of_account:
-                raise TooManyStreams(f"{max_of_account} live views of this account are open, which is its limit.")
-            if len(viewers) >= MAX_STREAMS:
-                raise TooManyStreams("This server has as many live views open as it can handle.")
-            self._streams.add(stream)
+        for other in [other for other in self._streams if other.never_started(now)]:
+            self._streams.discard(other)
+        viewers = [other.viewer for other in self._streams]
+        if sum(other.user_id == viewer.user_id for other in viewers) >= max_of_user:
+            raise TooManyStreams(
+                f"You have {max_of_user} live views open, which is the limit for one person. Close one."
+            )
+        if sum(other.account.pk == viewer.account.pk for other in viewers) >= max_of_account:
+            raise TooManyStreams(f"{max_of_account} live views of this account are open, which is its limit.")
+        if len(viewers) >= MAX_STREAMS:
+            raise TooManyStreams("This server has as many live views open as it can handle.")
 
     def remove(self, stream: AnyStream) -> None:
         """Remove a stream; may be called twice."""
@@ -227,13 +235,27 @@ def load_memberships_by_viewer(streams: list[AnyStream]) -> dict[tuple[int, int]
     return {(row.user_id, row.account_id): row for row in rows.select_related("user", "account")}
 
 
+def refuse_stream(viewer: Viewer) -> HttpResponse | None:
+    """Build the refusal if the viewer may open no further stream, before anything is queried for one."""
+    try:
+        open_streams.check_limits(viewer)
+    except TooManyStreams as error:
+        return build_refusal(error)
+    return None
+
+
+def build_refusal(error: TooManyStreams) -> HttpResponse:
+    """Build a response with 429 that says which limit is reached."""
+    response = HttpResponse(f"{error}\n", content_type="text/plain; charset=utf-8", status=429)
+    response["Retry-After"] = str(RETRY_SECONDS)
+    return response
+
+
 def build_live_response(stream: AnyStream) -> HttpResponse | StreamingHttpResponse:
     """Build the response with the stream, or 429 if there are too many."""
     try:
         open_streams.add(stream)
     except TooManyStreams as error:
-        response = HttpResponse(f"{error}\n", content_type="text/plain; charset=utf-8", status=429)
-        response["Retry-After"] = str(RETRY_SECONDS)
-        return response
+        return build_refusal(error)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", "Content-Encoding": "identity"}
     return StreamingHttpResponse(stream, content_type="text/event-stream", headers=headers)
