@@ -19,8 +19,6 @@ from django.utils import timezone
 
 from accounts.models import Account, Grant, Right, User
 from accounts.services import user_password_set
-from accounts.sso.models import SsoConnection, SsoLogin
-from accounts.sso.rules import SSO_ACCOUNT
 from links.permissions import DATAPOINT
 from links.routing import link_cache
 from reports.dashboard.views import spy
@@ -28,7 +26,7 @@ from reports.query.filters import Node
 from sites.models import Site
 from sites.selectors import get_site_for_actor
 from tests.conftest import member
-from tests.support import asgi, event, log_in
+from tests.support import asgi, event
 from tests.support import links as links_support
 from tests.support.asgi import cookie, database
 from tests.values import require
@@ -41,17 +39,6 @@ LINKS = "/links/live/stream"
 @pytest.fixture(autouse=True)
 def nothing_open() -> None:
     assert len(open_streams) == 0
-
-
-@pytest.fixture
-def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rights are asked for again before every event, and every 20 ms of silence."""
-    monkeypatch.setattr(live_streams, "CHECK_SECONDS", 0.02)
-
-
-@pytest.fixture
-def spied(site: Site, transactional_db: None) -> str:
-    return f"/sites/{site.pk}/spy/stream"
 
 
 def time_passes() -> None:
@@ -189,36 +176,6 @@ async def test_a_stream_ends_when_permissions_cannot_be_read(
         time_passes()
         happens(site, "/after")
         assert await browser.piece() is None
-
-
-def demand_second_factor(account: Account, user: User, days: int) -> str:
-    """Let the account require a second factor; returns the cookie of a session begun days ago at its provider."""
-    connection = SsoConnection.objects.create(account=account, issuer="https://login.acme.test", client_id="c-1")
-    SsoLogin.objects.create(connection=connection, user=user, at=timezone.now() - timedelta(days=days))
-    Account.objects.filter(pk=account.pk).update(second_factor_required=True)
-    session = (client := log_in(user)).session
-    session[SSO_ACCOUNT] = account.pk
-    session.save()
-    return f"sessionid={client.cookies['sessionid'].value}"
-
-
-async def test_a_stream_continues_for_who_came_by_the_provider_that_counts_as_a_second_factor(
-    at_once: None, spied: str, site: Site, bob: User
-) -> None:
-    session = await database(demand_second_factor, site.account, bob, 40)
-    async with asgi.connected(spied, cookie=session) as browser:
-        assert await browser.piece(b"still here")
-        happens(site, "/after")
-        assert b"/after" in require(await browser.piece(b"action"))
-
-
-async def test_a_stream_ends_for_who_came_by_a_password_whatever_they_did_elsewhere(
-    at_once: None, spied: str, site: Site, bob: User
-) -> None:
-    async with asgi.connected(spied, cookie=await cookie(bob)) as browser:
-        assert await browser.piece(b"still here")
-        await database(demand_second_factor, site.account, bob, 0)
-        assert await browser.piece(b"action") is None
 
 
 # Links
