@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +41,9 @@ from tracking.state.visits import OpenVisit, generate_id
 pytestmark = pytest.mark.services
 
 
-def open_process() -> RedisState:
-    """The state of a further process."""
-    return RedisState(settings.REDIS_URL, MemoryState(Path("/nonexistent")))
+def open_process(url: str = "") -> RedisState:
+    """The state of a further process, in the Redis of the tests or in another one."""
+    return RedisState(url or settings.REDIS_URL, MemoryState(Path("/nonexistent")))
 
 
 class RedisWalk(StateWalk):
@@ -250,27 +251,35 @@ def test_a_question_that_redis_cannot_answer_fails_alone(caplog: pytest.LogCaptu
     assert open_process().ask(TakeNumber(79)) == 5, "the others took effect in Redis"
 
 
-def test_redis_that_cannot_write_counts_as_away(tmp_path: Path) -> None:
-    port = reserve_ports(1)  # a server of its own, because others use the shared one meanwhile
+@contextmanager
+def start_redis(folder: Path, *options: str) -> Iterator[str]:
+    """A Redis of its own, for what concerns all clients: others use the shared one meanwhile. Yields its URL."""
+    port = reserve_ports(1)
     server = servers.program("redis-server", "redis-server")
-    command = [server, "--port", str(port), "--save", "", "--maxmemory", "1", "--dir", str(tmp_path)]
-    with servers.running(command, port, tmp_path / "redis.log"):
-        process = RedisState(f"redis://127.0.0.1:{port}/0", MemoryState(Path("/nonexistent")))
+    command = [server, "--port", str(port), "--save", "", *options, "--dir", str(folder)]
+    with servers.running(command, port, folder / "redis.log"):
+        yield f"redis://127.0.0.1:{port}/0"
+
+
+def test_redis_that_cannot_write_counts_as_away(tmp_path: Path) -> None:
+    with start_redis(tmp_path, "--maxmemory", "1") as url:
+        process = open_process(url)
         assert asyncio.run(take_numbers(process, 3)) == [1, 2, 3] and process.redis.pause.seconds > 0
         process.redis.pause = RedisPause()
         assert process.ask(TakeNumber(77)) == 4 and process.redis.pause.seconds > 0, "outside of an event loop, too"
 
 
-def test_after_one_late_answer_redis_is_asked_again_at_once() -> None:
-    process, other = open_process(), open_process()
-    assert asyncio.run(take_numbers(process, 3)) == [1, 2, 3]
-    other.redis.client.execute_command("CLIENT", "PAUSE", 1_500)  # milliseconds; every command waits
-    assert asyncio.run(take_numbers(process, 1)) == [4], "counted alone"
-    assert process.redis.pause.seconds == MIN_PAUSE_SECONDS
-    ping = [build_command("PING")]
-    wait_until(lambda: other.redis.execute(ping) and process.redis.execute(ping), lambda: "it is not asked again")
-    last = [other.ask(TakeNumber(77)) for _ in range(3)][-1]
-    assert process.ask(TakeNumber(77)) == last + 1 > 5 and process.redis.pause.seconds == 0
+def test_after_one_late_answer_redis_is_asked_again_at_once(tmp_path: Path) -> None:
+    with start_redis(tmp_path) as url:
+        process, other = open_process(url), open_process(url)
+        assert asyncio.run(take_numbers(process, 3)) == [1, 2, 3]
+        other.redis.client.execute_command("CLIENT", "PAUSE", 1_500)  # milliseconds; every command waits
+        assert asyncio.run(take_numbers(process, 1)) == [4], "counted alone"
+        assert process.redis.pause.seconds == MIN_PAUSE_SECONDS
+        ping = [build_command("PING")]
+        wait_until(lambda: other.redis.execute(ping) and process.redis.execute(ping), lambda: "it is not asked again")
+        last = [other.ask(TakeNumber(77)) for _ in range(3)][-1]
+        assert process.ask(TakeNumber(77)) == last + 1 > 5 and process.redis.pause.seconds == 0
 
 
 def test_processes_that_ask_at_the_same_time_give_every_answer_once() -> None:
