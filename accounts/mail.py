@@ -15,7 +15,10 @@ from accounts.models import Invitation, Membership, User
 FILE_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
 UNSAFE_CHARACTERS = re.compile(r"[^\w\s&'’+-]")
 MAX_NAME_LENGTH = 60  # characters
-AUTOMATIC = {"Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "All"}  # RFC 3834, and Exchange's own
+AUTOMATIC_MAIL_HEADERS = {
+    "Auto-Submitted": "auto-generated",
+    "X-Auto-Response-Suppress": "All",
+}  # RFC 3834, and Exchange's own
 
 
 def join_to_line(text: str) -> str:
@@ -60,7 +63,7 @@ def send(*, to: str, template: str, brand: Brand, **context: object) -> None:
         body=body.strip() + "\n",
         from_email=settings.BOUNCE_ADDRESS if brand.white_label else settings.DEFAULT_FROM_EMAIL,
         to=[to],
-        headers={"From": brand.sender, **AUTOMATIC},
+        headers={"From": brand.sender, **AUTOMATIC_MAIL_HEADERS},
     ).send()
 
 

@@ -147,7 +147,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         """List the steps of a log-in, with our own second factor; whether it may be done this way is asked last."""
         ours = {"allauth.mfa.stages.AuthenticateStage": "accounts.sign_in.sso_login.SecondFactorStage"}
         steps = [ours.get(stage, stage) for stage in super().get_login_stages()]
-        return [*steps, "accounts.sign_in.sso_login.LastStage"]
+        return [*steps, "accounts.sign_in.sso_login.SsoRecheckStage"]
 
     def respond_user_inactive(self, request: HttpRequest, user: User) -> HttpResponse:
         """Send a disabled user back to the log-in page."""

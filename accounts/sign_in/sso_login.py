@@ -34,7 +34,7 @@ from accounts.sso.rules import (
 
 HANDED_OVER = "handed_over"  # of a log-in's arguments: the provider that was used on the host of BASE_URL
 PROVIDER_METHOD = "socialaccount"  # as django-allauth records it in the session
-ENDED = "Single sign-on no longer logs you in. Ask whoever manages your account."
+PROVIDER_REMOVED = "Single sign-on no longer logs you in. Ask whoever manages your account."
 SSO_ONLY = "People with your address log in through single sign-on."
 Arguments = Mapping[str, object] | None
 
@@ -122,7 +122,7 @@ def is_confirming_provider(provider: str, user: User) -> bool:
     return is_trusted_by_all(connection, user) or not get_reauthentication_flows(user)
 
 
-class LastStage(LoginStage):  # type: ignore[misc]
+class SsoRecheckStage(LoginStage):  # type: ignore[misc]
     """Asks once more, after all other steps, whether the log-in may be done this way: while it waited for a code,
     single sign-on may have been enforced, or the provider that it came through removed."""
 
@@ -136,7 +136,7 @@ class LastStage(LoginStage):  # type: ignore[misc]
         if refusal := refuse_other_ways(self.request, user):
             return refusal, False
         if provider.startswith(SLUG_PREFIX):
-            messages.error(self.request, ENDED)
+            messages.error(self.request, PROVIDER_REMOVED)
             return redirect("account_login"), False
         return None, True
 

@@ -31,7 +31,7 @@ from accounts.sso.models import ROLE_CHOICES, SsoConnection, SsoDomain, build_re
 from accounts.sso.rules import KEY_DAYS, SSO_ACCOUNT, find_required_connection
 from accounts.views.owner_changes import get_owned_account, list_owners, require_confirmation, tell_owners
 
-MAIL = "sso_changed"
+CHANGE_MAIL = "sso_changed"
 confirm_first = require_confirmation("accounts:sso")
 
 
@@ -154,7 +154,7 @@ def edit_sso(request: HttpRequest) -> HttpResponse:
             add_errors(form, error)
         else:
             if read_client(connection) != before:
-                tell_owners(request, account, MAIL, f"People log in at {connection.issuer} now.")
+                tell_owners(request, account, CHANGE_MAIL, f"People log in at {connection.issuer} now.")
             messages.success(request, "Saved.")
             return redirect("accounts:sso")
     return render_page(request, account, form)
@@ -167,7 +167,7 @@ def remove_sso(request: HttpRequest) -> HttpResponse:
     """Delete the account's connection."""
     account = get_owned_account(request)
     sso_connection_delete(connection=get_connection(account))
-    tell_owners(request, account, MAIL, "It was removed: people log in as they did before.")
+    tell_owners(request, account, CHANGE_MAIL, "It was removed: people log in as they did before.")
     messages.success(request, "Single sign-on was removed.")
     return redirect("accounts:sso")
 
@@ -209,7 +209,7 @@ def enforce_sso(request: HttpRequest) -> HttpResponse:
         return render_page(request, account, ConnectionForm(None, connection), form)
     text = "People of your e-mail domains now log in through the provider only."
     result = text if enforced else "Passwords and passkeys work again."
-    tell_owners(request, account, MAIL, f"{result} Emergency owner: {way_back}." if enforced else result)
+    tell_owners(request, account, CHANGE_MAIL, f"{result} Emergency owner: {way_back}." if enforced else result)
     if was_way_back and not may_stay(request, account):
         logout(request)
     messages.success(request, result)

@@ -25,13 +25,13 @@ ROOT = Path(__file__).resolve().parents[2]
 MANAGE = [sys.executable, str(ROOT / "manage.py")]
 PORT = reserve_port()
 URL = f"http://127.0.0.1:{PORT}"
-Words = dict[str, str]
+Fields = dict[str, str]
 TLS = ssl.create_default_context()  # made once: reading all certificates takes 30 ms
 
 
 def ask(
-    path: str, *, method: str = "GET", timeout: float = 20, headers: Words | None = None, params: Words | None = None,
-    data: Words | None = None,
+    path: str, *, method: str = "GET", timeout: float = 20, headers: Fields | None = None, params: Fields | None = None,
+    data: Fields | None = None,
 ) -> httpx.Response:  # fmt: skip
     """
     The reply to a request on a connection of its own.

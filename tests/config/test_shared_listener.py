@@ -106,6 +106,7 @@ def test_nobody_waits_for_long_for_a_worker_that_hangs(queue: socket.socket) -> 
         with closing(Worker(queue, mine)) as worker:
             await worker.listener.start()
             await worker.accepts(CLIENTS)
+            assert hanging.get_count() == 0, "it has accepted none"
 
     run(steps())
 
