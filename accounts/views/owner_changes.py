@@ -12,6 +12,7 @@ from functools import wraps
 from typing import cast
 
 from allauth.account.adapter import get_adapter
+from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -22,6 +23,7 @@ from accounts.permissions import get_current_account, get_current_membership
 from accounts.sign_in.confirmation import build_confirmation_url, has_confirmed
 
 OWNERS_ONLY = "Only an owner can change this: it decides who can act as somebody else."
+NOT_SAVED = "Nothing was saved yet. Confirm that it is you, then make the change again."
 View = Callable[..., HttpResponse]
 
 
@@ -46,7 +48,10 @@ def list_owners(account: Account) -> list[User]:
 
 def redirect_to_confirm(request: HttpRequest, page: str) -> HttpResponse | None:
     """Redirect to the confirmation, and from there to the page of that name; None for who has just confirmed."""
-    return None if has_confirmed(request) else redirect(build_confirmation_url(request, reverse(page)))
+    if has_confirmed(request):
+        return None
+    messages.warning(request, NOT_SAVED)
+    return redirect(build_confirmation_url(request, reverse(page)))
 
 
 def require_confirmation(page: str) -> Callable[[View], View]:

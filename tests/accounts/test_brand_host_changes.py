@@ -93,6 +93,7 @@ def test_an_owner_confirms_first_and_all_owners_are_told(branded: Account, alice
     browser = log_in(alice)
     assert f'href="{CONFIRMATION}"' in browser.get(PAGE).content.decode()
     assert browser.post(PAGE, {"host": EVIL, "name": "Alice Numbers"})["Location"] == CONFIRMATION
+    assert "Nothing was saved yet." in read_html(browser.get(CONFIRMATION))
     assert read_brand() == {"host": HOST, "name": "Alice Numbers"} and mail.outbox == []
     assert browser.post(PAGE, {"host": HOST, "name": "Numbers"})["Location"] == PAGE, "the name needs no confirmation"
     confirm(browser, PASSWORD)
