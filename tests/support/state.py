@@ -9,8 +9,9 @@ from django.conf import settings
 from config import asgi, process
 from tracking.state.base import State
 from tracking.state.opening import open_state
+from tracking.state.redis_codec import ID_PREFIX, VISIT_PREFIX
 from tracking.state.redis_link import build_command
-from tracking.state.redis_state import ID_PREFIX, RESTORED_KEY, VISIT_PREFIX, RedisState
+from tracking.state.redis_state import RESTORED_KEY, RedisState
 
 
 def current() -> State:

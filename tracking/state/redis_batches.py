@@ -7,16 +7,22 @@ distance to Redis. All batches take one connection, and Redis answers them in th
 next one sees.
 
 A batch has neither a task nor a future: the connection calls a function with its reply, which resumes the calls.
+
+Batches have numbers. Each one also says up to which of them everything that their hits have claimed is in the spool,
+so that another process knows whether what was claimed is stored (`redis_scripts.CLAIMS`). A hit writes its event in the
+same iteration in which it has the answer to its claim, unless it asks further questions before.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from tracking import spool
 from tracking.state.redis_connection import GRACE_SECONDS, RedisConnection
 from tracking.state.redis_link import (
     BATCH_HASH,
@@ -30,11 +36,13 @@ from tracking.state.redis_link import (
 )
 from tracking.state.redis_scripts import BATCH
 from tracking.state.suspension import SuspendableCall, resume, suspend
+from tracking.write_batch import write_batch
 
 MAX_BATCH_SIZE = 64  # hits, so that no batch occupies Redis for more than some milliseconds
 MAX_RUNNING_BATCHES = 2  # batches: Redis computes the one while this process makes the next
 MAX_IDLE_SECONDS = 30.0  # after which a new connection is made: the old one may have been dropped on the way
 DRAIN_POLL_SECONDS = 0.005
+SETTLE_SECONDS = 0.02  # after which Redis is told what is in the spool if no further batch does it
 log = logging.getLogger(__name__)
 
 
@@ -47,10 +55,12 @@ class WaitingCall(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Calls whose commands were sent at a time of the loop."""
+    """Calls whose commands were sent at a time of the loop, and what Redis was told with them (`settled`)."""
 
     calls: list[WaitingCall]
     sent_at: float
+    number: int
+    settled: int
 
     def encode(self) -> bytes:
         """Return the argument of the script, the commands of all calls."""
@@ -65,6 +75,11 @@ class RedisBatches:
         self.waiting: deque[WaitingCall] = deque()
         self.running: deque[Batch] = deque()  # in the order in which Redis answers them
         self.loop: asyncio.AbstractEventLoop | None = None
+        self.number = 0  # of the last batch that was sent
+        self.claimed = 0  # of the last batch with calls that was answered
+        self.resumed = 0  # of the last batch whose calls were resumed, as were those of all before it
+        self.settled = 0  # of the last batch of which everything is in the spool, as is that of all before it
+        self.confirmed = 0  # the last `settled` that Redis has
         self.forget_loop()
 
     def forget_loop(self) -> None:
@@ -72,6 +87,10 @@ class RedisBatches:
         self.connection: RedisConnection | None = None
         self.connecting: asyncio.Task[None] | None = None
         self.timer: asyncio.TimerHandle | None = None  # for the oldest running batch
+        self.settling: asyncio.TimerHandle | None = None
+        self.unsettled: dict[SuspendableCall, int] = {}  # calls that ask again -> the first batch in which they claimed
+        self.pausing: set[SuspendableCall] = set()  # calls that ask the same again in a moment
+        self.resumed = self.number
         self.last_used = 0.0
         self.waiting.clear()
         self.running.clear()
@@ -103,12 +122,23 @@ class RedisBatches:
         elif waiting and self.find_connection(now) is None and self.connecting is None:
             self.connecting = self.loop.create_task(self.connect())
         while waiting and self.connection is not None and len(self.running) < MAX_RUNNING_BATCHES:
-            batch = Batch([waiting.popleft() for _ in range(min(len(waiting), MAX_BATCH_SIZE))], now)
-            self.running.append(batch)
-            self.last_used = now
-            self.connection.send(("EVALSHA", BATCH_HASH, 0, batch.encode()))
-            if self.timer is None:
-                self.timer = self.loop.call_later(TIMEOUT_SECONDS, self.check_time)
+            self.send([waiting.popleft() for _ in range(min(len(waiting), MAX_BATCH_SIZE))])
+
+    def send(self, calls: list[WaitingCall]) -> None:
+        """Send a batch."""
+        assert self.loop is not None and self.connection is not None
+        self.number += 1
+        batch = Batch(calls, self.loop.time(), self.number, self.find_settled())
+        self.running.append(batch)
+        self.last_used = batch.sent_at
+        self.connection.send(("EVALSHA", BATCH_HASH, 0, *self.encode(batch)))
+        if self.timer is None:
+            self.timer = self.loop.call_later(TIMEOUT_SECONDS, self.check_time)
+
+    def encode(self, batch: Batch) -> tuple[object, ...]:
+        """Return the arguments of the script."""
+        settled = batch.settled if batch.settled > self.confirmed else ""
+        return batch.encode(), spool.get_process_number(), batch.number, settled
 
     def answer_waiting_without_redis(self) -> None:
         """Resume the calls that wait without replies. They may ask again, which waits for another iteration."""
@@ -116,6 +146,8 @@ class RedisBatches:
         self.waiting.clear()
         for waiting in calls:
             resume(waiting.call, None)
+            if waiting.call.has_ended:
+                self.unsettled.pop(waiting.call, None)
 
     def find_connection(self, now: float) -> RedisConnection | None:
         """Return the connection of all batches; None if a new one must be made, also after a pause."""
@@ -146,8 +178,10 @@ class RedisBatches:
         batch = self.running.popleft()
         if isinstance(reply, Exception) and get_error_code(reply) == "NOSCRIPT":  # lost since the connection was made
             assert self.connection is not None
+            self.number += 1
+            batch = Batch(batch.calls, batch.sent_at, self.number, batch.settled)
             self.running.append(batch)
-            self.connection.send(("EVAL", BATCH, 0, batch.encode()))
+            self.connection.send(("EVAL", BATCH, 0, *self.encode(batch)))
             return
         replies: list[Reply] | None = None
         try:
@@ -156,16 +190,78 @@ class RedisBatches:
             self.link.note_failure(error)
         else:
             self.link.pause.note_answer()
+            self.confirmed = max(self.confirmed, batch.settled)
         self.send_waiting()  # first, so that Redis computes it meanwhile
         self.resume_batch(batch, replies)
+        self.settle_soon()
 
     def resume_batch(self, batch: Batch, replies: list[Reply] | None) -> None:
         """Resume the calls of a batch, each with the replies to its commands; without any, with None."""
+        if batch.calls:
+            self.claimed = batch.number
         first = 0
         for call, _, size in batch.calls:
             end = first + size
             resume(call, None if replies is None else self.link.drop_failed(replies[first:end]))
+            if call.has_ended:
+                self.unsettled.pop(call, None)
+            elif call not in self.pausing:
+                self.unsettled.setdefault(call, batch.number)
             first = end
+        self.resumed = batch.number
+
+    # -- what is in the spool ------------------------------------------------------------------------------------------
+
+    def find_settled(self) -> int:
+        """Return the number of the last batch of which everything is in the spool, as is that of all before it."""
+        if not write_batch.events:  # else the events of the last batch are not written yet
+            self.settled = min(self.unsettled.values(), default=self.resumed + 1) - 1
+        return self.settled
+
+    def settle_soon(self) -> None:
+        """Tell Redis in a moment what is in the spool, unless another batch does it before."""
+        if self.settling is None and self.loop is not None and self.connection is not None:
+            self.settling = self.loop.call_later(SETTLE_SECONDS, self.settle)
+
+    def settle(self) -> None:
+        """Tell Redis what is in the spool if it does not know it, and nothing is under way that will say it."""
+        self.settling = None
+        if self.connection is None or self.running or self.waiting or not self.needs_settling():
+            return
+        if self.find_settled() > self.confirmed:
+            self.send([])
+        else:
+            self.settle_soon()
+
+    def needs_settling(self) -> bool:
+        """Return whether Redis does not know of all batches that what they claimed is in the spool."""
+        return self.confirmed < self.claimed
+
+    def is_settled(self, seconds: float) -> bool:
+        """Wait, in another thread, until Redis knows that everything answered so far is in the spool.
+
+        Return False if it does not within that time.
+        """
+        number, end = self.claimed, time.monotonic() + seconds
+        while self.confirmed < number:
+            if self.link.is_away() or time.monotonic() > end:
+                return False
+            time.sleep(DRAIN_POLL_SECONDS)
+        return True
+
+    def pause(self, call: SuspendableCall, seconds: float) -> None:
+        """Suspend the call, which is the running one and has not got what it claimed last, for a moment."""
+        self.pausing.add(call)
+        asyncio.get_running_loop().call_later(seconds, self.end_pause, call)
+        suspend(call)
+
+    def end_pause(self, call: SuspendableCall) -> None:
+        """Resume a call after its pause."""
+        if call in self.pausing:
+            self.pausing.discard(call)
+            resume(call, None)
+
+    # -- failures ------------------------------------------------------------------------------------------------------
 
     def check_time(self) -> None:
         """Wait for the oldest running batch as long as it may take; then a moment for an answer that lies unread."""
@@ -198,6 +294,10 @@ class RedisBatches:
         self.send_waiting()
 
     async def drain(self) -> None:
-        """Wait until every call has its answer."""
-        while self.waiting or self.running:  # noqa: ASYNC110 - a batch has no future, so that it costs less
+        """Wait until every call has its answer, and Redis knows that all they have claimed is in the spool."""
+        while self.waiting or self.running or self.pausing:  # noqa: ASYNC110 - a batch has no future: that is cheaper
+            await asyncio.sleep(DRAIN_POLL_SECONDS)
+        end = time.monotonic() + TIMEOUT_SECONDS
+        while self.connection is not None and self.needs_settling() and time.monotonic() < end:
+            self.settle_soon()
             await asyncio.sleep(DRAIN_POLL_SECONDS)
