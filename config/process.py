@@ -14,7 +14,7 @@ from tracking.state.opening import open_state
 
 state: State = open_state(settings.DATA_DIR, settings.REDIS_URL, settings.STATE_SOCKET)
 if state.outlives_processes:
-    spool.use_claims(state.is_settled, partial(settle_claims, state))
+    spool.use_claims(is_settled=state.is_settled, on_ended=partial(settle_claims, state.note_ended))
 
 
 def rotate_salts(*, now: datetime) -> None:

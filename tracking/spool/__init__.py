@@ -16,6 +16,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from django.conf import settings
 from tracking.event import Event
 from tracking.spool.files import format_line, read_events
 from tracking.spool.sealer import Sealer
-from tracking.spool.segments import EndedProcess, Segments, SpoolFull
+from tracking.spool.segments import EndedProcess, Segments, SpoolFull, number_process
 from tracking.spool.writer import SEAL_SECONDS, SEAL_SECONDS_WHILE_AWAY, ClaimHooks, SpoolHealth, Writer
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "flush",
     "get_process_number",
     "health",
+    "number_process",
     "start",
     "start_sealing",
     "stop",
@@ -106,6 +108,8 @@ def start(*, has_workers: bool = False) -> None:
 def start_sealing() -> None:
     """Start the sealing thread of a worker, whose segments the store's process inserts."""
     global _sealer
+    with suppress(OSError):  # the disk is full, which the first hit will say
+        _open().open_directory()
     _sealer = Sealer(_open(), SEAL_SECONDS, SEAL_SECONDS_WHILE_AWAY)
     _sealer.start()
 
@@ -143,9 +147,14 @@ def health() -> SpoolHealth:
     return _get_writer().health()
 
 
-def use_claims(is_settled: Callable[[], bool], on_ended: Callable[[EndedProcess], None]) -> None:
-    """Register what a shared state does about claims (`ClaimHooks`), before the writer is made."""
-    _claims.is_settled, _claims.on_ended = is_settled, on_ended
+def use_claims(
+    *,
+    is_settled: Callable[[], bool] = lambda: True,
+    may_insert: Callable[[Path], bool] = lambda path: True,
+    on_ended: Callable[[EndedProcess], None] = lambda ended: None,
+) -> None:
+    """Register what a shared state does about claims (`ClaimHooks`)."""
+    _claims.is_settled, _claims.may_insert, _claims.on_ended = is_settled, may_insert, on_ended
 
 
 def get_process_number() -> str:

@@ -177,6 +177,12 @@ class Segments:
         self.open[key] = (CountSegment if key[0] in COUNT_TABLES else SegmentFile)(path, key[0])
         return self.open[key]
 
+    def open_directory(self) -> None:
+        """Create and lock this process's directory, so that others notice its end. Raises OSError."""
+        with self.lock:
+            if self.lock_fd < 0:
+                self._create_directory()
+
     def _create_directory(self) -> None:
         """Create and lock this process's directory. Raises OSError."""
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)

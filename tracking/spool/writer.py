@@ -32,6 +32,7 @@ class ClaimHooks:
     """What a shared state of hits does about claims of which others must know whether their event is in the spool."""
 
     is_settled: Callable[[], bool] = lambda: True  # whether they know it of everything so far; waits a moment for that
+    may_insert: Callable[[Path], bool] = lambda path: True  # whether they know it of another process's segment
     on_ended: Callable[[EndedProcess], None] = lambda ended: None  # called before its segments are adopted
 
 
@@ -203,7 +204,8 @@ class Writer:
         if now - self.adopted_at > ADOPT_SECONDS:
             self.adopted_at = now
             self._adopt()
-        return self.segments.list_sealed() + self.segments.list_sealed_of_others()
+        others = [path for path in self.segments.list_sealed_of_others() if self.claims.may_insert(path)]
+        return self.segments.list_sealed() + others
 
     def _insert(self, path: Path) -> None:
         table = path.name.partition("-")[0]

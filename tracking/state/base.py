@@ -8,7 +8,16 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tracking.state.questions import ClaimFirst, CountRequest, GetSalt, JoinVisit, NotJoined, PutValue, Question
+from tracking.state.questions import (
+    ClaimFirst,
+    CountRequest,
+    GetSalt,
+    JoinVisit,
+    NotJoined,
+    PutValue,
+    Question,
+    RestoreClaim,
+)
 from tracking.state.salts import SaltCache
 from tracking.state.visits import OpenVisit
 
@@ -55,7 +64,7 @@ class State(ABC):
         return True
 
     def note_ended(  # noqa: B027 - where the claims of a process end with it, there is nothing to note
-        self, process: str, event_ids: Sequence[int], claims: Sequence[Question[object]]
+        self, process: str, event_ids: Sequence[int], claims: Sequence[RestoreClaim]
     ) -> None:
         """Note that a process has ended which left these events in its spool, with what they claim."""
 

@@ -14,11 +14,11 @@ from pathlib import Path
 import orjson
 
 from tracking.spool import EndedProcess
-from tracking.state.base import State
 from tracking.state.questions import RestoreClaim
 
 LAST_SECONDS = 600.0  # of a process: it tells the state within milliseconds what is in its spool, or the state is away
 Row = Mapping[str, object]
+NoteEnded = Callable[[str, list[int], list[RestoreClaim]], None]  # its number, its events, what else they claim
 ClaimFinder = Callable[[Row], Iterator[RestoreClaim]]
 log = logging.getLogger(__name__)
 _finders: list[ClaimFinder] = []
@@ -29,17 +29,18 @@ def register_claim_finder(find: ClaimFinder) -> None:
     _finders.append(find)
 
 
-def settle_claims(state: State, ended: EndedProcess) -> None:
+def settle_claims(note_ended: NoteEnded, ended: EndedProcess) -> None:
     """Tell the state what a process that has ended left in its spool."""
     if not ended.is_certain:
         log.warning("what process %s had claimed stays undecided: Redis was away when it stored events", ended.number)
         return
-    event_ids, claims = [], []
+    event_ids: list[int] = []
+    claims: list[RestoreClaim] = []
     for row in read_last_rows(ended.paths):
         if isinstance(number := row.get("id"), int):
             event_ids.append(number)
         claims += [claim for find in _finders for claim in find(row)]
-    state.note_ended(ended.number, event_ids, claims)
+    note_ended(ended.number, event_ids, claims)
 
 
 def read_last_rows(paths: list[Path]) -> Iterator[Row]:

@@ -8,9 +8,8 @@ next one sees.
 
 A batch has neither a task nor a future: the connection calls a function with its reply, which resumes the calls.
 
-Batches have numbers. Each one also says up to which of them everything that their hits have claimed is in the spool,
-so that another process knows whether what was claimed is stored (`redis_scripts.CLAIMS`). A hit writes its event in the
-same iteration in which it has the answer to its claim, unless it asks further questions before.
+Batches have numbers, and each one says up to which of them everything that their hits have claimed is in the spool
+(`settlement.py`; `redis_scripts.CLAIMS` says what for).
 """
 
 from __future__ import annotations
@@ -35,14 +34,13 @@ from tracking.state.redis_link import (
     get_error_code,
 )
 from tracking.state.redis_scripts import BATCH
+from tracking.state.settlement import SETTLE_SECONDS, Settlement
 from tracking.state.suspension import SuspendableCall, resume, suspend
-from tracking.write_batch import write_batch
 
 MAX_BATCH_SIZE = 64  # hits, so that no batch occupies Redis for more than some milliseconds
 MAX_RUNNING_BATCHES = 2  # batches: Redis computes the one while this process makes the next
 MAX_IDLE_SECONDS = 30.0  # after which a new connection is made: the old one may have been dropped on the way
 DRAIN_POLL_SECONDS = 0.005
-SETTLE_SECONDS = 0.02  # after which Redis is told what is in the spool if no further batch does it
 log = logging.getLogger(__name__)
 
 
@@ -75,11 +73,7 @@ class RedisBatches:
         self.waiting: deque[WaitingCall] = deque()
         self.running: deque[Batch] = deque()  # in the order in which Redis answers them
         self.loop: asyncio.AbstractEventLoop | None = None
-        self.number = 0  # of the last batch that was sent
-        self.claimed = 0  # of the last batch with calls that was answered
-        self.resumed = 0  # of the last batch whose calls were resumed, as were those of all before it
-        self.settled = 0  # of the last batch of which everything is in the spool, as is that of all before it
-        self.confirmed = 0  # the last `settled` that Redis has
+        self.settlement = Settlement()
         self.forget_loop()
 
     def forget_loop(self) -> None:
@@ -88,9 +82,7 @@ class RedisBatches:
         self.connecting: asyncio.Task[None] | None = None
         self.timer: asyncio.TimerHandle | None = None  # for the oldest running batch
         self.settling: asyncio.TimerHandle | None = None
-        self.unsettled: dict[SuspendableCall, int] = {}  # calls that ask again -> the first batch in which they claimed
-        self.pausing: set[SuspendableCall] = set()  # calls that ask the same again in a moment
-        self.resumed = self.number
+        self.settlement.forget_calls()
         self.last_used = 0.0
         self.waiting.clear()
         self.running.clear()
@@ -127,8 +119,8 @@ class RedisBatches:
     def send(self, calls: list[WaitingCall]) -> None:
         """Send a batch."""
         assert self.loop is not None and self.connection is not None
-        self.number += 1
-        batch = Batch(calls, self.loop.time(), self.number, self.find_settled())
+        number = self.settlement.take_number()
+        batch = Batch(calls, self.loop.time(), number, self.settlement.find_settled())
         self.running.append(batch)
         self.last_used = batch.sent_at
         self.connection.send(("EVALSHA", BATCH_HASH, 0, *self.encode(batch)))
@@ -137,7 +129,7 @@ class RedisBatches:
 
     def encode(self, batch: Batch) -> tuple[object, ...]:
         """Return the arguments of the script."""
-        settled = batch.settled if batch.settled > self.confirmed else ""
+        settled = batch.settled if batch.settled > self.settlement.confirmed else ""
         return batch.encode(), spool.get_process_number(), batch.number, settled
 
     def answer_waiting_without_redis(self) -> None:
@@ -146,8 +138,7 @@ class RedisBatches:
         self.waiting.clear()
         for waiting in calls:
             resume(waiting.call, None)
-            if waiting.call.has_ended:
-                self.unsettled.pop(waiting.call, None)
+            self.settlement.note_call(waiting.call, 0)
 
     def find_connection(self, now: float) -> RedisConnection | None:
         """Return the connection of all batches; None if a new one must be made, also after a pause."""
@@ -178,8 +169,7 @@ class RedisBatches:
         batch = self.running.popleft()
         if isinstance(reply, Exception) and get_error_code(reply) == "NOSCRIPT":  # lost since the connection was made
             assert self.connection is not None
-            self.number += 1
-            batch = Batch(batch.calls, batch.sent_at, self.number, batch.settled)
+            batch = Batch(batch.calls, batch.sent_at, self.settlement.take_number(), batch.settled)
             self.running.append(batch)
             self.connection.send(("EVAL", BATCH, 0, *self.encode(batch)))
             return
@@ -190,33 +180,22 @@ class RedisBatches:
             self.link.note_failure(error)
         else:
             self.link.pause.note_answer()
-            self.confirmed = max(self.confirmed, batch.settled)
+            self.settlement.confirmed = max(self.settlement.confirmed, batch.settled)
         self.send_waiting()  # first, so that Redis computes it meanwhile
         self.resume_batch(batch, replies)
         self.settle_soon()
 
     def resume_batch(self, batch: Batch, replies: list[Reply] | None) -> None:
         """Resume the calls of a batch, each with the replies to its commands; without any, with None."""
+        settlement, first = self.settlement, 0
         if batch.calls:
-            self.claimed = batch.number
-        first = 0
+            settlement.claimed = batch.number
         for call, _, size in batch.calls:
             end = first + size
             resume(call, None if replies is None else self.link.drop_failed(replies[first:end]))
-            if call.has_ended:
-                self.unsettled.pop(call, None)
-            elif call not in self.pausing:
-                self.unsettled.setdefault(call, batch.number)
+            settlement.note_call(call, batch.number)
             first = end
-        self.resumed = batch.number
-
-    # -- what is in the spool ------------------------------------------------------------------------------------------
-
-    def find_settled(self) -> int:
-        """Return the number of the last batch of which everything is in the spool, as is that of all before it."""
-        if not write_batch.events:  # else the events of the last batch are not written yet
-            self.settled = min(self.unsettled.values(), default=self.resumed + 1) - 1
-        return self.settled
+        settlement.resumed = batch.number
 
     def settle_soon(self) -> None:
         """Tell Redis in a moment what is in the spool, unless another batch does it before."""
@@ -226,40 +205,12 @@ class RedisBatches:
     def settle(self) -> None:
         """Tell Redis what is in the spool if it does not know it, and nothing is under way that will say it."""
         self.settling = None
-        if self.connection is None or self.running or self.waiting or not self.needs_settling():
+        if self.connection is None or self.running or self.waiting or not self.settlement.is_missing():
             return
-        if self.find_settled() > self.confirmed:
+        if self.settlement.find_settled() > self.settlement.confirmed:
             self.send([])
         else:
             self.settle_soon()
-
-    def needs_settling(self) -> bool:
-        """Return whether Redis does not know of all batches that what they claimed is in the spool."""
-        return self.confirmed < self.claimed
-
-    def is_settled(self, seconds: float) -> bool:
-        """Wait, in another thread, until Redis knows that everything answered so far is in the spool.
-
-        Return False if it does not within that time.
-        """
-        number, end = self.claimed, time.monotonic() + seconds
-        while self.confirmed < number:
-            if self.link.is_away() or time.monotonic() > end:
-                return False
-            time.sleep(DRAIN_POLL_SECONDS)
-        return True
-
-    def pause(self, call: SuspendableCall, seconds: float) -> None:
-        """Suspend the call, which is the running one and has not got what it claimed last, for a moment."""
-        self.pausing.add(call)
-        asyncio.get_running_loop().call_later(seconds, self.end_pause, call)
-        suspend(call)
-
-    def end_pause(self, call: SuspendableCall) -> None:
-        """Resume a call after its pause."""
-        if call in self.pausing:
-            self.pausing.discard(call)
-            resume(call, None)
 
     # -- failures ------------------------------------------------------------------------------------------------------
 
@@ -295,9 +246,9 @@ class RedisBatches:
 
     async def drain(self) -> None:
         """Wait until every call has its answer, and Redis knows that all they have claimed is in the spool."""
-        while self.waiting or self.running or self.pausing:  # noqa: ASYNC110 - a batch has no future: that is cheaper
+        while self.waiting or self.running or self.settlement.pausing:  # noqa: ASYNC110 - batches have no futures
             await asyncio.sleep(DRAIN_POLL_SECONDS)
         end = time.monotonic() + TIMEOUT_SECONDS
-        while self.connection is not None and self.needs_settling() and time.monotonic() < end:
+        while self.connection is not None and self.settlement.is_missing() and time.monotonic() < end:
             self.settle_soon()
             await asyncio.sleep(DRAIN_POLL_SECONDS)

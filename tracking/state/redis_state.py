@@ -200,7 +200,7 @@ class RedisState(State):
         if call is None:
             time.sleep(ASK_AGAIN_SECONDS)
         else:
-            self.batches.pause(call, ASK_AGAIN_SECONDS)
+            self.batches.settlement.pause(call, ASK_AGAIN_SECONDS)
 
     def join_bot_visit(self, question: JoinVisit, was_seen: bool) -> OpenVisit | NotJoined:
         """Join a visit of a bot, which each process has alone."""
@@ -232,9 +232,9 @@ class RedisState(State):
 
     def is_settled(self) -> bool:
         """Wait until Redis knows that everything this process has claimed so far is in the spool, or for a moment."""
-        return self.batches.is_settled(TIMEOUT_SECONDS)
+        return self.batches.settlement.wait(TIMEOUT_SECONDS, self.redis.is_away)
 
-    def note_ended(self, process: str, event_ids: Sequence[int], claims: Sequence[Question[object]]) -> None:
+    def note_ended(self, process: str, event_ids: Sequence[int], claims: Sequence[RestoreClaim]) -> None:
         """Note that a process has ended which left these events in its spool, with what they claim.
 
         What else it had claimed and not settled is free then.
@@ -244,7 +244,7 @@ class RedisState(State):
             build_command("SADD", stored, *event_ids[first : first + NOTE_SIZE])
             for first in range(0, len(event_ids), NOTE_SIZE)
         ]
-        restore = [self.codecs[type(claim)].encode(claim) for claim in claims]
+        restore = [encode_restored_claim(claim) for claim in claims]
         commands = [*add, build_command("EXPIRE", stored, 2 * CLAIM_SECONDS), *restore]
         for first in range(0, len(commands), NOTE_SIZE):
             if self.execute(commands[first : first + NOTE_SIZE]) is None:
