@@ -1,4 +1,4 @@
-"""A worker of `serve --workers` that is killed with a hit half recorded: whoever repeats it, it is stored exactly once."""
+"""A worker of `serve --workers` that is killed with a hit half recorded: whoever repeats it, it is stored once."""
 
 from __future__ import annotations
 

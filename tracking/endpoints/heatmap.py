@@ -79,6 +79,7 @@ def _store_rows(hit: Hit, fields: Fields, site: SiteConfig, state: State) -> str
     try:
         spool.write_rows("heat", rows)
     except (spool.SpoolFull, OSError):
+        ingestion.release_id(hit, state)
         return "spool_full"
     return ""
 

@@ -60,13 +60,18 @@ class OpenClaims:
         """Note that everything which a worker claimed up to a batch is in its spool."""
         claims = self.by_process.get(process)
         while claims and claims[0].batch <= number:
-            self.processes.pop(claims.popleft().key, None)
+            self.forget(claims.popleft().key, process)
+
+    def forget(self, key: Hashable, process: str = "") -> None:
+        """Forget a claim of a process, by default the one that asks: it is settled, or released."""
+        if self.processes.get(key) == (process or self.batch.process):
+            del self.processes[key]
 
     def take_all(self, process: str) -> list[OpenClaim]:
         """Return what is open of a worker that has ended, and forget it."""
-        claims = list(self.by_process.pop(process, ()))
+        claims = [claim for claim in self.by_process.pop(process, ()) if self.processes.get(claim.key) == process]
         for claim in claims:
-            self.processes.pop(claim.key, None)
+            self.forget(claim.key, process)
         return claims
 
     def find_oldest(self, process: str) -> int:

@@ -27,7 +27,7 @@ from tracking.state.salts import RETENTION_DAYS
 from tracking.state.visits import VISITOR_COLUMNS, OpenVisit, VisitKey
 
 VISIT_SECONDS = 4 * 3600 + 600  # the longest idle time a site may choose, and ten minutes
-CLAIM_SECONDS = 600  # of a sender's id while its event is being spooled; `KeepSenderId` then extends it to a day
+KEPT_SECONDS = RETENTION_HOURS * 3600  # for which a sender's id is claimed that is not brief
 VISIT_PREFIX, ID_PREFIX = "footfall:open-visit:", "footfall:open-visit-id:"
 DEVICES_KEY = "footfall:devices"  # of the filters of known devices; the first filter's has no number
 SALT_PREFIX = "footfall:salt:"
@@ -67,7 +67,7 @@ def encode_join(question: JoinVisit, kind: str, proposed: tuple[object, ...] = (
         "" if keyed_visit is None else name if keyed_visit[0] == question.key else name_visit(keyed_visit[0]),
         str(to_event_id(sender_id.key)) if sender_id else "",
     )  # fmt: skip
-    claim_seconds = BRIEF_SECONDS if sender_id and sender_id.is_brief else CLAIM_SECONDS
+    claim_seconds = BRIEF_SECONDS if sender_id and sender_id.is_brief else KEPT_SECONDS
     claimed_until = sender_id.now + claim_seconds if sender_id else 0.0
     return Command("join_visit", keys, (
         question.at, question.idle, question.session, int(question.before_consent is not None),
@@ -136,10 +136,8 @@ def encode_restored_visit(question: RestoreVisit) -> Command:
 
 def encode_keep(question: KeepSenderId) -> Command:
     """Encode an id to keep for a day."""
-    seconds = RETENTION_HOURS * 3600
-    return build_command(
-        "SET", name_sender_id(question.sender_id), repr(question.sender_id.now + seconds), "EX", seconds
-    )
+    until = repr(question.sender_id.now + KEPT_SECONDS)
+    return build_command("SET", name_sender_id(question.sender_id), until, "EX", KEPT_SECONDS)
 
 
 def encode_release(question: ReleaseSenderId) -> Command:
@@ -156,7 +154,7 @@ def encode_claim(question: ClaimFirst) -> Command:
     """Encode the question whether a key is the first within its window."""
     window = question.window
     keys = [f"footfall:{window.name}:{name}" for name in (question.key, *question.older)]
-    return Command("claim_first", keys, (question.at, window.seconds, window.seconds, CLAIM_SECONDS))
+    return Command("claim_first", keys, (question.at, window.seconds, window.seconds))
 
 
 def encode_restored_claim(question: RestoreClaim) -> Command:

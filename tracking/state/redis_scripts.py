@@ -66,17 +66,21 @@ end
 CLAIMS = """
 local PROCESS, ENDED, STORED = 'footfall:process:', 'footfall:ended:', 'footfall:stored:'
 local MAX_TIME_LENGTH = 24 -- of a value without numbers
+local MAX_OPEN_SECONDS = 600 -- after which nobody waits any more for a process that has not come back
 local process, batch, settled = ARGV[2], ARGV[3], ARGV[4]
 if settled and settled ~= '' then redis.call('SET', PROCESS .. process, settled, 'EX', PROCESS_SECONDS) end
 local function claim(at)
   return batch and string.format('%.3f', at) .. process .. batch or at
 end
 local function read_time(value) return tonumber(string.match(value, '^%-?%d+%.?%d?%d?%d?')) end
-local function judge(value, event)
+local function judge(name, seconds, event)
+  local value = redis.call('GET', name)
   local claimer, number = string.match(value, '^%d+%.%d%d%d(%d%d%d%d%d%d%d%d%d%d%d%d)(%d+)$')
   if not claimer or claimer == process then return 'stored' end
   if tonumber(number) <= tonumber(redis.call('GET', PROCESS .. claimer) or 0) then return 'stored' end
-  if redis.call('EXISTS', ENDED .. claimer) == 0 then return 'open' end
+  if redis.call('EXISTS', ENDED .. claimer) == 0 then
+    return seconds - redis.call('TTL', name) < MAX_OPEN_SECONDS and 'open' or 'free'
+  end
   return event and redis.call('SISMEMBER', STORED .. claimer, event) == 1 and 'stored' or 'free'
 end
 """.replace("PROCESS_SECONDS", str(PROCESS_SECONDS))
@@ -100,7 +104,7 @@ function functions.join_visit(KEYS, ARGV)
     return {reason}
   end
   if KEYS[4] ~= '' and not redis.call('SET', KEYS[4], claim(ARGV[9]), 'NX', 'EX', ARGV[10]) then
-    local found = judge(redis.call('GET', KEYS[4]), KEYS[7])
+    local found = judge(KEYS[4], ARGV[10], KEYS[7])
     if found ~= 'free' then return {found == 'stored' and 'duplicate' or 'undecided'} end
     redis.call('SET', KEYS[4], claim(ARGV[9]), 'EX', ARGV[10])
   end
@@ -160,18 +164,17 @@ function functions.restore_visit(KEYS, ARGV)
 end
 """
 
-# KEYS: the key, then its older names. ARGV: 1 time, 2 seconds of the window, 3 seconds to live, 4 seconds after which
-# an open claim is free. Returns 1 if the key is the first, 0 if it is not, 2 if that is not decided
+# KEYS: the key, then its older names. ARGV: 1 time, 2 seconds of the window, 3 seconds to live. Returns 1 if the key is
+# the first, 0 if it is not, 2 if that is not decided
 CLAIM_FIRST = """
 function functions.claim_first(KEYS, ARGV)
   local function find_taken(name)
     local value = redis.call('GET', name)
     if not value then return nil end
-    local age = math.abs(ARGV[1] - read_time(value))
-    if age >= ARGV[2] then return nil end
-    local found = judge(value)
+    if math.abs(ARGV[1] - read_time(value)) >= ARGV[2] then return nil end
+    local found = judge(name, ARGV[3])
     if found == 'stored' then return 0 end
-    return found == 'open' and age < ARGV[4] and 2 or nil
+    return found == 'open' and 2 or nil
   end
   for i = 2, #KEYS do
     local taken = find_taken(KEYS[i])

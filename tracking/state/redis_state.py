@@ -35,7 +35,7 @@ from tracking.state.questions import (
 from tracking.state.redis_batches import RedisBatches
 from tracking.state.redis_codec import (
     BLANK_VISIT,
-    CLAIM_SECONDS,
+    KEPT_SECONDS,
     decode_changes,
     decode_nothing,
     decode_visit,
@@ -87,7 +87,7 @@ class RedisState(State):
         self.codecs: dict[type, Codec] = {
             JoinVisit: Codec(self.encode_join, self.decode_join),
             KeepSenderId: Codec(encode_keep, decode_nothing),
-            ReleaseSenderId: Codec(encode_release, decode_nothing),
+            ReleaseSenderId: Codec(encode_release, lambda question, reply: self.local.ask(question)),
             GetSalt: Codec(encode_salt, lambda question, reply: bytes.fromhex(reply.decode())),
             ClaimFirst: Codec(encode_claim, self.decode_claim),
             RestoreClaim: Codec(encode_restored_claim, lambda question, reply: self.local.ask(question)),
@@ -245,7 +245,7 @@ class RedisState(State):
             for first in range(0, len(event_ids), NOTE_SIZE)
         ]
         restore = [encode_restored_claim(claim) for claim in claims]
-        commands = [*add, build_command("EXPIRE", stored, 2 * CLAIM_SECONDS), *restore]
+        commands = [*add, build_command("EXPIRE", stored, 2 * KEPT_SECONDS), *restore]
         for first in range(0, len(commands), NOTE_SIZE):
             if self.execute(commands[first : first + NOTE_SIZE]) is None:
                 return log.warning("Redis is away: what process %s had claimed stays undecided", process)

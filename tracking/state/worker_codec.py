@@ -179,7 +179,10 @@ class AnsweringState:
             return self.join(*fields[1:])
         if fields[0] == CLAIM:
             return self.answer_claim(*fields[1:])  # type: ignore[arg-type]
-        answer = self.state.ask(self.plain[fields[0]](*fields[1:]))
+        question = self.plain[fields[0]](*fields[1:])
+        if isinstance(question, ReleaseSenderId):
+            self.claims.forget(question.sender_id.key)
+        answer = self.state.ask(question)
         return dict(answer) if fields[0] == GET and isinstance(answer, Mapping) else answer
 
     def answer_join(

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tracking.state.base import R, State
 from tracking.state.memory import MemoryState
-from tracking.state.questions import ClaimFirst, JoinVisit, NotJoined, PutValue, Question, TakeNumber
+from tracking.state.questions import ClaimFirst, JoinVisit, NotJoined, PutValue, Question, ReleaseSenderId, TakeNumber
 from tracking.state.suspension import find_suspendable_call, run_suspendable
 from tracking.state.visits import REORDER_AFTER_MS, OpenVisit
 from tracking.state.worker_codec import LOST, STALE, UNDECIDED, Proposal, decode_visit, encode_join, encode_question
@@ -108,7 +108,7 @@ class WorkerState(State):
                     self.local.get_window(question.window).note(question.key, question.at)
             case TakeNumber() if isinstance(answer, int):
                 self.local.counters.seed(question.counter, answer)
-            case PutValue():
+            case PutValue() | ReleaseSenderId():
                 self.local.ask(question)
         return answer
 
