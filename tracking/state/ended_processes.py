@@ -36,11 +36,14 @@ def settle_claims(note_ended: NoteEnded, ended: EndedProcess) -> None:
         return
     event_ids: list[int] = []
     claims: list[RestoreClaim] = []
-    for row in read_last_rows(ended.paths):
-        if isinstance(number := row.get("id"), int):
-            event_ids.append(number)
-        claims += [claim for find in _finders for claim in find(row)]
-    note_ended(ended.number, event_ids, claims)
+    try:
+        for row in read_last_rows(ended.paths):
+            if isinstance(number := row.get("id"), int):
+                event_ids.append(number)
+            claims += [claim for find in _finders for claim in find(row)]
+        note_ended(ended.number, event_ids, claims)
+    except Exception:  # a row of another release, for instance; it must not keep the server from starting
+        log.exception("what process %s had claimed stays undecided", ended.number)
 
 
 def read_last_rows(paths: list[Path]) -> Iterator[Row]:
