@@ -44,7 +44,7 @@ print(sale.code)
 """
 
 
-class Server:
+class KilledServer:
     """A server with a DATA_DIR of its own, which may be killed and started again."""
 
     def __init__(self, env: dict[str, str], folder: Path) -> None:
@@ -68,11 +68,11 @@ class Server:
         return b"".join(path.read_bytes() for path in self.folder.glob("spool/*/*-*-*"))
 
 
-class Installation(NamedTuple):
+class TwoServers(NamedTuple):
     """Two servers, and the proxy between the first one and Redis."""
 
-    one: Server
-    two: Server
+    one: KilledServer
+    two: KilledServer
     proxy: Proxy
     site: int
     key: str
@@ -81,7 +81,7 @@ class Installation(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoServers]:
     folder = tmp_path_factory.mktemp("killed")
     address = os.environ["TESTS_REDIS_URL"].replace("NUMBER", "12")
     with open_proxy(servers.REDIS) as proxy:
@@ -89,8 +89,8 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
             **os.environ, "DATABASE_URL": create_database(DATABASE), "SECRET_KEY": "s" * 60, "REDIS_URL": address,
             "EVENTS_URL": servers.EVENTS_URL.replace("DATABASE", DATABASE), "TRUSTED_PROXIES": "127.0.0.1",
         }  # fmt: skip
-        one = Server({**env, "REDIS_URL": address.replace(str(servers.REDIS), str(proxy.port))}, folder / "one")
-        two = Server(env, folder / "two")
+        one = KilledServer({**env, "REDIS_URL": address.replace(str(servers.REDIS), str(proxy.port))}, folder / "one")
+        two = KilledServer(env, folder / "two")
         try:
             one.start()
             two.start()
@@ -100,33 +100,33 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
                 wait_for_site(server.url, told["site_id"])
                 wait_until(partial(knows_link, server), server.log.read_text)
             connection = redis.Redis.from_url(address)
-            yield Installation(one, two, proxy, told["site_id"], told["api_key"], sale, connection)
+            yield TwoServers(one, two, proxy, told["site_id"], told["api_key"], sale, connection)
         finally:
             for server in (one, two):
                 with suppress(AttributeError, ProcessLookupError):
                     server.end(signal.SIGKILL)
 
 
-def knows_link(server: Server) -> bool:
+def knows_link(server: KilledServer) -> bool:
     return httpx.get(f"{server.url}/l/offer", headers={"user-agent": "curl/8"}, timeout=60).status_code < 400
 
 
-def run(server: Server, command: list[str]) -> str:
+def run(server: KilledServer, command: list[str]) -> str:
     env = {**server.env, "DJANGO_SETTINGS_MODULE": "config.settings"}
     done = subprocess.run(command, cwd=servers.ROOT, env=env, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout
 
 
-class Hit(NamedTuple):
+class RepeatedHit(NamedTuple):
     """A hit that can be repeated: how it is sent, what it claims in Redis, and how its rows are counted."""
 
-    send: Callable[[Server], httpx.Response]
+    send: Callable[[KilledServer], httpx.Response]
     claim: str
     condition: str
 
 
-def send_view(there: Installation, name: str, server: Server) -> httpx.Response:
+def send_view(there: TwoServers, name: str, server: KilledServer) -> httpx.Response:
     """A page view of the tracker, with an id for some minutes."""
     query = {
         "site_id": str(there.site), "type": "pageview", "href": f"/{name}", "host": "a.example", "x": f"id of {name}",
@@ -135,27 +135,27 @@ def send_view(there: Installation, name: str, server: Server) -> httpx.Response:
     return httpx.get(f"{server.url}/in.php", params=query, headers=headers, timeout=60)
 
 
-def send_event(there: Installation, name: str, server: Server) -> httpx.Response:
+def send_event(there: TwoServers, name: str, server: KilledServer) -> httpx.Response:
     """An event of a program, with an id for a day."""
     body = {"url": f"https://a.example/{name}", "name": "pageview", "event_id": f"id of {name}"}
     headers = {"user-agent": CHROME, "x-api-key": there.key, "x-forwarded-for": "81.2.69.8"}
     return httpx.post(f"{server.url}/api/event", json=body, headers=headers, timeout=60)
 
 
-def send_sale(there: Installation, name: str, word: str, server: Server) -> httpx.Response:
+def send_sale(there: TwoServers, name: str, word: str, server: KilledServer) -> httpx.Response:
     """A conversion with an order number, which counts once."""
     query = {"clickId": word, "id": there.sale, "val": "10", "param": name}
     return httpx.get(f"{server.url}/s2s", params=query, timeout=60)
 
 
-def build_hit(there: Installation, kind: str, name: str) -> Hit:
+def build_hit(there: TwoServers, kind: str, name: str) -> RepeatedHit:
     if kind == "conversion":
         headers = {"user-agent": CHROME, "x-forwarded-for": "81.2.69.9", **BROWSER}
         clicked = httpx.get(f"{there.two.url}/l/offer", headers=headers, timeout=60)
         word = httpx.URL(clicked.headers["location"]).params["sub"]
-        return Hit(partial(send_sale, there, name, word), "footfall:counted:conversion:*", f"name = '{name}'")
+        return RepeatedHit(partial(send_sale, there, name, word), "footfall:counted:conversion:*", f"name = '{name}'")
     send = send_view if kind == "beacon" else send_event
-    return Hit(partial(send, there, name), "footfall:seen:*", f"path = '/{name}' AND kind = 'view'")
+    return RepeatedHit(partial(send, there, name), "footfall:seen:*", f"path = '/{name}' AND kind = 'view'")
 
 
 def count_stored(condition: str) -> int:
@@ -163,7 +163,7 @@ def count_stored(condition: str) -> int:
     return sum(int(servers.ask(port, sql)) for port in servers.HTTP)
 
 
-def wait_until_stored(there: Installation) -> None:
+def wait_until_stored(there: TwoServers) -> None:
     for server in (there.one, there.two):
         wait_until(
             lambda url=server.url: not httpx.get(f"{url}/healthz", timeout=20).json()["spool"]["depth"],  # type: ignore[misc]
@@ -171,7 +171,7 @@ def wait_until_stored(there: Installation) -> None:
         )
 
 
-def kill_at(there: Installation, hit: Hit, *words: bytes, passes: bool) -> None:
+def kill_at(there: TwoServers, hit: RepeatedHit, *words: bytes, passes: bool) -> None:
     """Send a hit to the first server, and kill it when it has sent these words to Redis, which does not answer the
     last of them."""
     wait_until_stored(there)
@@ -198,7 +198,7 @@ CLAIMS = {  # what each kind of hit asks before its event is in the spool
 }
 
 
-def read_answers(there: Installation, hit: Hit) -> list[str]:
+def read_answers(there: TwoServers, hit: RepeatedHit) -> list[str]:
     """How the hit is answered that is repeated to both servers, twice."""
     servers_in_turns = (there.two, there.one, there.one, there.two)
     return [hit.send(server).headers.get("x-event-dropped", "stored") for server in servers_in_turns]
@@ -206,7 +206,7 @@ def read_answers(there: Installation, hit: Hit) -> list[str]:
 
 @pytest.mark.parametrize("kind", CLAIMS)
 def test_what_a_killed_server_had_only_claimed_is_stored_when_it_is_repeated(
-    installation: Installation, kind: str
+    installation: TwoServers, kind: str
 ) -> None:
     hit = build_hit(installation, kind, f"claimed-{kind}")
     kill_at(installation, hit, *CLAIMS[kind][:1], passes=True)
@@ -222,7 +222,7 @@ def test_what_a_killed_server_had_only_claimed_is_stored_when_it_is_repeated(
 
 @pytest.mark.parametrize("kind", CLAIMS)
 def test_what_a_killed_server_had_stored_is_a_duplicate_when_it_is_repeated(
-    installation: Installation, kind: str
+    installation: TwoServers, kind: str
 ) -> None:
     hit = build_hit(installation, kind, f"stored-{kind}")
     kill_at(installation, hit, *CLAIMS[kind], b"EVALSHA", passes=False)

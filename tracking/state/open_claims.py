@@ -24,7 +24,7 @@ class OpenClaim(NamedTuple):
 
 
 @dataclass(slots=True)
-class Batch:
+class AskingBatch:
     """The batch of questions that is answered: its worker's number, and its own; 0 if it says nothing of its spool."""
 
     process: str = ""
@@ -35,7 +35,7 @@ class OpenClaims:
     """The claims of all workers, each worker's in their order."""
 
     def __init__(self) -> None:
-        self.batch = Batch()
+        self.batch = AskingBatch()
         self.position = 0
         self.by_process: dict[str, deque[OpenClaim]] = {}
         self.processes: dict[Hashable, str] = {}

@@ -17,7 +17,7 @@ from typing import Literal, TypeAlias
 from tracking.schema import Event
 from tracking.state.deduplication import to_event_id
 from tracking.state.memory import MemoryState
-from tracking.state.open_claims import Batch, OpenClaims
+from tracking.state.open_claims import AskingBatch, OpenClaims
 from tracking.state.questions import (
     ClaimFirst,
     CountRequest,
@@ -163,7 +163,7 @@ class AnsweringState:
         if process in self.ended:
             return []
         self.claims.settle(process, settled)
-        self.claims.batch = Batch(process, number)
+        self.claims.batch = AskingBatch(process, number)
         answers: list[object] = []
         for fields in questions:
             try:
