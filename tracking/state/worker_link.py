@@ -224,7 +224,7 @@ class StoreLink:
             message = pack((ASK, questions, spool.get_process_number(), number, settled))
         except ValueError:
             log.exception("A question is not sent to the store's process")
-            return self.resume_all(running, None)
+            return self.resume_unsent(batch)
         self.running.append(running)
         self.protocol.transport.write(message)
         if not self.is_watched:
@@ -302,7 +302,11 @@ class StoreLink:
         """Resume the calls that wait to be sent, without an answer."""
         batch = list(self.waiting)
         self.waiting.clear()
-        for call, _ in batch:
+        self.resume_unsent(batch)
+
+    def resume_unsent(self, calls: Sequence[WaitingQuestions]) -> None:
+        """Resume calls whose questions were not sent, without an answer."""
+        for call, _ in calls:
             resume(call, None)
             self.settlement.note_call(call, 0)
 
