@@ -174,6 +174,7 @@ def wait_until_stored(there: TwoServers) -> None:
 def kill_at(there: TwoServers, hit: RepeatedHit, *words: bytes, passes: bool) -> None:
     """Send a hit to the first server, and kill it when it has sent these words to Redis, which does not answer the
     last of them."""
+    send_view(there, f"first-{there.one.process.pid}", there.one)  # so that it knows the salt of the day
     wait_until_stored(there)
     known = set(there.redis.keys(hit.claim))
     point = there.proxy.stop_at(*words, stop=lambda: there.one.process.send_signal(signal.SIGSTOP), passes=passes)
