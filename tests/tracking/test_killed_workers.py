@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -57,7 +57,7 @@ def ask_to_join(*, is_brief: bool) -> JoinVisit:
     )  # fmt: skip
 
 
-QUESTIONS = {
+QUESTIONS: dict[str, Callable[[], Question[object]]] = {
     "beacon": lambda: ask_to_join(is_brief=True),
     "event": lambda: ask_to_join(is_brief=False),
     "conversion": lambda: ClaimFirst(COUNTED, "conversion:7:A-1", SECONDS, waits=True),
