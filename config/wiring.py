@@ -28,6 +28,7 @@ from links.conversions.recording import CONVERSION_ENDPOINTS
 from links.export_kinds import LINK_EXPORTS
 from links.monitoring.alert_conditions import CONDITIONS as LINK_CONDITIONS
 from links.public_urls import is_former_link_domain
+from links.redirect.click_deduplication import find_stored_claims
 from links.redirect.endpoints import register_endpoints
 from links.routing import link_cache
 from links.selectors import DATAPOINT_KIND, GROUP_KIND, list_visible_links
@@ -64,6 +65,7 @@ from sites.uptime import services as uptime
 from sites.uptime.certificates import CONDITIONS as UPTIME_CONDITIONS
 from sites.uptime.history import register_cost_estimator
 from tracking.pipeline.source import register_joiner
+from tracking.state.ended_processes import register_claim_finder
 from tracking.store import UNREADABLE, StoreError
 
 # Kinds of objects that guests can be granted
@@ -124,9 +126,10 @@ register_conditions(*UPTIME_CONDITIONS, *TRAFFIC_CONDITIONS, *ACCOUNT_CONDITIONS
 # Uptime: what incidents cost
 register_cost_estimator(describe_costs)
 
-# Links: the endpoints of conversions, the click that led to a view, and the names of links
+# Links: the endpoints of conversions, the click that led to a view, what clicks claim, and the names of links
 register_endpoints(CONVERSION_ENDPOINTS)
 register_joiner(click_columns)
+register_claim_finder(find_stored_claims)
 register_link_labels(list_visible_links)
 
 # Links of “Go anywhere”

@@ -24,6 +24,7 @@ from tracking.web import (
     Reply,
     Scope,
     Send,
+    ask_to_repeat,
     build_gif_reply,
     format_header,
     read_body,
@@ -189,7 +190,7 @@ def reject_too_large(request: EndpointRequest, endpoint: Endpoint) -> Reply:
 def run_endpoint(endpoint: Endpoint, request: EndpointRequest) -> Reply:
     """Run the endpoint. An exception is our bug: it is logged and counted, and never disturbs the page."""
     try:
-        return endpoint.function(request)
+        return ask_to_repeat(endpoint.function(request))
     except Exception:
         log.exception("an endpoint failed on %s", request.path)
         reply = build_gif_reply(ingestion.reject_request(0, "bad_request", request.now).reason)

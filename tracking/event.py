@@ -104,4 +104,5 @@ REASONS = {
     "spool_full": "The event spool is full.",
     "no_heatmap": "The site records no clicks of this visitor or on this page.",
     "duplicate": "Sent before with the same id.",
+    "undecided": "The server that has received it before was killed; send it again.",
 }

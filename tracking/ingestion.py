@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import errno
 import logging
+from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 
 from sites.site_config import SiteConfig
 from tracking import live, spool
@@ -34,14 +36,18 @@ def receive(hit: Hit, site: SiteConfig, state: State) -> Event | Rejection:
         log.exception("the pipeline failed on a hit of site %s", site.site_id)
         return count_rejection(site.site_id, "bad_request", hit.now)
     if isinstance(outcome, Quarantine):
-        return quarantine(outcome, hit)
+        return quarantine(outcome, hit, state)
     if isinstance(outcome, Rejection):
         return count_rejection(site.site_id, outcome.reason, hit.now)
-    if not hit.event_id or hit.brief_id:
+    if not hit.event_id:
         return store_event(outcome, hit.now)
+    if hit.brief_id:
+        return store_event(outcome, hit.now, partial(release_id, hit, state))
     stored = write_event(outcome, hit.now)
-    sender_id = create_sender_id(hit.site_id, hit.event_id, hit.brief_id, hit.now)
-    state.ask(ReleaseSenderId(sender_id) if isinstance(stored, Rejection) else KeepSenderId(sender_id))
+    if isinstance(stored, Rejection):
+        release_id(hit, state)
+    else:
+        state.ask(KeepSenderId(create_sender_id(hit.site_id, hit.event_id, hit.brief_id, hit.now)))
     return stored
 
 
@@ -54,9 +60,20 @@ def was_sent_here(hit: Hit, state: State) -> bool:
     return hit.brief_id and sent_ids.contains(hash_event_id(hit.site_id, hit.event_id), hit.now.timestamp())
 
 
-def store_event(event: Event, now: datetime) -> Event | Rejection:
+def release_id(hit: Hit, state: State) -> None:
+    """Release the sender's id of a hit of which nothing could be written, so that it may be sent again."""
+    if hit.event_id:
+        state.ask(ReleaseSenderId(create_sender_id(hit.site_id, hit.event_id, hit.brief_id, hit.now)))
+
+
+def store_event(event: Event, now: datetime, on_failure: Callable[[], object] | None = None) -> Event | Rejection:
     """Write an event and publish it, at the end of the write batch where there is one."""
-    return event if write_batch.add_event(event, now) else write_event(event, now)
+    if write_batch.add_event(event, now, on_failure):
+        return event
+    stored = write_event(event, now)
+    if isinstance(stored, Rejection) and on_failure is not None:
+        on_failure()
+    return stored
 
 
 def write_event(event: Event, now: datetime) -> Event | Rejection:
@@ -71,20 +88,20 @@ def write_event(event: Event, now: datetime) -> Event | Rejection:
 
 def commit_batch() -> dict[int, bytes]:
     """Write the events and counts of the batch. Return the header to add to responses whose event found no space."""
-    events_by_response, counts = write_batch.take_all()
+    batched, counts = write_batch.take_all()
     for (site_id, reason, _), count in counts.items():
         if reason:
             spool.count_rejected(site_id, reason, count.at, count.hits)
         else:
             spool.count_received(site_id, count.at, count.hits)
-    events = [event for _, event, _ in events_by_response]
-    if events and not write_events_at_once(events):
-        return {
-            number: SPOOL_FULL_HEADER
-            for number, event, now in events_by_response
-            if isinstance(write_event(event, now), Rejection)
-        }
-    return {}
+    failed: dict[int, bytes] = {}
+    if batched and not write_events_at_once([one.event for one in batched]):
+        for number, event, now, on_failure in batched:
+            if isinstance(write_event(event, now), Rejection):
+                failed[number] = SPOOL_FULL_HEADER
+                if on_failure is not None:
+                    on_failure()
+    return failed
 
 
 def write_events_at_once(events: list[Event]) -> bool:
@@ -118,12 +135,13 @@ def count_rejection(site_id: int, reason: str, now: datetime) -> Rejection:
     return Rejection(reason)
 
 
-def quarantine(rejection: Quarantine, hit: Hit) -> Rejection:
+def quarantine(rejection: Quarantine, hit: Hit, state: State) -> Rejection:
     """Write a bot's event to the table `bots`, and count it."""
     site_id = rejection.event["site_id"]
     try:
         spool.write_bot(rejection.event, rejection.bot_reason)
     except (spool.SpoolFull, OSError) as error:
+        release_id(hit, state)
         return reject_for_lack_of_space(site_id, hit.now, error)
     return count_rejection(site_id, rejection.reason, hit.now)
 

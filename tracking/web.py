@@ -176,6 +176,14 @@ async def read_body(receive: Receive, max_bytes: int) -> bytes | None:
             return body
 
 
+def ask_to_repeat(reply: Reply) -> Reply:
+    """Make a reply say that the request is to be sent again if it is not decided what becomes of it."""
+    if reply.dropped == "undecided":
+        reply.status = 503
+        reply.headers.append((b"retry-after", b"1"))
+    return reply
+
+
 def build_gif_reply(dropped: str = "") -> Reply:
     """Build the reply with the transparent pixel."""
     return Reply(GIF, b"image/gif", 200, headers=[], dropped=dropped)

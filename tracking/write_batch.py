@@ -8,9 +8,11 @@ one.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from threading import get_ident
+from typing import NamedTuple
 
 from tracking.event import Event
 
@@ -23,6 +25,15 @@ class HitCount:
     at: datetime
 
 
+class BatchedEvent(NamedTuple):
+    """An event for a response; `on_failure` is called if it cannot be written."""
+
+    response_id: int
+    event: Event
+    now: datetime
+    on_failure: Callable[[], object] | None
+
+
 BatchCounts = dict[tuple[int, str, int], HitCount]  # by site, reason ("" = received) and minute of the hour
 
 
@@ -32,7 +43,7 @@ class WriteBatch:
     def __init__(self) -> None:
         self.thread = 0  # the thread whose hits are batched now; 0 = none
         self.response_id = 0
-        self.events: list[tuple[int, Event, datetime]] = []
+        self.events: list[BatchedEvent] = []
         self.counts: BatchCounts = {}
 
     def begin(self, response_id: int) -> None:
@@ -43,11 +54,11 @@ class WriteBatch:
         """Stop batching until the next `begin`."""
         self.thread = 0
 
-    def add_event(self, event: Event, now: datetime) -> bool:
+    def add_event(self, event: Event, now: datetime, on_failure: Callable[[], object] | None = None) -> bool:
         """Add an event to the batch; return False if the caller must write it itself."""
         if not self.thread or self.thread != get_ident():
             return False
-        self.events.append((self.response_id, event, now))
+        self.events.append(BatchedEvent(self.response_id, event, now, on_failure))
         return True
 
     def add_hit(self, site_id: int, reason: str, now: datetime) -> bool:
@@ -62,7 +73,7 @@ class WriteBatch:
             count.hits += 1
         return True
 
-    def take_all(self) -> tuple[list[tuple[int, Event, datetime]], BatchCounts]:
+    def take_all(self) -> tuple[list[BatchedEvent], BatchCounts]:
         """Return events and counts to write, and begin an empty batch."""
         batch = self.events, self.counts
         self.events, self.counts = [], {}

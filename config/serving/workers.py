@@ -10,6 +10,7 @@ import asyncio
 import os
 import socket
 from collections.abc import Callable
+from functools import partial
 
 import orjson
 from django.conf import settings
@@ -45,13 +46,17 @@ class StoreServer(Server):
         from config import process
         from config.asgi import application
         from tracking import live, spool
+        from tracking.state.ended_processes import settle_claims
         from tracking.state.memory import MemoryState
         from tracking.state.state_server import StateServer
 
         await super().startup(sockets)
         assert isinstance(process.state, MemoryState)
-        await asyncio.to_thread(spool.start, has_workers=True)
         self.state_server = StateServer(process.state, on_event=lambda event: live.publish(orjson.loads(event)))
+        spool.use_claims(
+            may_insert=self.state_server.may_insert, on_ended=partial(settle_claims, self.state_server.note_ended)
+        )
+        await asyncio.to_thread(spool.start, has_workers=True)
         live.watch_sites(self.state_server.send_sites)
         self.request_server = await listen_for_requests(application, find_request_socket())
         await self.state_server.start(find_state_socket())

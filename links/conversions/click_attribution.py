@@ -18,6 +18,7 @@ from datetime import datetime
 from urllib.parse import parse_qs
 
 from links.redirect import tokens
+from links.redirect.click_deduplication import LANDINGS
 from links.redirect.click_traces import find_recent_click, find_trace, mark_as_landed
 from links.redirect.cookies import LinkCookies
 from links.routing import link_cache
@@ -26,12 +27,11 @@ from links.url_policy import CLICK_PARAMETER
 from sites.site_config import SiteConfig
 from tracking.event import Event, Hit
 from tracking.state.base import State
-from tracking.state.questions import ClaimFirst, Window
+from tracking.state.questions import ClaimFirst
 
-PARAMETER_SECONDS = 1800
+PARAMETER_SECONDS = LANDINGS.seconds
 MATCH_SECONDS = 120
 CLICK_ASSIGNMENT = f"{CLICK_PARAMETER}="
-LANDINGS = Window("landed", PARAMETER_SECONDS, 200_000)
 
 
 # -- visits ---------------------------------------------------------------------------------------------------------

@@ -73,9 +73,12 @@ def store_conversion(
     parameter = clip_text(fields.get("param", ""), 255)
     parameter = "" if parameter.lower() in EMPTY_PARAMETERS else parameter
     at = hit.now.timestamp()
-    if parameter and not state.ask(build_question(kind, conversion.conversion_id, parameter, at)):
-        return ingestion.count_rejection(link.account_id, "duplicate", hit.now)
-    first = not refund and state.ask(build_question("first", conversion.conversion_id, str(click.click_id), at))
+    if parameter:
+        is_new = state.ask(build_question(kind, conversion.conversion_id, parameter, at, waits=True))
+        if not is_new:
+            reason = "undecided" if is_new is None else "duplicate"
+            return ingestion.count_rejection(link.account_id, reason, hit.now)
+    first = not refund and bool(state.ask(build_question("first", conversion.conversion_id, str(click.click_id), at)))
     commission = (
         parse_amount_or_zero(fields.get("com", ""))
         or abs(value) * parse_amount_or_zero(fields.get("comperc", "")) / 100
@@ -91,9 +94,9 @@ def store_conversion(
     return ingestion.write_event(event, hit.now)
 
 
-def build_question(kind: str, conversion_id: int, value: str, at: float) -> ClaimFirst:
+def build_question(kind: str, conversion_id: int, value: str, at: float, *, waits: bool = False) -> ClaimFirst:
     """Build the question whether a parameter, or a conversion of a click, is counted for the first time."""
-    return ClaimFirst(COUNTED_CONVERSIONS, build_conversion_key(kind, conversion_id, value), at)
+    return ClaimFirst(COUNTED_CONVERSIONS, build_conversion_key(kind, conversion_id, value), at, waits=waits)
 
 
 def serve_conversion(request: LinkRequest) -> Reply:

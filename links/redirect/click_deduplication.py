@@ -7,20 +7,24 @@ loses nothing.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from hashlib import blake2b
+from typing import cast
 
 from links.models import Mode
 from links.routing import link_cache
 from reports.query.analyses import link_hits
 from tracking import spool
 from tracking.state.base import State
+from tracking.state.ended_processes import Row
 from tracking.state.questions import ClaimFirst, RestoreClaim, StateKey, Window
 from tracking.store import StoreError
 
 UNIQUE_CLICKS = Window("unique", 1800)
+LANDINGS = Window("landed", 1800, 200_000)  # views by click, which the URL of a view names
 COUNTED_CONVERSIONS = Window("counted", 90 * 86_400, 500_000)  # by parameter, and first ones by click
 RESTORE_BATCH_SIZE = 5_000
 ADDRESS_BITS = 53  # of the hash of an address
@@ -101,6 +105,25 @@ def load_state(state: State, now: datetime) -> int:
     restore_claims(state, UNIQUE_CLICKS, clicks, now.timestamp())
     restore_claims(state, COUNTED_CONVERSIONS, conversions, now.timestamp())
     return len(clicks)
+
+
+def find_stored_claims(row: Row) -> Iterator[RestoreClaim]:
+    """Yield what a click, a conversion or the view after a click has claimed, by its row in the spool."""
+    kind, link_id, click_id, now = row.get("kind"), row.get("link_id"), row.get("click_id"), time.time()
+    if not link_id or not click_id:
+        return
+    at = datetime.fromisoformat(str(row["ts"])).timestamp()
+    if kind in ("conversion", "refund"):
+        if row.get("name"):
+            key = build_conversion_key(str(kind), cast(int, row["conversion_id"]), str(row["name"]))
+            yield RestoreClaim(COUNTED_CONVERSIONS, key, at, now)
+        if row.get("is_unique"):
+            key = build_conversion_key("first", cast(int, row["conversion_id"]), str(click_id))
+            yield RestoreClaim(COUNTED_CONVERSIONS, key, at, now)
+    elif kind in ("link", "pixel") and row.get("is_unique"):
+        yield RestoreClaim(UNIQUE_CLICKS, build_click_key(cast(int, link_id), cast(int, row["view_id"])), at, now)
+    elif kind == "view":
+        yield RestoreClaim(LANDINGS, cast(int, click_id), at, now)
 
 
 def restore_claims(state: State, window: Window, claims: Iterable[tuple[StateKey, float]], now: float) -> None:

@@ -141,7 +141,7 @@ class LinkClick:
         is_unique = self.unique_links.get(link.link_id)
         if is_unique is None:
             question = build_unique_question(link.link_id, self.address_hashes, self.token.at)
-            is_unique = self.unique_links[link.link_id] = self.state.ask(question)
+            is_unique = self.unique_links[link.link_id] = bool(self.state.ask(question))
         return is_unique
 
     def click_number(self, link: LinkSnapshot) -> int:

@@ -16,7 +16,7 @@ from links.redirect.cookies import LinkCookies
 from links.routing import link_cache
 from links.routing.snapshot import LinkSnapshot
 from tracking.event import Rejection
-from tracking.web import JAVASCRIPT, Reply, build_gif_reply
+from tracking.web import JAVASCRIPT, Reply, ask_to_repeat, build_gif_reply
 
 SCRIPTS = Path(__file__).resolve().parent.parent.parent / "static" / "links"
 EMPTY_PAGE = b"<!doctype html><title></title>"
@@ -93,4 +93,4 @@ def call_endpoint(endpoint: Callable[[LinkRequest], Reply], request: LinkRequest
     """Call an endpoint for the methods it accepts, else reply 405."""
     if request.method not in ("GET", "HEAD", "POST"):
         return Reply(b"Method not allowed", status=405, headers=[(b"allow", b"GET, HEAD, POST")])
-    return endpoint(request)
+    return ask_to_repeat(endpoint(request))

@@ -33,9 +33,10 @@ from tracking.state.base import State
 from tracking.state.memory import MemoryState
 from tracking.state.questions import ClaimFirst, JoinVisit, RestoreClaim, RestoreVisit, SenderId, TakeNumber, Window
 from tracking.state.redis_batches import MAX_BATCH_SIZE
+from tracking.state.redis_codec import DEVICES_KEY, name_visit
 from tracking.state.redis_connection import RedisConnection
 from tracking.state.redis_link import MIN_PAUSE_SECONDS, TIMEOUT_SECONDS, RedisLink, RedisPause, build_command
-from tracking.state.redis_state import DEVICES_KEY, RedisState, name_visit
+from tracking.state.redis_state import RedisState
 from tracking.state.visits import OpenVisit, generate_id
 
 pytestmark = pytest.mark.services

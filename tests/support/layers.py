@@ -26,8 +26,8 @@ ORDER: dict[str, tuple[str, ...]] = {
         "management", "apps", "urls", "alerts", "uptime",
     ),
     "tracking": (
-        "schema", "event", "network_table", "geo", "user_agent", "data", "store", "spool", "bots", "state", "web",
-        "live", "live_streams", "write_batch", "pipeline", "ingestion", "static_js", "endpoints", "collector",
+        "schema", "event", "network_table", "geo", "user_agent", "data", "store", "spool", "write_batch", "bots",
+        "state", "web", "live", "live_streams", "pipeline", "ingestion", "static_js", "endpoints", "collector",
         "context", "bot_overrides", "data_requests", "maintenance", "remote_commands", "management", "views", "apps",
         "urls",
     ),

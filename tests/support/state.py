@@ -13,8 +13,9 @@ from config import asgi, process
 from tests.served import PATIENCE
 from tracking.state.base import State
 from tracking.state.opening import open_state
+from tracking.state.redis_codec import ID_PREFIX, VISIT_PREFIX
 from tracking.state.redis_link import build_command
-from tracking.state.redis_state import ID_PREFIX, RESTORED_KEY, VISIT_PREFIX, RedisState
+from tracking.state.redis_state import RESTORED_KEY, RedisState
 
 
 def current() -> State:

@@ -106,6 +106,27 @@ def test_a_hit_without_space_in_the_spool_is_rejected_and_counted(
     assert count_hits(site.pk) == {"received": 4, "stored": 3, "spool_full": 1}
 
 
+def test_a_hit_that_found_no_space_is_no_duplicate_when_it_is_sent_again(
+    together: ResponseBatch, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wire, real = Wire(), os.write
+    ask(together, wire, site, "/before")
+    together.commit()
+
+    def full(fd: int, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    ask(together, wire, site, "/a&x=an-id-of-a-beacon")
+    monkeypatch.setattr(os, "write", full)
+    together.commit()
+    monkeypatch.setattr(os, "write", real)
+    for _ in range(2):
+        ask(together, wire, site, "/a&x=an-id-of-a-beacon")
+        together.commit()
+    dropped = [answer.partition(b"x-event-dropped: ")[2].partition(b"\r")[0] for answer, _ in wire.sent]
+    assert dropped == [b"", b"spool_full", b"", b"duplicate"]
+
+
 def test_another_thread_writes_directly_while_a_batch_is_open(together: ResponseBatch, site: Site) -> None:
     facts = site_cache.get_site(site.pk)
     assert facts is not None

@@ -10,7 +10,8 @@ from tests.support import state
 from tests.support.hits import CHROME, IPHONE, NOW, build_site_config, find_rejection, process_hit, reset_state
 from tests.support.types import Store
 from tracking.schema import ORIGIN_COLUMNS
-from tracking.state.redis_state import SALT_PREFIX, RedisState
+from tracking.state.redis_codec import SALT_PREFIX
+from tracking.state.redis_state import RedisState
 from tracking.state.visits import MemoryVisits, OpenVisit
 
 

@@ -18,7 +18,7 @@ from tests.values import require
 from tracking import spool
 from tracking.event import Event
 from tracking.spool import segments
-from tracking.spool.files import token
+from tracking.spool.files import format_line, token
 from tracking.spool.segments import Segments
 
 SITE = 1000
@@ -82,6 +82,43 @@ def test_the_counts_of_a_minute_are_one_line_and_survive_a_killed_process(store:
         {"site_id": SITE, "hits": 120},
         {"site_id": SITE + 1, "hits": 120},
     ]
+
+
+@pytest.mark.usefixtures("machine_clock")
+@pytest.mark.parametrize("is_settled", [True, False])
+def test_what_a_dead_process_claimed_is_decided_only_if_its_inserts_waited_until_others_knew(is_settled: bool) -> None:
+    ended: list[spool.EndedProcess] = []
+    spool.use_claims(is_settled=lambda: is_settled, on_ended=ended.append)
+    try:
+        number = spool.get_process_number()
+        spool.write_event(event(SITE, "/inserted"))
+        spool.flush()
+        spool.write_event(event(SITE, "/left"))
+        die()
+        spool.start()
+        spool.stop()
+    finally:
+        spool.use_claims()
+    assert [(one.number, len(one.paths), one.is_certain) for one in ended] == [(number, 1, is_settled)]
+
+
+def test_a_segment_of_a_worker_waits_until_others_know_of_its_events(store: Store) -> None:
+    allowed: list[bool] = [False]
+    spool.use_claims(may_insert=lambda path: allowed[0])
+    try:
+        worker = Segments(settings.SPOOL_DIR)
+        worker.write("events", 202603, format_line(event(SITE, "/of-a-worker")))
+        worker.seal()
+        spool.start(has_workers=True)
+        spool.flush()
+        assert stored(store) == []
+        allowed[0] = True
+        spool.flush()
+        assert stored(store) == ["/of-a-worker"]
+    finally:
+        spool.use_claims()
+        spool.stop()
+        worker.close()
 
 
 def test_a_segment_with_many_rows_stays_open_longer() -> None:

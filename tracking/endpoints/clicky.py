@@ -101,15 +101,16 @@ def receive_with_goal(hit: Hit, fields: Fields, site: SiteConfig, state: State) 
         hit.name, hit.revenue, hit.currency = name, revenue, currency
         return ingestion.receive(hit, site, state)
     outcome = ingestion.receive(hit, site, state)
-    if isinstance(outcome, Rejection):
+    if isinstance(outcome, Rejection) and outcome.reason != "duplicate":  # then only the hit may be stored
         return outcome
     goal_hit = replace(
         hit, kind="goal", name=name, revenue=revenue, currency=currency, target="", text="", engaged=0.0,
         props={name: value for name, value in hit.props.items() if name == "split_goal"},
         event_id=f"{hit.event_id}:goal" if hit.event_id else "",
     )  # fmt: skip
-    ingestion.receive(goal_hit, site, state)
-    return outcome
+    goal_outcome = ingestion.receive(goal_hit, site, state)
+    is_undecided = isinstance(goal_outcome, Rejection) and goal_outcome.reason == "undecided"
+    return goal_outcome if is_undecided else outcome
 
 
 def receive_without_goal(hit: Hit, site: SiteConfig, state: State) -> Event | Rejection:

@@ -74,9 +74,12 @@ def _store_rows(hit: Hit, fields: Fields, site: SiteConfig, state: State) -> str
     rows = [row for text in texts if (row := parse_row(text, event, site, page)) is not None]
     if not rows:
         return "bad_request"
+    if hit.event_id:
+        rows[0]["id"] = event["id"]  # no column: it says in the spool that the beacon is stored
     try:
         spool.write_rows("heat", rows)
     except (spool.SpoolFull, OSError):
+        ingestion.release_id(hit, state)
         return "spool_full"
     return ""
 

@@ -4,6 +4,7 @@
     start, stop, flush, health                                          for the server's process
     start_sealing, stop_sealing                                         for its workers (`serve --workers`)
     waiting(since)                                                      events that are not in the store yet
+    use_claims, get_process_number                                      for a state that several processes share
 
 An event is one line of JSON in a segment file of its table and month. A writer thread seals segments, inserts each
 *file* under its name (the store remembers names, so a repeated insert changes nothing) and then deletes it. Segments
@@ -14,7 +15,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -23,19 +25,23 @@ from django.conf import settings
 from tracking.event import Event
 from tracking.spool.files import format_line, read_events
 from tracking.spool.sealer import Sealer
-from tracking.spool.segments import Segments, SpoolFull
-from tracking.spool.writer import SEAL_SECONDS, SEAL_SECONDS_WHILE_AWAY, SpoolHealth, Writer
+from tracking.spool.segments import EndedProcess, Segments, SpoolFull, number_process
+from tracking.spool.writer import SEAL_SECONDS, SEAL_SECONDS_WHILE_AWAY, ClaimHooks, SpoolHealth, Writer
 
 __all__ = [
+    "EndedProcess",
     "SpoolFull",
     "count_received",
     "count_rejected",
     "flush",
+    "get_process_number",
     "health",
+    "number_process",
     "start",
     "start_sealing",
     "stop",
     "stop_sealing",
+    "use_claims",
     "waiting",
     "write_bot",
     "write_event",
@@ -46,6 +52,7 @@ _lock = threading.Lock()
 _segments: Segments | None = None
 _writer: Writer | None = None
 _sealer: Sealer | None = None
+_claims = ClaimHooks()
 
 
 def write_event(event: Event) -> None:
@@ -101,6 +108,8 @@ def start(*, has_workers: bool = False) -> None:
 def start_sealing() -> None:
     """Start the sealing thread of a worker, whose segments the store's process inserts."""
     global _sealer
+    with suppress(OSError):  # the disk is full, which the first hit will say
+        _open().open_directory()
     _sealer = Sealer(_open(), SEAL_SECONDS, SEAL_SECONDS_WHILE_AWAY)
     _sealer.start()
 
@@ -138,6 +147,21 @@ def health() -> SpoolHealth:
     return _get_writer().health()
 
 
+def use_claims(
+    *,
+    is_settled: Callable[[], bool] = lambda: True,
+    may_insert: Callable[[Path], bool] = lambda path: True,
+    on_ended: Callable[[EndedProcess], None] = lambda ended: None,
+) -> None:
+    """Register what a shared state does about claims (`ClaimHooks`)."""
+    _claims.is_settled, _claims.may_insert, _claims.on_ended = is_settled, may_insert, on_ended
+
+
+def get_process_number() -> str:
+    """Return the twelve digits that stand for this process, as long as its spool is open, in claims of hits."""
+    return (_segments or _open()).process_number
+
+
 def waiting(since: datetime | None = None) -> Iterator[Event]:
     """Yield the events in the spool, those of dead processes included, the oldest file first.
 
@@ -170,7 +194,7 @@ def _get_writer() -> Writer:
     segments = _open()
     with _lock:
         if _writer is None or _writer.segments is not segments:
-            _writer = Writer(segments)
+            _writer = Writer(segments, _claims)
         return _writer
 
 

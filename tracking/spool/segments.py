@@ -23,8 +23,11 @@ import threading
 import time
 import uuid
 from collections import Counter
+from collections.abc import Callable
 from datetime import datetime
+from hashlib import blake2b
 from pathlib import Path
+from typing import NamedTuple
 
 from django.conf import settings
 
@@ -34,6 +37,8 @@ LOG_SECONDS = 60.0  # between two log lines while the spool stays full
 RECOVERY_SECONDS = 5.0  # without a failed write, before the recovery is logged
 log = logging.getLogger(__name__)
 MAX_OPEN_SEGMENTS = 24
+UNCERTAIN = "uncertain"  # the file that says so of a process; its time is that of the last such insert
+UNCERTAIN_SECONDS = 3600.0  # after which everybody knows what is stored, or has forgotten the claim
 MAX_WAITING_BYTES = 16 << 30  # of all segments together; settings.SPOOL_MOST_BYTES overrides
 MIN_FREE_BYTES = 32 << 20  # that stay free on the disk for the databases
 MAX_COUNTED_BYTES, ROW_BYTES = 1 << 20, 800  # of a file whose lines are counted for the health report, and of a row
@@ -69,6 +74,32 @@ class Fullness:
             self._failures_since_log, self._last_log = 0, float("-inf")
 
 
+class EndedProcess(NamedTuple):
+    """A process that has ended, by its number, with the segments that it left.
+
+    Unless it `is_certain`, it may have inserted events of which it had told nobody that they are in its spool.
+    """
+
+    number: str
+    paths: list[Path]
+    is_certain: bool
+
+
+def describe_ended(directory: Path) -> EndedProcess:
+    """Describe the process that had this directory."""
+    try:
+        is_certain = time.time() - (directory / UNCERTAIN).stat().st_mtime > UNCERTAIN_SECONDS
+    except FileNotFoundError:
+        is_certain = True
+    return EndedProcess(number_process(directory), sorted(directory.glob("*-*-*")), is_certain)
+
+
+def number_process(directory: Path) -> str:
+    """Return twelve digits for the process with this directory."""
+    digest = blake2b(directory.name.encode(), digest_size=8).digest()
+    return f"{int.from_bytes(digest, 'big') % 10**12:012}"
+
+
 class SpoolFull(Exception):
     """An event cannot be written: the disk is full, the spool's limit is reached, or its directory is missing."""
 
@@ -86,6 +117,7 @@ class Segments:
 
     def _begin(self) -> None:
         self.directory = self.root / uuid.uuid4().hex
+        self.process_number = number_process(self.directory)
         self.lock_fd = -1
         self.open: dict[tuple[str, int], SegmentFile] = {}
         self.sealed: dict[Path, float] = {}  # sealed files -> when they were opened
@@ -145,6 +177,12 @@ class Segments:
         self.open[key] = (CountSegment if key[0] in COUNT_TABLES else SegmentFile)(path, key[0])
         return self.open[key]
 
+    def open_directory(self) -> None:
+        """Create and lock this process's directory, so that others notice its end. Raises OSError."""
+        with self.lock:
+            if self.lock_fd < 0:
+                self._create_directory()
+
     def _create_directory(self) -> None:
         """Create and lock this process's directory. Raises OSError."""
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -153,6 +191,7 @@ class Segments:
         if not (self.directory / "lock").exists():  # another process adopted it before it was locked
             os.close(lock_fd)
             self.directory = self.root / uuid.uuid4().hex
+            self.process_number = number_process(self.directory)
             return self._create_directory()
         self.lock_fd = lock_fd
         return None
@@ -234,8 +273,8 @@ class Segments:
                 oldest = min(oldest, status.st_mtime) if status.st_size else oldest
         return rows, size, time.time() - oldest
 
-    def adopt(self) -> list[Path]:
-        """Adopt the segments of dead processes; return their new paths."""
+    def adopt(self, on_ended: Callable[[EndedProcess], None] = lambda ended: None) -> list[Path]:
+        """Adopt the segments of dead processes; return their new paths. `on_ended` is called before they move."""
         if self.lock_fd < 0:
             self._create_directory()
         adopted = []
@@ -248,6 +287,7 @@ class Segments:
                 continue
             try:
                 fcntl.flock(lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                on_ended(describe_ended(lock.parent))
                 adopted += self._adopt_directory(lock.parent)
             except BlockingIOError:
                 continue  # its process is alive
@@ -275,6 +315,11 @@ class Segments:
             adopted.append(new_path)
         shutil.rmtree(dead_directory, ignore_errors=True)
         return adopted
+
+    def note_uncertainty(self) -> None:
+        """Note that segments are inserted although others may not know that their events are in the spool."""
+        with contextlib.suppress(OSError):
+            (self.directory / UNCERTAIN).touch()
 
     def check_disk(self) -> None:
         """Check the free space of the disk; if there is enough, write the counts that waited in memory."""

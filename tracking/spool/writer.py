@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypedDict
@@ -13,7 +15,7 @@ from accounts.threads import lower_thread_priority
 from tracking import store
 from tracking.spool.bad_lines import BadLines
 from tracking.spool.files import token
-from tracking.spool.segments import Segments
+from tracking.spool.segments import EndedProcess, Segments
 
 # How long a segment stays open. Counts may reach the store a little later than events.
 SEAL_SECONDS = {"events": 0.5, "bots": 1.0, "refusals": 2.0, "received": 3.0}
@@ -23,6 +25,15 @@ ADOPT_SECONDS = 0.5  # between two looks for segments of workers that have died
 MAX_PAUSE_SECONDS = 5.0
 WARNING_AGE_SECONDS = 60.0  # rows that wait longer cause a warning
 log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class ClaimHooks:
+    """What a shared state of hits does about claims of which others must know whether their event is in the spool."""
+
+    is_settled: Callable[[], bool] = lambda: True  # whether they know it of everything so far; waits a moment for that
+    may_insert: Callable[[Path], bool] = lambda path: True  # whether they know it of another process's segment
+    on_ended: Callable[[EndedProcess], None] = lambda ended: None  # called before its segments are adopted
 
 
 class SpoolHealth(TypedDict):
@@ -44,8 +55,9 @@ class SpoolHealth(TypedDict):
 class Writer:
     """Inserts segments into the store. `flush` and the thread exclude each other."""
 
-    def __init__(self, segments: Segments) -> None:
+    def __init__(self, segments: Segments, claims: ClaimHooks | None = None) -> None:
         self.segments = segments
+        self.claims = claims or ClaimHooks()
         self.bad_lines = BadLines(segments.root)
         self.lock = threading.Lock()
         self.stopping = threading.Event()
@@ -161,7 +173,7 @@ class Writer:
 
     def _adopt(self) -> None:
         try:
-            adopted = self.segments.adopt()
+            adopted = self.segments.adopt(self.claims.on_ended)
         except OSError as error:
             self.error = f"The event spool at {self.segments.root} fails: {error.strerror}."
             log.error(self.error)
@@ -172,7 +184,10 @@ class Writer:
     def _insert_ready(self) -> store.StoreError | None:
         """Insert every sealed segment; return the first error. Only a store that is away ends the round."""
         first_error: store.StoreError | None = None
-        for path in self._list_sealed():
+        paths = self._list_sealed()
+        if paths and not self.claims.is_settled():  # what is deleted cannot tell the next process what was stored
+            self.segments.note_uncertainty()
+        for path in paths:
             try:
                 self._insert(path)
             except store.StoreAway as error:
@@ -189,7 +204,8 @@ class Writer:
         if now - self.adopted_at > ADOPT_SECONDS:
             self.adopted_at = now
             self._adopt()
-        return self.segments.list_sealed() + self.segments.list_sealed_of_others()
+        others = [path for path in self.segments.list_sealed_of_others() if self.claims.may_insert(path)]
+        return self.segments.list_sealed() + others
 
     def _insert(self, path: Path) -> None:
         table = path.name.partition("-")[0]

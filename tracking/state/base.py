@@ -8,7 +8,16 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tracking.state.questions import ClaimFirst, CountRequest, GetSalt, JoinVisit, NotJoined, PutValue, Question
+from tracking.state.questions import (
+    ClaimFirst,
+    CountRequest,
+    GetSalt,
+    JoinVisit,
+    NotJoined,
+    PutValue,
+    Question,
+    RestoreClaim,
+)
 from tracking.state.salts import SaltCache
 from tracking.state.visits import OpenVisit
 
@@ -24,6 +33,7 @@ class State(ABC):
 
     local: MemoryState
     suspends = False  # whether calls must be suspendable so that questions do not block the event loop
+    outlives_processes = False  # whether what a process has claimed stays when it is killed
 
     def __init__(self) -> None:
         self.salts = SaltCache(lambda day: self.ask(GetSalt(day)))
@@ -47,8 +57,16 @@ class State(ABC):
 
     def claim_and_put(self, claim: ClaimFirst, value: PutValue) -> bool:
         """Answer the questions of nearly every click: is it the first, and keep its value."""
-        is_first: bool = self.resolve((claim, value))[0]
-        return is_first
+        return bool(self.resolve((claim, value))[0])
+
+    def is_settled(self) -> bool:
+        """Return whether the state knows that everything claimed here so far is in the spool; may wait a moment."""
+        return True
+
+    def note_ended(  # noqa: B027 - where the claims of a process end with it, there is nothing to note
+        self, process: str, event_ids: Sequence[int], claims: Sequence[RestoreClaim]
+    ) -> None:
+        """Note that a process has ended which left these events in its spool, with what they claim."""
 
     def count_request(self, key: str, seconds: int) -> int:
         """Count one more request under a key; see `CountRequest`."""

@@ -142,6 +142,11 @@ class SentIds:
         if sender_id.is_brief:
             self.brief.current.add(sender_id.key)
 
+    def release(self, sender_id: SenderId) -> None:
+        """Forget an id whose event was not stored; one that is not brief was not noted."""
+        self.brief.current.discard(sender_id.key)
+        self.brief.previous.discard(sender_id.key)
+
     def keep(self, sender_id: SenderId) -> None:
         """Note the id of a spooled event for a day."""
         self.daily.add(sender_id.key, to_utc(sender_id.now))

@@ -56,7 +56,7 @@ class MemoryState(State):
         self.answers: dict[type, Callable[[Any], Any]] = {
             JoinVisit: self.join_and_copy_visit,
             KeepSenderId: lambda question: self.sent_ids.keep(question.sender_id),
-            ReleaseSenderId: lambda question: None,  # it is only noted when its event is stored
+            ReleaseSenderId: lambda question: self.sent_ids.release(question.sender_id),
             GetSalt: lambda question: self.salt_file.get(question.day),
             ClaimFirst: self.claim_first,
             RestoreClaim: lambda question: self.get_window(question.window).note(question.key, question.at),

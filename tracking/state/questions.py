@@ -35,7 +35,7 @@ class SenderId:
 
 Value = Mapping[str, object]  # plain JSON
 StateKey = int | str  # an integer is the faster one to make and to look up
-NotJoined = Literal["duplicate", "unknown_visit"]  # the reason of the rejection
+NotJoined = Literal["duplicate", "undecided", "unknown_visit"]  # the reason of the rejection
 
 
 @dataclass(slots=True)
@@ -97,18 +97,24 @@ class Window:
 
 
 @dataclass(slots=True)
-class ClaimFirst(Question[bool]):
-    """Is `key` the first within its window? It is then noted. `older` are further names of the same thing."""
+class ClaimFirst(Question[bool | None]):
+    """Is `key` the first within its window? It is then noted. `older` are further names of the same thing.
+
+    A process that was killed may have noted a key without storing what it stands for. A question that `waits` is then
+    answered when that is known, by None if it takes too long; any other one by False.
+    """
 
     window: Window
     key: StateKey
     at: float
     older: tuple[StateKey, ...] = ()
+    _: KW_ONLY
+    waits: bool = False
 
 
 @dataclass(slots=True, frozen=True)
 class RestoreClaim(Question[None]):
-    """Note a key from the event store (at the start), the oldest first; existing ones stay."""
+    """Note a key of a stored event (at the start), the oldest first; existing ones stay."""
 
     window: Window
     key: StateKey

@@ -7,16 +7,21 @@ distance to Redis. All batches take one connection, and Redis answers them in th
 next one sees.
 
 A batch has neither a task nor a future: the connection calls a function with its reply, which resumes the calls.
+
+Batches have numbers, and each one says up to which of them everything that their hits have claimed is in the spool
+(`settlement.py`; `redis_scripts.CLAIMS` says what for).
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from tracking import spool
 from tracking.state.redis_connection import GRACE_SECONDS, RedisConnection
 from tracking.state.redis_link import (
     BATCH_HASH,
@@ -29,6 +34,7 @@ from tracking.state.redis_link import (
     get_error_code,
 )
 from tracking.state.redis_scripts import BATCH
+from tracking.state.settlement import SETTLE_SECONDS, Settlement
 from tracking.state.suspension import SuspendableCall, resume, suspend
 
 MAX_BATCH_SIZE = 64  # hits, so that no batch occupies Redis for more than some milliseconds
@@ -47,10 +53,12 @@ class WaitingCall(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Calls whose commands were sent at a time of the loop."""
+    """Calls whose commands were sent at a time of the loop, and what Redis was told with them (`settled`)."""
 
     calls: list[WaitingCall]
     sent_at: float
+    number: int
+    settled: int
 
     def encode(self) -> bytes:
         """Return the argument of the script, the commands of all calls."""
@@ -65,6 +73,7 @@ class RedisBatches:
         self.waiting: deque[WaitingCall] = deque()
         self.running: deque[Batch] = deque()  # in the order in which Redis answers them
         self.loop: asyncio.AbstractEventLoop | None = None
+        self.settlement = Settlement()
         self.forget_loop()
 
     def forget_loop(self) -> None:
@@ -72,6 +81,8 @@ class RedisBatches:
         self.connection: RedisConnection | None = None
         self.connecting: asyncio.Task[None] | None = None
         self.timer: asyncio.TimerHandle | None = None  # for the oldest running batch
+        self.settling: asyncio.TimerHandle | None = None
+        self.settlement.forget_calls()
         self.last_used = 0.0
         self.waiting.clear()
         self.running.clear()
@@ -103,12 +114,23 @@ class RedisBatches:
         elif waiting and self.find_connection(now) is None and self.connecting is None:
             self.connecting = self.loop.create_task(self.connect())
         while waiting and self.connection is not None and len(self.running) < MAX_RUNNING_BATCHES:
-            batch = Batch([waiting.popleft() for _ in range(min(len(waiting), MAX_BATCH_SIZE))], now)
-            self.running.append(batch)
-            self.last_used = now
-            self.connection.send(("EVALSHA", BATCH_HASH, 0, batch.encode()))
-            if self.timer is None:
-                self.timer = self.loop.call_later(TIMEOUT_SECONDS, self.check_time)
+            self.send([waiting.popleft() for _ in range(min(len(waiting), MAX_BATCH_SIZE))])
+
+    def send(self, calls: list[WaitingCall]) -> None:
+        """Send a batch."""
+        assert self.loop is not None and self.connection is not None
+        number = self.settlement.take_number()
+        batch = Batch(calls, self.loop.time(), number, self.settlement.find_settled())
+        self.running.append(batch)
+        self.last_used = batch.sent_at
+        self.connection.send(("EVALSHA", BATCH_HASH, 0, *self.encode(batch)))
+        if self.timer is None:
+            self.timer = self.loop.call_later(TIMEOUT_SECONDS, self.check_time)
+
+    def encode(self, batch: Batch) -> tuple[object, ...]:
+        """Return the arguments of the script."""
+        settled = batch.settled if batch.settled > self.settlement.confirmed else ""
+        return batch.encode(), spool.get_process_number(), batch.number, settled
 
     def answer_waiting_without_redis(self) -> None:
         """Resume the calls that wait without replies. They may ask again, which waits for another iteration."""
@@ -116,6 +138,7 @@ class RedisBatches:
         self.waiting.clear()
         for waiting in calls:
             resume(waiting.call, None)
+            self.settlement.note_call(waiting.call, 0)
 
     def find_connection(self, now: float) -> RedisConnection | None:
         """Return the connection of all batches; None if a new one must be made, also after a pause."""
@@ -146,8 +169,9 @@ class RedisBatches:
         batch = self.running.popleft()
         if isinstance(reply, Exception) and get_error_code(reply) == "NOSCRIPT":  # lost since the connection was made
             assert self.connection is not None
+            batch = Batch(batch.calls, batch.sent_at, self.settlement.take_number(), batch.settled)
             self.running.append(batch)
-            self.connection.send(("EVAL", BATCH, 0, batch.encode()))
+            self.connection.send(("EVAL", BATCH, 0, *self.encode(batch)))
             return
         replies: list[Reply] | None = None
         try:
@@ -156,16 +180,39 @@ class RedisBatches:
             self.link.note_failure(error)
         else:
             self.link.pause.note_answer()
+            self.settlement.confirmed = max(self.settlement.confirmed, batch.settled)
         self.send_waiting()  # first, so that Redis computes it meanwhile
         self.resume_batch(batch, replies)
+        self.settle_soon()
 
     def resume_batch(self, batch: Batch, replies: list[Reply] | None) -> None:
         """Resume the calls of a batch, each with the replies to its commands; without any, with None."""
-        first = 0
+        settlement, first = self.settlement, 0
+        if batch.calls:
+            settlement.claimed = batch.number
         for call, _, size in batch.calls:
             end = first + size
             resume(call, None if replies is None else self.link.drop_failed(replies[first:end]))
+            settlement.note_call(call, batch.number)
             first = end
+        settlement.resumed = batch.number
+
+    def settle_soon(self) -> None:
+        """Tell Redis in a moment what is in the spool, unless another batch does it before."""
+        if self.settling is None and self.loop is not None and self.connection is not None:
+            self.settling = self.loop.call_later(SETTLE_SECONDS, self.settle)
+
+    def settle(self) -> None:
+        """Tell Redis what is in the spool if it does not know it, and nothing is under way that will say it."""
+        self.settling = None
+        if self.connection is None or self.running or self.waiting or not self.settlement.is_missing():
+            return
+        if self.settlement.find_settled() > self.settlement.confirmed:
+            self.send([])
+        else:
+            self.settle_soon()
+
+    # -- failures ------------------------------------------------------------------------------------------------------
 
     def check_time(self) -> None:
         """Wait for the oldest running batch as long as it may take; then a moment for an answer that lies unread."""
@@ -198,6 +245,10 @@ class RedisBatches:
         self.send_waiting()
 
     async def drain(self) -> None:
-        """Wait until every call has its answer."""
-        while self.waiting or self.running:  # noqa: ASYNC110 - a batch has no future, so that it costs less
+        """Wait until every call has its answer, and Redis knows that all they have claimed is in the spool."""
+        while self.waiting or self.running or self.settlement.pausing:  # noqa: ASYNC110 - batches have no futures
+            await asyncio.sleep(DRAIN_POLL_SECONDS)
+        end = time.monotonic() + TIMEOUT_SECONDS
+        while self.connection is not None and self.settlement.is_missing() and time.monotonic() < end:
+            self.settle_soon()
             await asyncio.sleep(DRAIN_POLL_SECONDS)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from tracking import spool
 from tracking.state.redis_scripts import BATCH
 
 TIMEOUT_SECONDS = 0.5  # of one round trip
@@ -129,9 +130,9 @@ class RedisLink:
         batch = b"[" + encode_commands(commands) + b"]"
         try:
             try:
-                replies = self.client.execute_command("EVALSHA", BATCH_HASH, 0, batch)
+                replies = self.client.execute_command("EVALSHA", BATCH_HASH, 0, batch, spool.get_process_number())
             except self.missing_script:  # Redis is new, or has lost its memory
-                replies = self.client.execute_command("EVAL", BATCH, 0, batch)
+                replies = self.client.execute_command("EVAL", BATCH, 0, batch, spool.get_process_number())
             checked = check_replies(replies)
         except self.errors as error:
             self.note_failure(error)

@@ -6,6 +6,7 @@ arguments, the strings and numbers ARGV; what it returns is the reply. An error 
 
 from __future__ import annotations
 
+PROCESS_SECONDS = 91 * 86_400  # longer than the longest window, so that its claims can be judged
 # Whether a device is in one of the filters of known devices; `add` puts it into the newest. A filter that an earlier
 # version has filled is dropped. `arg` is the index of CAPACITY in ARGV; MAX_FILTERS, the number of set bits from which
 # a filter is useless, and the device's bits follow it
@@ -58,14 +59,39 @@ local function write(name, prefix, visit, at, seconds)
 end
 """
 
+# The value of a claim is its time with three digits of milliseconds, then the number of its process (12 digits) and
+# that of the batch. A process says with each batch up to which of its batches everything is in its spool. So a claim is
+# `stored`, or `open`, or `free`: its process has ended, and the next one has not found its event in the spool. Claims
+# without these numbers, as earlier versions make them, count as stored; earlier versions read all values as times
+CLAIMS = """
+local PROCESS, ENDED, STORED = 'footfall:process:', 'footfall:ended:', 'footfall:stored:'
+local MAX_TIME_LENGTH = 24 -- of a value without numbers
+local MAX_OPEN_SECONDS = 600 -- after which nobody waits any more for a process that has not come back
+local process, batch, settled = ARGV[2], ARGV[3], ARGV[4]
+if settled and settled ~= '' then redis.call('SET', PROCESS .. process, settled, 'EX', PROCESS_SECONDS) end
+local function claim(at)
+  return batch and string.format('%.3f', at) .. process .. batch or at
+end
+local function read_time(value) return tonumber(string.match(value, '^%-?%d+%.?%d?%d?%d?')) end
+local function judge(name, seconds, event)
+  local value = redis.call('GET', name)
+  local claimer, number = string.match(value, '^%d+%.%d%d%d(%d%d%d%d%d%d%d%d%d%d%d%d)(%d+)$')
+  if not claimer or claimer == process then return 'stored' end
+  if tonumber(number) <= tonumber(redis.call('GET', PROCESS .. claimer) or 0) then return 'stored' end
+  if redis.call('EXISTS', ENDED .. claimer) == 0 then
+    return seconds - redis.call('TTL', name) < MAX_OPEN_SECONDS and 'open' or 'free'
+  end
+  return event and redis.call('SISMEMBER', STORED .. claimer, event) == 1 and 'stored' or 'free'
+end
+""".replace("PROCESS_SECONDS", str(PROCESS_SECONDS))
+
 # KEYS: the visit of the device, of its other key, of the client's number, the sender's id ('' = none), the filters, the
-# visit that the process knows: the open one, or the one to open. ARGV: 1 at, 2 idle, 3 the client's number, 4 1 if the
-# other key is the one before consent, 5 1 for bots, 6 view, 7 screen, 8 language, 9 until when the sender's id is
-# claimed, 10 for how many seconds, 11 prefix of the keys by id, 12 seconds until a visit expires, 13 '' if no visit
-# may be opened, 'new' or 'continued' for the one that follows, 'known' if it must be sent first, 14 id of the visit
-# that the process knows; 15-24 the fields of the one to open, 25- as SEEN has them.
-# A claim ends by the clock of Redis alone: those of the processes may differ by more than it lasts. The time in it is
-# what earlier versions compare.
+# visit that the process knows: the open one, or the one to open; the event's id. ARGV: 1 at, 2 idle, 3 the client's
+# number, 4 1 if the other key is the one before consent, 5 1 for bots, 6 view, 7 screen, 8 language, 9 until when the
+# sender's id is claimed, 10 for how many seconds, 11 prefix of the keys by id, 12 seconds until a visit expires, 13 ''
+# if no visit may be opened, 'new' or 'continued' for the one that follows, 'known' if it must be sent first, 14 id of
+# the visit that the process knows; 15-24 the fields of the one to open, 25- as SEEN has them.
+# A claim ends by the clock of Redis alone: those of the processes may differ by more than it lasts.
 JOIN_VISIT = """
 function functions.join_visit(KEYS, ARGV)
   local at, idle, is_bot, proposed = ARGV[1], ARGV[2], ARGV[5] == 1, ARGV[13]
@@ -77,7 +103,11 @@ function functions.join_visit(KEYS, ARGV)
     if KEYS[4] ~= '' then redis.call('DEL', KEYS[4]) end
     return {reason}
   end
-  if KEYS[4] ~= '' and not redis.call('SET', KEYS[4], ARGV[9], 'NX', 'EX', ARGV[10]) then return {'duplicate'} end
+  if KEYS[4] ~= '' and not redis.call('SET', KEYS[4], claim(ARGV[9]), 'NX', 'EX', ARGV[10]) then
+    local found = judge(KEYS[4], ARGV[10], KEYS[7])
+    if found ~= 'free' then return {found == 'stored' and 'duplicate' or 'undecided'} end
+    redis.call('SET', KEYS[4], claim(ARGV[9]), 'EX', ARGV[10])
+  end
   local name, visit = KEYS[1], nil
   if KEYS[3] ~= '' then
     local named = redis.call('GET', KEYS[3])
@@ -134,20 +164,35 @@ function functions.restore_visit(KEYS, ARGV)
 end
 """
 
-# KEYS: the key, then its older names. ARGV: 1 time, 2 seconds of the window, 3 seconds to live
+# KEYS: the key, then its older names. ARGV: 1 time, 2 seconds of the window, 3 seconds to live. Returns 1 if the key is
+# the first, 0 if it is not, 2 if that is not decided
 CLAIM_FIRST = """
 function functions.claim_first(KEYS, ARGV)
-  local function is_taken(name)
-    local first = redis.call('GET', name)
-    return first and math.abs(tonumber(ARGV[1]) - tonumber(first)) < tonumber(ARGV[2])
+  local function find_taken(name)
+    local value = redis.call('GET', name)
+    if not value then return nil end
+    if math.abs(ARGV[1] - read_time(value)) >= ARGV[2] then return nil end
+    local found = judge(name, ARGV[3])
+    if found == 'stored' then return 0 end
+    return found == 'open' and 2 or nil
   end
   for i = 2, #KEYS do
-    if is_taken(KEYS[i]) then return 0 end
+    local taken = find_taken(KEYS[i])
+    if taken then return taken end
   end
-  if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'EX', ARGV[3]) then return 1 end -- nearly always
-  if is_taken(KEYS[1]) then return 0 end
-  redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[3])
+  if redis.call('SET', KEYS[1], claim(ARGV[1]), 'NX', 'EX', ARGV[3]) then return 1 end -- nearly always
+  local taken = find_taken(KEYS[1])
+  if taken then return taken end
+  redis.call('SET', KEYS[1], claim(ARGV[1]), 'EX', ARGV[3])
   return 1
+end
+"""
+
+# KEYS: the key. ARGV: 1 time, 2 seconds to live. What is stored is claimed, whoever has claimed it
+RESTORE_CLAIM = """
+function functions.restore_claim(KEYS, ARGV)
+  if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'EX', ARGV[2]) then return end
+  if #redis.call('GET', KEYS[1]) > MAX_TIME_LENGTH then redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2]) end
 end
 """
 
@@ -184,11 +229,13 @@ function functions.command(KEYS, ARGV)
 end
 """
 
-# ARGV: the questions as JSON, which is quicker to make and to read than a word for each value: for each one the name of
-# its function, its keys and its arguments. Integers are below 2^53, so that JSON's numbers are exact
+# ARGV: 1 the questions as JSON, which is quicker to make and to read than a word for each value: for each one the name
+# of its function, its keys and its arguments; integers are below 2^53, so that JSON's numbers are exact. 2 the number
+# of the process; from an event loop also 3 the number of the batch, 4 that of the last batch of which everything is in
+# the spool, '' if Redis knows it
 BATCH = f"""
 local functions = {{}}
-{SEEN}{VISITS}{JOIN_VISIT}{RESTORE_VISIT}{CLAIM_FIRST}{TAKE_NUMBER}{COUNT_REQUEST}{GET_SALT}{COMMAND}
+{CLAIMS}{SEEN}{VISITS}{JOIN_VISIT}{RESTORE_VISIT}{CLAIM_FIRST}{RESTORE_CLAIM}{TAKE_NUMBER}{COUNT_REQUEST}{GET_SALT}{COMMAND}
 local replies = {{}}
 for i, question in ipairs(cjson.decode(ARGV[1])) do
   local done, reply = pcall(functions[question[1]], question[2], question[3])

@@ -7,17 +7,15 @@ a hit neither waits for Redis nor is lost. So what a process learns from Redis i
 
 from __future__ import annotations
 
-import secrets
+import logging
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 import orjson
 
-from tracking.schema import Event
-from tracking.state import first_seen
 from tracking.state.base import R, State
-from tracking.state.deduplication import BRIEF_SECONDS, RETENTION_HOURS
 from tracking.state.memory import MemoryState, add_hit
 from tracking.state.questions import (
     ClaimFirst,
@@ -32,21 +30,41 @@ from tracking.state.questions import (
     ReleaseSenderId,
     RestoreClaim,
     RestoreVisit,
-    SenderId,
     TakeNumber,
 )
 from tracking.state.redis_batches import RedisBatches
-from tracking.state.redis_link import Command, RedisLink, Reply, build_command
-from tracking.state.salts import RETENTION_DAYS
+from tracking.state.redis_codec import (
+    BLANK_VISIT,
+    KEPT_SECONDS,
+    decode_changes,
+    decode_nothing,
+    decode_visit,
+    encode_claim,
+    encode_count,
+    encode_device,
+    encode_get,
+    encode_join,
+    encode_keep,
+    encode_put,
+    encode_release,
+    encode_restored_claim,
+    encode_restored_visit,
+    encode_salt,
+    encode_visit,
+    parse_visit_name,
+)
+from tracking.state.redis_link import TIMEOUT_SECONDS, Command, RedisLink, Reply, build_command
 from tracking.state.suspension import find_suspendable_call, run_suspendable
-from tracking.state.visits import VISITOR_COLUMNS, OpenVisit, VisitKey
+from tracking.state.visits import OpenVisit
 
-VISIT_SECONDS = 4 * 3600 + 600  # the longest idle time a site may choose, and ten minutes
-CLAIM_SECONDS = 60  # of a sender's id while its event is being spooled; `KeepSenderId` then extends it to a day
-VISIT_PREFIX, ID_PREFIX = "footfall:open-visit:", "footfall:open-visit-id:"
-DEVICES_KEY = "footfall:devices"  # of the filters of known devices; the first filter's has no number
-SALT_PREFIX = "footfall:salt:"
+ASK_AGAIN_SECONDS = 0.05  # after which it is asked again whether the event of a claim is stored
+UNDECIDED_SECONDS = 5.0  # for which a hit waits for that: longer than a server that is killed needs to start again
+ENDED_SECONDS = 91 * 86_400  # for which it is known that a process has ended: longer than the longest window
+STORED_PREFIX, ENDED_PREFIX = "footfall:stored:", "footfall:ended:"  # as `redis_scripts.CLAIMS` has them
 RESTORED_KEY = "footfall:open-visits-known"  # missing after Redis lost its memory
+UNDECIDED = 2  # the reply of `claim_first` if it is not known whether what another process has claimed is stored
+NOTE_SIZE = 1000  # ids or commands in one call
+log = logging.getLogger(__name__)
 
 
 class Codec(NamedTuple):
@@ -59,7 +77,7 @@ class Codec(NamedTuple):
 class RedisState(State):
     """The state of all processes with this Redis."""
 
-    suspends = True
+    suspends = outlives_processes = True
 
     def __init__(self, url: str, local: MemoryState) -> None:
         super().__init__()
@@ -69,7 +87,7 @@ class RedisState(State):
         self.codecs: dict[type, Codec] = {
             JoinVisit: Codec(self.encode_join, self.decode_join),
             KeepSenderId: Codec(encode_keep, decode_nothing),
-            ReleaseSenderId: Codec(encode_release, decode_nothing),
+            ReleaseSenderId: Codec(encode_release, lambda question, reply: self.local.ask(question)),
             GetSalt: Codec(encode_salt, lambda question, reply: bytes.fromhex(reply.decode())),
             ClaimFirst: Codec(encode_claim, self.decode_claim),
             RestoreClaim: Codec(encode_restored_claim, lambda question, reply: self.local.ask(question)),
@@ -142,6 +160,8 @@ class RedisState(State):
             return "duplicate"
         if kind == b"unknown_visit":
             return "unknown_visit"
+        if kind == b"undecided":
+            return self.join_when_decided(question)
         if kind in (b"lost", b"stale"):  # by Redis, or because another process has begun a later visit
             replies = self.execute([self.encode_join_or_open(question, is_lost=kind == b"lost")])
             return self.decode_join(question, replies[0]) if replies else self.local.join_visit(question)
@@ -163,6 +183,25 @@ class RedisState(State):
                 self.local.register_device(question.key)
         return visit
 
+    def join_when_decided(self, question: JoinVisit) -> OpenVisit | NotJoined:
+        """Ask again while nobody knows whether the hit is stored that another process has got with the same id."""
+        for _ in range(round(UNDECIDED_SECONDS / ASK_AGAIN_SECONDS)):
+            self.pause()
+            replies = self.execute([self.encode_join(question)])
+            if replies is None:
+                return self.local.join_visit(question)
+            if replies[0][0] != b"undecided":
+                return self.decode_join(question, replies[0])
+        return "undecided"
+
+    def pause(self) -> None:
+        """Wait a moment before the same question is asked again."""
+        call = find_suspendable_call()
+        if call is None:
+            time.sleep(ASK_AGAIN_SECONDS)
+        else:
+            self.batches.settlement.pause(call, ASK_AGAIN_SECONDS)
+
     def join_bot_visit(self, question: JoinVisit, was_seen: bool) -> OpenVisit | NotJoined:
         """Join a visit of a bot, which each process has alone."""
         visit = self.local.get_bot_visit(question, was_seen)
@@ -173,11 +212,46 @@ class RedisState(State):
             self.local.sent_ids.claim(question.sender_id)
         return replace(visit)
 
-    def decode_claim(self, question: ClaimFirst, reply: int) -> bool:
-        """Decode whether a key is the first."""
+    def decode_claim(self, question: ClaimFirst, reply: int) -> bool | None:
+        """Decode whether a key is the first; None if that is not decided, for a question that waits for it."""
+        attempts = round(UNDECIDED_SECONDS / ASK_AGAIN_SECONDS) if question.waits else 0
+        while reply == UNDECIDED and attempts:
+            attempts -= 1
+            self.pause()
+            replies = self.execute([encode_claim(question)])
+            if replies is None:
+                return self.local.claim_first(question)
+            reply = replies[0]
+        if reply == UNDECIDED:
+            return None if question.waits else False
         if reply:
             self.local.get_window(question.window).note(question.key, question.at)
         return bool(reply)
+
+    # -- claims of processes that have ended ---------------------------------------------------------------------------
+
+    def is_settled(self) -> bool:
+        """Wait until Redis knows that everything this process has claimed so far is in the spool, or for a moment."""
+        return self.batches.settlement.wait(TIMEOUT_SECONDS, self.redis.is_away)
+
+    def note_ended(self, process: str, event_ids: Sequence[int], claims: Sequence[RestoreClaim]) -> None:
+        """Note that a process has ended which left these events in its spool, with what they claim.
+
+        What else it had claimed and not settled is free then.
+        """
+        stored = f"{STORED_PREFIX}{process}"
+        add = [
+            build_command("SADD", stored, *event_ids[first : first + NOTE_SIZE])
+            for first in range(0, len(event_ids), NOTE_SIZE)
+        ]
+        restore = [encode_restored_claim(claim) for claim in claims]
+        commands = [*add, build_command("EXPIRE", stored, 2 * KEPT_SECONDS), *restore]
+        for first in range(0, len(commands), NOTE_SIZE):
+            if self.execute(commands[first : first + NOTE_SIZE]) is None:
+                return log.warning("Redis is away: what process %s had claimed stays undecided", process)
+        if self.execute([build_command("SET", f"{ENDED_PREFIX}{process}", 1, "EX", ENDED_SECONDS)]) is None:
+            log.warning("Redis is away: what process %s had claimed stays undecided", process)
+        return None
 
     def encode_number(self, question: TakeNumber) -> Command:
         """Encode the question for a counter's next number."""
@@ -189,155 +263,3 @@ class RedisState(State):
         """Note a counter's number."""
         self.local.counters.seed(question.counter, reply)
         return reply
-
-
-BLANK_VISIT = OpenVisit(0, 0, 0, 0)
-
-
-def decode_nothing(question: object, reply: object) -> None:
-    """Return None for a question without an answer."""
-
-
-def name_visit(key: VisitKey) -> str:
-    """Return the name of a visit's hash."""
-    return f"{VISIT_PREFIX}{key[0]}:{key[1]}:{key[2]}"
-
-
-def parse_visit_name(name: bytes) -> VisitKey:
-    """Parse the name of a visit's hash."""
-    site_id, device, backdated = name.decode().removeprefix(VISIT_PREFIX).split(":")
-    return int(site_id), int(device), int(backdated)
-
-
-def name_sender_id(sender_id: SenderId) -> str:
-    """Return the key of a sender's id; it holds the time until which the id is claimed."""
-    return f"footfall:seen:{sender_id.key}"
-
-
-def encode_join(question: JoinVisit, kind: str, proposed: tuple[object, ...] = ()) -> Command:
-    """Encode a visit's question with the visit that it may open, as JOIN_VISIT has them."""
-    site_id, sender_id, keyed_visit = question.key[0], question.sender_id, question.known
-    other = question.yesterday or question.before_consent
-    reported = question.reported.get
-    name = name_visit(question.key)
-    keys = (
-        name, name_visit(other) if other else "",
-        f"{ID_PREFIX}{site_id}:{question.session}" if question.session else "",
-        name_sender_id(sender_id) if sender_id else "", DEVICES_KEY,
-        "" if keyed_visit is None else name if keyed_visit[0] == question.key else name_visit(keyed_visit[0]),
-    )  # fmt: skip
-    claim_seconds = BRIEF_SECONDS if sender_id and sender_id.is_brief else CLAIM_SECONDS
-    claimed_until = sender_id.now + claim_seconds if sender_id else 0.0
-    return Command("join_visit", keys, (
-        question.at, question.idle, question.session, int(question.before_consent is not None),
-        int(question.is_bot), question.view_id, reported("screen", ""), reported("language", ""),
-        claimed_until, claim_seconds, f"{ID_PREFIX}{site_id}:", VISIT_SECONDS, kind,
-        0 if keyed_visit is None else keyed_visit[1].id, *proposed,
-    ))  # fmt: skip
-
-
-def encode_visit(visit: OpenVisit) -> tuple[object, ...]:
-    """Return the fields of a visit; its key by id is not written yet."""
-    reported = visit.reported.get
-    return (
-        visit.id, visit.device, visit.start, visit.last, visit.view_id, visit.is_new,
-        reported("screen", ""), reported("language", ""), 0, orjson.dumps(visit.origin).decode(),
-    )  # fmt: skip
-
-
-def decode_visit(fields: list[Reply]) -> OpenVisit:
-    """Return the visit of these fields."""
-    number, device, start, last, view_id, is_new, screen, language, _, origin = fields
-    columns: Event = orjson.loads(origin)
-    return OpenVisit(
-        number, device, start, last,
-        view_id=view_id, is_new=is_new, origin=columns, reported=decode_reported(screen, language),
-    )  # fmt: skip
-
-
-def decode_changes(visit: OpenVisit, fields: list[Reply]) -> OpenVisit:
-    """Return a visit that this process knows, with what may have changed."""
-    last, view_id, is_new, screen, language = fields
-    return OpenVisit(
-        visit.id, visit.device, visit.start, last, view_id=view_id, is_new=is_new, origin=visit.origin,
-        reported=visit.reported if len(visit.reported) == len(VISITOR_COLUMNS) else decode_reported(screen, language),
-    )  # fmt: skip
-
-
-def decode_reported(screen: bytes, language: bytes) -> Event:
-    """Return the columns that the visitor has reported."""
-    reported: Event = {}
-    if screen:
-        reported["screen"] = screen.decode()
-    if language:
-        reported["language"] = language.decode()
-    return reported
-
-
-def encode_device(key: VisitKey) -> tuple[int, ...]:
-    """Return what the filters of known devices need to know of a visit's device."""
-    return (
-        first_seen.CAPACITY, first_seen.MAX_FILTERS, first_seen.compute_max_set_bits(),
-        *first_seen.hash_bits(key[0], key[1]),
-    )  # fmt: skip
-
-
-def encode_restored_visit(question: RestoreVisit) -> Command:
-    """Encode a visit to restore."""
-    return Command("restore_visit",
-        (name_visit(question.key), DEVICES_KEY),
-        (
-            *encode_visit(question.visit), f"{ID_PREFIX}{question.key[0]}:", VISIT_SECONDS,
-            *encode_device(question.key),
-        ),
-    )  # fmt: skip
-
-
-def encode_keep(question: KeepSenderId) -> Command:
-    """Encode an id to keep for a day."""
-    seconds = RETENTION_HOURS * 3600
-    return build_command(
-        "SET", name_sender_id(question.sender_id), repr(question.sender_id.now + seconds), "EX", seconds
-    )
-
-
-def encode_release(question: ReleaseSenderId) -> Command:
-    """Encode an id to release."""
-    return build_command("DEL", name_sender_id(question.sender_id))
-
-
-def encode_salt(question: GetSalt) -> Command:
-    """Encode the question for a salt, with the one to store if there is none. Redis destroys it after its time."""
-    return Command("get_salt", (f"{SALT_PREFIX}{question.day}",), (secrets.token_hex(16), RETENTION_DAYS * 86_400))
-
-
-def encode_claim(question: ClaimFirst) -> Command:
-    """Encode the question whether a key is the first within its window."""
-    window = question.window
-    keys = [f"footfall:{window.name}:{name}" for name in (question.key, *question.older)]
-    return Command("claim_first", keys, (question.at, window.seconds, window.seconds))
-
-
-def encode_restored_claim(question: RestoreClaim) -> Command:
-    """Encode a key to restore."""
-    seconds = max(1, round(question.at + question.window.seconds - question.now))
-    return build_command(
-        "SET", f"footfall:{question.window.name}:{question.key}", repr(question.at), "NX", "EX", seconds
-    )
-
-
-def encode_count(question: CountRequest) -> Command:
-    """Encode a request to count."""
-    return Command("count_request", (f"footfall:requests:{question.key}",), (question.seconds,))
-
-
-def encode_get(question: GetValue) -> Command:
-    """Encode the question for a value."""
-    return build_command("GET", f"footfall:value:{question.key}")
-
-
-def encode_put(question: PutValue) -> Command:
-    """Encode a value to keep."""
-    return build_command(
-        "SET", f"footfall:value:{question.key}", orjson.dumps(question.value).decode(), "EX", question.seconds
-    )

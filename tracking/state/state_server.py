@@ -8,10 +8,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+from tracking.spool import number_process
 from tracking.state.memory import MemoryState
+from tracking.state.questions import RestoreClaim
 from tracking.state.worker_codec import AnsweringState
 from tracking.state.worker_messages import (
     ANSWERS,
@@ -57,7 +59,7 @@ class WorkerProtocol(asyncio.Protocol):
             self.server.add(self)
             return
         if message[0] == ASK:
-            self.send((ANSWERS, self.server.answering.answer_all(message[1])))
+            self.send((ANSWERS, self.server.answering.answer_all(*message[1:])))
         elif message[0] == EVENTS:
             self.server.on_event(message[1])
 
@@ -84,10 +86,12 @@ class StateServer:
         self.workers: set[WorkerProtocol] = set()
         self.sites: tuple[int, ...] = ()
         self.server: asyncio.Server | None = None
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self.positions: dict[Path, int] = {}  # of the last claim when a sealed segment of a worker was first seen
 
     async def start(self, path: Path) -> None:
         """Listen on a socket that only this user may open. Raises OSError."""
-        loop = asyncio.get_running_loop()
+        self.loop = loop = asyncio.get_running_loop()
         self.server = await loop.create_unix_server(lambda: WorkerProtocol(self), sock=open_private_socket(path))
 
     def stop(self) -> None:
@@ -96,6 +100,24 @@ class StateServer:
             self.server.close()
         for worker in list(self.workers):
             worker.close()
+
+    def may_insert(self, path: Path) -> bool:
+        """Return whether everything in a worker's sealed segment is known to be in its spool.
+
+        Else the segment must stay: if the worker is killed, only that tells what it has stored. From the writer's
+        thread.
+        """
+        claims = self.answering.claims
+        position = self.positions.setdefault(path, claims.position)
+        if claims.find_oldest(number_process(path.parent)) <= position:
+            return False
+        del self.positions[path]
+        return True
+
+    def note_ended(self, process: str, event_ids: Sequence[int], claims: Sequence[RestoreClaim]) -> None:
+        """Note, from any thread, what a worker that has ended left in its spool."""
+        if self.loop is not None:
+            self.loop.call_soon_threadsafe(self.answering.note_ended, process, event_ids, claims)
 
     def add(self, worker: WorkerProtocol) -> None:
         """Note a worker, and tell it which sites have live streams; this is also how it knows that it is greeted."""

@@ -38,6 +38,11 @@ class MemoryWindow:
         with self._lock:
             self._note(key, at)
 
+    def release(self, key: StateKey) -> None:
+        """Forget a key of which nothing was stored."""
+        with self._lock:
+            self._first_times.pop(key, None)
+
     def __len__(self) -> int:
         return len(self._first_times)
 

@@ -15,7 +15,9 @@ from functools import lru_cache
 from typing import Literal, TypeAlias
 
 from tracking.schema import Event
+from tracking.state.deduplication import to_event_id
 from tracking.state.memory import MemoryState
+from tracking.state.open_claims import AskingBatch, OpenClaims
 from tracking.state.questions import (
     ClaimFirst,
     CountRequest,
@@ -29,6 +31,7 @@ from tracking.state.questions import (
     RestoreClaim,
     RestoreVisit,
     SenderId,
+    StateKey,
     TakeNumber,
     Window,
 )
@@ -37,6 +40,7 @@ from tracking.state.worker_messages import UNANSWERED, EncodedQuestion
 
 JOIN, CLAIM, NUMBER, GET, PUT, KEEP, RELEASE, SALT, RESTORE_CLAIM, RESTORE_VISIT, COUNT = range(11)
 LOST, STALE = "lost", "stale"  # stale: another process has begun a later visit
+UNDECIDED = "undecided"  # it is not known yet whether what another worker has claimed is in its spool
 Proposal = Literal["known", "new", "continued", ""]  # the worker's visit, one to open, one to go on with, none
 SenderFields: TypeAlias = tuple[int, bool, float]
 VisitFields: TypeAlias = tuple[int, int, int, int, int, int, Event, Event]
@@ -85,7 +89,7 @@ def encode_question(asked: Question[object]) -> EncodedQuestion:
     """Encode any question but a visit's. Raises TypeError for one that no worker asks."""
     match asked:  # the most frequent ones first
         case ClaimFirst():
-            return CLAIM, encode_window(asked.window), asked.key, asked.at, asked.older
+            return CLAIM, encode_window(asked.window), asked.key, asked.at, asked.older, asked.waits
         case PutValue():
             return PUT, asked.key, dict(asked.value), asked.seconds
         case TakeNumber():
@@ -133,9 +137,10 @@ class AnsweringState:
 
     def __init__(self, state: MemoryState) -> None:
         self.state = state
+        self.claims = OpenClaims()
+        self.ended: set[str] = set()  # numbers of workers whose spool was adopted
         self.join: Callable[..., object] = self.answer_join  # with the fields of a message
         self.plain: dict[object, Callable[..., Question[object]]] = {
-            CLAIM: lambda window, key, at, older: ClaimFirst(build_window(*window), key, at, older),
             NUMBER: TakeNumber,
             GET: GetValue,
             PUT: PutValue,
@@ -147,9 +152,19 @@ class AnsweringState:
             COUNT: CountRequest,
         }
 
-    def answer_all(self, questions: Sequence[EncodedQuestion]) -> list[object]:
-        """Answer the questions in their order; one that fails does not concern the others."""
-        answers = []
+    def answer_all(
+        self, questions: Sequence[EncodedQuestion], process: str = "", number: int = 0, settled: int = 0
+    ) -> list[object]:
+        """Answer the questions in their order; one that fails does not concern the others.
+
+        They are of a batch with this number, of a process with this one, of which everything is in the spool that it
+        claimed up to the batch `settled`. A process that has ended claims nothing any more.
+        """
+        if process in self.ended:
+            return []
+        self.claims.settle(process, settled)
+        self.claims.batch = AskingBatch(process, number)
+        answers: list[object] = []
         for fields in questions:
             try:
                 answers.append(self.answer(fields))
@@ -162,7 +177,12 @@ class AnsweringState:
         """Answer one question."""
         if fields[0] == JOIN:
             return self.join(*fields[1:])
-        answer = self.state.ask(self.plain[fields[0]](*fields[1:]))
+        if fields[0] == CLAIM:
+            return self.answer_claim(*fields[1:])  # type: ignore[arg-type]
+        question = self.plain[fields[0]](*fields[1:])
+        if isinstance(question, ReleaseSenderId):
+            self.claims.forget(question.sender_id.key)
+        answer = self.state.ask(question)
         return dict(answer) if fields[0] == GET and isinstance(answer, Mapping) else answer
 
     def answer_join(
@@ -182,6 +202,8 @@ class AnsweringState:
             question.reported["screen"] = screen
         if language:
             question.reported["language"] = language
+        if (asked := question.sender_id) is not None and (claimer := self.claims.find_process(asked.key)):
+            return "duplicate" if claimer == self.claims.batch.process else UNDECIDED
         if kind == "continued" and self.knows_other_visit(question):
             return STALE
         was_new = proposed.visit.is_new if proposed.visit else 0
@@ -190,12 +212,43 @@ class AnsweringState:
             if visit == "unknown_visit" and known_id:
                 return STALE if self.knows_any_visit(question) else LOST
             return visit
+        if asked is not None:
+            self.claims.add(asked.key, asked)
         if visit.id == known_id:
             return visit.id, visit.last, visit.view_id, visit.reported
         if kind == "continued" and proposed.is_opened:
             visit.is_new = was_new
         stored_key = self.state.visits.keys_by_id.get((key[0], visit.id), key)
         return stored_key, proposed.is_opened, encode_visit(visit)
+
+    def answer_claim(
+        self, window: tuple[str, int, int], key: StateKey, at: float, older: tuple[StateKey, ...], waits: bool
+    ) -> object:
+        """Answer whether a key is the first within its window."""
+        name = window[0]
+        question = ClaimFirst(build_window(*window), key, at, older)
+        is_first = self.state.claim_first(question)
+        if is_first:
+            self.claims.add((name, key), question)
+        elif waits and any(self.claims.is_open_elsewhere((name, each)) for each in (key, *older)):
+            return UNDECIDED
+        return is_first
+
+    def note_ended(self, process: str, event_ids: Sequence[int], claims: Sequence[RestoreClaim]) -> None:
+        """Note that a worker has ended which left these events in its spool, with what they claim.
+
+        What else it had claimed is free again.
+        """
+        self.ended.add(process)
+        stored_ids, stored_keys = set(event_ids), {(claim.window.name, claim.key) for claim in claims}
+        for key, _, _, claimed in self.claims.take_all(process):
+            if isinstance(claimed, ClaimFirst):
+                if key not in stored_keys:
+                    self.state.get_window(claimed.window).release(claimed.key)
+            elif to_event_id(claimed.key) not in stored_ids:
+                self.state.sent_ids.release(claimed)
+            elif not claimed.is_brief:
+                self.state.sent_ids.keep(claimed)
 
     def knows_other_visit(self, question: JoinVisit) -> bool:
         """Return whether a visit of the device is known, but none is open."""

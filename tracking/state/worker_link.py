@@ -21,6 +21,8 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from tracking import spool
+from tracking.state.settlement import POLL_SECONDS, SETTLE_SECONDS, Settlement
 from tracking.state.suspension import SuspendableCall, resume, suspend
 from tracking.state.worker_messages import (
     ANSWERS,
@@ -90,7 +92,7 @@ class BlockingConnection:
             return None
         with self.lock:
             try:
-                answers = self.send_and_read(pack((ASK, list(questions))))
+                answers = self.send_and_read(pack((ASK, list(questions), spool.get_process_number(), 0, 0)))
             except (OSError, ValueError, EOFError) as error:
                 self.close()
                 self.availability.note_failure(error)
@@ -129,13 +131,13 @@ class WaitingQuestions(NamedTuple):
     questions: Sequence[EncodedQuestion]
 
 
-def resume_all(batch: Sequence[WaitingQuestions], answers: Answers | None) -> None:
-    """Resume the calls of a batch, each with its own answers; all with None without any."""
-    first = 0
-    for call, questions in batch:
-        end = first + len(questions)
-        resume(call, None if answers is None else answers[first:end])
-        first = end
+class RunningBatch(NamedTuple):
+    """Calls whose questions were sent at a time of the loop, and what was told with them (`settled`)."""
+
+    sent_at: float
+    calls: list[WaitingQuestions]
+    number: int
+    settled: int
 
 
 class StoreProtocol(asyncio.Protocol):
@@ -178,6 +180,7 @@ class StoreLink:
         self.blocking = BlockingConnection(path, self.availability)
         self.on_sites: Callable[[Collection[int]], None] = lambda sites: None
         self.loop: asyncio.AbstractEventLoop | None = None
+        self.settlement = Settlement()
         self.begin(None)
 
     def begin(self, loop: asyncio.AbstractEventLoop | None) -> None:
@@ -186,8 +189,9 @@ class StoreLink:
         self.protocol: StoreProtocol | None = None
         self.connecting: asyncio.Task[None] | None = None
         self.waiting: deque[WaitingQuestions] = deque()
-        self.running: deque[tuple[float, list[WaitingQuestions]]] = deque()  # (when it was sent, its calls)
-        self.is_scheduled = self.is_watched = False
+        self.running: deque[RunningBatch] = deque()
+        self.is_scheduled = self.is_watched = self.is_settling = False
+        self.settlement.forget_calls()
 
     def ask(self, call: SuspendableCall, questions: Sequence[EncodedQuestion]) -> Answers | None:
         """Suspend the call, which is the running one, and return the answers; None without them."""
@@ -214,12 +218,14 @@ class StoreLink:
     def send(self, questions: list[EncodedQuestion], batch: list[WaitingQuestions]) -> None:
         """Send a batch. Questions that are no plain values are a bug: they are answered by the worker's own memory."""
         assert self.protocol is not None and self.protocol.transport is not None and self.loop is not None
+        number, settled = self.settlement.take_number(), self.settlement.find_settled()
+        running = RunningBatch(self.loop.time(), batch, number, settled)
         try:
-            message = pack((ASK, questions))
+            message = pack((ASK, questions, spool.get_process_number(), number, settled))
         except ValueError:
             log.exception("A question is not sent to the store's process")
-            return resume_all(batch, None)
-        self.running.append((self.loop.time(), batch))
+            return self.resume_unsent(batch)
+        self.running.append(running)
         self.protocol.transport.write(message)
         if not self.is_watched:
             self.is_watched = True
@@ -232,7 +238,7 @@ class StoreLink:
         self.is_watched = bool(self.running)
         if not self.running:
             return
-        rest = self.running[0][0] + TIMEOUT_SECONDS - self.loop.time()
+        rest = self.running[0].sent_at + TIMEOUT_SECONDS - self.loop.time()
         if rest > 0 or not is_last:
             self.loop.call_later(max(rest, GRACE_SECONDS), self.check_time, rest <= 0)
             return
@@ -246,8 +252,38 @@ class StoreLink:
         if message[0] == SITES:
             self.on_sites(message[1])
         elif message[0] == ANSWERS and self.running and protocol is self.protocol:
-            resume_all(self.running.popleft()[1], message[1])
+            running = self.running.popleft()
+            self.settlement.confirmed = max(self.settlement.confirmed, running.settled)
+            self.resume_all(running, message[1])
             self.send_waiting()
+            self.settle_soon()
+
+    def resume_all(self, batch: RunningBatch, answers: Answers | None) -> None:
+        """Resume the calls of a batch, each with its own answers; all with None without any."""
+        settlement, first = self.settlement, 0
+        if batch.calls:
+            settlement.claimed = batch.number
+        for call, questions in batch.calls:
+            end = first + len(questions)
+            resume(call, None if answers is None else answers[first:end])
+            settlement.note_call(call, batch.number)
+            first = end
+        settlement.resumed = batch.number
+
+    def settle_soon(self) -> None:
+        """Tell the store's process in a moment what is in the spool, unless another batch does it before."""
+        if not self.is_settling and self.loop is not None:
+            self.is_settling = True
+            self.loop.call_later(SETTLE_SECONDS, self.settle)
+
+    def settle(self) -> None:
+        """Tell the store's process what is in the spool if it does not know it, and nothing under way will say it."""
+        self.is_settling = False
+        if self.protocol is not None and not self.running and not self.waiting and self.settlement.is_missing():
+            if self.settlement.find_settled() > self.settlement.confirmed:
+                self.send([], [])
+            else:
+                self.settle_soon()
 
     def lose(self, protocol: StoreProtocol, error: Exception) -> None:
         """Resume all calls without an answer, because the connection is gone."""
@@ -256,17 +292,23 @@ class StoreLink:
         self.protocol = None
         self.availability.note_failure(error)
         self.on_sites(())
-        batches = [batch for _, batch in self.running]
+        batches = list(self.running)
         self.running.clear()
         for batch in batches:
-            resume_all(batch, None)
+            self.resume_all(batch, None)
         self.give_up_waiting()
 
     def give_up_waiting(self) -> None:
         """Resume the calls that wait to be sent, without an answer."""
         batch = list(self.waiting)
         self.waiting.clear()
-        resume_all(batch, None)
+        self.resume_unsent(batch)
+
+    def resume_unsent(self, calls: Sequence[WaitingQuestions]) -> None:
+        """Resume calls whose questions were not sent, without an answer."""
+        for call, _ in calls:
+            resume(call, None)
+            self.settlement.note_call(call, 0)
 
     # -- the connection ------------------------------------------------------------------------------------------------
 
@@ -316,6 +358,10 @@ class StoreLink:
             self.loop.call_soon_threadsafe(write)
 
     async def drain(self) -> None:
-        """Wait until every call has its answer."""
-        while self.waiting or self.running:  # noqa: ASYNC110 - once, at the end: an event would cost every batch
-            await asyncio.sleep(0.005)
+        """Wait until every call has its answer, and the store's process knows that their claims are in the spool."""
+        settlement, end = self.settlement, time.monotonic() + TIMEOUT_SECONDS
+        while self.waiting or self.running or settlement.pausing:  # noqa: ASYNC110 - once: an event would cost all
+            await asyncio.sleep(POLL_SECONDS)
+        while self.protocol is not None and settlement.is_missing() and time.monotonic() < end:
+            self.settle_soon()
+            await asyncio.sleep(POLL_SECONDS)

@@ -4,8 +4,9 @@ A message is a tuple of plain values in Python's marshal format, after its lengt
 times as fast as JSON, has integers of any size, and runs no code when it is read; but it trusts its input. So the
 socket is only open to the user who runs both processes, and both must be of the same release (`GREETING`).
 
-A worker sends GREETING, then any number of (ASK, questions), each answered by (ANSWERS, answers) in the order in which
-they came, and (EVENTS, JSON) for live streams. The store's process sends (SITES, ids of the sites with live streams) at
+A worker sends GREETING, then any number of (ASK, questions, number of its process, number of the batch, number of the
+last batch of which everything is in its spool), each answered by (ANSWERS, answers) in the order in which they came,
+and (EVENTS, JSON) for live streams. The store's process sends (SITES, ids of the sites with live streams) at
 first and whenever they change. UNANSWERED stands for the answer to a question that failed.
 """
 
@@ -30,7 +31,7 @@ MAX_BYTES = 1 << 28
 EncodedQuestion: TypeAlias = tuple[object, ...]  # a question: its number, then its fields
 Answers: TypeAlias = list[object]
 Message: TypeAlias = (
-    tuple[Literal[0], list[EncodedQuestion]]
+    tuple[Literal[0], list[EncodedQuestion], str, int, int]
     | tuple[Literal[1], Answers]
     | tuple[Literal[2], bytes]
     | tuple[Literal[3], tuple[int, ...]]

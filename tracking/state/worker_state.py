@@ -6,18 +6,22 @@ with its own memory while the store's process is away. So what it learns there i
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from tracking.state.base import R, State
 from tracking.state.memory import MemoryState
-from tracking.state.questions import ClaimFirst, JoinVisit, NotJoined, PutValue, Question, TakeNumber
+from tracking.state.questions import ClaimFirst, JoinVisit, NotJoined, PutValue, Question, ReleaseSenderId, TakeNumber
 from tracking.state.suspension import find_suspendable_call, run_suspendable
 from tracking.state.visits import REORDER_AFTER_MS, OpenVisit
-from tracking.state.worker_codec import LOST, STALE, Proposal, decode_visit, encode_join, encode_question
+from tracking.state.worker_codec import LOST, STALE, UNDECIDED, Proposal, decode_visit, encode_join, encode_question
 from tracking.state.worker_link import StoreLink
 from tracking.state.worker_messages import UNANSWERED, Answers, EncodedQuestion
+
+ASK_AGAIN_SECONDS = 0.05  # after which it is asked again whether the event of a claim is stored
+UNDECIDED_ATTEMPTS = 100  # a killed worker is noticed within a second
 
 
 class WorkerState(State):
@@ -98,11 +102,13 @@ class WorkerState(State):
             case JoinVisit():
                 return self.decode_join(question, visit, answer)
             case ClaimFirst():
+                if answer == UNDECIDED:
+                    return self.claim_when_decided(question)
                 if answer:
                     self.local.get_window(question.window).note(question.key, question.at)
             case TakeNumber() if isinstance(answer, int):
                 self.local.counters.seed(question.counter, answer)
-            case PutValue():
+            case PutValue() | ReleaseSenderId():
                 self.local.ask(question)
         return answer
 
@@ -110,6 +116,8 @@ class WorkerState(State):
         """Decode the visit, and note it in this worker."""
         if answer is UNANSWERED:
             return self.local.join_visit(question)
+        if answer == UNDECIDED:
+            return self.join_when_decided(question)
         if answer in ("duplicate", "unknown_visit"):
             return "duplicate" if answer == "duplicate" else "unknown_visit"
         if answer in (LOST, STALE):
@@ -130,3 +138,34 @@ class WorkerState(State):
             if is_opened:
                 self.local.register_device(question.key)
         return visit
+
+    def join_when_decided(self, question: JoinVisit) -> OpenVisit | NotJoined:
+        """Ask again while nobody knows whether the hit is stored that another worker has got with the same id."""
+        for _ in range(UNDECIDED_ATTEMPTS):
+            self.pause()
+            message, visit = self.encode_join(question)
+            answers = self.execute((message,))
+            if answers is None:
+                return self.local.join_visit(question)
+            if answers[0] != UNDECIDED:
+                return self.decode_join(question, visit, answers[0])
+        return "undecided"
+
+    def claim_when_decided(self, question: ClaimFirst) -> object:
+        """Ask again while nobody knows whether what another worker has claimed is stored; None if it takes too long."""
+        for _ in range(UNDECIDED_ATTEMPTS):
+            self.pause()
+            answers = self.execute((encode_question(question),))
+            if answers is None:
+                return self.local.claim_first(question)
+            if answers[0] != UNDECIDED:
+                return self.decode(question, None, answers[0])
+        return None
+
+    def pause(self) -> None:
+        """Wait a moment before the same question is asked again."""
+        call = find_suspendable_call()
+        if call is None:
+            time.sleep(ASK_AGAIN_SECONDS)
+        else:
+            self.link.settlement.pause(call, ASK_AGAIN_SECONDS)

@@ -24,9 +24,10 @@ def read_open_visits(since: datetime) -> list[StoreRow]:
 
 
 def read_event_ids(since: datetime) -> list[int]:
-    """Return the ids of the events since then."""
+    """Return the ids of the events since then; of too many the last ones."""
     result = rows(
-        "SELECT groupArray({most:UInt32})(id) AS ids FROM events WHERE ts >= {since:DateTime64(3, 'UTC')}",
+        "SELECT groupArray(id) AS ids FROM"
+        " (SELECT id FROM events WHERE ts >= {since:DateTime64(3, 'UTC')} ORDER BY ts DESC LIMIT {most:UInt32})",
         {"since": since, "most": MAX_ROWS},
     )
     return list(result[0]["ids"]) if result else []

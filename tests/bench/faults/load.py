@@ -15,6 +15,7 @@ CHROME = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, l
 THREADS = 16
 REPEATED = 10  # one of so many hits is sent again, with its id, to the next process
 TRIES = 12  # of a sender that repeats a hit whose answer it did not get
+UNDECIDED = "status 503"  # the reason of a hit that is to be sent again
 
 
 def describe_view(site: int, number: int) -> tuple[str, dict[str, str]]:
@@ -89,7 +90,9 @@ class Sender:
                     return False
             else:
                 load.slowest = max(load.slowest, time.monotonic() - began)
-                return self.note(number, reason, known=attempt > 0)
+                if reason != UNDECIDED or attempt == TRIES - 1:
+                    return self.note(number, reason, known=attempt > 0)
+                time.sleep(1)  # as `Retry-After` says
         return False
 
     def count(self, error: Exception, is_used: bool) -> bool:
