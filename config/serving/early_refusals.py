@@ -5,6 +5,9 @@ answered by its view with 429 and the whole page, which takes some 4 ms of the p
 regardless could occupy a processor with such answers. So after MAX_REFUSED of them within WINDOW_SECONDS its further
 forms for the same address are refused here. Once in PROBE_SECONDS one passes, since only the view knows the limits.
 
+The same holds for a session that opens one live view (STREAM_PATHS) after the other although it or its account has too
+many: reading the session and its rights takes some milliseconds each time.
+
 Each process learns from its own answers, so nothing waits for Redis. A device whose signed cookie says that a right
 password was sent from it has limits of its own, so a few of its forms pass.
 """
@@ -13,6 +16,10 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from hashlib import sha256
+from http.cookies import SimpleCookie
+
+from django.conf import settings
 
 from accounts.security.client_ip import get_rate_limit_key, is_trusted_proxy
 from accounts.security.rate_limits import format_wait_message
@@ -22,6 +29,7 @@ from config.serving.error_responses import send_error_response
 from tracking.web import Application, Message, Receive, Scope, Send
 
 PATHS = ("/login", "/signup", "/password/reset", "/share/", "/join/")  # how the addresses of these forms begin
+STREAM_PATHS = "/stream"  # how the addresses of live views end
 MAX_REFUSED = 10  # answers with 429 that a view gives to one client and address
 WINDOW_SECONDS = 60.0
 PROBE_SECONDS = 10.0
@@ -29,7 +37,7 @@ MAX_DEVICE_FORMS = 5  # of one recognized device in PROBE_SECONDS
 MAX_PATH = 200  # characters that are kept of an address
 MAX_KEPT = 10_000  # clients and addresses; the oldest ones are forgotten
 RESET_HINT = " Or reset your password: we mail you a link."
-RefusalKey = tuple[str, str]  # a client (`get_rate_limit_key`) or a device, and the path of the form
+RefusalKey = tuple[str, str]  # a client (`get_rate_limit_key`), session or device, and the path
 
 
 @dataclass(slots=True)
@@ -123,16 +131,32 @@ async def refuse_repeated(app: Application, scope: Scope, receive: Receive, send
 
 
 def find_client(scope: Scope) -> str:
-    """Find the client that sent a form of PATHS; "" for other requests, and for one that may come from anybody."""
+    """Find who sent what may be refused: the address of a form of PATHS, the session that opens a live view.
+
+    "" for other requests, and for a form that may come from anybody.
+    """
+    if scope["method"] == "GET":
+        return find_session(scope) if scope["path"].endswith(STREAM_PATHS) else ""
     if scope["method"] != "POST" or not scope["path"].startswith(PATHS):
         return ""
     address = (scope.get("client") or ("",))[0]
     return "" if not address or is_trusted_proxy(address) else get_rate_limit_key(address)
 
 
+def find_session(scope: Scope) -> str:
+    """Find the session of a request, as a hash: a dictionary of them must open none."""
+    session = SimpleCookie(read_cookies(scope)).get(settings.SESSION_COOKIE_NAME)
+    return f"session {sha256(session.value.encode()).hexdigest()}" if session else ""
+
+
+def read_cookies(scope: Scope) -> str:
+    """Read the cookies of a request."""
+    return "; ".join(value.decode("latin-1") for name, value in scope["headers"] if name == b"cookie")
+
+
 def find_device(scope: Scope) -> str:
     """Find the id of the recognized device that sent a request; "" if it is not recognized."""
-    cookies = "; ".join(value.decode("latin-1") for name, value in scope["headers"] if name == b"cookie")
+    cookies = read_cookies(scope)
     return LOGIN_DEVICES.find_device(cookies) or SHARE_DEVICES.find_device(cookies) if cookies else ""
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from accounts.models import User
+from accounts.models import Account, User
 from accounts.security import rate_limits
 from config import asgi as config_asgi
 from config.serving.early_refusals import (
@@ -18,6 +18,7 @@ from config.serving.early_refusals import (
     WINDOW_SECONDS,
     RefusedClients,
 )
+from sites.models import Site
 from tests.support import asgi
 
 PASSWORD = "a long enough password"
@@ -95,6 +96,21 @@ async def test_a_recognized_device_logs_in_from_an_address_that_is_refused(djang
     assert (await log_in(password=PASSWORD)).status == 429
     assert (await log_in(password=PASSWORD, cookie="known_device=forged:signature")).status == 429
     assert (await log_in(password=PASSWORD, cookie=f"known_device={device}")).status == 302
+
+
+async def test_a_session_that_opens_live_views_beyond_its_limit_again_and_again_does_not_reach_django(
+    django: CountedDjango, account: Account, site: Site, alice: User
+) -> None:
+    account.limits = {"streams_per_user": 1}
+    await asgi.database(account.save)
+    hers, path = await asgi.cookie(alice), f"/sites/{site.pk}/spy/stream"
+    async with asgi.connected(path, cookie=hers):
+        answers = [await asgi.send("GET", path, cookie=hers) for _ in range(MAX_REFUSED + 10)]
+        assert {answer.status for answer in answers} == {429}
+        assert django.requests == 1 + MAX_REFUSED
+        other = await asgi.send("GET", path, cookie=await asgi.cookie(alice))
+        assert (other.status, django.requests) == (429, 2 + MAX_REFUSED), "another session is told by the view"
+        assert (await asgi.send("GET", f"/sites/{site.pk}/spy", cookie=hers)).status == 200
 
 
 def refuse(clients: RefusedClients, now: float, times: int = MAX_REFUSED) -> None:
