@@ -95,7 +95,7 @@ def commit_batch() -> dict[int, bytes]:
         else:
             spool.count_received(site_id, count.at, count.hits)
     failed: dict[int, bytes] = {}
-    if batched and not write_events_at_once([one.event for one in batched]):
+    if batched and not write_events_at_once([event for _, event, _, _ in batched]):
         for number, event, now, on_failure in batched:
             if isinstance(write_event(event, now), Rejection):
                 failed[number] = SPOOL_FULL_HEADER

@@ -64,6 +64,7 @@ class JoinVisit(Question[OpenVisit | NotJoined]):
     sender_id: SenderId | None = None
     is_bot: bool = False  # reads people's visits without changing them, and has visits of its own
     known: tuple[VisitKey, OpenVisit] | None = None  # set by a shared state: the visit its process has, or would open
+    is_asked_again: bool = False  # set by a shared state that did not know whether the hit is stored
 
 
 @dataclass(slots=True, frozen=True)

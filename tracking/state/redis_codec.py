@@ -65,7 +65,7 @@ def encode_join(question: JoinVisit, kind: str, proposed: tuple[object, ...] = (
         f"{ID_PREFIX}{site_id}:{question.session}" if question.session else "",
         name_sender_id(sender_id) if sender_id else "", DEVICES_KEY,
         "" if keyed_visit is None else name if keyed_visit[0] == question.key else name_visit(keyed_visit[0]),
-        str(to_event_id(sender_id.key)) if sender_id else "",
+        str(to_event_id(sender_id.key)) if sender_id and question.is_asked_again else "",
     )  # fmt: skip
     claim_seconds = BRIEF_SECONDS if sender_id and sender_id.is_brief else KEPT_SECONDS
     claimed_until = sender_id.now + claim_seconds if sender_id else 0.0

@@ -81,16 +81,18 @@ local function judge(name, seconds, event)
   if redis.call('EXISTS', ENDED .. claimer) == 0 then
     return seconds - redis.call('TTL', name) < MAX_OPEN_SECONDS and 'open' or 'free'
   end
+  if event == '' then return 'open' end
   return event and redis.call('SISMEMBER', STORED .. claimer, event) == 1 and 'stored' or 'free'
 end
 """.replace("PROCESS_SECONDS", str(PROCESS_SECONDS))
 
 # KEYS: the visit of the device, of its other key, of the client's number, the sender's id ('' = none), the filters, the
-# visit that the process knows: the open one, or the one to open; the event's id. ARGV: 1 at, 2 idle, 3 the client's
-# number, 4 1 if the other key is the one before consent, 5 1 for bots, 6 view, 7 screen, 8 language, 9 until when the
-# sender's id is claimed, 10 for how many seconds, 11 prefix of the keys by id, 12 seconds until a visit expires, 13 ''
-# if no visit may be opened, 'new' or 'continued' for the one that follows, 'known' if it must be sent first, 14 id of
-# the visit that the process knows; 15-24 the fields of the one to open, 25- as SEEN has them.
+# visit that the process knows: the open one, or the one to open; the event's id, but only in a question that is asked
+# again (else '', which is 'undecided' where the id is needed). ARGV: 1 at, 2 idle, 3 the client's number, 4 1 if the
+# other key is the one before consent, 5 1 for bots, 6 view, 7 screen, 8 language, 9 until when the sender's id is
+# claimed, 10 for how many seconds, 11 prefix of the keys by id, 12 seconds until a visit expires, 13 '' if no visit may
+# be opened, 'new' or 'continued' for the one that follows, 'known' if it must be sent first, 14 id of the visit that
+# the process knows; 15-24 the fields of the one to open, 25- as SEEN has them.
 # A claim ends by the clock of Redis alone: those of the processes may differ by more than it lasts.
 JOIN_VISIT = """
 function functions.join_visit(KEYS, ARGV)

@@ -185,6 +185,7 @@ class RedisState(State):
 
     def join_when_decided(self, question: JoinVisit) -> OpenVisit | NotJoined:
         """Ask again while nobody knows whether the hit is stored that another process has got with the same id."""
+        question.is_asked_again = True
         for _ in range(round(UNDECIDED_SECONDS / ASK_AGAIN_SECONDS)):
             self.pause()
             replies = self.execute([self.encode_join(question)])
