@@ -1,7 +1,7 @@
 """What one account's abuse costs another account's reports and hits: python -m tests.bench.fairness
 
     [--events 2000000] [--seconds 20] [--rounds 2] [--clients 16] [--abuse queries hits streams monitors] [--port 8490]
-    [--without-budgets]
+    [--without-budgets] [--idle]
 
 One server with its embedded store. Account A abuses it (`tests.bench.abuse`) in every way, or in those that `--abuse`
 names, each by so many clients at a time, with addresses of their own; account B asks for a small report five times a
@@ -9,6 +9,9 @@ second and sends a page view with each. Quiet and abused phases take turns, so t
 B's median and p95 of both, how many of B's page views were refused, the ratio of the p95, and what A was answered:
 every refusal with its sentence. With `monitors` A first asks for more monitors than an account may have; all are due
 at the start of an abused phase.
+
+A's clients are programs on the same machine, which take processors from the server that they would not take from
+elsewhere. With `--idle` they run only when neither the server nor B's clock wants to (SCHED_IDLE).
 """
 
 from __future__ import annotations
@@ -84,6 +87,8 @@ def abused(server: Served, given: argparse.Namespace, answers: Counter[str]) -> 
     words = [server.url, site["api_key"], site["site_id"], given.clients, given.port + 1, *given.abuse]
     command = [sys.executable, "-m", "tests.bench.abuse", *map(str, words)]
     process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    if given.idle:
+        os.sched_setscheduler(process.pid, os.SCHED_IDLE, os.sched_param(0))  # its threads do not exist yet
     assert process.stdout and process.stdout.readline() == b"started\n"
     if "monitors" in given.abuse:
         run_script(server, SWITCH_MONITORS, "on")
@@ -99,19 +104,23 @@ def abused(server: Served, given: argparse.Namespace, answers: Counter[str]) -> 
 def measure(
     url: str, site: dict[str, Any], seconds: float, numbers: itertools.count[int], refused: Counter[str]
 ) -> list[float]:
-    """Milliseconds of B's reports; each has a filter that no cache knows. Counts page views that are not recorded."""
+    """Milliseconds of B's reports; each has a filter that no cache knows. Counts page views that are not recorded, each
+    of a visitor of its own: so many of one address are taken for a bot's.
+    """
     times, end = [], time.monotonic() + seconds
     headers = {"x-api-key": site["api_key"], "X-Forwarded-For": "203.0.113.1", "User-Agent": CHROME}
     view = {"site_id": site["site_id"], "type": "pageview", "href": "/", "host": "b.example"}
     with httpx.Client(base_url=url, headers=headers, timeout=60) as client:
         while time.monotonic() < end:
-            filters = [{"dimension": "page", "operator": "is_not", "value": f"/{next(numbers)}"}]
+            asked = next(numbers)
+            filters = [{"dimension": "page", "operator": "is_not", "value": f"/{asked}"}]
             body = {"metrics": ["visitors", "pageviews"], "dimensions": ["page"], "date_range": DATES}
             began = time.perf_counter()
             answer = client.post("/api/query", json={**body, "filters": filters})
             times.append((time.perf_counter() - began) * 1000)
             answer.raise_for_status()
-            hit = client.get("/in.php", params=view, headers={"Accept-Language": "en"})
+            visitor = {"Accept-Language": "en", "X-Forwarded-For": f"92.40.{asked // 250 % 250}.{asked % 250}"}
+            hit = client.get("/in.php", params=view, headers=visitor)
             if hit.status_code != 200 or hit.headers.get("X-Event-Dropped"):
                 refused[hit.headers.get("X-Event-Dropped", str(hit.status_code))] += 1
             time.sleep(PAUSE)
@@ -132,6 +141,7 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=16)
     parser.add_argument("--port", type=int, default=8490)
     parser.add_argument("--without-budgets", action="store_true")
+    parser.add_argument("--idle", action="store_true")
     given = parser.parse_args()
     limits = "queries=0,query_seconds_per_minute=0,query_megabytes=0" if given.without_budgets else ""
     with tempfile.TemporaryDirectory() as folder:
