@@ -5,6 +5,9 @@ process.
 
 `async for event in subscribe(site_id)` yields each stored event of the site, and None after some seconds without one,
 so that a stream can send a sign of life. A slow subscriber loses its oldest events, so memory is bounded.
+
+All streams of a process are written by one thread, which also answers hits. So of an account whose events and streams
+would need more than MAX_DELIVERIES in a second, the events of the rest of that second are left out.
 """
 
 from __future__ import annotations
@@ -24,12 +27,16 @@ import orjson
 from django.conf import settings
 
 from accounts.fast_settings import get_setting
+from sites import site_cache
 from tracking.event import Event
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis as AsyncRedis
 
 MAX_WAITING_EVENTS = 500
+MAX_DELIVERIES = 2_000  # of an account's events to its subscribers, in a second
+MIN_DELIVERIES = 20  # that an event counts for: nobody reads more than 100 in a second, however few look
+MAX_COUNTED = 10_000  # accounts
 HEARTBEAT_SECONDS = 15.0
 FLUSH_SECONDS = 0.2
 SEND_TIMEOUT_SECONDS = 0.5
@@ -54,9 +61,18 @@ class Subscriber:
             self.loop.call_soon_threadsafe(self.wake_up.set)
 
 
+@dataclass
+class Deliveries:
+    """How many events of an account were delivered in a second of a monotonic clock."""
+
+    second: int
+    count: int = 0
+
+
 _process_id = secrets.token_hex(8)  # so that a process skips its own messages
 _subscribers: dict[int, set[Subscriber]] = {}
 _lock = threading.Lock()
+_deliveries: dict[int, Deliveries] = {}  # by account
 _outgoing: deque[tuple[int, Event]] = deque(maxlen=20_000)
 _sender: threading.Thread | None = None
 _closing = threading.Event()
@@ -94,17 +110,38 @@ def publish_all(events: list[Event]) -> None:
 
 
 def publish(event: Event) -> None:
-    """Publish an event to the subscribers of its site."""
-    subscribers = _subscribers.get(event["site_id"])
-    if subscribers:
-        for subscriber in list(subscribers):
-            subscriber.waiting.append(event)
-            subscriber.notify()
-    if _send_relayed is not None and event["site_id"] in _relayed_sites:
+    """Publish an event to the subscribers of its site, here and in other processes."""
+    feed_id = event["site_id"]
+    subscribers, is_relayed = _subscribers.get(feed_id, ()), feed_id in _relayed_sites
+    has_redis = bool(get_setting("REDIS_URL"))
+    if not (subscribers or is_relayed or has_redis):
+        return
+    if not may_deliver(feed_id, len(subscribers), int(time.monotonic())):
+        return
+    for subscriber in list(subscribers):
+        subscriber.waiting.append(event)
+        subscriber.notify()
+    if _send_relayed is not None and is_relayed:
         _send_relayed(event)
-    if get_setting("REDIS_URL"):
-        _outgoing.append((event["site_id"], event))
+    if has_redis:
+        _outgoing.append((feed_id, event))
         _start_sender()
+
+
+def may_deliver(feed_id: int, subscribers: int, second: int) -> bool:
+    """Return whether an event of a feed may be delivered to so many subscribers in this second, and count that.
+
+    `feed_id` is a site, or an account for its links.
+    """
+    site = site_cache.get_site(feed_id)
+    account_id = site.account_id if site else feed_id
+    found = _deliveries.get(account_id)
+    if found is None or found.second != second:
+        if len(_deliveries) >= MAX_COUNTED:
+            _deliveries.clear()
+        found = _deliveries[account_id] = Deliveries(second)
+    found.count += max(subscribers, MIN_DELIVERIES)
+    return found.count <= MAX_DELIVERIES
 
 
 async def subscribe(site_id: int, heartbeat: float = HEARTBEAT_SECONDS) -> AsyncGenerator[Event | None, None]:
@@ -147,8 +184,9 @@ def close() -> None:
 
 
 def reopen() -> None:
-    """Allow subscriptions again after `close` (tests)."""
+    """Allow subscriptions again after `close`, with nothing delivered yet (tests)."""
     _closing.clear()
+    _deliveries.clear()
 
 
 def _unsubscribe(site_id: int, subscriber: Subscriber) -> None:

@@ -92,6 +92,17 @@ async def test_an_event_is_rendered_once_for_all_viewers_of_a_zone_and_language(
     assert len(made) == 2
 
 
+def test_the_events_of_a_second_that_many_streams_would_carry_are_limited_by_account(
+    account: Account, site: Site, charlies_site: Site
+) -> None:
+    live.reopen()
+    assert [live.may_deliver(site.pk, 500, second=1) for _ in range(5)] == [True] * 4 + [False]
+    assert not live.may_deliver(account.pk, 1, second=1), "its links' events count, too"
+    assert live.may_deliver(charlies_site.pk, 500, second=1)
+    assert live.may_deliver(site.pk, 500, second=2)
+    assert sum(live.may_deliver(site.pk, 1, second=3) for _ in range(1_000)) == 100
+
+
 def logged_out(bob: User, site: Site, session_key: str) -> None:
     client = Client()
     client.cookies["sessionid"] = session_key
