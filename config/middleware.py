@@ -20,6 +20,7 @@ from accounts.host_names import normalize_host
 from accounts.permissions import SecondFactorRequired
 from accounts.security.hashers import RETRY_SECONDS, HashingBusy
 from accounts.sign_in.confirmation import redirect_to_confirmation
+from config.serving import senders
 from config.serving.error_responses import build_error_response
 from reports.query.budgets import AnsweredRequest, BudgetExceeded, answered_request
 from tracking.store import UNREADABLE, StoreAway, StoreError
@@ -48,8 +49,8 @@ class SyncMiddleware:
 
 
 class ViewMiddleware(SyncMiddleware):
-    """Surrounds a view: holds its queries to the accounts' budgets, and responds to the errors that it raises, in the
-    format of the page or API.
+    """Surrounds a view: holds its queries to the accounts' budgets, tells whose they were for the turns of further
+    requests, and responds to the errors that it raises, in the format of the page or API.
 
     A response for which shards of the store were left out says so in a header, since not every format has a place for
     it.
@@ -62,6 +63,8 @@ class ViewMiddleware(SyncMiddleware):
             response = self.get_response(request)
         finally:
             answered_request.reset(token)
+        if answered.account_id is not None and (scope := getattr(request, "scope", None)):
+            senders.note_account(scope, answered.account_id)
         if answered.incomplete:
             response["X-Data-Incomplete"] = "shards"
         return response

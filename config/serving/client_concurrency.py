@@ -4,9 +4,9 @@ Django handles every request on a thread of its own, and all threads share one i
 that compute delay everybody else's. So at most MAX_AT_ONCE requests of a client run at the same time, and only one
 after more than MAX_WAITING_BEFORE_FLOOD others have waited, until none of its requests is left: a browser loads its
 page in parallel, a flood is handled one by one. Waiting requests occupy no thread; at most MAX_WAITING of a client
-wait. Of all clients at most MAX_RUNNING requests run, first come, first served; of those with the same key, half as
-many, from however many addresses. A request whose query waits for its account's budget counts as running. A request
-beyond these limits, or one that has waited MAX_WAIT_SECONDS, gets 503 and Retry-After.
+wait. Of all clients at most MAX_RUNNING requests run, which accounts and clients take in turn (`fair_places`); of those
+with the same key, half as many, from however many addresses. A request whose query waits for its account's budget
+counts as running. A request beyond these limits, or one that has waited MAX_WAIT_SECONDS, gets 503 and Retry-After.
 
 A request counts from the end of its body, so that slow uploads block nothing, to the end of its response, or to the
 start of a streamed response (a file, live events). Clients are distinguished by `get_rate_limit_key`. Requests without
@@ -23,6 +23,8 @@ from typing import TypeVar
 
 from accounts.security.client_ip import get_rate_limit_key, is_trusted_proxy
 from config.serving.error_responses import send_error_response
+from config.serving.fair_places import FairPlaces
+from config.serving.senders import find_key, find_sender
 from tracking.web import Application, Message, Receive, Scope, Send
 
 MAX_AT_ONCE = 3
@@ -30,7 +32,6 @@ MAX_WAITING_BEFORE_FLOOD = 10  # more than a browser has: six connections, of wh
 MAX_WAITING = 60
 MAX_RUNNING = 16
 MAX_RUNNING_BY_KEY = MAX_RUNNING // 2
-KEY_HEADERS = frozenset({b"x-api-key", b"authorization", b"x-clickmeter-authkey"})
 MAX_WAIT_SECONDS = 10.0
 CLIENT_BUSY_MESSAGE = "Too many requests from your address at the same time. Try again in some seconds."
 KEY_BUSY_MESSAGE = "Too many requests with your key at the same time. Try again in some seconds."
@@ -47,7 +48,7 @@ class TooBusy(Exception):
 class RequestQueue:
     """Requests that run, at most `limit` of them, and those that wait, in the order in which they came."""
 
-    def __init__(self, limit: int = MAX_RUNNING) -> None:
+    def __init__(self, limit: int) -> None:
         self.limit = self.limit_at_first = limit
         self.running = 0
         self.waiting: deque[asyncio.Future[None]] = deque()
@@ -111,15 +112,15 @@ class KeyQueue(RequestQueue):
 
 
 class RequestQueues:
-    """The queues of every client and every key that have open requests, and behind them the queue of all."""
+    """The queues of every client and every key that have open requests, and behind them the places of all."""
 
     def __init__(self) -> None:
         self.by_client: dict[str, RequestQueue] = {}
         self.by_key: dict[bytes, RequestQueue] = {}
-        self.all = RequestQueue(MAX_RUNNING)
+        self.all = FairPlaces(MAX_RUNNING)
 
-    async def enter(self, client: str, key: bytes = b"") -> None:
-        """Wait in the client's queue, then in that of the key, then in that of all. Raises TooBusy.
+    async def enter(self, client: str, key: bytes = b"", sender: str = "") -> None:
+        """Wait in the client's queue, then in that of the key, then for the sender's turn. Raises TooBusy.
 
         Without a client ("") or key do not wait in its queue. `leave` must follow.
         """
@@ -134,14 +135,14 @@ class RequestQueues:
                     await enter_queue(self.by_key, key, KeyQueue, KEY_BUSY_MESSAGE)
                     entered.callback(leave_queue, self.by_key, key)
                 reason = BUSY_MESSAGE
-                await self.all.enter()
+                await self.all.enter(sender)
                 entered.pop_all()
         except TimeoutError:
             raise TooBusy(reason) from None
 
-    def leave(self, client: str, key: bytes = b"") -> None:
+    def leave(self, client: str, key: bytes = b"", sender: str = "") -> None:
         """End a request and start the next ones."""
-        self.all.leave()
+        self.all.leave(sender)
         if key:
             leave_queue(self.by_key, key)
         if client:
@@ -178,8 +179,8 @@ queues = RequestQueues()
 class LimitedRequest:
     """One request to Django, which waits at the end of its body until it may run."""
 
-    def __init__(self, client: str, key: bytes, receive: Receive, send: Send) -> None:
-        self.client, self.key = client, key
+    def __init__(self, client: str, key: bytes, sender: str, receive: Receive, send: Send) -> None:
+        self.client, self.key, self.sender = client, key, sender
         self.begun = False
         self._receive, self._send = receive, send
         self._first: Message | None = None
@@ -195,7 +196,7 @@ class LimitedRequest:
             return message
         message = await self._receive()
         if message["type"] == "http.request" and not message.get("more_body", False):
-            await queues.enter(self.client, self.key)
+            await queues.enter(self.client, self.key, self.sender)
             self.begun = True
         return message
 
@@ -209,7 +210,7 @@ class LimitedRequest:
         """Let the next requests start, unless that has been done."""
         if self.begun:
             self.begun = False
-            queues.leave(self.client, self.key)
+            queues.leave(self.client, self.key, self.sender)
 
 
 def is_streamed(headers: list[tuple[bytes, bytes]]) -> bool:
@@ -217,16 +218,11 @@ def is_streamed(headers: list[tuple[bytes, bytes]]) -> bool:
     return not any(name.lower() == b"content-length" for name, _ in headers)
 
 
-def find_key(scope: Scope) -> bytes:
-    """Find the key of an API that a request has in its headers; b"" if there is none."""
-    return next((value for name, value in scope["headers"] if name in KEY_HEADERS), b"")
-
-
 async def limit_concurrency(app: Application, scope: Scope, receive: Receive, send: Send) -> None:
     """Let `app` respond, within the limits of concurrent requests per client and in all."""
     address = (scope.get("client") or ("",))[0]
     client = "" if not address or is_trusted_proxy(address) else get_rate_limit_key(address)
-    request = LimitedRequest(client, find_key(scope), receive, send)
+    request = LimitedRequest(client, find_key(scope), find_sender(scope, client), receive, send)
     try:
         await request.read_first()
         await app(scope, request.receive, request.send)

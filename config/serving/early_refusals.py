@@ -17,13 +17,11 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from hashlib import sha256
-from http.cookies import SimpleCookie
-
-from django.conf import settings
 
 from accounts.security.client_ip import get_rate_limit_key, is_trusted_proxy
 from accounts.security.rate_limits import format_wait_message
 from accounts.security.recognized_devices import LOGIN_DEVICES, SHARE_DEVICES
+from config.serving import senders
 from config.serving.body_limits import discard_rest
 from config.serving.error_responses import send_error_response
 from tracking.web import Application, Message, Receive, Scope, Send
@@ -136,27 +134,22 @@ def find_client(scope: Scope) -> str:
     "" for other requests, and for a form that may come from anybody.
     """
     if scope["method"] == "GET":
-        return find_session(scope) if scope["path"].endswith(STREAM_PATHS) else ""
+        return name_session(scope) if scope["path"].endswith(STREAM_PATHS) else ""
     if scope["method"] != "POST" or not scope["path"].startswith(PATHS):
         return ""
     address = (scope.get("client") or ("",))[0]
     return "" if not address or is_trusted_proxy(address) else get_rate_limit_key(address)
 
 
-def find_session(scope: Scope) -> str:
-    """Find the session of a request, as a hash: a dictionary of them must open none."""
-    session = SimpleCookie(read_cookies(scope)).get(settings.SESSION_COOKIE_NAME)
-    return f"session {sha256(session.value.encode()).hexdigest()}" if session else ""
-
-
-def read_cookies(scope: Scope) -> str:
-    """Read the cookies of a request."""
-    return "; ".join(value.decode("latin-1") for name, value in scope["headers"] if name == b"cookie")
+def name_session(scope: Scope) -> str:
+    """Name the session of a request, as a hash: a dictionary of them must open none."""
+    session = senders.find_session(scope)
+    return f"session {sha256(session).hexdigest()}" if session else ""
 
 
 def find_device(scope: Scope) -> str:
     """Find the id of the recognized device that sent a request; "" if it is not recognized."""
-    cookies = read_cookies(scope)
+    cookies = senders.read_cookies(scope)
     return LOGIN_DEVICES.find_device(cookies) or SHARE_DEVICES.find_device(cookies) if cookies else ""
 
 

@@ -1,8 +1,9 @@
 """What the queries of one account may take, so that no account slows down the others. Each process counts its own.
 
 An account has a budget of seconds that its statements may run in a minute, which is refilled all the time. One that has
-used a part of it runs fewer statements at a time, and these yield to statements of others. Statements that may not run
-yet wait for a short time; what cannot wait is refused by `BudgetExceeded`, which becomes 429 with Retry-After.
+used a part of it runs fewer statements at a time, and these yield to statements of others. So does, already after a
+second, one that keeps much of the store busy while other accounts are present. Statements that may not run yet wait for
+a short time; what cannot wait is refused by `BudgetExceeded`, which becomes 429 with Retry-After.
 
 Only requests have a budget (`limit_queries`). Periodic tasks and mails are work of the installation.
 """
@@ -21,6 +22,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from accounts.account_limits import choose_limit
+from accounts.recent_use import RecentUses
 from sites import site_cache
 from tracking.store.target import get_target
 
@@ -35,6 +37,7 @@ MAX_WAIT_SECONDS = 5.0
 HEAVY_THREADS = max(1, (os.cpu_count() or 1) // 4)  # of each statement
 HEAVY_STATEMENTS = max(1, (os.cpu_count() or 1) // 2 // HEAVY_THREADS)
 HEAVY_STATEMENTS_OF_SERVER = 2
+MAX_AVERAGE_BESIDE_OTHERS = max(0.5, (os.cpu_count() or 1) / 4)  # statements open at a time, running or waiting
 LOW_PRIORITY = 10  # ClickHouse: such a query pauses while one of a smaller number runs; 0: no priority
 MAX_ACCOUNTS = 10_000  # with more budgets than these, idle ones are removed
 MINUTE = 60.0
@@ -63,6 +66,7 @@ class QueryLimits(NamedTuple):
 class Budget:
     """What an account uses in this process."""
 
+    account_id: int = 0
     owed_seconds: float = 0.0  # of statements, less what was refilled since
     recent_seconds: float = 0.0  # decays at half the speed; decides whether the account is heavy
     refilled_at: float = field(default_factory=lambda: time.monotonic())
@@ -88,15 +92,20 @@ class Budget:
 
 
 _budgets: dict[int, Budget] = {}
+uses = RecentUses[int]()  # the statements of each account
 _adding = threading.Lock()
 _last_removal = -math.inf  # when idle budgets were removed
 
 
 @dataclass
 class AnsweredRequest:
-    """What is known of the answers to a request. `incomplete`: shards that did not answer are left out in one."""
+    """What is known of the answers to a request. `incomplete`: shards that did not answer are left out in one.
+
+    `account_id`: whose budget the last statement was held to.
+    """
 
     incomplete: bool = False
+    account_id: int | None = None
 
 
 # Set while this thread answers somebody; periodic tasks and mails need complete numbers
@@ -127,19 +136,25 @@ def spend_budget(sites: Sequence[int]) -> Iterator[Mapping[str, int]]:
     Yields ClickHouse's settings for it. A statement on sites of several accounts counts for the first site's account.
     Raises BudgetExceeded if it may not run soon.
     """
-    if not sites or answered_request.get() is None:
+    request = answered_request.get()
+    if not sites or request is None:
         yield {}
         return
     account_id, own_limits = site_cache.find_account_limits(sites[0])
+    request.account_id = account_id
     budget = _budgets.get(account_id) or get_budget(account_id)
     limits = read_limits(own_limits) if own_limits else DEFAULT_LIMITS
-    settings = wait_for_turn(budget, limits)
-    started = time.monotonic()
+    uses.add(account_id)
     try:
-        yield settings
+        settings = wait_for_turn(budget, limits)
+        started = time.monotonic()
+        try:
+            yield settings
+        finally:
+            with budget.slot_freed:
+                budget.spend(time.monotonic() - started, limits.seconds_per_minute)
     finally:
-        with budget.slot_freed:
-            budget.spend(time.monotonic() - started, limits.seconds_per_minute)
+        uses.subtract(account_id)
 
 
 def read_limits(own_limits: Mapping[str, object]) -> QueryLimits:
@@ -162,7 +177,7 @@ def get_budget(account_id: int) -> Budget:
         if len(_budgets) >= MAX_ACCOUNTS and now - _last_removal >= MINUTE:
             remove_idle_budgets(now)
             _last_removal = now
-        return _budgets.setdefault(account_id, Budget())
+        return _budgets.setdefault(account_id, Budget(account_id=account_id))
 
 
 def remove_idle_budgets(now: float) -> None:
@@ -181,12 +196,17 @@ def wait_for_turn(budget: Budget, limits: QueryLimits) -> Mapping[str, int]:
             budget.refill(seconds)
             if seconds and budget.owed_seconds >= seconds:
                 raise build_seconds_error(budget, seconds)
-            heavy = seconds > 0 and budget.recent_seconds > seconds * HEAVY_SHARE
+            heavy = seconds > 0 and is_heavy(budget, seconds)
             if budget.running < (min(most, get_max_heavy_statements()) if heavy else most):
                 break
             wait_for_slot(budget, deadline)
         budget.running += 1
     return build_settings(limits.megabytes_per_query, heavy=heavy)
+
+
+def is_heavy(budget: Budget, limit: int) -> bool:
+    """Return whether an account's statements yield to those of others: by its budget, or because others are present."""
+    return budget.recent_seconds > limit * HEAVY_SHARE or uses.gives_way(budget.account_id, MAX_AVERAGE_BESIDE_OTHERS)
 
 
 def get_max_heavy_statements() -> int:
@@ -237,4 +257,5 @@ def forget_budgets() -> None:
     """Forget what was used, as a new process does."""
     global _last_removal
     _budgets.clear()
+    uses.forget()
     _last_removal = -math.inf

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -26,62 +25,9 @@ from config.serving.client_concurrency import (
 from sites.models import Site
 from tests.support import asgi
 from tests.support.asgi import cookie
+from tests.support.held_application import CLIENT, OTHER, Application, all_wait, ask, numbered
 
-CLIENT, OTHER = "198.51.100.1", "198.51.100.2"
-
-
-class Application:
-    """Stands behind the limit: notes which requests begin, and answers each when it may."""
-
-    def __init__(self) -> None:
-        self.begun: list[str] = []
-        self.may_end: dict[str, asyncio.Event] = {}
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        path = scope["path"]
-        while (message := await receive()).get("more_body"):
-            pass
-        if message["type"] == "http.disconnect":
-            return
-        self.begun.append(path)
-        await self.may_end.setdefault(path, asyncio.Event()).wait()
-        if path == "/fails":
-            raise ValueError(path)
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body", "body": path.encode()})
-
-    def end(self, *paths: str) -> None:
-        for path in paths:
-            self.may_end.setdefault(path, asyncio.Event()).set()
-
-
-@pytest.fixture
-def behind(monkeypatch: pytest.MonkeyPatch) -> Application:
-    made = Application()
-    monkeypatch.setattr(config_asgi, "django_app", made)
-    return made
-
-
-@pytest.fixture(autouse=True)
-def nothing_left() -> Iterator[None]:
-    """No request leaves anything behind, however it ends."""
-    yield
-    assert not queues.by_client and not queues.by_key
-    assert not queues.all.count_requests()
-
-
-def ask(path: str, address: str = CLIENT) -> asyncio.Task[asgi.Answer]:
-    return asyncio.create_task(asgi.send("GET", path, address=address))
-
-
-async def all_wait() -> None:
-    """Let every task go on until it waits."""
-    for _ in range(50):
-        await asyncio.sleep(0)
-
-
-def numbered(count: int) -> list[str]:
-    return [f"/pages/{number}" for number in range(count)]
+pytestmark = pytest.mark.usefixtures("nothing_left")
 
 
 async def test_further_requests_of_a_client_wait_in_order(behind: Application) -> None:

@@ -146,6 +146,25 @@ def test_an_account_that_uses_much_runs_few_queries_which_yield(
         assert budgets.get_budget(account.pk).running == 1
 
 
+@pytest.mark.parametrize("is_alone", [True, False])
+def test_an_account_that_keeps_the_store_busy_yields_while_others_are_present(
+    site: Site, charlies_site: Site, is_alone: bool, monkeypatch: pytest.MonkeyPatch, store: Store
+) -> None:
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    monkeypatch.setattr(budgets, "MAX_AVERAGE_BESIDE_OTHERS", 0.5)
+    with limit_queries():
+        if not is_alone:
+            with spend_budget([charlies_site.pk]):
+                now += 0.01
+        with spend_budget([site.pk]) as first, spend_budget([site.pk]):
+            now += 4
+        with spend_budget([site.pk]) as next_one:
+            assert (next_one["priority"] > first["priority"]) is not is_alone
+        with spend_budget([charlies_site.pk]) as other:
+            assert other["priority"] == first["priority"]
+
+
 def test_an_account_without_sites_has_its_own_limits(charlie: User) -> None:
     account = charlie.memberships.get().account
     account.sites.all().delete()
