@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import date
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +20,7 @@ from tracking.spool.segments import Segments
 from tracking.state import worker_state
 from tracking.state.deduplication import to_event_id
 from tracking.state.ended_processes import settle_claims
-from tracking.state.questions import ClaimFirst, JoinVisit, Question, SenderId, Window
+from tracking.state.questions import ClaimFirst, GetSalt, JoinVisit, Question, SenderId, Window
 from tracking.state.visits import OpenVisit
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -111,3 +113,32 @@ def test_what_a_killed_worker_had_only_claimed_is_stored_when_it_is_repeated(sto
 def test_what_a_killed_worker_had_written_is_a_duplicate_when_it_is_repeated(store: StoreProcess, kind: str) -> None:
     assert kill_worker(store, kind, writes=True) == (None if kind == "conversion" else "undecided")
     assert ask(store, kind) == (False if kind == "conversion" else "duplicate")
+
+
+async def test_a_hit_that_waits_for_another_workers_claim_keeps_no_claim_of_its_own_worker_open(
+    store: StoreProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two workers whose hits wait for each other's claims would wait until neither knows anything."""
+    monkeypatch.setattr(worker_state, "UNDECIDED_ATTEMPTS", 10_000)
+    theirs, ours = ask_to_join(is_brief=True), ask_to_join(is_brief=False)
+    answering, worker = store.server.answering, open_worker(store)
+
+    async def claim_theirs() -> None:
+        answering.answer_all([worker.encode(theirs)[0]], "000000000099", 1, 0)
+
+    async def settle_theirs() -> None:
+        answering.claims.settle("000000000099", 1)
+
+    def wait_for_theirs() -> object:
+        worker.ask(GetSalt(date(2026, 3, 9)))  # answered in the batch in which the other hit claims its id
+        return worker.ask(theirs)
+
+    asyncio.run_coroutine_threadsafe(claim_theirs(), store.loop).result(10)
+    waiting = asyncio.create_task(worker.run(wait_for_theirs))
+    assert isinstance(await worker.run(worker.ask, ours), OpenVisit)
+    assert ours.sender_id
+    while answering.claims.find_process(ours.sender_id.key):  # noqa: ASYNC110 - another thread's
+        await asyncio.sleep(0.01)
+    assert not waiting.done()
+    asyncio.run_coroutine_threadsafe(settle_theirs(), store.loop).result(10)
+    assert await waiting == "duplicate"

@@ -7,7 +7,7 @@ times are Unix milliseconds. Those of nearly every hit are not frozen, which wou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from datetime import date
 from typing import Any, Generic, Literal, TypeVar
@@ -164,3 +164,11 @@ class CountRequest(Question[int]):
     key: str
     seconds: int
     now: float
+
+
+CLAIMING: frozenset[type] = frozenset({JoinVisit, ClaimFirst})  # the questions whose answer may give something to one
+
+
+def claims_nothing(batch: Sequence[Question[object]]) -> bool:
+    """Return whether none of these questions claims anything."""
+    return CLAIMING.isdisjoint(map(type, batch))

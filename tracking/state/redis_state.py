@@ -31,6 +31,7 @@ from tracking.state.questions import (
     RestoreClaim,
     RestoreVisit,
     TakeNumber,
+    claims_nothing,
 )
 from tracking.state.redis_batches import RedisBatches
 from tracking.state.redis_codec import (
@@ -104,6 +105,8 @@ class RedisState(State):
         replies = self.execute([codec.encode(question) for codec, question in zip(codecs, batch, strict=True)])
         if replies is None:
             return self.local.resolve(batch)
+        if claims_nothing(batch):
+            self.batches.settlement.note_unclaimed(find_suspendable_call())
         return [codec.decode(question, reply) for codec, question, reply in zip(codecs, batch, replies, strict=True)]
 
     def execute(self, commands: Sequence[Command]) -> list[Reply] | None:
@@ -163,6 +166,7 @@ class RedisState(State):
         if kind == b"undecided":
             return self.join_when_decided(question)
         if kind in (b"lost", b"stale"):  # by Redis, or because another process has begun a later visit
+            self.batches.settlement.note_unclaimed(find_suspendable_call())
             replies = self.execute([self.encode_join_or_open(question, is_lost=kind == b"lost")])
             return self.decode_join(question, replies[0]) if replies else self.local.join_visit(question)
         if kind == b"none":

@@ -1,9 +1,12 @@
 """Which batches of questions are settled: everything that their hits have claimed is in the spool.
 
 A hit claims its sender's id before its event is in the spool. It writes the event as soon as it has the answer, unless
-it asks further questions before. So a batch is settled once all its calls were resumed, those that asked again have
-ended, and the write batch of the event loop is written. The state is told that with each further batch, so that other
-processes know whether what was claimed is stored.
+it asks further questions before. So a batch is settled once all its calls were resumed, those that have claimed
+something and asked again have ended, and the write batch of the event loop is written. The state is told that with each
+further batch, so that other processes know whether what was claimed is stored.
+
+A call that asks again without having claimed anything (it asked for a salt, or named a visit that is lost) must not
+count: it may wait for what another process has claimed, and that one's calls for what this process has.
 """
 
 from __future__ import annotations
@@ -33,6 +36,7 @@ class Settlement:
     def forget_calls(self) -> None:
         """Begin anew, in another loop."""
         self.unsettled: dict[SuspendableCall, int] = {}  # calls that ask again -> the first batch in which they claimed
+        self.unclaimed: set[SuspendableCall] = set()  # calls that have claimed nothing by their last answer
         self.pausing: set[SuspendableCall] = set()  # calls that ask the same again in a moment
         self.resumed = self.sent
 
@@ -45,8 +49,14 @@ class Settlement:
         """Note that a call has been resumed with the answer of a batch."""
         if call.has_ended:
             self.unsettled.pop(call, None)
-        elif number and call not in self.pausing:
+        elif number and call not in self.pausing and call not in self.unclaimed:
             self.unsettled.setdefault(call, number)
+        self.unclaimed.discard(call)
+
+    def note_unclaimed(self, call: SuspendableCall | None) -> None:
+        """Note that a call, which is running, has claimed nothing by the answer with which it was resumed."""
+        if call is not None:
+            self.unclaimed.add(call)
 
     def find_settled(self) -> int:
         """Return the number of the last batch of which everything is in the spool, as is that of all before it."""

@@ -13,7 +13,16 @@ from pathlib import Path
 
 from tracking.state.base import R, State
 from tracking.state.memory import MemoryState
-from tracking.state.questions import ClaimFirst, JoinVisit, NotJoined, PutValue, Question, ReleaseSenderId, TakeNumber
+from tracking.state.questions import (
+    ClaimFirst,
+    JoinVisit,
+    NotJoined,
+    PutValue,
+    Question,
+    ReleaseSenderId,
+    TakeNumber,
+    claims_nothing,
+)
 from tracking.state.suspension import find_suspendable_call, run_suspendable
 from tracking.state.visits import REORDER_AFTER_MS, OpenVisit
 from tracking.state.worker_codec import LOST, STALE, UNDECIDED, Proposal, decode_visit, encode_join, encode_question
@@ -40,6 +49,8 @@ class WorkerState(State):
         answers = self.execute([message for message, _ in encoded])
         if answers is None:
             return self.local.resolve(batch)
+        if claims_nothing(batch):
+            self.link.settlement.note_unclaimed(find_suspendable_call())
         decoded = []
         for question, (_, visit), answer in zip(batch, encoded, answers, strict=True):
             found = self.decode(question, visit, answer)
@@ -121,6 +132,7 @@ class WorkerState(State):
         if answer in ("duplicate", "unknown_visit"):
             return "duplicate" if answer == "duplicate" else "unknown_visit"
         if answer in (LOST, STALE):
+            self.link.settlement.note_unclaimed(find_suspendable_call())
             answers = self.execute((self.encode_join_or_open(question, is_lost=answer == LOST),))
             return self.decode_join(question, None, answers[0]) if answers else self.local.join_visit(question)
         assert isinstance(answer, tuple)
