@@ -10,19 +10,21 @@ from typing import Any, NamedTuple
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
-from django.core.asgi import get_asgi_application
+import django
 
-django_app: Any = get_asgi_application()  # before anything that needs the models
+django.setup(set_prefix=False)  # before anything that needs the models
 
 from accounts.security.client_ip import find_client_address, is_trusted_proxy  # noqa: E402
 from config import health, process  # noqa: E402
 from config.serving import body_limits, client_concurrency, early_refusals, lifespan, static_files  # noqa: E402
+from config.serving.django_handler import DjangoHandler  # noqa: E402
 from config.serving.response_batcher import ImmediateResponder, ImmediateResponse, respond_never  # noqa: E402
 from links.redirect import redirector  # noqa: E402
 from tracking import collector, ingestion  # noqa: E402
 from tracking.web import NOSNIFF, Application, Receive, Scope, Send  # noqa: E402
 from tracking.write_batch import write_batch  # noqa: E402
 
+django_app: Any = DjangoHandler()
 ALLOWED_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
