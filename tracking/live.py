@@ -7,7 +7,9 @@ process.
 so that a stream can send a sign of life. A slow subscriber loses its oldest events, so memory is bounded.
 
 All streams of a process are written by one thread, which also answers hits. So of an account whose events and streams
-would need more than MAX_DELIVERIES in a second, the events of the rest of that second are left out.
+would need more than MAX_DELIVERIES in a second, the events of the rest of that second are left out; and in each
+iteration of the event loop at most MAX_WOKEN streams begin to write, so that whatever else is ready need not wait for
+all.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import logging
 import secrets
 import threading
 import time
+import weakref
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Collection
 from dataclasses import dataclass, field
@@ -34,9 +37,10 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis as AsyncRedis
 
 MAX_WAITING_EVENTS = 500
-MAX_DELIVERIES = 2_000  # of an account's events to its subscribers, in a second
-MIN_DELIVERIES = 20  # that an event counts for: nobody reads more than 100 in a second, however few look
+MAX_DELIVERIES = 1_000  # of an account's events to its subscribers, in a second
+MIN_DELIVERIES = 10  # that an event counts for: nobody reads more than 100 in a second, however few look
 MAX_COUNTED = 10_000  # accounts
+MAX_WOKEN = 8
 HEARTBEAT_SECONDS = 15.0
 FLUSH_SECONDS = 0.2
 SEND_TIMEOUT_SECONDS = 0.5
@@ -46,19 +50,55 @@ CHANNEL = "footfall:feed:"
 log = logging.getLogger(__name__)
 
 
+class Waker:
+    """Wakes up the subscribers of an event loop, MAX_WOKEN in each iteration."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = weakref.ref(loop)
+        self._waiting: deque[Subscriber] = deque()
+        self._is_scheduled = False
+
+    def add(self, subscriber: Subscriber) -> None:
+        """Wake up a subscriber soon; may be called by any thread."""
+        self._waiting.append(subscriber)
+        if not self._is_scheduled:
+            self._schedule()
+
+    def _schedule(self) -> None:
+        self._is_scheduled = True
+        loop = self._loop()
+        if loop is not None:
+            with contextlib.suppress(RuntimeError):  # it is closed
+                loop.call_soon_threadsafe(self._wake_some)
+
+    def _wake_some(self) -> None:
+        self._is_scheduled = False  # first, since another thread may add one meanwhile
+        for _ in range(min(len(self._waiting), MAX_WOKEN)):
+            subscriber = self._waiting.popleft()
+            subscriber.is_notified = False
+            subscriber.wake_up.set()
+        if self._waiting:
+            self._schedule()
+
+
+_wakers: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Waker] = weakref.WeakKeyDictionary()
+
+
 @dataclass(eq=False)
 class Subscriber:
-    """One subscriber: its event loop, its waiting events, and the asyncio event that wakes it up."""
+    """One subscriber: who wakes it up, its waiting events, and the asyncio event that it waits for."""
 
-    loop: asyncio.AbstractEventLoop
+    waker: Waker
     waiting: deque[Event] = field(default_factory=lambda: deque(maxlen=MAX_WAITING_EVENTS))
     wake_up: asyncio.Event = field(default_factory=asyncio.Event)
+    is_notified: bool = False
     closed: bool = False
 
     def notify(self) -> None:
         """Wake up the subscriber, from any thread."""
-        with contextlib.suppress(RuntimeError):  # its loop is closed
-            self.loop.call_soon_threadsafe(self.wake_up.set)
+        if not self.is_notified:
+            self.is_notified = True
+            self.waker.add(self)
 
 
 @dataclass
@@ -146,8 +186,9 @@ def may_deliver(feed_id: int, subscribers: int, second: int) -> bool:
 
 async def subscribe(site_id: int, heartbeat: float = HEARTBEAT_SECONDS) -> AsyncGenerator[Event | None, None]:
     """Yield every event of the site stored from now on; None after `heartbeat` idle seconds. Ends at shutdown."""
-    subscriber = Subscriber(asyncio.get_running_loop())
+    loop = asyncio.get_running_loop()
     with _lock:
+        subscriber = Subscriber(_wakers.get(loop) or _wakers.setdefault(loop, Waker(loop)))
         _subscribers.setdefault(site_id, set()).add(subscriber)
         _tell_sites()
     listener = asyncio.create_task(_listen(site_id, subscriber)) if get_setting("REDIS_URL") else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 
 import pytest
@@ -120,8 +121,9 @@ async def test_the_account_of_a_key_and_of_a_session_is_learned_from_the_answer(
     by_key = asgi.make_scope("GET", "/", {"x-api-key": api_key})
     by_session = asgi.make_scope("GET", "/", {"cookie": session})
     assert [senders.find_sender(scope, CLIENT) for scope in (by_key, by_session)] == [CLIENT, CLIENT]
-    query = {"metrics": ["visitors"], "date_range": "7d"}
-    assert (await asgi.send("POST", "/api/query", query, key=api_key)).status == 200
+    query = json.dumps({"metrics": ["visitors"], "date_range": "7d"}).encode()
+    asked = asgi.make_scope("POST", "/api/query", {"x-api-key": api_key, "content-type": "application/json"})
+    assert (await asgi.exchange(asked, query)).status == 200
     assert (await asgi.send("GET", f"/sites/{site.pk}/spy", cookie=session)).status == 200
     expected = f"account {account.pk}"
     assert [senders.find_sender(scope, CLIENT) for scope in (by_key, by_session)] == [expected, expected]
