@@ -21,6 +21,7 @@ class AccountLimit(NamedTuple):
 # Far more than a large agency uses, little enough that no account can exhaust the installation
 LIMITS: dict[str, AccountLimit] = {
     "sites": AccountLimit(2_000, "sites"),
+    "clients": AccountLimit(500, "accounts of clients"),
     "monitors": AccountLimit(500, "monitors of uptime"),
     "channels": AccountLimit(100, "channels that alerts are sent to"),
     "alerts": AccountLimit(1_000, "alerts"),

@@ -18,6 +18,13 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest
 
+from accounts.clients.rules import (
+    build_client_membership,
+    find_agency_membership,
+    join_memberships,
+    list_client_memberships,
+    mark_agencies,
+)
 from accounts.keys import hash_key
 from accounts.models import WRITE, Account, Grant, Membership, PersonalToken, Right, Role, User
 from accounts.sso.rules import SSO_ACCOUNT, ends_keys, has_recent_login
@@ -130,14 +137,23 @@ Actor: TypeAlias = User | AnonymousUser | Bearer | None
 def list_memberships(actor: Actor) -> list[Membership]:
     """List the actor's accepted memberships with their accounts; none for nobody and for a disabled user.
 
-    Those of suspended accounts are left out, and those that are locked (`leave_out_locked`).
+    Those of suspended accounts are left out, and those that are locked (`leave_out_locked`). Memberships in accounts of
+    clients, which follow from a role in the agency, come last and are not stored. A key opens its own account only.
     """
     if actor is None or not actor.is_authenticated or not actor.is_active:
         return []
     if isinstance(actor, Bearer):
         return [actor.membership]
-    memberships = select_memberships(actor).filter(account__suspended=None)
-    return leave_out_locked(memberships.select_related("account").order_by("account__name", "pk"), get_sso(actor))
+    rows = select_memberships(actor).filter(account__suspended=None).select_related("account")
+    if is_impersonated(actor):
+        return leave_out_locked(rows.order_by("account__name", "pk"), get_sso(actor))
+    own = leave_out_locked(mark_agencies(rows).order_by("account__name", "pk"), get_sso(actor))
+    return join_memberships(own, leave_out_locked(list_client_memberships(actor, own), get_sso(actor)))
+
+
+def is_impersonated(user: User) -> bool:
+    """Whether somebody else acts as the user, in one account."""
+    return getattr(user, IMPERSONATED_ACCOUNT, None) is not None
 
 
 def get_sso(actor: object) -> frozenset[int]:
@@ -193,11 +209,23 @@ def find_membership(actor: Actor, account: Account) -> Membership | None:
     if isinstance(actor, Bearer):
         return actor.membership if actor.membership.account_id == account.pk else None
     membership = select_memberships(actor).filter(account=account).select_related("account").first()
+    if not membership_may(membership, "manage"):
+        membership = find_client_membership(actor, account) or membership
     if membership is not None:
         check_not_suspended(membership.account)
         if not leave_out_locked([membership], get_sso(actor)):
             raise SecondFactorRequired(account)
     return membership
+
+
+def find_client_membership(user: User, account: Account) -> Membership | None:
+    """Find what the user is in a client's account by their role in the agency; it is not stored. None if nothing."""
+    if is_impersonated(user):
+        return None
+    agency_member = find_agency_membership(select_memberships(user), account)
+    if agency_member is None or not leave_out_locked([agency_member], get_sso(user)):
+        return None
+    return build_client_membership(agency_member, user, account)
 
 
 def membership_may(membership: Membership | None, permission: str) -> bool:
@@ -252,6 +280,18 @@ def get_current_membership(request: HttpRequest) -> Membership:
     return choose_membership(memberships, chosen, last)
 
 
+def get_stored_membership(request: HttpRequest) -> Membership:
+    """Return the user's own membership in the account they work in, which keys and tokens belong to. Raises Http404 in
+    a client's account that they reach through their agency only."""
+    membership = get_current_membership(request)
+    if membership.pk is None and isinstance(request.user, User):
+        own = select_memberships(request.user).filter(account=membership.account).select_related("account", "user")
+        membership = own.first() or membership
+    if membership.pk is None:
+        raise Http404("Keys and tokens belong to members. You reach this account through your agency.")
+    return membership
+
+
 def check_has_active_account(request: HttpRequest) -> None:
     """Raise AccountSuspended for a user whose accounts are all suspended."""
     if isinstance(request.user, User) and not list_memberships(request.user):
@@ -262,11 +302,12 @@ def check_has_active_account(request: HttpRequest) -> None:
 
 def choose_membership(memberships: Sequence[Membership], *preferred_ids: int | None) -> Membership:
     """Return the membership in the first of the preferred accounts that is among them, else in the first account that
-    the user owns, else in the first one they joined. There must be at least one membership."""
+    the user owns, else in the first one they joined, never in one of a client. There must be at least one."""
     by_account: dict[int | None, Membership] = {membership.account_id: membership for membership in memberships}
     preferred = next((by_account[number] for number in preferred_ids if number in by_account), None)
     return preferred or min(
-        memberships, key=lambda membership: (membership.role != Role.OWNER, membership.accepted, membership.pk)
+        (membership for membership in memberships if membership.pk is not None),
+        key=lambda membership: (membership.role != Role.OWNER, membership.accepted, membership.pk),
     )
 
 

@@ -8,9 +8,11 @@ from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.db.models import F, Model, QuerySet, Window
 from django.db.models.functions import RowNumber
+from django.http import Http404
 
+from accounts.clients.models import ClientAccount
 from accounts.models import Account, HostClaim, InstallationSettings, Membership, Role, User
-from accounts.permissions import has_second_factor
+from accounts.permissions import has_second_factor, membership_may
 from accounts.sso.rules import must_use_sso
 
 Row = TypeVar("Row", bound=Model)
@@ -27,6 +29,28 @@ def find_owner(account: Account) -> User | None:
     owners = account.memberships.accepted().filter(role=Role.OWNER)
     membership = owners.select_related("user").order_by("pk").first()
     return membership.user if membership else None
+
+
+def find_agency(account: Account) -> Account | None:
+    """Find the agency of which the account is a client."""
+    client = ClientAccount.objects.filter(account=account).select_related("agency").first()
+    return client.agency if client else None
+
+
+def get_agency_or_404(membership: Membership) -> Account:
+    """Return the account whose clients the membership looks after: its own, or in a client's account the agency
+    through which it is reached. Raises Http404 without the right to manage it, and for a client's own members."""
+    agency = find_agency(membership.account)
+    if not membership_may(membership, "manage") or (agency is not None and membership.pk is not None):
+        raise Http404("You look after no clients.")
+    if agency is not None and membership.user_id is None:
+        raise Http404("The account of a client has no clients.")
+    return agency or membership.account
+
+
+def list_clients(agency: Account) -> QuerySet[ClientAccount]:
+    """Select the clients of an agency, by name."""
+    return agency.clients.select_related("account").order_by("account__name", "pk")
 
 
 def has_unverified_address(user: User) -> bool:

@@ -27,6 +27,7 @@ CSRF_TRUSTED_ORIGINS = [BASE_URL]
 INSTALLED_APPS = [
     "accounts",
     "accounts.audit",
+    "accounts.clients",
     "accounts.exports",
     "accounts.notices",
     "accounts.operations",

@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Generic, TypeAlias, TypeVar
@@ -27,8 +27,9 @@ from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
 from accounts.account_limits import get_account_limit
+from accounts.clients.rules import load_agency_pairs
 from accounts.models import Account, Membership, User
-from accounts.permissions import Bearer, leave_out_locked
+from accounts.permissions import Bearer, leave_out_locked, membership_may
 from accounts.security.sessions import hash_session_key
 from accounts.sso.rules import has_recent_login
 from accounts.threads import release_connections
@@ -217,7 +218,24 @@ def load_memberships_by_viewer(streams: list[AnyStream]) -> dict[tuple[int, int]
     found = list(rows.select_related("user", "account"))
     usable = leave_out_locked(found)
     usable += [row for row in found if row not in usable and has_recent_login(row)]  # single sign-on counts as a factor
-    return {(row.user_id, row.account_id): row for row in usable}
+    members = {(row.user_id, row.account_id): row for row in usable}
+    return members | load_members_through_agencies(streams, members)
+
+
+def load_members_through_agencies(
+    streams: list[AnyStream], members: Mapping[tuple[int, int], Membership]
+) -> dict[tuple[int, int], Membership]:
+    """Return the memberships, not stored, of viewers who reach a client's account through its agency. Nothing is asked
+    if all viewers manage their account as members of it."""
+    pairs = {(stream.viewer.user_id, stream.viewer.account.pk) for stream in streams}
+    pairs = {pair for pair in pairs if not membership_may(members.get(pair), "manage")}
+    rows = load_agency_pairs(pairs) if pairs else []
+    unlocked = {id(row) for row in leave_out_locked([row for pair in rows for row in pair])}
+    return {
+        (row.user_id, row.account_id): row
+        for agency_row, row in rows
+        if id(row) in unlocked and (id(agency_row) in unlocked or has_recent_login(agency_row))
+    }
 
 
 def build_live_response(stream: AnyStream) -> HttpResponse | StreamingHttpResponse:

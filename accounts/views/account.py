@@ -14,7 +14,13 @@ from django.views.decorators.http import require_http_methods, require_POST
 from accounts.audit.repetition import record_shown
 from accounts.forms import AccountForm, BrandForm, ProfileForm, add_errors
 from accounts.models import Purpose, Role
-from accounts.permissions import get_current_account, get_current_membership, list_memberships, switch_account
+from accounts.permissions import (
+    get_current_account,
+    get_current_membership,
+    get_stored_membership,
+    list_memberships,
+    switch_account,
+)
 from accounts.selectors import find_claim
 from accounts.services import (
     account_brand_set,
@@ -29,9 +35,11 @@ from accounts.sign_in.views import get_next_url
 
 
 def _build_switcher(request: HttpRequest) -> dict[str, object]:
-    """Build the context of the account switcher: the user's memberships and the current one."""
+    """Build the context of the account switcher: the user's own memberships and the current one, which may be in the
+    account of a client. The others of those are on the page of clients."""
     memberships = list_memberships(request.user)
-    return {"memberships": memberships, "current": get_current_membership(request) if memberships else None}
+    current = get_current_membership(request) if memberships else None
+    return {"memberships": [row for row in memberships if row.pk is not None or row is current], "current": current}
 
 
 @login_required
@@ -91,7 +99,7 @@ def show_account_key(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def show_own_key(request: HttpRequest) -> HttpResponse:
     """Show a member's own key, with which programs may do what the member may; a POST replaces it."""
-    membership = get_current_membership(request)
+    membership = get_stored_membership(request)
     if request.method != "POST":
         record_shown("own_key.shown", membership, membership.authkey, label=str(membership.user))
         title = f"Your key for {membership.account}"

@@ -1,0 +1,13 @@
+"""What the audit log records of clients, in the agency's log and in the client's."""
+
+from accounts.audit.subjects import AuditSubject, register_subjects
+
+register_subjects(
+    AuditSubject(
+        name="client",
+        label="Client",
+        account="agency_id",
+        verbs=("created", "changed", "released"),
+        shown=frozenset({"labels", "agency_id"}),
+    )
+)

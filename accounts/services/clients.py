@@ -1,0 +1,71 @@
+"""Writes of an agency's clients: their accounts, how the agency groups them, and their release."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from accounts.account_limits import check_limit
+from accounts.audit.recording import read_fields, record_action, record_change
+from accounts.clients.models import ClientAccount
+from accounts.models import Account
+from accounts.selectors import find_agency, find_owner
+from accounts.services.accounts import account_create, account_lock
+
+MAX_LABELS, MAX_LABEL_LENGTH = 20, 40
+
+
+@transaction.atomic
+def client_create(
+    *, agency: Account, name: str, timezone: str | None = None, labels: Iterable[str] = ()
+) -> ClientAccount:
+    """Create the account of a client, with the agency's time zone unless given, its quota and its limits.
+
+    It has no members of its own yet. Raises ValidationError, also for an agency that is itself a client.
+    """
+    if find_agency(agency) is not None:
+        raise ValidationError("The account of a client cannot have clients.")
+    account_lock(agency)
+    check_limit(agency, "clients", used=agency.clients.count(), field="name", what="clients")
+    account = account_create(name=name, timezone=timezone or agency.timezone)
+    account.monthly_events, account.limits = agency.monthly_events, agency.limits
+    account.save(update_fields=["monthly_events", "limits"])
+    client = ClientAccount(account=account, agency=agency, labels=clean_labels(labels))
+    client.save(force_insert=True)
+    record_action("client.created", client)
+    return client
+
+
+@transaction.atomic
+def client_labels_set(*, client: ClientAccount, labels: Iterable[str]) -> ClientAccount:
+    """Set the words by which the agency groups its clients. Raises ValidationError."""
+    before = read_fields(client)
+    client.labels = clean_labels(labels)
+    client.save(update_fields=["labels"])
+    record_change("client.changed", client, before)
+    return client
+
+
+@transaction.atomic
+def client_release(*, client: ClientAccount) -> None:
+    """Make the account of a client independent: nobody reaches it through the agency any more.
+
+    It is recorded in both logs. Raises ValidationError unless the account has an owner of its own.
+    """
+    if find_owner(client.account) is None:
+        raise ValidationError("Invite an owner into the account first. Without one, nobody could open it.")
+    record_action("client.released", client, accounts=[client.agency_id, client.account_id])
+    client.delete()
+
+
+def clean_labels(labels: Iterable[str]) -> list[str]:
+    """Return labels with single spaces, each once in any case, in their order. Raises ValidationError."""
+    by_word = {" ".join(label.split()).lower(): " ".join(label.split()) for label in reversed(list(labels))}
+    words = [word for word in reversed(by_word.values()) if word]
+    if len(words) > MAX_LABELS or any(len(word) > MAX_LABEL_LENGTH for word in words):
+        raise ValidationError(
+            {"labels": f"Use at most {MAX_LABELS} labels, each of at most {MAX_LABEL_LENGTH} characters."}
+        )
+    return words
