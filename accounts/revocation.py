@@ -95,19 +95,23 @@ def describe_person(membership: Membership) -> str:
     return email if name == email else f"{name[:120]} ({email})"
 
 
-def exposed_keys_add(*, membership: Membership, keys: ReadableKeys, now: datetime) -> None:
-    """Record that the person may know these keys although they can no longer read them."""
+def exposed_keys_add(
+    *, membership: Membership, keys: ReadableKeys, now: datetime, account: Account | None = None
+) -> None:
+    """Record that the person may know these keys although they can no longer read them; in their account, unless the
+    keys belong to another one now."""
     person, objects = describe_person(membership), sorted({(kind, object_id) for kind, object_id, _ in keys})
+    account = account or membership.account
     ExposedKey.objects.bulk_create(
         [
-            ExposedKey(account=membership.account, kind=kind, object_id=object_id, person=person, since=now)
+            ExposedKey(account=account, kind=kind, object_id=object_id, person=person, since=now)
             for kind, object_id in objects
         ],
         ignore_conflicts=True,
     )
     if objects:
         values: NoticeValues = {"person": person, "count": len(objects)}
-        notify(KEY_EXPOSED, values, account=membership.account, by=membership.user)
+        notify(KEY_EXPOSED, values, account=account, by=membership.user)
 
 
 @contextmanager
@@ -118,6 +122,11 @@ def revoke_lost_access(membership: Membership, now: datetime) -> Iterator[None]:
         yield
         end_dependent_access(membership, is_leaving=False, now=now)
         exposed_keys_add(membership=membership, keys=before - list_readable_keys(membership), now=now)
+
+
+def exposed_keys_move(*, kind: str, object_id: int, account: Account) -> None:
+    """Move the entries for an object to the account that it belongs to now."""
+    ExposedKey.objects.filter(kind=kind, object_id=object_id).update(account=account)
 
 
 def exposed_keys_clear(*, kind: str, object_id: int) -> None:

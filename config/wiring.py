@@ -51,7 +51,7 @@ from reports.sharing import services as sharing
 from reports.sharing.services import SHARED_LINKS, SHARES
 from sites.alerts.audit_subjects import ALERT_SUBJECTS
 from sites.alerts.condition_registry import ACCOUNT_CONDITIONS, register_conditions
-from sites.alerts.services import MAIL_CHANNELS, WEBHOOK_SECRETS
+from sites.alerts.services import MAIL_CHANNELS, WEBHOOK_SECRETS, alert_channels_clear
 from sites.audit_subjects import SITE_SUBJECTS
 from sites.export_kinds import SITE_EXPORTS
 from sites.installation_check import register_traffic_provider
@@ -60,6 +60,7 @@ from sites.outbound import OutboundError, fetch
 from sites.selectors import SITE_KIND
 from sites.services import claim_changed, suspension_changed
 from sites.settings_pages import register_settings_page
+from sites.site_moves import register_move_listener
 from sites.uptime import services as uptime
 from sites.uptime.certificates import CONDITIONS as UPTIME_CONDITIONS
 from sites.uptime.history import register_cost_estimator
@@ -107,6 +108,9 @@ register_export_outages(StoreError, BudgetExceeded)
 
 # Suspended accounts: the caches of sites and links
 register_suspension_listener(suspension_changed)
+
+# Moved sites: what stays with the account that they leave
+register_move_listener(alert_channels_clear)
 
 # Management API: what is answered with 503
 register_outage(StoreError, UNREADABLE)

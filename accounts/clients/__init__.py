@@ -1,1 +1,1 @@
-"""Accounts of an agency's clients: accounts with members, sites and links of their own, which the agency looks after."""
+"""Accounts of an agency's clients: they have members, sites and links of their own, and the agency looks after them."""

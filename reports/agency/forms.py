@@ -1,0 +1,96 @@
+"""Forms of an agency's pages. They parse the input; the services validate it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django import forms
+
+from accounts.forms import TimezoneField
+from accounts.models import Account
+from sites.services import MAX_SITES_AT_ONCE, NewSite
+
+
+class LabelsField(forms.CharField):
+    """Labels, with commas between them."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            label="Labels",
+            required=False,
+            max_length=1_000,
+            help_text="Words by which you group clients, with commas between them. Clients do not see them.",
+        )
+
+    def prepare_value(self, value: object) -> object:
+        return ", ".join(map(str, value)) if isinstance(value, list) else value
+
+    def to_python(self, value: object) -> list[str]:  # type: ignore[override]
+        return [part.strip() for part in str(value or "").split(",") if part.strip()]
+
+
+class ClientForm(forms.Form):
+    """A new client: its account, and who is invited to own it."""
+
+    name = forms.CharField(label="Name", max_length=120, help_text="The client sees it.")
+    timezone = TimezoneField()
+    labels = LabelsField()
+    email = forms.EmailField(
+        label="E-mail of the client's owner",
+        required=False,
+        help_text="Who is invited into the account. Empty: you invite somebody later, or nobody.",
+    )
+
+
+class LabelsForm(forms.Form):
+    labels = LabelsField()
+
+
+class AccountField(forms.TypedChoiceField):
+    """One of the accounts that the reader manages."""
+
+    def __init__(self, *, label: str) -> None:
+        super().__init__(label=label, coerce=int)
+
+    def offer(self, accounts: Sequence[Account]) -> None:
+        """Set the accounts to choose from."""
+        self.choices = [(account.pk, str(account)) for account in accounts]
+
+
+class ManySitesForm(forms.Form):
+    """Many sites of one account, one in each line."""
+
+    account = AccountField(label="Client")
+    sites = forms.CharField(
+        label="Sites",
+        strip=False,
+        max_length=40_000,
+        widget=forms.Textarea(attrs={"rows": 10, "spellcheck": "false"}),
+        help_text=f"One in each line, at most {MAX_SITES_AT_ONCE}: example.org. After the domain a nickname and a time "
+        "zone may follow, with commas between them: example.org, Shop, Europe/Berlin.",
+    )
+
+    def __init__(self, data: object = None, *, accounts: Sequence[Account], initial: object = None) -> None:
+        super().__init__(data, initial=initial)  # type: ignore[arg-type]
+        self.fields["account"].offer(accounts)  # type: ignore[attr-defined]
+
+
+class MoveForm(forms.Form):
+    """The account that a site moves to."""
+
+    account = AccountField(label="To the account")
+
+    def __init__(self, data: object = None, *, accounts: Sequence[Account]) -> None:
+        super().__init__(data)  # type: ignore[arg-type]
+        self.fields["account"].offer(accounts)  # type: ignore[attr-defined]
+
+
+def parse_site_lines(text: str) -> list[NewSite]:
+    """Parse lines of `domain, nickname, time zone`, of which the domain is enough. Empty lines are left out."""
+    sites = []
+    for line in text.splitlines():
+        domain, _, rest = line.partition(",")
+        nickname, _, timezone = rest.partition(",")
+        if line.strip():
+            sites.append(NewSite(domain.strip(), nickname.strip(), timezone.strip()))
+    return sites

@@ -1,0 +1,16 @@
+"""URLs of an agency's pages and operations; `config.urls` includes them at the root."""
+
+from django.urls import URLPattern, URLResolver, path
+
+from reports.agency import views
+
+app_name = "agency"
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("clients", views.show_clients, name="clients"),
+    path("clients/new", views.create_client, name="client-new"),
+    path("clients/sites", views.add_sites, name="sites-new"),
+    path("clients/<int:client_id>", views.edit_client, name="client"),
+    path("clients/<int:client_id>/open", views.open_client, name="client-open"),
+    path("clients/<int:client_id>/release", views.release_client, name="client-release"),
+    path("sites/<int:site_id>/settings/move", views.move_site, name="site-move"),
+]
