@@ -140,6 +140,7 @@ register_navigation(list_documentation_links, list_link_pages)
 register_settings_page("personal-data", "Personal data")
 register_settings_page("heatmaps", "Heatmaps")
 register_settings_page("sharing", "Sharing")
+register_settings_page("move", "Move", may="manage")
 
 # The documentation
 register_docs("Collecting data", *docs_pages.COLLECT, *DOCS_COLLECT)
