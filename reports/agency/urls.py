@@ -2,7 +2,8 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from reports.agency import views
+from accounts.api.resources import build_routes
+from reports.agency import api, views
 
 app_name = "agency"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -13,4 +14,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("clients/<int:client_id>/open", views.open_client, name="client-open"),
     path("clients/<int:client_id>/release", views.release_client, name="client-release"),
     path("sites/<int:site_id>/settings/move", views.move_site, name="site-move"),
+    *build_routes({"clients": api.ClientViews}),
+    path("api/v1/clients/<int:client_id>/sites", api.ClientSites.as_view()),
+    path("api/v1/client-sites", api.ClientSiteTable.as_view()),
+    path("api/v1/sites/<int:site_id>/move", api.SiteMove.as_view()),
 ]

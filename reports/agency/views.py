@@ -161,9 +161,7 @@ def create_client(request: HttpRequest) -> HttpResponse:
 def add_client(request: HttpRequest, agency: Account, form: ClientForm) -> tuple[ClientAccount, Invitation | None]:
     """Create the client of the form and the invitation of its owner, or neither. Raises ValidationError."""
     values = form.cleaned_data
-    client = client_create(
-        agency=agency, name=values["name"], timezone=values["timezone"], labels=values["labels"]
-    )
+    client = client_create(agency=agency, name=values["name"], timezone=values["timezone"], labels=values["labels"])
     if not values["email"]:
         return client, None
     by = find_client_member(request, client)
