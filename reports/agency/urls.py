@@ -10,6 +10,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("clients", views.show_clients, name="clients"),
     path("clients/new", views.create_client, name="client-new"),
     path("clients/sites", views.add_sites, name="sites-new"),
+    path("clients/access", views.show_access, name="access"),
     path("clients/<int:client_id>", views.edit_client, name="client"),
     path("clients/<int:client_id>/open", views.open_client, name="client-open"),
     path("clients/<int:client_id>/release", views.release_client, name="client-release"),

@@ -27,6 +27,7 @@ from accounts.selectors import find_owner, get_agency_or_404, list_clients
 from accounts.services.clients import client_create, client_labels_set, client_release
 from accounts.services.invitations import invitation_create
 from accounts.settings_parts import build_account_navigation
+from reports.agency.access import RIGHTS, build_access_table, save_access
 from reports.agency.figures import load_figures, load_traffic
 from reports.agency.forms import ClientForm, LabelsForm, ManySitesForm, MoveForm, parse_site_lines
 from reports.agency.home import (
@@ -243,6 +244,30 @@ def add_sites(request: HttpRequest) -> HttpResponse:
             messages.success(request, f"{count} {'site was' if count == 1 else 'sites were'} added to {account}.")
             return redirect("agency:clients")
     return render(request, "agency/sites_new.html", {**build_context(request, agency), "form": form})
+
+
+@login_required
+@never_cache
+def show_access(request: HttpRequest) -> HttpResponse:
+    """Show the table of people and sites; a POST saves the rights of guests."""
+    agency, query = get_agency(request), parse_home_query(request.GET)
+    clients = list(list_clients(agency))
+    if request.method == "POST":
+        try:
+            save_access(request.POST, agency, query, clients)
+        except ValidationError as error:
+            messages.error(request, " ".join(error.messages))
+        else:
+            messages.success(request, "Saved.")
+        return redirect(request.get_full_path())
+    context = {
+        **build_context(request, agency),
+        "table": build_access_table(agency, query, clients),
+        "query": query,
+        "labels": list_labels(clients),
+        "rights": RIGHTS,
+    }
+    return render(request, "agency/access.html", context)
 
 
 def list_other_accounts(request: HttpRequest, site: Site) -> Sequence[Account]:
