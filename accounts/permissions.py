@@ -42,6 +42,7 @@ RIGHT_PERMISSIONS: dict[str, frozenset[str]] = {
     Right.WRITE: frozenset({"view", "edit"}),
 }
 IMPERSONATED_ACCOUNT = "impersonated_account_id"  # attribute of a user as whom an operator acts
+SEEN_AS = "seen_as"  # attribute of a user who sees the pages as a client: the membership by whose rights
 PERMISSIONS = frozenset({"view", "edit", "manage"})
 FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
 # Of "web analytics, personal token": the product's name would show on a brand's host
@@ -144,6 +145,9 @@ def list_memberships(actor: Actor) -> list[Membership]:
         return []
     if isinstance(actor, Bearer):
         return [actor.membership]
+    seen_as: Membership | None = getattr(actor, SEEN_AS, None)
+    if seen_as is not None:
+        return [seen_as]
     rows = select_memberships(actor).filter(account__suspended=None).select_related("account")
     if is_impersonated(actor):
         return leave_out_locked(rows.order_by("account__name", "pk"), get_sso(actor))
@@ -152,8 +156,8 @@ def list_memberships(actor: Actor) -> list[Membership]:
 
 
 def is_impersonated(user: User) -> bool:
-    """Whether somebody else acts as the user, in one account."""
-    return getattr(user, IMPERSONATED_ACCOUNT, None) is not None
+    """Whether somebody else acts as the user, or the user sees the pages as a client: in one account either way."""
+    return getattr(user, IMPERSONATED_ACCOUNT, None) is not None or getattr(user, SEEN_AS, None) is not None
 
 
 def get_sso(actor: object) -> frozenset[int]:
@@ -208,6 +212,9 @@ def find_membership(actor: Actor, account: Account) -> Membership | None:
         return None
     if isinstance(actor, Bearer):
         return actor.membership if actor.membership.account_id == account.pk else None
+    seen_as: Membership | None = getattr(actor, SEEN_AS, None)
+    if seen_as is not None:
+        return seen_as if seen_as.account_id == account.pk else None
     membership = select_memberships(actor).filter(account=account).select_related("account").first()
     if not membership_may(membership, "manage"):
         membership = find_client_membership(actor, account) or membership
@@ -302,11 +309,12 @@ def check_has_active_account(request: HttpRequest) -> None:
 
 def choose_membership(memberships: Sequence[Membership], *preferred_ids: int | None) -> Membership:
     """Return the membership in the first of the preferred accounts that is among them, else in the first account that
-    the user owns, else in the first one they joined, never in one of a client. There must be at least one."""
+    the user owns, else in the first one they joined; one that is not stored only if there is no other."""
     by_account: dict[int | None, Membership] = {membership.account_id: membership for membership in memberships}
     preferred = next((by_account[number] for number in preferred_ids if number in by_account), None)
+    stored = [membership for membership in memberships if membership.pk is not None]
     return preferred or min(
-        (membership for membership in memberships if membership.pk is not None),
+        stored or memberships,
         key=lambda membership: (membership.role != Role.OWNER, membership.accepted, membership.pk),
     )
 

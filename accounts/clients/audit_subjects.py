@@ -7,7 +7,7 @@ register_subjects(
         name="client",
         label="Client",
         account="agency_id",
-        verbs=("created", "changed", "released"),
-        shown=frozenset({"labels", "agency_id"}),
+        verbs=("created", "changed", "released", "viewed"),
+        shown=frozenset({"labels", "agency_id", "as"}),
     )
 )

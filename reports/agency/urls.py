@@ -13,6 +13,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("clients/access", views.show_access, name="access"),
     path("clients/<int:client_id>", views.edit_client, name="client"),
     path("clients/<int:client_id>/open", views.open_client, name="client-open"),
+    path("clients/view/end", views.end_view, name="client-view-end"),
+    path("clients/<int:client_id>/view", views.view_as_client, name="client-view"),
     path("clients/<int:client_id>/release", views.release_client, name="client-release"),
     path("sites/<int:site_id>/settings/move", views.move_site, name="site-move"),
     *build_routes({"clients": api.ClientViews}),

@@ -17,6 +17,7 @@ from django.utils import timezone as clock
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
+from accounts.client_views import end_client_view, start_client_view
 from accounts.clients.models import ClientAccount
 from accounts.clients.rules import build_client_membership
 from accounts.forms import add_errors
@@ -209,6 +210,29 @@ def open_client(request: HttpRequest, client_id: int) -> HttpResponse:
     switch_account(request, client.account)
     messages.success(request, f"You work in {client} now.")
     return redirect("accounts:account")
+
+
+@login_required
+@require_POST
+def view_as_client(request: HttpRequest, client_id: int) -> HttpResponse:
+    """See the pages as a member of the client's account from now on, or as somebody who may see all of it."""
+    client, number = get_client(request, client_id), request.POST.get("member", "")
+    member = None
+    if number:
+        members = client.account.memberships.select_related("user")
+        member = members.filter(pk=int(number)).first() if number.isascii() and number.isdigit() else None
+        if member is None:
+            raise Http404("No such member.")
+    start_client_view(request=request, client=client, member=member)
+    return redirect("sites:home")
+
+
+@login_required
+@require_POST
+def end_view(request: HttpRequest) -> HttpResponse:
+    """See the pages as oneself again."""
+    end_client_view(request)
+    return redirect("agency:clients")
 
 
 @login_required
