@@ -17,6 +17,7 @@ from rest_framework.viewsets import GenericViewSet
 from accounts.models import Account, Invitation, User
 from accounts.notices.kinds import QUOTA_USED
 from accounts.notices.services import notify
+from accounts.services.clients import client_create
 from accounts.sso.models import SsoConnection, SsoDomain
 from links.services.guests import guest_create
 from reports.sharing.models import Share
@@ -322,7 +323,8 @@ def test_lists_with_rows_of_their_own_need_as_many_queries_for_many(
     client: Client, account: Account, site: Site
 ) -> None:
     monitor, now = monitor_create(site=site, url="https://a.example/"), timezone.now()
-    paths, counts = [f"sites/{site.pk}/incidents", "invitations", "notices", "exports", "sso/domains"], []
+    paths, counts = ["invitations", "notices", "exports", "sso/domains", "clients"], []
+    paths.append(f"sites/{site.pk}/incidents")
     connection = SsoConnection.objects.create(account=account, issuer="https://a.example", client_id="c")
     for numbers in (range(3), range(3, 13)):
         for number in numbers:
@@ -332,12 +334,13 @@ def test_lists_with_rows_of_their_own_need_as_many_queries_for_many(
             assert send(client, "post", "exports", {"kind": "sites"}).status_code == 202
             notify(QUOTA_USED, {"quota": number}, account=account)
             SsoDomain.objects.create(connection=connection, domain=f"d{number}.example")
+            client_create(agency=account, name=f"C{number}")
         counts.append([count_list_queries(client, path) for path in paths])
     assert counts[0] == counts[1]
 
 
 # Lists whose queries are counted above by rows of their own, or in test_list_query_counts.py
-COUNTED = {"sites/<int:site_id>/incidents", "invitations", "notices", "exports", "sso/domains"}
+COUNTED = {"sites/<int:site_id>/incidents", "invitations", "notices", "exports", "sso/domains", "clients"}
 COUNTED |= {"audit-log", "sites", "sites/<int:site_id>/keys", "members", "exposed-keys"}
 
 

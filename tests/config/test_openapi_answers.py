@@ -21,6 +21,7 @@ from schemathesis.specs.openapi.checks import (
 from accounts.exports.models import Export
 from accounts.models import Account, ExposedKey, Invitation, Membership, User
 from accounts.notices.models import Notice
+from accounts.services.clients import client_create
 from goals.services import funnel_save, goal_create, segment_create
 from links.models import ListKind
 from links.services.conversions import conversion_create
@@ -93,7 +94,7 @@ def ids(account: Account, site: Site, alice: User, bob: User) -> dict[str, int]:
         "invitation_id": Invitation.objects.create(account=account, email="zoe@example.org").pk,
         "notice_id": Notice.objects.create(user=alice, kind="quota_used", key="a", created=site.created).pk,
         "export_id": Export.objects.create(account=account, kind="sites", created=site.created).pk,
-        "device": 1, "visit": 1,
+        "device": 1, "visit": 1, "client_id": client_create(agency=account, name="Shop").pk,
         "subscription_id": subscription_save(user=alice, frequency="week", sites=[site], attach_csv=False).pk,
     }  # fmt: skip
 

@@ -38,6 +38,12 @@ PAGES: dict[str, str] = {
     "account/invitations/<int:invitation_id>/link": f"POST {V1}invitations/<int:invitation_id>/link",
     "account/invitations/<int:invitation_id>/revoke": f"DELETE {V1}invitations/<int:invitation_id>",
     "sites/new": f"POST {V1}sites",
+    "clients/new": f"POST {V1}clients",
+    "clients/sites": f"POST {V1}clients/<int:client_id>/sites",
+    "clients/access": f"PATCH {V1}members/<int:member_id>",
+    "clients/<int:client_id>": f"PATCH {V1}clients/<int:client_id>",
+    "clients/<int:client_id>/release": f"DELETE {V1}clients/<int:client_id>",
+    f"{SET}/move": f"POST {SITE}/move",
     **dict.fromkeys(
         (f"{SET}/{page}" for page in ("general", "privacy", "exclusions", "counting", "tracker", "proxy", "heatmaps")),
         f"PATCH {SITE}",
@@ -160,7 +166,16 @@ EXCEPTIONS: dict[str, str] = {
     ),
     "changelog/read": "of what the person has read on the pages; programs have no such page",
     "account/key": "an owner's, who is logged in: a program must not replace the key that others use",
-    **dict.fromkeys(("account/switch", "theme"), "of the session in the browser"),
+    **dict.fromkeys(
+        (
+            "account/switch",
+            "clients/<int:client_id>/open",
+            "clients/<int:client_id>/view",
+            "clients/view/end",
+            "theme",
+        ),
+        "of the session in the browser",
+    ),
     **dict.fromkeys((f"{SET}/tracking-code",), LOOKS),
 }
 

@@ -39,7 +39,7 @@ READ_ONLY = {
     f"POST {V1}sites account", f"PATCH {SITE} account", f"PATCH {V1}notices/<int:notice_id> account",
 } - {
     f"{MEMBERS} id", f"{INVITE} id", f"PATCH {V1}brand id", f"PATCH {V1}sso id", f"PATCH {V1}notice-choices id",
-    f"POST {SITE}/bots/restore id",
+    f"POST {SITE}/bots/restore id", f"POST {SITE}/move id", f"POST {V1}clients/<int:client_id>/sites id",
 }  # fmt: skip
 
 
@@ -71,6 +71,7 @@ NAMES: dict[tuple[str, str], tuple[str, Callable[[Any], Any]]] = {
         )
         if (call, field) != (f"PATCH {V1}links/<int:datapoint_id>", "domain")
     },
+    (f"POST {SITE}/move", "account"): ("client", lambda number: {"account": number}),
     (f"POST {V1}exports", "site"): ("site", lambda number: {"kind": "report", "site": number, "table": "page"}),
     (f"POST {SITE}/shares", "segment"): ("segment", lambda number: {"name": "n", "segment": number}),
     (f"POST {V1}digests", "sites"): ("site", lambda number: {"sites": [number]}),
@@ -79,6 +80,7 @@ NAMES: dict[tuple[str, str], tuple[str, Callable[[Any], Any]]] = {
     (f"PATCH {SITE}/segments/<int:segment_id>", "filter"): ("goal", lambda number: {"filter": [{"goal": number}]}),
 }  # fmt: skip
 NO_IDS = {
+    f"POST {V1}clients/<int:client_id>/sites sites.domain": "a host name",
     f"POST {V1}sites domain": "a host name", f"PATCH {SITE} domain": "a host name",
     f"POST {V1}sso/domains domain": "a domain of e-mail addresses", f"PATCH {V1}sso client_id": "the provider's word",
     f"GET {V1}sites domain": "a text to find", f"GET {V1}sites account": "narrows the caller's own list",
