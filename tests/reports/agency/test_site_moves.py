@@ -93,7 +93,7 @@ def test_the_verified_domain_comes_along(account: Account, site: Site, client: C
     claim.refresh_from_db()
     assert claim.account == client.account and claim.verified
     site_cache.refresh()
-    config = site_cache.find_site_by_domain("example.com")
+    config = site_cache.find_site_by_host("example.com")
     assert config is not None and config.site_id == site.pk
 
 
