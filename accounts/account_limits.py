@@ -22,6 +22,7 @@ class AccountLimit(NamedTuple):
 LIMITS: dict[str, AccountLimit] = {
     "sites": AccountLimit(2_000, "sites"),
     "clients": AccountLimit(500, "accounts of clients"),
+    "site_templates": AccountLimit(100, "templates of sites"),
     "monitors": AccountLimit(500, "monitors of uptime"),
     "channels": AccountLimit(100, "channels that alerts are sent to"),
     "alerts": AccountLimit(1_000, "alerts"),

@@ -1,4 +1,4 @@
-"""Which account is a client of which agency."""
+"""Which account is a client of which agency, and the agency's templates of sites."""
 
 from __future__ import annotations
 
@@ -25,3 +25,21 @@ class ClientAccount(models.Model):
 
     def __str__(self) -> str:
         return str(self.account)
+
+
+class SiteTemplate(models.Model):
+    """What an agency sets up on every site: goals, funnels, alerts, privacy, and reports by e-mail.
+
+    `content` is of what apps above this one know; `reports.agency.templates` reads it from a site and applies it.
+    """
+
+    agency = models.ForeignKey(Account, models.CASCADE, related_name="site_templates")
+    name = models.CharField(max_length=120)
+    content = models.JSONField(default=dict)
+    created = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["agency", "name"], name="one_site_template_per_name")]
+
+    def __str__(self) -> str:
+        return self.name

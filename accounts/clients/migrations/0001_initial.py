@@ -38,6 +38,27 @@ class Migration(migrations.Migration):
                 ),
             ],
         ),
+        migrations.CreateModel(
+            name="SiteTemplate",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=120)),
+                ("content", models.JSONField(default=dict)),
+                ("created", models.DateTimeField(auto_now_add=True)),
+                (
+                    "agency",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="site_templates",
+                        to="accounts.account",
+                    ),
+                ),
+            ],
+        ),
+        migrations.AddConstraint(
+            model_name="sitetemplate",
+            constraint=models.UniqueConstraint(fields=("agency", "name"), name="one_site_template_per_name"),
+        ),
         migrations.AddConstraint(
             model_name="clientaccount",
             constraint=models.CheckConstraint(
