@@ -37,7 +37,7 @@ REFUSED_PAGES = frozenset({
     "accounts:sso-enforce", "accounts:sso-domains", "accounts:sso-domain-check", "accounts:sso-domain-remove",
     "agency:clients", "agency:client-new", "agency:sites-new", "agency:client", "agency:client-open",
     "agency:client-release", "agency:site-move", "agency:access",
-    "agency:client-view",
+    "agency:client-view", "agency:templates", "agency:template", "agency:template-delete",
 })  # fmt: skip
 REFUSED_WRITES = frozenset({
     "accounts:me", "accounts:team", "accounts:member", "accounts:member-remove", "accounts:member-invite",

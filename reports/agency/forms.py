@@ -6,8 +6,11 @@ from collections.abc import Sequence
 
 from django import forms
 
+from accounts.clients.models import SiteTemplate
 from accounts.forms import TimezoneField
 from accounts.models import Account
+from reports.digests.models import Frequency
+from sites.models import Site
 from sites.services import MAX_SITES_AT_ONCE, NewSite
 
 
@@ -58,9 +61,10 @@ class AccountField(forms.TypedChoiceField):
 
 
 class ManySitesForm(forms.Form):
-    """Many sites of one account, one in each line."""
+    """Many sites of one account, one in each line, set up by a template if one is chosen."""
 
     account = AccountField(label="Client")
+    template = forms.TypedChoiceField(label="Template", coerce=int, empty_value=None, required=False)
     sites = forms.CharField(
         label="Sites",
         strip=False,
@@ -70,9 +74,18 @@ class ManySitesForm(forms.Form):
         "zone may follow, with commas between them: example.org, Shop, Europe/Berlin.",
     )
 
-    def __init__(self, data: object = None, *, accounts: Sequence[Account], initial: object = None) -> None:
+    def __init__(
+        self,
+        data: object = None,
+        *,
+        accounts: Sequence[Account],
+        templates: Sequence[SiteTemplate] = (),
+        initial: object = None,
+    ) -> None:
         super().__init__(data, initial=initial)  # type: ignore[arg-type]
         self.fields["account"].offer(accounts)  # type: ignore[attr-defined]
+        choices = [("", "None"), *((row.pk, str(row)) for row in templates)]
+        self.fields["template"].choices = choices  # type: ignore[attr-defined]
 
 
 class MoveForm(forms.Form):
@@ -83,6 +96,46 @@ class MoveForm(forms.Form):
     def __init__(self, data: object = None, *, accounts: Sequence[Account]) -> None:
         super().__init__(data)  # type: ignore[arg-type]
         self.fields["account"].offer(accounts)  # type: ignore[attr-defined]
+
+
+class TemplateForm(forms.Form):
+    """A new template, read from a site."""
+
+    name = forms.CharField(label="Name", max_length=120)
+    site = forms.TypedChoiceField(
+        label="As it is set up on", coerce=int, help_text="Its active goals, its funnels and its alerts are taken."
+    )
+    privacy = forms.BooleanField(label="With its settings of privacy", required=False, initial=True)
+    digest = forms.ChoiceField(
+        label="Reports by e-mail",
+        required=False,
+        choices=[("", "None"), *Frequency.choices],
+        help_text="To the owners of the account of each site; they can stop them.",
+    )
+
+    def __init__(self, data: object = None, *, sites: Sequence[Site]) -> None:
+        super().__init__(data)  # type: ignore[arg-type]
+        self.fields["site"].choices = build_site_choices(sites)  # type: ignore[attr-defined]
+
+
+class ApplyForm(forms.Form):
+    """The sites that are set up by a template."""
+
+    sites = forms.TypedMultipleChoiceField(
+        label="Sites",
+        coerce=int,
+        widget=forms.SelectMultiple(attrs={"size": 15}),
+        help_text="Goals, funnels and alerts of the same name stay as they are there.",
+    )
+
+    def __init__(self, data: object = None, *, sites: Sequence[Site]) -> None:
+        super().__init__(data)  # type: ignore[arg-type]
+        self.fields["sites"].choices = build_site_choices(sites)  # type: ignore[attr-defined]
+
+
+def build_site_choices(sites: Sequence[Site]) -> list[tuple[int, str]]:
+    """Build the choices of sites, with the names of their accounts."""
+    return [(site.pk, f"{site} ({site.account})") for site in sites]
 
 
 def parse_site_lines(text: str) -> list[NewSite]:

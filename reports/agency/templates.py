@@ -117,7 +117,7 @@ def read_privacy(site: Site) -> PrivacyContent:
 
 def describe_content(content: TemplateContent) -> list[tuple[str, list[str]]]:
     """Describe a template as (heading, lines); what it has none of is left out."""
-    privacy = content["privacy"]
+    privacy, digest = content["privacy"], content["digest"]
     parts = [
         ("Goals", [goal["name"] for goal in content["goals"]]),
         ("Funnels", [funnel["name"] for funnel in content["funnels"]]),
@@ -125,7 +125,7 @@ def describe_content(content: TemplateContent) -> list[tuple[str, list[str]]]:
         ("Privacy", describe_privacy(privacy) if privacy else []),
         (
             "Reports by e-mail",
-            [f"Every {content['digest']}, to the owners of the account"] if content["digest"] else [],
+            [f"Every {digest}, to the owners of the account"] if digest else [],
         ),
     ]
     return [(heading, lines) for heading, lines in parts if lines]

@@ -18,7 +18,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.client_views import end_client_view, start_client_view
-from accounts.clients.models import ClientAccount
+from accounts.clients.models import ClientAccount, SiteTemplate
 from accounts.clients.rules import build_client_membership
 from accounts.forms import add_errors
 from accounts.invitation_lists import answer_with_invitation
@@ -42,6 +42,7 @@ from reports.agency.home import (
     parse_home_query,
     sort_rows,
 )
+from reports.agency.services import site_template_apply
 from reports.dashboard.fragments import fetch_or_none
 from reports.dashboard.report_page import get_htmx_target
 from reports.dashboard.views.reports import runs_scripts
@@ -256,11 +257,14 @@ def add_sites(request: HttpRequest) -> HttpResponse:
     """Show the form of many new sites, or create all of them."""
     agency = get_agency(request)
     accounts = [*(client.account for client in list_clients(agency)), agency]
-    form = ManySitesForm(request.POST or None, accounts=accounts, initial={"account": request.GET.get("client")})
+    templates = list(agency.site_templates.order_by("name"))
+    initial = {"account": request.GET.get("client")}
+    form = ManySitesForm(request.POST or None, accounts=accounts, templates=templates, initial=initial)
     if request.method == "POST" and form.is_valid():
         account = next(account for account in accounts if account.pk == form.cleaned_data["account"])
+        template = next((row for row in templates if row.pk == form.cleaned_data["template"]), None)
         try:
-            created = sites_create(account=account, sites=parse_site_lines(form.cleaned_data["sites"]))
+            created = create_sites(account, form.cleaned_data["sites"], template)
         except ValidationError as error:
             add_errors(form, error)
         else:
@@ -268,6 +272,15 @@ def add_sites(request: HttpRequest) -> HttpResponse:
             messages.success(request, f"{count} {'site was' if count == 1 else 'sites were'} added to {account}.")
             return redirect("agency:clients")
     return render(request, "agency/sites_new.html", {**build_context(request, agency), "form": form})
+
+
+@transaction.atomic
+def create_sites(account: Account, lines: str, template: SiteTemplate | None) -> list[Site]:
+    """Create the sites of the lines and set them up, or create none. Raises ValidationError."""
+    created = sites_create(account=account, sites=parse_site_lines(lines))
+    if template is not None:
+        site_template_apply(template=template, sites=created)
+    return created
 
 
 @login_required

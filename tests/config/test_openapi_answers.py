@@ -29,6 +29,7 @@ from links.services.domains import domain_create
 from links.services.groups import group_create, tag_create
 from links.services.links import datapoint_create
 from links.services.scripts_and_lists import entry_create, script_write
+from reports.agency.services import site_template_create
 from reports.annotations.services import note_add
 from reports.digests.services import subscription_save
 from reports.sharing.services import share_create
@@ -95,6 +96,7 @@ def ids(account: Account, site: Site, alice: User, bob: User) -> dict[str, int]:
         "notice_id": Notice.objects.create(user=alice, kind="quota_used", key="a", created=site.created).pk,
         "export_id": Export.objects.create(account=account, kind="sites", created=site.created).pk,
         "device": 1, "visit": 1, "client_id": client_create(agency=account, name="Shop").pk,
+        "template_id": site_template_create(agency=account, name="Shops", site=site).pk,
         "subscription_id": subscription_save(user=alice, frequency="week", sites=[site], attach_csv=False).pk,
     }  # fmt: skip
 

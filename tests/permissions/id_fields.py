@@ -75,6 +75,9 @@ FIELDS: list[Field] = [
     # Who manages one account has no choice: the field is hidden, and so is what is wrong with it
     Field("NewSiteForm.account", "POST sites/new", "account", put_value("account"), says_no=False),
     Field("ManySitesForm.account", "POST clients/sites", "client", put_value("account")),
+    Field("TemplateForm.site", "POST clients/templates", "site", put_value("site")),
+    Field("ApplyForm.sites", "POST clients/templates/<int:template_id>", "site", put_list("sites")),
+    Field("ManySitesForm.template", "POST clients/sites", "site_template", put_value("template")),
     Field("MoveForm.account", f"POST {SET}/move", "client", put_value("account")),
     Field("PersonalTokenForm.sites", "POST me/tokens", "site", put_list("sites"), by=ALL),
     Field("AlertForm.channels", f"POST {S}/alerts/new/<slug:condition>", "channel", put_list("channels")),
@@ -175,7 +178,8 @@ KEYED = {
 }
 DESCRIBED = {
     "accounts/api/views.py:post", "accounts/api/invitations.py:create", "accounts/api/exports.py:create",
-    "reports/agency/api.py:post", "reports/bots/api.py:get", "reports/bots/api.py:post", "sites/api.py:post",
+    "reports/agency/api.py:post", "reports/agency/template_api.py:apply", "reports/bots/api.py:get",
+    "reports/bots/api.py:post", "sites/api.py:post",
     "tracking/views.py:run_or_reject",
 }  # fmt: skip
 # What looks like an id and names no row of a tenant, or is only compared with what the caller may see anyway

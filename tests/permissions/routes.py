@@ -24,7 +24,7 @@ IDS = {
     "account_id": "account",
     "token_id": "personal_token", "incident_id": "incident", "tag_id": "tag",
     "entry_id": "entry", "notice_id": "notice", "export_id": "export", "email_domain_id": "email_domain",
-    "client_id": "client",
+    "client_id": "client", "template_id": "site_template",
 }  # fmt: skip
 # Parameters that name no row of a tenant: a value, and why
 WORDS: dict[str, tuple[Any, str]] = {
@@ -113,6 +113,8 @@ NEEDS: dict[str, str] = {
         f"{V1}invitations/<int:invitation_id>/resend", f"{V1}invitations/<int:invitation_id>/link",
         "clients", "clients/new", "clients/sites", "clients/access", "clients/<int:client_id>",
         *(f"clients/<int:client_id>/{what}" for what in ("open", "view", "release")),
+        "clients/templates", "clients/templates/<int:template_id>", "clients/templates/<int:template_id>/delete",
+        f"{V1}site-templates", f"{V1}site-templates/<int:template_id>", f"{V1}site-templates/<int:template_id>/apply",
         f"{V1}clients", f"{V1}clients/<int:client_id>", f"{V1}clients/<int:client_id>/sites", f"{V1}client-sites",
     ), "account"),
     **dict.fromkeys((

@@ -43,6 +43,9 @@ PAGES: dict[str, str] = {
     "clients/access": f"PATCH {V1}members/<int:member_id>",
     "clients/<int:client_id>": f"PATCH {V1}clients/<int:client_id>",
     "clients/<int:client_id>/release": f"DELETE {V1}clients/<int:client_id>",
+    "clients/templates": f"POST {V1}site-templates",
+    "clients/templates/<int:template_id>": f"POST {V1}site-templates/<int:template_id>/apply",
+    "clients/templates/<int:template_id>/delete": f"DELETE {V1}site-templates/<int:template_id>",
     f"{SET}/move": f"POST {SITE}/move",
     **dict.fromkeys(
         (f"{SET}/{page}" for page in ("general", "privacy", "exclusions", "counting", "tracker", "proxy", "heatmaps")),

@@ -39,7 +39,8 @@ READ_ONLY = {
     f"POST {V1}sites account", f"PATCH {SITE} account", f"PATCH {V1}notices/<int:notice_id> account",
 } - {
     f"{MEMBERS} id", f"{INVITE} id", f"PATCH {V1}brand id", f"PATCH {V1}sso id", f"PATCH {V1}notice-choices id",
-    f"POST {SITE}/bots/restore id", f"POST {SITE}/move id", f"POST {V1}clients/<int:client_id>/sites id",
+    f"POST {SITE}/bots/restore id", f"POST {SITE}/move id",
+    f"POST {V1}site-templates/<int:template_id>/apply id", f"POST {V1}clients/<int:client_id>/sites id",
 }  # fmt: skip
 
 
@@ -71,6 +72,8 @@ NAMES: dict[tuple[str, str], tuple[str, Callable[[Any], Any]]] = {
         )
         if (call, field) != (f"PATCH {V1}links/<int:datapoint_id>", "domain")
     },
+    (f"POST {V1}site-templates", "site"): ("site", lambda number: {"name": "n", "site": number}),
+    (f"POST {V1}site-templates/<int:template_id>/apply", "sites"): ("site", lambda number: {"sites": [number]}),
     (f"POST {SITE}/move", "account"): ("client", lambda number: {"account": number}),
     (f"POST {V1}exports", "site"): ("site", lambda number: {"kind": "report", "site": number, "table": "page"}),
     (f"POST {SITE}/shares", "segment"): ("segment", lambda number: {"name": "n", "segment": number}),
