@@ -43,6 +43,14 @@ def list_client_memberships(user: User, memberships: Iterable[Membership]) -> li
     ]
 
 
+def list_memberships_at_clients(membership: Membership) -> list[Membership]:
+    """List what a stored membership makes its person at the clients of its account, suspended ones too."""
+    if membership.role not in AGENCY_ROLES:
+        return []
+    rows = ClientAccount.objects.filter(agency=membership.account_id).select_related("account").order_by("pk")
+    return [build_client_membership(membership, membership.user, row.account) for row in rows]
+
+
 def find_agency_membership(memberships: QuerySet[Membership], account: Account) -> Membership | None:
     """Find, among a user's memberships, the one in the agency of a client by which they reach the client's account."""
     rows = memberships.filter(account__clients__account=account, account__suspended=None, role__in=AGENCY_ROLES)

@@ -6,11 +6,14 @@ from collections.abc import Iterable
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils import timezone as clock
 
 from accounts.account_limits import check_limit
 from accounts.audit.recording import read_fields, record_action, record_change
 from accounts.clients.models import ClientAccount
-from accounts.models import Account
+from accounts.clients.rules import AGENCY_ROLES, build_client_membership
+from accounts.models import Account, Membership
+from accounts.revocation import end_access_at_clients, list_readable_keys
 from accounts.selectors import find_agency, find_owner
 from accounts.services.accounts import account_create, account_lock
 
@@ -50,14 +53,21 @@ def client_labels_set(*, client: ClientAccount, labels: Iterable[str]) -> Client
 
 @transaction.atomic
 def client_release(*, client: ClientAccount) -> None:
-    """Make the account of a client independent: nobody reaches it through the agency any more.
+    """Make the account of a client independent: nobody reaches it through the agency any more, and its shared keys
+    that the agency's people could read are listed as exposed.
 
     It is recorded in both logs. Raises ValidationError unless the account has an owner of its own.
     """
     if find_owner(client.account) is None:
         raise ValidationError("Invite an owner into the account first. Without one, nobody could open it.")
+    people = Membership.objects.accepted().filter(account=client.agency, role__in=AGENCY_ROLES)
+    reached = [
+        build_client_membership(row, row.user, client.account) for row in people.select_related("user").order_by("pk")
+    ]
+    readable = [(row, list_readable_keys(row)) for row in reached]
     record_action("client.released", client, accounts=[client.agency_id, client.account_id])
     client.delete()
+    end_access_at_clients(readable, [], clock.now())
 
 
 def clean_labels(labels: Iterable[str]) -> list[str]:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from accounts.audit.models import AuditEntry
 from accounts.branding import load_brand
 from accounts.clients.models import ClientAccount
-from accounts.models import Account, Membership, Purpose, Role, User
+from accounts.models import Account, ExposedKey, Membership, Purpose, Role, User
 from accounts.permissions import find_membership
 from accounts.services import account_brand_set
 from accounts.services.clients import client_create, client_release
@@ -21,7 +21,7 @@ from sites import site_cache
 from sites.alerts.models import Alert
 from sites.models import Site
 from sites.selectors import select_sites
-from sites.services import site_create
+from sites.services import api_key_create, site_create
 from sites.uptime.models import Incident, WatchedPeriod
 from sites.uptime.services import monitor_create
 from tests.conftest import member
@@ -100,6 +100,31 @@ def test_the_end_of_the_role_ends_the_access(account: Account, alice: User, clie
     assert browser.get(f"/sites/{zoo.pk}/").status_code == 404
 
 
+def test_keys_at_clients_are_listed_as_exposed_to_who_leaves_the_agency(
+    inside: Client, account: Account, client: ClientAccount, zoo: Site
+) -> None:
+    adam = member(account, "adam", Role.ADMIN)
+    key, _ = api_key_create(site=zoo, name="adam's", user=adam)
+    inside.post(f"/account/team/{adam.memberships.get().pk}/remove")
+    exposed = ExposedKey.objects.filter(account=client.account)
+    assert {(row.kind, row.object_id, row.person) for row in exposed} == {("site", zoo.pk, "Adam (adam@example.com)")}
+    key.refresh_from_db()
+    assert key.revoked is not None
+
+
+def test_who_is_a_member_of_the_client_too_keeps_what_that_permits(
+    inside: Client, account: Account, client: ClientAccount, zoo: Site
+) -> None:
+    adam = member(account, "adam", Role.ADMIN)
+    Membership.objects.create(user=adam, account=client.account, role=Role.EDITOR)
+    key, _ = api_key_create(site=zoo, name="adam's", user=adam)
+    membership = Membership.objects.get(user=adam, account=account)
+    inside.post(f"/account/team/{membership.pk}", {"role": Role.VIEWER})
+    key.refresh_from_db()
+    assert key.revoked is None and not ExposedKey.objects.filter(account=client.account).exists()
+    assert zoo in select_sites(adam, may="edit") and zoo not in select_sites(adam, may="manage")
+
+
 def test_a_suspended_agency_reaches_no_client_whose_own_people_go_on(
     account: Account, alice: User, client: ClientAccount, zoo: Site
 ) -> None:
@@ -173,6 +198,8 @@ def test_a_client_is_released_only_to_an_owner_of_its_own(
     assert zoo not in select_sites(alice) and inside.get("/account").status_code == 200
     logs = AuditEntry.objects.filter(action="client.released").values_list("account_id", flat=True)
     assert set(logs) == {account.pk, client.account_id}
+    exposed = ExposedKey.objects.filter(account=client.account_id).values_list("kind", "person")
+    assert set(exposed) == {(kind, "Alice (alice@example.com)") for kind in ("site", "account")}
 
 
 def test_the_table_says_how_a_site_does(inside: Client, client: ClientAccount, zoo: Site, store: Store) -> None:

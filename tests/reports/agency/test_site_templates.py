@@ -98,7 +98,7 @@ def test_all_sites_are_set_up_or_none(account: Account, client: ClientAccount, z
     client.account.save()
     second = site_create(account=client.account, domain="second.example")
     template = site_template_create(agency=account, name="Shops", site=model)
-    with pytest.raises(ValidationError, match="second.example: This account may have 1 alerts"):
+    with pytest.raises(ValidationError, match=r"second\.example: This account may have 1 alerts"):
         site_template_apply(template=template, sites=[zoo, second])
     assert not Goal.objects.filter(site=zoo).exists()
 
