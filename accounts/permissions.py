@@ -20,10 +20,10 @@ from django.http import Http404, HttpRequest
 
 from accounts.clients.rules import (
     build_client_membership,
-    find_agency_membership,
     join_memberships,
     list_client_memberships,
     mark_agencies,
+    reaches_through_agency,
 )
 from accounts.keys import hash_key
 from accounts.models import WRITE, Account, Grant, Membership, PersonalToken, Right, Role, User
@@ -215,9 +215,11 @@ def find_membership(actor: Actor, account: Account) -> Membership | None:
     seen_as: Membership | None = getattr(actor, SEEN_AS, None)
     if seen_as is not None:
         return seen_as if seen_as.account_id == account.pk else None
-    membership = select_memberships(actor).filter(account=account).select_related("account").first()
+    rows = select_memberships(actor).filter(Q(account=account) | reaches_through_agency(account))
+    by_account = {row.account_id: row for row in rows.select_related("account")}
+    membership = by_account.pop(account.pk, None)
     if not membership_may(membership, "manage"):
-        membership = find_client_membership(actor, account) or membership
+        membership = choose_through_agency(actor, account, [*by_account.values()]) or membership
     if membership is not None:
         check_not_suspended(membership.account)
         if not leave_out_locked([membership], get_sso(actor)):
@@ -227,12 +229,14 @@ def find_membership(actor: Actor, account: Account) -> Membership | None:
 
 def find_client_membership(user: User, account: Account) -> Membership | None:
     """Find what the user is in a client's account by their role in the agency; it is not stored. None if nothing."""
-    if is_impersonated(user):
-        return None
-    agency_member = find_agency_membership(select_memberships(user), account)
-    if agency_member is None or not leave_out_locked([agency_member], get_sso(user)):
-        return None
-    return build_client_membership(agency_member, user, account)
+    rows = select_memberships(user).filter(reaches_through_agency(account)).select_related("account")
+    return choose_through_agency(user, account, list(rows))
+
+
+def choose_through_agency(user: User, account: Account, in_agency: Sequence[Membership]) -> Membership | None:
+    """Build what the user is in a client's account by their membership in its agency, unless that is locked."""
+    usable = [] if is_impersonated(user) else leave_out_locked(in_agency, get_sso(user))
+    return build_client_membership(usable[0], user, account) if usable else None
 
 
 def membership_may(membership: Membership | None, permission: str) -> bool:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.clients.models import ClientAccount
 from accounts.models import Account, Membership, Role, User
@@ -51,10 +51,10 @@ def list_memberships_at_clients(membership: Membership) -> list[Membership]:
     return [build_client_membership(membership, membership.user, row.account) for row in rows]
 
 
-def find_agency_membership(memberships: QuerySet[Membership], account: Account) -> Membership | None:
-    """Find, among a user's memberships, the one in the agency of a client by which they reach the client's account."""
-    rows = memberships.filter(account__clients__account=account, account__suspended=None, role__in=AGENCY_ROLES)
-    return rows.select_related("account").first()
+def reaches_through_agency(account: Account) -> Q:
+    """Build the condition on memberships by which their people reach a client's account: those in its agency."""
+    agencies = ClientAccount.objects.filter(account=account).values("agency")
+    return Q(account__in=agencies, account__suspended=None, role__in=AGENCY_ROLES)
 
 
 def join_memberships(own: Iterable[Membership], through_agency: Iterable[Membership]) -> list[Membership]:

@@ -110,7 +110,8 @@ def load_traffic(site_ids: Sequence[int], period: Period, now: datetime) -> Traf
     """Load what the event store knows of sites. Raises QueryRefused, StoreError."""
     sites = tuple(site_ids)
     before = find_comparison_period(period, "previous", now)
-    since = Period(now - LAST_HIT_DAYS, now + timedelta(minutes=1), period.zone)
+    today = now.astimezone(period.info).date()
+    since = Period.days(today - LAST_HIT_DAYS, today + timedelta(days=1), period.zone)
     by_site, limit = ("site",), min(MAX_ROWS, MAX_SITES)
     queries = [
         Query(sites=sites, period=period, metrics=("visitors", "conversions"), dimensions=by_site, limit=limit),
