@@ -208,7 +208,7 @@ def test_the_table_says_how_a_site_does(inside: Client, client: ClientAccount, z
     browse(zoo, "/", "/thanks", at=now - timedelta(hours=1), visitor="one")
     browse(zoo, "/", at=now - timedelta(days=8), visitor="two")
     browse(zoo, "/", at=now - timedelta(days=9), visitor="three")
-    record(event(zoo, at=now - timedelta(hours=1), kind="event", name="order", revenue="12.50", currency="EUR"))
+    record(event(zoo, at=now - timedelta(hours=1), kind="event", name="order", revenue=12.5, currency="EUR"))
     monitor = monitor_create(site=zoo, url="https://zoo.example/")
     WatchedPeriod.objects.create(monitor=monitor, start=now - timedelta(hours=10), end=now)
     Incident.objects.create(monitor=monitor, start=now - timedelta(hours=2), end=now - timedelta(hours=1), cause="502")
