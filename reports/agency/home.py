@@ -74,7 +74,7 @@ SORT_KEYS: dict[str, SortKey] = {
 
 
 @dataclass(frozen=True)
-class Column:
+class HomeColumn:
     """A heading of the table, which sorts by the column: first the largest, of words the first in the alphabet."""
 
     name: str
@@ -87,15 +87,15 @@ class Column:
 
 
 COLUMNS = (
-    Column("site", "Site"),
-    Column("client", "Client"),
-    Column("visitors", "Visitors"),
-    Column("change", "Change", "Of the visitors, against the days before"),
-    Column("conversions", "Conversions"),
-    Column("revenue", "Revenue", "In the currency in which most was earned; + stands for amounts in others"),
-    Column("uptime", "Uptime", "Of the watched time, over all monitors of the site"),
-    Column("alerts", "Alerts", "Alerts of the last 24 hours"),
-    Column("last", "Last event"),
+    HomeColumn("site", "Site"),
+    HomeColumn("client", "Client"),
+    HomeColumn("visitors", "Visitors"),
+    HomeColumn("change", "Change", "Of the visitors, against the days before"),
+    HomeColumn("conversions", "Conversions"),
+    HomeColumn("revenue", "Revenue", "In the currency in which most was earned; + stands for amounts in others"),
+    HomeColumn("uptime", "Uptime", "Of the watched time, over all monitors of the site"),
+    HomeColumn("alerts", "Alerts", "Alerts of the last 24 hours"),
+    HomeColumn("last", "Last event"),
 )
 
 
