@@ -83,6 +83,12 @@ def find_brand_by_host(host: str) -> Brand:
     return _build_brand(claim.account, claim.host) if claim else DEFAULT_BRAND
 
 
+def find_account_by_brand_host(host: str) -> Account | None:
+    """Find the account whose pages have its brand on this host (with or without port)."""
+    claim = find_verified_claim(normalize_host(host), Purpose.BRAND)
+    return claim.account if claim and _build_brand(claim.account, claim.host).white_label else None
+
+
 def _build_brand(account: Account, host: str) -> Brand:
     """Build the brand on a verified host; the product's own if the brand names another host, or a reserved one."""
     chosen = account.brand

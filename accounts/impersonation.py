@@ -38,10 +38,12 @@ REFUSED_PAGES = frozenset({
     "agency:clients", "agency:client-new", "agency:sites-new", "agency:client", "agency:client-open",
     "agency:client-release", "agency:site-move", "agency:access",
     "agency:client-view", "agency:templates", "agency:template", "agency:template-delete",
+    "accounts:exports", "accounts:export-delete", "accounts:export-file",
 })  # fmt: skip
 REFUSED_WRITES = frozenset({
-    "accounts:me", "accounts:team", "accounts:member", "accounts:member-remove", "accounts:member-invite",
-    "accounts:invitation-resend", "accounts:invitation-link", "accounts:invitation-revoke", "accounts:account-brand",
+    "accounts:me", "accounts:notice-choices", "accounts:team", "accounts:member", "accounts:member-remove",
+    "accounts:member-invite", "accounts:invitation-resend", "accounts:invitation-link", "accounts:invitation-revoke",
+    "accounts:account-brand",
     "sites:api-keys", "sites:team", "sites:unshare", "sharing:settings", "alerts:channel-new", "alerts:channel-edit",
     "links:guests",
 })  # fmt: skip

@@ -27,7 +27,7 @@ from accounts.clients.rules import (
 )
 from accounts.keys import hash_key
 from accounts.models import WRITE, Account, Grant, Membership, PersonalToken, Right, Role, User
-from accounts.sso.rules import SSO_ACCOUNT, ends_keys, has_recent_login
+from accounts.sso.rules import SSO_ACCOUNT, are_keys_ended, has_recent_login
 
 # What a role may do with everything in its account. Guests have only the rights of their grants.
 ROLE_PERMISSIONS: dict[str, frozenset[str]] = {
@@ -150,9 +150,9 @@ def list_memberships(actor: Actor) -> list[Membership]:
         return [seen_as]
     rows = select_memberships(actor).filter(account__suspended=None).select_related("account")
     if is_impersonated(actor):
-        return leave_out_locked(rows.order_by("account__name", "pk"), get_sso(actor))
-    own = leave_out_locked(mark_agencies(rows).order_by("account__name", "pk"), get_sso(actor))
-    return join_memberships(own, leave_out_locked(list_client_memberships(actor, own), get_sso(actor)))
+        return leave_out_locked(rows.order_by("account__name", "pk"), list_sso_accounts(actor))
+    own = leave_out_locked(mark_agencies(rows).order_by("account__name", "pk"), list_sso_accounts(actor))
+    return join_memberships(own, leave_out_locked(list_client_memberships(actor, own), list_sso_accounts(actor)))
 
 
 def is_impersonated(user: User) -> bool:
@@ -160,7 +160,7 @@ def is_impersonated(user: User) -> bool:
     return getattr(user, IMPERSONATED_ACCOUNT, None) is not None or getattr(user, SEEN_AS, None) is not None
 
 
-def get_sso(actor: object) -> frozenset[int]:
+def list_sso_accounts(actor: object) -> frozenset[int]:
     """Return the accounts in which the actor's session counts as one with a second factor: that of the provider which
     they logged in through."""
     account_id = getattr(actor, SSO_ACCOUNT, None)
@@ -192,7 +192,7 @@ def has_second_factor(user: User) -> bool:
 def list_demanding_accounts(user: User) -> list[Account]:
     """List the accounts that the user is a member of and cannot open before they have a second factor."""
     rows = Membership.objects.accepted().filter(user=user, account__second_factor_required=True)
-    usable = {row.pk for row in leave_out_locked(rows.select_related("account"), get_sso(user))}
+    usable = {row.pk for row in leave_out_locked(rows.select_related("account"), list_sso_accounts(user))}
     return [row.account for row in rows.select_related("account").order_by("account__name") if row.pk not in usable]
 
 
@@ -222,7 +222,7 @@ def find_membership(actor: Actor, account: Account) -> Membership | None:
         membership = choose_through_agency(actor, account, [*by_account.values()]) or membership
     if membership is not None:
         check_not_suspended(membership.account)
-        if not leave_out_locked([membership], get_sso(actor)):
+        if not leave_out_locked([membership], list_sso_accounts(actor)):
             raise SecondFactorRequired(account)
     return membership
 
@@ -235,7 +235,7 @@ def find_client_membership(user: User, account: Account) -> Membership | None:
 
 def choose_through_agency(user: User, account: Account, in_agency: Sequence[Membership]) -> Membership | None:
     """Build what the user is in a client's account by their membership in its agency, unless that is locked."""
-    usable = [] if is_impersonated(user) else leave_out_locked(in_agency, get_sso(user))
+    usable = [] if is_impersonated(user) else leave_out_locked(in_agency, list_sso_accounts(user))
     return build_client_membership(usable[0], user, account) if usable else None
 
 
@@ -347,7 +347,7 @@ def get_current_account(request: HttpRequest, may: str = "view") -> Account:
 def is_key_locked(membership: Membership) -> bool:
     """Whether a member's tokens and own key do not work now: the account requires a second factor, or single sign-on,
     and the person has neither. A log-in through the provider in the last days counts."""
-    if ends_keys(membership):
+    if are_keys_ended(membership):
         return True
     if leave_out_locked([membership]):
         return False
