@@ -26,6 +26,17 @@ def build_client_membership(agency_member: Membership, user: User, account: Acco
     return Membership(user=user, account=account, role=agency_member.role, accepted=agency_member.accepted)
 
 
+def find_stored_membership(membership: Membership) -> Membership | None:
+    """Find the stored membership by which a person is what `membership` says: itself, or in a client's account that in
+    the agency. None for the account's key, and if the role in the agency has ended."""
+    if membership.pk is not None:
+        return membership
+    rows = Membership.objects.accepted().filter(
+        user=membership.user_id, role__in=AGENCY_ROLES, account__clients__account=membership.account_id
+    )
+    return rows.select_related("user", "account").first()
+
+
 def list_client_memberships(user: User, memberships: Iterable[Membership]) -> list[Membership]:
     """List what the user is in accounts of clients by these memberships, which were marked (`mark_agencies`).
 

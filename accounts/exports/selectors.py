@@ -9,32 +9,39 @@ from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.urls import reverse
 
+from accounts.clients.rules import find_stored_membership
 from accounts.exports.models import Export, ExportState
 from accounts.exports.registry import EXPORT_KINDS, ExportRequest
 from accounts.models import Membership, Role
-from accounts.permissions import leave_out_locked
+from accounts.permissions import find_client_membership, leave_out_locked
 
 LINK_SECONDS = 3_600
 SALT = "accounts.exports"
 
 
 def select_exports(membership: Membership, areas: Collection[str] | None = None) -> QuerySet[Export]:
-    """Select the exports of a membership (of the account's key, if it is not stored), in some areas only if given."""
+    """Select the exports of a membership (of the account's key, if it has no user), in some areas only if given."""
     rows = Export.objects.select_related("account", "membership__user", "membership__account")
-    own = rows.filter(account=membership.account, membership=membership if membership.pk else None)
+    stored = find_stored_membership(membership)
+    if stored is None and membership.user_id is not None:
+        return rows.none()
+    own = rows.filter(account=membership.account, membership=stored)
     if areas is None:
         return own
     return own.filter(kind__in=[kind.name for kind in EXPORT_KINDS.values() if kind.area in areas])
 
 
 def find_membership_of(export: Export) -> Membership | None:
-    """Return the membership with whose rights an export is read; None if it has ended or is locked."""
+    """Return the membership with whose rights an export is read; None if it has ended or is locked. In a client's
+    account it may be one that follows from a role in the agency."""
     if export.membership_id is None:
         return Membership(account=export.account, role=Role.ADMIN)
     membership = export.membership
     if membership is None or membership.accepted is None or not membership.user.is_active:
         return None
-    return membership if leave_out_locked([membership]) else None
+    if membership.account_id != export.account_id:
+        membership = find_client_membership(membership.user, export.account)
+    return membership if membership is not None and leave_out_locked([membership]) else None
 
 
 def is_readable(export: Export) -> bool:
