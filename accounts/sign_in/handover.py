@@ -79,12 +79,15 @@ def may_hand_over(account: Account, provider: str, user: User) -> bool:
     """Whether a user may be logged in on the account's host by a log-in through the provider.
 
     Whoever controls the host gets what that session can open. An account's own provider could log in its members
-    anyway. Through Google, Microsoft or GitHub only those come who belong to the account alone, as with mailed links.
+    anyway. Through Google, Microsoft or GitHub only those come who belong to the account alone, or to a client of it
+    without a white label of its own, as with mailed links.
     """
-    if user.is_operator or not Membership.objects.accepted().filter(account=account, user=user).exists():
+    if user.is_operator:
         return False
+    if provider.startswith(SLUG_PREFIX):
+        return bool(Membership.objects.accepted().filter(account=account, user=user).exists())
     brand = load_brand(account)
-    return provider.startswith(SLUG_PREFIX) or mail.choose_link_brand(brand, user) == brand
+    return brand.white_label and mail.choose_link_brand(brand, user) == brand
 
 
 def hash_nonce(nonce: str) -> str:
