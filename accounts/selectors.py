@@ -12,7 +12,7 @@ from django.http import Http404
 
 from accounts.clients.models import ClientAccount
 from accounts.models import Account, HostClaim, InstallationSettings, Membership, Role, User
-from accounts.permissions import has_second_factor, membership_may
+from accounts.permissions import Actor, find_client_membership, has_second_factor, membership_may
 from accounts.sso.rules import find_required_connection
 
 Row = TypeVar("Row", bound=Model)
@@ -38,15 +38,24 @@ def find_agency(account: Account) -> Account | None:
     return client.agency if client else None
 
 
-def get_agency_or_404(membership: Membership) -> Account:
-    """Return the account whose clients the membership looks after: its own, or in a client's account the agency
-    through which it is reached. Raises Http404 without the right to manage it, and for a client's own members."""
+def find_agency_of_clients(membership: Membership, actor: Actor) -> Account | None:
+    """Find the account whose clients the actor looks after while they work by the membership: its own, or in a client's
+    account the agency. None without the right to manage it, and for members and keys of a client's account only."""
+    if not membership_may(membership, "manage"):
+        return None
     agency = find_agency(membership.account)
-    if not membership_may(membership, "manage") or (agency is not None and membership.pk is not None):
+    if agency is None:
+        return membership.account
+    reaches = isinstance(actor, User) and find_client_membership(actor, membership.account) is not None
+    return agency if reaches else None
+
+
+def get_agency_or_404(membership: Membership, actor: Actor) -> Account:
+    """Return what `find_agency_of_clients` finds. Raises Http404."""
+    agency = find_agency_of_clients(membership, actor)
+    if agency is None:
         raise Http404("You look after no clients.")
-    if agency is not None and membership.user_id is None:
-        raise Http404("The account of a client has no clients.")
-    return agency or membership.account
+    return agency
 
 
 def list_clients(agency: Account) -> QuerySet[ClientAccount]:

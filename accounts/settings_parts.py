@@ -18,7 +18,7 @@ from accounts.custom_domains.claim_checks import claim_check_now
 from accounts.models import HostClaim, Membership, Role
 from accounts.permissions import get_current_membership, list_memberships, membership_may
 from accounts.security import rate_limits
-from accounts.selectors import find_agency
+from accounts.selectors import find_agency_of_clients
 
 
 class NavigationRow(TypedDict, total=False):
@@ -40,7 +40,7 @@ def build_account_navigation(request: HttpRequest, current: str = "") -> list[Na
                 build_link("account", reverse("accounts:account"), "Account", current),
                 build_link("team", reverse("accounts:team"), "Team", current),
                 build_link("invitations", reverse("accounts:invitations"), "Invitations", current),
-                *build_clients_link(membership, current),
+                *build_clients_link(request, membership, current),
                 build_link("audit-log", reverse("accounts:audit-log"), "Audit log", current),
                 build_link("brand", reverse("accounts:account-brand"), "White label", current),
             ]
@@ -70,9 +70,9 @@ def build_account_navigation(request: HttpRequest, current: str = "") -> list[Na
     return rows
 
 
-def build_clients_link(membership: Membership, current: str) -> list[NavigationRow]:
+def build_clients_link(request: HttpRequest, membership: Membership, current: str) -> list[NavigationRow]:
     """Build the row of the clients; none for the own members of a client's account."""
-    if membership.pk is not None and find_agency(membership.account) is not None:
+    if find_agency_of_clients(membership, request.user) is None:
         return []
     return [build_link("clients", reverse("agency:clients"), "Clients", current)]
 

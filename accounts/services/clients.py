@@ -12,9 +12,9 @@ from accounts.account_limits import check_limit
 from accounts.audit.recording import read_fields, record_action, record_change
 from accounts.clients.models import ClientAccount
 from accounts.clients.rules import AGENCY_ROLES, build_client_membership
-from accounts.models import Account, Membership
+from accounts.models import Account, Membership, Role
 from accounts.revocation import end_access_at_clients, list_readable_keys
-from accounts.selectors import find_agency, find_owner
+from accounts.selectors import find_agency
 from accounts.services.accounts import account_create, account_lock
 
 MAX_LABELS, MAX_LABEL_LENGTH = 20, 40
@@ -58,7 +58,7 @@ def client_release(*, client: ClientAccount) -> None:
 
     It is recorded in both logs. Raises ValidationError unless the account has an owner of its own.
     """
-    if find_owner(client.account) is None:
+    if not has_active_owner(client):
         raise ValidationError("Invite an owner into the account first. Without one, nobody could open it.")
     people = Membership.objects.accepted().filter(account=client.agency, role__in=AGENCY_ROLES)
     reached = [
@@ -68,6 +68,12 @@ def client_release(*, client: ClientAccount) -> None:
     record_action("client.released", client, accounts=[client.agency_id, client.account_id])
     client.delete()
     end_access_at_clients(readable, [], clock.now())
+
+
+def has_active_owner(client: ClientAccount) -> bool:
+    """Whether somebody of the client could open its account without the agency."""
+    owners = client.account.memberships.accepted().filter(role=Role.OWNER, user__is_active=True)
+    return bool(owners.exists())
 
 
 def clean_labels(labels: Iterable[str]) -> list[str]:

@@ -83,7 +83,7 @@ class ClientViews(ResourceViews[ClientAccount], ModelViewSet[ClientAccount]):
 
     def get_agency(self) -> Account:
         """Return the account whose clients these are. Raises Http404."""
-        return get_agency_or_404(self.get_membership("manage"))
+        return get_agency_or_404(self.get_membership("manage"), self.request.user)
 
     def get_queryset(self) -> QuerySet[ClientAccount]:
         return list_clients(self.get_agency()).order_by("pk")
@@ -139,7 +139,7 @@ class ClientSites(ManagementView[ClientAccount]):
     missing = "No such client."
 
     def get_queryset(self) -> QuerySet[ClientAccount]:
-        return list_clients(get_agency_or_404(self.get_membership("manage")))
+        return list_clients(get_agency_or_404(self.get_membership("manage"), self.request.user))
 
     @extend_schema(
         summary="Create many sites of a client",
@@ -190,7 +190,7 @@ class ClientSiteTable(ManagementView[ClientAccount]):
         responses=describe_responses(200, SiteTableSerializer),
     )
     def get(self, request: Request) -> Response:
-        agency = get_agency_or_404(self.get_membership("manage"))
+        agency = get_agency_or_404(self.get_membership("manage"), self.request.user)
         name = request.query_params.get("period", DEFAULT_PERIOD)
         if name not in PERIODS:
             raise ValidationError({"period": f"Must be one of: {', '.join(PERIODS)}."})
@@ -246,7 +246,7 @@ class SiteMove(ManagementView[Site]):
         if not isinstance(self.request.user, Bearer):
             return managed
         try:
-            agency = get_agency_or_404(self.get_membership("manage"))
+            agency = get_agency_or_404(self.get_membership("manage"), self.request.user)
         except Http404:  # the account is itself a client
             return managed
         return [*managed, *(client.account for client in list_clients(agency))]

@@ -85,7 +85,7 @@ class SiteTemplateViews(
 
     def get_agency(self) -> Account:
         """Return the account whose templates these are. Raises Http404."""
-        return get_agency_or_404(self.get_membership("manage"))
+        return get_agency_or_404(self.get_membership("manage"), self.request.user)
 
     def get_queryset(self) -> QuerySet[SiteTemplate]:
         return self.get_agency().site_templates.all()

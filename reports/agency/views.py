@@ -19,13 +19,18 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.client_views import end_client_view, start_client_view
 from accounts.clients.models import ClientAccount, SiteTemplate
-from accounts.clients.rules import build_client_membership
 from accounts.forms import add_errors
 from accounts.invitation_lists import answer_with_invitation
 from accounts.models import Account, Invitation, Membership, Role, User
-from accounts.permissions import get_current_membership, list_memberships, membership_may, switch_account
-from accounts.selectors import find_owner, get_agency_or_404, list_clients
-from accounts.services.clients import client_create, client_labels_set, client_release
+from accounts.permissions import (
+    find_client_membership,
+    get_current_membership,
+    list_memberships,
+    membership_may,
+    switch_account,
+)
+from accounts.selectors import get_agency_or_404, list_clients
+from accounts.services.clients import client_create, client_labels_set, client_release, has_active_owner
 from accounts.services.invitations import invitation_create
 from accounts.settings_parts import build_account_navigation
 from reports.agency.access import RIGHTS, build_access_table, save_access
@@ -59,7 +64,7 @@ TABLE = "client-sites"  # the id of the part that the browser loads for itself
 
 def get_agency(request: HttpRequest) -> Account:
     """Return the account whose clients the user looks after. Raises Http404."""
-    return get_agency_or_404(get_current_membership(request))
+    return get_agency_or_404(get_current_membership(request), request.user)
 
 
 def get_client(request: HttpRequest, client_id: int) -> ClientAccount:
@@ -173,9 +178,12 @@ def add_client(request: HttpRequest, agency: Account, form: ClientForm) -> tuple
 
 
 def find_client_member(request: HttpRequest, client: ClientAccount) -> Membership:
-    """Return what the user is in the account of a client of their agency."""
+    """Return what the user is in the account of a client by their role in the agency. Raises Http404."""
     assert isinstance(request.user, User)  # the pages demand a log-in
-    return build_client_membership(get_current_membership(request), request.user, client.account)
+    membership = find_client_membership(request.user, client.account)
+    if membership is None:
+        raise Http404("No such client.")
+    return membership
 
 
 @login_required
@@ -198,7 +206,7 @@ def edit_client(request: HttpRequest, client_id: int) -> HttpResponse:
         "form": form,
         "sites": Site.objects.filter(account=client.account, deleted=None).order_by("domain", "pk")[:PAGE_ROWS],
         "members": client.account.memberships.accepted().select_related("user").order_by("pk")[:PAGE_ROWS],
-        "has_owner": find_owner(client.account) is not None,
+        "has_owner": has_active_owner(client),
     }
     return render(request, "agency/client.html", context)
 
