@@ -9,7 +9,7 @@ SITE_SUBJECTS = (
         account="account_id",
         verbs=("created", "changed", "deleted", "moved"),
         shown=frozenset((
-            "account", "domain", "nickname", "timezone", "allowed_hosts", "any_host", "addresses", "cookies",
+            "account", "domain", "nickname", "labels", "timezone", "allowed_hosts", "any_host", "addresses", "cookies",
             "respect_dnt", "retention_months", "excluded_ips", "excluded_pages", "excluded_countries",
             "proxy_addresses", "tracker", "people", "robots",
         )),

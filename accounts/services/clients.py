@@ -16,8 +16,7 @@ from accounts.models import Account, Membership, Role
 from accounts.revocation import end_access_at_clients, list_readable_keys
 from accounts.selectors import find_agency
 from accounts.services.accounts import account_create, account_lock
-
-MAX_LABELS, MAX_LABEL_LENGTH = 20, 40
+from accounts.validators import clean_labels
 
 
 @transaction.atomic
@@ -35,7 +34,7 @@ def client_create(
     account = account_create(name=name, timezone=timezone or agency.timezone)
     account.monthly_events, account.limits = agency.monthly_events, agency.limits
     account.save(update_fields=["monthly_events", "limits"])
-    client = ClientAccount(account=account, agency=agency, labels=clean_labels(labels))
+    client = ClientAccount(account=account, agency=agency, labels=clean_labels(list(labels)))
     client.save(force_insert=True)
     record_action("client.created", client)
     return client
@@ -45,7 +44,7 @@ def client_create(
 def client_labels_set(*, client: ClientAccount, labels: Iterable[str]) -> ClientAccount:
     """Set the words by which the agency groups its clients. Raises ValidationError."""
     before = read_fields(client)
-    client.labels = clean_labels(labels)
+    client.labels = clean_labels(list(labels))
     client.save(update_fields=["labels"])
     record_change("client.changed", client, before)
     return client
@@ -74,14 +73,3 @@ def has_active_owner(client: ClientAccount) -> bool:
     """Whether somebody of the client could open its account without the agency."""
     owners = client.account.memberships.accepted().filter(role=Role.OWNER, user__is_active=True)
     return bool(owners.exists())
-
-
-def clean_labels(labels: Iterable[str]) -> list[str]:
-    """Return labels with single spaces, each once in any case, in their order. Raises ValidationError."""
-    by_word = {" ".join(label.split()).lower(): " ".join(label.split()) for label in reversed(list(labels))}
-    words = [word for word in reversed(by_word.values()) if word]
-    if len(words) > MAX_LABELS or any(len(word) > MAX_LABEL_LENGTH for word in words):
-        raise ValidationError(
-            {"labels": f"Use at most {MAX_LABELS} labels, each of at most {MAX_LABEL_LENGTH} characters."}
-        )
-    return words

@@ -7,29 +7,13 @@ from collections.abc import Sequence
 from django import forms
 
 from accounts.clients.models import SiteTemplate
-from accounts.forms import TimezoneField
+from accounts.forms import LabelsField, TimezoneField
 from accounts.models import Account
 from reports.digests.models import Frequency
 from sites.models import Site
 from sites.services import MAX_SITES_AT_ONCE, NewSite
 
-
-class LabelsField(forms.CharField):
-    """Labels, with commas between them."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            label="Labels",
-            required=False,
-            max_length=1_000,
-            help_text="Words by which you group clients, with commas between them. Clients do not see them.",
-        )
-
-    def prepare_value(self, value: object) -> object:
-        return ", ".join(map(str, value)) if isinstance(value, list) else value
-
-    def to_python(self, value: object) -> list[str]:  # type: ignore[override]
-        return [part.strip() for part in str(value or "").split(",") if part.strip()]
+CLIENT_LABELS = "Words by which you group clients, with commas between them. Clients do not see them."
 
 
 class ClientForm(forms.Form):
@@ -37,7 +21,7 @@ class ClientForm(forms.Form):
 
     name = forms.CharField(label="Name", max_length=120, help_text="The client sees it.")
     timezone = TimezoneField()
-    labels = LabelsField()
+    labels = LabelsField(help_text=CLIENT_LABELS)
     email = forms.EmailField(
         label="E-mail of the client's owner",
         required=False,
@@ -46,7 +30,7 @@ class ClientForm(forms.Form):
 
 
 class LabelsForm(forms.Form):
-    labels = LabelsField()
+    labels = LabelsField(help_text=CLIENT_LABELS)
 
 
 class AccountField(forms.TypedChoiceField):
@@ -73,6 +57,7 @@ class ManySitesForm(forms.Form):
         help_text=f"One in each line, at most {MAX_SITES_AT_ONCE}: example.org. After the domain a nickname and a time "
         "zone may follow, with commas between them: example.org, Shop, Europe/Berlin.",
     )
+    labels = LabelsField(help_text="Of all of these sites, with commas between them. Who may edit a site sees them.")
 
     def __init__(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 
 from babel import Locale
 from babel.dates import format_datetime, format_timedelta
@@ -138,7 +139,8 @@ def select_agency_sites(agency: Account) -> QuerySet[Site]:
 def find_rows(
     agency: Account, query: HomeQuery, clients: Sequence[ClientAccount]
 ) -> list[tuple[Site, ClientAccount | None]]:
-    """Find the sites that the search and the label select, each with its client; at most as many as one query reads."""
+    """Find the sites that the search and the label select, each with its client: at most MAX_SITES, which is what one
+    query reads, and one more, so that the caller knows of others."""
     by_account = {client.account_id: client for client in clients}
     sites = select_agency_sites(agency)
     if query.search:
@@ -147,10 +149,16 @@ def find_rows(
             | Q(nickname__icontains=query.search)
             | Q(account__name__icontains=query.search)
         )
-    if query.label:
-        labelled = [number for number, client in by_account.items() if query.label in client.labels]
-        sites = sites.filter(account__in=labelled)
-    return [(site, by_account.get(site.account_id)) for site in sites[:MAX_SITES]]
+    if not query.label:
+        return [(site, by_account.get(site.account_id)) for site in sites[: MAX_SITES + 1]]
+    rows = ((site, by_account.get(site.account_id)) for site in sites.iterator())
+    labelled = ((site, client) for site, client in rows if query.label in list_row_labels(site, client))
+    return list(islice(labelled, MAX_SITES + 1))
+
+
+def list_row_labels(site: Site, client: ClientAccount | None) -> list[str]:
+    """List the labels of a row: those of the client and those of the site."""
+    return [*(client.labels if client else ()), *site.labels]
 
 
 def sort_rows(found: Sequence[tuple[Site, ClientAccount | None]], table: FigureTable, sort: str) -> list[HomeRow]:
@@ -190,6 +198,9 @@ def format_uptime(percent: float | None, locale: Locale) -> str:
     return str(format_decimal(int(percent * 100) / 100, format="0.##", locale=locale)) + "%"
 
 
-def list_labels(clients: Sequence[ClientAccount]) -> list[str]:
-    """List the labels that the clients have, in the order of the alphabet."""
-    return sorted({label for client in clients for label in client.labels}, key=str.lower)
+def list_labels(agency: Account, clients: Sequence[ClientAccount]) -> list[str]:
+    """List the labels that the clients and all of their sites have, in the order of the alphabet."""
+    of_sites = select_agency_sites(agency).exclude(labels=[]).order_by().values_list("labels", flat=True)
+    return sorted(
+        {label for row in (*of_sites, *(client.labels for client in clients)) for label in row}, key=str.lower
+    )

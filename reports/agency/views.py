@@ -53,6 +53,7 @@ from reports.dashboard.report_page import get_htmx_target
 from reports.dashboard.views.reports import runs_scripts
 from reports.labels import detect_locale
 from reports.query import Period
+from reports.query.model import MAX_SITES
 from sites.models import Site
 from sites.selectors import get_site_or_404
 from sites.services import sites_create
@@ -109,6 +110,7 @@ def build_table(
     """Build the table: the rows of one page, with figures unless it is a placeholder."""
     clients = list(list_clients(agency))
     found = find_rows(agency, query, clients)
+    has_more, found = len(found) > MAX_SITES, found[:MAX_SITES]
     site_ids = [site.pk for site, _ in found]
     period = Period.parse(query.period, agency.timezone, now)
     traffic = None
@@ -121,7 +123,7 @@ def build_table(
         "lines": [build_line(row, locale, now, table.has_traffic) for row in page],
         "page": page,
         "clients": clients,
-        "labels": list_labels(clients),
+        "labels": list_labels(agency, clients),
         "query": query,
         "address": f"{reverse('agency:clients')}?{query.build_query(page=str(query.page))}",
         "columns": build_columns(query),
@@ -129,6 +131,7 @@ def build_table(
         "periods": PERIODS.items(),
         "zone": agency.timezone,
         "error": round(table.error * 100, 1),
+        "more_than": MAX_SITES if has_more else 0,
         "failed": bool(site_ids) and not is_placeholder and not table.has_traffic,
     }
 
@@ -272,7 +275,7 @@ def add_sites(request: HttpRequest) -> HttpResponse:
         account = next(account for account in accounts if account.pk == form.cleaned_data["account"])
         template = next((row for row in templates if row.pk == form.cleaned_data["template"]), None)
         try:
-            created = create_sites(account, form.cleaned_data["sites"], template)
+            created = create_sites(account, form.cleaned_data["sites"], form.cleaned_data["labels"], template)
         except ValidationError as error:
             add_errors(form, error)
         else:
@@ -283,9 +286,9 @@ def add_sites(request: HttpRequest) -> HttpResponse:
 
 
 @transaction.atomic
-def create_sites(account: Account, lines: str, template: SiteTemplate | None) -> list[Site]:
+def create_sites(account: Account, lines: str, labels: list[str], template: SiteTemplate | None) -> list[Site]:
     """Create the sites of the lines and set them up, or create none. Raises ValidationError."""
-    created = sites_create(account=account, sites=parse_site_lines(lines))
+    created = sites_create(account=account, sites=parse_site_lines(lines), labels=labels)
     if template is not None:
         site_template_apply(template=template, sites=created)
     return created
@@ -309,7 +312,7 @@ def show_access(request: HttpRequest) -> HttpResponse:
         **build_context(request, agency),
         "table": build_access_table(agency, query, clients),
         "query": query,
-        "labels": list_labels(clients),
+        "labels": list_labels(agency, clients),
         "rights": RIGHTS,
     }
     return render(request, "agency/access.html", context)

@@ -126,9 +126,7 @@ def compute_uptime_of_each(monitors: Sequence[Monitor], edges: Sequence[datetime
     }
 
 
-def measure_watched_time(
-    monitors: Sequence[Monitor], start: datetime, end: datetime
-) -> dict[int, tuple[float, float]]:
+def measure_watched_time(monitors: Sequence[Monitor], start: datetime, end: datetime) -> dict[int, tuple[float, float]]:
     """Measure the seconds of [start, end) that were watched, and how many of them down, by monitor.
 
     It reads no response times, so it is for lists of many monitors. `end` must not be in the future.
