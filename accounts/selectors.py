@@ -11,8 +11,15 @@ from django.db.models.functions import RowNumber
 from django.http import Http404
 
 from accounts.clients.models import ClientAccount
+from accounts.clients.rules import AGENCY_ROLES
 from accounts.models import Account, HostClaim, InstallationSettings, Membership, Role, User
-from accounts.permissions import Actor, find_client_membership, has_second_factor, membership_may
+from accounts.permissions import (
+    Actor,
+    find_client_membership,
+    has_second_factor,
+    is_impersonated,
+    membership_may,
+)
 from accounts.sso.rules import find_required_connection
 
 Row = TypeVar("Row", bound=Model)
@@ -56,6 +63,14 @@ def get_agency_or_404(membership: Membership, actor: Actor) -> Account:
     if agency is None:
         raise Http404("You look after no clients.")
     return agency
+
+
+def has_clients(actor: Actor) -> bool:
+    """Whether somebody who is logged in reaches accounts of clients through an agency."""
+    if not isinstance(actor, User) or is_impersonated(actor):
+        return False
+    rows = Membership.objects.accepted().filter(user=actor, role__in=AGENCY_ROLES, account__suspended=None)
+    return bool(rows.filter(account__clients__isnull=False).exists())
 
 
 def list_clients(agency: Account) -> QuerySet[ClientAccount]:

@@ -97,6 +97,7 @@ TEMPLATES = [
                 "tracking.geo.add_geography",
             ],
             "libraries": {
+                "clients_access": "reports.agency.navigation",
                 "links_access": "links.web.page_layout",
                 "script_modules": "config.serving.static_files",
                 "show": "reports.formatting",

@@ -33,6 +33,7 @@ from links.routing import link_cache
 from links.selectors import DATAPOINT_KIND, GROUP_KIND, list_visible_links
 from links.services.guests import describe_options
 from links.web.page_layout import DOCS_COLLECT, DOCS_PROGRAMS, DOCS_REFERENCE, list_link_pages
+from reports.agency.navigation import list_client_pages
 from reports.alert_conditions import TRAFFIC_CONDITIONS
 from reports.annotations import services as annotations
 from reports.dashboard.navigation import register_navigation
@@ -134,7 +135,7 @@ register_joiner(click_columns)
 register_link_labels(list_visible_links)
 
 # Links of “Go anywhere”
-register_navigation(list_documentation_links, list_link_pages)
+register_navigation(list_documentation_links, list_link_pages, list_client_pages)
 
 # Settings pages of higher apps
 register_settings_page("personal-data", "Personal data")

@@ -7,6 +7,7 @@ the site and come along. What belongs to the account that it leaves ends.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from datetime import datetime
 
@@ -19,6 +20,8 @@ from accounts.audit.recording import record_action
 from accounts.custom_domains.services import host_claim, host_hand_over, host_release
 from accounts.host_names import is_public_host, is_reserved_host
 from accounts.models import Account, Grant, Membership, Purpose, User
+from accounts.notices.kinds import SITE_MOVED, NoticeValues
+from accounts.notices.services import notify
 from accounts.permissions import AccountSuspended, SecondFactorRequired, find_membership, membership_may
 from accounts.revocation import exposed_keys_add, exposed_keys_move
 from accounts.services import account_lock
@@ -37,11 +40,12 @@ def register_move_listener(listener: MoveListener) -> None:
 
 
 @transaction.atomic
-def site_move(*, site: Site, account: Account) -> Site:
+def site_move(*, site: Site, account: Account, by: User | None = None) -> Site:
     """Move a site to another account. Raises ValidationError if it is there already, and above the limit of sites.
 
-    Guests of the old account lose it. Members who no longer reach it may know its keys, which keep working: they are
-    listed as exposed. The account's claim on the domain comes along, unless another of its sites has the domain.
+    `by`, who moves it, is not told. Guests of the old account lose it. Members who no longer reach it may know its keys,
+    which keep working: they are listed as exposed. The account's claim on the domain comes along, unless another of its
+    sites has the domain.
     """
     old = site.account
     if account.pk == old.pk:
@@ -60,8 +64,17 @@ def site_move(*, site: Site, account: Account) -> Site:
         listener(site)
     changes = {"account": (str(old), str(account))}
     record_action("site.moved", site, changes=changes, accounts=[old.pk, account.pk])
+    notify_of_move(site, old, by)
     transaction.on_commit(site_cache.refresh_soon)
     return site
+
+
+def notify_of_move(site: Site, old: Account, by: User | None) -> None:
+    """Tell the managers of both accounts, but for who moved the site."""
+    values: NoticeValues = {"site": site.domain, "old": str(old), "new": str(site.account)}
+    key = f"move:{uuid.uuid4().hex}"  # who manages both accounts is told once
+    notify(SITE_MOVED, {**values, "site_id": site.pk}, account=site.account, by=by, key=key)
+    notify(SITE_MOVED, values, account=old, by=by, key=key)
 
 
 def list_key_readers(site: Site) -> list[Membership]:

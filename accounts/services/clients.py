@@ -12,7 +12,9 @@ from accounts.account_limits import check_limit
 from accounts.audit.recording import read_fields, record_action, record_change
 from accounts.clients.models import ClientAccount
 from accounts.clients.rules import AGENCY_ROLES, build_client_membership
-from accounts.models import Account, Membership, Role
+from accounts.models import Account, Membership, Role, User
+from accounts.notices.kinds import CLIENT_RELEASED, NoticeValues
+from accounts.notices.services import notify
 from accounts.revocation import end_access_at_clients, list_readable_keys
 from accounts.selectors import find_agency
 from accounts.services.accounts import account_create, account_lock
@@ -51,11 +53,12 @@ def client_labels_set(*, client: ClientAccount, labels: Iterable[str]) -> Client
 
 
 @transaction.atomic
-def client_release(*, client: ClientAccount) -> None:
+def client_release(*, client: ClientAccount, by: User | None = None) -> None:
     """Make the account of a client independent: nobody reaches it through the agency any more, and its shared keys
     that the agency's people could read are listed as exposed.
 
-    It is recorded in both logs. Raises ValidationError unless the account has an owner of its own.
+    It is recorded in both logs; the managers of both are told, but for `by`, who does it. Raises ValidationError unless
+    the account has an owner of its own.
     """
     if not has_active_owner(client):
         raise ValidationError("Invite an owner into the account first. Without one, nobody could open it.")
@@ -65,6 +68,9 @@ def client_release(*, client: ClientAccount) -> None:
     ]
     readable = [(row, list_readable_keys(row)) for row in reached]
     record_action("client.released", client, accounts=[client.agency_id, client.account_id])
+    values: NoticeValues = {"client": str(client), "agency": str(client.agency)}
+    for account in (client.agency, client.account):
+        notify(CLIENT_RELEASED, values, account=account, by=by)
     client.delete()
     end_access_at_clients(readable, [], clock.now())
 

@@ -23,7 +23,7 @@ from accounts.api.resources import ResourceViews, add_examples
 from accounts.api.serializers import ClosedModelSerializer, ClosedSerializer, require_instance
 from accounts.clients.models import ClientAccount
 from accounts.models import Account, Area
-from accounts.permissions import Bearer, list_memberships, membership_may
+from accounts.permissions import Bearer, get_acting_user, list_memberships, membership_may
 from accounts.selectors import get_agency_or_404, list_clients
 from accounts.services import account_update
 from accounts.services.clients import client_create, client_labels_set, client_release
@@ -108,7 +108,7 @@ class ClientViews(ResourceViews[ClientAccount], ModelViewSet[ClientAccount]):
         serializer.instance = client
 
     def perform_destroy(self, instance: ClientAccount) -> None:
-        client_release(client=instance)
+        client_release(client=instance, by=get_acting_user(self.request.user))
 
 
 class NewSiteSerializer(ClosedSerializer):
@@ -238,7 +238,7 @@ class SiteMove(ManagementView[Site]):
         account = next((account for account in self.list_accounts() if account.pk == number), None)
         if account is None:
             raise ValidationError({"account": f"There is no account {number} that you manage."})
-        return Response(SiteSerializer(site_move(site=site, account=account)).data)
+        return Response(SiteSerializer(site_move(site=site, account=account, by=get_acting_user(request.user))).data)
 
     def list_accounts(self) -> Iterable[Account]:
         """List the accounts that the caller manages. A key manages its own, whose clients are listed beside it."""

@@ -24,6 +24,7 @@ from accounts.invitation_lists import answer_with_invitation
 from accounts.models import Account, Invitation, Membership, Role, User
 from accounts.permissions import (
     find_client_membership,
+    get_acting_user,
     get_current_membership,
     list_memberships,
     membership_may,
@@ -81,7 +82,7 @@ def build_context(request: HttpRequest, agency: Account) -> dict[str, object]:
     return {
         "agency": agency,
         "settings_nav": build_account_navigation(request, "clients"),
-        "section": "settings",
+        "section": "clients",
     }
 
 
@@ -254,7 +255,7 @@ def release_client(request: HttpRequest, client_id: int) -> HttpResponse:
     client = get_client(request, client_id)
     agency, name = client.agency, str(client)
     try:
-        client_release(client=client)
+        client_release(client=client, by=get_acting_user(request.user))
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))
         return redirect("agency:client", client_id)
@@ -334,7 +335,7 @@ def move_site(request: HttpRequest, site_id: int) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         account = next(account for account in accounts if account.pk == form.cleaned_data["account"])
         try:
-            site_move(site=site, account=account)
+            site_move(site=site, account=account, by=get_acting_user(request.user))
         except ValidationError as error:
             add_errors(form, error)
         else:

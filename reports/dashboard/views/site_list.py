@@ -13,7 +13,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from accounts.permissions import list_memberships
+from accounts.selectors import has_clients
 from reports.dashboard.fragments import fetch_or_none
 from reports.dashboard.presenters.graph import draw_sparkline
 from reports.formatting import FormattedValue, format_metric
@@ -67,7 +67,7 @@ def site_list(request: HttpRequest) -> HttpResponse:
         "may_add": bool(list_managed_accounts(request)),
         "editable": set(select_sites(request.user, may="edit").values_list("pk", flat=True)),
         "accounts": len({site.account_id for site in sites}),
-        "has_clients": any(row.pk is None for row in list_memberships(request.user)),
+        "has_clients": has_clients(request.user),
     }
     return render(request, "reports/sites.html", context)
 
