@@ -43,9 +43,9 @@ def register_move_listener(listener: MoveListener) -> None:
 def site_move(*, site: Site, account: Account, by: User | None = None) -> Site:
     """Move a site to another account. Raises ValidationError if it is there already, and above the limit of sites.
 
-    `by`, who moves it, is not told. Guests of the old account lose it. Members who no longer reach it may know its keys,
-    which keep working: they are listed as exposed. The account's claim on the domain comes along, unless another of its
-    sites has the domain.
+    `by`, who moves it, is not told. Guests of the old account lose it. Members who no longer reach it may know its
+    keys, which keep working: they are listed as exposed. The account's claim on the domain comes along, unless another
+    of its sites has the domain.
     """
     old = site.account
     if account.pk == old.pk:

@@ -254,6 +254,10 @@ def test_the_table_is_sorted_searched_and_filtered(
     assert list_domains("sort=nonsense") == ["example.com", "zoo.example"]
     assert list_domains("q=zoo") == list_domains("label=animals") == ["zoo.example"]
     assert list_domains("q=nothing") == []
+    inside.patch(f"/api/v1/sites/{site.pk}", {"labels": ["ours", "Ours"]}, "application/json")
+    assert list_domains("label=ours") == ["example.com"]
+    page = read_html(inside.get("/clients"))
+    assert "<option>animals</option>" in page and "<option>ours</option>" in page
 
 
 def test_a_browser_with_scripts_gets_the_table_without_figures_first(

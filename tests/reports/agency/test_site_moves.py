@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from accounts.audit.models import AuditEntry
 from accounts.clients.models import ClientAccount
+from accounts.custom_domains.services import host_provision
 from accounts.models import Account, ExposedKey, Grant, HostClaim, Purpose, Role, User
 from accounts.services.clients import client_create
 from goals.services import goal_create
@@ -18,7 +19,7 @@ from sites import site_cache
 from sites.alerts.models import Alert, Channel
 from sites.models import Site
 from sites.selectors import select_sites
-from sites.services import NewSite, sites_create
+from sites.services import NewSite, site_create, sites_create
 from sites.site_moves import site_move
 from tests.conftest import member
 from tests.support import ask, browse, log_in, read_html
@@ -99,6 +100,24 @@ def test_the_verified_domain_comes_along(account: Account, site: Site, client: C
     assert config is not None and config.site_id == site.pk
 
 
+def test_a_claim_that_the_new_account_has_not_verified_is_replaced(
+    account: Account, site: Site, client: ClientAccount
+) -> None:
+    site_create(account=client.account, domain="example.com")
+    site_move(site=site, account=client.account)
+    claim = HostClaim.objects.get(host="example.com", purpose=Purpose.SITE)
+    assert claim.account == client.account and claim.verified
+
+
+def test_a_domain_that_has_another_use_stays_with_the_account(
+    account: Account, site: Site, client: ClientAccount
+) -> None:
+    host_provision(account=account, host="example.com", purpose=Purpose.BRAND)
+    site_move(site=site, account=client.account)
+    claims = HostClaim.objects.filter(host="example.com", purpose=Purpose.SITE)
+    assert [(claim.account, claim.verified) for claim in claims] == [(client.account, None)]
+
+
 def test_a_move_is_recorded_in_both_logs(account: Account, site: Site, client: ClientAccount) -> None:
     site_move(site=site, account=client.account)
     entries = AuditEntry.objects.filter(action="site.moved")
@@ -129,7 +148,8 @@ def test_the_limit_of_sites_holds_for_moves(account: Account, site: Site, client
 
 def test_many_sites_are_added_at_once(inside: Client, client: ClientAccount) -> None:
     text = "zoo.example\n\nshop.example, Shop\ncircus.example, , Europe/Tallinn\n"
-    inside.post("/clients/sites", {"account": client.account_id, "sites": text})
+    inside.post("/clients/sites", {"account": client.account_id, "sites": text, "labels": "big, retail"})
+    assert all(site.labels == ["big", "retail"] for site in Site.objects.all())
     rows = Site.objects.order_by("pk").values_list("domain", "nickname", "timezone", "account_id")
     assert list(rows) == [
         ("zoo.example", "", "UTC", client.account_id),
