@@ -135,11 +135,12 @@ def check_not_suspended(account: Account) -> None:
 Actor: TypeAlias = User | AnonymousUser | Bearer | None
 
 
-def list_memberships(actor: Actor) -> list[Membership]:
+def list_memberships(actor: Actor, clients: Collection[int] | None = None) -> list[Membership]:
     """List the actor's accepted memberships with their accounts; none for nobody and for a disabled user.
 
     Those of suspended accounts are left out, and those that are locked (`leave_out_locked`). Memberships in accounts of
-    clients, which follow from a role in the agency, come last and are not stored. A key opens its own account only.
+    clients, which follow from a role in the agency, come last and are not stored; with `clients` only those in these
+    accounts, since an agency may have hundreds. A key opens its own account only.
     """
     if actor is None or not actor.is_authenticated or not actor.is_active:
         return []
@@ -152,7 +153,8 @@ def list_memberships(actor: Actor) -> list[Membership]:
     if is_impersonated(actor):
         return leave_out_locked(rows.order_by("account__name", "pk"), list_sso_accounts(actor))
     own = leave_out_locked(mark_agencies(rows).order_by("account__name", "pk"), list_sso_accounts(actor))
-    return join_memberships(own, leave_out_locked(list_client_memberships(actor, own), list_sso_accounts(actor)))
+    through_agency = leave_out_locked(list_client_memberships(actor, own, clients), list_sso_accounts(actor))
+    return join_memberships(own, through_agency)
 
 
 def is_impersonated(user: User) -> bool:
@@ -279,16 +281,22 @@ def get_current_membership(request: HttpRequest) -> Membership:
     The account is the one chosen in this session, else the one used last, else the first one they own, else the first
     one they joined; so an invitation to another account does not change which one opens.
     """
-    memberships = list_memberships(request.user)
-    if not memberships:
+    membership = find_current_membership(request)
+    if membership is None:
         check_has_active_account(request)
         locked = list_demanding_accounts(request.user) if isinstance(request.user, User) else []
         if locked:
             raise SecondFactorRequired(locked[0])
         raise Http404("You are not a member of any account.")
+    return membership
+
+
+def find_current_membership(request: HttpRequest) -> Membership | None:
+    """Find what `get_current_membership` returns; None if the user can open no account now."""
     chosen = request.session.get("account") if hasattr(request, "session") else None
     last = getattr(request.user, "last_account_id", None)
-    return choose_membership(memberships, chosen, last)
+    memberships = list_memberships(request.user, {number for number in (chosen, last) if number is not None})
+    return choose_membership(memberships, chosen, last) if memberships else None
 
 
 def get_stored_membership(request: HttpRequest) -> Membership:
@@ -305,7 +313,7 @@ def get_stored_membership(request: HttpRequest) -> Membership:
 
 def check_has_active_account(request: HttpRequest) -> None:
     """Raise AccountSuspended for a user whose accounts are all suspended."""
-    if isinstance(request.user, User) and not list_memberships(request.user):
+    if isinstance(request.user, User) and find_current_membership(request) is None:
         membership = select_memberships(request.user).select_related("account").first()
         if membership is not None:
             check_not_suspended(membership.account)

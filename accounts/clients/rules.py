@@ -37,17 +37,21 @@ def find_stored_membership(membership: Membership) -> Membership | None:
     return rows.select_related("user", "account").first()
 
 
-def list_client_memberships(user: User, memberships: Iterable[Membership]) -> list[Membership]:
-    """List what the user is in accounts of clients by these memberships, which were marked (`mark_agencies`).
+def list_client_memberships(
+    user: User, memberships: Iterable[Membership], accounts: Collection[int] | None = None
+) -> list[Membership]:
+    """List what the user is in accounts of clients by these memberships, which were marked (`mark_agencies`); if
+    `accounts` are given only in these, and in those of the memberships themselves, which may permit less.
 
     Accounts that are suspended are left out.
     """
-    agencies = {
-        row.account_id: row for row in memberships if row.role in AGENCY_ROLES and getattr(row, HAS_CLIENTS, False)
-    }
+    own = list(memberships)
+    agencies = {row.account_id: row for row in own if row.role in AGENCY_ROLES and getattr(row, HAS_CLIENTS, False)}
     if not agencies:
         return []
     rows = ClientAccount.objects.filter(agency__in=agencies, account__suspended=None).select_related("account")
+    if accounts is not None:
+        rows = rows.filter(account__in={*accounts, *(row.account_id for row in own)})
     return [
         build_client_membership(agencies[row.agency_id], user, row.account)
         for row in rows.order_by("account__name", "pk")

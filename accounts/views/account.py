@@ -15,6 +15,7 @@ from accounts.audit.repetition import record_shown
 from accounts.forms import AccountForm, BrandForm, ProfileForm, add_errors
 from accounts.models import Purpose, Role
 from accounts.permissions import (
+    find_current_membership,
     get_current_account,
     get_current_membership,
     get_stored_membership,
@@ -37,9 +38,9 @@ from accounts.sign_in.views import get_next_url
 def _build_switcher(request: HttpRequest) -> dict[str, object]:
     """Build the context of the account switcher: the user's own memberships and the current one, which may be in the
     account of a client. The others of those are on the page of clients."""
-    memberships = list_memberships(request.user)
-    current = get_current_membership(request) if memberships else None
-    return {"memberships": [row for row in memberships if row.pk is not None or row is current], "current": current}
+    current = find_current_membership(request)
+    memberships = [] if current is None else list_memberships(request.user, [current.account_id])
+    return {"memberships": memberships, "current": current}
 
 
 @login_required

@@ -142,18 +142,21 @@ def find_rows(
     """Find the sites that the search and the label select, each with its client: at most MAX_SITES, which is what one
     query reads, and one more, so that the caller knows of others."""
     by_account = {client.account_id: client for client in clients}
-    sites = select_agency_sites(agency)
+    accounts = {agency.pk: agency, **{client.account_id: client.account for client in clients}}
+    sites = select_agency_sites(agency).select_related(None).only("account", "domain", "nickname", "labels")
     if query.search:
         sites = sites.filter(
             Q(domain__icontains=query.search)
             | Q(nickname__icontains=query.search)
             | Q(account__name__icontains=query.search)
         )
-    if not query.label:
-        return [(site, by_account.get(site.account_id)) for site in sites[: MAX_SITES + 1]]
-    rows = ((site, by_account.get(site.account_id)) for site in sites.iterator())
-    labelled = ((site, client) for site, client in rows if query.label in list_row_labels(site, client))
-    return list(islice(labelled, MAX_SITES + 1))
+    rows = ((site, by_account.get(site.account_id)) for site in (sites if query.label else sites[: MAX_SITES + 1]))
+    if query.label:
+        rows = ((site, client) for site, client in rows if query.label in list_row_labels(site, client))
+    found = list(islice(rows, MAX_SITES + 1))
+    for site, _ in found:
+        site.account = accounts.get(site.account_id) or site.account
+    return found
 
 
 def list_row_labels(site: Site, client: ClientAccount | None) -> list[str]:
