@@ -74,8 +74,8 @@ def has_clients(actor: Actor) -> bool:
 
 
 def list_clients(agency: Account) -> QuerySet[ClientAccount]:
-    """Select the clients of an agency, by name."""
-    return agency.clients.select_related("account").order_by("account__name", "pk")
+    """Select the clients of an agency, by name, without those whose account is suspended."""
+    return agency.clients.filter(account__suspended=None).select_related("account").order_by("account__name", "pk")
 
 
 def has_unverified_address(user: User) -> bool:

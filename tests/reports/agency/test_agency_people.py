@@ -136,3 +136,13 @@ def test_clients_are_in_the_header_and_found_from_anywhere(inside: Client, clien
     assert "/clients" not in read_html(zoe.get("/sites")) and "/clients" not in read_html(
         zoe.get("/go", {"q": "client"})
     )
+
+
+def test_a_suspended_client_is_out_of_reach(inside: Client, client: ClientAccount, zoo: Site, site: Site) -> None:
+    Account.objects.filter(pk=client.account_id).update(suspended=timezone.now())
+    assert "Zoo" not in read_html(inside.get("/clients")) and "Zoo" not in read_html(inside.get("/clients/sites"))
+    for path in (f"/clients/{client.pk}", f"/sites/{zoo.pk}/"):
+        assert inside.get(path).status_code in (403, 404), path
+    key = Client(headers={"Authorization": f"Bearer {site.account.authkey}"})
+    move = key.post(f"/api/v1/sites/{site.pk}/move", {"account": client.pk}, "application/json")
+    assert move.status_code == 400 and key.get("/api/v1/clients").json()["results"] == []
