@@ -87,9 +87,10 @@ def test_a_goal_counts_on_its_own_site_only(inside: Client, busy: Site, site: Si
     first = goal_create(site=site, name="A", pattern="/a", fixed_revenue=Decimal(10), currency="EUR")
     goal_create(site=second, name="C", pattern="/c")
     html = page(inside, "/sites/all?period=today")
-    assert "Conversions: 2." in html and "Revenue: €10.00." in html
-    assert "Conversions: 1." in page(inside, f"/sites/all?period=today&only={second.pk}")
-    assert "Visitors: 1." in page(inside, f"/sites/all?period=today&goal={first.pk}"), "/a was seen on both sites"
+    assert re.search(r"Conversions: 2\b", html) and re.search(r"Revenue: €10\.00\b", html)
+    assert re.search(r"Conversions: 1\b", page(inside, f"/sites/all?period=today&only={second.pk}"))
+    with_goal = page(inside, f"/sites/all?period=today&goal={first.pk}")
+    assert re.search(r"Conversions: 1\b", with_goal), "/a was seen on both sites"
 
 
 def test_a_number_of_the_portfolio_can_be_explained(inside: Client, busy: Site) -> None:
