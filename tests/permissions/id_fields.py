@@ -186,6 +186,7 @@ DESCRIBED = {
 NO_IDS: dict[str, str] = {
     "accounts/operations/account_pages.py:suspend_account": "into a form of operators, who may do it to every account",
     "accounts/operations/account_pages.py:impersonate": "into a form of operators, who may do it in every account",
+    "ManySitesForm.sites": "domains of new sites",
     "reports/agency/views.py:show_clients": "filters over the sites one sees",
     "reports/agency/views.py:show_access": "the cells of the table that one sees; others are not read",
     "reports/agency/views.py client": "which client the form begins with",
