@@ -269,6 +269,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "PREPROCESSING_HOOKS": ["reports.openapi.select_public_endpoints"],
     "ENUM_NAME_OVERRIDES": {
+        "FrequencyEnum": "reports.digests.models.Frequency.choices",
         "NoticeWay": "accounts.notices.models.NoticeWay.choices",
         "NoticeWayWithoutMail": "accounts.notices.models.WAYS_WITHOUT_MAIL",
     },

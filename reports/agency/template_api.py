@@ -11,7 +11,6 @@ from rest_framework import mixins, serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.serializers import BaseSerializer
 
 from accounts.api.lists import NameFilters
 from accounts.api.openapi import describe_responses
@@ -30,6 +29,7 @@ TEMPLATE_EXAMPLE = {
     "id": 3, "name": "Shops", "content": [{"part": "Goals", "names": ["Order", "Newsletter"]}],
     "created": "2026-03-01T09:30:00Z",
 }  # fmt: skip
+NEW_TEMPLATE_EXAMPLE = {"name": "Shops", "site": 100001, "privacy": True, "digest": "week"}
 
 
 class TemplatePartSerializer(ClosedSerializer):
@@ -37,23 +37,27 @@ class TemplatePartSerializer(ClosedSerializer):
     names = serializers.ListField(child=serializers.CharField())
 
 
-@add_examples("A template", TEMPLATE_EXAMPLE, {"name": "Shops", "site": 100001, "digest": "week"})
-class SiteTemplateSerializer(ClosedModelSerializer):
-    site = serializers.IntegerField(write_only=True, help_text="The site that it is read from")
-    privacy = serializers.BooleanField(write_only=True, default=True, help_text="With the site's settings of privacy")
+@add_examples("A new template", NEW_TEMPLATE_EXAMPLE, NEW_TEMPLATE_EXAMPLE)
+class NewSiteTemplateSerializer(ClosedSerializer):
+    name = serializers.CharField(max_length=120)
+    site = serializers.IntegerField(help_text="The site that it is read from")
+    privacy = serializers.BooleanField(default=True, help_text="With the site's settings of privacy")
     digest = serializers.ChoiceField(
         choices=Frequency.choices,
-        write_only=True,
         required=False,
         default="",
         allow_blank=True,
         help_text="How often owners of the account of each site get its report by e-mail",
     )
+
+
+@add_examples("A template", TEMPLATE_EXAMPLE)
+class SiteTemplateSerializer(ClosedModelSerializer):
     content = serializers.SerializerMethodField(help_text="What it sets up")
 
     class Meta:
         model = SiteTemplate
-        fields = ("id", "name", "site", "privacy", "digest", "content", "created")
+        fields = ("id", "name", "content", "created")
         read_only_fields = ("id", "created")
 
     @extend_schema_field(TemplatePartSerializer(many=True))
@@ -90,16 +94,23 @@ class SiteTemplateViews(
     def get_queryset(self) -> QuerySet[SiteTemplate]:
         return self.get_agency().site_templates.all()
 
-    def perform_create(self, serializer: BaseSerializer[SiteTemplate]) -> None:
-        values = serializer.validated_data
+    @extend_schema(
+        request=NewSiteTemplateSerializer, responses=describe_responses(201, SiteTemplateSerializer, is_post=True)
+    )
+    def create(self, request: Request, *args: object, **kwargs: object) -> Response:
+        """Read a template from a site."""
+        body = NewSiteTemplateSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        values = body.validated_data
         (site,) = self.find_sites([values["site"]], "site")
-        serializer.instance = site_template_create(
+        template = site_template_create(
             agency=self.get_agency(),
             name=values["name"],
             site=site,
             privacy=values["privacy"],
             digest=values["digest"],
         )
+        return Response(self.get_serializer(template).data, status=201)
 
     def perform_destroy(self, instance: SiteTemplate) -> None:
         site_template_delete(template=instance)

@@ -40,7 +40,8 @@ READ_ONLY = {
 } - {
     f"{MEMBERS} id", f"{INVITE} id", f"PATCH {V1}brand id",
     f"POST {SITE}/bots/restore id", f"POST {SITE}/move id",
-    f"POST {V1}site-templates/<int:template_id>/apply id", f"POST {V1}clients/<int:client_id>/sites id",
+    f"POST {V1}site-templates id", f"POST {V1}site-templates/<int:template_id>/apply id",
+    f"POST {V1}clients/<int:client_id>/sites id",
 }  # fmt: skip
 
 
@@ -288,7 +289,6 @@ def find_kind(route: str, field: str) -> str:
         "digests": "digest",
         "members": "member",
         "sites": "site",
-        "site-templates": "site_template",
     }
     last = route.rpartition("/")[2].replace("link-lists", "entrys").replace("link-", "")
     return IDS[last[5:-1]] if last.startswith("<int:") else mine.get(last, last.removesuffix("s"))
