@@ -72,7 +72,6 @@ class ChosenSitesSerializer(ClosedSerializer):
 
 class SiteTemplateViews(
     mixins.ListModelMixin,
-    mixins.CreateModelMixin,
     mixins.RetrieveModelMixin,
     mixins.DestroyModelMixin,
     ResourceViews[SiteTemplate],
@@ -94,9 +93,7 @@ class SiteTemplateViews(
     def get_queryset(self) -> QuerySet[SiteTemplate]:
         return self.get_agency().site_templates.all()
 
-    @extend_schema(
-        request=NewSiteTemplateSerializer, responses=describe_responses(201, SiteTemplateSerializer, is_post=True)
-    )
+    @extend_schema(request=NewSiteTemplateSerializer, responses=describe_responses(201, SiteTemplateSerializer))
     def create(self, request: Request, *args: object, **kwargs: object) -> Response:
         """Read a template from a site."""
         body = NewSiteTemplateSerializer(data=request.data)
