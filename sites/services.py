@@ -69,8 +69,8 @@ def site_create(
 
 
 @transaction.atomic
-def sites_create(*, account: Account, sites: Sequence[NewSite], **settings: object) -> list[Site]:
-    """Create many sites with the same settings, or none of them.
+def sites_create(*, account: Account, sites: Sequence[NewSite], labels: Sequence[str] = ()) -> list[Site]:
+    """Create many sites with the same labels, or none of them.
 
     Raises ValidationError for `sites`, with a sentence for each that cannot be created.
     """
@@ -84,7 +84,9 @@ def sites_create(*, account: Account, sites: Sequence[NewSite], **settings: obje
             if normalize_host(new.domain) in known:
                 raise ValidationError("This domain is in the account, or above in the list, already.")
             zone = new.timezone or account.timezone
-            site = site_create(account=account, domain=new.domain, timezone=zone, nickname=new.nickname, **settings)
+            site = site_create(
+                account=account, domain=new.domain, timezone=zone, nickname=new.nickname, labels=list(labels)
+            )
         except ValidationError as error:
             mistakes.append(f"{number}. {new.domain[:80]}: {' '.join(error.messages)}")
         else:

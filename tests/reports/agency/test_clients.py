@@ -141,17 +141,17 @@ def test_keys_and_tokens_belong_to_stored_memberships(inside: Client, client: Cl
 
 
 def test_the_key_of_an_agency_opens_its_own_account_only(account: Account, client: ClientAccount, zoo: Site) -> None:
-    headers = {"HTTP_AUTHORIZATION": f"Bearer {account.authkey}"}
-    assert Client().get(f"/api/v1/sites/{zoo.pk}", **headers).status_code == 404
-    rows = Client().get("/api/v1/clients", **headers).json()["results"]
+    headers = {"authorization": f"Bearer {account.authkey}"}
+    assert Client().get(f"/api/v1/sites/{zoo.pk}", headers=headers).status_code == 404
+    rows = Client().get("/api/v1/clients", headers=headers).json()["results"]
     assert [(row["id"], row["name"], row["labels"]) for row in rows] == [(client.pk, "Zoo", ["animals"])]
 
 
 def test_a_client_has_no_clients(inside: Client, client: ClientAccount) -> None:
     with pytest.raises(ValidationError, match="cannot have clients"):
         client_create(agency=client.account, name="Below")
-    headers = {"HTTP_AUTHORIZATION": f"Bearer {client.account.authkey}"}
-    assert Client().get("/api/v1/clients", **headers).status_code == 404
+    headers = {"authorization": f"Bearer {client.account.authkey}"}
+    assert Client().get("/api/v1/clients", headers=headers).status_code == 404
 
 
 def test_clients_are_limited(inside: Client, account: Account) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -43,7 +44,12 @@ def test_a_moved_site_answers_the_same_numbers(
     goal = goal_create(site=site, name="Order", pattern="/thanks")
     for day in range(3):
         browse(site, "/", "/thanks", at=now - timedelta(days=day, hours=1), visitor=f"v{day}")
-    query = {"site_id": site.pk, "sitekey": site.sitekey, "type": "visitors,actions,pages,goals", "output": "json"}
+    query: dict[str, Any] = {
+        "site_id": site.pk,
+        "sitekey": site.sitekey,
+        "type": "visitors,actions,pages,goals",
+        "output": "json",
+    }
     query |= {"date": "last-7-days"}
     before = Client().get("/api/stats/4", query).json()
     metrics = ("visitors", "visits", "views", "bounce_rate", "conversions")
