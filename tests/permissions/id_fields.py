@@ -178,9 +178,8 @@ KEYED = {
 }
 DESCRIBED = {
     "accounts/api/views.py:post", "accounts/api/invitations.py:create", "accounts/api/exports.py:create",
-    "reports/agency/api.py:post", "reports/agency/template_api.py:apply", "reports/bots/api.py:get",
-    "reports/bots/api.py:post", "sites/api.py:post",
-    "tracking/views.py:run_or_reject",
+    "reports/agency/api.py:post", "reports/agency/template_api.py:apply", "reports/agency/template_api.py:create",
+    "reports/bots/api.py:get", "reports/bots/api.py:post", "sites/api.py:post", "tracking/views.py:run_or_reject",
 }  # fmt: skip
 # What looks like an id and names no row of a tenant, or is only compared with what the caller may see anyway
 NO_IDS: dict[str, str] = {
