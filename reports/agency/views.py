@@ -98,7 +98,7 @@ def show_clients(request: HttpRequest) -> HttpResponse:
     is_fragment = get_htmx_target(request) == TABLE
     is_placeholder = runs_scripts(request) and not is_fragment
     context = {
-        **build_context(request, agency),
+        "section": "clients",
         **build_table(request, agency, query, now, is_placeholder),
         "is_placeholder": is_placeholder,
     }
