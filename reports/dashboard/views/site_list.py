@@ -13,7 +13,6 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from accounts.selectors import has_clients
 from reports.dashboard.fragments import fetch_or_none
 from reports.dashboard.presenters.graph import draw_sparkline
 from reports.formatting import FormattedValue, format_metric
@@ -67,7 +66,6 @@ def site_list(request: HttpRequest) -> HttpResponse:
         "may_add": may_add_sites(request),
         "editable": set(select_sites(request.user, may="edit").values_list("pk", flat=True)),
         "accounts": len({site.account_id for site in sites}),
-        "has_clients": has_clients(request.user),
     }
     return render(request, "reports/sites.html", context)
 
