@@ -17,7 +17,7 @@ from django.utils import timezone as clock
 
 from accounts.account_limits import check_limit
 from accounts.audit.recording import record_action
-from accounts.custom_domains.services import host_claim, host_hand_over, host_release
+from accounts.custom_domains.services import format_reserved_message, host_claim, host_hand_over, host_release
 from accounts.host_names import is_public_host, is_reserved_host
 from accounts.models import Account, Grant, Membership, Purpose, User
 from accounts.notices.kinds import SITE_MOVED, NoticeValues
@@ -104,12 +104,16 @@ def reaches_account(user: User, account: Account) -> bool:
 
 def move_domain_claim(site: Site, account: Account) -> None:
     """Give the claim on the site's domain to the account that it moves to. It is claimed anew if another site of the
-    old account needs the claim, or if it cannot be handed over; then the old account has none any more."""
+    old account needs the claim, or if it cannot be handed over; then the old account has none any more.
+
+    Raises ValidationError for a host of the installation, on which only the operator creates sites.
+    """
+    if is_reserved_host(site.domain):
+        raise ValidationError({"account": format_reserved_message(site.domain)})
     others = Site.objects.filter(account=site.account, domain=site.domain, deleted=None).exclude(pk=site.pk)
     if not others.exists():
         if host_hand_over(account=site.account, to=account, host=site.domain, purpose=Purpose.SITE):
             return
         host_release(account=site.account, host=site.domain, purpose=Purpose.SITE)
-    is_claimable = is_public_host(site.domain) and not is_reserved_host(site.domain)
-    if is_claimable and not site.domain.endswith(".localhost"):
+    if is_public_host(site.domain) and not site.domain.endswith(".localhost"):
         host_claim(account=account, host=site.domain, purpose=Purpose.SITE, field="account")
