@@ -81,7 +81,7 @@ class SiteSerializer(ClosedModelSerializer):
     class Meta:
         model = Site
         fields: tuple[str, ...] = (
-            "id", "account", "domain", "nickname", "labels", "timezone", "created", "allowed_hosts", "any_host",
+            "id", "account", "domain", "nickname", "timezone", "labels", "created", "allowed_hosts", "any_host",
             "addresses", "cookies", "respect_dnt", "retention_months", "excluded_ips", "excluded_pages",
             "excluded_countries", "proxy_addresses", "tracker",
         )  # fmt: skip
