@@ -143,8 +143,6 @@ BODIES: dict[str, Body] = {
     "POST clients/sites": lambda t: {"account": t["client"], "sites": "new.example"},
     "POST clients/access": lambda t: {f"{t['member']}-{t['site']}": "read"},
     "POST clients/<int:client_id>": build_body(labels="new"),
-    "POST clients/<int:client_id>/open": NOTHING,
-    "POST clients/<int:client_id>/view": NOTHING,
     "POST clients/<int:client_id>/release": NOTHING,
     "POST clients/templates": lambda t: {"name": "new", "site": t["site"]},
     "POST clients/templates/<int:template_id>": lambda t: {"sites": [t["site"]]},
@@ -235,6 +233,8 @@ BODIES: dict[str, Body] = {
 READS: dict[str, Body] = {
     "POST account/switch": lambda t: {"account": t["account"]},
     "POST theme": NOTHING,
+    "POST clients/<int:client_id>/open": NOTHING,
+    "POST clients/<int:client_id>/view": NOTHING,
     "POST clients/view/end": NOTHING,
     "POST account/sso/test": NOTHING,
     "POST account/sso/domains/<int:email_domain_id>/check": NOTHING,
