@@ -179,7 +179,8 @@ open_streams = OpenStreams()
 
 
 def refresh_scopes(streams: list[AnyStream], now: float) -> None:
-    """Set every stream's scope to what its viewer may see: two queries for all, and those of each `read_scope`."""
+    """Set every stream's scope to what its viewer may see: three queries for all (two, if all of them manage their
+    account as members), and those of each `read_scope`."""
     if not streams:
         return
     session_keys, members = find_valid_session_keys(streams), load_memberships_by_viewer(streams)
