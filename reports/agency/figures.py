@@ -159,7 +159,7 @@ def choose_revenue(rows: Sequence[Row]) -> dict[int, Revenue]:
 
 def load_uptime(site_ids: Sequence[int], period: Period, now: datetime) -> tuple[dict[int, float], set[int]]:
     """Load the uptime of the sites that are watched, over all of their monitors, and which of them are down now."""
-    monitors = list(Monitor.objects.filter(site_id__in=site_ids))
+    monitors = list(Monitor.objects.filter(site_id__in=site_ids).only("site", "enabled", "state"))
     start, end = period.start, min(period.end, now)
     measured = measure_watched_time(monitors, start, end) if monitors and start < end else {}
     watched: dict[int, float] = {}

@@ -13,7 +13,10 @@ from goals.predicates import Filter, build_kind_filter, is_one_of
 from reports.query.references import GoalValue
 
 MAX_EQUAL = 900  # goals in one condition, which takes at most 1,000 values
-Key = tuple[str, str, str, GoalValue | None]  # the filter of the kind, the name, the kind, the fixed value
+# What equal goals have in common: all that their filter and their value depend on
+COMPARED = (
+    "name", "kind", "pattern", "pattern_kind", "page", "text", "threshold", "fixed_revenue", "currency",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -38,33 +41,27 @@ class JoinedGoals:
 
 def load_joined_goals(site_ids: Iterable[int]) -> JoinedGoals:
     """Load the goals that count as conversions on these sites; the number of equal ones is that of the first."""
-    goals: dict[Key, list[Goal]] = {}
+    sites_by_number: dict[tuple[object, ...], dict[int, int]] = {}
     rows = Goal.objects.filter(site_id__in=list(site_ids), active=True, conversion=True)
-    for goal in rows.order_by("pk"):
-        goals.setdefault(build_key(goal), []).append(goal)
-    parts = [
-        (equal[first : first + MAX_EQUAL], value)
-        for (*_, value), equal in goals.items()
-        for first in range(0, len(equal), MAX_EQUAL)
-    ]
-    return JoinedGoals(
-        {part[0].pk: build_joined_filter(part) for part, _ in parts},
-        {part[0].pk: value for part, value in parts if value is not None},
-    )
+    for number, site_id, *values in rows.order_by("pk").values_list("pk", "site_id", *COMPARED):
+        sites_by_number.setdefault(tuple(values), {})[number] = site_id
+    goal_filters: dict[int, Filter] = {}
+    goal_values: dict[int, GoalValue] = {}
+    for values, equal in sites_by_number.items():
+        goal = Goal(**dict(zip(COMPARED, values, strict=True)))
+        numbers = list(equal)
+        for first in range(0, len(numbers), MAX_EQUAL):
+            part = numbers[first : first + MAX_EQUAL]
+            goal_filters[part[0]] = build_joined_filter(goal, {number: equal[number] for number in part})
+            if goal.fixed_revenue is not None:
+                goal_values[part[0]] = (goal.fixed_revenue, goal.currency)
+    return JoinedGoals(goal_filters, goal_values)
 
 
-def build_key(goal: Goal) -> Key:
-    """Build what equal goals have in common."""
-    value = None if goal.fixed_revenue is None else (goal.fixed_revenue, goal.currency)
-    kind_filter = "" if goal.kind == GoalKind.MANUAL else repr(build_kind_filter(goal))
-    return kind_filter, goal.name, goal.kind, value
-
-
-def build_joined_filter(goals: list[Goal]) -> Filter:
-    """Build the filter of the events on the sites of equal goals that reach one of them."""
-    sites = is_one_of("site", *(str(goal.site_id) for goal in goals))
-    names = is_one_of("name", goals[0].name, *(str(goal.pk) for goal in goals))
-    named: Filter = {"and": [is_one_of("kind", "goal"), names]}
-    if goals[0].kind == GoalKind.MANUAL:
-        return {"and": [sites, named]}
-    return {"and": [sites, {"or": [build_kind_filter(goals[0]), named]}]}
+def build_joined_filter(goal: Goal, sites: Mapping[int, int]) -> Filter:
+    """Build the filter of the events that reach one of the goals that are like `goal`; `sites` are theirs by number."""
+    own_site = is_one_of("site", *map(str, sites.values()))
+    named: Filter = {"and": [is_one_of("kind", "goal"), is_one_of("name", goal.name, *map(str, sites))]}
+    if goal.kind == GoalKind.MANUAL:
+        return {"and": [own_site, named]}
+    return {"and": [own_site, {"or": [build_kind_filter(goal), named]}]}
