@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Generic, TypeAlias, TypeVar
@@ -29,9 +29,8 @@ from django.utils.crypto import constant_time_compare
 from accounts.account_limits import get_account_limit
 from accounts.clients.rules import load_agency_pairs
 from accounts.models import Account, Membership, User
-from accounts.permissions import Bearer, leave_out_locked, membership_may
+from accounts.permissions import Bearer, leave_out_locked, list_sso_accounts, membership_may
 from accounts.security.sessions import hash_session_key
-from accounts.sso.rules import has_recent_login
 from accounts.threads import release_connections
 from tracking import live
 from tracking.event import Event
@@ -49,23 +48,34 @@ class TooManyStreams(Exception):
     """The limit of open streams is reached; the text says which limit."""
 
 
-@dataclass(frozen=True)
+# The memberships by which somebody reaches an account: the one in it, for a client's account after that in its agency
+Path: TypeAlias = tuple[Membership, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Viewer:
     """Who opened a stream, in which account and session (its key as stored in the database).
 
-    `login_hash` changes when the user changes the password.
+    `login_hash` changes when the user changes the password. `sso_accounts`: those at whose provider the session was
+    begun, which counts as a second factor there.
     """
 
     user_id: int
     account: Account
     session_key: str
     login_hash: str
+    sso_accounts: frozenset[int]
 
 
 def create_viewer(request: HttpRequest, user: User, account: Account) -> Viewer:
     """Return the viewer for a request of a signed-in user."""
-    stored_key = hash_session_key(request.session.session_key or "")
-    return Viewer(user.pk, account, stored_key, user.get_session_auth_hash())
+    return Viewer(
+        user_id=user.pk,
+        account=account,
+        session_key=hash_session_key(request.session.session_key or ""),
+        login_hash=user.get_session_auth_hash(),
+        sso_accounts=list_sso_accounts(user),
+    )
 
 
 class LiveStream(Generic[Scope]):
@@ -140,23 +150,31 @@ class OpenStreams:
 
     def add(self, stream: AnyStream) -> None:
         """Add a stream. Raises TooManyStreams."""
-        viewer = stream.viewer
+        with self._lock:
+            self._check_limits(stream.viewer)
+            self._streams.add(stream)
+
+    def check_limits(self, viewer: Viewer) -> None:
+        """Raise TooManyStreams if the viewer may open no further stream."""
+        with self._lock:
+            self._check_limits(viewer)
+
+    def _check_limits(self, viewer: Viewer) -> None:
+        """Raise TooManyStreams if the viewer may open no further stream. The caller holds the lock."""
         max_of_user = get_account_limit(viewer.account, "streams_per_user")
         max_of_account = get_account_limit(viewer.account, "streams")
         now = time.monotonic()
-        with self._lock:
-            for other in [other for other in self._streams if other.never_started(now)]:
-                self._streams.discard(other)
-            viewers = [other.viewer for other in self._streams]
-            if sum(other.user_id == viewer.user_id for other in viewers) >= max_of_user:
-                raise TooManyStreams(
-                    f"You have {max_of_user} live views open, which is the limit for one person. Close one."
-                )
-            if sum(other.account.pk == viewer.account.pk for other in viewers) >= max_of_account:
-                raise TooManyStreams(f"{max_of_account} live views of this account are open, which is its limit.")
-            if len(viewers) >= MAX_STREAMS:
-                raise TooManyStreams("This server has as many live views open as it can handle.")
-            self._streams.add(stream)
+        for other in [other for other in self._streams if other.never_started(now)]:
+            self._streams.discard(other)
+        viewers = [other.viewer for other in self._streams]
+        if sum(other.user_id == viewer.user_id for other in viewers) >= max_of_user:
+            raise TooManyStreams(
+                f"You have {max_of_user} live views open, which is the limit for one person. Close one."
+            )
+        if sum(other.account.pk == viewer.account.pk for other in viewers) >= max_of_account:
+            raise TooManyStreams(f"{max_of_account} live views of this account are open, which is its limit.")
+        if len(viewers) >= MAX_STREAMS:
+            raise TooManyStreams("This server has as many live views open as it can handle.")
 
     def remove(self, stream: AnyStream) -> None:
         """Remove a stream; may be called twice."""
@@ -183,13 +201,24 @@ def refresh_scopes(streams: list[AnyStream], now: float) -> None:
     account as members), and those of each `read_scope`."""
     if not streams:
         return
-    session_keys, members = find_valid_session_keys(streams), load_memberships_by_viewer(streams)
+    session_keys, paths = find_valid_session_keys(streams), load_paths_by_viewer(streams)
+    rows = [row for paths_of_viewer in paths.values() for path in paths_of_viewer for row in path]
+    unlocked = {id(row) for row in leave_out_locked(rows)}
     for stream in streams:
-        member = members.get((stream.viewer.user_id, stream.viewer.account.pk))
+        viewer = stream.viewer
+        member = find_usable_member(viewer, paths.get((viewer.user_id, viewer.account.pk), []), unlocked)
         stream.scope = (
-            read_scope_of_member(stream, member) if member and stream.viewer.session_key in session_keys else None
+            read_scope_of_member(stream, member) if member is not None and viewer.session_key in session_keys else None
         )
         stream.checked_at = now
+
+
+def find_usable_member(viewer: Viewer, paths: Sequence[Path], unlocked: Collection[int]) -> Membership | None:
+    """Find what the viewer is in the stream's account, by the first path on which no membership is locked."""
+    for path in paths:
+        if all(id(row) in unlocked or row.account_id in viewer.sso_accounts for row in path):
+            return path[-1]
+    return None
 
 
 def read_scope_of_member(stream: LiveStream[Scope], member: Membership) -> Scope | None:
@@ -209,34 +238,38 @@ def find_valid_session_keys(streams: list[AnyStream]) -> set[str]:
     return set(rows.values_list("session_key", flat=True))
 
 
-def load_memberships_by_viewer(streams: list[AnyStream]) -> dict[tuple[int, int], Membership]:
-    """Return the memberships of active viewers in the streams' accounts, by (user id, account id)."""
+def load_paths_by_viewer(streams: list[AnyStream]) -> dict[tuple[int, int], list[Path]]:
+    """Return how active viewers reach the streams' accounts, by (user id, account id): the path that permits most
+    comes first. Agencies are not asked for if all viewers manage their account as members of it."""
     users = {stream.viewer.user_id for stream in streams}
     accounts = {stream.viewer.account.pk for stream in streams}
     rows = Membership.objects.accepted().filter(
         user__in=users, account__in=accounts, account__suspended=None, user__is_active=True
     )
-    found = list(rows.select_related("user", "account"))
-    usable = leave_out_locked(found)
-    usable += [row for row in found if row not in usable and has_recent_login(row)]  # single sign-on counts as a factor
-    members = {(row.user_id, row.account_id): row for row in usable}
-    return members | load_members_through_agencies(streams, members)
-
-
-def load_members_through_agencies(
-    streams: list[AnyStream], members: Mapping[tuple[int, int], Membership]
-) -> dict[tuple[int, int], Membership]:
-    """Return the memberships, not stored, of viewers who reach a client's account through its agency. Nothing is asked
-    if all viewers manage their account as members of it."""
-    pairs = {(stream.viewer.user_id, stream.viewer.account.pk) for stream in streams}
-    pairs = {pair for pair in pairs if not membership_may(members.get(pair), "manage")}
-    rows = load_agency_pairs(pairs) if pairs else []
-    unlocked = {id(row) for row in leave_out_locked([row for pair in rows for row in pair])}
-    return {
-        (row.user_id, row.account_id): row
-        for agency_row, row in rows
-        if id(row) in unlocked and (id(agency_row) in unlocked or has_recent_login(agency_row))
+    paths: dict[tuple[int, int], list[Path]] = {
+        (row.user_id, row.account_id): [(row,)] for row in rows.select_related("user", "account")
     }
+    pairs = {(stream.viewer.user_id, stream.viewer.account.pk) for stream in streams}
+    pairs = {pair for pair in pairs if pair not in paths or not membership_may(paths[pair][0][0], "manage")}
+    for agency_row, row in load_agency_pairs(pairs) if pairs else []:
+        paths.setdefault((row.user_id, row.account_id), []).insert(0, (agency_row, row))
+    return paths
+
+
+def refuse_stream(viewer: Viewer) -> HttpResponse | None:
+    """Build the refusal if the viewer may open no further stream, before anything is queried for one."""
+    try:
+        open_streams.check_limits(viewer)
+    except TooManyStreams as error:
+        return build_refusal(error)
+    return None
+
+
+def build_refusal(error: TooManyStreams) -> HttpResponse:
+    """Build a response with 429 that says which limit is reached."""
+    response = HttpResponse(f"{error}\n", content_type="text/plain; charset=utf-8", status=429)
+    response["Retry-After"] = str(RETRY_SECONDS)
+    return response
 
 
 def build_live_response(stream: AnyStream) -> HttpResponse | StreamingHttpResponse:
@@ -244,8 +277,6 @@ def build_live_response(stream: AnyStream) -> HttpResponse | StreamingHttpRespon
     try:
         open_streams.add(stream)
     except TooManyStreams as error:
-        response = HttpResponse(f"{error}\n", content_type="text/plain; charset=utf-8", status=429)
-        response["Retry-After"] = str(RETRY_SECONDS)
-        return response
+        return build_refusal(error)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", "Content-Encoding": "identity"}
     return StreamingHttpResponse(stream, content_type="text/event-stream", headers=headers)

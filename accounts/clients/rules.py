@@ -66,6 +66,14 @@ def list_memberships_at_clients(membership: Membership) -> list[Membership]:
     return [build_client_membership(membership, membership.user, row.account) for row in rows]
 
 
+def find_membership_at_client(membership: Membership, account: Account) -> Membership | None:
+    """Find what a stored membership makes its person in this account; None if it is no client, or they may not."""
+    rows = ClientAccount.objects.filter(account=account, agency=membership.account_id, agency__suspended=None)
+    if membership.role not in AGENCY_ROLES or not rows.exists():
+        return None
+    return build_client_membership(membership, membership.user, account)
+
+
 def reaches_through_agency(account: Account) -> Q:
     """Build the condition on memberships by which their people reach a client's account: those in its agency."""
     agencies = ClientAccount.objects.filter(account=account).values("agency")
