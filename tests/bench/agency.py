@@ -146,7 +146,12 @@ FROM (SELECT number, intDiv(number, 3) AS visit, number % 3 AS step FROM numbers
 
 def visit_site(base: str, number: int) -> None:
     """Somebody visits a site; return when the visit is stored."""
-    seen = {"site_id": FIRST_SITE + number, "type": "pageview", "href": "/now", "jsuid": number + 1}
+    seen: dict[str, str | int] = {
+        "site_id": FIRST_SITE + number,
+        "type": "pageview",
+        "href": "/now",
+        "jsuid": number + 1,
+    }
     httpx.get(f"{base}/in.php", params=seen, headers={"User-Agent": "Mozilla/5.0 (X11; Linux x86_64) Chrome/140"})
     time.sleep(STORED_SECONDS)
 
