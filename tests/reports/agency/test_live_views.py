@@ -9,8 +9,8 @@ from django.test import Client, RequestFactory
 
 from accounts.clients.models import ClientAccount
 from accounts.models import Account, Membership, Role, User
-from accounts.permissions import SSO_ACCOUNT
 from accounts.services.clients import client_create
+from accounts.sso.rules import SSO_ACCOUNT
 from sites.models import Site
 from sites.selectors import get_site_for_actor
 from sites.services import site_create
