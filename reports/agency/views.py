@@ -61,6 +61,7 @@ from sites.services import sites_create
 from sites.settings_pages import build_settings_context
 from sites.site_moves import site_move
 
+PLACEHOLDER_ROWS = 30  # what a screen shows; the others come with the figures
 TABLE = "client-sites"  # the id of the part that the browser loads for itself
 
 
@@ -120,8 +121,9 @@ def build_table(
     table = load_figures([] if is_placeholder else site_ids, period, now, traffic)
     page = Paginator(sort_rows(found, table, query.sort), PAGE_ROWS).get_page(query.page)
     locale = detect_locale(request)
+    rows = list(page)[:PLACEHOLDER_ROWS] if is_placeholder else page
     return {
-        "lines": [build_line(row, locale, now, table.has_traffic) for row in page],
+        "lines": [build_line(row, locale, now, table.has_traffic) for row in rows],
         "page": page,
         "clients": clients,
         "labels": list_labels(agency, clients),
