@@ -22,6 +22,8 @@ class AccountLimit(NamedTuple):
 LIMITS: dict[str, AccountLimit] = {
     "sites": AccountLimit(2_000, "sites"),
     "monitors": AccountLimit(500, "monitors of uptime"),
+    "clients": AccountLimit(500, "accounts of clients"),
+    "site_templates": AccountLimit(100, "templates of sites"),
     "channels": AccountLimit(100, "channels that alerts are sent to"),
     "alerts": AccountLimit(1_000, "alerts"),
     "test_messages_per_hour": AccountLimit(20, "test messages to channels in an hour"),

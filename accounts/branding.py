@@ -11,7 +11,7 @@ from django.http import HttpRequest
 
 from accounts.host_names import is_installation_host, normalize_host
 from accounts.models import Account, Purpose
-from accounts.selectors import find_verified_claim, has_verified, list_verified_claims
+from accounts.selectors import find_agency, find_verified_claim, has_verified, list_verified_claims
 
 PRODUCT_NAME = "Footfall"
 DEFAULT_COLOR = "#4f6bed"
@@ -65,7 +65,14 @@ DEFAULT_BRAND = Brand()
 
 
 def load_brand(account: Account) -> Brand:
-    """Load the brand of an account; the product's own until the account has verified the brand's host."""
+    """Load the brand of an account, on its verified host; a client without one has its agency's. Without either it is
+    the product's own."""
+    brand = _load_own_brand(account)
+    agency = None if brand.white_label else find_agency(account)
+    return brand if agency is None else _load_own_brand(agency)
+
+
+def _load_own_brand(account: Account) -> Brand:
     host = account.brand.get("host", "")
     return _build_brand(account, host) if has_verified(account, host, Purpose.BRAND) else DEFAULT_BRAND
 

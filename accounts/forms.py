@@ -51,6 +51,19 @@ class TimezoneField(forms.ChoiceField):
         super().__init__(label="Time zone", choices=TIMEZONE_CHOICES, widget=TimezoneSelect, help_text=help_text)
 
 
+class LabelsField(forms.CharField):
+    """Labels, with commas between them."""
+
+    def __init__(self, *, help_text: str) -> None:
+        super().__init__(label="Labels", required=False, max_length=1_000, help_text=help_text)
+
+    def prepare_value(self, value: object) -> object:
+        return ", ".join(map(str, value)) if isinstance(value, list) else value
+
+    def to_python(self, value: object) -> Any:
+        return [part.strip() for part in str(value or "").split(",") if part.strip()]
+
+
 class SetupForm(forms.Form):
     name = forms.CharField(label="Your name", max_length=120, required=False)
     email = forms.EmailField(label="E-mail", widget=forms.EmailInput(attrs={"autocomplete": "username"}))

@@ -16,6 +16,7 @@ from django.db.models import CheckConstraint, Choices, Q
 
 from accounts.host_names import is_public_host, normalize_host
 
+MAX_LABELS, MAX_LABEL_LENGTH = 20, 40
 MAX_ADDRESS_LENGTH = 254
 NO_DOMAIN = frozenset("/?#:[]@")  # what `normalize_host` would cut off: an address with it stays invalid
 ACCENT_PATTERN = re.compile(r"#[0-9a-fA-F]{6}")
@@ -27,6 +28,22 @@ def clean_name(value: object) -> str:
     if not 0 < len(name) <= 120:
         raise ValidationError({"name": "Use 1 to 120 characters."})
     return name
+
+
+def clean_labels(labels: object) -> list[str]:
+    """Normalize labels, words by which people group things: single spaces, each once in any case, in their order.
+    Raises ValidationError."""
+    if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
+        raise ValidationError({"labels": "Must be a list of texts."})
+    by_word: dict[str, str] = {}
+    for label in labels:
+        by_word.setdefault(" ".join(label.split()).lower(), " ".join(label.split()))
+    words = [word for word in by_word.values() if word]
+    if len(words) > MAX_LABELS or any(len(word) > MAX_LABEL_LENGTH for word in words):
+        raise ValidationError({
+            "labels": f"Use at most {MAX_LABELS} labels, each of at most {MAX_LABEL_LENGTH} characters."
+        })  # fmt: skip
+    return words
 
 
 def normalize_address(text: str) -> str:

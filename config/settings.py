@@ -29,6 +29,7 @@ CSRF_TRUSTED_ORIGINS = [BASE_URL]
 INSTALLED_APPS = [
     "accounts",
     "accounts.audit",
+    "accounts.clients",
     "accounts.exports",
     "accounts.notices",
     "accounts.operations",
@@ -98,6 +99,7 @@ TEMPLATES = [
                 "tracking.geo.add_geography",
             ],
             "libraries": {
+                "clients_access": "reports.agency.navigation",
                 "links_access": "links.web.page_layout",
                 "script_modules": "config.serving.static_files",
                 "show": "reports.formatting",
@@ -274,6 +276,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "PREPROCESSING_HOOKS": ["reports.openapi.select_public_endpoints"],
     "ENUM_NAME_OVERRIDES": {
+        "FrequencyEnum": "reports.digests.models.Frequency.choices",
         "NoticeWay": "accounts.notices.models.NoticeWay.choices",
         "NoticeWayWithoutMail": "accounts.notices.models.WAYS_WITHOUT_MAIL",
     },

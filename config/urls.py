@@ -18,6 +18,7 @@ urlpatterns = [
     path("", include("reports.sharing.urls")),  # before the addresses of Clicky, one of which it answers
     path("", include("reports.clicky.urls")),
     path("", include("reports.dashboard.urls")),
+    path("", include("reports.agency.urls")),
     path("", include("reports.annotations.urls")),
     path("", include("reports.digests.urls")),
     path("", include("reports.urls")),

@@ -33,6 +33,7 @@ from links.routing import link_cache
 from links.selectors import DATAPOINT_KIND, GROUP_KIND, list_visible_links
 from links.services.guests import describe_options
 from links.web.page_layout import DOCS_COLLECT, DOCS_PROGRAMS, DOCS_REFERENCE, list_link_pages
+from reports.agency.navigation import list_client_pages
 from reports.alert_conditions import TRAFFIC_CONDITIONS
 from reports.annotations import services as annotations
 from reports.dashboard.navigation import register_navigation
@@ -51,7 +52,7 @@ from reports.sharing import services as sharing
 from reports.sharing.services import SHARED_LINKS, SHARES
 from sites.alerts.audit_subjects import ALERT_SUBJECTS
 from sites.alerts.condition_registry import ACCOUNT_CONDITIONS, register_conditions
-from sites.alerts.services import MAIL_CHANNELS, WEBHOOK_SECRETS
+from sites.alerts.services import MAIL_CHANNELS, WEBHOOK_SECRETS, alert_channels_clear
 from sites.audit_subjects import SITE_SUBJECTS
 from sites.export_kinds import SITE_EXPORTS
 from sites.installation_check import register_traffic_provider
@@ -60,6 +61,7 @@ from sites.outbound import OutboundError, fetch
 from sites.selectors import SITE_KIND
 from sites.services import claim_changed, suspension_changed
 from sites.settings_pages import register_settings_page
+from sites.site_moves import register_move_listener
 from sites.uptime import services as uptime
 from sites.uptime.certificates import CONDITIONS as UPTIME_CONDITIONS
 from sites.uptime.history import register_cost_estimator
@@ -108,6 +110,9 @@ register_export_outages(StoreError, BudgetExceeded)
 # Suspended accounts: the caches of sites and links
 register_suspension_listener(suspension_changed)
 
+# Moved sites: what stays with the account that they leave
+register_move_listener(alert_channels_clear)
+
 # Management API: what is answered with 503
 register_outage(StoreError, UNREADABLE)
 
@@ -130,12 +135,13 @@ register_joiner(click_columns)
 register_link_labels(list_visible_links)
 
 # Links of “Go anywhere”
-register_navigation(list_documentation_links, list_link_pages)
+register_navigation(list_documentation_links, list_link_pages, list_client_pages)
 
 # Settings pages of higher apps
 register_settings_page("personal-data", "Personal data")
 register_settings_page("heatmaps", "Heatmaps")
 register_settings_page("sharing", "Sharing")
+register_settings_page("move", "Move", may="manage")
 
 # The documentation
 register_docs("Collecting data", *docs_pages.COLLECT, *DOCS_COLLECT)

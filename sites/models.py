@@ -87,6 +87,7 @@ class Site(VersionedModel):
     account = models.ForeignKey(Account, models.CASCADE, related_name="sites")
     domain = models.CharField(max_length=253, help_text="The site's main host name")
     nickname = models.CharField(max_length=120, blank=True)
+    labels = models.JSONField(default=list, blank=True, help_text="Words by which people group sites")
     timezone = models.CharField(max_length=64, default="UTC")
     created = models.DateTimeField(auto_now_add=True)
     deleted = models.DateTimeField(null=True, blank=True)

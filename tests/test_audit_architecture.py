@@ -63,6 +63,7 @@ SILENT = {
     "accounts/custom_domains/services.py _transfer_host": "the claims of both accounts are recorded",
     "accounts/custom_domains/services.py _delete_owner_without_claims": "the end of the last claim is recorded",
     "accounts/revocation.py exposed_keys_add": "follows from the end of a member's access, which is recorded",
+    "accounts/revocation.py exposed_keys_move": "follows from a moved site, which is recorded",
     "accounts/revocation.py exposed_keys_clear": "follows from a replaced key, which is recorded",
     "accounts/services/suspension.py _store_suspension": "its callers record the suspension",
     "sites/services.py claim_changed": "reloads a cache",

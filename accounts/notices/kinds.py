@@ -33,7 +33,7 @@ class NoticeKind:
 
     `sentence` has the names of its values in braces. `route` is the name of the page that a notice leads to, followed
     by the names of those values that its address has; empty: it leads nowhere. `is_mailed` kinds already have a mail of
-    their own, so that none is offered.
+    their own, so that none is offered. `tells_agency`: of a client's account, the agency's managers are told too.
     """
 
     name: str
@@ -43,6 +43,7 @@ class NoticeKind:
     route: tuple[str, ...] = ()
     default: NoticeWay = NoticeWay.INBOX
     is_mailed: bool = False
+    tells_agency: bool = False
 
     @property
     def ways(self) -> list[NoticeWay]:
@@ -82,6 +83,7 @@ INVITATION_ACCEPTED = NoticeKind(
     sentence="{person} joined the account as {role}.",
     audience=Audience.MANAGERS,
     route=("accounts:team",),
+    tells_agency=True,
 )
 QUOTA_NEAR = NoticeKind(
     name="quota_near",
@@ -90,6 +92,7 @@ QUOTA_NEAR = NoticeKind(
     audience=Audience.MANAGERS,
     route=("accounts:account",),
     default=NoticeWay.MAIL,
+    tells_agency=True,
 )
 QUOTA_USED = NoticeKind(
     name="quota_used",
@@ -98,6 +101,7 @@ QUOTA_USED = NoticeKind(
     audience=Audience.MANAGERS,
     route=("accounts:account",),
     default=NoticeWay.MAIL,
+    tells_agency=True,
 )
 DESTINATION_DEAD = NoticeKind(
     name="destination_dead",
@@ -112,6 +116,7 @@ DELIVERY_FAILED = NoticeKind(
     sentence="“{subject}” did not reach the channel {channel} and is not tried again: {error}",
     audience=Audience.MANAGERS,
     route=("alerts:list", "site_id"),
+    tells_agency=True,
 )
 CHANNEL_STOPPED = NoticeKind(
     name="channel_stopped",
@@ -119,6 +124,7 @@ CHANNEL_STOPPED = NoticeKind(
     sentence="The channel {channel} was switched off after a day of failures: {error}",
     audience=Audience.MANAGERS,
     is_mailed=True,
+    tells_agency=True,
 )
 IMPORT_ENDED = NoticeKind(
     name="import_ended",
@@ -155,6 +161,7 @@ SITE_KEY_CREATED = NoticeKind(
     sentence="The API key “{key}” of {site} was created.",
     audience=Audience.MANAGERS,
     route=("sites:api-keys", "site_id"),
+    tells_agency=True,
 )
 KEY_EXPOSED = NoticeKind(
     name="key_exposed",
@@ -164,8 +171,23 @@ KEY_EXPOSED = NoticeKind(
     audience=Audience.MANAGERS,
     route=("accounts:team",),
 )
+SITE_MOVED = NoticeKind(
+    name="site_moved",
+    label="Site moved",
+    sentence="{site} moved from {old} to {new}, with all that was counted.",
+    audience=Audience.MANAGERS,
+    route=("dashboard:overview", "site_id"),
+    tells_agency=True,
+)
+CLIENT_RELEASED = NoticeKind(
+    name="client_released",
+    label="Client made independent",
+    sentence="{client} is no client of {agency} any more. Nobody of {agency} reaches it through the agency.",
+    audience=Audience.MANAGERS,
+)
 ALL_KINDS: tuple[NoticeKind, ...] = (
     INVITATION_RECEIVED, INVITATION_ACCEPTED, QUOTA_NEAR, QUOTA_USED, DESTINATION_DEAD, DELIVERY_FAILED,
     CHANNEL_STOPPED, IMPORT_ENDED, EXPORT_ENDED, EXPORT_FAILED, TOKEN_CREATED, SITE_KEY_CREATED, KEY_EXPOSED,
+    SITE_MOVED, CLIENT_RELEASED,
 )  # fmt: skip
 KINDS: dict[str, NoticeKind] = {kind.name: kind for kind in ALL_KINDS}

@@ -15,9 +15,11 @@ from accounts.revocation import (
     SHARED_KEYS,
     SharedKeys,
     describe_person,
+    end_access_at_clients,
     end_dependent_access,
     exposed_keys_add,
     exposed_keys_clear,
+    list_readable_at_clients,
     list_readable_keys,
     revoke_lost_access,
 )
@@ -138,6 +140,7 @@ def member_remove(*, membership: Membership, by: Membership) -> None:
     now, user = clock.now(), membership.user
     exposed_keys_add(membership=membership, keys=list_readable_keys(membership), now=now)
     end_dependent_access(membership, is_leaving=True, now=now)
+    end_access_at_clients(list_readable_at_clients(membership), [], now)
     Invitation.objects.open().filter(membership=membership).update(revoked=now)
     exposed_keys_clear(kind=GUEST_KEYS.kind, object_id=membership.pk)
     record_action(

@@ -109,8 +109,10 @@ def personal_token_use(*, token: PersonalToken, now: datetime) -> None:
 
 
 def list_ending_tokens(membership: Membership, is_leaving: bool) -> Sequence[PersonalToken]:
-    """List the tokens that end when the member leaves. Else none do: they may never do more than the member may."""
-    return list(membership.personal_tokens.order_by("pk")) if is_leaving else []
+    """List the tokens that end when the member leaves. Else none do: they may never do more than the member may. A
+    membership at a client, which is not stored, has none."""
+    has_tokens = is_leaving and membership.pk is not None
+    return list(membership.personal_tokens.order_by("pk")) if has_tokens else []
 
 
 PERSONAL_TOKENS = DependentAccess(

@@ -17,7 +17,14 @@ from accounts.audit.repetition import record_shown
 from accounts.branding import is_other_host
 from accounts.forms import AccountForm, BrandForm, ProfileForm, add_errors
 from accounts.models import Account, Purpose, Role
-from accounts.permissions import get_current_account, get_current_membership, list_memberships, switch_account
+from accounts.permissions import (
+    find_current_membership,
+    get_current_account,
+    get_current_membership,
+    get_stored_membership,
+    list_memberships,
+    switch_account,
+)
 from accounts.selectors import find_claim
 from accounts.services import (
     account_brand_set,
@@ -37,9 +44,11 @@ HOST_FOR_OWNERS = "Only an owner can change the host: whoever controls it can re
 
 
 def _build_switcher(request: HttpRequest) -> dict[str, object]:
-    """Build the context of the account switcher: the user's memberships and the current one."""
-    memberships = list_memberships(request.user)
-    return {"memberships": memberships, "current": get_current_membership(request) if memberships else None}
+    """Build the context of the account switcher: the user's own memberships and the current one, which may be in the
+    account of a client. The others of those are on the page of clients."""
+    current = find_current_membership(request)
+    memberships = [] if current is None else list_memberships(request.user, [current.account_id])
+    return {"memberships": memberships, "current": current}
 
 
 @login_required
@@ -99,7 +108,7 @@ def show_account_key(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def show_own_key(request: HttpRequest) -> HttpResponse:
     """Show a member's own key, with which programs may do what the member may; a POST replaces it."""
-    membership = get_current_membership(request)
+    membership = get_stored_membership(request)
     if request.method != "POST":
         record_shown("own_key.shown", membership, membership.authkey, label=str(membership.user))
         title = f"Your key for {membership.account}"

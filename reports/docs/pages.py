@@ -30,6 +30,7 @@ from reports.query.filters import OPERATORS
 from reports.query.metrics import METRICS
 from sites.alerts.condition_registry import CONDITIONS
 from sites.models import AddressPolicy, CookiePolicy
+from sites.services import MAX_SITES_AT_ONCE
 from sites.settings_fields import TRACKER_SETTINGS
 from tracking.event import REASONS
 from tracking.state.salts import RETENTION_DAYS
@@ -187,6 +188,12 @@ LOOK = (
         "Single sign-on",
         "Let your people log in through your own OpenID provider, and through it only.",
         lambda _: {"key_days": KEY_DAYS},
+    ),
+    DocPage(
+        "agencies",
+        "Agencies and clients",
+        "Accounts of clients, all of their sites in one table, and sites that move.",
+        lambda _: {"clients": DEFAULT_LIMITS["clients"], "sites_at_once": MAX_SITES_AT_ONCE},
     ),
     DocPage(
         "watching",

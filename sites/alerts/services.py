@@ -24,6 +24,7 @@ from accounts.services import account_lock
 from sites.alerts.condition_registry import CONDITIONS, AlertNotification
 from sites.alerts.confirmation import is_member_address
 from sites.alerts.models import Alert, Channel, ChannelKind, Delivery
+from sites.models import Site
 from sites.outbound import OutboundError, check_host
 
 WEBHOOK_KIND = "webhook-secret"  # of exposed keys (`accounts.revocation`)
@@ -220,6 +221,12 @@ def end_channel(channel: Channel, now: datetime) -> None:
     reason = "Switched off: the person it mails to left the account."
     Channel.objects.filter(pk=channel.pk).update(enabled=False, confirmed=None, switched_off=reason)
     record_action("channel.stopped", channel, changes={"switched_off": (None, reason)})
+
+
+def alert_channels_clear(site: Site) -> None:
+    """Take the channels of a moved site's alerts away: they belong to the account that it left."""
+    for alert in site.alerts.all():
+        alert.channels.clear()
 
 
 MAIL_CHANNELS = DependentAccess("Alert channels that mail to them", find_ending_channels, end_channel)

@@ -21,6 +21,7 @@ from schemathesis.specs.openapi.checks import (
 from accounts.exports.models import Export
 from accounts.models import Account, ExposedKey, Invitation, Membership, User
 from accounts.notices.models import Notice
+from accounts.services.clients import client_create
 from accounts.sso.models import SsoConnection, SsoDomain
 from goals.services import funnel_save, goal_create, segment_create
 from links.models import ListKind
@@ -29,6 +30,7 @@ from links.services.domains import domain_create
 from links.services.groups import group_create, tag_create
 from links.services.links import datapoint_create
 from links.services.scripts_and_lists import entry_create, script_write
+from reports.agency.services import site_template_create
 from reports.annotations.services import note_add
 from reports.digests.services import subscription_save
 from reports.sharing.services import share_create
@@ -96,7 +98,8 @@ def ids(account: Account, site: Site, alice: User, bob: User) -> dict[str, int]:
         "notice_id": Notice.objects.create(user=alice, kind="quota_used", key="a", created=site.created).pk,
         "export_id": Export.objects.create(account=account, kind="sites", created=site.created).pk,
         "email_domain_id": SsoDomain.objects.create(connection=connection, domain="a.example").pk,
-        "device": 1, "visit": 1,
+        "device": 1, "visit": 1, "client_id": client_create(agency=account, name="Shop").pk,
+        "template_id": site_template_create(agency=account, name="Shops", site=site).pk,
         "subscription_id": subscription_save(user=alice, frequency="week", sites=[site], attach_csv=False).pk,
     }  # fmt: skip
 

@@ -19,9 +19,11 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from accounts.exports.models import Export
 from accounts.models import Account, Invitation, Role, User
 from accounts.notices.models import Notice
+from accounts.services.clients import client_create
 from accounts.sso.models import SsoConnection, SsoDomain
 from goals.services import funnel_save, goal_create, segment_create
 from links.clickmeter.operations import OPERATIONS, Operation
+from reports.agency.services import site_template_create
 from reports.annotations.services import note_add
 from reports.sharing.services import share_create
 from sites.services import api_key_create, site_create
@@ -124,6 +126,8 @@ def place(module_account: Account, world: dict[str, Any]) -> dict[str, Any]:
         "exposed_id": 1, "pending_id": 1, "token_id": 1, "incident_id": 1, "tag_id": 1, "entry_id": 1,
         "connection": sso.slug, "email_domain_id": SsoDomain.objects.create(connection=sso, domain="a.example").pk,
         "passkey_id": 1, "session_id": 1, "account_id": 1,
+        "client_id": client_create(agency=module_account, name="C").pk,
+        "template_id": site_template_create(agency=module_account, name="T", site=site).pk,
     }  # fmt: skip
 
 

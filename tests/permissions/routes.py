@@ -24,6 +24,7 @@ IDS = {
     "account_id": "account",
     "token_id": "personal_token", "incident_id": "incident", "tag_id": "tag",
     "entry_id": "entry", "notice_id": "notice", "export_id": "export", "email_domain_id": "email_domain",
+    "client_id": "client", "template_id": "site_template",
 }  # fmt: skip
 # Parameters that name no row of a tenant: a value, and why
 WORDS: dict[str, tuple[Any, str]] = {
@@ -91,7 +92,7 @@ NEEDS: dict[str, str] = {
         "sites/all/graph.svg", "sites/all/panel/<slug:name>/<slug:tab>", "keys", "go", "digests", f"{V1}me",
         "changelog", "changelog/read", "exports", f"{V1}exports", "notices", "notices/read", "notices/choices",
         f"{V1}notices", f"{V1}notices/read", f"{V1}notice-choices",
-        f"{V1}sites", "account/own-key", f"{V1}digests", "me/tokens", "me/tokens/review",
+        "clients/view/end", f"{V1}sites", "account/own-key", f"{V1}digests", "me/tokens", "me/tokens/review",
     ), "self"),
     **dict.fromkeys((
         "exports/<int:export_id>/delete", f"{V1}exports/<int:export_id>", "notices/<int:notice_id>/open",
@@ -110,6 +111,11 @@ NEEDS: dict[str, str] = {
         f"{V1}exposed-keys", f"{V1}exposed-keys/<int:exposed_id>", f"{V1}exposed-keys/<int:exposed_id>/replace",
         f"{V1}brand", f"{V1}brand/check", f"{V1}invitations", f"{V1}invitations/<int:invitation_id>",
         f"{V1}invitations/<int:invitation_id>/resend", f"{V1}invitations/<int:invitation_id>/link",
+        "clients", "clients/new", "clients/sites", "clients/access", "clients/<int:client_id>",
+        *(f"clients/<int:client_id>/{what}" for what in ("open", "view", "release")),
+        "clients/templates", "clients/templates/<int:template_id>", "clients/templates/<int:template_id>/delete",
+        f"{V1}site-templates", f"{V1}site-templates/<int:template_id>", f"{V1}site-templates/<int:template_id>/apply",
+        f"{V1}clients", f"{V1}clients/<int:client_id>", f"{V1}clients/<int:client_id>/sites", f"{V1}client-sites",
     ), "account"),
     **dict.fromkeys((
         "account/key", "account/sso", "account/sso/remove", "account/sso/test", "account/sso/enforce",
@@ -143,7 +149,9 @@ NEEDS: dict[str, str] = {
         f"{V1}{S}/personal-data", f"{S}/segments/<int:segment_id>/forget", f"{SET}/api-keys/show",
         f"{SET}/domain-check", f"{V1}{S}/domain-check", f"{V1}{S}/shares", f"{V1}{S}/shares/<int:share_id>",
     ), "edit"),
-    **dict.fromkeys((f"{SET}/team", f"{SET}/team/<int:member_id>/remove", f"{SET}/delete"), "manage"),
+    **dict.fromkeys((
+        f"{SET}/team", f"{SET}/team/<int:member_id>/remove", f"{SET}/delete", f"{SET}/move", f"{V1}{S}/move",
+    ), "manage"),
     **dict.fromkeys((
         f"{S}/alerts", f"{S}/alerts/new/<slug:condition>", f"{S}/alerts/<int:alert_id>",
         f"{S}/alerts/<int:alert_id>/delete", f"{S}/alerts/channels/new", f"{S}/alerts/channels/<int:channel_id>",

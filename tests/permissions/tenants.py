@@ -21,6 +21,7 @@ from accounts.notices.kinds import DESTINATION_DEAD
 from accounts.notices.models import Notice
 from accounts.notices.services import notify
 from accounts.services import account_create, user_create
+from accounts.services.clients import client_create
 from accounts.services.invitations import invitation_accept, invitation_create
 from accounts.services.personal_tokens import personal_token_create
 from accounts.services.sso import sso_connection_set
@@ -34,6 +35,7 @@ from links.services.groups import group_create
 from links.services.guests import guest_create
 from links.services.links import datapoint_create
 from links.services.scripts_and_lists import entry_create, script_write
+from reports.agency.services import site_template_create
 from reports.annotations.services import note_add
 from reports.digests.services import subscription_save
 from reports.sharing.services import share_create
@@ -180,6 +182,10 @@ def create_account_objects(account: Account, owner: User, word: str, guest: User
     notification = AlertNotification(f"{word}-1", f"{word} is down", f"{word} is down", {"session_id": ""})
     told = delivery_queue(channel=channel, notification=notification, now=timezone.now(), alert=alert)
     assert told is not None
+    client = client_create(agency=account, name=f"{word} client")
+    template = site_template_create(agency=account, name=f"{word} template", site=site)
+    of_client = user_create(email=f"{word}-client@example.com", password=PASSWORD, name=f"{word} person")
+    Membership.objects.create(user=of_client, account=client.account, role=Role.OWNER)
     digest = subscription_save(user=owner, frequency="week", sites=[site], attach_csv=False)
     connection = sso_connection_set(
         account=account, issuer=f"https://{word}.example", client_id=word, client_secret=f"{word} secret",
@@ -193,6 +199,7 @@ def create_account_objects(account: Account, owner: User, word: str, guest: User
     asked = ExportRequest(membership=by, now=timezone.now(), site=site.pk, table="page", query=f"page=/{word}")
     export = export_create(kind="report", request=asked)
     return {
+        "client": client.pk, "site_template": template.pk,
         "notice": notice.pk, "export": export.pk, "email_domain": email_domain.pk,
         "personal_token": token.pk, "plain_token": plain,
         "member": Membership.objects.get(account=account, user=guest).pk, "invitation": invitation.pk,

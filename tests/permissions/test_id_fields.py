@@ -16,6 +16,7 @@ from accounts.sign_in.factor_views import PasskeyForm
 from accounts.sign_in.forms import ReauthenticateForm
 from links.permissions import build_link_scope
 from links.web.forms import LinkForm
+from reports.agency.forms import ApplyForm, ManySitesForm, MoveForm, TemplateForm
 from reports.dashboard.goals.forms import FunnelForm
 from reports.digests.views import SubscriptionForm
 from reports.sharing.forms import SharedLinkForm
@@ -36,6 +37,10 @@ MADE: dict[type[forms.BaseForm], Callable[[World], forms.BaseForm]] = {
     AlertForm: lambda world: AlertForm(site=world.other.site, condition=CONDITIONS["goal"]),
     FunnelForm: lambda world: FunnelForm(None, world.other.site),
     LinkForm: lambda world: LinkForm(scope=build_link_scope(Membership.objects.get(user=world.people["charlie"]))),
+    ApplyForm: lambda world: ApplyForm(sites=[world.other.site]),
+    TemplateForm: lambda world: TemplateForm(sites=[world.other.site]),
+    ManySitesForm: lambda world: ManySitesForm(accounts=[world.other.site.account]),
+    MoveForm: lambda world: MoveForm(accounts=[world.other.site.account]),
     NewSiteForm: lambda world: NewSiteForm(accounts=[world.other.site.account]),
     PasskeyForm: lambda world: PasskeyForm(user=world.people["charlie"]),
     PersonalTokenForm: lambda world: PersonalTokenForm(None, [(world.other.site.pk, "site")]),

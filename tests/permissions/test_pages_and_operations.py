@@ -32,6 +32,15 @@ PAGES: dict[str, str] = {
     "account/invitations/<int:invitation_id>/link": f"POST {V1}invitations/<int:invitation_id>/link",
     "account/invitations/<int:invitation_id>/revoke": f"DELETE {V1}invitations/<int:invitation_id>",
     "sites/new": f"POST {V1}sites",
+    "clients/new": f"POST {V1}clients",
+    "clients/sites": f"POST {V1}clients/<int:client_id>/sites",
+    "clients/access": f"PATCH {V1}members/<int:member_id>",
+    "clients/<int:client_id>": f"PATCH {V1}clients/<int:client_id>",
+    "clients/<int:client_id>/release": f"DELETE {V1}clients/<int:client_id>",
+    "clients/templates": f"POST {V1}site-templates",
+    "clients/templates/<int:template_id>": f"POST {V1}site-templates/<int:template_id>/apply",
+    "clients/templates/<int:template_id>/delete": f"DELETE {V1}site-templates/<int:template_id>",
+    f"{SET}/move": f"POST {SITE}/move",
     **dict.fromkeys(
         (f"{SET}/{page}" for page in ("general", "privacy", "exclusions", "counting", "tracker", "proxy", "heatmaps")),
         f"PATCH {SITE}",
@@ -166,7 +175,16 @@ EXCEPTIONS: dict[str, str] = {
     ),
     "notices/choices": "of the person in all of their accounts; a program with a token is of one account",
     "account/key": "an owner's, who is logged in: a program must not replace the key that others use",
-    **dict.fromkeys(("account/switch", "theme"), "of the session in the browser"),
+    **dict.fromkeys(
+        (
+            "account/switch",
+            "clients/<int:client_id>/open",
+            "clients/<int:client_id>/view",
+            "clients/view/end",
+            "theme",
+        ),
+        "of the session in the browser",
+    ),
     **dict.fromkeys((f"{SET}/tracking-code",), LOOKS),
 }
 
