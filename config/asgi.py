@@ -15,7 +15,7 @@ from django.core.asgi import get_asgi_application
 django_app: Any = get_asgi_application()  # before anything that needs the models
 
 from accounts.security.client_ip import find_client_address, is_trusted_proxy  # noqa: E402
-from config import health, process  # noqa: E402
+from config import health, process, tls_permission  # noqa: E402
 from config.serving import body_limits, client_concurrency, early_refusals, lifespan, static_files  # noqa: E402
 from config.serving.response_batcher import ImmediateResponder, ImmediateResponse, respond_never  # noqa: E402
 from links.redirect import redirector  # noqa: E402
@@ -40,6 +40,7 @@ collecting, redirecting = collector.Collector(process.state), redirector.Redirec
 FAST_APPLICATIONS: tuple[FastApplication, ...] = (
     FastApplication(collector.matches, collecting.app, collecting.respond_immediately),
     FastApplication(health.matches, health.serve_health),
+    FastApplication(tls_permission.matches, tls_permission.serve_permission),
     FastApplication(static_files.matches, static_files.serve_file),
     # Last, because on a link domain every other path is an alias
     FastApplication(redirector.matches, redirecting.app, redirecting.respond_immediately),
