@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from accounts.host_names import is_installation_host, normalize_host
 from accounts.models import Account, Purpose
 from accounts.selectors import find_verified_claim, has_verified, list_verified_claims
+from accounts.white_label.accent_colors import derive_colors
 
 PRODUCT_NAME = "Footfall"
 DEFAULT_COLOR = "#4f6bed"
@@ -33,8 +34,8 @@ class Brand:
 
     @property
     def color(self) -> str:
-        """The color of links and bars in mails, which no stylesheet of ours reaches."""
-        return self.accent or DEFAULT_COLOR
+        """The color of links and bars in mails, which no stylesheet of ours reaches: readable on white."""
+        return derive_colors(self.accent).light.accent if self.accent else DEFAULT_COLOR
 
     @property
     def base_url(self) -> str:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from pytest_django import DjangoAssertNumQueries
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from accounts.custom_domains.services import claim_revoke, host_claim
 from accounts.models import Account, HostClaim, Purpose
 from accounts.services import account_brand_set
-from links.models import Domain
 from links.routing import link_cache
+from links.services.domains import domain_create
 from sites import site_cache
 from sites.models import Site
 from tests.support import asgi, verify_host
@@ -24,7 +23,7 @@ ON_THIS_MACHINE = "127.0.0.1"
 @pytest.fixture
 def proved(account: Account) -> Account:
     account_brand_set(account=account, host=BRAND, name="Agency Numbers")
-    Domain.objects.create(account=account, name=LINKS)
+    domain_create(account=account, name=LINKS)
     verify_host(account, BRAND, Purpose.BRAND)
     verify_host(account, LINKS, Purpose.LINKS)
     return account
@@ -71,16 +70,14 @@ def test_the_domain_of_a_website_gets_none(account: Account, site: Site) -> None
     assert ask("shop.example") == 404, "the website itself is served elsewhere"
 
 
-def test_the_hosts_of_the_installation_get_one_but_not_the_names_below_them(
-    db: None, settings: SettingsWrapper
-) -> None:
+def test_the_hosts_of_the_installation_get_one_but_not_the_names_below_them(db: None, settings: Settings) -> None:
     settings.BASE_URL, settings.LINK_DOMAIN = "https://stats.example.com", "go.example.com"
     settings.CLICKMETER_HOSTS = ["apiv2.example.com"]
     assert [ask(host) for host in ("stats.example.com", "go.example.com", "apiv2.example.com")] == [200] * 3
     assert ask("x.stats.example.com") == ask("apiv2.stranger.example") == 404
 
 
-def test_only_the_proxy_itself_may_ask(proved: Account, settings: SettingsWrapper) -> None:
+def test_only_the_proxy_itself_may_ask(proved: Account, settings: Settings) -> None:
     assert ask(BRAND, client="198.51.100.7") == 404
     assert ask(BRAND, headers={"x-forwarded-for": "198.51.100.7"}) == 404, "somebody asked through the proxy"
     settings.TRUSTED_PROXIES = ["192.0.2.0/24"]

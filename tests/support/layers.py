@@ -15,7 +15,7 @@ ORDER: dict[str, tuple[str, ...]] = {
     "accounts": (
         "fast_settings", "host_names", "spreadsheets", "threads", "run_each", "migration_lock", "keys", "validators",
         "model_forms", "models", "account_limits", "security", "audit", "sso", "permissions", "impersonation",
-        "notices", "revocation", "selectors", "forms", "custom_domains", "branding", "changelog", "mail", "services",
+        "notices", "revocation", "selectors", "forms", "custom_domains", "white_label", "branding", "changelog", "mail", "services",
         "exports", "settings_parts", "invitation_lists", "sign_in", "api", "views", "management", "apps", "urls",
         "operations",
     ),
