@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 from django.db.models import CheckConstraint, Choices, Q
 
 from accounts.host_names import is_public_host, normalize_host
@@ -39,13 +40,23 @@ def clean_timezone(value: object) -> str:
     return value
 
 
-NORMALIZERS: dict[str, Callable[[str], str]] = {"host": normalize_host, "accent": str.lower}
+def normalize_address(text: str) -> str:
+    """Normalize the domain of an e-mail address; the part before it stays as it is."""
+    name, _, domain = text.rpartition("@")
+    return f"{name}@{normalize_host(domain)}"
+
+
+NORMALIZERS: dict[str, Callable[[str], str]] = {
+    "host": normalize_host, "tracking_host": normalize_host, "accent": str.lower, "sender": normalize_address,
+}  # fmt: skip
 
 
 def clean_brand(brand: Mapping[str, object]) -> dict[str, str]:
-    """Normalize host, name, logo and accent; empty values are left out. Raises ValidationError by field."""
+    """Normalize the values of a white label; empty ones are left out. Raises ValidationError by field."""
     checks = {
         "host": _find_host_error,
+        "tracking_host": _find_host_error,
+        "sender": _find_sender_error,
         "name": _find_name_error,
         "logo": _find_logo_error,
         "accent": _find_accent_error,
@@ -66,6 +77,15 @@ def clean_brand(brand: Mapping[str, object]) -> dict[str, str]:
 
 def _find_host_error(text: str) -> str:
     return "" if not text or is_public_host(normalize_host(text)) else "Enter a host name such as stats.example.org."
+
+
+def _find_sender_error(text: str) -> str:
+    try:
+        if text:
+            validate_email(normalize_address(text))
+    except ValidationError:
+        return "Enter an e-mail address such as reports@example.org."
+    return "" if len(text) <= 254 else "Use at most 254 characters."
 
 
 def _find_name_error(text: str) -> str:

@@ -1,4 +1,6 @@
-"""DNS lookups: the accounts that a host's TXT records name, by the resolvers in DNS_SERVERS or the system's own."""
+"""DNS lookups: the accounts that a host's TXT records name, and where names lead; by the resolvers in DNS_SERVERS or
+the system's own.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +54,7 @@ def look_up_named_accounts(host: str, label: str = HOST_LABEL) -> frozenset[int]
     Raises DnsUnavailable when no server answers.
     """
     accounts = set()
-    for text in _look_up_texts(f"{label}.{host}"):
+    for text in look_up_texts(f"{label}.{host}"):
         for word in SEPARATORS.split(text):
             if match := ACCOUNT_PATTERN.match(word):
                 accounts.add(int(match[1]))
@@ -69,8 +71,14 @@ def look_up_addresses(host: str) -> frozenset[str]:
     return frozenset(addresses)
 
 
-def _look_up_texts(name: str) -> list[str]:
-    """Look up the TXT records of a name, each with its strings joined."""
+def look_up_alias(host: str) -> str:
+    """Look up the name that the CNAME record of a host leads to; "" without one. Raises DnsUnavailable."""
+    records = _look_up(host, "CNAME")
+    return str(records[0]).rstrip(".").lower() if records else ""
+
+
+def look_up_texts(name: str) -> list[str]:
+    """Look up the TXT records of a name, each with its strings joined. Raises DnsUnavailable."""
     records = _look_up(name, "TXT")[:MAX_RECORDS]
     return [
         b"".join(record.strings)[:MAX_RECORD_BYTES].decode("ascii", "replace")

@@ -1,4 +1,4 @@
-"""Pages of the account (name, time zone, authkey, white label) and of the user (profile, password)."""
+"""Pages of the account (name, time zone, authkey) and of the user (profile, password)."""
 
 from __future__ import annotations
 
@@ -12,19 +12,17 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.audit.repetition import record_shown
-from accounts.forms import AccountForm, BrandForm, ProfileForm, add_errors
-from accounts.models import Purpose, Role
+from accounts.forms import AccountForm, ProfileForm, add_errors
+from accounts.models import Role
 from accounts.permissions import get_current_account, get_current_membership, list_memberships, switch_account
-from accounts.selectors import find_claim
 from accounts.services import (
-    account_brand_set,
     account_key_rotate,
     account_second_factor_set,
     account_update,
     member_key_rotate,
     user_update,
 )
-from accounts.settings_parts import build_account_navigation, check_host_now, render_secrets
+from accounts.settings_parts import build_account_navigation, render_secrets
 from accounts.sign_in.views import get_next_url
 
 
@@ -114,40 +112,6 @@ def set_second_factor(request: HttpRequest) -> HttpResponse:
     else:
         messages.success(request, "Members need a second factor now." if is_required else "It is no longer needed.")
     return redirect("accounts:account")
-
-
-@login_required
-def edit_brand(request: HttpRequest) -> HttpResponse:
-    """Edit the white label: host, name, logo and accent colour."""
-    account = get_current_account(request, may="manage")
-    form = BrandForm(request.POST or None, initial=account.brand)
-    if request.method == "POST" and form.is_valid():
-        try:
-            account_brand_set(account=account, **form.cleaned_data)
-        except ValidationError as error:
-            add_errors(form, error)
-        else:
-            messages.success(request, "Saved.")
-            return redirect("accounts:account-brand")
-    context = {
-        "account": account,
-        "form": form,
-        "claim": find_claim(account, account.brand.get("host", ""), Purpose.BRAND),
-        "settings_nav": build_account_navigation(request, "brand"),
-        "section": "settings",
-    }
-    return render(request, "accounts/brand.html", context)
-
-
-@login_required
-@require_POST
-def check_brand_host(request: HttpRequest) -> HttpResponse:
-    """Check the DNS record of the white label's host now."""
-    account = get_current_account(request, may="manage")
-    claim = find_claim(account, account.brand.get("host", ""), Purpose.BRAND)
-    if claim is not None:
-        check_host_now(request, claim)
-    return redirect("accounts:account-brand")
 
 
 @login_required

@@ -21,6 +21,7 @@ PAGES: dict[str, str] = {
     "notices/choices": f"PATCH {V1}notice-choices",
     "account/brand": f"PATCH {V1}brand",
     "account/brand/check": f"POST {V1}brand/check",
+    "account/brand/files/<slug:kind>": f"POST {V1}brand/files/<slug:kind>",
     "account/sso": f"PATCH {V1}sso",
     "account/sso/remove": f"DELETE {V1}sso",
     "account/sso/test": f"POST {V1}sso/test",
@@ -161,7 +162,7 @@ EXCEPTIONS: dict[str, str] = {
     "changelog/read": "of what the person has read on the pages; programs have no such page",
     "account/key": "an owner's, who is logged in: a program must not replace the key that others use",
     **dict.fromkeys(("account/switch", "theme"), "of the session in the browser"),
-    **dict.fromkeys((f"{SET}/tracking-code",), LOOKS),
+    **dict.fromkeys((f"{SET}/tracking-code", "account/brand/preview"), LOOKS),
 }
 
 
