@@ -10,12 +10,9 @@ Only programs on this machine and trusted proxies may ask; for all others the ad
 
 from __future__ import annotations
 
-from functools import lru_cache
 from urllib.parse import parse_qs
 
-from django.conf import settings
-
-from accounts.host_names import is_public_host, normalize_host
+from accounts.host_names import is_public_host, list_installation_hosts, normalize_host
 from accounts.security.client_ip import is_trusted_proxy
 from config.health import is_on_this_machine, is_proxy_header, send_response
 from links.routing import link_cache
@@ -61,12 +58,5 @@ def is_certificate_allowed(host: str) -> bool:
     """Whether a certificate may be issued for a host, given as browsers send it: no port, IDNA-encoded."""
     if not is_public_host(host) or host != normalize_host(host):
         return False
-    if host in _list_installation_hosts(settings.BASE_URL, settings.LINK_DOMAIN, tuple(settings.CLICKMETER_HOSTS)):
-        return True
-    return bool(site_cache.find_brand_word(host)) or link_cache.is_link_domain(host)
-
-
-@lru_cache(maxsize=4)
-def _list_installation_hosts(base_url: str, link_domain: str, api_hosts: tuple[str, ...]) -> frozenset[str]:
-    """List the hosts of the installation itself. Names below them are nobody's, so they get no certificate."""
-    return frozenset(map(normalize_host, (base_url, link_domain, *api_hosts))) - {""}
+    is_own = host in list_installation_hosts()  # names below them are nobody's
+    return is_own or bool(site_cache.find_brand_word(host)) or link_cache.is_link_domain(host)

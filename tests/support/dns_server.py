@@ -22,8 +22,8 @@ from sites.outbound import host_lookup
 
 
 class DnsServer:
-    """Answers from `texts` (name to TXT records, each a tuple of its strings), `aliases` (the names that CNAMEs lead to)
-    and `addresses` (name to IP addresses, or a function of "A" or "AAAA" that returns them).
+    """Answers from `texts` (name to TXT records, each a tuple of its strings), `aliases` (what CNAMEs lead to) and
+    `addresses` (name to IP addresses, or a function of "A" or "AAAA" that returns them).
 
     A name in `broken` is answered with SERVFAIL, one in `silent` with nothing at all; a server that `is_down` answers
     nothing. `asked` has the names, `questions` also the kinds of records.
