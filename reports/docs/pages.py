@@ -15,6 +15,9 @@ from accounts.notices.services import RETENTION as NOTICE_RETENTION
 from accounts.revocation import DEPENDENT_ACCESS
 from accounts.security.rate_limits import INVITATION_PAIR
 from accounts.sso.rules import KEY_DAYS
+from accounts.white_label.host_checks import get_target
+from accounts.white_label.images import MAX_BYTES as MAX_IMAGE_BYTES
+from accounts.white_label.images import MAX_PIXELS as MAX_IMAGE_PIXELS
 from goals.models import GoalKind, PatternKind
 from reports.clickport.breakdowns import BREAKDOWNS, TECH
 from reports.clickport.requests import PERIODS
@@ -99,6 +102,15 @@ def build_inbox_context(request: HttpRequest) -> dict[str, object]:
         "export_kinds": EXPORT_KINDS.values(),
         "export_days": EXPORT_RETENTION.days,
         "exports": DEFAULT_LIMITS["exports"],
+    }
+
+
+def build_white_label_context(request: HttpRequest) -> dict[str, object]:
+    """Build the context of the page about white labels: where hosts lead to, and limits of images."""
+    return {
+        "target": get_target(),
+        "max_kilobytes": MAX_IMAGE_BYTES // 1024,
+        "max_megapixels": MAX_IMAGE_PIXELS // 1_000_000,
     }
 
 
@@ -187,6 +199,12 @@ LOOK = (
         "Single sign-on",
         "Let your people log in through your own OpenID provider, and through it only.",
         lambda _: {"key_days": KEY_DAYS},
+    ),
+    DocPage(
+        "white-label",
+        "White label",
+        "Your own hosts, logo, colours and sender in place of ours.",
+        build_white_label_context,
     ),
     DocPage(
         "watching",
