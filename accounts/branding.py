@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -148,23 +148,18 @@ def _build_path(kind: str, chosen: Mapping[str, str]) -> str:
     return f"/brand/{kind}.png?v={version}" if version else ""
 
 
-def build_tracker_names() -> dict[str, str]:
+def build_tracker_names(claims: Iterable[HostClaim]) -> dict[str, str]:
     """Build, for every white-label host, the name that its tracker's globals begin with: `<name>_site_ids`."""
-    return {
-        claim.host: build_script_name(claim.account.brand.get("name") or claim.account.name)
-        for claim in _list_served_claims()
-    }
+    return {claim.host: build_script_name(claim.account.brand.get("name") or claim.account.name) for claim in claims}
 
 
-def list_tracking_hosts() -> frozenset[str]:
-    """List the verified hosts that have a brand's scripts and beacons, but no pages."""
-    return frozenset(
-        claim.host for claim in _list_served_claims() if serves_scripts_only(claim.account.brand, claim.host)
-    )
+def list_tracking_hosts(claims: Iterable[HostClaim]) -> frozenset[str]:
+    """List the white-label hosts that have a brand's scripts and beacons, but no pages."""
+    return frozenset(claim.host for claim in claims if serves_scripts_only(claim.account.brand, claim.host))
 
 
-def _list_served_claims() -> list[HostClaim]:
-    """List the verified claims on hosts that brands are served on."""
+def list_brand_claims() -> list[HostClaim]:
+    """List the verified claims on the hosts that brands are served on, of all accounts."""
     claims = list_verified_claims(Purpose.BRAND).select_related("account")
     return [
         claim

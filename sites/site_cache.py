@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 from django.db.models import OuterRef, QuerySet, Subquery
 
-from accounts.branding import build_tracker_names, list_tracking_hosts
+from accounts.branding import build_tracker_names, list_brand_claims, list_tracking_hosts
 from accounts.host_names import is_installation_host, normalize_host, toggle_www
 from accounts.keys import hash_key
 from accounts.models import Account, Purpose, VerificationMethod
@@ -188,7 +188,8 @@ def _select_sites_with_verification(**conditions: object) -> QuerySet[Site]:
 
 
 def _load_accounts(cache: SiteCache) -> None:
-    cache.brands, cache.tracking_hosts = build_tracker_names(), list_tracking_hosts()
+    claims = list_brand_claims()
+    cache.brands, cache.tracking_hosts = build_tracker_names(claims), list_tracking_hosts(claims)
     cache.account_limits = dict(Account.objects.exclude(limits={}).values_list("pk", "limits"))
 
 

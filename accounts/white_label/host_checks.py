@@ -16,9 +16,8 @@ from accounts.custom_domains.txt_records import DnsUnavailable, look_up_addresse
 from accounts.host_names import normalize_host
 from accounts.sso.http import build_session
 from accounts.white_label.host_proof import PROOF_PATH, build_proof
-from accounts.white_label.models import FindingState, FindingSubject, HostFinding
+from accounts.white_label.models import MAX_FOUND, FindingState, FindingSubject
 
-MAX_FOUND = HostFinding._meta.get_field("found").max_length
 NO_RECORD = "There is no such record."
 
 

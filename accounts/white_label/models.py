@@ -6,6 +6,8 @@ from django.db import models
 
 from accounts.validators import build_choice_check
 
+MAX_FOUND = 300  # characters of what was found
+
 
 class BrandFileKind(models.TextChoices):
     LOGO = "logo", "Logo"
@@ -55,7 +57,7 @@ class HostFinding(models.Model):
     host = models.CharField(max_length=253)
     subject = models.CharField(max_length=10, choices=FindingSubject.choices)
     state = models.CharField(max_length=10, choices=FindingState.choices)
-    found = models.CharField(max_length=300, blank=True)
+    found = models.CharField(max_length=MAX_FOUND, blank=True)
     checked = models.DateTimeField()
 
     class Meta:

@@ -112,4 +112,4 @@ def build_record(
     """Build a record with what was found of it."""
     finding = findings.get((host, subject.value))
     state, found = (finding.state, finding.found) if finding else (FindingState.UNKNOWN.value, NOT_CHECKED)
-    return RecordOverview(label=subject.label, type=type, name=name, value=value, state=state, found=found)
+    return RecordOverview(label=str(subject.label), type=type, name=name, value=value, state=state, found=found)

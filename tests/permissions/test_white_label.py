@@ -1,4 +1,4 @@
-"""Nothing on the host of a white label carries the product's name: every page and API, scripts, files, mails, headers."""
+"""Nothing on the host of a white label carries the product's name: pages, APIs, scripts, files, mails, headers."""
 
 from __future__ import annotations
 
@@ -98,7 +98,8 @@ def test_no_mail_that_the_host_causes_has_it(world: World, clients: Any, host: s
         path = build_path(route, own_values(route, world.open, newcomer=method == "POST"))
         insert_recorded()
         with rolled_back():
-            callers.send(callers.copy_client(clients["alice"]), method, path, body(method, route, world.open))
+            data = body(method, route, world.open)
+            callers.send(callers.copy_client(clients["alice"]), method, path, data, {"host": host})
     with rolled_back():
         Client().post("/password/reset", {"email": world.people["alice"].email}, headers={"host": host})
     assert len(mail.outbox) > 2

@@ -6,7 +6,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError, CommandParser
 from django.db.models import QuerySet
 
-from accounts.branding import build_tracker_names
+from accounts.branding import list_brand_claims
 from accounts.custom_domains.services import claim_approve, claim_revoke
 from accounts.host_names import is_installation_host, is_public_host, list_installation_hosts, normalize_host
 from accounts.management.installation_command import InstallationCommand
@@ -65,7 +65,8 @@ class Command(InstallationCommand):
 def list_served_hosts() -> list[str]:
     """List the hosts that pages, scripts or links are served on: the installation's own and the proved ones."""
     links = list_verified_claims(Purpose.LINKS).values_list("host", flat=True)
-    proved = {host for host in (*build_tracker_names(), *links) if not is_installation_host(host)}
+    brands = (claim.host for claim in list_brand_claims())
+    proved = {host for host in (*brands, *links) if not is_installation_host(host)}
     return sorted(host for host in proved | list_installation_hosts() if is_public_host(host))
 
 
