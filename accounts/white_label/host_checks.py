@@ -86,11 +86,11 @@ def check_served(host: str) -> Finding:
 
 
 def check_spf(domain: str) -> Finding:
-    """Look for the mechanism of our mail server in the SPF record. Raises DnsUnavailable."""
+    """Look for the mechanisms of our mail server in the SPF record. Raises DnsUnavailable."""
     records = [text for text in look_up_texts(domain) if text.lower().split(" ")[0] == "v=spf1"]
     if not records:
         return Finding(FindingSubject.SPF, FindingState.MISSING, NO_RECORD)
-    has_ours = not settings.MAIL_SPF or settings.MAIL_SPF.lower() in records[0].lower().split()
+    has_ours = set(settings.MAIL_SPF.lower().split()) <= set(records[0].lower().split())
     is_good = has_ours and len(records) == 1  # with two of them, mail servers ignore both
     return Finding(FindingSubject.SPF, FindingState.GOOD if is_good else FindingState.DIFFERENT, "; ".join(records))
 
