@@ -32,7 +32,7 @@ RECORD_EXAMPLE = {
 }  # fmt: skip
 HOST_EXAMPLE = {
     "host": "stats.agency.example", "uses": ["Dashboard", "Scripts and beacons", "Links"], "verified": True,
-    "record_name": "_verify.stats.agency.example", "record_value": "account=7",
+    "record_name": "", "record_value": "",
     "check_result": "The record names this account.", "records": [RECORD_EXAMPLE],
 }  # fmt: skip
 BRAND_EXAMPLE = {
