@@ -134,8 +134,9 @@ def nginx(upstream: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
     made.private_key_pem.write_to_path(str(live / "privkey.pem"))
     authority.cert_pem.write_to_path(str(home / "root.pem"))
     places = {
-        "/etc/letsencrypt/live": str(home / "live"), "/etc/nginx/product_proxy.conf": str(DEPLOY / "product_proxy.conf"),
-        "/var/log/nginx": str(home), "127.0.0.1:8000": upstream, "listen 80 ": f"listen 127.0.0.1:{plain_port} ",
+        "/etc/letsencrypt/live": str(home / "live"), "/var/log/nginx": str(home),
+        "/etc/nginx/product_proxy.conf": str(DEPLOY / "product_proxy.conf"),
+        "127.0.0.1:8000": upstream, "listen 80 ": f"listen 127.0.0.1:{plain_port} ",
         "listen 443 ": f"listen 127.0.0.1:{plain_port + 1} ",
     }  # fmt: skip
     text = "\n".join(line for line in (DEPLOY / "nginx.conf").read_text().splitlines() if "listen [::]" not in line)
