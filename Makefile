@@ -38,7 +38,7 @@ check-static:               ## format and lint of scripts; every built file is w
 	else echo "check-static: skipped, because npm is missing"; fi
 
 test: $(STAMP)              ## the whole suite on the embedded defaults
-	$(PY) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -q
+	$(PY) -m pytest $(PARALLEL) -q
 
 test-services: $(STAMP)     ## the same product on PostgreSQL, Redis and a two-shard ClickHouse
 	$(PY) -m tests.services.run
@@ -47,13 +47,16 @@ test-browser: $(STAMP)      ## real Chromium
 	command -v chromium >/dev/null || (apt-get update -qq && apt-get install -y -qq chromium >/dev/null)
 	$(PY) -m pytest -q -m browser tests/browser
 
-RANDOM := tests/reports/query/test_random_queries.py tests/reports/test_hostile_api_requests.py \
+PARALLEL = -n $(JOBS) --dist loadfile --no-loadscope-reorder
+RANDOM_TESTS := tests/reports/query/test_random_queries.py tests/reports/test_hostile_api_requests.py \
 	tests/reports/clicky/test_beside_naive_evaluation.py tests/sites/uptime/test_availability.py \
 	tests/tracking/test_endpoint_fuzzing.py tests/tracking/test_endpoint_answers.py tests/links/test_rule_safety.py
+SERVER_TESTS := tests/heavy tests/config # one at a time: they start servers, and some measure
 
 test-heavy: $(STAMP)        ## server processes, floods, kill -9, stores taken away, full disks; all combinations
-	$(PY) -m pytest -q --hypothesis-profile thorough $(RANDOM)
-	$(PY) -m pytest -q -m heavy --timeout 1200 tests
+	$(PY) -m pytest -q -m heavy --timeout 1200 $(SERVER_TESTS)
+	$(PY) -m pytest $(PARALLEL) -q -m heavy --timeout 1200 tests $(SERVER_TESTS:%=--ignore=%)
+	$(PY) -m pytest $(PARALLEL) -q --hypothesis-profile thorough $(RANDOM_TESTS)
 
 check: $(STAMP) check-static ## style, types, architecture, migrations, deploy checks
 	$(PY) -m ruff check .

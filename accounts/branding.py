@@ -108,6 +108,12 @@ def find_script_host(account: Account) -> str:
     return next((host for host in hosts if host in verified), "")
 
 
+def find_account_by_brand_host(host: str) -> Account | None:
+    """Find the account whose pages have its brand on this host (with or without port)."""
+    claim = find_verified_claim(normalize_host(host), Purpose.BRAND)
+    return claim.account if claim and _build_brand(claim.account, claim.host).white_label else None
+
+
 def _build_brand(account: Account, host: str, or_on: str = "") -> Brand:
     """Build the brand with its pages on a host, else on `or_on`, which is verified. The product's own brand if the host
     is not verified, not the one that the brand names, or reserved.

@@ -17,11 +17,11 @@ from markdown_it import MarkdownIt
 
 from accounts.branding import get_request_brand
 from accounts.models import User
-from accounts.permissions import IMPERSONATED_ACCOUNT
+from accounts.permissions import is_impersonated
+from accounts.selectors import CHANGELOG_PREFERENCE
 
 CHANGELOG = Path(settings.BASE_DIR) / "CHANGELOG.md"
 VERSION_HEADING = re.compile(r"^## (\d+\.\d+\.\d+\S*)[^\n]*\n", re.M)
-READ_VERSION = "changelog"  # a user's preference: the latest version whose changes they have read
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,7 @@ def has_news(request: HttpRequest) -> bool:
     user, releases = getattr(request, "user", None), list_releases()
     if not isinstance(user, User) or not releases or get_request_brand(request).white_label:
         return False
-    is_impersonated = getattr(user, IMPERSONATED_ACCOUNT, None) is not None
-    return not is_impersonated and user.preferences.get(READ_VERSION) != releases[0].version
+    return not is_impersonated(user) and user.preferences.get(CHANGELOG_PREFERENCE) != releases[0].version
 
 
 def add_news(request: HttpRequest) -> dict[str, object]:

@@ -35,10 +35,12 @@ REFUSED_PAGES = frozenset({
     "accounts:join", "alerts:channel-secret", "digests:list", "digests:delete", "dashboard:spy-stream", "links:stream",
     "links:guest-key", "tracking:personal-data", "accounts:sso", "accounts:sso-remove", "accounts:sso-test",
     "accounts:sso-enforce", "accounts:sso-domains", "accounts:sso-domain-check", "accounts:sso-domain-remove",
+    "accounts:exports", "accounts:export-delete", "accounts:export-file",
 })  # fmt: skip
 REFUSED_WRITES = frozenset({
-    "accounts:me", "accounts:team", "accounts:member", "accounts:member-remove", "accounts:member-invite",
-    "accounts:invitation-resend", "accounts:invitation-link", "accounts:invitation-revoke", "accounts:account-brand",
+    "accounts:me", "accounts:notice-choices", "accounts:team", "accounts:member", "accounts:member-remove",
+    "accounts:member-invite", "accounts:invitation-resend", "accounts:invitation-link", "accounts:invitation-revoke",
+    "accounts:account-brand",
     "sites:api-keys", "sites:team", "sites:unshare", "sharing:settings", "alerts:channel-new", "alerts:channel-edit",
     "links:guests",
 })  # fmt: skip

@@ -20,7 +20,7 @@ from django.http import Http404, HttpRequest
 
 from accounts.keys import hash_key
 from accounts.models import WRITE, Account, Grant, Membership, PersonalToken, Right, Role, User
-from accounts.sso.rules import SSO_ACCOUNT, ends_keys, has_recent_login
+from accounts.sso.rules import SSO_ACCOUNT, are_keys_ended, has_recent_login
 
 # What a role may do with everything in its account. Guests have only the rights of their grants.
 ROLE_PERMISSIONS: dict[str, frozenset[str]] = {
@@ -137,10 +137,17 @@ def list_memberships(actor: Actor) -> list[Membership]:
     if isinstance(actor, Bearer):
         return [actor.membership]
     memberships = select_memberships(actor).filter(account__suspended=None)
-    return leave_out_locked(memberships.select_related("account").order_by("account__name", "pk"), get_sso(actor))
+    return leave_out_locked(
+        memberships.select_related("account").order_by("account__name", "pk"), list_sso_accounts(actor)
+    )
 
 
-def get_sso(actor: object) -> frozenset[int]:
+def is_impersonated(user: User) -> bool:
+    """Whether an operator acts for the person, in one account."""
+    return getattr(user, IMPERSONATED_ACCOUNT, None) is not None
+
+
+def list_sso_accounts(actor: object) -> frozenset[int]:
     """Return the accounts in which the actor's session counts as one with a second factor: that of the provider which
     they logged in through."""
     account_id = getattr(actor, SSO_ACCOUNT, None)
@@ -172,7 +179,7 @@ def has_second_factor(user: User) -> bool:
 def list_demanding_accounts(user: User) -> list[Account]:
     """List the accounts that the user is a member of and cannot open before they have a second factor."""
     rows = Membership.objects.accepted().filter(user=user, account__second_factor_required=True)
-    usable = {row.pk for row in leave_out_locked(rows.select_related("account"), get_sso(user))}
+    usable = {row.pk for row in leave_out_locked(rows.select_related("account"), list_sso_accounts(user))}
     return [row.account for row in rows.select_related("account").order_by("account__name") if row.pk not in usable]
 
 
@@ -195,7 +202,7 @@ def find_membership(actor: Actor, account: Account) -> Membership | None:
     membership = select_memberships(actor).filter(account=account).select_related("account").first()
     if membership is not None:
         check_not_suspended(membership.account)
-        if not leave_out_locked([membership], get_sso(actor)):
+        if not leave_out_locked([membership], list_sso_accounts(actor)):
             raise SecondFactorRequired(account)
     return membership
 
@@ -294,7 +301,7 @@ def get_current_account(request: HttpRequest, may: str = "view") -> Account:
 def is_key_locked(membership: Membership) -> bool:
     """Whether a member's tokens and own key do not work now: the account requires a second factor, or single sign-on,
     and the person has neither. A log-in through the provider in the last days counts."""
-    if ends_keys(membership):
+    if are_keys_ended(membership):
         return True
     if leave_out_locked([membership]):
         return False

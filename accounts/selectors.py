@@ -11,9 +11,10 @@ from django.db.models.functions import RowNumber
 
 from accounts.models import Account, HostClaim, InstallationSettings, Membership, Role, User
 from accounts.permissions import has_second_factor
-from accounts.sso.rules import must_use_sso
+from accounts.sso.rules import find_required_connection
 
 Row = TypeVar("Row", bound=Model)
+CHANGELOG_PREFERENCE = "changelog"  # of a user: the latest version whose changes they have read
 
 
 def list_members(account: Account) -> QuerySet[Membership]:
@@ -39,7 +40,7 @@ def explain_password_refusal(user: User) -> str:
     """Explain why the right password alone opens no API for this user; "" if it does."""
     if has_unverified_address(user):
         return "This user's e-mail address is not verified yet. Log in with a browser to verify it."
-    if must_use_sso(user) is not None:
+    if find_required_connection(user) is not None:
         return "This user logs in through single sign-on, so the password opens nothing. Use a key of the account."
     if has_second_factor(user):
         return "This user has a second factor, so the password is not enough. Use a key of the account."

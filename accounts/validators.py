@@ -27,6 +27,11 @@ def clean_name(value: object) -> str:
     return name
 
 
+def shorten_name(name: str) -> str:
+    """Shorten a person's name to what is stored of it: one line of at most 120 characters."""
+    return " ".join(name.split())[:120]
+
+
 @cache
 def list_zone_names() -> frozenset[str]:
     """Return the IANA names of all time zones, without the two that are not places; they are read from disk once."""

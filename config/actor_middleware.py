@@ -15,7 +15,8 @@ from accounts.impersonation import REFUSED_MESSAGE, SAFE_METHODS, SESSION_KEY, f
 from accounts.models import User
 from accounts.permissions import Bearer
 from accounts.security.client_ip import get_client_address
-from accounts.sign_in.session_activity import note_provider_account, prolong_used_session
+from accounts.sign_in.session_activity import prolong_used_session
+from accounts.sign_in.sso_login import note_provider_account
 from config.middleware import SyncMiddleware, is_api_request
 from config.serving.error_responses import build_error_response
 

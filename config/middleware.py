@@ -19,7 +19,7 @@ from django.urls import reverse
 from accounts.host_names import normalize_host
 from accounts.permissions import SecondFactorRequired
 from accounts.security.hashers import RETRY_SECONDS, HashingBusy
-from accounts.sign_in.session_activity import redirect_to_confirmation
+from accounts.sign_in.confirmation import redirect_to_confirmation
 from config.serving.error_responses import build_error_response
 from reports.query.budgets import AnsweredRequest, BudgetExceeded, answered_request
 from tracking.store import UNREADABLE, StoreAway, StoreError

@@ -156,7 +156,7 @@ MFA_PASSKEY_SIGNUP_ENABLED = True
 MFA_TOTP_TOLERANCE = 1  # steps of 30 seconds by which a clock may be wrong
 MFA_RECOVERY_CODES_SHOW_ONCE = True
 SOCIALACCOUNT_ADAPTER = "accounts.sign_in.social_adapter.SocialAdapter"
-SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True  # whom the adapter finds by a proven address
+SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True  # whom the adapter finds by a verified address
 SOCIALACCOUNT_PROVIDERS = {
     "github": {"SCOPE": ["read:user", "user:email"], "OAUTH_PKCE_ENABLED": True},
     "google": {"SCOPE": ["openid", "profile", "email"], "OAUTH_PKCE_ENABLED": True},

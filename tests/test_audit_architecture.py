@@ -31,7 +31,7 @@ SILENT = {
     "accounts/services/users.py user_email_verify": "follows from a user who is created, or from a mailed code",
     "accounts/services/sessions.py _end": "session_end and sessions_end record it",
     "accounts/notices/services.py notify": "it tells of what is recorded where it happens",
-    "accounts/notices/services.py notices_read": "what a person has read is theirs",
+    "accounts/notices/services.py notices_mark": "what a person has read is theirs",
     "accounts/notices/services.py notice_choices_set": "what a person is told of is theirs",
     "accounts/notices/services.py notices_clear": "they were written months ago",
     "accounts/services/notice_mails.py notice_mails_send": "a mail is no change of an object",
@@ -43,6 +43,8 @@ SILENT = {
     "accounts/exports/services.py export_fail": "that an export was asked for is recorded",
     "accounts/exports/services.py exports_clear": "they were written days ago",
     "accounts/services/sso.py _forget_identities": "the connection that is changed or deleted is recorded",
+    "accounts/services/sso_former_members.py former_member_remember": "the end of the member is recorded",
+    "accounts/services/sso_former_members.py former_member_forget": "that the person joins is recorded",
     "accounts/services/sso_domains.py _store_lookup": "_verify and _withdraw record what it means",
     "accounts/services/sso_domains.py sso_domain_check": "DNS did not answer",
     # Bookkeeping

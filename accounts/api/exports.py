@@ -17,7 +17,7 @@ from accounts.api.resources import ResourceViews, add_examples
 from accounts.api.serializers import ClosedModelSerializer
 from accounts.exports.models import Export, ExportState
 from accounts.exports.registry import EXPORT_KINDS, ExportRequest
-from accounts.exports.selectors import build_download_path, select_exports
+from accounts.exports.selectors import build_download_path, is_readable, select_exports
 from accounts.exports.services import export_create, export_delete
 from accounts.models import READ, Area, Membership
 from accounts.permissions import Bearer
@@ -40,7 +40,9 @@ class ExportKindField(serializers.CharField):
 @add_examples("An export", EXPORT_EXAMPLE, NEW_EXAMPLE)
 class ExportSerializer(ClosedModelSerializer):
     kind = ExportKindField(max_length=30)
-    site = serializers.IntegerField(required=False, allow_null=True, min_value=1, help_text="Of which site, if of one")
+    site = serializers.IntegerField(
+        required=False, allow_null=True, min_value=1, help_text="The site's id, for kinds that are of one site"
+    )
     table = serializers.CharField(
         required=False, allow_blank=True, max_length=100, help_text="Of a report: its dimension, such as `page`"
     )
@@ -50,7 +52,10 @@ class ExportSerializer(ClosedModelSerializer):
         max_length=MAX_QUERY_LENGTH,
         help_text="Filters, as in the address of the page after the question mark",
     )
-    url = serializers.CharField(read_only=True, allow_blank=True, help_text="Of the file, for an hour; read it anew")
+    url = serializers.CharField(
+        read_only=True, allow_blank=True,
+        help_text="Address of the file, for an hour; read the export again for a new one",
+    )  # fmt: skip
     expires = serializers.DateTimeField(read_only=True, help_text="When the file is deleted")
 
     class Meta:
@@ -63,7 +68,8 @@ class ExportSerializer(ClosedModelSerializer):
 
     def to_representation(self, instance: Export) -> dict[str, object]:
         """Return the export with its parameters, and the link to its file."""
-        path = build_download_path(instance)
+        is_listed = self.parent is not None  # then the rights are checked by the download alone
+        path = build_download_path(instance) if is_listed or is_readable(instance) else ""
         given = {"site": None, "table": "", "query": "", **instance.parameters}
         read = {name: field for name, field in self.fields.items() if name not in (*given, "url")}
         answer = {**given, "url": self.context["request"].build_absolute_uri(path) if path else ""}

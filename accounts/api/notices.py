@@ -7,7 +7,7 @@ from django.http import Http404
 from django_filters.rest_framework import ChoiceFilter, FilterSet, IsoDateTimeFilter
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers
-from rest_framework.generics import RetrieveUpdateAPIView
+from rest_framework.generics import RetrieveAPIView
 from rest_framework.mixins import ListModelMixin, RetrieveModelMixin, UpdateModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -22,7 +22,7 @@ from accounts.models import Area, User
 from accounts.notices.kinds import KINDS
 from accounts.notices.models import Notice
 from accounts.notices.selectors import format_notice, list_choices, select_notices
-from accounts.notices.services import notice_choices_set, notices_read
+from accounts.notices.services import notices_mark
 from accounts.permissions import Actor, Bearer
 
 NOTICE_EXAMPLE = {
@@ -69,7 +69,7 @@ class NoticeSerializer(ClosedModelSerializer):
 
 class NoticeFilters(FilterSet):
     kind = ChoiceFilter(choices=[(kind.name, kind.label) for kind in KINDS.values()])
-    unread = BooleanFilter("read", "isnull", label="Only those that are not read yet, or only those that are")
+    unread = BooleanFilter("read", "isnull", label="true: only unread notices; false: only read ones")
     since = IsoDateTimeFilter(field_name="created", lookup_expr="gte", label="From this time, inclusive")
 
 
@@ -93,7 +93,7 @@ class NoticeViews(
     def perform_update(self, serializer: BaseSerializer[Notice]) -> None:
         notice = require_instance(serializer)
         is_read = serializer.validated_data.get("read", notice.read is not None)
-        notices_read(notices=Notice.objects.filter(pk=notice.pk), is_read=is_read)
+        notices_mark(notices=Notice.objects.filter(pk=notice.pk), is_read=is_read)
         serializer.instance = self.get_object()
 
 
@@ -120,13 +120,12 @@ class ReadNotices(ManagementView[Notice]):
         responses=describe_responses(200, ReadNoticesSerializer, is_post=True),
     )  # fmt: skip
     def post(self, request: Request) -> Response:
-        return Response({"read": notices_read(notices=select_own_notices(request.user))})
+        return Response({"read": notices_mark(notices=select_own_notices(request.user))})
 
 
 @add_examples(
     "What a person has chosen",
     {kind.name: kind.default.value for kind in KINDS.values()},
-    {"destination_dead": "mail"},
 )
 class NoticeChoicesSerializer(ClosedSerializer):
     """One field for each kind of notice."""
@@ -135,7 +134,7 @@ class NoticeChoicesSerializer(ClosedSerializer):
         """Return a choice for each kind."""
         return {
             kind.name: serializers.ChoiceField(
-                choices=[(way.value, way.label) for way in kind.ways], required=False, help_text=kind.label
+                choices=[(way.value, way.label) for way in kind.ways], read_only=True, help_text=kind.label
             )
             for kind in KINDS.values()
         }
@@ -145,18 +144,15 @@ class NoticeChoicesSerializer(ClosedSerializer):
         return {row.kind.name: row.way.value for row in list_choices(instance)}
 
 
-@extend_schema_view(
-    get=extend_schema(summary="Show which notices the caller gets, and how"),
-    patch=extend_schema(summary="Choose which notices the caller gets, and how"),
-)
-class NoticeChoices(ManagementView[User], RetrieveUpdateAPIView[User]):
-    """For each kind of notice whether the caller finds it in the inbox, by e-mail too, or nowhere. In all accounts."""
+@extend_schema_view(get=extend_schema(summary="Show which notices the caller gets, and how"))
+class NoticeChoices(ManagementView[User], RetrieveAPIView[User]):
+    """For each kind of notice whether the caller finds it in the inbox, by e-mail too, or nowhere.
+
+    It is so in all of the person's accounts, and a token is of one: they choose on the page.
+    """
 
     area = Area.ACCOUNT
     serializer_class = NoticeChoicesSerializer
 
     def get_object(self) -> User:
         return get_person(self.request.user)
-
-    def perform_update(self, serializer: BaseSerializer[User]) -> None:
-        notice_choices_set(user=require_instance(serializer), ways=serializer.validated_data)

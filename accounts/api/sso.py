@@ -1,4 +1,8 @@
-"""Single sign-on of the account in the management API: its provider and e-mail domains. Owners write."""
+"""Single sign-on of the account in the management API: its provider and e-mail domains, to read and to test.
+
+Nothing here changes them: whoever sets the provider can log in as anybody of the account's domains, so the page asks an
+owner to confirm that it is them, which no program can.
+"""
 
 from __future__ import annotations
 
@@ -8,19 +12,17 @@ from django.utils import timezone as clock
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import exceptions, mixins, serializers
 from rest_framework.decorators import action
-from rest_framework.generics import RetrieveUpdateDestroyAPIView
+from rest_framework.generics import RetrieveAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.serializers import BaseSerializer
 
 from accounts.api.management_view import ManagementView
 from accounts.api.openapi import describe_responses
 from accounts.api.resources import ResourceViews, add_examples
 from accounts.api.serializers import ClosedModelSerializer, ClosedSerializer
-from accounts.models import Account, Area, Role, User
+from accounts.models import Account, Area, Role
 from accounts.security import rate_limits
-from accounts.services.sso import sso_connection_delete, sso_connection_set, sso_enforce
-from accounts.services.sso_domains import sso_domain_add, sso_domain_check_now, sso_domain_remove
+from accounts.services.sso_domains import sso_domain_check_now
 from accounts.sso.discovery import DiscoveryError, check_connection
 from accounts.sso.models import ROLE_CHOICES, SsoConnection, SsoDomain, build_redirect_uri
 
@@ -32,26 +34,25 @@ DOMAIN_EXAMPLE = {
     "id": 3, "domain": "example.org", "verified": False, "record_name": "_analytics-sso.example.org",
     "record_value": "account=7", "check_result": "There is no TXT record that names this account yet.",
 }  # fmt: skip
-BODY_EXAMPLE = {"issuer": "https://login.example.com", "client_id": "analytics", "client_secret": "the provider's"}
 TEST_EXAMPLE = {"works": False, "result": "The provider publishes no keys, so its answers cannot be checked."}
-NO_CONNECTION = "This account has no single sign-on. A PATCH of /api/v1/sso with issuer and client_id sets it up."
+OWNERS_ONLY = "Only an owner can set up single sign-on."
+NO_CONNECTION = "This account has no single sign-on. An owner sets it up under Settings → Single sign-on."
 
 
-@add_examples("Single sign-on", CONNECTION_EXAMPLE, BODY_EXAMPLE)
+@add_examples("Single sign-on", CONNECTION_EXAMPLE)
 class SsoSerializer(ClosedSerializer):
-    """The account's provider. The service validates the values."""
+    """The account's provider; its secret is never shown."""
 
-    issuer = serializers.CharField(required=False, max_length=300, help_text="Empty: there is none")
-    client_id = serializers.CharField(required=False, max_length=191)
-    client_secret = serializers.CharField(
-        required=False, write_only=True, max_length=500, help_text="Never shown again; left out: the stored one"
+    issuer = serializers.CharField(read_only=True, help_text="The provider's address; empty: no single sign-on")
+    client_id = serializers.CharField(read_only=True)
+    default_role = serializers.ChoiceField(read_only=True, choices=ROLE_CHOICES, help_text="Of new members")
+    enforced = serializers.BooleanField(
+        read_only=True, help_text="Whether people of the verified domains log in through the provider only"
     )
-    default_role = serializers.ChoiceField(required=False, choices=ROLE_CHOICES, help_text="Of new members")
-    enforced = serializers.BooleanField(required=False, help_text="The only way in for people of the proven domains")
     way_back = serializers.CharField(
-        required=False, allow_blank=True, max_length=254,
-        help_text="The address of the owner who also gets in by password and second factor",
-    )  # fmt: skip
+        read_only=True,
+        help_text="The address of the emergency owner, who can also log in by password and second factor",
+    )
     redirect_uri = serializers.CharField(read_only=True, help_text="To register at the provider")
 
     def to_representation(self, instance: Account) -> dict[str, object]:
@@ -75,29 +76,31 @@ class SsoTestSerializer(ClosedSerializer):
     result = serializers.CharField(read_only=True, help_text="A sentence")
 
 
-@add_examples("An e-mail domain", DOMAIN_EXAMPLE, {"domain": "example.org"})
+@add_examples("An e-mail domain", DOMAIN_EXAMPLE)
 class SsoDomainSerializer(ClosedModelSerializer):
-    verified = serializers.SerializerMethodField(help_text="It has an effect only then")
+    verified = serializers.SerializerMethodField(
+        help_text="Whether the TXT record was found; before that the domain has no effect"
+    )
 
     class Meta:
         model = SsoDomain
         fields = ("id", "domain", "verified", "record_name", "record_value", "check_result")
-        read_only_fields = ("id", "check_result")
+        read_only_fields = fields
 
     def get_verified(self, row: SsoDomain) -> bool:
         return row.verified is not None
 
 
 class OwnersView(ManagementView[Account]):
-    """A view whose writes are for owners: whoever sets up single sign-on decides who logs in as whom."""
+    """A view whose tests are for owners, who alone set up single sign-on."""
 
     area = Area.ACCOUNT
 
     def get_account(self) -> Account:
-        """Return the account; for a write only to an owner, thus not to the account's own key. Raises Http404."""
+        """Return the account; for a test only to an owner, thus not to the account's own key. Raises Http404."""
         membership = self.get_membership("manage")
         if self.request.method not in ("GET", "HEAD", "OPTIONS") and membership.role != Role.OWNER:
-            raise Http404("Only an owner can set up single sign-on.")
+            raise Http404(OWNERS_ONLY)
         return membership.account
 
     def get_connection(self) -> SsoConnection:
@@ -109,35 +112,14 @@ class OwnersView(ManagementView[Account]):
         return connection
 
 
-@extend_schema_view(
-    get=extend_schema(summary="Show single sign-on"),
-    patch=extend_schema(summary="Set up or change single sign-on"),
-    delete=extend_schema(summary="Remove single sign-on"),
-)
-class SsoDetail(OwnersView, RetrieveUpdateDestroyAPIView[Account]):
+@extend_schema_view(get=extend_schema(summary="Show single sign-on"))
+class SsoDetail(OwnersView, RetrieveAPIView[Account]):
     """Single sign-on of the account: its OpenID provider, and whether that is the only way in."""
 
     serializer_class = SsoSerializer
 
     def get_object(self) -> Account:
         return self.get_account()
-
-    def perform_update(self, serializer: BaseSerializer[Account]) -> None:
-        account, values = self.get_account(), dict(serializer.validated_data)
-        stored = SsoConnection.objects.filter(account=account).first()
-        enforced = values.pop("enforced", stored.enforced if stored else False)
-        way_back = values.pop("way_back", stored.way_back.email if stored and stored.way_back else "")
-        names = ("issuer", "client_id", "default_role")
-        kept = {name: getattr(stored, name) for name in names} if stored else {"default_role": Role.VIEWER}
-        given = {"issuer": "", "client_id": "", "client_secret": None, **kept, **values}
-        connection = sso_connection_set(account=account, **given)
-        before = (connection.enforced, connection.way_back.email if connection.way_back else "")
-        if (enforced, way_back) != before:
-            owner = User.objects.filter(email=way_back.lower()).first()
-            sso_enforce(connection=connection, enforced=enforced, way_back=owner)
-
-    def perform_destroy(self, instance: Account) -> None:
-        sso_connection_delete(connection=self.get_connection())
 
 
 class SsoTest(OwnersView):
@@ -159,13 +141,7 @@ class SsoTest(OwnersView):
         return Response({"works": True, "result": f"People log in at {found.login_origin}."})
 
 
-class SsoDomainViews(
-    mixins.ListModelMixin,
-    mixins.CreateModelMixin,
-    mixins.RetrieveModelMixin,
-    mixins.DestroyModelMixin,
-    ResourceViews[SsoDomain],
-):
+class SsoDomainViews(mixins.ListModelMixin, mixins.RetrieveModelMixin, ResourceViews[SsoDomain]):
     """E-mail domains of single sign-on. One has an effect once its TXT record is found."""
 
     area = Area.ACCOUNT
@@ -178,18 +154,8 @@ class SsoDomainViews(
     def get_queryset(self) -> QuerySet[SsoDomain]:
         membership = self.get_membership("manage")
         if self.request.method not in ("GET", "HEAD", "OPTIONS") and membership.role != Role.OWNER:
-            raise Http404("Only an owner can set up single sign-on.")
+            raise Http404(OWNERS_ONLY)
         return SsoDomain.objects.filter(connection__account=membership.account).select_related("connection")
-
-    def perform_create(self, serializer: BaseSerializer[SsoDomain]) -> None:
-        membership = self.get_membership("manage")
-        connection = SsoConnection.objects.filter(account=membership.account).first()
-        if membership.role != Role.OWNER or connection is None:
-            raise Http404(NO_CONNECTION)
-        serializer.instance = sso_domain_add(connection=connection, domain=serializer.validated_data["domain"])
-
-    def perform_destroy(self, instance: SsoDomain) -> None:
-        sso_domain_remove(domain=instance)
 
     @extend_schema(
         summary="Check an e-mail domain", request=None,

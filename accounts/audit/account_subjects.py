@@ -33,7 +33,7 @@ register_subjects(
         label="Person",
         account="",
         verbs=("created", "changed", "deleted"),
-        shown=frozenset({"email", "name", "is_active", "is_operator"}),
+        shown=frozenset({"email", "name", "is_active", "is_operator", "identities"}),
         ignored=frozenset({"last_login", "last_account_id", "preferences"}),
     ),
     AuditSubject(

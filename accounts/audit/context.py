@@ -46,6 +46,11 @@ BuildContext = Callable[[], AuditContext]
 current_context: ContextVar[BuildContext] = ContextVar("audit_context", default=lambda: OUTSIDE)
 
 
+def get_context() -> AuditContext:
+    """Return who acts now."""
+    return current_context.get()()
+
+
 @contextmanager
 def use_context(context: AuditContext) -> Iterator[None]:
     """Set the context of everything that is recorded meanwhile."""

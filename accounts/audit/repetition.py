@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from django.db.models import Model
 
-from accounts.audit.context import AuditActor, current_context
+from accounts.audit.context import AuditActor, get_context
 from accounts.audit.recording import record_event
 from accounts.audit.subjects import TIMES, Changes
 from accounts.security.client_ip import get_rate_limit_key
@@ -26,7 +26,7 @@ def record_shown(
     action: str, row: Model | None, secret: str, *, accounts: Sequence[int | None] | None = None, label: str = ""
 ) -> None:
     """Record that a secret was shown: once an hour for the same secret, actor, network, object and label."""
-    actor = current_context.get()().find_actor()
+    actor = get_context().find_actor()
     claim = (SHOWN, repr((action, identify_caller(actor), row and row.pk, secret, accounts, label)))
     if count_attempt(claim):
         return
@@ -46,7 +46,7 @@ def record_exported(
     label: str = "",
 ) -> None:
     """Record that data was exported: the first exports of an hour each, later ones by their number."""
-    actor = current_context.get()().find_actor()
+    actor = get_context().find_actor()
     counted = repr((action, identify_caller(actor), row and row.pk, accounts))
     record_repeatable(
         action, row, limit=EXPORTED, counted=counted, changes=changes, accounts=accounts, label=label, actor=actor
@@ -76,7 +76,7 @@ def record_repeatable(
 
 def identify_caller(actor: AuditActor) -> tuple[object, ...]:
     """Identify who acts from which network: a stolen key that is used elsewhere is another caller."""
-    return actor.type, actor.id, actor.label, get_rate_limit_key(current_context.get()().address)
+    return actor.type, actor.id, actor.label, get_rate_limit_key(get_context().address)
 
 
 def is_recorded(count: int, singly: int) -> bool:

@@ -1,7 +1,7 @@
 """Log-ins, failed log-ins and log-outs, second factors and addresses, by the signals of Django and django-allauth.
 
-A log-in opens every account that the person is in, so each of them has it in its log. Failed ones, which strangers can
-repeat, are recorded by their number above a few in an hour.
+A log-in opens every account that the person is in, so each of them has it in its log. Of failed ones, which
+strangers can repeat, the first few in an hour are recorded one by one, later ones only by their number.
 """
 
 from __future__ import annotations
@@ -19,16 +19,19 @@ from allauth.mfa.signals import (
 )
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.dispatch import receiver
+from django.utils.crypto import salted_hmac
 
-from accounts.audit.context import AuditActor, build_user_actor
+from accounts.audit.context import AuditActor, build_user_actor, current_context
 from accounts.audit.models import ActorType
 from accounts.audit.recording import record_event
 from accounts.audit.repetition import record_repeatable
 from accounts.models import User
+from accounts.security.client_ip import get_rate_limit_key
 from accounts.security.rate_limits import AUDIT_CACHE_NAME, RateLimit
 
-WRONG_PASSWORDS = RateLimit("audit-password", 5, 3600, AUDIT_CACHE_NAME)  # of one person
-WRONG_FACTORS = RateLimit("audit-factor", 5, 3600, AUDIT_CACHE_NAME)  # of one person
+WRONG_PASSWORDS = RateLimit("audit-password", 5, 3600, AUDIT_CACHE_NAME)  # of one person and group of networks
+WRONG_FACTORS = RateLimit("audit-factor", 5, 3600, AUDIT_CACHE_NAME)  # of one person and group of networks
+NETWORK_GROUPS = 16  # so many networks together leave a bounded number of entries
 UNKNOWN_PEOPLE = RateLimit("audit-unknown", 20, 3600, AUDIT_CACHE_NAME)  # all together, in the installation's log
 
 
@@ -45,6 +48,14 @@ def record_log_out(sender: object, user: User | None, **_: object) -> None:
         record_event("session.ended", user, actor=build_user_actor(user))
 
 
+def name_counter(user: User) -> str:
+    """Name what failures of a person are counted by: with the network that they come from, so that a few from one do
+    not hide where others come from. Networks are in groups that nobody outside can compute."""
+    network = get_rate_limit_key(current_context.get()().address)
+    group = int(salted_hmac("accounts.audit.sign_in_events", network).hexdigest(), 16) % NETWORK_GROUPS
+    return f"{user.pk} {group}"
+
+
 @receiver(user_login_failed, dispatch_uid="audit")
 def record_failed_log_in(sender: object, credentials: Mapping[str, object], **_: object) -> None:
     """Record a failed log-in: for the person with that address, else for the installation."""
@@ -54,7 +65,7 @@ def record_failed_log_in(sender: object, credentials: Mapping[str, object], **_:
         "session.refused",
         user,
         limit=WRONG_PASSWORDS if user else UNKNOWN_PEOPLE,
-        counted=str(user.pk) if user else "",
+        counted=name_counter(user) if user else "",
         changes={"email": (None, email)},
         label=email,
         actor=AuditActor(ActorType.ANONYMOUS, "Nobody logged in"),
@@ -68,7 +79,7 @@ def record_failed_factor(sender: object, user: User, authenticator: Authenticato
         "session.refused",
         user,
         limit=WRONG_FACTORS,
-        counted=str(user.pk),
+        counted=name_counter(user),
         changes={"email": (None, user.email), "kind": (None, authenticator.type)},
     )
 

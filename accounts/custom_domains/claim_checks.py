@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.utils import timezone as clock
 
 from accounts.custom_domains.services import claim_record_lookup, claim_record_unavailable
 from accounts.custom_domains.txt_records import DnsUnavailable, look_up_named_accounts
 from accounts.models import HostClaim, VerificationMethod
+from accounts.run_each import run_each
 from accounts.security import rate_limits
 from accounts.selectors import rank_by_account
 
@@ -32,11 +34,8 @@ def claims_check(*, now: datetime) -> int:
     with ThreadPoolExecutor(MAX_PARALLEL_LOOKUPS, thread_name_prefix="dns") as pool:
         lookups = {pool.submit(_look_up, host): host for host in by_host}
         for lookup in as_completed(lookups):
-            for claim in by_host[lookups[lookup]]:
-                try:
-                    _store_result(claim, lookup.result(), now)
-                except Exception:
-                    log.exception("the result of a check could not be stored: %s", claim)
+            store = partial(_store_result, result=lookup.result(), now=now)
+            run_each(by_host[lookups[lookup]], store, what="Host claim")
     return len(due)
 
 

@@ -24,7 +24,8 @@ ENDING, UNFINISHED = ".csv", ".part"
 
 @dataclass(frozen=True)
 class WrittenFile:
-    """A complete file: its name, the number of rows without headings, and its bytes."""
+    """A finished file: its name, the number of rows without headings, its bytes, and whether it has all rows of the
+    table."""
 
     name: str
     rows: int
@@ -42,7 +43,7 @@ def get_folder() -> Path:
 def write_csv_file(rows: Iterable[Row], max_rows: int) -> WrittenFile:
     """Write the rows, headings first, as a CSV file with a name that nobody guesses.
 
-    It ends at `max_rows` or MAX_BYTES. A file that is not complete has another ending, so that none is half a table.
+    It ends at `max_rows` or MAX_BYTES. An unfinished file has another ending, so that nobody downloads half of it.
     """
     name = secrets.token_urlsafe(24)
     unfinished = get_folder() / f"{name}{UNFINISHED}"

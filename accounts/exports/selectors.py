@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from django.core import signing
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.urls import reverse
 
 from accounts.exports.models import Export, ExportState
-from accounts.exports.registry import EXPORT_KINDS
-from accounts.models import Membership
+from accounts.exports.registry import EXPORT_KINDS, ExportRequest
+from accounts.models import Membership, Role
+from accounts.permissions import leave_out_locked
 
 LINK_SECONDS = 3_600
 SALT = "accounts.exports"
@@ -18,14 +20,40 @@ SALT = "accounts.exports"
 
 def select_exports(membership: Membership, areas: Collection[str] | None = None) -> QuerySet[Export]:
     """Select the exports of a membership (of the account's key, if it is not stored), in some areas only if given."""
-    own = Export.objects.filter(account=membership.account, membership=membership if membership.pk else None)
+    rows = Export.objects.select_related("account", "membership__user", "membership__account")
+    own = rows.filter(account=membership.account, membership=membership if membership.pk else None)
     if areas is None:
         return own
     return own.filter(kind__in=[kind.name for kind in EXPORT_KINDS.values() if kind.area in areas])
 
 
+def find_membership_of(export: Export) -> Membership | None:
+    """Return the membership with whose rights an export is read; None if it has ended or is locked."""
+    if export.membership_id is None:
+        return Membership(account=export.account, role=Role.ADMIN)
+    membership = export.membership
+    if membership is None or membership.accepted is None or not membership.user.is_active:
+        return None
+    return membership if leave_out_locked([membership]) else None
+
+
+def is_readable(export: Export) -> bool:
+    """Whether whoever asked for the export may read such a table now: their rights may have ended since."""
+    membership, kind = find_membership_of(export), EXPORT_KINDS.get(export.kind)
+    if membership is None or kind is None:
+        return False
+    try:
+        kind.check_parameters(ExportRequest(membership=membership, now=export.created, **export.parameters))
+    except ValidationError:
+        return False
+    return True
+
+
 def build_download_path(export: Export) -> str:
-    """Build the address of the file, which works for LINK_SECONDS for whoever has it; "" while there is no file."""
+    """Build the address of the file, which works for LINK_SECONDS for whoever has it; "" while there is no file.
+
+    The address is no promise: the download checks `is_readable`, which asks the database, so lists of the API do not.
+    """
     if export.state != ExportState.DONE:
         return ""
     return reverse("accounts:export-file", args=[signing.dumps(export.pk, salt=SALT)])
@@ -38,4 +66,4 @@ def find_by_link(token: str) -> Export | None:
     except signing.BadSignature:
         return None
     rows = Export.objects.filter(pk=number, state=ExportState.DONE, account__suspended=None)
-    return rows.select_related("account", "membership__user").first()
+    return rows.select_related("account", "membership__user", "membership__account").first()

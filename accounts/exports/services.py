@@ -17,10 +17,9 @@ from accounts.audit.subjects import AuditSubject
 from accounts.exports.files import WrittenFile, delete_file, delete_files_except, write_csv_file
 from accounts.exports.models import RETENTION, Export, ExportState
 from accounts.exports.registry import EXPORT_KINDS, ExportRequest, is_outage
-from accounts.models import Membership, Role
+from accounts.exports.selectors import find_membership_of
 from accounts.notices.kinds import EXPORT_ENDED, EXPORT_FAILED, NoticeValues
 from accounts.notices.services import notify
-from accounts.permissions import leave_out_locked
 from accounts.run_each import run_each
 from accounts.selectors import rank_by_account
 from accounts.services import account_lock
@@ -40,8 +39,8 @@ MAX_ATTEMPTS = 3
 CLAIM = timedelta(minutes=15)  # after which a claimed export is due again: its worker died
 PAUSE = timedelta(minutes=1)  # before an export is tried again after an outage
 MAX_IN_RUN, RUN_SECONDS = 20, 60.0
-ENDED_ACCESS = "Whoever asked for it may not read it any more."
-FAILED = "It could not be written. The log of the server says why."
+ENDED_ACCESS = "The person who asked for it may no longer read this table."
+FAILED = "It could not be written. Ask for it again, or ask whoever runs this installation."
 
 
 @transaction.atomic
@@ -139,16 +138,6 @@ def export_write(*, export: Export) -> bool:
     else:
         export_finish(export=export, written=written)
     return True
-
-
-def find_membership_of(export: Export) -> Membership | None:
-    """Return the membership with whose rights an export is read; None if it has ended or is locked."""
-    if export.membership_id is None:
-        return Membership(account=export.account, role=Role.ADMIN)
-    membership = export.membership
-    if membership is None or membership.accepted is None or not membership.user.is_active:
-        return None
-    return membership if leave_out_locked([membership]) else None
 
 
 def export_finish(*, export: Export, written: WrittenFile) -> None:

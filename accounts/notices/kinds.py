@@ -147,7 +147,7 @@ TOKEN_CREATED = NoticeKind(
     sentence="The personal API token “{token}” was created in your name. If it was not you, revoke it.",
     audience=Audience.PERSON,
     route=("accounts:tokens",),
-    default=NoticeWay.MAIL,
+    is_mailed=True,
 )
 SITE_KEY_CREATED = NoticeKind(
     name="site_key_created",
@@ -159,7 +159,8 @@ SITE_KEY_CREATED = NoticeKind(
 KEY_EXPOSED = NoticeKind(
     name="key_exposed",
     label="Exposed keys",
-    sentence="{person} may still know shared keys that they can no longer read ({count}). Replace or keep them.",
+    sentence="{person} can no longer read some shared keys, but may still know them (number: {count}). "
+    "Replace them, or keep them as they are.",
     audience=Audience.MANAGERS,
     route=("accounts:team",),
 )

@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from accounts.models import Account, User
 from accounts.notices.kinds import KINDS, NoticeKind
 from accounts.notices.models import Notice, NoticeChoice, NoticeWay
-from accounts.permissions import IMPERSONATED_ACCOUNT, list_memberships
+from accounts.permissions import is_impersonated, list_memberships
 
 
 @dataclass(frozen=True)
@@ -47,11 +47,6 @@ def select_notices(user: User, account: Account | None = None) -> QuerySet[Notic
 def list_open_accounts(user: User) -> list[int]:
     """List the ids of the accounts that a person may open now."""
     return [membership.account_id for membership in list_memberships(user)]
-
-
-def is_impersonated(user: User) -> bool:
-    """Whether an operator acts for the person, in one account."""
-    return getattr(user, IMPERSONATED_ACCOUNT, None) is not None
 
 
 def count_unread(user: User) -> int:

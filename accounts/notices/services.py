@@ -33,7 +33,8 @@ def notify(
     key: str = "",
     by: User | None = None,
 ) -> int:
-    """Write a notice to everybody whom the kind concerns and who has not chosen against it; return to how many.
+    """Write a notice to everybody whom the kind concerns and who has not chosen against it; return how many people that
+    are. People who were told of the same key before are counted, but not told again.
 
     `person` is whom a kind for one person is about; `about` are (kind, id) of the objects by which guests may be
     concerned; `by`, who did it, is not told by a kind for several people. Nobody is told twice of the same `key`
@@ -47,7 +48,7 @@ def notify(
     if not recipients:
         return 0
     now = clock.now()
-    ways = load_ways(kind, leave_out_flooded(kind, recipients, now))
+    ways = load_ways(kind, leave_out_those_at_limit(kind, recipients, now))
     texts = {name: value[:MAX_VALUE_LENGTH] if isinstance(value, str) else value for name, value in values.items()}
     rows = [
         Notice(
@@ -80,14 +81,14 @@ def find_recipients(
     return list(found.exclude(user=by) if by is not None else found)
 
 
-def leave_out_flooded(kind: NoticeKind, user_ids: Sequence[int], now: datetime) -> list[int]:
+def leave_out_those_at_limit(kind: NoticeKind, user_ids: Sequence[int], now: datetime) -> list[int]:
     """Leave out those who have had MAX_PER_DAY notices of the kind in 24 hours."""
     recent = Notice.objects.filter(user__in=user_ids, kind=kind.name, created__gt=now - timedelta(days=1))
     counts = dict(recent.values("user").annotate(rows=Count("pk")).values_list("user", "rows"))
     return [number for number in user_ids if counts.get(number, 0) < MAX_PER_DAY]
 
 
-def notices_read(*, notices: QuerySet[Notice], is_read: bool = True) -> int:
+def notices_mark(*, notices: QuerySet[Notice], is_read: bool = True) -> int:
     """Mark a person's notices as read, or as unread again; return how many were changed."""
     if is_read:
         return notices.filter(read=None).update(read=clock.now())
@@ -98,7 +99,7 @@ def notices_read(*, notices: QuerySet[Notice], is_read: bool = True) -> int:
 def notice_choices_set(*, user: User, ways: Mapping[str, str]) -> None:
     """Store how the person is told of each of these kinds. Raises ValidationError, by kind."""
     errors = {
-        name: f"Choose one of: {', '.join(KINDS[name].ways) if name in KINDS else 'there is no such kind'}."
+        name: f"Choose one of: {', '.join(KINDS[name].ways)}." if name in KINDS else "There is no such kind of notice."
         for name, way in ways.items()
         if name not in KINDS or way not in KINDS[name].ways
     }

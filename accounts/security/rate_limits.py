@@ -71,6 +71,7 @@ INVITATION_PAIR = RateLimit("invitation-pair", 10, 86400)  # mails of one accoun
 INVITATION_EMAIL = RateLimit("invitation-email", 30, 86400)  # mails of all accounts to one address
 JOIN_ADDRESS = RateLimit("join-address", 20, 900)  # one client and one-time links
 PASSWORD_USER = RateLimit("password-user", 10, 900)  # checks of the current password of a user who is logged in
+SSO_ADDRESS = RateLimit("sso-address", 300, 300)  # one client and the ways to providers; a company has one address
 CHECK_USER = RateLimit("check-user", 20, 300)  # pages fetched on somebody's behalf
 CHECK_ACCOUNT = RateLimit("check-account", 20, 300)  # DNS records looked up on an account's behalf
 

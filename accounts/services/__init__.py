@@ -32,6 +32,7 @@ from accounts.services.users import (
     user_password_set,
     user_sign_up,
     user_update,
+    user_ways_in_end,
 )
 
 __all__ = [
@@ -65,4 +66,5 @@ __all__ = [
     "user_password_set",
     "user_sign_up",
     "user_update",
+    "user_ways_in_end",
 ]

@@ -39,6 +39,7 @@ from accounts.services import (
     placeholder_user_delete,
     user_create,
 )
+from accounts.services.sso_former_members import former_member_forget
 
 SETUP_HOURS = 24
 CLOSED_DAYS = 90  # for which used and revoked links are explained to who opens them
@@ -317,6 +318,7 @@ def invitation_accept(*, invitation: Invitation, user: User, now: datetime) -> M
         membership = existing
     else:
         membership = _accept_membership(invitation, user, existing, now)
+    former_member_forget(account=membership.account, email=user.email)
     for kind, object_id, right in invitation.grants:
         _add_grant(membership, kind, object_id, right)
     changes = {"role": (None, membership.role), "grants": (None, invitation.grants)}

@@ -22,6 +22,7 @@ from accounts.revocation import (
     revoke_lost_access,
 )
 from accounts.services.accounts import account_lock
+from accounts.services.sso_former_members import former_member_remember
 from accounts.services.users import placeholder_user_delete
 
 MAX_GRANTS = 10_000
@@ -137,6 +138,7 @@ def member_remove(*, membership: Membership, by: Membership) -> None:
     record_action(
         "member.removed", membership, changes={"role": (membership.role, None)}, label=describe_person(membership)
     )
+    former_member_remember(membership=membership, by=by, now=now)
     membership.delete()
     placeholder_user_delete(user=user)
 

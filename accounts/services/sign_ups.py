@@ -14,6 +14,7 @@ from accounts.audit.models import AuditEntry
 from accounts.audit.recording import record_action
 from accounts.models import Account, Membership, User
 from accounts.run_each import run_each
+from accounts.services.users import user_ways_in_end
 
 UNVERIFIED_DAYS = 7
 NO_CONTENT = (Membership, AuditEntry)  # what a new account has
@@ -53,9 +54,9 @@ def sign_up_expire(*, user_id: int, now: datetime) -> bool:
     record_action("user.deleted", user, accounts=[None])
     if user.memberships.exists():
         EmailAddress.objects.filter(user=user).delete()
+        user_ways_in_end(user=user)
         user.name = ""
-        user.set_unusable_password()
-        user.save(update_fields=["name", "password"])
+        user.save(update_fields=["name"])
     else:
         user.delete()
     return True

@@ -12,21 +12,27 @@ from django.db.models import QuerySet
 
 from accounts.audit.context import build_user_actor
 from accounts.audit.recording import read_fields, record_action, record_change
+from accounts.audit.repetition import record_repeatable
 from accounts.models import Account, Membership, Role, User
 from accounts.permissions import has_second_factor
+from accounts.security.rate_limits import AUDIT_CACHE_NAME, RateLimit
 from accounts.services.accounts import account_create
 from accounts.services.members import member_role_store
 from accounts.services.sessions import sessions_end
+from accounts.services.sso_former_members import REMOVED, find_role_to_join, former_member_forget
 from accounts.sso.models import NEW_MEMBER_ROLES, SsoConnection, SsoLogin
-from accounts.sso.rules import get_domain, list_verified_domains
+from accounts.sso.rules import find_required_connection, get_domain, list_verified_domains
+from accounts.validators import shorten_name
 
 MAX_REASON = 300
+REFUSALS = RateLimit("audit-sso", 10, 3600, AUDIT_CACHE_NAME)  # of one connection, by its provider or another way
 
 
 def clean_issuer(text: str) -> str:
-    """Return a provider's address without the discovery path. Raises ValidationError for what is no https address.
+    """Return a provider's address without the discovery path. Raises ValidationError for what is no http or https
+    address.
 
-    Plain http is accepted; the guarded client reaches only public addresses and those the operator allows.
+    The client that sends the requests reaches only public addresses and those in ALLOWED_OUTBOUND.
     """
     address = text.strip().partition("/.well-known/")[0]
     try:
@@ -83,25 +89,29 @@ def _forget_identities(connection: SsoConnection) -> None:
 
 @transaction.atomic
 def sso_enforce(*, connection: SsoConnection, enforced: bool, way_back: User | None, keep: str = "") -> None:
-    """Let people of the account's domains log in through the provider only, but for `way_back`; or no longer.
+    """Let people of the account's domains log in through the provider only, but for the emergency owner, `way_back`; or
+    no longer.
 
-    Their sessions end, but for the one with the key `keep`. Raises ValidationError without a proven domain, before
-    anybody has logged in through the provider, and for a way back that is no owner with a second factor.
+    Their sessions end, but for the one with the key `keep`; those of the emergency owner until now, too. Raises
+    ValidationError without a verified domain, before anybody has logged in through the provider, and if `way_back` is
+    no owner with a password and a second factor.
     """
     if enforced:
         _check_can_enforce(connection, way_back)
-    before = read_fields(connection)
+    before, former = read_fields(connection), connection.way_back
     connection.enforced, connection.way_back = enforced, way_back if enforced else None
     connection.save(update_fields=["enforced", "way_back"])
     record_change("sso.changed", connection, before)
     if enforced and not before.get("enforced"):
         for user in list_covered_users(connection).exclude(pk=connection.way_back_id or 0):
             sessions_end(user=user, keep=keep)
+    elif former is not None and find_required_connection(former) is not None:
+        sessions_end(user=former, keep=keep)
 
 
 def _check_can_enforce(connection: SsoConnection, way_back: User | None) -> None:
     if not list_verified_domains(connection):
-        raise ValidationError("Prove an e-mail domain first.")
+        raise ValidationError("Verify an e-mail domain first.")
     if not connection.logins.exists():
         raise ValidationError("Log in through the provider once first, so that you know that it works.")
     owners = Membership.objects.accepted().filter(account=connection.account, role=Role.OWNER)
@@ -120,43 +130,63 @@ def list_covered_users(connection: SsoConnection) -> QuerySet[User]:
 
 
 @transaction.atomic
-def sso_login_record(*, connection: SsoConnection, user: User, now: datetime) -> Membership:
-    """Make the user who came through the provider a member, if they are none yet, and record the log-in."""
+def sso_login_record(*, connection: SsoConnection, user: User, now: datetime) -> Membership | None:
+    """Make the user who came through the provider a member, if they are none yet, and record the log-in.
+
+    Returns None for who was removed from the account, and is not made a member again.
+    """
     membership = Membership.objects.filter(account=connection.account, user=user).first()
-    if membership is None or membership.accepted is None:
-        membership = _join(connection, user, membership, now)
+    if membership is None:
+        membership = _join(connection, user, now)
+    elif membership.accepted is None:
+        _accept(membership, user, now)
     SsoLogin.objects.update_or_create(connection=connection, user=user, defaults={"at": now})
     record_action("sso.used", connection, changes={"email": (None, user.email)}, actor=build_user_actor(user))
     return membership
 
 
 @transaction.atomic
-def _join(connection: SsoConnection, user: User, pending: Membership | None, now: datetime) -> Membership:
-    """Create the membership, or accept the one that the account has prepared."""
-    if pending is None:
-        membership = Membership.objects.create(
-            account=connection.account, user=user, role=connection.default_role, accepted=now
-        )
-    else:
-        membership = pending
-        membership.accepted = now
-        member_role_store(membership=membership, role=membership.role, fields=["accepted"])
-        membership.invitations.open().update(revoked=now)
+def _accept(membership: Membership, user: User, now: datetime) -> None:
+    """Accept the membership that the account has prepared."""
+    membership.accepted = now
+    member_role_store(membership=membership, role=membership.role, fields=["accepted"])
+    membership.invitations.open().update(revoked=now)
+    former_member_forget(account=membership.account, email=user.email)
+    changes = {"role": (None, membership.role)}
+    record_action("member.joined", membership, changes=changes, actor=build_user_actor(user))
+
+
+@transaction.atomic
+def _join(connection: SsoConnection, user: User, now: datetime) -> Membership | None:
+    """Create the membership, unless the person was removed."""
+    role = find_role_to_join(connection, user.email)
+    if role is None:
+        sso_refusal_record(connection=connection, email=user.email, reason=REMOVED)
+        return None
+    membership = Membership.objects.create(account=connection.account, user=user, role=role, accepted=now)
     changes = {"role": (None, membership.role)}
     record_action("member.joined", membership, changes=changes, actor=build_user_actor(user))
     return membership
 
 
-@transaction.atomic
 def sso_refusal_record(*, connection: SsoConnection, email: str, reason: str, way: str = "") -> None:
-    """Record that somebody was not let in: by the provider's answer, or by another `way` although it is closed."""
+    """Record that somebody was not let in: by the provider's answer, or by another `way` although it is closed.
+
+    Strangers can cause both again and again, so those of one connection are recorded by their number above a few.
+    """
     changes = {"email": (None, email), "reason": (None, reason[:MAX_REASON]), "way": (None, way)}
-    record_action("sso.refused", connection, changes={name: pair for name, pair in changes.items() if pair[1]})
+    record_repeatable(
+        "sso.refused",
+        connection,
+        limit=REFUSALS,
+        counted=f"{connection.pk} {'another way' if way else 'provider'}",
+        changes={name: pair for name, pair in changes.items() if pair[1]},
+    )
 
 
 @transaction.atomic
 def sso_bypass_record(*, connection: SsoConnection, user: User) -> None:
-    """Record that the owner who is the way back logged in without the provider."""
+    """Record that the emergency owner logged in without the provider."""
     record_action("sso.bypassed", connection, changes={"email": (None, user.email)}, actor=build_user_actor(user))
 
 
@@ -164,7 +194,7 @@ def sso_bypass_record(*, connection: SsoConnection, user: User) -> None:
 def provider_user_complete(*, user: User, name: str, owns_account: bool) -> None:
     """Complete a user whom a provider's log-in has just created: with a name, and an account of their own unless they
     join one."""
-    user.name = " ".join(name.split())[:120]
+    user.name = shorten_name(name)
     user.save(update_fields=["name"])
     record_action("user.created", user)
     if owns_account:

@@ -1,8 +1,7 @@
-"""Writes of the e-mail domains of single sign-on: added, proven by a TXT record, and looked up again every day."""
+"""Writes of the e-mail domains of single sign-on: added, verified by a TXT record, and looked up again every day."""
 
 from __future__ import annotations
 
-import logging
 from datetime import datetime, timedelta
 
 from django.core.exceptions import ValidationError
@@ -13,6 +12,7 @@ from accounts.audit.recording import record_action
 from accounts.custom_domains.services import GRACE_PERIOD
 from accounts.custom_domains.txt_records import DnsUnavailable, look_up_named_accounts
 from accounts.host_names import is_public_host, normalize_host
+from accounts.run_each import run_each
 from accounts.security import rate_limits
 from accounts.services.sessions import sessions_end
 from accounts.services.sso import list_covered_users
@@ -22,14 +22,13 @@ MAX_DOMAINS = 20
 RECHECK_AFTER = timedelta(days=1)
 RETRY_FAILING_AFTER = timedelta(hours=6)
 MAX_PER_ROUND = 100
-log = logging.getLogger(__name__)
 NOT_FOUND = "There is no TXT record that names this account yet."
-TAKEN = "Another account has proven this domain, and the record still names it. Remove that account from the record."
+TAKEN = "Another account has verified this domain, and the record still names it. Remove that account from the record."
 
 
 @transaction.atomic
 def sso_domain_add(*, connection: SsoConnection, domain: str) -> SsoDomain:
-    """Add an e-mail domain, which has no effect until it is proven. Raises ValidationError."""
+    """Add an e-mail domain, which has no effect until it is verified. Raises ValidationError."""
     name = normalize_host(domain.strip().rpartition("@")[2])
     if not is_public_host(name):
         raise ValidationError({"domain": f"“{domain[:60]}” is not a domain such as example.org."})
@@ -95,14 +94,14 @@ def _store_missing(row: SsoDomain, now: datetime) -> None:
     row.failing_since = row.failing_since or now
     ends = row.failing_since + GRACE_PERIOD
     if now >= ends:
-        _withdraw(row, "The record was missing for days, so the domain is no longer proven.")
+        _withdraw(row, "The record was missing for three days, so the domain is no longer verified.")
     else:
         row.check_result = f"The record is missing. People can log in through the provider until {ends:%-d %B}."
 
 
 @transaction.atomic
 def _verify(row: SsoDomain, now: datetime) -> None:
-    """Mark a domain (unsaved) as proven; where single sign-on is enforced, the sessions of its people end."""
+    """Mark a domain (unsaved) as verified; where single sign-on is enforced, the sessions of its people end."""
     row.failing_since, row.check_result = None, "The record names this account."
     if row.verified is not None:
         return
@@ -126,10 +125,4 @@ def sso_domains_check(*, now: datetime) -> int:
     """Look up the verified domains whose last check is a day ago (of failing ones, hours); returns how many."""
     is_due = Q(checked__lt=now - RECHECK_AFTER) | Q(checked__lt=now - RETRY_FAILING_AFTER, failing_since__isnull=False)
     due = SsoDomain.objects.filter(is_due, verified__isnull=False).select_related("connection").order_by("checked")
-    rows = list(due[:MAX_PER_ROUND])
-    for row in rows:
-        try:
-            sso_domain_check(domain=row, now=now)
-        except Exception:
-            log.exception("the e-mail domain %s could not be checked", row)
-    return len(rows)
+    return len(run_each(due[:MAX_PER_ROUND], lambda row: sso_domain_check(domain=row, now=now), what="E-mail domain"))

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import ParamSpec
 
 from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
@@ -14,7 +16,11 @@ from django.db import transaction
 
 from accounts.audit.recording import read_fields, record_action, record_change
 from accounts.models import User
+from accounts.selectors import CHANGELOG_PREFERENCE
 from accounts.services.accounts import account_create
+from accounts.services.personal_tokens import personal_tokens_revoke
+from accounts.services.sessions import sessions_end
+from accounts.validators import shorten_name
 
 P = ParamSpec("P")
 
@@ -27,11 +33,13 @@ def user_create(*, email: str, password: str, name: str = "", operator: bool = F
     code that is mailed there. Raises ValidationError for an address that is used or
     invalid, and for a weak password.
     """
-    address, full_name = email.strip().lower(), " ".join(name.split())[:120]
+    address, full_name = email.strip().lower(), shorten_name(name)
     _run_validator("email", validate_email, address)
     user = User.objects.filter(email=address).first() or User(email=address)
     if user.pk is not None and not is_placeholder(user):
         raise ValidationError({"email": "There is already a user with this address."})
+    if user.pk is not None:
+        user_ways_in_end(user=user)
     user.name, user.is_operator = full_name, operator
     _run_validator("password", validate_password, password, user)
     user.set_password(password)
@@ -50,7 +58,7 @@ def user_sign_up(*, email: str, password: str | None, name: str, account_name: s
 
     Without a password they log in by a passkey. Raises ValidationError.
     """
-    user = User(email=email.strip().lower(), name=" ".join(name.split())[:120])
+    user = User(email=email.strip().lower(), name=shorten_name(name))
     user.set_password(password)
     user.save()
     record_action("user.created", user)
@@ -58,14 +66,44 @@ def user_sign_up(*, email: str, password: str | None, name: str, account_name: s
     return user
 
 
-def user_email_verify(*, user: User) -> None:
-    """Record that the user's address is theirs: they opened a mailed link, or whoever created them made sure."""
+@transaction.atomic
+def user_email_verify(*, user: User, keep: SocialAccount | None = None) -> None:
+    """Record that the user's address is theirs: they opened a mailed link, came by a provider that has proven it, or
+    whoever created them made sure.
+
+    If somebody had signed up with the address and not proven it, that may have been a stranger: all ways in that they
+    made end, but for `keep`, the identity at a provider that proves the address now.
+    """
+    if EmailAddress.objects.filter(user=user, email=user.email, verified=False).exists():
+        user_ways_in_end(user=user, keep=keep)
     EmailAddress.objects.update_or_create(user=user, email=user.email, defaults={"verified": True, "primary": True})
+
+
+@transaction.atomic
+def user_ways_in_end(*, user: User, keep: SocialAccount | None = None) -> None:
+    """End all by which somebody could act as the user so far: the password, identities at providers (but `keep`),
+    second factors, sessions and tokens."""
+    identities = SocialAccount.objects.filter(user=user).exclude(pk=keep.pk if keep is not None else None)
+    factors = Authenticator.objects.filter(user=user)
+    kinds = sorted(factors.values_list("type", flat=True))
+    names = sorted(identities.values_list("provider", flat=True))
+    identities.delete()
+    factors.delete()
+    if kinds:
+        record_action("second_factor.removed", user, changes={"kind": (", ".join(kinds), None)})
+    if names:
+        record_action("user.changed", user, changes={"identities": (", ".join(names), None)})
+    if user.has_usable_password():
+        user.set_unusable_password()
+        user.save(update_fields=["password"])
+        record_action("password.changed", user)
+    sessions_end(user=user)
+    personal_tokens_revoke(user=user)
 
 
 def user_changelog_read(*, user: User, version: str) -> None:
     """Note the latest version of which the person has read what is new."""
-    user.preferences = {**user.preferences, "changelog": version}
+    user.preferences = {**user.preferences, CHANGELOG_PREFERENCE: version}
     user.save(update_fields=["preferences"])
 
 
@@ -73,7 +111,7 @@ def user_changelog_read(*, user: User, version: str) -> None:
 def user_update(*, user: User, name: str) -> User:
     """Change a user's name."""
     before = read_fields(user)
-    user.name = " ".join(name.split())[:120]
+    user.name = shorten_name(name)
     user.save(update_fields=["name"])
     record_change("user.changed", user, before)
     return user

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.models import EmailAddress
+from allauth.socialaccount.models import SocialAccount, SocialLogin
 from django.contrib import messages
 from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse
@@ -31,8 +32,9 @@ from accounts.security.password_login import (
 from accounts.selectors import get_sign_up
 from accounts.services import user_email_verify, user_password_set, user_sign_up
 from accounts.sign_in.devices import describe_browser, describe_place
-from accounts.sign_in.sso_login import admit_user, complete_login, did_just_use_provider
-from accounts.sso.rules import must_use_sso
+from accounts.sign_in.sso_login import admit_user, complete_login, did_just_use_provider, find_used_connection
+from accounts.sso.provider import PROVIDER
+from accounts.sso.rules import find_required_connection
 
 log = logging.getLogger(__name__)
 REVIEW_TOKENS = "review_tokens"  # in the session of somebody with API tokens who resets their password
@@ -102,12 +104,16 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
     def pre_login(self, request: HttpRequest, user: User, **options: object) -> HttpResponse | None:
         """Let a user without a stored address log in: whoever created them made sure of it. Those who sign up
-        themselves have one, which is not verified at first. Who must use single sign-on is sent there.
+        themselves have one, which is not verified at first; who comes by a provider that has verified the address need
+        not verify it. Who must use single sign-on is sent there.
         """
+        arguments = read_arguments(options)
         if not EmailAddress.objects.filter(user=user).exists():
             user_email_verify(user=user)
         response: HttpResponse | None = super().pre_login(request, user, **options)
-        return response or admit_user(request, user, read_arguments(options))
+        if response is None and (identity := find_proof_of_address(arguments, user)) is not None:
+            user_email_verify(user=user, keep=identity)
+        return response or admit_user(request, user, arguments)
 
     def login(self, request: HttpRequest, user: User) -> None:
         """Log in; a user who did before, on other devices, is told by mail."""
@@ -173,7 +179,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         sign-on only, that to it. Raises OSError or SMTPException."""
         brand, template = self.choose_brand(user), "accounts/password_reset.txt"
         path = build_reset_path(user)
-        if must_use_sso(user) is not None:
+        if find_required_connection(user) is not None:
             path, template = f"{reverse('sso_login')}?{urlencode({'email': user.email})}", "accounts/sso_only.txt"
         mail.send(to=user.email, template=template, brand=brand, user=user, link=brand.base_url + path)
 
@@ -189,6 +195,20 @@ def read_arguments(options: Mapping[str, object]) -> Mapping[str, object]:
     """Read, from the options of a log-in, what says which provider it came through."""
     arguments = options.get("signal_kwargs")
     return arguments if isinstance(arguments, Mapping) else {}
+
+
+def find_proof_of_address(arguments: Mapping[str, object], user: User) -> SocialAccount | None:
+    """Find the identity of a log-in at a provider that has verified the user's address; None for all other log-ins."""
+    login = arguments.get("sociallogin")
+    if not isinstance(login, SocialLogin):
+        return None
+    is_own = login.provider is not None and login.provider.id == PROVIDER
+    is_proof = (
+        find_used_connection(arguments, user) is not None
+        if is_own
+        else any(address.verified and address.email.lower() == user.email for address in login.email_addresses)
+    )
+    return login.account if is_proof else None
 
 
 def is_sign_up_open(request: HttpRequest) -> bool:

@@ -13,7 +13,7 @@ from allauth.account.decorators import reauthentication_required
 from allauth.core.exceptions import ReauthenticationRequired
 from allauth.socialaccount.models import SocialAccount
 from django.contrib.auth.models import AnonymousUser
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
 from accounts.models import User
@@ -45,3 +45,15 @@ def list_provider_pages(user: User | AnonymousUser) -> list[str]:
     """List the pages on which somebody without a password confirms who they are: by a new log-in at their provider."""
     identities = SocialAccount.objects.filter(user=user).order_by("-last_login")
     return [reverse("sso_continue", args=[provider]) for provider in identities.values_list("provider", flat=True)]
+
+
+def redirect_to_confirmation(request: HttpRequest) -> HttpResponse | None:
+    """Redirect to the confirmation, and from there to the page of the form, which is empty again; None for somebody who
+    is not logged in.
+
+    allauth's own middleware would store the whole request in the session, with the cookie, to repeat it: then the
+    table of sessions would hold keys that log in (`accounts.security.sessions`).
+    """
+    return (
+        HttpResponseRedirect(build_confirmation_url(request, request.path)) if request.user.is_authenticated else None
+    )

@@ -59,7 +59,7 @@ def delete_user(request: HttpRequest) -> HttpResponse:
         except ValidationError as error:
             add_errors(form, error)
         else:
-            return say_good_bye(request, address, brand)
+            return finish_deletion(request, address, brand)
     return render_deletion(request, user, form)
 
 
@@ -81,12 +81,12 @@ def render_deletion(request: HttpRequest, user: User, form: DeletionForm) -> Htt
     return render(request, "accounts/delete_user.html", context)
 
 
-def say_good_bye(request: HttpRequest, address: str, brand: Brand) -> HttpResponse:
+def finish_deletion(request: HttpRequest, address: str, brand: Brand) -> HttpResponse:
     """Log out, and mail that the user is deleted; what was done stays done if that fails."""
     logout(request)
     try:
         mail.send(to=address, template="accounts/user_deleted.txt", brand=brand, email=address)
     except (OSError, SMTPException) as error:
         log.warning("The mail about a deleted user could not be sent: %s", error)
-    messages.success(request, "You are deleted here.")
+    messages.success(request, "Your user was deleted.")
     return redirect("account_login")

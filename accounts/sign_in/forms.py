@@ -24,7 +24,7 @@ from accounts.security.hashers import RETRY_SECONDS, HashingBusy
 from accounts.security.password_login import TooManyAttempts
 from accounts.selectors import get_sign_up
 from accounts.services import is_placeholder
-from accounts.sso.rules import find_enforced_connection, must_use_sso
+from accounts.sso.rules import find_enforced_connection, find_required_connection
 from accounts.validators import clean_name
 
 EMAIL_INPUT = forms.EmailInput(attrs={"autocomplete": "username"})
@@ -150,7 +150,7 @@ class EmailChangeForm(AddEmailForm):  # type: ignore[misc]
 
     def clean_email(self) -> str:
         """Check that neither address belongs to single sign-on, which decides what people's addresses are."""
-        if must_use_sso(self.user) is not None:
+        if find_required_connection(self.user) is not None:
             raise ValidationError("Your address comes from single sign-on. Have it changed there.")
         return check_no_sso(str(super().clean_email()))
 

@@ -1,9 +1,14 @@
-"""Log-ins through a provider for other hosts than BASE_URL's: of white labels, and other names of the installation.
+"""Log-ins through a provider for the host of a white label.
 
 Providers know one address to send people back to, on the host of BASE_URL. So the other host sends the browser there
 with a signed token (`build_start_url`); what comes back from the provider is answered with another token, good for a
-minute, that logs in on the host where the person began. Both tokens name a secret of that host's session, so they work
-in that browser only, and once. No page of ours is shown on the host of BASE_URL, which has another brand.
+minute, that logs in on the host where the log-in began.
+
+Both tokens name a secret of that host's session, so whoever comes back is who began. That does not say that the person
+who logged in at the provider is who began: anybody can begin a log-in and send the address to somebody else. So a
+log-in goes only to verified hosts of white labels, through an account's provider only to that account's; the person is
+asked on the host of BASE_URL whether to log in on that host; and only people whose log-ins the host's account may have
+are handed over (`may_hand_over`). Any host can be named in a request, so none is believed without these checks.
 """
 
 from __future__ import annotations
@@ -20,10 +25,16 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.crypto import constant_time_compare, get_random_string
 
-from accounts.models import User
+from accounts import mail
+from accounts.branding import find_account_by_brand_host, load_brand
+from accounts.host_names import normalize_host
+from accounts.models import Account, Membership, User
+from accounts.sso.models import SLUG_PREFIX
+from accounts.sso.rules import find_connection
 
 START_SALT, ARRIVAL_SALT, PROBLEM_SALT = "sso-start", "sso-arrival", "sso-problem"
 START_SECONDS, ARRIVAL_SECONDS = 600, 60
+NOT_THERE = "You cannot log in that way on this host. Use a password or passkey, or another address of this service."
 NONCE = "sso_nonce"  # in the session of the host where the log-in began
 
 
@@ -36,10 +47,44 @@ class Start:
     provider: str
     next: str
 
+    @property
+    def host(self) -> str:
+        """The host where it began, with its port if it has one."""
+        return urlsplit(self.origin).netloc
+
 
 def is_main_host(request: HttpRequest) -> bool:
     """Whether the request is for the host of BASE_URL, whose addresses providers know."""
     return request.get_host().lower() == urlsplit(settings.BASE_URL).netloc.lower()
+
+
+def find_destination(host: str, provider: str) -> Account | None:
+    """Find the account on whose host (as the request names it) a log-in through the provider may end.
+
+    That of a white label, on the usual port or that of BASE_URL; through an account's own provider only its own.
+    """
+    name, port = normalize_host(host), urlsplit(settings.BASE_URL).port
+    if host.lower() not in (name, f"{name}:{port}"):
+        return None
+    account = find_account_by_brand_host(name)
+    if account is None or account.suspended is not None:
+        return None
+    if not provider.startswith(SLUG_PREFIX):
+        return account
+    connection = find_connection(provider)
+    return account if connection is not None and connection.account_id == account.pk else None
+
+
+def may_hand_over(account: Account, provider: str, user: User) -> bool:
+    """Whether a user may be logged in on the account's host by a log-in through the provider.
+
+    Whoever controls the host gets what that session can open. An account's own provider could log in its members
+    anyway. Through Google, Microsoft or GitHub only those come who belong to the account alone, as with mailed links.
+    """
+    if user.is_operator or not Membership.objects.accepted().filter(account=account, user=user).exists():
+        return False
+    brand = load_brand(account)
+    return provider.startswith(SLUG_PREFIX) or mail.choose_link_brand(brand, user) == brand
 
 
 def hash_nonce(nonce: str) -> str:
@@ -50,17 +95,18 @@ def hash_nonce(nonce: str) -> str:
 def build_start_url(request: HttpRequest, provider: str, next_url: str) -> str:
     """Build the address on the host of BASE_URL at which a log-in of this browser on this host begins."""
     nonce = request.session[NONCE] = get_random_string(32)
-    origin = f"{urlsplit(settings.BASE_URL).scheme}://{request.get_host()}"
+    origin = f"{urlsplit(settings.BASE_URL).scheme}://{request.get_host().lower()}"
     token = signing.dumps([origin, hash_nonce(nonce), provider, next_url], salt=START_SALT)
     return f"{settings.BASE_URL}/login/sso/start?{urlencode({'to': token})}"
 
 
 def read_start(token: str) -> Start | None:
-    """Read the token of `build_start_url`; None if it is not ours or too old."""
+    """Read the token of `build_start_url`; None if it is not ours or too old, or leads where no log-in may end."""
     try:
-        return Start(*signing.loads(token, salt=START_SALT, max_age=START_SECONDS))
+        start = Start(*signing.loads(token, salt=START_SALT, max_age=START_SECONDS))
     except signing.BadSignature:
         return None
+    return start if find_destination(start.host, start.provider) else None
 
 
 def build_state(start: Start) -> dict[str, object]:
@@ -75,8 +121,11 @@ def find_start(state: Mapping[str, object]) -> Start | None:
     return Start(**found) if isinstance(found, dict) else None
 
 
-def build_arrival_response(start: Start, user: User) -> HttpResponse:
-    """Send the browser to the host where the log-in began, with a token that logs the user in there."""
+def build_arrival_response(request: HttpRequest, start: Start, user: User) -> HttpResponse:
+    """Send the browser to the host where the log-in began, with a token that logs the user in there if they may."""
+    account = find_destination(start.host, start.provider)
+    if account is None or not may_hand_over(account, start.provider, user):
+        return build_problem_response(request, NOT_THERE, {"data": build_state(start)})
     token = signing.dumps([start.origin, start.nonce, start.provider, start.next, user.pk], salt=ARRIVAL_SALT)
     return redirect(f"{start.origin}/login/sso/arrive?{urlencode({'token': token})}")
 
@@ -89,17 +138,19 @@ def read_arrival(request: HttpRequest, token: str) -> tuple[Start, User] | None:
     except signing.BadSignature:
         return None
     start = Start(*words)
-    is_here = urlsplit(start.origin).netloc == request.get_host()
+    is_here = start.host == request.get_host().lower()
     if not nonce or not is_here or not constant_time_compare(hash_nonce(nonce), start.nonce):
         return None
+    account = find_destination(start.host, start.provider)
     user = User.objects.filter(pk=user_id, is_active=True).first()
-    return (start, user) if user else None
+    return (start, user) if user and account and may_hand_over(account, start.provider, user) else None
 
 
 def build_problem_response(request: HttpRequest, text: str, state: Mapping[str, object]) -> HttpResponse:
-    """Send the browser back to the log-in page, on the host where the log-in began, with a sentence."""
+    """Send the browser back to the log-in page with a sentence: on the host where the log-in began, if one may end
+    there."""
     start = find_start(state)
-    if start is None:
+    if start is None or find_destination(start.host, start.provider) is None:
         messages.error(request, text)
         return redirect("account_login")
     token = signing.dumps(text, salt=PROBLEM_SALT)

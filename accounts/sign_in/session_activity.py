@@ -1,5 +1,4 @@
-"""What middleware does for sign-in: sessions end when they are not used, changes of it are confirmed, and a user knows
-through which account's provider they came."""
+"""Sessions end when they are not used: each use prolongs them."""
 
 from __future__ import annotations
 
@@ -8,35 +7,13 @@ import logging
 from django.contrib.auth import SESSION_KEY
 from django.core.cache import caches
 from django.db import OperationalError, transaction
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest
 from django.utils import timezone as clock
 
 from accounts.models import User
 from accounts.security.rate_limits import REQUEST_CACHE_NAME
 from accounts.security.sessions import hash_session_key
 from accounts.services.sessions import session_prolong
-from accounts.sign_in.confirmation import build_confirmation_url
-from accounts.sso.rules import SSO_ACCOUNT
-
-
-def redirect_to_confirmation(request: HttpRequest) -> HttpResponse | None:
-    """Redirect to the confirmation, and from there to the page of the form, which is empty again; None for somebody who
-    is not logged in.
-
-    allauth's own middleware would store the whole request in the session, with the cookie, to repeat it: then the
-    table of sessions would hold keys that log in (`accounts.security.sessions`).
-    """
-    return (
-        HttpResponseRedirect(build_confirmation_url(request, request.path)) if request.user.is_authenticated else None
-    )
-
-
-def note_provider_account(request: HttpRequest) -> None:
-    """Note on `request.user` through which account's provider they logged in."""
-    account_id = request.session.get(SSO_ACCOUNT)
-    if account_id and isinstance(request.user, User):
-        setattr(request.user, SSO_ACCOUNT, account_id)
-
 
 log = logging.getLogger(__name__)
 ACTIVITY_SECONDS = 300  # a session is prolonged this often, so that not every request writes

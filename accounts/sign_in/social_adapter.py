@@ -1,7 +1,8 @@
 """What django-allauth asks about log-ins through providers: which there are, whom they may log in, and what went wrong.
 
-A provider of an account is an attacker's tool for all addresses that are not of the account's proven domains, whatever
-it says about them. Google, Microsoft and GitHub are the operator's choice, and are believed where they say verified.
+An account's provider is trusted for addresses of that account's verified domains only, whatever it says about others: a
+customer chose it. Those of the domains are refused only where it says that it has not verified them. Google, Microsoft
+and GitHub are the operator's choice, and are believed where they say verified.
 """
 
 from __future__ import annotations
@@ -24,11 +25,13 @@ from accounts.services import user_email_verify
 from accounts.services.sso import provider_user_complete, sso_refusal_record
 from accounts.sign_in.adapter import is_sign_up_open
 from accounts.sign_in.handover import build_problem_response, find_start
-from accounts.sso.http import build_session
+from accounts.sso.discovery import is_busy
+from accounts.sso.http import BUSY, build_session
 from accounts.sso.provider import PROVIDER, build_app
 from accounts.sso.rules import find_connection, find_covering_connection, is_covered, list_verified_domains
 
 NO_ADDRESS = "The provider did not say what your e-mail address is. It must send the claim “email”."
+UNVERIFIED = "The provider says that your e-mail address is not verified. Verify it there first."
 NOT_VERIFIED = "There is a user with this address already. Log in as usual; {name} does not say that it is yours."
 CLOSED = "There is no user with the address {email}, and new ones need an invitation."
 STALE = "This log-in was answered already, or took too long. Begin again."
@@ -42,6 +45,13 @@ def build_operator_apps() -> list[SocialApp]:
         SocialApp(provider=name, name=name, client_id=client_id, secret=secret)
         for name, (client_id, secret) in settings.SOCIAL_LOGINS.items()
     ]
+
+
+def denies_verification(sociallogin: SocialLogin) -> bool:
+    """Whether an account's provider says that it has not verified the address; many say nothing, some send text."""
+    parts = [sociallogin.account.extra_data.get(name) for name in ("userinfo", "id_token")]
+    said = [part.get("email_verified") for part in parts if isinstance(part, dict)]
+    return any(word is not None and str(word).strip().lower() not in ("true", "1") for word in said)
 
 
 class SocialAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
@@ -61,18 +71,18 @@ class SocialAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
         return build_session()
 
     def is_email_verified(self, provider: Provider, email: str) -> bool:
-        """Whether an address counts as proven whatever the provider says: in the account's own domains."""
+        """Whether an address counts as verified whatever the provider says: in the account's own domains."""
         connection = find_connection(provider.app.provider_id) if provider.id == PROVIDER else None
         return connection is not None and is_covered(connection, email)
 
     def authenticate_by_email(self, sociallogin: SocialLogin) -> tuple[User, str] | None:
-        """Find the user with a proven address. An account's provider proves those of its domains only."""
+        """Find the user with a verified address. An account's provider verifies those of its domains only."""
         for address in sociallogin.email_addresses:
             email = address.email.lower()
-            is_proven = address.verified
+            is_verified = address.verified
             if sociallogin.provider.id == PROVIDER:
-                is_proven = self.is_email_verified(sociallogin.provider, email)
-            user = User.objects.filter(email=email).first() if is_proven else None
+                is_verified = self.is_email_verified(sociallogin.provider, email)
+            user = User.objects.filter(email=email).first() if is_verified else None
             if user is not None:
                 if not EmailAddress.objects.filter(user=user).exists():
                     user_email_verify(user=user)  # one without a row was created by somebody who made sure
@@ -85,19 +95,21 @@ class SocialAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
         if not emails:
             self.refuse(request, sociallogin, NO_ADDRESS)
         if sociallogin.provider.id == PROVIDER:
+            if denies_verification(sociallogin):
+                self.refuse(request, sociallogin, UNVERIFIED, emails[0])
             self.check_domains(request, sociallogin, emails)
             return
         if not sociallogin.is_existing and User.objects.filter(email__in=emails).exists():
             self.refuse(request, sociallogin, NOT_VERIFIED.format(name=sociallogin.provider.name))
 
     def check_domains(self, request: HttpRequest, sociallogin: SocialLogin, emails: list[str]) -> None:
-        """Refuse a log-in that names an address outside of the account's proven domains, or is somebody's with one."""
+        """Refuse a log-in that names an address outside the account's verified domains, or is somebody's with one."""
         connection = find_connection(sociallogin.account.provider)
         known = [sociallogin.user.email] if sociallogin.is_existing else []
         for email in [*emails, *known]:
             if connection is None or not is_covered(connection, email):
                 domains = ", ".join(list_verified_domains(connection)) if connection else ""
-                only = f"only addresses of {domains} log in here" if domains else "the account has proven no domain"
+                only = f"only addresses of {domains} log in here" if domains else "the account has verified no domain"
                 self.refuse(request, sociallogin, f"The provider says that you are {email}, but {only}.", email)
 
     def refuse(self, request: HttpRequest, sociallogin: SocialLogin, text: str, email: str = "") -> NoReturn:
@@ -136,12 +148,15 @@ class SocialAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
         extra_context: dict[str, object] | None = None,
     ) -> None:
         """Send the person back to the log-in page with a sentence; the log of the account has the details."""
-        state = (extra_context or {}).get("state")
-        text = FAILED if isinstance(state, dict) else STALE
+        found = (extra_context or {}).get("state")
+        state = found if isinstance(found, dict) else {}
+        text = FAILED if state else STALE
         if error == AuthError.CANCELLED:
             text = CANCELLED
+        if is_busy(exception):
+            raise ImmediateHttpResponse(build_problem_response(request, BUSY, state))
         connection = find_connection(provider.app.provider_id) if provider.id == PROVIDER else None
-        if connection is not None and isinstance(state, dict):  # else anybody could fill the log
-            details = str(exception) if exception else request.GET.get("error_description") or text
+        if connection is not None and state:
+            details = str(exception) if exception else text  # no text of the request, which anybody can send
             sso_refusal_record(connection=connection, email="", reason=details)
-        raise ImmediateHttpResponse(build_problem_response(request, text, state if isinstance(state, dict) else {}))
+        raise ImmediateHttpResponse(build_problem_response(request, text, state))

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from allauth.account.app_settings import REAUTHENTICATION_TIMEOUT
 from allauth.account.internal.flows.login import get_authentication_records
+from allauth.account.internal.flows.reauthentication import get_reauthentication_flows
 from allauth.mfa.stages import AuthenticateStage
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -20,14 +21,14 @@ from accounts.permissions import has_second_factor
 from accounts.services import user_email_verify
 from accounts.services.sso import sso_bypass_record, sso_login_record, sso_refusal_record
 from accounts.sign_in.handover import build_arrival_response, find_start
-from accounts.sso.models import SsoConnection
+from accounts.sso.models import SLUG_PREFIX, SsoConnection
 from accounts.sso.rules import (
     SSO_ACCOUNT,
-    counts_as_second_factor,
     find_connection,
     find_enforced_connection,
+    find_required_connection,
     is_covered,
-    must_use_sso,
+    is_trusted_by_all,
 )
 
 HANDED_OVER = "handed_over"  # of a log-in's arguments: the provider that was used on the host of BASE_URL
@@ -36,7 +37,7 @@ SSO_ONLY = "People with your address log in through single sign-on."
 Arguments = Mapping[str, object] | None
 
 
-def find_provider(signal_kwargs: Arguments) -> str:
+def find_provider_name(signal_kwargs: Arguments) -> str:
     """Return the name of the provider that a log-in came through; "" for a password, passkey or code."""
     arguments = signal_kwargs or {}
     handed_over = arguments.get(HANDED_OVER)
@@ -48,7 +49,7 @@ def find_provider(signal_kwargs: Arguments) -> str:
 
 def find_used_connection(signal_kwargs: Arguments, user: User) -> SsoConnection | None:
     """Return the connection that a log-in came through, if it may log in this user."""
-    connection = find_connection(find_provider(signal_kwargs))
+    connection = find_connection(find_provider_name(signal_kwargs))
     return connection if connection is not None and is_covered(connection, user.email) else None
 
 
@@ -66,7 +67,7 @@ def admit_user(request: HttpRequest, user: User, signal_kwargs: Arguments) -> Ht
         user_email_verify(user=user)
         sso_login_record(connection=connection, user=user, now=clock.now())
     start = find_start(getattr(sociallogin, "state", {}))
-    return build_arrival_response(start, user) if start else None
+    return build_arrival_response(request, start, user) if start else None
 
 
 def refuse_other_ways(request: HttpRequest, user: User) -> HttpResponse | None:
@@ -74,7 +75,7 @@ def refuse_other_ways(request: HttpRequest, user: User) -> HttpResponse | None:
     connection = find_enforced_connection(user.email)
     if connection is None:
         return None
-    is_way_back = must_use_sso(user) is None and has_second_factor(user)
+    is_way_back = find_required_connection(user) is None and has_second_factor(user)
     if is_way_back:
         return None  # recorded when the second factor was right, too
     sso_refusal_record(connection=connection, email=user.email, reason=SSO_ONLY, way=request.path)
@@ -83,7 +84,7 @@ def refuse_other_ways(request: HttpRequest, user: User) -> HttpResponse | None:
 
 
 def complete_login(request: HttpRequest, user: User, signal_kwargs: Arguments) -> None:
-    """Remember in the session which account's provider was used; record a log-in of the way back."""
+    """Remember in the session which account's provider was used; record a log-in of the emergency owner."""
     connection = find_used_connection(signal_kwargs, user)
     if connection is not None:
         request.session[SSO_ACCOUNT] = connection.account_id
@@ -94,10 +95,29 @@ def complete_login(request: HttpRequest, user: User, signal_kwargs: Arguments) -
 
 
 def did_just_use_provider(request: HttpRequest) -> bool:
-    """Whether the user logged in at a provider a moment ago, which confirms who they are as a password does."""
-    records = get_authentication_records(request, request.user if isinstance(request.user, User) else None)
-    times = [record["at"] for record in records if record.get("method") == PROVIDER_METHOD]
-    return bool(times) and time.time() - max(times) < REAUTHENTICATION_TIMEOUT
+    """Whether the user logged in a moment ago at a provider that confirms who they are as a password does."""
+    user = request.user
+    if not isinstance(user, User):
+        return False
+    records = [one for one in get_authentication_records(request, user) if one.get("method") == PROVIDER_METHOD]
+    latest = max(records, key=lambda record: float(record["at"]), default=None)
+    if latest is None or time.time() - latest["at"] >= REAUTHENTICATION_TIMEOUT:
+        return False
+    return is_confirming_provider(str(latest.get("provider", "")), user)
+
+
+def is_confirming_provider(provider: str, user: User) -> bool:
+    """Whether a log-in through the provider confirms changes of how the user logs in.
+
+    One of an account does for a user who is in no other account, and for one who has neither password nor second factor
+    to confirm by: so it removes no factor that other accounts rely on. Google, Microsoft and GitHub do for everybody.
+    """
+    if not provider.startswith(SLUG_PREFIX):
+        return True
+    connection = find_connection(provider)
+    if connection is None:
+        return False
+    return is_trusted_by_all(connection, user) or not get_reauthentication_flows(user)
 
 
 class SecondFactorStage(AuthenticateStage):  # type: ignore[misc]
@@ -107,7 +127,14 @@ class SecondFactorStage(AuthenticateStage):  # type: ignore[misc]
         """Return a response to show, and whether the log-in goes on."""
         user = self.login.user
         connection = find_used_connection(self.login.signal_kwargs, user)
-        if connection is not None and counts_as_second_factor(connection, user):
+        if connection is not None and is_trusted_by_all(connection, user):
             return None, True
         response, goes_on = super().handle()
         return response, goes_on
+
+
+def note_provider_account(request: HttpRequest) -> None:
+    """Note on `request.user` through which account's provider they logged in."""
+    account_id = request.session.get(SSO_ACCOUNT)
+    if account_id and isinstance(request.user, User):
+        setattr(request.user, SSO_ACCOUNT, account_id)

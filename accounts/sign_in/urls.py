@@ -40,10 +40,10 @@ urlpatterns: list[URLPattern] = [
     path("me/sessions/<int:session_id>/end", session_views.end_session, name="usersessions_end"),
     path("login/passkey", factors.PasskeyLoginView.as_view(), name="mfa_login_webauthn"),
     path("login/second-factor", factors.SecondFactorView.as_view(), name="mfa_authenticate"),
-    path("login/sso", sso_views.find_login, name="sso_login"),
+    path("login/sso", sso_views.ask_for_address, name="sso_login"),
     path("login/sso/start", sso_views.start_for_host, name="sso_start"),
-    path("login/sso/arrive", sso_views.arrive, name="sso_arrive"),
-    path("login/sso/<slug:connection>", sso_views.continue_with, name="sso_continue"),
+    path("login/sso/arrive", sso_views.log_in_after_handover, name="sso_arrive"),
+    path("login/sso/<slug:connection>", sso_views.continue_to_provider, name="sso_continue"),
     path("login/sso/<slug:connection>/callback", sso_views.receive_answer, name="sso_callback"),
     path("login/google/callback", sso_views.build_callback("google", GoogleOAuth2Adapter), name="google_callback"),
     path(

@@ -37,7 +37,7 @@ from accounts.sign_in.forms import (
     ResetForm,
     SignupForm,
 )
-from accounts.sso.rules import must_use_sso
+from accounts.sso.rules import find_required_connection
 
 Context = dict[str, object]
 PROVIDER_LABELS = {"google": "Google", "microsoft": "Microsoft", "github": "GitHub"}
@@ -182,11 +182,11 @@ class PasswordResetFromKeyView(EntrancePage, allauth_views.PasswordResetFromKeyV
     def form_valid(self, form: forms.Form) -> HttpResponse:
         """Whoever opened the link owns the address; what strangers tried is forgotten. Tokens stay, but are shown."""
         assert self.reset_user is not None
-        if must_use_sso(self.reset_user) is not None:
+        if find_required_connection(self.reset_user) is not None:
             return redirect(f"{reverse('sso_login')}?{urlencode({'email': self.reset_user.email})}")
+        user_email_verify(user=self.reset_user)
         if PersonalToken.objects.filter(membership__user=self.reset_user).exists():
             self.request.session[REVIEW_TOKENS] = True
-        user_email_verify(user=self.reset_user)
         forget_attempts(self.reset_user)
         response: HttpResponse = super().form_valid(form)
         return response

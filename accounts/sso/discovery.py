@@ -10,18 +10,29 @@ import requests
 from django.core.cache import cache
 
 from accounts.keys import hash_key
-from accounts.sso.http import build_session
+from accounts.sso.http import ProvidersBusy, build_session
 from accounts.sso.models import SsoConnection, build_redirect_uri
 
 WELL_KNOWN = "/.well-known/openid-configuration"
 CACHE_SECONDS = 300
+FAILURE_SECONDS = 60  # a provider that does not answer is asked once in this time, however many people try
 ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri", "userinfo_endpoint")
-FOREIGN_IN_POLICIES = frozenset(" ;,'\"\r\n\t")  # an endpoint's host stands in a Content-Security-Policy
+NOT_IN_A_POLICY = frozenset(" ;,'\"\r\n\t")  # characters that would end the host in a Content-Security-Policy
 PROBE_CODE = "connection-test"  # no provider has issued it
 
 
 class DiscoveryError(Exception):
     """The provider cannot be used; the text is a sentence for whoever configures it."""
+
+
+class DiscoveryBusy(DiscoveryError):
+    """The provider was not asked, since too many requests to providers are waiting."""
+
+
+def is_busy(error: BaseException | None) -> bool:
+    """Whether an error, or its cause, means that the provider was not asked."""
+    busy = (ProvidersBusy, DiscoveryBusy)
+    return isinstance(error, busy) or (error is not None and isinstance(error.__cause__, busy))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,12 +64,32 @@ def get_origin(url: str) -> str:
 
 
 def discover(issuer: str) -> Discovery:
-    """Read and check what a provider says about itself; kept for CACHE_SECONDS. Raises DiscoveryError."""
-    key = f"sso-discovery:{hash_key(issuer)}"
-    found: Discovery | None = cache.get(key)
-    if found is None:
-        found = read_discovery(issuer)
-        cache.set(key, found, CACHE_SECONDS)
+    """Read and check what a provider says about itself; kept for CACHE_SECONDS, and why it failed for FAILURE_SECONDS.
+
+    Raises DiscoveryError, or DiscoveryBusy, which is not kept.
+    """
+    kept: Discovery | str | None = cache.get(build_cache_key(issuer))
+    if isinstance(kept, str):
+        raise DiscoveryError(kept)
+    if kept is not None:
+        return kept
+    try:
+        return keep_discovery(issuer, read_discovery(issuer))
+    except DiscoveryBusy:
+        raise
+    except DiscoveryError as error:
+        cache.set(build_cache_key(issuer), str(error), FAILURE_SECONDS)
+        raise
+
+
+def build_cache_key(issuer: str) -> str:
+    """Build the key under which is kept what a provider said."""
+    return f"sso-discovery:{hash_key(issuer)}"
+
+
+def keep_discovery(issuer: str, found: Discovery) -> Discovery:
+    """Keep what a provider said, in the place of an earlier failure."""
+    cache.set(build_cache_key(issuer), found, CACHE_SECONDS)
     return found
 
 
@@ -89,6 +120,8 @@ def fetch_document(url: str) -> Mapping[str, object]:
         document = response.json()
     except requests.JSONDecodeError as error:
         raise DiscoveryError(f"{url[:200]} does not answer with JSON.") from error
+    except ProvidersBusy as error:
+        raise DiscoveryBusy(str(error)) from error
     except requests.RequestException as error:
         raise DiscoveryError(str(error)) from error
     if not isinstance(document, dict):
@@ -101,7 +134,7 @@ def check_endpoint(name: str, address: object) -> str:
     try:
         parts = urlsplit(address if isinstance(address, str) else "")
         is_address = (
-            parts.scheme in ("http", "https") and bool(parts.hostname) and not set(parts.netloc) & set(" ;,'\"")
+            parts.scheme in ("http", "https") and bool(parts.hostname) and NOT_IN_A_POLICY.isdisjoint(parts.netloc)
         )
     except ValueError:
         is_address = False
@@ -111,8 +144,8 @@ def check_endpoint(name: str, address: object) -> str:
 
 
 def check_connection(connection: SsoConnection) -> Discovery:
-    """Check that the provider answers, has keys, and knows the client with its secret. Raises DiscoveryError."""
-    found = read_discovery(connection.issuer)
+    """Check that the provider answers now, has keys, and knows the client with its secret. Raises DiscoveryError."""
+    found = keep_discovery(connection.issuer, read_discovery(connection.issuer))
     keys = fetch_document(found.jwks_uri).get("keys")
     if not isinstance(keys, list) or not keys:
         raise DiscoveryError("The provider publishes no keys, so its answers cannot be checked.")

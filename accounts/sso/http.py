@@ -1,11 +1,13 @@
-"""Requests to providers, whose addresses customers enter: `requests` over the guarded client of a higher app.
+"""Requests to providers, whose addresses customers enter: `requests` over the client of `sites.outbound`.
 
 django-allauth sends its requests by a session of `requests`; ours may reach no private network.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from io import BytesIO
 from typing import Protocol
 
@@ -13,11 +15,21 @@ import requests
 from requests.adapters import BaseAdapter
 
 MAX_BYTES = 1_000_000
-TIMEOUT = 10.0  # seconds
+TIMEOUT = 3.0  # seconds, for a request altogether
+# Strangers cause these requests, and any customer can name a server that never answers. So at most two of the threads
+# that build pages wait for providers, and others for their turn only shortly.
+MAX_FETCHES = 2
+TURN_SECONDS = 0.5
+BUSY = "Too many log-ins are waiting for their providers. Try again in a few seconds."
+_turns = threading.BoundedSemaphore(MAX_FETCHES)
+
+
+class ProvidersBusy(requests.ConnectionError):
+    """As many requests to providers as may wait at a time are waiting; the one that was to be sent was not."""
 
 
 class Fetched(Protocol):
-    """A response of the guarded client."""
+    """A response of the client of `sites.outbound`."""
 
     @property
     def status(self) -> int: ...
@@ -32,20 +44,32 @@ _errors: list[type[Exception]] = []
 
 
 def register_fetcher(fetch: Callable[..., Fetched], error: type[Exception]) -> None:
-    """Register the guarded client and its error, whose text is a sentence; called from `config.wiring`."""
+    """Register the client of `sites.outbound` and its error, whose text is a sentence; called from `config.wiring`."""
     _fetchers["fetch"] = fetch
     _errors[:] = [error]
 
 
+@contextmanager
+def take_turn() -> Iterator[None]:
+    """Wait shortly until fewer than MAX_FETCHES requests are waiting. Raises ProvidersBusy."""
+    if not _turns.acquire(timeout=TURN_SECONDS):
+        raise ProvidersBusy(BUSY)
+    try:
+        yield
+    finally:
+        _turns.release()
+
+
 class GuardedAdapter(BaseAdapter):
-    """Sends the requests of a session by the guarded client, without following redirects."""
+    """Sends the requests of a session by the client of `sites.outbound`, without following redirects."""
 
     def send(self, request: requests.PreparedRequest, *_: object, **__: object) -> requests.Response:
         """Send one request. Raises requests.ConnectionError with a sentence for the user."""
         content = request.body.encode() if isinstance(request.body, str) else request.body
         options = {"headers": dict(request.headers), "content": content, "timeout": TIMEOUT, "max_bytes": MAX_BYTES}
         try:
-            fetched = _fetchers["fetch"](request.url, method=request.method, follow=False, **options)
+            with take_turn():
+                fetched = _fetchers["fetch"](request.url, method=request.method, follow=False, **options)
         except tuple(_errors) as error:
             raise requests.ConnectionError(str(error), request=request) from error
         response = requests.Response()
@@ -59,7 +83,7 @@ class GuardedAdapter(BaseAdapter):
 
 
 def build_session() -> requests.Session:
-    """Build a session that reaches only what the guarded client may."""
+    """Build a session that reaches only what the client of `sites.outbound` may."""
     session = requests.Session()
     session.trust_env = False
     session.max_redirects = 0

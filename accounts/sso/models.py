@@ -18,8 +18,8 @@ SLUG_PREFIX = "account-"
 class SsoConnection(models.Model):
     """The OpenID provider through which people of an account's e-mail domains log in.
 
-    `enforced`: they log in through it only, but for `way_back`: an owner who also gets in by password and second
-    factor, for the day on which the provider fails.
+    `enforced`: they log in through it only, but for `way_back`, the emergency owner, who can also log in by
+    password and second factor, for the day on which the provider fails.
     """
 
     account = models.OneToOneField(Account, models.CASCADE, related_name="sso")
@@ -58,7 +58,7 @@ def build_redirect_uri(account_id: int) -> str:
 
 
 class SsoDomain(models.Model):
-    """An e-mail domain of a connection. It has no effect until a TXT record has proven that it is the account's.
+    """An e-mail domain of a connection. It has no effect until a TXT record has verified that it is the account's.
 
     `failing_since` is the first of the latest checks in a row that did not find the record of a verified domain.
     """
@@ -108,3 +108,24 @@ class SsoLogin(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} through {self.connection}"
+
+
+class SsoFormerMember(models.Model):
+    """Somebody who left the account, by an address that the provider may name again; an invitation ends the row.
+
+    `role` is what they were when they left of their own accord; empty: somebody else removed them.
+    """
+
+    connection = models.ForeignKey(SsoConnection, models.CASCADE, related_name="former_members")
+    email = models.EmailField()
+    role = models.CharField(max_length=10, choices=Role.choices, blank=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["connection", "email"], name="one_row_per_former_sso_member"),
+            models.CheckConstraint(condition=Q(role__in=["", *Role.values]), name="former_sso_role_is_known"),
+        ]
+
+    def __str__(self) -> str:
+        return self.email

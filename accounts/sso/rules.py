@@ -25,17 +25,18 @@ def get_domain(address: str) -> str:
 
 
 def find_connection(slug: str) -> SsoConnection | None:
-    """Find a connection by its slug."""
+    """Find a connection by its slug, unless its account is suspended."""
     number = slug.removeprefix(SLUG_PREFIX)
     if not (slug.startswith(SLUG_PREFIX) and number.isascii() and number.isdigit() and len(number) < 18):
         return None
-    return SsoConnection.objects.filter(account_id=int(number)).select_related("account").first()
+    rows = SsoConnection.objects.filter(account_id=int(number), account__suspended=None)
+    return rows.select_related("account").first()
 
 
 def find_covering_connection(address: str) -> SsoConnection | None:
-    """Find the connection that covers an e-mail address; there is at most one."""
+    """Find the connection that covers an e-mail address, unless its account is suspended; there is at most one."""
     rows = SsoDomain.objects.filter(domain=get_domain(address), verified__isnull=False)
-    domain = rows.select_related("connection__account").first()
+    domain = rows.filter(connection__account__suspended=None).select_related("connection__account").first()
     return domain.connection if domain else None
 
 
@@ -45,9 +46,9 @@ def find_enforced_connection(address: str) -> SsoConnection | None:
     return connection if connection is not None and connection.enforced else None
 
 
-def must_use_sso(user: User) -> SsoConnection | None:
-    """Return the connection that is the user's only way in. None for all others, and for the way back as
-    long as they own the account."""
+def find_required_connection(user: User) -> SsoConnection | None:
+    """Return the connection that is the user's only way in. None for all others, and for the emergency
+    owner as long as they own the account."""
     connection = find_enforced_connection(user.email)
     if connection is None or connection.way_back_id != user.pk:
         return connection
@@ -71,7 +72,7 @@ def has_recent_login(membership: Membership) -> bool:
     return recent.filter(connection__account_id=membership.account_id, user_id=membership.user_id).exists()
 
 
-def ends_keys(membership: Membership) -> bool:
+def are_keys_ended(membership: Membership) -> bool:
     """Whether a member's tokens and own key do not work: the account enforces single sign-on, and the member has not
     used it in the last KEY_DAYS. `account.sso` should be selected with the membership.
     """
@@ -83,11 +84,12 @@ def ends_keys(membership: Membership) -> bool:
     return not has_recent_login(membership)
 
 
-def counts_as_second_factor(connection: SsoConnection, user: User) -> bool:
-    """Whether a log-in through the connection is enough for a user who has a second factor.
+def is_trusted_by_all(connection: SsoConnection, user: User) -> bool:
+    """Whether every account that the user is in has chosen this provider: so its log-in is enough for a user who has a
+    second factor, and confirms changes of how they log in.
 
-    The account trusts its own provider. Operators, and members of other accounts that demand a second factor, are
-    asked for theirs: those accounts have not chosen this provider.
+    The account trusts its own provider. Operators, and members of other accounts, are asked for a factor of their own:
+    those accounts have not chosen whoever runs the provider.
     """
-    others = Membership.objects.accepted().filter(user=user, account__second_factor_required=True)
-    return not user.is_operator and not others.exclude(account_id=connection.account_id).exists()
+    others = Membership.objects.accepted().filter(user=user).exclude(account_id=connection.account_id)
+    return not user.is_operator and not others.exists()

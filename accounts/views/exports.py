@@ -10,13 +10,12 @@ from django.utils.text import get_valid_filename
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts.audit.context import build_user_actor
-from accounts.audit.recording import record_event
+from accounts.audit.repetition import record_exported
 from accounts.exports.files import find_file, stream_file
 from accounts.exports.models import RETENTION, Export
 from accounts.exports.registry import EXPORT_KINDS
-from accounts.exports.selectors import build_download_path, find_by_link, select_exports
-from accounts.exports.services import export_delete, find_membership_of
+from accounts.exports.selectors import build_download_path, find_by_link, is_readable, select_exports
+from accounts.exports.services import export_delete
 from accounts.permissions import get_current_membership
 from accounts.settings_parts import build_account_navigation
 
@@ -32,7 +31,10 @@ def list_exports(request: HttpRequest) -> HttpResponse:
     rows = select_exports(membership).order_by("-pk")[:PAGE_ROWS]
     context = {
         "account": membership.account,
-        "exports": [(export, describe_export(export), build_download_path(export)) for export in rows],
+        "exports": [
+            (export, describe_export(export), build_download_path(export) if is_readable(export) else "")
+            for export in rows
+        ],
         "days": RETENTION.days,
         "settings_nav": build_account_navigation(request, "exports"),
         "section": "settings",
@@ -62,13 +64,16 @@ def delete_export(request: HttpRequest, export_id: int) -> HttpResponse:
 @never_cache
 @require_safe
 def download_export(request: HttpRequest, token: str) -> StreamingHttpResponse:
-    """Send the file of a signed link, as long as the person for whom it was written may open the account."""
+    """Send the file of a signed link, as long as the person for whom it was written may read what is in it.
+
+    Whoever has the link downloads: the audit log names who is logged in, not the person for whom it was written.
+    """
     export = find_by_link(token)
-    path = find_file(export.file) if export is not None and find_membership_of(export) else None
+    path = find_file(export.file) if export is not None and is_readable(export) else None
     if export is None or path is None:
         raise Http404("This link has expired, or the export was deleted.")
-    actor = build_user_actor(export.membership.user) if export.membership else None
-    record_event("export.downloaded", export, changes={"rows": (None, export.rows)}, actor=actor)
+    if request.method == "GET":
+        record_exported("export.downloaded", export, changes={"rows": (None, export.rows)})
     response = StreamingHttpResponse(stream_file(path), content_type="text/csv; charset=utf-8")
     name = get_valid_filename(f"{export.kind}-{export.created:%Y-%m-%d}-{export.pk}.csv")
     response["Content-Disposition"] = f'attachment; filename="{name}"'

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.models import User
 from accounts.notices.models import Notice
 from accounts.notices.selectors import format_notice, list_choices, select_notices
-from accounts.notices.services import RETENTION, notice_choices_set, notices_read
+from accounts.notices.services import RETENTION, notice_choices_set, notices_mark
 from accounts.settings_parts import build_account_navigation
 
 PAGE_ROWS = 50
@@ -67,7 +67,7 @@ def select_before(rows: QuerySet[Notice], number: str) -> QuerySet[Notice]:
 def open_notice(request: HttpRequest, notice_id: int) -> HttpResponse:
     """Mark a notice as read, and go to the page that it leads to."""
     notice = get_notice_or_404(request, notice_id)
-    notices_read(notices=Notice.objects.filter(pk=notice.pk))
+    notices_mark(notices=Notice.objects.filter(pk=notice.pk))
     return redirect(format_notice(notice).path or "accounts:notices")
 
 
@@ -76,7 +76,7 @@ def open_notice(request: HttpRequest, notice_id: int) -> HttpResponse:
 def mark_notice(request: HttpRequest, notice_id: int) -> HttpResponse:
     """Mark a notice as read; answer the line and the header's count for htmx, else go back to the inbox."""
     notice = get_notice_or_404(request, notice_id)
-    notices_read(notices=Notice.objects.filter(pk=notice.pk))
+    notices_mark(notices=Notice.objects.filter(pk=notice.pk))
     if not request.headers.get("HX-Request"):
         return redirect("accounts:notices")
     notice.refresh_from_db(fields=["read"])
@@ -87,7 +87,7 @@ def mark_notice(request: HttpRequest, notice_id: int) -> HttpResponse:
 @require_POST
 def mark_all_notices(request: HttpRequest) -> HttpResponse:
     """Mark all of the person's notices as read."""
-    notices_read(notices=select_notices(get_user(request)))
+    notices_mark(notices=select_notices(get_user(request)))
     return redirect("accounts:notices")
 
 

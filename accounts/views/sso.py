@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import cast
 
+from allauth.account.adapter import get_adapter
 from django import forms
 from django.contrib import messages
+from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone as clock
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
+from accounts.audit.context import describe_user
 from accounts.forms import add_errors
 from accounts.models import Account, Membership, Role, User
 from accounts.permissions import get_current_account, get_current_membership
@@ -22,9 +28,10 @@ from accounts.security.encrypted_fields import mask, unmask
 from accounts.services.sso import sso_connection_delete, sso_connection_set, sso_enforce
 from accounts.services.sso_domains import sso_domain_add, sso_domain_check_now, sso_domain_remove
 from accounts.settings_parts import build_account_navigation
+from accounts.sign_in.confirmation import build_confirmation_url, has_confirmed
 from accounts.sso.discovery import DiscoveryError, check_connection
 from accounts.sso.models import ROLE_CHOICES, SsoConnection, SsoDomain, build_redirect_uri
-from accounts.sso.rules import KEY_DAYS
+from accounts.sso.rules import KEY_DAYS, SSO_ACCOUNT, find_required_connection
 
 OWNERS_ONLY = "Only an owner can set up single sign-on: whoever does decides who logs in as whom."
 
@@ -54,9 +61,12 @@ class ConnectionForm(forms.Form):
 
 
 class EnforcementForm(forms.Form):
-    """The owner who still gets in by password and second factor, by their address."""
+    """The emergency owner, who can also log in by password and second factor, by their address."""
 
-    way_back = forms.ChoiceField(label="Way back", help_text="Also logs in by password and second factor.")
+    way_back = forms.ChoiceField(
+        label="Emergency owner",
+        help_text="This owner can also log in by password and second factor, for the day on which the provider fails.",
+    )
 
     def __init__(self, data: object = None, owners: Sequence[User] = (), chosen: str = "") -> None:
         super().__init__(data, initial={"way_back": chosen})  # type: ignore[arg-type]
@@ -76,6 +86,27 @@ def get_owned_account(request: HttpRequest) -> Account:
     if get_current_membership(request).role != Role.OWNER:
         raise Http404(OWNERS_ONLY)
     return account
+
+
+def require_confirmation(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Let the view write only for an owner who has just confirmed that it is them: whoever sets the provider can log
+    in as anybody of the account's domains."""
+
+    @wraps(view)
+    def confirm_and_go_on(request: HttpRequest, **ids: int) -> HttpResponse:
+        get_owned_account(request)
+        if request.method == "POST" and not has_confirmed(request):
+            return redirect(build_confirmation_url(request, reverse("accounts:sso")))
+        return view(request, **ids)
+
+    return confirm_and_go_on
+
+
+def tell_owners(request: HttpRequest, account: Account, what: str) -> None:
+    """Tell all owners by mail what was changed, and from where."""
+    for owner in list_owners(account):
+        context = {"account": account, "user": owner, "by": describe_user(cast(User, request.user)), "what": what}
+        get_adapter(request).send_notification_mail("accounts/mail/sso_changed", owner, context)
 
 
 def get_connection(account: Account) -> SsoConnection:
@@ -110,25 +141,35 @@ def render_page(
         "domains": connection.domains.select_related("connection").order_by("domain") if connection else [],
         "redirect_uri": build_redirect_uri(account.pk),
         "key_days": KEY_DAYS,
+        "confirmation_url": "" if has_confirmed(request) else build_confirmation_url(request, reverse("accounts:sso")),
         "settings_nav": build_account_navigation(request, "sso"),
         "section": "settings",
     }
     return render(request, "accounts/sso.html", context)
 
 
+def read_client(connection: SsoConnection | None) -> tuple[str, ...]:
+    """Return what says at which provider people log in, and as which client of it."""
+    return (connection.issuer, connection.client_id, connection.client_secret) if connection else ()
+
+
 @login_required
 @never_cache
+@require_confirmation
 def edit_sso(request: HttpRequest) -> HttpResponse:
     """Edit the account's provider."""
     account = get_owned_account(request)
     stored = SsoConnection.objects.filter(account=account).first()
+    before = read_client(stored)
     form = ConnectionForm(request.POST or None, stored)
     if request.method == "POST" and form.is_valid():
         try:
-            sso_connection_set(account=account, **form.cleaned_data)
+            connection = sso_connection_set(account=account, **form.cleaned_data)
         except ValidationError as error:
             add_errors(form, error)
         else:
+            if read_client(connection) != before:
+                tell_owners(request, account, f"People log in at {connection.issuer} now.")
             messages.success(request, "Saved.")
             return redirect("accounts:sso")
     return render_page(request, account, form)
@@ -136,10 +177,13 @@ def edit_sso(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_POST
+@require_confirmation
 def remove_sso(request: HttpRequest) -> HttpResponse:
     """Delete the account's connection."""
-    sso_connection_delete(connection=get_connection(get_owned_account(request)))
-    messages.success(request, "Single sign-on is off.")
+    account = get_owned_account(request)
+    sso_connection_delete(connection=get_connection(account))
+    tell_owners(request, account, "It was removed: people log in as they did before.")
+    messages.success(request, "Single sign-on was removed.")
     return redirect("accounts:sso")
 
 
@@ -162,6 +206,7 @@ def test_sso(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_POST
+@require_confirmation
 def enforce_sso(request: HttpRequest) -> HttpResponse:
     """Make single sign-on the only way in for people of the account's domains, or one of several again."""
     account = get_owned_account(request)
@@ -171,17 +216,30 @@ def enforce_sso(request: HttpRequest) -> HttpResponse:
     form = EnforcementForm(request.POST or None, owners)
     chosen = form.cleaned_data["way_back"] if form.is_valid() else ""
     way_back = next((owner for owner in owners if owner.email == chosen), None)
+    was_way_back = connection.way_back_id == request.user.pk
     try:
         sso_enforce(connection=connection, enforced=enforced, way_back=way_back, keep=request.session.session_key or "")
     except ValidationError as error:
         add_errors(form, error)
         return render_page(request, account, ConnectionForm(None, connection), form)
-    messages.success(request, "It is the only way in now." if enforced else "Passwords and passkeys work again.")
+    text = "People of your e-mail domains now log in through the provider only."
+    result = text if enforced else "Passwords and passkeys work again."
+    tell_owners(request, account, f"{result} Emergency owner: {way_back}." if enforced else result)
+    if was_way_back and not may_stay(request, account):
+        logout(request)
+    messages.success(request, result)
     return redirect("accounts:sso")
+
+
+def may_stay(request: HttpRequest, account: Account) -> bool:
+    """Whether the session of who was the emergency owner until now goes on: one by password does not."""
+    is_by_provider = request.session.get(SSO_ACCOUNT) == account.pk
+    return is_by_provider or find_required_connection(cast(User, request.user)) is None
 
 
 @login_required
 @require_POST
+@require_confirmation
 def add_sso_domain(request: HttpRequest) -> HttpResponse:
     """Add an e-mail domain."""
     connection = get_connection(get_owned_account(request))
@@ -208,6 +266,7 @@ def check_sso_domain(request: HttpRequest, email_domain_id: int) -> HttpResponse
 
 @login_required
 @require_POST
+@require_confirmation
 def remove_sso_domain(request: HttpRequest, email_domain_id: int) -> HttpResponse:
     """Remove an e-mail domain."""
     sso_domain_remove(domain=get_domain_row(get_owned_account(request), email_domain_id))

@@ -33,8 +33,9 @@ RefusalKey = tuple[str, str]  # a client (`get_rate_limit_key`) or a device, and
 
 
 @dataclass(slots=True)
-class Refusals:
-    """What a view refused since `began`, up to when the limit holds, and when the next form may ask it again."""
+class CountedForms:
+    """The forms that were counted of one client or device since `began`; of a refused client also when its limit ends,
+    and when the next form may reach the view."""
 
     began: float
     count: int = 0
@@ -48,11 +49,11 @@ class RefusedClients:
     """
 
     def __init__(self) -> None:
-        self.refusals: dict[RefusalKey, Refusals] = {}
-        self.devices: dict[RefusalKey, Refusals] = {}
+        self.refusals: dict[RefusalKey, CountedForms] = {}
+        self.devices: dict[RefusalKey, CountedForms] = {}
 
-    def find_wait(self, key: RefusalKey, device: str, now: float) -> int:
-        """Return the seconds that the client has to wait; 0 if its form may reach the view."""
+    def check_form(self, key: RefusalKey, device: str, now: float) -> int:
+        """Return the seconds that the client has to wait; 0 if its form may reach the view, which is then noted."""
         found = self.refusals.get(key)
         if found is None or found.count < MAX_REFUSED:
             return 0
@@ -65,7 +66,7 @@ class RefusedClients:
 
     def count_device(self, key: RefusalKey, now: float) -> int:
         """Count a form of a recognized device; return how many it has sent in PROBE_SECONDS."""
-        found = keep_newest(self.devices, key, now, PROBE_SECONDS)
+        found = get_or_begin(self.devices, key, now, PROBE_SECONDS)
         found.count += 1
         return found.count
 
@@ -76,7 +77,7 @@ class RefusedClients:
             if (probed := self.refusals.get(key)) and probed.count >= MAX_REFUSED:
                 del self.refusals[key]
             return
-        found = keep_newest(self.refusals, key, now, WINDOW_SECONDS)
+        found = get_or_begin(self.refusals, key, now, WINDOW_SECONDS)
         found.count += 1
         if found.count >= MAX_REFUSED:
             found.began = now  # so that it lasts from one probe to the next
@@ -88,12 +89,12 @@ class RefusedClients:
         self.devices.clear()
 
 
-def keep_newest(kept: dict[RefusalKey, Refusals], key: RefusalKey, now: float, seconds: float) -> Refusals:
+def get_or_begin(kept: dict[RefusalKey, CountedForms], key: RefusalKey, now: float, seconds: float) -> CountedForms:
     """Return what is kept of a key, anew if it began too long ago; forget the oldest ones beyond MAX_KEPT."""
     found = kept.get(key)
     if found is None or now - found.began > seconds:
         kept.pop(key, None)
-        found = kept[key] = Refusals(now)
+        found = kept[key] = CountedForms(now)
         if len(kept) > MAX_KEPT:
             del kept[next(iter(kept))]
     return found
@@ -109,7 +110,7 @@ async def refuse_repeated(app: Application, scope: Scope, receive: Receive, send
         await app(scope, receive, send)
         return
     key = (client, scope["path"][:MAX_PATH])
-    if wait := refused_clients.find_wait(key, find_device(scope), time.monotonic()):
+    if wait := refused_clients.check_form(key, find_device(scope), time.monotonic()):
         await refuse(wait, scope, receive, send)
         return
 

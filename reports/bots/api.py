@@ -84,7 +84,7 @@ class BotsSerializer(ClosedSerializer):
     until = serializers.DateTimeField(help_text="Exclusive")
     bots = BotSerializer(many=True, help_text="By reason, user agent and network, those with most hits first")
     reasons = BotReasonSerializer(many=True, help_text="All hits, by kind of reason")
-    ai_crawlers = AiPurposeSerializer(many=True, help_text="Crawlers of AI, by purpose")
+    ai_crawlers = AiPurposeSerializer(many=True, help_text="AI crawlers, by purpose")
     marked_bots = serializers.ListField(
         child=serializers.CharField(), help_text="Marked by hand as bots: `device:<number>`, `agent:<user agent>`"
     )
@@ -135,7 +135,7 @@ class SiteBots(ManagementView[Site]):
         responses=describe_responses(200, BotsSerializer),
     )
     def get(self, request: Request, site_id: int) -> Response:
-        """Return the bots of a period, the reasons and the crawlers of AI."""
+        """Return the bots of a period, the reasons and the AI crawlers."""
         site = get_site_for_actor(request.user, site_id)
         asked = BotsParameters(data=request.query_params)
         asked.is_valid(raise_exception=True)
@@ -145,11 +145,11 @@ class SiteBots(ManagementView[Site]):
             reasons = count_bot_reasons(site.pk, period)
         answer = {
             "since": period.start, "until": period.end, "bots": [describe_bot(row) for row in bots],
-            "reasons": [{"kind": row.word, "label": row.words, "hits": row.hits} for row in count_by_kind(reasons)],
+            "reasons": [{"kind": row.code, "label": row.label, "hits": row.hits} for row in count_by_kind(reasons)],
             "ai_crawlers": [
                 {
                     "purpose": purpose, "hits": hits,
-                    "crawlers": [{"name": crawler.words, "hits": crawler.hits} for crawler in crawlers],
+                    "crawlers": [{"name": crawler.label, "hits": crawler.hits} for crawler in crawlers],
                 }
                 for purpose, hits, crawlers in group_ai_crawlers(reasons)
             ],

@@ -1,4 +1,4 @@
-"""What was quarantined as a bot, in words: reasons by kind, and the crawlers of AI by purpose."""
+"""What was quarantined as a bot, in words: reasons by kind, and the AI crawlers by purpose."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ AI_PURPOSES = {"ai_live": "Live retrieval", "ai_search": "Search index", "ai_tra
 
 @dataclass(frozen=True)
 class ReasonCount:
-    """How many hits have a reason; `word` is its code, `words` its label."""
+    """How many hits have a reason."""
 
-    word: str
-    words: str
+    code: str
+    label: str
     hits: int
 
 
@@ -37,7 +37,7 @@ def count_by_kind(reasons: Iterable[ReasonHits]) -> list[ReasonCount]:
 
 
 def group_ai_crawlers(reasons: Iterable[ReasonHits]) -> list[tuple[str, int, list[ReasonCount]]]:
-    """Return (purpose, hits, crawlers) of the crawlers of AI, the purpose with the most hits first."""
+    """Return (purpose, hits, crawlers) of the AI crawlers, the purpose with the most hits first."""
     by_purpose: dict[str, list[ReasonCount]] = {}
     for row in reasons:
         kind, _, name = str(row["reason"]).partition(": ")

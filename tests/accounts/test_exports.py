@@ -14,6 +14,8 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.audit.models import AuditEntry
+from accounts.audit.repetition import EXPORTED
+from accounts.audit.subjects import TIMES
 from accounts.exports import files, services
 from accounts.exports.models import RETENTION, Export
 from accounts.exports.registry import EXPORT_KINDS
@@ -183,6 +185,36 @@ def test_rights_are_those_of_the_time_when_the_file_is_written(account: Account,
     export = client.get(f"/api/v1/exports/{number}").json()
     assert export["state"] == "failed" and "Only those who manage the account" in export["error"]
     assert export["url"] == "" and Notice.objects.filter(user=bob, kind="export_failed").exists()
+
+
+def test_a_file_is_not_for_who_lost_the_right_after_it_was_written(account: Account, bob: User) -> None:
+    Membership.objects.filter(user=bob).update(role=Role.ADMIN)
+    client = log_in(bob)
+    export = finish(client, kind="members")
+    assert len(download(export)) == 2
+    Membership.objects.filter(user=bob).update(role=Role.GUEST)
+    assert Client().get(export["url"]).status_code == 404
+    assert client.get(f"/api/v1/exports/{export['id']}").json()["url"] == ""
+    assert "/file" not in client.get("/exports").content.decode()
+
+
+def list_downloads() -> list[tuple[str, str, object]]:
+    rows = AuditEntry.objects.filter(action="export.downloaded").order_by("pk")
+    return [(row.actor_type, row.actor_label, row.changes.get(TIMES, [None, None])[1]) for row in rows]
+
+
+def test_a_download_is_recorded_of_who_is_logged_in_and_the_many_by_their_number(account: Account, alice: User) -> None:
+    client = log_in(alice)
+    export = finish(client, kind="members")
+    client.head(export["url"])
+    client.get(export["url"])
+    for _ in range(EXPORTED.maximum * 2 + 1):
+        Client().get(export["url"])
+    nobody = ("anonymous", "Nobody logged in")
+    assert list_downloads() == [
+        ("user", "Alice (alice@example.com)", None), *[(*nobody, None)] * EXPORTED.maximum,
+        (*nobody, EXPORTED.maximum * 2),
+    ]  # fmt: skip
 
 
 def test_the_end_is_told_and_everything_is_in_the_audit_log(account: Account, alice: User) -> None:

@@ -144,6 +144,10 @@ def test_what_shows_or_changes_secrets_is_refused(acting: Client, alice: User, s
         ("post", f"/sites/{site.pk}/alerts/channels/new"),
         ("post", "/links/guests"),
         ("get", "/links/live/stream"),
+        ("get", "/exports"),
+        ("get", "/exports/whatever/file"),
+        ("post", "/exports/1/delete"),
+        ("post", "/notices/choices"),
     ):
         answer = getattr(acting, method)(path)
         assert answer.status_code == 403 and "act for somebody else" in answer.content.decode(), (method, path)

@@ -14,8 +14,8 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import SCOPES, Account, Grant, Invitation, Membership, Right, Role, User
-from accounts.notices.kinds import ALL_KINDS, DESTINATION_DEAD, KINDS, QUOTA_NEAR, QUOTA_USED, TOKEN_CREATED
-from accounts.notices.models import Notice
+from accounts.notices.kinds import ALL_KINDS, DESTINATION_DEAD, KINDS, QUOTA_NEAR, QUOTA_USED
+from accounts.notices.models import Notice, NoticeChoice
 from accounts.notices.selectors import count_unread
 from accounts.notices.services import MAX_PER_DAY, RETENTION, notices_clear, notify
 from accounts.services import account_create, user_create
@@ -132,7 +132,8 @@ def test_the_page_marks_one_opens_one_and_marks_all(account: Account, alice: Use
     assert client.post(f"/notices/{second}/open")["Location"] == "/account"
     assert count_unread(alice) == 1
     assert client.post("/notices/read")["Location"] == "/notices" and count_unread(alice) == 0
-    assert "Nothing is unread here." in read_html(client.get("/notices?unread=1"))
+    assert "You have read everything." in read_html(client.get("/notices?unread=1"))
+    assert "There are no older notices." in read_html(client.get("/notices?before=1"))
 
 
 def test_an_empty_inbox_says_what_will_be_in_it(alice: User, account: Account) -> None:
@@ -150,12 +151,22 @@ def test_each_kind_can_be_chosen_and_is_then_told_so(account: Account, alice: Us
     client = log_in(alice)
     defaults = client.get("/api/v1/notice-choices").json()
     assert defaults == {kind.name: kind.default for kind in ALL_KINDS}
-    assert patch(client, "notice-choices", {"quota_used": "nothing"}).json() == {**defaults, "quota_used": "nothing"}
+    client.post("/notices/choices", {"quota_used": "nothing"})
+    assert client.get("/api/v1/notice-choices").json() == {**defaults, "quota_used": "nothing"}
     assert notify(QUOTA_USED, {"quota": "9"}, account=account) == 0
     client.post("/notices/choices", {"quota_used": "inbox"})
     assert notify(QUOTA_USED, {"quota": "9"}, account=account) == 1
-    assert patch(client, "notice-choices", {"invitation_received": "mail"}).status_code == 400
-    assert patch(client, "notice-choices", {"nonsense": "mail"}).status_code == 400
+    chosen = client.get("/api/v1/notice-choices").json()
+    client.post("/notices/choices", {"invitation_received": "mail", "nonsense": "mail"})
+    assert client.get("/api/v1/notice-choices").json() == chosen, "no such ways"
+
+
+def test_programs_read_the_choices_and_change_none(account: Account, alice: User) -> None:
+    _, token = personal_token_create(membership=alice.memberships.get(), name="t", scopes=["account:write"])
+    program = Client(headers={"Authorization": f"Bearer {token}"})
+    assert program.get("/api/v1/notice-choices").status_code == 200
+    assert patch(program, "notice-choices", {"quota_used": "nothing"}).status_code == 405
+    assert not NoticeChoice.objects.exists()
 
 
 def test_authkeys_have_neither_notices_nor_choices(account: Account) -> None:
@@ -167,7 +178,7 @@ def test_authkeys_have_neither_notices_nor_choices(account: Account) -> None:
 
 
 def test_a_notice_is_mailed_once_if_its_person_chose_so(account: Account, alice: User) -> None:
-    patch(log_in(alice), "notice-choices", {"destination_dead": "mail"})
+    log_in(alice).post("/notices/choices", {"destination_dead": "mail"})
     notify(DESTINATION_DEAD, {**DEAD, "link_id": 7}, account=account)
     now = timezone.now() + timedelta(seconds=1)
     assert [notice_mails_send(now=now) for _ in range(2)] == [1, 0]
@@ -176,10 +187,13 @@ def test_a_notice_is_mailed_once_if_its_person_chose_so(account: Account, alice:
     assert "The link Spring leads to https://shop.example/" in sent.body and "/links/7" in sent.body
 
 
-def test_nothing_is_mailed_to_somebody_who_has_left(account: Account, alice: User, bob: User) -> None:
-    notify(TOKEN_CREATED, {"token": "CI"}, account=account, person=bob)
-    Membership.objects.filter(user=bob).delete()
-    assert notice_mails_send(now=timezone.now() + timedelta(seconds=1)) == 0 and mail.outbox == []
+def test_nothing_is_mailed_to_somebody_who_has_left(account: Account, alice: User) -> None:
+    carol = user_create(email="carol@example.com", password=PASSWORD)
+    Membership.objects.create(user=carol, account=account, role=Role.ADMIN)
+    assert notify(QUOTA_USED, {"quota": "9"}, account=account) == 2
+    Membership.objects.filter(user=carol).delete()
+    assert notice_mails_send(now=timezone.now() + timedelta(seconds=1)) == 1
+    assert [letter.to for letter in mail.outbox] == [[alice.email]]
 
 
 def test_a_mail_server_that_is_away_delays_the_mail(account: Account, alice: User, settings: Settings) -> None:
@@ -250,6 +264,7 @@ def test_a_new_token_is_told_to_its_person_and_a_sites_key_to_the_other_managers
 ) -> None:
     personal_token_create(membership=Membership.objects.get(user=bob), name="CI", scopes=SCOPES)
     assert "“CI” was created in your name" in list_sentences(log_in(bob))[0]
+    assert notice_mails_send(now=timezone.now() + timedelta(seconds=1)) == 0, "its page mails it"
     carol = user_create(email="carol@example.com", password=PASSWORD)
     Membership.objects.create(user=carol, account=account, role=Role.ADMIN)
     log_in(alice).post(f"/api/v1/sites/{site.pk}/keys", {"name": "Reader"}, content_type="application/json")
@@ -264,7 +279,7 @@ def test_keys_that_somebody_who_left_may_know_are_told_to_the_managers(
     member = Membership.objects.create(user=carol, account=account, role=Role.EDITOR)
     log_in(alice).delete(f"/api/v1/members/{member.pk}")
     (told,) = list_sentences(log_in(alice), "?kind=key_exposed")
-    assert told.startswith("carol@example.com may still know shared keys")
+    assert told.startswith("carol@example.com can no longer read some shared keys, but may still know them (number: ")
 
 
 def test_the_end_of_an_import_is_told_to_who_began_it(account: Account, alice: User) -> None:

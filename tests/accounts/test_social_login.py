@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import hashlib
+import html
 import json
 import threading
 import time
@@ -19,13 +20,18 @@ from allauth.socialaccount.providers.github.views import GitHubOAuth2Adapter
 from allauth.socialaccount.providers.google.views import GoogleOAuth2Adapter
 from allauth.socialaccount.providers.microsoft.views import MicrosoftGraphOAuth2Adapter
 from django.conf import settings as django_settings
+from django.core import signing
 from django.test import Client
+from django.utils import timezone
 from pytest_django import Settings
 
-from accounts.models import Account, Role, User
+from accounts.models import Account, Membership, Purpose, Role, User
+from accounts.services import account_brand_set
+from accounts.sign_in.handover import ARRIVAL_SALT, START_SALT, hash_nonce
 from config.env import read_env
 from tests.accounts.test_second_factor_demand import add_factor
-from tests.support import read_html
+from tests.support import read_html, verify_host
+from tests.values import extract
 
 NAMES = ("google", "microsoft", "github")
 CODE = "a-code"
@@ -228,3 +234,121 @@ def test_a_client_without_a_secret_is_a_mistake_that_the_checks_name() -> None:
     found = read_env({"GOOGLE_LOGIN": "only-an-id", "DATA_DIR": str(django_settings.DATA_DIR)})
     assert found.social_logins == {}
     assert ("GOOGLE_LOGIN", "Write the client id and its secret as id:secret.") in found.mistakes
+
+
+BRAND, SCHEME = "stats.alice.test", urlsplit(django_settings.BASE_URL).scheme
+
+
+@pytest.fixture
+def branded(account: Account, stand_in: StandIn) -> Account:
+    """Alice's account has a white label."""
+    account_brand_set(account=account, host=BRAND, name="Alice Numbers", logo="", accent="")
+    verify_host(account, BRAND, Purpose.BRAND)
+    return account
+
+
+def sign_start(host: str, provider: str = "google") -> str:
+    """Sign a token of a log-in that began on a host, as that host's page did before hosts were checked."""
+    return signing.dumps([f"{SCHEME}://{host}", hash_nonce("n"), provider, "/me"], salt=START_SALT)
+
+
+def begin_on_brand(browser: Client, name: str = "google") -> str:
+    """Open the page before the provider on the white label's host; returns where its link leads."""
+    page = browser.get(f"/login/sso/{name}", {"next": "/me"}).content.decode()
+    return html.unescape(extract(r'href="([^"]*/login/sso/start[^"]*)"', page))
+
+
+def confirm(main: Client, address: str) -> str:
+    """Press the button on the page that names the host; returns where the provider's answer leads."""
+    there = main.post(address)["Location"]
+    state = parse_qs(urlsplit(there).query)["state"][0]
+    return str(main.get("/login/google/callback", {"code": CODE, "state": state})["Location"])
+
+
+def test_a_log_in_on_a_host_that_is_no_verified_white_label_ends_on_the_main_host(branded: Account) -> None:
+    for host in ("evil.test", f"{BRAND}:8443", "testserver", f"{BRAND}.evil.test"):
+        page = Client(HTTP_HOST=host).get("/login/sso/google", {"next": "/me"}).content.decode()
+        assert "/login/sso/start" not in page, host
+        if host != f"{BRAND}:8443":
+            assert f'href="{django_settings.BASE_URL}/login/sso/google?next=%2Fme"' in page, host
+    assert Client(HTTP_HOST="evil.test").post("/login/sso/google").status_code == 200, "it leads to no provider"
+
+
+@pytest.mark.parametrize("host", ["evil.test", f"{BRAND}:8443", f"{BRAND}@evil.test", f"evil-{BRAND}"])
+def test_a_signed_start_for_another_host_leads_nowhere(host: str, branded: Account) -> None:
+    main = open_browser()
+    for send in (main.get, main.post):
+        answer: Any = send(f"/login/sso/start?to={sign_start(host)}")
+        assert answer["Location"] == "/login/sso", host
+
+
+def test_the_main_host_names_the_white_label_and_asks_before_it_goes_on(branded: Account) -> None:
+    address = begin_on_brand(Client(HTTP_HOST=BRAND))
+    main = open_browser()
+    page = main.get(address)
+    text = page.content.decode()
+    assert page.status_code == 200 and f"Log in on {BRAND}?" in text and "accounts.google.com" in text
+    assert "Footfall" not in text and "Alice Numbers" not in text
+    policy = page["Content-Security-Policy"]
+    assert f"form-action 'self' https://accounts.google.com {SCHEME}://{BRAND};" in policy
+    assert page["X-Frame-Options"] == "DENY"
+    strict = Client(HTTP_HOST=urlsplit(django_settings.BASE_URL).netloc, enforce_csrf_checks=True)
+    strict.get(address)
+    assert strict.post(address).status_code == 403, "another site's form"
+    token = strict.cookies["csrftoken"].value
+    fields, headers = {"csrfmiddlewaretoken": token}, {"origin": f"{SCHEME}://{BRAND}"}
+    assert strict.post(address, fields, headers=headers).status_code == 403
+    assert strict.post(address, fields)["Location"].startswith(AUTHORIZE["google"])
+
+
+def test_a_member_is_logged_in_on_the_white_label(branded: Account, stand_in: StandIn, alice: User) -> None:
+    stand_in.email = alice.email
+    browser, main = Client(HTTP_HOST=BRAND), open_browser()
+    back = confirm(main, begin_on_brand(browser))
+    assert back.startswith(f"{SCHEME}://{BRAND}/login/sso/arrive?token=") and not is_in(main)
+    assert browser.get(back)["Location"] == "/me" and is_in(browser)
+
+
+@pytest.mark.parametrize("who", ["a stranger", "a member of another account, too", "an operator", "not accepted yet"])
+def test_nobody_whose_other_accounts_the_host_could_open_is_handed_to_it(
+    who: str, branded: Account, stand_in: StandIn, alice: User, charlie: User
+) -> None:
+    person = charlie if who == "a stranger" else alice
+    if who == "a member of another account, too":
+        Membership.objects.create(user=alice, account=charlie.memberships.get().account, role=Role.VIEWER)
+    User.objects.filter(pk=person.pk).update(is_operator=who == "an operator")
+    if who == "not accepted yet":
+        alice.memberships.update(accepted=None)
+    stand_in.email = person.email
+    browser, main = Client(HTTP_HOST=BRAND), open_browser()
+    back = confirm(main, begin_on_brand(browser))
+    assert back.startswith(f"{SCHEME}://{BRAND}/login/sso?problem=") and not is_in(main)
+    assert "You cannot log in that way on this host" in read_html(browser.get(back, follow=True))
+    assert not is_in(browser)
+
+
+@pytest.mark.parametrize("what", ["the member", "the brand", "the account"])
+def test_what_has_ended_since_the_answer_is_refused_on_arrival(
+    what: str, branded: Account, stand_in: StandIn, alice: User
+) -> None:
+    stand_in.email = alice.email
+    browser = Client(HTTP_HOST=BRAND)
+    back = confirm(open_browser(), begin_on_brand(browser))
+    if what == "the member":
+        alice.memberships.all().delete()
+    elif what == "the brand":
+        account_brand_set(account=branded, host="", name="", logo="", accent="")
+    else:
+        Account.objects.filter(pk=branded.pk).update(suspended=timezone.now())
+    assert browser.get(back)["Location"] == "/login/sso" and not is_in(browser)
+
+
+def test_an_arrival_token_for_a_host_of_nobody_logs_nobody_in(branded: Account, alice: User) -> None:
+    browser = Client(HTTP_HOST="evil.test")
+    session = browser.session
+    session["sso_nonce"] = "n"
+    session.save()
+    browser.cookies[django_settings.SESSION_COOKIE_NAME] = str(session.session_key)
+    words = [f"{SCHEME}://evil.test", hash_nonce("n"), "google", "/me", alice.pk]
+    answer = browser.get("/login/sso/arrive", {"token": signing.dumps(words, salt=ARRIVAL_SALT)})
+    assert answer["Location"] == "/login/sso" and not is_in(browser)

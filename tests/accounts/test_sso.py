@@ -30,6 +30,7 @@ from tests.accounts.test_second_factors import compute_code
 from tests.conftest import PASSWORD
 from tests.support import read_html
 from tests.support.dns_server import DnsServer, dns_server
+from tests.support.traffic import confirm
 from tests.values import extract
 
 ZOE = "zoe@acme.test"
@@ -37,35 +38,14 @@ SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 FORM = {"issuer": "https://login.acme.test", "client_id": "c-1", "client_secret": "hush-hush", "default_role": "editor"}
 
 
-@pytest.fixture
-def connection(account: Account, alice: User) -> SsoConnection:
-    """Alice's account has a provider for acme.test."""
-    connection = SsoConnection.objects.create(account=account, issuer="https://login.acme.test", client_id="c-1")
-    SsoDomain.objects.create(connection=connection, domain="acme.test", verified=timezone.now())
-    return connection
-
-
-@pytest.fixture
-def zoe(connection: SsoConnection) -> User:
-    """A viewer with an address of the domain and a password."""
-    user = User.objects.create_user(ZOE, PASSWORD, name="Zoe")
-    Membership.objects.create(user=user, account=connection.account, role=Role.VIEWER)
-    EmailAddress.objects.create(user=user, email=ZOE, verified=True, primary=True)
-    return user
-
-
-@pytest.fixture
-def enforced(connection: SsoConnection, zoe: User, alice: User) -> SsoConnection:
-    """The provider is the only way in; alice is the way back."""
-    User.objects.filter(pk=alice.pk).update(email="alice@acme.test")
-    alice.refresh_from_db()
-    connection.enforced, connection.way_back = True, alice
-    connection.save()
-    return connection
-
-
 def is_in(browser: Client) -> bool:
     return browser.get("/me").status_code == 200
+
+
+def confirm_by_code(browser: Client) -> Client:
+    """The browser of a user with a second factor, who has just confirmed that it is them."""
+    assert browser.post("/me/confirm/code", {"code": compute_code(SECRET), "next": "/me"})["Location"] == "/me"
+    return browser
 
 
 def list_refusals(account: Account) -> list[str]:
@@ -171,6 +151,19 @@ def test_the_way_back_needs_password_and_second_factor_and_is_recorded(enforced:
     assert entry.account_id == enforced.account_id and entry.changes["email"] == [None, alice.email]
 
 
+def test_who_is_the_way_back_no_longer_is_logged_out(enforced: SsoConnection, zoe: User, alice: User) -> None:
+    SsoLogin.objects.create(connection=enforced, user=zoe, at=timezone.now())
+    Membership.objects.filter(user=zoe).update(role=Role.OWNER)
+    add_factor(alice)
+    add_factor(zoe)
+    browser, other = confirm_by_code(open_browser(alice)), open_browser(alice)
+    choice = {"enforced": "1", "way_back": alice.email}
+    assert browser.post("/account/sso/enforce", choice)["Location"] == "/account/sso"
+    assert is_in(browser) and is_in(other), "she still is it"
+    assert browser.post("/account/sso/enforce", {**choice, "way_back": ZOE})["Location"] == "/account/sso"
+    assert not is_in(browser) and not is_in(other)
+
+
 def test_without_sso_only_the_password_still_works(connection: SsoConnection, zoe: User) -> None:
     browser = Client()
     browser.post("/login", {"email": ZOE, "password": PASSWORD})
@@ -178,7 +171,7 @@ def test_without_sso_only_the_password_still_works(connection: SsoConnection, zo
     assert not AuditEntry.objects.filter(action__startswith="sso.").exists()
 
 
-def test_a_domain_that_is_not_proven_has_no_effect(enforced: SsoConnection) -> None:
+def test_a_domain_that_is_not_verified_has_no_effect(enforced: SsoConnection) -> None:
     SsoDomain.objects.update(verified=None)
     answer = Client().post("/login/sso", {"email": ZOE})
     assert "No account has set up single sign-on" in read_html(answer)
@@ -194,7 +187,7 @@ def read_stored_secret() -> str:
 
 
 def test_the_secret_is_stored_encrypted_and_never_shown_again(account: Account, alice: User) -> None:
-    browser = open_browser(alice)
+    browser = confirm(open_browser(alice), PASSWORD)
     assert browser.post("/account/sso", FORM)["Location"] == "/account/sso"
     page = browser.get("/account/sso").content.decode()
     assert "hush-hush" not in page and f"/login/sso/account-{account.pk}/callback" in page
@@ -211,11 +204,9 @@ def test_the_secret_is_stored_encrypted_and_never_shown_again(account: Account, 
 @pytest.mark.parametrize(
     "wrong", [{"issuer": "ftp://a.test"}, {"issuer": ""}, {"client_id": " "}, {"default_role": "owner"}]
 )
-def test_a_wrong_setting_is_refused_by_page_and_api(wrong: dict[str, str], alice: User) -> None:
-    browser = open_browser(alice)
+def test_a_wrong_setting_is_refused(wrong: dict[str, str], alice: User) -> None:
+    browser = confirm(open_browser(alice), PASSWORD)
     assert browser.post("/account/sso", {**FORM, **wrong}).status_code == 200
-    answer = browser.patch("/api/v1/sso", {**FORM, **wrong}, content_type="application/json")
-    assert answer.status_code == 400 and next(iter(wrong)) in answer.json()["error"]["fields"]
     assert not SsoConnection.objects.exists()
 
 
@@ -223,18 +214,51 @@ def test_only_owners_set_it_up(connection: SsoConnection, alice: User) -> None:
     Membership.objects.filter(user=alice).update(role=Role.ADMIN)
     browser = open_browser(alice)
     assert browser.get("/account/sso").status_code == 404
-    assert browser.patch("/api/v1/sso", {"client_id": "x"}, content_type="application/json").status_code == 404
-    headers = {"authorization": f"Bearer {connection.account.authkey}"}
-    for method, path in (("patch", "/api/v1/sso"), ("delete", "/api/v1/sso"), ("post", "/api/v1/sso/domains")):
-        call: Any = getattr(Client(), method)
-        answer = call(
-            path,
-            {"client_id": "x"} if method == "patch" else {"domain": "b.test"},
-            content_type="application/json",
-            headers=headers,
-        )
-        assert answer.status_code == 404, path
-    assert Client().get("/api/v1/sso", headers=headers).json()["issuer"] == "https://login.acme.test"
+    assert browser.post("/account/sso", FORM).status_code == 404
+
+
+def test_programs_read_the_provider_and_change_nothing(connection: SsoConnection, alice: User) -> None:
+    _, token = personal_token_create(membership=alice.memberships.get(), name="t", scopes=["account:write"])
+    domain = connection.domains.get()
+    for key in (connection.account.authkey, token):
+        program = Client(headers={"authorization": f"Bearer {key}"})
+        assert program.get("/api/v1/sso").json()["issuer"] == "https://login.acme.test"
+        assert program.get(f"/api/v1/sso/domains/{domain.pk}").json()["domain"] == "acme.test"
+        for method, path in (
+            ("patch", "sso"), ("delete", "sso"), ("post", "sso/domains"), ("delete", f"sso/domains/{domain.pk}"),
+        ):  # fmt: skip
+            call: Any = getattr(program, method)
+            answer = call(f"/api/v1/{path}", {"domain": "b.test"}, content_type="application/json")
+            assert answer.status_code == 405, path
+
+
+def test_nothing_is_changed_before_the_owner_confirms_that_it_is_them(connection: SsoConnection, alice: User) -> None:
+    browser, domain = open_browser(alice), connection.domains.get()
+    confirmation = "/me/confirm?next=%2Faccount%2Fsso"
+    page = browser.get("/account/sso").content.decode()
+    assert f'href="{confirmation}"' in page and "Save" not in page and "Remove" not in page
+    for path in ("", "/remove", "/enforce", "/domains", f"/domains/{domain.pk}/remove"):
+        answer = browser.post(f"/account/sso{path}", {**FORM, "domain": "b.test"})
+        assert answer["Location"] == confirmation, path
+    connection.refresh_from_db()
+    assert connection.client_id == "c-1" and list(connection.domains.all()) == [domain]
+
+
+def test_all_owners_are_told_of_another_provider(connection: SsoConnection, alice: User, account: Account) -> None:
+    olga = User.objects.create_user("olga@example.com", PASSWORD, name="Olga")
+    Membership.objects.create(user=olga, account=account, role=Role.OWNER)
+    browser = confirm(open_browser(alice), PASSWORD)
+    browser.post("/account/sso", {**FORM, "client_secret": "", "issuer": "https://login.acme.test"})
+    assert mail.outbox == [], "only the role of new members is another"
+    browser.post("/account/sso", {**FORM, "issuer": "https://evil.test"})
+    assert sorted(message.to[0] for message in mail.outbox) == [alice.email, olga.email]
+    for message in mail.outbox:
+        assert "Single sign-on of “Alice & Co” was changed" in message.subject
+        assert "https://evil.test" in message.body and "Alice (alice@example.com)" in message.body
+    entry = AuditEntry.objects.filter(account=account, action="sso.changed").latest("pk")
+    assert entry.changes["issuer"] == ["https://login.acme.test", "https://evil.test"]
+    browser.post("/account/sso/remove")
+    assert len(mail.outbox) == 4 and "It was removed" in mail.outbox[-1].body
 
 
 @pytest.fixture
@@ -245,10 +269,10 @@ def names(settings: Settings) -> Any:
         yield server
 
 
-def test_a_domain_is_proven_by_a_record_of_its_own(
+def test_a_domain_is_verified_by_a_record_of_its_own(
     connection: SsoConnection, alice: User, names: DnsServer, charlie: User
 ) -> None:
-    browser = open_browser(alice)
+    browser = confirm(open_browser(alice), PASSWORD)
     browser.post("/account/sso/domains", {"domain": "Corp.Example"})
     row = SsoDomain.objects.get(domain="corp.example")
     names.name_accounts("corp.example", connection.account_id)  # that of a website
@@ -274,7 +298,9 @@ def test_a_domain_is_proven_by_a_record_of_its_own(
     assert second.verified and row.verified is None
 
 
-def test_a_proven_domain_ends_when_its_record_was_missing_for_days(connection: SsoConnection, names: DnsServer) -> None:
+def test_a_verified_domain_ends_when_its_record_was_missing_for_days(
+    connection: SsoConnection, names: DnsServer
+) -> None:
     now = timezone.now()
     SsoDomain.objects.update(checked=now - timedelta(days=2))
     names.broken.add("_analytics-sso.acme.test")

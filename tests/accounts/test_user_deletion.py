@@ -79,7 +79,7 @@ def test_the_only_owner_of_an_account_hands_over_first(account: Account, carol: 
     account_create(name="Carol's own", owner=carol)
     browser = open_confirmed(carol)
     page = read_html(browser.get("/me/delete"))
-    assert "You are the only owner of Carol&#x27;s own." in page and "Delete me" not in page
+    assert "You are the only owner of Carol&#x27;s own." in page and "Delete my user" not in page
     refused = browser.post("/me/delete", {"email": CAROL})
     assert "You are the only owner" in read_html(refused) and User.objects.filter(pk=carol.pk).exists()
     assert carol.memberships.count() == 2, "nothing ended"

@@ -51,6 +51,7 @@ class GrowingAccount:
         self.create_alerts(numbers)
         self.create_members(numbers)
         self.create_invitations(numbers)
+        self.create_notices(numbers)
         self.create_links(numbers)
         self.record_traffic(numbers)
         self.size = size
@@ -114,10 +115,13 @@ class GrowingAccount:
 
         from accounts.audit.models import ActorType, AuditEntry, Via
         from accounts.models import Invitation, Membership, Role, User
+        from accounts.models.accounts import compute_link_end
 
         account, user = self.account, self.user
+        expires = compute_link_end()
         Invitation.objects.bulk_create(
-            Invitation(account=account, email=f"i{n}@example.com", token_hash=f"{n}", invited_by=user) for n in numbers
+            Invitation(account=account, email=f"i{n}@example.com", token_hash=f"{n}", invited_by=user, expires=expires)
+            for n in numbers
         )
         users = User.objects.bulk_create(User(email=f"p{n}@example.com", name=f"P{n}") for n in numbers)
         Membership.objects.bulk_create(
@@ -129,6 +133,27 @@ class GrowingAccount:
                        target_label=f"i{n}@example.com", changes={"role": [None, Role.VIEWER]})
             for n in numbers
         )  # fmt: skip
+
+    def create_notices(self, numbers: range) -> None:
+        from django.utils import timezone
+
+        from accounts.exports.models import Export
+        from accounts.notices.models import Notice
+        from accounts.sso.models import SsoConnection, SsoDomain
+
+        account, now = self.account, timezone.now()
+        connection, _ = SsoConnection.objects.get_or_create(account=account, issuer="https://login.bench.test")
+        SsoDomain.objects.bulk_create(SsoDomain(connection=connection, domain=f"d{n}.bench.test") for n in numbers)
+        membership = account.memberships.get(user=self.user)
+        Export.objects.bulk_create(
+            Export(account=account, membership=membership, kind="sites", state="done", file=f"{n}", created=now,
+                   finished=now)
+            for n in numbers
+        )  # fmt: skip
+        Notice.objects.bulk_create(
+            Notice(user=self.user, account=account, kind="quota_used", key=f"{n}", values={"quota": n}, created=now)
+            for n in numbers
+        )
 
     def create_members(self, numbers: range) -> None:
         from django.utils import timezone

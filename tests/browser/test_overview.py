@@ -67,7 +67,7 @@ def test_a_country_is_filtered_by_its_name(sheet: Page) -> None:
     sheet.locator("select[name=add]").select_option("country")
     sheet.locator("input[name=what]").fill("germany")
     sheet.get_by_role("button", name="Add filter").click()
-    sheet.wait_for_selector(".chip")
+    sheet.wait_for_selector(".chips .chip")
     assert "Country is Germany" in sheet.locator(".chips").inner_text()
     sheet.goto(sheet.url.split("?")[0] + "?country=Atlantis")
     assert "There is no country “Atlantis”" in sheet.locator("main").inner_text()

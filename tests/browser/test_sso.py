@@ -1,4 +1,4 @@
-"""Single sign-on in Chromium: set up on its page, then used on the host of BASE_URL and on another one."""
+"""Single sign-on in Chromium: set up on its page, then used on the host of BASE_URL and on a white label's."""
 
 from __future__ import annotations
 
@@ -8,12 +8,23 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.browser.product import EMAIL, PASSWORD, Product
-from tests.browser.test_sign_in import AUTHENTICATOR, build_address, check_layout, log_out, press
+from tests.browser.test_sign_in import AUTHENTICATOR, check_layout, confirm_password, press
 from tests.services.provider import CLIENT_ID, CLIENT_SECRET, OpenIdProvider, openid_provider
 from tests.support.dns_server import DnsServer, dns_server
 from tests.values import extract
 
 ZOE = "zoe@acme.test"
+HOST = "numbers.localhost"  # passkeys work on https, and on names of this machine
+BRAND = f"""
+import django
+django.setup()
+from accounts.custom_domains.services import host_provision
+from accounts.models import Account, Purpose
+from accounts.services import account_brand_set
+account = Account.objects.get(name="Alice")
+account_brand_set(account=account, host="{HOST}", name="Numbers", logo="", accent="")
+assert host_provision(account=account, host="{HOST}", purpose=Purpose.BRAND)
+"""
 ENFORCE = """
 import django
 django.setup()
@@ -69,6 +80,8 @@ def set_up(page: Page, product: Product, provider: OpenIdProvider, names: DnsSer
     page.get_by_label("E-mail").fill(EMAIL)
     page.get_by_label("Password").fill(PASSWORD)
     press(page, "Log in")
+    page.get_by_role("link", name="Confirm that it is you").click()
+    confirm_password(page)
     page.get_by_label("Provider").fill(provider.issuer)
     page.get_by_label("Client id").fill(CLIENT_ID)
     page.get_by_label("Client secret").fill(CLIENT_SECRET)
@@ -82,7 +95,7 @@ def set_up(page: Page, product: Product, provider: OpenIdProvider, names: DnsSer
     expect(page.get_by_text("acme.test: There is no TXT record")).to_be_visible()
     names.texts["_analytics-sso.acme.test"] = [(value,)]
     press(page, "Check now")
-    expect(page.get_by_text("Proven by its DNS record.")).to_be_visible()
+    expect(page.get_by_text("Verified by its DNS record.")).to_be_visible()
     check_layout(page)
 
 
@@ -101,6 +114,12 @@ def log_in_at_provider(page: Page) -> None:
     page.get_by_role("button", name="Log in").click()
 
 
+def log_out(page: Page, address: str) -> None:
+    page.goto(f"{address}/me/security")
+    page.evaluate("document.querySelector('form[action=\"/logout\"]').requestSubmit()")
+    expect(page.get_by_role("heading", name="Log in")).to_be_visible()
+
+
 def test_single_sign_on_from_its_set_up_to_being_the_only_way_in(
     profile: BrowserContext, page: Page, product: Product, provider: OpenIdProvider, names: DnsServer
 ) -> None:
@@ -111,18 +130,28 @@ def test_single_sign_on_from_its_set_up_to_being_the_only_way_in(
     page.wait_for_url(f"{product.url}/me")
 
     profile.clear_cookies()
-    log_in(page, build_address(product, "/login?next=/me/security"))
+    product.command("-c", BRAND)
+    branded = f"http://{HOST}:{product.port}"
+    log_in(page, f"{branded}/login?next=/me/security")
+    expect(page.get_by_role("heading", name=f"Log in on {HOST}?")).to_be_visible()
+    check_layout(page)
+    press(page, "Continue")
     log_in_at_provider(page)
-    page.wait_for_url(build_address(product, "/me/security"))
+    page.wait_for_url(f"{branded}/me/security")
     page.get_by_role("link", name="Add a passkey").click()
     page.get_by_label("Name").fill("Laptop")
     press(page, "Add it")
     expect(page.get_by_role("heading", name="Recovery codes")).to_be_visible()
-    log_out(page, product)
+    log_out(page, branded)
+    log_in(page, f"{branded}/login?next=/me")  # the provider still knows her, so all that follows is redirects
+    press(page, "Continue")
+    page.wait_for_url(f"{branded}/me")
+
+    log_out(page, branded)
     press(page, "Log in with a passkey")
     page.wait_for_url(lambda url: "/login" not in url)
 
-    log_out(page, product)
+    log_out(page, branded)
     product.command("-c", ENFORCE)
     press(page, "Log in with a passkey")
     expect(page.get_by_role("heading", name="Single sign-on")).to_be_visible()

@@ -105,13 +105,13 @@ def refuse(clients: RefusedClients, now: float, times: int = MAX_REFUSED) -> Non
 def test_one_form_in_ten_seconds_asks_the_view_whether_the_limit_still_holds() -> None:
     clients = RefusedClients()
     refuse(clients, 100.0)
-    assert [clients.find_wait(KEY, "", 101.0) for _ in range(2)] == [899, 899]
+    assert [clients.check_form(KEY, "", 101.0) for _ in range(2)] == [899, 899]
     later = 100.0 + PROBE_SECONDS
-    assert [clients.find_wait(KEY, "", later) for _ in range(3)] == [0, 890, 890]
+    assert [clients.check_form(KEY, "", later) for _ in range(3)] == [0, 890, 890]
     clients.note_answer(KEY, 890, later)
-    assert clients.find_wait(KEY, "", later + 1) == 889
+    assert clients.check_form(KEY, "", later + 1) == 889
     clients.note_answer(KEY, 0, later + PROBE_SECONDS)
-    assert clients.find_wait(KEY, "", later + PROBE_SECONDS) == 0, "the view accepted it again"
+    assert clients.check_form(KEY, "", later + PROBE_SECONDS) == 0, "the view accepted it again"
 
 
 def test_other_answers_in_between_do_not_put_the_refusal_off() -> None:
@@ -119,20 +119,20 @@ def test_other_answers_in_between_do_not_put_the_refusal_off() -> None:
     for _ in range(MAX_REFUSED):
         clients.note_answer(KEY, 0, 100.0)
         clients.note_answer(KEY, 900, 100.0)
-    assert clients.find_wait(KEY, "", 101.0) == 899
+    assert clients.check_form(KEY, "", 101.0) == 899
 
 
 def test_refusals_of_another_minute_do_not_add_up() -> None:
     clients = RefusedClients()
     refuse(clients, 100.0, MAX_REFUSED - 1)
     clients.note_answer(KEY, 900, 101.0 + WINDOW_SECONDS)
-    assert clients.find_wait(KEY, "", 101.0 + WINDOW_SECONDS) == 0
+    assert clients.check_form(KEY, "", 101.0 + WINDOW_SECONDS) == 0
 
 
 def test_a_few_forms_of_a_recognized_device_pass_while_its_address_is_refused() -> None:
     clients = RefusedClients()
     refuse(clients, 100.0)
-    waits = [clients.find_wait(KEY, "device", 101.0) for _ in range(MAX_DEVICE_FORMS + 2)]
+    waits = [clients.check_form(KEY, "device", 101.0) for _ in range(MAX_DEVICE_FORMS + 2)]
     assert waits == [0] * MAX_DEVICE_FORMS + [899] * 2
 
 

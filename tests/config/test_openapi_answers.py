@@ -21,6 +21,7 @@ from schemathesis.specs.openapi.checks import (
 from accounts.exports.models import Export
 from accounts.models import Account, ExposedKey, Invitation, Membership, User
 from accounts.notices.models import Notice
+from accounts.sso.models import SsoConnection, SsoDomain
 from goals.services import funnel_save, goal_create, segment_create
 from links.models import ListKind
 from links.services.conversions import conversion_create
@@ -79,6 +80,7 @@ def ids(account: Account, site: Site, alice: User, bob: User) -> dict[str, int]:
     channel = Channel.objects.create(account=account, kind="webhook", name="hook", target="https://a.example/")
     goal = goal_create(site=site, name="Order", pattern="/thanks")
     where = [{"dimension": "page", "operator": "is", "value": ["/"]}]
+    connection = SsoConnection.objects.create(account=account, issuer="http://127.0.0.1:1", client_id="c")
     return {
         "site_id": site.pk, "key_id": key.pk, "member_id": member.pk, "exposed_id": exposed.pk, "goal_id": goal.pk,
         "funnel_id": funnel_save(site=site, name="Shop", steps=[{"page": "/"}, {"goal": goal.pk}]).pk,
@@ -93,6 +95,7 @@ def ids(account: Account, site: Site, alice: User, bob: User) -> dict[str, int]:
         "invitation_id": Invitation.objects.create(account=account, email="zoe@example.org").pk,
         "notice_id": Notice.objects.create(user=alice, kind="quota_used", key="a", created=site.created).pk,
         "export_id": Export.objects.create(account=account, kind="sites", created=site.created).pk,
+        "email_domain_id": SsoDomain.objects.create(connection=connection, domain="a.example").pk,
         "device": 1, "visit": 1,
         "subscription_id": subscription_save(user=alice, frequency="week", sites=[site], attach_csv=False).pk,
     }  # fmt: skip

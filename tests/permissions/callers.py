@@ -22,7 +22,7 @@ from tracking.store.locks import write_lock
 WRITE = re.compile(r"\s*(?:INSERT(?: OR \w+)? INTO|UPDATE|DELETE FROM)\s+[\"`]?(\w+)", re.I)
 # Of the caller alone (the open account, messages, last use), and what is recorded of a request
 FREE = {"django_session", "usersessions_usersession", "audit_auditentry"}
-CONFIRMED = {"POST /me/tokens"}  # requests that ask people to confirm who they are
+CONFIRMED = ("POST /me/tokens", "POST /account/sso")  # requests that ask people to confirm who they are
 REMEMBERED = ("last_login", "last_account")  # may change too: they are about the caller's own use
 ONLY_REMEMBERED = re.compile(
     rf"\s*UPDATE \W?accounts_user\W? SET \W?({'|'.join(REMEMBERED)})(_id)?\W? = \S+ WHERE", re.I
@@ -93,7 +93,7 @@ def send(client: Client, method: str, path: str, data: Any = None, headers: dict
     """Send a request after resetting the rate limits, and after confirming who one is where that is asked for. Bodies
     of APIs are JSON, all others forms."""
     caches["requests"].clear()
-    if f"{method} {path}" in CONFIRMED:
+    if f"{method} {path}".startswith(CONFIRMED):
         client.post("/me/confirm", {"password": PASSWORD, "next": "/me"})
     call = getattr(client, method.lower())
     if method == "GET" or not path.startswith("/api/"):

@@ -189,8 +189,6 @@ NEEDS: dict[str, str] = {
 }  # fmt: skip
 # Where a method needs more than a GET does
 ALSO_NEEDS = {
-    f"PATCH {V1}sso": "owner", f"DELETE {V1}sso": "owner", f"POST {V1}sso/domains": "owner",
-    f"DELETE {V1}sso/domains/<int:email_domain_id>": "owner",
     f"POST {S}/notes": "edit", f"PATCH {V1}{S}": "edit", f"DELETE {V1}{S}": "manage", f"POST {V1}sites": "account",
     f"PATCH {V1}account": "account", "POST links/groups": "links!", f"POST {V1}link-groups": "links!",
     f"POST {V1}links": "links+",

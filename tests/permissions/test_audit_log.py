@@ -42,7 +42,6 @@ SILENT = {
     "POST notices/choices": "what a person is told of is theirs",
     f"POST {V1}notices/read": "what a person has read is theirs",
     f"PATCH {V1}notices/<int:notice_id>": "what a person has read is theirs",
-    f"PATCH {V1}notice-choices": "what a person is told of is theirs",
 }
 # They belong to a person, so keys have none; single sign-on is the owners', so the account's key changes nothing
 WITHOUT_KEYS = (f"{V1}digests", f"{V1}exports/", f"{V1}sso")

@@ -38,7 +38,7 @@ READ_ONLY = {
     ),
     f"POST {V1}sites account", f"PATCH {SITE} account", f"PATCH {V1}notices/<int:notice_id> account",
 } - {
-    f"{MEMBERS} id", f"{INVITE} id", f"PATCH {V1}brand id", f"PATCH {V1}sso id", f"PATCH {V1}notice-choices id",
+    f"{MEMBERS} id", f"{INVITE} id", f"PATCH {V1}brand id",
     f"POST {SITE}/bots/restore id",
 }  # fmt: skip
 
@@ -80,7 +80,6 @@ NAMES: dict[tuple[str, str], tuple[str, Callable[[Any], Any]]] = {
 }  # fmt: skip
 NO_IDS = {
     f"POST {V1}sites domain": "a host name", f"PATCH {SITE} domain": "a host name",
-    f"POST {V1}sso/domains domain": "a domain of e-mail addresses", f"PATCH {V1}sso client_id": "the provider's word",
     f"GET {V1}sites domain": "a text to find", f"GET {V1}sites account": "narrows the caller's own list",
     f"GET {V1}audit-log target_id": "narrows the caller's own list",
     f"{MEMBERS} grants": "a list, whose members are known", f"{MEMBER} grants": "a list, whose members are known",

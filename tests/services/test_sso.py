@@ -25,6 +25,7 @@ from tests.accounts.test_second_factor_demand import add_factor
 from tests.conftest import PASSWORD
 from tests.services.provider import CLIENT_ID, CLIENT_SECRET, OpenIdProvider, openid_provider
 from tests.support import read_html, verify_host
+from tests.support.traffic import confirm
 from tests.values import extract
 
 pytestmark = [pytest.mark.services, pytest.mark.django_db]
@@ -127,14 +128,14 @@ def test_the_second_factor_is_not_asked_again_and_the_account_counts_the_log_in_
     assert is_in(by_password) and by_password.get("/me/tokens")["Location"] == "/me/security", "a password is no factor"
 
 
-@pytest.mark.parametrize("who", ["an operator", "a member of another account that demands one"])
-def test_the_second_factor_is_asked_of_those_whom_others_trust_because_of_it(
+@pytest.mark.parametrize("who", ["an operator", "a member of another account"])
+def test_the_second_factor_is_asked_of_those_who_are_not_of_the_account_alone(
     who: str, provider: OpenIdProvider, connection: SsoConnection
 ) -> None:
     zoe = User.objects.create_user(ZOE, PASSWORD, is_operator=who == "an operator")
     add_factor(zoe)
     if not zoe.is_operator:
-        other = Account.objects.create(name="Strict", second_factor_required=True)
+        other = Account.objects.create(name="Other")
         Membership.objects.create(user=zoe, account=other, role=Role.VIEWER)
     browser = open_browser()
     assert log_in(provider, browser) == "/login/second-factor" and not is_in(browser)
@@ -159,6 +160,22 @@ def test_a_wrong_answer_of_the_provider_logs_nobody_in(
     assert "sso.refused" in list_actions(account)
     sentence = "did not say what your e-mail" if what == "no address" else "answer was not accepted."
     assert sentence in read_html(browser.get("/login"))
+
+
+@pytest.mark.parametrize("word", [False, "false"])
+def test_an_address_that_the_provider_calls_unverified_is_refused(
+    word: object, provider: OpenIdProvider, connection: SsoConnection, account: Account
+) -> None:
+    provider.behave(claims={ZOE: {"email_verified": word}})
+    browser = open_browser()
+    assert log_in(provider, browser) == "/login" and not is_in(browser)
+    assert "says that your e-mail address is not verified" in read_html(browser.get("/login"))
+    assert not User.objects.filter(email=ZOE).exists() and "sso.refused" in list_actions(account)
+
+
+def test_a_provider_may_say_nothing_about_verification(provider: OpenIdProvider, connection: SsoConnection) -> None:
+    provider.behave(claims={ZOE: {"email_verified": None}})
+    assert log_in(provider, browser := open_browser()) == "/me" and is_in(browser)
 
 
 def test_an_expired_code_logs_nobody_in(provider: OpenIdProvider, connection: SsoConnection) -> None:
@@ -243,7 +260,7 @@ def test_on_a_white_label_one_passes_the_main_host_without_being_logged_in_there
     provider: OpenIdProvider, connection: SsoConnection, branded: str
 ) -> None:
     browser, main = Client(HTTP_HOST=branded), open_browser()
-    there = main.get(begin_on_brand(browser))["Location"]
+    there = main.post(begin_on_brand(browser))["Location"]
     assert there.startswith(provider.issuer)
     back = main.get(provider.log_in(there, ZOE, until=settings.BASE_URL))["Location"]
     assert back.startswith(f"http://{branded}/login/sso/arrive?token=") and not is_in(main)
@@ -254,12 +271,33 @@ def test_on_a_white_label_one_passes_the_main_host_without_being_logged_in_there
     assert browser.get(back)["Location"].startswith("/login/sso") and not is_in(browser), "it works once"
 
 
+def test_the_page_of_the_main_host_asks_before_the_provider_answers_for_a_white_label(
+    provider: OpenIdProvider, connection: SsoConnection, branded: str
+) -> None:
+    page = open_browser().get(begin_on_brand(Client(HTTP_HOST=branded)))
+    assert page.status_code == 200 and f"then logged in on <strong>{branded}" in read_html(page)
+    assert "Footfall" not in page.content.decode()
+    assert f"form-action 'self' {provider.issuer} http://{branded};" in page["Content-Security-Policy"]
+
+
+def test_an_operator_is_not_handed_over_to_a_white_label(
+    provider: OpenIdProvider, connection: SsoConnection, branded: str
+) -> None:
+    User.objects.create_user(ZOE, PASSWORD, is_operator=True)
+    browser, main = Client(HTTP_HOST=branded), open_browser()
+    there = main.post(begin_on_brand(browser))["Location"]
+    back = main.get(provider.log_in(there, ZOE, until=settings.BASE_URL))["Location"]
+    assert back.startswith(f"http://{branded}/login/sso?problem=")
+    browser.get(back)
+    assert not is_in(browser) and not is_in(main)
+
+
 def test_on_a_white_label_a_refusal_is_shown_there(
     provider: OpenIdProvider, connection: SsoConnection, branded: str
 ) -> None:
     provider.behave(claims={ZOE: {"email": "eve@other.test"}})
     browser, main = Client(HTTP_HOST=branded), open_browser()
-    there = main.get(begin_on_brand(browser))["Location"]
+    there = main.post(begin_on_brand(browser))["Location"]
     back = main.get(provider.log_in(there, ZOE, until=settings.BASE_URL))["Location"]
     assert back.startswith(f"http://{branded}/login/sso?problem=")
     shown = browser.get(back, follow=True)
@@ -293,6 +331,7 @@ def test_sso_only_needs_a_log_in_and_an_owner_with_a_second_factor_first(
 ) -> None:
     browser = open_browser()
     browser.force_login(alice)
+    confirm(browser, PASSWORD)
     choice = {"enforced": "1", "way_back": alice.email}
     assert "Log in through the provider once first" in read_html(browser.post("/account/sso/enforce", choice))
     log_in(provider, zoe := open_browser())

@@ -12,9 +12,10 @@ HEAVY = pytest.mark.heavy
 
 
 def take_turns(turns: int, cases: Iterable[Any]) -> list[Any]:
-    """The cases as parameters of a test: the first of each so many, while the others are heavy.
+    """Return the cases as parameters of a test. Every turns-th case runs in `make test`; the others have the mark
+    heavy.
 
-    A plain tuple has a value for each parameter.
+    A tuple has one value for each parameter.
     """
     return [
         pytest.param(*(case if type(case) is tuple else (case,)), marks=HEAVY if number % turns else ())
@@ -23,7 +24,10 @@ def take_turns(turns: int, cases: Iterable[Any]) -> list[Any]:
 
 
 def list_turns(turns: int) -> list[Any]:
-    """The values of a parameter by which a test leaves out combinations: `[n % turns :: turns]`. Heavy is all: 1."""
+    """Return values for a parameter `turns`, by which a test takes `combinations[n % turns :: turns]`.
+
+    The value 1, which takes all, has the mark heavy.
+    """
     return [turns, pytest.param(1, marks=HEAVY)]
 
 

@@ -62,7 +62,7 @@ class Command(InstallationCommand):
         if unsealed.since is not None:
             since = f"{unsealed.since.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
             self.stdout.write(
-                f"{unsealed.count} entries since {since} have no seals yet, so nothing shows their changes."
+                f"{unsealed.count} entries since {since} have no seal yet, so a change of them would not be noticed."
             )
 
 

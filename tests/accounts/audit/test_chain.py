@@ -170,10 +170,10 @@ def test_the_command_says_how_many_entries_are_not_sealed_yet(account: Account, 
     record_action("account.changed", account, changes={"name": ("a", "b")})
     added, out = AuditEntry.objects.latest("pk"), StringIO()
     call_command("audit", "verify", stdout=out)
-    assert f"1 entries since {added.at:%Y-%m-%d %H:%M:%S} UTC have no seals yet" in out.getvalue()
+    assert f"1 entries since {added.at:%Y-%m-%d %H:%M:%S} UTC have no seal yet" in out.getvalue()
     out = StringIO()
     call_command("audit", "verify", stdout=out)
-    assert "no seals" not in out.getvalue(), "a command seals before it ends"
+    assert "no seal" not in out.getvalue(), "a command seals before it ends"
 
 
 def test_printed_heads_cover_the_newest_entry(account: Account, entries: list[AuditEntry]) -> None:

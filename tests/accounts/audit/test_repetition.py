@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 import time_machine
+from django.contrib.auth.signals import user_login_failed
 from django.db.models import QuerySet
 from django.test import Client
 
-from accounts.audit.models import AuditEntry
+from accounts.audit.context import SYSTEM, AuditContext, use_context
+from accounts.audit.models import AuditEntry, Via
 from accounts.audit.repetition import EXPORTED
-from accounts.audit.sign_in_events import UNKNOWN_PEOPLE, WRONG_PASSWORDS
+from accounts.audit.sign_in_events import NETWORK_GROUPS, UNKNOWN_PEOPLE, WRONG_PASSWORDS, name_counter
 from accounts.audit.subjects import TIMES
 from accounts.models import Account, User
 from accounts.security import rate_limits
@@ -86,18 +90,53 @@ def list_refused(**filters: object) -> list[int | None]:
     return [entry.changes.get(TIMES, [None, None])[1] for entry in found]
 
 
-def fail(times: int, email: str) -> None:
-    """Fail to log in from as many addresses."""
-    for number in range(times):
-        Client(REMOTE_ADDR=f"203.0.113.{number}").post("/login", {"email": email, "password": "wrong"})
+def fail(times: int, email: str, address: str = HERE) -> None:
+    """Fail to log in from an address."""
+    for _ in range(times):
+        Client(REMOTE_ADDR=address).post("/login", {"email": email, "password": "wrong"})
+
+
+def lift_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let an address fail as often as it likes."""
+    for name in ("LOGIN_EMAIL", "LOGIN_ADDRESS", "LOGIN_PAIR"):
+        limit = getattr(rate_limits, name)
+        monkeypatch.setattr(rate_limits, name, dataclasses.replace(limit, maximum=1000))
 
 
 def test_failed_log_ins_of_a_person_are_recorded_by_their_number(
     account: Account, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rate_limits, "LOGIN_EMAIL", rate_limits.RateLimit("login-email", 1000, 900))
+    lift_limits(monkeypatch)
     fail(45, alice.email)
     assert list_refused(account=account) == [None] * WRONG_PASSWORDS.maximum + [10, 20, 40]
+
+
+def test_failed_log_ins_from_one_network_do_not_hide_those_from_another(account: Account, alice: User) -> None:
+    here, elsewhere = (find_group_address(alice, group) for group in (0, 1))
+    fail(WRONG_PASSWORDS.maximum, alice.email, here)
+    fail(1, alice.email, elsewhere)
+    entries = AuditEntry.objects.filter(action="session.refused", account=account)
+    assert entries.latest("pk").address == elsewhere
+
+
+def find_group_address(user: User, group: int) -> str:
+    """Find an address whose network is in the group."""
+    for number in range(1, 255):
+        context = AuditContext(via=Via.WEB, find_actor=lambda: SYSTEM, address=f"203.0.113.{number}")
+        with use_context(context):
+            if name_counter(user) == f"{user.pk} {group}":
+                return context.address
+    raise AssertionError("a hash that leaves out a group")
+
+
+def test_many_networks_leave_a_bounded_number_of_entries(account: Account, alice: User) -> None:
+    singly = NETWORK_GROUPS * WRONG_PASSWORDS.maximum
+    for number in range(singly * 4):
+        address = f"198.51.{number % 200}.{number // 200}"
+        with use_context(AuditContext(via=Via.WEB, find_actor=lambda: SYSTEM, address=address)):
+            user_login_failed.send(sender=None, credentials={"email": alice.email})
+    numbers = list_refused(account=account)
+    assert numbers.count(None) == singly and len(numbers) < singly + NETWORK_GROUPS * 4
 
 
 def test_the_number_begins_again_with_the_next_hour(account: Account, alice: User) -> None:
