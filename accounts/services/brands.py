@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from threading import BoundedSemaphore
 
 from django.db import transaction
 from django.utils import timezone as clock
@@ -19,6 +20,11 @@ from accounts.white_label.host_checks import Finding, check_host, check_sender
 from accounts.white_label.hosts import MAX_CHECKED_HOSTS, get_sender_domain, list_claimed_hosts, list_served_claims
 from accounts.white_label.images import compute_version, encode_image
 from accounts.white_label.models import BrandFile, BrandFileKind, HostFinding
+
+# Hosts and name servers that never answer belong to customers. So few of the threads that build pages wait for them
+MAX_CHECKS_AT_ONCE = 2
+BUSY_SECONDS = 5
+_checks = BoundedSemaphore(MAX_CHECKS_AT_ONCE)
 
 
 @transaction.atomic
@@ -70,10 +76,21 @@ def brand_file_remove(*, account: Account, kind: BrandFileKind) -> None:
 def brand_hosts_check(*, account: Account) -> int:
     """Look up now which hosts of the white label are the account's, where they lead and whether they are served.
 
-    Returns 0, or the seconds to wait if the account has checked too often. It may take some seconds for each host.
+    Returns 0, or the seconds to wait if the account has checked too often, or others are checking. It may take some
+    seconds.
     """
-    if wait := rate_limits.count_attempt((rate_limits.CHECK_ACCOUNT, str(account.pk))):
-        return wait
+    if not _checks.acquire(blocking=False):
+        return BUSY_SECONDS
+    try:
+        if wait := rate_limits.count_attempt((rate_limits.CHECK_ACCOUNT, str(account.pk))):
+            return wait
+        _check_hosts(account)
+        return 0
+    finally:
+        _checks.release()
+
+
+def _check_hosts(account: Account) -> None:
     claims = account.host_claims.filter(purpose=Purpose.BRAND).exclude(verification_method=VerificationMethod.OPERATOR)
     for claim in claims.order_by("pk"):
         claim_check(claim)
@@ -83,7 +100,6 @@ def brand_hosts_check(*, account: Account) -> int:
     if domain := get_sender_domain(account.brand):
         found[domain] = [*found.get(domain, []), *check_sender(domain)]
     host_findings_store(account=account, found=found)
-    return 0
 
 
 @transaction.atomic

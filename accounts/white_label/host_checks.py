@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from functools import partial
 from urllib.parse import urlsplit
 
-import requests
 from django.conf import settings
 
 from accounts.custom_domains.txt_records import DnsUnavailable, look_up_addresses, look_up_alias, look_up_texts
 from accounts.host_names import normalize_host
-from accounts.sso.http import build_session
+from accounts.security.outbound import NotFetched, fetch_outbound
 from accounts.white_label.host_proof import PROOF_PATH, build_proof
 from accounts.white_label.models import MAX_FOUND, FindingState, FindingSubject
 
 NO_RECORD = "There is no such record."
+TIMEOUT, MAX_BYTES = 3.0, 10_000  # seconds for a response, and bytes of it
 
 
 @dataclass(frozen=True)
@@ -76,12 +76,13 @@ def check_served(host: str) -> Finding:
     base = urlsplit(settings.BASE_URL)
     address = f"{base.scheme}://{host}" + (f":{base.port}" if base.port else "")
     try:
-        answer = build_session().get(f"{address}{PROOF_PATH}", allow_redirects=False)
-    except requests.RequestException as error:
+        answer = fetch_outbound(f"{address}{PROOF_PATH}", follow=False, timeout=TIMEOUT, max_bytes=MAX_BYTES)
+    except NotFetched as error:
         return Finding(FindingSubject.SERVED, FindingState.MISSING, str(error)[:MAX_FOUND])
-    if answer.status_code == 200 and answer.text.strip() == build_proof(host):
-        return Finding(FindingSubject.SERVED, FindingState.GOOD, f"It answers by {base.scheme}.")
-    sentence = f"Another server answers there, with status {answer.status_code}."
+    if answer.status == 200 and answer.body.strip() == build_proof(host).encode():
+        expires = f" The certificate is valid until {answer.tls_expires:%Y-%m-%d}." if answer.tls_expires else ""
+        return Finding(FindingSubject.SERVED, FindingState.GOOD, f"It answers by {base.scheme}.{expires}")
+    sentence = f"Another server answers there, with status {answer.status}."
     return Finding(FindingSubject.SERVED, FindingState.DIFFERENT, sentence)
 
 
@@ -102,8 +103,9 @@ def check_dkim(domain: str) -> Finding:
     selector, target = settings.MAIL_DKIM
     name = f"{selector}._domainkey.{domain}"
     alias = look_up_alias(name)
-    found = f"CNAME {alias}" if alias else "; ".join(look_up_texts(name))
-    if alias == target or (found and look_up_texts(name) == look_up_texts(target)):
+    texts = look_up_texts(name)
+    found = f"CNAME {alias}" if alias else "; ".join(texts)
+    if alias == target or (texts and texts == look_up_texts(target)):
         return Finding(FindingSubject.DKIM, FindingState.GOOD, found)
     state = FindingState.DIFFERENT if found else FindingState.MISSING
     return Finding(FindingSubject.DKIM, state, found or NO_RECORD)

@@ -17,9 +17,12 @@ FORMATS = ("PNG", "JPEG", "WEBP", "GIF")  # not SVG, which can be a program, nor
 MAX_BYTES = 512 * 1024
 MAX_PIXELS = 4_000_000
 MIN_SIDE = 16
+# A progressive JPEG is decoded scan by scan, and a small file can have thousands of them; programs write about ten
+JPEG_SCAN, MAX_SCANS = b"\xff\xda", 100
 LOGO_BOX = (600, 120)  # pixels; pages show it 26 high, mails 28
 ICON_SIDE = 128
 NO_IMAGE = "This is not an image that can be read. Use a PNG, JPEG, WebP or GIF file."
+TOO_MANY_PIXELS = f"The image has more than {MAX_PIXELS // 1_000_000} million pixels."
 TOO_MANY_BYTES = f"The file is larger than {MAX_BYTES // 1024} KB."
 
 
@@ -49,10 +52,14 @@ def _decode(data: bytes) -> Image.Image:
     try:
         image = Image.open(BytesIO(data), formats=FORMATS)
         width, height = image.size
+    except Image.DecompressionBombError as error:
+        raise ValidationError(TOO_MANY_PIXELS) from error
     except Exception as error:  # which one a broken file causes depends on its format
         raise ValidationError(NO_IMAGE) from error
     if width * height > MAX_PIXELS:
-        raise ValidationError(f"The image has more than {MAX_PIXELS // 1_000_000} million pixels.")
+        raise ValidationError(TOO_MANY_PIXELS)
+    if image.format == "JPEG" and data.count(JPEG_SCAN) > MAX_SCANS:
+        raise ValidationError(NO_IMAGE)
     if min(width, height) < MIN_SIDE:
         raise ValidationError(f"The image is smaller than {MIN_SIDE} pixels.")
     try:

@@ -23,6 +23,7 @@ from reports.clickport.breakdowns import BREAKDOWNS, TECH
 from reports.clickport.requests import PERIODS
 from reports.clickport.vocabulary import CLICKPORT_DIMENSIONS, DIMENSION_NAMES, METRIC_NAMES
 from reports.clicky.filters import FILTERS
+from reports.clicky.openapi import WHITELABEL_OPERATIONS, WHITELABEL_PARAMETERS
 from reports.clicky.stats_request import PARAMETERS
 from reports.clicky.types import STATS_TYPES
 from reports.dashboard.views.preferences import KEYBOARD_SHORTCUTS
@@ -138,6 +139,8 @@ def build_clicky_context(request: HttpRequest) -> dict[str, object]:
         "aliases": [(alias, row.name) for row in STATS_TYPES for alias in row.aliases],
         "filters": [*FILTERS, "custom[key]"],
         "per_minute": DEFAULT_LIMITS["clicky_per_minute"],
+        "whitelabel_operations": WHITELABEL_OPERATIONS.items(),
+        "whitelabel_parameters": WHITELABEL_PARAMETERS.items(),
     }
 
 

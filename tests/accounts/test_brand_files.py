@@ -74,6 +74,10 @@ def test_nothing_but_the_pixels_of_a_file_is_kept() -> None:
     assert b"script" not in stored and b"php" not in stored and not open_png(stored).info
 
 
+def test_a_progressive_jpeg_is_an_image_too() -> None:
+    assert open_png(encode_image(ICON, draw_scans(0))).size == (128, 128)
+
+
 def draw_bomb(width: int, height: int) -> bytes:
     """A PNG of a few hundred bytes that says it has so many pixels."""
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
@@ -82,6 +86,14 @@ def draw_bomb(width: int, height: int) -> bytes:
         struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)) for name, body in parts
     )
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+def draw_scans(times: int) -> bytes:
+    """A JPEG of a few kilobytes whose last scan is there so many times more: each takes as long to decode."""
+    out = BytesIO()
+    Image.new("L", (2000, 2000), 128).save(out, "JPEG", progressive=True)
+    body = out.getvalue()
+    return body[:-2] + body[body.rindex(b"\xff\xda") : -2] * times + body[-2:]
 
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)" width="64" height="64"></svg>'
@@ -94,6 +106,7 @@ REFUSED = {
     "a truncated JPEG": (draw_image("JPEG", size=(300, 300))[:300], "not an image"),
     "a damaged GIF": (draw_image("GIF")[:20] + b"\xff" * 40, "not an image"),
     "a bomb": (draw_bomb(60_000, 60_000), "million pixels"),
+    "a JPEG of a thousand scans": (draw_scans(1000), "not an image"),
     "a missing picture": (draw_bomb(1000, 1000), "not an image"),
     "too many bytes": (draw_png("#123456") + b"\0" * MAX_BYTES, "larger than 512 KB"),
     "a dot": (draw_png("#123456", (8, 8)), "smaller than 16"),
@@ -124,7 +137,7 @@ def test_an_uploaded_logo_replaces_the_address_of_another(branded: Account, alic
     assert find_brand_by_host(HOST).logo == "https://agency.example/logo.svg" and not BrandFile.objects.exists()
 
 
-def test_an_icon_is_that_of_the_brands_tabs(branded: Account) -> None:
+def test_an_icon_is_that_of_the_brands_tabs(branded: Account, alice: User) -> None:
     assert "/brand/icon.png" not in get_on_host("/login").content.decode()
     row = brand_file_set(account=branded, kind=ICON, data=draw_png("#00ff00"))
     assert f'<link rel="icon" href="/brand/icon.png?v={row.version}">' in get_on_host("/login").content.decode()
@@ -148,6 +161,7 @@ def test_a_refused_upload_changes_nothing_and_says_why(branded: Account, alice: 
     before = BrandFile.objects.get().version
     assert "This is not an image that can be read." in upload(client, "logo", SVG)
     assert "larger than 512 KB" in upload(client, "logo", b"x" * (MAX_BYTES + 1))
+    branded.refresh_from_db()
     assert BrandFile.objects.get().version == before == load_brand(branded).logo.rpartition("=")[2]
     assert client.post("/account/brand/files/banner", {}).status_code == 404
 

@@ -167,7 +167,7 @@ def test_the_page_and_the_api_say_which_record_is_missing(
 # -- what a host of scripts serves --------------------------------------------------------------------------------
 
 
-def test_a_host_of_scripts_has_scripts_and_beacons_and_no_pages(branded: Account, site: Site) -> None:
+def test_a_host_of_scripts_has_scripts_and_beacons_and_no_pages(branded: Account, site: Site, alice: User) -> None:
     account_brand_set(account=branded, tracking_host=TRACKING)
     assert find_script_host(branded) == HOST, "not verified yet"
     verify_host(branded, TRACKING, Purpose.BRAND)
