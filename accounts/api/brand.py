@@ -17,7 +17,6 @@ from accounts.api.management_view import ManagementView
 from accounts.api.openapi import describe_responses
 from accounts.api.resources import add_examples
 from accounts.api.serializers import ClosedSerializer
-from accounts.branding import get_request_brand
 from accounts.models import Account, Area, Purpose
 from accounts.selectors import find_claim
 from accounts.services import account_brand_set, brand_file_remove, brand_file_set, brand_hosts_check
@@ -32,7 +31,7 @@ RECORD_EXAMPLE = {
 }  # fmt: skip
 HOST_EXAMPLE = {
     "host": "stats.agency.example", "uses": ["Dashboard", "Scripts and beacons", "Links"], "verified": True,
-    "record_name": "", "record_value": "",
+    "record_name": "_analytics-host.stats.agency.example", "record_value": "account=7",
     "check_result": "The record names this account.", "records": [RECORD_EXAMPLE],
 }  # fmt: skip
 BRAND_EXAMPLE = {
@@ -59,20 +58,19 @@ class HostSerializer(serializers.Serializer[HostOverview]):
     host = serializers.CharField()
     uses = serializers.ListField(child=serializers.CharField(), help_text="What it is for")
     verified = serializers.BooleanField(help_text="It is served only then")
-    record_name = serializers.CharField(help_text="Of the TXT record that verifies it; empty on a white label's host")
+    record_name = serializers.CharField(help_text="Of the TXT record that verifies it")
     record_value = serializers.CharField()
     check_result = serializers.CharField(help_text="Of the last look for that record")
     records = RecordSerializer(many=True)
 
     def to_representation(self, instance: HostOverview) -> dict[str, object]:
-        """Return the host with its records. On a white label's host nothing names the product, as that record does."""
-        shows_record = not get_request_brand(self.context["request"]).white_label
+        """Return the host with its records."""
         return {
             "host": instance.host,
             "uses": list(instance.uses),
             "verified": bool(instance.claim and instance.claim.verified),
-            "record_name": instance.claim.record_name if instance.claim and shows_record else "",
-            "record_value": instance.claim.record_value if instance.claim and shows_record else "",
+            "record_name": instance.claim.record_name if instance.claim else "",
+            "record_value": instance.claim.record_value if instance.claim else "",
             "check_result": instance.claim.check_result if instance.claim else "",
             "records": RecordSerializer(instance.records, many=True).data,
         }

@@ -49,7 +49,7 @@ class DnsServer:
 
     def name_accounts(self, host: str, *account_ids: int) -> None:
         """Let the host's record name these accounts; without any there is no record."""
-        name = f"_footfall.{host}"
+        name = f"_analytics-host.{host}"
         self.texts.pop(name, None)
         if account_ids:
             self.texts[name] = [(f"account={account_id}",) for account_id in account_ids]
