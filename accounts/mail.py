@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from email.utils import make_msgid, parseaddr
 from pathlib import Path
 
 from django.conf import settings
@@ -48,7 +49,19 @@ def send(*, to: str, template: str, brand: Brand, **context: object) -> None:
     """Render the template, whose first line is the subject, and send it. Raises OSError or SMTPException."""
     text = render_to_string(template, {"brand": brand, **context})
     subject, _, body = text.strip().partition("\n")
-    EmailMessage(subject=subject.strip(), body=body.strip() + "\n", from_email=brand.sender, to=[to]).send()
+    headers, body = build_headers(brand.sender), body.strip() + "\n"
+    EmailMessage(subject=subject.strip(), body=body, from_email=brand.sender, to=[to], headers=headers).send()
+
+
+def build_headers(sender: str, stop: str = "") -> dict[str, str]:
+    """Build the headers of a mail; `stop` is the address that ends such mails.
+
+    Django's own Message-ID names this machine, on a white label's mails the domain is its sender's.
+    """
+    headers = {"Message-ID": make_msgid(domain=parseaddr(sender)[1].rpartition("@")[2] or None)}
+    if stop:
+        headers |= {"List-Unsubscribe": f"<{stop}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
+    return headers
 
 
 def choose_link_brand(brand: Brand, user: User) -> Brand:

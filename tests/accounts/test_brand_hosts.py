@@ -225,6 +225,7 @@ def test_mails_come_from_the_sender_once_its_domain_is_verified(branded: Account
     client.force_login(alice)
     client.post("/account/team", {"email": "zoe@example.org", "role": "viewer"})
     assert mail.outbox[-1].from_email == "Agency Numbers <Reports@agency.example>"
+    assert mail.outbox[-1].message()["Message-ID"].endswith("@agency.example>"), "not the name of this machine"
     assert find_brand_by_host("agency.example") == DEFAULT_BRAND, "the domain of the sender shows no pages"
 
 
