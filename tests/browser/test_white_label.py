@@ -63,7 +63,8 @@ def find_faults(page: Page, name: str) -> list[tuple[str, str, str]]:
     page.set_viewport_size({"width": 320, "height": 800})
     if page.evaluate(WIDER):
         found.append((name, "wide", "320"))
-    page.screenshot(path=str(OUT / f"brand-{name}-320.png"), full_page=True)
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.screenshot(path=str(OUT / f"brand-{name}-390.png"), full_page=True)
     page.set_viewport_size({"width": 1280, "height": 900})
     return found
 
