@@ -6,7 +6,7 @@ import binascii
 from base64 import b64decode
 
 from django.http import Http404
-from drf_spectacular.utils import extend_schema, extend_schema_view
+from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_serializer, extend_schema_view
 from rest_framework import exceptions, serializers
 from rest_framework.generics import RetrieveUpdateAPIView
 from rest_framework.request import Request
@@ -147,16 +147,14 @@ class BrandCheck(ManagementView[Account]):
 FILE_EXAMPLE = {"kind": "logo", "version": "5f0c1b6f2f7f4a51"}
 
 
-@add_examples("An image", FILE_EXAMPLE, {"content": "iVBORw0KGgo…"})
-class BrandFileSerializer(ClosedSerializer):
-    """An image of the white label."""
+@extend_schema_serializer(examples=[OpenApiExample("A file", value={"content": "iVBORw0KGgo…"})])
+class ImageUploadSerializer(ClosedSerializer):
+    """The file of an image."""
 
     content = serializers.CharField(
-        write_only=True, max_length=MAX_BYTES * 4 // 3 + 4,
+        max_length=MAX_BYTES * 4 // 3 + 4,
         help_text="A PNG, JPEG, WebP or GIF file in base64. We store it as a PNG, a logo of at most 600 × 120 pixels",
-    )  # fmt: skip
-    kind = serializers.CharField(read_only=True, help_text=" or ".join(BrandFileKind.values))
-    version = serializers.CharField(read_only=True, help_text="Of /brand/logo.png?v= on the white label's host")
+    )
 
     def validate_content(self, value: str) -> bytes:
         """Decode the file. Raises ValidationError."""
@@ -164,6 +162,14 @@ class BrandFileSerializer(ClosedSerializer):
             return b64decode(value, validate=True)
         except (binascii.Error, ValueError) as error:
             raise serializers.ValidationError("This is not base64.") from error
+
+
+@add_examples("An image", FILE_EXAMPLE)
+class BrandFileSerializer(ClosedSerializer):
+    """An image of the white label."""
+
+    kind = serializers.CharField(read_only=True, help_text=" or ".join(BrandFileKind.values))
+    version = serializers.CharField(read_only=True, help_text="Of /brand/logo.png?v= on the white label's host")
 
 
 class BrandFileViews(ManagementView[Account]):
@@ -180,13 +186,14 @@ class BrandFileViews(ManagementView[Account]):
 
     @extend_schema(
         summary="Upload an image of the white label",
+        request=ImageUploadSerializer,
         responses=describe_responses(200, BrandFileSerializer, is_post=True),
     )
     def post(self, request: Request, kind: str) -> Response:
         account, known = self.get_membership("manage").account, self.get_kind(kind)
-        serializer = BrandFileSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        row = brand_file_set(account=account, kind=known, data=serializer.validated_data["content"])
+        upload = ImageUploadSerializer(data=request.data)
+        upload.is_valid(raise_exception=True)
+        row = brand_file_set(account=account, kind=known, data=upload.validated_data["content"])
         return Response(BrandFileSerializer(row).data)
 
     @extend_schema(summary="Remove an image of the white label", responses=describe_responses(204, None))
