@@ -27,8 +27,11 @@ HOST = "stats.agency.example"
 FAST = (
     "/js", "/tracker.js", "/w/agency.js", "/js?part=heat", "/in.php?site_id=SITE&type=pageview&href=/a", "/in.php",
     "/SITEns.gif", "/SITE.js", "/media/links/badge.gif", "/healthz", "/l/nothing", "/l/", "/js/pixel.js",
-    "/conversion.aspx", "/.well-known/host-proof", "/internal/tls-allowed?domain=x.example", "/favicon.ico",
-    "/robots.txt", "/api/event", "/nothing", "/%00", "/brand.css", "/brand/logo.png", "/p/word/js",
+    "/conversion.aspx", "/.well-known/host-proof", "/api/event",
+)  # fmt: skip
+MISSING = (
+    "/nothing", "/favicon.ico", "/robots.txt", "/%00", "/internal/tls-allowed?domain=x.example", "/brand/icon.png",
+    "/p/word/js", "/static/nothing.js",
 )  # fmt: skip
 
 
@@ -78,9 +81,15 @@ def test_no_fast_answer_has_it(world: World, host: str) -> None:
             assert find_name(text, answer.headers, answer.cookies) == [], f"{method} {path}: {answer.status}"
 
 
+def test_no_answer_to_an_address_that_does_not_exist_has_it(host: str) -> None:
+    for path in MISSING:
+        answer = Client().get(path, headers={"host": host})
+        assert answer.status_code == 404 and find_name(callers.read_text(answer), list_headers(answer)) == [], path
+
+
 def test_no_file_has_it() -> None:
     names = static_files.list_files()
-    assert len(names) > 100
+    assert len(names) > 50
     files = {name: static_files.load_file(name) for name in names}
     assert [name for name, file in files.items() if file and find_name(name, file.body.decode("latin-1"))] == []
 
