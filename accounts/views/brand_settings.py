@@ -71,14 +71,16 @@ def check_brand_hosts(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_POST
 def change_brand_file(request: HttpRequest, kind: str) -> HttpResponse:
-    """Store an uploaded logo or icon; without a file, remove the stored one."""
+    """Store an uploaded logo or icon, or remove the stored one (`remove`)."""
     account = get_current_account(request, may="manage")
     if kind not in BrandFileKind.values:
         raise Http404("A white label has a logo and an icon.")
-    file = request.FILES.get("file")
+    file, removes = request.FILES.get("file"), "remove" in request.POST
     try:
-        if file is None:
+        if removes:
             brand_file_remove(account=account, kind=BrandFileKind(kind))
+        elif file is None:
+            raise ValidationError("Choose a file.")
         elif (file.size or 0) > MAX_BYTES:
             raise ValidationError(TOO_MANY_BYTES)
         else:
@@ -86,7 +88,7 @@ def change_brand_file(request: HttpRequest, kind: str) -> HttpResponse:
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))
     else:
-        messages.success(request, "Removed." if file is None else "Saved.")
+        messages.success(request, "Removed." if removes else "Saved.")
     return redirect("accounts:account-brand")
 
 

@@ -161,6 +161,7 @@ def test_a_refused_upload_changes_nothing_and_says_why(branded: Account, alice: 
     before = BrandFile.objects.get().version
     assert "This is not an image that can be read." in upload(client, "logo", SVG)
     assert "larger than 512 KB" in upload(client, "logo", b"x" * (MAX_BYTES + 1))
+    assert "Choose a file." in client.post("/account/brand/files/logo", follow=True).content.decode()
     branded.refresh_from_db()
     assert BrandFile.objects.get().version == before == load_brand(branded).logo.rpartition("=")[2]
     assert client.post("/account/brand/files/banner", {}).status_code == 404

@@ -148,7 +148,14 @@ def test_the_page_and_the_api_say_which_record_is_missing(
     client.force_login(alice)
     client.post("/account/brand/check")
     page = read_html(client.get("/account/brand"))
-    for words in (f"CNAME <code>{HOST}</code>", TARGET, "There is no such record.", "Not verified yet", LINKS):
+    for words in (
+        f"<code data-copy>{HOST}</code>",
+        "CNAME",
+        TARGET,
+        "There is no such record.",
+        "Not verified yet",
+        LINKS,
+    ):
         assert words in page, words
     told = client.post("/api/v1/brand/check", headers={"authorization": f"Bearer {branded.authkey}"}).json()
     uses = {host["host"]: host["uses"] for host in told["hosts"]}
