@@ -32,10 +32,8 @@ def is_asked_by_proxy(scope: Scope) -> bool:
     """Whether a request comes from a program on this machine or a trusted proxy, and on nobody else's behalf."""
     if is_on_this_machine(scope):
         return True
-    client = scope.get("client")
-    return (
-        bool(client) and is_trusted_proxy(client[0]) and not any(is_proxy_header(name) for name, _ in scope["headers"])
-    )
+    address, _ = scope.get("client") or ("", 0)
+    return is_trusted_proxy(address) and not any(is_proxy_header(name) for name, _ in scope["headers"])
 
 
 async def serve_permission(scope: Scope, receive: Receive, send: Send) -> None:

@@ -106,7 +106,7 @@ class BrandSerializer(ClosedSerializer):
             **{name: instance.brand.get(name, "") for name in VALUES},
             "verified": bool(claim and claim.verified),
             "check_result": claim.check_result if claim else "",
-            "hosts": HostSerializer(build_overview(instance), many=True, context=self.context).data,
+            "hosts": [HostSerializer(host).data for host in build_overview(instance)],
         }
 
 

@@ -123,8 +123,12 @@ def count_usage(call: Call) -> Lines:
 
 def create_site(call: Call) -> Lines:
     """Create a site; the lines are its number and its keys."""
-    fields = call.pick(nickname="nickname", timezone="timezone")
-    site = site_create(account=call.account, domain=call.params.get("hostname", ""), **fields)
+    site = site_create(
+        account=call.account,
+        domain=call.params.get("hostname", ""),
+        nickname=call.params.get("nickname", ""),
+        timezone=call.params.get("timezone", "UTC"),
+    )
     return [str(site.pk), site.sitekey, site.sitekey_admin]
 
 
@@ -265,7 +269,8 @@ class WhitelabelView(ClickyView):
             raise ClickyError(INVALID_KEY)
         rate_limits.undo_attempt(attempt)
         check_not_suspended(account)
-        request.user, request.auth = Bearer(membership=Membership(account=account, role=Role.ADMIN)), key
+        bearer = Bearer(membership=Membership(account=account, role=Role.ADMIN))
+        request.user, request.auth = bearer, key  # type: ignore[assignment]
 
     def get(self, request: Request, operation: str) -> Response:
         call, name = Call(cast(Bearer, request.user).membership, self.params), operation.strip("/").lower()

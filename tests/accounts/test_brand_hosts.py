@@ -15,6 +15,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from accounts.branding import DEFAULT_BRAND, find_brand_by_host, find_script_host, load_brand
+from accounts.custom_domains.txt_records import look_up_named_accounts
 from accounts.models import Account, HostClaim, Purpose, User
 from accounts.services import account_brand_set, brand_hosts_check
 from accounts.white_label.host_proof import PROOF_PATH, build_proof
@@ -169,6 +170,13 @@ def test_the_page_and_the_api_say_which_record_is_missing(
     headers = {"authorization": f"Bearer {branded.authkey}", "host": HOST}
     on_host = client.get("/api/v1/brand", headers=headers).json()["hosts"]
     assert on_host == told["hosts"]
+
+
+def test_a_record_with_the_former_label_counts_until_there_is_a_new_one(dns: DnsServer) -> None:
+    dns.texts[f"_footfall.{HOST}"] = [("account=7",)]
+    assert look_up_named_accounts(HOST) == {7}
+    dns.name_accounts(HOST, 8)
+    assert look_up_named_accounts(HOST) == {8}
 
 
 # -- what a host of scripts serves --------------------------------------------------------------------------------

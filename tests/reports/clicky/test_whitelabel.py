@@ -26,7 +26,7 @@ def said(account: Account) -> Said:
     """What the API says to a form with the account's key."""
     caches["requests"].clear()
 
-    def send(operation: str, **given: object) -> list[str]:
+    def send(operation: str, **given: str | int) -> list[str]:
         answer = Client().post(f"/api/whitelabel/{operation}", {"auth": account.authkey, **given})
         assert answer.status_code == 200, answer.content
         return answer.content.decode().splitlines()
