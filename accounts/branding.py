@@ -18,6 +18,7 @@ from accounts.white_label.hosts import get_sender_domain, is_served_on, list_cla
 
 PRODUCT_NAME = "Footfall"
 DEFAULT_COLOR = "#4f6bed"
+HOST_FIELDS = ("host", "tracking_host")  # of a white label: where its pages are, and its tracking code
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +84,12 @@ DEFAULT_BRAND = Brand()
 def load_brand(account: Account) -> Brand:
     """Load the brand of an account; the product's own until the account has verified the brand's host."""
     return _build_brand(account, account.brand.get("host", ""))
+
+
+def is_other_host(account: Account, field: str, entered: str) -> bool:
+    """Whether what somebody entered for one of HOST_FIELDS ("": none) is another host than the account's."""
+    host, stored = entered.strip(), str(account.brand.get(field, ""))
+    return (normalize_host(host) or host) != stored
 
 
 def find_brand_by_host(host: str) -> Brand:

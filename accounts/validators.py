@@ -16,6 +16,8 @@ from django.db.models import CheckConstraint, Choices, Q
 
 from accounts.host_names import is_public_host, normalize_host
 
+MAX_ADDRESS_LENGTH = 254
+NO_DOMAIN = frozenset("/?#:[]@")  # what `normalize_host` would cut off: an address with it stays invalid
 ACCENT_PATTERN = re.compile(r"#[0-9a-fA-F]{6}")
 
 
@@ -25,6 +27,24 @@ def clean_name(value: object) -> str:
     if not 0 < len(name) <= 120:
         raise ValidationError({"name": "Use 1 to 120 characters."})
     return name
+
+
+def normalize_address(text: str) -> str:
+    """Normalize an e-mail address: in lower case, its domain in ASCII (IDNA 2008), so that each domain has one
+    spelling. What is no address comes back as something that is none."""
+    local, at, domain = text.strip().lower().rpartition("@")
+    if not at or NO_DOMAIN & set(domain):
+        return f"{local}{at}{domain}"
+    return f"{local}@{normalize_host(domain)}"
+
+
+def clean_address(text: str) -> str:
+    """Normalize an e-mail address. Raises ValidationError for what is none."""
+    address = normalize_address(text)
+    validate_email(address)
+    if len(address) > MAX_ADDRESS_LENGTH:
+        raise ValidationError(f"An e-mail address has at most {MAX_ADDRESS_LENGTH} characters.")
+    return address
 
 
 def shorten_name(name: str) -> str:
@@ -43,12 +63,6 @@ def clean_timezone(value: object) -> str:
     if not isinstance(value, str) or value not in list_zone_names():
         raise ValidationError({"timezone": f"{value!r} is not a time zone such as Europe/Tallinn."})
     return value
-
-
-def normalize_address(text: str) -> str:
-    """Normalize the domain of an e-mail address; the part before it stays as it is."""
-    name, _, domain = text.rpartition("@")
-    return f"{name}@{normalize_host(domain)}"
 
 
 NORMALIZERS: dict[str, Callable[[str], str]] = {
@@ -87,10 +101,10 @@ def _find_host_error(text: str) -> str:
 def _find_sender_error(text: str) -> str:
     try:
         if text:
-            validate_email(normalize_address(text))
+            clean_address(text)
     except ValidationError:
         return "Enter an e-mail address such as reports@example.org."
-    return "" if len(text) <= 254 else "Use at most 254 characters."
+    return ""
 
 
 def _find_name_error(text: str) -> str:

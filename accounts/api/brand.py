@@ -16,7 +16,8 @@ from rest_framework.serializers import BaseSerializer
 from accounts.api.management_view import ManagementView
 from accounts.api.openapi import describe_responses
 from accounts.api.resources import add_examples
-from accounts.api.serializers import ClosedSerializer
+from accounts.api.serializers import ClosedSerializer, require_instance
+from accounts.branding import HOST_FIELDS, is_other_host
 from accounts.models import Account, Area, Purpose
 from accounts.selectors import find_claim
 from accounts.services import account_brand_set, brand_file_remove, brand_file_set, brand_hosts_check
@@ -39,6 +40,11 @@ BRAND_EXAMPLE = {
     "sender": "reports@agency.example", "verified": True, "check_result": "The record names this account.",
     "hosts": [HOST_EXAMPLE],
 }  # fmt: skip
+# Links and log-ins lead to the host, the other one serves scripts of websites: a stolen key must change neither
+HOST_IS_FIXED = (
+    "No program can change the hosts of the white label: an owner does under Settings → White label, after confirming "
+    "that it is them."
+)
 
 
 class RecordSerializer(serializers.Serializer[object]):
@@ -76,14 +82,17 @@ class HostSerializer(serializers.Serializer[HostOverview]):
         }
 
 
-@add_examples("A white label", BRAND_EXAMPLE, {"host": "stats.agency.example", "name": "Agency Numbers"})
+@add_examples("A white label", BRAND_EXAMPLE, {"name": "Agency Numbers", "accent": "#0a7f5a"})
 class BrandSerializer(ClosedSerializer):
     """The white label. The service validates the values."""
 
-    host = serializers.CharField(required=False, allow_blank=True, max_length=253, help_text="Empty: off")
+    host = serializers.CharField(
+        required=False, allow_blank=True, max_length=253,
+        help_text="Empty: off. An owner changes it on the page; here it may only be sent back as it is",
+    )  # fmt: skip
     tracking_host = serializers.CharField(
         required=False, allow_blank=True, max_length=253,
-        help_text="Of the tracking code, without pages; empty: the host itself",
+        help_text="Of the tracking code, without pages; empty: the host itself. Changed like the host",
     )  # fmt: skip
     name = serializers.CharField(required=False, allow_blank=True, max_length=120)
     logo = serializers.CharField(
@@ -98,6 +107,18 @@ class BrandSerializer(ClosedSerializer):
     verified = serializers.BooleanField(read_only=True, help_text="The white label appears on the host only then")
     check_result = serializers.CharField(read_only=True, allow_blank=True, help_text="Of the last check in DNS")
     hosts = HostSerializer(many=True, read_only=True)
+
+    def validate_host(self, value: str) -> str:
+        """Raise ValidationError for another host than the present one."""
+        if is_other_host(require_instance(self), "host", value):
+            raise serializers.ValidationError(HOST_IS_FIXED)
+        return value
+
+    def validate_tracking_host(self, value: str) -> str:
+        """Raise ValidationError for another host than the present one."""
+        if is_other_host(require_instance(self), "tracking_host", value):
+            raise serializers.ValidationError(HOST_IS_FIXED)
+        return value
 
     def to_representation(self, instance: Account) -> dict[str, object]:
         """Return the account's white label with the state of its hosts."""
@@ -124,7 +145,8 @@ class BrandDetail(ManagementView[Account], RetrieveUpdateAPIView[Account]):
         return self.get_membership("manage").account
 
     def perform_update(self, serializer: BaseSerializer[Account]) -> None:
-        serializer.instance = account_brand_set(account=self.get_object(), **serializer.validated_data)
+        changes = {name: value for name, value in serializer.validated_data.items() if name not in HOST_FIELDS}
+        serializer.instance = account_brand_set(account=self.get_object(), **changes)
 
 
 class BrandCheck(ManagementView[Account]):

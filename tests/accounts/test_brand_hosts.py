@@ -239,7 +239,7 @@ def test_mails_come_from_the_sender_once_its_domain_is_verified(branded: Account
     verify_host(branded, "agency.example", Purpose.BRAND)
     client.force_login(alice)
     client.post("/account/team", {"email": "zoe@example.org", "role": "viewer"})
-    assert mail.outbox[-1].from_email == "Agency Numbers <Reports@agency.example>"
+    assert mail.outbox[-1].message()["From"] == "Agency Numbers <reports@agency.example>"
     assert mail.outbox[-1].message()["Message-ID"].endswith("@agency.example>"), "not the name of this machine"
     assert find_brand_by_host("agency.example") == DEFAULT_BRAND, "the domain of the sender shows no pages"
 
