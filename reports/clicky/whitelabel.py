@@ -29,6 +29,7 @@ from accounts.security.client_ip import get_client_key
 from accounts.services import grant_set, member_remove
 from accounts.services.invitation_mails import mail_invitation
 from accounts.services.invitations import invitation_create
+from accounts.validators import normalize_address
 from goals.models import Goal, GoalKind, PatternKind
 from goals.services import goal_create, goal_delete, goal_update
 from reports.clicky.account_views import build_site_row
@@ -74,44 +75,47 @@ class Call:
         """Pick the parameters that were sent: their values, by the names of our own fields."""
         return {field: self.params[name] for name, field in names.items() if name in self.params}
 
-    def read_number(self, name: str) -> int:
-        """Read the number in a parameter; 0, which nothing has, for anything else."""
-        text = self.params.get(name, "")
-        return int(text) if text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS else 0
-
     def find_site(self) -> Site:
         """Find the account's site whose `site_id` was sent. Raises ClickyError."""
-        site = Site.objects.filter(account=self.account, deleted=None, pk=self.read_number("site_id")).first()
+        params = self.params
+        site = Site.objects.filter(account=self.account, deleted=None, pk=read_number(params, "site_id")).first()
         if site is None:
             raise ClickyError(UNKNOWN_SITE)
         return site
 
     def find_goal(self) -> Goal:
         """Find the account's goal whose `goal_id` was sent. Raises ClickyError."""
-        goals = Goal.objects.filter(site__account=self.account, site__deleted=None)
-        goal = goals.filter(pk=self.read_number("goal_id")).first()
+        params, goals = self.params, Goal.objects.filter(site__account=self.account, site__deleted=None)
+        goal = goals.filter(pk=read_number(params, "goal_id")).first()
         if goal is None:
             raise ClickyError(UNKNOWN_GOAL)
         return goal
 
-    def find_member(self, name: str = "user_id") -> Membership:
-        """Find the account's member by the number in this parameter, else by `username`, the e-mail address.
+    def find_member(self) -> Membership:
+        """Find the account's member by `user_id`, else by `username`, the e-mail address. Raises ClickyError."""
+        params = self.params
+        if "user_id" in params:
+            return self.find_member_by(user_id=read_number(params, "user_id"))
+        return self.find_member_by(user__email=normalize_address(params.get("username", "")))
 
-        Raises ClickyError.
-        """
-        members = self.account.memberships.select_related("user", "account")
-        if name in self.params:
-            member = members.filter(user_id=self.read_number(name)).first()
-        else:
-            member = members.filter(user__email=self.params.get("username", "").strip().lower()).first()
+    def find_member_by(self, **condition: object) -> Membership:
+        """Find the account's member that meets a condition. Raises ClickyError."""
+        member = self.account.memberships.select_related("user", "account").filter(**condition).first()
         if member is None:
             raise ClickyError(UNKNOWN_USER)
         return member
 
 
+def read_number(params: Mapping[str, str], name: str) -> int:
+    """Read the number in a parameter; 0, which nothing has, for anything else."""
+    text = params.get(name, "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS else 0
+
+
 def count_usage(call: Call) -> Lines:
     """Count this month's page views of one site, or of all without `site_id`."""
-    site_id = call.params.get("site_id", "")
+    params = call.params
+    site_id = params.get("site_id", "")
     ids = [site.pk for site in call.list_sites() if site_id in ("", str(site.pk))]
     if site_id and not ids:
         raise ClickyError(UNKNOWN_SITE)
@@ -148,7 +152,8 @@ def delete_site(call: Call) -> Lines:
 @transaction.atomic
 def move_site(call: Call) -> Lines:
     """Take a site from one guest and give it to another one, with the same right."""
-    site, old, new = call.find_site(), call.find_member("from_user_id"), call.find_member("user_id")
+    params, site, new = call.params, call.find_site(), call.find_member()
+    old = call.find_member_by(user_id=read_number(params, "from_user_id"))
     right = Grant.objects.filter(membership=old, kind=SITE_KIND.name, object_id=site.pk).values_list("right", flat=True)
     given = right.first()
     if given is None or new.role != Role.GUEST:

@@ -158,7 +158,10 @@ OPTIONS = {
 KEYED = {
     "reports/clicky/stats_request.py site_id",
     "reports/clicky/stats_request.py alert_id",
-    "reports/clicky/account_views.py site_id",
+    "reports/clicky/whitelabel.py site_id",
+    "reports/clicky/whitelabel.py goal_id",
+    "reports/clicky/whitelabel.py user_id",
+    "reports/clicky/whitelabel.py from_user_id",
     "reports/widget.py site_id",
     "reports/widget.py segment",
     "reports/widget.py:render_widget_data",
@@ -179,6 +182,14 @@ DESCRIBED = {
 NO_IDS: dict[str, str] = {
     "accounts/operations/account_pages.py:suspend_account": "into a form of operators, who may do it to every account",
     "accounts/operations/account_pages.py:impersonate": "into a form of operators, who may do it in every account",
+    "accounts/api/brand.py:post": "an image",
+    **dict.fromkeys(
+        (
+            "accounts/views/brand_settings.py:preview_brand",
+            "accounts/views/brand_settings.py:serve_preview_stylesheet",
+        ),
+        "a colour",
+    ),
     "accounts/views/audit_log.py:render_audit_log": "filters over the entries of the caller's own account",
     "sites/views/site_settings.py domain": "typed in to confirm that the site is to be deleted",
     "tracking/endpoints/clickport_fields.py event_id": "the sender's own, by which a repeated event is known",
