@@ -122,7 +122,7 @@ def test_what_is_no_number_names_nothing(text: str, said: Said) -> None:
 
 @pytest.mark.parametrize("operation", WRITES)
 def test_what_changes_something_is_sent_by_post(operation: str, site: Site) -> None:
-    answer = Client().get(f"/api/whitelabel/{operation}", {"auth": site.account.authkey, "site_id": site.pk})
+    answer = Client().get(f"/api/whitelabel/{operation}?auth={site.account.authkey}&site_id={site.pk}")
     assert answer.content.decode().splitlines() == ["NOK", "6", "Send this operation by POST."]
 
 
