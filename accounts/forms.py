@@ -87,11 +87,26 @@ class AccountForm(forms.Form):
 
 class BrandForm(forms.Form):
     host = forms.CharField(
-        label="Host", required=False, max_length=253, help_text="Such as stats.example.org. Empty: off."
-    )
+        label="Host", required=False, max_length=253,
+        help_text="Such as stats.example.org, for the dashboard, the tracking code and links. Empty: off.",
+    )  # fmt: skip
+    tracking_host = forms.CharField(
+        label="Another host for the tracking code", required=False, max_length=253,
+        help_text="Such as t.example.org. It has scripts and beacons, and no pages. Empty: the host above.",
+    )  # fmt: skip
     name = forms.CharField(label="Name", required=False, max_length=120)
-    logo = forms.CharField(label="Logo", required=False, max_length=500, help_text="The https:// address of an image.")
-    accent = forms.CharField(label="Accent colour", required=False, max_length=7, help_text="Such as #0a7f5a.")
+    accent = forms.CharField(
+        label="Accent colour", required=False, max_length=7,
+        help_text="Such as #0a7f5a. Buttons, links and bars get colours of this hue, readable in both themes.",
+    )  # fmt: skip
+    sender = forms.CharField(
+        label="Sender of mails", required=False, max_length=254,
+        help_text="Such as reports@example.org; its domain is verified like a host. Empty: noreply@ the host above.",
+    )  # fmt: skip
+    logo = forms.CharField(
+        label="Address of a logo", required=False, max_length=500,
+        help_text="The https:// address of an image elsewhere. A logo that you upload comes before it.",
+    )  # fmt: skip
 
 
 class InviteForm(forms.Form):

@@ -82,13 +82,17 @@ def clean_timezone(value: object) -> str:
     return value
 
 
-NORMALIZERS: dict[str, Callable[[str], str]] = {"host": normalize_host, "accent": str.lower}
+NORMALIZERS: dict[str, Callable[[str], str]] = {
+    "host": normalize_host, "tracking_host": normalize_host, "accent": str.lower, "sender": normalize_address,
+}  # fmt: skip
 
 
 def clean_brand(brand: Mapping[str, object]) -> dict[str, str]:
-    """Normalize host, name, logo and accent; empty values are left out. Raises ValidationError by field."""
+    """Normalize the values of a white label; empty ones are left out. Raises ValidationError by field."""
     checks = {
         "host": _find_host_error,
+        "tracking_host": _find_host_error,
+        "sender": _find_sender_error,
         "name": _find_name_error,
         "logo": _find_logo_error,
         "accent": _find_accent_error,
@@ -109,6 +113,15 @@ def clean_brand(brand: Mapping[str, object]) -> dict[str, str]:
 
 def _find_host_error(text: str) -> str:
     return "" if not text or is_public_host(normalize_host(text)) else "Enter a host name such as stats.example.org."
+
+
+def _find_sender_error(text: str) -> str:
+    try:
+        if text:
+            clean_address(text)
+    except ValidationError:
+        return "Enter an e-mail address such as reports@example.org."
+    return ""
 
 
 def _find_name_error(text: str) -> str:

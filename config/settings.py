@@ -34,6 +34,7 @@ INSTALLED_APPS = [
     "accounts.notices",
     "accounts.operations",
     "accounts.sso",
+    "accounts.white_label",
     "sites",
     "sites.alerts",
     "sites.uptime",
@@ -228,6 +229,8 @@ GEOIP_ASN = ENV.geoip_asn
 LINK_DOMAIN = ENV.link_domain
 CLICKMETER_HOSTS = ENV.clickmeter_hosts
 DNS_SERVERS = ENV.dns_servers
+CUSTOM_HOST_TARGET = ENV.custom_host_target
+MAIL_SPF, MAIL_DKIM = ENV.mail_spf, ENV.mail_dkim
 SPOOL_DIR = DATA_DIR / "spool"
 # Set by `manage.py serve --workers` in its workers: where the store's process answers them
 STATE_SOCKET = REQUEST_SOCKET = ""

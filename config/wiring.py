@@ -11,12 +11,12 @@ from accounts.host_names import register_reserved_hosts
 from accounts.invitation_lists import register_option_describer
 from accounts.permissions import register_grant_kind
 from accounts.revocation import register_dependent_access, register_shared_keys
+from accounts.security.outbound import register_fetcher
 from accounts.services import ACCOUNT_KEY, GUEST_KEYS
 from accounts.services.invitations import OPEN_INVITATIONS
 from accounts.services.personal_tokens import PERSONAL_TOKENS
 from accounts.services.suspension import register_suspension_listener
 from accounts.sign_in.devices import register_descriptions
-from accounts.sso.http import register_fetcher
 from config.client_descriptions import describe_browser, describe_place
 from config.periodic_tasks import PERIODIC_TASKS
 from goals import services as goals
@@ -96,7 +96,7 @@ register_claim_listener(link_cache.reload_after_claim_change)
 
 # Sessions: where and on which device they are
 register_descriptions(place=describe_place, browser=describe_browser)
-# Single sign-on: requests to providers
+# Requests to providers of single sign-on and to hosts of white labels
 register_fetcher(fetch, OutboundError)
 
 # The audit log: what it records

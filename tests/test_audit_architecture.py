@@ -22,6 +22,8 @@ SILENT = {
     "accounts/services/invitations.py _mark_used": "invitation_accept and installation_setup record it",
     "accounts/services/invitations.py _replace_link": "invitation_resend and invitation_link_create record it",
     "accounts/services/user_deletion.py _keep_pending_guests": "the guests stay as they were; user_delete is recorded",
+    "accounts/services/brands.py host_findings_store": "what was found at hosts, not what somebody did",
+    "accounts/services/brands.py _store_brand": "its callers record the change of the account",
     "goals/services.py _validate_and_save_goal": "its callers record the goal",
     "goals/services.py _validate_and_save_segment": "its callers record the segment",
     "links/services/links.py set_related_rows": "datapoint_update records the names of the rows",

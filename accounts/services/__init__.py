@@ -2,7 +2,6 @@
 
 from accounts.services.accounts import (
     ACCOUNT_KEY,
-    account_brand_set,
     account_create,
     account_key_rotate,
     account_limits_set,
@@ -12,6 +11,7 @@ from accounts.services.accounts import (
     account_update,
     account_usage_set,
 )
+from accounts.services.brands import account_brand_set, brand_file_remove, brand_file_set, brand_hosts_check
 from accounts.services.members import (
     GUEST_KEYS,
     clean_grants,
@@ -47,6 +47,9 @@ __all__ = [
     "account_second_factor_set",
     "account_update",
     "account_usage_set",
+    "brand_file_remove",
+    "brand_file_set",
+    "brand_hosts_check",
     "clean_grants",
     "find_existing_objects",
     "grant_set",

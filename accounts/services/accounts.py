@@ -1,4 +1,4 @@
-"""Writes of accounts: their fields, white label, limits, quota and key."""
+"""Writes of accounts: their fields, limits, quota and key."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ from django.utils import timezone as clock
 
 from accounts.account_limits import validate_change
 from accounts.audit.recording import read_fields, record_action, record_change
-from accounts.custom_domains.services import host_claim, host_release
-from accounts.models import Account, Membership, Purpose, Role, User
+from accounts.models import Account, Membership, Role, User
 from accounts.permissions import has_second_factor
 from accounts.revocation import SharedKeys, exposed_keys_clear
-from accounts.validators import clean_brand, clean_name, clean_timezone
+from accounts.validators import clean_name, clean_timezone
 
 
 @transaction.atomic
@@ -57,27 +56,6 @@ def account_second_factor_set(*, account: Account, required: bool, by: User) -> 
     account.second_factor_required = required
     account.save(update_fields=["second_factor_required"])
     record_change("account.changed", account, before)
-
-
-@transaction.atomic
-def account_brand_set(*, account: Account, **brand: str) -> Account:
-    """Set the white label (host, name, logo, accent; an empty host switches it off). Raises ValidationError.
-
-    A new host is claimed: the white label appears on it once the account has verified the host.
-    """
-    changes = clean_brand(brand)
-    account_lock(account)
-    before = read_fields(account)
-    old_host, host = account.brand.get("host", ""), changes.get("host", "")
-    if "host" in brand and host != old_host:
-        if host:
-            host_claim(account=account, host=host, purpose=Purpose.BRAND)
-        if old_host:
-            host_release(account=account, host=old_host, purpose=Purpose.BRAND)
-    account.brand = {**{key: value for key, value in account.brand.items() if key not in brand}, **changes}
-    account.save(update_fields=["brand"])
-    record_change("account.changed", account, before)
-    return account
 
 
 @transaction.atomic

@@ -15,11 +15,15 @@ from accounts.notices.services import RETENTION as NOTICE_RETENTION
 from accounts.revocation import DEPENDENT_ACCESS
 from accounts.security.rate_limits import INVITATION_PAIR
 from accounts.sso.rules import KEY_DAYS
+from accounts.white_label.host_checks import get_target
+from accounts.white_label.images import MAX_BYTES as MAX_IMAGE_BYTES
+from accounts.white_label.images import MAX_PIXELS as MAX_IMAGE_PIXELS
 from goals.models import GoalKind, PatternKind
 from reports.clickport.breakdowns import BREAKDOWNS, TECH
 from reports.clickport.requests import PERIODS
 from reports.clickport.vocabulary import CLICKPORT_DIMENSIONS, DIMENSION_NAMES, METRIC_NAMES
 from reports.clicky.filters import FILTERS
+from reports.clicky.openapi import WHITELABEL_OPERATIONS, WHITELABEL_PARAMETERS
 from reports.clicky.stats_request import PARAMETERS
 from reports.clicky.types import STATS_TYPES
 from reports.dashboard.views.preferences import KEYBOARD_SHORTCUTS
@@ -103,6 +107,15 @@ def build_inbox_context(request: HttpRequest) -> dict[str, object]:
     }
 
 
+def build_white_label_context(request: HttpRequest) -> dict[str, object]:
+    """Build the context of the page about white labels: where hosts lead to, and limits of images."""
+    return {
+        "target": get_target(),
+        "max_kilobytes": MAX_IMAGE_BYTES // 1024,
+        "max_megapixels": MAX_IMAGE_PIXELS // 1_000_000,
+    }
+
+
 def build_clickport_context(request: HttpRequest) -> dict[str, object]:
     """Build the context of the page about the query API."""
     return {
@@ -127,6 +140,8 @@ def build_clicky_context(request: HttpRequest) -> dict[str, object]:
         "aliases": [(alias, row.name) for row in STATS_TYPES for alias in row.aliases],
         "filters": [*FILTERS, "custom[key]"],
         "per_minute": DEFAULT_LIMITS["clicky_per_minute"],
+        "whitelabel_operations": WHITELABEL_OPERATIONS.items(),
+        "whitelabel_parameters": WHITELABEL_PARAMETERS.items(),
     }
 
 
@@ -194,6 +209,12 @@ LOOK = (
         "Agencies and clients",
         "Accounts of clients, all of their sites in one table, and sites that move.",
         lambda _: {"clients": DEFAULT_LIMITS["clients"], "sites_at_once": MAX_SITES_AT_ONCE},
+    ),
+    DocPage(
+        "white-label",
+        "White label",
+        "Your own hosts, logo, colours and sender in place of ours.",
+        build_white_label_context,
     ),
     DocPage(
         "watching",

@@ -21,7 +21,7 @@ from django.db.models import Q, QuerySet
 
 from accounts.audit.recording import record_action
 from accounts.branding import load_brand
-from accounts.mail import join_to_line
+from accounts.mail import build_headers, join_to_line
 from accounts.notices.kinds import CHANNEL_STOPPED, DELIVERY_FAILED
 from accounts.notices.services import notify
 from accounts.run_each import run_each
@@ -250,4 +250,4 @@ def switch_off(channel: Channel, error: str) -> None:
     owners = channel.account.memberships.accepted().filter(role="owner").values_list("user__email", flat=True)
     text = f"{reason}\n\nNothing more is sent to “{channel.name}” until you switch it on again."
     subject, sender = join_to_line(f"Channel “{channel.name}” was switched off"), load_brand(channel.account).sender
-    EmailMessage(subject, text, sender, list(owners)).send(fail_silently=True)
+    EmailMessage(subject, text, sender, list(owners), headers=build_headers(sender)).send(fail_silently=True)

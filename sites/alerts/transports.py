@@ -19,7 +19,7 @@ from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 
 from accounts.branding import load_brand
-from accounts.mail import join_to_line
+from accounts.mail import build_headers, join_to_line
 from sites.alerts.confirmation import build_stop_link
 from sites.alerts.models import ChannelKind, Delivery
 from sites.outbound import OutboundError, OutboundNotSent, fetch_async
@@ -62,7 +62,7 @@ def build_email(delivery: Delivery) -> EmailMultiAlternatives:
         body=render_to_string("alerts/mail.txt", context).strip() + "\n",
         from_email=brand.sender,
         to=[delivery.channel.target],
-        headers={"List-Unsubscribe": f"<{stop}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"},
+        headers=build_headers(brand.sender, stop),
     )
     message.attach_alternative(render_to_string("alerts/mail.html", context), "text/html")
     return message

@@ -163,7 +163,10 @@ OPTIONS = {
 KEYED = {
     "reports/clicky/stats_request.py site_id",
     "reports/clicky/stats_request.py alert_id",
-    "reports/clicky/account_views.py site_id",
+    "reports/clicky/whitelabel.py site_id",
+    "reports/clicky/whitelabel.py goal_id",
+    "reports/clicky/whitelabel.py user_id",
+    "reports/clicky/whitelabel.py from_user_id",
     "reports/widget.py site_id",
     "reports/widget.py segment",
     "reports/widget.py:render_widget_data",
@@ -190,6 +193,14 @@ NO_IDS: dict[str, str] = {
     "reports/agency/views.py:show_access": "the cells of the table that one sees; others are not read",
     "reports/agency/views.py client": "which client the form begins with",
     "reports/agency/views.py member": "looked for among the members of the client that the address names",
+    "accounts/api/brand.py:post": "an image",
+    **dict.fromkeys(
+        (
+            "accounts/views/brand_settings.py:preview_brand",
+            "accounts/views/brand_settings.py:serve_preview_stylesheet",
+        ),
+        "a colour",
+    ),
     "accounts/views/audit_log.py:render_audit_log": "filters over the entries of the caller's own account",
     "sites/views/site_settings.py domain": "typed in to confirm that the site is to be deleted",
     "tracking/endpoints/clickport_fields.py event_id": "the sender's own, by which a repeated event is known",

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable
 from typing import Any
+
+from django.core.files.uploadedfile import SimpleUploadedFile
 
 from tests.conftest import PASSWORD
 from tests.permissions.routes import SET, V1, S
 from tests.permissions.tenants import Things
+from tests.support.images import draw_png
 
 Body = Callable[[Things], dict[str, Any]]
 
@@ -56,6 +60,9 @@ BODIES: dict[str, Body] = {
     f"POST {V1}{S}/visitors/<int:device>/bot": NOTHING,
     f"POST {V1}{S}/visits/<int:visit>/bot": NOTHING,
     "POST account/brand": build_body(name="New"),
+    "POST account/brand/files/<slug:kind>": lambda t: {"file": SimpleUploadedFile("new.png", draw_png("#0a7f5a"))},
+    f"POST {V1}brand/files/<slug:kind>": lambda t: {"content": b64encode(draw_png("#0a7f5a")).decode()},
+    f"DELETE {V1}brand/files/<slug:kind>": NOTHING,
     "POST account/sso": build_body(issuer="https://a.example", client_id="new", default_role="viewer"),
     "POST account/sso/remove": NOTHING,
     "POST account/sso/enforce": build_body(enforced="0"),
@@ -241,6 +248,7 @@ READS: dict[str, Body] = {
     f"POST {V1}sso/test": NOTHING,
     f"POST {V1}sso/domains/<int:email_domain_id>/check": NOTHING,
     "POST account/brand/check": NOTHING,
+    "POST account/brand/preview": build_body(name="New", accent="#0a7f5a"),
     f"POST {SET}/domain-check": NOTHING,
     f"POST {S}/alerts/channels/<int:channel_id>/ask": NOTHING,
     f"POST {V1}channels/<int:channel_id>/confirmation": NOTHING,

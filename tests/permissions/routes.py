@@ -43,6 +43,7 @@ WORDS: dict[str, tuple[Any, str]] = {
     "what": ("visitors", "a part of the widget"),
     "country": ("de", "a flag"),
     "operation": ("sites", "of the white-label API"),
+    "kind": ("logo", "an image of the white label: logo or icon"),
     "connection": ("account-0", "a provider to log in at, before there is anybody"),
     "rest": ("nowhere", "an address that is none"),
 }
@@ -66,7 +67,7 @@ NEEDS: dict[str, str] = {
         "signup/passkey/new", "login/passkey", "login/second-factor", "login/sso", "login/sso/start",
         "login/sso/arrive", "login/sso/<slug:connection>", "login/sso/<slug:connection>/callback",
         "login/google/callback", "login/microsoft/callback", "login/github/callback",
-        "setup", "theme", "brand.css", "docs/", "docs/<slug:slug>", "stats/",
+        "setup", "theme", "brand.css", "brand/<slug:kind>.png", "docs/", "docs/<slug:slug>", "stats/",
         "stats/wp-iframe", r"^user/?$", r"^help/(?:api/?)?$", "stats/<slug:page>", "user/preferences/<slug:page>",
         r"^media/flags/(?P<country>[A-Za-z]{2})\.gif$",
         r"^(?P<site_id>[1-9]\d{4,17})$", "api/schema/", "api/openapi.json", "api/v1/openapi.json",
@@ -101,7 +102,8 @@ NEEDS: dict[str, str] = {
     ), "hers"),
     **dict.fromkeys((
         "account", "account/second-factor", "account/audit-log", f"{V1}audit-log",
-        "account/brand", "account/team", "account/team/<int:member_id>",
+        "account/brand", "account/brand/files/<slug:kind>", "account/brand/preview", "account/brand/preview.css",
+        f"{V1}brand/files/<slug:kind>", "account/team", "account/team/<int:member_id>",
         f"{V1}sso", f"{V1}sso/domains", f"{V1}sso/domains/<int:email_domain_id>",
         "account/team/<int:member_id>/remove", "account/invitations/<int:invitation_id>/revoke", "sites/new",
         f"{V1}members", f"{V1}members/<int:member_id>", "account/brand/check",

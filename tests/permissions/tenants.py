@@ -20,13 +20,14 @@ from accounts.models import SCOPES, Account, ExposedKey, Membership, Right, Role
 from accounts.notices.kinds import DESTINATION_DEAD
 from accounts.notices.models import Notice
 from accounts.notices.services import notify
-from accounts.services import account_create, user_create
+from accounts.services import account_create, brand_file_set, user_create
 from accounts.services.clients import client_create
 from accounts.services.invitations import invitation_accept, invitation_create
 from accounts.services.personal_tokens import personal_token_create
 from accounts.services.sso import sso_connection_set
 from accounts.services.sso_domains import sso_domain_add
 from accounts.sso.models import SsoConnection
+from accounts.white_label.models import BrandFileKind
 from goals.services import funnel_save, goal_create, segment_create
 from links.models import ListKind, Status
 from links.services.conversions import conversion_create
@@ -48,6 +49,7 @@ from sites.uptime.models import Incident
 from sites.uptime.services import monitor_create
 from tests.conftest import PASSWORD
 from tests.support import browse, derive_number
+from tests.support.images import draw_png
 
 OPEN, HIDDEN, OTHER = "quokka", "narwhal", "axolotl"
 NOBODYS = 987_654_321  # no row of any table has this number
@@ -131,6 +133,7 @@ def create_site_objects(account: Account, owner: User, word: str) -> Things:
     visit = browse(
         site, "/", f"/{word}", at=timezone.now() - timedelta(minutes=1), visitor=word, title=word, person=word
     )
+    brand_file_set(account=account, kind=BrandFileKind.LOGO, data=draw_png("#336699"))
     since = timezone.now()
     exposed = ExposedKey.objects.create(account=account, kind="site", object_id=site.pk, person=word, since=since)
     found = Things(word, site)

@@ -26,6 +26,7 @@ SILENT = {
     "POST clients/view/end": "that the view was begun is recorded",
     "POST theme": "a cookie",
     "POST account/brand/check": "looks at DNS; what it changes is recorded as a verified host",
+    "POST account/brand/preview": "shows a page",
     f"POST {SET}/domain-check": "looks at DNS; what it changes is recorded as a verified host",
     f"POST {S}/alerts/channels/<int:channel_id>/ask": "repeats a mail",
     f"POST {SET}/tracking-code": "looks at the site's page",

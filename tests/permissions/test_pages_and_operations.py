@@ -20,6 +20,7 @@ PAGES: dict[str, str] = {
     "notices/<int:notice_id>/read": f"PATCH {V1}notices/<int:notice_id>",
     "account/brand": f"PATCH {V1}brand",
     "account/brand/check": f"POST {V1}brand/check",
+    "account/brand/files/<slug:kind>": f"POST {V1}brand/files/<slug:kind>",
     "account/sso/test": f"POST {V1}sso/test",
     "account/sso/domains/<int:email_domain_id>/check": f"POST {V1}sso/domains/<int:email_domain_id>/check",
     "account/team": f"POST {V1}invitations",
@@ -185,7 +186,7 @@ EXCEPTIONS: dict[str, str] = {
         ),
         "of the session in the browser",
     ),
-    **dict.fromkeys((f"{SET}/tracking-code",), LOOKS),
+    **dict.fromkeys((f"{SET}/tracking-code", "account/brand/preview"), LOOKS),
 }
 
 

@@ -17,7 +17,7 @@ from sites import site_cache
 from sites.services import api_key_create
 from tests.permissions import callers, source_search
 from tests.permissions.request_bodies import BODIES, NOTHING
-from tests.permissions.routes import IDS, ROUTES, V1, S, build_path, build_values, list_ids
+from tests.permissions.routes import IDS, ROUTES, V1, WORDS, S, build_path, build_values, list_ids
 from tests.permissions.tenants import NOBODYS, Things, World
 from tests.permissions.test_id_fields import foreign
 from tests.permissions.test_paths import assert_refused, methods, own_values
@@ -39,7 +39,7 @@ READ_ONLY = {
     f"POST {V1}sites account", f"PATCH {SITE} account", f"PATCH {V1}notices/<int:notice_id> account",
 } - {
     f"{MEMBERS} id", f"{INVITE} id", f"PATCH {V1}brand id",
-    f"POST {SITE}/bots/restore id", f"POST {SITE}/move id",
+    f"POST {SITE}/bots/restore id", f"POST {SITE}/move id", f"POST {V1}brand/files/<slug:kind> id",
     f"POST {V1}site-templates id", f"POST {V1}site-templates/<int:template_id>/apply id",
     f"POST {V1}clients/<int:client_id>/sites id",
 }  # fmt: skip
@@ -147,7 +147,7 @@ def members(schema: Any, given: Any, above: str = "") -> Iterator[tuple[str, boo
 
 def described(schema: Any) -> Iterator[tuple[str, str, bool]]:
     """(`METHOD route`, name, read-only) of every parameter and member of a body."""
-    written = {name: f"{{{name}}}" for name in IDS}
+    written = {name: f"{{{name}}}" for name in (*IDS, *WORDS)}
     converted = {
         build_path(route, {**build_values(route), **written}): route for route in ROUTES if route.startswith("api/")
     }
@@ -155,7 +155,7 @@ def described(schema: Any) -> Iterator[tuple[str, str, bool]]:
         for method, operation in operations.items():
             call = f"{method.upper()} {converted[path]}"
             yield from ((call, one["name"], False) for one in operation.get("parameters", []) if one["in"] == "query")
-            assert {one["name"] for one in operation.get("parameters", []) if one["in"] == "path"} <= {*IDS}
+            assert {one["name"] for one in operation.get("parameters", []) if one["in"] == "path"} <= {*IDS, *WORDS}
             for content in operation.get("requestBody", {}).get("content", {}).values():
                 yield from ((call, name, read_only) for name, read_only in members(schema, content["schema"]))
 

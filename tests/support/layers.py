@@ -15,9 +15,9 @@ ORDER: dict[str, tuple[str, ...]] = {
     "accounts": (
         "fast_settings", "host_names", "spreadsheets", "threads", "run_each", "migration_lock", "keys", "validators",
         "model_forms", "models", "account_limits", "security", "audit", "sso", "clients", "permissions",
-        "impersonation", "client_views", "notices", "revocation", "selectors", "forms", "custom_domains", "branding",
-        "changelog", "mail", "services", "exports", "settings_parts", "invitation_lists", "sign_in", "api", "views",
-        "management", "apps", "urls", "operations",
+        "impersonation", "client_views", "notices", "revocation", "selectors", "forms", "custom_domains", "white_label",
+        "branding", "changelog", "mail", "services", "exports", "settings_parts", "invitation_lists", "sign_in", "api",
+        "views", "management", "apps", "urls", "operations",
     ),
     "sites": (
         "amounts", "hosts", "onsite_tokens", "page_paths", "cache_refresher", "fair_rounds", "outbound", "models",
