@@ -37,6 +37,7 @@ def build_account_navigation(request: HttpRequest, current: str = "") -> list[Na
             rows += [
                 {"label": membership.account.name},
                 build_link("account", reverse("accounts:account"), "Account", current),
+                build_link("usage", reverse("usage:page"), "Plan and usage", current),
                 build_link("team", reverse("accounts:team"), "Team", current),
                 build_link("invitations", reverse("accounts:invitations"), "Invitations", current),
                 build_link("audit-log", reverse("accounts:audit-log"), "Audit log", current),
@@ -62,6 +63,8 @@ def build_account_navigation(request: HttpRequest, current: str = "") -> list[Na
             {"label": "Installation"},
             build_link("operations", reverse("operations:task-runs"), "Operations", current),
             build_link("accounts", reverse("operations:accounts"), "Accounts", current),
+            build_link("plans", reverse("operations:plans"), "Plans", current),
+            build_link("billing", reverse("billing:webhooks"), "Billing webhooks", current),
             build_link("sign-up", reverse("operations:sign-up"), "Sign-up", current),
             build_link("installation-log", reverse("operations:audit-log"), "Audit log", current),
         ]

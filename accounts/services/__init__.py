@@ -10,10 +10,10 @@ from accounts.services.accounts import (
     account_quota_set,
     account_second_factor_set,
     account_update,
-    account_usage_set,
 )
 from accounts.services.members import (
     GUEST_KEYS,
+    check_seat_limit,
     clean_grants,
     find_existing_objects,
     grant_set,
@@ -46,7 +46,7 @@ __all__ = [
     "account_quota_set",
     "account_second_factor_set",
     "account_update",
-    "account_usage_set",
+    "check_seat_limit",
     "clean_grants",
     "find_existing_objects",
     "grant_set",

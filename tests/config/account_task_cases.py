@@ -87,7 +87,7 @@ def e_mail_domains(world: Any) -> Callable[[], bool]:
 
 def notices_by_mail(world: Any) -> Callable[[], bool]:
     """The values of charlie's notice are not those of a sentence."""
-    for user, values in ((world.charlie, ["80", "1,000"]), (world.alice, {"percent": 80, "quota": "1,000"})):
+    for user, values in ((world.charlie, ["80"]), (world.alice, {"percent": 80, "quota": "1,000", "what": "links"})):
         account = user.memberships.get().account
         Notice.objects.create(
             user=user, account=account, kind=QUOTA_NEAR.name, key="a", values=values, created=NOW, mail_due=NOW

@@ -332,7 +332,7 @@ def test_lists_with_rows_of_their_own_need_as_many_queries_for_many(
             Invitation.objects.create(account=account, email=f"i{number}@example.org", membership=guest)
             asked = {"kind": "report", "site": site.pk, "table": "page"}
             assert send(client, "post", "exports", asked).status_code == 202
-            notify(QUOTA_USED, {"quota": number}, account=account)
+            notify(QUOTA_USED, {"quota": number, "what": "links", "consequence": ""}, account=account)
             SsoDomain.objects.create(connection=connection, domain=f"d{number}.example")
         Export.objects.update(state="done", file="a.csv", finished=now)  # whose links are in the list
         counts.append([count_list_queries(client, path) for path in paths])
@@ -341,6 +341,8 @@ def test_lists_with_rows_of_their_own_need_as_many_queries_for_many(
 
 # Lists whose queries are counted above by rows of their own, or in test_list_query_counts.py
 COUNTED = {"sites/<int:site_id>/incidents", "invitations", "notices", "exports", "sso/domains"}
+# tests/accounts/test_installation_api.py
+COUNTED |= {f"installation/{rows}" for rows in ("plans", "accounts", "billing-webhooks", "billing-deliveries")}
 COUNTED |= {"audit-log", "sites", "sites/<int:site_id>/keys", "members", "exposed-keys"}
 
 

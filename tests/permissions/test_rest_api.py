@@ -17,7 +17,7 @@ from sites import site_cache
 from sites.services import api_key_create
 from tests.permissions import callers, source_search
 from tests.permissions.request_bodies import BODIES, NOTHING
-from tests.permissions.routes import IDS, ROUTES, V1, S, build_path, build_values, list_ids
+from tests.permissions.routes import IDS, OPERATORS_ROWS, ROUTES, V1, S, build_path, build_values, list_ids
 from tests.permissions.tenants import NOBODYS, Things, World
 from tests.permissions.test_id_fields import foreign
 from tests.permissions.test_paths import assert_refused, methods, own_values
@@ -103,8 +103,8 @@ NO_IDS = {
         f"POST {SITE}/goals conversion", f"PATCH {SITE}/goals/<int:goal_id> conversion", f"GET {SITE}/goals conversion",
     ), "yes or no"),
 }  # fmt: skip
-# No authkey opens what is a person's own, or an owner's
-PERSONAL = (f"{V1}digests", f"{V1}notices", f"{V1}exports", f"{V1}sso")
+# No authkey opens what is a person's own, an owner's, or an operator's
+PERSONAL = (f"{V1}digests", f"{V1}notices", f"{V1}exports", f"{V1}sso", f"{V1}installation")
 # A filter that names a goal or segment, by whatever it is wrapped into
 NAMING: dict[str, Callable[[Any], Any]] = {
     "goal": lambda number: {"goal": number},
@@ -140,7 +140,7 @@ def members(schema: Any, given: Any, above: str = "") -> Iterator[tuple[str, boo
 
 def described(schema: Any) -> Iterator[tuple[str, str, bool]]:
     """(`METHOD route`, name, read-only) of every parameter and member of a body."""
-    written = {name: f"{{{name}}}" for name in IDS}
+    written = {name: f"{{{name}}}" for name in (*IDS, *OPERATORS_ROWS)}
     converted = {
         build_path(route, {**build_values(route), **written}): route for route in ROUTES if route.startswith("api/")
     }
@@ -148,7 +148,8 @@ def described(schema: Any) -> Iterator[tuple[str, str, bool]]:
         for method, operation in operations.items():
             call = f"{method.upper()} {converted[path]}"
             yield from ((call, one["name"], False) for one in operation.get("parameters", []) if one["in"] == "query")
-            assert {one["name"] for one in operation.get("parameters", []) if one["in"] == "path"} <= {*IDS}
+            in_path = {one["name"] for one in operation.get("parameters", []) if one["in"] == "path"}
+            assert in_path <= {*IDS, *OPERATORS_ROWS}
             for content in operation.get("requestBody", {}).get("content", {}).values():
                 yield from ((call, name, read_only) for name, read_only in members(schema, content["schema"]))
 

@@ -14,7 +14,7 @@ BELOW: dict[str, set[str]] = {
 ORDER: dict[str, tuple[str, ...]] = {
     "accounts": (
         "fast_settings", "host_names", "spreadsheets", "threads", "run_each", "migration_lock", "keys", "validators",
-        "model_forms", "models", "account_limits", "security", "audit", "sso", "permissions", "impersonation",
+        "model_forms", "models", "account_limits", "security", "audit", "sso", "permissions", "plans", "impersonation",
         "notices", "revocation", "selectors", "forms", "custom_domains", "branding", "changelog", "mail", "services",
         "exports", "settings_parts", "invitation_lists", "sign_in", "api", "views", "management", "apps", "urls",
         "operations",
@@ -33,7 +33,7 @@ ORDER: dict[str, tuple[str, ...]] = {
     ),
     "reports": (
         "query", "baseline", "change_drivers", "filter_access", "formatting", "labels", "bots", "alert_conditions",
-        "quotas", "incident_costs", "annotations", "clickport", "clicky", "digests", "dashboard", "export_kinds",
+        "usage", "incident_costs", "annotations", "clickport", "clicky", "digests", "dashboard", "export_kinds",
         "sharing", "openapi", "docs", "widget", "apps", "urls",
     ),
     "links": (
