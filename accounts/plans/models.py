@@ -40,7 +40,11 @@ class EventDay(models.Model):
             models.UniqueConstraint(fields=["site", "day"], name="one_event_day_per_site"),
             models.CheckConstraint(condition=models.Q(events__gte=0), name="event_day_not_negative"),
         ]
-        indexes = [models.Index(fields=["account", "day"], name="event_days_of_account")]
+        indexes = [
+            models.Index(fields=["account", "day"], name="event_days_of_account"),
+            # A month of all accounts is summed up from the index alone
+            models.Index(fields=["day", "account", "events"], name="event_days_by_day"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.events} events of {self.site} on {self.day}"
@@ -69,6 +73,7 @@ class ApiCallDay(models.Model):
             models.CheckConstraint(condition=models.Q(api__in=Api.values), name="api_of_calls_is_known"),
             models.CheckConstraint(condition=models.Q(calls__gte=0), name="api_call_day_not_negative"),
         ]
+        indexes = [models.Index(fields=["day", "account", "calls"], name="api_call_days_by_day")]
 
     def __str__(self) -> str:
         return f"{self.calls} calls of {self.api} on {self.day}"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
 from io import StringIO
 
 import pytest
+from django.apps import apps
 from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
 from django.test import Client
@@ -13,11 +15,15 @@ from django.test import Client
 from accounts.account_limits import DEFAULT_LIMITS, get_account_limit, get_event_quota
 from accounts.audit.models import AuditEntry
 from accounts.models import Account, Membership, Role, User
+from accounts.notices.models import Notice
+from accounts.notices.selectors import format_notice
 from accounts.plans.models import Plan
 from accounts.services import user_create
 from accounts.services.invitations import invitation_create
 from accounts.services.members import member_access_set
 from accounts.services.plans import account_plan_set, plan_create, plan_delete, plan_update
+from accounts.services.sso import sso_login_record
+from accounts.sso.models import SsoConnection
 from sites import site_cache
 from sites.models import Site
 from tests.conftest import PASSWORD
@@ -215,3 +221,36 @@ def test_an_accounts_members_stay_when_its_plan_has_fewer_seats(account: Account
     account_plan_set(account=account, plan=plan_create(name="Solo", limits={"seats": 1}))
     member_access_set(membership=member, by=Membership.objects.get(user=alice), role=Role.VIEWER)
     assert Membership.objects.get(user=carol).role == Role.VIEWER
+
+
+def test_names_of_plans_that_accounts_had_become_plans_at_the_upgrade(account: Account, charlies_site: Site) -> None:
+    for row, limits in ((account, {"plan": "Pro", "sites": 5}), (charlies_site.account, {"plan": "Pro"})):
+        Account.objects.filter(pk=row.pk).update(limits=limits)
+    import_module("accounts.migrations.0011_plans").create_named_plans(apps, None)
+    plan = Plan.objects.get()
+    assert (plan.name, plan.limits, plan.accounts.count()) == ("Pro", {}, 2)
+    account.refresh_from_db()
+    assert account.limits == {"sites": 5}
+
+
+def test_notices_of_quotas_say_what_they_said_before_the_upgrade(account: Account, alice: User) -> None:
+    for kind, values in (("quota_near", {"percent": 80, "quota": "9"}), ("quota_used", {"quota": "9"})):
+        Notice.objects.create(user=alice, account=account, kind=kind, key=kind, values=values, created=account.created)
+    import_module("accounts.notices.migrations.0002_words_of_quotas").add_words(apps, None)
+    sentences = {format_notice(notice).sentence.strip() for notice in Notice.objects.all()}
+    assert sentences == {
+        "80% of the 9 events of this month are used.",
+        "All 9 events of this month are used. Further hits are rejected until the month ends.",
+    }
+
+
+def test_single_sign_on_makes_nobody_a_member_without_a_free_seat(account: Account, alice: User) -> None:
+    connection = SsoConnection.objects.create(account=account, issuer="https://login.example", client_id="c")
+    account_plan_set(account=account, plan=plan_create(name="Solo", limits={"seats": 2}))
+    joined = []
+    for name in ("carol", "dora"):
+        user = user_create(email=f"{name}@example.org", password=PASSWORD)
+        joined.append(sso_login_record(connection=connection, user=user, now=account.created))
+    assert [membership is not None for membership in joined] == [True, False]
+    refused = AuditEntry.objects.get(action="sso.refused").changes
+    assert refused["reason"][1] == "This account may have 2 members. Ask the operator for more."

@@ -23,7 +23,10 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "indexes": [models.Index(fields=["account", "day"], name="event_days_of_account")],
+                "indexes": [
+                    models.Index(fields=["account", "day"], name="event_days_of_account"),
+                    models.Index(fields=["day", "account", "events"], name="event_days_by_day"),
+                ],
                 "constraints": [
                     models.UniqueConstraint(fields=("site", "day"), name="one_event_day_per_site"),
                     models.CheckConstraint(condition=models.Q(("events__gte", 0)), name="event_day_not_negative"),
@@ -58,6 +61,7 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
+                "indexes": [models.Index(fields=["day", "account", "calls"], name="api_call_days_by_day")],
                 "constraints": [
                     models.UniqueConstraint(fields=("account", "day", "api"), name="one_api_call_day"),
                     models.CheckConstraint(
